@@ -1,0 +1,62 @@
+# Setting up, trying out, checking and deploying Orders. `make help` lists what there is.
+
+PYTHON ?= python3
+ENV ?= dev
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+# jsii prints a banner for a Node release past its end of life; it still works there.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
+CDK := cdk -c env=$(ENV)
+
+.PHONY: help setup demo up test check docs synth deploy destroy clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/installed node_modules/installed ## install what is needed, here and nowhere else
+
+demo: setup ## the platform on this machine: feed it orders, see what happened (ORDERS=file.csv)
+	@python -m local demo $(if $(ORDERS),--orders "$(ORDERS)") $(if $(PORT),--port $(PORT))
+
+up: setup ## the platform on this machine, until Ctrl-C
+	@python -m local up $(if $(PORT),--port $(PORT))
+
+check: setup ## lint, types and every test that needs no local cloud
+	ruff check .
+	ruff format --check .
+	mypy
+	pytest --ignore tests/local --ignore tests/saga
+
+test: check ## everything, the local cloud and the demo included
+	pytest tests/saga tests/local
+
+docs: setup ## write the generated pages of docs/ again
+	python -m lambdas.contracts.schema
+
+synth: setup ## the templates of ENV (dev or prod)
+	$(CDK) synth --quiet
+
+deploy: setup ## to the AWS account of your credentials (ENV=dev or prod)
+	$(CDK) deploy --all
+
+destroy: setup ## take ENV away again; prod keeps what holds data
+	$(CDK) destroy --all
+
+clean: ## remove all that was installed or built here
+	rm -rf $(VENV) node_modules build cdk.out .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/installed: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Orders needs Python 3.11 or newer: install it, or name it with PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "installing Python packages into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+node_modules/installed: package-lock.json
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || \
+		{ echo "Orders needs Node 20 or newer for the CDK: install it from https://nodejs.org" >&2; exit 1; }
+	@echo "installing the CDK command line into node_modules"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Composes the platform for the environment that ``-c env=NAME`` selects; ``dev`` if none."""
+
+import sys
+
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks
+
+from stacks.backbone import BackboneStack
+from stacks.environments import Environment, UnknownEnvironmentError, environment
+from stacks.inventory import InventoryStack
+from stacks.operations import OperationsStack
+from stacks.orders import OrdersStack
+from stacks.payments import PaymentsStack
+from stacks.provider import ProviderStack
+from stacks.shipping import ShippingStack
+
+
+def compose(app: App, env: Environment) -> None:
+    """Declare every stack of the platform in ``app``."""
+    operations = OperationsStack(app, env=env)
+    backbone = BackboneStack(app, env=env, alarms=operations.topic)
+    inventory = InventoryStack(app, env=env)
+    provider = ProviderStack(app, env=env)
+    payments = PaymentsStack(app, env=env, provider=provider.answer)
+    shipping = ShippingStack(app, env=env)
+    OrdersStack(
+        app,
+        env=env,
+        bus=backbone.bus,
+        alarms=operations.topic,
+        inventory=inventory,
+        payments=payments,
+        shipping=shipping,
+    )
+
+
+def main() -> int:
+    """Synthesize, checked against the rules of AWS Solutions and Serverless."""
+    app = App()
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
+    try:
+        env = environment(app.node.try_get_context("env") or "dev")
+    except UnknownEnvironmentError as unknown:
+        sys.stderr.write(f"{unknown}\n")
+        return 2
+    compose(app, env)
+    app.synth()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The function code: one package per service, the contracts they share, and thin AWS adapters."""

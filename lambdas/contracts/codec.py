@@ -1,0 +1,100 @@
+"""Between plain JSON values and the contracts' dataclasses.
+
+Decoding is tolerant: unknown fields are ignored, so a producer may add one without asking.
+What is missing or of the wrong type is refused, and every such field is named.
+"""
+
+from dataclasses import MISSING, asdict, fields, is_dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+JSON_TYPES: dict[type, str] = {str: "string", int: "integer", bool: "boolean"}
+
+
+class ContractError(Exception):
+    """The data does not fit the contract; ``problems`` has a line for each field that does not."""
+
+    def __init__(self, contract: str, problems: list[str]) -> None:
+        super().__init__(f"not a {contract}: " + "; ".join(problems))
+        self.problems = problems
+
+
+def encode(value: Any) -> dict[str, Any]:
+    """A contract's dataclass as a plain dictionary, ready for ``json.dumps``."""
+    return asdict(value)
+
+
+def decode(contract: type[T], data: object) -> T:
+    """Build ``contract`` from plain JSON data.
+
+    Raises:
+        ContractError: naming every missing field and every field of a wrong type.
+    """
+    problems: list[str] = []
+    value = _build(contract, data, "", problems)
+    if problems:
+        raise ContractError(contract.__name__, problems)
+    return value  # type: ignore[no-any-return]
+
+
+def field_types(contract: type) -> dict[str, Any]:
+    """The resolved type of each field of a dataclass, in order of declaration."""
+    return _field_types(contract)
+
+
+@cache
+def _field_types(contract: Any) -> dict[str, Any]:
+    hints = get_type_hints(contract)
+    return {f.name: hints[f.name] for f in fields(contract)}
+
+
+def optional(kind: Any) -> Any | None:
+    """``X`` of ``X | None``, and None for any other type."""
+    if get_origin(kind) not in (Union, UnionType):
+        return None
+    (inner,) = (arg for arg in get_args(kind) if arg is not NoneType)
+    return inner
+
+
+def _build(kind: Any, data: object, path: str, problems: list[str]) -> Any:
+    inner = optional(kind)
+    if inner is not None:
+        return None if data is None else _build(inner, data, path, problems)
+    if get_origin(kind) is tuple:
+        return _build_list(get_args(kind)[0], data, path, problems)
+    if is_dataclass(kind):
+        return _build_object(kind, data, path, problems)  # type: ignore[arg-type]
+    # bool is a subclass of int in Python, but not a number in JSON.
+    if type(data) is not kind:
+        problems.append(f"{path or 'it'} must be a {JSON_TYPES[kind]}, not {_name(data)}")
+    return data
+
+
+def _build_list(kind: Any, data: object, path: str, problems: list[str]) -> Any:
+    if not isinstance(data, list | tuple):
+        problems.append(f"{path or 'it'} must be an array, not {_name(data)}")
+        return ()
+    return tuple(_build(kind, item, f"{path}[{i}]", problems) for i, item in enumerate(data))
+
+
+def _build_object(kind: type, data: object, path: str, problems: list[str]) -> Any:
+    if not isinstance(data, dict):
+        problems.append(f"{path or 'it'} must be an object, not {_name(data)}")
+        return None
+    found = len(problems)
+    values: dict[str, Any] = {}
+    types = field_types(kind)
+    for field in fields(kind):
+        place = f"{path}.{field.name}" if path else field.name
+        if field.name in data:
+            values[field.name] = _build(types[field.name], data[field.name], place, problems)
+        elif field.default is MISSING and field.default_factory is MISSING:
+            problems.append(f"{place} is missing")
+    return kind(**values) if len(problems) == found else None
+
+
+def _name(data: object) -> str:
+    return "null" if data is None else type(data).__name__

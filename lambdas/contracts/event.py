@@ -1,0 +1,147 @@
+"""What an event, a command and a refusal are.
+
+An event is a fact about one subject (an order, a SKU), told in the past tense and put on the bus by
+the one service whose source it bears. A command asks one service to act, in the imperative, and is
+the payload of that service's function. A refusal is a business's no to a command: final, named,
+never retried.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Generic, Self, TypeVar
+from uuid import UUID, uuid5
+
+from lambdas.contracts.codec import ContractError, decode, encode
+
+NAMESPACE = UUID("8e1ee3b4-31a0-4d0f-9f1a-3a1f6f0a2c5d")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """What is true of any event, whatever it tells.
+
+    ``sequence`` grows by one with each event of its ``subject``: EventBridge keeps no order, so
+    whoever needs it compares sequences. ``correlation_id`` is shared by all that follows from one
+    request; ``causation_id`` names the message that led directly to this one. ``occurred_at`` is
+    UTC, ISO 8601.
+    """
+
+    event_id: str
+    subject: str
+    sequence: int
+    correlation_id: str
+    causation_id: str
+    occurred_at: str
+    schema_version: int
+
+
+class Event:
+    """Base of all events; each is a frozen, slotted, keyword-only dataclass of its data."""
+
+    __slots__ = ()
+    source: ClassVar[str]
+    detail_type: ClassVar[str]
+    version: ClassVar[int]
+    unheard: ClassVar[str] = ""
+    """Why no rule listens to this event; empty for one that somebody hears."""
+
+    @classmethod
+    def pattern(cls) -> dict[str, Any]:
+        """The EventBridge pattern of a live rule for this event.
+
+        It leaves replayed events out: those carry ``replay-name`` and match every rule that does
+        not say otherwise.
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html
+        """
+        return {
+            "source": [cls.source],
+            "detail-type": [cls.detail_type],
+            "detail": {"metadata": {"schema_version": [cls.version]}},
+            "replay-name": [{"exists": False}],
+        }
+
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact(Generic[E]):
+    """An event together with its metadata: what travels as the ``detail`` on the bus."""
+
+    metadata: Metadata
+    data: E
+
+    def entry(self, bus_name: str) -> dict[str, Any]:
+        """The fact as an entry of EventBridge's ``PutEvents``."""
+        return {
+            "EventBusName": bus_name,
+            "Source": self.data.source,
+            "DetailType": self.data.detail_type,
+            "Time": datetime.fromisoformat(self.metadata.occurred_at),
+            "Detail": json.dumps({"metadata": encode(self.metadata), "data": encode(self.data)}),
+        }
+
+
+def tell(
+    event: E,
+    *,
+    subject: str,
+    sequence: int,
+    correlation_id: str,
+    causation_id: str,
+    occurred_at: str,
+) -> Fact[E]:
+    """Wrap ``event`` into a fact.
+
+    The event's id is derived from source, subject and sequence: telling it again is the same event.
+    """
+    return Fact(
+        metadata=Metadata(
+            event_id=event_id(event.source, subject, sequence),
+            subject=subject,
+            sequence=sequence,
+            correlation_id=correlation_id,
+            causation_id=causation_id,
+            occurred_at=occurred_at,
+            schema_version=event.version,
+        ),
+        data=event,
+    )
+
+
+def event_id(source: str, subject: str, sequence: int) -> str:
+    """The id of the event that ``source`` tells of ``subject`` as number ``sequence``."""
+    return str(uuid5(NAMESPACE, f"{source}/{subject}/{sequence}"))
+
+
+def hear(contract: type[E], detail: object) -> Fact[E]:
+    """Read the ``detail`` of a delivered event as a fact of ``contract``.
+
+    Raises:
+        ContractError: naming every field that is missing or of a wrong type, or the version when
+            it is not the contract's.
+    """
+    envelope = detail if isinstance(detail, dict) else {}
+    metadata = decode(Metadata, envelope.get("metadata"))
+    if metadata.schema_version != contract.version:
+        raise ContractError(
+            contract.detail_type,
+            [f"schema_version is {metadata.schema_version}, this code knows {contract.version}"],
+        )
+    return Fact(metadata=metadata, data=decode(contract, envelope.get("data")))
+
+
+class Command:
+    """Base of all commands; each is a frozen, slotted, keyword-only dataclass."""
+
+    __slots__ = ()
+
+    @classmethod
+    def decode(cls, payload: object) -> Self:
+        """Read a function's payload; raises ContractError naming every field that does not fit."""
+        return decode(cls, payload)
+
+
+class Refusal(Exception):
+    """A business's no to a command: never retried, and the same whenever it is asked again."""

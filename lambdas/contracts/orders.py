@@ -1,0 +1,78 @@
+"""What the orders service tells."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lambdas.contracts.event import Event
+from lambdas.contracts.values import Money, PricedLine
+
+SOURCE = "com.aws.orders"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPlaced(Event):
+    """A customer's order was accepted. The fulfilment saga begins here."""
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "OrderPlaced"
+    version: ClassVar = 1
+
+    order_id: str
+    customer_id: str
+    lines: tuple[PricedLine, ...]
+    total: Money
+    country: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderConfirmed(Event):
+    """Stock is reserved, the payment taken, the shipment booked: the promise to the customer."""
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "OrderConfirmed"
+    version: ClassVar = 1
+    unheard: ClassVar = "picking, invoices and the views that will listen are yet to come"
+
+    order_id: str
+    customer_id: str
+    lines: tuple[PricedLine, ...]
+    total: Money
+    country: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRejected(Event):
+    """The order cannot be fulfilled, and all that was done for it is undone.
+
+    ``reason`` is the name of a refusal, or ``TechnicalFailure``; ``explanation`` is for people.
+    """
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "OrderRejected"
+    version: ClassVar = 1
+    unheard: ClassVar = "the customer's notice and the views that will listen are yet to come"
+
+    order_id: str
+    customer_id: str
+    reason: str
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderNeedsAttention(Event):
+    """Something that was done for the order could not be undone; a person has to finish it.
+
+    ``parked`` names the compensations that wait on the repair queue.
+    """
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "OrderNeedsAttention"
+    version: ClassVar = 1
+
+    order_id: str
+    customer_id: str
+    parked: tuple[str, ...]
+
+
+EVENTS = (OrderPlaced, OrderConfirmed, OrderRejected, OrderNeedsAttention)
+TECHNICAL_FAILURE = "TechnicalFailure"

@@ -1,0 +1,250 @@
+"""The inventory's tables, and the transactions that keep stock and reservations in step.
+
+A row of stock is ``{sku, available, reserved, changed_at}``; on hand is available + reserved. Units
+move only together with the row that says why: the reservation or the delivery. That row is the
+guard too, so a request that comes twice finds it and moves nothing.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.values import Line
+from lambdas.inventory.domain import (
+    REFUSED,
+    RELEASED,
+    RESERVED,
+    Delivery,
+    Reservation,
+    too_few,
+)
+from lambdas.runtime.items import from_item, put_new, to_item
+
+T = TypeVar("T")
+
+REFUTED = "ConditionalCheckFailed"
+BUSY = {
+    "TransactionConflict",
+    "TransactionConflictException",
+    "ThrottlingError",
+    "ProvisionedThroughputExceeded",
+}
+"""What goes by itself: other transactions on the same items, and throttling inside a transaction,
+which boto3 does not retry. The reasons of a cancelled transaction have names of their own.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+"""
+ATTEMPTS = 5
+FIRST_PAUSE = 0.025
+"""In seconds, doubled each time: at most 0.4 s altogether, a fraction of the function's time-out.
+Whoever has more patience is the caller.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How to wait for one's turn: what sleeps, and what draws from 0 to 1."""
+
+    sleep: Callable[[float], object] = time.sleep
+    draw: Callable[[], float] = random.random
+
+    def during(self, request: Callable[[], T]) -> T:
+        """Make the request, a few times while it is BUSY, with full jitter; then it fails."""
+        for attempt in range(ATTEMPTS - 1):
+            try:
+                return request()
+            except ClientError as error:
+                if not BUSY & {error.response["Error"]["Code"], *_reasons(error)}:
+                    raise
+            self.sleep(self.draw() * FIRST_PAUSE * 2**attempt)
+        return request()
+
+
+PATIENCE = Patience()
+
+
+class StockMismatchError(Exception):
+    """A reservation holds more units than its SKU's row has reserved: somebody wrote past us."""
+
+
+class Reservations:
+    """The table of reservations, keyed by ``order_id``, and the stock that they hold."""
+
+    def __init__(
+        self, table: str, *, stock_table: str, dynamodb: Any, patience: Patience = PATIENCE
+    ) -> None:
+        """``table`` and ``stock_table`` are names, ``dynamodb`` is boto3's client."""
+        self._table = table
+        self._stock = stock_table
+        self._dynamodb = dynamodb
+        self._patience = patience
+
+    def reserve(self, order_id: str, lines: tuple[Line, ...], *, now: str) -> Reservation:
+        """Set all the lines aside or none, and return what the order's reservation now is.
+
+        It is the one made before if there is one, in whatever state that is. When stock is lacking
+        the refusal is kept as a reservation as well, so a repeated request is refused again even
+        if stock has arrived. ``lines`` have a SKU once.
+
+        Raises:
+            ClientError: nothing is known to be done; ask again.
+        """
+        reservation = Reservation(
+            order_id=order_id, state=RESERVED, lines=lines, created_at=now, changed_at=now
+        )
+        guard = {
+            "Put": {
+                "TableName": self._table,
+                "Item": to_item(encode(reservation)),
+                "ConditionExpression": "attribute_not_exists(order_id)",
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+        takes = [
+            _move(self._stock, line, source="available", target="reserved", now=now)
+            for line in lines
+        ]
+        refuted = _transact(self._dynamodb, [guard, *takes], self._patience)
+        if refuted is None:
+            return reservation
+        existing, *stock = refuted
+        if existing["Code"] == REFUTED:
+            return decode(Reservation, from_item(existing["Item"]))
+        lacking = [
+            line.sku for line, reason in zip(lines, stock, strict=True) if reason["Code"] == REFUTED
+        ]
+        return self._put_new(replace(reservation, state=REFUSED, explanation=too_few(lacking)))
+
+    def release(self, order_id: str, *, now: str) -> Reservation:
+        """Give an order's stock back, and return what its reservation now is: final.
+
+        When there is no reservation a tombstone is left, which a late request to reserve meets. A
+        refused one holds nothing and stays as it is.
+
+        Raises:
+            StockMismatchError: the tables contradict each other; nothing is done.
+            ClientError: nothing is known to be done; ask again.
+        """
+        found = self._put_new(
+            Reservation(order_id=order_id, state=RELEASED, lines=(), created_at=now, changed_at=now)
+        )
+        if found.state != RESERVED:
+            return found
+        guard = {
+            "Update": {
+                "TableName": self._table,
+                "Key": to_item({"order_id": order_id}),
+                "UpdateExpression": "SET #state = :released, changed_at = :now",
+                "ConditionExpression": "#state = :reserved",
+                "ExpressionAttributeNames": {"#state": "state"},
+                "ExpressionAttributeValues": to_item(
+                    {":released": RELEASED, ":reserved": RESERVED, ":now": now}
+                ),
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+        gives = [
+            _move(self._stock, line, source="reserved", target="available", now=now)
+            for line in found.lines
+        ]
+        refuted = _transact(self._dynamodb, [guard, *gives], self._patience)
+        if refuted is None:
+            return replace(found, state=RELEASED, changed_at=now)
+        if refuted[0]["Code"] != REFUTED:
+            raise StockMismatchError(
+                f"order {order_id} holds units that the stock does not reserve"
+            )
+        # Another release was faster: from RESERVED there is no other way.
+        return decode(Reservation, from_item(refuted[0]["Item"]))
+
+    def _put_new(self, reservation: Reservation) -> Reservation:
+        row = encode(reservation)
+        kept = self._patience.during(
+            lambda: put_new(self._dynamodb, self._table, row, key="order_id")
+        )
+        return decode(Reservation, kept)
+
+
+class Deliveries:
+    """The table of deliveries, keyed by ``delivery_id``, and the stock that they brought."""
+
+    def __init__(
+        self, table: str, *, stock_table: str, dynamodb: Any, patience: Patience = PATIENCE
+    ) -> None:
+        """``table`` and ``stock_table`` are names, ``dynamodb`` is boto3's client."""
+        self._table = table
+        self._stock = stock_table
+        self._dynamodb = dynamodb
+        self._patience = patience
+
+    def receive(self, delivery: Delivery) -> None:
+        """Put the delivery's lines on the shelf, once; a SKU that is new is made known.
+
+        ``delivery.lines`` have a SKU once.
+
+        Raises:
+            ClientError: nothing is known to be done; ask again.
+        """
+        guard = {
+            "Put": {
+                "TableName": self._table,
+                "Item": to_item(encode(delivery)),
+                "ConditionExpression": "attribute_not_exists(delivery_id)",
+            }
+        }
+        shelved = [
+            _move(self._stock, line, source=None, target="available", now=delivery.received_at)
+            for line in delivery.lines
+        ]
+        # Only the guard has a condition: refuted, the goods are on the shelf already.
+        _transact(self._dynamodb, [guard, *shelved], self._patience)
+
+
+def _move(table: str, line: Line, *, source: str | None, target: str, now: str) -> dict[str, Any]:
+    """Move a line's units from ``source`` (None: from outside) to ``target``, if it has as many.
+
+    ADD takes what is missing for zero, a whole row too, and leaves both numbers there; a condition
+    on a missing row is not met.
+    """
+    change = {"available": 0, "reserved": 0, target: line.quantity}
+    condition = {}
+    if source:
+        change[source] = -line.quantity
+        condition = {"ConditionExpression": f"{source} >= :{target}"}
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": to_item({"sku": line.sku}),
+            "UpdateExpression": "ADD available :available, reserved :reserved "
+            "SET changed_at = :now",
+            "ExpressionAttributeValues": to_item(
+                {":available": change["available"], ":reserved": change["reserved"], ":now": now}
+            ),
+            **condition,
+        }
+    }
+
+
+def _transact(
+    dynamodb: Any, items: list[dict[str, Any]], patience: Patience
+) -> list[dict[str, Any]] | None:
+    """Write all or nothing; None when written, else the reasons, one an item, in their order.
+
+    Only conditions that were not met are such reasons. Any other cancellation raises: it says
+    nothing about the conditions that were not looked at.
+    """
+    try:
+        patience.during(lambda: dynamodb.transact_write_items(TransactItems=items))
+    except dynamodb.exceptions.TransactionCanceledException as cancelled:
+        if set(_reasons(cancelled)) - {"None"} != {REFUTED}:
+            raise
+        return list(cancelled.response["CancellationReasons"])
+    return None
+
+
+def _reasons(error: ClientError) -> list[str]:
+    return [reason["Code"] for reason in error.response.get("CancellationReasons", [])]

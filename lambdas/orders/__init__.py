@@ -1,0 +1,1 @@
+"""Orders: takes orders, owns their state, tells the others."""

@@ -1,0 +1,232 @@
+"""What an order is, which requests are good ones, and what is told when an order changes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+from lambdas.contracts.event import Event, Fact, event_id, tell
+from lambdas.contracts.orders import (
+    SOURCE,
+    OrderConfirmed,
+    OrderNeedsAttention,
+    OrderPlaced,
+    OrderRejected,
+)
+from lambdas.contracts.values import MAX_SKUS, Money, PricedLine
+
+MAX_QUANTITY = 100_000
+MAX_UNIT_PRICE = 100_000_000
+MAX_TEXT = 64
+
+PLACED, CONFIRMED, REJECTED = "PLACED", "CONFIRMED", "REJECTED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong with one field of a request."""
+
+    field: str
+    problem: str
+
+
+class BadRequestError(Exception):
+    """The request is not an order; ``problems`` names every bad field."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(f"{p.field} {p.problem}" for p in problems))
+        self.problems = problems
+
+
+class KeyReusedError(Exception):
+    """The Idempotency-Key was used for a different order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An order as its table keeps it.
+
+    ``sequence`` counts the events told of it. ``fingerprint`` tells a client's retry from another
+    order under the same key. ``claim_owner`` is the saga execution that works on it until
+    ``claim_until`` (seconds since 1970). ``parked`` names compensations that wait for a person.
+    """
+
+    order_id: str
+    customer_id: str
+    state: str
+    sequence: int
+    fingerprint: str
+    request_id: str
+    currency: str
+    country: str
+    lines: Sequence[Mapping[str, Any]]
+    total: int
+    placed_at: str
+    changed_at: str
+    reason: str | None = None
+    explanation: str | None = None
+    claim_owner: str | None = None
+    claim_until: int | None = None
+    parked: Sequence[str] = ()
+
+    def same_request_as(self, other: "Order") -> bool:
+        """Whether both come from the same request, however often it was sent."""
+        return self.fingerprint == other.fingerprint
+
+
+def order_id(customer_id: str, idempotency_key: str) -> str:
+    """The id of the order that this customer sends under this key: a retry is the same order."""
+    return sha256(f"{len(customer_id)}:{customer_id}{idempotency_key}".encode()).hexdigest()[:32]
+
+
+def place(
+    body: object, *, customer_id: str, idempotency_key: str, request_id: str, now: str
+) -> Order:
+    """Make an order of a request's body.
+
+    The body is ``{"currency": "GBP", "country": "United Kingdom", "lines": [{"sku": "85123A",
+    "quantity": 6, "unit_price": 255}]}``, prices in minor units. Lines of one SKU at one price are
+    summed.
+
+    Raises:
+        BadRequestError: naming every bad field.
+    """
+    problems: list[Problem] = []
+    fields = body if isinstance(body, Mapping) else {}
+    if not isinstance(body, Mapping):
+        problems.append(Problem(field="body", problem="must be a JSON object"))
+    if not 1 <= len(idempotency_key) <= MAX_TEXT:
+        problems.append(
+            Problem(field="Idempotency-Key", problem=f"must be a header of 1 to {MAX_TEXT} letters")
+        )
+    currency = _text(fields, "currency", problems, exactly=3)
+    country = _text(fields, "country", problems)
+    lines = _lines(fields.get("lines"), problems)
+    if problems:
+        raise BadRequestError(problems)
+    rows = [asdict(line) for line in lines]
+    return Order(
+        order_id=order_id(customer_id, idempotency_key),
+        customer_id=customer_id,
+        state=PLACED,
+        sequence=1,
+        fingerprint=sha256(json.dumps([currency, country, rows]).encode()).hexdigest(),
+        request_id=request_id,
+        currency=currency,
+        country=country,
+        lines=rows,
+        total=sum(line.quantity * line.unit_price for line in lines),
+        placed_at=now,
+        changed_at=now,
+    )
+
+
+def _text(
+    fields: Mapping[str, Any], name: str, problems: list[Problem], exactly: int | None = None
+) -> str:
+    value = fields.get(name)
+    least, most = (exactly, exactly) if exactly else (1, MAX_TEXT)
+    if not isinstance(value, str) or not least <= len(value.strip()) <= most:
+        length = f"{exactly}" if exactly else f"1 to {MAX_TEXT}"
+        problems.append(Problem(field=name, problem=f"must be a text of {length} letters"))
+        return ""
+    return value.strip()
+
+
+def _lines(value: object, problems: list[Problem]) -> list[PricedLine]:
+    if not isinstance(value, list) or not value:
+        problems.append(Problem(field="lines", problem="must be an array of at least one line"))
+        return []
+    summed: dict[str, PricedLine] = {}
+    for i, raw in enumerate(value):
+        line = _line(f"lines[{i}]", raw, problems)
+        if line is None:
+            continue
+        before = summed.get(line.sku, replace(line, quantity=0))
+        if before.unit_price != line.unit_price:
+            problem = f"differs from the price of another line of {line.sku}"
+            problems.append(Problem(field=f"lines[{i}].unit_price", problem=problem))
+        summed[line.sku] = replace(line, quantity=before.quantity + line.quantity)
+    if len(summed) > MAX_SKUS:
+        problem = f"must name at most {MAX_SKUS} SKUs, not {len(summed)}"
+        problems.append(Problem(field="lines", problem=problem))
+    return list(summed.values())
+
+
+def _line(place: str, raw: object, problems: list[Problem]) -> PricedLine | None:
+    if not isinstance(raw, Mapping):
+        problems.append(Problem(field=place, problem="must be an object"))
+        return None
+    found = len(problems)
+    sku = raw.get("sku")
+    if not isinstance(sku, str) or not 1 <= len(sku) <= MAX_TEXT:
+        problem = f"must be a text of 1 to {MAX_TEXT} letters"
+        problems.append(Problem(field=f"{place}.sku", problem=problem))
+    for name, most in (("quantity", MAX_QUANTITY), ("unit_price", MAX_UNIT_PRICE)):
+        number = raw.get(name)
+        if type(number) is not int or not 1 <= number <= most:
+            problem = f"must be a whole number from 1 to {most}"
+            problems.append(Problem(field=f"{place}.{name}", problem=problem))
+    if len(problems) > found:
+        return None
+    return PricedLine(sku=raw["sku"], quantity=raw["quantity"], unit_price=raw["unit_price"])
+
+
+def view(order: Order) -> dict[str, Any]:
+    """The order as its customer sees it."""
+    shown = {
+        "order_id": order.order_id,
+        "state": order.state,
+        "currency": order.currency,
+        "country": order.country,
+        "lines": list(order.lines),
+        "total": order.total,
+        "placed_at": order.placed_at,
+        "changed_at": order.changed_at,
+    }
+    if order.reason:
+        shown |= {"reason": order.reason, "explanation": order.explanation or ""}
+    return shown
+
+
+def announcement(before: Order | None, after: Order) -> Fact[Any] | None:
+    """What to tell the others of a change of an order's row; None when there is nothing to tell.
+
+    The row is its own outbox: each write that has something to tell counts ``sequence`` up, so the
+    change says all, and saying it again gives the same event.
+    """
+    if before is not None and before.sequence == after.sequence:
+        return None
+    return tell(
+        _event(before, after),
+        subject=after.order_id,
+        sequence=after.sequence,
+        correlation_id=after.order_id,
+        causation_id=after.request_id
+        if after.sequence == 1
+        else event_id(SOURCE, after.order_id, 1),
+        occurred_at=after.changed_at,
+    )
+
+
+def _event(before: Order | None, after: Order) -> Event:
+    if before is not None and before.parked != after.parked:
+        return OrderNeedsAttention(
+            order_id=after.order_id, customer_id=after.customer_id, parked=tuple(after.parked)
+        )
+    if after.state == REJECTED:
+        return OrderRejected(
+            order_id=after.order_id,
+            customer_id=after.customer_id,
+            reason=after.reason or "",
+            explanation=after.explanation or "",
+        )
+    kind = {PLACED: OrderPlaced, CONFIRMED: OrderConfirmed}[after.state]
+    return kind(
+        order_id=after.order_id,
+        customer_id=after.customer_id,
+        lines=tuple(PricedLine(**line) for line in after.lines),
+        total=Money(amount=after.total, currency=after.currency),
+        country=after.country,
+    )

@@ -1,0 +1,22 @@
+"""GET /orders/{order_id}: a customer's order as it stands now."""
+
+from typing import Any
+
+from lambdas.orders.domain import view
+from lambdas.orders.store import Orders
+from lambdas.runtime import http
+from lambdas.runtime.aws import client
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+
+orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer 200 with the order, or 404 also when it is another customer's."""
+    order_id = event["pathParameters"]["order_id"]
+    order = orders.find(order_id, customer_id=http.customer(event))
+    log("order asked for", order_id=order_id, found=order is not None)
+    if order is None:
+        return http.answer(404, {"message": f"you have no order {order_id}"})
+    return http.answer(200, view(order))

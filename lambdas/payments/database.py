@@ -1,0 +1,152 @@
+"""One connection to the service's Aurora DSQL cluster, and transactions that survive conflicts.
+
+DSQL takes no locks: of two transactions that changed the same row, the later to commit fails with
+SQLSTATE 40001 and is to be repeated. The same error says that the schema changed meanwhile.
+https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-concurrency-control.html
+"""
+
+import random
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pg8000.native import Connection, DatabaseError, InterfaceError
+
+from lambdas.runtime.aws import client
+from lambdas.runtime.settings import setting
+
+T = TypeVar("T")
+Row = list[Any]
+Run = Callable[..., list[Row] | None]
+"""Runs one statement: ``run(sql, name=value)`` fills in ``:name``."""
+
+ADMIN = "admin"
+TIMEOUT = 2
+"""Seconds that connecting, or any one answer, may take; the functions' own time-out is 10."""
+ATTEMPTS = 5
+_BACKOFF = 0.02
+_CONFLICT = "40001"
+# DSQL ends a connection after 60 minutes; a token is only needed to open one.
+# https://docs.aws.amazon.com/aurora-dsql/latest/userguide/CHAP_quotas.html
+_LIFETIME = 50 * 60
+_TOKEN_SECONDS = 60
+
+
+def connect(timeout: float = TIMEOUT) -> Connection:
+    """Open an encrypted connection to DATABASE_ENDPOINT as DATABASE_ROLE.
+
+    The endpoint is ``host`` or ``host:port``; the password is a token signed with the function's
+    own credentials. The server's certificate must be valid for its host name.
+    https://docs.aws.amazon.com/aurora-dsql/latest/userguide/SECTION_authentication-token.html
+
+    Raises:
+        DatabaseError: the role is not open to the function.
+        InterfaceError, OSError: the server cannot be reached or trusted.
+    """
+    host, _, port = setting("DATABASE_ENDPOINT").partition(":")
+    role = setting("DATABASE_ROLE")
+    dsql = client("dsql")
+    sign = (
+        dsql.generate_db_connect_admin_auth_token
+        if role == ADMIN
+        else dsql.generate_db_connect_auth_token
+    )
+    return Connection(
+        user=role,
+        host=host,
+        port=int(port or 5432),
+        database="postgres",
+        password=sign(host, dsql.meta.region_name, _TOKEN_SECONDS),
+        ssl_context=ssl.create_default_context(),
+        timeout=timeout,
+    )
+
+
+class Database:
+    """Runs transactions on a connection that is kept, and made anew when it broke or grew old.
+
+    A transaction is repeated, after a random wait, when it lost a conflict or its connection
+    broke: what it does must be right to do again. One that got no answer in time is not: the time
+    is the caller's. ``connect``, ``sleep``, ``rand`` (0 to 1) and ``clock`` (seconds) are its
+    collaborators.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection] = connect,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        rand: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connect = connect
+        self._sleep = sleep
+        self._rand = rand
+        self._clock = clock
+        self._connection: Connection | None = None
+        self._expires = 0.0
+
+    def run(self, sql: str, **values: object) -> list[Row]:
+        """Run one statement as a transaction of its own; return its rows.
+
+        Raises:
+            DatabaseError: the database refused; conflicts only after ``ATTEMPTS`` of them.
+            InterfaceError, OSError: no connection, or no answer in time.
+        """
+        return self._repeat(lambda connection: connection.run(sql, **values) or [])
+
+    def transaction(self, work: Callable[[Run], T]) -> T:
+        """Run ``work``'s statements as one transaction; raises what ``run`` raises."""
+
+        def whole(connection: Connection) -> T:
+            connection.run("BEGIN")
+            result = work(connection.run)
+            connection.run("COMMIT")
+            return result
+
+        return self._repeat(whole)
+
+    def close(self) -> None:
+        """Close the connection, and with it whatever transaction it was in."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except InterfaceError:
+                # It was broken; pg8000 has closed the socket all the same.
+                return
+
+    def _repeat(self, work: Callable[[Connection], T]) -> T:
+        attempt = 1
+        while True:
+            connection = self._connected()
+            try:
+                return work(connection)
+            except BaseException as error:
+                if not _transient(error):
+                    self.close()
+                    raise
+                if isinstance(error, DatabaseError):
+                    connection.run("ROLLBACK")
+                else:
+                    self.close()
+                if attempt == ATTEMPTS:
+                    raise
+            self._sleep(self._rand() * _BACKOFF * 2**attempt)
+            attempt += 1
+
+    def _connected(self) -> Connection:
+        if self._connection is not None and self._clock() >= self._expires:
+            self.close()
+        if self._connection is None:
+            self._connection = self._connect()
+            self._expires = self._clock() + _LIFETIME
+        return self._connection
+
+
+def _transient(error: BaseException) -> bool:
+    if isinstance(error, DatabaseError):
+        return bool(error.args[0].get("C") == _CONFLICT)
+    timed_out = isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
+    return isinstance(error, InterfaceError | OSError) and not timed_out

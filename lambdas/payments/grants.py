@@ -1,0 +1,42 @@
+"""Who may do what in the database.
+
+A function connects as a database role that its IAM role was granted; the database role has the
+privileges the functions need, and no more. Every statement is a transaction of its own and is
+checked for or right to repeat.
+https://docs.aws.amazon.com/aurora-dsql/latest/userguide/using-database-and-iam-roles.html
+"""
+
+from collections.abc import Iterable
+
+from pg8000.native import identifier, literal
+
+from lambdas.payments.database import Database
+
+_PRIVILEGES = (
+    "USAGE ON SCHEMA payments",
+    "SELECT, INSERT, UPDATE ON payments.charges",
+    "SELECT, INSERT ON payments.entries",
+)
+
+
+def grant(database: Database, role: str, iam_roles: Iterable[str]) -> None:
+    """Make sure that the database role exists, has its privileges and is open to the IAM roles.
+
+    Args:
+        database: connected as ``admin``.
+        role: the name of the database role.
+        iam_roles: the ARNs of the IAM roles that may connect as it. Others that already may are
+            left alone.
+
+    Raises:
+        DatabaseError: the database refused.
+    """
+    name = identifier(role)
+    if not database.run("SELECT 1 FROM pg_roles WHERE rolname = :role", role=role):
+        database.run(f"CREATE ROLE {name} WITH LOGIN")
+    for privilege in _PRIVILEGES:
+        database.run(f"GRANT {privilege} TO {name}")
+    mapped = database.run("SELECT pg_role_name, arn FROM sys.iam_pg_role_mappings")
+    for arn in iam_roles:
+        if [role, arn] not in mapped:
+            database.run(f"AWS IAM GRANT {name} TO {literal(arn)}")

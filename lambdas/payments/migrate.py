@@ -1,0 +1,37 @@
+"""Brings the database to the schema and the grants of this deployment; a custom resource.
+
+CloudFormation calls it again when a property changes, so the stack passes a digest of the
+migrations along. Deleting the resource deletes nothing: the data goes with the cluster.
+"""
+
+import json
+from functools import partial
+from typing import Any
+
+from lambdas.payments import migrations
+from lambdas.payments.database import Database, connect
+from lambdas.payments.grants import grant
+from lambdas.runtime.custom_resource import fulfil
+
+# Changing a schema takes longer than a query.
+_TIMEOUT = 30
+
+
+def handler(event: dict[str, Any], context: object) -> None:
+    """Answer a request for the resource.
+
+    Its property ``Grants`` says which IAM roles may connect as which database role, as a map or
+    as JSON: ``{"payments": ["arn:aws:iam::…:role/…"]}``.
+    """
+    fulfil(event, lambda: None if event["RequestType"] == "Delete" else _bring_up(event))
+
+
+def _bring_up(event: dict[str, Any]) -> None:
+    grants = event["ResourceProperties"]["Grants"]
+    database = Database(partial(connect, _TIMEOUT))
+    try:
+        migrations.apply(database, migrations.files())
+        for role, iam_roles in (json.loads(grants) if isinstance(grants, str) else grants).items():
+            grant(database, role, iam_roles)
+    finally:
+        database.close()

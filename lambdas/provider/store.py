@@ -1,0 +1,100 @@
+"""The provider's own record of what it was asked and what it did, one item a key.
+
+``attempts`` counts how often a charge was asked for under the key; a customer who was charged twice
+for one order would have two items.
+"""
+
+from typing import Any
+
+from lambdas.provider.domain import Charge, Record, State
+from lambdas.runtime.aws import client
+
+
+def record_charge(table: str, charge: Charge, record: Record) -> Record | None:
+    """Record the answer to a new key; for a known one count the attempt, return what is on record.
+
+    Returns None when the answer was recorded.
+    """
+    dynamodb = client("dynamodb")
+    try:
+        dynamodb.put_item(
+            TableName=table,
+            Item={
+                "key": {"S": charge.key},
+                "customer_id": {"S": charge.customer_id},
+                "state": {"S": record.state},
+                "amount": {"N": str(charge.amount)},
+                "currency": {"S": charge.currency},
+                "explanation": {"S": record.explanation},
+                "attempts": {"N": "1"},
+            },
+            ConditionExpression="attribute_not_exists(#key)",
+            ExpressionAttributeNames={"#key": "key"},
+        )
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        known = dynamodb.update_item(
+            TableName=table,
+            Key={"key": {"S": charge.key}},
+            UpdateExpression="ADD attempts :one",
+            ExpressionAttributeValues={":one": {"N": "1"}},
+            ReturnValues="ALL_NEW",
+        )
+        return _record(known["Attributes"])
+    return None
+
+
+def record_refund(table: str, key: str) -> State:
+    """Give a charge back, or void a key that was never charged; return the key's state then."""
+    while True:
+        known = _refund(table, key)
+        if known is not None:
+            return known
+        if _void(table, key):
+            return State.VOIDED
+        # A charge came in between. Items are never deleted, so the next round finds it.
+
+
+def _refund(table: str, key: str) -> State | None:
+    """Refund a charged key; return its state then, or None when the key is unknown."""
+    dynamodb = client("dynamodb")
+    try:
+        dynamodb.update_item(
+            TableName=table,
+            Key={"key": {"S": key}},
+            UpdateExpression="SET #state = :refunded",
+            ConditionExpression="#state = :charged",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues={
+                ":refunded": {"S": State.REFUNDED},
+                ":charged": {"S": State.CHARGED},
+            },
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except dynamodb.exceptions.ConditionalCheckFailedException as failed:
+        known = failed.response.get("Item")
+        return _record(known).state if known else None
+    return State.REFUNDED
+
+
+def _void(table: str, key: str) -> bool:
+    """Record an unknown key as voided; False when it is known by now."""
+    dynamodb = client("dynamodb")
+    try:
+        dynamodb.put_item(
+            TableName=table,
+            Item={"key": {"S": key}, "state": {"S": State.VOIDED}, "attempts": {"N": "0"}},
+            ConditionExpression="attribute_not_exists(#key)",
+            ExpressionAttributeNames={"#key": "key"},
+        )
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        return False
+    return True
+
+
+def _record(item: dict[str, Any]) -> Record:
+    return Record(
+        state=State(item["state"]["S"]),
+        amount=int(item["amount"]["N"]) if "amount" in item else None,
+        currency=item["currency"]["S"] if "currency" in item else None,
+        explanation=item["explanation"]["S"] if "explanation" in item else "",
+    )

@@ -1,0 +1,1 @@
+"""Thin adapters between AWS and the services' code."""

@@ -1,0 +1,19 @@
+"""AWS clients as functions need them: bounded waits, a few quick retries, one session."""
+
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+# A call that hangs must fail while the function still has time to say so: the shortest function
+# time-out is 6 s, and DynamoDB answers in single-digit milliseconds.
+CONFIG = Config(
+    connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}
+)
+
+
+@cache
+def client(service: str) -> Any:
+    """The boto3 client of ``service``; made once per execution environment."""
+    return boto3.client(service, config=CONFIG)

@@ -1,0 +1,47 @@
+"""Requests and answers of an HTTP API (payload format 2.0).
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+class NotJsonError(Exception):
+    """The request's body is not JSON."""
+
+
+def body(event: Mapping[str, Any]) -> Any:
+    """The request's body as JSON; raises NotJsonError when it is none."""
+    text = event.get("body") or ""
+    raw = base64.b64decode(text) if event.get("isBase64Encoded") else text
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise NotJsonError(f"the body is not JSON: {error}") from None
+
+
+def header(event: Mapping[str, Any], name: str) -> str:
+    """A header's value, or an empty text; HTTP APIs give header names in lower case."""
+    return str(event.get("headers", {}).get(name.lower(), ""))
+
+
+def customer(event: Mapping[str, Any]) -> str:
+    """Who asks: the subject of the token that the authorizer has verified."""
+    return str(event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"])
+
+
+def request_id(event: Mapping[str, Any]) -> str:
+    """The id that API Gateway gave the request."""
+    return str(event["requestContext"]["requestId"])
+
+
+def answer(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer with a JSON body."""
+    return {
+        "statusCode": status,
+        "headers": {"content-type": "application/json", "cache-control": "no-store"},
+        "body": json.dumps(content),
+    }

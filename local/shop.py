@@ -1,0 +1,311 @@
+"""A shop that lives on an export: stocks its shelves, signs its customers in, places their orders.
+
+All that has to be remembered is in an SQLite database, so an export may be of any size.
+"""
+
+import json
+import random
+import secrets
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Any, TypeVar
+
+import urllib3
+
+from lambdas.contracts.values import MAX_SKUS
+from local.cloud import Cloud
+from local.exports import Invoice, Refused, read
+from local.verify import insert
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+CURRENCY = "GBP"
+"""The data set's prices are in pounds; an export says nothing of it."""
+THREADS = 4
+ATTEMPTS = 8
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+TOKENS = 2_000
+"""The most customers who are signed in at once: memory is bounded."""
+SHORT = 50
+"""Of one SKU in so many, only half of what is asked for arrives: some orders must run out."""
+
+SCHEMA = """
+CREATE TABLE invoices (number TEXT PRIMARY KEY, line INT, customer TEXT, country TEXT, lines TEXT);
+CREATE TABLE demand (sku TEXT PRIMARY KEY, quantity INT);
+CREATE TABLE refused (line INT, invoice TEXT, reason TEXT, detail TEXT);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of the API; status 0 is none at all, however often it was asked."""
+
+    status: int
+    body: Mapping[str, Any]
+
+
+class ShopError(Exception):
+    """The shop cannot be run; the message says why."""
+
+
+def take_in(path: Path, database: Connection) -> int:
+    """Read the export into the database; return how many orders it holds.
+
+    Raises:
+        ExportError: it is not an export.
+    """
+    orders = 0
+    with database:
+        for found in read(path):
+            if isinstance(found, Refused):
+                refuse(database, found)
+            elif _known(database, found.number):
+                refuse(
+                    database,
+                    Refused(
+                        line=found.line,
+                        invoice=found.number,
+                        reason="the invoice's rows do not stand together",
+                    ),
+                )
+            else:
+                _remember(database, found)
+                orders += 1
+    return orders
+
+
+def refuse(database: Connection, what: Refused) -> None:
+    """Remember what was not carried out, and why."""
+    database.execute("INSERT INTO refused VALUES (:line, :invoice, :reason, :detail)", asdict(what))
+
+
+def _known(database: Connection, number: str) -> bool:
+    found = database.execute("SELECT 1 FROM invoices WHERE number = ?", [number])
+    return found.fetchone() is not None
+
+
+def _remember(database: Connection, invoice: Invoice) -> None:
+    lines = [asdict(line) for line in invoice.lines]
+    database.execute(
+        "INSERT INTO invoices VALUES (?, ?, ?, ?, ?)",
+        [invoice.number, invoice.line, invoice.customer, invoice.country, json.dumps(lines)],
+    )
+    database.executemany(
+        "INSERT INTO demand VALUES (:sku, :quantity)"
+        " ON CONFLICT DO UPDATE SET quantity = quantity + excluded.quantity",
+        lines,
+    )
+
+
+def arriving(sku: str, demand: int) -> int:
+    """How many units of a SKU are delivered when so many are asked for.
+
+    All of them, but only half for one SKU in `SHORT`. Which one is decided by a hash of its name,
+    so that the same export always runs out of the same things.
+    """
+    short = int.from_bytes(sha256(sku.encode()).digest()[:4]) % SHORT == 0
+    return demand // 2 if short else demand
+
+
+def stock_shelves(cloud: Cloud, function: str, database: Connection) -> tuple[int, int]:
+    """Have everything delivered that the orders ask for, or nearly; return (SKUs, units)."""
+    lambda_ = cloud.client("lambda")
+    demand = database.execute("SELECT sku, quantity FROM demand ORDER BY sku")
+    lines = (
+        {"sku": sku, "quantity": quantity}
+        for sku, asked in demand
+        if (quantity := arriving(sku, asked)) > 0
+    )
+    skus = units = number = 0
+    while delivery := list(islice(lines, MAX_SKUS)):
+        number += 1
+        payload = json.dumps({"delivery_id": f"delivery-{number}", "lines": delivery})
+        answer = lambda_.invoke(FunctionName=function, Payload=payload)
+        if "FunctionError" in answer:
+            raise ShopError(f"delivery-{number} was not received: {answer['Payload'].read()!r}")
+        skus += len(delivery)
+        units += sum(line["quantity"] for line in delivery)
+    return skus, units
+
+
+class Customers:
+    """The customers as users of the platform's user pool, and their access tokens."""
+
+    def __init__(self, cognito: Any, *, pool: str, client: str) -> None:
+        """``cognito`` is boto3's client of cognito-idp."""
+        self._cognito = cognito
+        self._pool = pool
+        self._client = client
+        # One password for all: it never leaves this process.
+        self.password = f"Aa1!{secrets.token_urlsafe(24)}"
+        self._tokens: OrderedDict[str, str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def admit(self, customer: str) -> None:
+        """Create a customer's user."""
+        user = {"UserPoolId": self._pool, "Username": customer}
+        self._cognito.admin_create_user(**user, MessageAction="SUPPRESS")
+        self._cognito.admin_set_user_password(**user, Password=self.password, Permanent=True)
+
+    def token(self, customer: str, *, fresh: bool = False) -> str:
+        """A customer's access token: the one at hand, unless it must be ``fresh``."""
+        with self._lock:
+            if not fresh and customer in self._tokens:
+                self._tokens.move_to_end(customer)
+                return self._tokens[customer]
+        answer = self._cognito.initiate_auth(
+            ClientId=self._client,
+            AuthFlow="USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": customer, "PASSWORD": self.password},
+        )
+        token: str = answer["AuthenticationResult"]["AccessToken"]
+        with self._lock:
+            self._tokens[customer] = token
+            self._tokens.move_to_end(customer)
+            if len(self._tokens) > TOKENS:
+                self._tokens.popitem(last=False)
+        return token
+
+
+class Api:
+    """The platform's HTTP API as a patient client uses it.
+
+    What fails for a moment (429, 5xx, a broken connection) is asked again, with backoff, full
+    jitter and the same Idempotency-Key: however often it is sent, it is one order.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        customers: Customers,
+        *,
+        http: Any,
+        sleep: Callable[[float], object],
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        """``http`` is urllib3's pool manager; ``draw`` draws from 0 to 1."""
+        self._url = url.rstrip("/")
+        self._customers = customers
+        self._http = http
+        self._sleep = sleep
+        self._draw = draw
+
+    def place(
+        self, *, customer: str, key: str, country: str, lines: Iterable[Mapping[str, Any]]
+    ) -> Answer:
+        """Place an order under an idempotency key."""
+        order = {"currency": CURRENCY, "country": country, "lines": list(lines)}
+        return self._ask(
+            "POST",
+            "/orders",
+            customer,
+            body=json.dumps(order),
+            headers={"Content-Type": "application/json", "Idempotency-Key": key},
+        )
+
+    def order(self, order_id: str, *, customer: str) -> Answer:
+        """An order as its customer sees it."""
+        return self._ask("GET", f"/orders/{order_id}", customer, headers={})
+
+    def _ask(
+        self, method: str, path: str, customer: str, *, headers: dict[str, str], body: str = ""
+    ) -> Answer:
+        fresh = False
+        answer = Answer(0, {})
+        for attempt in range(ATTEMPTS):
+            if attempt and not fresh:
+                pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)
+                self._sleep(pause * self._draw())
+            token = self._customers.token(customer, fresh=fresh)
+            answer = self._send(method, path, body, {**headers, "Authorization": f"Bearer {token}"})
+            if answer.status == 401 and not fresh:
+                fresh = True
+            elif answer.status in (0, 429) or answer.status >= 500:
+                fresh = False
+            else:
+                break
+        return answer
+
+    def _send(self, method: str, path: str, body: str, headers: dict[str, str]) -> Answer:
+        try:
+            response = self._http.request(
+                method, self._url + path, body=body or None, headers=headers, retries=False
+            )
+        except urllib3.exceptions.HTTPError as error:
+            return Answer(0, {"message": f"no answer: {type(error).__name__}"})
+        try:
+            content = json.loads(response.data)
+        except ValueError:
+            content = {"message": response.data[:200].decode(errors="replace")}
+        return Answer(response.status, content)
+
+
+def http(cloud: Cloud) -> urllib3.PoolManager:
+    """Connections to the local cloud that are kept alive, one a thread."""
+    return urllib3.PoolManager(
+        maxsize=THREADS,
+        block=True,
+        ca_certs=str(cloud.certificate),
+        timeout=urllib3.Timeout(connect=5, read=30),
+    )
+
+
+def place_orders(api: Api, database: Connection, *, stop: threading.Event) -> Iterator[Answer]:
+    """Place every order of the database and remember the answers, which are also returned."""
+    rows = database.execute("SELECT number, line, customer, country, lines FROM invoices")
+
+    def place(row: tuple[str, int, str, str, str]) -> tuple[Refused | tuple[str, str], Answer]:
+        number, line, customer, country, lines = row
+        answer = api.place(customer=customer, key=number, country=country, lines=json.loads(lines))
+        if answer.status == 202:
+            return (answer.body["order_id"], number), answer
+        return (
+            Refused(line=line, invoice=number, reason=_reason(answer), detail=_detail(answer)),
+            answer,
+        )
+
+    for outcome, answer in in_threads(place, rows, stop=stop):
+        if isinstance(outcome, Refused):
+            refuse(database, outcome)
+        else:
+            insert(database, "accepted", [outcome])
+        yield answer
+
+
+def _reason(answer: Answer) -> str:
+    return f"the API answered {answer.status}" if answer.status else "the API did not answer"
+
+
+def _detail(answer: Answer) -> str:
+    problems = answer.body.get("problems") or ()
+    named = [f"{problem['field']} {problem['problem']}" for problem in problems]
+    return "; ".join(named) or str(answer.body.get("message", ""))
+
+
+def in_threads(work: Callable[[T], R], items: Iterable[T], *, stop: threading.Event) -> Iterator[R]:
+    """Do the work on each item in a few threads, a few items ahead; results in their order.
+
+    When it is left early, ``stop`` is set, so that threads that wait may give up.
+    """
+    waiting: deque[Future[R]] = deque()
+    pool = ThreadPoolExecutor(THREADS)
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) >= 2 * THREADS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)

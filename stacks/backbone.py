@@ -1,0 +1,94 @@
+"""Backbone: where services meet. Owned by nobody's domain."""
+
+from functools import partial
+
+from aws_cdk import ArnFormat, CfnOutput, RemovalPolicy, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.components.event_rule import LogGroupTarget, deliver
+from stacks.environments import Environment
+
+ORDERS_SOURCE = "com.aws.orders"
+SERVICE_SOURCES = "com.aws."
+
+
+class BackboneStack(Stack):
+    """The bus, a log of all that the orders service says on it, and its archive."""
+
+    def __init__(self, scope: Construct, *, env: Environment, alarms: sns.ITopic) -> None:
+        super().__init__(scope, env.stack("Backbone"))
+
+        self.bus = events.EventBus(self, "Bus", event_bus_name=f"Orders{env.suffix.capitalize()}")
+
+        log_group = logs.LogGroup(
+            self,
+            "EventLog",
+            log_group_name="/aws/events/" + "-".join(filter(None, ("orders", env.suffix))),
+            retention=env.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        catch_all = events.Rule(
+            self,
+            "CatchAll",
+            event_bus=self.bus,
+            rule_name=f"Orders{env.name.capitalize()}Rule",
+            description="Catchall rule for development purposes",
+            event_pattern=events.EventPattern(source=[ORDERS_SOURCE]),
+        )
+        deliver(
+            catch_all,
+            partial(LogGroupTarget, log_group),
+            holds="events that could not be logged",
+            alarms=alarms,
+        )
+        self.let_events_be_logged()
+
+        events.Archive(
+            self,
+            "Archive",
+            source_event_bus=self.bus,
+            description="Every fact, for replaying to rules that ask for replays",
+            event_pattern=events.EventPattern(source=events.Match.prefix(SERVICE_SOURCES)),
+            retention=env.archive_retention,
+        )
+
+        CfnOutput(self, "EventBus", value=self.bus.event_bus_name)
+        CfnOutput(self, "EventLogGroup", value=log_group.log_group_name)
+
+    def let_events_be_logged(self) -> None:
+        """One Logs resource policy for all groups that rules write to: a region holds only ten.
+
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-cloudwatchlogs-permissions
+        """
+        groups = self._arn("logs", "log-group", "/aws/events/*", ArnFormat.COLON_RESOURCE_NAME)
+        rules = self._arn("events", "rule", "*", ArnFormat.SLASH_RESOURCE_NAME)
+        writers = [
+            iam.ServicePrincipal("events.amazonaws.com"),
+            iam.ServicePrincipal("delivery.logs.amazonaws.com"),
+        ]
+        logs.ResourcePolicy(
+            self,
+            "EventLogPolicy",
+            policy_statements=[
+                iam.PolicyStatement(
+                    principals=writers,
+                    actions=["logs:CreateLogStream"],
+                    resources=[f"{groups}:*"],
+                ),
+                iam.PolicyStatement(
+                    principals=writers,
+                    actions=["logs:PutLogEvents"],
+                    resources=[f"{groups}:*:*"],
+                    conditions={"ArnLike": {"aws:SourceArn": rules}},
+                ),
+            ],
+        )
+
+    def _arn(self, service: str, resource: str, name: str, form: ArnFormat) -> str:
+        return self.format_arn(
+            service=service, resource=resource, resource_name=name, arn_format=form
+        )

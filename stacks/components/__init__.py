@@ -1,0 +1,1 @@
+"""Constructs with one role each, and safe defaults."""

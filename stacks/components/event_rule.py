@@ -1,0 +1,121 @@
+"""From an event to what reacts to it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jsii
+from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from lambdas.contracts.event import Event
+from stacks.components.queue import ParkingQueue
+
+Target = Callable[..., Any]
+"""Makes an IRuleTarget of ``dead_letter_queue``, ``retry_attempts`` and ``max_event_age``."""
+
+
+class EventRule(Construct):
+    """When this event is told live on the bus, that target acts. Replays pass it by.
+
+    Delivery is tried for a day; what cannot be delivered by then is parked, whole, with the reason
+    in its message attributes.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        bus: events.IEventBus,
+        event: type[Event],
+        target: Target,
+        alarms: sns.ITopic,
+    ) -> None:
+        """Declare the rule; ``target`` is a target's class with all but its delivery given."""
+        super().__init__(scope, id)
+        rule = events.Rule(
+            self,
+            "Rule",
+            event_bus=bus,
+            description=f"{event.detail_type} to {id}",
+            event_pattern=events.EventPattern(source=[event.source]),
+        )
+        narrow(rule, event.pattern())
+        deliver(rule, target, holds=f"{event.detail_type} not delivered to {id}", alarms=alarms)
+
+
+def deliver(rule: events.Rule, target: Target, *, holds: str, alarms: sns.ITopic) -> None:
+    """Add ``target`` to ``rule`` with a retry policy and a dead-letter queue of its own."""
+    rule.add_target(
+        target(
+            dead_letter_queue=ParkingQueue(rule, "Undelivered", holds=holds, alarms=alarms),
+            retry_attempts=185,
+            max_event_age=Duration.hours(24),
+        )
+    )
+
+
+def narrow(rule: events.Rule, pattern: dict[str, Any]) -> None:
+    """Give ``rule`` the whole pattern: the construct's own type of pattern knows no replays."""
+    cfn_rule = rule.node.default_child
+    if not isinstance(cfn_rule, events.CfnRule):
+        raise TypeError(f"{rule.node.path} has no CfnRule")
+    cfn_rule.event_pattern = pattern
+
+
+@jsii.implements(events.IRuleTarget)
+class LogGroupTarget:
+    """A CloudWatch Logs group that gets each event whole.
+
+    The CDK's own target makes a custom resource and a Logs resource policy for each rule, and a
+    region holds ten such policies; ``backbone`` declares one for all.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+    """
+
+    def __init__(
+        self,
+        log_group: logs.ILogGroup,
+        *,
+        dead_letter_queue: sqs.Queue,
+        retry_attempts: int,
+        max_event_age: Duration,
+    ) -> None:
+        self._log_group = log_group
+        self._queue = dead_letter_queue
+        self._retry_attempts = retry_attempts
+        self._max_event_age = max_event_age
+
+    def bind(self, rule: events.IRule, id: str | None = None) -> events.RuleTargetConfig:
+        """Called by the rule; lets EventBridge park in the queue what it cannot log."""
+        self._queue.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[self._queue.queue_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
+            )
+        )
+        return events.RuleTargetConfig(
+            arn=log_group_arn(self._log_group),
+            dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self._queue.queue_arn),
+            retry_policy=events.CfnRule.RetryPolicyProperty(
+                maximum_retry_attempts=self._retry_attempts,
+                maximum_event_age_in_seconds=self._max_event_age.to_seconds(),
+            ),
+        )
+
+
+def log_group_arn(log_group: logs.ILogGroup) -> str:
+    """The group's ARN without the ``:*`` that CloudFormation appends and EventBridge refuses."""
+    return Stack.of(log_group).format_arn(
+        service="logs",
+        resource="log-group",
+        resource_name=log_group.log_group_name,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )

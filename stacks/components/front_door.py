@@ -1,0 +1,113 @@
+"""The HTTP API through which customers come, and the user pool that knows them."""
+
+import json
+
+import jsii
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_apigatewayv2 as apigw
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from stacks.components.nag import acknowledge
+from stacks.environments import Environment
+
+ACCESS_LOG = {
+    "request": "$context.requestId",
+    "route": "$context.routeKey",
+    "status": "$context.status",
+    "latency_ms": "$context.responseLatency",
+    "integration_error": "$context.integrationErrorMessage",
+    "authorizer_error": "$context.authorizer.error",
+}
+"""No address and no name: access logs hold no personal data."""
+
+
+@jsii.implements(apigw.IAccessLogSettings)
+class AccessLog:
+    """Access logs as a JSON object a line."""
+
+    def __init__(self, log_group: logs.ILogGroup) -> None:
+        self._log_group = log_group
+
+    @property
+    def destination(self) -> apigw.IAccessLogDestination:
+        """Where the lines go."""
+        return apigw.LogGroupLogDestination(self._log_group)
+
+    @property
+    def format(self) -> apigateway.AccessLogFormat:
+        """What a line holds."""
+        return apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG))
+
+
+class FrontDoor(Construct):
+    """An HTTP API whose every route asks for a customer's access token."""
+
+    def __init__(self, scope: Construct, id: str, *, env: Environment) -> None:
+        super().__init__(scope, id)
+        self.customers = self._user_pool(env)
+        self.client = self.customers.add_client(
+            "Shop",
+            auth_flows=cognito.AuthFlow(user_password=True, user_srp=True),
+            access_token_validity=Duration.hours(1),
+            prevent_user_existence_errors=True,
+        )
+        self.api = apigw.HttpApi(self, "Api", create_default_stage=False)
+        self._authorizer = authorizers.HttpUserPoolAuthorizer(
+            "Customers", self.customers, user_pool_clients=[self.client]
+        )
+        log_group = logs.LogGroup(
+            self,
+            "AccessLogs",
+            log_group_name=f"/aws/vendedlogs/http-api/{env.stack(id)}".lower(),
+            retention=env.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.stage = self.api.add_stage(
+            "Stage",
+            stage_name="$default",
+            auto_deploy=True,
+            throttle=apigw.ThrottleSettings(rate_limit=env.rate_limit, burst_limit=env.burst_limit),
+            access_log_settings=AccessLog(log_group),
+        )
+
+    def route(self, method: apigw.HttpMethod, path: str, function: lambda_.IFunction) -> None:
+        """Let ``function`` answer ``method`` on ``path``."""
+        self.api.add_routes(
+            path=path,
+            methods=[method],
+            integration=integrations.HttpLambdaIntegration(f"{method.name}{path}", function),
+            authorizer=self._authorizer,
+        )
+
+    def _user_pool(self, env: Environment) -> cognito.UserPool:
+        pool = cognito.UserPool(
+            self,
+            "Customers",
+            self_sign_up_enabled=False,
+            password_policy=cognito.PasswordPolicy(
+                min_length=12,
+                require_lowercase=True,
+                require_uppercase=True,
+                require_digits=True,
+                require_symbols=True,
+            ),
+            deletion_protection=env.keep_data,
+            removal_policy=env.removal_policy,
+        )
+        acknowledge(
+            pool,
+            "AwsSolutions-COG2",
+            because="a shop that demands a second factor of its customers loses them",
+        )
+        acknowledge(
+            pool,
+            "AwsSolutions-COG8",
+            because="the plus plan is billed by active customer; nothing here needs it",
+        )
+        return pool

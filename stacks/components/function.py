@@ -1,0 +1,86 @@
+"""A service's Lambda function."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aws_cdk import Duration, IgnoreMode, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from stacks.components.nag import acknowledge
+from stacks.environments import Environment
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class ServiceFunction(lambda_.Function):
+    """A function whose code is one service, the contracts and the runtime adapters.
+
+    It writes to its own log group, which outlives no environment that does not keep its data, and
+    may do nothing else until it is granted something. It is meant to be called synchronously: by
+    the HTTP API, a state machine, or an event source mapping.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        env: Environment,
+        verb: str,
+        settings: Mapping[str, str],
+        timeout: Duration | None = None,
+        memory_mib: int = 256,
+        layers: Sequence[lambda_.ILayerVersion] = (),
+    ) -> None:
+        """Declare the function of ``verb``, such as ``inventory.reserve_stock``.
+
+        ``settings`` become environment variables. The default time-out is 6 s: DynamoDB answers in
+        milliseconds, and a caller that waits longer would rather try again.
+        """
+        log_group = logs.LogGroup(
+            scope,
+            f"{id}Logs",
+            retention=env.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        role = iam.Role(scope, f"{id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group.grant_write(role)
+        super().__init__(
+            scope,
+            id,
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            handler=f"lambdas.{verb}.handler",
+            code=service_code(verb.partition(".")[0]),
+            role=role,
+            timeout=timeout or Duration.seconds(6),
+            memory_size=memory_mib,
+            environment=dict(settings),
+            layers=list(layers),
+            log_group=log_group,
+            logging_format=lambda_.LoggingFormat.JSON,
+            tracing=lambda_.Tracing.ACTIVE,
+        )
+        acknowledge(
+            role,
+            "AwsSolutions-IAM5[Resource::*]",
+            because="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources",
+        )
+        for rule in ("Serverless-LambdaDLQ", "Serverless-LambdaAsyncFailureDestination"):
+            acknowledge(
+                self, rule, because="it is called synchronously: the caller gets the failure"
+            )
+
+
+def service_code(service: str) -> lambda_.Code:
+    """The asset of one service: a change elsewhere leaves its hash as it is."""
+    shared = [f"!lambdas/{package}{rest}" for package in ("contracts", "runtime", service)
+              for rest in ("", "/**")]  # fmt: skip
+    return lambda_.Code.from_asset(
+        str(ROOT),
+        ignore_mode=IgnoreMode.GIT,
+        exclude=["*", "!lambdas", "!lambdas/__init__.py", *shared, "**/__pycache__"],
+    )

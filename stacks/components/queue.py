@@ -1,0 +1,44 @@
+"""Queues that hold what could not be done."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.components.nag import acknowledge
+
+
+class ParkingQueue(sqs.Queue):
+    """Keeps what was given up on, for as long as SQS can, and raises an alarm while it does.
+
+    The dead-letter queue of every asynchronous edge is one of these, and so is the repair queue.
+    14 days is the longest retention: a message must outlive a long weekend.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+    """
+
+    def __init__(self, scope: Construct, id: str, *, holds: str, alarms: sns.ITopic) -> None:
+        """Declare the queue; ``holds`` says in the alarm what an operator will find in it."""
+        super().__init__(
+            scope,
+            id,
+            retention_period=Duration.days(14),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+        )
+        alarm = cloudwatch.Alarm(
+            self,
+            "NotEmpty",
+            alarm_description=f"Parked: {holds}",
+            metric=self.metric_approximate_number_of_messages_visible(
+                period=Duration.minutes(1), statistic="Maximum"
+            ),
+            threshold=0,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(alarms))
+        for rule in ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"):
+            acknowledge(self, rule, because="it is where things are parked: nothing consumes it")

@@ -1,0 +1,84 @@
+"""The environments that the app can be synthesized for, and what differs between them.
+
+``dev`` is also what runs on a laptop: the local cloud gets the very templates of a development
+account, so there is no environment of its own for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk.aws_logs import RetentionDays
+from aws_cdk.aws_stepfunctions import StateMachineType
+
+
+class UnknownEnvironmentError(Exception):
+    """No environment has that name; the message lists those there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """The settings of one environment.
+
+    ``archive_retention`` is how long the bus's archive keeps events; None keeps them for ever.
+    ``saga_type`` is Standard or Express; the saga's own time-outs fit both.
+    ``keep_data`` retains what holds data when a stack is destroyed, protects it against deletion
+    and keeps backups. ``rate_limit`` and ``burst_limit`` throttle the HTTP API (requests a second,
+    requests at once). ``card_limit`` is where the card provider's stand-in begins to decline, in
+    minor units.
+    """
+
+    name: str
+    log_retention: RetentionDays
+    archive_retention: Duration | None
+    saga_type: StateMachineType
+    keep_data: bool
+    rate_limit: int
+    burst_limit: int
+    card_limit: int = 1_000_00
+
+    @property
+    def removal_policy(self) -> RemovalPolicy:
+        """What becomes of data when its stack is destroyed."""
+        return RemovalPolicy.RETAIN if self.keep_data else RemovalPolicy.DESTROY
+
+    def stack(self, service: str) -> str:
+        """The name of a service's stack, such as ``Orders-Dev-Payments``."""
+        return f"Orders-{self.name.capitalize()}-{service}"
+
+    @property
+    def suffix(self) -> str:
+        """What sets this environment's physical names apart: nothing for ``dev``."""
+        return "" if self.name == "dev" else self.name
+
+
+DEV = Environment(
+    name="dev",
+    log_retention=RetentionDays.ONE_WEEK,
+    archive_retention=Duration.days(30),
+    saga_type=StateMachineType.STANDARD,
+    keep_data=False,
+    rate_limit=200,
+    burst_limit=400,
+)
+PROD = Environment(
+    name="prod",
+    log_retention=RetentionDays.ONE_MONTH,
+    archive_retention=None,
+    saga_type=StateMachineType.STANDARD,
+    keep_data=True,
+    rate_limit=500,
+    burst_limit=1_000,
+)
+ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}
+
+
+def environment(name: str) -> Environment:
+    """The environment called ``name``; raises UnknownEnvironmentError listing the known ones."""
+    try:
+        return ENVIRONMENTS[name]
+    except KeyError:
+        known = ", ".join(ENVIRONMENTS)
+        raise UnknownEnvironmentError(
+            f"unknown environment {name!r}: -c env=NAME takes one of {known}"
+        ) from None

@@ -1,0 +1,28 @@
+"""Operations: what people on call need."""
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.environments import Environment
+
+
+class OperationsStack(Stack):
+    """The operations topic, to which every alarm goes and every order that needs a person."""
+
+    def __init__(self, scope: Construct, *, env: Environment) -> None:
+        super().__init__(scope, env.stack("Operations"))
+
+        self.topic = sns.Topic(self, "Topic", display_name="Orders operations", enforce_ssl=True)
+        # A topic with a policy of its own has lost the default one, by which alarms reach it.
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+
+        CfnOutput(self, "OperationsTopic", value=self.topic.topic_arn)

@@ -1,0 +1,117 @@
+"""A real DynamoDB API for stores and handlers: MiniStack, in a process of its own."""
+
+import importlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+from urllib.error import URLError
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from lambdas.runtime import aws
+
+ACCOUNT = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+}
+START_SECONDS = 30.0
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of the local cloud, which ends with the session."""
+    directory = tmp_path_factory.mktemp("ministack")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    log = directory / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ministack"],
+            env={
+                **os.environ,
+                "GATEWAY_PORT": str(port),
+                "BIND_HOST": "127.0.0.1",
+                "TMPDIR": str(directory),
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _until_healthy(url, process, log.read_text)
+            yield url
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _until_healthy(url: str, process: subprocess.Popen[bytes], said: Callable[[], str]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/_ministack/health", timeout=1):
+                return
+        except (URLError, OSError):
+            time.sleep(0.05)
+    pytest.fail(f"MiniStack did not start at {url}:\n{said()}")
+
+
+@pytest.fixture(scope="session")
+def dynamodb(endpoint: str) -> Any:
+    """boto3's low-level client, with connections enough for concurrent tests."""
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=endpoint,
+        region_name=ACCOUNT["AWS_DEFAULT_REGION"],
+        aws_access_key_id=ACCOUNT["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
+        config=Config(max_pool_connections=32),
+    )
+
+
+@pytest.fixture(scope="session")
+def make_table(dynamodb: Any) -> Callable[[str, str], str]:
+    """Make an empty table with a string key; returns its name, which no other test has."""
+    numbers = count(1)
+
+    def make(prefix: str, key: str) -> str:
+        name = f"{prefix}-{next(numbers)}"
+        dynamodb.create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        return name
+
+    return make
+
+
+@pytest.fixture
+def load_handler(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> Iterator[Callable[..., Any]]:
+    """Import a handler as a fresh execution environment does: ``load(module, **settings)``."""
+
+    def load(module: str, **settings: str) -> Any:
+        for name, value in {**ACCOUNT, "AWS_ENDPOINT_URL": endpoint, **settings}.items():
+            monkeypatch.setenv(name, value)
+        aws.client.cache_clear()
+        sys.modules.pop(module, None)
+        return importlib.import_module(module).handler
+
+    yield load
+    aws.client.cache_clear()

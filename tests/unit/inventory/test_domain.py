@@ -1,0 +1,72 @@
+import pytest
+
+from lambdas.contracts.codec import ContractError
+from lambdas.contracts.inventory import (
+    OutOfStock,
+    ReceiveStock,
+    ReservationReleased,
+    ReserveStock,
+)
+from lambdas.contracts.values import MAX_SKUS, Line
+from lambdas.inventory.domain import (
+    Reservation,
+    lines_by_sku,
+    refuse_unless_reserved,
+    too_few,
+)
+
+
+def line(sku: str, quantity: int) -> Line:
+    return Line(sku=sku, quantity=quantity)
+
+
+def reservation(state: str, explanation: str = "") -> Reservation:
+    return Reservation(
+        order_id="o1", state=state, lines=(), created_at="", changed_at="", explanation=explanation
+    )
+
+
+def test_lines_of_one_sku_are_summed():
+    command = ReserveStock(order_id="o1", lines=(line("A", 1), line("B", 2), line("A", 3)))
+
+    assert lines_by_sku(command) == (line("A", 4), line("B", 2))
+
+
+def test_every_bad_field_is_named():
+    command = ReceiveStock(delivery_id="d1", lines=(line("A", 0), line("", 1), line("B", -2)))
+
+    with pytest.raises(ContractError) as refusal:
+        lines_by_sku(command)
+
+    assert refusal.value.problems == [
+        "lines[0].quantity must be at least 1, not 0",
+        "lines[1].sku must not be empty",
+        "lines[2].quantity must be at least 1, not -2",
+    ]
+    assert str(refusal.value).startswith("not a ReceiveStock: ")
+
+
+def test_no_lines_at_all_are_refused():
+    with pytest.raises(ContractError, match="lines must not be empty"):
+        lines_by_sku(ReserveStock(order_id="o1", lines=()))
+
+
+def test_as_many_skus_as_fit_into_a_transaction():
+    fit = [line(f"sku{i}", 1) for i in range(MAX_SKUS)]
+    repeated = (*fit, fit[0])
+
+    assert len(lines_by_sku(ReserveStock(order_id="o1", lines=repeated))) == MAX_SKUS
+    with pytest.raises(ContractError, match="at most 90 SKUs, not 91"):
+        lines_by_sku(ReserveStock(order_id="o1", lines=(*fit, line("one more", 1))))
+
+
+def test_a_refusal_names_what_is_lacking():
+    assert too_few(["85123A", "71053"]) == "too few available of 85123A, 71053"
+
+
+def test_the_answer_follows_the_reservations_state():
+    refuse_unless_reserved(reservation("RESERVED"))
+    with pytest.raises(OutOfStock, match="^too few available of A$"):
+        refuse_unless_reserved(reservation("REFUSED", too_few(["A"])))
+    with pytest.raises(ReservationReleased, match="order o1 was released"):
+        refuse_unless_reserved(reservation("RELEASED"))

@@ -1,0 +1,85 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.codec import ContractError
+from lambdas.contracts.inventory import OutOfStock, ReservationReleased
+from lambdas.runtime.settings import SettingMissing
+from tests.unit.inventory.shop import Shop
+
+Load = Callable[[str], Callable[[Any, None], Any]]
+
+
+@pytest.fixture
+def load(load_handler: Callable[..., Any], shop: Shop) -> Load:
+    """A handler with the settings that its function has, and no others."""
+
+    def load(verb: str) -> Any:
+        tables = {"STOCK_TABLE": shop.stock_table}
+        if verb == "receive_stock":
+            tables["DELIVERIES_TABLE"] = shop.deliveries_table
+        else:
+            tables["RESERVATIONS_TABLE"] = shop.reservations_table
+        return load_handler(f"lambdas.inventory.{verb}", **tables)
+
+    return load
+
+
+def lines(**units: int) -> list[dict[str, Any]]:
+    return [{"sku": sku, "quantity": quantity} for sku, quantity in units.items()]
+
+
+def test_from_delivery_to_release(load: Load, shop: Shop, capsys: pytest.CaptureFixture[str]):
+    received = load("receive_stock")({"delivery_id": "d1", "lines": lines(A=5)}, None)
+    assert received == {"delivery_id": "d1", "state": "RECEIVED"}
+
+    twice = {"order_id": "o1", "lines": lines(A=1) + lines(A=2), "unknown": "ignored"}
+    assert load("reserve_stock")(twice, None) == {"order_id": "o1", "state": "RESERVED"}
+    assert shop.stock() == {"A": (2, 3)}
+
+    released = load("release_stock")({"order_id": "o1"}, None)
+    assert released == {"order_id": "o1", "state": "RELEASED"}
+    assert shop.stock() == {"A": (5, 0)}
+
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
+        {"message": "stock received", "delivery_id": "d1", "skus": 1},
+        {"message": "stock asked for", "order_id": "o1", "state": "RESERVED"},
+        {"message": "stock released", "order_id": "o1", "state": "RELEASED"},
+    ]
+
+
+def test_too_few_are_refused_by_name(load: Load, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(OutOfStock, match="^too few available of A, B$") as refusal:
+        load("reserve_stock")({"order_id": "o1", "lines": lines(A=1, B=2)}, None)
+
+    assert type(refusal.value).__name__ == "OutOfStock"
+    assert json.loads(capsys.readouterr().out)["state"] == "REFUSED"
+
+
+def test_a_late_request_is_refused_by_name(load: Load):
+    load("release_stock")({"order_id": "o1"}, None)
+
+    with pytest.raises(ReservationReleased):
+        load("reserve_stock")({"order_id": "o1", "lines": lines(A=1)}, None)
+
+
+@pytest.mark.parametrize("verb", ["reserve_stock", "receive_stock"])
+def test_bad_input_is_named_and_leaves_no_trace(load: Load, shop: Shop, verb: str):
+    bad = {"order_id": "o1", "delivery_id": "d1", "lines": lines(A=0, B=-1)}
+
+    with pytest.raises(ContractError) as refusal:
+        load(verb)(bad, None)
+
+    assert [problem.split()[0] for problem in refusal.value.problems] == [
+        "lines[0].quantity",
+        "lines[1].quantity",
+    ]
+    for table in (shop.stock_table, shop.reservations_table, shop.deliveries_table):
+        assert shop.rows(table) == []
+
+
+def test_a_function_without_its_settings_does_not_start(load_handler: Callable[..., Any]):
+    with pytest.raises(SettingMissing, match="RESERVATIONS_TABLE"):
+        load_handler("lambdas.inventory.release_stock", STOCK_TABLE="stock")

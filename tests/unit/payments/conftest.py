@@ -1,0 +1,83 @@
+"""A DSQL cluster on the local cloud: real PostgreSQL, DSQL's refusals, tokens and TLS."""
+
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import boto3
+import pytest
+
+from lambdas.payments import migrations
+from lambdas.payments.database import Database, connect
+from lambdas.payments.store import LedgerStore
+from lambdas.runtime import aws
+from local import cloud
+
+from .fakes import CardProvider
+
+
+@pytest.fixture(scope="session")
+def local_cloud() -> Iterator[cloud.Cloud]:
+    with cloud.running() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cluster(local_cloud: cloud.Cloud) -> dict[str, str]:
+    """The identifier, ARN and endpoint of an empty cluster."""
+    dsql = local_cloud.client("dsql")
+    created = dsql.create_cluster(deletionProtectionEnabled=False)
+    deadline = time.monotonic() + 20
+    while (described := dsql.get_cluster(identifier=created["identifier"]))["status"] == "CREATING":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert described["status"] == "ACTIVE"
+    return {name: described[name] for name in ("identifier", "arn", "endpoint")}
+
+
+def sign_as(session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the functions' code use the credentials of ``session``."""
+    aws.client.cache_clear()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+
+
+@pytest.fixture(scope="session")
+def root(local_cloud: cloud.Cloud) -> boto3.session.Session:
+    return boto3.session.Session("test", "test", region_name=local_cloud.region)
+
+
+@pytest.fixture
+def settings(
+    local_cloud: cloud.Cloud,
+    cluster: dict[str, str],
+    root: boto3.session.Session,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[pytest.MonkeyPatch]:
+    """The environment of a function that may do anything in the database."""
+    for name, value in local_cloud.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SSL_CERT_FILE", str(local_cloud.certificate))
+    monkeypatch.setenv("DATABASE_ENDPOINT", cluster["endpoint"])
+    monkeypatch.setenv("DATABASE_ROLE", "admin")
+    sign_as(root, monkeypatch)
+    yield monkeypatch
+    aws.client.cache_clear()
+
+
+@pytest.fixture
+def admin(settings: pytest.MonkeyPatch) -> Iterator[Database]:
+    """The database, migrated, as ``admin``."""
+    database = Database(partial(connect, 10), sleep=lambda _: None)
+    migrations.apply(database, migrations.files())
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def store(admin: Database) -> LedgerStore:
+    return LedgerStore(admin)
+
+
+@pytest.fixture
+def provider() -> CardProvider:
+    return CardProvider()

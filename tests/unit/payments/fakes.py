@@ -1,0 +1,156 @@
+"""A card provider and a store in memory, a connection that can be interfered with, and crashes."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from lambdas.contracts.payments import RefundPayment, TakePayment
+from lambdas.contracts.values import Money
+from lambdas.payments.database import Database
+from lambdas.payments.domain import (
+    Answer,
+    Charge,
+    Charged,
+    Declined,
+    Entry,
+    Kind,
+    Voided,
+    posting,
+)
+
+TOTAL = Money(amount=4_15, currency="GBP")
+
+
+class Crash(Exception):
+    """The function died here."""
+
+
+def take_command(order_id: str | None = None, total: Money = TOTAL) -> TakePayment:
+    return TakePayment(order_id=order_id or uuid4().hex, customer_id="c-1", total=total)
+
+
+def refund_command(order_id: str) -> RefundPayment:
+    return RefundPayment(order_id=order_id)
+
+
+class CardProvider:
+    """Keeps the promises of ``Provider`` and remembers what it did."""
+
+    def __init__(self, declines: bool = False) -> None:
+        self.declines = declines
+        self.taken: list[tuple[str, int]] = []
+        self.given_back: list[str] = []
+        self.voided: set[str] = set()
+        self.calls: list[str] = []
+        self._lock = threading.Lock()
+
+    def charge(self, key: str, customer_id: str, amount: Money) -> Answer:
+        with self._lock:
+            self.calls.append("charge")
+            if key in self.voided:
+                return Voided()
+            if self.declines:
+                return Declined("above the card's limit")
+            if key not in dict(self.taken):
+                self.taken.append((key, amount.amount))
+            return Charged()
+
+    def refund(self, key: str) -> None:
+        with self._lock:
+            self.calls.append("refund")
+            if key in dict(self.taken) and key not in self.given_back:
+                self.given_back.append(key)
+            self.voided.add(key)
+
+    def held(self, key: str) -> int:
+        """What the provider has of the customer's money under this key."""
+        taken = sum(amount for charged, amount in self.taken if charged == key)
+        return 0 if key in self.given_back else taken
+
+
+class MemoryCharges:
+    """``Charges`` without a database."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Charge] = {}
+        self.ledger: list[Entry] = []
+
+    def begin(self, charge: Charge) -> Charge:
+        return self.rows.setdefault(charge.order_id, charge)
+
+    def move(self, before: Charge, after: Charge) -> Charge:
+        found = self.rows[after.order_id]
+        if found.state is not before.state:
+            return found
+        self.rows[after.order_id] = after
+        if entry := posting(before, after):
+            assert (entry.order_id, entry.kind) not in self.posted()
+            self.ledger.append(entry)
+        return after
+
+    def posted(self) -> set[tuple[str, Kind]]:
+        return {(entry.order_id, entry.kind) for entry in self.ledger}
+
+
+class Crashing:
+    """A port whose ``at``-th call raises Crash, before its effect or after it."""
+
+    def __init__(self, *, at: int, after: bool) -> None:
+        self._left = at
+        self._after = after
+        self.crashed = False
+
+    def guard(self, port: Any) -> Any:
+        """``port`` with every method counted; several ports may share one count."""
+        crashing = self
+
+        class Guarded:
+            def __getattr__(self, name: str) -> Callable[..., Any]:
+                method = getattr(port, name)
+                return lambda *arguments: crashing._call(method, arguments)
+
+        return Guarded()
+
+    def _call(self, method: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        self._left -= 1
+        if self._left == 0 and not self._after:
+            self.crashed = True
+            raise Crash
+        result = method(*arguments)
+        if self._left == 0:
+            self.crashed = True
+            raise Crash
+        return result
+
+
+class Watched:
+    """A connection that shows each statement to ``watch`` before it runs it."""
+
+    def __init__(self, connection: Any, watch: Callable[[Any, str], None]) -> None:
+        self._connection = connection
+        self._watch = watch
+
+    def run(self, sql: str, **values: object) -> Any:
+        self._watch(self._connection, sql)
+        return self._connection.run(sql, **values)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def entries(database: Database, order_id: str) -> list[list[Any]]:
+    return database.run(
+        "SELECT kind, debit, credit, amount, currency FROM payments.entries"
+        " WHERE order_id = :order_id ORDER BY kind",
+        order_id=order_id,
+    )
+
+
+def balances(database: Database, order_id: str) -> dict[str, int]:
+    """What each account gained by the order; accounts at zero are left out."""
+    totals: dict[str, int] = {}
+    for _, debit, credit, amount, _ in entries(database, order_id):
+        totals[debit] = totals.get(debit, 0) + amount
+        totals[credit] = totals.get(credit, 0) - amount
+    return {account: total for account, total in totals.items() if total}

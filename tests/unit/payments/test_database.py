@@ -1,0 +1,151 @@
+"""The connection: when it is kept, when it is made anew, and whom it trusts."""
+
+import socket
+import ssl
+import threading
+import time
+from typing import Any
+
+import pytest
+from pg8000.native import DatabaseError, InterfaceError
+
+from lambdas.payments.database import Database, connect
+from local import certificate
+
+from .fakes import Watched
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def connections():
+    return []
+
+
+@pytest.fixture
+def counted(settings, connections):
+    """A way to connect that remembers its connections."""
+
+    def counting():
+        connections.append(connect())
+        return connections[-1]
+
+    return counting
+
+
+def test_one_connection_serves_many_transactions(counted, connections):
+    database = Database(counted)
+    for _ in range(3):
+        assert database.run("SELECT 1") == [[1]]
+        assert database.transaction(lambda run: run("SELECT 2")) == [[2]]
+    assert len(connections) == 1
+    database.close()
+
+
+def test_an_old_connection_is_replaced_before_dsql_ends_it(counted, connections):
+    clock = Clock()
+    database = Database(counted, clock=clock)
+    for clock.now in (0, 49 * 60, 50 * 60, 99 * 60):
+        database.run("SELECT 1")
+    assert len(connections) == 2
+    database.close()
+
+
+def test_a_broken_connection_is_replaced_and_its_transaction_repeated(counted, connections):
+    waits: list[float] = []
+    database = Database(counted, sleep=waits.append)
+    database.run("SELECT 1")
+    connections[0]._usock.shutdown(socket.SHUT_RDWR)
+    assert database.run("SELECT 2") == [[2]]
+    assert len(connections) == 2
+    assert len(waits) == 1
+    database.close()
+
+
+def test_an_error_in_a_transaction_leaves_nothing_behind(admin, counted, connections):
+    database = Database(counted)
+    with pytest.raises(DatabaseError) as failed:
+        database.transaction(lambda run: run("SELECT 1 / 0"))
+    assert failed.value.args[0]["C"] == "22012"
+    assert database.run("SELECT 1") == [[1]]
+    database.close()
+
+
+def test_no_answer_in_time_is_an_error_and_not_repeated(settings):
+    connections: list[Any] = []
+    waits: list[float] = []
+
+    def impatient():
+        connections.append(connect(timeout=0.3))
+        return connections[-1]
+
+    database = Database(impatient, sleep=waits.append)
+    started = time.monotonic()
+    with pytest.raises((InterfaceError, OSError)):
+        database.run("SELECT pg_sleep(5)")
+    assert time.monotonic() - started < 2
+    assert (len(connections), waits) == (1, [])
+    assert database.run("SELECT 1") == [[1]]
+    assert len(connections) == 2
+    database.close()
+
+
+def test_a_schema_change_by_another_is_a_conflict_like_any_other(admin, counted):
+    changed: list[str] = []
+
+    def watch(connection, sql):
+        if sql == "SELECT 1" and not changed:
+            changed.append(sql)
+            admin.run("CREATE TABLE IF NOT EXISTS payments.schema_change (id text PRIMARY KEY)")
+
+    database = Database(lambda: Watched(counted(), watch), sleep=lambda _: None)
+    database.run("SELECT 2")
+    assert database.transaction(lambda run: run("SELECT 1")) == [[1]]
+    assert changed
+    database.close()
+
+
+def test_the_session_is_encrypted(settings):
+    connection = connect()
+    assert isinstance(connection._usock, ssl.SSLSocket)
+    connection.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_server_without_a_trusted_certificate_is_not_talked_to(settings, tmp_path):
+    other, _ = certificate.write(tmp_path)
+    settings.setenv("SSL_CERT_FILE", str(other))
+    with pytest.raises(ssl.SSLCertVerificationError):
+        connect()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_server_under_another_name_is_not_talked_to(settings, cluster):
+    port = cluster["endpoint"].rpartition(":")[2]
+    settings.setenv("DATABASE_ENDPOINT", f"127.0.0.2:{port}")
+    forward = socket.create_server(("127.0.0.2", int(port)))
+
+    def serve():
+        client, _ = forward.accept()
+        with client, socket.create_connection(("localhost", int(port))) as server:
+            client.settimeout(2)
+            server.settimeout(2)
+            server.sendall(client.recv(8))
+            client.sendall(server.recv(1))
+            server.sendall(client.recv(4096))
+            client.sendall(server.recv(16384))
+            client.recv(64)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        with pytest.raises(ssl.SSLCertVerificationError, match="IP address mismatch"):
+            connect()
+    finally:
+        thread.join(5)
+        forward.close()

@@ -1,0 +1,87 @@
+import pytest
+
+from lambdas.contracts.payments import PaymentDeclined, PaymentRefunded
+from lambdas.contracts.values import Money
+from lambdas.payments.domain import (
+    Charged,
+    Declined,
+    Entry,
+    Kind,
+    State,
+    TotalDiffersError,
+    Voided,
+    answered,
+    check_taken,
+    check_total,
+    pending,
+    posting,
+    refunded,
+    tombstone,
+)
+
+from .fakes import TOTAL, take_command
+
+COMMAND = take_command("o-1")
+PENDING = pending(COMMAND)
+TAKEN = answered(PENDING, Charged())
+DECLINED = answered(PENDING, Declined("no"))
+
+
+def test_a_charge_is_posted_from_the_customer_to_the_provider():
+    assert posting(PENDING, TAKEN) == Entry(
+        order_id="o-1", kind=Kind.CHARGE, debit="card-provider", credit="customer/c-1", amount=TOTAL
+    )
+
+
+def test_a_refund_is_the_charge_turned_round():
+    assert posting(TAKEN, refunded(TAKEN)) == Entry(
+        order_id="o-1", kind=Kind.REFUND, debit="customer/c-1", credit="card-provider", amount=TOTAL
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (PENDING, DECLINED),
+        (PENDING, refunded(PENDING)),
+        (DECLINED, refunded(DECLINED)),
+        (tombstone("o-1"), tombstone("o-1")),
+    ],
+)
+def test_where_no_money_moved_nothing_is_posted(before, after):
+    assert posting(before, after) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "explanation"),
+    [
+        (Charged(), State.TAKEN, ""),
+        (Declined("no"), State.DECLINED, "no"),
+        (Voided(), State.REFUNDED, ""),
+    ],
+)
+def test_the_providers_answer_settles_a_pending_charge(answer, state, explanation):
+    charge = answered(PENDING, answer)
+    assert (charge.state, charge.explanation, charge.total) == (state, explanation, TOTAL)
+
+
+def test_a_taken_charge_is_no_refusal():
+    check_taken(TAKEN)
+
+
+def test_a_declined_charge_is_refused_with_the_providers_words():
+    with pytest.raises(PaymentDeclined, match=r"^no$"):
+        check_taken(DECLINED)
+
+
+@pytest.mark.parametrize("charge", [refunded(TAKEN), tombstone("o-1")])
+def test_a_refunded_charge_is_refused(charge):
+    with pytest.raises(PaymentRefunded, match="o-1"):
+        check_taken(charge)
+
+
+def test_an_order_cannot_be_asked_for_another_total():
+    check_total(PENDING, COMMAND)
+    check_total(tombstone("o-1"), COMMAND)
+    with pytest.raises(TotalDiffersError, match="o-1"):
+        check_total(TAKEN, take_command("o-1", Money(amount=4_16, currency="GBP")))

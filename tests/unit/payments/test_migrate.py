@@ -1,0 +1,155 @@
+"""The custom resource, against the local cloud's IAM: who may connect, and what they may do."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from pg8000.native import DatabaseError
+
+from lambdas.payments import migrate
+from lambdas.payments.database import Database, connect
+from lambdas.payments.grants import grant
+from lambdas.payments.settlement import refund, take
+from lambdas.payments.store import LedgerStore
+
+from .conftest import sign_as
+from .fakes import CardProvider, Watched, entries, refund_command, take_command
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    delivered: list[dict[str, str]] = []
+    monkeypatch.setattr(
+        "lambdas.runtime.custom_resource._put", lambda _, body: delivered.append(json.loads(body))
+    )
+    return delivered
+
+
+@pytest.fixture
+def iam_role(local_cloud, cluster) -> str:
+    iam = local_cloud.client("iam")
+    name = f"take-payment-{uuid4().hex[:8]}"
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"},
+        ],
+    }
+    connect = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "dsql:DbConnect", "Resource": cluster["arn"]},
+        ],
+    }
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(connect))
+    return str(role["Role"]["Arn"])
+
+
+@pytest.fixture
+def as_function(local_cloud, iam_role, settings) -> Iterator[Database]:
+    """The database as a function with that IAM role sees it."""
+    assumed = local_cloud.client("sts").assume_role(RoleArn=iam_role, RoleSessionName="function")
+    session = boto3.session.Session(
+        assumed["Credentials"]["AccessKeyId"],
+        assumed["Credentials"]["SecretAccessKey"],
+        assumed["Credentials"]["SessionToken"],
+        region_name=local_cloud.region,
+    )
+    settings.setenv("DATABASE_ROLE", "payments")
+    sign_as(session, settings)
+    database = Database()
+    yield database
+    database.close()
+
+
+def request(kind: str, grants: object) -> dict[str, object]:
+    return {
+        "RequestType": kind,
+        "ResponseURL": "https://answers.invalid",
+        "StackId": "stack",
+        "RequestId": "request",
+        "LogicalResourceId": "Schema",
+        "ResourceProperties": {"Grants": grants},
+    }
+
+
+@pytest.fixture
+def deployed(admin, iam_role, answers) -> None:
+    migrate.handler(request("Create", {"payments": [iam_role]}), None)
+    assert answers == [answers[0] | {"Status": "SUCCESS"}]
+
+
+def test_the_functions_can_do_their_work(deployed, as_function):
+    command, provider = take_command(), CardProvider()
+    store = LedgerStore(as_function)
+    assert as_function.run("SELECT session_user::text") == [["payments"]]
+    take(command, store, provider)
+    refund(refund_command(command.order_id), store, provider)
+    assert [row[0] for row in entries(as_function, command.order_id)] == ["CHARGE", "REFUND"]
+
+
+FORBIDDEN = (
+    "DELETE FROM payments.charges",
+    "DELETE FROM payments.entries",
+    "UPDATE payments.entries SET amount = 1",
+    "SELECT * FROM payments.schema_migrations",
+    "CREATE TABLE payments.mine (id text PRIMARY KEY)",
+    "DROP TABLE payments.entries",
+    "CREATE ROLE another",
+)
+
+
+def test_the_functions_can_do_nothing_else(deployed, as_function):
+    codes = {}
+    for statement in FORBIDDEN:
+        with pytest.raises(DatabaseError) as refused:
+            as_function.run(statement)
+        codes[statement] = refused.value.args[0]["C"]
+    assert codes == dict.fromkeys(FORBIDDEN, "42501")
+
+
+def test_an_iam_role_that_was_not_granted_is_not_let_in(admin, as_function):
+    grant(admin, "payments", [])
+    with pytest.raises(DatabaseError, match="access denied"):
+        as_function.run("SELECT 1")
+
+
+def test_grants_may_come_as_json_and_are_made_once(admin, iam_role, answers, monkeypatch):
+    statements: list[str] = []
+
+    def connect_and_watch(timeout: float) -> Any:
+        return Watched(connect(timeout), lambda _, sql: statements.append(sql))
+
+    monkeypatch.setattr(migrate, "connect", connect_and_watch)
+    for _ in range(2):
+        migrate.handler(request("Update", json.dumps({"payments": [iam_role]})), None)
+    assert [answer["Status"] for answer in answers] == ["SUCCESS"] * 2
+    assert [sql for sql in statements if sql.startswith("AWS IAM")] == [
+        f"AWS IAM GRANT \"payments\" TO '{iam_role}'"
+    ]
+    assert len([sql for sql in statements if sql.startswith("CREATE ROLE")]) <= 1
+
+
+def test_a_name_cannot_smuggle_sql_in(admin):
+    grant(admin, 'odd"; DROP SCHEMA payments; --', [])
+    assert admin.run("SELECT 1 FROM pg_namespace WHERE nspname = 'payments'") == [[1]]
+
+
+def test_a_failure_is_answered_with_its_reason(settings, answers):
+    settings.setenv("DATABASE_ROLE", "nobody")
+    migrate.handler(request("Create", {"payments": []}), None)
+    assert answers[0]["Status"] == "FAILED"
+    assert answers[0]["Reason"].startswith("DatabaseError: ")
+
+
+def test_deleting_touches_nothing(settings, answers, monkeypatch):
+    def unreachable(_: float) -> None:
+        raise AssertionError("the database was connected to")
+
+    monkeypatch.setattr(migrate, "connect", unreachable)
+    migrate.handler(request("Delete", {"payments": []}), None)
+    assert answers[0]["Status"] == "SUCCESS"

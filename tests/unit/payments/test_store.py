@@ -1,0 +1,103 @@
+import pytest
+from pg8000.native import DatabaseError
+
+from lambdas.payments.database import ATTEMPTS, Database, connect
+from lambdas.payments.domain import Charged, Declined, State, answered, pending, refunded, tombstone
+from lambdas.payments.store import LedgerStore
+
+from .fakes import Watched, entries, take_command
+
+
+def rivalled(rival, times):
+    """A database where ``rival`` commits in the middle of our first ``times`` transactions."""
+    waits: list[float] = []
+    left = [times]
+
+    def watch(connection, sql):
+        if "UPDATE" in sql and left[0]:
+            left[0] -= 1
+            connection.run("SELECT 1")  # from here on our transaction sees the past
+            rival()
+
+    return (
+        Database(lambda: Watched(connect(), watch), sleep=waits.append, rand=lambda: 0.5),
+        waits,
+    )
+
+
+def touch(admin, order_id):
+    admin.run("UPDATE payments.charges SET changed_at = now() WHERE order_id = :id", id=order_id)
+
+
+def test_begin_returns_what_is_on_record(store):
+    charge = pending(take_command())
+    assert store.begin(charge) == charge
+    assert store.begin(tombstone(charge.order_id)) == charge
+    declined = answered(charge, Declined("no"))
+    store.move(charge, declined)
+    assert store.begin(charge) == declined
+
+
+def test_move_is_refused_when_the_charge_moved_already(admin, store):
+    charge = store.begin(pending(take_command()))
+    given_back = store.move(charge, refunded(charge))
+    assert store.move(charge, answered(charge, Charged())) == given_back
+    assert entries(admin, charge.order_id) == []
+
+
+def test_a_conflict_is_repeated_and_goes_by_what_the_rival_left(admin, store):
+    charge = store.begin(pending(take_command()))
+    taken = answered(charge, Charged())
+    database, waits = rivalled(lambda: store.move(charge, taken), times=1)
+    assert LedgerStore(database).move(charge, refunded(charge)) == taken
+    assert len(waits) == 1
+    assert [row[0] for row in entries(admin, charge.order_id)] == ["CHARGE"]
+    database.close()
+
+
+def test_a_conflict_about_nothing_that_matters_only_costs_a_repetition(admin, store):
+    charge = store.begin(pending(take_command()))
+    database, waits = rivalled(lambda: touch(admin, charge.order_id), times=ATTEMPTS - 1)
+    assert LedgerStore(database).move(charge, refunded(charge)).state is State.REFUNDED
+    assert waits == [0.02, 0.04, 0.08, 0.16]
+    database.close()
+
+
+def test_endless_conflict_is_an_error_and_leaves_no_transaction_open(admin, store):
+    charge = store.begin(pending(take_command()))
+    database, waits = rivalled(lambda: touch(admin, charge.order_id), times=ATTEMPTS)
+    with pytest.raises(DatabaseError) as failed:
+        LedgerStore(database).move(charge, answered(charge, Charged()))
+    assert failed.value.args[0]["C"] == "40001"
+    assert len(waits) == ATTEMPTS - 1
+    assert store.begin(charge) == charge
+    assert LedgerStore(database).move(charge, refunded(charge)).state is State.REFUNDED
+    database.close()
+
+
+def test_state_and_entry_change_together(admin, store):
+    charge = store.begin(pending(take_command()))
+
+    def watch(connection, sql):
+        if "payments.entries" in sql:
+            raise ZeroDivisionError
+
+    database = Database(lambda: Watched(connect(), watch))
+    with pytest.raises(ZeroDivisionError):
+        LedgerStore(database).move(charge, answered(charge, Charged()))
+    assert store.begin(charge).state is State.PENDING
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("amount", 0), ("amount", -1), ("kind", "GIFT"), ("credit", "a")]
+)
+def test_the_ledger_refuses_what_would_not_balance(admin, column, value):
+    row = {"kind": "CHARGE", "debit": "a", "credit": "b", "amount": 1} | {column: value}
+    with pytest.raises(DatabaseError) as refused:
+        admin.run(
+            "INSERT INTO payments.entries (order_id, kind, debit, credit, amount, currency)"
+            " VALUES ('x', :kind, :debit, :credit, :amount, 'GBP')",
+            **row,
+        )
+    assert refused.value.args[0]["C"] == "23514"

@@ -1,0 +1,29 @@
+"""Payments' adapter and the stand-in speak the same language."""
+
+import io
+import json
+from typing import Any
+from uuid import uuid4
+
+from lambdas.contracts.values import Money
+from lambdas.payments.domain import Charged, Declined, Voided
+from lambdas.payments.provider import LambdaProvider
+from lambdas.provider.answer import handler
+
+
+class InProcess:
+    """A Lambda client that runs the stand-in here."""
+
+    def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803
+        answer = handler(json.loads(Payload), None)
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+
+def test_every_answer_is_understood():
+    provider = LambdaProvider(InProcess(), "stand-in")
+    key, price = uuid4().hex, Money(amount=415, currency="GBP")
+    assert provider.charge(key, "c-1", price) == Charged()
+    provider.refund(key)
+    assert provider.charge(key, "c-1", price) == Voided()
+    dear = Money(amount=100_001, currency="GBP")
+    assert provider.charge(uuid4().hex, "c-1", dear) == Declined("above the card's limit")

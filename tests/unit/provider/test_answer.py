@@ -1,0 +1,128 @@
+"""The stand-in's API on a real table: idempotent by key, whatever comes first."""
+
+import threading
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from lambdas.contracts.codec import ContractError
+from lambdas.provider import store
+from lambdas.provider.answer import UnknownOperationError, handler
+from lambdas.provider.domain import KeyReusedError
+
+TAKEN = {"state": "CHARGED", "explanation": ""}
+DECLINED = {"state": "DECLINED", "explanation": "above the card's limit"}
+VOIDED = {"state": "VOIDED", "explanation": ""}
+
+
+@pytest.fixture
+def key() -> str:
+    return uuid4().hex
+
+
+def charge(key: str, amount: int = 415, currency: str = "GBP") -> dict[str, Any]:
+    return handler(
+        {
+            "operation": "charge",
+            "key": key,
+            "customer_id": "c-1",
+            "amount": amount,
+            "currency": currency,
+        },
+        None,
+    )
+
+
+def refund(key: str) -> dict[str, Any]:
+    return handler({"operation": "refund", "key": key}, None)
+
+
+def test_a_key_is_charged_once_and_its_repetitions_are_counted(key, items):
+    assert [charge(key) for _ in range(3)] == [TAKEN] * 3
+    assert items(key) == {
+        "key": key,
+        "customer_id": "c-1",
+        "state": "CHARGED",
+        "amount": "415",
+        "currency": "GBP",
+        "explanation": "",
+        "attempts": "3",
+    }
+
+
+@pytest.mark.parametrize(("amount", "answer"), [(100_000, TAKEN), (100_001, DECLINED)])
+def test_an_amount_above_the_limit_is_declined(key, amount, answer):
+    assert charge(key, amount) == answer
+
+
+def test_a_decline_is_remembered_even_when_the_limit_rises(key, settings):
+    assert charge(key, 100_001) == DECLINED
+    settings.setenv("CHARGE_LIMIT", "1000000")
+    assert charge(key, 100_001) == DECLINED
+
+
+@pytest.mark.parametrize(("amount", "currency"), [(416, "GBP"), (415, "EUR")])
+@pytest.mark.parametrize("given_back", [False, True])
+def test_a_key_is_not_good_for_another_amount(key, items, amount, currency, given_back):
+    charge(key)
+    if given_back:
+        refund(key)
+    with pytest.raises(KeyReusedError, match="415 GBP"):
+        charge(key, amount, currency)
+    assert (items(key)["amount"], items(key)["currency"]) == ("415", "GBP")
+
+
+def test_a_charge_is_given_back_once_and_cannot_be_repeated(key, items):
+    charge(key)
+    assert [refund(key)["state"] for _ in range(2)] == ["REFUNDED"] * 2
+    assert charge(key) == VOIDED
+    assert items(key)["state"] == "REFUNDED"
+
+
+def test_a_refund_of_an_unknown_key_voids_a_later_charge(key, items):
+    assert [refund(key)["state"] for _ in range(2)] == ["VOIDED"] * 2
+    assert charge(key) == VOIDED
+    assert items(key)["state"] == "VOIDED"
+    assert "amount" not in items(key)
+
+
+def test_a_declined_charge_has_nothing_to_give_back(key):
+    charge(key, 100_001)
+    assert refund(key) == {"state": "DECLINED"}
+    assert charge(key, 100_001) == DECLINED
+
+
+def test_a_charge_that_comes_between_the_two_looks_of_a_refund_is_given_back(
+    key, items, monkeypatch
+):
+    void = store._void
+
+    def late(table: str, key: str) -> bool:
+        charge(key)
+        return void(table, key)
+
+    monkeypatch.setattr(store, "_void", late)
+    assert refund(key) == {"state": "REFUNDED"}
+    assert items(key)["state"] == "REFUNDED"
+
+
+def test_many_at_once_leave_one_charge(key, items):
+    answers: list[dict[str, Any]] = []
+    threads = [threading.Thread(target=lambda: answers.append(charge(key))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert answers == [TAKEN] * 8
+    assert items(key)["attempts"] == "8"
+
+
+def test_what_is_not_understood_is_refused(key, items):
+    with pytest.raises(UnknownOperationError, match="'gift'"):
+        handler({"operation": "gift", "key": key}, None)
+    with pytest.raises(ContractError, match="amount must be a integer"):
+        charge(key, "415")  # type: ignore[arg-type]
+    with pytest.raises(ContractError, match="key is missing"):
+        handler({"operation": "refund"}, None)
+    assert items(key) == {}

@@ -1,0 +1,57 @@
+import pytest
+
+from lambdas.contracts.shipping import AddressUndeliverable, BookShipment, ShipmentCancelled
+from lambdas.contracts.values import Line
+from lambdas.shipping.domain import Shipment, plan, refuse_unless_booked, shipment_id
+
+LINES = (Line(sku="A", quantity=2),)
+
+
+def planned(country: str) -> Shipment:
+    return plan(BookShipment(order_id="o1", country=country, lines=LINES), now="now")
+
+
+@pytest.mark.parametrize("country", ["United Kingdom", "EIRE", "Channel Islands", " France "])
+def test_a_country_is_delivered_to(country: str):
+    shipment = planned(country)
+
+    refuse_unless_booked(shipment)
+    assert shipment == Shipment(
+        order_id="o1",
+        shipment_id=shipment_id("o1"),
+        state="BOOKED",
+        created_at="now",
+        changed_at="now",
+        country=country.strip(),
+        lines=LINES,
+    )
+
+
+@pytest.mark.parametrize(
+    ("country", "message"),
+    [
+        ("Unspecified", 'no carrier delivers to "Unspecified": it is not a country'),
+        ("EUROPEAN COMMUNITY", 'no carrier delivers to "EUROPEAN COMMUNITY": it is not a country'),
+        ("", "the address names no country"),
+        ("  ", "the address names no country"),
+    ],
+)
+def test_what_is_no_country_is_not(country: str, message: str):
+    with pytest.raises(AddressUndeliverable) as refusal:
+        refuse_unless_booked(planned(country))
+
+    assert str(refusal.value) == message
+
+
+def test_a_cancelled_shipment_refuses_a_late_booking():
+    shipment = Shipment(
+        order_id="o1", shipment_id="s1", state="CANCELLED", created_at="", changed_at=""
+    )
+
+    with pytest.raises(ShipmentCancelled, match="order o1 was cancelled"):
+        refuse_unless_booked(shipment)
+
+
+def test_the_id_belongs_to_the_order_and_does_not_show_it():
+    assert shipment_id("o1") == shipment_id("o1") != shipment_id("o2")
+    assert "o1" not in shipment_id("o1")
