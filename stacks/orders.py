@@ -35,7 +35,8 @@ from stacks.components.function import ServiceFunction
 from stacks.components.grants import let_publish
 from stacks.components.outbox import Outbox
 from stacks.components.queue import ParkingQueue
-from stacks.components.saga import Call, Record, Saga, Step
+from stacks.components.saga import Saga
+from stacks.components.saga_steps import Call, Record, Step
 from stacks.components.table import ServiceTable
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack

@@ -145,3 +145,7 @@ class Command:
 
 class Refusal(Exception):
     """A business's no to a command: never retried, and the same whenever it is asked again."""
+
+
+TECHNICAL_FAILURE = "TechnicalFailure"
+"""The reason given when something was undone that nobody refused."""

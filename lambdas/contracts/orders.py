@@ -75,4 +75,3 @@ class OrderNeedsAttention(Event):
 
 
 EVENTS = (OrderPlaced, OrderConfirmed, OrderRejected, OrderNeedsAttention)
-TECHNICAL_FAILURE = "TechnicalFailure"

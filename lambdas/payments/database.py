@@ -23,7 +23,7 @@ Run = Callable[..., list[Row] | None]
 
 ADMIN = "admin"
 TIMEOUT = 2
-"""Seconds that connecting, or any one answer, may take; the functions' own time-out is 10."""
+"""Seconds that connecting, or any one answer, may take: well below the functions' time-out."""
 ATTEMPTS = 5
 _BACKOFF = 0.02
 _CONFLICT = "40001"

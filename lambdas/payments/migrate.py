@@ -5,8 +5,10 @@ migrations along. Deleting the resource deletes nothing: the data goes with the 
 """
 
 import json
-from functools import partial
+import time
 from typing import Any
+
+from pg8000.native import Connection, DatabaseError, InterfaceError
 
 from lambdas.payments import migrations
 from lambdas.payments.database import Database, connect
@@ -15,6 +17,10 @@ from lambdas.runtime.custom_resource import fulfil
 
 # Changing a schema takes longer than a query.
 _TIMEOUT = 30
+# At the first deployment our role is seconds old, and IAM takes a while to tell everybody.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+_PATIENCE = 60
+_PAUSE = 2
 
 
 def handler(event: dict[str, Any], context: object) -> None:
@@ -28,10 +34,21 @@ def handler(event: dict[str, Any], context: object) -> None:
 
 def _bring_up(event: dict[str, Any]) -> None:
     grants = event["ResourceProperties"]["Grants"]
-    database = Database(partial(connect, _TIMEOUT))
+    database = Database(_connect_once_known)
     try:
         migrations.apply(database, migrations.files())
         for role, iam_roles in (json.loads(grants) if isinstance(grants, str) else grants).items():
             grant(database, role, iam_roles)
     finally:
         database.close()
+
+
+def _connect_once_known() -> Connection:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return connect(_TIMEOUT)
+        except (DatabaseError, InterfaceError):
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(_PAUSE)

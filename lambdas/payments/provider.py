@@ -16,7 +16,7 @@ from lambdas.runtime.aws import CONFIG
 from lambdas.runtime.settings import setting
 
 # Charging a card takes its time. One attempt: the saga repeats the whole step, with backoff.
-_PATIENCE = Config(read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
+_PATIENCE = Config(read_timeout=4, retries={"mode": "standard", "total_max_attempts": 1})
 
 
 class ProviderError(Exception):

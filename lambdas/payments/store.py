@@ -18,7 +18,7 @@ FROM payments.charges WHERE order_id = :order_id
 """
 _MOVE = """
 UPDATE payments.charges SET state = :after, explanation = :explanation, changed_at = now()
-WHERE order_id = :order_id
+WHERE order_id = :order_id AND state = :before
 RETURNING order_id
 """
 _POST = """

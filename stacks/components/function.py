@@ -69,10 +69,11 @@ class ServiceFunction(lambda_.Function):
             "AwsSolutions-IAM5[Resource::*]",
             because="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources",
         )
-        for rule in ("Serverless-LambdaDLQ", "Serverless-LambdaAsyncFailureDestination"):
-            acknowledge(
-                self, rule, because="it is called synchronously: the caller gets the failure"
-            )
+        acknowledge(
+            self,
+            "Serverless-LambdaDLQ",
+            because="it is called synchronously: the caller gets the failure",
+        )
 
 
 def service_code(service: str) -> lambda_.Code:

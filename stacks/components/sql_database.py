@@ -99,6 +99,7 @@ def _role_arn(function: ServiceFunction) -> str:
 
 
 def fingerprint(service: str) -> str:
-    """Changes when one of the service's migrations does."""
-    files = sorted((ROOT / "lambdas" / service / "migrations").glob("*.sql"))
+    """Changes when one of the service's migrations does, or what its roles are granted."""
+    code = ROOT / "lambdas" / service
+    files = [*sorted((code / "migrations").glob("*.sql")), code / "grants.py"]
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]

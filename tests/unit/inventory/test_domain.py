@@ -66,7 +66,7 @@ def test_a_refusal_names_what_is_lacking():
 
 def test_the_answer_follows_the_reservations_state():
     refuse_unless_reserved(reservation("RESERVED"))
-    with pytest.raises(OutOfStock, match="^too few available of A$"):
+    with pytest.raises(OutOfStock, match=r"^too few available of A$"):
         refuse_unless_reserved(reservation("REFUSED", too_few(["A"])))
     with pytest.raises(ReservationReleased, match="order o1 was released"):
         refuse_unless_reserved(reservation("RELEASED"))

@@ -51,7 +51,7 @@ def test_from_delivery_to_release(load: Load, shop: Shop, capsys: pytest.Capture
 
 
 def test_too_few_are_refused_by_name(load: Load, capsys: pytest.CaptureFixture[str]):
-    with pytest.raises(OutOfStock, match="^too few available of A, B$") as refusal:
+    with pytest.raises(OutOfStock, match=r"^too few available of A, B$") as refusal:
         load("reserve_stock")({"order_id": "o1", "lines": lines(A=1, B=2)}, None)
 
     assert type(refusal.value).__name__ == "OutOfStock"

@@ -1,0 +1,91 @@
+"""The words in which a saga is told: its steps, its record, its patience."""
+
+from dataclasses import dataclass
+from typing import get_origin
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_lambda as lambda_
+
+from lambdas.contracts.codec import field_types
+from lambdas.contracts.event import Command, Refusal
+
+EXPRESS_LIMIT = 300
+"""An Express workflow is cut off after five minutes.
+https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A function, asked with a command."""
+
+    command: type[Command]
+    function: lambda_.IFunction
+
+    @property
+    def name(self) -> str:
+        """The state's name: the command's."""
+        return self.command.__name__
+
+    @property
+    def payload(self) -> dict[str, str]:
+        """The command's fields, taken from the data of the event that started the saga."""
+        return {field: f"{{% {source} %}}" for field, source in self.fields.items()}
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Where each of the command's fields comes from, as JSONata expressions.
+
+        An array stands in brackets, because JSONata takes an array of one for its only element.
+        https://docs.jsonata.org/processing#sequences
+        """
+        return {
+            field: f"[$subject.{field}]" if get_origin(kind) is tuple else f"$subject.{field}"
+            for field, kind in field_types(self.command).items()
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """An action, the refusals it may answer with, and the compensation that undoes it."""
+
+    action: Call
+    refusals: tuple[type[Refusal], ...]
+    compensation: Call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The table whose record a saga claims and decides, and the states it moves between."""
+
+    table: dynamodb.ITableV2
+    key: str
+    open: str
+    done: str
+    undone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a saga waits, in seconds, and how often it tries again.
+
+    The sum of the longest path, undoing included, has to stay below ``machine``, which Step
+    Functions enforces by ending the execution wherever it is.
+    """
+
+    machine: int
+    call: int = 8
+    write: int = 3
+    action_retries: int
+    compensation_retries: int
+    write_retries: int = 3
+    longest_delay: int
+
+    @property
+    def lease(self) -> int:
+        """For how long a claim holds: beyond the life of the execution that made it."""
+        return self.machine + 60
+
+
+STANDARD = Patience(machine=900, action_retries=3, compensation_retries=6, longest_delay=32)
+EXPRESS = Patience(machine=EXPRESS_LIMIT, action_retries=2, compensation_retries=2, longest_delay=4)

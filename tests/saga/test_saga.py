@@ -1,0 +1,148 @@
+"""What holds for every saga, tried on Standard and on Express."""
+
+import json
+
+import pytest
+
+from lambdas.contracts.event import TECHNICAL_FAILURE
+from local.cloud import running
+from tests.saga.stage import ACTIONS, NAMES, QUICK, UNDO, Stage
+
+
+@pytest.fixture(scope="session")
+def cloud():
+    with running() as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="session", params=["STANDARD", "EXPRESS"])
+def stage(cloud, request):
+    return Stage(cloud, request.param)
+
+
+def undone_before(name):
+    """The compensations of all actions before ``name``, the latest first."""
+    return [UNDO[action] for action in reversed(ACTIONS[: ACTIONS.index(name)])]
+
+
+def test_all_actions_done_in_order_confirm_the_record(stage):
+    opened = stage.open()
+    assert stage.run(opened) == "SUCCEEDED"
+    assert stage.calls(opened) == ACTIONS
+    record = stage.record(opened)
+    assert (record["state"], record["sequence"]) == ("DONE", "2")
+    assert stage.parked() == []
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_refusal_is_not_retried_and_undoes_exactly_what_was_done_before_it(stage, action):
+    opened = stage.open(**{action: "refuse"})
+    assert stage.run(opened) == "SUCCEEDED"
+    done = ACTIONS[: ACTIONS.index(action) + 1]
+    assert stage.calls(opened) == done + undone_before(action)
+    record = stage.record(opened)
+    assert (record["state"], record["sequence"]) == ("UNDONE", "2")
+    assert (record["reason"], record["explanation"]) == ("Refused", f"{action} says no")
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_any_other_failure_is_retried_and_then_undone_from_the_failed_step_on(stage, action):
+    opened = stage.open(**{action: "crash"})
+    assert stage.run(opened) == "SUCCEEDED"
+    tried = [action] * (1 + QUICK.action_retries)
+    done = ACTIONS[: ACTIONS.index(action)]
+    assert stage.calls(opened) == [*done, *tried, UNDO[action], *undone_before(action)]
+    record = stage.record(opened)
+    assert (record["state"], record["reason"]) == ("UNDONE", TECHNICAL_FAILURE)
+    assert record["explanation"].startswith(f"{action}: ")
+
+
+def test_after_a_time_out_the_step_itself_is_undone_too(stage):
+    opened = stage.open(Second="hang")
+    assert stage.run(opened) == "SUCCEEDED"
+    assert stage.calls(opened)[-2:] == ["UndoSecond", "UndoFirst"]
+    assert stage.record(opened)["state"] == "UNDONE"
+
+
+def test_a_second_delivery_of_the_event_ends_at_once_and_changes_nothing(stage):
+    opened = stage.open()
+    stage.run(opened)
+    before = stage.record(opened)
+    assert stage.run(opened) == "SUCCEEDED"
+    assert stage.calls(opened) == ACTIONS
+    assert stage.record(opened) == before
+
+
+def test_a_claimed_record_is_left_to_its_owner(stage):
+    opened = stage.open()
+    stage.dynamodb.update_item(
+        TableName=stage.records,
+        Key={"order_id": {"S": opened["data"]["order_id"]}},
+        UpdateExpression="SET claim_owner = :other, claim_until = :later",
+        ExpressionAttributeValues={":other": {"S": "other"}, ":later": {"N": "99999999999"}},
+    )
+    assert stage.run(opened) == "SUCCEEDED"
+    assert stage.calls(opened) == []
+    assert stage.record(opened)["claim_owner"] == "other"
+
+
+def test_an_expired_claim_is_taken_over(stage):
+    opened = stage.open()
+    stage.dynamodb.update_item(
+        TableName=stage.records,
+        Key={"order_id": {"S": opened["data"]["order_id"]}},
+        UpdateExpression="SET claim_owner = :dead, claim_until = :past",
+        ExpressionAttributeValues={":dead": {"S": "dead"}, ":past": {"N": "1"}},
+    )
+    assert stage.run(opened) == "SUCCEEDED"
+    assert stage.record(opened)["state"] == "DONE"
+
+
+def test_a_compensation_that_fails_for_good_is_parked_and_the_others_run_on(stage):
+    opened = stage.open(Third="refuse", UndoSecond="crash")
+    assert stage.run(opened) == "SUCCEEDED"
+    tried = ["UndoSecond"] * (1 + QUICK.compensation_retries)
+    assert stage.calls(opened) == [*ACTIONS, *tried, "UndoFirst"]
+    (message,) = stage.parked()
+    assert message["compensation"] == "UndoSecond"
+    assert ":function:UndoSecond-" in message["function"]
+    assert message["payload"] == {
+        "order_id": opened["data"]["order_id"],
+        "script": opened["data"]["script"],
+    }
+    assert message["error"]["Error"] == "RuntimeError"
+    assert message["execution"].startswith("arn:aws:states:")
+    record = stage.record(opened)
+    assert (record["state"], record["reason"], record["sequence"]) == ("UNDONE", "Refused", "3")
+    assert [name["S"] for name in record["parked"]] == ["UndoSecond"]
+
+
+def test_every_compensation_may_fail_and_every_one_is_parked(stage):
+    opened = stage.open(Third="crash", **{undo: "crash" for _, undo in NAMES})
+    assert stage.run(opened) == "SUCCEEDED"
+    parked = {message["compensation"] for message in stage.parked()}
+    assert parked == {undo for _, undo in NAMES}
+    assert len(stage.record(opened)["parked"]) == len(NAMES)
+
+
+def test_an_outcome_that_cannot_be_written_is_parked_and_nothing_is_undone(stage):
+    opened = stage.open(Third="steal the claim")
+    assert stage.run(opened) == "FAILED"
+    assert stage.calls(opened) == ACTIONS
+    (message,) = stage.parked()
+    assert (message["record"], message["write"]) == (opened["data"]["order_id"], "Confirm")
+    assert message["error"]["Error"] == "DynamoDB.ConditionalCheckFailedException"
+
+
+def test_an_array_of_one_reaches_the_action_as_an_array(stage, cloud):
+    opened = stage.open()
+    stage.run(opened)
+    group = f"/aws/lambda/First-{stage._id}"
+    logs = cloud.client("logs").filter_log_events(logGroupName=group)["events"]
+    played = [
+        json.loads(event["message"].removeprefix("played First "))
+        for event in logs
+        if event["message"].startswith("played First ")
+    ]
+    (mine,) = (p for p in played if p["order_id"] == opened["data"]["order_id"])
+    assert mine["lines"] == ["only one"]
