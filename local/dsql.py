@@ -11,7 +11,7 @@ here is what AWS documents:
 - a database role is open to the IAM identities it was granted to, and has its own privileges
   https://docs.aws.amazon.com/aurora-dsql/latest/userguide/using-database-and-iam-roles.html
 - connections are encrypted
-  https://docs.aws.amazon.com/aurora-dsql/latest/userguide/data-encryption.html
+  https://docs.aws.amazon.com/aurora-dsql/latest/userguide/configure-root-certificates.html
 
 The grants live in memory; of the view that shows them, `sys.iam_pg_role_mappings`, plain SELECTs of
 the columns `pg_role_name` and `arn` are answered.

@@ -1,0 +1,800 @@
+"""Each supplement does what AWS documents and MiniStack leaves out.
+
+Every test deploys the smallest stack that shows the behaviour, and looks at it from outside.
+"""
+
+import functools
+import json
+import re
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pg8000.dbapi
+import pytest
+from botocore.exceptions import ClientError
+
+from local.cloud import Cloud, running
+from local.supplements.state_machines import _delay
+
+Template = Mapping[str, Any]
+IAM = ["CAPABILITY_IAM"]
+
+FUNCTIONS = """
+import json, logging, os, urllib.request
+
+class OutOfStock(Exception):
+    pass
+
+count = 0
+
+def fails(event, context):
+    global count
+    count += 1
+    raise OutOfStock(f"attempt {count}")
+
+def ends(event, context):
+    os._exit(1)
+
+def logs(event, context):
+    logging.getLogger("shop").info("order %s", 7)
+    return {"statusCode": 200, "body": json.dumps(event.get("requestContext", {}).get("http"))}
+
+def answers(event, context):
+    answer = {"Status": "SUCCESS", "PhysicalResourceId": "probe", "Data": {"Answer": "42"},
+              **{key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}}
+    urllib.request.urlopen(urllib.request.Request(
+        event["ResponseURL"], method="PUT", data=json.dumps(answer).encode()))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    name: str
+    outputs: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with running() as cloud:
+        yield cloud
+
+
+@functools.cache
+def client(cloud: Cloud, service: str) -> Any:
+    return cloud.client(service)
+
+
+Deploy = Callable[..., Stack]
+
+
+@pytest.fixture
+def deploy(cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[Deploy]:
+    """Create a stack of the test's own from resources and outputs; it goes with the test."""
+    stacks = client(cloud, "cloudformation")
+    name = re.sub(r"\W|_", "-", request.node.name).strip("-")
+
+    def settle() -> Mapping[str, Any]:
+        deadline = time.monotonic() + 20
+        while (found := stacks.describe_stacks(StackName=name)["Stacks"][0])[
+            "StackStatus"
+        ].endswith("_IN_PROGRESS"):
+            assert time.monotonic() < deadline, found["StackStatus"]
+            time.sleep(0.05)
+        return dict(found)
+
+    def create(resources: Template, **outputs: Any) -> Stack:
+        body = {
+            "Resources": resources,
+            "Outputs": {key: {"Value": value} for key, value in outputs.items()},
+        }
+        stacks.create_stack(StackName=name, TemplateBody=json.dumps(body), Capabilities=IAM)
+        stack = settle()
+        if stack["StackStatus"] != "CREATE_COMPLETE":
+            events = stacks.describe_stack_events(StackName=name)["StackEvents"]
+            raise RuntimeError([event.get("ResourceStatusReason") for event in events])
+        answered = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
+        return Stack(name, answered)
+
+    yield create
+    stacks.delete_stack(StackName=name)
+
+
+def get(logical_id: str, attribute: str = "Arn") -> Any:
+    return {"Fn::GetAtt": [logical_id, attribute]}
+
+
+def ref(logical_id: str) -> Any:
+    return {"Ref": logical_id}
+
+
+def role(*actions: str, service: str = "lambda") -> Template:
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    policy = {"PolicyName": "p", "PolicyDocument": {"Statement": [statement]}}
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+            "Policies": [policy] if actions else [],
+        },
+    }
+
+
+def function(handler: str, **properties: Any) -> Template:
+    return {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": "python3.14",
+            "Handler": f"index.{handler}",
+            "Code": {"ZipFile": FUNCTIONS},
+            "Role": get("Role"),
+            **properties,
+        },
+    }
+
+
+def lines(cloud: Cloud, group: str, expected: str) -> list[str]:
+    """The messages of a log group, as soon as one of them contains the expected text."""
+    logs = client(cloud, "logs")
+    deadline = time.monotonic() + 5
+    while True:
+        found = logs.filter_log_events(logGroupName=group)["events"]
+        messages = [event["message"] for event in found]
+        if any(expected in message for message in messages) or time.monotonic() > deadline:
+            return messages
+        time.sleep(0.05)
+
+
+def outcome(cloud: Cloud, machine: str, document: Any = None) -> Mapping[str, Any]:
+    """Run a state machine to its end."""
+    states = client(cloud, "stepfunctions")
+    started = states.start_execution(stateMachineArn=machine, input=json.dumps(document or {}))
+    deadline = time.monotonic() + 15
+    while (run := states.describe_execution(executionArn=started["executionArn"]))[
+        "status"
+    ] == "RUNNING":
+        assert time.monotonic() < deadline, "the execution does not end"
+        time.sleep(0.05)
+    return dict(run)
+
+
+def machine(states: Template, **properties: Any) -> dict[str, Template]:
+    definition = {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states}
+    return {
+        "Machine": {
+            "Type": "AWS::StepFunctions::StateMachine",
+            "Properties": {"RoleArn": get("Role"), "Definition": definition, **properties},
+        },
+    }
+
+
+# Events
+
+
+def rule_to_logs(principal: str | None) -> dict[str, Template]:
+    arn = {"Fn::Sub": "arn:aws:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Group}"}
+    group = {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 1}}
+    bus = {"Type": "AWS::Events::EventBus", "Properties": {"Name": {"Fn::Sub": "${Group}-bus"}}}
+    rule = {
+        "EventBusName": ref("Bus"),
+        "EventPattern": {"source": ["com.aws.orders"]},
+        "Targets": [{"Id": "logs", "Arn": arn}],
+    }
+    resources: dict[str, Template] = {
+        "Group": group,
+        "Bus": bus,
+        "Rule": {"Type": "AWS::Events::Rule", "Properties": rule},
+    }
+    if principal:
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": principal},
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": {"Fn::Sub": "${Group.Arn}"},
+        }
+        policy = {
+            "PolicyName": "events",
+            "PolicyDocument": {
+                "Fn::Sub": json.dumps({"Version": "2012-10-17", "Statement": [statement]}).replace(
+                    '{"Fn::Sub": "${Group.Arn}"}', '"${Group.Arn}"'
+                )
+            },
+        }
+        resources["Policy"] = {"Type": "AWS::Logs::ResourcePolicy", "Properties": policy}
+    return resources
+
+
+def put(cloud: Cloud, bus: str) -> None:
+    client(cloud, "events").put_events(
+        Entries=[
+            {
+                "EventBusName": bus,
+                "Source": "com.aws.orders",
+                "DetailType": "Order Notification",
+                "Detail": json.dumps({"category": "lab-supplies", "value": 415}),
+            }
+        ]
+    )
+
+
+def test_an_event_appears_whole_in_the_log_group(cloud: Cloud, deploy: Deploy) -> None:
+    resources = rule_to_logs("events.amazonaws.com")
+    stack = deploy(resources, Bus=ref("Bus"), Group=ref("Group"))
+    put(cloud, stack.outputs["Bus"])
+    (line,) = lines(cloud, stack.outputs["Group"], "lab-supplies")
+    event = json.loads(line)
+    assert event["detail-type"] == "Order Notification"
+    assert event["detail"] == {"category": "lab-supplies", "value": 415}
+    assert {"version", "id", "source", "account", "time", "region", "resources"} <= event.keys()
+
+
+def test_a_policy_may_allow_events_of_one_source_only(cloud: Cloud, deploy: Deploy) -> None:
+    publisher = json.loads(json.dumps(role("events:PutEvents")))
+    properties = publisher["Properties"]
+    (statement,) = properties["Policies"][0]["PolicyDocument"]["Statement"]
+    statement["Condition"] = {"StringEquals": {"events:source": "com.aws.orders"}}
+    (trust,) = properties["AssumeRolePolicyDocument"]["Statement"]
+    trust["Principal"] = {"AWS": "*"}
+    stack = deploy({"Publisher": publisher}, Role=get("Publisher"))
+    keys = client(cloud, "sts").assume_role(
+        RoleArn=stack.outputs["Role"], RoleSessionName="publisher"
+    )["Credentials"]
+    events = boto3.client(
+        "events",
+        endpoint_url=cloud.endpoint,
+        verify=str(cloud.certificate),
+        region_name=cloud.region,
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+
+    def put_events(*sources: str) -> None:
+        events.put_events(
+            Entries=[{"Source": s, "DetailType": "Probe", "Detail": "{}"} for s in sources]
+        )
+
+    put_events("com.aws.orders", "com.aws.orders")
+    for refused in (["com.aws.payments"], ["com.aws.orders", "com.aws.payments"]):
+        with pytest.raises(ClientError, match="not authorized to perform: events:PutEvents"):
+            put_events(*refused)
+
+
+@pytest.mark.parametrize("principal", [None, "sns.amazonaws.com"])
+def test_no_event_is_logged_without_a_policy(
+    cloud: Cloud, deploy: Deploy, principal: str | None
+) -> None:
+    stack = deploy(rule_to_logs(principal), Bus=ref("Bus"), Group=ref("Group"))
+    put(cloud, stack.outputs["Bus"])
+    assert "lets events.amazonaws.com write" in cloud.log.read_text()
+    assert client(cloud, "logs").filter_log_events(logGroupName=stack.outputs["Group"])[
+        "events"
+    ] == []  # fmt: skip
+
+
+def test_an_archive_is_a_resource(cloud: Cloud, deploy: Deploy) -> None:
+    bus = {"Type": "AWS::Events::EventBus", "Properties": {"Name": "archived"}}
+    pattern = {"source": ["com.aws.orders"]}
+    archive = {
+        "Type": "AWS::Events::Archive",
+        "Properties": {"SourceArn": get("Bus"), "RetentionDays": 3, "EventPattern": pattern},
+    }
+    stack = deploy({"Bus": bus, "Archive": archive}, Name=ref("Archive"), Arn=get("Archive"))
+    name = stack.outputs["Name"]
+    found = client(cloud, "events").describe_archive(ArchiveName=name)
+    assert (found["RetentionDays"], json.loads(found["EventPattern"])) == (3, pattern)
+    assert found["ArchiveArn"] == stack.outputs["Arn"]
+
+
+# Functions
+
+
+def test_an_exception_is_reported_by_name_and_the_environment_stays(
+    cloud: Cloud, deploy: Deploy
+) -> None:
+    stack = deploy({"Role": role(), "Fails": function("fails")}, Name=ref("Fails"))
+    functions = client(cloud, "lambda")
+    for attempt in (1, 2):
+        answer = functions.invoke(FunctionName=stack.outputs["Name"])
+        error = json.loads(answer["Payload"].read())
+        assert answer["FunctionError"] == "Unhandled"
+        assert error["errorType"] == "OutOfStock"
+        assert error["errorMessage"] == f"attempt {attempt}"
+        assert "raise OutOfStock" in error["stackTrace"][0]
+
+
+def test_a_process_that_ends_is_an_exit_error(cloud: Cloud, deploy: Deploy) -> None:
+    stack = deploy({"Role": role(), "Ends": function("ends")}, Name=ref("Ends"))
+    answer = client(cloud, "lambda").invoke(FunctionName=stack.outputs["Name"])
+    assert json.loads(answer["Payload"].read())["errorType"] == "Runtime.ExitError"
+
+
+def test_log_records_are_json_objects_when_the_format_is_json(cloud: Cloud, deploy: Deploy) -> None:
+    stack = deploy(
+        {
+            "Role": role(),
+            "Group": {"Type": "AWS::Logs::LogGroup"},
+            "Logs": function("logs", LoggingConfig={"LogFormat": "JSON", "LogGroup": ref("Group")}),
+        },
+        Name=ref("Logs"),
+        Group=ref("Group"),
+    )
+    client(cloud, "lambda").invoke(FunctionName=stack.outputs["Name"])
+    (line,) = [m for m in lines(cloud, stack.outputs["Group"], "order 7") if "order 7" in m]
+    record = json.loads(line)
+    assert (record["level"], record["message"], record["logger"]) == ("INFO", "order 7", "shop")
+    assert record["requestId"]
+
+
+def test_a_silent_handler_does_not_wait_for_its_log(cloud: Cloud, deploy: Deploy) -> None:
+    silent = function("handler", Code={"ZipFile": "def handler(event, context): return 1"})
+    stack = deploy({"Role": role(), "Silent": silent}, Name=ref("Silent"))
+    functions = client(cloud, "lambda")
+    functions.invoke(FunctionName=stack.outputs["Name"])
+    durations = []
+    for _ in range(10):
+        started = time.monotonic()
+        functions.invoke(FunctionName=stack.outputs["Name"])
+        durations.append(time.monotonic() - started)
+    assert min(durations) < 0.04
+
+
+def test_a_custom_resource_answers_by_https(deploy: Deploy) -> None:
+    custom = {"Type": "Custom::Probe", "Properties": {"ServiceToken": get("Answers")}}
+    resources = {"Role": role(), "Answers": function("answers"), "Probe": custom}
+    assert deploy(resources, Answer=get("Probe", "Answer")).outputs["Answer"] == "42"
+
+
+def test_a_custom_resource_without_an_answer_fails_with_the_functions_error(
+    deploy: Deploy,
+) -> None:
+    custom = {"Type": "Custom::Probe", "Properties": {"ServiceToken": get("Fails")}}
+    with pytest.raises(RuntimeError, match="OutOfStock"):
+        deploy({"Role": role(), "Fails": function("fails"), "Probe": custom})
+
+
+# State machines
+
+
+def test_a_named_exception_is_caught_by_its_name(cloud: Cloud, deploy: Deploy) -> None:
+    caught = {
+        "ErrorEquals": ["OutOfStock"],
+        "Assign": {"reason": "{% $states.errorOutput.Error %}"},
+        "Next": "Undone",
+    }
+    states = {
+        "Reserve": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Arguments": {"FunctionName": get("Fails")},
+            "Catch": [caught],
+            "End": True,
+        },
+        "Undone": {"Type": "Succeed", "Output": {"reason": "{% $reason %}"}},
+    }
+    resources = {"Role": role(), "Fails": function("fails"), **machine(states)}
+    stack = deploy(resources, Machine=ref("Machine"))
+    run = outcome(cloud, stack.outputs["Machine"])
+    assert (run["status"], json.loads(run["output"])) == ("SUCCEEDED", {"reason": "OutOfStock"})
+
+
+def test_a_throttled_task_fails_with_lambdas_name_for_it(cloud: Cloud, deploy: Deploy) -> None:
+    states = {
+        "Reserve": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Arguments": {"FunctionName": get("Logs")},
+            "End": True,
+        },
+    }
+    throttled = function("logs", ReservedConcurrentExecutions=0)
+    stack = deploy({"Role": role(), "Logs": throttled, **machine(states)}, Machine=ref("Machine"))
+    run = outcome(cloud, stack.outputs["Machine"])
+    assert run["error"] == "Lambda.TooManyRequestsException"
+
+
+def test_the_delay_of_a_retry_is_capped_and_drawn_at_random(cloud: Cloud, deploy: Deploy) -> None:
+    retry = {"IntervalSeconds": 4, "BackoffRate": 3, "MaxDelaySeconds": 10}
+    assert [_delay(retry, attempt) for attempt in range(3)] == [4, 10, 10]
+    drawn = {_delay({**retry, "JitterStrategy": "FULL"}, 0) for _ in range(50)}
+    assert len(drawn) > 1
+    assert all(0 <= delay <= 4 for delay in drawn)
+
+    states = {
+        "Reserve": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Arguments": {"FunctionName": get("Fails")},
+            "Retry": [
+                {
+                    "ErrorEquals": ["OutOfStock"],
+                    "IntervalSeconds": 1,
+                    "BackoffRate": 60,
+                    "MaxDelaySeconds": 1,
+                    "MaxAttempts": 2,
+                }
+            ],
+            "End": True,
+        },
+    }
+    resources = {"Role": role(), "Fails": function("fails"), **machine(states)}
+    run = outcome(cloud, deploy(resources, Machine=ref("Machine")).outputs["Machine"])
+    assert "attempt 3" in run["cause"]
+
+
+# Properties
+
+
+def test_properties_of_tables_arrive(cloud: Cloud, deploy: Deploy) -> None:
+    key = {
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
+        "SSESpecification": {"SSEEnabled": True},
+    }
+    recovery = {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
+    replica = {"Region": cloud.region, **recovery, "DeletionProtectionEnabled": True}
+    stack = deploy(
+        {
+            "Table": {"Type": "AWS::DynamoDB::Table", "Properties": {**key, **recovery}},
+            "Global": {
+                "Type": "AWS::DynamoDB::GlobalTable",
+                "Properties": {
+                    **key,
+                    "Replicas": [replica],
+                    "StreamSpecification": {"StreamViewType": "NEW_IMAGE"},
+                },
+            },
+        },
+        Table=ref("Table"),
+        Global=ref("Global"),
+        Stream=get("Global", "StreamArn"),
+    )
+    tables = client(cloud, "dynamodb")
+    for name in (stack.outputs["Table"], stack.outputs["Global"]):
+        expiry = tables.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+        assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
+        backups = tables.describe_continuous_backups(TableName=name)
+        described = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+        assert described["PointInTimeRecoveryStatus"] == "ENABLED"
+        table = tables.describe_table(TableName=name)["Table"]
+        assert table["SSEDescription"]["Status"] == "ENABLED"
+    assert table["DeletionProtectionEnabled"] is True
+    assert table["StreamSpecification"]["StreamViewType"] == "NEW_IMAGE"
+    assert table["LatestStreamArn"] == stack.outputs["Stream"]
+
+
+def test_properties_of_functions_topics_and_machines_arrive(cloud: Cloud, deploy: Deploy) -> None:
+    states = {"Done": {"Type": "Succeed"}}
+    destination = {"CloudWatchLogsLogGroup": {"LogGroupArn": get("Group")}}
+    logging = {"Level": "ALL", "IncludeExecutionData": True, "Destinations": [destination]}
+    topic = {
+        "TopicName": "properties.fifo",
+        "FifoTopic": True,
+        "FifoThroughputScope": "MessageGroup",
+        "KmsMasterKeyId": "alias/aws/sns",
+    }
+    stack = deploy(
+        {
+            "Role": role(),
+            "Group": {"Type": "AWS::Logs::LogGroup"},
+            "Dead": {"Type": "AWS::SQS::Queue"},
+            "Logs": function(
+                "logs", DeadLetterConfig={"TargetArn": get("Dead")}, ReservedConcurrentExecutions=7
+            ),
+            "Topic": {"Type": "AWS::SNS::Topic", "Properties": topic},
+            **machine(states, LoggingConfiguration=logging, TracingConfiguration={"Enabled": True}),
+        },
+        Function=ref("Logs"),
+        Dead=get("Dead"),
+        Topic=ref("Topic"),
+        Machine=ref("Machine"),
+    )
+    name = stack.outputs["Function"]
+    functions = client(cloud, "lambda")
+    assert functions.get_function_configuration(FunctionName=name)["DeadLetterConfig"] == {
+        "TargetArn": stack.outputs["Dead"]
+    }
+    concurrency = functions.get_function_concurrency(FunctionName=name)
+    assert concurrency["ReservedConcurrentExecutions"] == 7
+
+    attributes = client(cloud, "sns").get_topic_attributes(TopicArn=stack.outputs["Topic"])
+    assert attributes["Attributes"].items() >= {
+        ("FifoTopic", "true"),
+        ("FifoThroughputScope", "MessageGroup"),
+        ("KmsMasterKeyId", "alias/aws/sns"),
+    }
+
+    described = client(cloud, "stepfunctions").describe_state_machine(
+        stateMachineArn=stack.outputs["Machine"]
+    )
+    assert described["loggingConfiguration"]["level"] == "ALL"
+    assert described["loggingConfiguration"]["destinations"]
+    assert described["tracingConfiguration"] == {"enabled": True}
+
+
+# The HTTP API
+
+
+def test_the_apis_endpoint_answers_and_its_authorizer_knows_the_pools_keys(
+    cloud: Cloud, deploy: Deploy
+) -> None:
+    issuer = {
+        "Fn::Sub": "https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}/${Pool}",
+    }
+    user_client = {"UserPoolId": ref("Pool"), "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"]}
+    integration = {
+        "ApiId": ref("Api"),
+        "IntegrationType": "AWS_PROXY",
+        "IntegrationUri": get("Logs"),
+        "PayloadFormatVersion": "2.0",
+    }
+    authorizer = {
+        "ApiId": ref("Api"),
+        "Name": "pool",
+        "AuthorizerType": "JWT",
+        "IdentitySource": ["$request.header.Authorization"],
+        "JwtConfiguration": {"Issuer": issuer, "Audience": [ref("Client")]},
+    }
+    route = {
+        "ApiId": ref("Api"),
+        "RouteKey": "GET /orders/{id}",
+        "Target": {"Fn::Sub": "integrations/${Integration}"},
+        "AuthorizationType": "JWT",
+        "AuthorizerId": ref("Authorizer"),
+    }
+    stage = {"ApiId": ref("Api"), "StageName": "$default", "AutoDeploy": True}
+    api = {"Name": "probe", "ProtocolType": "HTTP"}
+    stack = deploy(
+        {
+            "Role": role(),
+            "Logs": function("logs"),
+            "Pool": {"Type": "AWS::Cognito::UserPool"},
+            "Client": {"Type": "AWS::Cognito::UserPoolClient", "Properties": user_client},
+            "Api": {"Type": "AWS::ApiGatewayV2::Api", "Properties": api},
+            "Stage": {"Type": "AWS::ApiGatewayV2::Stage", "Properties": stage},
+            "Integration": {"Type": "AWS::ApiGatewayV2::Integration", "Properties": integration},
+            "Authorizer": {"Type": "AWS::ApiGatewayV2::Authorizer", "Properties": authorizer},
+            "Route": {"Type": "AWS::ApiGatewayV2::Route", "Properties": route},
+        },
+        Endpoint=get("Api", "ApiEndpoint"),
+        Api=ref("Api"),
+        Pool=ref("Pool"),
+        Client=ref("Client"),
+    )
+    users = client(cloud, "cognito-idp")
+    pool, password = stack.outputs["Pool"], "Correct-h0rse"
+    users.admin_create_user(UserPoolId=pool, Username="ann", MessageAction="SUPPRESS")
+    users.admin_set_user_password(
+        UserPoolId=pool, Username="ann", Password=password, Permanent=True
+    )
+    token = users.initiate_auth(
+        ClientId=stack.outputs["Client"],
+        AuthFlow="USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": "ann", "PASSWORD": password},
+    )["AuthenticationResult"]["AccessToken"]
+
+    trust = ssl.create_default_context(cafile=str(cloud.certificate))
+    url = f"{stack.outputs['Endpoint']}/orders/7"
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(url, context=trust)
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, context=trust) as answer:
+        assert json.load(answer)["path"] == "/orders/7"
+
+    described = client(cloud, "apigatewayv2").get_api(ApiId=stack.outputs["Api"])
+    assert described["ApiEndpoint"] == stack.outputs["Endpoint"]
+
+
+# Aurora DSQL
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster and three IAM roles: administrator, application, and one without a grant."""
+
+    cloud: Cloud
+    outputs: Mapping[str, str]
+
+    def connect(self, user: str, role: str | None, *, port: int | None = None) -> Any:
+        """Connect as a function with this role would; without a role, as the root user."""
+        keys: dict[str, str] = {"AccessKeyId": "test", "SecretAccessKey": "test"}
+        if role:
+            arn = self.outputs[role]
+            assumed = client(self.cloud, "sts").assume_role(RoleArn=arn, RoleSessionName="probe")
+            keys = assumed["Credentials"]
+        tokens = boto3.client(
+            "dsql",
+            region_name=self.cloud.region,
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys.get("SessionToken"),
+        )
+        endpoint = self.outputs["Endpoint"]
+        generate = (
+            tokens.generate_db_connect_admin_auth_token
+            if user == "admin"
+            else tokens.generate_db_connect_auth_token
+        )
+        host, _, listening = endpoint.partition(":")
+        named = f"{host}:{port or listening}"
+        connection = pg8000.dbapi.connect(
+            user=user,
+            password=generate(Hostname=named, Region=self.cloud.region),
+            host=host,
+            port=int(listening),
+            database="postgres",
+            ssl_context=ssl.create_default_context(cafile=str(self.cloud.certificate)),
+        )
+        connection.autocommit = True
+        return connection
+
+    def sql(self, connection: Any, *statements: str) -> Any:
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else None
+
+
+@pytest.fixture(scope="module")
+def cluster(cloud: Cloud) -> Cluster:
+    """One cluster for all the tests of it, with a schema that only `app` may read."""
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    roles: dict[str, Any] = {}
+    for name, action in (
+        ("Administrator", "DbConnectAdmin"),
+        ("Application", "DbConnect"),
+        ("Ungranted", "DbConnect"),
+    ):
+        roles[name] = role(f"dsql:{action}")
+        roles[name]["Properties"]["AssumeRolePolicyDocument"]["Statement"] = [trust]
+    resources = {
+        **roles,
+        "Cluster": {
+            "Type": "AWS::DSQL::Cluster",
+            "Properties": {"DeletionProtectionEnabled": True},
+        },
+    }
+    outputs: dict[str, Any] = {name: get(name) for name in roles}
+    outputs |= {
+        "Identifier": ref("Cluster"),
+        "ResourceArn": get("Cluster", "ResourceArn"),
+        "Endpoint": get("Cluster", "Endpoint"),
+        "Status": get("Cluster", "Status"),
+    }
+    stacks = client(cloud, "cloudformation")
+    body = {
+        "Resources": resources,
+        "Outputs": {key: {"Value": value} for key, value in outputs.items()},
+    }
+    stacks.create_stack(StackName="Ledger", TemplateBody=json.dumps(body), Capabilities=IAM)
+    deadline = time.monotonic() + 20
+    while (stack := stacks.describe_stacks(StackName="Ledger")["Stacks"][0])[
+        "StackStatus"
+    ] == "CREATE_IN_PROGRESS":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert stack["StackStatus"] == "CREATE_COMPLETE", stack.get("StackStatusReason")
+    cluster = Cluster(cloud, {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]})
+    cluster.sql(
+        cluster.connect("admin", "Administrator"),
+        "CREATE SCHEMA ledger",
+        "CREATE TABLE ledger.entries (id int PRIMARY KEY, amount int)",
+        "INSERT INTO ledger.entries VALUES (1, 100)",
+        "CREATE ROLE app WITH LOGIN",
+        "GRANT USAGE ON SCHEMA ledger TO app",
+        "GRANT SELECT, UPDATE ON ledger.entries TO app",
+        f"AWS IAM GRANT app TO '{cluster.outputs['Application']}'",
+    )
+    return cluster
+
+
+def test_a_cluster_is_a_resource(cluster: Cluster) -> None:
+    found = client(cluster.cloud, "dsql").get_cluster(identifier=cluster.outputs["Identifier"])
+    assert found["arn"] == cluster.outputs["ResourceArn"]
+    assert cluster.outputs["Endpoint"].startswith("localhost:")
+    assert cluster.outputs["Status"] == "ACTIVE"
+
+
+def test_deletion_protection_holds_the_clusters_stack(cluster: Cluster) -> None:
+    assert found_protection(cluster)
+    with pytest.raises(ClientError, match="deletion protection"):
+        client(cluster.cloud, "dsql").delete_cluster(identifier=cluster.outputs["Identifier"])
+
+
+def found_protection(cluster: Cluster) -> bool:
+    dsql = client(cluster.cloud, "dsql")
+    found = dsql.get_cluster(identifier=cluster.outputs["Identifier"])
+    return bool(found["deletionProtectionEnabled"])
+
+
+def test_a_role_connects_with_its_privileges_and_no_more(cluster: Cluster) -> None:
+    app = cluster.connect("app", "Application")
+    assert cluster.sql(app, "SELECT current_user, amount FROM ledger.entries") == (["app", 100],)
+    with pytest.raises(pg8000.dbapi.Error, match="permission denied for table entries"):
+        cluster.sql(app, "INSERT INTO ledger.entries VALUES (2, 1)")
+    with pytest.raises(pg8000.dbapi.Error, match="permission denied"):
+        cluster.sql(app, f"AWS IAM GRANT app TO '{cluster.outputs['Ungranted']}'")
+    with pytest.raises(pg8000.dbapi.Error, match="permission denied"):
+        cluster.sql(app, "SET ROLE admin")
+
+
+@pytest.mark.parametrize(
+    ("user", "role", "reason"),
+    [
+        ("app", "Ungranted", "AWS IAM GRANT app to the role of"),
+        ("app", "Administrator", "is not allowed dsql:DbConnect on"),
+        ("admin", "Application", "is not allowed dsql:DbConnectAdmin on"),
+        ("missing", None, 'role "missing" does not exist'),
+    ],
+)
+def test_who_may_not_connect_is_refused(
+    cluster: Cluster, user: str, role: str | None, reason: str
+) -> None:
+    with pytest.raises(pg8000.dbapi.Error, match=reason):
+        cluster.connect(user, role)
+
+
+def test_a_token_for_another_endpoint_is_refused(cluster: Cluster) -> None:
+    with pytest.raises(pg8000.dbapi.Error, match="another endpoint"):
+        cluster.connect("app", "Application", port=1)
+
+
+def test_grants_are_shown(cluster: Cluster) -> None:
+    admin = cluster.connect("admin", "Administrator")
+    shown = cluster.sql(admin, "SELECT pg_role_name, arn FROM sys.iam_pg_role_mappings")
+    assert shown == (["app", cluster.outputs["Application"]],)
+
+
+def test_a_revoked_grant_is_gone(cluster: Cluster) -> None:
+    admin = cluster.connect("admin", "Administrator")
+    identity = cluster.outputs["Ungranted"]
+    cluster.sql(admin, f"AWS IAM GRANT app TO '{identity}'")
+    cluster.connect("app", "Ungranted").close()
+    cluster.sql(admin, f"AWS IAM REVOKE app FROM '{identity}'")
+    with pytest.raises(pg8000.dbapi.Error, match="access denied"):
+        cluster.connect("app", "Ungranted")
+
+
+def test_the_second_of_two_concurrent_updates_fails_with_40001(cluster: Cluster) -> None:
+    first, second = (cluster.connect("app", "Application") for _ in range(2))
+    for connection in (first, second):
+        connection.autocommit = False
+        cluster.sql(connection, "SELECT amount FROM ledger.entries WHERE id = 1")
+    cluster.sql(first, "UPDATE ledger.entries SET amount = amount WHERE id = 1")
+    first.commit()
+    with pytest.raises(pg8000.dbapi.Error, match="40001"):
+        cluster.sql(second, "UPDATE ledger.entries SET amount = amount WHERE id = 1")
+    second.rollback()
+
+
+def test_a_connection_in_clear_text_is_refused(cluster: Cluster) -> None:
+    host, _, port = cluster.outputs["Endpoint"].partition(":")
+    with pytest.raises(pg8000.dbapi.Error, match="SSL is required"):
+        pg8000.dbapi.connect(user="app", password="x", host=host, port=int(port), ssl_context=False)
+
+
+def test_server_and_database_stay_small(cluster: Cluster) -> None:
+    listing = subprocess.run(
+        ["ps", "-eww", "-o", "pid,ppid,rss,args"], capture_output=True, text=True, check=True
+    )
+    rows = [line.split(None, 3) for line in listing.stdout.splitlines()[1:]]
+    platform = [row for row in rows if "_worker.py" not in row[3]]
+    directory = str(cluster.cloud.directory)
+    own = {row[0] for row in platform if directory in row[3]}
+    # PostgreSQL's own processes do not name the directory; their parent does.
+    resident = sum(int(row[2]) for row in platform if row[0] in own or row[1] in own)
+    assert len(own) >= 2
+    assert resident < 400 * 1024
