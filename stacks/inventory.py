@@ -37,9 +37,7 @@ class InventoryStack(Stack):
         stock.grant(self.reserve_stock, "dynamodb:UpdateItem")
         reservations.grant(self.reserve_stock, "dynamodb:PutItem")
         stock.grant(self.release_stock, "dynamodb:UpdateItem")
-        reservations.grant(
-            self.release_stock, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"
-        )
+        reservations.grant(self.release_stock, "dynamodb:PutItem", "dynamodb:UpdateItem")
         stock.grant(self.receive_stock, "dynamodb:UpdateItem")
         deliveries.grant(self.receive_stock, "dynamodb:PutItem")
 

@@ -135,7 +135,7 @@ class OrdersStack(Stack):
             "TellOperations",
             bus=bus,
             event=OrderNeedsAttention,
-            target=partial(targets.SnsTopic, alarms),
+            target=partial(targets.SnsTopic, alarms, authorize_using_role=True),
             alarms=alarms,
         )
 

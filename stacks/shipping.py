@@ -28,6 +28,6 @@ class ShippingStack(Stack):
 
         # Grants
         shipments.grant(self.book_shipment, "dynamodb:PutItem")
-        shipments.grant(self.cancel_shipment, "dynamodb:PutItem", "dynamodb:UpdateItem")
+        shipments.grant(self.cancel_shipment, "dynamodb:UpdateItem")
 
         CfnOutput(self, "ShipmentsTable", value=shipments.table_name)

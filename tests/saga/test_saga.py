@@ -125,6 +125,19 @@ def test_every_compensation_may_fail_and_every_one_is_parked(stage):
     assert len(stage.record(opened)["parked"]) == len(NAMES)
 
 
+def test_without_a_repair_queue_the_others_are_undone_all_the_same(cloud):
+    stage = Stage(cloud, "STANDARD")
+    stage.sqs.delete_queue(QueueUrl=stage.queue)
+    opened = stage.open(Third="refuse", UndoSecond="crash")
+    assert stage.run(opened) == "SUCCEEDED"
+    assert stage.calls(opened)[-1] == "UndoFirst"
+    record = stage.record(opened)
+    assert (record["state"], [name["S"] for name in record["parked"]]) == (
+        "UNDONE",
+        ["UndoSecond"],
+    )
+
+
 def test_an_outcome_that_cannot_be_written_is_parked_and_nothing_is_undone(stage):
     opened = stage.open(Third="steal the claim")
     assert stage.run(opened) == "FAILED"

@@ -18,7 +18,7 @@ def lines(units: Units) -> tuple[Line, ...]:
 
 
 class Shop:
-    """Empty tables; what is done to them goes through ``client`` if one is given."""
+    """Empty tables; what is asked of them goes through the client given to ``use``."""
 
     def __init__(self, dynamodb: Any, make_table: Callable[[str, str], str]) -> None:
         self._dynamodb = dynamodb

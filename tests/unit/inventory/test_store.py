@@ -284,6 +284,8 @@ def test_no_request_more_than_needed(shop: Shop, dynamodb: Any):
     assert asked(lambda: shop.reserve("o1", {"A": 3})) == ["transact_write_items"]
     assert asked(lambda: shop.reserve("o1", {"A": 3})) == ["transact_write_items"]
     assert asked(lambda: shop.reserve("o2", {"A": 3})) == ["transact_write_items", "put_item"]
+    assert asked(lambda: shop.reserve("o2", {"A": 3})) == ["transact_write_items"]
     assert asked(lambda: shop.release("o1")) == ["put_item", "transact_write_items"]
     assert asked(lambda: shop.release("o1")) == ["put_item"]
+    assert asked(lambda: shop.release("o2")) == ["put_item"]
     assert asked(lambda: shop.release("o3")) == ["put_item"]
