@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeGuard
 
 from lambdas.contracts.event import Event, Fact, event_id, tell
 from lambdas.contracts.orders import (
@@ -127,11 +127,16 @@ def _text(
 ) -> str:
     value = fields.get(name)
     least, most = (exactly, exactly) if exactly else (1, MAX_TEXT)
-    if not isinstance(value, str) or not least <= len(value.strip()) <= most:
+    if not _is_text(value) or not least <= len(value.strip()) <= most:
         length = f"{exactly}" if exactly else f"1 to {MAX_TEXT}"
         problems.append(Problem(field=name, problem=f"must be a text of {length} letters"))
         return ""
     return value.strip()
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether it is a text that can be stored: JSON can also spell one half of a character."""
+    return isinstance(value, str) and value.encode(errors="ignore").decode() == value
 
 
 def _lines(value: object, problems: list[Problem]) -> list[PricedLine]:
@@ -148,6 +153,9 @@ def _lines(value: object, problems: list[Problem]) -> list[PricedLine]:
             problem = f"differs from the price of another line of {line.sku}"
             problems.append(Problem(field=f"lines[{i}].unit_price", problem=problem))
         summed[line.sku] = replace(line, quantity=before.quantity + line.quantity)
+        if summed[line.sku].quantity > MAX_QUANTITY:
+            problem = f"makes more than {MAX_QUANTITY} of {line.sku}"
+            problems.append(Problem(field=f"lines[{i}].quantity", problem=problem))
     if len(summed) > MAX_SKUS:
         problem = f"must name at most {MAX_SKUS} SKUs, not {len(summed)}"
         problems.append(Problem(field="lines", problem=problem))
@@ -160,7 +168,7 @@ def _line(place: str, raw: object, problems: list[Problem]) -> PricedLine | None
         return None
     found = len(problems)
     sku = raw.get("sku")
-    if not isinstance(sku, str) or not 1 <= len(sku) <= MAX_TEXT:
+    if not _is_text(sku) or not 1 <= len(sku) <= MAX_TEXT:
         problem = f"must be a text of 1 to {MAX_TEXT} letters"
         problems.append(Problem(field=f"{place}.sku", problem=problem))
     for name, most in (("quantity", MAX_QUANTITY), ("unit_price", MAX_UNIT_PRICE)):

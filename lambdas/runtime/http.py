@@ -16,10 +16,9 @@ class NotJsonError(Exception):
 def body(event: Mapping[str, Any]) -> Any:
     """The request's body as JSON; raises NotJsonError when it is none."""
     text = event.get("body") or ""
-    raw = base64.b64decode(text) if event.get("isBase64Encoded") else text
     try:
-        return json.loads(raw)
-    except ValueError as error:
+        return json.loads(base64.b64decode(text) if event.get("isBase64Encoded") else text)
+    except (ValueError, RecursionError) as error:
         raise NotJsonError(f"the body is not JSON: {error}") from None
 
 

@@ -1,0 +1,269 @@
+"""The contracts as documents: JSON Schema, AsyncAPI, and a page for people.
+
+``python -m lambdas.contracts.schema`` writes them into ``docs/`` again.
+https://www.asyncapi.com/docs/reference/specification/v3.0.0
+"""
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import MISSING, fields, is_dataclass
+from inspect import getdoc
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args, get_origin
+
+import lambdas.contracts
+from lambdas.contracts.codec import JSON_TYPES, field_types, optional
+from lambdas.contracts.event import Command, Event, Metadata, Refusal
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+BUS, FUNCTIONS = "bus", "functions"
+
+
+def services() -> dict[str, ModuleType]:
+    """The contracts' module of each service, by the service's name."""
+    modules = {
+        found.name: importlib.import_module(f"{lambdas.contracts.__name__}.{found.name}")
+        for found in pkgutil.iter_modules(lambdas.contracts.__path__)
+        if f"{lambdas.contracts.__name__}.{found.name}" != __spec__.name
+    }
+    return {name: module for name, module in modules.items() if hasattr(module, "SOURCE")}
+
+
+def declared(module: ModuleType, base: type) -> list[type]:
+    """What a service's module itself declares of a kind, in its order."""
+    return [
+        kind
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, base) and kind.__module__ == module.__name__
+    ]
+
+
+def detail_schema(event: type[Event]) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the ``detail`` in which ``event`` travels."""
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:{event.source}:{event.detail_type}:{event.version}",
+        **_detail(event, "#/$defs/"),
+        "$defs": _values([Metadata, event], "#/$defs/"),
+    }
+
+
+def asyncapi() -> dict[str, Any]:
+    """All events and commands as an AsyncAPI 3 document."""
+    refs = "#/components/schemas/"
+    events = [event for module in services().values() for event in module.EVENTS]
+    commands = [c for module in services().values() for c in declared(module, Command)]
+    bodies = {event.__name__: _detail(event, refs) for event in events}
+    bodies |= {command.__name__: _object(command, refs) for command in commands}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Orders",
+            "version": "1.0.0",
+            "description": "What the services tell each other. Made from the contracts' classes.",
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            BUS: {
+                "description": "The event bus; a message is the detail of an event.",
+                "address": "Orders",
+                "messages": _message_refs(events),
+            },
+            FUNCTIONS: {
+                "description": "Commands; a message is the payload of its service's function.",
+                "address": None,
+                "messages": _message_refs(commands),
+            },
+        },
+        "operations": dict(_operations()),
+        "components": {
+            "messages": {
+                name: {
+                    "name": name,
+                    "title": name,
+                    "description": body["description"],
+                    "payload": {"$ref": refs + name},
+                }
+                for name, body in bodies.items()
+            },
+            "schemas": bodies | _values([Metadata, *events, *commands], refs),
+        },
+    }
+
+
+def page() -> str:
+    """The events, commands and refusals of each service, for people."""
+    return "\n".join(_page())
+
+
+def documents() -> dict[str, str]:
+    """The generated files of ``docs/`` and what they should hold."""
+    return {
+        "asyncapi.json": json.dumps(asyncapi(), indent=2) + "\n",
+        "events.md": page(),
+    }
+
+
+def main() -> None:
+    """Write the generated files."""
+    for name, text in documents().items():
+        (DOCS / name).write_text(text)
+
+
+def _schema(kind: Any, refs: str) -> dict[str, Any]:
+    inner = optional(kind)
+    if inner is not None:
+        return {"anyOf": [_schema(inner, refs), {"type": "null"}]}
+    if get_origin(kind) is tuple:
+        return {"type": "array", "items": _schema(get_args(kind)[0], refs)}
+    if is_dataclass(kind):
+        return {"$ref": f"{refs}{kind.__name__}"}  # type: ignore[union-attr]
+    return {"type": JSON_TYPES[kind]}
+
+
+def _object(kind: Any, refs: str) -> dict[str, Any]:
+    """A dataclass as a schema; further properties are allowed, because decoding is tolerant."""
+    return {
+        "description": _meaning(kind),
+        "type": "object",
+        "properties": {name: _schema(inner, refs) for name, inner in field_types(kind).items()},
+        "required": [
+            field.name
+            for field in fields(kind)
+            if field.default is MISSING and field.default_factory is MISSING
+        ],
+    }
+
+
+def _detail(event: type[Event], refs: str) -> dict[str, Any]:
+    version = {"properties": {"schema_version": {"const": event.version}}}
+    return {
+        "title": event.detail_type,
+        "description": _meaning(event),
+        "type": "object",
+        "properties": {
+            "metadata": {"allOf": [{"$ref": f"{refs}Metadata"}, version]},
+            "data": _object(event, refs),
+        },
+        "required": ["metadata", "data"],
+    }
+
+
+def _values(kinds: list[Any], refs: str) -> dict[str, Any]:
+    """The schemas of Metadata and of every dataclass that these refer to."""
+    found = {Metadata: _object(Metadata, refs)}
+    for kind in kinds:
+        for value in _referred(kind):
+            found[value] = _object(value, refs)
+    return {value.__name__: schema for value, schema in found.items()}
+
+
+def _referred(kind: Any) -> Iterator[Any]:
+    for inner in field_types(kind).values():
+        leaf = optional(inner) or inner
+        leaf = get_args(leaf)[0] if get_origin(leaf) is tuple else leaf
+        if is_dataclass(leaf):
+            yield leaf
+            yield from _referred(leaf)
+
+
+def _message_refs(kinds: list[type]) -> dict[str, Any]:
+    return {kind.__name__: {"$ref": f"#/components/messages/{kind.__name__}"} for kind in kinds}
+
+
+def _operations() -> Iterator[tuple[str, Any]]:
+    for service, module in services().items():
+        for verb, action, channel, kinds in (
+            ("Tells", "send", BUS, list(module.EVENTS)),
+            ("IsAsked", "receive", FUNCTIONS, declared(module, Command)),
+        ):
+            if kinds:
+                yield (
+                    f"{service}{verb}",
+                    {
+                        "action": action,
+                        "channel": {"$ref": f"#/channels/{channel}"},
+                        "messages": [
+                            {"$ref": f"#/channels/{channel}/messages/{kind.__name__}"}
+                            for kind in kinds
+                        ],
+                    },
+                )
+
+
+def _page() -> Iterator[str]:
+    yield "# Events and commands"
+    yield ""
+    yield "Made from `lambdas/contracts/` by `make docs`; not to be edited. The same for machines:"
+    yield "[asyncapi.json](asyncapi.json)."
+    yield ""
+    yield "Every event travels as a `detail` of two parts, `metadata` and `data`. The metadata:"
+    yield ""
+    yield from _paragraphs(Metadata)
+    yield from _fields(Metadata)
+    for service, module in services().items():
+        yield f"## {service.capitalize()}"
+        yield ""
+        yield f"{module.__doc__} Source: `{module.SOURCE}`."
+        yield ""
+        for event in module.EVENTS:
+            yield f"### {event.detail_type}, version {event.version}"
+            yield ""
+            yield from _paragraphs(event)
+            if event.unheard:
+                yield f"No rule listens to it: {event.unheard}."
+                yield ""
+            yield from _fields(event)
+        for command in declared(module, Command):
+            yield f"### {command.__name__} (a command)"
+            yield ""
+            yield from _paragraphs(command)
+            yield from _fields(command)
+        refusals = declared(module, Refusal)
+        if refusals:
+            yield "Refusals:"
+            yield ""
+            yield from (f"- `{refusal.__name__}`: {_meaning(refusal)}" for refusal in refusals)
+            yield ""
+    yield "## Values"
+    yield ""
+    kinds = [k for m in services().values() for k in (*m.EVENTS, *declared(m, Command))]
+    for value in dict.fromkeys(value for kind in kinds for value in _referred(kind)):
+        yield f"### {value.__name__}"
+        yield ""
+        yield from _paragraphs(value)
+        yield from _fields(value)
+
+
+def _meaning(kind: Any) -> str:
+    """The docstring as one line, with Markdown's code marks."""
+    return " ".join((getdoc(kind) or "").replace("``", "`").split())
+
+
+def _paragraphs(kind: Any) -> Iterator[str]:
+    yield (getdoc(kind) or "").replace("``", "`")
+    yield ""
+
+
+def _fields(kind: Any) -> Iterator[str]:
+    yield "| field | type |"
+    yield "|---|---|"
+    yield from (f"| `{name}` | {_words(inner)} |" for name, inner in field_types(kind).items())
+    yield ""
+
+
+def _words(kind: Any) -> str:
+    inner = optional(kind)
+    if inner is not None:
+        return f"{_words(inner)}, or null"
+    if get_origin(kind) is tuple:
+        return f"array of {_words(get_args(kind)[0])}"
+    return kind.__name__ if is_dataclass(kind) else JSON_TYPES[kind]  # type: ignore[union-attr]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Between JSON and the contracts: tolerant of more, clear about less."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.codec import ContractError, decode, encode
+from lambdas.contracts.event import Metadata, hear
+from lambdas.contracts.orders import OrderPlaced
+from lambdas.contracts.shipping import BookShipment
+from tests.contracts.contracts import read, sample_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    name: str
+    sure: bool
+    parts: tuple[Part, ...]
+    spare: Part | None
+    note: str = "none"
+
+
+GOOD: dict[str, Any] = {"name": "a", "sure": True, "parts": [{"number": 1}], "spare": None}
+
+
+def problems_of(data: object) -> list[str]:
+    with pytest.raises(ContractError) as bad:
+        decode(Whole, data)
+    return bad.value.problems
+
+
+class TestDecode:
+    def test_what_fits(self):
+        assert decode(Whole, GOOD) == Whole(
+            name="a", sure=True, parts=(Part(number=1),), spare=None, note="none"
+        )
+
+    def test_and_back(self):
+        whole = decode(Whole, GOOD | {"spare": {"number": 2}, "note": "some"})
+
+        assert decode(Whole, encode(whole)) == whole
+
+    def test_unknown_fields_are_ignored_at_any_depth(self):
+        more = GOOD | {"colour": "red", "parts": [{"number": 1, "colour": "red"}]}
+
+        assert decode(Whole, more) == decode(Whole, GOOD)
+
+    @pytest.mark.parametrize("field", ["name", "sure", "parts", "spare"])
+    def test_a_missing_field_is_named(self, field: str):
+        assert problems_of({n: v for n, v in GOOD.items() if n != field}) == [f"{field} is missing"]
+
+    @pytest.mark.parametrize(
+        ("changed", "problem"),
+        [
+            ({"name": 1}, "name must be a string, not int"),
+            ({"name": None}, "name must be a string, not null"),
+            ({"sure": 1}, "sure must be a boolean, not int"),
+            ({"parts": "x"}, "parts must be an array, not str"),
+            ({"parts": [1]}, "parts[0] must be an object, not int"),
+            ({"parts": [{"number": True}]}, "parts[0].number must be a integer, not bool"),
+            ({"parts": [{"number": 1.5}]}, "parts[0].number must be a integer, not float"),
+            ({"parts": [{"number": 1}, {}]}, "parts[1].number is missing"),
+            ({"spare": {"number": "1"}}, "spare.number must be a integer, not str"),
+        ],
+    )
+    def test_a_wrong_field_is_named(self, changed: dict[str, Any], problem: str):
+        assert problems_of(GOOD | changed) == [problem]
+
+    def test_all_that_is_wrong_is_named_at_once(self):
+        assert problems_of({"name": 1, "parts": [{}], "spare": 2}) == [
+            "name must be a string, not int",
+            "sure is missing",
+            "parts[0].number is missing",
+            "spare must be an object, not int",
+        ]
+
+    @pytest.mark.parametrize("data", [None, [], "x", 1])
+    def test_what_is_no_object_is_refused(self, data: object):
+        assert problems_of(data)[0].startswith("it must be an object")
+
+
+class TestHear:
+    def test_another_version_is_refused_by_name(self):
+        detail = read(sample_of(OrderPlaced))["detail"]
+        detail["metadata"]["schema_version"] = 2
+
+        with pytest.raises(ContractError, match="schema_version is 2, this code knows 1"):
+            hear(OrderPlaced, detail)
+
+    @pytest.mark.parametrize("detail", [None, {}, {"metadata": None}, []])
+    def test_without_metadata_it_is_no_fact(self, detail: object):
+        with pytest.raises(ContractError, match="not a Metadata"):
+            hear(OrderPlaced, detail)
+
+    @pytest.mark.parametrize("field", Metadata.__dataclass_fields__)
+    def test_missing_metadata_are_named(self, field: str):
+        detail = read(sample_of(OrderPlaced))["detail"]
+        del detail["metadata"][field]
+
+        with pytest.raises(ContractError, match=f"{field} is missing"):
+            hear(OrderPlaced, detail)
+
+    def test_data_that_do_not_fit_are_named(self):
+        detail = read(sample_of(OrderPlaced))["detail"]
+        del detail["data"]["total"]["currency"]
+        detail["data"]["lines"][1]["sku"] = 71053
+
+        with pytest.raises(ContractError) as bad:
+            hear(OrderPlaced, detail)
+
+        assert bad.value.problems == [
+            "lines[1].sku must be a string, not int",
+            "total.currency is missing",
+        ]
+
+
+def test_a_command_is_read_from_a_payload():
+    with pytest.raises(ContractError, match="country is missing"):
+        BookShipment.decode({"order_id": "1", "lines": []})

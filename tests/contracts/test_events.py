@@ -1,0 +1,220 @@
+"""Each event has one meaning for ever, one source, and somebody who hears it."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.event import Event, Fact, Metadata, hear, tell
+from lambdas.contracts.orders import OrderConfirmed, OrderPlaced
+from lambdas.contracts.schema import declared, services
+from stacks.backbone import ORDERS_SOURCE, SERVICE_SOURCES
+from stacks.environments import ENVIRONMENTS
+from tests.contracts.contracts import EVENTS, SAMPLES, TUTORIAL, matches, read, sample_of
+from tests.templates.checks import ARCHIVE, RULE, is_catch_all
+from tests.templates.synthesis import Platform, Resource, platform
+
+by_name = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
+everywhere = pytest.mark.parametrize("environment", ENVIRONMENTS)
+
+
+class TestSamples:
+    """A sample is never edited: a new meaning is a new version, with a sample of its own."""
+
+    @by_name
+    def test_every_event_has_one(self, event: type[Event]):
+        assert sample_of(event).is_file()
+
+    @pytest.mark.parametrize("sample", sorted(SAMPLES.iterdir()), ids=lambda path: path.name)
+    def test_it_is_read_and_written_the_same(self, sample: Any):
+        (event,) = (event for event in EVENTS if sample_of(event) == sample)
+        delivered = read(sample)
+
+        fact = hear(event, delivered["detail"])
+        entry = fact.entry("Orders")
+
+        assert json.loads(entry["Detail"]) == delivered["detail"]
+        assert entry["Source"] == delivered["source"]
+        assert entry["DetailType"] == delivered["detail-type"]
+        assert entry["EventBusName"] == "Orders"
+        assert entry["Time"].strftime("%Y-%m-%dT%H:%M:%SZ") == delivered["time"]
+
+    @by_name
+    def test_told_again_it_is_the_same_event(self, event: type[Event]):
+        fact = hear(event, read(sample_of(event))["detail"])
+        told = fact.metadata
+
+        again = tell(
+            fact.data,
+            subject=told.subject,
+            sequence=told.sequence,
+            correlation_id=told.correlation_id,
+            causation_id=told.causation_id,
+            occurred_at=told.occurred_at,
+        )
+
+        assert again == fact
+
+
+class TestSources:
+    def test_each_service_has_its_own(self):
+        sources = [module.SOURCE for module in services().values()]
+
+        assert len(set(sources)) == len(sources) >= 4
+
+    def test_a_source_bears_its_services_name(self):
+        for name, module in services().items():
+            assert f"{SERVICE_SOURCES}{name}" == module.SOURCE
+
+    def test_the_catch_all_listens_to_the_orders_service(self):
+        assert services()["orders"].SOURCE == ORDERS_SOURCE
+
+    def test_an_event_bears_the_source_of_its_service(self):
+        for module in services().values():
+            assert {event.source for event in module.EVENTS} <= {module.SOURCE}
+
+    def test_every_event_is_listed(self):
+        for module in services().values():
+            assert set(declared(module, Event)) == set(module.EVENTS), module.__name__
+
+    def test_an_event_is_told_apart_by_source_type_and_version(self):
+        identities = [(event.source, event.detail_type, event.version) for event in EVENTS]
+
+        assert len(set(identities)) == len(identities)
+
+    def test_a_different_subject_or_number_is_a_different_event(self):
+        def id_of(subject: str, sequence: int, event: Event) -> str:
+            told = tell(
+                event,
+                subject=subject,
+                sequence=sequence,
+                correlation_id="c",
+                causation_id="c",
+                occurred_at="2026-12-01T00:00:00Z",
+            )
+            return told.metadata.event_id
+
+        placed = hear(OrderPlaced, read(sample_of(OrderPlaced))["detail"]).data
+        ids = {id_of(s, n, placed) for s in ("1", "11") for n in (1, 2, 11)}
+
+        assert len(ids) == 6
+
+
+def rules(of: Platform) -> Iterator[Resource]:
+    """The rules that listen to an event of ours; the catch-all listens to everything."""
+    return (rule for rule in of.all(RULE) if not is_catch_all(rule, of))
+
+
+def heard_by(pattern: Any, events: Iterable[type[Event]] = EVENTS) -> list[type[Event]]:
+    return [event for event in events if matches(pattern, read(sample_of(event)))]
+
+
+def badly_heard(patterns: list[Any], events: Iterable[type[Event]] = EVENTS) -> list[str]:
+    """The events of which it is not true that they are either heard or said not to be."""
+    heard = {event for pattern in patterns for event in heard_by(pattern, events)}
+    return [event.__name__ for event in events if (event in heard) == bool(event.unheard)]
+
+
+@everywhere
+class TestRules:
+    def test_a_rule_matches_exactly_one_contract(self, environment: str):
+        found = {
+            rule.id: heard_by(rule.properties["EventPattern"])
+            for rule in rules(platform(environment))
+        }
+
+        assert found != {}
+        assert {id: events for id, events in found.items() if len(events) != 1} == {}
+
+    def test_an_event_is_heard_or_declared_unheard(self, environment: str):
+        patterns = [rule.properties["EventPattern"] for rule in rules(platform(environment))]
+
+        assert badly_heard(patterns) == []
+
+    def test_a_published_fact_is_what_its_rule_expects(self, environment: str):
+        for rule in rules(platform(environment)):
+            pattern = rule.properties["EventPattern"]
+            (event,) = heard_by(pattern)
+            assert matches(pattern, delivered(hear(event, read(sample_of(event))["detail"])))
+
+    def test_no_rule_hears_a_replay(self, environment: str):
+        for rule in rules(platform(environment)):
+            pattern = rule.properties["EventPattern"]
+            (event,) = heard_by(pattern)
+            assert not matches(pattern, read(sample_of(event)) | {"replay-name": "rebuild"})
+
+    def test_the_tutorials_event_is_heard_by_the_catch_all_alone(self, environment: str):
+        of = platform(environment)
+        heard = [
+            rule for rule in of.all(RULE) if matches(rule.properties["EventPattern"], TUTORIAL)
+        ]
+
+        assert [is_catch_all(rule, of) for rule in heard] == [True]
+
+    def test_the_archive_takes_every_event(self, environment: str):
+        pattern = platform(environment).one(ARCHIVE).properties["EventPattern"]
+
+        assert heard_by(pattern) == list(EVENTS)
+        assert not matches(pattern, TUTORIAL | {"source": "aws.ec2"})
+
+
+def delivered(fact: Fact[Any]) -> dict[str, Any]:
+    """What EventBridge delivers of a published fact."""
+    entry = fact.entry("Orders")
+    return {
+        "source": entry["Source"],
+        "detail-type": entry["DetailType"],
+        "detail": json.loads(entry["Detail"]),
+    }
+
+
+class TestTheTestsThemselves:
+    """A rule for nothing, and an event for nobody, would be seen."""
+
+    def test_a_rule_for_no_contract_hears_nothing(self):
+        assert heard_by(OrderPlaced.pattern() | {"detail-type": ["OrderPlacedd"]}) == []
+
+    def test_a_pattern_of_another_version_hears_nothing(self):
+        pattern = OrderPlaced.pattern()
+        pattern["detail"]["metadata"]["schema_version"] = [2]
+
+        assert heard_by(pattern) == []
+
+    def test_an_event_nobody_hears_is_reported(self):
+        assert badly_heard([], [OrderPlaced]) == ["OrderPlaced"]
+
+    def test_an_event_heard_and_declared_unheard_is_reported(self):
+        assert OrderConfirmed.unheard
+        assert badly_heard([OrderConfirmed.pattern()], [OrderConfirmed]) == ["OrderConfirmed"]
+
+    @pytest.mark.parametrize(
+        ("pattern", "event", "does"),
+        [
+            ({"a": ["x", "y"]}, {"a": "y"}, True),
+            ({"a": ["x"]}, {"a": "y"}, False),
+            ({"a": ["x"]}, {}, False),
+            ({"a": {"b": [1]}}, {"a": {"b": 1}}, True),
+            ({"a": {"b": [1]}}, {"a": 1}, False),
+            ({"a": [{"exists": False}]}, {}, True),
+            ({"a": [{"exists": False}]}, {"a": 1}, False),
+            ({"a": [{"prefix": "x."}]}, {"a": "x.y"}, True),
+            ({"a": [{"prefix": "x."}]}, {"a": "y.x."}, False),
+        ],
+    )
+    def test_matching(self, pattern: Any, event: Any, does: bool):
+        assert matches(pattern, event) is does
+
+
+def test_metadata_are_the_envelopes_whole():
+    fields = {
+        "event_id",
+        "subject",
+        "sequence",
+        "correlation_id",
+        "causation_id",
+        "occurred_at",
+        "schema_version",
+    }
+
+    assert set(Metadata.__dataclass_fields__) == fields

@@ -1,0 +1,158 @@
+"""The demo and `up` as a person runs them: the whole platform, deployed to the local cloud."""
+
+import json
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCAL = [sys.executable, "-m", "local"]
+ORDER = {
+    "currency": "GBP",
+    "country": "United Kingdom",
+    "lines": [{"sku": "85123A", "quantity": 6, "unit_price": 255}],
+}
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [*LOCAL, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def read_until(process: subprocess.Popen[str], end: str) -> str:
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if end in line:
+            return said
+    raise AssertionError(f"it ended early: {said}{process.stderr and process.stderr.read()}")
+
+
+def ended(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*LOCAL, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def one_line(process: subprocess.CompletedProcess[str]) -> str:
+    assert process.returncode == 2
+    assert len(process.stderr.splitlines()) == 1, process.stderr
+    return process.stderr
+
+
+def count(output: str, label: str) -> int:
+    found = re.search(rf"^ *{label} +([\d,]+)", output, re.MULTILINE)
+    assert found, f"no {label} in {output}"
+    return int(found[1].replace(",", ""))
+
+
+def test_the_demo_of_the_sample_keeps_every_promise():
+    with started("demo") as demo:
+        assert demo.stdout is not None
+        output = read_until(demo, "starting")
+        assert "A demo or 'up' is running already (process" in one_line(ended("demo"))
+        output += read_until(demo, "in all")
+        assert demo.wait(30) == 0
+
+    assert "accepted              100 of 101 sent to the API" in output
+    assert count(output, "confirmed") + count(output, "rejected") == 100
+    assert count(output, "confirmed") > 50
+    assert count(output, "PaymentDeclined") == 4
+    assert count(output, "AddressUndeliverable") > 0
+    assert count(output, "OutOfStock") > 0
+    assert "TechnicalFailure" not in output
+    assert "line 22               700005    not a product: POST" in output
+    assert "1  the API answered 400" in output
+    assert "2  cancelling is not offered yet" in output
+    assert "of the orders         200 of 200 that were told" in output
+    assert count(output, "OrderPlaced") == 100
+    assert "the test event        arrived whole, parked nowhere" in output
+    assert re.search(r"debits ([\d,.]+), credits \1\n", output)
+    assert "parked                nothing, on any queue" in output
+    assert re.findall(r"^  (\d)  .* (\w+)$", output, re.MULTILINE) == [
+        (promise, "holds") for promise in "12345"
+    ]
+
+
+def test_a_port_that_is_taken_is_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"Port {port} of 127.0.0.1 cannot be used" in one_line(ended("demo", "--port", port))
+
+
+def test_up_can_be_talked_to_as_it_says_and_leaves_nothing_behind():
+    with started("up") as up:
+        output = read_until(up, "ends everything")
+        (path,) = re.findall(r"^  \. (\S+/env)$", output, re.MULTILINE)
+        # What its own shell lines export, as a shell understands them.
+        lines = [shlex.split(line)[1] for line in Path(path).read_text().splitlines()]
+        settings = dict(line.split("=", 1) for line in lines)
+        http = urllib3.PoolManager(ca_certs=settings["AWS_CA_BUNDLE"])
+        answer = http.request(
+            "POST",
+            settings["AWS_ENDPOINT_URL"],
+            headers={
+                "X-Amz-Target": "AWSCognitoIdentityProviderService.InitiateAuth",
+                "Content-Type": "application/x-amz-json-1.1",
+            },
+            body=json.dumps(
+                {
+                    "AuthFlow": "USER_PASSWORD_AUTH",
+                    "ClientId": settings["COGNITO_CLIENT"],
+                    "AuthParameters": {"USERNAME": "ada", "PASSWORD": settings["ADA"]},
+                }
+            ),
+        )
+        token = answer.json()["AuthenticationResult"]["AccessToken"]
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "first"}
+        orders = settings["API"] + "/orders"
+        placed = http.request("POST", orders, headers=headers, body=json.dumps(ORDER))
+        assert placed.status == 202
+        order = f"{orders}/{placed.json()['order_id']}"
+        assert state(http, order, headers) == "CONFIRMED"
+
+        directory = str(Path(path).parent)
+        assert processes_of(directory)
+        up.send_signal(signal.SIGTERM)
+        assert up.wait(30) == 128 + signal.SIGTERM
+        assert processes_of(directory) == []
+        assert not Path(directory).exists()
+
+
+def state(http: urllib3.PoolManager, order: str, headers: dict[str, str]) -> Any:
+    deadline = time.monotonic() + 60
+    while True:
+        now = http.request("GET", order, headers=headers).json()["state"]
+        if now != "PLACED" or time.monotonic() > deadline:
+            return now
+        time.sleep(0.2)
+
+
+def processes_of(directory: str) -> list[str]:
+    """The processes that name the run's directory in their command line."""
+    listing = subprocess.run(
+        ["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True
+    )
+    return [line for line in listing.stdout.splitlines() if directory in line]

@@ -1,0 +1,597 @@
+"""What must hold for every resource of the platform, whichever service declares it.
+
+A check yields a line for each offence, and the line begins with the offending resource. That each
+can fail is proven in ``test_checks``.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from lambdas.contracts import inventory, orders, payments, shipping
+from tests.templates.synthesis import ROOT, Platform, Resource, definition
+
+Check = Callable[[Platform], Iterator[str]]
+CHECKS: list[Check] = []
+
+BUS, RULE, ARCHIVE = "AWS::Events::EventBus", "AWS::Events::Rule", "AWS::Events::Archive"
+QUEUE, QUEUE_POLICY = "AWS::SQS::Queue", "AWS::SQS::QueuePolicy"
+TOPIC, TOPIC_POLICY = "AWS::SNS::Topic", "AWS::SNS::TopicPolicy"
+ALARM = "AWS::CloudWatch::Alarm"
+FUNCTION, MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
+PERMISSION = "AWS::Lambda::Permission"
+ROLE, POLICY = "AWS::IAM::Role", "AWS::IAM::Policy"
+LOG_GROUP, LOG_POLICY = "AWS::Logs::LogGroup", "AWS::Logs::ResourcePolicy"
+MACHINE = "AWS::StepFunctions::StateMachine"
+TABLE, DSQL, USER_POOL = (
+    "AWS::DynamoDB::GlobalTable",
+    "AWS::DSQL::Cluster",
+    "AWS::Cognito::UserPool",
+)
+API, ROUTE, STAGE = "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Stage"
+AUTHORIZER = "AWS::ApiGatewayV2::Authorizer"
+
+SOURCES = {
+    "Orders": orders.SOURCE,
+    "Inventory": inventory.SOURCE,
+    "Payments": payments.SOURCE,
+    "Shipping": shipping.SOURCE,
+}
+"""Under which source each service's stack may put events on the bus."""
+
+WILDCARDS = {
+    "lambda.amazonaws.com": {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
+    # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
+    "states.amazonaws.com": {
+        "logs:CreateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:DescribeLogGroups",
+        "logs:DescribeResourcePolicies",
+        "logs:GetLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:UpdateLogDelivery",
+        "xray:GetSamplingRules",
+        "xray:GetSamplingTargets",
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    },
+}
+"""What AWS offers on all resources only, by who the role is for."""
+
+NO_PHYSICAL_NAME = {
+    ("AWS::ApiGatewayV2::Api", "Name"),
+    ("AWS::ApiGatewayV2::Authorizer", "Name"),
+    ("AWS::ApiGatewayV2::Stage", "StageName"),
+    ("AWS::CloudWatch::Alarm", "MetricName"),
+    ("AWS::Events::Rule", "EventBusName"),
+    ("AWS::IAM::Policy", "PolicyName"),
+    ("AWS::Lambda::EventSourceMapping", "FunctionName"),
+    ("AWS::Lambda::Permission", "FunctionName"),
+    ("AWS::Logs::ResourcePolicy", "PolicyName"),
+    ("AWS::SNS::Topic", "DisplayName"),
+}
+"""Properties called a name that are a label, or refer to another resource, or must be given."""
+
+FOURTEEN_DAYS = 14 * 24 * 60 * 60
+DAY = 24 * 60 * 60
+
+
+def check(function: Check) -> Check:
+    """Register a check."""
+    CHECKS.append(function)
+    return function
+
+
+def each(value: Any) -> list[Any]:
+    """IAM writes a list of one as its only element."""
+    return value if isinstance(value, list) else [value]
+
+
+def statements(resource: Resource) -> list[Any]:
+    """Those of a resource's policy document."""
+    return list(resource.properties["PolicyDocument"]["Statement"])
+
+
+def policies_of(platform: Platform, role: Resource) -> Iterator[Resource]:
+    """The policies that a role has been given."""
+    for policy in platform.all(POLICY):
+        if policy.stack == role.stack and {"Ref": role.id} in policy.properties["Roles"]:
+            yield policy
+
+
+def rights(platform: Platform) -> Iterator[tuple[Resource, Any]]:
+    """Each role with each statement of what it may do."""
+    for role in platform.all(ROLE):
+        for policy in policies_of(platform, role):
+            for statement in statements(policy):
+                yield role, statement
+
+
+def assumed_by(role: Resource) -> str:
+    (statement,) = role.properties["AssumeRolePolicyDocument"]["Statement"]
+    return str(statement["Principal"]["Service"])
+
+
+def policy_on(platform: Platform, queue: Resource) -> list[Any]:
+    """The statements of a queue's own policy."""
+    return [
+        statement
+        for policy in platform.all(QUEUE_POLICY)
+        if policy.stack == queue.stack and {"Ref": queue.id} in policy.properties["Queues"]
+        for statement in statements(policy)
+    ]
+
+
+def names_catch_all(platform: Platform) -> str:
+    return f"Orders{platform.environment.name.capitalize()}Rule"
+
+
+def is_catch_all(rule: Resource, platform: Platform) -> bool:
+    return bool(rule.properties.get("Name") == names_catch_all(platform))
+
+
+# Events
+
+
+@check
+def a_target_parks_what_cannot_be_delivered(platform: Platform) -> Iterator[str]:
+    for rule in platform.all(RULE):
+        for target in rule.properties["Targets"]:
+            retry = target.get("RetryPolicy", {})
+            if not {"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} <= retry.keys():
+                yield f"{rule}: its target has no bounded retries"
+            queue = platform.referred(rule.stack, target.get("DeadLetterConfig", {}).get("Arn"))
+            if queue is None or queue.kind != QUEUE:
+                yield f"{rule}: its target has no dead-letter queue"
+            elif queue.properties.get("FifoQueue"):
+                yield f"{rule}: EventBridge parks in standard queues only, {queue.id} is FIFO"
+            elif not any(
+                _lets_park(statement, rule, queue) for statement in policy_on(platform, queue)
+            ):
+                yield f"{rule}: EventBridge may not send to {queue.id} for it"
+
+
+def _lets_park(statement: Any, rule: Resource, queue: Resource) -> bool:
+    return bool(
+        statement["Effect"] == "Allow"
+        and statement["Action"] == "sqs:SendMessage"
+        and statement["Principal"] == {"Service": "events.amazonaws.com"}
+        and statement["Resource"] == {"Fn::GetAtt": [queue.id, "Arn"]}
+        and statement.get("Condition")
+        == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule.id, "Arn"]}}}
+    )
+
+
+@check
+def a_live_rule_lets_replays_pass(platform: Platform) -> Iterator[str]:
+    for rule in platform.all(RULE):
+        replays = rule.properties["EventPattern"].get("replay-name")
+        if replays != [{"exists": False}] and not is_catch_all(rule, platform):
+            yield f"{rule}: it would hear replayed events"
+
+
+@check
+def the_catch_all_is_as_the_tutorial_has_it(platform: Platform) -> Iterator[str]:
+    caught = [rule for rule in platform.all(RULE) if is_catch_all(rule, platform)]
+    if len(caught) != 1:
+        yield f"*: {len(caught)} rules are called {names_catch_all(platform)}"
+    for rule in caught:
+        if rule.properties["Description"] != "Catchall rule for development purposes":
+            yield f"{rule}: its description is another"
+        if rule.properties["EventPattern"] != {"source": ["com.aws.orders"]}:
+            yield f"{rule}: its pattern is another"
+        if rule.properties["State"] != "ENABLED":
+            yield f"{rule}: it is not enabled"
+        (target,) = rule.properties["Targets"]
+        last = target["Arn"]["Fn::Join"][1][-1]
+        group = platform.referred(rule.stack, last)
+        name = group and group.properties["LogGroupName"]
+        if (name == "/aws/events/orders") != (platform.environment.name == "dev"):
+            yield f"{rule}: it logs to {name}"
+        if not str(name).startswith("/aws/events/"):
+            yield f"{rule}: the Logs resource policy does not know {name}"
+
+
+@check
+def the_bus_is_called_orders_in_dev_only(platform: Platform) -> Iterator[str]:
+    buses = list(platform.all(BUS))
+    if len(buses) != 1:
+        yield f"*: there are {len(buses)} buses"
+    for bus in buses:
+        name = bus.properties["Name"]
+        if (name == "Orders") != (platform.environment.name == "dev"):
+            yield f"{bus}: it is called {name}"
+
+
+@check
+def events_are_put_under_the_services_own_source(platform: Platform) -> Iterator[str]:
+    for role, statement in rights(platform):
+        if "events:PutEvents" not in each(statement["Action"]):
+            continue
+        source = SOURCES.get(role.stack.rpartition("-")[2])
+        if statement.get("Condition") != {"StringEquals": {"events:source": source}}:
+            yield f"{role}: it may put events under sources other than {source}"
+        bus = platform.referred(role.stack, statement["Resource"])
+        if bus is None or bus.kind != BUS:
+            yield f"{role}: it may put events elsewhere than on our bus"
+
+
+# Logs
+
+
+@check
+def one_logs_resource_policy_serves_all(platform: Platform) -> Iterator[str]:
+    """A region holds ten, and each environment and each other application wants some."""
+    first, *more = platform.all(LOG_POLICY)
+    for policy in more:
+        yield f"{policy}: {first} is there for all"
+
+
+@check
+def a_log_group_states_its_retention(platform: Platform) -> Iterator[str]:
+    for group in platform.all(LOG_GROUP):
+        if not group.properties.get("RetentionInDays"):
+            yield f"{group}: it keeps its lines for ever"
+
+
+@check
+def no_role_may_create_log_groups(platform: Platform) -> Iterator[str]:
+    """A group that a function creates comes back after destroy, and keeps its lines for ever."""
+    for role, statement in rights(platform):
+        if {"logs:CreateLogGroup", "logs:*", "*"} & set(each(statement["Action"])):
+            yield f"{role}: it may create log groups"
+
+
+@check
+def logs_that_aws_writes_are_vended(platform: Platform) -> Iterator[str]:
+    """Elsewhere each adds itself to a resource policy whose size is limited."""
+    for resource in platform.all(STAGE, MACHINE):
+        if resource.kind == STAGE:
+            destinations = [resource.properties.get("AccessLogSettings", {}).get("DestinationArn")]
+        else:
+            logging = resource.properties.get("LoggingConfiguration", {})
+            destinations = [
+                destination["CloudWatchLogsLogGroup"]["LogGroupArn"]
+                for destination in logging.get("Destinations", [])
+            ]
+        groups = [platform.referred(resource.stack, destination) for destination in destinations]
+        if not groups:
+            yield f"{resource}: it writes no logs"
+        for group in groups:
+            name = str(group and group.properties.get("LogGroupName"))
+            if not name.startswith("/aws/vendedlogs/"):
+                yield f"{resource}: it logs to {name}"
+
+
+# Functions and rights
+
+
+@check
+def a_function_stands_alone(platform: Platform) -> Iterator[str]:
+    roles: dict[str, str] = {}
+    groups: dict[str, str] = {}
+    for function in platform.all(FUNCTION):
+        wanted = {
+            "Architectures": ["arm64"],
+            "Runtime": "python3.14",
+            "TracingConfig": {"Mode": "Active"},
+        }
+        for name, value in wanted.items():
+            if function.properties.get(name) != value:
+                yield f"{function}: {name} is {function.properties.get(name)}"
+        for name in ("Timeout", "MemorySize"):
+            if name not in function.properties:
+                yield f"{function}: {name} is left to the default"
+        role = platform.referred(function.stack, function.properties["Role"])
+        group = platform.referred(
+            function.stack, function.properties.get("LoggingConfig", {}).get("LogGroup")
+        )
+        for what, own, taken in (("role", role, roles), ("log group", group, groups)):
+            if own is None or own.stack != function.stack:
+                yield f"{function}: it has no {what} of its own"
+            elif taken.setdefault(str(own), str(function)) != str(function):
+                yield f"{function}: it shares its {what} with {taken[str(own)]}"
+
+
+@check
+def a_function_gets_the_settings_that_it_asks_for(platform: Platform) -> Iterator[str]:
+    for function in platform.all(FUNCTION):
+        module = ROOT / f"{function.properties['Handler'].rpartition('.')[0].replace('.', '/')}.py"
+        given = set(function.properties.get("Environment", {}).get("Variables", {}))
+        asked = _settings_asked(module.relative_to(ROOT).as_posix(), set())
+        if asked - given:
+            yield f"{function}: it is not given {', '.join(sorted(asked - given))}"
+
+
+def _settings_asked(path: str, seen: set[str]) -> set[str]:
+    """The names of all settings that a module, or what it imports from lambdas, reads."""
+    if path in seen or not (ROOT / path).is_file():
+        return set()
+    seen.add(path)
+    asked = set()
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        match node:
+            case ast.Call(func=ast.Name(id="setting"), args=[ast.Constant(value=str(name))]):
+                asked.add(name)
+            case ast.ImportFrom(module=str(module)) if module.startswith("lambdas."):
+                asked |= _settings_asked(f"{module.replace('.', '/')}.py", seen)
+    return asked
+
+
+@check
+def no_role_has_managed_policies(platform: Platform) -> Iterator[str]:
+    for role in platform.all(ROLE):
+        if role.properties.get("ManagedPolicyArns"):
+            yield f"{role}: {role.properties['ManagedPolicyArns']} give more than it needs"
+
+
+@check
+def rights_name_actions_and_resources(platform: Platform) -> Iterator[str]:
+    for role, statement in rights(platform):
+        actions = set(each(statement["Action"]))
+        if any("*" in action for action in actions):
+            yield f"{role}: it may {', '.join(sorted(actions))}"
+        wild = "*" in json.dumps(statement["Resource"])
+        excess = actions - WILDCARDS.get(assumed_by(role), set())
+        if wild and (excess or statement["Resource"] != "*"):
+            yield f"{role}: it may {', '.join(sorted(excess))} on {statement['Resource']}"
+    for role in platform.all(ROLE):
+        if role.properties.get("Policies"):
+            yield f"{role}: an inline policy escapes these checks"
+
+
+@check
+def a_database_is_private(platform: Platform) -> Iterator[str]:
+    for role, statement in rights(platform):
+        services = {action.partition(":")[0] for action in each(statement["Action"])}
+        if not services & {"dynamodb", "dsql"}:
+            continue
+        for resource in each(statement["Resource"]):
+            database = platform.referred(role.stack, resource)
+            if database is None or database.stack != role.stack:
+                yield f"{role}: it may use the database of another service, {resource}"
+
+
+@check
+def a_service_acts_on_our_behalf_only(platform: Platform) -> Iterator[str]:
+    """Without a condition on the source, AWS's services do it for anybody: a confused deputy.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    """
+    for policy in platform.all(QUEUE_POLICY, TOPIC_POLICY):
+        for statement in statements(policy):
+            if statement["Effect"] == "Allow" and not _names_source(statement):
+                yield f"{policy}: {statement['Principal']} may {statement['Action']} for anybody"
+    for permission in platform.all(PERMISSION):
+        if not {"SourceArn", "SourceAccount"} & permission.properties.keys():
+            yield f"{permission}: {permission.properties['Principal']} may invoke for anybody"
+
+
+def _names_source(statement: Any) -> bool:
+    keys = {key for test in statement.get("Condition", {}).values() for key in test}
+    return bool(keys & {"aws:SourceArn", "aws:SourceAccount"})
+
+
+# Queues, topics, streams
+
+
+@check
+def queues_and_topics_are_spoken_to_by_tls_only(platform: Platform) -> Iterator[str]:
+    for kind, policy_kind, listed in (
+        (QUEUE, QUEUE_POLICY, "Queues"),
+        (TOPIC, TOPIC_POLICY, "Topics"),
+    ):
+        for resource in platform.all(kind):
+            denials = [
+                statement
+                for policy in platform.all(policy_kind)
+                if policy.stack == resource.stack
+                and {"Ref": resource.id} in policy.properties[listed]
+                for statement in statements(policy)
+                if statement["Effect"] == "Deny"
+                and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+            ]
+            if not denials:
+                yield f"{resource}: it can be reached without TLS"
+
+
+@check
+def what_is_parked_stays_for_fourteen_days(platform: Platform) -> Iterator[str]:
+    sources = [mapping.properties["EventSourceArn"] for mapping in platform.all(MAPPING)]
+    for queue in platform.all(QUEUE):
+        consumed = {"Fn::GetAtt": [queue.id, "Arn"]} in sources
+        if not consumed and queue.properties.get("MessageRetentionPeriod") != FOURTEEN_DAYS:
+            yield f"{queue}: SQS could keep its messages for longer"
+
+
+@check
+def a_queue_raises_an_alarm(platform: Platform) -> Iterator[str]:
+    for queue in platform.all(QUEUE):
+        if not any(_rings(platform, alarm, queue) for alarm in platform.all(ALARM)):
+            yield f"{queue}: nobody hears that something is in it"
+
+
+def _rings(platform: Platform, alarm: Resource, queue: Resource) -> bool:
+    told = [
+        platform.referred(alarm.stack, action)
+        for action in alarm.properties.get("AlarmActions", [])
+    ]
+    dimension = {"Name": "QueueName", "Value": {"Fn::GetAtt": [queue.id, "QueueName"]}}
+    return (
+        alarm.stack == queue.stack
+        and any(topic is not None and topic.kind == TOPIC for topic in told)
+        and alarm.properties["MetricName"] == "ApproximateNumberOfMessagesVisible"
+        and alarm.properties["Dimensions"] == [dimension]
+        and alarm.properties["ComparisonOperator"] == "GreaterThanThreshold"
+        and alarm.properties["Threshold"] == 0
+        and alarm.properties.get("ActionsEnabled", True)
+    )
+
+
+@check
+def alarms_reach_the_topic(platform: Platform) -> Iterator[str]:
+    for topic in platform.all(TOPIC):
+        if not any(
+            statement["Effect"] == "Allow"
+            and statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+            and statement["Action"] == "sns:Publish"
+            for policy in platform.all(TOPIC_POLICY)
+            if policy.stack == topic.stack and {"Ref": topic.id} in policy.properties["Topics"]
+            for statement in statements(policy)
+        ):
+            yield f"{topic}: alarms may not publish to it"
+
+
+@check
+def a_stream_is_read_within_bounds(platform: Platform) -> Iterator[str]:
+    """Left alone, a mapping tries a poison record for as long as the stream keeps it."""
+    for mapping in platform.all(MAPPING):
+        given = mapping.properties
+        if not {"StartingPosition"} & given.keys() and "Stream" not in str(given["EventSourceArn"]):
+            continue
+        if not 0 < given.get("MaximumRetryAttempts", -1) <= 100:
+            yield f"{mapping}: retries are not bounded"
+        if not 60 <= given.get("MaximumRecordAgeInSeconds", -1) < DAY:
+            yield f"{mapping}: the age of records is not bounded below the stream's own day"
+        if given.get("BisectBatchOnFunctionError") is not True:
+            yield f"{mapping}: one bad record takes its batch along"
+        if given.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{mapping}: partial failures are not reported"
+        if given.get("StartingPosition") != "TRIM_HORIZON":
+            yield f"{mapping}: records written before it existed are passed over"
+        on_failure = given.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        if platform.referred(mapping.stack, on_failure) is None:
+            yield f"{mapping}: what it gives up on is lost"
+
+
+# Data
+
+
+@check
+def data_is_kept_in_prod_and_goes_in_dev(platform: Platform) -> Iterator[str]:
+    keep = platform.environment.name == "prod"
+    policy = "Retain" if keep else "Delete"
+    for resource in platform.all(TABLE, DSQL, USER_POOL):
+        if resource.kind == TABLE:
+            replicas = resource.properties["Replicas"]
+            protections = [replica.get("DeletionProtectionEnabled") for replica in replicas]
+        elif resource.kind == DSQL:
+            protections = [resource.properties["DeletionProtectionEnabled"]]
+        else:
+            protections = [resource.properties["DeletionProtection"] == "ACTIVE"]
+        if protections != [keep] * len(protections):
+            yield f"{resource}: its deletion protection is {protections}"
+        for name in ("DeletionPolicy", "UpdateReplacePolicy"):
+            if resource.declaration.get(name) != policy:
+                yield f"{resource}: its {name} is {resource.declaration.get(name)}"
+
+
+@check
+def a_table_can_be_restored_to_any_second(platform: Platform) -> Iterator[str]:
+    for table in platform.all(TABLE):
+        for replica in table.properties["Replicas"]:
+            recovery = replica.get("PointInTimeRecoverySpecification", {})
+            if recovery.get("PointInTimeRecoveryEnabled") is not True:
+                yield f"{table}: it has no point-in-time recovery"
+
+
+@check
+def names_are_physical_only_where_they_are_a_contract(platform: Platform) -> Iterator[str]:
+    for resource in platform.all():
+        for name, value in resource.properties.items():
+            if not name.endswith("Name") or (resource.kind, name) in NO_PHYSICAL_NAME:
+                continue
+            if resource.kind == BUS or (resource.kind == RULE and is_catch_all(resource, platform)):
+                continue
+            if resource.kind == LOG_GROUP and re.match(r"/aws/(events|vendedlogs)/", str(value)):
+                continue
+            yield f"{resource}: {name} {value!r} is not a contract"
+
+
+# The API
+
+
+@check
+def a_route_asks_for_a_token(platform: Platform) -> Iterator[str]:
+    for route in platform.all(ROUTE):
+        authorizer = platform.referred(route.stack, route.properties.get("AuthorizerId"))
+        if (
+            route.properties.get("AuthorizationType") != "JWT"
+            or authorizer is None
+            or authorizer.properties["AuthorizerType"] != "JWT"
+        ):
+            yield f"{route}: anybody may call {route.properties['RouteKey']}"
+
+
+@check
+def an_authorizer_knows_pool_and_client(platform: Platform) -> Iterator[str]:
+    for authorizer in platform.all(AUTHORIZER):
+        tokens = authorizer.properties["JwtConfiguration"]
+        issuer = tokens["Issuer"]["Fn::Join"][1]
+        pool = [platform.referred(authorizer.stack, part) for part in issuer]
+        if not any(resource is not None and resource.kind == USER_POOL for resource in pool):
+            yield f"{authorizer}: it takes tokens that are not of our user pool"
+        if not tokens.get("Audience"):
+            yield f"{authorizer}: it takes tokens made for any client"
+
+
+@check
+def the_api_is_throttled_and_logged(platform: Platform) -> Iterator[str]:
+    for stage in platform.all(STAGE):
+        settings = stage.properties.get("DefaultRouteSettings", {})
+        for name in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
+            if not settings.get(name):
+                yield f"{stage}: {name} is not set"
+        if not stage.properties.get("AccessLogSettings", {}).get("DestinationArn"):
+            yield f"{stage}: it keeps no access log"
+
+
+# Sagas
+
+
+@check
+def a_task_is_bounded_retried_and_caught(platform: Platform) -> Iterator[str]:
+    for machine in platform.all(MACHINE):
+        states = definition(machine)["States"]
+        for name, state in states.items():
+            if state["Type"] != "Task":
+                continue
+            if not state.get("TimeoutSeconds"):
+                yield f"{machine}: {name} may take for ever"
+            if not any(
+                retry["ErrorEquals"] == ["States.ALL"]
+                and retry.get("JitterStrategy") == "FULL"
+                and retry.get("MaxDelaySeconds")
+                and retry.get("MaxAttempts", 0) > 0
+                for retry in state.get("Retry", [])
+            ):
+                yield f"{machine}: {name} is not retried with bounded back-off and full jitter"
+            caught = any(c["ErrorEquals"] == ["States.ALL"] for c in state.get("Catch", []))
+            # There is nothing left to try when the last state before Fail fails as well.
+            if not caught and states.get(state.get("Next"), {}).get("Type") != "Fail":
+                yield f"{machine}: {name} does not catch every error"
+
+
+@check
+def a_state_machine_outwaits_its_functions(platform: Platform) -> Iterator[str]:
+    """A state that gives up first would undo, or try again, what is still being done."""
+    for machine in platform.all(MACHINE):
+        for name, state in definition(machine)["States"].items():
+            if not state.get("Resource", "").endswith("lambda:invoke"):
+                continue
+            function = invoked(platform, machine, state)
+            if function.properties["Timeout"] >= state["TimeoutSeconds"]:
+                yield f"{machine}: {name} gives up before {function.id} does"
+
+
+def invoked(platform: Platform, machine: Resource, state: Any) -> Resource:
+    """The function that a state invokes."""
+    stack, _, output = state["Arguments"]["FunctionName"].strip("${}").partition("/")
+    value = {"Fn::GetStackOutput": {"StackName": stack, "OutputName": output}}
+    function = platform.referred(machine.stack, value)
+    if function is None or function.kind != FUNCTION:
+        raise LookupError(f"{machine} invokes no function of ours: {state['Arguments']}")
+    return function

@@ -1,0 +1,150 @@
+"""The platform's templates, synthesized once a process for each environment."""
+
+import json
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from aws_cdk import App
+
+from app import compose
+from stacks.environments import ENVIRONMENTS, Environment
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = ("Operations", "Backbone", "Inventory", "Provider", "Payments", "Shipping", "Orders")
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A resource of one stack's template."""
+
+    stack: str
+    id: str
+    declaration: Json
+
+    @property
+    def kind(self) -> str:
+        return str(self.declaration["Type"])
+
+    @property
+    def properties(self) -> Json:
+        return self.declaration.get("Properties", {})
+
+    def __str__(self) -> str:
+        return f"{self.stack}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """All templates of one environment, and what refers to what in them."""
+
+    environment: Environment
+    templates: Mapping[str, Json]
+
+    def all(self, *kinds: str) -> Iterator[Resource]:
+        """Every resource of these types; of any type when none is given."""
+        for stack, template in self.templates.items():
+            for id, declaration in template["Resources"].items():
+                if not kinds or declaration["Type"] in kinds:
+                    yield Resource(stack=stack, id=id, declaration=declaration)
+
+    def one(self, kind: str, containing: str = "") -> Resource:
+        """The only resource of this type with that text in its logical id."""
+        (found,) = (resource for resource in self.all(kind) if containing in resource.id)
+        return found
+
+    def referred(self, stack: str, value: Json) -> Resource | None:
+        """What a ``Ref``, ``GetAtt`` or output of another stack stands for."""
+        match value:
+            case {"Ref": id} | {"Fn::GetAtt": [id, *_]}:
+                declaration = self.templates[stack]["Resources"].get(id)
+                return declaration and Resource(stack=stack, id=id, declaration=declaration)
+            case {"Fn::GetStackOutput": {"StackName": other, "OutputName": output}}:
+                return self.referred(other, self.templates[other]["Outputs"][output]["Value"])
+        return None
+
+    def copy(self) -> "Platform":
+        """The same, free to be changed."""
+        return Platform(environment=self.environment, templates=deepcopy(self.templates))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synthesis:
+    """What one run of the app left behind."""
+
+    app: App
+    platform: Platform
+    folder: TemporaryDirectory[str]
+
+    def asset(self, hash: str) -> Path:
+        """The folder that becomes the asset with this hash."""
+        return Path(self.folder.name) / f"asset.{hash}"
+
+
+@cache
+def synthesis(environment: str) -> Synthesis:
+    """Run the app for an environment, as the command line would, without its slow validation."""
+    folder = TemporaryDirectory(prefix="orders-synthesis-")
+    app = new_app(outdir=folder.name)
+    compose(app, ENVIRONMENTS[environment])
+    platform = Platform(environment=ENVIRONMENTS[environment], templates=templates(app))
+    return Synthesis(app=app, platform=platform, folder=folder)
+
+
+def templates(app: App) -> dict[str, Json]:
+    """Synthesize, and read what came out, by stack."""
+    return {
+        stack.stack_name: json.loads(Path(stack.template_full_path).read_text())
+        for stack in app.synth().stacks
+    }
+
+
+def platform(environment: str) -> Platform:
+    """The templates of an environment; not to be changed, but by way of ``copy``."""
+    return synthesis(environment).platform
+
+
+def new_app(outdir: str | None = None) -> App:
+    """An app with the flags that the command line would give it."""
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    return App(
+        context=context,
+        outdir=outdir,
+        builtin_cloud_formation_validation=False,
+        analytics_reporting=False,
+    )
+
+
+def readable(value: Json) -> Json:
+    """The same with JSON documents inside of texts as JSON, references in them as ``${...}``."""
+    match value:
+        case {"Fn::Join": ["", list(parts)]}:
+            text = "".join(part if isinstance(part, str) else _shown(part) for part in parts)
+            return json.loads(text) if text.startswith("{") else value
+        case dict():
+            return {name: readable(inner) for name, inner in value.items()}
+        case list():
+            return [readable(inner) for inner in value]
+    return value
+
+
+def _shown(reference: Json) -> str:
+    match reference:
+        case {"Ref": id}:
+            return f"${{{id}}}"
+        case {"Fn::GetAtt": [id, attribute]}:
+            return f"${{{id}.{attribute}}}"
+        case {"Fn::GetStackOutput": {"StackName": stack, "OutputName": output}}:
+            return f"${{{stack}/{output}}}"
+    raise ValueError(f"unknown kind of reference: {reference}")
+
+
+def definition(machine: Resource) -> Json:
+    """A state machine's definition."""
+    return readable(machine.properties["DefinitionString"])

@@ -1,0 +1,141 @@
+"""What a function is shipped with: its service, the contracts and the runtime, and nothing else."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from aws_cdk import Stack
+
+from stacks.components import function
+from stacks.components.function import service_code
+from stacks.environments import ENVIRONMENTS
+from tests.templates.checks import FUNCTION
+from tests.templates.synthesis import ROOT, Resource, new_app, platform, synthesis
+
+SERVICES = sorted(
+    folder.name
+    for folder in (ROOT / "lambdas").iterdir()
+    if (folder / "__init__.py").is_file() and folder.name not in ("contracts", "runtime")
+)
+
+
+def service_of(resource: Resource) -> str:
+    return str(resource.properties["Handler"].split(".")[1])
+
+
+def asset_of(resource: Resource) -> str:
+    return str(resource.properties["Code"]["S3Key"]).removesuffix(".zip")
+
+
+def hashes(root: Path, change: str = "") -> dict[str, str]:
+    """The asset's hash of each service in a copy of the project with a line added to a file."""
+    cache = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "lambdas", root / "lambdas", ignore=cache)
+    if change:
+        file = root / change
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a") as text:
+            text.write("\n# changed\n")
+    app = new_app(outdir=str(root / "out"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(function, "ROOT", root)
+        locations = {
+            service: service_code(service).bind(Stack(app, service)).s3_location
+            for service in SERVICES
+        }
+    return {name: at.object_key for name, at in locations.items() if at is not None}
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return hashes(tmp_path_factory.mktemp("before"))
+
+
+class TestIndependence:
+    def test_hashes_are_of_different_things(self, before: dict[str, str]):
+        assert len(set(before.values())) == len(before) == len(SERVICES)
+
+    @pytest.mark.parametrize("service", SERVICES)
+    def test_a_change_in_a_service_changes_that_one(
+        self, before: dict[str, str], tmp_path: Path, service: str
+    ):
+        after = hashes(tmp_path, f"lambdas/{service}/__init__.py")
+
+        assert {name for name in SERVICES if before[name] != after[name]} == {service}
+
+    @pytest.mark.parametrize("shared", ["contracts/event.py", "runtime/new.py", "__init__.py"])
+    def test_a_change_in_what_all_share_changes_all(
+        self, before: dict[str, str], tmp_path: Path, shared: str
+    ):
+        after = hashes(tmp_path, f"lambdas/{shared}")
+
+        assert {name for name in SERVICES if before[name] != after[name]} == set(SERVICES)
+
+    @pytest.mark.parametrize(
+        "elsewhere",
+        [
+            "README.md",
+            "tests/unit/orders/test_domain.py",
+            "stacks/orders.py",
+            "lambdas/README.md",
+            "lambdas/orders/__pycache__/domain.cpython-314.pyc",
+            "lambdas/another/domain.py",
+        ],
+    )
+    def test_a_change_elsewhere_changes_none(
+        self, before: dict[str, str], tmp_path: Path, elsewhere: str
+    ):
+        assert hashes(tmp_path, elsewhere) == before
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+class TestContents:
+    def test_a_service_has_one_asset(self, environment: str):
+        pairs = {(service_of(f), asset_of(f)) for f in platform(environment).all(FUNCTION)}
+
+        assert len(pairs) == len({service for service, _ in pairs})
+        assert len(pairs) == len({asset for _, asset in pairs})
+
+    def test_it_holds_what_the_function_needs_and_nothing_else(self, environment: str):
+        for resource in platform(environment).all(FUNCTION):
+            asset = synthesis(environment).asset(asset_of(resource))
+            files = {
+                path.relative_to(asset).as_posix() for path in asset.rglob("*") if path.is_file()
+            }
+            packages = [
+                f"lambdas/{name}/" for name in ("contracts", "runtime", service_of(resource))
+            ]
+            strange = {
+                file
+                for file in files
+                if not file.startswith(tuple(packages)) and file != "lambdas/__init__.py"
+            }
+            module = resource.properties["Handler"].rpartition(".")[0].replace(".", "/")
+
+            assert strange == set(), resource
+            assert f"{module}.py" in files, resource
+            assert "def handler(event" in (asset / f"{module}.py").read_text(), resource
+
+    def test_no_service_is_left_behind(self, environment: str):
+        assert {service_of(f) for f in platform(environment).all(FUNCTION)} == set(SERVICES)
+
+
+def test_the_layer_needs_nothing_but_itself():
+    """Not the machine's own packages, which Lambda does not have."""
+    layer = next(platform("dev").all("AWS::Lambda::LayerVersion"))
+    asset = synthesis("dev").asset(layer.properties["Content"]["S3Key"].removesuffix(".zip"))
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import pg8000.native; print(pg8000.__file__)"
+    )
+
+    imported = subprocess.run(
+        [sys.executable, "-B", "-S", "-E", "-c", program, str(asset / "python")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert imported.stderr == ""
+    assert imported.stdout.startswith(str(asset))

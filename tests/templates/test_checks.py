@@ -1,0 +1,360 @@
+"""Every check holds on both environments, and fails when its subject is broken."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from stacks.environments import ENVIRONMENTS
+from tests.templates import checks
+from tests.templates.checks import CHECKS, Check, is_catch_all, statements
+from tests.templates.synthesis import Platform, Resource, definition, platform
+
+Breakage = Callable[[Platform], Resource]
+"""Breaks something in a copy of the templates; returns the resource that has to be named."""
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_holds(check: Check, environment: str):
+    assert list(check(platform(environment))) == []
+
+
+def change(kind: str, containing: str = "", /, *gone: str, **changed: Any) -> Breakage:
+    """Change, or take away, properties of the first such resource."""
+
+    def break_it(broken: Platform) -> Resource:
+        resource = next(r for r in broken.all(kind) if containing in r.id)
+        resource.properties.update(changed)
+        for name in gone:
+            resource.properties.pop(name)
+        return resource
+
+    return break_it
+
+
+def change_rule(**changed: Any) -> Breakage:
+    """Change the catch-all."""
+
+    def break_it(broken: Platform) -> Resource:
+        rule = next(r for r in broken.all(checks.RULE) if is_catch_all(r, broken))
+        rule.properties.update(changed)
+        return rule
+
+    return break_it
+
+
+def change_target(*gone: str) -> Breakage:
+    def break_it(broken: Platform) -> Resource:
+        rule = broken.one(checks.RULE, "StartFulfilment")
+        for name in gone:
+            rule.properties["Targets"][0].pop(name)
+        return rule
+
+    return break_it
+
+
+def change_dead_letter_policy(broken: Platform) -> Resource:
+    rule = broken.one(checks.RULE, "StartFulfilment")
+    policy = broken.one(checks.QUEUE_POLICY, "StartFulfilment")
+    statements(policy)[1]["Condition"]["ArnEquals"]["aws:SourceArn"] = "*"
+    return rule
+
+
+def make_dead_letter_queue_fifo(broken: Platform) -> Resource:
+    broken.one(checks.QUEUE, "StartFulfilment").properties["FifoQueue"] = True
+    return broken.one(checks.RULE, "StartFulfilment")
+
+
+def log_elsewhere(broken: Platform) -> Resource:
+    broken.one(checks.LOG_GROUP, "EventLog").properties["LogGroupName"] = "/elsewhere"
+    return next(r for r in broken.all(checks.RULE) if is_catch_all(r, broken))
+
+
+def grant(role: str, **changed: Any) -> Breakage:
+    """Change the last statement of what a role may do."""
+
+    def break_it(broken: Platform) -> Resource:
+        found = next(r for r in broken.all(checks.ROLE) if role in r.id)
+        (policy, *_) = checks.policies_of(broken, found)
+        statements(policy)[-1].update(changed)
+        return found
+
+    return break_it
+
+
+def take_from_policy(kind: str, containing: str, effect: str, owner: str) -> Breakage:
+    """Take the statements of this effect from a resource policy."""
+
+    def break_it(broken: Platform) -> Resource:
+        document = broken.one(kind, containing).properties["PolicyDocument"]
+        document["Statement"] = [s for s in document["Statement"] if s["Effect"] != effect]
+        return broken.one(owner, containing.removesuffix("Policy"))
+
+    return break_it
+
+
+def forget_sources(kind: str, containing: str) -> Breakage:
+    """Let AWS's services act for anybody."""
+
+    def break_it(broken: Platform) -> Resource:
+        policy = broken.one(kind, containing)
+        for statement in statements(policy):
+            if statement["Effect"] == "Allow":
+                statement.pop("Condition")
+        return policy
+
+    return break_it
+
+
+def silence(**changed: Any) -> Breakage:
+    """Change the alarm of the repair queue."""
+
+    def break_it(broken: Platform) -> Resource:
+        broken.one(checks.ALARM, "Repair").properties.update(changed)
+        return broken.one(checks.QUEUE, "Repair")
+
+    return break_it
+
+
+def share(name: str) -> Breakage:
+    """Let two functions have one role or log group."""
+
+    def break_it(broken: Platform) -> Resource:
+        first, second = (broken.one(checks.FUNCTION, id) for id in ("PlaceOrder", "GetOrder"))
+        second.properties[name] = first.properties[name]
+        return second
+
+    return break_it
+
+
+def retain(kind: str, **changed: Any) -> Breakage:
+    """Change how the resource itself is declared, beside its properties."""
+
+    def break_it(broken: Platform) -> Resource:
+        resource = next(broken.all(kind))
+        resource.declaration.update(changed)
+        return resource
+
+    return break_it
+
+
+def change_replica(**changed: Any) -> Breakage:
+    def break_it(broken: Platform) -> Resource:
+        table = next(broken.all(checks.TABLE))
+        table.properties["Replicas"][0].update(changed)
+        return table
+
+    return break_it
+
+
+def change_state(state: str, edit: Callable[[Any], object]) -> Breakage:
+    """Change a state of the saga."""
+
+    def break_it(broken: Platform) -> Resource:
+        machine = next(broken.all(checks.MACHINE))
+        changed = definition(machine)
+        edit(changed["States"][state])
+        machine.properties["DefinitionString"] = {"Fn::Join": ["", [json.dumps(changed)]]}
+        return machine
+
+    return break_it
+
+
+def slow_down(broken: Platform) -> Resource:
+    broken.one(checks.FUNCTION, "TakePayment").properties["Timeout"] = 60
+    return next(broken.all(checks.MACHINE))
+
+
+def add(stack: str, id: str, kind: str) -> Breakage:
+    """Add a resource without any property."""
+
+    def break_it(broken: Platform) -> Resource:
+        name = broken.environment.stack(stack)
+        declaration = {"Type": kind, "Properties": {}}
+        broken.templates[name]["Resources"][id] = declaration
+        return Resource(stack=name, id=id, declaration=declaration)
+
+    return break_it
+
+
+def without(*names: str) -> Callable[[Any], object]:
+    def edit(state: Any) -> None:
+        for name in names:
+            state.pop(name)
+
+    return edit
+
+
+BREAKAGES: list[tuple[Check, Breakage]] = [
+    (checks.a_target_parks_what_cannot_be_delivered, change_target("RetryPolicy")),
+    (checks.a_target_parks_what_cannot_be_delivered, change_target("DeadLetterConfig")),
+    (checks.a_target_parks_what_cannot_be_delivered, change_dead_letter_policy),
+    (checks.a_target_parks_what_cannot_be_delivered, make_dead_letter_queue_fifo),
+    (
+        checks.a_live_rule_lets_replays_pass,
+        change(checks.RULE, "TellOperations", EventPattern={"source": ["com.aws.orders"]}),
+    ),
+    (checks.the_catch_all_is_as_the_tutorial_has_it, change_rule(Description="Catches all")),
+    (checks.the_catch_all_is_as_the_tutorial_has_it, change_rule(State="DISABLED")),
+    (
+        checks.the_catch_all_is_as_the_tutorial_has_it,
+        change_rule(
+            EventPattern={"source": ["com.aws.orders"], "replay-name": [{"exists": False}]}
+        ),
+    ),
+    (checks.the_catch_all_is_as_the_tutorial_has_it, log_elsewhere),
+    (checks.the_bus_is_called_orders_in_dev_only, change(checks.BUS, Name="Bestellungen")),
+    (
+        checks.events_are_put_under_the_services_own_source,
+        grant("AnnounceChanges", Condition={"StringLike": {"events:source": "com.aws.*"}}),
+    ),
+    (checks.events_are_put_under_the_services_own_source, grant("AnnounceChanges", Resource="*")),
+    (
+        checks.one_logs_resource_policy_serves_all,
+        add("Orders", "Another", checks.LOG_POLICY),
+    ),
+    (checks.a_log_group_states_its_retention, change(checks.LOG_GROUP, "", "RetentionInDays")),
+    (
+        checks.no_role_may_create_log_groups,
+        grant("GetOrder", Action=["logs:CreateLogGroup", "logs:PutLogEvents"]),
+    ),
+    (
+        checks.logs_that_aws_writes_are_vended,
+        change(checks.STAGE, "", "AccessLogSettings"),
+    ),
+    (checks.logs_that_aws_writes_are_vended, change(checks.MACHINE, "", "LoggingConfiguration")),
+    (checks.a_function_stands_alone, change(checks.FUNCTION, Architectures=["x86_64"])),
+    (checks.a_function_stands_alone, change(checks.FUNCTION, Runtime="python3.9")),
+    (checks.a_function_stands_alone, change(checks.FUNCTION, "", "TracingConfig")),
+    (checks.a_function_stands_alone, change(checks.FUNCTION, "", "Timeout")),
+    (checks.a_function_stands_alone, change(checks.FUNCTION, "", "MemorySize")),
+    (checks.a_function_stands_alone, change(checks.FUNCTION, "", "LoggingConfig")),
+    (checks.a_function_stands_alone, share("Role")),
+    (checks.a_function_stands_alone, share("LoggingConfig")),
+    (
+        checks.a_function_gets_the_settings_that_it_asks_for,
+        change(checks.FUNCTION, "GetOrder", "Environment"),
+    ),
+    (
+        checks.no_role_has_managed_policies,
+        change(checks.ROLE, "GetOrder", ManagedPolicyArns=["AWSLambdaBasicExecutionRole"]),
+    ),
+    (checks.rights_name_actions_and_resources, grant("GetOrder", Action="dynamodb:*")),
+    (checks.rights_name_actions_and_resources, grant("GetOrder", Resource="*")),
+    (
+        checks.rights_name_actions_and_resources,
+        grant("GetOrder", Resource={"Fn::Join": ["", ["arn:aws:dynamodb:::table/", "*"]]}),
+    ),
+    (checks.rights_name_actions_and_resources, change(checks.ROLE, "GetOrder", Policies=[{}])),
+    (
+        checks.a_database_is_private,
+        grant("GetOrder", Resource={"Fn::ImportValue": "TheStockTable"}),
+    ),
+    (checks.a_service_acts_on_our_behalf_only, forget_sources(checks.QUEUE_POLICY, "CatchAll")),
+    (checks.a_service_acts_on_our_behalf_only, forget_sources(checks.TOPIC_POLICY, "Topic")),
+    (checks.a_service_acts_on_our_behalf_only, change(checks.PERMISSION, "", "SourceArn")),
+    (
+        checks.queues_and_topics_are_spoken_to_by_tls_only,
+        take_from_policy(checks.QUEUE_POLICY, "RepairPolicy", "Deny", checks.QUEUE),
+    ),
+    (
+        checks.queues_and_topics_are_spoken_to_by_tls_only,
+        take_from_policy(checks.TOPIC_POLICY, "TopicPolicy", "Deny", checks.TOPIC),
+    ),
+    (
+        checks.what_is_parked_stays_for_fourteen_days,
+        change(checks.QUEUE, "Repair", MessageRetentionPeriod=345_600),
+    ),
+    (checks.a_queue_raises_an_alarm, silence(AlarmActions=[])),
+    (checks.a_queue_raises_an_alarm, silence(ActionsEnabled=False)),
+    (checks.a_queue_raises_an_alarm, silence(Threshold=100)),
+    (checks.a_queue_raises_an_alarm, silence(Dimensions=[])),
+    (
+        checks.alarms_reach_the_topic,
+        take_from_policy(checks.TOPIC_POLICY, "TopicPolicy", "Allow", checks.TOPIC),
+    ),
+    *(
+        (checks.a_stream_is_read_within_bounds, change(checks.MAPPING, "", name))
+        for name in (
+            "MaximumRetryAttempts",
+            "MaximumRecordAgeInSeconds",
+            "BisectBatchOnFunctionError",
+            "FunctionResponseTypes",
+            "DestinationConfig",
+        )
+    ),
+    (checks.a_stream_is_read_within_bounds, change(checks.MAPPING, MaximumRetryAttempts=-1)),
+    (checks.a_stream_is_read_within_bounds, change(checks.MAPPING, StartingPosition="LATEST")),
+    *(
+        (checks.data_is_kept_in_prod_and_goes_in_dev, retain(kind, DeletionPolicy="Snapshot"))
+        for kind in (checks.TABLE, checks.DSQL, checks.USER_POOL)
+    ),
+    (checks.data_is_kept_in_prod_and_goes_in_dev, retain(checks.TABLE, UpdateReplacePolicy="")),
+    (
+        checks.data_is_kept_in_prod_and_goes_in_dev,
+        change_replica(DeletionProtectionEnabled="perhaps"),
+    ),
+    (
+        checks.data_is_kept_in_prod_and_goes_in_dev,
+        change(checks.DSQL, DeletionProtectionEnabled="perhaps"),
+    ),
+    (
+        checks.a_table_can_be_restored_to_any_second,
+        change_replica(PointInTimeRecoverySpecification={}),
+    ),
+    (
+        checks.names_are_physical_only_where_they_are_a_contract,
+        change(checks.QUEUE, QueueName="parked"),
+    ),
+    (
+        checks.names_are_physical_only_where_they_are_a_contract,
+        change(checks.RULE, "TellOperations", Name="TellOperations"),
+    ),
+    (
+        checks.names_are_physical_only_where_they_are_a_contract,
+        change(checks.LOG_GROUP, "GetOrder", LogGroupName="/aws/lambda/GetOrder"),
+    ),
+    (checks.a_route_asks_for_a_token, change(checks.ROUTE, AuthorizationType="NONE")),
+    (checks.a_route_asks_for_a_token, change(checks.ROUTE, "", "AuthorizerId")),
+    (
+        checks.an_authorizer_knows_pool_and_client,
+        change(
+            checks.AUTHORIZER,
+            JwtConfiguration={"Issuer": {"Fn::Join": ["", ["https://else.where"]]}},
+        ),
+    ),
+    (checks.the_api_is_throttled_and_logged, change(checks.STAGE, "", "DefaultRouteSettings")),
+    (checks.the_api_is_throttled_and_logged, change(checks.STAGE, "", "AccessLogSettings")),
+    *(
+        (checks.a_task_is_bounded_retried_and_caught, change_state("TakePayment", edit))
+        for edit in (
+            without("TimeoutSeconds"),
+            without("Retry"),
+            without("Catch"),
+            lambda state: state["Retry"][-1].pop("JitterStrategy"),
+            lambda state: state["Retry"][-1].pop("MaxDelaySeconds"),
+            lambda state: state["Catch"][-1].update(ErrorEquals=["States.Timeout"]),
+        )
+    ),
+    (checks.a_state_machine_outwaits_its_functions, slow_down),
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "break_it"),
+    [pytest.param(*case, id=f"{case[0].__name__}-{i}") for i, case in enumerate(BREAKAGES)],
+)
+def test_can_fail(check: Check, break_it: Breakage):
+    broken = platform("dev").copy()
+    offender = break_it(broken)
+
+    lines = list(check(broken))
+
+    assert lines != []
+    assert all(line.startswith(f"{offender}: ") for line in lines)
+
+
+def test_every_check_is_seen_to_fail():
+    assert {check.__name__ for check in CHECKS} == {check.__name__ for check, _ in BREAKAGES}

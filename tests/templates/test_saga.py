@@ -1,0 +1,230 @@
+"""What the saga's definition promises: an end in time, and words that both sides understand."""
+
+from collections.abc import Mapping
+from dataclasses import is_dataclass, replace
+from functools import cache
+from typing import Any, get_args, get_origin
+
+import pytest
+from aws_cdk.aws_stepfunctions import StateMachineType
+
+from app import compose
+from lambdas.contracts import inventory, payments, shipping
+from lambdas.contracts.codec import field_types, optional
+from lambdas.contracts.event import Command, Refusal
+from lambdas.contracts.orders import OrderPlaced
+from lambdas.orders import domain
+from stacks.components.saga_steps import EXPRESS, STANDARD, Patience
+from stacks.environments import DEV, ENVIRONMENTS
+from tests.templates.checks import MACHINE, invoked
+from tests.templates.synthesis import Platform, definition, new_app, platform, templates
+
+COMMANDS: Mapping[str, type[Command]] = {
+    command.__name__: command
+    for module in (inventory, payments, shipping)
+    for command in vars(module).values()
+    if isinstance(command, type) and issubclass(command, Command) and command is not Command
+}
+
+
+@cache
+def express() -> Platform:
+    """The development environment with its one setting changed."""
+    env = replace(DEV, saga_type=StateMachineType.EXPRESS)
+    app = new_app()
+    compose(app, env)
+    return Platform(environment=env, templates=templates(app))
+
+
+def saga(of: Platform) -> Any:
+    return definition(of.one(MACHINE))
+
+
+def longest(state: Mapping[str, Any]) -> float:
+    """How long a state may take at most, all its tries and the waits between them included."""
+    retries = [retry for retry in state.get("Retry", []) if retry["MaxAttempts"]]
+    attempts = 1 + sum(retry["MaxAttempts"] for retry in retries)
+    waits = (
+        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** i, retry["MaxDelaySeconds"])
+        for retry in retries
+        for i in range(retry["MaxAttempts"])
+    )
+    return float(attempts * state.get("TimeoutSeconds", 0) + sum(waits))
+
+
+def longest_path(machine: Mapping[str, Any], name: str | None = None) -> float:
+    """The most seconds from a state, or the first, to an end."""
+    state = machine["States"][name or machine["StartAt"]]
+    ways = [state["Next"]] if "Next" in state else []
+    ways += [catch["Next"] for catch in state.get("Catch", [])]
+    ways += [choice["Next"] for choice in state.get("Choices", [])]
+    ways += [state["Default"]] if "Default" in state else []
+    return longest(state) + max((longest_path(machine, way) for way in ways), default=0.0)
+
+
+class TestTime:
+    def test_a_path_is_the_sum_of_all_tries_and_waits(self):
+        retry = {"IntervalSeconds": 1, "BackoffRate": 2, "MaxDelaySeconds": 3, "MaxAttempts": 3}
+        machine = {
+            "StartAt": "A",
+            "States": {
+                "A": {
+                    "TimeoutSeconds": 5,
+                    "Retry": [{"ErrorEquals": ["No"], "MaxAttempts": 0}, retry],
+                    "Next": "B",
+                    "Catch": [{"Next": "C"}],
+                },
+                "B": {"TimeoutSeconds": 1},
+                "C": {"Choices": [{"Next": "D"}], "Default": "B"},
+                "D": {"TimeoutSeconds": 7},
+            },
+        }
+
+        assert longest_path(machine) == 4 * 5 + (1 + 2 + 3) + 7
+
+    @pytest.mark.parametrize(
+        ("of", "patience"),
+        [
+            (lambda: platform("dev"), STANDARD),
+            (lambda: platform("prod"), STANDARD),
+            (express, EXPRESS),
+        ],
+        ids=["dev", "prod", "express"],
+    )
+    def test_it_ends_before_it_is_ended(self, of: Any, patience: Patience):
+        machine = saga(of())
+
+        assert machine["TimeoutSeconds"] == patience.machine
+        assert 0 < longest_path(machine) < patience.machine
+
+    def test_express_stays_within_its_five_minutes(self):
+        # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+        assert saga(express())["TimeoutSeconds"] <= 300
+        assert express().one(MACHINE).properties["StateMachineType"] == "EXPRESS"
+
+    @pytest.mark.parametrize("patience", [STANDARD, EXPRESS], ids=["standard", "express"])
+    def test_the_claim_outlives_the_execution(self, patience: Patience):
+        assert patience.lease > patience.machine
+
+    def test_the_claim_is_written_with_that_lease(self):
+        values = saga(platform("dev"))["States"]["Claim"]["Arguments"]["ExpressionAttributeValues"]
+
+        assert values[":until"]["N"].endswith(f"+ {STANDARD.lease}) %}}")
+
+
+def calls(machine: Any) -> dict[str, Any]:
+    """The states that send a command, by the command's name."""
+    return {
+        name: state
+        for name, state in machine["States"].items()
+        if state.get("Resource", "").endswith("lambda:invoke")
+    }
+
+
+def fits(wanted: Any, given: Any) -> bool:
+    """Whether a value of one contract's type can be read as another's; more fields do no harm."""
+    if optional(wanted) is not None:
+        return fits(optional(wanted), optional(given) or given)
+    if get_origin(wanted) is tuple:
+        return get_origin(given) is tuple and fits(get_args(wanted)[0], get_args(given)[0])
+    if is_dataclass(wanted) and isinstance(wanted, type) and isinstance(given, type):
+        if not is_dataclass(given):
+            return False
+        fields = field_types(given)
+        return all(
+            name in fields and fits(kind, fields[name])
+            for name, kind in field_types(wanted).items()
+        )
+    return bool(wanted is given)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+class TestWords:
+    def test_every_command_of_a_step_is_sent(self, environment: str):
+        assert set(calls(saga(platform(environment)))) == {
+            "ReserveStock",
+            "ReleaseStock",
+            "TakePayment",
+            "RefundPayment",
+            "BookShipment",
+            "CancelShipment",
+        }
+
+    def test_a_payload_is_its_command(self, environment: str):
+        told = field_types(OrderPlaced)
+        for name, state in calls(saga(platform(environment))).items():
+            asked = field_types(COMMANDS[name])
+            assert state["Arguments"]["Payload"] == {
+                field: f"{{% [$subject.{field}] %}}"
+                if get_origin(kind) is tuple
+                else f"{{% $subject.{field} %}}"
+                for field, kind in asked.items()
+            }
+            assert {f: kind for f, kind in asked.items() if not fits(kind, told.get(f))} == {}, name
+
+    def test_a_command_goes_to_the_function_of_its_name(self, environment: str):
+        of = platform(environment)
+        for name, state in calls(saga(of)).items():
+            handler = invoked(of, of.one(MACHINE), state).properties["Handler"]
+            verb = "".join(f"_{c.lower()}" if c.isupper() else c for c in name)[1:]
+            service = COMMANDS[name].__module__.rpartition(".")[2]
+            assert handler == f"lambdas.{service}.{verb}.handler"
+
+    def test_refusals_are_those_of_the_service_and_never_retried(self, environment: str):
+        for name, state in calls(saga(platform(environment))).items():
+            module = {inventory, payments, shipping} & {
+                m
+                for m in (inventory, payments, shipping)
+                if m.__name__ == COMMANDS[name].__module__
+            }
+            known = {
+                refusal.__name__
+                for m in module
+                for refusal in vars(m).values()
+                if isinstance(refusal, type)
+                and issubclass(refusal, Refusal)
+                and refusal is not Refusal
+            }
+            refusal, _ = state["Catch"] if len(state["Catch"]) == 2 else ({"ErrorEquals": []}, None)
+            never = [r["ErrorEquals"] for r in state["Retry"] if r["MaxAttempts"] == 0]
+            assert set(refusal["ErrorEquals"]) <= known
+            assert never == ([refusal["ErrorEquals"]] if refusal["ErrorEquals"] else [])
+            if name in ("ReserveStock", "TakePayment", "BookShipment"):
+                assert set(refusal["ErrorEquals"]) == known
+
+    def test_it_writes_what_an_order_has(self, environment: str):
+        states = saga(platform(environment))["States"]
+        columns = set(domain.Order.__dataclass_fields__)
+        for name in ("Claim", "Confirm", "Reject", "CallForAttention"):
+            arguments = states[name]["Arguments"]
+            update = arguments["UpdateExpression"].removeprefix("SET ")
+            aliases = arguments["ExpressionAttributeNames"]
+            written = {part.split(" = ")[0] for part in update.split(", ")}
+            assert {aliases.get(column, column) for column in written} <= columns, name
+
+    def test_it_knows_an_orders_states(self, environment: str):
+        states = saga(platform(environment))["States"]
+
+        def values(name: str) -> Any:
+            return states[name]["Arguments"]["ExpressionAttributeValues"]
+
+        assert values("Claim")[":open"] == {"S": domain.PLACED}
+        assert values("Confirm")[":state"] == {"S": domain.CONFIRMED}
+        assert values("Reject")[":state"] == {"S": domain.REJECTED}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given", "does"),
+    [
+        (str, str, True),
+        (str, int, False),
+        (str, None, False),
+        (tuple[str, ...], str, False),
+        (tuple[str, ...], tuple[str, ...], True),
+        (tuple[str, ...], tuple[int, ...], False),
+        (shipping.CancelShipment, OrderPlaced, True),
+        (OrderPlaced, shipping.CancelShipment, False),
+    ],
+)
+def test_fitting(wanted: Any, given: Any, does: bool):
+    assert fits(wanted, given) is does

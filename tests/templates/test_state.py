@@ -1,0 +1,30 @@
+"""The logical ids of what holds data: with another id, CloudFormation makes another one, empty."""
+
+import pytest
+
+from stacks.environments import ENVIRONMENTS
+from tests.templates.checks import ARCHIVE, BUS, DSQL, TABLE, USER_POOL
+from tests.templates.synthesis import platform
+
+STATEFUL = {
+    "Backbone/BusEA82B648": BUS,
+    "Backbone/Archive4DBC1EC9": ARCHIVE,
+    "Inventory/Stock38709CBC": TABLE,
+    "Inventory/Reservations25D4BAC6": TABLE,
+    "Inventory/DeliveriesBF2F7293": TABLE,
+    "Orders/OrdersA9B65338": TABLE,
+    "Orders/FrontDoorCustomers2BBA3BA9": USER_POOL,
+    "Provider/Charges260CEA4B": TABLE,
+    "Shipping/Shipments6E8A22F1": TABLE,
+    "Payments/LedgerCluster7BFE519F": DSQL,
+}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_logical_ids_stay(environment: str):
+    found = {
+        f"{resource.stack.rpartition('-')[2]}/{resource.id}": resource.kind
+        for resource in platform(environment).all(BUS, ARCHIVE, TABLE, DSQL, USER_POOL)
+    }
+
+    assert found == STATEFUL

@@ -1,0 +1,207 @@
+"""Who may import whom, and how large a handler is."""
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MOST_LINES = 25
+SHARED = ("contracts", "runtime")
+
+
+def modules(*folders: str) -> list[Path]:
+    return sorted(
+        path.relative_to(ROOT) for folder in folders for path in (ROOT / folder).rglob("*.py")
+    )
+
+
+def services() -> list[str]:
+    folders = (path.parent.name for path in (ROOT / "lambdas").glob("*/__init__.py"))
+    return sorted(name for name in folders if name not in SHARED)
+
+
+def imports(module: Path, source: str) -> Iterator[str]:
+    """The full names of the modules that a module imports, relative imports resolved."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = module.parts[: -node.level] if node.level else ()
+            base = ".".join((*parents, *filter(None, [node.module])))
+            # `from package import x` may import the module x.
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def within(name: str, *packages: str) -> bool:
+    return name.startswith(tuple(f"{package}." for package in packages)) or name in packages
+
+
+def standard(name: str) -> bool:
+    return name.partition(".")[0] in sys.stdlib_module_names
+
+
+def refused(module: Path, name: str) -> str | None:
+    """Why a module may not import that name; None when it may."""
+    top, *below = module.with_suffix("").parts
+    if top == "stacks":
+        if within(name, "lambdas") and not within(name, "lambdas.contracts"):
+            return "stacks know contracts only"
+        return "nothing but local/ knows of the laptop" if within(name, "local") else None
+    package = below[0]
+    if within(name, "stacks", "local", "tests"):
+        return "functions do not know who deploys them"
+    if package == "contracts":
+        known = standard(name) or within(name, "lambdas.contracts")
+        return None if known else "contracts need the standard library only"
+    if package == "runtime":
+        known = not within(name, "lambdas") or within(name, "lambdas.contracts", "lambdas.runtime")
+        return None if known else "the runtime adapters know no service"
+    if package in services():
+        own = (f"lambdas.{package}", *(f"lambdas.{shared}" for shared in SHARED))
+        if within(name, "lambdas") and not within(name, *own):
+            return "a service never imports another"
+        if module.name == "domain.py" and not _pure(name, package):
+            return "a domain knows no AWS, no environment and no clock"
+    return None
+
+
+def _pure(name: str, service: str) -> bool:
+    if within(
+        name, "os", "time", "random", "secrets", "socket", "subprocess", "urllib", "uuid.uuid4"
+    ):
+        return False
+    return standard(name) or within(name, "lambdas.contracts", f"lambdas.{service}.domain")
+
+
+@pytest.mark.parametrize("module", modules("lambdas", "stacks"), ids=str)
+def test_it_imports_what_it_may(module: Path):
+    found = {name: refused(module, name) for name in imports(module, (ROOT / module).read_text())}
+
+    assert {name: reason for name, reason in found.items() if reason} == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("lambdas/contracts/orders.py", "import boto3"),
+        ("lambdas/contracts/orders.py", "from lambdas.runtime.log import log"),
+        ("lambdas/contracts/orders.py", "from lambdas.orders import domain"),
+        ("lambdas/runtime/bus.py", "from lambdas.orders.domain import place"),
+        ("lambdas/orders/store.py", "from lambdas.inventory.domain import Delivery"),
+        ("lambdas/orders/store.py", "from lambdas import inventory"),
+        ("lambdas/orders/store.py", "from ..inventory import store"),
+        ("lambdas/orders/store.py", "import lambdas.payments.store"),
+        ("lambdas/orders/place_order.py", "from stacks.environments import DEV"),
+        ("lambdas/orders/place_order.py", "import local.cloud"),
+        ("lambdas/orders/domain.py", "import boto3"),
+        ("lambdas/orders/domain.py", "import os"),
+        ("lambdas/orders/domain.py", "from time import time"),
+        ("lambdas/orders/domain.py", "from lambdas.runtime.settings import setting"),
+        ("lambdas/orders/domain.py", "from lambdas.orders.store import Orders"),
+        ("stacks/orders.py", "from lambdas.orders.domain import PLACED"),
+        ("stacks/components/saga.py", "from lambdas.runtime import http"),
+        ("stacks/orders.py", "from local.cloud import Cloud"),
+    ],
+)
+def test_what_it_may_not_is_seen(module: str, line: str):
+    assert all(refused(Path(module), name) for name in imports(Path(module), line))
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("lambdas/contracts/orders.py", "from lambdas.contracts.values import Money"),
+        ("lambdas/contracts/orders.py", "import json"),
+        ("lambdas/orders/store.py", "import boto3"),
+        ("lambdas/orders/store.py", "from .domain import Order"),
+        ("lambdas/orders/domain.py", "from lambdas.contracts.orders import OrderPlaced"),
+        ("stacks/orders.py", "from lambdas.contracts.orders import OrderPlaced"),
+    ],
+)
+def test_what_it_may_is_allowed(module: str, line: str):
+    assert [refused(Path(module), name) for name in imports(Path(module), line)] == [None]
+
+
+def impurities(source: str) -> list[str]:
+    """The calls that ask a clock or the environment, by any name but an argument's."""
+    asked = {"now", "utcnow", "today", "getenv", "uuid1", "uuid4"}
+    return [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in asked
+    ]
+
+
+@pytest.mark.parametrize("module", sorted(ROOT.glob("lambdas/*/domain.py")), ids=str)
+def test_a_domain_asks_no_clock(module: Path):
+    assert impurities(module.read_text()) == []
+
+
+def test_a_clock_in_a_domain_is_seen():
+    assert impurities("at = datetime.now(UTC)") == ["datetime.now(UTC)"]
+
+
+def handlers() -> Iterator[tuple[Path, ast.FunctionDef]]:
+    for module in modules("lambdas"):
+        for node in ast.parse((ROOT / module).read_text()).body:
+            if isinstance(node, ast.FunctionDef) and node.name == "handler":
+                yield module, node
+
+
+def length(function: ast.FunctionDef) -> int:
+    """The lines of a function's body, without its docstring."""
+    first, *rest = function.body
+    documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    body = rest if documented else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1
+
+
+class TestHandlers:
+    def test_there_is_one_for_every_verb(self):
+        assert len(list(handlers())) >= 12
+
+    def test_they_are_short(self):
+        sizes = {str(module): length(function) for module, function in handlers()}
+
+        assert {module: size for module, size in sizes.items() if size > MOST_LINES} == {}
+
+    def test_they_take_an_event_and_a_context_and_say_what_they_do(self):
+        for module, function in handlers():
+            assert [argument.arg for argument in function.args.args] == ["event", "context"], module
+            assert ast.get_docstring(function), module
+
+    def test_lines_are_counted(self):
+        (function,) = ast.parse('def f():\n    """Doc."""\n    a = 1\n\n    return a').body
+
+        assert isinstance(function, ast.FunctionDef)
+        assert length(function) == 3
+
+
+@pytest.mark.parametrize("module", modules("lambdas", "stacks"), ids=str)
+def test_nothing_that_is_deployed_knows_of_the_laptop(module: Path):
+    assert mentions((ROOT / module).read_text()) == []
+
+
+def mentions(source: str) -> list[str]:
+    words = ("ministack", "localstack", "localhost", "127.0.0.1", "pgserver")
+    return [word for word in words if word in source.lower()]
+
+
+def test_a_mention_is_seen():
+    assert mentions('endpoint = "http://LocalHost:4566"') == ["localhost"]
+
+
+@pytest.mark.parametrize("folder", ["stacks", "tests/unit"])
+def test_a_service_has_one_name(folder: str):
+    has: Callable[[str], bool] = (
+        (lambda name: (ROOT / folder / f"{name}.py").is_file())
+        if folder == "stacks"
+        else (lambda name: (ROOT / folder / name).is_dir())
+    )
+
+    assert [name for name in services() if not has(name)] == []

@@ -1,0 +1,305 @@
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from lambdas.contracts.values import PricedLine
+from local import exports
+from local.exports import ExportError, Invoice, Refused, check, invoices, read
+
+HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+GOOD = "536365,85123A,White heart,6,12/1/2010 8:26,2.55,17850,United Kingdom"
+
+
+def parsed(*rows: str, header: str = HEADER, encoding: str = "utf-8") -> list[Invoice | Refused]:
+    return list(invoices(BytesIO("\n".join([header, *rows, ""]).encode(encoding))))
+
+
+def row(**changes: str) -> str:
+    cells = dict(zip(HEADER.split(","), GOOD.split(","), strict=True)) | changes
+    return ",".join(cells.values())
+
+
+def refusals(*rows: str) -> list[tuple[int, str]]:
+    return [(one.line, one.reason) for one in parsed(*rows) if isinstance(one, Refused)]
+
+
+def only_order(found: list[Invoice | Refused]) -> Invoice:
+    (order,) = (one for one in found if isinstance(one, Invoice))
+    return order
+
+
+def line(sku: str, quantity: int, unit_price: int) -> PricedLine:
+    return PricedLine(sku=sku, quantity=quantity, unit_price=unit_price)
+
+
+def test_an_invoice_is_an_order():
+    found = parsed(GOOD, row(StockCode="71053", Quantity="2", UnitPrice="3.39"))
+    assert found == [
+        Invoice(
+            line=2,
+            number="536365",
+            customer="17850",
+            country="United Kingdom",
+            lines=(line("85123A", 6, 255), line("71053", 2, 339)),
+        )
+    ]
+
+
+def test_the_next_number_begins_the_next_order():
+    found = parsed(GOOD, row(InvoiceNo="536366"), row(InvoiceNo="536366", StockCode="71053"))
+    assert [
+        (one.line, one.number, len(one.lines)) for one in found if isinstance(one, Invoice)
+    ] == [
+        (2, "536365", 1),
+        (3, "536366", 2),
+    ]
+
+
+def test_orders_come_while_the_file_is_still_being_read():
+    class Endless(BytesIO):
+        def __init__(self):
+            super().__init__()
+            self.rows = iter([HEADER, GOOD, row(InvoiceNo="536366")])
+
+        def readline(self, size: int | None = -1) -> bytes:
+            return next(self.rows).encode() + b"\n"
+
+    assert only_order([next(invoices(Endless()))]).number == "536365"
+
+
+def test_rows_of_one_sku_at_one_price_are_summed():
+    assert only_order(parsed(GOOD, GOOD, row(StockCode="85123a"))).lines == (
+        line("85123A", 18, 255),
+    )
+
+
+def test_a_row_at_another_price_is_refused_and_the_rest_flows():
+    found = parsed(GOOD, row(UnitPrice="2.60"), row(StockCode="71053"))
+    assert only_order(found).lines == (line("85123A", 6, 255), line("71053", 6, 255))
+    assert found[0] == Refused(
+        line=3,
+        invoice="536365",
+        reason="another price than the SKU has in the same invoice",
+        detail="85123A at 2.60",
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("CustomerID", "", "no customer"),
+        ("CustomerID", "a\u00e9b", "customer is not an identifier"),
+        ("CustomerID", "7" * 65, "customer is not an identifier"),
+        ("Country", " ", "no country"),
+        ("Country", "x" * 65, "country is too long"),
+        ("StockCode", "", "no stock code"),
+        ("StockCode", "9" * 65, "stock code is too long"),
+        *(("StockCode", fee, "not a product") for fee in sorted(exports.FEES)),
+        ("StockCode", "post", "not a product"),
+        ("StockCode", "gift_0001_20", "not a product"),
+        ("Quantity", "0", "quantity is not positive"),
+        ("Quantity", "-6", "quantity is not positive"),
+        ("Quantity", "100001", "quantity is above 100,000"),
+        ("Quantity", "six", "quantity is not a number"),
+        ("Quantity", "1.5", "quantity is not a number"),
+        ("Quantity", "1e3", "quantity is not a number"),
+        ("Quantity", "\u0666", "quantity is not a number"),
+        ("Quantity", "", "quantity is not a number"),
+        ("UnitPrice", "0.00", "price is not positive"),
+        ("UnitPrice", "-2.55", "price is not positive"),
+        ("UnitPrice", "nan", "price is not a number"),
+        ("UnitPrice", "1e400", "price is not a number"),
+        ("UnitPrice", "", "price is not a number"),
+        ("UnitPrice", "0.001", "price has a fraction of a penny"),
+        ("UnitPrice", '"1,250"', "price can be read in two ways"),
+        ("UnitPrice", "1000000.01", "price is above 1,000,000"),
+        ("InvoiceDate", "", "not a date"),
+        ("InvoiceDate", "31/31/2010 8:26", "not a date"),
+        ("InvoiceDate", "soon", "not a date"),
+        ("InvoiceNo", "", "no invoice number"),
+        ("InvoiceNo", "53 6365", "invoice number is not an identifier"),
+    ],
+)
+def test_a_bad_row_is_refused_with_its_line_and_reason(column: str, value: str, reason: str):
+    bad = row(**{column: value})
+    assert refusals(row(InvoiceNo="1"), bad, row(InvoiceNo="2"))[0] == (3, reason)
+
+
+def test_an_invoice_without_a_usable_row_is_refused_too():
+    assert refusals(row(Quantity="0"), row(Quantity="-1")) == [
+        (2, "quantity is not positive"),
+        (3, "quantity is not positive"),
+        (2, "no usable row left"),
+    ]
+
+
+def test_an_invoice_of_two_customers_or_countries_keeps_the_first():
+    found = parsed(GOOD, row(CustomerID="1"), row(Country="France"), row(StockCode="71053"))
+    assert only_order(found).customer == "17850"
+    assert len(only_order(found).lines) == 2
+    assert [one.reason for one in found if isinstance(one, Refused)] == [
+        "another customer than its invoice's",
+        "another country than its invoice's",
+    ]
+
+
+def test_a_cancellation_is_reported_once_whatever_its_rows_hold():
+    rows = [row(InvoiceNo="C536379", Quantity="-1"), row(InvoiceNo="C536379", CustomerID="")]
+    assert refusals(GOOD, *rows) == [(3, exports.CANCELLATION)]
+
+
+def test_a_row_cut_short_is_refused_and_blank_ones_are_ignored():
+    assert refusals(GOOD, "536365,71053,Lantern", "", ",,,,,,,", row(StockCode="71053")) == [
+        (3, "too few columns")
+    ]
+
+
+def test_an_invoice_is_held_to_a_bounded_number_of_rows(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(exports, "MAX_ROWS", 2)
+    found = parsed(GOOD, GOOD, GOOD)
+    assert only_order(found).lines == (line("85123A", 12, 255),)
+    assert [one.reason for one in found if isinstance(one, Refused)] == [
+        "more than 2 rows in one invoice"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("price", "amount"),
+    [
+        ("2.55", 255),
+        ("2,55", 255),
+        ("2", 200),
+        ("0.1", 10),
+        ("2.5500", 255),
+        ("£2.55", 255),
+        ("€ 2,55", 255),
+        ("1,234.50", 123450),
+        ("1.234,50", 123450),
+        ("1,000,000.00", 1_000_000_00),
+        ("0.29", 29),
+        ("1.15", 115),
+    ],
+)
+def test_prices_are_exact_minor_units(price: str, amount: int):
+    assert exports.pence(price) == amount
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "12/1/2010 8:26",
+        "13/12/2010 08:26",
+        "12/13/2010 08:26:00",
+        "2010-12-01 08:26:00",
+        "2010-12-01T08:26:00",
+        "2010-12-01",
+        "01-12-2010 08:26",
+        "01.12.2010 08:26",
+        "01-Dec-10",
+        "12/1/10 8:26",
+    ],
+)
+def test_dates_come_in_many_formats(date: str):
+    assert only_order(parsed(row(InvoiceDate=date))).number == "536365"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_second_edition_of_the_data_set(delimiter: str):
+    header = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country"
+    cells = ["489434.0", "85048 ", "Balls", "12", "2009-12-01 07:45:00", "6.95", "13085.0", "EIRE"]
+    order = only_order(
+        parsed(delimiter.join(cells), header=header.replace(",", delimiter), encoding="utf-8-sig")
+    )
+    assert (order.number, order.customer) == ("489434", "13085")
+    assert order.lines == (line("85048", 12, 695),)
+
+
+def test_columns_in_any_order_case_and_company():
+    header = "country,Note,invoice_no,STOCKCODE,quantity,invoice date,unit price,customer_id"
+    order = only_order(parsed("EIRE,x,1,A1,2,2010-12-01,1.00,7", header=header))
+    assert (order.country, order.lines) == ("EIRE", (line("A1", 2, 100),))
+
+
+def test_latin_1_among_utf_8():
+    text = "\n".join([HEADER, row(Description="Caf\u00e9"), row(Country="C\u00f4te d'Ivoire")])
+    found = list(invoices(BytesIO(text.encode("latin-1"))))
+    assert len(only_order(found).lines) == 1
+    assert [one.detail for one in found if isinstance(one, Refused)] == ["C\u00f4te d'Ivoire"]
+
+
+def test_windows_line_ends_and_quoted_cells():
+    quoted = row(Description='"Set of ""two"", blue"')
+    order = only_order(list(invoices(BytesIO(f"{HEADER}\r\n{quoted}\r\n".encode()))))
+    assert order.country == "United Kingdom"
+
+
+def test_a_quoted_cell_may_span_lines_and_line_numbers_stay_right():
+    spanning = row(Description='"Lantern\nin red"', StockCode="71053")
+    found = parsed(GOOD, spanning, row(Quantity="0"))
+    assert len(only_order(found).lines) == 2
+    assert [one.line for one in found if isinstance(one, Refused)] == [5]
+
+
+def test_a_quote_that_is_never_closed_costs_its_own_row_only():
+    others = [row(StockCode=str(number)) for number in range(10, 30)]
+    found = parsed(GOOD, row(Description='"12 inch'), *others)
+    assert len(only_order(found).lines) == 21
+    assert [(one.line, one.reason) for one in found if isinstance(one, Refused)] == [
+        (3, "too few columns")
+    ]
+
+
+def test_an_open_quote_at_the_end_of_the_file():
+    found = parsed(GOOD, row(Description='"12 inch'), row(StockCode="71053"))
+    assert len(only_order(found).lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "lacks the columns InvoiceNo, StockCode, Quantity"),
+        (b"a,b,c\n1,2,3\n", "lacks the columns InvoiceNo"),
+        (HEADER.replace(",Country", "").encode(), "lacks the column Country:"),
+        (HEADER.encode(), "has no rows"),
+        (b"PK\x03\x04...", "is an Excel workbook"),
+        (HEADER.encode("utf-16"), "save it as CSV in UTF-8"),
+        (HEADER.encode() + b"\n" + b"x" * exports.MAX_LINE, "line 2 is longer than"),
+    ],
+)
+def test_what_is_no_export_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str):
+    path = tmp_path / "orders.csv"
+    path.write_bytes(content)
+    with pytest.raises(ExportError, match=message) as refused:
+        check(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_file_and_a_folder(tmp_path: Path):
+    with pytest.raises(ExportError, match="does not exist"):
+        check(tmp_path / "none.csv")
+    with pytest.raises(ExportError, match="is not a file"):
+        check(tmp_path)
+
+
+def test_the_sample_has_something_of_everything():
+    found = list(read(Path(exports.__file__).with_name("sample.csv")))
+    orders = [one for one in found if isinstance(one, Invoice)]
+    reasons = {one.reason for one in found if isinstance(one, Refused)}
+    totals = [sum(each.quantity * each.unit_price for each in order.lines) for order in orders]
+    assert 90 <= len(orders) <= 110
+    assert any(len(order.lines) > 90 for order in orders)
+    assert any(total > 1_000_00 for total in totals)
+    assert any(order.country == "Unspecified" for order in orders)
+    assert reasons >= {
+        exports.CANCELLATION,
+        exports.NO_ROW_LEFT,
+        "no customer",
+        "no country",
+        "not a date",
+        "not a product",
+        "too few columns",
+        "price is not positive",
+        "quantity is not positive",
+        "quantity is above 100,000",
+    }

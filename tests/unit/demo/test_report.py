@@ -1,0 +1,87 @@
+import io
+import re
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+
+from local import report, shop, verify
+from local.report import Screen, bar, money
+from local.verify import Violation
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def database() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(shop.SCHEMA + verify.SCHEMA)
+    yield connection
+    connection.close()
+
+
+def test_a_bar_is_empty_half_and_full():
+    assert bar(0, 4, width=4) == "[....] 0 of 4"
+    assert bar(2, 4, width=4) == "[##..] 2 of 4"
+    assert bar(1_000, 1_000, width=4) == "[####] 1,000 of 1,000"
+    assert bar(0, 0, width=4) == "[####] 0 of 0"
+
+
+def test_money_is_written_in_full():
+    assert [money(amount) for amount in (0, 5, 123456)] == ["0.00", "0.05", "1,234.56"]
+
+
+def test_a_phase_is_one_plain_line_away_from_a_terminal():
+    out = io.StringIO()
+    with Screen(out).phase("placing") as note:
+        note("1 of 2")
+        note("2 of 2")
+    assert re.fullmatch(r"  placing +2 of 2 +\d+\.\d s\n", out.getvalue())
+
+
+def test_a_phase_is_redrawn_on_a_terminal():
+    out = Terminal()
+    with Screen(out).phase("placing") as note:
+        note("1 of 2")
+    assert out.getvalue().count("\r\033[K") == 3
+    assert "1 of 2" in out.getvalue()
+
+
+def test_colours_only_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert Screen(Terminal()).paint("x", report.RED) == "\033[31mx\033[0m"
+    assert Screen(io.StringIO()).paint("x", report.RED) == "x"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert Screen(Terminal()).paint("x", report.RED) == "x"
+
+
+def test_promises_hold_or_are_broken_by_name():
+    out = io.StringIO()
+    report.show_promises(Screen(out), [Violation(promise=4, subject="o", wrong="nets to 5")])
+    lines = out.getvalue().splitlines()
+    assert [line.split()[-1] for line in lines if re.match(r"  \d  ", line)] == [
+        *("holds", "holds", "holds", "BROKEN", "holds")
+    ]
+    assert lines[-1].strip() == "4: o nets to 5"
+
+
+def test_events_that_came_twice_count_once(database: sqlite3.Connection):
+    verify.insert(database, "orders", [("o", "c", "CONFIRMED", 2, 1, "GBP", None, None)])
+    events = [("1", "o", 1, "A", ""), ("2", "o", 1, "A", ""), ("3", "other", 1, "A", "")]
+    verify.insert(database, "events", events)
+    assert report.logged(database) == 1
+
+
+def test_refusals_are_shown_with_line_and_reason_and_the_rest_counted(
+    database: sqlite3.Connection,
+):
+    for line in range(1, 13):
+        database.execute("INSERT INTO refused VALUES (?, 'i', 'no customer', '')", [line])
+    out = io.StringIO()
+    report.show_refused(Screen(out), database)
+    assert "line 10 " in out.getvalue()
+    assert "line 11 " not in out.getvalue()
+    assert "   12  no customer" in out.getvalue()

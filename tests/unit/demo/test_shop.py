@@ -1,0 +1,285 @@
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import urllib3
+
+from local import shop, verify
+from local.exports import Refused
+
+HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+ORDER: dict[str, Any] = {
+    "customer": "17850",
+    "key": "536365",
+    "country": "EIRE",
+    "lines": [{"sku": "A1"}],
+}
+
+
+@pytest.fixture
+def database() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(shop.SCHEMA + verify.SCHEMA)
+    yield connection
+    connection.close()
+
+
+class Server:
+    """Answers requests with what it is given, in turn; the last one for good."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.requests: list[SimpleNamespace] = []
+        self.lock = threading.Lock()
+
+    def request(self, method: str, url: str, *, body: str | None, headers: Any, retries: bool):
+        assert retries is False
+        with self.lock:
+            self.requests.append(SimpleNamespace(url=url, body=body, headers=headers))
+            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        status, content = answer
+        return SimpleNamespace(
+            status=status,
+            data=content if isinstance(content, bytes) else json.dumps(content).encode(),
+        )
+
+
+class Cognito:
+    """Gives out tokens that tell how many were given before."""
+
+    def __init__(self) -> None:
+        self.signed_in: list[str] = []
+
+    def initiate_auth(self, **request: Any) -> dict[str, Any]:
+        self.signed_in.append(request["AuthParameters"]["USERNAME"])
+        return {"AuthenticationResult": {"AccessToken": f"token-{len(self.signed_in)}"}}
+
+
+def api(server: Server, cognito: Cognito | None = None) -> tuple[shop.Api, list[float]]:
+    pauses: list[float] = []
+    customers = shop.Customers(cognito or Cognito(), pool="pool", client="client")
+    return (
+        shop.Api("https://api/", customers, http=server, sleep=pauses.append, draw=lambda: 1.0),
+        pauses,
+    )
+
+
+def test_an_order_is_placed_once_when_all_is_well():
+    server = Server((202, {"order_id": "o", "state": "PLACED"}))
+    client, pauses = api(server)
+    assert client.place(**ORDER) == shop.Answer(202, {"order_id": "o", "state": "PLACED"})
+    (request,) = server.requests
+    assert request.url == "https://api/orders"
+    assert json.loads(request.body) == {
+        "currency": "GBP",
+        "country": "EIRE",
+        "lines": [{"sku": "A1"}],
+    }
+    assert request.headers["Idempotency-Key"] == "536365"
+    assert request.headers["Authorization"] == "Bearer token-1"
+    assert pauses == []
+
+
+def test_what_fails_for_a_moment_is_sent_again_under_the_same_key_with_backoff():
+    broken = urllib3.exceptions.ProtocolError("reset")
+    server = Server((429, {}), (503, b"<html>"), broken, (202, {"order_id": "o"}))
+    client, pauses = api(server)
+    assert client.place(**ORDER).status == 202
+    assert {request.headers["Idempotency-Key"] for request in server.requests} == {"536365"}
+    assert pauses == [0.2, 0.4, 0.8]
+
+
+def test_in_the_end_it_gives_up_and_says_what_it_was_told():
+    server = Server((500, {"message": "Internal Server Error"}))
+    client, pauses = api(server)
+    assert client.place(**ORDER) == shop.Answer(500, {"message": "Internal Server Error"})
+    assert len(server.requests) == shop.ATTEMPTS
+    assert max(pauses) == shop.LONGEST_PAUSE
+
+
+@pytest.mark.parametrize("status", [400, 404, 409])
+def test_a_clear_no_is_not_asked_again(status: int):
+    server = Server((status, {"message": "no"}))
+    client, _ = api(server)
+    assert client.place(**ORDER).status == status
+    assert len(server.requests) == 1
+
+
+def test_an_expired_token_is_replaced_once():
+    server = Server((401, {}), (202, {"order_id": "o"}))
+    client, pauses = api(server)
+    assert client.place(**ORDER).status == 202
+    assert [one.headers["Authorization"] for one in server.requests] == [
+        "Bearer token-1",
+        "Bearer token-2",
+    ]
+    assert pauses == []
+    refusing = Server((401, {}))
+    client, _ = api(refusing)
+    assert client.place(**ORDER).status == 401
+    assert len(refusing.requests) == 2
+
+
+def test_tokens_are_kept_but_not_without_bound(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shop, "TOKENS", 2)
+    cognito = Cognito()
+    customers = shop.Customers(cognito, pool="pool", client="client")
+    for customer in ("a", "b", "a", "c", "a", "b"):
+        customers.token(customer)
+    assert cognito.signed_in == ["a", "b", "c", "b"]
+
+
+def test_the_same_skus_run_short_each_time_and_the_others_never():
+    arrived = {f"{number}": shop.arriving(f"{number}", 10) for number in range(20_000, 25_000)}
+    assert set(arrived.values()) == {5, 10}
+    assert 0.01 < list(arrived.values()).count(5) / len(arrived) < 0.03
+    assert arrived == {sku: shop.arriving(sku, 10) for sku in arrived}
+
+
+def export(path: Path, *rows: str) -> Path:
+    path.write_text(HEADER + "\n".join(rows))
+    return path
+
+
+def test_an_export_is_taken_in_with_its_demand(tmp_path: Path, database: sqlite3.Connection):
+    rows = [
+        "1,A1,x,2,2010-12-01,1.00,7,EIRE",
+        "2,A1,x,3,2010-12-01,1.00,8,EIRE",
+        "2,B2,x,1,2010-12-01,1.00,8,EIRE",
+        "1,B2,x,9,2010-12-01,1.00,7,EIRE",
+    ]
+    assert shop.take_in(export(tmp_path / "orders.csv", *rows), database) == 2
+    assert dict(database.execute("SELECT * FROM demand")) == {"A1": 5, "B2": 1}
+    assert database.execute("SELECT line, invoice, reason FROM refused").fetchall() == [
+        (5, "1", "the invoice's rows do not stand together")
+    ]
+
+
+def test_answers_are_remembered(tmp_path: Path, database: sqlite3.Connection):
+    rows = [f"{number},A1,x,2,2010-12-01,1.00,7,EIRE" for number in range(30)]
+    shop.take_in(export(tmp_path / "orders.csv", *rows), database)
+    problems = [{"field": "lines", "problem": "must name at most 90 SKUs, not 92"}]
+    client, _ = api(
+        Server((400, {"message": "bad", "problems": problems}), (202, {"order_id": "o"}))
+    )
+    answers = list(
+        shop.place_orders(client, database, pace=shop.Pace(lambda: 30), stop=threading.Event())
+    )
+    assert sorted(answer.status for answer in answers) == [202] * 29 + [400]
+    ((reason, detail),) = database.execute("SELECT reason, detail FROM refused").fetchall()
+    assert (reason, detail) == (
+        "the API answered 400",
+        "lines must name at most 90 SKUs, not 92",
+    )
+    assert database.execute("SELECT order_id FROM accepted").fetchall() == [("o",)]
+
+
+def test_work_in_threads_keeps_its_order_and_looks_only_a_little_ahead():
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    results = shop.in_threads(lambda number: number * 2, items(), stop=threading.Event())
+    assert next(results) == 0
+    assert len(taken) <= 2 * shop.THREADS
+    assert list(results) == [number * 2 for number in range(1, 100)]
+
+
+def test_threads_are_told_when_their_results_are_no_longer_wanted():
+    stop = threading.Event()
+    results = shop.in_threads(lambda number: number, range(100), stop=stop)
+    next(results)
+    assert not stop.is_set()
+    results.close()
+    assert stop.is_set()
+
+
+def test_a_delivery_holds_no_more_skus_than_one_transaction(database: sqlite3.Connection):
+    sent: list[dict[str, Any]] = []
+
+    def invoke(*, FunctionName: str, Payload: str):  # noqa: N803
+        sent.append(json.loads(Payload))
+        return {}
+
+    cloud: Any = SimpleNamespace(client=lambda _: SimpleNamespace(invoke=invoke))
+    demand = [(f"{number:05}", 4) for number in range(200)] + [("none-left", 0)]
+    verify.insert(database, "demand", demand)
+    skus, units = shop.stock_shelves(cloud, "receive", database)
+    assert [len(delivery["lines"]) for delivery in sent] == [90, 90, 20]
+    assert len({delivery["delivery_id"] for delivery in sent}) == 3
+    assert skus == 200
+    assert units == sum(line["quantity"] for delivery in sent for line in delivery["lines"])
+    assert all(line["quantity"] > 0 for delivery in sent for line in delivery["lines"])
+
+
+def test_a_delivery_that_is_not_received_is_an_error(database: sqlite3.Connection):
+    payload = SimpleNamespace(read=lambda: b"no such table")
+    failed = {"FunctionError": "Unhandled", "Payload": payload}
+    cloud: Any = SimpleNamespace(client=lambda _: SimpleNamespace(invoke=lambda **_: failed))
+    verify.insert(database, "demand", [("A1", 4)])
+    with pytest.raises(shop.ShopError, match=r"delivery-1 was not received.*no such table"):
+        shop.stock_shelves(cloud, "receive", database)
+
+
+def test_a_refusal_is_remembered_as_it_is(database: sqlite3.Connection):
+    shop.refuse(database, Refused(line=3, invoice="1", reason="no customer", detail="x"))
+    assert database.execute("SELECT * FROM refused").fetchall() == [(3, "1", "no customer", "x")]
+
+
+class Time:
+    """Passes only when somebody sleeps; orders end at the times given."""
+
+    def __init__(self, *ends: float) -> None:
+        self.now = 0.0
+        self.ends = ends
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def ended(self) -> int:
+        return sum(end <= self.now for end in self.ends)
+
+
+def begun(time: Time, orders: int) -> list[float]:
+    """When each of so many orders is sent."""
+    pace = shop.Pace(time.ended, sleep=time.sleep, clock=lambda: time.now)
+    moments = []
+    for _ in range(orders):
+        pace.wait()
+        moments.append(time.now)
+    return moments
+
+
+def test_the_shop_begins_with_one_order_and_never_has_more_under_way_than_places():
+    ends = [float(second) for second in range(1, 400)]
+    moments = begun(Time(*ends), 300)
+    under_way = [
+        sum(sent <= moment for sent in moments[: i + 1]) - sum(end <= moment for end in ends)
+        for i, moment in enumerate(moments)
+    ]
+    assert set(under_way[: shop.GROWTH]) == {1}
+    assert max(under_way) == shop.UNDER_WAY
+    assert moments[-1] == pytest.approx(300 - shop.UNDER_WAY, abs=0.1)
+
+
+def test_an_order_that_never_ends_does_not_stop_the_shop():
+    assert begun(Time(), 2) == pytest.approx([0.0, shop.PATIENCE], abs=0.1)
+
+
+def test_an_order_that_is_not_accepted_takes_no_place():
+    time = Time()
+    pace = shop.Pace(time.ended, sleep=time.sleep, clock=lambda: time.now)
+    for _ in range(20):
+        pace.wait()
+        pace.refused()
+    assert time.now == 0.0

@@ -1,0 +1,209 @@
+"""A clean set of records passes; each way of breaking a promise is caught and named."""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local import verify
+from local.verify import Violation, insert, violations
+
+# order c is confirmed; s, p, a were rejected by stock, provider and address; v was rejected when
+# its payment was refunded before the charge came; d was declined and then refunded as well.
+CLEAN: dict[str, list[tuple[Any, ...]]] = {
+    "accepted": [(one, f"invoice-{one}") for one in "cspavd"],
+    "orders": [
+        ("c", "ada", "CONFIRMED", 2, 1000, "GBP", None, None),
+        *((one, "ada", "REJECTED", 2, 1000, "GBP", "Reason", "why") for one in "spavd"),
+    ],
+    "order_lines": [(one, "A1", 2) for one in "cspavd"] + [("c", "B2", 1)],
+    "stock": [("A1", 8, 2), ("B2", 4, 1), ("C3", 0, 0)],
+    "delivered": [("d-1", "A1", 6), ("d-2", "A1", 4), ("d-1", "B2", 5)],
+    "reservations": [
+        ("c", "RESERVED"),
+        ("s", "REFUSED"),
+        *((one, "RELEASED") for one in "pavd"),
+    ],
+    "reserved_lines": [(one, "A1", 2) for one in "cspavd"] + [("c", "B2", 1)],
+    "shipments": [("c", "BOOKED"), ("a", "REFUSED"), ("v", "CANCELLED")],
+    "shipped_lines": [("c", "A1", 2), ("c", "B2", 1), ("a", "A1", 2)],
+    "charges": [
+        ("c", "TAKEN", 1000, "GBP"),
+        ("p", "DECLINED", 1000, "GBP"),
+        ("a", "REFUNDED", 1000, "GBP"),
+        ("v", "REFUNDED", 1000, "GBP"),
+        ("d", "REFUNDED", 1000, "GBP"),
+        ("s", "REFUNDED", None, None),
+    ],
+    "entries": [
+        ("c", "CHARGE", "card-provider", "customer/ada", 1000, "GBP"),
+        ("a", "CHARGE", "card-provider", "customer/ada", 1000, "GBP"),
+        ("a", "REFUND", "customer/ada", "card-provider", 1000, "GBP"),
+    ],
+    "provider_charges": [
+        ("c", "CHARGED", 1000, "GBP"),
+        ("p", "DECLINED", 1000, "GBP"),
+        ("a", "REFUNDED", 1000, "GBP"),
+        ("v", "VOIDED", None, None),
+        ("d", "DECLINED", 1000, "GBP"),
+    ],
+    "events": [
+        (f"{one}/{number}", one, number, "OrderSomething", "")
+        for one in "cspavd"
+        for number in (1, 2)
+    ]
+    # Delivered twice, which the bus may do; and one of nobody's.
+    + [("again", "c", 2, "OrderConfirmed", ""), ("test", None, None, "Order Notification", "{}")],
+}
+
+BREAKS = [
+    ("DELETE FROM orders WHERE order_id = 's'", 1, "s", "orders table does not know it"),
+    ("UPDATE orders SET state = 'PLACED' WHERE order_id = 's'", 1, "s", "still PLACED"),
+    ("UPDATE reservations SET state = 'RELEASED' WHERE order_id = 'c'", 1, "c", "no reservation"),
+    ("DELETE FROM charges WHERE order_id = 'c'", 1, "c", "not charged"),
+    ("UPDATE shipments SET state = 'CANCELLED' WHERE order_id = 'c'", 1, "c", "no shipment"),
+    ("DELETE FROM shipments WHERE order_id = 'c'", 1, "c", "no shipment"),
+    ("DELETE FROM events WHERE order_id = 'c' AND sequence = 2", 1, "c", "of which 1 were logged"),
+    ("INSERT INTO orders SELECT * FROM orders WHERE order_id = 'c'", 2, "c", "2 rows"),
+    ("INSERT INTO reservations VALUES ('c', 'RELEASED')", 2, "c", "2 reservations"),
+    ("INSERT INTO reserved_lines VALUES ('c', 'A1', 2)", 2, "c", "2 reservations of A1"),
+    ("INSERT INTO charges VALUES ('c', 'TAKEN', 1000, 'GBP')", 2, "c", "2 charges"),
+    (
+        "INSERT INTO provider_charges VALUES ('c', 'CHARGED', 1000, 'GBP')",
+        2,
+        "c",
+        "2 charges at the card provider",
+    ),
+    ("INSERT INTO shipments VALUES ('c', 'BOOKED')", 2, "c", "2 shipments"),
+    (
+        "INSERT INTO entries VALUES ('c', 'CHARGE', 'card-provider', 'customer/ada', 1000, 'GBP')",
+        2,
+        "c",
+        "2 entries of kind CHARGE",
+    ),
+    ("UPDATE provider_charges SET amount = 2000 WHERE order_id = 'c'", 2, "c", "took 2000 GBP"),
+    ("UPDATE provider_charges SET currency = 'EUR' WHERE order_id = 'c'", 2, "c", "1000 EUR"),
+    ("DELETE FROM provider_charges WHERE order_id = 'c'", 2, "c", "has it as unknown"),
+    ("DELETE FROM charges WHERE order_id = 'p'", 2, "p", "the ledger as unknown"),
+    (
+        "UPDATE provider_charges SET state = 'CHARGED' WHERE order_id = 'p'",
+        2,
+        "p",
+        "has it as CHARGED, the ledger as DECLINED",
+    ),
+    ("UPDATE stock SET available = 11, reserved = -1 WHERE sku = 'A1'", 3, "A1", "reserved is -1"),
+    ("UPDATE stock SET available = available - 1 WHERE sku = 'A1'", 3, "A1", "9 are on hand"),
+    ("DELETE FROM stock WHERE sku = 'B2'", 3, "B2", "5 arrived, 0 are on hand"),
+    ("INSERT INTO stock VALUES ('Z9', 1, 0)", 3, "Z9", "0 arrived, 1 are on hand"),
+    (
+        "UPDATE stock SET available = 7, reserved = 3 WHERE sku = 'A1'",
+        3,
+        "A1",
+        "3 are reserved, reservations hold 2",
+    ),
+    (
+        "UPDATE shipped_lines SET quantity = 9 WHERE order_id = 'c' AND sku = 'A1'",
+        3,
+        "c",
+        "ordered 2 of A1, reserved 2, shipment 9",
+    ),
+    ("DELETE FROM reserved_lines WHERE sku = 'B2'", 3, "c", "ordered 1 of B2, reserved 0"),
+    ("UPDATE entries SET debit = NULL WHERE order_id = 'c'", 4, "ledger", "are -1000 GBP"),
+    ("UPDATE entries SET debit = NULL WHERE order_id = 'c'", 4, "c", "to nowhere"),
+    ("UPDATE entries SET amount = -1000 WHERE order_id = 'c'", 4, "c", "moves -1000"),
+    ("UPDATE entries SET debit = credit WHERE order_id = 'c'", 4, "c", "moves 1000"),
+    ("DELETE FROM entries WHERE kind = 'REFUND'", 4, "a", "nets to 1000 on card-provider"),
+    (
+        "UPDATE entries SET debit = 'customer/bob' WHERE kind = 'REFUND'",
+        4,
+        "a",
+        "nets to 1000 on customer/bob",
+    ),
+    ("UPDATE entries SET amount = 999 WHERE order_id = 'c'", 4, "c", "the ledger took 999"),
+    ("DELETE FROM entries WHERE order_id = 'c'", 4, "c", "the ledger took 0"),
+    ("UPDATE entries SET order_id = 'x' WHERE order_id = 'c'", 4, "x", "is no order"),
+    ("UPDATE reservations SET state = 'RESERVED' WHERE order_id = 'p'", 5, "p", "reservation"),
+    (
+        "UPDATE provider_charges SET state = 'CHARGED' WHERE order_id = 'a'",
+        5,
+        "a",
+        "still charged: 1000 GBP",
+    ),
+    ("UPDATE charges SET state = 'PENDING' WHERE order_id = 'v'", 5, "v", "stands as PENDING"),
+    ("UPDATE shipments SET state = 'BOOKED' WHERE order_id = 'v'", 5, "v", "its shipment"),
+]
+
+
+@pytest.fixture
+def evidence() -> Iterator[sqlite3.Connection]:
+    database = sqlite3.connect(":memory:")
+    database.executescript(verify.SCHEMA)
+    for table, rows in CLEAN.items():
+        insert(database, table, rows)
+    yield database
+    database.close()
+
+
+def test_clean_records_break_no_promise(evidence: sqlite3.Connection):
+    assert list(violations(evidence)) == []
+
+
+@pytest.mark.parametrize(("change", "promise", "subject", "wrong"), BREAKS)
+def test_a_broken_promise_is_caught_and_named(
+    evidence: sqlite3.Connection, change: str, promise: int, subject: str, wrong: str
+):
+    evidence.execute(change)
+    found = list(violations(evidence))
+    assert [
+        one
+        for one in found
+        if (one.promise, one.subject) == (promise, subject) and wrong in one.wrong
+    ], found
+
+
+def test_each_rule_is_broken_by_one_of_these():
+    def fired(change: str) -> set[int]:
+        database = sqlite3.connect(":memory:")
+        database.executescript(verify.SCHEMA)
+        for table, rows in CLEAN.items():
+            insert(database, table, rows)
+        database.execute(change)
+        found = {
+            i for i, rule in enumerate(verify.RULES) if database.execute(rule.query).fetchone()
+        }
+        database.close()
+        return found
+
+    assert set().union(*(fired(change) for change, *_ in BREAKS)) == set(range(len(verify.RULES)))
+
+
+def test_an_order_that_stands_on_a_queue_is_not_lost(evidence: sqlite3.Connection):
+    evidence.execute("UPDATE orders SET state = 'PLACED' WHERE order_id = 'p'")
+    evidence.execute("DELETE FROM events WHERE order_id = 'p' AND sequence = 2")
+    evidence.execute("UPDATE reservations SET state = 'RELEASED' WHERE order_id = 'p'")
+    assert {one.promise for one in violations(evidence)} == {1}
+    insert(evidence, "parked", [("Repair", '{"payload": {"order_id": "p"}}')])
+    assert list(violations(evidence)) == []
+
+
+def test_a_violation_names_promise_subject_and_fault(evidence: sqlite3.Connection):
+    evidence.execute("UPDATE shipments SET state = 'BOOKED' WHERE order_id = 'v'")
+    assert list(violations(evidence)) == [
+        Violation(promise=5, subject="v", wrong="still has its shipment")
+    ]
+
+
+def test_the_ledger_is_read_in_pages_by_key():
+    rows = [[f"o{i:02}", kind] for i in range(7) for kind in ("CHARGE", "REFUND")]
+    asked: list[dict[str, str]] = []
+
+    def run(sql: str, **last: str) -> list[list[str]]:
+        asked.append(last)
+        assert "ORDER BY order_id, kind LIMIT 5" in sql
+        return [row for row in rows if row > [last["order_id"], last["kind"]]][:5]
+
+    pages = list(verify.pages(run, "entries", ["order_id", "kind"], size=5))
+    assert [row for page in pages for row in page] == rows
+    assert [len(page) for page in pages] == [5, 5, 4]
+    assert len(asked) == 3

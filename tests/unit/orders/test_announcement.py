@@ -1,0 +1,153 @@
+"""What is told when an order's row changes."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.event import event_id
+from lambdas.contracts.orders import (
+    SOURCE,
+    OrderConfirmed,
+    OrderNeedsAttention,
+    OrderPlaced,
+    OrderRejected,
+)
+from lambdas.contracts.values import Money, PricedLine
+from lambdas.orders.domain import CONFIRMED, REJECTED, Order, announcement, view
+from lambdas.orders.store import order_of, row_of
+from tests.unit.orders.requests import placed
+
+LATER = "2026-12-01T08:26:02.918Z"
+
+
+def after(order: Order, **changed: Any) -> Order:
+    """The order after the saga's next write."""
+    return replace(order, sequence=order.sequence + 1, changed_at=LATER, **changed)
+
+
+PLACED_ORDER = placed()
+CONFIRMED_ORDER = after(PLACED_ORDER, state=CONFIRMED)
+REJECTED_ORDER = after(
+    PLACED_ORDER, state=REJECTED, reason="PaymentDeclined", explanation="over the limit"
+)
+PARKED_ORDER = after(REJECTED_ORDER, parked=["RefundPayment"])
+
+
+def test_a_new_order_is_placed():
+    fact = announcement(None, PLACED_ORDER)
+
+    assert fact is not None
+    assert fact.data == OrderPlaced(
+        order_id=PLACED_ORDER.order_id,
+        customer_id="17850",
+        lines=(
+            PricedLine(sku="85123A", quantity=6, unit_price=255),
+            PricedLine(sku="71053", quantity=6, unit_price=339),
+        ),
+        total=Money(amount=6 * 255 + 6 * 339, currency="GBP"),
+        country="United Kingdom",
+    )
+    assert fact.metadata.subject == fact.metadata.correlation_id == PLACED_ORDER.order_id
+    assert fact.metadata.causation_id == "request-1"
+    assert fact.metadata.sequence == 1
+    assert fact.metadata.occurred_at == PLACED_ORDER.placed_at
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "event"),
+    [
+        (PLACED_ORDER, CONFIRMED_ORDER, OrderConfirmed),
+        (PLACED_ORDER, REJECTED_ORDER, OrderRejected),
+        (REJECTED_ORDER, PARKED_ORDER, OrderNeedsAttention),
+    ],
+)
+def test_a_changed_order_tells_what_it_became(before: Order, now: Order, event: type):
+    fact = announcement(before, now)
+
+    assert fact is not None
+    assert type(fact.data) is event
+    assert fact.metadata.sequence == now.sequence
+    assert fact.metadata.causation_id == event_id(SOURCE, now.order_id, 1)
+    assert fact.metadata.correlation_id == now.order_id
+    assert fact.metadata.occurred_at == LATER
+
+
+def test_a_rejected_order_tells_why():
+    fact = announcement(PLACED_ORDER, REJECTED_ORDER)
+
+    assert fact is not None
+    assert (fact.data.reason, fact.data.explanation) == ("PaymentDeclined", "over the limit")
+
+
+def test_an_order_with_something_parked_tells_what():
+    fact = announcement(REJECTED_ORDER, PARKED_ORDER)
+
+    assert fact is not None
+    assert fact.data.parked == ("RefundPayment",)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        PLACED_ORDER,
+        replace(PLACED_ORDER, claim_owner="execution", claim_until=1),
+        replace(PLACED_ORDER, changed_at=LATER),
+    ],
+)
+def test_what_counts_no_sequence_up_tells_nothing(now: Order):
+    assert announcement(PLACED_ORDER, now) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (None, PLACED_ORDER),
+        (PLACED_ORDER, CONFIRMED_ORDER),
+        (PLACED_ORDER, REJECTED_ORDER),
+        (REJECTED_ORDER, PARKED_ORDER),
+    ],
+)
+def test_a_record_delivered_twice_is_the_same_event(before: Order | None, now: Order):
+    assert announcement(before, now) == announcement(before, now)
+
+
+def test_every_event_of_an_order_has_its_own_id():
+    told = [
+        announcement(None, PLACED_ORDER),
+        announcement(PLACED_ORDER, REJECTED_ORDER),
+        announcement(REJECTED_ORDER, PARKED_ORDER),
+    ]
+
+    assert len({fact.metadata.event_id for fact in told if fact is not None}) == 3
+
+
+@pytest.mark.parametrize("order", [PLACED_ORDER, CONFIRMED_ORDER, REJECTED_ORDER, PARKED_ORDER])
+def test_a_row_says_all_that_an_order_is(order: Order):
+    assert order_of(row_of(order) | {"another_column": 1}) == order
+
+
+def test_a_row_has_no_empty_columns():
+    assert {"reason", "explanation", "claim_owner", "claim_until", "parked"} & row_of(
+        PLACED_ORDER
+    ).keys() == set()
+
+
+class TestView:
+    def test_a_customer_sees_no_inner_workings(self):
+        claimed = replace(PLACED_ORDER, claim_owner="execution", claim_until=1)
+
+        assert set(view(claimed)) == {
+            "order_id",
+            "state",
+            "currency",
+            "country",
+            "lines",
+            "total",
+            "placed_at",
+            "changed_at",
+        }
+
+    def test_a_rejected_order_says_why(self):
+        assert view(REJECTED_ORDER)["reason"] == "PaymentDeclined"
+        assert view(REJECTED_ORDER)["explanation"] == "over the limit"

@@ -1,0 +1,210 @@
+"""The status codes; 401 and 403 are API Gateway's own."""
+
+import base64
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lambdas.orders.domain import REJECTED, Order
+from lambdas.orders.store import row_of
+from lambdas.runtime.bus import Bus
+from lambdas.runtime.items import to_item
+from lambdas.runtime.settings import SettingMissing
+from tests.unit.orders.requests import BODY, line, placed, query, request
+from tests.unit.runtime.fakes import FakeEvents
+
+Handler = Callable[[dict[str, Any], object], dict[str, Any]]
+
+
+@pytest.fixture
+def table(make_table: Callable[[str, str], str]) -> str:
+    return make_table("orders", "order_id")
+
+
+@pytest.fixture
+def place_order(load_handler: Callable[..., Handler], table: str) -> Handler:
+    return load_handler("lambdas.orders.place_order", ORDERS_TABLE=table)
+
+
+@pytest.fixture
+def get_order(load_handler: Callable[..., Handler], table: str) -> Handler:
+    return load_handler("lambdas.orders.get_order", ORDERS_TABLE=table)
+
+
+def content(answer: dict[str, Any]) -> Any:
+    assert answer["headers"]["content-type"] == "application/json"
+    return json.loads(answer["body"])
+
+
+class TestPlaceOrder:
+    def test_a_good_order_is_accepted(self, place_order: Handler):
+        answer = place_order(request(), None)
+
+        assert answer["statusCode"] == 202
+        assert content(answer) == {"order_id": placed().order_id, "state": "PLACED"}
+
+    def test_a_retry_gets_the_same_answer(self, place_order: Handler):
+        assert place_order(request(), None) == place_order(request(), None)
+
+    def test_a_body_in_base64_is_read(self, place_order: Handler):
+        encoded = base64.b64encode(json.dumps(BODY).encode()).decode()
+
+        answer = place_order(request(encoded) | {"isBase64Encoded": True}, None)
+
+        assert answer["statusCode"] == 202
+
+    def test_bad_fields_are_named(self, place_order: Handler):
+        answer = place_order(request(BODY | {"currency": "£", "lines": [line(quantity=0)]}), None)
+
+        assert answer["statusCode"] == 400
+        assert [problem["field"] for problem in content(answer)["problems"]] == [
+            "currency",
+            "lines[0].quantity",
+        ]
+        assert all(problem["problem"] for problem in content(answer)["problems"])
+
+    def test_a_missing_key_is_named(self, place_order: Handler):
+        answer = place_order(request(key=None), None)
+
+        assert answer["statusCode"] == 400
+        assert [p["field"] for p in content(answer)["problems"]] == ["Idempotency-Key"]
+
+    @pytest.mark.parametrize("body", ["{", "", "currency=GBP", "[" * 100_000])
+    def test_what_is_no_json_is_said_to_be_none(self, place_order: Handler, body: str):
+        answer = place_order(request(body), None)
+
+        assert answer["statusCode"] == 400
+        assert content(answer)["message"].startswith("the body is not JSON")
+
+    def test_bad_input_leaves_no_trace(self, place_order: Handler, dynamodb: Any, table: str):
+        place_order(request(BODY | {"currency": None}), None)
+        place_order(request("{"), None)
+
+        assert dynamodb.scan(TableName=table)["Items"] == []
+
+    def test_a_reused_key_is_a_conflict(self, place_order: Handler):
+        place_order(request(), None)
+
+        answer = place_order(request(BODY | {"country": "France"}), None)
+
+        assert answer["statusCode"] == 409
+        assert "Idempotency-Key" in content(answer)["message"]
+
+    def test_two_customers_may_use_one_key(self, place_order: Handler):
+        mine, theirs = (place_order(request(customer=c), None) for c in ("17850", "12583"))
+
+        assert theirs["statusCode"] == 202
+        assert content(mine)["order_id"] != content(theirs)["order_id"]
+
+    def test_it_logs_one_line_without_personal_data(
+        self, place_order: Handler, capsys: pytest.CaptureFixture[str]
+    ):
+        place_order(request(), None)
+
+        (logged,) = capsys.readouterr().out.splitlines()
+        assert json.loads(logged) == {"message": "order placed", "order_id": placed().order_id}
+
+    def test_without_its_table_it_does_not_start(
+        self, load_handler: Callable[..., Handler], monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.delenv("ORDERS_TABLE", raising=False)
+
+        with pytest.raises(SettingMissing, match="ORDERS_TABLE"):
+            load_handler("lambdas.orders.place_order")
+
+
+class TestGetOrder:
+    def test_a_customer_sees_the_order(self, place_order: Handler, get_order: Handler):
+        order_id = content(place_order(request(), None))["order_id"]
+
+        answer = get_order(query(order_id), None)
+
+        assert answer["statusCode"] == 200
+        assert answer["headers"]["cache-control"] == "no-store"
+        assert content(answer)["state"] == "PLACED"
+        assert content(answer)["lines"] == BODY["lines"]
+        assert content(answer)["total"] == 3564
+
+    def test_nobody_else_does(self, place_order: Handler, get_order: Handler):
+        order_id = content(place_order(request(), None))["order_id"]
+
+        strangers, unknown = (
+            get_order(query(order_id, customer="12583"), None),
+            get_order(query("unknown", customer="12583"), None),
+        )
+
+        assert strangers["statusCode"] == unknown["statusCode"] == 404
+        assert strangers["body"].replace(order_id, "unknown") == unknown["body"]
+
+
+def change(number: int, before: Order | None, after: Order) -> dict[str, Any]:
+    """A record of the table's stream."""
+    images = {"NewImage": to_item(row_of(after))}
+    if before is not None:
+        images["OldImage"] = to_item(row_of(before))
+    return {"dynamodb": {"SequenceNumber": str(number), **images}}
+
+
+def placements(number: int) -> list[dict[str, Any]]:
+    return [change(100 + i, None, placed(key=str(i))) for i in range(number)]
+
+
+class TestAnnounceChanges:
+    @pytest.fixture
+    def relay(
+        self, load_handler: Callable[..., Handler], monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[[FakeEvents, list[dict[str, Any]]], list[str]]:
+        handler = load_handler("lambdas.orders.announce_changes", EVENT_BUS="Orders")
+
+        def run(events: FakeEvents, records: list[dict[str, Any]]) -> list[str]:
+            module = sys.modules["lambdas.orders.announce_changes"]
+            monkeypatch.setattr(module, "bus", Bus("Orders", events=events))
+            answer = handler({"Records": records}, None)
+            return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+        return run
+
+    def test_changes_are_told_in_their_order(self, relay: Any):
+        order = placed()
+        rejected = replace(order, state=REJECTED, sequence=2, reason="OutOfStock", explanation="x")
+        events = FakeEvents()
+
+        failed = relay(events, [change(1, None, order), change(2, order, rejected)])
+
+        assert failed == []
+        assert [entry["DetailType"] for entry in events.taken] == ["OrderPlaced", "OrderRejected"]
+        assert {entry["EventBusName"] for entry in events.taken} == {"Orders"}
+        assert {entry["Source"] for entry in events.taken} == {"com.aws.orders"}
+
+    def test_a_claim_tells_nothing(self, relay: Any):
+        order = placed()
+        events = FakeEvents()
+
+        assert relay(events, [change(1, order, replace(order, claim_owner="execution"))]) == []
+        assert events.requests == []
+
+    def test_the_first_that_could_not_be_told_is_reported(self, relay: Any):
+        records = placements(12)
+        events = FakeEvents(refused={placed(key=key).order_id for key in ("3", "11")})
+
+        assert relay(events, records) == ["103"]
+        assert len(events.taken) == 10
+
+    def test_a_failure_of_the_bus_fails_the_batch(self, relay: Any):
+        events = FakeEvents(broken=True)
+
+        with pytest.raises(ConnectionError):
+            relay(events, placements(1))
+
+    def test_a_record_told_twice_has_the_same_id(self, relay: Any):
+        events = FakeEvents()
+
+        relay(events, placements(1))
+        relay(events, placements(1))
+
+        first, second = (json.loads(entry["Detail"])["metadata"] for entry in events.taken)
+        assert first == second

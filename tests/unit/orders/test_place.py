@@ -1,0 +1,264 @@
+"""Which requests are orders, and what becomes of them."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas.contracts.values import MAX_SKUS
+from lambdas.orders.domain import (
+    MAX_QUANTITY,
+    MAX_TEXT,
+    MAX_UNIT_PRICE,
+    PLACED,
+    BadRequestError,
+    order_id,
+)
+from tests.unit.orders.requests import BODY, NOW, line, placed
+
+
+def bad_fields(body: object, **given_: str) -> list[str]:
+    with pytest.raises(BadRequestError) as bad:
+        placed(body, **given_)
+    return [problem.field for problem in bad.value.problems]
+
+
+class TestGood:
+    def test_it_becomes_an_order(self):
+        order = placed()
+
+        assert order.state == PLACED
+        assert order.sequence == 1
+        assert order.total == 6 * 255 + 6 * 339
+        assert (order.currency, order.country) == ("GBP", "United Kingdom")
+        assert order.placed_at == order.changed_at == NOW
+        assert order.customer_id == "17850"
+        assert order.request_id == "request-1"
+        assert order.claim_owner is None
+
+    def test_lines_of_one_sku_are_summed(self):
+        lines = [line(quantity=2), line(sku="71053"), line(quantity=3)]
+
+        assert list(placed(BODY | {"lines": lines}).lines) == [
+            line(quantity=5),
+            line(sku="71053"),
+        ]
+
+    def test_unknown_fields_are_passed_over(self):
+        more = BODY | {"coupon": "X", "lines": [line(colour="red"), *BODY["lines"][1:]]}
+
+        assert placed(more) == placed()
+
+    def test_spaces_around_texts_make_no_difference(self):
+        assert placed(BODY | {"country": " United Kingdom "}).same_request_as(placed())
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"currency": "EUR"},
+            {"country": "France"},
+            {"lines": [line(quantity=7), BODY["lines"][1]]},
+            {"lines": [line(unit_price=256), BODY["lines"][1]]},
+            {"lines": [line()]},
+        ],
+    )
+    def test_another_order_has_another_fingerprint(self, changed: dict[str, Any]):
+        assert not placed(BODY | changed).same_request_as(placed())
+
+    def test_ninety_skus_are_an_order(self):
+        lines = [line(sku=str(i)) for i in range(MAX_SKUS)]
+
+        assert len(placed(BODY | {"lines": lines}).lines) == MAX_SKUS == 90
+
+    def test_the_limits_are_allowed(self):
+        largest = line(sku="x" * MAX_TEXT, quantity=MAX_QUANTITY, unit_price=MAX_UNIT_PRICE)
+        body = BODY | {"country": "y" * MAX_TEXT, "lines": [largest]}
+
+        assert placed(body, key="k" * MAX_TEXT).total == MAX_QUANTITY * MAX_UNIT_PRICE
+
+
+class TestBad:
+    @pytest.mark.parametrize("body", [None, [], "order", 1, True, 1.5])
+    def test_a_body_that_is_no_object_is_named(self, body: object):
+        assert "body" in bad_fields(body)
+
+    @pytest.mark.parametrize("field", ["currency", "country", "lines"])
+    def test_a_missing_field_is_named(self, field: str):
+        assert bad_fields({n: v for n, v in BODY.items() if n != field}) == [field]
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("currency", "GB"),
+            ("currency", "GBPX"),
+            ("currency", 826),
+            ("currency", None),
+            ("country", ""),
+            ("country", "   "),
+            ("country", "x" * (MAX_TEXT + 1)),
+            ("country", ["UK"]),
+            ("lines", []),
+            ("lines", {}),
+            ("lines", "85123A"),
+            ("lines", None),
+        ],
+    )
+    def test_a_wrong_field_is_named(self, field: str, value: object):
+        assert bad_fields(BODY | {field: value}) == [field]
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("sku", ""),
+            ("sku", 85123),
+            ("sku", None),
+            ("sku", "x" * (MAX_TEXT + 1)),
+            ("quantity", 0),
+            ("quantity", -1),
+            ("quantity", 1.0),
+            ("quantity", "6"),
+            ("quantity", True),
+            ("quantity", MAX_QUANTITY + 1),
+            ("unit_price", 0),
+            ("unit_price", -255),
+            ("unit_price", 2.55),
+            ("unit_price", False),
+            ("unit_price", MAX_UNIT_PRICE + 1),
+        ],
+    )
+    def test_a_wrong_field_of_a_line_is_named_with_its_place(self, field: str, value: object):
+        lines = [BODY["lines"][1], line(**{field: value})]
+
+        assert bad_fields(BODY | {"lines": lines}) == [f"lines[1].{field}"]
+
+    @pytest.mark.parametrize("raw", [None, 1, "85123A", []])
+    def test_a_line_that_is_no_object_is_named(self, raw: object):
+        assert bad_fields(BODY | {"lines": [line(), raw]}) == ["lines[1]"]
+
+    def test_two_prices_of_one_sku_are_named(self):
+        assert bad_fields(BODY | {"lines": [line(), line(unit_price=1)]}) == ["lines[1].unit_price"]
+
+    def test_more_than_ninety_skus_are_refused_with_the_limit(self):
+        with pytest.raises(BadRequestError, match="at most 90 SKUs, not 91"):
+            placed(BODY | {"lines": [line(sku=str(i)) for i in range(MAX_SKUS + 1)]})
+
+    @pytest.mark.parametrize("key", ["", "k" * (MAX_TEXT + 1)])
+    def test_a_bad_key_is_named(self, key: str):
+        assert bad_fields(BODY, key=key) == ["Idempotency-Key"]
+
+    def test_all_that_is_bad_is_named_at_once(self):
+        body = {"currency": "£", "lines": [line(sku="", quantity=0), 7, line(unit_price=None)]}
+
+        assert bad_fields(body, key="") == [
+            "Idempotency-Key",
+            "currency",
+            "country",
+            "lines[0].sku",
+            "lines[0].quantity",
+            "lines[1]",
+            "lines[2].unit_price",
+        ]
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            BODY | {"country": "\ud800"},
+            BODY | {"currency": "\ud800\ud800\ud800"},
+            BODY | {"lines": [line(sku="\ud800")]},
+        ],
+    )
+    def test_half_a_character_is_no_text(self, body: object):
+        """JSON can spell one half of a surrogate pair; no database can keep it."""
+        assert len(bad_fields(body)) == 1
+
+    def test_the_sum_of_a_skus_lines_is_limited_too(self):
+        lines = [line(quantity=MAX_QUANTITY), line(quantity=1)]
+
+        assert bad_fields(BODY | {"lines": lines}) == ["lines[1].quantity"]
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+ALMOST_LINES = st.fixed_dictionaries(
+    {},
+    optional={
+        "sku": st.sampled_from(["A", "B"]) | ANY_JSON,
+        "quantity": st.integers(-1, MAX_QUANTITY + 1) | ANY_JSON,
+        "unit_price": st.sampled_from([1, 2, MAX_UNIT_PRICE]) | ANY_JSON,
+    },
+)
+ALMOST_ORDERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "currency": st.just("GBP") | ANY_JSON,
+        "country": st.just("UK") | ANY_JSON,
+        "lines": st.lists(ALMOST_LINES | ANY_JSON, max_size=4) | ANY_JSON,
+    },
+)
+GOOD_ORDERS = st.fixed_dictionaries(
+    {
+        "currency": st.just("GBP"),
+        "country": st.just("UK"),
+        "lines": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "sku": st.sampled_from("ABC"),
+                    "quantity": st.integers(1, 1000),
+                    "unit_price": st.just(7),
+                }
+            ),
+            min_size=1,
+            max_size=8,
+        ),
+    }
+)
+
+
+class TestAnything:
+    @given(ANY_JSON | ALMOST_ORDERS)
+    def test_any_body_is_an_order_or_has_its_bad_fields_named(self, body: object):
+        try:
+            order = placed(body)
+        except BadRequestError as bad:
+            assert bad.problems
+            assert all(problem.field and problem.problem for problem in bad.problems)
+        else:
+            assert order.total > 0
+
+    @given(GOOD_ORDERS)
+    def test_summing_loses_nothing(self, body: Any):
+        order = placed(body)
+
+        skus = [kept["sku"] for kept in order.lines]
+        assert len(skus) == len(set(skus))
+        for sku in skus:
+            asked = sum(each["quantity"] for each in body["lines"] if each["sku"] == sku)
+            assert [kept["quantity"] for kept in order.lines if kept["sku"] == sku] == [asked]
+        assert order.total == 7 * sum(each["quantity"] for each in body["lines"])
+
+
+class TestOrderId:
+    def test_a_retry_is_the_same_order(self):
+        assert placed().order_id == placed().order_id == order_id("17850", "536365")
+
+    def test_another_customer_or_key_is_another_order(self):
+        ids = {order_id(customer, key) for customer in ("1", "2") for key in ("a", "b")}
+
+        assert len(ids) == 4
+
+    @given(st.text(max_size=4), st.text(max_size=4), st.text(max_size=4), st.text(max_size=4))
+    def test_customer_and_key_are_not_run_together(self, a: str, b: str, c: str, d: str):
+        assert (order_id(a, b) == order_id(c, d)) == ((a, b) == (c, d))
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [(("ab", "c"), ("a", "bc")), (("1", "1:11"), ("11:1", "1")), (("", "1:x"), ("x", ""))],
+    )
+    def test_what_looks_alike_when_joined_is_not(
+        self, one: tuple[str, str], other: tuple[str, str]
+    ):
+        assert order_id(*one) != order_id(*other)

@@ -1,0 +1,75 @@
+import json
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.event import Fact, tell
+from lambdas.contracts.orders import OrderNeedsAttention
+from lambdas.runtime.bus import ATTEMPTS, BATCH, Bus
+from tests.unit.runtime.fakes import FakeEvents
+
+
+def facts(number: int) -> list[Fact[Any]]:
+    return [
+        tell(
+            OrderNeedsAttention(order_id=str(i), customer_id="17850", parked=()),
+            subject=str(i),
+            sequence=1,
+            correlation_id=str(i),
+            causation_id=str(i),
+            occurred_at="2026-12-01T08:26:00+00:00",
+        )
+        for i in range(number)
+    ]
+
+
+def subjects(request: list[dict[str, Any]]) -> list[str]:
+    return [json.loads(entry["Detail"])["metadata"]["subject"] for entry in request]
+
+
+@pytest.mark.parametrize(
+    ("number", "batches"), [(0, []), (1, [1]), (10, [10]), (11, [10, 1]), (25, [10, 10, 5])]
+)
+def test_ten_go_in_a_request(number: int, batches: list[int]):
+    events = FakeEvents()
+
+    assert Bus("Orders", events=events).publish(facts(number)) == []
+    assert [len(request) for request in events.requests] == batches
+    assert BATCH == 10
+
+
+def test_order_is_kept():
+    events = FakeEvents()
+
+    Bus("Orders", events=events).publish(facts(25))
+
+    assert subjects(events.taken) == [str(i) for i in range(25)]
+
+
+def test_only_what_was_rejected_is_sent_again():
+    events = FakeEvents(refused={"1", "3"}, times=1)
+
+    assert Bus("Orders", events=events).publish(facts(5)) == []
+    assert [subjects(request) for request in events.requests] == [
+        ["0", "1", "2", "3", "4"],
+        ["1", "3"],
+    ]
+
+
+def test_it_is_sent_again_a_few_times_and_then_returned():
+    events = FakeEvents(refused={"1", "12"})
+    told = facts(13)
+
+    assert Bus("Orders", events=events).publish(told) == [told[1], told[12]]
+    assert len(events.requests) == 2 * ATTEMPTS
+
+
+def test_an_entry_is_what_put_events_takes():
+    events = FakeEvents()
+
+    Bus("OrdersProd", events=events).publish(facts(1))
+
+    (entry,) = events.taken
+    assert set(entry) == {"EventBusName", "Source", "DetailType", "Time", "Detail"}
+    assert entry["EventBusName"] == "OrdersProd"
+    assert entry["Time"].isoformat() == "2026-12-01T08:26:00+00:00"

@@ -1,0 +1,65 @@
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas.runtime.http import NotJsonError, answer, body, customer, header, request_id
+
+
+class TestBody:
+    @pytest.mark.parametrize("value", [{"a": [1, None]}, [], "x", 1, None])
+    def test_json_is_read(self, value: Any):
+        assert body({"body": json.dumps(value)}) == value
+
+    def test_base64_is_read(self):
+        encoded = base64.b64encode('{"country": "Österreich"}'.encode()).decode()
+
+        assert body({"body": encoded, "isBase64Encoded": True}) == {"country": "Österreich"}
+
+    @pytest.mark.parametrize("text", ["", "{", "a=b", "{'a': 1}", "[" * 100_000, "1" * 5_000])
+    def test_what_is_no_json_is_refused(self, text: str):
+        with pytest.raises(NotJsonError, match="the body is not JSON"):
+            body({"body": text})
+
+    @pytest.mark.parametrize("event", [{}, {"body": None}])
+    def test_no_body_is_no_json(self, event: dict[str, Any]):
+        with pytest.raises(NotJsonError):
+            body(event)
+
+    @pytest.mark.parametrize("text", ["/w==", "a"])
+    def test_base64_of_no_text_is_no_json(self, text: str):
+        with pytest.raises(NotJsonError):
+            body({"body": text, "isBase64Encoded": True})
+
+    @given(st.binary(max_size=20))
+    def test_any_bytes_are_json_or_refused(self, raw: bytes):
+        try:
+            body({"body": base64.b64encode(raw).decode(), "isBase64Encoded": True})
+        except NotJsonError as refusal:
+            assert str(refusal)
+
+
+def test_headers_are_found_by_any_spelling_of_their_name():
+    event = {"headers": {"idempotency-key": "1"}}
+
+    assert header(event, "Idempotency-Key") == "1"
+    assert header(event, "Another") == ""
+    assert header({}, "Another") == ""
+
+
+def test_who_asks_is_the_tokens_subject():
+    context = {"requestId": "r", "authorizer": {"jwt": {"claims": {"sub": "17850"}}}}
+
+    assert customer({"requestContext": context}) == "17850"
+    assert request_id({"requestContext": context}) == "r"
+
+
+def test_an_answer_is_json_that_nobody_keeps():
+    assert answer(404, {"message": "no"}) == {
+        "statusCode": 404,
+        "headers": {"content-type": "application/json", "cache-control": "no-store"},
+        "body": '{"message": "no"}',
+    }

@@ -1,0 +1,72 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas.runtime.items import from_item, put_new, to_item
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import SettingMissing, setting
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+class TestItems:
+    @given(st.dictionaries(st.text(max_size=3), VALUES, max_size=4))
+    def test_a_row_comes_back_as_it_was(self, row: dict[str, Any]):
+        assert from_item(to_item(row)) == row
+
+    def test_numbers_come_back_whole(self):
+        (number,) = from_item({"n": {"N": "3"}}).values()
+
+        assert type(number) is int
+
+
+class TestPutNew:
+    @pytest.fixture
+    def table(self, make_table: Any) -> str:
+        name: str = make_table("things", "id")
+        return name
+
+    def test_the_first_row_stays(self, dynamodb: Any, table: str):
+        first, second = {"id": "1", "n": 1}, {"id": "1", "n": 2}
+
+        assert put_new(dynamodb, table, first, key="id") == first
+        assert put_new(dynamodb, table, second, key="id") == first
+
+    def test_another_failure_is_not_taken_for_a_conflict(self, dynamodb: Any):
+        with pytest.raises(dynamodb.exceptions.ResourceNotFoundException):
+            put_new(dynamodb, "no-such-table", {"id": "1"}, key="id")
+
+
+class TestLog:
+    def test_it_is_one_line_of_json(self, capsys: pytest.CaptureFixture[str]):
+        log("said", n=1, text="two\nlines", kind=int)
+
+        (line,) = capsys.readouterr().out.splitlines()
+        assert json.loads(line) == {
+            "message": "said",
+            "n": 1,
+            "text": "two\nlines",
+            "kind": "<class 'int'>",
+        }
+
+
+class TestSettings:
+    def test_a_setting_is_the_environments(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("SOME_TABLE", "some")
+
+        assert setting("SOME_TABLE") == "some"
+
+    def test_a_missing_one_is_named(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.delenv("SOME_TABLE", raising=False)
+
+        with pytest.raises(SettingMissing, match="SOME_TABLE is not set"):
+            setting("SOME_TABLE")
