@@ -9,10 +9,10 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from lambdas.contracts.orders import SOURCE
 from stacks.components.event_rule import LogGroupTarget, deliver
 from stacks.environments import Environment
 
-ORDERS_SOURCE = "com.aws.orders"
 SERVICE_SOURCES = "com.aws."
 
 
@@ -37,7 +37,7 @@ class BackboneStack(Stack):
             event_bus=self.bus,
             rule_name=f"Orders{env.name.capitalize()}Rule",
             description="Catchall rule for development purposes",
-            event_pattern=events.EventPattern(source=[ORDERS_SOURCE]),
+            event_pattern=events.EventPattern(source=[SOURCE]),
         )
         deliver(
             catch_all,
@@ -47,7 +47,7 @@ class BackboneStack(Stack):
         )
         self.let_events_be_logged()
 
-        events.Archive(
+        archive = events.Archive(
             self,
             "Archive",
             source_event_bus=self.bus,
@@ -55,6 +55,7 @@ class BackboneStack(Stack):
             event_pattern=events.EventPattern(source=events.Match.prefix(SERVICE_SOURCES)),
             retention=env.archive_retention,
         )
+        archive.apply_removal_policy(env.removal_policy)
 
         CfnOutput(self, "EventBus", value=self.bus.event_bus_name)
         CfnOutput(self, "EventLogGroup", value=log_group.log_group_name)

@@ -20,18 +20,16 @@ class InventoryStack(Stack):
         deliveries = ServiceTable(self, "Deliveries", env=env, key="delivery_id")
 
         # Functions
-        settings = {
-            "STOCK_TABLE": stock.table_name,
-            "RESERVATIONS_TABLE": reservations.table_name,
-            "DELIVERIES_TABLE": deliveries.table_name,
-        }
-
-        def function(id: str, verb: str) -> ServiceFunction:
+        def function(id: str, verb: str, **settings: str) -> ServiceFunction:
+            settings["STOCK_TABLE"] = stock.table_name
             return ServiceFunction(self, id, env=env, verb=f"inventory.{verb}", settings=settings)
 
-        self.reserve_stock = function("ReserveStock", "reserve_stock")
-        self.release_stock = function("ReleaseStock", "release_stock")
-        self.receive_stock = function("ReceiveStock", "receive_stock")
+        held = {"RESERVATIONS_TABLE": reservations.table_name}
+        self.reserve_stock = function("ReserveStock", "reserve_stock", **held)
+        self.release_stock = function("ReleaseStock", "release_stock", **held)
+        self.receive_stock = function(
+            "ReceiveStock", "receive_stock", DELIVERIES_TABLE=deliveries.table_name
+        )
 
         # Grants
         stock.grant(self.reserve_stock, "dynamodb:UpdateItem")

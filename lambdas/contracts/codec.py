@@ -69,7 +69,7 @@ def _build(kind: Any, data: object, path: str, problems: list[str]) -> Any:
         return _build_object(kind, data, path, problems)  # type: ignore[arg-type]
     # bool is a subclass of int in Python, but not a number in JSON.
     if type(data) is not kind:
-        problems.append(f"{path or 'it'} must be a {JSON_TYPES[kind]}, not {_name(data)}")
+        problems.append(f"{path or 'it'} must be {_article(JSON_TYPES[kind])}, not {_name(data)}")
     return data
 
 
@@ -94,6 +94,10 @@ def _build_object(kind: type, data: object, path: str, problems: list[str]) -> A
         elif field.default is MISSING and field.default_factory is MISSING:
             problems.append(f"{place} is missing")
     return kind(**values) if len(problems) == found else None
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _name(data: object) -> str:

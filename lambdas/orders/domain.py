@@ -1,6 +1,7 @@
 """What an order is, which requests are good ones, and what is told when an order changes."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -80,6 +81,11 @@ def order_id(customer_id: str, idempotency_key: str) -> str:
     return sha256(f"{len(customer_id)}:{customer_id}{idempotency_key}".encode()).hexdigest()[:32]
 
 
+def is_order_id(text: str) -> bool:
+    """Whether ``text`` could be the id of an order."""
+    return re.fullmatch("[0-9a-f]{32}", text) is not None
+
+
 def place(
     body: object, *, customer_id: str, idempotency_key: str, request_id: str, now: str
 ) -> Order:
@@ -100,7 +106,7 @@ def place(
         problems.append(
             Problem(field="Idempotency-Key", problem=f"must be a header of 1 to {MAX_TEXT} letters")
         )
-    currency = _text(fields, "currency", problems, exactly=3)
+    currency = _currency(fields.get("currency"), problems)
     country = _text(fields, "country", problems)
     lines = _lines(fields.get("lines"), problems)
     if problems:
@@ -122,14 +128,18 @@ def place(
     )
 
 
-def _text(
-    fields: Mapping[str, Any], name: str, problems: list[Problem], exactly: int | None = None
-) -> str:
+def _currency(value: object, problems: list[Problem]) -> str:
+    if not isinstance(value, str) or not re.fullmatch("[A-Z]{3}", value):
+        problems.append(Problem(field="currency", problem="must be three capitals, such as GBP"))
+        return ""
+    return value
+
+
+def _text(fields: Mapping[str, Any], name: str, problems: list[Problem]) -> str:
     value = fields.get(name)
-    least, most = (exactly, exactly) if exactly else (1, MAX_TEXT)
-    if not _is_text(value) or not least <= len(value.strip()) <= most:
-        length = f"{exactly}" if exactly else f"1 to {MAX_TEXT}"
-        problems.append(Problem(field=name, problem=f"must be a text of {length} letters"))
+    if not _is_text(value) or not 1 <= len(value.strip()) <= MAX_TEXT:
+        problem = f"must be a text of 1 to {MAX_TEXT} letters"
+        problems.append(Problem(field=name, problem=problem))
         return ""
     return value.strip()
 
@@ -168,8 +178,8 @@ def _line(place: str, raw: object, problems: list[Problem]) -> PricedLine | None
         return None
     found = len(problems)
     sku = raw.get("sku")
-    if not _is_text(sku) or not 1 <= len(sku) <= MAX_TEXT:
-        problem = f"must be a text of 1 to {MAX_TEXT} letters"
+    if not _is_text(sku) or not 1 <= len(sku) <= MAX_TEXT or sku != sku.strip():
+        problem = f"must be a text of 1 to {MAX_TEXT} letters without space around it"
         problems.append(Problem(field=f"{place}.sku", problem=problem))
     for name, most in (("quantity", MAX_QUANTITY), ("unit_price", MAX_UNIT_PRICE)):
         number = raw.get(name)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from lambdas.orders.domain import KeyReusedError, Order
+from lambdas.orders.domain import KeyReusedError, Order, is_order_id
 from lambdas.runtime.items import from_item, put_new, to_item
 
 
@@ -29,6 +29,8 @@ class Orders:
 
     def find(self, order_id: str, *, customer_id: str) -> Order | None:
         """The customer's order as it stands now; None also for an order of somebody else."""
+        if not is_order_id(order_id):
+            return None
         answer = self._dynamodb.get_item(
             TableName=self._table, Key=to_item({"order_id": order_id}), ConsistentRead=True
         )

@@ -56,6 +56,7 @@ class FrontDoor(Construct):
             auth_flows=cognito.AuthFlow(user_password=True, user_srp=True),
             access_token_validity=Duration.hours(1),
             prevent_user_existence_errors=True,
+            disable_o_auth=True,
         )
         self.api = apigw.HttpApi(self, "Api", create_default_stage=False)
         self._authorizer = authorizers.HttpUserPoolAuthorizer(

@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 class ServiceFunction(lambda_.Function):
     """A function whose code is one service, the contracts and the runtime adapters.
 
-    It writes to its own log group, which outlives no environment that does not keep its data, and
-    may do nothing else until it is granted something. It is meant to be called synchronously: by
-    the HTTP API, a state machine, or an event source mapping.
+    It writes to its own log group, which goes with the stack, and may do nothing else until it is
+    granted something. It is meant to be called synchronously: by the HTTP API, a state machine, or
+    an event source mapping.
     """
 
     def __init__(
@@ -34,11 +34,13 @@ class ServiceFunction(lambda_.Function):
         timeout: Duration | None = None,
         memory_mib: int = 256,
         layers: Sequence[lambda_.ILayerVersion] = (),
+        no_dead_letters: str = "it is called synchronously: the caller gets the failure",
     ) -> None:
         """Declare the function of ``verb``, such as ``inventory.reserve_stock``.
 
         ``settings`` become environment variables. The default time-out is 6 s: DynamoDB answers in
-        milliseconds, and a caller that waits longer would rather try again.
+        milliseconds, and a caller that waits longer would rather try again. ``no_dead_letters``
+        says why a dead-letter queue would never get anything.
         """
         log_group = logs.LogGroup(
             scope,
@@ -69,11 +71,7 @@ class ServiceFunction(lambda_.Function):
             "AwsSolutions-IAM5[Resource::*]",
             because="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources",
         )
-        acknowledge(
-            self,
-            "Serverless-LambdaDLQ",
-            because="it is called synchronously: the caller gets the failure",
-        )
+        acknowledge(self, "Serverless-LambdaDLQ", because=no_dead_letters)
 
 
 def service_code(service: str) -> lambda_.Code:

@@ -2,7 +2,11 @@
 
 import shutil
 from collections.abc import Sequence
-from importlib.metadata import PackagePath, distribution
+from contextlib import suppress
+from hashlib import sha256
+from importlib.metadata import PackagePath, distribution, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -19,21 +23,37 @@ class PackagesLayer(lambda_.LayerVersion):
 
     def __init__(self, scope: Construct, id: str, *, packages: Sequence[str]) -> None:
         """Declare the layer; ``packages`` names each distribution, dependencies included."""
-        folder = ROOT / "build" / "layers" / id
-        shutil.rmtree(folder, ignore_errors=True)
-        for package in packages:
-            for file in distribution(package).files or ():
-                if _belongs(file):
-                    target = folder / "python" / file
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(file.locate(), target)
         super().__init__(
             scope,
             id,
-            code=lambda_.Code.from_asset(str(folder)),
+            code=lambda_.Code.from_asset(str(_folder(packages))),
             compatible_runtimes=[lambda_.Runtime.PYTHON_3_14],
             description=", ".join(packages),
         )
+
+
+def _folder(packages: Sequence[str]) -> Path:
+    """The folder that holds the packages; it is complete as soon as it is there."""
+    versions = " ".join(f"{package}-{version(package)}" for package in packages)
+    folder = ROOT / "build" / "layers" / sha256(versions.encode()).hexdigest()[:16]
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder.parent) as scratch:
+            made = Path(scratch) / "layer"
+            for package in packages:
+                _copy(package, made / "python")
+            # Another synthesis may have made it meanwhile, out of the same versions.
+            with suppress(OSError):
+                made.rename(folder)
+    return folder
+
+
+def _copy(package: str, folder: Path) -> None:
+    for file in distribution(package).files or ():
+        if _belongs(file):
+            target = folder / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file.locate(), target)
 
 
 def _belongs(file: PackagePath) -> bool:

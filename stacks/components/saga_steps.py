@@ -88,4 +88,10 @@ class Patience:
 
 
 STANDARD = Patience(machine=900, action_retries=3, compensation_retries=6, longest_delay=32)
-EXPRESS = Patience(machine=EXPRESS_LIMIT, action_retries=2, compensation_retries=2, longest_delay=4)
+EXPRESS = Patience(
+    machine=EXPRESS_LIMIT,
+    action_retries=2,
+    compensation_retries=2,
+    write_retries=2,
+    longest_delay=4,
+)

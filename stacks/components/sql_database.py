@@ -76,6 +76,7 @@ class Migrations(Construct):
             },
             timeout=Duration.minutes(2),
             layers=[database.driver],
+            no_dead_letters="CloudFormation waits for its answer, and fails the stack without one",
         )
         database.let_connect(migrate, action="dsql:DbConnectAdmin")
         schema = CustomResource(

@@ -63,10 +63,10 @@ class TestDecode:
             ({"sure": 1}, "sure must be a boolean, not int"),
             ({"parts": "x"}, "parts must be an array, not str"),
             ({"parts": [1]}, "parts[0] must be an object, not int"),
-            ({"parts": [{"number": True}]}, "parts[0].number must be a integer, not bool"),
-            ({"parts": [{"number": 1.5}]}, "parts[0].number must be a integer, not float"),
+            ({"parts": [{"number": True}]}, "parts[0].number must be an integer, not bool"),
+            ({"parts": [{"number": 1.5}]}, "parts[0].number must be an integer, not float"),
             ({"parts": [{"number": 1}, {}]}, "parts[1].number is missing"),
-            ({"spare": {"number": "1"}}, "spare.number must be a integer, not str"),
+            ({"spare": {"number": "1"}}, "spare.number must be an integer, not str"),
         ],
     )
     def test_a_wrong_field_is_named(self, changed: dict[str, Any], problem: str):

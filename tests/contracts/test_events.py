@@ -9,7 +9,7 @@ import pytest
 from lambdas.contracts.event import Event, Fact, Metadata, hear, tell
 from lambdas.contracts.orders import OrderConfirmed, OrderPlaced
 from lambdas.contracts.schema import declared, services
-from stacks.backbone import ORDERS_SOURCE, SERVICE_SOURCES
+from stacks.backbone import SERVICE_SOURCES
 from stacks.environments import ENVIRONMENTS
 from tests.contracts.contracts import EVENTS, SAMPLES, TUTORIAL, matches, read, sample_of
 from tests.templates.checks import ARCHIVE, RULE, is_catch_all
@@ -66,9 +66,6 @@ class TestSources:
     def test_a_source_bears_its_services_name(self):
         for name, module in services().items():
             assert f"{SERVICE_SOURCES}{name}" == module.SOURCE
-
-    def test_the_catch_all_listens_to_the_orders_service(self):
-        assert services()["orders"].SOURCE == ORDERS_SOURCE
 
     def test_an_event_bears_the_source_of_its_service(self):
         for module in services().values():

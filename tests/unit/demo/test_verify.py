@@ -1,7 +1,9 @@
 """A clean set of records passes; each way of breaking a promise is caught and named."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -207,3 +209,93 @@ def test_the_ledger_is_read_in_pages_by_key():
     assert [row for page in pages for row in page] == rows
     assert [len(page) for page in pages] == [5, 5, 4]
     assert len(asked) == 3
+
+
+class Queue:
+    """A queue whose messages are hidden from when they are received until they are put back."""
+
+    def __init__(self, *bodies: str) -> None:
+        self.bodies = dict(enumerate(bodies))
+        self.hidden: set[int] = set()
+
+    def receive_message(self, *, MaxNumberOfMessages: int, **_: Any) -> dict[str, Any]:  # noqa: N803
+        batch = [id for id in self.bodies if id not in self.hidden][:MaxNumberOfMessages]
+        self.hidden |= set(batch)
+        messages = [
+            {"MessageId": str(id), "ReceiptHandle": str(id), "Body": self.bodies[id]}
+            for id in batch
+        ]
+        return {"Messages": messages} if messages else {}
+
+    def change_message_visibility(
+        self,
+        *,
+        ReceiptHandle: str,  # noqa: N803
+        VisibilityTimeout: int,  # noqa: N803
+        **_: Any,
+    ) -> None:
+        assert VisibilityTimeout == 0
+        self.hidden.remove(int(ReceiptHandle))
+
+
+class Pages:
+    """A paginator of one answer, or of what ``find`` answers to the arguments."""
+
+    def __init__(self, find: Any) -> None:
+        self.find = find
+
+    def paginate(self, **arguments: Any) -> list[dict[str, Any]]:
+        return [self.find(**arguments)]
+
+
+def cloud(**clients: Any) -> Any:
+    return SimpleNamespace(client=lambda service: clients[service])
+
+
+def test_parked_messages_are_found_through_the_stacks_and_put_back():
+    evidence = sqlite3.connect(":memory:")
+    evidence.executescript(verify.SCHEMA)
+    queue = Queue(*(f"order {number}" for number in range(25)))
+    answers = {
+        "describe_stacks": {"Stacks": [{"StackName": "Orders-Dev-Orders"}]},
+        "list_stack_resources": {
+            "StackResourceSummaries": [
+                {
+                    "ResourceType": f"AWS::{kind}",
+                    "LogicalResourceId": "Repair",
+                    "PhysicalResourceId": "https://queue",
+                }
+                for kind in ("SQS::Queue", "SQS::QueuePolicy", "SNS::Topic")
+            ]
+        },
+    }
+    stacks = SimpleNamespace(get_paginator=lambda call: Pages(lambda **_: answers[call]))
+    verify.Evidence(cloud(sqs=queue, cloudformation=stacks), {}, evidence).gather_parked()
+    found = evidence.execute("SELECT queue, count(DISTINCT body) FROM parked").fetchall()
+    assert found == [("Orders-Dev-Orders/Repair", 25)]
+    assert queue.hidden == set()
+
+
+def test_events_are_read_beyond_what_one_answer_holds_and_each_once():
+    evidence = sqlite3.connect(":memory:")
+    evidence.executescript(verify.SCHEMA)
+
+    def logged(number: int) -> dict[str, Any]:
+        metadata = {"subject": f"order-{number}", "sequence": 1}
+        event = {"id": f"e{number}", "detail-type": "A", "detail": {"metadata": metadata}}
+        return {"timestamp": 1_000 + number // 3, "message": json.dumps(event)}
+
+    log = [logged(number) for number in range(20)]
+
+    def find(*, logGroupName: str, startTime: int) -> dict[str, Any]:  # noqa: N803
+        assert logGroupName == "/aws/events/orders"
+        return {"events": [one for one in log if one["timestamp"] >= startTime][:7]}
+
+    logs = SimpleNamespace(get_paginator=lambda _: Pages(find))
+    gatherer = verify.Evidence(cloud(logs=logs), {"EventLogGroup": "/aws/events/orders"}, evidence)
+    gatherer.gather_events()
+    count = "SELECT count(*), count(DISTINCT order_id) FROM events"
+    assert evidence.execute(count).fetchone() == (20, 20)
+    log.append(logged(20))
+    gatherer.gather_events()
+    assert evidence.execute(count).fetchone() == (21, 21)

@@ -80,17 +80,24 @@ class TestAdd:
 
 class TestFind:
     def test_an_order_that_is_not_there(self, orders: Orders):
-        assert orders.find("unknown", customer_id="17850") is None
+        assert orders.find("0" * 32, customer_id="17850") is None
 
     def test_an_order_of_somebody_else(self, orders: Orders):
         orders.add(placed())
 
         assert orders.find(placed().order_id, customer_id="12583") is None
 
+    @pytest.mark.parametrize("text", ["", "a" * 3_000, "../orders", "G" * 32])
+    def test_what_is_no_id_is_not_asked_for(self, dynamodb: Any, table: str, text: str):
+        requests = Requests(dynamodb)
+
+        assert Orders(table, dynamodb=requests).find(text, customer_id="17850") is None
+        assert requests.made == []
+
     def test_it_is_read_as_it_stands_now(self, dynamodb: Any, table: str):
         requests = Requests(dynamodb)
 
-        Orders(table, dynamodb=requests).find("unknown", customer_id="17850")
+        Orders(table, dynamodb=requests).find("0" * 32, customer_id="17850")
 
         assert [(name, asked["ConsistentRead"]) for name, asked in requests.made] == [
             ("get_item", True)

@@ -47,7 +47,7 @@ def test_a_decline_is_a_named_refusal_every_time(provider):
 
 
 def test_what_does_not_fit_the_contract_is_refused_by_field(provider):
-    with pytest.raises(ContractError, match=r"total\.amount must be a integer"):
+    with pytest.raises(ContractError, match=r"total\.amount must be an integer"):
         take_payment.handler(event("h-3") | {"total": {"amount": "1", "currency": "GBP"}}, None)
     with pytest.raises(ContractError, match="order_id is missing"):
         refund_payment.handler({}, None)

@@ -139,11 +139,26 @@ def test_a_name_cannot_smuggle_sql_in(admin):
     assert admin.run("SELECT 1 FROM pg_namespace WHERE nspname = 'payments'") == [[1]]
 
 
-def test_a_failure_is_answered_with_its_reason(settings, answers):
+def test_a_failure_is_answered_with_its_reason(settings, answers, monkeypatch):
+    monkeypatch.setattr(migrate, "_PATIENCE", 0)
     settings.setenv("DATABASE_ROLE", "nobody")
     migrate.handler(request("Create", {"payments": []}), None)
     assert answers[0]["Status"] == "FAILED"
     assert answers[0]["Reason"].startswith("DatabaseError: ")
+
+
+def test_a_role_that_iam_does_not_know_yet_is_waited_for(settings, answers, monkeypatch):
+    refusals = iter([DatabaseError({"C": "28000"}), DatabaseError({"C": "28000"})])
+    monkeypatch.setattr(migrate, "_PAUSE", 0)
+
+    def known_at_third(timeout: float) -> object:
+        for refusal in refusals:
+            raise refusal
+        return connect(timeout)
+
+    monkeypatch.setattr(migrate, "connect", known_at_third)
+    migrate.handler(request("Create", {}), None)
+    assert answers[0]["Status"] == "SUCCESS"
 
 
 def test_deleting_touches_nothing(settings, answers, monkeypatch):

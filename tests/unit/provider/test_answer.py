@@ -121,7 +121,7 @@ def test_many_at_once_leave_one_charge(key, items):
 def test_what_is_not_understood_is_refused(key, items):
     with pytest.raises(UnknownOperationError, match="'gift'"):
         handler({"operation": "gift", "key": key}, None)
-    with pytest.raises(ContractError, match="amount must be a integer"):
+    with pytest.raises(ContractError, match="amount must be an integer"):
         charge(key, "415")  # type: ignore[arg-type]
     with pytest.raises(ContractError, match="key is missing"):
         handler({"operation": "refund"}, None)
