@@ -3,8 +3,8 @@
 import sys
 
 # Before anything is imported that an older Python could not even read.
-if sys.version_info < (3, 11):
-    sys.stderr.write("Python 3.11 or later is needed, not %s.%s.\n" % sys.version_info[:2])  # noqa: UP031
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.stderr.write("Python 3.11 or later is needed: run 'make setup' with it.\n")
     sys.exit(2)
 
 import argparse
@@ -20,7 +20,9 @@ def main() -> int:
     """Run the command; 0 is well, 1 a broken promise, 2 that it could not be run."""
     arguments = _arguments()
     for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, lambda number, _: sys.exit(128 + number))
+        # Under nohup, a hang-up is ignored already, and stays so.
+        if signal.getsignal(ending) is signal.SIG_DFL:
+            signal.signal(ending, lambda number, _: sys.exit(128 + number))
     try:
         check_tools()
     except UnreadyError as unready:
@@ -41,6 +43,7 @@ def main() -> int:
     except (UnreadyError, ExportError, CloudError, ShopError) as error:
         return _say(error)
     except KeyboardInterrupt:
+        sys.stderr.write("\n")
         return 130
 
 

@@ -1,113 +1,292 @@
 """The demo, which plays an export through the platform, and `up`, which leaves it running."""
 
 import json
-import os
 import shlex
-import shutil
 import signal
 import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from local import verify
+from local import report, shop, verify
 from local.cloud import Cloud, running
 from local.deploy import deploy
-from local.shop import SCHEMA, Api, Customers, http, in_threads, place_orders, receive, stock_shelves
-from local.shop import take_in as read_export
+from local.report import Screen, bar
 
-PATIENCE = 60
+PATIENCE = 60.0
 """Seconds without any order ending, or any event being logged, after which the rest is given up."""
-SHOWN = 10
 NOTIFICATION = {"category": "lab-supplies", "value": 415, "location": "eu-west"}
-"""The detail of the EventBridge tutorial's test event, which other rules must leave alone."""
-BOLD, RED, GREEN, DIM = 1, 31, 32, 2
-
-Database = sqlite3.Connection
-Outputs = Mapping[str, str]
-Note = Callable[[str], None]
+"""The detail of the EventBridge tutorial's test event."""
 
 
-@dataclass(slots=True)
-class Screen:
-    """What the person sees: a line a phase, redrawn while it lasts if this is a terminal."""
-
-    out: TextIO = field(default_factory=lambda: sys.stdout)
-    took: dict[str, float] = field(default_factory=dict)
-
-    def say(self, text: str = "") -> None:
-        """Write a line."""
-        print(text, file=self.out, flush=True)
-
-    def title(self, text: str) -> None:
-        """Write a headline."""
-        self.say(f"\n{self.paint(text, BOLD)}")
-
-    def item(self, label: str, text: object, *, colour: int | None = None) -> None:
-        """Write a label and what belongs to it."""
-        shown = str(text) if colour is None else self.paint(str(text), colour)
-        self.say(f"  {label:<22}{shown}")
-
-    def paint(self, text: str, colour: int) -> str:
-        """The text in an ANSI colour, where colours are wanted. https://no-color.org"""
-        wanted = self.out.isatty() and not os.environ.get("NO_COLOR")
-        return f"\033[{colour}m{text}\033[0m" if wanted else text
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[Note]:
-        """Show a phase; what is noted last stays on its line, with the time it took."""
-        began = time.monotonic()
-        last = ""
-
-        def note(text: str) -> None:
-            nonlocal last
-            last = text
-            if self.out.isatty():
-                line = f"  {name:<22}{text}"[: shutil.get_terminal_size().columns - 1]
-                self.out.write(f"\r\033[K{line}")
-                self.out.flush()
-
-        note("")
-        yield note
-        self.took[name] = time.monotonic() - began
-        start = "\r\033[K" if self.out.isatty() else ""
-        self.say(f"{start}  {name:<22}{last:<50}{self.took[name]:6.1f} s")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    cloud: Cloud
+    outputs: Mapping[str, str]
+    database: sqlite3.Connection
+    evidence: verify.Evidence
+    api: shop.Api
+    customers: shop.Customers
+    stop: threading.Event
 
 
-def bar(done: int, total: int, width: int = 24) -> str:
-    """A progress bar."""
-    filled = width * done // total if total else width
-    return f"[{'#' * filled}{'.' * (width - filled)}] {done:,} of {total:,}"
-
-
-def demo(orders: Path, *, port: int | None, screen: Screen | None = None) -> int:
+def demo(orders: Path, *, port: int | None) -> int:
     """Play an export through the platform and show what became of it; 1 if a promise is broken."""
-    screen = screen or Screen()
-    screen.title(f"Orders, on a local cloud, with {orders.name}")
+    screen = Screen()
+    began = time.monotonic()
+    screen.title(f"{orders.name} on a local cloud")
     with ExitStack() as stack:
         with screen.phase("starting") as note:
             cloud = stack.enter_context(running(port=port))
             note(cloud.endpoint)
         database = stack.enter_context(closing(_database(cloud)))
-        with screen.phase("reading orders") as note:
-            total = read_export(orders, database)
-            note(f"{total:,} orders")
-        outputs = _deployed(cloud, screen)
-        sent_at = time.time()
-        evidence = verify.Evidence(cloud, outputs, database)
-        api = _play(cloud, outputs, database, evidence, total, screen)
+        with screen.phase("reading") as note:
+            note(f"{shop.take_in(orders, database):,} orders")
+        run = _deployed(cloud, database, screen)
+        _play(run, screen)
         with screen.phase("checking") as note:
-            tested = _publish_notification(cloud, outputs, evidence, database)
-            _await_events(evidence, database)
-            evidence.gather()
-            evidence.gather_parked()
-            found = list(verify.violations(database))
+            notification = _publish_notification(run)
+            _await_events(run, notification)
+            run.evidence.gather()
+            run.evidence.gather_parked()
+            violations = list(verify.violations(database))
             note(f"{len(verify.RULES)} rules")
-        kept = _summary(screen, database, api, evidence, found, tested)
-    screen.say(f"\n  All took {sum(screen.took.values()):.1f} s; {time.time() - sent_at:.1f} s ran.")
-    return 0 if kept else 1
+        whole = _is_whole(run, notification)
+        report.show_orders(screen, database, _explanations(run))
+        report.show_refused(screen, database)
+        report.show_events(
+            screen,
+            database,
+            run.outputs["EventLogGroup"],
+            "arrived whole, parked nowhere" if whole else screen.paint("BROKEN", report.RED),
+        )
+        report.show_books(screen, database)
+        report.show_promises(screen, violations)
+    screen.say(f"\n  {time.monotonic() - began:.1f} s in all")
+    return 1 if violations or not whole else 0
+
+
+def up(*, port: int | None) -> int:
+    """Leave the platform running until somebody ends it."""
+    screen = Screen()
+    screen.title("Orders on a local cloud")
+    with ExitStack() as stack:
+        with screen.phase("starting") as note:
+            cloud = stack.enter_context(running(port=port))
+            note(cloud.endpoint)
+        database = stack.enter_context(closing(_database(cloud)))
+        run = _deployed(cloud, database, screen)
+        run.customers.admit("ada")
+        database.execute("INSERT INTO demand VALUES ('85123A', 1000)")
+        shop.stock_shelves(cloud, run.outputs["ReceiveStockFunction"], database)
+        _explain(run, screen)
+        signal.pause()
+    return 0
+
+
+def _database(cloud: Cloud) -> sqlite3.Connection:
+    database = sqlite3.connect(cloud.directory / "run.sqlite3")
+    # It goes with the run: nothing in it is worth waiting for the disk.
+    database.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
+    database.executescript(shop.SCHEMA + verify.SCHEMA)
+    return database
+
+
+def _deployed(cloud: Cloud, database: sqlite3.Connection, screen: Screen) -> _Run:
+    with screen.phase("deploying") as note:
+        outputs = deploy(cloud, progress=lambda line: note(line.strip()) if line.strip() else None)
+        note(f"{len(outputs)} outputs")
+    customers = shop.Customers(
+        cloud.client("cognito-idp"),
+        pool=outputs["UserPoolId"],
+        client=outputs["UserPoolClientId"],
+    )
+    stop = threading.Event()
+    return _Run(
+        cloud=cloud,
+        outputs=outputs,
+        database=database,
+        evidence=verify.Evidence(cloud, outputs, database),
+        api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=stop.wait),
+        customers=customers,
+        stop=stop,
+    )
+
+
+def _play(run: _Run, screen: Screen) -> None:
+    """Stock the shelves, sign the customers in, place the orders, and wait until all have ended."""
+    with screen.phase("stocking shelves") as note:
+        skus, units = shop.stock_shelves(
+            run.cloud, run.outputs["ReceiveStockFunction"], run.database
+        )
+        note(f"{skus:,} SKUs, {units:,} units")
+    with screen.phase("admitting customers") as note:
+        (total,) = run.database.execute("SELECT count(DISTINCT customer) FROM invoices").fetchone()
+        names = run.database.execute("SELECT DISTINCT customer FROM invoices")
+        admitted = shop.in_threads(lambda row: run.customers.admit(row[0]), names, stop=run.stop)
+        for done, _ in enumerate(admitted, 1):
+            note(bar(done, total))
+    with screen.phase("placing orders") as note:
+        (total,) = run.database.execute("SELECT count(*) FROM invoices").fetchone()
+
+        def ended() -> int:
+            run.evidence.gather_events()
+            (count,) = run.database.execute(
+                "SELECT count(*) FROM events"
+                " WHERE detail_type IN ('OrderConfirmed', 'OrderRejected', 'OrderCancelled')"
+            ).fetchone()
+            return int(count)
+
+        pace = shop.Pace(ended)
+        placed = shop.place_orders(run.api, run.database, pace=pace, stop=run.stop)
+        for done, _ in enumerate(placed, 1):
+            note(bar(done, total))
+    with screen.phase("fulfilling") as note:
+        (total,) = run.database.execute("SELECT count(*) FROM accepted").fetchone()
+
+        def still_open() -> int:
+            run.evidence.gather_orders()
+            run.evidence.gather_parked()
+            (count,) = run.database.execute(
+                """SELECT count(*) FROM accepted WHERE order_id NOT IN (
+                    SELECT order_id FROM orders
+                    WHERE state IN ('CONFIRMED', 'REJECTED', 'CANCELLED')
+                    UNION SELECT order_id FROM standing
+                )"""
+            ).fetchone()
+            note(bar(total - count, total))
+            return int(count)
+
+        _until_none(still_open)
+
+
+def _until_none(left: Callable[[], int]) -> None:
+    """Ask how many are left until it is none, or until no more have gone for a while."""
+    least, since = left(), time.monotonic()
+    while least and time.monotonic() - since < PATIENCE:
+        began = time.monotonic()
+        now = left()
+        if now < least:
+            least, since = now, time.monotonic()
+        # As long as the question took: most of the machine is for what is being waited for.
+        time.sleep(max(0.2, time.monotonic() - began))
+
+
+def _publish_notification(run: _Run) -> str:
+    """Publish the tutorial's test event; return its id."""
+    answer = run.cloud.client("events").put_events(
+        Entries=[
+            {
+                "EventBusName": run.outputs["EventBus"],
+                "Source": "com.aws.orders",
+                "DetailType": "Order Notification",
+                "Detail": json.dumps(NOTIFICATION),
+            }
+        ]
+    )
+    event_id: str = answer["Entries"][0]["EventId"]
+    return event_id
+
+
+def _await_events(run: _Run, notification: str) -> None:
+    """Wait until every event that was told, and the test event, is in the log."""
+    (told,) = run.database.execute("SELECT coalesce(sum(sequence), 0) FROM orders").fetchone()
+
+    def missing() -> int:
+        run.evidence.gather_events()
+        return int(told) - report.logged(run.database) + (not _found(run, notification))
+
+    _until_none(missing)
+
+
+def _found(run: _Run, event_id: str) -> dict[str, Any] | None:
+    row = run.database.execute(
+        "SELECT message FROM events WHERE substr(log_id, 17) = ?", [event_id]
+    ).fetchone()
+    return json.loads(row[0]) if row else None
+
+
+def _is_whole(run: _Run, event_id: str) -> bool:
+    """Whether the test event was logged as it was published, and stands on no queue."""
+    event = _found(run, event_id) or {}
+    (parked,) = run.database.execute(
+        "SELECT count(*) FROM parked WHERE instr(body, ?)", [event_id]
+    ).fetchone()
+    return (
+        event.get("source") == "com.aws.orders"
+        and event.get("detail-type") == "Order Notification"
+        and event.get("detail") == NOTIFICATION
+        and not parked
+    )
+
+
+def _explanations(run: _Run) -> dict[str, str]:
+    """For each reason of a rejection, what the API tells one of the customers."""
+    examples = run.database.execute(
+        """SELECT reason, min(orders.order_id), customer FROM orders
+        JOIN accepted USING (order_id) JOIN invoices ON invoices.number = accepted.invoice
+        WHERE reason IS NOT NULL GROUP BY reason"""
+    ).fetchall()
+    return {
+        reason: str(run.api.order(order_id, customer=customer).body.get("explanation", ""))
+        for reason, order_id, customer in examples
+    }
+
+
+def _explain(run: _Run, screen: Screen) -> None:
+    """Write the settings for a shell into a file, and say how to talk to the platform."""
+    settings = run.cloud.directory / "env"
+    variables = {
+        **run.cloud.environment(),
+        "API": run.outputs["ApiUrl"],
+        "COGNITO_CLIENT": run.outputs["UserPoolClientId"],
+        "ADA": run.customers.password,
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
+    }
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    # cdk.json says python3, and this is the one that has the app's requirements.
+    lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
+    settings.write_text("\n".join(lines) + "\n")
+    settings.chmod(0o600)
+    (group, bus) = (run.outputs["EventLogGroup"], run.outputs["EventBus"])
+    screen.say(
+        f"""
+In another shell, first:
+
+  . {settings}
+
+Sign in as customer ada, place an order, read it:
+
+  TOKEN=$(curl -s --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL" \\
+    -H 'X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth' \\
+    -H 'Content-Type: application/x-amz-json-1.1' \\
+    -d '{{"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": "'"$COGNITO_CLIENT"'",
+         "AuthParameters": {{"USERNAME": "ada", "PASSWORD": "'"$ADA"'"}}}}' |
+    sed -E 's/.*"AccessToken": *"([^"]+)".*/\\1/')
+
+  curl -s --cacert "$AWS_CA_BUNDLE" "$API/orders" -H "Authorization: Bearer $TOKEN" \\
+    -H 'Content-Type: application/json' -H 'Idempotency-Key: first' -d '{{
+      "currency": "GBP", "country": "United Kingdom",
+      "lines": [{{"sku": "85123A", "quantity": 6, "unit_price": 255}}]}}'
+
+  curl -s --cacert "$AWS_CA_BUNDLE" "$API/orders/ORDER_ID" -H "Authorization: Bearer $TOKEN"
+
+Watch its events, put one of your own:
+
+  aws --endpoint-url "$AWS_ENDPOINT_URL" logs filter-log-events --log-group-name {group} \\
+    --query 'events[].message' --output text
+  aws --endpoint-url "$AWS_ENDPOINT_URL" events put-events --entries '[{{
+    "EventBusName": "{bus}", "Source": "com.aws.orders", "DetailType": "Order Notification",
+    "Detail": "{{\\"category\\": \\"lab-supplies\\", \\"value\\": 415}}"}}]'
+
+After an edit:
+
+  npx cdk deploy --all --require-approval never
+
+Ctrl-C here ends everything."""
+    )

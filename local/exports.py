@@ -327,6 +327,7 @@ def _header(text: str) -> tuple[str, dict[str, int]]:
 
 
 def _places(header: Sequence[str]) -> dict[str, int]:
+    # Letters only: a byte-order mark goes too.
     names = [re.sub("[^a-z]", "", cell.lower()) for cell in header]
     return {
         column: names.index(name.lower())
@@ -396,7 +397,7 @@ def _text(raw: bytes, number: int) -> str:
             f"The orders file is not a CSV file: line {number} is longer than {MAX_LINE:,} bytes."
         )
     try:
-        text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        text = raw.decode("utf-8")
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
     return text.rstrip("\r\n").replace("\r", " ") + "\n"

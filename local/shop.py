@@ -7,9 +7,11 @@ import json
 import random
 import secrets
 import threading
+import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from itertools import islice
@@ -32,6 +34,13 @@ CURRENCY = "GBP"
 THREADS = 4
 ATTEMPTS = 8
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+UNDER_WAY, GROWTH = 16, 8
+"""The most orders that are under way at once; it begins with one, and grows by one with each so
+many that have ended. Where AWS adds machines, the few cores of a laptop would be shared by ever
+more functions that all start at once, until each of them is cut off by its time-out.
+"""
+PATIENCE = 10.0
+"""Seconds without any order ending, after which the shop goes on with one order more under way."""
 TOKENS = 2_000
 """The most customers who are signed in at once: memory is bounded."""
 SHORT = 50
@@ -150,9 +159,10 @@ class Customers:
         self._lock = threading.Lock()
 
     def admit(self, customer: str) -> None:
-        """Create a customer's user."""
+        """Create a customer's user; names that differ in case only are one user."""
         user = {"UserPoolId": self._pool, "Username": customer}
-        self._cognito.admin_create_user(**user, MessageAction="SUPPRESS")
+        with suppress(self._cognito.exceptions.UsernameExistsException):
+            self._cognito.admin_create_user(**user, MessageAction="SUPPRESS")
         self._cognito.admin_set_user_password(**user, Password=self.password, Permanent=True)
 
     def token(self, customer: str, *, fresh: bool = False) -> str:
@@ -258,21 +268,71 @@ def http(cloud: Cloud) -> urllib3.PoolManager:
     )
 
 
-def place_orders(api: Api, database: Connection, *, stop: threading.Event) -> Iterator[Answer]:
+class Pace:
+    """Keeps few orders under way: one at first, while functions start, and more later.
+
+    The next is sent when another has ended. One that does not end gives its place up after a while,
+    or the shop would stand still.
+    """
+
+    def __init__(
+        self,
+        ended: Callable[[], int],
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``ended`` counts the orders that have ended so far."""
+        self._ended = ended
+        self._sleep = sleep
+        self._clock = clock
+        self._extra = 0
+        self._begun = self._refused = 0
+        self._lock = threading.Lock()
+
+    def refused(self) -> None:
+        """An order was not accepted: it is not under way."""
+        with self._lock:
+            self._refused += 1
+
+    def wait(self) -> None:
+        """Return when there is a place for another order, which then has it."""
+        since, before = self._clock(), -1
+        while self._begun - self._refused - (ended := self._ended()) >= self._places(ended):
+            if ended > before:
+                since, before = self._clock(), ended
+            elif self._clock() - since > PATIENCE:
+                self._extra += 1
+            self._sleep(0.02)
+        self._begun += 1
+
+    def _places(self, ended: int) -> int:
+        return min(UNDER_WAY, 1 + ended // GROWTH) + self._extra
+
+
+def place_orders(
+    api: Api, database: Connection, *, pace: Pace, stop: threading.Event
+) -> Iterator[Answer]:
     """Place every order of the database and remember the answers, which are also returned."""
     rows = database.execute("SELECT number, line, customer, country, lines FROM invoices")
+
+    def paced() -> Iterator[tuple[str, int, str, str, str]]:
+        for row in rows:
+            pace.wait()
+            yield row
 
     def place(row: tuple[str, int, str, str, str]) -> tuple[Refused | tuple[str, str], Answer]:
         number, line, customer, country, lines = row
         answer = api.place(customer=customer, key=number, country=country, lines=json.loads(lines))
         if answer.status == 202:
             return (answer.body["order_id"], number), answer
+        pace.refused()
         return (
             Refused(line=line, invoice=number, reason=_reason(answer), detail=_detail(answer)),
             answer,
         )
 
-    for outcome, answer in in_threads(place, rows, stop=stop):
+    for outcome, answer in in_threads(place, paced(), stop=stop):
         if isinstance(outcome, Refused):
             refuse(database, outcome)
         else:
@@ -290,7 +350,9 @@ def _detail(answer: Answer) -> str:
     return "; ".join(named) or str(answer.body.get("message", ""))
 
 
-def in_threads(work: Callable[[T], R], items: Iterable[T], *, stop: threading.Event) -> Iterator[R]:
+def in_threads(
+    work: Callable[[T], R], items: Iterable[T], *, stop: threading.Event
+) -> Generator[R, None, None]:
     """Do the work on each item in a few threads, a few items ahead; results in their order.
 
     When it is left early, ``stop`` is set, so that threads that wait may give up.

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from sqlite3 import Connection
 from typing import Any
 
@@ -59,6 +60,7 @@ CREATE INDEX entries_by_id ON entries (order_id);
 CREATE INDEX provider_charges_by_id ON provider_charges (order_id);
 CREATE INDEX delivered_by_sku ON delivered (sku);
 CREATE INDEX events_by_order ON events (order_id, sequence);
+CREATE INDEX events_by_type ON events (detail_type);
 CREATE VIEW postings AS
     SELECT order_id, debit AS account, amount, currency FROM entries WHERE debit IS NOT NULL
     UNION ALL
@@ -279,6 +281,8 @@ class Evidence:
     def __init__(self, cloud: Cloud, outputs: Mapping[str, str], database: Connection) -> None:
         """``outputs`` are those of the deployed stacks; ``database`` has the schema."""
         self._cloud = cloud
+        # A client takes long to make.
+        self._client = cache(cloud.client)
         self._outputs = outputs
         self._database = database
 
@@ -318,7 +322,7 @@ class Evidence:
         """Copy a DynamoDB table's rows, and the lines that each has."""
         for name in filter(None, (table, lines and lines[0])):
             self._database.execute(f"DELETE FROM {name}")  # noqa: S608
-        pages = self._cloud.client("dynamodb").get_paginator("scan")
+        pages = self._client("dynamodb").get_paginator("scan")
         for page in pages.paginate(TableName=self._outputs[output], ConsistentRead=True):
             rows = [from_item(item) for item in page["Items"]]
             if table:
@@ -338,9 +342,7 @@ class Evidence:
         from pg8000.native import Connection as Ledger
 
         host, _, port = self._outputs["LedgerEndpoint"].partition(":")
-        token = self._cloud.client("dsql").generate_db_connect_admin_auth_token(
-            host, self._cloud.region
-        )
+        token = self._client("dsql").generate_db_connect_admin_auth_token(host, self._cloud.region)
         with closing(
             Ledger(
                 user="admin",
@@ -357,7 +359,7 @@ class Evidence:
                 ("entries", "order_id", "kind", "debit", "credit", "amount", "currency"),
             ):
                 self._database.execute(f"DELETE FROM {table}")  # noqa: S608
-                for page in _pages(ledger.run, table, columns):
+                for page in pages(ledger.run, table, columns):
                     self._insert(table, page)
 
     def _insert(self, table: str, rows: Iterable[Sequence[Any]]) -> None:
@@ -365,7 +367,7 @@ class Evidence:
 
     def gather_parked(self) -> None:
         """Copy the messages of every queue of the app; they stay where they are."""
-        sqs = self._cloud.client("sqs")
+        sqs = self._client("sqs")
         self._database.execute("DELETE FROM parked")
         for name, url in self._queues():
             seen: dict[str, str] = {}
@@ -384,7 +386,7 @@ class Evidence:
 
     def _queues(self) -> Iterator[tuple[str, str]]:
         """Every queue of the deployed stacks: where it stands in the app, and its URL."""
-        cloudformation = self._cloud.client("cloudformation")
+        cloudformation = self._client("cloudformation")
         for page in cloudformation.get_paginator("describe_stacks").paginate():
             for stack in page["Stacks"]:
                 name = stack["StackName"]
@@ -400,7 +402,7 @@ class Evidence:
 
         One call returns 10,000 at most; the next goes on from the last one's time.
         """
-        logs = self._cloud.client("logs").get_paginator("filter_log_events")
+        logs = self._client("logs").get_paginator("filter_log_events")
         while True:
             (before, since) = self._database.execute(
                 "SELECT count(*), coalesce(max(substr(log_id, 1, 15)), '0') FROM events"
@@ -435,7 +437,7 @@ def _event_row(logged: Mapping[str, Any]) -> tuple[str, str | None, int | None, 
     )
 
 
-def _pages(
+def pages(
     run: Callable[..., Any], table: str, columns: list[str], size: int = 1_000
 ) -> Iterator[list[list[Any]]]:
     """A ledger table's rows in the order of their keys; pg8000 would fetch them all at once."""

@@ -250,6 +250,13 @@ def test_a_quote_that_is_never_closed_costs_its_own_row_only():
     ]
 
 
+def test_a_quote_that_is_never_closed_is_not_looked_for_in_the_whole_file():
+    others = [row(StockCode=str(number)) for number in range(10, 1_000)]
+    file = BytesIO("\n".join([HEADER, row(Description='"12 inch'), *others]).encode())
+    assert isinstance(next(invoices(file)), Refused)
+    assert len(file.read().splitlines()) > 980
+
+
 def test_an_open_quote_at_the_end_of_the_file():
     found = parsed(GOOD, row(Description='"12 inch'), row(StockCode="71053"))
     assert len(only_order(found).lines) == 2

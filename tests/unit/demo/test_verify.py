@@ -67,6 +67,7 @@ BREAKS = [
     ("UPDATE shipments SET state = 'CANCELLED' WHERE order_id = 'c'", 1, "c", "no shipment"),
     ("DELETE FROM shipments WHERE order_id = 'c'", 1, "c", "no shipment"),
     ("DELETE FROM events WHERE order_id = 'c' AND sequence = 2", 1, "c", "of which 1 were logged"),
+    ("UPDATE events SET sequence = 9 WHERE sequence = 2", 1, "c", "of which 1 were logged"),
     ("INSERT INTO orders SELECT * FROM orders WHERE order_id = 'c'", 2, "c", "2 rows"),
     ("INSERT INTO reservations VALUES ('c', 'RELEASED')", 2, "c", "2 reservations"),
     ("INSERT INTO reserved_lines VALUES ('c', 'A1', 2)", 2, "c", "2 reservations of A1"),

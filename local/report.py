@@ -1,0 +1,176 @@
+"""What a run shows on the screen: its phases while they last, and at the end what became of all."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from sqlite3 import Connection
+from typing import TextIO
+
+from local.verify import PROMISES, Violation
+
+BOLD, RED, GREEN = 1, 31, 32
+SHOWN = 10
+"""How many refusals and violations are shown one by one; the others are counted."""
+
+Note = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Screen:
+    """Where the run writes: in colour and redrawing its line on a terminal, plainly elsewhere."""
+
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+
+    def say(self, text: str = "") -> None:
+        """Write a line."""
+        print(text, file=self.out, flush=True)
+
+    def title(self, text: str) -> None:
+        """Write a headline."""
+        self.say(f"\n{self.paint(text, BOLD)}")
+
+    def item(self, label: object, text: object = "") -> None:
+        """Write a label and what belongs to it."""
+        self.say(f"  {label:<22}{text}".rstrip())
+
+    def paint(self, text: str, colour: int) -> str:
+        """The text in an ANSI colour, where colours are wanted.
+
+        https://no-color.org
+        """
+        wanted = self.out.isatty() and not os.environ.get("NO_COLOR")
+        return f"\033[{colour}m{text}\033[0m" if wanted else text
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[Note]:
+        """Show a phase; what is noted last stays on its line, with the time it took."""
+        began = time.monotonic()
+        last = ""
+
+        def note(text: str) -> None:
+            nonlocal last
+            last = text
+            if self.out.isatty():
+                line = f"  {name:<22}{text}"[: shutil.get_terminal_size().columns - 1]
+                self.out.write(f"\r\033[K{line}")
+                self.out.flush()
+
+        note("")
+        yield note
+        start = "\r\033[K" if self.out.isatty() else ""
+        self.say(f"{start}  {name:<22}{last:<50}{time.monotonic() - began:6.1f} s")
+
+
+def bar(done: int, total: int, width: int = 24) -> str:
+    """A progress bar."""
+    filled = width * done // total if total else width
+    return f"[{'#' * filled}{'.' * (width - filled)}] {done:,} of {total:,}"
+
+
+def show_orders(screen: Screen, database: Connection, explanations: dict[str, str]) -> None:
+    """How many orders were accepted, and how they ended; why, in words that customers were told."""
+    (sent,) = database.execute("SELECT count(*) FROM invoices").fetchone()
+    (accepted,) = database.execute("SELECT count(*) FROM accepted").fetchone()
+    screen.title("Orders")
+    screen.item("accepted", f"{accepted:,} of {sent:,} sent to the API")
+    for state, count in database.execute(
+        "SELECT state, count(*) FROM orders GROUP BY state ORDER BY state"
+    ):
+        screen.item(state.lower(), f"{count:,}")
+    for reason, count in database.execute(
+        "SELECT reason, count(*) AS n FROM orders WHERE reason IS NOT NULL"
+        " GROUP BY reason ORDER BY n DESC, reason"
+    ):
+        told = explanations.get(reason, "")
+        screen.item(f"  {reason}", f"{count:>4,}  {f'e.g. “{told}”' if told else ''}")
+
+
+def show_refused(screen: Screen, database: Connection) -> None:
+    """Which rows and invoices of the export were not carried out, and why."""
+    (refused,) = database.execute("SELECT count(*) FROM refused").fetchone()
+    screen.title(f"Rows and invoices not carried out: {refused:,}")
+    for line, invoice, reason, detail in database.execute(
+        "SELECT * FROM refused ORDER BY line, rowid LIMIT ?", [SHOWN]
+    ):
+        shown = f"{reason}: {detail}" if detail else reason
+        screen.item(f"line {line:,}", f"{invoice:<10}{shown[:100]}")
+    if refused > SHOWN:
+        screen.item("…")
+    for reason, count in database.execute(
+        "SELECT reason, count(*) AS n FROM refused GROUP BY reason ORDER BY n DESC, reason"
+    ):
+        screen.say(f"  {count:>5,}  {reason}")
+
+
+def show_events(screen: Screen, database: Connection, group: str, notification: str) -> None:
+    """How many events the log group holds, against how many the orders say they told."""
+    (told,) = database.execute("SELECT coalesce(sum(sequence), 0) FROM orders").fetchone()
+    screen.title(f"Events in {group}")
+    screen.item("of the orders", f"{logged(database):,} of {told:,} that were told")
+    for kind, count in database.execute(
+        "SELECT detail_type, count(DISTINCT order_id || '/' || sequence) FROM events"
+        " WHERE order_id IS NOT NULL GROUP BY detail_type ORDER BY min(sequence), detail_type"
+    ):
+        screen.item(f"  {kind}", f"{count:>4,}")
+    screen.item("the test event", notification)
+
+
+def logged(database: Connection) -> int:
+    """How many of the events that the orders told are in the log, each counted once."""
+    (count,) = database.execute(
+        "SELECT count(*) FROM (SELECT DISTINCT e.order_id, e.sequence FROM events e"
+        " JOIN orders o ON o.order_id = e.order_id AND e.sequence BETWEEN 1 AND o.sequence)"
+    ).fetchone()
+    return int(count)
+
+
+def show_books(screen: Screen, database: Connection) -> None:
+    """What the ledger, the shelves and the queues say."""
+    screen.title("Books")
+    for currency, charged, refunded, debits, credits in database.execute(
+        """SELECT currency, sum(CASE kind WHEN 'CHARGE' THEN amount ELSE 0 END),
+            sum(CASE kind WHEN 'REFUND' THEN amount ELSE 0 END),
+            sum(CASE WHEN debit IS NULL THEN 0 ELSE amount END),
+            sum(CASE WHEN credit IS NULL THEN 0 ELSE amount END)
+        FROM entries GROUP BY currency"""
+    ):
+        screen.item(
+            "ledger",
+            f"charged {money(charged)}, refunded {money(refunded)} {currency};"
+            f" debits {money(debits)}, credits {money(credits)}",
+        )
+    arrived, available, reserved = database.execute(
+        """SELECT (SELECT coalesce(sum(quantity), 0) FROM delivered),
+            coalesce(sum(available), 0), coalesce(sum(reserved), 0) FROM stock"""
+    ).fetchone()
+    screen.item(
+        "stock", f"{arrived:,} units arrived; {available:,} available, {reserved:,} reserved"
+    )
+    parked = database.execute(
+        "SELECT queue, count(*) FROM parked GROUP BY queue ORDER BY queue"
+    ).fetchall()
+    screen.item("parked", "" if parked else "nothing, on any queue")
+    for queue, depth in parked:
+        screen.item(f"  {depth:,}", screen.paint(queue, RED))
+
+
+def money(minor: int) -> str:
+    """An amount in minor units as people write it."""
+    return f"{minor // 100:,}.{minor % 100:02}"
+
+
+def show_promises(screen: Screen, violations: Sequence[Violation]) -> None:
+    """Which promises hold, and what breaks the others."""
+    screen.title("Promises")
+    broken = {violation.promise for violation in violations}
+    for number, promise in PROMISES.items():
+        verdict = ("BROKEN", RED) if number in broken else ("holds", GREEN)
+        screen.say(f"  {number}  {promise:<40}{screen.paint(*verdict)}")
+    for violation in violations[:SHOWN]:
+        screen.say(f"     {violation.promise}: {violation.subject} {violation.wrong}")
+    if len(violations) > SHOWN:
+        screen.say(f"     and {len(violations) - SHOWN:,} more")
