@@ -22,13 +22,21 @@ def compose(app: App, env: Environment) -> None:
     backbone = BackboneStack(app, env=env, alarms=operations.topic)
     inventory = InventoryStack(app, env=env)
     provider = ProviderStack(app, env=env)
-    payments = PaymentsStack(app, env=env, provider=provider.answer)
+    payments = PaymentsStack(
+        app,
+        env=env,
+        bus=backbone.bus,
+        alarms=operations.topic,
+        schedules=operations.schedules,
+        provider=provider.answer,
+    )
     shipping = ShippingStack(app, env=env)
     OrdersStack(
         app,
         env=env,
         bus=backbone.bus,
         alarms=operations.topic,
+        schedules=operations.schedules,
         inventory=inventory,
         payments=payments,
         shipping=shipping,

@@ -2,6 +2,7 @@
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
@@ -9,7 +10,7 @@ from stacks.environments import Environment
 
 
 class OperationsStack(Stack):
-    """The operations topic, to which every alarm goes and every order that needs a person."""
+    """The topic to which alarms go and orders that need a person, and the group of schedules."""
 
     def __init__(self, scope: Construct, *, env: Environment) -> None:
         super().__init__(scope, env.stack("Operations"))
@@ -24,5 +25,7 @@ class OperationsStack(Stack):
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
         )
+
+        self.schedules = scheduler.ScheduleGroup(self, "Schedules")
 
         CfnOutput(self, "OperationsTopic", value=self.topic.topic_arn)

@@ -2,11 +2,12 @@
 
 from functools import partial
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
@@ -16,7 +17,7 @@ from lambdas.contracts.inventory import (
     ReservationReleased,
     ReserveStock,
 )
-from lambdas.contracts.orders import SOURCE, OrderNeedsAttention, OrderPlaced
+from lambdas.contracts.orders import SOURCE, OrderNeedsAttention, OrderPlaced, OrderWithdrawn
 from lambdas.contracts.payments import (
     PaymentDeclined,
     PaymentRefunded,
@@ -32,11 +33,12 @@ from lambdas.contracts.shipping import (
 from stacks.components.event_rule import EventRule
 from stacks.components.front_door import FrontDoor
 from stacks.components.function import ServiceFunction
-from stacks.components.grants import let_publish
+from stacks.components.grants import allow, let_publish
 from stacks.components.outbox import Outbox
 from stacks.components.queue import ParkingQueue
 from stacks.components.saga import Saga
 from stacks.components.saga_steps import Call, Record, Step
+from stacks.components.schedule import NO_DEAD_LETTERS, Schedule
 from stacks.components.table import ServiceTable
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
@@ -54,6 +56,7 @@ class OrdersStack(Stack):
         env: Environment,
         bus: events.IEventBus,
         alarms: sns.ITopic,
+        schedules: scheduler.IScheduleGroup,
         inventory: InventoryStack,
         payments: PaymentsStack,
         shipping: ShippingStack,
@@ -67,82 +70,103 @@ class OrdersStack(Stack):
             env=env,
             key="order_id",
             stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
+            index=("unfinished", "placed_at"),
         )
         repair_queue = ParkingQueue(
             self, "Repair", holds="compensations that failed for good", alarms=alarms
         )
 
         # Functions
-        settings = {"ORDERS_TABLE": table.table_name}
-        place_order = ServiceFunction(
-            self, "PlaceOrder", env=env, verb="orders.place_order", settings=settings
-        )
-        get_order = ServiceFunction(
-            self, "GetOrder", env=env, verb="orders.get_order", settings=settings
-        )
-        announce_changes = ServiceFunction(
+        on_table = {"ORDERS_TABLE": table.table_name}
+        on_bus = {"EVENT_BUS": bus.event_bus_name}
+
+        def function(id: str, verb: str, settings: dict[str, str]) -> ServiceFunction:
+            return ServiceFunction(self, id, env=env, verb=f"orders.{verb}", settings=settings)
+
+        place_order = function("PlaceOrder", "place_order", on_table)
+        get_order = function("GetOrder", "get_order", on_table)
+        cancel_order = function("CancelOrder", "cancel_order", on_table)
+        announce_changes = function("AnnounceChanges", "announce_changes", on_bus)
+        announce_again = ServiceFunction(
             self,
-            "AnnounceChanges",
+            "AnnounceAgain",
             env=env,
-            verb="orders.announce_changes",
-            settings={"EVENT_BUS": bus.event_bus_name},
+            verb="orders.announce_again",
+            settings={**on_table, **on_bus, "PATIENCE_SECONDS": "300"},
+            timeout=Duration.seconds(50),
+            no_dead_letters=NO_DEAD_LETTERS,
         )
 
         # Flow: in through the front door, out through the outbox, on by the saga
         front_door = FrontDoor(self, "FrontDoor", env=env)
         front_door.route(apigw.HttpMethod.POST, "/orders", place_order)
         front_door.route(apigw.HttpMethod.GET, "/orders/{order_id}", get_order)
+        front_door.route(apigw.HttpMethod.DELETE, "/orders/{order_id}", cancel_order)
 
         Outbox(self, "Outbox", table=table, relay=announce_changes, alarms=alarms)
+        Schedule(
+            self,
+            "AnnounceAgainOften",
+            function=announce_again,
+            every=Duration.minutes(1),
+            group=schedules,
+            alarms=alarms,
+        )
 
-        fulfilment = Saga(
-            self,
-            "Fulfilment",
-            env=env,
-            record=Record(
-                table=table, key="order_id", open="PLACED", done="CONFIRMED", undone="REJECTED"
+        steps = [
+            Step(
+                action=Call(command=ReserveStock, function=inventory.reserve_stock),
+                refusals=(OutOfStock, ReservationReleased),
+                compensation=Call(command=ReleaseStock, function=inventory.release_stock),
             ),
-            steps=[
-                Step(
-                    action=Call(command=ReserveStock, function=inventory.reserve_stock),
-                    refusals=(OutOfStock, ReservationReleased),
-                    compensation=Call(command=ReleaseStock, function=inventory.release_stock),
-                ),
-                Step(
-                    action=Call(command=TakePayment, function=payments.take_payment),
-                    refusals=(PaymentDeclined, PaymentRefunded),
-                    compensation=Call(command=RefundPayment, function=payments.refund_payment),
-                ),
-                Step(
-                    action=Call(command=BookShipment, function=shipping.book_shipment),
-                    refusals=(AddressUndeliverable, ShipmentCancelled),
-                    compensation=Call(command=CancelShipment, function=shipping.cancel_shipment),
-                ),
-            ],
-            repair_queue=repair_queue,
+            Step(
+                action=Call(command=TakePayment, function=payments.take_payment),
+                refusals=(PaymentDeclined, PaymentRefunded),
+                compensation=Call(command=RefundPayment, function=payments.refund_payment),
+            ),
+            Step(
+                action=Call(command=BookShipment, function=shipping.book_shipment),
+                refusals=(AddressUndeliverable, ShipmentCancelled),
+                compensation=Call(command=CancelShipment, function=shipping.cancel_shipment),
+            ),
+        ]
+        record = partial(Record, table=table, key="order_id")
+        saga = partial(Saga, self, env=env, steps=steps, repair_queue=repair_queue)
+        fulfilment = saga(
+            id="Fulfilment",
+            record=record(
+                open="PLACED", done="CONFIRMED", undone="REJECTED", cancelled="CANCELLED"
+            ),
         )
+        withdrawal = saga(id="Withdrawal", record=record(open="WITHDRAWN", undone="CANCELLED"))
+
         detail = events.RuleTargetInput.from_event_path("$.detail")
-        EventRule(
-            self,
-            "StartFulfilment",
-            bus=bus,
+        start = partial(targets.SfnStateMachine, input=detail)
+        rule = partial(EventRule, self, bus=bus, alarms=alarms)
+        rule(
+            id="StartFulfilment",
             event=OrderPlaced,
-            target=partial(targets.SfnStateMachine, fulfilment.machine, input=detail),
-            alarms=alarms,
+            target=partial(start, machine=fulfilment.machine),
         )
-        EventRule(
-            self,
-            "TellOperations",
-            bus=bus,
+        rule(
+            id="StartWithdrawal",
+            event=OrderWithdrawn,
+            target=partial(start, machine=withdrawal.machine),
+        )
+        rule(
+            id="TellOperations",
             event=OrderNeedsAttention,
-            target=partial(targets.SnsTopic, alarms, authorize_using_role=True),
-            alarms=alarms,
+            target=partial(targets.SnsTopic, topic=alarms, authorize_using_role=True),
         )
 
         # Grants
-        table.grant(place_order, "dynamodb:PutItem")
-        table.grant(get_order, "dynamodb:GetItem")
+        allow(place_order, "dynamodb:PutItem", on=table.table_arn)
+        allow(get_order, "dynamodb:GetItem", on=table.table_arn)
+        allow(cancel_order, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
+        allow(announce_again, "dynamodb:GetItem", on=table.table_arn)
+        allow(announce_again, "dynamodb:Query", on=f"{table.table_arn}/index/unfinished")
         let_publish(announce_changes, bus, source=SOURCE)
+        let_publish(announce_again, bus, source=SOURCE)
 
         CfnOutput(self, "ApiUrl", value=front_door.api.api_endpoint)
         CfnOutput(self, "UserPoolId", value=front_door.customers.user_pool_id)

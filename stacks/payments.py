@@ -1,11 +1,18 @@
 """Payments: a double-entry ledger on Aurora DSQL."""
 
+from functools import partial
+
 from aws_cdk import CfnOutput, Duration, Stack
-from aws_cdk import aws_iam as iam
+from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from lambdas.contracts.payments import SOURCE
 from stacks.components.function import ServiceFunction
+from stacks.components.grants import allow, let_publish
+from stacks.components.schedule import NO_DEAD_LETTERS, Schedule
 from stacks.components.sql_database import Migrations, SqlDatabase
 from stacks.environments import Environment
 
@@ -13,39 +20,58 @@ from stacks.environments import Environment
 class PaymentsStack(Stack):
     """Takes and refunds payments; who may, connects as a database role that may do just that."""
 
-    def __init__(self, scope: Construct, *, env: Environment, provider: lambda_.IFunction) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        env: Environment,
+        bus: events.IEventBus,
+        alarms: sns.ITopic,
+        schedules: scheduler.IScheduleGroup,
+        provider: lambda_.IFunction,
+    ) -> None:
         super().__init__(scope, env.stack("Payments"))
 
         # State
         ledger = SqlDatabase(self, "Ledger", env=env)
 
         # Functions
-        def function(id: str, verb: str) -> ServiceFunction:
-            return ServiceFunction(
-                self,
-                id,
-                env=env,
-                verb=f"payments.{verb}",
-                settings={
-                    "DATABASE_ENDPOINT": ledger.cluster.attr_endpoint,
-                    "DATABASE_ROLE": "payments",
-                    "PROVIDER_FUNCTION": provider.function_name,
-                },
-                timeout=Duration.seconds(7),
-                layers=[ledger.driver],
-            )
-
-        self.take_payment = function("TakePayment", "take_payment")
-        self.refund_payment = function("RefundPayment", "refund_payment")
+        function = partial(ServiceFunction, self, env=env, layers=[ledger.driver])
+        settings = {
+            "DATABASE_ENDPOINT": ledger.cluster.attr_endpoint,
+            "DATABASE_ROLE": "payments",
+            "EVENT_BUS": bus.event_bus_name,
+        }
+        paying = partial(
+            function,
+            settings={**settings, "PROVIDER_FUNCTION": provider.function_name},
+            timeout=Duration.seconds(7),
+        )
+        self.take_payment = paying(id="TakePayment", verb="payments.take_payment")
+        self.refund_payment = paying(id="RefundPayment", verb="payments.refund_payment")
+        publish_outbox = function(
+            id="PublishOutbox",
+            verb="payments.publish_outbox",
+            settings=settings,
+            timeout=Duration.seconds(50),
+            no_dead_letters=NO_DEAD_LETTERS,
+        )
+        Schedule(
+            self,
+            "PublishOutboxOften",
+            function=publish_outbox,
+            every=Duration.minutes(1),
+            group=schedules,
+            alarms=alarms,
+        )
 
         # Grants
         for payment in (self.take_payment, self.refund_payment):
-            ledger.let_connect(payment)
-            payment.add_to_role_policy(
-                iam.PolicyStatement(
-                    actions=["lambda:InvokeFunction"], resources=[provider.function_arn]
-                )
-            )
+            allow(payment, "lambda:InvokeFunction", on=provider.function_arn)
+        banking = [self.take_payment, self.refund_payment, publish_outbox]
+        for user in banking:
+            ledger.let_connect(user)
+            let_publish(user, bus, source=SOURCE)
         Migrations(
             self,
             "Migrations",
@@ -53,7 +79,7 @@ class PaymentsStack(Stack):
             database=ledger,
             service="payments",
             database_role="payments",
-            functions=[self.take_payment, self.refund_payment],
+            functions=banking,
         )
 
         CfnOutput(self, "LedgerEndpoint", value=ledger.cluster.attr_endpoint)

@@ -148,4 +148,7 @@ class Refusal(Exception):
 
 
 TECHNICAL_FAILURE = "TechnicalFailure"
-"""The reason given when something was undone that nobody refused."""
+"""The reason given when something was undone because it failed, not because it was refused."""
+
+CANCELLED = "Cancelled"
+"""The reason given when something was undone because the customer asked for it."""

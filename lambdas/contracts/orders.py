@@ -59,6 +59,31 @@ class OrderRejected(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderWithdrawn(Event):
+    """The customer cancelled a confirmed order. The withdrawal saga begins here."""
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "OrderWithdrawn"
+    version: ClassVar = 1
+
+    order_id: str
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelled(Event):
+    """The customer cancelled the order, and all that was done for it is undone."""
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "OrderCancelled"
+    version: ClassVar = 1
+    unheard: ClassVar = "the customer's notice and the views that will listen are yet to come"
+
+    order_id: str
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderNeedsAttention(Event):
     """Something that was done for the order could not be undone; a person has to finish it.
 
@@ -74,4 +99,11 @@ class OrderNeedsAttention(Event):
     parked: tuple[str, ...]
 
 
-EVENTS = (OrderPlaced, OrderConfirmed, OrderRejected, OrderNeedsAttention)
+EVENTS = (
+    OrderPlaced,
+    OrderConfirmed,
+    OrderRejected,
+    OrderWithdrawn,
+    OrderCancelled,
+    OrderNeedsAttention,
+)

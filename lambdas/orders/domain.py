@@ -7,13 +7,16 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Any, TypeGuard
 
+from lambdas.contracts.event import CANCELLED as CANCELLED_BY_CUSTOMER
 from lambdas.contracts.event import Event, Fact, event_id, tell
 from lambdas.contracts.orders import (
     SOURCE,
+    OrderCancelled,
     OrderConfirmed,
     OrderNeedsAttention,
     OrderPlaced,
     OrderRejected,
+    OrderWithdrawn,
 )
 from lambdas.contracts.values import MAX_SKUS, Money, PricedLine
 
@@ -22,6 +25,9 @@ MAX_UNIT_PRICE = 100_000_000
 MAX_TEXT = 64
 
 PLACED, CONFIRMED, REJECTED = "PLACED", "CONFIRMED", "REJECTED"
+WITHDRAWN, CANCELLED, DISPATCHED = "WITHDRAWN", "CANCELLED", "DISPATCHED"
+ENDED = (CANCELLED, REJECTED)
+SHARDS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,10 @@ class KeyReusedError(Exception):
     """The Idempotency-Key was used for a different order."""
 
 
+class TooLateError(Exception):
+    """The order is on its way to the customer and can no longer be cancelled."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """An order as its table keeps it.
@@ -51,6 +61,8 @@ class Order:
     ``sequence`` counts the events told of it. ``fingerprint`` tells a client's retry from another
     order under the same key. ``claim_owner`` is the saga execution that works on it until
     ``claim_until`` (seconds since 1970). ``parked`` names compensations that wait for a person.
+    ``unfinished`` is there until the order has come to its end, and says in which shard of the
+    index of such orders it is to be found.
     """
 
     order_id: str
@@ -69,6 +81,8 @@ class Order:
     explanation: str | None = None
     claim_owner: str | None = None
     claim_until: int | None = None
+    cancel_requested_at: str | None = None
+    unfinished: str | None = None
     parked: Sequence[str] = ()
 
     def same_request_as(self, other: "Order") -> bool:
@@ -112,8 +126,9 @@ def place(
     if problems:
         raise BadRequestError(problems)
     rows = [asdict(line) for line in lines]
+    id_ = order_id(customer_id, idempotency_key)
     return Order(
-        order_id=order_id(customer_id, idempotency_key),
+        order_id=id_,
         customer_id=customer_id,
         state=PLACED,
         sequence=1,
@@ -125,7 +140,59 @@ def place(
         total=sum(line.quantity * line.unit_price for line in lines),
         placed_at=now,
         changed_at=now,
+        unfinished=shard(id_),
     )
+
+
+def shard(order_id: str) -> str:
+    """Which shard of the index of unfinished orders the order belongs to."""
+    return f"{int(order_id[0], 16) % SHARDS:02}"
+
+
+def cancel(order: Order, *, now: str) -> Order:
+    """The order as it is once its customer has cancelled it; unchanged if there is nothing to do.
+
+    Before the saga has claimed it, it is cancelled at once. While the saga works on it, the wish is
+    put on record, and the saga's last write heeds it. A confirmed order is withdrawn, and a saga of
+    its own undoes what was done.
+
+    Raises:
+        TooLateError: it was dispatched.
+    """
+    if order.state == DISPATCHED:
+        raise TooLateError(f"order {order.order_id} is on its way and cannot be cancelled")
+    if order.state == PLACED and order.claim_owner is None:
+        return replace(
+            order,
+            state=CANCELLED,
+            reason=CANCELLED_BY_CUSTOMER,
+            explanation="cancelled by the customer",
+            sequence=order.sequence + 1,
+            changed_at=now,
+            unfinished=None,
+        )
+    if order.state == PLACED and order.cancel_requested_at is None:
+        return replace(order, cancel_requested_at=now)
+    if order.state == CONFIRMED:
+        return replace(
+            order,
+            state=WITHDRAWN,
+            sequence=order.sequence + 1,
+            changed_at=now,
+            cancel_requested_at=now,
+            claim_owner=None,
+            claim_until=None,
+            unfinished=shard(order.order_id),
+        )
+    return order
+
+
+def overdue(order: Order, *, now: int) -> bool:
+    """Whether nobody works on an unfinished order: unclaimed, or its claim's lease ran out.
+
+    ``now`` is in seconds since 1970, as the claim's end is.
+    """
+    return order.state in (PLACED, WITHDRAWN) and (order.claim_until or 0) < now
 
 
 def _currency(value: object, problems: list[Problem]) -> str:
@@ -233,6 +300,9 @@ def _event(before: Order | None, after: Order) -> Event:
         return OrderNeedsAttention(
             order_id=after.order_id, customer_id=after.customer_id, parked=tuple(after.parked)
         )
+    if after.state in (WITHDRAWN, CANCELLED):
+        told = OrderWithdrawn if after.state == WITHDRAWN else OrderCancelled
+        return told(order_id=after.order_id, customer_id=after.customer_id)
     if after.state == REJECTED:
         return OrderRejected(
             order_id=after.order_id,

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.orders.domain import BadRequestError, KeyReusedError, place
+from lambdas.orders.domain import PLACED, BadRequestError, KeyReusedError, place
 from lambdas.orders.store import Orders
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
@@ -35,4 +35,4 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         log("order refused", reason=str(conflict))
         return http.answer(409, {"message": str(conflict)})
     log("order placed", order_id=order.order_id)
-    return http.answer(202, {"order_id": order.order_id, "state": order.state})
+    return http.answer(202, {"order_id": order.order_id, "state": PLACED})

@@ -1,11 +1,26 @@
 """The orders' table: one row an order, which is at the same time the outbox of its events."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from lambdas.orders.domain import KeyReusedError, Order, is_order_id
+from lambdas.orders.domain import SHARDS, KeyReusedError, Order, is_order_id
 from lambdas.runtime.items import from_item, put_new, to_item
+
+ATTEMPTS = 5
+GUARDS = (
+    "state",
+    "sequence",
+    "changed_at",
+    "claim_owner",
+    "claim_until",
+    "cancel_requested_at",
+)
+"""Every other write of a row changes one of these."""
+
+
+class BusyError(Exception):
+    """Others changed the order in between, again and again."""
 
 
 class Orders:
@@ -36,6 +51,65 @@ class Orders:
         )
         order = order_of(from_item(answer["Item"])) if "Item" in answer else None
         return order if order and order.customer_id == customer_id else None
+
+    def update(
+        self, order_id: str, *, customer_id: str, change: Callable[[Order], Order]
+    ) -> Order | None:
+        """Change the customer's order and return it; None if there is no such order.
+
+        Raises:
+            BusyError: others changed it again and again meanwhile.
+        """
+        for _ in range(ATTEMPTS):
+            before = self.find(order_id, customer_id=customer_id)
+            if before is None:
+                return None
+            after = change(before)
+            if after == before or self._replace(before, after):
+                return after
+        raise BusyError(f"order {order_id} is being changed by others; try again")
+
+    def unfinished(self, *, placed_before: str, most: int = 100) -> Iterator[Order]:
+        """Orders that have not come to their end, the oldest of each shard first.
+
+        ``placed_before`` is a time, UTC and ISO 8601; ``most`` bounds what a shard gives.
+        """
+        for shard in range(SHARDS):
+            keys = self._dynamodb.query(
+                TableName=self._table,
+                IndexName="unfinished",
+                KeyConditionExpression="unfinished = :shard AND placed_at < :before",
+                ExpressionAttributeValues=to_item(
+                    {":shard": f"{shard:02}", ":before": placed_before}
+                ),
+                Limit=most,
+            )
+            for key in keys["Items"]:
+                item = self._dynamodb.get_item(
+                    TableName=self._table, Key={"order_id": key["order_id"]}, ConsistentRead=True
+                )
+                yield order_of(from_item(item["Item"]))
+
+    def _replace(self, before: Order, after: Order) -> bool:
+        """Put ``after`` where ``before`` still stands; tell whether it did."""
+        old = row_of(before)
+        unchanged = [
+            f"#{name} = :{name}" if name in old else f"attribute_not_exists(#{name})"
+            for name in GUARDS
+        ]
+        try:
+            self._dynamodb.put_item(
+                TableName=self._table,
+                Item=to_item(row_of(after)),
+                ConditionExpression=" AND ".join(unchanged),
+                ExpressionAttributeNames={f"#{name}": name for name in GUARDS},
+                ExpressionAttributeValues=to_item(
+                    {f":{name}": old[name] for name in GUARDS if name in old}
+                ),
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
 
 def row_of(order: Order) -> dict[str, Any]:

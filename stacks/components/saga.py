@@ -45,7 +45,8 @@ class Saga(Construct):
         super().__init__(scope, id)
         express = env.saga_type == sfn.StateMachineType.EXPRESS
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
-        calls = [call for step in steps for call in (step.action, step.compensation)]
+        calls = [step.action for step in steps] if record.done else []
+        calls += [step.compensation for step in steps]
         for actions, resources in (
             (["lambda:InvokeFunction"], [call.function.function_arn for call in calls]),
             (["dynamodb:UpdateItem"], [record.table.table_arn]),

@@ -3,17 +3,22 @@
 https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import aws_sqs as sqs
 
-from lambdas.contracts.event import TECHNICAL_FAILURE, Refusal
+from lambdas.contracts.event import CANCELLED, TECHNICAL_FAILURE, Refusal
 from stacks.components.saga_steps import Call, Patience, Record, Step
 
 CONDITION_FAILED = "DynamoDB.ConditionalCheckFailedException"
 
 State = dict[str, Any]
+
+NOW = {"S": "{% $now() %}"}
+WITHDRAWN = {"reason": CANCELLED, "explanation": "cancelled by the customer"}
+"""Why something is undone that neither was refused nor failed."""
 
 
 def definition(
@@ -23,254 +28,246 @@ def definition(
 
     Its input is the ``detail`` of the event that starts it: ``metadata`` and ``data``.
     """
+    states = _States(record, steps, repair_queue.queue_url, patience)
     return {
         "QueryLanguage": "JSONata",
         "TimeoutSeconds": patience.machine,
         "StartAt": "Claim",
-        "States": dict(_states(record, steps, repair_queue.queue_url, patience)),
+        "States": {
+            **states.claiming(),
+            **(states.doing() if record.done else {}),
+            **states.undoing(),
+            **states.parking(),
+        },
     }
 
 
-def _states(
-    record: Record, steps: Sequence[Step], repair_queue: str, patience: Patience
-) -> Iterator[tuple[str, State]]:
-    undo = [step.compensation.name for step in steps]
-    do = [step.action.name for step in steps]
+@dataclass(frozen=True, slots=True)
+class _States:
+    """The states of one saga, by what they are about."""
 
-    yield (
-        "Claim",
-        _claim(record, patience)
-        | {
-            "Assign": {
-                "subject": "{% $states.input.data %}",
-                "sequence": "{% $states.input.metadata.sequence %}",
-                "parked": [],
-            },
-            "Catch": [{"ErrorEquals": [CONDITION_FAILED], "Next": "NotOurs"}, _give_up("Claim")],
-            "Next": do[0],
-        },
-    )
-    yield (
-        "NotOurs",
-        {
-            "Type": "Succeed",
-            "Comment": "Another execution has the claim, or the record is open no longer",
-        },
-    )
+    record: Record
+    steps: Sequence[Step]
+    repair_queue: str
+    patience: Patience
 
-    for i, step in enumerate(steps):
-        refused = undo[i - 1] if i else "Reject"
-        yield (
-            do[i],
-            _call(step.action, patience, patience.action_retries, step.refusals)
-            | {
-                "Catch": [_refusal(step.refusals, refused), _failure(do[i], undo[i])],
-                "Next": [*do, "Confirm"][i + 1],
+    def claiming(self) -> dict[str, State]:
+        now = "$floor($millis() / 1000)"
+        claim = self._update(
+            "SET claim_owner = :me, claim_until = :until",
+            condition="#state = :open AND (attribute_not_exists(claim_owner) OR claim_owner = :me"
+            " OR claim_until < :now)",
+            values={
+                ":open": {"S": self.record.open},
+                ":now": {"N": f"{{% $string({now}) %}}"},
+                ":until": {"N": f"{{% $string({now} + {self.patience.lease}) %}}"},
             },
         )
-    yield (
-        "Confirm",
-        _settle(record, record.done, {}, patience)
-        | {
-            "Catch": [_give_up("Confirm")],
+        # The variables are not there yet.
+        claim["Arguments"]["Key"] = {
+            self.record.key: {"S": f"{{% $states.input.data.{self.record.key} %}}"}
+        }
+        subject = {"subject": "{% $states.input.data %}"}
+        first = self.steps[0].action if self.record.done else self.steps[-1].compensation
+        return {
+            "Claim": claim
+            | {
+                "Assign": subject
+                | {
+                    "sequence": "{% $states.input.metadata.sequence %}",
+                    "parked": [],
+                    "outcome": self.record.undone,
+                    **WITHDRAWN,
+                },
+                "Catch": [
+                    {"ErrorEquals": [CONDITION_FAILED], "Next": "NotOurs"},
+                    _unwritten("Claim", subject),
+                ],
+                "Next": first.name,
+            },
+            "NotOurs": {
+                "Type": "Succeed",
+                "Comment": "Another execution has the claim, or the record is open no longer",
+            },
+        }
+
+    def doing(self) -> dict[str, State]:
+        states: dict[str, State] = {}
+        following = [*(step.action.name for step in self.steps[1:]), "Confirm"]
+        for i, step in enumerate(self.steps):
+            states[step.action.name] = self._call(
+                step.action, self.patience.action_retries, step.refusals
+            ) | {
+                "Catch": [
+                    _refused(step.refusals, next=self._undo_before(i)),
+                    _failed(step.action.name, next=step.compensation.name),
+                ],
+                "Next": following[i],
+            }
+        states["Confirm"] = self._settle(
+            self.record.done or "",
+            condition="claim_owner = :me AND (#state = :state OR"
+            " (#state = :open AND attribute_not_exists(cancel_requested_at)))",
+        ) | {
+            "Catch": [
+                {"ErrorEquals": [CONDITION_FAILED], "Next": "Cancel"},
+                _unwritten("Confirm"),
+            ],
             "End": True,
-        },
-    )
+        }
+        states["Cancel"] = self._update(
+            "SET changed_at = :now",
+            condition="claim_owner = :me AND #state = :open"
+            " AND attribute_exists(cancel_requested_at)",
+            values={":open": {"S": self.record.open}, ":now": NOW},
+        ) | {
+            "Comment": "Not confirmed: because somebody cancelled, or because the claim is lost",
+            "Assign": {"outcome": self.record.cancelled},
+            "Catch": [_unwritten("Confirm")],
+            "Next": self.steps[-1].compensation.name,
+        }
+        return states
 
-    for i, step in reversed(list(enumerate(steps))):
-        after = undo[i - 1] if i else "Reject"
-        park = f"Park{undo[i]}"
-        yield (
-            undo[i],
-            _call(step.compensation, patience, patience.compensation_retries)
-            | {
-                "Catch": [_assigning({"error": "{% $states.errorOutput %}"}, next=park)],
+    def undoing(self) -> dict[str, State]:
+        states: dict[str, State] = {}
+        for i, step in reversed(list(enumerate(self.steps))):
+            name, after = step.compensation.name, self._undo_before(i)
+            states[name] = self._call(step.compensation, self.patience.compensation_retries) | {
+                "Catch": [_caught({"error": "{% $states.errorOutput %}"}, next=f"Park{name}")],
                 "Next": after,
-            },
-        )
-        note = {"parked": f"{{% $append($parked, ['{undo[i]}']) %}}"}
-        yield (
-            park,
-            _park(step.compensation, repair_queue, patience)
-            | {
+            }
+            note = {"parked": f"{{% $append($parked, ['{name}']) %}}"}
+            states[f"Park{name}"] = self._park(step.compensation) | {
                 "Assign": note,
-                "Catch": [_assigning(note, next=after)],
+                "Catch": [_caught(note, next=after)],
                 "Next": after,
-            },
-        )
-
-    why = {"reason": "{% $reason %}", "explanation": "{% $explanation %}"}
-    yield (
-        "Reject",
-        _settle(record, record.undone, why, patience)
-        | {
-            "Catch": [_give_up("Reject")],
-            "Next": "AllUndone",
-        },
-    )
-    yield (
-        "AllUndone",
-        {
+            }
+        states["Reject"] = self._settle(
+            "{% $outcome %}",
+            condition="claim_owner = :me AND #state IN (:open, :state)",
+            reason="{% $reason %}",
+            explanation="{% $explanation %}",
+        ) | {"Catch": [_unwritten("Reject")], "Next": "AllUndone"}
+        states["AllUndone"] = {
             "Type": "Choice",
             "Choices": [{"Condition": "{% $count($parked) > 0 %}", "Next": "CallForAttention"}],
             "Default": "Undone",
-        },
-    )
-    yield (
-        "CallForAttention",
-        _call_for_attention(record, patience)
-        | {
-            "Catch": [_give_up("CallForAttention")],
-            "Next": "Undone",
-        },
-    )
-    yield "Undone", {"Type": "Succeed"}
+        }
+        states["CallForAttention"] = self._update(
+            "SET parked = :parked, #sequence = :sequence, changed_at = :now",
+            condition="claim_owner = :me",
+            values={
+                ":parked": {"L": "{% [$map($parked, function($name) { {'S': $name} })] %}"},
+                ":sequence": {"N": "{% $string($sequence + 2) %}"},
+                ":now": NOW,
+            },
+        ) | {"Catch": [_unwritten("CallForAttention")], "Next": "Undone"}
+        states["Undone"] = {"Type": "Succeed"}
+        return states
 
-    yield (
-        "ParkRecord",
-        _send(repair_queue, _parked_record(record), patience) | {"Next": "OutcomeUnknown"},
-    )
-    yield (
-        "OutcomeUnknown",
-        {
-            "Type": "Fail",
-            "Error": "OutcomeUnknown",
-            "Cause": "The record could not be written; it waits on the repair queue",
-        },
-    )
+    def parking(self) -> dict[str, State]:
+        record = {
+            "record": f"$subject.{self.record.key}",
+            "write": "$unwritten",
+            "error": "$error",
+            "execution": "$states.context.Execution.Id",
+        }
+        return {
+            "ParkRecord": self._send(record) | {"Next": "OutcomeUnknown"},
+            "OutcomeUnknown": {
+                "Type": "Fail",
+                "Error": "OutcomeUnknown",
+                "Cause": "The record could not be written; it waits on the repair queue",
+            },
+        }
 
+    def _undo_before(self, i: int) -> str:
+        return self.steps[i - 1].compensation.name if i else "Reject"
 
-def _claim(record: Record, patience: Patience) -> State:
-    now = "$floor($millis() / 1000)"
-    return _update(
-        record,
-        f"$states.input.data.{record.key}",
-        patience,
-        update="SET claim_owner = :me, claim_until = :until",
-        condition="#state = :open AND (attribute_not_exists(claim_owner) OR claim_owner = :me"
-        " OR claim_until < :now)",
-        names={"#state": "state"},
-        values={
-            ":me": {"S": "{% $states.context.Execution.Id %}"},
-            ":open": {"S": record.open},
-            ":now": {"N": f"{{% $string({now}) %}}"},
-            ":until": {"N": f"{{% $string({now} + {patience.lease}) %}}"},
-        },
-    )
+    def _settle(self, state: str, *, condition: str, **columns: str) -> State:
+        """Write the outcome, under our claim; a second time it writes the same."""
+        sets = [f", {name} = :{name}" for name in columns]
+        return self._update(
+            "SET #state = :state, #sequence = :sequence, changed_at = :now"
+            f"{''.join(sets)} REMOVE unfinished",
+            condition=condition,
+            values={
+                ":open": {"S": self.record.open},
+                ":state": {"S": state},
+                ":sequence": {"N": "{% $string($sequence + 1) %}"},
+                ":now": NOW,
+                **{f":{name}": {"S": value} for name, value in columns.items()},
+            },
+        )
 
+    def _update(self, update: str, *, condition: str, values: dict[str, Any]) -> State:
+        """A write of the record; ``state`` and ``sequence`` are words that DynamoDB reserves."""
+        expressions = update + condition
+        names = {f"#{name}": name for name in ("state", "sequence") if f"#{name}" in expressions}
+        return {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::dynamodb:updateItem",
+            "Arguments": {
+                "TableName": self.record.table.table_name,
+                "Key": {self.record.key: {"S": f"{{% $subject.{self.record.key} %}}"}},
+                "UpdateExpression": update,
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": {
+                    ":me": {"S": "{% $states.context.Execution.Id %}"},
+                    **values,
+                },
+            },
+            "TimeoutSeconds": self.patience.write,
+            "Retry": self._retry([CONDITION_FAILED], self.patience.write_retries),
+            "Output": {},
+        }
 
-def _settle(record: Record, state: str, also: dict[str, str], patience: Patience) -> State:
-    """Write the outcome, under our claim; a second time it writes the same."""
-    return _update(
-        record,
-        f"$subject.{record.key}",
-        patience,
-        update=", ".join(
-            [
-                "SET #state = :state, #sequence = :sequence, changed_at = :now",
-                *(f"{name} = :{name}" for name in also),
-            ]
-        ),
-        condition="claim_owner = :me AND #state IN (:open, :state)",
-        names={"#state": "state", "#sequence": "sequence"},
-        values={
-            ":me": {"S": "{% $states.context.Execution.Id %}"},
-            ":open": {"S": record.open},
-            ":state": {"S": state},
-            ":sequence": {"N": "{% $string($sequence + 1) %}"},
-            ":now": {"S": "{% $now() %}"},
-            **{f":{name}": {"S": value} for name, value in also.items()},
-        },
-    )
+    def _call(self, call: Call, retries: int, refusals: Sequence[type[Refusal]] = ()) -> State:
+        return {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Arguments": {"FunctionName": call.function.function_arn, "Payload": call.payload},
+            "TimeoutSeconds": self.patience.call,
+            "Retry": self._retry([refusal.__name__ for refusal in refusals], retries),
+            "Output": {},
+        }
 
+    def _park(self, call: Call) -> State:
+        """Send all that is needed to finish a compensation by command."""
+        return self._send(
+            {
+                "compensation": f"'{call.name}'",
+                "function": f"'{call.function.function_arn}'",
+                "payload": _object(call.fields),
+                "error": "$error",
+                "execution": "$states.context.Execution.Id",
+            }
+        )
 
-def _call_for_attention(record: Record, patience: Patience) -> State:
-    return _update(
-        record,
-        f"$subject.{record.key}",
-        patience,
-        update="SET parked = :parked, #sequence = :sequence, changed_at = :now",
-        condition="claim_owner = :me",
-        names={"#sequence": "sequence"},
-        values={
-            ":me": {"S": "{% $states.context.Execution.Id %}"},
-            ":parked": {"L": "{% [$map($parked, function($name) { {'S': $name} })] %}"},
-            ":sequence": {"N": "{% $string($sequence + 2) %}"},
-            ":now": {"S": "{% $now() %}"},
-        },
-    )
+    def _send(self, message: dict[str, str]) -> State:
+        return {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage",
+            "Arguments": {
+                "QueueUrl": self.repair_queue,
+                "MessageBody": f"{{% $string({_object(message)}) %}}",
+            },
+            "TimeoutSeconds": self.patience.write,
+            "Retry": self._retry([], self.patience.write_retries),
+            "Output": {},
+        }
 
-
-def _update(
-    record: Record,
-    key: str,
-    patience: Patience,
-    *,
-    update: str,
-    condition: str,
-    names: dict[str, str],
-    values: dict[str, Any],
-) -> State:
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::dynamodb:updateItem",
-        "Arguments": {
-            "TableName": record.table.table_name,
-            "Key": {record.key: {"S": f"{{% {key} %}}"}},
-            "UpdateExpression": update,
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": values,
-        },
-        "TimeoutSeconds": patience.write,
-        "Retry": _retry([CONDITION_FAILED], patience.write_retries, patience),
-        "Output": {},
-    }
-
-
-def _call(
-    call: Call, patience: Patience, retries: int, refusals: Sequence[type[Refusal]] = ()
-) -> State:
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
-        "Arguments": {"FunctionName": call.function.function_arn, "Payload": call.payload},
-        "TimeoutSeconds": patience.call,
-        "Retry": _retry([refusal.__name__ for refusal in refusals], retries, patience),
-        "Output": {},
-    }
-
-
-def _park(call: Call, repair_queue: str, patience: Patience) -> State:
-    """Send all that is needed to finish a compensation by command."""
-    body = {
-        "compensation": f"'{call.name}'",
-        "function": f"'{call.function.function_arn}'",
-        "payload": _object(call.fields),
-        "error": "$error",
-        "execution": "$states.context.Execution.Id",
-    }
-    return _send(repair_queue, body, patience)
-
-
-def _parked_record(record: Record) -> dict[str, str]:
-    return {
-        "record": f"$subject.{record.key}",
-        "write": "$unwritten",
-        "error": "$error",
-        "execution": "$states.context.Execution.Id",
-    }
-
-
-def _send(queue: str, body: dict[str, str], patience: Patience) -> State:
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::sqs:sendMessage",
-        "Arguments": {"QueueUrl": queue, "MessageBody": f"{{% $string({_object(body)}) %}}"},
-        "TimeoutSeconds": patience.write,
-        "Retry": _retry([], patience.write_retries, patience),
-        "Output": {},
-    }
+    def _retry(self, never: Sequence[str], attempts: int) -> list[State]:
+        backoff = {
+            "ErrorEquals": ["States.ALL"],
+            "IntervalSeconds": 1,
+            "BackoffRate": 2,
+            "MaxDelaySeconds": self.patience.longest_delay,
+            "JitterStrategy": "FULL",
+            "MaxAttempts": attempts,
+        }
+        return [*([{"ErrorEquals": list(never), "MaxAttempts": 0}] if never else []), backoff]
 
 
 def _object(fields: dict[str, str]) -> str:
@@ -278,19 +275,7 @@ def _object(fields: dict[str, str]) -> str:
     return "{" + ", ".join(f"'{name}': {source}" for name, source in fields.items()) + "}"
 
 
-def _retry(never: Sequence[str], attempts: int, patience: Patience) -> list[State]:
-    backoff = {
-        "ErrorEquals": ["States.ALL"],
-        "IntervalSeconds": 1,
-        "BackoffRate": 2,
-        "MaxDelaySeconds": patience.longest_delay,
-        "JitterStrategy": "FULL",
-        "MaxAttempts": attempts,
-    }
-    return [*([{"ErrorEquals": list(never), "MaxAttempts": 0}] if never else []), backoff]
-
-
-def _refusal(refusals: Sequence[type[Refusal]], next: str) -> State:
+def _refused(refusals: Sequence[type[Refusal]], *, next: str) -> State:
     return {
         "ErrorEquals": [refusal.__name__ for refusal in refusals],
         "Assign": {
@@ -301,8 +286,8 @@ def _refusal(refusals: Sequence[type[Refusal]], next: str) -> State:
     }
 
 
-def _failure(name: str, next: str) -> State:
-    return _assigning(
+def _failed(name: str, *, next: str) -> State:
+    return _caught(
         {
             "reason": TECHNICAL_FAILURE,
             "explanation": f"{{% '{name}: ' & $states.errorOutput.Error %}}",
@@ -311,13 +296,10 @@ def _failure(name: str, next: str) -> State:
     )
 
 
-def _give_up(write: str) -> State:
-    return _assigning(
-        {"unwritten": write, "error": "{% $states.errorOutput %}"}
-        | ({"subject": "{% $states.input.data %}"} if write == "Claim" else {}),
-        next="ParkRecord",
-    )
+def _unwritten(write: str, also: dict[str, str] | None = None) -> State:
+    error = {"unwritten": write, "error": "{% $states.errorOutput %}"}
+    return _caught(error | (also or {}), next="ParkRecord")
 
 
-def _assigning(variables: dict[str, Any], *, next: str) -> State:
+def _caught(variables: dict[str, Any], *, next: str) -> State:
     return {"ErrorEquals": ["States.ALL"], "Assign": variables, "Next": next}

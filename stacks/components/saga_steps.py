@@ -56,13 +56,20 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """The table whose record a saga claims and decides, and the states it moves between."""
+    """The table whose record a saga claims and decides, and the states it moves between.
+
+    A saga takes a record from ``open`` to ``done``, to ``undone``, or, when somebody has put a
+    ``cancel_requested_at`` on it meanwhile, to ``cancelled``. Without ``done`` there is nothing to
+    do any more: the saga only undoes. A record that has not come to its end may bear an attribute
+    ``unfinished``, by which a sparse index finds it; the saga takes it away.
+    """
 
     table: dynamodb.ITableV2
     key: str
     open: str
-    done: str
     undone: str
+    done: str = ""
+    cancelled: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,10 @@ from hashlib import sha256
 
 from aws_cdk import Annotations, CustomResource, Duration, Stack, Token
 from aws_cdk import aws_dsql as dsql
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.components.function import ROOT, ServiceFunction
+from stacks.components.grants import allow
 from stacks.components.packages import PackagesLayer
 from stacks.environments import Environment
 
@@ -44,9 +44,7 @@ class SqlDatabase(Construct):
 
     def let_connect(self, function: ServiceFunction, *, action: str = "dsql:DbConnect") -> None:
         """Let ``function`` open connections; its database role says what it may do on them."""
-        function.add_to_role_policy(
-            iam.PolicyStatement(actions=[action], resources=[self.cluster.attr_resource_arn])
-        )
+        allow(function, action, on=self.cluster.attr_resource_arn)
 
 
 class Migrations(Construct):

@@ -22,8 +22,11 @@ from local.deploy import deploy
 ENDS = ("end of work", "SIGINT", "SIGTERM", "SIGKILL")
 ROOT = Path(__file__).resolve().parents[2]
 BUSY = """\
-    import io, json, sys, time, zipfile
+    import io, json, signal, sys, time, zipfile
     from local.cloud import running
+
+    # A shell that runs the tests in the background has its children ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     with running() as cloud:
         print(cloud.directory, flush=True)

@@ -33,6 +33,10 @@ def handler(event, context):
         raise RuntimeError("an accident")
     if act == "hang":
         time.sleep(5)
+    if act == "cancel":
+        dynamodb.update_item(TableName=os.environ["RECORDS"], Key={"order_id": {"S": order_id}},
+            UpdateExpression="SET cancel_requested_at = :now",
+            ExpressionAttributeValues={":now": {"S": "now"}})
     if act == "steal the claim":
         dynamodb.update_item(TableName=os.environ["RECORDS"], Key={"order_id": {"S": order_id}},
             UpdateExpression="SET claim_owner = :thief",
@@ -93,47 +97,65 @@ class Stage:
         self.records = self._table("records", "order_id")
         self.journal = self._table("journal", "order_id", "at")
         self.queue = self.sqs.create_queue(QueueName=f"repair-{self._id}")["QueueUrl"]
+        steps = [
+            Step(
+                action=self._call(action, Act),
+                refusals=(Refused,),
+                compensation=self._call(undo, Undo),
+            )
+            for action, undo in NAMES
+        ]
+        self._machine = self._create(kind, steps, done="DONE", cancelled="CANCELLED")
+        self._withdrawal = self._create(kind, steps)
+
+    def _create(self, kind: str, steps: list[Step], **ends: str) -> str:
         asl = definition(
             record=Record(
                 table=cast(Any, SimpleNamespace(table_name=self.records)),
                 key="order_id",
                 open="OPEN",
-                done="DONE",
                 undone="UNDONE",
+                **ends,
             ),
-            steps=[
-                Step(
-                    action=self._call(action, Act),
-                    refusals=(Refused,),
-                    compensation=self._call(undo, Undo),
-                )
-                for action, undo in NAMES
-            ],
+            steps=steps,
             repair_queue=cast(Any, SimpleNamespace(queue_url=self.queue)),
             patience=QUICK,
         )
-        self.machine = self.states.create_state_machine(
-            name=f"saga-{self._id}",
+        arn: str = self.states.create_state_machine(
+            name=f"saga-{uuid4().hex[:6]}",
             definition=json.dumps(asl),
             roleArn=self._role("states.amazonaws.com"),
             type=kind,
         )["stateMachineArn"]
+        return arn
 
     def open(self, **script: str) -> dict[str, Any]:
         """Put an open record on the table; return the detail of the event that starts its saga."""
         order_id = uuid4().hex
         self.dynamodb.put_item(
             TableName=self.records,
-            Item={"order_id": {"S": order_id}, "state": {"S": "OPEN"}, "sequence": {"N": "1"}},
+            Item={
+                "order_id": {"S": order_id},
+                "state": {"S": "OPEN"},
+                "sequence": {"N": "1"},
+                "unfinished": {"S": "00"},
+            },
         )
         data = {"order_id": order_id, "script": json.dumps(script), "lines": ["only one"]}
         return {"metadata": {"sequence": 1}, "data": data}
 
     def run(self, detail: dict[str, Any]) -> str:
         """Run one execution to its end and return its status."""
-        execution = self.states.start_execution(
-            stateMachineArn=self.machine, input=json.dumps(detail)
-        )["executionArn"]
+        return self._run(self._machine, detail)
+
+    def withdraw(self, detail: dict[str, Any]) -> str:
+        """The same, of the saga that only undoes."""
+        return self._run(self._withdrawal, detail)
+
+    def _run(self, machine: str, detail: dict[str, Any]) -> str:
+        execution = self.states.start_execution(stateMachineArn=machine, input=json.dumps(detail))[
+            "executionArn"
+        ]
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             status: str = self.states.describe_execution(executionArn=execution)["status"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lambdas.contracts.event import TECHNICAL_FAILURE
+from lambdas.contracts.event import CANCELLED, TECHNICAL_FAILURE
 from local.cloud import running
 from tests.saga.stage import ACTIONS, NAMES, QUICK, UNDO, Stage
 
@@ -145,6 +145,36 @@ def test_an_outcome_that_cannot_be_written_is_parked_and_nothing_is_undone(stage
     (message,) = stage.parked()
     assert (message["record"], message["write"]) == (opened["data"]["order_id"], "Confirm")
     assert message["error"]["Error"] == "DynamoDB.ConditionalCheckFailedException"
+
+
+def test_a_wish_to_cancel_is_heeded_by_the_last_write_and_all_is_undone(stage):
+    opened = stage.open(Third="cancel")
+    assert stage.run(opened) == "SUCCEEDED"
+    assert stage.calls(opened) == [*ACTIONS, *(UNDO[action] for action in reversed(ACTIONS))]
+    record = stage.record(opened)
+    assert (record["state"], record["reason"], record["sequence"]) == ("CANCELLED", CANCELLED, "2")
+
+
+def test_a_refusal_comes_before_a_wish_to_cancel(stage):
+    opened = stage.open(First="cancel", Third="refuse")
+    assert stage.run(opened) == "SUCCEEDED"
+    assert (stage.record(opened)["state"], stage.record(opened)["reason"]) == ("UNDONE", "Refused")
+
+
+def test_without_anything_to_do_a_saga_only_undoes(stage):
+    opened = stage.open()
+    assert stage.withdraw(opened) == "SUCCEEDED"
+    assert stage.calls(opened) == [UNDO[action] for action in reversed(ACTIONS)]
+    record = stage.record(opened)
+    assert (record["state"], record["reason"], record["sequence"]) == ("UNDONE", CANCELLED, "2")
+
+
+def test_a_record_at_its_end_is_unfinished_no_more(stage):
+    for script in ({}, {"Second": "refuse"}, {"Third": "cancel"}):
+        opened = stage.open(**script)
+        assert "unfinished" in stage.record(opened)
+        stage.run(opened)
+        assert "unfinished" not in stage.record(opened)
 
 
 def test_an_array_of_one_reaches_the_action_as_an_array(stage, cloud):

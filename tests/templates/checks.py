@@ -24,6 +24,8 @@ FUNCTION, MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 PERMISSION = "AWS::Lambda::Permission"
 ROLE, POLICY = "AWS::IAM::Role", "AWS::IAM::Policy"
 LOG_GROUP, LOG_POLICY = "AWS::Logs::LogGroup", "AWS::Logs::ResourcePolicy"
+INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
+SCHEDULE = "AWS::Scheduler::Schedule"
 MACHINE = "AWS::StepFunctions::StateMachine"
 TABLE, DSQL, USER_POOL = (
     "AWS::DynamoDB::GlobalTable",
@@ -68,10 +70,13 @@ NO_PHYSICAL_NAME = {
     ("AWS::CloudWatch::Alarm", "MetricName"),
     ("AWS::Events::Rule", "EventBusName"),
     ("AWS::IAM::Policy", "PolicyName"),
+    ("AWS::Lambda::EventInvokeConfig", "FunctionName"),
     ("AWS::Lambda::EventSourceMapping", "FunctionName"),
     ("AWS::Lambda::Permission", "FunctionName"),
     ("AWS::Logs::ResourcePolicy", "PolicyName"),
     ("AWS::SNS::Topic", "DisplayName"),
+    ("AWS::Scheduler::Schedule", "GroupName"),
+    ("AWS::Scheduler::ScheduleGroup", "Name"),
 }
 """Properties called a name that are a label, or refer to another resource, or must be given."""
 
@@ -350,6 +355,10 @@ def a_database_is_private(platform: Platform) -> Iterator[str]:
         if not services & {"dynamodb", "dsql"}:
             continue
         for resource in each(statement["Resource"]):
+            # An index is named by its table's ARN and a path.
+            match resource:
+                case {"Fn::Join": ["", [table, str(path)]]} if path.startswith("/index/"):
+                    resource = table
             database = platform.referred(role.stack, resource)
             if database is None or database.stack != role.stack:
                 yield f"{role}: it may use the database of another service, {resource}"
@@ -465,6 +474,34 @@ def a_stream_is_read_within_bounds(platform: Platform) -> Iterator[str]:
         on_failure = given.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         if platform.referred(mapping.stack, on_failure) is None:
             yield f"{mapping}: what it gives up on is lost"
+
+
+@check
+def a_schedule_parks_what_it_gives_up(platform: Platform) -> Iterator[str]:
+    """Scheduler calls a function asynchronously: both of them can give up."""
+    for schedule in platform.all(SCHEDULE):
+        target = schedule.properties["Target"]
+        queue = target.get("DeadLetterConfig", {}).get("Arn")
+        if platform.referred(schedule.stack, queue) is None:
+            yield f"{schedule}: a call that could not be made is lost"
+        if {"MaximumEventAgeInSeconds", "MaximumRetryAttempts"} - target.get(
+            "RetryPolicy", {}
+        ).keys():
+            yield f"{schedule}: retries are not bounded"
+        if schedule.properties["FlexibleTimeWindow"]["Mode"] != "FLEXIBLE":
+            yield f"{schedule}: it fires with all others at the full minute"
+        function = platform.referred(schedule.stack, target["Arn"])
+        configs = [
+            config.properties
+            for config in platform.all(INVOKE_CONFIG)
+            if platform.referred(config.stack, config.properties["FunctionName"]) == function
+        ]
+        if not any(
+            {"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} <= config.keys()
+            and "OnFailure" in config.get("DestinationConfig", {})
+            for config in configs
+        ):
+            yield f"{schedule}: a failed run of its function is lost"
 
 
 # Data

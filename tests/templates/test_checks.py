@@ -55,6 +55,23 @@ def change_target(*gone: str) -> Breakage:
     return break_it
 
 
+def change_schedule(*gone: str) -> Breakage:
+    def break_it(broken: Platform) -> Resource:
+        schedule = next(broken.all(checks.SCHEDULE))
+        for name in gone:
+            schedule.properties["Target"].pop(name)
+        return schedule
+
+    return break_it
+
+
+def lose_failed_runs(broken: Platform) -> Resource:
+    schedule = next(broken.all(checks.SCHEDULE))
+    (config,) = (c for c in broken.all(checks.INVOKE_CONFIG) if c.stack == schedule.stack)
+    config.properties["DestinationConfig"] = {}
+    return schedule
+
+
 def change_dead_letter_policy(broken: Platform) -> Resource:
     rule = broken.one(checks.RULE, "StartFulfilment")
     policy = broken.one(checks.QUEUE_POLICY, "StartFulfilment")
@@ -286,6 +303,15 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         )
     ),
     (checks.a_stream_is_read_within_bounds, change(checks.MAPPING, MaximumRetryAttempts=-1)),
+    *(
+        (checks.a_schedule_parks_what_it_gives_up, change_schedule(name))
+        for name in ("DeadLetterConfig", "RetryPolicy")
+    ),
+    (
+        checks.a_schedule_parks_what_it_gives_up,
+        change(checks.SCHEDULE, FlexibleTimeWindow={"Mode": "OFF"}),
+    ),
+    (checks.a_schedule_parks_what_it_gives_up, lose_failed_runs),
     (checks.a_stream_is_read_within_bounds, change(checks.MAPPING, StartingPosition="LATEST")),
     *(
         (checks.data_is_kept_in_prod_and_goes_in_dev, retain(kind, DeletionPolicy="Snapshot"))

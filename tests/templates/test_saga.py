@@ -12,7 +12,7 @@ from app import compose
 from lambdas.contracts import inventory, payments, shipping
 from lambdas.contracts.codec import field_types, optional
 from lambdas.contracts.event import Command, Refusal
-from lambdas.contracts.orders import OrderPlaced
+from lambdas.contracts.orders import OrderPlaced, OrderWithdrawn
 from lambdas.orders import domain
 from stacks.components.saga_steps import EXPRESS, STANDARD, Patience
 from stacks.environments import DEV, ENVIRONMENTS
@@ -36,8 +36,13 @@ def express() -> Platform:
     return Platform(environment=env, templates=templates(app))
 
 
-def saga(of: Platform) -> Any:
-    return definition(of.one(MACHINE))
+SAGAS = ("Fulfilment", "Withdrawal")
+STARTED_BY = {"Fulfilment": OrderPlaced, "Withdrawal": OrderWithdrawn}
+UNDOING = {"ReleaseStock", "RefundPayment", "CancelShipment"}
+
+
+def saga(of: Platform, name: str) -> Any:
+    return definition(of.one(MACHINE, name))
 
 
 def longest(state: Mapping[str, Any]) -> float:
@@ -82,6 +87,7 @@ class TestTime:
 
         assert longest_path(machine) == 4 * 5 + (1 + 2 + 3) + 7
 
+    @pytest.mark.parametrize("name", SAGAS)
     @pytest.mark.parametrize(
         ("of", "patience"),
         [
@@ -91,23 +97,27 @@ class TestTime:
         ],
         ids=["dev", "prod", "express"],
     )
-    def test_it_ends_before_it_is_ended(self, of: Any, patience: Patience):
-        machine = saga(of())
+    def test_it_ends_before_it_is_ended(self, of: Any, patience: Patience, name: str):
+        machine = saga(of(), name)
 
         assert machine["TimeoutSeconds"] == patience.machine
         assert 0 < longest_path(machine) < patience.machine
 
-    def test_express_stays_within_its_five_minutes(self):
+    @pytest.mark.parametrize("name", SAGAS)
+    def test_express_stays_within_its_five_minutes(self, name: str):
         # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
-        assert saga(express())["TimeoutSeconds"] <= 300
-        assert express().one(MACHINE).properties["StateMachineType"] == "EXPRESS"
+        assert saga(express(), name)["TimeoutSeconds"] <= 300
+        assert express().one(MACHINE, name).properties["StateMachineType"] == "EXPRESS"
 
     @pytest.mark.parametrize("patience", [STANDARD, EXPRESS], ids=["standard", "express"])
     def test_the_claim_outlives_the_execution(self, patience: Patience):
         assert patience.lease > patience.machine
 
-    def test_the_claim_is_written_with_that_lease(self):
-        values = saga(platform("dev"))["States"]["Claim"]["Arguments"]["ExpressionAttributeValues"]
+    @pytest.mark.parametrize("name", SAGAS)
+    def test_the_claim_is_written_with_that_lease(self, name: str):
+        values = saga(platform("dev"), name)["States"]["Claim"]["Arguments"][
+            "ExpressionAttributeValues"
+        ]
 
         assert values[":until"]["N"].endswith(f"+ {STANDARD.lease}) %}}")
 
@@ -139,43 +149,40 @@ def fits(wanted: Any, given: Any) -> bool:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("name", SAGAS)
 class TestWords:
-    def test_every_command_of_a_step_is_sent(self, environment: str):
-        assert set(calls(saga(platform(environment)))) == {
-            "ReserveStock",
-            "ReleaseStock",
-            "TakePayment",
-            "RefundPayment",
-            "BookShipment",
-            "CancelShipment",
-        }
+    def test_every_command_of_a_step_is_sent(self, environment: str, name: str):
+        doing = {"ReserveStock", "TakePayment", "BookShipment"} if name == "Fulfilment" else set()
+        assert set(calls(saga(platform(environment), name))) == doing | UNDOING
 
-    def test_a_payload_is_its_command(self, environment: str):
-        told = field_types(OrderPlaced)
-        for name, state in calls(saga(platform(environment))).items():
-            asked = field_types(COMMANDS[name])
+    def test_a_payload_is_its_command(self, environment: str, name: str):
+        told = field_types(STARTED_BY[name])
+        for command, state in calls(saga(platform(environment), name)).items():
+            asked = field_types(COMMANDS[command])
             assert state["Arguments"]["Payload"] == {
                 field: f"{{% [$subject.{field}] %}}"
                 if get_origin(kind) is tuple
                 else f"{{% $subject.{field} %}}"
                 for field, kind in asked.items()
             }
-            assert {f: kind for f, kind in asked.items() if not fits(kind, told.get(f))} == {}, name
+            assert {f: kind for f, kind in asked.items() if not fits(kind, told.get(f))} == {}, (
+                command
+            )
 
-    def test_a_command_goes_to_the_function_of_its_name(self, environment: str):
+    def test_a_command_goes_to_the_function_of_its_name(self, environment: str, name: str):
         of = platform(environment)
-        for name, state in calls(saga(of)).items():
-            handler = invoked(of, of.one(MACHINE), state).properties["Handler"]
-            verb = "".join(f"_{c.lower()}" if c.isupper() else c for c in name)[1:]
-            service = COMMANDS[name].__module__.rpartition(".")[2]
+        for command, state in calls(saga(of, name)).items():
+            handler = invoked(of, of.one(MACHINE, name), state).properties["Handler"]
+            verb = "".join(f"_{c.lower()}" if c.isupper() else c for c in command)[1:]
+            service = COMMANDS[command].__module__.rpartition(".")[2]
             assert handler == f"lambdas.{service}.{verb}.handler"
 
-    def test_refusals_are_those_of_the_service_and_never_retried(self, environment: str):
-        for name, state in calls(saga(platform(environment))).items():
+    def test_refusals_are_those_of_the_service_and_never_retried(self, environment: str, name: str):
+        for command, state in calls(saga(platform(environment), name)).items():
             module = {inventory, payments, shipping} & {
                 m
                 for m in (inventory, payments, shipping)
-                if m.__name__ == COMMANDS[name].__module__
+                if m.__name__ == COMMANDS[command].__module__
             }
             known = {
                 refusal.__name__
@@ -189,28 +196,38 @@ class TestWords:
             never = [r["ErrorEquals"] for r in state["Retry"] if r["MaxAttempts"] == 0]
             assert set(refusal["ErrorEquals"]) <= known
             assert never == ([refusal["ErrorEquals"]] if refusal["ErrorEquals"] else [])
-            if name in ("ReserveStock", "TakePayment", "BookShipment"):
+            if command in ("ReserveStock", "TakePayment", "BookShipment"):
                 assert set(refusal["ErrorEquals"]) == known
 
-    def test_it_writes_what_an_order_has(self, environment: str):
-        states = saga(platform(environment))["States"]
+    def test_it_writes_what_an_order_has(self, environment: str, name: str):
+        states = saga(platform(environment), name)["States"]
         columns = set(domain.Order.__dataclass_fields__)
-        for name in ("Claim", "Confirm", "Reject", "CallForAttention"):
-            arguments = states[name]["Arguments"]
-            update = arguments["UpdateExpression"].removeprefix("SET ")
-            aliases = arguments["ExpressionAttributeNames"]
-            written = {part.split(" = ")[0] for part in update.split(", ")}
-            assert {aliases.get(column, column) for column in written} <= columns, name
+        writes = [s for s in states.values() if s.get("Resource", "").endswith("updateItem")]
+        assert len(writes) == (5 if name == "Fulfilment" else 3)
+        for write in writes:
+            sets, _, removes = (
+                write["Arguments"]["UpdateExpression"].removeprefix("SET ").partition(" REMOVE ")
+            )
+            aliases = write["Arguments"]["ExpressionAttributeNames"]
+            written = {part.split(" = ")[0] for part in sets.split(", ")}
+            written |= {column for column in removes.split(", ") if column}
+            assert {aliases.get(column, column) for column in written} <= columns
 
-    def test_it_knows_an_orders_states(self, environment: str):
-        states = saga(platform(environment))["States"]
+    def test_it_knows_an_orders_states(self, environment: str, name: str):
+        states = saga(platform(environment), name)["States"]
 
-        def values(name: str) -> Any:
-            return states[name]["Arguments"]["ExpressionAttributeValues"]
+        def values(state: str) -> Any:
+            return states[state]["Arguments"]["ExpressionAttributeValues"]
 
-        assert values("Claim")[":open"] == {"S": domain.PLACED}
-        assert values("Confirm")[":state"] == {"S": domain.CONFIRMED}
-        assert values("Reject")[":state"] == {"S": domain.REJECTED}
+        opened, undone = {
+            "Fulfilment": (domain.PLACED, domain.REJECTED),
+            "Withdrawal": (domain.WITHDRAWN, domain.CANCELLED),
+        }[name]
+        assert values("Claim")[":open"] == values("Reject")[":open"] == {"S": opened}
+        assert states["Claim"]["Assign"]["outcome"] == undone
+        if name == "Fulfilment":
+            assert values("Confirm")[":state"] == {"S": domain.CONFIRMED}
+            assert states["Cancel"]["Assign"]["outcome"] == domain.CANCELLED
 
 
 @pytest.mark.parametrize(
