@@ -1,32 +1,38 @@
 """The outbox relay: from the stream of the orders' table to the bus."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from lambdas.contracts.event import Fact
 from lambdas.orders.domain import announcement
 from lambdas.orders.store import order_of
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
-from lambdas.runtime.items import from_item
 from lambdas.runtime.log import log
+from lambdas.runtime.relay import Relay
 from lambdas.runtime.settings import setting
 
-bus = Bus(setting("EVENT_BUS"), events=client("events"))
+
+def tell(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Fact[Any] | None:
+    """What the change of an order's row tells."""
+    return announcement(order_of(before) if before else None, order_of(after))
+
+
+relay = Relay(
+    tell=tell,
+    bus=Bus(setting("EVENT_BUS"), events=client("events")),
+    parking_queue=setting("PARKING_QUEUE"),
+    sqs=client("sqs"),
+)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Publish what the changes tell; report the first that could not be told as failed.
-
-    The stream then comes back with that record and all after it: an order's events keep their
-    order, and one told twice has the same id.
-    """
-    told = {}
-    for record in event["Records"]:
-        change = record["dynamodb"]
-        before = order_of(from_item(change["OldImage"])) if "OldImage" in change else None
-        fact = announcement(before, order_of(from_item(change["NewImage"])))
-        if fact is not None:
-            told[fact.metadata.event_id] = (change["SequenceNumber"], fact)
-    rejected = bus.publish([fact for _, fact in told.values()])
-    log("orders announced", told=len(told) - len(rejected), rejected=len(rejected))
-    failed = [told[fact.metadata.event_id][0] for fact in rejected]
-    return {"batchItemFailures": [{"itemIdentifier": failed[0]}] if failed else []}
+    """Publish what the changes tell; report the first that could not be told as failed."""
+    outcome = relay.relay(event["Records"])
+    log(
+        "orders announced",
+        told=outcome.told,
+        parked=outcome.parked,
+        rejected=len(outcome.failed),
+    )
+    return outcome.response

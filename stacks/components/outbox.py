@@ -13,9 +13,10 @@ from stacks.components.queue import ParkingQueue
 class Outbox(Construct):
     """Feeds a table's changes to ``relay`` in order, row by row.
 
-    A change that cannot be relayed is tried ten times and for at most six hours, of the day that a
-    stream keeps it; a batch that fails is split, so that one bad change stays alone. It is then
-    parked as a pointer into the stream, while the row itself still says what was to be told.
+    A change that makes no sense is parked by the relay itself, whole and with its reason. One that
+    cannot be relayed is tried ten times and for at most six hours, of the day that a stream keeps
+    it; a batch that fails is split, so that one bad change stays alone. It is then parked as a
+    pointer into the stream, while the row itself still says what was to be told.
     https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
     """
 
@@ -29,6 +30,8 @@ class Outbox(Construct):
         alarms: sns.ITopic,
     ) -> None:
         super().__init__(scope, id)
+        untold = ParkingQueue(self, "Untold", holds="changes not announced", alarms=alarms)
+        relay.add_environment("PARKING_QUEUE", untold.queue_url)
         relay.add_event_source(
             sources.DynamoEventSource(
                 table,
@@ -44,8 +47,6 @@ class Outbox(Construct):
                         {"eventName": lambda_.FilterRule.or_("INSERT", "MODIFY")}
                     )
                 ],
-                on_failure=sources.SqsDlq(
-                    ParkingQueue(self, "Untold", holds="changes not announced", alarms=alarms)
-                ),
+                on_failure=sources.SqsDlq(untold),
             )
         )

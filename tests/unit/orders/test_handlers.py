@@ -12,6 +12,7 @@ import pytest
 from lambdas.orders.domain import REJECTED, Order
 from lambdas.orders.store import row_of
 from lambdas.runtime.bus import Bus
+from lambdas.runtime.relay import Relay
 from lambdas.runtime.items import to_item
 from lambdas.runtime.settings import SettingMissing
 from tests.unit.orders.requests import BODY, line, placed, query, request
@@ -158,11 +159,16 @@ class TestAnnounceChanges:
     def relay(
         self, load_handler: Callable[..., Handler], monkeypatch: pytest.MonkeyPatch
     ) -> Callable[[FakeEvents, list[dict[str, Any]]], list[str]]:
-        handler = load_handler("lambdas.orders.announce_changes", EVENT_BUS="Orders")
+        handler = load_handler(
+            "lambdas.orders.announce_changes", EVENT_BUS="Orders", PARKING_QUEUE="untold"
+        )
 
         def run(events: FakeEvents, records: list[dict[str, Any]]) -> list[str]:
             module = sys.modules["lambdas.orders.announce_changes"]
-            monkeypatch.setattr(module, "bus", Bus("Orders", events=events))
+            relaying = Relay(
+                tell=module.tell, bus=Bus("Orders", events=events), parking_queue="untold", sqs=None
+            )
+            monkeypatch.setattr(module, "relay", relaying)
             answer = handler({"Records": records}, None)
             return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
