@@ -25,6 +25,6 @@ class ProviderStack(Stack):
                 "CHARGE_LIMIT": str(env.card_limit),
             },
         )
-        charges.grant(self.answer, "dynamodb:PutItem", "dynamodb:UpdateItem")
+        charges.grant(self.answer, "dynamodb:UpdateItem")
 
         CfnOutput(self, "ProviderChargesTable", value=charges.table_name)

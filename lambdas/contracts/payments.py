@@ -1,12 +1,46 @@
-"""What the payments service is asked, and how it refuses."""
+"""What the payments service tells, what it is asked, and how it refuses."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from lambdas.contracts.event import Command, Event, Refusal
 from lambdas.contracts.values import Money
 
 SOURCE = "com.aws.payments"
-EVENTS: tuple[type[Event], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentTaken(Event):
+    """The order's payment was taken and stands in the ledger; the first event of its order."""
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "PaymentTaken"
+    version: ClassVar = 1
+    unheard: ClassVar = "invoices and the views that will listen are yet to come"
+
+    order_id: str
+    customer_id: str
+    total: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentGivenBack(Event):
+    """The payment that was taken for the order was given back, all of it.
+
+    It always follows a PaymentTaken: where nothing was taken, nothing is told.
+    """
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "PaymentGivenBack"
+    version: ClassVar = 1
+    unheard: ClassVar = "credit notes and the views that will listen are yet to come"
+
+    order_id: str
+    customer_id: str
+    total: Money
+
+
+EVENTS: tuple[type[Event], ...] = (PaymentTaken, PaymentGivenBack)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

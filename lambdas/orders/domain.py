@@ -283,15 +283,15 @@ def announcement(before: Order | None, after: Order) -> Fact[Any] | None:
     """
     if before is not None and before.sequence == after.sequence:
         return None
+    first = after.sequence == 1
     return tell(
         _event(before, after),
         subject=after.order_id,
         sequence=after.sequence,
         correlation_id=after.order_id,
-        causation_id=after.request_id
-        if after.sequence == 1
-        else event_id(SOURCE, after.order_id, 1),
-        occurred_at=after.changed_at,
+        causation_id=after.request_id if first else event_id(SOURCE, after.order_id, 1),
+        # The saga may touch a placed order again before it ends it.
+        occurred_at=after.placed_at if first else after.changed_at,
     )
 
 

@@ -1,1 +1,1 @@
-"""Takes payments and gives them back, and keeps a double-entry ledger of both."""
+"""Takes payments and gives them back, keeps a double-entry ledger of both, and tells of it."""

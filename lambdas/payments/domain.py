@@ -9,18 +9,32 @@ a refund that came before there was anything to refund.
 """
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 
-from lambdas.contracts.payments import PaymentDeclined, PaymentRefunded, TakePayment
+from lambdas.contracts.event import Fact, tell
+from lambdas.contracts.payments import (
+    PaymentDeclined,
+    PaymentGivenBack,
+    PaymentRefunded,
+    PaymentTaken,
+    RefundPayment,
+    TakePayment,
+)
 from lambdas.contracts.values import Money
 
 PROVIDER_ACCOUNT = "card-provider"
 """What the card provider has collected for us and owes us."""
 
 
+_CUSTOMERS = "customer/"
+Announcement = Fact[PaymentTaken | PaymentGivenBack]
+"""An event that the service tells."""
+
+
 def customer_account(customer_id: str) -> str:
     """The account of what a customer has paid us and we owe them goods for."""
-    return f"customer/{customer_id}"
+    return f"{_CUSTOMERS}{customer_id}"
 
 
 class State(StrEnum):
@@ -132,6 +146,33 @@ def posting(before: Charge, after: Charge) -> Entry | None:
         case _:
             return None
     return Entry(order_id=after.order_id, kind=kind, debit=debit, credit=credit, amount=after.total)
+
+
+def announcement(entry: Entry, posted_at: datetime) -> Announcement:
+    """What to tell the others of an entry that was posted at ``posted_at``.
+
+    An entry is one event, and it is always the same: the charge is its order's first, the refund
+    the second.
+    """
+    event: type[PaymentTaken | PaymentGivenBack]
+    cause: type[TakePayment | RefundPayment]
+    match entry.kind:
+        case Kind.CHARGE:
+            event, sequence, cause, account = PaymentTaken, 1, TakePayment, entry.credit
+        case Kind.REFUND:
+            event, sequence, cause, account = PaymentGivenBack, 2, RefundPayment, entry.debit
+    return tell(
+        event(
+            order_id=entry.order_id,
+            customer_id=account.removeprefix(_CUSTOMERS),
+            total=entry.amount,
+        ),
+        subject=entry.order_id,
+        sequence=sequence,
+        correlation_id=entry.order_id,
+        causation_id=f"{cause.__name__}/{entry.order_id}",
+        occurred_at=posted_at.astimezone(UTC).isoformat(),
+    )
 
 
 def check_total(charge: Charge, command: TakePayment) -> None:

@@ -16,6 +16,7 @@ _PRIVILEGES = (
     "USAGE ON SCHEMA payments",
     "SELECT, INSERT, UPDATE ON payments.charges",
     "SELECT, INSERT ON payments.entries",
+    "SELECT, INSERT, DELETE ON payments.outbox",
 )
 
 

@@ -1,10 +1,14 @@
-"""The charges and their ledger in the database. The guard is in the write that has the effect."""
+"""The charges and their ledger in the database. The guard is in the write that has the effect.
+
+So is the outbox: what is posted will be told, whatever happens after the commit.
+"""
 
 from functools import cache
 
 from lambdas.contracts.values import Money
 from lambdas.payments.database import Database, Row, Run
-from lambdas.payments.domain import Charge, State, posting
+from lambdas.payments.domain import Announcement, Charge, Entry, State, announcement, posting
+from lambdas.payments.outbox import Outbox, outbox_of
 
 _BEGIN = """
 INSERT INTO payments.charges (order_id, customer_id, amount, currency, state)
@@ -24,14 +28,16 @@ RETURNING order_id
 _POST = """
 INSERT INTO payments.entries (order_id, kind, debit, credit, amount, currency)
 VALUES (:order_id, :kind, :debit, :credit, :amount, :currency)
+RETURNING occurred_at
 """
 
 
 class LedgerStore:
     """Implements ``settlement.Charges``; each method is one transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database = database
+        self._outbox = outbox
 
     def begin(self, charge: Charge) -> Charge:
         """See Charges; raises what ``Database.run`` raises."""
@@ -46,10 +52,10 @@ class LedgerStore:
         return charge if inserted else self._found(self._database.run, charge.order_id)
 
     def move(self, before: Charge, after: Charge) -> Charge:
-        """See Charges; raises what ``Database.run`` raises."""
+        """See Charges; raises what ``Database.run`` raises. What is posted is told, if possible."""
         entry = posting(before, after)
 
-        def work(run: Run) -> Charge:
+        def work(run: Run) -> tuple[Charge, Announcement | None]:
             if not run(
                 _MOVE,
                 order_id=after.order_id,
@@ -57,20 +63,30 @@ class LedgerStore:
                 after=after.state.value,
                 explanation=after.explanation,
             ):
-                return self._found(run, after.order_id)
-            if entry:
-                run(
-                    _POST,
-                    order_id=entry.order_id,
-                    kind=entry.kind.value,
-                    debit=entry.debit,
-                    credit=entry.credit,
-                    amount=entry.amount.amount,
-                    currency=entry.amount.currency,
-                )
-            return after
+                return self._found(run, after.order_id), None
+            return after, self._post(run, entry) if entry else None
 
-        return self._database.transaction(work)
+        charge, fact = self._database.transaction(work)
+        if fact:
+            self._outbox.publish_if_possible(fact)
+        return charge
+
+    def _post(self, run: Run, entry: Entry) -> Announcement:
+        ((posted_at,),) = (
+            run(
+                _POST,
+                order_id=entry.order_id,
+                kind=entry.kind.value,
+                debit=entry.debit,
+                credit=entry.credit,
+                amount=entry.amount.amount,
+                currency=entry.amount.currency,
+            )
+            or []
+        )
+        fact = announcement(entry, posted_at)
+        self._outbox.add(run, entry, fact)
+        return fact
 
     def _found(self, run: Run, order_id: str) -> Charge:
         # Charges are never deleted: where an insert or an update met one, it is there.
@@ -92,4 +108,5 @@ def _charge(row: Row) -> Charge:
 @cache
 def store() -> LedgerStore:
     """The service's store; made once per execution environment."""
-    return LedgerStore(Database())
+    database = Database()
+    return LedgerStore(database, outbox_of(database))

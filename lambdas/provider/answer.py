@@ -4,12 +4,14 @@
         → {"state": "CHARGED" | "DECLINED" | "VOIDED", "explanation"}
     {"operation": "refund", "key"} → {"state": "REFUNDED" | "DECLINED" | "VOIDED"}
 
-Both are idempotent by key: asked again, they answer again what they answered first.
+Both are idempotent by key: asked again, they answer again what they answered first. How it can be
+made to misbehave, ``behaviour`` says.
 """
 
 from typing import Any
 
 from lambdas.contracts.codec import decode
+from lambdas.provider.behaviour import fault_of
 from lambdas.provider.domain import Charge, Refund, first_answer, repeated_answer, wire
 from lambdas.provider.store import record_charge, record_refund
 from lambdas.runtime.log import log
@@ -21,15 +23,25 @@ class UnknownOperationError(Exception):
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer a request; raises UnknownOperationError, ContractError or KeyReusedError."""
+    """Answer a request.
+
+    Raises:
+        UnknownOperationError, ContractError, KeyReusedError: the request is wrong.
+        MisbehaviourError: it was told to.
+    """
+    request: Charge | Refund
     match event.get("operation"):
         case "charge":
-            answer = _charge(decode(Charge, event))
+            request = decode(Charge, event)
         case "refund":
-            answer = {"state": record_refund(setting("CHARGES_TABLE"), decode(Refund, event).key)}
+            request = decode(Refund, event)
         case other:
             raise UnknownOperationError(f"{other!r} is neither charge nor refund")
-    log("card provider", operation=event["operation"], key=event["key"], state=answer["state"])
+    fault = fault_of(event["operation"], request.key)
+    fault.strike("before")
+    answer = _charge(request) if isinstance(request, Charge) else _refund(request)
+    log("card provider", operation=event["operation"], key=request.key, state=answer["state"])
+    fault.strike("after")
     return answer
 
 
@@ -37,3 +49,7 @@ def _charge(charge: Charge) -> dict[str, str]:
     record = first_answer(charge, int(setting("CHARGE_LIMIT")))
     known = record_charge(setting("CHARGES_TABLE"), charge, record)
     return wire(record if known is None else repeated_answer(charge, known))
+
+
+def _refund(refund: Refund) -> dict[str, str]:
+    return {"state": record_refund(setting("CHARGES_TABLE"), refund.key)}

@@ -1,7 +1,7 @@
 """The provider's own record of what it was asked and what it did, one item a key.
 
 ``attempts`` counts how often a charge was asked for under the key; a customer who was charged twice
-for one order would have two items.
+for one order would have two items. An item without a state is one of which nothing came yet.
 """
 
 from typing import Any
@@ -17,19 +17,21 @@ def record_charge(table: str, charge: Charge, record: Record) -> Record | None:
     """
     dynamodb = client("dynamodb")
     try:
-        dynamodb.put_item(
+        dynamodb.update_item(
             TableName=table,
-            Item={
-                "key": {"S": charge.key},
-                "customer_id": {"S": charge.customer_id},
-                "state": {"S": record.state},
-                "amount": {"N": str(charge.amount)},
-                "currency": {"S": charge.currency},
-                "explanation": {"S": record.explanation},
-                "attempts": {"N": "1"},
+            Key={"key": {"S": charge.key}},
+            UpdateExpression="SET customer_id = :customer_id, #state = :state, amount = :amount,"
+            " currency = :currency, explanation = :explanation, attempts = :one",
+            ConditionExpression="attribute_not_exists(#state)",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues={
+                ":customer_id": {"S": charge.customer_id},
+                ":state": {"S": record.state},
+                ":amount": {"N": str(charge.amount)},
+                ":currency": {"S": charge.currency},
+                ":explanation": {"S": record.explanation},
+                ":one": {"N": "1"},
             },
-            ConditionExpression="attribute_not_exists(#key)",
-            ExpressionAttributeNames={"#key": "key"},
         )
     except dynamodb.exceptions.ConditionalCheckFailedException:
         known = dynamodb.update_item(
@@ -72,7 +74,7 @@ def _refund(table: str, key: str) -> State | None:
         )
     except dynamodb.exceptions.ConditionalCheckFailedException as failed:
         known = failed.response.get("Item")
-        return _record(known).state if known else None
+        return _record(known).state if known and "state" in known else None
     return State.REFUNDED
 
 
@@ -80,11 +82,30 @@ def _void(table: str, key: str) -> bool:
     """Record an unknown key as voided; False when it is known by now."""
     dynamodb = client("dynamodb")
     try:
-        dynamodb.put_item(
+        dynamodb.update_item(
             TableName=table,
-            Item={"key": {"S": key}, "state": {"S": State.VOIDED}, "attempts": {"N": "0"}},
-            ConditionExpression="attribute_not_exists(#key)",
-            ExpressionAttributeNames={"#key": "key"},
+            Key={"key": {"S": key}},
+            UpdateExpression="SET #state = :voided, attempts = :none",
+            ConditionExpression="attribute_not_exists(#state)",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues={":voided": {"S": State.VOIDED}, ":none": {"N": "0"}},
+        )
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        return False
+    return True
+
+
+def count_fault(table: str, key: str, operation: str, *, most: int) -> bool:
+    """Count a fault of an operation on a key, in the key's item; False when it had its most."""
+    dynamodb = client("dynamodb")
+    try:
+        dynamodb.update_item(
+            TableName=table,
+            Key={"key": {"S": key}},
+            UpdateExpression="ADD #faults :one",
+            ConditionExpression="attribute_not_exists(#faults) OR #faults < :most",
+            ExpressionAttributeNames={"#faults": f"{operation}_faults"},
+            ExpressionAttributeValues={":one": {"N": "1"}, ":most": {"N": str(most)}},
         )
     except dynamodb.exceptions.ConditionalCheckFailedException:
         return False

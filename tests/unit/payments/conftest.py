@@ -12,8 +12,9 @@ from lambdas.payments.database import Database, connect
 from lambdas.payments.store import LedgerStore
 from lambdas.runtime import aws
 from local import cloud
+from tests.unit.runtime.fakes import FakeEvents
 
-from .fakes import CardProvider
+from .fakes import CardProvider, ledger_of
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +60,7 @@ def settings(
     monkeypatch.setenv("SSL_CERT_FILE", str(local_cloud.certificate))
     monkeypatch.setenv("DATABASE_ENDPOINT", cluster["endpoint"])
     monkeypatch.setenv("DATABASE_ROLE", "admin")
+    monkeypatch.setenv("EVENT_BUS", "Orders")
     sign_as(root, monkeypatch)
     yield monkeypatch
     aws.client.cache_clear()
@@ -74,8 +76,14 @@ def admin(settings: pytest.MonkeyPatch) -> Iterator[Database]:
 
 
 @pytest.fixture
-def store(admin: Database) -> LedgerStore:
-    return LedgerStore(admin)
+def events() -> FakeEvents:
+    """The client of an event bus that takes what it is told."""
+    return FakeEvents()
+
+
+@pytest.fixture
+def store(admin: Database, events: FakeEvents) -> LedgerStore:
+    return ledger_of(admin, events)
 
 
 @pytest.fixture

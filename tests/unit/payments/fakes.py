@@ -18,6 +18,10 @@ from lambdas.payments.domain import (
     Voided,
     posting,
 )
+from lambdas.payments.outbox import Outbox
+from lambdas.payments.store import LedgerStore
+from lambdas.runtime.bus import Bus
+from tests.unit.runtime.fakes import FakeEvents
 
 TOTAL = Money(amount=4_15, currency="GBP")
 
@@ -32,6 +36,11 @@ def take_command(order_id: str | None = None, total: Money = TOTAL) -> TakePayme
 
 def refund_command(order_id: str) -> RefundPayment:
     return RefundPayment(order_id=order_id)
+
+
+def ledger_of(database: Database, events: Any = None) -> LedgerStore:
+    """The ledger in ``database`` whose events go to ``events``, a client of EventBridge."""
+    return LedgerStore(database, Outbox(database, Bus("Orders", events=events or FakeEvents())))
 
 
 class CardProvider:
@@ -154,3 +163,12 @@ def balances(database: Database, order_id: str) -> dict[str, int]:
         totals[debit] = totals.get(debit, 0) + amount
         totals[credit] = totals.get(credit, 0) - amount
     return {account: total for account, total in totals.items() if total}
+
+
+def untold(database: Database, order_id: str) -> list[str]:
+    """The kinds of the order's entries that are in the outbox."""
+    rows = database.run(
+        "SELECT kind FROM payments.outbox WHERE order_id = :order_id ORDER BY kind",
+        order_id=order_id,
+    )
+    return [kind for (kind,) in rows]

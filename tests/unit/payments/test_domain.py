@@ -1,6 +1,14 @@
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
-from lambdas.contracts.payments import PaymentDeclined, PaymentRefunded
+from lambdas.contracts.event import Metadata, event_id
+from lambdas.contracts.payments import (
+    PaymentDeclined,
+    PaymentGivenBack,
+    PaymentRefunded,
+    PaymentTaken,
+)
 from lambdas.contracts.values import Money
 from lambdas.payments.domain import (
     Charged,
@@ -10,6 +18,7 @@ from lambdas.payments.domain import (
     State,
     TotalDiffersError,
     Voided,
+    announcement,
     answered,
     check_taken,
     check_total,
@@ -85,3 +94,28 @@ def test_an_order_cannot_be_asked_for_another_total():
     check_total(tombstone("o-1"), COMMAND)
     with pytest.raises(TotalDiffersError, match="o-1"):
         check_total(TAKEN, take_command("o-1", Money(amount=4_16, currency="GBP")))
+
+
+POSTED_AT = datetime(2026, 12, 1, 9, 26, 1, 482000, tzinfo=timezone(timedelta(hours=1)))
+
+
+@pytest.mark.parametrize(
+    ("entry", "event", "sequence", "cause"),
+    [
+        (posting(PENDING, TAKEN), PaymentTaken, 1, "TakePayment/o-1"),
+        (posting(TAKEN, refunded(TAKEN)), PaymentGivenBack, 2, "RefundPayment/o-1"),
+    ],
+)
+def test_an_entry_is_told(entry, event, sequence, cause):
+    fact = announcement(entry, POSTED_AT)
+
+    assert fact.data == event(order_id="o-1", customer_id="c-1", total=TOTAL)
+    assert fact.metadata == Metadata(
+        event_id=event_id("com.aws.payments", "o-1", sequence),
+        subject="o-1",
+        sequence=sequence,
+        correlation_id="o-1",
+        causation_id=cause,
+        occurred_at="2026-12-01T08:26:01.482000+00:00",
+        schema_version=1,
+    )

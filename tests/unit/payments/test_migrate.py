@@ -12,11 +12,13 @@ from pg8000.native import DatabaseError
 from lambdas.payments import migrate
 from lambdas.payments.database import Database, connect
 from lambdas.payments.grants import grant
+from lambdas.payments.outbox import Outbox
 from lambdas.payments.settlement import refund, take
-from lambdas.payments.store import LedgerStore
+from lambdas.runtime.bus import Bus
+from tests.unit.runtime.fakes import FakeEvents
 
 from .conftest import sign_as
-from .fakes import CardProvider, Watched, entries, refund_command, take_command
+from .fakes import CardProvider, Watched, entries, ledger_of, refund_command, take_command, untold
 
 
 @pytest.fixture
@@ -85,17 +87,30 @@ def deployed(admin, iam_role, answers) -> None:
 
 def test_the_functions_can_do_their_work(deployed, as_function):
     command, provider = take_command(), CardProvider()
-    store = LedgerStore(as_function)
+    store = ledger_of(as_function)
     assert as_function.run("SELECT session_user::text") == [["payments"]]
     take(command, store, provider)
     refund(refund_command(command.order_id), store, provider)
     assert [row[0] for row in entries(as_function, command.order_id)] == ["CHARGE", "REFUND"]
+    assert untold(as_function, command.order_id) == []
+
+
+def test_the_sweeper_can_do_its_work(deployed, as_function, monkeypatch):
+    left, provider = take_command(), CardProvider()
+    take(left, ledger_of(as_function, FakeEvents(broken=True)), provider)
+    assert untold(as_function, left.order_id) == ["CHARGE"]
+    events = FakeEvents()
+    monkeypatch.setattr("lambdas.payments.outbox.SETTLING", 0)
+    swept = Outbox(as_function, Bus("Orders", events=events)).sweep()
+    assert (swept.told, swept.rejected) == (len(events.taken), 0)
+    assert untold(as_function, left.order_id) == []
 
 
 FORBIDDEN = (
     "DELETE FROM payments.charges",
     "DELETE FROM payments.entries",
     "UPDATE payments.entries SET amount = 1",
+    "UPDATE payments.outbox SET kind = 'REFUND'",
     "SELECT * FROM payments.schema_migrations",
     "CREATE TABLE payments.mine (id text PRIMARY KEY)",
     "DROP TABLE payments.entries",

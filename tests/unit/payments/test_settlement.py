@@ -8,7 +8,6 @@ from lambdas.contracts.values import Money
 from lambdas.payments.database import Database
 from lambdas.payments.domain import State, TotalDiffersError
 from lambdas.payments.settlement import refund, take
-from lambdas.payments.store import LedgerStore
 
 from .fakes import (
     TOTAL,
@@ -17,6 +16,7 @@ from .fakes import (
     Crashing,
     balances,
     entries,
+    ledger_of,
     refund_command,
     take_command,
 )
@@ -178,7 +178,7 @@ def test_many_at_once_take_one_payment(settings, admin, provider):
     def run(action, argument):
         database = Database()
         try:
-            states.append(action(argument, LedgerStore(database), provider).state)
+            states.append(action(argument, ledger_of(database), provider).state)
         finally:
             database.close()
 

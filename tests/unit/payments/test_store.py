@@ -3,9 +3,8 @@ from pg8000.native import DatabaseError
 
 from lambdas.payments.database import ATTEMPTS, Database, connect
 from lambdas.payments.domain import Charged, Declined, State, answered, pending, refunded, tombstone
-from lambdas.payments.store import LedgerStore
 
-from .fakes import Watched, entries, take_command
+from .fakes import Watched, entries, ledger_of, take_command
 
 
 def rivalled(rival, times):
@@ -49,7 +48,7 @@ def test_a_conflict_is_repeated_and_goes_by_what_the_rival_left(admin, store):
     charge = store.begin(pending(take_command()))
     taken = answered(charge, Charged())
     database, waits = rivalled(lambda: store.move(charge, taken), times=1)
-    assert LedgerStore(database).move(charge, refunded(charge)) == taken
+    assert ledger_of(database).move(charge, refunded(charge)) == taken
     assert len(waits) == 1
     assert [row[0] for row in entries(admin, charge.order_id)] == ["CHARGE"]
     database.close()
@@ -58,7 +57,7 @@ def test_a_conflict_is_repeated_and_goes_by_what_the_rival_left(admin, store):
 def test_a_conflict_about_nothing_that_matters_only_costs_a_repetition(admin, store):
     charge = store.begin(pending(take_command()))
     database, waits = rivalled(lambda: touch(admin, charge.order_id), times=ATTEMPTS - 1)
-    assert LedgerStore(database).move(charge, refunded(charge)).state is State.REFUNDED
+    assert ledger_of(database).move(charge, refunded(charge)).state is State.REFUNDED
     assert waits == [0.02, 0.04, 0.08, 0.16]
     database.close()
 
@@ -67,11 +66,11 @@ def test_endless_conflict_is_an_error_and_leaves_no_transaction_open(admin, stor
     charge = store.begin(pending(take_command()))
     database, waits = rivalled(lambda: touch(admin, charge.order_id), times=ATTEMPTS)
     with pytest.raises(DatabaseError) as failed:
-        LedgerStore(database).move(charge, answered(charge, Charged()))
+        ledger_of(database).move(charge, answered(charge, Charged()))
     assert failed.value.args[0]["C"] == "40001"
     assert len(waits) == ATTEMPTS - 1
     assert store.begin(charge) == charge
-    assert LedgerStore(database).move(charge, refunded(charge)).state is State.REFUNDED
+    assert ledger_of(database).move(charge, refunded(charge)).state is State.REFUNDED
     database.close()
 
 
@@ -84,7 +83,7 @@ def test_state_and_entry_change_together(admin, store):
 
     database = Database(lambda: Watched(connect(), watch))
     with pytest.raises(ZeroDivisionError):
-        LedgerStore(database).move(charge, answered(charge, Charged()))
+        ledger_of(database).move(charge, answered(charge, Charged()))
     assert store.begin(charge).state is State.PENDING
     database.close()
 

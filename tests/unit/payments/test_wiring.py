@@ -1,23 +1,31 @@
 """The function as its environment configures it: the real clients, the real connection."""
 
+import json
+
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.payments import refund_payment, take_payment
+from lambdas.contracts.event import event_id, hear
+from lambdas.contracts.payments import SOURCE, PaymentTaken
+from lambdas.payments import publish_outbox, refund_payment, take_payment
+from lambdas.payments.outbox import outbox
 from lambdas.payments.provider import provider
+from lambdas.payments.settlement import take
 from lambdas.payments.store import store
 from lambdas.runtime.settings import SettingMissing
+from tests.unit.runtime.fakes import FakeEvents
 
-from .fakes import take_command
+from .fakes import CardProvider, ledger_of, take_command
 
 
 @pytest.fixture(autouse=True)
 def fresh(admin):
-    for made_once in (provider, store):
+    for made_once in (provider, store, outbox):
         made_once.cache_clear()
     yield
-    store()._database.close()
-    for made_once in (provider, store):
+    if store.cache_info().currsize:
+        store()._database.close()
+    for made_once in (provider, store, outbox):
         made_once.cache_clear()
 
 
@@ -45,7 +53,40 @@ def test_a_refund_of_nothing_needs_no_provider(settings):
     refund_payment.handler({"order_id": event()["order_id"]}, None)
 
 
-def test_a_missing_setting_is_named(settings):
-    settings.delenv("PROVIDER_FUNCTION", raising=False)
-    with pytest.raises(SettingMissing, match="PROVIDER_FUNCTION"):
-        take_payment.handler(event(), None)
+@pytest.mark.parametrize("name", ["PROVIDER_FUNCTION", "EVENT_BUS"])
+def test_a_missing_setting_is_named_before_anything_is_done(settings, admin, name):
+    settings.setenv("PROVIDER_FUNCTION", "nobody")
+    settings.delenv(name)
+    payment = event()
+    with pytest.raises(SettingMissing, match=name):
+        take_payment.handler(payment, None)
+    assert (
+        admin.run("SELECT 1 FROM payments.charges WHERE order_id = :id", id=payment["order_id"])
+        == []
+    )
+
+
+def test_the_sweeper_publishes_to_the_bus_it_is_given(settings, admin, local_cloud):
+    """A real bus, and a queue behind it."""
+    events, sqs = local_cloud.client("events"), local_cloud.client("sqs")
+    events.create_event_bus(Name="Sweeper")
+    url = sqs.create_queue(QueueName="swept")["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    events.put_rule(
+        Name="swept", EventBusName="Sweeper", EventPattern=json.dumps({"source": [SOURCE]})
+    )
+    events.put_targets(
+        Rule="swept", EventBusName="Sweeper", Targets=[{"Id": "1", "Arn": queue["QueueArn"]}]
+    )
+    settings.setenv("EVENT_BUS", "Sweeper")
+    command = take_command()
+    take(command, ledger_of(admin, FakeEvents(broken=True)), CardProvider())
+    admin.run("DELETE FROM payments.outbox WHERE order_id <> :id", id=command.order_id)
+    admin.run("UPDATE payments.outbox SET recorded_at = now() - interval '1 minute'")
+
+    assert publish_outbox.handler({}, None) == {"told": 1, "rejected": 0}
+
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+    fact = hear(PaymentTaken, json.loads(message["Body"])["detail"])
+    assert fact.metadata.event_id == event_id(SOURCE, command.order_id, 1)
+    outbox()._database.close()

@@ -1,0 +1,136 @@
+"""The outbox: which entries of the ledger are still to be told.
+
+A row is written in the transaction that posts its entry, and goes when the bus has taken the event.
+It only points at the entry: ledger entries never change, so the event can be made of it at any time
+and is the same event, under the same id, however often it is told.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from pg8000.native import DatabaseError, InterfaceError
+
+from lambdas.contracts.values import Money
+from lambdas.payments.database import Database, Row, Run
+from lambdas.payments.domain import Announcement, Entry, Kind, announcement
+from lambdas.runtime.aws import CONFIG
+from lambdas.runtime.bus import Bus
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+
+SETTLING = 30
+"""Seconds that a row is left to the function that wrote it, which has 7 to live."""
+PAGE = 100
+PAGES = 20
+# One attempt: the saga waits for the payment and not for its event, which the sweeper sees to.
+_BRIEFLY = Config(read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
+
+_ADD = """
+INSERT INTO payments.outbox (event_id, order_id, kind) VALUES (:event_id, :order_id, :kind)
+"""
+_DUE = """
+SELECT e.order_id, e.kind, e.debit, e.credit, e.amount, e.currency, e.occurred_at
+FROM payments.outbox o JOIN payments.entries e ON e.order_id = o.order_id AND e.kind = o.kind
+WHERE o.recorded_at < now() - CAST(:age AS interval)
+ORDER BY o.recorded_at LIMIT :most
+"""
+# Arrays cannot be stored in DSQL, but be used in a query.
+# https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-postgresql-compatibility-supported-data-types.html
+_FORGET = "DELETE FROM payments.outbox WHERE event_id = ANY(:event_ids)"
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep did: events told, and events that the bus did not take."""
+
+    told: int
+    rejected: int
+
+
+class Outbox:
+    """The table, and the bus to which its rows go. Whatever it does may be done again."""
+
+    def __init__(self, database: Database, bus: Bus) -> None:
+        self._database = database
+        self._bus = bus
+
+    def add(self, run: Run, entry: Entry, fact: Announcement) -> None:
+        """Record, in the transaction of ``run``, that ``entry`` is to be told as ``fact``."""
+        run(
+            _ADD,
+            event_id=fact.metadata.event_id,
+            order_id=entry.order_id,
+            kind=entry.kind.value,
+        )
+
+    def publish(self, facts: Sequence[Announcement]) -> int:
+        """Publish facts whose entries are committed; return how many the bus took.
+
+        Raises what ``Database.run`` raises, and boto3's errors.
+        """
+        rejected = self._bus.publish(facts)
+        taken = [fact.metadata.event_id for fact in facts if fact not in rejected]
+        if taken:
+            self._database.run(_FORGET, event_ids=taken)
+        return len(taken)
+
+    def publish_if_possible(self, fact: Announcement) -> None:
+        """Publish a fact; if that fails, log it and leave the row to the sweeper.
+
+        The money is settled by now, and with it the command.
+        """
+        try:
+            error = "" if self.publish([fact]) else "rejected"
+        except (BotoCoreError, ClientError, DatabaseError, InterfaceError, OSError) as failure:
+            error = f"{type(failure).__name__}: {failure}"
+        if error:
+            log("left in the outbox", event_id=fact.metadata.event_id, error=error)
+
+    def sweep(self) -> Swept:
+        """Publish what was left, oldest first, in pages; it ends early when the bus rejects some.
+
+        Two sweeps at once tell the same events twice, under the same ids. Raises what ``publish``
+        raises.
+        """
+        told = rejected = 0
+        for _ in range(PAGES):
+            page = self._due()
+            taken = self.publish(page)
+            told += taken
+            rejected = len(page) - taken
+            if rejected or len(page) < PAGE:
+                break
+        return Swept(told, rejected)
+
+    def _due(self) -> list[Announcement]:
+        return [
+            _fact(row) for row in self._database.run(_DUE, age=f"{SETTLING} seconds", most=PAGE)
+        ]
+
+
+def _fact(row: Row) -> Announcement:
+    order_id, kind, debit, credit, amount, currency, occurred_at = row
+    entry = Entry(
+        order_id=order_id,
+        kind=Kind(kind),
+        debit=debit,
+        credit=credit,
+        amount=Money(amount=amount, currency=currency),
+    )
+    return announcement(entry, occurred_at)
+
+
+def outbox_of(database: Database) -> Outbox:
+    """The outbox in ``database`` whose events go to EVENT_BUS."""
+    events = boto3.client("events", config=CONFIG.merge(_BRIEFLY))
+    return Outbox(database, Bus(setting("EVENT_BUS"), events=events))
+
+
+@cache
+def outbox() -> Outbox:
+    """The service's outbox with a connection of its own; made once per execution environment."""
+    return outbox_of(Database())

@@ -1,0 +1,273 @@
+"""The outbox: what was posted is told, at once or later, and always as the same event."""
+
+import json
+import threading
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from pg8000.native import DatabaseError
+
+from lambdas.payments import outbox as module
+from lambdas.payments import publish_outbox
+from lambdas.payments.database import Database, connect
+from lambdas.payments.domain import Charged, Declined, State, answered, pending, refunded
+from lambdas.payments.outbox import Outbox, Swept
+from lambdas.payments.settlement import refund, take
+from lambdas.runtime.bus import Bus
+from tests.unit.runtime.fakes import FakeEvents
+
+from .fakes import Watched, ledger_of, refund_command, take_command, untold
+
+
+@pytest.fixture(autouse=True)
+def empty(admin):
+    admin.run("DELETE FROM payments.outbox")
+
+
+@pytest.fixture
+def outbox(admin, events) -> Outbox:
+    return Outbox(admin, Bus("Orders", events=events))
+
+
+def told(events: FakeEvents) -> list[tuple[str, dict[str, Any]]]:
+    return [(entry["DetailType"], json.loads(entry["Detail"])) for entry in events.taken]
+
+
+def age(admin: Database, seconds: int = 60) -> None:
+    admin.run(
+        "UPDATE payments.outbox SET recorded_at = now() - make_interval(secs => :s)", s=seconds
+    )
+
+
+def leave_behind(admin: Database, provider: Any, number: int = 1) -> list[str]:
+    """Take payments that could not be told; return their orders, the oldest first."""
+    commands = [take_command() for _ in range(number)]
+    ledger = ledger_of(admin, FakeEvents(broken=True))
+    for command in commands:
+        take(command, ledger, provider)
+    age(admin)
+    for i, command in enumerate(commands):
+        admin.run(
+            "UPDATE payments.outbox SET recorded_at = recorded_at - make_interval(secs => :s)"
+            " WHERE order_id = :order_id",
+            s=number - i,
+            order_id=command.order_id,
+        )
+    return [command.order_id for command in commands]
+
+
+class TestAtOnce:
+    def test_a_payment_and_its_refund_are_told_in_order(self, admin, store, provider, events):
+        command = take_command()
+        for _ in range(2):
+            take(command, store, provider)
+        for _ in range(2):
+            refund(refund_command(command.order_id), store, provider)
+
+        data = {
+            "order_id": command.order_id,
+            "customer_id": "c-1",
+            "total": {"amount": 415, "currency": "GBP"},
+        }
+        assert [(kind, fact["data"]) for kind, fact in told(events)] == [
+            ("PaymentTaken", data),
+            ("PaymentGivenBack", data),
+        ]
+        metadata = [fact["metadata"] for _, fact in told(events)]
+        assert [fact["sequence"] for fact in metadata] == [1, 2]
+        assert {fact["subject"] for fact in metadata} == {command.order_id}
+        assert {entry["EventBusName"] for entry in events.taken} == {"Orders"}
+        assert untold(admin, command.order_id) == []
+
+    def test_where_no_money_moved_nothing_is_told(self, admin, store, provider, events):
+        tombstone, declined = take_command(), take_command()
+        refund(refund_command(tombstone.order_id), store, provider)
+        take(tombstone, store, provider)
+        provider.declines = True
+        take(declined, store, provider)
+        refund(refund_command(declined.order_id), store, provider)
+
+        assert events.requests == []
+        assert admin.run("SELECT * FROM payments.outbox") == []
+
+    def test_it_is_told_after_the_commit_and_not_before(self, admin, provider):
+        command = take_command()
+        seen: list[list[list[Any]]] = []
+
+        class Looking(FakeEvents):
+            def put_events(self, **entries):
+                with_another = Database()
+                seen.append(
+                    with_another.run(
+                        "SELECT state FROM payments.charges WHERE order_id = :id",
+                        id=command.order_id,
+                    )
+                )
+                with_another.close()
+                return super().put_events(**entries)
+
+        take(command, ledger_of(admin, Looking()), provider)
+        assert seen == [[["TAKEN"]]]
+
+
+class Unreachable(FakeEvents):
+    def put_events(self, **_):
+        raise EndpointConnectionError(endpoint_url="https://events")
+
+
+@pytest.mark.parametrize(
+    ("bus", "error"),
+    [
+        (FakeEvents(broken=True), "ConnectionError: no bus"),
+        (Unreachable(), "EndpointConnectionError"),
+    ],
+)
+def test_a_bus_that_fails_does_not_fail_the_command(admin, provider, capsys, bus, error):
+    command = take_command()
+    assert take(command, ledger_of(admin, bus), provider).state is State.TAKEN
+    assert untold(admin, command.order_id) == ["CHARGE"]
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["error"].startswith(error)
+
+
+def test_an_event_that_the_bus_rejects_stays(admin, provider, capsys):
+    command = take_command()
+    rejecting = FakeEvents(refused={command.order_id})
+    assert take(command, ledger_of(admin, rejecting), provider).state is State.TAKEN
+    assert untold(admin, command.order_id) == ["CHARGE"]
+    assert json.loads(capsys.readouterr().out)["error"] == "rejected"
+
+
+def test_a_row_that_cannot_be_deleted_does_not_fail_the_command(admin, provider):
+    command = take_command()
+
+    def watch(connection, sql):
+        if "DELETE" in sql:
+            raise DatabaseError({"C": "42501"})
+
+    database = Database(lambda: Watched(connect(), watch))
+    assert take(command, ledger_of(database), provider).state is State.TAKEN
+    assert untold(admin, command.order_id) == ["CHARGE"]
+    database.close()
+
+
+def test_an_entry_and_its_row_are_one_transaction(admin, store):
+    charge = store.begin(pending(take_command()))
+
+    def watch(connection, sql):
+        if "INSERT INTO payments.outbox" in sql:
+            raise ZeroDivisionError
+
+    database = Database(lambda: Watched(connect(), watch))
+    with pytest.raises(ZeroDivisionError):
+        ledger_of(database).move(charge, answered(charge, Charged()))
+    assert store.begin(charge).state is State.PENDING
+    assert untold(admin, charge.order_id) == []
+    database.close()
+
+
+class TestSweep:
+    def test_it_tells_what_was_left_as_it_would_have_been_told_at_once(
+        self, admin, outbox, provider, events
+    ):
+        command = take_command()
+        at_once = FakeEvents()
+
+        class Crash(BaseException):
+            pass
+
+        class TakesAndDies(FakeEvents):
+            def put_events(self, **entries):
+                at_once.put_events(**entries)
+                raise Crash
+
+        with pytest.raises(Crash):
+            take(command, ledger_of(admin, TakesAndDies()), provider)
+        age(admin)
+
+        assert outbox.sweep() == Swept(told=1, rejected=0)
+        assert events.taken == at_once.taken != []
+        assert untold(admin, command.order_id) == []
+        assert outbox.sweep() == Swept(told=0, rejected=0)
+
+    def test_what_is_young_is_left_to_the_function_that_wrote_it(
+        self, admin, outbox, provider, events
+    ):
+        (order_id,) = leave_behind(admin, provider)
+        age(admin, 25)
+        assert outbox.sweep() == Swept(told=0, rejected=0)
+        assert (events.requests, untold(admin, order_id)) == ([], ["CHARGE"])
+
+    def test_pages_go_on_until_all_is_told_the_oldest_first(
+        self, admin, outbox, provider, events, monkeypatch
+    ):
+        monkeypatch.setattr(module, "PAGE", 2)
+        orders = leave_behind(admin, provider, 5)
+        assert outbox.sweep() == Swept(told=5, rejected=0)
+        assert [fact["data"]["order_id"] for _, fact in told(events)] == orders
+        assert [len(request) for request in events.requests] == [2, 2, 1]
+
+    def test_a_run_has_its_limit(self, admin, outbox, provider, monkeypatch):
+        monkeypatch.setattr(module, "PAGE", 2)
+        monkeypatch.setattr(module, "PAGES", 2)
+        *_, last = leave_behind(admin, provider, 5)
+        assert outbox.sweep() == Swept(told=4, rejected=0)
+        assert untold(admin, last) == ["CHARGE"]
+
+    def test_one_that_the_bus_rejects_holds_up_no_other_of_its_page(self, admin, provider):
+        first, second, third = leave_behind(admin, provider, 3)
+        rejecting = FakeEvents(refused={second})
+        outbox = Outbox(admin, Bus("Orders", events=rejecting))
+        assert outbox.sweep() == Swept(told=2, rejected=1)
+        assert [untold(admin, order) for order in (first, second, third)] == [[], ["CHARGE"], []]
+
+    def test_a_bus_that_fails_fails_the_run(self, admin, provider):
+        (order_id,) = leave_behind(admin, provider)
+        with pytest.raises(ConnectionError):
+            Outbox(admin, Bus("Orders", events=FakeEvents(broken=True))).sweep()
+        assert untold(admin, order_id) == ["CHARGE"]
+
+    def test_two_at_once_do_no_harm(self, admin, provider):
+        orders = leave_behind(admin, provider, 7)
+        both = threading.Barrier(2, timeout=10)
+        swept: list[Swept] = []
+        taken: list[FakeEvents] = []
+
+        class Meeting(FakeEvents):
+            def put_events(self, **entries):
+                answer = super().put_events(**entries)
+                both.wait()
+                return answer
+
+        def run():
+            database, events = Database(), Meeting()
+            swept.append(Outbox(database, Bus("Orders", events=events)).sweep())
+            taken.append(events)
+            database.close()
+
+        threads = [threading.Thread(target=run) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert swept == [Swept(told=7, rejected=0)] * 2
+        assert taken[0].taken == taken[1].taken
+        assert [fact["data"]["order_id"] for _, fact in told(taken[0])] == orders
+        assert admin.run("SELECT * FROM payments.outbox") == []
+
+
+def test_the_sweeper_says_what_it_did(admin, outbox, provider, monkeypatch, capsys):
+    monkeypatch.setattr(publish_outbox, "outbox", lambda: outbox)
+    leave_behind(admin, provider, 2)
+    capsys.readouterr()
+    assert publish_outbox.handler({}, None) == {"told": 2, "rejected": 0}
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == {"message": "outbox swept", "told": 2, "rejected": 0}
+
+
+def test_a_charge_that_is_overtaken_tells_nothing(admin, store, events):
+    charge = store.begin(pending(take_command()))
+    store.move(charge, answered(charge, Declined("no")))
+    store.move(charge, refunded(charge))
+    assert events.requests == []
