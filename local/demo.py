@@ -44,31 +44,48 @@ def demo(orders: Path, *, port: int | None) -> int:
         with screen.phase("starting") as note:
             cloud = stack.enter_context(running(port=port))
             note(cloud.endpoint)
-        database = stack.enter_context(closing(_database(cloud)))
+        database = stack.enter_context(closing(open_database(cloud.directory / "run.sqlite3")))
         with screen.phase("reading") as note:
             note(f"{shop.take_in(orders, database):,} orders")
-        run = _deployed(cloud, database, screen)
-        _play(run, screen)
-        with screen.phase("checking") as note:
-            notification = _publish_notification(run)
-            _await_events(run, notification)
-            run.evidence.gather()
-            run.evidence.gather_parked()
-            violations = list(verify.violations(database))
-            note(f"{len(verify.RULES)} rules")
-        whole = _is_whole(run, notification)
-        report.show_orders(screen, database, _explanations(run))
-        report.show_refused(screen, database)
-        report.show_events(
-            screen,
-            database,
-            run.outputs["EventLogGroup"],
-            "arrived whole, parked nowhere" if whole else screen.paint("BROKEN", report.RED),
-        )
-        report.show_books(screen, database)
-        report.show_promises(screen, violations)
+        outputs = _deploy(cloud, screen)
+        kept = carry_out(cloud, outputs, database, screen)
     screen.say(f"\n  {time.monotonic() - began:.1f} s in all")
-    return 1 if violations or not whole else 0
+    return 0 if kept else 1
+
+
+def carry_out(
+    cloud: Cloud,
+    outputs: Mapping[str, str],
+    database: sqlite3.Connection,
+    screen: Screen,
+    *,
+    name: str = "delivery",
+) -> bool:
+    """Play what the database took in through the platform; return whether all promises were kept.
+
+    ``name`` tells the export's deliveries from those of others that the same cloud has seen.
+    """
+    run = _run(cloud, outputs, database)
+    _play(run, screen, name)
+    with screen.phase("checking") as note:
+        notification = _publish_notification(run)
+        _await_events(run, notification)
+        run.evidence.gather()
+        run.evidence.gather_parked()
+        violations = list(verify.violations(database))
+        note(f"{len(verify.RULES)} rules")
+    whole = _is_whole(run, notification)
+    report.show_orders(screen, database, _explanations(run))
+    report.show_refused(screen, database)
+    report.show_events(
+        screen,
+        database,
+        run.outputs["EventLogGroup"],
+        "arrived whole, parked nowhere" if whole else screen.paint("BROKEN", report.RED),
+    )
+    report.show_books(screen, database)
+    report.show_promises(screen, violations)
+    return whole and not violations
 
 
 def up(*, port: int | None) -> int:
@@ -79,8 +96,8 @@ def up(*, port: int | None) -> int:
         with screen.phase("starting") as note:
             cloud = stack.enter_context(running(port=port))
             note(cloud.endpoint)
-        database = stack.enter_context(closing(_database(cloud)))
-        run = _deployed(cloud, database, screen)
+        database = stack.enter_context(closing(open_database(cloud.directory / "run.sqlite3")))
+        run = _run(cloud, _deploy(cloud, screen), database)
         run.customers.admit("ada")
         database.execute("INSERT INTO demand VALUES ('85123A', 1000)")
         shop.stock_shelves(cloud, run.outputs["ReceiveStockFunction"], database)
@@ -89,18 +106,23 @@ def up(*, port: int | None) -> int:
     return 0
 
 
-def _database(cloud: Cloud) -> sqlite3.Connection:
-    database = sqlite3.connect(cloud.directory / "run.sqlite3")
+def open_database(path: Path) -> sqlite3.Connection:
+    """A new database for all that a run remembers and finds."""
+    database = sqlite3.connect(path)
     # It goes with the run: nothing in it is worth waiting for the disk.
     database.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
     database.executescript(shop.SCHEMA + verify.SCHEMA)
     return database
 
 
-def _deployed(cloud: Cloud, database: sqlite3.Connection, screen: Screen) -> _Run:
+def _deploy(cloud: Cloud, screen: Screen) -> dict[str, str]:
     with screen.phase("deploying") as note:
         outputs = deploy(cloud, progress=lambda line: note(line.strip()) if line.strip() else None)
         note(f"{len(outputs)} outputs")
+    return outputs
+
+
+def _run(cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection) -> _Run:
     customers = shop.Customers(
         cloud.client("cognito-idp"),
         pool=outputs["UserPoolId"],
@@ -118,11 +140,11 @@ def _deployed(cloud: Cloud, database: sqlite3.Connection, screen: Screen) -> _Ru
     )
 
 
-def _play(run: _Run, screen: Screen) -> None:
-    """Stock the shelves, sign the customers in, place the orders, and wait until all have ended."""
+def _play(run: _Run, screen: Screen, name: str) -> None:
+    """Stock the shelves, sign the customers in, send the orders, and wait until all have ended."""
     with screen.phase("stocking shelves") as note:
         skus, units = shop.stock_shelves(
-            run.cloud, run.outputs["ReceiveStockFunction"], run.database
+            run.cloud, run.outputs["ReceiveStockFunction"], run.database, name=name
         )
         note(f"{skus:,} SKUs, {units:,} units")
     with screen.phase("admitting customers") as note:
@@ -131,20 +153,25 @@ def _play(run: _Run, screen: Screen) -> None:
         admitted = shop.in_threads(lambda row: run.customers.admit(row[0]), names, stop=run.stop)
         for done, _ in enumerate(admitted, 1):
             note(bar(done, total))
-    with screen.phase("placing orders") as note:
-        (total,) = run.database.execute("SELECT count(*) FROM invoices").fetchone()
+    with screen.phase("placing, cancelling") as note:
+        (total,) = run.database.execute(
+            "SELECT (SELECT count(*) FROM invoices) + (SELECT count(*) FROM cancellations)"
+        ).fetchone()
 
         def ended() -> int:
             run.evidence.gather_events()
+            # An order that is withdrawn has ended once before, and will end once more.
             (count,) = run.database.execute(
-                "SELECT count(*) FROM events"
-                " WHERE detail_type IN ('OrderConfirmed', 'OrderRejected', 'OrderCancelled')"
+                """SELECT coalesce(sum(CASE detail_type WHEN 'OrderWithdrawn' THEN -1 ELSE 1 END),
+                    0) FROM events WHERE detail_type IN
+                    ('OrderConfirmed', 'OrderRejected', 'OrderWithdrawn', 'OrderCancelled')"""
             ).fetchone()
             return int(count)
 
-        pace = shop.Pace(ended)
-        placed = shop.place_orders(run.api, run.database, pace=pace, stop=run.stop)
-        for done, _ in enumerate(placed, 1):
+        before = ended()
+        pace = shop.Pace(lambda: ended() - before)
+        sent = shop.send_all(run.api, run.database, pace=pace, stop=run.stop)
+        for done, _ in enumerate(sent, 1):
             note(bar(done, total))
     with screen.phase("fulfilling") as note:
         (total,) = run.database.execute("SELECT count(*) FROM accepted").fetchone()
@@ -230,7 +257,7 @@ def _explanations(run: _Run) -> dict[str, str]:
     examples = run.database.execute(
         """SELECT reason, min(orders.order_id), customer FROM orders
         JOIN accepted USING (order_id) JOIN invoices ON invoices.number = accepted.invoice
-        WHERE reason IS NOT NULL GROUP BY reason"""
+        WHERE state = 'REJECTED' GROUP BY reason"""
     ).fetchall()
     return {
         reason: str(run.api.order(order_id, customer=customer).body.get("explanation", ""))

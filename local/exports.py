@@ -2,9 +2,10 @@
 
 https://archive.ics.uci.edu/dataset/352/online+retail
 
-One invoice is an order. Real exports are dirty, so what cannot be used is told, row by row, with
-its line and its reason, and everything else flows. One invoice is held in memory at a time: its
-rows have to stand together, which they do in any export that was not sorted by something else.
+One invoice is an order, and an invoice C<number> cancels the order of invoice <number>, all of it.
+Real exports are dirty, so what cannot be used is told, row by row, with its line and its reason,
+and everything else flows. One invoice is held in memory at a time: its rows have to stand together,
+which they do in any export that was not sorted by something else.
 """
 
 import csv
@@ -76,7 +77,8 @@ MAX_RECORD = 4
 otherwise swallow the rest of the file.
 """
 
-CANCELLATION = "cancelling is not offered yet"
+TOO_LONG = f"is longer than {MAX_LINE:,} bytes"
+ZERO_BYTE = "holds a zero byte"
 NO_ROW_LEFT = "no usable row left"
 
 _PLAIN = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
@@ -100,6 +102,16 @@ class Invoice:
     customer: str
     country: str
     lines: tuple[PricedLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancellation:
+    """A wish to cancel the order of ``invoice``; its own ``number`` begins with a C."""
+
+    line: int
+    number: str
+    invoice: str
+    customer: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +157,7 @@ class _UnusableError(Exception):
         self.reason, self.detail = reason, detail
 
 
-def read(path: Path) -> Iterator[Invoice | Refused]:
+def read(path: Path) -> Iterator[Invoice | Cancellation | Refused]:
     """Read an export's invoices, and what of it cannot be used, in the order of the file.
 
     Raises:
@@ -174,7 +186,7 @@ def _open(path: Path) -> BinaryIO:
         raise ExportError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def invoices(file: BinaryIO) -> Iterator[Invoice | Refused]:
+def invoices(file: BinaryIO) -> Iterator[Invoice | Cancellation | Refused]:
     """Read the invoices of an open export; see `read`."""
     draft: _Draft | None = None
     for row in _rows(file):
@@ -186,10 +198,11 @@ def invoices(file: BinaryIO) -> Iterator[Invoice | Refused]:
                 yield _finished(draft)
             draft = _Draft(line=row.line, number=row.invoice)
         draft.rows += 1
-        if _cancels(draft.number):
-            continue
         try:
-            _add(draft, row)
+            if _cancels(draft.number):
+                _add_customer(draft, row)
+            else:
+                _add(draft, row)
         except _UnusableError as bad:
             yield Refused(line=row.line, invoice=row.invoice, reason=bad.reason, detail=bad.detail)
     if draft:
@@ -200,11 +213,16 @@ def _cancels(number: str) -> bool:
     return number[:1] in ("C", "c")
 
 
-def _finished(draft: _Draft) -> Invoice | Refused:
-    if _cancels(draft.number):
-        return Refused(line=draft.line, invoice=draft.number, reason=CANCELLATION)
-    if not draft.lines:
+def _finished(draft: _Draft) -> Invoice | Cancellation | Refused:
+    if not draft.customer:
         return Refused(line=draft.line, invoice=draft.number, reason=NO_ROW_LEFT)
+    if _cancels(draft.number):
+        return Cancellation(
+            line=draft.line,
+            number=draft.number,
+            invoice=draft.number[1:],
+            customer=draft.customer,
+        )
     return Invoice(
         line=draft.line,
         number=draft.number,
@@ -219,12 +237,11 @@ def _add(draft: _Draft, row: _Row) -> None:
     _require(draft.rows <= MAX_ROWS, f"more than {MAX_ROWS} rows in one invoice")
     _identifier(row.invoice, "invoice number")
     line = _line(row)
-    customer = _identifier(row.customer.removesuffix(".0"), "customer")
+    customer = _customer(draft, row)
     _require(row.country != "", "no country")
     _require(len(row.country) <= MAX_TEXT, "country is too long", row.country[:MAX_TEXT])
     _require(_is_date(row.date), "not a date", row.date)
     if draft.lines:
-        _require(customer == draft.customer, "another customer than its invoice's", customer)
         _require(row.country == draft.country, "another country than its invoice's", row.country)
     before = draft.lines.get(line.sku, replace(line, quantity=0))
     _require(
@@ -234,6 +251,19 @@ def _add(draft: _Draft, row: _Row) -> None:
     )
     draft.customer, draft.country = customer, row.country
     draft.lines[line.sku] = replace(line, quantity=before.quantity + line.quantity)
+
+
+def _add_customer(draft: _Draft, row: _Row) -> None:
+    """Add a row to its cancellation, which is of the whole order, whatever its rows hold."""
+    _identifier(row.invoice[1:], "invoice number")
+    draft.customer = _customer(draft, row)
+
+
+def _customer(draft: _Draft, row: _Row) -> str:
+    customer = _identifier(row.customer.removesuffix(".0"), "customer")
+    known = draft.customer or customer
+    _require(customer == known, "another customer than its invoice's", customer)
+    return customer
 
 
 def _line(row: _Row) -> PricedLine:
@@ -294,9 +324,17 @@ def _require(condition: bool, reason: str, detail: str = "") -> None:
 def _rows(file: BinaryIO) -> Iterator[_Row | Refused]:
     lines = _Lines(file)
     header = next(lines.take(), (1, ""))[1]
+    if isinstance(header, Refused):
+        raise ExportError(
+            f"The orders file is not a CSV file, for its first line {header.reason}:"
+            " save it as CSV in UTF-8 first."
+        )
     delimiter, places = _header(header)
     width = max(places.values()) + 1
     for number, record in lines.records(delimiter):
+        if isinstance(record, Refused):
+            yield record
+            continue
         if not any(cell.strip() for cell in record):
             continue
         if len(record) < width:
@@ -338,14 +376,14 @@ def _places(header: Sequence[str]) -> dict[str, int]:
 
 
 class _Lines:
-    """A file's lines, of which some can be put back."""
+    """A file's lines, of which some can be put back; one that is no text is a refusal."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._number = 0
-        self._returned: deque[tuple[int, str]] = deque()
+        self._returned: deque[tuple[int, str | Refused]] = deque()
 
-    def take(self) -> Iterator[tuple[int, str]]:
+    def take(self) -> Iterator[tuple[int, str | Refused]]:
         while True:
             if self._returned:
                 yield self._returned.popleft()
@@ -354,23 +392,43 @@ class _Lines:
             if not raw:
                 return
             self._number += 1
-            yield self._number, _text(raw, self._number)
+            yield self._number, self._text(raw)
 
-    def records(self, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    def _text(self, raw: bytes) -> str | Refused:
+        if self._number == 1 and raw.startswith(b"PK\x03\x04"):
+            raise ExportError("The orders file is an Excel workbook: save it as CSV first.")
+        if len(raw) == MAX_LINE:
+            while raw and not raw.endswith(b"\n"):
+                raw = self._file.readline(MAX_LINE)
+            return Refused(line=self._number, invoice="", reason=TOO_LONG)
+        if b"\0" in raw:
+            return Refused(line=self._number, invoice="", reason=ZERO_BYTE)
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            text = raw.decode("latin-1")
+        return text.rstrip("\r\n").replace("\r", " ") + "\n"
+
+    def records(self, delimiter: str) -> Iterator[tuple[int, list[str] | Refused]]:
         """The rows, each with the number of its first line.
 
         A row whose quote is still open after a few lines is cut off at its first line.
         """
         for number, text in self.take():
+            if isinstance(text, Refused):
+                yield number, text
+                continue
             record = [text]
             while _open_quote(record, delimiter) and len(record) < MAX_RECORD:
                 following = next(self.take(), None)
                 if following is None:
                     break
+                if isinstance(following[1], Refused):
+                    self._returned.appendleft(following)
+                    break
                 record.append(following[1])
             if _open_quote(record, delimiter):
-                rest = enumerate(record[1:], number + 1)
-                self._returned.extendleft(reversed(list(rest)))
+                self._returned.extendleft(reversed(list(enumerate(record[1:], number + 1))))
                 record = record[:1]
             yield number, next(csv.reader(record, delimiter=delimiter), [])
 
@@ -382,22 +440,3 @@ def _open_quote(lines: Sequence[str], delimiter: str) -> bool:
     end = "\N{END OF TEXT}"
     *_, last = csv.reader([*lines, end], delimiter=delimiter)
     return last != [end]
-
-
-def _text(raw: bytes, number: int) -> str:
-    if raw.startswith(b"PK\x03\x04"):
-        raise ExportError("The orders file is an Excel workbook: save it as CSV first.")
-    if b"\0" in raw:
-        raise ExportError(
-            f"The orders file is not a CSV file (line {number} holds a zero byte):"
-            " save it as CSV in UTF-8 first."
-        )
-    if len(raw) == MAX_LINE:
-        raise ExportError(
-            f"The orders file is not a CSV file: line {number} is longer than {MAX_LINE:,} bytes."
-        )
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        text = raw.decode("latin-1")
-    return text.rstrip("\r\n").replace("\r", " ") + "\n"

@@ -16,6 +16,13 @@ BOLD, RED, GREEN = 1, 31, 32
 SHOWN = 10
 """How many refusals and violations are shown one by one; the others are counted."""
 
+MOMENTS = {
+    "CANCELLED": "before the saga",
+    "PLACED": "during the saga",
+    "WITHDRAWN": "once confirmed",
+}
+"""When an order was asked to be cancelled, by the state that the API answered."""
+
 Note = Callable[[str], None]
 
 
@@ -81,12 +88,25 @@ def show_orders(screen: Screen, database: Connection, explanations: dict[str, st
         "SELECT state, count(*) FROM orders GROUP BY state ORDER BY state"
     ):
         screen.item(state.lower(), f"{count:,}")
+        if state == "CANCELLED":
+            for told, moment in MOMENTS.items():
+                (asked,) = database.execute(
+                    "SELECT count(*) FROM orders JOIN asked_to_cancel USING (order_id)"
+                    " WHERE state = ? AND told = ?",
+                    [state, told],
+                ).fetchone()
+                screen.item(f"  {moment}", f"{asked:>4,}")
+    (late,) = database.execute(
+        "SELECT count(*) FROM orders JOIN asked_to_cancel USING (order_id) WHERE state = 'REJECTED'"
+    ).fetchone()
     for reason, count in database.execute(
-        "SELECT reason, count(*) AS n FROM orders WHERE reason IS NOT NULL"
+        "SELECT reason, count(*) AS n FROM orders WHERE state = 'REJECTED'"
         " GROUP BY reason ORDER BY n DESC, reason"
     ):
         told = explanations.get(reason, "")
         screen.item(f"  {reason}", f"{count:>4,}  {f'e.g. “{told}”' if told else ''}")
+    if late:
+        screen.item("  to be cancelled too", f"{late:>4,}")
 
 
 def show_refused(screen: Screen, database: Connection) -> None:

@@ -1,4 +1,4 @@
-"""A shop that lives on an export: stocks its shelves, signs its customers in, places their orders.
+"""A shop that lives on an export: stocks its shelves, signs its customers in, sends their orders.
 
 All that has to be remembered is in an SQLite database, so an export may be of any size.
 """
@@ -23,7 +23,7 @@ import urllib3
 
 from lambdas.contracts.values import MAX_SKUS
 from local.cloud import Cloud
-from local.exports import Invoice, Refused, read
+from local.exports import Cancellation, Invoice, Refused, read
 from local.verify import insert
 
 T = TypeVar("T")
@@ -45,12 +45,29 @@ TOKENS = 2_000
 """The most customers who are signed in at once: memory is bounded."""
 SHORT = 50
 """Of one SKU in so many, only half of what is asked for arrives: some orders must run out."""
+NOT_ACCEPTED = "the invoice to be cancelled was not accepted"
 
-SCHEMA = """
-CREATE TABLE invoices (number TEXT PRIMARY KEY, line INT, customer TEXT, country TEXT, lines TEXT);
+SCHEMA = f"""
+CREATE TABLE invoices (
+    line INTEGER PRIMARY KEY, number TEXT UNIQUE, customer TEXT, country TEXT, lines TEXT
+);
+CREATE TABLE cancellations (
+    line INTEGER PRIMARY KEY, number TEXT, customer TEXT, invoice TEXT
+);
 CREATE TABLE demand (sku TEXT PRIMARY KEY, quantity INT);
 CREATE TABLE refused (line INT, invoice TEXT, reason TEXT, detail TEXT);
-"""
+CREATE INDEX refused_by_invoice ON refused (invoice);
+CREATE VIEW idle_cancellations AS SELECT * FROM (
+    SELECT c.line, c.number, CASE
+        WHEN o.number IS NULL AND c.invoice IN (SELECT invoice FROM refused)
+            THEN '{NOT_ACCEPTED}'
+        WHEN o.number IS NULL THEN 'the invoice to be cancelled is unknown'
+        WHEN o.line > c.line THEN 'the invoice to be cancelled comes only later'
+        WHEN o.customer <> c.customer THEN 'the invoice to be cancelled is another customer''s'
+        END AS reason
+    FROM cancellations c LEFT JOIN invoices o ON o.number = c.invoice
+) WHERE reason IS NOT NULL;
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +85,9 @@ class ShopError(Exception):
 def take_in(path: Path, database: Connection) -> int:
     """Read the export into the database; return how many orders it holds.
 
+    A cancellation has to stand after its invoice: what was not ordered yet cannot be cancelled, so
+    one that precedes it is refused and the order is placed all the same. It may come twice.
+
     Raises:
         ExportError: it is not an export.
     """
@@ -76,6 +96,11 @@ def take_in(path: Path, database: Connection) -> int:
         for found in read(path):
             if isinstance(found, Refused):
                 refuse(database, found)
+            elif isinstance(found, Cancellation):
+                database.execute(
+                    "INSERT INTO cancellations VALUES (:line, :number, :customer, :invoice)",
+                    asdict(found),
+                )
             elif _known(database, found.number):
                 refuse(
                     database,
@@ -88,6 +113,7 @@ def take_in(path: Path, database: Connection) -> int:
             else:
                 _remember(database, found)
                 orders += 1
+        _refuse_idle_cancellations(database)
     return orders
 
 
@@ -101,11 +127,19 @@ def _known(database: Connection, number: str) -> bool:
     return found.fetchone() is not None
 
 
+def _refuse_idle_cancellations(database: Connection) -> None:
+    """Refuse those that have no order to cancel: only now are all invoices known."""
+    database.execute("INSERT INTO refused SELECT line, number, reason, '' FROM idle_cancellations")
+    database.execute(
+        "DELETE FROM cancellations WHERE line IN (SELECT line FROM idle_cancellations)"
+    )
+
+
 def _remember(database: Connection, invoice: Invoice) -> None:
     lines = [asdict(line) for line in invoice.lines]
     database.execute(
         "INSERT INTO invoices VALUES (?, ?, ?, ?, ?)",
-        [invoice.number, invoice.line, invoice.customer, invoice.country, json.dumps(lines)],
+        [invoice.line, invoice.number, invoice.customer, invoice.country, json.dumps(lines)],
     )
     database.executemany(
         "INSERT INTO demand VALUES (:sku, :quantity)"
@@ -124,8 +158,13 @@ def arriving(sku: str, demand: int) -> int:
     return demand // 2 if short else demand
 
 
-def stock_shelves(cloud: Cloud, function: str, database: Connection) -> tuple[int, int]:
-    """Have everything delivered that the orders ask for, or nearly; return (SKUs, units)."""
+def stock_shelves(
+    cloud: Cloud, function: str, database: Connection, *, name: str = "delivery"
+) -> tuple[int, int]:
+    """Have everything delivered that the orders ask for, or nearly; return (SKUs, units).
+
+    ``name`` tells its deliveries from those of another time: each is received only once.
+    """
     lambda_ = cloud.client("lambda")
     demand = database.execute("SELECT sku, quantity FROM demand ORDER BY sku")
     lines = (
@@ -136,10 +175,10 @@ def stock_shelves(cloud: Cloud, function: str, database: Connection) -> tuple[in
     skus = units = number = 0
     while delivery := list(islice(lines, MAX_SKUS)):
         number += 1
-        payload = json.dumps({"delivery_id": f"delivery-{number}", "lines": delivery})
+        payload = json.dumps({"delivery_id": f"{name}-{number}", "lines": delivery})
         answer = lambda_.invoke(FunctionName=function, Payload=payload)
         if "FunctionError" in answer:
-            raise ShopError(f"delivery-{number} was not received: {answer['Payload'].read()!r}")
+            raise ShopError(f"{name}-{number} was not received: {answer['Payload'].read()!r}")
         skus += len(delivery)
         units += sum(line["quantity"] for line in delivery)
     return skus, units
@@ -224,6 +263,10 @@ class Api:
     def order(self, order_id: str, *, customer: str) -> Answer:
         """An order as its customer sees it."""
         return self._ask("GET", f"/orders/{order_id}", customer, headers={})
+
+    def cancel(self, order_id: str, *, customer: str) -> Answer:
+        """Cancel an order."""
+        return self._ask("DELETE", f"/orders/{order_id}", customer, headers={})
 
     def _ask(
         self, method: str, path: str, customer: str, *, headers: dict[str, str], body: str = ""
@@ -310,34 +353,91 @@ class Pace:
         return min(UNDER_WAY, 1 + ended // GROWTH) + self._extra
 
 
-def place_orders(
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One thing that the shop does: place an order, or cancel the one of ``invoice``.
+
+    ``placed`` is to hold the order's id, or None when it was not accepted.
+    """
+
+    line: int
+    customer: str
+    country: str
+    lines: str
+    number: str
+    invoice: str | None
+    placed: Future[str | None]
+
+
+def send_all(
     api: Api, database: Connection, *, pace: Pace, stop: threading.Event
-) -> Iterator[Answer]:
-    """Place every order of the database and remember the answers, which are also returned."""
-    rows = database.execute("SELECT number, line, customer, country, lines FROM invoices")
+) -> Iterator[Answer | None]:
+    """Place and cancel in the order of the export, and remember the answers, which are returned.
 
-    def paced() -> Iterator[tuple[str, int, str, str, str]]:
-        for row in rows:
-            pace.wait()
-            yield row
+    A cancellation waits for the answer to its order, not for the order's end: when it comes soon
+    after its order in the file, it may overtake the saga. None is the answer to one that was not
+    sent, because its order was not accepted.
+    """
+    placing: dict[str, Future[str | None]] = {}
 
-    def place(row: tuple[str, int, str, str, str]) -> tuple[Refused | tuple[str, str], Answer]:
-        number, line, customer, country, lines = row
-        answer = api.place(customer=customer, key=number, country=country, lines=json.loads(lines))
-        if answer.status == 202:
-            return (answer.body["order_id"], number), answer
-        pace.refused()
-        return (
-            Refused(line=line, invoice=number, reason=_reason(answer), detail=_detail(answer)),
-            answer,
-        )
+    def steps() -> Iterator[_Step]:
+        for line, customer, country, lines, number, invoice in database.execute(
+            "SELECT line, customer, country, lines, number, NULL FROM invoices"
+            " UNION ALL SELECT line, customer, '', '', number, invoice FROM cancellations"
+            " ORDER BY line"
+        ):
+            if invoice is None:
+                pace.wait()
+                placed = placing[number] = Future()
+            else:
+                placed = placing.get(invoice) or _placed(database, invoice)
+            yield _Step(line, customer, country, lines, number, invoice, placed)
 
-    for outcome, answer in in_threads(place, paced(), stop=stop):
-        if isinstance(outcome, Refused):
-            refuse(database, outcome)
-        else:
-            insert(database, "accepted", [outcome])
+    def send(step: _Step) -> tuple[_Step, Answer | None]:
+        if step.invoice:
+            order_id = step.placed.result()
+            return step, api.cancel(order_id, customer=step.customer) if order_id else None
+        answer = Answer(0, {})
+        try:
+            answer = api.place(
+                customer=step.customer,
+                key=step.number,
+                country=step.country,
+                lines=json.loads(step.lines),
+            )
+        finally:
+            # Whatever happens, nobody shall wait for it in vain.
+            step.placed.set_result(answer.body.get("order_id") if answer.status == 202 else None)
+        if step.placed.result() is None:
+            pace.refused()
+        return step, answer
+
+    for step, answer in in_threads(send, steps(), stop=stop):
+        _remember_answer(database, step, answer)
+        placing.pop(step.number, None)
         yield answer
+
+
+def _placed(database: Connection, invoice: str) -> Future[str | None]:
+    row = database.execute("SELECT order_id FROM accepted WHERE invoice = ?", [invoice]).fetchone()
+    placed: Future[str | None] = Future()
+    placed.set_result(row[0] if row else None)
+    return placed
+
+
+def _remember_answer(database: Connection, step: _Step, answer: Answer | None) -> None:
+    order_id = step.placed.result()
+    if order_id and step.invoice is None:
+        insert(database, "accepted", [(order_id, step.number)])
+        return
+    if order_id and answer:
+        told = answer.body.get("state") if answer.status in (200, 202) else None
+        insert(database, "asked_to_cancel", [(order_id, told)])
+        if told:
+            return
+    reason = _reason(answer) if answer else NOT_ACCEPTED
+    detail = _detail(answer) if answer else ""
+    refuse(database, Refused(line=step.line, invoice=step.number, reason=reason, detail=detail))
 
 
 def _reason(answer: Answer) -> str:

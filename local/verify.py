@@ -3,7 +3,7 @@
 The evidence is gathered from every service's own records into an SQLite database, and each promise
 is a handful of queries over it that must find nothing. The promises bear the numbers of the design:
 1 nothing is lost, 2 nothing happens twice, 3 stock is conserved, 4 the ledger balances,
-5 a rejected order leaves nothing behind.
+5 a rejected order leaves nothing behind; nor does a cancelled one.
 """
 
 import json
@@ -28,6 +28,7 @@ PROMISES = {
 
 SCHEMA = """
 CREATE TABLE accepted (order_id TEXT PRIMARY KEY, invoice TEXT);
+CREATE TABLE asked_to_cancel (order_id TEXT PRIMARY KEY, told TEXT);
 CREATE TABLE orders (
     order_id TEXT, customer_id TEXT, state TEXT, sequence INT, total INT, currency TEXT,
     reason TEXT, explanation TEXT
@@ -70,7 +71,11 @@ CREATE VIEW standing AS
     SELECT order_id FROM orders WHERE EXISTS
         (SELECT 1 FROM parked WHERE instr(parked.body, orders.order_id));
 """
-"""What is known after a run: one table for each service's record, amounts in minor units."""
+"""What is known after a run: one table for each service's record, amounts in minor units.
+
+``told`` is the state that the API answered when it was first asked to cancel the order: the answer
+is CANCELLED when that came before the saga, PLACED during it, and WITHDRAWN after it.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +135,19 @@ RULES = (
     ),
     _Rule(
         1,
+        """SELECT order_id, 'was to be cancelled, and is ' || state FROM orders
+        JOIN asked_to_cancel USING (order_id) WHERE (told, state) IN (VALUES
+            ('CANCELLED', 'CONFIRMED'), ('CANCELLED', 'REJECTED'), ('PLACED', 'CONFIRMED'),
+            ('WITHDRAWN', 'CONFIRMED'), ('WITHDRAWN', 'REJECTED'), ('REJECTED', 'CANCELLED'))""",
+    ),
+    _Rule(
+        1,
+        """SELECT order_id, 'is cancelled, and nobody asked for it' FROM orders
+        WHERE state = 'CANCELLED' AND order_id IN (SELECT order_id FROM accepted)
+        AND order_id NOT IN (SELECT order_id FROM asked_to_cancel)""",
+    ),
+    _Rule(
+        1,
         """SELECT order_id, 'told ' || sequence || ' events, of which ' || found || ' were logged'
         FROM (
             SELECT o.order_id, o.sequence, (
@@ -137,6 +155,29 @@ RULES = (
                 WHERE e.order_id = o.order_id AND e.sequence BETWEEN 1 AND o.sequence
             ) AS found FROM orders o
         ) WHERE found < sequence AND order_id NOT IN (SELECT order_id FROM standing)""",
+    ),
+    _Rule(
+        1,
+        """SELECT order_id, 'is ' || state || ', and no ' || told || ' was logged' FROM (
+            SELECT order_id, state, CASE state WHEN 'CONFIRMED' THEN 'OrderConfirmed'
+                WHEN 'REJECTED' THEN 'OrderRejected' ELSE 'OrderCancelled' END AS told
+            FROM orders WHERE state IN ('CONFIRMED', 'REJECTED', 'CANCELLED')
+        ) AS o WHERE NOT EXISTS (
+            SELECT 1 FROM events e WHERE e.order_id = o.order_id AND e.detail_type = o.told
+        ) AND order_id NOT IN (SELECT order_id FROM standing)""",
+    ),
+    _Rule(
+        1,
+        """SELECT order_id, 'was confirmed and is cancelled, and no OrderWithdrawn was logged'
+        FROM orders o WHERE state = 'CANCELLED' AND (
+            EXISTS (SELECT 1 FROM events e WHERE e.order_id = o.order_id
+                AND detail_type = 'OrderConfirmed')
+            OR EXISTS (SELECT 1 FROM asked_to_cancel a WHERE a.order_id = o.order_id
+                AND told = 'WITHDRAWN')
+        ) AND NOT EXISTS (
+            SELECT 1 FROM events e WHERE e.order_id = o.order_id
+            AND detail_type = 'OrderWithdrawn'
+        ) AND order_id NOT IN (SELECT order_id FROM standing)""",
     ),
     _at_most_one("orders", "rows"),
     _at_most_one("reservations", "reservations"),

@@ -77,17 +77,30 @@ def test_the_demo_of_the_sample_keeps_every_promise():
         assert demo.wait(30) == 0
 
     assert "accepted              100 of 101 sent to the API" in output
-    assert count(output, "confirmed") + count(output, "rejected") == 100
+    ends = [count(output, end) for end in ("confirmed", "rejected", "cancelled")]
+    assert sum(ends) == 100
     assert count(output, "confirmed") > 50
     assert count(output, "PaymentDeclined") == 4
+    moments = [count(output, when) for when in ("before the saga", "during the saga")]
+    assert sum(moments) + count(output, "once confirmed") == count(output, "cancelled")
+    assert moments[0] > 0
+    assert count(output, "once confirmed") > 0
     assert count(output, "AddressUndeliverable") > 0
     assert count(output, "OutOfStock") > 0
     assert "TechnicalFailure" not in output
     assert "line 22               700005    not a product: POST" in output
     assert "1  the API answered 400" in output
-    assert "2  cancelling is not offered yet" in output
-    assert "of the orders         200 of 200 that were told" in output
+    assert "3  the invoice to be cancelled is unknown" in output
+    assert "1  the invoice to be cancelled is another customer's" in output
+    assert "1  the invoice to be cancelled comes only later" in output
+    assert re.search(r"^  of the orders +(\d+) of \1 that were told$", output, re.MULTILINE)
     assert count(output, "OrderPlaced") == 100
+    assert count(output, "OrderCancelled") == count(output, "cancelled")
+    assert count(output, "OrderRejected") == count(output, "rejected")
+    assert count(output, "OrderWithdrawn") == count(output, "once confirmed")
+    assert count(output, "OrderConfirmed") == count(output, "confirmed") + count(
+        output, "OrderWithdrawn"
+    )
     assert "the test event        arrived whole, parked nowhere" in output
     assert re.search(r"debits ([\d,.]+), credits \1\n", output)
     assert "parked                nothing, on any queue" in output

@@ -5,13 +5,15 @@ import pytest
 
 from lambdas.contracts.values import PricedLine
 from local import exports
-from local.exports import ExportError, Invoice, Refused, check, invoices, read
+from local.exports import Cancellation, ExportError, Invoice, Refused, check, invoices, read
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 GOOD = "536365,85123A,White heart,6,12/1/2010 8:26,2.55,17850,United Kingdom"
 
+Found = Invoice | Cancellation | Refused
 
-def parsed(*rows: str, header: str = HEADER, encoding: str = "utf-8") -> list[Invoice | Refused]:
+
+def parsed(*rows: str, header: str = HEADER, encoding: str = "utf-8") -> list[Found]:
     return list(invoices(BytesIO("\n".join([header, *rows, ""]).encode(encoding))))
 
 
@@ -24,7 +26,7 @@ def refusals(*rows: str) -> list[tuple[int, str]]:
     return [(one.line, one.reason) for one in parsed(*rows) if isinstance(one, Refused)]
 
 
-def only_order(found: list[Invoice | Refused]) -> Invoice:
+def only_order(found: list[Found]) -> Invoice:
     (order,) = (one for one in found if isinstance(one, Invoice))
     return order
 
@@ -144,9 +146,37 @@ def test_an_invoice_of_two_customers_or_countries_keeps_the_first():
     ]
 
 
-def test_a_cancellation_is_reported_once_whatever_its_rows_hold():
-    rows = [row(InvoiceNo="C536379", Quantity="-1"), row(InvoiceNo="C536379", CustomerID="")]
-    assert refusals(GOOD, *rows) == [(3, exports.CANCELLATION)]
+@pytest.mark.parametrize("mark", ["C", "c"])
+def test_an_invoice_with_a_c_cancels_the_order_of_the_rest(mark: str):
+    rows = [
+        row(InvoiceNo=f"{mark}536365", Quantity="-1", UnitPrice="", StockCode="POST"),
+        row(InvoiceNo=f"{mark}536365", Quantity="six", InvoiceDate="soon", Country=""),
+    ]
+    _, cancellation = parsed(GOOD, *rows)
+    assert cancellation == Cancellation(
+        line=3, number=f"{mark}536365", invoice="536365", customer="17850"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"InvoiceNo": "C536365", "CustomerID": ""}, "no customer"),
+        ({"InvoiceNo": "C"}, "no invoice number"),
+        ({"InvoiceNo": "C53 6365"}, "invoice number is not an identifier"),
+    ],
+)
+def test_a_cancellation_that_names_nobody_or_nothing_is_refused(
+    changes: dict[str, str], reason: str
+):
+    assert refusals(GOOD, row(**changes)) == [(3, reason), (3, exports.NO_ROW_LEFT)]
+
+
+def test_a_cancellation_of_two_customers_keeps_the_first():
+    rows = [row(InvoiceNo="C536365"), row(InvoiceNo="C536365", CustomerID="1")]
+    found = parsed(*rows)
+    assert isinstance(found[1], Cancellation)
+    assert refusals(*rows) == [(3, "another customer than its invoice's")]
 
 
 def test_a_row_cut_short_is_refused_and_blank_ones_are_ignored():
@@ -271,7 +301,7 @@ def test_an_open_quote_at_the_end_of_the_file():
         (HEADER.encode(), "has no rows"),
         (b"PK\x03\x04...", "is an Excel workbook"),
         (HEADER.encode("utf-16"), "save it as CSV in UTF-8"),
-        (HEADER.encode() + b"\n" + b"x" * exports.MAX_LINE, "line 2 is longer than"),
+        (b"x" * exports.MAX_LINE, "its first line is longer than"),
     ],
 )
 def test_what_is_no_export_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str):
@@ -280,6 +310,43 @@ def test_what_is_no_export_is_refused_in_one_line(tmp_path: Path, content: bytes
     with pytest.raises(ExportError, match=message) as refused:
         check(path)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("length", [exports.MAX_LINE, 10 * exports.MAX_LINE + 7])
+def test_a_giant_line_costs_itself_only(length: int):
+    giant = row(Description="x" * length)
+    assert refusals(GOOD, giant, row(Quantity="0")) == [
+        (3, exports.TOO_LONG),
+        (4, "quantity is not positive"),
+    ]
+    assert refusals(GOOD, giant) == [(3, exports.TOO_LONG)]
+
+
+def test_a_giant_field_is_not_read_into_memory():
+    class Watched(BytesIO):
+        longest = 0
+
+        def readline(self, size: int | None = -1) -> bytes:
+            read = super().readline(size)
+            self.longest = max(self.longest, len(read))
+            return read
+
+    file = Watched(f"{HEADER}\n{row(Description='x' * 1_000_000)}\n{GOOD}\n".encode())
+    assert [type(one) for one in invoices(file)] == [Refused, Invoice]
+    assert file.longest == exports.MAX_LINE
+
+
+def test_a_zero_byte_costs_its_own_line_only():
+    assert refusals(GOOD, row(Description="\0"), row(Quantity="0")) == [
+        (3, exports.ZERO_BYTE),
+        (4, "quantity is not positive"),
+    ]
+
+
+def test_a_giant_line_inside_an_open_quote_is_told_and_the_rest_flows():
+    rows = [row(Description='"12 inch'), "x" * exports.MAX_LINE, row(StockCode="71053")]
+    assert refusals(GOOD, *rows) == [(3, "too few columns"), (4, exports.TOO_LONG)]
+    assert len(only_order(parsed(GOOD, *rows)).lines) == 2
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path):
@@ -293,13 +360,14 @@ def test_the_sample_has_something_of_everything():
     found = list(read(Path(exports.__file__).with_name("sample.csv")))
     orders = [one for one in found if isinstance(one, Invoice)]
     reasons = {one.reason for one in found if isinstance(one, Refused)}
+    cancelled = [one for one in found if isinstance(one, Cancellation)]
     totals = [sum(each.quantity * each.unit_price for each in order.lines) for order in orders]
     assert 90 <= len(orders) <= 110
     assert any(len(order.lines) > 90 for order in orders)
     assert any(total > 1_000_00 for total in totals)
     assert any(order.country == "Unspecified" for order in orders)
+    assert len(cancelled) >= 10
     assert reasons >= {
-        exports.CANCELLATION,
         exports.NO_ROW_LEFT,
         "no customer",
         "no country",

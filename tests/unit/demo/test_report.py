@@ -75,6 +75,25 @@ def test_events_that_came_twice_count_once(database: sqlite3.Connection):
     assert report.logged(database) == 1
 
 
+def test_cancelled_orders_are_counted_by_when(database: sqlite3.Connection):
+    told = {"a": "CANCELLED", "b": "CANCELLED", "c": "PLACED", "d": "WITHDRAWN", "e": "PLACED"}
+    verify.insert(database, "asked_to_cancel", told.items())
+    verify.insert(
+        database,
+        "orders",
+        [(o, "c", "REJECTED" if o == "e" else "CANCELLED", 2, 1, "GBP", "R", "") for o in told],
+    )
+    out = io.StringIO()
+    report.show_orders(Screen(out), database, {})
+    lines = [line.split() for line in out.getvalue().splitlines()]
+    assert ["cancelled", "4"] in lines
+    assert ["before", "the", "saga", "2"] in lines
+    assert ["during", "the", "saga", "1"] in lines
+    assert ["once", "confirmed", "1"] in lines
+    assert ["R", "1"] in lines
+    assert ["to", "be", "cancelled", "too", "1"] in lines
+
+
 def test_refusals_are_shown_with_line_and_reason_and_the_rest_counted(
     database: sqlite3.Connection,
 ):

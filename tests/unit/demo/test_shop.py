@@ -40,8 +40,11 @@ class Server:
     def request(self, method: str, url: str, *, body: str | None, headers: Any, retries: bool):
         assert retries is False
         with self.lock:
-            self.requests.append(SimpleNamespace(url=url, body=body, headers=headers))
+            request = SimpleNamespace(method=method, url=url, body=body, headers=headers)
+            self.requests.append(request)
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if callable(answer):
+            answer = answer(request)
         if isinstance(answer, Exception):
             raise answer
         status, content = answer
@@ -170,15 +173,145 @@ def test_answers_are_remembered(tmp_path: Path, database: sqlite3.Connection):
         Server((400, {"message": "bad", "problems": problems}), (202, {"order_id": "o"}))
     )
     answers = list(
-        shop.place_orders(client, database, pace=shop.Pace(lambda: 30), stop=threading.Event())
+        shop.send_all(client, database, pace=shop.Pace(lambda: 30), stop=threading.Event())
     )
-    assert sorted(answer.status for answer in answers) == [202] * 29 + [400]
+    assert sorted(answer.status for answer in answers if answer) == [202] * 29 + [400]
     ((reason, detail),) = database.execute("SELECT reason, detail FROM refused").fetchall()
     assert (reason, detail) == (
         "the API answered 400",
         "lines must name at most 90 SKUs, not 92",
     )
     assert database.execute("SELECT order_id FROM accepted").fetchall() == [("o",)]
+
+
+WITHDRAWING = ((202, "WITHDRAWN"), (200, "CANCELLED"))
+ORDERS = [
+    "1,A1,x,2,2010-12-01,1.00,7,EIRE",
+    "2,A1,x,2,2010-12-01,0.00,8,EIRE",
+    "3,A1,x,3,2010-12-01,1.00,9,EIRE",
+]
+
+
+@pytest.mark.parametrize(
+    ("cancellation", "reason"),
+    [
+        ("C9,A1,x,-2,2010-12-01,1.00,7,EIRE", "the invoice to be cancelled is unknown"),
+        ("C2,A1,x,-2,2010-12-01,1.00,8,EIRE", "the invoice to be cancelled was not accepted"),
+        ("C1,A1,x,-2,2010-12-01,1.00,8,EIRE", "the invoice to be cancelled is another customer's"),
+        ("C3,A1,x,-3,2010-12-01,1.00,9,EIRE", "the invoice to be cancelled comes only later"),
+    ],
+)
+def test_a_cancellation_without_its_order_is_reported_and_the_orders_flow(
+    tmp_path: Path, database: sqlite3.Connection, cancellation: str, reason: str
+):
+    rows = [*ORDERS[:2], cancellation, ORDERS[2]]
+    assert shop.take_in(export(tmp_path / "orders.csv", *rows), database) == 2
+    assert (4, cancellation[:2], reason, "") in database.execute("SELECT * FROM refused").fetchall()
+    assert database.execute("SELECT * FROM cancellations").fetchall() == []
+
+
+def test_a_cancellation_may_come_too_early_and_again_and_its_first_row_be_bad(
+    tmp_path: Path, database: sqlite3.Connection
+):
+    cancellation = "C1,A1,x,-2,2010-12-01,1.00,7,EIRE"
+    nobodys = "C1,A1,x,-2,2010-12-01,1.00,,EIRE"
+    rows = [cancellation, ORDERS[0], nobodys, cancellation, ORDERS[2], cancellation]
+    shop.take_in(export(tmp_path / "orders.csv", *rows), database)
+    assert database.execute("SELECT line, number FROM cancellations").fetchall() == [
+        (4, "C1"),
+        (7, "C1"),
+    ]
+    assert database.execute("SELECT line, reason FROM refused ORDER BY line").fetchall() == [
+        (2, "the invoice to be cancelled comes only later"),
+        (4, "no customer"),
+    ]
+
+
+def test_what_was_answered_first_counts(tmp_path: Path, database: sqlite3.Connection):
+    cancellation = "C1,A1,x,-2,2010-12-01,1.00,7,EIRE"
+    shop.take_in(
+        export(tmp_path / "orders.csv", ORDERS[0], cancellation, ORDERS[2], cancellation), database
+    )
+    withdrawn, cancelled = ((status, {"state": s}) for status, s in WITHDRAWING)
+    server = Server((202, {"order_id": "o"}), withdrawn, (202, {"order_id": "p"}), cancelled)
+    pace = shop.Pace(lambda: 4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shop, "THREADS", 1)
+        list(shop.send_all(api(server)[0], database, pace=pace, stop=threading.Event()))
+    told = database.execute("SELECT * FROM asked_to_cancel").fetchall()
+    assert told == [("o", "WITHDRAWN")]
+    assert [one.url for one in server.requests if one.method == "DELETE"] == [
+        "https://api/orders/o"
+    ] * 2
+
+
+def sent(path: Path, database: sqlite3.Connection, *rows: str, cancelling: Any) -> list[Any]:
+    """Send an export to an API that takes a while to accept; return its requests."""
+
+    def answer(request: Any) -> Any:
+        if request.method == "DELETE":
+            return cancelling
+        key = request.headers["Idempotency-Key"]
+        threading.Event().wait(0.05)
+        return (202, {"order_id": f"order-{key}"}) if key != "3" else (400, {"message": "no"})
+
+    server = Server(answer)
+    shop.take_in(export(path / "orders.csv", *rows), database)
+    pace = shop.Pace(lambda: len(rows))
+    list(shop.send_all(api(server)[0], database, pace=pace, stop=threading.Event()))
+    return server.requests
+
+
+@pytest.mark.parametrize("apart", [0, 1, 20])
+def test_an_order_is_cancelled_by_its_customer_where_the_export_says_so(
+    tmp_path: Path, database: sqlite3.Connection, apart: int
+):
+    between = [f"{number},A1,x,2,2010-12-01,1.00,5,EIRE" for number in range(100, 100 + apart)]
+    rows = [ORDERS[0], *between, "C1,A1,x,-2,2010-12-01,1.00,7,EIRE"]
+    requests = sent(tmp_path, database, *rows, cancelling=(202, {"state": "WITHDRAWN"}))
+    (delete,) = (request for request in requests if request.method == "DELETE")
+    assert delete.url == "https://api/orders/order-1"
+    assert delete.body is None
+    told = database.execute("SELECT order_id, told FROM asked_to_cancel").fetchall()
+    assert told == [("order-1", "WITHDRAWN")]
+    assert database.execute("SELECT count(*) FROM accepted").fetchone() == (apart + 1,)
+    assert database.execute("SELECT * FROM refused").fetchall() == []
+
+
+def test_an_order_that_the_api_refused_is_not_cancelled(
+    tmp_path: Path, database: sqlite3.Connection
+):
+    rows = [ORDERS[2], "C3,A1,x,-2,2010-12-01,1.00,9,EIRE"]
+    requests = sent(tmp_path, database, *rows, cancelling=(500, {}))
+    assert [request.method for request in requests] == ["POST"]
+    assert database.execute("SELECT line, invoice, reason FROM refused").fetchall() == [
+        (2, "3", "the API answered 400"),
+        (3, "C3", "the invoice to be cancelled was not accepted"),
+    ]
+    assert database.execute("SELECT * FROM asked_to_cancel").fetchall() == []
+
+
+def test_a_cancellation_that_comes_too_late_is_reported(
+    tmp_path: Path, database: sqlite3.Connection
+):
+    rows = [ORDERS[0], "C1,A1,x,-2,2010-12-01,1.00,7,EIRE"]
+    sent(tmp_path, database, *rows, cancelling=(409, {"message": "on its way"}))
+    assert database.execute("SELECT * FROM refused").fetchall() == [
+        (3, "C1", "the API answered 409", "on its way")
+    ]
+    told = database.execute("SELECT * FROM asked_to_cancel").fetchall()
+    assert told == [("order-1", None)]
+
+
+def test_a_cancellation_waits_for_no_place(tmp_path: Path, database: sqlite3.Connection):
+    rows = [ORDERS[0], "C1,A1,x,-2,2010-12-01,1.00,7,EIRE"]
+    shop.take_in(export(tmp_path / "orders.csv", *rows), database)
+    time = Time()
+    pace = shop.Pace(time.ended, sleep=time.sleep, clock=lambda: time.now)
+    client, _ = api(Server((202, {"order_id": "o", "state": "PLACED"})))
+    list(shop.send_all(client, database, pace=pace, stop=threading.Event()))
+    assert time.now == 0.0
+    assert database.execute("SELECT * FROM asked_to_cancel").fetchall() == [("o", "PLACED")]
 
 
 def test_work_in_threads_keeps_its_order_and_looks_only_a_little_ahead():

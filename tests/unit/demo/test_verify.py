@@ -13,35 +13,53 @@ from local.verify import Violation, insert, violations
 
 # order c is confirmed; s, p, a were rejected by stock, provider and address; v was rejected when
 # its payment was refunded before the charge came; d was declined and then refunded as well.
+# b was cancelled before its saga, m amid it, and w once it was confirmed; l was, but too late.
+ENDS = {
+    "c": "CONFIRMED",
+    **dict.fromkeys("spavdl", "REJECTED"),
+    **dict.fromkeys("bmw", "CANCELLED"),
+}
 CLEAN: dict[str, list[tuple[Any, ...]]] = {
-    "accepted": [(one, f"invoice-{one}") for one in "cspavd"],
-    "orders": [
-        ("c", "ada", "CONFIRMED", 2, 1000, "GBP", None, None),
-        *((one, "ada", "REJECTED", 2, 1000, "GBP", "Reason", "why") for one in "spavd"),
+    "accepted": [(one, f"invoice-{one}") for one in ENDS],
+    "asked_to_cancel": [
+        *(("b", "CANCELLED"), ("m", "PLACED"), ("w", "WITHDRAWN")),
+        *(("l", "PLACED"), ("s", "REJECTED"), ("p", None)),
     ],
-    "order_lines": [(one, "A1", 2) for one in "cspavd"] + [("c", "B2", 1)],
+    "orders": [
+        (one, "ada", end, 4 if one == "w" else 2, 1000, "GBP", None, None)
+        for one, end in ENDS.items()
+    ],
+    "order_lines": [(one, "A1", 2) for one in ENDS] + [("c", "B2", 1)],
     "stock": [("A1", 8, 2), ("B2", 4, 1), ("C3", 0, 0)],
     "delivered": [("d-1", "A1", 6), ("d-2", "A1", 4), ("d-1", "B2", 5)],
     "reservations": [
         ("c", "RESERVED"),
         ("s", "REFUSED"),
-        *((one, "RELEASED") for one in "pavd"),
+        *((one, "RELEASED") for one in "pavdlmw"),
     ],
-    "reserved_lines": [(one, "A1", 2) for one in "cspavd"] + [("c", "B2", 1)],
-    "shipments": [("c", "BOOKED"), ("a", "REFUSED"), ("v", "CANCELLED")],
-    "shipped_lines": [("c", "A1", 2), ("c", "B2", 1), ("a", "A1", 2)],
+    "reserved_lines": [(one, "A1", 2) for one in ENDS if one != "b"] + [("c", "B2", 1)],
+    "shipments": [
+        *(("c", "BOOKED"), ("a", "REFUSED"), ("v", "CANCELLED")),
+        *(("m", "CANCELLED"), ("w", "CANCELLED")),
+    ],
+    "shipped_lines": [("c", "A1", 2), ("c", "B2", 1), ("a", "A1", 2), ("w", "A1", 2)],
     "charges": [
         ("c", "TAKEN", 1000, "GBP"),
         ("p", "DECLINED", 1000, "GBP"),
         ("a", "REFUNDED", 1000, "GBP"),
         ("v", "REFUNDED", 1000, "GBP"),
         ("d", "REFUNDED", 1000, "GBP"),
+        ("l", "DECLINED", 1000, "GBP"),
+        ("w", "REFUNDED", 1000, "GBP"),
+        ("m", "REFUNDED", 1000, "GBP"),
         ("s", "REFUNDED", None, None),
     ],
     "entries": [
         ("c", "CHARGE", "card-provider", "customer/ada", 1000, "GBP"),
         ("a", "CHARGE", "card-provider", "customer/ada", 1000, "GBP"),
         ("a", "REFUND", "customer/ada", "card-provider", 1000, "GBP"),
+        *((one, "CHARGE", "card-provider", "customer/ada", 1000, "GBP") for one in "mw"),
+        *((one, "REFUND", "customer/ada", "card-provider", 1000, "GBP") for one in "mw"),
     ],
     "provider_charges": [
         ("c", "CHARGED", 1000, "GBP"),
@@ -49,14 +67,20 @@ CLEAN: dict[str, list[tuple[Any, ...]]] = {
         ("a", "REFUNDED", 1000, "GBP"),
         ("v", "VOIDED", None, None),
         ("d", "DECLINED", 1000, "GBP"),
+        ("l", "DECLINED", 1000, "GBP"),
+        ("w", "REFUNDED", 1000, "GBP"),
+        ("m", "REFUNDED", 1000, "GBP"),
     ],
     "events": [
-        (f"{one}/{number}", one, number, "OrderSomething", "")
-        for one in "cspavd"
-        for number in (1, 2)
-    ]
-    # Delivered twice, which the bus may do; and one of nobody's.
-    + [("again", "c", 2, "OrderConfirmed", ""), ("test", None, None, "Order Notification", "{}")],
+        *((f"{one}/1", one, 1, "OrderPlaced", "") for one in ENDS),
+        *((f"{one}/2", one, 2, f"Order{ENDS[one].capitalize()}", "") for one in ENDS if one != "w"),
+        ("w/2", "w", 2, "OrderConfirmed", ""),
+        ("w/3", "w", 3, "OrderWithdrawn", ""),
+        ("w/4", "w", 4, "OrderCancelled", ""),
+        # Delivered twice, which the bus may do; and one of nobody's.
+        ("again", "c", 2, "OrderConfirmed", ""),
+        ("test", None, None, "Order Notification", "{}"),
+    ],
 }
 
 BREAKS = [
@@ -68,6 +92,40 @@ BREAKS = [
     ("DELETE FROM shipments WHERE order_id = 'c'", 1, "c", "no shipment"),
     ("DELETE FROM events WHERE order_id = 'c' AND sequence = 2", 1, "c", "of which 1 were logged"),
     ("UPDATE events SET sequence = 9 WHERE sequence = 2", 1, "c", "of which 1 were logged"),
+    ("UPDATE orders SET state = 'WITHDRAWN' WHERE order_id = 'w'", 1, "w", "still WITHDRAWN"),
+    ("UPDATE orders SET state = 'CANCELLED' WHERE order_id = 'd'", 1, "d", "nobody asked for it"),
+    ("UPDATE orders SET state = 'CONFIRMED' WHERE order_id = 'm'", 1, "m", "and is CONFIRMED"),
+    ("UPDATE orders SET state = 'REJECTED' WHERE order_id = 'b'", 1, "b", "and is REJECTED"),
+    ("UPDATE orders SET state = 'REJECTED' WHERE order_id = 'w'", 1, "w", "and is REJECTED"),
+    ("UPDATE asked_to_cancel SET told = 'WITHDRAWN' WHERE order_id = 'l'", 1, "l", "is REJECTED"),
+    *(
+        (
+            f"UPDATE events SET detail_type = 'OrderX' WHERE order_id = '{one}' AND sequence = 2",
+            1,
+            one,
+            f"is {ENDS[one]}, and no Order{ENDS[one].capitalize()} was logged",
+        )
+        for one in "clbm"
+    ),
+    (
+        "UPDATE events SET detail_type = 'OrderX' WHERE log_id = 'w/3'",
+        1,
+        "w",
+        "no OrderWithdrawn was logged",
+    ),
+    (
+        "UPDATE events SET detail_type = 'OrderConfirmed' WHERE log_id = 'm/1'",
+        1,
+        "m",
+        "no OrderWithdrawn was logged",
+    ),
+    (
+        "UPDATE asked_to_cancel SET told = 'WITHDRAWN' WHERE order_id = 'm'",
+        1,
+        "m",
+        "no OrderWithdrawn was logged",
+    ),
+    ("DELETE FROM events WHERE log_id = 'w/3'", 1, "w", "told 4 events, of which 3 were logged"),
     ("INSERT INTO orders SELECT * FROM orders WHERE order_id = 'c'", 2, "c", "2 rows"),
     ("INSERT INTO reservations VALUES ('c', 'RELEASED')", 2, "c", "2 reservations"),
     ("INSERT INTO reserved_lines VALUES ('c', 'A1', 2)", 2, "c", "2 reservations of A1"),
@@ -117,6 +175,8 @@ BREAKS = [
     ("UPDATE entries SET amount = -1000 WHERE order_id = 'c'", 4, "c", "moves -1000"),
     ("UPDATE entries SET debit = credit WHERE order_id = 'c'", 4, "c", "moves 1000"),
     ("DELETE FROM entries WHERE kind = 'REFUND'", 4, "a", "nets to 1000 on card-provider"),
+    ("DELETE FROM entries WHERE kind = 'REFUND'", 4, "m", "is CANCELLED and nets to 1000"),
+    ("DELETE FROM entries WHERE kind = 'REFUND'", 4, "w", "is CANCELLED and nets to 1000"),
     (
         "UPDATE entries SET debit = 'customer/bob' WHERE kind = 'REFUND'",
         4,
@@ -133,6 +193,17 @@ BREAKS = [
         "a",
         "still charged: 1000 GBP",
     ),
+    *(
+        (f"UPDATE {table} SET state = '{state}' WHERE order_id = '{one}'", 5, one, wrong)
+        for one in "mw"
+        for table, state, wrong in (
+            ("reservations", "RESERVED", "still has its reservation"),
+            ("provider_charges", "CHARGED", "is still charged: 1000 GBP"),
+            ("charges", "TAKEN", "stands as TAKEN"),
+            ("shipments", "BOOKED", "still has its shipment"),
+        )
+    ),
+    ("INSERT INTO reservations VALUES ('b', 'RESERVED')", 5, "b", "its reservation"),
     ("UPDATE charges SET state = 'PENDING' WHERE order_id = 'v'", 5, "v", "stands as PENDING"),
     ("UPDATE shipments SET state = 'BOOKED' WHERE order_id = 'v'", 5, "v", "its shipment"),
 ]
@@ -179,6 +250,13 @@ def test_each_rule_is_broken_by_one_of_these():
         return found
 
     assert set().union(*(fired(change) for change, *_ in BREAKS)) == set(range(len(verify.RULES)))
+
+
+def test_a_withdrawn_order_that_stands_on_a_queue_is_not_lost(evidence: sqlite3.Connection):
+    evidence.execute("UPDATE orders SET state = 'WITHDRAWN' WHERE order_id = 'w'")
+    assert [(one.promise, one.subject) for one in violations(evidence)] == [(1, "w")]
+    insert(evidence, "parked", [("Repair", '{"payload": {"order_id": "w"}}')])
+    assert list(violations(evidence)) == []
 
 
 def test_an_order_that_stands_on_a_queue_is_not_lost(evidence: sqlite3.Connection):

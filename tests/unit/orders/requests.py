@@ -43,10 +43,10 @@ def request(
     }
 
 
-def query(order_id: str, *, customer: str = "17850") -> dict[str, Any]:
-    """GET /orders/{order_id}."""
+def query(order_id: str, *, customer: str = "17850", method: str = "GET") -> dict[str, Any]:
+    """GET or DELETE /orders/{order_id}."""
     return request(customer=customer) | {
-        "routeKey": "GET /orders/{order_id}",
+        "routeKey": f"{method} /orders/{{order_id}}",
         "pathParameters": {"order_id": order_id},
         "body": None,
     }

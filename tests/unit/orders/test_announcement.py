@@ -1,6 +1,6 @@
 """What is told when an order's row changes."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -8,14 +8,17 @@ import pytest
 from lambdas.contracts.event import event_id
 from lambdas.contracts.orders import (
     SOURCE,
+    OrderCancelled,
     OrderConfirmed,
     OrderNeedsAttention,
     OrderPlaced,
     OrderRejected,
+    OrderWithdrawn,
 )
 from lambdas.contracts.values import Money, PricedLine
-from lambdas.orders.domain import CONFIRMED, REJECTED, Order, announcement, view
+from lambdas.orders.domain import CONFIRMED, REJECTED, Order, announcement, cancel, view
 from lambdas.orders.store import order_of, row_of
+from lambdas.runtime.items import from_item, to_item
 from tests.unit.orders.requests import placed
 
 LATER = "2026-12-01T08:26:02.918Z"
@@ -32,6 +35,12 @@ REJECTED_ORDER = after(
     PLACED_ORDER, state=REJECTED, reason="PaymentDeclined", explanation="over the limit"
 )
 PARKED_ORDER = after(REJECTED_ORDER, parked=["RefundPayment"])
+CLAIMED_ORDER = replace(PLACED_ORDER, claim_owner="execution", claim_until=1)
+CANCELLED_ORDER = cancel(PLACED_ORDER, now=LATER)
+WISHED_ORDER = cancel(CLAIMED_ORDER, now=LATER)
+WITHDRAWN_ORDER = cancel(CONFIRMED_ORDER, now=LATER)
+UNDONE_ORDER = after(WISHED_ORDER, state="CANCELLED", reason="Cancelled", explanation="cancelled")
+GIVEN_UP_ORDER = after(WITHDRAWN_ORDER, state="CANCELLED", reason="Cancelled", explanation="x")
 
 
 def test_a_new_order_is_placed():
@@ -60,6 +69,11 @@ def test_a_new_order_is_placed():
         (PLACED_ORDER, CONFIRMED_ORDER, OrderConfirmed),
         (PLACED_ORDER, REJECTED_ORDER, OrderRejected),
         (REJECTED_ORDER, PARKED_ORDER, OrderNeedsAttention),
+        (PLACED_ORDER, CANCELLED_ORDER, OrderCancelled),
+        (WISHED_ORDER, UNDONE_ORDER, OrderCancelled),
+        (UNDONE_ORDER, after(UNDONE_ORDER, parked=["ReleaseStock"]), OrderNeedsAttention),
+        (CONFIRMED_ORDER, WITHDRAWN_ORDER, OrderWithdrawn),
+        (WITHDRAWN_ORDER, GIVEN_UP_ORDER, OrderCancelled),
     ],
 )
 def test_a_changed_order_tells_what_it_became(before: Order, now: Order, event: type):
@@ -91,7 +105,8 @@ def test_an_order_with_something_parked_tells_what():
     "now",
     [
         PLACED_ORDER,
-        replace(PLACED_ORDER, claim_owner="execution", claim_until=1),
+        CLAIMED_ORDER,
+        WISHED_ORDER,
         replace(PLACED_ORDER, changed_at=LATER),
     ],
 )
@@ -106,10 +121,27 @@ def test_what_counts_no_sequence_up_tells_nothing(now: Order):
         (PLACED_ORDER, CONFIRMED_ORDER),
         (PLACED_ORDER, REJECTED_ORDER),
         (REJECTED_ORDER, PARKED_ORDER),
+        (CONFIRMED_ORDER, WITHDRAWN_ORDER),
+        (WITHDRAWN_ORDER, GIVEN_UP_ORDER),
     ],
 )
 def test_a_record_delivered_twice_is_the_same_event(before: Order | None, now: Order):
     assert announcement(before, now) == announcement(before, now)
+
+
+@pytest.mark.parametrize(
+    ("before", "first", "now"),
+    [
+        (None, PLACED_ORDER, CLAIMED_ORDER),
+        (None, PLACED_ORDER, WISHED_ORDER),
+        # The saga's last write but one, when it heeds a wish.
+        (None, PLACED_ORDER, replace(WISHED_ORDER, changed_at="2026-12-01T08:27:00Z")),
+        (CONFIRMED_ORDER, WITHDRAWN_ORDER, WITHDRAWN_ORDER),
+        (CONFIRMED_ORDER, WITHDRAWN_ORDER, replace(WITHDRAWN_ORDER, claim_owner="execution")),
+    ],
+)
+def test_an_order_told_of_again_is_the_same_event(before: Order | None, first: Order, now: Order):
+    assert announcement(None, now) == announcement(before, first)
 
 
 def test_every_event_of_an_order_has_its_own_id():
@@ -122,15 +154,44 @@ def test_every_event_of_an_order_has_its_own_id():
     assert len({fact.metadata.event_id for fact in told if fact is not None}) == 3
 
 
-@pytest.mark.parametrize("order", [PLACED_ORDER, CONFIRMED_ORDER, REJECTED_ORDER, PARKED_ORDER])
+FULL_ORDER = replace(
+    PARKED_ORDER,
+    claim_owner="execution",
+    claim_until=1,
+    cancel_requested_at=LATER,
+    unfinished="07",
+)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        PLACED_ORDER,
+        CONFIRMED_ORDER,
+        REJECTED_ORDER,
+        PARKED_ORDER,
+        CANCELLED_ORDER,
+        WISHED_ORDER,
+        WITHDRAWN_ORDER,
+        FULL_ORDER,
+    ],
+)
 def test_a_row_says_all_that_an_order_is(order: Order):
-    assert order_of(row_of(order) | {"another_column": 1}) == order
+    kept = from_item(to_item(row_of(order) | {"another_column": 1}))
+
+    assert order_of(kept) == order
+
+
+def test_a_row_has_every_column_there_is():
+    assert row_of(FULL_ORDER).keys() == {field.name for field in fields(Order)}
 
 
 def test_a_row_has_no_empty_columns():
-    assert {"reason", "explanation", "claim_owner", "claim_until", "parked"} & row_of(
-        PLACED_ORDER
-    ).keys() == set()
+    empty = {name for name in row_of(FULL_ORDER) if getattr(PLACED_ORDER, name) in (None, ())}
+
+    assert {"reason", "claim_until", "cancel_requested_at", "parked"} <= empty
+    assert row_of(PLACED_ORDER).keys() & empty == set()
+    assert "unfinished" not in row_of(CANCELLED_ORDER)
 
 
 class TestView:

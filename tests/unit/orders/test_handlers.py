@@ -5,25 +5,21 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from lambdas.orders.domain import REJECTED, Order
+from lambdas.orders.domain import REJECTED, Order, announcement, cancel
 from lambdas.orders.store import row_of
 from lambdas.runtime.bus import Bus
-from lambdas.runtime.relay import Relay
 from lambdas.runtime.items import to_item
+from lambdas.runtime.relay import Relay
 from lambdas.runtime.settings import SettingMissing
 from tests.unit.orders.requests import BODY, line, placed, query, request
 from tests.unit.runtime.fakes import FakeEvents
 
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
-
-
-@pytest.fixture
-def table(make_table: Callable[[str, str], str]) -> str:
-    return make_table("orders", "order_id")
 
 
 @pytest.fixture
@@ -34,6 +30,22 @@ def place_order(load_handler: Callable[..., Handler], table: str) -> Handler:
 @pytest.fixture
 def get_order(load_handler: Callable[..., Handler], table: str) -> Handler:
     return load_handler("lambdas.orders.get_order", ORDERS_TABLE=table)
+
+
+@pytest.fixture
+def cancel_order(load_handler: Callable[..., Handler], table: str) -> Handler:
+    return load_handler("lambdas.orders.cancel_order", ORDERS_TABLE=table)
+
+
+@pytest.fixture
+def keep(dynamodb: Any, table: str) -> Callable[[Order], Order]:
+    """Keep an order as it is."""
+
+    def keep(order: Order) -> Order:
+        dynamodb.put_item(TableName=table, Item=to_item(row_of(order)))
+        return order
+
+    return keep
 
 
 def content(answer: dict[str, Any]) -> Any:
@@ -50,6 +62,15 @@ class TestPlaceOrder:
 
     def test_a_retry_gets_the_same_answer(self, place_order: Handler):
         assert place_order(request(), None) == place_order(request(), None)
+
+    @pytest.mark.parametrize("state", ["CONFIRMED", "REJECTED", "WITHDRAWN", "CANCELLED"])
+    def test_so_does_one_after_the_order_has_moved_on(
+        self, place_order: Handler, keep: Callable[[Order], Order], state: str
+    ):
+        first = place_order(request(), None)
+        keep(replace(placed(), state=state, sequence=2, claim_owner="execution"))
+
+        assert place_order(request(), None) == first
 
     def test_a_body_in_base64_is_read(self, place_order: Handler):
         encoded = base64.b64encode(json.dumps(BODY).encode()).decode()
@@ -140,6 +161,177 @@ class TestGetOrder:
 
         assert strangers["statusCode"] == unknown["statusCode"] == 404
         assert strangers["body"].replace(order_id, "unknown") == unknown["body"]
+
+
+CLAIM: dict[str, Any] = {"claim_owner": "execution", "claim_until": 1_000}
+
+
+class TestCancelOrder:
+    @pytest.mark.parametrize(
+        ("order", "status", "state"),
+        [
+            (placed(), 200, "CANCELLED"),
+            (replace(placed(), **CLAIM), 202, "PLACED"),
+            (replace(placed(), state="CONFIRMED", sequence=2), 202, "WITHDRAWN"),
+            (replace(placed(), state="WITHDRAWN", sequence=3), 202, "WITHDRAWN"),
+            (replace(placed(), state="REJECTED", sequence=2), 200, "REJECTED"),
+            (replace(placed(), state="CANCELLED", sequence=2), 200, "CANCELLED"),
+        ],
+    )
+    def test_it_says_where_the_order_is(
+        self,
+        cancel_order: Handler,
+        get_order: Handler,
+        keep: Callable[[Order], Order],
+        order: Order,
+        status: int,
+        state: str,
+    ):
+        keep(order)
+        asked = query(order.order_id, method="DELETE")
+
+        answer = cancel_order(asked, None)
+
+        assert answer["statusCode"] == status
+        assert content(answer) == {"order_id": order.order_id, "state": state}
+        assert cancel_order(asked, None) == answer
+        assert content(get_order(query(order.order_id), None))["state"] == state
+
+    def test_what_is_on_its_way_is_a_conflict(
+        self, cancel_order: Handler, keep: Callable[[Order], Order], dynamodb: Any, table: str
+    ):
+        order = keep(replace(placed(), state="DISPATCHED", sequence=3))
+
+        answer = cancel_order(query(order.order_id, method="DELETE"), None)
+
+        assert answer["statusCode"] == 409
+        assert "on its way" in content(answer)["message"]
+        assert dynamodb.scan(TableName=table)["Items"] == [to_item(row_of(order))]
+
+    def test_nobody_elses_order_is_cancelled(
+        self, cancel_order: Handler, keep: Callable[[Order], Order], dynamodb: Any, table: str
+    ):
+        order = keep(placed())
+
+        strangers, unknown = (
+            cancel_order(query(id_, customer="12583", method="DELETE"), None)
+            for id_ in (order.order_id, "unknown")
+        )
+
+        assert strangers["statusCode"] == unknown["statusCode"] == 404
+        assert strangers["body"].replace(order.order_id, "unknown") == unknown["body"]
+        assert dynamodb.scan(TableName=table)["Items"] == [to_item(row_of(order))]
+
+    def test_it_logs_one_line_without_personal_data(
+        self,
+        cancel_order: Handler,
+        keep: Callable[[Order], Order],
+        capsys: pytest.CaptureFixture[str],
+    ):
+        order = keep(placed())
+
+        cancel_order(query(order.order_id, method="DELETE"), None)
+
+        (logged,) = capsys.readouterr().out.splitlines()
+        assert json.loads(logged) == {
+            "message": "cancelling asked for",
+            "order_id": order.order_id,
+            "state": "CANCELLED",
+        }
+
+
+PATIENCE = timedelta(seconds=300)
+
+
+class TestAnnounceAgain:
+    @pytest.fixture
+    def announce_again(
+        self, load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table: str
+    ) -> Callable[[FakeEvents], dict[str, int]]:
+        handler = load_handler(
+            "lambdas.orders.announce_again",
+            ORDERS_TABLE=table,
+            EVENT_BUS="Orders",
+            PATIENCE_SECONDS=str(int(PATIENCE.total_seconds())),
+        )
+
+        def run(events: FakeEvents) -> dict[str, int]:
+            module = sys.modules["lambdas.orders.announce_again"]
+            monkeypatch.setattr(module, "bus", Bus("Orders", events=events))
+            answer: dict[str, int] = handler({}, None)
+            return answer
+
+        return run
+
+    def old(self, key: str, **changes: Any) -> Order:
+        """An order that was placed long enough ago."""
+        at = (datetime.now(UTC) - PATIENCE - timedelta(seconds=5)).isoformat()
+        return replace(placed(key=key), placed_at=at, changed_at=at, **changes)
+
+    def claim(self, *, seconds: int) -> dict[str, Any]:
+        """A claim that holds for so many seconds from now."""
+        until = int(datetime.now(UTC).timestamp()) + seconds
+        return {"claim_owner": "execution", "claim_until": until}
+
+    def test_those_that_nobody_works_on_are_told_as_the_first_time(
+        self, announce_again: Any, keep: Callable[[Order], Order]
+    ):
+        unclaimed, expired = (
+            keep(self.old("unclaimed")),
+            keep(self.old("expired", **self.claim(seconds=-5))),
+        )
+        confirmed = self.old("withdrawn", state="CONFIRMED", sequence=2)
+        withdrawn = keep(cancel(confirmed, now=datetime.now(UTC).isoformat()))
+        first = [
+            announcement(None, unclaimed),
+            announcement(None, replace(expired, claim_owner=None, claim_until=None)),
+            announcement(confirmed, withdrawn),
+        ]
+        events = FakeEvents()
+
+        assert announce_again(events) == {"found": 3, "rejected": 0}
+
+        def by_id(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            return sorted(entries, key=lambda entry: str(entry["Detail"]))
+
+        assert by_id(events.taken) == by_id([fact.entry("Orders") for fact in first if fact])
+        assert sorted(entry["DetailType"] for entry in events.taken) == [
+            "OrderPlaced",
+            "OrderPlaced",
+            "OrderWithdrawn",
+        ]
+
+    def test_the_others_are_left_alone(self, announce_again: Any, keep: Callable[[Order], Order]):
+        keep(self.old("claimed", **self.claim(seconds=60)))
+        keep(self.old("withdrawn", state="WITHDRAWN", sequence=3, **self.claim(seconds=60)))
+        keep(self.old("confirmed", state="CONFIRMED", sequence=2, unfinished=None))
+        keep(cancel(self.old("cancelled"), now="now"))
+        keep(replace(placed(key="new"), placed_at=datetime.now(UTC).isoformat()))
+        events = FakeEvents()
+
+        assert announce_again(events) == {"found": 0, "rejected": 0}
+        assert events.requests == []
+
+    def test_what_the_bus_did_not_take_is_reported_and_told_by_the_next_run(
+        self,
+        announce_again: Any,
+        keep: Callable[[Order], Order],
+        capsys: pytest.CaptureFixture[str],
+    ):
+        orders = [keep(self.old(str(number))) for number in range(3)]
+        events = FakeEvents(refused={orders[1].order_id})
+
+        assert announce_again(events) == {"found": 3, "rejected": 1}
+        (logged,) = capsys.readouterr().out.splitlines()
+        assert json.loads(logged) == {
+            "message": "orders announced again",
+            "found": 3,
+            "rejected": 1,
+        }
+
+        later = FakeEvents()
+        assert announce_again(later) == {"found": 3, "rejected": 0}
+        assert len(later.taken) == 3
 
 
 def change(number: int, before: Order | None, after: Order) -> dict[str, Any]:

@@ -1,25 +1,23 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from lambdas.orders.domain import CONFIRMED, KeyReusedError
-from lambdas.orders.store import Orders, row_of
+from lambdas.orders.domain import (
+    CANCELLED,
+    CONFIRMED,
+    SHARDS,
+    KeyReusedError,
+    Order,
+    TooLateError,
+    cancel,
+)
+from lambdas.orders.store import ATTEMPTS, BusyError, Orders, row_of
 from lambdas.runtime.items import to_item
 from tests.unit.orders.requests import BODY, line, placed
 from tests.unit.spy import Spy
-
-
-@pytest.fixture
-def table(make_table: Callable[[str, str], str]) -> str:
-    return make_table("orders", "order_id")
-
-
-@pytest.fixture
-def orders(dynamodb: Any, table: str) -> Orders:
-    return Orders(table, dynamodb=dynamodb)
 
 
 class Requests:
@@ -102,3 +100,218 @@ class TestFind:
         assert [(name, asked["ConsistentRead"]) for name, asked in requests.made] == [
             ("get_item", True)
         ]
+
+
+NOW = "2026-12-01T09:00:00+00:00"
+
+
+def cancelled(order: Order) -> Order:
+    return cancel(order, now=NOW)
+
+
+CLAIM = {"claim_owner": "execution", "claim_until": 1_000}
+OTHER_WRITES: list[dict[str, Any]] = [
+    {"claim_owner": "another execution"},
+    {"claim_until": 1_001},
+    {"state": CONFIRMED, "sequence": 2, "changed_at": NOW},
+    {"cancel_requested_at": NOW},
+    # The saga looks whether somebody cancelled.
+    {"changed_at": NOW},
+]
+
+
+class TestUpdate:
+    @pytest.fixture
+    def write(self, dynamodb: Any, table: str) -> Callable[[Mapping[str, Any]], None]:
+        """What the saga, or another request, writes into the order's row."""
+
+        def write(columns: Mapping[str, Any]) -> None:
+            dynamodb.update_item(
+                TableName=table,
+                Key=to_item({"order_id": placed().order_id}),
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in columns),
+                ExpressionAttributeNames={f"#{name}": name for name in columns},
+                ExpressionAttributeValues=to_item({f":{n}": v for n, v in columns.items()}),
+            )
+
+        return write
+
+    def test_a_change_is_kept(self, orders: Orders):
+        orders.add(placed())
+
+        after = orders.update(placed().order_id, customer_id="17850", change=cancelled)
+
+        assert after == cancelled(placed())
+        assert orders.find(placed().order_id, customer_id="17850") == after
+
+    def test_it_takes_one_read_and_one_write(self, orders: Orders, dynamodb: Any, table: str):
+        orders.add(placed())
+        made: list[str] = []
+
+        Orders(table, dynamodb=Spy(dynamodb, made.append)).update(
+            placed().order_id, customer_id="17850", change=cancelled
+        )
+
+        assert made == ["get_item", "put_item"]
+
+    def test_what_is_not_changed_is_not_written(self, orders: Orders, dynamodb: Any, table: str):
+        orders.add(placed())
+        made: list[str] = []
+
+        after = Orders(table, dynamodb=Spy(dynamodb, made.append)).update(
+            placed().order_id, customer_id="17850", change=lambda order: order
+        )
+
+        assert after == placed()
+        assert made == ["get_item"]
+
+    @pytest.mark.parametrize(
+        ("order_id", "customer"), [(placed().order_id, "12583"), ("0" * 32, "17850"), ("x", "x")]
+    )
+    def test_what_is_not_the_customers_is_not_touched(
+        self, orders: Orders, order_id: str, customer: str
+    ):
+        orders.add(placed())
+
+        assert orders.update(order_id, customer_id=customer, change=cancelled) is None
+        assert orders.find(placed().order_id, customer_id="17850") == placed()
+
+    def test_a_refused_change_is_not_written(self, orders: Orders):
+        dispatched = replace(placed(), state="DISPATCHED")
+        orders.add(dispatched)
+
+        with pytest.raises(TooLateError):
+            orders.update(placed().order_id, customer_id="17850", change=cancelled)
+
+        assert orders.find(placed().order_id, customer_id="17850") == dispatched
+
+    @pytest.mark.parametrize(
+        ("before", "meanwhile"),
+        [({}, CLAIM)] + [(before, other) for before in ({}, CLAIM) for other in OTHER_WRITES],
+    )
+    def test_what_another_wrote_in_between_is_noticed(
+        self,
+        orders: Orders,
+        write: Callable[[Mapping[str, Any]], None],
+        before: dict[str, Any],
+        meanwhile: Mapping[str, Any],
+    ):
+        orders.add(replace(placed(), **before))
+        seen: list[Order] = []
+
+        def change(order: Order) -> Order:
+            seen.append(order)
+            if len(seen) == 1:
+                write(meanwhile)
+            return replace(order, explanation="ours")
+
+        after = orders.update(placed().order_id, customer_id="17850", change=change)
+
+        assert len(seen) == 2
+        assert seen[1] == replace(seen[0], **meanwhile)
+        assert after == replace(seen[1], explanation="ours")
+        assert orders.find(placed().order_id, customer_id="17850") == after
+
+    def test_it_gives_up_on_an_order_that_others_keep_changing(
+        self, orders: Orders, write: Callable[[Mapping[str, Any]], None]
+    ):
+        orders.add(placed())
+        seen: list[Order] = []
+
+        def change(order: Order) -> Order:
+            seen.append(order)
+            write({"claim_until": len(seen)})
+            return cancelled(order)
+
+        with pytest.raises(BusyError, match=placed().order_id):
+            orders.update(placed().order_id, customer_id="17850", change=change)
+
+        assert len(seen) == ATTEMPTS
+        kept = orders.find(placed().order_id, customer_id="17850")
+        assert kept == replace(placed(), claim_until=ATTEMPTS)
+
+    def test_of_many_at_once_one_is_told(self, orders: Orders):
+        """However often it is cancelled, it is one cancellation."""
+        orders.add(placed())
+
+        def attempt(number: int) -> Order | None:
+            return orders.update(
+                placed().order_id,
+                customer_id="17850",
+                change=lambda order: cancel(order, now=f"at {number}"),
+            )
+
+        with ThreadPoolExecutor(8) as pool:
+            kept = set(map(repr, pool.map(attempt, range(8))))
+
+        assert kept == {repr(orders.find(placed().order_id, customer_id="17850"))}
+
+
+class TestUnfinished:
+    OLD, CUT, NEW = (f"2026-12-01T08:{minute}:00+00:00" for minute in (20, 25, 30))
+
+    def keep(self, dynamodb: Any, table: str, number: int, **changes: Any) -> Order:
+        """Keep the order of that number, which also names its shard."""
+        id_ = f"{number % SHARDS:x}{number:031x}"
+        order = replace(placed(), order_id=id_, unfinished=f"{number % SHARDS:02}", **changes)
+        dynamodb.put_item(TableName=table, Item=to_item(row_of(order)))
+        return order
+
+    def test_old_ones_of_every_shard_are_found_whole(
+        self, orders: Orders, dynamodb: Any, table: str
+    ):
+        kept = [self.keep(dynamodb, table, i, placed_at=self.OLD) for i in range(SHARDS)]
+
+        assert list(orders.unfinished(placed_before=self.CUT)) == kept
+
+    def test_new_ones_and_ended_ones_are_not(self, orders: Orders, dynamodb: Any, table: str):
+        self.keep(dynamodb, table, 1, placed_at=self.NEW)
+        self.keep(dynamodb, table, 2, placed_at=self.CUT)
+        ended = cancelled(replace(placed(), placed_at=self.OLD))
+        dynamodb.put_item(TableName=table, Item=to_item(row_of(ended)))
+
+        assert list(orders.unfinished(placed_before=self.CUT)) == []
+
+    def test_an_order_leaves_the_index_with_its_end_and_comes_back_when_it_is_withdrawn(
+        self, orders: Orders, dynamodb: Any, table: str
+    ):
+        order = self.keep(dynamodb, table, 3, placed_at=self.OLD)
+        confirmed = replace(order, state=CONFIRMED, sequence=2, unfinished=None)
+        dynamodb.put_item(TableName=table, Item=to_item(row_of(confirmed)))
+        assert list(orders.unfinished(placed_before=self.CUT)) == []
+
+        withdrawn = orders.update(order.order_id, customer_id="17850", change=cancelled)
+
+        assert list(orders.unfinished(placed_before=self.CUT)) == [withdrawn]
+
+    def test_a_shard_gives_its_oldest_and_no_more_than_asked_for(
+        self, orders: Orders, dynamodb: Any, table: str
+    ):
+        numbers = [SHARDS * i for i in (3, 1, 2)]
+        kept = [
+            self.keep(dynamodb, table, number, placed_at=f"2026-12-01T08:0{age}:00+00:00")
+            for age, number in enumerate(numbers)
+        ]
+
+        assert list(orders.unfinished(placed_before=self.CUT, most=2)) == kept[:2]
+
+    def test_it_asks_no_more_than_it_must(self, orders: Orders, dynamodb: Any, table: str):
+        self.keep(dynamodb, table, 1, placed_at=self.OLD)
+        made: list[str] = []
+
+        list(Orders(table, dynamodb=Spy(dynamodb, made.append)).unfinished(placed_before=self.CUT))
+
+        assert sorted(made) == ["get_item"] + ["query"] * SHARDS
+
+    def test_an_index_that_lags_is_overruled_by_the_row(self, dynamodb: Any, table: str):
+        """The index is a moment late: it may still name an order that has ended since."""
+        order = self.keep(dynamodb, table, 1, placed_at=self.OLD)
+        ended = replace(order, state=CANCELLED, unfinished=None)
+
+        def before(operation: str) -> None:
+            if operation == "get_item":
+                dynamodb.put_item(TableName=table, Item=to_item(row_of(ended)))
+
+        lagging = Orders(table, dynamodb=Spy(dynamodb, before))
+
+        assert list(lagging.unfinished(placed_before=self.CUT)) == [ended]

@@ -1,0 +1,512 @@
+"""What becomes of an order, end to end on the deployed platform, with Standard sagas and then,
+after one setting was changed and the app deployed again, with Express ones.
+
+A card company that takes its time holds a saga where it is; a rule that is off keeps one from
+starting. What Step Functions retries for minutes is tried in tests/saga with less patience.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+from aws_cdk.aws_stepfunctions import StateMachineType
+
+from app import compose
+from lambdas.contracts.event import hear
+from lambdas.contracts.orders import OrderNeedsAttention
+from lambdas.orders.domain import PLACED, announcement
+from lambdas.orders.store import order_of
+from lambdas.runtime.items import from_item
+from local import shop, verify
+from local.cloud import Cloud, running
+from local.deploy import deploy
+from stacks.environments import DEV
+from tests.templates.synthesis import new_app
+
+SKU, PRICE, STOCK = "85123A", 255, 10_000
+HERE, NOWHERE = "United Kingdom", "Unspecified"
+SLOW = {"charge": {"moment": "before", "fails": False, "delay_ms": 2000}}
+"""Less than the 4 s that payments waits for the card company."""
+SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    kind: StateMachineType
+    client: Callable[[str], Any]
+    """Makes a boto3 client, once for each service."""
+    outputs: Mapping[str, str]
+    resources: Mapping[str, str]
+    """The physical ids of resources by type and logical id."""
+    http: urllib3.PoolManager
+    api: shop.Api
+    database: sqlite3.Connection
+    evidence: verify.Evidence
+    operations: str
+    """A queue that gets what is told to people."""
+
+    def resource(self, kind: str, id: str) -> str:
+        (found,) = (
+            physical
+            for logical, physical in self.resources.items()
+            if logical.startswith(f"{kind} {id}")
+        )
+        return found
+
+    @property
+    def saga(self) -> str:
+        return self.resource("AWS::StepFunctions::StateMachine", "Fulfilment")
+
+    def function(self, id: str) -> str:
+        return self.resource("AWS::Lambda::Function", id)
+
+    def key(self, text: str) -> str:
+        """An idempotency key, new with each deployment."""
+        return f"{self.kind.name}-{text}"
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with running() as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(shop.SCHEMA + verify.SCHEMA)
+        database.execute("INSERT INTO demand VALUES (?, ?)", [SKU, STOCK])
+        yield database
+
+
+@pytest.fixture(
+    scope="module",
+    params=[StateMachineType.STANDARD, StateMachineType.EXPRESS],
+    ids=lambda kind: kind.name,
+)
+def platform(
+    request: pytest.FixtureRequest,
+    cloud: Cloud,
+    database: sqlite3.Connection,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Platform:
+    assembly: Path = tmp_path_factory.mktemp("assembly")
+    app = new_app(outdir=str(assembly))
+    compose(app, replace(DEV, saga_type=request.param))
+    app.synth()
+    outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
+    shop.stock_shelves(cloud, outputs["ReceiveStockFunction"], database)
+    customers = shop.Customers(
+        cloud.client("cognito-idp"), pool=outputs["UserPoolId"], client=outputs["UserPoolClientId"]
+    )
+    for name in ("ada", "bob"):
+        customers.admit(name)
+    http = shop.http(cloud)
+    platform = Platform(
+        kind=request.param,
+        client=cache(cloud.client),
+        outputs=outputs,
+        resources=resources_of(cloud),
+        http=http,
+        api=shop.Api(outputs["ApiUrl"], customers, http=http, sleep=lambda _: None),
+        database=database,
+        evidence=verify.Evidence(cloud, outputs, database),
+        operations=queue_behind(cloud, outputs["OperationsTopic"]),
+    )
+    (arn,) = (
+        value
+        for key, value in platform.resources.items()
+        if "Fulfilment" in key and "StateMachine " in key
+    )
+    there = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=arn)
+    assert there["type"] == request.param.name
+    return platform
+
+
+def resources_of(cloud: Cloud) -> dict[str, str]:
+    cloudformation = cloud.client("cloudformation")
+    return {
+        f"{resource['ResourceType']} {resource['LogicalResourceId']}": resource[
+            "PhysicalResourceId"
+        ]
+        for stack in cloudformation.describe_stacks()["Stacks"]
+        for resource in cloudformation.describe_stack_resources(StackName=stack["StackName"])[
+            "StackResources"
+        ]
+    }
+
+
+def queue_behind(cloud: Cloud, topic: str) -> str:
+    sqs, sns = cloud.client("sqs"), cloud.client("sns")
+    url: str = sqs.create_queue(QueueName="operations-told")["QueueUrl"]
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    arn = answer["Attributes"]["QueueArn"]
+    from_topic = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [from_topic]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    raw = {"RawMessageDelivery": "true"}
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=raw)
+    return url
+
+
+def received(platform: Platform, queue: str) -> list[dict[str, Any]]:
+    """What stands on the queue, which is empty afterwards."""
+    sqs = platform.client("sqs")
+    bodies = []
+    while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            bodies.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return bodies
+
+
+def configure(platform: Platform, function: str, **variables: str) -> None:
+    lambda_ = platform.client("lambda")
+    name = platform.function(function)
+    settings = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    lambda_.update_function_configuration(
+        FunctionName=name, Environment={"Variables": settings | variables}
+    )
+    lambda_.get_waiter("function_updated_v2").wait(
+        FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
+    )
+
+
+@contextmanager
+def slow_payments(platform: Platform) -> Iterator[None]:
+    """A saga that is started now stays with the payment for a while."""
+    configure(platform, "Answer", BEHAVIOUR=json.dumps(SLOW))
+    try:
+        yield
+    finally:
+        configure(platform, "Answer", BEHAVIOUR="{}")
+
+
+@contextmanager
+def no_saga_starts(platform: Platform) -> Iterator[None]:
+    events = platform.client("events")
+    name = platform.resource("AWS::Events::Rule", "StartFulfilment").rpartition("|")[2]
+    rule = {"Name": name.rpartition("/")[2], "EventBusName": platform.outputs["EventBus"]}
+    events.disable_rule(**rule)
+    try:
+        yield
+    finally:
+        events.enable_rule(**rule)
+
+
+def until(what: str, true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def place(platform: Platform, key: str, *, country: str = HERE, quantity: int = 1) -> str:
+    lines = [{"sku": SKU, "quantity": quantity, "unit_price": PRICE}]
+    key = platform.key(key)
+    answer = platform.api.place(customer="ada", key=key, country=country, lines=lines)
+    assert answer.status == 202, answer
+    verify.insert(platform.database, "accepted", [(answer.body["order_id"], key)])
+    return str(answer.body["order_id"])
+
+
+def cancel(platform: Platform, order: str) -> tuple[int, str]:
+    answer = platform.api.cancel(order, customer="ada")
+    verify.insert(platform.database, "asked_to_cancel", [(order, answer.body["state"])])
+    return answer.status, answer.body["state"]
+
+
+def row(platform: Platform, order: str) -> dict[str, Any]:
+    answer = platform.client("dynamodb").get_item(
+        TableName=platform.outputs["OrdersTable"],
+        Key={"order_id": {"S": order}},
+        ConsistentRead=True,
+    )
+    return from_item(answer["Item"])
+
+
+def ended(platform: Platform, *orders: str, at_first: str = PLACED) -> list[tuple[str, str | None]]:
+    """Wait until the orders have ended; return the state of each, and the reason."""
+    rows: list[dict[str, Any]] = []
+
+    def all_ended() -> bool:
+        rows[:] = [row(platform, order) for order in orders]
+        return all(row["state"] != at_first for row in rows)
+
+    until(f"these end: {orders}", all_ended)
+    return [(row["state"], row.get("reason")) for row in rows]
+
+
+def told(platform: Platform, order: str) -> list[str]:
+    """The events of an order that were logged, each once."""
+    rows = platform.database.execute(
+        "SELECT DISTINCT sequence, detail_type FROM events WHERE order_id = ? ORDER BY sequence",
+        [order],
+    )
+    return [detail_type for _, detail_type in rows]
+
+
+def deliver_again(platform: Platform, order: str) -> None:
+    """Put the order's first event on the bus again, and see the execution that it starts end."""
+    states = platform.client("stepfunctions")
+
+    def executions() -> list[str]:
+        answer = states.list_executions(stateMachineArn=platform.saga, maxResults=1000)
+        return [execution["status"] for execution in answer["executions"]]
+
+    before = len(executions())
+    first = replace(order_of(row(platform, order)), state=PLACED, sequence=1)
+    fact = announcement(None, first)
+    assert fact is not None
+    bus = platform.outputs["EventBus"]
+    platform.client("events").put_events(Entries=[fact.entry(bus)])
+    until(
+        "the second execution ends",
+        lambda: len(found := executions()) == before + 1 and "RUNNING" not in found,
+    )
+
+
+def announce_again(platform: Platform) -> int:
+    """Run the schedule's function now; return how many orders it told of."""
+    answer = platform.client("lambda").invoke(FunctionName=platform.function("AnnounceAgain"))
+    result = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, result
+    return int(result["found"])
+
+
+def check_promises(platform: Platform) -> None:
+    broken: list[verify.Violation] = []
+
+    def kept() -> bool:
+        platform.evidence.gather()
+        platform.evidence.gather_parked()
+        platform.evidence.gather_events()
+        broken[:] = verify.violations(platform.database)
+        return not broken
+
+    # The log of events is a moment behind.
+    deadline = time.monotonic() + 10
+    while not kept() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert broken == []
+    assert platform.database.execute("SELECT * FROM parked").fetchall() == []
+
+
+def test_an_order_is_confirmed_and_a_second_delivery_changes_nothing(platform):
+    order = place(platform, "good")
+    assert ended(platform, order) == [("CONFIRMED", None)]
+    before = row(platform, order)
+
+    deliver_again(platform, order)
+
+    assert row(platform, order) == before
+    check_promises(platform)
+    assert told(platform, order) == ["OrderPlaced", "OrderConfirmed"]
+
+
+def test_a_refusal_at_any_step_undoes_what_was_done(platform):
+    orders = [
+        place(platform, "too-many", quantity=5 * STOCK),
+        place(platform, "too-dear", quantity=500),
+        place(platform, "too-far", country=NOWHERE),
+    ]
+
+    assert ended(platform, *orders) == [
+        ("REJECTED", "OutOfStock"),
+        ("REJECTED", "PaymentDeclined"),
+        ("REJECTED", "AddressUndeliverable"),
+    ]
+    check_promises(platform)
+    assert told(platform, orders[0]) == ["OrderPlaced", "OrderRejected"]
+
+
+class TestCancelling:
+    def test_before_the_saga(self, platform):
+        with no_saga_starts(platform):
+            order = place(platform, "before")
+            assert cancel(platform, order) == (200, "CANCELLED")
+        before = row(platform, order)
+
+        deliver_again(platform, order)
+
+        assert row(platform, order) == before
+        assert "claim_owner" not in before
+        assert cancel(platform, order) == (200, "CANCELLED")
+        check_promises(platform)
+        assert told(platform, order) == ["OrderPlaced", "OrderCancelled"]
+
+    def test_during_the_saga(self, platform):
+        with slow_payments(platform):
+            order = place(platform, "during")
+            until("it is claimed", lambda: "claim_owner" in row(platform, order))
+            assert cancel(platform, order) == (202, "PLACED")
+            assert cancel(platform, order) == (202, "PLACED")
+            assert ended(platform, order) == [("CANCELLED", "Cancelled")]
+        check_promises(platform)
+        assert told(platform, order) == ["OrderPlaced", "OrderCancelled"]
+
+    def test_after_the_saga(self, platform):
+        order = place(platform, "after")
+        assert ended(platform, order) == [("CONFIRMED", None)]
+
+        assert cancel(platform, order) == (202, "WITHDRAWN")
+
+        assert ended(platform, order, at_first="WITHDRAWN") == [("CANCELLED", "Cancelled")]
+        check_promises(platform)
+        assert told(platform, order) == [
+            "OrderPlaced",
+            "OrderConfirmed",
+            "OrderWithdrawn",
+            "OrderCancelled",
+        ]
+
+
+def started_and_stopped(platform: Platform, key: str) -> str:
+    """An order whose saga was stopped between stock and payment, or while it asked for that."""
+    order = place(platform, key)
+    reservation = {
+        "TableName": platform.outputs["ReservationsTable"],
+        "Key": {"order_id": {"S": order}},
+    }
+    dynamodb, states = platform.client("dynamodb"), platform.client("stepfunctions")
+    until("stock is reserved", lambda: "Item" in dynamodb.get_item(**reservation))
+    states.stop_execution(executionArn=row(platform, order)["claim_owner"])
+    return order
+
+
+def test_what_a_dead_saga_left_is_finished_when_its_lease_has_run_out(platform):
+    """Standard executions can be stopped; an Express one can only be cut off, which looks alike."""
+    dynamodb = platform.client("dynamodb")
+    configure(platform, "AnnounceAgain", PATIENCE_SECONDS="0")
+    with slow_payments(platform):
+        orders = [started_and_stopped(platform, "dead-1"), started_and_stopped(platform, "dead-2")]
+    unwanted = orders[1]
+    assert cancel(platform, unwanted) == (202, "PLACED")
+    assert announce_again(platform) == 0
+    for order in orders:
+        dynamodb.update_item(
+            TableName=platform.outputs["OrdersTable"],
+            Key={"order_id": {"S": order}},
+            UpdateExpression="SET claim_until = :past",
+            ExpressionAttributeValues={":past": {"N": "1"}},
+        )
+
+    assert announce_again(platform) == 2
+
+    assert ended(platform, *orders) == [("CONFIRMED", None), ("CANCELLED", "Cancelled")]
+    check_promises(platform)
+    assert announce_again(platform) == 0
+
+
+def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):
+    if platform.kind is StateMachineType.STANDARD:
+        pytest.skip("Standard retries a compensation for a minute; tests/saga has it")
+    lambda_ = platform.client("lambda")
+    release = platform.function("ReleaseStock")
+    lambda_.put_function_concurrency(FunctionName=release, ReservedConcurrentExecutions=0)
+    order = place(platform, "stuck", country=NOWHERE)
+
+    assert ended(platform, order) == [("REJECTED", "AddressUndeliverable")]
+
+    until("somebody is told", lambda: row(platform, order)["sequence"] == 3)
+    (parked,) = received(platform, platform.outputs["RepairQueue"])
+    assert parked["compensation"] == "ReleaseStock"
+    assert parked["error"]["Error"] == "Lambda.TooManyRequestsException"
+    notes: list[dict[str, Any]] = []
+
+    def note_arrives() -> bool:
+        notes.extend(received(platform, platform.operations))
+        return bool(notes)
+
+    until("a note arrives", note_arrives)
+    (note,) = notes
+    assert note["detail-type"] == OrderNeedsAttention.detail_type
+    assert hear(OrderNeedsAttention, note["detail"]).data == OrderNeedsAttention(
+        order_id=order, customer_id=row(platform, order)["customer_id"], parked=("ReleaseStock",)
+    )
+
+    lambda_.delete_function_concurrency(FunctionName=release)
+    answer = lambda_.invoke(FunctionName=parked["function"], Payload=json.dumps(parked["payload"]))
+
+    assert "FunctionError" not in answer
+    check_promises(platform)
+    assert told(platform, order) == ["OrderPlaced", "OrderRejected", "OrderNeedsAttention"]
+
+
+class TestTheDoor:
+    def keys(self, platform: Platform) -> set[str]:
+        answer = platform.client("dynamodb").scan(TableName=platform.outputs["OrdersTable"])
+        return {item["order_id"]["S"] for item in answer["Items"]}
+
+    def test_a_reused_key_is_a_conflict(self, platform):
+        order = place(platform, "reused")
+        assert ended(platform, order) == [("CONFIRMED", None)]
+
+        assert place(platform, "reused") == order
+        answer = platform.api.place(
+            customer="ada",
+            key=platform.key("reused"),
+            country=HERE,
+            lines=[{"sku": SKU, "quantity": 2, "unit_price": PRICE}],
+        )
+
+        assert answer.status == 409
+        assert "Idempotency-Key" in answer.body["message"]
+        check_promises(platform)
+
+    def test_an_order_is_its_customers_alone(self, platform):
+        with no_saga_starts(platform):
+            order = place(platform, "private")
+            before = row(platform, order)
+
+            asked = [
+                platform.api.order(order, customer="bob"),
+                platform.api.cancel(order, customer="bob"),
+            ]
+
+            assert [answer.status for answer in asked] == [404, 404]
+            assert row(platform, order) == before
+            cancel(platform, order)
+
+    @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+    def test_without_a_token_there_is_no_answer(self, platform, method):
+        path = "/orders" if method == "POST" else f"/orders/{'0' * 32}"
+
+        answer = platform.http.request(method, platform.outputs["ApiUrl"] + path, retries=False)
+
+        assert answer.status == 401
+
+    def test_what_is_no_order_is_told_so_field_by_field_and_leaves_no_trace(self, platform):
+        before = self.keys(platform)
+
+        answer = platform.api.place(
+            customer="ada",
+            key=platform.key("bad"),
+            country="",
+            lines=[{"sku": SKU, "quantity": 0, "unit_price": -1}, {}],
+        )
+
+        assert answer.status == 400
+        assert [problem["field"] for problem in answer.body["problems"]] == [
+            "country",
+            "lines[0].quantity",
+            "lines[0].unit_price",
+            "lines[1].sku",
+            "lines[1].quantity",
+            "lines[1].unit_price",
+        ]
+        assert self.keys(platform) == before

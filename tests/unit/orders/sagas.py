@@ -1,0 +1,184 @@
+"""The two sagas of an order, played a state at a time by their own definitions.
+
+The writes of the order are made in a real table, under the conditions that the definition states.
+The three services behind it are played: each has done, undone or refused its part.
+"""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+from lambdas.contracts.event import Refusal
+from lambdas.contracts.inventory import ReleaseStock, ReserveStock
+from lambdas.contracts.payments import RefundPayment, TakePayment
+from lambdas.contracts.shipping import BookShipment, CancelShipment
+from stacks.components.saga_definition import CONDITION_FAILED, definition
+from stacks.components.saga_steps import STANDARD, Call, Record, Step
+
+TASKS = "arn:aws:states:::"
+UPDATE, INVOKE, SEND = (
+    f"{TASKS}{task}" for task in ("dynamodb:updateItem", "lambda:invoke", "sqs:sendMessage")
+)
+PAIRS = ((ReserveStock, ReleaseStock), (TakePayment, RefundPayment), (BookShipment, CancelShipment))
+ACTIONS = {action.__name__: undo.__name__ for action, undo in PAIRS}
+UNDOES = {undo: action for action, undo in ACTIONS.items()}
+LEASE = STANDARD.lease
+
+
+class Refused(Refusal):
+    """What every service refuses with."""
+
+
+def _call(command: Any) -> Call:
+    return Call(command=command, function=cast(Any, SimpleNamespace(function_arn="arn")))
+
+
+def _definition(**states: str) -> dict[str, Any]:
+    table = cast(Any, SimpleNamespace(table_name="orders"))
+    return definition(
+        record=Record(table=table, key="order_id", **states),
+        steps=[
+            Step(action=_call(action), refusals=(Refused,), compensation=_call(undo))
+            for action, undo in PAIRS
+        ],
+        repair_queue=cast(Any, SimpleNamespace(queue_url="queue")),
+        patience=STANDARD,
+    )
+
+
+MACHINES = {
+    "OrderPlaced": _definition(
+        open="PLACED", done="CONFIRMED", undone="REJECTED", cancelled="CANCELLED"
+    ),
+    "OrderWithdrawn": _definition(open="WITHDRAWN", undone="CANCELLED"),
+}
+"""By the event that starts them."""
+
+
+class Services:
+    """What became of each action: done, undone, or refused, which is for good."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, str] = {}
+
+    @property
+    def done(self) -> set[str]:
+        return {name for name, state in self.states.items() if state == "done"}
+
+    def call(self, command: str, *, refuses: bool) -> None:
+        """Do or undo something; raises Refused."""
+        if command in UNDOES:
+            self.states[UNDOES[command]] = "undone"
+        elif self.states.setdefault(command, "refused" if refuses else "done") != "done":
+            raise Refused
+
+
+class Execution:
+    """One execution of a saga: ``state`` is the one it is in, None once it has ended."""
+
+    def __init__(self, number: int, event: str, detail: dict[str, Any]) -> None:
+        self.me = f"execution-{number}"
+        self.event = event
+        self.parked: list[str] = []
+        self._machine = MACHINES[event]
+        self._sequence = detail["metadata"]["sequence"]
+        self._order_id = detail["data"]["order_id"]
+        self._variables: dict[str, Any] = {}
+        self.state: str | None = self._machine["StartAt"]
+
+    def step(
+        self,
+        *,
+        write: Callable[..., bool],
+        services: Services,
+        now: int,
+        fault: str = "",
+    ) -> None:
+        """Play the state.
+
+        ``write`` makes an update and tells whether its condition held. A ``fault`` of a service is
+        to refuse, or to crash before or after its effect; "lost" is an answer that got lost on the
+        way back from wherever: the state is played again.
+        """
+        state = self._machine["States"][self.state]
+        if state["Type"] != "Task":
+            self.state = state.get("Default")
+            if state["Type"] == "Choice" and self._variables["parked"]:
+                (choice,) = state["Choices"]
+                self.state = choice["Next"]
+            return
+        error = self._play(state, write, services, now, fault)
+        if fault == "lost":
+            return
+        after = state if error is None else self._catch(state, error)
+        for name, value in after.get("Assign", {}).items():
+            if value and name == "parked":
+                # By the state that is named after what it parks.
+                value = [*self.parked, str(self.state).removeprefix("Park")]
+            self._variables[name] = value
+        self.parked = self._variables.get("parked", [])
+        self.state = after.get("Next")
+
+    def _play(
+        self,
+        state: dict[str, Any],
+        write: Callable[..., bool],
+        services: Services,
+        now: int,
+        fault: str,
+    ) -> str | None:
+        match state["Resource"]:
+            case task if task == UPDATE:
+                held = write(**self._written(state["Arguments"], now))
+                return None if held else CONDITION_FAILED
+            case task if task == INVOKE:
+                try:
+                    if fault != "before":
+                        services.call(str(self.state), refuses=fault == "refuse")
+                except Refused as refusal:
+                    return type(refusal).__name__
+                return "Lambda.Unknown" if fault in ("before", "after") else None
+            case task if task == SEND:
+                return None
+        raise ValueError(f"unknown task: {state['Resource']}")
+
+    def _catch(self, state: dict[str, Any], error: str) -> dict[str, Any]:
+        for caught in state["Catch"]:
+            if {error, "States.ALL"} & set(caught["ErrorEquals"]):
+                return cast(dict[str, Any], caught)
+        raise ValueError(f"{self.state} does not catch {error}")
+
+    def _written(self, arguments: dict[str, Any], now: int) -> dict[str, Any]:
+        return {
+            "Key": {"order_id": {"S": self._order_id}},
+            "UpdateExpression": arguments["UpdateExpression"],
+            "ConditionExpression": arguments["ConditionExpression"],
+            "ExpressionAttributeValues": {
+                name: {kind: self._value(value, now) for kind, value in typed.items()}
+                for name, typed in arguments["ExpressionAttributeValues"].items()
+            },
+        } | (
+            {"ExpressionAttributeNames": names}
+            if (names := arguments["ExpressionAttributeNames"])
+            else {}
+        )
+
+    def _value(self, written: str, now: int) -> Any:
+        """What a JSONata expression comes to; what is none stands for itself."""
+        if not written.startswith("{%"):
+            return written
+        seconds = "$floor($millis() / 1000)"
+        source = written.removeprefix("{% ").removesuffix(" %}")
+        if source.startswith("[$map($parked"):
+            return [{"S": name} for name in self.parked]
+        return {
+            "$states.context.Execution.Id": self.me,
+            f"$string({seconds})": str(now),
+            f"$string({seconds} + {LEASE})": str(now + LEASE),
+            "$string($sequence + 1)": str(self._sequence + 1),
+            "$string($sequence + 2)": str(self._sequence + 2),
+            "$now()": f"at {now}",
+            "$outcome": self._variables.get("outcome"),
+            "$reason": self._variables.get("reason"),
+            "$explanation": self._variables.get("explanation"),
+        }[source]

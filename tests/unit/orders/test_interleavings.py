@@ -1,0 +1,221 @@
+"""Everything that happens to an order, in any interleaving, with deaths and duplicates."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from lambdas.contracts.event import Fact
+from lambdas.orders.domain import (
+    CANCELLED,
+    CONFIRMED,
+    PLACED,
+    REJECTED,
+    WITHDRAWN,
+    Order,
+    announcement,
+    cancel,
+    overdue,
+)
+from lambdas.orders.store import Orders
+from tests.unit.orders.conftest import make_orders_table
+from tests.unit.orders.requests import placed
+from tests.unit.orders.sagas import ACTIONS, LEASE, MACHINES, UNDOES, Execution, Services
+
+WAYS = {
+    (PLACED, CONFIRMED),
+    (PLACED, REJECTED),
+    (PLACED, CANCELLED),
+    (CONFIRMED, WITHDRAWN),
+    (WITHDRAWN, CANCELLED),
+}
+MOST = 4
+"""Executions that run at once."""
+FAULTS = st.sampled_from(["", "", "", "", "lost", "refuse", "before", "after"])
+INDEX = st.integers(0, 9)
+
+
+class Life(RuleBasedStateMachine):
+    """The life of one order."""
+
+    def __init__(self, dynamodb: Any, table: str, numbers: Callable[[], int]) -> None:
+        super().__init__()
+        self.dynamodb, self.table = dynamodb, table
+        self.orders = Orders(table, dynamodb=dynamodb)
+        self.first = placed(key=str(numbers()))
+        self.now = 1_000
+        self.services = Services()
+        self.executions: list[Execution] = []
+        self.started = 0
+        self.parked: set[str] = set()
+        self.told: dict[int, Fact[Any]] = {}
+        self.acknowledged = False
+        self.order: Order | None = None
+        self.repeat()
+        self.deliver(0)
+
+    # What happens
+
+    @rule()
+    def repeat(self) -> None:
+        """The client sends the order again; the schedule announces what nobody works on."""
+        kept = self.orders.add(self.first)
+        assert kept.order_id == self.first.order_id
+        self.look()
+        self.tell_again()
+
+    @rule(meanwhile=st.booleans(), index=INDEX, fault=FAULTS)
+    def cancel(self, meanwhile: bool, index: int, fault: str) -> None:
+        """The customer cancels; meanwhile the saga may go on between reading and writing."""
+        steps = [partial(self.step, index, fault)] if meanwhile and self.executions else []
+
+        def change(order: Order) -> Order:
+            while steps:
+                steps.pop()()
+            return cancel(order, now=f"at {self.now}")
+
+        answer = self.orders.update(self.first.order_id, customer_id="17850", change=change)
+        self.acknowledged = True
+        self.look()
+        self.check()
+        if not meanwhile:
+            assert answer == self.order
+
+    @precondition(lambda self: len(self.executions) < MOST)
+    @rule(index=INDEX)
+    def deliver(self, index: int) -> None:
+        """An event arrives, for the first time or again."""
+        heard = [fact for fact in self.told.values() if fact.data.detail_type in MACHINES]
+        self.start(heard[index % len(heard)])
+
+    @precondition(lambda self: self.executions)
+    @rule(index=INDEX, fault=FAULTS)
+    def step(self, index: int, fault: str) -> None:
+        """An execution plays a state, perhaps not without trouble."""
+        execution = self.executions[index % len(self.executions)]
+        execution.step(write=self.write, services=self.services, now=self.now, fault=fault)
+        self.parked |= {UNDOES[undo] for undo in execution.parked}
+        if execution.state is None:
+            self.executions.remove(execution)
+        self.check()
+
+    @precondition(lambda self: self.executions)
+    @rule(index=INDEX, most=st.integers(1, 8))
+    def steps(self, index: int, most: int) -> None:
+        """Several states without trouble: most of a saga's life."""
+        execution = self.executions[index % len(self.executions)]
+        while most and execution in self.executions:
+            self.step(self.executions.index(execution), "")
+            most -= 1
+
+    @precondition(lambda self: self.executions)
+    @rule(index=INDEX, lease=st.booleans())
+    def die(self, index: int, lease: bool) -> None:
+        """An execution vanishes without a word; perhaps so long ago that its lease has run out."""
+        self.executions.pop(index % len(self.executions))
+        if lease:
+            self.wait()
+
+    # What holds
+
+    def check(self) -> None:
+        assert self.order is not None
+        state = self.order.state
+        # It is in the index of the unfinished until its end.
+        assert (self.order.unfinished is not None) == (state in (PLACED, WITHDRAWN))
+        if state == CONFIRMED:
+            assert self.services.done == set(ACTIONS)
+        if state in (CANCELLED, REJECTED):
+            assert self.services.done <= self.parked
+
+    def teardown(self) -> None:
+        """Whatever happened: announced again, the order ends, and as its customer was told."""
+        for _ in range(4):
+            while self.executions:
+                self.step(0, "")
+            self.wait()
+            for fact in self.tell_again():
+                self.start(fact)
+        assert self.order is not None
+        assert self.order.state in (CONFIRMED, REJECTED, CANCELLED)
+        if self.acknowledged:
+            assert self.order.state != CONFIRMED
+
+    def wait(self) -> None:
+        """Until every lease has run out; no execution lives that long."""
+        self.now += LEASE + 1
+        self.executions.clear()
+
+    # How
+
+    def start(self, fact: Fact[Any]) -> None:
+        self.started += 1
+        detail = {
+            "metadata": {"sequence": fact.metadata.sequence},
+            "data": {"order_id": fact.data.order_id},
+        }
+        self.executions.append(Execution(self.started, fact.data.detail_type, detail))
+
+    def write(self, **update: Any) -> bool:
+        try:
+            self.dynamodb.update_item(TableName=self.table, **update)
+        except self.dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        self.look()
+        return True
+
+    def look(self) -> None:
+        """See what became of the row, as the relay does."""
+        before, self.order = self.order, self.orders.find(self.first.order_id, customer_id="17850")
+        assert self.order is not None
+        fact = announcement(before, self.order)
+        if before is None:
+            assert fact is not None
+        else:
+            assert self.order.sequence - before.sequence == (fact is not None)
+            if before.state != self.order.state:
+                assert (before.state, self.order.state) in WAYS
+                assert fact is not None
+                assert not (self.acknowledged and self.order.state == CONFIRMED)
+        if fact:
+            assert fact.metadata.sequence not in self.told
+            self.told[fact.metadata.sequence] = fact
+
+    def tell_again(self) -> list[Fact[Any]]:
+        assert self.order is not None
+        if not overdue(self.order, now=self.now):
+            return []
+        fact = announcement(None, self.order)
+        assert fact == self.told[self.order.sequence]
+        return [fact] if fact else []
+
+
+@pytest.fixture
+def life(dynamodb: Any) -> Callable[[], Life]:
+    table = make_orders_table(dynamodb)
+    number = iter(range(1_000_000))
+    return lambda: Life(dynamodb, table, lambda: next(number))
+
+
+def test_an_order_ends_as_it_was_promised_whatever_happens(life: Callable[[], Life]):
+    run_state_machine_as_test(
+        cast(type[Life], life),
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=24,
+            deadline=None,
+            database=None,
+            # A failure is shown as it was found: to shrink it takes minutes.
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
