@@ -85,10 +85,12 @@ class Orders:
                 Limit=most,
             )
             for key in keys["Items"]:
-                item = self._dynamodb.get_item(
+                answer = self._dynamodb.get_item(
                     TableName=self._table, Key={"order_id": key["order_id"]}, ConsistentRead=True
                 )
-                yield order_of(from_item(item["Item"]))
+                # The index is a moment late: the order may be gone.
+                if "Item" in answer:
+                    yield order_of(from_item(answer["Item"]))
 
     def _replace(self, before: Order, after: Order) -> bool:
         """Put ``after`` where ``before`` still stands; tell whether it did."""

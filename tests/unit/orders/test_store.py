@@ -315,3 +315,14 @@ class TestUnfinished:
         lagging = Orders(table, dynamodb=Spy(dynamodb, before))
 
         assert list(lagging.unfinished(placed_before=self.CUT)) == [ended]
+
+    def test_an_order_that_is_gone_is_passed_over(self, dynamodb: Any, table: str):
+        order = self.keep(dynamodb, table, 1, placed_at=self.OLD)
+
+        def before(operation: str) -> None:
+            if operation == "get_item":
+                dynamodb.delete_item(TableName=table, Key=to_item({"order_id": order.order_id}))
+
+        lagging = Orders(table, dynamodb=Spy(dynamodb, before))
+
+        assert list(lagging.unfinished(placed_before=self.CUT)) == []
