@@ -17,6 +17,10 @@ CONDITION_FAILED = "DynamoDB.ConditionalCheckFailedException"
 State = dict[str, Any]
 
 NOW = {"S": "{% $now() %}"}
+TAKEN_OVER = "{% $exists($states.result.Attributes.claim_owner) %}"
+"""Whether the record was claimed before: by an execution that died on the way, or by this one, if
+the answer to its first attempt was lost. Then that attempt may have been the one that took it over.
+"""
 WITHDRAWN = {"reason": CANCELLED, "explanation": "cancelled by the customer"}
 """Why something is undone that neither was refused nor failed."""
 
@@ -67,6 +71,7 @@ class _States:
         claim["Arguments"]["Key"] = {
             self.record.key: {"S": f"{{% $states.input.data.{self.record.key} %}}"}
         }
+        claim["Arguments"]["ReturnValues"] = "UPDATED_OLD"
         subject = {"subject": "{% $states.input.data %}"}
         first = self.steps[0].action if self.record.done else self.steps[-1].compensation
         return {
@@ -76,6 +81,7 @@ class _States:
                 | {
                     "sequence": "{% $states.input.metadata.sequence %}",
                     "parked": [],
+                    "taken_over": TAKEN_OVER,
                     "outcome": self.record.undone,
                     **WITHDRAWN,
                 },
@@ -99,11 +105,24 @@ class _States:
                 step.action, self.patience.action_retries, step.refusals
             ) | {
                 "Catch": [
-                    _refused(step.refusals, next=self._undo_before(i)),
-                    _failed(step.action.name, next=step.compensation.name),
+                    _refused(step.refusals, undo_from=self._undo_before(i)),
+                    _failed(step.action.name, undo_from=step.compensation.name),
                 ],
                 "Next": following[i],
             }
+        last = self.steps[-1].compensation.name
+        states["Undo"] = {
+            "Type": "Choice",
+            "Comment": "Whoever had the claim before may have gone further: then undo everything",
+            "Choices": [
+                {"Condition": "{% $taken_over %}", "Next": last},
+                *(
+                    {"Condition": f"{{% $undo_from = '{name}' %}}", "Next": name}
+                    for name in reversed([step.compensation.name for step in self.steps])
+                ),
+            ],
+            "Default": "Reject",
+        }
         states["Confirm"] = self._settle(
             self.record.done or "",
             condition="claim_owner = :me AND (#state = :state OR"
@@ -275,24 +294,26 @@ def _object(fields: dict[str, str]) -> str:
     return "{" + ", ".join(f"'{name}': {source}" for name, source in fields.items()) + "}"
 
 
-def _refused(refusals: Sequence[type[Refusal]], *, next: str) -> State:
+def _refused(refusals: Sequence[type[Refusal]], *, undo_from: str) -> State:
     return {
         "ErrorEquals": [refusal.__name__ for refusal in refusals],
         "Assign": {
             "reason": "{% $states.errorOutput.Error %}",
             "explanation": "{% $parse($states.errorOutput.Cause).errorMessage %}",
+            "undo_from": undo_from,
         },
-        "Next": next,
+        "Next": "Undo",
     }
 
 
-def _failed(name: str, *, next: str) -> State:
+def _failed(name: str, *, undo_from: str) -> State:
     return _caught(
         {
             "reason": TECHNICAL_FAILURE,
             "explanation": f"{{% '{name}: ' & $states.errorOutput.Error %}}",
+            "undo_from": undo_from,
         },
-        next=next,
+        next="Undo",
     )
 
 

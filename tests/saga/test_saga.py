@@ -98,6 +98,20 @@ def test_an_expired_claim_is_taken_over(stage):
     assert stage.record(opened)["state"] == "DONE"
 
 
+def test_who_took_a_claim_over_undoes_everything_though_it_came_less_far_itself(stage):
+    opened = stage.open(First="refuse")
+    stage.dynamodb.update_item(
+        TableName=stage.records,
+        Key={"order_id": {"S": opened["data"]["order_id"]}},
+        UpdateExpression="SET claim_owner = :dead, claim_until = :past",
+        ExpressionAttributeValues={":dead": {"S": "dead"}, ":past": {"N": "1"}},
+    )
+    assert stage.run(opened) == "SUCCEEDED"
+    everything = [UNDO[action] for action in reversed(ACTIONS)]
+    assert stage.calls(opened) == ["First", *everything]
+    assert stage.record(opened)["reason"] == "Refused"
+
+
 def test_a_compensation_that_fails_for_good_is_parked_and_the_others_run_on(stage):
     opened = stage.open(Third="refuse", UndoSecond="crash")
     assert stage.run(opened) == "SUCCEEDED"

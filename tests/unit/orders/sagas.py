@@ -84,6 +84,7 @@ class Execution:
         self._sequence = detail["metadata"]["sequence"]
         self._order_id = detail["data"]["order_id"]
         self._variables: dict[str, Any] = {}
+        self._taken_over = False
         self.state: str | None = self._machine["StartAt"]
 
     def step(
@@ -91,6 +92,7 @@ class Execution:
         *,
         write: Callable[..., bool],
         services: Services,
+        owner: Callable[[], str | None],
         now: int,
         fault: str = "",
     ) -> None:
@@ -102,12 +104,10 @@ class Execution:
         """
         state = self._machine["States"][self.state]
         if state["Type"] != "Task":
-            self.state = state.get("Default")
-            if state["Type"] == "Choice" and self._variables["parked"]:
-                (choice,) = state["Choices"]
-                self.state = choice["Next"]
+            chosen = (c["Next"] for c in state.get("Choices", []) if self._holds(c["Condition"]))
+            self.state = next(chosen, state.get("Default"))
             return
-        error = self._play(state, write, services, now, fault)
+        error = self._play(state, write, services, owner, now, fault)
         if fault == "lost":
             return
         after = state if error is None else self._catch(state, error)
@@ -115,20 +115,33 @@ class Execution:
             if value and name == "parked":
                 # By the state that is named after what it parks.
                 value = [*self.parked, str(self.state).removeprefix("Park")]
+            if name == "taken_over":
+                value = self._taken_over
             self._variables[name] = value
         self.parked = self._variables.get("parked", [])
         self.state = after.get("Next")
+
+    def _holds(self, condition: str) -> bool:
+        source = condition.removeprefix("{% ").removesuffix(" %}")
+        if source.startswith("$undo_from = "):
+            return bool(self._variables["undo_from"] == source.split("'")[1])
+        return bool(
+            self._variables[{"$count($parked) > 0": "parked", "$taken_over": "taken_over"}[source]]
+        )
 
     def _play(
         self,
         state: dict[str, Any],
         write: Callable[..., bool],
         services: Services,
+        owner: Callable[[], str | None],
         now: int,
         fault: str,
     ) -> str | None:
         match state["Resource"]:
             case task if task == UPDATE:
+                if state["Arguments"].get("ReturnValues") == "UPDATED_OLD":
+                    self._taken_over = owner() is not None
                 held = write(**self._written(state["Arguments"], now))
                 return None if held else CONDITION_FAILED
             case task if task == INVOKE:

@@ -102,7 +102,9 @@ class Life(RuleBasedStateMachine):
     def step(self, index: int, fault: str) -> None:
         """An execution plays a state, perhaps not without trouble."""
         execution = self.executions[index % len(self.executions)]
-        execution.step(write=self.write, services=self.services, now=self.now, fault=fault)
+        execution.step(
+            write=self.write, services=self.services, owner=self.owner, now=self.now, fault=fault
+        )
         self.parked |= {UNDOES[undo] for undo in execution.parked}
         if execution.state is None:
             self.executions.remove(execution)
@@ -172,6 +174,9 @@ class Life(RuleBasedStateMachine):
             return False
         self.look()
         return True
+
+    def owner(self) -> str | None:
+        return self.order.claim_owner if self.order else None
 
     def look(self) -> None:
         """See what became of the row, as the relay does."""
