@@ -144,6 +144,15 @@ class Stage:
         data = {"order_id": order_id, "script": json.dumps(script), "lines": ["only one"]}
         return {"metadata": {"sequence": 1}, "data": data}
 
+    def claim(self, detail: dict[str, Any], *, owner: str, until: int) -> None:
+        """Put somebody else's claim on the record, until so many seconds since 1970."""
+        self.dynamodb.update_item(
+            TableName=self.records,
+            Key={"order_id": {"S": detail["data"]["order_id"]}},
+            UpdateExpression="SET claim_owner = :owner, claim_until = :until",
+            ExpressionAttributeValues={":owner": {"S": owner}, ":until": {"N": str(until)}},
+        )
+
     def run(self, detail: dict[str, Any]) -> str:
         """Run one execution to its end and return its status."""
         return self._run(self._machine, detail)

@@ -75,12 +75,7 @@ def test_a_second_delivery_of_the_event_ends_at_once_and_changes_nothing(stage):
 
 def test_a_claimed_record_is_left_to_its_owner(stage):
     opened = stage.open()
-    stage.dynamodb.update_item(
-        TableName=stage.records,
-        Key={"order_id": {"S": opened["data"]["order_id"]}},
-        UpdateExpression="SET claim_owner = :other, claim_until = :later",
-        ExpressionAttributeValues={":other": {"S": "other"}, ":later": {"N": "99999999999"}},
-    )
+    stage.claim(opened, owner="other", until=99_999_999_999)
     assert stage.run(opened) == "SUCCEEDED"
     assert stage.calls(opened) == []
     assert stage.record(opened)["claim_owner"] == "other"
@@ -88,24 +83,14 @@ def test_a_claimed_record_is_left_to_its_owner(stage):
 
 def test_an_expired_claim_is_taken_over(stage):
     opened = stage.open()
-    stage.dynamodb.update_item(
-        TableName=stage.records,
-        Key={"order_id": {"S": opened["data"]["order_id"]}},
-        UpdateExpression="SET claim_owner = :dead, claim_until = :past",
-        ExpressionAttributeValues={":dead": {"S": "dead"}, ":past": {"N": "1"}},
-    )
+    stage.claim(opened, owner="dead", until=1)
     assert stage.run(opened) == "SUCCEEDED"
     assert stage.record(opened)["state"] == "DONE"
 
 
 def test_who_took_a_claim_over_undoes_everything_though_it_came_less_far_itself(stage):
     opened = stage.open(First="refuse")
-    stage.dynamodb.update_item(
-        TableName=stage.records,
-        Key={"order_id": {"S": opened["data"]["order_id"]}},
-        UpdateExpression="SET claim_owner = :dead, claim_until = :past",
-        ExpressionAttributeValues={":dead": {"S": "dead"}, ":past": {"N": "1"}},
-    )
+    stage.claim(opened, owner="dead", until=1)
     assert stage.run(opened) == "SUCCEEDED"
     everything = [UNDO[action] for action in reversed(ACTIONS)]
     assert stage.calls(opened) == ["First", *everything]
