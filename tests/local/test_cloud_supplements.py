@@ -3,15 +3,13 @@
 Every test deploys the smallest stack that shows the behaviour, and looks at it from outside.
 """
 
-import functools
 import json
-import re
 import ssl
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,164 +18,21 @@ import pg8000.dbapi
 import pytest
 from botocore.exceptions import ClientError
 
-from local.cloud import Cloud, running
+from local.cloud import Cloud
 from local.supplements.state_machines import _delay
-
-Template = Mapping[str, Any]
-IAM = ["CAPABILITY_IAM"]
-
-FUNCTIONS = """
-import json, logging, os, urllib.request
-
-class OutOfStock(Exception):
-    pass
-
-count = 0
-
-def fails(event, context):
-    global count
-    count += 1
-    raise OutOfStock(f"attempt {count}")
-
-def ends(event, context):
-    os._exit(1)
-
-def logs(event, context):
-    logging.getLogger("shop").info("order %s", 7)
-    return {"statusCode": 200, "body": json.dumps(event.get("requestContext", {}).get("http"))}
-
-def answers(event, context):
-    answer = {"Status": "SUCCESS", "PhysicalResourceId": "probe", "Data": {"Answer": "42"},
-              **{key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}}
-    urllib.request.urlopen(urllib.request.Request(
-        event["ResponseURL"], method="PUT", data=json.dumps(answer).encode()))
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Stack:
-    name: str
-    outputs: Mapping[str, str]
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    with running() as cloud:
-        yield cloud
-
-
-@functools.cache
-def client(cloud: Cloud, service: str) -> Any:
-    return cloud.client(service)
-
-
-Deploy = Callable[..., Stack]
-
-
-@pytest.fixture
-def deploy(cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[Deploy]:
-    """Create a stack of the test's own from resources and outputs; it goes with the test."""
-    stacks = client(cloud, "cloudformation")
-    name = re.sub(r"\W|_", "-", request.node.name).strip("-")
-
-    def settle() -> Mapping[str, Any]:
-        deadline = time.monotonic() + 20
-        while (found := stacks.describe_stacks(StackName=name)["Stacks"][0])[
-            "StackStatus"
-        ].endswith("_IN_PROGRESS"):
-            assert time.monotonic() < deadline, found["StackStatus"]
-            time.sleep(0.05)
-        return dict(found)
-
-    def create(resources: Template, **outputs: Any) -> Stack:
-        body = {
-            "Resources": resources,
-            "Outputs": {key: {"Value": value} for key, value in outputs.items()},
-        }
-        stacks.create_stack(StackName=name, TemplateBody=json.dumps(body), Capabilities=IAM)
-        stack = settle()
-        if stack["StackStatus"] != "CREATE_COMPLETE":
-            events = stacks.describe_stack_events(StackName=name)["StackEvents"]
-            raise RuntimeError([event.get("ResourceStatusReason") for event in events])
-        answered = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
-        return Stack(name, answered)
-
-    yield create
-    stacks.delete_stack(StackName=name)
-
-
-def get(logical_id: str, attribute: str = "Arn") -> Any:
-    return {"Fn::GetAtt": [logical_id, attribute]}
-
-
-def ref(logical_id: str) -> Any:
-    return {"Ref": logical_id}
-
-
-def role(*actions: str, service: str = "lambda") -> Template:
-    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
-    policy = {"PolicyName": "p", "PolicyDocument": {"Statement": [statement]}}
-    trust = {
-        "Effect": "Allow",
-        "Principal": {"Service": f"{service}.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-    return {
-        "Type": "AWS::IAM::Role",
-        "Properties": {
-            "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
-            "Policies": [policy] if actions else [],
-        },
-    }
-
-
-def function(handler: str, **properties: Any) -> Template:
-    return {
-        "Type": "AWS::Lambda::Function",
-        "Properties": {
-            "Runtime": "python3.14",
-            "Handler": f"index.{handler}",
-            "Code": {"ZipFile": FUNCTIONS},
-            "Role": get("Role"),
-            **properties,
-        },
-    }
-
-
-def lines(cloud: Cloud, group: str, expected: str) -> list[str]:
-    """The messages of a log group, as soon as one of them contains the expected text."""
-    logs = client(cloud, "logs")
-    deadline = time.monotonic() + 5
-    while True:
-        found = logs.filter_log_events(logGroupName=group)["events"]
-        messages = [event["message"] for event in found]
-        if any(expected in message for message in messages) or time.monotonic() > deadline:
-            return messages
-        time.sleep(0.05)
-
-
-def outcome(cloud: Cloud, machine: str, document: Any = None) -> Mapping[str, Any]:
-    """Run a state machine to its end."""
-    states = client(cloud, "stepfunctions")
-    started = states.start_execution(stateMachineArn=machine, input=json.dumps(document or {}))
-    deadline = time.monotonic() + 15
-    while (run := states.describe_execution(executionArn=started["executionArn"]))[
-        "status"
-    ] == "RUNNING":
-        assert time.monotonic() < deadline, "the execution does not end"
-        time.sleep(0.05)
-    return dict(run)
-
-
-def machine(states: Template, **properties: Any) -> dict[str, Template]:
-    definition = {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states}
-    return {
-        "Machine": {
-            "Type": "AWS::StepFunctions::StateMachine",
-            "Properties": {"RoleArn": get("Role"), "Definition": definition, **properties},
-        },
-    }
-
+from tests.local.small_stacks import (
+    IAM,
+    Deploy,
+    Template,
+    client,
+    function,
+    get,
+    lines,
+    machine,
+    outcome,
+    ref,
+    role,
+)
 
 # Events
 
