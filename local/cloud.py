@@ -159,6 +159,7 @@ def _start(cloud: Cloud, listener: socket.socket, key: Path) -> subprocess.Popen
         "MINISTACK_SSL_KEY": str(key),
         "MINISTACK_REGION": cloud.region,
         "SFTP_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
         "IOT_MTLS_ENABLED": "0",
         # A developer's Docker is not ours to search for containers.
         "DOCKER_HOST": "unix:///nonexistent",

@@ -5,20 +5,20 @@ directory as arguments. It ends on SIGTERM, and when its standard input closes, 
 learns that its parent is gone.
 """
 
-import asyncio
 import logging
 import os
-import shutil
 import signal
+import socket
 import ssl
+import subprocess
 import sys
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
+import uvicorn
 from ministack.app import app
-from ministack.core import hypercorn_compat
 
 from local import dsql, supplements
 
@@ -34,13 +34,28 @@ def main() -> None:
     tls.load_cert_chain(certificate, key)
     dsql.install(directory, tls)
     supplements.install()
-    hypercorn_compat.install()
-    config = Config()
-    config.bind = [f"fd://{listener}"]
-    config.certfile, config.keyfile = certificate, key
-    config.keep_alive_timeout = 75
-    # Left to itself, hypercorn would take SIGTERM and wait for every request to finish.
-    asyncio.run(serve(app, config, shutdown_trigger=lambda: asyncio.Event().wait()))
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        timeout_keep_alive=75,
+        log_config=None,
+        access_log=False,
+        # The app writes the headers that AWS writes.
+        server_header=False,
+        date_header=False,
+    )
+    _Server(config).run([socket.socket(fileno=listener)])
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave SIGTERM to us: uvicorn would wait for every request to finish."""
+        yield
 
 
 def _end_with_parent(directory: Path) -> None:
@@ -54,9 +69,13 @@ def _end(directory: Path | None = None) -> None:
     Nothing here outlives the run, so there is nothing to finish: a function that hangs must not
     hold up the end. The directory is the parent's to remove, unless the parent is gone.
     """
-    dsql.close_all()
     if directory is not None:
-        shutil.rmtree(directory, ignore_errors=True)
+        # Only when all are gone does nobody write there any more.
+        wait_and_remove = 'while kill -0 "$0" 2>/dev/null; do sleep 0.05; done; rm -rf -- "$1"'
+        subprocess.Popen(
+            ["sh", "-c", wait_and_remove, str(os.getpid()), str(directory)], start_new_session=True
+        )
+    dsql.close_all()
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 

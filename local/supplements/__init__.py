@@ -15,6 +15,7 @@ from local.supplements import (
     logs_target,
     named_errors,
     state_machines,
+    throughput,
 )
 
 ALL = (
@@ -27,6 +28,7 @@ ALL = (
     logs_target,
     named_errors,
     state_machines,
+    throughput,
 )
 
 

@@ -1,0 +1,212 @@
+"""How many orders a second the local cloud takes through the whole order path, and how fast.
+
+`python -m bench.order_path --rate 100 --seconds 60` sends orders to the HTTP API at a steady rate,
+whether or not the platform keeps up, and then waits until every one of them has ended: in through
+the API, out through the outbox, through the saga with its three functions and the ledger, and out
+again as OrderConfirmed.
+"""
+
+import argparse
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+import urllib3
+
+from lambdas.runtime.items import from_item
+from local import shop
+from local.cloud import Cloud, running
+from local.deploy import deploy
+
+SKUS = 500
+CUSTOMERS = 50
+SENDERS = 24
+WARM_UP = 40
+PATIENCE = 60.0
+"""Seconds without any order ending, after which the rest is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One order that was sent: its status, how late it went out, how long the answer took."""
+
+    order_id: str
+    status: int
+    late: float
+    took: float
+
+
+def main() -> int:
+    """Measure and print; 1 if an order was not accepted or did not end confirmed."""
+    parser = argparse.ArgumentParser(prog="python -m bench.order_path", description=__doc__)
+    parser.add_argument("--rate", type=float, default=100, help="orders a second")
+    parser.add_argument("--seconds", type=float, default=60, help="for how long")
+    arguments = parser.parse_args()
+    with running() as cloud:
+        outputs = deploy(cloud, progress=lambda _: None)
+        customers = _prepare(cloud, outputs)
+        send = _Sender(cloud, outputs, customers)
+        # One by one, so that the functions' first starts are not part of the measurement.
+        _send_all(send, count=WARM_UP, rate=10)
+        _await_end(cloud, outputs, WARM_UP)
+        before = _processor_seconds()
+        sent, elapsed = _send_all(
+            send, count=round(arguments.rate * arguments.seconds), rate=arguments.rate
+        )
+        began = time.monotonic()
+        orders = _await_end(cloud, outputs, WARM_UP + len(sent))
+        drained = time.monotonic() - began
+        used = _processor_seconds() - before
+        measured = {order.order_id for order in sent}
+        rows = [row for row in orders if row["order_id"] in measured]
+        _print(sent, elapsed, rows, drained, used)
+        confirmed = sum(row["state"] == "CONFIRMED" for row in rows)
+    return 0 if confirmed == len(sent) else 1
+
+
+def _prepare(cloud: Cloud, outputs: Mapping[str, str]) -> shop.Customers:
+    functions = cloud.client("lambda")
+    for start in range(0, SKUS, 50):
+        lines = [{"sku": f"SKU-{n}", "quantity": 1_000_000} for n in range(start, start + 50)]
+        functions.invoke(
+            FunctionName=outputs["ReceiveStockFunction"],
+            Payload=json.dumps({"delivery_id": f"bench-{start}", "lines": lines}),
+        )
+    customers = shop.Customers(
+        cloud.client("cognito-idp"), pool=outputs["UserPoolId"], client=outputs["UserPoolClientId"]
+    )
+    for n in range(CUSTOMERS):
+        customers.admit(f"customer-{n}")
+        customers.token(f"customer-{n}")
+    return customers
+
+
+class _Sender:
+    """Sends one order; the n-th is always the same."""
+
+    def __init__(self, cloud: Cloud, outputs: Mapping[str, str], customers: shop.Customers) -> None:
+        self._url = f"{outputs['ApiUrl']}/orders"
+        self._customers = customers
+        self._run = count()
+        self._http = urllib3.PoolManager(
+            maxsize=SENDERS, block=True, ca_certs=str(cloud.certificate), timeout=30, retries=False
+        )
+
+    def __call__(self, late: float) -> Sent:
+        n = next(self._run)
+        lines = [
+            {"sku": f"SKU-{(n * 7 + k) % SKUS}", "quantity": k + 1, "unit_price": 250}
+            for k in range(1 + n % 4)
+        ]
+        body = {"currency": "GBP", "country": "United Kingdom", "lines": lines}
+        token = self._customers.token(f"customer-{n % CUSTOMERS}")
+        began = time.monotonic()
+        try:
+            answer = self._http.request(
+                "POST",
+                self._url,
+                body=json.dumps(body),
+                headers={
+                    "Authorization": f"Bearer {token}",
+                    "Content-Type": "application/json",
+                    "Idempotency-Key": f"bench-{n}",
+                },
+            )
+        except urllib3.exceptions.HTTPError as error:
+            sys.stderr.write(f"order {n}: {error}\n")
+            return Sent("", 0, late, time.monotonic() - began)
+        took = time.monotonic() - began
+        order_id = json.loads(answer.data).get("order_id", "") if answer.status == 202 else ""
+        return Sent(order_id, answer.status, late, took)
+
+
+def _send_all(send: _Sender, *, count: int, rate: float) -> tuple[list[Sent], float]:
+    """Send so many orders, each at its time; return them and how long it took."""
+    began = time.monotonic()
+    turns = iter(range(count))
+    lock = threading.Lock()
+
+    def work() -> Iterator[Sent]:
+        while True:
+            with lock:
+                turn = next(turns, None)
+            if turn is None:
+                return
+            due = began + turn / rate
+            time.sleep(max(0.0, due - time.monotonic()))
+            yield send(time.monotonic() - due)
+
+    with ThreadPoolExecutor(SENDERS) as pool:
+        shares = pool.map(lambda _: list(work()), range(SENDERS))
+        sent = [order for share in shares for order in share]
+    return sent, time.monotonic() - began
+
+
+def _await_end(cloud: Cloud, outputs: Mapping[str, str], total: int) -> list[dict[str, Any]]:
+    """The orders, as soon as so many have ended, or when no more do."""
+    pages = cloud.client("dynamodb").get_paginator("scan")
+    most, since = 0, time.monotonic()
+    while True:
+        rows = [
+            from_item(item)
+            for page in pages.paginate(TableName=outputs["OrdersTable"])
+            for item in page["Items"]
+        ]
+        ended = sum(row["state"] in ("CONFIRMED", "REJECTED") for row in rows)
+        if ended > most:
+            most, since = ended, time.monotonic()
+        if ended >= total or time.monotonic() - since > PATIENCE:
+            return rows
+        time.sleep(1)
+
+
+def _processor_seconds() -> float:
+    """What this machine's processors have worked so far, for whomever."""
+    with open("/proc/stat") as stat:  # noqa: PTH123
+        user, nice, system = (int(field) for field in stat.readline().split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+
+def _print(
+    sent: Sequence[Sent],
+    elapsed: float,
+    rows: Sequence[Mapping[str, Any]],
+    drained: float,
+    used: float,
+) -> None:
+    accepted = sum(order.status == 202 for order in sent)
+    confirmed = [row for row in rows if row["state"] == "CONFIRMED"]
+    sagas = [
+        (
+            datetime.fromisoformat(row["changed_at"]) - datetime.fromisoformat(row["placed_at"])
+        ).total_seconds()
+        for row in confirmed
+    ]
+    print(f"sent        {len(sent):,} in {elapsed:.1f} s: {len(sent) / elapsed:.1f} a second")
+    print(f"accepted    {accepted:,}")
+    print(f"confirmed   {len(confirmed):,}; the last {drained:.1f} s after the last was sent")
+    print(f"answer      {_quantiles([order.took for order in sent])}")
+    print(f"confirming  {_quantiles(sagas)}")
+    print(f"lateness    {_quantiles([order.late for order in sent])}")
+    print(f"processors  {1000 * used / len(sent):.1f} ms an order")
+
+
+def _quantiles(values: Sequence[float]) -> str:
+    ranked = sorted(values) or [0.0]
+    shown = (
+        f"{name} {1000 * ranked[min(len(ranked) - 1, int(len(ranked) * share))]:,.0f} ms"
+        for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+    )
+    return ", ".join(shown)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
