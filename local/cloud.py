@@ -10,9 +10,10 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,15 @@ class Cloud:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of the account's root user, independent of the environment."""
-        return boto3.session.Session(
+        return self.clients()(service)
+
+    def clients(self) -> Callable[[str], Any]:
+        """Return what makes such clients of one session: many in little time, in one thread."""
+        session = boto3.session.Session(
             aws_access_key_id=_KEY, aws_secret_access_key=_KEY, region_name=self.region
-        ).client(
-            service,
+        )
+        return partial(
+            session.client,
             endpoint_url=self.endpoint,
             verify=str(self.certificate),
             config=Config(inject_host_prefix=False, retries={"total_max_attempts": 1}),

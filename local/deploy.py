@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from local import fidelity
 from local.cloud import Cloud, CloudError
 
 Progress = Callable[[str], None]
@@ -23,7 +24,8 @@ def deploy(cloud: Cloud, *, assembly: Path | None = None, progress: Progress) ->
     """Deploy every stack of the app and return the outputs of all of them.
 
     Without an `assembly`, the app of this repository is synthesized. Each line that the command
-    line writes goes to `progress`.
+    line writes goes to `progress`. Nothing is deployed of which the local cloud would ignore a
+    part, and what is deployed is read back.
     """
     if not _CLI.exists():
         raise CloudError("The CDK command line is missing: run 'npm ci'.")
@@ -33,6 +35,8 @@ def deploy(cloud: Cloud, *, assembly: Path | None = None, progress: Progress) ->
         if assembly is None:
             assembly = cloud.directory / "cdk.out"
             _cdk(cloud, progress, "synth", "--quiet", "--output", assembly, cwd=_ROOT)
+        templates = fidelity.templates(assembly)
+        fidelity.check(templates)
         bootstrapped.result()
     _cdk(
         cloud,
@@ -40,6 +44,7 @@ def deploy(cloud: Cloud, *, assembly: Path | None = None, progress: Progress) ->
         "deploy", "--all", "--app", assembly.resolve(), "--require-approval", "never",
         "--concurrency", "8", "--outputs-file", outputs,
     )  # fmt: skip
+    fidelity.verify(cloud, templates)
     stacks: dict[str, dict[str, str]] = json.loads(outputs.read_text())
     return {name: value for stack in stacks.values() for name, value in stack.items()}
 

@@ -8,6 +8,7 @@ the seams are MiniStack's internals; a test fails when it moves.
 from local.supplements import (
     cfn_archive,
     cfn_dsql,
+    cfn_expected,
     cfn_properties,
     custom_resources,
     event_source,
@@ -21,6 +22,7 @@ from local.supplements import (
 ALL = (
     cfn_archive,
     cfn_dsql,
+    cfn_expected,
     cfn_properties,
     custom_resources,
     event_source,

@@ -1,0 +1,316 @@
+"""What the local cloud holds of a template, and how to ask its services for it.
+
+A type's entry has the properties that are held, and how they are read back: a call or two of the
+service's API, the answer put into the template's words where the API has others. Spelling is no
+matter here (`local.fidelity.differing`). A property that says where to ask (`ApiId`) is held when
+something is found there.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
+from typing import Any
+
+Properties = Mapping[str, Any]
+Ask = Callable[..., Any]
+"""`ask(service, operation, **arguments)`: what the service answers, all pages of it."""
+Read = Callable[[Ask, str, Properties], Properties]
+"""`read(ask, physical id, what was said)`: what the service says, in the template's words."""
+
+UNHELD = {
+    "AWS::CDK::Metadata": "tells AWS which constructs were used; there is nothing to hold",
+    "Custom::": "a custom resource's properties are its function's arguments",
+}
+"""Types, and properties as `Type.Property`, that cannot be held, each with the reason.
+
+A test fails when one of them is held after all, or stated nowhere: this list can only shrink.
+"""
+
+
+def _get(
+    service: str, operation: str, *, by: str = "", of: str = "", inside: str = "", **renamed: str
+) -> Read:
+    """Ask one question.
+
+    Its arguments are the physical id, under the name `by`, and the properties that `of` names. The
+    answer is what is `inside`, some of it `renamed`.
+    """
+
+    def read(ask: Ask, physical_id: str, said: Properties) -> Properties:
+        owner = {name: said[name] for name in of.split() if name in said}
+        # The physical id of a part may be <owner>/<part>.
+        own = {by: physical_id.rpartition("/")[2] if of else physical_id} if by else {}
+        answer = ask(service, operation, **owner, **own)
+        found = answer[inside] if inside else answer
+        return owner | {renamed.get(name, name): value for name, value in found.items()}
+
+    return read
+
+
+def _listed(service: str, operation: str, *, by: str, inside: str) -> Read:
+    """Find it in one list, which is asked for once for all."""
+    return lambda ask, physical_id, _: _one(ask(service, operation)[inside], by, physical_id)
+
+
+def _one(items: Iterable[Properties], key: str, value: Any) -> Properties:
+    for item in items:
+        if item[key] == value:
+            return item
+    raise LookupError(f"there is no {key} {value}")
+
+
+def _agreed(answers: Iterable[Any]) -> Any:
+    """Return what all of several answers say, or all of them when they do not agree."""
+    several = list(answers)
+    return several[0] if several and all(each == several[0] for each in several) else several
+
+
+def _queue(ask: Ask, url: str, _said: Properties) -> Properties:
+    answer = ask("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=["All"])
+    return {**answer["Attributes"], "QueueName": url.rpartition("/")[2]}
+
+
+def _topic(ask: Ask, arn: str, _said: Properties) -> Properties:
+    answer = ask("sns", "get_topic_attributes", TopicArn=arn)
+    return {**answer["Attributes"], "TopicName": arn.rpartition(":")[2]}
+
+
+def _policy(of: str, read: Read) -> Read:
+    """Read the policy of several queues or topics, which must be the same."""
+    return lambda ask, _, said: {
+        "PolicyDocument": _agreed(read(ask, each, said)["Policy"] for each in said[of]),
+        of: said[of],
+    }
+
+
+def _subscription(ask: Ask, arn: str, _said: Properties) -> Properties:
+    listed = ask("sns", "list_subscriptions")["Subscriptions"]
+    answer = ask("sns", "get_subscription_attributes", SubscriptionArn=arn)
+    return {**_one(listed, "SubscriptionArn", arn), **answer["Attributes"]}
+
+
+def _table(ask: Ask, name: str, _said: Properties) -> Properties:
+    table = ask("dynamodb", "describe_table", TableName=name)["Table"]
+    expiry = ask("dynamodb", "describe_time_to_live", TableName=name)["TimeToLiveDescription"]
+    backups = ask("dynamodb", "describe_continuous_backups", TableName=name)
+    recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    encryption = table.get("SSEDescription", {"Status": "DISABLED"})
+    enabled = recovery["PointInTimeRecoveryStatus"] == "ENABLED"
+    replica = {
+        "Region": table["TableArn"].split(":")[3],
+        "DeletionProtectionEnabled": table["DeletionProtectionEnabled"],
+        "GlobalSecondaryIndexes": table.get("GlobalSecondaryIndexes", []),
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": enabled},
+    }
+    return {
+        **table,
+        **table.get("BillingModeSummary", {"BillingMode": "PROVISIONED"}),
+        "Replicas": [replica],
+        "SSESpecification": {**encryption, "SSEEnabled": encryption["Status"] == "ENABLED"},
+        "TimeToLiveSpecification": {**expiry, "Enabled": expiry["TimeToLiveStatus"] == "ENABLED"},
+    }
+
+
+def _rule(ask: Ask, name: str, said: Properties) -> Properties:
+    bus = said.get("EventBusName", "default")
+    targets = ask("events", "list_targets_by_rule", Rule=name, EventBusName=bus)
+    return {**targets, **ask("events", "describe_rule", Name=name, EventBusName=bus)}
+
+
+def _roles(ask: Ask) -> Iterable[Any]:
+    answer = ask("iam", "get_account_authorization_details", Filter=["Role"])
+    return list(answer["RoleDetailList"])
+
+
+def _role(ask: Ask, name: str, _said: Properties) -> Properties:
+    role = _one(_roles(ask), "RoleName", name)
+    managed = [policy["PolicyArn"] for policy in role["AttachedManagedPolicies"]]
+    return {**role, "ManagedPolicyArns": managed, "Policies": role["RolePolicyList"]}
+
+
+def _inline_policy(ask: Ask, _id: str, said: Properties) -> Properties:
+    name, roles = said["PolicyName"], said["Roles"]
+    held = {
+        role["RoleName"]: policy["PolicyDocument"]
+        for role in _roles(ask)
+        for policy in role["RolePolicyList"]
+        if role["RoleName"] in roles and policy["PolicyName"] == name
+    }
+    return {"PolicyDocument": _agreed(held.values()), "PolicyName": name, "Roles": list(held)}
+
+
+def _stream(ask: Ask, name: str, _said: Properties) -> Properties:
+    stream = ask("kinesis", "describe_stream_summary", StreamName=name)["StreamDescriptionSummary"]
+    own = {"Name": name, "ShardCount": stream["OpenShardCount"], "StreamEncryption": stream}
+    return {**stream, **own}
+
+
+def _code(ask: Ask, said: Properties, digest: str) -> Properties:
+    """A bundle is known by its digest: that of the object which the template names."""
+    bundle = ask("s3", "get_object", Bucket=said["S3Bucket"], Key=said["S3Key"])["Body"]
+    right = b64encode(sha256(bundle).digest()).decode() == digest
+    return said if right else {"CodeSha256": digest}
+
+
+def _function(ask: Ask, name: str, said: Properties) -> Properties:
+    answer = ask("lambda", "get_function", FunctionName=name)
+    configuration = answer["Configuration"]
+    return {
+        **configuration,
+        **answer.get("Concurrency", {}),
+        "Code": _code(ask, said["Code"], configuration["CodeSha256"]),
+        "Layers": [layer["Arn"] for layer in configuration["Layers"]],
+    }
+
+
+def _layer(ask: Ask, arn: str, said: Properties) -> Properties:
+    answer = ask("lambda", "get_layer_version_by_arn", Arn=arn)
+    return {**answer, "Content": _code(ask, said["Content"], answer["Content"]["CodeSha256"])}
+
+
+def _mapping(ask: Ask, uuid: str, _said: Properties) -> Properties:
+    answer = ask("lambda", "get_event_source_mapping", UUID=uuid)
+    return {**answer, "FunctionName": answer["FunctionArn"].rpartition(":")[2]}
+
+
+def _permission(ask: Ask, sid: str, said: Properties) -> Properties:
+    policy = ask("lambda", "get_policy", FunctionName=said["FunctionName"])["Policy"]
+    statement = _one(json.loads(policy)["Statement"], "Sid", sid)
+    conditions = statement.get("Condition", {})
+    return {
+        "Action": statement["Action"],
+        "FunctionName": said["FunctionName"],
+        "Principal": statement["Principal"]["Service"],
+        "SourceAccount": conditions.get("StringEquals", {}).get("AWS:SourceAccount"),
+        "SourceArn": conditions.get("ArnLike", {}).get("AWS:SourceArn"),
+    }
+
+
+def _bucket(ask: Ask, name: str, said: Properties) -> Properties:
+    def get(operation: str, *, when: str) -> Any:
+        # Where there is nothing, S3 answers with an error.
+        return ask("s3", f"get_{operation}", Bucket=name) if when in said else {}
+
+    encryption = get("bucket_encryption", when="BucketEncryption")
+    lifecycle = get("bucket_lifecycle_configuration", when="LifecycleConfiguration")
+    return {
+        **get("public_access_block", when="PublicAccessBlockConfiguration"),
+        "BucketEncryption": {
+            "ServerSideEncryptionConfiguration": [
+                {
+                    **rule,
+                    "ServerSideEncryptionByDefault": rule["ApplyServerSideEncryptionByDefault"],
+                }
+                for rule in encryption.get("ServerSideEncryptionConfiguration", {}).get("Rules", [])
+            ]
+        },
+        "BucketName": name,
+        "LifecycleConfiguration": {
+            "Rules": [
+                {
+                    **rule,
+                    "ExpirationInDays": rule.get("Expiration", {}).get("Days"),
+                    "Prefix": rule["Filter"].get("Prefix"),
+                }
+                for rule in lifecycle.get("Rules", [])
+            ]
+        },
+        "VersioningConfiguration": get("bucket_versioning", when="VersioningConfiguration"),
+    }
+
+
+HELD: dict[str, tuple[Read, str]] = {
+    "AWS::ApiGatewayV2::Api": (_get("apigatewayv2", "get_api", by="ApiId"), "Name ProtocolType"),
+    "AWS::ApiGatewayV2::Authorizer": (
+        _get("apigatewayv2", "get_authorizer", by="AuthorizerId", of="ApiId"),
+        "ApiId AuthorizerType IdentitySource JwtConfiguration Name"),
+    "AWS::ApiGatewayV2::Integration": (
+        _get("apigatewayv2", "get_integration", by="IntegrationId", of="ApiId"),
+        "ApiId IntegrationType IntegrationUri PayloadFormatVersion"),
+    "AWS::ApiGatewayV2::Route": (_get("apigatewayv2", "get_route", by="RouteId", of="ApiId"),
+        "ApiId AuthorizationType AuthorizerId RouteKey Target"),
+    "AWS::ApiGatewayV2::Stage": (_get("apigatewayv2", "get_stage", by="StageName", of="ApiId"),
+        "AccessLogSettings ApiId AutoDeploy DefaultRouteSettings StageName"),
+    "AWS::CloudWatch::Alarm": (
+        _listed("cloudwatch", "describe_alarms", by="AlarmName", inside="MetricAlarms"),
+        "AlarmActions AlarmDescription ComparisonOperator Dimensions EvaluationPeriods MetricName "
+        "Namespace Period Statistic Threshold TreatMissingData"),
+    "AWS::Cognito::UserPool": (
+        _get("cognito-idp", "describe_user_pool", by="UserPoolId", inside="UserPool"),
+        "AccountRecoverySetting AdminCreateUserConfig DeletionProtection EmailVerificationMessage "
+        "EmailVerificationSubject Policies SmsVerificationMessage VerificationMessageTemplate"),
+    "AWS::Cognito::UserPoolClient": (
+        _get("cognito-idp", "describe_user_pool_client", by="ClientId", of="UserPoolId",
+             inside="UserPoolClient"),
+        "AccessTokenValidity AllowedOAuthFlowsUserPoolClient ExplicitAuthFlows "
+        "PreventUserExistenceErrors SupportedIdentityProviders TokenValidityUnits UserPoolId"),
+    "AWS::DSQL::Cluster": (
+        _get("dsql", "get_cluster", by="identifier"), "DeletionProtectionEnabled"),
+    "AWS::DynamoDB::GlobalTable": (
+        _table,
+        "AttributeDefinitions BillingMode GlobalSecondaryIndexes KeySchema Replicas "
+        "SSESpecification StreamSpecification TimeToLiveSpecification"),
+    "AWS::Events::Archive": (
+        _get("events", "describe_archive", by="ArchiveName", EventSourceArn="SourceArn"),
+        "ArchiveName Description EventPattern KmsKeyIdentifier RetentionDays SourceArn"),
+    "AWS::Events::EventBus": (_get("events", "describe_event_bus", by="Name"), "Name"),
+    "AWS::Events::Rule": (_rule, "Description EventBusName EventPattern Name State Targets"),
+    "AWS::IAM::Policy": (_inline_policy, "PolicyDocument PolicyName Roles"),
+    "AWS::IAM::Role": (
+        _role, "AssumeRolePolicyDocument Description ManagedPolicyArns Policies RoleName"),
+    "AWS::Kinesis::Stream": (
+        _stream, "Name RetentionPeriodHours ShardCount StreamEncryption StreamModeDetails"),
+    "AWS::Lambda::EventInvokeConfig": (
+        _get("lambda", "get_function_event_invoke_config", of="FunctionName Qualifier"),
+        "DestinationConfig FunctionName MaximumEventAgeInSeconds MaximumRetryAttempts Qualifier"),
+    "AWS::Lambda::EventSourceMapping": (
+        _mapping,
+        "BatchSize BisectBatchOnFunctionError DestinationConfig EventSourceArn FilterCriteria "
+        "FunctionName FunctionResponseTypes MaximumBatchingWindowInSeconds "
+        "MaximumRecordAgeInSeconds MaximumRetryAttempts ParallelizationFactor ScalingConfig "
+        "StartingPosition"),
+    "AWS::Lambda::Function": (
+        _function,
+        "Architectures Code DeadLetterConfig Environment Handler Layers LoggingConfig MemorySize "
+        "ReservedConcurrentExecutions Role Runtime Timeout TracingConfig"),
+    "AWS::Lambda::LayerVersion": (_layer, "CompatibleRuntimes Content Description"),
+    "AWS::Lambda::Permission": (
+        _permission, "Action FunctionName Principal SourceAccount SourceArn"),
+    "AWS::Logs::LogGroup": (
+        _listed("logs", "describe_log_groups", by="logGroupName", inside="logGroups"),
+        "LogGroupName RetentionInDays"),
+    "AWS::Logs::ResourcePolicy": (
+        _listed("logs", "describe_resource_policies", by="policyName", inside="resourcePolicies"),
+        "PolicyDocument PolicyName"),
+    "AWS::S3::Bucket": (
+        _bucket,
+        "BucketEncryption BucketName LifecycleConfiguration PublicAccessBlockConfiguration "
+        "VersioningConfiguration"),
+    "AWS::S3::BucketPolicy": (_get("s3", "get_bucket_policy", of="Bucket", Policy="PolicyDocument"),
+        "Bucket PolicyDocument"),
+    "AWS::SNS::Subscription": (
+        _subscription,
+        "Endpoint FilterPolicy FilterPolicyScope Protocol RawMessageDelivery RedrivePolicy "
+        "TopicArn"),
+    "AWS::SNS::Topic": (
+        _topic,
+        "ContentBasedDeduplication DisplayName FifoThroughputScope FifoTopic KmsMasterKeyId "
+        "TopicName"),
+    "AWS::SNS::TopicPolicy": (_policy("Topics", _topic), "PolicyDocument Topics"),
+    "AWS::SQS::Queue": (
+        _queue,
+        "ContentBasedDeduplication DeduplicationScope DelaySeconds FifoQueue FifoThroughputLimit "
+        "KmsMasterKeyId MaximumMessageSize MessageRetentionPeriod QueueName "
+        "ReceiveMessageWaitTimeSeconds RedriveAllowPolicy RedrivePolicy SqsManagedSseEnabled "
+        "VisibilityTimeout"),
+    "AWS::SQS::QueuePolicy": (_policy("Queues", _queue), "PolicyDocument Queues"),
+    "AWS::Scheduler::Schedule": (_get("scheduler", "get_schedule", by="Name", of="GroupName"),
+        "FlexibleTimeWindow GroupName ScheduleExpression Target"),
+    "AWS::Scheduler::ScheduleGroup": (_get("scheduler", "get_schedule_group", by="Name"), "Name"),
+    "AWS::StepFunctions::StateMachine": (
+        _get("stepfunctions", "describe_state_machine", by="stateMachineArn",
+             definition="DefinitionString", type="StateMachineType"),
+        "DefinitionString LoggingConfiguration RoleArn StateMachineType TracingConfiguration"),
+}  # fmt: skip
+"""Each type: how it is read back, and the properties that are compared."""
