@@ -14,6 +14,7 @@ from local.supplements import (
     http_api,
     logs_target,
     named_errors,
+    permissions,
     state_machines,
 )
 
@@ -26,6 +27,7 @@ ALL = (
     http_api,
     logs_target,
     named_errors,
+    permissions,
     state_machines,
 )
 
