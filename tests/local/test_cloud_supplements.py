@@ -19,7 +19,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.cloud import Cloud
-from local.supplements.state_machines import _delay
 from tests.local.small_stacks import (
     IAM,
     Deploy,
@@ -29,7 +28,6 @@ from tests.local.small_stacks import (
     get,
     lines,
     machine,
-    outcome,
     ref,
     role,
 )
@@ -217,75 +215,6 @@ def test_a_custom_resource_without_an_answer_fails_with_the_functions_error(
     custom = {"Type": "Custom::Probe", "Properties": {"ServiceToken": get("Fails")}}
     with pytest.raises(RuntimeError, match="OutOfStock"):
         deploy({"Role": role(), "Fails": function("fails"), "Probe": custom})
-
-
-# State machines
-
-
-def test_a_named_exception_is_caught_by_its_name(cloud: Cloud, deploy: Deploy) -> None:
-    caught = {
-        "ErrorEquals": ["OutOfStock"],
-        "Assign": {"reason": "{% $states.errorOutput.Error %}"},
-        "Next": "Undone",
-    }
-    states = {
-        "Reserve": {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::lambda:invoke",
-            "Arguments": {"FunctionName": get("Fails")},
-            "Catch": [caught],
-            "End": True,
-        },
-        "Undone": {"Type": "Succeed", "Output": {"reason": "{% $reason %}"}},
-    }
-    resources = {"Role": role(), "Fails": function("fails"), **machine(states)}
-    stack = deploy(resources, Machine=ref("Machine"))
-    run = outcome(cloud, stack.outputs["Machine"])
-    assert (run["status"], json.loads(run["output"])) == ("SUCCEEDED", {"reason": "OutOfStock"})
-
-
-def test_a_throttled_task_fails_with_lambdas_name_for_it(cloud: Cloud, deploy: Deploy) -> None:
-    states = {
-        "Reserve": {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::lambda:invoke",
-            "Arguments": {"FunctionName": get("Logs")},
-            "End": True,
-        },
-    }
-    throttled = function("logs", ReservedConcurrentExecutions=0)
-    stack = deploy({"Role": role(), "Logs": throttled, **machine(states)}, Machine=ref("Machine"))
-    run = outcome(cloud, stack.outputs["Machine"])
-    assert run["error"] == "Lambda.TooManyRequestsException"
-
-
-def test_the_delay_of_a_retry_is_capped_and_drawn_at_random(cloud: Cloud, deploy: Deploy) -> None:
-    retry = {"IntervalSeconds": 4, "BackoffRate": 3, "MaxDelaySeconds": 10}
-    assert [_delay(retry, attempt) for attempt in range(3)] == [4, 10, 10]
-    drawn = {_delay({**retry, "JitterStrategy": "FULL"}, 0) for _ in range(50)}
-    assert len(drawn) > 1
-    assert all(0 <= delay <= 4 for delay in drawn)
-
-    states = {
-        "Reserve": {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::lambda:invoke",
-            "Arguments": {"FunctionName": get("Fails")},
-            "Retry": [
-                {
-                    "ErrorEquals": ["OutOfStock"],
-                    "IntervalSeconds": 1,
-                    "BackoffRate": 60,
-                    "MaxDelaySeconds": 1,
-                    "MaxAttempts": 2,
-                }
-            ],
-            "End": True,
-        },
-    }
-    resources = {"Role": role(), "Fails": function("fails"), **machine(states)}
-    run = outcome(cloud, deploy(resources, Machine=ref("Machine")).outputs["Machine"])
-    assert "attempt 3" in run["cause"]
 
 
 # Properties
