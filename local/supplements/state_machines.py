@@ -15,8 +15,8 @@ https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.h
 https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
 With JSONata a Succeed state has an `Output`.
 https://docs.aws.amazon.com/step-functions/latest/dg/state-succeed.html
-MiniStack 1.5.33: ignores all of these, lets a failure end an execution that has ended, waits 60
-seconds at most before a retry, and calls a throttle `Lambda.Unknown`.
+MiniStack 1.5.33: ignores all of these, goes on with tasks and their retries in an execution that
+has ended, waits 60 seconds at most before a retry, and calls a throttle `Lambda.Unknown`.
 Can go: when its `services/stepfunctions.py` knows them.
 
 Heartbeats of activities are not supplied.
@@ -40,8 +40,6 @@ from ministack.services import stepfunctions
 from local.delivery.retriers import longest_run, patience_left, retry_delay
 from local.supplements.permissions import AccessDenied, Role, check
 
-# MiniStack waits no longer than this for a retry.
-_ITS_LONGEST_DELAY = 60
 # The names of a denial in optimized integrations.
 _DENIALS = {
     "lambda": "Lambda.AWSLambdaException",
@@ -115,12 +113,16 @@ def _wrap_retriers() -> None:
 
     def found(retriers: Any, error: str, counts: Mapping[Any, int]) -> tuple[Any, Any]:
         retrier, index = find(retriers, error, counts)
-        if retrier is None or _running.get().get("status", "RUNNING") != "RUNNING":
-            return None, -1
+        execution = _running.get()
+        if retrier is None or not execution:
+            return retrier, index
         # Spread in time, not a secret.
         delay = retry_delay(retrier, counts.get(index, 0), chance=random.random())  # noqa: S311
-        stepfunctions._scaled_sleep(max(0, delay - _ITS_LONGEST_DELAY))
-        return {**retrier, "IntervalSeconds": delay, "BackoffRate": 1}, index
+        # Waited for here, because MiniStack waits for 60 seconds at most, and asks no more.
+        stepfunctions._scaled_sleep(delay)
+        if execution["status"] != "RUNNING":
+            return None, -1
+        return {**retrier, "IntervalSeconds": 0}, index
 
     stepfunctions._find_matching_retrier = found
 

@@ -10,6 +10,7 @@ import pytest
 from ministack.services import stepfunctions
 
 from local.cloud import Cloud
+from local.supplements import state_machines
 from tests.local.small_stacks import (
     Deploy,
     Template,
@@ -107,6 +108,20 @@ def test_the_delay_of_a_retry_is_capped(cloud: Cloud, deploy: Deploy) -> None:
         Machine=ref("Machine"),
     )
     assert "attempt 3" in outcome(cloud, stack.outputs["Machine"])["cause"]
+
+
+def test_a_delay_of_more_than_a_minute_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(stepfunctions, "_scaled_sleep", waited.append)
+    monkeypatch.setattr(
+        stepfunctions, "_find_matching_retrier", stepfunctions._find_matching_retrier
+    )
+    state_machines._wrap_retriers()
+    state_machines._running.set({"status": "RUNNING"})
+    retriers = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 90}]
+    retrier, _ = stepfunctions._find_matching_retrier(retriers, "OutOfStock", {})
+    # The emulator then waits for what is left.
+    assert (waited, retrier["IntervalSeconds"]) == ([90], 0)
 
 
 def test_an_execution_that_outlives_its_machines_time_out_is_timed_out_and_retries_no_more(
