@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudwatch_logs, iam, kms, sns, sqs, sts
+from ministack.services import apigateway, cloudwatch_logs, iam, kms, lambda_svc, sns, sqs, sts
 
 logger = logging.getLogger("local.permissions")
 
@@ -54,7 +54,13 @@ class AccessDenied(Exception):
 
 
 def install() -> None:
-    """Record what the emulator itself decides about requests from outside."""
+    """Record what is decided about requests, and ask where a function is called or writes logs."""
+    _wrap_requests()
+    _wrap_http_apis()
+    _wrap_function_logs()
+
+
+def _wrap_requests() -> None:
     enforce = iam_evaluator.enforce
 
     def enforced(key: str, action: str, service: str, region: str, resource_arn: str = "*",
@@ -68,6 +74,60 @@ def install() -> None:
         return denied
 
     iam_evaluator.enforce = enforced
+
+
+def _wrap_http_apis() -> None:
+    """A route's function has to let API Gateway call it.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+    """
+    invoke = apigateway._invoke_lambda_proxy
+
+    async def invoked(
+        integration: Any, api_id: str, stage: str, path: str, method: str, headers: Any,
+        body: Any, query: Any, route: str, parameters: Any, **named: Any,
+    ) -> Any:  # fmt: skip
+        place = f"{named['owner_region']}:{named['owner_account_id']}"
+        caller = Service(
+            name="apigateway.amazonaws.com",
+            source_arn=f"arn:aws:execute-api:{place}:{api_id}/{stage}/{route.replace(' ', '')}",
+        )
+        function = apigateway._extract_lambda_ref_from_integration_uri(
+            integration.get("integrationUri", "")
+        )
+        try:
+            check(caller, "lambda:InvokeFunction", function)
+        except AccessDenied:
+            answer = json.dumps({"message": "Internal Server Error"}).encode()
+            return 500, {"Content-Type": "application/json"}, answer
+        return await invoke(
+            integration, api_id, stage, path, method, headers, body, query, route, parameters,
+            **named,
+        )  # fmt: skip
+
+    apigateway._invoke_lambda_proxy = invoked
+
+
+def _wrap_function_logs() -> None:
+    """A function whose role may not write logs runs, and writes none.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
+    """
+    emit = lambda_svc._emit_lambda_logs
+
+    def emitted(function: Mapping[str, Any], *rest: Any, **named: Any) -> None:
+        config = function.get("config") or function
+        logging = config.get("LoggingConfig") or {}
+        group = logging.get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
+        streams = f"{cloudwatch_logs._make_group_arn_no_star(group)}:log-stream:*"
+        try:
+            for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+                check(Role(arn=config["Role"]), action, streams)
+        except AccessDenied:
+            return
+        emit(function, *rest, **named)
+
+    lambda_svc._emit_lambda_logs = emitted
 
 
 def check(principal: Principal, action: str, resource: str, **context: str) -> None:

@@ -26,9 +26,10 @@ from lambdas.orders.domain import PLACED, announcement
 from lambdas.orders.store import order_of
 from lambdas.runtime.items import from_item
 from local import shop, verify
-from local.cloud import Cloud, running
+from local.cloud import Cloud
 from local.deploy import deploy
 from stacks.environments import DEV
+from tests.local.permissions import watched
 from tests.templates.synthesis import new_app
 
 SKU, PRICE, STOCK = "85123A", 255, 10_000
@@ -75,7 +76,7 @@ class Platform:
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
-    with running() as cloud:
+    with watched() as cloud:
         yield cloud
 
 

@@ -117,9 +117,10 @@ def test_a_delay_of_more_than_a_minute_is_waited_for(monkeypatch: pytest.MonkeyP
         stepfunctions, "_find_matching_retrier", stepfunctions._find_matching_retrier
     )
     state_machines._wrap_retriers()
-    state_machines._running.set({"status": "RUNNING"})
     retriers = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 90}]
+    outside = state_machines._running.set({"status": "RUNNING"})
     retrier, _ = stepfunctions._find_matching_retrier(retriers, "OutOfStock", {})
+    state_machines._running.reset(outside)
     # The emulator then waits for what is left.
     assert (waited, retrier["IntervalSeconds"]) == ([90], 0)
 
