@@ -256,4 +256,4 @@ def rename(names: Mapping[str, str], arn: str) -> str:
     """An ARN's own part, by logical names."""
     for physical in sorted(names, key=len, reverse=True):
         arn = arn.replace(physical, names[physical])
-    return re.sub(r"/stream/[\d:T.-]+$", "/stream/*", arn.split(":", 5)[-1])
+    return re.sub(r"/stream/[\dTZ:.-]+$", "/stream/*", arn.split(":", 5)[-1])
