@@ -448,6 +448,19 @@ def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):
     assert told(platform, order) == ["OrderPlaced", "OrderRejected", "OrderNeedsAttention"]
 
 
+def test_a_change_that_makes_no_sense_is_parked_and_the_rest_flows(platform):
+    table, key = platform.outputs["OrdersTable"], {"order_id": {"S": "nonsense"}}
+    platform.client("dynamodb").put_item(TableName=table, Item=key)
+    order = place(platform, "after-nonsense")
+
+    assert ended(platform, order) == [("CONFIRMED", None)]
+
+    (parked,) = received(platform, platform.resource("AWS::SQS::Queue", "OutboxUntold"))
+    assert parked["record"]["dynamodb"]["Keys"] == key
+    platform.client("dynamodb").delete_item(TableName=table, Key=key)
+    check_promises(platform)
+
+
 class TestTheDoor:
     def keys(self, platform: Platform) -> set[str]:
         answer = platform.client("dynamodb").scan(TableName=platform.outputs["OrdersTable"])
