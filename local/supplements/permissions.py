@@ -268,7 +268,8 @@ def _encryption(principal: Principal, action: str, resource: str) -> list[tuple[
     key = holder["attributes"].get("KmsMasterKeyId") if holder else None
     if not key or (key.rpartition(":")[2].startswith("alias/aws/") and isinstance(principal, Role)):
         return []
-    arn = (kms._resolve_key(key) or {}).get("Arn", key)
+    named = f"arn:aws:kms:{get_region()}:{get_account_id()}:{key.rpartition(':')[2]}"
+    arn = (kms._resolve_key(key) or {}).get("Arn", named)
     needed = ["kms:Decrypt"]
     if action != "sqs:ReceiveMessage":
         needed.append("kms:GenerateDataKey")
@@ -284,6 +285,7 @@ def record_in(file: Path) -> None:
     """Write every right that is used into this file, once, as a line of JSON."""
     global _record_file
     _record_file = file
+    _recorded.clear()
 
 
 def _record(principal: str, action: str, resource: str, source: str = "") -> None:
