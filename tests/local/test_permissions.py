@@ -79,8 +79,8 @@ class Account:
     def function(self, policy: str) -> None:
         lambda_svc._functions["work"] = {"policy": json.loads(policy)}
 
-    def logs(self, policy: str) -> None:
-        cloudwatch_logs._put_resource_policy({"policyName": "p", "policyDocument": policy})
+    def logs(self, policy: str, name: str = "p") -> None:
+        cloudwatch_logs._put_resource_policy({"policyName": name, "policyDocument": policy})
 
     def key(self, policy: str) -> str:
         _, _, answer = kms._create_key({"Policy": policy})
@@ -181,6 +181,14 @@ def test_a_service_may_do_what_the_resources_policy_lets_it_do_for_that_source(
             check(refused, action, resource)
 
 
+def test_what_one_of_several_policies_denies_a_service_may_not(account: Account) -> None:
+    account.logs(by(EVENTS, WRITE), "allows")
+    check(EVENTS, WRITE, STREAM)
+    account.logs(by(EVENTS, WRITE, effect="Deny"), "denies")
+    with pytest.raises(AccessDenied):
+        check(EVENTS, WRITE, STREAM)
+
+
 def test_a_service_may_nothing_without_a_policy(account: Account) -> None:
     account.queue()
     with pytest.raises(AccessDenied, match=SEND):
@@ -223,7 +231,7 @@ def test_aws_own_key_lets_no_service_in(account: Account) -> None:
     account.worker(SEND)
     account.queue(by(EVENTS, SEND), "alias/aws/sqs")
     check(WORKER, SEND, QUEUE)
-    with pytest.raises(AccessDenied, match="kms:Decrypt on resource: .*alias/aws/sqs"):
+    with pytest.raises(AccessDenied, match=r"kms:Decrypt on resource: .*alias/aws/sqs"):
         check(EVENTS, SEND, QUEUE)
 
 
@@ -335,24 +343,23 @@ def test_a_routes_function_has_to_let_the_api_call_it(
     stack = deploy(
         api(permission=permission), Endpoint=get("Api", "ApiEndpoint"), Function=get("Logs")
     )
-    status, denied = (
-        get_order(cloud, stack.outputs["Endpoint"]),
-        (
-            f"apigateway.amazonaws.com is not authorized to perform: {INVOKE} "
-            f"on resource: {stack.outputs['Function']}"
-        ),
-    )
-    assert status == (200 if permission else 500)
-    assert (denied in cloud.log.read_text()) is not permission
+    answer = get_order(cloud, stack.outputs["Endpoint"])
+    if permission:
+        assert answer["path"] == "/orders/7"
+    else:
+        assert answer == {"message": "Internal Server Error"}
+    denied = f"apigateway.amazonaws.com is not authorized to perform: {INVOKE} on resource: "
+    assert (denied + stack.outputs["Function"] in cloud.log.read_text()) is not permission
 
 
-def get_order(cloud: Cloud, endpoint: str) -> int:
+def get_order(cloud: Cloud, endpoint: str) -> dict[str, Any]:
     trust = ssl.create_default_context(cafile=str(cloud.certificate))
     try:
-        with urllib.request.urlopen(f"{endpoint}/orders/7", context=trust) as answer:
-            return int(answer.status)
+        answer = urllib.request.urlopen(f"{endpoint}/orders/7", context=trust)
     except urllib.error.HTTPError as error:
-        return error.code
+        answer = error
+    with answer:
+        return dict(json.load(answer))
 
 
 def test_a_function_writes_logs_only_if_its_role_may(cloud: Cloud, deploy: Deploy) -> None:
