@@ -117,8 +117,8 @@ def _wrap_function_logs() -> None:
 
     def emitted(function: Mapping[str, Any], *rest: Any, **named: Any) -> None:
         config = function.get("config") or function
-        logging = config.get("LoggingConfig") or {}
-        group = logging.get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
+        stated = (config.get("LoggingConfig") or {}).get("LogGroup")
+        group = stated or f"/aws/lambda/{config['FunctionName']}"
         streams = f"{cloudwatch_logs._make_group_arn_no_star(group)}:log-stream:*"
         try:
             for action in ("logs:CreateLogStream", "logs:PutLogEvents"):

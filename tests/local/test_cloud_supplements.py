@@ -340,11 +340,17 @@ def test_the_apis_endpoint_answers_and_its_authorizer_knows_the_pools_keys(
         "AuthorizerId": ref("Authorizer"),
     }
     stage = {"ApiId": ref("Api"), "StageName": "$default", "AutoDeploy": True}
+    permission = {
+        "FunctionName": get("Logs"),
+        "Action": "lambda:InvokeFunction",
+        "Principal": "apigateway.amazonaws.com",
+    }
     api = {"Name": "probe", "ProtocolType": "HTTP"}
     stack = deploy(
         {
             "Role": role(),
             "Logs": function("logs"),
+            "Permission": {"Type": "AWS::Lambda::Permission", "Properties": permission},
             "Pool": {"Type": "AWS::Cognito::UserPool"},
             "Client": {"Type": "AWS::Cognito::UserPoolClient", "Properties": user_client},
             "Api": {"Type": "AWS::ApiGatewayV2::Api", "Properties": api},
