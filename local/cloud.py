@@ -1,5 +1,6 @@
 """The local cloud, from outside: start it, talk to it, end it."""
 
+import json
 import os
 import shutil
 import signal
@@ -15,13 +16,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.config import Config
 
 from local import certificate
 
+EXERCISED = "exercised.jsonl"
+"""The file in a cloud's directory that names every right which was used."""
 REGION = "eu-west-1"
 ACCOUNT = "000000000000"
 # MiniStack's name for the account's root user, which is both key and secret.
@@ -29,6 +32,15 @@ _KEY = "test"
 _ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 30
 _STOP_SECONDS = 3
+
+
+class Exercised(NamedTuple):
+    """A right that somebody used: a role, or a service for the resource that made it act."""
+
+    principal: str
+    action: str
+    resource: str
+    source: str
 
 
 class CloudError(Exception):
@@ -51,6 +63,12 @@ class Cloud:
     def log(self) -> Path:
         """What the server wrote about its work."""
         return self.directory / "server.log"
+
+    def exercised(self) -> set[Exercised]:
+        """Every right that was used so far by others than the account's root user."""
+        with suppress(FileNotFoundError), (self.directory / EXERCISED).open() as record:
+            return {Exercised(*json.loads(line)) for line in record}
+        return set()
 
     def environment(self) -> dict[str, str]:
         """The variables that boto3, the AWS CLI and the CDK command line need to talk to it."""

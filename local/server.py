@@ -21,6 +21,8 @@ import uvicorn
 from ministack.app import app
 
 from local import dsql, supplements
+from local.cloud import EXERCISED
+from local.supplements import permissions
 
 
 def main() -> None:
@@ -34,6 +36,7 @@ def main() -> None:
     tls.load_cert_chain(certificate, key)
     dsql.install(directory, tls)
     supplements.install()
+    permissions.record_in(directory / EXERCISED)
     config = uvicorn.Config(
         app,
         loop="uvloop",

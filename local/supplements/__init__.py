@@ -15,6 +15,7 @@ from local.supplements import (
     http_api,
     logs_target,
     named_errors,
+    permissions,
     state_machines,
     throughput,
 )
@@ -29,6 +30,7 @@ ALL = (
     http_api,
     logs_target,
     named_errors,
+    permissions,
     state_machines,
     throughput,
 )

@@ -7,7 +7,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.components.queue import ParkingQueue
+from stacks.components.queue import ParkFailedBatches, ParkingQueue
 
 
 class Outbox(Construct):
@@ -47,6 +47,6 @@ class Outbox(Construct):
                         {"eventName": lambda_.FilterRule.or_("INSERT", "MODIFY")}
                     )
                 ],
-                on_failure=sources.SqsDlq(untold),
+                on_failure=ParkFailedBatches(untold),
             )
         )

@@ -1,12 +1,15 @@
 """Queues that hold what could not be done."""
 
+import jsii
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.components.grants import allow
 from stacks.components.nag import acknowledge
 
 
@@ -42,3 +45,37 @@ class ParkingQueue(sqs.Queue):
         alarm.add_alarm_action(actions.SnsAction(alarms))
         for rule in ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"):
             acknowledge(self, rule, because="it is where things are parked: nothing consumes it")
+
+
+@jsii.implements(lambda_.IDestination)
+class ParkFailedRuns:
+    """Parks the failed asynchronous runs of a function.
+
+    The CDK's own destination lets the function also look at the queue, which Lambda does not need.
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    """
+
+    def __init__(self, queue: ParkingQueue) -> None:
+        self._queue = queue
+
+    def bind(
+        self, scope: Construct, fn: lambda_.IFunction, *, type: lambda_.DestinationType
+    ) -> lambda_.DestinationConfig:
+        """Called by the function."""
+        allow(fn, "sqs:SendMessage", on=self._queue.queue_arn)
+        return lambda_.DestinationConfig(destination=self._queue.queue_arn)
+
+
+@jsii.implements(lambda_.IEventSourceDlq)
+class ParkFailedBatches:
+    """Parks pointers to the batches of a stream that a function failed at, likewise."""
+
+    def __init__(self, queue: ParkingQueue) -> None:
+        self._queue = queue
+
+    def bind(
+        self, target: lambda_.IEventSourceMapping, target_handler: lambda_.IFunction
+    ) -> lambda_.DlqDestinationConfig:
+        """Called by the event source mapping."""
+        allow(target_handler, "sqs:SendMessage", on=self._queue.queue_arn)
+        return lambda_.DlqDestinationConfig(destination=self._queue.queue_arn)

@@ -3,13 +3,12 @@
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.components.grants import allow
-from stacks.components.queue import ParkingQueue
+from stacks.components.queue import ParkFailedRuns, ParkingQueue
 
 NO_DEAD_LETTERS = "a failed run goes to the function's failure destination"
 
@@ -37,7 +36,7 @@ class Schedule(Construct):
         super().__init__(scope, id)
         failed = ParkingQueue(self, "Failed", holds=f"failed runs of {id}", alarms=alarms)
         function.configure_async_invoke(
-            retry_attempts=0, max_event_age=every, on_failure=destinations.SqsDestination(failed)
+            retry_attempts=0, max_event_age=every, on_failure=ParkFailedRuns(failed)
         )
         role = iam.Role(
             self,

@@ -12,6 +12,11 @@ from local.cloud import Cloud, running
 from tests.local.small_stacks import IAM, Deploy, Stack, Template, client
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Compare what is granted with what was used when all has been used."""
+    items.sort(key=lambda item: item.name == "test_every_right_that_is_granted_is_used")
+
+
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
     with running() as cloud:

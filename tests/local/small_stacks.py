@@ -60,7 +60,13 @@ def ref(logical_id: str) -> Any:
     return {"Ref": logical_id}
 
 
+LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
+
+
 def role(*actions: str, service: str = "lambda") -> Template:
+    """A role for the service with these rights on everything; a function's may write logs, too."""
+    if service == "lambda":
+        actions += LOGS
     statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
     policy = {"PolicyName": "p", "PolicyDocument": {"Statement": [statement]}}
     trust = {

@@ -19,7 +19,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.cloud import Cloud
-from local.supplements.state_machines import _delay
 from tests.local.small_stacks import (
     IAM,
     Deploy,
@@ -28,8 +27,6 @@ from tests.local.small_stacks import (
     function,
     get,
     lines,
-    machine,
-    outcome,
     ref,
     role,
 )
@@ -219,75 +216,6 @@ def test_a_custom_resource_without_an_answer_fails_with_the_functions_error(
         deploy({"Role": role(), "Fails": function("fails"), "Probe": custom})
 
 
-# State machines
-
-
-def test_a_named_exception_is_caught_by_its_name(cloud: Cloud, deploy: Deploy) -> None:
-    caught = {
-        "ErrorEquals": ["OutOfStock"],
-        "Assign": {"reason": "{% $states.errorOutput.Error %}"},
-        "Next": "Undone",
-    }
-    states = {
-        "Reserve": {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::lambda:invoke",
-            "Arguments": {"FunctionName": get("Fails")},
-            "Catch": [caught],
-            "End": True,
-        },
-        "Undone": {"Type": "Succeed", "Output": {"reason": "{% $reason %}"}},
-    }
-    resources = {"Role": role(), "Fails": function("fails"), **machine(states)}
-    stack = deploy(resources, Machine=ref("Machine"))
-    run = outcome(cloud, stack.outputs["Machine"])
-    assert (run["status"], json.loads(run["output"])) == ("SUCCEEDED", {"reason": "OutOfStock"})
-
-
-def test_a_throttled_task_fails_with_lambdas_name_for_it(cloud: Cloud, deploy: Deploy) -> None:
-    states = {
-        "Reserve": {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::lambda:invoke",
-            "Arguments": {"FunctionName": get("Logs")},
-            "End": True,
-        },
-    }
-    throttled = function("logs", ReservedConcurrentExecutions=0)
-    stack = deploy({"Role": role(), "Logs": throttled, **machine(states)}, Machine=ref("Machine"))
-    run = outcome(cloud, stack.outputs["Machine"])
-    assert run["error"] == "Lambda.TooManyRequestsException"
-
-
-def test_the_delay_of_a_retry_is_capped_and_drawn_at_random(cloud: Cloud, deploy: Deploy) -> None:
-    retry = {"IntervalSeconds": 4, "BackoffRate": 3, "MaxDelaySeconds": 10}
-    assert [_delay(retry, attempt) for attempt in range(3)] == [4, 10, 10]
-    drawn = {_delay({**retry, "JitterStrategy": "FULL"}, 0) for _ in range(50)}
-    assert len(drawn) > 1
-    assert all(0 <= delay <= 4 for delay in drawn)
-
-    states = {
-        "Reserve": {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::lambda:invoke",
-            "Arguments": {"FunctionName": get("Fails")},
-            "Retry": [
-                {
-                    "ErrorEquals": ["OutOfStock"],
-                    "IntervalSeconds": 1,
-                    "BackoffRate": 60,
-                    "MaxDelaySeconds": 1,
-                    "MaxAttempts": 2,
-                }
-            ],
-            "End": True,
-        },
-    }
-    resources = {"Role": role(), "Fails": function("fails"), **machine(states)}
-    run = outcome(cloud, deploy(resources, Machine=ref("Machine")).outputs["Machine"])
-    assert "attempt 3" in run["cause"]
-
-
 # The HTTP API
 
 
@@ -319,11 +247,17 @@ def test_the_apis_endpoint_answers_and_its_authorizer_knows_the_pools_keys(
         "AuthorizerId": ref("Authorizer"),
     }
     stage = {"ApiId": ref("Api"), "StageName": "$default", "AutoDeploy": True}
+    permission = {
+        "FunctionName": get("Logs"),
+        "Action": "lambda:InvokeFunction",
+        "Principal": "apigateway.amazonaws.com",
+    }
     api = {"Name": "probe", "ProtocolType": "HTTP"}
     stack = deploy(
         {
             "Role": role(),
             "Logs": function("logs"),
+            "Permission": {"Type": "AWS::Lambda::Permission", "Properties": permission},
             "Pool": {"Type": "AWS::Cognito::UserPool"},
             "Client": {"Type": "AWS::Cognito::UserPoolClient", "Properties": user_client},
             "Api": {"Type": "AWS::ApiGatewayV2::Api", "Properties": api},

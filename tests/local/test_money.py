@@ -21,8 +21,9 @@ from lambdas.contracts.payments import SOURCE, PaymentGivenBack, PaymentTaken
 from lambdas.contracts.values import Money
 from lambdas.runtime.items import from_item
 from local import shop, verify
-from local.cloud import Cloud, running
+from local.cloud import Cloud
 from local.deploy import deploy
+from tests.local.permissions import watched
 
 SKU, PRICE = "85123A", 255
 HERE, NOWHERE = "United Kingdom", "Unspecified"
@@ -65,7 +66,7 @@ class Platform:
 
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Platform]:
-    with running() as cloud, closing(sqlite3.connect(":memory:")) as database:
+    with watched() as cloud, closing(sqlite3.connect(":memory:")) as database:
         outputs = deploy(cloud, progress=lambda _: None)
         database.executescript(shop.SCHEMA + verify.SCHEMA)
         database.execute("INSERT INTO demand VALUES (?, 10000)", [SKU])

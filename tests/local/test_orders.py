@@ -6,6 +6,7 @@ starting. What Step Functions retries for minutes is tried in tests/saga with le
 """
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,15 +21,16 @@ import urllib3
 from aws_cdk.aws_stepfunctions import StateMachineType
 
 from app import compose
-from lambdas.contracts.event import hear
+from lambdas.contracts.event import TECHNICAL_FAILURE, hear
 from lambdas.contracts.orders import OrderNeedsAttention
 from lambdas.orders.domain import PLACED, announcement
 from lambdas.orders.store import order_of
 from lambdas.runtime.items import from_item
 from local import shop, verify
-from local.cloud import Cloud, running
+from local.cloud import Cloud
 from local.deploy import deploy
 from stacks.environments import DEV
+from tests.local.permissions import watched
 from tests.templates.synthesis import new_app
 
 SKU, PRICE, STOCK = "85123A", 255, 10_000
@@ -75,7 +77,7 @@ class Platform:
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
-    with running() as cloud:
+    with watched() as cloud:
         yield cloud
 
 
@@ -445,6 +447,54 @@ def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):
     assert "FunctionError" not in answer
     check_promises(platform)
     assert told(platform, order) == ["OrderPlaced", "OrderRejected", "OrderNeedsAttention"]
+
+
+def test_a_change_that_makes_no_sense_is_parked_and_the_rest_flows(platform):
+    table, key = platform.outputs["OrdersTable"], {"order_id": {"S": "nonsense"}}
+    platform.client("dynamodb").put_item(TableName=table, Item=key)
+    order = place(platform, "after-nonsense")
+
+    assert ended(platform, order) == [("CONFIRMED", None)]
+
+    (parked,) = received(platform, platform.resource("AWS::SQS::Queue", "OutboxUntold"))
+    assert parked["record"]["dynamodb"]["Keys"] == key
+    platform.client("dynamodb").delete_item(TableName=table, Key=key)
+    check_promises(platform)
+
+
+@contextmanager
+def without(platform: Platform, role: str, right: str) -> Iterator[str]:
+    """Take a right from a role of the app; give the role's name, and the right back."""
+    iam, name = platform.client("iam"), platform.resource("AWS::IAM::Role", role)
+    (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    named = {"RoleName": name, "PolicyName": policy}
+    whole = iam.get_role_policy(**named)["PolicyDocument"]
+    left = [statement for statement in whole["Statement"] if right not in statement["Action"]]
+    assert len(left) == len(whole["Statement"]) - 1
+    iam.put_role_policy(**named, PolicyDocument=json.dumps({**whole, "Statement": left}))
+    try:
+        yield name
+    finally:
+        iam.put_role_policy(**named, PolicyDocument=json.dumps(whole))
+
+
+@pytest.mark.parametrize(
+    ("role", "right"),
+    [
+        ("AnnounceChangesRole", "events:PutEvents"),
+        ("ReserveStockRole", "dynamodb:UpdateItem"),
+        ("BookShipmentRole", "dynamodb:PutItem"),
+    ],
+)
+def test_a_right_that_is_missing_is_named_and_no_promise_is_broken(platform, cloud, role, right):
+    with without(platform, role, right) as name:
+        order = place(platform, f"{role}-{right}")
+        denied = re.compile(rf"{name}\S* is not authorized .* {right}")
+        until("the denial is logged", lambda: denied.search(cloud.log.read_text()))
+
+    # A retry may find the right given back.
+    assert ended(platform, order)[0] in (("CONFIRMED", None), ("REJECTED", TECHNICAL_FAILURE))
+    check_promises(platform)
 
 
 class TestTheDoor:

@@ -1,0 +1,54 @@
+"""Least privilege: whatever the app's templates grant is used when the platform runs.
+
+This runs after all other tests of this directory, on what their clouds recorded.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from tests.local.permissions import SESSION, Ledger
+
+UNUSED = {
+    "*: xray:* on [*]": "the local cloud takes no traces",
+    "*: logs:* on [*]": "the local cloud does not deliver Step Functions' own logs",
+    "*/Topic: sns:Publish on Topic by cloudwatch.amazonaws.com for [*]": (
+        "queues have no metrics in the local cloud, so no alarm rings"
+    ),
+    "*: logs:* by delivery.logs.amazonaws.com for *": (
+        "AWS documents two names under which EventBridge may write; the local cloud uses the other"
+    ),
+    "*: sqs:SendMessage on *Undelivered by events.amazonaws.com for *": (
+        "every event reaches its target in these tests"
+    ),
+    "*: sqs:SendMessage on *OftenFailed": (
+        "every scheduled run is made, and none fails, in these tests"
+    ),
+    "*/WithdrawalRole: sqs:SendMessage on Repair": (
+        "it parks as Fulfilment does, whose right is used; tests/saga has both"
+    ),
+}
+"""Rights that are never used here, each with the reason."""
+
+
+def test_every_right_that_is_granted_is_used(request: pytest.FixtureRequest) -> None:
+    everything = {path.name for path in Path(__file__).parent.glob("test_*.py")}
+    missing = everything - {item.path.name for item in request.session.items}
+    selection = [request.config.option.keyword, *(a for a in request.config.args if "::" in a)]
+    if missing or any(selection):
+        pytest.skip("it needs the whole of tests/local: what is not run uses no rights")
+    assert SESSION.granted
+    assert SESSION.faults(UNUSED) == []
+
+
+@pytest.mark.parametrize(
+    ("reasons", "faults"),
+    [
+        ({}, ["granted, never used: b"]),
+        ({"b": "because"}, []),
+        ({"*": "because"}, ["listed, but used: a"]),
+        ({"b": "because", "c*": "because"}, ["listed, but not granted: c*"]),
+    ],
+)
+def test_a_right_is_used_or_has_a_reason(reasons: dict[str, str], faults: list[str]) -> None:
+    assert Ledger(granted={"a", "b"}, used={"a"}).faults(reasons) == faults
