@@ -9,26 +9,32 @@ from local.supplements import (
     cfn_archive,
     cfn_dsql,
     cfn_properties,
+    cfn_stream_consumer,
     custom_resources,
     event_source,
     http_api,
     logs_target,
     named_errors,
     permissions,
+    queue_mappings,
     state_machines,
+    stream_mappings,
 )
 
 ALL = (
     cfn_archive,
     cfn_dsql,
     cfn_properties,
+    cfn_stream_consumer,
     custom_resources,
     event_source,
     http_api,
     logs_target,
     named_errors,
     permissions,
+    queue_mappings,
     state_machines,
+    stream_mappings,
 )
 
 

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -191,7 +192,7 @@ def test_without_a_limit_a_batch_is_tried_for_ever_less_and_less_often() -> None
         for batch in running.step():
             running.shard.ended(batch, running.now, error="bad")
         running.now = running.shard.next_due()
-    waits = [later - sooner for sooner, later in zip(running.at, running.at[1:], strict=False)]
+    waits = [later - sooner for sooner, later in pairwise(running.at)]
     assert waits[:7] == [0.5, 1, 2, 4, 8, 16, 30]
     assert set(waits[7:]) == {30}, "bounded"
     assert running.shard.checkpoint == 0
