@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from ministack.core.concurrency import esm_wake, spawn_background
-from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.core.responses import get_account_id, get_region, json_response, request_scope
 from ministack.services import lambda_svc
 
 from local.supplements._cloudformation import after, present
@@ -116,16 +116,20 @@ def _take_over() -> None:
 
     def created(data: dict[str, Any]) -> tuple[int, Any, Any]:
         response: tuple[int, Any, Any] = create(data)
-        if response[0] == 202:
-            _register(json.loads(response[2])["UUID"], data, {})
-        return response
+        if response[0] != 202:
+            return response
+        mapping = _register(json.loads(response[2])["UUID"], data)
+        answer: tuple[int, Any, Any] = json_response(lambda_svc._esm_response(mapping), 202)
+        return answer
 
     lambda_svc._create_esm = created
     lambda_svc._poll_loop = _run
-    after("AWS::Lambda::EventSourceMapping", _register)
+    after(
+        "AWS::Lambda::EventSourceMapping", lambda name, properties, _: _register(name, properties)
+    )
 
 
-def _register(identifier: str, properties: Mapping[str, Any], _: Any) -> None:
+def _register(identifier: str, properties: Mapping[str, Any]) -> Any:
     mapping = lambda_svc._esms[identifier]
     # MiniStack leaves the first two out and has one default for all sources.
     mapping |= present(properties, "StartingPositionTimestamp", "TumblingWindowInSeconds")
@@ -136,6 +140,7 @@ def _register(identifier: str, properties: Mapping[str, Any], _: Any) -> None:
     if key not in _workers:
         _workers[key] = _factories[service](mapping)
     esm_wake.set()
+    return mapping
 
 
 def _run() -> None:

@@ -234,9 +234,13 @@ def test_a_batching_window_gathers_until_its_end_or_a_full_batch() -> None:
     running.now = 110
     (batch,) = running.step()
     running.shard.ended(batch, running.now)
-    running.arrived([record(n) for n in (2, 3, 4)])
-    running.step()
+    running.arrived([record(2)])
+    running.now = 115
+    running.arrived([record(n) for n in (3, 4, 5)])
+    (batch,) = running.step()
+    running.shard.ended(batch, running.now)
     assert running.invoked == [[0, 1], [2, 3, 4]], GUIDE + "invocation-eventsourcemapping.html"
+    assert (running.step(), running.shard.next_due()) == ([], 125), "what is left begins anew"
 
 
 def test_lanes_run_at_once_and_the_checkpoint_waits_for_the_slowest() -> None:
@@ -252,6 +256,13 @@ def test_lanes_run_at_once_and_the_checkpoint_waits_for_the_slowest() -> None:
     running.to_the_end()
     assert running.shard.checkpoint == 8, PARAMETERS
     assert not running.shard.busy
+
+
+def test_no_more_is_read_than_can_soon_be_used() -> None:
+    shard = Shard(Settings(batch_size=3, lanes=2))
+    assert shard.room == 12
+    shard.arrived([record(n) for n in range(12)], 0)
+    assert shard.room == 0
 
 
 def test_filtered_records_count_as_processed() -> None:
@@ -346,6 +357,7 @@ def test_a_failed_final_invocation_holds_up_what_is_behind_it() -> None:
     running.arrived([record(0, arrived=1), record(1, arrived=60)])
     told = windows_of(running)
     assert [positions for positions, *_ in told] == [[0], [], [], [], [], [1], []], WINDOWS
+    assert not running.given_up
     assert running.shard.checkpoint == 2
 
 
@@ -366,8 +378,11 @@ def test_a_closed_shard_ends_its_window_and_is_finished() -> None:
     running = Run(Shard(Settings(tumbling_window=60, batching_window=10)), counting)
     running.arrived([record(0)])
     running.shard.close()
+    (batch,) = running.step()
     assert not running.shard.finished
-    assert [final for *_, final, _ in windows_of(running)] == [False, True], WINDOWS
+    running.shard.ended(batch, 0, answer={"state": {"n": 1}})
+    assert (running.shard.checkpoint, running.shard.finished) == (1, False)
+    assert [final for *_, final, _ in windows_of(running)] == [True], WINDOWS
     assert running.now == 0, "it waits for neither window"
     assert running.shard.finished
 

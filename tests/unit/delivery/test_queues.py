@@ -73,9 +73,11 @@ def test_no_more_batches_at_once_than_allowed() -> None:
     consumer.received(messages("", "", ""), 0)
     first, second = consumer.due(0), consumer.due(0)
     assert (ids(first), ids(second), consumer.due(0)) == (["0"], ["1"], ()), SCALING
-    assert consumer.wanted() == 0, "what cannot be invoked stays in the queue"
     consumer.ended(second)
     assert ids(consumer.due(0)) == ["2"]
+    assert consumer.wanted() == 0, "what cannot be invoked stays in the queue"
+    consumer.ended(first)
+    assert consumer.wanted() == 1
 
 
 def test_a_batch_may_hold_several_groups_and_others_run_beside_it() -> None:
