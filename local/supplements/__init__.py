@@ -6,29 +6,35 @@ the seams are MiniStack's internals; a test fails when it moves.
 """
 
 from local.supplements import (
+    async_invocations,
     cfn_archive,
     cfn_dsql,
     cfn_properties,
     custom_resources,
     event_source,
+    event_targets,
     http_api,
-    logs_target,
     named_errors,
     permissions,
+    schedules,
     state_machines,
+    subscriptions,
 )
 
 ALL = (
+    async_invocations,
     cfn_archive,
     cfn_dsql,
     cfn_properties,
     custom_resources,
     event_source,
+    event_targets,
     http_api,
-    logs_target,
     named_errors,
     permissions,
+    schedules,
     state_machines,
+    subscriptions,
 )
 
 
