@@ -86,12 +86,12 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Records for one invocation; as they are, they have failed so often, the last time so."""
+    """Records for one invocation, how often they have failed together, and whether by an error."""
 
     lane: int
     records: tuple[Record, ...]
     failures: int = 0
-    error: str = ""
+    error: bool = False
     window: Window | None = None
 
 
@@ -102,7 +102,7 @@ class Parked:
     records: tuple[Record, ...]
     condition: Condition
     invocations: int
-    error: str
+    error: bool
 
 
 def start(position: str, arrivals: Sequence[float], timestamp: float = 0) -> int:
@@ -189,7 +189,7 @@ class Shard:
         now: float,
         *,
         answer: Any = None,
-        error: str = "",
+        error: bool = False,
         throttled: bool = False,
     ) -> None:
         """Know what came of a running batch: an answer, an error, or no invocation at all."""
@@ -199,7 +199,7 @@ class Shard:
             self._later(lane, batch, now)
             return
         state = answer.get("state") if isinstance(answer, dict) else None
-        failed = bool(error) or (batch.window is not None and state is None)
+        failed = error or (batch.window is not None and state is None)
         done = 0 if failed else self._done(batch, answer)
         complete = not failed and done == len(batch.records)
         if complete or done:

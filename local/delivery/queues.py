@@ -9,7 +9,8 @@ is in one batch at a time. What failed is left in the queue and comes back when 
 timeout is over; SQS keeps the group's later messages back until then. A FIFO function itself has to
 report all that it did not do: what it does not name is deleted, here as on AWS.
 
-AWS begins with 5 concurrent batches and adds more by the minute; a laptop stays at 5.
+AWS begins with 5 concurrent batches and adds more by the minute; a laptop stays at 5, and takes no
+more than the function's reserved concurrency lets it invoke, where AWS does and is throttled.
 """
 
 import math

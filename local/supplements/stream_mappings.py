@@ -5,7 +5,7 @@ is documented. The role of the function reads the stream and writes to the failu
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
 A shard that came of others by a split or merge is read when they have been read to their end.
-https://docs.aws.amazon.com/streams/latest/dev/kinesis-record-processor-scaling.html
+https://docs.aws.amazon.com/streams/latest/dev/kinesis-using-sdk-java-after-resharding.html
 MiniStack 1.5.33: invokes on the thread that polls; knows no retry limit, bisecting, batching
 window, parallelization, AT_TIMESTAMP or consumer, and a failure destination only for records of a
 table that grow too old; loses what a partial batch response calls failed, and with a shard that is
@@ -212,12 +212,11 @@ class _Worker(Worker):
         return min(reading.shard.next_due(), now + 1)
 
     def _judge(self, reading: _Reading, batch: Batch, result: dict[str, Any]) -> None:
-        body = result.get("body")
         reading.shard.ended(
             batch,
             time.time(),
-            answer=body,
-            error=json.dumps(body) if result.get("error") else "",
+            answer=result.get("body"),
+            error=bool(result.get("error")),
             throttled=bool(result.get("throttle")),
         )
         reading.due = 0

@@ -41,7 +41,7 @@ def poisoned(*poison: int, reports: bool = False) -> Function:
         bad = [r.sequence for r in batch.records if r.position in poison]
         if not bad:
             return {}
-        return {"answer": failing(*bad)} if reports else {"error": "bad"}
+        return {"answer": failing(*bad)} if reports else {"error": True}
 
     return function
 
@@ -190,7 +190,7 @@ def test_without_a_limit_a_batch_is_tried_for_ever_less_and_less_often() -> None
     running.arrived([record(0), record(1)])
     for _ in range(20):
         for batch in running.step():
-            running.shard.ended(batch, running.now, error="bad")
+            running.shard.ended(batch, running.now, error=True)
         running.now = running.shard.next_due()
     waits = [later - sooner for sooner, later in pairwise(running.at)]
     assert waits[:7] == [0.5, 1, 2, 4, 8, 16, 30]
@@ -199,7 +199,7 @@ def test_without_a_limit_a_batch_is_tried_for_ever_less_and_less_often() -> None
 
 
 def test_a_throttled_invocation_costs_no_retry_and_splits_nothing() -> None:
-    answers = iter([{"throttled": True}] * 5 + [{"error": "bad"}, {}])
+    answers = iter([{"throttled": True}] * 5 + [{"error": True}, {}])
     ended = run(Settings(retries=1), four(), lambda batch: next(answers))
     assert ended.invoked == [[0, 1, 2, 3]] * 7, DISCARDED
     assert not ended.given_up
@@ -351,7 +351,7 @@ def test_a_failed_final_invocation_holds_up_what_is_behind_it() -> None:
 
     def function(batch: Batch) -> dict[str, Any]:
         final = batch.window is not None and batch.window.final
-        return {"error": "bad"} if final and next(failures, False) else counting(batch)
+        return {"error": True} if final and next(failures, False) else counting(batch)
 
     running = Run(Shard(Settings(tumbling_window=60, retries=0)), function, now=60)
     running.arrived([record(0, arrived=1), record(1, arrived=60)])
@@ -455,7 +455,7 @@ class World:
         self.tried.update(positions)
         bad = [p for p in positions if p in self.poison]
         if bad and not self.options.reports:
-            self.shard.ended(batch, self.now, error="bad")
+            self.shard.ended(batch, self.now, error=True)
         else:
             self.processed += positions[: positions.index(bad[0])] if bad else positions
             self.shard.ended(batch, self.now, answer=failing(*map(str, bad)))

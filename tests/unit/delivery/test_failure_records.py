@@ -21,7 +21,7 @@ RECORDS = (record("4960118", 1573691884.835), record("4960119", 1573691885.58))
 
 
 def test_a_queue_learns_where_in_the_kinesis_stream_the_records_are() -> None:
-    parked = Parked(records=RECORDS, condition="RetryAttemptsExhausted", invocations=3, error="bad")
+    parked = Parked(records=RECORDS, condition="RetryAttemptsExhausted", invocations=3, error=True)
     assert failure_record(
         parked, info="KinesisBatchInfo", stream=STREAM, shard="shardId-000000000001",
         function=FUNCTION, request_id="c9b8fa9f", now=NOW,
@@ -53,7 +53,10 @@ def test_a_queue_learns_where_in_the_kinesis_stream_the_records_are() -> None:
 
 def test_a_change_of_a_table_is_told_in_whole_seconds() -> None:
     parked = Parked(
-        records=(record("800", 1573690399),), condition="RecordAgeExceeded", invocations=0, error=""
+        records=(record("800", 1573690399),),
+        condition="RecordAgeExceeded",
+        invocations=0,
+        error=False,
     )
     told = failure_record(
         parked, info="DDBStreamBatchInfo", stream=TABLE, shard="shardId-1", function=FUNCTION,
@@ -73,7 +76,7 @@ def test_a_change_of_a_table_is_told_in_whole_seconds() -> None:
 
 
 def test_a_function_that_reported_failures_raised_no_error() -> None:
-    parked = Parked(records=RECORDS, condition="RetryAttemptsExhausted", invocations=1, error="")
+    parked = Parked(records=RECORDS, condition="RetryAttemptsExhausted", invocations=1, error=False)
     told = failure_record(
         parked, info="KinesisBatchInfo", stream=STREAM, shard="s", function=FUNCTION,
         request_id="c9b8fa9f", now=NOW,
