@@ -6,32 +6,44 @@ the seams are MiniStack's internals; a test fails when it moves.
 """
 
 from local.supplements import (
+    async_invocations,
     cfn_archive,
     cfn_dsql,
     cfn_expected,
     cfn_properties,
+    cfn_stream_consumer,
     custom_resources,
     event_source,
+    event_targets,
     http_api,
-    logs_target,
     named_errors,
     permissions,
+    queue_mappings,
+    schedules,
     state_machines,
+    stream_mappings,
+    subscriptions,
     throughput,
 )
 
 ALL = (
+    async_invocations,
     cfn_archive,
     cfn_dsql,
     cfn_expected,
     cfn_properties,
+    cfn_stream_consumer,
     custom_resources,
     event_source,
+    event_targets,
     http_api,
-    logs_target,
     named_errors,
     permissions,
+    queue_mappings,
+    schedules,
     state_machines,
+    stream_mappings,
+    subscriptions,
     throughput,
 )
 

@@ -160,13 +160,19 @@ def _require(
     name = principal.arn if isinstance(principal, Role) else principal.name
     if not _allowed(name, own, action, resource, policies, tuple(keys.items()), get_region()):
         denial = _denial(name, action, resource)
-        logger.warning("%s", denial)
+        _tell(denial)
         raise AccessDenied(denial)
     _record(name, action, resource, principal.source_arn if isinstance(principal, Service) else "")
 
 
 def _denial(principal: str, action: str, resource: str) -> str:
     return f"{principal} is not authorized to perform: {action} on resource: {resource}"
+
+
+@functools.cache
+def _tell(denial: str) -> None:
+    # Once: what polls asks again and again.
+    logger.warning("%s", denial)
 
 
 class _Identity(NamedTuple):

@@ -22,7 +22,6 @@ from local.cloud import Cloud
 from tests.local.small_stacks import (
     IAM,
     Deploy,
-    Template,
     client,
     function,
     get,
@@ -32,63 +31,6 @@ from tests.local.small_stacks import (
 )
 
 # Events
-
-
-def rule_to_logs(principal: str | None) -> dict[str, Template]:
-    arn = {"Fn::Sub": "arn:aws:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Group}"}
-    group = {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 1}}
-    bus = {"Type": "AWS::Events::EventBus", "Properties": {"Name": {"Fn::Sub": "${Group}-bus"}}}
-    rule = {
-        "EventBusName": ref("Bus"),
-        "EventPattern": {"source": ["com.aws.orders"]},
-        "Targets": [{"Id": "logs", "Arn": arn}],
-    }
-    resources: dict[str, Template] = {
-        "Group": group,
-        "Bus": bus,
-        "Rule": {"Type": "AWS::Events::Rule", "Properties": rule},
-    }
-    if principal:
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": principal},
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": {"Fn::Sub": "${Group.Arn}"},
-        }
-        policy = {
-            "PolicyName": "events",
-            "PolicyDocument": {
-                "Fn::Sub": json.dumps({"Version": "2012-10-17", "Statement": [statement]}).replace(
-                    '{"Fn::Sub": "${Group.Arn}"}', '"${Group.Arn}"'
-                )
-            },
-        }
-        resources["Policy"] = {"Type": "AWS::Logs::ResourcePolicy", "Properties": policy}
-    return resources
-
-
-def put(cloud: Cloud, bus: str) -> None:
-    client(cloud, "events").put_events(
-        Entries=[
-            {
-                "EventBusName": bus,
-                "Source": "com.aws.orders",
-                "DetailType": "Order Notification",
-                "Detail": json.dumps({"category": "lab-supplies", "value": 415}),
-            }
-        ]
-    )
-
-
-def test_an_event_appears_whole_in_the_log_group(cloud: Cloud, deploy: Deploy) -> None:
-    resources = rule_to_logs("events.amazonaws.com")
-    stack = deploy(resources, Bus=ref("Bus"), Group=ref("Group"))
-    put(cloud, stack.outputs["Bus"])
-    (line,) = lines(cloud, stack.outputs["Group"], "lab-supplies")
-    event = json.loads(line)
-    assert event["detail-type"] == "Order Notification"
-    assert event["detail"] == {"category": "lab-supplies", "value": 415}
-    assert {"version", "id", "source", "account", "time", "region", "resources"} <= event.keys()
 
 
 def test_a_policy_may_allow_events_of_one_source_only(cloud: Cloud, deploy: Deploy) -> None:
@@ -121,18 +63,6 @@ def test_a_policy_may_allow_events_of_one_source_only(cloud: Cloud, deploy: Depl
     for refused in (["com.aws.payments"], ["com.aws.orders", "com.aws.payments"]):
         with pytest.raises(ClientError, match="not authorized to perform: events:PutEvents"):
             put_events(*refused)
-
-
-@pytest.mark.parametrize("principal", [None, "sns.amazonaws.com"])
-def test_no_event_is_logged_without_a_policy(
-    cloud: Cloud, deploy: Deploy, principal: str | None
-) -> None:
-    stack = deploy(rule_to_logs(principal), Bus=ref("Bus"), Group=ref("Group"))
-    put(cloud, stack.outputs["Bus"])
-    assert "lets events.amazonaws.com write" in cloud.log.read_text()
-    assert client(cloud, "logs").filter_log_events(logGroupName=stack.outputs["Group"])[
-        "events"
-    ] == []  # fmt: skip
 
 
 def test_an_archive_is_a_resource(cloud: Cloud, deploy: Deploy) -> None:

@@ -1,0 +1,76 @@
+"""What EventBridge Scheduler does when a schedule is due.
+
+AWS: the target is reached under the schedule's role, which has to trust the schedule's group, and
+again within its retry policy; what cannot be delivered goes to the dead-letter queue under the same
+role. The attributes name the service's own error.
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/setting-up.html#setting-up-execution-role
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
+MiniStack 1.5.33: takes a schedule for a rule, under no role and with no dead-letter queue.
+Can go: when a payload that a target refused is found in the schedule's dead-letter queue.
+
+AWS documents what is parked for universal targets only, where it is the request. For the others it
+is here what the target was to get.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from ministack.services import eventbridge
+
+from local.delivery import attempts, envelopes
+from local.delivery.attempts import GiveUp
+from local.supplements._seams import seam
+from local.supplements.event_targets import attempt, limits, payload
+from local.supplements.permissions import Role
+from local.supplements.sending import Delivery, Undelivered, send
+
+
+def install() -> None:
+    """Tell schedules from rules, which the emulator's scheduler does not."""
+    invoke_target = seam(eventbridge, "_invoke_target", "target", "event", "rule", "view")
+
+    def invoke(
+        target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], view: Any = None
+    ) -> None:
+        if rule["Arn"].split(":")[2] != "scheduler":
+            invoke_target(target, event, rule, view)
+            return
+        view = eventbridge._pattern_event_view(event)
+        group = rule["Arn"].replace(":schedule/", ":schedule-group/").rpartition("/")[0]
+        role = Role(arn=target["RoleArn"], service="scheduler.amazonaws.com", source_arn=group)
+        body = payload(target, rule, view)
+        parked = partial(_park, target, rule["Arn"], event, body, role)
+        Delivery(
+            what=f"{body} from {rule['Arn']} to {target['Arn']}",
+            attempt=partial(attempt, target, event, rule, view, role),
+            rule=partial(attempts.target, limits(target)),
+            park=parked if "DeadLetterConfig" in target else None,
+        ).start()
+
+    eventbridge._invoke_target = invoke
+
+
+def _park(
+    target: Mapping[str, Any],
+    schedule: str,
+    event: Mapping[str, Any],
+    body: str,
+    role: Role,
+    error: Undelivered,
+    verdict: GiveUp,
+    retries: int,
+) -> None:
+    attributes = envelopes.schedule_attributes(
+        schedule=schedule,
+        target=target["Arn"],
+        code=error.code,
+        message=str(error),
+        condition=verdict.condition,
+        retries=retries,
+        execution=event["EventId"],
+        at=datetime.fromtimestamp(event["Time"], UTC),
+    )
+    send(target["DeadLetterConfig"]["Arn"], body, by=role, attributes=attributes)
