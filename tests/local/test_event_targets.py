@@ -237,6 +237,37 @@ def test_a_topic_gets_the_event_as_the_transformer_makes_it(cloud: Cloud, deploy
     assert json.loads(message["Body"]) == {"worth": 415}
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_queue_with_a_customers_key_needs_the_key_as_well(
+    cloud: Cloud, deploy: Deploy, allowed: bool
+) -> None:
+    everyone = {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}
+    statements: list[Template] = [{**everyone, "Principal": {"AWS": ref("AWS::AccountId")}}]
+    if allowed:
+        service = {"Service": "events.amazonaws.com"}
+        actions = ["kms:GenerateDataKey", "kms:Decrypt"]
+        statements.append({**everyone, "Principal": service, "Action": actions})
+    document = {"Version": "2012-10-17", "Statement": statements}
+    stack = to(
+        deploy,
+        {"Arn": get("Queue"), **DEAD},
+        resources={
+            "Key": {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": document}},
+            "Queue": queue(KmsMasterKeyId=ref("Key")),
+            "Policy": queue_policy("events", "Queue"),
+        },
+        Queue=ref("Queue"),
+    )
+    event = put(cloud, stack.outputs["Bus"])
+    if allowed:
+        (message,) = received(cloud, stack.outputs["Queue"])
+        assert json.loads(message["Body"])["id"] == event
+    else:
+        (parked,) = received(cloud, stack.outputs["Dead"])
+        assert attributes(parked)["ERROR_CODE"] == "NO_PERMISSIONS"
+        assert "kms:" in attributes(parked)["ERROR_MESSAGE"]
+
+
 # Lambda
 
 

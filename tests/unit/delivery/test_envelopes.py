@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from local.delivery import envelopes
@@ -94,6 +94,8 @@ def test_a_functions_dead_letter_says_which_request_failed_and_why() -> None:
     }, f"{RECORD}#invocation-dlq"
 
 
+@example("x" * 2000)
+@example("x" + "ü" * 2000)
 @given(st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=3000))
 def test_a_functions_dead_letter_has_the_first_kilobyte_of_the_message(message: str) -> None:
     kept = envelopes.function_attributes("e4b46cbf", 200, message)["ErrorMessage"]
