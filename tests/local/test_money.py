@@ -23,6 +23,7 @@ from lambdas.runtime.items import from_item
 from local import shop, verify
 from local.cloud import Cloud
 from local.deploy import deploy
+from tests.listening import listen
 from tests.local.permissions import watched
 
 SKU, PRICE = "85123A", 255
@@ -84,7 +85,7 @@ def platform() -> Iterator[Platform]:
             api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=lambda _: None),
             database=database,
             evidence=verify.Evidence(cloud, outputs, database),
-            queue=queue_behind(cloud, outputs["EventBus"]),
+            queue=listen(cloud, outputs["EventBus"], source=SOURCE, name="payments-told"),
         )
 
 
@@ -98,18 +99,6 @@ def functions_of(cloud: Cloud) -> dict[str, str]:
         ]
         if resource["ResourceType"] == "AWS::Lambda::Function"
     }
-
-
-def queue_behind(cloud: Cloud, bus: str) -> str:
-    """A queue that gets all that the payments service tells."""
-    events, sqs = cloud.client("events"), cloud.client("sqs")
-    url: str = sqs.create_queue(QueueName="payments-told")["QueueUrl"]
-    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    pattern = json.dumps({"source": [SOURCE]})
-    events.put_rule(Name="payments-told", EventBusName=bus, EventPattern=pattern)
-    target = {"Id": "queue", "Arn": answer["Attributes"]["QueueArn"]}
-    events.put_targets(Rule="payments-told", EventBusName=bus, Targets=[target])
-    return url
 
 
 def behave(platform: Platform, **faults: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from lambdas.payments.provider import provider
 from lambdas.payments.settlement import take
 from lambdas.payments.store import store
 from lambdas.runtime.settings import SettingMissing
+from tests.listening import listen
 from tests.unit.runtime.fakes import FakeEvents
 
 from .fakes import CardProvider, ledger_of, take_command
@@ -68,16 +69,8 @@ def test_a_missing_setting_is_named_before_anything_is_done(settings, admin, nam
 
 def test_the_sweeper_publishes_to_the_bus_it_is_given(settings, admin, local_cloud):
     """A real bus, and a queue behind it."""
-    events, sqs = local_cloud.client("events"), local_cloud.client("sqs")
-    events.create_event_bus(Name="Sweeper")
-    url = sqs.create_queue(QueueName="swept")["QueueUrl"]
-    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
-    events.put_rule(
-        Name="swept", EventBusName="Sweeper", EventPattern=json.dumps({"source": [SOURCE]})
-    )
-    events.put_targets(
-        Rule="swept", EventBusName="Sweeper", Targets=[{"Id": "1", "Arn": queue["QueueArn"]}]
-    )
+    local_cloud.client("events").create_event_bus(Name="Sweeper")
+    url = listen(local_cloud, "Sweeper", source=SOURCE, name="swept")
     settings.setenv("EVENT_BUS", "Sweeper")
     command = take_command()
     take(command, ledger_of(admin, FakeEvents(broken=True)), CardProvider())
@@ -86,6 +79,7 @@ def test_the_sweeper_publishes_to_the_bus_it_is_given(settings, admin, local_clo
 
     assert publish_outbox.handler({}, None) == {"told": 1, "rejected": 0}
 
+    sqs = local_cloud.client("sqs")
     (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
     fact = hear(PaymentTaken, json.loads(message["Body"])["detail"])
     assert fact.metadata.event_id == event_id(SOURCE, command.order_id, 1)
