@@ -70,7 +70,14 @@ def test_the_sweeper_publishes_to_the_bus_it_is_given(settings, admin, local_clo
     """A real bus, and a queue behind it."""
     events, sqs = local_cloud.client("events"), local_cloud.client("sqs")
     events.create_event_bus(Name="Sweeper")
-    url = sqs.create_queue(QueueName="swept")["QueueUrl"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": "*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    url = sqs.create_queue(QueueName="swept", Attributes={"Policy": policy})["QueueUrl"]
     queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
     events.put_rule(
         Name="swept", EventBusName="Sweeper", EventPattern=json.dumps({"source": [SOURCE]})
