@@ -13,7 +13,7 @@ from lambdas.contracts.inventory import (
 )
 from lambdas.contracts.values import MAX_SKUS, Line
 
-RESERVED, REFUSED, RELEASED = "RESERVED", "REFUSED", "RELEASED"
+RESERVED, REFUSED, RELEASED, SHIPPED = "RESERVED", "REFUSED", "RELEASED", "SHIPPED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +21,8 @@ class Reservation:
     """What is set aside for one order, or why nothing is and nothing will ever be.
 
     It begins as RESERVED, REFUSED, or RELEASED (a tombstone, when the release came first). A
-    RESERVED one may become RELEASED; the other two are final. ``explanation`` is for the customer
-    and says why it was refused. Times are UTC, ISO 8601.
+    RESERVED one becomes RELEASED, or SHIPPED when its units leave; all others are final.
+    ``explanation`` is for the customer and says why it was refused. Times are UTC, ISO 8601.
     """
 
     order_id: str

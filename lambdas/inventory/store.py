@@ -19,6 +19,7 @@ from lambdas.inventory.domain import (
     REFUSED,
     RELEASED,
     RESERVED,
+    SHIPPED,
     Delivery,
     Reservation,
     too_few,
@@ -69,6 +70,10 @@ PATIENCE = Patience()
 
 class StockMismatchError(Exception):
     """A reservation holds more units than its SKU's row has reserved: somebody wrote past us."""
+
+
+class NothingToShipError(Exception):
+    """Units left for an order that holds none: a person has to look where they came from."""
 
 
 class Reservations:
@@ -123,7 +128,7 @@ class Reservations:
         """Give an order's stock back, and return what its reservation now is: final.
 
         When there is no reservation a tombstone is left, which a late request to reserve meets. A
-        refused one holds nothing and stays as it is.
+        refused or shipped one holds nothing and stays as it is.
 
         Raises:
             StockMismatchError: the tables contradict each other; nothing is done.
@@ -132,33 +137,56 @@ class Reservations:
         found = self._put_new(
             Reservation(order_id=order_id, state=RELEASED, lines=(), created_at=now, changed_at=now)
         )
+        return self._end(found, state=RELEASED, target="available", now=now)
+
+    def ship(self, order_id: str, *, now: str) -> Reservation:
+        """Let the units that an order holds leave, once, and return what its reservation now is.
+
+        Raises:
+            NothingToShipError: it holds none, and has shipped none.
+            StockMismatchError: the tables contradict each other; nothing is done.
+            ClientError: nothing is known to be done; ask again.
+        """
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key=to_item({"order_id": order_id}), ConsistentRead=True
+        )
+        if "Item" not in answer:
+            raise NothingToShipError(f"order {order_id} has no reservation")
+        found = decode(Reservation, from_item(answer["Item"]))
+        ended = self._end(found, state=SHIPPED, target=None, now=now)
+        if ended.state != SHIPPED:
+            raise NothingToShipError(f"the reservation of order {order_id} is {ended.state}")
+        return ended
+
+    def _end(self, found: Reservation, *, state: str, target: str | None, now: str) -> Reservation:
+        """Move what a reservation holds to ``target``, if it holds anything."""
         if found.state != RESERVED:
             return found
         guard = {
             "Update": {
                 "TableName": self._table,
-                "Key": to_item({"order_id": order_id}),
-                "UpdateExpression": "SET #state = :released, changed_at = :now",
+                "Key": to_item({"order_id": found.order_id}),
+                "UpdateExpression": "SET #state = :ended, changed_at = :now",
                 "ConditionExpression": "#state = :reserved",
                 "ExpressionAttributeNames": {"#state": "state"},
                 "ExpressionAttributeValues": to_item(
-                    {":released": RELEASED, ":reserved": RESERVED, ":now": now}
+                    {":ended": state, ":reserved": RESERVED, ":now": now}
                 ),
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
         }
-        gives = [
-            _move(self._stock, line, source="reserved", target="available", now=now)
+        moves = [
+            _move(self._stock, line, source="reserved", target=target, now=now)
             for line in found.lines
         ]
-        refuted = _transact(self._dynamodb, [guard, *gives], self._patience)
+        refuted = _transact(self._dynamodb, [guard, *moves], self._patience)
         if refuted is None:
-            return replace(found, state=RELEASED, changed_at=now)
+            return replace(found, state=state, changed_at=now)
         if refuted[0]["Code"] != REFUTED:
             raise StockMismatchError(
-                f"order {order_id} holds units that the stock does not reserve"
+                f"order {found.order_id} holds units that the stock does not reserve"
             )
-        # Another release was faster: from RESERVED there is no other way.
+        # Somebody else was faster.
         return decode(Reservation, from_item(refuted[0]["Item"]))
 
     def _put_new(self, reservation: Reservation) -> Reservation:
@@ -204,17 +232,23 @@ class Deliveries:
         _transact(self._dynamodb, [guard, *shelved], self._patience)
 
 
-def _move(table: str, line: Line, *, source: str | None, target: str, now: str) -> dict[str, Any]:
-    """Move a line's units from ``source`` (None: from outside) to ``target``, if it has as many.
+def _move(
+    table: str, line: Line, *, source: str | None, target: str | None, now: str
+) -> dict[str, Any]:
+    """Move a line's units from ``source`` to ``target``, if it has as many; None is outside.
 
     ADD takes what is missing for zero, a whole row too, and leaves both numbers there; a condition
     on a missing row is not met.
     """
-    change = {"available": 0, "reserved": 0, target: line.quantity}
+    change = {"available": 0, "reserved": 0}
+    values: dict[str, Any] = {":now": now}
     condition = {}
+    if target:
+        change[target] = line.quantity
     if source:
         change[source] = -line.quantity
-        condition = {"ConditionExpression": f"{source} >= :{target}"}
+        condition = {"ConditionExpression": f"{source} >= :units"}
+        values[":units"] = line.quantity
     return {
         "Update": {
             "TableName": table,
@@ -222,7 +256,7 @@ def _move(table: str, line: Line, *, source: str | None, target: str, now: str) 
             "UpdateExpression": "ADD available :available, reserved :reserved "
             "SET changed_at = :now",
             "ExpressionAttributeValues": to_item(
-                {":available": change["available"], ":reserved": change["reserved"], ":now": now}
+                values | {":available": change["available"], ":reserved": change["reserved"]}
             ),
             **condition,
         }
