@@ -14,13 +14,14 @@ from stacks.orders import OrdersStack
 from stacks.payments import PaymentsStack
 from stacks.provider import ProviderStack
 from stacks.shipping import ShippingStack
+from stacks.warehouse import WarehouseStack
 
 
 def compose(app: App, env: Environment) -> None:
     """Declare every stack of the platform in ``app``."""
     operations = OperationsStack(app, env=env)
     backbone = BackboneStack(app, env=env, alarms=operations.topic)
-    inventory = InventoryStack(app, env=env)
+    inventory = InventoryStack(app, env=env, bus=backbone.bus, alarms=operations.topic)
     provider = ProviderStack(app, env=env)
     payments = PaymentsStack(
         app,
@@ -30,7 +31,8 @@ def compose(app: App, env: Environment) -> None:
         schedules=operations.schedules,
         provider=provider.answer,
     )
-    shipping = ShippingStack(app, env=env)
+    shipping = ShippingStack(app, env=env, bus=backbone.bus, alarms=operations.topic)
+    WarehouseStack(app, env=env, bus=backbone.bus, alarms=operations.topic)
     OrdersStack(
         app,
         env=env,

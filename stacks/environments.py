@@ -25,7 +25,7 @@ class Environment:
     ``keep_data`` retains what holds data when a stack is destroyed, protects it against deletion
     and keeps backups. ``rate_limit`` and ``burst_limit`` throttle the HTTP API (requests a second,
     requests at once). ``card_limit`` is where the card provider's stand-in begins to decline, in
-    minor units.
+    minor units. ``workers`` are the fewest and the most instances that the warehouse has.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Environment:
     rate_limit: int
     burst_limit: int
     card_limit: int = 1_000_00
+    workers: tuple[int, int]
 
     @property
     def removal_policy(self) -> RemovalPolicy:
@@ -60,6 +61,7 @@ DEV = Environment(
     keep_data=False,
     rate_limit=200,
     burst_limit=400,
+    workers=(1, 2),
 )
 PROD = Environment(
     name="prod",
@@ -69,6 +71,7 @@ PROD = Environment(
     keep_data=True,
     rate_limit=500,
     burst_limit=1_000,
+    workers=(2, 10),
 )
 ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}
 

@@ -26,8 +26,8 @@ class Shipment:
 
     It begins as BOOKED, REFUSED, or CANCELLED (a tombstone, when the cancellation came first). A
     BOOKED one becomes CANCELLED or DISPATCHED, whichever is asked for first; all others are final.
-    ``explanation`` is for the customer and says why it was refused. ``cause`` is the id of the event
-    that had it dispatched. Times are UTC, ISO 8601.
+    ``explanation`` is for the customer and says why it was refused. ``cause`` is the id of the
+    event that had it dispatched. Times are UTC, ISO 8601.
     """
 
     order_id: str

@@ -1,6 +1,7 @@
 """What the warehouse hears, what it makes of it, and what it tells."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,8 +45,9 @@ class Picking:
 def stock_told(body: str) -> Stock:
     """The stock that a message of the announcements' queue tells; raises PoisonError."""
     message = _json(body)
-    known = {(event.source, event.detail_type): event for event in STOCK_EVENTS}
-    fact = _hear(known.get((message.get("source"), message.get("detail_type"))), message, message)
+    identity = [message.get("source"), message.get("detail_type")]
+    known = [event for event in STOCK_EVENTS if [event.source, event.detail_type] == identity]
+    fact = _hear(known, identity, message)
     told: Any = fact.data
     if min(told.available, told.reserved, told.minimum) < 0:
         raise PoisonError(f"negative units of {told.sku}")
@@ -61,9 +63,9 @@ def stock_told(body: str) -> Stock:
 def picking_asked_for(body: str, *, now: str) -> Picking:
     """The picking that a message of the picking queue asks for; raises PoisonError."""
     message = _json(body)
-    identity = (message.get("source"), message.get("detail-type"))
-    confirmed = identity == (OrderConfirmed.source, OrderConfirmed.detail_type)
-    fact = _hear(OrderConfirmed if confirmed else None, message, message.get("detail"))
+    identity = [message.get("source"), message.get("detail-type")]
+    confirmed = identity == [OrderConfirmed.source, OrderConfirmed.detail_type]
+    fact = _hear([OrderConfirmed] if confirmed else [], identity, message.get("detail"))
     order: Any = fact.data
     lines = tuple(Line(sku=line.sku, quantity=line.quantity) for line in order.lines)
     if not lines or min(line.quantity for line in lines) < 1:
@@ -99,11 +101,10 @@ def _json(body: str) -> dict[str, Any]:
     return message
 
 
-def _hear(contract: type[Event] | None, message: dict[str, Any], detail: object) -> Fact[Any]:
-    if contract is None:
-        kind = message.get("detail-type") or message.get("detail_type")
-        raise PoisonError(f"no contract known here: {kind} of {message.get('source')}")
+def _hear(known: Sequence[type[Event]], identity: list[object], detail: object) -> Fact[Any]:
+    if not known:
+        raise PoisonError(f"no contract is known here of source and type {identity}")
     try:
-        return hear(contract, detail)
+        return hear(known[0], detail)
     except ContractError as error:
         raise PoisonError(str(error)) from None

@@ -23,12 +23,13 @@ class Message:
 class Queue:
     """Receives, deletes, holds and returns messages, and parks those that make no sense."""
 
-    def __init__(self, url: str, *, dead_letter_url: str, wait: int, sqs: Any) -> None:
-        """``wait`` is how long a request for messages waits for one, in seconds."""
+    def __init__(self, url: str, *, dead_letter_url: str, wait: int, lease: int, sqs: Any) -> None:
+        """Both in seconds: ``wait`` for messages to come; for ``lease`` no one else gets them."""
         self.name = url.rpartition("/")[2]
         self._url = url
         self._dead_letter_url = dead_letter_url
         self._wait = wait
+        self.lease = lease
         self._sqs = sqs
 
     def receive(self) -> list[Message]:
@@ -37,6 +38,7 @@ class Queue:
             QueueUrl=self._url,
             MaxNumberOfMessages=MOST,
             WaitTimeSeconds=self._wait,
+            VisibilityTimeout=self.lease,
             MessageSystemAttributeNames=["MessageGroupId"],
         )
         return [
