@@ -102,11 +102,7 @@ class WarehouseStack(Stack):
             allow(workers.role, "dynamodb:PutItem", on=table.table_arn)
         let_publish(workers.role, bus, source=SOURCE)
 
-        CfnOutput(self, "PickingQueue", value=picking_queue.queue_url)
-        CfnOutput(self, "PickingDeadLetterQueue", value=picking_queue.parked.queue_url)
-        CfnOutput(self, "WarehouseStockQueue", value=stock_queue.queue_url)
-        CfnOutput(self, "WarehouseStockDeadLetterQueue", value=stock_queue.parked.queue_url)
+        CfnOutput(self, "WarehouseGroup", value=workers.name)
         CfnOutput(self, "WarehouseStockTable", value=stock.table_name)
         CfnOutput(self, "PickingsTable", value=pickings.table_name)
-        CfnOutput(self, "WarehouseRole", value=workers.role.role_name)
         CfnOutput(self, "InstanceLogGroup", value=instance_log.log_group_name)
