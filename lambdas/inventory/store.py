@@ -1,26 +1,30 @@
 """The inventory's tables, and the transactions that keep stock and reservations in step.
 
-A row of stock is ``{sku, available, reserved, changed_at}``; on hand is available + reserved. Units
-move only together with the row that says why: the reservation or the delivery. That row is the
-guard too, so a request that comes twice finds it and moves nothing.
+A row of stock is a ``Shelf``; on hand is available + reserved. Units move only together with the
+row that says why: the reservation or the delivery. That row is the guard too, so a request that
+comes twice finds it and moves nothing. A row of stock is at the same time the outbox of its events:
+every move counts its ``sequence`` up.
 """
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
 from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.inventory import DeliveredLine
 from lambdas.contracts.values import Line
 from lambdas.inventory.domain import (
+    DEFAULT_MINIMUM,
     REFUSED,
     RELEASED,
     RESERVED,
     Delivery,
     Reservation,
+    Shelf,
     too_few,
 )
 from lambdas.runtime.items import from_item, put_new, to_item
@@ -105,7 +109,14 @@ class Reservations:
             }
         }
         takes = [
-            _move(self._stock, line, source="available", target="reserved", now=now)
+            _move(
+                self._stock,
+                line,
+                source="available",
+                target="reserved",
+                cause=f"ReserveStock/{order_id}",
+                now=now,
+            )
             for line in lines
         ]
         refuted = _transact(self._dynamodb, [guard, *takes], self._patience)
@@ -148,7 +159,14 @@ class Reservations:
             }
         }
         gives = [
-            _move(self._stock, line, source="reserved", target="available", now=now)
+            _move(
+                self._stock,
+                line,
+                source="reserved",
+                target="available",
+                cause=f"ReleaseStock/{order_id}",
+                now=now,
+            )
             for line in found.lines
         ]
         refuted = _transact(self._dynamodb, [guard, *gives], self._patience)
@@ -197,17 +215,37 @@ class Deliveries:
             }
         }
         shelved = [
-            _move(self._stock, line, source=None, target="available", now=delivery.received_at)
+            _move(
+                self._stock,
+                line,
+                source=None,
+                target="available",
+                cause=f"ReceiveStock/{delivery.delivery_id}",
+                now=delivery.received_at,
+            )
             for line in delivery.lines
         ]
         # Only the guard has a condition: refuted, the goods are on the shelf already.
         _transact(self._dynamodb, [guard, *shelved], self._patience)
 
 
-def _move(table: str, line: Line, *, source: str | None, target: str, now: str) -> dict[str, Any]:
+def shelf_of(row: Mapping[str, Any]) -> Shelf:
+    """The shelf that a row of stock tells; raises ContractError when it is none."""
+    return decode(Shelf, row)
+
+
+def _move(
+    table: str,
+    line: Line | DeliveredLine,
+    *,
+    source: str | None,
+    target: str,
+    cause: str,
+    now: str,
+) -> dict[str, Any]:
     """Move a line's units from ``source`` (None: from outside) to ``target``, if it has as many.
 
-    ADD takes what is missing for zero, a whole row too, and leaves both numbers there; a condition
+    ADD takes what is missing for zero, a whole row too, and leaves all numbers there; a condition
     on a missing row is not met.
     """
     change = {"available": 0, "reserved": 0, target: line.quantity}
@@ -215,14 +253,24 @@ def _move(table: str, line: Line, *, source: str | None, target: str, now: str) 
     if source:
         change[source] = -line.quantity
         condition = {"ConditionExpression": f"{source} >= :{target}"}
+    minimum = line.minimum if isinstance(line, DeliveredLine) else None
+    kept = "if_not_exists(minimum, :minimum)" if minimum is None else ":minimum"
     return {
         "Update": {
             "TableName": table,
             "Key": to_item({"sku": line.sku}),
-            "UpdateExpression": "ADD available :available, reserved :reserved "
-            "SET changed_at = :now",
+            "UpdateExpression": "ADD available :available, reserved :reserved, #sequence :one "
+            f"SET changed_at = :now, cause = :cause, minimum = {kept}",
+            "ExpressionAttributeNames": {"#sequence": "sequence"},
             "ExpressionAttributeValues": to_item(
-                {":available": change["available"], ":reserved": change["reserved"], ":now": now}
+                {
+                    ":available": change["available"],
+                    ":reserved": change["reserved"],
+                    ":one": 1,
+                    ":now": now,
+                    ":cause": cause,
+                    ":minimum": DEFAULT_MINIMUM if minimum is None else minimum,
+                }
             ),
             **condition,
         }

@@ -1,5 +1,7 @@
 """Queues that hold what could not be done."""
 
+from typing import Any
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -8,6 +10,17 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.components.nag import acknowledge
+
+GROUPS_APART: dict[str, Any] = {
+    "fifo": True,
+    "content_based_deduplication": False,
+    "deduplication_scope": sqs.DeduplicationScope.MESSAGE_GROUP,
+    "fifo_throughput_limit": sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
+}
+"""A FIFO queue whose groups neither wait for each other nor share a throughput limit.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html
+"""
 
 
 class ParkingQueue(sqs.Queue):
@@ -18,14 +31,29 @@ class ParkingQueue(sqs.Queue):
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
     """
 
-    def __init__(self, scope: Construct, id: str, *, holds: str, alarms: sns.ITopic) -> None:
-        """Declare the queue; ``holds`` says in the alarm what an operator will find in it."""
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        holds: str,
+        alarms: sns.ITopic,
+        fifo: bool = False,
+        of_queue: bool = False,
+    ) -> None:
+        """Declare the queue; ``holds`` says in the alarm what an operator will find in it.
+
+        ``fifo`` is for what comes from a FIFO queue or topic, which park in FIFO queues only;
+        EventBridge and Lambda's destinations park in others only. ``of_queue`` is for the
+        dead-letter queue of a queue, which the rule packs know as what it is.
+        """
         super().__init__(
             scope,
             id,
             retention_period=Duration.days(14),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
+            **(GROUPS_APART if fifo else {}),
         )
         alarm = cloudwatch.Alarm(
             self,
@@ -40,5 +68,7 @@ class ParkingQueue(sqs.Queue):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         alarm.add_alarm_action(actions.SnsAction(alarms))
-        for rule in ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"):
-            acknowledge(self, rule, because="it is where things are parked: nothing consumes it")
+        because = "it is where things are parked: nothing consumes it"
+        acknowledge(self, "Serverless-SQSRedrivePolicy", because=because)
+        if not of_queue:
+            acknowledge(self, "AwsSolutions-SQS3", because=because)
