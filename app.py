@@ -13,7 +13,9 @@ from stacks.operations import OperationsStack
 from stacks.orders import OrdersStack
 from stacks.payments import PaymentsStack
 from stacks.provider import ProviderStack
+from stacks.purchasing import PurchasingStack
 from stacks.shipping import ShippingStack
+from stacks.storefront import StorefrontStack
 from stacks.warehouse import WarehouseStack
 
 
@@ -32,8 +34,8 @@ def compose(app: App, env: Environment) -> None:
         provider=provider.answer,
     )
     shipping = ShippingStack(app, env=env, bus=backbone.bus, alarms=operations.topic)
-    WarehouseStack(app, env=env, bus=backbone.bus, alarms=operations.topic)
-    OrdersStack(
+    WarehouseStack(app, env=env, bus=backbone.bus, alarms=operations.topic, inventory=inventory)
+    orders = OrdersStack(
         app,
         env=env,
         bus=backbone.bus,
@@ -42,6 +44,20 @@ def compose(app: App, env: Environment) -> None:
         inventory=inventory,
         payments=payments,
         shipping=shipping,
+    )
+    PurchasingStack(
+        app,
+        env=env,
+        alarms=operations.topic,
+        schedules=operations.schedules,
+        inventory=inventory,
+    )
+    StorefrontStack(
+        app,
+        env=env,
+        alarms=operations.topic,
+        inventory=inventory,
+        front_door=orders.front_door,
     )
 
 

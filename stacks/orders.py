@@ -110,7 +110,7 @@ class OrdersStack(Stack):
         )
 
         # Flow: in through the front door, out through the outbox, on by the saga
-        front_door = FrontDoor(self, "FrontDoor", env=env)
+        self.front_door = front_door = FrontDoor(self, "FrontDoor", env=env)
         front_door.route(apigw.HttpMethod.POST, "/orders", place_order)
         front_door.route(apigw.HttpMethod.GET, "/orders/{order_id}", get_order)
         front_door.route(apigw.HttpMethod.DELETE, "/orders/{order_id}", cancel_order)

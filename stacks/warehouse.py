@@ -9,14 +9,17 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from lambdas.contracts.inventory import STOCK_EVENTS
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.warehouse import SOURCE
 from stacks.components.event_rule import AwsEventRule, EventRule, LogGroupTarget
 from stacks.components.grants import allow, let_publish
 from stacks.components.queue import WorkQueue
+from stacks.components.subscriber import TopicQueue
 from stacks.components.table import ServiceTable
 from stacks.components.worker_group import LEASE, WorkerGroup
 from stacks.environments import Environment
+from stacks.inventory import InventoryStack
 
 STATES = ("running", "stopping", "stopped", "terminated")
 OUTCOMES = (
@@ -31,7 +34,13 @@ class WarehouseStack(Stack):
     """Two queues, two tables, and the workers between them."""
 
     def __init__(
-        self, scope: Construct, *, env: Environment, bus: events.IEventBus, alarms: sns.ITopic
+        self,
+        scope: Construct,
+        *,
+        env: Environment,
+        bus: events.IEventBus,
+        alarms: sns.ITopic,
+        inventory: InventoryStack,
     ) -> None:
         super().__init__(scope, env.stack("Warehouse"))
 
@@ -40,9 +49,21 @@ class WarehouseStack(Stack):
         pickings = ServiceTable(self, "Pickings", env=env, key="order_id")
 
         # Queues
-        queue = partial(WorkQueue, self, visibility_timeout=Duration.seconds(LEASE), alarms=alarms)
-        picking_queue = queue(id="Picking", holds="orders to be picked")
-        stock_queue = queue(id="StockTold", holds="announcements of stock", fifo=True)
+        picking_queue = WorkQueue(
+            self,
+            "Picking",
+            holds="orders to be picked",
+            visibility_timeout=Duration.seconds(LEASE),
+            alarms=alarms,
+        )
+        told = TopicQueue(
+            self,
+            "NoteStock",
+            topic=inventory.topic,
+            events=STOCK_EVENTS,
+            visibility_timeout=Duration.seconds(LEASE),
+            alarms=alarms,
+        )
 
         # Workers
         workers = WorkerGroup(
@@ -51,15 +72,15 @@ class WarehouseStack(Stack):
             env=env,
             service="warehouse",
             settings={
-                "STOCK_QUEUE": stock_queue.queue_url,
-                "STOCK_DEAD_LETTER_QUEUE": stock_queue.parked.queue_url,
+                "STOCK_QUEUE": told.queue.queue_url,
+                "STOCK_DEAD_LETTER_QUEUE": told.given_up.queue_url,
                 "PICKING_QUEUE": picking_queue.queue_url,
                 "PICKING_DEAD_LETTER_QUEUE": picking_queue.parked.queue_url,
                 "STOCK_TABLE": stock.table_name,
                 "PICKINGS_TABLE": pickings.table_name,
                 "EVENT_BUS": bus.event_bus_name,
             },
-            queues=[picking_queue, stock_queue],
+            queues={picking_queue: picking_queue.parked, told.queue: told.given_up},
         )
 
         # Flow: confirmed orders to the queue; what happens to instances to people

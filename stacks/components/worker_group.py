@@ -1,12 +1,13 @@
 """A long-running program on EC2 instances, as many as its queues need."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from aws_cdk import ArnFormat, Duration, IgnoreMode, RemovalPolicy, Stack
 from aws_cdk import aws_autoscaling as autoscaling
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
@@ -15,7 +16,6 @@ from stacks.components.grants import allow
 from stacks.components.nag import acknowledge
 from stacks.components.network import Network
 from stacks.components.packages import packages_folder
-from stacks.components.queue import WorkQueue
 from stacks.environments import Environment
 
 IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
@@ -65,9 +65,11 @@ class WorkerGroup(Construct):
         env: Environment,
         service: str,
         settings: Mapping[str, str],
-        queues: Sequence[WorkQueue],
+        queues: Mapping[sqs.IQueue, sqs.IQueue],
     ) -> None:
         """Declare the group; its size follows from how much waits in ``queues``.
+
+        Each goes with the queue in which its poison is parked.
 
         ``service`` is a package of ``workers``, ``settings`` become its environment.
         """
@@ -171,12 +173,14 @@ class WorkerGroup(Construct):
             " anything",
         )
 
-    def _make_role(self, log_group: logs.LogGroup, queues: Sequence[WorkQueue]) -> iam.Role:
+    def _make_role(
+        self, log_group: logs.LogGroup, queues: Mapping[sqs.IQueue, sqs.IQueue]
+    ) -> iam.Role:
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
         for asset in (self._code, self._packages):
             allow(role, "s3:GetObject", on=asset.bucket.arn_for_objects(asset.s3_object_key))
         log_group.grant_write(role)
-        for queue in queues:
+        for queue, parked in queues.items():
             allow(
                 role,
                 "sqs:ReceiveMessage",
@@ -184,7 +188,7 @@ class WorkerGroup(Construct):
                 "sqs:ChangeMessageVisibility",
                 on=queue.queue_arn,
             )
-            allow(role, "sqs:SendMessage", on=queue.parked.queue_arn)
+            allow(role, "sqs:SendMessage", on=parked.queue_arn)
         allow(role, *SESSIONS, on="*")
         group_arn = Stack.of(self).format_arn(
             service="autoscaling",
@@ -227,20 +231,21 @@ class WorkerGroup(Construct):
             f"python3 -m zipfile -e {file} {folder}",
         )
 
-    def _scale(self, group: autoscaling.AutoScalingGroup, queues: Sequence[WorkQueue]) -> None:
+    def _scale(self, group: autoscaling.AutoScalingGroup, queues: Iterable[sqs.IQueue]) -> None:
         """Keep the backlog of each instance at its target, up and down.
 
         https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-target-tracking-metric-math.html
         """
         policy = autoscaling.CfnScalingPolicy
+        names = [queue.queue_name for queue in queues]
         waiting = [
             _metric(
                 f"waiting{i}",
                 "AWS/SQS",
                 "ApproximateNumberOfMessagesVisible",
-                QueueName=queue.queue_name,
+                QueueName=name,
             )
-            for i, queue in enumerate(queues)
+            for i, name in enumerate(names)
         ]
         instances = _metric(
             "instances",
@@ -249,7 +254,7 @@ class WorkerGroup(Construct):
             AutoScalingGroupName=group.auto_scaling_group_name,
         )
         # SQS is silent about a queue that nobody has used for hours.
-        backlog = " + ".join(f"FILL(waiting{i}, 0)" for i, _ in enumerate(queues))
+        backlog = " + ".join(f"FILL(waiting{i}, 0)" for i in range(len(names)))
         policy(
             self,
             "BacklogPerInstance",

@@ -15,7 +15,17 @@ from app import compose
 from stacks.environments import ENVIRONMENTS, Environment
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("Operations", "Backbone", "Inventory", "Provider", "Payments", "Shipping", "Orders")
+SERVICES = (
+    "Operations",
+    "Backbone",
+    "Inventory",
+    "Provider",
+    "Payments",
+    "Shipping",
+    "Orders",
+    "Purchasing",
+    "Storefront",
+)
 
 Json = Any
 

@@ -1,24 +1,18 @@
 """What the warehouse hears, what it makes of it, and what it tells."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Event, Fact, hear, tell
-from lambdas.contracts.inventory import EVENTS as STOCK_EVENTS
+from lambdas.contracts.event import Fact, hear, tell
+from lambdas.contracts.inventory import STOCK_EVENTS, hear_stock
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.values import Line
 from lambdas.contracts.warehouse import OrderPicked
 
 
-class PoisonError(Exception):
-    """The message makes no sense, today or ever: the reason is for an operator."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stock:
+class Shelf:
     """The stock of one SKU as inventory last told it; ``sequence`` numbers what it tells of it."""
 
     sku: str
@@ -42,36 +36,36 @@ class Picking:
     picked_at: str
 
 
-def stock_told(body: str) -> Stock:
-    """The stock that a message of the announcements' queue tells; raises PoisonError."""
-    message = _json(body)
-    identity = [message.get("source"), message.get("detail_type")]
-    known = [event for event in STOCK_EVENTS if [event.source, event.detail_type] == identity]
-    fact = _hear(known, identity, message)
-    told: Any = fact.data
-    if min(told.available, told.reserved, told.minimum) < 0:
-        raise PoisonError(f"negative units of {told.sku}")
-    return Stock(
-        sku=told.sku,
-        available=told.available,
-        reserved=told.reserved,
-        minimum=told.minimum,
+def shelf_told(body: str) -> Shelf:
+    """The shelf that a message of the announcements' queue tells of; raises ContractError."""
+    fact = hear_stock(STOCK_EVENTS, body)
+    return Shelf(
+        sku=fact.data.sku,
+        available=fact.data.available,
+        reserved=fact.data.reserved,
+        minimum=fact.data.minimum,
         sequence=fact.metadata.sequence,
     )
 
 
 def picking_asked_for(body: str, *, now: str) -> Picking:
-    """The picking that a message of the picking queue asks for; raises PoisonError."""
-    message = _json(body)
-    identity = [message.get("source"), message.get("detail-type")]
-    confirmed = identity == [OrderConfirmed.source, OrderConfirmed.detail_type]
-    fact = _hear([OrderConfirmed] if confirmed else [], identity, message.get("detail"))
-    order: Any = fact.data
-    lines = tuple(Line(sku=line.sku, quantity=line.quantity) for line in order.lines)
-    if not lines or min(line.quantity for line in lines) < 1:
-        raise PoisonError(f"order {order.order_id} has a line of nothing, or no line at all")
+    """The picking that a message of the picking queue asks for, an event as the bus delivers it.
+
+    Raises:
+        ContractError: it is no confirmed order, or one of which nothing can be picked.
+    """
+    fact = hear(OrderConfirmed, _detail(body))
+    lines = tuple(Line(sku=line.sku, quantity=line.quantity) for line in fact.data.lines)
+    problems = [] if lines else ["lines must not be empty"]
+    problems += [
+        f"lines[{i}].quantity must be at least 1, not {line.quantity}"
+        for i, line in enumerate(lines)
+        if line.quantity < 1
+    ]
+    if problems:
+        raise ContractError(OrderConfirmed.detail_type, problems)
     return Picking(
-        order_id=order.order_id,
+        order_id=fact.data.order_id,
         lines=lines,
         correlation_id=fact.metadata.correlation_id,
         cause=fact.metadata.event_id,
@@ -91,20 +85,14 @@ def announcement(picking: Picking) -> Fact[OrderPicked]:
     )
 
 
-def _json(body: str) -> dict[str, Any]:
+def _detail(body: str) -> object:
     try:
-        message = json.loads(body)
+        event = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise PoisonError(f"not JSON: {error}") from None
-    if not isinstance(message, dict):
-        raise PoisonError("not a JSON object")
-    return message
-
-
-def _hear(known: Sequence[type[Event]], identity: list[object], detail: object) -> Fact[Any]:
-    if not known:
-        raise PoisonError(f"no contract is known here of source and type {identity}")
-    try:
-        return hear(known[0], detail)
-    except ContractError as error:
-        raise PoisonError(str(error)) from None
+        raise ContractError("event", [f"it is not JSON: {error}"]) from None
+    if not isinstance(event, dict):
+        raise ContractError("event", ["it is no JSON object"])
+    kind = (event.get("source"), event.get("detail-type"))
+    if kind != (OrderConfirmed.source, OrderConfirmed.detail_type):
+        raise ContractError("event", [f"{kind[1]} of {kind[0]} is nothing to be picked"])
+    return event.get("detail")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.log import log
-from workers.warehouse.domain import announcement, picking_asked_for, stock_told
+from workers.warehouse.domain import announcement, picking_asked_for, shelf_told
 from workers.warehouse.queue import Message
 from workers.warehouse.store import Warehouse
 
@@ -23,10 +23,10 @@ class Handling:
         self._now = now
 
     def note_stock(self, message: Message) -> None:
-        """Keep what is told of a SKU, unless something later is known; raises PoisonError."""
-        stock = stock_told(message.body)
-        news = self._warehouse.keep(stock)
-        log("stock told", sku=stock.sku, sequence=stock.sequence, news=news)
+        """Keep what is told of a SKU, unless something later is known; raises ContractError."""
+        shelf = shelf_told(message.body)
+        news = self._warehouse.keep(shelf)
+        log("stock told", sku=shelf.sku, sequence=shelf.sequence, news=news)
 
     def pick(self, message: Message) -> None:
         """Pick an order once, and tell so.
@@ -35,7 +35,7 @@ class Handling:
         a crash in between tells the same event again, under the same id.
 
         Raises:
-            PoisonError: the message makes no sense.
+            ContractError: the message makes no sense.
             NotToldError: the bus did not take the event.
         """
         picking = self._warehouse.pick(picking_asked_for(message.body, now=self._now()))

@@ -8,8 +8,8 @@ from threading import Event
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas.contracts.codec import ContractError
 from lambdas.runtime.log import log
-from workers.warehouse.domain import PoisonError
 from workers.warehouse.queue import MOST, Message, Queue
 
 BEATS = 3
@@ -127,7 +127,7 @@ class Consumer:
     def _handle_or_park(self, message: Message) -> None:
         try:
             self._handle(message)
-        except PoisonError as poison:
+        except ContractError as poison:
             self._queue.park(message, reason=str(poison))
             log("message parked", queue=self.name, id=message.id, reason=str(poison))
 

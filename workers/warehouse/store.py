@@ -4,7 +4,7 @@ from typing import Any
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.runtime.items import put_new, to_item
-from workers.warehouse.domain import Picking, Stock
+from workers.warehouse.domain import Picking, Shelf
 
 
 class Warehouse:
@@ -16,15 +16,15 @@ class Warehouse:
         self._pickings = pickings_table
         self._dynamodb = dynamodb
 
-    def keep(self, stock: Stock) -> bool:
+    def keep(self, shelf: Shelf) -> bool:
         """Keep what was told of a SKU, and tell whether it was news: later news stay."""
         try:
             self._dynamodb.put_item(
                 TableName=self._stock,
-                Item=to_item(encode(stock)),
+                Item=to_item(encode(shelf)),
                 ConditionExpression="attribute_not_exists(sku) OR #sequence < :sequence",
                 ExpressionAttributeNames={"#sequence": "sequence"},
-                ExpressionAttributeValues=to_item({":sequence": stock.sequence}),
+                ExpressionAttributeValues=to_item({":sequence": shelf.sequence}),
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
