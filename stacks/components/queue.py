@@ -50,7 +50,6 @@ class ParkingQueue(sqs.Queue):
         super().__init__(
             scope,
             id,
-            fifo=fifo,
             retention_period=Duration.days(14),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,

@@ -166,12 +166,6 @@ class WorkerGroup(Construct):
             "AwsSolutions-AS3",
             because="its launches and terminations reach the operations topic by EventBridge",
         )
-        acknowledge(
-            template,
-            "AwsSolutions-EC28",
-            because="it is scaled by its queues: the minute of detailed monitoring tells nobody"
-            " anything",
-        )
 
     def _make_role(
         self, log_group: logs.LogGroup, queues: Mapping[sqs.IQueue, sqs.IQueue]

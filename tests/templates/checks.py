@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lambdas.contracts import inventory, orders, payments, shipping
+from lambdas.contracts import inventory, orders, payments, shipping, warehouse
 from tests.templates.synthesis import ROOT, Platform, Resource, definition
 
 Check = Callable[[Platform], Iterator[str]]
@@ -41,10 +41,19 @@ SOURCES = {
     "Inventory": inventory.SOURCE,
     "Payments": payments.SOURCE,
     "Shipping": shipping.SOURCE,
+    "Warehouse": warehouse.SOURCE,
 }
 """Under which source each service's stack may put events on the bus."""
 
 WILDCARDS = {
+    # https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html
+    "ec2.amazonaws.com": {
+        "ssm:UpdateInstanceInformation",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+    },
     "lambda.amazonaws.com": {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
     # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
     "states.amazonaws.com": {
@@ -64,7 +73,16 @@ WILDCARDS = {
 }
 """What AWS offers on all resources only, by who the role is for."""
 
+A_GROUP = "autoScalingGroup:*:autoScalingGroupName/"
+"""In a group's ARN there is an id that it gets when it is made: a name it has to be."""
+
 NO_PHYSICAL_NAME = {
+    # Instances say these when they have drained.
+    ("AWS::AutoScaling::AutoScalingGroup", "AutoScalingGroupName"),
+    ("AWS::AutoScaling::LifecycleHook", "AutoScalingGroupName"),
+    ("AWS::AutoScaling::LifecycleHook", "LifecycleHookName"),
+    ("AWS::AutoScaling::ScalingPolicy", "AutoScalingGroupName"),
+    ("AWS::EC2::VPCEndpoint", "ServiceName"),
     ("AWS::ApiGatewayV2::Api", "Name"),
     ("AWS::ApiGatewayV2::Authorizer", "Name"),
     ("AWS::ApiGatewayV2::Stage", "StageName"),
@@ -440,7 +458,7 @@ def rights_name_actions_and_resources(platform: Platform) -> Iterator[str]:
         actions = set(each(statement["Action"]))
         if any("*" in action for action in actions):
             yield f"{role}: it may {', '.join(sorted(actions))}"
-        wild = "*" in json.dumps(statement["Resource"])
+        wild = "*" in json.dumps(statement["Resource"]).replace(A_GROUP, "")
         excess = actions - WILDCARDS.get(assumed_by(role), set())
         if wild and (excess or statement["Resource"] != "*"):
             yield f"{role}: it may {', '.join(sorted(excess))} on {statement['Resource']}"
@@ -510,9 +528,8 @@ def queues_and_topics_are_spoken_to_by_tls_only(platform: Platform) -> Iterator[
 
 @check
 def what_is_parked_stays_for_fourteen_days(platform: Platform) -> Iterator[str]:
-    sources = [mapping.properties["EventSourceArn"] for mapping in platform.all(MAPPING)]
     for queue in platform.all(QUEUE):
-        consumed = {"Fn::GetAtt": [queue.id, "Arn"]} in sources
+        consumed = "RedrivePolicy" in queue.properties
         if not consumed and queue.properties.get("MessageRetentionPeriod") != FOURTEEN_DAYS:
             yield f"{queue}: SQS could keep its messages for longer"
 

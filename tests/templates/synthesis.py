@@ -22,6 +22,7 @@ SERVICES = (
     "Provider",
     "Payments",
     "Shipping",
+    "Warehouse",
     "Orders",
     "Purchasing",
     "Storefront",
