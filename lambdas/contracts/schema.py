@@ -213,8 +213,8 @@ def _page() -> Iterator[str]:
     yield "Made from `lambdas/contracts/` by `make docs`; not to be edited. The same for machines:"
     yield "[asyncapi.json](asyncapi.json)."
     yield ""
-    yield "Every event travels as a `detail` of two parts, `metadata` and `data`. A message on an SNS"
-    yield "topic has these two as well, and its `source` and `detail_type`. The metadata:"
+    yield "Every event travels as a `detail` of two parts, `metadata` and `data`. A message on an"
+    yield "SNS topic has these two as well, and its `source` and `detail_type`. The metadata:"
     yield ""
     yield from _paragraphs(Metadata)
     yield from _fields(Metadata)

@@ -25,8 +25,8 @@ class Subscriber(Construct):
     """Feeds the events that a function listens to into it, in order group by group.
 
     Retries: SNS tries to reach the queue for 23 days. The function gets a message ten times.
-    Parked: as ``Undelivered`` what SNS could not deliver by then, or may not deliver; as ``GivenUp``
-    what the function still fails on.
+    Parked: as ``Undelivered`` what SNS could not deliver by then, or may not deliver, and as
+    ``GivenUp`` what the function still fails on.
     Poison: the function parks it there itself, whole and with its reason, at the first sight.
     Partial failures: the function reports each failed message; the others are done with.
     Alarms: when anything is parked, and when messages wait for a quarter of an hour.
