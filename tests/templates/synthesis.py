@@ -153,6 +153,8 @@ def _shown(reference: Json) -> str:
             return f"${{{id}.{attribute}}}"
         case {"Fn::GetStackOutput": {"StackName": stack, "OutputName": output}}:
             return f"${{{stack}/{output}}}"
+        case {"Fn::Sub": str(text)}:
+            return text
     raise ValueError(f"unknown kind of reference: {reference}")
 
 

@@ -5,10 +5,12 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
 from threading import Thread
 
 from workers.warehouse.loop import Consumer, Stop
 
+LOOPBACK = str(IPv4Address(socket.INADDR_LOOPBACK))
 STARTING, READY, DRAINING, STUCK = "starting", "ready", "draining", "stuck"
 LONGEST_TURN = 120
 """Seconds after which a consumer that has not come round is stuck: far beyond all time-outs."""
@@ -24,7 +26,7 @@ def state(consumers: Sequence[Consumer], stop: Stop) -> str:
 
 
 def serve(port: int, state: Callable[[], str]) -> ThreadingHTTPServer:
-    """Answer on 127.0.0.1: ``/alive`` and ``/ready``, by 200 for yes and 503 for no.
+    """Answer on the loopback interface: ``/alive`` and ``/ready``, by 200 for yes and 503 for no.
 
     ``/alive`` is yes in every state but stuck, ``/ready`` in none but ready; the body says which.
     """
@@ -44,7 +46,7 @@ def serve(port: int, state: Callable[[], str]) -> ThreadingHTTPServer:
         def log_message(self, format: str, *args: object) -> None:
             """Probes come every few seconds, and say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Probe)
+    server = ThreadingHTTPServer((LOOPBACK, port), Probe)
     Thread(target=server.serve_forever, name="health", daemon=True).start()
     return server
 

@@ -45,6 +45,9 @@ class Shop:
     def release(self, order_id: str, now: str = LATER) -> Reservation:
         return self._reservations.release(order_id, now=now)
 
+    def ship(self, order_id: str, now: str = LATER) -> Reservation:
+        return self._reservations.ship(order_id, now=now)
+
     def receive(
         self, delivery_id: str, units: Units, now: str = NOW, minimum: int | None = None
     ) -> None:
