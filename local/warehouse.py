@@ -55,7 +55,11 @@ class Worker:
 
 @contextmanager
 def working(
-    cloud: Cloud, outputs: Mapping[str, str], *, workers: int = 2, **settings: str
+    cloud: Cloud,
+    outputs: Mapping[str, str],
+    *,
+    workers: int = 2,
+    settings: Mapping[str, str] = {},
 ) -> Iterator[list[Worker]]:
     """Have so many workers ready for as long as the context lasts; they drain when it ends.
 
