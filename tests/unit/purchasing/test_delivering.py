@@ -141,6 +141,31 @@ def test_two_runs_at_once_deliver_once(table: str, dynamodb: Any, inventory: Inv
     assert [row["state"] for row in rows()] == ["DELIVERED"]
 
 
+def test_what_is_closed_meanwhile_is_not_handed_over_again(
+    table: str, dynamodb: Any, inventory: Inventory
+):
+    """The index still lists it."""
+    orders = PurchaseOrders(table, dynamodb=dynamodb)
+    raise_orders(orders, "A")
+
+    def close(operation: str) -> None:
+        if operation == "get_item":
+            deliver(orders, inventory)
+
+    assert deliver(PurchaseOrders(table, dynamodb=Spy(dynamodb, close)), inventory) == 0
+    assert inventory.calls == 1
+
+
+def test_what_is_closed_stays_as_it_is(orders: PurchaseOrders, inventory: Inventory, rows: Rows):
+    raise_orders(orders, "A")
+    (order,) = orders.due(now=DUE, most=1)
+    deliver(orders, inventory)
+
+    orders.close(order, now="2027", refused_because="too late")
+
+    assert [(row["state"], row["changed_at"]) for row in rows()] == [("DELIVERED", DUE)]
+
+
 def test_what_inventory_refuses_is_closed_with_the_reason_and_told(
     orders: PurchaseOrders, inventory: Inventory, rows: Rows
 ):
