@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from lambdas.contracts.inventory import ReceiveStock
 from lambdas.purchasing import supplier as module
@@ -193,6 +194,24 @@ def test_what_inventory_fails_on_stays_open_and_does_not_keep_others_waiting(
     assert [row["state"] for row in rows()] == ["OPEN", "DELIVERED"]
 
     inventory.errors = {}
+    assert deliver(orders, inventory) == 1
+
+
+def test_an_inventory_that_does_not_answer_is_asked_again_by_the_next_run(
+    orders: PurchaseOrders, inventory: Inventory, rows: Rows, monkeypatch: pytest.MonkeyPatch
+):
+    raise_orders(orders, "A", "B")
+    answer = inventory.invoke
+
+    def hang_once(**request: Any) -> dict[str, Any]:
+        monkeypatch.setattr(inventory, "invoke", answer)
+        raise ReadTimeoutError(endpoint_url="https://lambda")
+
+    monkeypatch.setattr(inventory, "invoke", hang_once)
+
+    with pytest.raises(NotDeliveredError, match="ReadTimeoutError"):
+        deliver(orders, inventory)
+    assert [row["state"] for row in rows()] == ["OPEN", "DELIVERED"]
     assert deliver(orders, inventory) == 1
 
 
