@@ -407,10 +407,15 @@ class Evidence:
         insert(self._database, table, rows)
 
     def gather_parked(self) -> None:
-        """Copy the messages of every queue of the app; they stay where they are."""
+        """Copy the messages of every queue in which the app parks; they stay where they are."""
         sqs = self._client("sqs")
         self._database.execute("DELETE FROM parked")
         for name, url in self._queues():
+            # What a queue with a consumer holds is on its way.
+            if sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"]).get(
+                "Attributes"
+            ):
+                continue
             seen: dict[str, str] = {}
             while True:
                 batch = sqs.receive_message(

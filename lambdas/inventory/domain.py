@@ -161,13 +161,10 @@ def announcement(before: Shelf | None, after: Shelf) -> Fact[StockEvent] | None:
 
 def _event(was: str, level: str) -> type[StockEvent]:
     """The event that says how a SKU's level changed; one that is new had enough until now."""
-    match was, level:
-        case _ if was == level:
-            return StockChanged
-        case _, "SOLD_OUT":
-            return StockSoldOut
-        case _, "ENOUGH":
-            return StockReplenished
-        case "ENOUGH", _:
-            return StockBelowMinimum
-    return StockChanged
+    if was == level:
+        return StockChanged
+    if level == SOLD_OUT:
+        return StockSoldOut
+    if level == ENOUGH:
+        return StockReplenished
+    return StockBelowMinimum if was == ENOUGH else StockChanged

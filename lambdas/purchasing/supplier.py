@@ -7,6 +7,8 @@ ends in between hands them over again, which inventory recognises, and closes th
 import json
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from lambdas.contracts.codec import ContractError, encode
 from lambdas.purchasing.domain import PurchaseOrder, goods
 from lambdas.purchasing.store import PurchaseOrders
@@ -55,9 +57,12 @@ class Supplier:
 
     def _hand_over(self, order: PurchaseOrder) -> tuple[str, bool]:
         """Ask inventory to take the goods; return what is wrong, and whether that is final."""
-        answer = self._functions.invoke(
-            FunctionName=self._receive_stock, Payload=json.dumps(encode(goods(order)))
-        )
+        try:
+            answer = self._functions.invoke(
+                FunctionName=self._receive_stock, Payload=json.dumps(encode(goods(order)))
+            )
+        except (BotoCoreError, ClientError) as no_answer:
+            return f"{type(no_answer).__name__}: {no_answer}", False
         if "FunctionError" not in answer:
             return "", True
         error = json.load(answer["Payload"])

@@ -6,6 +6,7 @@ the seams are MiniStack's internals; a test fails when it moves.
 """
 
 from local.supplements import (
+    batch_actions,
     cfn_archive,
     cfn_dsql,
     cfn_properties,
@@ -19,6 +20,7 @@ from local.supplements import (
 )
 
 ALL = (
+    batch_actions,
     cfn_archive,
     cfn_dsql,
     cfn_properties,

@@ -297,6 +297,9 @@ class Queue:
         self.bodies = dict(enumerate(bodies))
         self.hidden: set[int] = set()
 
+    def get_queue_attributes(self, *, QueueUrl: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        return {"Attributes": {"RedrivePolicy": "{}"}} if QueueUrl == "https://consumed" else {}
+
     def receive_message(self, *, MaxNumberOfMessages: int, **_: Any) -> dict[str, Any]:  # noqa: N803
         batch = [id for id in self.bodies if id not in self.hidden][:MaxNumberOfMessages]
         self.hidden |= set(batch)
@@ -342,9 +345,14 @@ def test_parked_messages_are_found_through_the_stacks_and_put_back():
                 {
                     "ResourceType": f"AWS::{kind}",
                     "LogicalResourceId": "Repair",
-                    "PhysicalResourceId": "https://queue",
+                    "PhysicalResourceId": url,
                 }
-                for kind in ("SQS::Queue", "SQS::QueuePolicy", "SNS::Topic")
+                for kind, url in (
+                    ("SQS::Queue", "https://queue"),
+                    ("SQS::Queue", "https://consumed"),
+                    ("SQS::QueuePolicy", "https://queue"),
+                    ("SNS::Topic", "https://queue"),
+                )
             ]
         },
     }
@@ -352,6 +360,7 @@ def test_parked_messages_are_found_through_the_stacks_and_put_back():
     verify.Evidence(cloud(sqs=queue, cloudformation=stacks), {}, evidence).gather_parked()
     found = evidence.execute("SELECT queue, count(DISTINCT body) FROM parked").fetchall()
     assert found == [("Orders-Dev-Orders/Repair", 25)]
+    assert evidence.execute("SELECT count(*) FROM parked").fetchone() == (25,)
     assert queue.hidden == set()
 
 

@@ -249,6 +249,8 @@ class TestConcurrently:
 
         assert sorted(answers) == ["REFUSED"] * 6 + ["RESERVED"] * 10
         assert shop.stock() == {"A": (10, 10), "B": (0, 10)}
+        # The delivery and each reservation are changes; a refusal is none.
+        assert {row["sequence"] for row in shop.rows(shop.stock_table)} == {11}
 
     def test_duplicates_of_one_request_are_one_reservation(self, shop: Shop):
         shop.receive("d1", {"A": 2})

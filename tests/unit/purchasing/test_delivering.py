@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from lambdas.contracts.inventory import ReceiveStock
 from lambdas.purchasing import supplier as module
@@ -141,6 +142,31 @@ def test_two_runs_at_once_deliver_once(table: str, dynamodb: Any, inventory: Inv
     assert [row["state"] for row in rows()] == ["DELIVERED"]
 
 
+def test_what_is_closed_meanwhile_is_not_handed_over_again(
+    table: str, dynamodb: Any, inventory: Inventory
+):
+    """The index still lists it."""
+    orders = PurchaseOrders(table, dynamodb=dynamodb)
+    raise_orders(orders, "A")
+
+    def close(operation: str) -> None:
+        if operation == "get_item":
+            deliver(orders, inventory)
+
+    assert deliver(PurchaseOrders(table, dynamodb=Spy(dynamodb, close)), inventory) == 0
+    assert inventory.calls == 1
+
+
+def test_what_is_closed_stays_as_it_is(orders: PurchaseOrders, inventory: Inventory, rows: Rows):
+    raise_orders(orders, "A")
+    (order,) = orders.due(now=DUE, most=1)
+    deliver(orders, inventory)
+
+    orders.close(order, now="2027", refused_because="too late")
+
+    assert [(row["state"], row["changed_at"]) for row in rows()] == [("DELIVERED", DUE)]
+
+
 def test_what_inventory_refuses_is_closed_with_the_reason_and_told(
     orders: PurchaseOrders, inventory: Inventory, rows: Rows
 ):
@@ -168,6 +194,24 @@ def test_what_inventory_fails_on_stays_open_and_does_not_keep_others_waiting(
     assert [row["state"] for row in rows()] == ["OPEN", "DELIVERED"]
 
     inventory.errors = {}
+    assert deliver(orders, inventory) == 1
+
+
+def test_an_inventory_that_does_not_answer_is_asked_again_by_the_next_run(
+    orders: PurchaseOrders, inventory: Inventory, rows: Rows, monkeypatch: pytest.MonkeyPatch
+):
+    raise_orders(orders, "A", "B")
+    answer = inventory.invoke
+
+    def hang_once(**request: Any) -> dict[str, Any]:
+        monkeypatch.setattr(inventory, "invoke", answer)
+        raise ReadTimeoutError(endpoint_url="https://lambda")
+
+    monkeypatch.setattr(inventory, "invoke", hang_once)
+
+    with pytest.raises(NotDeliveredError, match="ReadTimeoutError"):
+        deliver(orders, inventory)
+    assert [row["state"] for row in rows()] == ["OPEN", "DELIVERED"]
     assert deliver(orders, inventory) == 1
 
 

@@ -110,4 +110,5 @@ def test_any_subject_has_a_group_that_sns_takes(subject: str):
 
 def test_a_subject_is_its_own_group_where_it_can_be():
     assert group_id("85123A") == "85123A"
-    assert group_id("BANK CHARGES") != group_id("BANK-CHARGES") == "BANK-CHARGES"
+    assert group_id("BANK-CHARGES") == "BANK-CHARGES"
+    assert " " not in group_id("BANK CHARGES") != group_id("BANK  CHARGES")
