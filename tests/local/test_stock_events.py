@@ -18,6 +18,7 @@ from lambdas.runtime.items import from_item
 from local import shop
 from local.cloud import Cloud, running
 from local.deploy import deploy
+from stacks.backbone import BackboneStack
 from stacks.components.front_door import FrontDoor
 from stacks.environments import DEV
 from stacks.inventory import InventoryStack
@@ -81,7 +82,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     assembly: Path = tmp_path_factory.mktemp("assembly")
     app = new_app(outdir=str(assembly))
     operations = OperationsStack(app, env=ENV)
-    inventory = InventoryStack(app, env=ENV, alarms=operations.topic)
+    backbone = BackboneStack(app, env=ENV, alarms=operations.topic)
+    inventory = InventoryStack(app, env=ENV, bus=backbone.bus, alarms=operations.topic)
     PurchasingStack(
         app,
         env=ENV,

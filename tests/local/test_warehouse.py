@@ -24,7 +24,7 @@ from local.warehouse import environment, working
 from tests.contracts.contracts import read, sample_of
 
 SKUS, STOCK, PRICE = ("85123A", "71053", "84406B"), 100, 255
-SECONDS = 60
+NUMBER, SECONDS = 15, 180
 SHORT = {"LEASE_SECONDS": "3", "WAIT_SECONDS": "1"}
 """What a killed worker had in hand comes back within a test's patience."""
 
@@ -97,22 +97,22 @@ def test_orders_are_picked_and_leave_once_though_workers_die(platform: Platform)
         working(platform.cloud, platform.outputs, settings=SHORT) as (first, second),
         ThreadPoolExecutor(8) as pool,
     ):
-        placing = [pool.submit(platform.place, number) for number in range(40)]
-        until("nothing is picked", lambda: len(platform.rows("PickingsTable")) >= 5)
+        placing = [pool.submit(platform.place, number) for number in range(NUMBER)]
+        until("nothing is picked", lambda: len(platform.rows("PickingsTable")) >= 3)
         first.process.kill()
         orders = [placed.result() for placed in placing]
         with working(platform.cloud, platform.outputs, workers=1, settings=SHORT):
             assert second.stop() == 0
             until(
                 "not all orders are dispatched",
-                lambda: platform.states("OrdersTable", orders) == {"DISPATCHED": 40},
+                lambda: platform.states("OrdersTable", orders) == {"DISPATCHED": NUMBER},
             )
             until(
                 "not all stock has left",
-                lambda: platform.states("ReservationsTable", orders) == {"SHIPPED": 40},
+                lambda: platform.states("ReservationsTable", orders) == {"SHIPPED": NUMBER},
             )
             stock = {row["sku"]: (row["available"], row["reserved"]) for row in shelves(platform)}
-            assert sum(STOCK - available for available, _ in stock.values()) == 40
+            assert sum(STOCK - available for available, _ in stock.values()) == NUMBER
             assert {reserved for _, reserved in stock.values()} == {0}
             until(
                 "the warehouse's picture is another",
@@ -125,7 +125,7 @@ def test_orders_are_picked_and_leave_once_though_workers_die(platform: Platform)
                 ),
             )
 
-    assert platform.states("ShipmentsTable", orders) == {"DISPATCHED": 40}
+    assert platform.states("ShipmentsTable", orders) == {"DISPATCHED": NUMBER}
     assert {row["order_id"] for row in platform.rows("PickingsTable")} == set(orders)
     assert told(platform, "OrderDispatched", orders) == dict.fromkeys(orders, 1)
     refused = platform.api.cancel(orders[0], customer="ada")
