@@ -13,14 +13,17 @@ from stacks.operations import OperationsStack
 from stacks.orders import OrdersStack
 from stacks.payments import PaymentsStack
 from stacks.provider import ProviderStack
+from stacks.purchasing import PurchasingStack
 from stacks.shipping import ShippingStack
+from stacks.storefront import StorefrontStack
+from stacks.warehouse import WarehouseStack
 
 
 def compose(app: App, env: Environment) -> None:
     """Declare every stack of the platform in ``app``."""
     operations = OperationsStack(app, env=env)
     backbone = BackboneStack(app, env=env, alarms=operations.topic)
-    inventory = InventoryStack(app, env=env)
+    inventory = InventoryStack(app, env=env, bus=backbone.bus, alarms=operations.topic)
     provider = ProviderStack(app, env=env)
     payments = PaymentsStack(
         app,
@@ -30,8 +33,9 @@ def compose(app: App, env: Environment) -> None:
         schedules=operations.schedules,
         provider=provider.answer,
     )
-    shipping = ShippingStack(app, env=env)
-    OrdersStack(
+    shipping = ShippingStack(app, env=env, bus=backbone.bus, alarms=operations.topic)
+    WarehouseStack(app, env=env, bus=backbone.bus, alarms=operations.topic, inventory=inventory)
+    orders = OrdersStack(
         app,
         env=env,
         bus=backbone.bus,
@@ -40,6 +44,20 @@ def compose(app: App, env: Environment) -> None:
         inventory=inventory,
         payments=payments,
         shipping=shipping,
+    )
+    PurchasingStack(
+        app,
+        env=env,
+        alarms=operations.topic,
+        schedules=operations.schedules,
+        inventory=inventory,
+    )
+    StorefrontStack(
+        app,
+        env=env,
+        alarms=operations.topic,
+        inventory=inventory,
+        front_door=orders.front_door,
     )
 
 

@@ -17,6 +17,7 @@ from local import report, shop, verify
 from local.cloud import Cloud, running
 from local.deploy import deploy
 from local.report import Screen, bar
+from local.warehouse import working
 
 PATIENCE = 60.0
 """Seconds without any order ending, or any event being logged, after which the rest is given up."""
@@ -101,6 +102,7 @@ def up(*, port: int | None) -> int:
         run.customers.admit("ada")
         database.execute("INSERT INTO demand VALUES ('85123A', 1000)")
         shop.stock_shelves(cloud, run.outputs["ReceiveStockFunction"], database)
+        stack.enter_context(working(cloud, run.outputs))
         _explain(run, screen)
         signal.pause()
     return 0
@@ -182,7 +184,7 @@ def _play(run: _Run, screen: Screen, name: str) -> None:
             (count,) = run.database.execute(
                 """SELECT count(*) FROM accepted WHERE order_id NOT IN (
                     SELECT order_id FROM orders
-                    WHERE state IN ('CONFIRMED', 'REJECTED', 'CANCELLED')
+                    WHERE state IN ('CONFIRMED', 'DISPATCHED', 'REJECTED', 'CANCELLED')
                     UNION SELECT order_id FROM standing
                 )"""
             ).fetchone()
@@ -190,6 +192,22 @@ def _play(run: _Run, screen: Screen, name: str) -> None:
             return int(count)
 
         _until_none(still_open)
+    with screen.phase("picking, dispatching") as note, working(run.cloud, run.outputs):
+        (total,) = run.database.execute(
+            "SELECT count(*) FROM accepted JOIN fulfilled USING (order_id)"
+        ).fetchone()
+
+        def still_here() -> int:
+            run.evidence.gather_departures()
+            (left,) = run.database.execute(
+                """SELECT count(*) FROM accepted JOIN fulfilled o USING (order_id)
+                    JOIN reservations r USING (order_id)
+                    WHERE o.state = 'DISPATCHED' AND r.state = 'SHIPPED'"""
+            ).fetchone()
+            note(bar(left, total))
+            return int(total - left)
+
+        _until_none(still_here)
 
 
 def _until_none(left: Callable[[], int]) -> None:

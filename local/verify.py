@@ -66,6 +66,7 @@ CREATE VIEW postings AS
     SELECT order_id, debit AS account, amount, currency FROM entries WHERE debit IS NOT NULL
     UNION ALL
     SELECT order_id, credit, -amount, currency FROM entries WHERE credit IS NOT NULL;
+CREATE VIEW fulfilled AS SELECT * FROM orders WHERE state IN ('CONFIRMED', 'DISPATCHED');
 CREATE VIEW undone AS SELECT order_id FROM orders WHERE state IN ('REJECTED', 'CANCELLED');
 CREATE VIEW standing AS
     SELECT order_id FROM orders WHERE EXISTS
@@ -112,33 +113,34 @@ RULES = (
     _Rule(
         1,
         """SELECT order_id, 'is still ' || state || ' and stands on no queue' FROM orders
-        WHERE state NOT IN ('CONFIRMED', 'REJECTED', 'CANCELLED')
+        WHERE state NOT IN ('CONFIRMED', 'DISPATCHED', 'REJECTED', 'CANCELLED')
         AND order_id NOT IN (SELECT order_id FROM standing)""",
     ),
     _Rule(
         1,
-        """SELECT order_id, 'is confirmed and has no reservation' FROM orders
-        WHERE state = 'CONFIRMED' AND order_id NOT IN
-            (SELECT order_id FROM reservations WHERE state = 'RESERVED')""",
+        """SELECT order_id, 'is confirmed and has no reservation' FROM fulfilled
+        WHERE order_id NOT IN
+            (SELECT order_id FROM reservations WHERE state IN ('RESERVED', 'SHIPPED'))""",
     ),
     _Rule(
         1,
-        """SELECT order_id, 'is confirmed and was not charged' FROM orders
-        WHERE state = 'CONFIRMED' AND order_id NOT IN
+        """SELECT order_id, 'is confirmed and was not charged' FROM fulfilled
+        WHERE order_id NOT IN
             (SELECT order_id FROM charges WHERE state = 'TAKEN')""",
     ),
     _Rule(
         1,
-        """SELECT order_id, 'is confirmed and has no shipment' FROM orders
-        WHERE state = 'CONFIRMED' AND order_id NOT IN
-            (SELECT order_id FROM shipments WHERE state = 'BOOKED')""",
+        """SELECT order_id, 'is confirmed and has no shipment' FROM fulfilled
+        WHERE order_id NOT IN
+            (SELECT order_id FROM shipments WHERE state IN ('BOOKED', 'DISPATCHED'))""",
     ),
     _Rule(
         1,
         """SELECT order_id, 'was to be cancelled, and is ' || state FROM orders
         JOIN asked_to_cancel USING (order_id) WHERE (told, state) IN (VALUES
             ('CANCELLED', 'CONFIRMED'), ('CANCELLED', 'REJECTED'), ('PLACED', 'CONFIRMED'),
-            ('WITHDRAWN', 'CONFIRMED'), ('WITHDRAWN', 'REJECTED'), ('REJECTED', 'CANCELLED'))""",
+            ('WITHDRAWN', 'CONFIRMED'), ('WITHDRAWN', 'REJECTED'), ('REJECTED', 'CANCELLED'),
+            ('CANCELLED', 'DISPATCHED'), ('PLACED', 'DISPATCHED'))""",
     ),
     _Rule(
         1,
@@ -160,8 +162,9 @@ RULES = (
         1,
         """SELECT order_id, 'is ' || state || ', and no ' || told || ' was logged' FROM (
             SELECT order_id, state, CASE state WHEN 'CONFIRMED' THEN 'OrderConfirmed'
-                WHEN 'REJECTED' THEN 'OrderRejected' ELSE 'OrderCancelled' END AS told
-            FROM orders WHERE state IN ('CONFIRMED', 'REJECTED', 'CANCELLED')
+                WHEN 'DISPATCHED' THEN 'OrderDispatched' WHEN 'REJECTED' THEN 'OrderRejected'
+                ELSE 'OrderCancelled' END AS told
+            FROM orders WHERE state IN ('CONFIRMED', 'DISPATCHED', 'REJECTED', 'CANCELLED')
         ) AS o WHERE NOT EXISTS (
             SELECT 1 FROM events e WHERE e.order_id = o.order_id AND e.detail_type = o.told
         ) AND order_id NOT IN (SELECT order_id FROM standing)""",
@@ -225,6 +228,8 @@ RULES = (
             SELECT sku, sum(arrived) AS arrived, sum(on_hand) AS on_hand FROM (
                 SELECT sku, quantity AS arrived, 0 AS on_hand FROM delivered
                 UNION ALL SELECT sku, 0, available + reserved FROM stock
+                UNION ALL SELECT sku, 0, quantity FROM reserved_lines JOIN reservations
+                    USING (order_id) WHERE state = 'SHIPPED'
             ) GROUP BY sku
         ) WHERE arrived <> on_hand""",
     ),
@@ -249,8 +254,22 @@ RULES = (
                 FROM order_lines
                 UNION ALL SELECT order_id, sku, 0, quantity, 0 FROM reserved_lines
                 UNION ALL SELECT order_id, sku, 0, 0, quantity FROM shipped_lines
-            ) JOIN orders USING (order_id) WHERE state = 'CONFIRMED' GROUP BY order_id, sku
+            ) JOIN fulfilled USING (order_id) GROUP BY order_id, sku
         ) WHERE ordered <> reserved OR ordered <> shipped""",
+    ),
+    _Rule(
+        3,
+        """SELECT order_id, 'has left, and its reservation is ' || r.state FROM shipments s
+        JOIN reservations r USING (order_id)
+        WHERE (s.state = 'DISPATCHED') <> (r.state = 'SHIPPED')
+        AND order_id NOT IN (SELECT order_id FROM standing)""",
+    ),
+    _Rule(
+        3,
+        """SELECT order_id, 'has left, and the order is ' || o.state FROM shipments s
+        JOIN orders o USING (order_id)
+        WHERE (s.state = 'DISPATCHED') <> (o.state = 'DISPATCHED')
+        AND order_id NOT IN (SELECT order_id FROM standing)""",
     ),
     _Rule(
         4,
@@ -278,7 +297,7 @@ RULES = (
             SELECT o.order_id, o.total, o.currency, (
                 SELECT coalesce(sum(CASE kind WHEN 'CHARGE' THEN amount ELSE -amount END), 0)
                 FROM entries e WHERE e.order_id = o.order_id AND e.currency = o.currency
-            ) AS taken FROM orders o WHERE o.state = 'CONFIRMED'
+            ) AS taken FROM fulfilled o
         ) WHERE taken <> total""",
     ),
     _Rule(
@@ -289,7 +308,7 @@ RULES = (
     _Rule(
         5,
         """SELECT order_id, 'still has its reservation' FROM undone JOIN reservations
-        USING (order_id) WHERE state = 'RESERVED'""",
+        USING (order_id) WHERE state IN ('RESERVED', 'SHIPPED')""",
     ),
     _Rule(
         5,
@@ -304,7 +323,7 @@ RULES = (
     _Rule(
         5,
         """SELECT order_id, 'still has its shipment' FROM undone JOIN shipments USING (order_id)
-        WHERE state = 'BOOKED'""",
+        WHERE state IN ('BOOKED', 'DISPATCHED')""",
     ),
 )
 
@@ -329,9 +348,17 @@ class Evidence:
 
     def gather(self) -> None:
         """Copy everything but the events, which are gathered on their own."""
-        self.gather_orders()
+        self.gather_departures()
         self._gather_table("StockTable", "stock", "sku", "available", "reserved")
         self._gather_table("DeliveriesTable", None, lines=("delivered", "delivery_id"))
+        self._gather_table(
+            "ProviderChargesTable", "provider_charges", "key", "state", "amount", "currency"
+        )
+        self._gather_ledger()
+
+    def gather_departures(self) -> None:
+        """Copy the orders, the shipments and the reservations as they stand now."""
+        self.gather_orders()
         self._gather_table(
             "ReservationsTable",
             "reservations",
@@ -342,10 +369,6 @@ class Evidence:
         self._gather_table(
             "ShipmentsTable", "shipments", "order_id", "state", lines=("shipped_lines", "order_id")
         )
-        self._gather_table(
-            "ProviderChargesTable", "provider_charges", "key", "state", "amount", "currency"
-        )
-        self._gather_ledger()
 
     def gather_orders(self) -> None:
         """Copy the orders as they stand now."""
@@ -407,10 +430,15 @@ class Evidence:
         insert(self._database, table, rows)
 
     def gather_parked(self) -> None:
-        """Copy the messages of every queue of the app; they stay where they are."""
+        """Copy the messages of every queue in which the app parks; they stay where they are."""
         sqs = self._client("sqs")
         self._database.execute("DELETE FROM parked")
         for name, url in self._queues():
+            # What a queue with a consumer holds is on its way.
+            if sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"]).get(
+                "Attributes"
+            ):
+                continue
             seen: dict[str, str] = {}
             while True:
                 batch = sqs.receive_message(

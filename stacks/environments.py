@@ -24,8 +24,9 @@ class Environment:
     ``saga_type`` is Standard or Express; the saga's own time-outs fit both.
     ``keep_data`` retains what holds data when a stack is destroyed, protects it against deletion
     and keeps backups. ``rate_limit`` and ``burst_limit`` throttle the HTTP API (requests a second,
-    requests at once). ``card_limit`` is where the card provider's stand-in begins to decline, in
-    minor units.
+    requests at once). ``lead_time`` is how long the supplier's stand-in takes to deliver, and
+    ``card_limit`` where the card provider's stand-in begins to decline, in minor units.
+    ``workers`` are the fewest and the most instances that the warehouse has.
     """
 
     name: str
@@ -35,7 +36,9 @@ class Environment:
     keep_data: bool
     rate_limit: int
     burst_limit: int
+    lead_time: Duration
     card_limit: int = 1_000_00
+    workers: tuple[int, int]
 
     @property
     def removal_policy(self) -> RemovalPolicy:
@@ -60,6 +63,8 @@ DEV = Environment(
     keep_data=False,
     rate_limit=200,
     burst_limit=400,
+    workers=(1, 2),
+    lead_time=Duration.minutes(10),
 )
 PROD = Environment(
     name="prod",
@@ -69,6 +74,8 @@ PROD = Environment(
     keep_data=True,
     rate_limit=500,
     burst_limit=1_000,
+    workers=(2, 10),
+    lead_time=Duration.days(2),
 )
 ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}
 

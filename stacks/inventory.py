@@ -1,9 +1,16 @@
-"""Inventory: stock and reservations."""
+"""Inventory: stock and reservations, and a topic that tells of every change."""
 
 from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from lambdas.contracts.shipping import ShipmentDispatched
 from stacks.components.function import ServiceFunction
+from stacks.components.grants import allow
+from stacks.components.outbox import Outbox
+from stacks.components.reaction import NO_DEAD_LETTERS, Reaction
 from stacks.components.table import ServiceTable
 from stacks.environments import Environment
 
@@ -11,13 +18,32 @@ from stacks.environments import Environment
 class InventoryStack(Stack):
     """Three tables that one transaction spans: what is there, what is set aside, what came in."""
 
-    def __init__(self, scope: Construct, *, env: Environment) -> None:
+    def __init__(
+        self, scope: Construct, *, env: Environment, bus: events.IEventBus, alarms: sns.ITopic
+    ) -> None:
         super().__init__(scope, env.stack("Inventory"))
 
         # State
-        stock = ServiceTable(self, "Stock", env=env, key="sku")
+        stock = ServiceTable(
+            self,
+            "Stock",
+            env=env,
+            key="sku",
+            stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
+        )
         reservations = ServiceTable(self, "Reservations", env=env, key="order_id")
         deliveries = ServiceTable(self, "Deliveries", env=env, key="delivery_id")
+
+        # Whoever listens to it is told of each SKU's changes in their order; SKUs do not wait for
+        # each other. https://docs.aws.amazon.com/sns/latest/dg/fifo-high-throughput.html
+        self.topic = sns.Topic(
+            self,
+            "Changes",
+            fifo=True,
+            content_based_deduplication=False,
+            fifo_throughput_scope=sns.FifoThroughputScope.MESSAGE_GROUP,
+            enforce_ssl=True,
+        )
 
         # Functions
         def function(id: str, verb: str, **settings: str) -> ServiceFunction:
@@ -31,14 +57,45 @@ class InventoryStack(Stack):
             "ReceiveStock", "receive_stock", DELIVERIES_TABLE=deliveries.table_name
         )
 
+        ship_stock = ServiceFunction(
+            self,
+            "ShipStock",
+            env=env,
+            verb="inventory.ship_stock",
+            settings={**held, "STOCK_TABLE": stock.table_name},
+            no_dead_letters=NO_DEAD_LETTERS,
+        )
+        announce_changes = ServiceFunction(
+            self,
+            "AnnounceChanges",
+            env=env,
+            verb="inventory.announce_changes",
+            settings={"STOCK_TOPIC": self.topic.topic_arn},
+        )
+
+        # Flow: what left is no longer held; every change goes out through the outbox
+        Reaction(
+            self,
+            "OnDispatch",
+            bus=bus,
+            event=ShipmentDispatched,
+            function=ship_stock,
+            alarms=alarms,
+        )
+        Outbox(self, "Outbox", table=stock, relay=announce_changes, alarms=alarms)
+
         # Grants
         stock.grant(self.reserve_stock, "dynamodb:UpdateItem")
         reservations.grant(self.reserve_stock, "dynamodb:PutItem")
         stock.grant(self.release_stock, "dynamodb:UpdateItem")
         reservations.grant(self.release_stock, "dynamodb:PutItem", "dynamodb:UpdateItem")
+        stock.grant(ship_stock, "dynamodb:UpdateItem")
+        reservations.grant(ship_stock, "dynamodb:GetItem", "dynamodb:UpdateItem")
         stock.grant(self.receive_stock, "dynamodb:UpdateItem")
         deliveries.grant(self.receive_stock, "dynamodb:PutItem")
+        allow(announce_changes, "sns:Publish", on=self.topic.topic_arn)
 
+        CfnOutput(self, "StockTopic", value=self.topic.topic_arn)
         CfnOutput(self, "StockTable", value=stock.table_name)
         CfnOutput(self, "ReservationsTable", value=reservations.table_name)
         CfnOutput(self, "DeliveriesTable", value=deliveries.table_name)

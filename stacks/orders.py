@@ -26,9 +26,11 @@ from lambdas.contracts.payments import (
 )
 from lambdas.contracts.shipping import (
     AddressUndeliverable,
+    AlreadyDispatched,
     BookShipment,
     CancelShipment,
     ShipmentCancelled,
+    ShipmentDispatched,
 )
 from stacks.components.event_rule import EventRule
 from stacks.components.front_door import FrontDoor
@@ -36,6 +38,8 @@ from stacks.components.function import ServiceFunction
 from stacks.components.grants import allow, let_publish
 from stacks.components.outbox import Outbox
 from stacks.components.queue import ParkingQueue
+from stacks.components.reaction import NO_DEAD_LETTERS as NO_LOST_EVENTS
+from stacks.components.reaction import Reaction
 from stacks.components.saga import Saga
 from stacks.components.saga_steps import Call, Record, Step
 from stacks.components.schedule import NO_DEAD_LETTERS, Schedule
@@ -96,9 +100,17 @@ class OrdersStack(Stack):
             timeout=Duration.seconds(50),
             no_dead_letters=NO_DEAD_LETTERS,
         )
+        note_dispatch = ServiceFunction(
+            self,
+            "NoteDispatch",
+            env=env,
+            verb="orders.note_dispatch",
+            settings=on_table,
+            no_dead_letters=NO_LOST_EVENTS,
+        )
 
         # Flow: in through the front door, out through the outbox, on by the saga
-        front_door = FrontDoor(self, "FrontDoor", env=env)
+        self.front_door = front_door = FrontDoor(self, "FrontDoor", env=env)
         front_door.route(apigw.HttpMethod.POST, "/orders", place_order)
         front_door.route(apigw.HttpMethod.GET, "/orders/{order_id}", get_order)
         front_door.route(apigw.HttpMethod.DELETE, "/orders/{order_id}", cancel_order)
@@ -128,6 +140,7 @@ class OrdersStack(Stack):
                 action=Call(command=BookShipment, function=shipping.book_shipment),
                 refusals=(AddressUndeliverable, ShipmentCancelled),
                 compensation=Call(command=CancelShipment, function=shipping.cancel_shipment),
+                too_late=(AlreadyDispatched,),
             ),
         ]
         record = partial(Record, table=table, key="order_id")
@@ -138,7 +151,9 @@ class OrdersStack(Stack):
                 open="PLACED", done="CONFIRMED", undone="REJECTED", cancelled="CANCELLED"
             ),
         )
-        withdrawal = saga(id="Withdrawal", record=record(open="WITHDRAWN", undone="CANCELLED"))
+        withdrawal = saga(
+            id="Withdrawal", record=record(open="WITHDRAWN", undone="CANCELLED", kept="DISPATCHED")
+        )
 
         detail = events.RuleTargetInput.from_event_path("$.detail")
         start = partial(targets.SfnStateMachine, input=detail)
@@ -159,10 +174,20 @@ class OrdersStack(Stack):
             target=partial(targets.SnsTopic, topic=alarms, authorize_using_role=True),
         )
 
+        Reaction(
+            self,
+            "OnDispatch",
+            bus=bus,
+            event=ShipmentDispatched,
+            function=note_dispatch,
+            alarms=alarms,
+        )
+
         # Grants
         allow(place_order, "dynamodb:PutItem", on=table.table_arn)
         allow(get_order, "dynamodb:GetItem", on=table.table_arn)
         allow(cancel_order, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
+        allow(note_dispatch, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
         allow(announce_again, "dynamodb:GetItem", on=table.table_arn)
         allow(announce_again, "dynamodb:Query", on=f"{table.table_arn}/index/unfinished")
         let_publish(announce_changes, bus, source=SOURCE)

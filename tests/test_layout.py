@@ -18,8 +18,8 @@ def modules(*folders: str) -> list[Path]:
     )
 
 
-def services() -> list[str]:
-    folders = (path.parent.name for path in (ROOT / "lambdas").glob("*/__init__.py"))
+def services(top: str = "lambdas") -> list[str]:
+    folders = (path.parent.name for path in (ROOT / top).glob("*/__init__.py"))
     return sorted(name for name in folders if name not in SHARED)
 
 
@@ -46,24 +46,26 @@ def standard(name: str) -> bool:
 def refused(module: Path, name: str) -> str | None:
     """Why a module may not import that name; None when it may."""
     top, *below = module.with_suffix("").parts
+    if within(name, "workers") and not (top == "workers" and within(name, f"workers.{below[0]}")):
+        return "a worker is run, not imported"
     if top == "stacks":
         if within(name, "lambdas") and not within(name, "lambdas.contracts"):
             return "stacks know contracts only"
         return "nothing but local/ knows of the laptop" if within(name, "local") else None
     package = below[0]
     if within(name, "stacks", "local", "tests"):
-        return "functions do not know who deploys them"
+        return "what runs does not know who deploys it"
     if package == "contracts":
         known = standard(name) or within(name, "lambdas.contracts")
         return None if known else "contracts need the standard library only"
     if package == "runtime":
         known = not within(name, "lambdas") or within(name, "lambdas.contracts", "lambdas.runtime")
         return None if known else "the runtime adapters know no service"
-    if package in services():
-        own = (f"lambdas.{package}", *(f"lambdas.{shared}" for shared in SHARED))
+    if package in services(top):
+        own = (f"{top}.{package}", *(f"lambdas.{shared}" for shared in SHARED))
         if within(name, "lambdas") and not within(name, *own):
             return "a service never imports another"
-        if module.name == "domain.py" and not _pure(name, package):
+        if module.name == "domain.py" and not _pure(name, f"{top}.{package}"):
             return "a domain knows no AWS, no environment and no clock"
     return None
 
@@ -73,10 +75,10 @@ def _pure(name: str, service: str) -> bool:
         name, "os", "time", "random", "secrets", "socket", "subprocess", "urllib", "uuid.uuid4"
     ):
         return False
-    return standard(name) or within(name, "lambdas.contracts", f"lambdas.{service}.domain")
+    return standard(name) or within(name, "lambdas.contracts", f"{service}.domain")
 
 
-@pytest.mark.parametrize("module", modules("lambdas", "stacks"), ids=str)
+@pytest.mark.parametrize("module", modules("lambdas", "workers", "stacks"), ids=str)
 def test_it_imports_what_it_may(module: Path):
     found = {name: refused(module, name) for name in imports(module, (ROOT / module).read_text())}
 
@@ -104,6 +106,14 @@ def test_it_imports_what_it_may(module: Path):
         ("stacks/orders.py", "from lambdas.orders.domain import PLACED"),
         ("stacks/components/saga.py", "from lambdas.runtime import http"),
         ("stacks/orders.py", "from local.cloud import Cloud"),
+        ("stacks/warehouse.py", "from workers.warehouse.loop import Stop"),
+        ("lambdas/orders/store.py", "from workers.warehouse.domain import Picking"),
+        ("workers/warehouse/store.py", "from lambdas.inventory.domain import Delivery"),
+        ("workers/warehouse/store.py", "from workers.another.store import Another"),
+        ("workers/warehouse/loop.py", "from stacks.environments import DEV"),
+        ("workers/warehouse/domain.py", "import boto3"),
+        ("workers/warehouse/domain.py", "from time import time"),
+        ("workers/warehouse/domain.py", "from workers.warehouse.store import Warehouse"),
     ],
 )
 def test_what_it_may_not_is_seen(module: str, line: str):
@@ -119,6 +129,9 @@ def test_what_it_may_not_is_seen(module: str, line: str):
         ("lambdas/orders/store.py", "from .domain import Order"),
         ("lambdas/orders/domain.py", "from lambdas.contracts.orders import OrderPlaced"),
         ("stacks/orders.py", "from lambdas.contracts.orders import OrderPlaced"),
+        ("workers/warehouse/store.py", "from lambdas.runtime.items import to_item"),
+        ("workers/warehouse/store.py", "from workers.warehouse.domain import Picking"),
+        ("workers/warehouse/domain.py", "from lambdas.contracts.orders import OrderConfirmed"),
     ],
 )
 def test_what_it_may_is_allowed(module: str, line: str):
@@ -137,7 +150,11 @@ def impurities(source: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("module", sorted(ROOT.glob("lambdas/*/domain.py")), ids=str)
+@pytest.mark.parametrize(
+    "module",
+    sorted([*ROOT.glob("lambdas/*/domain.py"), *ROOT.glob("workers/*/domain.py")]),
+    ids=str,
+)
 def test_a_domain_asks_no_clock(module: Path):
     assert impurities(module.read_text()) == []
 
@@ -182,7 +199,7 @@ class TestHandlers:
         assert length(function) == 3
 
 
-@pytest.mark.parametrize("module", modules("lambdas", "stacks"), ids=str)
+@pytest.mark.parametrize("module", modules("lambdas", "workers", "stacks"), ids=str)
 def test_nothing_that_is_deployed_knows_of_the_laptop(module: Path):
     assert mentions((ROOT / module).read_text()) == []
 
@@ -204,4 +221,4 @@ def test_a_service_has_one_name(folder: str):
         else (lambda name: (ROOT / folder / name).is_dir())
     )
 
-    assert [name for name in services() if not has(name)] == []
+    assert [name for name in services() + services("workers") if not has(name)] == []

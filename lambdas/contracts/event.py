@@ -1,12 +1,13 @@
 """What an event, a command and a refusal are.
 
-An event is a fact about one subject (an order, a SKU), told in the past tense and put on the bus by
-the one service whose source it bears. A command asks one service to act, in the imperative, and is
-the payload of that service's function. A refusal is a business's no to a command: final, named,
-never retried.
+An event is a fact about one subject (an order, a SKU), told in the past tense and put on the bus,
+or on a FIFO topic where order matters, by the one service whose source it bears. A command asks one
+service to act, in the imperative, and is the payload of that service's function. A refusal is a
+business's no to a command: final, named, never retried.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -43,8 +44,10 @@ class Event:
     source: ClassVar[str]
     detail_type: ClassVar[str]
     version: ClassVar[int]
+    topic: ClassVar[str] = ""
+    """The SNS FIFO topic on which it is told, by its role; empty for the bus."""
     unheard: ClassVar[str] = ""
-    """Why no rule listens to this event; empty for one that somebody hears."""
+    """Why nobody listens to this event; empty for one that somebody hears."""
 
     @classmethod
     def pattern(cls) -> dict[str, Any]:
@@ -79,8 +82,16 @@ class Fact(Generic[E]):
             "Source": self.data.source,
             "DetailType": self.data.detail_type,
             "Time": datetime.fromisoformat(self.metadata.occurred_at),
-            "Detail": json.dumps({"metadata": encode(self.metadata), "data": encode(self.data)}),
+            "Detail": json.dumps(self._envelope()),
         }
+
+    def message(self) -> str:
+        """The fact as the body of a message, which also has to say what the bus says beside it."""
+        kind = {"source": self.data.source, "detail_type": self.data.detail_type}
+        return json.dumps(kind | self._envelope())
+
+    def _envelope(self) -> dict[str, Any]:
+        return {"metadata": encode(self.metadata), "data": encode(self.data)}
 
 
 def tell(
@@ -130,6 +141,37 @@ def hear(contract: type[E], detail: object) -> Fact[E]:
             [f"schema_version is {metadata.schema_version}, this code knows {contract.version}"],
         )
     return Fact(metadata=metadata, data=decode(contract, envelope.get("data")))
+
+
+def hear_message(contracts: Sequence[type[E]], body: str) -> Fact[E]:
+    """Read the body of a delivered message as a fact of one of these contracts.
+
+    Raises:
+        ContractError: it is of none of them, or does not fit the one that it names.
+    """
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ContractError("message", [f"it is not JSON: {error}"]) from None
+    told = message if isinstance(message, dict) else {}
+    kind = (told.get("source"), told.get("detail_type"))
+    for contract in contracts:
+        if kind == (contract.source, contract.detail_type):
+            return hear(contract, told)
+    known = ", ".join(contract.detail_type for contract in contracts)
+    raise ContractError("message", [f"{kind[1]} of {kind[0]} is none of {known}"])
+
+
+def filter_policy(contracts: Sequence[type[Event]]) -> dict[str, Any]:
+    """The SNS filter policy, on the message's body, of a subscriber to these events.
+
+    https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering-scope.html
+    """
+    return {
+        "source": sorted({contract.source for contract in contracts}),
+        "detail_type": sorted({contract.detail_type for contract in contracts}),
+        "metadata": {"schema_version": sorted({contract.version for contract in contracts})},
+    }
 
 
 class Command:

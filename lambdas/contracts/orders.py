@@ -31,7 +31,6 @@ class OrderConfirmed(Event):
     source: ClassVar = SOURCE
     detail_type: ClassVar = "OrderConfirmed"
     version: ClassVar = 1
-    unheard: ClassVar = "picking, invoices and the views that will listen are yet to come"
 
     order_id: str
     customer_id: str
@@ -84,6 +83,19 @@ class OrderCancelled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDispatched(Event):
+    """The order is on its way: it can no longer be cancelled, and a wish to do so has lapsed."""
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "OrderDispatched"
+    version: ClassVar = 1
+    unheard: ClassVar = "the customer's notice and the views that will listen are yet to come"
+
+    order_id: str
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderNeedsAttention(Event):
     """Something that was done for the order could not be undone; a person has to finish it.
 
@@ -105,5 +117,6 @@ EVENTS = (
     OrderRejected,
     OrderWithdrawn,
     OrderCancelled,
+    OrderDispatched,
     OrderNeedsAttention,
 )

@@ -56,6 +56,7 @@ def asyncapi() -> dict[str, Any]:
     """All events and commands as an AsyncAPI 3 document."""
     refs = "#/components/schemas/"
     events = [event for module in services().values() for event in module.EVENTS]
+    topics = dict.fromkeys(event.topic for event in events if event.topic)
     commands = [c for module in services().values() for c in declared(module, Command)]
     bodies = {event.__name__: _detail(event, refs) for event in events}
     bodies |= {command.__name__: _object(command, refs) for command in commands}
@@ -71,7 +72,16 @@ def asyncapi() -> dict[str, Any]:
             BUS: {
                 "description": "The event bus; a message is the detail of an event.",
                 "address": "Orders",
-                "messages": _message_refs(events),
+                "messages": _message_refs([event for event in events if not event.topic]),
+            },
+            **{
+                topic: {
+                    "description": "An SNS FIFO topic; a group is a subject. A message is what the "
+                    "detail of an event would be, with source and detail_type beside it.",
+                    "address": None,
+                    "messages": _message_refs([event for event in events if event.topic == topic]),
+                }
+                for topic in topics
             },
             FUNCTIONS: {
                 "description": "Commands; a message is the payload of its service's function.",
@@ -177,8 +187,10 @@ def _message_refs(kinds: list[type]) -> dict[str, Any]:
 
 def _operations() -> Iterator[tuple[str, Any]]:
     for service, module in services().items():
+        # All events of a service travel on one channel.
+        told = next((event.topic for event in module.EVENTS), "") or BUS
         for verb, action, channel, kinds in (
-            ("Tells", "send", BUS, list(module.EVENTS)),
+            ("Tells", "send", told, list(module.EVENTS)),
             ("IsAsked", "receive", FUNCTIONS, declared(module, Command)),
         ):
             if kinds:
@@ -201,7 +213,8 @@ def _page() -> Iterator[str]:
     yield "Made from `lambdas/contracts/` by `make docs`; not to be edited. The same for machines:"
     yield "[asyncapi.json](asyncapi.json)."
     yield ""
-    yield "Every event travels as a `detail` of two parts, `metadata` and `data`. The metadata:"
+    yield "Every event travels as a `detail` of two parts, `metadata` and `data`. A message on an"
+    yield "SNS topic has these two as well, and its `source` and `detail_type`. The metadata:"
     yield ""
     yield from _paragraphs(Metadata)
     yield from _fields(Metadata)
@@ -214,8 +227,11 @@ def _page() -> Iterator[str]:
             yield f"### {event.detail_type}, version {event.version}"
             yield ""
             yield from _paragraphs(event)
+            if event.topic:
+                yield f"Told on the SNS FIFO topic `{event.topic}`."
+                yield ""
             if event.unheard:
-                yield f"No rule listens to it: {event.unheard}."
+                yield f"Nobody listens to it: {event.unheard}."
                 yield ""
             yield from _fields(event)
         for command in declared(module, Command):

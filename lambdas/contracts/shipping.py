@@ -1,12 +1,29 @@
-"""What the shipping service is asked, and how it refuses."""
+"""What the shipping service tells, what it is asked, and how it refuses."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from lambdas.contracts.event import Command, Event, Refusal
 from lambdas.contracts.values import Line
 
 SOURCE = "com.aws.shipping"
-EVENTS: tuple[type[Event], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentDispatched(Event):
+    """The order's shipment has left, with these units; the only event of its order."""
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "ShipmentDispatched"
+    version: ClassVar = 1
+
+    order_id: str
+    shipment_id: str
+    country: str
+    lines: tuple[Line, ...]
+
+
+EVENTS: tuple[type[Event], ...] = (ShipmentDispatched,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +48,7 @@ class AddressUndeliverable(Refusal):
 
 class ShipmentCancelled(Refusal):
     """The order's shipment was cancelled already: a late BookShipment changes nothing."""
+
+
+class AlreadyDispatched(Refusal):
+    """The order's shipment has left: CancelShipment comes too late, and changes nothing."""

@@ -1,19 +1,29 @@
-"""Which requests for stock are good ones, and what a reservation answers to its order."""
+"""Which requests for stock are good ones, what a reservation answers, what a change tells."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lambdas.contracts.codec import ContractError
+from lambdas.contracts.event import Fact, tell
 from lambdas.contracts.inventory import (
+    DeliveredLine,
     OutOfStock,
     ReceiveStock,
     ReservationReleased,
     ReserveStock,
+    StockBelowMinimum,
+    StockChanged,
+    StockEvent,
+    StockReplenished,
+    StockSoldOut,
 )
 from lambdas.contracts.values import MAX_SKUS, Line
 
-RESERVED, REFUSED, RELEASED = "RESERVED", "REFUSED", "RELEASED"
+RESERVED, REFUSED, RELEASED, SHIPPED = "RESERVED", "REFUSED", "RELEASED", "SHIPPED"
+SOLD_OUT, BELOW_MINIMUM, ENOUGH = "SOLD_OUT", "BELOW_MINIMUM", "ENOUGH"
+DEFAULT_MINIMUM = 5
+"""The minimum of a SKU whose deliveries never said one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +31,8 @@ class Reservation:
     """What is set aside for one order, or why nothing is and nothing will ever be.
 
     It begins as RESERVED, REFUSED, or RELEASED (a tombstone, when the release came first). A
-    RESERVED one may become RELEASED; the other two are final. ``explanation`` is for the customer
-    and says why it was refused. Times are UTC, ISO 8601.
+    RESERVED one becomes RELEASED, or SHIPPED when its units leave; all others are final.
+    ``explanation`` is for the customer and says why it was refused. Times are UTC, ISO 8601.
     """
 
     order_id: str
@@ -38,8 +48,32 @@ class Delivery:
     """Goods that were put on the shelf; ``received_at`` is UTC, ISO 8601."""
 
     delivery_id: str
-    lines: tuple[Line, ...]
+    lines: tuple[DeliveredLine, ...]
     received_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """A SKU's row of stock.
+
+    ``sequence`` counts its changes, each of which is told. ``cause`` is the command that led to the
+    last one, and what it was about, such as ``ReserveStock/<order_id>``.
+    """
+
+    sku: str
+    available: int
+    reserved: int
+    minimum: int
+    sequence: int
+    changed_at: str
+    cause: str
+
+    @property
+    def level(self) -> str:
+        """Whether enough is available, too little, or nothing."""
+        if self.available == 0:
+            return SOLD_OUT
+        return ENOUGH if self.available >= self.minimum else BELOW_MINIMUM
 
 
 def lines_by_sku(command: ReserveStock | ReceiveStock) -> tuple[Line, ...]:
@@ -50,17 +84,37 @@ def lines_by_sku(command: ReserveStock | ReceiveStock) -> tuple[Line, ...]:
     """
     problems = [] if command.lines else ["lines must not be empty"]
     units: Counter[str] = Counter()
-    for i, line in enumerate(command.lines):
+    asked: tuple[Line | DeliveredLine, ...] = command.lines
+    for i, line in enumerate(asked):
         if not line.sku:
             problems.append(f"lines[{i}].sku must not be empty")
         if line.quantity < 1:
             problems.append(f"lines[{i}].quantity must be at least 1, not {line.quantity}")
+        if isinstance(line, DeliveredLine) and line.minimum is not None and line.minimum < 0:
+            problems.append(f"lines[{i}].minimum must be at least 0, not {line.minimum}")
         units[line.sku] += line.quantity
     if len(units) > MAX_SKUS:
         problems.append(f"lines must name at most {MAX_SKUS} SKUs, not {len(units)}")
     if problems:
         raise ContractError(type(command).__name__, problems)
     return tuple(Line(sku=sku, quantity=quantity) for sku, quantity in units.items())
+
+
+def delivery(command: ReceiveStock, *, received_at: str) -> Delivery:
+    """What arrives: a line for each SKU, with the last minimum that any of its lines says.
+
+    Raises:
+        ContractError: naming every field that asks for nothing, or for too much.
+    """
+    minimums = {line.sku: line.minimum for line in command.lines if line.minimum is not None}
+    return Delivery(
+        delivery_id=command.delivery_id,
+        lines=tuple(
+            DeliveredLine(sku=line.sku, quantity=line.quantity, minimum=minimums.get(line.sku))
+            for line in lines_by_sku(command)
+        ),
+        received_at=received_at,
+    )
 
 
 def too_few(skus: Iterable[str]) -> str:
@@ -79,3 +133,38 @@ def refuse_unless_reserved(reservation: Reservation) -> None:
         raise OutOfStock(reservation.explanation)
     if reservation.state == RELEASED:
         raise ReservationReleased(f"the reservation of order {reservation.order_id} was released")
+
+
+def announcement(before: Shelf | None, after: Shelf) -> Fact[StockEvent] | None:
+    """What to tell the others of a change of a SKU's row; None when there is nothing to tell.
+
+    The row is its own outbox: each write that moves units counts ``sequence`` up and is told by one
+    event. Told again, it is the same event.
+    """
+    if before is not None and before.sequence == after.sequence:
+        return None
+    kind = _event(before.level if before else ENOUGH, after.level)
+    return tell(
+        kind(
+            sku=after.sku,
+            available=after.available,
+            reserved=after.reserved,
+            minimum=after.minimum,
+        ),
+        subject=after.sku,
+        sequence=after.sequence,
+        correlation_id=after.cause.partition("/")[2],
+        causation_id=after.cause,
+        occurred_at=after.changed_at,
+    )
+
+
+def _event(was: str, level: str) -> type[StockEvent]:
+    """The event that says how a SKU's level changed; one that is new had enough until now."""
+    if was == level:
+        return StockChanged
+    if level == SOLD_OUT:
+        return StockSoldOut
+    if level == ENOUGH:
+        return StockReplenished
+    return StockBelowMinimum if was == ENOUGH else StockChanged

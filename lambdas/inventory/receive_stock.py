@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.inventory import ReceiveStock
-from lambdas.inventory.domain import Delivery, lines_by_sku
+from lambdas.inventory.domain import delivery
 from lambdas.inventory.store import Deliveries
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -18,11 +18,7 @@ deliveries = Deliveries(
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer RECEIVED, the second time as well, when nothing is added any more."""
     command = ReceiveStock.decode(event)
-    delivery = Delivery(
-        delivery_id=command.delivery_id,
-        lines=lines_by_sku(command),
-        received_at=datetime.now(UTC).isoformat(),
-    )
-    deliveries.receive(delivery)
-    log("stock received", delivery_id=delivery.delivery_id, skus=len(delivery.lines))
-    return {"delivery_id": delivery.delivery_id, "state": "RECEIVED"}
+    received = delivery(command, received_at=datetime.now(UTC).isoformat())
+    deliveries.receive(received)
+    log("stock received", delivery_id=received.delivery_id, skus=len(received.lines))
+    return {"delivery_id": received.delivery_id, "state": "RECEIVED"}

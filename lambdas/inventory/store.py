@@ -1,26 +1,31 @@
 """The inventory's tables, and the transactions that keep stock and reservations in step.
 
-A row of stock is ``{sku, available, reserved, changed_at}``; on hand is available + reserved. Units
-move only together with the row that says why: the reservation or the delivery. That row is the
-guard too, so a request that comes twice finds it and moves nothing.
+A row of stock is a ``Shelf``; on hand is available + reserved. Units move only together with the
+row that says why: the reservation or the delivery. That row is the guard too, so a request that
+comes twice finds it and moves nothing. A row of stock is at the same time the outbox of its events:
+every move counts its ``sequence`` up.
 """
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
 from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.inventory import DeliveredLine
 from lambdas.contracts.values import Line
 from lambdas.inventory.domain import (
+    DEFAULT_MINIMUM,
     REFUSED,
     RELEASED,
     RESERVED,
+    SHIPPED,
     Delivery,
     Reservation,
+    Shelf,
     too_few,
 )
 from lambdas.runtime.items import from_item, put_new, to_item
@@ -71,6 +76,10 @@ class StockMismatchError(Exception):
     """A reservation holds more units than its SKU's row has reserved: somebody wrote past us."""
 
 
+class NothingToShipError(Exception):
+    """Units left for an order that holds none: a person has to look where they came from."""
+
+
 class Reservations:
     """The table of reservations, keyed by ``order_id``, and the stock that they hold."""
 
@@ -105,7 +114,14 @@ class Reservations:
             }
         }
         takes = [
-            _move(self._stock, line, source="available", target="reserved", now=now)
+            _move(
+                self._stock,
+                line,
+                source="available",
+                target="reserved",
+                cause=f"ReserveStock/{order_id}",
+                now=now,
+            )
             for line in lines
         ]
         refuted = _transact(self._dynamodb, [guard, *takes], self._patience)
@@ -123,7 +139,7 @@ class Reservations:
         """Give an order's stock back, and return what its reservation now is: final.
 
         When there is no reservation a tombstone is left, which a late request to reserve meets. A
-        refused one holds nothing and stays as it is.
+        refused or shipped one holds nothing and stays as it is.
 
         Raises:
             StockMismatchError: the tables contradict each other; nothing is done.
@@ -132,33 +148,65 @@ class Reservations:
         found = self._put_new(
             Reservation(order_id=order_id, state=RELEASED, lines=(), created_at=now, changed_at=now)
         )
+        return self._end(found, state=RELEASED, target="available", why="ReleaseStock", now=now)
+
+    def ship(self, order_id: str, *, now: str) -> Reservation:
+        """Let the units that an order holds leave, once, and return what its reservation now is.
+
+        Raises:
+            NothingToShipError: it holds none, and has shipped none.
+            StockMismatchError: the tables contradict each other; nothing is done.
+            ClientError: nothing is known to be done; ask again.
+        """
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key=to_item({"order_id": order_id}), ConsistentRead=True
+        )
+        if "Item" not in answer:
+            raise NothingToShipError(f"order {order_id} has no reservation")
+        found = decode(Reservation, from_item(answer["Item"]))
+        ended = self._end(found, state=SHIPPED, target=None, why="ShipmentDispatched", now=now)
+        if ended.state != SHIPPED:
+            raise NothingToShipError(f"the reservation of order {order_id} is {ended.state}")
+        return ended
+
+    def _end(
+        self, found: Reservation, *, state: str, target: str | None, why: str, now: str
+    ) -> Reservation:
+        """Move what a reservation holds to ``target``, if it holds anything."""
         if found.state != RESERVED:
             return found
         guard = {
             "Update": {
                 "TableName": self._table,
-                "Key": to_item({"order_id": order_id}),
-                "UpdateExpression": "SET #state = :released, changed_at = :now",
+                "Key": to_item({"order_id": found.order_id}),
+                "UpdateExpression": "SET #state = :ended, changed_at = :now",
                 "ConditionExpression": "#state = :reserved",
                 "ExpressionAttributeNames": {"#state": "state"},
                 "ExpressionAttributeValues": to_item(
-                    {":released": RELEASED, ":reserved": RESERVED, ":now": now}
+                    {":ended": state, ":reserved": RESERVED, ":now": now}
                 ),
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
         }
-        gives = [
-            _move(self._stock, line, source="reserved", target="available", now=now)
+        moves = [
+            _move(
+                self._stock,
+                line,
+                source="reserved",
+                target=target,
+                cause=f"{why}/{found.order_id}",
+                now=now,
+            )
             for line in found.lines
         ]
-        refuted = _transact(self._dynamodb, [guard, *gives], self._patience)
+        refuted = _transact(self._dynamodb, [guard, *moves], self._patience)
         if refuted is None:
-            return replace(found, state=RELEASED, changed_at=now)
+            return replace(found, state=state, changed_at=now)
         if refuted[0]["Code"] != REFUTED:
             raise StockMismatchError(
-                f"order {order_id} holds units that the stock does not reserve"
+                f"order {found.order_id} holds units that the stock does not reserve"
             )
-        # Another release was faster: from RESERVED there is no other way.
+        # Somebody else was faster.
         return decode(Reservation, from_item(refuted[0]["Item"]))
 
     def _put_new(self, reservation: Reservation) -> Reservation:
@@ -197,32 +245,66 @@ class Deliveries:
             }
         }
         shelved = [
-            _move(self._stock, line, source=None, target="available", now=delivery.received_at)
+            _move(
+                self._stock,
+                line,
+                source=None,
+                target="available",
+                cause=f"ReceiveStock/{delivery.delivery_id}",
+                now=delivery.received_at,
+            )
             for line in delivery.lines
         ]
         # Only the guard has a condition: refuted, the goods are on the shelf already.
         _transact(self._dynamodb, [guard, *shelved], self._patience)
 
 
-def _move(table: str, line: Line, *, source: str | None, target: str, now: str) -> dict[str, Any]:
-    """Move a line's units from ``source`` (None: from outside) to ``target``, if it has as many.
+def shelf_of(row: Mapping[str, Any]) -> Shelf:
+    """The shelf that a row of stock tells; raises ContractError when it is none."""
+    return decode(Shelf, row)
 
-    ADD takes what is missing for zero, a whole row too, and leaves both numbers there; a condition
+
+def _move(
+    table: str,
+    line: Line | DeliveredLine,
+    *,
+    source: str | None,
+    target: str | None,
+    cause: str,
+    now: str,
+) -> dict[str, Any]:
+    """Move a line's units from ``source`` to ``target``, if it has as many; None is outside.
+
+    ADD takes what is missing for zero, a whole row too, and leaves all numbers there; a condition
     on a missing row is not met.
     """
-    change = {"available": 0, "reserved": 0, target: line.quantity}
+    change = {"available": 0, "reserved": 0}
+    values: dict[str, Any] = {":now": now}
     condition = {}
+    if target:
+        change[target] = line.quantity
     if source:
         change[source] = -line.quantity
-        condition = {"ConditionExpression": f"{source} >= :{target}"}
+        condition = {"ConditionExpression": f"{source} >= :units"}
+        values[":units"] = line.quantity
+    minimum = line.minimum if isinstance(line, DeliveredLine) else None
+    kept = "if_not_exists(minimum, :minimum)" if minimum is None else ":minimum"
     return {
         "Update": {
             "TableName": table,
             "Key": to_item({"sku": line.sku}),
-            "UpdateExpression": "ADD available :available, reserved :reserved "
-            "SET changed_at = :now",
+            "UpdateExpression": "ADD available :available, reserved :reserved, #sequence :one "
+            f"SET changed_at = :now, cause = :cause, minimum = {kept}",
+            "ExpressionAttributeNames": {"#sequence": "sequence"},
             "ExpressionAttributeValues": to_item(
-                {":available": change["available"], ":reserved": change["reserved"], ":now": now}
+                values
+                | {
+                    ":available": change["available"],
+                    ":reserved": change["reserved"],
+                    ":one": 1,
+                    ":cause": cause,
+                    ":minimum": DEFAULT_MINIMUM if minimum is None else minimum,
+                }
             ),
             **condition,
         }

@@ -20,7 +20,7 @@ def tell(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Fact[Any
 
 relay = Relay(
     tell=tell,
-    bus=Bus(setting("EVENT_BUS"), events=client("events")),
+    to=Bus(setting("EVENT_BUS"), events=client("events")),
     parking_queue=setting("PARKING_QUEUE"),
     sqs=client("sqs"),
 )

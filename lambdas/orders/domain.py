@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Any, TypeGuard
@@ -13,6 +13,7 @@ from lambdas.contracts.orders import (
     SOURCE,
     OrderCancelled,
     OrderConfirmed,
+    OrderDispatched,
     OrderNeedsAttention,
     OrderPlaced,
     OrderRejected,
@@ -27,6 +28,12 @@ MAX_TEXT = 64
 PLACED, CONFIRMED, REJECTED = "PLACED", "CONFIRMED", "REJECTED"
 WITHDRAWN, CANCELLED, DISPATCHED = "WITHDRAWN", "CANCELLED", "DISPATCHED"
 ENDED = (CANCELLED, REJECTED)
+BARE: Mapping[str, Callable[..., Event]] = {
+    WITHDRAWN: OrderWithdrawn,
+    CANCELLED: OrderCancelled,
+    DISPATCHED: OrderDispatched,
+}
+"""What tells of a state and nothing more."""
 SHARDS = 16
 
 
@@ -52,6 +59,10 @@ class KeyReusedError(Exception):
 
 class TooLateError(Exception):
     """The order is on its way to the customer and can no longer be cancelled."""
+
+
+class NotToBeDispatchedError(Exception):
+    """A shipment left for an order that was never confirmed, or that has been undone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +198,28 @@ def cancel(order: Order, *, now: str) -> Order:
     return order
 
 
+def dispatch(order: Order, *, now: str) -> Order:
+    """The order as it is once its shipment has left.
+
+    That undoes a withdrawal which came too late. Its saga hears the same from shipping, and writes
+    the same under the same sequence number: whoever is first, it is told once.
+
+    Raises:
+        NotToBeDispatchedError: a person has to look where the goods are.
+    """
+    if order.state == DISPATCHED:
+        return order
+    if order.state not in (CONFIRMED, WITHDRAWN):
+        raise NotToBeDispatchedError(f"order {order.order_id} is {order.state}, and was dispatched")
+    return replace(
+        order,
+        state=DISPATCHED,
+        sequence=order.sequence + 1,
+        changed_at=now,
+        unfinished=None,
+    )
+
+
 def overdue(order: Order, *, now: int) -> bool:
     """Whether nobody works on an unfinished order: unclaimed, or its claim's lease ran out.
 
@@ -300,9 +333,8 @@ def _event(before: Order | None, after: Order) -> Event:
         return OrderNeedsAttention(
             order_id=after.order_id, customer_id=after.customer_id, parked=tuple(after.parked)
         )
-    if after.state in (WITHDRAWN, CANCELLED):
-        told = OrderWithdrawn if after.state == WITHDRAWN else OrderCancelled
-        return told(order_id=after.order_id, customer_id=after.customer_id)
+    if after.state in BARE:
+        return BARE[after.state](order_id=after.order_id, customer_id=after.customer_id)
     if after.state == REJECTED:
         return OrderRejected(
             order_id=after.order_id,

@@ -42,20 +42,20 @@ class Orders:
             raise KeyReusedError("this Idempotency-Key was used for a different order")
         return kept
 
-    def find(self, order_id: str, *, customer_id: str) -> Order | None:
-        """The customer's order as it stands now; None also for an order of somebody else."""
+    def find(self, order_id: str, *, customer_id: str | None = None) -> Order | None:
+        """The order as it stands now; None also for one of somebody else than that customer."""
         if not is_order_id(order_id):
             return None
         answer = self._dynamodb.get_item(
             TableName=self._table, Key=to_item({"order_id": order_id}), ConsistentRead=True
         )
         order = order_of(from_item(answer["Item"])) if "Item" in answer else None
-        return order if order and order.customer_id == customer_id else None
+        return order if order and customer_id in (None, order.customer_id) else None
 
     def update(
-        self, order_id: str, *, customer_id: str, change: Callable[[Order], Order]
+        self, order_id: str, *, customer_id: str | None = None, change: Callable[[Order], Order]
     ) -> Order | None:
-        """Change the customer's order and return it; None if there is no such order.
+        """Change the order, that customer's if one is given, and return it; None if there is none.
 
         Raises:
             BusyError: others changed it again and again meanwhile.

@@ -1,25 +1,27 @@
-"""The outbox relay: from the stream of a table to the bus."""
+"""The outbox relay: from the stream of a table to the bus or to a topic."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lambdas.contracts.codec import ContractError
 from lambdas.contracts.event import Fact
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.items import from_item
+from lambdas.runtime.topic import Topic
 
 Row = Mapping[str, Any]
 Tell = Callable[[Row | None, Row], Fact[Any] | None]
 """What a change from one row (None for a new one) to another tells; None when it tells nothing."""
 
-POISON = (KeyError, TypeError, ValueError)
+POISON = (ContractError, KeyError, TypeError, ValueError)
 """What a row raises that is not what its service writes; it would raise it again for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How many facts the bus took, how many records were parked, and which are to come again."""
+    """How many facts were taken, how many records were parked, and which are to come again."""
 
     told: int
     parked: int
@@ -37,17 +39,17 @@ class Outcome:
 class Relay:
     """Publishes what the changes of a table tell, and parks, whole, what tells nothing sensible."""
 
-    def __init__(self, *, tell: Tell, bus: Bus, parking_queue: str, sqs: Any) -> None:
+    def __init__(self, *, tell: Tell, to: Bus | Topic, parking_queue: str, sqs: Any) -> None:
         """``parking_queue`` is a queue's URL, ``sqs`` boto3's client."""
         self._tell = tell
-        self._bus = bus
+        self._to = to
         self._parking_queue = parking_queue
         self._sqs = sqs
 
     def relay(self, records: Sequence[Mapping[str, Any]]) -> Outcome:
         """Relay a batch of the stream's records.
 
-        A fact that the bus does not take is reported as failed; told twice, it has the same id.
+        A fact that is not taken is reported as failed; told twice, it has the same id.
         """
         numbers: dict[str, str] = {}
         facts: list[Fact[Any]] = []
@@ -62,7 +64,7 @@ class Relay:
             if fact is not None:
                 facts.append(fact)
                 numbers[fact.metadata.event_id] = record["dynamodb"]["SequenceNumber"]
-        rejected = self._bus.publish(facts)
+        rejected = self._to.publish(facts)
         return Outcome(
             told=len(facts) - len(rejected),
             parked=parked,

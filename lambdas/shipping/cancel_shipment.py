@@ -7,16 +7,18 @@ from lambdas.contracts.shipping import CancelShipment
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
+from lambdas.shipping.domain import refuse_unless_cancelled
 from lambdas.shipping.store import Shipments
 
 shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer CANCELLED, or REFUSED when the shipment was refused and there is none."""
+    """Answer CANCELLED, or REFUSED when there is none for that; or raise AlreadyDispatched."""
     command = CancelShipment.decode(event)
     shipment = shipments.cancel(command.order_id, now=datetime.now(UTC).isoformat())
     log("shipment cancelled", order_id=shipment.order_id, state=shipment.state)
+    refuse_unless_cancelled(shipment)
     return {
         "order_id": shipment.order_id,
         "shipment_id": shipment.shipment_id,

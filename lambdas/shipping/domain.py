@@ -1,13 +1,20 @@
-"""Where a carrier delivers to, and what a shipment answers to its order."""
+"""Where a carrier delivers to, what a shipment answers to its order, and what is told of it."""
 
 from dataclasses import dataclass
 from uuid import uuid5
 
-from lambdas.contracts.event import NAMESPACE
-from lambdas.contracts.shipping import SOURCE, AddressUndeliverable, BookShipment, ShipmentCancelled
+from lambdas.contracts.event import NAMESPACE, Fact, tell
+from lambdas.contracts.shipping import (
+    SOURCE,
+    AddressUndeliverable,
+    AlreadyDispatched,
+    BookShipment,
+    ShipmentCancelled,
+    ShipmentDispatched,
+)
 from lambdas.contracts.values import Line
 
-BOOKED, REFUSED, CANCELLED = "BOOKED", "REFUSED", "CANCELLED"
+BOOKED, REFUSED, CANCELLED, DISPATCHED = "BOOKED", "REFUSED", "CANCELLED", "DISPATCHED"
 
 NO_COUNTRIES = frozenset({"", "unspecified", "european community"})
 """What stands for a country in order data and is none, in lower case."""
@@ -18,8 +25,9 @@ class Shipment:
     """The one shipment of an order, or why there is none and never will be.
 
     It begins as BOOKED, REFUSED, or CANCELLED (a tombstone, when the cancellation came first). A
-    BOOKED one may become CANCELLED; the other two are final. ``explanation`` is for the customer
-    and says why it was refused. Times are UTC, ISO 8601.
+    BOOKED one becomes CANCELLED or DISPATCHED, whichever is asked for first; all others are final.
+    ``explanation`` is for the customer and says why it was refused. ``cause`` is the id of the
+    event that had it dispatched. Times are UTC, ISO 8601.
     """
 
     order_id: str
@@ -30,6 +38,7 @@ class Shipment:
     country: str = ""
     lines: tuple[Line, ...] = ()
     explanation: str = ""
+    cause: str = ""
 
 
 def shipment_id(order_id: str) -> str:
@@ -71,3 +80,43 @@ def refuse_unless_booked(shipment: Shipment) -> None:
         raise AddressUndeliverable(shipment.explanation)
     if shipment.state == CANCELLED:
         raise ShipmentCancelled(f"the shipment of order {shipment.order_id} was cancelled")
+
+
+def refuse_unless_cancelled(shipment: Shipment) -> None:
+    """Answer an order whose shipment was to be cancelled; raises AlreadyDispatched."""
+    if shipment.state == DISPATCHED:
+        raise AlreadyDispatched(f"the shipment of order {shipment.order_id} has left")
+
+
+class NoShipmentError(Exception):
+    """What was picked has no shipment: somebody told of an order that was never confirmed."""
+
+
+def check_dispatch(shipment: Shipment | None, order_id: str) -> Shipment:
+    """The shipment that was to be dispatched: DISPATCHED, or CANCELLED before it could be.
+
+    Raises:
+        NoShipmentError: there is none, or it was refused.
+    """
+    if shipment is None or shipment.state == REFUSED:
+        raise NoShipmentError(f"order {order_id} was picked and has no shipment")
+    return shipment
+
+
+def announcement(before: Shipment | None, after: Shipment) -> Fact[ShipmentDispatched] | None:
+    """What to tell the others of a change of a shipment's row; None when it is nothing to them."""
+    if after.state != DISPATCHED or (before is not None and before.state == DISPATCHED):
+        return None
+    return tell(
+        ShipmentDispatched(
+            order_id=after.order_id,
+            shipment_id=after.shipment_id,
+            country=after.country,
+            lines=after.lines,
+        ),
+        subject=after.order_id,
+        sequence=1,
+        correlation_id=after.order_id,
+        causation_id=after.cause,
+        occurred_at=after.changed_at,
+    )

@@ -7,6 +7,7 @@ the seams are MiniStack's internals; a test fails when it moves.
 
 from local.supplements import (
     async_invocations,
+    batch_actions,
     cfn_archive,
     cfn_dsql,
     cfn_expected,
@@ -16,6 +17,7 @@ from local.supplements import (
     event_source,
     event_targets,
     http_api,
+    instance_credentials,
     named_errors,
     permissions,
     queue_mappings,
@@ -28,6 +30,7 @@ from local.supplements import (
 
 ALL = (
     async_invocations,
+    batch_actions,
     cfn_archive,
     cfn_dsql,
     cfn_expected,
@@ -37,6 +40,7 @@ ALL = (
     event_source,
     event_targets,
     http_api,
+    instance_credentials,
     named_errors,
     permissions,
     queue_mappings,

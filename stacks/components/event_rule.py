@@ -1,6 +1,6 @@
 """From an event to what reacts to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jsii
@@ -48,6 +48,43 @@ class EventRule(Construct):
         )
         narrow(rule, event.pattern())
         deliver(rule, target, holds=f"{event.detail_type} not delivered to {id}", alarms=alarms)
+
+
+class AwsEventRule(Construct):
+    """When a service of AWS tells of something on the default bus, that target acts.
+
+    It is delivered and parked as our own events are.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        source: str,
+        detail_types: Sequence[str],
+        detail: Mapping[str, Sequence[str]],
+        target: Target,
+        alarms: sns.ITopic,
+    ) -> None:
+        """Declare the rule, for events of these types and with such a ``detail``."""
+        super().__init__(scope, id)
+        rule = events.Rule(
+            self,
+            "Rule",
+            description=f"{', '.join(detail_types)} to {id}",
+            event_pattern=events.EventPattern(source=[source]),
+        )
+        narrow(
+            rule,
+            {
+                "source": [source],
+                "detail-type": list(detail_types),
+                "detail": {name: list(values) for name, values in detail.items()},
+                "replay-name": [{"exists": False}],
+            },
+        )
+        deliver(rule, target, holds=f"events of {source} not delivered to {id}", alarms=alarms)
 
 
 def deliver(rule: events.Rule, target: Target, *, holds: str, alarms: sns.ITopic) -> None:

@@ -48,16 +48,13 @@ class AccessLog:
 class FrontDoor(Construct):
     """An HTTP API whose every route asks for a customer's access token."""
 
-    def __init__(self, scope: Construct, id: str, *, env: Environment) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, env: Environment, beside: "FrontDoor | None" = None
+    ) -> None:
+        """Declare the API; one that is ``beside`` another takes the tokens of its customers."""
         super().__init__(scope, id)
-        self.customers = self._user_pool(env)
-        self.client = self.customers.add_client(
-            "Shop",
-            auth_flows=cognito.AuthFlow(user_password=True, user_srp=True),
-            access_token_validity=Duration.hours(1),
-            prevent_user_existence_errors=True,
-            disable_o_auth=True,
-        )
+        self.customers: cognito.UserPool = beside.customers if beside else self._user_pool(env)
+        self.client: cognito.UserPoolClient = beside.client if beside else self._client()
         self.api = apigw.HttpApi(self, "Api", create_default_stage=False)
         self._authorizer = authorizers.HttpUserPoolAuthorizer(
             "Customers", self.customers, user_pool_clients=[self.client]
@@ -84,6 +81,15 @@ class FrontDoor(Construct):
             methods=[method],
             integration=integrations.HttpLambdaIntegration(f"{method.name}{path}", function),
             authorizer=self._authorizer,
+        )
+
+    def _client(self) -> cognito.UserPoolClient:
+        return self.customers.add_client(
+            "Shop",
+            auth_flows=cognito.AuthFlow(user_password=True, user_srp=True),
+            access_token_validity=Duration.hours(1),
+            prevent_user_existence_errors=True,
+            disable_o_auth=True,
         )
 
     def _user_pool(self, env: Environment) -> cognito.UserPool:

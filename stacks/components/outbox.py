@@ -1,4 +1,4 @@
-"""The outbox of a table: its stream, relayed to the bus."""
+"""The outbox of a table: its stream, relayed to the bus or to a topic."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb

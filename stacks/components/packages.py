@@ -1,4 +1,4 @@
-"""Third-party packages for functions, as a layer."""
+"""Third-party packages: for functions as a layer, for workers as a folder."""
 
 import shutil
 from collections.abc import Sequence
@@ -26,31 +26,34 @@ class PackagesLayer(lambda_.LayerVersion):
         super().__init__(
             scope,
             id,
-            code=lambda_.Code.from_asset(str(_folder(packages))),
+            code=lambda_.Code.from_asset(str(packages_folder(packages))),
             compatible_runtimes=[lambda_.Runtime.PYTHON_3_14],
             description=", ".join(packages),
         )
 
 
-def _folder(packages: Sequence[str]) -> Path:
-    """The folder that holds the packages; it is complete as soon as it is there."""
-    versions = " ".join(f"{package}-{version(package)}" for package in packages)
+def packages_folder(packages: Sequence[str], data: Sequence[str] = ()) -> Path:
+    """The folder that holds the packages in ``python``; it is complete as soon as it is there.
+
+    Of their files that are not code, only those are in it whose path begins as one of ``data``.
+    """
+    versions = " ".join([*(f"{package}-{version(package)}" for package in packages), *data])
     folder = ROOT / "build" / "layers" / sha256(versions.encode()).hexdigest()[:16]
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder.parent) as scratch:
             made = Path(scratch) / "layer"
             for package in packages:
-                _copy(package, made / "python")
+                _copy(package, made / "python", tuple(data))
             # Another synthesis may have made it meanwhile, out of the same versions.
             with suppress(OSError):
                 made.rename(folder)
     return folder
 
 
-def _copy(package: str, folder: Path) -> None:
+def _copy(package: str, folder: Path, data: tuple[str, ...]) -> None:
     for file in distribution(package).files or ():
-        if _belongs(file):
+        if _belongs(file) or file.as_posix().startswith(data):
             target = folder / file
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file.locate(), target)

@@ -1,4 +1,6 @@
-"""Queues that hold what could not be done."""
+"""Queues that hold what is to be done, and what could not be."""
+
+from typing import Any
 
 import jsii
 from aws_cdk import Duration
@@ -12,6 +14,17 @@ from constructs import Construct
 from stacks.components.grants import allow
 from stacks.components.nag import acknowledge
 
+GROUPS_APART: dict[str, Any] = {
+    "fifo": True,
+    "content_based_deduplication": False,
+    "deduplication_scope": sqs.DeduplicationScope.MESSAGE_GROUP,
+    "fifo_throughput_limit": sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
+}
+"""A FIFO queue whose groups neither wait for each other nor share a throughput limit.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html
+"""
+
 
 class ParkingQueue(sqs.Queue):
     """Keeps what was given up on, for as long as SQS can, and raises an alarm while it does.
@@ -21,14 +34,29 @@ class ParkingQueue(sqs.Queue):
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
     """
 
-    def __init__(self, scope: Construct, id: str, *, holds: str, alarms: sns.ITopic) -> None:
-        """Declare the queue; ``holds`` says in the alarm what an operator will find in it."""
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        holds: str,
+        alarms: sns.ITopic,
+        fifo: bool = False,
+        of_queue: bool = False,
+    ) -> None:
+        """Declare the queue; ``holds`` says in the alarm what an operator will find in it.
+
+        ``fifo`` is for what comes from a FIFO queue or topic, which park in FIFO queues only;
+        EventBridge and Lambda's destinations park in others only. ``of_queue`` is for the
+        dead-letter queue of a queue, which the rule packs know as what it is.
+        """
         super().__init__(
             scope,
             id,
             retention_period=Duration.days(14),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
+            **(GROUPS_APART if fifo else {}),
         )
         alarm = cloudwatch.Alarm(
             self,
@@ -43,8 +71,10 @@ class ParkingQueue(sqs.Queue):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         alarm.add_alarm_action(actions.SnsAction(alarms))
-        for rule in ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"):
-            acknowledge(self, rule, because="it is where things are parked: nothing consumes it")
+        because = "it is where things are parked: nothing consumes it"
+        acknowledge(self, "Serverless-SQSRedrivePolicy", because=because)
+        if not of_queue:
+            acknowledge(self, "AwsSolutions-SQS3", because=because)
 
 
 @jsii.implements(lambda_.IDestination)
@@ -79,3 +109,56 @@ class ParkFailedBatches:
         """Called by the event source mapping."""
         allow(target_handler, "sqs:SendMessage", on=self._queue.queue_arn)
         return lambda_.DlqDestinationConfig(destination=self._queue.queue_arn)
+
+
+class WorkQueue(sqs.Queue):
+    """Holds what workers are to do; raises an alarm when something has waited for long.
+
+    A message that has come ten times, and was not done, is parked in ``parked``; a worker that
+    gives back what it holds when it stops counts as one time. A message is kept for four days; when
+    it is parked, ten of its fourteen are left at least.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        holds: str,
+        visibility_timeout: Duration,
+        alarms: sns.ITopic,
+    ) -> None:
+        """Declare the queue; ``holds`` says in alarms what is in it."""
+        self.parked = ParkingQueue(
+            scope, f"{id}Parked", holds=f"{holds}, given up", alarms=alarms, of_queue=True
+        )
+        super().__init__(
+            scope,
+            id,
+            visibility_timeout=visibility_timeout,
+            retention_period=Duration.days(4),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.parked, max_receive_count=10),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+        )
+        watch_age(self, "Behind", queue=self, tells=f"Waiting for long: {holds}", alarms=alarms)
+
+
+def watch_age(
+    scope: Construct, id: str, *, queue: sqs.IQueue, tells: str, alarms: sns.ITopic
+) -> None:
+    """Raise an alarm, which ``tells`` why, when a message has waited for a quarter of an hour."""
+    alarm = cloudwatch.Alarm(
+        scope,
+        id,
+        alarm_description=tells,
+        metric=queue.metric_approximate_age_of_oldest_message(
+            period=Duration.minutes(1), statistic="Maximum"
+        ),
+        threshold=Duration.minutes(15).to_seconds(),
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+        evaluation_periods=1,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
+    alarm.add_alarm_action(actions.SnsAction(alarms))

@@ -151,8 +151,15 @@ class _States:
         states: dict[str, State] = {}
         for i, step in reversed(list(enumerate(self.steps))):
             name, after = step.compensation.name, self._undo_before(i)
-            states[name] = self._call(step.compensation, self.patience.compensation_retries) | {
-                "Catch": [_caught({"error": "{% $states.errorOutput %}"}, next=f"Park{name}")],
+            too_late = step.too_late if self.record.kept else ()
+            kept = {"ErrorEquals": [refusal.__name__ for refusal in too_late], "Next": "Keep"}
+            states[name] = self._call(
+                step.compensation, self.patience.compensation_retries, too_late
+            ) | {
+                "Catch": [
+                    *([kept] if too_late else []),
+                    _caught({"error": "{% $states.errorOutput %}"}, next=f"Park{name}"),
+                ],
                 "Next": after,
             }
             note = {"parked": f"{{% $append($parked, ['{name}']) %}}"}
@@ -167,6 +174,14 @@ class _States:
             reason="{% $reason %}",
             explanation="{% $explanation %}",
         ) | {"Catch": [_unwritten("Reject")], "Next": "AllUndone"}
+        if self.record.kept:
+            states["Keep"] = self._settle(
+                self.record.kept, condition="claim_owner = :me AND #state IN (:open, :state)"
+            ) | {
+                "Comment": "What was done can no longer be undone: nothing is",
+                "Catch": [_unwritten("Keep")],
+                "Next": "Undone",
+            }
         states["AllUndone"] = {
             "Type": "Choice",
             "Choices": [{"Condition": "{% $count($parked) > 0 %}", "Next": "CallForAttention"}],

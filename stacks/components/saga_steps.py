@@ -47,11 +47,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """An action, the refusals it may answer with, and the compensation that undoes it."""
+    """An action, the refusals it may answer with, and the compensation that undoes it.
+
+    ``too_late`` is how the last step's compensation, the first to be asked, refuses when what was
+    done can no longer be undone.
+    """
 
     action: Call
     refusals: tuple[type[Refusal], ...]
     compensation: Call
+    too_late: tuple[type[Refusal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +65,8 @@ class Record:
 
     A saga takes a record from ``open`` to ``done``, to ``undone``, or, when somebody has put a
     ``cancel_requested_at`` on it meanwhile, to ``cancelled``. Without ``done`` there is nothing to
-    do any more: the saga only undoes. A record that has not come to its end may bear an attribute
+    do any more: the saga only undoes; when that comes too late, it leaves everything as it is and
+    takes the record to ``kept``. A record that has not come to its end may bear an attribute
     ``unfinished``, by which a sparse index finds it; the saga takes it away.
     """
 
@@ -70,6 +76,7 @@ class Record:
     undone: str
     done: str = ""
     cancelled: str = ""
+    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,14 @@ def sample_of(event: type[Event]) -> Path:
 
 
 def read(sample: Path) -> Any:
+    """What is delivered: an event of the bus whole, or the body of a topic's message."""
     return json.loads(sample.read_text())
+
+
+def detail_of(event: type[Event]) -> Any:
+    """The metadata and data of an event's sample."""
+    sample = read(sample_of(event))
+    return sample if event.topic else sample["detail"]
 
 
 def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:

@@ -6,13 +6,22 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import Event, Fact, Metadata, hear, tell
-from lambdas.contracts.orders import OrderConfirmed, OrderPlaced
+from lambdas.contracts.codec import ContractError
+from lambdas.contracts.event import Event, Fact, Metadata, hear, hear_message, tell
+from lambdas.contracts.inventory import (
+    STOCK_EVENTS,
+    TOPIC,
+    StockBelowMinimum,
+    StockChanged,
+    StockSoldOut,
+    hear_stock,
+)
+from lambdas.contracts.orders import OrderPlaced, OrderRejected
 from lambdas.contracts.schema import declared, services
 from stacks.backbone import SERVICE_SOURCES
 from stacks.environments import ENVIRONMENTS
-from tests.contracts.contracts import EVENTS, SAMPLES, TUTORIAL, matches, read, sample_of
-from tests.templates.checks import ARCHIVE, RULE, is_catch_all
+from tests.contracts.contracts import EVENTS, SAMPLES, TUTORIAL, detail_of, matches, read, sample_of
+from tests.templates.checks import ARCHIVE, RULE, SUBSCRIPTION, is_catch_all
 from tests.templates.synthesis import Platform, Resource, platform
 
 by_name = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
@@ -30,8 +39,11 @@ class TestSamples:
     def test_it_is_read_and_written_the_same(self, sample: Any):
         (event,) = (event for event in EVENTS if sample_of(event) == sample)
         delivered = read(sample)
+        fact = hear(event, detail_of(event))
+        if event.topic:
+            assert json.loads(fact.message()) == delivered
+            return
 
-        fact = hear(event, delivered["detail"])
         entry = fact.entry("Orders")
 
         assert json.loads(entry["Detail"]) == delivered["detail"]
@@ -42,7 +54,7 @@ class TestSamples:
 
     @by_name
     def test_told_again_it_is_the_same_event(self, event: type[Event]):
-        fact = hear(event, read(sample_of(event))["detail"])
+        fact = hear(event, detail_of(event))
         told = fact.metadata
 
         again = tell(
@@ -92,19 +104,40 @@ class TestSources:
             )
             return told.metadata.event_id
 
-        placed = hear(OrderPlaced, read(sample_of(OrderPlaced))["detail"]).data
+        placed = hear(OrderPlaced, detail_of(OrderPlaced)).data
         ids = {id_of(s, n, placed) for s in ("1", "11") for n in (1, 2, 11)}
 
         assert len(ids) == 6
 
 
 def rules(of: Platform) -> Iterator[Resource]:
-    """The rules that listen to an event of ours; the catch-all listens to everything."""
-    return (rule for rule in of.all(RULE) if not is_catch_all(rule, of))
+    """The rules that listen to an event of ours; the catch-all listens to everything.
+
+    Events of AWS's services are on the default bus, which is meant when a rule names none.
+    """
+    return (
+        rule
+        for rule in of.all(RULE)
+        if "EventBusName" in rule.properties and not is_catch_all(rule, of)
+    )
+
+
+def subscriptions(of: Platform) -> Iterator[Resource]:
+    """Those that listen to events of ours on a topic."""
+    return of.all(SUBSCRIPTION)
 
 
 def heard_by(pattern: Any, events: Iterable[type[Event]] = EVENTS) -> list[type[Event]]:
+    """The events that match a rule's pattern, or a subscription's filter policy."""
     return [event for event in events if matches(pattern, read(sample_of(event)))]
+
+
+def patterns_of(of: Platform) -> list[Any]:
+    """Of all that listens to events of ours."""
+    return [
+        *(rule.properties["EventPattern"] for rule in rules(of)),
+        *(subscription.properties["FilterPolicy"] for subscription in subscriptions(of)),
+    ]
 
 
 def badly_heard(patterns: list[Any], events: Iterable[type[Event]] = EVENTS) -> list[str]:
@@ -125,15 +158,13 @@ class TestRules:
         assert {id: events for id, events in found.items() if len(events) != 1} == {}
 
     def test_an_event_is_heard_or_declared_unheard(self, environment: str):
-        patterns = [rule.properties["EventPattern"] for rule in rules(platform(environment))]
-
-        assert badly_heard(patterns) == []
+        assert badly_heard(patterns_of(platform(environment))) == []
 
     def test_a_published_fact_is_what_its_rule_expects(self, environment: str):
         for rule in rules(platform(environment)):
             pattern = rule.properties["EventPattern"]
             (event,) = heard_by(pattern)
-            assert matches(pattern, delivered(hear(event, read(sample_of(event))["detail"])))
+            assert matches(pattern, delivered(hear(event, detail_of(event))))
 
     def test_no_rule_hears_a_replay(self, environment: str):
         for rule in rules(platform(environment)):
@@ -149,11 +180,98 @@ class TestRules:
 
         assert [is_catch_all(rule, of) for rule in heard] == [True]
 
-    def test_the_archive_takes_every_event(self, environment: str):
+    def test_the_archive_takes_every_event_of_the_bus(self, environment: str):
         pattern = platform(environment).one(ARCHIVE).properties["EventPattern"]
 
-        assert heard_by(pattern) == list(EVENTS)
+        on_the_bus = [event for event in EVENTS if not event.topic]
+        assert heard_by(pattern, on_the_bus) == on_the_bus
         assert not matches(pattern, TUTORIAL | {"source": "aws.ec2"})
+
+
+@everywhere
+class TestSubscriptions:
+    """A subscription lets exactly those contracts through that its function decodes."""
+
+    @pytest.mark.parametrize(
+        ("subscriber", "events"),
+        [
+            ("OrderMore", {StockBelowMinimum, StockSoldOut}),
+            ("ShowAvailability", set(STOCK_EVENTS)),
+            ("NoteStock", set(STOCK_EVENTS)),
+        ],
+    )
+    def test_it_hears_what_its_service_asks_for(
+        self, environment: str, subscriber: str, events: set[type[Event]]
+    ):
+        subscription = platform(environment).one(SUBSCRIPTION, subscriber)
+
+        assert set(heard_by(subscription.properties["FilterPolicy"])) == events
+
+    def test_it_hears_what_is_told_on_its_topic(self, environment: str):
+        """There is one topic of events, so each of its events names it."""
+        heard = [
+            event
+            for subscription in subscriptions(platform(environment))
+            for event in heard_by(subscription.properties["FilterPolicy"])
+        ]
+
+        assert {event.topic for event in heard} == {TOPIC}
+
+    def test_no_rule_hears_what_is_told_on_a_topic(self, environment: str):
+        for rule in rules(platform(environment)):
+            (event,) = heard_by(rule.properties["EventPattern"])
+            assert not event.topic
+
+    def test_another_version_does_not_come_through(self, environment: str):
+        for subscription in subscriptions(platform(environment)):
+            policy = subscription.properties["FilterPolicy"]
+            for event in heard_by(policy):
+                message = read(sample_of(event))
+                message["metadata"]["schema_version"] = event.version + 1
+                assert not matches(policy, message)
+
+
+class TestMessages:
+    def test_one_is_read_as_the_contract_that_it_names(self):
+        for event in STOCK_EVENTS:
+            fact = hear_message(STOCK_EVENTS, sample_of(event).read_text())
+
+            assert type(fact.data) is event
+
+    @pytest.mark.parametrize(
+        ("body", "problem"),
+        [
+            ("not JSON", "it is not JSON"),
+            ("[" * 100_000, "it is not JSON"),
+            ("[]", "None of None is none of StockSoldOut"),
+            ('{"source": "com.aws.orders", "detail_type": "StockSoldOut"}', "of com.aws.orders"),
+            ('{"source": ["x"], "detail_type": {}}', "is none of"),
+        ],
+    )
+    def test_what_is_no_message_of_ours_is_refused_by_name(self, body: str, problem: str):
+        with pytest.raises(ContractError, match=problem):
+            hear_message([StockSoldOut], body)
+
+    def test_a_known_event_that_is_not_listened_to_is_refused(self):
+        with pytest.raises(ContractError, match=r"StockChanged of com\.aws\.inventory is none of"):
+            hear_message([StockSoldOut], sample_of(StockChanged).read_text())
+
+    @pytest.mark.parametrize(
+        ("changed", "problem"),
+        [
+            ({"available": -1}, "available must be at least 0, not -1"),
+            ({"reserved": -2}, "reserved must be at least 0, not -2"),
+            ({"minimum": -3}, "minimum must be at least 0, not -3"),
+            ({"sku": ""}, "sku must not be empty"),
+            ({"sku": "71053"}, "sku is 71053, and the message is about 85123A"),
+        ],
+    )
+    def test_a_stock_that_cannot_be_is_refused(self, changed: dict[str, Any], problem: str):
+        message = read(sample_of(StockChanged))
+        message["data"] |= changed
+
+        with pytest.raises(ContractError, match=problem):
+            hear_stock(STOCK_EVENTS, json.dumps(message))
 
 
 def delivered(fact: Fact[Any]) -> dict[str, Any]:
@@ -182,8 +300,8 @@ class TestTheTestsThemselves:
         assert badly_heard([], [OrderPlaced]) == ["OrderPlaced"]
 
     def test_an_event_heard_and_declared_unheard_is_reported(self):
-        assert OrderConfirmed.unheard
-        assert badly_heard([OrderConfirmed.pattern()], [OrderConfirmed]) == ["OrderConfirmed"]
+        assert OrderRejected.unheard
+        assert badly_heard([OrderRejected.pattern()], [OrderRejected]) == ["OrderRejected"]
 
     @pytest.mark.parametrize(
         ("pattern", "event", "does"),

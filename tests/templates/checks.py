@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lambdas.contracts import inventory, orders, payments, shipping
+from lambdas.contracts import inventory, orders, payments, shipping, warehouse
 from tests.templates.synthesis import ROOT, Platform, Resource, definition
 
 Check = Callable[[Platform], Iterator[str]]
@@ -19,6 +19,7 @@ CHECKS: list[Check] = []
 BUS, RULE, ARCHIVE = "AWS::Events::EventBus", "AWS::Events::Rule", "AWS::Events::Archive"
 QUEUE, QUEUE_POLICY = "AWS::SQS::Queue", "AWS::SQS::QueuePolicy"
 TOPIC, TOPIC_POLICY = "AWS::SNS::Topic", "AWS::SNS::TopicPolicy"
+SUBSCRIPTION = "AWS::SNS::Subscription"
 ALARM = "AWS::CloudWatch::Alarm"
 FUNCTION, MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 PERMISSION = "AWS::Lambda::Permission"
@@ -40,10 +41,19 @@ SOURCES = {
     "Inventory": inventory.SOURCE,
     "Payments": payments.SOURCE,
     "Shipping": shipping.SOURCE,
+    "Warehouse": warehouse.SOURCE,
 }
 """Under which source each service's stack may put events on the bus."""
 
 WILDCARDS = {
+    # https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html
+    "ec2.amazonaws.com": {
+        "ssm:UpdateInstanceInformation",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+    },
     "lambda.amazonaws.com": {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
     # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
     "states.amazonaws.com": {
@@ -63,7 +73,16 @@ WILDCARDS = {
 }
 """What AWS offers on all resources only, by who the role is for."""
 
+A_GROUP = "autoScalingGroup:*:autoScalingGroupName/"
+"""In a group's ARN there is an id that it gets when it is made: a name it has to be."""
+
 NO_PHYSICAL_NAME = {
+    # Instances say these when they have drained.
+    ("AWS::AutoScaling::AutoScalingGroup", "AutoScalingGroupName"),
+    ("AWS::AutoScaling::LifecycleHook", "AutoScalingGroupName"),
+    ("AWS::AutoScaling::LifecycleHook", "LifecycleHookName"),
+    ("AWS::AutoScaling::ScalingPolicy", "AutoScalingGroupName"),
+    ("AWS::EC2::VPCEndpoint", "ServiceName"),
     ("AWS::ApiGatewayV2::Api", "Name"),
     ("AWS::ApiGatewayV2::Authorizer", "Name"),
     ("AWS::ApiGatewayV2::Stage", "StageName"),
@@ -75,6 +94,8 @@ NO_PHYSICAL_NAME = {
     ("AWS::Lambda::Permission", "FunctionName"),
     ("AWS::Logs::ResourcePolicy", "PolicyName"),
     ("AWS::SNS::Topic", "DisplayName"),
+    # The CDK's, made of the stack's name: a FIFO topic's has to end in .fifo.
+    ("AWS::SNS::Topic", "TopicName"),
     ("AWS::Scheduler::Schedule", "GroupName"),
     ("AWS::Scheduler::ScheduleGroup", "Name"),
 }
@@ -224,6 +245,104 @@ def events_are_put_under_the_services_own_source(platform: Platform) -> Iterator
             yield f"{role}: it may put events elsewhere than on our bus"
 
 
+@check
+def a_topic_is_published_to_by_its_service(platform: Platform) -> Iterator[str]:
+    """Nobody else tells what the service owns; the operations topic is there for all."""
+    for role, statement in rights(platform):
+        if "sns:Publish" in each(statement["Action"]):
+            topic = platform.referred(role.stack, statement["Resource"])
+            if topic is None or (_is_fifo(topic) and topic.stack != role.stack):
+                yield f"{role}: it may publish to {topic} of another service"
+
+
+def _is_fifo(resource: Resource) -> bool:
+    return resource.properties.get("FifoTopic", resource.properties.get("FifoQueue")) is True
+
+
+@check
+def groups_do_not_wait_for_each_other(platform: Platform) -> Iterator[str]:
+    wanted = {
+        TOPIC: {"FifoThroughputScope": "MessageGroup"},
+        QUEUE: {
+            "DeduplicationScope": "messageGroup",
+            "FifoThroughputLimit": "perMessageGroupId",
+        },
+    }
+    for resource in filter(_is_fifo, platform.all(*wanted)):
+        for name, value in wanted[resource.kind].items():
+            if resource.properties.get(name) != value:
+                yield f"{resource}: its {name} is {resource.properties.get(name)}"
+        if resource.properties.get("ContentBasedDeduplication"):
+            yield f"{resource}: it takes different events of the same content for one"
+
+
+@check
+def a_subscription_delivers_or_parks(platform: Platform) -> Iterator[str]:
+    for subscription in platform.all(SUBSCRIPTION):
+        given = subscription.properties
+        queue = platform.referred(subscription.stack, given["Endpoint"])
+        parking = given.get("RedrivePolicy", {}).get("deadLetterTargetArn")
+        parked = platform.referred(subscription.stack, parking)
+        topic = platform.referred(subscription.stack, given["TopicArn"])
+        if given.get("RawMessageDelivery") is not True:
+            yield f"{subscription}: messages come wrapped up"
+        if not given.get("FilterPolicy") or given.get("FilterPolicyScope") != "MessageBody":
+            yield f"{subscription}: it is not filtered by what a message says"
+        if parked is None:
+            yield f"{subscription}: what cannot be delivered is lost"
+        for end in filter(None, (queue, parked)):
+            if topic is None or _is_fifo(end) != _is_fifo(topic):
+                yield f"{subscription}: {end.id} is not of its topic's kind"
+            if not any(
+                _lets_deliver(statement, given["TopicArn"], end)
+                for statement in policy_on(platform, end)
+            ):
+                yield f"{subscription}: SNS may not send to {end.id}"
+            if end.properties.get("KmsMasterKeyId"):
+                yield f"{subscription}: SNS needs a right to the key of {end.id}"
+            if end.properties.get("MessageRetentionPeriod") != FOURTEEN_DAYS:
+                yield f"{subscription}: SQS could keep the messages of {end.id} for longer"
+
+
+def _lets_deliver(statement: Any, topic: Any, queue: Resource) -> bool:
+    return bool(
+        statement["Effect"] == "Allow"
+        and statement["Action"] == "sqs:SendMessage"
+        and statement["Principal"] == {"Service": "sns.amazonaws.com"}
+        and statement["Resource"] == {"Fn::GetAtt": [queue.id, "Arn"]}
+        and statement.get("Condition") == {"ArnEquals": {"aws:SourceArn": topic}}
+    )
+
+
+@check
+def a_queue_is_read_within_bounds(platform: Platform) -> Iterator[str]:
+    """Each message is tried a few times; then it is parked, and the function may do so itself."""
+    for mapping in platform.all(MAPPING):
+        given = mapping.properties
+        queue = platform.referred(mapping.stack, given["EventSourceArn"])
+        function = platform.referred(mapping.stack, given["FunctionName"])
+        if queue is None or queue.kind != QUEUE or function is None:
+            continue
+        redrive = queue.properties.get("RedrivePolicy", {})
+        parked = platform.referred(queue.stack, redrive.get("deadLetterTargetArn"))
+        if parked is None or _is_fifo(parked) != _is_fifo(queue):
+            yield f"{mapping}: what it gives up on is not parked in a queue of the same kind"
+        elif function.properties["Environment"]["Variables"].get("PARKING_QUEUE") != {
+            "Ref": parked.id
+        }:
+            yield f"{mapping}: poison is parked elsewhere than what it gives up on"
+        if not 5 <= redrive.get("maxReceiveCount", 0) <= 20:
+            yield f"{mapping}: messages are tried too seldom, or too often"
+        if queue.properties.get("VisibilityTimeout", 30) < 6 * function.properties["Timeout"]:
+            yield f"{mapping}: messages come back while they are tried"
+        if given.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{mapping}: partial failures are not reported"
+        if not given.get("ScalingConfig", {}).get("MaximumConcurrency"):
+            yield f"{mapping}: its throughput has no bound"
+        if _is_fifo(queue) and "MaximumBatchingWindowInSeconds" in given:
+            yield f"{mapping}: a FIFO queue knows no batching window"
+
+
 # Logs
 
 
@@ -339,7 +458,7 @@ def rights_name_actions_and_resources(platform: Platform) -> Iterator[str]:
         actions = set(each(statement["Action"]))
         if any("*" in action for action in actions):
             yield f"{role}: it may {', '.join(sorted(actions))}"
-        wild = "*" in json.dumps(statement["Resource"])
+        wild = "*" in json.dumps(statement["Resource"]).replace(A_GROUP, "")
         excess = actions - WILDCARDS.get(assumed_by(role), set())
         if wild and (excess or statement["Resource"] != "*"):
             yield f"{role}: it may {', '.join(sorted(excess))} on {statement['Resource']}"
@@ -409,9 +528,8 @@ def queues_and_topics_are_spoken_to_by_tls_only(platform: Platform) -> Iterator[
 
 @check
 def what_is_parked_stays_for_fourteen_days(platform: Platform) -> Iterator[str]:
-    sources = [mapping.properties["EventSourceArn"] for mapping in platform.all(MAPPING)]
     for queue in platform.all(QUEUE):
-        consumed = {"Fn::GetAtt": [queue.id, "Arn"]} in sources
+        consumed = "RedrivePolicy" in queue.properties
         if not consumed and queue.properties.get("MessageRetentionPeriod") != FOURTEEN_DAYS:
             yield f"{queue}: SQS could keep its messages for longer"
 
@@ -429,21 +547,30 @@ def _rings(platform: Platform, alarm: Resource, queue: Resource) -> bool:
         for action in alarm.properties.get("AlarmActions", [])
     ]
     dimension = {"Name": "QueueName", "Value": {"Fn::GetAtt": [queue.id, "QueueName"]}}
+    # Where a consumer takes messages out again, it is their age that says that it does not.
+    watched = {
+        "ApproximateNumberOfMessagesVisible": 0,
+        **({"ApproximateAgeOfOldestMessage": 900} if "RedrivePolicy" in queue.properties else {}),
+    }
     return (
         alarm.stack == queue.stack
         and any(topic is not None and topic.kind == TOPIC for topic in told)
-        and alarm.properties["MetricName"] == "ApproximateNumberOfMessagesVisible"
         and alarm.properties["Dimensions"] == [dimension]
         and alarm.properties["ComparisonOperator"] == "GreaterThanThreshold"
-        and alarm.properties["Threshold"] == 0
+        and alarm.properties["Threshold"] == watched.get(alarm.properties["MetricName"])
         and alarm.properties.get("ActionsEnabled", True)
     )
 
 
 @check
 def alarms_reach_the_topic(platform: Platform) -> Iterator[str]:
+    rung = [
+        platform.referred(alarm.stack, action)
+        for alarm in platform.all(ALARM)
+        for action in alarm.properties.get("AlarmActions", [])
+    ]
     for topic in platform.all(TOPIC):
-        if not any(
+        if topic in rung and not any(
             statement["Effect"] == "Allow"
             and statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
             and statement["Action"] == "sns:Publish"

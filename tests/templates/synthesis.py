@@ -15,7 +15,18 @@ from app import compose
 from stacks.environments import ENVIRONMENTS, Environment
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("Operations", "Backbone", "Inventory", "Provider", "Payments", "Shipping", "Orders")
+SERVICES = (
+    "Operations",
+    "Backbone",
+    "Inventory",
+    "Provider",
+    "Payments",
+    "Shipping",
+    "Warehouse",
+    "Orders",
+    "Purchasing",
+    "Storefront",
+)
 
 Json = Any
 
@@ -142,6 +153,8 @@ def _shown(reference: Json) -> str:
             return f"${{{id}.{attribute}}}"
         case {"Fn::GetStackOutput": {"StackName": stack, "OutputName": output}}:
             return f"${{{stack}/{output}}}"
+        case {"Fn::Sub": str(text)}:
+            return text
     raise ValueError(f"unknown kind of reference: {reference}")
 
 

@@ -84,6 +84,48 @@ def make_dead_letter_queue_fifo(broken: Platform) -> Resource:
     return broken.one(checks.RULE, "StartFulfilment")
 
 
+def publish_as_another(broken: Platform) -> Resource:
+    """Let purchasing tell what inventory owns."""
+    topic = broken.one(checks.SUBSCRIPTION, "OrderMore").properties["TopicArn"]
+    return grant("RaiseOrders", Action="sns:Publish", Resource=topic)(broken)
+
+
+def break_end(queue: str, **changed: Any) -> Breakage:
+    """Change a queue to which a subscription delivers, or in which it parks."""
+
+    def break_it(broken: Platform) -> Resource:
+        change(checks.QUEUE, queue, **changed)(broken)
+        return broken.one(checks.SUBSCRIPTION, "OrderMore")
+
+    return break_it
+
+
+def shut_out_sns(policy: str) -> Breakage:
+    def break_it(broken: Platform) -> Resource:
+        document = broken.one(checks.QUEUE_POLICY, policy).properties["PolicyDocument"]
+        document["Statement"] = [s for s in document["Statement"] if s["Effect"] == "Deny"]
+        return broken.one(checks.SUBSCRIPTION, "OrderMore")
+
+    return break_it
+
+
+def break_source(edit: Callable[[Any], object]) -> Breakage:
+    """Change the queue that purchasing reads."""
+
+    def break_it(broken: Platform) -> Resource:
+        edit(broken.one(checks.QUEUE, "OrderMoreQueue").properties)
+        return broken.one(checks.MAPPING, "RaiseOrders")
+
+    return break_it
+
+
+def park_elsewhere(broken: Platform) -> Resource:
+    undelivered = broken.one(checks.QUEUE, "OrderMoreUndelivered")
+    function = broken.one(checks.FUNCTION, "RaiseOrders")
+    function.properties["Environment"]["Variables"]["PARKING_QUEUE"] = {"Ref": undelivered.id}
+    return broken.one(checks.MAPPING, "RaiseOrders")
+
+
 def log_elsewhere(broken: Platform) -> Resource:
     broken.one(checks.LOG_GROUP, "EventLog").properties["LogGroupName"] = "/elsewhere"
     return next(r for r in broken.all(checks.RULE) if is_catch_all(r, broken))
@@ -133,6 +175,11 @@ def silence(**changed: Any) -> Breakage:
         return broken.one(checks.QUEUE, "Repair")
 
     return break_it
+
+
+def do_not_watch_age(broken: Platform) -> Resource:
+    broken.one(checks.ALARM, "OrderMoreBehind").properties["Threshold"] = 86_400
+    return broken.one(checks.QUEUE, "OrderMoreQueue")
 
 
 def share(name: str) -> Breakage:
@@ -225,9 +272,58 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     (checks.the_bus_is_called_orders_in_dev_only, change(checks.BUS, Name="Bestellungen")),
     (
         checks.events_are_put_under_the_services_own_source,
-        grant("AnnounceChanges", Condition={"StringLike": {"events:source": "com.aws.*"}}),
+        grant("AnnounceAgain", Condition={"StringLike": {"events:source": "com.aws.*"}}),
     ),
-    (checks.events_are_put_under_the_services_own_source, grant("AnnounceChanges", Resource="*")),
+    (checks.events_are_put_under_the_services_own_source, grant("AnnounceAgain", Resource="*")),
+    (checks.a_topic_is_published_to_by_its_service, publish_as_another),
+    (
+        checks.groups_do_not_wait_for_each_other,
+        change(checks.TOPIC, "Changes", FifoThroughputScope="Topic"),
+    ),
+    (
+        checks.groups_do_not_wait_for_each_other,
+        change(checks.TOPIC, "Changes", ContentBasedDeduplication=True),
+    ),
+    *(
+        (checks.groups_do_not_wait_for_each_other, change(checks.QUEUE, queue, name))
+        for queue in ("OrderMoreQueue", "OrderMoreGivenUp", "OrderMoreUndelivered")
+        for name in ("DeduplicationScope", "FifoThroughputLimit")
+    ),
+    *(
+        (checks.a_subscription_delivers_or_parks, change(checks.SUBSCRIPTION, "", name))
+        for name in ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
+    ),
+    *(
+        (checks.a_subscription_delivers_or_parks, break_end(queue, **changed))
+        for queue in ("OrderMoreQueue", "OrderMoreUndelivered")
+        for changed in (
+            {"FifoQueue": False},
+            {"KmsMasterKeyId": "alias/ours"},
+            {"MessageRetentionPeriod": 345_600},
+        )
+    ),
+    *(
+        (checks.a_subscription_delivers_or_parks, shut_out_sns(policy))
+        for policy in ("OrderMoreQueuePolicy", "OrderMoreUndeliveredPolicy")
+    ),
+    *(
+        (checks.a_queue_is_read_within_bounds, change(checks.MAPPING, "RaiseOrders", *gone))
+        for gone in (("FunctionResponseTypes",), ("ScalingConfig",))
+    ),
+    (
+        checks.a_queue_is_read_within_bounds,
+        change(checks.MAPPING, "RaiseOrders", MaximumBatchingWindowInSeconds=5),
+    ),
+    *(
+        (checks.a_queue_is_read_within_bounds, break_source(edit))
+        for edit in (
+            lambda queue: queue.pop("VisibilityTimeout"),
+            lambda queue: queue.pop("RedrivePolicy"),
+            lambda queue: queue["RedrivePolicy"].update(maxReceiveCount=1),
+            lambda queue: queue["RedrivePolicy"].update(maxReceiveCount=1_000),
+        )
+    ),
+    (checks.a_queue_is_read_within_bounds, park_elsewhere),
     (
         checks.one_logs_resource_policy_serves_all,
         add("Orders", "Another", checks.LOG_POLICY),
@@ -288,6 +384,8 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     (checks.a_queue_raises_an_alarm, silence(ActionsEnabled=False)),
     (checks.a_queue_raises_an_alarm, silence(Threshold=100)),
     (checks.a_queue_raises_an_alarm, silence(Dimensions=[])),
+    (checks.a_queue_raises_an_alarm, silence(MetricName="ApproximateAgeOfOldestMessage")),
+    (checks.a_queue_raises_an_alarm, do_not_watch_age),
     (
         checks.alarms_reach_the_topic,
         take_from_policy(checks.TOPIC_POLICY, "TopicPolicy", "Allow", checks.TOPIC),

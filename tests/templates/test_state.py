@@ -16,6 +16,10 @@ STATEFUL = {
     "Orders/FrontDoorCustomers2BBA3BA9": USER_POOL,
     "Provider/Charges260CEA4B": TABLE,
     "Shipping/Shipments6E8A22F1": TABLE,
+    "Warehouse/Stock38709CBC": TABLE,
+    "Warehouse/PickingsC56AC608": TABLE,
+    "Purchasing/PurchaseOrders0DDC80A0": TABLE,
+    "Storefront/Availability367DB12B": TABLE,
     "Payments/LedgerCluster7BFE519F": DSQL,
 }
 

@@ -85,17 +85,36 @@ def dynamodb(endpoint: str) -> Any:
 
 
 @pytest.fixture(scope="session")
-def make_table(dynamodb: Any) -> Callable[[str, str], str]:
-    """Make an empty table with a string key; returns its name, which no other test has."""
+def make_table(dynamodb: Any) -> Callable[..., str]:
+    """Make an empty table with a string key; returns its name, which no other test has.
+
+    ``index`` is a sparse index of keys only, named and sorted as those of our stacks are.
+    """
     numbers = count(1)
 
-    def make(prefix: str, key: str) -> str:
+    def make(prefix: str, key: str, *, index: tuple[str, ...] = ()) -> str:
         name = f"{prefix}-{next(numbers)}"
+        kinds = ("HASH", "RANGE")
+        sparse = (
+            {
+                "IndexName": index[0],
+                "KeySchema": [
+                    {"AttributeName": attribute, "KeyType": kind}
+                    for attribute, kind in zip(index, kinds, strict=True)
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+            if index
+            else None
+        )
         dynamodb.create_table(
             TableName=name,
             KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            AttributeDefinitions=[
+                {"AttributeName": attribute, "AttributeType": "S"} for attribute in (key, *index)
+            ],
             BillingMode="PAY_PER_REQUEST",
+            **({"GlobalSecondaryIndexes": [sparse]} if sparse else {}),
         )
         return name
 

@@ -11,11 +11,12 @@ import pytest
 from local import verify
 from local.verify import Violation, insert, violations
 
-# order c is confirmed; s, p, a were rejected by stock, provider and address; v was rejected when
-# its payment was refunded before the charge came; d was declined and then refunded as well.
-# b was cancelled before its saga, m amid it, and w once it was confirmed; l was, but too late.
+# order c is confirmed, and g has gone; s, p, a were rejected by stock, provider and address; v was
+# rejected when its payment was refunded before the charge came; d was declined and then refunded as
+# well. b was cancelled before its saga, m amid it, w once it was confirmed; l was, but too late.
 ENDS = {
     "c": "CONFIRMED",
+    "g": "DISPATCHED",
     **dict.fromkeys("spavdl", "REJECTED"),
     **dict.fromkeys("bmw", "CANCELLED"),
 }
@@ -26,25 +27,26 @@ CLEAN: dict[str, list[tuple[Any, ...]]] = {
         *(("l", "PLACED"), ("s", "REJECTED"), ("p", None)),
     ],
     "orders": [
-        (one, "ada", end, 4 if one == "w" else 2, 1000, "GBP", None, None)
+        (one, "ada", end, {"w": 4, "g": 3}.get(one, 2), 1000, "GBP", None, None)
         for one, end in ENDS.items()
     ],
     "order_lines": [(one, "A1", 2) for one in ENDS] + [("c", "B2", 1)],
-    "stock": [("A1", 8, 2), ("B2", 4, 1), ("C3", 0, 0)],
+    "stock": [("A1", 6, 2), ("B2", 4, 1), ("C3", 0, 0)],
     "delivered": [("d-1", "A1", 6), ("d-2", "A1", 4), ("d-1", "B2", 5)],
     "reservations": [
         ("c", "RESERVED"),
+        ("g", "SHIPPED"),
         ("s", "REFUSED"),
         *((one, "RELEASED") for one in "pavdlmw"),
     ],
     "reserved_lines": [(one, "A1", 2) for one in ENDS if one != "b"] + [("c", "B2", 1)],
     "shipments": [
-        *(("c", "BOOKED"), ("a", "REFUSED"), ("v", "CANCELLED")),
+        *(("c", "BOOKED"), ("g", "DISPATCHED"), ("a", "REFUSED"), ("v", "CANCELLED")),
         *(("m", "CANCELLED"), ("w", "CANCELLED")),
     ],
-    "shipped_lines": [("c", "A1", 2), ("c", "B2", 1), ("a", "A1", 2), ("w", "A1", 2)],
+    "shipped_lines": [*((one, "A1", 2) for one in "cgaw"), ("c", "B2", 1)],
     "charges": [
-        ("c", "TAKEN", 1000, "GBP"),
+        *((one, "TAKEN", 1000, "GBP") for one in "cg"),
         ("p", "DECLINED", 1000, "GBP"),
         ("a", "REFUNDED", 1000, "GBP"),
         ("v", "REFUNDED", 1000, "GBP"),
@@ -55,14 +57,14 @@ CLEAN: dict[str, list[tuple[Any, ...]]] = {
         ("s", "REFUNDED", None, None),
     ],
     "entries": [
-        ("c", "CHARGE", "card-provider", "customer/ada", 1000, "GBP"),
+        *((one, "CHARGE", "card-provider", "customer/ada", 1000, "GBP") for one in "cg"),
         ("a", "CHARGE", "card-provider", "customer/ada", 1000, "GBP"),
         ("a", "REFUND", "customer/ada", "card-provider", 1000, "GBP"),
         *((one, "CHARGE", "card-provider", "customer/ada", 1000, "GBP") for one in "mw"),
         *((one, "REFUND", "customer/ada", "card-provider", 1000, "GBP") for one in "mw"),
     ],
     "provider_charges": [
-        ("c", "CHARGED", 1000, "GBP"),
+        *((one, "CHARGED", 1000, "GBP") for one in "cg"),
         ("p", "DECLINED", 1000, "GBP"),
         ("a", "REFUNDED", 1000, "GBP"),
         ("v", "VOIDED", None, None),
@@ -73,7 +75,13 @@ CLEAN: dict[str, list[tuple[Any, ...]]] = {
     ],
     "events": [
         *((f"{one}/1", one, 1, "OrderPlaced", "") for one in ENDS),
-        *((f"{one}/2", one, 2, f"Order{ENDS[one].capitalize()}", "") for one in ENDS if one != "w"),
+        *(
+            (f"{one}/2", one, 2, f"Order{ENDS[one].capitalize()}", "")
+            for one in ENDS
+            if one not in "gw"
+        ),
+        ("g/2", "g", 2, "OrderConfirmed", ""),
+        ("g/3", "g", 3, "OrderDispatched", ""),
         ("w/2", "w", 2, "OrderConfirmed", ""),
         ("w/3", "w", 3, "OrderWithdrawn", ""),
         ("w/4", "w", 4, "OrderCancelled", ""),
@@ -90,6 +98,13 @@ BREAKS = [
     ("DELETE FROM charges WHERE order_id = 'c'", 1, "c", "not charged"),
     ("UPDATE shipments SET state = 'CANCELLED' WHERE order_id = 'c'", 1, "c", "no shipment"),
     ("DELETE FROM shipments WHERE order_id = 'c'", 1, "c", "no shipment"),
+    ("UPDATE reservations SET state = 'RELEASED' WHERE order_id = 'g'", 1, "g", "no reservation"),
+    ("UPDATE reservations SET state = 'RESERVED' WHERE order_id = 'g'", 3, "g", "is RESERVED"),
+    ("UPDATE reservations SET state = 'SHIPPED' WHERE order_id = 'c'", 3, "c", "is SHIPPED"),
+    ("UPDATE shipments SET state = 'DISPATCHED' WHERE order_id = 'c'", 3, "c", "is CONFIRMED"),
+    ("UPDATE shipments SET state = 'BOOKED' WHERE order_id = 'g'", 3, "g", "is DISPATCHED"),
+    ("UPDATE shipments SET state = 'DISPATCHED' WHERE order_id = 'w'", 5, "w", "has its shipment"),
+    ("DELETE FROM events WHERE detail_type = 'OrderDispatched'", 1, "g", "no OrderDispatched"),
     ("DELETE FROM events WHERE order_id = 'c' AND sequence = 2", 1, "c", "of which 1 were logged"),
     ("UPDATE events SET sequence = 9 WHERE sequence = 2", 1, "c", "of which 1 were logged"),
     ("UPDATE orders SET state = 'WITHDRAWN' WHERE order_id = 'w'", 1, "w", "still WITHDRAWN"),
@@ -297,6 +312,9 @@ class Queue:
         self.bodies = dict(enumerate(bodies))
         self.hidden: set[int] = set()
 
+    def get_queue_attributes(self, *, QueueUrl: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        return {"Attributes": {"RedrivePolicy": "{}"}} if QueueUrl == "https://consumed" else {}
+
     def receive_message(self, *, MaxNumberOfMessages: int, **_: Any) -> dict[str, Any]:  # noqa: N803
         batch = [id for id in self.bodies if id not in self.hidden][:MaxNumberOfMessages]
         self.hidden |= set(batch)
@@ -342,9 +360,14 @@ def test_parked_messages_are_found_through_the_stacks_and_put_back():
                 {
                     "ResourceType": f"AWS::{kind}",
                     "LogicalResourceId": "Repair",
-                    "PhysicalResourceId": "https://queue",
+                    "PhysicalResourceId": url,
                 }
-                for kind in ("SQS::Queue", "SQS::QueuePolicy", "SNS::Topic")
+                for kind, url in (
+                    ("SQS::Queue", "https://queue"),
+                    ("SQS::Queue", "https://consumed"),
+                    ("SQS::QueuePolicy", "https://queue"),
+                    ("SNS::Topic", "https://queue"),
+                )
             ]
         },
     }
@@ -352,6 +375,7 @@ def test_parked_messages_are_found_through_the_stacks_and_put_back():
     verify.Evidence(cloud(sqs=queue, cloudformation=stacks), {}, evidence).gather_parked()
     found = evidence.execute("SELECT queue, count(DISTINCT body) FROM parked").fetchall()
     assert found == [("Orders-Dev-Orders/Repair", 25)]
+    assert evidence.execute("SELECT count(*) FROM parked").fetchone() == (25,)
     assert queue.hidden == set()
 
 

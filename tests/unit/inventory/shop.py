@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from lambdas.contracts.inventory import DeliveredLine
 from lambdas.contracts.values import Line
 from lambdas.inventory.domain import Delivery, Reservation
 from lambdas.inventory.store import PATIENCE, Deliveries, Patience, Reservations
@@ -44,9 +45,18 @@ class Shop:
     def release(self, order_id: str, now: str = LATER) -> Reservation:
         return self._reservations.release(order_id, now=now)
 
-    def receive(self, delivery_id: str, units: Units, now: str = NOW) -> None:
+    def ship(self, order_id: str, now: str = LATER) -> Reservation:
+        return self._reservations.ship(order_id, now=now)
+
+    def receive(
+        self, delivery_id: str, units: Units, now: str = NOW, minimum: int | None = None
+    ) -> None:
+        delivered = tuple(
+            DeliveredLine(sku=line.sku, quantity=line.quantity, minimum=minimum)
+            for line in lines(units)
+        )
         self._deliveries.receive(
-            Delivery(delivery_id=delivery_id, lines=lines(units), received_at=now)
+            Delivery(delivery_id=delivery_id, lines=delivered, received_at=now)
         )
 
     def stock(self) -> dict[str, tuple[int, int]]:

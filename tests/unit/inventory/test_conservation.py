@@ -2,20 +2,23 @@
 
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lambdas.inventory.store import NothingToShipError
 from tests.unit.inventory.shop import Shop, Units
 from tests.unit.spy import Spy
 
 SKUS = ("A", "B")
 AFTER = {
-    "RESERVED": {"RESERVED", "RELEASED"},
+    "RESERVED": {"RESERVED", "RELEASED", "SHIPPED"},
     "REFUSED": {"REFUSED"},
     "RELEASED": {"RELEASED"},
+    "SHIPPED": {"SHIPPED"},
 }
 
 ORDERS, DELIVERIES = ("o1", "o2", "o3"), ("d1", "d2")
@@ -26,7 +29,7 @@ deliveries = st.fixed_dictionaries(
     | dict.fromkeys(DELIVERIES, units)
 )
 requests = st.sampled_from(
-    [(verb, order) for verb in ("reserve", "release") for order in ORDERS]
+    [(verb, order) for verb in ("reserve", "release", "ship") for order in ORDERS]
     + [("receive", delivery) for delivery in DELIVERIES]
 )
 # How far the one before has come when this begins: 0 when it is done, n ahead of its nth call.
@@ -75,6 +78,12 @@ class Clerks:
             self.shop.receive(name, self.deliveries[name])
             self.delivered.add(name)
             return
+        if verb == "ship":
+            # Of what is not held, nothing leaves, and a person is told.
+            with suppress(NothingToShipError):
+                assert self.shop.ship(name).state == "SHIPPED"
+                self.answers.setdefault(name, []).append("SHIPPED")
+            return
         reservation = (
             self.shop.reserve(name, self.orders[name])
             if verb == "reserve"
@@ -93,6 +102,8 @@ class Clerks:
         for order, row in rows.items():
             if row["state"] == "RESERVED":
                 held.update(self.orders[order])
+            if row["state"] == "SHIPPED":
+                on_hand.subtract(self.orders[order])
         expected = {sku: (on_hand[sku] - held[sku], held[sku]) for sku in on_hand}
         assert self.shop.stock() == expected
         assert all(available >= 0 for available, _ in expected.values())

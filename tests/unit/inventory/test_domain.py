@@ -2,6 +2,7 @@ import pytest
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.inventory import (
+    DeliveredLine,
     OutOfStock,
     ReceiveStock,
     ReservationReleased,
@@ -20,6 +21,10 @@ def line(sku: str, quantity: int) -> Line:
     return Line(sku=sku, quantity=quantity)
 
 
+def delivered(sku: str, quantity: int, minimum: int | None = None) -> DeliveredLine:
+    return DeliveredLine(sku=sku, quantity=quantity, minimum=minimum)
+
+
 def reservation(state: str, explanation: str = "") -> Reservation:
     return Reservation(
         order_id="o1", state=state, lines=(), created_at="", changed_at="", explanation=explanation
@@ -33,7 +38,8 @@ def test_lines_of_one_sku_are_summed():
 
 
 def test_every_bad_field_is_named():
-    command = ReceiveStock(delivery_id="d1", lines=(line("A", 0), line("", 1), line("B", -2)))
+    goods = (delivered("A", 0), delivered("", 1, minimum=-1), delivered("B", -2))
+    command = ReceiveStock(delivery_id="d1", lines=goods)
 
     with pytest.raises(ContractError) as refusal:
         lines_by_sku(command)
@@ -41,6 +47,7 @@ def test_every_bad_field_is_named():
     assert refusal.value.problems == [
         "lines[0].quantity must be at least 1, not 0",
         "lines[1].sku must not be empty",
+        "lines[1].minimum must be at least 0, not -1",
         "lines[2].quantity must be at least 1, not -2",
     ]
     assert str(refusal.value).startswith("not a ReceiveStock: ")

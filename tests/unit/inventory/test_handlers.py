@@ -6,8 +6,11 @@ import pytest
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.inventory import OutOfStock, ReservationReleased
+from lambdas.runtime.items import to_item
 from lambdas.runtime.settings import SettingMissing
+from lambdas.runtime.topic import Topic
 from tests.unit.inventory.shop import Shop
+from tests.unit.runtime.fakes import FakeSns
 
 Load = Callable[[str], Callable[[Any, None], Any]]
 
@@ -83,3 +86,26 @@ def test_bad_input_is_named_and_leaves_no_trace(load: Load, shop: Shop, verb: st
 def test_a_function_without_its_settings_does_not_start(load_handler: Callable[..., Any]):
     with pytest.raises(SettingMissing, match="RESERVATIONS_TABLE"):
         load_handler("lambdas.inventory.release_stock", STOCK_TABLE="stock")
+
+
+def test_a_change_is_announced_on_the_topic(
+    load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+):
+    handler = load_handler(
+        "lambdas.inventory.announce_changes", STOCK_TOPIC="topic", PARKING_QUEUE="parking"
+    )
+    sns = FakeSns()
+    monkeypatch.setattr(handler.__globals__["relay"], "_to", Topic("topic", sns=sns))
+    row = {
+        "sku": "A",
+        "available": 9,
+        "reserved": 0,
+        "minimum": 5,
+        "sequence": 1,
+        "changed_at": "2026-01-01T00:00:00+00:00",
+        "cause": "ReceiveStock/d1",
+    }
+    record = {"dynamodb": {"SequenceNumber": "1", "NewImage": to_item(row)}}
+
+    assert handler({"Records": [record]}, None) == {"batchItemFailures": []}
+    assert sns.delivered == [("A", 1)]

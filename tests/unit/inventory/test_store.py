@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from lambdas.inventory.domain import DEFAULT_MINIMUM
 from lambdas.inventory.store import ATTEMPTS, Patience, StockMismatchError
 from tests.unit.inventory.shop import LATER, NOW, Shop
 from tests.unit.spy import Spy
@@ -72,11 +73,53 @@ class TestReceive:
         shop.receive("d1", {"A": 5})
 
         assert shop.rows(shop.deliveries_table) == [
-            {"delivery_id": "d1", "lines": [{"sku": "A", "quantity": 5}], "received_at": NOW}
+            {
+                "delivery_id": "d1",
+                "lines": [{"sku": "A", "quantity": 5, "minimum": None}],
+                "received_at": NOW,
+            }
         ]
         assert shop.rows(shop.stock_table) == [
-            {"sku": "A", "available": 5, "reserved": 0, "changed_at": NOW}
+            {
+                "sku": "A",
+                "available": 5,
+                "reserved": 0,
+                "minimum": DEFAULT_MINIMUM,
+                "sequence": 1,
+                "changed_at": NOW,
+                "cause": "ReceiveStock/d1",
+            }
         ]
+
+    def test_a_minimum_is_what_the_last_delivery_that_says_one_says(self, shop: Shop):
+        def minimum() -> int:
+            (row,) = shop.rows(shop.stock_table)
+            return int(row["minimum"])
+
+        shop.receive("d1", {"A": 5}, minimum=3)
+        assert minimum() == 3
+        shop.receive("d2", {"A": 5})
+        assert minimum() == 3
+        shop.receive("d3", {"A": 5}, minimum=0)
+        assert minimum() == 0
+        shop.reserve("o1", {"A": 1})
+        assert minimum() == 0
+
+    def test_every_move_is_counted_and_says_its_cause(self, shop: Shop):
+        def counted() -> tuple[int, str]:
+            (row,) = shop.rows(shop.stock_table)
+            return row["sequence"], row["cause"]
+
+        shop.receive("d1", {"A": 5})
+        shop.reserve("o1", {"A": 3})
+        assert counted() == (2, "ReserveStock/o1")
+        shop.release("o1")
+        assert counted() == (3, "ReleaseStock/o1")
+        shop.receive("d1", {"A": 5})
+        shop.reserve("o1", {"A": 3})
+        shop.reserve("o2", {"A": 6})
+        shop.release("o1")
+        assert counted() == (3, "ReleaseStock/o1")
 
 
 class TestReserve:
@@ -206,6 +249,8 @@ class TestConcurrently:
 
         assert sorted(answers) == ["REFUSED"] * 6 + ["RESERVED"] * 10
         assert shop.stock() == {"A": (10, 10), "B": (0, 10)}
+        # The delivery and each reservation are changes; a refusal is none.
+        assert {row["sequence"] for row in shop.rows(shop.stock_table)} == {11}
 
     def test_duplicates_of_one_request_are_one_reservation(self, shop: Shop):
         shop.receive("d1", {"A": 2})

@@ -29,6 +29,10 @@ class Refused(Refusal):
     """What every service refuses with."""
 
 
+class TooLate(Refusal):
+    """How shipping refuses to cancel what has left."""
+
+
 def _call(command: Any) -> Call:
     return Call(command=command, function=cast(Any, SimpleNamespace(function_arn="arn")))
 
@@ -38,7 +42,12 @@ def _definition(**states: str) -> dict[str, Any]:
     return definition(
         record=Record(table=table, key="order_id", **states),
         steps=[
-            Step(action=_call(action), refusals=(Refused,), compensation=_call(undo))
+            Step(
+                action=_call(action),
+                refusals=(Refused,),
+                compensation=_call(undo),
+                too_late=(TooLate,) if undo is CancelShipment else (),
+            )
             for action, undo in PAIRS
         ],
         repair_queue=cast(Any, SimpleNamespace(queue_url="queue")),
@@ -50,26 +59,43 @@ MACHINES = {
     "OrderPlaced": _definition(
         open="PLACED", done="CONFIRMED", undone="REJECTED", cancelled="CANCELLED"
     ),
-    "OrderWithdrawn": _definition(open="WITHDRAWN", undone="CANCELLED"),
+    "OrderWithdrawn": _definition(open="WITHDRAWN", undone="CANCELLED", kept="DISPATCHED"),
 }
 """By the event that starts them."""
 
 
 class Services:
-    """What became of each action: done, undone, or refused, which is for good."""
+    """What became of each action: done, undone, or refused, which is for good.
+
+    A shipment that is done may be dispatched, and is then done for good.
+    """
 
     def __init__(self) -> None:
         self.states: dict[str, str] = {}
 
     @property
     def done(self) -> set[str]:
-        return {name for name, state in self.states.items() if state == "done"}
+        return {name for name, state in self.states.items() if state in ("done", "dispatched")}
+
+    @property
+    def dispatched(self) -> bool:
+        return self.states.get("BookShipment") == "dispatched"
+
+    def dispatch(self) -> None:
+        """The order was picked: its shipment leaves, if it still is to."""
+        if self.states.get("BookShipment") == "done":
+            self.states["BookShipment"] = "dispatched"
 
     def call(self, command: str, *, refuses: bool) -> None:
-        """Do or undo something; raises Refused."""
+        """Do or undo something; raises Refused or TooLate."""
+        if command == "CancelShipment" and self.dispatched:
+            raise TooLate
         if command in UNDOES:
             self.states[UNDOES[command]] = "undone"
-        elif self.states.setdefault(command, "refused" if refuses else "done") != "done":
+        elif self.states.setdefault(command, "refused" if refuses else "done") not in (
+            "done",
+            "dispatched",
+        ):
             raise Refused
 
 
@@ -148,7 +174,7 @@ class Execution:
                 try:
                     if fault != "before":
                         services.call(str(self.state), refuses=fault == "refuse")
-                except Refused as refusal:
+                except Refusal as refusal:
                     return type(refusal).__name__
                 return "Lambda.Unknown" if fault in ("before", "after") else None
             case task if task == SEND:

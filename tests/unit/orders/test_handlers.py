@@ -358,7 +358,7 @@ class TestAnnounceChanges:
         def run(events: FakeEvents, records: list[dict[str, Any]]) -> list[str]:
             module = sys.modules["lambdas.orders.announce_changes"]
             relaying = Relay(
-                tell=module.tell, bus=Bus("Orders", events=events), parking_queue="untold", sqs=None
+                tell=module.tell, to=Bus("Orders", events=events), parking_queue="untold", sqs=None
             )
             monkeypatch.setattr(module, "relay", relaying)
             answer = handler({"Records": records}, None)

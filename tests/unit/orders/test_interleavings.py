@@ -18,12 +18,16 @@ from lambdas.contracts.event import Fact
 from lambdas.orders.domain import (
     CANCELLED,
     CONFIRMED,
+    DISPATCHED,
     PLACED,
     REJECTED,
     WITHDRAWN,
+    NotToBeDispatchedError,
     Order,
+    TooLateError,
     announcement,
     cancel,
+    dispatch,
     overdue,
 )
 from lambdas.orders.store import Orders
@@ -37,6 +41,8 @@ WAYS = {
     (PLACED, CANCELLED),
     (CONFIRMED, WITHDRAWN),
     (WITHDRAWN, CANCELLED),
+    (CONFIRMED, DISPATCHED),
+    (WITHDRAWN, DISPATCHED),
 }
 MOST = 4
 """Executions that run at once."""
@@ -83,12 +89,43 @@ class Life(RuleBasedStateMachine):
                 steps.pop()()
             return cancel(order, now=f"at {self.now}")
 
-        answer = self.orders.update(self.first.order_id, customer_id="17850", change=change)
+        try:
+            answer = self.orders.update(self.first.order_id, customer_id="17850", change=change)
+        except TooLateError:
+            self.look()
+            assert self.order is not None
+            assert self.order.state == DISPATCHED
+            return
         self.acknowledged = True
         self.look()
         self.check()
         if not meanwhile:
             assert answer == self.order
+
+    @precondition(lambda self: "OrderConfirmed" in self.kinds_told())
+    @rule()
+    def pick(self) -> None:
+        """The warehouse has picked the order, some time after it was confirmed."""
+        self.services.dispatch()
+
+    @precondition(lambda self: self.services.dispatched)
+    @rule(meanwhile=st.booleans(), index=INDEX, fault=FAULTS)
+    def hear_of_dispatch(self, meanwhile: bool, index: int, fault: str) -> None:
+        """Orders hears that the shipment has left, once or again."""
+        steps = [partial(self.step, index, fault)] if meanwhile and self.executions else []
+
+        def change(order: Order) -> Order:
+            while steps:
+                steps.pop()()
+            return dispatch(order, now=f"at {self.now}")
+
+        try:
+            self.orders.update(self.first.order_id, change=change)
+        except NotToBeDispatchedError:
+            # Only where undoing the shipment failed, and a person has been told.
+            assert "BookShipment" in self.parked
+        self.look()
+        self.check()
 
     @precondition(lambda self: len(self.executions) < MOST)
     @rule(index=INDEX)
@@ -136,21 +173,31 @@ class Life(RuleBasedStateMachine):
         assert (self.order.unfinished is not None) == (state in (PLACED, WITHDRAWN))
         if state == CONFIRMED:
             assert self.services.done == set(ACTIONS)
+        if state == DISPATCHED:
+            assert self.services.dispatched
+            assert self.services.done == set(ACTIONS) or "BookShipment" in self.parked
         if state in (CANCELLED, REJECTED):
             assert self.services.done <= self.parked
 
     def teardown(self) -> None:
-        """Whatever happened: announced again, the order ends, and as its customer was told."""
+        """Whatever happened: announced again, the order ends, and as its customer was told.
+
+        It may have left before its cancellation got to the shipment: then it is dispatched.
+        """
         for _ in range(4):
             while self.executions:
                 self.step(0, "")
             self.wait()
             for fact in self.tell_again():
                 self.start(fact)
+        if self.services.dispatched:
+            self.hear_of_dispatch(meanwhile=False, index=0, fault="")
         assert self.order is not None
-        assert self.order.state in (CONFIRMED, REJECTED, CANCELLED)
+        assert self.order.state in (CONFIRMED, REJECTED, CANCELLED, DISPATCHED)
         if self.acknowledged:
             assert self.order.state != CONFIRMED
+        if self.services.dispatched:
+            assert self.order.state == DISPATCHED or "BookShipment" in self.parked
 
     def wait(self) -> None:
         """Until every lease has run out; no execution lives that long."""
@@ -174,6 +221,9 @@ class Life(RuleBasedStateMachine):
             return False
         self.look()
         return True
+
+    def kinds_told(self) -> set[str]:
+        return {fact.data.detail_type for fact in self.told.values()}
 
     def owner(self) -> str | None:
         return self.order.claim_owner if self.order else None

@@ -47,7 +47,7 @@ def queue() -> FakeQueue:
 
 def relay(queue: FakeQueue, events: FakeEvents, *records: dict[str, Any]) -> Outcome:
     bus = Bus("Orders", events=events)
-    return Relay(tell=told, bus=bus, parking_queue="parking", sqs=queue).relay(records)
+    return Relay(tell=told, to=bus, parking_queue="parking", sqs=queue).relay(records)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def test_a_booking_is_kept(shipments: Shipments, dynamodb: Any, table: str):
             "created_at": NOW,
             "changed_at": NOW,
             "explanation": "",
+            "cause": "",
         }
     ]
 

@@ -1,0 +1,22 @@
+"""A shipment has left: its order's stock is no longer ours."""
+
+from typing import Any
+
+from lambdas.contracts.event import hear
+from lambdas.contracts.shipping import ShipmentDispatched
+from lambdas.inventory.store import Reservations
+from lambdas.runtime.aws import client
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+
+reservations = Reservations(
+    setting("RESERVATIONS_TABLE"), stock_table=setting("STOCK_TABLE"), dynamodb=client("dynamodb")
+)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer SHIPPED, the second time as well; raise NothingToShipError without a reservation."""
+    fact = hear(ShipmentDispatched, event["detail"])
+    reservation = reservations.ship(fact.data.order_id, now=fact.metadata.occurred_at)
+    log("stock shipped", order_id=reservation.order_id, state=reservation.state)
+    return {"order_id": reservation.order_id, "state": reservation.state}

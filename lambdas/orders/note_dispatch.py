@@ -1,0 +1,25 @@
+"""A shipment has left: from now on its order cannot be cancelled."""
+
+from functools import partial
+from typing import Any
+
+from lambdas.contracts.event import hear
+from lambdas.contracts.shipping import ShipmentDispatched
+from lambdas.orders.domain import NotToBeDispatchedError, dispatch
+from lambdas.orders.store import Orders
+from lambdas.runtime.aws import client
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+
+orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer DISPATCHED; raise NotToBeDispatchedError for an order that should have stayed."""
+    fact = hear(ShipmentDispatched, event["detail"])
+    change = partial(dispatch, now=fact.metadata.occurred_at)
+    order = orders.update(fact.data.order_id, change=change)
+    if order is None:
+        raise NotToBeDispatchedError(f"there is no order {fact.data.order_id}")
+    log("order dispatched", order_id=order.order_id, state=order.state)
+    return {"order_id": order.order_id, "state": order.state}

@@ -1,0 +1,1 @@
+"""Purchasing: orders from the supplier what runs low, until it arrives."""

@@ -1,0 +1,80 @@
+"""Publishing facts on an SNS FIFO topic."""
+
+import re
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from lambdas.contracts.event import Fact
+
+BATCH = 10
+"""The most entries that one PublishBatch takes; together they may have 256 KB, which ten of our
+messages (under 1 KB each) do not reach.
+https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
+"""
+ATTEMPTS = 3
+GROUP_ID = re.compile("[!-~]{1,128}")
+"""What may name a group: letters, digits and punctuation of ASCII, no space.
+https://docs.aws.amazon.com/sns/latest/api/API_PublishBatchRequestEntry.html
+"""
+
+
+class Topic:
+    """A FIFO topic, on which the facts of a subject are a group, told in their order."""
+
+    def __init__(self, arn: str, *, sns: Any) -> None:
+        """``sns`` is boto3's client of SNS."""
+        self._arn = arn
+        self._sns = sns
+
+    def publish(self, facts: Sequence[Fact[Any]]) -> list[Fact[Any]]:
+        """Publish the facts in batches and return those that the topic did not take, in order.
+
+        What it did not take is sent again at once, a few times. Where that does not help, the facts
+        that follow of the same subject are held back too; the other subjects go on.
+        """
+        rejected: list[Fact[Any]] = []
+        waiting = list(facts)
+        while waiting:
+            batch, waiting = waiting[:BATCH], waiting[BATCH:]
+            for _ in range(ATTEMPTS):
+                batch = self._put(batch)
+                if not batch:
+                    break
+            held = {fact.metadata.subject for fact in batch}
+            rejected += batch + [fact for fact in waiting if fact.metadata.subject in held]
+            waiting = [fact for fact in waiting if fact.metadata.subject not in held]
+        return rejected
+
+    def _put(self, batch: list[Fact[Any]]) -> list[Fact[Any]]:
+        """Send a batch; return what to send again: each subject from its first failed fact on.
+
+        What came after a failed fact is told once more behind it. The topic drops it if it took it
+        before, and whoever compares sequences is not misled.
+        """
+        answer = self._sns.publish_batch(
+            TopicArn=self._arn,
+            PublishBatchRequestEntries=[
+                {
+                    "Id": str(i),
+                    "Message": fact.message(),
+                    "MessageGroupId": group_id(fact.metadata.subject),
+                    "MessageDeduplicationId": fact.metadata.event_id,
+                }
+                for i, fact in enumerate(batch)
+            ],
+        )
+        failed = {int(entry["Id"]) for entry in answer.get("Failed", [])}
+        again: list[Fact[Any]] = []
+        broken: set[str] = set()
+        for i, fact in enumerate(batch):
+            if i in failed:
+                broken.add(fact.metadata.subject)
+            if fact.metadata.subject in broken:
+                again.append(fact)
+        return again
+
+
+def group_id(subject: str) -> str:
+    """The group of a subject: the subject itself, or its hash where SNS does not take it."""
+    return subject if GROUP_ID.fullmatch(subject) else sha256(subject.encode()).hexdigest()

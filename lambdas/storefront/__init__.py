@@ -1,0 +1,1 @@
+"""Storefront: what customers see, put together from what the services tell."""

@@ -1,0 +1,22 @@
+"""GET /products/{sku}: what can be bought of a product, a moment ago."""
+
+from typing import Any
+
+from lambdas.runtime import http
+from lambdas.runtime.aws import client
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+from lambdas.storefront.domain import view
+from lambdas.storefront.store import Availabilities
+
+availabilities = Availabilities(setting("AVAILABILITY_TABLE"), dynamodb=client("dynamodb"))
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer 200 with the product, or 404 when nothing was ever heard of it."""
+    sku = event["pathParameters"]["sku"]
+    product = availabilities.find(sku)
+    log("product asked for", sku=sku, found=product is not None)
+    if product is None:
+        return http.answer(404, {"message": f"there is no product {sku}"})
+    return http.answer(200, view(product))

@@ -1,0 +1,53 @@
+"""A function that reacts to an event."""
+
+from functools import partial
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from lambdas.contracts.event import Event
+from stacks.components.event_rule import EventRule
+from stacks.components.queue import ParkingQueue
+
+NO_DEAD_LETTERS = "an event it could not react to goes to its failure destination"
+
+
+class Reaction(Construct):
+    """When this event is told live on the bus, the function is called with it, asynchronously.
+
+    EventBridge tries for a day to hand the event over. From then on it is Lambda's: an attempt that
+    fails is repeated twice, after one and two minutes, and a throttled one for at most six hours.
+    What is then left is parked, whole and with the error.
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        bus: events.IEventBus,
+        event: type[Event],
+        function: lambda_.Function,
+        alarms: sns.ITopic,
+    ) -> None:
+        super().__init__(scope, id)
+        failed = ParkingQueue(self, "Failed", holds=f"{event.detail_type} for {id}", alarms=alarms)
+        function.configure_async_invoke(
+            retry_attempts=2,
+            max_event_age=Duration.hours(6),
+            on_failure=destinations.SqsDestination(failed),
+        )
+        EventRule(
+            self,
+            "On",
+            bus=bus,
+            event=event,
+            target=partial(targets.LambdaFunction, function),
+            alarms=alarms,
+        )

@@ -1,0 +1,88 @@
+"""Purchasing: orders more of what runs low, and lets it arrive."""
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from lambdas.contracts.inventory import StockBelowMinimum, StockSoldOut
+from stacks.components.function import ServiceFunction
+from stacks.components.grants import allow
+from stacks.components.schedule import NO_DEAD_LETTERS, Schedule
+from stacks.components.subscriber import Subscriber
+from stacks.components.table import ServiceTable
+from stacks.environments import Environment
+from stacks.inventory import InventoryStack
+
+
+class PurchasingStack(Stack):
+    """From stock that runs low to goods on the shelf; the supplier is a stand-in."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        env: Environment,
+        alarms: sns.ITopic,
+        schedules: scheduler.IScheduleGroup,
+        inventory: InventoryStack,
+    ) -> None:
+        super().__init__(scope, env.stack("Purchasing"))
+
+        # State
+        table = ServiceTable(
+            self,
+            "PurchaseOrders",
+            env=env,
+            key="purchase_order_id",
+            index=("awaiting", "due_at"),
+        )
+
+        # Functions
+        on_table = {"PURCHASE_ORDERS_TABLE": table.table_name}
+        raise_orders = ServiceFunction(
+            self,
+            "RaiseOrders",
+            env=env,
+            verb="purchasing.raise_orders",
+            settings={**on_table, "LEAD_TIME_SECONDS": str(env.lead_time.to_seconds())},
+        )
+        deliver_orders = ServiceFunction(
+            self,
+            "DeliverOrders",
+            env=env,
+            verb="purchasing.deliver_orders",
+            settings={
+                **on_table,
+                "RECEIVE_STOCK_FUNCTION": inventory.receive_stock.function_name,
+            },
+            timeout=Duration.seconds(50),
+            no_dead_letters=NO_DEAD_LETTERS,
+        )
+
+        # Flow: in from inventory's topic, out by inventory's own command
+        Subscriber(
+            self,
+            "OrderMore",
+            topic=inventory.topic,
+            events=(StockBelowMinimum, StockSoldOut),
+            function=raise_orders,
+            alarms=alarms,
+        )
+        Schedule(
+            self,
+            "DeliverOrdersOften",
+            function=deliver_orders,
+            every=Duration.minutes(1),
+            group=schedules,
+            alarms=alarms,
+        )
+
+        # Grants
+        allow(raise_orders, "dynamodb:PutItem", on=table.table_arn)
+        allow(deliver_orders, "dynamodb:GetItem", "dynamodb:UpdateItem", on=table.table_arn)
+        allow(deliver_orders, "dynamodb:Query", on=f"{table.table_arn}/index/awaiting")
+        allow(deliver_orders, "lambda:InvokeFunction", on=inventory.receive_stock.function_arn)
+
+        CfnOutput(self, "PurchaseOrdersTable", value=table.table_name)
+        CfnOutput(self, "DeliverOrdersFunction", value=deliver_orders.function_name)

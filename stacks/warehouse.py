@@ -1,0 +1,129 @@
+"""Warehouse: picks confirmed orders, on instances that compete for them."""
+
+from functools import partial
+
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from lambdas.contracts.inventory import STOCK_EVENTS
+from lambdas.contracts.orders import OrderConfirmed
+from lambdas.contracts.warehouse import SOURCE
+from stacks.components.event_rule import AwsEventRule, EventRule, LogGroupTarget
+from stacks.components.grants import allow, let_publish
+from stacks.components.queue import WorkQueue
+from stacks.components.subscriber import TopicQueue
+from stacks.components.table import ServiceTable
+from stacks.components.worker_group import LEASE, WorkerGroup
+from stacks.environments import Environment
+from stacks.inventory import InventoryStack
+
+STATES = ("running", "stopping", "stopped", "terminated")
+OUTCOMES = (
+    "EC2 Instance Launch Successful",
+    "EC2 Instance Launch Unsuccessful",
+    "EC2 Instance Terminate Successful",
+    "EC2 Instance Terminate Unsuccessful",
+)
+
+
+class WarehouseStack(Stack):
+    """Two queues, two tables, and the workers between them."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        env: Environment,
+        bus: events.IEventBus,
+        alarms: sns.ITopic,
+        inventory: InventoryStack,
+    ) -> None:
+        super().__init__(scope, env.stack("Warehouse"))
+
+        # State
+        stock = ServiceTable(self, "Stock", env=env, key="sku")
+        pickings = ServiceTable(self, "Pickings", env=env, key="order_id")
+
+        # Queues
+        picking_queue = WorkQueue(
+            self,
+            "Picking",
+            holds="orders to be picked",
+            visibility_timeout=Duration.seconds(LEASE),
+            alarms=alarms,
+        )
+        told = TopicQueue(
+            self,
+            "NoteStock",
+            topic=inventory.topic,
+            events=STOCK_EVENTS,
+            visibility_timeout=Duration.seconds(LEASE),
+            alarms=alarms,
+        )
+
+        # Workers
+        workers = WorkerGroup(
+            self,
+            "Workers",
+            env=env,
+            service="warehouse",
+            settings={
+                "STOCK_QUEUE": told.queue.queue_url,
+                "STOCK_DEAD_LETTER_QUEUE": told.given_up.queue_url,
+                "PICKING_QUEUE": picking_queue.queue_url,
+                "PICKING_DEAD_LETTER_QUEUE": picking_queue.parked.queue_url,
+                "STOCK_TABLE": stock.table_name,
+                "PICKINGS_TABLE": pickings.table_name,
+                "EVENT_BUS": bus.event_bus_name,
+            },
+            queues={picking_queue: picking_queue.parked, told.queue: told.given_up},
+        )
+
+        # Flow: confirmed orders to the queue; what happens to instances to people
+        EventRule(
+            self,
+            "Pick",
+            bus=bus,
+            event=OrderConfirmed,
+            target=partial(targets.SqsQueue, picking_queue),
+            alarms=alarms,
+        )
+        instance_log = logs.LogGroup(
+            self,
+            "InstanceLog",
+            log_group_name="/aws/events/" + "-".join(filter(None, ("instances", env.suffix))),
+            retention=env.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        AwsEventRule(
+            self,
+            "LogInstances",
+            source="aws.ec2",
+            detail_types=["EC2 Instance State-change Notification"],
+            detail={"state": STATES},
+            target=partial(LogGroupTarget, instance_log),
+            alarms=alarms,
+        )
+        AwsEventRule(
+            self,
+            "TellOfWorkers",
+            source="aws.autoscaling",
+            detail_types=OUTCOMES,
+            detail={"AutoScalingGroupName": [workers.name]},
+            target=partial(targets.SnsTopic, topic=alarms, authorize_using_role=True),
+            alarms=alarms,
+        )
+
+        # Grants
+        for table in (stock, pickings):
+            allow(workers.role, "dynamodb:PutItem", on=table.table_arn)
+        let_publish(workers.role, bus, source=SOURCE)
+
+        CfnOutput(self, "WarehouseGroup", value=workers.name)
+        CfnOutput(self, "WarehouseStockTable", value=stock.table_name)
+        CfnOutput(self, "PickingsTable", value=pickings.table_name)
+        CfnOutput(self, "InstanceLogGroup", value=instance_log.log_group_name)

@@ -1,0 +1,342 @@
+"""Every check of the workers holds on both environments, and fails when its subject is broken."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks.environments import ENVIRONMENTS
+from tests.templates import checks, worker_checks
+from tests.templates.checks import RULE, Check
+from tests.templates.synthesis import Platform, Resource, platform, synthesis
+from tests.templates.worker_checks import (
+    CHECKS,
+    GROUP,
+    HOOK,
+    SCALING,
+    SECURITY_GROUP,
+    TEMPLATE,
+    data,
+    launched_by,
+    settings,
+    unit,
+)
+
+Breakage = Callable[[Platform], Resource]
+everywhere = pytest.mark.parametrize("environment", ENVIRONMENTS)
+
+
+@everywhere
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_holds(check: Check, environment: str):
+    assert list(check(platform(environment))) == []
+
+
+def edit(kind: str, change: Callable[[Any], object], *, blamed: str = "") -> Breakage:
+    """Change a resource; ``blamed`` is the type of the one that has to be named."""
+
+    def break_it(broken: Platform) -> Resource:
+        resource = next(broken.all(kind))
+        change(resource)
+        return next(broken.all(blamed)) if blamed else resource
+
+    return break_it
+
+
+def properties(**changed: Any) -> Callable[[Resource], object]:
+    return lambda resource: resource.properties.update(changed)
+
+
+def launched(change: Callable[[Any], object]) -> Callable[[Resource], object]:
+    return lambda template: change(data(template))
+
+
+def tracked(change: Callable[[Any], object]) -> Callable[[Resource], object]:
+    return lambda policy: change(policy.properties["TargetTrackingConfiguration"])
+
+
+def rolled(**changed: Any) -> Callable[[Resource], object]:
+    return lambda group: group.declaration["UpdatePolicy"]["AutoScalingRollingUpdate"].update(
+        changed
+    )
+
+
+def script(old: str, new: str) -> Callable[[Resource], object]:
+    """Change a text in the user data."""
+
+    def change(template: Resource) -> None:
+        join = data(template)["UserData"]["Fn::Base64"]["Fn::Join"]
+        assert any(old in part for part in join[1] if isinstance(part, str))
+        join[1] = [p.replace(old, new) if isinstance(p, str) else p for p in join[1]]
+
+    return change
+
+
+def into_one_zone(group: Resource) -> None:
+    group.properties["VPCZoneIdentifier"] = group.properties["VPCZoneIdentifier"][:1]
+
+
+def let_in(group: Resource) -> None:
+    group.properties["SecurityGroupIngress"] = [{"CidrIp": "0.0.0.0/0", "IpProtocol": "-1"}]
+
+
+def queue(id: str, **changed: Any) -> Breakage:
+    """Change a queue that workers read."""
+
+    def break_it(broken: Platform) -> Resource:
+        broken.one(checks.QUEUE, id).properties.update(changed)
+        return next(broken.all(GROUP))
+
+    return break_it
+
+
+def tell_nobody(broken: Platform) -> Resource:
+    broken.one(RULE, "TellOfWorkers").properties["EventPattern"]["detail-type"].pop()
+    return next(broken.all(GROUP))
+
+
+def forbid_to_say(broken: Platform) -> Resource:
+    for _, statement in checks.rights(broken):
+        if statement["Action"] == "autoscaling:CompleteLifecycleAction":
+            statement["Action"] = "autoscaling:RecordLifecycleActionHeartbeat"
+    return next(broken.all(GROUP))
+
+
+def never_give_up(broken: Platform) -> Resource:
+    found = next(
+        q for q in broken.all(checks.QUEUE) if q.id.startswith("Picking") and "Parked" not in q.id
+    )
+    found.properties["RedrivePolicy"]["maxReceiveCount"] = 1_000
+    return found
+
+
+def add(kind: str) -> Breakage:
+    def break_it(broken: Platform) -> Resource:
+        stack = next(broken.all(GROUP)).stack
+        declaration: Any = {"Type": kind, "Properties": {}}
+        broken.templates[stack]["Resources"]["Added"] = declaration
+        return Resource(stack=stack, id="Added", declaration=declaration)
+
+    return break_it
+
+
+BAD_SIZES: list[dict[str, Any]] = [{"MinSize": "0"}, {"MaxSize": "1"}, {"MetricsCollection": []}]
+
+BREAKAGES: list[tuple[Check, Breakage]] = [
+    (worker_checks.workers_are_in_two_zones, edit(GROUP, into_one_zone)),
+    (worker_checks.workers_cannot_be_reached, edit(SECURITY_GROUP, let_in)),
+    (
+        worker_checks.workers_cannot_be_reached,
+        edit(SECURITY_GROUP, properties(SecurityGroupEgress=[{"IpProtocol": "-1"}])),
+    ),
+    (worker_checks.workers_cannot_be_reached, add(worker_checks.INGRESS)),
+    *(
+        (worker_checks.workers_cannot_be_reached, edit(TEMPLATE, launched(change)))
+        for change in (
+            lambda given: given.update(KeyName="mine"),
+            lambda given: given["NetworkInterfaces"][0].pop("Groups"),
+        )
+    ),
+    *(
+        (worker_checks.an_instance_is_closed_and_of_arm, edit(TEMPLATE, launched(change)))
+        for change in (
+            lambda given: given["MetadataOptions"].update(HttpTokens="optional"),
+            lambda given: given["MetadataOptions"].update(HttpPutResponseHopLimit=2),
+            lambda given: given.update(InstanceType="t3.micro"),
+            lambda given: given.update(ImageId="ami-1"),
+            lambda given: given["BlockDeviceMappings"][0]["Ebs"].pop("Encrypted"),
+        )
+    ),
+    *(
+        (worker_checks.an_environment_pays_for_no_idle_network, add(kind))
+        for kind in worker_checks.PAID_NETWORK
+    ),
+    *(
+        (worker_checks.a_group_follows_its_backlog, edit(GROUP, properties(**changed)))
+        for changed in BAD_SIZES
+    ),
+    *(
+        (
+            worker_checks.a_group_follows_its_backlog,
+            edit(SCALING, tracked(change), blamed=GROUP),
+        )
+        for change in (
+            lambda tracking: tracking.update(DisableScaleIn=True),
+            lambda tracking: tracking["CustomizedMetricSpecification"]["Metrics"].pop(0),
+            lambda tracking: tracking["CustomizedMetricSpecification"]["Metrics"][-1].update(
+                Expression="FILL(waiting0, 0) + FILL(waiting1, 0)"
+            ),
+        )
+    ),
+    *(
+        (worker_checks.a_change_is_rolled_out_by_signals, edit(GROUP, change))
+        for change in (
+            lambda group: group.declaration.pop("CreationPolicy"),
+            rolled(WaitOnResourceSignals=False),
+            rolled(PauseTime=None),
+            rolled(MinInstancesInService=0),
+            rolled(MinInstancesInService=2),
+        )
+    ),
+    *(
+        (
+            worker_checks.a_change_is_rolled_out_by_signals,
+            edit(TEMPLATE, script(old, new), blamed=GROUP),
+        )
+        for old, new in (
+            ("trap exitTrap EXIT", ""),
+            ("set -euo pipefail", ""),
+            ("workers/host/install.sh", "workers/host/install.sh &"),
+        )
+    ),
+    *(
+        (
+            worker_checks.an_instance_drains_before_it_goes,
+            edit(HOOK, properties(**changed), blamed=GROUP),
+        )
+        for changed in (
+            {"DefaultResult": "ABANDON"},
+            {"HeartbeatTimeout": 60},
+            {"LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING"},
+            {"LifecycleHookName": "another"},
+        )
+    ),
+    *(
+        (
+            worker_checks.an_instance_drains_before_it_goes,
+            edit(TEMPLATE, script(old, new), blamed=GROUP),
+        )
+        for old, new in (
+            ("GRACE_SECONDS=40", "GRACE_SECONDS=60"),
+            ("LEASE_SECONDS=30", "LEASE_SECONDS=60"),
+            ("GROUP=Orders", "GROUP=Others"),
+        )
+    ),
+    (worker_checks.an_instance_drains_before_it_goes, forbid_to_say),
+    (
+        worker_checks.a_worker_gets_the_settings_that_it_asks_for,
+        edit(TEMPLATE, script("HEALTH_PORT=", "PORT="), blamed=GROUP),
+    ),
+    (
+        worker_checks.a_worker_gets_the_settings_that_it_asks_for,
+        queue("NoteStockQueue", RedrivePolicy={}),
+    ),
+    (worker_checks.what_happens_to_instances_is_told, tell_nobody),
+    (worker_checks.queues_of_workers_are_bounded, never_give_up),
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "break_it"),
+    [pytest.param(*case, id=f"{case[0].__name__}-{i}") for i, case in enumerate(BREAKAGES)],
+)
+def test_can_fail(check: Check, break_it: Breakage):
+    broken = platform("dev").copy()
+    offender = break_it(broken)
+
+    lines = list(check(broken))
+
+    assert lines != []
+    assert all(line.startswith(f"{offender}: ") for line in lines)
+
+
+def test_every_check_was_seen_to_fail():
+    assert {check for check, _ in BREAKAGES} == set(CHECKS)
+
+
+@everywhere
+class TestEventsOfAws:
+    def test_what_becomes_of_instances_is_logged(self, environment: str):
+        of = platform(environment)
+        rule = of.one(RULE, "LogInstances")
+        (target,) = rule.properties["Targets"]
+        group = of.referred(rule.stack, target["Arn"]["Fn::Join"][1][-1])
+
+        assert "EventBusName" not in rule.properties
+        assert rule.properties["EventPattern"] == {
+            "source": ["aws.ec2"],
+            "detail-type": ["EC2 Instance State-change Notification"],
+            "detail": {"state": ["running", "stopping", "stopped", "terminated"]},
+            "replay-name": [{"exists": False}],
+        }
+        assert group is not None
+        name = group.properties["LogGroupName"]
+        assert name == "/aws/events/instances" + ("-prod" if environment == "prod" else "")
+
+    def test_those_of_another_environments_group_are_not_told(self, environment: str):
+        pattern = platform(environment).one(RULE, "TellOfWorkers").properties["EventPattern"]
+
+        assert pattern["source"] == ["aws.autoscaling"]
+        assert pattern["detail"] == {
+            "AutoScalingGroupName": [f"Orders-{environment.capitalize()}-Warehouse"]
+        }
+
+
+class TestHost:
+    """The files that an instance is set up by."""
+
+    def test_the_program_is_restarted_watched_and_unprivileged(self):
+        service = unit("worker.service")
+
+        assert service["Type"] == "notify"
+        assert service["Restart"] == "always"
+        assert 0 < int(service["WatchdogSec"]) <= 60
+        assert service["User"] == "worker"
+        assert service["NoNewPrivileges"] == "yes"
+        assert service["ExecStart"] == "/usr/bin/python3.14 -m ${PROGRAM}"
+
+    def test_it_stops_the_program_before_it_lets_the_instance_go(self):
+        lines = (worker_checks.HOST / "retire.sh").read_text().splitlines()
+
+        assert lines.index("systemctl stop worker") < next(
+            i for i, line in enumerate(lines) if "complete-lifecycle-action" in line
+        )
+
+
+@everywhere
+class TestAssets:
+    def fetched(self, environment: str) -> list[Path]:
+        group = next(platform(environment).all(GROUP))
+        parts = data(launched_by(platform(environment), group))["UserData"]["Fn::Base64"]
+        text = "".join(part for part in parts["Fn::Join"][1] if isinstance(part, str))
+        hashes = re.findall(r"/([0-9a-f]{64})\.zip", text)
+        return [synthesis(environment).asset(hash) for hash in hashes]
+
+    def test_the_code_is_the_worker_and_what_all_share(self, environment: str):
+        code, _ = self.fetched(environment)
+        files = {path.relative_to(code).as_posix() for path in code.rglob("*") if path.is_file()}
+
+        shared = ("lambdas/contracts/", "lambdas/runtime/", "workers/host/", "workers/warehouse/")
+        assert {file for file in files if not file.startswith(shared)} == {
+            "lambdas/__init__.py",
+            "workers/__init__.py",
+        }
+        assert {"workers/warehouse/__main__.py", "workers/host/install.sh"} <= files
+
+    def test_it_runs_on_what_it_is_shipped_with(self, environment: str):
+        code, packages = self.fetched(environment)
+        program = (
+            "import sys; sys.path[:0] = sys.argv[1:]; import boto3, workers.warehouse.__main__;"
+            "[boto3.client(s, region_name='eu-west-1') for s in ('sqs', 'dynamodb', 'events')];"
+            "print(boto3.__file__)"
+        )
+
+        ran = subprocess.run(
+            [sys.executable, "-B", "-S", "-E", "-c", program, str(code), str(packages / "python")],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert ran.stderr == ""
+        assert ran.stdout.startswith(str(packages))
+        assert sum(path.stat().st_size for path in packages.rglob("*")) < 10_000_000
+
+    def test_it_is_told_what_the_stack_has(self, environment: str):
+        group = next(platform(environment).all(GROUP))
+
+        assert settings(launched_by(platform(environment), group))["PROGRAM"] == "workers.warehouse"

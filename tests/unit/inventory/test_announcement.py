@@ -1,0 +1,254 @@
+"""What the changes of stock tell: each one thing, in order, a threshold once per crossing."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambdas.contracts.codec import ContractError
+from lambdas.inventory.domain import DEFAULT_MINIMUM, Shelf, announcement
+from lambdas.inventory.store import shelf_of
+from lambdas.runtime.items import to_item
+from lambdas.runtime.relay import Outcome, Relay
+from lambdas.runtime.topic import Topic
+from tests.unit.inventory.shop import NOW, Shop
+from tests.unit.runtime.fakes import FakeSns, FakeSqs
+
+
+def shelf(available: int, *, sequence: int = 2, minimum: int = 5, reserved: int = 0) -> Shelf:
+    return Shelf(
+        sku="A",
+        available=available,
+        reserved=reserved,
+        minimum=minimum,
+        sequence=sequence,
+        changed_at=NOW,
+        cause="ReserveStock/o1",
+    )
+
+
+def told(before: Shelf | None, after: Shelf) -> str:
+    fact = announcement(before, after)
+    assert fact is not None
+    return fact.data.detail_type
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "event"),
+    [
+        (9, 8, "StockChanged"),
+        (9, 5, "StockChanged"),
+        (5, 4, "StockBelowMinimum"),
+        (4, 1, "StockChanged"),
+        (4, 0, "StockSoldOut"),
+        (9, 0, "StockSoldOut"),
+        (0, 4, "StockChanged"),
+        (0, 5, "StockReplenished"),
+        (4, 5, "StockReplenished"),
+        (1, 4, "StockChanged"),
+        (5, 9, "StockChanged"),
+        (None, 9, "StockChanged"),
+        (None, 4, "StockBelowMinimum"),
+    ],
+)
+def test_a_change_tells_one_thing(before: int | None, after: int, event: str):
+    old = None if before is None else shelf(before, sequence=1)
+
+    assert told(old, shelf(after)) == event
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "event"),
+    [(9, 4, "StockChanged"), (1, 0, "StockSoldOut"), (0, 1, "StockReplenished")],
+)
+def test_without_a_minimum_only_the_last_unit_counts(before: int, after: int, event: str):
+    assert told(shelf(before, sequence=1, minimum=0), shelf(after, minimum=0)) == event
+
+
+def test_a_minimum_that_rises_is_crossed_as_well():
+    assert told(shelf(9, sequence=1), shelf(12, minimum=20)) == "StockBelowMinimum"
+    assert told(shelf(9, sequence=1, minimum=20), shelf(12)) == "StockReplenished"
+
+
+def test_it_carries_the_whole_stock_and_what_led_to_it():
+    fact = announcement(shelf(9, sequence=6), shelf(3, sequence=7, reserved=8))
+
+    assert fact is not None
+    assert (fact.data.available, fact.data.reserved, fact.data.minimum) == (3, 8, 5)
+    assert (fact.metadata.subject, fact.metadata.sequence) == ("A", 7)
+    assert (fact.metadata.correlation_id, fact.metadata.causation_id) == ("o1", "ReserveStock/o1")
+    assert fact.metadata.occurred_at == NOW
+
+
+def test_what_moves_no_unit_tells_nothing():
+    assert announcement(shelf(9), shelf(9)) is None
+
+
+SKUS, ORDERS = ("A", "B"), ("o1", "o2", "o3", "o4")
+units = st.dictionaries(st.sampled_from(SKUS), st.integers(1, 7), min_size=1)
+requests: Any = st.one_of(
+    st.tuples(st.just("reserve"), st.sampled_from(ORDERS), units),
+    st.tuples(st.just("release"), st.sampled_from(ORDERS), st.just({})),
+    st.tuples(st.just("receive"), st.sampled_from(["d1", "d2", "d3"]), units),
+)
+
+
+class Stream:
+    """The stream of a shop's stock, written down while the shop works."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._rows: dict[str, Any] = {}
+        self.records: list[dict[str, Any]] = []
+        self.levels: dict[str, list[int]] = {}
+
+    def work(self, verb: str, name: str, units: dict[str, int]) -> None:
+        if verb == "reserve":
+            self._shop.reserve(name, units)
+        elif verb == "release":
+            self._shop.release(name)
+        else:
+            self._shop.receive(name, units)
+        for row in self._shop.rows(self._shop.stock_table):
+            old = self._rows.get(row["sku"])
+            if row != old:
+                self._rows[row["sku"]] = row
+                self.levels.setdefault(row["sku"], []).append(row["available"])
+                self.records.append(record(len(self.records), row, old))
+
+
+def record(number: int, row: dict[str, Any], old: dict[str, Any] | None) -> dict[str, Any]:
+    images = {"NewImage": to_item(row)} | ({"OldImage": to_item(old)} if old else {})
+    return {"dynamodb": {"SequenceNumber": str(number), **images}}
+
+
+def relay(sns: FakeSns, records: list[dict[str, Any]], sqs: FakeSqs | None = None) -> Outcome:
+    def tell(before: Any, after: Any) -> Any:
+        return announcement(shelf_of(before) if before else None, shelf_of(after))
+
+    topic = Topic("topic", sns=sns)
+    return Relay(tell=tell, to=topic, parking_queue="parking", sqs=sqs or FakeSqs()).relay(records)
+
+
+def crossings(levels: list[int], minimum: int) -> dict[str, int]:
+    """How often each threshold is crossed; a SKU begins with enough."""
+    counts = {"StockSoldOut": 0, "StockBelowMinimum": 0, "StockReplenished": 0}
+    for before, after in zip([minimum, *levels], levels, strict=False):
+        counts["StockSoldOut"] += after == 0 and before != 0
+        counts["StockBelowMinimum"] += before >= minimum > after > 0
+        counts["StockReplenished"] += before < minimum <= after
+    return counts
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    work=st.lists(requests, min_size=1, max_size=14),
+    cuts=st.lists(st.tuples(st.integers(1, 6), st.integers(0, 6)), max_size=8),
+    refused=st.sets(st.tuples(st.sampled_from(SKUS), st.integers(1, 6)), max_size=2),
+)
+def test_each_change_is_told_once_and_in_order(
+    dynamodb: Any,
+    make_table: Callable[[str, str], str],
+    work: list[tuple[str, str, dict[str, int]]],
+    cuts: list[tuple[int, int]],
+    refused: set[tuple[str, int]],
+):
+    """However the stream is cut into batches, of which any end comes again, and whatever fails."""
+    stream = Stream(Shop(dynamodb, make_table))
+    for request in [("receive", "opening", dict.fromkeys(SKUS, 9)), *work]:
+        stream.work(*request)
+    sns = FakeSns(refused=refused, times=2)
+
+    at = 0
+    for size, back in [*cuts, *[(3, 0)] * len(stream.records)]:
+        batch = stream.records[at : at + size]
+        failed = relay(sns, batch).failed
+        # The stream comes back with what failed, or with any part that its answer was lost for.
+        at = int(failed[0]) if failed else max(0, at + len(batch) - back)
+
+    for sku, levels in stream.levels.items():
+        numbers = [number for subject, number in sns.delivered if subject == sku]
+        assert numbers == sorted(numbers) if not refused else True
+        assert sorted(numbers) == list(range(1, len(levels) + 1))
+        kinds = [kind for subject, kind in kinds_of(sns) if subject == sku]
+        assert {name: kinds.count(name) for name in crossings([], 0)} == crossings(
+            levels, DEFAULT_MINIMUM
+        )
+    ids = [entry["MessageDeduplicationId"] for entry in sns.entries]
+    assert len(set(ids)) == len(ids) == len(stream.records)
+
+
+def kinds_of(sns: FakeSns) -> list[tuple[str, str]]:
+    messages = [json.loads(entry["Message"]) for entry in sns.entries]
+    return [(message["metadata"]["subject"], message["detail_type"]) for message in messages]
+
+
+def test_several_crossings_in_one_batch_are_each_told(shop: Shop):
+    stream = Stream(shop)
+    stream.work("receive", "d1", {"A": 9})
+    for number in (1, 2):
+        stream.work("reserve", f"o{number}", {"A": 6})
+        stream.work("release", f"o{number}", {})
+    sns = FakeSns()
+
+    assert relay(sns, stream.records) == Outcome(told=5, parked=0, failed=[])
+    assert [kind for _, kind in kinds_of(sns)] == [
+        "StockChanged",
+        *["StockBelowMinimum", "StockReplenished"] * 2,
+    ]
+
+
+def test_a_redelivered_record_is_the_same_message_even_when_sns_has_forgotten_it(shop: Shop):
+    stream = Stream(shop)
+    stream.work("receive", "d1", {"A": 9})
+    sns = FakeSns()
+
+    relay(sns, stream.records)
+    relay(sns, stream.records)
+    assert len(sns.entries) == 1
+    sns.forget()
+    relay(sns, stream.records)
+    assert sns.entries[0] == sns.entries[1]
+
+
+def test_a_hundred_changes_are_ten_requests(shop: Shop):
+    stream = Stream(shop)
+    stream.work("receive", "d1", {f"sku{i}": 9 for i in range(90)})
+    stream.work("receive", "d2", {f"sku{i}": 9 for i in range(10)})
+    sns = FakeSns()
+
+    assert relay(sns, stream.records).told == 100
+    assert [len(request) for request in sns.requests] == [10] * 10
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("available", -1, "ContractError: not a StockBelowMinimum: available must be at least 0"),
+        ("minimum", None, "ContractError: not a Shelf: minimum must be an integer, not null"),
+        ("sequence", "three", "ContractError: not a Shelf: sequence must be an integer, not str"),
+    ],
+)
+def test_a_row_that_cannot_be_is_parked_whole_and_the_others_flow(
+    shop: Shop, column: str, value: Any, reason: str
+):
+    stream = Stream(shop)
+    stream.work("receive", "d1", {"A": 9, "B": 9})
+    bad, good = stream.records
+    bad["dynamodb"]["NewImage"] |= to_item({column: value})
+    sns, sqs = FakeSns(), FakeSqs()
+
+    outcome = relay(sns, [bad, good], sqs)
+
+    assert outcome == Outcome(told=1, parked=1, failed=[])
+    (parked,) = [json.loads(message["MessageBody"]) for message in sqs.sent]
+    assert parked["record"] == bad
+    assert parked["reason"].startswith(reason)
+
+
+def test_a_row_without_its_columns_is_no_shelf():
+    with pytest.raises(ContractError, match="cause is missing"):
+        shelf_of({"sku": "A", "available": 1, "reserved": 0, "minimum": 0, "sequence": 1})

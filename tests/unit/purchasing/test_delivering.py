@@ -1,0 +1,229 @@
+"""What is due arrives, once, wherever a run is cut off."""
+
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from lambdas.contracts.inventory import ReceiveStock
+from lambdas.purchasing import supplier as module
+from lambdas.purchasing.domain import purchase_order
+from lambdas.purchasing.store import PurchaseOrders
+from lambdas.purchasing.supplier import NotDeliveredError, Supplier
+from tests.unit.purchasing.conftest import low
+from tests.unit.spy import Spy
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+DUE = (START + timedelta(minutes=10)).isoformat()
+Rows = Callable[[], list[dict[str, Any]]]
+
+
+class Inventory:
+    """Stands in for boto3's client of Lambda, and inventory's function: a delivery counts once."""
+
+    def __init__(self) -> None:
+        self.received: dict[str, ReceiveStock] = {}
+        self.calls = 0
+        self.errors: dict[str, str] = {}
+
+    def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803
+        assert FunctionName == "receive-stock"
+        self.calls += 1
+        command = ReceiveStock.decode(json.loads(Payload))
+        (line,) = command.lines
+        if line.sku in self.errors:
+            error = {"errorType": self.errors[line.sku], "errorMessage": "no"}
+            return {"FunctionError": "Unhandled", "Payload": io.StringIO(json.dumps(error))}
+        self.received.setdefault(command.delivery_id, command)
+        return {"Payload": io.StringIO("{}")}
+
+    @property
+    def units(self) -> dict[str, int]:
+        lines = [line for command in self.received.values() for line in command.lines]
+        return {
+            sku: sum(a.quantity for a in lines if a.sku == sku) for sku in {a.sku for a in lines}
+        }
+
+
+@pytest.fixture
+def inventory() -> Inventory:
+    return Inventory()
+
+
+@pytest.fixture
+def orders(table: str, dynamodb: Any) -> PurchaseOrders:
+    return PurchaseOrders(table, dynamodb=dynamodb)
+
+
+def raise_orders(orders: PurchaseOrders, *skus: str) -> None:
+    for i, sku in enumerate(skus):
+        raised_at = START - timedelta(seconds=len(skus) - i)
+        orders.raise_once(
+            purchase_order(low(sku, i + 1), now=raised_at, lead_time=timedelta(minutes=10))
+        )
+
+
+def deliver(orders: PurchaseOrders, inventory: Inventory, now: str = DUE) -> int:
+    supplier = Supplier(orders, receive_stock="receive-stock", functions=inventory)
+    return supplier.deliver(now=now)
+
+
+def test_what_is_due_arrives_and_is_closed(
+    orders: PurchaseOrders, inventory: Inventory, rows: Rows
+):
+    raise_orders(orders, "A", "B")
+
+    assert deliver(orders, inventory) == 2
+    assert inventory.units == {"A": 5, "B": 5}
+    assert [(row["state"], row["changed_at"], "awaiting" in row) for row in rows()] == [
+        ("DELIVERED", DUE, False)
+    ] * 2
+    assert deliver(orders, inventory) == 0
+    assert inventory.calls == 2
+
+
+def test_what_is_not_due_yet_waits(orders: PurchaseOrders, inventory: Inventory, rows: Rows):
+    raise_orders(orders, "A")
+
+    assert deliver(orders, inventory, now=START.isoformat()) == 0
+    assert [row["state"] for row in rows()] == ["OPEN"]
+
+
+def test_a_run_has_its_bound_and_the_next_does_the_rest(
+    orders: PurchaseOrders, inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "MOST", 2)
+    raise_orders(orders, "C", "A", "B")
+
+    assert deliver(orders, inventory) == 2
+    assert set(inventory.units) == {"C", "A"}
+    assert deliver(orders, inventory) == 1
+    assert inventory.units == {"A": 5, "B": 5, "C": 5}
+
+
+@pytest.mark.parametrize("crash", range(6))
+def test_wherever_a_run_is_cut_off_goods_arrive_once(
+    table: str, dynamodb: Any, inventory: Inventory, rows: Rows, crash: int
+):
+    """query, then for each order: get_item, the handing over, update_item."""
+    raise_orders(PurchaseOrders(table, dynamodb=dynamodb), "A", "B")
+    calls: list[str] = []
+
+    def fall(operation: str) -> None:
+        calls.append(operation)
+        if len(calls) == crash:
+            raise SystemExit
+
+    cut_off = PurchaseOrders(table, dynamodb=Spy(dynamodb, fall))
+    if crash:
+        with pytest.raises(SystemExit):
+            deliver(cut_off, inventory)
+    deliver(PurchaseOrders(table, dynamodb=dynamodb), inventory)
+
+    assert inventory.units == {"A": 5, "B": 5}
+    assert [row["state"] for row in rows()] == ["DELIVERED"] * 2
+
+
+def test_two_runs_at_once_deliver_once(table: str, dynamodb: Any, inventory: Inventory, rows: Rows):
+    orders = PurchaseOrders(table, dynamodb=dynamodb)
+    raise_orders(orders, "A")
+
+    def interrupt(operation: str) -> None:
+        if operation == "update_item":
+            deliver(orders, inventory)
+
+    assert deliver(PurchaseOrders(table, dynamodb=Spy(dynamodb, interrupt)), inventory) == 1
+    assert inventory.units == {"A": 5}
+    assert inventory.calls == 2
+    assert [row["state"] for row in rows()] == ["DELIVERED"]
+
+
+def test_what_is_closed_meanwhile_is_not_handed_over_again(
+    table: str, dynamodb: Any, inventory: Inventory
+):
+    """The index still lists it."""
+    orders = PurchaseOrders(table, dynamodb=dynamodb)
+    raise_orders(orders, "A")
+
+    def close(operation: str) -> None:
+        if operation == "get_item":
+            deliver(orders, inventory)
+
+    assert deliver(PurchaseOrders(table, dynamodb=Spy(dynamodb, close)), inventory) == 0
+    assert inventory.calls == 1
+
+
+def test_what_is_closed_stays_as_it_is(orders: PurchaseOrders, inventory: Inventory, rows: Rows):
+    raise_orders(orders, "A")
+    (order,) = orders.due(now=DUE, most=1)
+    deliver(orders, inventory)
+
+    orders.close(order, now="2027", refused_because="too late")
+
+    assert [(row["state"], row["changed_at"]) for row in rows()] == [("DELIVERED", DUE)]
+
+
+def test_what_inventory_refuses_is_closed_with_the_reason_and_told(
+    orders: PurchaseOrders, inventory: Inventory, rows: Rows
+):
+    raise_orders(orders, "A", "B")
+    inventory.errors = {"A": "ContractError"}
+
+    with pytest.raises(NotDeliveredError, match="ContractError: no"):
+        deliver(orders, inventory)
+
+    assert [(row["state"], row["explanation"]) for row in rows()] == [
+        ("REFUSED", "ContractError: no"),
+        ("DELIVERED", ""),
+    ]
+    assert deliver(orders, inventory) == 0
+
+
+def test_what_inventory_fails_on_stays_open_and_does_not_keep_others_waiting(
+    orders: PurchaseOrders, inventory: Inventory, rows: Rows
+):
+    raise_orders(orders, "A", "B")
+    inventory.errors = {"A": "Sandbox.Timedout"}
+
+    with pytest.raises(NotDeliveredError, match=r"Sandbox\.Timedout"):
+        deliver(orders, inventory)
+    assert [row["state"] for row in rows()] == ["OPEN", "DELIVERED"]
+
+    inventory.errors = {}
+    assert deliver(orders, inventory) == 1
+
+
+def test_an_inventory_that_does_not_answer_is_asked_again_by_the_next_run(
+    orders: PurchaseOrders, inventory: Inventory, rows: Rows, monkeypatch: pytest.MonkeyPatch
+):
+    raise_orders(orders, "A", "B")
+    answer = inventory.invoke
+
+    def hang_once(**request: Any) -> dict[str, Any]:
+        monkeypatch.setattr(inventory, "invoke", answer)
+        raise ReadTimeoutError(endpoint_url="https://lambda")
+
+    monkeypatch.setattr(inventory, "invoke", hang_once)
+
+    with pytest.raises(NotDeliveredError, match="ReadTimeoutError"):
+        deliver(orders, inventory)
+    assert [row["state"] for row in rows()] == ["OPEN", "DELIVERED"]
+    assert deliver(orders, inventory) == 1
+
+
+def test_the_handler_answers_how_many(
+    load_handler: Callable[..., Any], table: str, orders: PurchaseOrders
+):
+    raise_orders(orders, "A")
+    handler = load_handler(
+        "lambdas.purchasing.deliver_orders",
+        PURCHASE_ORDERS_TABLE=table,
+        RECEIVE_STOCK_FUNCTION="receive-stock",
+    )
+    handler.__globals__["supplier"]._functions = Inventory()
+
+    assert handler({}, None) == {"delivered": 1}

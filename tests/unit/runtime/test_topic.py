@@ -1,0 +1,114 @@
+"""Publishing on a FIFO topic: in few requests, in each subject's order, whatever fails."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas.contracts.event import Fact, tell
+from lambdas.contracts.inventory import StockChanged
+from lambdas.runtime.topic import ATTEMPTS, BATCH, GROUP_ID, Topic, group_id
+from tests.unit.runtime.fakes import FakeSns
+
+
+def fact(subject: str, sequence: int) -> Fact[Any]:
+    return tell(
+        StockChanged(sku=subject, available=sequence, reserved=0, minimum=0),
+        subject=subject,
+        sequence=sequence,
+        correlation_id="c",
+        causation_id="c",
+        occurred_at="2026-12-01T08:26:00+00:00",
+    )
+
+
+def facts(*subjects: str) -> list[Fact[Any]]:
+    """One of each of these subjects, numbered by subject."""
+    return [fact(name, subjects[: i + 1].count(name)) for i, name in enumerate(subjects)]
+
+
+def publish(sns: FakeSns, told: list[Fact[Any]]) -> list[tuple[str, int]]:
+    rejected = Topic("topic", sns=sns).publish(told)
+    return [(fact.metadata.subject, fact.metadata.sequence) for fact in rejected]
+
+
+@pytest.mark.parametrize(
+    ("number", "batches"), [(0, []), (1, [1]), (10, [10]), (11, [10, 1]), (100, [10] * 10)]
+)
+def test_ten_go_in_a_request(number: int, batches: list[int]):
+    sns = FakeSns()
+
+    assert publish(sns, facts(*"A" * number)) == []
+    assert [len(request) for request in sns.requests] == batches
+    assert BATCH == 10
+
+
+def test_a_message_is_what_its_subscribers_need():
+    sns = FakeSns()
+
+    publish(sns, facts("A"))
+
+    (entry,) = sns.entries
+    assert set(entry) == {"Id", "Message", "MessageGroupId", "MessageDeduplicationId"}
+    message = json.loads(entry["Message"])
+    assert set(message) == {"source", "detail_type", "metadata", "data"}
+    assert entry["MessageGroupId"] == "A"
+    assert entry["MessageDeduplicationId"] == message["metadata"]["event_id"]
+
+
+def test_each_subject_is_sent_again_from_its_first_failure_on():
+    sns = FakeSns(refused={("A", 2)}, times=1)
+
+    assert publish(sns, facts("A", "A", "B", "A", "B")) == []
+    assert sns.requests == [
+        [("A", 1), ("A", 2), ("B", 1), ("A", 3), ("B", 2)],
+        [("A", 2), ("A", 3)],
+    ]
+
+
+def test_what_follows_a_lasting_failure_is_held_back_and_the_others_go_on():
+    sns = FakeSns(refused={("A", 2)})
+    told = facts(*"A" * 10, "B", "A")
+
+    assert publish(sns, told) == [("A", number) for number in range(2, 12)]
+    assert len(sns.requests) == ATTEMPTS + 1
+    assert sns.requests[-1] == [("B", 1)]
+    assert ("A", 11) not in sns.delivered
+
+
+@given(
+    subjects=st.lists(st.sampled_from("ABC"), max_size=35),
+    refused=st.sets(st.tuples(st.sampled_from("ABC"), st.integers(1, 12))),
+    times=st.integers(0, 8),
+)
+def test_first_deliveries_up_to_a_failure_are_in_order(
+    subjects: list[str], refused: set[tuple[str, int]], times: int
+):
+    """And whatever is rejected is the end of its subject's facts: told again, none is missing."""
+    sns = FakeSns(refused=refused, times=times)
+    told = facts(*subjects)
+
+    rejected = publish(sns, told)
+
+    for name in set(subjects):
+        numbers = [number for subject, number in rejected if subject == name]
+        assert numbers == list(
+            range(subjects.count(name) - len(numbers) + 1, subjects.count(name) + 1)
+        )
+        taken = {number for subject, number in sns.delivered if subject == name}
+        assert taken | set(numbers) == set(range(1, subjects.count(name) + 1))
+    if not rejected and not refused:
+        assert len(sns.requests) == -(-len(told) // BATCH)
+
+
+@given(st.text())
+def test_any_subject_has_a_group_that_sns_takes(subject: str):
+    assert GROUP_ID.fullmatch(group_id(subject.encode(errors="ignore").decode()))
+
+
+def test_a_subject_is_its_own_group_where_it_can_be():
+    assert group_id("85123A") == "85123A"
+    assert group_id("BANK-CHARGES") == "BANK-CHARGES"
+    assert " " not in group_id("BANK CHARGES") != group_id("BANK  CHARGES")

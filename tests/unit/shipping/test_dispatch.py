@@ -1,0 +1,149 @@
+"""A shipment leaves once, or is cancelled once; never both."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambdas.contracts.shipping import AlreadyDispatched, BookShipment, ShipmentDispatched
+from lambdas.contracts.values import Line
+from lambdas.contracts.warehouse import OrderPicked
+from lambdas.shipping.domain import (
+    CANCELLED,
+    DISPATCHED,
+    NoShipmentError,
+    Shipment,
+    announcement,
+    plan,
+    shipment_id,
+)
+from lambdas.shipping.store import Shipments
+from tests.contracts.contracts import read, sample_of
+
+NOW, LATER = "2026-01-01T00:00:00+00:00", "2026-01-01T00:05:00+00:00"
+LINES = (Line(sku="A", quantity=2),)
+BOOKED = plan(BookShipment(order_id="o1", country="France", lines=LINES), now=NOW)
+
+
+@pytest.fixture
+def shipments(dynamodb: Any, make_table: Callable[[str, str], str]) -> Shipments:
+    return Shipments(make_table("shipments", "order_id"), dynamodb=dynamodb)
+
+
+def test_what_was_booked_leaves_once(shipments: Shipments):
+    shipments.book(BOOKED)
+    left = shipments.dispatch("o1", cause="picked-1", now=LATER)
+
+    assert left == replace(BOOKED, state=DISPATCHED, changed_at=LATER, cause="picked-1")
+    assert shipments.dispatch("o1", cause="picked-2", now="later still") == left
+    assert shipments.cancel("o1", now="later still") == left
+    assert shipments.book(BOOKED) == left
+
+
+def test_what_was_cancelled_stays(shipments: Shipments):
+    shipments.book(BOOKED)
+    cancelled = shipments.cancel("o1", now=LATER)
+
+    assert shipments.dispatch("o1", cause="picked", now=LATER) == cancelled
+
+
+def test_what_was_never_booked_does_not_leave(shipments: Shipments):
+    assert shipments.dispatch("o1", cause="picked", now=NOW) is None
+    assert shipments.cancel("o1", now=LATER).created_at == LATER
+
+
+def test_of_a_cancellation_and_a_dispatch_one_wins(shipments: Shipments):
+    for i in range(20):
+        order_id = f"o{i}"
+        shipments.book(replace(BOOKED, order_id=order_id))
+        with ThreadPoolExecutor(2) as pool:
+            left = pool.submit(shipments.dispatch, order_id, cause="picked", now=NOW)
+            cancelled = pool.submit(shipments.cancel, order_id, now=NOW)
+        found = left.result()
+        assert found is not None
+        assert found.state == cancelled.result().state
+        assert found.state in (DISPATCHED, CANCELLED)
+
+
+@settings(max_examples=40, deadline=None)
+@given(requests=st.lists(st.sampled_from(["book", "cancel", "dispatch"]), max_size=8))
+def test_it_is_told_once_and_only_if_it_left(
+    dynamodb: Any, make_table: Callable[[str, str], str], requests: list[str]
+):
+    shipments = Shipments(make_table("shipments", "order_id"), dynamodb=dynamodb)
+    rows: list[Shipment | None] = [None]
+    for request in requests:
+        rows.append(
+            {
+                "book": lambda: shipments.book(BOOKED),
+                "cancel": lambda: shipments.cancel("o1", now=LATER),
+                "dispatch": lambda: shipments.dispatch("o1", cause="picked", now=LATER),
+            }[request]()
+        )
+
+    told = [
+        fact
+        for before, after in pairwise(rows)
+        if after is not None and (fact := announcement(before, after)) is not None
+    ]
+    last = rows[-1]
+    assert len(told) == (last is not None and last.state == DISPATCHED)
+
+
+def test_what_is_told(shipments: Shipments):
+    shipments.book(BOOKED)
+    left = shipments.dispatch("o1", cause="picked", now=LATER)
+    assert left is not None
+    fact = announcement(BOOKED, left)
+
+    assert fact is not None
+    assert fact.data == ShipmentDispatched(
+        order_id="o1", shipment_id=shipment_id("o1"), country="France", lines=LINES
+    )
+    assert (fact.metadata.causation_id, fact.metadata.occurred_at) == ("picked", LATER)
+
+
+class TestHandlers:
+    @pytest.fixture
+    def load(
+        self, load_handler: Callable[..., Any], make_table: Callable[[str, str], str]
+    ) -> Callable[[str], Any]:
+        table = make_table("shipments", "order_id")
+        return lambda verb: load_handler(f"lambdas.shipping.{verb}", SHIPMENTS_TABLE=table)
+
+    def picked(self) -> dict[str, Any]:
+        event: dict[str, Any] = read(sample_of(OrderPicked))
+        event["detail"]["data"]["order_id"] = "o1"
+        return event
+
+    def booking(self) -> dict[str, Any]:
+        return {"order_id": "o1", "country": "France", "lines": [{"sku": "A", "quantity": 2}]}
+
+    def test_once_it_has_left_it_cannot_be_cancelled(self, load: Callable[[str], Any]):
+        load("book_shipment")(self.booking(), None)
+
+        for _ in range(2):
+            assert load("dispatch_shipment")(self.picked(), None)["state"] == DISPATCHED
+        with pytest.raises(AlreadyDispatched, match="o1"):
+            load("cancel_shipment")({"order_id": "o1"}, None)
+
+    def test_what_was_cancelled_before_stays_without_a_fuss(self, load: Callable[[str], Any]):
+        load("cancel_shipment")({"order_id": "o1"}, None)
+
+        assert load("dispatch_shipment")(self.picked(), None)["state"] == CANCELLED
+
+    @pytest.mark.parametrize("country", [None, "Unspecified"])
+    def test_without_a_shipment_a_person_has_to_look(
+        self, load: Callable[[str], Any], country: str | None
+    ):
+        if country:
+            with pytest.raises(Exception, match=country):
+                load("book_shipment")(self.booking() | {"country": country}, None)
+
+        with pytest.raises(NoShipmentError, match="o1"):
+            load("dispatch_shipment")(self.picked(), None)

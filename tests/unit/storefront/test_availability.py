@@ -1,0 +1,198 @@
+"""What can be bought, as the latest of what is told of a SKU says."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambdas.contracts.event import Fact, tell
+from lambdas.contracts.inventory import (
+    STOCK_EVENTS,
+    StockChanged,
+    StockEvent,
+    StockSoldOut,
+)
+from lambdas.storefront.domain import availabilities, view
+from lambdas.storefront.store import Availabilities
+from tests.unit.runtime.fakes import FakeSqs, records
+from tests.unit.spy import Spy
+
+
+def stock(
+    sku: str, sequence: int, available: int, kind: type[StockEvent] = StockChanged
+) -> Fact[StockEvent]:
+    return tell(
+        kind(sku=sku, available=available, reserved=0, minimum=5),
+        subject=sku,
+        sequence=sequence,
+        correlation_id="c",
+        causation_id="c",
+        occurred_at=f"2026-01-01T00:00:{sequence:02}+00:00",
+    )
+
+
+@pytest.fixture
+def table(make_table: Callable[..., str]) -> str:
+    return make_table("availability", "sku")
+
+
+class TestDomain:
+    @pytest.mark.parametrize(
+        ("available", "state"), [(9, "IN_STOCK"), (5, "IN_STOCK"), (4, "LOW"), (0, "SOLD_OUT")]
+    )
+    def test_a_state_follows_from_any_event(self, available: int, state: str):
+        for kind in STOCK_EVENTS:
+            (shown,) = availabilities([stock("A", 1, available, kind)])
+            assert (shown.state, shown.available) == (state, available)
+
+    def test_the_latest_of_each_sku_counts_wherever_it_stands(self):
+        facts = [stock("A", 2, 7), stock("B", 1, 1), stock("A", 3, 6), stock("A", 1, 8)]
+
+        assert [(shown.sku, shown.sequence) for shown in availabilities(facts)] == [
+            ("A", 3),
+            ("B", 1),
+        ]
+
+    def test_a_customer_sees_no_inner_workings(self):
+        (shown,) = availabilities([stock("A", 3, 7)])
+
+        assert view(shown) == {
+            "sku": "A",
+            "state": "IN_STOCK",
+            "available": 7,
+            "changed_at": "2026-01-01T00:00:03+00:00",
+        }
+
+
+class TestStore:
+    def test_what_is_late_or_comes_again_changes_nothing(self, table: str, dynamodb: Any):
+        store = Availabilities(table, dynamodb=dynamodb)
+        (first,), (second,) = availabilities([stock("A", 1, 9)]), availabilities([stock("A", 2, 0)])
+
+        assert [store.show(shown) for shown in (second, first, second)] == [True, False, False]
+        assert store.find("A") == second
+
+    def test_of_what_was_never_heard_nothing_is_shown(self, table: str, dynamodb: Any):
+        assert Availabilities(table, dynamodb=dynamodb).find("A") is None
+
+
+@pytest.fixture
+def handle(load_handler: Callable[..., Any], table: str, monkeypatch: Any) -> Callable[..., Any]:
+    """The handler, called with messages of (group, body); parks in the queue given."""
+
+    def call(
+        *bodies: tuple[str, str], sqs: FakeSqs | None = None, dynamodb: Any = None
+    ) -> list[str]:
+        handler = load_handler(
+            "lambdas.storefront.update_availability",
+            AVAILABILITY_TABLE=table,
+            PARKING_QUEUE="parking",
+        )
+        monkeypatch.setattr(handler.__globals__["inbox"], "_sqs", sqs or FakeSqs())
+        if dynamodb:
+            monkeypatch.setattr(handler.__globals__["shown"], "_dynamodb", dynamodb)
+        answer = handler({"Records": records(*bodies)}, None)
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    return call
+
+
+def bodies(*facts: Fact[StockEvent]) -> list[tuple[str, str]]:
+    return [(fact.data.sku, fact.message()) for fact in facts]
+
+
+class TestHandler:
+    def test_a_sku_is_written_once_a_batch(
+        self, handle: Callable[..., Any], table: str, dynamodb: Any
+    ):
+        writes: list[str] = []
+        told = [stock("A", number, number) for number in range(1, 9)] + [stock("B", 1, 3)]
+
+        assert handle(*bodies(*told), dynamodb=Spy(dynamodb, writes.append)) == []
+        assert writes == ["put_item"] * 2
+        shown = Availabilities(table, dynamodb=dynamodb).find("A")
+        assert shown is not None
+        assert (shown.available, shown.sequence) == (8, 8)
+
+    def test_a_group_that_fails_comes_again_and_the_others_are_shown(
+        self, handle: Callable[..., Any], table: str, dynamodb: Any
+    ):
+        def fail_first(operation: str) -> None:
+            if not failed:
+                failed.append(operation)
+                raise ConnectionError("no table")
+
+        failed: list[str] = []
+        told = bodies(stock("A", 1, 1), stock("B", 1, 3), stock("A", 2, 2))
+
+        assert handle(*told, dynamodb=Spy(dynamodb, fail_first)) == ["m0", "m2"]
+        store = Availabilities(table, dynamodb=dynamodb)
+        assert store.find("A") is None
+        assert store.find("B") is not None
+        assert handle(*told) == []
+        assert store.find("A") is not None
+
+    def test_bad_input_is_parked_and_the_rest_of_its_group_is_shown(
+        self, handle: Callable[..., Any], table: str, dynamodb: Any
+    ):
+        sqs = FakeSqs()
+        bad = stock("A", 2, 2).message().replace('"available": 2', '"available": -2')
+
+        assert handle(*bodies(stock("A", 1, 1)), ("A", bad), sqs=sqs) == []
+        assert sqs.reasons == ["not a StockChanged: available must be at least 0, not -2"]
+        shown = Availabilities(table, dynamodb=dynamodb).find("A")
+        assert shown is not None
+        assert shown.sequence == 1
+
+
+drawn = st.lists(st.tuples(st.sampled_from("AB"), st.integers(1, 6)), min_size=1, max_size=20)
+
+
+@settings(max_examples=40, deadline=None)
+@given(drawn, st.lists(st.integers(1, 5), max_size=20))
+def test_the_view_converges(
+    dynamodb: Any,
+    make_table: Callable[..., str],
+    drawn: list[tuple[str, int]],
+    sizes: list[int],
+):
+    """Whatever comes, late, twice, or in whatever batches: the latest is shown, and never less."""
+    store = Availabilities(make_table("availability", "sku"), dynamodb=dynamodb)
+    facts = [stock(sku, number, number % 4, STOCK_EVENTS[number % 4]) for sku, number in drawn]
+    latest: dict[str, int] = {}
+
+    for size in [*sizes, *[3] * len(facts)]:
+        batch, facts = facts[:size], facts[size:]
+        for shown in availabilities(batch):
+            store.show(shown)
+        for fact in batch:
+            known = latest.get(fact.data.sku, 0)
+            latest[fact.data.sku] = max(known, fact.metadata.sequence)
+        for sku, number in latest.items():
+            found = store.find(sku)
+            assert found is not None
+            assert (found.sequence, found.available) == (number, number % 4)
+
+
+class TestGetProduct:
+    @pytest.fixture
+    def get(self, load_handler: Callable[..., Any], table: str) -> Callable[[str], Any]:
+        handler = load_handler("lambdas.storefront.get_product", AVAILABILITY_TABLE=table)
+        return lambda sku: handler({"pathParameters": {"sku": sku}}, None)
+
+    def test_a_product_is_shown(self, get: Callable[[str], Any], table: str, dynamodb: Any):
+        (shown,) = availabilities([stock("85123A", 3, 0, StockSoldOut)])
+        Availabilities(table, dynamodb=dynamodb).show(shown)
+
+        answer = get("85123A")
+
+        assert answer["statusCode"] == 200
+        assert '"state": "SOLD_OUT"' in answer["body"]
+
+    def test_an_unknown_one_is_not_found(self, get: Callable[[str], Any]):
+        answer = get("nope")
+
+        assert answer["statusCode"] == 404
+        assert "there is no product nope" in answer["body"]

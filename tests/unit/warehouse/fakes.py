@@ -1,0 +1,122 @@
+"""A queue and a warehouse in memory, which can be looked into and can fail."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import count
+from threading import Lock
+from typing import Any
+
+from lambdas.contracts.event import Fact
+from workers.warehouse.domain import Picking, Shelf
+from workers.warehouse.queue import MOST, Message
+
+
+class Killed(BaseException):
+    """The process is gone: nothing that it had in mind happens any more."""
+
+
+def message(body: str, group: str | None = None) -> Message:
+    return Message(id=f"id of {body}", body=body, receipt=f"receipt of {body}", group=group)
+
+
+class FakeQueue:
+    """Hands messages out as SQS does: of a group, none while another of it is in somebody's hands.
+
+    ``then`` is called ahead of each operation with its name: it may count, raise, or do more.
+    """
+
+    name = "queue"
+
+    def __init__(self, *messages: Message, lease: float = 30) -> None:
+        self.lease = lease
+        self.messages = list(messages)
+        self.in_hands: list[Message] = []
+        self.parked: list[tuple[str, str]] = []
+        self.held: list[tuple[str, float]] = []
+        self.then: Callable[[str], object] = lambda _: None
+        self._lock = Lock()
+        self._receipts = count()
+
+    @property
+    def bodies(self) -> list[str]:
+        """What is still on the queue, in anybody's hands or not."""
+        return [message.body for message in self.messages]
+
+    def receive(self) -> list[Message]:
+        self.then("receive")
+        with self._lock:
+            locked = {message.group for message in self.in_hands} - {None}
+            taken_ids = {message.id for message in self.in_hands}
+            free = [
+                message
+                for message in self.messages
+                if message.group not in locked and message.id not in taken_ids
+            ]
+            taken = [replace(m, receipt=f"{next(self._receipts)}") for m in free[:MOST]]
+            self.in_hands += taken
+            return taken
+
+    def delete(self, messages: Sequence[Message]) -> list[Message]:
+        self.then("delete")
+        with self._lock:
+            gone = {message.id for message in messages}
+            self.messages = [message for message in self.messages if message.id not in gone]
+            self.in_hands = [message for message in self.in_hands if message.id not in gone]
+        return []
+
+    def hold(self, messages: Sequence[Message], *, seconds: float) -> list[Message]:
+        self.then("hold")
+        with self._lock:
+            self.held += [(message.body, seconds) for message in messages]
+            if seconds != self.lease:
+                back = {message.id for message in messages}
+                self.in_hands = [m for m in self.in_hands if m.id not in back]
+        return []
+
+    def park(self, message: Message, *, reason: str) -> None:
+        self.then("park")
+        self.parked.append((message.body, reason))
+
+    def leases_run_out(self) -> None:
+        """What is in hands may be received again."""
+        self.in_hands = []
+
+
+class FakeWarehouse:
+    """Keeps pickings and shelves; ``then`` is called ahead of each operation and behind it."""
+
+    def __init__(self) -> None:
+        self.pickings: dict[str, Picking] = {}
+        self.shelves: dict[str, Shelf] = {}
+        self.then: Callable[[str], object] = lambda _: None
+
+    def pick(self, picking: Picking) -> Picking:
+        self.then("pick")
+        kept = self.pickings.setdefault(picking.order_id, picking)
+        self.then("picked")
+        return kept
+
+    def keep(self, shelf: Shelf) -> bool:
+        self.then("keep")
+        known = self.shelves.get(shelf.sku)
+        news = known is None or known.sequence < shelf.sequence
+        if news:
+            self.shelves[shelf.sku] = shelf
+        return news
+
+
+class FakeBus:
+    """Takes facts, unless it is ``full``."""
+
+    def __init__(self) -> None:
+        self.told: list[Fact[Any]] = []
+        self.full = False
+        self.then: Callable[[str], object] = lambda _: None
+
+    def publish(self, facts: Sequence[Fact[Any]]) -> list[Fact[Any]]:
+        self.then("publish")
+        if self.full:
+            return list(facts)
+        self.told += facts
+        self.then("published")
+        return []

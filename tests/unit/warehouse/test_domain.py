@@ -1,0 +1,90 @@
+import json
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.codec import ContractError
+from lambdas.contracts.inventory import STOCK_EVENTS, StockChanged
+from lambdas.contracts.orders import OrderConfirmed, OrderRejected
+from lambdas.contracts.values import Line
+from tests.contracts.contracts import read, sample_of
+from workers.warehouse.domain import Picking, Shelf, announcement, picking_asked_for, shelf_told
+
+NOW = "2026-12-01T09:02:11.407Z"
+
+
+def confirmed(**changed: Any) -> str:
+    event = read(sample_of(OrderConfirmed))
+    event["detail"]["data"] |= changed
+    return json.dumps(event)
+
+
+class TestPicking:
+    def test_a_confirmed_order_is_to_be_picked(self):
+        metadata = read(sample_of(OrderConfirmed))["detail"]["metadata"]
+
+        assert picking_asked_for(confirmed(), now=NOW) == Picking(
+            order_id=metadata["subject"],
+            lines=(
+                Line(sku="85123A", quantity=6),
+                Line(sku="71053", quantity=6),
+                Line(sku="84406B", quantity=8),
+            ),
+            correlation_id=metadata["correlation_id"],
+            cause=metadata["event_id"],
+            picked_at=NOW,
+        )
+
+    def test_told_again_it_is_the_same_event(self):
+        picking = picking_asked_for(confirmed(), now=NOW)
+        fact = announcement(picking)
+
+        assert announcement(picking) == fact
+        assert fact.data.lines == picking.lines
+        assert fact.metadata.causation_id == picking.cause
+        assert fact.metadata.occurred_at == NOW
+
+    @pytest.mark.parametrize(
+        ("body", "problem"),
+        [
+            ("not JSON", "not JSON"),
+            ("[" * 100_000, "not JSON"),
+            ("[]", "no JSON object"),
+            ("{}", "None of None is nothing to be picked"),
+            (json.dumps(read(sample_of(OrderRejected))), "OrderRejected of com.aws.orders"),
+            ('{"source": "com.aws.orders", "detail-type": "OrderConfirmed"}', "is missing|must be"),
+            (confirmed(lines=[]), "lines must not be empty"),
+            (
+                confirmed(lines=[{"sku": "A", "quantity": -1, "unit_price": 1}]),
+                r"lines\[0\].quantity must be at least 1, not -1",
+            ),
+            (confirmed(order_id=7), "order_id must be a string"),
+        ],
+    )
+    def test_what_makes_no_sense_is_said(self, body: str, problem: str):
+        with pytest.raises(ContractError, match=problem):
+            picking_asked_for(body, now=NOW)
+
+    def test_a_version_that_is_not_known_is_said(self):
+        event = read(sample_of(OrderConfirmed))
+        event["detail"]["metadata"]["schema_version"] = 2
+
+        with pytest.raises(ContractError, match="schema_version is 2"):
+            picking_asked_for(json.dumps(event), now=NOW)
+
+
+class TestShelf:
+    @pytest.mark.parametrize("event", STOCK_EVENTS)
+    def test_every_stock_event_tells_the_whole_shelf(self, event: Any):
+        message = read(sample_of(event))
+
+        assert shelf_told(json.dumps(message)) == Shelf(
+            **message["data"], sequence=message["metadata"]["sequence"]
+        )
+
+    def test_what_cannot_be_is_said(self):
+        message = read(sample_of(StockChanged))
+        message["data"]["available"] = -1
+
+        with pytest.raises(ContractError, match="available must be at least 0"):
+            shelf_told(json.dumps(message))

@@ -1,0 +1,128 @@
+"""A consumer that is killed, wherever it is, loses nothing and does nothing twice."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambdas.contracts.inventory import StockChanged
+from lambdas.contracts.orders import OrderConfirmed
+from tests.contracts.contracts import read, sample_of
+from tests.unit.warehouse.fakes import FakeBus, FakeQueue, FakeWarehouse, Killed, message
+from workers.warehouse import loop
+from workers.warehouse.handling import Handling, NotToldError
+from workers.warehouse.loop import Consumer, Stop
+from workers.warehouse.queue import Message
+
+
+def confirmed(order_id: str) -> Message:
+    event = read(sample_of(OrderConfirmed))
+    event["detail"]["data"]["order_id"] = order_id
+    return message(json.dumps(event))
+
+
+def stock(sku: str, sequence: int, available: int) -> Message:
+    told = read(sample_of(StockChanged))
+    told["metadata"] |= {"subject": sku, "sequence": sequence}
+    told["data"] |= {"sku": sku, "available": available}
+    return message(json.dumps(told), group=sku)
+
+
+class Stage:
+    """The parts of the program, and what they come to."""
+
+    def __init__(self) -> None:
+        self.warehouse, self.bus = FakeWarehouse(), FakeBus()
+        self.handling = Handling(self.warehouse, bus=self.bus, now=lambda: "now")  # type: ignore[arg-type]
+
+    def consumer(self, queue: FakeQueue, handle: Callable[[Message], None]) -> Consumer:
+        return Consumer(queue, handle, stop=Stop(grace=60))  # type: ignore[arg-type]
+
+    def die_at(self, step: int, queue: FakeQueue) -> None:
+        """Be killed at the nth thing that is done anywhere, and do nothing from then on."""
+        left = [step]
+
+        def then(_: str) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+
+        part: Any
+        for part in (self.warehouse, self.bus, queue):
+            part.then = then
+
+    def live(self, queue: FakeQueue) -> None:
+        part: Any
+        for part in (self.warehouse, self.bus, queue):
+            part.then = lambda _: None
+        queue.leases_run_out()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    orders=st.lists(st.sampled_from(["o1", "o2", "o3", "o4"]), min_size=1, max_size=6),
+    deaths=st.lists(st.integers(0, 25), max_size=4),
+)
+def test_orders_are_picked_once_whenever_a_worker_dies(orders: list[str], deaths: list[int]):
+    stage = Stage()
+    # SQS may deliver what it was sent once more than once, and each is a message of its own.
+    sent = [confirmed(order) for order in orders]
+    queue = FakeQueue(*(Message(id=str(i), body=m.body, receipt="") for i, m in enumerate(sent)))
+
+    for step in deaths:
+        stage.die_at(step, queue)
+        with suppress(Killed):
+            stage.consumer(queue, stage.handling.pick).turn()
+        stage.live(queue)
+    for _ in range(2):
+        stage.consumer(queue, stage.handling.pick).turn()
+
+    assert queue.bodies == []
+    assert set(stage.warehouse.pickings) == set(orders)
+    told = {fact.metadata.event_id: fact for fact in stage.bus.told}
+    assert sorted(fact.data.order_id for fact in told.values()) == sorted(set(orders))
+
+
+def test_it_is_told_only_once_it_is_on_the_list():
+    stage = Stage()
+    stage.warehouse.then = lambda step: (_ for _ in ()).throw(Killed) if step == "pick" else None
+
+    with pytest.raises(Killed):
+        stage.handling.pick(confirmed("o1"))
+
+    assert stage.bus.told == []
+
+
+def test_what_the_bus_does_not_take_is_told_when_the_message_comes_again(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(loop, "PAUSE", 0)
+    stage = Stage()
+    queue = FakeQueue(confirmed("o1"))
+    consumer = stage.consumer(queue, stage.handling.pick)
+
+    stage.bus.full = True
+    with pytest.raises(NotToldError, match="o1"):
+        stage.handling.pick(confirmed("o1"))
+    consumer.turn()
+    assert len(queue.bodies) == 1
+
+    stage.bus.full = False
+    consumer.turn()
+    assert queue.bodies == []
+    assert [fact.data.order_id for fact in stage.bus.told] == ["o1"]
+
+
+def test_the_picture_of_the_stock_is_the_latest():
+    stage = Stage()
+    queue = FakeQueue(*(stock("A", n, n * 10) for n in (2, 3, 1)), stock("B", 1, 7))
+
+    stage.consumer(queue, stage.handling.note_stock).turn()
+
+    shelves: dict[str, Any] = stage.warehouse.shelves
+    assert {sku: shelf.available for sku, shelf in shelves.items()} == {"A": 30, "B": 7}
+    assert queue.bodies == []

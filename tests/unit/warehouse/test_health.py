@@ -1,0 +1,90 @@
+import json
+import socket
+import urllib.request
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from urllib.error import HTTPError
+
+import pytest
+
+from workers.warehouse import health
+from workers.warehouse.health import DRAINING, LONGEST_TURN, READY, STARTING, STUCK
+from workers.warehouse.loop import Stop
+
+
+def state(*, ready: bool = True, idle: float = 0, told: bool = False) -> str:
+    stop = Stop(grace=10, clock=lambda: 1_000.0)
+    if told:
+        stop.tell()
+    fine = SimpleNamespace(ready=True, turned=1_000.0)
+    other = SimpleNamespace(ready=ready, turned=1_000.0 - idle)
+    return health.state(cast(Any, [fine, other]), stop)
+
+
+def test_its_states():
+    assert state() == READY
+    assert state(ready=False) == STARTING
+    assert state(told=True) == DRAINING
+    assert state(idle=LONGEST_TURN) == READY
+    assert state(idle=LONGEST_TURN + 1) == STUCK
+    assert state(idle=LONGEST_TURN + 1, told=True) == STUCK
+
+
+def ask(port: int, path: str) -> tuple[int, Any]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, json.load(answer)
+    except HTTPError as refused:
+        return refused.code, json.load(refused)
+
+
+@pytest.mark.parametrize(
+    ("now", "alive", "ready"),
+    [(STARTING, 200, 503), (READY, 200, 200), (DRAINING, 200, 503), (STUCK, 503, 503)],
+)
+def test_it_answers_a_probe(now: str, alive: int, ready: int):
+    server = health.serve(0, lambda: now)
+    try:
+        assert server.server_address[0] == "127.0.0.1"
+        port = server.server_address[1]
+        assert ask(port, "/alive") == (alive, {"state": now})
+        assert ask(port, "/ready") == (ready, {"state": now})
+        assert ask(port, "/else")[0] == 404
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class TestSystemd:
+    @pytest.fixture
+    def heard(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.bind(str(tmp_path / "notify"))
+            systemd.setblocking(False)
+            monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+            yield lambda: systemd.recv(1_000).decode().splitlines()
+
+    @pytest.mark.parametrize(
+        ("now", "words"),
+        [
+            (STARTING, ["STATUS=starting", "WATCHDOG=1"]),
+            (READY, ["STATUS=ready", "WATCHDOG=1", "READY=1"]),
+            (DRAINING, ["STATUS=draining", "WATCHDOG=1", "STOPPING=1"]),
+        ],
+    )
+    def test_it_hears_how_it_goes(self, heard: Any, now: str, words: list[str]):
+        health.tell_systemd(now)
+
+        assert heard() == words
+
+    def test_it_hears_nothing_of_one_that_is_stuck(self, heard: Any):
+        health.tell_systemd(STUCK)
+
+        with pytest.raises(BlockingIOError):
+            heard()
+
+    def test_without_it_nothing_is_told(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+
+        health.tell_systemd(READY)

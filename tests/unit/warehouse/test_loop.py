@@ -1,0 +1,264 @@
+"""Groups side by side, each in its order; poison alone; a stop that leaves nothing behind."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambdas.contracts.codec import ContractError
+from tests.unit.warehouse.fakes import FakeQueue, message
+from workers.warehouse import loop
+from workers.warehouse.loop import Consumer, Stop
+from workers.warehouse.queue import Message
+
+PATIENCE = 10
+"""Seconds until a test gives up what it waits for; nothing is asserted of how long it took."""
+
+
+def consumer(
+    queue: FakeQueue, handle: Callable[[Message], None], stop: Stop | None = None
+) -> Consumer:
+    return Consumer(queue, handle, stop=stop or Stop(grace=PATIENCE))  # type: ignore[arg-type]
+
+
+def out_of_reach(_: str) -> None:
+    raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "ReceiveMessage")
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "PAUSE", 0)
+
+
+def test_groups_do_not_wait_for_each_other():
+    queue = FakeQueue(message("a1", "A"), message("b1", "B"))
+    b_is_done = Event()
+
+    def handle(received: Message) -> None:
+        if received.group == "A":
+            assert b_is_done.wait(PATIENCE)
+        else:
+            b_is_done.set()
+
+    consumer(queue, handle).turn()
+
+    assert queue.bodies == []
+
+
+def test_messages_without_a_group_do_not_wait_either():
+    queue = FakeQueue(message("a"), message("b"))
+    b_is_done = Event()
+
+    def handle(received: Message) -> None:
+        if received.body == "a":
+            assert b_is_done.wait(PATIENCE)
+        else:
+            b_is_done.set()
+
+    consumer(queue, handle).turn()
+
+    assert queue.bodies == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    groups=st.lists(st.sampled_from("ABC"), min_size=1, max_size=25),
+    failing=st.sets(st.integers(0, 24)),
+    poison=st.sets(st.integers(0, 24)),
+)
+def test_the_order_of_a_group_is_kept_whatever_fails(
+    groups: list[str], failing: set[int], poison: set[int]
+):
+    queue = FakeQueue(*(message(str(i), group) for i, group in enumerate(groups)))
+    handled: dict[str, list[int]] = defaultdict(list)
+    to_fail = set(failing)
+
+    def handle(received: Message) -> None:
+        number = int(received.body)
+        if number in poison:
+            raise ContractError("message", ["poison"])
+        if number in to_fail:
+            to_fail.remove(number)
+            raise RuntimeError("not now")
+        handled[str(received.group)].append(number)
+
+    mine = consumer(queue, handle)
+    while queue.messages:
+        mine.turn()
+
+    expected: dict[str, list[int]] = defaultdict(list)
+    for i, group in enumerate(groups):
+        if i not in poison:
+            expected[group].append(i)
+    assert handled == expected
+    assert sorted(int(body) for body, _ in queue.parked) == sorted(
+        i for i in poison if i < len(groups)
+    )
+
+
+def test_what_fails_goes_back_with_all_behind_it_and_the_rest_is_done():
+    queue = FakeQueue(
+        message("a1", "A"), message("a2", "A"), message("a3", "A"), message("b1", "B")
+    )
+
+    def handle(received: Message) -> None:
+        if received.body == "a2":
+            raise RuntimeError("not now")
+
+    consumer(queue, handle).turn()
+
+    assert queue.bodies == ["a2", "a3"]
+    assert queue.held == [("a2", 0), ("a3", 0)]
+    assert queue.in_hands == []
+
+
+def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows():
+    queue = FakeQueue(message("a1", "A"), message("a2", "A"))
+    handled = []
+
+    def handle(received: Message) -> None:
+        if received.body == "a1":
+            raise ContractError("message", ["it is poison"])
+        handled.append(received.body)
+
+    consumer(queue, handle).turn()
+
+    assert queue.parked == [("a1", "not a message: it is poison")]
+    assert handled == ["a2"]
+    assert queue.bodies == []
+
+
+def test_poison_that_cannot_be_parked_comes_again():
+    queue = FakeQueue(message("a1"))
+    queue.then = lambda step: out_of_reach(step) if step == "park" else None
+
+    def handle(received: Message) -> None:
+        raise ContractError("message", ["it is poison"])
+
+    consumer(queue, handle).turn()
+
+    assert queue.bodies == ["a1"]
+
+
+def test_what_takes_long_is_held():
+    queue = FakeQueue(message("slow", "A"), message("behind it", "A"), message("quick"), lease=0.03)
+    held_twice = Event()
+
+    def then(step: str) -> None:
+        if len(queue.held) >= 4:
+            held_twice.set()
+
+    queue.then = then
+
+    def handle(received: Message) -> None:
+        if received.body == "slow":
+            assert held_twice.wait(PATIENCE)
+
+    consumer(queue, handle).turn()
+
+    assert set(queue.held) == {("slow", 0.03), ("behind it", 0.03)}
+    assert queue.bodies == []
+
+
+class TestStop:
+    def test_what_is_begun_is_finished_and_the_rest_given_back(self):
+        stop = Stop(grace=PATIENCE)
+        queue = FakeQueue(*(message(body, "A") for body in ("a1", "a2", "a3")))
+
+        consumer(queue, lambda _: stop.tell(), stop).run()
+
+        assert queue.bodies == ["a2", "a3"]
+        assert queue.held == [("a2", 0), ("a3", 0)]
+
+    def test_what_comes_too_late_is_given_back_untouched(self):
+        stop = Stop(grace=PATIENCE)
+        queue = FakeQueue(message("a"), message("b"))
+        queue.then = lambda step: stop.tell() if step == "receive" else None
+        handled: list[Message] = []
+
+        consumer(queue, handled.append, stop).run()
+
+        assert handled == []
+        assert sorted(queue.held) == [("a", 0), ("b", 0)]
+
+    def test_what_outlasts_the_grace_is_given_back(self):
+        stop = Stop(grace=0)
+        queue = FakeQueue(message("a1", "A"), message("a2", "A"))
+        ended = Event()
+
+        def handle(received: Message) -> None:
+            stop.tell()
+            assert ended.wait(PATIENCE)
+
+        consumer(queue, handle, stop).run()
+        given_back = list(queue.held)
+        ended.set()
+
+        assert given_back == [("a1", 0), ("a2", 0)]
+        assert queue.bodies == ["a1", "a2"]
+
+    def test_told_twice_the_grace_does_not_begin_again(self):
+        now = [100.0]
+        stop = Stop(grace=10, clock=lambda: now[0])
+        assert stop.left == float("inf")
+
+        stop.tell()
+        now[0] = 104
+        stop.tell()
+
+        assert stop.told
+        assert stop.left == 6
+
+
+def test_it_is_ready_once_the_queue_has_answered():
+    queue = FakeQueue()
+    mine = consumer(queue, lambda _: None)
+
+    queue.then = out_of_reach
+    mine.turn()
+    assert not mine.ready
+
+    queue.then = lambda _: None
+    mine.turn()
+    assert mine.ready
+
+
+def test_a_queue_out_of_reach_is_tried_again():
+    stop = Stop(grace=PATIENCE)
+    queue = FakeQueue(message("a"))
+    tries: list[str] = []
+
+    def then(step: str) -> None:
+        tries.append(step)
+        if tries.count("receive") < 3:
+            out_of_reach(step)
+
+    queue.then = then
+    consumer(queue, lambda _: stop.tell(), stop).run()
+
+    assert queue.bodies == []
+
+
+def test_two_consumers_share_a_queue():
+    queue = FakeQueue(*(message(str(i), f"group {i % 7}") for i in range(60)))
+    handled: dict[str | None, list[int]] = defaultdict(list)
+
+    def handle(received: Message) -> None:
+        handled[received.group].append(int(received.body))
+
+    def work() -> None:
+        mine = consumer(queue, handle)
+        while queue.messages:
+            mine.turn()
+
+    with ThreadPoolExecutor(2) as pool:
+        for run in [pool.submit(work) for _ in range(2)]:
+            run.result()
+
+    assert sorted(number for numbers in handled.values() for number in numbers) == list(range(60))
+    assert all(numbers == sorted(numbers) for numbers in handled.values())

@@ -1,0 +1,121 @@
+"""The queue against an SQS of its own."""
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.unit.conftest import ACCOUNT
+from workers.warehouse.queue import Queue
+
+Make = Callable[..., Queue]
+
+
+@pytest.fixture(scope="module")
+def sqs(endpoint: str) -> Any:
+    return boto3.client(
+        "sqs",
+        endpoint_url=endpoint,
+        region_name=ACCOUNT["AWS_DEFAULT_REGION"],
+        aws_access_key_id=ACCOUNT["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+@pytest.fixture(scope="module")
+def urls(sqs: Any) -> Callable[[str], tuple[str, str]]:
+    numbers = count()
+
+    def make(suffix: str) -> tuple[str, str]:
+        attributes = {"FifoQueue": "true"} if suffix else {}
+        number = next(numbers)
+        first, second = (
+            sqs.create_queue(QueueName=f"{name}-{number}{suffix}", Attributes=attributes)[
+                "QueueUrl"
+            ]
+            for name in ("work", "parked")
+        )
+        return first, second
+
+    return make
+
+
+def queue(urls: tuple[str, str], sqs: Any) -> Queue:
+    return Queue(urls[0], dead_letter_url=urls[1], wait=0, lease=30, sqs=sqs)
+
+
+def test_what_is_received_is_hidden_until_it_is_given_back(sqs: Any, urls: Any):
+    pair = urls("")
+    mine = queue(pair, sqs)
+    for body in ("a", "b"):
+        sqs.send_message(QueueUrl=pair[0], MessageBody=body)
+
+    messages = mine.receive()
+    assert {message.body for message in messages} == {"a", "b"}
+    assert [message.group for message in messages] == [None, None]
+    assert mine.receive() == []
+
+    assert mine.hold(messages, seconds=0) == []
+    again = mine.receive()
+    assert {message.body for message in again} == {"a", "b"}
+    assert mine.delete(again) == []
+    assert mine.receive() == []
+
+
+def test_a_group_comes_in_order_and_waits_for_itself_alone(sqs: Any, urls: Any):
+    pair = urls(".fifo")
+    mine = queue(pair, sqs)
+    for i, (group, body) in enumerate([("A", "a1"), ("B", "b1"), ("A", "a2")]):
+        sqs.send_message(
+            QueueUrl=pair[0], MessageBody=body, MessageGroupId=group, MessageDeduplicationId=str(i)
+        )
+
+    messages = mine.receive()
+    assert [m.body for m in messages if m.group == "A"] == ["a1", "a2"]
+    assert [m.body for m in messages if m.group == "B"] == ["b1"]
+
+
+@pytest.mark.parametrize("suffix", ["", ".fifo"])
+def test_poison_is_parked_whole_with_its_reason(sqs: Any, urls: Any, suffix: str):
+    pair = urls(suffix)
+    mine = queue(pair, sqs)
+    fifo = {"MessageGroupId": "A", "MessageDeduplicationId": "1"} if suffix else {}
+    sqs.send_message(QueueUrl=pair[0], MessageBody="poison", **fifo)
+    (message,) = mine.receive()
+
+    mine.park(message, reason="it makes no sense")
+
+    (parked,) = sqs.receive_message(
+        QueueUrl=pair[1],
+        MessageAttributeNames=["All"],
+        MessageSystemAttributeNames=["MessageGroupId"],
+    )["Messages"]
+    assert parked["Body"] == "poison"
+    assert parked["MessageAttributes"]["reason"]["StringValue"] == "it makes no sense"
+    assert parked.get("Attributes", {}).get("MessageGroupId") == ("A" if suffix else None)
+
+
+def test_what_could_not_be_done_is_said(sqs: Any, urls: Any):
+    pair = urls("")
+    mine = queue(pair, sqs)
+    for body in ("a", "b"):
+        sqs.send_message(QueueUrl=pair[0], MessageBody=body)
+    first, second = mine.receive()
+
+    class Refusing:
+        def delete_message_batch(self, **request: Any) -> Any:
+            assert len(request["Entries"]) == 2
+            return {"Successful": [{"Id": "0"}], "Failed": [{"Id": "1", "Code": "InternalError"}]}
+
+    refused = Queue(pair[0], dead_letter_url=pair[1], wait=0, lease=30, sqs=_with(sqs, Refusing()))
+    assert refused.delete([first, second]) == [second]
+
+
+def _with(sqs: Any, other: Any) -> Any:
+    class Client:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(other, name, None) or getattr(sqs, name)
+
+    return Client()

@@ -1,0 +1,84 @@
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.values import Line
+from lambdas.runtime.items import from_item
+from tests.unit.spy import Spy
+from workers.warehouse.domain import Picking, Shelf
+from workers.warehouse.store import Warehouse
+
+PICKING = Picking(
+    order_id="o1",
+    lines=(Line(sku="A", quantity=2),),
+    correlation_id="o1",
+    cause="confirmed",
+    picked_at="2026-01-01T00:00:00+00:00",
+)
+
+
+class Shop:
+    """A warehouse with tables of its own."""
+
+    def __init__(self, dynamodb: Any, make_table: Callable[[str, str], str]) -> None:
+        self.dynamodb = dynamodb
+        self.stock, self.pickings = make_table("stock", "sku"), make_table("pickings", "order_id")
+        self.requests: list[str] = []
+        self.warehouse = Warehouse(
+            stock_table=self.stock,
+            pickings_table=self.pickings,
+            dynamodb=Spy(dynamodb, self.requests.append),
+        )
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        items = self.dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]
+        return [from_item(item) for item in items]
+
+
+@pytest.fixture
+def shop(dynamodb: Any, make_table: Callable[[str, str], str]) -> Shop:
+    return Shop(dynamodb, make_table)
+
+
+def test_an_order_is_picked_once(shop: Shop):
+    assert shop.warehouse.pick(PICKING) == PICKING
+    later = replace(PICKING, picked_at="later", cause="another")
+    assert shop.warehouse.pick(later) == PICKING
+
+    (row,) = shop.rows(shop.pickings)
+    assert row["picked_at"] == PICKING.picked_at
+    assert shop.requests == ["put_item"] * 2
+
+
+def test_workers_that_compete_pick_it_once(shop: Shop):
+    with ThreadPoolExecutor(16) as pool:
+        kept = list(
+            pool.map(
+                lambda i: shop.warehouse.pick(replace(PICKING, picked_at=str(i))),
+                range(16),
+            )
+        )
+
+    assert len(set(kept)) == 1
+
+
+@pytest.mark.parametrize("order", list(permutations((1, 2, 3))))
+def test_the_latest_stock_stays_in_whatever_order_it_is_told(shop: Shop, order: tuple[int, ...]):
+    for sequence in (*order, *order):
+        shop.warehouse.keep(
+            Shelf(sku="A", available=10 * sequence, reserved=0, minimum=5, sequence=sequence)
+        )
+
+    (row,) = shop.rows(shop.stock)
+    assert (row["available"], row["sequence"]) == (30, 3)
+
+
+def test_it_says_whether_it_was_news(shop: Shop):
+    shelf = Shelf(sku="A", available=1, reserved=0, minimum=5, sequence=1)
+
+    assert shop.warehouse.keep(shelf) is True
+    assert shop.warehouse.keep(shelf) is False

@@ -1,0 +1,1 @@
+"""Long-running programs, one flat package a service."""

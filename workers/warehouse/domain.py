@@ -1,0 +1,98 @@
+"""What the warehouse hears, what it makes of it, and what it tells."""
+
+import json
+from dataclasses import dataclass
+
+from lambdas.contracts.codec import ContractError
+from lambdas.contracts.event import Fact, hear, tell
+from lambdas.contracts.inventory import STOCK_EVENTS, hear_stock
+from lambdas.contracts.orders import OrderConfirmed
+from lambdas.contracts.values import Line
+from lambdas.contracts.warehouse import OrderPicked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """The stock of one SKU as inventory last told it; ``sequence`` numbers what it tells of it."""
+
+    sku: str
+    available: int
+    reserved: int
+    minimum: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picking:
+    """An order that was picked: the row of the picking list, and all that is told of it.
+
+    ``cause`` is the id of the event that had it picked; ``picked_at`` is UTC, ISO 8601.
+    """
+
+    order_id: str
+    lines: tuple[Line, ...]
+    correlation_id: str
+    cause: str
+    picked_at: str
+
+
+def shelf_told(body: str) -> Shelf:
+    """The shelf that a message of the announcements' queue tells of; raises ContractError."""
+    fact = hear_stock(STOCK_EVENTS, body)
+    return Shelf(
+        sku=fact.data.sku,
+        available=fact.data.available,
+        reserved=fact.data.reserved,
+        minimum=fact.data.minimum,
+        sequence=fact.metadata.sequence,
+    )
+
+
+def picking_asked_for(body: str, *, now: str) -> Picking:
+    """The picking that a message of the picking queue asks for, an event as the bus delivers it.
+
+    Raises:
+        ContractError: it is no confirmed order, or one of which nothing can be picked.
+    """
+    fact = hear(OrderConfirmed, _detail(body))
+    lines = tuple(Line(sku=line.sku, quantity=line.quantity) for line in fact.data.lines)
+    problems = [] if lines else ["lines must not be empty"]
+    problems += [
+        f"lines[{i}].quantity must be at least 1, not {line.quantity}"
+        for i, line in enumerate(lines)
+        if line.quantity < 1
+    ]
+    if problems:
+        raise ContractError(OrderConfirmed.detail_type, problems)
+    return Picking(
+        order_id=fact.data.order_id,
+        lines=lines,
+        correlation_id=fact.metadata.correlation_id,
+        cause=fact.metadata.event_id,
+        picked_at=now,
+    )
+
+
+def announcement(picking: Picking) -> Fact[OrderPicked]:
+    """What to tell of a picking: however often it is told, it is the same event."""
+    return tell(
+        OrderPicked(order_id=picking.order_id, lines=picking.lines),
+        subject=picking.order_id,
+        sequence=1,
+        correlation_id=picking.correlation_id,
+        causation_id=picking.cause,
+        occurred_at=picking.picked_at,
+    )
+
+
+def _detail(body: str) -> object:
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ContractError("event", [f"it is not JSON: {error}"]) from None
+    if not isinstance(event, dict):
+        raise ContractError("event", ["it is no JSON object"])
+    kind = (event.get("source"), event.get("detail-type"))
+    if kind != (OrderConfirmed.source, OrderConfirmed.detail_type):
+        raise ContractError("event", [f"{kind[1]} of {kind[0]} is nothing to be picked"])
+    return event.get("detail")

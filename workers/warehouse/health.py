@@ -1,0 +1,67 @@
+"""How the program is, for a probe on the loopback interface and for systemd."""
+
+import json
+import os
+import socket
+from collections.abc import Callable, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
+from threading import Thread
+
+from workers.warehouse.loop import Consumer, Stop
+
+LOOPBACK = str(IPv4Address(socket.INADDR_LOOPBACK))
+STARTING, READY, DRAINING, STUCK = "starting", "ready", "draining", "stuck"
+LONGEST_TURN = 120
+"""Seconds after which a consumer that has not come round is stuck: far beyond all time-outs."""
+
+
+def state(consumers: Sequence[Consumer], stop: Stop) -> str:
+    """How the program is, in a word."""
+    if any(stop.clock() - consumer.turned > LONGEST_TURN for consumer in consumers):
+        return STUCK
+    if stop.told:
+        return DRAINING
+    return READY if all(consumer.ready for consumer in consumers) else STARTING
+
+
+def serve(port: int, state: Callable[[], str]) -> ThreadingHTTPServer:
+    """Answer on the loopback interface: ``/alive`` and ``/ready``, by 200 for yes and 503 for no.
+
+    ``/alive`` is yes in every state but stuck, ``/ready`` in none but ready; the body says which.
+    """
+
+    class Probe(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            now = state()
+            yes = {"/alive": now != STUCK, "/ready": now == READY}
+            status = 404 if self.path not in yes else 200 if yes[self.path] else 503
+            body = json.dumps({"state": now}).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Probes come every few seconds, and say nothing."""
+
+    server = ThreadingHTTPServer((LOOPBACK, port), Probe)
+    Thread(target=server.serve_forever, name="health", daemon=True).start()
+    return server
+
+
+def tell_systemd(state: str) -> None:
+    """Tell systemd, if it is what started us; one that is stuck says nothing, and is restarted.
+
+    https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
+    """
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address or state == STUCK:
+        return
+    more = {READY: "\nREADY=1", DRAINING: "\nSTOPPING=1"}.get(state, "")
+    words = f"STATUS={state}\nWATCHDOG=1{more}"
+    # An abstract socket's name begins with a zero byte, which systemd writes as @.
+    name = f"\0{address[1:]}" if address.startswith("@") else address
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.sendto(words.encode(), name)

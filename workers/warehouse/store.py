@@ -1,0 +1,36 @@
+"""The warehouse's tables: its picture of the stock, and its picking list."""
+
+from typing import Any
+
+from lambdas.contracts.codec import decode, encode
+from lambdas.runtime.items import put_new, to_item
+from workers.warehouse.domain import Picking, Shelf
+
+
+class Warehouse:
+    """The tables of stock, keyed by ``sku``, and of pickings, keyed by ``order_id``."""
+
+    def __init__(self, *, stock_table: str, pickings_table: str, dynamodb: Any) -> None:
+        """The tables are names, ``dynamodb`` is boto3's client."""
+        self._stock = stock_table
+        self._pickings = pickings_table
+        self._dynamodb = dynamodb
+
+    def keep(self, shelf: Shelf) -> bool:
+        """Keep what was told of a SKU, and tell whether it was news: later news stay."""
+        try:
+            self._dynamodb.put_item(
+                TableName=self._stock,
+                Item=to_item(encode(shelf)),
+                ConditionExpression="attribute_not_exists(sku) OR #sequence < :sequence",
+                ExpressionAttributeNames={"#sequence": "sequence"},
+                ExpressionAttributeValues=to_item({":sequence": shelf.sequence}),
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def pick(self, picking: Picking) -> Picking:
+        """Put the picking on the list, or return the one that the order has already."""
+        kept = put_new(self._dynamodb, self._pickings, encode(picking), key="order_id")
+        return decode(Picking, kept)
