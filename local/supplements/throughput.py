@@ -9,6 +9,7 @@ whenever it is evaluated.
 Can go: when `bench/order_path.py` shows no difference without it.
 """
 
+import os
 import threading
 import time
 from collections import defaultdict
@@ -26,7 +27,7 @@ _THREADS = ThreadPoolExecutor(10_000, thread_name_prefix="pooled")
 """Starts a thread whenever none is idle: no work ever waits for what waits for it."""
 _EXPRESSIONS = 1_000
 _MOMENT = 0.25
-"""Seconds between the starts of two processes of one function."""
+"""Seconds between the starts of two processes of one function, the second after the first is up."""
 
 
 def install() -> None:
@@ -92,32 +93,58 @@ class _Turn:
     """Whose turn it is at the processes of one function."""
 
     def __init__(self) -> None:
-        self.freed = threading.Condition()
+        self.changed = threading.Condition()
+        self.starting = False
         self.next_start = 0.0
+
+    def wait(self) -> None:
+        """Wait until another process may be started, or something else has changed."""
+        left = None if self.starting else self.next_start - time.monotonic()
+        self.changed.wait(left)
+
+    def may_start(self) -> bool:
+        return not self.starting and time.monotonic() >= self.next_start
+
+    def started(self) -> None:
+        with self.changed:
+            self.starting = False
+            self.next_start = time.monotonic() + _MOMENT
+            self.changed.notify_all()
 
 
 def _wait_for_the_warm() -> None:
     """Let an invocation take a process that is free in a moment, rather than start one."""
     acquire, release = lambda_svc.acquire_worker, lambda_svc.release_worker
+    spawn = lambda_runtime.Worker._spawn
     turns: defaultdict[str, _Turn] = defaultdict(_Turn)
+    starts = threading.Semaphore(os.cpu_count() or 1)
 
     def acquired(name: str, config: Any, code: bytes, *, qualifier: str, **options: Any) -> Any:
         key = lambda_runtime._worker_key(name, config, qualifier)
         turn = turns[name]
-        with turn.freed:
+        with turn.changed:
             while all(worker.in_use for worker in lambda_runtime._workers.get(key, ())):
-                left = turn.next_start - time.monotonic()
-                if left <= 0:
-                    turn.next_start = time.monotonic() + _MOMENT
+                if turn.may_start():
                     break
-                turn.freed.wait(left)
-            return acquire(name, config, code, qualifier=qualifier, **options)
+                turn.wait()
+            worker, how = acquire(name, config, code, qualifier=qualifier, **options)
+            if how == "spawn":
+                turn.starting = True
+            return worker, how
+
+    def spawned(worker: Any) -> None:
+        try:
+            with starts:
+                spawn(worker)
+        finally:
+            turns[worker.func_name].started()
 
     def released(worker: Any) -> None:
         release(worker)
         if worker is not None:
             turn = turns[worker.func_name]
-            with turn.freed:
-                turn.freed.notify()
+            with turn.changed:
+                turn.changed.notify()
 
     lambda_svc.acquire_worker, lambda_svc.release_worker = acquired, released
+    lambda_runtime.Worker._spawn = spawned
