@@ -1,12 +1,18 @@
-"""The same work with fewer threads and less parsing: a hundred orders a second on two cores.
+"""The same work with fewer threads, processes and parsing: the orders of many on two cores.
 
-AWS: scales out. Here one process does it all, so what it wastes is what the platform lacks.
-MiniStack 1.5.33: starts a thread for each request that may call back, each invocation and each
-task, and parses every JSONata expression whenever it is evaluated.
+AWS: scales out, and an invocation that waits for a new environment takes an old one that is free
+before. Here a few cores do it all, so what is wasted is what the platform lacks.
+MiniStack 1.5.33: starts a process whenever all of a function's are busy, so that under load they
+start each other's end: starting one takes the time of fifty invocations. It starts a thread for
+each request that may call back, each invocation and each task, and parses every JSONata expression
+whenever it is evaluated.
 Can go: when `bench/order_path.py` shows no difference without it.
 """
 
+import os
 import threading
+import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
@@ -15,11 +21,13 @@ from typing import Any
 
 from jsonata.parser import Parser
 from ministack.core import concurrency, lambda_runtime
-from ministack.services import stepfunctions
+from ministack.services import lambda_svc, stepfunctions
 
 _THREADS = ThreadPoolExecutor(10_000, thread_name_prefix="pooled")
 """Starts a thread whenever none is idle: no work ever waits for what waits for it."""
 _EXPRESSIONS = 1_000
+_MOMENT = 0.25
+"""Seconds between the starts of two processes of one function, the second after the first is up."""
 
 
 def install() -> None:
@@ -29,6 +37,7 @@ def install() -> None:
         module.threading = pooled
     stepfunctions.ThreadPoolExecutor = _executor
     _remember_expressions()
+    _wait_for_the_warm()
 
 
 class _Thread:
@@ -78,3 +87,64 @@ def _remember_expressions() -> None:
         return parse(Parser(), expression, regex_engine)
 
     Parser.parse = lambda _, expression, regex_engine: parsed(expression, regex_engine)
+
+
+class _Turn:
+    """Whose turn it is at the processes of one function."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.starting = False
+        self.next_start = 0.0
+
+    def wait(self) -> None:
+        """Wait until another process may be started, or something else has changed."""
+        left = None if self.starting else self.next_start - time.monotonic()
+        self.changed.wait(left)
+
+    def may_start(self) -> bool:
+        return not self.starting and time.monotonic() >= self.next_start
+
+    def started(self) -> None:
+        with self.changed:
+            self.starting = False
+            self.next_start = time.monotonic() + _MOMENT
+            self.changed.notify_all()
+
+
+def _wait_for_the_warm() -> None:
+    """Let an invocation take a process that is free in a moment, rather than start one."""
+    acquire, release = lambda_svc.acquire_worker, lambda_svc.release_worker
+    spawn = lambda_runtime.Worker._spawn
+    turns: defaultdict[str, _Turn] = defaultdict(_Turn)
+    starts = threading.Semaphore(os.cpu_count() or 1)
+
+    def acquired(name: str, config: Any, code: bytes, *, qualifier: str, **options: Any) -> Any:
+        key = lambda_runtime._worker_key(name, config, qualifier)
+        turn = turns[name]
+        with turn.changed:
+            while all(worker.in_use for worker in lambda_runtime._workers.get(key, ())):
+                if turn.may_start():
+                    break
+                turn.wait()
+            worker, how = acquire(name, config, code, qualifier=qualifier, **options)
+            if how == "spawn":
+                turn.starting = True
+            return worker, how
+
+    def spawned(worker: Any) -> None:
+        try:
+            with starts:
+                spawn(worker)
+        finally:
+            turns[worker.func_name].started()
+
+    def released(worker: Any) -> None:
+        release(worker)
+        if worker is not None:
+            turn = turns[worker.func_name]
+            with turn.changed:
+                turn.changed.notify()
+
+    lambda_svc.acquire_worker, lambda_svc.release_worker = acquired, released
+    lambda_runtime.Worker._spawn = spawned

@@ -38,7 +38,8 @@ def test_every_right_that_is_granted_is_used(request: pytest.FixtureRequest) -> 
     if missing or any(selection):
         pytest.skip("it needs the whole of tests/local: what is not run uses no rights")
     assert SESSION.granted
-    assert SESSION.faults(UNUSED) == []
+    faults = SESSION.faults(UNUSED)
+    assert not faults, "\n".join(faults)
 
 
 @pytest.mark.parametrize(

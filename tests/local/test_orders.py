@@ -10,7 +10,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -176,26 +176,33 @@ def received(platform: Platform, queue: str) -> list[dict[str, Any]]:
     return bodies
 
 
-def configure(platform: Platform, function: str, **variables: str) -> None:
+@contextmanager
+def configured(platform: Platform, function: str, **variables: str) -> Iterator[None]:
+    """Let a function run with other settings for a while."""
     lambda_ = platform.client("lambda")
     name = platform.function(function)
-    settings = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    lambda_.update_function_configuration(
-        FunctionName=name, Environment={"Variables": settings | variables}
-    )
-    lambda_.get_waiter("function_updated_v2").wait(
-        FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
-    )
+
+    def configure(settings: Mapping[str, str]) -> None:
+        lambda_.update_function_configuration(
+            FunctionName=name, Environment={"Variables": settings}
+        )
+        lambda_.get_waiter("function_updated_v2").wait(
+            FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
+        )
+
+    stated = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    configure(stated | variables)
+    try:
+        yield
+    finally:
+        configure(stated)
 
 
 @contextmanager
 def slow_payments(platform: Platform) -> Iterator[None]:
     """A saga that is started now stays with the payment for a while."""
-    configure(platform, "Answer", BEHAVIOUR=json.dumps(SLOW))
-    try:
+    with configured(platform, "Answer", BEHAVIOUR=json.dumps(SLOW)):
         yield
-    finally:
-        configure(platform, "Answer", BEHAVIOUR="{}")
 
 
 @contextmanager
@@ -390,10 +397,17 @@ def started_and_stopped(platform: Platform, key: str) -> str:
     return order
 
 
-def test_what_a_dead_saga_left_is_finished_when_its_lease_has_run_out(platform):
+@pytest.fixture
+def changes() -> Iterator[ExitStack]:
+    """What a test has changed for itself, until it ends."""
+    with ExitStack() as changes:
+        yield changes
+
+
+def test_what_a_dead_saga_left_is_finished_when_its_lease_has_run_out(platform, changes):
     """Standard executions can be stopped; an Express one can only be cut off, which looks alike."""
     dynamodb = platform.client("dynamodb")
-    configure(platform, "AnnounceAgain", PATIENCE_SECONDS="0")
+    changes.enter_context(configured(platform, "AnnounceAgain", PATIENCE_SECONDS="0"))
     with slow_payments(platform):
         orders = [started_and_stopped(platform, "dead-1"), started_and_stopped(platform, "dead-2")]
     unwanted = orders[1]

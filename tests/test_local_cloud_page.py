@@ -1,0 +1,54 @@
+"""The page on the local cloud promises nothing without a test: each row names one that is there."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs" / "local-cloud.md").read_text()
+ROWS = [
+    [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+    for line in PAGE.splitlines()
+    if line.startswith("| ") and "https://" in line
+]
+TESTS = {
+    node.name
+    for file in (ROOT / "tests").rglob("test_*.py")
+    for node in ast.walk(ast.parse(file.read_text()))
+    if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+}
+
+
+def quoted(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def is_there(reference: str) -> bool:
+    """Whether it is a test's name, with … for what is left out, or the place of tests."""
+    if "/" in reference or reference.endswith(".py"):
+        return (ROOT / reference).exists() or (ROOT / "tests" / "local" / reference).exists()
+    pattern = ".*".join(re.escape(part) for part in reference.split("…"))
+    return any(re.fullmatch(pattern, name) for name in TESTS)
+
+
+def is_supplied(reference: str) -> bool:
+    place = reference if "/" in reference else f"local/supplements/{reference}.py"
+    return (ROOT / place).exists()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0][:50] for row in ROWS])
+def test_a_behaviour_has_a_source_a_module_and_a_test(row: list[str]) -> None:
+    _behaviour, source, module, test = row
+    assert "](https://docs.aws.amazon.com/" in source
+    assert quoted(module)
+    assert [name for name in quoted(module) if not is_supplied(name)] == []
+    assert quoted(test)
+    assert [name for name in quoted(test) if not is_there(name)] == []
+
+
+def test_a_reference_that_leads_nowhere_is_found_out() -> None:
+    assert not is_there("test_nobody_wrote_this_…")
+    assert not is_there("tests/local/test_nothing.py")
+    assert not is_supplied("nothing")
