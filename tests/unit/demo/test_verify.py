@@ -12,8 +12,8 @@ from local import verify
 from local.verify import Violation, insert, violations
 
 # order c is confirmed, and g has gone; s, p, a were rejected by stock, provider and address; v was
-# rejected when its payment was refunded before the charge came; d was declined and then refunded as
-# well. b was cancelled before its saga, m amid it, w once it was confirmed; l was, but too late.
+# rejected when its payment was refunded before the charge came; d was declined and then refunded
+# as well. b was cancelled before its saga, m amid it, and w once it was confirmed; l was, but late.
 ENDS = {
     "c": "CONFIRMED",
     "g": "DISPATCHED",
