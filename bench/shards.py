@@ -66,15 +66,15 @@ def _rate(at: timedelta) -> float:
     return 0.0 if at >= hours(19) else STEADY
 
 
-A_DAY = Load(rate=_rate, poison=(hours(15), hours(16)))
+A_DAY = Load(rate=_rate, poison=(hours(15), hours(15.5)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
     """The stream in one minute.
 
-    ``late`` is the age of the oldest record that nobody has processed, ``seen`` the shards of which
-    the decision was made.
+    ``late`` is the age of the oldest record that nobody has processed; ``seen`` are the shards of
+    which the decision was made, ``busy`` is whether they were being split or merged then.
     """
 
     at: datetime
@@ -82,6 +82,7 @@ class Moment:
     shards: int
     late: timedelta
     seen: int
+    busy: bool
     decision: Decision
 
     @property
@@ -140,7 +141,8 @@ class Simulation:
             now = begin + step * STEP
             self._reshard(now)
             if now == due:
-                seen, decision = self.shards, self._scale(now)
+                seen, busy = self.shards, self.shards != self._target
+                decision = self._scale(now)
             rate = self._load.rate(now - MIDNIGHT) * self._random.uniform(0.9, 1.1)
             self._unwritten.records.append((now, rate * STEP.total_seconds()))
             taken = self._unwritten.take(self.shards * SHARD_RECORDS * STEP.total_seconds())
@@ -163,6 +165,7 @@ class Simulation:
             shards=self.shards,
             late=late,
             seen=seen,
+            busy=busy,
             decision=decision,
         )
 
@@ -201,7 +204,7 @@ def picture(day: Sequence[Moment]) -> str:
     """Shards and load above, lateness below, over the hours of the day."""
     at = [(moment.at - MIDNIGHT).total_seconds() / 3600 for moment in day]
     return draw(
-        "A simulated day of the order stream: a flash sale from 9 to 11, poison from 15 to 16, "
+        "A simulated day of the order stream: a flash sale from 9 to 11, poison from 15 to 15:30, "
         "silence from 19",
         across="hour of the day",
         until=24,

@@ -146,25 +146,29 @@ def _wanted(stream: Stream, limits: Limits, now: datetime) -> Decision:
     return Decision(fewer, "half the shards are enough, and have been for a while")
 
 
+def _fallen_behind(recent: Sequence[Minute]) -> timedelta:
+    """By how much consumers fell behind; nothing if they are hardly behind, or catch up."""
+    lags = [minute.lag for minute in recent]
+    if not lags or lags[-1] <= PATIENCE or lags[-1] < max(lags):
+        return timedelta()
+    return lags[-1] - lags[0]
+
+
 def _stands_still(recent: Sequence[Minute], shards: int) -> bool:
     """Whether consumers fall behind for no lack of shards: one meets a record it cannot process."""
-    if len(recent) < 2 or recent[-1].lag <= PATIENCE:
+    fallen = _fallen_behind(recent)
+    if not fallen or max(minute.load for minute in recent) >= LITTLE * shards:
         return False
-    first, last = recent[0], recent[-1]
-    little = max(minute.load for minute in recent) < LITTLE * shards
-    return little and last.lag - first.lag >= STANDING * (last.at - first.at)
+    return fallen >= STANDING * (recent[-1].at - recent[0].at)
 
 
 def _pressure(recent: Sequence[Minute], shards: int) -> str:
     """Why more shards would help now; empty if they would not."""
-    if not recent:
-        return ""
     if any(minute.throttled for minute in recent):
         return "writes are throttled"
-    if max(minute.load for minute in recent) > GROW_ABOVE * shards:
+    if any(minute.load > GROW_ABOVE * shards for minute in recent):
         return "the shards are nearly full"
-    first, last = recent[0], recent[-1]
-    return "consumers fall behind" if last.lag > max(PATIENCE, first.lag) else ""
+    return "consumers fall behind" if _fallen_behind(recent) else ""
 
 
 def _obstacle(stream: Stream, limits: Limits, fewer: int, now: datetime) -> str:
