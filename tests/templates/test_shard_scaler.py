@@ -1,4 +1,4 @@
-"""The scaler in an app of its own: its settings, rights, alarms, and every check of the platform."""
+"""The scaler in an app of its own: settings, rights, alarms, and the platform's checks."""
 
 from functools import cache
 from typing import Any
@@ -47,12 +47,11 @@ def declared(environment: str) -> tuple[App, Platform]:
 class TestScaler:
     def alarms(self, environment: str) -> dict[str, Resource]:
         _, platform = declared(environment)
-        stream = platform.one(STREAM)
+        dimension = {"Name": "StreamName", "Value": {"Ref": platform.one(STREAM).id}}
         return {
             alarm.properties["MetricName"]: alarm
             for alarm in platform.all(ALARM)
-            if alarm.properties["Dimensions"]
-            == [{"Name": "StreamName", "Value": {"Ref": stream.id}}]
+            if alarm.properties["Dimensions"] == [dimension]
         }
 
     @pytest.mark.parametrize(
@@ -79,10 +78,8 @@ class TestScaler:
         _, platform = declared(environment)
 
         given = platform.one(FUNCTION).properties["Environment"]["Variables"]
-        expected = {"dev": ("1", "4", "900"), "prod": ("2", "32", "3600")}
-        assert (given["FLOOR"], given["CEILING"], given["COOLDOWN_SECONDS"]) == expected[
-            environment
-        ]
+        limits = tuple(given[name] for name in ("FLOOR", "CEILING", "COOLDOWN_SECONDS"))
+        assert limits == {"dev": ("1", "4", "900"), "prod": ("2", "32", "3600")}[environment]
         assert given["ORDER_STREAM"] == {"Ref": platform.one(STREAM).id}
 
     def test_a_days_calls_lead_from_its_floor_to_its_ceiling_and_some_back(self, environment: str):
@@ -98,11 +95,11 @@ class TestScaler:
 
     def test_it_may_do_just_that(self, environment: str):
         _, platform = declared(environment)
-        group = next(g for g in platform.all(LOG_GROUP) if "ScaleStream" in g.id)
+        group = platform.one(LOG_GROUP, "ScaleStream")
 
         found: dict[str, Any] = {}
         for role, statement in rights(platform):
-            if role.id == next(r for r in platform.all(ROLE) if "ScaleStreamRole" in r.id).id:
+            if role == platform.one(ROLE, "ScaleStreamRole"):
                 found |= dict.fromkeys(each(statement["Action"]), statement["Resource"])
         stream = {"Fn::GetAtt": [platform.one(STREAM).id, "Arn"]}
         parked = found.pop("sqs:SendMessage")

@@ -8,22 +8,12 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from bench import shards
 from bench.picture import corners
-from bench.shards import (
-    A_DAY,
-    PICTURE,
-    SALE,
-    STEADY,
-    Load,
-    Moment,
-    Simulation,
-    hours,
-    picture,
-    recovery,
-)
-from bench.shards import LIMITS as PROD
+from bench.shards import A_DAY, SALE, STEADY, Load, Moment, Simulation, hours
 from lambdas.backbone.domain import CALLS_A_DAY, DAY, PATIENCE, Limits, doublings
 
+PROD = shards.LIMITS
 LIMITS = Limits(floor=1, ceiling=8, cooldown=timedelta(minutes=15))
 LENGTH = timedelta(hours=30)
 
@@ -72,12 +62,12 @@ def day() -> list[Moment]:
 
 class TestTheDayOfThePicture:
     def test_it_is_the_one_in_docs(self, day: list[Moment]):
-        assert PICTURE.read_text() == picture(day), "python -m bench.shards --draw"
+        assert shards.PICTURE.read_text() == shards.picture(day), "python -m bench.shards --draw"
 
     def test_records_are_in_time_again_soon_after_the_sale_began(self, day: list[Moment]):
         until_poison = [moment for moment in day if moment.at < day[0].at + hours(15)]
 
-        assert 0 < recovery(until_poison, hours(9)) / timedelta(minutes=1) <= 20
+        assert 0 < shards.recovery(until_poison, hours(9)) / timedelta(minutes=1) <= 20
 
     def test_the_shards_go_up_for_the_sale_and_down_afterwards(self, day: list[Moment]):
         changes = [(moment.seen, moment.decision.shards) for moment in day if moment.changed]
