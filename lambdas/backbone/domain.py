@@ -146,20 +146,18 @@ def _wanted(stream: Stream, limits: Limits, now: datetime) -> Decision:
     return Decision(fewer, "half the shards are enough, and have been for a while")
 
 
-def _fallen_behind(recent: Sequence[Minute]) -> timedelta:
-    """By how much consumers fell behind; nothing if they are hardly behind, or catch up."""
+def _fall_behind(recent: Sequence[Minute]) -> bool:
+    """Whether consumers are behind, and do not catch up."""
     lags = [minute.lag for minute in recent]
-    if not lags or lags[-1] <= PATIENCE or lags[-1] < max(lags):
-        return timedelta()
-    return lags[-1] - lags[0]
+    return len(lags) > 1 and lags[-1] > max(PATIENCE, lags[0]) and lags[-1] == max(lags)
 
 
 def _stands_still(recent: Sequence[Minute], shards: int) -> bool:
     """Whether consumers fall behind for no lack of shards: one meets a record it cannot process."""
-    fallen = _fallen_behind(recent)
-    if not fallen or max(minute.load for minute in recent) >= LITTLE * shards:
+    if not _fall_behind(recent) or max(minute.load for minute in recent) >= LITTLE * shards:
         return False
-    return fallen >= STANDING * (recent[-1].at - recent[0].at)
+    before, last = recent[-2:]
+    return last.lag - before.lag >= STANDING * (last.at - before.at)
 
 
 def _pressure(recent: Sequence[Minute], shards: int) -> str:
@@ -168,7 +166,7 @@ def _pressure(recent: Sequence[Minute], shards: int) -> str:
         return "writes are throttled"
     if any(minute.load > GROW_ABOVE * shards for minute in recent):
         return "the shards are nearly full"
-    return "consumers fall behind" if _fallen_behind(recent) else ""
+    return "consumers fall behind" if _fall_behind(recent) else ""
 
 
 def _obstacle(stream: Stream, limits: Limits, fewer: int, now: datetime) -> str:
@@ -184,7 +182,7 @@ def _obstacle(stream: Stream, limits: Limits, fewer: int, now: datetime) -> str:
     if any(minute.throttled or minute.load > SHRINK_BELOW * fewer for minute in quiet):
         return "half the shards would not be enough"
     if quiet[-1].lag > PATIENCE:
-        return "consumers are behind, and catch up"
+        return "consumers are behind"
     if stream.calls_left - 1 < doublings(fewer, limits.ceiling):
         return "the calls that are left today are kept for growing"
     return ""
