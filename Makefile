@@ -33,6 +33,7 @@ test: check ## everything, the local cloud and the demo included
 
 docs: setup ## write the generated pages of docs/ again
 	python -m lambdas.contracts.schema
+	python -m bench.shards --draw
 
 synth: setup ## the templates of ENV (dev or prod)
 	$(CDK) synth --quiet

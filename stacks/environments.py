@@ -26,7 +26,8 @@ class Environment:
     and keeps backups. ``rate_limit`` and ``burst_limit`` throttle the HTTP API (requests a second,
     requests at once). ``lead_time`` is how long the supplier's stand-in takes to deliver, and
     ``card_limit`` where the card provider's stand-in begins to decline, in minor units.
-    ``workers`` are the fewest and the most instances that the warehouse has.
+    ``workers`` are the fewest and the most instances that the warehouse has, and ``shards`` those
+    that the order stream has; these go again when they were not needed for ``shards_cooldown``.
     """
 
     name: str
@@ -39,6 +40,8 @@ class Environment:
     lead_time: Duration
     card_limit: int = 1_000_00
     workers: tuple[int, int]
+    shards: tuple[int, int]
+    shards_cooldown: Duration
 
     @property
     def removal_policy(self) -> RemovalPolicy:
@@ -64,6 +67,8 @@ DEV = Environment(
     rate_limit=200,
     burst_limit=400,
     workers=(1, 2),
+    shards=(1, 4),
+    shards_cooldown=Duration.minutes(15),
     lead_time=Duration.minutes(10),
 )
 PROD = Environment(
@@ -75,6 +80,8 @@ PROD = Environment(
     rate_limit=500,
     burst_limit=1_000,
     workers=(2, 10),
+    shards=(2, 32),
+    shards_cooldown=Duration.hours(1),
     lead_time=Duration.days(2),
 )
 ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}

@@ -54,7 +54,12 @@ WILDCARDS = {
         "ssmmessages:OpenControlChannel",
         "ssmmessages:OpenDataChannel",
     },
-    "lambda.amazonaws.com": {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
+    "lambda.amazonaws.com": {
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/permissions-reference-cw.html
+        "cloudwatch:GetMetricData",
+    },
     # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
     "states.amazonaws.com": {
         "logs:CreateLogDelivery",

@@ -1,0 +1,262 @@
+"""A day of the order stream under its scaler, simulated: how many shards, how far behind.
+
+`python -m bench.shards` prints what changed and why; with `--draw` it also writes the picture in
+docs/. The decisions are made by the code that is deployed, with the settings of `prod`. The stream
+is a model, and on the slow side: CloudWatch tells of a minute one to two minutes after its end, the
+scaler runs at any second of a minute, and shards are split or merged one after another, 30 s each.
+"""
+
+import argparse
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from bench.picture import Line, Panel, draw
+from lambdas.backbone.domain import (
+    CALLS_A_DAY,
+    DAY,
+    PATIENCE,
+    SHARD_RECORDS,
+    Decision,
+    Limits,
+    Minute,
+    Stream,
+    decide,
+)
+from stacks.environments import PROD
+
+PICTURE = Path(__file__).parents[1] / "docs" / "scaling.svg"
+MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
+STEP = timedelta(seconds=10)
+MINUTE = timedelta(minutes=1)
+RESHARD = timedelta(seconds=30)
+RECORD_BYTES = 700
+READS = 1_500
+"""Records that consumers process in a second for each shard."""
+LIMITS = Limits(
+    floor=PROD.shards[0],
+    ceiling=PROD.shards[1],
+    cooldown=timedelta(seconds=PROD.shards_cooldown.to_seconds()),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How many records a second are written when, and when a consumer meets poison, if ever."""
+
+    rate: Callable[[timedelta], float]
+    poison: tuple[timedelta, timedelta] = (timedelta(days=9), timedelta(days=9))
+
+
+def hours(at: float) -> timedelta:
+    """That time of the day."""
+    return timedelta(hours=at)
+
+
+STEADY, SALE = 550.0, 20 * 550.0
+
+
+def _rate(at: timedelta) -> float:
+    if hours(9) <= at < hours(11):
+        return SALE
+    return 0.0 if at >= hours(19) else STEADY
+
+
+A_DAY = Load(rate=_rate, poison=(hours(15), hours(15.5)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """The stream in one minute.
+
+    ``late`` is the age of the oldest record that nobody has processed; ``seen`` are the shards of
+    which the decision was made, ``busy`` is whether they were being split or merged then.
+    """
+
+    at: datetime
+    load: float
+    shards: int
+    late: timedelta
+    seen: int
+    busy: bool
+    decision: Decision
+
+    @property
+    def changed(self) -> bool:
+        """Whether the scaler asked for other shards."""
+        return self.decision.shards != self.seen
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Records that wait, in order, and for how long the first has."""
+
+    records: deque[tuple[datetime, float]] = field(default_factory=deque)
+
+    def take(self, most: float) -> list[tuple[datetime, float]]:
+        taken = []
+        while self.records and most > 0:
+            at, count = self.records.popleft()
+            if count > most:
+                self.records.appendleft((at, count - most))
+            taken.append((at, min(count, most)))
+            most -= count
+        return taken
+
+    def age(self, now: datetime) -> timedelta:
+        return now - self.records[0][0] if self.records else timedelta()
+
+    @property
+    def count(self) -> float:
+        return sum(count for _, count in self.records)
+
+
+class Simulation:
+    """A stream, its producers that try again what was throttled, its consumers and its scaler."""
+
+    def __init__(self, load: Load, *, limits: Limits = LIMITS, seed: int = 1) -> None:
+        self.calls: list[datetime] = []
+        self.shards = limits.floor
+        self._load, self._limits, self._random = load, limits, Random(seed)  # noqa: S311
+        self._target, self._next_split = self.shards, MIDNIGHT
+        self._unwritten, self._unread = _Waiting(), _Waiting()
+        self._told: list[tuple[datetime, Minute]] = []
+
+    def run(self, length: timedelta = DAY) -> Iterator[Moment]:
+        """The minutes of a day, or of however long."""
+        now = MIDNIGHT
+        while now < MIDNIGHT + length:
+            yield self._minute(now)
+            now += MINUTE
+
+    def _minute(self, begin: datetime) -> Moment:
+        due = begin + self._random.randrange(6) * STEP
+        written = rejected = 0.0
+        lag = late = timedelta()
+        for step in range(6):
+            now = begin + step * STEP
+            self._reshard(now)
+            if now == due:
+                seen, busy = self.shards, self.shards != self._target
+                decision = self._scale(now)
+            rate = self._load.rate(now - MIDNIGHT) * self._random.uniform(0.9, 1.1)
+            self._unwritten.records.append((now, rate * STEP.total_seconds()))
+            taken = self._unwritten.take(self.shards * SHARD_RECORDS * STEP.total_seconds())
+            written += sum(count for _, count in taken)
+            rejected += self._unwritten.count
+            if taken:
+                self._unread.records.append((now, sum(count for _, count in taken)))
+            self._unread.take(self.shards * READS * STEP.total_seconds())
+            behind = max(self._unread.age(now), self._poisoned(now))
+            lag = max(lag, behind)
+            late = max(late, self._unwritten.age(now) + behind)
+        minute = Minute(
+            at=begin, bytes=written * RECORD_BYTES, records=written, rejected=rejected, lag=lag
+        )
+        known = begin + MINUTE + self._random.uniform(1, 2) * MINUTE
+        self._told.append((known, minute))
+        return Moment(
+            at=begin,
+            load=self._load.rate(begin - MIDNIGHT) / SHARD_RECORDS,
+            shards=self.shards,
+            late=late,
+            seen=seen,
+            busy=busy,
+            decision=decision,
+        )
+
+    def _poisoned(self, now: datetime) -> timedelta:
+        """A record that fails is tried until it is parked; then those behind it flow."""
+        begin, end = self._load.poison
+        return now - MIDNIGHT - begin if begin <= now - MIDNIGHT < end else timedelta()
+
+    def _reshard(self, now: datetime) -> None:
+        while self.shards != self._target and self._next_split <= now:
+            self.shards += 1 if self.shards < self._target else -1
+            self._next_split += RESHARD
+
+    def _scale(self, now: datetime) -> Decision:
+        since = now - self._limits.cooldown
+        stream = Stream(
+            shards=self.shards,
+            active=self.shards == self._target,
+            changes=[call for call in self.calls if call > now - DAY],
+            minutes=[minute for known, minute in self._told if known <= now and minute.at >= since],
+        )
+        decision = decide(stream, self._limits, now=now)
+        if decision.shards != stream.shards:
+            self.calls.append(now)
+            self._target, self._next_split = decision.shards, now + RESHARD
+        return decision
+
+
+def recovery(day: Sequence[Moment], begin: timedelta) -> timedelta:
+    """How long after that time of the day records were late for the last time before midnight."""
+    late = [moment.at for moment in day if moment.late > PATIENCE]
+    return max((at - MIDNIGHT - begin + MINUTE for at in late), default=timedelta())
+
+
+def picture(day: Sequence[Moment]) -> str:
+    """Shards and load above, lateness below, over the hours of the day."""
+    at = [(moment.at - MIDNIGHT).total_seconds() / 3600 for moment in day]
+    return draw(
+        "A simulated day of the order stream: a flash sale from 9 to 11, poison from 15 to 15:30, "
+        "silence from 19",
+        across="hour of the day",
+        until=24,
+        panels=[
+            Panel(
+                "shards",
+                [
+                    Line("shards", list(zip(at, (m.shards for m in day), strict=True))),
+                    Line("load", list(zip(at, (m.load for m in day), strict=True))),
+                ],
+            ),
+            Panel(
+                "minutes",
+                [
+                    Line(
+                        "age of the oldest record that waits",
+                        [
+                            (hour, moment.late.total_seconds() / 60)
+                            for hour, moment in zip(at, day, strict=True)
+                        ],
+                    )
+                ],
+            ),
+        ],
+    )
+
+
+def main() -> int:
+    """Simulate and print; draw if asked to."""
+    parser = argparse.ArgumentParser(prog="python -m bench.shards", description=__doc__)
+    parser.add_argument("--draw", action="store_true", help=f"write {PICTURE.name}")
+    arguments = parser.parse_args()
+    simulation = Simulation(A_DAY)
+    day = list(simulation.run())
+    print("time   load  shards   late      why")
+    for moment in (moment for moment in day if moment.changed):
+        print(
+            f"{moment.at:%H:%M} {moment.load:>5.1f}  {moment.seen:>2} → {moment.decision.shards:<2}"
+            f"  {_minutes(moment.late):<8}  {moment.decision.reason}"
+        )
+    sale = [moment for moment in day if moment.at < MIDNIGHT + hours(15)]
+    left = CALLS_A_DAY - len(simulation.calls)
+    print(f"\nAfter the sale began, records were late for {_minutes(recovery(sale, hours(9)))}.")
+    print(f"Calls: {len(simulation.calls)} of {CALLS_A_DAY}; the {left} left lead to the ceiling.")
+    if arguments.draw:
+        PICTURE.write_text(picture(day))
+    return 0
+
+
+def _minutes(time: timedelta) -> str:
+    return f"{time.total_seconds() / 60:.1f} min"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

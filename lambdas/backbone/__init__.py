@@ -1,0 +1,1 @@
+"""Backbone: the order stream has as many shards as it needs."""

@@ -1,0 +1,209 @@
+"""How many shards the order stream should have.
+
+It doubles or halves, which is as far as AWS goes in one call and the fewest calls for any change:
+a stream may be changed ten times in 24 hours.
+https://docs.aws.amazon.com/kinesis/latest/APIReference/API_UpdateShardCount.html
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+# What a shard takes in a second.
+# https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
+SHARD_BYTES, SHARD_RECORDS = 1_000_000, 1_000
+DAY = timedelta(days=1)
+CALLS_A_DAY = 10
+
+GROW_ABOVE = 0.75
+SHRINK_BELOW = 0.5
+"""Shares of what the shards take. Half the shards must not be at the point of growing again."""
+REJECTED = 0.01
+"""The share of records whose rejection is not just two of them meeting on one shard."""
+PATIENCE = timedelta(minutes=1)
+"""A consumer that is less behind than that is not behind."""
+RECENT = timedelta(minutes=6)
+"""What growing looks at: CloudWatch knows of a minute one to two minutes after it."""
+LITTLE = 0.5
+"""Where the load is below this share, shards are not what a consumer lacks that does not move."""
+STANDING = 0.9
+"""A consumer that falls behind nearly as fast as time goes by does not move at all."""
+
+
+class NotWithinADay(Exception):
+    """From this floor AWS's calls of one day do not lead to that ceiling."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The fewest and the most shards, and how long load has to be low before shards go."""
+
+    floor: int
+    ceiling: int
+    cooldown: timedelta
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.floor <= self.ceiling:
+            raise ValueError(f"no shard count is from {self.floor} to {self.ceiling}")
+        if doublings(self.floor, self.ceiling) > CALLS_A_DAY:
+            raise NotWithinADay(f"{self.floor} to {self.ceiling}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minute:
+    """What a minute was like: what was written, what was rejected, how far consumers were behind.
+
+    ``records`` and ``bytes`` are what the shards took; ``lag`` is the consumers' iterator age.
+    """
+
+    at: datetime
+    bytes: float = 0.0
+    records: float = 0.0
+    rejected: float = 0.0
+    lag: timedelta = timedelta()
+
+    @property
+    def load(self) -> float:
+        """How many shards this would have filled."""
+        return max(self.bytes / SHARD_BYTES, self.records / SHARD_RECORDS) / 60
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the shards took too little."""
+        return self.rejected > REJECTED * (self.records + self.rejected)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """What is known of the stream: ``changes`` are the calls of the last day, oldest first.
+
+    ``minutes``, oldest first, leaves out those that CloudWatch knows nothing of, or not yet.
+    """
+
+    shards: int
+    active: bool
+    changes: Sequence[datetime]
+    minutes: Sequence[Minute]
+
+    def since(self, moment: datetime) -> list[Minute]:
+        """The minutes that began then or later."""
+        return [minute for minute in self.minutes if minute.at >= moment]
+
+    @property
+    def calls_left(self) -> int:
+        """How often AWS will let the shards be changed until the oldest change is a day old."""
+        return CALLS_A_DAY - len(self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How many shards there are to be, and why."""
+
+    shards: int
+    reason: str
+
+
+def doublings(shards: int, goal: int) -> int:
+    """How many calls lead from so many shards up to the goal."""
+    calls = 0
+    while shards < goal:
+        shards, calls = shards * 2, calls + 1
+    return calls
+
+
+def decide(stream: Stream, limits: Limits, *, now: datetime) -> Decision:
+    """Say how many shards there are to be: as many as there are, unless something speaks for more.
+
+    Whatever happened, the calls that are left lead up to the ceiling: a shrink that would use one
+    of those has to wait.
+    """
+    if not stream.active:
+        return Decision(stream.shards, "the stream is being changed")
+    wanted = _wanted(stream, limits, now)
+    if wanted.shards != stream.shards and stream.calls_left < 1:
+        return Decision(stream.shards, f"{wanted.reason}, but AWS allows no more calls today")
+    return wanted
+
+
+def _wanted(stream: Stream, limits: Limits, now: datetime) -> Decision:
+    shards, half = stream.shards, -(-stream.shards // 2)
+    if shards < limits.floor:
+        return Decision(min(2 * shards, limits.floor), "fewer than the floor")
+    if shards > limits.ceiling:
+        return Decision(max(half, limits.ceiling), "more than the ceiling")
+    # What was measured before the last change was another stream's.
+    recent = stream.since(max([now - RECENT, *stream.changes]))
+    if _stands_still(recent, shards):
+        return Decision(shards, "a consumer stands still: more shards would not move it")
+    if pressure := _pressure(recent, shards):
+        if shards == limits.ceiling:
+            return Decision(shards, f"{pressure}, but this is the ceiling")
+        return Decision(min(2 * shards, limits.ceiling), pressure)
+    fewer = max(half, limits.floor)
+    if obstacle := _obstacle(stream, limits, fewer, now):
+        return Decision(shards, obstacle)
+    return Decision(fewer, "half the shards are enough, and have been for a while")
+
+
+def _fall_behind(recent: Sequence[Minute]) -> bool:
+    """Whether consumers are behind, and do not catch up."""
+    lags = [minute.lag for minute in recent]
+    return len(lags) > 1 and lags[-1] > max(PATIENCE, lags[0]) and lags[-1] == max(lags)
+
+
+def _stands_still(recent: Sequence[Minute], shards: int) -> bool:
+    """Whether consumers fall behind for no lack of shards: one meets a record it cannot process."""
+    if not _fall_behind(recent) or max(minute.load for minute in recent) >= LITTLE * shards:
+        return False
+    before, last = recent[-2:]
+    return last.lag - before.lag >= STANDING * (last.at - before.at)
+
+
+def _pressure(recent: Sequence[Minute], shards: int) -> str:
+    """Why more shards would help now; empty if they would not."""
+    if any(minute.throttled for minute in recent):
+        return "writes are throttled"
+    if any(minute.load > GROW_ABOVE * shards for minute in recent):
+        return "the shards are nearly full"
+    return "consumers fall behind" if _fall_behind(recent) else ""
+
+
+def _obstacle(stream: Stream, limits: Limits, fewer: int, now: datetime) -> str:
+    """Why there cannot be that many instead; empty if there can."""
+    if fewer == stream.shards:
+        return "no fewer are possible"
+    since = now - limits.cooldown
+    quiet = stream.since(since)
+    if stream.changes and stream.changes[-1] > since:
+        return "the last change was a short while ago"
+    if len(quiet) * timedelta(minutes=2) < limits.cooldown:
+        return "too little is known"
+    if any(minute.throttled or minute.load > SHRINK_BELOW * fewer for minute in quiet):
+        return "half the shards would not be enough"
+    if quiet[-1].lag > PATIENCE:
+        return "consumers are behind"
+    if stream.calls_left - 1 < doublings(fewer, limits.ceiling):
+        return "the calls that are left today are kept for growing"
+    return ""
+
+
+def described(stream: Stream, limits: Limits, decision: Decision, now: datetime) -> dict[str, Any]:
+    """All that the decision was made of, and the decision, for the log."""
+    return {
+        "shards": stream.shards,
+        "to": decision.shards,
+        "reason": decision.reason,
+        "active": stream.active,
+        "calls_left": stream.calls_left,
+        "changes": [moment.isoformat() for moment in stream.changes],
+        "minutes_known": len(stream.minutes),
+        "busiest_load": round(max((minute.load for minute in stream.minutes), default=0.0), 3),
+        "recent": [
+            {**asdict(minute), "at": f"{minute.at:%H:%M}", "lag": minute.lag.total_seconds()}
+            for minute in stream.since(now - RECENT)
+        ],
+        "floor": limits.floor,
+        "ceiling": limits.ceiling,
+        "cooldown": limits.cooldown.total_seconds(),
+    }

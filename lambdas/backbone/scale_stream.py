@@ -1,0 +1,33 @@
+"""On schedule: gives the order stream as many shards as it needs."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lambdas.backbone.domain import Limits, decide, described
+from lambdas.backbone.stream import OrderStream
+from lambdas.runtime.aws import client
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+
+stream = OrderStream(
+    setting("ORDER_STREAM"), kinesis=client("kinesis"), cloudwatch=client("cloudwatch")
+)
+LIMITS = Limits(
+    floor=int(setting("FLOOR")),
+    ceiling=int(setting("CEILING")),
+    cooldown=timedelta(seconds=int(setting("COOLDOWN_SECONDS"))),
+)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Decide, say why, and do it; return what was decided and whether this run did it."""
+    now = datetime.now(UTC)
+    seen = stream.look(now=now, back=LIMITS.cooldown)
+    decision = decide(seen, LIMITS, now=now)
+    log("shards decided", **described(seen, LIMITS, decision, now))
+    if decision.shards == seen.shards:
+        return {"shards": seen.shards, "changed": False}
+    changed = stream.reshard(seen, shards=decision.shards, now=now)
+    if not changed:
+        log("another run was first", to=decision.shards)
+    return {"shards": decision.shards, "changed": changed}

@@ -1,0 +1,101 @@
+"""The order stream: what AWS tells of it, and how its shards are changed.
+
+AWS does not tell when it was changed. So a change is written on the stream itself, as a tag, before
+it is asked for: a run that dies in between has used up a call that it did not make, and never makes
+one that nobody counts. Two runs at once ask for the same number of shards, and AWS takes no second
+change while it makes one; the tag then counts it once, as it was made once.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lambdas.backbone.domain import DAY, Minute, Stream
+
+TAG = "Resharded"
+# A tag's value has 256 characters, and none of them may be a colon: ten of these fit.
+# https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Tag.html
+MOMENT = "%Y%m%dT%H%M%SZ"
+METRICS = {
+    "IncomingBytes": "Sum",
+    "IncomingRecords": "Sum",
+    "WriteProvisionedThroughputExceeded": "Sum",
+    "GetRecords.IteratorAgeMilliseconds": "Maximum",
+}
+"""https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html"""
+
+
+class OrderStream:
+    """The stream of that name, by boto3's clients of Kinesis and CloudWatch."""
+
+    def __init__(self, name: str, *, kinesis: Any, cloudwatch: Any) -> None:
+        self._name = name
+        self._kinesis = kinesis
+        self._cloudwatch = cloudwatch
+
+    def look(self, *, now: datetime, back: timedelta) -> Stream:
+        """What is known now, with the minutes of the last while."""
+        summary = self._kinesis.describe_stream_summary(StreamName=self._name)
+        about = summary["StreamDescriptionSummary"]
+        return Stream(
+            shards=about["OpenShardCount"],
+            active=about["StreamStatus"] == "ACTIVE",
+            changes=[moment for moment in self._changes() if moment > now - DAY],
+            minutes=self._minutes(now - back, now),
+        )
+
+    def reshard(self, stream: Stream, *, shards: int, now: datetime) -> bool:
+        """Change what was seen to so many shards; False if somebody else is changing it.
+
+        https://docs.aws.amazon.com/streams/latest/dev/kinesis-using-sdk-java-resharding.html
+        """
+        changes = " ".join(moment.strftime(MOMENT) for moment in (*stream.changes, now))
+        self._kinesis.add_tags_to_stream(StreamName=self._name, Tags={TAG: changes})
+        try:
+            self._kinesis.update_shard_count(
+                StreamName=self._name, TargetShardCount=shards, ScalingType="UNIFORM_SCALING"
+            )
+        except self._kinesis.exceptions.ResourceInUseException:
+            return False
+        return True
+
+    def _changes(self) -> list[datetime]:
+        tags = self._kinesis.list_tags_for_stream(StreamName=self._name)["Tags"]
+        written = next((tag["Value"] for tag in tags if tag["Key"] == TAG), "")
+        return [datetime.strptime(text, MOMENT).replace(tzinfo=UTC) for text in written.split()]
+
+    def _minutes(self, begin: datetime, end: datetime) -> Sequence[Minute]:
+        """What CloudWatch has; a metric without a value in a minute that has others is zero."""
+        queries = [
+            {
+                "Id": f"m{index}",
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/Kinesis",
+                        "MetricName": metric,
+                        "Dimensions": [{"Name": "StreamName", "Value": self._name}],
+                    },
+                    "Period": 60,
+                    "Stat": statistic,
+                },
+            }
+            for index, (metric, statistic) in enumerate(METRICS.items())
+        ]
+        pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
+            MetricDataQueries=queries, StartTime=begin, EndTime=end
+        )
+        found: dict[datetime, dict[str, float]] = defaultdict(dict)
+        for result in (result for page in pages for result in page["MetricDataResults"]):
+            for at, value in zip(result["Timestamps"], result["Values"], strict=True):
+                found[at][result["Id"]] = value
+        return [
+            Minute(
+                at=at,
+                bytes=values.get("m0", 0.0),
+                records=values.get("m1", 0.0),
+                rejected=values.get("m2", 0.0),
+                lag=timedelta(milliseconds=values.get("m3", 0.0)),
+            )
+            for at, values in sorted(found.items())
+        ]

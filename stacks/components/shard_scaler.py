@@ -1,0 +1,129 @@
+"""What gives a stream as many shards as it needs."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.components.function import ServiceFunction
+from stacks.components.grants import allow
+from stacks.components.nag import acknowledge
+from stacks.components.schedule import NO_DEAD_LETTERS, Schedule
+from stacks.environments import Environment
+
+
+class ShardScaler(Construct):
+    """Looks at a stream every minute, and doubles or halves its shards when there is need.
+
+    It reads metrics instead of being called by alarms: an alarm acts once when it changes state,
+    and one doubling may not be enough. The alarms here are for people.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-actions.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        env: Environment,
+        stream: kinesis.IStream,
+        schedules: scheduler.IScheduleGroup,
+        alarms: sns.ITopic,
+    ) -> None:
+        """Declare it for a stream of provisioned shards."""
+        super().__init__(scope, id)
+        floor, ceiling = env.shards
+        self.function = ServiceFunction(
+            self,
+            "ScaleStream",
+            env=env,
+            verb="backbone.scale_stream",
+            settings={
+                "ORDER_STREAM": stream.stream_name,
+                "FLOOR": str(floor),
+                "CEILING": str(ceiling),
+                "COOLDOWN_SECONDS": str(env.shards_cooldown.to_seconds()),
+            },
+            timeout=Duration.seconds(20),
+            no_dead_letters=NO_DEAD_LETTERS,
+        )
+        Schedule(
+            self,
+            "ScaleStreamOften",
+            function=self.function,
+            every=Duration.minutes(1),
+            group=schedules,
+            alarms=alarms,
+        )
+        allow(
+            self.function,
+            "kinesis:DescribeStreamSummary",
+            "kinesis:ListTagsForStream",
+            "kinesis:AddTagsToStream",
+            "kinesis:UpdateShardCount",
+            on=stream.stream_arn,
+        )
+        self._let_metrics_be_read()
+        _alarm(
+            self,
+            "Behind",
+            stream.metric_get_records_iterator_age_milliseconds(
+                period=Duration.minutes(1), statistic="Maximum"
+            ),
+            above=Duration.minutes(10).to_milliseconds(),
+            tells="The stream's consumers are ten minutes behind: one stands still, or is slow",
+            alarms=alarms,
+        )
+        _alarm(
+            self,
+            "Throttled",
+            stream.metric_write_provisioned_throughput_exceeded(
+                period=Duration.minutes(1), statistic="Sum"
+            ),
+            above=0,
+            tells="The stream rejects records: the ceiling is reached, or one key has them all",
+            alarms=alarms,
+        )
+
+    def _let_metrics_be_read(self) -> None:
+        """In a policy of its own, so that the wildcard has its own reason."""
+        if self.function.role is None:
+            raise TypeError("a function that the app declares has a role")
+        policy = iam.Policy(
+            self,
+            "ReadMetrics",
+            roles=[self.function.role],
+            statements=[iam.PolicyStatement(actions=["cloudwatch:GetMetricData"], resources=["*"])],
+        )
+        acknowledge(
+            policy,
+            "AwsSolutions-IAM5[Resource::*]",
+            because="CloudWatch's GetMetricData knows no resources",
+        )
+
+
+def _alarm(
+    scope: Construct,
+    id: str,
+    metric: cloudwatch.IMetric,
+    *,
+    above: float,
+    tells: str,
+    alarms: sns.ITopic,
+) -> None:
+    """Tell when it has lasted for a quarter of an hour, in which the scaler did what it can."""
+    alarm = cloudwatch.Alarm(
+        scope,
+        id,
+        alarm_description=tells,
+        metric=metric,
+        threshold=above,
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+        evaluation_periods=15,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
+    alarm.add_alarm_action(actions.SnsAction(alarms))

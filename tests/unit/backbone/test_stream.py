@@ -1,0 +1,271 @@
+"""The order stream by its API, and the handler; CloudWatch's metrics of it are put by hand."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import boto3
+import pytest
+
+from lambdas.backbone.domain import CALLS_A_DAY, Limits, Minute, decide
+from lambdas.backbone.stream import TAG, OrderStream
+from tests.unit.conftest import ACCOUNT
+from tests.unit.spy import Spy
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+BACK = timedelta(minutes=15)
+LIMITS = Limits(floor=1, ceiling=8, cooldown=BACK)
+NUMBERS = count(1)
+
+
+@pytest.fixture(scope="module")
+def make_client(endpoint: str) -> Callable[[str], Any]:
+    return lambda service: boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=ACCOUNT["AWS_DEFAULT_REGION"],
+        aws_access_key_id=ACCOUNT["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+@pytest.fixture(scope="module")
+def kinesis(make_client: Callable[[str], Any]) -> Any:
+    return make_client("kinesis")
+
+
+@pytest.fixture(scope="module")
+def cloudwatch(make_client: Callable[[str], Any]) -> Any:
+    return make_client("cloudwatch")
+
+
+@pytest.fixture
+def name(kinesis: Any) -> Iterator[str]:
+    """A stream of two shards, which no other test has."""
+    name = f"orders-{next(NUMBERS)}"
+    kinesis.create_stream(StreamName=name, ShardCount=2)
+    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    yield name
+    kinesis.delete_stream(StreamName=name)
+
+
+@pytest.fixture
+def orders(name: str, kinesis: Any, cloudwatch: Any) -> OrderStream:
+    return OrderStream(name, kinesis=kinesis, cloudwatch=cloudwatch)
+
+
+@pytest.fixture
+def measure(name: str, cloudwatch: Any) -> Callable[..., None]:
+    """Put what AWS would have measured so many minutes ago."""
+
+    def put(back: int, **values: float) -> None:
+        metrics = {
+            "bytes": "IncomingBytes",
+            "records": "IncomingRecords",
+            "rejected": "WriteProvisionedThroughputExceeded",
+            "lag": "GetRecords.IteratorAgeMilliseconds",
+        }
+        cloudwatch.put_metric_data(
+            Namespace="AWS/Kinesis",
+            MetricData=[
+                {
+                    "MetricName": metrics[key],
+                    "Dimensions": [{"Name": "StreamName", "Value": name}],
+                    "Timestamp": NOW - timedelta(minutes=back),
+                    "Value": value,
+                }
+                for key, value in values.items()
+            ],
+        )
+
+    return put
+
+
+def shards(kinesis: Any, name: str) -> int:
+    summary = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+    return int(summary["OpenShardCount"])
+
+
+class TestLooking:
+    def test_a_stream_that_nobody_used(self, orders: OrderStream):
+        seen = orders.look(now=NOW, back=BACK)
+
+        assert (seen.shards, seen.active, seen.calls_left) == (2, True, CALLS_A_DAY)
+        assert (list(seen.changes), list(seen.minutes)) == ([], [])
+
+    def test_minutes_come_in_order_and_what_is_not_told_is_zero(
+        self, orders: OrderStream, measure: Callable[..., None]
+    ):
+        measure(3, bytes=500.0, records=4.0, rejected=1.0, lag=1_500.0)
+        measure(3, bytes=500.0, lag=500.0)
+        measure(5, lag=0.0)
+        measure(20, records=9.0)
+
+        earlier, later = orders.look(now=NOW, back=BACK).minutes
+
+        def begin(back: int) -> datetime:
+            return (NOW - timedelta(minutes=back)).replace(second=0)
+
+        assert earlier == Minute(at=begin(5))
+        assert later == Minute(
+            at=begin(3), bytes=1_000.0, records=4.0, rejected=1.0, lag=timedelta(seconds=1.5)
+        )
+
+    def test_metrics_of_another_stream_are_not_its_own(
+        self, kinesis: Any, cloudwatch: Any, measure: Callable[..., None]
+    ):
+        measure(3, records=4.0)
+        kinesis.create_stream(StreamName="another", ShardCount=1)
+
+        other = OrderStream("another", kinesis=kinesis, cloudwatch=cloudwatch)
+
+        assert other.look(now=NOW, back=BACK).minutes == []
+        kinesis.delete_stream(StreamName="another")
+
+
+class TestChanging:
+    def test_the_shards_are_changed_and_the_change_is_known(
+        self, orders: OrderStream, kinesis: Any, name: str
+    ):
+        assert orders.reshard(orders.look(now=NOW, back=BACK), shards=4, now=NOW)
+
+        seen = orders.look(now=NOW, back=BACK)
+        assert (seen.shards, list(seen.changes)) == (4, [NOW])
+
+    def test_changes_are_forgotten_after_a_day(self, orders: OrderStream):
+        early = NOW - timedelta(hours=24)
+        orders.reshard(orders.look(now=early, back=BACK), shards=4, now=early)
+        late = NOW - timedelta(hours=23)
+        orders.reshard(orders.look(now=late, back=BACK), shards=8, now=late)
+
+        assert list(orders.look(now=NOW, back=BACK).changes) == [late]
+
+    def test_a_days_changes_fit_into_a_tag(self, orders: OrderStream, kinesis: Any, name: str):
+        moments = [NOW - timedelta(hours=hour) for hour in range(10, 0, -1)]
+        for moment in moments:
+            orders.reshard(orders.look(now=moment, back=BACK), shards=2, now=moment)
+
+        (tag,) = kinesis.list_tags_for_stream(StreamName=name)["Tags"]
+        assert tag["Key"] == TAG
+        assert len(tag["Value"]) <= 256
+        assert not set(tag["Value"]) - set("0123456789TZ ")
+        assert list(orders.look(now=NOW, back=BACK).changes) == moments
+
+    def test_other_tags_stay(self, orders: OrderStream, kinesis: Any, name: str):
+        kinesis.add_tags_to_stream(StreamName=name, Tags={"Team": "backbone"})
+
+        orders.reshard(orders.look(now=NOW, back=BACK), shards=4, now=NOW)
+
+        tags = kinesis.list_tags_for_stream(StreamName=name)["Tags"]
+        assert {tag["Key"] for tag in tags} == {"Team", TAG}
+        assert list(orders.look(now=NOW, back=BACK).changes) == [NOW]
+
+    def test_a_run_that_dies_before_the_call_has_used_one_up(
+        self, name: str, kinesis: Any, cloudwatch: Any
+    ):
+        class Death(Exception):
+            pass
+
+        def die(operation: str) -> None:
+            if operation == "update_shard_count":
+                raise Death
+
+        dying = OrderStream(name, kinesis=Spy(kinesis, die), cloudwatch=cloudwatch)
+        with pytest.raises(Death):
+            dying.reshard(dying.look(now=NOW, back=BACK), shards=4, now=NOW)
+
+        after = OrderStream(name, kinesis=kinesis, cloudwatch=cloudwatch)
+        seen = after.look(now=NOW, back=BACK)
+        assert (seen.shards, seen.calls_left) == (2, CALLS_A_DAY - 1)
+
+    @pytest.mark.parametrize(
+        ("meet_at", "answers"),
+        [
+            ("add_tags_to_stream", [4, 4]),
+            # The second one sees by the tag that a change is on its way.
+            ("update_shard_count", [4, 2]),
+        ],
+    )
+    @pytest.mark.parametrize("slow", [True, False], ids=["while it changes", "once it has"])
+    def test_two_runs_at_once_make_one_change(
+        self,
+        meet_at: str,
+        answers: list[int],
+        slow: bool,
+        name: str,
+        kinesis: Any,
+        cloudwatch: Any,
+        measure: Callable[..., None],
+    ):
+        for back in range(14, 1, -1):
+            measure(back, records=110_000.0)
+        asked: list[int] = []
+        met: list[bool] = []
+
+        def run(before: Callable[[str], object]) -> bool:
+            orders = OrderStream(name, kinesis=Spy(kinesis, before), cloudwatch=cloudwatch)
+            seen = orders.look(now=NOW, back=BACK)
+            decision = decide(seen, LIMITS, now=NOW)
+            asked.append(decision.shards)
+            changes = decision.shards != seen.shards
+            return changes and orders.reshard(seen, shards=decision.shards, now=NOW)
+
+        def other(operation: str) -> None:
+            if operation == meet_at and not met:
+                met.append(run(lambda _: None))
+            if operation == "update_shard_count" and slow and met == [True]:
+                # As AWS answers while it makes the other's change.
+                raise kinesis.exceptions.ResourceInUseException({}, operation)
+
+        first = run(other)
+
+        assert asked == answers
+        assert (met, first) == ([answers == [4, 4]], not (slow and met == [True]))
+        seen = OrderStream(name, kinesis=kinesis, cloudwatch=cloudwatch).look(now=NOW, back=BACK)
+        assert (seen.shards, list(seen.changes)) == (4, [NOW])
+
+
+class TestHandler:
+    @pytest.fixture
+    def scale(self, load_handler: Callable[..., Any], name: str) -> Any:
+        return load_handler(
+            "lambdas.backbone.scale_stream",
+            ORDER_STREAM=name,
+            FLOOR="1",
+            CEILING="8",
+            COOLDOWN_SECONDS="900",
+        )
+
+    def test_nothing_speaks_for_a_change(
+        self, scale: Any, kinesis: Any, name: str, capsys: pytest.CaptureFixture[str]
+    ):
+        assert scale({}, None) == {"shards": 2, "changed": False}
+
+        assert (shards(kinesis, name), kinesis.list_tags_for_stream(StreamName=name)["Tags"]) == (
+            2,
+            [],
+        )
+        (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+        assert (line["message"], line["reason"]) == ("shards decided", "too little is known")
+
+    def test_throttling_doubles_once_and_the_log_says_so(
+        self,
+        scale: Any,
+        kinesis: Any,
+        name: str,
+        measure: Callable[..., None],
+        capsys: pytest.CaptureFixture[str],
+    ):
+        measure(2, records=90_000.0, rejected=5_000.0)
+
+        assert scale({}, None) == {"shards": 4, "changed": True}
+        assert scale({}, None) == {"shards": 4, "changed": False}
+
+        assert shards(kinesis, name) == 4
+        first, second = map(json.loads, capsys.readouterr().out.splitlines())
+        assert (first["shards"], first["to"], first["reason"]) == (2, 4, "writes are throttled")
+        assert first["recent"][0]["rejected"] == 5_000.0
+        assert second["reason"] == "the last change was a short while ago"
+        assert second["calls_left"] == CALLS_A_DAY - 1
