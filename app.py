@@ -56,6 +56,7 @@ def compose(app: App, env: Environment) -> None:
         app,
         env=env,
         alarms=operations.topic,
+        order_stream=backbone.order_stream,
         inventory=inventory,
         front_door=orders.front_door,
     )

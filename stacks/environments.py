@@ -26,7 +26,9 @@ class Environment:
     and keeps backups. ``rate_limit`` and ``burst_limit`` throttle the HTTP API (requests a second,
     requests at once). ``lead_time`` is how long the supplier's stand-in takes to deliver, and
     ``card_limit`` where the card provider's stand-in begins to decline, in minor units.
-    ``workers`` are the fewest and the most instances that the warehouse has.
+    ``workers`` are the fewest and the most instances that the warehouse has. ``shards`` is how many
+    the order stream has; None leaves it to Kinesis. ``fan_out`` gives each projection a connection
+    of its own to every shard: facts come in tens of milliseconds, not in up to a second.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Environment:
     lead_time: Duration
     card_limit: int = 1_000_00
     workers: tuple[int, int]
+    shards: int | None
+    fan_out: bool
 
     @property
     def removal_policy(self) -> RemovalPolicy:
@@ -64,6 +68,8 @@ DEV = Environment(
     rate_limit=200,
     burst_limit=400,
     workers=(1, 2),
+    shards=1,
+    fan_out=False,
     lead_time=Duration.minutes(10),
 )
 PROD = Environment(
@@ -75,6 +81,8 @@ PROD = Environment(
     rate_limit=500,
     burst_limit=1_000,
     workers=(2, 10),
+    shards=2,
+    fan_out=True,
     lead_time=Duration.days(2),
 )
 ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}
