@@ -46,7 +46,9 @@ class StorefrontStack(Stack):
         given_up = ParkingBucket(self, "GivenUp", env=env)
 
         # Functions
-        def function(id: str, verb: str, seconds: int = 6, **settings: str) -> ServiceFunction:
+        def function(
+            id: str, verb: str, settings: dict[str, str], seconds: int = 6
+        ) -> ServiceFunction:
             return ServiceFunction(
                 self,
                 id,
@@ -60,16 +62,14 @@ class StorefrontStack(Stack):
         on_timelines = {"TIMELINES_TABLE": timelines.table_name}
         on_orders = {"CUSTOMERS_ORDERS_TABLE": customers_orders.table_name}
         on_sales = {"SALES_TABLE": sales.table_name}
-        update_availability = function(
-            "UpdateAvailability", "update_availability", **on_availability
-        )
-        update_timelines = function("UpdateTimelines", "update_timelines", 30, **on_timelines)
-        update_orders = function("UpdateOrders", "update_customers_orders", 30, **on_orders)
-        count_sales = function("CountSales", "count_sales", 30, **on_sales)
-        get_product = function("GetProduct", "get_product", **on_availability)
-        get_timeline = function("GetTimeline", "get_timeline", **on_timelines)
-        list_orders = function("ListOrders", "list_orders", **on_orders)
-        get_sales = function("GetSales", "get_sales", **on_sales)
+        update_availability = function("UpdateAvailability", "update_availability", on_availability)
+        update_timelines = function("UpdateTimelines", "update_timelines", on_timelines, 30)
+        update_orders = function("UpdateOrders", "update_customers_orders", on_orders, 30)
+        count_sales = function("CountSales", "count_sales", on_sales, 30)
+        get_product = function("GetProduct", "get_product", on_availability)
+        get_timeline = function("GetTimeline", "get_timeline", on_timelines)
+        list_orders = function("ListOrders", "list_orders", on_orders)
+        get_sales = function("GetSales", "get_sales", on_sales)
 
         # Flow: in from inventory's topic and the order stream, out through the API
         Subscriber(
