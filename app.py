@@ -22,7 +22,7 @@ from stacks.warehouse import WarehouseStack
 def compose(app: App, env: Environment) -> None:
     """Declare every stack of the platform in ``app``."""
     operations = OperationsStack(app, env=env)
-    backbone = BackboneStack(app, env=env, alarms=operations.topic)
+    backbone = BackboneStack(app, env=env, alarms=operations.topic, schedules=operations.schedules)
     inventory = InventoryStack(app, env=env, bus=backbone.bus, alarms=operations.topic)
     provider = ProviderStack(app, env=env)
     payments = PaymentsStack(
@@ -56,6 +56,7 @@ def compose(app: App, env: Environment) -> None:
         app,
         env=env,
         alarms=operations.topic,
+        order_stream=backbone.order_stream,
         inventory=inventory,
         front_door=orders.front_door,
     )

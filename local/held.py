@@ -20,6 +20,7 @@ Read = Callable[[Ask, str, Properties], Properties]
 
 UNHELD = {
     "AWS::CDK::Metadata": "tells AWS which constructs were used; there is nothing to hold",
+    "AWS::Lambda::EventSourceMapping.MetricsConfig": "mappings have no metrics in the local cloud",
     "Custom::": "a custom resource's properties are its function's arguments",
 }
 """Types, and properties as `Type.Property`, that cannot be held, each with the reason.
@@ -146,6 +147,16 @@ def _stream(ask: Ask, name: str, _said: Properties) -> Properties:
     return {**stream, **own}
 
 
+def _client(ask: Ask, client_id: str, said: Properties) -> Properties:
+    answer = ask(
+        "cognito-idp",
+        "describe_user_pool_client",
+        UserPoolId=said["UserPoolId"],
+        ClientId=client_id,
+    )["UserPoolClient"]
+    return {**answer, "GenerateSecret": "ClientSecret" in answer}
+
+
 def _code(ask: Ask, said: Properties, digest: str) -> Properties:
     """A bundle is known by its digest: that of the object which the template names."""
     bundle = ask("s3", "get_object", Bucket=said["S3Bucket"], Key=said["S3Key"])["Body"]
@@ -229,7 +240,7 @@ HELD: dict[str, tuple[Read, str]] = {
         _get("apigatewayv2", "get_integration", by="IntegrationId", of="ApiId"),
         "ApiId IntegrationType IntegrationUri PayloadFormatVersion"),
     "AWS::ApiGatewayV2::Route": (_get("apigatewayv2", "get_route", by="RouteId", of="ApiId"),
-        "ApiId AuthorizationType AuthorizerId RouteKey Target"),
+        "ApiId AuthorizationScopes AuthorizationType AuthorizerId RouteKey Target"),
     "AWS::ApiGatewayV2::Stage": (_get("apigatewayv2", "get_stage", by="StageName", of="ApiId"),
         "AccessLogSettings ApiId AutoDeploy DefaultRouteSettings StageName"),
     "AWS::CloudWatch::Alarm": (
@@ -241,10 +252,17 @@ HELD: dict[str, tuple[Read, str]] = {
         "AccountRecoverySetting AdminCreateUserConfig DeletionProtection EmailVerificationMessage "
         "EmailVerificationSubject Policies SmsVerificationMessage VerificationMessageTemplate"),
     "AWS::Cognito::UserPoolClient": (
-        _get("cognito-idp", "describe_user_pool_client", by="ClientId", of="UserPoolId",
-             inside="UserPoolClient"),
-        "AccessTokenValidity AllowedOAuthFlowsUserPoolClient ExplicitAuthFlows "
-        "PreventUserExistenceErrors SupportedIdentityProviders TokenValidityUnits UserPoolId"),
+        _client,
+        "AccessTokenValidity AllowedOAuthFlows AllowedOAuthFlowsUserPoolClient AllowedOAuthScopes "
+        "ExplicitAuthFlows GenerateSecret PreventUserExistenceErrors SupportedIdentityProviders "
+        "TokenValidityUnits UserPoolId"),
+    "AWS::Cognito::UserPoolDomain": (
+        _get("cognito-idp", "describe_user_pool_domain", by="Domain", inside="DomainDescription"),
+        "Domain UserPoolId"),
+    "AWS::Cognito::UserPoolResourceServer": (
+        _get("cognito-idp", "describe_resource_server", by="Identifier", of="UserPoolId",
+             inside="ResourceServer"),
+        "Identifier Name Scopes UserPoolId"),
     "AWS::DSQL::Cluster": (
         _get("dsql", "get_cluster", by="identifier"), "DeletionProtectionEnabled"),
     "AWS::DynamoDB::GlobalTable": (
@@ -261,6 +279,10 @@ HELD: dict[str, tuple[Read, str]] = {
         _role, "AssumeRolePolicyDocument Description ManagedPolicyArns Policies RoleName"),
     "AWS::Kinesis::Stream": (
         _stream, "Name RetentionPeriodHours ShardCount StreamEncryption StreamModeDetails"),
+    "AWS::Kinesis::StreamConsumer": (
+        _get("kinesis", "describe_stream_consumer", by="ConsumerARN",
+             inside="ConsumerDescription"),
+        "ConsumerName StreamARN"),
     "AWS::Lambda::EventInvokeConfig": (
         _get("lambda", "get_function_event_invoke_config", of="FunctionName Qualifier"),
         "DestinationConfig FunctionName MaximumEventAgeInSeconds MaximumRetryAttempts Qualifier"),

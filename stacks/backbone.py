@@ -2,24 +2,35 @@
 
 from functools import partial
 
-from aws_cdk import ArnFormat, CfnOutput, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from lambdas.contracts.order_facts import ORDER_FACTS
 from lambdas.contracts.orders import SOURCE
-from stacks.components.event_rule import LogGroupTarget, deliver
+from stacks.components.event_rule import EventRule, LogGroupTarget, StreamTarget, deliver
+from stacks.components.shard_scaler import ShardScaler
 from stacks.environments import Environment
 
 SERVICE_SOURCES = "com.aws."
 
 
 class BackboneStack(Stack):
-    """The bus, a log of all that the orders service says on it, and its archive."""
+    """The bus, a log of what orders says on it, its archive, and the order stream, which scales."""
 
-    def __init__(self, scope: Construct, *, env: Environment, alarms: sns.ITopic) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        env: Environment,
+        alarms: sns.ITopic,
+        schedules: scheduler.IScheduleGroup,
+    ) -> None:
         super().__init__(scope, env.stack("Backbone"))
 
         self.bus = events.EventBus(self, "Bus", event_bus_name=f"Orders{env.suffix.capitalize()}")
@@ -57,6 +68,41 @@ class BackboneStack(Stack):
         )
         archive.apply_removal_policy(env.removal_policy)
 
+        self.order_stream = kinesis.Stream(
+            self,
+            "OrderStream",
+            stream_mode=kinesis.StreamMode.PROVISIONED
+            if env.shards
+            else kinesis.StreamMode.ON_DEMAND,
+            shard_count=env.shards[0] if env.shards else None,
+            # Whoever reads it may stand still for a long weekend. Between a day and this, AWS
+            # bills the same: https://aws.amazon.com/kinesis/data-streams/pricing/
+            retention_period=Duration.days(7),
+            encryption=kinesis.StreamEncryption.MANAGED,
+            removal_policy=env.removal_policy,
+        )
+        if env.shards:
+            ShardScaler(
+                self,
+                "Scaler",
+                env=env,
+                stream=self.order_stream,
+                schedules=schedules,
+                alarms=alarms,
+            )
+        EventRule(
+            self,
+            "ToOrderStream",
+            bus=self.bus,
+            event=ORDER_FACTS,
+            what="facts about orders",
+            target=partial(
+                StreamTarget, self.order_stream, partition_key_path="$.detail.metadata.subject"
+            ),
+            alarms=alarms,
+        )
+
+        CfnOutput(self, "OrderStreamName", value=self.order_stream.stream_name)
         CfnOutput(self, "EventBus", value=self.bus.event_bus_name)
         CfnOutput(self, "EventLogGroup", value=log_group.log_group_name)
 

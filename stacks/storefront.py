@@ -1,14 +1,20 @@
-"""Storefront: what customers see, put together from what the services tell."""
+"""Storefront: the read side, put together from what the services tell."""
 
-from aws_cdk import CfnOutput, Stack
+from functools import partial
+
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigw
+from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lambdas.contracts.inventory import STOCK_EVENTS
-from stacks.components.front_door import FrontDoor
+from lambdas.contracts.orders import EVENTS as ORDER_EVENTS
+from lambdas.contracts.orders import OrderConfirmed
+from stacks.components.front_door import FrontDoor, Operators
 from stacks.components.function import ServiceFunction
 from stacks.components.grants import allow
+from stacks.components.projection import ParkingBucket, Projection
 from stacks.components.subscriber import Subscriber
 from stacks.components.table import ServiceTable
 from stacks.environments import Environment
@@ -24,6 +30,7 @@ class StorefrontStack(Stack):
         *,
         env: Environment,
         alarms: sns.ITopic,
+        order_stream: kinesis.IStream,
         inventory: InventoryStack,
         front_door: FrontDoor,
     ) -> None:
@@ -31,21 +38,40 @@ class StorefrontStack(Stack):
 
         # State
         availability = ServiceTable(self, "Availability", env=env, key="sku")
+        timelines = ServiceTable(self, "Timelines", env=env, key="order_id")
+        customers_orders = ServiceTable(
+            self, "CustomersOrders", env=env, key="order_id", index=("customer_id", "placed")
+        )
+        sales = ServiceTable(self, "Sales", env=env, key="part", sorted_by="entry")
+        given_up = ParkingBucket(self, "GivenUp", env=env)
 
         # Functions
-        settings = {"AVAILABILITY_TABLE": availability.table_name}
-        update_availability = ServiceFunction(
-            self,
-            "UpdateAvailability",
-            env=env,
-            verb="storefront.update_availability",
-            settings=settings,
-        )
-        get_product = ServiceFunction(
-            self, "GetProduct", env=env, verb="storefront.get_product", settings=settings
-        )
+        def function(
+            id: str, verb: str, settings: dict[str, str], seconds: int = 6
+        ) -> ServiceFunction:
+            return ServiceFunction(
+                self,
+                id,
+                env=env,
+                verb=f"storefront.{verb}",
+                settings=settings,
+                timeout=Duration.seconds(seconds),
+            )
 
-        # Flow: in from inventory's topic, out through the API
+        on_availability = {"AVAILABILITY_TABLE": availability.table_name}
+        on_timelines = {"TIMELINES_TABLE": timelines.table_name}
+        on_orders = {"CUSTOMERS_ORDERS_TABLE": customers_orders.table_name}
+        on_sales = {"SALES_TABLE": sales.table_name}
+        update_availability = function("UpdateAvailability", "update_availability", on_availability)
+        update_timelines = function("UpdateTimelines", "update_timelines", on_timelines, 30)
+        update_orders = function("UpdateOrders", "update_customers_orders", on_orders, 30)
+        count_sales = function("CountSales", "count_sales", on_sales, 30)
+        get_product = function("GetProduct", "get_product", on_availability)
+        get_timeline = function("GetTimeline", "get_timeline", on_timelines)
+        list_orders = function("ListOrders", "list_orders", on_orders)
+        get_sales = function("GetSales", "get_sales", on_sales)
+
+        # Flow: in from inventory's topic and the order stream, out through the API
         Subscriber(
             self,
             "ShowAvailability",
@@ -54,12 +80,46 @@ class StorefrontStack(Stack):
             function=update_availability,
             alarms=alarms,
         )
+        projection = partial(
+            Projection, self, env=env, stream=order_stream, given_up=given_up, alarms=alarms
+        )
+        projection(id="ShowTimelines", function=update_timelines, at_once=2)
+        projection(id="ShowOrders", function=update_orders, only=ORDER_EVENTS, at_once=2)
+        # One batch of a shard at a time: two would be in each other's way at the same counters.
+        projection(id="ShowSales", function=count_sales, only=[OrderConfirmed])
+
         queries = FrontDoor(self, "Queries", env=env, beside=front_door)
         queries.route(apigw.HttpMethod.GET, "/products/{sku}", get_product)
+        queries.route(apigw.HttpMethod.GET, "/orders", list_orders)
+        queries.route(apigw.HttpMethod.GET, "/orders/{order_id}/timeline", get_timeline)
+        operators = Operators(
+            self,
+            "Operators",
+            env=env,
+            pool=front_door.customers,
+            service="storefront",
+            may="sales",
+            because="read what was sold",
+        )
+        queries.route_for(operators, apigw.HttpMethod.GET, "/sales", get_sales)
 
         # Grants
         allow(update_availability, "dynamodb:PutItem", on=availability.table_arn)
+        allow(update_timelines, "dynamodb:UpdateItem", on=timelines.table_arn)
+        allow(update_orders, "dynamodb:UpdateItem", on=customers_orders.table_arn)
+        allow(count_sales, "dynamodb:PutItem", "dynamodb:UpdateItem", on=sales.table_arn)
         allow(get_product, "dynamodb:GetItem", on=availability.table_arn)
+        allow(get_timeline, "dynamodb:GetItem", on=timelines.table_arn)
+        allow(list_orders, "dynamodb:BatchGetItem", on=customers_orders.table_arn)
+        allow(list_orders, "dynamodb:Query", on=f"{customers_orders.table_arn}/index/customer_id")
+        allow(get_sales, "dynamodb:Query", on=sales.table_arn)
 
         CfnOutput(self, "StorefrontUrl", value=queries.api.api_endpoint)
+        CfnOutput(self, "OperatorsClientId", value=operators.client.user_pool_client_id)
+        CfnOutput(self, "OperatorsTokenUrl", value=f"{operators.domain.base_url()}/oauth2/token")
+        CfnOutput(self, "OperatorsScope", value=operators.scope)
         CfnOutput(self, "AvailabilityTable", value=availability.table_name)
+        CfnOutput(self, "TimelinesTable", value=timelines.table_name)
+        CfnOutput(self, "CustomersOrdersTable", value=customers_orders.table_name)
+        CfnOutput(self, "SalesTable", value=sales.table_name)
+        CfnOutput(self, "GivenUpBucket", value=given_up.bucket_name)

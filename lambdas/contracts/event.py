@@ -51,18 +51,8 @@ class Event:
 
     @classmethod
     def pattern(cls) -> dict[str, Any]:
-        """The EventBridge pattern of a live rule for this event.
-
-        It leaves replayed events out: those carry ``replay-name`` and match every rule that does
-        not say otherwise.
-        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html
-        """
-        return {
-            "source": [cls.source],
-            "detail-type": [cls.detail_type],
-            "detail": {"metadata": {"schema_version": [cls.version]}},
-            "replay-name": [{"exists": False}],
-        }
+        """The EventBridge pattern of a live rule for this event."""
+        return pattern([cls])
 
 
 E = TypeVar("E", bound=Event)
@@ -143,17 +133,31 @@ def hear(contract: type[E], detail: object) -> Fact[E]:
     return Fact(metadata=metadata, data=decode(contract, envelope.get("data")))
 
 
+def hear_event(contracts: Sequence[type[E]], body: bytes) -> Fact[E] | None:
+    """Read an event, as the bus delivers it to a stream, as a fact of one of these contracts.
+
+    None is the answer to an event that is none of them: a reader passes over what it does not know.
+
+    Raises:
+        ContractError: it is no event at all, or does not fit the contract that it names.
+    """
+    event = _parse("fact", body)
+    kind = (event.get("source"), event.get("detail-type"))
+    if not all(isinstance(name, str) for name in kind):
+        raise ContractError("fact", ["it has no source and detail-type"])
+    for contract in contracts:
+        if kind == (contract.source, contract.detail_type):
+            return hear(contract, event.get("detail"))
+    return None
+
+
 def hear_message(contracts: Sequence[type[E]], body: str) -> Fact[E]:
     """Read the body of a delivered message as a fact of one of these contracts.
 
     Raises:
         ContractError: it is of none of them, or does not fit the one that it names.
     """
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ContractError("message", [f"it is not JSON: {error}"]) from None
-    told = message if isinstance(message, dict) else {}
+    told = _parse("message", body)
     kind = (told.get("source"), told.get("detail_type"))
     for contract in contracts:
         if kind == (contract.source, contract.detail_type):
@@ -162,16 +166,54 @@ def hear_message(contracts: Sequence[type[E]], body: str) -> Fact[E]:
     raise ContractError("message", [f"{kind[1]} of {kind[0]} is none of {known}"])
 
 
+def _parse(what: str, body: str | bytes) -> dict[str, Any]:
+    """The JSON object that ``body`` is; an empty one for other JSON."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ContractError(what, [f"it is not JSON: {error}"]) from None
+    return content if isinstance(content, dict) else {}
+
+
+def pattern(contracts: Sequence[type[Event]]) -> dict[str, Any]:
+    """The EventBridge pattern of a live rule for these events.
+
+    It leaves replayed events out: those carry ``replay-name`` and match every rule that does
+    not say otherwise.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html
+    """
+    return {
+        **record_filter(contracts),
+        "detail": {"metadata": {"schema_version": _all("version", contracts)}},
+        "replay-name": [{"exists": False}],
+    }
+
+
+def record_filter(contracts: Sequence[type[Event]]) -> dict[str, Any]:
+    """The pattern of a stream mapping's filter for these events, of whatever version.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html
+    """
+    return {
+        "source": _all("source", contracts),
+        "detail-type": _all("detail_type", contracts),
+    }
+
+
 def filter_policy(contracts: Sequence[type[Event]]) -> dict[str, Any]:
     """The SNS filter policy, on the message's body, of a subscriber to these events.
 
     https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering-scope.html
     """
     return {
-        "source": sorted({contract.source for contract in contracts}),
-        "detail_type": sorted({contract.detail_type for contract in contracts}),
-        "metadata": {"schema_version": sorted({contract.version for contract in contracts})},
+        "source": _all("source", contracts),
+        "detail_type": _all("detail_type", contracts),
+        "metadata": {"schema_version": _all("version", contracts)},
     }
+
+
+def _all(name: str, contracts: Sequence[type[Event]]) -> list[Any]:
+    return sorted({getattr(contract, name) for contract in contracts})
 
 
 class Command:

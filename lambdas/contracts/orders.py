@@ -49,7 +49,6 @@ class OrderRejected(Event):
     source: ClassVar = SOURCE
     detail_type: ClassVar = "OrderRejected"
     version: ClassVar = 1
-    unheard: ClassVar = "the customer's notice and the views that will listen are yet to come"
 
     order_id: str
     customer_id: str
@@ -76,7 +75,6 @@ class OrderCancelled(Event):
     source: ClassVar = SOURCE
     detail_type: ClassVar = "OrderCancelled"
     version: ClassVar = 1
-    unheard: ClassVar = "the customer's notice and the views that will listen are yet to come"
 
     order_id: str
     customer_id: str
@@ -89,7 +87,6 @@ class OrderDispatched(Event):
     source: ClassVar = SOURCE
     detail_type: ClassVar = "OrderDispatched"
     version: ClassVar = 1
-    unheard: ClassVar = "the customer's notice and the views that will listen are yet to come"
 
     order_id: str
     customer_id: str

@@ -16,7 +16,6 @@ class PaymentTaken(Event):
     source: ClassVar = SOURCE
     detail_type: ClassVar = "PaymentTaken"
     version: ClassVar = 1
-    unheard: ClassVar = "invoices and the views that will listen are yet to come"
 
     order_id: str
     customer_id: str
@@ -33,7 +32,6 @@ class PaymentGivenBack(Event):
     source: ClassVar = SOURCE
     detail_type: ClassVar = "PaymentGivenBack"
     version: ClassVar = 1
-    unheard: ClassVar = "credit notes and the views that will listen are yet to come"
 
     order_id: str
     customer_id: str

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 import base64
 import json
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 
@@ -27,6 +28,11 @@ def header(event: Mapping[str, Any], name: str) -> str:
     return str(event.get("headers", {}).get(name.lower(), ""))
 
 
+def parameters(event: Mapping[str, Any]) -> Mapping[str, str]:
+    """The query's parameters; the values of one that is repeated come joined by commas."""
+    return event.get("queryStringParameters") or {}
+
+
 def customer(event: Mapping[str, Any]) -> str:
     """Who asks: the subject of the token that the authorizer has verified."""
     return str(event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"])
@@ -44,3 +50,17 @@ def answer(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
         "headers": {"content-type": "application/json", "cache-control": "no-store"},
         "body": json.dumps(content),
     }
+
+
+def revalidated(event: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer with a JSON body and its tag; 304, without body, to whoever has that already.
+
+    https://www.rfc-editor.org/rfc/rfc9110#name-if-none-match
+    """
+    full = answer(200, content)
+    tag = f'"{sha256(full["body"].encode()).hexdigest()[:32]}"'
+    headers = {"etag": tag, "cache-control": "private, no-cache"}
+    known = {each.strip().removeprefix("W/") for each in header(event, "If-None-Match").split(",")}
+    if known & {tag, "*"}:
+        return {"statusCode": 304, "headers": headers}
+    return full | {"headers": full["headers"] | headers}

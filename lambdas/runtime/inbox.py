@@ -1,5 +1,7 @@
-"""The inbox: from a FIFO queue to what a service does with the facts that come in."""
+"""The inbox: from a FIFO queue or a stream to what a service does with the facts that come in."""
 
+import base64
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -24,7 +26,9 @@ class Outcome:
     def response(self) -> dict[str, Any]:
         """The function's answer: only these messages come back.
 
+        Of a stream, all come back from the first of them on.
         https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting
+        https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
         """
         return {"batchItemFailures": [{"itemIdentifier": name} for name in self.failed]}
 
@@ -40,13 +44,15 @@ class Inbox(Generic[E]):
     def __init__(
         self,
         *,
-        hear: Callable[[str], Fact[E]],
+        hear: Callable[[Any], Fact[E] | None],
         act: Callable[[Sequence[Fact[E]]], object],
         parking_queue: str,
         sqs: Any,
         at_once: bool = False,
     ) -> None:
         """``hear`` reads a body or raises ContractError; ``act`` must bear being repeated.
+
+        A body of which ``hear`` makes nothing tells what does not matter here, and is passed over.
 
         It gets facts one by one, or, ``at_once``, all that a batch has of a group, in order.
         ``parking_queue`` is a FIFO queue's URL, ``sqs`` boto3's client.
@@ -61,7 +67,7 @@ class Inbox(Generic[E]):
         """Receive a batch of the queue's messages."""
         groups: dict[str, list[Record]] = {}
         for record in records:
-            groups.setdefault(record["attributes"]["MessageGroupId"], []).append(record)
+            groups.setdefault(self._group(record), []).append(record)
         heard: set[str] = set()
         parked: set[str] = set()
         for name, group in groups.items():
@@ -69,7 +75,7 @@ class Inbox(Generic[E]):
                 self._receive_group(group, heard, parked)
             except Exception as error:  # noqa: BLE001 -- whatever it is, the other groups go on
                 log("group failed", group=name, error=f"{type(error).__name__}: {error}")
-        ids = [record["messageId"] for group in groups.values() for record in group]
+        ids = [self._id(record) for group in groups.values() for record in group]
         return Outcome(
             heard=len(heard),
             parked=len(parked),
@@ -80,15 +86,30 @@ class Inbox(Generic[E]):
         """Deal with a group's messages, and note the ids of those that are dealt with."""
         facts: dict[str, Fact[E]] = {}
         for record in group:
+            id_ = self._id(record)
             try:
-                facts[record["messageId"]] = self._hear(record["body"])
+                fact = self._hear(self._body(record))
             except ContractError as reason:
                 self._park(record, str(reason))
-                parked.add(record["messageId"])
+                parked.add(id_)
+                continue
+            if fact is None:
+                heard.add(id_)
+            else:
+                facts[id_] = fact
         steps = [list(facts)] if self._at_once else [[id_] for id_ in facts]
         for step in filter(None, steps):
             self._act([facts[id_] for id_ in step])
             heard.update(step)
+
+    def _group(self, record: Record) -> str:
+        return str(record["attributes"]["MessageGroupId"])
+
+    def _id(self, record: Record) -> str:
+        return str(record["messageId"])
+
+    def _body(self, record: Record) -> Any:
+        return record["body"]
 
     def _park(self, record: Record, reason: str) -> None:
         """Park the message as it came, so that a redrive puts it back as it came."""
@@ -100,4 +121,40 @@ class Inbox(Generic[E]):
             # The same as long as SQS remembers it: parked again after a crash, it is there once.
             MessageDeduplicationId=attributes["MessageDeduplicationId"],
             MessageAttributes={"reason": {"DataType": "String", "StringValue": reason}},
+        )
+
+
+class StreamInbox(Inbox[E]):
+    """The same for a Kinesis stream, where a group is a partition key.
+
+    The parking queue is a standard one: a stream has no place into which a record could be put
+    back, so nothing is lost with its order.
+    """
+
+    def __init__(
+        self,
+        *,
+        hear: Callable[[bytes], Fact[E] | None],
+        act: Callable[[Sequence[Fact[E]]], object],
+        parking_queue: str,
+        sqs: Any,
+        together: bool = False,
+    ) -> None:
+        """``act`` gets what a batch has of a key at once, or, ``together``, of all keys."""
+        super().__init__(hear=hear, act=act, parking_queue=parking_queue, sqs=sqs, at_once=True)
+        self._together = together
+
+    def _group(self, record: Record) -> str:
+        return "" if self._together else str(record["kinesis"]["partitionKey"])
+
+    def _id(self, record: Record) -> str:
+        return str(record["kinesis"]["sequenceNumber"])
+
+    def _body(self, record: Record) -> bytes:
+        return base64.b64decode(record["kinesis"]["data"])
+
+    def _park(self, record: Record, reason: str) -> None:
+        self._sqs.send_message(
+            QueueUrl=self._parking_queue,
+            MessageBody=json.dumps({"reason": reason, "record": record}),
         )

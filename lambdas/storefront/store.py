@@ -1,10 +1,11 @@
 """The storefront's views."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.runtime.items import from_item, to_item
-from lambdas.storefront.domain import Availability
+from lambdas.storefront.domain import BUCKETS, Availability, Notes, Page, Sale, added, part
 
 
 class Availabilities:
@@ -33,3 +34,135 @@ class Availabilities:
         """What is shown of a SKU; None if nothing was ever heard of it."""
         answer = self._dynamodb.get_item(TableName=self._table, Key=to_item({"sku": sku}))
         return decode(Availability, from_item(answer["Item"])) if "Item" in answer else None
+
+
+class Noted:
+    """A view with a row for each order, keyed by ``order_id``."""
+
+    def __init__(self, table: str, *, dynamodb: Any) -> None:
+        """``table`` is its name, ``dynamodb`` boto3's client."""
+        self._table = table
+        self._dynamodb = dynamodb
+
+    def note(self, notes: Notes) -> None:
+        """Add to an order's row what is not there yet: one write, whatever was there before."""
+        names = {f"#{i}": name for i, name in enumerate(notes.attributes)}
+        values = {f":{i}": value for i, value in enumerate(notes.attributes.values())}
+        each = (f"#{i} = if_not_exists(#{i}, :{i})" for i in range(len(names)))
+        self._dynamodb.update_item(
+            TableName=self._table,
+            Key=to_item({"order_id": notes.order_id}),
+            UpdateExpression=f"SET {', '.join(each)}",
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=to_item(values),
+        )
+
+    def find(self, order_id: str, *, customer_id: str) -> dict[str, Any] | None:
+        """The row of this customer's order; None also when it is another's, or not yet known."""
+        answer = self._dynamodb.get_item(TableName=self._table, Key=to_item({"order_id": order_id}))
+        row = from_item(answer.get("Item", {}))
+        return row if row.get("customer_id") == customer_id else None
+
+
+class CustomersOrders(Noted):
+    """The same, with a sparse index of ``customer_id`` and ``placed``, which has only keys.
+
+    An order is entered in it once, so that changes of its state do not pay for it.
+    """
+
+    def page(self, customer_id: str, page: Page) -> tuple[list[dict[str, Any]], str]:
+        """A page of the customer's orders, newest first, and ``placed`` of its last if more follow.
+
+        Pages begin at an order and not at a number: new orders do not shift them.
+        """
+        after = {
+            "customer_id": customer_id,
+            "placed": page.after,
+            "order_id": page.after.partition("#")[2],
+        }
+        found = self._dynamodb.query(
+            TableName=self._table,
+            IndexName="customer_id",
+            KeyConditionExpression="customer_id = :customer",
+            ExpressionAttributeValues=to_item({":customer": customer_id}),
+            ScanIndexForward=False,
+            Limit=page.limit + 1,
+            **({"ExclusiveStartKey": to_item(after)} if page.after else {}),
+        )["Items"]
+        shown = [{"order_id": item["order_id"]} for item in found[: page.limit]]
+        rows = {row["order_id"]: row for row in self._rows(shown)}
+        ids = [key["order_id"]["S"] for key in shown]
+        more = found[page.limit - 1]["placed"]["S"] if len(found) > page.limit else ""
+        return [rows[id_] for id_ in ids if id_ in rows], more
+
+    def _rows(self, keys: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        while keys:
+            answer = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": keys}})
+            yield from map(from_item, answer["Responses"][self._table])
+            keys = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
+
+
+class Sales:
+    """Counters of what was sold, keyed by ``part`` and ``entry``, and a mark for each order."""
+
+    def __init__(self, table: str, *, dynamodb: Any) -> None:
+        """``table`` is its name, ``dynamodb`` boto3's client."""
+        self._table = table
+        self._dynamodb = dynamodb
+
+    def count(self, sales: Sequence[Sale]) -> int:
+        """Count sales that fit into one transaction, each once; tell how many were new.
+
+        The mark of an order is put in the transaction that adds to its counters.
+        """
+        waiting = list(sales)
+        while waiting:
+            marks = [{"Put": self._mark(sale)} for sale in waiting]
+            adds = [
+                {"Update": self._adding(*counter, counts)}
+                for counter, counts in added(waiting).items()
+            ]
+            try:
+                self._dynamodb.transact_write_items(TransactItems=[*marks, *adds])
+                break
+            except self._dynamodb.exceptions.TransactionCanceledException as refused:
+                reasons = refused.response["CancellationReasons"]
+                new = [
+                    sale
+                    for sale, reason in zip(waiting, reasons, strict=False)
+                    if reason["Code"] != "ConditionalCheckFailed"
+                ]
+                if len(new) == len(waiting):
+                    raise
+                waiting = new
+        return len(waiting)
+
+    def of(self, day: str, per: str) -> Iterator[tuple[str, dict[str, int]]]:
+        """The entries of a day's counters of one kind; one counter may have several."""
+        pages = self._dynamodb.get_paginator("query")
+        for bucket in range(BUCKETS):
+            for page in pages.paginate(
+                TableName=self._table,
+                KeyConditionExpression="#part = :part",
+                ExpressionAttributeNames={"#part": "part"},
+                ExpressionAttributeValues=to_item({":part": part(day, per, bucket)}),
+            ):
+                for row in map(from_item, page["Items"]):
+                    yield row.pop("entry"), {n: row[n] for n in ("orders", "units", "amount")}
+
+    def _mark(self, sale: Sale) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Item": to_item({"part": f"order/{sale.order_id}", "entry": "counted"}),
+            "ConditionExpression": "attribute_not_exists(#part)",
+            "ExpressionAttributeNames": {"#part": "part"},
+        }
+
+    def _adding(self, part: str, entry: str, counts: dict[str, int]) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Key": to_item({"part": part, "entry": entry}),
+            "UpdateExpression": "ADD " + ", ".join(f"#{name} :{name}" for name in counts),
+            "ExpressionAttributeNames": {f"#{name}": name for name in counts},
+            "ExpressionAttributeValues": to_item({f":{n}": c for n, c in counts.items()}),
+        }

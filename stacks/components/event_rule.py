@@ -1,18 +1,21 @@
 """From an event to what reacts to it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jsii
 from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from lambdas.contracts.event import Event
+from lambdas.contracts.event import Event, pattern
+from stacks.components.grants import allow
 from stacks.components.queue import ParkingQueue
 
 Target = Callable[..., Any]
@@ -20,7 +23,7 @@ Target = Callable[..., Any]
 
 
 class EventRule(Construct):
-    """When this event is told live on the bus, that target acts. Replays pass it by.
+    """When one of these events is told live on the bus, that target acts. Replays pass it by.
 
     Delivery is tried for a day; what cannot be delivered by then is parked, whole, with the reason
     in its message attributes.
@@ -33,21 +36,27 @@ class EventRule(Construct):
         id: str,
         *,
         bus: events.IEventBus,
-        event: type[Event],
+        event: type[Event] | Sequence[type[Event]],
         target: Target,
         alarms: sns.ITopic,
+        what: str = "",
     ) -> None:
-        """Declare the rule; ``target`` is a target's class with all but its delivery given."""
+        """Declare the rule; ``target`` is a target's class with all but its delivery given.
+
+        ``what`` says in a word or two what several events are.
+        """
         super().__init__(scope, id)
+        wanted = pattern([event] if isinstance(event, type) else event)
+        what = what or ", ".join(wanted["detail-type"])
         rule = events.Rule(
             self,
             "Rule",
             event_bus=bus,
-            description=f"{event.detail_type} to {id}",
-            event_pattern=events.EventPattern(source=[event.source]),
+            description=f"{what} to {id}",
+            event_pattern=events.EventPattern(source=wanted["source"]),
         )
-        narrow(rule, event.pattern())
-        deliver(rule, target, holds=f"{event.detail_type} not delivered to {id}", alarms=alarms)
+        narrow(rule, wanted)
+        deliver(rule, target, holds=f"{what} not delivered to {id}", alarms=alarms)
 
 
 class AwsEventRule(Construct):
@@ -107,6 +116,43 @@ def narrow(rule: events.Rule, pattern: dict[str, Any]) -> None:
 
 
 @jsii.implements(events.IRuleTarget)
+class StreamTarget:
+    """A stream that gets each event whole, under a partition key that is found in the event.
+
+    The CDK's own target may also put records by the batch, which EventBridge does not do.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html
+    """
+
+    def __init__(
+        self,
+        stream: kinesis.Stream,
+        *,
+        partition_key_path: str,
+        dead_letter_queue: sqs.Queue,
+        retry_attempts: int,
+        max_event_age: Duration,
+    ) -> None:
+        self._stream = stream
+        self._path = partition_key_path
+        self._delivery = _Delivery(dead_letter_queue, retry_attempts, max_event_age)
+
+    def bind(self, rule: events.IRule, id: str | None = None) -> events.RuleTargetConfig:
+        """Called by the rule; makes the role under which EventBridge puts records."""
+        role = iam.Role(
+            self._stream, "EventsRole", assumed_by=iam.ServicePrincipal("events.amazonaws.com")
+        )
+        allow(role, "kinesis:PutRecord", on=self._stream.stream_arn)
+        return self._delivery.to(
+            rule,
+            arn=self._stream.stream_arn,
+            role=role,
+            kinesis_parameters=events.CfnRule.KinesisParametersProperty(
+                partition_key_path=self._path
+            ),
+        )
+
+
+@jsii.implements(events.IRuleTarget)
 class LogGroupTarget:
     """A CloudWatch Logs group that gets each event whole.
 
@@ -124,26 +170,37 @@ class LogGroupTarget:
         max_event_age: Duration,
     ) -> None:
         self._log_group = log_group
-        self._queue = dead_letter_queue
-        self._retry_attempts = retry_attempts
-        self._max_event_age = max_event_age
+        self._delivery = _Delivery(dead_letter_queue, retry_attempts, max_event_age)
 
     def bind(self, rule: events.IRule, id: str | None = None) -> events.RuleTargetConfig:
-        """Called by the rule; lets EventBridge park in the queue what it cannot log."""
-        self._queue.add_to_resource_policy(
+        """Called by the rule."""
+        return self._delivery.to(rule, arn=log_group_arn(self._log_group))
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """How often and how long delivery is tried, and where what is given up on is parked."""
+
+    queue: sqs.Queue
+    retry_attempts: int
+    max_event_age: Duration
+
+    def to(self, rule: events.IRule, **target: Any) -> events.RuleTargetConfig:
+        """The target's configuration; lets EventBridge park in the queue what it cannot deliver."""
+        self.queue.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("events.amazonaws.com")],
                 actions=["sqs:SendMessage"],
-                resources=[self._queue.queue_arn],
+                resources=[self.queue.queue_arn],
                 conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
             )
         )
         return events.RuleTargetConfig(
-            arn=log_group_arn(self._log_group),
-            dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self._queue.queue_arn),
+            **target,
+            dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self.queue.queue_arn),
             retry_policy=events.CfnRule.RetryPolicyProperty(
-                maximum_retry_attempts=self._retry_attempts,
-                maximum_event_age_in_seconds=self._max_event_age.to_seconds(),
+                maximum_retry_attempts=self.retry_attempts,
+                maximum_event_age_in_seconds=self.max_event_age.to_seconds(),
             ),
         )
 

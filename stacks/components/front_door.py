@@ -3,7 +3,7 @@
 import json
 
 import jsii
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
@@ -46,7 +46,7 @@ class AccessLog:
 
 
 class FrontDoor(Construct):
-    """An HTTP API whose every route asks for a customer's access token."""
+    """An HTTP API whose every route asks for an access token: a customer's, or an operator's."""
 
     def __init__(
         self, scope: Construct, id: str, *, env: Environment, beside: "FrontDoor | None" = None
@@ -81,6 +81,24 @@ class FrontDoor(Construct):
             methods=[method],
             integration=integrations.HttpLambdaIntegration(f"{method.name}{path}", function),
             authorizer=self._authorizer,
+        )
+
+    def route_for(
+        self,
+        operators: "Operators",
+        method: apigw.HttpMethod,
+        path: str,
+        function: lambda_.IFunction,
+    ) -> None:
+        """Let ``function`` answer those only whose token has the operators' scope."""
+        self.api.add_routes(
+            path=path,
+            methods=[method],
+            integration=integrations.HttpLambdaIntegration(f"{method.name}{path}", function),
+            authorizer=authorizers.HttpUserPoolAuthorizer(
+                "Operators", self.customers, user_pool_clients=[operators.client]
+            ),
+            authorization_scopes=[operators.scope],
         )
 
     def _client(self) -> cognito.UserPoolClient:
@@ -118,3 +136,51 @@ class FrontDoor(Construct):
             because="the plus plan is billed by active customer; nothing here needs it",
         )
         return pool
+
+
+class Operators(Construct):
+    """A machine client that gets tokens with a scope, by which a service lets operators in.
+
+    Cognito puts a scope of ours into the tokens of its OAuth endpoint only, not into those of users
+    who sign in by its API; and for client credentials it needs a domain, but no page to sign in on.
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-define-resource-servers.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        env: Environment,
+        pool: cognito.UserPool,
+        service: str,
+        may: str,
+        because: str,
+    ) -> None:
+        """Declare the scope ``service/may``, which is there ``because``, and the client."""
+        super().__init__(scope, id)
+        right = cognito.ResourceServerScope(scope_name=may, scope_description=because)
+        server = cognito.UserPoolResourceServer(
+            self, "Server", user_pool=pool, identifier=service, scopes=[right]
+        )
+        allowed = cognito.OAuthScope.resource_server(server, right)
+        self.scope = allowed.scope_name
+        self.client = cognito.UserPoolClient(
+            self,
+            "Client",
+            user_pool=pool,
+            generate_secret=True,
+            access_token_validity=Duration.hours(1),
+            prevent_user_existence_errors=True,
+            o_auth=cognito.OAuthSettings(
+                flows=cognito.OAuthFlows(client_credentials=True), scopes=[allowed]
+            ),
+        )
+        # A name that has to be unique in the Region, across all accounts.
+        prefix = f"{env.stack(service).lower()}-{Aws.ACCOUNT_ID}"
+        self.domain = cognito.UserPoolDomain(
+            self,
+            "Domain",
+            user_pool=pool,
+            cognito_domain=cognito.CognitoDomainOptions(domain_prefix=prefix),
+        )

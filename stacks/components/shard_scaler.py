@@ -36,6 +36,8 @@ class ShardScaler(Construct):
     ) -> None:
         """Declare it for a stream of provisioned shards."""
         super().__init__(scope, id)
+        if env.shards is None:
+            raise ValueError("a stream that Kinesis scales needs no scaler")
         floor, ceiling = env.shards
         self.function = ServiceFunction(
             self,

@@ -7,7 +7,7 @@ from stacks.environments import Environment
 
 
 class ServiceTable(dynamodb.TableV2):
-    """A table with one string key, paid by request, encrypted, and kept as the environment says."""
+    """A table with string keys, paid by request, encrypted, and kept as the environment says."""
 
     def __init__(
         self,
@@ -16,18 +16,21 @@ class ServiceTable(dynamodb.TableV2):
         *,
         env: Environment,
         key: str,
+        sorted_by: str = "",
         stream: dynamodb.StreamViewType | None = None,
         index: tuple[str, str] | None = None,
     ) -> None:
         """Declare the table.
 
-        ``stream`` says which images a change carries, None for no stream. ``index`` is a sparse
-        index: it bears the name of its first attribute, is sorted by the second, and has only keys.
+        ``sorted_by`` is the sort key, if there is one. ``stream`` says which images a change
+        carries, None for no stream. ``index`` is a sparse index: it bears the name of its first
+        attribute, is sorted by the second, and has only keys.
         """
         super().__init__(
             scope,
             id,
-            partition_key=dynamodb.Attribute(name=key, type=dynamodb.AttributeType.STRING),
+            partition_key=_text(key),
+            sort_key=_text(sorted_by) if sorted_by else None,
             billing=dynamodb.Billing.on_demand(),
             encryption=dynamodb.TableEncryptionV2.dynamo_owned_key(),
             dynamo_stream=stream,
@@ -43,7 +46,11 @@ class ServiceTable(dynamodb.TableV2):
 def _sparse(attribute: str, sorted_by: str) -> dynamodb.GlobalSecondaryIndexPropsV2:
     return dynamodb.GlobalSecondaryIndexPropsV2(
         index_name=attribute,
-        partition_key=dynamodb.Attribute(name=attribute, type=dynamodb.AttributeType.STRING),
-        sort_key=dynamodb.Attribute(name=sorted_by, type=dynamodb.AttributeType.STRING),
+        partition_key=_text(attribute),
+        sort_key=_text(sorted_by),
         projection_type=dynamodb.ProjectionType.KEYS_ONLY,
     )
+
+
+def _text(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

@@ -19,6 +19,7 @@ from tests.local.small_stacks import client
 BOOTSTRAP = "CDKToolkit"
 READ_WITH_THEIR_RESOURCE = {
     "AWS::IAM::Policy",
+    "AWS::S3::BucketPolicy",
     "AWS::SQS::QueuePolicy",
     "AWS::SNS::TopicPolicy",
     "AWS::Lambda::Permission",
@@ -55,12 +56,15 @@ class Ledger:
     granted: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
 
-    def add(self, cloud: Cloud) -> None:
-        """Enter what the app's stacks in this cloud grant, and what was used of it."""
+    def add(self, cloud: Cloud, only: str = "") -> None:
+        """Enter what the app's stacks in this cloud grant, and what was used of it.
+
+        ``only`` those called so, where others are there for their sake.
+        """
         exercised = cloud.exercised()
         resources = list(resources_of(cloud))
         named = functools.partial(rename, dict(names(resources)))
-        for grant in grants(cloud, resources):
+        for grant in grants(cloud, [each for each in resources if only in each.stack]):
             right = f"{grant.holder}: {grant.action} on {named(grant.resource)}"
             if not grant.principal.startswith("arn:"):
                 right += f" by {grant.principal} for {named(grant.source)}"
@@ -91,11 +95,11 @@ SESSION = Ledger()
 
 
 @contextmanager
-def watched() -> Iterator[Cloud]:
+def watched(only: str = "") -> Iterator[Cloud]:
     """Run a local cloud; at its end the session's ledger learns what was granted and used."""
     with running() as cloud:
         yield cloud
-        SESSION.add(cloud)
+        SESSION.add(cloud, only)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +185,15 @@ def of_topic(cloud: Cloud, arn: str) -> Statements:
     yield from statements(found["Attributes"]["Policy"])
 
 
+def of_bucket(cloud: Cloud, name: str) -> Statements:
+    s3 = client(cloud, "s3")
+    try:
+        policy = s3.get_bucket_policy(Bucket=name)["Policy"]
+    except s3.exceptions.from_code("NoSuchBucketPolicy"):
+        return
+    yield from statements(policy)
+
+
 def of_key(cloud: Cloud, key: str) -> Statements:
     yield from statements(client(cloud, "kms").get_key_policy(KeyId=key)["Policy"])
 
@@ -204,6 +217,7 @@ POLICIES: dict[str, Callable[[Cloud, str], Statements]] = {
     "AWS::IAM::Role": of_role,
     "AWS::SQS::Queue": of_queue,
     "AWS::SNS::Topic": of_topic,
+    "AWS::S3::Bucket": of_bucket,
     "AWS::KMS::Key": of_key,
     "AWS::Lambda::Function": of_function,
     "AWS::Logs::ResourcePolicy": of_logs,

@@ -82,7 +82,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     assembly: Path = tmp_path_factory.mktemp("assembly")
     app = new_app(outdir=str(assembly))
     operations = OperationsStack(app, env=ENV)
-    backbone = BackboneStack(app, env=ENV, alarms=operations.topic)
+    backbone = BackboneStack(app, env=ENV, alarms=operations.topic, schedules=operations.schedules)
     inventory = InventoryStack(app, env=ENV, bus=backbone.bus, alarms=operations.topic)
     PurchasingStack(
         app,
@@ -97,7 +97,14 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     door.route(apigw.HttpMethod.POST, "/stock", inventory.receive_stock)
     CfnOutput(entrance, "UserPoolId", value=door.customers.user_pool_id)
     CfnOutput(entrance, "UserPoolClientId", value=door.client.user_pool_client_id)
-    StorefrontStack(app, env=ENV, alarms=operations.topic, inventory=inventory, front_door=door)
+    StorefrontStack(
+        app,
+        env=ENV,
+        alarms=operations.topic,
+        order_stream=backbone.order_stream,
+        inventory=inventory,
+        front_door=door,
+    )
     app.synth()
     with running() as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)

@@ -33,6 +33,9 @@ TABLE, DSQL, USER_POOL = (
     "AWS::DSQL::Cluster",
     "AWS::Cognito::UserPool",
 )
+STREAM, CONSUMER = "AWS::Kinesis::Stream", "AWS::Kinesis::StreamConsumer"
+BUCKET, BUCKET_POLICY = "AWS::S3::Bucket", "AWS::S3::BucketPolicy"
+CLIENT = "AWS::Cognito::UserPoolClient"
 API, ROUTE, STAGE = "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Stage"
 AUTHORIZER = "AWS::ApiGatewayV2::Authorizer"
 
@@ -92,8 +95,12 @@ NO_PHYSICAL_NAME = {
     ("AWS::ApiGatewayV2::Authorizer", "Name"),
     ("AWS::ApiGatewayV2::Stage", "StageName"),
     ("AWS::CloudWatch::Alarm", "MetricName"),
+    # What a Ref gives of a resource server has to be made of one.
+    ("AWS::Cognito::UserPoolResourceServer", "Name"),
     ("AWS::Events::Rule", "EventBusName"),
     ("AWS::IAM::Policy", "PolicyName"),
+    # Must be given, and is the stack's and the projection's.
+    ("AWS::Kinesis::StreamConsumer", "ConsumerName"),
     ("AWS::Lambda::EventInvokeConfig", "FunctionName"),
     ("AWS::Lambda::EventSourceMapping", "FunctionName"),
     ("AWS::Lambda::Permission", "FunctionName"),
@@ -463,7 +470,11 @@ def rights_name_actions_and_resources(platform: Platform) -> Iterator[str]:
         actions = set(each(statement["Action"]))
         if any("*" in action for action in actions):
             yield f"{role}: it may {', '.join(sorted(actions))}"
-        wild = "*" in json.dumps(statement["Resource"]).replace(A_GROUP, "")
+        resource = json.dumps(statement["Resource"])
+        if actions == {"s3:PutObject"}:
+            # Lambda's own names: https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
+            resource = resource.replace("/aws/lambda/*", "")
+        wild = "*" in resource.replace(A_GROUP, "")
         excess = actions - WILDCARDS.get(assumed_by(role), set())
         if wild and (excess or statement["Resource"] != "*"):
             yield f"{role}: it may {', '.join(sorted(excess))} on {statement['Resource']}"
@@ -595,8 +606,10 @@ def a_stream_is_read_within_bounds(platform: Platform) -> Iterator[str]:
             continue
         if not 0 < given.get("MaximumRetryAttempts", -1) <= 100:
             yield f"{mapping}: retries are not bounded"
-        if not 60 <= given.get("MaximumRecordAgeInSeconds", -1) < DAY:
-            yield f"{mapping}: the age of records is not bounded below the stream's own day"
+        stream = stream_of(platform, mapping)
+        kept = stream.properties.get("RetentionPeriodHours", 24) * 3600 if stream else DAY
+        if not 60 <= given.get("MaximumRecordAgeInSeconds", -1) < kept:
+            yield f"{mapping}: the age of records is not bounded below what the stream keeps"
         if given.get("BisectBatchOnFunctionError") is not True:
             yield f"{mapping}: one bad record takes its batch along"
         if given.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
@@ -606,6 +619,127 @@ def a_stream_is_read_within_bounds(platform: Platform) -> Iterator[str]:
         on_failure = given.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         if platform.referred(mapping.stack, on_failure) is None:
             yield f"{mapping}: what it gives up on is lost"
+
+
+def stream_of(platform: Platform, mapping: Resource) -> Resource | None:
+    """The Kinesis stream that a mapping reads, itself or by a consumer."""
+    source = platform.referred(mapping.stack, mapping.properties["EventSourceArn"])
+    if source is not None and source.kind == CONSUMER:
+        source = platform.referred(source.stack, source.properties["StreamARN"])
+    return source if source is not None and source.kind == STREAM else None
+
+
+def projections(platform: Platform) -> Iterator[Resource]:
+    """The mappings that read a Kinesis stream."""
+    return (mapping for mapping in platform.all(MAPPING) if stream_of(platform, mapping))
+
+
+@check
+def a_projection_states_its_edge(platform: Platform) -> Iterator[str]:
+    for mapping in projections(platform):
+        given = mapping.properties
+        function = platform.referred(mapping.stack, given["FunctionName"])
+        if function is None:
+            yield f"{mapping}: it feeds no function of its stack"
+            continue
+        for name in ("ParallelizationFactor", "MaximumBatchingWindowInSeconds", "BatchSize"):
+            if not given.get(name):
+                yield f"{mapping}: {name} is left to the default"
+        on_failure = given.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        bucket = platform.referred(mapping.stack, on_failure)
+        if bucket is None or bucket.kind != BUCKET:
+            yield f"{mapping}: of what it gives up on only a pointer is kept"
+        variables = function.properties["Environment"]["Variables"]
+        parking = platform.referred(mapping.stack, variables.get("PARKING_QUEUE"))
+        if parking is None or parking.kind != QUEUE or _is_fifo(parking):
+            yield f"{mapping}: its function has no place for poison"
+        uses = {"Name": "EventSourceMappingUUID", "Value": {"Ref": mapping.id}}
+        runs = {"Name": "FunctionName", "Value": {"Ref": function.id}}
+        watched = {
+            "OnFailureDestinationDeliveredEventCount": (uses, 0),
+            "IteratorAge": (runs, 900_000),
+        }
+        if given.get("MetricsConfig") != {"Metrics": ["EventCount"]}:
+            yield f"{mapping}: it does not count what it gives up on"
+        for metric, (dimension, threshold) in watched.items():
+            if not any(
+                alarm.stack == mapping.stack
+                and alarm.properties["MetricName"] == metric
+                and alarm.properties["Dimensions"] == [dimension]
+                and alarm.properties["Threshold"] == threshold
+                and alarm.properties["ComparisonOperator"] == "GreaterThanThreshold"
+                and alarm.properties.get("AlarmActions")
+                for alarm in platform.all(ALARM)
+            ):
+                yield f"{mapping}: no alarm rings by its {metric}"
+
+
+@check
+def a_projection_fans_out_where_the_environment_says(platform: Platform) -> Iterator[str]:
+    for mapping in projections(platform):
+        source = platform.referred(mapping.stack, mapping.properties["EventSourceArn"])
+        if (source is not None and source.kind == CONSUMER) != platform.environment.fan_out:
+            yield f"{mapping}: it reads {source}"
+
+
+@check
+def a_stream_outlives_a_weekend_and_is_encrypted(platform: Platform) -> Iterator[str]:
+    for stream in platform.all(STREAM):
+        given = stream.properties
+        if given.get("RetentionPeriodHours", 24) < 4 * 24:
+            yield f"{stream}: what nobody reads over a long weekend is lost"
+        if given.get("StreamEncryption") != {
+            "EncryptionType": "KMS",
+            "KeyId": "alias/aws/kinesis",
+        }:
+            yield f"{stream}: it is not encrypted with AWS's key"
+        shards = platform.environment.shards
+        mode = "PROVISIONED" if shards else "ON_DEMAND"
+        if given.get("StreamModeDetails") != {"StreamMode": mode}:
+            yield f"{stream}: its mode is not {mode}"
+        if given.get("ShardCount") != shards:
+            yield f"{stream}: it has {given.get('ShardCount')} shards"
+
+
+@check
+def a_stream_gets_events_by_their_subject(platform: Platform) -> Iterator[str]:
+    """The facts of a subject are then in one shard, in the order in which they came."""
+    for rule in platform.all(RULE):
+        for target in rule.properties["Targets"]:
+            stream = platform.referred(rule.stack, target["Arn"])
+            if stream is not None and stream.kind == STREAM:
+                path = target.get("KinesisParameters", {}).get("PartitionKeyPath")
+                if path != "$.detail.metadata.subject":
+                    yield f"{rule}: it spreads events by {path}"
+
+
+@check
+def a_bucket_is_private(platform: Platform) -> Iterator[str]:
+    for bucket in platform.all(BUCKET):
+        given = bucket.properties
+        blocked = given.get("PublicAccessBlockConfiguration", {})
+        if list(blocked.values()) != [True] * 4:
+            yield f"{bucket}: public access is not blocked"
+        if not given.get("BucketEncryption"):
+            yield f"{bucket}: its encryption is left to the default"
+        days = [
+            rule.get("ExpirationInDays")
+            for rule in given.get("LifecycleConfiguration", {}).get("Rules", [])
+            if rule.get("Status") == "Enabled"
+        ]
+        if not all(days) or not days:
+            yield f"{bucket}: what is in it stays for ever"
+        denials = [
+            statement
+            for policy in platform.all(BUCKET_POLICY)
+            if policy.stack == bucket.stack and policy.properties["Bucket"] == {"Ref": bucket.id}
+            for statement in statements(policy)
+            if statement["Effect"] == "Deny"
+            and statement["Action"] == "s3:*"
+            and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+        ]
+        if not denials:
+            yield f"{bucket}: it can be reached without TLS"
 
 
 @check
@@ -643,8 +777,10 @@ def a_schedule_parks_what_it_gives_up(platform: Platform) -> Iterator[str]:
 def data_is_kept_in_prod_and_goes_in_dev(platform: Platform) -> Iterator[str]:
     keep = platform.environment.name == "prod"
     policy = "Retain" if keep else "Delete"
-    for resource in platform.all(TABLE, DSQL, USER_POOL):
-        if resource.kind == TABLE:
+    for resource in platform.all(TABLE, DSQL, USER_POOL, STREAM, BUCKET):
+        if resource.kind in (STREAM, BUCKET):
+            protections = []
+        elif resource.kind == TABLE:
             replicas = resource.properties["Replicas"]
             protections = [replica.get("DeletionProtectionEnabled") for replica in replicas]
         elif resource.kind == DSQL:
@@ -705,6 +841,22 @@ def an_authorizer_knows_pool_and_client(platform: Platform) -> Iterator[str]:
             yield f"{authorizer}: it takes tokens that are not of our user pool"
         if not tokens.get("Audience"):
             yield f"{authorizer}: it takes tokens made for any client"
+
+
+@check
+def a_machine_gets_in_by_scope_only(platform: Platform) -> Iterator[str]:
+    """Its token has a subject too, by which it would be taken for a customer."""
+    for route in platform.all(ROUTE):
+        authorizer = platform.referred(route.stack, route.properties.get("AuthorizerId"))
+        if authorizer is None:
+            continue
+        clients = [
+            platform.referred(route.stack, client)
+            for client in authorizer.properties["JwtConfiguration"].get("Audience", [])
+        ]
+        machines = [c for c in clients if c is not None and c.properties.get("GenerateSecret")]
+        if bool(machines) != bool(route.properties.get("AuthorizationScopes")):
+            yield f"{route}: {route.properties['RouteKey']} lets in whom it should not"
 
 
 @check

@@ -243,6 +243,49 @@ def add(stack: str, id: str, kind: str) -> Breakage:
     return break_it
 
 
+def change_target_of_stream(broken: Platform) -> Resource:
+    rule = broken.one(checks.RULE, "ToOrderStream")
+    rule.properties["Targets"][0].pop("KinesisParameters")
+    return rule
+
+
+def break_edge(edit: Callable[[Platform], object]) -> Breakage:
+    """Break something around the mapping that feeds the timelines."""
+
+    def break_it(broken: Platform) -> Resource:
+        edit(broken)
+        return broken.one(checks.MAPPING, "UpdateTimelines")
+
+    return break_it
+
+
+def read_a_consumer(broken: Platform) -> Resource:
+    mapping = broken.one(checks.MAPPING, "UpdateTimelines")
+    consumer = {"StreamARN": mapping.properties["EventSourceArn"]}
+    broken.templates[mapping.stack]["Resources"]["Consumer"] = {
+        "Type": checks.CONSUMER,
+        "Properties": consumer,
+    }
+    mapping.properties["EventSourceArn"] = {"Fn::GetAtt": ["Consumer", "ConsumerARN"]}
+    return mapping
+
+
+def let_machines_in(broken: Platform) -> Resource:
+    customers, operators = (
+        next(a for a in broken.all(checks.AUTHORIZER) if id in a.id)
+        for id in ("QueriesApiCustomers", "QueriesApiOperators")
+    )
+    audience = customers.properties["JwtConfiguration"]["Audience"]
+    audience += operators.properties["JwtConfiguration"]["Audience"]
+    routes = broken.all(checks.ROUTE)
+    for route in [r for r in routes if r.id.startswith("QueriesApiGETorders")][1:]:
+        broken.templates[route.stack]["Resources"].pop(route.id)
+    broken.templates[customers.stack]["Resources"].pop(
+        broken.one(checks.ROUTE, "QueriesApiGETproducts").id
+    )
+    return broken.one(checks.ROUTE, "QueriesApiGETorders")
+
+
 def without(*names: str) -> Callable[[Any], object]:
     def edit(state: Any) -> None:
         for name in names:
@@ -440,6 +483,67 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         checks.names_are_physical_only_where_they_are_a_contract,
         change(checks.LOG_GROUP, "GetOrder", LogGroupName="/aws/lambda/GetOrder"),
     ),
+    (
+        checks.rights_name_actions_and_resources,
+        grant("UpdateTimelines", Action="s3:PutObject", Resource="*"),
+    ),
+    (
+        checks.a_stream_is_read_within_bounds,
+        change(checks.MAPPING, "UpdateTimelines", MaximumRecordAgeInSeconds=7 * checks.DAY),
+    ),
+    *(
+        (checks.a_projection_states_its_edge, change(checks.MAPPING, "UpdateTimelines", name))
+        for name in (
+            "ParallelizationFactor",
+            "MaximumBatchingWindowInSeconds",
+            "BatchSize",
+            "DestinationConfig",
+            "MetricsConfig",
+        )
+    ),
+    *(
+        (checks.a_projection_states_its_edge, break_edge(edit))
+        for edit in (
+            change(checks.FUNCTION, "UpdateTimelines", Environment={"Variables": {}}),
+            change(checks.QUEUE, "ShowTimelinesPoison", FifoQueue=True),
+            change(checks.ALARM, "ShowTimelinesGivenUp", Threshold=10),
+            change(checks.ALARM, "ShowTimelinesGivenUp", AlarmActions=[]),
+            change(checks.ALARM, "ShowTimelinesBehind", MetricName="Errors"),
+            change(checks.ALARM, "ShowTimelinesBehind", Dimensions=[]),
+        )
+    ),
+    (checks.a_projection_fans_out_where_the_environment_says, read_a_consumer),
+    *(
+        (checks.a_stream_outlives_a_weekend_and_is_encrypted, change(checks.STREAM, "", **changed))
+        for changed in (
+            {"RetentionPeriodHours": 24},
+            {"StreamEncryption": {"EncryptionType": "KMS", "KeyId": "ours"}},
+            {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}},
+            {"ShardCount": 9},
+        )
+    ),
+    (checks.a_stream_gets_events_by_their_subject, change_target_of_stream),
+    *(
+        (checks.a_bucket_is_private, change(checks.BUCKET, "", name))
+        for name in (
+            "PublicAccessBlockConfiguration",
+            "BucketEncryption",
+            "LifecycleConfiguration",
+        )
+    ),
+    (
+        checks.a_bucket_is_private,
+        take_from_policy(checks.BUCKET_POLICY, "GivenUpPolicy", "Deny", checks.BUCKET),
+    ),
+    *(
+        (checks.data_is_kept_in_prod_and_goes_in_dev, retain(kind, DeletionPolicy="Snapshot"))
+        for kind in (checks.STREAM, checks.BUCKET)
+    ),
+    (
+        checks.a_machine_gets_in_by_scope_only,
+        change(checks.ROUTE, "GETsales", "AuthorizationScopes"),
+    ),
+    (checks.a_machine_gets_in_by_scope_only, let_machines_in),
     (checks.a_route_asks_for_a_token, change(checks.ROUTE, AuthorizationType="NONE")),
     (checks.a_route_asks_for_a_token, change(checks.ROUTE, "", "AuthorizerId")),
     (

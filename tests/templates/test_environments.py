@@ -4,11 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from stacks.environments import ENVIRONMENTS, UnknownEnvironmentError, environment
-from tests.templates.synthesis import ROOT
+from stacks.backbone import BackboneStack
+from stacks.environments import DEV, ENVIRONMENTS, UnknownEnvironmentError, environment
+from stacks.operations import OperationsStack
+from tests.templates.checks import STREAM, a_stream_outlives_a_weekend_and_is_encrypted
+from tests.templates.synthesis import ROOT, Platform, new_app, templates
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -37,3 +42,14 @@ def test_the_app_ends_with_that_one_line():
     assert app.returncode == 2
     assert app.stderr == "unknown environment 'nope': -c env=NAME takes one of dev, prod\n"
     assert app.stdout == ""
+
+
+def test_an_environment_without_shards_leaves_them_to_kinesis(tmp_path: Path):
+    env = replace(DEV, shards=None)
+    app = new_app(outdir=str(tmp_path))
+    operations = OperationsStack(app, env=env)
+    BackboneStack(app, env=env, alarms=operations.topic, schedules=operations.schedules)
+    on_demand = Platform(environment=env, templates=templates(app))
+
+    assert list(a_stream_outlives_a_weekend_and_is_encrypted(on_demand)) == []
+    assert "ShardCount" not in on_demand.one(STREAM).properties

@@ -36,7 +36,7 @@ def declared(environment: str) -> tuple[App, Platform]:
         stack,
         "Scaler",
         env=env,
-        stream=kinesis.Stream(stack, "OrderStream", shard_count=env.shards[0]),
+        stream=kinesis.Stream(stack, "OrderStream", shard_count=1),
         schedules=operations.schedules,
         alarms=operations.topic,
     )

@@ -3,12 +3,13 @@
 import pytest
 
 from stacks.environments import ENVIRONMENTS
-from tests.templates.checks import ARCHIVE, BUS, DSQL, TABLE, USER_POOL
+from tests.templates.checks import ARCHIVE, BUCKET, BUS, DSQL, STREAM, TABLE, USER_POOL
 from tests.templates.synthesis import platform
 
 STATEFUL = {
     "Backbone/BusEA82B648": BUS,
     "Backbone/Archive4DBC1EC9": ARCHIVE,
+    "Backbone/OrderStream3FA7969B": STREAM,
     "Inventory/Stock38709CBC": TABLE,
     "Inventory/Reservations25D4BAC6": TABLE,
     "Inventory/DeliveriesBF2F7293": TABLE,
@@ -20,6 +21,10 @@ STATEFUL = {
     "Warehouse/PickingsC56AC608": TABLE,
     "Purchasing/PurchaseOrders0DDC80A0": TABLE,
     "Storefront/Availability367DB12B": TABLE,
+    "Storefront/TimelinesE9B49172": TABLE,
+    "Storefront/CustomersOrdersB7225C7F": TABLE,
+    "Storefront/Sales1863061C": TABLE,
+    "Storefront/GivenUp4E100BCE": BUCKET,
     "Payments/LedgerCluster7BFE519F": DSQL,
 }
 
@@ -28,7 +33,9 @@ STATEFUL = {
 def test_logical_ids_stay(environment: str):
     found = {
         f"{resource.stack.rpartition('-')[2]}/{resource.id}": resource.kind
-        for resource in platform(environment).all(BUS, ARCHIVE, TABLE, DSQL, USER_POOL)
+        for resource in platform(environment).all(
+            BUS, ARCHIVE, STREAM, TABLE, DSQL, BUCKET, USER_POOL
+        )
     }
 
     assert found == STATEFUL

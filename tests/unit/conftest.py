@@ -86,15 +86,16 @@ def dynamodb(endpoint: str) -> Any:
 
 @pytest.fixture(scope="session")
 def make_table(dynamodb: Any) -> Callable[..., str]:
-    """Make an empty table with a string key; returns its name, which no other test has.
+    """Make an empty table with string keys; returns its name, which no other test has.
 
     ``index`` is a sparse index of keys only, named and sorted as those of our stacks are.
     """
     numbers = count(1)
 
-    def make(prefix: str, key: str, *, index: tuple[str, ...] = ()) -> str:
+    def make(prefix: str, key: str, *, sorted_by: str = "", index: tuple[str, ...] = ()) -> str:
         name = f"{prefix}-{next(numbers)}"
         kinds = ("HASH", "RANGE")
+        keys = (key, sorted_by) if sorted_by else (key,)
         sparse = (
             {
                 "IndexName": index[0],
@@ -109,9 +110,12 @@ def make_table(dynamodb: Any) -> Callable[..., str]:
         )
         dynamodb.create_table(
             TableName=name,
-            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            KeySchema=[
+                {"AttributeName": attribute, "KeyType": kind}
+                for attribute, kind in zip(keys, kinds, strict=False)
+            ],
             AttributeDefinitions=[
-                {"AttributeName": attribute, "AttributeType": "S"} for attribute in (key, *index)
+                {"AttributeName": attribute, "AttributeType": "S"} for attribute in (*keys, *index)
             ],
             BillingMode="PAY_PER_REQUEST",
             **({"GlobalSecondaryIndexes": [sparse]} if sparse else {}),

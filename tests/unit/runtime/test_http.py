@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.runtime.http import NotJsonError, answer, body, customer, header, request_id
+from lambdas.runtime.http import (
+    NotJsonError,
+    answer,
+    body,
+    customer,
+    header,
+    parameters,
+    request_id,
+    revalidated,
+)
 
 
 class TestBody:
@@ -63,3 +72,33 @@ def test_an_answer_is_json_that_nobody_keeps():
         "headers": {"content-type": "application/json", "cache-control": "no-store"},
         "body": '{"message": "no"}',
     }
+
+
+def test_a_query_may_have_no_parameters():
+    assert parameters({"queryStringParameters": {"limit": "3"}}) == {"limit": "3"}
+    assert parameters({}) == {}
+
+
+class TestRevalidated:
+    def test_the_same_content_has_the_same_tag(self):
+        first, again, other = (revalidated({}, {"n": n}) for n in (1, 1, 2))
+
+        assert first == again
+        assert first["headers"]["etag"] != other["headers"]["etag"]
+        assert (first["statusCode"], first["body"]) == (200, '{"n": 1}')
+        assert first["headers"]["cache-control"] == "private, no-cache"
+
+    @pytest.mark.parametrize("spelt", ["{}", "W/{}", '"other", {}', '"other",W/{}', "*"])
+    def test_who_has_it_gets_no_body(self, spelt: str):
+        tag = revalidated({}, {"n": 1})["headers"]["etag"]
+        event = {"headers": {"if-none-match": spelt.format(tag)}}
+
+        answered = revalidated(event, {"n": 1})
+
+        assert answered["statusCode"] == 304
+        assert answered["headers"]["etag"] == tag
+        assert "body" not in answered
+
+    @pytest.mark.parametrize("spelt", ["", '"other"', "nonsense,,"])
+    def test_who_has_another_gets_it_whole(self, spelt: str):
+        assert revalidated({"headers": {"if-none-match": spelt}}, {"n": 1})["statusCode"] == 200

@@ -1,5 +1,6 @@
 """A FIFO queue's batches: each group in order, each group on its own, poison parked whole."""
 
+import base64
 import json
 from collections.abc import Sequence
 from functools import partial
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.event import Fact, tell
 from lambdas.contracts.inventory import STOCK_EVENTS, StockChanged, StockEvent, hear_stock
-from lambdas.runtime.inbox import Inbox, Outcome
+from lambdas.runtime.inbox import Inbox, Outcome, StreamInbox
 from tests.unit.runtime.fakes import FakeSqs, records
 
 
@@ -161,3 +162,74 @@ def test_every_message_is_heard_parked_or_comes_again(drawn: list[tuple[str, str
         assert [f"m{i - 1}" for i in known if i not in done] == [
             id_ for id_ in outcome.failed if drawn[int(id_[1:])][0] == sku
         ]
+
+
+class TestStream:
+    """A stream's batches: each partition key in order, each on its own, poison parked whole."""
+
+    def receive(
+        self,
+        desk: Desk,
+        *bodies: tuple[str, str],
+        sqs: FakeSqs | None = None,
+        together: bool = False,
+    ) -> Outcome:
+        inbox: StreamInbox[Any] = StreamInbox(
+            hear=lambda body: None if body == b"{}" else hear_stock(STOCK_EVENTS, body.decode()),
+            act=desk.act,
+            parking_queue="parking",
+            sqs=sqs or FakeSqs(),
+            together=together,
+        )
+        return inbox.receive(self.records(*bodies))
+
+    def records(self, *bodies: tuple[str, str]) -> list[dict[str, Any]]:
+        return [
+            {
+                "kinesis": {
+                    "partitionKey": key,
+                    "sequenceNumber": f"n{i}",
+                    "data": base64.b64encode(body.encode()).decode(),
+                }
+            }
+            for i, (key, body) in enumerate(bodies)
+        ]
+
+    def test_what_a_key_has_in_a_batch_comes_at_once(self):
+        desk = Desk()
+
+        assert self.receive(desk, *BATCH) == Outcome(heard=3, parked=0, failed=[])
+        assert desk.acted == [[("A", 1), ("A", 2)], [("B", 1)]]
+
+    def test_or_what_all_keys_have(self):
+        desk = Desk()
+
+        assert self.receive(desk, *BATCH, together=True).heard == 3
+        assert desk.acted == [[("A", 1), ("B", 1), ("A", 2)]]
+
+    def test_a_key_that_fails_is_reported_by_its_sequence_numbers_and_the_others_go_on(self):
+        desk = Desk(fails_on={("A", 2)})
+
+        outcome = self.receive(desk, *BATCH)
+
+        assert outcome.response == {
+            "batchItemFailures": [{"itemIdentifier": "n0"}, {"itemIdentifier": "n2"}]
+        }
+        assert desk.acted == [[("B", 1)]]
+
+    def test_poison_is_parked_whole_with_its_reason_and_its_key_goes_on_in_order(self):
+        desk, sqs = Desk(), FakeSqs()
+        bodies = [BATCH[0], ("A", "poison"), BATCH[2]]
+
+        assert self.receive(desk, *bodies, sqs=sqs) == Outcome(heard=2, parked=1, failed=[])
+        assert desk.acted == [[("A", 1), ("A", 2)]]
+        ((url, body),) = (message.values() for message in sqs.sent)
+        assert url == "parking"
+        assert json.loads(body)["record"] == self.records(*bodies)[1]
+        assert json.loads(body)["reason"].startswith("not a message: it is not JSON")
+
+    def test_what_does_not_matter_is_passed_over(self):
+        desk, sqs = Desk(), FakeSqs()
+
+        assert self.receive(desk, ("A", "{}"), BATCH[1], sqs=sqs).heard == 2
+        assert (desk.acted, sqs.sent) == ([[("B", 1)]], [])

@@ -1,0 +1,24 @@
+"""GET /sales: what was sold on a day (UTC), by minute or by product."""
+
+from typing import Any
+
+from lambdas.runtime import http
+from lambdas.runtime.aws import client
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+from lambdas.storefront.domain import BadQueryError, sales_wanted, sold
+from lambdas.storefront.store import Sales
+
+view = Sales(setting("SALES_TABLE"), dynamodb=client("dynamodb"))
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer 200 with the counters, or 400 naming every bad parameter."""
+    try:
+        day, per = sales_wanted(http.parameters(event))
+    except BadQueryError as bad:
+        log("sales not told", problems=len(bad.problems))
+        return http.answer(400, {"message": "bad parameters", "problems": bad.problems})
+    counters = sold(per, view.of(day, per))
+    log("sales told", day=day, per=per, counters=len(counters))
+    return http.revalidated(event, {"day": day, "per": per, "sales": counters})

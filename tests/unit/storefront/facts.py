@@ -1,0 +1,118 @@
+"""What is told of orders, and the records in which it comes."""
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from lambdas.contracts.event import Event, Fact, tell
+from lambdas.contracts.orders import (
+    OrderConfirmed,
+    OrderDispatched,
+    OrderNeedsAttention,
+    OrderPlaced,
+    OrderRejected,
+)
+from lambdas.contracts.payments import PaymentTaken
+from lambdas.contracts.shipping import ShipmentDispatched
+from lambdas.contracts.values import Line, Money, PricedLine
+from lambdas.contracts.warehouse import OrderPicked
+
+LINES = (
+    PricedLine(sku="85123A", quantity=6, unit_price=255),
+    PricedLine(sku="W/71053", quantity=2, unit_price=339),
+)
+TOTAL = Money(amount=2_208, currency="GBP")
+
+
+def fact(event: Event, sequence: int, *, second: int, minute: int = 26) -> Fact[Event]:
+    order: str = event.order_id  # type: ignore[attr-defined]
+    return tell(
+        event,
+        subject=order,
+        sequence=sequence,
+        correlation_id=order,
+        causation_id=order,
+        occurred_at=f"2026-12-01T08:{minute:02}:{second:02}+00:00",
+    )
+
+
+def placed(order: str = "o1", customer: str = "ada", *, minute: int = 26) -> Fact[Event]:
+    event = OrderPlaced(
+        order_id=order, customer_id=customer, lines=LINES, total=TOTAL, country="Italy"
+    )
+    return fact(event, 1, second=0, minute=minute)
+
+
+def confirmed(
+    order: str = "o1",
+    customer: str = "ada",
+    *,
+    minute: int = 26,
+    lines: Sequence[PricedLine] = LINES,
+    total: Money = TOTAL,
+) -> Fact[Any]:
+    event = OrderConfirmed(
+        order_id=order, customer_id=customer, lines=tuple(lines), total=total, country="Italy"
+    )
+    return fact(event, 2, second=2, minute=minute)
+
+
+def rejected(order: str = "o1", customer: str = "ada") -> Fact[Event]:
+    event = OrderRejected(
+        order_id=order, customer_id=customer, reason="OutOfStock", explanation="too few of 85123A"
+    )
+    return fact(event, 2, second=2)
+
+
+def troubled(order: str = "o1", customer: str = "ada") -> Fact[Event]:
+    event = OrderNeedsAttention(order_id=order, customer_id=customer, parked=("RefundPayment",))
+    return fact(event, 4, second=9)
+
+
+def story(order: str = "o1", customer: str = "ada") -> list[Fact[Event]]:
+    """Six facts of an order that goes well, across services."""
+    units = tuple(Line(sku=line.sku, quantity=line.quantity) for line in LINES)
+    taken = PaymentTaken(order_id=order, customer_id=customer, total=TOTAL)
+    picked = OrderPicked(order_id=order, lines=units)
+    left = ShipmentDispatched(order_id=order, shipment_id="s1", country="Italy", lines=units)
+    dispatched = OrderDispatched(order_id=order, customer_id=customer)
+    return [
+        placed(order, customer),
+        fact(taken, 1, second=1),
+        confirmed(order, customer),
+        fact(picked, 1, second=3),
+        fact(left, 1, second=4),
+        fact(dispatched, 3, second=5),
+    ]
+
+
+def event_of(told: Fact[Event]) -> dict[str, Any]:
+    """A fact as the bus delivers it."""
+    entry = told.entry("Orders")
+    return {
+        "source": entry["Source"],
+        "detail-type": entry["DetailType"],
+        "detail": json.loads(entry["Detail"]),
+    }
+
+
+def record(number: int, key: str, data: bytes) -> dict[str, Any]:
+    """A record of a Kinesis stream as Lambda hands it over."""
+    return {
+        "kinesis": {
+            "partitionKey": key,
+            "sequenceNumber": str(number),
+            "data": base64.b64encode(data).decode(),
+        }
+    }
+
+
+def records(*told: Fact[Event] | tuple[str, bytes]) -> list[dict[str, Any]]:
+    """The records of facts, and of (partition key, data)."""
+    return [
+        record(number, *each)
+        if isinstance(each, tuple)
+        else record(number, each.metadata.subject, json.dumps(event_of(each)).encode())
+        for number, each in enumerate(told)
+    ]
