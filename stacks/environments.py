@@ -28,7 +28,7 @@ class Environment:
     ``card_limit`` where the card provider's stand-in begins to decline, in minor units.
     ``workers`` are the fewest and the most instances that the warehouse has. ``shards`` is how many
     the order stream has; None leaves it to Kinesis. ``fan_out`` gives each projection a connection
-    of its own to every shard: facts come in tens of milliseconds, not in up to a second.
+    of its own to every shard: it neither waits to be polled nor shares the shard with others.
     """
 
     name: str
