@@ -9,11 +9,12 @@ import base64
 import json
 import os
 import re
-import signal
+import runpy
 import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -49,7 +50,7 @@ class Worker:
 
     def stop(self) -> int:
         """Have it drain and end, as systemd does; return its exit status."""
-        self.process.send_signal(signal.SIGTERM)
+        self.process.terminate()
         return self.process.wait(_STOP_SECONDS)
 
 
@@ -73,7 +74,12 @@ def working(
         ]
         for worker in started:
             _await_ready(worker)
-        yield started
+        try:
+            yield started
+        finally:
+            # All at once; then each is waited for.
+            for worker in started:
+                worker.process.terminate()
 
 
 def environment(cloud: Cloud, group: str) -> dict[str, str]:
@@ -130,10 +136,10 @@ def _started(cloud: Cloud, settings: Mapping[str, str], number: int) -> Iterator
     log = cloud.directory / f"worker-{number}-{port}.log"
     with log.open("wb") as written:
         process = subprocess.Popen(
-            [sys.executable, "-m", settings["PROGRAM"]],
+            [sys.executable, "-m", "local.warehouse", settings["PROGRAM"]],
             cwd=_ROOT,
             env={**settings, "HEALTH_PORT": str(port)},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=written,
             stderr=subprocess.STDOUT,
             # Ctrl-C goes to the whole foreground group; we end the workers when we are done.
@@ -143,12 +149,11 @@ def _started(cloud: Cloud, settings: Mapping[str, str], number: int) -> Iterator
     try:
         yield worker
     finally:
-        if process.poll() is None:
-            try:
-                worker.stop()
-            finally:
-                process.kill()
-        process.wait()
+        try:
+            worker.stop()
+        finally:
+            process.kill()
+            process.wait()
 
 
 def _await_ready(worker: Worker) -> None:
@@ -171,3 +176,14 @@ def _open(request: str | urllib.request.Request, trust: ssl.SSLContext | None = 
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
     )
     return opener.open(request, timeout=5)
+
+
+def _end_with_parent() -> None:
+    """Killed without a word, the parent leaves nobody behind: its end of the pipe closes."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    runpy.run_module(sys.argv[1], run_name="__main__")

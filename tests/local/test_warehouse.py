@@ -218,3 +218,11 @@ def test_a_worker_may_do_no_more_than_its_instance(platform: Platform):
     for attempt in refused:
         with pytest.raises(ClientError, match="AccessDenied"):
             attempt()
+
+
+def test_a_worker_does_not_outlive_who_started_it(platform: Platform):
+    with working(platform.cloud, platform.outputs, workers=1) as (worker,):
+        assert worker.process.stdin is not None
+        worker.process.stdin.close()
+
+        assert worker.process.wait(SECONDS) == 1

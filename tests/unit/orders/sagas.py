@@ -106,6 +106,8 @@ class Execution:
         self.me = f"execution-{number}"
         self.event = event
         self.parked: list[str] = []
+        self.too_late = False
+        """Whether it was told that it cannot undo any more."""
         self._machine = MACHINES[event]
         self._sequence = detail["metadata"]["sequence"]
         self._order_id = detail["data"]["order_id"]
@@ -136,6 +138,7 @@ class Execution:
         error = self._play(state, write, services, owner, now, fault)
         if fault == "lost":
             return
+        self.too_late |= error == TooLate.__name__
         after = state if error is None else self._catch(state, error)
         for name, value in after.get("Assign", {}).items():
             if value and name == "parked":

@@ -143,6 +143,8 @@ class Life(RuleBasedStateMachine):
             write=self.write, services=self.services, owner=self.owner, now=self.now, fault=fault
         )
         self.parked |= {UNDOES[undo] for undo in execution.parked}
+        # A shipment that has left is no failure: nothing is undone, and nobody has to be called.
+        assert not (execution.too_late and execution.parked)
         if execution.state is None:
             self.executions.remove(execution)
         self.check()
@@ -155,6 +157,14 @@ class Life(RuleBasedStateMachine):
         while most and execution in self.executions:
             self.step(self.executions.index(execution), "")
             most -= 1
+
+    @precondition(lambda self: self.executions)
+    @rule(index=INDEX)
+    def finish(self, index: int) -> None:
+        """All of a saga's life without trouble."""
+        execution = self.executions[index % len(self.executions)]
+        while execution in self.executions:
+            self.step(self.executions.index(execution), "")
 
     @precondition(lambda self: self.executions)
     @rule(index=INDEX, lease=st.booleans())
