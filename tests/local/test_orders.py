@@ -29,6 +29,7 @@ from lambdas.runtime.items import from_item
 from local import shop, verify
 from local.cloud import Cloud
 from local.deploy import deploy
+from local.evidence import SCHEMA, Evidence, insert
 from stacks.environments import DEV
 from tests.local.permissions import watched
 from tests.templates.synthesis import new_app
@@ -51,7 +52,7 @@ class Platform:
     http: urllib3.PoolManager
     api: shop.Api
     database: sqlite3.Connection
-    evidence: verify.Evidence
+    evidence: Evidence
     operations: str
     """A queue that gets what is told to people."""
 
@@ -84,7 +85,7 @@ def cloud() -> Iterator[Cloud]:
 @pytest.fixture(scope="module")
 def database() -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(":memory:")) as database:
-        database.executescript(shop.SCHEMA + verify.SCHEMA)
+        database.executescript(shop.SCHEMA + SCHEMA)
         database.execute("INSERT INTO demand VALUES (?, ?)", [SKU, STOCK])
         yield database
 
@@ -120,7 +121,7 @@ def platform(
         http=http,
         api=shop.Api(outputs["ApiUrl"], customers, http=http, sleep=lambda _: None),
         database=database,
-        evidence=verify.Evidence(cloud, outputs, database),
+        evidence=Evidence(cloud, outputs, database),
         operations=queue_behind(cloud, outputs["OperationsTopic"]),
     )
     (arn,) = (
@@ -229,13 +230,13 @@ def place(platform: Platform, key: str, *, country: str = HERE, quantity: int = 
     key = platform.key(key)
     answer = platform.api.place(customer="ada", key=key, country=country, lines=lines)
     assert answer.status == 202, answer
-    verify.insert(platform.database, "accepted", [(answer.body["order_id"], key)])
+    insert(platform.database, "accepted", [(answer.body["order_id"], key)])
     return str(answer.body["order_id"])
 
 
 def cancel(platform: Platform, order: str) -> tuple[int, str]:
     answer = platform.api.cancel(order, customer="ada")
-    verify.insert(platform.database, "asked_to_cancel", [(order, answer.body["state"])])
+    insert(platform.database, "asked_to_cancel", [(order, answer.body["state"])])
     return answer.status, answer.body["state"]
 
 

@@ -18,10 +18,11 @@ from botocore.exceptions import ClientError
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.runtime.items import from_item
 from local import shop
-from local.cloud import Cloud, running
+from local.cloud import Cloud
 from local.deploy import deploy
 from local.warehouse import environment, working
 from tests.contracts.contracts import read, sample_of
+from tests.local.permissions import watched
 
 SKUS, STOCK, PRICE = ("85123A", "71053", "84406B"), 100, 255
 NUMBER, SECONDS = 15, 180
@@ -71,7 +72,7 @@ def until(what: str, true: Callable[[], object]) -> None:
 
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Platform]:
-    with running() as cloud:
+    with watched() as cloud:
         outputs = deploy(cloud, progress=lambda _: None)
         customers = shop.Customers(
             cloud.client("cognito-idp"),
