@@ -10,7 +10,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -177,26 +177,31 @@ def received(platform: Platform, queue: str) -> list[dict[str, Any]]:
     return bodies
 
 
-def configure(platform: Platform, function: str, **variables: str) -> None:
+@contextmanager
+def configured(platform: Platform, function: str, **variables: str) -> Iterator[None]:
+    """A function has these settings for a while, and then its own again."""
     lambda_ = platform.client("lambda")
     name = platform.function(function)
-    settings = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    lambda_.update_function_configuration(
-        FunctionName=name, Environment={"Variables": settings | variables}
-    )
-    lambda_.get_waiter("function_updated_v2").wait(
-        FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
-    )
+    own = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
 
+    def have(settings: Mapping[str, str]) -> None:
+        lambda_.update_function_configuration(
+            FunctionName=name, Environment={"Variables": settings}
+        )
+        lambda_.get_waiter("function_updated_v2").wait(
+            FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
+        )
 
-@contextmanager
-def slow_payments(platform: Platform) -> Iterator[None]:
-    """A saga that is started now stays with the payment for a while."""
-    configure(platform, "Answer", BEHAVIOUR=json.dumps(SLOW))
+    have({**own, **variables})
     try:
         yield
     finally:
-        configure(platform, "Answer", BEHAVIOUR="{}")
+        have(own)
+
+
+def slow_payments(platform: Platform) -> AbstractContextManager[None]:
+    """A saga that is started now stays with the payment for a while."""
+    return configured(platform, "Answer", BEHAVIOUR=json.dumps(SLOW))
 
 
 @contextmanager
@@ -394,25 +399,28 @@ def started_and_stopped(platform: Platform, key: str) -> str:
 def test_what_a_dead_saga_left_is_finished_when_its_lease_has_run_out(platform):
     """Standard executions can be stopped; an Express one can only be cut off, which looks alike."""
     dynamodb = platform.client("dynamodb")
-    configure(platform, "AnnounceAgain", PATIENCE_SECONDS="0")
-    with slow_payments(platform):
-        orders = [started_and_stopped(platform, "dead-1"), started_and_stopped(platform, "dead-2")]
-    unwanted = orders[1]
-    assert cancel(platform, unwanted) == (202, "PLACED")
-    assert announce_again(platform) == 0
-    for order in orders:
-        dynamodb.update_item(
-            TableName=platform.outputs["OrdersTable"],
-            Key={"order_id": {"S": order}},
-            UpdateExpression="SET claim_until = :past",
-            ExpressionAttributeValues={":past": {"N": "1"}},
-        )
+    with configured(platform, "AnnounceAgain", PATIENCE_SECONDS="0"):
+        with slow_payments(platform):
+            orders = [
+                started_and_stopped(platform, "dead-1"),
+                started_and_stopped(platform, "dead-2"),
+            ]
+        unwanted = orders[1]
+        assert cancel(platform, unwanted) == (202, "PLACED")
+        assert announce_again(platform) == 0
+        for order in orders:
+            dynamodb.update_item(
+                TableName=platform.outputs["OrdersTable"],
+                Key={"order_id": {"S": order}},
+                UpdateExpression="SET claim_until = :past",
+                ExpressionAttributeValues={":past": {"N": "1"}},
+            )
 
-    assert announce_again(platform) == 2
+        assert announce_again(platform) == 2
 
-    assert ended(platform, *orders) == [("CONFIRMED", None), ("CANCELLED", "Cancelled")]
-    check_promises(platform)
-    assert announce_again(platform) == 0
+        assert ended(platform, *orders) == [("CONFIRMED", None), ("CANCELLED", "Cancelled")]
+        check_promises(platform)
+        assert announce_again(platform) == 0
 
 
 def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):

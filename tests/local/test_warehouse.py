@@ -16,6 +16,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from lambdas.contracts.inventory import StockChanged
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.runtime.items import from_item
 from local import shop
@@ -172,6 +173,15 @@ def test_poison_stands_alone_with_its_reason(platform: Platform):
         MessageBody="poison",
         MessageGroupId=SKUS[0],
         MessageDeduplicationId="poison",
+    )
+    # No table holds such a number, so this one cannot be acted on, and goes back to the queue.
+    unwritable = read(sample_of(StockChanged))
+    unwritable["metadata"]["sequence"] = 10**40
+    sqs.send_message(
+        QueueUrl=platform.settings["STOCK_QUEUE"],
+        MessageBody=json.dumps(unwritable),
+        MessageGroupId="unwritable",
+        MessageDeduplicationId="unwritable",
     )
     with working(platform.cloud, platform.outputs, workers=1, settings=SHORT):
         order = platform.place(200)
