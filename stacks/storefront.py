@@ -63,9 +63,9 @@ class StorefrontStack(Stack):
         on_orders = {"CUSTOMERS_ORDERS_TABLE": customers_orders.table_name}
         on_sales = {"SALES_TABLE": sales.table_name}
         update_availability = function("UpdateAvailability", "update_availability", on_availability)
-        update_timelines = function("UpdateTimelines", "update_timelines", on_timelines, 30)
-        update_orders = function("UpdateOrders", "update_customers_orders", on_orders, 30)
-        count_sales = function("CountSales", "count_sales", on_sales, 30)
+        update_timelines = function("UpdateTimelines", "update_timelines", on_timelines, 60)
+        update_orders = function("UpdateOrders", "update_customers_orders", on_orders, 60)
+        count_sales = function("CountSales", "count_sales", on_sales, 60)
         get_product = function("GetProduct", "get_product", on_availability)
         get_timeline = function("GetTimeline", "get_timeline", on_timelines)
         list_orders = function("ListOrders", "list_orders", on_orders)

@@ -77,8 +77,9 @@ class Projection(Construct):
             id,
             event_source_arn=source,
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,
-            batch_size=100,
-            # What happens to an order within a second is one write.
+            # What happens to an order within a batch is one write, so it may as well hold a second:
+            # a shard takes a thousand records in that.
+            batch_size=500,
             max_batching_window=Duration.seconds(1),
             parallelization_factor=at_once,
             retry_attempts=10,
