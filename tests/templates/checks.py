@@ -697,7 +697,7 @@ def a_stream_outlives_a_weekend_and_is_encrypted(platform: Platform) -> Iterator
         mode = "PROVISIONED" if shards else "ON_DEMAND"
         if given.get("StreamModeDetails") != {"StreamMode": mode}:
             yield f"{stream}: its mode is not {mode}"
-        if given.get("ShardCount") != shards:
+        if given.get("ShardCount") != (shards and shards[0]):
             yield f"{stream}: it has {given.get('ShardCount')} shards"
 
 
