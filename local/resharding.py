@@ -115,6 +115,6 @@ def _decision_row(logged: Mapping[str, Any]) -> tuple[Any, ...] | None:
     decided = json.loads(logged["message"])
     at = datetime.fromtimestamp(logged["timestamp"] / 1_000, UTC)
     return (
-        *(log_id(logged, logged["eventId"]), at.isoformat()),
+        *(log_id(logged, logged["message"]), at.isoformat()),
         *(decided["shards"], decided["to"], decided["reason"]),
     )

@@ -299,8 +299,8 @@ def test_a_consumer_that_dies_amid_a_batch_loses_and_doubles_nothing(platform: P
             platform.reserve(f"o2-{sku}", sku, 4)
         eventually(lambda: any(ordered(platform, sku) for sku in skus), True)
         run(whole)
-        crossings = {sku: {event_id(SOURCE, sku, n) for n in (2, 3)} for sku in skus}
-        eventually(lambda: {sku: set(ordered(platform, sku)) for sku in skus}, crossings)
+        crossings = [{event_id(SOURCE, sku, n) for n in (2, 3)} for sku in skus]
+        eventually(lambda: [set(ordered(platform, sku)) for sku in skus], crossings)
 
     assert parked(platform, "OrderMoreGivenUp") == []
 
