@@ -36,7 +36,7 @@ class _Run:
     database: sqlite3.Connection
     evidence: Evidence
     read_side: ReadSide
-    resharding: Resharding
+    resharding: Resharding | None
     api: shop.Api
     customers: shop.Customers
     stop: threading.Event
@@ -67,12 +67,14 @@ def carry_out(
     screen: Screen,
     *,
     name: str = "delivery",
+    reshard: bool = True,
 ) -> bool:
     """Play what the database took in through the platform; return whether all promises were kept.
 
-    ``name`` tells the export's deliveries from those of others that the same cloud has seen.
+    ``name`` tells the export's deliveries from those of others that the same cloud has seen, of
+    which only one can ``reshard``.
     """
-    run = _run(cloud, outputs, database)
+    run = _run(cloud, outputs, database, reshard=reshard)
     with (
         run.evidence.listening(f"{name}-announcements"),
         run.read_side.listening(f"{name}-facts"),
@@ -87,8 +89,7 @@ def carry_out(
             violations = _violations(run, notification)
             note(f"{len(RULES)} rules")
     whole = _is_whole(run, notification)
-    run.resharding.gather()
-    resharded = run.resharding.there_and_back()
+    resharded = run.resharding is None or run.resharding.there_and_back()
     report.show_orders(screen, database, _explanations(run))
     report.show_refused(screen, database)
     report.show_events(
@@ -101,9 +102,7 @@ def carry_out(
     report.show_views(
         screen,
         database,
-        resharded="doubled and halved while orders flowed"
-        if resharded
-        else screen.paint("BROKEN", report.RED),
+        resharded=resharded if reshard else None,
     )
     report.show_books(screen, database)
     report.show_promises(screen, violations)
@@ -119,7 +118,7 @@ def up(*, port: int | None) -> int:
             cloud = stack.enter_context(running(port=port))
             note(cloud.endpoint)
         database = stack.enter_context(closing(open_database(cloud.directory / "run.sqlite3")))
-        run = _run(cloud, _deploy(cloud, screen), database)
+        run = _run(cloud, _deploy(cloud, screen), database, reshard=False)
         run.customers.admit("ada")
         database.execute("INSERT INTO demand VALUES ('85123A', 1000)")
         shop.stock_shelves(cloud, run.outputs["ReceiveStockFunction"], database)
@@ -145,7 +144,9 @@ def _deploy(cloud: Cloud, screen: Screen) -> dict[str, str]:
     return outputs
 
 
-def _run(cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection) -> _Run:
+def _run(
+    cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection, *, reshard: bool
+) -> _Run:
     customers = shop.Customers(
         cloud.client("cognito-idp"),
         pool=outputs["UserPoolId"],
@@ -158,7 +159,7 @@ def _run(cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection)
         database=database,
         evidence=Evidence(cloud, outputs, database),
         read_side=ReadSide(cloud, outputs, database),
-        resharding=Resharding(cloud, outputs, database),
+        resharding=Resharding(cloud, outputs, database) if reshard else None,
         api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=stop.wait),
         customers=customers,
         stop=stop,
@@ -199,7 +200,8 @@ def _play(run: _Run, screen: Screen, name: str) -> None:
         for done, _ in enumerate(sent, 1):
             note(bar(done, total))
             watch.follow(run.database)
-            run.resharding.go_on(done / total)
+            if run.resharding:
+                run.resharding.go_on(done / total)
     with screen.phase("fulfilling") as note:
         (total,) = run.database.execute("SELECT count(*) FROM accepted").fetchone()
 

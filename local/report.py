@@ -192,8 +192,11 @@ def show_stock(screen: Screen, database: Connection) -> None:
         screen.item(who, f"knows {same:,} of {total:,} SKUs as they are")
 
 
-def show_views(screen: Screen, database: Connection, *, resharded: str) -> None:
-    """What storefront's views make of what was told of orders, how soon, and through what."""
+def show_views(screen: Screen, database: Connection, *, resharded: bool | None) -> None:
+    """What storefront's views make of what was told of orders, how soon, and through what.
+
+    ``resharded`` is whether the stream was split and merged amid it, None if it was not to be.
+    """
     screen.title("Views of the order stream")
 
     def same(view: str, truth: str) -> str:
@@ -212,7 +215,9 @@ def show_views(screen: Screen, database: Connection, *, resharded: str) -> None:
         "orders, in order",
     )
     screen.item("customers' orders", f"{same('shown_to_be_listed', 'to_be_listed')} as they are")
-    screen.item("sales", f"{same('shown_to_count', 'to_be_counted')} minutes and products")
+    screen.item(
+        "sales", f"{same('shown_to_count', 'to_be_counted')} counters, by minute and by product"
+    )
     for currency, count, units, amount in database.execute(
         "SELECT currency, sum(orders), sum(units), sum(amount) FROM shown_to_count"
         " WHERE per = 'minute' GROUP BY currency"
@@ -223,7 +228,10 @@ def show_views(screen: Screen, database: Connection, *, resharded: str) -> None:
         shares = ", ".join(f"p{p} {percentile(lags, p):.1f} s" for p in (50, 95, 99))
         screen.item("lag", f"{shares} until seen in the timeline, of {len(lags):,} facts")
     changes = database.execute("SELECT * FROM resharded ORDER BY at").fetchall()
-    screen.item("shards", resharded)
+    if resharded is None:
+        return
+    done = "doubled and halved while orders flowed"
+    screen.item("shards", done if resharded else screen.paint("BROKEN", RED))
     for _, shards, goal, reason in changes:
         screen.item(f"  {shards:,} to {goal:,}", reason)
     if changes:
@@ -234,7 +242,7 @@ def show_views(screen: Screen, database: Connection, *, resharded: str) -> None:
             for begin, end in pairwise(["", *(change[0] for change in changes), "~"])
         ]
         told = ", ".join(f"{count:,}" for count in between)
-        screen.item("  facts", f"{told}: before, between and after, and none was lost")
+        screen.item("  facts", f"{told} were told before, between and after")
     screen.item("  simulated", "CloudWatch's metrics of the stream, and a day between the changes")
 
 

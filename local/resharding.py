@@ -27,7 +27,10 @@ QUIET = 15
 
 
 class Resharding:
-    """Lets the deployed scaler double the stream's shards and halve them again."""
+    """Lets the deployed scaler double the stream's shards and halve them again.
+
+    It can be done once in a quarter of an hour: CloudWatch does not forget what it was told.
+    """
 
     def __init__(self, cloud: Cloud, outputs: Mapping[str, str], database: Connection) -> None:
         """``outputs`` are those of the deployed stacks; ``database`` has the schema."""
@@ -44,8 +47,20 @@ class Resharding:
             _, step = self._steps.pop(0)
             step()
 
-    def gather(self) -> None:
-        """Copy what the scaler decided, and why, from its log."""
+    def there_and_back(self) -> bool:
+        """Whether the stream has had twice its shards, and now has as many as it began with.
+
+        Copies what the scaler decided in this run, and why, from its log.
+        """
+        self._gather()
+        changes = self._database.execute(
+            "SELECT shards, goal FROM resharded ORDER BY at"
+        ).fetchall()
+        about = self._cloud.client("kinesis").describe_stream_summary(StreamName=self._stream)
+        now = about["StreamDescriptionSummary"]["OpenShardCount"]
+        return changes == [(now, 2 * now), (2 * now, now)]
+
+    def _gather(self) -> None:
         lambda_ = self._cloud.client("lambda")
         about = lambda_.get_function_configuration(FunctionName=self._function)
         read_log(
@@ -57,24 +72,15 @@ class Resharding:
             since=self._began,
         )
 
-    def there_and_back(self) -> bool:
-        """Whether the stream has had twice its shards, and now has as many as it began with."""
-        changes = self._database.execute(
-            "SELECT shards, goal FROM resharded ORDER BY at"
-        ).fetchall()
-        about = self._cloud.client("kinesis").describe_stream_summary(StreamName=self._stream)
-        now = about["StreamDescriptionSummary"]["OpenShardCount"]
-        return changes == [(now, 2 * now), (2 * now, now)]
-
     def _grow(self) -> None:
-        self._let_a_day_pass()
         # Slower than time goes by: a consumer that is slow, and not one that stands still.
         self._measure({4: 10_000.0, 2: 70_000.0})
         self._scale()
 
     def _shrink(self) -> None:
-        self._let_a_day_pass()
         self._measure(dict.fromkeys(range(QUIET - 1, 0, -1), 0.0))
+        # Only now: the schedule may come first, and must not take the lag for a new one.
+        self._let_a_day_pass()
         self._scale()
 
     def _measure(self, lags: Mapping[int, float]) -> None:
