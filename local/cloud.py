@@ -184,6 +184,8 @@ def _start(cloud: Cloud, listener: socket.socket, key: Path) -> subprocess.Popen
         "MINISTACK_REGION": cloud.region,
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
+        # AWS's own; how many processes there are is decided by `supplements.throughput`.
+        "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
         "IOT_MTLS_ENABLED": "0",
         # A developer's Docker is not ours to search for containers.
         "DOCKER_HOST": "unix:///nonexistent",

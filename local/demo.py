@@ -16,6 +16,7 @@ from typing import Any
 from local import report, shop, verify
 from local.cloud import Cloud, running
 from local.deploy import deploy
+from local.evidence import SCHEMA, Evidence
 from local.report import Screen, bar
 from local.warehouse import working
 
@@ -30,7 +31,7 @@ class _Run:
     cloud: Cloud
     outputs: Mapping[str, str]
     database: sqlite3.Connection
-    evidence: verify.Evidence
+    evidence: Evidence
     api: shop.Api
     customers: shop.Customers
     stop: threading.Event
@@ -67,14 +68,15 @@ def carry_out(
     ``name`` tells the export's deliveries from those of others that the same cloud has seen.
     """
     run = _run(cloud, outputs, database)
-    _play(run, screen, name)
-    with screen.phase("checking") as note:
-        notification = _publish_notification(run)
-        _await_events(run, notification)
-        run.evidence.gather()
-        run.evidence.gather_parked()
-        violations = list(verify.violations(database))
-        note(f"{len(verify.RULES)} rules")
+    with run.evidence.listening(f"{name}-announcements"), ExitStack() as stack:
+        _play(run, screen, name)
+        with screen.phase("picking, dispatching") as note:
+            stack.enter_context(working(cloud, outputs))
+            _await_departures(run, note)
+        with screen.phase("checking") as note:
+            notification = _publish_notification(run)
+            violations = _violations(run, notification)
+            note(f"{len(verify.RULES + verify.SETTLED)} rules")
     whole = _is_whole(run, notification)
     report.show_orders(screen, database, _explanations(run))
     report.show_refused(screen, database)
@@ -84,6 +86,7 @@ def carry_out(
         run.outputs["EventLogGroup"],
         "arrived whole, parked nowhere" if whole else screen.paint("BROKEN", report.RED),
     )
+    report.show_stock(screen, database)
     report.show_books(screen, database)
     report.show_promises(screen, violations)
     return whole and not violations
@@ -113,7 +116,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path)
     # It goes with the run: nothing in it is worth waiting for the disk.
     database.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
-    database.executescript(shop.SCHEMA + verify.SCHEMA)
+    database.executescript(shop.SCHEMA + SCHEMA)
     return database
 
 
@@ -135,7 +138,7 @@ def _run(cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection)
         cloud=cloud,
         outputs=outputs,
         database=database,
-        evidence=verify.Evidence(cloud, outputs, database),
+        evidence=Evidence(cloud, outputs, database),
         api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=stop.wait),
         customers=customers,
         stop=stop,
@@ -192,22 +195,25 @@ def _play(run: _Run, screen: Screen, name: str) -> None:
             return int(count)
 
         _until_none(still_open)
-    with screen.phase("picking, dispatching") as note, working(run.cloud, run.outputs):
-        (total,) = run.database.execute(
-            "SELECT count(*) FROM accepted JOIN fulfilled USING (order_id)"
+
+
+def _await_departures(run: _Run, note: report.Note) -> None:
+    """Wait until every order that was fulfilled has left."""
+    (total,) = run.database.execute(
+        "SELECT count(*) FROM accepted JOIN fulfilled USING (order_id)"
+    ).fetchone()
+
+    def still_here() -> int:
+        run.evidence.gather_departures()
+        (left,) = run.database.execute(
+            """SELECT count(*) FROM accepted JOIN fulfilled o USING (order_id)
+                JOIN reservations r USING (order_id)
+                WHERE o.state = 'DISPATCHED' AND r.state = 'SHIPPED'"""
         ).fetchone()
+        note(bar(left, total))
+        return int(total - left)
 
-        def still_here() -> int:
-            run.evidence.gather_departures()
-            (left,) = run.database.execute(
-                """SELECT count(*) FROM accepted JOIN fulfilled o USING (order_id)
-                    JOIN reservations r USING (order_id)
-                    WHERE o.state = 'DISPATCHED' AND r.state = 'SHIPPED'"""
-            ).fetchone()
-            note(bar(left, total))
-            return int(total - left)
-
-        _until_none(still_here)
+    _until_none(still_here)
 
 
 def _until_none(left: Callable[[], int]) -> None:
@@ -238,15 +244,19 @@ def _publish_notification(run: _Run) -> str:
     return event_id
 
 
-def _await_events(run: _Run, notification: str) -> None:
-    """Wait until every event that was told, and the test event, is in the log."""
-    (told,) = run.database.execute("SELECT coalesce(sum(sequence), 0) FROM orders").fetchone()
+def _violations(run: _Run, notification: str) -> list[verify.Violation]:
+    """What breaks a promise when all has been heard: views and the log are a moment behind."""
+    found: list[verify.Violation] = []
 
-    def missing() -> int:
+    def unsettled() -> int:
+        run.evidence.gather()
+        run.evidence.gather_parked()
         run.evidence.gather_events()
-        return int(told) - report.logged(run.database) + (not _found(run, notification))
+        found[:] = verify.violations(run.database, verify.RULES + verify.SETTLED)
+        return len(found) + (not _found(run, notification))
 
-    _until_none(missing)
+    _until_none(unsettled)
+    return found
 
 
 def _found(run: _Run, event_id: str) -> dict[str, Any] | None:

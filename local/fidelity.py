@@ -40,9 +40,10 @@ class Difference:
     what: str
 
     @property
-    def name(self) -> str:
-        """What `UNHELD` calls it."""
-        return f"{self.kind}.{self.path.partition('.')[0]}"
+    def listed(self) -> str:
+        """The entry of `UNHELD` that it comes under, if any."""
+        way = f"{self.kind}.{self.path}."
+        return next((name for name in UNHELD if way.startswith(f"{name}.")), "")
 
     def __str__(self) -> str:
         return ": ".join(filter(None, (self.where, self.path, self.what)))
@@ -81,7 +82,7 @@ def check(stacks: Mapping[str, Template]) -> None:
 
 def verify(cloud: Cloud, stacks: Mapping[str, Template]) -> None:
     """Raise CloudError unless all that can be held is held, a line for each difference."""
-    _raise([str(each) for each in differences(cloud, stacks) if each.name not in UNHELD])
+    _raise([str(each) for each in differences(cloud, stacks) if not each.listed])
 
 
 def differences(cloud: Cloud, stacks: Mapping[str, Template]) -> Iterator[Difference]:
@@ -105,7 +106,9 @@ def differences(cloud: Cloud, stacks: Mapping[str, Template]) -> Iterator[Differ
             name = (kind, record["PhysicalResourceId"], *(said.get(key) for key in _SCOPES))
             if names.setdefault(name, where) != where:
                 yield difference(path="", what=f"has the same name as {names[name]}")
-            for path, what in differing(said, answered):
+            # No service is told of these.
+            stated = {key: resource[key] for key in sorted(resource.keys() - _ATTRIBUTES.split())}
+            for path, what in differing({**said, **stated}, answered):
                 yield difference(path=path, what=what)
 
 
@@ -167,7 +170,8 @@ def _short(value: Any) -> str:
 def _unknown(resource: Mapping[str, Any]) -> Iterator[str]:
     kind = resource["Type"]
     for name in sorted(resource.keys() - _ATTRIBUTES.split()):
-        yield f"the local cloud does not know the attribute {name}"
+        if f"{kind}.{name}" not in UNHELD:
+            yield f"the local cloud does not know the attribute {name}"
     if kind in HELD:
         held = HELD[kind][1].split()
         for name in resource.get("Properties", {}):

@@ -19,11 +19,18 @@ Read = Callable[[Ask, str, Properties], Properties]
 """`read(ask, physical id, what was said)`: what the service says, in the template's words."""
 
 UNHELD = {
+    "AWS::AutoScaling::AutoScalingGroup.CreationPolicy": "a group launches nothing to wait for",
+    "AWS::AutoScaling::AutoScalingGroup.DefaultInstanceWarmup": "a group launches nothing",
+    "AWS::AutoScaling::AutoScalingGroup.MaxInstanceLifetime": "a group launches nothing",
+    "AWS::AutoScaling::AutoScalingGroup.MetricsCollection": "groups have no metrics",
+    "AWS::AutoScaling::AutoScalingGroup.UpdatePolicy": "a group has nothing to replace",
     "AWS::CDK::Metadata": "tells AWS which constructs were used; there is nothing to hold",
+    "AWS::EC2::LaunchTemplate.LaunchTemplateData.CreditSpecification": "nothing is launched",
     "AWS::Lambda::EventSourceMapping.MetricsConfig": "mappings have no metrics in the local cloud",
     "Custom::": "a custom resource's properties are its function's arguments",
 }
-"""Types, and properties as `Type.Property`, that cannot be held, each with the reason.
+"""Types, and properties and attributes as `Type.Property`, or the way down to a part of one as
+`Type.Property.Part`, that cannot be held, each with the reason.
 
 A test fails when one of them is held after all, or stated nowhere: this list can only shrink.
 """
@@ -231,6 +238,88 @@ def _bucket(ask: Ask, name: str, said: Properties) -> Properties:
     }
 
 
+def _auto_scaling_group(ask: Ask, name: str, _said: Properties) -> Properties:
+    listed = ask("autoscaling", "describe_auto_scaling_groups")["AutoScalingGroups"]
+    group = _one(listed, "AutoScalingGroupName", name)
+    return {**group, "VPCZoneIdentifier": group["VPCZoneIdentifier"].split(",")}
+
+
+def _lifecycle_hook(ask: Ask, name: str, said: Properties) -> Properties:
+    group = {"AutoScalingGroupName": said["AutoScalingGroupName"]}
+    hooks = ask("autoscaling", "describe_lifecycle_hooks", **group)["LifecycleHooks"]
+    return _one(hooks, "LifecycleHookName", name)
+
+
+def _instance_profile(ask: Ask, arn: str, _said: Properties) -> Properties:
+    profile = _one(ask("iam", "list_instance_profiles")["InstanceProfiles"], "Arn", arn)
+    return {"Roles": [role["RoleName"] for role in profile["Roles"]]}
+
+
+def _tagged(operation: str, by: str, inside: str) -> Read:
+    """Find it in a list of EC2's; its tags are those that the template gave it."""
+
+    def read(ask: Ask, physical_id: str, _said: Properties) -> Properties:
+        found = _one(ask("ec2", operation)[inside], by, physical_id)
+        given = [tag for tag in found["Tags"] if not tag["Key"].startswith("aws:")]
+        return {**found, "Tags": given}
+
+    return read
+
+
+_vpc = _tagged("describe_vpcs", "VpcId", "Vpcs")
+_group = _tagged("describe_security_groups", "GroupId", "SecurityGroups")
+
+
+def _network(ask: Ask, vpc: str, said: Properties) -> Properties:
+    attributes = {}
+    for name in ("EnableDnsHostnames", "EnableDnsSupport"):
+        spelled = name[:1].lower() + name[1:]
+        answer = ask("ec2", "describe_vpc_attribute", VpcId=vpc, Attribute=spelled)
+        attributes[name] = answer[name]["Value"]
+    return {**_vpc(ask, vpc, said), **attributes}
+
+
+def _route_table(ask: Ask, said: Properties) -> Properties:
+    tables = ask("ec2", "describe_route_tables")["RouteTables"]
+    return _one(tables, "RouteTableId", said["RouteTableId"])
+
+
+def _route(ask: Ask, _id: str, said: Properties) -> Properties:
+    table = _route_table(ask, said)
+    to = "DestinationCidrBlock"
+    return {**_one(table["Routes"], to, said[to]), "RouteTableId": table["RouteTableId"]}
+
+
+def _route_table_of_subnet(ask: Ask, association: str, said: Properties) -> Properties:
+    associations = _route_table(ask, said)["Associations"]
+    return _one(associations, "RouteTableAssociationId", association)
+
+
+def _gateway_attachment(ask: Ask, _id: str, said: Properties) -> Properties:
+    gateways, wanted = ask("ec2", "describe_internet_gateways"), said["InternetGatewayId"]
+    gateway = _one(gateways["InternetGateways"], "InternetGatewayId", wanted)
+    return {**_one(gateway["Attachments"], "VpcId", said["VpcId"]), "InternetGatewayId": wanted}
+
+
+def _security_group(ask: Ask, group_id: str, said: Properties) -> Properties:
+    group = _group(ask, group_id, said)
+    egress = [
+        {**permission, **to}
+        for permission in group["IpPermissionsEgress"]
+        for to in permission["IpRanges"]
+    ]
+    return {**group, "GroupDescription": group["Description"], "SecurityGroupEgress": egress}
+
+
+def _launch_template(ask: Ask, template: str, _said: Properties) -> Properties:
+    listed = ask("ec2", "describe_launch_templates")["LaunchTemplates"]
+    tags = _one(listed, "LaunchTemplateId", template)["Tags"]
+    (latest,) = ask(
+        "ec2", "describe_launch_template_versions", LaunchTemplateId=template, Versions=["$Latest"]
+    )["LaunchTemplateVersions"]
+    return {**latest, "TagSpecifications": [{"ResourceType": "launch-template", "Tags": tags}]}
+
+
 HELD: dict[str, tuple[Read, str]] = {
     "AWS::ApiGatewayV2::Api": (_get("apigatewayv2", "get_api", by="ApiId"), "Name ProtocolType"),
     "AWS::ApiGatewayV2::Authorizer": (
@@ -243,6 +332,17 @@ HELD: dict[str, tuple[Read, str]] = {
         "ApiId AuthorizationScopes AuthorizationType AuthorizerId RouteKey Target"),
     "AWS::ApiGatewayV2::Stage": (_get("apigatewayv2", "get_stage", by="StageName", of="ApiId"),
         "AccessLogSettings ApiId AutoDeploy DefaultRouteSettings StageName"),
+    "AWS::AutoScaling::AutoScalingGroup": (
+        _auto_scaling_group,
+        "AutoScalingGroupName HealthCheckGracePeriod HealthCheckType LaunchTemplate MaxSize "
+        "MinSize VPCZoneIdentifier"),
+    "AWS::AutoScaling::LifecycleHook": (
+        _lifecycle_hook,
+        "AutoScalingGroupName DefaultResult HeartbeatTimeout LifecycleHookName "
+        "LifecycleTransition"),
+    "AWS::AutoScaling::ScalingPolicy": (
+        _listed("autoscaling", "describe_policies", by="PolicyARN", inside="ScalingPolicies"),
+        "AutoScalingGroupName PolicyType TargetTrackingConfiguration"),
     "AWS::CloudWatch::Alarm": (
         _listed("cloudwatch", "describe_alarms", by="AlarmName", inside="MetricAlarms"),
         "AlarmActions AlarmDescription ComparisonOperator Dimensions EvaluationPeriods MetricName "
@@ -269,11 +369,32 @@ HELD: dict[str, tuple[Read, str]] = {
         _table,
         "AttributeDefinitions BillingMode GlobalSecondaryIndexes KeySchema Replicas "
         "SSESpecification StreamSpecification TimeToLiveSpecification"),
+    "AWS::EC2::InternetGateway": (
+        _tagged("describe_internet_gateways", "InternetGatewayId", "InternetGateways"),
+        "Tags"),
+    "AWS::EC2::LaunchTemplate": (_launch_template, "LaunchTemplateData TagSpecifications"),
+    "AWS::EC2::Route": (_route, "DestinationCidrBlock GatewayId RouteTableId"),
+    "AWS::EC2::RouteTable": (
+        _tagged("describe_route_tables", "RouteTableId", "RouteTables"),
+        "Tags VpcId"),
+    "AWS::EC2::SecurityGroup": (
+        _security_group, "GroupDescription SecurityGroupEgress Tags VpcId"),
+    "AWS::EC2::Subnet": (
+        _tagged("describe_subnets", "SubnetId", "Subnets"),
+        "AvailabilityZone CidrBlock MapPublicIpOnLaunch Tags VpcId"),
+    "AWS::EC2::SubnetRouteTableAssociation": (_route_table_of_subnet, "RouteTableId SubnetId"),
+    "AWS::EC2::VPC": (
+        _network, "CidrBlock EnableDnsHostnames EnableDnsSupport InstanceTenancy Tags"),
+    "AWS::EC2::VPCEndpoint": (
+        _tagged("describe_vpc_endpoints", "VpcEndpointId", "VpcEndpoints"),
+        "RouteTableIds ServiceName Tags VpcEndpointType VpcId"),
+    "AWS::EC2::VPCGatewayAttachment": (_gateway_attachment, "InternetGatewayId VpcId"),
     "AWS::Events::Archive": (
         _get("events", "describe_archive", by="ArchiveName", EventSourceArn="SourceArn"),
         "ArchiveName Description EventPattern KmsKeyIdentifier RetentionDays SourceArn"),
     "AWS::Events::EventBus": (_get("events", "describe_event_bus", by="Name"), "Name"),
     "AWS::Events::Rule": (_rule, "Description EventBusName EventPattern Name State Targets"),
+    "AWS::IAM::InstanceProfile": (_instance_profile, "Roles"),
     "AWS::IAM::Policy": (_inline_policy, "PolicyDocument PolicyName Roles"),
     "AWS::IAM::Role": (
         _role, "AssumeRolePolicyDocument Description ManagedPolicyArns Policies RoleName"),

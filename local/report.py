@@ -148,6 +148,48 @@ def logged(database: Connection) -> int:
     return int(count)
 
 
+def show_stock(screen: Screen, database: Connection) -> None:
+    """What inventory announced of its stock, and what the others made of it."""
+    screen.title("Stock, as it was announced")
+    changes, skus = database.execute(
+        "SELECT count(*), count(DISTINCT sku) FROM announced"
+    ).fetchone()
+    (displaced,) = database.execute(
+        """SELECT count(*) FROM (SELECT sequence - lag(sequence)
+            OVER (PARTITION BY sku ORDER BY position) AS step FROM announced) WHERE step <> 1"""
+    ).fetchone()
+    order = (
+        f"{displaced:,} not the next of their SKU"
+        if displaced
+        else "each SKU's in order, without a gap"
+    )
+    screen.item("changes", f"{changes:,} of {skus:,} SKUs, {order}")
+    for kind, count in database.execute(
+        "SELECT detail_type, count(*) FROM announced GROUP BY 1 ORDER BY 2 DESC, 1"
+    ).fetchall():
+        most = database.execute(
+            "SELECT sku, count(*) FROM announced WHERE detail_type = ?"
+            " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3",
+            [kind],
+        )
+        told = ", ".join(f"{sku} ({n:,})" for sku, n in most)
+        screen.item(f"  {kind}", f"{count:>5,}  most of {told}")
+    ordered, units = database.execute(
+        """SELECT count(*), coalesce(sum(quantity), 0) FROM purchase_orders
+            WHERE purchase_order_id IN (SELECT event_id FROM announced)"""
+    ).fetchone()
+    screen.item("purchase orders", f"{ordered:,} raised, of {units:,} units")
+    (total,) = database.execute("SELECT count(*) FROM stock").fetchone()
+    for who, view, truth in (
+        ("the storefront", "shown", "to_be_shown"),
+        ("the warehouse", "pictured", "stock"),
+    ):
+        (same,) = database.execute(
+            f"SELECT count(*) FROM (SELECT * FROM {view} INTERSECT SELECT * FROM {truth})"  # noqa: S608
+        ).fetchone()
+        screen.item(who, f"knows {same:,} of {total:,} SKUs as they are")
+
+
 def show_books(screen: Screen, database: Connection) -> None:
     """What the ledger, the shelves and the queues say."""
     screen.title("Books")

@@ -23,8 +23,8 @@ import urllib3
 
 from lambdas.contracts.values import MAX_SKUS
 from local.cloud import Cloud
+from local.evidence import insert
 from local.exports import Cancellation, Invoice, Refused, read
-from local.verify import insert
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -180,7 +180,8 @@ def _open(request: str | urllib.request.Request, trust: ssl.SSLContext | None = 
 
 def _end_with_parent() -> None:
     """Killed without a word, the parent leaves nobody behind: its end of the pipe closes."""
-    sys.stdin.buffer.read()
+    # Not by way of sys.stdin, whose lock an ending interpreter would wait for.
+    os.read(0, 1)
     os._exit(1)
 
 

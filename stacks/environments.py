@@ -29,7 +29,7 @@ class Environment:
     ``workers`` are the fewest and the most instances that the warehouse has, and ``shards`` those
     that the order stream has, None leaves it to Kinesis; these go again when they were not needed
     for ``shards_cooldown``. ``fan_out`` gives each projection a connection of its own to every
-    shard: facts come in tens of milliseconds, not in up to a second.
+    shard: it neither waits to be polled nor shares the shard with others.
     """
 
     name: str

@@ -60,9 +60,9 @@ class StorefrontStack(Stack):
             )
 
         update_availability = function("UpdateAvailability", "update_availability", availability)
-        update_timelines = function("UpdateTimelines", "update_timelines", timelines, 30)
-        update_orders = function("UpdateOrders", "update_customers_orders", customers_orders, 30)
-        count_sales = function("CountSales", "count_sales", sales, 30)
+        update_timelines = function("UpdateTimelines", "update_timelines", timelines, 60)
+        update_orders = function("UpdateOrders", "update_customers_orders", customers_orders, 60)
+        count_sales = function("CountSales", "count_sales", sales, 60)
         get_product = function("GetProduct", "get_product", availability)
         get_timeline = function("GetTimeline", "get_timeline", timelines)
         list_orders = function("ListOrders", "list_orders", customers_orders)

@@ -38,8 +38,9 @@ from local.supplements.timer import later
 
 logger = logging.getLogger("local.async_invocations")
 
-# How many events of one function are worked on at a time; the others wait.
-_CONCURRENCY = 10
+# How many events of one function are worked on at a time; the others wait. With more of them, the
+# few cores of a laptop would start so many processes at once that each is cut off by its time-out.
+_CONCURRENCY = 4
 
 _request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
 

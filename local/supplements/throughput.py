@@ -26,8 +26,8 @@ from ministack.services import lambda_svc, stepfunctions
 _THREADS = ThreadPoolExecutor(10_000, thread_name_prefix="pooled")
 """Starts a thread whenever none is idle: no work ever waits for what waits for it."""
 _EXPRESSIONS = 1_000
-_MOMENT = 0.25
-"""Seconds between the starts of two processes of one function, the second after the first is up."""
+_MOMENT = 1.0
+"""Seconds that an invocation waits before it has another process started, and after a start."""
 
 
 def install() -> None:
@@ -97,13 +97,11 @@ class _Turn:
         self.starting = False
         self.next_start = 0.0
 
-    def wait(self) -> None:
-        """Wait until another process may be started, or something else has changed."""
-        left = None if self.starting else self.next_start - time.monotonic()
-        self.changed.wait(left)
-
-    def may_start(self) -> bool:
-        return not self.starting and time.monotonic() >= self.next_start
+    def until_start(self, waiting_since: float) -> float | None:
+        """Seconds until one who waits may start a process; None while one is being started."""
+        if self.starting:
+            return None
+        return max(self.next_start, waiting_since + _MOMENT) - time.monotonic()
 
     def started(self) -> None:
         with self.changed:
@@ -122,11 +120,13 @@ def _wait_for_the_warm() -> None:
     def acquired(name: str, config: Any, code: bytes, *, qualifier: str, **options: Any) -> Any:
         key = lambda_runtime._worker_key(name, config, qualifier)
         turn = turns[name]
+        came = time.monotonic()
         with turn.changed:
-            while all(worker.in_use for worker in lambda_runtime._workers.get(key, ())):
-                if turn.may_start():
+            while workers := lambda_runtime._workers.get(key):
+                left = turn.until_start(came)
+                if not all(worker.in_use for worker in workers) or (left is not None and left <= 0):
                     break
-                turn.wait()
+                turn.changed.wait(left)
             worker, how = acquire(name, config, code, qualifier=qualifier, **options)
             if how == "spawn":
                 turn.starting = True

@@ -24,6 +24,7 @@ READ_WITH_THEIR_RESOURCE = {
     "AWS::SNS::TopicPolicy",
     "AWS::Lambda::Permission",
 }
+GRANT_NOTHING = {"AWS::AutoScaling::ScalingPolicy"}
 DEFAULT_OF_SNS = "__default_statement_ID"
 
 
@@ -136,7 +137,7 @@ def grants(cloud: Cloud, resources: list[Resource]) -> Iterator[Grant]:
     for resource in resources:
         read = POLICIES.get(resource.kind)
         if read is None:
-            known = resource.kind in READ_WITH_THEIR_RESOURCE
+            known = resource.kind in READ_WITH_THEIR_RESOURCE | GRANT_NOTHING
             assert known or not resource.kind.endswith(("Policy", "Permission")), resource
             continue
         for statement in read(cloud, resource.physical_id):

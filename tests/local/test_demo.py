@@ -103,10 +103,19 @@ def test_the_demo_of_the_sample_keeps_every_promise():
         output, "OrderWithdrawn"
     )
     assert "the test event        arrived whole, parked nowhere" in output
+    changes = re.search(r"changes +([\d,]+) of (\d+) SKUs, each SKU's in order", output)
+    assert changes, output
+    crossed = {kind: count(output, kind) for kind in ("StockBelowMinimum", "StockSoldOut")}
+    assert all(crossed.values())
+    told = [*crossed.values(), count(output, "StockChanged"), count(output, "StockReplenished")]
+    assert sum(told) == int(changes[1].replace(",", ""))
+    assert count(output, "purchase orders") == sum(crossed.values())
+    for who in ("storefront", "warehouse"):
+        assert re.search(rf"the {who} +knows {changes[2]} of {changes[2]} SKUs as they", output)
     assert re.search(r"debits ([\d,.]+), credits \1\n", output)
     assert "parked                nothing, on any queue" in output
     assert re.findall(r"^  (\d)  .* (\w+)$", output, re.MULTILINE) == [
-        (promise, "holds") for promise in "12345"
+        (promise, "holds") for promise in "123456"
     ]
 
 

@@ -42,7 +42,7 @@ def code(cloud: Cloud) -> Mapping[str, str]:
 
 def held_after_all(found: list[Difference]) -> set[str]:
     """The properties that are listed as not to be held, and arrive or are stated nowhere."""
-    return {name for name in held.UNHELD if "." in name} - {each.name for each in found}
+    return {name for name in held.UNHELD if "." in name} - {each.listed for each in found}
 
 
 # Reading back
@@ -52,7 +52,7 @@ def test_all_that_the_platform_states_arrives_but_what_is_listed(
     cloud: Cloud, app: Mapping[str, Template]
 ) -> None:
     found = list(differences(cloud, app))
-    assert [str(each) for each in found if each.name not in held.UNHELD] == []
+    assert [str(each) for each in found if not each.listed] == []
     assert held_after_all(found) == set()
 
 
@@ -67,9 +67,8 @@ def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
     def ask(service: str, operation: str, **arguments: Any) -> Any:
         return getattr(client(cloud, service), operation)(**arguments)
 
-    table, bus, rule = (
-        at[f"AWS::{kind}"] for kind in ("DynamoDB::GlobalTable", "Events::EventBus", "Events::Rule")
-    )
+    table, bus = (at[f"AWS::{kind}"] for kind in ("DynamoDB::GlobalTable", "Events::EventBus"))
+    rule = ask("events", "list_rules", EventBusName=bus)["Rules"][0]["Name"]
     (target,) = ask("events", "list_targets_by_rule", Rule=rule, EventBusName=bus)["Targets"]
     (alarm,) = ask("cloudwatch", "describe_alarms", AlarmNames=[at["AWS::CloudWatch::Alarm"]])[
         "MetricAlarms"
@@ -78,6 +77,17 @@ def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
     alarm = {key: alarm[key] for key in kept}
     role = at["AWS::IAM::Role"]
     (policy,) = ask("iam", "list_role_policies", RoleName=role)["PolicyNames"]
+    outbox = next(
+        each
+        for each in ask("lambda", "list_event_source_mappings")["EventSourceMappings"]
+        if "StartingPosition" in each
+    )
+    (topic,) = (
+        each["TopicArn"]
+        for each in ask("sns", "list_topics")["Topics"]
+        if "Operations" in each["TopicArn"]
+    )
+    (profile,) = ask("iam", "list_instance_profiles")["InstanceProfiles"]
     schedule = {
         "GroupName": at["AWS::Scheduler::ScheduleGroup"],
         "Name": at["AWS::Scheduler::Schedule"],
@@ -102,6 +112,18 @@ def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
             "StageName": "$default",
             "DefaultRouteSettings": throttled,
         },
+        "autoscaling delete_policy": {
+            "AutoScalingGroupName": at["AWS::AutoScaling::AutoScalingGroup"],
+            "PolicyName": at["AWS::AutoScaling::ScalingPolicy"].rpartition("/")[2],
+        },
+        "autoscaling put_lifecycle_hook": {
+            "AutoScalingGroupName": at["AWS::AutoScaling::AutoScalingGroup"],
+            "LifecycleHookName": at["AWS::AutoScaling::LifecycleHook"],
+            "HeartbeatTimeout": 7,
+        },
+        "autoscaling update_auto_scaling_group": {
+            "AutoScalingGroupName": at["AWS::AutoScaling::AutoScalingGroup"], "MaxSize": 9,
+        },
         "cloudwatch put_metric_alarm": {
             **alarm, "Threshold": 7, "ComparisonOperator": "LessThanThreshold",
         },
@@ -115,6 +137,36 @@ def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
             "TableName": table,
             "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": False},
         },
+        "ec2 create_launch_template_version": {
+            "LaunchTemplateId": at["AWS::EC2::LaunchTemplate"],
+            "LaunchTemplateData": {"InstanceType": "t4g.small"},
+        },
+        "ec2 delete_route": {
+            "RouteTableId": at["AWS::EC2::RouteTable"], "DestinationCidrBlock": "0.0.0.0/0",
+        },
+        "ec2 delete_vpc_endpoints": {"VpcEndpointIds": [at["AWS::EC2::VPCEndpoint"]]},
+        "ec2 detach_internet_gateway": {
+            "InternetGatewayId": at["AWS::EC2::InternetGateway"], "VpcId": at["AWS::EC2::VPC"],
+        },
+        "ec2 disassociate_route_table": {
+            "AssociationId": at["AWS::EC2::SubnetRouteTableAssociation"],
+        },
+        "ec2 delete_tags": {
+            "Resources": [at["AWS::EC2::InternetGateway"]], "Tags": [{"Key": "Name"}],
+        },
+        "ec2 modify_subnet_attribute": {
+            "SubnetId": at["AWS::EC2::Subnet"], "MapPublicIpOnLaunch": {"Value": False},
+        },
+        "ec2 modify_vpc_attribute": {
+            "VpcId": at["AWS::EC2::VPC"], "EnableDnsHostnames": {"Value": False},
+        },
+        "ec2 authorize_security_group_egress": {
+            "GroupId": at["AWS::EC2::SecurityGroup"],
+            "IpPermissions": [{
+                "IpProtocol": "tcp", "FromPort": 80, "ToPort": 80,
+                "IpRanges": [{"CidrIp": "0.0.0.0/0"}],
+            }],
+        },
         "events put_targets": {
             "Rule": rule,
             "EventBusName": bus,
@@ -124,12 +176,16 @@ def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
         "iam put_role_policy": {
             "RoleName": role, "PolicyName": policy, "PolicyDocument": permissions,
         },
+        "iam remove_role_from_instance_profile": {
+            "InstanceProfileName": profile["InstanceProfileName"],
+            "RoleName": profile["Roles"][0]["RoleName"],
+        },
         "iam update_assume_role_policy": {"RoleName": role, "PolicyDocument": trust},
         "lambda put_function_event_invoke_config": {
             "FunctionName": asynchronous, "Qualifier": "$LATEST", "MaximumRetryAttempts": 2,
         },
         "lambda update_event_source_mapping": {
-            "UUID": at["AWS::Lambda::EventSourceMapping"], "MaximumRetryAttempts": 3,
+            "UUID": outbox["UUID"], "MaximumRetryAttempts": 3,
         },
         "lambda update_function_code": {
             "FunctionName": function, "ZipFile": b"PK\5\6" + bytes(18),
@@ -145,7 +201,7 @@ def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
             "Target": planned["Target"],
         },
         "sns set_topic_attributes": {
-            "TopicArn": at["AWS::SNS::Topic"],
+            "TopicArn": topic,
             "AttributeName": "DisplayName",
             "AttributeValue": "changed",
         },
@@ -159,18 +215,42 @@ def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
     }.items():  # fmt: skip
         ask(*change.split(), **arguments)
 
-    found = {f"{each.kind.removeprefix('AWS::')} {each.path}" for each in differences(cloud, app)}
+    found = {
+        f"{each.kind.removeprefix('AWS::')} {each.path}"
+        for each in differences(cloud, app)
+        if not each.listed
+    }
     assert found == {
         "ApiGatewayV2::Stage DefaultRouteSettings.ThrottlingBurstLimit",
+        "AutoScaling::AutoScalingGroup MaxSize",
+        *(f"AutoScaling::LifecycleHook {name}" for name in ("DefaultResult", "HeartbeatTimeout")),
+        "AutoScaling::LifecycleHook LifecycleTransition",
+        "AutoScaling::ScalingPolicy ",
         *(f"CloudWatch::Alarm {name}" for name in ("AlarmActions", "AlarmDescription")),
         *(f"CloudWatch::Alarm {name}" for name in ("ComparisonOperator", "Dimensions")),
         *(f"CloudWatch::Alarm {name}" for name in ("Threshold", "TreatMissingData")),
         "Cognito::UserPool DeletionProtection",
         "DSQL::Cluster DeletionProtectionEnabled",
         f"DynamoDB::GlobalTable Replicas.0.{recovery}",
+        "EC2::InternetGateway Tags",
+        *(
+            f"EC2::LaunchTemplate LaunchTemplateData.{name}"
+            for name in (
+                *("BlockDeviceMappings", "IamInstanceProfile", "ImageId", "InstanceType"),
+                *("MetadataOptions", "NetworkInterfaces", "TagSpecifications", "UserData"),
+            )
+        ),
+        "EC2::Route ",
+        "EC2::SecurityGroup SecurityGroupEgress",
+        "EC2::Subnet MapPublicIpOnLaunch",
+        "EC2::SubnetRouteTableAssociation ",
+        "EC2::VPC EnableDnsHostnames",
+        "EC2::VPCEndpoint ",
+        "EC2::VPCGatewayAttachment ",
         "Events::Archive RetentionDays",
         "Events::Rule Targets.0.RetryPolicy.MaximumEventAgeInSeconds",
         "Events::Rule Targets.0.RetryPolicy.MaximumRetryAttempts",
+        "IAM::InstanceProfile Roles",
         "IAM::Policy PolicyDocument.Statement",
         "IAM::Role AssumeRolePolicyDocument.Statement.0.Effect",
         "IAM::Role AssumeRolePolicyDocument.Statement.0.Principal",
@@ -223,7 +303,7 @@ def test_a_listed_property_that_is_held_is_found(
     stack = deploy({"Queue": QUEUE})
     monkeypatch.setitem(held.UNHELD, "AWS::SQS::Queue.DelaySeconds", "queues know no delay")
     found = list(differences(cloud, {stack.name: {"Resources": {"Queue": QUEUE}}}))
-    assert held_after_all(found) == {"AWS::SQS::Queue.DelaySeconds"}
+    assert "AWS::SQS::Queue.DelaySeconds" in held_after_all(found)
 
 
 def test_properties_of_services_to_come_arrive(

@@ -27,6 +27,38 @@ UNUSED = {
     "*: kinesis:DescribeStreamSummary on *": (
         "AWS lists it among what a mapping needs; the local cloud reads the longer description"
     ),
+    "*: sqs:SendMessage on *Undelivered by sns.amazonaws.com for Changes": (
+        "the topic is shut out from the storefront's queue only, in these tests"
+    ),
+    "*: sqs:GetQueue* on *Failed": "the CDK grants it with what a destination needs",
+    "*: sqs:GetQueue* on Picking by events.amazonaws.com for *": (
+        "the CDK grants it with what a target needs"
+    ),
+    "*: sqs:GetQueueUrl on *Queue": "the CDK grants it to every consumer of a queue",
+    "*: sqs:ChangeMessageVisibility on ShowAvailabilityQueue": "the same",
+    "*: sqs:ChangeMessageVisibility on OrderMoreQueue": "the same",
+    "*/DispatchShipmentRole: sqs:SendMessage on OnPickedFailed": (
+        "every order that is picked can leave, in these tests"
+    ),
+    "*/ShipStockRole: sqs:SendMessage on OnDispatchFailed": "the same",
+    "*/RaiseOrdersRole: sqs:SendMessage on OrderMoreGivenUp": (
+        "the storefront gets the poison in these tests; purchasing has the same inbox"
+    ),
+    "Orders-Dev-Inventory/*: sqs:SendMessage on OutboxUntold": (
+        "orders gets the changes that make no sense; the others have the same outbox"
+    ),
+    "Orders-Dev-Shipping/*: sqs:SendMessage on OutboxUntold": "the same",
+    "*/ReceiveStock: lambda:InvokeFunction * by apigateway.amazonaws.com for *": (
+        "a test's own route: an API has to have one"
+    ),
+    "*/TellOfWorkersRuleEventsRole: sns:Publish on Topic": "a group launches nothing here",
+    "*/WorkersRole: autoscaling:CompleteLifecycleAction on *": "the same",
+    "*/WorkersRole: cloudformation:SignalResource on *": "the same",
+    "*/WorkersRole: logs:* on log-group:WorkersLogs:*": (
+        "what sets an instance up ships its logs, and is not run here"
+    ),
+    "*/WorkersRole: s3:GetObject on cdk-*": "what sets an instance up fetches its code",
+    "*/WorkersRole: ssm*:* on [*]": "people reach instances by Session Manager",
     "*/WithdrawalRole: sqs:SendMessage on Repair": (
         "it parks as Fulfilment does, whose right is used; tests/saga has both"
     ),

@@ -23,6 +23,7 @@ from lambdas.runtime.items import from_item
 from local import shop, verify
 from local.cloud import Cloud
 from local.deploy import deploy
+from local.evidence import SCHEMA, Evidence
 from tests.listening import listen
 from tests.local.permissions import watched
 
@@ -43,7 +44,7 @@ class Platform:
     """The physical names of the functions by their logical ids."""
     api: shop.Api
     database: sqlite3.Connection
-    evidence: verify.Evidence
+    evidence: Evidence
     queue: str
     """Gets whatever the payments service tells."""
     told: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -69,7 +70,7 @@ class Platform:
 def platform() -> Iterator[Platform]:
     with watched() as cloud, closing(sqlite3.connect(":memory:")) as database:
         outputs = deploy(cloud, progress=lambda _: None)
-        database.executescript(shop.SCHEMA + verify.SCHEMA)
+        database.executescript(shop.SCHEMA + SCHEMA)
         database.execute("INSERT INTO demand VALUES (?, 10000)", [SKU])
         shop.stock_shelves(cloud, outputs["ReceiveStockFunction"], database)
         customers = shop.Customers(
@@ -84,7 +85,7 @@ def platform() -> Iterator[Platform]:
             functions=functions_of(cloud),
             api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=lambda _: None),
             database=database,
-            evidence=verify.Evidence(cloud, outputs, database),
+            evidence=Evidence(cloud, outputs, database),
             queue=listen(cloud, outputs["EventBus"], source=SOURCE, name="payments-told"),
         )
 

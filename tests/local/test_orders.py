@@ -10,7 +10,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,7 @@ from lambdas.runtime.items import from_item
 from local import shop, verify
 from local.cloud import Cloud
 from local.deploy import deploy
+from local.evidence import SCHEMA, Evidence, insert
 from stacks.environments import DEV
 from tests.local.permissions import watched
 from tests.templates.synthesis import new_app
@@ -51,7 +52,7 @@ class Platform:
     http: urllib3.PoolManager
     api: shop.Api
     database: sqlite3.Connection
-    evidence: verify.Evidence
+    evidence: Evidence
     operations: str
     """A queue that gets what is told to people."""
 
@@ -84,7 +85,7 @@ def cloud() -> Iterator[Cloud]:
 @pytest.fixture(scope="module")
 def database() -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(":memory:")) as database:
-        database.executescript(shop.SCHEMA + verify.SCHEMA)
+        database.executescript(shop.SCHEMA + SCHEMA)
         database.execute("INSERT INTO demand VALUES (?, ?)", [SKU, STOCK])
         yield database
 
@@ -120,7 +121,7 @@ def platform(
         http=http,
         api=shop.Api(outputs["ApiUrl"], customers, http=http, sleep=lambda _: None),
         database=database,
-        evidence=verify.Evidence(cloud, outputs, database),
+        evidence=Evidence(cloud, outputs, database),
         operations=queue_behind(cloud, outputs["OperationsTopic"]),
     )
     (arn,) = (
@@ -178,11 +179,12 @@ def received(platform: Platform, queue: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def configured(platform: Platform, function: str, **variables: str) -> Iterator[None]:
-    """Let a function run with other settings for a while."""
+    """A function has these settings for a while, and then its own again."""
     lambda_ = platform.client("lambda")
     name = platform.function(function)
+    own = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
 
-    def configure(settings: Mapping[str, str]) -> None:
+    def have(settings: Mapping[str, str]) -> None:
         lambda_.update_function_configuration(
             FunctionName=name, Environment={"Variables": settings}
         )
@@ -190,19 +192,16 @@ def configured(platform: Platform, function: str, **variables: str) -> Iterator[
             FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
         )
 
-    stated = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    configure(stated | variables)
+    have({**own, **variables})
     try:
         yield
     finally:
-        configure(stated)
+        have(own)
 
 
-@contextmanager
-def slow_payments(platform: Platform) -> Iterator[None]:
+def slow_payments(platform: Platform) -> AbstractContextManager[None]:
     """A saga that is started now stays with the payment for a while."""
-    with configured(platform, "Answer", BEHAVIOUR=json.dumps(SLOW)):
-        yield
+    return configured(platform, "Answer", BEHAVIOUR=json.dumps(SLOW))
 
 
 @contextmanager
@@ -229,13 +228,13 @@ def place(platform: Platform, key: str, *, country: str = HERE, quantity: int = 
     key = platform.key(key)
     answer = platform.api.place(customer="ada", key=key, country=country, lines=lines)
     assert answer.status == 202, answer
-    verify.insert(platform.database, "accepted", [(answer.body["order_id"], key)])
+    insert(platform.database, "accepted", [(answer.body["order_id"], key)])
     return str(answer.body["order_id"])
 
 
 def cancel(platform: Platform, order: str) -> tuple[int, str]:
     answer = platform.api.cancel(order, customer="ada")
-    verify.insert(platform.database, "asked_to_cancel", [(order, answer.body["state"])])
+    insert(platform.database, "asked_to_cancel", [(order, answer.body["state"])])
     return answer.status, answer.body["state"]
 
 
@@ -397,35 +396,31 @@ def started_and_stopped(platform: Platform, key: str) -> str:
     return order
 
 
-@pytest.fixture
-def changes() -> Iterator[ExitStack]:
-    """What a test has changed for itself, until it ends."""
-    with ExitStack() as changes:
-        yield changes
-
-
-def test_what_a_dead_saga_left_is_finished_when_its_lease_has_run_out(platform, changes):
+def test_what_a_dead_saga_left_is_finished_when_its_lease_has_run_out(platform):
     """Standard executions can be stopped; an Express one can only be cut off, which looks alike."""
     dynamodb = platform.client("dynamodb")
-    changes.enter_context(configured(platform, "AnnounceAgain", PATIENCE_SECONDS="0"))
-    with slow_payments(platform):
-        orders = [started_and_stopped(platform, "dead-1"), started_and_stopped(platform, "dead-2")]
-    unwanted = orders[1]
-    assert cancel(platform, unwanted) == (202, "PLACED")
-    assert announce_again(platform) == 0
-    for order in orders:
-        dynamodb.update_item(
-            TableName=platform.outputs["OrdersTable"],
-            Key={"order_id": {"S": order}},
-            UpdateExpression="SET claim_until = :past",
-            ExpressionAttributeValues={":past": {"N": "1"}},
-        )
+    with configured(platform, "AnnounceAgain", PATIENCE_SECONDS="0"):
+        with slow_payments(platform):
+            orders = [
+                started_and_stopped(platform, "dead-1"),
+                started_and_stopped(platform, "dead-2"),
+            ]
+        unwanted = orders[1]
+        assert cancel(platform, unwanted) == (202, "PLACED")
+        assert announce_again(platform) == 0
+        for order in orders:
+            dynamodb.update_item(
+                TableName=platform.outputs["OrdersTable"],
+                Key={"order_id": {"S": order}},
+                UpdateExpression="SET claim_until = :past",
+                ExpressionAttributeValues={":past": {"N": "1"}},
+            )
 
-    assert announce_again(platform) == 2
+        assert announce_again(platform) == 2
 
-    assert ended(platform, *orders) == [("CONFIRMED", None), ("CANCELLED", "Cancelled")]
-    check_promises(platform)
-    assert announce_again(platform) == 0
+        assert ended(platform, *orders) == [("CONFIRMED", None), ("CANCELLED", "Cancelled")]
+        check_promises(platform)
+        assert announce_again(platform) == 0
 
 
 def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):

@@ -3,8 +3,10 @@
 Only the stacks that it passes are deployed, with a supplier who delivers at once.
 """
 
+import io
 import json
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +16,11 @@ import pytest
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigw
 
+from lambdas.contracts.event import event_id, tell
+from lambdas.contracts.inventory import SOURCE, StockBelowMinimum
 from lambdas.runtime.items import from_item
 from local import shop
-from local.cloud import Cloud, running
+from local.cloud import Cloud
 from local.deploy import deploy
 from stacks.backbone import BackboneStack
 from stacks.components.front_door import FrontDoor
@@ -25,10 +29,23 @@ from stacks.inventory import InventoryStack
 from stacks.operations import OperationsStack
 from stacks.purchasing import PurchasingStack
 from stacks.storefront import StorefrontStack
+from tests.local.permissions import watched
+from tests.local.small_stacks import lines
 from tests.templates.synthesis import new_app
 
 SECONDS = 30
 ENV = replace(DEV, lead_time=Duration.seconds(0))
+RAISE_ORDERS = "lambdas/purchasing/raise_orders.py"
+DIES = """
+import os
+
+def _raise_and_die(order, raise_once=orders.raise_once):
+    raise_once(order)
+    os._exit(1)
+
+orders.raise_once = _raise_and_die
+"""
+"""At the end of the consumer's module: it raises the first order of its batch, and is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +123,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         front_door=door,
     )
     app.synth()
-    with running() as cloud:
+    with watched() as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
         customers = shop.Customers(
             cloud.client("cognito-idp"),
@@ -183,6 +200,165 @@ def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows(platform: 
     assert parked["Body"] == "poison"
     reason = parked["MessageAttributes"]["reason"]["StringValue"]
     assert reason.startswith("not a message: it is not JSON")
+
+
+class Impatient:
+    """A queue from which a message that failed comes again after a second, as often as is said."""
+
+    def __init__(self, platform: Platform, queue: str) -> None:
+        self._sqs, self._url = platform.cloud.client("sqs"), platform.queues[queue]
+        names = ["VisibilityTimeout", "RedrivePolicy"]
+        answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
+        self._stated = answer["Attributes"]
+
+    def try_(self, times: int) -> None:
+        redrive = json.loads(self._stated["RedrivePolicy"]) | {"maxReceiveCount": times}
+        self._set({"VisibilityTimeout": "1", "RedrivePolicy": json.dumps(redrive)})
+
+    def _set(self, attributes: Mapping[str, str]) -> None:
+        self._sqs.set_queue_attributes(QueueUrl=self._url, Attributes=attributes)
+
+    def __enter__(self) -> "Impatient":
+        self.try_(1000)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._set(self._stated)
+
+
+def parked(platform: Platform, queue: str) -> list[dict[str, Any]]:
+    """What stands on a queue for people, which is empty afterwards."""
+    sqs, url = platform.cloud.client("sqs"), platform.queues[queue]
+    found = []
+    while batch := sqs.receive_message(QueueUrl=url, MessageSystemAttributeNames=["All"]).get(
+        "Messages"
+    ):
+        for message in batch:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            found.append(message)
+    return found
+
+
+def ordered(platform: Platform, sku: str) -> dict[str, str]:
+    """The purchase orders of a SKU, and when they were raised."""
+    rows = platform.rows("PurchaseOrdersTable", sku)
+    return {row["purchase_order_id"]: row["raised_at"] for row in rows if "raised_at" in row}
+
+
+def test_a_message_that_cannot_be_acted_on_stops_its_sku_only_until_it_is_parked(
+    platform: Platform,
+):
+    (stuck, behind), other = (event_id(SOURCE, "22423", n) for n in (2, 3)), "22197"
+    # A row that nobody can read is where the first crossing's order should go.
+    platform.cloud.client("dynamodb").put_item(
+        TableName=platform.outputs["PurchaseOrdersTable"],
+        Item={"purchase_order_id": {"S": stuck}, "sku": {"S": "22423"}},
+    )
+    with Impatient(platform, "OrderMoreQueue") as queue:
+        for sku in ("22423", other):
+            platform.receive(f"d-{sku}", sku, 9)
+            platform.reserve(f"o1-{sku}", sku, 5)
+            platform.reserve(f"o2-{sku}", sku, 4)
+        eventually(lambda: len(ordered(platform, other)), 2)
+        assert ordered(platform, "22423") == {}
+        queue.try_(2)
+        eventually(lambda: list(ordered(platform, "22423")), [behind])
+
+    (message,) = parked(platform, "OrderMoreGivenUp")
+    assert json.loads(message["Body"])["metadata"]["event_id"] == stuck
+    assert message["Attributes"]["MessageGroupId"] == "22423"
+    function = platform.cloud.client("lambda").get_function_configuration(
+        FunctionName=platform.functions["RaiseOrders"]
+    )
+    why = lines(platform.cloud, function["LoggingConfig"]["LogGroup"], "group failed")
+    assert any("22423" in line and "ContractError" in line for line in why), why
+
+
+def test_a_consumer_that_dies_amid_a_batch_loses_and_doubles_nothing(platform: Platform):
+    lambda_, name = platform.cloud.client("lambda"), platform.functions["RaiseOrders"]
+    location = lambda_.get_function(FunctionName=name)["Code"]["Location"]
+    # The emulator does not know that it is spoken to by TLS.
+    https = location.replace("http://", "https://", 1)
+    whole = shop.http(platform.cloud).request("GET", https).data
+    dying = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(whole)) as source, zipfile.ZipFile(dying, "w") as target:
+        for item in source.infolist():
+            code = source.read(item)
+            target.writestr(item, code + (DIES.encode() if item.filename == RAISE_ORDERS else b""))
+
+    def run(code: bytes) -> None:
+        lambda_.update_function_code(FunctionName=name, ZipFile=code)
+        lambda_.get_waiter("function_updated_v2").wait(FunctionName=name)
+
+    skus = [f"DIES-{n}" for n in range(5)]
+    with Impatient(platform, "OrderMoreQueue"):
+        run(dying.getvalue())
+        for sku in skus:
+            platform.receive(f"d-{sku}", sku, 9)
+            platform.reserve(f"o1-{sku}", sku, 5)
+            platform.reserve(f"o2-{sku}", sku, 4)
+        eventually(lambda: any(ordered(platform, sku) for sku in skus), True)
+        run(whole)
+        crossings = [{event_id(SOURCE, sku, n) for n in (2, 3)} for sku in skus]
+        eventually(lambda: [set(ordered(platform, sku)) for sku in skus], crossings)
+
+    assert parked(platform, "OrderMoreGivenUp") == []
+
+
+def test_a_change_that_is_told_again_much_later_changes_nothing(platform: Platform):
+    """SNS and SQS know a deduplication id for five minutes; after that they deliver it again."""
+    platform.receive("d6", "47566", 9)
+    platform.reserve("o7", "47566", 5)
+    eventually(lambda: platform.shown("47566"), ("LOW", 2))
+    again = tell(
+        StockBelowMinimum(sku="47566", available=4, reserved=5, minimum=5),
+        subject="47566",
+        sequence=2,
+        correlation_id="o7",
+        causation_id="ReserveStock/o7",
+        occurred_at="2026-12-01T09:00:00+00:00",
+    )
+    platform.reserve("o8", "47566", 4)
+    platform.cloud.client("sns").publish(
+        TopicArn=platform.outputs["StockTopic"],
+        Message=again.message(),
+        MessageGroupId="47566",
+        MessageDeduplicationId="much later",
+    )
+    # They come in the order of their group: when this one is there, the others have been.
+    platform.receive("d7", "47566", 1)
+    eventually(lambda: platform.shown("47566"), ("LOW", 4))
+    platform.reserve("o9", "47566", 1)
+    crossings = {event_id(SOURCE, "47566", n) for n in (2, 3, 5)}
+    eventually(lambda: set(ordered(platform, "47566")), crossings)
+    eventually(lambda: platform.shown("47566"), ("SOLD_OUT", 5))
+
+
+def test_what_the_topic_may_not_deliver_is_parked_whole_and_can_be_put_back(platform: Platform):
+    sqs, url = platform.cloud.client("sqs"), platform.queues["ShowAvailabilityQueue"]
+    stated = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    try:
+        platform.receive("d8", "84879", 9)
+        found: list[dict[str, Any]] = []
+
+        def undelivered() -> int:
+            found.extend(parked(platform, "ShowAvailabilityUndelivered"))
+            return len(found)
+
+        eventually(undelivered, 1)
+    finally:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=stated)
+    (message,) = found
+    assert platform.shown("84879") == ("", 0)
+
+    sqs.send_message(
+        QueueUrl=url,
+        MessageBody=message["Body"],
+        MessageGroupId=message["Attributes"]["MessageGroupId"],
+        MessageDeduplicationId=message["Attributes"]["MessageDeduplicationId"],
+    )
+    eventually(lambda: platform.shown("84879"), ("IN_STOCK", 1))
 
 
 def test_every_setting_of_the_edge_arrived(platform: Platform):

@@ -9,19 +9,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from lambdas.contracts.inventory import StockChanged
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.runtime.items import from_item
 from local import shop
-from local.cloud import Cloud, running
+from local.cloud import Cloud
 from local.deploy import deploy
 from local.warehouse import environment, working
 from tests.contracts.contracts import read, sample_of
+from tests.local.permissions import watched
 
 SKUS, STOCK, PRICE = ("85123A", "71053", "84406B"), 100, 255
 NUMBER, SECONDS = 15, 180
@@ -32,15 +35,15 @@ SHORT = {"LEASE_SECONDS": "3", "WAIT_SECONDS": "1"}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
     cloud: Cloud
+    client: Callable[[str], Any]
+    """Makes a boto3 client, once for each service: to make one takes long."""
     outputs: Mapping[str, str]
     api: shop.Api
     settings: Mapping[str, str]
     """What a worker's instance gets."""
 
     def rows(self, output: str) -> list[dict[str, Any]]:
-        answer = self.cloud.client("dynamodb").scan(
-            TableName=self.outputs[output], ConsistentRead=True
-        )
+        answer = self.client("dynamodb").scan(TableName=self.outputs[output], ConsistentRead=True)
         return [from_item(item) for item in answer["Items"]]
 
     def states(self, output: str, orders: list[str]) -> Counter[str]:
@@ -56,7 +59,7 @@ class Platform:
 
     def in_flight(self, queue: str) -> int:
         name = "ApproximateNumberOfMessagesNotVisible"
-        attributes = self.cloud.client("sqs").get_queue_attributes(
+        attributes = self.client("sqs").get_queue_attributes(
             QueueUrl=self.settings[queue], AttributeNames=[name]
         )["Attributes"]
         return int(attributes[name])
@@ -66,12 +69,12 @@ def until(what: str, true: Callable[[], object]) -> None:
     deadline = time.monotonic() + SECONDS
     while not true():
         assert time.monotonic() < deadline, what
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Platform]:
-    with running() as cloud:
+    with watched() as cloud:
         outputs = deploy(cloud, progress=lambda _: None)
         customers = shop.Customers(
             cloud.client("cognito-idp"),
@@ -86,6 +89,7 @@ def platform() -> Iterator[Platform]:
         )
         yield Platform(
             cloud=cloud,
+            client=cache(cloud.client),
             outputs=outputs,
             api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=lambda _: None),
             settings=environment(cloud, outputs["WarehouseGroup"]),
@@ -138,7 +142,7 @@ def shelves(platform: Platform) -> list[dict[str, Any]]:
 
 def told(platform: Platform, detail_type: str, orders: list[str]) -> dict[str, int]:
     """How many different events of that type the log has of each order."""
-    pages = platform.cloud.client("logs").get_paginator("filter_log_events")
+    pages = platform.client("logs").get_paginator("filter_log_events")
     ids: dict[str, set[str]] = {}
     for page in pages.paginate(logGroupName=platform.outputs["EventLogGroup"]):
         for logged in page["events"]:
@@ -160,7 +164,7 @@ def test_a_worker_that_is_told_to_stop_leaves_nothing_in_hand(platform: Platform
 
 
 def test_poison_stands_alone_with_its_reason(platform: Platform):
-    sqs = platform.cloud.client("sqs")
+    sqs = platform.client("sqs")
     unknown = read(sample_of(OrderConfirmed))
     unknown["detail"]["metadata"]["schema_version"] = 2
     sqs.send_message(QueueUrl=platform.settings["PICKING_QUEUE"], MessageBody=json.dumps(unknown))
@@ -169,6 +173,15 @@ def test_poison_stands_alone_with_its_reason(platform: Platform):
         MessageBody="poison",
         MessageGroupId=SKUS[0],
         MessageDeduplicationId="poison",
+    )
+    # No table holds such a number, so this one cannot be acted on, and goes back to the queue.
+    unwritable = read(sample_of(StockChanged))
+    unwritable["metadata"]["sequence"] = 10**40
+    sqs.send_message(
+        QueueUrl=platform.settings["STOCK_QUEUE"],
+        MessageBody=json.dumps(unwritable),
+        MessageGroupId="unwritable",
+        MessageDeduplicationId="unwritable",
     )
     with working(platform.cloud, platform.outputs, workers=1, settings=SHORT):
         order = platform.place(200)

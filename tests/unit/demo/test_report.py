@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import report, shop, verify
+from local import report, shop
+from local.evidence import SCHEMA, insert
 from local.report import Screen, bar, money
 from local.verify import Violation
 
@@ -18,7 +19,7 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def database() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:")
-    connection.executescript(shop.SCHEMA + verify.SCHEMA)
+    connection.executescript(shop.SCHEMA + SCHEMA)
     yield connection
     connection.close()
 
@@ -63,22 +64,22 @@ def test_promises_hold_or_are_broken_by_name():
     report.show_promises(Screen(out), [Violation(promise=4, subject="o", wrong="nets to 5")])
     lines = out.getvalue().splitlines()
     assert [line.split()[-1] for line in lines if re.match(r"  \d  ", line)] == [
-        *("holds", "holds", "holds", "BROKEN", "holds")
+        *("holds", "holds", "holds", "BROKEN", "holds", "holds")
     ]
     assert lines[-1].strip() == "4: o nets to 5"
 
 
 def test_events_that_came_twice_count_once(database: sqlite3.Connection):
-    verify.insert(database, "orders", [("o", "c", "CONFIRMED", 2, 1, "GBP", None, None)])
+    insert(database, "orders", [("o", "c", "CONFIRMED", 2, 1, "GBP", None, None)])
     events = [("1", "o", 1, "A", ""), ("2", "o", 1, "A", ""), ("3", "other", 1, "A", "")]
-    verify.insert(database, "events", events)
+    insert(database, "events", events)
     assert report.logged(database) == 1
 
 
 def test_cancelled_orders_are_counted_by_when(database: sqlite3.Connection):
     told = {"a": "CANCELLED", "b": "CANCELLED", "c": "PLACED", "d": "WITHDRAWN", "e": "PLACED"}
-    verify.insert(database, "asked_to_cancel", told.items())
-    verify.insert(
+    insert(database, "asked_to_cancel", told.items())
+    insert(
         database,
         "orders",
         [(o, "c", "REJECTED" if o == "e" else "CANCELLED", 2, 1, "GBP", "R", "") for o in told],
@@ -104,3 +105,29 @@ def test_refusals_are_shown_with_line_and_reason_and_the_rest_counted(
     assert "line 10 " in out.getvalue()
     assert "line 11 " not in out.getvalue()
     assert "   12  no customer" in out.getvalue()
+
+
+def test_announcements_are_counted_by_type_and_by_sku(database: sqlite3.Connection):
+    changed, low = "StockChanged", "StockBelowMinimum"
+    told = [("A1", 1, changed), ("B2", 1, changed), ("A1", 2, low), ("A1", 3, changed)]
+    rows = [(None, f"{sku}/{number}", sku, number, kind) for sku, number, kind in told]
+    insert(database, "announced", rows)
+    insert(database, "purchase_orders", [("A1/2", "A1", 5), ("another run's", "A1", 5)])
+    insert(database, "stock", [("A1", 1, 2, 5, 3), ("B2", 9, 0, 5, 1)])
+    insert(database, "shown", [("A1", "LOW", 1, 3), ("B2", "IN_STOCK", 8, 1)])
+    insert(database, "pictured", [("A1", 1, 2, 5, 3), ("B2", 9, 0, 5, 1)])
+
+    def lines() -> list[str]:
+        out = io.StringIO()
+        report.show_stock(Screen(out), database)
+        return [" ".join(line.split()) for line in out.getvalue().splitlines()]
+
+    shown = lines()
+    assert "changes 4 of 2 SKUs, each SKU's in order, without a gap" in shown
+    assert "StockChanged 3 most of A1 (2), B2 (1)" in shown
+    assert "StockBelowMinimum 1 most of A1 (1)" in shown
+    assert "purchase orders 1 raised, of 5 units" in shown
+    assert "the storefront knows 1 of 2 SKUs as they are" in shown
+    assert "the warehouse knows 2 of 2 SKUs as they are" in shown
+    insert(database, "announced", [(None, "A1/2", "A1", 2, low), (None, "B2/3", "B2", 3, low)])
+    assert "changes 6 of 2 SKUs, 2 not the next of their SKU" in lines()

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from local import shop, verify
+from local import shop
+from local.evidence import SCHEMA, insert
 from local.exports import Refused
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -24,7 +25,7 @@ ORDER: dict[str, Any] = {
 @pytest.fixture
 def database() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:")
-    connection.executescript(shop.SCHEMA + verify.SCHEMA)
+    connection.executescript(shop.SCHEMA + SCHEMA)
     yield connection
     connection.close()
 
@@ -346,7 +347,7 @@ def test_a_delivery_holds_no_more_skus_than_one_transaction(database: sqlite3.Co
 
     cloud: Any = SimpleNamespace(client=lambda _: SimpleNamespace(invoke=invoke))
     demand = [(f"{number:05}", 4) for number in range(200)] + [("none-left", 0)]
-    verify.insert(database, "demand", demand)
+    insert(database, "demand", demand)
     skus, units = shop.stock_shelves(cloud, "receive", database)
     assert [len(delivery["lines"]) for delivery in sent] == [90, 90, 20]
     assert len({delivery["delivery_id"] for delivery in sent}) == 3
@@ -359,7 +360,7 @@ def test_a_delivery_that_is_not_received_is_an_error(database: sqlite3.Connectio
     payload = SimpleNamespace(read=lambda: b"no such table")
     failed = {"FunctionError": "Unhandled", "Payload": payload}
     cloud: Any = SimpleNamespace(client=lambda _: SimpleNamespace(invoke=lambda **_: failed))
-    verify.insert(database, "demand", [("A1", 4)])
+    insert(database, "demand", [("A1", 4)])
     with pytest.raises(shop.ShopError, match=r"delivery-1 was not received.*no such table"):
         shop.stock_shelves(cloud, "receive", database)
 
