@@ -7,8 +7,7 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-MiniStack 1.5.33: knows no log group and no stream, asks for no right, tries once and forgets; a
-replay reaches all rules, whichever it names.
+MiniStack 1.5.33: knows no log group and no stream, asks for no right, tries once and forgets.
 Can go: when an event that a target refused is found in its dead-letter queue.
 
 Input transformers and API destinations stay the emulator's.
@@ -42,8 +41,6 @@ def install() -> None:
          "target_input_payload")  # fmt: skip
 
     def invoke(target: Target, event: Any, rule: Mapping[str, Any], view: Any = None) -> None:
-        if not _reaches(event, rule):
-            return
         arn = target["Arn"]
         if arn.split(":")[2] not in _SERVICES or ":api-destination/" in arn:
             invoke_target(target, event, rule, view)
@@ -59,16 +56,6 @@ def install() -> None:
         ).start()
 
     eventbridge._invoke_target = invoke
-
-
-def _reaches(event: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
-    """Whether the event is live, or its replay names this rule, or none.
-
-    https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_ReplayDestination.html
-    """
-    replay = eventbridge._replays.get(event.get("ReplayName"), {"Destination": {}})
-    rules = replay["Destination"].get("FilterArns")
-    return not rules or rule["Arn"] in rules
 
 
 def limits(target: Target) -> Limits:

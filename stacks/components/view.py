@@ -67,7 +67,7 @@ class View(Construct):
             allow(reader, *reads, on=table.table_arn)
             if queried_by:
                 allow(reader, "dynamodb:Query", on=f"{table.table_arn}/index/{queried_by}")
-        _resource(writer).add_dependency(_resource(reader))
+        _resource(writer).add_resource_dependency(_resource(reader))
 
 
 def _chosen(slot: CfnParameter, names: Sequence[str]) -> str:
