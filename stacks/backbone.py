@@ -14,6 +14,7 @@ from constructs import Construct
 from lambdas.contracts.order_facts import ORDER_FACTS
 from lambdas.contracts.orders import SOURCE
 from stacks.components.event_rule import EventRule, LogGroupTarget, StreamTarget, deliver
+from stacks.components.replays import Replays
 from stacks.components.shard_scaler import ShardScaler
 from stacks.environments import Environment
 
@@ -67,6 +68,7 @@ class BackboneStack(Stack):
             retention=env.archive_retention,
         )
         archive.apply_removal_policy(env.removal_policy)
+        Replays(self, "Replays", bus=self.bus, archive=archive, of=ORDER_FACTS, alarms=alarms)
 
         self.order_stream = kinesis.Stream(
             self,

@@ -13,16 +13,15 @@ from lambdas.contracts.orders import EVENTS as ORDER_EVENTS
 from lambdas.contracts.orders import OrderConfirmed
 from stacks.components.front_door import FrontDoor, Operators
 from stacks.components.function import ServiceFunction
-from stacks.components.grants import allow
 from stacks.components.projection import ParkingBucket, Projection
 from stacks.components.subscriber import Subscriber
-from stacks.components.table import ServiceTable
+from stacks.components.view import View
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
 
 
 class StorefrontStack(Stack):
-    """A table for each view, and an API of its own for those who are customers of the shop."""
+    """Two tables for each view, and an API of its own for those who are customers of the shop."""
 
     def __init__(
         self,
@@ -37,39 +36,37 @@ class StorefrontStack(Stack):
         super().__init__(scope, env.stack("Storefront"))
 
         # State
-        availability = ServiceTable(self, "Availability", env=env, key="sku")
-        timelines = ServiceTable(self, "Timelines", env=env, key="order_id")
-        customers_orders = ServiceTable(
-            self, "CustomersOrders", env=env, key="order_id", index=("customer_id", "placed")
+        view = partial(View, self, env=env)
+        availability = view(id="Availability", setting="AVAILABILITY_TABLE", key="sku")
+        timelines = view(id="Timelines", setting="TIMELINES_TABLE", key="order_id")
+        customers_orders = view(
+            id="CustomersOrders",
+            setting="CUSTOMERS_ORDERS_TABLE",
+            key="order_id",
+            index=("customer_id", "placed"),
         )
-        sales = ServiceTable(self, "Sales", env=env, key="part", sorted_by="entry")
+        sales = view(id="Sales", setting="SALES_TABLE", key="part", sorted_by="entry")
         given_up = ParkingBucket(self, "GivenUp", env=env)
 
         # Functions
-        def function(
-            id: str, verb: str, settings: dict[str, str], seconds: int = 6
-        ) -> ServiceFunction:
+        def function(id: str, verb: str, of: View, seconds: int = 6) -> ServiceFunction:
             return ServiceFunction(
                 self,
                 id,
                 env=env,
                 verb=f"storefront.{verb}",
-                settings=settings,
+                settings=of.settings,
                 timeout=Duration.seconds(seconds),
             )
 
-        on_availability = {"AVAILABILITY_TABLE": availability.table_name}
-        on_timelines = {"TIMELINES_TABLE": timelines.table_name}
-        on_orders = {"CUSTOMERS_ORDERS_TABLE": customers_orders.table_name}
-        on_sales = {"SALES_TABLE": sales.table_name}
-        update_availability = function("UpdateAvailability", "update_availability", on_availability)
-        update_timelines = function("UpdateTimelines", "update_timelines", on_timelines, 60)
-        update_orders = function("UpdateOrders", "update_customers_orders", on_orders, 60)
-        count_sales = function("CountSales", "count_sales", on_sales, 60)
-        get_product = function("GetProduct", "get_product", on_availability)
-        get_timeline = function("GetTimeline", "get_timeline", on_timelines)
-        list_orders = function("ListOrders", "list_orders", on_orders)
-        get_sales = function("GetSales", "get_sales", on_sales)
+        update_availability = function("UpdateAvailability", "update_availability", availability)
+        update_timelines = function("UpdateTimelines", "update_timelines", timelines, 60)
+        update_orders = function("UpdateOrders", "update_customers_orders", customers_orders, 60)
+        count_sales = function("CountSales", "count_sales", sales, 60)
+        get_product = function("GetProduct", "get_product", availability)
+        get_timeline = function("GetTimeline", "get_timeline", timelines)
+        list_orders = function("ListOrders", "list_orders", customers_orders)
+        get_sales = function("GetSales", "get_sales", sales)
 
         # Flow: in from inventory's topic and the order stream, out through the API
         Subscriber(
@@ -104,22 +101,34 @@ class StorefrontStack(Stack):
         queries.route_for(operators, apigw.HttpMethod.GET, "/sales", get_sales)
 
         # Grants
-        allow(update_availability, "dynamodb:PutItem", on=availability.table_arn)
-        allow(update_timelines, "dynamodb:UpdateItem", on=timelines.table_arn)
-        allow(update_orders, "dynamodb:UpdateItem", on=customers_orders.table_arn)
-        allow(count_sales, "dynamodb:PutItem", "dynamodb:UpdateItem", on=sales.table_arn)
-        allow(get_product, "dynamodb:GetItem", on=availability.table_arn)
-        allow(get_timeline, "dynamodb:GetItem", on=timelines.table_arn)
-        allow(list_orders, "dynamodb:BatchGetItem", on=customers_orders.table_arn)
-        allow(list_orders, "dynamodb:Query", on=f"{customers_orders.table_arn}/index/customer_id")
-        allow(get_sales, "dynamodb:Query", on=sales.table_arn)
+        availability.connect(
+            writer=update_availability,
+            writes=["dynamodb:PutItem"],
+            reader=get_product,
+            reads=["dynamodb:GetItem"],
+        )
+        timelines.connect(
+            writer=update_timelines,
+            writes=["dynamodb:UpdateItem"],
+            reader=get_timeline,
+            reads=["dynamodb:GetItem"],
+        )
+        customers_orders.connect(
+            writer=update_orders,
+            writes=["dynamodb:UpdateItem"],
+            reader=list_orders,
+            reads=["dynamodb:BatchGetItem"],
+            queried_by="customer_id",
+        )
+        sales.connect(
+            writer=count_sales,
+            writes=["dynamodb:PutItem", "dynamodb:UpdateItem"],
+            reader=get_sales,
+            reads=["dynamodb:Query"],
+        )
 
         CfnOutput(self, "StorefrontUrl", value=queries.api.api_endpoint)
         CfnOutput(self, "OperatorsClientId", value=operators.client.user_pool_client_id)
         CfnOutput(self, "OperatorsTokenUrl", value=f"{operators.domain.base_url()}/oauth2/token")
         CfnOutput(self, "OperatorsScope", value=operators.scope)
-        CfnOutput(self, "AvailabilityTable", value=availability.table_name)
-        CfnOutput(self, "TimelinesTable", value=timelines.table_name)
-        CfnOutput(self, "CustomersOrdersTable", value=customers_orders.table_name)
-        CfnOutput(self, "SalesTable", value=sales.table_name)
         CfnOutput(self, "GivenUpBucket", value=given_up.bucket_name)

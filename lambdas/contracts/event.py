@@ -182,10 +182,19 @@ def pattern(contracts: Sequence[type[Event]]) -> dict[str, Any]:
     not say otherwise.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html
     """
+    return _pattern(contracts, replayed=False)
+
+
+def replay_pattern(contracts: Sequence[type[Event]]) -> dict[str, Any]:
+    """The same of the one rule that hears replayed events, and nothing else."""
+    return _pattern(contracts, replayed=True)
+
+
+def _pattern(contracts: Sequence[type[Event]], *, replayed: bool) -> dict[str, Any]:
     return {
         **record_filter(contracts),
         "detail": {"metadata": {"schema_version": _all("version", contracts)}},
-        "replay-name": [{"exists": False}],
+        "replay-name": [{"exists": replayed}],
     }
 
 

@@ -1,30 +1,20 @@
 """The stock of some SKUs changed: show it."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.event import Fact
-from lambdas.contracts.inventory import STOCK_EVENTS, StockEvent, hear_stock
+from lambdas.contracts.inventory import STOCK_EVENTS, hear_stock
 from lambdas.runtime.aws import client
 from lambdas.runtime.inbox import Inbox
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.domain import availabilities
+from lambdas.storefront.projections import show_availability
 from lambdas.storefront.store import Availabilities
 
 shown = Availabilities(setting("AVAILABILITY_TABLE"), dynamodb=client("dynamodb"))
-
-
-def show(facts: Sequence[Fact[StockEvent]]) -> None:
-    """Show the latest that a batch tells of a SKU: one write, however much it tells."""
-    for availability in availabilities(facts):
-        shown.show(availability)
-
-
 inbox = Inbox(
     hear=partial(hear_stock, STOCK_EVENTS),
-    act=show,
+    act=partial(show_availability, shown),
     parking_queue=setting("PARKING_QUEUE"),
     sqs=client("sqs"),
     at_once=True,

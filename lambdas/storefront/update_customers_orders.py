@@ -1,30 +1,21 @@
 """Some orders came to another state: show it to their customers."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.event import Event, Fact
 from lambdas.contracts.order_facts import hear_order
 from lambdas.runtime.aws import client
 from lambdas.runtime.inbox import StreamInbox
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.domain import STATES, order_notes
+from lambdas.storefront.domain import STATES
+from lambdas.storefront.projections import note_orders
 from lambdas.storefront.store import CustomersOrders
 
 view = CustomersOrders(setting("CUSTOMERS_ORDERS_TABLE"), dynamodb=client("dynamodb"))
-
-
-def note(facts: Sequence[Fact[Event]]) -> None:
-    """Note all that a batch tells of an order: one write, however much it tells."""
-    for notes in order_notes(facts):
-        view.note(notes)
-
-
 inbox = StreamInbox(
     hear=partial(hear_order, tuple(STATES)),
-    act=note,
+    act=partial(note_orders, view),
     parking_queue=setting("PARKING_QUEUE"),
     sqs=client("sqs"),
 )

@@ -1,30 +1,20 @@
 """Something happened to some orders: add it to their timelines."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.event import Event, Fact
 from lambdas.contracts.order_facts import ORDER_FACTS, hear_order
 from lambdas.runtime.aws import client
 from lambdas.runtime.inbox import StreamInbox
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.domain import timelines
+from lambdas.storefront.projections import note_timelines
 from lambdas.storefront.store import Noted
 
 view = Noted(setting("TIMELINES_TABLE"), dynamodb=client("dynamodb"))
-
-
-def note(facts: Sequence[Fact[Event]]) -> None:
-    """Note all that a batch tells of an order: one write, however much it tells."""
-    for notes in timelines(facts):
-        view.note(notes)
-
-
 inbox = StreamInbox(
     hear=partial(hear_order, ORDER_FACTS),
-    act=note,
+    act=partial(note_timelines, view),
     parking_queue=setting("PARKING_QUEUE"),
     sqs=client("sqs"),
 )

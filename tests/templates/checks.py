@@ -205,10 +205,22 @@ def _lets_park(statement: Any, rule: Resource, queue: Resource) -> bool:
 
 @check
 def a_live_rule_lets_replays_pass(platform: Platform) -> Iterator[str]:
+    """All but the catch-all, and the one rule for replays: it hears nothing else.
+
+    Its queue wakes no function: only who asks for a replay reads it.
+    """
+    read = [
+        platform.referred(m.stack, m.properties["EventSourceArn"]) for m in platform.all(MAPPING)
+    ]
     for rule in platform.all(RULE):
         replays = rule.properties["EventPattern"].get("replay-name")
-        if replays != [{"exists": False}] and not is_catch_all(rule, platform):
+        if is_catch_all(rule, platform) or replays == [{"exists": False}]:
+            continue
+        queues = [platform.referred(rule.stack, t["Arn"]) for t in rule.properties["Targets"]]
+        if replays != [{"exists": True}] or any(q is None or q.kind != QUEUE for q in queues):
             yield f"{rule}: it would hear replayed events"
+        elif any(queue in read for queue in queues):
+            yield f"{rule}: replayed events would wake a function"
 
 
 @check

@@ -1,0 +1,144 @@
+"""How long a fact takes from the bus into a view, hop by hop, in the local cloud.
+
+`python -m bench.latency` tells one fact after another, each alone, and looks on; then it is silent
+for a while, and tells one more, as often as asked for. Nothing is added to the functions: a hop's
+moment is what the stream says of a record, what the log says of an invocation, and when the row is
+found in the table. `docs/latency.md` has the figures, and what AWS adds.
+"""
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from lambdas.contracts.event import tell
+from lambdas.contracts.payments import PaymentTaken
+from lambdas.contracts.values import Money
+from local.cloud import Cloud, running
+from local.deploy import deploy
+
+HOPS = ("put on the bus", "in the stream", "function begun", "in the view")
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Whatever is looked at: the cloud's clients, and the names of what is deployed."""
+
+    clients: Any
+    bus: str
+    stream: str
+    table: str
+    logs: str
+
+    def fact(self, order: str) -> list[float]:
+        """Tell one fact; the seconds from before it was told to each hop."""
+        event = PaymentTaken(
+            order_id=order, customer_id="bench", total=Money(amount=1, currency="GBP")
+        )
+        fact = tell(
+            event,
+            subject=order,
+            sequence=1,
+            correlation_id=order,
+            causation_id=order,
+            occurred_at=datetime.now(UTC).isoformat(),
+        )
+        iterators = list(self._iterators())
+        began = time.time()
+        self.clients("events").put_events(Entries=[fact.entry(self.bus)])
+        put = time.time()
+        dynamodb = self.clients("dynamodb")
+        while "Item" not in dynamodb.get_item(
+            TableName=self.table, Key={"order_id": {"S": order}}, ConsistentRead=True
+        ):
+            if time.time() - began > PATIENCE:
+                raise TimeoutError(f"{order} is not in the view after {PATIENCE} s")
+            time.sleep(0.005)
+        seen = time.time()
+        return [put - began, self._arrived(iterators) - began, self._begun(began) - began,
+                seen - began]  # fmt: skip
+
+    def _iterators(self) -> Iterator[str]:
+        kinesis = self.clients("kinesis")
+        for shard in kinesis.list_shards(StreamName=self.stream)["Shards"]:
+            yield kinesis.get_shard_iterator(
+                StreamName=self.stream, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
+            )["ShardIterator"]
+
+    def _arrived(self, iterators: Sequence[str]) -> float:
+        kinesis = self.clients("kinesis")
+        (record,) = (
+            record
+            for iterator in iterators
+            for record in kinesis.get_records(ShardIterator=iterator)["Records"]
+        )
+        return float(record["ApproximateArrivalTimestamp"].timestamp())
+
+    def _begun(self, since: float) -> float:
+        """When the invocation began that wrote it: logs come a moment later than what they tell."""
+        until = time.time() + PATIENCE
+        while time.time() < until:
+            events = self.clients("logs").filter_log_events(
+                logGroupName=self.logs, startTime=int(since * 1000)
+            )["events"]
+            for event in events:
+                if re.search(r"START|platform.start", event["message"]):
+                    return float(event["timestamp"]) / 1000
+            time.sleep(0.05)
+        raise TimeoutError(f"{self.logs} tells of no invocation")
+
+
+def main() -> int:
+    """Measure and print a table in Markdown."""
+    parser = argparse.ArgumentParser(prog="python -m bench.latency", description=__doc__)
+    parser.add_argument("--facts", type=int, default=40, help="how many are told one by one")
+    parser.add_argument("--silence", type=float, default=300, help="seconds of it")
+    parser.add_argument("--silences", type=int, default=1, help="how many of them")
+    arguments = parser.parse_args()
+    with running() as cloud:
+        look = _look(cloud, deploy(cloud, progress=lambda _: None))
+        look.fact("first")
+        warm = [look.fact(f"warm-{n}") for n in range(arguments.facts)]
+        silent = []
+        for n in range(arguments.silences):
+            time.sleep(arguments.silence)
+            silent.append(look.fact(f"silent-{n}"))
+    print(f"Local cloud, {datetime.now(UTC):%d %B %Y}, milliseconds since the fact was told.\n")
+    print("| | " + " | ".join(HOPS) + " |")
+    print("|---" * (len(HOPS) + 1) + "|")
+    for name, runs, share in (
+        (f"warm, p50 of {len(warm)}", warm, 0.5),
+        (f"warm, p95 of {len(warm)}", warm, 0.95),
+        (f"after {arguments.silence:.0f} s of silence, the worst of {len(silent)}", silent, 1.0),
+    ):
+        hops = [sorted(run[hop] for run in runs) for hop in range(len(HOPS))]
+        cells = (f"{1000 * hop[min(len(hop) - 1, int(len(hop) * share))]:,.0f}" for hop in hops)
+        print(f"| {name} | " + " | ".join(cells) + " |")
+    return 0
+
+
+def _look(cloud: Cloud, outputs: Mapping[str, str]) -> Look:
+    clients = cache(cloud.clients())
+    found = clients("cloudformation").describe_stack_resources(StackName="Orders-Dev-Storefront")
+    (logs,) = (
+        resource["PhysicalResourceId"]
+        for resource in found["StackResources"]
+        if resource["LogicalResourceId"].startswith("UpdateTimelinesLogs")
+    )
+    return Look(
+        clients=clients,
+        bus=outputs["EventBus"],
+        stream=outputs["OrderStreamName"],
+        table=outputs["TimelinesTable"],
+        logs=logs,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The operator's command: the same against the local cloud and an account."""

@@ -1,0 +1,90 @@
+"""What is deployed, as the outputs and parameters of CloudFormation's stacks say."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+DONE = {"UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
+CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 10})
+
+
+class OperationError(Exception):
+    """The command cannot do what was asked; the message says why, in one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """The stacks of an environment, through the operator's own credentials and region."""
+
+    session: Any
+    environment: str
+
+    def client(self, service: str) -> Any:
+        """boto3's client of a service."""
+        return self.session.client(service, config=CONFIG)
+
+    def table(self, name: str) -> Any:
+        """boto3's DynamoDB table of that name."""
+        return self.session.resource("dynamodb", config=CONFIG).Table(name)
+
+    def outputs(self, stack: str) -> Mapping[str, str]:
+        """What a service's stack says of itself."""
+        described = self._describe(stack)
+        return {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
+
+    def parameters(self, stack: str) -> Mapping[str, str]:
+        """With which parameters it is deployed."""
+        described = self._describe(stack)
+        return {p["ParameterKey"]: p["ParameterValue"] for p in described.get("Parameters", [])}
+
+    def change(
+        self, stack: str, parameter: str, value: str, *, meanwhile: Callable[[], object]
+    ) -> None:
+        """Deploy a stack as it is, but for one parameter; do something until that is done."""
+        name = self._name(stack)
+        parameters = [
+            {"ParameterKey": key, "UsePreviousValue": True}
+            for key in self.parameters(stack)
+            if key != parameter
+        ]
+        self.client("cloudformation").update_stack(
+            StackName=name,
+            UsePreviousTemplate=True,
+            Capabilities=CAPABILITIES,
+            Parameters=[*parameters, {"ParameterKey": parameter, "ParameterValue": value}],
+        )
+        while (status := self._describe(stack)["StackStatus"]) not in DONE:
+            if status.endswith("_COMPLETE") or status.endswith("_FAILED"):
+                raise OperationError(f"{name} could not be changed: it is in {status}")
+            meanwhile()
+            time.sleep(1)
+
+    def _describe(self, stack: str) -> Mapping[str, Any]:
+        name = self._name(stack)
+        try:
+            answer = self.client("cloudformation").describe_stacks(StackName=name)
+        except ClientError as error:
+            if "does not exist" not in str(error):
+                raise
+            region = self.session.region_name
+            raise OperationError(f"there is no stack {name} in {region}") from None
+        return dict(answer["Stacks"][0])
+
+    def _name(self, stack: str) -> str:
+        return f"Orders-{self.environment.capitalize()}-{stack}"
+
+
+def deployed(environment: str) -> Deployed:
+    """With credentials and region as every tool of AWS finds them."""
+    session = boto3.Session()
+    if session.region_name is None:
+        raise OperationError("no region: set AWS_REGION, or name a profile that has one")
+    if session.get_credentials() is None:
+        raise OperationError("no credentials: log in, or name a profile with AWS_PROFILE")
+    return Deployed(session=session, environment=environment)

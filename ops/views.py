@@ -1,0 +1,62 @@
+"""The views that can be rebuilt: how each is made of facts, by the functions' own code."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from lambdas.contracts.event import Event, Fact
+from lambdas.contracts.order_facts import ORDER_FACTS, hear_order
+from lambdas.contracts.orders import OrderConfirmed
+from lambdas.storefront import projections
+from lambdas.storefront.domain import STATES
+from lambdas.storefront.store import CustomersOrders, Noted, Sales
+
+Project = Callable[[Sequence[Fact[Any]]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A view of storefront: what it hears, and what it does with it."""
+
+    name: str
+    """As the stack calls it."""
+    hear: Callable[[Any], Fact[Any] | None]
+    store: Callable[..., Any]
+    project: Callable[[Any, Any], None]
+    at_once: int
+    """How many batches may be written at a time."""
+
+    def into(self, table: str, dynamodb: Any) -> Project:
+        """What writes facts into that table."""
+        return partial(self.project, self.store(table, dynamodb=dynamodb))
+
+
+def _of_orders(*events: type[Event]) -> Callable[[Any], Fact[Any] | None]:
+    return partial(hear_order, events)
+
+
+VIEWS: Mapping[str, View] = {
+    "timelines": View(
+        name="Timelines",
+        hear=_of_orders(*ORDER_FACTS),
+        store=Noted,
+        project=projections.note_timelines,
+        at_once=8,
+    ),
+    "orders": View(
+        name="CustomersOrders",
+        hear=_of_orders(*STATES),
+        store=CustomersOrders,
+        project=projections.note_orders,
+        at_once=8,
+    ),
+    "sales": View(
+        name="Sales",
+        hear=_of_orders(OrderConfirmed),
+        store=Sales,
+        project=projections.count_sales,
+        # More would be in each other's way at the same counters.
+        at_once=1,
+    ),
+}

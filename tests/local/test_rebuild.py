@@ -1,0 +1,303 @@
+"""Views are rebuilt from the archive by the operator's command, while facts come in."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.event import Event, Fact, tell
+from lambdas.contracts.orders import OrderCancelled, OrderConfirmed, OrderPlaced
+from lambdas.contracts.payments import PaymentTaken
+from lambdas.contracts.shipping import ShipmentDispatched
+from lambdas.contracts.values import Line
+from lambdas.storefront.domain import order_notes, sales, timelines
+from tests.local.deliveries import eventually, received
+from tests.local.small_stacks import client, lines
+from tests.local.test_read_side import LINES, TOTAL, Platform, platform, subject
+
+__all__ = ["platform"]
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Puts facts on the bus, of each order in any order and some of them twice."""
+
+    platform: Platform
+    customer: str
+    told: list[Fact[Any]] = field(default_factory=list)
+    dice: random.Random = field(default_factory=lambda: random.Random(7))
+
+    def order(self, order: str) -> None:
+        about = {"order_id": order, "customer_id": self.customer}
+        whole = {**about, "lines": LINES, "total": TOTAL, "country": "Italy"}
+        parcel = {"shipment_id": "s", "lines": (Line(sku="85123A", quantity=6),)}
+        events: list[tuple[int, Event]] = [
+            (1, OrderPlaced(**whole)),
+            (2, OrderConfirmed(**whole)),
+            (1, PaymentTaken(**about, total=TOTAL)),
+            (1, ShipmentDispatched(order_id=order, country="Italy", **parcel)),
+        ]
+        facts = [self._fact(order, number, event) for number, event in events]
+        self.told.extend(facts)
+        facts += self.dice.sample(facts, 1)
+        self.dice.shuffle(facts)
+        entries = [fact.entry(self.platform.outputs["EventBus"]) for fact in facts]
+        answer = client(self.platform.cloud, "events").put_events(Entries=entries)
+        assert answer["FailedEntryCount"] == 0
+
+    def _fact(self, order: str, number: int, event: Event) -> Fact[Any]:
+        return tell(
+            event,
+            subject=order,
+            sequence=number,
+            correlation_id=order,
+            causation_id=order,
+            occurred_at=datetime.now(UTC).isoformat(),
+        )
+
+    @contextmanager
+    def flowing(self, name: str) -> Iterator[None]:
+        """Tell of one order after another until the block ends."""
+        over = threading.Event()
+
+        def flow() -> None:
+            number = 0
+            while not over.wait(0.1):
+                self.order(f"{name}-{number}")
+                number += 1
+
+        with self._beside(flow, over):
+            yield
+
+    @contextmanager
+    def asked(self, path: str, token: str) -> Iterator[list[int]]:
+        """Ask for something again and again; the statuses of the answers."""
+        over = threading.Event()
+        statuses: list[int] = []
+
+        def ask() -> None:
+            while not over.wait(0.05):
+                statuses.append(self.platform.get(path, token)[0])
+
+        with self._beside(ask, over):
+            yield statuses
+
+    @contextmanager
+    def _beside(self, work: Callable[[], None], over: threading.Event) -> Iterator[None]:
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def ada(platform: Platform) -> str:
+    return platform.customers.token("ada")
+
+
+@pytest.fixture(scope="module")
+def traffic(platform: Platform, ada: str) -> Traffic:
+    traffic = Traffic(platform, subject(ada))
+    for number in range(30):
+        traffic.order(f"o{number}")
+    return traffic
+
+
+def ops(platform: Platform, *arguments: str) -> subprocess.Popen[str]:
+    """Start the command, as an operator does; what came before now is to come of the archive."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "ops", "rebuild", *arguments, "--overlap", "0"],
+        env={**os.environ, **platform.cloud.environment()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def rebuilt(platform: Platform, *arguments: str) -> tuple[int, str]:
+    command = ops(platform, *arguments)
+    said, _ = command.communicate(timeout=120)
+    return command.returncode, said
+
+
+def outputs(platform: Platform) -> Mapping[str, str]:
+    """What storefront's stack says now."""
+    stacks = client(platform.cloud, "cloudformation")
+    (stack,) = stacks.describe_stacks(StackName="Orders-Dev-Storefront")["Stacks"]
+    return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+
+
+def items(platform: Platform, table: str) -> list[Row]:
+    pages = client(platform.cloud, "dynamodb").get_paginator("scan").paginate(TableName=table)
+    return sorted((item for page in pages for item in page["Items"]), key=str)
+
+
+def noted(make: Callable[[list[Fact[Any]]], Any]) -> Callable[[list[Fact[Any]]], Any]:
+    def rows(facts: list[Fact[Any]]) -> Any:
+        return {n.order_id: set(n.attributes) | {"order_id"} for n in make(facts)}
+
+    return rows
+
+
+def of_orders(fact: Fact[Any]) -> bool:
+    return isinstance(fact.data, OrderPlaced | OrderConfirmed | OrderCancelled)
+
+
+EXPECTED: dict[str, tuple[str, Callable[[list[Fact[Any]]], Any]]] = {
+    "timelines": ("Timelines", noted(timelines)),
+    "orders": ("CustomersOrders", noted(lambda facts: order_notes(filter(of_orders, facts)))),
+    "sales": (
+        "Sales",
+        lambda facts: {
+            f"order/{sale.order_id}": {"part", "entry"}
+            for sale in sales(f for f in facts if isinstance(f.data, OrderConfirmed))
+        },
+    ),
+}
+PATHS = {
+    "timelines": "/orders/o1/timeline",
+    "orders": "/orders?limit=5",
+    "sales": "/sales?day=2026-12-01&per=product",
+}
+
+
+def rows(platform: Platform, table: str) -> Any:
+    """The names of each row's attributes; counters have their own test."""
+    found = items(platform, table)
+    return {
+        next(row[key]["S"] for key in ("part", "order_id") if key in row): set(row)
+        for row in found
+        if "orders" not in row
+    }
+
+
+@pytest.mark.parametrize("view", EXPECTED)
+def test_a_view_is_rebuilt_under_live_traffic_and_switched_without_a_gap(
+    platform: Platform, ada: str, traffic: Traffic, view: str
+):
+    name, expected = EXPECTED[view]
+    token = platform.operator if view == "sales" else ada
+    assert eventually(lambda: platform.get(PATHS[view], token)[0] == 200)
+    before = outputs(platform)
+
+    with traffic.asked(PATHS[view], token) as statuses, traffic.flowing(view):
+        code, said = rebuilt(platform, view)
+
+    after = outputs(platform)
+    assert code == 0, said
+    assert "equal: " in said
+    assert "switched: " in said
+    assert set(statuses) == {200}
+    assert after[f"{name}Table"] == before[f"{name}TableBeside"]
+    assert after[f"{name}TableBeside"] == before[f"{name}Table"]
+    wanted = expected(traffic.told)
+    assert eventually(lambda: rows(platform, after[f"{name}Table"]) == wanted)
+
+
+def test_a_rebuilt_view_equals_the_live_one_item_by_item(platform: Platform, traffic: Traffic):
+    for view, (name, expected) in EXPECTED.items():
+        tables = outputs(platform)
+        live, beside = tables[f"{name}Table"], tables[f"{name}TableBeside"]
+        assert eventually(lambda: rows(platform, live) == expected(traffic.told))  # noqa: B023
+
+        assert rebuilt(platform, view, "--only-compare")[0] == 0
+
+        assert items(platform, beside) == items(platform, live) != []
+        assert outputs(platform) == tables
+
+
+def test_what_differs_is_told_and_not_switched_unless_it_is_meant(
+    platform: Platform, traffic: Traffic
+):
+    tables = outputs(platform)
+    client(platform.cloud, "dynamodb").delete_item(
+        TableName=tables["TimelinesTable"], Key={"order_id": {"S": "o1"}}
+    )
+
+    code, said = rebuilt(platform, "timelines", "--patience", "3")
+
+    assert (code, "differs: o1" in said, "switched" in said) == (1, True, False)
+    assert outputs(platform) == tables
+
+    code, said = rebuilt(platform, "timelines", "--patience", "3", "--despite-differences")
+
+    assert (code, "switched" in said) == (0, True)
+    assert "o1" in rows(platform, outputs(platform)["TimelinesTable"])
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_rebuild_that_was_broken_off_can_be_run_again(
+    platform: Platform, traffic: Traffic, ending: signal.Signals
+):
+    broken = ops(platform, "timelines")
+    assert broken.stdout is not None
+    assert broken.stdout.readline().startswith("emptied: ")
+    broken.send_signal(ending)
+    broken.communicate(timeout=30)
+    assert (
+        broken.returncode == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[ending]
+    )
+
+    code, said = rebuilt(platform, "timelines", "--only-compare")
+
+    assert code == 0, said
+
+
+def test_a_second_rebuild_is_refused_while_a_replay_is_under_way(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+):
+    code, said = rebuilt(platform, "timelines", "--env", "prod")
+    assert (code, said) == (
+        2,
+        f"there is no stack Orders-Prod-Storefront in {platform.cloud.region}\n",
+    )
+
+
+def test_a_replay_to_all_rules_reaches_the_catch_all_and_the_queue_for_replays_only(
+    platform: Platform, traffic: Traffic
+):
+    events = client(platform.cloud, "events")
+    kinesis = client(platform.cloud, "kinesis")
+    backbone = client(platform.cloud, "cloudformation").describe_stacks(
+        StackName="Orders-Dev-Backbone"
+    )["Stacks"][0]["Outputs"]
+    named = {each["OutputKey"]: each["OutputValue"] for each in backbone}
+    archive = events.describe_archive(ArchiveName=named["EventArchiveArn"].rpartition("/")[2])
+
+    def streamed() -> int:
+        (shard,) = kinesis.list_shards(StreamName=named["OrderStreamName"])["Shards"]
+        start = kinesis.get_shard_iterator(
+            StreamName=named["OrderStreamName"],
+            ShardId=shard["ShardId"],
+            ShardIteratorType="TRIM_HORIZON",
+        )
+        return len(kinesis.get_records(ShardIterator=start["ShardIterator"])["Records"])
+
+    before = streamed()
+    events.start_replay(
+        ReplayName="to-all",
+        EventSourceArn=named["EventArchiveArn"],
+        EventStartTime=archive["CreationTime"],
+        EventEndTime=datetime.now(UTC),
+        Destination={"Arn": archive["EventSourceArn"]},
+    )
+
+    assert len(received(platform.cloud, named["ReplayQueueUrl"], len(traffic.told))) >= len(
+        traffic.told
+    )
+    assert lines(platform.cloud, named["EventLogGroup"], '"replay-name": "to-all"')
+    assert streamed() == before > 0
