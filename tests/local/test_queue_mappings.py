@@ -60,10 +60,10 @@ def switch(cloud: Cloud, stack: Stack, *, on: bool) -> None:
 
 
 def test_groups_run_in_parallel_and_each_in_order(cloud: Cloud, deploy: Deploy) -> None:
-    stack = queue_with(deploy, FIFO, consumer(SECONDS="0.4"), BatchSize=1)
+    stack = queue_with(deploy, FIFO, consumer(SECONDS="1.2"), BatchSize=1)
     expected = [f"{group}{n}" for n in range(3) for group in "abcd"]
     send(cloud, stack, *expected)
-    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 12)
+    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 12, seconds=30)
     order = [body for one in found for body in one.bodies]
     assert sorted(order) == sorted(expected)
     for group in "abcd":
@@ -136,7 +136,7 @@ def test_no_more_at_once_than_allowed(cloud: Cloud, deploy: Deploy) -> None:
         ScalingConfig={"MaximumConcurrency": 2},
     )  # fmt: skip
     send(cloud, stack, *"abcdef")
-    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 6)
+    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 6, seconds=30)
     assert max(sum(one.began <= at.began < one.ended for one in found) for at in found) == 2
 
 

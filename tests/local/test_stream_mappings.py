@@ -176,14 +176,15 @@ def test_a_slow_mapping_stalls_nobody(cloud: Cloud, deploy: Deploy) -> None:
 def test_lanes_run_in_parallel_and_each_key_in_order(cloud: Cloud, deploy: Deploy) -> None:
     stack = deploy(
         {
-            "Stream": STREAM, **consumer(SECONDS="0.3"), "Role": ROLE,
+            # Long enough for the local cloud to start more processes rather than wait for one.
+            "Stream": STREAM, **consumer(SECONDS="1.2"), "Role": ROLE,
             "Mapping": stream_mapping(get("Stream"), BatchSize=1, ParallelizationFactor=4),
         },
         Stream=ref("Stream"), Log=ref("ConsumerLog"),
     )  # fmt: skip
     names = "abcdefgh"
     put(cloud, stack.outputs["Stream"], *((key, f"{key}{n}") for n in range(2) for key in names))
-    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 16)
+    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 16, seconds=30)
     order = [body for one in found for body in one.bodies]
     assert all(order.index(f"{key}0") < order.index(f"{key}1") for key in names)
     assert any(one.overlaps(other) for one, other in pairwise(found))
