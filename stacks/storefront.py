@@ -24,7 +24,7 @@ from stacks.inventory import InventoryStack
 
 
 class StorefrontStack(Stack):
-    """A table for what can be bought, two for each view of orders, and an API of its own for those who are customers of the shop."""
+    """The views, those of orders with two tables each, and an API of its own for the customers."""
 
     def __init__(
         self,

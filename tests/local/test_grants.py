@@ -31,6 +31,7 @@ UNUSED = {
         "the topic is shut out from the storefront's queue only, in these tests"
     ),
     "*: sqs:GetQueue* on *Failed": "the CDK grants it with what a destination needs",
+    "*: sqs:GetQueue* on ReplaysQueue by events.amazonaws.com for *": "the same as of Picking",
     "*: sqs:GetQueue* on Picking by events.amazonaws.com for *": (
         "the CDK grants it with what a target needs"
     ),
