@@ -27,7 +27,7 @@ from lambdas.backbone.domain import (
     Stream,
     decide,
 )
-from stacks.environments import PROD
+from stacks.environments import PROD, Environment
 
 PICTURE = Path(__file__).parents[1] / "docs" / "scaling.svg"
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,11 +37,18 @@ RESHARD = timedelta(seconds=30)
 RECORD_BYTES = 700
 READS = 1_500
 """Records that consumers process in a second for each shard."""
-LIMITS = Limits(
-    floor=PROD.shards[0],
-    ceiling=PROD.shards[1],
-    cooldown=timedelta(seconds=PROD.shards_cooldown.to_seconds()),
-)
+
+
+def limits(env: Environment) -> Limits:
+    """Those of the environment's scaler."""
+    if env.shards is None:
+        raise ValueError(f"{env.name} leaves its shards to Kinesis")
+    floor, ceiling = env.shards
+    cooldown = timedelta(seconds=env.shards_cooldown.to_seconds())
+    return Limits(floor=floor, ceiling=ceiling, cooldown=cooldown)
+
+
+LIMITS = limits(PROD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

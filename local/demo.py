@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import report, shop, verify
+from local import read_side, report, resharding, shop, verify
 from local.cloud import Cloud, running
 from local.deploy import deploy
 from local.evidence import SCHEMA, Evidence
+from local.read_side import ReadSide
 from local.report import Screen, bar
+from local.resharding import Resharding
 from local.warehouse import working
 
 PATIENCE = 60.0
 """Seconds without any order ending, or any event being logged, after which the rest is given up."""
+RULES = (*verify.RULES, *verify.SETTLED, *read_side.RULES)
 NOTIFICATION = {"category": "lab-supplies", "value": 415, "location": "eu-west"}
 """The detail of the EventBridge tutorial's test event."""
 
@@ -32,6 +35,8 @@ class _Run:
     outputs: Mapping[str, str]
     database: sqlite3.Connection
     evidence: Evidence
+    read_side: ReadSide
+    resharding: Resharding | None
     api: shop.Api
     customers: shop.Customers
     stop: threading.Event
@@ -62,13 +67,19 @@ def carry_out(
     screen: Screen,
     *,
     name: str = "delivery",
+    reshard: bool = True,
 ) -> bool:
     """Play what the database took in through the platform; return whether all promises were kept.
 
-    ``name`` tells the export's deliveries from those of others that the same cloud has seen.
+    ``name`` tells the export's deliveries from those of others that the same cloud has seen, of
+    which only one can ``reshard``.
     """
-    run = _run(cloud, outputs, database)
-    with run.evidence.listening(f"{name}-announcements"), ExitStack() as stack:
+    run = _run(cloud, outputs, database, reshard=reshard)
+    with (
+        run.evidence.listening(f"{name}-announcements"),
+        run.read_side.listening(f"{name}-facts"),
+        ExitStack() as stack,
+    ):
         _play(run, screen, name)
         with screen.phase("picking, dispatching") as note:
             stack.enter_context(working(cloud, outputs))
@@ -76,8 +87,9 @@ def carry_out(
         with screen.phase("checking") as note:
             notification = _publish_notification(run)
             violations = _violations(run, notification)
-            note(f"{len(verify.RULES + verify.SETTLED)} rules")
+            note(f"{len(RULES)} rules")
     whole = _is_whole(run, notification)
+    resharded = run.resharding is None or run.resharding.there_and_back()
     report.show_orders(screen, database, _explanations(run))
     report.show_refused(screen, database)
     report.show_events(
@@ -87,9 +99,14 @@ def carry_out(
         "arrived whole, parked nowhere" if whole else screen.paint("BROKEN", report.RED),
     )
     report.show_stock(screen, database)
+    report.show_views(
+        screen,
+        database,
+        resharded=resharded if reshard else None,
+    )
     report.show_books(screen, database)
     report.show_promises(screen, violations)
-    return whole and not violations
+    return whole and resharded and not violations
 
 
 def up(*, port: int | None) -> int:
@@ -101,7 +118,7 @@ def up(*, port: int | None) -> int:
             cloud = stack.enter_context(running(port=port))
             note(cloud.endpoint)
         database = stack.enter_context(closing(open_database(cloud.directory / "run.sqlite3")))
-        run = _run(cloud, _deploy(cloud, screen), database)
+        run = _run(cloud, _deploy(cloud, screen), database, reshard=False)
         run.customers.admit("ada")
         database.execute("INSERT INTO demand VALUES ('85123A', 1000)")
         shop.stock_shelves(cloud, run.outputs["ReceiveStockFunction"], database)
@@ -116,7 +133,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path)
     # It goes with the run: nothing in it is worth waiting for the disk.
     database.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
-    database.executescript(shop.SCHEMA + SCHEMA)
+    database.executescript(shop.SCHEMA + SCHEMA + read_side.SCHEMA + resharding.SCHEMA)
     return database
 
 
@@ -127,7 +144,9 @@ def _deploy(cloud: Cloud, screen: Screen) -> dict[str, str]:
     return outputs
 
 
-def _run(cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection) -> _Run:
+def _run(
+    cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection, *, reshard: bool
+) -> _Run:
     customers = shop.Customers(
         cloud.client("cognito-idp"),
         pool=outputs["UserPoolId"],
@@ -139,6 +158,8 @@ def _run(cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection)
         outputs=outputs,
         database=database,
         evidence=Evidence(cloud, outputs, database),
+        read_side=ReadSide(cloud, outputs, database),
+        resharding=Resharding(cloud, outputs, database) if reshard else None,
         api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=stop.wait),
         customers=customers,
         stop=stop,
@@ -158,7 +179,7 @@ def _play(run: _Run, screen: Screen, name: str) -> None:
         admitted = shop.in_threads(lambda row: run.customers.admit(row[0]), names, stop=run.stop)
         for done, _ in enumerate(admitted, 1):
             note(bar(done, total))
-    with screen.phase("placing, cancelling") as note:
+    with screen.phase("placing, cancelling") as note, run.read_side.watching() as watch:
         (total,) = run.database.execute(
             "SELECT (SELECT count(*) FROM invoices) + (SELECT count(*) FROM cancellations)"
         ).fetchone()
@@ -178,6 +199,9 @@ def _play(run: _Run, screen: Screen, name: str) -> None:
         sent = shop.send_all(run.api, run.database, pace=pace, stop=run.stop)
         for done, _ in enumerate(sent, 1):
             note(bar(done, total))
+            watch.follow(run.database)
+            if run.resharding:
+                run.resharding.go_on(done / total)
     with screen.phase("fulfilling") as note:
         (total,) = run.database.execute("SELECT count(*) FROM accepted").fetchone()
 
@@ -252,7 +276,8 @@ def _violations(run: _Run, notification: str) -> list[verify.Violation]:
         run.evidence.gather()
         run.evidence.gather_parked()
         run.evidence.gather_events()
-        found[:] = verify.violations(run.database, verify.RULES + verify.SETTLED)
+        run.read_side.gather()
+        found[:] = verify.violations(run.database, RULES)
         return len(found) + (not _found(run, notification))
 
     _until_none(unsettled)

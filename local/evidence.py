@@ -4,12 +4,15 @@ import json
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from sqlite3 import Connection
 from typing import Any
 
 from lambdas.runtime.items import from_item
 from local.cloud import Cloud
+
+BEGINNING = datetime.fromtimestamp(0, UTC)
 
 SCHEMA = """
 CREATE TABLE accepted (order_id TEXT PRIMARY KEY, invoice TEXT);
@@ -147,9 +150,7 @@ class Evidence:
         """Copy a DynamoDB table's rows, and the lines that each has."""
         for name in filter(None, (table, lines and lines[0])):
             self._database.execute(f"DELETE FROM {name}")  # noqa: S608
-        pages = self._client("dynamodb").get_paginator("scan")
-        for page in pages.paginate(TableName=self._outputs[output], ConsistentRead=True):
-            rows = [from_item(item) for item in page["Items"]]
+        for rows in scan(self._client("dynamodb"), self._outputs[output]):
             if table:
                 self._insert(table, (tuple(row.get(name) for name in columns) for row in rows))
             if lines:
@@ -269,22 +270,9 @@ class Evidence:
             sqs.delete_message_batch(QueueUrl=url, Entries=done)
 
     def gather_events(self) -> None:
-        """Copy what has been logged of the events since it was last asked for.
-
-        One call returns 10,000 at most; the next goes on from the last one's time.
-        """
-        logs = self._client("logs").get_paginator("filter_log_events")
-        while True:
-            (before, since) = self._database.execute(
-                "SELECT count(*), coalesce(max(substr(log_id, 1, 15)), '0') FROM events"
-            ).fetchone()
-            for page in logs.paginate(
-                logGroupName=self._outputs["EventLogGroup"], startTime=int(since)
-            ):
-                self._insert("events", map(_event_row, page["events"]))
-            (after,) = self._database.execute("SELECT count(*) FROM events").fetchone()
-            if after == before:
-                return
+        """Copy what has been logged of the events since it was last asked for."""
+        group = self._outputs["EventLogGroup"]
+        read_log(self._client("logs"), group, self._database, "events", _event_row)
 
 
 def insert(database: Connection, table: str, rows: Iterable[Sequence[Any]]) -> None:
@@ -295,11 +283,48 @@ def insert(database: Connection, table: str, rows: Iterable[Sequence[Any]]) -> N
         database.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", rows)  # noqa: S608
 
 
+def scan(dynamodb: Any, table: str) -> Iterator[list[dict[str, Any]]]:
+    """A DynamoDB table's rows, a page at a time."""
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+        yield [from_item(item) for item in page["Items"]]
+
+
+def read_log(
+    logs: Any,
+    group: str,
+    database: Connection,
+    table: str,
+    row: Callable[[Mapping[str, Any]], Sequence[Any] | None],
+    *,
+    since: datetime = BEGINNING,
+) -> None:
+    """Insert what a log group has got since it was last asked for; ``row`` may leave lines out.
+
+    One call returns 10,000 at most; the next goes on from the last one's time.
+    """
+    events = logs.get_paginator("filter_log_events")
+    while True:
+        (before, last) = database.execute(
+            f"SELECT count(*), coalesce(max(substr(log_id, 1, 15)), '0') FROM {table}"  # noqa: S608
+        ).fetchone()
+        start = max(int(last), int(since.timestamp() * 1_000))
+        for page in events.paginate(logGroupName=group, startTime=start):
+            insert(database, table, filter(None, map(row, page["events"])))
+        (after,) = database.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+        if after == before:
+            return
+
+
+def log_id(logged: Mapping[str, Any], unique: str) -> str:
+    """What identifies a logged event, in the order of time."""
+    return f"{logged['timestamp']:015}/{unique}"
+
+
 def _event_row(logged: Mapping[str, Any]) -> tuple[str, str | None, int | None, str, str]:
     event = json.loads(logged["message"])
     metadata = event["detail"].get("metadata", {})
     return (
-        f"{logged['timestamp']:015}/{event['id']}",
+        log_id(logged, event["id"]),
         metadata.get("subject"),
         metadata.get("sequence"),
         event["detail-type"],

@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from sqlite3 import Connection
 from typing import TextIO
 
+from local.read_side import percentile
 from local.verify import PROMISES, Violation
 
 BOLD, RED, GREEN = 1, 31, 32
@@ -188,6 +190,60 @@ def show_stock(screen: Screen, database: Connection) -> None:
             f"SELECT count(*) FROM (SELECT * FROM {view} INTERSECT SELECT * FROM {truth})"  # noqa: S608
         ).fetchone()
         screen.item(who, f"knows {same:,} of {total:,} SKUs as they are")
+
+
+def show_views(screen: Screen, database: Connection, *, resharded: bool | None) -> None:
+    """What storefront's views make of what was told of orders, how soon, and through what.
+
+    ``resharded`` is whether the stream was split and merged amid it, None if it was not to be.
+    """
+    screen.title("Views of the order stream")
+
+    def same(view: str, truth: str) -> str:
+        (right,) = database.execute(
+            f"SELECT count(*) FROM (SELECT * FROM {view} INTERSECT SELECT * FROM {truth})"  # noqa: S608
+        ).fetchone()
+        (all_,) = database.execute(f"SELECT count(*) FROM {truth}").fetchone()  # noqa: S608
+        return f"{right:,} of {all_:,}"
+
+    services, orders = database.execute(
+        "SELECT count(DISTINCT service), count(DISTINCT order_id) FROM told"
+    ).fetchone()
+    screen.item(
+        "timelines",
+        f"{same('shown_to_happen', 'happened')} facts of {services} services about {orders:,} "
+        "orders, in order",
+    )
+    screen.item("customers' orders", f"{same('shown_to_be_listed', 'to_be_listed')} as they are")
+    screen.item(
+        "sales", f"{same('shown_to_count', 'to_be_counted')} counters, by minute and by product"
+    )
+    for currency, count, units, amount in database.execute(
+        "SELECT currency, sum(orders), sum(units), sum(amount) FROM shown_to_count"
+        " WHERE per = 'minute' GROUP BY currency"
+    ):
+        screen.item("", f"{count:,} orders confirmed, {units:,} units, {money(amount)} {currency}")
+    lags = [lag for (lag,) in database.execute("SELECT seconds FROM lags ORDER BY seconds")]
+    if lags:
+        shares = ", ".join(f"p{p} {percentile(lags, p):.1f} s" for p in (50, 95, 99))
+        screen.item("lag", f"{shares} until seen in the timeline, of {len(lags):,} facts")
+    changes = database.execute("SELECT * FROM resharded ORDER BY at").fetchall()
+    if resharded is None:
+        return
+    done = "doubled and halved while orders flowed"
+    screen.item("shards", done if resharded else screen.paint("BROKEN", RED))
+    for _, shards, goal, reason in changes:
+        screen.item(f"  {shards:,} to {goal:,}", reason)
+    if changes:
+        between = [
+            database.execute(
+                "SELECT count(*) FROM told WHERE at >= ? AND at < ?", [begin, end]
+            ).fetchone()[0]
+            for begin, end in pairwise(["", *(change[0] for change in changes), "~"])
+        ]
+        told = ", ".join(f"{count:,}" for count in between)
+        screen.item("  facts", f"{told} were told before, between and after")
+    screen.item("  simulated", "CloudWatch's metrics of the stream, and a day between the changes")
 
 
 def show_books(screen: Screen, database: Connection) -> None:

@@ -3,7 +3,7 @@
 Each promise is a handful of queries over the evidence that must find nothing. The promises bear the
 numbers of the design: 1 nothing is lost, 2 nothing happens twice, 3 stock is conserved, 4 the
 ledger balances, 5 a rejected order leaves nothing behind, nor does a cancelled one, 6 views say
-what inventory's own records say.
+what inventory's own records say; of the views of the order stream, `local/read_side.py` has them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,15 +30,15 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class Rule:
     """A query for (subject, what is wrong with it) that must find nothing."""
 
     promise: int
     query: str
 
 
-def _at_most_one(table: str, what: str) -> _Rule:
-    return _Rule(
+def _at_most_one(table: str, what: str) -> Rule:
+    return Rule(
         2,
         f"SELECT order_id, count(*) || ' {what}' FROM {table} GROUP BY order_id"  # noqa: S608
         " HAVING count(*) > 1",
@@ -46,36 +46,36 @@ def _at_most_one(table: str, what: str) -> _Rule:
 
 
 RULES = (
-    _Rule(
+    Rule(
         1,
         """SELECT order_id, 'was accepted, and the orders table does not know it' FROM accepted
         WHERE order_id NOT IN (SELECT order_id FROM orders)""",
     ),
-    _Rule(
+    Rule(
         1,
         """SELECT order_id, 'is still ' || state || ' and stands on no queue' FROM orders
         WHERE state NOT IN ('CONFIRMED', 'DISPATCHED', 'REJECTED', 'CANCELLED')
         AND order_id NOT IN (SELECT order_id FROM standing)""",
     ),
-    _Rule(
+    Rule(
         1,
         """SELECT order_id, 'is confirmed and has no reservation' FROM fulfilled
         WHERE order_id NOT IN
             (SELECT order_id FROM reservations WHERE state IN ('RESERVED', 'SHIPPED'))""",
     ),
-    _Rule(
+    Rule(
         1,
         """SELECT order_id, 'is confirmed and was not charged' FROM fulfilled
         WHERE order_id NOT IN
             (SELECT order_id FROM charges WHERE state = 'TAKEN')""",
     ),
-    _Rule(
+    Rule(
         1,
         """SELECT order_id, 'is confirmed and has no shipment' FROM fulfilled
         WHERE order_id NOT IN
             (SELECT order_id FROM shipments WHERE state IN ('BOOKED', 'DISPATCHED'))""",
     ),
-    _Rule(
+    Rule(
         1,
         """SELECT order_id, 'was to be cancelled, and is ' || state FROM orders
         JOIN asked_to_cancel USING (order_id) WHERE (told, state) IN (VALUES
@@ -83,13 +83,13 @@ RULES = (
             ('WITHDRAWN', 'CONFIRMED'), ('WITHDRAWN', 'REJECTED'), ('REJECTED', 'CANCELLED'),
             ('CANCELLED', 'DISPATCHED'), ('PLACED', 'DISPATCHED'))""",
     ),
-    _Rule(
+    Rule(
         1,
         """SELECT order_id, 'is cancelled, and nobody asked for it' FROM orders
         WHERE state = 'CANCELLED' AND order_id IN (SELECT order_id FROM accepted)
         AND order_id NOT IN (SELECT order_id FROM asked_to_cancel)""",
     ),
-    _Rule(
+    Rule(
         1,
         """SELECT order_id, 'told ' || sequence || ' events, of which ' || found || ' were logged'
         FROM (
@@ -99,7 +99,7 @@ RULES = (
             ) AS found FROM orders o
         ) WHERE found < sequence AND order_id NOT IN (SELECT order_id FROM standing)""",
     ),
-    _Rule(
+    Rule(
         1,
         """SELECT order_id, 'is ' || state || ', and no ' || told || ' was logged' FROM (
             SELECT order_id, state, CASE state WHEN 'CONFIRMED' THEN 'OrderConfirmed'
@@ -110,7 +110,7 @@ RULES = (
             SELECT 1 FROM events e WHERE e.order_id = o.order_id AND e.detail_type = o.told
         ) AND order_id NOT IN (SELECT order_id FROM standing)""",
     ),
-    _Rule(
+    Rule(
         1,
         """SELECT order_id, 'was confirmed and is cancelled, and no OrderWithdrawn was logged'
         FROM orders o WHERE state = 'CANCELLED' AND (
@@ -128,17 +128,17 @@ RULES = (
     _at_most_one("charges", "charges"),
     _at_most_one("provider_charges", "charges at the card provider"),
     _at_most_one("shipments", "shipments"),
-    _Rule(
+    Rule(
         2,
         """SELECT order_id, count(*) || ' entries of kind ' || kind FROM entries
         GROUP BY order_id, kind HAVING count(*) > 1""",
     ),
-    _Rule(
+    Rule(
         2,
         """SELECT order_id, count(*) || ' reservations of ' || sku FROM reserved_lines
         GROUP BY order_id, sku HAVING count(*) > 1""",
     ),
-    _Rule(
+    Rule(
         2,
         """SELECT order_id, 'the card provider has it as ' || provider || ', the ledger as '
             || ledger FROM (
@@ -151,19 +151,19 @@ RULES = (
             ('CHARGED', 'TAKEN'), ('DECLINED', 'DECLINED'), ('DECLINED', 'REFUNDED'),
             ('REFUNDED', 'REFUNDED'), ('VOIDED', 'REFUNDED'), ('unknown', 'REFUNDED'))""",
     ),
-    _Rule(
+    Rule(
         2,
         """SELECT order_id, 'the card provider took ' || p.amount || ' ' || p.currency
             || ', the ledger says ' || c.amount || ' ' || c.currency
         FROM provider_charges p JOIN charges c USING (order_id)
         WHERE p.state = 'CHARGED' AND (p.amount, p.currency) <> (c.amount, c.currency)""",
     ),
-    _Rule(
+    Rule(
         3,
         """SELECT sku, 'available is ' || available || ', reserved is ' || reserved FROM stock
         WHERE available < 0 OR reserved < 0""",
     ),
-    _Rule(
+    Rule(
         3,
         """SELECT sku, arrived || ' arrived, ' || on_hand || ' are on hand' FROM (
             SELECT sku, sum(arrived) AS arrived, sum(on_hand) AS on_hand FROM (
@@ -174,7 +174,7 @@ RULES = (
             ) GROUP BY sku
         ) WHERE arrived <> on_hand""",
     ),
-    _Rule(
+    Rule(
         3,
         """SELECT sku, reserved || ' are reserved, reservations hold ' || held FROM (
             SELECT sku, sum(reserved) AS reserved, sum(held) AS held FROM (
@@ -185,7 +185,7 @@ RULES = (
             ) GROUP BY sku
         ) WHERE reserved <> held""",
     ),
-    _Rule(
+    Rule(
         3,
         """SELECT order_id, 'ordered ' || ordered || ' of ' || sku || ', reserved ' || reserved
             || ', shipment ' || shipped FROM (
@@ -198,32 +198,32 @@ RULES = (
             ) JOIN fulfilled USING (order_id) GROUP BY order_id, sku
         ) WHERE ordered <> reserved OR ordered <> shipped""",
     ),
-    _Rule(
+    Rule(
         3,
         """SELECT order_id, 'has left, and its reservation is ' || r.state FROM shipments s
         JOIN reservations r USING (order_id)
         WHERE (s.state = 'DISPATCHED') <> (r.state = 'SHIPPED')
         AND order_id NOT IN (SELECT order_id FROM standing)""",
     ),
-    _Rule(
+    Rule(
         3,
         """SELECT order_id, 'has left, and the order is ' || o.state FROM shipments s
         JOIN orders o USING (order_id)
         WHERE (s.state = 'DISPATCHED') <> (o.state = 'DISPATCHED')
         AND order_id NOT IN (SELECT order_id FROM standing)""",
     ),
-    _Rule(
+    Rule(
         4,
         """SELECT 'ledger', 'debits less credits are ' || sum(amount) || ' ' || currency
         FROM postings GROUP BY currency HAVING sum(amount) <> 0""",
     ),
-    _Rule(
+    Rule(
         4,
         """SELECT order_id, 'an entry moves ' || amount || ' from ' || coalesce(credit, 'nowhere')
             || ' to ' || coalesce(debit, 'nowhere') FROM entries
         WHERE amount <= 0 OR debit IS NULL OR credit IS NULL OR debit = credit""",
     ),
-    _Rule(
+    Rule(
         4,
         """SELECT order_id, 'is ' || state || ' and nets to ' || net || ' on ' || account FROM (
             SELECT order_id, state, account, sum(amount) AS net
@@ -231,7 +231,7 @@ RULES = (
             WHERE state IN ('REJECTED', 'CANCELLED') GROUP BY order_id, account, postings.currency
         ) WHERE net <> 0""",
     ),
-    _Rule(
+    Rule(
         4,
         """SELECT order_id, 'costs ' || total || ' ' || currency || ', the ledger took ' || taken
         FROM (
@@ -241,27 +241,27 @@ RULES = (
             ) AS taken FROM fulfilled o
         ) WHERE taken <> total""",
     ),
-    _Rule(
+    Rule(
         4,
         """SELECT order_id, 'has entries in the ledger and is no order' FROM entries
         WHERE order_id NOT IN (SELECT order_id FROM orders) GROUP BY order_id""",
     ),
-    _Rule(
+    Rule(
         5,
         """SELECT order_id, 'still has its reservation' FROM undone JOIN reservations
         USING (order_id) WHERE state IN ('RESERVED', 'SHIPPED')""",
     ),
-    _Rule(
+    Rule(
         5,
         """SELECT order_id, 'is still charged: ' || amount || ' ' || currency FROM undone
         JOIN provider_charges USING (order_id) WHERE state = 'CHARGED'""",
     ),
-    _Rule(
+    Rule(
         5,
         """SELECT order_id, 'its charge stands as ' || state FROM undone
         JOIN charges USING (order_id) WHERE state IN ('PENDING', 'TAKEN')""",
     ),
-    _Rule(
+    Rule(
         5,
         """SELECT order_id, 'still has its shipment' FROM undone JOIN shipments USING (order_id)
         WHERE state IN ('BOOKED', 'DISPATCHED')""",
@@ -269,27 +269,29 @@ RULES = (
 )
 
 
-def _the_same(view: str, truth: str, who: str, what: str) -> _Rule:
-    """Each SKU of which somebody has another view than the true one, or none."""
-    return _Rule(
+def the_same(
+    view: str, truth: str, who: str, what: str, *, subject: str = "sku", true: str = "is"
+) -> Rule:
+    """Each SKU, or other subject, of which somebody has another view than the true one, or none."""
+    return Rule(
         6,
-        f"""SELECT sku, group_concat(said, ', ') FROM (
-            SELECT sku, 'is ' || {what} AS said
+        f"""SELECT {subject}, group_concat(said, ', ') FROM (
+            SELECT {subject}, '{true} ' || {what} AS said
             FROM (SELECT * FROM {truth} EXCEPT SELECT * FROM {view})
-            UNION ALL SELECT sku, '{who} ' || {what}
+            UNION ALL SELECT {subject}, '{who} ' || {what}
             FROM (SELECT * FROM {view} EXCEPT SELECT * FROM {truth})
-        ) GROUP BY sku""",  # noqa: S608
+        ) GROUP BY {subject}""",  # noqa: S608
     )
 
 
 SETTLED = (
-    _Rule(
+    Rule(
         1,
         """SELECT order_id, 'is confirmed, and has not left' FROM orders
         JOIN accepted USING (order_id) WHERE state = 'CONFIRMED'
         AND order_id NOT IN (SELECT order_id FROM standing)""",
     ),
-    _Rule(
+    Rule(
         1,
         """SELECT sku, 'changed ' || changes || ' times, of which ' || told || ' were announced'
         FROM (
@@ -299,13 +301,13 @@ SETTLED = (
             ) AS told FROM stock s LEFT JOIN stock_before b USING (sku)
         ) WHERE told < changes""",
     ),
-    _Rule(
+    Rule(
         1,
         """SELECT sku, 'was ' || detail_type || ' as change ' || sequence || ', and nothing ordered'
         FROM announced WHERE detail_type IN ('StockBelowMinimum', 'StockSoldOut')
         AND event_id NOT IN (SELECT purchase_order_id FROM purchase_orders)""",
     ),
-    _Rule(
+    Rule(
         3,
         """SELECT order_id, 'ordered ' || ordered || ' of ' || sku || ', and ' || picked
             || ' were picked' FROM (
@@ -315,11 +317,11 @@ SETTLED = (
             ) JOIN orders USING (order_id) WHERE state = 'DISPATCHED' GROUP BY order_id, sku
         ) WHERE ordered <> picked""",
     ),
-    _the_same(
+    the_same(
         *("shown", "to_be_shown", "the storefront shows"),
         "available || ' ' || state || ' as of change ' || sequence",
     ),
-    _the_same(
+    the_same(
         *("pictured", "stock", "the warehouse has"),
         "available || ' + ' || reserved || ' of at least ' || minimum"
         " || ' as of change ' || sequence",
@@ -328,7 +330,7 @@ SETTLED = (
 """What holds as well once nothing is under way: what can leave has left, and all have heard."""
 
 
-def violations(evidence: Connection, rules: Sequence[_Rule] = RULES) -> Iterator[Violation]:
+def violations(evidence: Connection, rules: Sequence[Rule] = RULES) -> Iterator[Violation]:
     """All that the evidence holds against the promises, by promise."""
     for rule in rules:
         for subject, wrong in evidence.execute(rule.query):

@@ -84,7 +84,7 @@ class BackboneStack(Stack):
             removal_policy=env.removal_policy,
         )
         if env.shards:
-            ShardScaler(
+            scaler = ShardScaler(
                 self,
                 "Scaler",
                 env=env,
@@ -92,6 +92,7 @@ class BackboneStack(Stack):
                 schedules=schedules,
                 alarms=alarms,
             )
+            CfnOutput(self, "ScaleStreamFunction", value=scaler.function.function_name)
         EventRule(
             self,
             "ToOrderStream",

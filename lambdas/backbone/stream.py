@@ -7,7 +7,7 @@ change while it makes one; the tag then counts it once, as it was made once.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,13 +17,12 @@ TAG = "Resharded"
 # A tag's value has 256 characters, and none of them may be a colon: ten of these fit.
 # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Tag.html
 MOMENT = "%Y%m%dT%H%M%SZ"
-METRICS = {
-    "IncomingBytes": "Sum",
-    "IncomingRecords": "Sum",
-    "WriteProvisionedThroughputExceeded": "Sum",
-    "GetRecords.IteratorAgeMilliseconds": "Maximum",
-}
-"""https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html"""
+WRITTEN = ("IncomingBytes", "IncomingRecords", "WriteProvisionedThroughputExceeded")
+POLLED, PUSHED = "GetRecords.IteratorAgeMilliseconds", "SubscribeToShardEvent.MillisBehindLatest"
+"""How far consumers are behind: those that poll, all in one, and each that has enhanced fan-out.
+
+https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
+"""
 
 
 class OrderStream:
@@ -38,11 +37,12 @@ class OrderStream:
         """What is known now, with the minutes of the last while."""
         summary = self._kinesis.describe_stream_summary(StreamName=self._name)
         about = summary["StreamDescriptionSummary"]
+        consumers = self._consumers(about["StreamARN"])
         return Stream(
             shards=about["OpenShardCount"],
             active=about["StreamStatus"] == "ACTIVE",
             changes=[moment for moment in self._changes() if moment > now - DAY],
-            minutes=self._minutes(now - back, now),
+            minutes=self._minutes(now - back, now, consumers),
         )
 
     def reshard(self, stream: Stream, *, shards: int, now: datetime) -> bool:
@@ -65,22 +65,40 @@ class OrderStream:
         written = next((tag["Value"] for tag in tags if tag["Key"] == TAG), "")
         return [datetime.strptime(text, MOMENT).replace(tzinfo=UTC) for text in written.split()]
 
-    def _minutes(self, begin: datetime, end: datetime) -> Sequence[Minute]:
+    def _consumers(self, stream: str) -> list[str]:
+        """The names of those that have enhanced fan-out; there are fewer than a page holds.
+
+        https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
+        """
+        listed = self._kinesis.list_stream_consumers(StreamARN=stream)["Consumers"]
+        return [consumer["ConsumerName"] for consumer in listed]
+
+    def _query(self, id: str, metric: str, statistic: str, **dimensions: str) -> dict[str, Any]:
+        dimensions = {"StreamName": self._name, **dimensions}
+        return {
+            "Id": id,
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "AWS/Kinesis",
+                    "MetricName": metric,
+                    "Dimensions": [{"Name": n, "Value": value} for n, value in dimensions.items()],
+                },
+                "Period": 60,
+                "Stat": statistic,
+            },
+        }
+
+    def _minutes(
+        self, begin: datetime, end: datetime, consumers: Iterable[str]
+    ) -> Sequence[Minute]:
         """What CloudWatch has; a metric without a value in a minute that has others is zero."""
         queries = [
-            {
-                "Id": f"m{index}",
-                "MetricStat": {
-                    "Metric": {
-                        "Namespace": "AWS/Kinesis",
-                        "MetricName": metric,
-                        "Dimensions": [{"Name": "StreamName", "Value": self._name}],
-                    },
-                    "Period": 60,
-                    "Stat": statistic,
-                },
-            }
-            for index, (metric, statistic) in enumerate(METRICS.items())
+            *(self._query(f"written{n}", metric, "Sum") for n, metric in enumerate(WRITTEN)),
+            self._query("lag", POLLED, "Maximum"),
+            *(
+                self._query(f"lag{n}", PUSHED, "Maximum", ConsumerName=name)
+                for n, name in enumerate(consumers)
+            ),
         ]
         pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
             MetricDataQueries=queries, StartTime=begin, EndTime=end
@@ -92,10 +110,15 @@ class OrderStream:
         return [
             Minute(
                 at=at,
-                bytes=values.get("m0", 0.0),
-                records=values.get("m1", 0.0),
-                rejected=values.get("m2", 0.0),
-                lag=timedelta(milliseconds=values.get("m3", 0.0)),
+                bytes=values.get("written0", 0.0),
+                records=values.get("written1", 0.0),
+                rejected=values.get("written2", 0.0),
+                lag=timedelta(
+                    milliseconds=max(
+                        (value for id_, value in values.items() if id_.startswith("lag")),
+                        default=0.0,
+                    )
+                ),
             )
             for at, values in sorted(found.items())
         ]

@@ -20,7 +20,8 @@ class ShardScaler(Construct):
     """Looks at a stream every minute, and doubles or halves its shards when there is need.
 
     It reads metrics instead of being called by alarms: an alarm acts once when it changes state,
-    and one doubling may not be enough. The alarms here are for people.
+    and one doubling may not be enough. The alarm here is for people; that a consumer is behind, its
+    own alarm tells.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-actions.html
     """
 
@@ -64,32 +65,27 @@ class ShardScaler(Construct):
         allow(
             self.function,
             "kinesis:DescribeStreamSummary",
+            "kinesis:ListStreamConsumers",
             "kinesis:ListTagsForStream",
             "kinesis:AddTagsToStream",
             "kinesis:UpdateShardCount",
             on=stream.stream_arn,
         )
         self._let_metrics_be_read()
-        _alarm(
-            self,
-            "Behind",
-            stream.metric_get_records_iterator_age_milliseconds(
-                period=Duration.minutes(1), statistic="Maximum"
-            ),
-            above=Duration.minutes(10).to_milliseconds(),
-            tells="The stream's consumers are ten minutes behind: one stands still, or is slow",
-            alarms=alarms,
-        )
-        _alarm(
+        alarm = cloudwatch.Alarm(
             self,
             "Throttled",
-            stream.metric_write_provisioned_throughput_exceeded(
+            alarm_description="The stream rejects records, for a quarter of an hour in which the "
+            "scaler did what it can: the ceiling is reached, or one key has them all",
+            metric=stream.metric_write_provisioned_throughput_exceeded(
                 period=Duration.minutes(1), statistic="Sum"
             ),
-            above=0,
-            tells="The stream rejects records: the ceiling is reached, or one key has them all",
-            alarms=alarms,
+            threshold=0,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=15,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
+        alarm.add_alarm_action(actions.SnsAction(alarms))
 
     def _let_metrics_be_read(self) -> None:
         """In a policy of its own, so that the wildcard has its own reason."""
@@ -106,26 +102,3 @@ class ShardScaler(Construct):
             "AwsSolutions-IAM5[Resource::*]",
             because="CloudWatch's GetMetricData knows no resources",
         )
-
-
-def _alarm(
-    scope: Construct,
-    id: str,
-    metric: cloudwatch.IMetric,
-    *,
-    above: float,
-    tells: str,
-    alarms: sns.ITopic,
-) -> None:
-    """Tell when it has lasted for a quarter of an hour, in which the scaler did what it can."""
-    alarm = cloudwatch.Alarm(
-        scope,
-        id,
-        alarm_description=tells,
-        metric=metric,
-        threshold=above,
-        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-        evaluation_periods=15,
-        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-    )
-    alarm.add_alarm_action(actions.SnsAction(alarms))

@@ -73,19 +73,26 @@ class Ledger:
             if any(grant.allows(used) for used in exercised):
                 self.used.add(right)
 
-    def faults(self, reasons: Mapping[str, str]) -> list[str]:
-        """What is granted and never used without a reason, and reasons that hold no more."""
+    def faults(self, reasons: Mapping[str, str], by_chance: Mapping[str, str]) -> list[str]:
+        """What is granted and never used without a reason, and reasons that hold no more.
 
-        def listed(right: str) -> bool:
-            return any(fnmatchcase(right, pattern) for pattern in reasons)
+        What is used only by chance may be used or not.
+        """
 
-        unused = self.granted - self.used
+        def among(patterns: Mapping[str, str], right: str) -> bool:
+            return any(fnmatchcase(right, pattern) for pattern in patterns)
+
+        unused = {right for right in self.granted - self.used if not among(by_chance, right)}
         return [
-            *(f"granted, never used: {right}" for right in sorted(unused) if not listed(right)),
-            *(f"listed, but used: {right}" for right in sorted(self.used) if listed(right)),
+            *(
+                f"granted, never used: {right}"
+                for right in sorted(unused)
+                if not among(reasons, right)
+            ),
+            *(f"listed, but used: {right}" for right in sorted(self.used) if among(reasons, right)),
             *(
                 f"listed, but not granted: {pattern}"
-                for pattern in sorted(reasons)
+                for pattern in sorted({**reasons, **by_chance})
                 if not any(fnmatchcase(right, pattern) for right in self.granted)
             ),
         ]

@@ -112,6 +112,17 @@ def test_the_demo_of_the_sample_keeps_every_promise():
     assert count(output, "purchase orders") == sum(crossed.values())
     for who in ("storefront", "warehouse"):
         assert re.search(rf"the {who} +knows {changes[2]} of {changes[2]} SKUs as they", output)
+    facts = re.search(r"timelines +(\d+) of \1 facts of 4 services about 100 orders", output)
+    assert facts, output
+    assert "customers' orders     100 of 100 as they are" in output
+    assert re.search(r"sales +(\d+) of \1 counters", output)
+    assert f" {count(output, 'OrderConfirmed')} orders confirmed, " in output
+    assert re.search(r"lag +p50 \d+\.\d s, p95 .+, p99 .+, of \d+ facts", output)
+    assert "shards                doubled and halved while orders flowed" in output
+    eras = re.search(r"facts +(\d+), (\d+), (\d+) were told before, between and after", output)
+    assert eras, output
+    assert sum(map(int, eras.groups())) == int(facts[1])
+    assert all(map(int, eras.groups()))
     assert re.search(r"debits ([\d,.]+), credits \1\n", output)
     assert "parked                nothing, on any queue" in output
     assert re.findall(r"^  (\d)  .* (\w+)$", output, re.MULTILINE) == [

@@ -24,12 +24,13 @@ UNUSED = {
     "*: sqs:SendMessage on *OftenFailed": (
         "every scheduled run is made, and none fails, in these tests"
     ),
-    "*: kinesis:DescribeStreamSummary on *": (
+    "Orders-Dev-Storefront/*: kinesis:DescribeStreamSummary on *": (
         "AWS lists it among what a mapping needs; the local cloud reads the longer description"
     ),
-    "*: sqs:SendMessage on *Undelivered by sns.amazonaws.com for Changes": (
+    "*: sqs:SendMessage on OrderMoreUndelivered by sns.amazonaws.com for *": (
         "the topic is shut out from the storefront's queue only, in these tests"
     ),
+    "*: sqs:SendMessage on NoteStockUndelivered by sns.amazonaws.com for *": "the same",
     "*: sqs:GetQueue* on *Failed": "the CDK grants it with what a destination needs",
     "*: sqs:GetQueue* on ReplaysQueue by events.amazonaws.com for *": "the same as of Picking",
     "*: sqs:GetQueue* on Picking by events.amazonaws.com for *": (
@@ -41,7 +42,7 @@ UNUSED = {
     "*/DispatchShipmentRole: sqs:SendMessage on OnPickedFailed": (
         "every order that is picked can leave, in these tests"
     ),
-    "*/ShipStockRole: sqs:SendMessage on OnDispatchFailed": "the same",
+    "*: sqs:SendMessage on OnDispatchFailed": "the same",
     "*/RaiseOrdersRole: sqs:SendMessage on OrderMoreGivenUp": (
         "the storefront gets the poison in these tests; purchasing has the same inbox"
     ),
@@ -66,6 +67,14 @@ UNUSED = {
 }
 """Rights that are never used here, each with the reason."""
 
+BY_CHANCE = {
+    "*OftenRole: lambda:InvokeFunction on *": "the tests may end before a schedule runs",
+    "*/WorkersRole: sqs:ChangeMessageVisibility on Picking": (
+        "a worker returns what it has in hand when it is told to stop, if it has any"
+    ),
+}
+"""Rights of which nobody can say whether they are used here, each with the reason."""
+
 
 def test_every_right_that_is_granted_is_used(request: pytest.FixtureRequest) -> None:
     everything = {path.name for path in Path(__file__).parent.glob("test_*.py")}
@@ -74,18 +83,21 @@ def test_every_right_that_is_granted_is_used(request: pytest.FixtureRequest) -> 
     if missing or any(selection):
         pytest.skip("it needs the whole of tests/local: what is not run uses no rights")
     assert SESSION.granted
-    faults = SESSION.faults(UNUSED)
-    assert not faults, "\n".join(faults)
+    assert SESSION.faults(UNUSED, BY_CHANCE) == []
 
 
 @pytest.mark.parametrize(
-    ("reasons", "faults"),
+    ("reasons", "by_chance", "faults"),
     [
-        ({}, ["granted, never used: b"]),
-        ({"b": "because"}, []),
-        ({"*": "because"}, ["listed, but used: a"]),
-        ({"b": "because", "c*": "because"}, ["listed, but not granted: c*"]),
+        ("", "", ["granted, never used: b"]),
+        ("b", "", []),
+        ("*", "", ["listed, but used: a"]),
+        ("b c*", "", ["listed, but not granted: c*"]),
+        ("", "*", []),
+        ("b", "a c", ["listed, but not granted: c"]),
     ],
 )
-def test_a_right_is_used_or_has_a_reason(reasons: dict[str, str], faults: list[str]) -> None:
-    assert Ledger(granted={"a", "b"}, used={"a"}).faults(reasons) == faults
+def test_a_right_is_used_or_has_a_reason(reasons: str, by_chance: str, faults: list[str]) -> None:
+    ledger = Ledger(granted={"a", "b"}, used={"a"})
+    given = (dict.fromkeys(patterns.split(), "because") for patterns in (reasons, by_chance))
+    assert ledger.faults(*given) == faults

@@ -131,7 +131,8 @@ def test_a_batching_window_gathers_more_than_a_receive_answers(
 
 def test_no_more_at_once_than_allowed(cloud: Cloud, deploy: Deploy) -> None:
     stack = queue_with(
-        deploy, QUEUE["Properties"], consumer(SECONDS="0.3"), BatchSize=1,
+        # Long enough for the local cloud to start a second process rather than wait for the first.
+        deploy, QUEUE["Properties"], consumer(SECONDS="2"), BatchSize=1,
         ScalingConfig={"MaximumConcurrency": 2},
     )  # fmt: skip
     send(cloud, stack, *"abcdef")

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_kinesis as kinesis
 
 from lambdas.backbone.stream import TAG
 from local.cloud import Cloud
 from local.deploy import deploy
-from stacks.components.shard_scaler import ShardScaler
+from stacks.backbone import BackboneStack
 from stacks.environments import DEV
 from stacks.operations import OperationsStack
 from tests.local.permissions import watched
@@ -25,22 +23,11 @@ from tests.templates.synthesis import new_app
 
 @pytest.fixture(scope="module")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The operations stack, and one with a stream and its scaler."""
+    """The backbone, and what hears of its alarms."""
     folder: Path = tmp_path_factory.mktemp("assembly")
     app = new_app(outdir=str(folder))
     operations = OperationsStack(app, env=DEV)
-    stack = Stack(app, DEV.stack("Backbone"))
-    stream = kinesis.Stream(stack, "OrderStream", shard_count=1)
-    scaler = ShardScaler(
-        stack,
-        "Scaler",
-        env=DEV,
-        stream=stream,
-        schedules=operations.schedules,
-        alarms=operations.topic,
-    )
-    CfnOutput(stack, "OrderStreamName", value=stream.stream_name)
-    CfnOutput(stack, "ScaleStreamFunction", value=scaler.function.function_name)
+    BackboneStack(app, env=DEV, alarms=operations.topic, schedules=operations.schedules)
     app.synth()
     return folder
 

@@ -33,7 +33,7 @@ from tests.local.permissions import watched
 from tests.local.small_stacks import lines
 from tests.templates.synthesis import new_app
 
-SECONDS = 30
+SECONDS = 60
 ENV = replace(DEV, lead_time=Duration.seconds(0))
 RAISE_ORDERS = "lambdas/purchasing/raise_orders.py"
 DIES = """

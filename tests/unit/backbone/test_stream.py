@@ -60,19 +60,23 @@ def orders(name: str, kinesis: Any, cloudwatch: Any) -> OrderStream:
 def measure(name: str, cloudwatch: Any) -> Callable[..., None]:
     """Put what AWS would have measured so many minutes ago."""
 
-    def put(back: int, **values: float) -> None:
+    def put(back: int, *, consumer: str = "", **values: float) -> None:
         metrics = {
             "bytes": "IncomingBytes",
             "records": "IncomingRecords",
             "rejected": "WriteProvisionedThroughputExceeded",
             "lag": "GetRecords.IteratorAgeMilliseconds",
+            "behind": "SubscribeToShardEvent.MillisBehindLatest",
         }
+        dimensions = [{"Name": "StreamName", "Value": name}]
+        if consumer:
+            dimensions.append({"Name": "ConsumerName", "Value": consumer})
         cloudwatch.put_metric_data(
             Namespace="AWS/Kinesis",
             MetricData=[
                 {
                     "MetricName": metrics[key],
-                    "Dimensions": [{"Name": "StreamName", "Value": name}],
+                    "Dimensions": dimensions,
                     "Timestamp": NOW - timedelta(minutes=back),
                     "Value": value,
                 }
@@ -112,6 +116,36 @@ class TestLooking:
         assert later == Minute(
             at=begin(3), bytes=1_000.0, records=4.0, rejected=1.0, lag=timedelta(seconds=1.5)
         )
+
+    @pytest.mark.parametrize(
+        ("polled", "pushed", "worst"),
+        [
+            ({}, {"sales": 0.0, "timelines": 90_000.0}, 90),
+            ({"lag": 1_000.0}, {"sales": 90_000.0, "timelines": 0.0}, 90),
+            ({"lag": 120_000.0}, {"sales": 90_000.0}, 120),
+            ({}, {"sales": 2_000.0, "of another stream": 90_000.0}, 2),
+        ],
+    )
+    def test_the_lag_is_that_of_the_consumer_that_is_most_behind(
+        self,
+        orders: OrderStream,
+        kinesis: Any,
+        name: str,
+        measure: Callable[..., None],
+        polled: dict[str, float],
+        pushed: dict[str, float],
+        worst: int,
+    ):
+        summary = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+        for consumer in ("sales", "timelines"):
+            kinesis.register_stream_consumer(StreamARN=summary["StreamARN"], ConsumerName=consumer)
+        measure(3, **polled)
+        for consumer, behind in pushed.items():
+            measure(3, consumer=consumer, behind=behind)
+
+        (minute,) = orders.look(now=NOW, back=BACK).minutes
+
+        assert minute == Minute(at=minute.at, lag=timedelta(seconds=worst))
 
     def test_metrics_of_another_stream_are_not_its_own(
         self, kinesis: Any, cloudwatch: Any, measure: Callable[..., None]

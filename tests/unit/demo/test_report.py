@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import report, shop
+from local import read_side, report, resharding, shop
 from local.evidence import SCHEMA, insert
 from local.report import Screen, bar, money
 from local.verify import Violation
@@ -19,7 +19,7 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def database() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:")
-    connection.executescript(shop.SCHEMA + SCHEMA)
+    connection.executescript(shop.SCHEMA + SCHEMA + read_side.SCHEMA + resharding.SCHEMA)
     yield connection
     connection.close()
 
@@ -131,3 +131,54 @@ def test_announcements_are_counted_by_type_and_by_sku(database: sqlite3.Connecti
     assert "the warehouse knows 2 of 2 SKUs as they are" in shown
     insert(database, "announced", [(None, "A1/2", "A1", 2, low), (None, "B2/3", "B2", 3, low)])
     assert "changes 6 of 2 SKUs, 2 not the next of their SKU" in lines()
+
+
+def test_views_are_shown_with_what_they_should_be_with_lags_and_with_resharding(
+    database: sqlite3.Connection,
+):
+    insert(database, "accepted", [("a", "1"), ("b", "2")])
+    insert(
+        database,
+        "orders",
+        [(one, "ada", "CONFIRMED", 2, 600, "GBP", None, None) for one in "ab"],
+    )
+    data = """{"total": {"amount": 600, "currency": "GBP"},
+        "lines": [{"sku": "A1", "quantity": 2, "unit_price": 300}]}"""
+    told = [
+        (one, service, kind, f"2026-12-01T08:00:0{n}+00:00")
+        for one in "ab"
+        for n, (service, kind) in enumerate((("orders", "OrderConfirmed"), ("payments", "Taken")))
+    ]
+    for n, (one, service, kind, at) in enumerate(told):
+        insert(database, "facts", [(str(n), service, one, 1, kind, at, data)])
+        insert(database, "timelines", [(one, 1 + n % 2, service, kind, at)])
+    database.execute("DELETE FROM timelines WHERE order_id = 'b' AND position = 2")
+    insert(database, "listed", [("a", "ada", "CONFIRMED", 600, "GBP")])
+    minute = ("2026-12-01", "minute", "08:00", "GBP", 2, 4, 1_200)
+    insert(database, "counted", [minute, ("2026-12-01", "product", "A1", "GBP", 2, 4, 1)])
+    insert(database, "lags", [("a", str(n), n / 10) for n in range(1, 101)])
+    changes = [("2026-12-01T08:00:01+00:00", 1, 2, "more"), ("2026-12-01T09", 2, 1, "less")]
+    insert(database, "decisions", [(str(n), *change) for n, change in enumerate(changes)])
+    insert(database, "decisions", [("2", "2026-12-01T08:30", 2, 2, "nothing")])
+
+    out = io.StringIO()
+    report.show_views(Screen(out), database, resharded=True)
+
+    shown = [" ".join(line.split()) for line in out.getvalue().splitlines()]
+    assert "timelines 3 of 4 facts of 2 services about 2 orders, in order" in shown
+    assert "customers' orders 1 of 2 as they are" in shown
+    assert "sales 1 of 2 counters, by minute and by product" in shown
+    assert "2 orders confirmed, 4 units, 12.00 GBP" in shown
+    assert "lag p50 5.0 s, p95 9.5 s, p99 9.9 s until seen in the timeline, of 100 facts" in shown
+    done = shown.index("shards doubled and halved while orders flowed")
+    assert shown[done + 1 : done + 4] == [
+        "1 to 2 more",
+        "2 to 1 less",
+        "facts 2, 2, 0 were told before, between and after",
+    ]
+    out = io.StringIO()
+    report.show_views(Screen(out), database, resharded=False)
+    assert "shards BROKEN" in " ".join(out.getvalue().split())
+    out = io.StringIO()
+    report.show_views(Screen(out), database, resharded=None)
+    assert "shards" not in out.getvalue()

@@ -1,0 +1,317 @@
+"""Views that say what the facts say pass; each way of saying something else is caught and named."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lambdas.runtime.items import to_item
+from local import shop
+from local.evidence import SCHEMA, insert
+from local.read_side import RULES, ReadSide, Watch, percentile
+from local.read_side import SCHEMA as VIEWS
+from local.verify import violations
+
+PLACED, TAKEN, CONFIRMED = "OrderPlaced", "PaymentTaken", "OrderConfirmed"
+DATA = {
+    "total": {"amount": 900, "currency": "GBP"},
+    "lines": [
+        {"sku": "A1", "quantity": 2, "unit_price": 300},
+        {"sku": "B2", "quantity": 3, "unit_price": 100},
+    ],
+}
+
+
+def at(minute: int, second: int = 0) -> str:
+    return f"2026-12-01T08:{minute:02}:{second:02}+00:00"
+
+
+# Orders c and d are confirmed, p is placed; x is another run's, of which only the views know.
+HAPPENED = [
+    *(("c", "orders", 1, PLACED, at(1)), ("c", "payments", 1, TAKEN, at(1, 5))),
+    *(("c", "orders", 2, CONFIRMED, at(1, 9)), ("d", "orders", 1, PLACED, at(2))),
+    *(("d", "orders", 2, CONFIRMED, at(2, 9)), ("p", "orders", 1, PLACED, at(3))),
+]
+CLEAN: dict[str, list[tuple[Any, ...]]] = {
+    "accepted": [(one, f"invoice-{one}") for one in "cdp"],
+    "orders": [
+        *((one, "ada", "CONFIRMED", 2, 900, "GBP", None, None) for one in "cd"),
+        ("p", "bob", "PLACED", 1, 900, "GBP", None, None),
+    ],
+    "facts": [
+        (f"{n}", service, order, sequence, kind, when, json.dumps(DATA))
+        for n, (order, service, sequence, kind, when) in enumerate(
+            # The bus may deliver twice.
+            [*HAPPENED, HAPPENED[2]]
+        )
+    ],
+    "timelines": [
+        *(("c", 1, "orders", PLACED, at(1)), ("c", 2, "payments", TAKEN, at(1, 5))),
+        *(("c", 3, "orders", CONFIRMED, at(1, 9)), ("d", 1, "orders", PLACED, at(2))),
+        *(("d", 2, "orders", CONFIRMED, at(2, 9)), ("p", 1, "orders", PLACED, at(3))),
+        ("x", 1, "orders", PLACED, at(0)),
+    ],
+    "listed": [
+        *((one, "ada", "CONFIRMED", 900, "GBP") for one in "cd"),
+        *(("p", "bob", "PLACED", 900, "GBP"), ("x", "ada", "CONFIRMED", 900, "GBP")),
+    ],
+    "counted": [
+        ("2026-12-01", "minute", "08:01", "GBP", 2, 10, 1800),
+        ("2026-12-01", "minute", "08:02", "GBP", 1, 5, 900),
+        # In two buckets; x has bought A1 as well.
+        ("2026-12-01", "product", "A1", "GBP", 2, 4, 1200),
+        ("2026-12-01", "product", "A1", "GBP", 1, 2, 600),
+        ("2026-12-01", "product", "B2", "GBP", 3, 9, 900),
+        ("2026-12-01", "product", "C3", "GBP", 1, 1, 1),
+    ],
+    "counted_before": [
+        ("2026-12-01", "minute", "08:01", "GBP", 1, 5, 900),
+        ("2026-12-01", "product", "A1", "GBP", 1, 2, 600),
+        ("2026-12-01", "product", "B2", "GBP", 1, 3, 300),
+        ("2026-12-01", "product", "C3", "GBP", 1, 1, 1),
+    ],
+}
+BREAKS = [
+    ("DELETE FROM timelines WHERE service = 'payments'", "c", "was told PaymentTaken of payments"),
+    ("DELETE FROM timelines WHERE order_id = 'p'", "p", "was told OrderPlaced of orders as"),
+    ("DELETE FROM facts WHERE service = 'payments'", "c", "the timeline shows PaymentTaken"),
+    (
+        "UPDATE timelines SET position = 3 - position WHERE order_id = 'd'",
+        "d",
+        "the timeline shows OrderPlaced of orders as number 2",
+    ),
+    ("UPDATE timelines SET at = 'then' WHERE order_id = 'p'", "p", "as number 1, at then"),
+    ("UPDATE timelines SET detail_type = 'X' WHERE order_id = 'p'", "p", "shows X of orders"),
+    (
+        "UPDATE listed SET state = 'PLACED' WHERE order_id = 'c'",
+        "c",
+        "is CONFIRMED for 900 GBP, of ada, the list of orders says PLACED for 900 GBP",
+    ),
+    ("UPDATE listed SET total = 1 WHERE order_id = 'c'", "c", "says CONFIRMED for 1 GBP"),
+    ("UPDATE listed SET currency = 'EUR' WHERE order_id = 'c'", "c", "for 900 EUR"),
+    ("UPDATE listed SET customer_id = 'eve' WHERE order_id = 'p'", "p", "900 GBP, of eve"),
+    ("DELETE FROM listed WHERE order_id = 'p'", "p", "is PLACED for 900 GBP"),
+    ("UPDATE counted SET orders = 3 WHERE entry = '08:02'", "08:02", "the sales say 3 orders"),
+    ("UPDATE counted SET units = 6 WHERE entry = '08:02'", "08:02", "1 orders, 6 units"),
+    (
+        "UPDATE counted SET amount = amount + 1 WHERE entry = 'B2'",
+        "B2",
+        "confirmed are 2 orders, 6 units, 600 GBP on 2026-12-01 per product, the sales say 2 "
+        "orders, 6 units, 601 GBP",
+    ),
+    ("UPDATE counted SET currency = 'EUR' WHERE entry = '08:02'", "08:02", "900 EUR on"),
+    ("DELETE FROM counted WHERE entry = 'C3'", "C3", "the sales say -1 orders"),
+    ("DELETE FROM counted WHERE orders = 2 AND entry = 'A1'", "A1", "confirmed are 2 orders"),
+    ("DELETE FROM facts WHERE order_id = 'd'", "08:02", "the sales say 1 orders, 5 units, 900"),
+]
+
+
+@pytest.fixture
+def evidence() -> Iterator[sqlite3.Connection]:
+    database = sqlite3.connect(":memory:")
+    database.executescript(shop.SCHEMA + SCHEMA + VIEWS)
+    for table, rows in CLEAN.items():
+        insert(database, table, rows)
+    yield database
+    database.close()
+
+
+def test_views_that_say_what_the_facts_say_break_no_promise(evidence: sqlite3.Connection):
+    assert list(violations(evidence, RULES)) == []
+
+
+@pytest.mark.parametrize(("change", "subject", "wrong"), BREAKS)
+def test_a_view_that_says_something_else_is_caught_and_named(
+    evidence: sqlite3.Connection, change: str, subject: str, wrong: str
+):
+    evidence.execute(change)
+    found = list(violations(evidence, RULES))
+    assert {one.promise for one in found} == {6}
+    assert [one for one in found if one.subject == subject and wrong in one.wrong], found
+
+
+def test_each_rule_is_broken_by_one_of_these(evidence: sqlite3.Connection):
+    fired = set()
+    for change, *_ in BREAKS:
+        evidence.execute("SAVEPOINT clean")
+        evidence.execute(change)
+        fired |= {i for i, rule in enumerate(RULES) if evidence.execute(rule.query).fetchone()}
+        evidence.execute("ROLLBACK TO clean")
+    assert fired == set(range(len(RULES)))
+
+
+def test_an_order_that_stands_on_a_queue_may_be_listed_as_it_was(evidence: sqlite3.Connection):
+    evidence.execute("UPDATE orders SET state = 'CONFIRMED' WHERE order_id = 'p'")
+    assert [one.subject for one in violations(evidence, RULES)] == ["p"]
+    insert(evidence, "parked", [("Outbox", '{"order_id": "p"}')])
+    assert list(violations(evidence, RULES)) == []
+
+
+class Cloud:
+    """The tables, the bus and the logs, as far as they are asked."""
+
+    def __init__(self, **tables: list[dict[str, Any]]) -> None:
+        self.tables = tables
+        self.log: list[dict[str, Any]] = []
+        self.made: list[str] = []
+        self.pattern: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        return self
+
+    def get_paginator(self, call: str) -> Any:
+        return SimpleNamespace(paginate=getattr(self, call))
+
+    def scan(self, *, TableName: str, ConsistentRead: bool) -> list[dict[str, Any]]:  # noqa: N803
+        return [{"Items": [to_item(row) for row in self.tables[TableName]]}]
+
+    def filter_log_events(self, *, logGroupName: str, startTime: int) -> Any:  # noqa: N803
+        assert logGroupName in self.made
+        return [{"events": [one for one in self.log if one["timestamp"] >= startTime]}]
+
+    def create_log_group(self, *, logGroupName: str) -> None:  # noqa: N803
+        self.made.append(logGroupName)
+
+    def describe_log_groups(self, *, logGroupNamePrefix: str) -> Any:  # noqa: N803
+        return {"logGroups": [{"arn": f"arn:{logGroupNamePrefix}:*"}]}
+
+    def put_rule(self, *, EventBusName: str, Name: str, EventPattern: str) -> None:  # noqa: N803
+        self.made.append(f"{EventBusName}/{Name}")
+        self.pattern = json.loads(EventPattern)
+
+    def put_targets(self, *, Targets: list[dict[str, str]], **_: Any) -> None:  # noqa: N803
+        self.made += [target["Arn"] for target in Targets]
+
+    def remove_targets(self, **_: Any) -> None:
+        self.made = [name for name in self.made if not name.startswith("arn:")]
+
+    def delete_rule(self, *, EventBusName: str, Name: str) -> None:  # noqa: N803
+        self.made.remove(f"{EventBusName}/{Name}")
+
+    def delete_log_group(self, *, logGroupName: str) -> None:  # noqa: N803
+        self.made.remove(logGroupName)
+
+
+def test_views_are_copied_as_customers_see_them_and_facts_as_they_were_told():
+    total = {"amount": 900, "currency": "GBP"}
+    row = {
+        "order_id": "c",
+        "customer_id": "ada",
+        "orders/2": {"event": CONFIRMED, "at": at(1, 9)},
+        "payments/1": {"event": TAKEN, "at": at(1, 5)},
+        "orders/1": {"event": PLACED, "at": at(1)},
+    }
+    states = {"orders/1": {"state": "PLACED", "at": at(1)}}
+    later = {"orders/2": {"state": "CONFIRMED", "at": at(1, 9)}}
+    counts = {"orders": 1, "units": 2, "amount": 600}
+    cloud: Any = Cloud(
+        timelines=[row],
+        orders=[
+            {"order_id": "c", "customer_id": "ada", "placed": "p", "total": total}
+            | (states | later),
+            # Its placing has not been heard of yet.
+            {"order_id": "d", "customer_id": "ada"} | later,
+        ],
+        sales=[{"part": "2026-12-01/product/3", "entry": "A/1/GBP", **counts}],
+    )
+    outputs = {
+        "EventBus": "Orders",
+        "TimelinesTable": "timelines",
+        "CustomersOrdersTable": "orders",
+        "SalesTable": "sales",
+    }
+    database = sqlite3.connect(":memory:")
+    database.executescript(SCHEMA + VIEWS)
+    read_side = ReadSide(cloud, outputs, database)
+    with read_side.listening("run"):
+        assert cloud.made == ["/aws/events/run", "Orders/run", "arn:/aws/events/run"]
+        assert {"com.aws.orders", "com.aws.payments"} <= set(cloud.pattern["source"])
+        cloud.tables["sales"].append({"part": "order/c", "entry": "counted"})
+        metadata = {"subject": "c", "sequence": 1, "occurred_at": at(1, 5)}
+        event = {
+            "id": "e1",
+            "source": "com.aws.payments",
+            "detail-type": TAKEN,
+            "detail": {"metadata": metadata, "data": {"order_id": "c"}},
+        }
+        cloud.log.append({"timestamp": 1_000, "message": json.dumps(event)})
+        read_side.gather()
+        read_side.gather()
+    assert cloud.made == []
+
+    sale = ("2026-12-01", "product", "A/1", "GBP", 1, 2, 600)
+    for table, rows in {
+        "timelines": [
+            ("c", 1, "orders", PLACED, at(1)),
+            ("c", 2, "payments", TAKEN, at(1, 5)),
+            ("c", 3, "orders", CONFIRMED, at(1, 9)),
+        ],
+        "listed": [("c", "ada", "CONFIRMED", 900, "GBP")],
+        "counted_before": [sale],
+        "counted": [sale],
+        "facts": [
+            *[("000000000001000/e1", "payments", "c", 1, TAKEN, at(1, 5), '{"order_id": "c"}')]
+        ],
+    }.items():
+        assert database.execute(f"SELECT * FROM {table}").fetchall() == rows, table
+
+
+def test_a_lag_is_from_when_a_fact_happened_to_when_it_was_first_seen(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    rows: dict[str, dict[str, Any]] = {"a": {"orders/1": {"at": "1970-01-01T00:00:10+00:00"}}}
+    now = 12.5
+    monkeypatch.setattr("local.read_side.time.time", lambda: now)
+
+    def get(*, RequestItems: Any) -> Any:  # noqa: N803
+        keys = [key["order_id"]["S"] for key in RequestItems["t"]["Keys"]]
+        assert RequestItems["t"]["ConsistentRead"]
+        found = [to_item({"order_id": key, **rows[key]}) for key in keys if key in rows]
+        return {"Responses": {"t": found}}
+
+    database = sqlite3.connect(":memory:")
+    database.executescript(SCHEMA)
+    watch = Watch(SimpleNamespace(batch_get_item=get), "t")
+    watch.look()
+    insert(database, "accepted", [("a", "1"), ("b", "2")])
+    watch.follow(database)
+    watch.look()
+    rows["a"]["orders/2"] = rows["a"]["payments/1"] = {"at": "1970-01-01T00:00:11+00:00"}
+    rows["b"] = {"orders/1": {"at": "1970-01-01T00:00:12.25+00:00"}, "customer_id": "ada"}
+    now = 13.0
+    watch.look()
+    now = 20.0
+    watch.look()
+
+    # The first was there before anybody looked: when it came, nobody knows.
+    assert watch.lags == {
+        ("a", "orders/1"): None,
+        ("a", "orders/2"): 2.0,
+        ("a", "payments/1"): 2.0,
+        ("b", "orders/1"): 0.75,
+    }
+
+
+def test_only_the_orders_that_were_accepted_last_are_watched(evidence: sqlite3.Connection):
+    asked: list[list[str]] = []
+
+    def get(*, RequestItems: Any) -> Any:  # noqa: N803
+        asked.append([key["order_id"]["S"] for key in RequestItems["t"]["Keys"]])
+        return {"Responses": {"t": []}}
+
+    insert(evidence, "accepted", [(f"o{n}", f"i{n}") for n in range(40)])
+    watch = Watch(SimpleNamespace(batch_get_item=get), "t")
+    watch.follow(evidence)
+    watch.look()
+    assert asked == [[f"o{n}" for n in range(39, 23, -1)]]
+
+
+@pytest.mark.parametrize(
+    ("count", "share", "expected"),
+    [(1, 50, 1), (1, 99, 1), (4, 50, 2), (4, 51, 3), (100, 95, 95), (100, 99, 99), (3, 99, 3)],
+)
+def test_a_percentile_is_one_of_the_lags(count: int, share: int, expected: float):
+    assert percentile([float(n) for n in range(1, count + 1)], share) == expected
