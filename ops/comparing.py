@@ -7,7 +7,7 @@ from typing import Any
 PAGE = 100
 """As many keys as one BatchGetItem takes, and as many items as are held at a time."""
 MOST = 1_000
-"""So many items that differ are looked at again, one by one; more is no lag."""
+"""With so many items that differ, the comparison ends: more is no lag."""
 
 Key = tuple[Any, ...]
 Item = Mapping[str, Any]
@@ -76,7 +76,7 @@ class Comparison:
 def compare(live: Any, rebuilt: Any, *, meanwhile: Callable[[], object]) -> Comparison:
     """Compare two tables; ``meanwhile`` is called after each page.
 
-    No more than a page of items is held, and ``MOST`` keys of items that differ.
+    No more than a page of items is held, and the keys of ``MOST`` and a page that differ.
     """
     items, differing = 0, dict[Key, None]()
     for one, other, counted in ((live, rebuilt, True), (rebuilt, live, False)):
@@ -85,7 +85,7 @@ def compare(live: Any, rebuilt: Any, *, meanwhile: Callable[[], object]) -> Comp
             differing |= {key: None for key, item in page.items() if there.get(key) != item}
             items += counted * len(page)
             if len(differing) >= MOST:
-                return Comparison(items=items, differing=list(differing)[:MOST])
+                return Comparison(items=items, differing=list(differing))
             meanwhile()
     return Comparison(items=items, differing=list(differing))
 

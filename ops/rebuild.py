@@ -136,7 +136,7 @@ class Rebuild:
             self.deployed.client("events"), self.deployed.client("sqs"), backbone=backbone
         )
         try:
-            replay.start(f"rebuild-{name}-{began:%Y%m%dT%H%M%S}", now=began)
+            replay.start(f"rebuild-{name}-{began:%Y%m%dT%H%M%S%f}", now=began)
             self.progress(f"emptied: {beside.empty():,} items of an earlier view")
             for messages in replayed(replay, write, at_once=self.view.at_once):
                 self.progress(f"replayed: {messages:,} events, {write.facts:,} facts")

@@ -11,12 +11,12 @@ from typing import Any
 from ops.deployed import OperationError
 
 ENDED = {"COMPLETED", "CANCELLED", "FAILED"}
-WAIT = 3
+WAIT = 2
 """Seconds for which a receive call waits: it then asks all of SQS's servers, not some.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
 """
-EMPTY = 3
+EMPTY = 2
 """So many receive calls in a row that find nothing end a replay that is over."""
 BATCH = 500
 """Records that are read from a shard at a time."""

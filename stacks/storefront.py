@@ -1,5 +1,6 @@
 """Storefront: the read side, put together from what the services tell."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from aws_cdk import CfnOutput, Duration, Stack
@@ -13,15 +14,17 @@ from lambdas.contracts.orders import EVENTS as ORDER_EVENTS
 from lambdas.contracts.orders import OrderConfirmed
 from stacks.components.front_door import FrontDoor, Operators
 from stacks.components.function import ServiceFunction
+from stacks.components.grants import allow
 from stacks.components.projection import ParkingBucket, Projection
 from stacks.components.subscriber import Subscriber
+from stacks.components.table import ServiceTable
 from stacks.components.view import View
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
 
 
 class StorefrontStack(Stack):
-    """Two tables for each view, and an API of its own for those who are customers of the shop."""
+    """The views, those of orders with two tables each, and an API of its own for the customers."""
 
     def __init__(
         self,
@@ -36,8 +39,8 @@ class StorefrontStack(Stack):
         super().__init__(scope, env.stack("Storefront"))
 
         # State
+        availability = ServiceTable(self, "Availability", env=env, key="sku")
         view = partial(View, self, env=env)
-        availability = view(id="Availability", setting="AVAILABILITY_TABLE", key="sku")
         timelines = view(id="Timelines", setting="TIMELINES_TABLE", key="order_id")
         customers_orders = view(
             id="CustomersOrders",
@@ -49,24 +52,29 @@ class StorefrontStack(Stack):
         given_up = ParkingBucket(self, "GivenUp", env=env)
 
         # Functions
-        def function(id: str, verb: str, of: View, seconds: int = 6) -> ServiceFunction:
+        def function(
+            id: str, verb: str, settings: Mapping[str, str], seconds: int = 6
+        ) -> ServiceFunction:
             return ServiceFunction(
                 self,
                 id,
                 env=env,
                 verb=f"storefront.{verb}",
-                settings=of.settings,
+                settings=settings,
                 timeout=Duration.seconds(seconds),
             )
 
-        update_availability = function("UpdateAvailability", "update_availability", availability)
-        update_timelines = function("UpdateTimelines", "update_timelines", timelines, 60)
-        update_orders = function("UpdateOrders", "update_customers_orders", customers_orders, 60)
-        count_sales = function("CountSales", "count_sales", sales, 60)
-        get_product = function("GetProduct", "get_product", availability)
-        get_timeline = function("GetTimeline", "get_timeline", timelines)
-        list_orders = function("ListOrders", "list_orders", customers_orders)
-        get_sales = function("GetSales", "get_sales", sales)
+        on_availability = {"AVAILABILITY_TABLE": availability.table_name}
+        update_availability = function("UpdateAvailability", "update_availability", on_availability)
+        update_timelines = function("UpdateTimelines", "update_timelines", timelines.settings, 60)
+        update_orders = function(
+            "UpdateOrders", "update_customers_orders", customers_orders.settings, 60
+        )
+        count_sales = function("CountSales", "count_sales", sales.settings, 60)
+        get_product = function("GetProduct", "get_product", on_availability)
+        get_timeline = function("GetTimeline", "get_timeline", timelines.settings)
+        list_orders = function("ListOrders", "list_orders", customers_orders.settings)
+        get_sales = function("GetSales", "get_sales", sales.settings)
 
         # Flow: in from inventory's topic and the order stream, out through the API
         Subscriber(
@@ -101,12 +109,8 @@ class StorefrontStack(Stack):
         queries.route_for(operators, apigw.HttpMethod.GET, "/sales", get_sales)
 
         # Grants
-        availability.connect(
-            writer=update_availability,
-            writes=["dynamodb:PutItem"],
-            reader=get_product,
-            reads=["dynamodb:GetItem"],
-        )
+        allow(update_availability, "dynamodb:PutItem", on=availability.table_arn)
+        allow(get_product, "dynamodb:GetItem", on=availability.table_arn)
         timelines.connect(
             writer=update_timelines,
             writes=["dynamodb:UpdateItem"],
@@ -131,4 +135,5 @@ class StorefrontStack(Stack):
         CfnOutput(self, "OperatorsClientId", value=operators.client.user_pool_client_id)
         CfnOutput(self, "OperatorsTokenUrl", value=f"{operators.domain.base_url()}/oauth2/token")
         CfnOutput(self, "OperatorsScope", value=operators.scope)
+        CfnOutput(self, "AvailabilityTable", value=availability.table_name)
         CfnOutput(self, "GivenUpBucket", value=given_up.bucket_name)

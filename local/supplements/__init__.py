@@ -27,6 +27,7 @@ from local.supplements import (
     stream_mappings,
     subscriptions,
     throughput,
+    updates,
 )
 
 ALL = (
@@ -51,6 +52,7 @@ ALL = (
     stream_mappings,
     subscriptions,
     throughput,
+    updates,
 )
 
 

@@ -32,6 +32,7 @@ UNUSED = {
     ),
     "*: sqs:SendMessage on NoteStockUndelivered by sns.amazonaws.com for *": "the same",
     "*: sqs:GetQueue* on *Failed": "the CDK grants it with what a destination needs",
+    "*: sqs:GetQueue* on ReplaysQueue by events.amazonaws.com for *": "the same as of Picking",
     "*: sqs:GetQueue* on Picking by events.amazonaws.com for *": (
         "the CDK grants it with what a target needs"
     ),

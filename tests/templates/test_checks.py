@@ -79,6 +79,14 @@ def change_dead_letter_policy(broken: Platform) -> Resource:
     return rule
 
 
+def wake_by_replays(broken: Platform) -> Resource:
+    """Let a function be fed from the queue for replayed events."""
+    rule = broken.one(checks.RULE, "Replays")
+    queue = {"StackName": rule.stack, "OutputName": "ReplayQueueUrl"}
+    change(checks.MAPPING, EventSourceArn={"Fn::GetStackOutput": queue})(broken)
+    return rule
+
+
 def make_dead_letter_queue_fifo(broken: Platform) -> Resource:
     broken.one(checks.QUEUE, "StartFulfilment").properties["FifoQueue"] = True
     return broken.one(checks.RULE, "StartFulfilment")
@@ -303,6 +311,15 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         checks.a_live_rule_lets_replays_pass,
         change(checks.RULE, "TellOperations", EventPattern={"source": ["com.aws.orders"]}),
     ),
+    (
+        checks.a_live_rule_lets_replays_pass,
+        change(
+            checks.RULE,
+            "ToOrderStream",
+            EventPattern={"source": ["com.aws.orders"], "replay-name": [{"exists": True}]},
+        ),
+    ),
+    (checks.a_live_rule_lets_replays_pass, wake_by_replays),
     (checks.the_catch_all_is_as_the_tutorial_has_it, change_rule(Description="Catches all")),
     (checks.the_catch_all_is_as_the_tutorial_has_it, change_rule(State="DISABLED")),
     (

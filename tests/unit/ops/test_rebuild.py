@@ -1,0 +1,398 @@
+"""The parts of a rebuild that need no cloud: reading, following, comparing, and what they hold."""
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from lambdas.contracts.event import Fact
+from ops import __main__ as command
+from ops.comparing import MOST, PAGE, Table, compare, still_differing
+from ops.deployed import OperationError, deployed
+from ops.rebuild import ATTEMPTS, Written, follow, patiently, replayed
+from ops.sources import EMPTY, Replay, Stream
+from ops.views import VIEWS
+from stacks.environments import ENVIRONMENTS
+from tests.unit.storefront.facts import event_of, story
+from tests.unit.storefront.fakes import FakeTable
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+class Items:
+    """boto3's table and its service in one: page by page, of any size."""
+
+    name = "table"
+    key_schema = ({"AttributeName": "id"},)
+
+    def __init__(self, count: int, **changed: str) -> None:
+        self.count = count
+        self.changed = changed
+        self.most_at_once = 0
+
+    def item(self, number: int) -> dict[str, Any]:
+        name = f"i{number}"
+        return {"id": name, "value": self.changed.get(name, "same")}
+
+    def scan(
+        self,
+        *,
+        ConsistentRead: bool,  # noqa: N803
+        Limit: int,  # noqa: N803
+        ExclusiveStartKey: Any = None,  # noqa: N803
+    ) -> dict[str, Any]:
+        assert ConsistentRead
+        start = ExclusiveStartKey["next"] if ExclusiveStartKey else 0
+        end = min(start + Limit, self.count)
+        self.most_at_once = max(self.most_at_once, end - start)
+        more = {"LastEvaluatedKey": {"next": end}} if end < self.count else {}
+        return {"Items": [self.item(n) for n in range(start, end)], **more}
+
+    def batch_get_item(self, *, RequestItems: Any) -> dict[str, Any]:  # noqa: N803
+        wanted = RequestItems["table"]
+        assert wanted["ConsistentRead"]
+        numbers = [int(key["id"][1:]) for key in wanted["Keys"]]
+        self.most_at_once = max(self.most_at_once, len(numbers))
+        # DynamoDB may leave some for another time.
+        now, later = numbers[:40], wanted["Keys"][40:]
+        found = [self.item(n) for n in now if n < self.count]
+        unprocessed = {"table": {"Keys": later}} if later else {}
+        return {"Responses": {"table": found}, "UnprocessedKeys": unprocessed}
+
+
+def tables(one: Items, other: Items) -> tuple[Table, Table]:
+    return Table(one, one), Table(other, other)
+
+
+class TestComparing:
+    def test_what_is_the_same_is_equal_however_much_it_is(self):
+        one, other = Items(5 * PAGE + 7), Items(5 * PAGE + 7)
+
+        found = compare(*tables(one, other), meanwhile=lambda: None)
+
+        assert (found.items, found.differing) == (5 * PAGE + 7, [])
+        assert max(one.most_at_once, other.most_at_once) <= 100
+
+    def test_an_item_that_differs_or_is_missing_on_either_side_is_found(self):
+        live, rebuilt = tables(Items(205, i7="other"), Items(203))
+
+        found = compare(live, rebuilt, meanwhile=lambda: None)
+        turned = compare(rebuilt, live, meanwhile=lambda: None)
+
+        assert set(found.differing) == set(turned.differing) == {("i7",), ("i203",), ("i204",)}
+
+    def test_of_many_differences_some_are_kept(self):
+        found = compare(*tables(Items(10 * MOST), Items(0)), meanwhile=lambda: None)
+
+        assert MOST <= len(found.differing) < MOST + 100
+
+    def test_facts_are_written_between_pages(self):
+        calls: list[int] = []
+
+        compare(*tables(Items(3 * PAGE), Items(3 * PAGE)), meanwhile=lambda: calls.append(1))
+
+        assert len(calls) == 6
+
+    def test_what_was_late_is_equal_when_it_has_come(self):
+        live, late = Items(2), Items(2, i1="old")
+        keys = [("i1",)]
+        assert still_differing(*tables(live, late), keys) == keys
+
+        late.changed.clear()
+
+        assert still_differing(*tables(live, late), keys) == []
+
+
+class Queue:
+    """A replay of so many messages, and nothing held but those that were taken and not done."""
+
+    def __init__(self, count: int, *, ends_after: int = 0) -> None:
+        self.left = count
+        self.held = self.most_held = 0
+        self.looks = 0
+        self.ends_after = ends_after
+
+    @property
+    def over(self) -> bool:
+        self.looks += 1
+        return self.looks > self.ends_after
+
+    def take(self) -> list[Any]:
+        some = min(10, self.left)
+        self.left -= some
+        self.held += some
+        self.most_held = max(self.most_held, self.held)
+        return [{"Body": "{}"}] * some
+
+    def done(self, messages: Sequence[Any]) -> None:
+        self.held -= len(messages)
+
+
+class TestReplaying:
+    def test_all_comes_and_no_more_is_held_than_is_in_work(self):
+        queue, written = Queue(5_000), []
+
+        last = list(replayed(queue, lambda bodies: written.append(len(bodies)), at_once=4))[-1]  # type: ignore[arg-type]
+
+        assert last == sum(written) == 5_000
+        assert queue.held == 0
+        assert queue.most_held <= 4 * 10
+
+    def test_an_empty_queue_is_no_end_while_the_replay_goes_on(self):
+        queue = Queue(0, ends_after=20)
+
+        list(replayed(queue, lambda _: None, at_once=1))  # type: ignore[arg-type]
+
+        assert queue.looks == 20 + EMPTY
+
+    def test_what_could_not_be_written_is_not_done(self):
+        queue = Queue(10)
+
+        def fail(_: Sequence[Any]) -> None:
+            raise ValueError
+
+        with pytest.raises(ValueError):
+            list(replayed(queue, fail, at_once=1))  # type: ignore[arg-type]
+        assert queue.held == 10
+
+    def test_a_replay_names_the_rule_that_it_may_reach_as_the_only_one(self):
+        events = Events()
+        replay(events).start("r", now=NOW)
+
+        assert events.started["Destination"] == {"Arn": "bus", "FilterArns": ["rule"]}
+        assert events.started["EventEndTime"] == NOW
+
+    def test_it_is_refused_while_another_is_under_way(self):
+        events = Events(running=["rebuild-Sales-1"])
+
+        with pytest.raises(OperationError, match="rebuild-Sales-1 is under way"):
+            replay(events).start("r", now=NOW)
+        assert events.started == {}
+
+    @pytest.mark.parametrize("state", ["FAILED", "CANCELLED"])
+    def test_one_that_comes_to_another_end_is_an_error(self, state: str):
+        events = Events(state=state)
+        asked = replay(events)
+        asked.start("r", now=NOW)
+
+        with pytest.raises(OperationError, match=f"r is {state}"):
+            _ = asked.over
+
+    @pytest.mark.parametrize(("state", "cancelled"), [("RUNNING", ["r"]), ("COMPLETED", [])])
+    def test_what_is_broken_off_cancels_its_replay(self, state: str, cancelled: list[str]):
+        events = Events(state=state)
+        asked = replay(events)
+        asked.cancel()
+        asked.start("r", now=NOW)
+
+        asked.cancel()
+
+        assert events.cancelled == cancelled
+
+
+class Events:
+    """EventBridge, as far as replays go."""
+
+    def __init__(self, *, running: Sequence[str] = (), state: str = "RUNNING") -> None:
+        self.running = running
+        self.state = state
+        self.started: dict[str, Any] = {}
+        self.cancelled: list[str] = []
+
+    def list_replays(self, *, EventSourceArn: str, State: str) -> dict[str, Any]:  # noqa: N803
+        names = self.running if State == "RUNNING" else ()
+        return {"Replays": [{"ReplayName": name} for name in names]}
+
+    def describe_archive(self, *, ArchiveName: str) -> dict[str, Any]:  # noqa: N803
+        return {"CreationTime": NOW - timedelta(days=9), "EventSourceArn": "bus"}
+
+    def start_replay(self, **given: Any) -> None:
+        self.started = given
+
+    def describe_replay(self, *, ReplayName: str) -> dict[str, Any]:  # noqa: N803
+        return {"State": self.state}
+
+    def cancel_replay(self, *, ReplayName: str) -> None:  # noqa: N803
+        self.cancelled.append(ReplayName)
+
+
+def replay(events: Events) -> Replay:
+    backbone = {
+        "EventArchiveArn": "arn:aws:events:r:a:archive/facts",
+        "ReplayRuleArn": "rule",
+        "ReplayQueueUrl": "queue",
+    }
+    return Replay(events, None, backbone=backbone)
+
+
+class Expired(Exception):
+    pass
+
+
+class Kinesis:
+    """A shard ``a`` that was split after its first records into ``b``; iterators expire once."""
+
+    class exceptions:  # noqa: N801
+        ExpiredIteratorException = Expired
+
+    def __init__(self) -> None:
+        self.records = {"a": [b"1", b"2"], "b": [b"3"]}
+        self.known = ["a"]
+        self.expire = False
+        self.asked: list[dict[str, Any]] = []
+
+    def get_paginator(self, _: str) -> "Kinesis":
+        return self
+
+    def paginate(self, *, StreamName: str) -> Iterator[dict[str, Any]]:  # noqa: N803
+        yield {"Shards": [{"ShardId": shard} for shard in self.known]}
+
+    def get_shard_iterator(self, *, StreamName: str, ShardId: str, **after: Any) -> dict[str, str]:  # noqa: N803
+        self.asked.append({"ShardId": ShardId, **after})
+        position = int(after.get("StartingSequenceNumber", 0))
+        return {"ShardIterator": f"{ShardId}/{position}"}
+
+    def get_records(self, *, ShardIterator: str, Limit: int) -> dict[str, Any]:  # noqa: N803
+        if self.expire:
+            self.expire = False
+            raise Expired
+        shard, _, at = ShardIterator.partition("/")
+        position = int(at)
+        data = self.records[shard][position : position + 1]
+        ended = shard == "a" and position + len(data) == len(self.records["a"])
+        if ended:
+            self.known = ["a", "b"]
+        return {
+            "Records": [{"Data": each, "SequenceNumber": str(position + 1)} for each in data],
+            "NextShardIterator": None if ended else f"{shard}/{position + len(data)}",
+            "MillisBehindLatest": 1_000 * (len(self.records[shard]) - position - len(data)),
+        }
+
+
+class TestFollowing:
+    @pytest.fixture(autouse=True)
+    def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("ops.sources.time.sleep", lambda _: None)
+
+    def test_it_goes_on_in_the_shards_that_came_of_another_and_where_it_was(self):
+        kinesis = Kinesis()
+        stream = Stream(kinesis, "orders", since=NOW)
+        seen: list[bytes] = []
+
+        behind = [follow(stream, seen.extend)]
+        kinesis.expire = True
+        behind += [follow(stream, seen.extend), follow(stream, seen.extend)]
+
+        assert seen == [b"1", b"2", b"3"]
+        assert behind == [1_000, 0, 0]
+        assert kinesis.asked[0]["Timestamp"] == NOW
+        assert kinesis.asked[1]["StartingSequenceNumber"] == "1"
+
+    def test_a_shard_is_read_once_a_second(self, monkeypatch: pytest.MonkeyPatch):
+        waits: list[float] = []
+        monkeypatch.setattr("ops.sources.time.sleep", waits.append)
+        stream = Stream(Kinesis(), "orders", since=NOW)
+
+        follow(stream, lambda _: None)
+        follow(stream, lambda _: None)
+
+        assert waits[0] == 0
+        assert 0.5 < waits[1] <= 1
+
+
+class TestWriting:
+    def test_a_view_is_the_same_in_any_order_and_however_often(self):
+        bodies = [json.dumps(event_of(fact)) for fact in story()]
+        written: list[Any] = []
+        for order in (bodies, bodies[::-1] + bodies):
+            table = FakeTable()
+            view = VIEWS["timelines"]
+            Written(view, view.into("table", table))([*order, b"poison"])
+            written.append(table.items)
+
+        assert written[0] == written[1] != {}
+
+    def test_what_makes_no_sense_is_counted_and_passed_over(self):
+        view = VIEWS["timelines"]
+        write = Written(view, view.into("table", FakeTable()))
+
+        write([json.dumps(event_of(fact)) for fact in story()] + [b"poison"])
+
+        assert (write.facts, write.unreadable) == (len(list(story())), 1)
+
+    def test_transactions_that_meet_another_are_tried_again(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("ops.rebuild.time.sleep", lambda _: None)
+        tries: list[int] = []
+
+        def meets(_: Sequence[Fact[Any]], times: int, code: str) -> None:
+            tries.append(1)
+            if len(tries) <= times:
+                raise ClientError({"Error": {"Code": code}}, "TransactWriteItems")
+
+        patiently(lambda facts: meets(facts, 3, "TransactionCanceledException"), [])
+        assert len(tries) == 4
+        for times, code in ((99, "TransactionCanceledException"), (1, "AccessDenied")):
+            tries.clear()
+            with pytest.raises(ClientError):
+                patiently(lambda facts: meets(facts, times, code), [])  # noqa: B023
+            assert len(tries) == min(times, ATTEMPTS)
+
+
+class TestCommand:
+    @pytest.fixture
+    def run(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> Callable[..., tuple[int, str]]:
+        def run(*arguments: str, **environment: str) -> tuple[int, str]:
+            for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_PROFILE"):
+                monkeypatch.delenv(name, raising=False)
+            monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+            monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+            monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+            for name, value in environment.items():
+                monkeypatch.setenv(name, value)
+            monkeypatch.setattr(sys, "argv", ["ops", "rebuild", *arguments])
+            try:
+                return command.main(), capsys.readouterr().err
+            except SystemExit as ended:
+                return int(str(ended.code)), capsys.readouterr().err
+
+        return run
+
+    def test_what_is_missing_is_said_in_a_line(self, run: Callable[..., tuple[int, str]]):
+        assert run("timelines")[1].startswith("no region: ")
+        code, said = run("timelines", AWS_DEFAULT_REGION="eu-west-1")
+        assert (code, said.count("\n")) == (2, 1)
+        assert said.startswith("no credentials: ")
+
+    def test_an_unknown_view_is_told_those_there_are(self, run: Callable[..., tuple[int, str]]):
+        code, said = run("prices")
+        assert code == 2
+        assert all(view in said for view in VIEWS)
+
+    def test_elsewhere_than_on_a_terminal_a_step_is_its_first_and_its_last_line(
+        self, monkeypatch: pytest.MonkeyPatch
+    ):
+        out = io.StringIO()
+        monkeypatch.setattr(sys, "stdout", out)
+        terminal = command.Terminal()
+
+        for line in ("a: 1", "a: 2", "a: 3", "b: 1", "b: 2"):
+            terminal.say(line)
+        terminal.end()
+
+        assert out.getvalue().split("\n") == ["a: 1", "a: 3", "b: 1", "b: 2", ""]
+
+    def test_stacks_are_found_by_the_name_that_they_are_given(
+        self, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "k")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+        for env in ENVIRONMENTS.values():
+            assert deployed(env.name)._name("Storefront") == env.stack("Storefront")
