@@ -57,7 +57,7 @@ class Ledger:
     granted: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
 
-    def add(self, cloud: Cloud, only: str = "") -> None:
+    def add(self, cloud: Cloud, only: tuple[str, ...] = ("",)) -> None:
         """Enter what the app's stacks in this cloud grant, and what was used of it.
 
         ``only`` those called so, where others are there for their sake.
@@ -65,7 +65,7 @@ class Ledger:
         exercised = cloud.exercised()
         resources = list(resources_of(cloud))
         named = functools.partial(rename, dict(names(resources)))
-        for grant in grants(cloud, [each for each in resources if only in each.stack]):
+        for grant in grants(cloud, _of(resources, only)):
             right = f"{grant.holder}: {grant.action} on {named(grant.resource)}"
             if not grant.principal.startswith("arn:"):
                 right += f" by {grant.principal} for {named(grant.source)}"
@@ -103,7 +103,7 @@ SESSION = Ledger()
 
 
 @contextmanager
-def watched(only: str = "") -> Iterator[Cloud]:
+def watched(only: tuple[str, ...] = ("",)) -> Iterator[Cloud]:
     """Run a local cloud; at its end the session's ledger learns what was granted and used."""
     with running() as cloud:
         yield cloud
@@ -123,6 +123,10 @@ class Resource:
     def name(self) -> str:
         """The logical id without the hash that the CDK appends."""
         return re.sub(r"[0-9A-F]{8}$", "", self.logical_id)
+
+
+def _of(resources: list[Resource], stacks: tuple[str, ...]) -> list[Resource]:
+    return [each for each in resources if any(name in each.stack for name in stacks)]
 
 
 def resources_of(cloud: Cloud) -> Iterator[Resource]:

@@ -113,7 +113,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         front_door=door,
     )
     app.synth()
-    with watched(only="Storefront") as cloud:
+    with watched(only=("Storefront", "Backbone")) as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
         customers = shop.Customers(
             cloud.client("cognito-idp"),
