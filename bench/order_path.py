@@ -30,6 +30,7 @@ SKUS = 500
 CUSTOMERS = 50
 SENDERS = 24
 WARM_UP = 40
+ENDS = ("CONFIRMED", "REJECTED", "CANCELLED", "DISPATCHED")
 PATIENCE = 60.0
 """Seconds without any order ending, after which the rest is given up."""
 
@@ -160,7 +161,7 @@ def _await_end(cloud: Cloud, outputs: Mapping[str, str], total: int) -> list[dic
             for page in pages.paginate(TableName=outputs["OrdersTable"])
             for item in page["Items"]
         ]
-        ended = sum(row["state"] in ("CONFIRMED", "REJECTED") for row in rows)
+        ended = sum(row["state"] in ENDS for row in rows)
         if ended > most:
             most, since = ended, time.monotonic()
         if ended >= total or time.monotonic() - since > PATIENCE:
