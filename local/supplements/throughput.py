@@ -26,6 +26,8 @@ from ministack.services import lambda_svc, stepfunctions
 _THREADS = ThreadPoolExecutor(10_000, thread_name_prefix="pooled")
 """Starts a thread whenever none is idle: no work ever waits for what waits for it."""
 _EXPRESSIONS = 1_000
+_START = 5.0
+"""Seconds after which nobody waits any more for a process that is being started."""
 _MOMENT = 1.0
 """Seconds that an invocation waits before it has another process started, and after a start."""
 
@@ -94,18 +96,18 @@ class _Turn:
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
-        self.starting = False
         self.next_start = 0.0
 
-    def until_start(self, waiting_since: float) -> float | None:
-        """Seconds until one who waits may start a process; None while one is being started."""
-        if self.starting:
-            return None
+    def until_start(self, waiting_since: float) -> float:
+        """Seconds until one who waits may start a process."""
         return max(self.next_start, waiting_since + _MOMENT) - time.monotonic()
+
+    def starts(self) -> None:
+        """Another waits until this one is up; for a while only, as it may never be started."""
+        self.next_start = time.monotonic() + _START
 
     def started(self) -> None:
         with self.changed:
-            self.starting = False
             self.next_start = time.monotonic() + _MOMENT
             self.changed.notify_all()
 
@@ -124,12 +126,12 @@ def _wait_for_the_warm() -> None:
         with turn.changed:
             while workers := lambda_runtime._workers.get(key):
                 left = turn.until_start(came)
-                if not all(worker.in_use for worker in workers) or (left is not None and left <= 0):
+                if left <= 0 or not all(worker.in_use for worker in workers):
                     break
                 turn.changed.wait(left)
             worker, how = acquire(name, config, code, qualifier=qualifier, **options)
             if how == "spawn":
-                turn.starting = True
+                turn.starts()
             return worker, how
 
     def spawned(worker: Any) -> None:
