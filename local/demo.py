@@ -18,6 +18,7 @@ from local.cloud import Cloud, running
 from local.deploy import deploy
 from local.evidence import SCHEMA, Evidence
 from local.read_side import ReadSide
+from local.rebuilding import Rebuilt, rebuilt
 from local.report import Screen, bar
 from local.resharding import Resharding
 from local.warehouse import working
@@ -68,11 +69,12 @@ def carry_out(
     *,
     name: str = "delivery",
     reshard: bool = True,
+    rebuild: bool = True,
 ) -> bool:
     """Play what the database took in through the platform; return whether all promises were kept.
 
     ``name`` tells the export's deliveries from those of others that the same cloud has seen, of
-    which only one can ``reshard``.
+    which only one can ``reshard``. ``rebuild`` has the views made afresh as well.
     """
     run = _run(cloud, outputs, database, reshard=reshard)
     with (
@@ -88,6 +90,7 @@ def carry_out(
             notification = _publish_notification(run)
             violations = _violations(run, notification)
             note(f"{len(RULES)} rules")
+        views = _rebuild(run, screen) if rebuild else ()
     whole = _is_whole(run, notification)
     resharded = run.resharding is None or run.resharding.there_and_back()
     report.show_orders(screen, database, _explanations(run))
@@ -103,10 +106,11 @@ def carry_out(
         screen,
         database,
         resharded=resharded if reshard else None,
+        rebuilt=views,
     )
     report.show_books(screen, database)
     report.show_promises(screen, violations)
-    return whole and resharded and not violations
+    return whole and resharded and all(view.equal for view in views) and not violations
 
 
 def up(*, port: int | None) -> int:
@@ -282,6 +286,16 @@ def _violations(run: _Run, notification: str) -> list[verify.Violation]:
 
     _until_none(unsettled)
     return found
+
+
+def _rebuild(run: _Run, screen: Screen) -> list[Rebuilt]:
+    """Make the views afresh, beside those that were found right."""
+    views: list[Rebuilt] = []
+    with screen.phase("rebuilding views") as note:
+        for view in rebuilt(run.cloud):
+            views.append(view)
+            note(", ".join(view.view for view in views))
+    return views
 
 
 def _found(run: _Run, event_id: str) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from sqlite3 import Connection
 from typing import TextIO
 
 from local.read_side import percentile
+from local.rebuilding import Rebuilt
 from local.verify import PROMISES, Violation
 
 BOLD, RED, GREEN = 1, 31, 32
@@ -192,10 +193,13 @@ def show_stock(screen: Screen, database: Connection) -> None:
         screen.item(who, f"knows {same:,} of {total:,} SKUs as they are")
 
 
-def show_views(screen: Screen, database: Connection, *, resharded: bool | None) -> None:
+def show_views(
+    screen: Screen, database: Connection, *, resharded: bool | None, rebuilt: Sequence[Rebuilt]
+) -> None:
     """What storefront's views make of what was told of orders, how soon, and through what.
 
     ``resharded`` is whether the stream was split and merged amid it, None if it was not to be.
+    ``rebuilt`` are the views that were made afresh.
     """
     screen.title("Views of the order stream")
 
@@ -227,6 +231,10 @@ def show_views(screen: Screen, database: Connection, *, resharded: bool | None) 
     if lags:
         shares = ", ".join(f"p{p} {percentile(lags, p):.1f} s" for p in (50, 95, 99))
         screen.item("lag", f"{shares} until seen in the timeline, of {len(lags):,} facts")
+    for view in rebuilt:
+        screen.item(
+            f"{view.view} rebuilt", view.said if view.equal else screen.paint(view.said, RED)
+        )
     changes = database.execute("SELECT * FROM resharded ORDER BY at").fetchall()
     if resharded is None:
         return

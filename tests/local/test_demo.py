@@ -118,6 +118,8 @@ def test_the_demo_of_the_sample_keeps_every_promise():
     assert re.search(r"sales +(\d+) of \1 counters", output)
     assert f" {count(output, 'OrderConfirmed')} orders confirmed, " in output
     assert re.search(r"lag +p50 \d+\.\d s, p95 .+, p99 .+, of \d+ facts", output)
+    for view, items in (("timelines", "100"), ("orders", "100"), ("sales", r"\d+")):
+        assert re.search(rf"{view} rebuilt +equal: {items} items$", output, re.MULTILINE), output
     assert "shards                doubled and halved while orders flowed" in output
     eras = re.search(r"facts +(\d+), (\d+), (\d+) were told before, between and after", output)
     assert eras, output

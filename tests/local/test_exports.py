@@ -39,6 +39,7 @@ def test_every_promise_is_kept_to_the_orders_of_each_export(tmp_path: Path):
                     *(cloud, outputs, database, Screen(shown)),
                     name=path.stem,
                     reshard=number == 0,
+                    rebuild=False,
                 )
                 assert kept, f"seed {SEED}, {shown.getvalue()}"
                 (left,) = database.execute(

@@ -64,7 +64,7 @@ class Platform:
         assert "FunctionError" not in answer, content
         return content
 
-    def function(self, function: str) -> Mapping[str, Any]:
+    def function(self, function: str) -> Any:
         return self.cloud.client("lambda").get_function_configuration(
             FunctionName=self.functions[function]
         )

@@ -7,6 +7,7 @@ import pytest
 
 from local import read_side, report, resharding, shop
 from local.evidence import SCHEMA, insert
+from local.rebuilding import Rebuilt
 from local.report import Screen, bar, money
 from local.verify import Violation
 
@@ -162,7 +163,8 @@ def test_views_are_shown_with_what_they_should_be_with_lags_and_with_resharding(
     insert(database, "decisions", [("2", "2026-12-01T08:30", 2, 2, "nothing")])
 
     out = io.StringIO()
-    report.show_views(Screen(out), database, resharded=True)
+    made = [Rebuilt("timelines", True, "equal: 2 items"), Rebuilt("sales", False, "not equal")]
+    report.show_views(Screen(out), database, resharded=True, rebuilt=made)
 
     shown = [" ".join(line.split()) for line in out.getvalue().splitlines()]
     assert "timelines 3 of 4 facts of 2 services about 2 orders, in order" in shown
@@ -170,6 +172,7 @@ def test_views_are_shown_with_what_they_should_be_with_lags_and_with_resharding(
     assert "sales 1 of 2 counters, by minute and by product" in shown
     assert "2 orders confirmed, 4 units, 12.00 GBP" in shown
     assert "lag p50 5.0 s, p95 9.5 s, p99 9.9 s until seen in the timeline, of 100 facts" in shown
+    assert shown.index("timelines rebuilt equal: 2 items") < shown.index("sales rebuilt not equal")
     done = shown.index("shards doubled and halved while orders flowed")
     assert shown[done + 1 : done + 4] == [
         "1 to 2 more",
@@ -177,8 +180,8 @@ def test_views_are_shown_with_what_they_should_be_with_lags_and_with_resharding(
         "facts 2, 2, 0 were told before, between and after",
     ]
     out = io.StringIO()
-    report.show_views(Screen(out), database, resharded=False)
+    report.show_views(Screen(out), database, resharded=False, rebuilt=())
     assert "shards BROKEN" in " ".join(out.getvalue().split())
     out = io.StringIO()
-    report.show_views(Screen(out), database, resharded=None)
+    report.show_views(Screen(out), database, resharded=None, rebuilt=())
     assert "shards" not in out.getvalue()
