@@ -3,7 +3,7 @@
 `python -m bench.order_path --rate 100 --seconds 60` sends orders to the HTTP API at a steady rate,
 whether or not the platform keeps up, and then waits until every one of them has ended: in through
 the API, out through the outbox, through the saga with its three functions and the ledger, and out
-again as OrderConfirmed.
+again as OrderConfirmed. Only what the path needs is deployed; `--whole` has all that listens as well.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from lambdas.runtime.items import from_item
 from local import shop
 from local.cloud import Cloud, running
 from local.deploy import deploy
+from stacks.environments import DEV
 
 SKUS = 500
 CUSTOMERS = 50
@@ -50,9 +51,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.order_path", description=__doc__)
     parser.add_argument("--rate", type=float, default=100, help="orders a second")
     parser.add_argument("--seconds", type=float, default=60, help="for how long")
+    parser.add_argument("--whole", action="store_true", help="deploy the whole platform")
     arguments = parser.parse_args()
     with running() as cloud:
-        outputs = deploy(cloud, progress=lambda _: None)
+        stack = None if arguments.whole else DEV.stack("Orders")
+        outputs = deploy(cloud, stack=stack, progress=lambda _: None)
         customers = _prepare(cloud, outputs)
         send = _Sender(cloud, outputs, customers)
         # One by one, so that the functions' first starts are not part of the measurement.

@@ -20,10 +20,13 @@ _LAST_LINES = 20
 _BOOTSTRAPPED = "/cdk-bootstrap/hnb659fds/version"
 
 
-def deploy(cloud: Cloud, *, assembly: Path | None = None, progress: Progress) -> dict[str, str]:
+def deploy(
+    cloud: Cloud, *, assembly: Path | None = None, stack: str | None = None, progress: Progress
+) -> dict[str, str]:
     """Deploy every stack of the app and return the outputs of all of them.
 
-    Without an `assembly`, the app of this repository is synthesized. Each line that the command
+    Without an `assembly`, the app of this repository is synthesized. With a `stack`, it is deployed
+    and what it depends on, and no other. Each line that the command
     line writes goes to `progress`. Nothing is deployed of which the local cloud would ignore a
     part, and what is deployed is read back.
     """
@@ -41,11 +44,11 @@ def deploy(cloud: Cloud, *, assembly: Path | None = None, progress: Progress) ->
     _cdk(
         cloud,
         progress,
-        "deploy", "--all", "--app", assembly.resolve(), "--require-approval", "never",
+        "deploy", stack or "--all", "--app", assembly.resolve(), "--require-approval", "never",
         "--concurrency", "8", "--outputs-file", outputs,
     )  # fmt: skip
-    fidelity.verify(cloud, templates)
     stacks: dict[str, dict[str, str]] = json.loads(outputs.read_text())
+    fidelity.verify(cloud, {name: templates[name] for name in (stacks if stack else templates)})
     return {name: value for stack in stacks.values() for name, value in stack.items()}
 
 
