@@ -3,7 +3,7 @@
 `python -m bench.order_path --rate 100 --seconds 60` sends orders to the HTTP API at a steady rate,
 whether or not the platform keeps up, and then waits until every one of them has ended: in through
 the API, out through the outbox, through the saga with its three functions and the ledger, and out
-again as OrderConfirmed. Only what the path needs is deployed; `--whole` has all that listens as well.
+again as OrderConfirmed. Only that path is deployed; `--whole` has all that listens as well.
 """
 
 import argparse
