@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
 CDK := cdk -c env=$(ENV)
 
-.PHONY: help setup demo up test check docs synth deploy destroy clean
+.PHONY: help setup demo up test check lint types unit docs synth deploy destroy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,13 +23,24 @@ up: setup ## the platform on this machine, until Ctrl-C
 	@python -m local up $(if $(PORT),--port $(PORT))
 
 check: setup ## lint, types and every test that needs no local cloud
+	@$(MAKE) --jobs 2 lint types unit
+
+lint:
 	ruff check .
 	ruff format --check .
+
+types:
 	mypy
+
+unit:
 	pytest --ignore tests/local --ignore tests/saga
 
+# Two clouds at a time: they mostly wait. What all of them used of their rights is looked at last.
 test: check ## everything, the local cloud and the demo included
-	pytest tests/saga tests/local
+	rm -rf build/rights
+	pytest tests/saga tests/local --ignore tests/local/test_grants.py \
+		--numprocesses 2 --dist loadfile --no-loadscope-reorder
+	pytest tests/local/test_grants.py
 
 docs: setup ## write the generated pages of docs/ again
 	python -m lambdas.contracts.schema

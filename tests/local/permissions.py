@@ -1,4 +1,4 @@
-"""Which of the rights that the deployed app grants are used, over all clouds of a test session.
+"""Which of the rights that the deployed app grants are used, over the clouds of all tests.
 
 A right is one action on one resource, for one role or service. It is named by logical ids, which
 are the same in every cloud: ``Orders-Dev-Orders/PlaceOrderRole: dynamodb:PutItem on table/Orders``.
@@ -6,11 +6,13 @@ are the same in every cloud: ``Orders-Dev-Orders/PlaceOrderRole: dynamodb:PutIte
 
 import functools
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 from local.cloud import Cloud, Exercised, running
@@ -98,16 +100,34 @@ class Ledger:
         ]
 
 
-SESSION = Ledger()
-"""Of all clouds in this run of the tests on which the app was deployed."""
+RIGHTS = Path(__file__).resolve().parents[2] / "build" / "rights"
+"""Where each module of tests leaves what its cloud granted and used."""
 
 
 @contextmanager
 def watched(only: tuple[str, ...] = ("",)) -> Iterator[Cloud]:
-    """Run a local cloud; at its end the session's ledger learns what was granted and used."""
+    """Run a local cloud for a module of tests, which leaves at its end what was granted and used.
+
+    ``only`` is as in ``Ledger.add``.
+    """
     with running() as cloud:
         yield cloud
-        SESSION.add(cloud, only)
+        ledger = Ledger()
+        ledger.add(cloud, only)
+        RIGHTS.mkdir(parents=True, exist_ok=True)
+        module = Path(os.environ["PYTEST_CURRENT_TEST"].partition("::")[0])
+        rights = {"granted": sorted(ledger.granted), "used": sorted(ledger.used)}
+        (RIGHTS / f"{module.stem}.json").write_text(json.dumps(rights))
+
+
+def recorded() -> Mapping[str, Ledger]:
+    """What the modules of tests left, by module."""
+    return {
+        path.stem: Ledger(
+            **{key: set(names) for key, names in json.loads(path.read_text()).items()}
+        )
+        for path in RIGHTS.glob("*.json")
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.permissions import SESSION, Ledger
+from tests.local.permissions import Ledger, recorded
 
 UNUSED = {
     "*: xray:* on [*]": "the local cloud takes no traces",
@@ -76,14 +76,17 @@ BY_CHANCE = {
 """Rights of which nobody can say whether they are used here, each with the reason."""
 
 
-def test_every_right_that_is_granted_is_used(request: pytest.FixtureRequest) -> None:
-    everything = {path.name for path in Path(__file__).parent.glob("test_*.py")}
-    missing = everything - {item.path.name for item in request.session.items}
-    selection = [request.config.option.keyword, *(a for a in request.config.args if "::" in a)]
-    if missing or any(selection):
-        pytest.skip("it needs the whole of tests/local: what is not run uses no rights")
-    assert SESSION.granted
-    assert SESSION.faults(UNUSED, BY_CHANCE) == []
+def test_every_right_that_is_granted_is_used() -> None:
+    modules = Path(__file__).parent.glob("test_*.py")
+    watching = {path.stem for path in modules if "with watched(" in path.read_text()}
+    rights = recorded()
+    missing = watching - rights.keys()
+    assert not missing, f"run these first, what is not run uses no rights: {sorted(missing)}"
+    of_all = Ledger(
+        granted=set().union(*(rights[module].granted for module in watching)),
+        used=set().union(*(rights[module].used for module in watching)),
+    )
+    assert of_all.faults(UNUSED, BY_CHANCE) == []
 
 
 @pytest.mark.parametrize(
