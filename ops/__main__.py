@@ -13,11 +13,15 @@ from collections.abc import Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.commands import FAILED, INTERRUPTED, Command, rebuild
+from ops.commands import FAILED, INTERRUPTED, Command, queues, rebuild, redrive, repair, show
 from ops.deployed import OperationError, deployed
 from ops.terminal import Terminal
 
 COMMANDS: Mapping[str, Command] = {
+    "queues": queues,
+    "show": show,
+    "redrive": redrive,
+    "repair": repair,
     "rebuild": rebuild,
 }
 
