@@ -16,6 +16,7 @@ from ops.comparing import MOST, PAGE, Table, compare, still_differing
 from ops.deployed import OperationError, deployed
 from ops.rebuild import ATTEMPTS, Written, follow, patiently, replayed
 from ops.sources import EMPTY, Replay, Stream
+from ops.terminal import Terminal
 from ops.views import VIEWS
 from stacks.environments import ENVIRONMENTS
 from tests.unit.storefront.facts import event_of, story
@@ -380,7 +381,7 @@ class TestCommand:
     ):
         out = io.StringIO()
         monkeypatch.setattr(sys, "stdout", out)
-        terminal = command.Terminal()
+        terminal = Terminal()
 
         for line in ("a: 1", "a: 2", "a: 3", "b: 1", "b: 2"):
             terminal.say(line)
