@@ -13,12 +13,13 @@ from collections.abc import Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.commands import FAILED, INTERRUPTED, Command, rebuild
+from ops.commands import FAILED, INTERRUPTED, Command, rebuild, replay
 from ops.deployed import OperationError, deployed
 from ops.terminal import Terminal
 
 COMMANDS: Mapping[str, Command] = {
     "rebuild": rebuild,
+    "replay": replay,
 }
 
 
