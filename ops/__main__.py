@@ -13,11 +13,12 @@ from collections.abc import Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.commands import FAILED, INTERRUPTED, Command, rebuild, replay
+from ops.commands import FAILED, INTERRUPTED, Command, order, rebuild, replay
 from ops.deployed import OperationError, deployed
 from ops.terminal import Terminal
 
 COMMANDS: Mapping[str, Command] = {
+    "order": order,
     "rebuild": rebuild,
     "replay": replay,
 }
