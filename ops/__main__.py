@@ -13,11 +13,26 @@ from collections.abc import Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.commands import FAILED, INTERRUPTED, Command, order, rebuild, replay
+from ops.commands import (
+    FAILED,
+    INTERRUPTED,
+    Command,
+    order,
+    queues,
+    rebuild,
+    redrive,
+    repair,
+    replay,
+    show,
+)
 from ops.deployed import OperationError, deployed
 from ops.terminal import Terminal
 
 COMMANDS: Mapping[str, Command] = {
+    "queues": queues,
+    "show": show,
+    "redrive": redrive,
+    "repair": repair,
     "order": order,
     "rebuild": rebuild,
     "replay": replay,

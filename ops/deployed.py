@@ -1,5 +1,6 @@
-"""What is deployed, as the outputs and parameters of CloudFormation's stacks say."""
+"""What is deployed, as CloudFormation's stacks say."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from ops.places import Stack, Templates
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 DONE = {"UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
@@ -28,6 +31,21 @@ class Deployed:
     def client(self, service: str) -> Any:
         """boto3's client of a service."""
         return self.session.client(service, config=CONFIG)
+
+    def templates(self) -> Templates:
+        """What is deployed in this environment, stack by stack.
+
+        Raises:
+            OperationError: nothing is.
+        """
+        stacks = self.client("cloudformation")
+        pages = stacks.get_paginator("describe_stacks").paginate()
+        names = [each["StackName"] for page in pages for each in page["Stacks"]]
+        prefix = self._name("")
+        found = {name: self._stack(stacks, name) for name in names if name.startswith(prefix)}
+        if not found:
+            raise OperationError(f"there is no stack {prefix}… in {self.session.region_name}")
+        return Templates(found)
 
     def table(self, name: str) -> Any:
         """boto3's DynamoDB table of that name."""
@@ -64,6 +82,19 @@ class Deployed:
                 raise OperationError(f"{name} could not be changed: it is in {status}")
             meanwhile()
             time.sleep(1)
+
+    def _stack(self, stacks: Any, name: str) -> Stack:
+        body = stacks.get_template(StackName=name)["TemplateBody"]
+        pages = stacks.get_paginator("list_stack_resources").paginate(StackName=name)
+        return Stack(
+            # boto3 reads JSON; of anything else it makes a text.
+            json.loads(body) if isinstance(body, str) else body,
+            {
+                each["LogicalResourceId"]: each.get("PhysicalResourceId", "")
+                for page in pages
+                for each in page["StackResourceSummaries"]
+            },
+        )
 
     def _describe(self, stack: str) -> Mapping[str, Any]:
         name = self._name(stack)

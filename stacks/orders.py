@@ -108,6 +108,7 @@ class OrdersStack(Stack):
             settings=on_table,
             no_dead_letters=NO_LOST_EVENTS,
         )
+        note_repair = function("NoteRepair", "note_repair", on_table)
 
         # Flow: in through the front door, out through the outbox, on by the saga
         self.front_door = front_door = FrontDoor(self, "FrontDoor", env=env)
@@ -188,6 +189,7 @@ class OrdersStack(Stack):
         allow(get_order, "dynamodb:GetItem", on=table.table_arn)
         allow(cancel_order, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
         allow(note_dispatch, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
+        allow(note_repair, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
         allow(announce_again, "dynamodb:GetItem", on=table.table_arn)
         allow(announce_again, "dynamodb:Query", on=f"{table.table_arn}/index/unfinished")
         let_publish(announce_changes, bus, source=SOURCE)
@@ -198,3 +200,4 @@ class OrdersStack(Stack):
         CfnOutput(self, "UserPoolClientId", value=front_door.client.user_pool_client_id)
         CfnOutput(self, "OrdersTable", value=table.table_name)
         CfnOutput(self, "RepairQueue", value=repair_queue.queue_url)
+        CfnOutput(self, "NoteRepairFunction", value=note_repair.function_name)

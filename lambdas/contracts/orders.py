@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lambdas.contracts.event import Event
+from lambdas.contracts.event import Command, Event
 from lambdas.contracts.values import Money, PricedLine
 
 SOURCE = "com.aws.orders"
@@ -106,6 +106,14 @@ class OrderNeedsAttention(Event):
     order_id: str
     customer_id: str
     parked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteRepair(Command):
+    """A compensation that waited on the repair queue has succeeded; without one, just look."""
+
+    order_id: str
+    compensation: str | None = None
 
 
 EVENTS = (

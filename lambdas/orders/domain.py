@@ -61,6 +61,10 @@ class TooLateError(Exception):
     """The order is on its way to the customer and can no longer be cancelled."""
 
 
+class UnknownOrderError(Exception):
+    """There is no such order."""
+
+
 class NotToBeDispatchedError(Exception):
     """A shipment left for an order that was never confirmed, or that has been undone."""
 
@@ -72,7 +76,8 @@ class Order:
     ``sequence`` counts the events told of it. ``fingerprint`` tells a client's retry from another
     order under the same key. ``claim_owner`` is the saga execution that works on it until
     ``claim_until`` (seconds since 1970); ``claimed_by`` are all that ever did. ``parked`` names
-    compensations that wait for a person. ``unfinished`` is there until the order has come to its
+    compensations that came to wait for a person, ``repaired`` those that have succeeded since,
+    maybe before ``parked`` was written. ``unfinished`` is there until the order has come to its
     end, and says in which shard of the index of such orders it is to be found.
     """
 
@@ -96,10 +101,16 @@ class Order:
     cancel_requested_at: str | None = None
     unfinished: str | None = None
     parked: Sequence[str] = ()
+    repaired: Sequence[str] = ()
 
     def same_request_as(self, other: "Order") -> bool:
         """Whether both come from the same request, however often it was sent."""
         return self.fingerprint == other.fingerprint
+
+    @property
+    def waiting(self) -> Sequence[str]:
+        """The compensations that still wait for a person."""
+        return [name for name in self.parked if name not in self.repaired]
 
 
 def order_id(customer_id: str, idempotency_key: str) -> str:
@@ -219,6 +230,16 @@ def dispatch(order: Order, *, now: str) -> Order:
         changed_at=now,
         unfinished=None,
     )
+
+
+def repair(order: Order, compensation: str | None) -> Order:
+    """The order as it is once a parked compensation has succeeded; there is nothing to tell.
+
+    What has succeeded once stays undone, so it counts for good, whenever it is parked.
+    """
+    if compensation is None or compensation in order.repaired:
+        return order
+    return replace(order, repaired=(*order.repaired, compensation))
 
 
 def overdue(order: Order, *, now: int) -> bool:

@@ -15,6 +15,7 @@ GUARDS = (
     "claim_owner",
     "claim_until",
     "cancel_requested_at",
+    "repaired",
 )
 """Every other write of a row changes one of these."""
 

@@ -112,7 +112,10 @@ class Inbox(Generic[E]):
         return record["body"]
 
     def _park(self, record: Record, reason: str) -> None:
-        """Park the message as it came, so that a redrive puts it back as it came."""
+        """Park the message as it came, so that a redrive puts it back as it came.
+
+        Its attributes may tell how often that was before, and why.
+        """
         attributes = record["attributes"]
         self._sqs.send_message(
             QueueUrl=self._parking_queue,
@@ -120,7 +123,10 @@ class Inbox(Generic[E]):
             MessageGroupId=attributes["MessageGroupId"],
             # The same as long as SQS remembers it: parked again after a crash, it is there once.
             MessageDeduplicationId=attributes["MessageDeduplicationId"],
-            MessageAttributes={"reason": {"DataType": "String", "StringValue": reason}},
+            MessageAttributes={
+                **_attributes(record),
+                "reason": {"DataType": "String", "StringValue": reason},
+            },
         )
 
 
@@ -158,3 +164,12 @@ class StreamInbox(Inbox[E]):
             QueueUrl=self._parking_queue,
             MessageBody=json.dumps({"reason": reason, "record": record}),
         )
+
+
+def _attributes(record: Record) -> dict[str, Any]:
+    """A record's message attributes that are texts, as SQS takes them."""
+    return {
+        name: {"DataType": value["dataType"], "StringValue": value["stringValue"]}
+        for name, value in record.get("messageAttributes", {}).items()
+        if "stringValue" in value
+    }

@@ -18,6 +18,7 @@ class Message:
     body: str
     receipt: str = field(repr=False)
     group: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Queue:
@@ -39,6 +40,7 @@ class Queue:
             MaxNumberOfMessages=MOST,
             WaitTimeSeconds=self._wait,
             VisibilityTimeout=self.lease,
+            MessageAttributeNames=["All"],
             MessageSystemAttributeNames=["MessageGroupId"],
         )
         return [
@@ -47,6 +49,7 @@ class Queue:
                 body=received["Body"],
                 receipt=received["ReceiptHandle"],
                 group=received.get("Attributes", {}).get("MessageGroupId"),
+                attributes=received.get("MessageAttributes", {}),
             )
             for received in answer.get("Messages", [])
         ]
@@ -73,7 +76,10 @@ class Queue:
         self._sqs.send_message(
             QueueUrl=self._dead_letter_url,
             MessageBody=message.body,
-            MessageAttributes={"reason": {"DataType": "String", "StringValue": reason}},
+            MessageAttributes={
+                **message.attributes,
+                "reason": {"DataType": "String", "StringValue": reason},
+            },
             **ordered,
         )
 

@@ -116,6 +116,20 @@ def test_poison_is_parked_as_it_came_with_its_reason_and_those_behind_it_flow():
     assert desk.acted == [[("A", 2)]]
 
 
+def test_what_came_beside_poison_is_parked_beside_it():
+    sqs = FakeSqs()
+    (record,) = records(("A", "poison"))
+    beside = {"stringValue": "1", "stringListValues": [], "dataType": "Number"}
+    hear = partial(hear_stock, STOCK_EVENTS)
+    inbox: Inbox[Any] = Inbox(hear=hear, act=Desk().act, parking_queue="parking", sqs=sqs)
+
+    inbox.receive([record | {"messageAttributes": {"redriven": beside}}])
+
+    attributes = sqs.sent[0]["MessageAttributes"]
+    assert attributes["redriven"] == {"DataType": "Number", "StringValue": "1"}
+    assert "reason" in attributes
+
+
 def test_a_group_of_poison_only_is_acted_on_by_nobody():
     for at_once in (True, False):
         desk = Desk()

@@ -82,7 +82,8 @@ def test_poison_is_parked_whole_with_its_reason(sqs: Any, urls: Any, suffix: str
     pair = urls(suffix)
     mine = queue(pair, sqs)
     fifo = {"MessageGroupId": "A", "MessageDeduplicationId": "1"} if suffix else {}
-    sqs.send_message(QueueUrl=pair[0], MessageBody="poison", **fifo)
+    before = {"redriven": {"DataType": "Number", "StringValue": "1"}}
+    sqs.send_message(QueueUrl=pair[0], MessageBody="poison", MessageAttributes=before, **fifo)
     (message,) = mine.receive()
 
     mine.park(message, reason="it makes no sense")
@@ -94,6 +95,7 @@ def test_poison_is_parked_whole_with_its_reason(sqs: Any, urls: Any, suffix: str
     )["Messages"]
     assert parked["Body"] == "poison"
     assert parked["MessageAttributes"]["reason"]["StringValue"] == "it makes no sense"
+    assert parked["MessageAttributes"]["redriven"]["StringValue"] == "1"
     assert parked.get("Attributes", {}).get("MessageGroupId") == ("A" if suffix else None)
 
 

@@ -1,0 +1,29 @@
+"""A compensation that waited for a person has succeeded: its order no longer waits for it."""
+
+from functools import partial
+from typing import Any
+
+from lambdas.contracts.orders import NoteRepair
+from lambdas.orders.domain import UnknownOrderError, repair
+from lambdas.orders.store import Orders
+from lambdas.runtime.aws import client
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+
+orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer how the order stands; raise UnknownOrderError if there is none."""
+    command = NoteRepair.decode(event)
+    change = partial(repair, compensation=command.compensation)
+    order = orders.update(command.order_id, change=change)
+    if order is None:
+        raise UnknownOrderError(f"there is no order {command.order_id}")
+    log("repair noted", order_id=order.order_id, compensation=command.compensation)
+    return {
+        "order_id": order.order_id,
+        "state": order.state,
+        "ended": order.unfinished is None,
+        "waiting": list(order.waiting),
+    }

@@ -1,0 +1,28 @@
+"""Finish what sagas could not undo: all of it, or that of one order.
+
+Without --yes, nothing is done. A compensation is called as the saga called it; when it succeeds,
+its order knows. A record whose outcome could not be written is done with when its order has come
+to its end since.
+
+Ends with 0 when all is repaired, or could be, with 1 when something could not.
+"""
+
+from argparse import ArgumentParser, Namespace
+
+from ops.commands.redrive import move, moving
+from ops.deployed import Deployed
+from ops.places import How
+from ops.terminal import Terminal
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare what this verb takes."""
+    parser.add_argument("match", metavar="ORDER", nargs="?", help="an order's id (default: all)")
+    parser.set_defaults(id=None, field=None)
+    moving(parser)
+
+
+def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
+    """Repair what is in the places that sagas park in."""
+    places = [place for place in deployed.templates().places() if place.fed(How.SAGA)]
+    return move(places, arguments, deployed, terminal)

@@ -1,0 +1,80 @@
+"""What becomes of an order when a person finishes what its saga could not undo."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.codec import ContractError
+from lambdas.orders.domain import (
+    REJECTED,
+    Order,
+    UnknownOrderError,
+    announcement,
+    repair,
+)
+from lambdas.orders.store import Orders
+from tests.unit.orders.requests import placed
+
+REJECTED_ORDER = replace(placed(), state=REJECTED, sequence=2, unfinished=None)
+PARKED = ["ReleaseStock", "RefundPayment"]
+PARKED_ORDER = replace(REJECTED_ORDER, parked=PARKED, sequence=3)
+
+
+def test_it_waits_no_longer_and_nothing_is_told():
+    repaired = repair(PARKED_ORDER, "RefundPayment")
+
+    assert repaired.waiting == ["ReleaseStock"]
+    assert announcement(PARKED_ORDER, repaired) is None
+    assert repair(repaired, "ReleaseStock").waiting == []
+
+
+def test_a_second_time_changes_nothing():
+    repaired = repair(PARKED_ORDER, "RefundPayment")
+
+    assert repair(repaired, "RefundPayment") is repaired
+    assert repair(repaired, None) is repaired
+
+
+def test_it_may_be_repaired_before_the_saga_says_that_it_is_parked():
+    early = repair(REJECTED_ORDER, "RefundPayment")
+
+    assert replace(early, parked=PARKED, sequence=3).waiting == ["ReleaseStock"]
+
+
+class TestHandler:
+    @pytest.fixture
+    def note(self, load_handler: Callable[..., Any], table: str) -> Callable[..., Any]:
+        handler = load_handler("lambdas.orders.note_repair", ORDERS_TABLE=table)
+        return lambda **command: handler(command, None)
+
+    def test_it_notes_a_repair_once(self, note: Callable[..., Any], orders: Orders):
+        kept = orders.add(PARKED_ORDER)
+
+        for _ in range(2):
+            assert note(order_id=kept.order_id, compensation="ReleaseStock") == {
+                "order_id": kept.order_id,
+                "state": REJECTED,
+                "ended": True,
+                "waiting": ["RefundPayment"],
+            }
+
+        found = orders.find(kept.order_id)
+        assert found is not None
+        assert found.repaired == ["ReleaseStock"]
+
+    @pytest.mark.parametrize(("order", "ended"), [(placed(), False), (PARKED_ORDER, True)])
+    def test_it_says_how_an_order_stands(
+        self, note: Callable[..., Any], orders: Orders, order: Order, ended: bool
+    ):
+        kept = orders.add(order)
+
+        assert note(order_id=kept.order_id)["ended"] is ended
+        assert orders.find(kept.order_id) == orders.add(order)
+
+    def test_an_order_that_is_not_there_is_said_to_be_so(self, note: Callable[..., Any]):
+        with pytest.raises(UnknownOrderError, match="there is no order 0"):
+            note(order_id="0" * 32, compensation="ReleaseStock")
+        with pytest.raises(ContractError, match="order_id"):
+            note(compensation="ReleaseStock")
