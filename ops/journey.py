@@ -1,6 +1,6 @@
 """An order's whole journey, put together from what each service has on record of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,6 +37,7 @@ class Parked:
     """A piece of work about an order that was given up on: where it waits, since when, and why."""
 
     place: str
+    id: str
     at: str
     what: str
 
@@ -58,16 +59,17 @@ class Known:
 
 def document(known: Known, *, now: datetime) -> dict[str, Any]:
     """The journey for scripts: where it stands, what happened in its order, what is wrong."""
-    return {
+    told = {
         "order_id": known.order["order_id"],
         "state": known.order["state"],
         "wrong": list(wrong(known, now=now)),
-        "unread": dict(known.unread),
+        "unread": known.unread,
         "records": {"orders": known.order, **known.records},
         "executions": [asdict(execution) for execution in known.executions],
         "parked": [asdict(parked) for parked in known.parked],
         "story": story(known),
     }
+    return {name: _plain(value) for name, value in told.items()}
 
 
 def story(known: Known) -> list[dict[str, str]]:
@@ -83,7 +85,7 @@ def story(known: Known) -> list[dict[str, str]]:
 def wrong(known: Known, *, now: datetime) -> Iterator[str]:
     """What is not as it should be, and does not become so by itself."""
     order = order_of(known.order)
-    for name in order.parked:
+    for name in order.waiting:
         yield f"{name} failed for good and waits for a person"
     since = _unattended_since(known.order)
     if overdue(order, now=int(now.timestamp())) and now - since > LATE:
@@ -157,6 +159,20 @@ def money(total: Row) -> str:
     """An amount of minor units with its currency."""
     amount = total["amount"]
     return f"{amount // 100:,}.{amount % 100:02} {total['currency']}"
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it, which knows neither sets nor times."""
+    match value:
+        case datetime():
+            return value.isoformat()
+        case Mapping():
+            return {name: _plain(inner) for name, inner in value.items()}
+        case Set():
+            return sorted(value)
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+    return value
 
 
 def _moment(at: str, service: str, what: str, detail: str) -> dict[str, str]:

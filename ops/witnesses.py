@@ -1,6 +1,7 @@
 """What each service has on record of an order: read, strongly consistent, and left as it is."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
@@ -14,6 +15,7 @@ from ops import ledger
 from ops.deployed import Deployed, OperationError
 from ops.executions import UNKNOWN, Execution, execution_of, is_express
 from ops.journey import Known, Row
+from ops.parked import parked
 
 TABLES = {
     "inventory": ("Inventory", "ReservationsTable"),
@@ -50,7 +52,7 @@ class Witnesses:
             order = self._order()
             if order == before:
                 break
-        return known
+        return self._with_parked(known)
 
     def _ask(self, order: Row) -> Known:
         unread: dict[str, str] = {}
@@ -66,6 +68,15 @@ class Witnesses:
         records = dict(readable({"payments": self._payment, **rows}))
         others = dict(readable({"saga": partial(self._executions, order)}))
         return Known(order=order, records=records, executions=others.get("saga", ()), unread=unread)
+
+    def _with_parked(self, known: Known) -> Known:
+        try:
+            pieces, unseen = parked(self._deployed, self._order_id)
+        except UNREADABLE as error:
+            return replace(known, unread={**known.unread, "parked": _line(error)})
+        held = f"somebody else holds some of {', '.join(unseen)}: ask again"
+        unread = {**known.unread, **({"parked": held} if unseen else {})}
+        return replace(known, parked=pieces, unread=unread)
 
     def _order(self) -> Row:
         known = is_order_id(self._order_id)

@@ -5,17 +5,14 @@ does not mend itself or a piece of it is parked, and with 2 when there is no suc
 service could not be asked: of the others it tells all the same.
 """
 
-import json
-import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Set
 from datetime import UTC, datetime
-from typing import Any
 
 from ops.commands import DONE, FAILED, OPEN
 from ops.deployed import Deployed
 from ops.journey import document
 from ops.story import lines
+from ops.tables import show, show_json
 from ops.terminal import Terminal
 from ops.witnesses import Witnesses
 
@@ -31,15 +28,9 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     known = Witnesses(deployed, arguments.order_id).ask()
     journey = document(known, now=datetime.now(UTC))
     if arguments.json:
-        said = json.dumps(journey, indent=2, default=_plain)
+        show_json(journey)
     else:
-        said = "\n".join(lines(journey))
-    sys.stdout.write(f"{said}\n")
+        show("\n".join(lines(journey)))
     if journey["unread"]:
         return FAILED
     return OPEN if journey["wrong"] else DONE
-
-
-def _plain(value: Any) -> Any:
-    """What JSON has no word for: a set of texts, or a time."""
-    return sorted(value) if isinstance(value, Set) else value.isoformat()

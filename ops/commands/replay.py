@@ -1,13 +1,12 @@
 """Replay a time of the archive to rules that hear replays.
 
-Without --go it only says what it would do. No live rule but the catch-all hears replays: they are
+Without --yes it only says what it would do. No live rule but the catch-all hears replays: they are
 for a rule of your own, whose pattern has "replay-name": [{"exists": true}]. Whatever is behind it
 gets events twice, and in no order. Interrupted, it cancels the replay.
 """
 
 import argparse
 import json
-import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from ops.archive import Archive, Replay
 from ops.commands import DONE
 from ops.deployed import Deployed, OperationError
 from ops.replaying import Plan, Rule, chosen, moment
+from ops.tables import show, show_json
 from ops.terminal import Terminal
 
 PAUSE = 2
@@ -45,12 +45,12 @@ def arguments(parser: ArgumentParser) -> None:
         metavar="NAME",
         help="who is to hear them; may be given several times",
     )
-    parser.add_argument("--go", action="store_true", help="do it")
+    parser.add_argument("--yes", action="store_true", help="do it")
     parser.add_argument("--json", action="store_true", help="say it for scripts")
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Say what would be replayed; with ``--go``, do it and follow it to its end."""
+    """Say what would be replayed; with ``--yes``, do it and follow it to its end."""
     now = datetime.now(UTC)
     backbone = deployed.outputs("Backbone")
     events = deployed.client("events")
@@ -64,18 +64,17 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     if plan.since >= plan.until:
         raise OperationError("--from has to be before --to, and before now")
     if not arguments.json:
-        sys.stdout.write("".join(f"{line}\n" for line in plan.lines(now=now)))
-    if arguments.go:
+        show("\n".join(plan.lines(now=now)))
+    if arguments.yes:
         name = f"ops-{now:%Y%m%dT%H%M%S%f}"
         replay = archive.replay(
             name, since=plan.since, until=plan.until, rules=[rule.arn for rule in plan.rules]
         )
         follow(replay, plan, (lambda _: None) if arguments.json else terminal.say)
     elif not arguments.json:
-        sys.stdout.write("nothing was replayed: that takes --go\n")
+        show("nothing was replayed; to do it, add --yes")
     if arguments.json:
-        document = {**plan.document(now=now), "replayed": arguments.go}
-        sys.stdout.write(f"{json.dumps(document, indent=2)}\n")
+        show_json({**plan.document(now=now), "replayed": arguments.yes})
     return DONE
 
 

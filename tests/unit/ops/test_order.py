@@ -18,11 +18,15 @@ from lambdas.orders.domain import Order
 from lambdas.orders.store import row_of
 from lambdas.runtime.items import from_item, to_item
 from lambdas.shipping.domain import Shipment
-from ops import ledger
+from ops import ledger, witnesses
 from ops.commands import order as command
 from ops.deployed import Deployed, OperationError
 from ops.executions import Execution, execution_of
+from ops.holding import Depth, Messages
 from ops.journey import LATE, Known, Parked, document, story, wrong
+from ops.parked import look
+from ops.places import Place, Resource
+from ops.records import Message
 from ops.story import lines
 from ops.terminal import Terminal
 from ops.witnesses import TRIES, Witnesses
@@ -234,7 +238,7 @@ TROUBLED = Known(
             ],
         ),
     ],
-    parked=[Parked(place="Repair", at=at(3.8), what="RefundPayment: no answer")],
+    parked=[Parked(place="orders/Repair", id="m1", at=at(3.8), what="RefundPayment: no answer")],
     unread={},
 )
 BLIND = replace(
@@ -263,7 +267,7 @@ def test_the_journey_for_people(situation: str, golden: SnapshotAssertion):
 def test_the_journey_for_scripts(situation: str, golden: SnapshotAssertion):
     told = document(SITUATIONS[situation], now=NOW)
 
-    assert json.dumps(told, indent=2, default=command._plain) == golden
+    assert json.dumps(told, indent=2, ensure_ascii=False) == golden
 
 
 class TestStory:
@@ -324,7 +328,7 @@ class TestWrong:
             ),
             (
                 replace(REJECTED, parked=TROUBLED.parked),
-                "Repair holds a piece of it: RefundPayment: no answer",
+                "orders/Repair holds a piece of it: RefundPayment: no answer",
             ),
         ],
     )
@@ -356,7 +360,7 @@ class TestWrong:
             "it is CANCELLED, and payments has it TAKEN",
             "of the 5 events that orders told, the timeline lacks [4, 5]",
             "the ledger's CHARGE was never told",
-            "Repair holds a piece of it: RefundPayment: no answer",
+            "orders/Repair holds a piece of it: RefundPayment: no answer",
         ]
 
 
@@ -444,10 +448,61 @@ class Account:
 CLAIMED = order("CONFIRMED", by=[ARN])
 
 
+class Held:
+    """A place's contents, of which others may hold some."""
+
+    def __init__(self, *bodies: str, held: int = 0) -> None:
+        self.bodies = bodies
+        self.held = held
+        self.given_back = False
+
+    def depth(self) -> Depth:
+        return Depth(there=len(self.bodies), held=self.held)
+
+    def taking(self) -> Messages:
+        try:
+            for number, body in enumerate(self.bodies):
+                yield Message(id=f"m{number}", body=body, since=NOW)
+        finally:
+            self.given_back = True
+
+    def delete(self, message: Message) -> None:
+        raise AssertionError("looking takes nothing away")
+
+
+REPAIR = Place(
+    resource=Resource(stack="Orders-Dev-Orders", id="Repair12345678", kind="q", physical="u"),
+    feeds=(),
+)
+
+
+class TestParked:
+    def test_an_orders_pieces_are_found_and_given_back(self):
+        piece = {"compensation": "RefundPayment", "function": "f", "payload": {"order_id": ID}}
+        other = {**piece, "payload": {"order_id": "another"}}
+        held = Held(json.dumps(other), json.dumps(piece), f"nobody knows what of {ID}")
+
+        pieces, all = look(REPAIR, held, ID)
+
+        assert [(piece.place, piece.id, piece.what) for piece in pieces] == [
+            ("orders/Repair", "m1", "RefundPayment"),
+            ("orders/Repair", "m2", "nobody can tell why"),
+        ]
+        assert (all, held.given_back) == (True, True)
+
+    def test_what_somebody_else_holds_is_known_not_to_be_seen(self):
+        assert look(REPAIR, Held("{}", held=1), ID) == ([], False)
+        assert look(REPAIR, Held(held=1), ID) == ([], False)
+        assert look(REPAIR, Held(), ID) == ((), True)
+
+
 class TestWitnesses:
     @pytest.fixture(autouse=True)
     def books(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(ledger, "payment", lambda *_: charge("TAKEN", "CHARGE"))
+        monkeypatch.setattr(witnesses, "parked", lambda *_: ((), self.held))
+
+    held: Sequence[str] = ()
 
     def ask(self, account: Account, id: str = ID) -> Known:
         return Witnesses(cast(Deployed, account), id).ask()
@@ -480,6 +535,11 @@ class TestWitnesses:
         assert known.unread["warehouse"].startswith("there is no stack ")
         assert "AccessDeniedException" in known.unread["shipping"]
         assert "\n" not in known.unread["shipping"]
+
+    def test_what_somebody_else_holds_cannot_be_seen(self):
+        self.held = ["orders/Repair"]
+        known = self.ask(Account(CLAIMED, e1=FULFILLED))
+        assert known.unread == {"parked": "somebody else holds some of orders/Repair: ask again"}
 
     @pytest.mark.parametrize("id", [ID, "o-1"])
     def test_an_order_that_there_is_not_is_said_so(self, id: str):

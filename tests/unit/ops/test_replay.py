@@ -205,16 +205,16 @@ class TestCommand:
         arguments = parser.parse_args(["--from", "2026-11-01", *words])
         return command.run(arguments, cast(Deployed, Backbone()), Terminal())
 
-    def test_without_go_it_says_what_it_would_do(
+    def test_without_yes_it_says_what_it_would_do(
         self, events: Events, capsys: pytest.CaptureFixture[str]
     ):
         assert self.run(events, "--rule", "Mine") == 0
         assert events.started == {}
-        assert capsys.readouterr().out.endswith("nothing was replayed: that takes --go\n")
+        assert capsys.readouterr().out.endswith("nothing was replayed; to do it, add --yes\n")
 
-    def test_with_go_it_names_the_rules_that_it_may_reach(self, events: Events):
+    def test_with_yes_it_names_the_rules_that_it_may_reach(self, events: Events):
         until = "2026-11-02"
-        assert self.run(events, "--to", until, "--rule", "Mine", "--rule", "Catchall", "--go") == 0
+        assert self.run(events, "--to", until, "--rule", "Mine", "--rule", "Catchall", "--yes") == 0
         assert events.started["Destination"] == {
             "Arn": "bus",
             "FilterArns": ["arn/Mine", "arn/Catchall"],
@@ -224,13 +224,13 @@ class TestCommand:
     def test_for_scripts_it_says_one_document(
         self, events: Events, capsys: pytest.CaptureFixture[str]
     ):
-        self.run(events, "--rule", "Mine", "--go", "--json")
+        self.run(events, "--rule", "Mine", "--yes", "--json")
         said = json.loads(capsys.readouterr().out)
         assert (said["replayed"], said["rules"][0]["name"]) == (True, "Mine")
 
     def test_a_time_that_is_none_is_refused(self, events: Events):
         with pytest.raises(OperationError, match="--from has to be before --to"):
-            self.run(events, "--to", "2026-10-01", "--rule", "Mine", "--go")
+            self.run(events, "--to", "2026-10-01", "--rule", "Mine", "--yes")
         assert events.started == {}
 
     def test_the_plan_for_people(self, golden: SnapshotAssertion):
