@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
+from pg8000.native import DatabaseError, InterfaceError
 from syrupy.assertion import SnapshotAssertion
 
 from lambdas.contracts.codec import encode
@@ -496,6 +497,53 @@ class TestParked:
         assert look(REPAIR, Held(), ID) == ((), True)
 
 
+class Books:
+    """The ledger's answer to the one question that it is asked."""
+
+    def __init__(self, *rows: Sequence[Any]) -> None:
+        self.rows = rows
+        self.closed = False
+
+    def run(self, query: str, *, order_id: str) -> Sequence[Sequence[Any]]:
+        assert order_id == ID
+        return self.rows
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class TestLedger:
+    def ask(self, monkeypatch: pytest.MonkeyPatch, *rows: Sequence[Any]) -> Any:
+        books = Books(*rows)
+        monkeypatch.setattr(ledger, "_connect", lambda *_: books)
+        found = ledger.payment(cast(Deployed, None), "host", ID)
+        assert books.closed
+        return found
+
+    def test_a_charge_comes_with_its_entries(self, monkeypatch: pytest.MonkeyPatch):
+        charged = ("REFUNDED", 2_208, "GBP", "", NOW, NOW)
+        entries = (
+            ("CHARGE", "card-provider", "customer/ada", 2_208, "GBP", NOW, True),
+            ("REFUND", "customer/ada", "card-provider", 2_208, "GBP", NOW, False),
+        )
+        found = self.ask(monkeypatch, *([*charged, *entry] for entry in entries))
+        assert (found["state"], found["amount"]) == ("REFUNDED", 2_208)
+        assert [(e["kind"], e["debit"], e["told"]) for e in found["entries"]] == [
+            ("CHARGE", "card-provider", True),
+            ("REFUND", "customer/ada", False),
+        ]
+
+    def test_a_tombstone_has_neither_amount_nor_entries(self, monkeypatch: pytest.MonkeyPatch):
+        row = ["REFUNDED", None, None, "", NOW, NOW, *[None] * 6, True]
+        found = self.ask(monkeypatch, row)
+        assert (found["amount"], found["entries"]) == (None, [])
+        told = document(replace(REJECTED, records={"payments": found}), now=NOW)
+        assert "  payments  REFUNDED of nothing" in list(lines(told))
+
+    def test_no_charge_is_none(self, monkeypatch: pytest.MonkeyPatch):
+        assert self.ask(monkeypatch) is None
+
+
 class TestWitnesses:
     @pytest.fixture(autouse=True)
     def books(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -535,6 +583,23 @@ class TestWitnesses:
         assert known.unread["warehouse"].startswith("there is no stack ")
         assert "AccessDeniedException" in known.unread["shipping"]
         assert "\n" not in known.unread["shipping"]
+
+    @pytest.mark.parametrize(
+        ("error", "said"),
+        [
+            (DatabaseError({"S": "FATAL", "C": "08006", "M": "access denied"}), "access denied"),
+            (InterfaceError("no\nanswer"), "no"),
+            (TimeoutError("timed out"), "timed out"),
+        ],
+    )
+    def test_a_ledger_that_lets_nobody_in_says_why(
+        self, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+    ):
+        def refuse(*_: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(ledger, "payment", refuse)
+        assert self.ask(Account(CLAIMED, e1=FULFILLED)).unread == {"payments": said}
 
     def test_what_somebody_else_holds_cannot_be_seen(self):
         self.held = ["orders/Repair"]
