@@ -1,6 +1,6 @@
 """What each service has on record of an order: read, strongly consistent, and left as it is."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -55,19 +55,19 @@ class Witnesses:
         return self._with_parked(known)
 
     def _ask(self, order: Row) -> Known:
-        unread: dict[str, str] = {}
-
-        def readable(readers: Mapping[str, Callable[[], Any]]) -> Iterator[tuple[str, Any]]:
-            for name, read in readers.items():
-                try:
-                    yield name, read()
-                except UNREADABLE as error:
-                    unread[name] = _line(error)
-
-        rows = {name: partial(self._row, *place) for name, place in TABLES.items()}
-        records = dict(readable({"payments": self._payment, **rows}))
-        others = dict(readable({"saga": partial(self._executions, order)}))
-        return Known(order=order, records=records, executions=others.get("saga", ()), unread=unread)
+        readers: dict[str, Callable[[], Any]] = {
+            "payments": self._payment,
+            **{name: partial(self._row, *place) for name, place in TABLES.items()},
+            "saga": partial(self._executions, order),
+        }
+        found, unread = dict[str, Any](), dict[str, str]()
+        for name, read in readers.items():
+            try:
+                found[name] = read()
+            except UNREADABLE as error:
+                unread[name] = _line(error)
+        executions = found.pop("saga", ())
+        return Known(order=order, records=found, executions=executions, unread=unread)
 
     def _with_parked(self, known: Known) -> Known:
         try:
@@ -99,7 +99,8 @@ class Witnesses:
 
     def _executions(self, order: Row) -> list[Execution]:
         """Those that ever had the claim on the order; by when they began, if that is known."""
-        found = [self._execution(arn) for arn in sorted(order.get("claimed_by", ()))]
+        claims = {*order.get("claimed_by", ()), order.get("claim_owner")} - {None}
+        found = [self._execution(arn) for arn in sorted(claims)]
         return sorted(found, key=lambda execution: execution.began or LAST)
 
     def _execution(self, arn: str) -> Execution:
