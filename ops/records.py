@@ -96,28 +96,9 @@ def decode(message: Message, place: Place) -> Record:
 def _read(body: dict[str, Any], record: Record) -> Record | None:
     """A record whose body is an envelope: of Lambda, of a saga, or of a function that parks."""
     match body:
-        case {"requestContext": {"functionArn": str(function)} as context, **rest}:
-            # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
-            # https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
-            # https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
-            batch = rest.get("DDBStreamBatchInfo") or rest.get("KinesisBatchInfo")
-            payload = rest.get("requestPayload")
-            if batch is not None:
-                payload = parsed(rest["payload"]) if "payload" in rest else batch
-            elif "requestPayload" not in rest:
-                return None
-            first = (batch or {}).get("approximateArrivalOfFirstRecord")
-            return replace(
-                record,
-                how=How.DESTINATION if batch is None else How.MAPPING,
-                event=payload,
-                where=function,
-                why=_said(context.get("condition"), _error(rest.get("responsePayload"))),
-                times=_number(context.get("approximateInvokeCount")),
-                first=first or _time_of(payload) or rest.get("timestamp", ""),
-                envelope=body,
-            )
-        case {"compensation": str(name), "function": str(function), "payload": payload}:
+        case {"requestContext": {"functionArn": str()}}:
+            return _invocation(body, record)
+        case {"compensation": str(name), "function": str(function), "payload": dict(payload)}:
             return replace(
                 record,
                 how=How.SAGA,
@@ -135,16 +116,45 @@ def _read(body: dict[str, Any], record: Record) -> Record | None:
                 envelope=body,
             )
         case {"reason": str(reason), "record": dict(parked)}:
-            history = parked.get(REDRIVEN) or {}
+            match parked.get(REDRIVEN):
+                case {"times": int(times), "earlier": list(earlier)}:
+                    record = replace(record, redriven=times, earlier=tuple(map(str, earlier)))
             return replace(
                 record,
                 how=How.ITSELF,
                 event={name: value for name, value in parked.items() if name != REDRIVEN},
                 why=reason,
-                redriven=_number(history.get("times")),
-                earlier=tuple(history.get(EARLIER, ())),
                 envelope=body,
             )
+    return None
+
+
+def _invocation(body: dict[str, Any], record: Record) -> Record | None:
+    """What Lambda writes about an event, or a batch, that a function failed at.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+    https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
+    """
+    context = body["requestContext"]
+    record = replace(
+        record,
+        where=context["functionArn"],
+        why=_said(context.get("condition"), _error(body.get("responsePayload"))),
+        times=_number(context.get("approximateInvokeCount")),
+        envelope=body,
+    )
+    match body:
+        case {"DDBStreamBatchInfo": dict(batch)} | {"KinesisBatchInfo": dict(batch)}:
+            return replace(
+                record,
+                how=How.MAPPING,
+                event=parsed(body["payload"]) if "payload" in body else batch,
+                first=str(batch.get("approximateArrivalOfFirstRecord", "")),
+            )
+        case {"requestPayload": payload}:
+            first = _time_of(payload) or str(body.get("timestamp", ""))
+            return replace(record, how=How.DESTINATION, event=payload, first=first)
     return None
 
 
@@ -167,10 +177,10 @@ def _as_it_was(record: Record, place: Place) -> Record:
     return record
 
 
-def parsed(text: str) -> Any:
+def parsed(text: Any) -> Any:
     """A text as JSON, or as it is if it is none."""
     try:
-        return json.loads(text)
+        return json.loads(text) if isinstance(text, str) else text
     except ValueError:
         return text
 

@@ -19,6 +19,7 @@ from ops.records import EARLIER, REDRIVEN, Record, parsed
 
 AWS = ("RULE_ARN", "TARGET_ARN", "ERROR_CODE", "ERROR_MESSAGE", "RETRY_ATTEMPTS",
        "EXHAUSTED_RETRY_CONDITION", "RequestID", "ErrorCode", "ErrorMessage")  # fmt: skip
+POINTER = {"streamArn", "shardId", "startSequenceNumber", "endSequenceNumber"}
 HISTORY_LETTERS = 1_000
 """So much of the earlier reasons is kept, the latest: a message has a limit to its size."""
 
@@ -139,8 +140,9 @@ def plan(record: Record, place: Place) -> Action:
     """
     if record.how is None:
         raise CannotBeMovedError("nobody can tell where it came from: read it with show --raw")
-    parked_by = (record.message.attributes.get("RULE_ARN"), record.envelope.get("execution"))
-    feed = place.feed(record.how, next(filter(None, parked_by), record.where))
+    execution = record.envelope.get("execution")
+    parked_by = record.message.attributes.get("RULE_ARN") or execution or record.where
+    feed = place.feed(record.how, str(parked_by))
     if feed is None:
         raise CannotBeMovedError(f"{record.where or place.name} is no longer deployed")
     match record.how:
@@ -211,6 +213,8 @@ def _to_mapping(record: Record, feed: Feed) -> Action:
     to = _receiver(feed)
     if "payload" in record.envelope:
         return CallWithBatch(to=to, payload=record.event)
+    if not record.event.keys() >= POINTER:
+        raise CannotBeMovedError("it does not say which records of which stream it means")
     filters = feed.target.get("FilterCriteria", {}).get("Filters", [])
     return CallFromStream(
         to=to, batch=record.event, filters=[parsed(each["Pattern"]) for each in filters]

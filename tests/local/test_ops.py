@@ -1,0 +1,274 @@
+"""The operator's command, end to end: what fails is parked, is seen, and comes to a correct end.
+
+With Express sagas, which give a compensation up in seconds.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import pytest
+from aws_cdk.aws_stepfunctions import StateMachineType
+
+from app import compose
+from lambdas.contracts.event import tell
+from lambdas.contracts.inventory import SOURCE as INVENTORY
+from lambdas.contracts.shipping import ShipmentDispatched
+from lambdas.contracts.values import Line
+from lambdas.orders.domain import order_id
+from lambdas.runtime.items import from_item
+from local import shop
+from local.cloud import Cloud
+from local.deploy import deploy
+from stacks.environments import DEV
+from tests.local.deliveries import eventually
+from tests.local.permissions import resources_of, watched
+from tests.local.test_read_side import subject
+from tests.templates.synthesis import new_app, templates
+
+SKU, PRICE = "85123A", 255
+ENV = replace(DEV, saga_type=StateMachineType.EXPRESS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    cloud: Cloud
+    client: Callable[[str], Any]
+    """Makes a boto3 client, once for each service."""
+    outputs: Mapping[str, str]
+    resources: Mapping[str, str]
+    """The physical ids of resources by stack and logical id."""
+    api: shop.Api
+    customer: str
+    """Who ada is to the services."""
+
+    def ops(self, *arguments: str) -> tuple[int, Any]:
+        """Run the command, as a script does."""
+        command = subprocess.run(
+            [sys.executable, "-m", "ops", *arguments, "--json"],
+            env={**os.environ, **self.cloud.environment()},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert command.stderr == "", command.stderr
+        return command.returncode, json.loads(command.stdout)
+
+    def parked(self, *places: str) -> dict[str, int]:
+        """How much there is in the places that hold something, or in those."""
+        _, found = self.ops("queues", *([] if places else ["--parked"]))
+        return {
+            each["place"]: each["depth"]["there"]
+            for each in found
+            if not places or each["place"] in places
+        }
+
+    def park(self, *places: str) -> None:
+        """Wait until each of these places, and no other, holds something."""
+        eventually(lambda: self.parked().keys() >= set(places))
+        assert self.parked() == dict.fromkeys(places, 1)
+
+    def redrive(self, place: str) -> None:
+        """Put back what is there: first look, then do it, then do it again in vain."""
+        code, shown = self.ops("redrive", place)
+        assert (code, shown["moved"], self.parked(place)) == (0, 1, {place: 1})
+        code, done = self.ops("redrive", place, "--yes")
+        assert (code, done["moved"], done["failed"]) == (0, 1, 0), done
+        assert self.ops("redrive", place, "--yes")[1]["moved"] == 0
+
+    def physical(self, stack: str, id: str) -> str:
+        (found,) = (
+            physical
+            for name, physical in self.resources.items()
+            if name.startswith(f"{ENV.stack(stack)}/{id}")
+            and len(name.split("/")[1]) == len(id) + 8
+        )
+        return found
+
+    def place(self, key: str, country: str = "France") -> str:
+        lines = [{"sku": SKU, "quantity": 1, "unit_price": PRICE}]
+        answer = self.api.place(customer="ada", key=key, country=country, lines=lines)
+        assert answer.status == 202, answer
+        return str(answer.body["order_id"])
+
+    def row(self, order: str) -> dict[str, Any]:
+        answer = self.client("dynamodb").get_item(
+            TableName=self.outputs["OrdersTable"],
+            Key={"order_id": {"S": order}},
+            ConsistentRead=True,
+        )
+        return from_item(answer["Item"])
+
+    def becomes(self, order: str, state: str) -> None:
+        eventually(lambda: self.row(order)["state"] == state)
+        assert self.row(order)["state"] == state
+
+    def dispatch(self, order: str) -> None:
+        """Tell that an order's shipment has left, as shipping would."""
+        fact = tell(
+            ShipmentDispatched(
+                order_id=order,
+                shipment_id="s",
+                country="France",
+                lines=(Line(sku=SKU, quantity=1),),
+            ),
+            subject=order,
+            sequence=2,
+            correlation_id=order,
+            causation_id=order,
+            occurred_at="2026-12-01T09:02:11.893+00:00",
+        )
+        entries = [fact.entry(self.outputs["EventBus"])]
+        assert self.client("events").put_events(Entries=entries)["FailedEntryCount"] == 0
+
+    @contextmanager
+    def without(self, stack: str, role: str, right: str) -> Iterator[None]:
+        """Take a right from a role of the app until the block ends."""
+        iam, name = self.client("iam"), self.physical(stack, role)
+        (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+        named = {"RoleName": name, "PolicyName": policy}
+        whole = iam.get_role_policy(**named)["PolicyDocument"]
+        left = [each for each in whole["Statement"] if right not in each["Action"]]
+        assert len(left) == len(whole["Statement"]) - 1
+        iam.put_role_policy(**named, PolicyDocument=json.dumps({**whole, "Statement": left}))
+        try:
+            yield
+        finally:
+            iam.put_role_policy(**named, PolicyDocument=json.dumps(whole))
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    assembly = tmp_path_factory.mktemp("assembly")
+    app = new_app(outdir=str(assembly))
+    compose(app, ENV)
+    templates(app)
+    with watched() as cloud:
+        outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
+        customers = shop.Customers(
+            cloud.client("cognito-idp"),
+            pool=outputs["UserPoolId"],
+            client=outputs["UserPoolClientId"],
+        )
+        customers.admit("ada")
+        cloud.client("lambda").invoke(
+            FunctionName=outputs["ReceiveStockFunction"],
+            Payload=json.dumps({"delivery_id": "d1", "lines": [{"sku": SKU, "quantity": 100}]}),
+        )
+        yield Platform(
+            cloud=cloud,
+            client=cache(cloud.client),
+            outputs=outputs,
+            resources={f"{r.stack}/{r.logical_id}": r.physical_id for r in resources_of(cloud)},
+            api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=lambda _: None),
+            customer=subject(customers.token("ada")),
+        )
+
+
+def test_an_event_that_could_not_start_a_saga_starts_it(platform: Platform):
+    place = "orders/StartFulfilmentRuleUndelivered"
+    with platform.without("Orders", "FulfilmentMachineEventsRole", "states:StartExecution"):
+        order = platform.place("no-saga")
+        platform.park(place)
+    code, (shown,) = platform.ops("show", place)
+    assert code == 1
+    assert shown["event"]["detail"]["data"]["order_id"] == order
+    assert shown["why"].startswith("NO_PERMISSIONS: ")
+
+    platform.redrive(place)
+
+    platform.becomes(order, "CONFIRMED")
+
+
+def test_events_that_functions_failed_at_are_given_to_them_again(platform: Platform):
+    """The shipment leaves before the order is there."""
+    places = "orders/OnDispatchFailed", "inventory/OnDispatchFailed"
+    order = order_id(platform.customer, "early")
+    platform.dispatch(order)
+    platform.park(*places)
+    shown = [platform.ops("show", place)[1][0] for place in places]
+    assert [each["times"] for each in shown] == [3, 3]
+    assert shown[0]["why"] == (
+        f"RetriesExhausted: NotToBeDispatchedError: there is no order {order}"
+    )
+    assert platform.place("early") == order
+    platform.becomes(order, "CONFIRMED")
+
+    for place in places:
+        platform.redrive(place)
+
+    platform.becomes(order, "DISPATCHED")
+    assert platform.parked() == {}
+
+
+def test_a_change_that_could_not_be_told_is_read_from_the_stream_and_told(platform: Platform):
+    place = "shipping/OutboxUntold"
+    with platform.without("Shipping", "AnnounceChangesRole", "events:PutEvents"):
+        order = platform.place("untold")
+        platform.park(place)
+
+    platform.redrive(place)
+
+    platform.becomes(order, "CONFIRMED")
+
+
+def test_a_message_that_makes_no_sense_is_parked_again_with_its_history(platform: Platform):
+    place = "storefront/ShowAvailabilityGivenUp"
+    body = json.dumps({"source": INVENTORY, "detail_type": "StockChanged",
+                       "metadata": {"schema_version": 1}})  # fmt: skip
+    platform.client("sqs").send_message(
+        QueueUrl=platform.physical("Storefront", "ShowAvailabilityQueue"),
+        MessageBody=body,
+        MessageGroupId="A",
+        MessageDeduplicationId="1",
+    )
+    platform.park(place)
+
+    assert platform.ops("redrive", place, "--yes")[0] == 0
+
+    platform.park(place)
+    (shown,) = platform.ops("show", place)[1]
+    assert (shown["body"], shown["redriven"], shown["group"]) == (body, 1, "A")
+    assert shown["earlier"] == [shown["why"]]
+    platform.client("sqs").purge_queue(
+        QueueUrl=platform.physical("Storefront", "ShowAvailabilityGivenUp")
+    )
+
+
+def test_what_a_saga_could_not_undo_is_undone_and_its_order_needs_nobody(platform: Platform):
+    lambda_, release = platform.client("lambda"), platform.physical("Inventory", "ReleaseStock")
+    lambda_.put_function_concurrency(FunctionName=release, ReservedConcurrentExecutions=0)
+    order = platform.place("stuck", country="Unspecified")
+    eventually(lambda: "parked" in platform.row(order))
+    assert platform.row(order)["parked"] == ["ReleaseStock"]
+    code, tried = platform.ops("repair", order, "--yes")
+    assert (code, tried["moved"], tried["failed"]) == (1, 0, 1), tried
+    lambda_.delete_function_concurrency(FunctionName=release)
+
+    assert platform.ops("repair", order)[1]["moved"] == 1
+    assert platform.ops("repair", order, "--yes")[0] == 0
+
+    assert platform.row(order)["repaired"] == ["ReleaseStock"]
+    reservation = platform.client("dynamodb").get_item(
+        TableName=platform.outputs["ReservationsTable"], Key={"order_id": {"S": order}}
+    )
+    assert from_item(reservation["Item"])["state"] == "RELEASED"
+    assert platform.ops("queues", "--parked") == (0, [])
+
+
+def test_what_is_missing_is_said_in_a_line(platform: Platform):
+    command = subprocess.run(
+        [sys.executable, "-m", "ops", "queues", "--env", "prod"],
+        env={**os.environ, **platform.cloud.environment()},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert command.returncode == 2
+    assert command.stderr == f"there is no stack Orders-Prod-… in {platform.cloud.region}\n"

@@ -1,0 +1,176 @@
+"""The places of the synthesized templates, and what AWS and our functions would park there."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from lambdas.contracts.orders import OrderConfirmed
+from ops.places import Feed, How, Place, Resource, Stack, Templates
+from ops.records import Message
+from tests.contracts.contracts import read, sample_of
+from tests.templates.synthesis import platform
+
+AT = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
+ORDER = "6f1c7a40c0e04d0a9b1b5d1f0e3b6a11"
+EVENT: Mapping[str, Any] = read(sample_of(OrderConfirmed))
+CONTEXT = {"requestId": "r", "condition": "RetriesExhausted", "approximateInvokeCount": 3}
+ANSWER = {"errorType": "NoShipmentError", "errorMessage": "there is no shipment"}
+BATCH = {
+    "shardId": "shard-1",
+    "startSequenceNumber": "100",
+    "endSequenceNumber": "102",
+    "approximateArrivalOfFirstRecord": "2026-12-01T08:00:00Z",
+    "approximateArrivalOfLastRecord": "2026-12-01T08:00:01Z",
+    "batchSize": 2,
+    "streamArn": "arn:aws:dynamodb:eu-west-1:123456789012:table/t/stream/2026",
+}
+RECORD = {"dynamodb": {"SequenceNumber": "100", "NewImage": {"order_id": {"S": ORDER}}}}
+
+_ARNS = {
+    "AWS::SQS::Queue": "https://sqs.eu-west-1.amazonaws.com/123456789012/{}",
+    "AWS::StepFunctions::StateMachine": "arn:aws:states:eu-west-1:123456789012:stateMachine:{}",
+    "AWS::SNS::Topic": "arn:aws:sns:eu-west-1:123456789012:{}",
+    "AWS::Events::Rule": "Orders|{}",
+    "AWS::Logs::LogGroup": "/aws/events/{}",
+}
+
+
+@cache
+def templates(environment: str = "dev") -> Templates:
+    """The templates of an environment, as if they were deployed."""
+    return Templates(
+        {
+            name: Stack(
+                template,
+                {
+                    id: _ARNS.get(declared["Type"], "{}").format(f"{name}-{id}")
+                    for id, declared in template["Resources"].items()
+                },
+            )
+            for name, template in platform(environment).templates.items()
+        }
+    )
+
+
+@cache
+def places(environment: str = "dev") -> Sequence[Place]:
+    return templates(environment).places()
+
+
+def place(name: str) -> Place:
+    (found,) = (place for place in places() if place.name == name)
+    return found
+
+
+def arn(resource: Resource) -> str:
+    """As AWS writes it into what is parked."""
+    start = "arn:aws:{}:eu-west-1:123456789012"
+    match resource.kind:
+        case "AWS::Lambda::Function":
+            return f"{start.format('lambda')}:function:{resource.physical}:$LATEST"
+        case "AWS::Events::Rule":
+            return f"{start.format('events')}:rule/{resource.physical.replace('|', '/')}"
+        case "AWS::SQS::Queue":
+            return f"{start.format('sqs')}:{resource.physical.rpartition('/')[2]}"
+    return f"{start.format('any')}:{resource.physical}"
+
+
+def message(
+    body: Any,
+    attributes: Mapping[str, str] = MappingProxyType({}),
+    *,
+    id: str = "m1",
+    fifo: bool = False,
+) -> Message:
+    return Message(
+        id=id,
+        body=body if isinstance(body, str) else json.dumps(body),
+        since=AT,
+        handle=f"handle-{id}",
+        attributes=attributes,
+        group="g" if fifo else "",
+    )
+
+
+def parked_by(feed: Feed, place: Place, *, id: str = "m1") -> Message:
+    """What this feed parks, by the documentation of who parks it."""
+    fifo = place.fifo
+    told = {"source": EVENT["source"], "detail_type": "OrderConfirmed", **EVENT["detail"]}
+    function = arn(feed.to) if feed.to else ""
+    envelope = {"version": "1.0", "timestamp": "2026-12-01T09:00:00Z",
+                "requestContext": {**CONTEXT, "functionArn": function}}  # fmt: skip
+    match feed.how:
+        case How.RULE | How.SCHEDULE:
+            assert feed.to is not None
+            said = {
+                f"{feed.how.name}_ARN": arn(feed.source),
+                "TARGET_ARN": arn(feed.to),
+                "ERROR_CODE": "NO_PERMISSIONS",
+                "ERROR_MESSAGE": "it may not",
+                "RETRY_ATTEMPTS": "0",
+            }
+            if feed.how is How.RULE:
+                return message(EVENT, said, id=id)
+            return message("{}", {**said, "SCHEDULED_TIME": "2026-12-01T09:00:00Z"}, id=id)
+        case How.DESTINATION:
+            whole = {**envelope, "requestPayload": EVENT, "responsePayload": ANSWER}
+            return message(whole, id=id)
+        case How.DEAD_LETTERS:
+            said = {"RequestID": "r", "ErrorCode": "200", "ErrorMessage": "no"}
+            return message(EVENT, said, id=id)
+        case How.MAPPING if place.resource.kind == "AWS::S3::Bucket":
+            payload = json.dumps({"Records": [{"kinesis": {"sequenceNumber": "1"}}]})
+            return message({**envelope, "KinesisBatchInfo": BATCH, "payload": payload}, id=id)
+        case How.MAPPING:
+            return message({**envelope, "DDBStreamBatchInfo": BATCH}, id=id)
+        case How.ITSELF if fifo:
+            return message(told, {"reason": "it makes no sense"}, id=id, fifo=True)
+        case How.ITSELF:
+            return message({"reason": "it makes no sense", "record": RECORD}, id=id)
+        case How.SAGA:
+            return compensation(feed.source, id=id)
+    if feed.how is How.QUEUE:
+        return _from(message(told, id=id, fifo=fifo), arn(feed.source))
+    return message(told, id=id, fifo=fifo)
+
+
+def compensation(machine: Resource, *, order: str = ORDER, id: str = "m1") -> Message:
+    return message(
+        {
+            "compensation": "ReleaseStock",
+            "function": "arn:aws:lambda:eu-west-1:123456789012:function:release",
+            "payload": {"order_id": order},
+            "error": {"Error": "NoStockError", "Cause": json.dumps({"errorMessage": "no stock"})},
+            "execution": f"arn:aws:states:eu-west-1:123456789012:execution:{_name(machine)}:e1",
+        },
+        id=id,
+    )
+
+
+def outcome(machine: Resource, *, write: str = "Reject") -> Message:
+    return message(
+        {
+            "record": ORDER,
+            "write": write,
+            "error": {"Error": "DynamoDB.ThrottlingException", "Cause": "too fast"},
+            "execution": f"arn:aws:states:eu-west-1:123456789012:execution:{_name(machine)}:e1",
+        }
+    )
+
+
+def _name(resource: Resource) -> str:
+    return resource.physical.rpartition(":")[2]
+
+
+def _from(message: Message, source: str) -> Message:
+    return Message(
+        id=message.id,
+        body=message.body,
+        since=message.since,
+        handle=message.handle,
+        group=message.group,
+        source=source,
+    )

@@ -1,0 +1,123 @@
+"""Looking into queues and buckets takes nothing away, and shows each thing once."""
+
+from collections.abc import Callable
+from contextlib import closing
+from itertools import count
+from typing import Any
+
+import boto3
+import pytest
+
+from ops.holding import Bucket, Depth, Holder, Queue
+from tests.unit.conftest import ACCOUNT
+
+NAMES = [f"m{number:02}" for number in range(23)]
+
+
+def client(endpoint: str, service: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=ACCOUNT["AWS_DEFAULT_REGION"],
+        aws_access_key_id=ACCOUNT["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+@pytest.fixture(scope="module")
+def sqs(endpoint: str) -> Any:
+    return client(endpoint, "sqs")
+
+
+@pytest.fixture(scope="module")
+def make_queue(sqs: Any) -> Callable[..., Queue]:
+    numbers = count(1)
+
+    def make(*bodies: str, group: str = "") -> Queue:
+        fifo = {"FifoQueue": "true"} if group else {}
+        name = f"parked-{next(numbers)}{'.fifo' if group else ''}"
+        url = sqs.create_queue(QueueName=name, Attributes=fifo)["QueueUrl"]
+        for body in bodies:
+            ordered = {"MessageGroupId": group, "MessageDeduplicationId": body} if group else {}
+            said = {"reason": {"DataType": "String", "StringValue": "why"}}
+            sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=said, **ordered)
+        return Queue(url, sqs)
+
+    return make
+
+
+@pytest.fixture
+def bucket(endpoint: str) -> Bucket:
+    s3 = client(endpoint, "s3")
+    where = {"LocationConstraint": ACCOUNT["AWS_DEFAULT_REGION"]}
+    s3.create_bucket(Bucket="given-up", CreateBucketConfiguration=where)
+    for name in NAMES:
+        s3.put_object(Bucket="given-up", Key=f"aws/lambda/{name}", Body=name.encode())
+    return Bucket("given-up", s3)
+
+
+def seen(holder: Holder) -> list[str]:
+    with closing(holder.taking()) as messages:
+        return [message.body for message in messages]
+
+
+def test_all_of_a_queue_is_seen_once_and_is_there_again(make_queue: Callable[..., Queue]):
+    queue = make_queue(*NAMES)
+
+    for _ in range(2):
+        assert sorted(seen(queue)) == NAMES
+        assert queue.depth() == Depth(there=23, held=0)
+
+
+def test_what_is_said_beside_a_message_is_seen(make_queue: Callable[..., Queue]):
+    queue = make_queue("m", group="A")
+
+    with closing(queue.taking()) as messages:
+        (message,) = messages
+
+    assert (message.attributes, message.group) == ({"reason": "why"}, "A")
+
+
+def test_whoever_is_cut_off_gives_back_what_was_taken(make_queue: Callable[..., Queue]):
+    queue = make_queue(*NAMES)
+
+    with closing(queue.taking()) as messages:
+        next(messages)
+        assert queue.depth().held == 10
+
+    assert queue.depth() == Depth(there=23, held=0)
+
+
+def test_what_is_deleted_is_gone_and_a_group_comes_in_order(make_queue: Callable[..., Queue]):
+    queue = make_queue(*NAMES, group="A")
+
+    taken: list[str] = []
+    with closing(queue.taking()) as messages:
+        for message in messages:
+            taken.append(message.body)
+            queue.delete(message)
+
+    assert taken == NAMES
+    assert queue.depth() == Depth(there=0)
+
+
+def test_of_a_group_at_least_ten_are_seen_and_all_are_there_again(
+    make_queue: Callable[..., Queue],
+):
+    queue = make_queue(*NAMES, group="A")
+
+    found = seen(queue)
+
+    assert found == NAMES[: len(found)]
+    assert len(found) >= 10
+    assert queue.depth() == Depth(there=23)
+
+
+def test_all_of_a_bucket_is_seen_and_what_is_deleted_is_gone(bucket: Bucket):
+    assert seen(bucket) == NAMES
+    assert bucket.depth() == Depth(there=23)
+
+    with closing(bucket.taking()) as messages:
+        bucket.delete(next(messages))
+
+    assert seen(bucket) == NAMES[1:]

@@ -1,0 +1,179 @@
+"""What was planned is done by the right request, and what fails again is told."""
+
+import io
+import json
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ops.moving import Mover, NotDoneError
+from ops.places import How
+from ops.records import decode
+from ops.redriving import plan
+from tests.unit.ops.parking import EVENT, ORDER, outcome, parked_by, place
+
+
+class AlreadyThere(Exception):
+    """What AWS says of what there is already."""
+
+
+class FakeAws:
+    """Notes each request; a function answers as it is told to."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.requests: list[tuple[str, Mapping[str, Any]]] = []
+        self._answers = answers
+
+    def client(self, service: str) -> Any:
+        return FakeClient(self, service)
+
+    def answer(self, request: str, parameters: Mapping[str, Any]) -> Any:
+        self.requests.append((request, parameters))
+        if request != "lambda.invoke" or parameters.get("InvocationType") == "Event":
+            return self._answers.get(request.replace(".", "_"), {})
+        answer = self._answers.get(parameters["FunctionName"].replace("-", "_"), {})
+        failed = {"FunctionError": "Unhandled"} if "errorType" in answer else {}
+        return {"Payload": io.BytesIO(json.dumps(answer).encode()), **failed}
+
+
+class FakeClient:
+    exceptions = SimpleNamespace(
+        ExecutionAlreadyExists=AlreadyThere, ResourceAlreadyExistsException=AlreadyThere
+    )
+
+    def __init__(self, aws: FakeAws, service: str) -> None:
+        self._aws = aws
+        self._service = service
+
+    def __getattr__(self, operation: str) -> Any:
+        def request(**parameters: Any) -> Any:
+            answer = self._aws.answer(f"{self._service}.{operation}", parameters)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return request
+
+
+def move(aws: FakeAws, name: str, how: How, message: Any = None) -> None:
+    at = place(name)
+    parked = message or parked_by(at.fed(how)[0], at)
+    Mover(aws.client, lambda: "note-repair").do(plan(decode(parked, at), at))
+
+
+def test_a_message_is_sent_to_its_group():
+    aws = FakeAws()
+
+    move(aws, "purchasing/OrderMoreUndelivered", How.SUBSCRIPTION)
+
+    ((request, sent),) = aws.requests
+    assert request == "sqs.send_message"
+    assert sent["QueueUrl"].partition("OrderMoreQueue")[1]
+    assert (sent["MessageGroupId"], sent["MessageDeduplicationId"]) == ("g", "redrive-m1")
+    assert sent["MessageAttributes"] == {"redriven": {"DataType": "Number", "StringValue": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "request_", "parameter", "content"),
+    [
+        ("shipping/OnPickedOnRuleUndelivered", "lambda.invoke", "Payload", EVENT),
+        ("orders/StartFulfilmentRuleUndelivered", "stepfunctions.start_execution", "input",
+         EVENT["detail"]),
+        ("backbone/ToOrderStreamRuleUndelivered", "kinesis.put_record", "Data", EVENT),
+        ("orders/TellOperationsRuleUndelivered", "sns.publish", "Message", EVENT),
+    ],
+)  # fmt: skip
+def test_an_event_is_handed_to_its_target(name: str, request_: str, parameter: str, content: Any):
+    aws = FakeAws()
+
+    move(aws, name, How.RULE)
+
+    ((request, parameters),) = aws.requests
+    assert request == request_
+    assert json.loads(parameters[parameter]) == content
+    assert parameters.get("InvocationType", "Event") == "Event"
+
+
+def test_an_event_is_logged_though_the_log_stream_is_there_already():
+    aws = FakeAws(logs_create_log_stream=AlreadyThere())
+
+    move(aws, "backbone/CatchAllUndelivered", How.RULE)
+
+    (_, logged) = aws.requests[-1]
+    assert json.loads(logged["logEvents"][0]["message"]) == EVENT
+
+
+def test_what_is_started_already_is_started():
+    aws = FakeAws(stepfunctions_start_execution=AlreadyThere())
+
+    move(aws, "orders/StartFulfilmentRuleUndelivered", How.RULE)
+
+    assert aws.requests[0][1]["name"] == "redrive-m1"
+
+
+def physical(name: str) -> str:
+    (function,) = {feed.to for feed in place(name).feeds}
+    assert function is not None
+    return function.physical.replace("-", "_")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"errorType": "KeyError", "errorMessage": "'x'"}, "KeyError: 'x'"),
+        ({"batchItemFailures": [{"itemIdentifier": "1"}]}, "failed at 1 of the records again"),
+    ],
+)
+def test_a_batch_that_a_function_fails_at_again_is_not_done(answer: Any, said: str):
+    name = "storefront/ShowSalesPoison"
+    aws = FakeAws(**{physical(name): answer})
+
+    with pytest.raises(NotDoneError, match=said):
+        move(aws, name, How.ITSELF)
+
+
+@pytest.mark.parametrize("answer", [{"batchItemFailures": []}, None])
+def test_a_batch_that_a_function_is_done_with_is_done(answer: Any):
+    name = "storefront/ShowSalesPoison"
+
+    move(FakeAws(**{physical(name): answer} if answer else {}), name, How.ITSELF)
+
+
+class TestRepair:
+    FUNCTION = "arn:aws:lambda:eu_west_1:123456789012:function:release"
+
+    def test_the_compensation_comes_first_and_then_its_order_knows(self):
+        aws = FakeAws()
+
+        move(aws, "orders/Repair", How.SAGA)
+
+        called = [(r["FunctionName"], json.loads(r["Payload"])) for _, r in aws.requests]
+        assert called == [
+            (self.FUNCTION.replace("_", "-"), {"order_id": ORDER}),
+            ("note-repair", {"order_id": ORDER, "compensation": "ReleaseStock"}),
+        ]
+
+    def test_one_that_fails_again_is_not_noted(self):
+        error = {"errorType": "NoStockError", "errorMessage": "no stock"}
+        aws = FakeAws(**{self.FUNCTION: error})
+
+        with pytest.raises(NotDoneError, match="NoStockError: no stock"):
+            move(aws, "orders/Repair", How.SAGA)
+
+        assert len(aws.requests) == 1
+
+    def test_one_whose_order_cannot_know_is_not_done(self):
+        error = {"errorType": "UnknownOrderError", "errorMessage": "there is no order"}
+
+        with pytest.raises(NotDoneError, match="no order"):
+            move(FakeAws(note_repair=error), "orders/Repair", How.SAGA)
+
+    def test_an_outcome_is_done_with_when_its_order_has_ended(self):
+        unwritten = outcome(place("orders/Repair").feeds[0].source)
+
+        move(FakeAws(note_repair={"ended": True}), "orders/Repair", How.SAGA, unwritten)
+        with pytest.raises(NotDoneError, match="is PLACED"):
+            going_on = FakeAws(note_repair={"ended": False, "state": "PLACED"})
+            move(going_on, "orders/Repair", How.SAGA, unwritten)

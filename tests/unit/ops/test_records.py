@@ -1,0 +1,175 @@
+"""What is parked is decoded, whoever parked it; what nobody can decode is there as it is."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops.commands.show import would
+from ops.places import How
+from ops.records import Record, decode
+from tests.unit.ops.parking import (
+    EVENT,
+    ORDER,
+    RECORD,
+    compensation,
+    message,
+    outcome,
+    parked_by,
+    place,
+    places,
+)
+
+
+def decoded(name: str, how: How) -> Record:
+    at = place(name)
+    return decode(parked_by(at.fed(how)[0], at), at)
+
+
+def told(record: Record) -> tuple[str, int, str]:
+    return record.why, record.times, record.first
+
+
+def test_an_event_that_was_not_delivered():
+    record = decoded("shipping/OnPickedOnRuleUndelivered", How.RULE)
+
+    assert record.event == EVENT
+    assert told(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T08:26:02.918Z")
+    assert "DispatchShipment" in record.where
+
+
+def test_a_call_that_scheduler_could_not_make():
+    record = decoded("orders/AnnounceAgainOftenFailed", How.SCHEDULE)
+
+    assert record.event == {}
+    assert told(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T09:00:00Z")
+
+
+def test_an_event_that_a_function_failed_at():
+    record = decoded("shipping/OnPickedFailed", How.DESTINATION)
+
+    assert record.event == EVENT
+    assert told(record) == (
+        "RetriesExhausted: NoShipmentError: there is no shipment",
+        3,
+        "2026-12-01T08:26:02.918Z",
+    )
+
+
+def test_a_batch_of_which_only_a_pointer_is_there():
+    record = decoded("shipping/OutboxUntold", How.MAPPING)
+
+    assert record.event["startSequenceNumber"] == "100"
+    assert told(record) == ("RetriesExhausted", 3, "2026-12-01T08:00:00Z")
+
+
+def test_a_batch_that_is_there_whole():
+    record = decoded("storefront/GivenUp", How.MAPPING)
+
+    assert record.event == {"Records": [{"kinesis": {"sequenceNumber": "1"}}]}
+
+
+def test_a_record_that_its_function_parked():
+    record = decoded("storefront/ShowSalesPoison", How.ITSELF)
+
+    assert (record.event, record.why) == (RECORD, "it makes no sense")
+
+
+def test_a_message_that_its_function_parked():
+    record = decoded("purchasing/OrderMoreGivenUp", How.ITSELF)
+
+    assert record.event["source"] == EVENT["source"]
+    assert told(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
+
+
+def test_a_message_that_came_too_often():
+    record = decoded("warehouse/PickingParked", How.QUEUE)
+
+    assert record.why == "it came again and again"
+    assert record.where.endswith("-Picking" + record.where[-8:])
+
+
+def test_a_message_that_a_worker_parked_is_of_the_queue_it_came_from():
+    at = place("warehouse/PickingParked")
+
+    record = decode(message("poison", {"reason": "it is no JSON"}), at)
+
+    assert (record.how, record.event, record.why) == (How.QUEUE, "poison", "it is no JSON")
+
+
+def test_a_compensation_and_an_outcome():
+    repair = place("orders/Repair")
+    machine = repair.feeds[0].source
+
+    failed, unwritten = (decode(each(machine), repair) for each in (compensation, outcome))
+
+    assert failed.event == {"order_id": ORDER}
+    assert failed.why == "ReleaseStock: NoStockError: no stock"
+    assert unwritten.why == "Reject could not be written: DynamoDB.ThrottlingException: too fast"
+    assert (failed.how, unwritten.how) == (How.SAGA, How.SAGA)
+
+
+def test_how_often_it_was_put_back_and_why_it_came_again():
+    at = place("purchasing/OrderMoreGivenUp")
+    history = {"redriven": "2", "earlier": "first\nsecond", "reason": "third"}
+    attributes = decode(message("x", history), at)
+    parked = {**RECORD, "redriven": {"times": 2, "earlier": ["first", "second"]}}
+    inside = decode(
+        message({"reason": "third", "record": parked}), place("storefront/ShowSalesPoison")
+    )
+
+    for record in (attributes, inside):
+        assert (record.redriven, list(record.earlier)) == (2, ["first", "second"])
+    assert inside.event == RECORD
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "poison", "[]", "7", '{"a": 1}', '{"requestContext": {}}', '{"record": 1}', "\ud800"],
+)
+def test_what_nobody_can_decode_is_there_as_it_is(body: str):
+    record = decode(message(body), place("shipping/OnPickedFailed"))
+
+    assert record.how is None
+    assert record.message.body == body
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
+    max_leaves=4,
+)
+FEEDS = [(feed, place) for place in places() for feed in place.feeds]
+
+
+@given(number=st.integers(0, len(FEEDS) - 1), data=st.data())
+def test_nothing_that_looks_like_something_is_lost(number: int, data: st.DataObject):
+    """Whatever stands in one place of an envelope instead of what should, it is shown."""
+    feed, place = FEEDS[number]
+    body = json.loads(parked_by(feed, place).body)
+    inner, names = body, ["reason", "record", "requestContext", "payload"]
+    while isinstance(inner, dict):
+        name = data.draw(st.sampled_from([*inner, *names]))
+        if not isinstance(inner.get(name), dict) or data.draw(st.booleans()):
+            inner[name] = data.draw(ODD)
+            break
+        inner = inner[name]
+    odd = message(json.dumps(body))
+
+    record = decode(odd, place)
+
+    assert record.message == odd
+    assert would(record, place)
+
+
+def test_records_are_found_by_text_and_by_field():
+    record = decoded("shipping/OnPickedFailed", How.DESTINATION)
+    order = EVENT["detail"]["data"]["order_id"]
+
+    assert record.mentions(order)
+    assert not record.mentions("another")
+    assert record.has("detail.data.order_id", order)
+    assert record.has("detail.metadata.schema_version", "1")
+    assert not record.has("detail.data.order_id.more", order)
+    assert not record.has("detail.nothing", "null")
