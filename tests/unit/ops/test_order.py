@@ -355,6 +355,10 @@ class TestWrong:
         claimed = {**PLACED.order, "claim_owner": ARN, "claim_until": until}
         assert list(wrong(replace(PLACED, order=claimed), now=NOW)) == []
 
+    def test_a_compensation_that_was_repaired_waits_no_more(self):
+        repaired = replace(TROUBLED, order={**TROUBLED.order, "repaired": ["RefundPayment"]})
+        assert not [each for each in wrong(repaired, now=NOW) if "waits for a person" in each]
+
     def test_an_order_in_trouble_names_all_of_it(self):
         assert list(wrong(TROUBLED, now=NOW)) == [
             "RefundPayment failed for good and waits for a person",
