@@ -13,7 +13,18 @@ from collections.abc import Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.commands import FAILED, INTERRUPTED, Command, queues, rebuild, redrive, repair, show
+from ops.commands import (
+    FAILED,
+    INTERRUPTED,
+    Command,
+    order,
+    queues,
+    rebuild,
+    redrive,
+    repair,
+    replay,
+    show,
+)
 from ops.deployed import OperationError, deployed
 from ops.terminal import Terminal
 
@@ -22,7 +33,9 @@ COMMANDS: Mapping[str, Command] = {
     "show": show,
     "redrive": redrive,
     "repair": repair,
+    "order": order,
     "rebuild": rebuild,
+    "replay": replay,
 }
 
 

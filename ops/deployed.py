@@ -115,7 +115,7 @@ def deployed(environment: str) -> Deployed:
     """With credentials and region as every tool of AWS finds them."""
     session = boto3.Session()
     if session.region_name is None:
-        raise OperationError("no region: set AWS_REGION, or name a profile that has one")
+        raise OperationError("no region: set AWS_DEFAULT_REGION, or name a profile that has one")
     if session.get_credentials() is None:
         raise OperationError("no credentials: log in, or name a profile with AWS_PROFILE")
     return Deployed(session=session, environment=environment)

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from ops.deployed import OperationError
+from ops import archive
+from ops.archive import Archive
 
-ENDED = {"COMPLETED", "CANCELLED", "FAILED"}
 WAIT = 2
 """Seconds for which a receive call waits: it then asks all of SQS's servers, not some.
 
@@ -26,38 +26,21 @@ class Replay:
     """All that an archive holds, through the queue of the rule for replays, and nothing but that.
 
     The archive may lag by ten minutes, so what is new is to be had from the stream.
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive-event.html
     """
 
     def __init__(self, events: Any, sqs: Any, *, backbone: Mapping[str, str]) -> None:
         """``backbone`` are the outputs of the stack of that name."""
-        self._events = events
+        self._archive = Archive(events, backbone["EventArchiveArn"])
         self._sqs = sqs
-        self._archive = backbone["EventArchiveArn"]
         self._rule = backbone["ReplayRuleArn"]
         self._queue = backbone["ReplayQueueUrl"]
-        self._name = ""
+        self._replay: archive.Replay | None = None
 
     def start(self, name: str, *, now: datetime) -> None:
         """Ask for the replay; refused while another one is under way: it has the same queue."""
-        for state in ("STARTING", "RUNNING"):
-            for other in self._events.list_replays(EventSourceArn=self._archive, State=state)[
-                "Replays"
-            ]:
-                raise OperationError(
-                    f"replay {other['ReplayName']} is under way: wait, or, if its rebuild was "
-                    f"killed, 'aws events cancel-replay --replay-name {other['ReplayName']}'"
-                )
-        archive = self._events.describe_archive(ArchiveName=self._archive.rpartition("/")[2])
-        self._events.start_replay(
-            ReplayName=name,
-            EventSourceArn=self._archive,
-            # What was told when the archive was new may have happened before.
-            EventStartTime=archive["CreationTime"] - timedelta(days=1),
-            EventEndTime=now,
-            Destination={"Arn": archive["EventSourceArn"], "FilterArns": [self._rule]},
-        )
-        self._name = name
+        # What was told when the archive was new may have happened before.
+        first = self._archive.describe()["CreationTime"] - timedelta(days=1)
+        self._replay = self._archive.replay(name, since=first, until=now, rules=[self._rule])
 
     def take(self) -> list[Mapping[str, Any]]:
         """Some messages; they come again unless they are ``done`` within a minute."""
@@ -78,18 +61,12 @@ class Replay:
     @property
     def over(self) -> bool:
         """Whether everything is in the queue; raises if the replay came to another end."""
-        replay = self._events.describe_replay(ReplayName=self._name)
-        if replay["State"] in ("CANCELLED", "FAILED"):
-            why = replay.get("StateReason", "no reason was given")
-            raise OperationError(f"replay {self._name} is {replay['State']}: {why}")
-        return bool(replay["State"] == "COMPLETED")
+        return self._replay is not None and self._replay.over
 
     def cancel(self) -> None:
-        """End it, if it has not ended."""
-        if self._name:
-            replay = self._events.describe_replay(ReplayName=self._name)
-            if replay["State"] not in ENDED:
-                self._events.cancel_replay(ReplayName=self._name)
+        """End it, if it was started and has not ended."""
+        if self._replay is not None:
+            self._replay.cancel()
 
 
 class Stream:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Any, TypeGuard
@@ -75,10 +75,10 @@ class Order:
 
     ``sequence`` counts the events told of it. ``fingerprint`` tells a client's retry from another
     order under the same key. ``claim_owner`` is the saga execution that works on it until
-    ``claim_until`` (seconds since 1970). ``parked`` names compensations that came to wait for a
-    person, ``repaired`` those that have succeeded since, maybe before ``parked`` was written.
-    ``unfinished`` is there until the order has come to its end, and says in which shard of the
-    index of such orders it is to be found.
+    ``claim_until`` (seconds since 1970); ``claimed_by`` are all that ever did. ``parked`` names
+    compensations that came to wait for a person, ``repaired`` those that have succeeded since,
+    maybe before ``parked`` was written. ``unfinished`` is there until the order has come to its
+    end, and says in which shard of the index of such orders it is to be found.
     """
 
     order_id: str
@@ -97,6 +97,7 @@ class Order:
     explanation: str | None = None
     claim_owner: str | None = None
     claim_until: int | None = None
+    claimed_by: Set[str] | None = None
     cancel_requested_at: str | None = None
     unfinished: str | None = None
     parked: Sequence[str] = ()

@@ -1,6 +1,6 @@
 """Between plain rows and the items of DynamoDB's low-level client.
 
-Rows hold texts, whole numbers, booleans, None, and lists and dictionaries of these.
+Rows hold texts, whole numbers, booleans, None, sets of texts, and lists and dictionaries of these.
 """
 
 from collections.abc import Mapping

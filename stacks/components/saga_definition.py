@@ -17,6 +17,7 @@ CONDITION_FAILED = "DynamoDB.ConditionalCheckFailedException"
 State = dict[str, Any]
 
 NOW = {"S": "{% $now() %}"}
+ME = "{% $states.context.Execution.Id %}"
 TAKEN_OVER = "{% $exists($states.result.Attributes.claim_owner) %}"
 """Whether the record was claimed before: by an execution that died on the way, or by this one, if
 the answer to its first attempt was lost. Then that attempt may have been the one that took it over.
@@ -58,13 +59,14 @@ class _States:
     def claiming(self) -> dict[str, State]:
         now = "$floor($millis() / 1000)"
         claim = self._update(
-            "SET claim_owner = :me, claim_until = :until",
+            "SET claim_owner = :me, claim_until = :until ADD claimed_by :mine",
             condition="#state = :open AND (attribute_not_exists(claim_owner) OR claim_owner = :me"
             " OR claim_until < :now)",
             values={
                 ":open": {"S": self.record.open},
                 ":now": {"N": f"{{% $string({now}) %}}"},
                 ":until": {"N": f"{{% $string({now} + {self.patience.lease}) %}}"},
+                ":mine": {"SS": [ME]},
             },
         )
         # The variables are not there yet.
@@ -248,7 +250,7 @@ class _States:
                 "ConditionExpression": condition,
                 "ExpressionAttributeNames": names,
                 "ExpressionAttributeValues": {
-                    ":me": {"S": "{% $states.context.Execution.Id %}"},
+                    ":me": {"S": ME},
                     **values,
                 },
             },

@@ -31,6 +31,7 @@ from local.cloud import Cloud
 from local.deploy import deploy
 from local.evidence import SCHEMA, Evidence, insert
 from stacks.environments import DEV
+from tests.local.operating import journey, operated
 from tests.local.permissions import watched
 from tests.templates.synthesis import new_app
 
@@ -39,11 +40,14 @@ HERE, NOWHERE = "United Kingdom", "Unspecified"
 SLOW = {"charge": {"moment": "before", "fails": False, "delay_ms": 2000}}
 """Less than the 4 s that payments waits for the card company."""
 SECONDS = 60
+ACTIONS = ("Claim", "ReserveStock", "TakePayment", "BookShipment")
+SERVICES = ("orders", "payments", "inventory", "shipping")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
     kind: StateMachineType
+    cloud: Cloud
     client: Callable[[str], Any]
     """Makes a boto3 client, once for each service."""
     outputs: Mapping[str, str]
@@ -115,6 +119,7 @@ def platform(
     http = shop.http(cloud)
     platform = Platform(
         kind=request.param,
+        cloud=cloud,
         client=cache(cloud.client),
         outputs=outputs,
         resources=resources_of(cloud),
@@ -288,6 +293,16 @@ def deliver_again(platform: Platform, order: str) -> None:
     )
 
 
+def steps(journey: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The steps of each saga that a journey tells of."""
+    return {
+        re.sub("Machine.*", "", execution["arn"].split(":")[6]): [
+            step["name"] for step in execution["steps"]
+        ]
+        for execution in journey["executions"]
+    }
+
+
 def announce_again(platform: Platform) -> int:
     """Run the schedule's function now; return how many orders it told of."""
     answer = platform.client("lambda").invoke(FunctionName=platform.function("AnnounceAgain"))
@@ -324,6 +339,13 @@ def test_an_order_is_confirmed_and_a_second_delivery_changes_nothing(platform):
     assert row(platform, order) == before
     check_promises(platform)
     assert told(platform, order) == ["OrderPlaced", "OrderConfirmed"]
+    code, told_of = journey(platform.cloud, order)
+    assert (code, told_of["wrong"], told_of["parked"]) == (0, [], [])
+    assert steps(told_of) == {"Fulfilment": [*ACTIONS, "Confirm"]}
+    standing = ["CONFIRMED", "TAKEN", "RESERVED", "BOOKED"]
+    assert [told_of["records"][service]["state"] for service in SERVICES] == standing
+    (entry,) = told_of["records"]["payments"]["entries"]
+    assert (entry["kind"], entry["amount"], entry["told"]) == ("CHARGE", PRICE, True)
 
 
 def test_a_refusal_at_any_step_undoes_what_was_done(platform):
@@ -340,6 +362,11 @@ def test_a_refusal_at_any_step_undoes_what_was_done(platform):
     ]
     check_promises(platform)
     assert told(platform, orders[0]) == ["OrderPlaced", "OrderRejected"]
+    code, said = operated(platform.cloud, "order", orders[1])
+    assert code == 0, said
+    assert re.search("saga +TakePayment  PaymentDeclined: above the card's limit", said)
+    assert re.search("payments +DECLINED .*, above the card's limit\n", said)
+    assert re.search("shipping +no shipment\n", said)
 
 
 class TestCancelling:
@@ -381,6 +408,14 @@ class TestCancelling:
             "OrderWithdrawn",
             "OrderCancelled",
         ]
+        code, told_of = journey(platform.cloud, order)
+        assert (code, told_of["wrong"]) == (0, [])
+        assert steps(told_of) == {
+            "Fulfilment": [*ACTIONS, "Confirm"],
+            "Withdrawal": ["CancelShipment", "RefundPayment", "ReleaseStock", "Reject"],
+        }
+        entries = told_of["records"]["payments"]["entries"]
+        assert [entry["kind"] for entry in entries] == ["CHARGE", "REFUND"]
 
 
 def started_and_stopped(platform: Platform, key: str) -> str:
@@ -421,6 +456,10 @@ def test_what_a_dead_saga_left_is_finished_when_its_lease_has_run_out(platform):
         assert ended(platform, *orders) == [("CONFIRMED", None), ("CANCELLED", "Cancelled")]
         check_promises(platform)
         assert announce_again(platform) == 0
+        code, told_of = journey(platform.cloud, orders[0])
+        assert (code, told_of["wrong"]) == (0, [])
+        ends = [execution["status"] for execution in told_of["executions"]]
+        assert ends == ["ABORTED", "SUCCEEDED"]
 
 
 def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):
@@ -434,6 +473,9 @@ def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):
     assert ended(platform, order) == [("REJECTED", "AddressUndeliverable")]
 
     until("somebody is told", lambda: row(platform, order)["sequence"] == 3)
+    code, told_of = journey(platform.cloud, order)
+    assert (code, told_of["parked"][0]["place"]) == (1, "orders/Repair")
+    assert "it is REJECTED, and inventory has it RESERVED" in told_of["wrong"]
     (parked,) = received(platform, platform.outputs["RepairQueue"])
     assert parked["compensation"] == "ReleaseStock"
     assert parked["error"]["Error"] == "Lambda.TooManyRequestsException"

@@ -1,10 +1,8 @@
 """Views are rebuilt from the archive by the operator's command, while facts come in."""
 
-import os
+import json
 import random
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.contracts.values import Line
 from lambdas.storefront.domain import order_notes, sales, timelines
 from tests.local.deliveries import eventually, received
+from tests.local.operating import operated, ops
 from tests.local.small_stacks import client, lines
 from tests.local.test_read_side import LINES, TOTAL, Platform, platform, subject
 
@@ -117,23 +116,13 @@ def traffic(platform: Platform, ada: str) -> Traffic:
     return traffic
 
 
-def ops(platform: Platform, *arguments: str) -> subprocess.Popen[str]:
-    """Start the command, as an operator does; what came before now is to come of the archive."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "ops", "rebuild", *arguments, "--overlap", "0"],
-        env={**os.environ, **platform.cloud.environment()},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        # As from a terminal, also where whoever runs the tests does not heed it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+def rebuilding(*arguments: str) -> tuple[str, ...]:
+    """What came before now is to come of the archive."""
+    return ("rebuild", *arguments, "--overlap", "0")
 
 
 def rebuilt(platform: Platform, *arguments: str) -> tuple[int, str]:
-    command = ops(platform, *arguments)
-    said, _ = command.communicate(timeout=120)
-    return command.returncode, said
+    return operated(platform.cloud, *rebuilding(*arguments))
 
 
 def outputs(platform: Platform) -> Mapping[str, str]:
@@ -245,7 +234,7 @@ def test_what_differs_is_told_and_not_switched_unless_it_is_meant(
 def test_a_rebuild_that_was_broken_off_can_be_run_again(
     platform: Platform, traffic: Traffic, ending: signal.Signals
 ):
-    broken = ops(platform, "timelines")
+    broken = ops(platform.cloud, *rebuilding("timelines"))
     assert broken.stdout is not None
     assert broken.stdout.readline().startswith("emptied: ")
     broken.send_signal(ending)
@@ -301,3 +290,59 @@ def test_a_replay_to_all_rules_reaches_the_catch_all_and_the_queue_for_replays_o
     )
     assert lines(platform.cloud, named["EventLogGroup"], '"replay-name": "to-all"')
     assert streamed() == before > 0
+
+
+def rule_of_ones_own(platform: Platform, name: str) -> str:
+    """Make a rule that hears replays; return the queue that it tells."""
+    sqs, events = client(platform.cloud, "sqs"), client(platform.cloud, "events")
+    url: str = sqs.create_queue(QueueName=name)["QueueUrl"]
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    arn = answer["Attributes"]["QueueArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    on_bus = {"EventBusName": platform.outputs["EventBus"]}
+    pattern = {"replay-name": [{"exists": True}]}
+    events.put_rule(Name=name, EventPattern=json.dumps(pattern), **on_bus)
+    events.put_targets(Rule=name, Targets=[{"Id": "Queue", "Arn": arn}], **on_bus)
+    return url
+
+
+def test_an_operator_replays_a_time_to_a_rule_of_ones_own_and_to_no_other(
+    platform: Platform, traffic: Traffic
+):
+    since = datetime.now(UTC)
+    traffic.order("replayed")
+    wanted = ("replay", "--from", since.isoformat())
+    url = rule_of_ones_own(platform, "OfAnOperator")
+    live = next(
+        rule["Name"]
+        for rule in client(platform.cloud, "events").list_rules(
+            EventBusName=platform.outputs["EventBus"]
+        )["Rules"]
+        if '"exists": false' in json.dumps(json.loads(rule["EventPattern"]))
+    )
+
+    planned = operated(platform.cloud, *wanted, "--rule", "OfAnOperator", "--json")
+    refused = operated(platform.cloud, *wanted, "--rule", live, "--yes")
+    code, said = operated(platform.cloud, *wanted, "--rule", "OfAnOperator", "--yes")
+
+    assert (planned[0], json.loads(planned[1])["replayed"]) == (0, False)
+    assert refused[0] == 2
+    assert refused[1].startswith(f"{live} leaves replayed events out")
+    assert "OfAnOperator" in refused[1]
+    assert (code, said.splitlines()[-1]) == (0, "replayed: 100%")
+    told = sum(fact.metadata.subject == "replayed" for fact in traffic.told) + 1
+    messages = received(platform.cloud, url, told)
+    heard = [json.loads(message["Body"]) for message in messages]
+    assert {event["detail"]["metadata"]["subject"] for event in heard} == {"replayed"}
+    assert {event["replay-name"].partition("-")[0] for event in heard} == {"ops"}
+    logged = client(platform.cloud, "logs").filter_log_events(
+        logGroupName=platform.outputs["EventLogGroup"], startTime=int(since.timestamp() * 1000)
+    )
+    assert not [each for each in logged["events"] if "replay-name" in each["message"]]

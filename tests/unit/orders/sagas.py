@@ -205,8 +205,10 @@ class Execution:
             else {}
         )
 
-    def _value(self, written: str, now: int) -> Any:
+    def _value(self, written: str | list[str], now: int) -> Any:
         """What a JSONata expression comes to; what is none stands for itself."""
+        if isinstance(written, list):
+            return [self._value(each, now) for each in written]
         if not written.startswith("{%"):
             return written
         seconds = "$floor($millis() / 1000)"

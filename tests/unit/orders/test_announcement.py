@@ -157,6 +157,7 @@ def test_every_event_of_an_order_has_its_own_id():
 FULL_ORDER = replace(
     PARKED_ORDER,
     claim_owner="execution",
+    claimed_by={"execution"},
     claim_until=1,
     cancel_requested_at=LATER,
     unfinished="07",

@@ -243,9 +243,12 @@ class Life(RuleBasedStateMachine):
         before, self.order = self.order, self.orders.find(self.first.order_id, customer_id="17850")
         assert self.order is not None
         fact = announcement(before, self.order)
+        claimed = {None, *(self.order.claimed_by or ())}
+        assert self.order.claim_owner in claimed
         if before is None:
             assert fact is not None
         else:
+            assert claimed >= {*(before.claimed_by or ())}
             assert self.order.sequence - before.sequence == (fact is not None)
             if before.state != self.order.state:
                 assert (before.state, self.order.state) in WAYS

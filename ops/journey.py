@@ -1,0 +1,183 @@
+"""An order's whole journey, put together from what each service has on record of it."""
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lambdas.orders.domain import overdue
+from lambdas.orders.store import order_of
+from lambdas.storefront.domain import timeline
+from ops.executions import Execution
+
+LATE = timedelta(minutes=10)
+"""What has not come by then does not come by itself: a minute is the longest that anything waits
+for its schedule, and views are seconds behind.
+"""
+Row = Mapping[str, Any]
+
+FULFILLED = {"CONFIRMED", "DISPATCHED"}
+UNDONE = {"REJECTED", "CANCELLED"}
+HOLDS = {
+    "payments": {"PENDING", "TAKEN"},
+    "inventory": {"RESERVED", "SHIPPED"},
+    "shipping": {"BOOKED", "DISPATCHED"},
+}
+"""The states in which a service may hold something for an order, which is wrong of one undone."""
+LACKS = {
+    "payments": {None, "PENDING", "DECLINED", "REFUNDED"},
+    "inventory": {None, "REFUSED", "RELEASED"},
+    "shipping": {None, "REFUSED", "CANCELLED"},
+}
+"""Those in which it may not, which is wrong of one that is fulfilled; None stands for no row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """A piece of work about an order that was given up on: where it waits, since when, and why."""
+
+    place: str
+    id: str
+    at: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """All that is known of an order.
+
+    ``records`` has each service's row as it is kept, None where there is none, and nothing where it
+    could not be read: ``unread`` says why. That of the storefront is its timeline.
+    """
+
+    order: Row
+    records: Mapping[str, Row | None]
+    executions: Sequence[Execution] = ()
+    parked: Sequence[Parked] = ()
+    unread: Mapping[str, str]
+
+
+def document(known: Known, *, now: datetime) -> dict[str, Any]:
+    """The journey for scripts: where it stands, what happened in its order, what is wrong."""
+    told = {
+        "order_id": known.order["order_id"],
+        "state": known.order["state"],
+        "wrong": list(wrong(known, now=now)),
+        "unread": known.unread,
+        "records": {"orders": known.order, **known.records},
+        "executions": [asdict(execution) for execution in known.executions],
+        "parked": [asdict(parked) for parked in known.parked],
+        "story": story(known),
+    }
+    return {name: _plain(value) for name, value in told.items()}
+
+
+def story(known: Known) -> list[dict[str, str]]:
+    """What happened to the order, in the order of time; ``service`` is who says so."""
+    moments = [*_events(known), *_steps(known), *_rows(known)]
+    if asked := known.order.get("cancel_requested_at"):
+        moments.append(_moment(asked, "orders", "cancellation", "asked for by the customer"))
+    moments += [_moment(p.at, "parked", p.place, p.what) for p in known.parked]
+    # What happened at one time stays as it is listed.
+    return sorted(moments, key=lambda moment: datetime.fromisoformat(moment["at"]))
+
+
+def wrong(known: Known, *, now: datetime) -> Iterator[str]:
+    """What is not as it should be, and does not become so by itself."""
+    order = order_of(known.order)
+    for name in order.waiting:
+        yield f"{name} failed for good and waits for a person"
+    since = _unattended_since(known.order)
+    if overdue(order, now=int(now.timestamp())) and now - since > LATE:
+        yield f"it is {order.state}, and nobody has worked on it since {since:%Y-%m-%d %H:%M:%S}"
+    yield from _contradictions(known)
+    missing = _untold(known)
+    if missing and now - _time(order.changed_at) > LATE:
+        yield f"of the {order.sequence} events that orders told, the timeline lacks {missing}"
+    for entry in (known.records.get("payments") or {}).get("entries", ()):
+        if not entry["told"] and now - _time(entry["occurred_at"]) > LATE:
+            yield f"the ledger's {entry['kind']} was never told"
+    for parked in known.parked:
+        yield f"{parked.place} holds a piece of it: {parked.what}"
+
+
+def _contradictions(known: Known) -> Iterator[str]:
+    """What another service has on record that does not go with the order's state."""
+    state = known.order["state"]
+    bad = LACKS if state in FULFILLED else HOLDS if state in UNDONE else {}
+    for service, states in bad.items():
+        if service in known.records:
+            found = (known.records[service] or {}).get("state")
+            if found in states:
+                yield f"it is {state}, and {service} has it {found or 'nowhere'}"
+
+
+def _unattended_since(order: Row) -> datetime:
+    """When it was last in anybody's hands, if it is in nobody's."""
+    if "claim_until" in order:
+        return datetime.fromtimestamp(order["claim_until"], UTC)
+    return _time(order["changed_at"])
+
+
+def _untold(known: Known) -> list[int]:
+    """The numbers of the events of orders that the timeline does not have."""
+    if "storefront" not in known.records:
+        return []
+    seen = known.records["storefront"] or {}
+    return [n for n in range(1, known.order["sequence"] + 1) if f"orders/{n}" not in seen]
+
+
+def _events(known: Known) -> Iterator[dict[str, str]]:
+    """What was told: events of all services, of the view that joins them."""
+    row = known.records.get("storefront")
+    for line in timeline(row)["events"] if row else ():
+        told = [line.get("reason", ""), line.get("explanation", "")]
+        if "total" in line:
+            told.append(money(line["total"]))
+        yield _moment(line["at"], line["service"], line["event"], ", ".join(filter(None, told)))
+
+
+def _steps(known: Known) -> Iterator[dict[str, str]]:
+    for execution in known.executions:
+        for step in execution.steps:
+            yield _moment(step.began.astimezone(UTC).isoformat(), "saga", step.name, step.outcome)
+
+
+def _rows(known: Known) -> Iterator[dict[str, str]]:
+    """What only the rows tell: when something was set aside, or booked, and when that changed."""
+    for service, what in (("inventory", "reservation"), ("shipping", "shipment")):
+        row = known.records.get(service)
+        if row:
+            changed = row["changed_at"] != row["created_at"]
+            first = "made" if changed else row["state"]
+            yield _moment(row["created_at"], service, what, first)
+            if changed:
+                yield _moment(row["changed_at"], service, what, row["state"])
+
+
+def money(total: Row) -> str:
+    """An amount of minor units with its currency."""
+    amount = total["amount"]
+    return f"{amount // 100:,}.{amount % 100:02} {total['currency']}"
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it, which knows neither sets nor times."""
+    match value:
+        case datetime():
+            return value.isoformat()
+        case Mapping():
+            return {name: _plain(inner) for name, inner in value.items()}
+        case Set():
+            return sorted(value)
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+    return value
+
+
+def _moment(at: str, service: str, what: str, detail: str) -> dict[str, str]:
+    return {"at": at, "service": service, "what": what, "detail": detail}
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,241 @@
+"""Which rules hear a replay, what is said before one is started, and how it is followed."""
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from lambdas.contracts.orders import OrderConfirmed, OrderPlaced
+from ops.archive import Replay
+from ops.commands import replay as command
+from ops.commands.replay import follow, rules_of
+from ops.deployed import Deployed, OperationError
+from ops.replaying import Plan, Rule, chosen, moment
+from ops.terminal import Terminal
+
+NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+AGO = timedelta(hours=1)
+MINE: dict[str, Any] = {"source": ["com.aws.orders"], "replay-name": [{"exists": True}]}
+
+
+def rule(name: str = "Mine", pattern: Any = MINE, **changed: Any) -> Rule:
+    sent = {"arn": f"arn/{name}", "enabled": True, "targets": ("arn:aws:sqs:r:a:q",), **changed}
+    return Rule(name=name, pattern=pattern, **sent)
+
+
+class TestHearing:
+    def test_the_contracts_pattern_of_a_live_rule_hears_no_replay(self):
+        assert rule(pattern=OrderPlaced.pattern()).hears == ""
+
+    def test_a_pattern_that_does_not_mind_hears_live_and_replayed_events(self):
+        assert rule(pattern={"source": ["s"]}).hears == "live and replayed events"
+
+    @pytest.mark.parametrize(
+        ("names", "wrong"),
+        [
+            ("", "name the rules that are to hear it"),
+            ("None", "None is no rule of the bus"),
+            ("Live", "Live leaves replayed events out, so that nothing is done twice"),
+            ("Off", "Off is disabled"),
+            ("Bare", "Bare has no target"),
+            ("Mine Live None", "Live leaves replayed .*; None is no rule of the bus"),
+        ],
+    )
+    def test_what_would_come_to_nothing_is_refused_with_those_that_hear(
+        self, names: str, wrong: str
+    ):
+        rules = [
+            rule(),
+            rule("Live", OrderConfirmed.pattern()),
+            rule("Off", enabled=False),
+            rule("Bare", targets=()),
+            rule("All", {}),
+        ]
+        with pytest.raises(OperationError, match=f"^{wrong}.*A replay is heard by: Mine, All$"):
+            chosen(rules, names.split())
+
+    def test_a_rule_named_twice_is_named_once(self):
+        assert chosen([rule(), rule("Other")], ["Mine", "Mine"]) == [rule()]
+
+
+def plan(*, count: int = 1_000, days: int = 0, since: datetime = NOW - AGO) -> Plan:
+    archive = {
+        "ArchiveName": "Facts",
+        "EventCount": count,
+        "SizeBytes": 123_456,
+        "CreationTime": NOW - timedelta(hours=100),
+        "EventSourceArn": "bus",
+    }
+    kept = {"RetentionDays": days} if days else {}
+    return Plan(archive={**archive, **kept}, since=since, until=NOW, rules=[rule()])
+
+
+class TestEstimate:
+    @pytest.mark.parametrize(
+        ("archive", "events"),
+        [
+            (plan(), 10),
+            (plan(days=1), 42),
+            (plan(since=NOW - timedelta(days=999)), 1_000),
+            (replace(plan(), since=NOW - 999 * AGO, until=NOW - 998 * AGO), 0),
+            (plan(count=0), None),
+        ],
+    )
+    def test_it_is_that_part_of_what_the_archive_holds(self, archive: Plan, events: int | None):
+        assert archive.roughly(now=NOW) == events
+
+
+class TestTimes:
+    def test_they_are_of_utc_unless_they_say_otherwise(self):
+        assert moment("2026-12-01T12:00") == moment("2026-12-01T13:00+01:00") == NOW
+        assert moment("2026-12-01") == NOW - 12 * AGO
+
+    def test_what_is_none_is_said(self, capsys: pytest.CaptureFixture[str]):
+        parser = ArgumentParser()
+        command.arguments(parser)
+        with pytest.raises(SystemExit):
+            parser.parse_args(["--from", "noon"])
+        assert "noon is no time such as 2026-12-01T08:00" in capsys.readouterr().err
+
+
+class Events:
+    """EventBridge: one archive, its bus's rules, a replay that takes its time."""
+
+    def __init__(self, *states: str) -> None:
+        self.states = [*states, "COMPLETED"]
+        self.started: dict[str, Any] = {}
+        self.cancelled: list[str] = []
+        self.rules = {
+            "Mine": MINE,
+            "Live": OrderPlaced.pattern(),
+            "Catchall": {"source": ["com.aws.orders"]},
+        }
+
+    def get_paginator(self, verb: str) -> Any:
+        return {"list_rules": Pages(self.each_rule), "list_targets_by_rule": Pages(self.targets)}[
+            verb
+        ]
+
+    def each_rule(self, EventBusName: str) -> Iterator[dict[str, Any]]:  # noqa: N803
+        for name, pattern in self.rules.items():
+            fields = {"Name": name, "Arn": f"arn/{name}", "State": "ENABLED"}
+            yield {"Rules": [{**fields, "EventPattern": json.dumps(pattern)}]}
+        yield {"Rules": [{"Name": "Clock", "Arn": "arn/Clock", "State": "DISABLED"}]}
+
+    def targets(self, Rule: str, EventBusName: str) -> Iterator[dict[str, Any]]:  # noqa: N803
+        yield {"Targets": [{"Arn": f"arn:aws:sqs:eu-west-1:1:{Rule}Queue"}]}
+
+    def describe_archive(self, *, ArchiveName: str) -> Any:  # noqa: N803
+        now = datetime.now(UTC)
+        return {**plan(days=30).archive, "CreationTime": now - timedelta(days=10)}
+
+    def list_replays(self, **_: str) -> dict[str, Any]:
+        return {"Replays": []}
+
+    def start_replay(self, **given: Any) -> None:
+        self.started = given
+
+    def describe_replay(self, *, ReplayName: str) -> dict[str, Any]:  # noqa: N803
+        state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        return {
+            "State": state,
+            **({"EventLastReplayedTime": NOW - AGO / 4} if state == "RUNNING" else {}),
+        }
+
+    def cancel_replay(self, *, ReplayName: str) -> None:  # noqa: N803
+        self.cancelled.append(ReplayName)
+
+
+class Pages:
+    def __init__(self, paginate: Any) -> None:
+        self.paginate = paginate
+
+
+class TestFollowing:
+    def test_it_says_how_far_it_is_until_it_has_ended(self):
+        said: list[str] = []
+        events = Events("STARTING", "RUNNING")
+
+        follow(Replay(events, "r"), plan(), said.append, pause=lambda _: None)
+
+        assert said == [
+            "replayed: 0%",
+            "replayed: 75%, up to 2026-12-01 11:45:00",
+            "replayed: 100%",
+        ]
+        assert events.cancelled == []
+
+    def test_what_interrupts_it_cancels_it(self):
+        events = Events("RUNNING", "RUNNING")
+
+        def interrupt(_: float) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            follow(Replay(events, "r"), plan(), lambda _: None, pause=interrupt)
+
+        assert events.cancelled == ["r"]
+
+    def test_one_that_fails_is_an_error(self):
+        with pytest.raises(OperationError, match="replay r is FAILED: no reason was given"):
+            follow(Replay(Events("FAILED", "FAILED"), "r"), plan(), lambda _: None)
+
+
+class TestCommand:
+    @pytest.fixture
+    def events(self) -> Events:
+        return Events()
+
+    def run(self, events: Events, *words: str) -> int:
+        class Backbone:
+            def outputs(self, stack: str) -> dict[str, str]:
+                assert stack == "Backbone"
+                return {"EventArchiveArn": "arn:archive/Facts", "EventBus": "Orders"}
+
+            def client(self, service: str) -> Events:
+                return events
+
+        parser = ArgumentParser()
+        command.arguments(parser)
+        arguments = parser.parse_args(["--from", "2026-11-01", *words])
+        return command.run(arguments, cast(Deployed, Backbone()), Terminal())
+
+    def test_without_yes_it_says_what_it_would_do(
+        self, events: Events, capsys: pytest.CaptureFixture[str]
+    ):
+        assert self.run(events, "--rule", "Mine") == 0
+        assert events.started == {}
+        assert capsys.readouterr().out.endswith("nothing was replayed; to do it, add --yes\n")
+
+    def test_with_yes_it_names_the_rules_that_it_may_reach(self, events: Events):
+        until = "2026-11-02"
+        assert self.run(events, "--to", until, "--rule", "Mine", "--rule", "Catchall", "--yes") == 0
+        assert events.started["Destination"] == {
+            "Arn": "bus",
+            "FilterArns": ["arn/Mine", "arn/Catchall"],
+        }
+        assert events.started["EventEndTime"] == moment(until)
+
+    def test_for_scripts_it_says_one_document(
+        self, events: Events, capsys: pytest.CaptureFixture[str]
+    ):
+        self.run(events, "--rule", "Mine", "--yes", "--json")
+        said = json.loads(capsys.readouterr().out)
+        assert (said["replayed"], said["rules"][0]["name"]) == (True, "Mine")
+
+    def test_a_time_that_is_none_is_refused(self, events: Events):
+        with pytest.raises(OperationError, match="--from has to be before --to"):
+            self.run(events, "--to", "2026-10-01", "--rule", "Mine", "--yes")
+        assert events.started == {}
+
+    def test_the_plan_for_people(self, golden: SnapshotAssertion):
+        rules = [*rules_of(Events(), "Orders")[::2], rule("Two", targets=("arn:aws:s:r:a:x",) * 2)]
+        assert "\n".join(replace(plan(days=30), rules=rules).lines(now=NOW)) == golden
+
+    def test_the_plan_for_scripts(self, golden: SnapshotAssertion):
+        assert json.dumps(plan().document(now=NOW), indent=2) == golden
