@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from lambdas.orders.domain import SHARDS, KeyReusedError, Order, is_order_id
+from lambdas.orders.domain import SHARDS, Hold, KeyReusedError, Order, is_order_id
 from lambdas.runtime.items import from_item, put_new, to_item
 
 ATTEMPTS = 5
@@ -15,6 +15,7 @@ GUARDS = (
     "claim_owner",
     "claim_until",
     "cancel_requested_at",
+    "holds",
 )
 """Every other write of a row changes one of these."""
 
@@ -122,4 +123,6 @@ def row_of(order: Order) -> dict[str, Any]:
 def order_of(row: Mapping[str, Any]) -> Order:
     """The order that a row tells; columns that are not an order's are passed over."""
     known = {field.name for field in fields(Order)}
-    return Order(**{name: value for name, value in row.items() if name in known})
+    columns = {name: value for name, value in row.items() if name in known}
+    holds = tuple(Hold(**hold) for hold in columns.pop("holds", ()))
+    return Order(**columns, holds=holds)
