@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import read_side, report, resharding, shop, verify
+from local import partner, read_side, report, resharding, shop, verify
 from local.cloud import Cloud, running
 from local.deploy import deploy
 from local.evidence import SCHEMA, Evidence
@@ -366,7 +366,7 @@ Watch its events, put one of your own:
 
 After an edit:
 
-  npx cdk deploy --all --require-approval never
+  npx cdk deploy --all --require-approval never --context partner={partner.SOURCE}
 
 Ctrl-C here ends everything."""
     )
