@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -227,6 +228,25 @@ class TestLeftInSpiteOfIt:
         order = held(CONFIRMED_ORDER)
 
         assert miss_hold(order, now=LATER) is order
+
+
+def test_one_hold_is_lifted_while_the_customer_cancels(orders: Orders):
+    """Nothing is told of it, and yet nobody writes over it."""
+    order = orders.add(placed())
+    for cause in ("dispute-1", "dispute-2"):
+        orders.update(order.order_id, change=partial(held, cause=cause))
+    operators = [partial(lift_hold, cause="dispute-1", now=LATER)]
+
+    def cancelling(order: Order) -> Order:
+        while operators:
+            orders.update(order.order_id, change=operators.pop())
+        return cancel(order, now=LATER)
+
+    cancelled = orders.update(order.order_id, change=cancelling)
+
+    assert cancelled is not None
+    assert [hold.state for hold in cancelled.holds] == [LIFTED, HELD]
+    assert orders.find(order.order_id) == cancelled
 
 
 class TestHandlers:
