@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import read_side, report, resharding, shop, verify
+from local import disputes, partner, read_side, report, resharding, shop, verify
 from local.cloud import Cloud, running
 from local.deploy import deploy
+from local.disputes import Disputes
 from local.evidence import SCHEMA, Evidence
 from local.read_side import ReadSide
 from local.rebuilding import Rebuilt, rebuilt
@@ -83,8 +84,12 @@ def carry_out(
         ExitStack() as stack,
     ):
         _play(run, screen, name)
+        disputed = Disputes(cloud, outputs, database)
+        with screen.phase("disputing payments") as note:
+            disputed.tell(note)
         with screen.phase("picking, dispatching") as note:
             stack.enter_context(working(cloud, outputs))
+            disputed.lift(note)
             _await_departures(run, note)
         with screen.phase("checking") as note:
             notification = _publish_notification(run)
@@ -92,6 +97,7 @@ def carry_out(
             note(f"{len(RULES)} rules")
         views = _rebuild(run, screen) if rebuild else ()
     whole = _is_whole(run, notification)
+    settled = disputes.all_went_well(database)
     resharded = run.resharding is None or run.resharding.there_and_back()
     report.show_orders(screen, database, _explanations(run))
     report.show_refused(screen, database)
@@ -101,6 +107,7 @@ def carry_out(
         run.outputs["EventLogGroup"],
         "arrived whole, parked nowhere" if whole else screen.paint("BROKEN", report.RED),
     )
+    disputes.show(screen, database)
     report.show_stock(screen, database)
     report.show_views(
         screen,
@@ -110,7 +117,8 @@ def carry_out(
     )
     report.show_books(screen, database)
     report.show_promises(screen, violations)
-    return whole and resharded and all(view.equal for view in views) and not violations
+    equal = all(view.equal for view in views)
+    return whole and settled and resharded and equal and not violations
 
 
 def up(*, port: int | None) -> int:
@@ -137,7 +145,8 @@ def open_database(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path)
     # It goes with the run: nothing in it is worth waiting for the disk.
     database.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
-    database.executescript(shop.SCHEMA + SCHEMA + read_side.SCHEMA + resharding.SCHEMA)
+    database.executescript(shop.SCHEMA + SCHEMA + read_side.SCHEMA)
+    database.executescript(resharding.SCHEMA + disputes.SCHEMA)
     return database
 
 
@@ -380,7 +389,7 @@ Watch its events, put one of your own:
 
 After an edit:
 
-  npx cdk deploy --all --require-approval never
+  npx cdk deploy --all --require-approval never --context partner={partner.SOURCE}
 
 Ctrl-C here ends everything."""
     )

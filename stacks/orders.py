@@ -17,9 +17,17 @@ from lambdas.contracts.inventory import (
     ReservationReleased,
     ReserveStock,
 )
-from lambdas.contracts.orders import SOURCE, OrderNeedsAttention, OrderPlaced, OrderWithdrawn
+from lambdas.contracts.orders import (
+    SOURCE,
+    OrderHeld,
+    OrderNeedsAttention,
+    OrderNotHeld,
+    OrderPlaced,
+    OrderWithdrawn,
+)
 from lambdas.contracts.payments import (
     PaymentDeclined,
+    PaymentDisputed,
     PaymentRefunded,
     RefundPayment,
     TakePayment,
@@ -100,15 +108,12 @@ class OrdersStack(Stack):
             timeout=Duration.seconds(50),
             no_dead_letters=NO_DEAD_LETTERS,
         )
-        note_dispatch = ServiceFunction(
-            self,
-            "NoteDispatch",
-            env=env,
-            verb="orders.note_dispatch",
-            settings=on_table,
-            no_dead_letters=NO_LOST_EVENTS,
+        reacting = partial(
+            ServiceFunction, self, env=env, settings=on_table, no_dead_letters=NO_LOST_EVENTS
         )
         note_repair = function("NoteRepair", "note_repair", on_table)
+        note_dispatch = reacting(id="NoteDispatch", verb="orders.note_dispatch")
+        lift_hold = function("LiftHold", "lift_hold", on_table)
 
         # Flow: in through the front door, out through the outbox, on by the saga
         self.front_door = front_door = FrontDoor(self, "FrontDoor", env=env)
@@ -169,27 +174,31 @@ class OrdersStack(Stack):
             event=OrderWithdrawn,
             target=partial(start, machine=withdrawal.machine),
         )
-        rule(
-            id="TellOperations",
-            event=OrderNeedsAttention,
-            target=partial(targets.SnsTopic, topic=alarms, authorize_using_role=True),
-        )
+        for id, waits_for_a_person in (
+            ("TellOperations", OrderNeedsAttention),
+            ("TellOfHold", OrderHeld),
+            ("TellOfMissedHold", OrderNotHeld),
+        ):
+            rule(
+                id=id,
+                event=waits_for_a_person,
+                target=partial(targets.SnsTopic, topic=alarms, authorize_using_role=True),
+            )
 
-        Reaction(
-            self,
-            "OnDispatch",
-            bus=bus,
-            event=ShipmentDispatched,
-            function=note_dispatch,
-            alarms=alarms,
-        )
+        reaction = partial(Reaction, self, bus=bus, alarms=alarms)
+        reaction(id="OnDispatch", event=ShipmentDispatched, function=note_dispatch)
+        changing = [cancel_order, note_dispatch, note_repair, lift_hold]
+        if env.partner_event_source:
+            hold_order = reacting(id="HoldOrder", verb="orders.hold_order")
+            on_dispute = reaction(id="OnDispute", event=PaymentDisputed, function=hold_order)
+            hold_order.add_environment("PARKING_QUEUE", on_dispute.failed.queue_url)
+            changing.append(hold_order)
 
         # Grants
         allow(place_order, "dynamodb:PutItem", on=table.table_arn)
         allow(get_order, "dynamodb:GetItem", on=table.table_arn)
-        allow(cancel_order, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
-        allow(note_dispatch, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
-        allow(note_repair, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
+        for changer in changing:
+            allow(changer, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
         allow(announce_again, "dynamodb:GetItem", on=table.table_arn)
         allow(announce_again, "dynamodb:Query", on=f"{table.table_arn}/index/unfinished")
         let_publish(announce_changes, bus, source=SOURCE)
@@ -199,5 +208,6 @@ class OrdersStack(Stack):
         CfnOutput(self, "UserPoolId", value=front_door.customers.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=front_door.client.user_pool_client_id)
         CfnOutput(self, "OrdersTable", value=table.table_name)
+        CfnOutput(self, "LiftHoldFunction", value=lift_hold.function_name)
         CfnOutput(self, "RepairQueue", value=repair_queue.queue_url)
         CfnOutput(self, "NoteRepairFunction", value=note_repair.function_name)

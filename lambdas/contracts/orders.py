@@ -116,6 +116,56 @@ class NoteRepair(Command):
     compensation: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderHeld(Event):
+    """The order stays until the hold is lifted, whatever else happens to it: it does not leave.
+
+    A person has to see to it: to lift the hold, or to have the order cancelled. ``reason`` is a
+    name, such as ``PaymentDisputed``, ``explanation`` is for the customer. The event that caused
+    it, by which the hold is lifted, is the metadata's ``causation_id``.
+    """
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "OrderHeld"
+    version: ClassVar = 1
+
+    order_id: str
+    customer_id: str
+    reason: str
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderHoldLifted(Event):
+    """The last hold of the order was lifted, this one: nothing keeps it any more."""
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "OrderHoldLifted"
+    version: ClassVar = 1
+
+    order_id: str
+    customer_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderNotHeld(Event):
+    """What was to hold the order came too late; a person has to see to it.
+
+    ``state`` is what the order is instead: on its way, over, or being undone.
+    """
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "OrderNotHeld"
+    version: ClassVar = 1
+
+    order_id: str
+    customer_id: str
+    reason: str
+    explanation: str
+    state: str
+
+
 EVENTS = (
     OrderPlaced,
     OrderConfirmed,
@@ -124,4 +174,15 @@ EVENTS = (
     OrderCancelled,
     OrderDispatched,
     OrderNeedsAttention,
+    OrderHeld,
+    OrderHoldLifted,
+    OrderNotHeld,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiftHold(Command):
+    """Lift the hold of an order that this ``cause`` asked for; an operator's to give."""
+
+    order_id: str
+    cause: str

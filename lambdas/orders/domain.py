@@ -14,7 +14,10 @@ from lambdas.contracts.orders import (
     OrderCancelled,
     OrderConfirmed,
     OrderDispatched,
+    OrderHeld,
+    OrderHoldLifted,
     OrderNeedsAttention,
+    OrderNotHeld,
     OrderPlaced,
     OrderRejected,
     OrderWithdrawn,
@@ -28,6 +31,9 @@ MAX_TEXT = 64
 PLACED, CONFIRMED, REJECTED = "PLACED", "CONFIRMED", "REJECTED"
 WITHDRAWN, CANCELLED, DISPATCHED = "WITHDRAWN", "CANCELLED", "DISPATCHED"
 ENDED = (CANCELLED, REJECTED)
+HOLDABLE = (PLACED, CONFIRMED)
+"""An order in another state has left, is over, or is being undone: to hold it comes too late."""
+HELD, LIFTED, MISSED = "HELD", "LIFTED", "MISSED"
 BARE: Mapping[str, Callable[..., Event]] = {
     WITHDRAWN: OrderWithdrawn,
     CANCELLED: OrderCancelled,
@@ -70,6 +76,21 @@ class NotToBeDispatchedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why an order was to stay.
+
+    It is HELD while it is in force, then LIFTED; or MISSED, when it came too late. ``cause`` is the
+    id of the message that asked for it, ``at`` the time since which its state is what it is.
+    """
+
+    cause: str
+    reason: str
+    explanation: str
+    state: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """An order as its table keeps it.
 
@@ -78,7 +99,9 @@ class Order:
     ``claim_until`` (seconds since 1970); ``claimed_by`` are all that ever did. ``parked`` names
     compensations that came to wait for a person, ``repaired`` those that have succeeded since,
     maybe before ``parked`` was written. ``unfinished`` is there until the order has come to its
-    end, and says in which shard of the index of such orders it is to be found.
+    end, and says in which shard of the index of such orders it is to be found. ``holds`` are all
+    there were, in the order in which they were asked for; ``asides`` counts what was told of them
+    since the event that started the saga, which itself counts from that event.
     """
 
     order_id: str
@@ -102,6 +125,13 @@ class Order:
     unfinished: str | None = None
     parked: Sequence[str] = ()
     repaired: Sequence[str] = ()
+    holds: tuple[Hold, ...] = ()
+    asides: int = 0
+
+    @property
+    def held(self) -> Sequence[Hold]:
+        """The holds in force: as long as there is one, the order does not leave."""
+        return [hold for hold in self.holds if hold.state == HELD]
 
     def same_request_as(self, other: "Order") -> bool:
         """Whether both come from the same request, however often it was sent."""
@@ -206,6 +236,7 @@ def cancel(order: Order, *, now: str) -> Order:
             claim_owner=None,
             claim_until=None,
             unfinished=shard(order.order_id),
+            asides=0,
         )
     return order
 
@@ -327,6 +358,11 @@ def view(order: Order) -> dict[str, Any]:
     }
     if order.reason:
         shown |= {"reason": order.reason, "explanation": order.explanation or ""}
+    if order.held and order.state in HOLDABLE:
+        shown["held"] = [
+            {"reason": hold.reason, "explanation": hold.explanation, "since": hold.at}
+            for hold in order.held
+        ]
     return shown
 
 
@@ -338,15 +374,39 @@ def announcement(before: Order | None, after: Order) -> Fact[Any] | None:
     """
     if before is not None and before.sequence == after.sequence:
         return None
-    first = after.sequence == 1
+    if before is not None and before.holds != after.holds:
+        return _told_of_hold(before, after)
+    # What is told again was told before the asides that there have been since.
+    number = after.sequence if before else after.sequence - after.asides
+    first = number == 1
     return tell(
         _event(before, after),
         subject=after.order_id,
-        sequence=after.sequence,
+        sequence=number,
         correlation_id=after.order_id,
         causation_id=after.request_id if first else event_id(SOURCE, after.order_id, 1),
         # The saga may touch a placed order again before it ends it.
         occurred_at=after.placed_at if first else after.changed_at,
+    )
+
+
+def _told_of_hold(before: Order, after: Order) -> Fact[Any]:
+    (changed,) = (hold for hold in after.holds if hold not in before.holds)
+    order = {"order_id": after.order_id, "customer_id": after.customer_id, "reason": changed.reason}
+    event: Event
+    if changed.state == HELD:
+        event = OrderHeld(**order, explanation=changed.explanation)
+    elif changed.state == LIFTED:
+        event = OrderHoldLifted(**order)
+    else:
+        event = OrderNotHeld(**order, explanation=changed.explanation, state=after.state)
+    return tell(
+        event,
+        subject=after.order_id,
+        sequence=after.sequence,
+        correlation_id=after.order_id,
+        causation_id=changed.cause,
+        occurred_at=changed.at,
     )
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from lambdas.orders.domain import SHARDS, KeyReusedError, Order, is_order_id
-from lambdas.runtime.items import from_item, put_new, to_item
+from lambdas.orders.domain import SHARDS, Hold, KeyReusedError, Order, is_order_id
+from lambdas.runtime.items import from_item, put_new, put_over, to_item
 
 ATTEMPTS = 5
 GUARDS = (
@@ -16,6 +16,7 @@ GUARDS = (
     "claim_until",
     "cancel_requested_at",
     "repaired",
+    "holds",
 )
 """Every other write of a row changes one of these."""
 
@@ -66,7 +67,7 @@ class Orders:
             if before is None:
                 return None
             after = change(before)
-            if after == before or self._replace(before, after):
+            if after == before or self._put(before, after):
                 return after
         raise BusyError(f"order {order_id} is being changed by others; try again")
 
@@ -93,26 +94,9 @@ class Orders:
                 if "Item" in answer:
                     yield order_of(from_item(answer["Item"]))
 
-    def _replace(self, before: Order, after: Order) -> bool:
-        """Put ``after`` where ``before`` still stands; tell whether it did."""
-        old = row_of(before)
-        unchanged = [
-            f"#{name} = :{name}" if name in old else f"attribute_not_exists(#{name})"
-            for name in GUARDS
-        ]
-        try:
-            self._dynamodb.put_item(
-                TableName=self._table,
-                Item=to_item(row_of(after)),
-                ConditionExpression=" AND ".join(unchanged),
-                ExpressionAttributeNames={f"#{name}": name for name in GUARDS},
-                ExpressionAttributeValues=to_item(
-                    {f":{name}": old[name] for name in GUARDS if name in old}
-                ),
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+    def _put(self, before: Order, after: Order) -> bool:
+        rows = row_of(before), row_of(after)
+        return put_over(self._dynamodb, self._table, *rows, guards=GUARDS)
 
 
 def row_of(order: Order) -> dict[str, Any]:
@@ -123,4 +107,6 @@ def row_of(order: Order) -> dict[str, Any]:
 def order_of(row: Mapping[str, Any]) -> Order:
     """The order that a row tells; columns that are not an order's are passed over."""
     known = {field.name for field in fields(Order)}
-    return Order(**{name: value for name, value in row.items() if name in known})
+    columns = {name: value for name, value in row.items() if name in known}
+    holds = tuple(Hold(**hold) for hold in columns.pop("holds", ()))
+    return Order(**columns, holds=holds)

@@ -3,7 +3,7 @@
 Rows hold texts, whole numbers, booleans, None, sets of texts, and lists and dictionaries of these.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +40,35 @@ def put_new(dynamodb: Any, table: str, row: Mapping[str, Any], *, key: str) -> d
     except dynamodb.exceptions.ConditionalCheckFailedException as conflict:
         return from_item(conflict.response["Item"])
     return dict(row)
+
+
+def put_over(
+    dynamodb: Any,
+    table: str,
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    *,
+    guards: Sequence[str],
+) -> bool:
+    """Put the row ``new`` where ``old`` still stands, or nothing if that is empty; say if it did.
+
+    ``guards`` are the attributes of which every other write of a row changes one.
+    """
+    unchanged = [
+        f"#{name} = :{name}" if name in old else f"attribute_not_exists(#{name})" for name in guards
+    ]
+    values = to_item({f":{name}": old[name] for name in guards if name in old})
+    try:
+        dynamodb.put_item(
+            TableName=table,
+            Item=to_item(new),
+            ConditionExpression=" AND ".join(unchanged),
+            ExpressionAttributeNames={f"#{name}": name for name in guards},
+            **({"ExpressionAttributeValues": values} if values else {}),
+        )
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        return False
+    return True
 
 
 def _plain(value: Any) -> Any:

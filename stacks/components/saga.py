@@ -14,7 +14,8 @@ What holds for every saga built here:
 - A compensation that fails for good is parked on the repair queue with all that is needed to
   finish it, and the others run on. So is a record whose outcome could not be written.
 - The outcome is written together with the record's next sequence number, counted from the event
-  that started the saga: written twice, it is the same write.
+  that started the saga, behind what others have told of it since: written twice, it is the same
+  write.
 """
 
 from collections.abc import Sequence

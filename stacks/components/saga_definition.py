@@ -22,6 +22,8 @@ TAKEN_OVER = "{% $exists($states.result.Attributes.claim_owner) %}"
 """Whether the record was claimed before: by an execution that died on the way, or by this one, if
 the answer to its first attempt was lost. Then that attempt may have been the one that took it over.
 """
+COUNT = "#sequence = :sequence + if_not_exists(asides, :none)"
+"""The number of what the saga tells: counted from its event, and behind what others told since."""
 WITHDRAWN = {"reason": CANCELLED, "explanation": "cancelled by the customer"}
 """Why something is undone that neither was refused nor failed."""
 
@@ -190,11 +192,11 @@ class _States:
             "Default": "Undone",
         }
         states["CallForAttention"] = self._update(
-            "SET parked = :parked, #sequence = :sequence, changed_at = :now",
+            f"SET parked = :parked, {COUNT}, changed_at = :now",
             condition="claim_owner = :me",
             values={
                 ":parked": {"L": "{% [$map($parked, function($name) { {'S': $name} })] %}"},
-                ":sequence": {"N": "{% $string($sequence + 2) %}"},
+                **_counted(2),
                 ":now": NOW,
             },
         ) | {"Catch": [_unwritten("CallForAttention")], "Next": "Undone"}
@@ -224,13 +226,12 @@ class _States:
         """Write the outcome, under our claim; a second time it writes the same."""
         sets = [f", {name} = :{name}" for name in columns]
         return self._update(
-            "SET #state = :state, #sequence = :sequence, changed_at = :now"
-            f"{''.join(sets)} REMOVE unfinished",
+            f"SET #state = :state, {COUNT}, changed_at = :now{''.join(sets)} REMOVE unfinished",
             condition=condition,
             values={
                 ":open": {"S": self.record.open},
                 ":state": {"S": state},
-                ":sequence": {"N": "{% $string($sequence + 1) %}"},
+                **_counted(1),
                 ":now": NOW,
                 **{f":{name}": {"S": value} for name, value in columns.items()},
             },
@@ -304,6 +305,11 @@ class _States:
             "MaxAttempts": attempts,
         }
         return [*([{"ErrorEquals": list(never), "MaxAttempts": 0}] if never else []), backoff]
+
+
+def _counted(number: int) -> dict[str, Any]:
+    """The values of COUNT, for what the saga tells as its ``number``."""
+    return {":sequence": {"N": f"{{% $string($sequence + {number}) %}}"}, ":none": {"N": "0"}}
 
 
 def _object(fields: dict[str, str]) -> str:

@@ -16,7 +16,7 @@ from lambdas.contracts.orders import (
     OrderWithdrawn,
 )
 from lambdas.contracts.values import Money, PricedLine
-from lambdas.orders.domain import CONFIRMED, REJECTED, Order, announcement, cancel, view
+from lambdas.orders.domain import CONFIRMED, REJECTED, Hold, Order, announcement, cancel, view
 from lambdas.orders.store import order_of, row_of
 from lambdas.runtime.items import from_item, to_item
 from tests.unit.orders.requests import placed
@@ -161,6 +161,11 @@ FULL_ORDER = replace(
     claim_until=1,
     cancel_requested_at=LATER,
     unfinished="07",
+    holds=(
+        Hold(cause="c", reason="PaymentDisputed", explanation="x", state="LIFTED", at=LATER),
+        Hold(cause="d", reason="PaymentDisputed", explanation="y", state="HELD", at=LATER),
+    ),
+    asides=3,
 )
 
 
@@ -190,7 +195,7 @@ def test_a_row_has_every_column_there_is():
 def test_a_row_has_no_empty_columns():
     empty = {name for name in row_of(FULL_ORDER) if getattr(PLACED_ORDER, name) in (None, ())}
 
-    assert {"reason", "claim_until", "cancel_requested_at", "parked"} <= empty
+    assert {"reason", "claim_until", "cancel_requested_at", "parked", "holds"} <= empty
     assert row_of(PLACED_ORDER).keys() & empty == set()
     assert "unfinished" not in row_of(CANCELLED_ORDER)
 

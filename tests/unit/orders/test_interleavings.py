@@ -15,10 +15,12 @@ from hypothesis.stateful import (
 )
 
 from lambdas.contracts.event import Fact
+from lambdas.contracts.orders import OrderHeld, OrderNotHeld
 from lambdas.orders.domain import (
     CANCELLED,
     CONFIRMED,
     DISPATCHED,
+    HOLDABLE,
     PLACED,
     REJECTED,
     WITHDRAWN,
@@ -30,6 +32,7 @@ from lambdas.orders.domain import (
     dispatch,
     overdue,
 )
+from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, miss_hold
 from lambdas.orders.store import Orders
 from tests.unit.orders.conftest import make_orders_table
 from tests.unit.orders.requests import placed
@@ -48,6 +51,7 @@ MOST = 4
 """Executions that run at once."""
 FAULTS = st.sampled_from(["", "", "", "", "lost", "refuse", "before", "after"])
 INDEX = st.integers(0, 9)
+CAUSES = st.sampled_from(["dispute-1", "dispute-2", "doubt"])
 
 
 class Life(RuleBasedStateMachine):
@@ -65,6 +69,7 @@ class Life(RuleBasedStateMachine):
         self.parked: set[str] = set()
         self.told: dict[int, Fact[Any]] = {}
         self.acknowledged = False
+        self.asked: set[str] = set()
         self.order: Order | None = None
         self.repeat()
         self.deliver(0)
@@ -124,6 +129,38 @@ class Life(RuleBasedStateMachine):
         except NotToBeDispatchedError:
             # Only where undoing the shipment failed, and a person has been told.
             assert "BookShipment" in self.parked
+        self.look()
+        while self.order and self.order.state == DISPATCHED and self.order.held:
+            self.orders.update(self.first.order_id, change=partial(miss_hold, now=f"at {self.now}"))
+            self.look()
+        self.check()
+
+    @rule(cause=CAUSES, meanwhile=st.booleans(), index=INDEX, fault=FAULTS)
+    def hold(self, cause: str, meanwhile: bool, index: int, fault: str) -> None:
+        """Something asks for the order to stay, once or again; meanwhile the saga may go on."""
+        steps = [partial(self.step, index, fault)] if meanwhile and self.executions else []
+
+        def change(order: Order) -> Order:
+            while steps:
+                steps.pop()()
+            return hold(order, cause=cause, reason="Doubt", explanation="x", now=f"at {self.now}")
+
+        self.orders.update(self.first.order_id, change=change)
+        self.asked.add(cause)
+        self.look()
+        self.check()
+
+    @rule(cause=CAUSES)
+    def lift_hold(self, cause: str) -> None:
+        """An operator lifts a hold, which there may not be."""
+        try:
+            self.orders.update(
+                self.first.order_id, change=partial(lift_hold, cause=cause, now=f"at {self.now}")
+            )
+        except NoSuchHoldError:
+            assert self.order is not None
+            holding = {hold.cause for hold in self.order.held}
+            assert cause not in holding or self.order.state not in HOLDABLE
         self.look()
         self.check()
 
@@ -208,6 +245,24 @@ class Life(RuleBasedStateMachine):
             assert self.order.state != CONFIRMED
         if self.services.dispatched:
             assert self.order.state == DISPATCHED or "BookShipment" in self.parked
+        self.check_holds()
+
+    def check_holds(self) -> None:
+        """Whatever asked for a hold was told once that it got it, or that it came too late."""
+        assert self.order is not None
+        facts = [
+            f for f in self.told.values() if f.data.detail_type in ("OrderHeld", "OrderNotHeld")
+        ]
+        held = [fact.metadata.causation_id for fact in facts if type(fact.data) is OrderHeld]
+        missed = [fact.metadata.causation_id for fact in facts if type(fact.data) is OrderNotHeld]
+        assert len(set(held)) == len(held)
+        assert len(set(missed)) == len(missed)
+        assert {*held, *missed} == self.asked
+        # Both are told of a hold only where the shipment had left before shipping heard of it.
+        assert self.services.dispatched or not set(held) & set(missed)
+        if self.order.state == DISPATCHED:
+            assert not self.order.held
+        assert sorted(self.told) == list(range(1, self.order.sequence + 1))
 
     def wait(self) -> None:
         """Until every lease has run out; no execution lives that long."""
@@ -263,7 +318,7 @@ class Life(RuleBasedStateMachine):
         if not overdue(self.order, now=self.now):
             return []
         fact = announcement(None, self.order)
-        assert fact == self.told[self.order.sequence]
+        assert fact == self.told[self.order.sequence - self.order.asides]
         return [fact] if fact else []
 
 
