@@ -29,7 +29,9 @@ class Environment:
     ``workers`` are the fewest and the most instances that the warehouse has, and ``shards`` those
     that the order stream has, None leaves it to Kinesis; these go again when they were not needed
     for ``shards_cooldown``. ``fan_out`` gives each projection a connection of its own to every
-    shard: it neither waits to be polled nor shares the shard with others.
+    shard: it neither waits to be polled nor shares the shard with others. ``quiet`` is how long a
+    reservation or a charge is left alone until its service asks what became of the order: well
+    above what a saga and its takeover take.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Environment:
     burst_limit: int
     lead_time: Duration
     card_limit: int = 1_000_00
+    quiet: Duration = Duration.hours(1)  # noqa: RUF009 -- it never changes
     workers: tuple[int, int]
     shards: tuple[int, int] | None
     shards_cooldown: Duration

@@ -14,11 +14,13 @@ from constructs import Construct
 from lambdas.contracts.inventory import (
     OutOfStock,
     ReleaseStock,
+    ReservationLeftOpen,
     ReservationReleased,
     ReserveStock,
 )
 from lambdas.contracts.orders import SOURCE, OrderNeedsAttention, OrderPlaced, OrderWithdrawn
 from lambdas.contracts.payments import (
+    ChargeLeftOpen,
     PaymentDeclined,
     PaymentRefunded,
     RefundPayment,
@@ -108,6 +110,14 @@ class OrdersStack(Stack):
             settings=on_table,
             no_dead_letters=NO_LOST_EVENTS,
         )
+        look_up_order = ServiceFunction(
+            self,
+            "LookUpOrder",
+            env=env,
+            verb="orders.look_up_order",
+            settings={**on_table, **on_bus},
+            no_dead_letters=NO_LOST_EVENTS,
+        )
 
         # Flow: in through the front door, out through the outbox, on by the saga
         self.front_door = front_door = FrontDoor(self, "FrontDoor", env=env)
@@ -182,16 +192,26 @@ class OrdersStack(Stack):
             function=note_dispatch,
             alarms=alarms,
         )
+        Reaction(
+            self,
+            "OnQuestion",
+            bus=bus,
+            event=(ReservationLeftOpen, ChargeLeftOpen),
+            function=look_up_order,
+            alarms=alarms,
+        )
 
         # Grants
         allow(place_order, "dynamodb:PutItem", on=table.table_arn)
         allow(get_order, "dynamodb:GetItem", on=table.table_arn)
         allow(cancel_order, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
         allow(note_dispatch, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
+        allow(look_up_order, "dynamodb:GetItem", on=table.table_arn)
         allow(announce_again, "dynamodb:GetItem", on=table.table_arn)
         allow(announce_again, "dynamodb:Query", on=f"{table.table_arn}/index/unfinished")
         let_publish(announce_changes, bus, source=SOURCE)
         let_publish(announce_again, bus, source=SOURCE)
+        let_publish(look_up_order, bus, source=SOURCE)
 
         CfnOutput(self, "ApiUrl", value=front_door.api.api_endpoint)
         CfnOutput(self, "UserPoolId", value=front_door.customers.user_pool_id)

@@ -8,11 +8,13 @@ from lambdas.contracts import orders, payments, shipping, warehouse
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.event import Event, Fact, hear_event
 
-ORDER_FACTS: tuple[type[Event], ...] = (
-    *orders.EVENTS,
-    *payments.EVENTS,
-    *shipping.EVENTS,
-    *warehouse.EVENTS,
+ASIDE: tuple[type[Event], ...] = (orders.OrderLookedUp, payments.ChargeLeftOpen)
+"""What services ask and answer each other: it is no part of an order's story."""
+ORDER_FACTS: tuple[type[Event], ...] = tuple(
+    event
+    for service in (orders, payments, shipping, warehouse)
+    for event in service.EVENTS
+    if event not in ASIDE
 )
 """The subject of each is the order, and its data names it as ``order_id``."""
 

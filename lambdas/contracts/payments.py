@@ -38,7 +38,22 @@ class PaymentGivenBack(Event):
     total: Money
 
 
-EVENTS: tuple[type[Event], ...] = (PaymentTaken, PaymentGivenBack)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeLeftOpen(Event):
+    """An order's payment is taken or under way, and nothing was heard of the order for long.
+
+    It asks what became of the order. The subject is ``charge:<order_id>``, and the sequence counts
+    how often it was asked.
+    """
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "ChargeLeftOpen"
+    version: ClassVar = 1
+
+    order_id: str
+
+
+EVENTS: tuple[type[Event], ...] = (PaymentTaken, PaymentGivenBack, ChargeLeftOpen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

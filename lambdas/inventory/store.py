@@ -26,6 +26,7 @@ from lambdas.inventory.domain import (
     Delivery,
     Reservation,
     Shelf,
+    shard,
     too_few,
 )
 from lambdas.runtime.items import from_item, put_new, to_item
@@ -108,7 +109,9 @@ class Reservations:
         guard = {
             "Put": {
                 "TableName": self._table,
-                "Item": to_item(encode(reservation)),
+                "Item": to_item(
+                    encode(reservation) | {"unsettled": shard(order_id), "quiet_since": now}
+                ),
                 "ConditionExpression": "attribute_not_exists(order_id)",
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
@@ -179,7 +182,8 @@ class Reservations:
             "Update": {
                 "TableName": self._table,
                 "Key": to_item({"order_id": found.order_id}),
-                "UpdateExpression": "SET #state = :ended, changed_at = :now",
+                "UpdateExpression": "SET #state = :ended, changed_at = :now "
+                "REMOVE unsettled, quiet_since",
                 "ConditionExpression": "#state = :reserved",
                 "ExpressionAttributeNames": {"#state": "state"},
                 "ExpressionAttributeValues": to_item(

@@ -1,5 +1,6 @@
 """A function that reacts to an event."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from aws_cdk import Duration
@@ -18,7 +19,7 @@ NO_DEAD_LETTERS = "an event it could not react to goes to its failure destinatio
 
 
 class Reaction(Construct):
-    """When this event is told live on the bus, the function is called with it, asynchronously.
+    """When such an event is told live on the bus, the function is called with it, asynchronously.
 
     EventBridge tries for a day to hand the event over. From then on it is Lambda's: an attempt that
     fails is repeated twice, after one and two minutes, and a throttled one for at most six hours.
@@ -32,22 +33,25 @@ class Reaction(Construct):
         id: str,
         *,
         bus: events.IEventBus,
-        event: type[Event],
+        event: type[Event] | Sequence[type[Event]],
         function: lambda_.Function,
         alarms: sns.ITopic,
     ) -> None:
         super().__init__(scope, id)
-        failed = ParkingQueue(self, "Failed", holds=f"{event.detail_type} for {id}", alarms=alarms)
+        heard = [event] if isinstance(event, type) else list(event)
+        what = ", ".join(one.detail_type for one in heard)
+        failed = ParkingQueue(self, "Failed", holds=f"{what} for {id}", alarms=alarms)
         function.configure_async_invoke(
             retry_attempts=2,
             max_event_age=Duration.hours(6),
             on_failure=destinations.SqsDestination(failed),
         )
-        EventRule(
-            self,
-            "On",
-            bus=bus,
-            event=event,
-            target=partial(targets.LambdaFunction, function),
-            alarms=alarms,
-        )
+        for one in heard:
+            EventRule(
+                self,
+                "On" if isinstance(event, type) else one.__name__,
+                bus=bus,
+                event=one,
+                target=partial(targets.LambdaFunction, function),
+                alarms=alarms,
+            )

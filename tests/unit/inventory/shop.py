@@ -21,10 +21,12 @@ def lines(units: Units) -> tuple[Line, ...]:
 class Shop:
     """Empty tables; what is asked of them goes through the client given to ``use``."""
 
-    def __init__(self, dynamodb: Any, make_table: Callable[[str, str], str]) -> None:
+    def __init__(self, dynamodb: Any, make_table: Callable[..., str]) -> None:
         self._dynamodb = dynamodb
         self.stock_table = make_table("stock", "sku")
-        self.reservations_table = make_table("reservations", "order_id")
+        self.reservations_table = make_table(
+            "reservations", "order_id", index=("unsettled", "quiet_since")
+        )
         self.deliveries_table = make_table("deliveries", "delivery_id")
         self.use(dynamodb)
 
