@@ -5,7 +5,7 @@ from typing import Any
 
 from lambdas.contracts.orders import hear_state
 from lambdas.inventory.store import Reservations
-from lambdas.inventory.unsettled import Unsettled
+from lambdas.inventory.unsettled import Unsettled, follow
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
@@ -16,12 +16,9 @@ unsettled = Unsettled(table, dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Release it if the order is over, settle it if the order stands, else leave it alone."""
+    """Answer RELEASED, REFUSED or SHIPPED if the order is over, else SETTLED or NOTHING."""
     order = hear_state(event)
-    done = "nothing"
-    if order.over:
-        done = reservations.release(order.order_id, now=datetime.now(UTC).isoformat()).state
-    elif order.stands and unsettled.settle(order.order_id):
-        done = "settled"
+    now = datetime.now(UTC).isoformat()
+    done = follow(order, reservations=reservations, unsettled=unsettled, now=now)
     log("reservation looked after", order_id=order.order_id, order=order.state, done=done)
     return {"order_id": order.order_id, "order": order.state, "done": done}

@@ -13,10 +13,13 @@ from typing import Any
 
 from lambdas.contracts.event import Fact
 from lambdas.contracts.inventory import ReservationLeftOpen
+from lambdas.contracts.orders import OrderLookedUp
 from lambdas.inventory.domain import SHARDS, question
+from lambdas.inventory.store import Reservations
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.items import from_item, to_item
 
+SETTLED, NOTHING = "SETTLED", "NOTHING"
 PAGE = 50
 """The most that a run asks of a shard; the next run goes on behind them."""
 
@@ -86,6 +89,22 @@ class Unsettled:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+
+def follow(
+    order: OrderLookedUp, *, reservations: Reservations, unsettled: Unsettled, now: str
+) -> str:
+    """Do to a reservation what its order's state asks for; return what was done.
+
+    An order that is over is released, as often as that is heard; what one that stands holds is
+    settled. One that is under way has a saga, which may yet go either way: nothing is done. Raises
+    what ``Reservations.release`` raises.
+    """
+    if order.over:
+        return reservations.release(order.order_id, now=now).state
+    if order.stands and unsettled.settle(order.order_id):
+        return SETTLED
+    return NOTHING
 
 
 class Inquiry:

@@ -31,7 +31,7 @@ class Shop:
         self.use(dynamodb)
 
     def use(self, client: Any, patience: Patience = PATIENCE) -> None:
-        self._reservations = Reservations(
+        self.desk = Reservations(
             self.reservations_table,
             stock_table=self.stock_table,
             dynamodb=client,
@@ -42,13 +42,13 @@ class Shop:
         )
 
     def reserve(self, order_id: str, units: Units, now: str = NOW) -> Reservation:
-        return self._reservations.reserve(order_id, lines(units), now=now)
+        return self.desk.reserve(order_id, lines(units), now=now)
 
     def release(self, order_id: str, now: str = LATER) -> Reservation:
-        return self._reservations.release(order_id, now=now)
+        return self.desk.release(order_id, now=now)
 
     def ship(self, order_id: str, now: str = LATER) -> Reservation:
-        return self._reservations.ship(order_id, now=now)
+        return self.desk.ship(order_id, now=now)
 
     def receive(
         self, delivery_id: str, units: Units, now: str = NOW, minimum: int | None = None
