@@ -8,15 +8,16 @@ from lambdas.contracts import orders, payments, shipping, warehouse
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.event import Event, Fact, hear_event
 
-ASIDE: tuple[type[Event], ...] = (orders.OrderLookedUp, payments.ChargeLeftOpen)
-"""What services ask and answer each other: it is no part of an order's story."""
-ORDER_FACTS: tuple[type[Event], ...] = tuple(
-    event
-    for service in (orders, payments, shipping, warehouse)
-    for event in service.EVENTS
-    if event not in ASIDE
+ORDER_FACTS: tuple[type[Event], ...] = (
+    *orders.ORDER_EVENTS,
+    *payments.PAYMENT_EVENTS,
+    *shipping.EVENTS,
+    *warehouse.EVENTS,
 )
-"""The subject of each is the order, and its data names it as ``order_id``."""
+"""The subject of each is the order, and its data names it as ``order_id``.
+
+What services ask and answer each other about orders is no part of that.
+"""
 
 E = TypeVar("E", bound=Event)
 

@@ -137,7 +137,7 @@ class OrderLookedUp(Event):
         return self.state in ("CONFIRMED", "DISPATCHED")
 
 
-EVENTS = (
+ORDER_EVENTS = (
     OrderPlaced,
     OrderConfirmed,
     OrderRejected,
@@ -145,8 +145,9 @@ EVENTS = (
     OrderCancelled,
     OrderDispatched,
     OrderNeedsAttention,
-    OrderLookedUp,
 )
+"""What is told of an order, which is the subject of each; together its sequence has no gaps."""
+EVENTS = (*ORDER_EVENTS, OrderLookedUp)
 STATES: tuple[type[OrderConfirmed | OrderLookedUp], ...] = (OrderConfirmed, OrderLookedUp)
 """What says, to whoever holds something for an order, whether it is to stay."""
 

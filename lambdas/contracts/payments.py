@@ -53,7 +53,9 @@ class ChargeLeftOpen(Event):
     order_id: str
 
 
-EVENTS: tuple[type[Event], ...] = (PaymentTaken, PaymentGivenBack, ChargeLeftOpen)
+PAYMENT_EVENTS: tuple[type[Event], ...] = (PaymentTaken, PaymentGivenBack)
+"""What is told of an order's payment; the subject of each is the order."""
+EVENTS = (*PAYMENT_EVENTS, ChargeLeftOpen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -325,6 +325,19 @@ class TestAsking:
             (order, 2) for order in orders
         ]
 
+    def test_a_bus_that_does_not_take_all_is_left_alone_for_now(self, shop: Shop, dynamodb: Any):
+        shop.receive("opening", {"A": 2})
+        first, second = sorted(("o1", "o2"), key=shard)
+        assert shard(first) < shard(second)
+        for order in (first, second):
+            shop.reserve(order, {"A": 1})
+        events = FakeEvents(refused={f"reservation:{first}"})
+
+        asked = inquiry(dynamodb, shop, events).ask(now=QUIET)
+
+        assert asked == Asked(asked=0, rejected=1)
+        assert inquiry(dynamodb, shop, events).would_ask(now=QUIET) == [second]
+
     def test_a_bus_that_is_gone_fails_the_run(self, shop: Shop, dynamodb: Any, ask: Any):
         orders = leave(shop, 2)
 
