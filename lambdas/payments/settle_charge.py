@@ -4,8 +4,9 @@ from typing import Any
 
 from lambdas.contracts.orders import hear_state
 from lambdas.payments.provider import provider
+from lambdas.payments.settlement import follow
 from lambdas.payments.store import store
-from lambdas.payments.unsettled import follow, unsettled
+from lambdas.payments.unsettled import unsettled
 from lambdas.runtime.log import log
 
 

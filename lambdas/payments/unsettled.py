@@ -10,17 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
-from lambdas.contracts.orders import OrderLookedUp
-from lambdas.contracts.payments import RefundPayment
 from lambdas.payments.database import Database, Run
 from lambdas.payments.domain import question
-from lambdas.payments.provider import Provider
-from lambdas.payments.settlement import Charges, refund
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.settings import setting
 
-SETTLED, NOTHING = "SETTLED", "NOTHING"
 PAGE = 100
 PAGES = 20
 
@@ -69,7 +64,7 @@ class Unsettled:
         self._bus = bus
 
     def settle(self, order_id: str) -> bool:
-        """Note that the order stands, so that nobody asks any more; tell whether that was new."""
+        """See ``settlement.Unsettled``."""
         return bool(self._database.run(_SETTLE, order_id=order_id))
 
     def would_ask(self, *, patience: timedelta) -> list[str]:
@@ -94,22 +89,6 @@ class Unsettled:
             if rejected or len(page) < PAGE:
                 break
         return Asked(asked=asked, rejected=rejected)
-
-
-def follow(
-    order: OrderLookedUp, *, charges: Charges, provider: Provider, unsettled: Unsettled
-) -> str:
-    """Do to a charge what its order's state asks for; return what was done.
-
-    That of an order that is over is refunded, as often as that is heard; that of one that stands is
-    settled. An order under way has a saga, which may yet go either way: nothing is done. Raises
-    what ``settlement.refund`` and ``Database.run`` raise.
-    """
-    if order.over:
-        return refund(RefundPayment(order_id=order.order_id), charges, provider).state.value
-    if order.stands and unsettled.settle(order.order_id):
-        return SETTLED
-    return NOTHING
 
 
 def _interval(patience: timedelta) -> str:

@@ -16,8 +16,8 @@ from lambdas.payments import unsettled as module
 from lambdas.payments.database import Database, connect
 from lambdas.payments.domain import Charge, State, pending, tombstone
 from lambdas.payments.outbox import Outbox
-from lambdas.payments.settlement import refund, take
-from lambdas.payments.unsettled import Asked, Unsettled, follow
+from lambdas.payments.settlement import follow, refund, take
+from lambdas.payments.unsettled import Asked, Unsettled
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.settings import SettingMissing
 from tests.unit.runtime.fakes import FakeEvents
