@@ -3,7 +3,8 @@
 A row of stock is a ``Shelf``; on hand is available + reserved. Units move only together with the
 row that says why: the reservation or the delivery. That row is the guard too, so a request that
 comes twice finds it and moves nothing. A row of stock is at the same time the outbox of its events:
-every move counts its ``sequence`` up.
+every move counts its ``sequence`` up. A reservation that holds units begins as unsettled; see
+``unsettled.py``.
 """
 
 import random

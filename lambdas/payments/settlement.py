@@ -15,6 +15,9 @@ would leave a row that claims what never happened.
 Whoever finds that the row moved under them (``move`` returns another state than they asked for)
 goes by the row: a taking that was overtaken posts nothing and sends its money back; a refund that
 was overtaken by a taking refunds what was taken, with its reversing entry.
+
+What is heard of the order itself leads to the same refund, to nothing, or to a note that the charge
+is to stay.
 """
 
 from typing import Protocol
