@@ -32,7 +32,13 @@ def compose(app: App, env: Environment) -> None:
     """Declare every stack of the platform in ``app``."""
     operations = OperationsStack(app, env=env)
     backbone = BackboneStack(app, env=env, alarms=operations.topic, schedules=operations.schedules)
-    inventory = InventoryStack(app, env=env, bus=backbone.bus, alarms=operations.topic)
+    inventory = InventoryStack(
+        app,
+        env=env,
+        bus=backbone.bus,
+        alarms=operations.topic,
+        schedules=operations.schedules,
+    )
     provider = ProviderStack(app, env=env)
     payments = PaymentsStack(
         app,

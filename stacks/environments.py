@@ -39,7 +39,9 @@ class Environment:
     for ``shards_cooldown``. ``fan_out`` gives each projection a connection of its own to every
     shard: it neither waits to be polled nor shares the shard with others. ``partner_event_source``
     is the name of the event source through which the card company tells of disputes; with None,
-    nothing that has to do with disputes is there.
+    nothing that has to do with disputes is there. ``quiet`` is how long a
+    reservation or a charge is left alone until its service asks what became of the order: well
+    above what a saga and its takeover take.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Environment:
     burst_limit: int
     lead_time: Duration
     card_limit: int = 1_000_00
+    quiet: Duration = Duration.hours(1)  # noqa: RUF009 -- it never changes
     workers: tuple[int, int]
     shards: tuple[int, int] | None
     shards_cooldown: Duration

@@ -1,16 +1,23 @@
 """Inventory: stock and reservations, and a topic that tells of every change."""
 
-from aws_cdk import CfnOutput, Stack
+from functools import partial
+
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
+from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from lambdas.contracts.inventory import SOURCE
+from lambdas.contracts.orders import STATES
 from lambdas.contracts.shipping import ShipmentDispatched
 from stacks.components.function import ServiceFunction
-from stacks.components.grants import allow
+from stacks.components.grants import allow, let_publish
 from stacks.components.outbox import Outbox
-from stacks.components.reaction import NO_DEAD_LETTERS, Reaction
+from stacks.components.reaction import NO_DEAD_LETTERS as NO_LOST_EVENTS
+from stacks.components.reaction import Reaction
+from stacks.components.schedule import NO_DEAD_LETTERS, Schedule
 from stacks.components.table import ServiceTable
 from stacks.environments import Environment
 
@@ -19,7 +26,13 @@ class InventoryStack(Stack):
     """Three tables that one transaction spans: what is there, what is set aside, what came in."""
 
     def __init__(
-        self, scope: Construct, *, env: Environment, bus: events.IEventBus, alarms: sns.ITopic
+        self,
+        scope: Construct,
+        *,
+        env: Environment,
+        bus: events.IEventBus,
+        alarms: sns.ITopic,
+        schedules: scheduler.IScheduleGroup,
     ) -> None:
         super().__init__(scope, env.stack("Inventory"))
 
@@ -31,7 +44,13 @@ class InventoryStack(Stack):
             key="sku",
             stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
         )
-        reservations = ServiceTable(self, "Reservations", env=env, key="order_id")
+        reservations = ServiceTable(
+            self,
+            "Reservations",
+            env=env,
+            key="order_id",
+            index=("unsettled", "quiet_since"),
+        )
         deliveries = ServiceTable(self, "Deliveries", env=env, key="delivery_id")
 
         # Whoever listens to it is told of each SKU's changes in their order; SKUs do not wait for
@@ -63,6 +82,27 @@ class InventoryStack(Stack):
             env=env,
             verb="inventory.ship_stock",
             settings={**held, "STOCK_TABLE": stock.table_name},
+            no_dead_letters=NO_LOST_EVENTS,
+        )
+        settle_reservation = ServiceFunction(
+            self,
+            "SettleReservation",
+            env=env,
+            verb="inventory.settle_reservation",
+            settings={**held, "STOCK_TABLE": stock.table_name},
+            no_dead_letters=NO_LOST_EVENTS,
+        )
+        ask_about_reservations = ServiceFunction(
+            self,
+            "AskAboutReservations",
+            env=env,
+            verb="inventory.ask_about_reservations",
+            settings={
+                **held,
+                "EVENT_BUS": bus.event_bus_name,
+                "PATIENCE_SECONDS": str(env.quiet.to_seconds()),
+            },
+            timeout=Duration.seconds(50),
             no_dead_letters=NO_DEAD_LETTERS,
         )
         announce_changes = ServiceFunction(
@@ -73,7 +113,8 @@ class InventoryStack(Stack):
             settings={"STOCK_TOPIC": self.topic.topic_arn},
         )
 
-        # Flow: what left is no longer held; every change goes out through the outbox
+        # Flow: what left is no longer held, nor what an order that is over left behind; every
+        # change goes out through the outbox
         Reaction(
             self,
             "OnDispatch",
@@ -82,15 +123,41 @@ class InventoryStack(Stack):
             function=ship_stock,
             alarms=alarms,
         )
+        Reaction(
+            self,
+            "OnState",
+            bus=bus,
+            event=STATES,
+            function=settle_reservation,
+            alarms=alarms,
+        )
+        Schedule(
+            self,
+            "AskAboutReservationsOften",
+            function=ask_about_reservations,
+            every=Duration.minutes(15),
+            group=schedules,
+            alarms=alarms,
+        )
         Outbox(self, "Outbox", table=stock, relay=announce_changes, alarms=alarms)
 
         # Grants
+        hold = partial(allow, on=reservations.table_arn)
         stock.grant(self.reserve_stock, "dynamodb:UpdateItem")
-        reservations.grant(self.reserve_stock, "dynamodb:PutItem")
+        hold(self.reserve_stock, "dynamodb:PutItem")
         stock.grant(self.release_stock, "dynamodb:UpdateItem")
-        reservations.grant(self.release_stock, "dynamodb:PutItem", "dynamodb:UpdateItem")
+        hold(self.release_stock, "dynamodb:PutItem", "dynamodb:UpdateItem")
         stock.grant(ship_stock, "dynamodb:UpdateItem")
-        reservations.grant(ship_stock, "dynamodb:GetItem", "dynamodb:UpdateItem")
+        hold(ship_stock, "dynamodb:GetItem", "dynamodb:UpdateItem")
+        stock.grant(settle_reservation, "dynamodb:UpdateItem")
+        hold(settle_reservation, "dynamodb:PutItem", "dynamodb:UpdateItem")
+        hold(ask_about_reservations, "dynamodb:UpdateItem")
+        allow(
+            ask_about_reservations,
+            "dynamodb:Query",
+            on=f"{reservations.table_arn}/index/unsettled",
+        )
+        let_publish(ask_about_reservations, bus, source=SOURCE)
         stock.grant(self.receive_stock, "dynamodb:UpdateItem")
         deliveries.grant(self.receive_stock, "dynamodb:PutItem")
         allow(announce_changes, "sns:Publish", on=self.topic.topic_arn)

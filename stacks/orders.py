@@ -14,6 +14,7 @@ from constructs import Construct
 from lambdas.contracts.inventory import (
     OutOfStock,
     ReleaseStock,
+    ReservationLeftOpen,
     ReservationReleased,
     ReserveStock,
 )
@@ -26,6 +27,7 @@ from lambdas.contracts.orders import (
     OrderWithdrawn,
 )
 from lambdas.contracts.payments import (
+    ChargeLeftOpen,
     PaymentDeclined,
     PaymentDisputed,
     PaymentRefunded,
@@ -114,6 +116,9 @@ class OrdersStack(Stack):
         note_repair = function("NoteRepair", "note_repair", on_table)
         note_dispatch = reacting(id="NoteDispatch", verb="orders.note_dispatch")
         lift_hold = function("LiftHold", "lift_hold", on_table)
+        look_up_order = reacting(
+            id="LookUpOrder", verb="orders.look_up_order", settings={**on_table, **on_bus}
+        )
 
         # Flow: in through the front door, out through the outbox, on by the saga
         self.front_door = front_door = FrontDoor(self, "FrontDoor", env=env)
@@ -187,6 +192,8 @@ class OrdersStack(Stack):
 
         reaction = partial(Reaction, self, bus=bus, alarms=alarms)
         reaction(id="OnDispatch", event=ShipmentDispatched, function=note_dispatch)
+        questions = (ReservationLeftOpen, ChargeLeftOpen)
+        reaction(id="OnQuestion", event=questions, function=look_up_order)
         changing = [cancel_order, note_dispatch, note_repair, lift_hold]
         if env.partner_event_source:
             hold_order = reacting(id="HoldOrder", verb="orders.hold_order")
@@ -199,10 +206,12 @@ class OrdersStack(Stack):
         allow(get_order, "dynamodb:GetItem", on=table.table_arn)
         for changer in changing:
             allow(changer, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
-        allow(announce_again, "dynamodb:GetItem", on=table.table_arn)
+        for looker in (look_up_order, announce_again):
+            allow(looker, "dynamodb:GetItem", on=table.table_arn)
         allow(announce_again, "dynamodb:Query", on=f"{table.table_arn}/index/unfinished")
         let_publish(announce_changes, bus, source=SOURCE)
         let_publish(announce_again, bus, source=SOURCE)
+        let_publish(look_up_order, bus, source=SOURCE)
 
         CfnOutput(self, "ApiUrl", value=front_door.api.api_endpoint)
         CfnOutput(self, "UserPoolId", value=front_door.customers.user_pool_id)

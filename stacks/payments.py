@@ -9,9 +9,12 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from lambdas.contracts.orders import STATES
 from lambdas.contracts.payments import SOURCE
 from stacks.components.function import ServiceFunction
 from stacks.components.grants import allow, let_publish
+from stacks.components.reaction import NO_DEAD_LETTERS as NO_LOST_EVENTS
+from stacks.components.reaction import Reaction
 from stacks.components.schedule import NO_DEAD_LETTERS, Schedule
 from stacks.components.sql_database import Migrations, SqlDatabase
 from stacks.environments import Environment
@@ -56,6 +59,18 @@ class PaymentsStack(Stack):
             timeout=Duration.seconds(50),
             no_dead_letters=NO_DEAD_LETTERS,
         )
+        settle_charge = paying(
+            id="SettleCharge", verb="payments.settle_charge", no_dead_letters=NO_LOST_EVENTS
+        )
+        ask_about_charges = function(
+            id="AskAboutCharges",
+            verb="payments.ask_about_charges",
+            settings={**settings, "PATIENCE_SECONDS": str(env.quiet.to_seconds())},
+            timeout=Duration.seconds(50),
+            no_dead_letters=NO_DEAD_LETTERS,
+        )
+
+        # Flow: what was posted is told, and what an order that is over left behind is given back
         Schedule(
             self,
             "PublishOutboxOften",
@@ -64,11 +79,21 @@ class PaymentsStack(Stack):
             group=schedules,
             alarms=alarms,
         )
+        Schedule(
+            self,
+            "AskAboutChargesOften",
+            function=ask_about_charges,
+            every=Duration.minutes(15),
+            group=schedules,
+            alarms=alarms,
+        )
+        Reaction(self, "OnState", bus=bus, event=STATES, function=settle_charge, alarms=alarms)
 
         # Grants
-        for payment in (self.take_payment, self.refund_payment):
+        paid = [self.take_payment, self.refund_payment, settle_charge]
+        for payment in paid:
             allow(payment, "lambda:InvokeFunction", on=provider.function_arn)
-        banking = [self.take_payment, self.refund_payment, publish_outbox]
+        banking = [*paid, publish_outbox, ask_about_charges]
         for user in banking:
             ledger.let_connect(user)
             let_publish(user, bus, source=SOURCE)

@@ -10,8 +10,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lambdas.contracts.inventory import STOCK_EVENTS
-from lambdas.contracts.orders import EVENTS as ORDER_EVENTS
-from lambdas.contracts.orders import OrderConfirmed
+from lambdas.contracts.orders import ORDER_EVENTS, OrderConfirmed
 from stacks.components.front_door import FrontDoor, Operators
 from stacks.components.function import ServiceFunction
 from stacks.components.grants import allow

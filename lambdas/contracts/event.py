@@ -7,7 +7,7 @@ business's no to a command: final, named, never retried.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -141,7 +141,23 @@ def hear_event(contracts: Sequence[type[E]], body: bytes) -> Fact[E] | None:
     Raises:
         ContractError: it is no event at all, or does not fit the contract that it names.
     """
-    event = _parse("fact", body)
+    return _hear_event(contracts, _parse("fact", body))
+
+
+def hear_one_of(contracts: Sequence[type[E]], event: Mapping[str, Any]) -> Fact[E]:
+    """Read an event, as the bus delivers it to a function, as a fact of one of these contracts.
+
+    Raises:
+        ContractError: it is of none of them, or does not fit the one that it names.
+    """
+    fact = _hear_event(contracts, event)
+    if fact is None:
+        known = ", ".join(contract.detail_type for contract in contracts)
+        raise ContractError("fact", [f"{event['detail-type']} is none of {known}"])
+    return fact
+
+
+def _hear_event(contracts: Sequence[type[E]], event: Mapping[str, Any]) -> Fact[E] | None:
     kind = (event.get("source"), event.get("detail-type"))
     if not all(isinstance(name, str) for name in kind):
         raise ContractError("fact", ["it has no source and detail-type"])

@@ -85,7 +85,23 @@ STOCK_EVENTS: tuple[type[StockEvent], ...] = (
 """Each change of a SKU's stock is told by exactly one of these, so a SKU's sequence has no gaps,
 and each carries the whole stock, so whoever only wants that may take it from any of them.
 """
-EVENTS: tuple[type[Event], ...] = STOCK_EVENTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationLeftOpen(Event):
+    """An order's stock is set aside, and nothing was heard of the order for long: what of it?
+
+    The subject is ``reservation:<order_id>``, and the sequence counts how often it was asked.
+    """
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "ReservationLeftOpen"
+    version: ClassVar = 1
+
+    order_id: str
+
+
+EVENTS: tuple[type[Event], ...] = (*STOCK_EVENTS, ReservationLeftOpen)
 
 S = TypeVar("S", bound=StockEvent)
 

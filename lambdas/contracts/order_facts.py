@@ -9,12 +9,15 @@ from lambdas.contracts.codec import ContractError
 from lambdas.contracts.event import Event, Fact, hear_event
 
 ORDER_FACTS: tuple[type[Event], ...] = (
-    *orders.EVENTS,
+    *orders.ORDER_EVENTS,
     *payments.ORDER_EVENTS,
     *shipping.EVENTS,
     *warehouse.EVENTS,
 )
-"""The subject of each is the order, and its data names it as ``order_id``."""
+"""The subject of each is the order, and its data names it as ``order_id``.
+
+What services ask and answer each other about orders is no part of that.
+"""
 
 E = TypeVar("E", bound=Event)
 

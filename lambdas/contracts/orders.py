@@ -1,12 +1,15 @@
 """What the orders service tells."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from lambdas.contracts.event import Command, Event
+from lambdas.contracts.event import Command, Event, hear_one_of
 from lambdas.contracts.values import Money, PricedLine
 
 SOURCE = "com.aws.orders"
+UNKNOWN = "UNKNOWN"
+"""What is answered instead of a state when there is no such order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +169,33 @@ class OrderNotHeld(Event):
     state: str
 
 
-EVENTS = (
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLookedUp(Event):
+    """The answer to a service that asked what became of an order: its state as it is now.
+
+    The subject is the question's event id, and this is its only event: a question that comes twice
+    is answered twice, under one id, each time with the state of that moment.
+    """
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "OrderLookedUp"
+    version: ClassVar = 1
+
+    order_id: str
+    state: str
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing may be left of the order, now and for ever; also when there is none."""
+        return self.state in ("REJECTED", "CANCELLED", UNKNOWN)
+
+    @property
+    def stands(self) -> bool:
+        """Whether what was done for the order is to stay; undoing it later is a saga's work."""
+        return self.state in ("CONFIRMED", "DISPATCHED")
+
+
+ORDER_EVENTS = (
     OrderPlaced,
     OrderConfirmed,
     OrderRejected,
@@ -178,6 +207,22 @@ EVENTS = (
     OrderHoldLifted,
     OrderNotHeld,
 )
+"""What is told of an order, which is the subject of each; together its sequence has no gaps."""
+EVENTS = (*ORDER_EVENTS, OrderLookedUp)
+STATES: tuple[type[OrderConfirmed | OrderLookedUp], ...] = (OrderConfirmed, OrderLookedUp)
+"""What says, to whoever holds something for an order, whether it is to stay."""
+
+
+def hear_state(event: Mapping[str, Any]) -> OrderLookedUp:
+    """What a delivered event of ``STATES`` says of its order.
+
+    Raises:
+        ContractError: it is none of them, or does not fit.
+    """
+    said = hear_one_of(STATES, event).data
+    if isinstance(said, OrderLookedUp):
+        return said
+    return OrderLookedUp(order_id=said.order_id, state="CONFIRMED")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

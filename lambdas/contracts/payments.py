@@ -54,8 +54,24 @@ class PaymentDisputed(Event):
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeLeftOpen(Event):
+    """An order's payment is taken or under way, and nothing was heard of the order for long.
+
+    It asks what became of the order. The subject is ``charge:<order_id>``, and the sequence counts
+    how often it was asked.
+    """
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "ChargeLeftOpen"
+    version: ClassVar = 1
+
+    order_id: str
+
+
 ORDER_EVENTS: tuple[type[Event], ...] = (PaymentTaken, PaymentGivenBack)
-EVENTS: tuple[type[Event], ...] = (*ORDER_EVENTS, PaymentDisputed)
+"""What is told of an order's payment; the subject of each is the order."""
+EVENTS: tuple[type[Event], ...] = (*ORDER_EVENTS, PaymentDisputed, ChargeLeftOpen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

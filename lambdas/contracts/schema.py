@@ -187,10 +187,10 @@ def _message_refs(kinds: list[type]) -> dict[str, Any]:
 
 def _operations() -> Iterator[tuple[str, Any]]:
     for service, module in services().items():
-        # All events of a service travel on one channel.
-        told = next((event.topic for event in module.EVENTS), "") or BUS
+        topic = next((event.topic for event in module.EVENTS if event.topic), "")
         for verb, action, channel, kinds in (
-            ("Tells", "send", told, list(module.EVENTS)),
+            ("Tells", "send", BUS, [event for event in module.EVENTS if not event.topic]),
+            ("TellsInOrder", "send", topic, [event for event in module.EVENTS if event.topic]),
             ("IsAsked", "receive", FUNCTIONS, declared(module, Command)),
         ):
             if kinds:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from zlib import crc32
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.event import Fact, tell
@@ -10,6 +11,7 @@ from lambdas.contracts.inventory import (
     DeliveredLine,
     OutOfStock,
     ReceiveStock,
+    ReservationLeftOpen,
     ReservationReleased,
     ReserveStock,
     StockBelowMinimum,
@@ -24,6 +26,8 @@ RESERVED, REFUSED, RELEASED, SHIPPED = "RESERVED", "REFUSED", "RELEASED", "SHIPP
 SOLD_OUT, BELOW_MINIMUM, ENOUGH = "SOLD_OUT", "BELOW_MINIMUM", "ENOUGH"
 DEFAULT_MINIMUM = 5
 """The minimum of a SKU whose deliveries never said one."""
+SHARDS = 16
+"""In so many partitions is the index of unsettled reservations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +137,23 @@ def refuse_unless_reserved(reservation: Reservation) -> None:
         raise OutOfStock(reservation.explanation)
     if reservation.state == RELEASED:
         raise ReservationReleased(f"the reservation of order {reservation.order_id} was released")
+
+
+def shard(order_id: str) -> str:
+    """Which shard of the index of unsettled reservations the order's belongs to."""
+    return f"{crc32(order_id.encode()) % SHARDS:02}"
+
+
+def question(order_id: str, *, asked: int, now: str) -> Fact[ReservationLeftOpen]:
+    """Ask for the time number ``asked`` what became of an order that stock is set aside for."""
+    return tell(
+        ReservationLeftOpen(order_id=order_id),
+        subject=f"reservation:{order_id}",
+        sequence=asked,
+        correlation_id=order_id,
+        causation_id=f"ReserveStock/{order_id}",
+        occurred_at=now,
+    )
 
 
 def announcement(before: Shelf | None, after: Shelf) -> Fact[StockEvent] | None:

@@ -3,7 +3,8 @@
 A row of stock is a ``Shelf``; on hand is available + reserved. Units move only together with the
 row that says why: the reservation or the delivery. That row is the guard too, so a request that
 comes twice finds it and moves nothing. A row of stock is at the same time the outbox of its events:
-every move counts its ``sequence`` up.
+every move counts its ``sequence`` up. A reservation that holds units begins as unsettled; see
+``unsettled.py``.
 """
 
 import random
@@ -26,6 +27,7 @@ from lambdas.inventory.domain import (
     Delivery,
     Reservation,
     Shelf,
+    shard,
     too_few,
 )
 from lambdas.runtime.items import from_item, put_new, to_item
@@ -108,7 +110,9 @@ class Reservations:
         guard = {
             "Put": {
                 "TableName": self._table,
-                "Item": to_item(encode(reservation)),
+                "Item": to_item(
+                    encode(reservation) | {"unsettled": shard(order_id), "quiet_since": now}
+                ),
                 "ConditionExpression": "attribute_not_exists(order_id)",
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
@@ -179,7 +183,8 @@ class Reservations:
             "Update": {
                 "TableName": self._table,
                 "Key": to_item({"order_id": found.order_id}),
-                "UpdateExpression": "SET #state = :ended, changed_at = :now",
+                "UpdateExpression": "SET #state = :ended, changed_at = :now "
+                "REMOVE unsettled, quiet_since",
                 "ConditionExpression": "#state = :reserved",
                 "ExpressionAttributeNames": {"#state": "state"},
                 "ExpressionAttributeValues": to_item(

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from lambdas.contracts.event import Fact, tell
 from lambdas.contracts.payments import (
+    ChargeLeftOpen,
     PaymentDeclined,
     PaymentGivenBack,
     PaymentRefunded,
@@ -55,6 +56,11 @@ class Charge:
     total: Money | None = None
     state: State
     explanation: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether no money is held for the order, or asked for, and none will be."""
+        return self.state in (State.DECLINED, State.REFUNDED)
 
 
 class Kind(StrEnum):
@@ -172,6 +178,18 @@ def announcement(entry: Entry, posted_at: datetime) -> Announcement:
         correlation_id=entry.order_id,
         causation_id=f"{cause.__name__}/{entry.order_id}",
         occurred_at=posted_at.astimezone(UTC).isoformat(),
+    )
+
+
+def question(order_id: str, *, asked: int, now: datetime) -> Fact[ChargeLeftOpen]:
+    """Ask for the time number ``asked`` what became of an order whose charge is not settled."""
+    return tell(
+        ChargeLeftOpen(order_id=order_id),
+        subject=f"charge:{order_id}",
+        sequence=asked,
+        correlation_id=order_id,
+        causation_id=f"{TakePayment.__name__}/{order_id}",
+        occurred_at=now.astimezone(UTC).isoformat(),
     )
 
 

@@ -38,6 +38,10 @@ FROM payments.outbox o JOIN payments.entries e ON e.order_id = o.order_id AND e.
 WHERE o.recorded_at < now() - CAST(:age AS interval)
 ORDER BY o.recorded_at LIMIT :most
 """
+_WAITING = """
+SELECT event_id FROM payments.outbox WHERE recorded_at < now() - CAST(:age AS interval)
+ORDER BY recorded_at LIMIT :most
+"""
 # Arrays cannot be stored in DSQL, but be used in a query.
 # https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-postgresql-compatibility-supported-data-types.html
 _FORGET = "DELETE FROM payments.outbox WHERE event_id = ANY(:event_ids)"
@@ -105,6 +109,11 @@ class Outbox:
             if rejected or len(page) < PAGE:
                 break
         return Swept(told, rejected)
+
+    def waiting(self) -> list[str]:
+        """The ids of the events that a sweep would publish, oldest first."""
+        rows = self._database.run(_WAITING, age=f"{SETTLING} seconds", most=PAGE * PAGES)
+        return [event_id for (event_id,) in rows]
 
     def _due(self) -> list[Announcement]:
         return [

@@ -4,13 +4,19 @@ from typing import Any
 
 from lambdas.payments.outbox import outbox
 from lambdas.runtime.log import log
+from lambdas.runtime.run import is_dry
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, int]:
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Publish what is due; return how many events were told, and how many the bus rejected.
 
-    Raises whatever keeps it from doing so: the next run does what this one left.
+    A dry run returns which events it would tell. Raises whatever keeps it from doing so: the next
+    run does what this one left.
     """
+    if is_dry(event):
+        waiting = outbox().waiting()
+        log("outbox would be swept", found=len(waiting))
+        return {"would_tell": waiting}
     swept = outbox().sweep()
     log("outbox swept", told=swept.told, rejected=swept.rejected)
     return {"told": swept.told, "rejected": swept.rejected}

@@ -15,10 +15,14 @@ would leave a row that claims what never happened.
 Whoever finds that the row moved under them (``move`` returns another state than they asked for)
 goes by the row: a taking that was overtaken posts nothing and sends its money back; a refund that
 was overtaken by a taking refunds what was taken, with its reversing entry.
+
+What is heard of the order itself leads to the same refund, to nothing, or to a note that the charge
+is to stay.
 """
 
 from typing import Protocol
 
+from lambdas.contracts.orders import OrderLookedUp
 from lambdas.contracts.payments import RefundPayment, TakePayment
 from lambdas.payments.domain import (
     Charge,
@@ -32,6 +36,8 @@ from lambdas.payments.domain import (
 )
 from lambdas.payments.provider import Provider
 
+SETTLED, NOTHING = "SETTLED", "NOTHING"
+
 
 class Charges(Protocol):
     """The charges on record, with their ledger."""
@@ -44,6 +50,13 @@ class Charges(Protocol):
 
         Returns the charge on record: ``after``, or what somebody else made of it meanwhile.
         """
+
+
+class Unsettled(Protocol):
+    """The charges of which it is not known that they are to stay."""
+
+    def settle(self, order_id: str) -> bool:
+        """Note that the order's charge, if it is taken, is to stay; tell whether that was new."""
 
 
 def take(command: TakePayment, charges: Charges, provider: Provider) -> Charge:
@@ -67,3 +80,18 @@ def refund(command: RefundPayment, charges: Charges, provider: Provider) -> Char
             provider.refund(command.order_id)
         charge = charges.move(charge, refunded(charge))
     return charge
+
+
+def follow(
+    order: OrderLookedUp, *, charges: Charges, provider: Provider, unsettled: Unsettled
+) -> str:
+    """Do to a charge what its order's state asks for; return what was done.
+
+    That of an order that is over is refunded, as often as that is heard; that of one that stands is
+    settled. An order under way has a saga, which may yet go either way: nothing is done.
+    """
+    if order.over:
+        return refund(RefundPayment(order_id=order.order_id), charges, provider).state.value
+    if order.stands and unsettled.settle(order.order_id):
+        return SETTLED
+    return NOTHING

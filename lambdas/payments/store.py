@@ -9,6 +9,7 @@ from lambdas.contracts.values import Money
 from lambdas.payments.database import Database, Row, Run
 from lambdas.payments.domain import Announcement, Charge, Entry, State, announcement, posting
 from lambdas.payments.outbox import Outbox, outbox_of
+from lambdas.payments.unsettled import add, drop
 
 _BEGIN = """
 INSERT INTO payments.charges (order_id, customer_id, amount, currency, state)
@@ -41,15 +42,22 @@ class LedgerStore:
 
     def begin(self, charge: Charge) -> Charge:
         """See Charges; raises what ``Database.run`` raises."""
-        inserted = self._database.run(
-            _BEGIN,
-            order_id=charge.order_id,
-            customer_id=charge.customer_id,
-            amount=charge.total.amount if charge.total else None,
-            currency=charge.total.currency if charge.total else None,
-            state=charge.state.value,
-        )
-        return charge if inserted else self._found(self._database.run, charge.order_id)
+
+        def work(run: Run) -> Charge:
+            if not run(
+                _BEGIN,
+                order_id=charge.order_id,
+                customer_id=charge.customer_id,
+                amount=charge.total.amount if charge.total else None,
+                currency=charge.total.currency if charge.total else None,
+                state=charge.state.value,
+            ):
+                return self._found(run, charge.order_id)
+            if not charge.ended:
+                add(run, charge.order_id)
+            return charge
+
+        return self._database.transaction(work)
 
     def move(self, before: Charge, after: Charge) -> Charge:
         """See Charges; raises what ``Database.run`` raises. What is posted is told, if possible."""
@@ -64,6 +72,8 @@ class LedgerStore:
                 explanation=after.explanation,
             ):
                 return self._found(run, after.order_id), None
+            if after.ended:
+                drop(run, after.order_id)
             return after, self._post(run, entry) if entry else None
 
         charge, fact = self._database.transaction(work)

@@ -110,7 +110,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     backbone = BackboneStack(app, env=ENV, alarms=alarms, schedules=schedules)
     bus = backbone.bus
     provider = ProviderStack(app, env=ENV)
-    inventory = InventoryStack(app, env=ENV, bus=bus, alarms=alarms)
+    inventory = InventoryStack(app, env=ENV, bus=bus, alarms=alarms, schedules=schedules)
     payments = PaymentsStack(
         app, env=ENV, bus=bus, alarms=alarms, schedules=schedules, provider=provider.answer
     )

@@ -43,6 +43,10 @@ UNUSED = {
     ),
     "*: sqs:SendMessage on OnDispatchFailed": "the same",
     "*: sqs:SendMessage on OnHoldFailed": "the same",
+    "*: sqs:SendMessage on OnStateFailed": (
+        "whatever is heard of an order can be followed, in these tests"
+    ),
+    "*: sqs:SendMessage on OnQuestionFailed": "every order can be looked up, in these tests",
     "*/RaiseOrdersRole: sqs:SendMessage on OrderMoreGivenUp": (
         "the storefront gets the poison in these tests; purchasing has the same inbox"
     ),

@@ -105,7 +105,13 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     app = new_app(outdir=str(assembly))
     operations = OperationsStack(app, env=ENV)
     backbone = BackboneStack(app, env=ENV, alarms=operations.topic, schedules=operations.schedules)
-    inventory = InventoryStack(app, env=ENV, bus=backbone.bus, alarms=operations.topic)
+    inventory = InventoryStack(
+        app,
+        env=ENV,
+        bus=backbone.bus,
+        alarms=operations.topic,
+        schedules=operations.schedules,
+    )
     PurchasingStack(
         app,
         env=ENV,

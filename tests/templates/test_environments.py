@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from stacks.backbone import BackboneStack
-from stacks.environments import DEV, ENVIRONMENTS, UnknownEnvironmentError, environment
+from stacks.components.saga_steps import STANDARD
+from stacks.environments import (
+    DEV,
+    ENVIRONMENTS,
+    Environment,
+    UnknownEnvironmentError,
+    environment,
+)
 from stacks.operations import OperationsStack
 from tests.templates.checks import STREAM, a_stream_outlives_a_weekend_and_is_encrypted
 from tests.templates.synthesis import ROOT, Platform, new_app, templates
@@ -42,6 +49,15 @@ def test_the_app_ends_with_that_one_line():
     assert app.returncode == 2
     assert app.stderr == "unknown environment 'nope': -c env=NAME takes one of dev, prod\n"
     assert app.stdout == ""
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
+def test_nobody_asks_what_became_of_an_order_before_its_saga_and_a_takeover_are_over(
+    env: Environment,
+):
+    announced_again = 300 + 2 * 60
+    sagas = STANDARD.lease + announced_again + STANDARD.machine
+    assert env.quiet.to_seconds() > sagas
 
 
 def test_an_environment_without_shards_leaves_them_to_kinesis(tmp_path: Path):

@@ -7,5 +7,5 @@ from tests.unit.inventory.shop import Shop
 
 
 @pytest.fixture
-def shop(dynamodb: Any, make_table: Callable[[str, str], str]) -> Shop:
+def shop(dynamodb: Any, make_table: Callable[..., str]) -> Shop:
     return Shop(dynamodb, make_table)

@@ -21,15 +21,17 @@ def lines(units: Units) -> tuple[Line, ...]:
 class Shop:
     """Empty tables; what is asked of them goes through the client given to ``use``."""
 
-    def __init__(self, dynamodb: Any, make_table: Callable[[str, str], str]) -> None:
+    def __init__(self, dynamodb: Any, make_table: Callable[..., str]) -> None:
         self._dynamodb = dynamodb
         self.stock_table = make_table("stock", "sku")
-        self.reservations_table = make_table("reservations", "order_id")
+        self.reservations_table = make_table(
+            "reservations", "order_id", index=("unsettled", "quiet_since")
+        )
         self.deliveries_table = make_table("deliveries", "delivery_id")
         self.use(dynamodb)
 
     def use(self, client: Any, patience: Patience = PATIENCE) -> None:
-        self._reservations = Reservations(
+        self.desk = Reservations(
             self.reservations_table,
             stock_table=self.stock_table,
             dynamodb=client,
@@ -40,13 +42,13 @@ class Shop:
         )
 
     def reserve(self, order_id: str, units: Units, now: str = NOW) -> Reservation:
-        return self._reservations.reserve(order_id, lines(units), now=now)
+        return self.desk.reserve(order_id, lines(units), now=now)
 
     def release(self, order_id: str, now: str = LATER) -> Reservation:
-        return self._reservations.release(order_id, now=now)
+        return self.desk.release(order_id, now=now)
 
     def ship(self, order_id: str, now: str = LATER) -> Reservation:
-        return self._reservations.ship(order_id, now=now)
+        return self.desk.ship(order_id, now=now)
 
     def receive(
         self, delivery_id: str, units: Units, now: str = NOW, minimum: int | None = None

@@ -151,7 +151,7 @@ def crossings(levels: list[int], minimum: int) -> dict[str, int]:
 )
 def test_each_change_is_told_once_and_in_order(
     dynamodb: Any,
-    make_table: Callable[[str, str], str],
+    make_table: Callable[..., str],
     work: list[tuple[str, str, dict[str, int]]],
     cuts: list[tuple[int, int]],
     refused: set[tuple[str, int]],

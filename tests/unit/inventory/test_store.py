@@ -135,6 +135,8 @@ class TestReserve:
             "created_at": NOW,
             "changed_at": NOW,
             "explanation": "",
+            "unsettled": "13",
+            "quiet_since": NOW,
         }
 
     def test_asking_again_reserves_nothing_more(self, shop: Shop):

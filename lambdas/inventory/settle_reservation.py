@@ -1,0 +1,24 @@
+"""It is known what became of an order: its reservation stays or goes accordingly."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from lambdas.contracts.orders import hear_state
+from lambdas.inventory.store import Reservations
+from lambdas.inventory.unsettled import Unsettled, follow
+from lambdas.runtime.aws import client
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+
+table = setting("RESERVATIONS_TABLE")
+reservations = Reservations(table, stock_table=setting("STOCK_TABLE"), dynamodb=client("dynamodb"))
+unsettled = Unsettled(table, dynamodb=client("dynamodb"))
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer RELEASED, REFUSED or SHIPPED if the order is over, else SETTLED or NOTHING."""
+    order = hear_state(event)
+    now = datetime.now(UTC).isoformat()
+    done = follow(order, reservations=reservations, unsettled=unsettled, now=now)
+    log("reservation looked after", order_id=order.order_id, order=order.state, done=done)
+    return {"order_id": order.order_id, "order": order.state, "done": done}

@@ -1,0 +1,144 @@
+"""Reservations of whose orders nobody has said yet whether they stand, and the question about them.
+
+A reservation is unsettled from the write that makes it to the one that releases it, ships it, or
+notes that its order stands. The index holds just those, by the time since when they are quiet: when
+they were made, or last asked about. Nobody here can tell an order that is over from one whose news
+is late. So what has been quiet for long is asked about, and only the answer decides.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from lambdas.contracts.event import Fact
+from lambdas.contracts.inventory import ReservationLeftOpen
+from lambdas.contracts.orders import OrderLookedUp
+from lambdas.inventory.domain import SHARDS, question
+from lambdas.inventory.store import Reservations
+from lambdas.runtime.bus import Bus
+from lambdas.runtime.items import from_item, to_item
+
+SETTLED, NOTHING = "SETTLED", "NOTHING"
+PAGE = 50
+"""The most that a run asks of a shard; the next run goes on behind them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a run did: questions that the bus took, and those that it did not."""
+
+    asked: int
+    rejected: int
+
+
+class Unsettled:
+    """The index of unsettled reservations."""
+
+    def __init__(self, table: str, *, dynamodb: Any) -> None:
+        """``table`` is the name of the reservations' table, ``dynamodb`` boto3's client."""
+        self._table = table
+        self._dynamodb = dynamodb
+
+    def quiet(self, *, before: str) -> Iterator[list[dict[str, Any]]]:
+        """The index's rows that are quiet since before that time, a page of each shard's oldest."""
+        for shard in range(SHARDS):
+            page = self._dynamodb.query(
+                TableName=self._table,
+                IndexName="unsettled",
+                KeyConditionExpression="unsettled = :shard AND quiet_since < :before",
+                ExpressionAttributeValues=to_item({":shard": f"{shard:02}", ":before": before}),
+                Limit=PAGE,
+            )
+            yield [from_item(item) for item in page["Items"]]
+
+    def claim(self, row: dict[str, Any], *, now: str) -> int | None:
+        """Make it quiet since ``now``, which is to ask about it; return how often that was done.
+
+        None is the answer when it moved meanwhile: it is settled, or another run asks.
+        """
+        try:
+            answer = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item({"order_id": row["order_id"]}),
+                UpdateExpression="SET quiet_since = :now ADD asked :one",
+                ConditionExpression="unsettled = :shard AND quiet_since = :seen",
+                ExpressionAttributeValues=to_item(
+                    {
+                        ":now": now,
+                        ":one": 1,
+                        ":shard": row["unsettled"],
+                        ":seen": row["quiet_since"],
+                    }
+                ),
+                ReturnValues="UPDATED_NEW",
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return None
+        return int(from_item(answer["Attributes"])["asked"])
+
+    def settle(self, order_id: str) -> bool:
+        """Note that the order stands, so that nobody asks any more; tell whether that was new."""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item({"order_id": order_id}),
+                UpdateExpression="REMOVE unsettled, quiet_since",
+                ConditionExpression="attribute_exists(unsettled)",
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+def follow(
+    order: OrderLookedUp, *, reservations: Reservations, unsettled: Unsettled, now: str
+) -> str:
+    """Do to a reservation what its order's state asks for; return what was done.
+
+    An order that is over is released, as often as that is heard; what one that stands holds is
+    settled. One that is under way has a saga, which may yet go either way: nothing is done. Raises
+    what ``Reservations.release`` raises.
+    """
+    if order.over:
+        return reservations.release(order.order_id, now=now).state
+    if order.stands and unsettled.settle(order.order_id):
+        return SETTLED
+    return NOTHING
+
+
+class Inquiry:
+    """Asks what became of orders whose reservations are quiet for longer than ``patience``."""
+
+    def __init__(self, unsettled: Unsettled, bus: Bus, *, patience: timedelta) -> None:
+        self._unsettled = unsettled
+        self._bus = bus
+        self._patience = patience
+
+    def would_ask(self, *, now: datetime) -> list[str]:
+        """The orders that a run would ask about."""
+        pages = self._unsettled.quiet(before=self._before(now))
+        return [row["order_id"] for page in pages for row in page]
+
+    def ask(self, *, now: datetime) -> Asked:
+        """Ask about a page of each shard; stop where the bus does not take all.
+
+        The claim comes first, so runs at the same time ask once, and the oldest do not keep others
+        from their turn. A question that is lost between claim and bus, or rejected, is asked again,
+        under the next number, when the reservation has been quiet for as long once more.
+        """
+        asked = rejected = 0
+        for page in self._unsettled.quiet(before=self._before(now)):
+            questions = [fact for row in page if (fact := self._claimed(row, now.isoformat()))]
+            rejected = len(self._bus.publish(questions))
+            asked += len(questions) - rejected
+            if rejected:
+                break
+        return Asked(asked=asked, rejected=rejected)
+
+    def _before(self, now: datetime) -> str:
+        return (now - self._patience).isoformat()
+
+    def _claimed(self, row: dict[str, Any], now: str) -> Fact[ReservationLeftOpen] | None:
+        number = self._unsettled.claim(row, now=now)
+        return None if number is None else question(row["order_id"], asked=number, now=now)

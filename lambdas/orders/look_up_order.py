@@ -1,0 +1,30 @@
+"""Another service still holds something for an order: tell it what became of the order."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from lambdas.contracts.event import hear_one_of
+from lambdas.orders.questions import QUESTIONS, answer
+from lambdas.orders.store import Orders
+from lambdas.runtime.aws import client
+from lambdas.runtime.bus import Bus
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+
+orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
+bus = Bus(setting("EVENT_BUS"), events=client("events"))
+
+
+class NotTakenError(Exception):
+    """The answer did not get onto the bus; asked again, it may."""
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer the question on the bus; raise NotTakenError if it is not taken."""
+    question = hear_one_of(QUESTIONS, event)
+    order = orders.find(question.data.order_id)
+    told = answer(question, order, now=datetime.now(UTC).isoformat())
+    if bus.publish([told]):
+        raise NotTakenError(f"the bus did not take what became of order {told.data.order_id}")
+    log("order looked up", order_id=told.data.order_id, state=told.data.state)
+    return {"order_id": told.data.order_id, "state": told.data.state}

@@ -1,0 +1,183 @@
+"""What an order left behind is found and put away, and what is to stay stays, on the platform.
+
+Functions are called past the saga, as a saga does that lives on after its order is over.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aws_cdk import Duration
+
+from app import compose
+from lambdas.runtime.items import from_item
+from local import shop, verify
+from local.cloud import Cloud
+from local.deploy import deploy
+from local.evidence import SCHEMA, Evidence
+from stacks.environments import DEV
+from tests.local.permissions import resources_of, watched
+from tests.templates.synthesis import new_app
+
+SKU, PRICE, STOCK = "85123A", 255, 10
+SECONDS = 60
+ENV = replace(DEV, quiet=Duration.seconds(1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    cloud: Cloud
+    outputs: Mapping[str, str]
+    functions: Mapping[str, str]
+    api: shop.Api
+    database: sqlite3.Connection
+    evidence: Evidence
+
+    def call(self, function: str, **event: Any) -> Any:
+        answer = self.cloud.client("lambda").invoke(
+            FunctionName=self.functions[function], Payload=json.dumps(event)
+        )
+        content = json.load(answer["Payload"])
+        assert "FunctionError" not in answer, content
+        return content
+
+    def order(self, key: str, quantity: int) -> tuple[str, str]:
+        """Place an order; return its id and the state in which it ends."""
+        lines = [{"sku": SKU, "quantity": quantity, "unit_price": PRICE}]
+        answer = self.api.place(customer="ada", key=key, country="United Kingdom", lines=lines)
+        assert answer.status == 202, answer
+        order_id = str(answer.body["order_id"])
+
+        def state() -> str:
+            return str(self.row("OrdersTable", order_id=order_id)["state"])
+
+        until("it ends", lambda: state() != "PLACED")
+        return order_id, state()
+
+    def row(self, table: str, **key: str) -> dict[str, Any]:
+        (name, value), *_ = key.items()
+        answer = self.cloud.client("dynamodb").get_item(
+            TableName=self.outputs[table], Key={name: {"S": value}}, ConsistentRead=True
+        )
+        return from_item(answer.get("Item", {}))
+
+    def charges(self) -> dict[str, str]:
+        self.evidence.gather()
+        return dict(self.database.execute("SELECT order_id, state FROM charges"))
+
+
+def until(what: str, true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    assembly = tmp_path_factory.mktemp("assembly")
+    app = new_app(outdir=str(assembly))
+    compose(app, ENV)
+    app.synth()
+    with watched() as cloud, closing(sqlite3.connect(":memory:")) as database:
+        outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
+        database.executescript(shop.SCHEMA + SCHEMA)
+        customers = shop.Customers(
+            cloud.client("cognito-idp"),
+            pool=outputs["UserPoolId"],
+            client=outputs["UserPoolClientId"],
+        )
+        customers.admit("ada")
+        platform = Platform(
+            cloud=cloud,
+            outputs=outputs,
+            functions={
+                resource.name: resource.physical_id
+                for resource in resources_of(cloud)
+                if resource.kind == "AWS::Lambda::Function"
+            },
+            api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=lambda _: None),
+            database=database,
+            evidence=Evidence(cloud, outputs, database),
+        )
+        line = {"sku": SKU, "quantity": STOCK}
+        platform.call("ReceiveStock", delivery_id="opening", lines=[line])
+        yield platform
+
+
+def charge(platform: Platform, order_id: str) -> None:
+    total = {"amount": PRICE, "currency": "GBP"}
+    platform.call("TakePayment", order_id=order_id, customer_id="ada", total=total)
+
+
+def unanswered_charge(platform: Platform, order_id: str) -> None:
+    """The card is charged, and payments never hears of it."""
+    lambda_, name = platform.cloud.client("lambda"), platform.functions["Answer"]
+    found = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    fault = {"BEHAVIOUR": json.dumps({"charge": {"moment": "after", "attempts": 99}})}
+    for variables in (found | fault, found):
+        lambda_.update_function_configuration(
+            FunctionName=name, Environment={"Variables": variables}
+        )
+        lambda_.get_waiter("function_updated_v2").wait(
+            FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
+        )
+        if variables is not found:
+            with pytest.raises(AssertionError, match="ProviderError"):
+                charge(platform, order_id)
+
+
+def test_what_is_left_behind_goes_and_what_is_to_stay_stays(platform: Platform) -> None:
+    kept, state = platform.order("kept", 1)
+    assert state == "CONFIRMED"
+    rejected, state = platform.order("rejected", STOCK + 1)
+    assert state == "REJECTED"
+    unknown = uuid4().hex
+    line = {"sku": SKU, "quantity": 2}
+    platform.call("ReserveStock", order_id=unknown, lines=[line])
+    charge(platform, rejected)
+    unanswered_charge(platform, unknown)
+    until(
+        "the confirmed order is settled",
+        lambda: "unsettled" not in platform.row("ReservationsTable", order_id=kept),
+    )
+    # Both have to be quiet for a second.
+    until(
+        "it is asked about both",
+        lambda: (
+            sorted(platform.call("AskAboutCharges", dry_run=True)["would_ask"])
+            == sorted([rejected, unknown])
+        ),
+    )
+    until(
+        "it is asked about the reservation",
+        lambda: platform.call("AskAboutReservations", dry_run=True) == {"would_ask": [unknown]},
+    )
+    assert platform.charges() == {kept: "TAKEN", rejected: "TAKEN", unknown: "PENDING"}
+
+    assert platform.call("AskAboutReservations") == {"asked": 1, "rejected": 0}
+    assert platform.call("AskAboutCharges") == {"asked": 2, "rejected": 0}
+
+    until(
+        "the money is given back",
+        lambda: platform.charges() == {kept: "TAKEN", rejected: "REFUNDED", unknown: "REFUNDED"},
+    )
+    until(
+        "the stock is released",
+        lambda: platform.row("ReservationsTable", order_id=unknown)["state"] == "RELEASED",
+    )
+    platform.evidence.gather()
+    # Whether the orders' own events were logged is the demo's to check.
+    rules = [rule for rule in verify.RULES if rule.promise > 1]
+    assert list(verify.violations(platform.database, rules)) == []
+    shelf = platform.row("StockTable", sku=SKU)
+    assert (shelf["available"], shelf["reserved"]) == (STOCK - 1, 1)
+    assert platform.row("ProviderChargesTable", key=unknown)["state"] == "REFUNDED"
+    assert platform.row("ReservationsTable", order_id=kept)["state"] == "RESERVED"
+    assert "unsettled" not in platform.row("ReservationsTable", order_id=unknown)

@@ -1,0 +1,123 @@
+"""What another service is told of an order that it asks about."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.codec import ContractError
+from lambdas.contracts.event import Event, Fact, event_id, hear, tell
+from lambdas.contracts.inventory import ReservationLeftOpen
+from lambdas.contracts.orders import SOURCE, OrderLookedUp, OrderRejected
+from lambdas.contracts.payments import ChargeLeftOpen
+from lambdas.orders.domain import CONFIRMED, DISPATCHED, PLACED, REJECTED, WITHDRAWN, Order
+from lambdas.orders.store import Orders
+from lambdas.runtime.bus import Bus
+from tests.unit.orders.requests import placed
+from tests.unit.runtime.fakes import FakeEvents
+
+Ask = Callable[..., list[Fact[OrderLookedUp]]]
+NOW = "2026-12-01T09:00:00+00:00"
+
+
+def question(order_id: str, kind: type[Any] = ReservationLeftOpen) -> dict[str, Any]:
+    """A question as EventBridge hands it to a function."""
+    return delivered(kind(order_id=order_id), f"held:{order_id}")
+
+
+def delivered(event: Event, subject: str) -> dict[str, Any]:
+    entry = tell(
+        event,
+        subject=subject,
+        sequence=3,
+        correlation_id="c",
+        causation_id="c",
+        occurred_at=NOW,
+    ).entry("Orders")
+    return {
+        "source": entry["Source"],
+        "detail-type": entry["DetailType"],
+        "detail": json.loads(entry["Detail"]),
+    }
+
+
+@pytest.fixture
+def ask(
+    load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table: str
+) -> Callable[..., list[Fact[OrderLookedUp]]]:
+    name = "lambdas.orders.look_up_order"
+    handler = load_handler(name, ORDERS_TABLE=table, EVENT_BUS="Orders")
+
+    def ask(event: dict[str, Any], bus: FakeEvents | None = None) -> list[Fact[OrderLookedUp]]:
+        events = bus or FakeEvents()
+        monkeypatch.setattr(sys.modules[name], "bus", Bus("Orders", events=events))
+        answer = handler(event, None)
+        facts = [hear(OrderLookedUp, json.loads(entry["Detail"])) for entry in events.taken]
+        assert [(fact.data.order_id, fact.data.state) for fact in facts] == [
+            (answer["order_id"], answer["state"])
+        ]
+        return facts
+
+    return ask
+
+
+@pytest.mark.parametrize("kind", [ReservationLeftOpen, ChargeLeftOpen])
+@pytest.mark.parametrize("state", [PLACED, CONFIRMED, REJECTED, WITHDRAWN, DISPATCHED])
+def test_the_state_of_the_order_is_told_and_the_order_left_alone(
+    ask: Ask, orders: Orders, state: str, kind: type[Any]
+):
+    order: Order = orders.add(replace(placed(key="k"), state=state))
+
+    (fact,) = ask(question(order.order_id, kind))
+
+    assert fact.data.state == state
+    assert orders.find(order.order_id) == order
+
+
+@pytest.mark.parametrize("order_id", ["0" * 32, "no id of an order", ""])
+def test_an_order_that_there_is_not_is_unknown(ask: Ask, order_id: str):
+    (fact,) = ask(question(order_id))
+
+    assert fact.data == OrderLookedUp(order_id=order_id, state="UNKNOWN")
+    assert fact.data.over
+
+
+def test_a_question_that_comes_twice_has_one_answer_by_its_id(ask: Ask, orders: Orders):
+    order = orders.add(placed(key="k"))
+    asked = question(order.order_id)
+    id_ = asked["detail"]["metadata"]["event_id"]
+
+    answers = [fact.metadata for _ in range(2) for fact in ask(asked)]
+
+    assert {told.event_id for told in answers} == {event_id(SOURCE, id_, 1)}
+    assert (answers[0].subject, answers[0].causation_id) == (id_, id_)
+    assert answers[0].correlation_id == "c"
+
+
+def test_an_answer_that_the_bus_does_not_take_is_an_error(ask: Ask):
+    asked = question("0" * 32)
+    refusing = FakeEvents(refused={asked["detail"]["metadata"]["event_id"]})
+
+    with pytest.raises(Exception, match="the bus did not take") as failed:
+        ask(asked, refusing)
+
+    assert type(failed.value).__name__ == "NotTakenError"
+
+
+def test_what_is_no_question_is_refused_by_name(ask: Ask):
+    rejected = OrderRejected(order_id="o", customer_id="c", reason="r", explanation="e")
+    with pytest.raises(ContractError, match="OrderRejected is none of ReservationLeftOpen"):
+        ask(delivered(rejected, "o"))
+
+
+def test_every_state_is_over_stands_or_is_under_way():
+    def kinds(state: str) -> tuple[bool, bool]:
+        said = OrderLookedUp(order_id="o", state=state)
+        return said.over, said.stands
+
+    assert [kinds(state) for state in ("REJECTED", "CANCELLED", "UNKNOWN")] == [(True, False)] * 3
+    assert [kinds(state) for state in (CONFIRMED, DISPATCHED)] == [(False, True)] * 2
+    assert [kinds(state) for state in (PLACED, WITHDRAWN, "NEW")] == [(False, False)] * 3
