@@ -56,16 +56,16 @@ def as_text(records: Sequence[Record], place: Place, *, hidden: int, now: dateti
     for record in records:
         facts = (
             f"parked {age(record.message.since, now)} ago",
-            f"tried {record.times} times" if record.times > 1 else "",
+            f"tried {times(record.times)}" if record.times else "",
             f"first {record.first}" if record.first else "",
-            f"redriven {record.redriven} times" if record.redriven else "",
+            f"put back {times(record.redriven)} before" if record.redriven else "",
             f"group {record.message.group}" if record.message.group else "",
         )
         lines += ["", record.message.id]
         parts = [("when", ", ".join(filter(None, facts)))]
-        parts += [("what", record.how or "nobody can tell"), ("where", record.where)]
+        parts += [("what", record.how or "nobody can tell"), ("where", named(record.where, place))]
         parts += [("why", record.why), *(("before", reason) for reason in record.earlier)]
-        parts += [("event", line(record.event)), ("redrive", would(record, place))]
+        parts += [("event", line(essence(record.event))), ("redrive", would(record, place))]
         lines += [f"  {name:<7}  {line(text)}" for name, text in parts if text]
     if hidden:
         lines += ["", f"{hidden} more are held by others, or wait behind ten of their group"]
@@ -91,6 +91,27 @@ def as_json(record: Record, place: Place) -> dict[str, Any]:
         "body": record.message.body,
         "attributes": dict(record.message.attributes),
     }
+
+
+def times(number: int) -> str:
+    """How often, in words."""
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def named(arn: str, place: Place) -> str:
+    """What failed, as an operator knows it, or its ARN if it is no longer what is deployed."""
+    ends = (end for feed in place.feeds for end in (feed.to, feed.source) if end is not None)
+    return next((end.name for end in ends if end.known_as(arn)), arn)
+
+
+def essence(event: Any) -> Any:
+    """What an event says, without what is said of it."""
+    match event:
+        case {"detail-type": str(kind), "detail": {"data": data}}:
+            return f"{kind} {line(data)}"
+        case {"detail_type": str(kind), "data": data}:
+            return f"{kind} {line(data)}"
+    return event
 
 
 def would(record: Record, place: Place) -> str:

@@ -1,0 +1,243 @@
+"""What an operator and a script read, in golden files.
+
+``pytest tests/unit/ops --snapshot-update`` accepts a change.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from syrupy.location import PyTestLocation
+
+from ops import __main__ as main
+from ops.commands import queues, redrive, show
+from ops.deployed import OperationError
+from ops.holding import Depth
+from ops.places import How, Place
+from ops.records import Record, decode
+from ops.redrive import Redrive, Tally
+from ops.tables import age, line
+from tests.unit.ops.fakes import FakeHolder
+from tests.unit.ops.parking import AT, compensation, message, outcome, parked_by, place, templates
+
+NOW = AT + timedelta(hours=3)
+NAMES = (
+    "backbone/ToOrderStreamRuleUndelivered",
+    "orders/AnnounceAgainOftenFailed",
+    "orders/Repair",
+    "purchasing/OrderMoreGivenUp",
+    "shipping/OnPickedFailed",
+    "shipping/OutboxUntold",
+    "storefront/GivenUp",
+)
+
+
+class Golden(SingleFileSnapshotExtension):
+    """One text file for each."""
+
+    _write_mode = WriteMode.TEXT
+    file_extension = "txt"
+
+    @classmethod
+    def dirname(cls, *, test_location: PyTestLocation) -> str:
+        return str(Path(test_location.filepath).parent / "golden" / test_location.basename)
+
+
+@pytest.fixture
+def golden(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    return snapshot.use_extension(Golden)
+
+
+def found() -> list[queues.Found]:
+    def at(name: str, there: int, held: int = 0) -> queues.Found:
+        oldest = AT if there else None
+        return queues.Found(place=place(name), depth=Depth(there=there, held=held), oldest=oldest)
+
+    return [at(name, number, held=number // 3) for number, name in enumerate(NAMES)]
+
+
+def records(at: Place) -> list[Record]:
+    """One of each kind that is parked there, and one that nobody can decode."""
+    kinds = [parked_by(feed, at, id=f"m{number}") for number, feed in enumerate(at.feeds)]
+    if at.fed(How.SAGA):
+        machine = at.feeds[0].source
+        kinds = [compensation(machine, id="m0"), outcome(machine)]
+    history = {"reason": "it makes no sense", "redriven": "1", "earlier": "too big\ntoo small"}
+    again = [message("x", history, id="h")] if at.fifo else []
+    return [decode(each, at) for each in (*kinds, *again, message("po\nison", id="p"))]
+
+
+def test_queues(golden: SnapshotAssertion):
+    assert queues.as_table(found(), NOW) + "\n" == golden
+
+
+def test_queues_json(golden: SnapshotAssertion):
+    assert json.dumps([queues.as_json(each) for each in found()], indent=2) == golden
+
+
+def test_queues_when_nothing_is_parked(golden: SnapshotAssertion):
+    empty = queues.Found(place=place(NAMES[0]), depth=Depth(there=0), oldest=None)
+
+    assert queues.as_table([empty], NOW) + "\n" == golden
+
+
+@pytest.mark.parametrize("name", NAMES, ids=[name.replace("/", "-") for name in NAMES])
+def test_show(golden: SnapshotAssertion, name: str):
+    at = place(name)
+
+    assert show.as_text(records(at), at, hidden=2, now=NOW) + "\n" == golden
+
+
+def test_show_json(golden: SnapshotAssertion):
+    at = place("purchasing/OrderMoreGivenUp")
+
+    assert json.dumps([show.as_json(each, at) for each in records(at)], indent=2) == golden
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["dry", "done"])
+def test_redrive(golden: SnapshotAssertion, done: bool):
+    at = place("shipping/OutboxUntold")
+    tally = Tally()
+    whole = [record.message for record in records(at)]
+    how = Redrive(
+        chosen=lambda record: record.message.id != "m1",
+        move=(lambda action: None) if done else None,
+        pace=lambda: None,
+        progress=lambda _: None,
+    )
+    how.run(at, FakeHolder(whole), tally)
+
+    assert redrive.as_text(tally, done=done) + "\n" == golden
+    assert redrive.as_json(tally)["failed"] == 1
+
+
+def test_a_redrive_that_is_interrupted_says_which_may_come_twice(golden: SnapshotAssertion):
+    tally = Tally(in_hand=records(place("shipping/OutboxUntold"))[0])
+
+    assert redrive.as_text(tally, done=True) + "\n" == golden
+
+
+@pytest.mark.parametrize(
+    ("done", "of", "shown"), [(0, 0, 0), (0, 9, 0), (3, 9, 10), (9, 9, 30), (10, 9, 30)]
+)
+def test_a_bar_is_as_long_as_it_is_far(done: int, of: int, shown: int):
+    text = redrive.bar(done, of)
+
+    assert text.count("#") == shown
+    assert len(text.partition("]")[0]) == redrive.BAR + 1
+
+
+@pytest.mark.parametrize(
+    ("past", "text"),
+    [
+        (timedelta(seconds=-5), "0 s"),
+        (timedelta(seconds=59), "59 s"),
+        (timedelta(minutes=59), "59 min"),
+        (timedelta(hours=23), "23 h"),
+        (timedelta(days=13, hours=23), "13 d"),
+    ],
+)
+def test_an_age_is_said_in_one_unit(past: timedelta, text: str):
+    assert age(AT, AT + past) == text
+
+
+def test_a_line_is_one_line():
+    assert line({"a": "b\nc"}) == '{"a": "b\\nc"}'
+    assert line("a\n b") == "a b"
+    assert line("x" * 200, letters=10) == "x" * 9 + "…"
+
+
+class Deployed:
+    """An environment whose places are those of the templates, and empty."""
+
+    def __init__(self, problem: BaseException | None = None) -> None:
+        self._problem = problem
+
+    def templates(self) -> Any:
+        if self._problem is not None:
+            raise self._problem
+        return templates()
+
+    def client(self, service: str) -> Any:
+        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        attributes = dict.fromkeys(names, "0")
+        return SimpleNamespace(
+            get_queue_attributes=lambda **_: {"Attributes": attributes},
+            receive_message=lambda **_: {},
+            get_paginator=lambda _: SimpleNamespace(paginate=lambda **_: [{}]),
+        )
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    def run(*arguments: str, problem: BaseException | None = None) -> tuple[int, str, str]:
+        monkeypatch.setattr(main, "deployed", lambda _: Deployed(problem))
+        monkeypatch.setattr(sys, "argv", ["ops", *arguments])
+        code = main.main()
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    yield run
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["queues"], ["show", "Repair"], ["redrive", "--all"], ["redrive", "Repair", "--yes"],
+     ["repair"], ["repair", "order-1", "--yes"]],
+)  # fmt: skip
+def test_where_nothing_is_parked_all_is_well(run: Run, arguments: Sequence[str]):
+    code, out, err = run(*arguments)
+
+    assert (code, err) == (0, "")
+    assert out.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["show", "Nothing"], "there is no place named Nothing: see queues"),
+        (["show", "Undelivered"], "Undelivered may be backbone/CatchAllUndelivered, "),
+        (["show", "Repair", "--field", "x"], "--field wants PATH=VALUE, and not x"),
+        (["redrive"], "name a PLACE, or say --all"),
+        (["redrive", "Repair", "--all"], "name a PLACE, or say --all"),
+        (["redrive", "Repair", "--per-second", "0"], "--per-second wants a number above 0"),
+    ],
+)
+def test_what_cannot_be_meant_is_said_in_a_line(run: Run, arguments: Sequence[str], said: str):
+    code, _, err = run(*arguments)
+
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith(said)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        OperationError("there is no stack Orders-Dev-… in eu-west-1"),
+        ClientError({"Error": {"Code": "AccessDenied", "Message": "you may not"}}, "GetTemplate"),
+        ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "DescribeStacks"),
+        EndpointConnectionError(endpoint_url="https://127.0.0.1:1"),
+    ],
+)
+def test_what_is_missing_is_said_in_a_line(run: Run, problem: Exception):
+    code, out, err = run("queues", problem=problem)
+
+    assert (code, out, err) == (2, "", f"{problem}\n")
+
+
+def test_an_interruption_ends_with_its_own_code(run: Run):
+    code, _, err = run("queues", problem=KeyboardInterrupt())
+
+    assert code == 130
+    assert err.startswith("interrupted: ")
