@@ -14,7 +14,7 @@ from ops.places import Stack, Templates
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 DONE = {"UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
-CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 10})
+CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 10})
 
 
 class OperationError(Exception):

@@ -7,15 +7,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from syrupy.assertion import SnapshotAssertion
-from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
-from syrupy.location import PyTestLocation
 
 from ops import __main__ as main
 from ops.commands import queues, redrive, show
@@ -38,22 +35,6 @@ NAMES = (
     "shipping/OutboxUntold",
     "storefront/GivenUp",
 )
-
-
-class Golden(SingleFileSnapshotExtension):
-    """One text file for each."""
-
-    _write_mode = WriteMode.TEXT
-    file_extension = "txt"
-
-    @classmethod
-    def dirname(cls, *, test_location: PyTestLocation) -> str:
-        return str(Path(test_location.filepath).parent / "golden" / test_location.basename)
-
-
-@pytest.fixture
-def golden(snapshot: SnapshotAssertion) -> SnapshotAssertion:
-    return snapshot.use_extension(Golden)
 
 
 def found() -> list[queues.Found]:
