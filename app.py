@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
-"""Composes the platform for the environment that ``-c env=NAME`` selects; ``dev`` if none."""
+"""Composes the platform for the environment that ``-c env=NAME`` selects; ``dev`` if none.
+
+``-c sender=ADDRESS`` gives it another address from which customers get mails.
+"""
 
 import sys
+from dataclasses import replace
 
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
@@ -9,6 +13,7 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 from stacks.backbone import BackboneStack
 from stacks.environments import Environment, UnknownEnvironmentError, environment
 from stacks.inventory import InventoryStack
+from stacks.notifications import NotificationsStack
 from stacks.operations import OperationsStack
 from stacks.orders import OrdersStack
 from stacks.payments import PaymentsStack
@@ -60,6 +65,13 @@ def compose(app: App, env: Environment) -> None:
         inventory=inventory,
         front_door=orders.front_door,
     )
+    NotificationsStack(
+        app,
+        env=env,
+        bus=backbone.bus,
+        alarms=operations.topic,
+        front_door=orders.front_door,
+    )
 
 
 def main() -> int:
@@ -71,7 +83,8 @@ def main() -> int:
     except UnknownEnvironmentError as unknown:
         sys.stderr.write(f"{unknown}\n")
         return 2
-    compose(app, env)
+    sender = app.node.try_get_context("sender") or env.sender
+    compose(app, replace(env, sender=sender))
     app.synth()
     return 0
 

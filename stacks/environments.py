@@ -29,7 +29,10 @@ class Environment:
     ``workers`` are the fewest and the most instances that the warehouse has, and ``shards`` those
     that the order stream has, None leaves it to Kinesis; these go again when they were not needed
     for ``shards_cooldown``. ``fan_out`` gives each projection a connection of its own to every
-    shard: it neither waits to be polled nor shares the shard with others.
+    shard: it neither waits to be polled nor shares the shard with others. ``sender`` is the
+    address from which customers get mails; without one, mails are recorded and not sent. SES first
+    asks who reads that address whether it is theirs. ``notices_at_once`` is how many mails or
+    invoices are written at a time, by each of the functions that do; None leaves it to the account.
     """
 
     name: str
@@ -45,6 +48,8 @@ class Environment:
     shards: tuple[int, int] | None
     shards_cooldown: Duration
     fan_out: bool
+    sender: str | None = None
+    notices_at_once: int | None
 
     @property
     def removal_policy(self) -> RemovalPolicy:
@@ -73,6 +78,7 @@ DEV = Environment(
     shards=(1, 4),
     shards_cooldown=Duration.minutes(15),
     fan_out=False,
+    notices_at_once=None,
     lead_time=Duration.minutes(10),
 )
 PROD = Environment(
@@ -87,6 +93,7 @@ PROD = Environment(
     shards=(2, 32),
     shards_cooldown=Duration.hours(1),
     fan_out=True,
+    notices_at_once=10,
     lead_time=Duration.days(2),
 )
 ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}

@@ -26,6 +26,7 @@ SERVICES = (
     "Orders",
     "Purchasing",
     "Storefront",
+    "Notifications",
 )
 
 Json = Any
