@@ -17,6 +17,8 @@ Progress = Callable[[str], None]
 _ROOT = Path(__file__).resolve().parent.parent
 _CLI = _ROOT / "node_modules" / ".bin" / "cdk"
 _LAST_LINES = 20
+SENDER = "orders@shop.example"
+"""From where mails come here, of which none leaves the machine."""
 _BOOTSTRAPPED = "/cdk-bootstrap/hnb659fds/version"
 
 
@@ -34,7 +36,8 @@ def deploy(cloud: Cloud, *, assembly: Path | None = None, progress: Progress) ->
         bootstrapped = background.submit(_bootstrap, cloud, progress)
         if assembly is None:
             assembly = cloud.directory / "cdk.out"
-            _cdk(cloud, progress, "synth", "--quiet", "--output", assembly, cwd=_ROOT)
+            sender = f"sender={SENDER}"
+            _cdk(cloud, progress, "synth", "--quiet", "-c", sender, "--output", assembly, cwd=_ROOT)
         templates = fidelity.templates(assembly)
         fidelity.check(templates)
         bootstrapped.result()

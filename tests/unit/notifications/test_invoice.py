@@ -4,29 +4,20 @@ import re
 import subprocess
 import sys
 import zlib
-from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import hear
-from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.values import PricedLine
 from lambdas.notifications.invoice import render
-from tests.contracts.contracts import detail_of
-from tests.templates.synthesis import ROOT
+from tests.test_layout import ROOT
+from tests.unit.notifications.invoices import confirmed
 
 SCRIPT = """
 import sys
-from tests.unit.notifications.test_invoice import confirmed
+from tests.unit.notifications.invoices import confirmed
 from lambdas.notifications.invoice import render
 sys.stdout.buffer.write(render(confirmed(), number="INV-1"))
 """
-
-
-def confirmed(**changed: Any) -> Any:
-    fact = hear(OrderConfirmed, detail_of(OrderConfirmed))
-    return replace(fact, data=replace(fact.data, **changed))
 
 
 def words(pdf: bytes) -> str:
