@@ -6,7 +6,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 # jsii prints a banner for a Node release past its end of life; it still works there.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
-CDK := cdk -c env=$(ENV) $(if $(PARTNER),-c partner=$(PARTNER))
+CDK := cdk -c env=$(ENV) $(if $(PARTNER),-c partner=$(PARTNER)) $(if $(SENDER),-c sender=$(SENDER))
 
 .PHONY: help setup demo up test check lint types unit docs synth deploy destroy clean
 .DEFAULT_GOAL := help
@@ -49,7 +49,7 @@ docs: setup ## write the generated pages of docs/ again
 synth: setup ## the templates of ENV (dev or prod)
 	$(CDK) synth --quiet
 
-deploy: setup ## to the AWS account of your credentials (ENV=dev or prod)
+deploy: setup ## to the AWS account of your credentials (ENV=dev or prod; SENDER=address)
 	$(CDK) deploy --all
 
 destroy: setup ## take ENV away again; prod keeps what holds data

@@ -2,6 +2,7 @@
 """Composes the platform for the environment that ``-c env=NAME`` selects; ``dev`` if none.
 
 ``-c partner=NAME`` names the partner event source through which the card company tells of disputes.
+``-c sender=ADDRESS`` gives it another address from which customers get mails.
 """
 
 import sys
@@ -17,6 +18,7 @@ from stacks.environments import (
     environment,
 )
 from stacks.inventory import InventoryStack
+from stacks.notifications import NotificationsStack
 from stacks.operations import OperationsStack
 from stacks.orders import OrdersStack
 from stacks.partner import PartnerStack
@@ -83,6 +85,13 @@ def compose(app: App, env: Environment) -> None:
         inventory=inventory,
         front_door=orders.front_door,
     )
+    NotificationsStack(
+        app,
+        env=env,
+        bus=backbone.bus,
+        alarms=operations.topic,
+        front_door=orders.front_door,
+    )
 
 
 def main() -> int:
@@ -93,6 +102,7 @@ def main() -> int:
         env = environment(
             app.node.try_get_context("env") or "dev",
             partner=app.node.try_get_context("partner"),
+            sender=app.node.try_get_context("sender"),
         )
     except (UnknownEnvironmentError, BadPartnerError) as wrong:
         sys.stderr.write(f"{wrong}\n")

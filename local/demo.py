@@ -7,17 +7,19 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from local import disputes, partner, read_side, report, resharding, shop, verify
+from local import disputes, notices, read_side, report, resharding, shop, verify
 from local.cloud import Cloud, running
-from local.deploy import deploy
+from local.deploy import CONTEXT, deploy
 from local.disputes import Disputes
 from local.evidence import SCHEMA, Evidence
+from local.notices import Notices
 from local.read_side import ReadSide
 from local.rebuilding import Rebuilt, rebuilt
 from local.report import Screen, bar
@@ -26,7 +28,7 @@ from local.warehouse import working
 
 PATIENCE = 60.0
 """Seconds without any order ending, or any event being logged, after which the rest is given up."""
-RULES = (*verify.RULES, *verify.SETTLED, *read_side.RULES)
+RULES = (*verify.RULES, *verify.SETTLED, *read_side.RULES, *notices.RULES)
 NOTIFICATION = {"category": "lab-supplies", "value": 415, "location": "eu-west"}
 """The detail of the EventBridge tutorial's test event."""
 
@@ -38,6 +40,7 @@ class _Run:
     database: sqlite3.Connection
     evidence: Evidence
     read_side: ReadSide
+    notices: Notices
     resharding: Resharding | None
     api: shop.Api
     customers: shop.Customers
@@ -115,6 +118,7 @@ def carry_out(
         resharded=resharded if reshard else None,
         rebuilt=views,
     )
+    notices.show(screen, database)
     report.show_books(screen, database)
     report.show_promises(screen, violations)
     equal = all(view.equal for view in views)
@@ -132,6 +136,7 @@ def up(*, port: int | None) -> int:
         database = stack.enter_context(closing(open_database(cloud.directory / "run.sqlite3")))
         run = _run(cloud, _deploy(cloud, screen), database, reshard=False)
         run.customers.admit("ada")
+        run.notices.register("ada")
         database.execute("INSERT INTO demand VALUES ('85123A', 1000)")
         shop.stock_shelves(cloud, run.outputs["ReceiveStockFunction"], database)
         stack.enter_context(working(cloud, run.outputs))
@@ -146,7 +151,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     # It goes with the run: nothing in it is worth waiting for the disk.
     database.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
     database.executescript(shop.SCHEMA + SCHEMA + read_side.SCHEMA)
-    database.executescript(resharding.SCHEMA + disputes.SCHEMA)
+    database.executescript(resharding.SCHEMA + disputes.SCHEMA + notices.SCHEMA)
     return database
 
 
@@ -166,6 +171,8 @@ def _run(
         client=outputs["UserPoolClientId"],
     )
     stop = threading.Event()
+    http = shop.http(cloud)
+    api = partial(shop.Api, customers=customers, http=http, sleep=stop.wait)
     return _Run(
         cloud=cloud,
         outputs=outputs,
@@ -173,7 +180,8 @@ def _run(
         evidence=Evidence(cloud, outputs, database),
         read_side=ReadSide(cloud, outputs, database),
         resharding=Resharding(cloud, outputs, database) if reshard else None,
-        api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=stop.wait),
+        notices=Notices(cloud, outputs, database, api=api(outputs["NotificationsUrl"])),
+        api=api(outputs["ApiUrl"]),
         customers=customers,
         stop=stop,
     )
@@ -189,8 +197,13 @@ def _play(run: _Run, screen: Screen, name: str) -> None:
     with screen.phase("admitting customers") as note:
         (total,) = run.database.execute("SELECT count(DISTINCT customer) FROM invoices").fetchone()
         names = run.database.execute("SELECT DISTINCT customer FROM invoices")
-        admitted = shop.in_threads(lambda row: run.customers.admit(row[0]), names, stop=run.stop)
-        for done, _ in enumerate(admitted, 1):
+
+        def admit(row: Sequence[str]) -> str | None:
+            run.customers.admit(row[0])
+            return run.notices.register(row[0])
+
+        admitted = shop.in_threads(admit, names, stop=run.stop)
+        for done, _ in enumerate(run.notices.reached(admitted), 1):
             note(bar(done, total))
     with screen.phase("placing, cancelling") as note, run.read_side.watching() as watch:
         (total,) = run.database.execute(
@@ -290,6 +303,7 @@ def _violations(run: _Run, notification: str) -> list[verify.Violation]:
         run.evidence.gather_parked()
         run.evidence.gather_events()
         run.read_side.gather()
+        run.notices.gather()
         found[:] = verify.violations(run.database, RULES)
         return len(found) + (not _found(run, notification))
 
@@ -389,7 +403,7 @@ Watch its events, put one of your own:
 
 After an edit:
 
-  npx cdk deploy --all --require-approval never --context partner={partner.SOURCE}
+  npx cdk deploy --all --require-approval never {" ".join(CONTEXT)}
 
 Ctrl-C here ends everything."""
     )

@@ -18,6 +18,10 @@ Progress = Callable[[str], None]
 _ROOT = Path(__file__).resolve().parent.parent
 _CLI = _ROOT / "node_modules" / ".bin" / "cdk"
 _LAST_LINES = 20
+SENDER = "orders@shop.example"
+"""From where mails come here, of which none leaves the machine."""
+CONTEXT = ("-c", f"partner={SOURCE}", "-c", f"sender={SENDER}")
+"""What the app is told when it is synthesized for a laptop."""
 _BOOTSTRAPPED = "/cdk-bootstrap/hnb659fds/version"
 
 
@@ -26,7 +30,7 @@ def deploy(
 ) -> dict[str, str]:
     """Deploy every stack of the app and return the outputs of all of them.
 
-    Without an `assembly`, the app of this repository is synthesized, with a partner's events. With
+    Without an `assembly`, the app of this repository is synthesized, as `CONTEXT` says. With
     a `stack`, it is deployed and what it depends on, and no other. Each line that the command line
     writes goes to `progress`. Nothing is deployed of which the local cloud would ignore a part, and
     what is deployed is read back.
@@ -38,11 +42,7 @@ def deploy(
         bootstrapped = background.submit(_bootstrap, cloud, progress)
         if assembly is None:
             assembly = cloud.directory / "cdk.out"
-            partner = f"partner={SOURCE}"
-            _cdk(
-                cloud, progress,
-                "synth", "--quiet", "--context", partner, "--output", assembly, cwd=_ROOT,
-            )  # fmt: skip
+            _cdk(cloud, progress, "synth", "--quiet", *CONTEXT, "--output", assembly, cwd=_ROOT)
         templates = fidelity.templates(assembly)
         fidelity.check(templates)
         bootstrapped.result()

@@ -101,6 +101,11 @@ def _subscription(ask: Ask, arn: str, _said: Properties) -> Properties:
     return {**_one(listed, "SubscriptionArn", arn), **answer["Attributes"]}
 
 
+def _identity(ask: Ask, name: str, _said: Properties) -> Properties:
+    # It is asked for by its name, and answers only when there is one.
+    return {**ask("sesv2", "get_email_identity", EmailIdentity=name), "EmailIdentity": name}
+
+
 def _table(ask: Ask, name: str, _said: Properties) -> Properties:
     table = ask("dynamodb", "describe_table", TableName=name)["Table"]
     expiry = ask("dynamodb", "describe_time_to_live", TableName=name)["TimeToLiveDescription"]
@@ -435,6 +440,7 @@ HELD: dict[str, tuple[Read, str]] = {
         "VersioningConfiguration"),
     "AWS::S3::BucketPolicy": (_get("s3", "get_bucket_policy", of="Bucket", Policy="PolicyDocument"),
         "Bucket PolicyDocument"),
+    "AWS::SES::EmailIdentity": (_identity, "EmailIdentity"),
     "AWS::SNS::Subscription": (
         _subscription,
         "Endpoint FilterPolicy FilterPolicyScope Protocol RawMessageDelivery RedrivePolicy "

@@ -17,7 +17,7 @@ from functools import cache
 from sqlite3 import Connection
 from typing import Any
 
-from lambdas.contracts.event import pattern
+from lambdas.contracts.event import pattern, told
 from lambdas.contracts.order_facts import ORDER_FACTS
 from lambdas.runtime.items import from_item
 from lambdas.storefront.domain import listed, timeline
@@ -244,9 +244,10 @@ def _counted_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _fact_row(logged: Mapping[str, Any]) -> tuple[Any, ...]:
     event = json.loads(logged["message"])
-    metadata, data = event["detail"]["metadata"], event["detail"]["data"]
+    source, detail_type, detail, _ = told(event)
+    metadata, data = detail["metadata"], detail["data"]
     return (
-        *(log_id(logged, event["id"]), event["source"].rpartition(".")[2]),
-        *(metadata["subject"], metadata["sequence"], event["detail-type"]),
+        *(log_id(logged, event["id"]), source.rpartition(".")[2]),
+        *(metadata["subject"], metadata["sequence"], detail_type),
         *(metadata["occurred_at"], json.dumps(data)),
     )

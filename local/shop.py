@@ -264,6 +264,12 @@ class Api:
         """An order as its customer sees it."""
         return self._ask("GET", f"/orders/{order_id}", customer, headers={})
 
+    def keep_contact(self, *, customer: str, email: str, name: str) -> Answer:
+        """Say where a customer is to be written to."""
+        contact = json.dumps({"email": email, "name": name})
+        headers = {"Content-Type": "application/json"}
+        return self._ask("PUT", "/contact", customer, body=contact, headers=headers)
+
     def cancel(self, order_id: str, *, customer: str) -> Answer:
         """Cancel an order."""
         return self._ask("DELETE", f"/orders/{order_id}", customer, headers={})

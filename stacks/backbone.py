@@ -11,6 +11,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from lambdas.contracts.event import BY_LAMBDA
 from lambdas.contracts.order_facts import ORDER_FACTS
 from lambdas.contracts.orders import SOURCE
 from stacks.components.event_rule import EventRule, LogGroupTarget, StreamTarget, deliver
@@ -64,7 +65,12 @@ class BackboneStack(Stack):
             "Archive",
             source_event_bus=self.bus,
             description="Every fact, for replaying to rules that ask for replays",
-            event_pattern=events.EventPattern(source=events.Match.prefix(SERVICE_SOURCES)),
+            # What Lambda tells is on this bus for us to hear, whatever function it is of.
+            event_pattern=events.EventPattern(
+                source=events.Match.any_of(
+                    events.Match.prefix(SERVICE_SOURCES), events.Match.exact_string(BY_LAMBDA)
+                )
+            ),
             retention=env.archive_retention,
         )
         archive.apply_removal_policy(env.removal_policy)
@@ -93,17 +99,24 @@ class BackboneStack(Stack):
                 alarms=alarms,
             )
             CfnOutput(self, "ScaleStreamFunction", value=scaler.function.function_name)
-        EventRule(
-            self,
-            "ToOrderStream",
-            bus=self.bus,
-            event=ORDER_FACTS,
-            what="facts about orders",
-            target=partial(
-                StreamTarget, self.order_stream, partition_key_path="$.detail.metadata.subject"
+        for id, what, by_lambda, subject in (
+            ("ToOrderStream", "facts about orders", False, "$.detail.metadata.subject"),
+            (
+                "AnswersToStream",
+                "facts about orders that Lambda tells",
+                True,
+                "$.detail.responsePayload.metadata.subject",
             ),
-            alarms=alarms,
-        )
+        ):
+            EventRule(
+                self,
+                id,
+                bus=self.bus,
+                event=[fact for fact in ORDER_FACTS if fact.by_lambda is by_lambda],
+                what=what,
+                target=partial(StreamTarget, self.order_stream, partition_key_path=subject),
+                alarms=alarms,
+            )
 
         CfnOutput(self, "OrderStreamName", value=self.order_stream.stream_name)
         CfnOutput(self, "EventBus", value=self.bus.event_bus_name)

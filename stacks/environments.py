@@ -39,9 +39,12 @@ class Environment:
     for ``shards_cooldown``. ``fan_out`` gives each projection a connection of its own to every
     shard: it neither waits to be polled nor shares the shard with others. ``partner_event_source``
     is the name of the event source through which the card company tells of disputes; with None,
-    nothing that has to do with disputes is there. ``quiet`` is how long a
-    reservation or a charge is left alone until its service asks what became of the order: well
-    above what a saga and its takeover take.
+    nothing that has to do with disputes is there. ``quiet`` is how long a reservation or a charge
+    is left alone until its service asks what became of the order: well above what a saga and its
+    takeover take. ``sender`` is the address from which customers get mails; without one, mails are
+    recorded and not sent. SES first asks who reads that address whether it is theirs.
+    ``notices_at_once`` is how many mails or invoices are written at a time, by each of the
+    functions that do; None leaves it to the account.
     """
 
     name: str
@@ -59,6 +62,8 @@ class Environment:
     shards_cooldown: Duration
     fan_out: bool
     partner_event_source: str | None = None
+    sender: str | None = None
+    notices_at_once: int | None
 
     @property
     def removal_policy(self) -> RemovalPolicy:
@@ -87,6 +92,7 @@ DEV = Environment(
     shards=(1, 4),
     shards_cooldown=Duration.minutes(15),
     fan_out=False,
+    notices_at_once=None,
     lead_time=Duration.minutes(10),
 )
 PROD = Environment(
@@ -101,13 +107,14 @@ PROD = Environment(
     shards=(2, 32),
     shards_cooldown=Duration.hours(1),
     fan_out=True,
+    notices_at_once=10,
     lead_time=Duration.days(2),
 )
 ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}
 
 
-def environment(name: str, *, partner: str | None = None) -> Environment:
-    """The environment called ``name``, with another partner event source if one is given.
+def environment(name: str, *, partner: str | None = None, sender: str | None = None) -> Environment:
+    """The environment called ``name``, with another partner event source or sender if given.
 
     Raises:
         UnknownEnvironmentError: listing the known ones.
@@ -118,12 +125,14 @@ def environment(name: str, *, partner: str | None = None) -> Environment:
         raise UnknownEnvironmentError(
             f"unknown environment {name!r}: -c env=NAME takes one of {known}"
         )
-    env = ENVIRONMENTS[name]
-    if partner is None:
-        return env
-    if not PARTNER.fullmatch(partner):
+    if partner is not None and not PARTNER.fullmatch(partner):
         raise BadPartnerError(
             f"no partner event source is called {partner!r}: -c partner=NAME takes a name such as "
             "aws.partner/example.com/disputes"
         )
-    return replace(env, partner_event_source=partner)
+    env = ENVIRONMENTS[name]
+    return replace(
+        env,
+        partner_event_source=partner or env.partner_event_source,
+        sender=sender or env.sender,
+    )

@@ -17,6 +17,13 @@ from lambdas.contracts.codec import ContractError, decode, encode
 
 NAMESPACE = UUID("8e1ee3b4-31a0-4d0f-9f1a-3a1f6f0a2c5d")
 
+BY_LAMBDA = "lambda"
+SUCCEEDED = "Lambda Function Invocation Result - Success"
+"""Source and type of the event by which Lambda tells a bus that a function succeeded. Its detail is
+the record of the invocation, in which the function's answer is ``responsePayload``.
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
@@ -46,6 +53,8 @@ class Event:
     version: ClassVar[int]
     topic: ClassVar[str] = ""
     """The SNS FIFO topic on which it is told, by its role; empty for the bus."""
+    by_lambda: ClassVar[bool] = False
+    """Whether it is a function's answer, which Lambda tells the bus as the function's success."""
     unheard: ClassVar[str] = ""
     """Why nobody listens to this event; empty for one that somebody hears."""
 
@@ -77,8 +86,12 @@ class Fact(Generic[E]):
 
     def message(self) -> str:
         """The fact as the body of a message, which also has to say what the bus says beside it."""
+        return json.dumps(self.answer())
+
+    def answer(self) -> dict[str, Any]:
+        """The same as the answer of a function, for an event that is told by Lambda."""
         kind = {"source": self.data.source, "detail_type": self.data.detail_type}
-        return json.dumps(kind | self._envelope())
+        return kind | self._envelope()
 
     def _envelope(self) -> dict[str, Any]:
         return {"metadata": encode(self.metadata), "data": encode(self.data)}
@@ -141,7 +154,7 @@ def hear_event(contracts: Sequence[type[E]], body: bytes) -> Fact[E] | None:
     Raises:
         ContractError: it is no event at all, or does not fit the contract that it names.
     """
-    return _hear_event(contracts, _parse("fact", body))
+    return hear_delivered(contracts, _parse("fact", body))
 
 
 def hear_one_of(contracts: Sequence[type[E]], event: Mapping[str, Any]) -> Fact[E]:
@@ -150,21 +163,36 @@ def hear_one_of(contracts: Sequence[type[E]], event: Mapping[str, Any]) -> Fact[
     Raises:
         ContractError: it is of none of them, or does not fit the one that it names.
     """
-    fact = _hear_event(contracts, event)
+    fact = hear_delivered(contracts, event)
     if fact is None:
         known = ", ".join(contract.detail_type for contract in contracts)
         raise ContractError("fact", [f"{event['detail-type']} is none of {known}"])
     return fact
 
 
-def _hear_event(contracts: Sequence[type[E]], event: Mapping[str, Any]) -> Fact[E] | None:
-    kind = (event.get("source"), event.get("detail-type"))
-    if not all(isinstance(name, str) for name in kind):
+def hear_delivered(contracts: Sequence[type[E]], event: Mapping[str, Any]) -> Fact[E] | None:
+    """Read an event, as the bus delivers it to a function, likewise."""
+    source, detail_type, detail, by_lambda = told(event)
+    if not isinstance(source, str) or not isinstance(detail_type, str):
         raise ContractError("fact", ["it has no source and detail-type"])
     for contract in contracts:
-        if kind == (contract.source, contract.detail_type):
-            return hear(contract, event.get("detail"))
+        known = (contract.source, contract.detail_type, contract.by_lambda)
+        if (source, detail_type, by_lambda) == known:
+            return hear(contract, detail)
     return None
+
+
+def told(event: Mapping[str, Any]) -> tuple[Any, Any, Any, bool]:
+    """What an event of the bus tells: source, type and detail, and whether Lambda tells it.
+
+    If so, these are what the function says of its answer.
+    """
+    kind, detail = (event.get("source"), event.get("detail-type")), event.get("detail")
+    if kind != (BY_LAMBDA, SUCCEEDED):
+        return *kind, detail, False
+    answer = detail.get("responsePayload") if isinstance(detail, dict) else None
+    said = answer if isinstance(answer, dict) else {}
+    return said.get("source"), said.get("detail_type"), said, True
 
 
 def hear_message(contracts: Sequence[type[E]], body: str) -> Fact[E]:
@@ -173,11 +201,11 @@ def hear_message(contracts: Sequence[type[E]], body: str) -> Fact[E]:
     Raises:
         ContractError: it is of none of them, or does not fit the one that it names.
     """
-    told = _parse("message", body)
-    kind = (told.get("source"), told.get("detail_type"))
+    said = _parse("message", body)
+    kind = (said.get("source"), said.get("detail_type"))
     for contract in contracts:
         if kind == (contract.source, contract.detail_type):
-            return hear(contract, told)
+            return hear(contract, said)
     known = ", ".join(contract.detail_type for contract in contracts)
     raise ContractError("message", [f"{kind[1]} of {kind[0]} is none of {known}"])
 
@@ -207,11 +235,22 @@ def replay_pattern(contracts: Sequence[type[Event]]) -> dict[str, Any]:
 
 
 def _pattern(contracts: Sequence[type[Event]], *, replayed: bool) -> dict[str, Any]:
-    return {
-        **record_filter(contracts),
-        "detail": {"metadata": {"schema_version": _all("version", contracts)}},
-        "replay-name": [{"exists": replayed}],
-    }
+    """The ways in which these events come, of which there may be two, and whether replayed."""
+    put, answered = ([c for c in contracts if c.by_lambda is by] for by in (False, True))
+    ways = []
+    if put:
+        version = {"schema_version": _all("version", put)}
+        ways.append({**record_filter(put), "detail": {"metadata": version}})
+    if answered:
+        ways.append(
+            {
+                "source": [BY_LAMBDA],
+                "detail-type": [SUCCEEDED],
+                "detail": {"responsePayload": filter_policy(answered)},
+            }
+        )
+    way = ways[0] if len(ways) == 1 else {"$or": ways}
+    return {**way, "replay-name": [{"exists": replayed}]}
 
 
 def record_filter(contracts: Sequence[type[Event]]) -> dict[str, Any]:

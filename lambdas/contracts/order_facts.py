@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from lambdas.contracts import orders, payments, shipping, warehouse
+from lambdas.contracts import notifications, orders, payments, shipping, warehouse
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.event import Event, Fact, hear_event
 
@@ -13,6 +13,7 @@ ORDER_FACTS: tuple[type[Event], ...] = (
     *payments.ORDER_EVENTS,
     *shipping.EVENTS,
     *warehouse.EVENTS,
+    *notifications.EVENTS,
 )
 """The subject of each is the order, and its data names it as ``order_id``.
 

@@ -16,7 +16,7 @@ from typing import Any, get_args, get_origin
 
 import lambdas.contracts
 from lambdas.contracts.codec import JSON_TYPES, field_types, optional
-from lambdas.contracts.event import Command, Event, Metadata, Refusal
+from lambdas.contracts.event import BY_LAMBDA, SUCCEEDED, Command, Event, Metadata, Refusal
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -70,7 +70,9 @@ def asyncapi() -> dict[str, Any]:
         "defaultContentType": "application/json",
         "channels": {
             BUS: {
-                "description": "The event bus; a message is the detail of an event.",
+                "description": "The event bus; a message is the detail of an event. Where "
+                "Lambda tells it, it is the responsePayload in that, with source and detail_type "
+                "beside it.",
                 "address": "Orders",
                 "messages": _message_refs([event for event in events if not event.topic]),
             },
@@ -229,6 +231,10 @@ def _page() -> Iterator[str]:
             yield from _paragraphs(event)
             if event.topic:
                 yield f"Told on the SNS FIFO topic `{event.topic}`."
+                yield ""
+            if event.by_lambda:
+                yield f"Told by Lambda, with source `{BY_LAMBDA}` and detail-type `{SUCCEEDED}`:"
+                yield "it is the `responsePayload` in that, with its `source` and `detail_type`."
                 yield ""
             if event.unheard:
                 yield f"Nobody listens to it: {event.unheard}."

@@ -13,7 +13,11 @@ CONFIG = Config(
 )
 
 
+# For a request that must not be repeated by itself, when nobody knows what became of the first.
+ONCE = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+
+
 @cache
-def client(service: str) -> Any:
+def client(service: str, config: Config = CONFIG) -> Any:
     """The boto3 client of ``service``; made once per execution environment."""
-    return boto3.client(service, config=CONFIG)
+    return boto3.client(service, config=config)

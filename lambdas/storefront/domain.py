@@ -108,7 +108,7 @@ def _number(name: str) -> int:
 
 # The timeline: what happened to an order, across services
 
-TOLD = ("total", "shipment_id", "reason", "explanation")
+TOLD = ("total", "shipment_id", "reason", "explanation", "notice", "result")
 """What of a fact's data its line in the timeline repeats."""
 
 

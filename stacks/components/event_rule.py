@@ -46,16 +46,16 @@ class EventRule(Construct):
         ``what`` says in a word or two what several events are.
         """
         super().__init__(scope, id)
-        wanted = pattern([event] if isinstance(event, type) else event)
-        what = what or ", ".join(wanted["detail-type"])
+        wanted = [event] if isinstance(event, type) else event
+        what = what or ", ".join(contract.detail_type for contract in wanted)
         rule = events.Rule(
             self,
             "Rule",
             event_bus=bus,
             description=f"{what} to {id}",
-            event_pattern=events.EventPattern(source=wanted["source"]),
+            event_pattern=events.EventPattern(source=[contract.source for contract in wanted]),
         )
-        narrow(rule, wanted)
+        narrow(rule, pattern(wanted))
         deliver(rule, target, holds=f"{what} not delivered to {id}", alarms=alarms)
 
 
@@ -140,19 +140,25 @@ class StreamTarget:
         self._delivery = _Delivery(dead_letter_queue, retry_attempts, max_event_age)
 
     def bind(self, rule: events.IRule, id: str | None = None) -> events.RuleTargetConfig:
-        """Called by the rule; makes the role under which EventBridge puts records."""
-        role = iam.Role(
-            self._stream, "EventsRole", assumed_by=iam.ServicePrincipal("events.amazonaws.com")
-        )
-        allow(role, "kinesis:PutRecord", on=self._stream.stream_arn)
+        """Called by the rule."""
         return self._delivery.to(
             rule,
             arn=self._stream.stream_arn,
-            role=role,
+            role=self._role(),
             kinesis_parameters=events.CfnRule.KinesisParametersProperty(
                 partition_key_path=self._path
             ),
         )
+
+    def _role(self) -> iam.IRole:
+        """That of the stream, which all rules with this target share."""
+        id = "EventsRole"
+        found = self._stream.node.try_find_child(id)
+        if isinstance(found, iam.Role):
+            return found
+        role = iam.Role(self._stream, id, assumed_by=iam.ServicePrincipal("events.amazonaws.com"))
+        allow(role, "kinesis:PutRecord", on=self._stream.stream_arn)
+        return role
 
 
 @jsii.implements(events.IRuleTarget)

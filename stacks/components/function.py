@@ -7,6 +7,7 @@ from aws_cdk import Duration, IgnoreMode, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.components.nag import acknowledge
@@ -34,13 +35,16 @@ class ServiceFunction(lambda_.Function):
         timeout: Duration | None = None,
         memory_mib: int = 256,
         layers: Sequence[lambda_.ILayerVersion] = (),
+        at_once: int | None = None,
+        dead_letters: sqs.IQueue | None = None,
         no_dead_letters: str = "it is called synchronously: the caller gets the failure",
     ) -> None:
         """Declare the function of ``verb``, such as ``inventory.reserve_stock``.
 
         ``settings`` become environment variables. The default time-out is 6 s: DynamoDB answers in
-        milliseconds, and a caller that waits longer would rather try again. ``no_dead_letters``
-        says why a dead-letter queue would never get anything.
+        milliseconds, and a caller that waits longer would rather try again. ``at_once`` reserves so
+        much of the account's concurrency, and bounds it. ``dead_letters`` gets the events that an
+        asynchronous call failed at; ``no_dead_letters`` says why there is no such queue.
         """
         log_group = logs.LogGroup(
             scope,
@@ -62,6 +66,8 @@ class ServiceFunction(lambda_.Function):
             memory_size=memory_mib,
             environment=dict(settings),
             layers=list(layers),
+            reserved_concurrent_executions=at_once,
+            dead_letter_queue=dead_letters,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
             tracing=lambda_.Tracing.ACTIVE,
@@ -71,7 +77,8 @@ class ServiceFunction(lambda_.Function):
             "AwsSolutions-IAM5[Resource::*]",
             because="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources",
         )
-        acknowledge(self, "Serverless-LambdaDLQ", because=no_dead_letters)
+        if dead_letters is None:
+            acknowledge(self, "Serverless-LambdaDLQ", because=no_dead_letters)
 
 
 def service_code(service: str) -> lambda_.Code:

@@ -47,8 +47,8 @@ class ParkingQueue(sqs.Queue):
         """Declare the queue; ``holds`` says in the alarm what an operator will find in it.
 
         ``fifo`` is for what comes from a FIFO queue or topic, which park in FIFO queues only;
-        EventBridge and Lambda's destinations park in others only. ``of_queue`` is for the
-        dead-letter queue of a queue, which the rule packs know as what it is.
+        EventBridge and Lambda's destinations park in others only. ``of_queue`` is for
+        the dead-letter queue of a queue or a function, which the rule packs know as what it is.
         """
         super().__init__(
             scope,

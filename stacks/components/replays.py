@@ -41,15 +41,14 @@ class Replays(Construct):
             visibility_timeout=Duration.minutes(1),
             alarms=alarms,
         )
-        wanted = replay_pattern(of)
         rule = events.Rule(
             self,
             "Rule",
             event_bus=bus,
             description="Replayed events, for rebuilding views",
-            event_pattern=events.EventPattern(source=wanted["source"]),
+            event_pattern=events.EventPattern(source=[contract.source for contract in of]),
         )
-        narrow(rule, wanted)
+        narrow(rule, replay_pattern(of))
         deliver(
             rule,
             partial(targets.SqsQueue, queue),

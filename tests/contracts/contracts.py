@@ -38,6 +38,8 @@ def read(sample: Path) -> Any:
 def detail_of(event: type[Event]) -> Any:
     """The metadata and data of an event's sample."""
     sample = read(sample_of(event))
+    if event.by_lambda:
+        return sample["detail"]["responsePayload"]
     return sample if event.topic else sample["detail"]
 
 
@@ -47,7 +49,10 @@ def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
     """
     for name, wanted in pattern.items():
-        if isinstance(wanted, Mapping):
+        if name == "$or":
+            if not any(matches(way, event) for way in wanted):
+                return False
+        elif isinstance(wanted, Mapping):
             inner = event.get(name)
             if not isinstance(inner, Mapping) or not matches(wanted, inner):
                 return False

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Event, Fact, Metadata, hear, hear_message, tell
+from lambdas.contracts.event import (
+    BY_LAMBDA,
+    SUCCEEDED,
+    Event,
+    Fact,
+    Metadata,
+    hear,
+    hear_event,
+    hear_message,
+    tell,
+)
 from lambdas.contracts.inventory import (
     STOCK_EVENTS,
     TOPIC,
@@ -16,8 +26,15 @@ from lambdas.contracts.inventory import (
     StockSoldOut,
     hear_stock,
 )
+from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.order_facts import ORDER_FACTS, hear_order
-from lambdas.contracts.orders import OrderPlaced, OrderRejected
+from lambdas.contracts.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDispatched,
+    OrderPlaced,
+    OrderRejected,
+)
 from lambdas.contracts.schema import declared, services
 from stacks.backbone import SERVICE_SOURCES
 from stacks.environments import ENVIRONMENTS
@@ -43,6 +60,9 @@ class TestSamples:
         fact = hear(event, detail_of(event))
         if event.topic:
             assert json.loads(fact.message()) == delivered
+            return
+        if event.by_lambda:
+            assert fact.answer() == delivered["detail"]["responsePayload"]
             return
 
         entry = fact.entry("Orders")
@@ -158,14 +178,19 @@ def badly_heard(patterns: list[Any], events: Iterable[type[Event]] = EVENTS) -> 
 
 @everywhere
 class TestRules:
-    def test_a_rule_matches_exactly_one_contract_or_all_about_orders(self, environment: str):
+    def test_a_rule_matches_exactly_one_contract_or_those_it_is_for(self, environment: str):
         found = {
             rule.id: heard_by(rule.properties["EventPattern"])
             for rule in rules(platform(environment))
         }
-        (all_of_them,) = (found.pop(id) for id in list(found) if id.startswith("ToOrderStream"))
+        for start, events in {
+            "ToOrderStream": {fact for fact in ORDER_FACTS if not fact.by_lambda},
+            "AnswersToStream": {fact for fact in ORDER_FACTS if fact.by_lambda},
+            "Notify": {OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched},
+        }.items():
+            (heard,) = (found.pop(id) for id in list(found) if id.startswith(start))
+            assert set(heard) == events
 
-        assert set(all_of_them) == set(ORDER_FACTS)
         assert found != {}
         assert {id: events for id, events in found.items() if len(events) != 1} == {}
 
@@ -347,13 +372,56 @@ class TestOrderFacts:
 
 
 def delivered(fact: Fact[Any]) -> dict[str, Any]:
-    """What EventBridge delivers of a published fact."""
+    """What EventBridge delivers of a published fact, and of one that is a function's answer."""
+    if fact.data.by_lambda:
+        record = {"responsePayload": fact.answer()}
+        return {"source": BY_LAMBDA, "detail-type": SUCCEEDED, "detail": record}
     entry = fact.entry("Orders")
     return {
         "source": entry["Source"],
         "detail-type": entry["DetailType"],
         "detail": json.loads(entry["Detail"]),
     }
+
+
+class TestAnswers:
+    """What a function answers is told by Lambda, in a record of its own making."""
+
+    def test_it_is_heard_by_what_the_function_says(self):
+        heard = hear_order(ORDER_FACTS, sample_of(CustomerNotified).read_bytes())
+
+        assert heard == hear(CustomerNotified, detail_of(CustomerNotified))
+
+    @pytest.mark.parametrize("payload", [None, "done", {"state": "SENT"}])
+    def test_another_function_says_nothing_that_is_known(self, payload: Any):
+        event = read(sample_of(CustomerNotified))
+        event["detail"]["responsePayload"] = payload
+        pattern = CustomerNotified.pattern()
+
+        assert not matches(pattern, event)
+        with pytest.raises(ContractError, match="no source and detail-type"):
+            hear_event(ORDER_FACTS, json.dumps(event).encode())
+
+    def test_a_failure_is_none(self):
+        event = read(sample_of(CustomerNotified))
+        event["detail-type"] = "Lambda Function Invocation Result - Failure"
+
+        assert not matches(CustomerNotified.pattern(), event)
+        assert hear_event(ORDER_FACTS, json.dumps(event).encode()) is None
+
+    def test_nobody_tells_it_in_lambdas_place(self):
+        answer = detail_of(CustomerNotified)
+        event = {"source": answer["source"], "detail-type": answer["detail_type"], "detail": answer}
+
+        assert not matches(CustomerNotified.pattern(), event)
+        assert hear_event(ORDER_FACTS, json.dumps(event).encode()) is None
+
+    def test_no_function_answers_what_a_service_has_to_put(self):
+        event = read(sample_of(CustomerNotified))
+        event["detail"]["responsePayload"] = hear(OrderPlaced, detail_of(OrderPlaced)).answer()
+
+        assert not matches(OrderPlaced.pattern(), event)
+        assert hear_event(ORDER_FACTS, json.dumps(event).encode()) is None
 
 
 class TestTheTestsThemselves:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lambdas.contracts import inventory, orders, payments, shipping, warehouse
+from lambdas.contracts.event import BY_LAMBDA
 from tests.templates.synthesis import ROOT, Platform, Resource, definition
 
 Check = Callable[[Platform], Iterator[str]]
@@ -47,8 +48,9 @@ SOURCES = {
     "Partner": payments.SOURCE,
     "Shipping": shipping.SOURCE,
     "Warehouse": warehouse.SOURCE,
+    "Notifications": BY_LAMBDA,
 }
-"""Under which source each service's stack may put events on the bus."""
+"""Under which source each service's stack may put events on the bus, or has Lambda put them."""
 
 WILDCARDS = {
     # https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html
@@ -85,6 +87,13 @@ WILDCARDS = {
 
 A_GROUP = "autoScalingGroup:*:autoScalingGroupName/"
 """In a group's ARN there is an id that it gets when it is made: a name it has to be."""
+
+OBJECTS = (
+    # Lambda's own names: https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
+    "/aws/lambda/*",
+    "/invoices/*",
+)
+"""Objects of a bucket that are named only when they are put."""
 
 NO_PHYSICAL_NAME = {
     # Instances say these when they have drained.
@@ -486,9 +495,9 @@ def rights_name_actions_and_resources(platform: Platform) -> Iterator[str]:
         if any("*" in action for action in actions):
             yield f"{role}: it may {', '.join(sorted(actions))}"
         resource = json.dumps(statement["Resource"])
-        if actions == {"s3:PutObject"}:
-            # Lambda's own names: https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
-            resource = resource.replace("/aws/lambda/*", "")
+        if actions <= {"s3:PutObject", "s3:GetObject"}:
+            for objects in OBJECTS:
+                resource = resource.replace(objects, "")
         wild = "*" in resource.replace(A_GROUP, "")
         excess = actions - WILDCARDS.get(assumed_by(role), set())
         if wild and (excess or statement["Resource"] != "*"):
@@ -724,7 +733,9 @@ def a_stream_gets_events_by_their_subject(platform: Platform) -> Iterator[str]:
             stream = platform.referred(rule.stack, target["Arn"])
             if stream is not None and stream.kind == STREAM:
                 path = target.get("KinesisParameters", {}).get("PartitionKeyPath")
-                if path != "$.detail.metadata.subject":
+                by_lambda = rule.properties["EventPattern"].get("source") == [BY_LAMBDA]
+                detail = "$.detail.responsePayload" if by_lambda else "$.detail"
+                if path != f"{detail}.metadata.subject":
                     yield f"{rule}: it spreads events by {path}"
 
 
@@ -783,6 +794,53 @@ def a_schedule_parks_what_it_gives_up(platform: Platform) -> Iterator[str]:
             for config in configs
         ):
             yield f"{schedule}: a failed run of its function is lost"
+
+
+@check
+def what_a_rule_calls_has_its_failures_parked(platform: Platform) -> Iterator[str]:
+    """EventBridge calls a function asynchronously: once it has handed over, Lambda can give up."""
+    for rule in platform.all(RULE):
+        for target in rule.properties["Targets"]:
+            function = platform.referred(rule.stack, target["Arn"])
+            if function is not None and function.kind == FUNCTION:
+                yield from _unparked(platform, function)
+
+
+@check
+def what_a_destination_calls_has_its_failures_parked(platform: Platform) -> Iterator[str]:
+    for config in platform.all(INVOKE_CONFIG):
+        for destination in config.properties["DestinationConfig"].values():
+            called = platform.referred(config.stack, destination["Destination"])
+            if called is not None and called.kind == FUNCTION:
+                yield from _unparked(platform, called)
+            if called is not None and _is_fifo(called):
+                yield f"{config}: Lambda tells no FIFO queue or topic, such as {called.id}"
+
+
+def _unparked(platform: Platform, function: Resource) -> Iterator[str]:
+    configs = [
+        config.properties
+        for config in platform.all(INVOKE_CONFIG)
+        if platform.referred(config.stack, config.properties["FunctionName"]) == function
+    ]
+    if not any(
+        {"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} <= config.keys()
+        and "OnFailure" in config["DestinationConfig"]
+        for config in configs
+    ):
+        yield f"{function}: events that it fails at are lost"
+
+
+@check
+def what_answers_the_bus_or_a_topic_keeps_its_events(platform: Platform) -> Iterator[str]:
+    """A record in a topic is read and gone: what is to be put back has to be in a queue."""
+    for config in platform.all(INVOKE_CONFIG):
+        function = platform.referred(config.stack, config.properties["FunctionName"])
+        failure = config.properties["DestinationConfig"].get("OnFailure", {}).get("Destination")
+        kept = function and function.properties.get("DeadLetterConfig", {}).get("TargetArn")
+        places = [platform.referred(config.stack, place) for place in (failure, kept)]
+        if not any(place is not None and place.kind == QUEUE for place in places):
+            yield f"{function}: what it fails at is in no queue"
 
 
 # Data

@@ -27,6 +27,7 @@ SERVICES = (
     "Orders",
     "Purchasing",
     "Storefront",
+    "Notifications",
 )
 
 PARTNER = "aws.partner/example.com/card-company/disputes"

@@ -122,16 +122,30 @@ class TestContents:
         assert {service_of(f) for f in platform(environment).all(FUNCTION)} == set(SERVICES)
 
 
-def test_the_layer_needs_nothing_but_itself():
+@pytest.mark.parametrize(
+    ("layer", "package", "uses"),
+    [
+        ("Driver", "pg8000", "import pg8000.native"),
+        (
+            "Writer",
+            "fpdf",
+            "from tests.unit.notifications.invoices import confirmed; "
+            "from lambdas.notifications.invoice import render; "
+            "assert render(confirmed(), number='INV-1').startswith(b'%PDF')",
+        ),
+    ],
+)
+def test_a_layer_needs_nothing_but_itself(layer: str, package: str, uses: str):
     """Not the machine's own packages, which Lambda does not have."""
-    layer = next(platform("dev").all("AWS::Lambda::LayerVersion"))
-    asset = synthesis("dev").asset(layer.properties["Content"]["S3Key"].removesuffix(".zip"))
+    content = platform("dev").one("AWS::Lambda::LayerVersion", layer).properties["Content"]
+    asset = synthesis("dev").asset(content["S3Key"].removesuffix(".zip"))
     program = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import pg8000.native; print(pg8000.__file__)"
+        f"import sys; sys.path[:0] = sys.argv[1:]; {uses}; import {package}; "
+        f"print({package}.__file__)"
     )
 
     imported = subprocess.run(
-        [sys.executable, "-B", "-S", "-E", "-c", program, str(asset / "python")],
+        [sys.executable, "-B", "-S", "-E", "-c", program, str(asset / "python"), str(ROOT)],
         capture_output=True,
         text=True,
         check=False,

@@ -294,6 +294,22 @@ def let_machines_in(broken: Platform) -> Resource:
     return broken.one(checks.ROUTE, "QueriesApiGETorders")
 
 
+def forget_outcomes(function: str) -> Breakage:
+    """Leave what becomes of a function's failures to the default."""
+
+    def break_it(broken: Platform) -> Resource:
+        config = broken.one(checks.INVOKE_CONFIG, function)
+        config.properties["DestinationConfig"].pop("OnFailure")
+        return broken.one(checks.FUNCTION, function)
+
+    return break_it
+
+
+def tell_fifo(broken: Platform) -> Resource:
+    broken.one(checks.QUEUE, "NotifyCustomerFailed").properties["FifoQueue"] = True
+    return broken.one(checks.INVOKE_CONFIG, "NotifyCustomer")
+
+
 def without(*names: str) -> Callable[[Any], object]:
     def edit(state: Any) -> None:
         for name in names:
@@ -584,6 +600,13 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         )
     ),
     (checks.a_state_machine_outwaits_its_functions, slow_down),
+    (checks.what_a_rule_calls_has_its_failures_parked, forget_outcomes("NotifyCustomer")),
+    (checks.what_a_destination_calls_has_its_failures_parked, forget_outcomes("EmailInvoice")),
+    (checks.what_a_destination_calls_has_its_failures_parked, tell_fifo),
+    (
+        checks.what_answers_the_bus_or_a_topic_keeps_its_events,
+        change(checks.FUNCTION, "IssueInvoice", "DeadLetterConfig"),
+    ),
 ]
 
 

@@ -28,6 +28,9 @@ STATEFUL = {
     "Storefront/CustomersOrdersBeside971DA50D": TABLE,
     "Storefront/SalesBesideBE43BDB6": TABLE,
     "Storefront/GivenUp4E100BCE": BUCKET,
+    "Notifications/Customers6955EA0A": TABLE,
+    "Notifications/Mails0DC70ADE": TABLE,
+    "Notifications/InvoicesF0222E8D": BUCKET,
     "Payments/LedgerCluster7BFE519F": DSQL,
     "Partner/BusEA82B648": BUS,
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.contracts.event import BY_LAMBDA, SUCCEEDED
 from lambdas.runtime.items import to_item
 from local import shop
 from local.evidence import SCHEMA, insert
@@ -228,16 +229,28 @@ def test_views_are_copied_as_customers_see_them_and_facts_as_they_were_told():
     read_side = ReadSide(cloud, outputs, database)
     with read_side.listening("run"):
         assert cloud.made == ["/aws/events/run", "Orders/run", "arn:/aws/events/run"]
-        assert {"com.aws.orders", "com.aws.payments"} <= set(cloud.pattern["source"])
+        sources = {source for way in cloud.pattern["$or"] for source in way["source"]}
+        assert {"com.aws.orders", "com.aws.payments", "lambda"} <= sources
         cloud.tables["sales"].append({"part": "order/c", "entry": "counted"})
         metadata = {"subject": "c", "sequence": 1, "occurred_at": at(1, 5)}
-        event = {
+        event: dict[str, Any] = {
             "id": "e1",
             "source": "com.aws.payments",
             "detail-type": TAKEN,
             "detail": {"metadata": metadata, "data": {"order_id": "c"}},
         }
-        cloud.log.append({"timestamp": 1_000, "message": json.dumps(event)})
+        answer = {"source": "com.aws.notifications", "detail_type": "CustomerNotified"}
+        answer |= event["detail"]
+        by_lambda = {
+            "id": "e2",
+            "source": BY_LAMBDA,
+            "detail-type": SUCCEEDED,
+            "detail": {"responsePayload": answer},
+        }
+        cloud.log += [
+            {"timestamp": 1_000, "message": json.dumps(event)},
+            {"timestamp": 1_001, "message": json.dumps(by_lambda)},
+        ]
         read_side.gather()
         read_side.gather()
     assert cloud.made == []
@@ -253,7 +266,11 @@ def test_views_are_copied_as_customers_see_them_and_facts_as_they_were_told():
         "counted_before": [sale],
         "counted": [sale],
         "facts": [
-            *[("000000000001000/e1", "payments", "c", 1, TAKEN, at(1, 5), '{"order_id": "c"}')]
+            ("000000000001000/e1", "payments", "c", 1, TAKEN, at(1, 5), '{"order_id": "c"}'),
+            (
+                *("000000000001001/e2", "notifications", "c", 1, "CustomerNotified", at(1, 5)),
+                '{"order_id": "c"}',
+            ),
         ],
     }.items():
         assert database.execute(f"SELECT * FROM {table}").fetchall() == rows, table

@@ -166,7 +166,7 @@ FULL_ORDER = replace(
         Hold(cause="d", reason="PaymentDisputed", explanation="y", state="HELD", at=LATER),
     ),
     asides=3,
-    repaired=("ReleaseStock",),
+    repaired=["ReleaseStock"],
 )
 
 

@@ -5,7 +5,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from lambdas.contracts.event import Event, Fact, tell
+from lambdas.contracts.event import BY_LAMBDA, SUCCEEDED, Event, Fact, tell
+from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import (
     OrderConfirmed,
     OrderDispatched,
@@ -90,6 +91,13 @@ def withdrawn(order: str = "o1", customer: str = "ada") -> Fact[Event]:
     return fact(OrderWithdrawn(order_id=order, customer_id=customer), 4, second=4)
 
 
+def notified(order: str = "o1", customer: str = "ada", *, sequence: int = 2) -> Fact[Event]:
+    event = CustomerNotified(
+        order_id=order, customer_id=customer, notice="OrderConfirmed", result="SENT"
+    )
+    return fact(event, sequence, second=3)
+
+
 def story(order: str = "o1", customer: str = "ada") -> list[Fact[Event]]:
     """Six facts of an order that goes well, across services."""
     units = tuple(Line(sku=line.sku, quantity=line.quantity) for line in LINES)
@@ -109,6 +117,9 @@ def story(order: str = "o1", customer: str = "ada") -> list[Fact[Event]]:
 
 def event_of(told: Fact[Event]) -> dict[str, Any]:
     """A fact as the bus delivers it."""
+    if told.data.by_lambda:
+        record = {"responsePayload": told.answer()}
+        return {"source": BY_LAMBDA, "detail-type": SUCCEEDED, "detail": record}
     entry = told.entry("Orders")
     return {
         "source": entry["Source"],

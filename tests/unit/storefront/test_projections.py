@@ -31,6 +31,7 @@ from tests.unit.storefront.facts import (
     event_of,
     held,
     lifted,
+    notified,
     placed,
     records,
     rejected,
@@ -291,6 +292,38 @@ class TestTimeline:
             "event": "OrderNeedsAttention",
             "at": "2026-12-01T08:26:09+00:00",
         }
+
+    def test_a_notice_is_a_line_whenever_it_comes(self):
+        told = [placed(), confirmed(), notified(), notified(sequence=3)]
+        for facts in permutations(told):
+            row: dict[str, Any] = {"order_id": "o1"}
+            for notes in timelines([*facts, *facts]):
+                row |= notes.attributes
+            lines = timeline(row)["events"]
+
+            assert [line["event"] for line in lines] == [
+                *("OrderPlaced", "OrderConfirmed"),
+                *["CustomerNotified"] * 2,
+            ]
+            assert lines[2] == {
+                "service": "notifications",
+                "event": "CustomerNotified",
+                "at": "2026-12-01T08:26:03+00:00",
+                "notice": "OrderConfirmed",
+                "result": "SENT",
+            }
+
+    def test_a_notice_comes_as_lambda_tells_it(self, load_handler: Callable[..., Any]):
+        handler = load_handler(
+            "lambdas.storefront.update_timelines", TIMELINES_TABLE="table", PARKING_QUEUE="parking"
+        )
+        projection = Projection(handler, FakeTable())
+
+        assert projection.deliver(notified()) == []
+
+        assert projection.reasons == []
+        (row,) = projection.table.items.values()
+        assert row["notifications/2"]["notice"] == "OrderConfirmed"
 
     def test_it_belongs_to_nobody_until_somebody_says_to_whom(self):
         *_, picked, left, _ = story()

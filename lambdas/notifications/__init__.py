@@ -1,0 +1,1 @@
+"""Notifications: tells customers of their orders, and writes invoices."""

@@ -1,0 +1,262 @@
+"""Whom we write to, what we write, and what is settled about a letter."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lambdas.contracts.codec import ContractError
+from lambdas.contracts.event import Event, Fact, hear_delivered, tell
+from lambdas.contracts.notifications import CustomerNotified
+from lambdas.contracts.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDispatched,
+    OrderRejected,
+)
+from lambdas.contracts.values import Money
+
+# Customers: whom we may write to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Where a customer is reached, and as whom."""
+
+    customer_id: str
+    email: str
+    name: str
+    changed_at: str
+
+
+MAX_EMAIL, MAX_LOCAL_PART, MAX_NAME = 254, 64, 100
+"""https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1"""
+EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@([A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
+"""The addresses that people have. SES takes ASCII only: another domain is written as Punycode.
+https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html
+"""
+
+
+class BadContactError(Exception):
+    """The request is no contact; ``problems`` has what is wrong with each bad field."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name} {problem}" for name, problem in problems.items()))
+        self.problems = [{"field": name, "problem": text} for name, text in problems.items()]
+
+
+def contact(body: object, *, customer_id: str, now: str) -> Contact:
+    """Read a request's body; raises BadContactError naming every bad field."""
+    if not isinstance(body, Mapping):
+        raise BadContactError({"body": "must be a JSON object"})
+    problems = {}
+    email, name = body.get("email"), body.get("name")
+    if not isinstance(email, str) or not _is_email(email):
+        problems["email"] = "must be an e-mail address, such as ada@example.com"
+    if not isinstance(name, str) or not _is_name(name):
+        problems["name"] = f"must be a line of 1 to {MAX_NAME} letters"
+    if problems:
+        raise BadContactError(problems)
+    return Contact(customer_id=customer_id, email=str(email), name=str(name), changed_at=now)
+
+
+def _is_email(text: str) -> bool:
+    local_part = text.partition("@")[0]
+    return (
+        EMAIL.fullmatch(text) is not None
+        and len(text) <= MAX_EMAIL
+        and len(local_part) <= MAX_LOCAL_PART
+    )
+
+
+def _is_name(text: str) -> bool:
+    """One line and no more: a name must not add to the letter in which it stands."""
+    return text.isprintable() and text.strip() != "" and len(text) <= MAX_NAME
+
+
+# Amounts as people write them
+
+DIGITS = dict.fromkeys(
+    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
+     "VUV", "XAF", "XOF", "XPF"), 0,
+) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)  # fmt: skip
+"""Of the minor unit, where it is not a hundredth: ISO 4217.
+https://www.iso.org/iso-4217-currency-codes.html
+"""
+
+
+def decimal(amount: int, currency: str) -> str:
+    """An amount in minor units, such as ``1,234.50``."""
+    digits = DIGITS.get(currency, 2)
+    whole, part = divmod(amount, 10**digits)
+    return f"{whole:,}.{part:0{digits}}" if digits else f"{whole:,}"
+
+
+def written(money: Money) -> str:
+    """An amount with its currency, such as ``1,234.50 GBP``."""
+    return f"{decimal(money.amount, money.currency)} {money.currency}"
+
+
+# Letters: what we write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What is to be written of an order, once of each ``kind``. ``text`` follows the salutation."""
+
+    order_id: str
+    kind: str
+    customer_id: str
+    subject: str
+    text: str
+    attachment: bytes = b""
+    file_name: str = ""
+
+
+NEWS: tuple[type[Event], ...] = (OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched)
+"""What customers are told of."""
+INVOICE = "Invoice"
+"""The kind of the letter that brings the invoice; that of the others is the type of their event."""
+
+
+def hear_news(event: Mapping[str, Any]) -> Fact[Any]:
+    """Read an event that customers are told of; raises ContractError for any other."""
+    fact = hear_delivered(NEWS, event)
+    if fact is None:
+        known = ", ".join(news.detail_type for news in NEWS)
+        raise ContractError("news", [f"{event.get('detail-type')} is none of {known}"])
+    return fact
+
+
+def letter(fact: Fact[Any]) -> Letter:
+    """The letter that tells of an event."""
+    match fact.data:
+        case OrderConfirmed() as order:
+            what = "is confirmed"
+            total = written(order.total)
+            text = f"Your order is confirmed. We have charged {total}; the invoice follows."
+        case OrderRejected() as order:
+            what = "cannot be fulfilled"
+            text = (
+                f"We are sorry: your order cannot be fulfilled, {order.explanation}. "
+                "Nothing is charged."
+            )
+        case OrderCancelled():
+            what = "is cancelled"
+            text = "Your order is cancelled, as you asked. Whatever was charged is given back."
+        case _:
+            what = "is on its way"
+            text = "Your order has left our warehouse and is on its way to you."
+    order_id: str = fact.data.order_id
+    return Letter(
+        order_id=order_id,
+        kind=fact.data.detail_type,
+        customer_id=fact.data.customer_id,
+        subject=f"Your order {order_id} {what}",
+        text=text,
+    )
+
+
+def salutation(contact: Contact, text: str) -> str:
+    """The letter's text as it is sent."""
+    return f"Hello {contact.name},\n\n{text}\n\nYour shop\n"
+
+
+# Mails: what is settled about a letter
+
+SENDING, SENT, RECORDED, NO_ADDRESS = "SENDING", "SENT", "RECORDED", "NO_ADDRESS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """What became of the one letter of its kind about an order; there is no address in it.
+
+    SENDING before SES is asked, then SENT, with SES's ``message_id``. The others are final at once:
+    RECORDED where the environment has no sender, NO_ADDRESS where none was known.
+    """
+
+    order_id: str
+    kind: str
+    customer_id: str
+    state: str
+    changed_at: str
+    message_id: str = ""
+
+
+class MailUncertainError(Exception):
+    """The mail was begun before, and nobody knows whether SES got it: it is not sent again.
+
+    Who began it may still be at it: a later attempt then finds it SENT. Where it died, a person
+    has to decide.
+    """
+
+
+class MailRefusedError(Exception):
+    """SES surely did not take the mail, for the reason that it names: it may be tried again."""
+
+
+def settled(mail: Mail) -> Mail:
+    """A mail that was recorded before; raises MailUncertainError if it is still SENDING."""
+    if mail.state == SENDING:
+        raise MailUncertainError(
+            f"the mail {mail.kind} of order {mail.order_id} was begun at {mail.changed_at}, "
+            "and nobody knows whether it was sent"
+        )
+    return mail
+
+
+def notice(fact: Fact[Any], mail: Mail) -> Fact[CustomerNotified]:
+    """What to tell the others of a mail that is settled: the same however often it is told."""
+    return tell(
+        CustomerNotified(
+            order_id=mail.order_id,
+            customer_id=mail.customer_id,
+            notice=mail.kind,
+            result=mail.state,
+        ),
+        subject=mail.order_id,
+        sequence=fact.metadata.sequence,
+        correlation_id=fact.metadata.correlation_id,
+        causation_id=fact.metadata.event_id,
+        occurred_at=mail.changed_at,
+    )
+
+
+# Invoices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """An invoice that was written, once for its order; ``key`` is where it is kept."""
+
+    order_id: str
+    customer_id: str
+    number: str
+    key: str
+
+
+def issued(order: OrderConfirmed) -> Issued:
+    """The invoice of an order.
+
+    Its number follows from the order, so that it is the same whenever it is written. Numbers
+    without gaps, which some countries ask for, would need a counter that all orders wait for.
+    """
+    return Issued(
+        order_id=order.order_id,
+        customer_id=order.customer_id,
+        number=f"INV-{order.order_id}",
+        key=f"invoices/{order.order_id}.pdf",
+    )
+
+
+def covering_letter(invoice: Issued, pdf: bytes) -> Letter:
+    """The letter that brings an invoice."""
+    return Letter(
+        order_id=invoice.order_id,
+        kind=INVOICE,
+        customer_id=invoice.customer_id,
+        subject=f"Invoice {invoice.number}",
+        text=f"Enclosed is the invoice of your order {invoice.order_id}.",
+        attachment=pdf,
+        file_name=f"{invoice.number}.pdf",
+    )

@@ -1,0 +1,75 @@
+"""The invoice of an order as a PDF, the same to the byte whenever it is written."""
+
+import warnings
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from lambdas.contracts.event import Fact
+from lambdas.contracts.orders import OrderConfirmed
+from lambdas.notifications.domain import decimal, written
+
+with warnings.catch_warnings():
+    # It would like to have Pillow, for images; there are none.
+    warnings.simplefilter("ignore")
+    from fpdf import FPDF
+
+FONT = "Helvetica"
+COLUMNS: Sequence[tuple[str, int, Any]] = (
+    ("SKU", 80, "L"),
+    ("Quantity", 30, "R"),
+    ("Unit price", 40, "R"),
+    ("Amount", 40, "R"),
+)
+"""Their titles, widths in millimetres, and alignments."""
+
+
+def render(fact: Fact[OrderConfirmed], *, number: str) -> bytes:
+    """Write the invoice: nothing in it depends on anything but the event.
+
+    The customer stands in it by id: an event has no name, and a name may change. The font is one
+    that every reader has, so there is nothing to embed; it knows the letters of Western Europe, and
+    others become question marks.
+    """
+    order, at = fact.data, datetime.fromisoformat(fact.metadata.occurred_at).astimezone(UTC)
+    currency = order.total.currency
+    pdf = FPDF()
+    pdf.set_creation_date(at)
+    pdf.set_title(f"Invoice {number}")
+    pdf.add_page()
+    pdf.set_font(FONT, size=20)
+    _line(pdf, "Invoice")
+    pdf.set_font(FONT, size=10)
+    for label, value in (
+        ("Number", number),
+        ("Date", f"{at:%Y-%m-%d}"),
+        ("Order", order.order_id),
+        ("Customer", order.customer_id),
+        ("Country", order.country),
+    ):
+        _line(pdf, f"{label}: {value}")
+    pdf.ln()
+    pdf.set_font(FONT, style="B", size=10)
+    _row(pdf, [title for title, _, _ in COLUMNS])
+    pdf.set_font(FONT, size=10)
+    for line in order.lines:
+        amount = line.quantity * line.unit_price
+        prices = (decimal(value, currency) for value in (line.unit_price, amount))
+        _row(pdf, [line.sku, f"{line.quantity:,}", *prices])
+    pdf.set_font(FONT, style="B", size=10)
+    _row(pdf, ["Total", "", "", written(order.total)])
+    return bytes(pdf.output())
+
+
+def _line(pdf: FPDF, text: str) -> None:
+    pdf.multi_cell(0, text=_printable(text), new_x="LMARGIN", new_y="NEXT")
+
+
+def _row(pdf: FPDF, cells: Sequence[str]) -> None:
+    for text, (_, width, align) in zip(cells, COLUMNS, strict=True):
+        pdf.cell(width, h=6, text=_printable(text), align=align)
+    pdf.ln()
+
+
+def _printable(text: str) -> str:
+    return text.encode("latin-1", errors="replace").decode("latin-1")

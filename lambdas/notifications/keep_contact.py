@@ -1,0 +1,30 @@
+"""PUT /contact: a customer says where to write to."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from lambdas.notifications.domain import BadContactError, contact
+from lambdas.notifications.store import Contacts
+from lambdas.runtime import http
+from lambdas.runtime.aws import client
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+
+contacts = Contacts(setting("CUSTOMERS_TABLE"), dynamodb=client("dynamodb"))
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer 200 with the contact as it is now, or 400 naming every bad field."""
+    customer_id, now = http.customer(event), datetime.now(UTC).isoformat()
+    try:
+        kept = contact(http.body(event), customer_id=customer_id, now=now)
+    except BadContactError as bad:
+        log("contact refused", problems=len(bad.problems))
+        content = {"message": "the contact has bad fields", "problems": bad.problems}
+        return http.answer(400, content)
+    except http.NotJsonError as bad:
+        log("contact refused", problems=1)
+        return http.answer(400, {"message": str(bad), "problems": []})
+    contacts.keep(kept)
+    log("contact kept", customer_id=customer_id)
+    return http.answer(200, {"email": kept.email, "name": kept.name})

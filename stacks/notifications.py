@@ -1,0 +1,124 @@
+"""Notifications: tells customers of their orders, and writes invoices."""
+
+from functools import partial
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_apigatewayv2 as apigw
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_ses as ses
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from lambdas.contracts.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDispatched,
+    OrderRejected,
+)
+from stacks.components.asynchronous import AsynchronousFunction, to_bus, to_function, to_topic
+from stacks.components.event_rule import EventRule
+from stacks.components.front_door import FrontDoor
+from stacks.components.function import ServiceFunction
+from stacks.components.grants import allow
+from stacks.components.invoices import InvoiceBucket
+from stacks.components.packages import PackagesLayer
+from stacks.components.table import ServiceTable
+from stacks.environments import Environment
+
+NEWS = (OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched)
+
+
+class NotificationsStack(Stack):
+    """How customers are reached, what became of each mail to them, and their invoices."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        env: Environment,
+        bus: events.IEventBus,
+        alarms: sns.ITopic,
+        front_door: FrontDoor,
+    ) -> None:
+        super().__init__(scope, env.stack("Notifications"))
+
+        # State
+        customers = ServiceTable(self, "Customers", env=env, key="customer_id")
+        mails = ServiceTable(self, "Mails", env=env, key="order_id", sorted_by="kind")
+        invoices = InvoiceBucket(self, "Invoices", env=env)
+
+        # Functions
+        on_customers = {"CUSTOMERS_TABLE": customers.table_name}
+        on_invoices = {"INVOICES_BUCKET": invoices.bucket_name}
+        by_post = {**on_customers, "MAILS_TABLE": mails.table_name, "SENDER": env.sender or ""}
+        keep_contact = ServiceFunction(
+            self, "KeepContact", env=env, verb="notifications.keep_contact", settings=on_customers
+        )
+        function = partial(
+            AsynchronousFunction, self, env=env, alarms=alarms, at_once=env.notices_at_once
+        )
+        notify_customer = function(
+            id="NotifyCustomer",
+            verb="notifications.notify_customer",
+            settings=by_post,
+            timeout=Duration.seconds(15),
+            on_success=to_bus(bus),
+        )
+        email_invoice = function(
+            id="EmailInvoice",
+            verb="notifications.email_invoice",
+            settings={**by_post, **on_invoices},
+            timeout=Duration.seconds(15),
+        )
+        # What fpdf2 needs without images, of which it is pure Python: docs/adr/0016.
+        writer = PackagesLayer(self, "Writer", packages=["fpdf2", "fonttools", "defusedxml"])
+        issue_invoice = function(
+            id="IssueInvoice",
+            verb="notifications.issue_invoice",
+            settings=on_invoices,
+            timeout=Duration.seconds(15),
+            memory_mib=512,
+            layers=[writer],
+            on_success=to_function(email_invoice),
+            on_failure=to_topic(alarms),
+        )
+
+        # Flow: in from the bus and through the API; out by mail, and as Lambda's word on the bus
+        rule = partial(EventRule, self, bus=bus, alarms=alarms)
+        rule(
+            id="Notify",
+            event=NEWS,
+            what="news of orders",
+            target=partial(targets.LambdaFunction, notify_customer),
+        )
+        rule(
+            id="Invoice",
+            event=OrderConfirmed,
+            target=partial(targets.LambdaFunction, issue_invoice),
+        )
+        contact = FrontDoor(self, "Contact", env=env, beside=front_door)
+        contact.route(apigw.HttpMethod.PUT, "/contact", keep_contact)
+
+        # Grants
+        allow(keep_contact, "dynamodb:PutItem", on=customers.table_arn)
+        invoices.let(issue_invoice.role, "s3:PutObject")
+        invoices.let(email_invoice.role, "s3:GetObject")
+        for function_ in (notify_customer, email_invoice):
+            allow(function_, "dynamodb:GetItem", on=customers.table_arn)
+            allow(
+                function_,
+                *("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+                on=mails.table_arn,
+            )
+        if env.sender:
+            identity = ses.EmailIdentity(
+                self, "Sender", identity=ses.Identity.email(env.sender)
+            ).email_identity_arn
+            allow(notify_customer, "ses:SendEmail", on=identity)
+            # SES may ask for this as well where there is an attachment.
+            allow(email_invoice, "ses:SendEmail", "ses:SendRawEmail", on=identity)
+
+        CfnOutput(self, "NotificationsUrl", value=contact.api.api_endpoint)
+        CfnOutput(self, "MailsTable", value=mails.table_name)
+        CfnOutput(self, "InvoicesBucket", value=invoices.bucket_name)

@@ -1,0 +1,241 @@
+"""The stacks that news of an order pass, deployed, and words for what comes of it.
+
+Nothing of these mails leaves the machine.
+"""
+
+import base64
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_apigatewayv2 as apigw
+
+from lambdas.contracts.event import Event, Fact, tell
+from lambdas.contracts.orders import OrderConfirmed
+from lambdas.contracts.values import Money, PricedLine
+from lambdas.runtime.items import from_item
+from local import shop
+from local.cloud import Cloud
+from local.deploy import deploy
+from stacks.backbone import BackboneStack
+from stacks.components.front_door import FrontDoor
+from stacks.environments import DEV
+from stacks.inventory import InventoryStack
+from stacks.notifications import NotificationsStack
+from stacks.operations import OperationsStack
+from stacks.storefront import StorefrontStack
+from tests.listening import listen
+from tests.local.deliveries import received
+from tests.local.permissions import resources_of, watched
+from tests.templates.synthesis import new_app
+
+SENDER = "orders@shop.example"
+ENV = replace(DEV, sender=SENDER)
+TOTAL = Money(amount=1_530, currency="GBP")
+LINES = (PricedLine(sku="85123A", quantity=6, unit_price=255),)
+
+
+def subject(token: str) -> str:
+    """Who a token's customer is to the services."""
+    claims = token.split(".")[1]
+    return str(json.loads(base64.urlsafe_b64decode(claims + "=="))["sub"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    cloud: Cloud
+    outputs: Mapping[str, str]
+    queues: Mapping[str, str]
+    functions: Mapping[str, str]
+    ada: str
+    """Her token; so is that of Bob, who gives no address."""
+    bob: str
+    told_by_lambda: str
+    """A queue behind the bus."""
+
+    def confirm(self, order: str, *, token: str = "", times: int = 1) -> Fact[Event]:
+        event = OrderConfirmed(
+            order_id=order,
+            customer_id=subject(token or self.ada),
+            lines=LINES,
+            total=TOTAL,
+            country="Italy",
+        )
+        return self.tell(order, 2, event, times)
+
+    def tell(self, order: str, sequence: int, event: Event, times: int = 1) -> Fact[Event]:
+        fact = tell(
+            event,
+            subject=order,
+            sequence=sequence,
+            correlation_id=order,
+            causation_id=order,
+            occurred_at=f"2026-12-01T08:26:0{sequence}+00:00",
+        )
+        entries = [fact.entry(self.outputs["EventBus"])] * times
+        answer = self.cloud.client("events").put_events(Entries=entries)
+        assert answer["FailedEntryCount"] == 0
+        return fact
+
+    def ask(self, method: str, url: str, token: str = "", body: Any = None) -> tuple[int, Any]:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        answer = shop.http(self.cloud).request(
+            method, url, headers=headers, body=json.dumps(body) if body else None, retries=False
+        )
+        return answer.status, json.loads(answer.data or b"null")
+
+    def mails(self, order: str) -> dict[str, str]:
+        """The states of an order's mails, by kind."""
+        rows = self.cloud.client("dynamodb").scan(TableName=self.outputs["MailsTable"])["Items"]
+        return {
+            row["kind"]: row["state"] for row in map(from_item, rows) if row["order_id"] == order
+        }
+
+    def sent(self, order: str) -> list[Mapping[str, Any]]:
+        """The mails about an order that SES has taken."""
+        status, content = self.ask("GET", f"{self.cloud.endpoint}/_ministack/ses/messages")
+        assert status == 200
+        every = [mail for mails in content["messages"].values() for mail in mails]
+        return [mail for mail in every if order in mail["Subject"] + mail["BodyText"]]
+
+    def invoices(self, order: str) -> list[Any]:
+        bucket = self.outputs["InvoicesBucket"]
+        found = self.cloud.client("s3").list_object_versions(Bucket=bucket)
+        return [each for each in found.get("Versions", []) if order in each["Key"]]
+
+    def notices(self, order: str, token: str = "") -> list[dict[str, Any]]:
+        """The lines of an order's timeline that tell of mails."""
+        url = f"{self.outputs['StorefrontUrl']}/orders/{order}/timeline"
+        status, content = self.ask("GET", url, token or self.ada)
+        events = content["events"] if status == 200 else []
+        return [event for event in events if event["event"] == "CustomerNotified"]
+
+    def invoke(self, function: str, event: Any) -> None:
+        self.cloud.client("lambda").invoke(
+            FunctionName=self.functions[function],
+            InvocationType="Event",
+            Payload=json.dumps(event),
+        )
+
+    @contextmanager
+    def setting(self, function: str, **changed: str) -> Iterator[None]:
+        """Give a function other settings, as long as this lasts."""
+        lambda_, name = self.cloud.client("lambda"), self.functions[function]
+        before = lambda_.get_function_configuration(FunctionName=name)["Environment"]
+        after = {"Variables": {**before["Variables"], **changed}}
+        lambda_.update_function_configuration(FunctionName=name, Environment=after)
+        try:
+            yield
+        finally:
+            lambda_.update_function_configuration(FunctionName=name, Environment=before)
+
+    @contextmanager
+    def dying(self, function: str, module: str, code: str) -> Iterator[None]:
+        """Add code at the end of a module of a function's, as long as this lasts."""
+        lambda_, name = self.cloud.client("lambda"), self.functions[function]
+        location = lambda_.get_function(FunctionName=name)["Code"]["Location"]
+        # The emulator does not know that it is spoken to by TLS.
+        https = location.replace("http://", "https://", 1)
+        whole = shop.http(self.cloud).request("GET", https).data
+        changed = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(whole)) as source, zipfile.ZipFile(changed, "w") as target:
+            for item in source.infolist():
+                more = code.encode() if item.filename == module else b""
+                target.writestr(item, source.read(item) + more)
+        lambda_.update_function_code(FunctionName=name, ZipFile=changed.getvalue())
+        try:
+            yield
+        finally:
+            lambda_.update_function_code(FunctionName=name, ZipFile=whole)
+
+    def parked(self, queue: str) -> Any:
+        """The one message that is parked in a queue, which is empty afterwards."""
+        url = self.queues[queue]
+        (message,) = received(self.cloud, url)
+        self.cloud.client("sqs").delete_message(
+            QueueUrl=url, ReceiptHandle=message["ReceiptHandle"]
+        )
+        return message
+
+    def function_arn(self, function: str) -> str:
+        cloud = self.cloud
+        name = self.functions[function]
+        return f"arn:aws:lambda:{cloud.region}:{cloud.account}:function:{name}:$LATEST"
+
+
+@contextmanager
+def deployed(assembly: Path) -> Iterator[Platform]:
+    """Only the stacks that it passes, and two customers."""
+    app = new_app(outdir=str(assembly))
+    operations = OperationsStack(app, env=ENV)
+    backbone = BackboneStack(app, env=ENV, alarms=operations.topic, schedules=operations.schedules)
+    inventory = InventoryStack(
+        app,
+        env=ENV,
+        bus=backbone.bus,
+        alarms=operations.topic,
+        schedules=operations.schedules,
+    )
+    entrance = Stack(app, "Entrance")
+    door = FrontDoor(entrance, "FrontDoor", env=ENV)
+    # An API has to have a route before it has a stage.
+    door.route(apigw.HttpMethod.POST, "/stock", inventory.receive_stock)
+    CfnOutput(entrance, "UserPoolId", value=door.customers.user_pool_id)
+    CfnOutput(entrance, "UserPoolClientId", value=door.client.user_pool_client_id)
+    StorefrontStack(
+        app,
+        env=ENV,
+        alarms=operations.topic,
+        order_stream=backbone.order_stream,
+        inventory=inventory,
+        front_door=door,
+    )
+    NotificationsStack(app, env=ENV, bus=backbone.bus, alarms=operations.topic, front_door=door)
+    app.synth()
+    with watched(only=("Notifications", "Backbone")) as cloud:
+        outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
+        customers = shop.Customers(
+            cloud.client("cognito-idp"),
+            pool=outputs["UserPoolId"],
+            client=outputs["UserPoolClientId"],
+        )
+        customers.admit("ada")
+        customers.admit("bob")
+        resources = list(resources_of(cloud))
+        yield Platform(
+            cloud=cloud,
+            outputs=outputs,
+            queues={r.name: r.physical_id for r in resources if r.kind == "AWS::SQS::Queue"},
+            functions={
+                r.name: r.physical_id for r in resources if r.kind == "AWS::Lambda::Function"
+            },
+            ada=customers.token("ada"),
+            bob=customers.token("bob"),
+            told_by_lambda=listen(cloud, outputs["EventBus"], source="lambda", name="by-lambda"),
+        )
+
+
+def operations(platform: Platform) -> str:
+    """A queue that gets what is published on the operations topic."""
+    sqs, sns = platform.cloud.client("sqs"), platform.cloud.client("sns")
+    topic = platform.outputs["OperationsTopic"]
+    url: str = sqs.create_queue(QueueName="operations")["QueueUrl"]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    queue = found["Attributes"]["QueueArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    return url

@@ -1,0 +1,106 @@
+"""Whether mails are sent at all, and who may send them, is the environment's."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aws_cdk import App
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks
+
+from app import compose
+from stacks.environments import DEV, ENVIRONMENTS
+from tests.templates.checks import CHECKS, FUNCTION, INVOKE_CONFIG, rights
+from tests.templates.synthesis import Platform, new_app, platform, templates
+
+IDENTITY = "AWS::SES::EmailIdentity"
+SENDER = "orders@shop.example"
+MAILERS = ("NotifyCustomer", "EmailInvoice")
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> App:
+    app = new_app(outdir=str(tmp_path_factory.mktemp("with-a-sender")))
+    compose(app, replace(DEV, sender=SENDER))
+    return app
+
+
+@pytest.fixture(scope="module")
+def sending(app: App) -> Platform:
+    return Platform(environment=replace(DEV, sender=SENDER), templates=templates(app))
+
+
+def may_send(of: Platform) -> dict[str, Any]:
+    """On which resources which roles may do anything of SES's."""
+    return {
+        role.id.partition("Role")[0]: statement["Resource"]
+        for role, statement in rights(of)
+        if "ses:" in str(statement["Action"])
+    }
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_without_a_sender_nothing_is_sent_and_nobody_may(environment: str):
+    of = platform(environment)
+
+    assert list(of.all(IDENTITY)) == []
+    assert may_send(of) == {}
+    for name in MAILERS:
+        variables = of.one(FUNCTION, name).properties["Environment"]["Variables"]
+        assert variables["SENDER"] == ""
+
+
+def test_with_a_sender_two_functions_may_send_from_that_identity_only(sending: Platform):
+    identity = sending.one(IDENTITY)
+    assert identity.properties["EmailIdentity"] == SENDER
+    for resource in may_send(sending).values():
+        *_, name = resource["Fn::Join"][1]
+        assert name == {"Ref": identity.id}
+    assert set(may_send(sending)) == set(MAILERS)
+    for name in MAILERS:
+        variables = sending.one(FUNCTION, name).properties["Environment"]["Variables"]
+        assert variables["SENDER"] == SENDER
+
+
+def test_with_a_sender_every_check_holds(app: App, sending: Platform):
+    assert [line for check in CHECKS for line in check(sending)] == []
+    for pack in (AwsSolutionsChecks(app), ServerlessChecks(app)):
+        assert pack.validate_scope(app).violations == []
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_concurrency_is_reserved_in_prod_only(environment: str):
+    of = platform(environment)
+    reserved = {
+        name: of.one(FUNCTION, name).properties.get("ReservedConcurrentExecutions")
+        for name in (*MAILERS, "IssueInvoice")
+    }
+
+    expected = 10 if environment == "prod" else None
+    assert set(reserved.values()) == {expected}
+    assert of.environment.notices_at_once == expected
+
+
+@pytest.mark.parametrize(
+    ("function", "outcomes"),
+    [
+        ("NotifyCustomer", {"OnSuccess": "Bus", "OnFailure": "NotifyCustomerFailed"}),
+        ("IssueInvoice", {"OnSuccess": "EmailInvoice", "OnFailure": "Topic"}),
+        ("EmailInvoice", {"OnFailure": "EmailInvoiceFailed"}),
+    ],
+)
+def test_outcomes_go_where_the_diagram_says(function: str, outcomes: dict[str, str]):
+    of = platform("dev")
+    (config,) = (c for c in of.all(INVOKE_CONFIG) if c.id.startswith(function))
+    properties = config.properties
+    found = {
+        outcome: of.referred(config.stack, destination["Destination"])
+        for outcome, destination in properties["DestinationConfig"].items()
+    }
+
+    assert {outcome: place and place.id[:-8] for outcome, place in found.items()} == outcomes
+    assert properties["MaximumRetryAttempts"] == 2
+    assert properties["MaximumEventAgeInSeconds"] == 6 * 60 * 60
+    dead = of.one(FUNCTION, function).properties["DeadLetterConfig"]["TargetArn"]
+    queue = of.referred(config.stack, dead)
+    assert queue is not None
+    assert queue.id.startswith(f"{function}DeadLetters")

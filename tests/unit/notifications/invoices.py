@@ -1,0 +1,13 @@
+"""An order that is confirmed; with the standard library only, as in the function."""
+
+from dataclasses import replace
+from typing import Any
+
+from lambdas.contracts.event import hear
+from lambdas.contracts.orders import OrderConfirmed
+from tests.contracts.contracts import detail_of
+
+
+def confirmed(**changed: Any) -> Any:
+    fact = hear(OrderConfirmed, detail_of(OrderConfirmed))
+    return replace(fact, data=replace(fact.data, **changed))

@@ -1,0 +1,87 @@
+"""A post office of our own: real tables, and an SES that keeps what it is given."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.notifications.domain import Contact, Letter, Mail
+from lambdas.notifications.post import Post
+from lambdas.notifications.store import Contacts, Mails
+from lambdas.runtime.items import from_item
+
+ADDRESS = "ada@example.com"
+ADA = Contact(customer_id="ada", email=ADDRESS, name="Ada Lovelace", changed_at="2026-12-01")
+LETTER = Letter(
+    order_id="o1",
+    kind="OrderConfirmed",
+    customer_id="ada",
+    subject="Your order o1 is confirmed",
+    text="Your order is confirmed.",
+)
+SENDER = "shop@example.com"
+
+
+class Ses:
+    """Takes mails, after ``first`` has had its turn."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.first: Callable[[], object] = lambda: None
+
+    def send_email(self, **mail: Any) -> dict[str, str]:
+        self.first()
+        self.sent.append(mail)
+        return {"MessageId": f"m{len(self.sent)}"}
+
+    @property
+    def subjects(self) -> list[str]:
+        return [mail["Content"]["Simple"]["Subject"]["Data"] for mail in self.sent]
+
+
+def refusal(code: str, status: int = 400) -> ClientError:
+    """What SES answers, which names the address."""
+    return ClientError(
+        {
+            "Error": {"Code": code, "Message": f"not to {ADDRESS}"},
+            "ResponseMetadata": {"HTTPStatusCode": status},
+        },
+        "SendEmail",
+    )
+
+
+def raising(error: BaseException) -> Callable[[], object]:
+    def raise_it() -> None:
+        raise error
+
+    return raise_it
+
+
+class PostOffice:
+    def __init__(self, dynamodb: Any, make_table: Callable[..., str]) -> None:
+        self.dynamodb = dynamodb
+        self.contacts_table = make_table("customers", "customer_id")
+        self.mails_table = make_table("mails", "order_id", sorted_by="kind")
+        self.contacts = Contacts(self.contacts_table, dynamodb=dynamodb)
+        self.mails = Mails(self.mails_table, dynamodb=dynamodb)
+        self.ses = Ses()
+        self._seconds = count()
+        self.contacts.keep(ADA)
+
+    def post(self, *, sender: str = SENDER, mails: Mails | None = None) -> Post:
+        return Post(
+            contacts=self.contacts,
+            mails=mails or self.mails,
+            sender=sender,
+            ses=self.ses,
+            now=lambda: f"2026-12-01T08:26:{next(self._seconds):02}+00:00",
+        )
+
+    def deliver(self, *, sender: str = SENDER, **changed: Any) -> Mail:
+        return self.post(sender=sender).deliver(replace(LETTER, **changed))
+
+    def states(self) -> dict[tuple[str, str], str]:
+        rows = map(from_item, self.dynamodb.scan(TableName=self.mails_table)["Items"])
+        return {(row["order_id"], row["kind"]): row["state"] for row in rows}

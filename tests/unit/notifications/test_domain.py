@@ -1,0 +1,153 @@
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.codec import ContractError
+from lambdas.contracts.event import hear
+from lambdas.contracts.notifications import CustomerNotified
+from lambdas.contracts.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDispatched,
+    OrderPlaced,
+    OrderRejected,
+)
+from lambdas.contracts.values import Money
+from lambdas.notifications.domain import (
+    NEWS,
+    BadContactError,
+    Mail,
+    contact,
+    covering_letter,
+    hear_news,
+    issued,
+    letter,
+    notice,
+    written,
+)
+from tests.contracts.contracts import detail_of, read, sample_of
+
+
+def fact(event: Any) -> Any:
+    return hear(event, detail_of(event))
+
+
+@pytest.mark.parametrize("email", ["ada@example.com", "a.b+c@mail.example.co.uk", "x@xn--n3h.net"])
+def test_an_address_is_taken(email: str):
+    kept = contact({"email": email, "name": "Adá 李"}, customer_id="c1", now="now")
+
+    assert (kept.customer_id, kept.email, kept.name, kept.changed_at) == (
+        *("c1", email, "Adá 李"),
+        "now",
+    )
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        *(None, 1, "", "ada", "ada@", "@example.com", "ada@example", "a b@example.com"),
+        *("ada@example.com\nBcc: all@example.com", "ada@example.com,bob@example.com"),
+        *("Ada <ada@example.com>", "ada@münchen.de", "ädä@example.com"),
+        *(f"{'a' * 65}@example.com", f"a@{'b' * 63}.{'c' * 63}.{'d' * 63}.{'e' * 63}.com"),
+    ],
+)
+def test_what_is_no_address_is_named(email: Any):
+    with pytest.raises(BadContactError) as bad:
+        contact({"email": email, "name": "Ada"}, customer_id="c1", now="now")
+
+    assert [problem["field"] for problem in bad.value.problems] == ["email"]
+
+
+@pytest.mark.parametrize("name", [None, 1, "", "  ", "A\nB", "A\x00", "\ud800", "a" * 101])
+def test_what_is_no_name_is_named(name: Any):
+    with pytest.raises(BadContactError) as bad:
+        contact({"email": "ada@example.com", "name": name}, customer_id="c1", now="now")
+
+    assert [problem["field"] for problem in bad.value.problems] == ["name"]
+
+
+def test_all_that_is_bad_is_named_at_once():
+    for body, fields in (({}, ["email", "name"]), ([], ["body"]), ("x", ["body"])):
+        with pytest.raises(BadContactError) as bad:
+            contact(body, customer_id="c1", now="now")
+
+        assert [problem["field"] for problem in bad.value.problems] == fields
+
+
+@pytest.mark.parametrize("event", NEWS, ids=lambda event: event.__name__)
+def test_a_letter_says_what_happened_to_which_order(event: Any):
+    told = fact(event)
+
+    written_ = letter(told)
+
+    assert written_.kind == event.__name__
+    assert (written_.order_id, written_.customer_id) == (told.data.order_id, told.data.customer_id)
+    assert told.data.order_id in written_.subject
+
+
+def test_letters_differ():
+    letters = [letter(fact(event)) for event in NEWS]
+
+    assert len({each.text for each in letters}) == len({each.subject for each in letters}) == 4
+    assert (OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched) == NEWS
+
+
+def test_what_was_charged_and_why_it_was_rejected_is_said():
+    assert "57.64 GBP" in letter(fact(OrderConfirmed)).text
+    rejected = fact(OrderRejected)
+    assert rejected.data.explanation in letter(rejected).text
+
+
+def test_anything_else_is_no_news():
+    with pytest.raises(ContractError, match="OrderPlaced is none of OrderConfirmed"):
+        hear_news(read(sample_of(OrderPlaced)))
+
+
+def test_a_notice_is_the_same_whenever_it_is_told():
+    told = fact(OrderConfirmed)
+    mail = Mail(
+        order_id=told.data.order_id,
+        kind="OrderConfirmed",
+        customer_id=told.data.customer_id,
+        state="SENT",
+        changed_at="2026-12-01T08:26:03.204518+00:00",
+        message_id="m1",
+    )
+
+    notified = notice(told, mail)
+
+    assert notified == hear(CustomerNotified, detail_of(CustomerNotified))
+
+
+def test_notices_of_an_order_do_not_share_a_number():
+    def numbered(event: Any, sequence: int) -> str:
+        told = fact(event)
+        detail = {**detail_of(event)}
+        detail["metadata"]["sequence"] = sequence
+        mail = Mail(order_id="o1", kind="x", customer_id="c", state="SENT", changed_at="")
+        return notice(hear(type(told.data), detail), mail).metadata.event_id
+
+    assert len({numbered(OrderConfirmed, 2), numbered(OrderDispatched, 3)}) == 2
+
+
+def test_an_invoice_bears_its_orders_name():
+    order = fact(OrderConfirmed).data
+
+    invoice = issued(order)
+
+    assert invoice.number == f"INV-{order.order_id}"
+    assert invoice.key == f"invoices/{order.order_id}.pdf"
+    assert covering_letter(invoice, b"%PDF").file_name == f"{invoice.number}.pdf"
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        (5, "GBP", "0.05 GBP"),
+        (123_456, "EUR", "1,234.56 EUR"),
+        (1_234, "JPY", "1,234 JPY"),
+        (1_234_567, "KWD", "1,234.567 KWD"),
+    ],
+)
+def test_amounts(amount: int, currency: str, text: str):
+    assert written(Money(amount=amount, currency=currency)) == text

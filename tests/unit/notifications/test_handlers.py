@@ -1,0 +1,156 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+
+from lambdas.contracts.event import hear
+from lambdas.contracts.notifications import CustomerNotified
+from lambdas.contracts.orders import OrderConfirmed
+from lambdas.notifications.domain import MailUncertainError
+from lambdas.notifications.invoice import render
+from tests.contracts.contracts import detail_of, read, sample_of
+from tests.unit.conftest import ACCOUNT
+from tests.unit.notifications.post_office import ADA, SENDER, PostOffice, raising
+
+CONFIRMED = read(sample_of(OrderConfirmed))
+ORDER = CONFIRMED["detail"]["data"]["order_id"]
+KEY = f"invoices/{ORDER}.pdf"
+
+Load = Callable[[str], Any]
+
+
+@pytest.fixture(scope="module")
+def s3(endpoint: str) -> Any:
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=ACCOUNT["AWS_DEFAULT_REGION"],
+        aws_access_key_id=ACCOUNT["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
+    )
+    place = {"LocationConstraint": ACCOUNT["AWS_DEFAULT_REGION"]}
+    client.create_bucket(Bucket="invoices", CreateBucketConfiguration=place)
+    return client
+
+
+@pytest.fixture
+def load(load_handler: Callable[..., Any], office: PostOffice, s3: Any) -> Load:
+    s3.delete_object(Bucket="invoices", Key=KEY)
+    office.contacts.keep(replace(ADA, customer_id="17850"))
+
+    def load(verb: str) -> Any:
+        handler = load_handler(
+            f"lambdas.notifications.{verb}",
+            CUSTOMERS_TABLE=office.contacts_table,
+            MAILS_TABLE=office.mails_table,
+            INVOICES_BUCKET="invoices",
+            SENDER=SENDER,
+        )
+        if "post" in handler.__globals__:
+            handler.__globals__["post"]._ses = office.ses
+        return handler
+
+    return load
+
+
+def put(body: Any) -> dict[str, Any]:
+    claims = {"sub": "c1"}
+    return {
+        "body": body if isinstance(body, str) else json.dumps(body),
+        "requestContext": {"authorizer": {"jwt": {"claims": claims}}},
+    }
+
+
+def test_a_customer_is_told_and_that_is_answered(load: Load, office: PostOffice):
+    notify = load("notify_customer")
+
+    first, second = (hear(CustomerNotified, notify(CONFIRMED, None)) for _ in range(2))
+
+    assert first == second
+    assert first.data == hear(CustomerNotified, detail_of(CustomerNotified)).data
+    assert len(office.ses.sent) == 1
+
+
+def test_what_is_uncertain_is_raised_by_name(load: Load, office: PostOffice):
+    notify = load("notify_customer")
+    office.ses.first = raising(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        notify(CONFIRMED, None)
+    office.ses.first = lambda: None
+
+    with pytest.raises(MailUncertainError):
+        notify(CONFIRMED, None)
+
+
+def test_an_invoice_is_issued_once_and_answered_the_same(load: Load, s3: Any):
+    issue = load("issue_invoice")
+    first = issue(CONFIRMED, None)
+    kept = s3.get_object(Bucket="invoices", Key=KEY)
+    changed = json.loads(json.dumps(CONFIRMED).replace("85123A", "another"))
+
+    assert issue(CONFIRMED, None) == issue(changed, None) == first
+
+    again = s3.get_object(Bucket="invoices", Key=KEY)
+    assert again["Body"].read() == kept["Body"].read()
+    assert again["LastModified"] == kept["LastModified"]
+    assert kept["ContentType"] == "application/pdf"
+    assert first == {
+        "order_id": ORDER,
+        "customer_id": "17850",
+        "number": f"INV-{ORDER}",
+        "key": KEY,
+    }
+
+
+def test_an_invoice_is_sent_as_it_was_written(load: Load, office: PostOffice):
+    record = {"responsePayload": load("issue_invoice")(CONFIRMED, None)}
+    email = load("email_invoice")
+
+    for _ in range(2):
+        assert email(record, None) == {"order_id": ORDER, "result": "SENT"}
+
+    (sent,) = office.ses.sent
+    (attachment,) = sent["Content"]["Simple"]["Attachments"]
+    fact = hear(OrderConfirmed, CONFIRMED["detail"])
+    assert attachment["RawContent"] == render(fact, number=f"INV-{ORDER}")
+    assert office.states() == {(ORDER, "Invoice"): "SENT"}
+
+
+def test_a_customer_says_where_to_write_to(load: Load, office: PostOffice):
+    keep = load("keep_contact")
+
+    for email in ("old@example.com", "new@example.com"):
+        answer = keep(put({"email": email, "name": "Bob"}), None)
+        assert answer["statusCode"] == 200
+        assert json.loads(answer["body"]) == {"email": email, "name": "Bob"}
+
+    found = office.contacts.find("c1")
+    assert found is not None
+    assert (found.email, found.name) == ("new@example.com", "Bob")
+
+
+@pytest.mark.parametrize("body", [{}, {"email": "x", "name": "Bob"}, "not JSON", "[]"])
+def test_a_bad_contact_leaves_no_trace(load: Load, office: PostOffice, body: Any):
+    answer = load("keep_contact")(put(body), None)
+
+    assert answer["statusCode"] == 400
+    assert office.contacts.find("c1") is None
+
+
+def test_nothing_of_a_person_is_logged(
+    load: Load, office: PostOffice, capsys: pytest.CaptureFixture[str]
+):
+    load("keep_contact")(put({"email": "bob@example.com", "name": "Bob Builder"}), None)
+    load("notify_customer")(CONFIRMED, None)
+    record = {"responsePayload": load("issue_invoice")(CONFIRMED, None)}
+    load("email_invoice")(record, None)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line)["message"] for line in lines] == [
+        *("contact kept", "customer notified"),
+        *("invoice issued", "invoice sent"),
+    ]
+    assert not [line for line in lines if "@" in line or "Bob" in line]
