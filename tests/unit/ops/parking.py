@@ -7,6 +7,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderConfirmed
 from ops.places import Feed, How, Place, Resource, Stack, Templates
 from ops.records import Message
@@ -16,6 +17,7 @@ from tests.templates.synthesis import platform
 AT = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 ORDER = "6f1c7a40c0e04d0a9b1b5d1f0e3b6a11"
 EVENT: Mapping[str, Any] = read(sample_of(OrderConfirmed))
+BY_LAMBDA: Mapping[str, Any] = read(sample_of(CustomerNotified))
 CONTEXT = {"requestId": "r", "condition": "RetriesExhausted", "approximateInvokeCount": 3}
 ANSWER = {"errorType": "NoShipmentError", "errorMessage": "there is no shipment"}
 BATCH = {
@@ -95,6 +97,11 @@ def message(
     )
 
 
+def _matching(rule: Resource) -> Mapping[str, Any]:
+    """What the rule hears, as far as a redrive is concerned."""
+    return BY_LAMBDA if "lambda" in rule.properties["EventPattern"]["source"] else EVENT
+
+
 def parked_by(feed: Feed, place: Place, *, id: str = "m1") -> Message:
     """What this feed parks, by the documentation of who parks it."""
     fifo = place.fifo
@@ -113,7 +120,7 @@ def parked_by(feed: Feed, place: Place, *, id: str = "m1") -> Message:
                 "RETRY_ATTEMPTS": "0",
             }
             if feed.how is How.RULE:
-                return message(EVENT, said, id=id)
+                return message(_matching(feed.source), said, id=id)
             return message("{}", {**said, "SCHEDULED_TIME": "2026-12-01T09:00:00Z"}, id=id)
         case How.DESTINATION:
             whole = {**envelope, "requestPayload": EVENT, "responsePayload": ANSWER}

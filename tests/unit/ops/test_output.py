@@ -191,7 +191,7 @@ def test_where_nothing_is_parked_all_is_well(run: Run, arguments: Sequence[str])
     ("arguments", "said"),
     [
         (["show", "Nothing"], "there is no place named Nothing: see queues"),
-        (["show", "Undelivered"], "Undelivered may be backbone/CatchAllUndelivered, "),
+        (["show", "Undelivered"], "Undelivered may be backbone/AnswersToStreamRuleUndelivered, "),
         (["show", "Repair", "--field", "x"], "--field wants PATH=VALUE, and not x"),
         (["redrive"], "name a PLACE, or say --all"),
         (["redrive", "Repair", "--all"], "name a PLACE, or say --all"),
