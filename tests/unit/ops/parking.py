@@ -99,7 +99,8 @@ def message(
 
 def _matching(rule: Resource) -> Mapping[str, Any]:
     """What the rule hears, as far as a redrive is concerned."""
-    return BY_LAMBDA if "lambda" in rule.properties["EventPattern"]["source"] else EVENT
+    by_lambda = rule.properties["EventPattern"].get("source") == ["lambda"]
+    return BY_LAMBDA if by_lambda else EVENT
 
 
 def parked_by(feed: Feed, place: Place, *, id: str = "m1") -> Message:
