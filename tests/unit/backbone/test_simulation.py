@@ -33,7 +33,7 @@ def load(rates: Sequence[float], poison: tuple[int, int]) -> Load:
 
 
 @given(loads, poisons, st.integers(0, 1_000))
-@settings(max_examples=15, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=15, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 def test_whatever_comes(rates: list[float], poison: tuple[int, int], seed: int):
     simulation = Simulation(load(rates, poison), limits=LIMITS, seed=seed)
     days = list(simulation.run(LENGTH))

@@ -498,7 +498,7 @@ def in_order_per_key(world: World) -> bool:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(worlds)
 def test_no_record_is_lost_and_the_order_of_each_key_is_kept(world: World) -> None:
     world.to_the_end()
@@ -507,7 +507,7 @@ def test_no_record_is_lost_and_the_order_of_each_key_is_kept(world: World) -> No
     assert in_order_per_key(world)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(worlds)
 def test_attempts_are_bounded(world: World) -> None:
     world.to_the_end()
@@ -516,7 +516,7 @@ def test_attempts_are_bounded(world: World) -> None:
     assert all(count <= most for count in world.tried.values())
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(worlds)
 def test_with_bisecting_poison_stays_alone(world: World) -> None:
     if not world.options.bisect:
@@ -525,7 +525,7 @@ def test_with_bisecting_poison_stays_alone(world: World) -> None:
     assert sorted(world.parked) == [p for p in range(len(world.keys)) if p in world.poison]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(worlds, strategies.integers(1, 40))
 def test_a_restart_from_the_checkpoint_only_repeats(world: World, steps: int) -> None:
     for _ in range(steps):

@@ -167,7 +167,7 @@ class Fifo:
         self.hidden -= set(batch)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     strategies.text("abcd", max_size=30),
     strategies.builds(

@@ -143,7 +143,7 @@ def crossings(levels: list[int], minimum: int) -> dict[str, int]:
     return counts
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     work=st.lists(requests, min_size=1, max_size=14),
     cuts=st.lists(st.tuples(st.integers(1, 6), st.integers(0, 6)), max_size=8),

@@ -114,7 +114,7 @@ class Clerks:
             assert all(b in AFTER[a] for a, b in pairwise(states)), states
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(orders=orders, deliveries=deliveries, schedule=schedules)
 def test_stock_is_conserved(
     dynamodb: Any,

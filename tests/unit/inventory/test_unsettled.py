@@ -489,7 +489,7 @@ class World:
             assert row["state"] in ("RESERVED", "SHIPPED")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     life=st.sampled_from(LIVES),
     does=st.lists(

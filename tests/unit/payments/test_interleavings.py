@@ -88,7 +88,7 @@ SCHEDULES = st.lists(st.tuples(st.integers(0, 3), FAULTS), max_size=24)
     [(0, ""), (1, ""), (1, ""), (0, "after"), (1, "")],
     False,
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(COMMANDS, SCHEDULES, st.booleans())
 def test_no_money_is_lost_or_taken_twice(commands, schedule, declines):
     charges, provider = MemoryCharges(), CardProvider(declines)

@@ -115,9 +115,7 @@ crossings = st.lists(
 )
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(crossings)
 def test_one_order_a_crossing(
     dynamodb: Any, make_table: Callable[..., str], drawn: list[tuple[str, int, bool]]

@@ -79,7 +79,7 @@ def test_of_a_cancellation_and_a_dispatch_one_wins(shipments: Shipments):
         assert found.state in (DISPATCHED, CANCELLED)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(requests=st.lists(st.sampled_from(["book", "cancel", "dispatch"]), max_size=8))
 def test_it_is_told_once_and_only_if_it_left(
     dynamodb: Any, make_table: Callable[[str, str], str], requests: list[str]

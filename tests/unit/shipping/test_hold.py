@@ -192,7 +192,7 @@ REQUESTS = st.sampled_from(["book", "cancel", "pick", *range(2, 7)])
 """A number is that of an event of the order: the even ones hold it, the odd ones lift that."""
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(requests=st.lists(REQUESTS, min_size=4, max_size=12))
 def test_it_leaves_when_it_is_booked_picked_and_not_held(
     dynamodb: Any, make_table: Callable[[str, str], str], requests: list[Any]

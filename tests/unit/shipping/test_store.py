@@ -120,7 +120,7 @@ def test_concurrent_duplicates_are_one_shipment(shipments: Shipments, dynamodb: 
     assert len(rows(dynamodb, table)) == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     requests=st.lists(
         st.tuples(st.sampled_from(["book", "cancel"]), st.sampled_from(["o1", "o2", "nowhere"])),

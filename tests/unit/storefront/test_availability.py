@@ -150,7 +150,7 @@ class TestHandler:
 drawn = st.lists(st.tuples(st.sampled_from("AB"), st.integers(1, 6)), min_size=1, max_size=20)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(drawn, st.lists(st.integers(1, 5), max_size=20))
 def test_the_view_converges(
     dynamodb: Any,

@@ -126,7 +126,7 @@ class TestConvergence:
         expected = make()
         expected.deliver(*facts)
 
-        @settings(max_examples=60, deadline=None)
+        @settings(max_examples=60)
         @given(
             st.lists(st.sampled_from(facts), max_size=20).map(lambda more: [*more, *facts]),
             st.randoms(use_true_random=False),
@@ -396,7 +396,7 @@ class TestSales:
 
         assert [len(group) for group in transactions(sales(facts))] == [1, 1]
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(orders, st.lists(st.integers(1, 9)), st.integers(0, 50))
     def test_each_order_is_counted_once_whatever_comes_again(
         self, drawn: list[tuple[int, dict[str, int]]], sizes: list[int], again: int

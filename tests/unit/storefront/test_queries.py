@@ -263,7 +263,7 @@ class TestSales:
         assert [problem["field"] for problem in content["problems"]] == ["day", "per"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 5), st.lists(st.integers(0, 59), unique=True, max_size=12))
 def test_pages_are_the_whole_list(
     make_table: Callable[..., str], dynamodb: Any, limit: int, minutes: list[int]

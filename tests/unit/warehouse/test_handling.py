@@ -62,7 +62,7 @@ class Stage:
         queue.leases_run_out()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     orders=st.lists(st.sampled_from(["o1", "o2", "o3", "o4"]), min_size=1, max_size=6),
     deaths=st.lists(st.integers(0, 25), max_size=4),

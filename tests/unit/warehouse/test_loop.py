@@ -65,7 +65,7 @@ def test_messages_without_a_group_do_not_wait_either():
     assert queue.bodies == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     groups=st.lists(st.sampled_from("ABC"), min_size=1, max_size=25),
     failing=st.sets(st.integers(0, 24)),
