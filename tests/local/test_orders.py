@@ -296,7 +296,7 @@ def deliver_again(platform: Platform, order: str) -> None:
 def steps(journey: Mapping[str, Any]) -> dict[str, list[str]]:
     """The steps of each saga that a journey tells of."""
     return {
-        re.sub("Machine.*", "", execution["arn"].split(":")[6]): [
+        re.findall("Fulfilment|Withdrawal", execution["arn"])[0]: [
             step["name"] for step in execution["steps"]
         ]
         for execution in journey["executions"]
