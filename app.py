@@ -5,13 +5,17 @@
 """
 
 import sys
-from dataclasses import replace
 
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from stacks.backbone import BackboneStack
-from stacks.environments import Environment, UnknownEnvironmentError, environment
+from stacks.environments import (
+    BadSenderError,
+    Environment,
+    UnknownEnvironmentError,
+    environment,
+)
 from stacks.inventory import InventoryStack
 from stacks.notifications import NotificationsStack
 from stacks.operations import OperationsStack
@@ -78,13 +82,13 @@ def main() -> int:
     """Synthesize, checked against the rules of AWS Solutions and Serverless."""
     app = App()
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
+    setting = app.node.try_get_context
     try:
-        env = environment(app.node.try_get_context("env") or "dev")
-    except UnknownEnvironmentError as unknown:
-        sys.stderr.write(f"{unknown}\n")
+        env = environment(setting("env") or "dev", sender=setting("sender"))
+    except (UnknownEnvironmentError, BadSenderError) as error:
+        sys.stderr.write(f"{error}\n")
         return 2
-    sender = app.node.try_get_context("sender") or env.sender
-    compose(app, replace(env, sender=sender))
+    compose(app, env)
     app.synth()
     return 0
 

@@ -5,7 +5,7 @@ account, so there is no environment of its own for it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk.aws_logs import RetentionDays
@@ -14,6 +14,10 @@ from aws_cdk.aws_stepfunctions import StateMachineType
 
 class UnknownEnvironmentError(Exception):
     """No environment has that name; the message lists those there are."""
+
+
+class BadSenderError(Exception):
+    """What should be the address from which mails come is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +103,23 @@ PROD = Environment(
 ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}
 
 
-def environment(name: str) -> Environment:
-    """The environment called ``name``; raises UnknownEnvironmentError listing the known ones."""
-    try:
-        return ENVIRONMENTS[name]
-    except KeyError:
+def environment(name: str, *, sender: str | None = None) -> Environment:
+    """The environment called ``name``, with another ``sender`` if one is given.
+
+    Raises:
+        UnknownEnvironmentError: listing the known ones.
+        BadSenderError: it is no address.
+    """
+    if name not in ENVIRONMENTS:
         known = ", ".join(ENVIRONMENTS)
         raise UnknownEnvironmentError(
             f"unknown environment {name!r}: -c env=NAME takes one of {known}"
-        ) from None
+        )
+    env = ENVIRONMENTS[name]
+    if not sender:
+        return env
+    if sender.count("@") != 1 or not all(sender.split("@")):
+        raise BadSenderError(
+            f"{sender!r} is no sender: -c sender=ADDRESS takes one such as orders@your.shop"
+        )
+    return replace(env, sender=sender)
