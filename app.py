@@ -11,12 +11,7 @@ from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from stacks.backbone import BackboneStack
-from stacks.environments import (
-    BadPartnerError,
-    Environment,
-    UnknownEnvironmentError,
-    environment,
-)
+from stacks.environments import BadSettingError, Environment, environment
 from stacks.inventory import InventoryStack
 from stacks.notifications import NotificationsStack
 from stacks.operations import OperationsStack
@@ -98,14 +93,13 @@ def main() -> int:
     """Synthesize, checked against the rules of AWS Solutions and Serverless."""
     app = App()
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
+    setting = app.node.try_get_context
     try:
         env = environment(
-            app.node.try_get_context("env") or "dev",
-            partner=app.node.try_get_context("partner"),
-            sender=app.node.try_get_context("sender"),
+            setting("env") or "dev", partner=setting("partner"), sender=setting("sender")
         )
-    except (UnknownEnvironmentError, BadPartnerError) as wrong:
-        sys.stderr.write(f"{wrong}\n")
+    except BadSettingError as error:
+        sys.stderr.write(f"{error}\n")
         return 2
     compose(app, env)
     app.synth()

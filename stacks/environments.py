@@ -16,12 +16,8 @@ PARTNER = re.compile(r"aws\.partner(/[._A-Za-z0-9-]+){2,}")
 """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPartnerEventsRequestEntry.html"""
 
 
-class UnknownEnvironmentError(Exception):
-    """No environment has that name; the message lists those there are."""
-
-
-class BadPartnerError(Exception):
-    """No partner event source can have that name."""
+class BadSettingError(Exception):
+    """A setting cannot be that; the message says which one, and what it may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,18 +113,19 @@ def environment(name: str, *, partner: str | None = None, sender: str | None = N
     """The environment called ``name``, with another partner event source or sender if given.
 
     Raises:
-        UnknownEnvironmentError: listing the known ones.
-        BadPartnerError: the source cannot be called that.
+        BadSettingError: there is no such environment, or the partner or sender cannot be that.
     """
     if name not in ENVIRONMENTS:
         known = ", ".join(ENVIRONMENTS)
-        raise UnknownEnvironmentError(
-            f"unknown environment {name!r}: -c env=NAME takes one of {known}"
-        )
+        raise BadSettingError(f"unknown environment {name!r}: -c env=NAME takes one of {known}")
     if partner is not None and not PARTNER.fullmatch(partner):
-        raise BadPartnerError(
+        raise BadSettingError(
             f"no partner event source is called {partner!r}: -c partner=NAME takes a name such as "
             "aws.partner/example.com/disputes"
+        )
+    if sender and (sender.count("@") != 1 or not all(sender.split("@"))):
+        raise BadSettingError(
+            f"{sender!r} is no sender: -c sender=ADDRESS takes one such as orders@your.shop"
         )
     env = ENVIRONMENTS[name]
     return replace(

@@ -6,6 +6,8 @@ from typing import Any
 
 import jsii
 from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -25,9 +27,11 @@ class AsynchronousFunction(ServiceFunction):
     at most six hours.
     Parked: what is then left, twice. ``on_failure`` gets the record of the invocation, with the
     error; the dead-letter queue gets the event as it came, to be put back.
-    Alarms: when anything is parked.
+    Alarms: when anything is parked, and when an outcome, or a dead letter, did not get where it was
+    to go, of which nothing else would tell.
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
     """
 
     def __init__(
@@ -61,6 +65,20 @@ class AsynchronousFunction(ServiceFunction):
             on_success=on_success,
             on_failure=on_failure,
         )
+        for name, metric in (
+            ("OutcomesLost", "DestinationDeliveryFailures"),
+            ("DeadLettersLost", "DeadLetterErrors"),
+        ):
+            cloudwatch.Alarm(
+                self,
+                name,
+                alarm_description=f"Lambda could not hand on what came of {id}: {metric}",
+                metric=self.metric(metric, period=Duration.minutes(1), statistic="Sum"),
+                threshold=0,
+                comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+                evaluation_periods=1,
+                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            ).add_alarm_action(actions.SnsAction(alarms))
 
 
 @jsii.implements(lambda_.IDestination)

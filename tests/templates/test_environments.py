@@ -14,8 +14,8 @@ from stacks.components.saga_steps import STANDARD
 from stacks.environments import (
     DEV,
     ENVIRONMENTS,
+    BadSettingError,
     Environment,
-    UnknownEnvironmentError,
     environment,
 )
 from stacks.operations import OperationsStack
@@ -29,17 +29,38 @@ def test_a_known_environment_is_found_by_its_name(name: str):
 
 
 def test_an_unknown_one_is_told_which_there_are():
-    with pytest.raises(UnknownEnvironmentError) as unknown:
+    with pytest.raises(BadSettingError) as unknown:
         environment("nope")
 
     assert str(unknown.value) == "unknown environment 'nope': -c env=NAME takes one of dev, prod"
 
 
-def test_the_app_ends_with_that_one_line():
+def test_another_sender_is_that_of_this_deployment():
+    assert environment("dev", sender="a@b.example") == replace(DEV, sender="a@b.example")
+    assert environment("dev", sender=None) == environment("dev", sender="") == DEV
+
+
+@pytest.mark.parametrize("sender", ["b.example", "@b.example", "a@", "a@b@c"])
+def test_a_sender_that_is_none_is_named(sender: str):
+    with pytest.raises(BadSettingError, match=f"'{sender}' is no sender: -c sender=ADDRESS takes"):
+        environment("dev", sender=sender)
+
+
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        ({"env": "nope"}, "unknown environment 'nope': -c env=NAME takes one of dev, prod\n"),
+        (
+            {"sender": "nope"},
+            "'nope' is no sender: -c sender=ADDRESS takes one such as orders@your.shop\n",
+        ),
+    ],
+)
+def test_the_app_ends_with_that_one_line(context: dict[str, str], said: str):
     app = subprocess.run(
         [sys.executable, "app.py"],
         cwd=ROOT,
-        env={**os.environ, "CDK_CONTEXT_JSON": json.dumps({"env": "nope"})},
+        env={**os.environ, "CDK_CONTEXT_JSON": json.dumps(context)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -47,7 +68,7 @@ def test_the_app_ends_with_that_one_line():
     )
 
     assert app.returncode == 2
-    assert app.stderr == "unknown environment 'nope': -c env=NAME takes one of dev, prod\n"
+    assert app.stderr == said
     assert app.stdout == ""
 
 

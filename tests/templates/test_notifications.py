@@ -9,7 +9,7 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from app import compose
 from stacks.environments import DEV, ENVIRONMENTS
-from tests.templates.checks import CHECKS, FUNCTION, INVOKE_CONFIG, rights
+from tests.templates.checks import ALARM, CHECKS, FUNCTION, INVOKE_CONFIG, rights
 from tests.templates.synthesis import Platform, new_app, platform, templates
 
 IDENTITY = "AWS::SES::EmailIdentity"
@@ -78,6 +78,21 @@ def test_concurrency_is_reserved_in_prod_only(environment: str):
     expected = 10 if environment == "prod" else None
     assert set(reserved.values()) == {expected}
     assert of.environment.notices_at_once == expected
+
+
+@pytest.mark.parametrize("function", [*MAILERS, "IssueInvoice"])
+def test_an_alarm_rings_when_lambda_cannot_hand_on_an_outcome(function: str):
+    of = platform("dev")
+    found = of.one(FUNCTION, function)
+    rung = {
+        alarm.properties["MetricName"]
+        for alarm in of.all(ALARM)
+        if alarm.properties["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": found.id}}]
+        and alarm.properties["AlarmActions"]
+        and alarm.properties["Threshold"] == 0
+    }
+
+    assert rung == {"DestinationDeliveryFailures", "DeadLetterErrors"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 
 from app import compose
-from stacks.environments import DEV, ENVIRONMENTS, BadPartnerError, environment
+from stacks.environments import DEV, ENVIRONMENTS, BadSettingError, environment
 from tests.templates.checks import BUS, FUNCTION, LOG_GROUP, RULE
 from tests.templates.synthesis import PARTNER, ROOT, Platform, new_app, platform, templates
 
@@ -95,7 +95,7 @@ class TestPartner:
     "name", ["", "example.com", "aws.partner/x", "aws.partner/x/y z", "Orders"]
 )
 def test_what_is_no_partners_name_is_refused(name: str):
-    with pytest.raises(BadPartnerError, match="-c partner=NAME takes a name such as"):
+    with pytest.raises(BadSettingError, match="-c partner=NAME takes a name such as"):
         environment("dev", partner=name)
 
 

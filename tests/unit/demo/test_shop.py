@@ -91,6 +91,16 @@ def test_an_order_is_placed_once_when_all_is_well():
     assert pauses == []
 
 
+def test_a_contact_is_kept_under_the_customers_token():
+    server = Server((200, {}))
+    client, _ = api(server)
+    assert client.keep_contact(customer="7", email="a@b.example", name="A").status == 200
+    (request,) = server.requests
+    assert request.url == "https://api/contact"
+    assert json.loads(request.body) == {"email": "a@b.example", "name": "A"}
+    assert request.headers["Authorization"] == "Bearer token-1"
+
+
 def test_what_fails_for_a_moment_is_sent_again_under_the_same_key_with_backoff():
     broken = urllib3.exceptions.ProtocolError("reset")
     server = Server((429, {}), (503, b"<html>"), broken, (202, {"order_id": "o"}))

@@ -335,7 +335,6 @@ def test_an_order_ends_as_it_was_promised_whatever_happens(life: Callable[[], Li
         settings=settings(
             max_examples=60,
             stateful_step_count=24,
-            deadline=None,
             database=None,
             # A failure is shown as it was found: to shrink it takes minutes.
             phases=[Phase.generate],
