@@ -6,6 +6,7 @@ account, so there is no environment of its own for it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk.aws_logs import RetentionDays
@@ -20,7 +21,8 @@ class UnknownEnvironmentError(Exception):
 class Environment:
     """The settings of one environment.
 
-    ``archive_retention`` is how long the bus's archive keeps events; None keeps them for ever.
+    ``archive_retention`` is how long the bus's archive keeps events, and ``orders_retention`` for
+    how many days the orders service keeps an order that is over; None keeps them for ever.
     ``saga_type`` is Standard or Express; the saga's own time-outs fit both.
     ``keep_data`` retains what holds data when a stack is destroyed, protects it against deletion
     and keeps backups. ``rate_limit`` and ``burst_limit`` throttle the HTTP API (requests a second,
@@ -28,19 +30,24 @@ class Environment:
     ``card_limit`` where the card provider's stand-in begins to decline, in minor units.
     ``workers`` are the fewest and the most instances that the warehouse has, and ``shards`` those
     that the order stream has, None leaves it to Kinesis; these go again when they were not needed
-    for ``shards_cooldown``. ``fan_out`` gives each projection a connection of its own to every
+    for ``shards_cooldown``. ``duplicates`` is what becomes of an order that repeats one which its
+    customer placed within ``duplicates_within`` before: it is held until somebody decides, or
+    cancelled. ``fan_out`` gives each projection a connection of its own to every
     shard: it neither waits to be polled nor shares the shard with others.
     """
 
     name: str
     log_retention: RetentionDays
     archive_retention: Duration | None
+    orders_retention: Duration | None
     saga_type: StateMachineType
     keep_data: bool
     rate_limit: int
     burst_limit: int
     lead_time: Duration
     card_limit: int = 1_000_00
+    duplicates: Literal["hold", "cancel"]
+    duplicates_within: Duration
     workers: tuple[int, int]
     shards: tuple[int, int] | None
     shards_cooldown: Duration
@@ -65,6 +72,7 @@ DEV = Environment(
     name="dev",
     log_retention=RetentionDays.ONE_WEEK,
     archive_retention=Duration.days(30),
+    orders_retention=Duration.days(30),
     saga_type=StateMachineType.STANDARD,
     keep_data=False,
     rate_limit=200,
@@ -74,11 +82,14 @@ DEV = Environment(
     shards_cooldown=Duration.minutes(15),
     fan_out=False,
     lead_time=Duration.minutes(10),
+    duplicates="hold",
+    duplicates_within=Duration.minutes(5),
 )
 PROD = Environment(
     name="prod",
     log_retention=RetentionDays.ONE_MONTH,
     archive_retention=None,
+    orders_retention=Duration.days(400),
     saga_type=StateMachineType.STANDARD,
     keep_data=True,
     rate_limit=500,
@@ -88,6 +99,8 @@ PROD = Environment(
     shards_cooldown=Duration.hours(1),
     fan_out=True,
     lead_time=Duration.days(2),
+    duplicates="hold",
+    duplicates_within=Duration.minutes(5),
 )
 ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}
 
