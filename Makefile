@@ -6,7 +6,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 # jsii prints a banner for a Node release past its end of life; it still works there.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
-CDK := cdk -c env=$(ENV)
+CDK := cdk -c env=$(ENV) $(if $(PARTNER),-c partner=$(PARTNER))
 
 .PHONY: help setup demo up test check docs synth deploy destroy clean
 .DEFAULT_GOAL := help

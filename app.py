@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Composes the platform for the environment that ``-c env=NAME`` selects; ``dev`` if none."""
+"""Composes the platform for the environment that ``-c env=NAME`` selects; ``dev`` if none.
+
+``-c partner=NAME`` names the partner event source through which the card company tells of disputes.
+"""
 
 import sys
 
@@ -7,10 +10,16 @@ from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from stacks.backbone import BackboneStack
-from stacks.environments import Environment, UnknownEnvironmentError, environment
+from stacks.environments import (
+    BadPartnerError,
+    Environment,
+    UnknownEnvironmentError,
+    environment,
+)
 from stacks.inventory import InventoryStack
 from stacks.operations import OperationsStack
 from stacks.orders import OrdersStack
+from stacks.partner import PartnerStack
 from stacks.payments import PaymentsStack
 from stacks.provider import ProviderStack
 from stacks.purchasing import PurchasingStack
@@ -33,6 +42,14 @@ def compose(app: App, env: Environment) -> None:
         schedules=operations.schedules,
         provider=provider.answer,
     )
+    if env.partner_event_source:
+        PartnerStack(
+            app,
+            env=env,
+            source=env.partner_event_source,
+            bus=backbone.bus,
+            alarms=operations.topic,
+        )
     shipping = ShippingStack(app, env=env, bus=backbone.bus, alarms=operations.topic)
     WarehouseStack(app, env=env, bus=backbone.bus, alarms=operations.topic, inventory=inventory)
     orders = OrdersStack(
@@ -67,9 +84,12 @@ def main() -> int:
     app = App()
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
     try:
-        env = environment(app.node.try_get_context("env") or "dev")
-    except UnknownEnvironmentError as unknown:
-        sys.stderr.write(f"{unknown}\n")
+        env = environment(
+            app.node.try_get_context("env") or "dev",
+            partner=app.node.try_get_context("partner"),
+        )
+    except (UnknownEnvironmentError, BadPartnerError) as wrong:
+        sys.stderr.write(f"{wrong}\n")
         return 2
     compose(app, env)
     app.synth()

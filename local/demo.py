@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import read_side, report, resharding, shop, verify
+from local import disputes, partner, read_side, report, resharding, shop, verify
 from local.cloud import Cloud, running
 from local.deploy import deploy
+from local.disputes import Disputes
 from local.evidence import SCHEMA, Evidence
 from local.read_side import ReadSide
 from local.report import Screen, bar
@@ -81,14 +82,19 @@ def carry_out(
         ExitStack() as stack,
     ):
         _play(run, screen, name)
+        disputed = Disputes(cloud, outputs, database)
+        with screen.phase("disputing payments") as note:
+            disputed.tell(note)
         with screen.phase("picking, dispatching") as note:
             stack.enter_context(working(cloud, outputs))
+            disputed.lift(note)
             _await_departures(run, note)
         with screen.phase("checking") as note:
             notification = _publish_notification(run)
             violations = _violations(run, notification)
             note(f"{len(RULES)} rules")
     whole = _is_whole(run, notification)
+    settled = disputes.all_went_well(database)
     resharded = run.resharding is None or run.resharding.there_and_back()
     report.show_orders(screen, database, _explanations(run))
     report.show_refused(screen, database)
@@ -98,6 +104,7 @@ def carry_out(
         run.outputs["EventLogGroup"],
         "arrived whole, parked nowhere" if whole else screen.paint("BROKEN", report.RED),
     )
+    disputes.show(screen, database)
     report.show_stock(screen, database)
     report.show_views(
         screen,
@@ -106,7 +113,7 @@ def carry_out(
     )
     report.show_books(screen, database)
     report.show_promises(screen, violations)
-    return whole and resharded and not violations
+    return whole and settled and resharded and not violations
 
 
 def up(*, port: int | None) -> int:
@@ -133,7 +140,8 @@ def open_database(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path)
     # It goes with the run: nothing in it is worth waiting for the disk.
     database.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
-    database.executescript(shop.SCHEMA + SCHEMA + read_side.SCHEMA + resharding.SCHEMA)
+    database.executescript(shop.SCHEMA + SCHEMA + read_side.SCHEMA)
+    database.executescript(resharding.SCHEMA + disputes.SCHEMA)
     return database
 
 
@@ -366,7 +374,7 @@ Watch its events, put one of your own:
 
 After an edit:
 
-  npx cdk deploy --all --require-approval never
+  npx cdk deploy --all --require-approval never --context partner={partner.SOURCE}
 
 Ctrl-C here ends everything."""
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from local import fidelity
 from local.cloud import Cloud, CloudError
+from local.partner import SOURCE
 
 Progress = Callable[[str], None]
 
@@ -23,9 +24,9 @@ _BOOTSTRAPPED = "/cdk-bootstrap/hnb659fds/version"
 def deploy(cloud: Cloud, *, assembly: Path | None = None, progress: Progress) -> dict[str, str]:
     """Deploy every stack of the app and return the outputs of all of them.
 
-    Without an `assembly`, the app of this repository is synthesized. Each line that the command
-    line writes goes to `progress`. Nothing is deployed of which the local cloud would ignore a
-    part, and what is deployed is read back.
+    Without an `assembly`, the app of this repository is synthesized, with a partner's events. Each
+    line that the command line writes goes to `progress`. Nothing is deployed of which the local
+    cloud would ignore a part, and what is deployed is read back.
     """
     if not _CLI.exists():
         raise CloudError("The CDK command line is missing: run 'npm ci'.")
@@ -34,7 +35,11 @@ def deploy(cloud: Cloud, *, assembly: Path | None = None, progress: Progress) ->
         bootstrapped = background.submit(_bootstrap, cloud, progress)
         if assembly is None:
             assembly = cloud.directory / "cdk.out"
-            _cdk(cloud, progress, "synth", "--quiet", "--output", assembly, cwd=_ROOT)
+            partner = f"partner={SOURCE}"
+            _cdk(
+                cloud, progress,
+                "synth", "--quiet", "--context", partner, "--output", assembly, cwd=_ROOT,
+            )  # fmt: skip
         templates = fidelity.templates(assembly)
         fidelity.check(templates)
         bootstrapped.result()

@@ -9,7 +9,7 @@ from lambdas.contracts.event import Event, Fact
 from lambdas.contracts.order_facts import ORDER_FACTS, hear_order
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.storefront import projections
-from lambdas.storefront.domain import STATES
+from lambdas.storefront.domain import LISTED
 from lambdas.storefront.store import CustomersOrders, Noted, Sales
 
 Project = Callable[[Sequence[Fact[Any]]], None]
@@ -46,7 +46,7 @@ VIEWS: Mapping[str, View] = {
     ),
     "orders": View(
         name="CustomersOrders",
-        hear=_of_orders(*STATES),
+        hear=_of_orders(*LISTED),
         store=CustomersOrders,
         project=projections.note_orders,
         at_once=8,

@@ -4,17 +4,25 @@
 account, so there is no environment of its own for it.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk.aws_logs import RetentionDays
 from aws_cdk.aws_stepfunctions import StateMachineType
 
+PARTNER = re.compile(r"aws\.partner(/[._A-Za-z0-9-]+){2,}")
+"""https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPartnerEventsRequestEntry.html"""
+
 
 class UnknownEnvironmentError(Exception):
     """No environment has that name; the message lists those there are."""
+
+
+class BadPartnerError(Exception):
+    """No partner event source can have that name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +40,10 @@ class Environment:
     that the order stream has, None leaves it to Kinesis; these go again when they were not needed
     for ``shards_cooldown``. ``duplicates`` is what becomes of an order that repeats one which its
     customer placed within ``duplicates_within`` before: it is held until somebody decides, or
-    cancelled. ``fan_out`` gives each projection a connection of its own to every
-    shard: it neither waits to be polled nor shares the shard with others.
+    cancelled. ``fan_out`` gives each projection a connection of its own to every shard: it neither
+    waits to be polled nor shares the shard with others. ``partner_event_source`` is the name of the
+    event source through which the card company tells of disputes; with None, nothing that has to do
+    with disputes is there.
     """
 
     name: str
@@ -52,6 +62,7 @@ class Environment:
     shards: tuple[int, int] | None
     shards_cooldown: Duration
     fan_out: bool
+    partner_event_source: str | None = None
 
     @property
     def removal_policy(self) -> RemovalPolicy:
@@ -105,12 +116,24 @@ PROD = Environment(
 ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}
 
 
-def environment(name: str) -> Environment:
-    """The environment called ``name``; raises UnknownEnvironmentError listing the known ones."""
-    try:
-        return ENVIRONMENTS[name]
-    except KeyError:
+def environment(name: str, *, partner: str | None = None) -> Environment:
+    """The environment called ``name``, with another partner event source if one is given.
+
+    Raises:
+        UnknownEnvironmentError: listing the known ones.
+        BadPartnerError: the source cannot be called that.
+    """
+    if name not in ENVIRONMENTS:
         known = ", ".join(ENVIRONMENTS)
         raise UnknownEnvironmentError(
             f"unknown environment {name!r}: -c env=NAME takes one of {known}"
-        ) from None
+        )
+    env = ENVIRONMENTS[name]
+    if partner is None:
+        return env
+    if not PARTNER.fullmatch(partner):
+        raise BadPartnerError(
+            f"no partner event source is called {partner!r}: -c partner=NAME takes a name such as "
+            "aws.partner/example.com/disputes"
+        )
+    return replace(env, partner_event_source=partner)

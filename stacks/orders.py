@@ -17,9 +17,17 @@ from lambdas.contracts.inventory import (
     ReservationReleased,
     ReserveStock,
 )
-from lambdas.contracts.orders import SOURCE, OrderNeedsAttention, OrderPlaced, OrderWithdrawn
+from lambdas.contracts.orders import (
+    SOURCE,
+    OrderHeld,
+    OrderNeedsAttention,
+    OrderNotHeld,
+    OrderPlaced,
+    OrderWithdrawn,
+)
 from lambdas.contracts.payments import (
     PaymentDeclined,
+    PaymentDisputed,
     PaymentRefunded,
     RefundPayment,
     TakePayment,
@@ -91,14 +99,11 @@ class OrdersStack(Stack):
         get_order = function("GetOrder", "get_order", on_table)
         cancel_order = function("CancelOrder", "cancel_order", on_table)
         announce_changes = function("AnnounceChanges", "announce_changes", on_bus)
-        note_dispatch = ServiceFunction(
-            self,
-            "NoteDispatch",
-            env=env,
-            verb="orders.note_dispatch",
-            settings=on_table,
-            no_dead_letters=NO_LOST_EVENTS,
+        reacting = partial(
+            ServiceFunction, self, env=env, settings=on_table, no_dead_letters=NO_LOST_EVENTS
         )
+        note_dispatch = reacting(id="NoteDispatch", verb="orders.note_dispatch")
+        lift_hold = function("LiftHold", "lift_hold", on_table)
 
         # Flow: in through the front door, out through the outbox, on by the saga
         self.front_door = front_door = FrontDoor(self, "FrontDoor", env=env)
@@ -152,30 +157,36 @@ class OrdersStack(Stack):
             event=OrderWithdrawn,
             target=partial(start, machine=withdrawal.machine),
         )
-        rule(
-            id="TellOperations",
-            event=OrderNeedsAttention,
-            target=partial(targets.SnsTopic, topic=alarms, authorize_using_role=True),
-        )
+        for id, waits_for_a_person in (
+            ("TellOperations", OrderNeedsAttention),
+            ("TellOfHold", OrderHeld),
+            ("TellOfMissedHold", OrderNotHeld),
+        ):
+            rule(
+                id=id,
+                event=waits_for_a_person,
+                target=partial(targets.SnsTopic, topic=alarms, authorize_using_role=True),
+            )
 
-        Reaction(
-            self,
-            "OnDispatch",
-            bus=bus,
-            event=ShipmentDispatched,
-            function=note_dispatch,
-            alarms=alarms,
-        )
+        reaction = partial(Reaction, self, bus=bus, alarms=alarms)
+        reaction(id="OnDispatch", event=ShipmentDispatched, function=note_dispatch)
+        changing = [cancel_order, note_dispatch, lift_hold]
+        if env.partner_event_source:
+            hold_order = reacting(id="HoldOrder", verb="orders.hold_order")
+            on_dispute = reaction(id="OnDispute", event=PaymentDisputed, function=hold_order)
+            hold_order.add_environment("PARKING_QUEUE", on_dispute.failed.queue_url)
+            changing.append(hold_order)
 
         # Grants
         allow(place_order, "dynamodb:PutItem", on=table.table_arn)
         allow(get_order, "dynamodb:GetItem", on=table.table_arn)
-        allow(cancel_order, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
-        allow(note_dispatch, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
+        for changer in changing:
+            allow(changer, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
         let_publish(announce_changes, bus, source=SOURCE)
 
         CfnOutput(self, "ApiUrl", value=front_door.api.api_endpoint)
         CfnOutput(self, "UserPoolId", value=front_door.customers.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=front_door.client.user_pool_client_id)
         CfnOutput(self, "OrdersTable", value=table.table_name)
+        CfnOutput(self, "LiftHoldFunction", value=lift_hold.function_name)
         CfnOutput(self, "RepairQueue", value=repair_queue.queue_url)

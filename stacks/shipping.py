@@ -8,6 +8,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from lambdas.contracts.orders import OrderHeld, OrderHoldLifted
 from lambdas.contracts.shipping import SOURCE
 from lambdas.contracts.warehouse import OrderPicked
 from stacks.components.function import ServiceFunction
@@ -50,27 +51,29 @@ class ShippingStack(Stack):
             settings=on_table,
             no_dead_letters=NO_DEAD_LETTERS,
         )
+        note_hold = function(
+            id="NoteHold",
+            verb="shipping.note_hold",
+            settings=on_table,
+            no_dead_letters=NO_DEAD_LETTERS,
+        )
         announce_changes = function(
             id="AnnounceChanges",
             verb="shipping.announce_changes",
             settings={"EVENT_BUS": bus.event_bus_name},
         )
 
-        # Flow: an order that was picked leaves, and that is told
-        Reaction(
-            self,
-            "OnPicked",
-            bus=bus,
-            event=OrderPicked,
-            function=dispatch_shipment,
-            alarms=alarms,
-        )
+        # Flow: an order that was picked leaves unless it is held, and that is told
+        reaction = partial(Reaction, self, bus=bus, alarms=alarms)
+        reaction(id="OnPicked", event=OrderPicked, function=dispatch_shipment)
+        reaction(id="OnHold", event=[OrderHeld, OrderHoldLifted], function=note_hold)
         Outbox(self, "Outbox", table=shipments, relay=announce_changes, alarms=alarms)
 
         # Grants
         shipments.grant(self.book_shipment, "dynamodb:PutItem")
         shipments.grant(self.cancel_shipment, "dynamodb:UpdateItem")
-        shipments.grant(dispatch_shipment, "dynamodb:UpdateItem")
+        for changing in (dispatch_shipment, note_hold):
+            shipments.grant(changing, "dynamodb:GetItem", "dynamodb:PutItem")
         let_publish(announce_changes, bus, source=SOURCE)
 
         CfnOutput(self, "ShipmentsTable", value=shipments.table_name)

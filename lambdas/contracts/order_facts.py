@@ -10,7 +10,7 @@ from lambdas.contracts.event import Event, Fact, hear_event
 
 ORDER_FACTS: tuple[type[Event], ...] = (
     *orders.EVENTS,
-    *payments.EVENTS,
+    *payments.ORDER_EVENTS,
     *shipping.EVENTS,
     *warehouse.EVENTS,
 )

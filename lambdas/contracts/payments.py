@@ -38,7 +38,24 @@ class PaymentGivenBack(Event):
     total: Money
 
 
-EVENTS: tuple[type[Event], ...] = (PaymentTaken, PaymentGivenBack)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentDisputed(Event):
+    """The cardholder disputes the order's payment, as the card company tells; the only event of it.
+
+    Its subject is the dispute, of which an order may have several. ``reason`` is the company's.
+    """
+
+    source: ClassVar = SOURCE
+    detail_type: ClassVar = "PaymentDisputed"
+    version: ClassVar = 1
+
+    order_id: str
+    dispute_id: str
+    reason: str
+
+
+ORDER_EVENTS: tuple[type[Event], ...] = (PaymentTaken, PaymentGivenBack)
+EVENTS: tuple[type[Event], ...] = (*ORDER_EVENTS, PaymentDisputed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

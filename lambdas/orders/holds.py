@@ -9,7 +9,7 @@ from lambdas.orders.domain import DISPATCHED, HELD, HOLDABLE, LIFTED, MISSED, Ho
 
 
 class NoSuchHoldError(Exception):
-    """There is no hold to lift: nobody asked for it, or it has nothing to keep any more."""
+    """There is no hold to lift: none was asked for, or there is nothing that it could keep."""
 
 
 def hold(order: Order, *, cause: str, reason: str, explanation: str, now: str) -> Order:

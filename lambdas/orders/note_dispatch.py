@@ -6,6 +6,7 @@ from typing import Any
 from lambdas.contracts.event import hear
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.orders.domain import NotToBeDispatchedError, dispatch
+from lambdas.orders.holds import miss_hold
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -15,10 +16,15 @@ orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer DISPATCHED; raise NotToBeDispatchedError for an order that should have stayed."""
+    """Answer DISPATCHED; raise NotToBeDispatchedError for an order that should have stayed.
+
+    A hold that came too late for the shipment is told as that, each in a write of its own.
+    """
     fact = hear(ShipmentDispatched, event["detail"])
-    change = partial(dispatch, now=fact.metadata.occurred_at)
-    order = orders.update(fact.data.order_id, change=change)
+    at = fact.metadata.occurred_at
+    order = orders.update(fact.data.order_id, change=partial(dispatch, now=at))
+    while order and order.held:
+        order = orders.update(order.order_id, change=partial(miss_hold, now=at))
     if order is None:
         raise NotToBeDispatchedError(f"there is no order {fact.data.order_id}")
     log("order dispatched", order_id=order.order_id, state=order.state)

@@ -11,7 +11,7 @@ from typing import Any
 
 from lambdas.orders.domain import Hold, KeyReusedError, Order, is_order_id
 from lambdas.orders.likeness import part, same
-from lambdas.runtime.items import from_item, put_new, to_item
+from lambdas.runtime.items import delete_over, from_item, put_new, put_over, to_item
 
 ATTEMPTS = 5
 SHARDS = "0123456789abcdef"
@@ -112,13 +112,13 @@ class Orders:
 
     def replace(self, before: Order, after: Order) -> bool:
         """Put ``after`` where ``before`` still stands; tell whether it did."""
-        row = to_item(row_of(after))
-        return self._where(before, self._dynamodb.put_item, Item=row)
+        rows = row_of(before), row_of(after)
+        return put_over(self._dynamodb, self._table, *rows, guards=GUARDS)
 
     def remove(self, order: Order) -> bool:
         """Delete the order where it still stands as it is; tell whether it did."""
-        key = to_item({"order_id": order.order_id})
-        return self._where(order, self._dynamodb.delete_item, Key=key)
+        row = row_of(order)
+        return delete_over(self._dynamodb, self._table, row, key="order_id", guards=GUARDS)
 
     def _pages(
         self, index: str, sorted_by: str, *, before: str, most: int
@@ -159,27 +159,6 @@ class Orders:
             if "LastEvaluatedKey" not in answer:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
-
-    def _where(self, order: Order, write: Callable[..., object], **what: object) -> bool:
-        """Write the order's row if it still stands as it is; tell whether it did."""
-        old = row_of(order)
-        unchanged = [
-            f"#{name} = :{name}" if name in old else f"attribute_not_exists(#{name})"
-            for name in GUARDS
-        ]
-        try:
-            write(
-                TableName=self._table,
-                ConditionExpression=" AND ".join(unchanged),
-                ExpressionAttributeNames={f"#{name}": name for name in GUARDS},
-                ExpressionAttributeValues=to_item(
-                    {f":{name}": old[name] for name in GUARDS if name in old}
-                ),
-                **what,
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
 
 
 def row_of(order: Order) -> dict[str, Any]:

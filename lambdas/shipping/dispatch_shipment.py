@@ -1,6 +1,7 @@
-"""An order was picked: its shipment leaves, unless it was cancelled before."""
+"""An order was picked: its shipment leaves, unless it is held, or was cancelled before."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from lambdas.contracts.event import hear
@@ -8,17 +9,17 @@ from lambdas.contracts.warehouse import OrderPicked
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.shipping.domain import check_dispatch
+from lambdas.shipping.domain import check_dispatch, pick
 from lambdas.shipping.store import Shipments
 
 shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer DISPATCHED, or CANCELLED; raise NoShipmentError where there is none to dispatch."""
+    """Answer DISPATCHED, BOOKED while it is held, or CANCELLED; raise NoShipmentError for none."""
     fact = hear(OrderPicked, event["detail"])
     order_id, now = fact.data.order_id, datetime.now(UTC).isoformat()
-    found = shipments.dispatch(order_id, cause=fact.metadata.event_id, now=now)
-    shipment = check_dispatch(found, order_id)
-    log("shipment to be dispatched", order_id=order_id, state=shipment.state)
+    change = partial(pick, cause=fact.metadata.event_id, now=now)
+    shipment = check_dispatch(shipments.update(order_id, change=change), order_id)
+    log("shipment to be dispatched", order_id=order_id, state=shipment.state, held=shipment.held)
     return {"order_id": order_id, "shipment_id": shipment.shipment_id, "state": shipment.state}

@@ -1,6 +1,6 @@
 """Where a carrier delivers to, what a shipment answers to its order, and what is told of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid5
 
 from lambdas.contracts.event import NAMESPACE, Fact, tell
@@ -14,7 +14,8 @@ from lambdas.contracts.shipping import (
 )
 from lambdas.contracts.values import Line
 
-BOOKED, REFUSED, CANCELLED, DISPATCHED = "BOOKED", "REFUSED", "CANCELLED", "DISPATCHED"
+AWAITED, BOOKED, REFUSED = "AWAITED", "BOOKED", "REFUSED"
+CANCELLED, DISPATCHED = "CANCELLED", "DISPATCHED"
 
 NO_COUNTRIES = frozenset({"", "unspecified", "european community"})
 """What stands for a country in order data and is none, in lower case."""
@@ -24,10 +25,12 @@ NO_COUNTRIES = frozenset({"", "unspecified", "european community"})
 class Shipment:
     """The one shipment of an order, or why there is none and never will be.
 
-    It begins as BOOKED, REFUSED, or CANCELLED (a tombstone, when the cancellation came first). A
-    BOOKED one becomes CANCELLED or DISPATCHED, whichever is asked for first; all others are final.
+    It begins as BOOKED, REFUSED, or CANCELLED (a tombstone, when the cancellation came first), or
+    is AWAITED before that, when all that was heard of the order is its hold. A BOOKED one becomes
+    CANCELLED or DISPATCHED, whichever is asked for first; the others are final.
     ``explanation`` is for the customer and says why it was refused. ``cause`` is the id of the
-    event that had it dispatched. Times are UTC, ISO 8601.
+    event that had it dispatched. While it is ``held`` it does not leave, though it was ``picked``;
+    ``heard`` is the sequence of the latest event that said whether it is. Times are UTC, ISO 8601.
     """
 
     order_id: str
@@ -39,6 +42,9 @@ class Shipment:
     lines: tuple[Line, ...] = ()
     explanation: str = ""
     cause: str = ""
+    held: bool = False
+    picked: bool = False
+    heard: int = 0
 
 
 def shipment_id(order_id: str) -> str:
@@ -69,6 +75,48 @@ def no_country(country: str) -> str:
     return f'no carrier delivers to "{country}": it is not a country'
 
 
+def pick(shipment: Shipment | None, *, cause: str, now: str) -> Shipment | None:
+    """The shipment once its goods stand ready: it leaves, or, where it is held, waits for that.
+
+    ``cause`` is the id of the event that tells of it.
+    """
+    if shipment is None or shipment.state != BOOKED:
+        return shipment
+    picked = replace(shipment, picked=True)
+    return picked if shipment.held else _leave(picked, cause=cause, now=now)
+
+
+def note_hold(
+    known: Shipment | None, order_id: str, *, held: bool, sequence: int, cause: str, now: str
+) -> Shipment:
+    """The shipment once it is known whether its order is held; what is picked leaves when not.
+
+    ``known`` is None where nothing was heard of the order before. ``sequence`` is that of the event
+    that tells, ``cause`` its id: what is told later than it may have been heard before it.
+    """
+    shipment = known or Shipment(
+        order_id=order_id,
+        shipment_id=shipment_id(order_id),
+        state=AWAITED,
+        created_at=now,
+        changed_at=now,
+    )
+    if shipment.state not in (AWAITED, BOOKED) or sequence <= shipment.heard:
+        return shipment
+    noted = replace(shipment, held=held, heard=sequence)
+    leaves = noted.picked and not held
+    return _leave(noted, cause=cause, now=now) if leaves else noted
+
+
+def _leave(shipment: Shipment, *, cause: str, now: str) -> Shipment:
+    return replace(shipment, state=DISPATCHED, changed_at=now, cause=cause)
+
+
+def book(awaited: Shipment, planned: Shipment) -> Shipment:
+    """What was planned, where a hold was heard of before."""
+    return replace(planned, held=awaited.held, heard=awaited.heard)
+
+
 def refuse_unless_booked(shipment: Shipment) -> None:
     """Answer an order that asked for a shipment by what that became.
 
@@ -93,12 +141,12 @@ class NoShipmentError(Exception):
 
 
 def check_dispatch(shipment: Shipment | None, order_id: str) -> Shipment:
-    """The shipment that was to be dispatched: DISPATCHED, or CANCELLED before it could be.
+    """The shipment that was picked: DISPATCHED, BOOKED while held, or CANCELLED before it left.
 
     Raises:
         NoShipmentError: there is none, or it was refused.
     """
-    if shipment is None or shipment.state == REFUSED:
+    if shipment is None or shipment.state in (AWAITED, REFUSED):
         raise NoShipmentError(f"order {order_id} was picked and has no shipment")
     return shipment
 

@@ -1,10 +1,20 @@
 """The shipments' table: one row an order, which is its own guard against a second shipment."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from lambdas.contracts.codec import decode, encode
-from lambdas.runtime.items import from_item, put_new, to_item
-from lambdas.shipping.domain import BOOKED, CANCELLED, DISPATCHED, Shipment, shipment_id
+from lambdas.runtime.items import from_item, put_new, put_over, to_item
+from lambdas.shipping.domain import AWAITED, BOOKED, CANCELLED, Shipment, book, shipment_id
+
+S = TypeVar("S", bound=Shipment | None)
+ATTEMPTS = 5
+GUARDS = ("state", "held", "heard", "picked")
+"""Every write of a row changes one of these."""
+
+
+class BusyError(Exception):
+    """Others changed the shipment in between, again and again."""
 
 
 class Shipments:
@@ -16,9 +26,22 @@ class Shipments:
         self._dynamodb = dynamodb
 
     def book(self, planned: Shipment) -> Shipment:
-        """Keep the planned shipment, or return what the order has already, whatever it is."""
-        kept = put_new(self._dynamodb, self._table, encode(planned), key="order_id")
-        return decode(Shipment, kept)
+        """Keep the planned shipment, or return what the order has already, whatever it is.
+
+        Where there is only a hold, the shipment is kept with it.
+
+        Raises:
+            BusyError: that hold changed again and again meanwhile.
+        """
+        for _ in range(ATTEMPTS):
+            row = put_new(self._dynamodb, self._table, encode(planned), key="order_id")
+            kept = decode(Shipment, row)
+            if kept.state != AWAITED:
+                return kept
+            booked = book(kept, planned)
+            if self._put(row, booked):
+                return booked
+        raise BusyError(f"the shipment of order {planned.order_id} is being changed; try again")
 
     def cancel(self, order_id: str, *, now: str) -> Shipment:
         """Cancel the order's shipment, and return what it now is: final.
@@ -33,12 +56,14 @@ class Shipments:
                 # An update creates the row that it does not find: here, the tombstone.
                 UpdateExpression="SET #state = :cancelled, changed_at = :now, "
                 "shipment_id = :shipment_id, created_at = if_not_exists(created_at, :now)",
-                ConditionExpression="attribute_not_exists(order_id) OR #state = :booked",
+                ConditionExpression="attribute_not_exists(order_id)"
+                " OR #state IN (:booked, :awaited)",
                 ExpressionAttributeNames={"#state": "state"},
                 ExpressionAttributeValues=to_item(
                     {
                         ":cancelled": CANCELLED,
                         ":booked": BOOKED,
+                        ":awaited": AWAITED,
                         ":shipment_id": shipment_id(order_id),
                         ":now": now,
                     }
@@ -50,26 +75,22 @@ class Shipments:
             return decode(Shipment, from_item(final.response["Item"]))
         return decode(Shipment, from_item(answer["Attributes"]))
 
-    def dispatch(self, order_id: str, *, cause: str, now: str) -> Shipment | None:
-        """Dispatch the order's shipment if it is booked, and return what it now is; None for none.
+    def update(self, order_id: str, *, change: Callable[[Shipment | None], S]) -> S:
+        """Change the order's shipment, None where there is none, and return what it now is.
 
-        ``cause`` is the id of the event that asks for it.
+        Raises:
+            BusyError: others changed it again and again meanwhile.
         """
-        try:
-            answer = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=to_item({"order_id": order_id}),
-                UpdateExpression="SET #state = :dispatched, changed_at = :now, cause = :cause",
-                ConditionExpression="#state = :booked",
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=to_item(
-                    {":dispatched": DISPATCHED, ":booked": BOOKED, ":cause": cause, ":now": now}
-                ),
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        for _ in range(ATTEMPTS):
+            answer = self._dynamodb.get_item(
+                TableName=self._table, Key=to_item({"order_id": order_id}), ConsistentRead=True
             )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException as refuted:
-            # There is no item in the answer when there is none in the table.
-            found = refuted.response.get("Item")
-            return decode(Shipment, from_item(found)) if found else None
-        return decode(Shipment, from_item(answer["Attributes"]))
+            row = from_item(answer.get("Item", {}))
+            before = decode(Shipment, row) if row else None
+            after = change(before)
+            if after is None or after == before or self._put(row, after):
+                return after
+        raise BusyError(f"the shipment of order {order_id} is being changed by others; try again")
+
+    def _put(self, row: dict[str, Any], after: Shipment) -> bool:
+        return put_over(self._dynamodb, self._table, row, encode(after), guards=GUARDS)

@@ -20,6 +20,8 @@ from lambdas.contracts.orders import (
     OrderCancelled,
     OrderConfirmed,
     OrderDispatched,
+    OrderHeld,
+    OrderHoldLifted,
     OrderPlaced,
     OrderRejected,
     OrderWithdrawn,
@@ -147,6 +149,9 @@ STATES: Mapping[type[Event], str] = {
     OrderDispatched: "DISPATCHED",
 }
 """The facts that say in which state an order is."""
+LISTED: tuple[type[Event], ...] = (*STATES, OrderHeld, OrderHoldLifted)
+HOLDABLE = ("PLACED", "CONFIRMED")
+"""The states in which a hold keeps an order."""
 
 
 def order_notes(facts: Iterable[Fact[Any]]) -> list[Notes]:
@@ -155,8 +160,12 @@ def order_notes(facts: Iterable[Fact[Any]]) -> list[Notes]:
 
 
 def _state(fact: Fact[Any]) -> dict[str, Any]:
-    state = {"state": STATES[type(fact.data)], "at": fact.metadata.occurred_at}
-    notes = {_name(fact): state, "customer_id": fact.data.customer_id}
+    kind = type(fact.data)
+    if kind in STATES:
+        told = {"state": STATES[kind], "at": fact.metadata.occurred_at}
+    else:
+        told = {"held": fact.data.reason if kind is OrderHeld else ""}
+    notes = {_name(fact): told, "customer_id": fact.data.customer_id}
     if isinstance(fact.data, OrderPlaced):
         # Only with this is the order in its customer's list.
         notes["placed"] = f"{fact.metadata.occurred_at}#{fact.data.order_id}"
@@ -166,14 +175,17 @@ def _state(fact: Fact[Any]) -> dict[str, Any]:
 
 def listed(row: Mapping[str, Any]) -> dict[str, Any]:
     """An order as its customer's list shows it."""
-    latest = row[max((name for name in row if "/" in name), key=_number)]
-    return {
+    told = [row[name] for name in sorted((n for n in row if "/" in n), key=_number)]
+    latest = [each for each in told if "state" in each][-1]
+    held = [each["held"] for each in told if "held" in each][-1:]
+    shown = {
         "order_id": row["order_id"],
         "state": latest["state"],
         "total": row["total"],
         "placed_at": row["placed"].partition("#")[0],
         "changed_at": latest["at"],
     }
+    return shown | ({"held": held[0]} if any(held) and latest["state"] in HOLDABLE else {})
 
 
 # Sales: counters, to which each confirmed order adds once

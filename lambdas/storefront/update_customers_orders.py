@@ -8,13 +8,13 @@ from lambdas.runtime.aws import client
 from lambdas.runtime.inbox import StreamInbox
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.domain import STATES
+from lambdas.storefront.domain import LISTED
 from lambdas.storefront.projections import note_orders
 from lambdas.storefront.store import CustomersOrders
 
 view = CustomersOrders(setting("CUSTOMERS_ORDERS_TABLE"), dynamodb=client("dynamodb"))
 inbox = StreamInbox(
-    hear=partial(hear_order, tuple(STATES)),
+    hear=partial(hear_order, LISTED),
     act=partial(note_orders, view),
     parking_queue=setting("PARKING_QUEUE"),
     sqs=client("sqs"),

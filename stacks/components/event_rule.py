@@ -60,7 +60,7 @@ class EventRule(Construct):
 
 
 class AwsEventRule(Construct):
-    """When a service of AWS tells of something on the default bus, that target acts.
+    """When AWS, or a SaaS partner on its own bus, tells of something, that target acts.
 
     It is delivered and parked as our own events are.
     """
@@ -72,27 +72,30 @@ class AwsEventRule(Construct):
         *,
         source: str,
         detail_types: Sequence[str],
-        detail: Mapping[str, Sequence[str]],
+        detail: Mapping[str, Sequence[str]] | None = None,
+        bus: events.IEventBus | None = None,
         target: Target,
         alarms: sns.ITopic,
     ) -> None:
-        """Declare the rule, for events of these types and with such a ``detail``."""
+        """Declare the rule, for events of these types, of all when none is given, and such details.
+
+        Without a ``bus`` it listens to the default one, on which AWS's services tell.
+        """
         super().__init__(scope, id)
         rule = events.Rule(
             self,
             "Rule",
-            description=f"{', '.join(detail_types)} to {id}",
+            event_bus=bus,
+            description=f"{', '.join(detail_types) or 'everything'} to {id}",
             event_pattern=events.EventPattern(source=[source]),
         )
-        narrow(
-            rule,
-            {
-                "source": [source],
-                "detail-type": list(detail_types),
-                "detail": {name: list(values) for name, values in detail.items()},
-                "replay-name": [{"exists": False}],
-            },
-        )
+        wanted = {
+            "source": [source],
+            "detail-type": list(detail_types),
+            "detail": {name: list(values) for name, values in (detail or {}).items()},
+            "replay-name": [{"exists": False}],
+        }
+        narrow(rule, {name: value for name, value in wanted.items() if value})
         deliver(rule, target, holds=f"events of {source} not delivered to {id}", alarms=alarms)
 
 

@@ -1,24 +1,24 @@
 """A function that reacts to an event."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lambdas.contracts.event import Event
 from stacks.components.event_rule import EventRule
-from stacks.components.queue import ParkingQueue
+from stacks.components.queue import ParkFailedRuns, ParkingQueue
 
 NO_DEAD_LETTERS = "an event it could not react to goes to its failure destination"
 
 
 class Reaction(Construct):
-    """When this event is told live on the bus, the function is called with it, asynchronously.
+    """When such an event is told live on the bus, the function is called with it, asynchronously.
 
     EventBridge tries for a day to hand the event over. From then on it is Lambda's: an attempt that
     fails is repeated twice, after one and two minutes, and a throttled one for at most six hours.
@@ -32,22 +32,32 @@ class Reaction(Construct):
         id: str,
         *,
         bus: events.IEventBus,
-        event: type[Event],
+        event: type[Event] | Sequence[type[Event]],
         function: lambda_.Function,
         alarms: sns.ITopic,
     ) -> None:
+        """Declare the reaction; each of several events gets a rule of its own.
+
+        ``failed`` is the queue in which is parked what the function fails at.
+        """
         super().__init__(scope, id)
-        failed = ParkingQueue(self, "Failed", holds=f"{event.detail_type} for {id}", alarms=alarms)
-        function.configure_async_invoke(
-            retry_attempts=2,
-            max_event_age=Duration.hours(6),
-            on_failure=destinations.SqsDestination(failed),
-        )
-        EventRule(
-            self,
-            "On",
-            bus=bus,
-            event=event,
-            target=partial(targets.LambdaFunction, function),
-            alarms=alarms,
-        )
+        several = [event] if isinstance(event, type) else event
+        what = " or ".join(each.detail_type for each in several)
+        self.failed = ParkingQueue(self, "Failed", holds=f"{what} for {id}", alarms=alarms)
+        let_fail(function, into=self.failed)
+        for each in several:
+            EventRule(
+                self,
+                f"On{each.detail_type if len(several) > 1 else ''}",
+                bus=bus,
+                event=each,
+                target=partial(targets.LambdaFunction, function),
+                alarms=alarms,
+            )
+
+
+def let_fail(function: lambda_.Function, into: ParkingQueue) -> None:
+    """Park there, whole and with the error, what the function fails at three times."""
+    function.configure_async_invoke(
+        retry_attempts=2, max_event_age=Duration.hours(6), on_failure=ParkFailedRuns(into)
+    )

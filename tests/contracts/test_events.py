@@ -114,12 +114,14 @@ class TestSources:
 def rules(of: Platform) -> Iterator[Resource]:
     """The live rules that listen to an event of ours; the catch-all listens to everything.
 
-    Events of AWS's services are on the default bus, which is meant when a rule names none.
+    Events of AWS's services are on the default bus, which is meant when a rule names none, and a
+    partner's on a bus of its own.
     """
     return (
         rule
         for rule in of.all(RULE)
         if "EventBusName" in rule.properties
+        and rule.stack != of.environment.stack("Partner")
         and not is_catch_all(rule, of)
         and not hears_replays(rule)
     )

@@ -31,7 +31,6 @@ UNUSED = {
         "the topic is shut out from the storefront's queue only, in these tests"
     ),
     "*: sqs:SendMessage on NoteStockUndelivered by sns.amazonaws.com for *": "the same",
-    "*: sqs:GetQueue* on *Failed": "the CDK grants it with what a destination needs",
     "*: sqs:GetQueue* on ReplaysQueue by events.amazonaws.com for *": "the same as of Picking",
     "*: sqs:GetQueue* on Picking by events.amazonaws.com for *": (
         "the CDK grants it with what a target needs"
@@ -43,6 +42,7 @@ UNUSED = {
         "every order that is picked can leave, in these tests"
     ),
     "*: sqs:SendMessage on OnDispatchFailed": "the same",
+    "*: sqs:SendMessage on OnHoldFailed": "the same",
     "*/RaiseOrdersRole: sqs:SendMessage on OrderMoreGivenUp": (
         "the storefront gets the poison in these tests; purchasing has the same inbox"
     ),

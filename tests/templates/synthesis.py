@@ -12,7 +12,7 @@ from typing import Any
 from aws_cdk import App
 
 from app import compose
-from stacks.environments import ENVIRONMENTS, Environment
+from stacks.environments import Environment, environment
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = (
@@ -21,12 +21,15 @@ SERVICES = (
     "Inventory",
     "Provider",
     "Payments",
+    "Partner",
     "Shipping",
     "Warehouse",
     "Orders",
     "Purchasing",
     "Storefront",
 )
+
+PARTNER = "aws.partner/example.com/card-company/disputes"
 
 Json = Any
 
@@ -98,13 +101,18 @@ class Synthesis:
         return Path(self.folder.name) / f"asset.{hash}"
 
 
+def settled(name: str) -> Environment:
+    """An environment with all that can be configured in it."""
+    return environment(name, partner=PARTNER)
+
+
 @cache
 def synthesis(environment: str) -> Synthesis:
     """Run the app for an environment, as the command line would, without its slow validation."""
     folder = TemporaryDirectory(prefix="orders-synthesis-")
     app = new_app(outdir=folder.name)
-    compose(app, ENVIRONMENTS[environment])
-    platform = Platform(environment=ENVIRONMENTS[environment], templates=templates(app))
+    compose(app, settled(environment))
+    platform = Platform(environment=settled(environment), templates=templates(app))
     return Synthesis(app=app, platform=platform, folder=folder)
 
 

@@ -13,7 +13,7 @@ from constructs import IConstruct
 from app import compose
 from stacks.components import nag
 from stacks.environments import ENVIRONMENTS
-from tests.templates.synthesis import new_app, synthesis
+from tests.templates.synthesis import new_app, settled, synthesis
 
 SHORTEST_REASON = 30
 
@@ -77,7 +77,7 @@ def bare(environment: str) -> tuple[list[Finding], list[Acknowledged]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nag, "Validations", ledger)
         app = new_app()
-        compose(app, ENVIRONMENTS[environment])
+        compose(app, settled(environment))
     return findings(app), ledger.acknowledged
 
 

@@ -1,5 +1,6 @@
 """What the saga's definition promises: an end in time, and words that both sides understand."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import is_dataclass, replace
 from functools import cache
@@ -212,8 +213,10 @@ class TestWords:
                 write["Arguments"]["UpdateExpression"].removeprefix("SET ").partition(" REMOVE ")
             )
             aliases = write["Arguments"]["ExpressionAttributeNames"]
-            written = {part.split(" = ")[0] for part in sets.split(", ")}
+            # A comma within parentheses is a function's.
+            written = {part.split(" = ")[0] for part in re.split(r", (?![^(]*\))", sets)}
             written |= {column for column in removes.split(", ") if column}
+            written |= set(re.findall(r"if_not_exists\((\w+),", sets))
             assert {aliases.get(column, column) for column in written} <= columns
 
     def test_it_knows_an_orders_states(self, environment: str, name: str):

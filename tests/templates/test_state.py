@@ -29,6 +29,7 @@ STATEFUL = {
     "Storefront/SalesBesideBE43BDB6": TABLE,
     "Storefront/GivenUp4E100BCE": BUCKET,
     "Payments/LedgerCluster7BFE519F": DSQL,
+    "Partner/BusEA82B648": BUS,
 }
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.runtime.items import from_item, put_new, to_item
+from lambdas.runtime.items import from_item, put_new, put_over, to_item
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import SettingMissing, setting
 
@@ -44,6 +44,37 @@ class TestPutNew:
     def test_another_failure_is_not_taken_for_a_conflict(self, dynamodb: Any):
         with pytest.raises(dynamodb.exceptions.ResourceNotFoundException):
             put_new(dynamodb, "no-such-table", {"id": "1"}, key="id")
+
+
+class TestPutOver:
+    OLD, NEW = {"id": "1", "n": 1, "said": ["a"]}, {"id": "1", "n": 2}
+
+    @pytest.fixture
+    def table(self, dynamodb: Any, make_table: Any) -> str:
+        name: str = make_table("things", "id")
+        put_new(dynamodb, name, self.OLD, key="id")
+        return name
+
+    def put(self, dynamodb: Any, table: str, old: Any, new: Any) -> bool:
+        return put_over(dynamodb, table, old, new, guards=["n", "said", "later"])
+
+    def kept(self, dynamodb: Any, table: str) -> Any:
+        key = to_item({"id": "1"})
+        return from_item(dynamodb.get_item(TableName=table, Key=key)["Item"])
+
+    def test_it_is_put_where_the_old_one_stands(self, dynamodb: Any, table: str):
+        assert self.put(dynamodb, table, self.OLD, self.NEW)
+        assert self.kept(dynamodb, table) == self.NEW
+
+    @pytest.mark.parametrize("seen", [{"n": 2}, {"said": ["b"]}, {"later": True}])
+    def test_and_not_where_others_were_first(self, dynamodb: Any, table: str, seen: dict[str, Any]):
+        assert not self.put(dynamodb, table, self.OLD | seen, self.NEW)
+        assert not self.put(dynamodb, table, {}, self.NEW)
+        assert self.kept(dynamodb, table) == self.OLD
+
+    def test_where_there_was_nothing_it_is_new(self, dynamodb: Any, table: str):
+        assert self.put(dynamodb, table, {}, self.NEW | {"id": "2"})
+        assert not self.put(dynamodb, table, {}, self.NEW | {"id": "2"})
 
 
 class TestLog:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +20,7 @@ from lambdas.shipping.domain import (
     NoShipmentError,
     Shipment,
     announcement,
+    pick,
     plan,
     shipment_id,
 )
@@ -30,6 +32,11 @@ LINES = (Line(sku="A", quantity=2),)
 BOOKED = plan(BookShipment(order_id="o1", country="France", lines=LINES), now=NOW)
 
 
+def dispatch(shipments: Shipments, order_id: str, *, cause: str, now: str) -> Shipment | None:
+    """The order was picked."""
+    return shipments.update(order_id, change=partial(pick, cause=cause, now=now))
+
+
 @pytest.fixture
 def shipments(dynamodb: Any, make_table: Callable[[str, str], str]) -> Shipments:
     return Shipments(make_table("shipments", "order_id"), dynamodb=dynamodb)
@@ -37,10 +44,12 @@ def shipments(dynamodb: Any, make_table: Callable[[str, str], str]) -> Shipments
 
 def test_what_was_booked_leaves_once(shipments: Shipments):
     shipments.book(BOOKED)
-    left = shipments.dispatch("o1", cause="picked-1", now=LATER)
+    left = dispatch(shipments, "o1", cause="picked-1", now=LATER)
 
-    assert left == replace(BOOKED, state=DISPATCHED, changed_at=LATER, cause="picked-1")
-    assert shipments.dispatch("o1", cause="picked-2", now="later still") == left
+    assert left == replace(
+        BOOKED, state=DISPATCHED, changed_at=LATER, cause="picked-1", picked=True
+    )
+    assert dispatch(shipments, "o1", cause="picked-2", now="later still") == left
     assert shipments.cancel("o1", now="later still") == left
     assert shipments.book(BOOKED) == left
 
@@ -49,11 +58,11 @@ def test_what_was_cancelled_stays(shipments: Shipments):
     shipments.book(BOOKED)
     cancelled = shipments.cancel("o1", now=LATER)
 
-    assert shipments.dispatch("o1", cause="picked", now=LATER) == cancelled
+    assert dispatch(shipments, "o1", cause="picked", now=LATER) == cancelled
 
 
 def test_what_was_never_booked_does_not_leave(shipments: Shipments):
-    assert shipments.dispatch("o1", cause="picked", now=NOW) is None
+    assert dispatch(shipments, "o1", cause="picked", now=NOW) is None
     assert shipments.cancel("o1", now=LATER).created_at == LATER
 
 
@@ -62,7 +71,7 @@ def test_of_a_cancellation_and_a_dispatch_one_wins(shipments: Shipments):
         order_id = f"o{i}"
         shipments.book(replace(BOOKED, order_id=order_id))
         with ThreadPoolExecutor(2) as pool:
-            left = pool.submit(shipments.dispatch, order_id, cause="picked", now=NOW)
+            left = pool.submit(dispatch, shipments, order_id, cause="picked", now=NOW)
             cancelled = pool.submit(shipments.cancel, order_id, now=NOW)
         found = left.result()
         assert found is not None
@@ -82,7 +91,7 @@ def test_it_is_told_once_and_only_if_it_left(
             {
                 "book": lambda: shipments.book(BOOKED),
                 "cancel": lambda: shipments.cancel("o1", now=LATER),
-                "dispatch": lambda: shipments.dispatch("o1", cause="picked", now=LATER),
+                "dispatch": lambda: dispatch(shipments, "o1", cause="picked", now=LATER),
             }[request]()
         )
 
@@ -97,7 +106,7 @@ def test_it_is_told_once_and_only_if_it_left(
 
 def test_what_is_told(shipments: Shipments):
     shipments.book(BOOKED)
-    left = shipments.dispatch("o1", cause="picked", now=LATER)
+    left = dispatch(shipments, "o1", cause="picked", now=LATER)
     assert left is not None
     fact = announcement(BOOKED, left)
 

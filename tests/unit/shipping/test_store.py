@@ -49,6 +49,9 @@ def test_a_booking_is_kept(shipments: Shipments, dynamodb: Any, table: str):
             "changed_at": NOW,
             "explanation": "",
             "cause": "",
+            "held": False,
+            "picked": False,
+            "heard": 0,
         }
     ]
 

@@ -9,9 +9,12 @@ from lambdas.contracts.event import Event, Fact, tell
 from lambdas.contracts.orders import (
     OrderConfirmed,
     OrderDispatched,
+    OrderHeld,
+    OrderHoldLifted,
     OrderNeedsAttention,
     OrderPlaced,
     OrderRejected,
+    OrderWithdrawn,
 )
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.shipping import ShipmentDispatched
@@ -68,6 +71,23 @@ def rejected(order: str = "o1", customer: str = "ada") -> Fact[Event]:
 def troubled(order: str = "o1", customer: str = "ada") -> Fact[Event]:
     event = OrderNeedsAttention(order_id=order, customer_id=customer, parked=("RefundPayment",))
     return fact(event, 4, second=9)
+
+
+def held(order: str = "o1", customer: str = "ada") -> Fact[Event]:
+    event = OrderHeld(
+        order_id=order, customer_id=customer, reason="PaymentDisputed", explanation="disputed"
+    )
+    return fact(event, 3, second=3)
+
+
+def lifted(order: str = "o1", customer: str = "ada") -> Fact[Event]:
+    event = OrderHoldLifted(order_id=order, customer_id=customer, reason="PaymentDisputed")
+    return fact(event, 4, second=4)
+
+
+def withdrawn(order: str = "o1", customer: str = "ada") -> Fact[Event]:
+    """The customer cancelled it while it was held."""
+    return fact(OrderWithdrawn(order_id=order, customer_id=customer), 4, second=4)
 
 
 def story(order: str = "o1", customer: str = "ada") -> list[Fact[Event]]:

@@ -29,11 +29,14 @@ from tests.unit.runtime.fakes import FakeSqs
 from tests.unit.storefront.facts import (
     confirmed,
     event_of,
+    held,
+    lifted,
     placed,
     records,
     rejected,
     story,
     troubled,
+    withdrawn,
 )
 from tests.unit.storefront.fakes import FakeTable
 
@@ -307,6 +310,20 @@ class TestCustomersOrders:
             "placed_at": "2026-12-01T08:26:00+00:00",
             "changed_at": "2026-12-01T08:26:02+00:00",
         }
+
+    @pytest.mark.parametrize("facts", [*permutations([placed(), confirmed(), held()])])
+    def test_a_held_one_says_why(self, facts: Sequence[Fact[Event]]):
+        (notes,) = order_notes(facts)
+
+        shown = listed({"order_id": "o1", **notes.attributes})
+        assert (shown["state"], shown["held"]) == ("CONFIRMED", "PaymentDisputed")
+        assert shown["changed_at"] == "2026-12-01T08:26:02+00:00"
+
+    @pytest.mark.parametrize("last", [lifted(), withdrawn()])
+    def test_until_it_is_held_no_longer(self, last: Fact[Event]):
+        (notes,) = order_notes([last, placed(), confirmed(), held()])
+
+        assert "held" not in listed({"order_id": "o1", **notes.attributes})
 
     def test_it_is_in_the_list_once_it_is_placed(self):
         (notes,) = order_notes([confirmed()])

@@ -1,0 +1,26 @@
+"""An operator lifts a hold: the order may leave, unless something else holds it."""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from lambdas.contracts.orders import LiftHold
+from lambdas.orders.holds import NoSuchHoldError, lift_hold
+from lambdas.orders.store import Orders
+from lambdas.runtime.aws import client
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+
+orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer the causes that still hold the order; raise NoSuchHoldError where it cannot."""
+    command = LiftHold.decode(event)
+    change = partial(lift_hold, cause=command.cause, now=datetime.now(UTC).isoformat())
+    order = orders.update(command.order_id, change=change)
+    if order is None:
+        raise NoSuchHoldError(f"there is no order {command.order_id}")
+    causes = [hold.cause for hold in order.held]
+    log("hold lifted", order_id=order.order_id, cause=command.cause, held=len(causes))
+    return {"order_id": order.order_id, "state": order.state, "held": causes}

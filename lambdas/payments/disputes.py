@@ -1,0 +1,53 @@
+"""Disputes, as the card company tells of them: strangers' data, which is looked at at the door."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from lambdas.contracts.codec import ContractError, decode
+from lambdas.contracts.event import Fact, tell
+from lambdas.contracts.partner import DisputeOpened
+from lambdas.contracts.payments import PaymentDisputed
+
+NAME = re.compile("[A-Za-z0-9_.:-]{1,64}")
+"""What each field may be: a customer reads the reason, and an operator all of them."""
+
+
+def told_by(event: Mapping[str, Any]) -> Fact[PaymentDisputed]:
+    """What the company's event, as EventBridge delivers it, tells the others.
+
+    Told again, in whatever event, a dispute is the same fact.
+
+    Raises:
+        ContractError: naming every field that is missing or bad.
+    """
+    dispute = _opened(event["detail"])
+    return tell(
+        PaymentDisputed(
+            # Payments are charged under the order's id.
+            order_id=dispute.payment_key,
+            dispute_id=dispute.dispute_id,
+            reason=dispute.reason,
+        ),
+        subject=f"dispute/{dispute.dispute_id}",
+        sequence=1,
+        correlation_id=dispute.payment_key,
+        causation_id=event["id"],
+        occurred_at=event["time"],
+    )
+
+
+def _opened(detail: Mapping[str, Any]) -> DisputeOpened:
+    problems = [
+        f"{field.name} must be 1 to 64 letters, digits or any of _.:-"
+        for field in fields(DisputeOpened)
+        if isinstance(value := detail.get(field.name), str) and not NAME.fullmatch(value)
+    ]
+    try:
+        dispute = decode(DisputeOpened, detail)
+    except ContractError as bad:
+        raise ContractError(DisputeOpened.__name__, [*bad.problems, *problems]) from None
+    if problems:
+        raise ContractError(DisputeOpened.__name__, problems)
+    return dispute

@@ -1,0 +1,34 @@
+"""An order was put on hold, or the hold was lifted: its shipment stays, or may leave."""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from lambdas.contracts.event import hear
+from lambdas.contracts.orders import OrderHeld, OrderHoldLifted
+from lambdas.runtime.aws import client
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+from lambdas.shipping.domain import note_hold
+from lambdas.shipping.store import Shipments
+
+shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer what the shipment now is: DISPATCHED also when it left before it was held."""
+    held = event["detail-type"] == OrderHeld.detail_type
+    contract: type[OrderHeld | OrderHoldLifted] = OrderHeld if held else OrderHoldLifted
+    fact = hear(contract, event["detail"])
+    order_id = fact.data.order_id
+    change = partial(
+        note_hold,
+        order_id=order_id,
+        held=held,
+        sequence=fact.metadata.sequence,
+        cause=fact.metadata.event_id,
+        now=datetime.now(UTC).isoformat(),
+    )
+    state = shipments.update(order_id, change=change).state
+    log("hold noted", order_id=order_id, held=held, state=state)
+    return {"order_id": order_id, "state": state}

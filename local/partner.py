@@ -1,0 +1,21 @@
+"""The card company as a SaaS partner, which on a laptop is whoever may."""
+
+import json
+from typing import Any
+
+from lambdas.contracts.partner import DISPUTE_OPENED
+from local.cloud import Cloud
+
+SOURCE = "aws.partner/example.com/card-company/disputes"
+"""The name of its event source, and so of its bus."""
+
+
+def tell_of_dispute(cloud: Cloud, **detail: Any) -> None:
+    """Tell of a dispute, as the partner does; ``detail`` should be a ``DisputeOpened``."""
+    answer = cloud.client("events").put_partner_events(
+        Entries=[
+            {"Source": SOURCE, "DetailType": DISPUTE_OPENED, "Detail": json.dumps(detail)},
+        ]
+    )
+    if answer["FailedEntryCount"]:
+        raise RuntimeError(f"the partner's bus does not take it: {answer['Entries']}")

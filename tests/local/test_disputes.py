@@ -1,0 +1,241 @@
+"""A payment is disputed: the partner tells, its order stays, and leaves when the hold is lifted.
+
+Only the stacks that it passes are deployed; the warehouse's part is played.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.event import tell
+from lambdas.contracts.values import Line
+from lambdas.contracts.warehouse import OrderPicked
+from lambdas.runtime.items import from_item, to_item
+from local import partner, shop
+from local.cloud import Cloud
+from local.deploy import deploy
+from stacks.backbone import BackboneStack
+from stacks.environments import DEV
+from stacks.inventory import InventoryStack
+from stacks.operations import OperationsStack
+from stacks.orders import OrdersStack
+from stacks.partner import PartnerStack
+from stacks.payments import PaymentsStack
+from stacks.provider import ProviderStack
+from stacks.shipping import ShippingStack
+from tests.listening import listen
+from tests.local.deliveries import eventually, received
+from tests.local.permissions import resources_of, watched
+from tests.local.small_stacks import lines
+from tests.templates.synthesis import new_app
+
+ENV = replace(DEV, partner_event_source=partner.SOURCE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    cloud: Cloud
+    client: Callable[[str], Any]
+    outputs: Mapping[str, str]
+    api: shop.Api
+    queues: Mapping[str, str]
+    told: str
+    """A queue that gets all that orders tells."""
+
+    def confirmed(self, key: str) -> str:
+        """The id of a new order, as soon as it is confirmed."""
+        order = [{"sku": "85123A", "quantity": 1, "unit_price": 255}]
+        answer = self.api.place(customer="ada", key=key, country="France", lines=order)
+        assert answer.status == 202, answer
+        id_ = str(answer.body["order_id"])
+        assert eventually(lambda: self.order(id_)["state"] == "CONFIRMED"), self.order(id_)
+        return id_
+
+    def order(self, id_: str) -> Any:
+        """As its customer sees it."""
+        return self.api.order(id_, customer="ada").body
+
+    def shipment(self, id_: str) -> dict[str, Any]:
+        answer = self.client("dynamodb").get_item(
+            TableName=self.outputs["ShipmentsTable"],
+            Key=to_item({"order_id": id_}),
+            ConsistentRead=True,
+        )
+        return from_item(answer["Item"])
+
+    def dispute(self, id_: str, dispute: str) -> None:
+        partner.tell_of_dispute(
+            self.cloud, dispute_id=dispute, payment_key=id_, reason="fraudulent"
+        )
+
+    def pick(self, id_: str) -> None:
+        """The warehouse has picked it."""
+        fact = tell(
+            OrderPicked(order_id=id_, lines=(Line(sku="85123A", quantity=1),)),
+            subject=id_,
+            sequence=1,
+            correlation_id=id_,
+            causation_id=id_,
+            occurred_at="2026-12-01T10:00:00+00:00",
+        )
+        answer = self.client("events").put_events(Entries=[fact.entry(self.outputs["EventBus"])])
+        assert answer["FailedEntryCount"] == 0
+
+    def lift(self, id_: str, cause: str) -> Any:
+        answer = self.client("lambda").invoke(
+            FunctionName=self.outputs["LiftHoldFunction"],
+            Payload=json.dumps({"order_id": id_, "cause": cause}),
+        )
+        return json.load(answer["Payload"])
+
+    def causes(self, id_: str) -> list[str]:
+        """What asked for the order's holds."""
+        answer = self.client("dynamodb").get_item(
+            TableName=self.outputs["OrdersTable"], Key=to_item({"order_id": id_})
+        )
+        return [hold["cause"] for hold in from_item(answer["Item"]).get("holds", [])]
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    assembly: Path = tmp_path_factory.mktemp("assembly")
+    app = new_app(outdir=str(assembly))
+    operations = OperationsStack(app, env=ENV)
+    alarms, schedules = operations.topic, operations.schedules
+    backbone = BackboneStack(app, env=ENV, alarms=alarms, schedules=schedules)
+    bus = backbone.bus
+    provider = ProviderStack(app, env=ENV)
+    inventory = InventoryStack(app, env=ENV, bus=bus, alarms=alarms)
+    payments = PaymentsStack(
+        app, env=ENV, bus=bus, alarms=alarms, schedules=schedules, provider=provider.answer
+    )
+    shipping = ShippingStack(app, env=ENV, bus=bus, alarms=alarms)
+    PartnerStack(app, env=ENV, source=partner.SOURCE, bus=bus, alarms=alarms)
+    OrdersStack(
+        app,
+        env=ENV,
+        bus=bus,
+        alarms=alarms,
+        schedules=schedules,
+        inventory=inventory,
+        payments=payments,
+        shipping=shipping,
+    )
+    app.synth()
+    with watched(only=("Partner", "Orders", "Shipping")) as cloud:
+        outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
+        customers = shop.Customers(
+            cloud.client("cognito-idp"),
+            pool=outputs["UserPoolId"],
+            client=outputs["UserPoolClientId"],
+        )
+        customers.admit("ada")
+        cloud.client("lambda").invoke(
+            FunctionName=outputs["ReceiveStockFunction"],
+            Payload=json.dumps(
+                {"delivery_id": "d1", "lines": [{"sku": "85123A", "quantity": 100}]}
+            ),
+        )
+        yield Platform(
+            cloud=cloud,
+            client=cache(cloud.client),
+            outputs=outputs,
+            api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=lambda _: None),
+            queues={
+                f"{r.stack.rpartition('-')[2]}/{r.name}": r.physical_id
+                for r in resources_of(cloud)
+                if r.kind == "AWS::SQS::Queue"
+            },
+            told=listen(cloud, outputs["EventBus"], source="com.aws.orders", name="told"),
+        )
+
+
+def test_a_disputed_order_stays_though_it_is_picked_and_leaves_when_the_hold_is_lifted(
+    platform: Platform,
+):
+    order = platform.confirmed("stays")
+
+    platform.dispute(order, "dp_1")
+    assert eventually(lambda: "held" in platform.order(order))
+    (hold,) = platform.order(order)["held"]
+    assert (hold["reason"], hold["explanation"]) == (
+        "PaymentDisputed",
+        "the payment is disputed: fraudulent",
+    )
+    assert eventually(lambda: platform.shipment(order)["held"])
+    platform.pick(order)
+    assert eventually(lambda: platform.shipment(order)["picked"])
+    # The same dispute, once more in an event of its own.
+    platform.dispute(order, "dp_1")
+    platform.dispute(order, "dp_2")
+    assert eventually(lambda: len(platform.order(order)["held"]) == 2)
+    first, second = platform.causes(order)
+
+    assert platform.lift(order, first)["held"] == [second]
+    assert platform.shipment(order)["state"] == "BOOKED"
+    assert platform.lift(order, "nothing")["errorType"] == "NoSuchHoldError"
+    assert platform.lift(order, second)["held"] == []
+    assert eventually(lambda: platform.order(order)["state"] == "DISPATCHED"), platform.order(order)
+    assert platform.shipment(order)["state"] == "DISPATCHED"
+    assert "held" not in platform.order(order)
+    assert lines(platform.cloud, platform.outputs["PartnerLogGroup"], "dp_2")
+
+
+def test_a_dispute_that_comes_too_late_is_told_to_operations(platform: Platform):
+    left, ended = platform.confirmed("leaves"), platform.confirmed("ends")
+    platform.pick(left)
+    platform.api.cancel(ended, customer="ada")
+    assert eventually(lambda: platform.order(left)["state"] == "DISPATCHED")
+    assert eventually(lambda: platform.order(ended)["state"] == "CANCELLED")
+
+    platform.dispute(left, "dp_3")
+    platform.dispute(ended, "dp_4")
+
+    def not_held() -> dict[str, str]:
+        bodies = [json.loads(message["Body"]) for message in told]
+        return {
+            body["detail"]["data"]["order_id"]: body["detail"]["data"]["state"]
+            for body in bodies
+            if body["detail-type"] == "OrderNotHeld"
+        }
+
+    told: list[Any] = []
+
+    def heard() -> bool:
+        told.extend(
+            platform.client("sqs")
+            .receive_message(QueueUrl=platform.told, MaxNumberOfMessages=10)
+            .get("Messages", [])
+        )
+        return len(not_held()) == 2
+
+    assert eventually(heard), [json.loads(message["Body"])["detail-type"] for message in told]
+    assert not_held() == {left: "DISPATCHED", ended: "CANCELLED"}
+    assert platform.order(left)["state"] == "DISPATCHED"
+
+
+def test_what_makes_no_sense_is_parked_with_all_that_is_wrong(platform: Platform):
+    partner.tell_of_dispute(platform.cloud, dispute_id=7, reason="!", amount=415)
+
+    (message,) = received(platform.cloud, platform.outputs["ParkedDisputes"])
+    parked = json.loads(message["Body"])
+    assert parked["reason"] == (
+        "not a DisputeOpened: dispute_id must be a string, not int; payment_key is missing; "
+        "reason must be 1 to 64 letters, digits or any of _.:-"
+    )
+    assert parked["event"]["detail"] == {"dispute_id": 7, "reason": "!", "amount": 415}
+
+
+def test_a_dispute_of_no_order_of_ours_is_parked(platform: Platform):
+    platform.dispute("0" * 32, "dp_5")
+
+    (queue,) = (url for name, url in platform.queues.items() if name == "Orders/OnDisputeFailed")
+    (message,) = received(platform.cloud, queue)
+    parked = json.loads(message["Body"])
+    assert parked["reason"] == f"there is no order {'0' * 32}"
+    assert parked["event"]["detail"]["data"]["dispute_id"] == "dp_5"

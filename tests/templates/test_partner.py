@@ -1,0 +1,117 @@
+"""Disputes come from a partner where one is configured; elsewhere nothing of it is there."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+
+from app import compose
+from stacks.environments import DEV, ENVIRONMENTS, BadPartnerError, environment
+from tests.templates.checks import BUS, FUNCTION, LOG_GROUP, RULE
+from tests.templates.synthesis import PARTNER, ROOT, Platform, new_app, platform, templates
+
+
+@cache
+def without() -> Platform:
+    app = new_app()
+    compose(app, DEV)
+    return Platform(environment=DEV, templates=templates(app))
+
+
+def about_it(of: Platform) -> Iterator[str]:
+    for resource in of.all():
+        if any(
+            word in json.dumps(resource.declaration) for word in ("Disput", "dispute", "artner")
+        ):
+            yield str(resource)
+
+
+def test_with_none_configured_nothing_of_it_is_there():
+    assert list(about_it(without())) == []
+    assert set(platform("dev").templates) - set(without().templates) == {"Orders-Dev-Partner"}
+
+
+def test_what_is_of_it_is_seen():
+    found = set(about_it(platform("dev")))
+
+    assert {stack for stack, _ in (name.split("/") for name in found)} == {
+        "Orders-Dev-Partner",
+        "Orders-Dev-Orders",
+    }
+
+
+def test_only_orders_differs_by_it():
+    """A partner that comes later changes nothing that is there, but who listens to disputes."""
+    ours = without().templates
+
+    assert {name for name in ours if ours[name] != platform("dev").templates[name]} == {
+        "Orders-Dev-Orders"
+    }
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+class TestPartner:
+    def test_its_bus_is_called_as_its_source(self, name: str):
+        of = platform(name)
+        (bus,) = (bus for bus in of.all(BUS) if bus.stack.endswith("Partner"))
+
+        assert bus.properties == {"Name": PARTNER, "EventSourceName": PARTNER}
+
+    def test_all_it_tells_is_logged_and_a_dispute_is_taken(self, name: str):
+        of = platform(name)
+        stack = of.environment.stack("Partner")
+        rules = {rule.id[:6]: rule for rule in of.all(RULE) if rule.stack == stack}
+        live = {"source": [PARTNER], "replay-name": [{"exists": False}]}
+
+        assert {id: rule.properties["EventPattern"] for id, rule in rules.items()} == {
+            "LogAll": live,
+            "OnDisp": live | {"detail-type": ["Dispute Opened"]},
+        }
+        for rule in rules.values():
+            bus = of.referred(stack, rule.properties["EventBusName"])
+            assert bus is not None
+            assert bus.properties["Name"] == PARTNER
+        (target,) = rules["OnDisp"].properties["Targets"]
+        taking = of.referred(stack, target["Arn"])
+        assert taking is not None
+        assert taking.kind == FUNCTION
+        assert taking.properties["Handler"] == "lambdas.payments.take_dispute.handler"
+
+    def test_two_environments_log_apart(self, name: str):
+        (group,) = (
+            group.properties["LogGroupName"]
+            for group in platform(name).all(LOG_GROUP)
+            if group.properties.get("LogGroupName", "").startswith("/aws/events/partner")
+        )
+
+        assert group == {"dev": "/aws/events/partner", "prod": "/aws/events/partner-prod"}[name]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "example.com", "aws.partner/x", "aws.partner/x/y z", "Orders"]
+)
+def test_what_is_no_partners_name_is_refused(name: str):
+    with pytest.raises(BadPartnerError, match="-c partner=NAME takes a name such as"):
+        environment("dev", partner=name)
+
+
+def test_the_app_ends_with_that_one_line():
+    app = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**os.environ, "CDK_CONTEXT_JSON": json.dumps({"partner": "example.com"})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert app.returncode == 2
+    assert app.stderr == (
+        "no partner event source is called 'example.com': -c partner=NAME takes a name such as "
+        "aws.partner/example.com/disputes\n"
+    )

@@ -1,0 +1,71 @@
+import io
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+
+from local import disputes
+from local.evidence import SCHEMA
+from local.report import Screen
+
+
+@pytest.fixture
+def database() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(SCHEMA + disputes.SCHEMA)
+    yield connection
+    connection.close()
+
+
+def disputed(database: sqlite3.Connection, order: str, state: str, *steps: str) -> None:
+    database.execute("INSERT INTO orders (order_id, state) VALUES (?, ?)", [order, state])
+    database.execute(
+        "INSERT INTO disputes (order_id, reason, told) VALUES (?, 'fraudulent', 'disputed: so')",
+        [order],
+    )
+    for step in steps:
+        database.execute(step, [order])
+
+
+ALL = (disputes.HELD, disputes.WAITED, disputes.LIFTED)
+
+
+def test_what_was_held_and_left_is_shown(database: sqlite3.Connection):
+    disputed(database, "o1", "DISPATCHED", *ALL)
+    disputed(database, "o2", "CONFIRMED", *ALL[:2])
+    out = io.StringIO()
+    disputes.show(Screen(out), database)
+
+    assert [line.strip() for line in out.getvalue().splitlines() if line] == [
+        "Disputed payments",
+        "told by the partner   2",
+        "orders held           2  e.g. “disputed: so”",
+        "stayed though picked  2",
+        "holds lifted          1, of which 1 orders have left since",
+    ]
+
+
+def test_nothing_is_shown_where_nothing_was_disputed(database: sqlite3.Connection):
+    out = io.StringIO()
+    disputes.show(Screen(out), database)
+
+    assert out.getvalue() == ""
+    assert disputes.all_went_well(database)
+
+
+@pytest.mark.parametrize(
+    ("state", "steps", "well"),
+    [
+        ("DISPATCHED", ALL, True),
+        ("CONFIRMED", ALL, False),
+        ("DISPATCHED", (disputes.HELD, disputes.LIFTED), False),
+        ("DISPATCHED", (), False),
+    ],
+)
+def test_all_went_well_when_each_left_once_it_might(
+    database: sqlite3.Connection, state: str, steps: tuple[str, ...], well: bool
+):
+    disputed(database, "o1", "DISPATCHED", *ALL)
+    disputed(database, "o2", state, *steps)
+
+    assert disputes.all_went_well(database) is well

@@ -1,0 +1,131 @@
+"""A stranger's event at the door: told as ours, or parked with all that is wrong with it."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.codec import ContractError
+from lambdas.contracts.event import event_id
+from lambdas.contracts.payments import SOURCE, PaymentDisputed
+from lambdas.payments.disputes import told_by
+from tests.unit.runtime.fakes import FakeEvents, FakeSqs
+
+ORDER = "5d4c2c0e8e504ed05b1eeb3cf1f83764"
+
+
+def event(**detail: Any) -> dict[str, Any]:
+    """As EventBridge delivers it from the partner's bus; a field of None is left out."""
+    good = {"dispute_id": "dp_1", "payment_key": ORDER, "reason": "fraudulent", "amount": 415}
+    return {
+        "version": "0",
+        "id": "8a4c27d1-93f1-4c5e-8a39-0a6d3f6f5e11",
+        "detail-type": "Dispute Opened",
+        "source": "aws.partner/example.com/card-company/disputes",
+        "account": "123456789012",
+        "time": "2026-12-01T09:12:43Z",
+        "region": "eu-west-1",
+        "resources": [],
+        "detail": {name: value for name, value in (good | detail).items() if value is not None},
+    }
+
+
+def test_it_is_told_of_the_order_whose_payment_it_is():
+    fact = told_by(event())
+
+    assert fact.data == PaymentDisputed(order_id=ORDER, dispute_id="dp_1", reason="fraudulent")
+    assert (fact.metadata.subject, fact.metadata.sequence) == ("dispute/dp_1", 1)
+    assert fact.metadata.correlation_id == ORDER
+    assert fact.metadata.causation_id == event()["id"]
+    assert fact.metadata.occurred_at == "2026-12-01T09:12:43Z"
+
+
+def test_told_again_in_another_event_it_is_the_same_fact():
+    again = told_by(event() | {"id": "another", "time": "2026-12-02T00:00:00Z"})
+
+    assert again.metadata.event_id == told_by(event()).metadata.event_id
+    assert told_by(event(dispute_id="dp_2")).metadata.event_id != again.metadata.event_id
+
+
+def test_whatever_it_calls_a_dispute_it_is_no_other_fact_of_payments():
+    told = told_by(event(dispute_id=ORDER))
+
+    assert told.metadata.event_id != event_id(SOURCE, ORDER, 1)
+
+
+TEXT = "must be 1 to 64 letters, digits or any of _.:-"
+
+
+@pytest.mark.parametrize(
+    ("detail", "problems"),
+    [
+        ({"dispute_id": None}, ["dispute_id is missing"]),
+        ({"payment_key": 7}, ["payment_key must be a string, not int"]),
+        ({"reason": ""}, [f"reason {TEXT}"]),
+        ({"reason": "<script>"}, [f"reason {TEXT}"]),
+        ({"reason": "fraudulent\n"}, [f"reason {TEXT}"]),
+        ({"dispute_id": "d" * 65}, [f"dispute_id {TEXT}"]),
+        (
+            {"dispute_id": None, "payment_key": [], "reason": "no\N{NO-BREAK SPACE}"},
+            ["dispute_id is missing", "payment_key must be a string, not list", f"reason {TEXT}"],
+        ),
+    ],
+)
+def test_every_bad_field_is_named(detail: dict[str, Any], problems: list[str]):
+    with pytest.raises(ContractError) as bad:
+        told_by(event(**detail))
+
+    assert bad.value.problems == problems
+
+
+class TestHandler:
+    Handler = Callable[[dict[str, Any], object], dict[str, Any]]
+
+    @pytest.fixture
+    def sqs(self) -> FakeSqs:
+        return FakeSqs()
+
+    @pytest.fixture
+    def take(
+        self, load_handler: Callable[..., Handler], sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[[FakeEvents], Handler]:
+        def take(events: FakeEvents) -> Any:
+            name = "lambdas.payments.take_dispute"
+            handler = load_handler(name, EVENT_BUS="Orders", PARKING_QUEUE="parked")
+            monkeypatch.setattr(sys.modules[name], "sqs", sqs)
+            monkeypatch.setattr(sys.modules[name].bus, "_events", events)
+            return handler
+
+        return take
+
+    def test_it_tells(self, take: Callable[[FakeEvents], Handler], sqs: FakeSqs):
+        events = FakeEvents()
+
+        answer = take(events)(event(), None)
+
+        assert answer == {"order_id": ORDER, "event_id": told_by(event()).metadata.event_id}
+        (entry,) = events.taken
+        assert (entry["Source"], entry["DetailType"]) == (SOURCE, "PaymentDisputed")
+        assert sqs.sent == []
+
+    def test_what_makes_no_sense_is_parked_whole(
+        self, take: Callable[[FakeEvents], Handler], sqs: FakeSqs
+    ):
+        events, bad = FakeEvents(), event(dispute_id=None, reason=7)
+
+        assert "dispute_id is missing; reason must be" in take(events)(bad, None)["parked"]
+
+        (message,) = sqs.sent
+        assert message["QueueUrl"] == "parked"
+        assert json.loads(message["MessageBody"]) == {
+            "reason": "not a DisputeOpened: "
+            "dispute_id is missing; reason must be a string, not int",
+            "event": bad,
+        }
+        assert events.taken == []
+
+    def test_what_the_bus_does_not_take_comes_again(self, take: Callable[[FakeEvents], Handler]):
+        with pytest.raises(Exception, match=f"dispute dp_1 of order {ORDER}"):
+            take(FakeEvents(refused={"dispute/dp_1"}))(event(), None)
