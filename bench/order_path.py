@@ -94,7 +94,7 @@ def _prepare(cloud: Cloud, outputs: Mapping[str, str]) -> shop.Customers:
 
 
 class _Sender:
-    """Sends one order; the n-th is always the same."""
+    """Sends one order; the n-th is always the same, and no other looks like it."""
 
     def __init__(self, cloud: Cloud, outputs: Mapping[str, str], customers: shop.Customers) -> None:
         self._url = f"{outputs['ApiUrl']}/orders"
@@ -107,7 +107,7 @@ class _Sender:
     def __call__(self, late: float) -> Sent:
         n = next(self._run)
         lines = [
-            {"sku": f"SKU-{(n * 7 + k) % SKUS}", "quantity": k + 1, "unit_price": 250}
+            {"sku": f"SKU-{(n * 7 + k) % SKUS}", "quantity": k + 1, "unit_price": 250 + n % 9_000}
             for k in range(1 + n % 4)
         ]
         body = {"currency": "GBP", "country": "United Kingdom", "lines": lines}

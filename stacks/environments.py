@@ -7,6 +7,7 @@ account, so there is no environment of its own for it.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk.aws_logs import RetentionDays
@@ -24,7 +25,8 @@ class BadSettingError(Exception):
 class Environment:
     """The settings of one environment.
 
-    ``archive_retention`` is how long the bus's archive keeps events; None keeps them for ever.
+    ``archive_retention`` is how long the bus's archive keeps events, and ``orders_retention`` for
+    how many days the orders service keeps an order that is over; None keeps them for ever.
     ``saga_type`` is Standard or Express; the saga's own time-outs fit both.
     ``keep_data`` retains what holds data when a stack is destroyed, protects it against deletion
     and keeps backups. ``rate_limit`` and ``burst_limit`` throttle the HTTP API (requests a second,
@@ -33,9 +35,11 @@ class Environment:
     ``workers`` are the fewest and the most instances that the warehouse has, and ``shards`` those
     that the order stream has, None leaves it to Kinesis; these go again when they were not needed
     for ``shards_cooldown``. ``fan_out`` gives each projection a connection of its own to every
-    shard: it neither waits to be polled nor shares the shard with others. ``partner_event_source``
-    is the name of the event source through which the card company tells of disputes; with None,
-    nothing that has to do with disputes is there. ``quiet`` is how long a reservation or a charge
+    shard: it neither waits to be polled nor shares the shard with others. ``duplicates`` is what
+    becomes of an order that repeats one which its customer placed within ``duplicates_within``
+    before: it is held until somebody decides, or cancelled. ``partner_event_source`` is the name of
+    the event source through which the card company tells of disputes; with None, nothing that has
+    to do with disputes is there. ``quiet`` is how long a reservation or a charge
     is left alone until its service asks what became of the order: well above what a saga and its
     takeover take. ``sender`` is the address from which customers get mails; without one, mails are
     recorded and not sent. SES first asks who reads that address whether it is theirs.
@@ -46,6 +50,7 @@ class Environment:
     name: str
     log_retention: RetentionDays
     archive_retention: Duration | None
+    orders_retention: Duration | None
     saga_type: StateMachineType
     keep_data: bool
     rate_limit: int
@@ -53,6 +58,8 @@ class Environment:
     lead_time: Duration
     card_limit: int = 1_000_00
     quiet: Duration = Duration.hours(1)  # noqa: RUF009 -- it never changes
+    duplicates: Literal["hold", "cancel"]
+    duplicates_within: Duration
     workers: tuple[int, int]
     shards: tuple[int, int] | None
     shards_cooldown: Duration
@@ -80,6 +87,7 @@ DEV = Environment(
     name="dev",
     log_retention=RetentionDays.ONE_WEEK,
     archive_retention=Duration.days(30),
+    orders_retention=Duration.days(30),
     saga_type=StateMachineType.STANDARD,
     keep_data=False,
     rate_limit=200,
@@ -90,11 +98,14 @@ DEV = Environment(
     fan_out=False,
     notices_at_once=None,
     lead_time=Duration.minutes(10),
+    duplicates="hold",
+    duplicates_within=Duration.minutes(5),
 )
 PROD = Environment(
     name="prod",
     log_retention=RetentionDays.ONE_MONTH,
     archive_retention=None,
+    orders_retention=Duration.days(400),
     saga_type=StateMachineType.STANDARD,
     keep_data=True,
     rate_limit=500,
@@ -105,6 +116,8 @@ PROD = Environment(
     fan_out=True,
     notices_at_once=10,
     lead_time=Duration.days(2),
+    duplicates="hold",
+    duplicates_within=Duration.minutes(5),
 )
 ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}
 

@@ -49,7 +49,7 @@ class InventoryStack(Stack):
             "Reservations",
             env=env,
             key="order_id",
-            index=("unsettled", "quiet_since"),
+            indexes=[("unsettled", "quiet_since")],
         )
         deliveries = ServiceTable(self, "Deliveries", env=env, key="delivery_id")
 

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
@@ -52,8 +52,8 @@ from stacks.components.reaction import NO_DEAD_LETTERS as NO_LOST_EVENTS
 from stacks.components.reaction import Reaction
 from stacks.components.saga import Saga
 from stacks.components.saga_steps import Call, Record, Step
-from stacks.components.schedule import NO_DEAD_LETTERS, Schedule
 from stacks.components.table import ServiceTable
+from stacks.components.tidying import INDEXES, Tidying
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
 from stacks.payments import PaymentsStack
@@ -84,7 +84,7 @@ class OrdersStack(Stack):
             env=env,
             key="order_id",
             stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
-            index=("unfinished", "placed_at"),
+            indexes=INDEXES,
         )
         repair_queue = ParkingQueue(
             self, "Repair", holds="compensations that failed for good", alarms=alarms
@@ -101,15 +101,6 @@ class OrdersStack(Stack):
         get_order = function("GetOrder", "get_order", on_table)
         cancel_order = function("CancelOrder", "cancel_order", on_table)
         announce_changes = function("AnnounceChanges", "announce_changes", on_bus)
-        announce_again = ServiceFunction(
-            self,
-            "AnnounceAgain",
-            env=env,
-            verb="orders.announce_again",
-            settings={**on_table, **on_bus, "PATIENCE_SECONDS": "300"},
-            timeout=Duration.seconds(50),
-            no_dead_letters=NO_DEAD_LETTERS,
-        )
         reacting = partial(
             ServiceFunction, self, env=env, settings=on_table, no_dead_letters=NO_LOST_EVENTS
         )
@@ -127,14 +118,7 @@ class OrdersStack(Stack):
         front_door.route(apigw.HttpMethod.DELETE, "/orders/{order_id}", cancel_order)
 
         Outbox(self, "Outbox", table=table, relay=announce_changes, alarms=alarms)
-        Schedule(
-            self,
-            "AnnounceAgainOften",
-            function=announce_again,
-            every=Duration.minutes(1),
-            group=schedules,
-            alarms=alarms,
-        )
+        Tidying(self, "Tidying", env=env, orders=table, bus=bus, group=schedules, alarms=alarms)
 
         steps = [
             Step(
@@ -206,11 +190,8 @@ class OrdersStack(Stack):
         allow(get_order, "dynamodb:GetItem", on=table.table_arn)
         for changer in changing:
             allow(changer, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
-        for looker in (look_up_order, announce_again):
-            allow(looker, "dynamodb:GetItem", on=table.table_arn)
-        allow(announce_again, "dynamodb:Query", on=f"{table.table_arn}/index/unfinished")
+        allow(look_up_order, "dynamodb:GetItem", on=table.table_arn)
         let_publish(announce_changes, bus, source=SOURCE)
-        let_publish(announce_again, bus, source=SOURCE)
         let_publish(look_up_order, bus, source=SOURCE)
 
         CfnOutput(self, "ApiUrl", value=front_door.api.api_endpoint)

@@ -35,7 +35,7 @@ class PurchasingStack(Stack):
             "PurchaseOrders",
             env=env,
             key="purchase_order_id",
-            index=("awaiting", "due_at"),
+            indexes=[("awaiting", "due_at")],
         )
 
         # Functions

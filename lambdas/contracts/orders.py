@@ -61,7 +61,7 @@ class OrderRejected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderWithdrawn(Event):
-    """The customer cancelled a confirmed order. The withdrawal saga begins here."""
+    """A confirmed order was cancelled. The withdrawal saga begins here."""
 
     source: ClassVar = SOURCE
     detail_type: ClassVar = "OrderWithdrawn"
@@ -73,7 +73,7 @@ class OrderWithdrawn(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCancelled(Event):
-    """The customer cancelled the order, and all that was done for it is undone."""
+    """The order was cancelled, and all that was done for it is undone."""
 
     source: ClassVar = SOURCE
     detail_type: ClassVar = "OrderCancelled"

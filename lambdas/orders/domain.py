@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, TypeGuard
 
@@ -23,6 +24,7 @@ from lambdas.contracts.orders import (
     OrderWithdrawn,
 )
 from lambdas.contracts.values import MAX_SKUS, Money, PricedLine
+from lambdas.orders.likeness import begin, likeness, part
 
 MAX_QUANTITY = 100_000
 MAX_UNIT_PRICE = 100_000_000
@@ -31,6 +33,7 @@ MAX_TEXT = 64
 PLACED, CONFIRMED, REJECTED = "PLACED", "CONFIRMED", "REJECTED"
 WITHDRAWN, CANCELLED, DISPATCHED = "WITHDRAWN", "CANCELLED", "DISPATCHED"
 ENDED = (CANCELLED, REJECTED)
+OVER = (*ENDED, DISPATCHED)
 HOLDABLE = (PLACED, CONFIRMED)
 """An order in another state has left, is over, or is being undone: to hold it comes too late."""
 HELD, LIFTED, MISSED = "HELD", "LIFTED", "MISSED"
@@ -40,7 +43,8 @@ BARE: Mapping[str, Callable[..., Event]] = {
     DISPATCHED: OrderDispatched,
 }
 """What tells of a state and nothing more."""
-SHARDS = 16
+PATIENCE = timedelta(minutes=5)
+"""For how long nobody looks after an order of which something was just told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +102,14 @@ class Order:
     order under the same key. ``claim_owner`` is the saga execution that works on it until
     ``claim_until`` (seconds since 1970); ``claimed_by`` are all that ever did. ``parked`` names
     compensations that came to wait for a person, ``repaired`` those that have succeeded since,
-    maybe before ``parked`` was written. ``unfinished`` is there until the order has come to its
-    end, and says in which shard of the index of such orders it is to be found. ``holds`` are all
-    there were, in the order in which they were asked for; ``asides`` counts what was told of them
-    since the event that started the saga, which itself counts from that event.
+    maybe before ``parked`` was written. ``unfinished`` is there until the order is confirmed or
+    over, and says in which shard of the index of such orders it is to be found; ``look_at`` is when
+    somebody has to look after it. ``ended`` says the same of those that are over and need nobody.
+    ``placed_in`` names the minutes in which it was placed and the shard of their orders,
+    ``likeness`` is the same for orders that look the same; ``duplicate_of`` is the earlier order
+    that this one was found to repeat. ``holds`` are all there were, in the order in which they were
+    asked for; ``asides`` counts what was told of them since the event that started the saga, which
+    itself counts from that event.
     """
 
     order_id: str
@@ -123,6 +131,11 @@ class Order:
     claimed_by: Set[str] | None = None
     cancel_requested_at: str | None = None
     unfinished: str | None = None
+    look_at: str | None = None
+    ended: str | None = None
+    placed_in: str | None = None
+    likeness: str | None = None
+    duplicate_of: str | None = None
     parked: Sequence[str] = ()
     repaired: Sequence[str] = ()
     holds: tuple[Hold, ...] = ()
@@ -180,6 +193,10 @@ def place(
         raise BadRequestError(problems)
     rows = [asdict(line) for line in lines]
     id_ = order_id(customer_id, idempotency_key)
+    at, looks = (
+        datetime.fromisoformat(now),
+        likeness(customer_id, currency, country, lines, placed_at=now),
+    )
     return Order(
         order_id=id_,
         customer_id=customer_id,
@@ -194,20 +211,29 @@ def place(
         placed_at=now,
         changed_at=now,
         unfinished=shard(id_),
+        look_at=(at + PATIENCE).isoformat(),
+        placed_in=part(begin(at), looks[0]),
+        likeness=looks,
     )
 
 
 def shard(order_id: str) -> str:
-    """Which shard of the index of unfinished orders the order belongs to."""
-    return f"{int(order_id[0], 16) % SHARDS:02}"
+    """Which shard of an index the order belongs to: ids are digests, so any digit spreads them."""
+    return order_id[0]
 
 
-def cancel(order: Order, *, now: str) -> Order:
-    """The order as it is once its customer has cancelled it; unchanged if there is nothing to do.
+def cancel(
+    order: Order,
+    *,
+    now: str,
+    reason: str = CANCELLED_BY_CUSTOMER,
+    explanation: str = "cancelled by the customer",
+) -> Order:
+    """The order as it is once it has been cancelled; unchanged if there is nothing to do.
 
-    Before the saga has claimed it, it is cancelled at once. While the saga works on it, the wish is
-    put on record, and the saga's last write heeds it. A confirmed order is withdrawn, and a saga of
-    its own undoes what was done.
+    ``reason`` and ``explanation`` are for its customer. Before the saga has claimed it, it is
+    cancelled at once. While the saga works on it, the wish is put on record, and the saga's last
+    write heeds it. A confirmed order is withdrawn, and a saga of its own undoes what was done.
 
     Raises:
         TooLateError: it was dispatched.
@@ -218,18 +244,22 @@ def cancel(order: Order, *, now: str) -> Order:
         return replace(
             order,
             state=CANCELLED,
-            reason=CANCELLED_BY_CUSTOMER,
-            explanation="cancelled by the customer",
+            reason=reason,
+            explanation=explanation,
             sequence=order.sequence + 1,
             changed_at=now,
             unfinished=None,
+            look_at=None,
+            ended=shard(order.order_id),
         )
     if order.state == PLACED and order.cancel_requested_at is None:
-        return replace(order, cancel_requested_at=now)
+        return replace(order, cancel_requested_at=now, reason=reason, explanation=explanation)
     if order.state == CONFIRMED:
         return replace(
             order,
             state=WITHDRAWN,
+            reason=reason,
+            explanation=explanation,
             sequence=order.sequence + 1,
             changed_at=now,
             cancel_requested_at=now,
@@ -237,6 +267,7 @@ def cancel(order: Order, *, now: str) -> Order:
             claim_until=None,
             unfinished=shard(order.order_id),
             asides=0,
+            look_at=now,
         )
     return order
 
@@ -257,9 +288,13 @@ def dispatch(order: Order, *, now: str) -> Order:
     return replace(
         order,
         state=DISPATCHED,
+        reason=None,
+        explanation=None,
         sequence=order.sequence + 1,
         changed_at=now,
         unfinished=None,
+        look_at=None,
+        ended=shard(order.order_id),
     )
 
 
@@ -279,6 +314,22 @@ def overdue(order: Order, *, now: int) -> bool:
     ``now`` is in seconds since 1970, as the claim's end is.
     """
     return order.state in (PLACED, WITHDRAWN) and (order.claim_until or 0) < now
+
+
+def looked_after(order: Order, *, now: datetime) -> Order:
+    """The order as it is once somebody has looked after it.
+
+    The next to look is there when its claim runs out; if nobody works on it, when patience does.
+    """
+    then = now + PATIENCE
+    if order.claim_until and order.claim_until >= int(now.timestamp()):
+        then = datetime.fromtimestamp(order.claim_until + 1, UTC)
+    return replace(order, look_at=then.isoformat())
+
+
+def expired(order: Order, *, before: str) -> bool:
+    """Whether the order may go: it was over ``before`` that time, and nobody has to see to it."""
+    return order.state in OVER and not order.parked and order.changed_at < before
 
 
 def _currency(value: object, problems: list[Problem]) -> str:

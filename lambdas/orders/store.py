@@ -1,13 +1,22 @@
 """The orders' table: one row an order, which is at the same time the outbox of its events."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
+from datetime import datetime
+from heapq import merge
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
-from lambdas.orders.domain import SHARDS, Hold, KeyReusedError, Order, is_order_id
-from lambdas.runtime.items import from_item, put_new, put_over, to_item
+from lambdas.orders.domain import Hold, KeyReusedError, Order, is_order_id
+from lambdas.orders.likeness import part, same
+from lambdas.runtime.items import delete_over, from_item, put_new, put_over, to_item
 
 ATTEMPTS = 5
+SHARDS = "0123456789abcdef"
+"""Of each index: the first digit of a digest."""
+PAGE, MOST_ALIKE = 50, 100
 GUARDS = (
     "state",
     "sequence",
@@ -17,6 +26,8 @@ GUARDS = (
     "cancel_requested_at",
     "repaired",
     "holds",
+    "look_at",
+    "duplicate_of",
 )
 """Every other write of a row changes one of these."""
 
@@ -67,36 +78,88 @@ class Orders:
             if before is None:
                 return None
             after = change(before)
-            if after == before or self._put(before, after):
+            if after == before or self.replace(before, after):
                 return after
         raise BusyError(f"order {order_id} is being changed by others; try again")
 
-    def unfinished(self, *, placed_before: str, most: int = 100) -> Iterator[Order]:
-        """Orders that have not come to their end, the oldest of each shard first.
+    def unfinished(self, *, due: str, most: int) -> Iterator[list[Order]]:
+        """Orders to be looked after by that time, a page of each shard after the other.
 
-        ``placed_before`` is a time, UTC and ISO 8601; ``most`` bounds what a shard gives.
+        ``due`` is UTC, ISO 8601. There are ``most`` of them, or some more, to the end of a page.
         """
-        for shard in range(SHARDS):
-            keys = self._dynamodb.query(
-                TableName=self._table,
-                IndexName="unfinished",
-                KeyConditionExpression="unfinished = :shard AND placed_at < :before",
-                ExpressionAttributeValues=to_item(
-                    {":shard": f"{shard:02}", ":before": placed_before}
-                ),
-                Limit=most,
-            )
-            for key in keys["Items"]:
-                answer = self._dynamodb.get_item(
-                    TableName=self._table, Key={"order_id": key["order_id"]}, ConsistentRead=True
-                )
-                # The index is a moment late: the order may be gone.
-                if "Item" in answer:
-                    yield order_of(from_item(answer["Item"]))
+        return self._pages("unfinished", "look_at", before=due, most=most)
 
-    def _put(self, before: Order, after: Order) -> bool:
+    def ended(self, *, before: str, most: int) -> Iterator[list[Order]]:
+        """The same of orders that were over before that time, and need nobody."""
+        return self._pages("ended", "changed_at", before=before, most=most)
+
+    def alike(self, periods: Sequence[datetime]) -> Iterator[list[Order]]:
+        """Orders of these periods that look the same, one of the last among them, by age.
+
+        There are two or more, or the first ``MOST_ALIKE``. The index is sorted by likeness: to find
+        what looks the same takes no memory, and nothing else is read.
+        """
+        likeness = itemgetter("likeness")
+        for shard in SHARDS:
+            parts = [part(begin, shard) for begin in periods]
+            keys = merge(*map(self._placed_in, parts), key=likeness)
+            for _, group in groupby(keys, key=lambda key: same(likeness(key))):
+                found = list(islice(group, MOST_ALIKE))
+                new = len(found) == MOST_ALIKE or any(
+                    key["placed_in"] == parts[-1] for key in found
+                )
+                if len(found) > 1 and new:
+                    yield [order for key in found if (order := self.find(key["order_id"]))]
+
+    def replace(self, before: Order, after: Order) -> bool:
+        """Put ``after`` where ``before`` still stands; tell whether it did."""
         rows = row_of(before), row_of(after)
         return put_over(self._dynamodb, self._table, *rows, guards=GUARDS)
+
+    def remove(self, order: Order) -> bool:
+        """Delete the order where it still stands as it is; tell whether it did."""
+        row = row_of(order)
+        return delete_over(self._dynamodb, self._table, row, key="order_id", guards=GUARDS)
+
+    def _pages(
+        self, index: str, sorted_by: str, *, before: str, most: int
+    ) -> Iterator[list[Order]]:
+        condition = f"{index} = :shard AND {sorted_by} < :before"
+        turns = deque(
+            self._query(index, condition, {":shard": shard, ":before": before}, size=PAGE)
+            for shard in SHARDS
+        )
+        found = 0
+        while turns and found < most:
+            pages = turns.popleft()
+            if (keys := next(pages, None)) is not None:
+                # The index is a moment late: an order may be gone.
+                yield [order for key in keys if (order := self.find(key["order_id"]))]
+                found += len(keys)
+                turns.append(pages)
+
+    def _placed_in(self, part: str) -> Iterator[dict[str, Any]]:
+        pages = self._query("placed_in", "placed_in = :part", {":part": part}, size=20 * PAGE)
+        return (key for page in pages for key in page)
+
+    def _query(
+        self, index: str, condition: str, values: Mapping[str, str], *, size: int
+    ) -> Iterator[list[dict[str, Any]]]:
+        """The keys of an index, page by page, each asked for when it is wanted."""
+        start: dict[str, Any] = {}
+        while True:
+            answer = self._dynamodb.query(
+                TableName=self._table,
+                IndexName=index,
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=to_item(values),
+                Limit=size,
+                **start,
+            )
+            yield [from_item(key) for key in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
 def row_of(order: Order) -> dict[str, Any]:

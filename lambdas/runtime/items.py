@@ -3,7 +3,7 @@
 Rows hold texts, whole numbers, booleans, None, sets of texts, and lists and dictionaries of these.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -54,18 +54,35 @@ def put_over(
 
     ``guards`` are the attributes of which every other write of a row changes one.
     """
+    stands = _stands(old, guards)
+    return _held(dynamodb, dynamodb.put_item, TableName=table, Item=to_item(new), **stands)
+
+
+def delete_over(
+    dynamodb: Any, table: str, old: Mapping[str, Any], *, key: str, guards: Sequence[str]
+) -> bool:
+    """Delete the row ``old``, which has that ``key``, where it still stands; say if it did."""
+    stands, named = _stands(old, guards), to_item({key: old[key]})
+    return _held(dynamodb, dynamodb.delete_item, TableName=table, Key=named, **stands)
+
+
+def _stands(old: Mapping[str, Any], guards: Sequence[str]) -> dict[str, Any]:
+    """The condition that none of the guards has changed."""
     unchanged = [
         f"#{name} = :{name}" if name in old else f"attribute_not_exists(#{name})" for name in guards
     ]
     values = to_item({f":{name}": old[name] for name in guards if name in old})
+    return {
+        "ConditionExpression": " AND ".join(unchanged),
+        "ExpressionAttributeNames": {f"#{name}": name for name in guards},
+        **({"ExpressionAttributeValues": values} if values else {}),
+    }
+
+
+def _held(dynamodb: Any, write: Callable[..., object], **what: Any) -> bool:
+    """Make a conditional write; tell whether its condition held."""
     try:
-        dynamodb.put_item(
-            TableName=table,
-            Item=to_item(new),
-            ConditionExpression=" AND ".join(unchanged),
-            ExpressionAttributeNames={f"#{name}": name for name in guards},
-            **({"ExpressionAttributeValues": values} if values else {}),
-        )
+        write(**what)
     except dynamodb.exceptions.ConditionalCheckFailedException:
         return False
     return True

@@ -24,8 +24,14 @@ the answer to its first attempt was lost. Then that attempt may have been the on
 """
 COUNT = "#sequence = :sequence + if_not_exists(asides, :none)"
 """The number of what the saga tells: counted from its event, and behind what others told since."""
-WITHDRAWN = {"reason": CANCELLED, "explanation": "cancelled by the customer"}
-"""Why something is undone that neither was refused nor failed."""
+WITHDRAWN = {
+    name: f"{{% $exists($states.result.Attributes.{name})"
+    f" ? $states.result.Attributes.{name}.S : '{default}' %}}"
+    for name, default in (("reason", CANCELLED), ("explanation", "cancelled by the customer"))
+}
+"""Why something is undone that neither was refused nor failed: the record says it, if it was not
+cancelled before records did.
+"""
 
 
 def definition(
@@ -75,7 +81,7 @@ class _States:
         claim["Arguments"]["Key"] = {
             self.record.key: {"S": f"{{% $states.input.data.{self.record.key} %}}"}
         }
-        claim["Arguments"]["ReturnValues"] = "UPDATED_OLD"
+        claim["Arguments"]["ReturnValues"] = "ALL_OLD"
         subject = {"subject": "{% $states.input.data %}"}
         first = self.steps[0].action if self.record.done else self.steps[-1].compensation
         return {
@@ -138,14 +144,16 @@ class _States:
             ],
             "End": True,
         }
-        states["Cancel"] = self._update(
+        cancel = self._update(
             "SET changed_at = :now",
             condition="claim_owner = :me AND #state = :open"
             " AND attribute_exists(cancel_requested_at)",
             values={":open": {"S": self.record.open}, ":now": NOW},
-        ) | {
+        )
+        cancel["Arguments"]["ReturnValues"] = "ALL_NEW"
+        states["Cancel"] = cancel | {
             "Comment": "Not confirmed: because somebody cancelled, or because the claim is lost",
-            "Assign": {"outcome": self.record.cancelled},
+            "Assign": {"outcome": self.record.cancelled, **WITHDRAWN},
             "Catch": [_unwritten("Confirm")],
             "Next": self.steps[-1].compensation.name,
         }
@@ -177,10 +185,14 @@ class _States:
             condition="claim_owner = :me AND #state IN (:open, :state)",
             reason="{% $reason %}",
             explanation="{% $explanation %}",
+            ended=self._shard,
         ) | {"Catch": [_unwritten("Reject")], "Next": "AllUndone"}
         if self.record.kept:
             states["Keep"] = self._settle(
-                self.record.kept, condition="claim_owner = :me AND #state IN (:open, :state)"
+                self.record.kept,
+                condition="claim_owner = :me AND #state IN (:open, :state)",
+                remove=("reason", "explanation"),
+                ended=self._shard,
             ) | {
                 "Comment": "What was done can no longer be undone: nothing is",
                 "Catch": [_unwritten("Keep")],
@@ -192,7 +204,7 @@ class _States:
             "Default": "Undone",
         }
         states["CallForAttention"] = self._update(
-            f"SET parked = :parked, {COUNT}, changed_at = :now",
+            f"SET parked = :parked, {COUNT}, changed_at = :now REMOVE ended",
             condition="claim_owner = :me",
             values={
                 ":parked": {"L": "{% [$map($parked, function($name) { {'S': $name} })] %}"},
@@ -222,11 +234,18 @@ class _States:
     def _undo_before(self, i: int) -> str:
         return self.steps[i - 1].compensation.name if i else "Reject"
 
-    def _settle(self, state: str, *, condition: str, **columns: str) -> State:
+    @property
+    def _shard(self) -> str:
+        return f"{{% $substring($subject.{self.record.key}, 0, 1) %}}"
+
+    def _settle(
+        self, state: str, *, condition: str, remove: Sequence[str] = (), **columns: str
+    ) -> State:
         """Write the outcome, under our claim; a second time it writes the same."""
         sets = [f", {name} = :{name}" for name in columns]
+        removed = ", ".join(["unfinished", "look_at", *remove])
         return self._update(
-            f"SET #state = :state, {COUNT}, changed_at = :now{''.join(sets)} REMOVE unfinished",
+            f"SET #state = :state, {COUNT}, changed_at = :now{''.join(sets)} REMOVE {removed}",
             condition=condition,
             values={
                 ":open": {"S": self.record.open},

@@ -1,5 +1,7 @@
 """A service's DynamoDB table."""
 
+from collections.abc import Sequence
+
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
@@ -18,12 +20,12 @@ class ServiceTable(dynamodb.TableV2):
         key: str,
         sorted_by: str = "",
         stream: dynamodb.StreamViewType | None = None,
-        index: tuple[str, str] | None = None,
+        indexes: Sequence[tuple[str, str]] = (),
     ) -> None:
         """Declare the table.
 
         ``sorted_by`` is the sort key, if there is one. ``stream`` says which images a change
-        carries, None for no stream. ``index`` is a sparse index: it bears the name of its first
+        carries, None for no stream. ``indexes`` are sparse: each bears the name of its first
         attribute, is sorted by the second, and has only keys.
         """
         super().__init__(
@@ -34,7 +36,7 @@ class ServiceTable(dynamodb.TableV2):
             billing=dynamodb.Billing.on_demand(),
             encryption=dynamodb.TableEncryptionV2.dynamo_owned_key(),
             dynamo_stream=stream,
-            global_secondary_indexes=[_sparse(*index)] if index else None,
+            global_secondary_indexes=[_sparse(*index) for index in indexes] or None,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),

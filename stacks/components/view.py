@@ -34,8 +34,9 @@ class View(Construct):
     ) -> None:
         """Declare it; functions know the live table as ``setting``. The rest as ServiceTable."""
         super().__init__(scope, id)
+        indexes = [index] if index else []
         self._tables = [
-            ServiceTable(self, name, env=env, key=key, sorted_by=sorted_by, index=index)
+            ServiceTable(self, name, env=env, key=key, sorted_by=sorted_by, indexes=indexes)
             for name in ("Default", "Beside")
         ]
         slot = CfnParameter(

@@ -25,7 +25,7 @@ from lambdas.contracts.event import TECHNICAL_FAILURE, hear
 from lambdas.contracts.orders import OrderNeedsAttention
 from lambdas.orders.domain import PLACED, announcement
 from lambdas.orders.store import order_of
-from lambdas.runtime.items import from_item
+from lambdas.runtime.items import from_item, to_item
 from local import shop, verify
 from local.cloud import Cloud
 from local.deploy import deploy
@@ -42,6 +42,7 @@ SLOW = {"charge": {"moment": "before", "fails": False, "delay_ms": 2000}}
 SECONDS = 60
 ACTIONS = ("Claim", "ReserveStock", "TakePayment", "BookShipment")
 SERVICES = ("orders", "payments", "inventory", "shipping")
+LONG_AGO = "2000-01-01T00:00:00+00:00"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,8 @@ class Platform:
     evidence: Evidence
     operations: str
     """A queue that gets what is told to people."""
+    prices: dict[str, int]
+    """By how much the orders' prices differ."""
 
     def resource(self, kind: str, id: str) -> str:
         (found,) = (
@@ -128,6 +131,7 @@ def platform(
         database=database,
         evidence=Evidence(cloud, outputs, database),
         operations=queue_behind(cloud, outputs["OperationsTopic"]),
+        prices={},
     )
     (arn,) = (
         value
@@ -228,9 +232,13 @@ def until(what: str, true: Callable[[], object]) -> None:
         time.sleep(0.1)
 
 
-def place(platform: Platform, key: str, *, country: str = HERE, quantity: int = 1) -> str:
-    lines = [{"sku": SKU, "quantity": quantity, "unit_price": PRICE}]
-    key = platform.key(key)
+def place(
+    platform: Platform, key: str, *, country: str = HERE, quantity: int = 1, like: str = ""
+) -> str:
+    """Place an order; no two look the same, unless one is to be ``like`` that of another key."""
+    key, like = platform.key(key), platform.key(like or key)
+    price = PRICE + platform.prices.setdefault(like, len(platform.prices))
+    lines = [{"sku": SKU, "quantity": quantity, "unit_price": price}]
     answer = platform.api.place(customer="ada", key=key, country=country, lines=lines)
     assert answer.status == 202, answer
     insert(platform.database, "accepted", [(answer.body["order_id"], key)])
@@ -303,12 +311,24 @@ def steps(journey: Mapping[str, Any]) -> dict[str, list[str]]:
     }
 
 
-def announce_again(platform: Platform) -> int:
-    """Run the schedule's function now; return how many orders it told of."""
-    answer = platform.client("lambda").invoke(FunctionName=platform.function("AnnounceAgain"))
-    result = json.loads(answer["Payload"].read())
+def run(platform: Platform, job: str, *, dry_run: bool = False) -> dict[str, Any]:
+    """Run a scheduled job now; return what it did."""
+    answer = platform.client("lambda").invoke(
+        FunctionName=platform.function(f"Tidying{job}"), Payload=json.dumps({"dry_run": dry_run})
+    )
+    result: dict[str, Any] = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, result
-    return int(result["found"])
+    return result
+
+
+def change(platform: Platform, order: str, **columns: str | int) -> None:
+    """Set columns of the order's row: time has passed."""
+    platform.client("dynamodb").update_item(
+        TableName=platform.outputs["OrdersTable"],
+        Key={"order_id": {"S": order}},
+        UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in columns),
+        ExpressionAttributeValues=to_item({f":{name}": v for name, v in columns.items()}),
+    )
 
 
 def check_promises(platform: Platform) -> None:
@@ -433,33 +453,80 @@ def started_and_stopped(platform: Platform, key: str) -> str:
 
 def test_what_a_dead_saga_left_is_finished_when_its_lease_has_run_out(platform):
     """Standard executions can be stopped; an Express one can only be cut off, which looks alike."""
-    dynamodb = platform.client("dynamodb")
-    with configured(platform, "AnnounceAgain", PATIENCE_SECONDS="0"):
-        with slow_payments(platform):
-            orders = [
-                started_and_stopped(platform, "dead-1"),
-                started_and_stopped(platform, "dead-2"),
-            ]
-        unwanted = orders[1]
-        assert cancel(platform, unwanted) == (202, "PLACED")
-        assert announce_again(platform) == 0
-        for order in orders:
-            dynamodb.update_item(
-                TableName=platform.outputs["OrdersTable"],
-                Key={"order_id": {"S": order}},
-                UpdateExpression="SET claim_until = :past",
-                ExpressionAttributeValues={":past": {"N": "1"}},
-            )
+    with slow_payments(platform):
+        orders = [
+            started_and_stopped(platform, "dead-1"),
+            started_and_stopped(platform, "dead-2"),
+        ]
+    unwanted = orders[1]
+    assert cancel(platform, unwanted) == (202, "PLACED")
+    for order in orders:
+        change(platform, order, look_at=LONG_AGO)
+    assert run(platform, "AnnounceAgain")["told"] == 0
+    for order in orders:
+        change(platform, order, look_at=LONG_AGO, claim_until=1)
 
-        assert announce_again(platform) == 2
+    assert run(platform, "AnnounceAgain", dry_run=True)["told"] == 2
+    run(platform, "AnnounceAgain")
 
-        assert ended(platform, *orders) == [("CONFIRMED", None), ("CANCELLED", "Cancelled")]
+    assert ended(platform, *orders) == [("CONFIRMED", None), ("CANCELLED", "Cancelled")]
+    check_promises(platform)
+    assert run(platform, "AnnounceAgain")["told"] == 0
+    code, told_of = journey(platform.cloud, orders[0])
+    assert (code, told_of["wrong"]) == (0, [])
+    ends = [execution["status"] for execution in told_of["executions"]]
+    assert ends == ["ABORTED", "SUCCEEDED"]
+
+
+class TestTidying:
+    def test_of_two_orders_that_look_the_same_the_later_is_held(self, platform):
+        first = place(platform, "same-1")
+        assert ended(platform, first) == [("CONFIRMED", None)]
+        second = place(platform, "same-2", like="same-1")
+        assert ended(platform, second) == [("CONFIRMED", None)]
+
+        run(platform, "FindDuplicates")
+
+        assert row(platform, second)["duplicate_of"] == first
+        (hold,) = platform.api.order(second, customer="ada").body["held"]
+        assert (hold["reason"], first in hold["explanation"]) == ("DuplicateOrder", True)
+        assert "duplicate_of" not in row(platform, first)
         check_promises(platform)
-        assert announce_again(platform) == 0
-        code, told_of = journey(platform.cloud, orders[0])
-        assert (code, told_of["wrong"]) == (0, [])
-        ends = [execution["status"] for execution in told_of["executions"]]
-        assert ends == ["ABORTED", "SUCCEEDED"]
+        assert told(platform, second) == ["OrderPlaced", "OrderConfirmed", "OrderHeld"]
+
+    def test_or_cancelled_where_that_is_the_policy(self, platform):
+        with configured(platform, "TidyingFindDuplicates", DUPLICATES="cancel"):
+            first = place(platform, "equal-1")
+            assert ended(platform, first) == [("CONFIRMED", None)]
+            with slow_payments(platform):
+                under_way = place(platform, "equal-2", like="equal-1")
+                until("it is claimed", lambda: "claim_owner" in row(platform, under_way))
+                run(platform, "FindDuplicates")
+                assert row(platform, under_way)["duplicate_of"] == first
+            confirmed = place(platform, "equal-3", like="equal-1")
+            ended(platform, confirmed)
+            run(platform, "FindDuplicates")
+
+        ends = [("CANCELLED", "DuplicateOrder")]
+        assert ended(platform, under_way) == ends
+        assert ended(platform, confirmed, at_first="WITHDRAWN") == ends
+        answer = platform.api.order(confirmed, customer="ada").body
+        assert first in answer["explanation"]
+        assert row(platform, first)["state"] == "CONFIRMED"
+        check_promises(platform)
+
+    def test_an_order_that_has_been_over_for_long_goes(self, platform):
+        with no_saga_starts(platform):
+            order = place(platform, "long-ago")
+            cancel(platform, order)
+        check_promises(platform)
+        change(platform, order, changed_at=LONG_AGO)
+
+        run(platform, "ExpireOrders")
+
+        assert platform.api.order(order, customer="ada").status == 404
+        platform.database.execute("DELETE FROM accepted WHERE order_id = ?", [order])
+        check_promises(platform)
 
 
 def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):

@@ -50,7 +50,9 @@ class Platform:
         return Counter(row["state"] for row in self.rows(output) if row["order_id"] in orders)
 
     def place(self, number: int) -> str:
-        lines = [{"sku": SKUS[number % len(SKUS)], "quantity": 1, "unit_price": PRICE}]
+        # No two look the same, or the later one would be held for that.
+        sku, price = SKUS[number % len(SKUS)], PRICE + number
+        lines = [{"sku": sku, "quantity": 1, "unit_price": price}]
         answer = self.api.place(
             customer="ada", key=f"order-{number}", country="France", lines=lines
         )

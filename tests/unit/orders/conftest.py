@@ -1,4 +1,4 @@
-"""The orders' table with its sparse index, as the stack declares it."""
+"""The orders' table with its sparse indexes, as the stack declares it."""
 
 from itertools import count
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from lambdas.orders.store import Orders
+from stacks.components.tidying import INDEXES
 
 _numbers = count(1)
 
@@ -28,17 +29,18 @@ def make_orders_table(dynamodb: Any) -> str:
         KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
         AttributeDefinitions=[
             {"AttributeName": attribute, "AttributeType": "S"}
-            for attribute in ("order_id", "unfinished", "placed_at")
+            for attribute in ("order_id", *(name for index in INDEXES for name in index))
         ],
         GlobalSecondaryIndexes=[
             {
-                "IndexName": "unfinished",
+                "IndexName": attribute,
                 "KeySchema": [
-                    {"AttributeName": "unfinished", "KeyType": "HASH"},
-                    {"AttributeName": "placed_at", "KeyType": "RANGE"},
+                    {"AttributeName": attribute, "KeyType": "HASH"},
+                    {"AttributeName": sorted_by, "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
             }
+            for attribute, sorted_by in INDEXES
         ],
         BillingMode="PAY_PER_REQUEST",
     )

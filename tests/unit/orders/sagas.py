@@ -12,7 +12,8 @@ from lambdas.contracts.event import Refusal
 from lambdas.contracts.inventory import ReleaseStock, ReserveStock
 from lambdas.contracts.payments import RefundPayment, TakePayment
 from lambdas.contracts.shipping import BookShipment, CancelShipment
-from stacks.components.saga_definition import CONDITION_FAILED, definition
+from lambdas.orders.domain import Order
+from stacks.components.saga_definition import CONDITION_FAILED, WITHDRAWN, definition
 from stacks.components.saga_steps import STANDARD, Call, Record, Step
 
 TASKS = "arn:aws:states:::"
@@ -23,6 +24,7 @@ PAIRS = ((ReserveStock, ReleaseStock), (TakePayment, RefundPayment), (BookShipme
 ACTIONS = {action.__name__: undo.__name__ for action, undo in PAIRS}
 UNDOES = {undo: action for action, undo in ACTIONS.items()}
 LEASE = STANDARD.lease
+DEFAULTS = {"reason": "Cancelled", "explanation": "cancelled by the customer"}
 
 
 class Refused(Refusal):
@@ -112,7 +114,7 @@ class Execution:
         self._sequence = detail["metadata"]["sequence"]
         self._order_id = detail["data"]["order_id"]
         self._variables: dict[str, Any] = {}
-        self._taken_over = False
+        self._returned: Order | None = None
         self.state: str | None = self._machine["StartAt"]
 
     def step(
@@ -120,22 +122,22 @@ class Execution:
         *,
         write: Callable[..., bool],
         services: Services,
-        owner: Callable[[], str | None],
+        row: Callable[[], Order],
         now: int,
         fault: str = "",
     ) -> None:
         """Play the state.
 
-        ``write`` makes an update and tells whether its condition held. A ``fault`` of a service is
-        to refuse, or to crash before or after its effect; "lost" is an answer that got lost on the
-        way back from wherever: the state is played again.
+        ``write`` makes an update and tells whether its condition held, ``row`` says what the row
+        is. A ``fault`` of a service is to refuse, or to crash before or after its effect; "lost" is
+        an answer that got lost on the way back from wherever: the state is played again.
         """
         state = self._machine["States"][self.state]
         if state["Type"] != "Task":
             chosen = (c["Next"] for c in state.get("Choices", []) if self._holds(c["Condition"]))
             self.state = next(chosen, state.get("Default"))
             return
-        error = self._play(state, write, services, owner, now, fault)
+        error = self._play(state, write, services, row, now, fault)
         if fault == "lost":
             return
         self.too_late |= error == TooLate.__name__
@@ -145,7 +147,9 @@ class Execution:
                 # By the state that is named after what it parks.
                 value = [*self.parked, str(self.state).removeprefix("Park")]
             if name == "taken_over":
-                value = self._taken_over
+                value = self._returned is not None and self._returned.claim_owner is not None
+            if value == WITHDRAWN.get(name):
+                value = getattr(self._returned, name) or DEFAULTS[name]
             self._variables[name] = value
         self.parked = self._variables.get("parked", [])
         self.state = after.get("Next")
@@ -163,16 +167,17 @@ class Execution:
         state: dict[str, Any],
         write: Callable[..., bool],
         services: Services,
-        owner: Callable[[], str | None],
+        row: Callable[[], Order],
         now: int,
         fault: str,
     ) -> str | None:
         match state["Resource"]:
             case task if task == UPDATE:
-                if state["Arguments"].get("ReturnValues") == "UPDATED_OLD":
-                    self._taken_over = owner() is not None
-                held = write(**self._written(state["Arguments"], now))
-                return None if held else CONDITION_FAILED
+                old, returned = row(), state["Arguments"].get("ReturnValues")
+                if not write(**self._written(state["Arguments"], now)):
+                    return CONDITION_FAILED
+                self._returned = {"ALL_OLD": old, "ALL_NEW": row(), None: None}[returned]
+                return None
             case task if task == INVOKE:
                 try:
                     if fault != "before":
@@ -222,6 +227,7 @@ class Execution:
             "$string($sequence + 1)": str(self._sequence + 1),
             "$string($sequence + 2)": str(self._sequence + 2),
             "$now()": f"at {now}",
+            "$substring($subject.order_id, 0, 1)": self._order_id[0],
             "$outcome": self._variables.get("outcome"),
             "$reason": self._variables.get("reason"),
             "$explanation": self._variables.get("explanation"),

@@ -160,7 +160,10 @@ FULL_ORDER = replace(
     claimed_by={"execution"},
     claim_until=1,
     cancel_requested_at=LATER,
-    unfinished="07",
+    unfinished="7",
+    look_at=LATER,
+    ended="7",
+    duplicate_of="0" * 32,
     holds=(
         Hold(cause="c", reason="PaymentDisputed", explanation="x", state="LIFTED", at=LATER),
         Hold(cause="d", reason="PaymentDisputed", explanation="y", state="HELD", at=LATER),
@@ -196,7 +199,7 @@ def test_a_row_has_every_column_there_is():
 def test_a_row_has_no_empty_columns():
     empty = {name for name in row_of(FULL_ORDER) if getattr(PLACED_ORDER, name) in (None, ())}
 
-    assert {"reason", "claim_until", "cancel_requested_at", "parked", "holds"} <= empty
+    assert {"reason", "claim_until", "cancel_requested_at", "parked", "holds", "ended"} <= empty
     assert row_of(PLACED_ORDER).keys() & empty == set()
     assert "unfinished" not in row_of(CANCELLED_ORDER)
 

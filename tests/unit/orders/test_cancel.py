@@ -1,6 +1,8 @@
 """What cancelling makes of an order, and which orders are told of again."""
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -15,9 +17,14 @@ from lambdas.orders.domain import (
     Order,
     TooLateError,
     cancel,
+    expired,
+    looked_after,
+    order_id,
     overdue,
     shard,
+    view,
 )
+from lambdas.orders.store import SHARDS
 from tests.unit.orders.requests import placed
 
 NOW = "2026-12-01T09:00:00+00:00"
@@ -33,7 +40,7 @@ def order(state: str, *, claimed: bool, wished: bool) -> Order:
         placed(),
         state=state,
         sequence=SEQUENCES[state],
-        unfinished="00" if state in (PLACED, WITHDRAWN) else None,
+        unfinished=placed().order_id[0] if state in (PLACED, WITHDRAWN) else None,
         cancel_requested_at=EARLIER if wished else None,
         **(CLAIM if claimed else {}),
     )
@@ -55,14 +62,19 @@ AT_ONCE = {
     "reason": "Cancelled",
     "explanation": "cancelled by the customer",
     "unfinished": None,
+    "look_at": None,
+    "ended": shard(placed().order_id),
 }
-THE_WISH = {"cancel_requested_at": NOW}
+WHY = {"reason": "Cancelled", "explanation": "cancelled by the customer"}
+THE_WISH = {"cancel_requested_at": NOW, **WHY}
 WITHDRAWAL = {
+    **WHY,
     "state": WITHDRAWN,
     "sequence": 3,
     "changed_at": NOW,
     "cancel_requested_at": NOW,
     "unfinished": shard(placed().order_id),
+    "look_at": NOW,
 }
 LET_GO: dict[str, Any] = {"claim_owner": None, "claim_until": None}
 NOTHING: dict[str, Any] = {}
@@ -122,5 +134,53 @@ def test_an_order_is_overdue_when_nobody_works_on_it(
     assert overdue(claimed, now=1_000) == (nobody_works and state in (PLACED, WITHDRAWN))
 
 
-def test_shards_are_spread_over_all_there_are():
-    assert {shard(f"{digit:x}") for digit in range(16)} == {f"{number:02}" for number in range(16)}
+def test_the_shard_of_every_order_is_among_those_that_are_asked():
+    assert {shard(order_id("ada", str(number))) for number in range(1_000)} == set(SHARDS)
+
+
+@pytest.mark.parametrize("state", [PLACED, CONFIRMED])
+@pytest.mark.parametrize("claimed", [False, True])
+def test_whoever_cancels_says_why(state: str, claimed: bool):
+    before = order(state, claimed=claimed, wished=False)
+
+    after = cancel(before, now=NOW, reason="DuplicateOrder", explanation="the same as another")
+
+    assert (after.reason, after.explanation) == ("DuplicateOrder", "the same as another")
+    assert view(after)["reason"] == "DuplicateOrder"
+
+
+LIVE = int(datetime.fromisoformat(NOW).timestamp()) + 60
+
+
+@pytest.mark.parametrize(
+    ("claim_until", "look_at"),
+    [
+        (None, "2026-12-01T09:05:00+00:00"),
+        (1_000, "2026-12-01T09:05:00+00:00"),
+        (LIVE, "2026-12-01T09:01:01+00:00"),
+        (LIVE + 900, "2026-12-01T09:16:01+00:00"),
+    ],
+)
+def test_the_next_to_look_after_an_order_comes_when_it_may_need_somebody(
+    claim_until: int | None, look_at: str
+):
+    before = replace(placed(), claim_owner="execution", claim_until=claim_until)
+
+    after = looked_after(before, now=datetime.fromisoformat(NOW))
+
+    assert changed(before, after) == {"look_at": look_at}
+    at = int(datetime.fromisoformat(look_at).timestamp())
+    assert overdue(after, now=at)
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("parked", [(), ("RefundPayment",)])
+@pytest.mark.parametrize(("changed_at", "old"), [(EARLIER, True), (NOW, False)])
+def test_what_is_over_and_needs_nobody_may_go(
+    state: str, parked: Sequence[str], changed_at: str, old: bool
+):
+    before = order(state, claimed=True, wished=False)
+    asked = replace(before, parked=parked, changed_at=changed_at)
+
+    over = state in (REJECTED, CANCELLED, DISPATCHED)
+    assert expired(asked, before=NOW) == (over and old and not parked)

@@ -39,6 +39,10 @@ def test_it_is_dispatched_and_that_is_told_once(order: Order):
         sequence=order.sequence + 1,
         changed_at=LATER,
         unfinished=None,
+        look_at=None,
+        ended=order.order_id[0],
+        reason=None,
+        explanation=None,
     )
     fact = announcement(order, dispatched)
     assert fact is not None

@@ -5,12 +5,11 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from lambdas.orders.domain import REJECTED, Order, announcement, cancel
+from lambdas.orders.domain import REJECTED, Order
 from lambdas.orders.store import row_of
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.items import to_item
@@ -238,100 +237,6 @@ class TestCancelOrder:
             "order_id": order.order_id,
             "state": "CANCELLED",
         }
-
-
-PATIENCE = timedelta(seconds=300)
-
-
-class TestAnnounceAgain:
-    @pytest.fixture
-    def announce_again(
-        self, load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table: str
-    ) -> Callable[[FakeEvents], dict[str, int]]:
-        handler = load_handler(
-            "lambdas.orders.announce_again",
-            ORDERS_TABLE=table,
-            EVENT_BUS="Orders",
-            PATIENCE_SECONDS=str(int(PATIENCE.total_seconds())),
-        )
-
-        def run(events: FakeEvents) -> dict[str, int]:
-            module = sys.modules["lambdas.orders.announce_again"]
-            monkeypatch.setattr(module, "bus", Bus("Orders", events=events))
-            answer: dict[str, int] = handler({}, None)
-            return answer
-
-        return run
-
-    def old(self, key: str, **changes: Any) -> Order:
-        """An order that was placed long enough ago."""
-        at = (datetime.now(UTC) - PATIENCE - timedelta(seconds=5)).isoformat()
-        return replace(placed(key=key), placed_at=at, changed_at=at, **changes)
-
-    def claim(self, *, seconds: int) -> dict[str, Any]:
-        """A claim that holds for so many seconds from now."""
-        until = int(datetime.now(UTC).timestamp()) + seconds
-        return {"claim_owner": "execution", "claim_until": until}
-
-    def test_those_that_nobody_works_on_are_told_as_the_first_time(
-        self, announce_again: Any, keep: Callable[[Order], Order]
-    ):
-        unclaimed, expired = (
-            keep(self.old("unclaimed")),
-            keep(self.old("expired", **self.claim(seconds=-5))),
-        )
-        confirmed = self.old("withdrawn", state="CONFIRMED", sequence=2)
-        withdrawn = keep(cancel(confirmed, now=datetime.now(UTC).isoformat()))
-        first = [
-            announcement(None, unclaimed),
-            announcement(None, replace(expired, claim_owner=None, claim_until=None)),
-            announcement(confirmed, withdrawn),
-        ]
-        events = FakeEvents()
-
-        assert announce_again(events) == {"found": 3, "rejected": 0}
-
-        def by_id(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-            return sorted(entries, key=lambda entry: str(entry["Detail"]))
-
-        assert by_id(events.taken) == by_id([fact.entry("Orders") for fact in first if fact])
-        assert sorted(entry["DetailType"] for entry in events.taken) == [
-            "OrderPlaced",
-            "OrderPlaced",
-            "OrderWithdrawn",
-        ]
-
-    def test_the_others_are_left_alone(self, announce_again: Any, keep: Callable[[Order], Order]):
-        keep(self.old("claimed", **self.claim(seconds=60)))
-        keep(self.old("withdrawn", state="WITHDRAWN", sequence=3, **self.claim(seconds=60)))
-        keep(self.old("confirmed", state="CONFIRMED", sequence=2, unfinished=None))
-        keep(cancel(self.old("cancelled"), now="now"))
-        keep(replace(placed(key="new"), placed_at=datetime.now(UTC).isoformat()))
-        events = FakeEvents()
-
-        assert announce_again(events) == {"found": 0, "rejected": 0}
-        assert events.requests == []
-
-    def test_what_the_bus_did_not_take_is_reported_and_told_by_the_next_run(
-        self,
-        announce_again: Any,
-        keep: Callable[[Order], Order],
-        capsys: pytest.CaptureFixture[str],
-    ):
-        orders = [keep(self.old(str(number))) for number in range(3)]
-        events = FakeEvents(refused={orders[1].order_id})
-
-        assert announce_again(events) == {"found": 3, "rejected": 1}
-        (logged,) = capsys.readouterr().out.splitlines()
-        assert json.loads(logged) == {
-            "message": "orders announced again",
-            "found": 3,
-            "rejected": 1,
-        }
-
-        later = FakeEvents()
-        assert announce_again(later) == {"found": 3, "rejected": 0}
-        assert len(later.taken) == 3
 
 
 def change(number: int, before: Order | None, after: Order) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Everything that happens to an order, in any interleaving, with deaths and duplicates."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from lambdas.orders.domain import (
     CONFIRMED,
     DISPATCHED,
     HOLDABLE,
+    OVER,
     PLACED,
     REJECTED,
     WITHDRAWN,
@@ -30,6 +32,7 @@ from lambdas.orders.domain import (
     announcement,
     cancel,
     dispatch,
+    looked_after,
     overdue,
 )
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, miss_hold
@@ -51,6 +54,7 @@ MOST = 4
 """Executions that run at once."""
 FAULTS = st.sampled_from(["", "", "", "", "lost", "refuse", "before", "after"])
 INDEX = st.integers(0, 9)
+REASONS = st.sampled_from(["Cancelled", "DuplicateOrder"])
 CAUSES = st.sampled_from(["dispute-1", "dispute-2", "doubt"])
 
 
@@ -70,6 +74,7 @@ class Life(RuleBasedStateMachine):
         self.told: dict[int, Fact[Any]] = {}
         self.acknowledged = False
         self.asked: set[str] = set()
+        self.why: str | None = None
         self.order: Order | None = None
         self.repeat()
         self.deliver(0)
@@ -84,15 +89,15 @@ class Life(RuleBasedStateMachine):
         self.look()
         self.tell_again()
 
-    @rule(meanwhile=st.booleans(), index=INDEX, fault=FAULTS)
-    def cancel(self, meanwhile: bool, index: int, fault: str) -> None:
-        """The customer cancels; meanwhile the saga may go on between reading and writing."""
+    @rule(meanwhile=st.booleans(), index=INDEX, fault=FAULTS, reason=REASONS)
+    def cancel(self, meanwhile: bool, index: int, fault: str, reason: str) -> None:
+        """Somebody cancels; meanwhile the saga may go on between reading and writing."""
         steps = [partial(self.step, index, fault)] if meanwhile and self.executions else []
 
         def change(order: Order) -> Order:
             while steps:
                 steps.pop()()
-            return cancel(order, now=f"at {self.now}")
+            return cancel(order, now=f"at {self.now}", reason=reason, explanation=f"{reason}!")
 
         try:
             answer = self.orders.update(self.first.order_id, customer_id="17850", change=change)
@@ -102,6 +107,7 @@ class Life(RuleBasedStateMachine):
             assert self.order.state == DISPATCHED
             return
         self.acknowledged = True
+        self.why = self.why or reason
         self.look()
         self.check()
         if not meanwhile:
@@ -150,6 +156,14 @@ class Life(RuleBasedStateMachine):
         self.look()
         self.check()
 
+    @rule()
+    def look_after(self) -> None:
+        """The schedule has looked after the order, whatever has happened to it since."""
+        if self.order and self.order.unfinished:
+            seen, now = self.order, datetime.fromtimestamp(self.now, UTC)
+            assert self.orders.replace(seen, looked_after(seen, now=now))
+            self.look()
+
     @rule(cause=CAUSES)
     def lift_hold(self, cause: str) -> None:
         """An operator lifts a hold, which there may not be."""
@@ -177,7 +191,7 @@ class Life(RuleBasedStateMachine):
         """An execution plays a state, perhaps not without trouble."""
         execution = self.executions[index % len(self.executions)]
         execution.step(
-            write=self.write, services=self.services, owner=self.owner, now=self.now, fault=fault
+            write=self.write, services=self.services, row=self.row, now=self.now, fault=fault
         )
         self.parked |= {UNDOES[undo] for undo in execution.parked}
         # A shipment that has left is no failure: nothing is undone, and nobody has to be called.
@@ -218,6 +232,14 @@ class Life(RuleBasedStateMachine):
         state = self.order.state
         # It is in the index of the unfinished until its end.
         assert (self.order.unfinished is not None) == (state in (PLACED, WITHDRAWN))
+        assert (self.order.look_at is not None) == (state in (PLACED, WITHDRAWN))
+        # It may expire from its end on, unless a person has to see to it.
+        assert (self.order.ended is not None) == (state in OVER and not self.order.parked)
+        # Whoever was the first to cancel it has said why.
+        if state in (CONFIRMED, DISPATCHED):
+            assert self.order.reason is None
+        if state in (WITHDRAWN, CANCELLED):
+            assert (self.order.reason, self.order.explanation) == (self.why, f"{self.why}!")
         if state == CONFIRMED:
             assert self.services.done == set(ACTIONS)
         if state == DISPATCHED:
@@ -290,8 +312,9 @@ class Life(RuleBasedStateMachine):
     def kinds_told(self) -> set[str]:
         return {fact.data.detail_type for fact in self.told.values()}
 
-    def owner(self) -> str | None:
-        return self.order.claim_owner if self.order else None
+    def row(self) -> Order:
+        assert self.order is not None
+        return self.order
 
     def look(self) -> None:
         """See what became of the row, as the relay does."""

@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 
 from lambdas.orders.domain import (
-    CANCELLED,
     CONFIRMED,
-    SHARDS,
     KeyReusedError,
     Order,
     TooLateError,
@@ -245,84 +243,3 @@ class TestUpdate:
             kept = set(map(repr, pool.map(attempt, range(8))))
 
         assert kept == {repr(orders.find(placed().order_id, customer_id="17850"))}
-
-
-class TestUnfinished:
-    OLD, CUT, NEW = (f"2026-12-01T08:{minute}:00+00:00" for minute in (20, 25, 30))
-
-    def keep(self, dynamodb: Any, table: str, number: int, **changes: Any) -> Order:
-        """Keep the order of that number, which also names its shard."""
-        id_ = f"{number % SHARDS:x}{number:031x}"
-        order = replace(placed(), order_id=id_, unfinished=f"{number % SHARDS:02}", **changes)
-        dynamodb.put_item(TableName=table, Item=to_item(row_of(order)))
-        return order
-
-    def test_old_ones_of_every_shard_are_found_whole(
-        self, orders: Orders, dynamodb: Any, table: str
-    ):
-        kept = [self.keep(dynamodb, table, i, placed_at=self.OLD) for i in range(SHARDS)]
-
-        assert list(orders.unfinished(placed_before=self.CUT)) == kept
-
-    def test_new_ones_and_ended_ones_are_not(self, orders: Orders, dynamodb: Any, table: str):
-        self.keep(dynamodb, table, 1, placed_at=self.NEW)
-        self.keep(dynamodb, table, 2, placed_at=self.CUT)
-        ended = cancelled(replace(placed(), placed_at=self.OLD))
-        dynamodb.put_item(TableName=table, Item=to_item(row_of(ended)))
-
-        assert list(orders.unfinished(placed_before=self.CUT)) == []
-
-    def test_an_order_leaves_the_index_with_its_end_and_comes_back_when_it_is_withdrawn(
-        self, orders: Orders, dynamodb: Any, table: str
-    ):
-        order = self.keep(dynamodb, table, 3, placed_at=self.OLD)
-        confirmed = replace(order, state=CONFIRMED, sequence=2, unfinished=None)
-        dynamodb.put_item(TableName=table, Item=to_item(row_of(confirmed)))
-        assert list(orders.unfinished(placed_before=self.CUT)) == []
-
-        withdrawn = orders.update(order.order_id, customer_id="17850", change=cancelled)
-
-        assert list(orders.unfinished(placed_before=self.CUT)) == [withdrawn]
-
-    def test_a_shard_gives_its_oldest_and_no_more_than_asked_for(
-        self, orders: Orders, dynamodb: Any, table: str
-    ):
-        numbers = [SHARDS * i for i in (3, 1, 2)]
-        kept = [
-            self.keep(dynamodb, table, number, placed_at=f"2026-12-01T08:0{age}:00+00:00")
-            for age, number in enumerate(numbers)
-        ]
-
-        assert list(orders.unfinished(placed_before=self.CUT, most=2)) == kept[:2]
-
-    def test_it_asks_no_more_than_it_must(self, orders: Orders, dynamodb: Any, table: str):
-        self.keep(dynamodb, table, 1, placed_at=self.OLD)
-        made: list[str] = []
-
-        list(Orders(table, dynamodb=Spy(dynamodb, made.append)).unfinished(placed_before=self.CUT))
-
-        assert sorted(made) == ["get_item"] + ["query"] * SHARDS
-
-    def test_an_index_that_lags_is_overruled_by_the_row(self, dynamodb: Any, table: str):
-        """The index is a moment late: it may still name an order that has ended since."""
-        order = self.keep(dynamodb, table, 1, placed_at=self.OLD)
-        ended = replace(order, state=CANCELLED, unfinished=None)
-
-        def before(operation: str) -> None:
-            if operation == "get_item":
-                dynamodb.put_item(TableName=table, Item=to_item(row_of(ended)))
-
-        lagging = Orders(table, dynamodb=Spy(dynamodb, before))
-
-        assert list(lagging.unfinished(placed_before=self.CUT)) == [ended]
-
-    def test_an_order_that_is_gone_is_passed_over(self, dynamodb: Any, table: str):
-        order = self.keep(dynamodb, table, 1, placed_at=self.OLD)
-
-        def before(operation: str) -> None:
-            if operation == "get_item":
-                dynamodb.delete_item(TableName=table, Key=to_item({"order_id": order.order_id}))
-
-        lagging = Orders(table, dynamodb=Spy(dynamodb, before))
-
-        assert list(lagging.unfinished(placed_before=self.CUT)) == []

@@ -1,0 +1,34 @@
+"""On schedule: deletes orders that have been over for longer than they are to be kept."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lambdas.orders.domain import expired
+from lambdas.orders.store import Orders
+from lambdas.runtime.aws import client
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+
+orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
+RETENTION = timedelta(days=int(setting("RETENTION_DAYS")))
+MOST = 10_000
+"""So many orders take some 2 minutes; the next run goes on where this one stops."""
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Delete such orders, the longest over first; return how many.
+
+    With ``{"dry_run": true}`` it only says what it would do.
+    """
+    dry_run = bool(event.get("dry_run"))
+    before = (datetime.now(UTC) - RETENTION).isoformat()
+    did: dict[str, Any] = {"dry_run": dry_run, "before": before, "looked_at": 0, "expired": 0}
+    for page in orders.ended(before=before, most=MOST):
+        due = [order for order in page if expired(order, before=before)]
+        gone = [order.order_id for order in due if dry_run or orders.remove(order)]
+        if gone:
+            log("orders expire", dry_run=dry_run, order_ids=gone)
+        did["looked_at"] += len(page)
+        did["expired"] += len(gone)
+    log("orders expired", **did)
+    return did

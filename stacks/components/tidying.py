@@ -1,0 +1,99 @@
+"""The scheduled work of the orders service."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from lambdas.contracts.orders import SOURCE
+from stacks.components.function import ServiceFunction
+from stacks.components.grants import allow, let_publish
+from stacks.components.schedule import NO_DEAD_LETTERS, Schedule
+from stacks.components.table import ServiceTable
+from stacks.environments import Environment
+
+INDEXES = [("unfinished", "look_at"), ("ended", "changed_at"), ("placed_in", "likeness")]
+"""Where each job finds the orders that concern it, and no others."""
+
+
+class Tidying(Construct):
+    """Goes through orders again and again, and sees to what nobody else does.
+
+    Each job works in pages, and goes on where the run before it stopped. Two runs at once do no
+    harm, and a run called by hand with ``{"dry_run": true}`` only says what it would do.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        env: Environment,
+        orders: ServiceTable,
+        bus: events.IEventBus,
+        group: scheduler.IScheduleGroup,
+        alarms: sns.ITopic,
+    ) -> None:
+        """Declare the jobs; ``orders`` has the ``INDEXES``."""
+        super().__init__(scope, id)
+
+        def job(
+            id: str, verb: str, settings: dict[str, str], *, every: Duration, timeout: Duration
+        ) -> ServiceFunction:
+            function = ServiceFunction(
+                self,
+                id,
+                env=env,
+                verb=f"orders.{verb}",
+                settings={"ORDERS_TABLE": orders.table_name, **settings},
+                timeout=timeout,
+                no_dead_letters=NO_DEAD_LETTERS,
+            )
+            Schedule(self, f"{id}Often", function=function, every=every, group=group, alarms=alarms)
+            allow(function, "dynamodb:GetItem", on=orders.table_arn)
+            return function
+
+        def let_query(function: ServiceFunction, index: str) -> None:
+            allow(function, "dynamodb:Query", on=f"{orders.table_arn}/index/{index}")
+
+        # Orders that nobody works on
+        announce_again = job(
+            "AnnounceAgain",
+            "announce_again",
+            {"EVENT_BUS": bus.event_bus_name},
+            every=Duration.minutes(1),
+            timeout=Duration.seconds(50),
+        )
+        allow(announce_again, "dynamodb:PutItem", on=orders.table_arn)
+        let_query(announce_again, "unfinished")
+        let_publish(announce_again, bus, source=SOURCE)
+
+        # Orders that repeat an earlier one
+        progress = ServiceTable(self, "Progress", env=env, key="job")
+        find_duplicates = job(
+            "FindDuplicates",
+            "find_duplicates",
+            {
+                "PROGRESS_TABLE": progress.table_name,
+                "DUPLICATES": env.duplicates,
+                "DUPLICATES_WITHIN_SECONDS": str(int(env.duplicates_within.to_seconds())),
+            },
+            every=Duration.minutes(1),
+            timeout=Duration.minutes(5),
+        )
+        allow(find_duplicates, "dynamodb:PutItem", on=orders.table_arn)
+        allow(find_duplicates, "dynamodb:GetItem", "dynamodb:PutItem", on=progress.table_arn)
+        let_query(find_duplicates, "placed_in")
+
+        # Orders that have been over for long enough
+        if env.orders_retention:
+            expire_orders = job(
+                "ExpireOrders",
+                "expire_orders",
+                {"RETENTION_DAYS": str(int(env.orders_retention.to_days()))},
+                every=Duration.minutes(15),
+                timeout=Duration.minutes(5),
+            )
+            allow(expire_orders, "dynamodb:DeleteItem", on=orders.table_arn)
+            let_query(expire_orders, "ended")

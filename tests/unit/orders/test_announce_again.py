@@ -1,0 +1,255 @@
+"""Orders that nobody works on are told of again, however many there are."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lambdas.orders import store
+from lambdas.orders.domain import PATIENCE, Order, announcement, cancel
+from lambdas.runtime.bus import Bus
+from tests.unit.orders.tidying import Job, Killed, World
+from tests.unit.runtime.fakes import FakeEvents
+from tests.unit.spy import Spy
+
+NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
+OLD = NOW - PATIENCE - timedelta(seconds=5)
+LATER = NOW + PATIENCE + timedelta(seconds=1)
+
+
+@pytest.fixture
+def world(dynamodb: Any, table: str) -> World:
+    return World(dynamodb, table)
+
+
+@pytest.fixture
+def job(load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table: str) -> Job:
+    job = Job(load_handler, monkeypatch, "announce_again", ORDERS_TABLE=table, EVENT_BUS="Orders")
+    job.at(NOW)
+    return job
+
+
+def hears(job: Job, **faults: Any) -> FakeEvents:
+    """Give the job a bus, which notes what it takes."""
+    events = FakeEvents(**faults)
+    job.set(bus=Bus("Orders", events=events))
+    return events
+
+
+def claim(*, seconds: int) -> dict[str, Any]:
+    """A claim that holds for so many seconds from now."""
+    return {"claim_owner": "execution", "claim_until": int(NOW.timestamp()) + seconds}
+
+
+def about(events: FakeEvents) -> list[str]:
+    """Of which orders was told."""
+    return [json.loads(entry["Detail"])["data"]["order_id"] for entry in events.taken]
+
+
+def of_one_shard(world: World, number: int, *, first: int = 0, **changes: Any) -> list[Order]:
+    """So many orders of one shard, each of them older than the one after it."""
+    return [
+        world.placed(
+            str(i),
+            OLD,
+            order_id=f"a{i:031x}",
+            unfinished="a",
+            look_at=(OLD + timedelta(milliseconds=i)).isoformat(),
+            **changes,
+        )
+        for i in range(first, first + number)
+    ]
+
+
+def test_those_that_nobody_works_on_are_told_as_the_first_time(job: Job, world: World):
+    unclaimed = world.placed("unclaimed", OLD)
+    expired = world.placed("expired", OLD, **claim(seconds=-1))
+    confirmed = world.placed("withdrawn", OLD, state="CONFIRMED", sequence=2)
+    withdrawn = world.keep(cancel(confirmed, now=OLD.isoformat()))
+    first = [
+        announcement(None, unclaimed),
+        announcement(None, replace(expired, claim_owner=None, claim_until=None)),
+        announcement(confirmed, withdrawn),
+    ]
+    events = hears(job)
+
+    assert job.run() == {"looked_at": 3, "told": 3, "rejected": 0}
+
+    def by_id(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return sorted(entries, key=lambda entry: str(entry["Detail"]))
+
+    assert by_id(events.taken) == by_id([fact.entry("Orders") for fact in first if fact])
+
+
+def test_the_others_are_left_alone(job: Job, world: World):
+    live = claim(seconds=60)
+    claimed = world.placed("claimed", OLD, **live)
+    undoing = world.placed("undoing", OLD, state="WITHDRAWN", sequence=3, **live)
+    ended: dict[str, Any] = {"unfinished": None, "look_at": None}
+    for number, state in enumerate(("CONFIRMED", "DISPATCHED", "REJECTED", "CANCELLED")):
+        world.placed(f"{number}", OLD, state=state, sequence=2, **ended)
+    world.placed("parked", OLD, state="REJECTED", sequence=3, parked=["RefundPayment"], **ended)
+    world.placed("new", NOW - timedelta(seconds=1))
+    before = world.rows()
+    events = hears(job)
+
+    assert job.run() == {"looked_at": 2, "told": 0, "rejected": 0}
+
+    assert events.requests == []
+    # Those are looked at again when their claims run out.
+    then = (NOW + timedelta(seconds=61)).isoformat()
+    moved = {order.order_id: replace(order, look_at=then) for order in (claimed, undoing)}
+    assert world.rows() == before | moved
+
+
+def test_an_order_is_told_of_again_and_again_with_patience(job: Job, world: World):
+    order = world.placed("forgotten", OLD)
+    events = hears(job)
+
+    for now, told in ((NOW, 1), (NOW + PATIENCE, 0), (LATER, 1)):
+        job.at(now)
+        assert job.run()["told"] == told
+
+    assert about(events) == [order.order_id] * 2
+
+
+def test_a_claimed_one_is_taken_over_as_soon_as_its_claim_has_run_out(job: Job, world: World):
+    order = world.placed("dying", OLD, **claim(seconds=60))
+    events = hears(job)
+
+    for seconds, told in ((0, 0), (59, 0), (62, 1)):
+        job.at(NOW + timedelta(seconds=seconds))
+        assert job.run()["told"] == told
+
+    assert about(events) == [order.order_id]
+
+
+def test_many_that_are_worked_on_hide_none_behind_them(job: Job, world: World):
+    of_one_shard(world, 3 * store.PAGE, **claim(seconds=600))
+    (hidden,) = of_one_shard(world, 1, first=3 * store.PAGE)
+    events = hears(job)
+
+    assert job.run() == {"looked_at": 3 * store.PAGE + 1, "told": 1, "rejected": 0}
+    assert about(events) == [hidden.order_id]
+    assert job.run() == {"looked_at": 0, "told": 0, "rejected": 0}
+
+
+def test_a_run_is_bounded_and_the_next_goes_on_where_it_stopped(
+    job: Job, world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(store, "PAGE", 4)
+    job.set(MOST=8)
+    kept = [order.order_id for order in of_one_shard(world, 19)]
+    events = hears(job)
+
+    assert [job.run()["told"] for _ in range(4)] == [8, 8, 3, 0]
+    assert about(events) == kept
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing(job: Job, world: World):
+    of_one_shard(world, 3)
+    of_one_shard(world, 2, first=3, **claim(seconds=60))
+    before = world.rows()
+    events = hears(job)
+
+    said = job.run(dry_run=True)
+
+    assert (events.requests, world.rows()) == ([], before)
+    assert job.run() == said == {"looked_at": 5, "told": 3, "rejected": 0}
+
+
+def test_what_the_bus_did_not_take_is_reported_and_told_by_the_next_run(
+    job: Job, world: World, capsys: pytest.CaptureFixture[str]
+):
+    orders = of_one_shard(world, 3)
+    hears(job, refused={orders[1].order_id})
+
+    assert job.run() == {"looked_at": 3, "told": 2, "rejected": 1}
+    (logged,) = capsys.readouterr().out.splitlines()
+    report = {"dry_run": False, "looked_at": 3, "told": 2, "rejected": 1}
+    assert json.loads(logged) == {"message": "orders announced again", **report}
+
+    later = hears(job)
+    assert job.run() == {"looked_at": 1, "told": 1, "rejected": 0}
+    assert about(later) == [orders[1].order_id]
+
+
+@pytest.mark.parametrize(("operation", "number"), [("put_item", 3), ("get_item", 7), ("query", 2)])
+def test_when_it_is_killed_the_next_run_does_the_rest(
+    job: Job, world: World, monkeypatch: pytest.MonkeyPatch, operation: str, number: int
+):
+    monkeypatch.setattr(store, "PAGE", 4)
+    kept = [order.order_id for order in of_one_shard(world, 10)]
+    events = hears(job)
+    job.set(orders=world.killed_at(operation, number))
+    with pytest.raises(Killed):
+        job.run()
+
+    job.set(orders=world.orders())
+    job.run()
+
+    # One page, at most, was told of and not put off.
+    told = about(events)
+    assert sorted(set(told)) == kept
+    assert len(told) - len(kept) <= 4
+    assert {order.look_at for order in world.rows().values()} == {(NOW + PATIENCE).isoformat()}
+
+
+def test_two_runs_at_once_do_no_harm(job: Job, world: World):
+    kept = [order.order_id for order in of_one_shard(world, 60)]
+    events = hears(job)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: job.run(), range(2)))
+
+    assert sorted(set(about(events))) == kept
+    assert len({entry["Detail"] for entry in events.taken}) == len(kept)
+    assert {order.look_at for order in world.rows().values()} == {(NOW + PATIENCE).isoformat()}
+
+
+def test_an_order_that_ends_meanwhile_is_left_as_it_is(job: Job, world: World):
+    order = world.placed("unclaimed", OLD)
+    ended = replace(order, state="CONFIRMED", sequence=2, unfinished=None, look_at=None)
+    hears(job)
+
+    def before(operation: str) -> None:
+        if operation == "put_item":
+            world.keep(ended)
+
+    job.set(orders=store.Orders(world.table, dynamodb=Spy(world.dynamodb, before)))
+    job.run()
+
+    assert world.row(order) == ended
+
+
+def test_an_index_that_lags_is_overruled_by_the_row(job: Job, world: World):
+    """The index is a moment late: it may still name an order that has ended, or is gone."""
+    order, gone = of_one_shard(world, 2)
+    ended = replace(order, state="CANCELLED", unfinished=None, look_at=None)
+
+    def before(operation: str) -> None:
+        if operation == "get_item":
+            world.keep(ended)
+            world.dynamodb.delete_item(
+                TableName=world.table, Key={"order_id": {"S": gone.order_id}}
+            )
+
+    job.set(orders=store.Orders(world.table, dynamodb=Spy(world.dynamodb, before)))
+    events = hears(job)
+
+    assert job.run() == {"looked_at": 1, "told": 0, "rejected": 0}
+    assert (events.requests, world.rows()) == ([], {order.order_id: ended})
+
+
+def test_an_idle_run_asks_each_shard_once(job: Job, world: World):
+    made: list[str] = []
+    job.set(orders=store.Orders(world.table, dynamodb=Spy(world.dynamodb, made.append)))
+    hears(job)
+
+    job.run()
+
+    assert made == ["query"] * len(store.SHARDS)

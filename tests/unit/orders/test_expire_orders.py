@@ -1,0 +1,162 @@
+"""Orders go when they have been over for long enough, and no other does."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lambdas.orders import store
+from lambdas.orders.domain import Order, announcement, cancel, dispatch
+from tests.unit.orders.tidying import Job, Killed, World
+from tests.unit.spy import Spy
+
+NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
+BEFORE = NOW - timedelta(days=30)
+OLD, YOUNG = BEFORE - timedelta(seconds=1), BEFORE + timedelta(seconds=1)
+
+
+@pytest.fixture
+def world(dynamodb: Any, table: str) -> World:
+    return World(dynamodb, table)
+
+
+@pytest.fixture
+def job(load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table: str) -> Job:
+    job = Job(load_handler, monkeypatch, "expire_orders", ORDERS_TABLE=table, RETENTION_DAYS="30")
+    job.at(NOW)
+    return job
+
+
+def ended(world: World, key: str, at: datetime, state: str, **changes: Any) -> Order:
+    """An order that came to its end then, as the saga writes it."""
+    done = {"state": state, "sequence": 2, "unfinished": None, "look_at": None, "ended": "a"}
+    return world.placed(key, at, **{**done, **changes})
+
+
+def report(looked_at: int, expired: int) -> dict[str, Any]:
+    return {"before": BEFORE.isoformat(), "looked_at": looked_at, "expired": expired}
+
+
+def test_what_has_been_over_for_long_enough_goes_and_nothing_else(job: Job, world: World):
+    for state in ("REJECTED", "CANCELLED", "DISPATCHED"):
+        ended(world, f"old {state}", OLD, state)
+    confirmed = world.placed("old", OLD, state="CONFIRMED", sequence=2, unfinished=None)
+    world.keep(dispatch(replace(confirmed, order_id="e" * 32), now=OLD.isoformat()))
+    placed = world.placed("old and placed", OLD)
+    world.keep(cancel(replace(placed, order_id="c" * 32), now=OLD.isoformat()))
+    stay = [
+        confirmed,
+        placed,
+        world.placed("old and withdrawn", OLD, state="WITHDRAWN", sequence=3),
+        world.placed("old and claimed", OLD, claim_owner="execution", claim_until=1),
+        ended(world, "parked", OLD, "REJECTED", ended=None, parked=["RefundPayment"]),
+        ended(world, "parked, and in the index", OLD, "CANCELLED", parked=["ReleaseStock"]),
+        *(ended(world, f"young {s}", YOUNG, s) for s in ("REJECTED", "CANCELLED", "DISPATCHED")),
+        ended(world, "old, and over lately", OLD, "DISPATCHED", changed_at=YOUNG.isoformat()),
+    ]
+
+    assert job.run() == report(looked_at=6, expired=5)
+    assert world.rows() == {order.order_id: order for order in stay}
+    assert job.run() == report(looked_at=1, expired=0)
+
+
+def test_a_run_is_bounded_and_the_next_goes_on_where_it_stopped(
+    job: Job, world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(store, "PAGE", 4)
+    job.set(MOST=8)
+    for number in range(19):
+        ended(world, f"{number}", OLD, "DISPATCHED")
+
+    done = [job.run()["expired"] for _ in range(4)]
+
+    assert done == [8, 8, 3, 0]
+
+
+def test_it_says_which_have_gone(job: Job, world: World, capsys: pytest.CaptureFixture[str]):
+    order = ended(world, "old", OLD, "DISPATCHED")
+
+    job.run()
+
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert told == [
+        {"message": "orders expire", "dry_run": False, "order_ids": [order.order_id]},
+        {"message": "orders expired", "dry_run": False, **report(looked_at=1, expired=1)},
+    ]
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing(job: Job, world: World):
+    for number in range(5):
+        ended(world, f"{number}", OLD, "DISPATCHED")
+    before = world.rows()
+
+    said = job.run(dry_run=True)
+
+    assert world.rows() == before
+    assert job.run() == said == report(looked_at=5, expired=5)
+
+
+@pytest.mark.parametrize(
+    ("operation", "number"), [("delete_item", 3), ("get_item", 4), ("query", 5)]
+)
+def test_when_it_is_killed_the_next_run_does_the_rest(
+    job: Job, world: World, operation: str, number: int
+):
+    for key in range(10):
+        ended(world, f"{key}", OLD, "DISPATCHED")
+    job.set(orders=world.killed_at(operation, number))
+    with pytest.raises(Killed):
+        job.run()
+    left = len(world.rows())
+    assert left > 0
+
+    job.set(orders=world.orders())
+
+    assert job.run()["expired"] == left
+    assert world.rows() == {}
+
+
+def test_of_two_runs_at_once_one_deletes_each(job: Job, world: World):
+    for number in range(40):
+        ended(world, f"{number}", OLD, "DISPATCHED")
+
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(lambda _: job.run(), range(2)))
+
+    assert sum(report["expired"] for report in reports) == 40
+    assert world.rows() == {}
+
+
+def test_an_order_that_changes_meanwhile_stays(job: Job, world: World):
+    order = ended(world, "old", OLD, "REJECTED")
+    parked = replace(order, sequence=3, parked=["RefundPayment"], ended=None)
+
+    def before(operation: str) -> None:
+        if operation == "delete_item":
+            world.keep(parked)
+
+    job.set(orders=store.Orders(world.table, dynamodb=Spy(world.dynamodb, before)))
+
+    assert job.run() == report(looked_at=1, expired=0)
+    assert world.row(order) == parked
+
+
+def test_the_same_request_makes_the_same_order_when_it_comes_again_afterwards(
+    job: Job, world: World
+):
+    """Its events have the ids they had: whoever remembers them does nothing twice."""
+    first = ended(world, "old", OLD, "DISPATCHED")
+    job.run()
+
+    again = world.placed("old", NOW)
+
+    assert world.orders().add(again) == again
+    told = announcement(None, again)
+    known = announcement(None, replace(first, state="PLACED", sequence=1))
+    assert told is not None
+    assert known is not None
+    assert told.metadata.event_id == known.metadata.event_id

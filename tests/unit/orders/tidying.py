@@ -1,0 +1,104 @@
+"""Worlds of orders for the scheduled jobs, and jobs that die."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from lambdas.orders.domain import Order, place
+from lambdas.orders.store import Orders, order_of, row_of
+from lambdas.runtime.items import from_item, to_item
+from tests.unit.orders.requests import BODY
+from tests.unit.spy import Spy
+
+
+class Killed(BaseException):
+    """The machine on which the job ran is gone."""
+
+
+class World:
+    """A table with orders of every kind."""
+
+    def __init__(self, dynamodb: Any, table: str) -> None:
+        self.dynamodb, self.table = dynamodb, table
+
+    def keep(self, order: Order) -> Order:
+        """Keep an order as it is."""
+        self.dynamodb.put_item(TableName=self.table, Item=to_item(row_of(order)))
+        return order
+
+    def placed(
+        self,
+        key: str,
+        at: datetime,
+        body: Mapping[str, Any] = BODY,
+        *,
+        customer: str = "17850",
+        **changes: Any,
+    ) -> Order:
+        """Keep an order that was placed then, and changed since."""
+        now = at.isoformat()
+        order = place(body, customer_id=customer, idempotency_key=key, request_id="r", now=now)
+        return self.keep(replace(order, **changes))
+
+    def rows(self) -> dict[str, Order]:
+        """All orders there are."""
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table)
+        found = [order_of(from_item(item)) for page in pages for item in page["Items"]]
+        return {order.order_id: order for order in found}
+
+    def row(self, order: Order) -> Order:
+        return self.rows()[order.order_id]
+
+    def orders(self) -> Orders:
+        return Orders(self.table, dynamodb=self.dynamodb)
+
+    def killed_at(self, operation: str, number: int) -> Orders:
+        """The table as a job sees it that dies with its so-manieth request of that kind."""
+        made = 0
+
+        def before(name: str) -> None:
+            nonlocal made
+            made += name == operation
+            if made >= number:
+                raise Killed
+
+        return Orders(self.table, dynamodb=Spy(self.dynamodb, before))
+
+
+class Job:
+    """A job's handler, loaded as Lambda does, with settings of which a test may change some."""
+
+    def __init__(
+        self,
+        load_handler: Callable[..., Any],
+        patch: pytest.MonkeyPatch,
+        name: str,
+        **settings: str,
+    ) -> None:
+        self._handler = load_handler(f"lambdas.orders.{name}", **settings)
+        self._module = sys.modules[f"lambdas.orders.{name}"]
+        self._patch = patch
+
+    def set(self, **names: Any) -> None:
+        """Set names of the handler's module."""
+        for name, value in names.items():
+            self._patch.setattr(self._module, name, value)
+
+    def at(self, now: datetime) -> None:
+        """Have it run at that time from now on."""
+
+        class Clock(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+                return now
+
+        self.set(datetime=Clock)
+
+    def run(self, *, dry_run: bool = False) -> dict[str, Any]:
+        report: dict[str, Any] = self._handler({"dry_run": True} if dry_run else {}, None)
+        assert report.pop("dry_run") == dry_run
+        return report
