@@ -81,9 +81,9 @@ def test_what_is_handed_over_goes_to_who_failed():
     assert ways("backbone/CatchAllUndelivered") == {("RULE", "backbone/EventLog")}
     assert ways("orders/TellOperationsRuleUndelivered") == {("RULE", "operations/Topic")}
     assert ways("shipping/OnPickedFailed") == {("DESTINATION", "shipping/DispatchShipment")}
-    assert ways("orders/AnnounceAgainOftenFailed") == {
-        ("DESTINATION", "orders/AnnounceAgain"),
-        ("SCHEDULE", "orders/AnnounceAgain"),
+    assert ways("orders/TidyingAnnounceAgainOftenFailed") == {
+        ("DESTINATION", "orders/TidyingAnnounceAgain"),
+        ("SCHEDULE", "orders/TidyingAnnounceAgain"),
     }
     assert ways("shipping/OutboxUntold") == {
         ("MAPPING", "shipping/AnnounceChanges"),
