@@ -28,18 +28,19 @@ def main() -> int:
     except UnreadyError as unready:
         return _say(unready)
     # Only now: these need what has just been looked for.
-    from local import demo
     from local.cloud import CloudError
+    from local.demo import demo
     from local.exports import ExportError, check
     from local.shop import ShopError
+    from local.up import up
 
     try:
         if arguments.command == "demo":
             check(arguments.orders)
         with alone():
             if arguments.command == "demo":
-                return demo.demo(arguments.orders, port=arguments.port)
-            return demo.up(port=arguments.port)
+                return demo(arguments.orders, port=arguments.port)
+            return up(port=arguments.port)
     except (UnreadyError, ExportError, CloudError, ShopError) as error:
         return _say(error)
     except KeyboardInterrupt:

@@ -1,14 +1,11 @@
-"""The demo, which plays an export through the platform, and `up`, which leaves it running."""
+"""The demo, which plays an export through the platform and shows what became of it."""
 
 import json
-import shlex
-import signal
 import sqlite3
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,9 +13,10 @@ from typing import Any
 
 from local import disputes, notices, read_side, report, resharding, shop, verify
 from local.cloud import Cloud, running
-from local.deploy import CONTEXT, deploy
+from local.deploy import deploy
 from local.disputes import Disputes
 from local.evidence import SCHEMA, Evidence
+from local.mishaps import WHILE_DISPATCHED, WHILE_PLACED, Mishaps
 from local.notices import Notices
 from local.read_side import ReadSide
 from local.rebuilding import Rebuilt, rebuilt
@@ -34,7 +32,9 @@ NOTIFICATION = {"category": "lab-supplies", "value": 415, "location": "eu-west"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
+class Run:
+    """A run on a cloud, and all that it is made with."""
+
     cloud: Cloud
     outputs: Mapping[str, str]
     database: sqlite3.Connection
@@ -59,7 +59,7 @@ def demo(orders: Path, *, port: int | None) -> int:
         database = stack.enter_context(closing(open_database(cloud.directory / "run.sqlite3")))
         with screen.phase("reading") as note:
             note(f"{shop.take_in(orders, database):,} orders")
-        outputs = _deploy(cloud, screen)
+        outputs = deployed(cloud, screen)
         kept = carry_out(cloud, outputs, database, screen)
     screen.say(f"\n  {time.monotonic() - began:.1f} s in all")
     return 0 if kept else 1
@@ -72,33 +72,36 @@ def carry_out(
     screen: Screen,
     *,
     name: str = "delivery",
-    reshard: bool = True,
-    rebuild: bool = True,
+    more: bool = True,
 ) -> bool:
     """Play what the database took in through the platform; return whether all promises were kept.
 
-    ``name`` tells the export's deliveries from those of others that the same cloud has seen, of
-    which only one can ``reshard``. ``rebuild`` has the views made afresh as well.
+    ``name`` tells the export's deliveries from those of others that the same cloud has seen.
+    ``more`` has a few things fail on purpose, the order stream resharded and the views made afresh.
     """
-    run = _run(cloud, outputs, database, reshard=reshard)
+    run = run_on(cloud, outputs, database, reshard=more)
+    mishaps = Mishaps(cloud) if more else None
     with (
         run.evidence.listening(f"{name}-announcements"),
         run.read_side.listening(f"{name}-facts"),
         ExitStack() as stack,
     ):
-        _play(run, screen, name)
+        _play(run, screen, name, mishaps)
         disputed = Disputes(cloud, outputs, database)
         with screen.phase("disputing payments") as note:
             disputed.tell(note)
         with screen.phase("picking, dispatching") as note:
             stack.enter_context(working(cloud, outputs))
-            disputed.lift(note)
+            with mishaps.happening(WHILE_DISPATCHED) if mishaps else nullcontext():
+                disputed.lift(note)
+            if mishaps:
+                mishaps.put_back(note)
             _await_departures(run, note)
         with screen.phase("checking") as note:
             notification = _publish_notification(run)
             violations = _violations(run, notification)
             note(f"{len(RULES)} rules")
-        views = _rebuild(run, screen) if rebuild else ()
+        views = _rebuild(run, screen) if more else ()
     whole = _is_whole(run, notification)
     settled = disputes.all_went_well(database)
     resharded = run.resharding is None or run.resharding.there_and_back()
@@ -115,34 +118,17 @@ def carry_out(
     report.show_views(
         screen,
         database,
-        resharded=resharded if reshard else None,
+        resharded=resharded if more else None,
         rebuilt=views,
     )
     notices.show(screen, database)
     report.show_books(screen, database)
+    if mishaps:
+        mishaps.show(screen)
     report.show_promises(screen, violations)
+    well = mishaps is None or mishaps.all_went_well
     equal = all(view.equal for view in views)
-    return whole and settled and resharded and equal and not violations
-
-
-def up(*, port: int | None) -> int:
-    """Leave the platform running until somebody ends it."""
-    screen = Screen()
-    screen.title("Orders on a local cloud")
-    with ExitStack() as stack:
-        with screen.phase("starting") as note:
-            cloud = stack.enter_context(running(port=port))
-            note(cloud.endpoint)
-        database = stack.enter_context(closing(open_database(cloud.directory / "run.sqlite3")))
-        run = _run(cloud, _deploy(cloud, screen), database, reshard=False)
-        run.customers.admit("ada")
-        run.notices.register("ada")
-        database.execute("INSERT INTO demand VALUES ('85123A', 1000)")
-        shop.stock_shelves(cloud, run.outputs["ReceiveStockFunction"], database)
-        stack.enter_context(working(cloud, run.outputs))
-        _explain(run, screen)
-        signal.pause()
-    return 0
+    return whole and settled and resharded and well and equal and not violations
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -155,16 +141,18 @@ def open_database(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _deploy(cloud: Cloud, screen: Screen) -> dict[str, str]:
+def deployed(cloud: Cloud, screen: Screen) -> dict[str, str]:
+    """Deploy the app, and show it; the outputs of all its stacks."""
     with screen.phase("deploying") as note:
         outputs = deploy(cloud, progress=lambda line: note(line.strip()) if line.strip() else None)
         note(f"{len(outputs)} outputs")
     return outputs
 
 
-def _run(
+def run_on(
     cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection, *, reshard: bool
-) -> _Run:
+) -> Run:
+    """What a run needs; only one on a cloud can ``reshard``."""
     customers = shop.Customers(
         cloud.client("cognito-idp"),
         pool=outputs["UserPoolId"],
@@ -173,7 +161,7 @@ def _run(
     stop = threading.Event()
     http = shop.http(cloud)
     api = partial(shop.Api, customers=customers, http=http, sleep=stop.wait)
-    return _Run(
+    return Run(
         cloud=cloud,
         outputs=outputs,
         database=database,
@@ -187,7 +175,7 @@ def _run(
     )
 
 
-def _play(run: _Run, screen: Screen, name: str) -> None:
+def _play(run: Run, screen: Screen, name: str, mishaps: Mishaps | None) -> None:
     """Stock the shelves, sign the customers in, send the orders, and wait until all have ended."""
     with screen.phase("stocking shelves") as note:
         skus, units = shop.stock_shelves(
@@ -205,7 +193,11 @@ def _play(run: _Run, screen: Screen, name: str) -> None:
         admitted = shop.in_threads(admit, names, stop=run.stop)
         for done, _ in enumerate(run.notices.reached(admitted), 1):
             note(bar(done, total))
-    with screen.phase("placing, cancelling") as note, run.read_side.watching() as watch:
+    with (
+        screen.phase("placing, cancelling") as note,
+        run.read_side.watching() as watch,
+        ExitStack() as failing,
+    ):
         (total,) = run.database.execute(
             "SELECT (SELECT count(*) FROM invoices) + (SELECT count(*) FROM cancellations)"
         ).fetchone()
@@ -228,6 +220,9 @@ def _play(run: _Run, screen: Screen, name: str) -> None:
             watch.follow(run.database)
             if run.resharding:
                 run.resharding.go_on(done / total)
+            # Not sooner: what fails keeps its place among those few that may be under way.
+            if mishaps and done == total // 3:
+                failing.enter_context(mishaps.happening(WHILE_PLACED))
     with screen.phase("fulfilling") as note:
         (total,) = run.database.execute("SELECT count(*) FROM accepted").fetchone()
 
@@ -247,7 +242,7 @@ def _play(run: _Run, screen: Screen, name: str) -> None:
         _until_none(still_open)
 
 
-def _await_departures(run: _Run, note: report.Note) -> None:
+def _await_departures(run: Run, note: report.Note) -> None:
     """Wait until every order that was fulfilled has left."""
     (total,) = run.database.execute(
         "SELECT count(*) FROM accepted JOIN fulfilled USING (order_id)"
@@ -278,7 +273,7 @@ def _until_none(left: Callable[[], int]) -> None:
         time.sleep(max(0.2, time.monotonic() - began))
 
 
-def _publish_notification(run: _Run) -> str:
+def _publish_notification(run: Run) -> str:
     """Publish the tutorial's test event; return its id."""
     answer = run.cloud.client("events").put_events(
         Entries=[
@@ -294,7 +289,7 @@ def _publish_notification(run: _Run) -> str:
     return event_id
 
 
-def _violations(run: _Run, notification: str) -> list[verify.Violation]:
+def _violations(run: Run, notification: str) -> list[verify.Violation]:
     """What breaks a promise when all has been heard: views and the log are a moment behind."""
     found: list[verify.Violation] = []
 
@@ -311,7 +306,7 @@ def _violations(run: _Run, notification: str) -> list[verify.Violation]:
     return found
 
 
-def _rebuild(run: _Run, screen: Screen) -> list[Rebuilt]:
+def _rebuild(run: Run, screen: Screen) -> list[Rebuilt]:
     """Make the views afresh, beside those that were found right."""
     views: list[Rebuilt] = []
     with screen.phase("rebuilding views") as note:
@@ -321,14 +316,14 @@ def _rebuild(run: _Run, screen: Screen) -> list[Rebuilt]:
     return views
 
 
-def _found(run: _Run, event_id: str) -> dict[str, Any] | None:
+def _found(run: Run, event_id: str) -> dict[str, Any] | None:
     row = run.database.execute(
         "SELECT message FROM events WHERE substr(log_id, 17) = ?", [event_id]
     ).fetchone()
     return json.loads(row[0]) if row else None
 
 
-def _is_whole(run: _Run, event_id: str) -> bool:
+def _is_whole(run: Run, event_id: str) -> bool:
     """Whether the test event was logged as it was published, and stands on no queue."""
     event = _found(run, event_id) or {}
     (parked,) = run.database.execute(
@@ -342,7 +337,7 @@ def _is_whole(run: _Run, event_id: str) -> bool:
     )
 
 
-def _explanations(run: _Run) -> dict[str, str]:
+def _explanations(run: Run) -> dict[str, str]:
     """For each reason of a rejection, what the API tells one of the customers."""
     examples = run.database.execute(
         """SELECT reason, min(orders.order_id), customer FROM orders
@@ -353,57 +348,3 @@ def _explanations(run: _Run) -> dict[str, str]:
         reason: str(run.api.order(order_id, customer=customer).body.get("explanation", ""))
         for reason, order_id, customer in examples
     }
-
-
-def _explain(run: _Run, screen: Screen) -> None:
-    """Write the settings for a shell into a file, and say how to talk to the platform."""
-    settings = run.cloud.directory / "env"
-    variables = {
-        **run.cloud.environment(),
-        "API": run.outputs["ApiUrl"],
-        "COGNITO_CLIENT": run.outputs["UserPoolClientId"],
-        "ADA": run.customers.password,
-        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
-    }
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    # cdk.json says python3, and this is the one that has the app's requirements.
-    lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
-    settings.write_text("\n".join(lines) + "\n")
-    settings.chmod(0o600)
-    (group, bus) = (run.outputs["EventLogGroup"], run.outputs["EventBus"])
-    screen.say(
-        f"""
-In another shell, first:
-
-  . {settings}
-
-Sign in as customer ada, place an order, read it:
-
-  TOKEN=$(curl -s --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL" \\
-    -H 'X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth' \\
-    -H 'Content-Type: application/x-amz-json-1.1' \\
-    -d '{{"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": "'"$COGNITO_CLIENT"'",
-         "AuthParameters": {{"USERNAME": "ada", "PASSWORD": "'"$ADA"'"}}}}' |
-    sed -E 's/.*"AccessToken": *"([^"]+)".*/\\1/')
-
-  curl -s --cacert "$AWS_CA_BUNDLE" "$API/orders" -H "Authorization: Bearer $TOKEN" \\
-    -H 'Content-Type: application/json' -H 'Idempotency-Key: first' -d '{{
-      "currency": "GBP", "country": "United Kingdom",
-      "lines": [{{"sku": "85123A", "quantity": 6, "unit_price": 255}}]}}'
-
-  curl -s --cacert "$AWS_CA_BUNDLE" "$API/orders/ORDER_ID" -H "Authorization: Bearer $TOKEN"
-
-Watch its events, put one of your own:
-
-  aws --endpoint-url "$AWS_ENDPOINT_URL" logs filter-log-events --log-group-name {group} \\
-    --query 'events[].message' --output text
-  aws --endpoint-url "$AWS_ENDPOINT_URL" events put-events --entries '[{{
-    "EventBusName": "{bus}", "Source": "com.aws.orders", "DetailType": "Order Notification",
-    "Detail": "{{\\"category\\": \\"lab-supplies\\", \\"value\\": 415}}"}}]'
-
-After an edit:
-
-  npx cdk deploy --all --require-approval never {" ".join(CONTEXT)}
-
-Ctrl-C here ends everything."""
-    )

@@ -28,7 +28,7 @@ def test_every_promise_is_kept_to_the_orders_of_each_export(tmp_path: Path):
     asked: dict[str, int] = dict.fromkeys(MOMENTS, 0)
     with running() as cloud:
         outputs = deploy(cloud, progress=lambda _: None)
-        for number, variant in enumerate(VARIANTS):
+        for variant in VARIANTS:
             path = tmp_path / f"{variant}-{SEED}.csv"
             lines = export(seed=SEED, orders=ORDERS, variant=variant, cancelled=CANCELLED)
             path.write_bytes(b"".join(lines))
@@ -38,8 +38,7 @@ def test_every_promise_is_kept_to_the_orders_of_each_export(tmp_path: Path):
                 kept = demo.carry_out(
                     *(cloud, outputs, database, Screen(shown)),
                     name=path.stem,
-                    reshard=number == 0,
-                    rebuild=False,
+                    more=False,
                 )
                 assert kept, f"seed {SEED}, {shown.getvalue()}"
                 (left,) = database.execute(

@@ -1,0 +1,212 @@
+"""What is made to fail on purpose in a run, and put back with the operator's command.
+
+Each mishap takes a right away and gives it back as soon as something is parked for the lack of it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from local.cloud import REGION, Cloud, CloudError
+from local.report import RED, Note, Screen
+from ops.choosing import find
+from ops.deployed import Deployed
+from ops.holding import holder
+
+_ROOT = Path(__file__).resolve().parent.parent
+_FAILED = 2
+PATIENCE = 60.0
+"""Seconds after which what is not parked, or still is, will be so for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mishap:
+    """Whoever has ``right`` by the policy of ``holder`` loses it; what fails goes to ``place``."""
+
+    what: str
+    holder: str
+    right: str
+    place: str
+
+
+WHILE_PLACED: Sequence[Mishap] = (
+    Mishap(
+        what="no saga may be started",
+        holder="orders/FulfilmentMachineEventsRole",
+        right="states:StartExecution",
+        place="orders/StartFulfilmentRuleUndelivered",
+    ),
+)
+WHILE_DISPATCHED: Sequence[Mishap] = (
+    Mishap(
+        what="no order may change",
+        holder="orders/NoteDispatchRole",
+        right="dynamodb:PutItem",
+        place="orders/OnDispatchFailed",
+    ),
+    Mishap(
+        what="no stock may be told",
+        holder="storefront/ShowAvailabilityQueue",
+        right="sqs:SendMessage",
+        place="storefront/ShowAvailabilityUndelivered",
+    ),
+    Mishap(
+        what="no timeline may grow",
+        holder="storefront/UpdateTimelinesRole",
+        right="dynamodb:UpdateItem",
+        place="storefront/GivenUp",
+    ),
+)
+"""Events, messages and batches of the stream: each kind of edge has its own way to fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """The account's root user, as a session of boto3."""
+
+    cloud: Cloud
+    region_name: str = REGION
+
+    def client(self, service: str, **_: Any) -> Any:
+        return self.cloud.client(service)
+
+
+Policy = Mapping[str, Any]
+
+
+class _OfRole:
+    """The policy of a role."""
+
+    def __init__(self, client: Callable[[str], Any], name: str) -> None:
+        self._iam = client("iam")
+        (policy,) = self._iam.list_role_policies(RoleName=name)["PolicyNames"]
+        self._named = {"RoleName": name, "PolicyName": policy}
+
+    def read(self) -> Policy:
+        return dict(self._iam.get_role_policy(**self._named)["PolicyDocument"])
+
+    def write(self, policy: Policy) -> None:
+        self._iam.put_role_policy(**self._named, PolicyDocument=json.dumps(policy))
+
+
+class _OfQueue:
+    """The policy of a queue."""
+
+    def __init__(self, client: Callable[[str], Any], name: str) -> None:
+        self._sqs, self._url = client("sqs"), name
+
+    def read(self) -> Policy:
+        answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["Policy"])
+        return dict(json.loads(answer["Attributes"]["Policy"]))
+
+    def write(self, policy: Policy) -> None:
+        attributes = {"Policy": json.dumps(policy)}
+        self._sqs.set_queue_attributes(QueueUrl=self._url, Attributes=attributes)
+
+
+class Mishaps:
+    """Makes things fail, and has the operator's command put them back."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._client = cache(cloud.client)
+        templates = Deployed(session=_Root(cloud), environment="dev").templates()
+        self._places = templates.places()
+        self._physical = {each.name: each.physical for each in templates.all()}
+        self._shown = ""
+        self._moved = self._left = 0
+        self._missing: list[Mishap] = []
+
+    @contextmanager
+    def happening(self, mishaps: Sequence[Mishap]) -> Iterator[None]:
+        """Let these happen beside what the block does; it ends when all of them are over."""
+        with ThreadPoolExecutor(len(mishaps)) as pool:
+            over = pool.map(self._let_happen, mishaps)
+            yield
+            self._missing += [
+                each for each, parked in zip(mishaps, over, strict=True) if not parked
+            ]
+
+    def put_back(self, note: Note) -> None:
+        """Redrive all that is parked until nothing is, or for a while."""
+        deadline = time.monotonic() + PATIENCE
+        self._shown = self._ops("queues", "--parked")
+        while self._parked() and time.monotonic() < deadline:
+            said = self._ops("redrive", "--all", "--yes", "--json", "--per-second", "200")
+            self._moved += json.loads(said)["moved"]
+            note(f"{self._moved:,} put back")
+        self._left = self._parked()
+
+    @property
+    def all_went_well(self) -> bool:
+        """Whether each mishap had something parked, and nothing is any more."""
+        return not self._missing and not self._left
+
+    def show(self, screen: Screen) -> None:
+        """What failed, what the operator saw of it, and how it ended."""
+        screen.title("Failed on purpose")
+        for mishap in (*WHILE_PLACED, *WHILE_DISPATCHED):
+            parked = f"parked in {mishap.place}"
+            screen.item(
+                mishap.what,
+                parked if mishap not in self._missing else screen.paint(f"not {parked}", RED),
+            )
+        screen.say("\n  $ python -m ops queues --parked")
+        for line in self._shown.splitlines():
+            screen.say(f"  {line}")
+        screen.say("\n  $ python -m ops redrive --all --yes")
+        left = (
+            screen.paint(f"{self._left:,} still parked", RED) if self._left else "nothing is left"
+        )
+        screen.say(f"  {self._moved:,} moved, {left}")
+
+    def _let_happen(self, mishap: Mishap) -> bool:
+        """Take the right away until something is parked; whether something was."""
+        place = holder(find(self._places, mishap.place), self._client)
+        deadline = time.monotonic() + PATIENCE
+        with self._without(mishap):
+            while not (parked := place.depth().all) and time.monotonic() < deadline:
+                time.sleep(0.1)
+        return bool(parked)
+
+    @contextmanager
+    def _without(self, mishap: Mishap) -> Iterator[None]:
+        """Leave every statement that gives the right out of the policy until the block ends."""
+        name = self._physical[mishap.holder]
+        policy = _OfRole if mishap.holder.endswith("Role") else _OfQueue
+        kept_in = policy(self._client, name)
+        whole = kept_in.read()
+        kept = [each for each in whole["Statement"] if mishap.right not in each["Action"]]
+        if len(kept) == len(whole["Statement"]):
+            raise CloudError(f"{mishap.holder} has no {mishap.right}")
+        kept_in.write({**whole, "Statement": kept})
+        try:
+            yield
+        finally:
+            kept_in.write(whole)
+
+    def _parked(self) -> int:
+        return sum(holder(place, self._client).depth().all for place in self._places)
+
+    def _ops(self, *arguments: str) -> str:
+        """What the operator's command says, as it is run in a shell."""
+        command = subprocess.run(
+            [sys.executable, "-m", "ops", *arguments],
+            cwd=_ROOT,
+            env={**os.environ, **self._cloud.environment()},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if command.returncode >= _FAILED:
+            raise CloudError(f"ops {' '.join(arguments)} failed: {command.stderr.strip()}")
+        return command.stdout
