@@ -1,6 +1,6 @@
 """What is made to fail on purpose in a run, and put back with the operator's command.
 
-Each mishap takes a right away and gives it back as soon as something is parked for the lack of it.
+Each mishap denies a right until something is parked for the lack of it.
 """
 
 import json
@@ -30,7 +30,7 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mishap:
-    """Whoever has ``right`` by the policy of ``holder`` loses it; what fails goes to ``place``."""
+    """By the policy of ``holder``, ``right`` is denied for a while; what fails goes to ``place``."""
 
     what: str
     holder: str
@@ -40,7 +40,7 @@ class Mishap:
 
 WHILE_PLACED: Sequence[Mishap] = (
     Mishap(
-        what="no saga may be started",
+        what="no saga may start",
         holder="orders/FulfilmentMachineEventsRole",
         right="states:StartExecution",
         place="orders/StartFulfilmentRuleUndelivered",
@@ -170,7 +170,7 @@ class Mishaps:
         screen.say(f"  {self._moved:,} moved, {left}")
 
     def _let_happen(self, mishap: Mishap) -> bool:
-        """Take the right away until something is parked; whether something was."""
+        """Deny the right until something is parked; whether something was."""
         place = holder(find(self._places, mishap.place), self._client)
         deadline = time.monotonic() + PATIENCE
         with self._without(mishap):
@@ -180,19 +180,19 @@ class Mishaps:
 
     @contextmanager
     def _without(self, mishap: Mishap) -> Iterator[None]:
-        """Leave every statement that gives the right out of the policy until the block ends."""
+        """Deny the right until the block ends."""
         name = self._physical[mishap.holder]
-        policy = _OfRole if mishap.holder.endswith("Role") else _OfQueue
-        kept_in = policy(self._client, name)
-        whole = kept_in.read()
-        kept = [each for each in whole["Statement"] if mishap.right not in each["Action"]]
-        if len(kept) == len(whole["Statement"]):
-            raise CloudError(f"{mishap.holder} has no {mishap.right}")
-        kept_in.write({**whole, "Statement": kept})
+        of_role = mishap.holder.endswith("Role")
+        policy = _OfRole(self._client, name) if of_role else _OfQueue(self._client, name)
+        whole = policy.read()
+        denial = {"Effect": "Deny", "Action": mishap.right, "Resource": "*"}
+        if not of_role:
+            denial["Principal"] = "*"
+        policy.write({**whole, "Statement": [*whole["Statement"], denial]})
         try:
             yield
         finally:
-            kept_in.write(whole)
+            policy.write(whole)
 
     def _parked(self) -> int:
         return sum(holder(place, self._client).depth().all for place in self._places)
