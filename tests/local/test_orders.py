@@ -39,6 +39,8 @@ HERE, NOWHERE = "United Kingdom", "Unspecified"
 SLOW = {"charge": {"moment": "before", "fails": False, "delay_ms": 2000}}
 """Less than the 4 s that payments waits for the card company."""
 SECONDS = 60
+EXTRAS: dict[str, int] = {}
+"""What each order's price has been raised by."""
 LONG_AGO = "2000-01-01T00:00:00+00:00"
 
 
@@ -56,8 +58,6 @@ class Platform:
     evidence: Evidence
     operations: str
     """A queue that gets what is told to people."""
-    prices: dict[str, int]
-    """By how much the orders' prices differ."""
 
     def resource(self, kind: str, id: str) -> str:
         (found,) = (
@@ -126,7 +126,6 @@ def platform(
         database=database,
         evidence=Evidence(cloud, outputs, database),
         operations=queue_behind(cloud, outputs["OperationsTopic"]),
-        prices={},
     )
     (arn,) = (
         value
@@ -232,7 +231,7 @@ def place(
 ) -> str:
     """Place an order; no two look the same, unless one is to be ``like`` that of another key."""
     key, like = platform.key(key), platform.key(like or key)
-    price = PRICE + platform.prices.setdefault(like, len(platform.prices))
+    price = PRICE + EXTRAS.setdefault(like, len(EXTRAS))
     lines = [{"sku": SKU, "quantity": quantity, "unit_price": price}]
     answer = platform.api.place(customer="ada", key=key, country=country, lines=lines)
     assert answer.status == 202, answer

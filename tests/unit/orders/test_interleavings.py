@@ -233,8 +233,8 @@ class Life(RuleBasedStateMachine):
         # It is in the index of the unfinished until its end.
         assert (self.order.unfinished is not None) == (state in (PLACED, WITHDRAWN))
         assert (self.order.look_at is not None) == (state in (PLACED, WITHDRAWN))
-        # It may expire from its end on, unless a person has to see to it.
-        assert (self.order.ended is not None) == (state in OVER and not self.order.parked)
+        # It is in the index of those that are over from its end on.
+        assert (self.order.ended is not None) == (state in OVER)
         # Whoever was the first to cancel it has said why.
         if state in (CONFIRMED, DISPATCHED):
             assert self.order.reason is None
