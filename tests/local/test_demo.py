@@ -77,6 +77,7 @@ def test_the_demo_of_the_sample_keeps_every_promise():
         assert demo.wait(30) == 0
 
     assert "accepted              100 of 101 sent to the API" in output
+    assert "holds lifted          3, of which 3 orders have left since" in output
     ends = [count(output, end) for end in ("dispatched", "rejected", "cancelled")]
     assert sum(ends) == 100
     assert count(output, "dispatched") > 50
