@@ -362,3 +362,14 @@ def test_an_order_ends_as_it_was_promised_whatever_happens(life: Callable[[], Li
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_what_had_left_before_it_could_be_cancelled_has_no_reason_to_be(life: Callable[[], Life]):
+    order = life()
+    order.finish(index=0)
+    order.pick()
+    order.cancel(meanwhile=False, index=0, fault="", reason="DuplicateOrder")
+    order.deliver(index=1)
+    order.finish(index=0)
+
+    assert (order.row().state, order.row().reason) == (DISPATCHED, None)
