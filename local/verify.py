@@ -88,7 +88,7 @@ RULES = (
         """SELECT order_id, 'is cancelled, and nobody asked for it' FROM orders
         WHERE state = 'CANCELLED' AND order_id IN (SELECT order_id FROM accepted)
         AND order_id NOT IN (SELECT order_id FROM asked_to_cancel)
-        AND reason <> 'DuplicateOrder'""",
+        AND coalesce(reason, '') <> 'DuplicateOrder'""",
     ),
     Rule(
         1,

@@ -104,7 +104,7 @@ class Order:
     compensations that came to wait for a person, ``repaired`` those that have succeeded since,
     maybe before ``parked`` was written. ``unfinished`` is there until the order is confirmed or
     over, and says in which shard of the index of such orders it is to be found; ``look_at`` is when
-    somebody has to look after it. ``ended`` says the same of those that are over and need nobody.
+    somebody has to look after it. ``ended`` says the same of those that are over.
     ``placed_in`` names the minutes in which it was placed and the shard of their orders,
     ``likeness`` is the same for orders that look the same; ``duplicate_of`` is the earlier order
     that this one was found to repeat. ``holds`` are all there were, in the order in which they were

@@ -90,7 +90,7 @@ class Orders:
         return self._pages("unfinished", "look_at", before=due, most=most)
 
     def ended(self, *, before: str, most: int) -> Iterator[list[Order]]:
-        """The same of orders that were over before that time, and need nobody."""
+        """The same of orders that were over before that time."""
         return self._pages("ended", "changed_at", before=before, most=most)
 
     def alike(self, periods: Sequence[datetime]) -> Iterator[list[Order]]:

@@ -204,7 +204,7 @@ class _States:
             "Default": "Undone",
         }
         states["CallForAttention"] = self._update(
-            f"SET parked = :parked, {COUNT}, changed_at = :now REMOVE ended",
+            f"SET parked = :parked, {COUNT}, changed_at = :now",
             condition="claim_owner = :me",
             values={
                 ":parked": {"L": "{% [$map($parked, function($name) { {'S': $name} })] %}"},

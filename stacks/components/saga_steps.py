@@ -69,9 +69,9 @@ class Record:
     takes the record to ``kept``. A record that has not come to its end may bear an attribute
     ``unfinished``, by which a sparse index finds it, and ``look_at``, by which that is sorted; the
     saga takes them away. To one that is over it gives ``ended``, the first letter of its key, by
-    which another such index finds it, unless something was parked. Whoever cancels a record says in
-    its ``reason`` and ``explanation`` why. Others may tell of the record meanwhile, if they
-    count that in ``asides`` as well as in its ``sequence``.
+    which another such index finds it. Whoever cancels a record says in its ``reason`` and
+    ``explanation`` why. Others may tell of the record meanwhile, if they count that in ``asides``
+    as well as in its ``sequence``.
     """
 
     table: dynamodb.ITableV2

@@ -153,6 +153,16 @@ class Stage:
             ExpressionAttributeValues={":owner": {"S": owner}, ":until": {"N": str(until)}},
         )
 
+    def tell_aside(self, detail: dict[str, Any]) -> None:
+        """Count, as somebody does who tells of the record beside the saga."""
+        self.dynamodb.update_item(
+            TableName=self.records,
+            Key={"order_id": {"S": detail["data"]["order_id"]}},
+            UpdateExpression="ADD asides :one, #sequence :one",
+            ExpressionAttributeNames={"#sequence": "sequence"},
+            ExpressionAttributeValues={":one": {"N": "1"}},
+        )
+
     def run(self, detail: dict[str, Any]) -> str:
         """Run one execution to its end and return its status."""
         return self._run(self._machine, detail)

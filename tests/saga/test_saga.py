@@ -34,6 +34,19 @@ def test_all_actions_done_in_order_confirm_the_record(stage):
     assert stage.parked() == []
 
 
+@pytest.mark.parametrize("fate", ["work", "refuse"])
+def test_its_number_comes_behind_what_was_told_beside_it(stage, fate):
+    opened = stage.open(Second=fate)
+    stage.tell_aside(opened)
+    stage.tell_aside(opened)
+    assert stage.run(opened) == "SUCCEEDED"
+    record = stage.record(opened)
+    assert (record["state"], record["sequence"]) == (
+        {"work": "DONE", "refuse": "UNDONE"}[fate],
+        "4",
+    )
+
+
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_refusal_is_not_retried_and_undoes_exactly_what_was_done_before_it(stage, action):
     opened = stage.open(**{action: "refuse"})

@@ -233,8 +233,8 @@ class Life(RuleBasedStateMachine):
         # It is in the index of the unfinished until its end.
         assert (self.order.unfinished is not None) == (state in (PLACED, WITHDRAWN))
         assert (self.order.look_at is not None) == (state in (PLACED, WITHDRAWN))
-        # It may expire from its end on, unless a person has to see to it.
-        assert (self.order.ended is not None) == (state in OVER and not self.order.parked)
+        # It is in the index of those that are over from its end on.
+        assert (self.order.ended is not None) == (state in OVER)
         # Whoever was the first to cancel it has said why.
         if state in (CONFIRMED, DISPATCHED):
             assert self.order.reason is None
@@ -364,3 +364,14 @@ def test_an_order_ends_as_it_was_promised_whatever_happens(life: Callable[[], Li
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_what_had_left_before_it_could_be_cancelled_has_no_reason_to_be(life: Callable[[], Life]):
+    order = life()
+    order.finish(index=0)
+    order.pick()
+    order.cancel(meanwhile=False, index=0, fault="", reason="DuplicateOrder")
+    order.deliver(index=1)
+    order.finish(index=0)
+
+    assert (order.row().state, order.row().reason) == (DISPATCHED, None)

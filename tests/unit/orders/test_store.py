@@ -113,6 +113,8 @@ OTHER_WRITES: list[dict[str, Any]] = [
     {"claim_until": 1_001},
     {"state": CONFIRMED, "sequence": 2, "changed_at": NOW},
     {"cancel_requested_at": NOW},
+    {"look_at": NOW},
+    {"duplicate_of": "0" * 32},
     # The saga looks whether somebody cancelled.
     {"changed_at": NOW},
 ]
