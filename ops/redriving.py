@@ -193,7 +193,7 @@ def _handed(record: Record, to: Resource, event: Any) -> Action:
 
 def _sent(record: Record, to: Resource, body: str, attributes: Mapping[str, str]) -> Action:
     if to.kind != QUEUE:
-        return _handed(record, to, parsed(body))
+        raise CannotBeMovedError(f"a redrive does not know how to hand a message to {to}")
     history = "\n".join(_reasons(record))[-HISTORY_LETTERS:]
     fifo = bool(to.properties.get("FifoQueue"))
     return SendTo(
