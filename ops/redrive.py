@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from botocore.exceptions import ClientError
 
@@ -94,11 +94,11 @@ class Redrive:
         parked while this goes on is left: it may be what was put back, and would be for ever.
         """
         stuck: set[str] = set()
-        end = holder.depth().at + timedelta(seconds=1)
+        began = holder.depth().at
         with closing(holder.taking()) as messages:
             for message in messages:
                 record = decode(message, place)
-                if message.since >= end or not self.chosen(record):
+                if _came_since(began, record) or not self.chosen(record):
                     tally.left += 1
                     continue
                 step = self._step(place, holder, record, tally, stuck)
@@ -133,3 +133,12 @@ class Redrive:
         holder.delete(record.message)
         tally.in_hand = None
         return Step(place=place, record=record, action=action)
+
+
+def _came_since(began: datetime, record: Record) -> bool:
+    """Whether a record was parked after a redrive began, of which the second is known.
+
+    In that second, what was put back before is taken for what has just been.
+    """
+    known = began if record.redriven else began + timedelta(seconds=1)
+    return record.message.since >= known

@@ -92,6 +92,16 @@ def test_what_is_parked_again_while_it_goes_on_is_left():
     assert holder.ids == ["again0"]
 
 
+@pytest.mark.parametrize(("history", "left"), [({}, 0), ({"redriven": "1"}, 1)])
+def test_in_the_second_in_which_it_begins_what_was_put_back_before_is_left(
+    history: dict[str, str], left: int
+):
+    holder = FakeHolder([parked("e0")])
+    holder.messages = [replace(parked("e0"), since=holder.began, attributes=history)]
+
+    assert redrive(holder, None).left == left
+
+
 def test_behind_one_that_fails_its_group_stays_in_its_order():
     pairs = [("a1", "A"), ("b1", "B"), ("a2", "A"), ("b2", "B"), ("a3", "A")]
     holder = FakeHolder([parked(*pair) for pair in pairs])
