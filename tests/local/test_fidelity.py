@@ -93,8 +93,13 @@ def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
         "Name": at["AWS::Scheduler::Schedule"],
     }
     planned = ask("scheduler", "get_schedule", **schedule)
-    function, asynchronous = (
-        at[f"AWS::Lambda::{kind}"].partition(":")[0] for kind in ("Function", "EventInvokeConfig")
+    function = at["AWS::Lambda::Function"]
+    (asynchronous,) = (
+        each["PhysicalResourceId"].partition(":")[0]
+        for page in pages
+        for each in page["StackResourceSummaries"]
+        if each["ResourceType"] == "AWS::Lambda::EventInvokeConfig"
+        and each["LogicalResourceId"].startswith("DispatchShipment")
     )
     deny = {"Effect": "Deny", "Action": "sts:AssumeRole"}
     trust, permissions = (
@@ -184,7 +189,7 @@ def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
         },
         "iam update_assume_role_policy": {"RoleName": role, "PolicyDocument": trust},
         "lambda put_function_event_invoke_config": {
-            "FunctionName": asynchronous, "Qualifier": "$LATEST", "MaximumRetryAttempts": 2,
+            "FunctionName": asynchronous, "Qualifier": "$LATEST", "MaximumRetryAttempts": 1,
         },
         "lambda update_event_source_mapping": {
             "UUID": outbox["UUID"], "MaximumRetryAttempts": 3,
