@@ -99,7 +99,7 @@ def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
         for page in pages
         for each in page["StackResourceSummaries"]
         if each["ResourceType"] == "AWS::Lambda::EventInvokeConfig"
-        and each["LogicalResourceId"].startswith("DispatchShipment")
+        and each["LogicalResourceId"].startswith("DeliverOrders")
     )
     deny = {"Effect": "Deny", "Action": "sts:AssumeRole"}
     trust, permissions = (
@@ -189,7 +189,7 @@ def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
         },
         "iam update_assume_role_policy": {"RoleName": role, "PolicyDocument": trust},
         "lambda put_function_event_invoke_config": {
-            "FunctionName": asynchronous, "Qualifier": "$LATEST", "MaximumRetryAttempts": 1,
+            "FunctionName": asynchronous, "Qualifier": "$LATEST", "MaximumRetryAttempts": 2,
         },
         "lambda update_event_source_mapping": {
             "UUID": outbox["UUID"], "MaximumRetryAttempts": 3,
