@@ -93,8 +93,13 @@ def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
         "Name": at["AWS::Scheduler::Schedule"],
     }
     planned = ask("scheduler", "get_schedule", **schedule)
-    function, asynchronous = (
-        at[f"AWS::Lambda::{kind}"].partition(":")[0] for kind in ("Function", "EventInvokeConfig")
+    function = at["AWS::Lambda::Function"]
+    (asynchronous,) = (
+        each["PhysicalResourceId"].partition(":")[0]
+        for page in pages
+        for each in page["StackResourceSummaries"]
+        if each["ResourceType"] == "AWS::Lambda::EventInvokeConfig"
+        and each["LogicalResourceId"].startswith("DeliverOrders")
     )
     deny = {"Effect": "Deny", "Action": "sts:AssumeRole"}
     trust, permissions = (
