@@ -14,6 +14,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 from ops.places import QUEUE, Place
@@ -30,10 +31,14 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
-    """How much is there, and how much of it somebody holds just now; SQS tells it roughly."""
+    """How much is there, and how much of it somebody holds just now; SQS tells it roughly.
+
+    ``at`` is when that was, by the service's own clock, to the second that has begun.
+    """
 
     there: int
     held: int = 0
+    at: datetime = field(compare=False)
 
     @property
     def all(self) -> int:
@@ -70,7 +75,7 @@ class Queue:
         names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         answer = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=list(names))
         there, held = (int(answer["Attributes"][name]) for name in names)
-        return Depth(there=there, held=held)
+        return Depth(there=there, held=held, at=_date(answer))
 
     def taking(self) -> Messages:
         """Each message once; what is not deleted is there again when this ends."""
@@ -123,7 +128,9 @@ class Bucket:
 
     def depth(self) -> Depth:
         """How much there is."""
-        return Depth(there=sum(1 for _ in self._objects()))
+        pages = list(self._pages())
+        there = sum(len(page.get("Contents", [])) for page in pages)
+        return Depth(there=there, at=_date(pages[0]))
 
     def taking(self) -> Messages:
         """Each object once, in the order of their names."""
@@ -140,8 +147,11 @@ class Bucket:
         self.s3.delete_object(Bucket=self.name, Key=message.id)
 
     def _objects(self) -> Iterator[Any]:
-        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name):
+        for page in self._pages():
             yield from page.get("Contents", [])
+
+    def _pages(self) -> Iterator[Any]:
+        yield from self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name)
 
 
 def holder(place: Place, client: Any) -> Holder:
@@ -149,6 +159,10 @@ def holder(place: Place, client: Any) -> Holder:
     if place.resource.kind == QUEUE:
         return Queue(place.resource.physical, client("sqs"))
     return Bucket(place.resource.physical, client("s3"))
+
+
+def _date(answer: Any) -> datetime:
+    return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
 
 
 def _message(received: Any) -> Message:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from botocore.exceptions import ClientError
 
@@ -41,8 +42,8 @@ class Step:
 class Tally:
     """What a redrive came to: exact at any moment, also when it is interrupted.
 
-    ``left`` counts those that were not meant; ``in_hand`` is the one that was put, perhaps, and not
-    yet deleted.
+    ``left`` counts those that were not meant, or came while it went on; ``in_hand`` is the one that
+    was put, perhaps, and not yet deleted.
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -89,13 +90,15 @@ class Redrive:
     def run(self, place: Place, holder: Holder, tally: Tally) -> None:
         """Put back what is chosen of a place, and count it in ``tally``.
 
-        Behind one of a FIFO queue that could not be moved, its group stays, in its order.
+        Behind one of a FIFO queue that could not be moved, its group stays, in its order. What is
+        parked while this goes on is left: it may be what was put back, and would be for ever.
         """
         stuck: set[str] = set()
+        end = holder.depth().at + timedelta(seconds=1)
         with closing(holder.taking()) as messages:
             for message in messages:
                 record = decode(message, place)
-                if not self.chosen(record):
+                if message.since >= end or not self.chosen(record):
                     tally.left += 1
                     continue
                 step = self._step(place, holder, record, tally, stuck)

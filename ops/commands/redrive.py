@@ -10,6 +10,7 @@ Ends with 0 when all that was meant was moved, or would be, with 1 when somethin
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from ops.choosing import choice, choosing, find
@@ -63,7 +64,8 @@ def move(
     """Move what is chosen of these places, and tell exactly what became of it."""
     if arguments.per_second <= 0:
         raise OperationError("--per-second wants a number above 0")
-    mover = Mover(deployed.client, lambda: deployed.outputs("Orders")["NoteRepairFunction"])
+    client = cache(deployed.client)
+    mover = Mover(client, lambda: deployed.outputs("Orders")["NoteRepairFunction"])
     tally = Tally()
     total = 0
 
@@ -79,7 +81,7 @@ def move(
     )
     try:
         for place in places:
-            held = holder(place, deployed.client)
+            held = holder(place, client)
             there = held.depth().all
             total += there
             if there:
@@ -109,7 +111,7 @@ def as_text(tally: Tally, *, done: bool) -> str:
     ]
     if tally.in_hand is not None:
         lines.append(f"{tally.in_hand.message.id} was being moved: it may come twice")
-    counts = f"{tally.failed} could not be, {tally.left} were not meant"
+    counts = f"{tally.failed} could not be, {tally.left} were left"
     if done:
         return "\n".join([*lines, f"{tally.moved} moved, {counts}"])
     return "\n".join([*lines, f"{tally.moved} would be moved, {counts}; to do it, add --yes"])

@@ -3,12 +3,12 @@
 With Express sagas, which give a compensation up in seconds.
 """
 
+import io
 import json
-import os
-import subprocess
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -26,6 +26,7 @@ from lambdas.runtime.items import from_item
 from local import shop
 from local.cloud import Cloud
 from local.deploy import deploy
+from ops.__main__ import main
 from stacks.environments import DEV
 from tests.local.deliveries import eventually
 from tests.local.permissions import resources_of, watched
@@ -50,15 +51,27 @@ class Platform:
 
     def ops(self, *arguments: str) -> tuple[int, Any]:
         """Run the command, as a script does."""
-        command = subprocess.run(
-            [sys.executable, "-m", "ops", *arguments, "--json"],
-            env={**os.environ, **self.cloud.environment()},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert command.stderr == "", command.stderr
-        return command.returncode, json.loads(command.stdout)
+        code, out, err = self.run(*arguments, "--json")
+        assert err == "", err
+        return code, json.loads(out)
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Run the command in this process, as it is quicker; what it ends with, and says."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            for name, value in self.cloud.environment().items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["ops", *arguments])
+            before = signal.getsignal(signal.SIGTERM)
+            try:
+                code = main()
+            finally:
+                signal.signal(signal.SIGTERM, before)
+        return code, out.getvalue(), err.getvalue()
 
     def parked(self, *places: str) -> dict[str, int]:
         """How much there is in the places that hold something, or in those."""
@@ -129,14 +142,13 @@ class Platform:
 
     @contextmanager
     def without(self, stack: str, role: str, right: str) -> Iterator[None]:
-        """Take a right from a role of the app until the block ends."""
+        """Take all rights from a role of the app, that one among them, until the block ends."""
         iam, name = self.client("iam"), self.physical(stack, role)
         (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
         named = {"RoleName": name, "PolicyName": policy}
         whole = iam.get_role_policy(**named)["PolicyDocument"]
-        left = [each for each in whole["Statement"] if right not in each["Action"]]
-        assert len(left) == len(whole["Statement"]) - 1
-        iam.put_role_policy(**named, PolicyDocument=json.dumps({**whole, "Statement": left}))
+        assert any(right in each["Action"] for each in whole["Statement"])
+        iam.delete_role_policy(**named)
         try:
             yield
         finally:
@@ -208,8 +220,8 @@ def test_events_that_functions_failed_at_are_given_to_them_again(platform: Platf
 
 
 def test_a_change_that_could_not_be_told_is_read_from_the_stream_and_told(platform: Platform):
-    place = "shipping/OutboxUntold"
-    with platform.without("Shipping", "AnnounceChangesRole", "events:PutEvents"):
+    place = "orders/OutboxUntold"
+    with platform.without("Orders", "AnnounceChangesRole", "events:PutEvents"):
         order = platform.place("untold")
         platform.park(place)
 
@@ -263,12 +275,7 @@ def test_what_a_saga_could_not_undo_is_undone_and_its_order_needs_nobody(platfor
 
 
 def test_what_is_missing_is_said_in_a_line(platform: Platform):
-    command = subprocess.run(
-        [sys.executable, "-m", "ops", "queues", "--env", "prod"],
-        env={**os.environ, **platform.cloud.environment()},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert command.returncode == 2
-    assert command.stderr == f"there is no stack Orders-Prod-… in {platform.cloud.region}\n"
+    code, out, err = platform.run("queues", "--env", "prod")
+
+    assert (code, out) == (2, "")
+    assert err == f"there is no stack Orders-Prod-… in {platform.cloud.region}\n"

@@ -2,11 +2,13 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from ops.holding import Depth
 from ops.moving import NotDoneError
 from ops.records import Message
 from ops.redriving import Action, Call
+from tests.unit.ops.parking import AT
 
 
 class Interrupted(KeyboardInterrupt):
@@ -33,9 +35,11 @@ class FakeHolder:
     messages: list[Message]
     fuse: Fuse = field(default_factory=Fuse)
     held: set[str] = field(default_factory=set)
+    began: datetime = AT + timedelta(hours=1)
 
     def depth(self) -> Depth:
-        return Depth(there=len(self.messages) - len(self.held), held=len(self.held))
+        there, held = len(self.messages), len(self.held)
+        return Depth(there=there - held, held=held, at=self.began)
 
     def taking(self) -> Generator[Message, None, None]:
         try:

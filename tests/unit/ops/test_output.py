@@ -40,7 +40,9 @@ NAMES = (
 def found() -> list[queues.Found]:
     def at(name: str, there: int, held: int = 0) -> queues.Found:
         oldest = AT if there else None
-        return queues.Found(place=place(name), depth=Depth(there=there, held=held), oldest=oldest)
+        return queues.Found(
+            place=place(name), depth=Depth(there=there, held=held, at=AT), oldest=oldest
+        )
 
     return [at(name, number, held=number // 3) for number, name in enumerate(NAMES)]
 
@@ -65,7 +67,7 @@ def test_queues_json(golden: SnapshotAssertion):
 
 
 def test_queues_when_nothing_is_parked(golden: SnapshotAssertion):
-    empty = queues.Found(place=place(NAMES[0]), depth=Depth(there=0), oldest=None)
+    empty = queues.Found(place=place(NAMES[0]), depth=Depth(there=0, at=AT), oldest=None)
 
     assert queues.as_table([empty], NOW) + "\n" == golden
 
@@ -150,10 +152,11 @@ class Deployed:
     def client(self, service: str) -> Any:
         names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         attributes = dict.fromkeys(names, "0")
+        dated = {"ResponseMetadata": {"HTTPHeaders": {"date": "Tue, 01 Dec 2026 09:00:00 GMT"}}}
         return SimpleNamespace(
-            get_queue_attributes=lambda **_: {"Attributes": attributes},
+            get_queue_attributes=lambda **_: {"Attributes": attributes, **dated},
             receive_message=lambda **_: {},
-            get_paginator=lambda _: SimpleNamespace(paginate=lambda **_: [{}]),
+            get_paginator=lambda _: SimpleNamespace(paginate=lambda **_: [dated]),
         )
 
 

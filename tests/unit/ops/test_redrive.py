@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 
 import pytest
@@ -76,6 +77,19 @@ def test_what_fails_again_stays_and_the_others_go():
     reasons = [step.why for step in tally.steps if not step.moved]
     assert reasons[0] == "it failed again"
     assert reasons[1].startswith("nobody can tell")
+
+
+def test_what_is_parked_again_while_it_goes_on_is_left():
+    holder, number = FakeHolder([parked("e0")]), count()
+
+    def park_again(action: Action) -> None:
+        again = parked(f"again{next(number)}")
+        holder.messages.append(replace(again, since=holder.began + timedelta(seconds=1)))
+
+    tally = redrive(holder, park_again)
+
+    assert (tally.moved, tally.failed, tally.left) == (1, 0, 1)
+    assert holder.ids == ["again0"]
 
 
 def test_behind_one_that_fails_its_group_stays_in_its_order():
