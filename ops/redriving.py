@@ -17,8 +17,6 @@ from typing import Any
 from ops.places import FUNCTION, MACHINE, QUEUE, Feed, How, Place, Resource
 from ops.records import EARLIER, REDRIVEN, Record, parsed
 
-AWS = ("RULE_ARN", "TARGET_ARN", "ERROR_CODE", "ERROR_MESSAGE", "RETRY_ATTEMPTS",
-       "EXHAUSTED_RETRY_CONDITION", "RequestID", "ErrorCode", "ErrorMessage")  # fmt: skip
 POINTER = {"streamArn", "shardId", "startSequenceNumber", "endSequenceNumber"}
 HISTORY_LETTERS = 1_000
 """So much of the earlier reasons is kept, the latest: a message has a limit to its size."""
@@ -145,6 +143,8 @@ def plan(record: Record, place: Place) -> Action:
     feed = place.feed(record.how, str(parked_by))
     if feed is None:
         raise CannotBeMovedError(f"{record.where or place.name} is no longer deployed")
+    if record.message.attributes.get("IS_PAYLOAD_TRUNCATED") == "true":
+        raise CannotBeMovedError("Scheduler kept only the beginning of it")
     match record.how:
         case How.RULE:
             return _to_target(record, feed)
@@ -156,7 +156,8 @@ def plan(record: Record, place: Place) -> Action:
             return CallWithBatch(to=_receiver(feed), payload={"Records": [_with_history(record)]})
         case How.DESTINATION | How.DEAD_LETTERS | How.SCHEDULE:
             return _handed(record, _receiver(feed), record.event)
-    return _sent(record, _receiver(feed), record.message.body)
+    own = {name: text for name, text in record.message.attributes.items() if name != "reason"}
+    return _sent(record, _receiver(feed), record.message.body, own)
 
 
 def _to_target(record: Record, feed: Feed) -> Action:
@@ -175,7 +176,8 @@ def _handed(record: Record, to: Resource, event: Any) -> Action:
     match to.kind:
         case "AWS::SQS::Queue":
             body = event if isinstance(event, str) else json.dumps(event)
-            return _sent(record, to, body)
+            # What stands beside it is what AWS said of it.
+            return _sent(record, to, body, {})
         case "AWS::Lambda::Function":
             return Call(to=to, payload=event)
         case "AWS::StepFunctions::StateMachine":
@@ -189,18 +191,16 @@ def _handed(record: Record, to: Resource, event: Any) -> Action:
     raise CannotBeMovedError(f"a redrive does not know how to hand anything to {to}")
 
 
-def _sent(record: Record, to: Resource, body: str) -> Action:
+def _sent(record: Record, to: Resource, body: str, attributes: Mapping[str, str]) -> Action:
     if to.kind != QUEUE:
-        return _handed(record, to, parsed(body))
-    kept = {name: value for name, value in record.message.attributes.items()
-            if name not in (*AWS, "reason")}  # fmt: skip
+        raise CannotBeMovedError(f"a redrive does not know how to hand a message to {to}")
     history = "\n".join(_reasons(record))[-HISTORY_LETTERS:]
     fifo = bool(to.properties.get("FifoQueue"))
     return SendTo(
         to=to,
         body=body,
         attributes={
-            **kept,
+            **attributes,
             REDRIVEN: str(record.redriven + 1),
             **({EARLIER: history} if history else {}),
         },

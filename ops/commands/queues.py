@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from ops.commands import DONE, OPEN
@@ -22,6 +23,8 @@ from ops.tables import age, show, show_json, table
 from ops.terminal import Terminal
 
 AT_ONCE = 8
+MOST = 500
+"""Among so many messages of a place the oldest is looked for: SQS tells nobody of it."""
 WORDS = {
     How.QUEUE: "queue {source}",
     How.SUBSCRIPTION: "SNS, for {to}",
@@ -73,7 +76,7 @@ def look(place: Place, holder: Holder) -> Found:
     oldest = None
     if depth.there:
         with closing(holder.taking()) as messages:
-            oldest = min((message.since for message in messages), default=None)
+            oldest = min((message.since for message in islice(messages, MOST)), default=None)
     return Found(place=place, depth=depth, oldest=oldest)
 
 

@@ -9,7 +9,7 @@ from ops.records import decode
 from ops.redriving import Action, Repair, plan
 from stacks.environments import ENVIRONMENTS
 from tests.templates.synthesis import platform
-from tests.unit.ops.parking import parked_by, place, places
+from tests.unit.ops.parking import EVENT, parked_by, place, places
 
 PLACES = [
     pytest.param(place, id=f"{name}-{place.name}")
@@ -123,6 +123,32 @@ def test_a_receiver_that_was_replaced_is_the_one_of_today():
     feed = failed.feed(How.DESTINATION, "arn:aws:lambda:eu-west-1:1:function:of-yesterday")
 
     assert feed == failed.feeds[0]
+
+
+def test_what_no_template_of_ours_declares_yet_is_known_too():
+    def arn(id: str) -> dict[str, list[str]]:
+        return {"Fn::GetAtt": [f"{id}12345678", "Arn"]}
+
+    failing = {"DeadLetterConfig": {"TargetArn": arn("Dead")}}
+    failed = {"DestinationConfig": {"OnFailure": {"Destination": arn("Failed")}}}
+    template = {
+        "Dead12345678": {"Type": QUEUE},
+        "Failed12345678": {"Type": BUCKET},
+        "Function12345678": {"Type": "AWS::Lambda::Function", "Properties": failing},
+        "Config12345678": {
+            "Type": "AWS::Lambda::EventInvokeConfig",
+            "Properties": {"FunctionName": {"Ref": "Function12345678"}, **failed},
+        },
+    }
+    dead, destination = Templates({"Orders-Dev-New": Stack({"Resources": template}, {})}).places()
+
+    assert [(feed.how, str(feed.to)) for feed in dead.feeds] == [(How.DEAD_LETTERS, "new/Function")]
+    assert [(feed.how, str(feed.to)) for feed in destination.feeds] == [
+        (How.DESTINATION, "new/Function")
+    ]
+    for each in (dead, destination):
+        action = plan(decode(parked_by(each.feeds[0], each), each), each)
+        assert (str(action), getattr(action, "payload", None)) == ("call new/Function", EVENT)
 
 
 def test_a_queue_that_nobody_empties_is_a_place_though_nothing_is_known_to_feed_it():

@@ -95,6 +95,14 @@ class TestEvents:
         with pytest.raises(CannotBeMovedError, match=r"no \$\.detail\.metadata\.subject"):
             planned("backbone/ToOrderStreamRuleUndelivered", How.RULE, body=hollow)
 
+    def test_of_which_only_the_beginning_is_there_stay(self):
+        at = place("orders/AnnounceAgainOftenFailed")
+        parked = parked_by(at.fed(How.SCHEDULE)[0], at)
+        cut = {**parked.attributes, "IS_PAYLOAD_TRUNCATED": "true"}
+
+        with pytest.raises(CannotBeMovedError, match="beginning"):
+            again(at.name, replace(parked, attributes=cut))
+
 
 class TestMessages:
     def test_go_back_in_their_group_under_a_new_id_for_deduplication(self):

@@ -161,6 +161,7 @@ FULL_ORDER = replace(
     claim_until=1,
     cancel_requested_at=LATER,
     unfinished="07",
+    repaired=["RefundPayment"],
 )
 
 

@@ -117,6 +117,7 @@ OTHER_WRITES: list[dict[str, Any]] = [
     {"cancel_requested_at": NOW},
     # The saga looks whether somebody cancelled.
     {"changed_at": NOW},
+    {"repaired": ["ReleaseStock"]},
 ]
 
 
