@@ -462,7 +462,7 @@ class Held:
         self.given_back = False
 
     def depth(self) -> Depth:
-        return Depth(there=len(self.bodies), held=self.held)
+        return Depth(there=len(self.bodies), held=self.held, at=NOW)
 
     def taking(self) -> Messages:
         try:
