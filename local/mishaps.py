@@ -30,7 +30,7 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mishap:
-    """By the policy of ``holder``, ``right`` is denied for a while; what fails goes to ``place``."""
+    """By ``holder``'s policy, ``right`` is denied for a while; what fails goes to ``place``."""
 
     what: str
     holder: str

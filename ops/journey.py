@@ -131,10 +131,12 @@ def _events(known: Known) -> Iterator[dict[str, str]]:
     """What was told: events of all services, of the view that joins them."""
     row = known.records.get("storefront")
     for line in timeline(row)["events"] if row else ():
-        told = [line.get("reason", ""), line.get("explanation", "")]
-        if "total" in line:
-            told.append(money(line["total"]))
-        yield _moment(line["at"], line["service"], line["event"], ", ".join(filter(None, told)))
+        # DynamoDB keeps no order of names; this one has the reason before its explanation.
+        told = [
+            money(line[name]) if name == "total" else str(line[name])
+            for name in sorted(line.keys() - {"at", "service", "event"}, reverse=True)
+        ]
+        yield _moment(line["at"], line["service"], line["event"], ", ".join(told))
 
 
 def _steps(known: Known) -> Iterator[dict[str, str]]:

@@ -17,6 +17,8 @@ def parked(deployed: Deployed, order_id: str) -> tuple[Sequence[Parked], Sequenc
     """The pieces that name the order, and the places of which not all could be seen.
 
     A pointer into a table's stream names none: what it points to is the order's row, or its event.
+    Places that SQS says are empty are passed over, which it may know a minute late.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
     """
     clients = {name: deployed.client(name) for name in ("sqs", "s3")}
     places = deployed.templates().places()

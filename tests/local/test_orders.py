@@ -431,7 +431,7 @@ class TestCancelling:
         assert (code, told_of["wrong"]) == (0, [])
         assert steps(told_of) == {
             "Fulfilment": [*ACTIONS, "Confirm"],
-            "Withdrawal": ["CancelShipment", "RefundPayment", "ReleaseStock", "Reject"],
+            "Withdrawal": ["Claim", "CancelShipment", "RefundPayment", "ReleaseStock", "Reject"],
         }
         entries = told_of["records"]["payments"]["entries"]
         assert [entry["kind"] for entry in entries] == ["CHARGE", "REFUND"]

@@ -116,14 +116,18 @@ def charge(state: str, *kinds: str, explanation: str = "", told: bool = True) ->
     return {"state": state, **TOTAL, "explanation": explanation, **times, "entries": entries}
 
 
-def seen(*events: str) -> dict[str, Any]:
-    """The timeline's row: ``orders/1 OrderPlaced 0`` is an event, its number and its second."""
+def seen(*events: str, **last: str) -> dict[str, Any]:
+    """The timeline's row: ``orders/1 OrderPlaced 0`` is an event, its number and its second.
+
+    ``last`` is what the last of them tells besides.
+    """
     row: dict[str, Any] = {"order_id": ID, "customer_id": "ada"}
     for event in events:
         name, kind, second = event.split()
         row[name] = {"event": kind, "at": at(float(second))}
         if kind.startswith("Payment") or kind in ("OrderPlaced", "OrderConfirmed"):
             row[name]["total"] = TOTAL
+    row[name] |= last
     return row
 
 
@@ -198,7 +202,9 @@ REJECTED = Known(
     records={
         **NOTHING,
         "inventory": reservation("REFUSED", explanation="too few available of 85123A"),
-        "storefront": seen("orders/1 OrderPlaced 0", "orders/2 OrderRejected 2"),
+        "storefront": seen(
+            "orders/1 OrderPlaced 0", "orders/2 OrderRejected 2", reason="OutOfStock"
+        ),
     },
     executions=[
         execution_of(

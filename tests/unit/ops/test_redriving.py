@@ -96,7 +96,7 @@ class TestEvents:
             planned("backbone/ToOrderStreamRuleUndelivered", How.RULE, body=hollow)
 
     def test_of_which_only_the_beginning_is_there_stay(self):
-        at = place("orders/AnnounceAgainOftenFailed")
+        at = place("orders/TidyingAnnounceAgainOftenFailed")
         parked = parked_by(at.fed(How.SCHEDULE)[0], at)
         cut = {**parked.attributes, "IS_PAYLOAD_TRUNCATED": "true"}
 
