@@ -24,7 +24,6 @@ from lambdas.contracts.orders import (
     OrderWithdrawn,
 )
 from lambdas.contracts.values import MAX_SKUS, Money, PricedLine
-from lambdas.orders.likeness import begin, likeness, part
 
 MAX_QUANTITY = 100_000
 MAX_UNIT_PRICE = 100_000_000
@@ -193,10 +192,6 @@ def place(
         raise BadRequestError(problems)
     rows = [asdict(line) for line in lines]
     id_ = order_id(customer_id, idempotency_key)
-    at, looks = (
-        datetime.fromisoformat(now),
-        likeness(customer_id, currency, country, lines, placed_at=now),
-    )
     return Order(
         order_id=id_,
         customer_id=customer_id,
@@ -211,9 +206,7 @@ def place(
         placed_at=now,
         changed_at=now,
         unfinished=shard(id_),
-        look_at=(at + PATIENCE).isoformat(),
-        placed_in=part(begin(at), looks[0]),
-        likeness=looks,
+        look_at=(datetime.fromisoformat(now) + PATIENCE).isoformat(),
     )
 
 

@@ -1,28 +1,29 @@
 """By what orders that look the same are found: a digest, and the minutes in which they came."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from lambdas.contracts.values import PricedLine
+from lambdas.orders.domain import Order
 
 PERIOD = timedelta(minutes=5)
 """Orders are looked through by the five minutes in which they were placed."""
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def likeness(
-    customer_id: str, currency: str, country: str, lines: Sequence[PricedLine], *, placed_at: str
-) -> str:
-    """A digest, and the time: sorted by it, orders that look the same stand together, by age.
+def findable(order: Order) -> Order:
+    """The order with that by which it and others that look the same find each other.
 
     Orders look the same if they are of one customer, to one country, for the same things at the
-    same prices. In which order the lines stand makes no difference.
+    same prices. In which order the lines stand makes no difference. The likeness is a digest of
+    that, and the time: sorted by it, orders that look the same stand together, by age.
     """
-    content = [customer_id, currency, country, sorted(map(astuple, lines))]
-    return f"{sha256(json.dumps(content).encode()).hexdigest()[:32]} {placed_at}"
+    lines = sorted((line["sku"], line["quantity"], line["unit_price"]) for line in order.lines)
+    content = [order.customer_id, order.currency, order.country, lines]
+    digest = sha256(json.dumps(content).encode()).hexdigest()[:32]
+    placed_in = part(begin(datetime.fromisoformat(order.placed_at)), digest[0])
+    return replace(order, placed_in=placed_in, likeness=f"{digest} {order.placed_at}")
 
 
 def same(likeness: str) -> str:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.orders.domain import PLACED, BadRequestError, KeyReusedError, place
+from lambdas.orders.likeness import findable
 from lambdas.orders.store import Orders
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
@@ -23,7 +24,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             request_id=http.request_id(event),
             now=datetime.now(UTC).isoformat(),
         )
-        order = orders.add(requested)
+        order = orders.add(findable(requested))
     except BadRequestError as bad:
         log("order refused", problems=len(bad.problems))
         problems = [{"field": p.field, "problem": p.problem} for p in bad.problems]

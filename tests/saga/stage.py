@@ -138,7 +138,8 @@ class Stage:
                 "order_id": {"S": order_id},
                 "state": {"S": "OPEN"},
                 "sequence": {"N": "1"},
-                "unfinished": {"S": "00"},
+                "unfinished": {"S": "0"},
+                "look_at": {"S": "2026-12-01T08:31:00+00:00"},
             },
         )
         data = {"order_id": order_id, "script": json.dumps(script), "lines": ["only one"]}
@@ -161,6 +162,15 @@ class Stage:
             UpdateExpression="ADD asides :one, #sequence :one",
             ExpressionAttributeNames={"#sequence": "sequence"},
             ExpressionAttributeValues={":one": {"N": "1"}},
+        )
+
+    def say(self, detail: dict[str, Any], **columns: str) -> None:
+        """Put texts on the record."""
+        self.dynamodb.update_item(
+            TableName=self.records,
+            Key={"order_id": {"S": detail["data"]["order_id"]}},
+            UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in columns),
+            ExpressionAttributeValues={f":{name}": {"S": text} for name, text in columns.items()},
         )
 
     def run(self, detail: dict[str, Any]) -> str:

@@ -181,12 +181,26 @@ def test_without_anything_to_do_a_saga_only_undoes(stage):
     assert (record["state"], record["reason"], record["sequence"]) == ("UNDONE", CANCELLED, "2")
 
 
+def test_whoever_cancels_a_record_says_why(stage):
+    under_way, done = stage.open(Third="cancel"), stage.open()
+    why = {"reason": "DuplicateOrder", "explanation": "the same as another"}
+    for opened in (under_way, done):
+        stage.say(opened, **why)
+    stage.run(under_way)
+    stage.withdraw(done)
+    for opened in (under_way, done):
+        record = stage.record(opened)
+        assert {name: record[name] for name in why} == why
+
+
 def test_a_record_at_its_end_is_unfinished_no_more(stage):
-    for script in ({}, {"Second": "refuse"}, {"Third": "cancel"}):
+    for script, over in (({}, False), ({"Second": "refuse"}, True), ({"Third": "cancel"}, True)):
         opened = stage.open(**script)
         assert "unfinished" in stage.record(opened)
         stage.run(opened)
-        assert "unfinished" not in stage.record(opened)
+        record = stage.record(opened)
+        assert not {"unfinished", "look_at"} & record.keys()
+        assert record.get("ended") == (opened["data"]["order_id"][0] if over else None)
 
 
 def test_an_array_of_one_reaches_the_action_as_an_array(stage, cloud):

@@ -163,6 +163,8 @@ FULL_ORDER = replace(
     unfinished="7",
     look_at=LATER,
     ended="7",
+    placed_in="2026-12-01T08:25+00:00 7",
+    likeness="7",
     duplicate_of="0" * 32,
     holds=(
         Hold(cause="c", reason="PaymentDisputed", explanation="x", state="LIFTED", at=LATER),

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from lambdas.orders.domain import REJECTED, Order
-from lambdas.orders.store import row_of
+from lambdas.orders.likeness import findable
+from lambdas.orders.store import order_of, row_of
 from lambdas.runtime.bus import Bus
-from lambdas.runtime.items import to_item
+from lambdas.runtime.items import from_item, to_item
 from lambdas.runtime.relay import Relay
 from lambdas.runtime.settings import SettingMissing
 from tests.unit.orders.requests import BODY, line, placed, query, request
@@ -58,6 +59,16 @@ class TestPlaceOrder:
 
         assert answer["statusCode"] == 202
         assert content(answer) == {"order_id": placed().order_id, "state": "PLACED"}
+
+    def test_it_can_be_found_by_what_it_looks_like(
+        self, place_order: Handler, dynamodb: Any, table: str
+    ):
+        place_order(request(), None)
+
+        (row,) = map(from_item, dynamodb.scan(TableName=table)["Items"])
+        kept = order_of(row)
+        assert kept == findable(kept)
+        assert kept.placed_in is not None
 
     def test_a_retry_gets_the_same_answer(self, place_order: Handler):
         assert place_order(request(), None) == place_order(request(), None)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lambdas.orders.domain import Order, place
+from lambdas.orders.likeness import findable
 from lambdas.orders.store import Orders, order_of, row_of
 from lambdas.runtime.items import from_item, to_item
 from tests.unit.orders.requests import BODY
@@ -42,7 +43,7 @@ class World:
         """Keep an order that was placed then, and changed since."""
         now = at.isoformat()
         order = place(body, customer_id=customer, idempotency_key=key, request_id="r", now=now)
-        return self.keep(replace(order, **changes))
+        return self.keep(replace(findable(order), **changes))
 
     def rows(self) -> dict[str, Order]:
         """All orders there are."""
