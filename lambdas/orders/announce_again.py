@@ -8,7 +8,8 @@ one's claim over, and brings the order to its end.
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.orders.domain import announcement, looked_after, overdue
+from lambdas.orders.announcements import announcement
+from lambdas.orders.domain import looked_after, overdue
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus

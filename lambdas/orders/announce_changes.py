@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambdas.contracts.event import Fact
-from lambdas.orders.domain import announcement
+from lambdas.orders.announcements import announcement
 from lambdas.orders.store import order_of
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus

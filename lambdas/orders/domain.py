@@ -1,33 +1,13 @@
-"""What an order is, which requests are good ones, and what is told when an order changes."""
+"""What an order is, and what may become of it."""
 
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, TypeGuard
+from typing import Any
 
 from lambdas.contracts.event import CANCELLED as CANCELLED_BY_CUSTOMER
-from lambdas.contracts.event import Event, Fact, event_id, tell
-from lambdas.contracts.orders import (
-    SOURCE,
-    OrderCancelled,
-    OrderConfirmed,
-    OrderDispatched,
-    OrderHeld,
-    OrderHoldLifted,
-    OrderNeedsAttention,
-    OrderNotHeld,
-    OrderPlaced,
-    OrderRejected,
-    OrderWithdrawn,
-)
-from lambdas.contracts.values import MAX_SKUS, Money, PricedLine
-
-MAX_QUANTITY = 100_000
-MAX_UNIT_PRICE = 100_000_000
-MAX_TEXT = 64
 
 PLACED, CONFIRMED, REJECTED = "PLACED", "CONFIRMED", "REJECTED"
 WITHDRAWN, CANCELLED, DISPATCHED = "WITHDRAWN", "CANCELLED", "DISPATCHED"
@@ -36,30 +16,8 @@ OVER = (*ENDED, DISPATCHED)
 HOLDABLE = (PLACED, CONFIRMED)
 """An order in another state has left, is over, or is being undone: to hold it comes too late."""
 HELD, LIFTED, MISSED = "HELD", "LIFTED", "MISSED"
-BARE: Mapping[str, Callable[..., Event]] = {
-    WITHDRAWN: OrderWithdrawn,
-    CANCELLED: OrderCancelled,
-    DISPATCHED: OrderDispatched,
-}
-"""What tells of a state and nothing more."""
 PATIENCE = timedelta(minutes=5)
 """For how long nobody looks after an order of which something was just told."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """What is wrong with one field of a request."""
-
-    field: str
-    problem: str
-
-
-class BadRequestError(Exception):
-    """The request is not an order; ``problems`` names every bad field."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(f"{p.field} {p.problem}" for p in problems))
-        self.problems = problems
 
 
 class KeyReusedError(Exception):
@@ -163,51 +121,6 @@ def order_id(customer_id: str, idempotency_key: str) -> str:
 def is_order_id(text: str) -> bool:
     """Whether ``text`` could be the id of an order."""
     return re.fullmatch("[0-9a-f]{32}", text) is not None
-
-
-def place(
-    body: object, *, customer_id: str, idempotency_key: str, request_id: str, now: str
-) -> Order:
-    """Make an order of a request's body.
-
-    The body is ``{"currency": "GBP", "country": "United Kingdom", "lines": [{"sku": "85123A",
-    "quantity": 6, "unit_price": 255}]}``, prices in minor units. Lines of one SKU at one price are
-    summed.
-
-    Raises:
-        BadRequestError: naming every bad field.
-    """
-    problems: list[Problem] = []
-    fields = body if isinstance(body, Mapping) else {}
-    if not isinstance(body, Mapping):
-        problems.append(Problem(field="body", problem="must be a JSON object"))
-    if not 1 <= len(idempotency_key) <= MAX_TEXT:
-        problems.append(
-            Problem(field="Idempotency-Key", problem=f"must be a header of 1 to {MAX_TEXT} letters")
-        )
-    currency = _currency(fields.get("currency"), problems)
-    country = _text(fields, "country", problems)
-    lines = _lines(fields.get("lines"), problems)
-    if problems:
-        raise BadRequestError(problems)
-    rows = [asdict(line) for line in lines]
-    id_ = order_id(customer_id, idempotency_key)
-    return Order(
-        order_id=id_,
-        customer_id=customer_id,
-        state=PLACED,
-        sequence=1,
-        fingerprint=sha256(json.dumps([currency, country, rows]).encode()).hexdigest(),
-        request_id=request_id,
-        currency=currency,
-        country=country,
-        lines=rows,
-        total=sum(line.quantity * line.unit_price for line in lines),
-        placed_at=now,
-        changed_at=now,
-        unfinished=shard(id_),
-        look_at=(datetime.fromisoformat(now) + PATIENCE).isoformat(),
-    )
 
 
 def shard(order_id: str) -> str:
@@ -322,70 +235,7 @@ def looked_after(order: Order, *, now: datetime) -> Order:
 
 def expired(order: Order, *, before: str) -> bool:
     """Whether the order may go: it was over ``before`` that time, and nobody has to see to it."""
-    return order.state in OVER and not order.parked and order.changed_at < before
-
-
-def _currency(value: object, problems: list[Problem]) -> str:
-    if not isinstance(value, str) or not re.fullmatch("[A-Z]{3}", value):
-        problems.append(Problem(field="currency", problem="must be three capitals, such as GBP"))
-        return ""
-    return value
-
-
-def _text(fields: Mapping[str, Any], name: str, problems: list[Problem]) -> str:
-    value = fields.get(name)
-    if not _is_text(value) or not 1 <= len(value.strip()) <= MAX_TEXT:
-        problem = f"must be a text of 1 to {MAX_TEXT} letters"
-        problems.append(Problem(field=name, problem=problem))
-        return ""
-    return value.strip()
-
-
-def _is_text(value: object) -> TypeGuard[str]:
-    """Whether it is a text that can be stored: JSON can also spell one half of a character."""
-    return isinstance(value, str) and value.encode(errors="ignore").decode() == value
-
-
-def _lines(value: object, problems: list[Problem]) -> list[PricedLine]:
-    if not isinstance(value, list) or not value:
-        problems.append(Problem(field="lines", problem="must be an array of at least one line"))
-        return []
-    summed: dict[str, PricedLine] = {}
-    for i, raw in enumerate(value):
-        line = _line(f"lines[{i}]", raw, problems)
-        if line is None:
-            continue
-        before = summed.get(line.sku, replace(line, quantity=0))
-        if before.unit_price != line.unit_price:
-            problem = f"differs from the price of another line of {line.sku}"
-            problems.append(Problem(field=f"lines[{i}].unit_price", problem=problem))
-        summed[line.sku] = replace(line, quantity=before.quantity + line.quantity)
-        if summed[line.sku].quantity > MAX_QUANTITY:
-            problem = f"makes more than {MAX_QUANTITY} of {line.sku}"
-            problems.append(Problem(field=f"lines[{i}].quantity", problem=problem))
-    if len(summed) > MAX_SKUS:
-        problem = f"must name at most {MAX_SKUS} SKUs, not {len(summed)}"
-        problems.append(Problem(field="lines", problem=problem))
-    return list(summed.values())
-
-
-def _line(place: str, raw: object, problems: list[Problem]) -> PricedLine | None:
-    if not isinstance(raw, Mapping):
-        problems.append(Problem(field=place, problem="must be an object"))
-        return None
-    found = len(problems)
-    sku = raw.get("sku")
-    if not _is_text(sku) or not 1 <= len(sku) <= MAX_TEXT or sku != sku.strip():
-        problem = f"must be a text of 1 to {MAX_TEXT} letters without space around it"
-        problems.append(Problem(field=f"{place}.sku", problem=problem))
-    for name, most in (("quantity", MAX_QUANTITY), ("unit_price", MAX_UNIT_PRICE)):
-        number = raw.get(name)
-        if type(number) is not int or not 1 <= number <= most:
-            problem = f"must be a whole number from 1 to {most}"
-            problems.append(Problem(field=f"{place}.{name}", problem=problem))
-    if len(problems) > found:
-        return None
-    return PricedLine(sku=raw["sku"], quantity=raw["quantity"], unit_price=raw["unit_price"])
+    return order.state in OVER and not order.waiting and order.changed_at < before
 
 
 def view(order: Order) -> dict[str, Any]:
@@ -408,71 +258,3 @@ def view(order: Order) -> dict[str, Any]:
             for hold in order.held
         ]
     return shown
-
-
-def announcement(before: Order | None, after: Order) -> Fact[Any] | None:
-    """What to tell the others of a change of an order's row; None when there is nothing to tell.
-
-    The row is its own outbox: each write that has something to tell counts ``sequence`` up, so the
-    change says all, and saying it again gives the same event.
-    """
-    if before is not None and before.sequence == after.sequence:
-        return None
-    if before is not None and before.holds != after.holds:
-        return _told_of_hold(before, after)
-    # What is told again was told before the asides that there have been since.
-    number = after.sequence if before else after.sequence - after.asides
-    first = number == 1
-    return tell(
-        _event(before, after),
-        subject=after.order_id,
-        sequence=number,
-        correlation_id=after.order_id,
-        causation_id=after.request_id if first else event_id(SOURCE, after.order_id, 1),
-        # The saga may touch a placed order again before it ends it.
-        occurred_at=after.placed_at if first else after.changed_at,
-    )
-
-
-def _told_of_hold(before: Order, after: Order) -> Fact[Any]:
-    (changed,) = (hold for hold in after.holds if hold not in before.holds)
-    order = {"order_id": after.order_id, "customer_id": after.customer_id, "reason": changed.reason}
-    event: Event
-    if changed.state == HELD:
-        event = OrderHeld(**order, explanation=changed.explanation)
-    elif changed.state == LIFTED:
-        event = OrderHoldLifted(**order)
-    else:
-        event = OrderNotHeld(**order, explanation=changed.explanation, state=after.state)
-    return tell(
-        event,
-        subject=after.order_id,
-        sequence=after.sequence,
-        correlation_id=after.order_id,
-        causation_id=changed.cause,
-        occurred_at=changed.at,
-    )
-
-
-def _event(before: Order | None, after: Order) -> Event:
-    if before is not None and before.parked != after.parked:
-        return OrderNeedsAttention(
-            order_id=after.order_id, customer_id=after.customer_id, parked=tuple(after.parked)
-        )
-    if after.state in BARE:
-        return BARE[after.state](order_id=after.order_id, customer_id=after.customer_id)
-    if after.state == REJECTED:
-        return OrderRejected(
-            order_id=after.order_id,
-            customer_id=after.customer_id,
-            reason=after.reason or "",
-            explanation=after.explanation or "",
-        )
-    kind = {PLACED: OrderPlaced, CONFIRMED: OrderConfirmed}[after.state]
-    return kind(
-        order_id=after.order_id,
-        customer_id=after.customer_id,
-        lines=tuple(PricedLine(**line) for line in after.lines),
-        total=Money(amount=after.total, currency=after.currency),
-        country=after.country,
-    )

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.orders.domain import PLACED, BadRequestError, KeyReusedError, place
+from lambdas.orders.domain import PLACED, KeyReusedError
 from lambdas.orders.likeness import findable
+from lambdas.orders.placing import BadRequestError, place
 from lambdas.orders.store import Orders
 from lambdas.runtime import http
 from lambdas.runtime.aws import client

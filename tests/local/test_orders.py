@@ -23,7 +23,8 @@ from aws_cdk.aws_stepfunctions import StateMachineType
 from app import compose
 from lambdas.contracts.event import TECHNICAL_FAILURE, hear
 from lambdas.contracts.orders import OrderNeedsAttention
-from lambdas.orders.domain import PLACED, announcement
+from lambdas.orders.announcements import announcement
+from lambdas.orders.domain import PLACED
 from lambdas.orders.store import order_of
 from lambdas.runtime.items import from_item, to_item
 from local import shop, verify

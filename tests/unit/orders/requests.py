@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from lambdas.orders.domain import Order, place
+from lambdas.orders.domain import Order
+from lambdas.orders.placing import place
 
 NOW = "2026-12-01T08:26:00+00:00"
 BODY: dict[str, Any] = {

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from lambdas.orders import store
-from lambdas.orders.domain import PATIENCE, Order, announcement, cancel
+from lambdas.orders.announcements import announcement
+from lambdas.orders.domain import PATIENCE, Order, cancel
 from lambdas.runtime.bus import Bus
 from tests.unit.orders.tidying import Job, Killed, World
 from tests.unit.runtime.fakes import FakeEvents

@@ -16,7 +16,8 @@ from lambdas.contracts.orders import (
     OrderWithdrawn,
 )
 from lambdas.contracts.values import Money, PricedLine
-from lambdas.orders.domain import CONFIRMED, REJECTED, Hold, Order, announcement, cancel, view
+from lambdas.orders.announcements import announcement
+from lambdas.orders.domain import CONFIRMED, REJECTED, Hold, Order, cancel, view
 from lambdas.orders.store import order_of, row_of
 from lambdas.runtime.items import from_item, to_item
 from tests.unit.orders.requests import placed

@@ -8,6 +8,7 @@ import pytest
 
 from lambdas.contracts.orders import OrderDispatched
 from lambdas.contracts.shipping import ShipmentDispatched
+from lambdas.orders.announcements import announcement
 from lambdas.orders.domain import (
     CANCELLED,
     CONFIRMED,
@@ -16,7 +17,6 @@ from lambdas.orders.domain import (
     REJECTED,
     NotToBeDispatchedError,
     Order,
-    announcement,
     cancel,
     dispatch,
 )

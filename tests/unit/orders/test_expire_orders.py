@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from lambdas.orders import store
-from lambdas.orders.domain import Order, announcement, cancel, dispatch
+from lambdas.orders.announcements import announcement
+from lambdas.orders.domain import Order, cancel, dispatch
 from tests.unit.orders.tidying import Job, Killed, World
 from tests.unit.spy import Spy
 
@@ -46,6 +47,8 @@ def test_what_has_been_over_for_long_enough_goes_and_nothing_else(job: Job, worl
         ended(world, f"old {state}", OLD, state)
     confirmed = world.placed("old", OLD, state="CONFIRMED", sequence=2, unfinished=None)
     world.keep(dispatch(replace(confirmed, order_id="e" * 32), now=OLD.isoformat()))
+    both = ["RefundPayment", "ReleaseStock"]
+    ended(world, "parked and repaired", OLD, "REJECTED", parked=both, repaired=both)
     placed = world.placed("old and placed", OLD)
     world.keep(cancel(replace(placed, order_id="c" * 32), now=OLD.isoformat()))
     stay = [
@@ -54,12 +57,12 @@ def test_what_has_been_over_for_long_enough_goes_and_nothing_else(job: Job, worl
         world.placed("old and withdrawn", OLD, state="WITHDRAWN", sequence=3),
         world.placed("old and claimed", OLD, claim_owner="execution", claim_until=1),
         ended(world, "parked", OLD, "REJECTED", parked=["RefundPayment"]),
-        ended(world, "parked too", OLD, "CANCELLED", parked=["ReleaseStock"]),
+        ended(world, "parked too", OLD, "CANCELLED", parked=both, repaired=both[:1]),
         *(ended(world, f"young {s}", YOUNG, s) for s in ("REJECTED", "CANCELLED", "DISPATCHED")),
         ended(world, "old, and over lately", OLD, "DISPATCHED", changed_at=YOUNG.isoformat()),
     ]
 
-    assert job.run() == report(looked_at=7, expired=5)
+    assert job.run() == report(looked_at=8, expired=6)
     assert world.rows() == {order.order_id: order for order in stay}
     assert job.run() == report(looked_at=2, expired=0)
 

@@ -22,6 +22,7 @@ from lambdas.contracts.orders import (
 )
 from lambdas.contracts.payments import PaymentDisputed
 from lambdas.contracts.shipping import ShipmentDispatched
+from lambdas.orders.announcements import announcement
 from lambdas.orders.domain import (
     CANCELLED,
     CONFIRMED,
@@ -34,7 +35,6 @@ from lambdas.orders.domain import (
     WITHDRAWN,
     Hold,
     Order,
-    announcement,
     cancel,
     dispatch,
     view,

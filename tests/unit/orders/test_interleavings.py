@@ -17,6 +17,7 @@ from hypothesis.stateful import (
 
 from lambdas.contracts.event import Fact
 from lambdas.contracts.orders import OrderHeld, OrderNotHeld
+from lambdas.orders.announcements import announcement
 from lambdas.orders.domain import (
     CANCELLED,
     CONFIRMED,
@@ -29,7 +30,6 @@ from lambdas.orders.domain import (
     NotToBeDispatchedError,
     Order,
     TooLateError,
-    announcement,
     cancel,
     dispatch,
     looked_after,

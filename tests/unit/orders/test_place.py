@@ -7,14 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.contracts.values import MAX_SKUS
-from lambdas.orders.domain import (
-    MAX_QUANTITY,
-    MAX_TEXT,
-    MAX_UNIT_PRICE,
-    PLACED,
-    BadRequestError,
-    order_id,
-)
+from lambdas.orders.domain import PLACED, order_id
+from lambdas.orders.placing import MAX_QUANTITY, MAX_TEXT, MAX_UNIT_PRICE, BadRequestError
 from tests.unit.orders.requests import BODY, NOW, line, placed
 
 

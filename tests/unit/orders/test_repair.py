@@ -7,13 +7,8 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.orders.domain import (
-    REJECTED,
-    Order,
-    UnknownOrderError,
-    announcement,
-    repair,
-)
+from lambdas.orders.announcements import announcement
+from lambdas.orders.domain import REJECTED, Order, UnknownOrderError, repair
 from lambdas.orders.store import Orders
 from tests.unit.orders.requests import placed
 

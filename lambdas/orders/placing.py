@@ -1,0 +1,140 @@
+"""Which requests are good ones, and the order that is made of one."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, TypeGuard
+
+from lambdas.contracts.values import MAX_SKUS, PricedLine
+from lambdas.orders.domain import PATIENCE, PLACED, Order, order_id, shard
+
+MAX_QUANTITY = 100_000
+MAX_UNIT_PRICE = 100_000_000
+MAX_TEXT = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong with one field of a request."""
+
+    field: str
+    problem: str
+
+
+class BadRequestError(Exception):
+    """The request is not an order; ``problems`` names every bad field."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(f"{p.field} {p.problem}" for p in problems))
+        self.problems = problems
+
+
+def place(
+    body: object, *, customer_id: str, idempotency_key: str, request_id: str, now: str
+) -> Order:
+    """Make an order of a request's body.
+
+    The body is ``{"currency": "GBP", "country": "United Kingdom", "lines": [{"sku": "85123A",
+    "quantity": 6, "unit_price": 255}]}``, prices in minor units. Lines of one SKU at one price are
+    summed.
+
+    Raises:
+        BadRequestError: naming every bad field.
+    """
+    problems: list[Problem] = []
+    fields = body if isinstance(body, Mapping) else {}
+    if not isinstance(body, Mapping):
+        problems.append(Problem(field="body", problem="must be a JSON object"))
+    if not 1 <= len(idempotency_key) <= MAX_TEXT:
+        problems.append(
+            Problem(field="Idempotency-Key", problem=f"must be a header of 1 to {MAX_TEXT} letters")
+        )
+    currency = _currency(fields.get("currency"), problems)
+    country = _text(fields, "country", problems)
+    lines = _lines(fields.get("lines"), problems)
+    if problems:
+        raise BadRequestError(problems)
+    rows = [asdict(line) for line in lines]
+    id_ = order_id(customer_id, idempotency_key)
+    return Order(
+        order_id=id_,
+        customer_id=customer_id,
+        state=PLACED,
+        sequence=1,
+        fingerprint=sha256(json.dumps([currency, country, rows]).encode()).hexdigest(),
+        request_id=request_id,
+        currency=currency,
+        country=country,
+        lines=rows,
+        total=sum(line.quantity * line.unit_price for line in lines),
+        placed_at=now,
+        changed_at=now,
+        unfinished=shard(id_),
+        look_at=(datetime.fromisoformat(now) + PATIENCE).isoformat(),
+    )
+
+
+def _currency(value: object, problems: list[Problem]) -> str:
+    if not isinstance(value, str) or not re.fullmatch("[A-Z]{3}", value):
+        problems.append(Problem(field="currency", problem="must be three capitals, such as GBP"))
+        return ""
+    return value
+
+
+def _text(fields: Mapping[str, Any], name: str, problems: list[Problem]) -> str:
+    value = fields.get(name)
+    if not _is_text(value) or not 1 <= len(value.strip()) <= MAX_TEXT:
+        problem = f"must be a text of 1 to {MAX_TEXT} letters"
+        problems.append(Problem(field=name, problem=problem))
+        return ""
+    return value.strip()
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether it is a text that can be stored: JSON can also spell one half of a character."""
+    return isinstance(value, str) and value.encode(errors="ignore").decode() == value
+
+
+def _lines(value: object, problems: list[Problem]) -> list[PricedLine]:
+    if not isinstance(value, list) or not value:
+        problems.append(Problem(field="lines", problem="must be an array of at least one line"))
+        return []
+    summed: dict[str, PricedLine] = {}
+    for i, raw in enumerate(value):
+        line = _line(f"lines[{i}]", raw, problems)
+        if line is None:
+            continue
+        before = summed.get(line.sku, replace(line, quantity=0))
+        if before.unit_price != line.unit_price:
+            problem = f"differs from the price of another line of {line.sku}"
+            problems.append(Problem(field=f"lines[{i}].unit_price", problem=problem))
+        summed[line.sku] = replace(line, quantity=before.quantity + line.quantity)
+        if summed[line.sku].quantity > MAX_QUANTITY:
+            problem = f"makes more than {MAX_QUANTITY} of {line.sku}"
+            problems.append(Problem(field=f"lines[{i}].quantity", problem=problem))
+    if len(summed) > MAX_SKUS:
+        problem = f"must name at most {MAX_SKUS} SKUs, not {len(summed)}"
+        problems.append(Problem(field="lines", problem=problem))
+    return list(summed.values())
+
+
+def _line(place: str, raw: object, problems: list[Problem]) -> PricedLine | None:
+    if not isinstance(raw, Mapping):
+        problems.append(Problem(field=place, problem="must be an object"))
+        return None
+    found = len(problems)
+    sku = raw.get("sku")
+    if not _is_text(sku) or not 1 <= len(sku) <= MAX_TEXT or sku != sku.strip():
+        problem = f"must be a text of 1 to {MAX_TEXT} letters without space around it"
+        problems.append(Problem(field=f"{place}.sku", problem=problem))
+    for name, most in (("quantity", MAX_QUANTITY), ("unit_price", MAX_UNIT_PRICE)):
+        number = raw.get(name)
+        if type(number) is not int or not 1 <= number <= most:
+            problem = f"must be a whole number from 1 to {most}"
+            problems.append(Problem(field=f"{place}.{name}", problem=problem))
+    if len(problems) > found:
+        return None
+    return PricedLine(sku=raw["sku"], quantity=raw["quantity"], unit_price=raw["unit_price"])
