@@ -71,7 +71,7 @@ class NotificationsStack(Stack):
             settings={**by_post, **on_invoices},
             timeout=Duration.seconds(15),
         )
-        # What fpdf2 needs without images, of which it is pure Python: docs/adr/0016.
+        # What fpdf2 needs without images, of which it is pure Python: docs/adr/0021.
         writer = PackagesLayer(self, "Writer", packages=["fpdf2", "fonttools", "defusedxml"])
         issue_invoice = function(
             id="IssueInvoice",
