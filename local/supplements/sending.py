@@ -9,6 +9,7 @@ Can go: when MiniStack's own deliveries do.
 """
 
 import base64
+import contextvars
 import json
 import logging
 import random
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from ministack.core import iam_evaluator
 from ministack.services import (
     cloudwatch_logs,
     eventbridge,
@@ -76,8 +78,11 @@ def send(
     message = _Message(to, body, _typed(attributes or {}), group, deduplication)
     context = {"events_source": json.loads(body)["Source"]} if ":event-bus/" in to else {}
     found = allow(to, by, **context)
+    # Services speak TLS to each other, which policies may demand.
+    request = contextvars.copy_context()
+    request.run(iam_evaluator.pin_request_origin, "127.0.0.1", True)
     try:
-        _WAYS[to.split(":")[2]].hand(message, found)
+        request.run(_WAYS[to.split(":")[2]].hand, message, found)
     except (sqs._Err, sns.SnsPublishError, json.JSONDecodeError) as error:
         code = getattr(error, "code", "InvalidRequestContentException")
         raise Undelivered(code, str(error), lasting=True) from error

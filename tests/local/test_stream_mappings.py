@@ -66,13 +66,32 @@ def source(request: pytest.FixtureRequest) -> Any:
     return SOURCES[request.param]
 
 
+ONLY_BY_TLS = {
+    "Type": "AWS::SQS::QueuePolicy",
+    "Properties": {
+        "Queues": [ref("Parked")],
+        "PolicyDocument": {
+            "Statement": [
+                {
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "sqs:*",
+                    "Resource": get("Parked"),
+                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                }
+            ]
+        },
+    },
+}
+
+
 def test_poison_stays_alone_and_a_queue_learns_where_it_is(
     cloud: Cloud, deploy: Deploy, source: Any
 ) -> None:
     resources, arn, outputs = source
     stack = deploy(
         {
-            **resources, **consumer(), "Role": ROLE, "Parked": QUEUE,
+            **resources, **consumer(), "Role": ROLE, "Parked": QUEUE, "OnlyByTls": ONLY_BY_TLS,
             "Mapping": stream_mapping(
                 arn, MaximumRetryAttempts=1, BisectBatchOnFunctionError=True, BatchSize=10,
                 MaximumBatchingWindowInSeconds=1,
