@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from itertools import chain, repeat
 from typing import Any
 
+from lambdas.orders.domain import HELD
 from ops.journey import money
 
 SHOWN = 3
@@ -66,6 +67,9 @@ def _sagas(journey: Document) -> Iterator[str]:
 def _order(row: Document) -> Iterator[str]:
     why = ": ".join(row[name] for name in ("reason", "explanation") if row.get(name))
     yield f"{row['state']}{f', {why}' if why else ''}, event number {row['sequence']}"
+    for hold in row.get("holds", ()):
+        if hold["state"] == HELD:
+            yield f"held since {_at(hold['at'])}, {hold['reason']}: {hold['explanation']}"
 
 
 def _payment(row: Document | None) -> Iterator[str]:

@@ -14,6 +14,7 @@ from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.log import log
+from lambdas.runtime.run import is_dry
 from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
@@ -28,7 +29,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     An order that the bus does not take is not put off: it comes in the next run. With
     ``{"dry_run": true}`` it only says what it would do.
     """
-    now, dry_run = datetime.now(UTC), bool(event.get("dry_run"))
+    now, dry_run = datetime.now(UTC), is_dry(event)
     did = {"dry_run": dry_run, "looked_at": 0, "told": 0, "rejected": 0}
     for page in orders.unfinished(due=now.isoformat(), most=MOST):
         due = [order for order in page if overdue(order, now=int(now.timestamp()))]

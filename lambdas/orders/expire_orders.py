@@ -7,6 +7,7 @@ from lambdas.orders.domain import expired
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
+from lambdas.runtime.run import is_dry
 from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
@@ -20,7 +21,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
     With ``{"dry_run": true}`` it only says what it would do.
     """
-    dry_run = bool(event.get("dry_run"))
+    dry_run = is_dry(event)
     before = (datetime.now(UTC) - RETENTION).isoformat()
     did: dict[str, Any] = {"dry_run": dry_run, "before": before, "looked_at": 0, "expired": 0}
     for page in orders.ended(before=before, most=MOST):

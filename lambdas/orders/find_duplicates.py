@@ -17,6 +17,7 @@ from lambdas.orders.progress import Progress
 from lambdas.orders.store import MOST_ALIKE, Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
+from lambdas.runtime.run import is_dry
 from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
@@ -38,7 +39,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
     With ``{"dry_run": true}`` it only says what it would do.
     """
-    now, dry_run = datetime.now(UTC), bool(event.get("dry_run"))
+    now, dry_run = datetime.now(UTC), is_dry(event)
     did = Counter(kept=0, held=0, cancelled=0, too_late=0, undecided=0)
     done_until = progress.done_until() or begin(now - GIVE_UP)
     for at in periods(done_until, now)[:MOST_PERIODS]:

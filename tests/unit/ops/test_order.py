@@ -15,7 +15,7 @@ from syrupy.assertion import SnapshotAssertion
 from lambdas.contracts.codec import encode
 from lambdas.contracts.values import Line
 from lambdas.inventory.domain import Reservation
-from lambdas.orders.domain import Order
+from lambdas.orders.domain import Hold, Order
 from lambdas.orders.store import row_of
 from lambdas.runtime.items import from_item, to_item
 from lambdas.shipping.domain import Shipment
@@ -188,8 +188,23 @@ NOTHING: Mapping[str, None] = dict.fromkeys(
     ("payments", "inventory", "shipping", "warehouse", "storefront")
 )
 PLACED = Known(
-    order=order("PLACED", 1, 0, unfinished="00"),
-    records={**NOTHING, "storefront": seen("orders/1 OrderPlaced 0")},
+    order=order(
+        "PLACED",
+        2,
+        0,
+        unfinished="0",
+        holds=(
+            Hold(cause="c", reason="R", explanation="once", state="LIFTED", at=at(0.1)),
+            Hold(
+                cause="d",
+                reason="PaymentDisputed",
+                explanation="the payment is disputed: fraudulent",
+                state="HELD",
+                at=at(0.2),
+            ),
+        ),
+    ),
+    records={**NOTHING, "storefront": seen("orders/1 OrderPlaced 0", "orders/2 OrderHeld 0.2")},
     unread={},
 )
 REJECTED = Known(
@@ -288,7 +303,11 @@ class TestStory:
             PLACED,
             order={**PLACED.order, "cancel_requested_at": "2026-12-01T09:25:59.5+01:00"},
         )
-        assert [moment["what"] for moment in story(known)] == ["cancellation", "OrderPlaced"]
+        assert [moment["what"] for moment in story(known)] == [
+            "cancellation",
+            "OrderPlaced",
+            "OrderHeld",
+        ]
 
 
 def changed(known: Known, **records: Any) -> Known:
