@@ -96,6 +96,7 @@ def carry_out(
                 disputed.lift(note)
             if mishaps:
                 mishaps.put_back(note)
+                run.evidence.gather_parked()
             _await_departures(run, note)
         with screen.phase("checking") as note:
             notification = _publish_notification(run)
@@ -243,17 +244,16 @@ def _play(run: Run, screen: Screen, name: str, mishaps: Mishaps | None) -> None:
 
 
 def _await_departures(run: Run, note: report.Note) -> None:
-    """Wait until every order that was fulfilled has left."""
-    (total,) = run.database.execute(
-        "SELECT count(*) FROM accepted JOIN fulfilled USING (order_id)"
-    ).fetchone()
+    """Wait until every order has left, or has come to another end."""
 
     def still_here() -> int:
         run.evidence.gather_departures()
-        (left,) = run.database.execute(
-            """SELECT count(*) FROM accepted JOIN fulfilled o USING (order_id)
-                JOIN reservations r USING (order_id)
-                WHERE o.state = 'DISPATCHED' AND r.state = 'SHIPPED'"""
+        left, total = run.database.execute(
+            """SELECT coalesce(sum(o.state = 'DISPATCHED' AND r.state = 'SHIPPED'), 0), count(*)
+                FROM accepted JOIN orders o USING (order_id)
+                LEFT JOIN reservations r USING (order_id)
+                WHERE o.state NOT IN ('REJECTED', 'CANCELLED')
+                AND order_id NOT IN (SELECT order_id FROM standing)"""
         ).fetchone()
         note(bar(left, total))
         return int(total - left)
