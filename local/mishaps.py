@@ -164,9 +164,7 @@ class Mishaps:
         for line in self._shown.splitlines():
             screen.say(f"  {line}")
         screen.say("\n  $ python -m ops redrive --all --yes")
-        left = (
-            screen.paint(f"{self._left:,} still parked", RED) if self._left else "nothing is left"
-        )
+        left = screen.paint(f"{self._left:,} still parked", RED) if self._left else "none is left"
         screen.say(f"  {self._moved:,} moved, {left}")
 
     def _let_happen(self, mishap: Mishap) -> bool:
