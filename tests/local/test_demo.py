@@ -113,7 +113,7 @@ def test_the_demo_of_the_sample_keeps_every_promise():
     assert count(output, "purchase orders") == sum(crossed.values())
     for who in ("storefront", "warehouse"):
         assert re.search(rf"the {who} +knows {changes[2]} of {changes[2]} SKUs as they", output)
-    facts = re.search(r"timelines +(\d+) of \1 facts of 4 services about 100 orders", output)
+    facts = re.search(r"timelines +(\d+) of \1 facts of 5 services about 100 orders", output)
     assert facts, output
     assert "customers' orders     100 of 100 as they are" in output
     assert re.search(r"sales +(\d+) of \1 counters", output)
