@@ -15,6 +15,8 @@ from typing import Any
 
 import urllib3
 
+from local.mishaps import WHILE_DISPATCHED, WHILE_PLACED
+
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = [sys.executable, "-m", "local"]
 ORDER = {
@@ -128,6 +130,10 @@ def test_the_demo_of_the_sample_keeps_every_promise():
     assert all(map(int, eras.groups()))
     assert re.search(r"debits ([\d,.]+), credits \1\n", output)
     assert "parked                nothing, on any queue" in output
+    for mishap in (*WHILE_PLACED, *WHILE_DISPATCHED):
+        assert re.search(rf"{mishap.what} +parked in {mishap.place}$", output, re.MULTILINE), output
+        assert re.search(rf"^  {mishap.place} +[1-9]", output, re.MULTILINE), output
+    assert re.search(r"[1-9]\d* moved, none is left", output), output
     assert re.findall(r"^  (\d)  .* (\w+)$", output, re.MULTILINE) == [
         (promise, "holds") for promise in "123456"
     ]
