@@ -206,7 +206,7 @@ def synthesized(name: str) -> Templates:
 def tables(environments: Mapping[str, Templates]) -> Iterator[str]:
     """The page's tables in Markdown: prices, at rest, per thousand orders, the saga on Express."""
     yield _table(
-        ["USD", "for", "source"],
+        ["USD", "for", "to be checked on AWS's page"],
         [
             (f"{price.usd:.6g}", f"{price.per:,} {price.unit}".removeprefix("1 "), _page(price))
             for price in PRICES
