@@ -1,4 +1,4 @@
-"""Whoever is on call finds each queue in which something may be parked in the README."""
+"""Whoever is on call finds each queue in which something may be parked in its page."""
 
 import re
 
@@ -8,10 +8,10 @@ ROW = re.compile(r"^\| (`.+?) \| .+ \| .+ \|$", re.MULTILINE)
 NAMES = re.compile(r"((?:`[\w…]+`(?:, )?)+) \((.+?)\)")
 
 
-def test_the_readme_says_what_to_do_about_each_queue_in_which_something_is_parked():
+def test_the_page_says_what_to_do_about_each_queue_in_which_something_is_parked():
     described = {
         (service, name)
-        for row in ROW.findall((ROOT / "README.md").read_text())
+        for row in ROW.findall((ROOT / "docs" / "operations.md").read_text())
         for names, services in NAMES.findall(row)
         for name in re.findall(r"`(.+?)`", names)
         for service in services.split(", ")

@@ -1,0 +1,160 @@
+"""How often each function is called for an order that is dispatched, in the local cloud.
+
+`python -m bench.calls` places orders of two lines one after another, each alone, so that nothing is
+batched with another order's: the most that an order costs. Of each saga it counts the states
+entered, which is what Step Functions bills. What schedules call is left out: it costs the same
+without orders. `docs/costs.md` has the figures.
+"""
+
+import argparse
+import json
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from lambdas.runtime.items import from_item
+from local import shop
+from local.cloud import Cloud, running
+from local.deploy import deploy
+from local.warehouse import working
+
+SKUS = ("SKU-1", "SKU-2")
+ADA = "ada"
+FUNCTION_LOGS = re.compile(r"(?P<function>\w+)Logs[0-9A-F]{8}")
+SCHEDULED = re.compile(r"Tidying|AskAbout|PublishOutbox|DeliverOrders|Scaler")
+PATIENCE = 60.0
+QUIET = 4.0
+"""Seconds without a call, after which what an order caused is over."""
+
+
+def main() -> int:
+    """Measure, and print a table in Markdown."""
+    parser = argparse.ArgumentParser(prog="python -m bench.calls", description=__doc__)
+    parser.add_argument("--orders", type=int, default=10, help="how many are placed one by one")
+    orders = parser.parse_args().orders
+    with running() as cloud:
+        outputs = deploy(cloud, progress=lambda _: None)
+        place, groups = _shop(cloud, outputs), _log_groups(cloud)
+        with working(cloud, outputs):
+            place("first")
+            _await(cloud, outputs, groups, 1)
+            before = _calls(cloud, groups)
+            for n in range(orders):
+                place(f"order-{n}")
+                _await(cloud, outputs, groups, n + 2)
+            called = _calls(cloud, groups) - before
+        entered = _states_entered(cloud)
+    print("| called for an order | times |")
+    print("|---|---|")
+    for function, times in sorted(called.items()):
+        print(f"| {function} | {times / orders:.1f} |")
+    print(f"| all functions | {called.total() / orders:.1f} |")
+    print(f"| states of a saga | {sum(entered) / len(entered):.1f} |")
+    return 0
+
+
+def _shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
+    """A shop with full shelves and one customer, who can be written to; returns how to order."""
+    lines = [{"sku": sku, "quantity": 1_000_000} for sku in SKUS]
+    cloud.client("lambda").invoke(
+        FunctionName=outputs["ReceiveStockFunction"],
+        Payload=json.dumps({"delivery_id": "calls", "lines": lines}),
+    )
+    customers = shop.Customers(
+        cloud.client("cognito-idp"), pool=outputs["UserPoolId"], client=outputs["UserPoolClientId"]
+    )
+    customers.admit(ADA)
+    http = shop.http(cloud)
+    contact = shop.Api(outputs["NotificationsUrl"], customers, http=http, sleep=time.sleep)
+    contact.keep_contact(customer=ADA, email="ada@customers.example", name="Ada")
+    api = shop.Api(outputs["ApiUrl"], customers, http=http, sleep=time.sleep)
+
+    def place(key: str) -> None:
+        # Another price each time: orders that look the same within minutes are held.
+        price = 100 + sum(key.encode()) + len(key)
+        answer = api.place(
+            customer=ADA,
+            key=key,
+            country="United Kingdom",
+            lines=[{"sku": sku, "quantity": 1, "unit_price": price} for sku in SKUS],
+        )
+        if answer.status != 202:
+            raise shop.ShopError(f"{key} was not accepted: {answer.body}")
+
+    return place
+
+
+def _await(
+    cloud: Cloud, outputs: Mapping[str, str], groups: Mapping[str, str], orders: int
+) -> None:
+    """Wait until so many orders have left, and nothing is called any more."""
+    deadline = time.monotonic() + PATIENCE
+    before, since = _calls(cloud, groups), time.monotonic()
+    while time.monotonic() - since < QUIET or _dispatched(cloud, outputs) < orders:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{orders} orders have not left after {PATIENCE} s")
+        time.sleep(0.5)
+        now = _calls(cloud, groups)
+        if now != before:
+            before, since = now, time.monotonic()
+
+
+def _dispatched(cloud: Cloud, outputs: Mapping[str, str]) -> int:
+    rows = cloud.client("dynamodb").scan(TableName=outputs["OrdersTable"])["Items"]
+    return sum(from_item(row)["state"] == "DISPATCHED" for row in rows)
+
+
+def _calls(cloud: Cloud, groups: Mapping[str, str]) -> Counter[str]:
+    """How often each function was called so far, as its log tells."""
+    logs = cloud.client("logs").get_paginator("filter_log_events")
+    calls: Counter[str] = Counter()
+    for function, group in groups.items():
+        calls[function] = sum(
+            event["message"].startswith("START ")
+            for page in logs.paginate(logGroupName=group)
+            for event in page["events"]
+        )
+    return calls
+
+
+def _log_groups(cloud: Cloud) -> dict[str, str]:
+    """The log group of each function that no schedule calls, such as ``orders: PlaceOrder``."""
+    stacks = cloud.client("cloudformation")
+    return {
+        f"{stack['StackName'].rpartition('-')[2].lower()}: {named['function']}": resource[
+            "PhysicalResourceId"
+        ]
+        for page in stacks.get_paginator("describe_stacks").paginate()
+        for stack in page["Stacks"]
+        for resource in stacks.describe_stack_resources(StackName=stack["StackName"])[
+            "StackResources"
+        ]
+        if resource["ResourceType"] == "AWS::Logs::LogGroup"
+        and (named := FUNCTION_LOGS.fullmatch(resource["LogicalResourceId"]))
+        and not SCHEDULED.match(named["function"])
+    }
+
+
+def _states_entered(cloud: Cloud) -> list[int]:
+    """Of each fulfilment that succeeded, how many states it entered."""
+    states = cloud.client("stepfunctions")
+    return [
+        sum(
+            event["type"].endswith("StateEntered")
+            for page in states.get_paginator("get_execution_history").paginate(
+                executionArn=execution["executionArn"]
+            )
+            for event in page["events"]
+        )
+        for machine in states.list_state_machines()["stateMachines"]
+        for execution in states.list_executions(
+            stateMachineArn=machine["stateMachineArn"], statusFilter="SUCCEEDED"
+        )["executions"]
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""What a page points to is there, and every stack and decision is pointed to."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ops.__main__ import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
+LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(#[^)\s]*)?\)")
+CODE_BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+FOLDERS = ("bench", "docs", "lambdas", "local", "ops", "stacks", "tests", "workers")
+PATH = re.compile(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`")
+
+
+def links(page: Path) -> Iterator[tuple[Path, str]]:
+    """The files, and places in them, that a page links to."""
+    for target, anchor in LINK.findall(CODE_BLOCK.sub("", page.read_text())):
+        yield (page.parent / target if target else page).resolve(), anchor.lstrip("#")
+
+
+def anchors(page: Path) -> set[str]:
+    """The names of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", CODE_BLOCK.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def is_there(target: Path, anchor: str) -> bool:
+    return target.exists() and (not anchor or anchor in anchors(target))
+
+
+@pytest.mark.parametrize("page", [*PAGES, *DECISIONS], ids=lambda page: page.name)
+def test_a_page_points_to_what_is_there(page: Path) -> None:
+    assert [link for link in links(page) if not is_there(*link)] == []
+    assert [path for path in PATH.findall(page.read_text()) if not (ROOT / path).exists()] == []
+
+
+def test_every_stack_and_decision_is_linked_from_some_page() -> None:
+    linked = {target for page in PAGES for target, _ in links(page)}
+    stacks = [
+        path
+        for path in (ROOT / "stacks").glob("*.py")
+        if path.name not in ("__init__.py", "environments.py")
+    ]
+
+    assert [path.name for path in [*stacks, *DECISIONS] if path not in linked] == []
+
+
+def test_the_operators_page_has_every_verb_of_the_command() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+
+    assert [verb for verb in COMMANDS if f"\n| `{verb}" not in page] == []
+
+
+def test_what_leads_nowhere_is_found_out() -> None:
+    assert not is_there(ROOT / "docs" / "nothing.md", "")
+    assert not is_there(ROOT / "README.md", "nothing")
