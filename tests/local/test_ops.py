@@ -82,9 +82,9 @@ class Platform:
             if not places or each["place"] in places
         }
 
-    def park(self, *places: str, seconds: float = 30) -> None:
+    def park(self, *places: str) -> None:
         """Wait until each of these places, and no other, holds something."""
-        eventually(lambda: self.parked().keys() >= set(places), seconds=seconds)
+        eventually(lambda: self.parked().keys() >= set(places))
         assert self.parked() == dict.fromkeys(places, 1)
 
     def redrive(self, place: str) -> None:
@@ -222,18 +222,6 @@ def test_events_that_functions_failed_at_are_given_to_them_again(platform: Platf
 
     platform.becomes(order, "DISPATCHED")
     assert platform.parked() == {}
-
-
-def test_a_change_that_could_not_be_told_is_read_from_the_stream_and_told(platform: Platform):
-    place = "orders/OutboxUntold"
-    with platform.without("Orders", "AnnounceChangesRole", "events:PutEvents"):
-        order = platform.place("untold")
-        # Ten attempts at a function that fails, which has to start anew each time.
-        platform.park(place, seconds=90)
-
-    platform.redrive(place)
-
-    platform.becomes(order, "CONFIRMED")
 
 
 def test_a_message_that_makes_no_sense_is_parked_again_with_its_history(platform: Platform):
