@@ -126,6 +126,11 @@ def _read(body: dict[str, Any], record: Record) -> Record | None:
                 why=reason,
                 envelope=body,
             )
+        case {"reason": str(reason), "event": dict(event)}:
+            first = _time_of(event)
+            return replace(
+                record, how=How.ITSELF, event=event, why=reason, first=first, envelope=body
+            )
     return None
 
 
