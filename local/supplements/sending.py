@@ -9,6 +9,7 @@ Can go: when MiniStack's own deliveries do.
 """
 
 import base64
+import contextvars
 import json
 import logging
 import random
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from ministack.core import iam_evaluator
 from ministack.services import (
     cloudwatch_logs,
     eventbridge,
@@ -77,7 +79,7 @@ def send(
     context = {"events_source": json.loads(body)["Source"]} if ":event-bus/" in to else {}
     found = allow(to, by, **context)
     try:
-        _WAYS[to.split(":")[2]].hand(message, found)
+        _over_tls().run(_WAYS[to.split(":")[2]].hand, message, found)
     except (sqs._Err, sns.SnsPublishError, json.JSONDecodeError) as error:
         code = getattr(error, "code", "InvalidRequestContentException")
         raise Undelivered(code, str(error), lasting=True) from error
@@ -87,6 +89,16 @@ def send(
         # What AWS calls a server-side error: nothing is lost, and the log shows what went wrong.
         logger.exception("handing a message to %s failed", to)
         raise Undelivered("InternalError", repr(error), lasting=False) from error
+
+
+def _over_tls() -> contextvars.Context:
+    """A context in which a resource's policy sees that TLS is spoken, as AWS's services do.
+
+    A thread of the emulator's own, such as that of the mappings, comes from no request.
+    """
+    context = contextvars.copy_context()
+    context.run(iam_evaluator.pin_request_origin, "127.0.0.1", secure_transport=True)
+    return context
 
 
 def allow(to: str, by: Principal, **context: str) -> Any:
