@@ -88,6 +88,11 @@ def decode(message: Message, place: Place) -> Record:
                 times=1 + _number(attributes.get("RETRY_ATTEMPTS")),
                 first=_time_of(body) or attributes.get("SCHEDULED_TIME", ""),
             )
+    if "RequestID" in attributes and place.fed(How.DEAD_LETTERS):
+        # The event may be an envelope itself, of what another function did.
+        # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
+        why = _said(attributes.get("ErrorCode"), attributes.get("ErrorMessage"))
+        return replace(record, how=How.DEAD_LETTERS, why=why, first=_time_of(body))
     if isinstance(body, dict) and (read := _read(body, record)) is not None:
         return read
     return _as_it_was(record, place)
@@ -125,6 +130,11 @@ def _read(body: dict[str, Any], record: Record) -> Record | None:
                 event={name: value for name, value in parked.items() if name != REDRIVEN},
                 why=reason,
                 envelope=body,
+            )
+        case {"reason": str(reason), "event": dict(event)}:
+            first = _time_of(event)
+            return replace(
+                record, how=How.ITSELF, event=event, why=reason, first=first, envelope=body
             )
     return None
 
@@ -167,10 +177,6 @@ def _as_it_was(record: Record, place: Place) -> Record:
         return replace(record, how=how, why=attributes["reason"])
     if source:
         return replace(record, how=How.QUEUE, where=source, why="it came again and again")
-    if "RequestID" in attributes and place.fed(How.DEAD_LETTERS):
-        # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
-        why = _said(attributes.get("ErrorCode"), attributes.get("ErrorMessage"))
-        return replace(record, how=How.DEAD_LETTERS, why=why)
     left = {feed.how for feed in place.feeds} & {How.SUBSCRIPTION, How.QUEUE}
     if len(left) == 1:
         return replace(record, how=left.pop())

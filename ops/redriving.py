@@ -130,6 +130,15 @@ class Repair(Action):
     payload: Any = field(default_factory=dict)
 
 
+def fed_by(record: Record, place: Place) -> Feed | None:
+    """Who parked a record in a place, if that is still deployed and can be told."""
+    if record.how is None:
+        return None
+    execution = record.envelope.get("execution")
+    parked_by = record.message.attributes.get("RULE_ARN") or execution or record.where
+    return place.feed(record.how, str(parked_by))
+
+
 def plan(record: Record, place: Place) -> Action:
     """How to put a record back.
 
@@ -138,9 +147,7 @@ def plan(record: Record, place: Place) -> Action:
     """
     if record.how is None:
         raise CannotBeMovedError("nobody can tell where it came from: read it with show --raw")
-    execution = record.envelope.get("execution")
-    parked_by = record.message.attributes.get("RULE_ARN") or execution or record.where
-    feed = place.feed(record.how, str(parked_by))
+    feed = fed_by(record, place)
     if feed is None:
         raise CannotBeMovedError(f"{record.where or place.name} is no longer deployed")
     if record.message.attributes.get("IS_PAYLOAD_TRUNCATED") == "true":
@@ -152,6 +159,8 @@ def plan(record: Record, place: Place) -> Action:
             return _to_mapping(record, feed)
         case How.SAGA:
             return _repair(record, feed)
+        case How.ITSELF if "event" in record.envelope:
+            return Call(to=_receiver(feed), payload=record.event)
         case How.ITSELF if _receiver(feed).kind == FUNCTION:
             return CallWithBatch(to=_receiver(feed), payload={"Records": [_with_history(record)]})
         case How.DESTINATION | How.DEAD_LETTERS | How.SCHEDULE:

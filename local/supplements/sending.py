@@ -78,11 +78,8 @@ def send(
     message = _Message(to, body, _typed(attributes or {}), group, deduplication)
     context = {"events_source": json.loads(body)["Source"]} if ":event-bus/" in to else {}
     found = allow(to, by, **context)
-    # Services speak TLS to each other, which policies may demand.
-    request = contextvars.copy_context()
-    request.run(iam_evaluator.pin_request_origin, "127.0.0.1", True)
     try:
-        request.run(_WAYS[to.split(":")[2]].hand, message, found)
+        _over_tls().run(_WAYS[to.split(":")[2]].hand, message, found)
     except (sqs._Err, sns.SnsPublishError, json.JSONDecodeError) as error:
         code = getattr(error, "code", "InvalidRequestContentException")
         raise Undelivered(code, str(error), lasting=True) from error
@@ -92,6 +89,16 @@ def send(
         # What AWS calls a server-side error: nothing is lost, and the log shows what went wrong.
         logger.exception("handing a message to %s failed", to)
         raise Undelivered("InternalError", repr(error), lasting=False) from error
+
+
+def _over_tls() -> contextvars.Context:
+    """A context in which a resource's policy sees that TLS is spoken, as AWS's services do.
+
+    A thread of the emulator's own, such as that of the mappings, comes from no request.
+    """
+    context = contextvars.copy_context()
+    context.run(iam_evaluator.pin_request_origin, "127.0.0.1", secure_transport=True)
+    return context
 
 
 def allow(to: str, by: Principal, **context: str) -> Any:

@@ -18,19 +18,9 @@ UNUSED = {
     "*: logs:* by delivery.logs.amazonaws.com for *": (
         "AWS documents two names under which EventBridge may write; the local cloud uses the other"
     ),
-    "*: sqs:SendMessage on *Undelivered by events.amazonaws.com for *": (
-        "every event reaches its target in these tests"
-    ),
-    "*: sqs:SendMessage on *OftenFailed": (
-        "every scheduled run is made, and none fails, in these tests"
-    ),
     "Orders-Dev-Storefront/*: kinesis:DescribeStreamSummary on *": (
         "AWS lists it among what a mapping needs; the local cloud reads the longer description"
     ),
-    "*: sqs:SendMessage on OrderMoreUndelivered by sns.amazonaws.com for *": (
-        "the topic is shut out from the storefront's queue only, in these tests"
-    ),
-    "*: sqs:SendMessage on NoteStockUndelivered by sns.amazonaws.com for *": "the same",
     "*: sqs:GetQueue* on ReplaysQueue by events.amazonaws.com for *": "the same as of Picking",
     "*: sqs:GetQueue* on Picking by events.amazonaws.com for *": (
         "the CDK grants it with what a target needs"
@@ -38,22 +28,6 @@ UNUSED = {
     "*: sqs:GetQueueUrl on *Queue": "the CDK grants it to every consumer of a queue",
     "*: sqs:ChangeMessageVisibility on ShowAvailabilityQueue": "the same",
     "*: sqs:ChangeMessageVisibility on OrderMoreQueue": "the same",
-    "*/DispatchShipmentRole: sqs:SendMessage on OnPickedFailed": (
-        "every order that is picked can leave, in these tests"
-    ),
-    "*: sqs:SendMessage on OnDispatchFailed": "the same",
-    "*: sqs:SendMessage on OnHoldFailed": "the same",
-    "*: sqs:SendMessage on OnStateFailed": (
-        "whatever is heard of an order can be followed, in these tests"
-    ),
-    "*: sqs:SendMessage on OnQuestionFailed": "every order can be looked up, in these tests",
-    "*/RaiseOrdersRole: sqs:SendMessage on OrderMoreGivenUp": (
-        "the storefront gets the poison in these tests; purchasing has the same inbox"
-    ),
-    "Orders-Dev-Inventory/*: sqs:SendMessage on OutboxUntold": (
-        "orders gets the changes that make no sense; the others have the same outbox"
-    ),
-    "Orders-Dev-Shipping/*: sqs:SendMessage on OutboxUntold": "the same",
     "*/ReceiveStock: lambda:InvokeFunction * by apigateway.amazonaws.com for *": (
         "a test's own route: an API has to have one"
     ),
@@ -70,9 +44,6 @@ UNUSED = {
     ),
     "*/EmailInvoiceRole: ses:SendRawEmail on *": (
         "SES may ask for it where there is an attachment; the local cloud does not"
-    ),
-    "*/WithdrawalRole: sqs:SendMessage on Repair": (
-        "it parks as Fulfilment does, whose right is used; tests/saga has both"
     ),
 }
 """Rights that are never used here, each with the reason."""

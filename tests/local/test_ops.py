@@ -3,12 +3,9 @@
 With Express sagas, which give a compensation up in seconds.
 """
 
-import io
 import json
-import signal
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -18,7 +15,6 @@ from aws_cdk.aws_stepfunctions import StateMachineType
 
 from app import compose
 from lambdas.contracts.event import tell
-from lambdas.contracts.inventory import SOURCE as INVENTORY
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.contracts.values import Line
 from lambdas.orders.domain import order_id
@@ -26,9 +22,9 @@ from lambdas.runtime.items import from_item
 from local import shop
 from local.cloud import Cloud
 from local.deploy import deploy
-from ops.__main__ import main
 from stacks.environments import DEV
 from tests.local.deliveries import eventually
+from tests.local.operating import at_once
 from tests.local.permissions import resources_of, watched
 from tests.local.test_read_side import subject
 from tests.templates.synthesis import new_app, templates
@@ -56,22 +52,7 @@ class Platform:
         return code, json.loads(out)
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
-        """Run the command in this process, as it is quicker; what it ends with, and says."""
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            pytest.MonkeyPatch.context() as patch,
-            redirect_stdout(out),
-            redirect_stderr(err),
-        ):
-            for name, value in self.cloud.environment().items():
-                patch.setenv(name, value)
-            patch.setattr(sys, "argv", ["ops", *arguments])
-            before = signal.getsignal(signal.SIGTERM)
-            try:
-                code = main()
-            finally:
-                signal.signal(signal.SIGTERM, before)
-        return code, out.getvalue(), err.getvalue()
+        return at_once(self.cloud, *arguments)
 
     def parked(self, *places: str) -> dict[str, int]:
         """How much there is in the places that hold something, or in those."""
@@ -222,29 +203,6 @@ def test_events_that_functions_failed_at_are_given_to_them_again(platform: Platf
 
     platform.becomes(order, "DISPATCHED")
     assert platform.parked() == {}
-
-
-def test_a_message_that_makes_no_sense_is_parked_again_with_its_history(platform: Platform):
-    place = "storefront/ShowAvailabilityGivenUp"
-    body = json.dumps({"source": INVENTORY, "detail_type": "StockChanged",
-                       "metadata": {"schema_version": 1}})  # fmt: skip
-    platform.client("sqs").send_message(
-        QueueUrl=platform.physical("Storefront", "ShowAvailabilityQueue"),
-        MessageBody=body,
-        MessageGroupId="A",
-        MessageDeduplicationId="1",
-    )
-    platform.park(place)
-
-    assert platform.ops("redrive", place, "--yes")[0] == 0
-
-    platform.park(place)
-    (shown,) = platform.ops("show", place)[1]
-    assert (shown["body"], shown["redriven"], shown["group"]) == (body, 1, "A")
-    assert shown["earlier"] == [shown["why"]]
-    platform.client("sqs").purge_queue(
-        QueueUrl=platform.physical("Storefront", "ShowAvailabilityGivenUp")
-    )
 
 
 def test_what_a_saga_could_not_undo_is_undone_and_its_order_needs_nobody(platform: Platform):

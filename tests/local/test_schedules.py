@@ -112,6 +112,34 @@ def test_a_role_without_the_right_parks_under_its_right_to_park(
     assert logged(cloud, stack.outputs["Role"], "not authorized", "lambda:InvokeFunction")
 
 
+def test_a_queue_that_insists_on_tls_takes_what_comes_from_no_request(
+    cloud: Cloud, deploy: Deploy
+) -> None:
+    only_tls = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sqs:*",
+        "Resource": "*",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    policy = {"PolicyDocument": {"Version": "2012-10-17", "Statement": [only_tls]}}
+    stack = deploy(
+        {
+            "Schedule": {**schedule(get("Queue")), "DependsOn": "Policy"},
+            "Role": role("sqs:SendMessage", service="scheduler"),
+            "Queue": queue(),
+            "Policy": {
+                "Type": "AWS::SQS::QueuePolicy",
+                "Properties": {"Queues": [ref("Queue")], **policy},
+            },
+            "Dead": queue(),
+        },
+        Queue=ref("Queue"),
+    )
+    (message,) = received(cloud, stack.outputs["Queue"])
+    assert message["Body"] == INPUT
+
+
 @pytest.mark.parametrize(
     "role_",
     [role(service="scheduler"), role("sqs:SendMessage", service="lambda")],

@@ -136,6 +136,8 @@ def parked_by(feed: Feed, place: Place, *, id: str = "m1") -> Message:
             return message({**envelope, "DDBStreamBatchInfo": BATCH}, id=id)
         case How.ITSELF if fifo:
             return message(told, {"reason": "it makes no sense"}, id=id, fifo=True)
+        case How.ITSELF if place.fed(How.DESTINATION):
+            return message({"reason": "it makes no sense", "event": EVENT}, id=id)
         case How.ITSELF:
             return message({"reason": "it makes no sense", "record": RECORD}, id=id)
         case How.SAGA:

@@ -13,6 +13,7 @@ from tests.unit.ops.parking import (
     EVENT,
     ORDER,
     RECORD,
+    arn,
     compensation,
     message,
     outcome,
@@ -74,6 +75,29 @@ def test_a_record_that_its_function_parked():
     record = decoded("storefront/ShowSalesPoison", How.ITSELF)
 
     assert (record.event, record.why) == (RECORD, "it makes no sense")
+
+
+def test_a_dead_letter_that_is_the_record_of_another_functions_success():
+    at = place("notifications/EmailInvoiceDeadLetters")
+    (feed,) = at.feeds
+    told_by_lambda = {"requestContext": {"functionArn": arn(feed.source), "condition": "Success"},
+                      "requestPayload": EVENT, "responsePayload": {"number": "1"}}  # fmt: skip
+    attributes = {"RequestID": "r", "ErrorCode": "200", "ErrorMessage": "no"}
+
+    record = decode(message(told_by_lambda, attributes), at)
+
+    assert (record.how, record.event, record.why) == (
+        How.DEAD_LETTERS,
+        told_by_lambda,
+        "200: no",
+    )
+
+
+def test_an_event_that_its_function_parked():
+    record = decoded("orders/OnDisputeFailed", How.ITSELF)
+
+    assert record.event == EVENT
+    assert told(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
 
 
 def test_a_message_that_its_function_parked():
