@@ -126,6 +126,15 @@ def _read(body: dict[str, Any], record: Record) -> Record | None:
                 why=reason,
                 envelope=body,
             )
+        case {"reason": str(reason), "event": dict(parked)}:
+            return replace(
+                record,
+                how=How.ITSELF,
+                event=parked,
+                why=reason,
+                first=_time_of(parked),
+                envelope=body,
+            )
     return None
 
 

@@ -152,6 +152,8 @@ def plan(record: Record, place: Place) -> Action:
             return _to_mapping(record, feed)
         case How.SAGA:
             return _repair(record, feed)
+        case How.ITSELF if "event" in record.envelope:
+            return _handed(record, _receiver(feed), record.event)
         case How.ITSELF if _receiver(feed).kind == FUNCTION:
             return CallWithBatch(to=_receiver(feed), payload={"Records": [_with_history(record)]})
         case How.DESTINATION | How.DEAD_LETTERS | How.SCHEDULE:

@@ -76,6 +76,13 @@ def test_a_record_that_its_function_parked():
     assert (record.event, record.why) == (RECORD, "it makes no sense")
 
 
+def test_an_event_that_its_function_parked():
+    record = decoded("orders/OnDisputeFailed", How.ITSELF)
+
+    assert record.event == EVENT
+    assert told(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
+
+
 def test_a_message_that_its_function_parked():
     record = decoded("purchasing/OrderMoreGivenUp", How.ITSELF)
 

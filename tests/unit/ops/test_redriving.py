@@ -89,6 +89,12 @@ class TestEvents:
         assert isinstance(action, Call)
         assert action.payload == EVENT
 
+    def test_that_a_function_parked_are_given_to_it_again(self):
+        action = planned("partner/Disputes", How.ITSELF)
+
+        assert isinstance(action, Call)
+        assert (action.to.name, action.payload) == ("partner/TakeDispute", EVENT)
+
     def test_without_what_their_rule_wants_stay(self):
         hollow = json.dumps({**EVENT, "detail": {}})
 
