@@ -19,8 +19,20 @@ from ops.places import Place
 from ops.records import Record, decode
 from ops.redriving import Action, CannotBeMovedError, plan
 
-REFUSED = ("AccessDenied", "ExpiredToken", "UnrecognizedClient", "InvalidClientTokenId")
-"""With what the codes begin of errors that every other record would meet as well."""
+REFUSED = (
+    "AccessDenied",
+    "AuthorizationError",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "UnrecognizedClient",
+)
+"""With what the codes begin of errors that every other record would meet as well.
+
+SNS and S3 have words of their own.
+https://docs.aws.amazon.com/botocore/latest/reference/services/sns/client/exceptions/AuthorizationErrorException.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,9 +151,12 @@ def test_cut_off_anywhere_and_run_again_it_has_each_effect_once(group: str):
     assert at > 16
 
 
-def test_without_a_right_it_ends_and_touches_no_other():
+@pytest.mark.parametrize(
+    "code", ["AccessDeniedException", "AuthorizationError", "ExpiredTokenException"]
+)
+def test_without_a_right_it_ends_and_touches_no_other(code: str):
     def refused(action: Action) -> None:
-        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Invoke")
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "Invoke")
 
     holder, tally = FakeHolder([parked(name) for name in NAMES]), Tally()
 
