@@ -4,7 +4,8 @@ Without --yes, nothing is done. Each record goes to whoever failed at it, a queu
 machine, stream, log or topic; once it is there, it is deleted here. What is interrupted may be run
 again: consumers bear getting something twice.
 
-Ends with 0 when all that was meant was moved, or would be, with 1 when something could not.
+Ends with 0 when all that was meant was moved, or would be, with 1 when something could not, or
+could not be seen.
 """
 
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 
 from ops.choosing import choice, choosing, find
 from ops.commands import DONE, OPEN
-from ops.commands.show import would
+from ops.commands.show import unseen, would
 from ops.deployed import Deployed, OperationError
 from ops.holding import holder
 from ops.moving import Mover
@@ -91,7 +92,7 @@ def move(
         told = as_json(tally) if arguments.json else as_text(tally, done=arguments.yes)
         show_json(told) if isinstance(told, dict) else show(told)
         sys.stdout.flush()
-    return OPEN if tally.failed else DONE
+    return OPEN if tally.failed or tally.unseen else DONE
 
 
 def bar(done: int, of: int) -> str:
@@ -111,6 +112,8 @@ def as_text(tally: Tally, *, done: bool) -> str:
     ]
     if tally.in_hand is not None:
         lines.append(f"{tally.in_hand.message.id} was being moved: it may come twice")
+    if tally.unseen:
+        lines.append(unseen(tally.unseen))
     counts = f"{tally.failed} could not be, {tally.left} were left"
     if done:
         return "\n".join([*lines, f"{tally.moved} moved, {counts}"])
@@ -123,6 +126,7 @@ def as_json(tally: Tally) -> dict[str, Any]:
         "moved": tally.moved,
         "failed": tally.failed,
         "left": tally.left,
+        "unseen": tally.unseen,
         "in_hand": tally.in_hand and tally.in_hand.message.id,
         "records": [
             {

@@ -96,7 +96,7 @@ def test_redrive(golden: SnapshotAssertion, done: bool):
         pace=lambda: None,
         progress=lambda _: None,
     )
-    how.run(at, FakeHolder(whole), tally)
+    how.run(at, FakeHolder([*whole, message("x", id="held")], held={"held"}), tally)
 
     assert redrive.as_text(tally, done=done) + "\n" == golden
     assert redrive.as_json(tally)["failed"] == 1
