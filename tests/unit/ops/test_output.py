@@ -187,6 +187,17 @@ def test_where_nothing_is_parked_all_is_well(run: Run, arguments: Sequence[str])
     assert out.endswith("\n")
 
 
+@pytest.mark.parametrize(("verb", "word"), [("redrive", "moved"), ("repair", "repaired")])
+def test_each_verb_says_what_it_does(run: Run, verb: str, word: str):
+    place = ["Repair"] if verb == "redrive" else []
+
+    _, dry, _ = run(verb, *place)
+    _, done, _ = run(verb, *place, "--yes")
+
+    assert dry.startswith(f"0 would be {word}, ")
+    assert done.startswith(f"0 {word}, ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
