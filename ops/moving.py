@@ -162,12 +162,18 @@ class Mover:
             raise NotDoneError(f"the function failed at {len(failed)} of the records again")
 
     def _answer(self, function: str, payload: Any) -> Any:
-        """What a function answers."""
-        answer = self.client("lambda").invoke(
-            FunctionName=function, Payload=json.dumps(payload).encode()
-        )
-        content = json.loads(answer["Payload"].read() or b"null")
-        if "FunctionError" in answer:
-            error = content if isinstance(content, Mapping) else {}
-            raise NotDoneError(f"{error.get('errorType')}: {error.get('errorMessage')}")
-        return content
+        return answer(self.client("lambda"), function, payload)
+
+
+def answer(lambda_: Any, function: str, payload: Any) -> Any:
+    """What a function answers; ``lambda_`` is boto3's client.
+
+    Raises:
+        NotDoneError: it failed.
+    """
+    called = lambda_.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+    content = json.loads(called["Payload"].read() or b"null")
+    if "FunctionError" in called:
+        error = content if isinstance(content, Mapping) else {}
+        raise NotDoneError(f"{error.get('errorType')}: {error.get('errorMessage')}")
+    return content
