@@ -20,7 +20,6 @@ from ops.redriving import (
     Repair,
     SendTo,
     Start,
-    TellOn,
 )
 from ops.streams import ReadError, read_changes
 
@@ -125,23 +124,6 @@ class Mover:
     @do.register
     def _(self, action: PublishOn) -> None:
         self.client("sns").publish(TopicArn=action.to.physical, Message=json.dumps(action.event))
-
-    @do.register
-    def _(self, action: TellOn) -> None:
-        event = action.event
-        answer = self.client("events").put_events(
-            Entries=[
-                {
-                    "EventBusName": action.to.physical,
-                    "Source": event["source"],
-                    "DetailType": event["detail-type"],
-                    "Detail": json.dumps(event["detail"]),
-                    "Resources": event.get("resources", []),
-                }
-            ]
-        )
-        if answer["FailedEntryCount"]:
-            raise NotDoneError(str(answer["Entries"][0].get("ErrorMessage")))
 
     @do.register
     def _(self, action: Repair) -> None:

@@ -110,13 +110,6 @@ class PublishOn(Action):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TellOn(Action):
-    """Put an event on another bus."""
-
-    event: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Repair(Action):
     """Call a compensation, see that it succeeds, and have its order know.
 
@@ -188,8 +181,6 @@ def _handed(record: Record, to: Resource, event: Any) -> Action:
             return LogIn(to=to, event=event)
         case "AWS::SNS::Topic":
             return PublishOn(to=to, event=event)
-        case "AWS::Events::EventBus" if isinstance(event, dict):
-            return TellOn(to=to, event=event)
     raise CannotBeMovedError(f"a redrive does not know how to hand anything to {to}")
 
 
