@@ -17,7 +17,7 @@ from lambdas.contracts.values import Line
 from lambdas.contracts.warehouse import OrderPicked
 from lambdas.orders.domain import order_id
 from lambdas.runtime.items import from_item, to_item
-from local import partner, shop
+from local import http_api, partner
 from local.cloud import Cloud
 from local.deploy import deploy
 from stacks.backbone import BackboneStack
@@ -44,7 +44,7 @@ class Platform:
     cloud: Cloud
     client: Callable[[str], Any]
     outputs: Mapping[str, str]
-    api: shop.Api
+    api: http_api.Api
     queues: Mapping[str, str]
     told: str
     """A queue that gets all that orders tells."""
@@ -142,7 +142,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     app.synth()
     with watched(only=("Partner", "Orders", "Shipping")) as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
-        customers = shop.Customers(
+        customers = http_api.Customers(
             cloud.client("cognito-idp"),
             pool=outputs["UserPoolId"],
             client=outputs["UserPoolClientId"],
@@ -158,7 +158,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
             cloud=cloud,
             client=cache(cloud.client),
             outputs=outputs,
-            api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=lambda _: None),
+            api=http_api.Api(
+                outputs["ApiUrl"], customers, http=http_api.http(cloud), sleep=lambda _: None
+            ),
             queues={
                 f"{r.stack.rpartition('-')[2]}/{r.name}": r.physical_id
                 for r in resources_of(cloud)
