@@ -19,7 +19,8 @@ from typing import TypeVar
 from lambdas.contracts.values import MAX_SKUS
 from local.cloud import Cloud
 from local.evidence import insert
-from local.exports import Cancellation, Invoice, Refused, read
+from local.export_rows import Refused
+from local.exports import Cancellation, Invoice, read
 from local.http_api import THREADS, Answer, Api
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ import pytest
 
 from local import http_api, shop
 from local.evidence import SCHEMA, insert
-from local.exports import Refused
+from local.export_rows import Refused
 from tests.unit.demo.test_http_api import Server, api
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
