@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambdas.runtime.items import from_item
-from local import shop
+from local import http_api, shop
 from local.cloud import Cloud, running
 from local.deploy import deploy
 from local.warehouse import working
@@ -63,14 +63,14 @@ def _shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
         FunctionName=outputs["ReceiveStockFunction"],
         Payload=json.dumps({"delivery_id": "calls", "lines": lines}),
     )
-    customers = shop.Customers(
+    customers = http_api.Customers(
         cloud.client("cognito-idp"), pool=outputs["UserPoolId"], client=outputs["UserPoolClientId"]
     )
     customers.admit(ADA)
-    http = shop.http(cloud)
-    contact = shop.Api(outputs["NotificationsUrl"], customers, http=http, sleep=time.sleep)
+    http = http_api.http(cloud)
+    contact = http_api.Api(outputs["NotificationsUrl"], customers, http=http, sleep=time.sleep)
     contact.keep_contact(customer=ADA, email="ada@customers.example", name="Ada")
-    api = shop.Api(outputs["ApiUrl"], customers, http=http, sleep=time.sleep)
+    api = http_api.Api(outputs["ApiUrl"], customers, http=http, sleep=time.sleep)
 
     def place(key: str) -> None:
         # Another price each time: orders that look the same within minutes are held.

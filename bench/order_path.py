@@ -22,7 +22,7 @@ from typing import Any
 import urllib3
 
 from lambdas.runtime.items import from_item
-from local import shop
+from local import http_api
 from local.cloud import Cloud, running
 from local.deploy import deploy
 from stacks.environments import DEV
@@ -76,7 +76,7 @@ def main() -> int:
     return 0 if confirmed == len(sent) else 1
 
 
-def _prepare(cloud: Cloud, outputs: Mapping[str, str]) -> shop.Customers:
+def _prepare(cloud: Cloud, outputs: Mapping[str, str]) -> http_api.Customers:
     functions = cloud.client("lambda")
     for start in range(0, SKUS, 50):
         lines = [{"sku": f"SKU-{n}", "quantity": 1_000_000} for n in range(start, start + 50)]
@@ -84,7 +84,7 @@ def _prepare(cloud: Cloud, outputs: Mapping[str, str]) -> shop.Customers:
             FunctionName=outputs["ReceiveStockFunction"],
             Payload=json.dumps({"delivery_id": f"bench-{start}", "lines": lines}),
         )
-    customers = shop.Customers(
+    customers = http_api.Customers(
         cloud.client("cognito-idp"), pool=outputs["UserPoolId"], client=outputs["UserPoolClientId"]
     )
     for n in range(CUSTOMERS):
@@ -96,7 +96,9 @@ def _prepare(cloud: Cloud, outputs: Mapping[str, str]) -> shop.Customers:
 class _Sender:
     """Sends one order; the n-th is always the same, and no other looks like it."""
 
-    def __init__(self, cloud: Cloud, outputs: Mapping[str, str], customers: shop.Customers) -> None:
+    def __init__(
+        self, cloud: Cloud, outputs: Mapping[str, str], customers: http_api.Customers
+    ) -> None:
         self._url = f"{outputs['ApiUrl']}/orders"
         self._customers = customers
         self._run = count()

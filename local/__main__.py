@@ -30,7 +30,8 @@ def main() -> int:
     # Only now: these need what has just been looked for.
     from local.cloud import CloudError
     from local.demo import demo
-    from local.exports import ExportError, check
+    from local.export_rows import ExportError
+    from local.exports import check
     from local.shop import ShopError
     from local.up import up
 

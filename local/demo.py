@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from local import disputes, notices, read_side, report, resharding, shop, verify
+from local import disputes, http_api, notices, read_side, report, resharding, shop, verify
 from local.cloud import Cloud, running
 from local.deploy import deploy
 from local.disputes import Disputes
@@ -42,8 +42,8 @@ class Run:
     read_side: ReadSide
     notices: Notices
     resharding: Resharding | None
-    api: shop.Api
-    customers: shop.Customers
+    api: http_api.Api
+    customers: http_api.Customers
     stop: threading.Event
 
 
@@ -154,14 +154,14 @@ def run_on(
     cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection, *, reshard: bool
 ) -> Run:
     """What a run needs; only one on a cloud can ``reshard``."""
-    customers = shop.Customers(
+    customers = http_api.Customers(
         cloud.client("cognito-idp"),
         pool=outputs["UserPoolId"],
         client=outputs["UserPoolClientId"],
     )
     stop = threading.Event()
-    http = shop.http(cloud)
-    api = partial(shop.Api, customers=customers, http=http, sleep=stop.wait)
+    http = http_api.http(cloud)
+    api = partial(http_api.Api, customers=customers, http=http, sleep=stop.wait)
     return Run(
         cloud=cloud,
         outputs=outputs,

@@ -8,10 +8,8 @@ and everything else flows. One invoice is held in memory at a time: its rows hav
 which they do in any export that was not sorted by something else.
 """
 
-import csv
 import re
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -22,20 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lambdas.contracts.values import PricedLine
-
-COLUMNS = {
-    "invoice": ("InvoiceNo", "Invoice"),
-    "sku": ("StockCode",),
-    "quantity": ("Quantity",),
-    "date": ("InvoiceDate",),
-    "price": ("UnitPrice", "Price"),
-    "customer": ("CustomerID",),
-    "country": ("Country",),
-}
-"""The columns that are read, by the names that they have in the two editions of the data set. Case,
-spaces and underscores do not matter, nor does the order; other columns are ignored.
-"""
-DELIMITERS = (",", ";", "\t")
+from local.export_rows import ExportError, Refused, Row, rows
 
 FEES = frozenset(
     {
@@ -70,15 +55,6 @@ MAX_PENCE = 100_000_000
 MAX_TEXT = 64
 MAX_ROWS = 5_000
 """The most rows that one invoice may have before the rest of it is refused: memory is bounded."""
-MAX_LINE = 16 * 1024
-"""The most bytes that one line of the file may have."""
-MAX_RECORD = 4
-"""The most lines that one quoted row may span. A quote that is opened and never closed would
-otherwise swallow the rest of the file.
-"""
-
-TOO_LONG = f"is longer than {MAX_LINE:,} bytes"
-ZERO_BYTE = "holds a zero byte"
 NO_ROW_LEFT = "no usable row left"
 
 _PLAIN = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
@@ -87,10 +63,6 @@ _CONTINENTAL = re.compile(r"[+-]?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+")
 _AMBIGUOUS = re.compile(r"[+-]?[0-9]{1,3},[0-9]{3}")
 _WHOLE = re.compile(r"[+-]?[0-9]+(?:[.,]0*)?")
 _ID = re.compile(r"[A-Za-z0-9._@-]+")
-
-
-class ExportError(Exception):
-    """The file is not an export; the message is one clear line that says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,31 +84,6 @@ class Cancellation:
     number: str
     invoice: str
     customer: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """A row or an invoice that is not carried out.
-
-    ``reason`` is one of a few phrases and can be counted; ``detail`` shows what was found.
-    """
-
-    line: int
-    invoice: str
-    reason: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    line: int
-    invoice: str
-    sku: str
-    quantity: str
-    date: str
-    price: str
-    customer: str
-    country: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -189,7 +136,7 @@ def _open(path: Path) -> BinaryIO:
 def invoices(file: BinaryIO) -> Iterator[Invoice | Cancellation | Refused]:
     """Read the invoices of an open export; see `read`."""
     draft: _Draft | None = None
-    for row in _rows(file):
+    for row in rows(file):
         if isinstance(row, Refused):
             yield row
             continue
@@ -232,7 +179,7 @@ def _finished(draft: _Draft) -> Invoice | Cancellation | Refused:
     )
 
 
-def _add(draft: _Draft, row: _Row) -> None:
+def _add(draft: _Draft, row: Row) -> None:
     """Add a row to its invoice; rows of one SKU at one price are summed."""
     _require(draft.rows <= MAX_ROWS, f"more than {MAX_ROWS} rows in one invoice")
     _identifier(row.invoice, "invoice number")
@@ -253,20 +200,20 @@ def _add(draft: _Draft, row: _Row) -> None:
     draft.lines[line.sku] = replace(line, quantity=before.quantity + line.quantity)
 
 
-def _add_customer(draft: _Draft, row: _Row) -> None:
+def _add_customer(draft: _Draft, row: Row) -> None:
     """Add a row to its cancellation, which is of the whole order, whatever its rows hold."""
     _identifier(row.invoice[1:], "invoice number")
     draft.customer = _customer(draft, row)
 
 
-def _customer(draft: _Draft, row: _Row) -> str:
+def _customer(draft: _Draft, row: Row) -> str:
     customer = _identifier(row.customer.removesuffix(".0"), "customer")
     known = draft.customer or customer
     _require(customer == known, "another customer than its invoice's", customer)
     return customer
 
 
-def _line(row: _Row) -> PricedLine:
+def _line(row: Row) -> PricedLine:
     sku = row.sku.upper()
     _require(sku != "", "no stock code")
     _require(len(sku) <= MAX_TEXT, "stock code is too long", sku[:MAX_TEXT])
@@ -319,124 +266,3 @@ def _is_date(text: str) -> bool:
 def _require(condition: bool, reason: str, detail: str = "") -> None:
     if not condition:
         raise _UnusableError(reason, detail)
-
-
-def _rows(file: BinaryIO) -> Iterator[_Row | Refused]:
-    lines = _Lines(file)
-    header = next(lines.take(), (1, ""))[1]
-    if isinstance(header, Refused):
-        raise ExportError(
-            f"The orders file is not a CSV file, for its first line {header.reason}:"
-            " save it as CSV in UTF-8 first."
-        )
-    delimiter, places = _header(header)
-    width = max(places.values()) + 1
-    for number, record in lines.records(delimiter):
-        if isinstance(record, Refused):
-            yield record
-            continue
-        if not any(cell.strip() for cell in record):
-            continue
-        if len(record) < width:
-            detail = f"{len(record)} of {width}"
-            yield Refused(
-                line=number, invoice=record[0].strip(), reason="too few columns", detail=detail
-            )
-            continue
-        cells = {name: record[place].strip() for name, place in places.items()}
-        yield _Row(line=number, **{**cells, "invoice": cells["invoice"].removesuffix(".0")})
-
-
-def _header(text: str) -> tuple[str, dict[str, int]]:
-    """The delimiter, and the place of each column."""
-    found = [
-        (delimiter, _places(next(csv.reader([text], delimiter=delimiter), [])))
-        for delimiter in DELIMITERS
-    ]
-    delimiter, places = max(found, key=lambda candidate: len(candidate[1]))
-    missing = [names[0] for name, names in COLUMNS.items() if name not in places]
-    if missing:
-        columns = ("column " if len(missing) == 1 else "columns ") + ", ".join(missing)
-        raise ExportError(
-            f"The orders file lacks the {columns}: its first line must name the columns of the"
-            " Online Retail data set, separated by commas, semicolons or tabs."
-        )
-    return delimiter, places
-
-
-def _places(header: Sequence[str]) -> dict[str, int]:
-    # Letters only: a byte-order mark goes too.
-    names = [re.sub("[^a-z]", "", cell.lower()) for cell in header]
-    return {
-        column: names.index(name.lower())
-        for column, known in COLUMNS.items()
-        for name in known
-        if name.lower() in names
-    }
-
-
-class _Lines:
-    """A file's lines, of which some can be put back; one that is no text is a refusal."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._number = 0
-        self._returned: deque[tuple[int, str | Refused]] = deque()
-
-    def take(self) -> Iterator[tuple[int, str | Refused]]:
-        while True:
-            if self._returned:
-                yield self._returned.popleft()
-                continue
-            raw = self._file.readline(MAX_LINE)
-            if not raw:
-                return
-            self._number += 1
-            yield self._number, self._text(raw)
-
-    def _text(self, raw: bytes) -> str | Refused:
-        if self._number == 1 and raw.startswith(b"PK\x03\x04"):
-            raise ExportError("The orders file is an Excel workbook: save it as CSV first.")
-        if len(raw) == MAX_LINE:
-            while raw and not raw.endswith(b"\n"):
-                raw = self._file.readline(MAX_LINE)
-            return Refused(line=self._number, invoice="", reason=TOO_LONG)
-        if b"\0" in raw:
-            return Refused(line=self._number, invoice="", reason=ZERO_BYTE)
-        try:
-            text = raw.decode("utf-8")
-        except UnicodeDecodeError:
-            text = raw.decode("latin-1")
-        return text.rstrip("\r\n").replace("\r", " ") + "\n"
-
-    def records(self, delimiter: str) -> Iterator[tuple[int, list[str] | Refused]]:
-        """The rows, each with the number of its first line.
-
-        A row whose quote is still open after a few lines is cut off at its first line.
-        """
-        for number, text in self.take():
-            if isinstance(text, Refused):
-                yield number, text
-                continue
-            record = [text]
-            while _open_quote(record, delimiter) and len(record) < MAX_RECORD:
-                following = next(self.take(), None)
-                if following is None:
-                    break
-                if isinstance(following[1], Refused):
-                    self._returned.appendleft(following)
-                    break
-                record.append(following[1])
-            if _open_quote(record, delimiter):
-                self._returned.extendleft(reversed(list(enumerate(record[1:], number + 1))))
-                record = record[:1]
-            yield number, next(csv.reader(record, delimiter=delimiter), [])
-
-
-def _open_quote(lines: Sequence[str], delimiter: str) -> bool:
-    """Whether the last of these lines ends inside a quoted cell."""
-    if not any('"' in line for line in lines):
-        return False
-    end = "\N{END OF TEXT}"
-    *_, last = csv.reader([*lines, end], delimiter=delimiter)
-    return last != [end]

@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from local.exports import FEES, MAX_LINE, MAX_QUANTITY, MAX_TEXT
+from local.export_rows import MAX_LINE
+from local.exports import FEES, MAX_QUANTITY, MAX_TEXT
 
 SKUS, CUSTOMERS = 1_200, 300
 BACK = 200

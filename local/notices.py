@@ -10,7 +10,7 @@ from hashlib import sha256
 from sqlite3 import Connection
 from typing import Any
 
-from local import shop
+from local import http_api, shop
 from local.cloud import Cloud
 from local.evidence import insert, scan
 from local.report import Screen
@@ -92,7 +92,7 @@ class Notices:
     """Says for customers where to write to, and copies what became of it."""
 
     def __init__(
-        self, cloud: Cloud, outputs: Mapping[str, str], database: Connection, *, api: shop.Api
+        self, cloud: Cloud, outputs: Mapping[str, str], database: Connection, *, api: http_api.Api
     ) -> None:
         """``outputs`` are those of the deployed stacks; ``api`` is that of notifications."""
         self._cloud = cloud
@@ -136,7 +136,7 @@ class Notices:
 
     def _posted(self) -> list[Mapping[str, Any]]:
         url = f"{self._cloud.endpoint}/_ministack/ses/messages"
-        content = json.loads(shop.http(self._cloud).request("GET", url).data)
+        content = json.loads(http_api.http(self._cloud).request("GET", url).data)
         return [mail for mails in content["messages"].values() for mail in mails]
 
 

@@ -17,6 +17,7 @@ from ops.commands import (
     FAILED,
     INTERRUPTED,
     Command,
+    lift,
     order,
     queues,
     rebuild,
@@ -34,6 +35,7 @@ COMMANDS: Mapping[str, Command] = {
     "redrive": redrive,
     "repair": repair,
     "order": order,
+    "lift": lift,
     "rebuild": rebuild,
     "replay": replay,
 }

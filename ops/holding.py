@@ -135,7 +135,11 @@ class Bucket:
     def taking(self) -> Messages:
         """Each object once, in the order of their names."""
         for each in self._objects():
-            content = self.s3.get_object(Bucket=self.name, Key=each["Key"])["Body"].read()
+            try:
+                content = self.s3.get_object(Bucket=self.name, Key=each["Key"])["Body"].read()
+            except self.s3.exceptions.NoSuchKey:
+                # Somebody else put it back meanwhile.
+                continue
             yield Message(
                 id=each["Key"],
                 body=content.decode(errors="replace"),

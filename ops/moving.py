@@ -20,7 +20,6 @@ from ops.redriving import (
     Repair,
     SendTo,
     Start,
-    TellOn,
 )
 from ops.streams import ReadError, read_changes
 
@@ -127,23 +126,6 @@ class Mover:
         self.client("sns").publish(TopicArn=action.to.physical, Message=json.dumps(action.event))
 
     @do.register
-    def _(self, action: TellOn) -> None:
-        event = action.event
-        answer = self.client("events").put_events(
-            Entries=[
-                {
-                    "EventBusName": action.to.physical,
-                    "Source": event["source"],
-                    "DetailType": event["detail-type"],
-                    "Detail": json.dumps(event["detail"]),
-                    "Resources": event.get("resources", []),
-                }
-            ]
-        )
-        if answer["FailedEntryCount"]:
-            raise NotDoneError(str(answer["Entries"][0].get("ErrorMessage")))
-
-    @do.register
     def _(self, action: Repair) -> None:
         if action.compensation:
             self._answer(action.function, action.payload)
@@ -162,12 +144,18 @@ class Mover:
             raise NotDoneError(f"the function failed at {len(failed)} of the records again")
 
     def _answer(self, function: str, payload: Any) -> Any:
-        """What a function answers."""
-        answer = self.client("lambda").invoke(
-            FunctionName=function, Payload=json.dumps(payload).encode()
-        )
-        content = json.loads(answer["Payload"].read() or b"null")
-        if "FunctionError" in answer:
-            error = content if isinstance(content, Mapping) else {}
-            raise NotDoneError(f"{error.get('errorType')}: {error.get('errorMessage')}")
-        return content
+        return answer(self.client("lambda"), function, payload)
+
+
+def answer(lambda_: Any, function: str, payload: Any) -> Any:
+    """What a function answers; ``lambda_`` is boto3's client.
+
+    Raises:
+        NotDoneError: it failed.
+    """
+    called = lambda_.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+    content = json.loads(called["Payload"].read() or b"null")
+    if "FunctionError" in called:
+        error = content if isinstance(content, Mapping) else {}
+        raise NotDoneError(f"{error.get('errorType')}: {error.get('errorMessage')}")
+    return content

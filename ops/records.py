@@ -184,11 +184,15 @@ def _as_it_was(record: Record, place: Place) -> Record:
 
 
 def parsed(text: Any) -> Any:
-    """A text as JSON, or as it is if it is none."""
+    """A text as JSON, or as it is if it is none, as NaN is not, or is nested too deeply."""
     try:
-        return json.loads(text) if isinstance(text, str) else text
-    except ValueError:
+        return json.loads(text, parse_constant=_refuse) if isinstance(text, str) else text
+    except (ValueError, RecursionError):
         return text
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _time_of(event: Any) -> str:

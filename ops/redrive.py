@@ -19,8 +19,20 @@ from ops.places import Place
 from ops.records import Record, decode
 from ops.redriving import Action, CannotBeMovedError, plan
 
-REFUSED = ("AccessDenied", "ExpiredToken", "UnrecognizedClient", "InvalidClientTokenId")
-"""With what the codes begin of errors that every other record would meet as well."""
+REFUSED = (
+    "AccessDenied",
+    "AuthorizationError",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "UnrecognizedClient",
+)
+"""With what the codes begin of errors that every other record would meet as well.
+
+SNS and S3 have words of their own.
+https://docs.aws.amazon.com/botocore/latest/reference/services/sns/client/exceptions/AuthorizationErrorException.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +54,13 @@ class Step:
 class Tally:
     """What a redrive came to: exact at any moment, also when it is interrupted.
 
-    ``left`` counts those that were not meant, or came while it went on; ``in_hand`` is the one that
-    was put, perhaps, and not yet deleted.
+    ``left`` counts those that were not meant, or came while it went on; ``unseen`` those that SQS
+    did not give out, roughly; ``in_hand`` is the one that was put, perhaps, and not yet deleted.
     """
 
     steps: list[Step] = field(default_factory=list)
     left: int = 0
+    unseen: int = 0
     in_hand: Record | None = None
 
     @property
@@ -59,6 +72,11 @@ class Tally:
     def failed(self) -> int:
         """How many were meant, and stayed where they are."""
         return len(self.steps) - self.moved
+
+    @property
+    def seen(self) -> int:
+        """How many were looked at."""
+        return len(self.steps) + self.left
 
 
 @dataclass(slots=True)
@@ -94,11 +112,11 @@ class Redrive:
         parked while this goes on is left: it may be what was put back, and would be for ever.
         """
         stuck: set[str] = set()
-        began = holder.depth().at
+        began, before = holder.depth(), tally.seen
         with closing(holder.taking()) as messages:
             for message in messages:
                 record = decode(message, place)
-                if _came_since(began, record) or not self.chosen(record):
+                if _came_since(began.at, record) or not self.chosen(record):
                     tally.left += 1
                     continue
                 step = self._step(place, holder, record, tally, stuck)
@@ -106,6 +124,7 @@ class Redrive:
                 if message.group and not step.moved:
                     stuck.add(message.group)
                 self.progress(tally)
+        tally.unseen += max(began.all - (tally.seen - before), 0)
 
     def _step(
         self, place: Place, holder: Holder, record: Record, tally: Tally, stuck: set[str]

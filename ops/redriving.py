@@ -110,13 +110,6 @@ class PublishOn(Action):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TellOn(Action):
-    """Put an event on another bus."""
-
-    event: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Repair(Action):
     """Call a compensation, see that it succeeds, and have its order know.
 
@@ -160,7 +153,7 @@ def plan(record: Record, place: Place) -> Action:
         case How.SAGA:
             return _repair(record, feed)
         case How.ITSELF if "event" in record.envelope:
-            return Call(to=_receiver(feed), payload=record.event)
+            return _handed(record, _receiver(feed), record.event)
         case How.ITSELF if _receiver(feed).kind == FUNCTION:
             return CallWithBatch(to=_receiver(feed), payload={"Records": [_with_history(record)]})
         case How.DESTINATION | How.DEAD_LETTERS | How.SCHEDULE:
@@ -195,8 +188,6 @@ def _handed(record: Record, to: Resource, event: Any) -> Action:
             return LogIn(to=to, event=event)
         case "AWS::SNS::Topic":
             return PublishOn(to=to, event=event)
-        case "AWS::Events::EventBus" if isinstance(event, dict):
-            return TellOn(to=to, event=event)
     raise CannotBeMovedError(f"a redrive does not know how to hand anything to {to}")
 
 

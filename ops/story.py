@@ -69,7 +69,8 @@ def _order(row: Document) -> Iterator[str]:
     yield f"{row['state']}{f', {why}' if why else ''}, event number {row['sequence']}"
     for hold in row.get("holds", ()):
         if hold["state"] == HELD:
-            yield f"held since {_at(hold['at'])}, {hold['reason']}: {hold['explanation']}"
+            since = f"since {_at(hold['at'])}, {hold['reason']}: {hold['explanation']}"
+            yield f"held by {hold['cause']} {since}"
 
 
 def _payment(row: Document | None) -> Iterator[str]:

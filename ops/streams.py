@@ -10,7 +10,7 @@ EMPTY = 10
 
 
 class ReadError(Exception):
-    """The records are gone, or it cannot be told which of them are meant."""
+    """The records are gone, or not all there, or it cannot be told which of them are meant."""
 
 
 def read_changes(
@@ -23,13 +23,14 @@ def read_changes(
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 
     Raises:
-        ReadError: they are no longer there.
+        ReadError: they are no longer there, or the stream did not give all of them.
     """
     arn, shard = batch["streamArn"], batch["shardId"]
     last = int(batch["endSequenceNumber"])
     if ":dynamodb:" not in arn:
         raise ReadError(f"nobody can read {arn} again by this pointer")
     found: list[dict[str, Any]] = []
+    reached, empty = False, 0
     try:
         iterator = streams.get_shard_iterator(
             StreamArn=arn,
@@ -37,7 +38,6 @@ def read_changes(
             ShardIteratorType="AT_SEQUENCE_NUMBER",
             SequenceNumber=batch["startSequenceNumber"],
         )["ShardIterator"]
-        reached, empty = False, 0
         while iterator and not reached and empty < EMPTY:
             answer = streams.get_records(ShardIterator=iterator)
             records = answer["Records"]
@@ -49,7 +49,9 @@ def read_changes(
         streams.exceptions.TrimmedDataAccessException,
         streams.exceptions.ResourceNotFoundException,
     ):
-        found = []
+        found, reached = [], False
+    if found and not reached:
+        raise ReadError("the stream gave only the first of these changes: try again")
     wanted = [r for r in found if not filters or any(lets_through(f, r) for f in filters)]
     if not wanted:
         raise ReadError(

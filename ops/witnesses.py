@@ -46,13 +46,21 @@ class Witnesses:
             OperationError: there is no such order.
             ClientError, BotoCoreError: not even orders' own row can be read.
         """
-        order = self._order()
+        order = self.order()
         for _ in range(TRIES):
             before, known = order, self._ask(order)
-            order = self._order()
+            order = self.order()
             if order == before:
                 break
         return self._with_parked(known)
+
+    def order(self) -> Row:
+        """Orders' own row of it; raises as ``ask``."""
+        known = is_order_id(self._order_id)
+        order = self._row("Orders", "OrdersTable") if known else None
+        if order is None:
+            raise OperationError(f"there is no order {self._order_id}")
+        return order
 
     def _ask(self, order: Row) -> Known:
         readers: dict[str, Callable[[], Any]] = {
@@ -77,13 +85,6 @@ class Witnesses:
         held = f"somebody else holds some of {', '.join(unseen)}: ask again"
         unread = {**known.unread, **({"parked": held} if unseen else {})}
         return replace(known, parked=pieces, unread=unread)
-
-    def _order(self) -> Row:
-        known = is_order_id(self._order_id)
-        order = self._row("Orders", "OrdersTable") if known else None
-        if order is None:
-            raise OperationError(f"there is no order {self._order_id}")
-        return order
 
     def _row(self, stack: str, output: str) -> Row | None:
         answer = self._client("dynamodb").get_item(

@@ -4,7 +4,8 @@ Without --yes, nothing is done. Each record goes to whoever failed at it, a queu
 machine, stream, log or topic; once it is there, it is deleted here. What is interrupted may be run
 again: consumers bear getting something twice.
 
-Ends with 0 when all that was meant was moved, or would be, with 1 when something could not.
+Ends with 0 when all that was meant was moved, or would be, with 1 when something could not, or
+could not be seen.
 """
 
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 
 from ops.choosing import choice, choosing, find
 from ops.commands import DONE, OPEN
-from ops.commands.show import would
+from ops.commands.show import unseen, would
 from ops.deployed import Deployed, OperationError
 from ops.holding import holder
 from ops.moving import Mover
@@ -55,13 +56,18 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
         raise OperationError("name a PLACE, or say --all")
     places = deployed.templates().places()
     meant = places if arguments.all else [find(places, arguments.place)]
-    return move(meant, arguments, deployed, terminal)
+    return move(meant, arguments, deployed, terminal, word="moved")
 
 
 def move(
-    places: Sequence[Place], arguments: Namespace, deployed: Deployed, terminal: Terminal
+    places: Sequence[Place],
+    arguments: Namespace,
+    deployed: Deployed,
+    terminal: Terminal,
+    *,
+    word: str,
 ) -> int:
-    """Move what is chosen of these places, and tell exactly what became of it."""
+    """Move what is chosen of these places, and tell exactly, by that word, what became of it."""
     if arguments.per_second <= 0:
         raise OperationError("--per-second wants a number above 0")
     client = cache(deployed.client)
@@ -71,7 +77,7 @@ def move(
 
     def progress(tally: Tally) -> None:
         if arguments.yes and not arguments.json:
-            terminal.say(f"redrive: {bar(len(tally.steps), total)}, {tally.failed} failed")
+            terminal.say(f"{arguments.verb}: {bar(len(tally.steps), total)}, {tally.failed} failed")
 
     redrive = Redrive(
         chosen=choice(arguments),
@@ -88,10 +94,10 @@ def move(
                 redrive.run(place, held, tally)
     finally:
         terminal.end()
-        told = as_json(tally) if arguments.json else as_text(tally, done=arguments.yes)
+        told = as_json(tally) if arguments.json else as_text(tally, done=arguments.yes, word=word)
         show_json(told) if isinstance(told, dict) else show(told)
         sys.stdout.flush()
-    return OPEN if tally.failed else DONE
+    return OPEN if tally.failed or tally.unseen else DONE
 
 
 def bar(done: int, of: int) -> str:
@@ -101,20 +107,22 @@ def bar(done: int, of: int) -> str:
     return f"[{'#' * full}{'.' * (BAR - full)}] {done} of {of}"
 
 
-def as_text(tally: Tally, *, done: bool) -> str:
+def as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
     """What was done, or would be: a line for each that could not be moved, or for all."""
     lines = [
         f"{step.place.name}  {step.record.message.id}\n"
-        f"  {line((step.why and f'not moved: {step.why}') or would(step.record, step.place))}"
+        f"  {line((step.why and f'not {word}: {step.why}') or would(step.record, step.place))}"
         for step in tally.steps
         if not (done and step.moved)
     ]
     if tally.in_hand is not None:
-        lines.append(f"{tally.in_hand.message.id} was being moved: it may come twice")
+        lines.append(f"{tally.in_hand.message.id} was being {word}: it may be done twice")
+    if tally.unseen:
+        lines.append(unseen(tally.unseen))
     counts = f"{tally.failed} could not be, {tally.left} were left"
     if done:
-        return "\n".join([*lines, f"{tally.moved} moved, {counts}"])
-    return "\n".join([*lines, f"{tally.moved} would be moved, {counts}; to do it, add --yes"])
+        return "\n".join([*lines, f"{tally.moved} {word}, {counts}"])
+    return "\n".join([*lines, f"{tally.moved} would be {word}, {counts}; to do it, add --yes"])
 
 
 def as_json(tally: Tally) -> dict[str, Any]:
@@ -123,6 +131,7 @@ def as_json(tally: Tally) -> dict[str, Any]:
         "moved": tally.moved,
         "failed": tally.failed,
         "left": tally.left,
+        "unseen": tally.unseen,
         "in_hand": tally.in_hand and tally.in_hand.message.id,
         "records": [
             {

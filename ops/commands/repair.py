@@ -25,4 +25,4 @@ def arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Repair what is in the places that sagas park in."""
     places = [place for place in deployed.templates().places() if place.fed(How.SAGA)]
-    return move(places, arguments, deployed, terminal)
+    return move(places, arguments, deployed, terminal, word="repaired")

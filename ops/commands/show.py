@@ -68,7 +68,7 @@ def as_text(records: Sequence[Record], place: Place, *, hidden: int, now: dateti
         parts += [("event", line(essence(record.event))), ("redrive", would(record, place))]
         lines += [f"  {name:<7}  {line(text)}" for name, text in parts if text]
     if hidden:
-        lines += ["", f"{hidden} more are held by others, or wait behind ten of their group"]
+        lines += ["", unseen(hidden)]
     return "\n".join(lines)
 
 
@@ -91,6 +91,11 @@ def as_json(record: Record, place: Place) -> dict[str, Any]:
         "body": record.message.body,
         "attributes": dict(record.message.attributes),
     }
+
+
+def unseen(number: int) -> str:
+    """That there are so many more, and why nobody can see them now."""
+    return f"{number} more are held by others, or wait behind ten of their group"
 
 
 def times(number: int) -> str:

@@ -20,7 +20,7 @@ from lambdas.contracts.event import Event, Fact, tell
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.values import Money, PricedLine
 from lambdas.runtime.items import from_item
-from local import shop
+from local import http_api
 from local.cloud import Cloud
 from local.deploy import deploy
 from stacks.backbone import BackboneStack
@@ -85,7 +85,7 @@ class Platform:
 
     def ask(self, method: str, url: str, token: str = "", body: Any = None) -> tuple[int, Any]:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        answer = shop.http(self.cloud).request(
+        answer = http_api.http(self.cloud).request(
             method, url, headers=headers, body=json.dumps(body) if body else None, retries=False
         )
         return answer.status, json.loads(answer.data or b"null")
@@ -142,7 +142,7 @@ class Platform:
         location = lambda_.get_function(FunctionName=name)["Code"]["Location"]
         # The emulator does not know that it is spoken to by TLS.
         https = location.replace("http://", "https://", 1)
-        whole = shop.http(self.cloud).request("GET", https).data
+        whole = http_api.http(self.cloud).request("GET", https).data
         changed = io.BytesIO()
         with zipfile.ZipFile(io.BytesIO(whole)) as source, zipfile.ZipFile(changed, "w") as target:
             for item in source.infolist():
@@ -200,7 +200,7 @@ def deployed(assembly: Path) -> Iterator[Platform]:
     app.synth()
     with watched(only=("Notifications", "Backbone")) as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
-        customers = shop.Customers(
+        customers = http_api.Customers(
             cloud.client("cognito-idp"),
             pool=outputs["UserPoolId"],
             client=outputs["UserPoolClientId"],

@@ -15,8 +15,9 @@ import pytest
 from lambdas.contracts.event import tell
 from lambdas.contracts.values import Line
 from lambdas.contracts.warehouse import OrderPicked
+from lambdas.orders.domain import order_id
 from lambdas.runtime.items import from_item, to_item
-from local import partner, shop
+from local import http_api, partner
 from local.cloud import Cloud
 from local.deploy import deploy
 from stacks.backbone import BackboneStack
@@ -30,6 +31,7 @@ from stacks.provider import ProviderStack
 from stacks.shipping import ShippingStack
 from tests.listening import listen
 from tests.local.deliveries import eventually, received
+from tests.local.operating import operated
 from tests.local.permissions import resources_of, watched
 from tests.local.small_stacks import lines
 from tests.templates.synthesis import new_app
@@ -42,7 +44,7 @@ class Platform:
     cloud: Cloud
     client: Callable[[str], Any]
     outputs: Mapping[str, str]
-    api: shop.Api
+    api: http_api.Api
     queues: Mapping[str, str]
     told: str
     """A queue that gets all that orders tells."""
@@ -88,19 +90,28 @@ class Platform:
         answer = self.client("events").put_events(Entries=[fact.entry(self.outputs["EventBus"])])
         assert answer["FailedEntryCount"] == 0
 
-    def lift(self, id_: str, cause: str) -> Any:
-        answer = self.client("lambda").invoke(
-            FunctionName=self.outputs["LiftHoldFunction"],
-            Payload=json.dumps({"order_id": id_, "cause": cause}),
-        )
-        return json.load(answer["Payload"])
+    def lift(self, id_: str, cause: str) -> tuple[int, str]:
+        """How the operator's command ended, and what it said."""
+        return operated(self.cloud, "lift", id_, cause, "--yes")
 
-    def causes(self, id_: str) -> list[str]:
-        """What asked for the order's holds."""
+    def row(self, id_: str) -> dict[str, Any]:
+        """What orders has on record of it."""
         answer = self.client("dynamodb").get_item(
             TableName=self.outputs["OrdersTable"], Key=to_item({"order_id": id_})
         )
-        return [hold["cause"] for hold in from_item(answer["Item"]).get("holds", [])]
+        return from_item(answer["Item"])
+
+    def causes(self, id_: str) -> list[str]:
+        """What asked for the order's holds."""
+        return [hold["cause"] for hold in self.row(id_).get("holds", [])]
+
+    def parked(self, queue: str) -> Any:
+        """What is on a queue; it is there again at once."""
+        (message,) = received(self.cloud, queue)
+        self.client("sqs").change_message_visibility(
+            QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+        )
+        return json.loads(message["Body"])
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +142,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     app.synth()
     with watched(only=("Partner", "Orders", "Shipping")) as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
-        customers = shop.Customers(
+        customers = http_api.Customers(
             cloud.client("cognito-idp"),
             pool=outputs["UserPoolId"],
             client=outputs["UserPoolClientId"],
@@ -147,7 +158,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
             cloud=cloud,
             client=cache(cloud.client),
             outputs=outputs,
-            api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=lambda _: None),
+            api=http_api.Api(
+                outputs["ApiUrl"], customers, http=http_api.http(cloud), sleep=lambda _: None
+            ),
             queues={
                 f"{r.stack.rpartition('-')[2]}/{r.name}": r.physical_id
                 for r in resources_of(cloud)
@@ -178,10 +191,10 @@ def test_a_disputed_order_stays_though_it_is_picked_and_leaves_when_the_hold_is_
     assert eventually(lambda: len(platform.order(order)["held"]) == 2)
     first, second = platform.causes(order)
 
-    assert platform.lift(order, first)["held"] == [second]
+    assert platform.lift(order, first) == (1, f"lifted; order {order} is held by {second}\n")
     assert platform.shipment(order)["state"] == "BOOKED"
-    assert platform.lift(order, "nothing")["errorType"] == "NoSuchHoldError"
-    assert platform.lift(order, second)["held"] == []
+    assert platform.lift(order, "nothing")[0] == 2
+    assert platform.lift(order, second) == (0, f"lifted; order {order} is held by nothing\n")
     assert eventually(lambda: platform.order(order)["state"] == "DISPATCHED"), platform.order(order)
     assert platform.shipment(order)["state"] == "DISPATCHED"
     assert "held" not in platform.order(order)
@@ -224,8 +237,7 @@ def test_a_dispute_that_comes_too_late_is_told_to_operations(platform: Platform)
 def test_what_makes_no_sense_is_parked_with_all_that_is_wrong(platform: Platform):
     partner.tell_of_dispute(platform.cloud, dispute_id=7, reason="!", amount=415)
 
-    (message,) = received(platform.cloud, platform.outputs["ParkedDisputes"])
-    parked = json.loads(message["Body"])
+    parked = platform.parked(platform.outputs["ParkedDisputes"])
     assert parked["reason"] == (
         "not a DisputeOpened: dispute_id must be a string, not int; payment_key is missing; "
         "reason must be 1 to 64 letters, digits or any of _.:-"
@@ -233,11 +245,31 @@ def test_what_makes_no_sense_is_parked_with_all_that_is_wrong(platform: Platform
     assert parked["event"]["detail"] == {"dispute_id": 7, "reason": "!", "amount": 415}
 
 
-def test_a_dispute_of_no_order_of_ours_is_parked(platform: Platform):
-    platform.dispute("0" * 32, "dp_5")
+def test_and_is_parked_again_where_it_is_put_back(platform: Platform):
+    def shown() -> Any:
+        _, said = operated(platform.cloud, "show", "partner/Disputes", "--json")
+        return json.loads(said)
+
+    (before,) = shown()
+    assert operated(platform.cloud, "redrive", "partner/Disputes", "--yes")[0] == 0
+    assert eventually(lambda: len(shown()) == 1)
+    (after,) = shown()
+    assert after["id"] != before["id"]
+    assert (after["event"], after["why"]) == (before["event"], before["why"])
+
+
+def test_a_dispute_of_no_order_of_ours_is_parked_and_heard_once_there_is_one(platform: Platform):
+    customer = platform.row(platform.confirmed("known"))["customer_id"]
+    early = order_id(customer, "early")
+    platform.dispute(early, "dp_5")
 
     (queue,) = (url for name, url in platform.queues.items() if name == "Orders/OnDisputeFailed")
-    (message,) = received(platform.cloud, queue)
-    parked = json.loads(message["Body"])
-    assert parked["reason"] == f"there is no order {'0' * 32}"
+    parked = platform.parked(queue)
+    assert parked["reason"] == f"there is no order {early}"
     assert parked["event"]["detail"]["data"]["dispute_id"] == "dp_5"
+
+    assert platform.confirmed("early") == early
+    code, said = operated(platform.cloud, "redrive", "OnDisputeFailed", "--yes")
+    assert (code, said.splitlines()[-1]) == (0, "1 moved, 0 could not be, 0 were left"), said
+    assert eventually(lambda: "held" in platform.order(early))
+    assert "OnDisputeFailed" not in operated(platform.cloud, "queues", "--parked")[1]

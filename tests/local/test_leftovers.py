@@ -17,7 +17,7 @@ from aws_cdk import Duration
 
 from app import compose
 from lambdas.runtime.items import from_item
-from local import shop, verify
+from local import http_api, shop, verify
 from local.cloud import Cloud
 from local.deploy import deploy
 from local.evidence import SCHEMA, Evidence
@@ -35,7 +35,7 @@ class Platform:
     cloud: Cloud
     outputs: Mapping[str, str]
     functions: Mapping[str, str]
-    api: shop.Api
+    api: http_api.Api
     database: sqlite3.Connection
     evidence: Evidence
 
@@ -88,7 +88,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     with watched() as cloud, closing(sqlite3.connect(":memory:")) as database:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
         database.executescript(shop.SCHEMA + SCHEMA)
-        customers = shop.Customers(
+        customers = http_api.Customers(
             cloud.client("cognito-idp"),
             pool=outputs["UserPoolId"],
             client=outputs["UserPoolClientId"],
@@ -102,7 +102,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
                 for resource in resources_of(cloud)
                 if resource.kind == "AWS::Lambda::Function"
             },
-            api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=lambda _: None),
+            api=http_api.Api(
+                outputs["ApiUrl"], customers, http=http_api.http(cloud), sleep=lambda _: None
+            ),
             database=database,
             evidence=Evidence(cloud, outputs, database),
         )

@@ -20,7 +20,7 @@ from lambdas.contracts.event import event_id, hear
 from lambdas.contracts.payments import SOURCE, PaymentGivenBack, PaymentTaken
 from lambdas.contracts.values import Money
 from lambdas.runtime.items import from_item
-from local import shop, verify
+from local import http_api, shop, verify
 from local.cloud import Cloud
 from local.deploy import deploy
 from local.evidence import SCHEMA, Evidence
@@ -42,7 +42,7 @@ class Platform:
     outputs: Mapping[str, str]
     functions: Mapping[str, str]
     """The physical names of the functions by their logical ids."""
-    api: shop.Api
+    api: http_api.Api
     database: sqlite3.Connection
     evidence: Evidence
     queue: str
@@ -73,7 +73,7 @@ def platform() -> Iterator[Platform]:
         database.executescript(shop.SCHEMA + SCHEMA)
         database.execute("INSERT INTO demand VALUES (?, 10000)", [SKU])
         shop.stock_shelves(cloud, outputs["ReceiveStockFunction"], database)
-        customers = shop.Customers(
+        customers = http_api.Customers(
             cloud.client("cognito-idp"),
             pool=outputs["UserPoolId"],
             client=outputs["UserPoolClientId"],
@@ -83,7 +83,9 @@ def platform() -> Iterator[Platform]:
             cloud=cloud,
             outputs=outputs,
             functions=functions_of(cloud),
-            api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=lambda _: None),
+            api=http_api.Api(
+                outputs["ApiUrl"], customers, http=http_api.http(cloud), sleep=lambda _: None
+            ),
             database=database,
             evidence=Evidence(cloud, outputs, database),
             queue=listen(cloud, outputs["EventBus"], source=SOURCE, name="payments-told"),

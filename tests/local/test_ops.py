@@ -19,7 +19,7 @@ from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.contracts.values import Line
 from lambdas.orders.domain import order_id
 from lambdas.runtime.items import from_item
-from local import shop
+from local import http_api
 from local.cloud import Cloud
 from local.deploy import deploy
 from stacks.environments import DEV
@@ -41,7 +41,7 @@ class Platform:
     outputs: Mapping[str, str]
     resources: Mapping[str, str]
     """The physical ids of resources by stack and logical id."""
-    api: shop.Api
+    api: http_api.Api
     customer: str
     """Who ada is to the services."""
 
@@ -149,7 +149,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     templates(app)
     with watched() as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
-        customers = shop.Customers(
+        customers = http_api.Customers(
             cloud.client("cognito-idp"),
             pool=outputs["UserPoolId"],
             client=outputs["UserPoolClientId"],
@@ -164,7 +164,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
             client=cache(cloud.client),
             outputs=outputs,
             resources={f"{r.stack}/{r.logical_id}": r.physical_id for r in resources_of(cloud)},
-            api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=lambda _: None),
+            api=http_api.Api(
+                outputs["ApiUrl"], customers, http=http_api.http(cloud), sleep=lambda _: None
+            ),
             customer=subject(customers.token("ada")),
         )
 

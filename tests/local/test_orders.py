@@ -27,7 +27,7 @@ from lambdas.orders.announcements import announcement
 from lambdas.orders.domain import PLACED
 from lambdas.orders.store import order_of
 from lambdas.runtime.items import from_item, to_item
-from local import shop, verify
+from local import http_api, shop, verify
 from local.cloud import Cloud
 from local.deploy import deploy
 from local.evidence import SCHEMA, Evidence, insert
@@ -58,7 +58,7 @@ class Platform:
     resources: Mapping[str, str]
     """The physical ids of resources by type and logical id."""
     http: urllib3.PoolManager
-    api: shop.Api
+    api: http_api.Api
     database: sqlite3.Connection
     evidence: Evidence
     operations: str
@@ -115,12 +115,12 @@ def platform(
     app.synth()
     outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
     shop.stock_shelves(cloud, outputs["ReceiveStockFunction"], database)
-    customers = shop.Customers(
+    customers = http_api.Customers(
         cloud.client("cognito-idp"), pool=outputs["UserPoolId"], client=outputs["UserPoolClientId"]
     )
     for name in ("ada", "bob"):
         customers.admit(name)
-    http = shop.http(cloud)
+    http = http_api.http(cloud)
     platform = Platform(
         kind=request.param,
         cloud=cloud,
@@ -128,7 +128,7 @@ def platform(
         outputs=outputs,
         resources=resources_of(cloud),
         http=http,
-        api=shop.Api(outputs["ApiUrl"], customers, http=http, sleep=lambda _: None),
+        api=http_api.Api(outputs["ApiUrl"], customers, http=http, sleep=lambda _: None),
         database=database,
         evidence=Evidence(cloud, outputs, database),
         operations=queue_behind(cloud, outputs["OperationsTopic"]),

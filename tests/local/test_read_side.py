@@ -19,7 +19,7 @@ from lambdas.contracts.orders import SOURCE, OrderConfirmed, OrderPlaced
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.contracts.values import Line, Money, PricedLine
-from local import shop
+from local import http_api
 from local.cloud import Cloud
 from local.deploy import deploy
 from stacks.backbone import BackboneStack
@@ -41,7 +41,7 @@ LINES = (PricedLine(sku="85123A", quantity=6, unit_price=255),)
 class Platform:
     cloud: Cloud
     outputs: Mapping[str, str]
-    customers: shop.Customers
+    customers: http_api.Customers
     queues: Mapping[str, str]
 
     def tell(self, order: str, sequence: int, event: Event, at: str) -> None:
@@ -57,7 +57,7 @@ class Platform:
         )
 
     def get(self, path: str, token: str, **headers: str) -> tuple[int, Any, Mapping[str, str]]:
-        answer = shop.http(self.cloud).request(
+        answer = http_api.http(self.cloud).request(
             "GET",
             self.outputs["StorefrontUrl"] + path,
             headers={"Authorization": f"Bearer {token}", **headers},
@@ -78,7 +78,7 @@ class Platform:
         )
         secret = found["UserPoolClient"]["ClientSecret"]
         basic = base64.b64encode(f"{client}:{secret}".encode()).decode()
-        answer = shop.http(self.cloud).request(
+        answer = http_api.http(self.cloud).request(
             "POST",
             f"{self.cloud.endpoint}/oauth2/token",
             fields={
@@ -121,7 +121,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     app.synth()
     with watched(only=("Storefront", "Backbone")) as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
-        customers = shop.Customers(
+        customers = http_api.Customers(
             cloud.client("cognito-idp"),
             pool=outputs["UserPoolId"],
             client=outputs["UserPoolClientId"],

@@ -19,7 +19,7 @@ from aws_cdk import aws_apigatewayv2 as apigw
 from lambdas.contracts.event import event_id, tell
 from lambdas.contracts.inventory import SOURCE, StockBelowMinimum
 from lambdas.runtime.items import from_item
-from local import shop
+from local import http_api
 from local.cloud import Cloud
 from local.deploy import deploy
 from stacks.backbone import BackboneStack
@@ -54,7 +54,7 @@ class Platform:
     outputs: Mapping[str, str]
     functions: Mapping[str, str]
     queues: Mapping[str, str]
-    customers: shop.Customers
+    customers: http_api.Customers
 
     def call(self, function: str, **command: Any) -> Any:
         answer = self.cloud.client("lambda").invoke(
@@ -88,7 +88,7 @@ class Platform:
     def get(self, path: str, token: str = "") -> tuple[int, Any]:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         url = self.outputs["StorefrontUrl"] + path
-        answer = shop.http(self.cloud).request("GET", url, headers=headers, retries=False)
+        answer = http_api.http(self.cloud).request("GET", url, headers=headers, retries=False)
         return answer.status, json.loads(answer.data)
 
 
@@ -136,7 +136,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     app.synth()
     with watched() as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
-        customers = shop.Customers(
+        customers = http_api.Customers(
             cloud.client("cognito-idp"),
             pool=outputs["UserPoolId"],
             client=outputs["UserPoolClientId"],
@@ -298,7 +298,7 @@ def test_a_consumer_that_dies_amid_a_batch_loses_and_doubles_nothing(platform: P
     location = lambda_.get_function(FunctionName=name)["Code"]["Location"]
     # The emulator does not know that it is spoken to by TLS.
     https = location.replace("http://", "https://", 1)
-    whole = shop.http(platform.cloud).request("GET", https).data
+    whole = http_api.http(platform.cloud).request("GET", https).data
     dying = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(whole)) as source, zipfile.ZipFile(dying, "w") as target:
         for item in source.infolist():

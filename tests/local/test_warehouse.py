@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from lambdas.contracts.inventory import StockChanged
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.runtime.items import from_item
-from local import shop
+from local import http_api
 from local.cloud import Cloud
 from local.deploy import deploy
 from local.warehouse import environment, working
@@ -38,7 +38,7 @@ class Platform:
     client: Callable[[str], Any]
     """Makes a boto3 client, once for each service: to make one takes long."""
     outputs: Mapping[str, str]
-    api: shop.Api
+    api: http_api.Api
     settings: Mapping[str, str]
     """What a worker's instance gets."""
 
@@ -78,7 +78,7 @@ def until(what: str, true: Callable[[], object]) -> None:
 def platform() -> Iterator[Platform]:
     with watched() as cloud:
         outputs = deploy(cloud, progress=lambda _: None)
-        customers = shop.Customers(
+        customers = http_api.Customers(
             cloud.client("cognito-idp"),
             pool=outputs["UserPoolId"],
             client=outputs["UserPoolClientId"],
@@ -93,7 +93,9 @@ def platform() -> Iterator[Platform]:
             cloud=cloud,
             client=cache(cloud.client),
             outputs=outputs,
-            api=shop.Api(outputs["ApiUrl"], customers, http=shop.http(cloud), sleep=lambda _: None),
+            api=http_api.Api(
+                outputs["ApiUrl"], customers, http=http_api.http(cloud), sleep=lambda _: None
+            ),
             settings=environment(cloud, outputs["WarehouseGroup"]),
         )
 

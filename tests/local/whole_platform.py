@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from lambdas.runtime.items import from_item, to_item
-from local import shop, verify
+from local import http_api, shop, verify
 from local.cloud import Cloud
 from local.evidence import SCHEMA, Evidence, insert
 from ops.deployed import Deployed
@@ -28,14 +28,14 @@ class Platform:
     outputs: Mapping[str, str]
     functions: Mapping[str, str]
     """The names of functions as AWS has them, by ours."""
-    customers: shop.Customers
+    customers: http_api.Customers
     database: sqlite3.Connection
     evidence: Evidence
     operator: Operator
 
-    def api(self, output: str = "ApiUrl") -> shop.Api:
-        http = shop.http(self.cloud)
-        return shop.Api(self.outputs[output], self.customers, http=http, sleep=lambda _: None)
+    def api(self, output: str = "ApiUrl") -> http_api.Api:
+        http = http_api.http(self.cloud)
+        return http_api.Api(self.outputs[output], self.customers, http=http, sleep=lambda _: None)
 
     def place(self, key: str, country: str = HERE) -> str:
         # No two look the same, or the later one would be held for that.
@@ -82,7 +82,7 @@ def at_work(
     cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection, *, environment: str
 ) -> Platform:
     database.executescript(shop.SCHEMA + SCHEMA)
-    customers = shop.Customers(
+    customers = http_api.Customers(
         cloud.client("cognito-idp"), pool=outputs["UserPoolId"], client=outputs["UserPoolClientId"]
     )
     customers.admit(CUSTOMER)

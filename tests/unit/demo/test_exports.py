@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from lambdas.contracts.values import PricedLine
-from local import exports
-from local.exports import Cancellation, ExportError, Invoice, Refused, check, invoices, read
+from local import export_rows, exports
+from local.export_rows import ExportError, Refused
+from local.exports import Cancellation, Invoice, check, invoices, read
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 GOOD = "536365,85123A,White heart,6,12/1/2010 8:26,2.55,17850,United Kingdom"
@@ -301,7 +302,7 @@ def test_an_open_quote_at_the_end_of_the_file():
         (HEADER.encode(), "has no rows"),
         (b"PK\x03\x04...", "is an Excel workbook"),
         (HEADER.encode("utf-16"), "save it as CSV in UTF-8"),
-        (b"x" * exports.MAX_LINE, "its first line is longer than"),
+        (b"x" * export_rows.MAX_LINE, "its first line is longer than"),
     ],
 )
 def test_what_is_no_export_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str):
@@ -312,14 +313,14 @@ def test_what_is_no_export_is_refused_in_one_line(tmp_path: Path, content: bytes
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("length", [exports.MAX_LINE, 10 * exports.MAX_LINE + 7])
+@pytest.mark.parametrize("length", [export_rows.MAX_LINE, 10 * export_rows.MAX_LINE + 7])
 def test_a_giant_line_costs_itself_only(length: int):
     giant = row(Description="x" * length)
     assert refusals(GOOD, giant, row(Quantity="0")) == [
-        (3, exports.TOO_LONG),
+        (3, export_rows.TOO_LONG),
         (4, "quantity is not positive"),
     ]
-    assert refusals(GOOD, giant) == [(3, exports.TOO_LONG)]
+    assert refusals(GOOD, giant) == [(3, export_rows.TOO_LONG)]
 
 
 def test_a_giant_field_is_not_read_into_memory():
@@ -333,19 +334,19 @@ def test_a_giant_field_is_not_read_into_memory():
 
     file = Watched(f"{HEADER}\n{row(Description='x' * 1_000_000)}\n{GOOD}\n".encode())
     assert [type(one) for one in invoices(file)] == [Refused, Invoice]
-    assert file.longest == exports.MAX_LINE
+    assert file.longest == export_rows.MAX_LINE
 
 
 def test_a_zero_byte_costs_its_own_line_only():
     assert refusals(GOOD, row(Description="\0"), row(Quantity="0")) == [
-        (3, exports.ZERO_BYTE),
+        (3, export_rows.ZERO_BYTE),
         (4, "quantity is not positive"),
     ]
 
 
 def test_a_giant_line_inside_an_open_quote_is_told_and_the_rest_flows():
-    rows = [row(Description='"12 inch'), "x" * exports.MAX_LINE, row(StockCode="71053")]
-    assert refusals(GOOD, *rows) == [(3, "too few columns"), (4, exports.TOO_LONG)]
+    rows = [row(Description='"12 inch'), "x" * export_rows.MAX_LINE, row(StockCode="71053")]
+    assert refusals(GOOD, *rows) == [(3, "too few columns"), (4, export_rows.TOO_LONG)]
     assert len(only_order(parsed(GOOD, *rows)).lines) == 2
 
 

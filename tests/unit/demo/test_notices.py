@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local import notices, shop
+from local import http_api, notices, shop
 from local.evidence import SCHEMA, insert
 from local.notices import RULES, Notices
 from local.read_side import SCHEMA as VIEWS
@@ -125,9 +125,9 @@ class Shop:
         self.status = status
         self.kept: list[str] = []
 
-    def keep_contact(self, *, customer: str, email: str, name: str) -> shop.Answer:
+    def keep_contact(self, *, customer: str, email: str, name: str) -> http_api.Answer:
         self.kept.append(email)
-        return shop.Answer(self.status, {"message": "no"})
+        return http_api.Answer(self.status, {"message": "no"})
 
 
 def register(api: Shop, customer: str) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderConfirmed
+from lambdas.runtime.parking import park
 from ops.places import Feed, How, Place, Resource, Stack, Templates
 from ops.records import Message
 from tests.contracts.contracts import read, sample_of
@@ -30,6 +31,16 @@ BATCH = {
     "streamArn": "arn:aws:dynamodb:eu-west-1:123456789012:table/t/stream/2026",
 }
 RECORD = {"dynamodb": {"SequenceNumber": "100", "NewImage": {"order_id": {"S": ORDER}}}}
+
+
+class FakeQueue:
+    """Has what a function parks."""
+
+    body = ""
+
+    def send_message(self, **message: str) -> None:
+        self.body = message["MessageBody"]
+
 
 _ARNS = {
     "AWS::SQS::Queue": "https://sqs.eu-west-1.amazonaws.com/123456789012/{}",
@@ -137,7 +148,9 @@ def parked_by(feed: Feed, place: Place, *, id: str = "m1") -> Message:
         case How.ITSELF if fifo:
             return message(told, {"reason": "it makes no sense"}, id=id, fifo=True)
         case How.ITSELF if place.fed(How.DESTINATION):
-            return message({"reason": "it makes no sense", "event": EVENT}, id=id)
+            sqs = FakeQueue()
+            park(sqs, "url", EVENT, reason="it makes no sense")
+            return message(sqs.body, id=id)
         case How.ITSELF:
             return message({"reason": "it makes no sense", "record": RECORD}, id=id)
         case How.SAGA:

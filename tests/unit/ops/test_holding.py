@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -13,6 +14,7 @@ from ops.holding import Bucket, Depth, Holder, Queue
 from tests.unit.conftest import ACCOUNT
 
 NAMES = [f"m{number:02}" for number in range(23)]
+BUCKETS = count(1)
 
 
 def client(endpoint: str, service: str) -> Any:
@@ -51,10 +53,11 @@ def make_queue(sqs: Any) -> Callable[..., Queue]:
 def bucket(endpoint: str) -> Bucket:
     s3 = client(endpoint, "s3")
     where = {"LocationConstraint": ACCOUNT["AWS_DEFAULT_REGION"]}
-    s3.create_bucket(Bucket="given-up", CreateBucketConfiguration=where)
+    bucket = f"given-up-{next(BUCKETS)}"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
     for name in NAMES:
-        s3.put_object(Bucket="given-up", Key=f"aws/lambda/{name}", Body=name.encode())
-    return Bucket("given-up", s3)
+        s3.put_object(Bucket=bucket, Key=f"aws/lambda/{name}", Body=name.encode())
+    return Bucket(bucket, s3)
 
 
 def depth(there: int) -> Depth:
@@ -133,3 +136,12 @@ def test_all_of_a_bucket_is_seen_and_what_is_deleted_is_gone(bucket: Bucket):
         bucket.delete(next(messages))
 
     assert seen(bucket) == NAMES[1:]
+
+
+def test_what_somebody_else_deletes_of_a_bucket_meanwhile_is_passed_over(bucket: Bucket):
+    with closing(bucket.taking()) as messages:
+        first, second = next(messages), replace(next(messages), id=f"aws/lambda/{NAMES[2]}")
+        bucket.delete(second)
+        others = [message.body for message in messages]
+
+    assert (first.body, others) == (NAMES[0], NAMES[3:])

@@ -96,7 +96,7 @@ def test_redrive(golden: SnapshotAssertion, done: bool):
         pace=lambda: None,
         progress=lambda _: None,
     )
-    how.run(at, FakeHolder(whole), tally)
+    how.run(at, FakeHolder([*whole, message("x", id="held")], held={"held"}), tally)
 
     assert redrive.as_text(tally, done=done) + "\n" == golden
     assert redrive.as_json(tally)["failed"] == 1
@@ -185,6 +185,17 @@ def test_where_nothing_is_parked_all_is_well(run: Run, arguments: Sequence[str])
 
     assert (code, err) == (0, "")
     assert out.endswith("\n")
+
+
+@pytest.mark.parametrize(("verb", "word"), [("redrive", "moved"), ("repair", "repaired")])
+def test_each_verb_says_what_it_does(run: Run, verb: str, word: str):
+    place = ["Repair"] if verb == "redrive" else []
+
+    _, dry, _ = run(verb, *place)
+    _, done, _ = run(verb, *place, "--yes")
+
+    assert dry.startswith(f"0 would be {word}, ")
+    assert done.startswith(f"0 {word}, ")
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,11 @@ def test_what_nobody_can_decode_is_there_as_it_is(body: str):
     assert record.message.body == body
 
 
+@pytest.mark.parametrize("body", ['{"a": NaN}', "[" * 100_000], ids=["NaN", "deep"])
+def test_what_scripts_could_not_read_is_a_text(body: str):
+    assert decode(message(body), place("shipping/OnPickedFailed")).event == body
+
+
 ODD = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),

@@ -55,6 +55,25 @@ def test_a_dry_run_touches_nothing_and_says_the_same():
     assert {str(step.action) for step in tally.steps} == {"call shipping/DispatchShipment"}
 
 
+def test_what_waits_behind_ten_of_its_group_is_said_to_be_unseen():
+    holder, consumer = FakeHolder([parked(name, "A") for name in NAMES]), FakeConsumer()
+
+    dry = redrive(holder, None)
+    done = redrive(holder, consumer.do)
+
+    assert (dry.moved, dry.unseen) == (10, 15)
+    assert (done.moved, done.unseen) == (25, 0)
+
+
+def test_what_somebody_else_holds_is_said_to_be_unseen_in_each_place():
+    holder, tally = FakeHolder([parked(name) for name in NAMES], held={"e1", "e2"}), Tally()
+
+    redrive(holder, None, lambda record: record.message.id == "e3", tally)
+    redrive(FakeHolder([parked("e0")]), None, tally=tally)
+
+    assert (tally.moved, tally.left, tally.unseen) == (2, 22, 2)
+
+
 def test_what_is_not_meant_is_left():
     holder, consumer = FakeHolder([parked(name) for name in NAMES]), FakeConsumer()
 
@@ -151,9 +170,12 @@ def test_cut_off_anywhere_and_run_again_it_has_each_effect_once(group: str):
     assert at > 16
 
 
-def test_without_a_right_it_ends_and_touches_no_other():
+@pytest.mark.parametrize(
+    "code", ["AccessDeniedException", "AuthorizationError", "ExpiredTokenException"]
+)
+def test_without_a_right_it_ends_and_touches_no_other(code: str):
     def refused(action: Action) -> None:
-        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Invoke")
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "Invoke")
 
     holder, tally = FakeHolder([parked(name) for name in NAMES]), Tally()
 

@@ -73,15 +73,18 @@ def test_what_the_filters_hold_back_is_held_back():
     assert numbers(stream, filters=FILTERS) == ["100", "102"]
 
 
-def test_a_shard_that_ends_or_says_nothing_more_is_enough():
-    assert numbers(FakeStream([change(100)], closed=True)) == ["100"]
-    silent = FakeStream([change(100)])
-    assert numbers(silent) == ["100"]
-    assert silent.asked == 1 + EMPTY
+@pytest.mark.parametrize("closed", [True, False], ids=["closed", "silent"])
+def test_a_stream_that_does_not_give_all_of_them_is_not_taken_for_all(closed: bool):
+    stream = FakeStream([change(100)], closed=closed)
+
+    with pytest.raises(ReadError, match="only the first"):
+        numbers(stream)
+
+    assert stream.asked == (1 if closed else 1 + EMPTY)
 
 
 def test_they_come_as_a_function_gets_them():
-    (record,) = read_changes(FakeStream([change(100)], closed=True), BATCH)
+    (record,) = read_changes(FakeStream([change(102)], closed=True), BATCH)
 
     assert record["eventSourceARN"] == BATCH["streamArn"]
     assert record["dynamodb"]["ApproximateCreationDateTime"] == 1_796_083_200

@@ -1,0 +1,116 @@
+"""A hold is lifted by its cause, by orders' own function; before that, it is said what would be."""
+
+import io
+import json
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.orders import LiftHold
+from lambdas.orders.domain import Hold
+from lambdas.runtime.items import to_item
+from ops import __main__ as main
+from tests.unit.ops.test_order import ID, at, order
+
+ANSWER = {"order_id": ID, "state": "CONFIRMED", "held": []}
+
+
+def held(*causes: str) -> Mapping[str, Any]:
+    holds = [
+        Hold(cause=cause, reason="R", explanation="why", state="HELD", at=at(0)) for cause in causes
+    ]
+    return order("CONFIRMED", 3, 0, holds=tuple(holds))
+
+
+class Deployed:
+    """An order, and the function that lifts its holds, which notes what it is told to do."""
+
+    def __init__(self, row: Mapping[str, Any], answer: Any) -> None:
+        self.told: list[Any] = []
+        self._row, self._answer = row, answer
+
+    def outputs(self, stack: str) -> Mapping[str, str]:
+        assert stack == "Orders"
+        return {"OrdersTable": "orders", "LiftHoldFunction": "lift-hold"}
+
+    def client(self, service: str) -> Any:
+        return SimpleNamespace(
+            get_item=lambda **_: {"Item": to_item(self._row)}, invoke=self._invoke
+        )
+
+    def _invoke(self, *, FunctionName: str, Payload: bytes) -> Mapping[str, Any]:  # noqa: N803
+        assert FunctionName == "lift-hold"
+        self.told.append(LiftHold.decode(json.loads(Payload)))
+        failed = {"FunctionError": "Unhandled"} if "errorType" in self._answer else {}
+        return {"Payload": io.BytesIO(json.dumps(self._answer).encode()), **failed}
+
+
+def lift(
+    monkeypatch: pytest.MonkeyPatch, deployed: Deployed, cause: str, *options: str
+) -> tuple[int, list[Any]]:
+    monkeypatch.setattr(main, "deployed", lambda _: deployed)
+    monkeypatch.setattr("sys.argv", ["ops", "lift", ID, cause, *options])
+    return main.main(), deployed.told
+
+
+@pytest.mark.parametrize(
+    ("causes", "code", "left"), [(("a",), 0, "nothing"), (("a", "b", "c"), 1, "b, c")]
+)
+def test_without_yes_nothing_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    causes: tuple[str, ...],
+    code: int,
+    left: str,
+):
+    assert lift(monkeypatch, Deployed(held(*causes), ANSWER), "a") == (code, [])
+    said = capsys.readouterr().out
+    assert said == f"order {ID} would be held by {left}; to lift it, add --yes\n"
+
+
+@pytest.mark.parametrize(("left", "code", "said"), [((), 0, "nothing"), (("b",), 1, "b")])
+def test_what_still_holds_the_order_is_what_its_service_answers(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    left: tuple[str, ...],
+    code: int,
+    said: str,
+):
+    deployed = Deployed(held("a"), {**ANSWER, "held": list(left)})
+
+    done = lift(monkeypatch, deployed, "a", "--yes")
+
+    assert done == (code, [LiftHold(order_id=ID, cause="a")])
+    assert capsys.readouterr().out == f"lifted; order {ID} is held by {said}\n"
+
+
+def test_for_scripts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    lift(monkeypatch, Deployed(held("a", "b"), ANSWER), "a", "--json")
+
+    assert json.loads(capsys.readouterr().out) == {"order_id": ID, "lifted": False, "held": ["b"]}
+
+
+REFUSED = {"errorType": "NoSuchHoldError", "errorMessage": "it has left"}
+
+
+@pytest.mark.parametrize(
+    ("deployed", "cause", "said"),
+    [
+        (Deployed(held("a"), ANSWER), "b", "CONFIRMED and held by a (R), not by 'b'"),
+        (Deployed(held("a"), REFUSED), "a", "NoSuchHoldError: it has left"),
+    ],
+)
+def test_what_cannot_be_lifted_is_said_in_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    deployed: Deployed,
+    cause: str,
+    said: str,
+):
+    code, _ = lift(monkeypatch, deployed, cause, "--yes")
+
+    err = capsys.readouterr().err
+    assert (code, err.count("\n")) == (2, 1)
+    assert said in err
