@@ -13,6 +13,12 @@ from ops.places import How, Place
 
 REDRIVEN, EARLIER = "redriven", "earlier"
 """Message attributes that a redrive adds: how often it was one, and the reasons until then."""
+ERROR = ("RequestID", "ErrorCode", "ErrorMessage")
+"""Those that Lambda adds to an event that a function failed at.
+
+SNS has been seen to add the same to what it could not deliver, of which its guide says nothing.
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +183,8 @@ def _as_it_was(record: Record, place: Place) -> Record:
         return replace(record, how=how, why=attributes["reason"])
     if source:
         return replace(record, how=How.QUEUE, where=source, why="it came again and again")
+    _, code, explanation = ERROR
+    record = replace(record, why=_said(attributes.get(code), attributes.get(explanation)))
     left = {feed.how for feed in place.feeds} & {How.SUBSCRIPTION, How.QUEUE}
     if len(left) == 1:
         return replace(record, how=left.pop())

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ops.places import FUNCTION, MACHINE, QUEUE, Feed, How, Place, Resource
-from ops.records import EARLIER, REDRIVEN, Record, parsed
+from ops.records import EARLIER, ERROR, REDRIVEN, Record, parsed
 
 POINTER = {"streamArn", "shardId", "startSequenceNumber", "endSequenceNumber"}
 HISTORY_LETTERS = 1_000
@@ -158,7 +158,8 @@ def plan(record: Record, place: Place) -> Action:
             return CallWithBatch(to=_receiver(feed), payload={"Records": [_with_history(record)]})
         case How.DESTINATION | How.DEAD_LETTERS | How.SCHEDULE:
             return _handed(record, _receiver(feed), record.event)
-    own = {name: text for name, text in record.message.attributes.items() if name != "reason"}
+    said = {"reason", *(ERROR if record.how is How.SUBSCRIPTION else ())}
+    own = {name: text for name, text in record.message.attributes.items() if name not in said}
     return _sent(record, _receiver(feed), record.message.body, own)
 
 

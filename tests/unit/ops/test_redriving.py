@@ -119,6 +119,14 @@ class TestMessages:
         assert (action.group, action.deduplication) == ("g", "redrive-m1")
         assert action.attributes == {"redriven": "1"}
 
+    def test_go_back_without_what_sns_says_of_them(self):
+        said = {"RequestID": "r", "ErrorCode": "AccessDenied", "ErrorMessage": "no", "kind": "low"}
+
+        action = planned("purchasing/OrderMoreUndelivered", How.SUBSCRIPTION, attributes=said)
+
+        history = {"redriven": "1", "earlier": "AccessDenied: no"}
+        assert action.attributes == {"kind": "low", **history}
+
     def test_go_back_as_they_came_with_their_history(self):
         parked = message("x", {"reason": "third", "redriven": "2", "earlier": "a\nb", "own": "o"})
 
