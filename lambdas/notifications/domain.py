@@ -143,7 +143,7 @@ def letter(fact: Fact[Any]) -> Letter:
             )
         case OrderCancelled():
             what = "is cancelled"
-            text = "Your order is cancelled, as you asked. Whatever was charged is given back."
+            text = "Your order is cancelled. Whatever was charged for it is given back."
         case _:
             what = "is on its way"
             text = "Your order has left our warehouse and is on its way to you."

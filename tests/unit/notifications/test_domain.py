@@ -98,6 +98,10 @@ def test_what_was_charged_and_why_it_was_rejected_is_said():
     assert rejected.data.explanation in letter(rejected).text
 
 
+def test_a_cancelled_order_was_maybe_not_cancelled_by_its_customer():
+    assert "asked" not in letter(fact(OrderCancelled)).text
+
+
 def test_anything_else_is_no_news():
     with pytest.raises(ContractError, match="OrderPlaced is none of OrderConfirmed"):
         hear_news(read(sample_of(OrderPlaced)))

@@ -208,4 +208,8 @@ def test_no_address_is_kept_with_a_mail(office: PostOffice):
 def test_boto_does_not_ask_ses_twice_by_itself():
     assert CONFIG.retries["total_max_attempts"] == 2
     assert ONCE.retries["total_max_attempts"] == 1
-    assert (ONCE.connect_timeout, ONCE.read_timeout) == (CONFIG.connect_timeout, 2)
+    assert ONCE.connect_timeout == CONFIG.connect_timeout
+
+
+def test_ses_is_waited_for_nearly_as_long_as_the_function_lives():
+    assert 2 * CONFIG.read_timeout < ONCE.read_timeout < 15

@@ -10,7 +10,7 @@ import pytest
 
 from lambdas.contracts.event import event_id
 from lambdas.contracts.orders import SOURCE
-from lambdas.orders import store
+from lambdas.orders import deduplication, store
 from lambdas.orders.domain import Hold, Order, cancel, view
 from lambdas.orders.duplicates import UndecidedError, repeated
 from lambdas.orders.holds import lift_hold
@@ -314,12 +314,13 @@ class TestFound:
 
 
 class TestRuns:
-    def pairs(self, world: World, number: int, at: datetime) -> list[Order]:
+    def pairs(self, world: World, number: int, at: datetime, customers: str = "") -> list[Order]:
         """So many orders, each with one that repeats it, and returns those."""
         found = []
         for customer in range(number):
-            confirmed(world, "1", at, customer=f"{customer}")
-            later = confirmed(world, "2", at + timedelta(seconds=5), customer=f"{customer}")
+            whose = f"{customers}{customer}"
+            confirmed(world, "1", at, customer=whose)
+            later = confirmed(world, "2", at + timedelta(seconds=5), customer=whose)
             found.append(later)
         return found
 
@@ -407,9 +408,9 @@ class TestRuns:
             job.at(after(minutes))
             assert job.run()["done_until"] == after(done).isoformat()
 
-    def test_a_run_is_bounded(self, job: Job, world: World):
+    def test_a_run_is_bounded(self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch):
         self.pairs(world, 6, after(-20))
-        job.set(MOST=4)
+        monkeypatch.setattr(deduplication, "MOST", 4)
 
         done = [did(job) for _ in range(6)]
 
@@ -420,7 +421,7 @@ class TestRuns:
         self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setattr(store, "MOST_ALIKE", 4)
-        job.set(MOST_ALIKE=4)
+        monkeypatch.setattr(deduplication, "MOST_ALIKE", 4)
         for number in range(10):
             confirmed(world, f"{number}", after(-20) + timedelta(seconds=number))
 
@@ -436,6 +437,53 @@ class TestRuns:
 
         assert until[0] == after(0) + 100 * PERIOD
         assert until[2] == begin(NOW + timedelta(hours=24))
+
+    def test_what_a_run_did_not_come_to_is_not_given_up(
+        self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
+    ):
+        job.run()
+        later = self.pairs(world, 3, after(1), "early ") + self.pairs(world, 3, after(11), "late ")
+        monkeypatch.setattr(deduplication, "MOST", 2)
+        job.at(NOW + timedelta(hours=24))
+
+        for _ in later:
+            job.run()
+
+        rows = world.rows()
+        assert all(rows[order.order_id].duplicate_of for order in later)
+
+    def test_more_than_a_run_can_look_at_does_not_keep_others_from_their_turn(
+        self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
+    ):
+        job.run()
+        for order in self.pairs(world, 3, after(1), "early "):
+            world.keep(replace(order, state="REJECTED"))
+        (later,) = self.pairs(world, 1, after(11), "late ")
+        monkeypatch.setattr(deduplication, "MOST", 2)
+        job.at(NOW + timedelta(hours=24))
+
+        for _ in range(4):
+            job.run()
+
+        assert world.row(later).duplicate_of
+
+    def test_a_period_is_given_up_only_after_a_run_of_its_own(
+        self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
+    ):
+        job.run()
+        early = self.pairs(world, 1, after(1), "early ")
+        *kept, last = sorted(
+            self.pairs(world, 3, after(11), "late "), key=lambda order: str(order.likeness)
+        )
+        for order in (*early, *kept):
+            world.keep(replace(order, state="REJECTED"))
+        monkeypatch.setattr(deduplication, "MOST", 5)
+        job.at(NOW + timedelta(hours=24))
+
+        for _ in range(2):
+            job.run()
+
+        assert world.row(last).duplicate_of
 
 
 class TestProgress:
