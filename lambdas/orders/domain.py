@@ -128,6 +128,11 @@ def shard(order_id: str) -> str:
     return order_id[0]
 
 
+def after_patience(now: str) -> str:
+    """When somebody has to look after an order of which something is told now; UTC, ISO 8601."""
+    return (datetime.fromisoformat(now) + PATIENCE).isoformat()
+
+
 def cancel(
     order: Order,
     *,
@@ -173,7 +178,7 @@ def cancel(
             claim_until=None,
             unfinished=shard(order.order_id),
             asides=0,
-            look_at=now,
+            look_at=after_patience(now),
         )
     return order
 

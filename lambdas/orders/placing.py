@@ -4,12 +4,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from hashlib import sha256
 from typing import Any, TypeGuard
 
 from lambdas.contracts.values import MAX_SKUS, PricedLine
-from lambdas.orders.domain import PATIENCE, PLACED, Order, order_id, shard
+from lambdas.orders.domain import PLACED, Order, after_patience, order_id, shard
 
 MAX_QUANTITY = 100_000
 MAX_UNIT_PRICE = 100_000_000
@@ -73,7 +72,7 @@ def place(
         placed_at=now,
         changed_at=now,
         unfinished=shard(id_),
-        look_at=(datetime.fromisoformat(now) + PATIENCE).isoformat(),
+        look_at=after_patience(now),
     )
 
 

@@ -74,7 +74,7 @@ WITHDRAWAL = {
     "changed_at": NOW,
     "cancel_requested_at": NOW,
     "unfinished": shard(placed().order_id),
-    "look_at": NOW,
+    "look_at": "2026-12-01T09:05:00+00:00",
 }
 LET_GO: dict[str, Any] = {"claim_owner": None, "claim_until": None}
 NOTHING: dict[str, Any] = {}

@@ -89,6 +89,10 @@ class Life(RuleBasedStateMachine):
         self.look()
         self.tell_again()
 
+    @property
+    def time(self) -> str:
+        return datetime.fromtimestamp(self.now, UTC).isoformat()
+
     @rule(meanwhile=st.booleans(), index=INDEX, fault=FAULTS, reason=REASONS)
     def cancel(self, meanwhile: bool, index: int, fault: str, reason: str) -> None:
         """Somebody cancels; meanwhile the saga may go on between reading and writing."""
@@ -97,7 +101,7 @@ class Life(RuleBasedStateMachine):
         def change(order: Order) -> Order:
             while steps:
                 steps.pop()()
-            return cancel(order, now=f"at {self.now}", reason=reason, explanation=f"{reason}!")
+            return cancel(order, now=self.time, reason=reason, explanation=f"{reason}!")
 
         try:
             answer = self.orders.update(self.first.order_id, customer_id="17850", change=change)
@@ -128,7 +132,7 @@ class Life(RuleBasedStateMachine):
         def change(order: Order) -> Order:
             while steps:
                 steps.pop()()
-            return dispatch(order, now=f"at {self.now}")
+            return dispatch(order, now=self.time)
 
         try:
             self.orders.update(self.first.order_id, change=change)
@@ -137,7 +141,7 @@ class Life(RuleBasedStateMachine):
             assert "BookShipment" in self.parked
         self.look()
         while self.order and self.order.state == DISPATCHED and self.order.held:
-            self.orders.update(self.first.order_id, change=partial(miss_hold, now=f"at {self.now}"))
+            self.orders.update(self.first.order_id, change=partial(miss_hold, now=self.time))
             self.look()
         self.check()
 
@@ -149,7 +153,7 @@ class Life(RuleBasedStateMachine):
         def change(order: Order) -> Order:
             while steps:
                 steps.pop()()
-            return hold(order, cause=cause, reason="Doubt", explanation="x", now=f"at {self.now}")
+            return hold(order, cause=cause, reason="Doubt", explanation="x", now=self.time)
 
         self.orders.update(self.first.order_id, change=change)
         self.asked.add(cause)
@@ -169,7 +173,7 @@ class Life(RuleBasedStateMachine):
         """An operator lifts a hold, which there may not be."""
         try:
             self.orders.update(
-                self.first.order_id, change=partial(lift_hold, cause=cause, now=f"at {self.now}")
+                self.first.order_id, change=partial(lift_hold, cause=cause, now=self.time)
             )
         except NoSuchHoldError:
             assert self.order is not None
