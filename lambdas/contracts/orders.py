@@ -8,8 +8,6 @@ from lambdas.contracts.event import Command, Event, hear_one_of
 from lambdas.contracts.values import Money, PricedLine
 
 SOURCE = "com.aws.orders"
-UNKNOWN = "UNKNOWN"
-"""What is answered instead of a state when there is no such order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,8 +184,8 @@ class OrderLookedUp(Event):
 
     @property
     def over(self) -> bool:
-        """Whether nothing may be left of the order, now and for ever; also when there is none."""
-        return self.state in ("REJECTED", "CANCELLED", UNKNOWN)
+        """Whether nothing may be left of the order, now and for ever."""
+        return self.state in ("REJECTED", "CANCELLED")
 
     @property
     def stands(self) -> bool:

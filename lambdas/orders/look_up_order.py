@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.event import hear_one_of
+from lambdas.orders.domain import UnknownOrderError
 from lambdas.orders.questions import QUESTIONS, answer
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
@@ -20,9 +21,16 @@ class NotTakenError(Exception):
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer the question on the bus; raise NotTakenError if it is not taken."""
+    """Answer the question on the bus; raise NotTakenError if it is not taken.
+
+    Raises UnknownOrderError when there is no such order. Every order was there before anything was
+    held for it, so its row has been lost, or has expired: a person has to see whether it stands.
+    """
     question = hear_one_of(QUESTIONS, event)
     order = orders.find(question.data.order_id)
+    if order is None:
+        held = question.metadata.subject
+        raise UnknownOrderError(f"there is no order {question.data.order_id}, and there is {held}")
     told = answer(question, order, now=datetime.now(UTC).isoformat())
     if bus.publish([told]):
         raise NotTakenError(f"the bus did not take what became of order {told.data.order_id}")

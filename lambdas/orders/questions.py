@@ -2,7 +2,7 @@
 
 from lambdas.contracts.event import Fact, tell
 from lambdas.contracts.inventory import ReservationLeftOpen
-from lambdas.contracts.orders import UNKNOWN, OrderLookedUp
+from lambdas.contracts.orders import OrderLookedUp
 from lambdas.contracts.payments import ChargeLeftOpen
 from lambdas.orders.domain import Order
 
@@ -10,12 +10,10 @@ Question = ReservationLeftOpen | ChargeLeftOpen
 QUESTIONS: tuple[type[Question], ...] = (ReservationLeftOpen, ChargeLeftOpen)
 
 
-def answer(question: Fact[Question], order: Order | None, *, now: str) -> Fact[OrderLookedUp]:
-    """What became of the order that is asked about, None if there is none."""
+def answer(question: Fact[Question], order: Order, *, now: str) -> Fact[OrderLookedUp]:
+    """What became of the order that is asked about."""
     return tell(
-        OrderLookedUp(
-            order_id=question.data.order_id, state=UNKNOWN if order is None else order.state
-        ),
+        OrderLookedUp(order_id=order.order_id, state=order.state),
         subject=question.metadata.event_id,
         sequence=1,
         correlation_id=question.metadata.correlation_id,

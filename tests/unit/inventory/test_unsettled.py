@@ -29,7 +29,7 @@ from tests.unit.spy import Spy
 PATIENCE = timedelta(hours=1)
 START = datetime.fromisoformat(NOW)
 QUIET = START + PATIENCE + timedelta(seconds=1)
-OVER, STANDS = ("REJECTED", "CANCELLED", "UNKNOWN"), ("CONFIRMED", "DISPATCHED")
+OVER, STANDS = ("REJECTED", "CANCELLED"), ("CONFIRMED", "DISPATCHED")
 UNDER_WAY = ("PLACED", "WITHDRAWN", "SOME_LATER_STATE")
 RUNS = 8
 

@@ -78,11 +78,13 @@ def test_the_state_of_the_order_is_told_and_the_order_left_alone(
 
 
 @pytest.mark.parametrize("order_id", ["0" * 32, "no id of an order", ""])
-def test_an_order_that_there_is_not_is_unknown(ask: Ask, order_id: str):
-    (fact,) = ask(question(order_id))
+def test_an_order_that_there_is_not_is_an_error_and_nothing_is_told(ask: Ask, order_id: str):
+    events = FakeEvents()
+    with pytest.raises(Exception, match=f"there is no order {order_id}, and there is ") as failed:
+        ask(question(order_id), events)
 
-    assert fact.data == OrderLookedUp(order_id=order_id, state="UNKNOWN")
-    assert fact.data.over
+    assert type(failed.value).__name__ == "UnknownOrderError"
+    assert events.requests == []
 
 
 def test_a_question_that_comes_twice_has_one_answer_by_its_id(ask: Ask, orders: Orders):
@@ -97,8 +99,8 @@ def test_a_question_that_comes_twice_has_one_answer_by_its_id(ask: Ask, orders: 
     assert answers[0].correlation_id == "c"
 
 
-def test_an_answer_that_the_bus_does_not_take_is_an_error(ask: Ask):
-    asked = question("0" * 32)
+def test_an_answer_that_the_bus_does_not_take_is_an_error(ask: Ask, orders: Orders):
+    asked = question(orders.add(placed(key="k")).order_id)
     refusing = FakeEvents(refused={asked["detail"]["metadata"]["event_id"]})
 
     with pytest.raises(Exception, match="the bus did not take") as failed:
@@ -118,6 +120,6 @@ def test_every_state_is_over_stands_or_is_under_way():
         said = OrderLookedUp(order_id="o", state=state)
         return said.over, said.stands
 
-    assert [kinds(state) for state in ("REJECTED", "CANCELLED", "UNKNOWN")] == [(True, False)] * 3
+    assert [kinds(state) for state in ("REJECTED", "CANCELLED")] == [(True, False)] * 2
     assert [kinds(state) for state in (CONFIRMED, DISPATCHED)] == [(False, True)] * 2
     assert [kinds(state) for state in (PLACED, WITHDRAWN, "NEW")] == [(False, False)] * 3
