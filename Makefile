@@ -33,7 +33,7 @@ types:
 	mypy
 
 unit:
-	pytest --ignore tests/local --ignore tests/saga
+	pytest --ignore tests/local --ignore tests/saga --numprocesses 2
 
 # Two clouds at a time: they mostly wait. What all of them used of their rights is looked at last.
 test: check ## everything, the local cloud and the demo included
