@@ -66,7 +66,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     if arguments.json:
         show_json([as_json(each) for each in shown])
     else:
-        show(as_table(shown, datetime.now(UTC)))
+        show(as_table(shown, datetime.now(UTC), of=len(found)))
     return OPEN if any(each.depth.all for each in found) else DONE
 
 
@@ -80,8 +80,8 @@ def look(place: Place, holder: Holder) -> Found:
     return Found(place=place, depth=depth, oldest=oldest)
 
 
-def as_table(found: Sequence[Found], now: datetime) -> str:
-    """A line for each place, and one more for each further feed."""
+def as_table(found: Sequence[Found], now: datetime, *, of: int) -> str:
+    """A line for each place, of so many, and one more for each further feed."""
     rows: list[Sequence[str]] = []
     for each in found:
         depth = f"{each.depth.there}" + (f"+{each.depth.held}" if each.depth.held else "")
@@ -91,7 +91,7 @@ def as_table(found: Sequence[Found], now: datetime) -> str:
         rows += [["", "", "", *other] for other in others]
     parked = [each for each in found if each.depth.all]
     messages = sum(each.depth.all for each in parked)
-    summary = f"{messages} parked in {len(parked)} of {len(found)} places"
+    summary = f"{messages} parked in {len(parked)} of {of} places"
     return f"{table(('PLACE', 'DEPTH', 'OLDEST', 'FED BY', 'BACK TO'), rows)}\n\n{summary}"
 
 

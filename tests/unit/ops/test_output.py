@@ -59,7 +59,7 @@ def records(at: Place) -> list[Record]:
 
 
 def test_queues(golden: SnapshotAssertion):
-    assert queues.as_table(found(), NOW) + "\n" == golden
+    assert queues.as_table(found(), NOW, of=66) + "\n" == golden
 
 
 def test_queues_json(golden: SnapshotAssertion):
@@ -69,7 +69,7 @@ def test_queues_json(golden: SnapshotAssertion):
 def test_queues_when_nothing_is_parked(golden: SnapshotAssertion):
     empty = queues.Found(place=place(NAMES[0]), depth=Depth(there=0, at=AT), oldest=None)
 
-    assert queues.as_table([empty], NOW) + "\n" == golden
+    assert queues.as_table([empty], NOW, of=66) + "\n" == golden
 
 
 @pytest.mark.parametrize("name", NAMES, ids=[name.replace("/", "-") for name in NAMES])
