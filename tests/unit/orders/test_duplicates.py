@@ -57,6 +57,10 @@ def load(
     return load
 
 
+ONCE = pytest.mark.parametrize("policy", ["hold"], indirect=True)
+"""What is about time, to which the policy makes no difference."""
+
+
 @pytest.fixture(params=["hold", "cancel"])
 def policy(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -429,6 +433,7 @@ class TestRuns:
 
         assert [report["held"] + report["cancelled"] for report in done] == [3, 3, 3, 0, 0]
 
+    @ONCE
     def test_after_a_long_pause_it_catches_up_in_parts(self, job: Job, world: World):
         job.run()
         job.at(NOW + timedelta(hours=24))
@@ -438,6 +443,7 @@ class TestRuns:
         assert until[0] == after(0) + 100 * PERIOD
         assert until[2] == begin(NOW + timedelta(hours=24))
 
+    @ONCE
     def test_what_a_run_did_not_come_to_is_not_given_up(
         self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
     ):
@@ -452,6 +458,7 @@ class TestRuns:
         rows = world.rows()
         assert all(rows[order.order_id].duplicate_of for order in later)
 
+    @ONCE
     def test_more_than_a_run_can_look_at_does_not_keep_others_from_their_turn(
         self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
     ):
