@@ -9,6 +9,8 @@ import pytest
 
 from tests.local.permissions import Ledger, recorded
 
+HERE = Path(__file__).parent
+
 UNUSED = {
     "*: xray:* on [*]": "the local cloud takes no traces",
     "*: logs:* on [*]": "the local cloud does not deliver Step Functions' own logs",
@@ -58,16 +60,26 @@ BY_CHANCE = {
 
 
 def test_every_right_that_is_granted_is_used() -> None:
-    modules = Path(__file__).parent.glob("test_*.py")
-    watching = {path.stem for path in modules if "with watched(" in path.read_text()}
     rights = recorded()
-    missing = watching - rights.keys()
+    missing = watching() - rights.keys()
     assert not missing, f"run these first, what is not run uses no rights: {sorted(missing)}"
     of_all = Ledger(
-        granted=set().union(*(rights[module].granted for module in watching)),
-        used=set().union(*(rights[module].used for module in watching)),
+        granted=set().union(*(rights[module].granted for module in watching())),
+        used=set().union(*(rights[module].used for module in watching())),
     )
     assert of_all.faults(UNUSED, BY_CHANCE) == []
+
+
+def watching() -> set[str]:
+    """The modules of tests that watch a cloud, by themselves or by what they import for it."""
+    others = {path.stem: path.read_text() for path in HERE.glob("*.py") if path != Path(__file__)}
+    watch = {module for module, text in others.items() if "with watched(" in text}
+    return {
+        module
+        for module, text in others.items()
+        if module.startswith("test_")
+        and (module in watch or any(f"from tests.local.{each} import" in text for each in watch))
+    }
 
 
 @pytest.mark.parametrize(
