@@ -25,11 +25,17 @@ class Stop:
     grace: float
     clock: Callable[[], float] = time.monotonic
     _told: Event = field(default_factory=Event)
+    _begun: bool = False
     _deadline: float = float("inf")
 
     def tell(self) -> None:
-        """Stop: no new work from now on."""
-        if not self.told:
+        """Stop: no new work from now on.
+
+        A signal may say so in the middle of another's saying so. Setting an event takes a lock, for
+        which the second would wait for ever: it has to see that the first has begun.
+        """
+        if not self._begun:
+            self._begun = True
             self._deadline = self.clock() + self.grace
             self._told.set()
 

@@ -165,7 +165,36 @@ def test_what_takes_long_is_held():
     assert queue.bodies == []
 
 
+class Interrupted(Event):
+    """Set while a second signal comes, when its lock is taken."""
+
+    def __init__(self, again: Callable[[], None]) -> None:
+        super().__init__()
+        self._again = again
+        self._locked = False
+
+    def set(self) -> None:
+        assert not self._locked, "the second signal would wait for the first for ever"
+        self._locked = True
+        self._again()
+        super().set()
+
+
 class TestStop:
+    def test_a_second_signal_in_the_middle_of_the_first_changes_nothing(self):
+        now = [100.0]
+        stop = Stop(grace=10, clock=lambda: now[0])
+
+        def again() -> None:
+            now[0] += 5
+            stop.tell()
+
+        stop._told = Interrupted(again)
+
+        stop.tell()
+
+        assert (stop.told, stop.left) == (True, 5)
+
     def test_what_is_begun_is_finished_and_the_rest_given_back(self):
         stop = Stop(grace=PATIENCE)
         queue = FakeQueue(*(message(body, "A") for body in ("a1", "a2", "a3")))
