@@ -76,22 +76,15 @@ class InventoryStack(Stack):
             "ReceiveStock", "receive_stock", DELIVERIES_TABLE=deliveries.table_name
         )
 
-        ship_stock = ServiceFunction(
+        reacting = partial(
+            ServiceFunction,
             self,
-            "ShipStock",
             env=env,
-            verb="inventory.ship_stock",
             settings={**held, "STOCK_TABLE": stock.table_name},
             no_dead_letters=NO_LOST_EVENTS,
         )
-        settle_reservation = ServiceFunction(
-            self,
-            "SettleReservation",
-            env=env,
-            verb="inventory.settle_reservation",
-            settings={**held, "STOCK_TABLE": stock.table_name},
-            no_dead_letters=NO_LOST_EVENTS,
-        )
+        ship_stock = reacting(id="ShipStock", verb="inventory.ship_stock")
+        settle_reservation = reacting(id="SettleReservation", verb="inventory.settle_reservation")
         ask_about_reservations = ServiceFunction(
             self,
             "AskAboutReservations",
@@ -115,22 +108,9 @@ class InventoryStack(Stack):
 
         # Flow: what left is no longer held, nor what an order that is over left behind; every
         # change goes out through the outbox
-        Reaction(
-            self,
-            "OnDispatch",
-            bus=bus,
-            event=ShipmentDispatched,
-            function=ship_stock,
-            alarms=alarms,
-        )
-        Reaction(
-            self,
-            "OnState",
-            bus=bus,
-            event=STATES,
-            function=settle_reservation,
-            alarms=alarms,
-        )
+        reaction = partial(Reaction, self, bus=bus, alarms=alarms)
+        reaction(id="OnDispatch", event=ShipmentDispatched, function=ship_stock)
+        reaction(id="OnState", event=STATES, function=settle_reservation)
         Schedule(
             self,
             "AskAboutReservationsOften",

@@ -17,11 +17,11 @@ from lambdas.contracts.orders import (
     OrderRejected,
 )
 from stacks.components.asynchronous import AsynchronousFunction, to_bus, to_function, to_topic
+from stacks.components.bucket import ServiceBucket
 from stacks.components.event_rule import EventRule
 from stacks.components.front_door import FrontDoor
 from stacks.components.function import ServiceFunction
 from stacks.components.grants import allow
-from stacks.components.invoices import InvoiceBucket
 from stacks.components.packages import PackagesLayer
 from stacks.components.table import ServiceTable
 from stacks.environments import Environment
@@ -46,7 +46,14 @@ class NotificationsStack(Stack):
         # State
         customers = ServiceTable(self, "Customers", env=env, key="customer_id")
         mails = ServiceTable(self, "Mails", env=env, key="order_id", sorted_by="kind")
-        invoices = InvoiceBucket(self, "Invoices", env=env)
+        # As long as books are kept
+        invoices = ServiceBucket(
+            self,
+            "Invoices",
+            env=env,
+            kept=Duration.days(3_653),
+            because="one function writes to it and one reads; both log which invoice they had",
+        )
 
         # Functions
         on_customers = {"CUSTOMERS_TABLE": customers.table_name}
@@ -102,8 +109,9 @@ class NotificationsStack(Stack):
 
         # Grants
         allow(keep_contact, "dynamodb:PutItem", on=customers.table_arn)
-        invoices.let(issue_invoice.role, "s3:PutObject")
-        invoices.let(email_invoice.role, "s3:GetObject")
+        any_invoice = {"objects": "invoices/*", "because": "an object for each order, named by it"}
+        invoices.let(issue_invoice.role, "s3:PutObject", **any_invoice)
+        invoices.let(email_invoice.role, "s3:GetObject", **any_invoice)
         for function_ in (notify_customer, email_invoice):
             allow(function_, "dynamodb:GetItem", on=customers.table_arn)
             allow(

@@ -6,8 +6,6 @@ from typing import Any
 
 import jsii
 from aws_cdk import Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -15,6 +13,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lambdas.contracts.event import BY_LAMBDA
+from stacks.components.alarm import alarm
 from stacks.components.function import ServiceFunction
 from stacks.components.grants import allow, let_publish
 from stacks.components.queue import ParkFailedRuns, ParkingQueue
@@ -69,16 +68,13 @@ class AsynchronousFunction(ServiceFunction):
             ("OutcomesLost", "DestinationDeliveryFailures"),
             ("DeadLettersLost", "DeadLetterErrors"),
         ):
-            cloudwatch.Alarm(
+            alarm(
                 self,
                 name,
-                alarm_description=f"Lambda could not hand on what came of {id}: {metric}",
+                tells=f"Lambda could not hand on what came of {id}: {metric}",
                 metric=self.metric(metric, period=Duration.minutes(1), statistic="Sum"),
-                threshold=0,
-                comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-                evaluation_periods=1,
-                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            ).add_alarm_action(actions.SnsAction(alarms))
+                alarms=alarms,
+            )
 
 
 @jsii.implements(lambda_.IDestination)

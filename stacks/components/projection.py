@@ -5,16 +5,15 @@ from collections.abc import Sequence
 import jsii
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lambdas.contracts.event import Event, record_filter
+from stacks.components.alarm import alarm
+from stacks.components.bucket import ServiceBucket
 from stacks.components.grants import allow
-from stacks.components.nag import acknowledge
 from stacks.components.queue import ParkingQueue
 from stacks.environments import Environment
 
@@ -112,19 +111,10 @@ class Projection(Construct):
                 Duration.minutes(15).to_milliseconds(),
             ),
         ):
-            cloudwatch.Alarm(
-                self,
-                name,
-                alarm_description=tells,
-                metric=metric,
-                threshold=threshold,
-                comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-                evaluation_periods=1,
-                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            ).add_alarm_action(actions.SnsAction(alarms))
+            alarm(self, name, tells=tells, metric=metric, above=threshold, alarms=alarms)
 
 
-class ParkingBucket(s3.Bucket):
+class ParkingBucket(ServiceBucket):
     """Keeps the batches of streams that were given up, for as long as parking queues keep theirs.
 
     A bucket and not a queue, for only here Lambda puts the records themselves.
@@ -134,15 +124,8 @@ class ParkingBucket(s3.Bucket):
         super().__init__(
             scope,
             id,
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            enforce_ssl=True,
-            lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(14))],
-            removal_policy=env.removal_policy,
-        )
-        acknowledge(
-            self,
-            "AwsSolutions-S1",
+            env=env,
+            kept=Duration.days(14),
             because="only Lambda writes to it, and what is in it goes after two weeks",
         )
 
@@ -162,11 +145,10 @@ class _ParkBatches:
         if role is None:
             raise TypeError(f"{target_handler.node.path} has no role")
         allow(role, "s3:ListBucket", on=bucket.bucket_arn)
-        allow(role, "s3:PutObject", on=bucket.arn_for_objects(OBJECTS))
-        logical_id = Stack.of(bucket).resolve(bucket.bucket_arn)["Fn::GetAtt"][0]
-        acknowledge(
+        bucket.let(
             role,
-            f"AwsSolutions-IAM5[Resource::<{logical_id}.Arn>/{OBJECTS}]",
+            "s3:PutObject",
+            objects=OBJECTS,
             because="Lambda names the objects that it parks by mapping, shard and time",
         )
         return lambda_.DlqDestinationConfig(destination=bucket.bucket_arn)

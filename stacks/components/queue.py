@@ -4,13 +4,12 @@ from typing import Any
 
 import jsii
 from aws_cdk import Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.components.alarm import alarm
 from stacks.components.grants import allow
 from stacks.components.nag import acknowledge
 
@@ -58,19 +57,15 @@ class ParkingQueue(sqs.Queue):
             enforce_ssl=True,
             **(GROUPS_APART if fifo else {}),
         )
-        alarm = cloudwatch.Alarm(
+        alarm(
             self,
             "NotEmpty",
-            alarm_description=f"Parked: {holds}",
+            tells=f"Parked: {holds}",
             metric=self.metric_approximate_number_of_messages_visible(
                 period=Duration.minutes(1), statistic="Maximum"
             ),
-            threshold=0,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarms=alarms,
         )
-        alarm.add_alarm_action(actions.SnsAction(alarms))
         because = "it is where things are parked: nothing consumes it"
         acknowledge(self, "Serverless-SQSRedrivePolicy", because=because)
         if not of_queue:
@@ -149,16 +144,13 @@ def watch_age(
     scope: Construct, id: str, *, queue: sqs.IQueue, tells: str, alarms: sns.ITopic
 ) -> None:
     """Raise an alarm, which ``tells`` why, when a message has waited for a quarter of an hour."""
-    alarm = cloudwatch.Alarm(
+    alarm(
         scope,
         id,
-        alarm_description=tells,
+        tells=tells,
         metric=queue.metric_approximate_age_of_oldest_message(
             period=Duration.minutes(1), statistic="Maximum"
         ),
-        threshold=Duration.minutes(15).to_seconds(),
-        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-        evaluation_periods=1,
-        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        above=Duration.minutes(15).to_seconds(),
+        alarms=alarms,
     )
-    alarm.add_alarm_action(actions.SnsAction(alarms))

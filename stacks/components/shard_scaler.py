@@ -1,14 +1,13 @@
 """What gives a stream as many shards as it needs."""
 
 from aws_cdk import Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from stacks.components.alarm import alarm
 from stacks.components.function import ServiceFunction
 from stacks.components.grants import allow
 from stacks.components.nag import acknowledge
@@ -72,20 +71,17 @@ class ShardScaler(Construct):
             on=stream.stream_arn,
         )
         self._let_metrics_be_read()
-        alarm = cloudwatch.Alarm(
+        alarm(
             self,
             "Throttled",
-            alarm_description="The stream rejects records, for a quarter of an hour in which the "
+            tells="The stream rejects records, for a quarter of an hour in which the "
             "scaler did what it can: the ceiling is reached, or one key has them all",
             metric=stream.metric_write_provisioned_throughput_exceeded(
                 period=Duration.minutes(1), statistic="Sum"
             ),
-            threshold=0,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=15,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            periods=15,
+            alarms=alarms,
         )
-        alarm.add_alarm_action(actions.SnsAction(alarms))
 
     def _let_metrics_be_read(self) -> None:
         """In a policy of its own, so that the wildcard has its own reason."""
