@@ -63,10 +63,7 @@ def _shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
         FunctionName=outputs["ReceiveStockFunction"],
         Payload=json.dumps({"delivery_id": "calls", "lines": lines}),
     )
-    customers = http_api.Customers(
-        cloud.client("cognito-idp"), pool=outputs["UserPoolId"], client=outputs["UserPoolClientId"]
-    )
-    customers.admit(ADA)
+    customers = http_api.customers_of(cloud, outputs, ADA)
     http = http_api.http(cloud)
     contact = http_api.Api(outputs["NotificationsUrl"], customers, http=http, sleep=time.sleep)
     contact.keep_contact(customer=ADA, email="ada@customers.example", name="Ada")

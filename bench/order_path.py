@@ -84,9 +84,7 @@ def _prepare(cloud: Cloud, outputs: Mapping[str, str]) -> http_api.Customers:
             FunctionName=outputs["ReceiveStockFunction"],
             Payload=json.dumps({"delivery_id": f"bench-{start}", "lines": lines}),
         )
-    customers = http_api.Customers(
-        cloud.client("cognito-idp"), pool=outputs["UserPoolId"], client=outputs["UserPoolClientId"]
-    )
+    customers = http_api.customers_of(cloud, outputs)
     for n in range(CUSTOMERS):
         customers.admit(f"customer-{n}")
         customers.token(f"customer-{n}")

@@ -154,11 +154,7 @@ def run_on(
     cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection, *, reshard: bool
 ) -> Run:
     """What a run needs; only one on a cloud can ``reshard``."""
-    customers = http_api.Customers(
-        cloud.client("cognito-idp"),
-        pool=outputs["UserPoolId"],
-        client=outputs["UserPoolClientId"],
-    )
+    customers = http_api.customers_of(cloud, outputs)
     stop = threading.Event()
     http = http_api.http(cloud)
     api = partial(http_api.Api, customers=customers, http=http, sleep=stop.wait)

@@ -11,6 +11,7 @@ from typing import Any
 
 from lambdas.runtime.items import from_item
 from local.cloud import Cloud
+from local.ears import ear
 
 BEGINNING = datetime.fromtimestamp(0, UTC)
 
@@ -234,26 +235,14 @@ class Evidence:
         self.gather_stock()
         self._database.execute("INSERT INTO stock_before SELECT * FROM stock")
         sqs, sns, topic = self._client("sqs"), self._client("sns"), self._outputs["StockTopic"]
-        queue = sqs.create_queue(QueueName=f"{name}.fifo", Attributes={"FifoQueue": "true"})
-        self._ear = url = queue["QueueUrl"]
-        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-        arn = found["Attributes"]["QueueArn"]
-        from_topic = {
-            "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": arn,
-            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [from_topic]})
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        self._ear, arn = ear(sqs, f"{name}.fifo", service="sns", source=topic)
         raw = {"RawMessageDelivery": "true"}
         subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=raw)
         try:
             yield
         finally:
             sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
-            sqs.delete_queue(QueueUrl=url)
+            sqs.delete_queue(QueueUrl=self._ear)
             self._ear = ""
 
     def _gather_announcements(self) -> None:

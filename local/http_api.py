@@ -71,6 +71,18 @@ class Customers:
         return token
 
 
+def customers_of(cloud: Cloud, outputs: Mapping[str, str], *admitted: str) -> Customers:
+    """The customers of a deployed platform, with these admitted; ``outputs`` are its stacks'."""
+    customers = Customers(
+        cloud.client("cognito-idp"),
+        pool=outputs["UserPoolId"],
+        client=outputs["UserPoolClientId"],
+    )
+    for customer in admitted:
+        customers.admit(customer)
+    return customers
+
+
 class Api:
     """The platform's HTTP API as a patient client uses it.
 

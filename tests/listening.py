@@ -1,26 +1,30 @@
-"""A queue behind an event bus, for tests that listen to what a service tells."""
+"""A queue behind an event bus or a topic, for tests that listen to what a service tells."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from local.cloud import Cloud
+from local.ears import ear
 
 
-def listen(cloud: Cloud, bus: str, *, source: str, name: str) -> str:
-    """Have all that bears `source` delivered from the bus to a new queue; return its URL."""
-    events, sqs = cloud.client("events"), cloud.client("sqs")
-    pattern = json.dumps({"source": [source]})
-    rule = events.put_rule(Name=name, EventBusName=bus, EventPattern=pattern)["RuleArn"]
-    url: str = sqs.create_queue(QueueName=name)["QueueUrl"]
-    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    queue = answer["Attributes"]["QueueArn"]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue,
-        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": "queue", "Arn": queue}])
-    return url
+def listen(cloud: Cloud, bus: str, *, pattern: Mapping[str, Any], name: str) -> str:
+    """Have all that fits `pattern` delivered from the bus to a new queue; return its URL."""
+    events, text = cloud.client("events"), json.dumps(pattern)
+    rule = events.put_rule(Name=name, EventBusName=bus, EventPattern=text)["RuleArn"]
+    queue = ear(cloud.client("sqs"), name, service="events", source=rule)
+    target = {"Id": "queue", "Arn": queue.arn}
+    events.put_targets(Rule=name, EventBusName=bus, Targets=[target])
+    return queue.url
+
+
+def subscribe(cloud: Cloud, topic: str, *, name: str, raw: bool) -> str:
+    """Have all that is published on the topic delivered to a new queue; return its URL."""
+    queue = ear(cloud.client("sqs"), name, service="sns", source=topic)
+    cloud.client("sns").subscribe(
+        TopicArn=topic,
+        Protocol="sqs",
+        Endpoint=queue.arn,
+        Attributes={"RawMessageDelivery": str(raw).lower()},
+    )
+    return queue.url

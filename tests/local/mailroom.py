@@ -13,9 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_apigatewayv2 as apigw
-
 from lambdas.contracts.event import Event, Fact, tell
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.values import Money, PricedLine
@@ -23,16 +20,12 @@ from lambdas.runtime.items import from_item
 from local import http_api
 from local.cloud import Cloud
 from local.deploy import deploy
-from stacks.backbone import BackboneStack
-from stacks.components.front_door import FrontDoor
 from stacks.environments import DEV
-from stacks.inventory import InventoryStack
 from stacks.notifications import NotificationsStack
-from stacks.operations import OperationsStack
-from stacks.storefront import StorefrontStack
-from tests.listening import listen
+from tests.listening import listen, subscribe
 from tests.local.deliveries import received
-from tests.local.permissions import resources_of, watched
+from tests.local.permissions import physical, watched
+from tests.local.shopfront import declare_shopfront
 from tests.templates.synthesis import new_app
 
 SENDER = "orders@shop.example"
@@ -173,69 +166,32 @@ class Platform:
 def deployed(assembly: Path) -> Iterator[Platform]:
     """Only the stacks that it passes, and two customers."""
     app = new_app(outdir=str(assembly))
-    operations = OperationsStack(app, env=ENV)
-    backbone = BackboneStack(app, env=ENV, alarms=operations.topic, schedules=operations.schedules)
-    inventory = InventoryStack(
+    shopfront = declare_shopfront(app, ENV)
+    NotificationsStack(
         app,
         env=ENV,
-        bus=backbone.bus,
-        alarms=operations.topic,
-        schedules=operations.schedules,
+        bus=shopfront.backbone.bus,
+        alarms=shopfront.operations.topic,
+        front_door=shopfront.front_door,
     )
-    entrance = Stack(app, "Entrance")
-    door = FrontDoor(entrance, "FrontDoor", env=ENV)
-    # An API has to have a route before it has a stage.
-    door.route(apigw.HttpMethod.POST, "/stock", inventory.receive_stock)
-    CfnOutput(entrance, "UserPoolId", value=door.customers.user_pool_id)
-    CfnOutput(entrance, "UserPoolClientId", value=door.client.user_pool_client_id)
-    StorefrontStack(
-        app,
-        env=ENV,
-        alarms=operations.topic,
-        order_stream=backbone.order_stream,
-        inventory=inventory,
-        front_door=door,
-    )
-    NotificationsStack(app, env=ENV, bus=backbone.bus, alarms=operations.topic, front_door=door)
     app.synth()
     with watched(only=("Notifications", "Backbone")) as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
-        customers = http_api.Customers(
-            cloud.client("cognito-idp"),
-            pool=outputs["UserPoolId"],
-            client=outputs["UserPoolClientId"],
-        )
-        customers.admit("ada")
-        customers.admit("bob")
-        resources = list(resources_of(cloud))
+        customers = http_api.customers_of(cloud, outputs, "ada", "bob")
         yield Platform(
             cloud=cloud,
             outputs=outputs,
-            queues={r.name: r.physical_id for r in resources if r.kind == "AWS::SQS::Queue"},
-            functions={
-                r.name: r.physical_id for r in resources if r.kind == "AWS::Lambda::Function"
-            },
+            queues=physical(cloud, "AWS::SQS::Queue"),
+            functions=physical(cloud, "AWS::Lambda::Function"),
             ada=customers.token("ada"),
             bob=customers.token("bob"),
-            told_by_lambda=listen(cloud, outputs["EventBus"], source="lambda", name="by-lambda"),
+            told_by_lambda=listen(
+                cloud, outputs["EventBus"], pattern={"source": ["lambda"]}, name="by-lambda"
+            ),
         )
 
 
 def operations(platform: Platform) -> str:
     """A queue that gets what is published on the operations topic."""
-    sqs, sns = platform.cloud.client("sqs"), platform.cloud.client("sns")
     topic = platform.outputs["OperationsTopic"]
-    url: str = sqs.create_queue(QueueName="operations")["QueueUrl"]
-    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    queue = found["Attributes"]["QueueArn"]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue,
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
-    return url
+    return subscribe(platform.cloud, topic, name="operations", raw=False)

@@ -164,6 +164,11 @@ def resources_of(cloud: Cloud) -> Iterator[Resource]:
             )
 
 
+def physical(cloud: Cloud, kind: str) -> dict[str, str]:
+    """The physical ids of the resources of a type, by logical id without its hash."""
+    return {each.name: each.physical_id for each in resources_of(cloud) if each.kind == kind}
+
+
 def grants(cloud: Cloud, resources: list[Resource]) -> Iterator[Grant]:
     for resource in resources:
         read = POLICIES.get(resource.kind)

@@ -142,12 +142,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     app.synth()
     with watched(only=("Partner", "Orders", "Shipping")) as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
-        customers = http_api.Customers(
-            cloud.client("cognito-idp"),
-            pool=outputs["UserPoolId"],
-            client=outputs["UserPoolClientId"],
-        )
-        customers.admit("ada")
+        customers = http_api.customers_of(cloud, outputs, "ada")
         cloud.client("lambda").invoke(
             FunctionName=outputs["ReceiveStockFunction"],
             Payload=json.dumps(
@@ -166,7 +161,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
                 for r in resources_of(cloud)
                 if r.kind == "AWS::SQS::Queue"
             },
-            told=listen(cloud, outputs["EventBus"], source="com.aws.orders", name="told"),
+            told=listen(
+                cloud, outputs["EventBus"], pattern={"source": ["com.aws.orders"]}, name="told"
+            ),
         )
 
 

@@ -21,7 +21,7 @@ from local.cloud import Cloud
 from local.deploy import deploy
 from local.evidence import SCHEMA, Evidence
 from stacks.environments import DEV
-from tests.local.permissions import resources_of, watched
+from tests.local.permissions import physical, watched
 from tests.templates.synthesis import new_app
 
 SKU, PRICE, STOCK = "85123A", 255, 10
@@ -105,20 +105,11 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     with watched() as cloud, closing(sqlite3.connect(":memory:")) as database:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
         database.executescript(shop.SCHEMA + SCHEMA)
-        customers = http_api.Customers(
-            cloud.client("cognito-idp"),
-            pool=outputs["UserPoolId"],
-            client=outputs["UserPoolClientId"],
-        )
-        customers.admit("ada")
+        customers = http_api.customers_of(cloud, outputs, "ada")
         platform = Platform(
             cloud=cloud,
             outputs=outputs,
-            functions={
-                resource.name: resource.physical_id
-                for resource in resources_of(cloud)
-                if resource.kind == "AWS::Lambda::Function"
-            },
+            functions=physical(cloud, "AWS::Lambda::Function"),
             api=http_api.Api(
                 outputs["ApiUrl"], customers, http=http_api.http(cloud), sleep=lambda _: None
             ),

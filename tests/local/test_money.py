@@ -25,7 +25,7 @@ from local.cloud import Cloud
 from local.deploy import deploy
 from local.evidence import SCHEMA, Evidence
 from tests.listening import listen
-from tests.local.permissions import watched
+from tests.local.permissions import physical, watched
 
 SKU, PRICE = "85123A", 255
 HERE, NOWHERE = "United Kingdom", "Unspecified"
@@ -50,10 +50,6 @@ class Platform:
     told: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What the queue got so far: the details of the events by their ids."""
 
-    def function(self, id: str) -> str:
-        (name,) = (name for logical, name in self.functions.items() if logical.startswith(id))
-        return name
-
     def listen(self) -> None:
         sqs = self.cloud.client("sqs")
         while messages := sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get(
@@ -73,41 +69,26 @@ def platform() -> Iterator[Platform]:
         database.executescript(shop.SCHEMA + SCHEMA)
         database.execute("INSERT INTO demand VALUES (?, 10000)", [SKU])
         shop.stock_shelves(cloud, outputs["ReceiveStockFunction"], database)
-        customers = http_api.Customers(
-            cloud.client("cognito-idp"),
-            pool=outputs["UserPoolId"],
-            client=outputs["UserPoolClientId"],
-        )
-        customers.admit("ada")
+        customers = http_api.customers_of(cloud, outputs, "ada")
         yield Platform(
             cloud=cloud,
             outputs=outputs,
-            functions=functions_of(cloud),
+            functions=physical(cloud, "AWS::Lambda::Function"),
             api=http_api.Api(
                 outputs["ApiUrl"], customers, http=http_api.http(cloud), sleep=lambda _: None
             ),
             database=database,
             evidence=Evidence(cloud, outputs, database),
-            queue=listen(cloud, outputs["EventBus"], source=SOURCE, name="payments-told"),
+            queue=listen(
+                cloud, outputs["EventBus"], pattern={"source": [SOURCE]}, name="payments-told"
+            ),
         )
-
-
-def functions_of(cloud: Cloud) -> dict[str, str]:
-    cloudformation = cloud.client("cloudformation")
-    return {
-        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-        for stack in cloudformation.describe_stacks()["Stacks"]
-        for resource in cloudformation.describe_stack_resources(StackName=stack["StackName"])[
-            "StackResources"
-        ]
-        if resource["ResourceType"] == "AWS::Lambda::Function"
-    }
 
 
 def behave(platform: Platform, **faults: Mapping[str, Any]) -> None:
     """Tell the card provider how to misbehave from now on."""
     lambda_ = platform.cloud.client("lambda")
-    name = platform.function("Answer")
+    name = platform.functions["Answer"]
     variables = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     variables["BEHAVIOUR"] = json.dumps(faults)
     lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
@@ -244,7 +225,7 @@ def test_a_charge_of_which_no_answer_ever_comes_is_undone(platform):
 def test_what_could_not_be_told_at_once_is_told_by_the_sweeper(platform):
     """Payments may not publish for a moment: the order is confirmed, its event waits."""
     behave(platform)
-    with forbidden_to_publish(platform, platform.function("TakePayment")):
+    with forbidden_to_publish(platform, platform.functions["TakePayment"]):
         order = place(platform, "untold", HERE)
         assert ended(platform, order) == [("CONFIRMED", None)]
     id = event_id(SOURCE, order, 1)
@@ -256,7 +237,7 @@ def test_what_could_not_be_told_at_once_is_told_by_the_sweeper(platform):
         admin.run("UPDATE payments.outbox SET recorded_at = now() - interval '1 minute'")
 
         swept = platform.cloud.client("lambda").invoke(
-            FunctionName=platform.function("PublishOutbox")
+            FunctionName=platform.functions["PublishOutbox"]
         )
 
         assert "FunctionError" not in swept, swept["Payload"].read()

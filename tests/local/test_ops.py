@@ -149,12 +149,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     templates(app)
     with watched() as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
-        customers = http_api.Customers(
-            cloud.client("cognito-idp"),
-            pool=outputs["UserPoolId"],
-            client=outputs["UserPoolClientId"],
-        )
-        customers.admit("ada")
+        customers = http_api.customers_of(cloud, outputs, "ada")
         cloud.client("lambda").invoke(
             FunctionName=outputs["ReceiveStockFunction"],
             Payload=json.dumps({"delivery_id": "d1", "lines": [{"sku": SKU, "quantity": 100}]}),

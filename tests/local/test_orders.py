@@ -32,8 +32,9 @@ from local.cloud import Cloud
 from local.deploy import deploy
 from local.evidence import SCHEMA, Evidence, insert
 from stacks.environments import DEV
+from tests.listening import subscribe
 from tests.local.operating import journey, operated
-from tests.local.permissions import watched
+from tests.local.permissions import resources_of, watched
 from tests.templates.synthesis import new_app
 
 SKU, PRICE, STOCK = "85123A", 255, 10_000
@@ -115,23 +116,19 @@ def platform(
     app.synth()
     outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
     shop.stock_shelves(cloud, outputs["ReceiveStockFunction"], database)
-    customers = http_api.Customers(
-        cloud.client("cognito-idp"), pool=outputs["UserPoolId"], client=outputs["UserPoolClientId"]
-    )
-    for name in ("ada", "bob"):
-        customers.admit(name)
+    customers = http_api.customers_of(cloud, outputs, "ada", "bob")
     http = http_api.http(cloud)
     platform = Platform(
         kind=request.param,
         cloud=cloud,
         client=cache(cloud.client),
         outputs=outputs,
-        resources=resources_of(cloud),
+        resources={f"{r.kind} {r.logical_id}": r.physical_id for r in resources_of(cloud)},
         http=http,
         api=http_api.Api(outputs["ApiUrl"], customers, http=http, sleep=lambda _: None),
         database=database,
         evidence=Evidence(cloud, outputs, database),
-        operations=queue_behind(cloud, outputs["OperationsTopic"]),
+        operations=subscribe(cloud, outputs["OperationsTopic"], name="operations-told", raw=True),
     )
     (arn,) = (
         value
@@ -141,38 +138,6 @@ def platform(
     there = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=arn)
     assert there["type"] == request.param.name
     return platform
-
-
-def resources_of(cloud: Cloud) -> dict[str, str]:
-    cloudformation = cloud.client("cloudformation")
-    return {
-        f"{resource['ResourceType']} {resource['LogicalResourceId']}": resource[
-            "PhysicalResourceId"
-        ]
-        for stack in cloudformation.describe_stacks()["Stacks"]
-        for resource in cloudformation.describe_stack_resources(StackName=stack["StackName"])[
-            "StackResources"
-        ]
-    }
-
-
-def queue_behind(cloud: Cloud, topic: str) -> str:
-    sqs, sns = cloud.client("sqs"), cloud.client("sns")
-    url: str = sqs.create_queue(QueueName="operations-told")["QueueUrl"]
-    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    arn = answer["Attributes"]["QueueArn"]
-    from_topic = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [from_topic]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    raw = {"RawMessageDelivery": "true"}
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=raw)
-    return url
 
 
 def received(platform: Platform, queue: str) -> list[dict[str, Any]]:

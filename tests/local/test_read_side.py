@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_apigatewayv2 as apigw
 
 from lambdas.contracts.event import Event, tell
 from lambdas.contracts.orders import SOURCE, OrderConfirmed, OrderPlaced
@@ -22,14 +20,10 @@ from lambdas.contracts.values import Line, Money, PricedLine
 from local import http_api
 from local.cloud import Cloud
 from local.deploy import deploy
-from stacks.backbone import BackboneStack
-from stacks.components.front_door import FrontDoor
 from stacks.environments import DEV
-from stacks.inventory import InventoryStack
-from stacks.operations import OperationsStack
-from stacks.storefront import StorefrontStack
 from tests.local.deliveries import eventually, received
-from tests.local.permissions import resources_of, watched
+from tests.local.permissions import physical, watched
+from tests.local.shopfront import declare_shopfront
 from tests.templates.synthesis import new_app
 
 ENV = replace(DEV, fan_out=True)
@@ -95,41 +89,12 @@ class Platform:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     assembly: Path = tmp_path_factory.mktemp("assembly")
     app = new_app(outdir=str(assembly))
-    operations = OperationsStack(app, env=ENV)
-    backbone = BackboneStack(app, env=ENV, alarms=operations.topic, schedules=operations.schedules)
-    inventory = InventoryStack(
-        app,
-        env=ENV,
-        bus=backbone.bus,
-        alarms=operations.topic,
-        schedules=operations.schedules,
-    )
-    entrance = Stack(app, "Entrance")
-    door = FrontDoor(entrance, "FrontDoor", env=ENV)
-    # An API has to have a route before it has a stage.
-    door.route(apigw.HttpMethod.POST, "/stock", inventory.receive_stock)
-    CfnOutput(entrance, "UserPoolId", value=door.customers.user_pool_id)
-    CfnOutput(entrance, "UserPoolClientId", value=door.client.user_pool_client_id)
-    StorefrontStack(
-        app,
-        env=ENV,
-        alarms=operations.topic,
-        order_stream=backbone.order_stream,
-        inventory=inventory,
-        front_door=door,
-    )
+    declare_shopfront(app, ENV)
     app.synth()
     with watched(only=("Storefront", "Backbone")) as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
-        customers = http_api.Customers(
-            cloud.client("cognito-idp"),
-            pool=outputs["UserPoolId"],
-            client=outputs["UserPoolClientId"],
-        )
-        customers.admit("ada")
-        customers.admit("bob")
-        resources = list(resources_of(cloud))
-        queues = {r.name: r.physical_id for r in resources if r.kind == "AWS::SQS::Queue"}
+        customers = http_api.customers_of(cloud, outputs, "ada", "bob")
+        queues = physical(cloud, "AWS::SQS::Queue")
         yield Platform(cloud=cloud, outputs=outputs, customers=customers, queues=queues)
 
 

@@ -18,6 +18,7 @@ from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.contracts.values import Line
 from lambdas.storefront.domain import order_notes, sales, timelines
+from tests.listening import listen
 from tests.local.deliveries import eventually, received
 from tests.local.operating import operated, ops
 from tests.local.small_stacks import client, lines
@@ -292,27 +293,6 @@ def test_a_replay_to_all_rules_reaches_the_catch_all_and_the_queue_for_replays_o
     assert streamed() == before > 0
 
 
-def rule_of_ones_own(platform: Platform, name: str) -> str:
-    """Make a rule that hears replays; return the queue that it tells."""
-    sqs, events = client(platform.cloud, "sqs"), client(platform.cloud, "events")
-    url: str = sqs.create_queue(QueueName=name)["QueueUrl"]
-    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    arn = answer["Attributes"]["QueueArn"]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    on_bus = {"EventBusName": platform.outputs["EventBus"]}
-    pattern = {"replay-name": [{"exists": True}]}
-    events.put_rule(Name=name, EventPattern=json.dumps(pattern), **on_bus)
-    events.put_targets(Rule=name, Targets=[{"Id": "Queue", "Arn": arn}], **on_bus)
-    return url
-
-
 def test_an_operator_replays_a_time_to_a_rule_of_ones_own_and_to_no_other(
     platform: Platform, traffic: Traffic
 ):
@@ -320,7 +300,12 @@ def test_an_operator_replays_a_time_to_a_rule_of_ones_own_and_to_no_other(
     since = datetime.now(UTC).replace(microsecond=0)
     traffic.order("replayed")
     wanted = ("replay", "--from", since.isoformat())
-    url = rule_of_ones_own(platform, "OfAnOperator")
+    url = listen(
+        platform.cloud,
+        platform.outputs["EventBus"],
+        pattern={"replay-name": [{"exists": True}]},
+        name="OfAnOperator",
+    )
     live = next(
         rule["Name"]
         for rule in client(platform.cloud, "events").list_rules(

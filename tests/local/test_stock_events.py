@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import CfnOutput, Duration, Stack
-from aws_cdk import aws_apigatewayv2 as apigw
+from aws_cdk import Duration
 
 from lambdas.contracts.event import event_id, tell
 from lambdas.contracts.inventory import SOURCE, StockBelowMinimum
@@ -22,14 +21,10 @@ from lambdas.runtime.items import from_item
 from local import http_api
 from local.cloud import Cloud
 from local.deploy import deploy
-from stacks.backbone import BackboneStack
-from stacks.components.front_door import FrontDoor
 from stacks.environments import DEV
-from stacks.inventory import InventoryStack
-from stacks.operations import OperationsStack
 from stacks.purchasing import PurchasingStack
-from stacks.storefront import StorefrontStack
-from tests.local.permissions import watched
+from tests.local.permissions import physical, watched
+from tests.local.shopfront import declare_shopfront
 from tests.local.small_stacks import lines
 from tests.templates.synthesis import new_app
 
@@ -103,45 +98,18 @@ def eventually(found: Callable[[], Any], expected: Any) -> None:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     assembly: Path = tmp_path_factory.mktemp("assembly")
     app = new_app(outdir=str(assembly))
-    operations = OperationsStack(app, env=ENV)
-    backbone = BackboneStack(app, env=ENV, alarms=operations.topic, schedules=operations.schedules)
-    inventory = InventoryStack(
-        app,
-        env=ENV,
-        bus=backbone.bus,
-        alarms=operations.topic,
-        schedules=operations.schedules,
-    )
+    shopfront = declare_shopfront(app, ENV)
     PurchasingStack(
         app,
         env=ENV,
-        alarms=operations.topic,
-        schedules=operations.schedules,
-        inventory=inventory,
-    )
-    entrance = Stack(app, "Entrance")
-    door = FrontDoor(entrance, "FrontDoor", env=ENV)
-    # An API has to have a route before it has a stage.
-    door.route(apigw.HttpMethod.POST, "/stock", inventory.receive_stock)
-    CfnOutput(entrance, "UserPoolId", value=door.customers.user_pool_id)
-    CfnOutput(entrance, "UserPoolClientId", value=door.client.user_pool_client_id)
-    StorefrontStack(
-        app,
-        env=ENV,
-        alarms=operations.topic,
-        order_stream=backbone.order_stream,
-        inventory=inventory,
-        front_door=door,
+        alarms=shopfront.operations.topic,
+        schedules=shopfront.operations.schedules,
+        inventory=shopfront.inventory,
     )
     app.synth()
     with watched() as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
-        customers = http_api.Customers(
-            cloud.client("cognito-idp"),
-            pool=outputs["UserPoolId"],
-            client=outputs["UserPoolClientId"],
-        )
-        customers.admit("ada")
+        customers = http_api.customers_of(cloud, outputs, "ada")
         yield Platform(
             cloud=cloud,
             outputs=outputs,
@@ -149,19 +117,6 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
             queues=physical(cloud, "AWS::SQS::Queue"),
             customers=customers,
         )
-
-
-def physical(cloud: Cloud, kind: str) -> dict[str, str]:
-    """The physical ids of the resources of a type, by logical id without its hash."""
-    cloudformation = cloud.client("cloudformation")
-    return {
-        resource["LogicalResourceId"][:-8]: resource["PhysicalResourceId"]
-        for stack in cloudformation.describe_stacks()["Stacks"]
-        for resource in cloudformation.describe_stack_resources(StackName=stack["StackName"])[
-            "StackResources"
-        ]
-        if resource["ResourceType"] == kind
-    }
 
 
 def test_what_runs_low_is_ordered_once_a_crossing_and_shown_until_it_arrives(platform: Platform):

@@ -78,12 +78,7 @@ def until(what: str, true: Callable[[], object]) -> None:
 def platform() -> Iterator[Platform]:
     with watched() as cloud:
         outputs = deploy(cloud, progress=lambda _: None)
-        customers = http_api.Customers(
-            cloud.client("cognito-idp"),
-            pool=outputs["UserPoolId"],
-            client=outputs["UserPoolClientId"],
-        )
-        customers.admit("ada")
+        customers = http_api.customers_of(cloud, outputs, "ada")
         arrived = [{"sku": sku, "quantity": STOCK} for sku in SKUS]
         cloud.client("lambda").invoke(
             FunctionName=outputs["ReceiveStockFunction"],

@@ -82,10 +82,7 @@ def at_work(
     cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection, *, environment: str
 ) -> Platform:
     database.executescript(shop.SCHEMA + SCHEMA)
-    customers = http_api.Customers(
-        cloud.client("cognito-idp"), pool=outputs["UserPoolId"], client=outputs["UserPoolClientId"]
-    )
-    customers.admit(CUSTOMER)
+    customers = http_api.customers_of(cloud, outputs, CUSTOMER)
     deployed = Deployed(session=Root(cloud), environment=environment).templates()
     places = list(deployed.places())
     client = cache(cloud.client)

@@ -70,7 +70,7 @@ def test_a_missing_setting_is_named_before_anything_is_done(settings, admin, nam
 def test_the_sweeper_publishes_to_the_bus_it_is_given(settings, admin, local_cloud):
     """A real bus, and a queue behind it."""
     local_cloud.client("events").create_event_bus(Name="Sweeper")
-    url = listen(local_cloud, "Sweeper", source=SOURCE, name="swept")
+    url = listen(local_cloud, "Sweeper", pattern={"source": [SOURCE]}, name="swept")
     settings.setenv("EVENT_BUS", "Sweeper")
     command = take_command()
     take(command, ledger_of(admin, FakeEvents(broken=True)), CardProvider())
