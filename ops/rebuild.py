@@ -27,6 +27,8 @@ OVERLAP = timedelta(hours=1)
 """So much of the latest past comes from the stream as well: the archive may lag behind."""
 PATIENCE = timedelta(minutes=2)
 """For so long items that differ are looked at again: one of the views may be late."""
+AT_ONCE = 8
+"""So many batches are taken from the replay at a time; most of what it brings concerns others."""
 ATTEMPTS = 10
 SHOWN = 10
 
@@ -35,13 +37,20 @@ Progress = Callable[[str], None]
 
 @dataclass(slots=True)
 class Written:
-    """Writes facts into a table; knows how many, and of how many records it made no sense."""
+    """Writes facts into a table, as many batches at a time as the view bears.
+
+    Knows how many facts, and of how many records it made no sense.
+    """
 
     view: View
     project: Project
     facts: int = 0
     unreadable: int = 0
     _counting: threading.Lock = field(default_factory=threading.Lock)
+    _turns: threading.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._turns = threading.Semaphore(self.view.at_once)
 
     def __call__(self, bodies: Sequence[Any]) -> None:
         """Write what these bodies tell, as the view's function does."""
@@ -57,7 +66,8 @@ class Written:
             if fact is not None:
                 facts.append(fact)
         if facts:
-            patiently(self.project, facts)
+            with self._turns:
+                patiently(self.project, facts)
         with self._counting:
             self.facts += len(facts)
             self.unreadable += unreadable
@@ -78,7 +88,7 @@ def patiently(project: Project, facts: Sequence[Fact[Any]]) -> None:
 
 
 def replayed(
-    replay: Replay, write: Callable[[Sequence[Any]], None], *, at_once: int
+    replay: Replay, write: Callable[[Sequence[Any]], None], *, at_once: int = AT_ONCE
 ) -> Iterator[int]:
     """Write all that a replay brings; yields, now and then, how many messages that was so far."""
 
@@ -138,7 +148,7 @@ class Rebuild:
         try:
             replay.start(f"rebuild-{name}-{began:%Y%m%dT%H%M%S%f}", now=began)
             self.progress(f"emptied: {beside.empty():,} items of an earlier view")
-            for messages in replayed(replay, write, at_once=self.view.at_once):
+            for messages in replayed(replay, write):
                 self.progress(f"replayed: {messages:,} events, {write.facts:,} facts")
         finally:
             replay.cancel()

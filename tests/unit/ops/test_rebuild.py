@@ -3,7 +3,10 @@
 import io
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,6 +26,8 @@ from tests.unit.storefront.facts import event_of, story
 from tests.unit.storefront.fakes import FakeTable
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
+PATIENCE = 10
+"""Seconds until a test gives up what it waits for; nothing is asserted of how long it took."""
 
 
 class Items:
@@ -317,6 +322,26 @@ class TestWriting:
             written.append(table.items)
 
         assert written[0] == written[1] != {}
+
+    @pytest.mark.parametrize(("at_once", "meet"), [(1, False), (2, True)])
+    def test_no_more_batches_are_written_at_a_time_than_the_view_bears(
+        self, at_once: int, meet: bool
+    ):
+        both, met = threading.Barrier(2), list[bool]()
+
+        def project(_: Sequence[Fact[Any]]) -> None:
+            try:
+                both.wait(0.2 if at_once == 1 else PATIENCE)
+                met.append(True)
+            except threading.BrokenBarrierError:
+                met.append(False)
+
+        write = Written(replace(VIEWS["timelines"], at_once=at_once), project)
+        body = json.dumps(event_of(next(iter(story()))))
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(write, [[body], [body]]))
+
+        assert met == [meet, meet]
 
     def test_what_makes_no_sense_is_counted_and_passed_over(self):
         view = VIEWS["timelines"]
