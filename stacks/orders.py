@@ -139,7 +139,7 @@ class OrdersStack(Stack):
             ),
         ]
         record = partial(Record, table=table, key="order_id")
-        saga = partial(Saga, self, env=env, steps=steps, repair_queue=repair_queue)
+        saga = partial(Saga, self, env=env, steps=steps, repair_queue=repair_queue, alarms=alarms)
         fulfilment = saga(
             id="Fulfilment",
             record=record(

@@ -16,17 +16,21 @@ What holds for every saga built here:
 - The outcome is written together with the record's next sequence number, counted from the event
   that started the saga, behind what others have told of it since: written twice, it is the same
   write.
+- An execution that ends without a word leaves its record to be announced again. That may go on for
+  ever, so people hear of each.
 """
 
 from collections.abc import Sequence
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from stacks.components.alarm import alarm
 from stacks.components.nag import acknowledge
 from stacks.components.saga_definition import definition
 from stacks.components.saga_steps import EXPRESS, STANDARD, Record, Step
@@ -45,6 +49,7 @@ class Saga(Construct):
         record: Record,
         steps: Sequence[Step],
         repair_queue: sqs.IQueue,
+        alarms: sns.ITopic,
     ) -> None:
         """Declare the saga; ``machine`` is its state machine, to be started by a rule."""
         super().__init__(scope, id)
@@ -92,3 +97,14 @@ class Saga(Construct):
             ),
             tracing_enabled=True,
         )
+        # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+        for end in ("TimedOut", "Aborted", "Failed"):
+            alarm(
+                self,
+                end,
+                tells=f"An execution of {id} ended without a word: {end}",
+                metric=self.machine.metric(
+                    f"Executions{end}", period=Duration.minutes(1), statistic="Sum"
+                ),
+                alarms=alarms,
+            )

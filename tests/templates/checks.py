@@ -581,6 +581,23 @@ def a_queue_raises_an_alarm(platform: Platform) -> Iterator[str]:
             yield f"{queue}: nobody hears that something is in it"
 
 
+@check
+def a_machine_that_ends_without_a_word_raises_an_alarm(platform: Platform) -> Iterator[str]:
+    for machine in platform.all(MACHINE):
+        dimension = {"Name": "StateMachineArn", "Value": {"Ref": machine.id}}
+        heard = {
+            alarm.properties["MetricName"]
+            for alarm in platform.all(ALARM)
+            if alarm.stack == machine.stack
+            and alarm.properties.get("Dimensions") == [dimension]
+            and alarm.properties["Threshold"] == 0
+            and alarm.properties.get("AlarmActions")
+        }
+        for end in ("TimedOut", "Aborted", "Failed"):
+            if f"Executions{end}" not in heard:
+                yield f"{machine}: nobody hears of an execution that has {end}"
+
+
 def _rings(platform: Platform, alarm: Resource, queue: Resource) -> bool:
     told = [
         platform.referred(alarm.stack, action)

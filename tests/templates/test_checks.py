@@ -185,6 +185,16 @@ def silence(**changed: Any) -> Breakage:
     return break_it
 
 
+def silence_saga(**changed: Any) -> Breakage:
+    """Change an alarm of the fulfilment saga."""
+
+    def break_it(broken: Platform) -> Resource:
+        broken.one(checks.ALARM, "FulfilmentAborted").properties.update(changed)
+        return broken.one(checks.MACHINE, "Fulfilment")
+
+    return break_it
+
+
 def do_not_watch_age(broken: Platform) -> Resource:
     broken.one(checks.ALARM, "OrderMoreBehind").properties["Threshold"] = 86_400
     return broken.one(checks.QUEUE, "OrderMoreQueue")
@@ -462,6 +472,10 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     (checks.a_queue_raises_an_alarm, silence(Dimensions=[])),
     (checks.a_queue_raises_an_alarm, silence(MetricName="ApproximateAgeOfOldestMessage")),
     (checks.a_queue_raises_an_alarm, do_not_watch_age),
+    (checks.a_machine_that_ends_without_a_word_raises_an_alarm, silence_saga(AlarmActions=[])),
+    (checks.a_machine_that_ends_without_a_word_raises_an_alarm, silence_saga(Threshold=5)),
+    (checks.a_machine_that_ends_without_a_word_raises_an_alarm, silence_saga(Dimensions=[])),
+    (checks.a_machine_that_ends_without_a_word_raises_an_alarm, silence_saga(MetricName="X")),
     (
         checks.alarms_reach_the_topic,
         take_from_policy(checks.TOPIC_POLICY, "TopicPolicy", "Allow", checks.TOPIC),
