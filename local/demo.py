@@ -93,7 +93,7 @@ def carry_out(
         with screen.phase("picking, dispatching") as note:
             stack.enter_context(working(cloud, outputs))
             with mishaps.happening(WHILE_DISPATCHED) if mishaps else nullcontext():
-                disputed.lift(note)
+                disputed.lift(note, headway=partial(_logged, run))
             if mishaps:
                 mishaps.put_back(note)
                 run.evidence.gather_parked()
@@ -237,6 +237,13 @@ def _play(run: Run, screen: Screen, name: str, mishaps: Mishaps | None) -> None:
             return int(count)
 
         _until_none(still_open)
+
+
+def _logged(run: Run) -> int:
+    """How many events have been logged so far."""
+    run.evidence.gather_events()
+    (count,) = run.database.execute("SELECT count(*) FROM events").fetchone()
+    return int(count)
 
 
 def _await_departures(run: Run, note: report.Note) -> None:

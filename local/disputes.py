@@ -25,7 +25,7 @@ WAITED = "UPDATE disputes SET waited = 1 WHERE order_id = ?"
 LIFTED = "UPDATE disputes SET lifted = 1 WHERE order_id = ?"
 REASONS = ("fraudulent", "product_not_received", "duplicate")
 PATIENCE = 60.0
-"""Seconds after which what does not happen is given up; the report then says so."""
+"""Seconds without any headway after which the rest is given up; the report then says so."""
 
 
 class Disputes:
@@ -53,21 +53,29 @@ class Disputes:
             )
         note(f"{self._await(HELD, self._is_held)} of {len(found)} held")
 
-    def lift(self, note: Note) -> None:
-        """Wait until what is held was picked, and lift the holds: it can leave."""
-        self._await(WAITED, self._waits)
+    def lift(self, note: Note, *, headway: Callable[[], int]) -> None:
+        """Wait until what is held was picked, and lift the holds: it can leave.
+
+        As long as ``headway`` answers another number, its turn at the workers may be yet to come.
+        """
+        self._await(WAITED, self._waits, headway)
         note(f"{self._await(LIFTED, self._lifts)} holds lifted")
 
-    def _await(self, note: str, true: Callable[[str], bool]) -> int:
-        """Ask until it is true of all, or for a while; note and count those of which it is."""
-        deadline = time.monotonic() + PATIENCE
+    def _await(
+        self, note: str, true: Callable[[str], bool], headway: Callable[[], int] = int
+    ) -> int:
+        """Ask until it is true of all, or until nothing moves; note and count of which it is."""
         open_ = [row[0] for row in self._database.execute("SELECT order_id FROM disputes")]
         several = len(open_)
-        while open_ and time.monotonic() < deadline:
+        seen, since = (several, headway()), time.monotonic()
+        while open_ and time.monotonic() - since < PATIENCE:
+            began = time.monotonic()
             for order_id in [each for each in open_ if true(each)]:
                 self._database.execute(note, [order_id])
                 open_.remove(order_id)
-            time.sleep(0.2)
+            if seen != (now := (len(open_), headway())):
+                seen, since = now, time.monotonic()
+            time.sleep(max(0.2, 2 * (time.monotonic() - began)))
         return several - len(open_)
 
     def _is_held(self, order_id: str) -> bool:
@@ -112,9 +120,12 @@ def show(screen: Screen, database: Connection) -> None:
     screen.title("Disputed payments")
     (example,) = database.execute("SELECT told FROM disputes ORDER BY reason").fetchone()
     screen.item("told by the partner", f"{told:,}")
-    screen.item("orders held", f"{held:,}  e.g. “{example}”")
-    screen.item("stayed though picked", f"{waited:,}")
-    screen.item("holds lifted", f"{lifted:,}, of which {left:,} orders have left since")
+    screen.item("orders held", f"{screen.of(held, told)}  e.g. “{example}”")
+    screen.item("stayed though picked", screen.of(waited, told))
+    screen.item(
+        "holds lifted",
+        f"{screen.of(lifted, told)}, of which {screen.of(left, told)} orders have left since",
+    )
 
 
 def all_went_well(database: Connection) -> bool:

@@ -55,6 +55,11 @@ class Screen:
         wanted = self.out.isatty() and not os.environ.get("NO_COLOR")
         return f"\033[{colour}m{text}\033[0m" if wanted else text
 
+    def of(self, count: int, expected: int) -> str:
+        """The count; if it is not what it should be, what that is, in a way that strikes."""
+        whole = f"{count:,}"
+        return whole if count == expected else self.paint(f"ONLY {whole} of {expected:,}", RED)
+
     @contextmanager
     def phase(self, name: str) -> Iterator[Note]:
         """Show a phase; what is noted last stays on its line, with the time it took."""

@@ -41,7 +41,7 @@ def test_what_was_held_and_left_is_shown(database: sqlite3.Connection):
         "told by the partner   2",
         "orders held           2  e.g. “disputed: so”",
         "stayed though picked  2",
-        "holds lifted          1, of which 1 orders have left since",
+        "holds lifted          ONLY 1 of 2, of which ONLY 1 of 2 orders have left since",
     ]
 
 
