@@ -609,12 +609,15 @@ def _rings(platform: Platform, alarm: Resource, queue: Resource) -> bool:
         "ApproximateNumberOfMessagesVisible": 0,
         **({"ApproximateAgeOfOldestMessage": 900} if "RedrivePolicy" in queue.properties else {}),
     }
+    # What is parked is still there when SQS says nothing of a queue that nobody uses.
+    unknown = "notBreaching" if "RedrivePolicy" in queue.properties else "ignore"
     return (
         alarm.stack == queue.stack
         and any(topic is not None and topic.kind == TOPIC for topic in told)
         and alarm.properties["Dimensions"] == [dimension]
         and alarm.properties["ComparisonOperator"] == "GreaterThanThreshold"
         and alarm.properties["Threshold"] == watched.get(alarm.properties["MetricName"])
+        and alarm.properties["TreatMissingData"] == unknown
         and alarm.properties.get("ActionsEnabled", True)
     )
 
