@@ -888,6 +888,15 @@ def data_is_kept_in_prod_and_goes_in_dev(platform: Platform) -> Iterator[str]:
 
 
 @check
+def only_data_outlives_its_stack(platform: Platform) -> Iterator[str]:
+    """What stays and has a name of ours keeps the next deployment from making it again."""
+    for resource in platform.all():
+        data = resource.kind in (TABLE, DSQL, USER_POOL, STREAM, BUCKET, ARCHIVE)
+        if not data and resource.declaration.get("DeletionPolicy", "Delete") != "Delete":
+            yield f"{resource}: it holds no data, and stays when its stack goes"
+
+
+@check
 def a_table_can_be_restored_to_any_second(platform: Platform) -> Iterator[str]:
     for table in platform.all(TABLE):
         for replica in table.properties["Replicas"]:

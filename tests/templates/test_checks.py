@@ -515,6 +515,7 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         checks.data_is_kept_in_prod_and_goes_in_dev,
         change(checks.DSQL, DeletionProtectionEnabled="perhaps"),
     ),
+    (checks.only_data_outlives_its_stack, retain(checks.TOPIC, DeletionPolicy="Retain")),
     (
         checks.a_table_can_be_restored_to_any_second,
         change_replica(PointInTimeRecoverySpecification={}),
