@@ -1,6 +1,6 @@
 """Operations: what people on call need."""
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
@@ -26,6 +26,9 @@ class OperationsStack(Stack):
             )
         )
 
-        self.schedules = scheduler.ScheduleGroup(self, "Schedules")
+        # It has a name, by which one that stayed would be in the way of the next deployment.
+        self.schedules = scheduler.ScheduleGroup(
+            self, "Schedules", removal_policy=RemovalPolicy.DESTROY
+        )
 
         CfnOutput(self, "OperationsTopic", value=self.topic.topic_arn)

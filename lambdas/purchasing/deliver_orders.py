@@ -3,15 +3,23 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.config import Config
+
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.purchasing.supplier import Supplier
-from lambdas.runtime.aws import client
+from lambdas.runtime.aws import CONFIG, client
 from lambdas.runtime.settings import setting
+
+# Inventory may take 6 s, as on a cold start: whoever hangs up before that calls a delivery failed
+# that succeeds. One attempt: the next run asks again.
+PATIENCE = CONFIG.merge(
+    Config(read_timeout=7, retries={"mode": "standard", "total_max_attempts": 1})
+)
 
 supplier = Supplier(
     PurchaseOrders(setting("PURCHASE_ORDERS_TABLE"), dynamodb=client("dynamodb")),
     receive_stock=setting("RECEIVE_STOCK_FUNCTION"),
-    functions=client("lambda"),
+    functions=client("lambda", PATIENCE),
 )
 
 

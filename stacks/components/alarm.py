@@ -15,10 +15,12 @@ def alarm(
     alarms: sns.ITopic,
     above: float = 0,
     periods: int = 1,
+    stays: bool = False,
 ) -> None:
     """Tell ``alarms`` when a metric was ``above`` that for so many of its periods, one by one.
 
-    No data is no alarm: what nobody uses measures nothing.
+    No data is no alarm: what nobody uses measures nothing. With ``stays``, no data says nothing:
+    the alarm is what it was until it is measured again.
     """
     cloudwatch.Alarm(
         scope,
@@ -28,5 +30,7 @@ def alarm(
         threshold=above,
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
         evaluation_periods=periods,
-        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        treat_missing_data=cloudwatch.TreatMissingData.IGNORE
+        if stays
+        else cloudwatch.TreatMissingData.NOT_BREACHING,
     ).add_alarm_action(actions.SnsAction(alarms))

@@ -64,6 +64,10 @@ class ParkingQueue(sqs.Queue):
             metric=self.metric_approximate_number_of_messages_visible(
                 period=Duration.minutes(1), statistic="Maximum"
             ),
+            # Six hours after a queue was last used, SQS measures nothing any more, though what was
+            # parked may still be there. Whoever takes it out uses the queue, which is then empty.
+            # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-monitoring-using-cloudwatch.html
+            stays=True,
             alarms=alarms,
         )
         because = "it is where things are parked: nothing consumes it"

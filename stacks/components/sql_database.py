@@ -48,7 +48,11 @@ class SqlDatabase(Construct):
 
 
 class Migrations(Construct):
-    """Brings the schema up to date at each deployment that changes it, before anybody uses it."""
+    """Brings the schema up to date at each deployment that changes it, before new code uses it.
+
+    The code before it meets the new schema for a while, and stays with it if the deployment is
+    rolled back: a migration takes nothing away that the code before it needs.
+    """
 
     def __init__(
         self,
@@ -61,7 +65,7 @@ class Migrations(Construct):
         database_role: str,
         functions: Sequence[ServiceFunction],
     ) -> None:
-        """Declare them; ``functions`` may connect as ``database_role``."""
+        """Declare them; ``functions`` may connect as ``database_role``, and wait for the schema."""
         super().__init__(scope, id)
         migrate = ServiceFunction(
             self,
@@ -89,6 +93,11 @@ class Migrations(Construct):
             },
         )
         schema.node.add_dependency(migrate)
+        # What does not depend on each other, CloudFormation does at once. What calls a function
+        # names it, and so comes after it.
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-dependson.html
+        for function in functions:
+            function.node.add_dependency(schema)
 
 
 def _role_arn(function: ServiceFunction) -> str:

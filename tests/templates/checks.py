@@ -609,12 +609,15 @@ def _rings(platform: Platform, alarm: Resource, queue: Resource) -> bool:
         "ApproximateNumberOfMessagesVisible": 0,
         **({"ApproximateAgeOfOldestMessage": 900} if "RedrivePolicy" in queue.properties else {}),
     }
+    # What is parked is still there when SQS says nothing of a queue that nobody uses.
+    unknown = "notBreaching" if "RedrivePolicy" in queue.properties else "ignore"
     return (
         alarm.stack == queue.stack
         and any(topic is not None and topic.kind == TOPIC for topic in told)
         and alarm.properties["Dimensions"] == [dimension]
         and alarm.properties["ComparisonOperator"] == "GreaterThanThreshold"
         and alarm.properties["Threshold"] == watched.get(alarm.properties["MetricName"])
+        and alarm.properties["TreatMissingData"] == unknown
         and alarm.properties.get("ActionsEnabled", True)
     )
 
@@ -882,6 +885,15 @@ def data_is_kept_in_prod_and_goes_in_dev(platform: Platform) -> Iterator[str]:
         for name in ("DeletionPolicy", "UpdateReplacePolicy"):
             if resource.declaration.get(name) != policy:
                 yield f"{resource}: its {name} is {resource.declaration.get(name)}"
+
+
+@check
+def only_data_outlives_its_stack(platform: Platform) -> Iterator[str]:
+    """What stays and has a name of ours keeps the next deployment from making it again."""
+    for resource in platform.all():
+        data = resource.kind in (TABLE, DSQL, USER_POOL, STREAM, BUCKET, ARCHIVE)
+        if not data and resource.declaration.get("DeletionPolicy", "Delete") != "Delete":
+            yield f"{resource}: it holds no data, and stays when its stack goes"
 
 
 @check

@@ -470,6 +470,7 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     (checks.a_queue_raises_an_alarm, silence(ActionsEnabled=False)),
     (checks.a_queue_raises_an_alarm, silence(Threshold=100)),
     (checks.a_queue_raises_an_alarm, silence(Dimensions=[])),
+    (checks.a_queue_raises_an_alarm, silence(TreatMissingData="notBreaching")),
     (checks.a_queue_raises_an_alarm, silence(MetricName="ApproximateAgeOfOldestMessage")),
     (checks.a_queue_raises_an_alarm, do_not_watch_age),
     (checks.a_machine_that_ends_without_a_word_raises_an_alarm, silence_saga(AlarmActions=[])),
@@ -514,6 +515,7 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         checks.data_is_kept_in_prod_and_goes_in_dev,
         change(checks.DSQL, DeletionProtectionEnabled="perhaps"),
     ),
+    (checks.only_data_outlives_its_stack, retain(checks.TOPIC, DeletionPolicy="Retain")),
     (
         checks.a_table_can_be_restored_to_any_second,
         change_replica(PointInTimeRecoverySpecification={}),

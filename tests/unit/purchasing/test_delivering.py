@@ -14,6 +14,8 @@ from lambdas.purchasing import supplier as module
 from lambdas.purchasing.domain import purchase_order
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.purchasing.supplier import NotDeliveredError, Supplier
+from tests.templates.checks import FUNCTION
+from tests.templates.synthesis import platform
 from tests.unit.purchasing.conftest import low
 from tests.unit.spy import Spy
 
@@ -227,3 +229,19 @@ def test_the_handler_answers_how_many(
     handler.__globals__["supplier"]._functions = Inventory()
 
     assert handler({}, None) == {"delivered": 1}
+
+
+def test_inventory_is_asked_once_and_waited_for_as_long_as_it_may_take(
+    load_handler: Callable[..., Any], table: str
+):
+    """Who hangs up before, as on a cold start, has a delivery that counts for one that failed."""
+    handler = load_handler(
+        "lambdas.purchasing.deliver_orders",
+        PURCHASE_ORDERS_TABLE=table,
+        RECEIVE_STOCK_FUNCTION="receive-stock",
+    )
+    patience = handler.__globals__["supplier"]._functions.meta.config
+    may_take = platform("dev").one(FUNCTION, "ReceiveStock").properties["Timeout"]
+
+    assert patience.read_timeout > may_take
+    assert patience.retries["total_max_attempts"] == 1
