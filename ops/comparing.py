@@ -7,7 +7,7 @@ from typing import Any
 PAGE = 100
 """As many keys as one BatchGetItem takes, and as many items as are held at a time."""
 MOST = 1_000
-"""With so many items that differ, the comparison ends: more is no lag."""
+"""With so many items that differ, these are told before the comparison goes on."""
 
 Key = tuple[Any, ...]
 Item = Mapping[str, Any]
@@ -67,16 +67,18 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """How many items there are in the live table, and the keys of those that differ."""
+    """How many items of the live table were compared so far, and what differs of the latest."""
 
     items: int
     differing: Sequence[Key]
 
 
-def compare(live: Any, rebuilt: Any, *, meanwhile: Callable[[], object]) -> Comparison:
+def compare(live: Any, rebuilt: Any, *, meanwhile: Callable[[], object]) -> Iterator[Comparison]:
     """Compare two tables; ``meanwhile`` is called after each page.
 
-    No more than a page of items is held, and the keys of ``MOST`` and a page that differ.
+    Tells what differs whenever that is ``MOST``, and what is left of it at the end: the tables were
+    compared when this has ended, and not before. No more than a page of items is held, and the keys
+    of ``MOST`` and a page that differ.
     """
     items, differing = 0, dict[Key, None]()
     for one, other, counted in ((live, rebuilt, True), (rebuilt, live, False)):
@@ -85,9 +87,10 @@ def compare(live: Any, rebuilt: Any, *, meanwhile: Callable[[], object]) -> Comp
             differing |= {key: None for key, item in page.items() if there.get(key) != item}
             items += counted * len(page)
             if len(differing) >= MOST:
-                return Comparison(items=items, differing=list(differing))
+                yield Comparison(items=items, differing=list(differing))
+                differing.clear()
             meanwhile()
-    return Comparison(items=items, differing=list(differing))
+    yield Comparison(items=items, differing=list(differing))
 
 
 def still_differing(live: Any, rebuilt: Any, keys: Sequence[Key]) -> list[Key]:

@@ -5,7 +5,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambdas.orders.domain import overdue
+from lambdas.contracts.values import Money
+from lambdas.notifications.domain import written
+from lambdas.orders.domain import Order, overdue
+from lambdas.orders.duplicates import DUPLICATE
 from lambdas.orders.store import order_of
 from lambdas.storefront.domain import timeline
 from ops.executions import Execution
@@ -76,7 +79,7 @@ def story(known: Known) -> list[dict[str, str]]:
     """What happened to the order, in the order of time; ``service`` is who says so."""
     moments = [*_events(known), *_steps(known), *_rows(known)]
     if asked := known.order.get("cancel_requested_at"):
-        moments.append(_moment(asked, "orders", "cancellation", "asked for by the customer"))
+        moments.append(_moment(asked, "orders", "cancellation", _who_cancelled(known.order)))
     moments += [_moment(p.at, "parked", p.place, p.what) for p in known.parked]
     # What happened at one time stays as it is listed.
     return sorted(moments, key=lambda moment: datetime.fromisoformat(moment["at"]))
@@ -91,6 +94,7 @@ def wrong(known: Known, *, now: datetime) -> Iterator[str]:
     if overdue(order, now=int(now.timestamp())) and now - since > LATE:
         yield f"it is {order.state}, and nobody has worked on it since {since:%Y-%m-%d %H:%M:%S}"
     yield from _contradictions(known)
+    yield from _stuck(known, order, now)
     missing = _untold(known)
     if missing and now - _time(order.changed_at) > LATE:
         yield f"of the {order.sequence} events that orders told, the timeline lacks {missing}"
@@ -110,6 +114,23 @@ def _contradictions(known: Known) -> Iterator[str]:
             found = (known.records[service] or {}).get("state")
             if found in states:
                 yield f"it is {state}, and {service} has it {found or 'nowhere'}"
+
+
+def _stuck(known: Known, order: Order, now: datetime) -> Iterator[str]:
+    """What follows by itself on an order that was confirmed, or has left, and has not."""
+    states = {service: (row or {}).get("state") for service, row in known.records.items()}
+    picking = known.records.get("warehouse") or {}
+    times = (order.changed_at, picking.get("picked_at"), *(hold.at for hold in order.holds))
+    if now - max(_time(time) for time in times if time) <= LATE:
+        return
+    if order.state == "CONFIRMED" and "warehouse" in states:
+        # What is held is picked all the same, and waits to leave.
+        if not picking:
+            yield "it is CONFIRMED, and has not been picked"
+        elif not order.held and (found := states.get("shipping")) in ("BOOKED", "DISPATCHED"):
+            yield f"it is CONFIRMED and picked, and shipping has it {found}"
+    if order.state == "DISPATCHED" and states.get("inventory") == "RESERVED":
+        yield "it is DISPATCHED, and inventory has it RESERVED"
 
 
 def _unattended_since(order: Row) -> datetime:
@@ -158,9 +179,16 @@ def _rows(known: Known) -> Iterator[dict[str, str]]:
 
 
 def money(total: Row) -> str:
-    """An amount of minor units with its currency."""
-    amount = total["amount"]
-    return f"{amount // 100:,}.{amount % 100:02} {total['currency']}"
+    """An amount of minor units with its currency, as customers read it."""
+    return written(Money(amount=total["amount"], currency=total["currency"]))
+
+
+def _who_cancelled(order: Row) -> str:
+    """A duplicate that is not held as one was cancelled as one."""
+    held = any(hold["reason"] == DUPLICATE for hold in order.get("holds", ()))
+    if "duplicate_of" in order and not held:
+        return f"it repeats order {order['duplicate_of']}"
+    return "asked for by the customer"
 
 
 def _plain(value: Any) -> Any:

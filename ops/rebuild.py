@@ -174,20 +174,20 @@ class Rebuild:
 
     def _prove(self, live: Table, beside: Table, catch_up: Callable[[], int]) -> bool:
         """Whether each item of either table was, at some moment, the same in both."""
-        found = compare(live, beside, meanwhile=catch_up)
-        differing: Sequence[Key] = found.differing
-        until = time.monotonic() + self.patience.total_seconds()
-        while differing and time.monotonic() < until:
-            catch_up()
-            differing = still_differing(live, beside, differing)
-            self.progress(f"comparing: {len(differing):,} of {found.items:,} items differ")
-        if not differing:
-            self.progress(f"equal: {found.items:,} items")
-            return True
-        for key in differing[:SHOWN]:
-            self.progress(f"differs: {' '.join(map(str, key))}")
-        self.progress(f"not equal: {len(differing):,} items differ")
-        return False
+        for found in compare(live, beside, meanwhile=catch_up):
+            differing: Sequence[Key] = found.differing
+            until = time.monotonic() + self.patience.total_seconds()
+            while differing and time.monotonic() < until:
+                catch_up()
+                differing = still_differing(live, beside, differing)
+                self.progress(f"comparing: {len(differing):,} of {found.items:,} items differ")
+            if differing:
+                for key in differing[:SHOWN]:
+                    self.progress(f"differs: {' '.join(map(str, key))}")
+                self.progress(f"not equal: {len(differing):,} of {found.items:,} items differ")
+                return False
+        self.progress(f"equal: {found.items:,} items")
+        return True
 
     def _switch(self, catch_up: Callable[[], int]) -> None:
         """Make the rebuilt table the live one; the other stays as it is.

@@ -19,15 +19,16 @@ from ops.places import Place
 from ops.records import Record, decode
 from ops.redriving import Action, CannotBeMovedError, plan
 
+FORBIDDEN = ("AccessDenied", "AuthorizationError")
+"""With what the codes begin of errors that the other records of a place would meet as well."""
 REFUSED = (
-    "AccessDenied",
-    "AuthorizationError",
+    *FORBIDDEN,
     "ExpiredToken",
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
     "UnrecognizedClient",
 )
-"""With what the codes begin of errors that every other record would meet as well.
+"""The same with those that the records of all other places would meet, too.
 
 SNS and S3 have words of their own.
 https://docs.aws.amazon.com/botocore/latest/reference/services/sns/client/exceptions/AuthorizationErrorException.html
@@ -56,12 +57,14 @@ class Tally:
 
     ``left`` counts those that were not meant, or came while it went on; ``unseen`` those that SQS
     did not give out, roughly; ``in_hand`` is the one that was put, perhaps, and not yet deleted.
+    ``shut`` has the names of places that were left because of a right that is missing, and which.
     """
 
     steps: list[Step] = field(default_factory=list)
     left: int = 0
     unseen: int = 0
     in_hand: Record | None = None
+    shut: dict[str, str] = field(default_factory=dict)
 
     @property
     def moved(self) -> int:

@@ -84,6 +84,8 @@ class Stream:
     def read(self) -> Iterator[tuple[Sequence[bytes], int]]:
         """Read once from each shard: some records, and by how many milliseconds it is behind.
 
+        That is one at least when the shard has ended: what follows in its children was not read.
+
         Not more than once a second, for a shard is read five times a second at most, and the
         projections read it as well.
         https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
@@ -98,10 +100,12 @@ class Stream:
             if records:
                 self._last[shard] = records[-1]["SequenceNumber"]
             self._iterators[shard] = answer.get("NextShardIterator")
+            behind = answer["MillisBehindLatest"]
             if self._iterators[shard] is None:
-                # It was split or merged: what follows is in its children.
+                # It was split or merged.
                 self._find_shards()
-            yield [record["Data"] for record in records], answer["MillisBehindLatest"]
+                behind = max(behind, 1)
+            yield [record["Data"] for record in records], behind
 
     def _find_shards(self) -> None:
         for page in self._kinesis.get_paginator("list_shards").paginate(StreamName=self._name):

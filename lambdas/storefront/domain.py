@@ -164,6 +164,7 @@ def _state(fact: Fact[Any]) -> dict[str, Any]:
     if kind in STATES:
         told = {"state": STATES[kind], "at": fact.metadata.occurred_at}
     else:
+        # That one of several holds was lifted is not told, so no list of them could be right.
         told = {"held": fact.data.reason if kind is OrderHeld else ""}
     notes = {_name(fact): told, "customer_id": fact.data.customer_id}
     if isinstance(fact.data, OrderPlaced):
@@ -174,7 +175,7 @@ def _state(fact: Fact[Any]) -> dict[str, Any]:
 
 
 def listed(row: Mapping[str, Any]) -> dict[str, Any]:
-    """An order as its customer's list shows it."""
+    """An order as its customer's list shows it; why it is held is told of the order itself."""
     told = [row[name] for name in sorted((n for n in row if "/" in n), key=_number)]
     latest = [each for each in told if "state" in each][-1]
     held = [each["held"] for each in told if "held" in each][-1:]
@@ -185,7 +186,7 @@ def listed(row: Mapping[str, Any]) -> dict[str, Any]:
         "placed_at": row["placed"].partition("#")[0],
         "changed_at": latest["at"],
     }
-    return shown | ({"held": held[0]} if any(held) and latest["state"] in HOLDABLE else {})
+    return shown | ({"held": True} if any(held) and latest["state"] in HOLDABLE else {})
 
 
 # Sales: counters, to which each confirmed order adds once

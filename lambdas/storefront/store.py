@@ -1,11 +1,26 @@
 """The storefront's views."""
 
+import random
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.runtime.items import from_item, to_item
 from lambdas.storefront.domain import BUCKETS, Availability, Notes, Page, Sale, added, part
+
+LONGEST_KEY = 2_048
+"""In bytes of UTF-8. What is longer is in no table, and DynamoDB refuses to look for it.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+"""
+ATTEMPTS = 5
+FIRST_PAUSE = 0.05
+"""In seconds, doubled each time: at most 0.75 s altogether, a fraction of the function's time-out.
+"""
+
+
+class BusyError(Exception):
+    """DynamoDB did not answer all that it was asked for, again and again."""
 
 
 class Availabilities:
@@ -32,8 +47,8 @@ class Availabilities:
 
     def find(self, sku: str) -> Availability | None:
         """What is shown of a SKU; None if nothing was ever heard of it."""
-        answer = self._dynamodb.get_item(TableName=self._table, Key=to_item({"sku": sku}))
-        return decode(Availability, from_item(answer["Item"])) if "Item" in answer else None
+        row = _row(self._dynamodb, self._table, "sku", sku)
+        return decode(Availability, row) if row else None
 
 
 class Noted:
@@ -59,8 +74,7 @@ class Noted:
 
     def find(self, order_id: str, *, customer_id: str) -> dict[str, Any] | None:
         """The row of this customer's order; None also when it is another's, or not yet known."""
-        answer = self._dynamodb.get_item(TableName=self._table, Key=to_item({"order_id": order_id}))
-        row = from_item(answer.get("Item", {}))
+        row = _row(self._dynamodb, self._table, "order_id", order_id)
         return row if row.get("customer_id") == customer_id else None
 
 
@@ -74,6 +88,9 @@ class CustomersOrders(Noted):
         """A page of the customer's orders, newest first, and ``placed`` of its last if more follow.
 
         Pages begin at an order and not at a number: new orders do not shift them.
+
+        Raises:
+            BusyError: try again.
         """
         after = {
             "customer_id": customer_id,
@@ -90,16 +107,24 @@ class CustomersOrders(Noted):
             **({"ExclusiveStartKey": to_item(after)} if page.after else {}),
         )["Items"]
         shown = [{"order_id": item["order_id"]} for item in found[: page.limit]]
-        rows = {row["order_id"]: row for row in self._rows(shown)}
+        rows = {row["order_id"]: row for row in self._rows(shown)} if shown else {}
         ids = [key["order_id"]["S"] for key in shown]
         more = found[page.limit - 1]["placed"]["S"] if len(found) > page.limit else ""
         return [rows[id_] for id_ in ids if id_ in rows], more
 
     def _rows(self, keys: Sequence[Any]) -> Iterator[dict[str, Any]]:
-        while keys:
-            answer = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": keys}})
+        """Rows as they were written: another read may not know yet what the index knows."""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                # Full jitter: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+                time.sleep(random.random() * FIRST_PAUSE * 2 ** (attempt - 1))  # noqa: S311
+            wanted = {self._table: {"Keys": keys, "ConsistentRead": True}}
+            answer = self._dynamodb.batch_get_item(RequestItems=wanted)
             yield from map(from_item, answer["Responses"][self._table])
             keys = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
+            if not keys:
+                return
+        raise BusyError(f"{len(keys)} orders could not be read; try again")
 
 
 class Sales:
@@ -166,3 +191,11 @@ class Sales:
             "ExpressionAttributeNames": {f"#{name}": name for name in counts},
             "ExpressionAttributeValues": to_item({f":{n}": c for n, c in counts.items()}),
         }
+
+
+def _row(dynamodb: Any, table: str, key: str, value: str) -> dict[str, Any]:
+    """The row with that key, empty if there is none."""
+    if len(value.encode()) > LONGEST_KEY:
+        return {}
+    answer = dynamodb.get_item(TableName=table, Key=to_item({key: value}))
+    return from_item(answer.get("Item", {}))

@@ -5,7 +5,7 @@ machine, stream, log or topic; once it is there, it is deleted here. What is int
 again: consumers bear getting something twice.
 
 Ends with 0 when all that was meant was moved, or would be, with 1 when something could not, or
-could not be seen.
+could not be seen. Where a right is missing, its place is left, and the others are gone through.
 """
 
 import sys
@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from ops.choosing import choice, choosing, find
 from ops.commands import DONE, OPEN
 from ops.commands.show import unseen, would
@@ -21,7 +23,7 @@ from ops.deployed import Deployed, OperationError
 from ops.holding import holder
 from ops.moving import Mover
 from ops.places import Place
-from ops.redrive import Pace, Redrive, Tally
+from ops.redrive import FORBIDDEN, Pace, Redrive, Tally
 from ops.tables import line, show, show_json
 from ops.terminal import Terminal
 
@@ -87,17 +89,24 @@ def move(
     )
     try:
         for place in places:
-            held = holder(place, client)
-            there = held.depth().all
-            total += there
-            if there:
-                redrive.run(place, held, tally)
+            try:
+                held = holder(place, client)
+                there = held.depth().all
+                total += there
+                if there:
+                    redrive.run(place, held, tally)
+            except ClientError as error:
+                forbidden = error.response["Error"]["Code"].startswith(FORBIDDEN)
+                # What was put and could not be deleted is not to be one of many.
+                if tally.in_hand is not None or not forbidden:
+                    raise
+                tally.shut[place.name] = str(error)
     finally:
         terminal.end()
         told = as_json(tally) if arguments.json else as_text(tally, done=arguments.yes, word=word)
         show_json(told) if isinstance(told, dict) else show(told)
         sys.stdout.flush()
-    return OPEN if tally.failed or tally.unseen else DONE
+    return OPEN if tally.failed or tally.unseen or tally.shut else DONE
 
 
 def bar(done: int, of: int) -> str:
@@ -117,6 +126,7 @@ def as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
     ]
     if tally.in_hand is not None:
         lines.append(f"{tally.in_hand.message.id} was being {word}: it may be done twice")
+    lines += [f"{name}  not gone through: {line(why)}" for name, why in tally.shut.items()]
     if tally.unseen:
         lines.append(unseen(tally.unseen))
     counts = f"{tally.failed} could not be, {tally.left} were left"
@@ -132,6 +142,7 @@ def as_json(tally: Tally) -> dict[str, Any]:
         "failed": tally.failed,
         "left": tally.left,
         "unseen": tally.unseen,
+        "shut": tally.shut,
         "in_hand": tally.in_hand and tally.in_hand.message.id,
         "records": [
             {

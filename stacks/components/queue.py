@@ -114,8 +114,9 @@ class WorkQueue(sqs.Queue):
     """Holds what workers are to do; raises an alarm when something has waited for long.
 
     A message that has come ten times, and was not done, is parked in ``parked``; a worker that
-    gives back what it holds when it stops counts as one time. A message is kept for four days; when
-    it is parked, ten of its fourteen are left at least.
+    gives back what it holds when it stops counts as one time. A message is kept for as long as SQS
+    can, for one that is too old is gone without being parked. Parked, it keeps its age: what has
+    waited here for ten of its fourteen days is there for four more.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
     """
 
@@ -136,7 +137,7 @@ class WorkQueue(sqs.Queue):
             scope,
             id,
             visibility_timeout=visibility_timeout,
-            retention_period=Duration.days(4),
+            retention_period=Duration.days(14),
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.parked, max_receive_count=10),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,

@@ -567,10 +567,9 @@ def queues_and_topics_are_spoken_to_by_tls_only(platform: Platform) -> Iterator[
 
 
 @check
-def what_is_parked_stays_for_fourteen_days(platform: Platform) -> Iterator[str]:
+def what_is_in_a_queue_stays_for_fourteen_days(platform: Platform) -> Iterator[str]:
     for queue in platform.all(QUEUE):
-        consumed = "RedrivePolicy" in queue.properties
-        if not consumed and queue.properties.get("MessageRetentionPeriod") != FOURTEEN_DAYS:
+        if queue.properties.get("MessageRetentionPeriod") != FOURTEEN_DAYS:
             yield f"{queue}: SQS could keep its messages for longer"
 
 

@@ -462,9 +462,12 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         checks.queues_and_topics_are_spoken_to_by_tls_only,
         take_from_policy(checks.TOPIC_POLICY, "TopicPolicy", "Deny", checks.TOPIC),
     ),
-    (
-        checks.what_is_parked_stays_for_fourteen_days,
-        change(checks.QUEUE, "Repair", MessageRetentionPeriod=345_600),
+    *(
+        (
+            checks.what_is_in_a_queue_stays_for_fourteen_days,
+            change(checks.QUEUE, queue, MessageRetentionPeriod=345_600),
+        )
+        for queue in ("Repair", "PickingE9B423F6")
     ),
     (checks.a_queue_raises_an_alarm, silence(AlarmActions=[])),
     (checks.a_queue_raises_an_alarm, silence(ActionsEnabled=False)),

@@ -24,7 +24,7 @@ from ops.commands import order as command
 from ops.deployed import Deployed, OperationError
 from ops.executions import Execution, execution_of
 from ops.holding import Depth, Messages
-from ops.journey import LATE, Known, Parked, document, story, wrong
+from ops.journey import LATE, Known, Parked, document, money, story, wrong
 from ops.parked import look
 from ops.places import Place, Resource
 from ops.records import Message
@@ -309,9 +309,109 @@ class TestStory:
             "OrderHeld",
         ]
 
+    @pytest.mark.parametrize(
+        ("more", "why"),
+        [
+            ({}, "asked for by the customer"),
+            ({"duplicate_of": "0e" * 16}, f"it repeats order {'0e' * 16}"),
+            (
+                {
+                    "duplicate_of": "0e" * 16,
+                    "holds": (
+                        Hold(
+                            cause="d",
+                            reason="DuplicateOrder",
+                            explanation="the same as another",
+                            state="LIFTED",
+                            at=at(2),
+                        ),
+                    ),
+                },
+                "asked for by the customer",
+            ),
+        ],
+    )
+    def test_who_had_it_cancelled(self, more: dict[str, Any], why: str):
+        """A duplicate that was held is the customer's to cancel."""
+        known = replace(TROUBLED, order=order("CANCELLED", 5, 9, cancel_requested_at=at(3), **more))
+        details = [each["detail"] for each in story(known) if each["what"] == "cancellation"]
+        assert details == [why]
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [(1_500, "JPY", "1,500 JPY"), (1_500, "KWD", "1.500 KWD"), (123_405, "GBP", "1,234.05 GBP")],
+)
+def test_money_is_written_in_the_digits_of_its_currency(amount: int, currency: str, text: str):
+    assert money({"amount": amount, "currency": currency}) == text
+
 
 def changed(known: Known, **records: Any) -> Known:
     return replace(known, records={**known.records, **records})
+
+
+CONFIRMED = replace(
+    DISPATCHED,
+    order=order("CONFIRMED", 2, 2, [ARN], claim_owner=ARN, claim_until=1),
+    records={
+        **DISPATCHED.records,
+        "inventory": reservation("RESERVED"),
+        "shipping": shipment("BOOKED"),
+    },
+)
+NOT_PICKED = changed(CONFIRMED, warehouse=None)
+
+
+def with_hold(known: Known, state: str, *, since: str) -> Known:
+    hold = Hold(cause="d", reason="R", explanation="why", state=state, at=since)
+    return replace(known, order={**known.order, "holds": [encode(hold)]})
+
+
+class TestFollowingUp:
+    """What follows by itself on an order that was confirmed, or has left."""
+
+    @pytest.mark.parametrize(
+        ("known", "said"),
+        [
+            (NOT_PICKED, "it is CONFIRMED, and has not been picked"),
+            (CONFIRMED, "it is CONFIRMED and picked, and shipping has it BOOKED"),
+            (
+                changed(CONFIRMED, shipping=shipment("DISPATCHED")),
+                "it is CONFIRMED and picked, and shipping has it DISPATCHED",
+            ),
+            (
+                with_hold(NOT_PICKED, "HELD", since=at(2)),
+                "it is CONFIRMED, and has not been picked",
+            ),
+            (
+                with_hold(CONFIRMED, "LIFTED", since=at(3)),
+                "it is CONFIRMED and picked, and shipping has it BOOKED",
+            ),
+            (
+                changed(DISPATCHED, inventory=reservation("RESERVED")),
+                "it is DISPATCHED, and inventory has it RESERVED",
+            ),
+        ],
+    )
+    def test_what_has_not_followed_is_named(self, known: Known, said: str):
+        assert list(wrong(known, now=NOW)) == [said]
+        assert list(wrong(known, now=datetime.fromisoformat(at(2)) + LATE)) == []
+
+    def test_what_is_held_does_not_leave(self):
+        assert list(wrong(with_hold(CONFIRMED, "HELD", since=at(3)), now=NOW)) == []
+
+    def test_time_counts_from_the_last_that_happened(self):
+        just = (NOW - LATE / 2).isoformat()
+        picked = changed(
+            CONFIRMED, warehouse={**cast(Any, CONFIRMED.records["warehouse"]), "picked_at": just}
+        )
+        for known in (picked, with_hold(CONFIRMED, "LIFTED", since=just)):
+            assert list(wrong(known, now=NOW)) == []
+
+    @pytest.mark.parametrize("service", ["warehouse", "shipping"])
+    def test_of_what_could_not_be_read_nothing_is_said(self, service: str):
+        records = {name: row for name, row in CONFIRMED.records.items() if name != service}
+        assert list(wrong(replace(CONFIRMED, records=records), now=NOW)) == []
 
 
 class TestWrong:

@@ -19,7 +19,7 @@ from ops.commands import queues, redrive, show
 from ops.deployed import OperationError
 from ops.holding import Depth
 from ops.places import How, Place
-from ops.records import Record, decode
+from ops.records import Message, Record, decode
 from ops.redrive import Redrive, Tally
 from ops.tables import age, line
 from tests.unit.ops.fakes import FakeHolder
@@ -196,6 +196,75 @@ def test_each_verb_says_what_it_does(run: Run, verb: str, word: str):
 
     assert dry.startswith(f"0 would be {word}, ")
     assert done.startswith(f"0 {word}, ")
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "AuthorizationError"])
+def test_where_somebody_may_not_be_reached_the_other_places_are_redriven(
+    run: Run, monkeypatch: pytest.MonkeyPatch, code: str
+):
+    called: list[str] = []
+
+    def invoke(**_: Any) -> None:
+        called.append("once more")
+        if len(called) == 1:
+            raise ClientError({"Error": {"Code": code, "Message": "not you"}}, "Invoke")
+
+    names = ("orders/OnDispatchFailed", "shipping/OnPickedFailed")
+    holders = {
+        name: FakeHolder([parked_by(place(name).feeds[0], place(name), id="m")]) for name in names
+    }
+    monkeypatch.setattr(redrive, "holder", lambda at, _: holders.get(at.name, FakeHolder([])))
+    monkeypatch.setattr(Deployed, "client", lambda *_: SimpleNamespace(invoke=invoke))
+
+    ended, out, err = run("redrive", "--all", "--yes")
+    json_ended, told, _ = run("redrive", "--all", "--json")
+
+    assert [holders[name].ids for name in names] == [["m"], []]
+    assert (ended, json_ended) == (1, 0)
+    assert "1 moved, 0 could not be" in out
+    assert f"{names[0]}  not gone through: An error occurred ({code})" in out
+    assert (err, json.loads(told)["shut"]) == ("", {})
+
+
+def test_what_was_put_and_may_not_be_deleted_ends_it_and_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    error = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DeleteMessage")
+
+    class Undeletable(FakeHolder):
+        def delete(self, message: Message) -> None:
+            raise error
+
+    holders: dict[str, FakeHolder] = {
+        at.name: kind([parked_by(at.feeds[0], at, id=id)])
+        for at, kind, id in (
+            (place("orders/OnDispatchFailed"), Undeletable, "first"),
+            (place("shipping/OnPickedFailed"), FakeHolder, "second"),
+        )
+    }
+    monkeypatch.setattr(redrive, "holder", lambda at, _: holders.get(at.name, FakeHolder([])))
+    monkeypatch.setattr(Deployed, "client", lambda *_: SimpleNamespace(invoke=lambda **_: None))
+
+    code, out, err = run("redrive", "--all", "--yes")
+
+    assert (code, err) == (2, f"{error}\n")
+    assert "first was being moved: it may be done twice" in out
+    assert holders["shipping/OnPickedFailed"].ids == ["second"]
+
+
+def test_what_every_place_would_meet_ends_it(run: Run, monkeypatch: pytest.MonkeyPatch):
+    error = ClientError({"Error": {"Code": "ExpiredToken", "Message": "x"}}, "GetQueueAttributes")
+    asked: list[str] = []
+
+    def expired(at: Place, _: Any) -> None:
+        asked.append(at.name)
+        raise error
+
+    monkeypatch.setattr(redrive, "holder", expired)
+
+    code, _, err = run("redrive", "--all")
+
+    assert (code, len(asked), err) == (2, 1, f"{error}\n")
 
 
 @pytest.mark.parametrize(

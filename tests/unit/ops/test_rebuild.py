@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from itertools import count
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -17,7 +19,7 @@ from lambdas.contracts.event import Fact
 from ops import __main__ as command
 from ops.comparing import MOST, PAGE, Table, compare, still_differing
 from ops.deployed import OperationError, deployed
-from ops.rebuild import ATTEMPTS, Written, follow, patiently, replayed
+from ops.rebuild import ATTEMPTS, Rebuild, Written, follow, patiently, replayed
 from ops.sources import EMPTY, Replay, Stream
 from ops.terminal import Terminal
 from ops.views import VIEWS
@@ -40,6 +42,10 @@ class Items:
         self.count = count
         self.changed = changed
         self.most_at_once = 0
+
+    def come(self) -> None:
+        """What was late is there."""
+        self.changed = {}
 
     def item(self, number: int) -> dict[str, Any]:
         name = f"i{number}"
@@ -79,7 +85,7 @@ class TestComparing:
     def test_what_is_the_same_is_equal_however_much_it_is(self):
         one, other = Items(5 * PAGE + 7), Items(5 * PAGE + 7)
 
-        found = compare(*tables(one, other), meanwhile=lambda: None)
+        (found,) = compare(*tables(one, other), meanwhile=lambda: None)
 
         assert (found.items, found.differing) == (5 * PAGE + 7, [])
         assert max(one.most_at_once, other.most_at_once) <= 100
@@ -87,20 +93,22 @@ class TestComparing:
     def test_an_item_that_differs_or_is_missing_on_either_side_is_found(self):
         live, rebuilt = tables(Items(205, i7="other"), Items(203))
 
-        found = compare(live, rebuilt, meanwhile=lambda: None)
-        turned = compare(rebuilt, live, meanwhile=lambda: None)
+        (found,) = compare(live, rebuilt, meanwhile=lambda: None)
+        (turned,) = compare(rebuilt, live, meanwhile=lambda: None)
 
         assert set(found.differing) == set(turned.differing) == {("i7",), ("i203",), ("i204",)}
 
-    def test_of_many_differences_some_are_kept(self):
-        found = compare(*tables(Items(10 * MOST), Items(0)), meanwhile=lambda: None)
+    def test_many_differences_are_told_some_at_a_time_and_all_of_them(self):
+        found = list(compare(*tables(Items(3 * MOST + 7), Items(0)), meanwhile=lambda: None))
 
-        assert MOST <= len(found.differing) < MOST + 100
+        assert [len(each.differing) for each in found] == [MOST, MOST, MOST, 7]
+        assert [each.items for each in found] == [MOST, 2 * MOST, 3 * MOST, 3 * MOST + 7]
+        assert len({key for each in found for key in each.differing}) == 3 * MOST + 7
 
     def test_facts_are_written_between_pages(self):
         calls: list[int] = []
 
-        compare(*tables(Items(3 * PAGE), Items(3 * PAGE)), meanwhile=lambda: calls.append(1))
+        list(compare(*tables(Items(3 * PAGE), Items(3 * PAGE)), meanwhile=lambda: calls.append(1)))
 
         assert len(calls) == 6
 
@@ -112,6 +120,55 @@ class TestComparing:
         late.changed.clear()
 
         assert still_differing(*tables(live, late), keys) == []
+
+
+def late(number: int) -> dict[str, str]:
+    return {f"i{n}": "late" for n in range(number)}
+
+
+Prove = Callable[[Items, Items], tuple[bool, str]]
+
+
+class TestProving:
+    @pytest.fixture
+    def prove(self, monkeypatch: pytest.MonkeyPatch) -> Prove:
+        """Proves tables equal; what is late comes while it is looked at again, and not before."""
+        clock = count()
+        monkeypatch.setattr("ops.rebuild.time", SimpleNamespace(monotonic=lambda: next(clock)))
+
+        def prove(live: Items, beside: Items) -> tuple[bool, str]:
+            calls, said = count(1), list[str]()
+
+            def catch_up() -> int:
+                if next(calls) == MOST // PAGE + 3:
+                    beside.come()
+                return 0
+
+            rebuild = Rebuild(
+                deployed=cast(Any, None),
+                view=VIEWS["timelines"],
+                progress=said.append,
+                patience=timedelta(seconds=9),
+            )
+            return rebuild._prove(*tables(live, beside), catch_up), said[-1]
+
+        return prove
+
+    def test_what_is_behind_so_many_that_were_late_is_compared_too(self, prove: Prove):
+        """Of what is missing there are fewer than would stop the comparison."""
+        live, beside = Items(4 * MOST), Items(4 * MOST - 1, **late(MOST + 200))
+
+        assert prove(live, beside) == (False, f"not equal: 1 of {4 * MOST:,} items differ")
+
+    def test_many_that_were_late_are_equal_when_they_have_come(self, prove: Prove):
+        live, beside = Items(4 * MOST), Items(4 * MOST, **late(3 * MOST))
+
+        assert prove(live, beside) == (True, f"equal: {4 * MOST:,} items")
+
+    def test_so_many_that_never_come_end_it(self, prove: Prove):
+        live, beside = Items(4 * MOST), Items(0)
+
+        assert prove(live, beside) == (False, f"not equal: {MOST:,} of {MOST:,} items differ")
 
 
 class Queue:
@@ -295,7 +352,8 @@ class TestFollowing:
         behind += [follow(stream, seen.extend), follow(stream, seen.extend)]
 
         assert seen == [b"1", b"2", b"3"]
-        assert behind == [1_000, 0, 0]
+        # What is in the shards that came of it is not read when it ends.
+        assert behind == [1_000, 1, 0]
         assert kinesis.asked[0]["Timestamp"] == NOW
         assert kinesis.asked[1]["StartingSequenceNumber"] == "1"
 

@@ -196,3 +196,6 @@ class TestGetProduct:
 
         assert answer["statusCode"] == 404
         assert "there is no product nope" in answer["body"]
+
+    def test_one_that_no_key_could_be_is_not_found(self, get: Callable[[str], Any]):
+        assert get("ä" * 1_025)["statusCode"] == 404

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lambdas.storefront.domain import (
     BadQueryError,
+    listed,
     order_notes,
     page,
     sales,
@@ -18,7 +19,14 @@ from lambdas.storefront.domain import (
     token,
     transactions,
 )
-from lambdas.storefront.store import CustomersOrders, Noted, Sales
+from lambdas.storefront.store import (
+    ATTEMPTS,
+    FIRST_PAUSE,
+    BusyError,
+    CustomersOrders,
+    Noted,
+    Sales,
+)
 from tests.unit.storefront.facts import confirmed, placed, story
 
 Ask = Callable[..., tuple[int, Any]]
@@ -67,6 +75,9 @@ class TestTimeline:
             {"message": f"you have no order {order}"},
         )
 
+    def test_an_id_that_no_key_could_be_is_not_found(self, ask: Ask):
+        assert ask(order_id="ä" * 1_025)[0] == 404
+
 
 @pytest.fixture
 def orders(make_table: Callable[..., str], dynamodb: Any) -> CustomersOrders:
@@ -105,6 +116,14 @@ class TestOrders:
             "PLACED",
         ]
         assert ask(customer="nobody") == (200, {"orders": [], "next": None})
+
+    @pytest.fixture
+    def pauses(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """How long was waited, each time."""
+        waited: list[float] = []
+        monkeypatch.setattr("lambdas.storefront.store.time.sleep", waited.append)
+        monkeypatch.setattr("lambdas.storefront.store.random.random", lambda: 1.0)
+        return waited
 
     def test_pages_do_not_shift_when_orders_arrive(self, ask: Ask, orders: CustomersOrders):
         show(orders, *(placed(f"o{minute}", minute=minute) for minute in range(10, 15)))
@@ -159,25 +178,76 @@ class TestOrders:
             ],
         }
 
-    def test_what_dynamodb_does_not_answer_at_first_is_asked_for_again(
+    def test_an_order_that_only_the_index_has_is_read_as_it_was_written(
         self, orders: CustomersOrders, dynamodb: Any
     ):
-        class Busy:
-            def query(self, **request: Any) -> Any:
-                return dynamodb.query(**request)
+        class Late(Asked):
+            """Has not heard of the placing yet, unless it must."""
 
             def batch_get_item(self, *, RequestItems: Any) -> Any:  # noqa: N803
+                answer = dynamodb.batch_get_item(RequestItems=RequestItems)
                 ((table, wanted),) = RequestItems.items()
-                first, rest = wanted["Keys"][:1], wanted["Keys"][1:]
-                answer = dynamodb.batch_get_item(RequestItems={table: {"Keys": first}})
-                left = {table: {"Keys": rest}} if rest else {}
-                return answer | {"UnprocessedKeys": left}
+                for item in answer["Responses"][table]:
+                    if not wanted.get("ConsistentRead"):
+                        del item["placed"], item["total"], item["orders/1"]
+                return answer
 
-        show(orders, *(placed(f"o{minute}", minute=minute) for minute in range(3)))
-        orders._dynamodb = Busy()
+        show(orders, confirmed("o1"), placed("o1"))
+        orders._dynamodb = Late(dynamodb)
 
         rows, _ = orders.page("ada", page({}))
+        assert [listed(row)["placed_at"] for row in rows] == ["2026-12-01T08:26:00+00:00"]
+
+    def test_what_dynamodb_does_not_answer_at_first_is_asked_for_again(
+        self, orders: CustomersOrders, dynamodb: Any, pauses: list[float]
+    ):
+        show(orders, *(placed(f"o{minute}", minute=minute) for minute in range(3)))
+        orders._dynamodb = Busy(dynamodb, answers=1)
+
+        rows, _ = orders.page("ada", page({}))
+
         assert [row["order_id"] for row in rows] == ["o2", "o1", "o0"]
+        assert pauses == [FIRST_PAUSE, 2 * FIRST_PAUSE]
+
+    def test_what_it_does_not_answer_at_all_is_an_error(
+        self, orders: CustomersOrders, dynamodb: Any, pauses: list[float]
+    ):
+        show(orders, placed("o1"), placed("o2"))
+        orders._dynamodb = Busy(dynamodb, answers=0)
+
+        with pytest.raises(BusyError, match="2 orders could not be read; try again"):
+            orders.page("ada", page({}))
+        assert len(pauses) == ATTEMPTS - 1
+
+
+class Asked:
+    def __init__(self, dynamodb: Any) -> None:
+        self.dynamodb = dynamodb
+
+    def query(self, **request: Any) -> Any:
+        return self.dynamodb.query(**request)
+
+
+class Busy(Asked):
+    """Of each request it answers so many of the keys."""
+
+    def __init__(self, dynamodb: Any, *, answers: int) -> None:
+        super().__init__(dynamodb)
+        self.answers = answers
+        self.asked = 0
+
+    def batch_get_item(self, *, RequestItems: Any) -> Any:  # noqa: N803
+        self.asked += 1
+        assert self.asked < 100
+        ((table, wanted),) = RequestItems.items()
+        now, later = wanted["Keys"][: self.answers], wanted["Keys"][self.answers :]
+        found = (
+            self.dynamodb.batch_get_item(RequestItems={table: {"Keys": now}})["Responses"]
+            if now
+            else {table: []}
+        )
+        left = {table: {**wanted, "Keys": later}} if later else {}
+        return {"Responses": found, "UnprocessedKeys": left}
 
 
 class TestParameters:
