@@ -172,7 +172,8 @@ class Mail:
     """What became of the one letter of its kind about an order; there is no address in it.
 
     SENDING before SES is asked, then SENT, with SES's ``message_id``. The others are final at once:
-    RECORDED where the environment has no sender, NO_ADDRESS where none was known.
+    RECORDED where the environment has no sender, NO_ADDRESS where none was known. ``claim`` is
+    that of the attempt which recorded it: no other has the same.
     """
 
     order_id: str
@@ -180,6 +181,7 @@ class Mail:
     customer_id: str
     state: str
     changed_at: str
+    claim: str = ""
     message_id: str = ""
 
 
