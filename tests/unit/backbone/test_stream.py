@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from lambdas.backbone.domain import CALLS_A_DAY, Limits, Minute, decide
 from lambdas.backbone.stream import TAG, OrderStream
@@ -213,6 +214,48 @@ class TestChanging:
         after = OrderStream(name, kinesis=kinesis, cloudwatch=cloudwatch)
         seen = after.look(now=NOW, back=BACK)
         assert (seen.shards, seen.calls_left) == (2, CALLS_A_DAY - 1)
+
+    @pytest.mark.parametrize(
+        ("status", "acts", "counted"),
+        [
+            (400, False, 0),
+            # AWS's own failure says nothing about what it did,
+            (500, False, 1),
+            # and a refusal nothing about a first request, whose answer was lost.
+            (400, True, 1),
+        ],
+    )
+    @pytest.mark.parametrize("before", [0, 1])
+    def test_a_call_that_surely_changed_nothing_is_not_counted(
+        self,
+        name: str,
+        kinesis: Any,
+        cloudwatch: Any,
+        status: int,
+        acts: bool,
+        counted: int,
+        before: int,
+    ):
+        def refuse(operation: str) -> None:
+            if operation == "update_shard_count":
+                if acts:
+                    kinesis.update_shard_count(
+                        StreamName=name, TargetShardCount=4, ScalingType="UNIFORM_SCALING"
+                    )
+                error = {"Code": "LimitExceededException"}
+                answer = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}}
+                raise ClientError(answer, operation)
+
+        orders = OrderStream(name, kinesis=kinesis, cloudwatch=cloudwatch)
+        for hour in range(before):
+            earlier = NOW - timedelta(hours=1 + hour)
+            orders.reshard(orders.look(now=earlier, back=BACK), shards=2, now=earlier)
+        refused = OrderStream(name, kinesis=Spy(kinesis, refuse), cloudwatch=cloudwatch)
+        with pytest.raises(ClientError, match="LimitExceeded"):
+            refused.reshard(refused.look(now=NOW, back=BACK), shards=4, now=NOW)
+
+        seen = orders.look(now=NOW, back=BACK)
+        assert seen.calls_left == CALLS_A_DAY - before - counted
 
     @pytest.mark.parametrize(
         ("meet_at", "answers"),
