@@ -111,7 +111,10 @@ class OrderStream:
     def _minutes(
         self, begin: datetime, end: datetime, consumers: Iterable[str]
     ) -> Sequence[Minute]:
-        """What CloudWatch has; a metric without a value in a minute that has others is zero."""
+        """What CloudWatch has; in a minute that has anything, what it does not tell is nothing.
+
+        But for the lag: a consumer that asks tells how far behind it is, be it by zero.
+        """
         queries = [
             *(self._query(f"written{n}", metric, "Sum") for n, metric in enumerate(WRITTEN)),
             self._query("lag", POLLED, "Maximum"),
@@ -133,11 +136,13 @@ class OrderStream:
                 bytes=values.get("written0", 0.0),
                 records=values.get("written1", 0.0),
                 rejected=values.get("written2", 0.0),
-                lag=timedelta(
-                    milliseconds=max(
-                        (value for id_, value in values.items() if id_.startswith("lag")),
-                        default=0.0,
-                    )
+                lag=max(
+                    (
+                        timedelta(milliseconds=value)
+                        for id_, value in values.items()
+                        if id_.startswith("lag")
+                    ),
+                    default=None,
                 ),
             )
             for at, values in sorted(found.items())

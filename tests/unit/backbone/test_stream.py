@@ -100,20 +100,22 @@ class TestLooking:
         assert (seen.shards, seen.active, seen.calls_left) == (2, True, CALLS_A_DAY)
         assert (list(seen.changes), list(seen.minutes)) == ([], [])
 
-    def test_minutes_come_in_order_and_what_is_not_told_is_zero(
+    def test_minutes_come_in_order_and_what_was_not_written_is_zero(
         self, orders: OrderStream, measure: Callable[..., None]
     ):
         measure(3, bytes=500.0, records=4.0, rejected=1.0, lag=1_500.0)
         measure(3, bytes=500.0, lag=500.0)
+        measure(4, records=1.0)
         measure(5, lag=0.0)
         measure(20, records=9.0)
 
-        earlier, later = orders.look(now=NOW, back=BACK).minutes
+        earlier, silent, later = orders.look(now=NOW, back=BACK).minutes
 
         def begin(back: int) -> datetime:
             return (NOW - timedelta(minutes=back)).replace(second=0)
 
-        assert earlier == Minute(at=begin(5))
+        assert earlier == Minute(at=begin(5), lag=timedelta())
+        assert silent == Minute(at=begin(4), records=1.0, lag=None)
         assert later == Minute(
             at=begin(3), bytes=1_000.0, records=4.0, rejected=1.0, lag=timedelta(seconds=1.5)
         )
