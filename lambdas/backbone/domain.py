@@ -54,14 +54,15 @@ class Limits:
 class Minute:
     """What a minute was like: what was written, what was rejected, how far consumers were behind.
 
-    ``records`` and ``bytes`` are what the shards took; ``lag`` is the consumers' iterator age.
+    ``records`` and ``bytes`` are what the shards took; ``lag`` is the consumers' iterator age, None
+    where it is not known: that is no sign that nobody is behind.
     """
 
     at: datetime
     bytes: float = 0.0
     records: float = 0.0
     rejected: float = 0.0
-    lag: timedelta = timedelta()
+    lag: timedelta | None = None
 
     @property
     def load(self) -> float:
@@ -146,9 +147,14 @@ def _wanted(stream: Stream, limits: Limits, now: datetime) -> Decision:
     return Decision(fewer, "half the shards are enough, and have been for a while")
 
 
+def _lags(minutes: Sequence[Minute]) -> list[tuple[datetime, timedelta]]:
+    """How far consumers were behind, and when, as far as that is known."""
+    return [(minute.at, minute.lag) for minute in minutes if minute.lag is not None]
+
+
 def _fall_behind(recent: Sequence[Minute]) -> bool:
     """Whether consumers are behind, and do not catch up."""
-    lags = [minute.lag for minute in recent]
+    lags = [lag for _, lag in _lags(recent)]
     return len(lags) > 1 and lags[-1] > max(PATIENCE, lags[0]) and lags[-1] == max(lags)
 
 
@@ -156,8 +162,8 @@ def _stands_still(recent: Sequence[Minute], shards: int) -> bool:
     """Whether consumers fall behind for no lack of shards: one meets a record it cannot process."""
     if not _fall_behind(recent) or max(minute.load for minute in recent) >= LITTLE * shards:
         return False
-    before, last = recent[-2:]
-    return last.lag - before.lag >= STANDING * (last.at - before.at)
+    (before, earlier), (last, later) = _lags(recent)[-2:]
+    return later - earlier >= STANDING * (last - before)
 
 
 def _pressure(recent: Sequence[Minute], shards: int) -> str:
@@ -181,7 +187,10 @@ def _obstacle(stream: Stream, limits: Limits, fewer: int, now: datetime) -> str:
         return "too little is known"
     if any(minute.throttled or minute.load > SHRINK_BELOW * fewer for minute in quiet):
         return "half the shards would not be enough"
-    if quiet[-1].lag > PATIENCE:
+    lags = _lags(stream.since(now - RECENT))
+    if not lags:
+        return "it is not known how far behind consumers are"
+    if lags[-1][1] > PATIENCE:
         return "consumers are behind"
     if stream.calls_left - 1 < doublings(fewer, limits.ceiling):
         return "the calls that are left today are kept for growing"
@@ -200,7 +209,11 @@ def described(stream: Stream, limits: Limits, decision: Decision, now: datetime)
         "minutes_known": len(stream.minutes),
         "busiest_load": round(max((minute.load for minute in stream.minutes), default=0.0), 3),
         "recent": [
-            {**asdict(minute), "at": f"{minute.at:%H:%M}", "lag": minute.lag.total_seconds()}
+            {
+                **asdict(minute),
+                "at": f"{minute.at:%H:%M}",
+                "lag": None if minute.lag is None else minute.lag.total_seconds(),
+            }
             for minute in stream.since(now - RECENT)
         ],
         "floor": limits.floor,

@@ -2,14 +2,17 @@
 
 AWS does not tell when it was changed. So a change is written on the stream itself, as a tag, before
 it is asked for: a run that dies in between has used up a call that it did not make, and never makes
-one that nobody counts. Two runs at once ask for the same number of shards, and AWS takes no second
-change while it makes one; the tag then counts it once, as it was made once.
+one that nobody counts. A call that AWS refused is taken off again. Two runs at once ask for the
+same number of shards, and AWS takes no second change while it makes one; the tag then counts it
+once, as it was made once.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from lambdas.backbone.domain import DAY, Minute, Stream
 
@@ -35,8 +38,7 @@ class OrderStream:
 
     def look(self, *, now: datetime, back: timedelta) -> Stream:
         """What is known now, with the minutes of the last while."""
-        summary = self._kinesis.describe_stream_summary(StreamName=self._name)
-        about = summary["StreamDescriptionSummary"]
+        about = self._about()
         consumers = self._consumers(about["StreamARN"])
         return Stream(
             shards=about["OpenShardCount"],
@@ -48,17 +50,35 @@ class OrderStream:
     def reshard(self, stream: Stream, *, shards: int, now: datetime) -> bool:
         """Change what was seen to so many shards; False if somebody else is changing it.
 
+        Raises ClientError when AWS does not change it for another reason.
         https://docs.aws.amazon.com/streams/latest/dev/kinesis-using-sdk-java-resharding.html
         """
-        changes = " ".join(moment.strftime(MOMENT) for moment in (*stream.changes, now))
-        self._kinesis.add_tags_to_stream(StreamName=self._name, Tags={TAG: changes})
+        self._remember([*stream.changes, now])
         try:
             self._kinesis.update_shard_count(
                 StreamName=self._name, TargetShardCount=shards, ScalingType="UNIFORM_SCALING"
             )
         except self._kinesis.exceptions.ResourceInUseException:
             return False
+        except ClientError as refused:
+            status = refused.response["ResponseMetadata"]["HTTPStatusCode"]
+            if status < 500 and self._stands(stream):
+                self._remember(stream.changes)
+            raise
         return True
+
+    def _stands(self, stream: Stream) -> bool:
+        """Whether the shards are as seen: no request of ours, and nobody else, changes them."""
+        about = self._about()
+        return (about["OpenShardCount"], about["StreamStatus"]) == (stream.shards, "ACTIVE")
+
+    def _about(self) -> Any:
+        summary = self._kinesis.describe_stream_summary(StreamName=self._name)
+        return summary["StreamDescriptionSummary"]
+
+    def _remember(self, changes: Iterable[datetime]) -> None:
+        written = " ".join(moment.strftime(MOMENT) for moment in changes)
+        self._kinesis.add_tags_to_stream(StreamName=self._name, Tags={TAG: written})
 
     def _changes(self) -> list[datetime]:
         tags = self._kinesis.list_tags_for_stream(StreamName=self._name)["Tags"]
@@ -91,7 +111,10 @@ class OrderStream:
     def _minutes(
         self, begin: datetime, end: datetime, consumers: Iterable[str]
     ) -> Sequence[Minute]:
-        """What CloudWatch has; a metric without a value in a minute that has others is zero."""
+        """What CloudWatch has; in a minute that has anything, what it does not tell is nothing.
+
+        But for the lag: a consumer that asks tells how far behind it is, be it by zero.
+        """
         queries = [
             *(self._query(f"written{n}", metric, "Sum") for n, metric in enumerate(WRITTEN)),
             self._query("lag", POLLED, "Maximum"),
@@ -113,11 +136,13 @@ class OrderStream:
                 bytes=values.get("written0", 0.0),
                 records=values.get("written1", 0.0),
                 rejected=values.get("written2", 0.0),
-                lag=timedelta(
-                    milliseconds=max(
-                        (value for id_, value in values.items() if id_.startswith("lag")),
-                        default=0.0,
-                    )
+                lag=max(
+                    (
+                        timedelta(milliseconds=value)
+                        for id_, value in values.items()
+                        if id_.startswith("lag")
+                    ),
+                    default=None,
                 ),
             )
             for at, values in sorted(found.items())

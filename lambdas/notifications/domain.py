@@ -31,8 +31,14 @@ class Contact:
 
 MAX_EMAIL, MAX_LOCAL_PART, MAX_NAME = 254, 64, 100
 """https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1"""
-EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@([A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
-"""The addresses that people have. SES takes ASCII only: another domain is written as Punycode.
+_WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+EMAIL = re.compile(
+    rf"{_WORD}(\.{_WORD})*@"
+    r"((?!-)[A-Za-z0-9-]{1,63}(?<!-)\.)+(?!-)[A-Za-z0-9-]{2,63}(?<!-)"
+)
+"""The addresses that people have: a dot is between two words, a hyphen within one of the domain's.
+
+SES takes ASCII only: another domain is written as Punycode.
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html
 """
 
@@ -172,7 +178,8 @@ class Mail:
     """What became of the one letter of its kind about an order; there is no address in it.
 
     SENDING before SES is asked, then SENT, with SES's ``message_id``. The others are final at once:
-    RECORDED where the environment has no sender, NO_ADDRESS where none was known.
+    RECORDED where the environment has no sender, NO_ADDRESS where none was known. ``claim`` is
+    that of the attempt which recorded it: no other has the same.
     """
 
     order_id: str
@@ -180,6 +187,7 @@ class Mail:
     customer_id: str
     state: str
     changed_at: str
+    claim: str = ""
     message_id: str = ""
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
@@ -65,6 +66,7 @@ class Post:
             customer_id=letter.customer_id,
             state=self._first_state(contact),
             changed_at=self._now(),
+            claim=uuid4().hex,
         )
         known = self._mails.record(mail)
         if known is not None:

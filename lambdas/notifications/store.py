@@ -38,7 +38,11 @@ class Mails:
         self._dynamodb = dynamodb
 
     def record(self, mail: Mail) -> Mail | None:
-        """Record a mail; None if that is new, else the one that was recorded before."""
+        """Record a mail; None if that is new, else the one that was recorded before.
+
+        Where the answer to the first request is lost, boto3's second one meets what that recorded,
+        which is new all the same.
+        """
         try:
             self._dynamodb.put_item(
                 TableName=self._table,
@@ -46,8 +50,9 @@ class Mails:
                 ConditionExpression="attribute_not_exists(order_id)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException as known:
-            return decode(Mail, from_item(known.response["Item"]))
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as conflict:
+            known = decode(Mail, from_item(conflict.response["Item"]))
+            return None if known == mail else known
         return None
 
     def sent(self, mail: Mail, message_id: str, *, now: str) -> Mail:
@@ -67,13 +72,15 @@ class Mails:
 
     def release(self, mail: Mail) -> None:
         """Forget a mail that surely was not sent, so that it may be tried again."""
-        self._dynamodb.delete_item(
-            TableName=self._table,
-            Key=to_item({"order_id": mail.order_id, "kind": mail.kind}),
-            ConditionExpression="#state = :sending",
-            ExpressionAttributeNames={"#state": "state"},
-            ExpressionAttributeValues=to_item({":sending": SENDING}),
-        )
+        try:
+            self._dynamodb.delete_item(
+                TableName=self._table,
+                Key=to_item({"order_id": mail.order_id, "kind": mail.kind}),
+                ConditionExpression="claim = :claim",
+                ExpressionAttributeValues=to_item({":claim": mail.claim}),
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return  # A first request did it, whose answer was lost: what is there is another's.
 
 
 class Invoices:

@@ -128,13 +128,25 @@ class Database:
                     self.close()
                     raise
                 if isinstance(error, DatabaseError):
-                    connection.run("ROLLBACK")
+                    self._roll_back(connection)
                 else:
                     self.close()
                 if attempt == ATTEMPTS:
                     raise
             self._sleep(self._rand() * _BACKOFF * 2**attempt)
             attempt += 1
+
+    def _roll_back(self, connection: Connection) -> None:
+        """End the transaction, if need be by closing the connection.
+
+        Kept, it would hand an answer that is still on its way to the next statement.
+        """
+        try:
+            connection.run("ROLLBACK")
+        except BaseException as error:
+            self.close()
+            if not _transient(error):
+                raise
 
     def _connected(self) -> Connection:
         if self._connection is not None and self._clock() >= self._expires:

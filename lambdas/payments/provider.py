@@ -60,11 +60,16 @@ class LambdaProvider:
             case {"state": "VOIDED"}:
                 return Voided()
             case _:
-                raise ProviderError(f"the provider's answer is not understood: {answer}")
+                raise _not_understood(answer)
 
     def refund(self, key: str) -> None:
-        """See Provider; raises ProviderError."""
-        self._ask(operation="refund", key=key)
+        """See Provider; raises ProviderError unless no money is held under the key by now."""
+        answer = self._ask(operation="refund", key=key)
+        match answer:
+            case {"state": "REFUNDED" | "VOIDED" | "DECLINED"}:
+                return
+            case _:
+                raise _not_understood(answer)
 
     def _ask(self, **question: object) -> Any:
         reply = self._client.invoke(FunctionName=self._function, Payload=json.dumps(question))
@@ -74,6 +79,10 @@ class LambdaProvider:
         if "FunctionError" in reply:
             raise ProviderError(f"the provider failed: {answer}")
         return answer
+
+
+def _not_understood(answer: object) -> ProviderError:
+    return ProviderError(f"the provider's answer is not understood: {answer}")
 
 
 @cache

@@ -41,6 +41,20 @@ class PurchaseOrders:
             if "awaiting" in found.get("Item", {}):
                 yield decode(PurchaseOrder, from_item(found["Item"]))
 
+    def put_off(self, order: PurchaseOrder, *, until: str) -> None:
+        """Make an open order due only then, so that what was due before has its turn first."""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item({"purchase_order_id": order.purchase_order_id}),
+                UpdateExpression="SET due_at = :until",
+                ConditionExpression="#state = :open",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues=to_item({":open": OPEN, ":until": until}),
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return  # Another run delivered it.
+
     def close(self, order: PurchaseOrder, *, now: str, refused_because: str = "") -> None:
         """Note that the goods were delivered, or refused for a reason; what is closed stays so."""
         try:

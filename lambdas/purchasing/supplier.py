@@ -35,7 +35,7 @@ class Supplier:
         """Deliver what is due, and return how many orders that were.
 
         An order whose goods inventory refuses is closed with the reason; one that it fails on stays
-        open for the next run. Neither keeps the others waiting.
+        open, and is tried again behind those that are due by now. Neither keeps the others waiting.
 
         Raises:
             NotDeliveredError: naming the orders of both kinds, when all the others are delivered.
@@ -50,6 +50,8 @@ class Supplier:
                 delivered += 1
             if final:
                 self._orders.close(order, now=now, refused_because=problem)
+            else:
+                self._orders.put_off(order, until=now)
         log("purchase orders delivered", delivered=delivered, problems=len(problems))
         if problems:
             raise NotDeliveredError("; ".join(problems))

@@ -38,8 +38,12 @@ class Inbox(Generic[E]):
 
     A message that is no fact we know is parked, whole and with its reason, and those behind it
     flow. Where acting on a fact fails, it and all that follow in its group come again: a group's
-    order is kept, and the other groups go on.
+    order is kept, and the other groups go on. Parking comes last, when it is known what comes
+    again: what does anyway is left for then, so that it is parked once.
     """
+
+    _rewinds = False
+    """Whether all that is behind a failed message comes again with it, dealt with or not."""
 
     def __init__(
         self,
@@ -69,29 +73,36 @@ class Inbox(Generic[E]):
         for record in records:
             groups.setdefault(self._group(record), []).append(record)
         heard: set[str] = set()
-        parked: set[str] = set()
+        poison: dict[str, str] = {}
         for name, group in groups.items():
             try:
-                self._receive_group(group, heard, parked)
+                self._receive_group(group, heard, poison)
             except Exception as error:  # noqa: BLE001 -- whatever it is, the other groups go on
                 log("group failed", group=name, error=f"{type(error).__name__}: {error}")
-        ids = [self._id(record) for group in groups.values() for record in group]
-        return Outcome(
-            heard=len(heard),
-            parked=len(parked),
-            failed=[id_ for id_ in ids if id_ not in heard | parked],
-        )
+        parked = 0
+        failed: list[str] = []
+        for record in records:
+            id_ = self._id(record)
+            if id_ in heard:
+                continue
+            comes_anyway = self._rewinds and failed
+            if id_ in poison and not comes_anyway and self._parked(record, poison[id_]):
+                parked += 1
+            else:
+                failed.append(id_)
+        return Outcome(heard=len(heard), parked=parked, failed=failed)
 
-    def _receive_group(self, group: Sequence[Record], heard: set[str], parked: set[str]) -> None:
-        """Deal with a group's messages, and note the ids of those that are dealt with."""
+    def _receive_group(
+        self, group: Sequence[Record], heard: set[str], poison: dict[str, str]
+    ) -> None:
+        """Act on a group's facts; note the ids of what is dealt with, and the reasons of poison."""
         facts: dict[str, Fact[E]] = {}
         for record in group:
             id_ = self._id(record)
             try:
                 fact = self._hear(self._body(record))
             except ContractError as reason:
-                self._park(record, str(reason))
-                parked.add(id_)
+                poison[id_] = str(reason)
                 continue
             if fact is None:
                 heard.add(id_)
@@ -101,6 +112,15 @@ class Inbox(Generic[E]):
         for step in filter(None, steps):
             self._act([facts[id_] for id_ in step])
             heard.update(step)
+
+    def _parked(self, record: Record, reason: str) -> bool:
+        """Park a message; tell whether that went well."""
+        try:
+            self._park(record, reason)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the message comes again
+            log("not parked", id=self._id(record), error=f"{type(error).__name__}: {error}")
+            return False
+        return True
 
     def _group(self, record: Record) -> str:
         return str(record["attributes"]["MessageGroupId"])
@@ -136,6 +156,8 @@ class StreamInbox(Inbox[E]):
     The parking queue is a standard one: a stream has no place into which a record could be put
     back, so nothing is lost with its order.
     """
+
+    _rewinds = True
 
     def __init__(
         self,

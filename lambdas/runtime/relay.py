@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from lambdas.contracts.codec import ContractError
@@ -49,27 +50,30 @@ class Relay:
     def relay(self, records: Sequence[Mapping[str, Any]]) -> Outcome:
         """Relay a batch of the stream's records.
 
-        A fact that is not taken is reported as failed; told twice, it has the same id.
+        A fact that is not taken is reported as failed; told twice, it has the same id. Poison
+        behind it comes again with it, and is parked then: parked twice, it would be there twice.
         """
         numbers: dict[str, str] = {}
         facts: list[Fact[Any]] = []
-        parked = 0
+        poison: dict[str, Exception] = {}
         for record in records:
+            number = _number(record)
             try:
                 fact = self._told_by(record)
             except POISON as error:
-                self._park(record, error)
-                parked += 1
+                poison[number] = error
                 continue
             if fact is not None:
                 facts.append(fact)
-                numbers[fact.metadata.event_id] = record["dynamodb"]["SequenceNumber"]
+                numbers[fact.metadata.event_id] = number
         rejected = self._to.publish(facts)
-        return Outcome(
-            told=len(facts) - len(rejected),
-            parked=parked,
-            failed=[numbers[fact.metadata.event_id] for fact in rejected],
-        )
+        failed = [numbers[fact.metadata.event_id] for fact in rejected]
+        parked = 0
+        for record in takewhile(lambda record: _number(record) not in failed, records):
+            if (number := _number(record)) in poison:
+                self._park(record, poison[number])
+                parked += 1
+        return Outcome(told=len(facts) - len(rejected), parked=parked, failed=failed)
 
     def _told_by(self, record: Mapping[str, Any]) -> Fact[Any] | None:
         change = record["dynamodb"]
@@ -82,3 +86,7 @@ class Relay:
             QueueUrl=self._parking_queue,
             MessageBody=json.dumps({"reason": reason, "record": record}, default=str),
         )
+
+
+def _number(record: Mapping[str, Any]) -> str:
+    return str(record["dynamodb"]["SequenceNumber"])

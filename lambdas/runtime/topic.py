@@ -9,7 +9,7 @@ from lambdas.contracts.event import Fact
 
 BATCH = 10
 """The most entries that one PublishBatch takes; together they may have 256 KB, which ten of our
-messages (under 1 KB each) do not reach.
+messages (under 2.5 KB each) do not reach.
 https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
 """
 ATTEMPTS = 3

@@ -14,12 +14,18 @@ def ago(minutes: float) -> datetime:
 
 
 def minute(
-    back: int, *, load: float = 0.0, rejected: float = 0.0, lag: float = 0.0, by_bytes: bool = False
+    back: int,
+    *,
+    load: float = 0.0,
+    rejected: float = 0.0,
+    lag: float | None = 0.0,
+    by_bytes: bool = False,
 ) -> Minute:
     """The minute that began so many minutes ago; ``load`` is in shards, ``lag`` in minutes."""
     written = {"bytes": load * 60_000_000} if by_bytes else {"records": load * 60 * SHARD_RECORDS}
     at = ago(back).replace(second=0)
-    return Minute(at=at, **written, rejected=rejected, lag=timedelta(minutes=lag))
+    late = None if lag is None else timedelta(minutes=lag)
+    return Minute(at=at, **written, rejected=rejected, lag=late)
 
 
 def steady(load: float, *, known: int = 28, but: Sequence[Minute] = ()) -> list[Minute]:

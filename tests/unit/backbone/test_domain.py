@@ -9,12 +9,16 @@ from tests.unit.backbone.situations import LIMITS, NOW, minute, steady, stream
 
 FULL, THROTTLED = "the shards are nearly full", "writes are throttled"
 BEHIND = "consumers fall behind"
+UNKNOWN = "it is not known how far behind consumers are"
 STANDS = "a consumer stands still: more shards would not move it"
 ENOUGH = "half the shards are enough, and have been for a while"
 
 
-def lags(*minutes: float, load: float, known: int = 28) -> Stream:
-    """Eight shards whose consumers were so many minutes behind, up to the latest minute known."""
+def lags(*minutes: float | None, load: float, known: int = 28) -> Stream:
+    """Eight shards whose consumers were so many minutes behind, up to the latest minute known.
+
+    None is a minute that does not tell.
+    """
     last = [
         minute(len(minutes) + 1 - index, load=load, lag=lag) for index, lag in enumerate(minutes)
     ]
@@ -47,6 +51,18 @@ def lags(*minutes: float, load: float, known: int = 28) -> Stream:
         (lags(6, 4, 5, load=1), 8, "consumers are behind"),
         (lags(0, 0.1, 0.9, load=1), 4, ENOUGH),
         (stream(8, [minute(2, load=1, lag=9)], changed=[2.5]), 8, "the last change was"),
+        # Lag of which some minutes, such as a last one that is not over, tell nothing
+        (lags(1, 2, 3, None, load=4), 16, BEHIND),
+        (lags(None, 1, None, 2, None, load=4), 16, BEHIND),
+        (lags(1, 2, 3, None, load=3.9), 8, STANDS),
+        (lags(1, None, 3, load=1), 8, STANDS),
+        (lags(None, None, 3, None, load=4), 8, "half the shards would not"),
+        (lags(6, 5, 4, None, load=1), 8, "consumers are behind"),
+        (lags(0, 0, None, None, load=1), 4, ENOUGH),
+        (lags(*[None] * 3, load=1), 4, ENOUGH),
+        (lags(*[None] * 4, load=1), 8, UNKNOWN),
+        (lags(*[None] * 28, load=1), 8, UNKNOWN),
+        (lags(*[None] * 28, load=7), 16, FULL),
         # Down
         (stream(8, steady(1.9)), 4, ENOUGH),
         (stream(8, steady(1, but=[minute(27, load=2.1)])), 8, "half the shards would not"),
@@ -104,6 +120,9 @@ def test_the_log_has_all_that_the_decision_was_made_of():
     seen = stream(4, steady(1, but=[minute(3, load=1, rejected=900, lag=0.5)]), changed=[120])
     told = described(seen, LIMITS, decide(seen, LIMITS, now=NOW), NOW)
 
+    silent = stream(4, steady(1, but=[minute(3, lag=None)]))
+    told_without_lag = described(silent, LIMITS, decide(silent, LIMITS, now=NOW), NOW)
+
     recent = told.pop("recent")
     assert told == {
         "shards": 4,
@@ -118,6 +137,7 @@ def test_the_log_has_all_that_the_decision_was_made_of():
         "ceiling": 16,
         "cooldown": 1800.0,
     }
+    assert told_without_lag["recent"][2]["lag"] is None
     assert [minute["at"] for minute in recent] == ["11:55", "11:56", "11:57", "11:58"]
     assert recent[2] == {
         "at": "11:57",

@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from lambdas.backbone.domain import CALLS_A_DAY, Limits, Minute, decide
 from lambdas.backbone.stream import TAG, OrderStream
@@ -99,20 +100,22 @@ class TestLooking:
         assert (seen.shards, seen.active, seen.calls_left) == (2, True, CALLS_A_DAY)
         assert (list(seen.changes), list(seen.minutes)) == ([], [])
 
-    def test_minutes_come_in_order_and_what_is_not_told_is_zero(
+    def test_minutes_come_in_order_and_what_was_not_written_is_zero(
         self, orders: OrderStream, measure: Callable[..., None]
     ):
         measure(3, bytes=500.0, records=4.0, rejected=1.0, lag=1_500.0)
         measure(3, bytes=500.0, lag=500.0)
+        measure(4, records=1.0)
         measure(5, lag=0.0)
         measure(20, records=9.0)
 
-        earlier, later = orders.look(now=NOW, back=BACK).minutes
+        earlier, silent, later = orders.look(now=NOW, back=BACK).minutes
 
         def begin(back: int) -> datetime:
             return (NOW - timedelta(minutes=back)).replace(second=0)
 
-        assert earlier == Minute(at=begin(5))
+        assert earlier == Minute(at=begin(5), lag=timedelta())
+        assert silent == Minute(at=begin(4), records=1.0, lag=None)
         assert later == Minute(
             at=begin(3), bytes=1_000.0, records=4.0, rejected=1.0, lag=timedelta(seconds=1.5)
         )
@@ -213,6 +216,48 @@ class TestChanging:
         after = OrderStream(name, kinesis=kinesis, cloudwatch=cloudwatch)
         seen = after.look(now=NOW, back=BACK)
         assert (seen.shards, seen.calls_left) == (2, CALLS_A_DAY - 1)
+
+    @pytest.mark.parametrize(
+        ("status", "acts", "counted"),
+        [
+            (400, False, 0),
+            # AWS's own failure says nothing about what it did,
+            (500, False, 1),
+            # and a refusal nothing about a first request, whose answer was lost.
+            (400, True, 1),
+        ],
+    )
+    @pytest.mark.parametrize("before", [0, 1])
+    def test_a_call_that_surely_changed_nothing_is_not_counted(
+        self,
+        name: str,
+        kinesis: Any,
+        cloudwatch: Any,
+        status: int,
+        acts: bool,
+        counted: int,
+        before: int,
+    ):
+        def refuse(operation: str) -> None:
+            if operation == "update_shard_count":
+                if acts:
+                    kinesis.update_shard_count(
+                        StreamName=name, TargetShardCount=4, ScalingType="UNIFORM_SCALING"
+                    )
+                error = {"Code": "LimitExceededException"}
+                answer = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}}
+                raise ClientError(answer, operation)
+
+        orders = OrderStream(name, kinesis=kinesis, cloudwatch=cloudwatch)
+        for hour in range(before):
+            earlier = NOW - timedelta(hours=1 + hour)
+            orders.reshard(orders.look(now=earlier, back=BACK), shards=2, now=earlier)
+        refused = OrderStream(name, kinesis=Spy(kinesis, refuse), cloudwatch=cloudwatch)
+        with pytest.raises(ClientError, match="LimitExceeded"):
+            refused.reshard(refused.look(now=NOW, back=BACK), shards=4, now=NOW)
+
+        seen = orders.look(now=NOW, back=BACK)
+        assert seen.calls_left == CALLS_A_DAY - before - counted
 
     @pytest.mark.parametrize(
         ("meet_at", "answers"),

@@ -32,7 +32,13 @@ def fact(event: Any) -> Any:
     return hear(event, detail_of(event))
 
 
-@pytest.mark.parametrize("email", ["ada@example.com", "a.b+c@mail.example.co.uk", "x@xn--n3h.net"])
+@pytest.mark.parametrize(
+    "email",
+    [
+        *("ada@example.com", "a.b+c@mail.example.co.uk", "x@xn--n3h.net", "a@b-c.3-d.xn--p1ai"),
+        *("-@e.com", f"a@{'b' * 63}.com"),
+    ],
+)
 def test_an_address_is_taken(email: str):
     kept = contact({"email": email, "name": "Adá 李"}, customer_id="c1", now="now")
 
@@ -47,6 +53,9 @@ def test_an_address_is_taken(email: str):
     [
         *(None, 1, "", "ada", "ada@", "@example.com", "ada@example", "a b@example.com"),
         *("ada@example.com\nBcc: all@example.com", "ada@example.com,bob@example.com"),
+        *(".a@example.com", "a.@example.com", "a..b@example.com", "a@example..com"),
+        *("a@-b.example.com", "a@b-.example.com", "a@-.com", "a@example.-c", "a@example.c-"),
+        *("a@.example.com", "a@example.com.", "a@example.c", f"a@{'b' * 64}.com"),
         *("Ada <ada@example.com>", "ada@münchen.de", "ädä@example.com"),
         *(f"{'a' * 65}@example.com", f"a@{'b' * 63}.{'c' * 63}.{'d' * 63}.{'e' * 63}.com"),
     ],

@@ -1,6 +1,7 @@
 """A letter goes out once: whatever fails wherever, nobody gets it twice or is forgotten."""
 
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from botocore.exceptions import (
 )
 
 from lambdas.notifications.domain import MailRefusedError, MailUncertainError
+from lambdas.notifications.post import Post
 from lambdas.notifications.store import Mails
 from lambdas.runtime.aws import CONFIG, ONCE
 from tests.unit.notifications.post_office import (
@@ -152,6 +154,66 @@ def test_a_refusal_that_was_not_noted_is_for_a_person(office: PostOffice):
 
     with pytest.raises(MailUncertainError):
         office.deliver()
+
+
+class LostAnswers:
+    """A client of which the first answer of a write is lost, so that boto3 asks a second time."""
+
+    def __init__(self, dynamodb: Any, operation: str, meanwhile: Callable[[], object]) -> None:
+        self._dynamodb = dynamodb
+        self._operation = operation
+        self._meanwhile = meanwhile
+        self.exceptions = dynamodb.exceptions
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._dynamodb, name)
+        if name != self._operation:
+            return call
+
+        def twice(**arguments: Any) -> Any:
+            call(**arguments)
+            self._meanwhile()
+            return call(**arguments)
+
+        return twice
+
+
+def losing(office: PostOffice, operation: str, meanwhile: Callable[[], object]) -> Post:
+    lossy = LostAnswers(office.dynamodb, operation, meanwhile)
+    return office.post(mails=Mails(office.mails_table, dynamodb=lossy))
+
+
+def test_a_record_whose_answer_is_lost_is_known_as_ones_own(office: PostOffice):
+    mail = losing(office, "put_item", lambda: None).deliver(LETTER)
+
+    assert (mail.state, len(office.ses.sent)) == ("SENT", 1)
+    assert office.deliver() == mail
+
+
+def test_a_record_of_the_same_moment_is_not_ones_own(office: PostOffice):
+    office.ses.first = raising(Crash())
+    post = office.post()
+    post._now = lambda: "2026-12-01T08:26:00+00:00"
+    with pytest.raises(Crash):
+        post.deliver(LETTER)
+
+    with pytest.raises(MailUncertainError):
+        post.deliver(LETTER)
+
+
+def test_a_record_that_somebody_else_began_meanwhile_is_not_forgotten(office: PostOffice):
+    """Else a third would send what the second is sending."""
+
+    def second() -> None:
+        office.ses.first = raising(Crash())
+        with pytest.raises(Crash):
+            office.deliver()
+
+    office.ses.first = raising(refusal("MessageRejected"))
+    with pytest.raises(MailRefusedError):
+        losing(office, "delete_item", second).deliver(LETTER)
+
+    assert office.states() == {ONE: "SENDING"}
 
 
 def test_who_comes_while_it_is_sent_does_not_send_it_and_finds_it_sent_later(office: PostOffice):

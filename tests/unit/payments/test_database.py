@@ -95,6 +95,73 @@ def test_no_answer_in_time_is_an_error_and_not_repeated(settings):
     database.close()
 
 
+class Stubborn:
+    """A connection whose transactions lose a conflict, and whose ROLLBACK fails as told."""
+
+    def __init__(self, connection: Any, failure: Exception | None) -> None:
+        self._connection = connection
+        self._failure = failure
+        self.closed = False
+
+    def run(self, sql: str) -> Any:
+        if self._failure and sql == "COMMIT":
+            raise DatabaseError({"C": "40001"})
+        if self._failure and sql == "ROLLBACK":
+            raise self._failure
+        return self._connection.run(sql)
+
+    def close(self) -> None:
+        self.closed = True
+        self._connection.close()
+
+
+def late() -> InterfaceError:
+    error = InterfaceError("network error")
+    error.__cause__ = TimeoutError()
+    return error
+
+
+@pytest.fixture
+def stubborn(counted):
+    """Connections of which the first fails to roll back, and a way to make them."""
+    made: list[Stubborn] = []
+
+    def database(failure: Exception) -> Database:
+        def connecting() -> Any:
+            made.append(Stubborn(counted(), None if made else failure))
+            return made[-1]
+
+        return Database(connecting, sleep=lambda _: None)
+
+    return made, database
+
+
+@pytest.mark.parametrize(
+    "failure", [InterfaceError("network error"), BrokenPipeError(), DatabaseError({"C": "40001"})]
+)
+def test_a_connection_that_does_not_roll_back_is_replaced_and_its_transaction_repeated(
+    stubborn, failure
+):
+    made, make = stubborn
+    database = make(failure)
+    assert database.transaction(lambda run: run("SELECT 1")) == [[1]]
+    assert [connection.closed for connection in made] == [True, False]
+    database.close()
+
+
+@pytest.mark.parametrize("failure", [late(), TimeoutError(), DatabaseError({"C": "57P01"})])
+def test_a_rollback_without_an_answer_in_time_is_not_repeated_but_its_connection_is_not_kept(
+    stubborn, failure
+):
+    made, make = stubborn
+    database = make(failure)
+    with pytest.raises(type(failure)):
+        database.transaction(lambda run: run("SELECT 1"))
+    assert [connection.closed for connection in made] == [True]
+    assert database.transaction(lambda run: run("SELECT 2")) == [[2]]
+    database.close()
+
+
 def test_a_schema_change_by_another_is_a_conflict_like_any_other(admin, counted):
     changed: list[str] = []
 

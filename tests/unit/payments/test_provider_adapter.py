@@ -51,8 +51,9 @@ def test_a_charge_is_asked_for_under_our_key_and_its_answer_understood(answer, u
     ]
 
 
-def test_a_refund_is_asked_for_under_our_key():
-    client = Client({"state": "REFUNDED"})
+@pytest.mark.parametrize("state", ["REFUNDED", "VOIDED", "DECLINED"])
+def test_a_refund_is_asked_for_under_our_key(state):
+    client = Client({"state": state})
     LambdaProvider(client, "stand-in").refund("o-1")
     assert client.asked == [{"operation": "refund", "key": "o-1"}]
 
@@ -61,6 +62,12 @@ def test_a_refund_is_asked_for_under_our_key():
 def test_an_answer_that_is_not_understood_is_no_answer(answer):
     with pytest.raises(ProviderError, match="not understood"):
         charge(Client(answer))
+
+
+@pytest.mark.parametrize("answer", [{"state": "CHARGED"}, {"state": "MAYBE"}, {}, None, "VOIDED"])
+def test_a_refund_is_done_only_if_the_answer_says_that_no_money_is_held(answer):
+    with pytest.raises(ProviderError, match="not understood"):
+        LambdaProvider(Client(answer), "stand-in").refund("o-1")
 
 
 @pytest.mark.parametrize("ask", [charge, lambda c: LambdaProvider(c, "stand-in").refund("o-1")])

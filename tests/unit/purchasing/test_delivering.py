@@ -199,6 +199,44 @@ def test_what_inventory_fails_on_stays_open_and_does_not_keep_others_waiting(
     assert deliver(orders, inventory) == 1
 
 
+def test_as_many_failures_as_a_run_has_orders_do_not_keep_the_others_waiting(
+    orders: PurchaseOrders, inventory: Inventory, rows: Rows, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "MOST", 2)
+    raise_orders(orders, "A", "B", "C", "D", "E")
+    inventory.errors = {"A": "KeyError", "B": "KeyError"}
+
+    with pytest.raises(NotDeliveredError, match="KeyError"):
+        deliver(orders, inventory)
+    assert deliver(orders, inventory) == 2
+    with pytest.raises(NotDeliveredError, match="KeyError"):
+        deliver(orders, inventory)
+    assert [(row["sku"], row["state"]) for row in rows()] == [
+        ("A", "OPEN"),
+        ("B", "OPEN"),
+        *((sku, "DELIVERED") for sku in "CDE"),
+    ]
+
+
+def test_what_is_delivered_meanwhile_is_not_due_again(
+    table: str, dynamodb: Any, inventory: Inventory, rows: Rows
+):
+    orders = PurchaseOrders(table, dynamodb=dynamodb)
+    raise_orders(orders, "A")
+    inventory.errors = {"A": "KeyError"}
+
+    def mend(operation: str) -> None:
+        if operation == "update_item":
+            inventory.errors = {}
+            deliver(orders, inventory)
+
+    with pytest.raises(NotDeliveredError, match="KeyError"):
+        deliver(PurchaseOrders(table, dynamodb=Spy(dynamodb, mend)), inventory)
+
+    (row,) = rows()
+    assert (row["state"], "awaiting" in row, row["due_at"] < DUE) == ("DELIVERED", False, True)
+
+
 def test_an_inventory_that_does_not_answer_is_asked_again_by_the_next_run(
     orders: PurchaseOrders, inventory: Inventory, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ):

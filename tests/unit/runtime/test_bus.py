@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.event import Fact, tell
-from lambdas.contracts.orders import OrderNeedsAttention
+from lambdas.contracts.orders import OrderNeedsAttention, OrderPlaced
+from lambdas.contracts.values import MAX_SKUS, Money, PricedLine
+from lambdas.orders.placing import MAX_QUANTITY, MAX_TEXT, MAX_UNIT_PRICE
 from lambdas.runtime.bus import ATTEMPTS, BATCH, Bus
 from tests.unit.runtime.fakes import FakeEvents
 
@@ -25,6 +27,35 @@ def facts(number: int) -> list[Fact[Any]]:
 
 def subjects(request: list[dict[str, Any]]) -> list[str]:
     return [json.loads(entry["Detail"])["metadata"]["subject"] for entry in request]
+
+
+def test_as_many_of_the_largest_events_as_go_in_a_request_are_less_than_it_takes():
+    wide = "\N{GRINNING FACE}"
+    country = wide * MAX_TEXT
+    lines = tuple(
+        PricedLine(
+            sku=country[1:] + chr(ord(wide) + i),
+            quantity=MAX_QUANTITY,
+            unit_price=MAX_UNIT_PRICE,
+        )
+        for i in range(MAX_SKUS)
+    )
+    total = Money(amount=MAX_SKUS * MAX_QUANTITY * MAX_UNIT_PRICE, currency="GBP")
+    placed = OrderPlaced(
+        order_id="0" * 32, customer_id="0" * 36, lines=lines, total=total, country=country
+    )
+    largest = tell(
+        placed,
+        subject=placed.order_id,
+        sequence=1,
+        correlation_id=placed.order_id,
+        causation_id="0" * 36,
+        occurred_at="2026-12-01T08:26:00.000000+00:00",
+    )
+
+    size = len(largest.entry("Orders")["Detail"])
+    assert 70_000 < size < 80_000
+    assert BATCH * 80_000 < 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -140,10 +140,11 @@ def test_a_group_of_poison_only_is_acted_on_by_nobody():
 def test_what_cannot_even_be_parked_comes_again():
     desk = Desk()
 
-    outcome = receive(desk, ("A", message("A")), ("A", "x"), BATCH[1], sqs=FakeSqs(broken=True))
+    batch = [("A", message("A")), ("A", "x"), BATCH[1]]
+    outcome = receive(desk, *batch, sqs=FakeSqs(broken=True))
 
-    assert outcome == Outcome(heard=1, parked=0, failed=["m0", "m1"])
-    assert desk.acted == [[("B", 1)]]
+    assert outcome == Outcome(heard=2, parked=0, failed=["m1"])
+    assert desk.acted == [[("A", 1)], [("B", 1)]]
 
 
 steps = st.tuples(st.sampled_from("ABC"), st.sampled_from(["good", "fails", "poison"]))
@@ -176,6 +177,15 @@ def test_every_message_is_heard_parked_or_comes_again(drawn: list[tuple[str, str
         assert [f"m{i - 1}" for i in known if i not in done] == [
             id_ for id_ in outcome.failed if drawn[int(id_[1:])][0] == sku
         ]
+
+
+def test_poison_beside_a_failure_is_parked_for_it_does_not_come_again():
+    sqs = FakeSqs()
+
+    outcome = receive(Desk(fails_on={("A", 1)}), BATCH[0], ("B", "x"), ("A", "x"), sqs=sqs)
+
+    assert outcome == Outcome(heard=0, parked=2, failed=["m0"])
+    assert len(sqs.sent) == 2
 
 
 class TestStream:
@@ -241,6 +251,57 @@ class TestStream:
         assert url == "parking"
         assert json.loads(body)["record"] == self.records(*bodies)[1]
         assert json.loads(body)["reason"].startswith("not a message: it is not JSON")
+
+    def test_poison_behind_a_failure_comes_again_and_is_parked_then_once(self):
+        desk, sqs = Desk(fails_on={("A", 1)}), FakeSqs()
+        bodies = [("B", "x"), BATCH[0], ("B", "y"), BATCH[1]]
+
+        for start in (0, 1, 1):
+            outcome = self.receive(desk, *bodies[start:], sqs=sqs)
+            assert outcome.heard == 1
+        assert (outcome.parked, list(outcome.failed)) == (0, ["n0", "n1"])
+        assert len(sqs.sent) == 1
+
+        assert self.receive(Desk(), *bodies[1:], sqs=sqs).failed == []
+        parked = [json.loads(body["MessageBody"])["record"]["kinesis"] for body in sqs.sent]
+        assert [base64.b64decode(record["data"]) for record in parked] == [b"x", b"y"]
+
+    def test_what_cannot_even_be_parked_comes_again_with_all_behind_it(self, capsys: Any):
+        desk = Desk()
+        bodies = [BATCH[0], ("B", "x"), BATCH[1], ("A", "y")]
+
+        outcome = self.receive(desk, *bodies, sqs=FakeSqs(broken=True))
+
+        assert outcome == Outcome(heard=2, parked=0, failed=["n1", "n3"])
+        assert desk.acted == [[("A", 1)], [("B", 1)]]
+        # Of the first only it is tried: the other comes again in any case.
+        assert json.loads(capsys.readouterr().out)["message"] == "not parked"
+
+    @given(st.lists(steps, max_size=10), st.booleans())
+    def test_however_often_a_batch_comes_again_poison_is_parked_once(
+        self, drawn: list[tuple[str, str]], together: bool
+    ):
+        """Each time from its first failure on, with one failure less."""
+        failing = [(sku, i) for i, (sku, kind) in enumerate(drawn) if kind == "fails"]
+        bodies = [
+            (sku, f"poison {i}" if kind == "poison" else message(sku, i + 1))
+            for i, (sku, kind) in enumerate(drawn)
+        ]
+        sqs, start, heard = FakeSqs(), 0, set[tuple[str, int]]()
+        for left in range(len(failing), -1, -1):
+            desk = Desk(fails_on={(sku, i + 1) for sku, i in failing[:left]})
+            outcome = self.receive(desk, *bodies[start:], sqs=sqs, together=together)
+            heard.update(name for step in desk.acted for name in step)
+            if outcome.failed:
+                start += min(int(number[1:]) for number in outcome.failed)
+
+        parked = [
+            base64.b64decode(json.loads(body["MessageBody"])["record"]["kinesis"]["data"]).decode()
+            for body in sqs.sent
+        ]
+        assert parked == [body for body in (body for _, body in bodies) if "poison" in body]
+        good = {(sku, i + 1) for i, (sku, kind) in enumerate(drawn) if kind != "poison"}
+        assert (heard, list(outcome.failed)) == (good, [])
 
     def test_what_does_not_matter_is_passed_over(self):
         desk, sqs = Desk(), FakeSqs()

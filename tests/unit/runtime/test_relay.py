@@ -93,6 +93,25 @@ def test_what_the_bus_refuses_comes_again_and_is_not_parked(queue: FakeQueue):
     assert queue.parked == []
 
 
+def test_poison_behind_what_comes_again_is_parked_when_it_comes_again(queue: FakeQueue):
+    records = [
+        change(1, {"id": "a"}),
+        change(2, {"id": "b", "n": 1}),
+        change(3, {"id": "c"}),
+        change(4, {"id": "d", "n": 1}),
+    ]
+
+    for start in (0, 1, 1):
+        outcome = relay(queue, FakeEvents(refused={"b"}), *records[start:])
+        assert (outcome.told, list(outcome.failed)) == (1, ["2"])
+    with pytest.raises(ConnectionError):
+        relay(queue, FakeEvents(broken=True), *records[1:])
+    assert [parked["record"] for parked in queue.parked] == records[:1]
+
+    assert relay(queue, FakeEvents(), *records[1:]) == Outcome(told=2, parked=1, failed=[])
+    assert [parked["record"] for parked in queue.parked] == [records[0], records[2]]
+
+
 def test_a_record_that_cannot_even_be_parked_fails_the_batch():
     class Broken(FakeQueue):
         def send_message(self, *, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803

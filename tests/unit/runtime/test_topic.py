@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.event import Fact, tell
 from lambdas.contracts.inventory import StockChanged
+from lambdas.orders.placing import MAX_TEXT
 from lambdas.runtime.topic import ATTEMPTS, BATCH, GROUP_ID, Topic, group_id
 from tests.unit.runtime.fakes import FakeSns
 
@@ -22,6 +23,21 @@ def fact(subject: str, sequence: int) -> Fact[Any]:
         causation_id="c",
         occurred_at="2026-12-01T08:26:00+00:00",
     )
+
+
+def test_as_many_of_the_largest_messages_as_go_in_a_request_are_less_than_it_takes():
+    sku = "\N{GRINNING FACE}" * MAX_TEXT
+    told = tell(
+        StockChanged(sku=sku, available=10**9, reserved=10**9, minimum=10**9),
+        subject=sku,
+        sequence=10**9,
+        correlation_id="0" * 36,
+        causation_id=f"ReserveStock/{'0' * 36}",
+        occurred_at="2026-12-01T08:26:00.000000+00:00",
+    )
+
+    assert 1_500 < len(told.message()) < 2_500
+    assert BATCH * 2_500 < 256_000
 
 
 def facts(*subjects: str) -> list[Fact[Any]]:
