@@ -36,6 +36,10 @@ class NotToBeDispatchedError(Exception):
     """A shipment left for an order that was never confirmed, or that has been undone."""
 
 
+class NotUndoneError(Exception):
+    """An order that was not to be undone cannot be repaired: nothing of it is to be given back."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """Why an order was to stay.
@@ -213,9 +217,16 @@ def repair(order: Order, compensation: str | None) -> Order:
     """The order as it is once a parked compensation has succeeded; there is nothing to tell.
 
     What has succeeded once stays undone, so it counts for good, whenever it is parked.
+
+    Raises:
+        NotUndoneError: the order stands, or is still open.
     """
     if compensation is None or compensation in order.repaired:
         return order
+    if order.state not in ENDED:
+        raise NotUndoneError(
+            f"order {order.order_id} is {order.state}: {compensation} is no repair of it"
+        )
     return replace(order, repaired=(*order.repaired, compensation))
 
 
