@@ -143,7 +143,11 @@ class OrdersStack(Stack):
         fulfilment = saga(
             id="Fulfilment",
             record=record(
-                open="PLACED", done="CONFIRMED", undone="REJECTED", cancelled="CANCELLED"
+                open="PLACED",
+                done="CONFIRMED",
+                undone="REJECTED",
+                cancelled="CANCELLED",
+                kept="DISPATCHED",
             ),
         )
         withdrawal = saga(

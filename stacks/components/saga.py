@@ -7,7 +7,8 @@ What holds for every saga built here:
   ever claimed it, of which Step Functions itself knows no way back from the record.
 - A refusal is never retried; what was done before it is undone, in reverse order.
 - Any other failure is retried with backoff and full jitter; then undoing starts with the failed
-  step itself, because after a time-out nobody knows whether it took effect.
+  step itself, because after a time-out nobody knows whether it took effect; or with the last one,
+  where that may be past undoing: then nothing is undone.
 - An execution that took an expired claim over undoes everything when it fails, however far it came
   itself: the one before it may have come further.
 - A wish to cancel is heeded by the write that would confirm the record: all is undone instead.

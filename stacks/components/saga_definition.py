@@ -116,7 +116,7 @@ class _States:
             ) | {
                 "Catch": [
                     _refused(step.refusals, undo_from=self._undo_before(i)),
-                    _failed(step.action.name, undo_from=step.compensation.name),
+                    _failed(step.action.name, undo_from=self._undo_after_failure_of(step)),
                 ],
                 "Next": following[i],
             }
@@ -233,6 +233,11 @@ class _States:
 
     def _undo_before(self, i: int) -> str:
         return self.steps[i - 1].compensation.name if i else "Reject"
+
+    def _undo_after_failure_of(self, step: Step) -> str:
+        """Nobody knows whether it took effect; what may have left for good is asked about first."""
+        last = self.steps[-1]
+        return (last if last.too_late and self.record.kept else step).compensation.name
 
     @property
     def _shard(self) -> str:

@@ -59,7 +59,11 @@ def _definition(**states: str) -> dict[str, Any]:
 
 MACHINES = {
     "OrderPlaced": _definition(
-        open="PLACED", done="CONFIRMED", undone="REJECTED", cancelled="CANCELLED"
+        open="PLACED",
+        done="CONFIRMED",
+        undone="REJECTED",
+        cancelled="CANCELLED",
+        kept="DISPATCHED",
     ),
     "OrderWithdrawn": _definition(open="WITHDRAWN", undone="CANCELLED", kept="DISPATCHED"),
 }

@@ -76,6 +76,7 @@ class Life(RuleBasedStateMachine):
         self.asked: set[str] = set()
         self.why: str | None = None
         self.order: Order | None = None
+        self.ways = WAYS
         self.repeat()
         self.deliver(0)
 
@@ -333,7 +334,7 @@ class Life(RuleBasedStateMachine):
             assert claimed >= {*(before.claimed_by or ())}
             assert self.order.sequence - before.sequence == (fact is not None)
             if before.state != self.order.state:
-                assert (before.state, self.order.state) in WAYS
+                assert (before.state, self.order.state) in self.ways
                 assert fact is not None
                 assert not (self.acknowledged and self.order.state == CONFIRMED)
         if fact:
@@ -379,3 +380,19 @@ def test_what_had_left_before_it_could_be_cancelled_has_no_reason_to_be(life: Ca
     order.finish(index=0)
 
     assert (order.row().state, order.row().reason) == (DISPATCHED, None)
+
+
+@pytest.mark.parametrize("trouble", ["", *ACTIONS])
+def test_what_was_delivered_long_ago_is_not_given_back(life: Callable[[], Life], trouble: str):
+    """Its row had expired, and the same request made it anew: the services remember it all."""
+    order = life()
+    order.ways = {*WAYS, (PLACED, DISPATCHED)}
+    order.services.states = dict.fromkeys(ACTIONS, "done") | {"BookShipment": "dispatched"}
+    order.step(index=0, fault="")
+    if not trouble:
+        order.cancel(meanwhile=False, index=0, fault="", reason="Cancelled")
+    while order.executions:
+        order.step(index=0, fault="before" if order.executions[0].state == trouble else "")
+
+    assert (order.row().state, order.row().reason) == (DISPATCHED, None)
+    assert order.services.done == set(ACTIONS)
