@@ -11,7 +11,8 @@ What holds for every saga built here:
   where that may be past undoing: then nothing is undone.
 - An execution that took an expired claim over undoes everything when it fails, however far it came
   itself: the one before it may have come further.
-- A wish to cancel is heeded by the write that would confirm the record: all is undone instead.
+- A wish to cancel is heeded by the write that would confirm the record: all is undone instead. If
+  it was there when the record was claimed, whatever is undone is undone for its sake.
 - A compensation that fails for good is parked on the repair queue with all that is needed to
   finish it, and the others run on. So is a record whose outcome could not be written.
 - The outcome is written together with the record's next sequence number, counted from the event

@@ -49,6 +49,8 @@ class Call:
 class Step:
     """An action, the refusals it may answer with, and the compensation that undoes it.
 
+    ``overtaken`` is how the action refuses when its compensation came before it. Whoever asked for
+    that has not lived to write why: it is a failure, and no reason to tell anybody.
     ``too_late`` is how the last step's compensation, the first to be asked, refuses when what was
     done can no longer be undone. It is then asked first after every failure, whichever step failed:
     a record that is opened once more may be about what was done long ago.
@@ -57,6 +59,7 @@ class Step:
     action: Call
     refusals: tuple[type[Refusal], ...]
     compensation: Call
+    overtaken: tuple[type[Refusal], ...] = ()
     too_late: tuple[type[Refusal], ...] = ()
 
 

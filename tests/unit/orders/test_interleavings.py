@@ -39,7 +39,15 @@ from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, miss_hold
 from lambdas.orders.store import Orders
 from tests.unit.orders.conftest import make_orders_table
 from tests.unit.orders.requests import placed
-from tests.unit.orders.sagas import ACTIONS, LEASE, MACHINES, UNDOES, Execution, Services
+from tests.unit.orders.sagas import (
+    ACTIONS,
+    LEASE,
+    MACHINES,
+    UNDOES,
+    Execution,
+    Services,
+    Undone,
+)
 
 WAYS = {
     (PLACED, CONFIRMED),
@@ -252,6 +260,8 @@ class Life(RuleBasedStateMachine):
             assert self.services.done == set(ACTIONS) or "BookShipment" in self.parked
         if state in (CANCELLED, REJECTED):
             assert self.services.done <= self.parked
+        # That a saga before it has undone a step is no reason.
+        assert self.order.reason != Undone.__name__
 
     def teardown(self) -> None:
         """Whatever happened: announced again, the order ends, and as its customer was told.
@@ -396,3 +406,25 @@ def test_what_was_delivered_long_ago_is_not_given_back(life: Callable[[], Life],
 
     assert (order.row().state, order.row().reason) == (DISPATCHED, None)
     assert order.services.done == set(ACTIONS)
+
+
+@pytest.mark.parametrize("wish", [True, False])
+def test_who_takes_over_from_one_that_died_while_undoing_says_why(
+    life: Callable[[], Life], wish: bool
+):
+    """A payment that was given back is no reason; that it was to be cancelled is one."""
+    order = life()
+    order.steps(index=0, most=3)
+    if wish:
+        order.cancel(meanwhile=False, index=0, fault="", reason="DuplicateOrder")
+    order.step(index=0, fault="" if wish else "refuse")
+    while order.executions[0].state != "RefundPayment":
+        order.step(index=0, fault="")
+    order.step(index=0, fault="")
+    order.die(index=0, lease=True)
+    order.deliver(index=0)
+    order.finish(index=0)
+
+    row = order.row()
+    expected = (CANCELLED, "DuplicateOrder") if wish else (REJECTED, "TechnicalFailure")
+    assert (row.state, row.reason) == expected
