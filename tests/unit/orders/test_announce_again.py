@@ -12,6 +12,7 @@ import pytest
 from lambdas.orders import store
 from lambdas.orders.announcements import announcement
 from lambdas.orders.domain import PATIENCE, Order, cancel
+from lambdas.orders.store import UnreadableError
 from lambdas.runtime.bus import Bus
 from tests.unit.orders.tidying import Job, Killed, World
 from tests.unit.runtime.fakes import FakeEvents
@@ -254,3 +255,14 @@ def test_an_idle_run_asks_each_shard_once(job: Job, world: World):
     job.run()
 
     assert made == ["query"] * len(store.SHARDS)
+
+
+def test_what_cannot_be_read_keeps_no_other_from_being_told(job: Job, world: World):
+    bad, other = of_one_shard(world, 2)
+    world.garble(bad)
+    events = hears(job)
+
+    with pytest.raises(UnreadableError, match=bad.order_id):
+        job.run()
+
+    assert about(events) == [other.order_id]
