@@ -16,6 +16,10 @@ OVER = (*ENDED, DISPATCHED)
 HOLDABLE = (PLACED, CONFIRMED)
 """An order in another state has left, is over, or is being undone: to hold it comes too late."""
 HELD, LIFTED, MISSED = "HELD", "LIFTED", "MISSED"
+MOST_CLAIMS = 100
+"""So many executions that claimed an order are kept on its row, of which DynamoDB takes 400 KB: a
+saga that fails for ever is begun again for ever.
+"""
 PATIENCE = timedelta(minutes=5)
 """For how long nobody looks after an order of which something was just told."""
 
@@ -61,11 +65,12 @@ class Order:
 
     ``sequence`` counts the events told of it. ``fingerprint`` tells a client's retry from another
     order under the same key. ``claim_owner`` is the saga execution that works on it until
-    ``claim_until`` (seconds since 1970); ``claimed_by`` are all that ever did. ``parked`` names
-    compensations that came to wait for a person, ``repaired`` those that have succeeded since,
-    maybe before ``parked`` was written. ``unfinished`` is there until the order is confirmed or
-    over, and says in which shard of the index of such orders it is to be found; ``look_at`` is when
-    somebody has to look after it. ``ended`` says the same of those that are over.
+    ``claim_until`` (seconds since 1970); ``claimed_by`` are the first ``MOST_CLAIMS`` that did.
+    ``parked`` names compensations that came to wait for a person, ``repaired`` those that have
+    succeeded since, maybe before ``parked`` was written. ``unfinished`` is there until the order is
+    confirmed or over, and says in which shard of the index of such orders it is to be found;
+    ``look_at`` is when somebody has to look after it. ``ended`` says the same of those that are
+    over.
     ``placed_in`` names the minutes in which it was placed and the shard of their orders,
     ``likeness`` is the same for orders that look the same; ``duplicate_of`` is the earlier order
     that this one was found to repeat. ``holds`` are all there were, in the order in which they were
@@ -242,11 +247,15 @@ def looked_after(order: Order, *, now: datetime) -> Order:
     """The order as it is once somebody has looked after it.
 
     The next to look is there when its claim runs out; if nobody works on it, when patience does.
+    Where too many have claimed it, the last of them is known by its claim only, until the next.
     """
     then = now + PATIENCE
     if order.claim_until and order.claim_until >= int(now.timestamp()):
         then = datetime.fromtimestamp(order.claim_until + 1, UTC)
-    return replace(order, look_at=then.isoformat())
+    claims = order.claimed_by
+    if claims and len(claims) > MOST_CLAIMS:
+        claims -= {order.claim_owner}
+    return replace(order, look_at=then.isoformat(), claimed_by=claims)
 
 
 def expired(order: Order, *, before: str) -> bool:

@@ -4,7 +4,7 @@ What holds for every saga built here:
 
 - It first claims its record by a conditional write with an owner and a lease. A second delivery of
   the event that starts it finds the claim, and ends at once and harmlessly. The record keeps who
-  ever claimed it, of which Step Functions itself knows no way back from the record.
+  claimed it, of which Step Functions itself knows no way back from the record.
 - A refusal is never retried; what was done before it is undone, in reverse order.
 - Any other failure is retried with backoff and full jitter; then undoing starts with the failed
   step itself, because after a time-out nobody knows whether it took effect; or with the last one,
