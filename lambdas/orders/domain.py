@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from lambdas.contracts.event import CANCELLED as CANCELLED_BY_CUSTOMER
+from lambdas.contracts.event import TECHNICAL_FAILURE
 
 PLACED, CONFIRMED, REJECTED = "PLACED", "CONFIRMED", "REJECTED"
 WITHDRAWN, CANCELLED, DISPATCHED = "WITHDRAWN", "CANCELLED", "DISPATCHED"
@@ -111,6 +112,13 @@ class Order:
     def held(self) -> Sequence[Hold]:
         """The holds in force: as long as there is one, the order does not leave."""
         return [hold for hold in self.holds if hold.state == HELD]
+
+    @property
+    def told_why(self) -> str:
+        """Why it was undone, for its customer; what failed inside is for operators, on the row."""
+        if self.reason == TECHNICAL_FAILURE:
+            return "something went wrong on our side"
+        return self.explanation or ""
 
     def same_request_as(self, other: "Order") -> bool:
         """Whether both come from the same request, however often it was sent."""
@@ -276,7 +284,7 @@ def view(order: Order) -> dict[str, Any]:
         "changed_at": order.changed_at,
     }
     if order.reason:
-        shown |= {"reason": order.reason, "explanation": order.explanation or ""}
+        shown |= {"reason": order.reason, "explanation": order.told_why}
     if order.held and order.state in HOLDABLE:
         shown["held"] = [
             {"reason": hold.reason, "explanation": hold.explanation, "since": hold.at}
