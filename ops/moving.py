@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import singledispatchmethod
 from typing import Any
 
+from lambdas.orders.domain import ENDED
 from ops.redriving import (
     Action,
     Call,
@@ -127,15 +128,23 @@ class Mover:
 
     @do.register
     def _(self, action: Repair) -> None:
-        if action.compensation:
-            self._answer(action.function, action.payload)
-        about = {"order_id": action.order, "compensation": action.compensation or None}
-        order = self._answer(self.note_repair(), about)
-        if not action.compensation and not order["ended"]:
+        # What an order is once it has ended, it stays: it may be asked first, and then undone.
+        order = self._answer(self.note_repair(), {"order_id": action.order})
+        if not order["ended"]:
             raise NotDoneError(
-                f"order {action.order} is {order['state']}: its saga begins again"
-                " when its lease has run out, and then this is done with"
+                f"order {action.order} is {order['state']}: its saga is at it, or begins again"
+                " when its lease has run out; come back when it has ended"
             )
+        if not action.compensation:
+            return
+        if order["state"] not in ENDED:
+            raise NotDoneError(
+                f"order {action.order} is {order['state']}: it stands, and {action.compensation}"
+                " would undo it; what is parked is out of date, and may be deleted"
+            )
+        self._answer(action.function, action.payload)
+        repaired = {"order_id": action.order, "compensation": action.compensation}
+        self._answer(self.note_repair(), repaired)
 
     def _succeed_with_batch(self, function: str, payload: Any) -> None:
         answer = self._answer(function, payload)

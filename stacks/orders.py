@@ -123,17 +123,20 @@ class OrdersStack(Stack):
         steps = [
             Step(
                 action=Call(command=ReserveStock, function=inventory.reserve_stock),
-                refusals=(OutOfStock, ReservationReleased),
+                refusals=(OutOfStock,),
+                overtaken=(ReservationReleased,),
                 compensation=Call(command=ReleaseStock, function=inventory.release_stock),
             ),
             Step(
                 action=Call(command=TakePayment, function=payments.take_payment),
-                refusals=(PaymentDeclined, PaymentRefunded),
+                refusals=(PaymentDeclined,),
+                overtaken=(PaymentRefunded,),
                 compensation=Call(command=RefundPayment, function=payments.refund_payment),
             ),
             Step(
                 action=Call(command=BookShipment, function=shipping.book_shipment),
-                refusals=(AddressUndeliverable, ShipmentCancelled),
+                refusals=(AddressUndeliverable,),
+                overtaken=(ShipmentCancelled,),
                 compensation=Call(command=CancelShipment, function=shipping.cancel_shipment),
                 too_late=(AlreadyDispatched,),
             ),
@@ -143,7 +146,11 @@ class OrdersStack(Stack):
         fulfilment = saga(
             id="Fulfilment",
             record=record(
-                open="PLACED", done="CONFIRMED", undone="REJECTED", cancelled="CANCELLED"
+                open="PLACED",
+                done="CONFIRMED",
+                undone="REJECTED",
+                cancelled="CANCELLED",
+                kept="DISPATCHED",
             ),
         )
         withdrawal = saga(

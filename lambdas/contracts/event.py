@@ -291,8 +291,22 @@ class Command:
         return decode(cls, payload)
 
 
+MAX_REFUSAL = 1_000
+"""So many letters a refusal may have: a saga reads it from an error of which Step Functions keeps
+32,768 letters, and in which one of ours may take twelve; cut off there, it could not be read.
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_TaskFailedEventDetails.html
+"""
+
+
 class Refusal(Exception):
-    """A business's no to a command: never retried, and the same whenever it is asked again."""
+    """A business's no to a command: never retried, and the same whenever it is asked again.
+
+    What it says, for a customer's eyes, is cut off after ``MAX_REFUSAL`` letters.
+    """
+
+    def __init__(self, explanation: str = "") -> None:
+        long = len(explanation) > MAX_REFUSAL
+        super().__init__(f"{explanation[: MAX_REFUSAL - 1]}…" if long else explanation)
 
 
 TECHNICAL_FAILURE = "TechnicalFailure"

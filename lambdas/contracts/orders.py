@@ -44,7 +44,7 @@ class OrderConfirmed(Event):
 class OrderRejected(Event):
     """The order cannot be fulfilled, and all that was done for it is undone.
 
-    ``reason`` is the name of a refusal, or ``TechnicalFailure``; ``explanation`` is for people.
+    ``reason`` is the name of a refusal, or ``TechnicalFailure``; ``explanation`` is for customers.
     """
 
     source: ClassVar = SOURCE
@@ -122,7 +122,7 @@ class OrderHeld(Event):
     """The order stays until the hold is lifted, whatever else happens to it: it does not leave.
 
     A person has to see to it: to lift the hold, or to have the order cancelled. ``reason`` is a
-    name, such as ``PaymentDisputed``, ``explanation`` is for the customer. The event that caused
+    name, such as ``PaymentDisputed``, ``explanation`` is for customers. The event that caused
     it, by which the hold is lifted, is the metadata's ``causation_id``.
     """
 

@@ -1,7 +1,7 @@
 """Which requests for stock are good ones, what a reservation answers, what a change tells."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -28,6 +28,8 @@ DEFAULT_MINIMUM = 5
 """The minimum of a SKU whose deliveries never said one."""
 SHARDS = 16
 """In so many partitions is the index of unsettled reservations."""
+NAMED = 10
+"""So many SKUs does a refusal name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,9 +123,11 @@ def delivery(command: ReceiveStock, *, received_at: str) -> Delivery:
     )
 
 
-def too_few(skus: Iterable[str]) -> str:
-    """Why an order is refused, fit for a customer's eyes."""
-    return f"too few available of {', '.join(skus)}"
+def too_few(skus: Sequence[str]) -> str:
+    """Why an order is refused, fit for a customer's eyes: of many SKUs the first are named."""
+    more = len(skus) - NAMED
+    others = f" and {more} more" if more > 0 else ""
+    return f"too few available of {', '.join(skus[:NAMED])}{others}"
 
 
 def refuse_unless_reserved(reservation: Reservation) -> None:

@@ -27,7 +27,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Tell of such orders again, and put off all that were looked at; return how many.
 
     An order that the bus does not take is not put off: it comes in the next run. With
-    ``{"dry_run": true}`` it only says what it would do.
+    ``{"dry_run": true}`` it only says what it would do. Raises UnreadableError at the end if a row
+    could not be read.
     """
     now, dry_run = datetime.now(UTC), is_dry(event)
     did = {"dry_run": dry_run, "looked_at": 0, "told": 0, "rejected": 0}
@@ -42,4 +43,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         did["told"] += len(facts) - len(rejected)
         did["rejected"] += len(rejected)
     log("orders announced again", **did)
+    orders.check_read()
     return did

@@ -94,7 +94,7 @@ def _event(before: Order | None, after: Order) -> Event:
             order_id=after.order_id,
             customer_id=after.customer_id,
             reason=after.reason or "",
-            explanation=after.explanation or "",
+            explanation=after.told_why,
         )
     kind = {PLACED: OrderPlaced, CONFIRMED: OrderConfirmed}[after.state]
     return kind(

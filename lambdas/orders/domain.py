@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from lambdas.contracts.event import CANCELLED as CANCELLED_BY_CUSTOMER
+from lambdas.contracts.event import TECHNICAL_FAILURE
 
 PLACED, CONFIRMED, REJECTED = "PLACED", "CONFIRMED", "REJECTED"
 WITHDRAWN, CANCELLED, DISPATCHED = "WITHDRAWN", "CANCELLED", "DISPATCHED"
@@ -16,6 +17,10 @@ OVER = (*ENDED, DISPATCHED)
 HOLDABLE = (PLACED, CONFIRMED)
 """An order in another state has left, is over, or is being undone: to hold it comes too late."""
 HELD, LIFTED, MISSED = "HELD", "LIFTED", "MISSED"
+MOST_CLAIMS = 100
+"""So many executions that claimed an order are kept on its row, of which DynamoDB takes 400 KB: a
+saga that fails for ever is begun again for ever.
+"""
 PATIENCE = timedelta(minutes=5)
 """For how long nobody looks after an order of which something was just told."""
 
@@ -34,6 +39,10 @@ class UnknownOrderError(Exception):
 
 class NotToBeDispatchedError(Exception):
     """A shipment left for an order that was never confirmed, or that has been undone."""
+
+
+class NotUndoneError(Exception):
+    """An order that was not to be undone cannot be repaired: nothing of it is to be given back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +66,12 @@ class Order:
 
     ``sequence`` counts the events told of it. ``fingerprint`` tells a client's retry from another
     order under the same key. ``claim_owner`` is the saga execution that works on it until
-    ``claim_until`` (seconds since 1970); ``claimed_by`` are all that ever did. ``parked`` names
-    compensations that came to wait for a person, ``repaired`` those that have succeeded since,
-    maybe before ``parked`` was written. ``unfinished`` is there until the order is confirmed or
-    over, and says in which shard of the index of such orders it is to be found; ``look_at`` is when
-    somebody has to look after it. ``ended`` says the same of those that are over.
+    ``claim_until`` (seconds since 1970); ``claimed_by`` are the first ``MOST_CLAIMS`` that did.
+    ``parked`` names compensations that came to wait for a person, ``repaired`` those that have
+    succeeded since, maybe before ``parked`` was written. ``unfinished`` is there until the order is
+    confirmed or over, and says in which shard of the index of such orders it is to be found;
+    ``look_at`` is when somebody has to look after it. ``ended`` says the same of those that are
+    over.
     ``placed_in`` names the minutes in which it was placed and the shard of their orders,
     ``likeness`` is the same for orders that look the same; ``duplicate_of`` is the earlier order
     that this one was found to repeat. ``holds`` are all there were, in the order in which they were
@@ -102,6 +112,13 @@ class Order:
     def held(self) -> Sequence[Hold]:
         """The holds in force: as long as there is one, the order does not leave."""
         return [hold for hold in self.holds if hold.state == HELD]
+
+    @property
+    def told_why(self) -> str:
+        """Why it was undone, for its customer; what failed inside is for operators, on the row."""
+        if self.reason == TECHNICAL_FAILURE:
+            return "something went wrong on our side"
+        return self.explanation or ""
 
     def same_request_as(self, other: "Order") -> bool:
         """Whether both come from the same request, however often it was sent."""
@@ -213,9 +230,16 @@ def repair(order: Order, compensation: str | None) -> Order:
     """The order as it is once a parked compensation has succeeded; there is nothing to tell.
 
     What has succeeded once stays undone, so it counts for good, whenever it is parked.
+
+    Raises:
+        NotUndoneError: the order stands, or is still open.
     """
     if compensation is None or compensation in order.repaired:
         return order
+    if order.state not in ENDED:
+        raise NotUndoneError(
+            f"order {order.order_id} is {order.state}: {compensation} is no repair of it"
+        )
     return replace(order, repaired=(*order.repaired, compensation))
 
 
@@ -231,11 +255,15 @@ def looked_after(order: Order, *, now: datetime) -> Order:
     """The order as it is once somebody has looked after it.
 
     The next to look is there when its claim runs out; if nobody works on it, when patience does.
+    Where too many have claimed it, the last of them is known by its claim only, until the next.
     """
     then = now + PATIENCE
     if order.claim_until and order.claim_until >= int(now.timestamp()):
         then = datetime.fromtimestamp(order.claim_until + 1, UTC)
-    return replace(order, look_at=then.isoformat())
+    claims = order.claimed_by
+    if claims and len(claims) > MOST_CLAIMS:
+        claims -= {order.claim_owner}
+    return replace(order, look_at=then.isoformat(), claimed_by=claims)
 
 
 def expired(order: Order, *, before: str) -> bool:
@@ -256,7 +284,7 @@ def view(order: Order) -> dict[str, Any]:
         "changed_at": order.changed_at,
     }
     if order.reason:
-        shown |= {"reason": order.reason, "explanation": order.explanation or ""}
+        shown |= {"reason": order.reason, "explanation": order.told_why}
     if order.held and order.state in HOLDABLE:
         shown["held"] = [
             {"reason": hold.reason, "explanation": hold.explanation, "since": hold.at}

@@ -19,7 +19,8 @@ MOST = 10_000
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Delete such orders, the longest over first; return how many.
 
-    With ``{"dry_run": true}`` it only says what it would do.
+    With ``{"dry_run": true}`` it only says what it would do. Raises UnreadableError at the end if a
+    row could not be read.
     """
     dry_run = is_dry(event)
     before = (datetime.now(UTC) - RETENTION).isoformat()
@@ -32,4 +33,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         did["looked_at"] += len(page)
         did["expired"] += len(gone)
     log("orders expired", **did)
+    orders.check_read()
     return did

@@ -20,7 +20,8 @@ WITHIN = timedelta(seconds=int(setting("DUPLICATES_WITHIN_SECONDS")))
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Settle such orders; return how many, and how many wait for what becomes of an earlier one.
 
-    With ``{"dry_run": true}`` it only says what it would do.
+    With ``{"dry_run": true}`` it only says what it would do. Raises UnreadableError at the end if a
+    row could not be read: it was taken for none that is repeated.
     """
     search = Deduplication(
         orders,
@@ -32,4 +33,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     )
     report = search.run()
     log("duplicates settled", **report)
+    orders.check_read()
     return report

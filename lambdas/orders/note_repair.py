@@ -14,7 +14,10 @@ orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer how the order stands; raise UnknownOrderError if there is none."""
+    """Answer how the order stands; raise UnknownOrderError if there is none.
+
+    Raises NotUndoneError where a compensation is named, and the order was not to be undone.
+    """
     command = NoteRepair.decode(event)
     change = partial(repair, compensation=command.compensation)
     order = orders.update(command.order_id, change=change)

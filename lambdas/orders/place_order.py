@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.orders.domain import PLACED, KeyReusedError
+from lambdas.orders.domain import KeyReusedError
 from lambdas.orders.likeness import findable
 from lambdas.orders.placing import BadRequestError, place
 from lambdas.orders.store import Orders
@@ -16,7 +16,10 @@ orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer 202 with the order's id, 400 naming every bad field, or 409 for a reused key."""
+    """Answer 202 with the order's id, 400 naming every bad field, or 409 for a reused key.
+
+    A retry is answered with what the order is by then.
+    """
     try:
         requested = place(
             http.body(event),
@@ -37,4 +40,4 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         log("order refused", reason=str(conflict))
         return http.answer(409, {"message": str(conflict)})
     log("order placed", order_id=order.order_id)
-    return http.answer(202, {"order_id": order.order_id, "state": PLACED})
+    return http.answer(202, {"order_id": order.order_id, "state": order.state})

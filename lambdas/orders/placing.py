@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 from lambdas.contracts.values import MAX_SKUS, PricedLine
 from lambdas.orders.domain import PLACED, Order, after_patience, order_id, shard
 
+MAX_LINES = 1_000
 MAX_QUANTITY = 100_000
 MAX_UNIT_PRICE = 100_000_000
 MAX_TEXT = 64
@@ -100,6 +101,11 @@ def _is_text(value: object) -> TypeGuard[str]:
 def _lines(value: object, problems: list[Problem]) -> list[PricedLine]:
     if not isinstance(value, list) or not value:
         problems.append(Problem(field="lines", problem="must be an array of at least one line"))
+        return []
+    if len(value) > MAX_LINES:
+        # Each may have its problem, and an answer has its limit: 6 MB.
+        problem = f"must be at most {MAX_LINES} lines, not {len(value)}"
+        problems.append(Problem(field="lines", problem=problem))
         return []
     summed: dict[str, PricedLine] = {}
     for i, raw in enumerate(value):

@@ -12,11 +12,15 @@ from typing import Any
 from lambdas.orders.domain import Hold, KeyReusedError, Order, is_order_id
 from lambdas.orders.likeness import part, same
 from lambdas.runtime.items import delete_over, from_item, put_new, put_over, to_item
+from lambdas.runtime.log import log
 
 ATTEMPTS = 5
 SHARDS = "0123456789abcdef"
 """Of each index: the first digit of a digest."""
 PAGE, MOST_ALIKE = 50, 100
+NAMED = 10
+POISON = (TypeError, ValueError, AttributeError)
+"""What a row raises that is no order: it would raise it again for ever."""
 GUARDS = (
     "state",
     "sequence",
@@ -36,13 +40,21 @@ class BusyError(Exception):
     """Others changed the order in between, again and again."""
 
 
+class UnreadableError(Exception):
+    """Rows of the table are no orders that this code knows; the message names them."""
+
+
 class Orders:
-    """The table of orders, keyed by ``order_id``."""
+    """The table of orders, keyed by ``order_id``.
+
+    What goes through many orders passes over those that cannot be read: see ``check_read``.
+    """
 
     def __init__(self, table: str, *, dynamodb: Any) -> None:
         """``table`` is its name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
+        self._unreadable: list[str] = []
 
     def add(self, order: Order) -> Order:
         """Keep a new order, or find the one that the same request made before.
@@ -109,7 +121,7 @@ class Orders:
                     key["placed_in"] == parts[-1] for key in found
                 )
                 if len(found) > 1 and new:
-                    yield [order for key in found if (order := self.find(key["order_id"]))]
+                    yield self._read(found)
 
     def replace(self, before: Order, after: Order) -> bool:
         """Put ``after`` where ``before`` still stands; tell whether it did."""
@@ -120,6 +132,27 @@ class Orders:
         """Delete the order where it still stands as it is; tell whether it did."""
         row = row_of(order)
         return delete_over(self._dynamodb, self._table, row, key="order_id", guards=GUARDS)
+
+    def check_read(self) -> None:
+        """Raise UnreadableError if a row could not be read since this was asked last."""
+        ids, self._unreadable = sorted(set(self._unreadable)), []
+        if ids:
+            rows = "1 row of the table is" if len(ids) == 1 else f"{len(ids)} rows of the table are"
+            raise UnreadableError(f"{rows} no order: {', '.join(ids[:NAMED])}")
+
+    def _read(self, keys: Sequence[Mapping[str, Any]]) -> list[Order]:
+        """The orders of an index's keys; it is a moment late, so one may be gone."""
+        orders = []
+        for key in keys:
+            try:
+                order = self.find(key["order_id"])
+            except POISON as error:
+                log("order unreadable", order_id=key["order_id"], error=repr(error))
+                self._unreadable.append(key["order_id"])
+                continue
+            if order:
+                orders.append(order)
+        return orders
 
     def _pages(
         self, index: str, sorted_by: str, *, before: str, most: int
@@ -133,8 +166,7 @@ class Orders:
         while turns and found < most:
             pages = turns.popleft()
             if (keys := next(pages, None)) is not None:
-                # The index is a moment late: an order may be gone.
-                yield [order for key in keys if (order := self.find(key["order_id"]))]
+                yield self._read(keys)
                 found += len(keys)
                 turns.append(pages)
 
@@ -168,8 +200,12 @@ def row_of(order: Order) -> dict[str, Any]:
 
 
 def order_of(row: Mapping[str, Any]) -> Order:
-    """The order that a row tells; columns that are not an order's are passed over."""
-    known = {field.name for field in fields(Order)}
-    columns = {name: value for name, value in row.items() if name in known}
-    holds = tuple(Hold(**hold) for hold in columns.pop("holds", ()))
+    """The order that a row tells; what is not an order's, or a hold's, is passed over."""
+    columns = _known(Order, row)
+    holds = tuple(Hold(**_known(Hold, hold)) for hold in columns.pop("holds", ()))
     return Order(**columns, holds=holds)
+
+
+def _known(kind: type[Order | Hold], row: Mapping[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in row.items() if name in names}

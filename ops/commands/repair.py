@@ -1,8 +1,9 @@
 """Finish what sagas could not undo: all of it, or that of one order.
 
-Without --yes, nothing is done. A compensation is called as the saga called it; when it succeeds,
-its order knows. A record whose outcome could not be written is done with when its order has come
-to its end since.
+Without --yes, nothing is done. A compensation is called as the saga called it, where its order is
+rejected or cancelled; when it succeeds, its order knows. An order that stands is left as it is:
+what was parked on its way may be deleted. A record whose outcome could not be written is done with
+when its order has come to its end since.
 
 Ends with 0 when all is repaired, or could be, with 1 when something could not.
 """

@@ -4,13 +4,15 @@ What holds for every saga built here:
 
 - It first claims its record by a conditional write with an owner and a lease. A second delivery of
   the event that starts it finds the claim, and ends at once and harmlessly. The record keeps who
-  ever claimed it, of which Step Functions itself knows no way back from the record.
+  claimed it, of which Step Functions itself knows no way back from the record.
 - A refusal is never retried; what was done before it is undone, in reverse order.
 - Any other failure is retried with backoff and full jitter; then undoing starts with the failed
-  step itself, because after a time-out nobody knows whether it took effect.
+  step itself, because after a time-out nobody knows whether it took effect; or with the last one,
+  where that may be past undoing: then nothing is undone.
 - An execution that took an expired claim over undoes everything when it fails, however far it came
   itself: the one before it may have come further.
-- A wish to cancel is heeded by the write that would confirm the record: all is undone instead.
+- A wish to cancel is heeded by the write that would confirm the record: all is undone instead. If
+  it was there when the record was claimed, whatever is undone is undone for its sake.
 - A compensation that fails for good is parked on the repair queue with all that is needed to
   finish it, and the others run on. So is a record whose outcome could not be written.
 - The outcome is written together with the record's next sequence number, counted from the event

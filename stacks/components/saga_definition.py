@@ -92,7 +92,7 @@ class _States:
                     "sequence": "{% $states.input.metadata.sequence %}",
                     "parked": [],
                     "taken_over": TAKEN_OVER,
-                    "outcome": self.record.undone,
+                    "outcome": self._outcome,
                     **WITHDRAWN,
                 },
                 "Catch": [
@@ -112,11 +112,11 @@ class _States:
         following = [*(step.action.name for step in self.steps[1:]), "Confirm"]
         for i, step in enumerate(self.steps):
             states[step.action.name] = self._call(
-                step.action, self.patience.action_retries, step.refusals
+                step.action, self.patience.action_retries, (*step.refusals, *step.overtaken)
             ) | {
                 "Catch": [
-                    _refused(step.refusals, undo_from=self._undo_before(i)),
-                    _failed(step.action.name, undo_from=step.compensation.name),
+                    self._refused(step.refusals, undo_from=self._undo_before(i)),
+                    self._failed(step.action.name, undo_from=self._undo_after_failure_of(step)),
                 ],
                 "Next": following[i],
             }
@@ -234,6 +234,41 @@ class _States:
     def _undo_before(self, i: int) -> str:
         return self.steps[i - 1].compensation.name if i else "Reject"
 
+    def _undo_after_failure_of(self, step: Step) -> str:
+        """Nobody knows whether it took effect; what may have left for good is asked about first."""
+        last = self.steps[-1]
+        return (last if last.too_late and self.record.kept else step).compensation.name
+
+    @property
+    def _outcome(self) -> str:
+        """What the record becomes when it is undone; of one that was to be cancelled, that."""
+        if not self.record.cancelled:
+            return self.record.undone
+        wished = "$exists($states.result.Attributes.cancel_requested_at)"
+        return f"{{% {wished} ? '{self.record.cancelled}' : '{self.record.undone}' %}}"
+
+    def _why(self, reason: str, explanation: str) -> dict[str, str]:
+        """Why the record is undone, as JSONata; one that was to be cancelled has its reason."""
+        cancelled = f"$outcome = '{self.record.cancelled}'"
+        return {
+            "reason": f"{{% {cancelled} ? $reason : {reason} %}}",
+            "explanation": f"{{% {cancelled} ? $explanation : {explanation} %}}",
+        }
+
+    def _refused(self, refusals: Sequence[type[Refusal]], *, undo_from: str) -> State:
+        why = self._why(
+            "$states.errorOutput.Error", "$parse($states.errorOutput.Cause).errorMessage"
+        )
+        return {
+            "ErrorEquals": [refusal.__name__ for refusal in refusals],
+            "Assign": why | {"undo_from": undo_from},
+            "Next": "Undo",
+        }
+
+    def _failed(self, name: str, *, undo_from: str) -> State:
+        why = self._why(f"'{TECHNICAL_FAILURE}'", f"'{name}: ' & $states.errorOutput.Error")
+        return _caught(why | {"undo_from": undo_from}, next="Undo")
+
     @property
     def _shard(self) -> str:
         return f"{{% $substring($subject.{self.record.key}, 0, 1) %}}"
@@ -334,29 +369,6 @@ def _counted(number: int) -> dict[str, Any]:
 def _object(fields: dict[str, str]) -> str:
     """A JSONata object constructor of named expressions."""
     return "{" + ", ".join(f"'{name}': {source}" for name, source in fields.items()) + "}"
-
-
-def _refused(refusals: Sequence[type[Refusal]], *, undo_from: str) -> State:
-    return {
-        "ErrorEquals": [refusal.__name__ for refusal in refusals],
-        "Assign": {
-            "reason": "{% $states.errorOutput.Error %}",
-            "explanation": "{% $parse($states.errorOutput.Cause).errorMessage %}",
-            "undo_from": undo_from,
-        },
-        "Next": "Undo",
-    }
-
-
-def _failed(name: str, *, undo_from: str) -> State:
-    return _caught(
-        {
-            "reason": TECHNICAL_FAILURE,
-            "explanation": f"{{% '{name}: ' & $states.errorOutput.Error %}}",
-            "undo_from": undo_from,
-        },
-        next="Undo",
-    )
 
 
 def _unwritten(write: str, also: dict[str, str] | None = None) -> State:

@@ -49,13 +49,17 @@ class Call:
 class Step:
     """An action, the refusals it may answer with, and the compensation that undoes it.
 
+    ``overtaken`` is how the action refuses when its compensation came before it. Whoever asked for
+    that has not lived to write why: it is a failure, and no reason to tell anybody.
     ``too_late`` is how the last step's compensation, the first to be asked, refuses when what was
-    done can no longer be undone.
+    done can no longer be undone. It is then asked first after every failure, whichever step failed:
+    a record that is opened once more may be about what was done long ago.
     """
 
     action: Call
     refusals: tuple[type[Refusal], ...]
     compensation: Call
+    overtaken: tuple[type[Refusal], ...] = ()
     too_late: tuple[type[Refusal], ...] = ()
 
 
@@ -65,8 +69,8 @@ class Record:
 
     A saga takes a record from ``open`` to ``done``, to ``undone``, or, when somebody has put a
     ``cancel_requested_at`` on it meanwhile, to ``cancelled``. Without ``done`` there is nothing to
-    do any more: the saga only undoes; when that comes too late, it leaves everything as it is and
-    takes the record to ``kept``. A record that has not come to its end may bear an attribute
+    do any more: the saga only undoes. When undoing comes too late, it leaves everything as it is
+    and takes the record to ``kept``. A record that has not come to its end may bear an attribute
     ``unfinished``, by which a sparse index finds it, and ``look_at``, by which that is sorted; the
     saga takes them away. To one that is over it gives ``ended``, the first letter of its key, by
     which another such index finds it. Whoever cancels a record says in its ``reason`` and

@@ -13,6 +13,7 @@ from lambdas.contracts.event import (
     Event,
     Fact,
     Metadata,
+    Refusal,
     hear,
     hear_event,
     hear_message,
@@ -41,6 +42,11 @@ from stacks.environments import ENVIRONMENTS
 from tests.contracts.contracts import EVENTS, SAMPLES, TUTORIAL, detail_of, matches, read, sample_of
 from tests.templates.checks import ARCHIVE, RULE, SUBSCRIPTION, is_catch_all
 from tests.templates.synthesis import Platform, Resource, platform
+
+CAUSE = 32_768
+"""So many letters of an error does Step Functions keep, and cuts off the rest.
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_TaskFailedEventDetails.html
+"""
 
 by_name = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
 everywhere = pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -474,3 +480,12 @@ def test_metadata_are_the_envelopes_whole():
     }
 
     assert set(Metadata.__dataclass_fields__) == fields
+
+
+def test_a_refusal_is_short_enough_for_a_saga_to_hear_it():
+    """Lambda tells it as JSON, in which a letter may take twelve."""
+    told = json.dumps({"errorMessage": str(Refusal("\N{GRINNING FACE}" * 100_000))})
+
+    assert len(told) < CAUSE / 2
+    assert told.endswith('\\u2026"}')
+    assert str(Refusal("too few available of 85123A")) == "too few available of 85123A"

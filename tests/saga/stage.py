@@ -21,6 +21,9 @@ dynamodb = boto3.client("dynamodb")
 class Refused(Exception):
     """No means no."""
 
+class Overtaken(Exception):
+    """It was undone before."""
+
 def handler(event, context):
     name, order_id = os.environ["NAME"], event["order_id"]
     dynamodb.put_item(TableName=os.environ["JOURNAL"], Item={
@@ -29,6 +32,8 @@ def handler(event, context):
     act = json.loads(event["script"]).get(name)
     if act == "refuse":
         raise Refused(f"{name} says no")
+    if act == "be late":
+        raise Overtaken(f"{name} was undone")
     if act == "crash":
         raise RuntimeError("an accident")
     if act == "hang":
@@ -51,6 +56,10 @@ QUICK = Patience(
 
 class Refused(Refusal):
     """What the actors refuse with."""
+
+
+class Overtaken(Refusal):
+    """How they refuse what was undone before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +110,7 @@ class Stage:
             Step(
                 action=self._call(action, Act),
                 refusals=(Refused,),
+                overtaken=(Overtaken,),
                 compensation=self._call(undo, Undo),
             )
             for action, undo in NAMES

@@ -167,6 +167,27 @@ def test_a_wish_to_cancel_is_heeded_by_the_last_write_and_all_is_undone(stage):
     assert (record["state"], record["reason"], record["sequence"]) == ("CANCELLED", CANCELLED, "2")
 
 
+def test_that_a_step_was_undone_before_is_not_tried_again_and_no_reason_to_tell(stage):
+    opened = stage.open(Second="be late")
+    assert stage.run(opened) == "SUCCEEDED"
+    assert stage.calls(opened) == ["First", "Second", "UndoSecond", "UndoFirst"]
+    record = stage.record(opened)
+    assert (record["state"], record["reason"]) == ("UNDONE", TECHNICAL_FAILURE)
+    assert record["explanation"] == "Second: Overtaken"
+
+
+@pytest.mark.parametrize("fate", ["be late", "refuse", "crash"])
+def test_who_takes_over_what_was_to_be_cancelled_cancels_it(stage, fate):
+    opened = stage.open(Second=fate)
+    stage.claim(opened, owner="dead", until=1)
+    why = {"reason": "DuplicateOrder", "explanation": "the same as another"}
+    stage.say(opened, cancel_requested_at="now", **why)
+    assert stage.run(opened) == "SUCCEEDED"
+    record = stage.record(opened)
+    assert record["state"] == "CANCELLED"
+    assert {name: record[name] for name in why} == why
+
+
 def test_a_refusal_comes_before_a_wish_to_cancel(stage):
     opened = stage.open(First="cancel", Third="refuse")
     assert stage.run(opened) == "SUCCEEDED"

@@ -71,6 +71,13 @@ def test_a_refusal_names_what_is_lacking():
     assert too_few(["85123A", "71053"]) == "too few available of 85123A, 71053"
 
 
+def test_of_many_that_are_lacking_the_first_are_named():
+    named = ", ".join("ABCDEFGHIJ")
+
+    assert too_few("ABCDEFGHIJ") == f"too few available of {named}"
+    assert too_few("ABCDEFGHIJKL") == f"too few available of {named} and 2 more"
+
+
 def test_the_answer_follows_the_reservations_state():
     refuse_unless_reserved(reservation("RESERVED"))
     with pytest.raises(OutOfStock, match=r"^too few available of A$"):

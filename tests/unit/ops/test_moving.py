@@ -144,25 +144,48 @@ def test_a_batch_that_a_function_is_done_with_is_done(answer: Any):
 class TestRepair:
     FUNCTION = "arn:aws:lambda:eu_west_1:123456789012:function:release"
 
-    def test_the_compensation_comes_first_and_then_its_order_knows(self):
-        aws = FakeAws()
+    @pytest.mark.parametrize("state", ["REJECTED", "CANCELLED"])
+    def test_what_is_to_be_undone_is_undone_and_then_its_order_knows(self, state: str):
+        aws = FakeAws(note_repair={"state": state, "ended": True})
 
         move(aws, "orders/Repair", How.SAGA)
 
         called = [(r["FunctionName"], json.loads(r["Payload"])) for _, r in aws.requests]
         assert called == [
+            ("note-repair", {"order_id": ORDER}),
             (self.FUNCTION.replace("_", "-"), {"order_id": ORDER}),
             ("note-repair", {"order_id": ORDER, "compensation": "ReleaseStock"}),
         ]
 
+    @pytest.mark.parametrize(
+        ("state", "ended", "said"),
+        [
+            ("CONFIRMED", True, "is CONFIRMED: it stands, and ReleaseStock would undo it"),
+            ("DISPATCHED", True, "is DISPATCHED: it stands"),
+            ("PLACED", False, "is PLACED: its saga is at it"),
+            ("WITHDRAWN", False, "is WITHDRAWN: its saga is at it"),
+        ],
+    )
+    def test_an_order_that_stands_or_is_still_open_is_not_undone(
+        self, state: str, ended: bool, said: str
+    ):
+        """A saga parked this and died; the next one found everything done, or is yet to begin."""
+        aws = FakeAws(note_repair={"state": state, "ended": ended})
+
+        with pytest.raises(NotDoneError, match=said):
+            move(aws, "orders/Repair", How.SAGA)
+
+        (asked,) = (json.loads(request["Payload"]) for _, request in aws.requests)
+        assert asked == {"order_id": ORDER}
+
     def test_one_that_fails_again_is_not_noted(self):
         error = {"errorType": "NoStockError", "errorMessage": "no stock"}
-        aws = FakeAws(**{self.FUNCTION: error})
+        aws = FakeAws(**{self.FUNCTION: error}, note_repair={"state": "REJECTED", "ended": True})
 
         with pytest.raises(NotDoneError, match="NoStockError: no stock"):
             move(aws, "orders/Repair", How.SAGA)
 
-        assert len(aws.requests) == 1
+        assert len(aws.requests) == 2
 
     def test_one_whose_order_cannot_know_is_not_done(self):
         error = {"errorType": "UnknownOrderError", "errorMessage": "there is no order"}

@@ -24,11 +24,16 @@ PAIRS = ((ReserveStock, ReleaseStock), (TakePayment, RefundPayment), (BookShipme
 ACTIONS = {action.__name__: undo.__name__ for action, undo in PAIRS}
 UNDOES = {undo: action for action, undo in ACTIONS.items()}
 LEASE = STANDARD.lease
+UNLESS_CANCELLED = "{% $outcome = 'CANCELLED' ? "
 DEFAULTS = {"reason": "Cancelled", "explanation": "cancelled by the customer"}
 
 
 class Refused(Refusal):
     """What every service refuses with."""
+
+
+class Undone(Refusal):
+    """How every service refuses what its compensation came before."""
 
 
 class TooLate(Refusal):
@@ -47,6 +52,7 @@ def _definition(**states: str) -> dict[str, Any]:
             Step(
                 action=_call(action),
                 refusals=(Refused,),
+                overtaken=(Undone,),
                 compensation=_call(undo),
                 too_late=(TooLate,) if undo is CancelShipment else (),
             )
@@ -59,7 +65,11 @@ def _definition(**states: str) -> dict[str, Any]:
 
 MACHINES = {
     "OrderPlaced": _definition(
-        open="PLACED", done="CONFIRMED", undone="REJECTED", cancelled="CANCELLED"
+        open="PLACED",
+        done="CONFIRMED",
+        undone="REJECTED",
+        cancelled="CANCELLED",
+        kept="DISPATCHED",
     ),
     "OrderWithdrawn": _definition(open="WITHDRAWN", undone="CANCELLED", kept="DISPATCHED"),
 }
@@ -89,15 +99,18 @@ class Services:
             self.states["BookShipment"] = "dispatched"
 
     def call(self, command: str, *, refuses: bool) -> None:
-        """Do or undo something; raises Refused or TooLate."""
+        """Do or undo something; raises Refused, Undone or TooLate."""
         if command == "CancelShipment" and self.dispatched:
             raise TooLate
         if command in UNDOES:
-            self.states[UNDOES[command]] = "undone"
-        elif self.states.setdefault(command, "refused" if refuses else "done") not in (
-            "done",
-            "dispatched",
-        ):
+            # A refusal is on record, and stays: there is nothing to undo.
+            if self.states.get(UNDOES[command]) != "refused":
+                self.states[UNDOES[command]] = "undone"
+            return
+        state = self.states.setdefault(command, "refused" if refuses else "done")
+        if state == "undone":
+            raise Undone
+        if state == "refused":
             raise Refused
 
 
@@ -150,6 +163,14 @@ class Execution:
                 value = self._returned is not None and self._returned.claim_owner is not None
             if value == WITHDRAWN.get(name):
                 value = getattr(self._returned, name) or DEFAULTS[name]
+            if name == "outcome" and "cancel_requested_at" in value:
+                wished = self._returned is not None and self._returned.cancel_requested_at
+                value = "CANCELLED" if wished else "REJECTED"
+            if name in DEFAULTS and value.startswith(UNLESS_CANCELLED):
+                told = value.partition(" : ")[2].removesuffix(" %}").strip("'")
+                cancelled = self._variables["outcome"] == "CANCELLED"
+                value = self._variables[name] if cancelled else told
+                value = value.replace("$states.errorOutput.Error", str(error))
             self._variables[name] = value
         self.parked = self._variables.get("parked", [])
         self.state = after.get("Next")

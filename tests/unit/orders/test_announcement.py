@@ -225,3 +225,16 @@ class TestView:
     def test_a_rejected_order_says_why(self):
         assert view(REJECTED_ORDER)["reason"] == "PaymentDeclined"
         assert view(REJECTED_ORDER)["explanation"] == "over the limit"
+
+
+def test_what_failed_inside_is_not_for_customers():
+    """It stays on the row, for operators."""
+    failed = replace(
+        REJECTED_ORDER, reason="TechnicalFailure", explanation="TakePayment: States.Timeout"
+    )
+    fact = announcement(PLACED_ORDER, failed)
+
+    assert fact is not None
+    for told in (fact.data.explanation, view(failed)["explanation"]):
+        assert told == "something went wrong on our side"
+    assert (fact.data.reason, view(failed)["reason"]) == ("TechnicalFailure",) * 2

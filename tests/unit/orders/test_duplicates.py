@@ -16,6 +16,7 @@ from lambdas.orders.duplicates import UndecidedError, repeated
 from lambdas.orders.holds import lift_hold
 from lambdas.orders.likeness import PERIOD, begin, periods
 from lambdas.orders.progress import Progress
+from lambdas.orders.store import UnreadableError
 from tests.unit.orders.requests import BODY, line, placed
 from tests.unit.orders.tidying import Job, Killed, World
 from tests.unit.spy import Spy
@@ -491,6 +492,17 @@ class TestRuns:
             job.run()
 
         assert world.row(last).duplicate_of
+
+    def test_what_cannot_be_read_keeps_no_other_from_being_settled(self, job: Job, world: World):
+        bad, earlier, later = (confirmed(world, str(i), after(i)) for i in (1, 2, 3))
+        world.garble(bad)
+
+        with pytest.raises(UnreadableError, match=bad.order_id):
+            job.run()
+
+        settled = world.orders().find(later.order_id)
+        assert settled is not None
+        assert settled.duplicate_of == earlier.order_id
 
 
 class TestProgress:

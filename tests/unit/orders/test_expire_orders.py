@@ -12,6 +12,7 @@ import pytest
 from lambdas.orders import store
 from lambdas.orders.announcements import announcement
 from lambdas.orders.domain import Order, cancel, dispatch
+from lambdas.orders.store import UnreadableError
 from tests.unit.orders.tidying import Job, Killed, World
 from tests.unit.spy import Spy
 
@@ -163,3 +164,21 @@ def test_the_same_request_makes_the_same_order_when_it_comes_again_afterwards(
     assert told is not None
     assert known is not None
     assert told.metadata.event_id == known.metadata.event_id
+
+
+def test_what_cannot_be_read_keeps_no_other_from_going_and_fails_the_run(
+    job: Job, world: World, capsys: pytest.CaptureFixture[str]
+):
+    bad, *others = (ended(world, f"{number}", OLD, "DISPATCHED") for number in range(3))
+    world.garble(bad)
+
+    with pytest.raises(UnreadableError, match=f"1 row of the table is no order: {bad.order_id}"):
+        job.run()
+
+    left = world.dynamodb.scan(TableName=world.table)["Items"]
+    assert [item["order_id"]["S"] for item in left] == [bad.order_id]
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert told[-1]["expired"] == len(others)
+    # What was said once is not said of the next run.
+    world.keep(bad)
+    assert job.run() == report(looked_at=1, expired=1)

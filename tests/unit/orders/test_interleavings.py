@@ -39,7 +39,15 @@ from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, miss_hold
 from lambdas.orders.store import Orders
 from tests.unit.orders.conftest import make_orders_table
 from tests.unit.orders.requests import placed
-from tests.unit.orders.sagas import ACTIONS, LEASE, MACHINES, UNDOES, Execution, Services
+from tests.unit.orders.sagas import (
+    ACTIONS,
+    LEASE,
+    MACHINES,
+    UNDOES,
+    Execution,
+    Services,
+    Undone,
+)
 
 WAYS = {
     (PLACED, CONFIRMED),
@@ -76,6 +84,7 @@ class Life(RuleBasedStateMachine):
         self.asked: set[str] = set()
         self.why: str | None = None
         self.order: Order | None = None
+        self.ways = WAYS
         self.repeat()
         self.deliver(0)
 
@@ -251,6 +260,8 @@ class Life(RuleBasedStateMachine):
             assert self.services.done == set(ACTIONS) or "BookShipment" in self.parked
         if state in (CANCELLED, REJECTED):
             assert self.services.done <= self.parked
+        # That a saga before it has undone a step is no reason.
+        assert self.order.reason != Undone.__name__
 
     def teardown(self) -> None:
         """Whatever happened: announced again, the order ends, and as its customer was told.
@@ -333,7 +344,7 @@ class Life(RuleBasedStateMachine):
             assert claimed >= {*(before.claimed_by or ())}
             assert self.order.sequence - before.sequence == (fact is not None)
             if before.state != self.order.state:
-                assert (before.state, self.order.state) in WAYS
+                assert (before.state, self.order.state) in self.ways
                 assert fact is not None
                 assert not (self.acknowledged and self.order.state == CONFIRMED)
         if fact:
@@ -379,3 +390,41 @@ def test_what_had_left_before_it_could_be_cancelled_has_no_reason_to_be(life: Ca
     order.finish(index=0)
 
     assert (order.row().state, order.row().reason) == (DISPATCHED, None)
+
+
+@pytest.mark.parametrize("trouble", ["", *ACTIONS])
+def test_what_was_delivered_long_ago_is_not_given_back(life: Callable[[], Life], trouble: str):
+    """Its row had expired, and the same request made it anew: the services remember it all."""
+    order = life()
+    order.ways = {*WAYS, (PLACED, DISPATCHED)}
+    order.services.states = dict.fromkeys(ACTIONS, "done") | {"BookShipment": "dispatched"}
+    order.step(index=0, fault="")
+    if not trouble:
+        order.cancel(meanwhile=False, index=0, fault="", reason="Cancelled")
+    while order.executions:
+        order.step(index=0, fault="before" if order.executions[0].state == trouble else "")
+
+    assert (order.row().state, order.row().reason) == (DISPATCHED, None)
+    assert order.services.done == set(ACTIONS)
+
+
+@pytest.mark.parametrize("wish", [True, False])
+def test_who_takes_over_from_one_that_died_while_undoing_says_why(
+    life: Callable[[], Life], wish: bool
+):
+    """A payment that was given back is no reason; that it was to be cancelled is one."""
+    order = life()
+    order.steps(index=0, most=3)
+    if wish:
+        order.cancel(meanwhile=False, index=0, fault="", reason="DuplicateOrder")
+    order.step(index=0, fault="" if wish else "refuse")
+    while order.executions[0].state != "RefundPayment":
+        order.step(index=0, fault="")
+    order.step(index=0, fault="")
+    order.die(index=0, lease=True)
+    order.deliver(index=0)
+    order.finish(index=0)
+
+    row = order.row()
+    expected = (CANCELLED, "DuplicateOrder") if wish else (REJECTED, "TechnicalFailure")
+    assert (row.state, row.reason) == expected

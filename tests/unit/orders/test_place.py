@@ -1,5 +1,7 @@
 """Which requests are orders, and what becomes of them."""
 
+import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -8,7 +10,13 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.values import MAX_SKUS
 from lambdas.orders.domain import PLACED, order_id
-from lambdas.orders.placing import MAX_QUANTITY, MAX_TEXT, MAX_UNIT_PRICE, BadRequestError
+from lambdas.orders.placing import (
+    MAX_LINES,
+    MAX_QUANTITY,
+    MAX_TEXT,
+    MAX_UNIT_PRICE,
+    BadRequestError,
+)
 from tests.unit.orders.requests import BODY, NOW, line, placed
 
 
@@ -136,6 +144,26 @@ class TestBad:
     def test_more_than_ninety_skus_are_refused_with_the_limit(self):
         with pytest.raises(BadRequestError, match="at most 90 SKUs, not 91"):
             placed(BODY | {"lines": [line(sku=str(i)) for i in range(MAX_SKUS + 1)]})
+
+    def test_as_many_lines_as_are_allowed_are_all_looked_at(self):
+        assert len(bad_fields(BODY | {"lines": [0] * MAX_LINES})) == MAX_LINES
+        assert placed(BODY | {"lines": [line(quantity=1)] * MAX_LINES}).total == 255 * MAX_LINES
+
+    def test_more_lines_are_not_looked_at(self):
+        """What is wrong with each would make an answer that Lambda does not give."""
+        with pytest.raises(BadRequestError, match="at most 1000 lines, not 1001") as bad:
+            placed(BODY | {"lines": [0] * (MAX_LINES + 1)})
+        assert [problem.field for problem in bad.value.problems] == ["lines"]
+
+    def test_all_that_may_be_wrong_fits_into_an_answer(self):
+        worst = line(sku="\N{GRINNING FACE}" * MAX_TEXT)
+        lines = [{**worst, "unit_price": 1 + i} for i in range(MAX_LINES)]
+        for each in (lines, [{"sku": 0}] * MAX_LINES):
+            with pytest.raises(BadRequestError) as bad:
+                placed(BODY | {"lines": each})
+            # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+            problems = [asdict(problem) for problem in bad.value.problems]
+            assert len(json.dumps(json.dumps(problems))) < 6_000_000
 
     @pytest.mark.parametrize("key", ["", "k" * (MAX_TEXT + 1)])
     def test_a_bad_key_is_named(self, key: str):

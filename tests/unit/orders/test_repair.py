@@ -8,7 +8,17 @@ import pytest
 
 from lambdas.contracts.codec import ContractError
 from lambdas.orders.announcements import announcement
-from lambdas.orders.domain import REJECTED, Order, UnknownOrderError, repair
+from lambdas.orders.domain import (
+    CONFIRMED,
+    DISPATCHED,
+    PLACED,
+    REJECTED,
+    WITHDRAWN,
+    NotUndoneError,
+    Order,
+    UnknownOrderError,
+    repair,
+)
 from lambdas.orders.store import Orders
 from tests.unit.orders.requests import placed
 
@@ -36,6 +46,16 @@ def test_it_may_be_repaired_before_the_saga_says_that_it_is_parked():
     early = repair(REJECTED_ORDER, "RefundPayment")
 
     assert replace(early, parked=PARKED, sequence=3).waiting == ["ReleaseStock"]
+
+
+@pytest.mark.parametrize("state", [PLACED, CONFIRMED, WITHDRAWN, DISPATCHED])
+def test_an_order_that_was_not_undone_has_nothing_to_repair(state: str):
+    """A withdrawal of it may park the same, and has then to be repaired in earnest."""
+    order = replace(placed(), state=state)
+
+    with pytest.raises(NotUndoneError, match=f"is {state}: RefundPayment is no repair"):
+        repair(order, "RefundPayment")
+    assert repair(order, None) is order
 
 
 class TestHandler:

@@ -7,12 +7,13 @@ import pytest
 
 from lambdas.orders.domain import (
     CONFIRMED,
+    Hold,
     KeyReusedError,
     Order,
     TooLateError,
     cancel,
 )
-from lambdas.orders.store import ATTEMPTS, BusyError, Orders, row_of
+from lambdas.orders.store import ATTEMPTS, BusyError, Orders, order_of, row_of
 from lambdas.runtime.items import to_item
 from tests.unit.orders.requests import BODY, line, placed
 from tests.unit.spy import Spy
@@ -32,6 +33,13 @@ class Requests:
             return getattr(self._client, operation)(**parameters)
 
         return request
+
+
+def test_what_a_later_version_writes_is_passed_over():
+    hold = {"cause": "c", "reason": "r", "explanation": "e", "state": "HELD", "at": NOW}
+    held = replace(placed(), holds=(Hold(**hold),))
+
+    assert order_of(row_of(held) | {"colour": "red", "holds": [hold | {"by": "a"}]}) == held
 
 
 class TestAdd:
