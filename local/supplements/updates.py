@@ -1,11 +1,16 @@
-"""What becomes of a function's invocations while CloudFormation changes it.
+"""What becomes of a function's invocations while it is changed.
 
 AWS: they go on as they began, and later ones see the change.
 https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html#functions-states-updating
-MiniStack 1.5.33: ends all processes of the function, those at work as well.
-Can go: when an invocation outlives an update of its function's stack.
+MiniStack 1.5.33: when CloudFormation changes it, ends all processes of the function, those at work
+as well. Whoever waited for a process meanwhile starts one of what the function was, for all that
+come later.
+Can go: when an invocation outlives an update of its function's stack, and none after it sees what
+was before.
 """
 
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from ministack.core import lambda_runtime
@@ -15,6 +20,8 @@ from local.supplements._seams import seam
 
 _leaving: set[int] = set()
 """Processes at work whose function has changed, by the identity of their record."""
+_changes: Counter[str] = Counter()
+"""How often the processes of each function were ended."""
 
 
 def install() -> None:
@@ -22,20 +29,22 @@ def install() -> None:
     invalidate = seam(
         lambda_svc, "invalidate_worker", "func_name", "qualifier", "account", "region"
     )
-    release = lambda_svc.release_worker
+    acquire, release = lambda_svc.acquire_worker, lambda_svc.release_worker
 
     def invalidated(func_name: str, *args: Any, **kwargs: Any) -> None:
+        _changes[func_name] += 1
         if args or kwargs:
-            # A version, or a process that is beyond use: not an update by CloudFormation.
+            # Its code alone, a version, or a process that is beyond use: not by CloudFormation.
             invalidate(func_name, *args, **kwargs)
-            return
-        with lambda_runtime._lock:
-            for key, workers in lambda_runtime._workers.items():
-                if key.split(":")[-2] == func_name:
-                    busy = [worker for worker in workers if worker.in_use]
-                    _leaving.update(map(id, busy))
-                    workers[:] = [worker for worker in workers if not worker.in_use]
-        invalidate(func_name)
+        else:
+            lambda_runtime.kill_workers(_dismissed(lambda worker: worker.func_name == func_name))
+
+    def acquired(func_name: str, *args: Any, **kwargs: Any) -> Any:
+        before = _changes[func_name]
+        worker, how = acquire(func_name, *args, **kwargs)
+        if worker is not None and _changes[func_name] != before:
+            _dismissed(lambda other: other is worker)
+        return worker, how
 
     def released(worker: Any) -> None:
         release(worker)
@@ -43,4 +52,19 @@ def install() -> None:
             _leaving.discard(id(worker))
             worker.kill()
 
-    lambda_svc.invalidate_worker, lambda_svc.release_worker = invalidated, released
+    lambda_svc.invalidate_worker = invalidated
+    lambda_svc.acquire_worker, lambda_svc.release_worker = acquired, released
+
+
+def _dismissed(which: Callable[[Any], bool]) -> list[Any]:
+    """Give such processes no more work; return the idle ones, the others end with what they do."""
+    idle = []
+    with lambda_runtime._lock:
+        for workers in lambda_runtime._workers.values():
+            for worker in filter(which, list(workers)):
+                workers.remove(worker)
+                if worker.in_use:
+                    _leaving.add(id(worker))
+                else:
+                    idle.append(worker)
+    return idle

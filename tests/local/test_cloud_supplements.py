@@ -3,13 +3,16 @@
 Every test deploys the smallest stack that shows the behaviour, and looks at it from outside.
 """
 
+import io
 import json
 import ssl
 import subprocess
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +103,40 @@ def test_a_process_that_ends_is_an_exit_error(cloud: Cloud, deploy: Deploy) -> N
     stack = deploy({"Role": role(), "Ends": function("ends")}, Name=ref("Ends"))
     answer = client(cloud, "lambda").invoke(FunctionName=stack.outputs["Name"])
     assert json.loads(answer["Payload"].read())["errorType"] == "Runtime.ExitError"
+
+
+def test_who_waited_while_a_function_changed_leaves_nothing_of_what_it_was(
+    cloud: Cloud, deploy: Deploy
+) -> None:
+    before = (
+        "import time\ndef handler(event, context):\n    time.sleep(event['seconds'])\n    return 1"
+    )
+    stack = deploy(
+        {"Role": role(), "Changes": function("handler", Code={"ZipFile": before})},
+        Name=ref("Changes"),
+    )
+    functions = cloud.clients()
+
+    def ask(seconds: float) -> Any:
+        answer = functions("lambda").invoke(
+            FunctionName=stack.outputs["Name"], Payload=json.dumps({"seconds": seconds})
+        )
+        return json.loads(answer["Payload"].read())
+
+    after = io.BytesIO()
+    with zipfile.ZipFile(after, "w") as archive:
+        archive.writestr("index.py", before.replace("return 1", "return 2"))
+    assert ask(0) == 1
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(ask, 2)
+        time.sleep(0.2)
+        # The only process is at work: this one waits for it, for a moment.
+        pool.submit(ask, 0)
+        time.sleep(0.2)
+        functions("lambda").update_function_code(
+            FunctionName=stack.outputs["Name"], ZipFile=after.getvalue()
+        )
+    assert {ask(0) for _ in range(3)} == {2}
 
 
 def test_log_records_are_json_objects_when_the_format_is_json(cloud: Cloud, deploy: Deploy) -> None:
