@@ -4,7 +4,7 @@ import io
 import json
 import time
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import uuid4
@@ -24,6 +24,9 @@ class Refused(Exception):
 class Overtaken(Exception):
     """It was undone before."""
 
+class Gone(Exception):
+    """It cannot be undone any more."""
+
 def handler(event, context):
     name, order_id = os.environ["NAME"], event["order_id"]
     dynamodb.put_item(TableName=os.environ["JOURNAL"], Item={
@@ -34,6 +37,8 @@ def handler(event, context):
         raise Refused(f"{name} says no")
     if act == "be late":
         raise Overtaken(f"{name} was undone")
+    if act == "be gone":
+        raise Gone(f"{name} comes too late")
     if act == "crash":
         raise RuntimeError("an accident")
     if act == "hang":
@@ -60,6 +65,10 @@ class Refused(Refusal):
 
 class Overtaken(Refusal):
     """How they refuse what was undone before."""
+
+
+class Gone(Refusal):
+    """How they refuse to undo what has left for good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +126,9 @@ class Stage:
         ]
         self._machine = self._create(kind, steps, done="DONE", cancelled="CANCELLED")
         self._withdrawal = self._create(kind, steps)
+        leaving = [*steps[:-1], replace(steps[-1], too_late=(Gone,))]
+        ends = {"done": "DONE", "cancelled": "CANCELLED", "kept": "KEPT"}
+        self._leaving = self._create(kind, leaving, **ends)
 
     def _create(self, kind: str, steps: list[Step], **ends: str) -> str:
         asl = definition(
@@ -190,6 +202,10 @@ class Stage:
     def withdraw(self, detail: dict[str, Any]) -> str:
         """The same, of the saga that only undoes."""
         return self._run(self._withdrawal, detail)
+
+    def leave(self, detail: dict[str, Any]) -> str:
+        """The same, of a saga whose last step may have been done for good."""
+        return self._run(self._leaving, detail)
 
     def _run(self, machine: str, detail: dict[str, Any]) -> str:
         execution = self.states.start_execution(stateMachineArn=machine, input=json.dumps(detail))[

@@ -202,6 +202,22 @@ def test_without_anything_to_do_a_saga_only_undoes(stage):
     assert (record["state"], record["reason"], record["sequence"]) == ("UNDONE", CANCELLED, "2")
 
 
+@pytest.mark.parametrize("action", ACTIONS)
+def test_what_has_left_for_good_is_kept_whole_whichever_step_fails(stage, action):
+    opened = stage.open(**{action: "crash", "UndoThird": "be gone"})
+    assert stage.leave(opened) == "SUCCEEDED"
+    assert stage.calls(opened)[-1] == "UndoThird"
+    assert not {"UndoFirst", "UndoSecond"} & set(stage.calls(opened))
+    assert stage.record(opened)["state"] == "KEPT"
+
+
+def test_what_may_have_left_and_has_not_is_undone_whole(stage):
+    opened = stage.open(First="crash")
+    assert stage.leave(opened) == "SUCCEEDED"
+    assert stage.calls(opened)[-3:] == ["UndoThird", "UndoSecond", "UndoFirst"]
+    assert stage.record(opened)["state"] == "UNDONE"
+
+
 def test_whoever_cancels_a_record_says_why(stage):
     under_way, done = stage.open(Third="cancel"), stage.open()
     why = {"reason": "DuplicateOrder", "explanation": "the same as another"}

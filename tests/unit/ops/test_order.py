@@ -187,6 +187,12 @@ DISPATCHED = Known(
 NOTHING: Mapping[str, None] = dict.fromkeys(
     ("payments", "inventory", "shipping", "warehouse", "storefront")
 )
+
+
+def hold(reason: str, explanation: str, state: str, since: str, *, cause: str = "d") -> Hold:
+    return Hold(cause=cause, reason=reason, explanation=explanation, state=state, at=since)
+
+
 PLACED = Known(
     order=order(
         "PLACED",
@@ -194,14 +200,8 @@ PLACED = Known(
         0,
         unfinished="0",
         holds=(
-            Hold(cause="c", reason="R", explanation="once", state="LIFTED", at=at(0.1)),
-            Hold(
-                cause="d",
-                reason="PaymentDisputed",
-                explanation="the payment is disputed: fraudulent",
-                state="HELD",
-                at=at(0.2),
-            ),
+            hold("R", "once", "LIFTED", at(0.1), cause="c"),
+            hold("PaymentDisputed", "the payment is disputed: fraudulent", "HELD", at(0.2)),
         ),
     ),
     records={**NOTHING, "storefront": seen("orders/1 OrderPlaced 0", "orders/2 OrderHeld 0.2")},
@@ -317,15 +317,7 @@ class TestStory:
             (
                 {
                     "duplicate_of": "0e" * 16,
-                    "holds": (
-                        Hold(
-                            cause="d",
-                            reason="DuplicateOrder",
-                            explanation="the same as another",
-                            state="LIFTED",
-                            at=at(2),
-                        ),
-                    ),
+                    "holds": (hold("DuplicateOrder", "the same as another", "LIFTED", at(2)),),
                 },
                 "asked for by the customer",
             ),
@@ -363,8 +355,8 @@ NOT_PICKED = changed(CONFIRMED, warehouse=None)
 
 
 def with_hold(known: Known, state: str, *, since: str) -> Known:
-    hold = Hold(cause="d", reason="R", explanation="why", state=state, at=since)
-    return replace(known, order={**known.order, "holds": [encode(hold)]})
+    encoded = encode(hold("R", "why", state, since))
+    return replace(known, order={**known.order, "holds": [encoded]})
 
 
 class TestFollowingUp:
