@@ -183,7 +183,7 @@ def test_a_function_sends_from_its_own_identity_and_a_refusal_is_parked_and_put_
 
     platform.invoke("NotifyCustomer", event)
 
-    assert eventually(lambda: platform.mails("o6").get("OrderConfirmed")) == "SENT"
+    assert eventually(lambda: platform.mails("o6").get("OrderConfirmed") == "SENT")
 
 
 def test_a_mail_whose_sender_died_is_parked_and_not_sent_again(platform: Platform):
@@ -223,7 +223,7 @@ def test_an_invoice_that_cannot_be_written_is_told_to_operations_and_can_be_put_
 
     platform.invoke("IssueInvoice", event)
 
-    assert eventually(lambda: platform.mails("o8").get("Invoice")) == "SENT"
+    assert eventually(lambda: platform.mails("o8").get("Invoice") == "SENT")
     assert len(platform.invoices("o8")) == 1
 
 

@@ -176,7 +176,7 @@ def test_sales_are_counted_once_and_told_to_operators_only(platform: Platform, a
         return [sale for sale in content["sales"] if sale["minute"] == "08:40"]
 
     counted = {"minute": "08:40", "currency": "GBP", "orders": 1, "units": 6, "amount": 1_530}
-    assert eventually(sold) == [counted]
+    assert eventually(lambda: sold() == [counted]), sold()
     assert platform.get("/sales?day=2026-12-01&per=minute", ada)[0] == 401
     assert platform.get("/orders", platform.operator)[0] == 401
     status, content, headers = platform.get("/sales?day=2026-12-01&per=product", platform.operator)
