@@ -2,13 +2,13 @@
 
 AWS: they go on as they began, and later ones see the change.
 https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html#functions-states-updating
-MiniStack 1.5.33: when CloudFormation changes it, ends all processes of the function, those at work
-as well. Whoever waited for a process meanwhile starts one of what the function was, for all that
-come later.
-Can go: when an invocation outlives an update of its function's stack, and none after it sees what
-was before.
+MiniStack 1.5.33: ends all processes of the function, those at work as well. Whoever waited for a
+process meanwhile starts one of what the function was, for all that come later.
+Can go: when an invocation outlives any change of its function, and none after it sees what was
+before.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -26,31 +26,30 @@ _changes: Counter[str] = Counter()
 
 def install() -> None:
     """Let processes finish what they are at; after `throughput`, which leases them."""
-    invalidate = seam(
-        lambda_svc, "invalidate_worker", "func_name", "qualifier", "account", "region"
-    )
+    seam(lambda_svc, "invalidate_worker", "func_name", "qualifier", "account", "region")
     acquire, release = lambda_svc.acquire_worker, lambda_svc.release_worker
+    leased = threading.local()
 
-    def invalidated(func_name: str, *args: Any, **kwargs: Any) -> None:
+    def invalidated(func_name: str, **_which: str) -> None:
+        # No matter which version: none of our functions has any.
         _changes[func_name] += 1
-        if args or kwargs:
-            # Its code alone, a version, or a process that is beyond use: not by CloudFormation.
-            invalidate(func_name, *args, **kwargs)
-        else:
-            lambda_runtime.kill_workers(_dismissed(lambda worker: worker.func_name == func_name))
+        lambda_runtime.kill_workers(_dismissed(lambda worker: worker.func_name == func_name))
 
     def acquired(func_name: str, *args: Any, **kwargs: Any) -> Any:
         before = _changes[func_name]
         worker, how = acquire(func_name, *args, **kwargs)
         if worker is not None and _changes[func_name] != before:
             _dismissed(lambda other: other is worker)
+        leased.worker = worker
         return worker, how
 
     def released(worker: Any) -> None:
         release(worker)
-        if id(worker) in _leaving:
-            _leaving.discard(id(worker))
-            worker.kill()
+        # Nothing is released where a process proved beyond use: it was invalidated instead.
+        done, leased.worker = leased.worker, None
+        if id(done) in _leaving:
+            _leaving.discard(id(done))
+            done.kill()
 
     lambda_svc.invalidate_worker = invalidated
     lambda_svc.acquire_worker, lambda_svc.release_worker = acquired, released

@@ -105,38 +105,55 @@ def test_a_process_that_ends_is_an_exit_error(cloud: Cloud, deploy: Deploy) -> N
     assert json.loads(answer["Payload"].read())["errorType"] == "Runtime.ExitError"
 
 
-def test_who_waited_while_a_function_changed_leaves_nothing_of_what_it_was(
-    cloud: Cloud, deploy: Deploy
+TAKES_ITS_TIME = """
+import os, time
+def handler(event, context):
+    time.sleep(event)
+    return os.environ["STATE"]
+"""
+
+
+def with_other_code(before: str) -> dict[str, Any]:
+    after = io.BytesIO()
+    with zipfile.ZipFile(after, "w") as archive:
+        archive.writestr("index.py", before.replace('os.environ["STATE"]', '"new"'))
+    return {"ZipFile": after.getvalue()}
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("update_function_code", with_other_code(TAKES_ITS_TIME)),
+        ("update_function_configuration", {"Environment": {"Variables": {"STATE": "new"}}}),
+    ],
+)
+def test_what_runs_while_a_function_changes_goes_on_and_what_comes_later_sees_the_change(
+    cloud: Cloud, deploy: Deploy, change: str, what: dict[str, Any]
 ) -> None:
-    before = (
-        "import time\ndef handler(event, context):\n    time.sleep(event['seconds'])\n    return 1"
+    changes = function(
+        "handler",
+        Code={"ZipFile": TAKES_ITS_TIME},
+        Environment={"Variables": {"STATE": "old"}},
     )
-    stack = deploy(
-        {"Role": role(), "Changes": function("handler", Code={"ZipFile": before})},
-        Name=ref("Changes"),
-    )
+    stack = deploy({"Role": role(), "Changes": changes}, Name=ref("Changes"))
     functions = cloud.clients()
 
     def ask(seconds: float) -> Any:
         answer = functions("lambda").invoke(
-            FunctionName=stack.outputs["Name"], Payload=json.dumps({"seconds": seconds})
+            FunctionName=stack.outputs["Name"], Payload=json.dumps(seconds)
         )
         return json.loads(answer["Payload"].read())
 
-    after = io.BytesIO()
-    with zipfile.ZipFile(after, "w") as archive:
-        archive.writestr("index.py", before.replace("return 1", "return 2"))
-    assert ask(0) == 1
+    assert ask(0) == "old"
     with ThreadPoolExecutor(2) as pool:
-        pool.submit(ask, 2)
+        running = pool.submit(ask, 2)
         time.sleep(0.2)
         # The only process is at work: this one waits for it, for a moment.
         pool.submit(ask, 0)
         time.sleep(0.2)
-        functions("lambda").update_function_code(
-            FunctionName=stack.outputs["Name"], ZipFile=after.getvalue()
-        )
-    assert {ask(0) for _ in range(3)} == {2}
+        getattr(functions("lambda"), change)(FunctionName=stack.outputs["Name"], **what)
+        assert {ask(0) for _ in range(3)} == {"new"}
+        assert running.result() == "old"
 
 
 def test_log_records_are_json_objects_when_the_format_is_json(cloud: Cloud, deploy: Deploy) -> None:
