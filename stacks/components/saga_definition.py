@@ -10,20 +10,21 @@ from typing import Any
 from aws_cdk import aws_sqs as sqs
 
 from lambdas.contracts.event import CANCELLED, TECHNICAL_FAILURE, Refusal
-from stacks.components.saga_steps import Call, Patience, Record, Step
+from stacks.components.saga_steps import Patience, Record, Step
+from stacks.components.saga_tasks import (
+    CONDITION_FAILED,
+    COUNT,
+    ME,
+    NOW,
+    State,
+    Tasks,
+    counted,
+)
 
-CONDITION_FAILED = "DynamoDB.ConditionalCheckFailedException"
-
-State = dict[str, Any]
-
-NOW = {"S": "{% $now() %}"}
-ME = "{% $states.context.Execution.Id %}"
 TAKEN_OVER = "{% $exists($states.result.Attributes.claim_owner) %}"
 """Whether the record was claimed before: by an execution that died on the way, or by this one, if
 the answer to its first attempt was lost. Then that attempt may have been the one that took it over.
 """
-COUNT = "#sequence = :sequence + if_not_exists(asides, :none)"
-"""The number of what the saga tells: counted from its event, and behind what others told since."""
 WITHDRAWN = {
     name: f"{{% $exists($states.result.Attributes.{name})"
     f" ? $states.result.Attributes.{name}.S : '{default}' %}}"
@@ -41,7 +42,8 @@ def definition(
 
     Its input is the ``detail`` of the event that starts it: ``metadata`` and ``data``.
     """
-    states = _States(record, steps, repair_queue.queue_url, patience)
+    tasks = Tasks(record, repair_queue.queue_url, patience)
+    states = _States(record, steps, tasks, patience)
     return {
         "QueryLanguage": "JSONata",
         "TimeoutSeconds": patience.machine,
@@ -61,12 +63,12 @@ class _States:
 
     record: Record
     steps: Sequence[Step]
-    repair_queue: str
+    tasks: Tasks
     patience: Patience
 
     def claiming(self) -> dict[str, State]:
         now = "$floor($millis() / 1000)"
-        claim = self._update(
+        claim = self.tasks.update(
             "SET claim_owner = :me, claim_until = :until ADD claimed_by :mine",
             condition="#state = :open AND (attribute_not_exists(claim_owner) OR claim_owner = :me"
             " OR claim_until < :now)",
@@ -111,7 +113,7 @@ class _States:
         states: dict[str, State] = {}
         following = [*(step.action.name for step in self.steps[1:]), "Confirm"]
         for i, step in enumerate(self.steps):
-            states[step.action.name] = self._call(
+            states[step.action.name] = self.tasks.call(
                 step.action, self.patience.action_retries, (*step.refusals, *step.overtaken)
             ) | {
                 "Catch": [
@@ -133,7 +135,7 @@ class _States:
             ],
             "Default": "Reject",
         }
-        states["Confirm"] = self._settle(
+        states["Confirm"] = self.tasks.settle(
             self.record.done or "",
             condition="claim_owner = :me AND (#state = :state OR"
             " (#state = :open AND attribute_not_exists(cancel_requested_at)))",
@@ -144,7 +146,7 @@ class _States:
             ],
             "End": True,
         }
-        cancel = self._update(
+        cancel = self.tasks.update(
             "SET changed_at = :now",
             condition="claim_owner = :me AND #state = :open"
             " AND attribute_exists(cancel_requested_at)",
@@ -165,7 +167,7 @@ class _States:
             name, after = step.compensation.name, self._undo_before(i)
             too_late = step.too_late if self.record.kept else ()
             kept = {"ErrorEquals": [refusal.__name__ for refusal in too_late], "Next": "Keep"}
-            states[name] = self._call(
+            states[name] = self.tasks.call(
                 step.compensation, self.patience.compensation_retries, too_late
             ) | {
                 "Catch": [
@@ -175,12 +177,12 @@ class _States:
                 "Next": after,
             }
             note = {"parked": f"{{% $append($parked, ['{name}']) %}}"}
-            states[f"Park{name}"] = self._park(step.compensation) | {
+            states[f"Park{name}"] = self.tasks.park(step.compensation) | {
                 "Assign": note,
                 "Catch": [_caught(note, next=after)],
                 "Next": after,
             }
-        states["Reject"] = self._settle(
+        states["Reject"] = self.tasks.settle(
             "{% $outcome %}",
             condition="claim_owner = :me AND #state IN (:open, :state)",
             reason="{% $reason %}",
@@ -188,7 +190,7 @@ class _States:
             ended=self._shard,
         ) | {"Catch": [_unwritten("Reject")], "Next": "AllUndone"}
         if self.record.kept:
-            states["Keep"] = self._settle(
+            states["Keep"] = self.tasks.settle(
                 self.record.kept,
                 condition="claim_owner = :me AND #state IN (:open, :state)",
                 remove=("reason", "explanation"),
@@ -203,12 +205,12 @@ class _States:
             "Choices": [{"Condition": "{% $count($parked) > 0 %}", "Next": "CallForAttention"}],
             "Default": "Undone",
         }
-        states["CallForAttention"] = self._update(
+        states["CallForAttention"] = self.tasks.update(
             f"SET parked = :parked, {COUNT}, changed_at = :now",
             condition="claim_owner = :me",
             values={
                 ":parked": {"L": "{% [$map($parked, function($name) { {'S': $name} })] %}"},
-                **_counted(2),
+                **counted(2),
                 ":now": NOW,
             },
         ) | {"Catch": [_unwritten("CallForAttention")], "Next": "Undone"}
@@ -223,7 +225,7 @@ class _States:
             "execution": "$states.context.Execution.Id",
         }
         return {
-            "ParkRecord": self._send(record) | {"Next": "OutcomeUnknown"},
+            "ParkRecord": self.tasks.send(record) | {"Next": "OutcomeUnknown"},
             "OutcomeUnknown": {
                 "Type": "Fail",
                 "Error": "OutcomeUnknown",
@@ -272,103 +274,6 @@ class _States:
     @property
     def _shard(self) -> str:
         return f"{{% $substring($subject.{self.record.key}, 0, 1) %}}"
-
-    def _settle(
-        self, state: str, *, condition: str, remove: Sequence[str] = (), **columns: str
-    ) -> State:
-        """Write the outcome, under our claim; a second time it writes the same."""
-        sets = [f", {name} = :{name}" for name in columns]
-        removed = ", ".join(["unfinished", "look_at", *remove])
-        return self._update(
-            f"SET #state = :state, {COUNT}, changed_at = :now{''.join(sets)} REMOVE {removed}",
-            condition=condition,
-            values={
-                ":open": {"S": self.record.open},
-                ":state": {"S": state},
-                **_counted(1),
-                ":now": NOW,
-                **{f":{name}": {"S": value} for name, value in columns.items()},
-            },
-        )
-
-    def _update(self, update: str, *, condition: str, values: dict[str, Any]) -> State:
-        """A write of the record; ``state`` and ``sequence`` are words that DynamoDB reserves."""
-        expressions = update + condition
-        names = {f"#{name}": name for name in ("state", "sequence") if f"#{name}" in expressions}
-        return {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::dynamodb:updateItem",
-            "Arguments": {
-                "TableName": self.record.table.table_name,
-                "Key": {self.record.key: {"S": f"{{% $subject.{self.record.key} %}}"}},
-                "UpdateExpression": update,
-                "ConditionExpression": condition,
-                "ExpressionAttributeNames": names,
-                "ExpressionAttributeValues": {
-                    ":me": {"S": ME},
-                    **values,
-                },
-            },
-            "TimeoutSeconds": self.patience.write,
-            "Retry": self._retry([CONDITION_FAILED], self.patience.write_retries),
-            "Output": {},
-        }
-
-    def _call(self, call: Call, retries: int, refusals: Sequence[type[Refusal]] = ()) -> State:
-        return {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::lambda:invoke",
-            "Arguments": {"FunctionName": call.function.function_arn, "Payload": call.payload},
-            "TimeoutSeconds": self.patience.call,
-            "Retry": self._retry([refusal.__name__ for refusal in refusals], retries),
-            "Output": {},
-        }
-
-    def _park(self, call: Call) -> State:
-        """Send all that is needed to finish a compensation by command."""
-        return self._send(
-            {
-                "compensation": f"'{call.name}'",
-                "function": f"'{call.function.function_arn}'",
-                "payload": _object(call.fields),
-                "error": "$error",
-                "execution": "$states.context.Execution.Id",
-            }
-        )
-
-    def _send(self, message: dict[str, str]) -> State:
-        return {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::sqs:sendMessage",
-            "Arguments": {
-                "QueueUrl": self.repair_queue,
-                "MessageBody": f"{{% $string({_object(message)}) %}}",
-            },
-            "TimeoutSeconds": self.patience.write,
-            "Retry": self._retry([], self.patience.write_retries),
-            "Output": {},
-        }
-
-    def _retry(self, never: Sequence[str], attempts: int) -> list[State]:
-        backoff = {
-            "ErrorEquals": ["States.ALL"],
-            "IntervalSeconds": 1,
-            "BackoffRate": 2,
-            "MaxDelaySeconds": self.patience.longest_delay,
-            "JitterStrategy": "FULL",
-            "MaxAttempts": attempts,
-        }
-        return [*([{"ErrorEquals": list(never), "MaxAttempts": 0}] if never else []), backoff]
-
-
-def _counted(number: int) -> dict[str, Any]:
-    """The values of COUNT, for what the saga tells as its ``number``."""
-    return {":sequence": {"N": f"{{% $string($sequence + {number}) %}}"}, ":none": {"N": "0"}}
-
-
-def _object(fields: dict[str, str]) -> str:
-    """A JSONata object constructor of named expressions."""
-    return "{" + ", ".join(f"'{name}': {source}" for name, source in fields.items()) + "}"
 
 
 def _unwritten(write: str, also: dict[str, str] | None = None) -> State:

@@ -13,8 +13,9 @@ from lambdas.contracts.inventory import ReleaseStock, ReserveStock
 from lambdas.contracts.payments import RefundPayment, TakePayment
 from lambdas.contracts.shipping import BookShipment, CancelShipment
 from lambdas.orders.domain import Order
-from stacks.components.saga_definition import CONDITION_FAILED, WITHDRAWN, definition
+from stacks.components.saga_definition import WITHDRAWN, definition
 from stacks.components.saga_steps import STANDARD, Call, Record, Step
+from stacks.components.saga_tasks import CONDITION_FAILED
 
 TASKS = "arn:aws:states:::"
 UPDATE, INVOKE, SEND = (
