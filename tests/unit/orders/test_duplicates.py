@@ -14,7 +14,7 @@ from lambdas.orders import deduplication, store
 from lambdas.orders.domain import Hold, Order, cancel, view
 from lambdas.orders.duplicates import UndecidedError, repeated
 from lambdas.orders.holds import lift_hold
-from lambdas.orders.likeness import PERIOD, begin, periods
+from lambdas.orders.likeness import PERIOD, periods
 from lambdas.orders.progress import Progress
 from lambdas.orders.store import UnreadableError
 from tests.unit.orders.requests import BODY, line, placed
@@ -435,14 +435,16 @@ class TestRuns:
         assert [report["held"] + report["cancelled"] for report in done] == [3, 3, 3, 0, 0]
 
     @ONCE
-    def test_after_a_long_pause_it_catches_up_in_parts(self, job: Job, world: World):
+    def test_after_a_long_pause_it_catches_up_in_parts(
+        self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(deduplication, "MOST_PERIODS", 13)
         job.run()
-        job.at(NOW + timedelta(hours=24))
+        job.at(NOW + 30 * PERIOD)
 
         until = [datetime.fromisoformat(job.run()["done_until"]) for _ in range(3)]
 
-        assert until[0] == after(0) + 100 * PERIOD
-        assert until[2] == begin(NOW + timedelta(hours=24))
+        assert until == [after(0) + periods * PERIOD for periods in (13, 26, 30)]
 
     @ONCE
     def test_what_a_run_did_not_come_to_is_not_given_up(
@@ -451,7 +453,7 @@ class TestRuns:
         job.run()
         later = self.pairs(world, 3, after(1), "early ") + self.pairs(world, 3, after(11), "late ")
         monkeypatch.setattr(deduplication, "MOST", 2)
-        job.at(NOW + timedelta(hours=24))
+        job.at(NOW + timedelta(hours=2))
 
         for _ in later:
             job.run()
@@ -468,7 +470,7 @@ class TestRuns:
             world.keep(replace(order, state="REJECTED"))
         (later,) = self.pairs(world, 1, after(11), "late ")
         monkeypatch.setattr(deduplication, "MOST", 2)
-        job.at(NOW + timedelta(hours=24))
+        job.at(NOW + timedelta(hours=2))
 
         for _ in range(4):
             job.run()
@@ -486,7 +488,7 @@ class TestRuns:
         for order in (*early, *kept):
             world.keep(replace(order, state="REJECTED"))
         monkeypatch.setattr(deduplication, "MOST", 5)
-        job.at(NOW + timedelta(hours=24))
+        job.at(NOW + timedelta(hours=2))
 
         for _ in range(2):
             job.run()
