@@ -24,7 +24,10 @@ ACCOUNT = {
     "AWS_DEFAULT_REGION": "eu-west-1",
 }
 START_SECONDS = 30.0
-SERVING = ["--loop=uvloop", "--http=httptools", "--ws=none", "--no-access-log"]
+SERVING = (
+    *("--loop=uvloop", "--http=httptools", "--ws=none", "--no-access-log"),
+    *("--no-date-header", "--no-server-header"),
+)
 """As the local cloud is served: MiniStack's own way takes nearly twice as long."""
 
 
