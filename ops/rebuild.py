@@ -2,14 +2,13 @@
 
 It reads facts and writes the view's other table, and nothing else: no function is called, and
 replayed events reach the queue of their own rule only. What it holds in memory does not grow with
-the archive: ten messages for each batch in work, a shard's records, a page of items.
+the past: ten messages for each batch in work, a shard's records, a page of items.
 """
 
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,15 +19,13 @@ from lambdas.contracts.codec import ContractError
 from lambdas.contracts.event import Fact
 from ops.comparing import Key, Table, compare, still_differing
 from ops.deployed import Deployed
-from ops.sources import EMPTY, Replay, Stream
+from ops.origins import Plan
 from ops.views import Project, View
 
 OVERLAP = timedelta(hours=1)
 """So much of the latest past comes from the stream as well: the archive may lag behind."""
 PATIENCE = timedelta(minutes=2)
 """For so long items that differ are looked at again: one of the views may be late."""
-AT_ONCE = 8
-"""So many batches are taken from the replay at a time; most of what it brings concerns others."""
 ATTEMPTS = 10
 SHOWN = 10
 
@@ -87,36 +84,6 @@ def patiently(project: Project, facts: Sequence[Fact[Any]]) -> None:
     return None
 
 
-def replayed(
-    replay: Replay, write: Callable[[Sequence[Any]], None], *, at_once: int = AT_ONCE
-) -> Iterator[int]:
-    """Write all that a replay brings; yields, now and then, how many messages that was so far."""
-
-    def work(_: int) -> int:
-        messages = replay.take()
-        write([message["Body"] for message in messages])
-        replay.done(messages)
-        return len(messages)
-
-    messages = silent = 0
-    with ThreadPoolExecutor(at_once) as pool:
-        while silent < EMPTY:
-            over = replay.over
-            came = sum(pool.map(work, range(at_once)))
-            messages += came
-            silent = silent + 1 if over and not came else 0
-            yield messages
-
-
-def follow(stream: Stream, write: Callable[[Sequence[Any]], None]) -> int:
-    """Write what came into the stream; how many milliseconds are left to its end."""
-    behind = 0
-    for records, late in stream.read():
-        write(records)
-        behind = max(behind, late)
-    return behind
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuild:
     """One rebuild of one view."""
@@ -135,46 +102,57 @@ class Rebuild:
         """
         began = datetime.now(UTC)
         outputs = self.deployed.outputs("Storefront")
-        backbone = self.deployed.outputs("Backbone")
         name = self.view.name
         live, beside = (self._table(outputs[name + each]) for each in ("Table", "TableBeside"))
         write = Written(
             self.view,
             self.view.into(outputs[f"{name}TableBeside"], self.deployed.client("dynamodb")),
         )
-        replay = Replay(
-            self.deployed.client("events"), self.deployed.client("sqs"), backbone=backbone
+        origin = self.view.origin(
+            Plan(
+                deployed=self.deployed,
+                name=f"rebuild-{name}-{began:%Y%m%dT%H%M%S%f}",
+                began=began,
+                overlap=self.overlap,
+                beside=beside,
+                write=write,
+            )
         )
         try:
-            replay.start(f"rebuild-{name}-{began:%Y%m%dT%H%M%S%f}", now=began)
+            origin.start()
             self.progress(f"emptied: {beside.empty():,} items of an earlier view")
-            for messages in replayed(replay, write):
-                self.progress(f"replayed: {messages:,} events, {write.facts:,} facts")
+            for said in origin.past():
+                self.progress(f"{said}, {write.facts:,} facts")
         finally:
-            replay.cancel()
-        stream = Stream(
-            self.deployed.client("kinesis"),
-            backbone["OrderStreamName"],
-            since=began - self.overlap,
-        )
+            origin.stop()
 
-        def catch_up() -> int:
-            behind = follow(stream, write)
+        def follow() -> int:
+            behind = origin.follow()
             self.progress(f"following: {write.facts:,} facts, {behind / 1000:,.0f} s behind")
             return behind
 
-        while catch_up():
-            pass
-        equal = self._prove(live, beside, catch_up)
+        def catch_up() -> None:
+            origin.look_again()
+            while follow():
+                pass
+
+        catch_up()
+        equal = self._prove(live, beside, follow, catch_up)
         if write.unreadable:
-            self.progress(f"passed over: {write.unreadable:,} records that make no sense")
+            self.progress(f"passed over: records that make no sense, {write.unreadable:,} times")
         if switch and (equal or despite):
             self._switch(catch_up)
         return equal or despite
 
-    def _prove(self, live: Table, beside: Table, catch_up: Callable[[], int]) -> bool:
+    def _prove(
+        self,
+        live: Table,
+        beside: Table,
+        follow: Callable[[], object],
+        catch_up: Callable[[], object],
+    ) -> bool:
         """Whether each item of either table was, at some moment, the same in both."""
-        for found in compare(live, beside, meanwhile=catch_up):
+        for found in compare(live, beside, meanwhile=follow):
             differing: Sequence[Key] = found.differing
             until = time.monotonic() + self.patience.total_seconds()
             while differing and time.monotonic() < until:
@@ -189,18 +167,17 @@ class Rebuild:
         self.progress(f"equal: {found.items:,} items")
         return True
 
-    def _switch(self, catch_up: Callable[[], int]) -> None:
+    def _switch(self, catch_up: Callable[[], object]) -> None:
         """Make the rebuilt table the live one; the other stays as it is.
 
-        Until the writer has changed, facts are written here. After that, what came into the stream
-        before may still be in the hands of a writer of old, so it is followed to its end once more.
+        Until the writer has changed, facts are written here. After that, what came before may still
+        be in the hands of a writer of old, so it is caught up with once more.
         """
         slot = f"{self.view.name}Slot"
         now = self.deployed.parameters("Storefront")[slot]
         self.progress("switching")
         self.deployed.change("Storefront", slot, {"0": "1", "1": "0"}[now], meanwhile=catch_up)
-        while catch_up():
-            pass
+        catch_up()
         self.progress(f"switched: {self.view.name} is read from slot {1 - int(now)}")
 
     def _table(self, name: str) -> Table:

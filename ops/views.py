@@ -6,11 +6,15 @@ from functools import partial
 from typing import Any
 
 from lambdas.contracts.event import Event, Fact
+from lambdas.contracts.inventory import StockEvent
 from lambdas.contracts.order_facts import ORDER_FACTS, hear_order
 from lambdas.contracts.orders import OrderConfirmed
+from lambdas.inventory.domain import announcement
+from lambdas.inventory.store import shelf_of
 from lambdas.storefront import projections
 from lambdas.storefront.domain import LISTED
-from lambdas.storefront.store import CustomersOrders, Noted, Sales
+from lambdas.storefront.store import Availabilities, CustomersOrders, Noted, Sales
+from ops.origins import Facts, Origin, Plan, Stock
 
 Project = Callable[[Sequence[Fact[Any]]], None]
 
@@ -22,10 +26,12 @@ class View:
     name: str
     """As the stack calls it."""
     hear: Callable[[Any], Fact[Any] | None]
+    """Raises ContractError if a body of the origin makes no sense."""
     store: Callable[..., Any]
     project: Callable[[Any, Any], None]
     at_once: int
     """How many batches may be written at a time."""
+    origin: Callable[[Plan], Origin] = Facts
 
     def into(self, table: str, dynamodb: Any) -> Project:
         """What writes facts into that table."""
@@ -34,6 +40,11 @@ class View:
 
 def _of_orders(*events: type[Event]) -> Callable[[Any], Fact[Any] | None]:
     return partial(hear_order, events)
+
+
+def _latest(row: Mapping[str, Any]) -> Fact[StockEvent] | None:
+    """What inventory told of a SKU last, by its own code."""
+    return announcement(None, shelf_of(row))
 
 
 VIEWS: Mapping[str, View] = {
@@ -58,5 +69,13 @@ VIEWS: Mapping[str, View] = {
         project=projections.count_sales,
         # More would be in each other's way at the same counters.
         at_once=1,
+    ),
+    "availability": View(
+        name="Availability",
+        hear=_latest,
+        store=Availabilities,
+        project=projections.show_availability,
+        at_once=8,
+        origin=Stock,
     ),
 }

@@ -13,17 +13,15 @@ from lambdas.contracts.inventory import STOCK_EVENTS
 from lambdas.contracts.orders import ORDER_EVENTS, OrderConfirmed
 from stacks.components.front_door import FrontDoor, Operators
 from stacks.components.function import ServiceFunction
-from stacks.components.grants import allow
 from stacks.components.projection import ParkingBucket, Projection
 from stacks.components.subscriber import Subscriber
-from stacks.components.table import ServiceTable
 from stacks.components.view import View
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
 
 
 class StorefrontStack(Stack):
-    """The views, those of orders with two tables each, and an API of its own for the customers."""
+    """The views, with two tables each, and an API of its own for the customers."""
 
     def __init__(
         self,
@@ -38,8 +36,8 @@ class StorefrontStack(Stack):
         super().__init__(scope, env.stack("Storefront"))
 
         # State
-        availability = ServiceTable(self, "Availability", env=env, key="sku")
         view = partial(View, self, env=env)
+        availability = view(id="Availability", setting="AVAILABILITY_TABLE", key="sku")
         timelines = view(id="Timelines", setting="TIMELINES_TABLE", key="order_id")
         customers_orders = view(
             id="CustomersOrders",
@@ -63,14 +61,15 @@ class StorefrontStack(Stack):
                 timeout=Duration.seconds(seconds),
             )
 
-        on_availability = {"AVAILABILITY_TABLE": availability.table_name}
-        update_availability = function("UpdateAvailability", "update_availability", on_availability)
+        update_availability = function(
+            "UpdateAvailability", "update_availability", availability.settings
+        )
         update_timelines = function("UpdateTimelines", "update_timelines", timelines.settings, 60)
         update_orders = function(
             "UpdateOrders", "update_customers_orders", customers_orders.settings, 60
         )
         count_sales = function("CountSales", "count_sales", sales.settings, 60)
-        get_product = function("GetProduct", "get_product", on_availability)
+        get_product = function("GetProduct", "get_product", availability.settings)
         get_timeline = function("GetTimeline", "get_timeline", timelines.settings)
         list_orders = function("ListOrders", "list_orders", customers_orders.settings)
         get_sales = function("GetSales", "get_sales", sales.settings)
@@ -108,8 +107,12 @@ class StorefrontStack(Stack):
         queries.route_for(operators, apigw.HttpMethod.GET, "/sales", get_sales)
 
         # Grants
-        allow(update_availability, "dynamodb:PutItem", on=availability.table_arn)
-        allow(get_product, "dynamodb:GetItem", on=availability.table_arn)
+        availability.connect(
+            writer=update_availability,
+            writes=["dynamodb:PutItem"],
+            reader=get_product,
+            reads=["dynamodb:GetItem"],
+        )
         timelines.connect(
             writer=update_timelines,
             writes=["dynamodb:UpdateItem"],
@@ -134,5 +137,4 @@ class StorefrontStack(Stack):
         CfnOutput(self, "OperatorsClientId", value=operators.client.user_pool_client_id)
         CfnOutput(self, "OperatorsTokenUrl", value=f"{operators.domain.base_url()}/oauth2/token")
         CfnOutput(self, "OperatorsScope", value=operators.scope)
-        CfnOutput(self, "AvailabilityTable", value=availability.table_name)
         CfnOutput(self, "GivenUpBucket", value=given_up.bucket_name)

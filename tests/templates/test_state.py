@@ -25,6 +25,7 @@ STATEFUL = {
     "Storefront/TimelinesE9B49172": TABLE,
     "Storefront/CustomersOrdersB7225C7F": TABLE,
     "Storefront/Sales1863061C": TABLE,
+    "Storefront/AvailabilityBeside7571762E": TABLE,
     "Storefront/TimelinesBeside6F09522D": TABLE,
     "Storefront/CustomersOrdersBeside971DA50D": TABLE,
     "Storefront/SalesBesideBE43BDB6": TABLE,

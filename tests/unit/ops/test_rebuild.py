@@ -19,7 +19,8 @@ from lambdas.contracts.event import Fact
 from ops import __main__ as command
 from ops.comparing import MOST, PAGE, Table, compare, still_differing
 from ops.deployed import OperationError, deployed
-from ops.rebuild import ATTEMPTS, Rebuild, Written, follow, patiently, replayed
+from ops.origins import follow, replayed
+from ops.rebuild import ATTEMPTS, Rebuild, Written, patiently
 from ops.sources import EMPTY, Replay, Stream
 from ops.terminal import Terminal
 from ops.views import VIEWS
@@ -150,7 +151,7 @@ class TestProving:
                 progress=said.append,
                 patience=timedelta(seconds=9),
             )
-            return rebuild._prove(*tables(live, beside), catch_up), said[-1]
+            return rebuild._prove(*tables(live, beside), catch_up, catch_up), said[-1]
 
         return prove
 
