@@ -136,7 +136,7 @@ def running(*, port: int | None = None) -> Iterator[Cloud]:
 
 def _remove(directory: Path) -> None:
     # A killed process may need a moment to be gone, and until then write what is being removed.
-    deadline = time.monotonic() + 1
+    deadline = time.monotonic() + 10
     while directory.exists():
         try:
             shutil.rmtree(directory)

@@ -24,7 +24,7 @@ from ops.holding import holder
 
 _ROOT = Path(__file__).resolve().parent.parent
 _FAILED = 2
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which what is not parked, or still is, will be so for ever."""
 
 

@@ -101,7 +101,7 @@ READ_QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes
 LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 
-def until(found: Callable[[], T], enough: Callable[[T], bool], seconds: float = 10) -> T:
+def until(found: Callable[[], T], enough: Callable[[T], bool], seconds: float = 60) -> T:
     """What is found, as soon as it is enough, or after the time however it is then."""
     deadline = time.monotonic() + seconds
     while True:

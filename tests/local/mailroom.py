@@ -4,11 +4,9 @@ Nothing of these mails leaves the machine.
 """
 
 import base64
-import io
 import json
-import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from local.deploy import deploy
 from stacks.environments import DEV
 from stacks.notifications import NotificationsStack
 from tests.listening import listen, subscribe
+from tests.local.altering import with_code
 from tests.local.deliveries import received
 from tests.local.permissions import physical, watched
 from tests.local.shopfront import declare_shopfront
@@ -128,24 +127,9 @@ class Platform:
         finally:
             lambda_.update_function_configuration(FunctionName=name, Environment=before)
 
-    @contextmanager
-    def dying(self, function: str, module: str, code: str) -> Iterator[None]:
+    def dying(self, function: str, module: str, code: str) -> AbstractContextManager[None]:
         """Add code at the end of a module of a function's, as long as this lasts."""
-        lambda_, name = self.cloud.client("lambda"), self.functions[function]
-        location = lambda_.get_function(FunctionName=name)["Code"]["Location"]
-        # The emulator does not know that it is spoken to by TLS.
-        https = location.replace("http://", "https://", 1)
-        whole = http_api.http(self.cloud).request("GET", https).data
-        changed = io.BytesIO()
-        with zipfile.ZipFile(io.BytesIO(whole)) as source, zipfile.ZipFile(changed, "w") as target:
-            for item in source.infolist():
-                more = code.encode() if item.filename == module else b""
-                target.writestr(item, source.read(item) + more)
-        lambda_.update_function_code(FunctionName=name, ZipFile=changed.getvalue())
-        try:
-            yield
-        finally:
-            lambda_.update_function_code(FunctionName=name, ZipFile=whole)
+        return with_code(self.cloud, self.functions[function], module, code)
 
     def parked(self, queue: str) -> Any:
         """The one message that is parked in a queue, which is empty afterwards."""

@@ -16,9 +16,11 @@ from typing import Any
 import urllib3
 
 from local.mishaps import WHILE_DISPATCHED, WHILE_PLACED
+from tests.local.deliveries import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = [sys.executable, "-m", "local"]
+SECONDS = 180
 ORDER = {
     "currency": "GBP",
     "country": "United Kingdom",
@@ -39,7 +41,7 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=SECONDS)
 
 
 def read_until(process: subprocess.Popen[str], end: str) -> str:
@@ -54,7 +56,7 @@ def read_until(process: subprocess.Popen[str], end: str) -> str:
 
 def ended(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*LOCAL, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+        [*LOCAL, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
     )
 
 
@@ -76,7 +78,7 @@ def test_the_demo_of_the_sample_keeps_every_promise():
         output = read_until(demo, "starting")
         assert "A demo or 'up' is running already (process" in one_line(ended("demo"))
         output += read_until(demo, "in all")
-        assert demo.wait(30) == 0
+        assert demo.wait(SECONDS) == 0
 
     assert "accepted              100 of 101 sent to the API" in output
     assert "holds lifted          3, of which 3 orders have left since" in output
@@ -179,13 +181,14 @@ def test_up_can_be_talked_to_as_it_says_and_leaves_nothing_behind():
         directory = str(Path(path).parent)
         assert processes_of(directory)
         up.send_signal(signal.SIGTERM)
-        assert up.wait(30) == 128 + signal.SIGTERM
-        assert processes_of(directory) == []
+        assert up.wait(SECONDS) == 128 + signal.SIGTERM
+        # Those that were killed may need a moment to be gone.
+        assert eventually(lambda: not processes_of(directory)), processes_of(directory)
         assert not Path(directory).exists()
 
 
 def state(http: urllib3.PoolManager, order: str, headers: dict[str, str]) -> Any:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + SECONDS
     while True:
         now = http.request("GET", order, headers=headers).json()["state"]
         if now not in ("PLACED", "CONFIRMED") or time.monotonic() > deadline:

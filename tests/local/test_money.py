@@ -33,7 +33,8 @@ TOLD: dict[str, tuple[int, type[PaymentTaken | PaymentGivenBack]]] = {
     "CHARGE": (1, PaymentTaken),
     "REFUND": (2, PaymentGivenBack),
 }
-SECONDS = 60
+SECONDS = 180
+"""Longer than the sweeper may take to tell of what the bus did not take at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,10 +198,12 @@ def test_a_provider_that_fails_for_a_while_is_asked_again_and_charges_once(
     assert ended(platform, *orders) == [("CONFIRMED", None), ("REJECTED", "AddressUndeliverable")]
 
     kept, undone = orders
+    # A slow machine may have it asked once more: what is not answered in time is asked again.
     until(
         f"each charge is asked for {asked} times",
-        lambda: [record(platform, order)["attempts"] for order in orders] == [asked, asked],
+        lambda: all(record(platform, order)["attempts"] >= asked for order in orders),
     )
+    assert [record(platform, order)["charge_faults"] for order in orders] == [1, 1]
     check_promises(platform)
     assert [kinds(platform, order) for order in orders] == [["CHARGE"], ["CHARGE", "REFUND"]]
     assert record(platform, kept)["state"] == "CHARGED"
