@@ -425,7 +425,7 @@ class TestCancelling:
             until("it is claimed", lambda: "claim_owner" in row(platform, order))
             assert cancel(platform, order) == (202, "PLACED")
             assert cancel(platform, order) == (202, "PLACED")
-            assert ended(platform, order) == [("CANCELLED", "Cancelled")]
+        assert ended(platform, order) == [("CANCELLED", "Cancelled")]
         check_promises(platform)
         assert told(platform, order) == ["OrderPlaced", "OrderCancelled"]
 
