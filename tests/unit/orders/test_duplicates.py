@@ -42,11 +42,15 @@ def load(
     load_handler: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
     make_table: Callable[..., str],
+    dynamodb: Any,
     table: str,
 ) -> Callable[[str], Job]:
+    progress = make_table("progress", "job")
+    # What was placed longer ago is done: each period more takes a query of each shard.
+    Progress(progress, job="find_duplicates", dynamodb=dynamodb).advance(after(-20))
     settings = {
         "ORDERS_TABLE": table,
-        "PROGRESS_TABLE": make_table("progress", "job"),
+        "PROGRESS_TABLE": progress,
         "DUPLICATES_WITHIN_SECONDS": str(int(WITHIN.total_seconds())),
     }
 
@@ -433,6 +437,20 @@ class TestRuns:
         done = [did(job) for _ in range(5)]
 
         assert [report["held"] + report["cancelled"] for report in done] == [3, 3, 3, 0, 0]
+
+    @ONCE
+    def test_the_first_run_of_all_begins_an_hour_ago(
+        self, job: Job, world: World, dynamodb: Any, make_table: Callable[..., str]
+    ):
+        progress = make_table("progress", "job")
+        job.set(progress=Progress(progress, job="find_duplicates", dynamodb=dynamodb))
+        earlier = self.pairs(world, 1, after(-61), "earlier ")
+        (later,) = self.pairs(world, 1, after(-60), "later ")
+
+        job.run()
+
+        assert [world.row(order).duplicate_of for order in earlier] == [None]
+        assert world.row(later).duplicate_of
 
     @ONCE
     def test_after_a_long_pause_it_catches_up_in_parts(
