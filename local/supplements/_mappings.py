@@ -90,12 +90,12 @@ class Worker(ABC):
 
     def _ended(self, result: dict[str, Any], then: Callable[[dict[str, Any]], None]) -> None:
         failed = bool(result.get("error"))
-        self.mapping["LastProcessingResult"] = "PROBLEM: Function call failed" if failed else "OK"
         if failed:
             name, source = self.mapping["FunctionName"], self.mapping["EventSourceArn"]
             logger.warning("%s failed at a batch of %s: %s", name, source, result.get("body"))
         with request_scope(*self._scope):
             then(result)
+        self.mapping["LastProcessingResult"] = "PROBLEM: Function call failed" if failed else "OK"
 
 
 def wanted(mapping: Mapping[str, Any], records: list[Any]) -> set[int]:

@@ -20,7 +20,7 @@ from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
 _END_OF_LOG = "\0end of log"
-_LOG_SECONDS = 1.0
+_LOG_SECONDS = 10.0
 
 _SETUP_LOGGING = """
 def _set_up_logging():

@@ -6,7 +6,8 @@ role. The attributes name the service's own error.
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/setting-up.html#setting-up-execution-role
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
-MiniStack 1.5.33: takes a schedule for a rule, under no role and with no dead-letter queue.
+MiniStack 1.5.33: takes a schedule for a rule, under no role and with no dead-letter queue; looks
+for what is due every ten seconds, as precise as AWS's minute, but long for somebody who waits.
 Can go: when a payload that a target refused is found in the schedule's dead-letter queue.
 
 AWS documents what is parked for universal targets only, where it is the request. For the others it
@@ -18,7 +19,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from ministack.services import eventbridge
+from ministack.services import eventbridge, scheduler
 
 from local.delivery import attempts, envelopes
 from local.delivery.attempts import GiveUp
@@ -27,9 +28,13 @@ from local.supplements.event_targets import attempt, limits, payload
 from local.supplements.permissions import Role
 from local.supplements.sending import Delivery, Undelivered, send
 
+_LOOK_SECONDS = 1
+
 
 def install() -> None:
-    """Tell schedules from rules, which the emulator's scheduler does not."""
+    """Look for what is due often, and tell schedules from rules, which the emulator does not."""
+    seam(scheduler, "_ticker_loop")
+    scheduler._SCHEDULE_TICK_INTERVAL = _LOOK_SECONDS
     invoke_target = seam(eventbridge, "_invoke_target", "target", "event", "rule", "view")
 
     def invoke(

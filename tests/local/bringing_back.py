@@ -15,12 +15,13 @@ from ops.places import Feed, How, Place
 from ops.records import Record, decode
 from ops.redrive import Redrive, Step, Tally
 from ops.redriving import fed_by
+from tests.local import small_stacks
 from tests.local.breaking import Breaking, Client, Fault
 
 NONSENSE = "nonsense"
 """Is in everything of which nobody can make sense."""
 AT_ONCE = 8
-PATIENCE = 120
+PATIENCE = 5 * small_stacks.PATIENCE
 PAUSE = 0.2
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local.cloud import Cloud, running
-from tests.local.small_stacks import IAM, Deploy, Stack, Template, client
+from tests.local.small_stacks import IAM, PATIENCE, Deploy, Stack, Template, client
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,7 +30,7 @@ def deploy(cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[Deploy]:
     name = re.sub(r"\W|_", "-", request.node.name).strip("-")
 
     def settle() -> Mapping[str, Any]:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while (found := stacks.describe_stacks(StackName=name)["Stacks"][0])[
             "StackStatus"
         ].endswith("_IN_PROGRESS"):

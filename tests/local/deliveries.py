@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from local.cloud import Cloud
-from tests.local.small_stacks import Template, client, get, ref
+from tests.local.small_stacks import PATIENCE, Template, client, get, ref
 
 Message = Mapping[str, Any]
 T = TypeVar("T")
@@ -45,11 +45,8 @@ def may_invoke(function: str, service: str) -> Template:
     }
 
 
-def eventually(look: Callable[[], T], *, seconds: float = 30) -> T:
-    """What `look` finds as soon as it finds something; what it found at last otherwise.
-
-    The emulator looks for schedules that are due every ten seconds.
-    """
+def eventually(look: Callable[[], T], *, seconds: float = PATIENCE) -> T:
+    """What `look` finds as soon as it finds something; what it found at last otherwise."""
     deadline = time.monotonic() + seconds
     while not (found := look()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -57,7 +54,7 @@ def eventually(look: Callable[[], T], *, seconds: float = 30) -> T:
 
 
 def received(cloud: Cloud, url: str, count: int = 1) -> list[Message]:
-    """The messages of a queue, as soon as there are that many."""
+    """The messages of a queue, as soon as there are that many; each is given once."""
     sqs = client(cloud, "sqs")
     found: list[Message] = []
 
@@ -65,6 +62,7 @@ def received(cloud: Cloud, url: str, count: int = 1) -> list[Message]:
         answer = sqs.receive_message(
             QueueUrl=url,
             MaxNumberOfMessages=10,
+            VisibilityTimeout=10 * PATIENCE,
             AttributeNames=["All"],
             MessageAttributeNames=["All"],
         )

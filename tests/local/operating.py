@@ -13,6 +13,7 @@ import pytest
 
 from local.cloud import Cloud
 from ops.__main__ import main
+from tests.local.small_stacks import PATIENCE
 
 
 def ops(cloud: Cloud, *words: str) -> subprocess.Popen[str]:
@@ -31,7 +32,7 @@ def ops(cloud: Cloud, *words: str) -> subprocess.Popen[str]:
 def operated(cloud: Cloud, *words: str) -> tuple[int, str]:
     """How the command ended, and what it said."""
     command = ops(cloud, *words)
-    said, _ = command.communicate(timeout=120)
+    said, _ = command.communicate(timeout=5 * PATIENCE)
     return command.returncode, said
 
 

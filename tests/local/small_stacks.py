@@ -3,7 +3,8 @@
 import functools
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from local.cloud import Cloud
 Template = Mapping[str, Any]
 Deploy = Callable[..., "Stack"]
 IAM = ["CAPABILITY_IAM"]
+PATIENCE = 120
+"""Seconds after which what takes a moment will not come any more, however slow the machine is."""
 
 FUNCTIONS = """
 import json, logging, os, urllib.request
@@ -83,6 +86,19 @@ def role(*actions: str, service: str = "lambda") -> Template:
     }
 
 
+@contextmanager
+def allowed(cloud: Cloud, role_arn: str, action: str) -> Iterator[None]:
+    """A role may do one thing more for a while."""
+    iam, named = client(cloud, "iam"), {"RoleName": role_arn.rpartition("/")[2]}
+    statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(**named, PolicyName="more", PolicyDocument=document)
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(**named, PolicyName="more")
+
+
 def function(handler: str, **properties: Any) -> Template:
     return {
         "Type": "AWS::Lambda::Function",
@@ -91,18 +107,23 @@ def function(handler: str, **properties: Any) -> Template:
             "Handler": f"index.{handler}",
             "Code": {"ZipFile": FUNCTIONS},
             "Role": get("Role"),
+            "Timeout": PATIENCE,
             **properties,
         },
     }
 
 
+def written(cloud: Cloud, group: str) -> list[str]:
+    """The messages of a log group so far."""
+    found = client(cloud, "logs").filter_log_events(logGroupName=group)["events"]
+    return [event["message"] for event in found]
+
+
 def lines(cloud: Cloud, group: str, expected: str) -> list[str]:
     """The messages of a log group, as soon as one of them contains the expected text."""
-    logs = client(cloud, "logs")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while True:
-        found = logs.filter_log_events(logGroupName=group)["events"]
-        messages = [event["message"] for event in found]
+        messages = written(cloud, group)
         if any(expected in message for message in messages) or time.monotonic() > deadline:
             return messages
         time.sleep(0.05)
@@ -112,7 +133,7 @@ def outcome(cloud: Cloud, machine: str, document: Any = None) -> Mapping[str, An
     """Run a state machine to its end."""
     states = client(cloud, "stepfunctions")
     started = states.start_execution(stateMachineArn=machine, input=json.dumps(document or {}))
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENCE
     while (run := states.describe_execution(executionArn=started["executionArn"]))[
         "status"
     ] == "RUNNING":

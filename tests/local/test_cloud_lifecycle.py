@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from local.cloud import CloudError, running
 from local.deploy import deploy
+from tests.local.small_stacks import PATIENCE
 
 ENDS = ("end of work", "SIGINT", "SIGTERM", "SIGKILL")
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,7 +117,7 @@ def test_nothing_is_left_however_the_parent_ends(
     assert parent.stdout is not None
     directory = parent.stdout.readline().strip()
     assert parent.stdout.readline() == "busy\n"
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while not any("_worker.py" in line for line in processes(directory)):
         assert time.monotonic() < deadline, "the function did not start"
         time.sleep(0.05)
@@ -126,9 +127,9 @@ def test_nothing_is_left_however_the_parent_ends(
         parent.stdin.close()
     else:
         parent.send_signal(getattr(signal, end))
-    ended = time.monotonic()
+    deadline = time.monotonic() + PATIENCE
     while left := processes(directory) or Path(directory).exists():
-        assert time.monotonic() < ended + 5, f"left after {end}: {left}"
+        assert time.monotonic() < deadline, f"left after {end}: {left}"
         time.sleep(0.05)
 
 

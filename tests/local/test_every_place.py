@@ -108,10 +108,13 @@ def test_whatever_fails_is_parked_and_comes_to_a_correct_end(platform: Platform)
                 "nothing is parked, and all is right",
                 lambda: at_once(platform.cloud, "queues")[0] == 0 and not platform.violations(),
             )
+            told = ("OrderConfirmed", "OrderDispatched", "Invoice")
+            operator.until(
+                "its customer has all mails",
+                lambda: mails(platform, good) == dict.fromkeys(told, "SENT"),
+            )
 
     assert [view.said for view in rebuilt(platform.cloud) if not view.equal] == []
-    told = ("OrderConfirmed", "OrderDispatched", "Invoice")
-    assert mails(platform, good) == dict.fromkeys(told, "SENT")
 
 
 def hurry_schedules(platform: Platform) -> None:

@@ -5,7 +5,6 @@ Functions are called past the saga, as a saga does that lives on after its order
 
 import json
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -21,11 +20,12 @@ from local.cloud import Cloud
 from local.deploy import deploy
 from local.evidence import SCHEMA, Evidence
 from stacks.environments import DEV
+from tests.local.deliveries import eventually
 from tests.local.permissions import physical, watched
+from tests.local.small_stacks import client
 from tests.templates.synthesis import new_app
 
 SKU, PRICE, STOCK = "85123A", 255, 10
-SECONDS = 60
 ENV = replace(DEV, quiet=Duration.seconds(1))
 
 
@@ -39,7 +39,7 @@ class Platform:
     evidence: Evidence
 
     def call(self, function: str, **event: Any) -> Any:
-        answer = self.cloud.client("lambda").invoke(
+        answer = client(self.cloud, "lambda").invoke(
             FunctionName=self.functions[function], Payload=json.dumps(event)
         )
         content = json.load(answer["Payload"])
@@ -61,7 +61,7 @@ class Platform:
 
     def cancelled(self, key: str) -> str:
         """An order that was cancelled before any saga heard of it; its id."""
-        events, bus = self.cloud.client("events"), self.outputs["EventBus"]
+        events, bus = client(self.cloud, "events"), self.outputs["EventBus"]
         (rule,) = (
             each["Name"]
             for each in events.list_rules(EventBusName=bus)["Rules"]
@@ -79,7 +79,7 @@ class Platform:
 
     def row(self, table: str, **key: str) -> dict[str, Any]:
         (name, value), *_ = key.items()
-        answer = self.cloud.client("dynamodb").get_item(
+        answer = client(self.cloud, "dynamodb").get_item(
             TableName=self.outputs[table], Key={name: {"S": value}}, ConsistentRead=True
         )
         return from_item(answer.get("Item", {}))
@@ -90,10 +90,7 @@ class Platform:
 
 
 def until(what: str, true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
+    assert eventually(true), what
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +125,7 @@ def charge(platform: Platform, order_id: str) -> None:
 
 def unanswered_charge(platform: Platform, order_id: str) -> None:
     """The card is charged, and payments never hears of it."""
-    lambda_, name = platform.cloud.client("lambda"), platform.functions["Answer"]
+    lambda_, name = client(platform.cloud, "lambda"), platform.functions["Answer"]
     found = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     fault = {"BEHAVIOUR": json.dumps({"charge": {"moment": "after", "attempts": 99}})}
     for variables in (found | fault, found):

@@ -264,6 +264,18 @@ def test_what_was_used_is_on_record_once_and_what_was_denied_is_not(
     ]
 
 
+def test_what_is_denied_again_and_again_is_logged_once(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    account.queue()
+    account.worker()
+    permissions._tell.cache_clear()
+    for _ in range(3):
+        with pytest.raises(AccessDenied):
+            check(WORKER, SEND, QUEUE)
+    assert caplog.messages == [f"{ROLE} is not authorized to perform: {SEND} on resource: {QUEUE}"]
+
+
 def test_a_request_from_outside_is_on_record_and_its_denial_is_logged(
     cloud: Cloud, deploy: Deploy
 ) -> None:

@@ -22,10 +22,11 @@ from tests.local.consumers import (
     seen,
     until,
 )
-from tests.local.small_stacks import Deploy, Stack, client, get, ref, role
+from tests.local.small_stacks import PATIENCE, Deploy, Stack, allowed, client, get, ref, role
 
 ROLE = role(*READ_QUEUE, *LOG)
 FIFO = {"FifoQueue": True, "ContentBasedDeduplication": True, "VisibilityTimeout": 120}
+MOST_AT_ONCE = 10
 REPORTS = {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
 
 
@@ -41,10 +42,16 @@ def queue_with(deploy: Deploy, queue: Any, function: Any, **properties: Any) -> 
 
 def send(cloud: Cloud, stack: Stack, *messages: str) -> None:
     """Send messages in order; the first letter is the group of a FIFO queue."""
-    sqs, url = client(cloud, "sqs"), stack.outputs["Queue"]
-    for message in messages:
-        group = {"MessageGroupId": message[0]} if url.endswith(".fifo") else {}
-        sqs.send_message(QueueUrl=url, MessageBody=message, **group)
+    url = stack.outputs["Queue"]
+    grouped = url.endswith(".fifo")
+    entries = [
+        {"Id": str(n), "MessageBody": message} | ({"MessageGroupId": message[0]} if grouped else {})
+        for n, message in enumerate(messages)
+    ]
+    for n in range(0, len(entries), MOST_AT_ONCE):
+        some = entries[n : n + MOST_AT_ONCE]
+        answer = client(cloud, "sqs").send_message_batch(QueueUrl=url, Entries=some)
+        assert not answer.get("Failed"), answer
 
 
 def left(cloud: Cloud, stack: Stack) -> int:
@@ -55,6 +62,12 @@ def left(cloud: Cloud, stack: Stack) -> int:
     return sum(int(found[name]) for name in counts)
 
 
+def result(cloud: Cloud, stack: Stack) -> str:
+    """What came of the last batch, which is said when nothing more comes of it."""
+    found = client(cloud, "lambda").get_event_source_mapping(UUID=stack.outputs["Mapping"])
+    return str(found["LastProcessingResult"])
+
+
 def switch(cloud: Cloud, stack: Stack, *, on: bool) -> None:
     client(cloud, "lambda").update_event_source_mapping(UUID=stack.outputs["Mapping"], Enabled=on)
 
@@ -63,7 +76,9 @@ def test_groups_run_in_parallel_and_each_in_order(cloud: Cloud, deploy: Deploy) 
     stack = queue_with(deploy, FIFO, consumer(SECONDS="1.2"), BatchSize=1)
     expected = [f"{group}{n}" for n in range(3) for group in "abcd"]
     send(cloud, stack, *expected)
-    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 12, seconds=30)
+    found = until(
+        lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 12, seconds=PATIENCE
+    )
     order = [body for one in found for body in one.bodies]
     assert sorted(order) == sorted(expected)
     for group in "abcd":
@@ -75,17 +90,12 @@ def test_groups_run_in_parallel_and_each_in_order(cloud: Cloud, deploy: Deploy) 
 
 
 def test_a_failed_group_waits_and_the_others_go_on(cloud: Cloud, deploy: Deploy) -> None:
-    stack = queue_with(
-        deploy, {**FIFO, "VisibilityTimeout": 2}, consumer(REPORTS="yes"), BatchSize=1, **REPORTS
-    )
+    stack = queue_with(deploy, FIFO, consumer(REPORTS="yes"), BatchSize=1, **REPORTS)
     send(cloud, stack, "bad", "b1", "a0", "a1", "a2")
-    found = until(
-        lambda: seen(cloud, stack.outputs["Log"]), lambda s: bodies(s).count(["bad"]) == 2
-    )
+    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: all_of(s) >= {"bad", "a2"})
     order = [body for one in found for body in one.bodies]
     assert [body for body in order if body[0] == "a"] == ["a0", "a1", "a2"]
-    assert order.index("a2") < len(order) - 1 - order[::-1].index("bad"), "they did not wait"
-    assert "b1" not in order, "behind what failed, in its group"
+    assert [body for body in order if body[0] == "b"] == ["bad"], "b1 is behind what failed"
 
 
 @pytest.mark.parametrize(
@@ -107,14 +117,19 @@ def test_what_a_report_leaves_in_the_queue(
     send(cloud, stack, "a", "bad", "c")
     found = until(lambda: seen(cloud, stack.outputs["Log"]), bool)
     assert bodies(found) == [["a", "bad", "c"]]
+    assert until(lambda: result(cloud, stack), lambda known: known == "OK") == "OK"
     assert until(lambda: left(cloud, stack), lambda n: n == remaining) == remaining
 
 
-def test_a_failed_batch_comes_back_when_its_time_is_over(cloud: Cloud, deploy: Deploy) -> None:
-    stack = queue_with(deploy, {"VisibilityTimeout": 1}, consumer())
+@pytest.mark.parametrize("queue", [{}, FIFO], ids=["standard", "fifo"])
+def test_a_failed_batch_comes_back_when_its_time_is_over(
+    cloud: Cloud, deploy: Deploy, queue: Any
+) -> None:
+    # A slow function is not done by then: what came back meanwhile is in a batch of its own.
+    stack = queue_with(deploy, {**queue, "VisibilityTimeout": 1}, consumer(), BatchSize=1)
     send(cloud, stack, "bad")
-    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 2)
-    assert bodies(found) == [["bad"], ["bad"]]
+    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) >= 2)
+    assert bodies(found)[:2] == [["bad"], ["bad"]]
 
 
 def test_a_batching_window_gathers_more_than_a_receive_answers(
@@ -132,11 +147,13 @@ def test_a_batching_window_gathers_more_than_a_receive_answers(
 def test_no_more_at_once_than_allowed(cloud: Cloud, deploy: Deploy) -> None:
     stack = queue_with(
         # Long enough for the local cloud to start a second process rather than wait for the first.
-        deploy, QUEUE["Properties"], consumer(SECONDS="2"), BatchSize=1,
+        deploy, QUEUE["Properties"], consumer(SECONDS="1.5"), BatchSize=1,
         ScalingConfig={"MaximumConcurrency": 2},
     )  # fmt: skip
     send(cloud, stack, *"abcdef")
-    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 6, seconds=30)
+    found = until(
+        lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 6, seconds=PATIENCE
+    )
     assert max(sum(one.began <= at.began < one.ended for one in found) for at in found) == 2
 
 
@@ -153,10 +170,11 @@ def test_a_mapping_that_is_switched_off_rests(cloud: Cloud, deploy: Deploy) -> N
     stack = queue_with(deploy, QUEUE["Properties"], consumer())
     switch(cloud, stack, on=False)
     send(cloud, stack, "a")
-    time.sleep(1.5)  # Longer than the mapping takes to look again.
-    assert not seen(cloud, stack.outputs["Log"])
+    time.sleep(1.5)  # Longer than the mapping takes to look again; if not, the test proves less.
+    send(cloud, stack, "b")
     switch(cloud, stack, on=True)
-    assert bodies(until(lambda: seen(cloud, stack.outputs["Log"]), bool)) == [["a"]]
+    found = until(lambda: seen(cloud, stack.outputs["Log"]), bool)
+    assert bodies(found) == [["a", "b"]], "nothing before"
 
 
 @pytest.mark.parametrize("missing", READ_QUEUE)
@@ -173,10 +191,11 @@ def test_a_role_that_may_not_receive_gets_nothing(
     )  # fmt: skip
     send(cloud, stack, "a")
     told = denied(stack.outputs["Role"], missing, stack.outputs["Arn"])
-    until(cloud.log.read_text, lambda log: told in log)
-    time.sleep(1.5)  # Longer than it takes to ask again: the log must not fill.
-    assert cloud.log.read_text().count(told) == 1
-    assert not seen(cloud, stack.outputs["Log"])
+    assert told in until(cloud.log.read_text, lambda log: told in log)
+    send(cloud, stack, "b")
+    with allowed(cloud, stack.outputs["Role"], missing):
+        found = until(lambda: seen(cloud, stack.outputs["Log"]), bool)
+    assert bodies(found) == [["a", "b"]], "nothing before, and all as soon as it may"
 
 
 def test_an_encrypted_queue_needs_its_key(cloud: Cloud, deploy: Deploy) -> None:

@@ -164,6 +164,11 @@ def test_the_seam_is_where_it_is_expected(monkeypatch: pytest.MonkeyPatch) -> No
         schedules.install()
 
 
+def test_the_emulator_still_waits_as_long_as_it_is_told() -> None:
+    source = inspect.getsource(scheduler._ticker_loop)
+    assert "time.sleep(_SCHEDULE_TICK_INTERVAL)" in source, "look at schedules again"
+
+
 def test_the_emulator_still_takes_a_schedule_for_a_rule() -> None:
     source = inspect.getsource(scheduler._tick_schedules)
     assert "_eb._invoke_target(target, event, sched)" in source, "look at schedules again"

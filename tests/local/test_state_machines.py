@@ -11,6 +11,7 @@ from ministack.services import stepfunctions
 
 from local.cloud import Cloud
 from local.supplements import state_machines
+from tests.local.deliveries import eventually
 from tests.local.small_stacks import (
     Deploy,
     Template,
@@ -24,6 +25,7 @@ from tests.local.small_stacks import (
 )
 
 INVOKE = "arn:aws:states:::lambda:invoke"
+HEARTBEAT = 2
 PATIENT = {"IntervalSeconds": 1, "BackoffRate": 1, "MaxAttempts": 30}
 
 
@@ -205,7 +207,7 @@ def test_a_task_with_a_token_that_is_not_heard_of_fails(cloud: Cloud, deploy: De
                             "QueueUrl": ref("Queue"),
                             "MessageBody": "{% $states.context.Task.Token %}",
                         },
-                        HeartbeatSeconds=1,
+                        HeartbeatSeconds=HEARTBEAT,
                     )
                 }
             ),
@@ -215,20 +217,18 @@ def test_a_task_with_a_token_that_is_not_heard_of_fails(cloud: Cloud, deploy: De
     )
     states, sqs = client(cloud, "stepfunctions"), client(cloud, "sqs")
     run = states.start_execution(stateMachineArn=stack.outputs["Machine"])
-    (asked,) = sqs.receive_message(QueueUrl=stack.outputs["Queue"], WaitTimeSeconds=5)["Messages"]
+    (asked,) = sqs.receive_message(QueueUrl=stack.outputs["Queue"], WaitTimeSeconds=20)["Messages"]
 
     def described() -> Mapping[str, Any]:
         return dict(states.describe_execution(executionArn=run["executionArn"]))
 
-    # Longer than the heartbeat in all, never longer between two.
-    for _ in range(4):
+    # Longer than the heartbeat in all, never nearly as long between two.
+    over = time.monotonic() + 1.2 * HEARTBEAT
+    while time.monotonic() < over:
         states.send_task_heartbeat(taskToken=asked["Body"])
-        time.sleep(0.4)
+        time.sleep(0.1)
     assert described()["status"] == "RUNNING"
-    deadline = time.monotonic() + 10
-    while described()["status"] == "RUNNING":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert eventually(lambda: described()["status"] != "RUNNING")
     assert described()["error"] == "States.HeartbeatTimeout"
 
 
