@@ -35,11 +35,11 @@ types:
 unit:
 	pytest --ignore tests/local --ignore tests/saga --numprocesses 2
 
-# Two clouds at a time: they mostly wait. What all of them used of their rights is looked at last.
+# Three clouds at a time, on two cores: they mostly wait. What all of them used of their rights is looked at last.
 test: check ## everything, the local cloud and the demo included
 	rm -rf build/rights
 	pytest tests/saga tests/local --ignore tests/local/test_grants.py \
-		--numprocesses 2 --dist loadfile --no-loadscope-reorder
+		--numprocesses 3 --dist loadfile --no-loadscope-reorder
 	pytest tests/local/test_grants.py
 
 docs: setup ## write the generated pages of docs/ again
