@@ -63,7 +63,7 @@ def load(
 
 
 ONCE = pytest.mark.parametrize("policy", ["hold"], indirect=True)
-"""What is about time, to which the policy makes no difference."""
+"""What is about how far a run comes, to which the policy makes no difference."""
 
 
 @pytest.fixture(params=["hold", "cancel"])
@@ -389,11 +389,13 @@ class TestRuns:
         assert did(job) == counts(kept=2)
         assert world.row(later) == gone
 
+    @ONCE
     def test_a_period_is_done_when_it_is_over_and_settled(self, job: Job, world: World):
         for minutes, done in ((0, -5), (0.99, -5), (1, 0), (5.99, 0), (6, 5)):
             job.at(after(minutes))
             assert job.run()["done_until"] == after(done).isoformat()
 
+    @ONCE
     def test_it_goes_on_where_it_stopped(self, job: Job, world: World):
         job.run()
         self.pairs(world, 1, after(11))
@@ -408,6 +410,7 @@ class TestRuns:
         # Periods of 12:00, 12:05 and 12:10, each with the one before it, in all shards.
         assert made.count("query") == 3 * 2 * len(store.SHARDS)
 
+    @ONCE
     def test_what_waits_holds_its_period_and_those_after_it_up_but_not_for_ever(
         self, job: Job, world: World
     ):
@@ -417,6 +420,7 @@ class TestRuns:
             job.at(after(minutes))
             assert job.run()["done_until"] == after(done).isoformat()
 
+    @ONCE
     def test_a_run_is_bounded(self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch):
         self.pairs(world, 6, after(-20))
         monkeypatch.setattr(deduplication, "MOST", 4)
@@ -426,6 +430,7 @@ class TestRuns:
         assert max(sum(report.values()) for report in done) <= 4
         assert sum(report["held"] + report["cancelled"] for report in done) == 6
 
+    @ONCE
     def test_of_very_many_alike_some_are_settled_at_a_time(
         self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
     ):
@@ -495,6 +500,7 @@ class TestRuns:
 
         assert world.row(later).duplicate_of
 
+    @ONCE
     def test_a_period_is_given_up_only_after_a_run_of_its_own(
         self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
     ):
