@@ -36,8 +36,6 @@ from tests.local.permissions import physical, resources_of, watched
 from tests.local.small_stacks import lines
 from tests.templates.synthesis import new_app
 
-SECONDS = 90
-"""The first order waits for many functions that start."""
 ENV = replace(DEV, partner_event_source=partner.SOURCE)
 
 
@@ -60,8 +58,7 @@ class Platform:
         answer = self.api.place(customer="ada", key=key, country="France", lines=order)
         assert answer.status == 202, answer
         id_ = str(answer.body["order_id"])
-        confirmed = eventually(lambda: self.order(id_)["state"] == "CONFIRMED", seconds=SECONDS)
-        assert confirmed, self.order(id_)
+        assert eventually(lambda: self.order(id_)["state"] == "CONFIRMED"), self.order(id_)
         return id_
 
     def order(self, id_: str) -> Any:

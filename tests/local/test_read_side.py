@@ -241,6 +241,6 @@ def test_a_batch_that_a_function_fails_at_ends_in_the_bucket_whole(platform: Pla
                 found.setdefault(function, []).append(event["detail"]["metadata"]["subject"])
         return found
 
-    eventually(lambda: len(given_up()) == 3, seconds=120)
+    eventually(lambda: len(given_up()) == 3)
     assert len(given_up()) == 3
     assert all(order in orders for orders in given_up().values())

@@ -23,13 +23,12 @@ from lambdas.storefront.domain import order_notes, sales, timelines
 from tests.listening import listen
 from tests.local.deliveries import eventually, received
 from tests.local.operating import operated, ops
-from tests.local.small_stacks import client, lines
+from tests.local.small_stacks import PATIENCE, client, lines
 from tests.local.test_read_side import LINES, TOTAL, Platform, platform, subject
 
 __all__ = ["platform"]
 
 Row = Mapping[str, Any]
-SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +186,7 @@ def up_to_date(platform: Platform, view: str, traffic: Traffic) -> None:
     """Wait until the view shows all that was told."""
     name, expected = EXPECTED[view]
     table, wanted = outputs(platform)[f"{name}Table"], expected(traffic.told)
-    assert eventually(lambda: rows(platform, table) == wanted, seconds=SECONDS), view
+    assert eventually(lambda: rows(platform, table) == wanted), view
 
 
 @pytest.mark.parametrize("view", EXPECTED)
@@ -252,7 +251,7 @@ def test_a_rebuild_that_was_broken_off_can_be_run_again(
     assert broken.stdout is not None
     assert broken.stdout.readline().startswith("emptied: ")
     broken.send_signal(ending)
-    broken.communicate(timeout=SECONDS)
+    broken.communicate(timeout=PATIENCE)
     assert (
         broken.returncode == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[ending]
     )
