@@ -1,11 +1,18 @@
 """Whether two tables that are both written to hold the same, item by item."""
 
+import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 PAGE = 100
 """As many keys as one BatchGetItem takes, and as many items as are held at a time."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
+"""Seconds, at most, before what a busy table did not answer is asked for again.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+"""
 MOST = 1_000
 """With so many items that differ, these are told before the comparison goes on."""
 
@@ -42,12 +49,17 @@ class Table:
             wanted: Any = [
                 dict(zip(self.key_names, key, strict=True)) for key in keys[at : at + PAGE]
             ]
-            while wanted:
+            longest = FIRST_PAUSE
+            while True:
                 answer = self.client.batch_get_item(
                     RequestItems={self.table.name: {"Keys": wanted, "ConsistentRead": True}}
                 )
                 found |= self._by_key(answer["Responses"][self.table.name])
                 wanted = answer["UnprocessedKeys"].get(self.table.name, {}).get("Keys")
+                if not wanted:
+                    break
+                time.sleep(random.uniform(0, longest))  # noqa: S311
+                longest = min(2 * longest, LONGEST_PAUSE)
         return found
 
     def empty(self) -> int:

@@ -78,10 +78,30 @@ class Items:
         return {"Responses": {"table": found}, "UnprocessedKeys": unprocessed}
 
 
+class Busy(Items):
+    """It answers one key at a time."""
+
+    def batch_get_item(self, *, RequestItems: Any) -> dict[str, Any]:  # noqa: N803
+        first, *later = RequestItems["table"]["Keys"]
+        answer = super().batch_get_item(
+            RequestItems={"table": RequestItems["table"] | {"Keys": [first]}}
+        )
+        return answer | {"UnprocessedKeys": {"table": {"Keys": later}} if later else {}}
+
+
 def tables(one: Items, other: Items) -> tuple[Table, Table]:
     return Table(one, one), Table(other, other)
 
 
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Nobody waits; what would have been waited for is noted."""
+    noted: list[float] = []
+    monkeypatch.setattr("ops.comparing.time.sleep", noted.append)
+    return noted
+
+
+@pytest.mark.usefixtures("pauses")
 class TestComparing:
     def test_what_is_the_same_is_equal_however_much_it_is(self):
         one, other = Items(5 * PAGE + 7), Items(5 * PAGE + 7)
@@ -105,6 +125,17 @@ class TestComparing:
         assert [len(each.differing) for each in found] == [MOST, MOST, MOST, 7]
         assert [each.items for each in found] == [MOST, 2 * MOST, 3 * MOST, 3 * MOST + 7]
         assert len({key for each in found for key in each.differing}) == 3 * MOST + 7
+
+    def test_what_a_busy_table_did_not_answer_is_asked_for_after_ever_longer_pauses(
+        self, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr("ops.comparing.random.uniform", lambda _, longest: longest)
+        table, _ = tables(Busy(8), Items(0))
+
+        found = table.find([(f"i{number}",) for number in range(8)])
+
+        assert len(found) == 8
+        assert pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0]
 
     def test_facts_are_written_between_pages(self):
         calls: list[int] = []
@@ -130,6 +161,7 @@ def late(number: int) -> dict[str, str]:
 Prove = Callable[[Items, Items], tuple[bool, str]]
 
 
+@pytest.mark.usefixtures("pauses")
 class TestProving:
     @pytest.fixture
     def prove(self, monkeypatch: pytest.MonkeyPatch) -> Prove:
