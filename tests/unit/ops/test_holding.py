@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
+from ops import holding
 from ops.holding import Bucket, Depth, Holder, Queue
 from tests.unit.conftest import ACCOUNT
 
@@ -25,6 +26,12 @@ def client(endpoint: str, service: str) -> Any:
         aws_access_key_id=ACCOUNT["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
     )
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single server knows at once that it has nothing more."""
+    monkeypatch.setattr(holding, "POLL", 0)
 
 
 @pytest.fixture(scope="module")
