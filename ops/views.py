@@ -43,7 +43,7 @@ def _of_orders(*events: type[Event]) -> Callable[[Any], Fact[Any] | None]:
 
 
 def _latest(row: Mapping[str, Any]) -> Fact[StockEvent] | None:
-    """What inventory told of a SKU last, by its own code."""
+    """What inventory told last of a SKU, by its own code; not by which of its events."""
     return announcement(None, shelf_of(row))
 
 
