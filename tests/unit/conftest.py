@@ -24,30 +24,20 @@ ACCOUNT = {
     "AWS_DEFAULT_REGION": "eu-west-1",
 }
 START_SECONDS = 30.0
-SERVING = (
-    *("--loop=uvloop", "--http=httptools", "--ws=none", "--no-access-log"),
-    *("--no-date-header", "--no-server-header"),
-)
-"""As the local cloud is served: MiniStack's own way takes nearly twice as long."""
 
 
 @pytest.fixture(scope="session")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of the local cloud, which ends with the session."""
     directory = tmp_path_factory.mktemp("ministack")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
     log = directory / "log"
-    with log.open("wb") as output:
+    with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "ministack.app:app", "--port", str(port), *SERVING],
-            env={
-                **os.environ,
-                "TMPDIR": str(directory),
-            },
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "tests.unit.emulator", str(listener.fileno())],
+            env={**os.environ, "TMPDIR": str(directory)},
+            pass_fds=[listener.fileno()],
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -55,12 +45,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             _until_healthy(url, process, log.read_text)
             yield url
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.communicate()
 
 
 def _until_healthy(url: str, process: subprocess.Popen[bytes], said: Callable[[], str]) -> None:
