@@ -19,9 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
-from ministack.app import app
 
-from local import dsql, supplements
+from local import dsql, serving, supplements
 from local.cloud import EXERCISED
 from local.supplements import permissions
 
@@ -42,20 +41,7 @@ def main() -> None:
     # Python does by itself takes a fifteenth of what an order costs.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
-        timeout_keep_alive=75,
-        log_config=None,
-        access_log=False,
-        # The app writes the headers that AWS writes.
-        server_header=False,
-        date_header=False,
-    )
+    config = serving.config(ssl_certfile=certificate, ssl_keyfile=key)
     _Server(config).run([socket.socket(fileno=listener)])
 
 

@@ -43,7 +43,7 @@ def definition(
     Its input is the ``detail`` of the event that starts it: ``metadata`` and ``data``.
     """
     tasks = Tasks(record, repair_queue.queue_url, patience)
-    states = _States(record, steps, tasks, patience)
+    states = _States(record, steps, tasks)
     return {
         "QueryLanguage": "JSONata",
         "TimeoutSeconds": patience.machine,
@@ -64,7 +64,6 @@ class _States:
     record: Record
     steps: Sequence[Step]
     tasks: Tasks
-    patience: Patience
 
     def claiming(self) -> dict[str, State]:
         now = "$floor($millis() / 1000)"
@@ -75,7 +74,7 @@ class _States:
             values={
                 ":open": {"S": self.record.open},
                 ":now": {"N": f"{{% $string({now}) %}}"},
-                ":until": {"N": f"{{% $string({now} + {self.patience.lease}) %}}"},
+                ":until": {"N": f"{{% $string({now} + {self.tasks.patience.lease}) %}}"},
                 ":mine": {"SS": [ME]},
             },
         )
@@ -114,7 +113,7 @@ class _States:
         following = [*(step.action.name for step in self.steps[1:]), "Confirm"]
         for i, step in enumerate(self.steps):
             states[step.action.name] = self.tasks.call(
-                step.action, self.patience.action_retries, (*step.refusals, *step.overtaken)
+                step.action, self.tasks.patience.action_retries, (*step.refusals, *step.overtaken)
             ) | {
                 "Catch": [
                     self._refused(step.refusals, undo_from=self._undo_before(i)),
@@ -168,7 +167,7 @@ class _States:
             too_late = step.too_late if self.record.kept else ()
             kept = {"ErrorEquals": [refusal.__name__ for refusal in too_late], "Next": "Keep"}
             states[name] = self.tasks.call(
-                step.compensation, self.patience.compensation_retries, too_late
+                step.compensation, self.tasks.patience.compensation_retries, too_late
             ) | {
                 "Catch": [
                     *([kept] if too_late else []),

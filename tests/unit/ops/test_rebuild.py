@@ -204,6 +204,23 @@ class TestProving:
         assert prove(live, beside) == (False, f"not equal: {MOST:,} of {MOST:,} items differ")
 
 
+def test_what_a_writer_of_old_had_in_hand_is_caught_up_with_after_the_switch():
+    done: list[Any] = []
+
+    def change(*what: str, meanwhile: Callable[[], None]) -> None:
+        meanwhile()
+        done.append(what)
+
+    deployed = SimpleNamespace(parameters=lambda _: {"TimelinesSlot": "0"}, change=change)
+    rebuild = Rebuild(
+        deployed=cast(Any, deployed), view=VIEWS["timelines"], progress=lambda _: None
+    )
+
+    rebuild._switch(lambda: done.append("caught up"))
+
+    assert done == ["caught up", ("Storefront", "TimelinesSlot", "1"), "caught up"]
+
+
 class Queue:
     """A replay of so many messages, and nothing held but those that were taken and not done."""
 
