@@ -43,7 +43,7 @@ test: check ## everything, the local cloud and the demo included
 	pytest tests/local/test_grants.py
 
 docs: setup ## write the generated pages of docs/ again
-	python -m lambdas.contracts.schema
+	python -m tools.event_docs
 	python -m bench.shards --draw
 
 synth: setup ## the templates of ENV (dev or prod)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from lambdas.contracts.event import tell
+from lambdas.contracts.event import envelope
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.values import Money
 from local.cloud import Cloud, running
@@ -41,7 +41,7 @@ class Look:
         event = PaymentTaken(
             order_id=order, customer_id="bench", total=Money(amount=1, currency="GBP")
         )
-        fact = tell(
+        fact = envelope(
             event,
             subject=order,
             sequence=1,
@@ -51,7 +51,7 @@ class Look:
         )
         iterators = list(self._iterators())
         began = time.time()
-        self.clients("events").put_events(Entries=[fact.entry(self.bus)])
+        self.clients("events").put_events(Entries=[fact.to_put_events_entry(self.bus)])
         put = time.time()
         dynamodb = self.clients("dynamodb")
         while "Item" not in dynamodb.get_item(

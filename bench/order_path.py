@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import urllib3
 
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 from local import http_api
 from local.cloud import Cloud, running
 from local.deploy import deploy

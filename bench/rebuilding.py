@@ -11,7 +11,7 @@ import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
-from lambdas.contracts.event import Event, tell
+from lambdas.contracts.event import Event, envelope
 from lambdas.contracts.orders import OrderConfirmed, OrderPlaced
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.shipping import ShipmentDispatched
@@ -78,14 +78,14 @@ def _events(order: str) -> list[str]:
 
 
 def _body(order: str, number: int, event: Event) -> str:
-    entry = tell(
+    entry = envelope(
         event,
         subject=order,
         sequence=number,
         correlation_id=order,
         causation_id=order,
         occurred_at="2026-12-01T08:26:00+00:00",
-    ).entry("")
+    ).to_put_events_entry("")
     detail = json.loads(entry["Detail"])
     event_ = {"source": entry["Source"], "detail-type": entry["DetailType"], "detail": detail}
     return json.dumps(event_)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from sqlite3 import Connection
 from typing import Any
 
-from lambdas.runtime.items import from_item, to_item
+from lambdas.runtime.dynamodb import from_item, to_item
 from local.cloud import Cloud
 from local.partner import tell_of_dispute
 from local.report import Note, Screen

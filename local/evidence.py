@@ -9,7 +9,7 @@ from functools import cache
 from sqlite3 import Connection
 from typing import Any
 
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 from local.cloud import Cloud
 from local.ears import ear
 

@@ -17,9 +17,9 @@ from functools import cache
 from sqlite3 import Connection
 from typing import Any
 
-from lambdas.contracts.event import pattern, told
-from lambdas.contracts.order_facts import ORDER_FACTS
-from lambdas.runtime.items import from_item
+from lambdas.contracts.event import pattern, unwrap_destination_event
+from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
+from lambdas.runtime.dynamodb import from_item
 from lambdas.storefront.domain import listed, timeline
 from local.cloud import Cloud
 from local.evidence import insert, log_id, read_log, scan
@@ -126,7 +126,7 @@ class ReadSide:
         group, rule = f"/aws/events/{name}", {"EventBusName": self._outputs["EventBus"]}
         logs.create_log_group(logGroupName=group)
         (found,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
-        events.put_rule(**rule, Name=name, EventPattern=json.dumps(pattern(ORDER_FACTS)))
+        events.put_rule(**rule, Name=name, EventPattern=json.dumps(pattern(ORDER_STREAM_EVENTS)))
         target = {"Id": "log", "Arn": found["arn"].removesuffix(":*")}
         events.put_targets(**rule, Rule=name, Targets=[target])
         self._group = group
@@ -244,7 +244,7 @@ def _counted_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _fact_row(logged: Mapping[str, Any]) -> tuple[Any, ...]:
     event = json.loads(logged["message"])
-    source, detail_type, detail, _ = told(event)
+    source, detail_type, detail, _ = unwrap_destination_event(event)
     metadata, data = detail["metadata"], detail["data"]
     return (
         *(log_id(logged, event["id"]), source.rpartition(".")[2]),

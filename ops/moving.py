@@ -33,12 +33,12 @@ class NotDoneError(Exception):
 class Mover:
     """Does what was planned, one action at a time; it is done when ``do`` returns.
 
-    ``client`` makes boto3's client of a service; ``note_repair`` is the name of orders' function
+    ``client`` makes boto3's client of a service; ``mark_compensation_completed`` is the name of orders' function
     that marks a compensation as done.
     """
 
     client: Callable[[str], Any]
-    note_repair: Callable[[], str]
+    mark_compensation_completed: Callable[[], str]
 
     @singledispatchmethod
     def do(self, action: Action) -> None:
@@ -129,7 +129,7 @@ class Mover:
     @do.register
     def _(self, action: Repair) -> None:
         # What an order is once it has ended, it stays: it may be asked first, and then undone.
-        order = self._answer(self.note_repair(), {"order_id": action.order})
+        order = self._answer(self.mark_compensation_completed(), {"order_id": action.order})
         if not order["ended"]:
             raise NotDoneError(
                 f"order {action.order} is {order['state']}: its saga is at it, or begins again"
@@ -144,7 +144,7 @@ class Mover:
             )
         self._answer(action.function, action.payload)
         repaired = {"order_id": action.order, "compensation": action.compensation}
-        self._answer(self.note_repair(), repaired)
+        self._answer(self.mark_compensation_completed(), repaired)
 
     def _succeed_with_batch(self, function: str, payload: Any) -> None:
         answer = self._answer(function, payload)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 from ops.comparing import PAGE, Table
 from ops.deployed import Deployed
 from ops.sources import EMPTY, Replay, Stream

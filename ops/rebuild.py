@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Fact
+from lambdas.contracts.event import EventEnvelope
 from ops.comparing import Key, Table, compare, still_differing
 from ops.deployed import Deployed
 from ops.origins import Plan
@@ -51,7 +51,7 @@ class Written:
 
     def __call__(self, bodies: Sequence[Any]) -> None:
         """Write what these bodies tell, as the view's function does."""
-        facts: list[Fact[Any]] = []
+        facts: list[EventEnvelope[Any]] = []
         unreadable = 0
         for body in bodies:
             try:
@@ -70,7 +70,7 @@ class Written:
             self.unreadable += unreadable
 
 
-def patiently(project: Project, facts: Sequence[Fact[Any]]) -> None:
+def patiently(project: Project, facts: Sequence[EventEnvelope[Any]]) -> None:
     """Write facts, again if a transaction met another one: after the switch, two write."""
     for attempt in range(ATTEMPTS):
         try:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.event import Event, Fact
+from lambdas.contracts.event import Event, EventEnvelope
 from lambdas.contracts.inventory import StockEvent
-from lambdas.contracts.order_facts import ORDER_FACTS, hear_order
+from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS, parse_order_record
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.inventory.domain import announcement
 from lambdas.inventory.store import shelf_of
@@ -16,7 +16,7 @@ from lambdas.storefront.domain import LISTED
 from lambdas.storefront.store import Availabilities, CustomersOrders, Noted, Sales
 from ops.origins import Facts, Origin, Plan, Stock
 
-Project = Callable[[Sequence[Fact[Any]]], None]
+Project = Callable[[Sequence[EventEnvelope[Any]]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class View:
 
     name: str
     """As the stack calls it."""
-    hear: Callable[[Any], Fact[Any] | None]
+    hear: Callable[[Any], EventEnvelope[Any] | None]
     """Raises ContractError if a body of the origin makes no sense."""
     store: Callable[..., Any]
     project: Callable[[Any, Any], None]
@@ -38,11 +38,11 @@ class View:
         return partial(self.project, self.store(table, dynamodb=dynamodb))
 
 
-def _of_orders(*events: type[Event]) -> Callable[[Any], Fact[Any] | None]:
-    return partial(hear_order, events)
+def _of_orders(*events: type[Event]) -> Callable[[Any], EventEnvelope[Any] | None]:
+    return partial(parse_order_record, events)
 
 
-def _latest(row: Mapping[str, Any]) -> Fact[StockEvent] | None:
+def _latest(row: Mapping[str, Any]) -> EventEnvelope[StockEvent] | None:
     """What inventory told last of a SKU, by its own code; not by which of its events."""
     return announcement(None, shelf_of(row))
 
@@ -50,7 +50,7 @@ def _latest(row: Mapping[str, Any]) -> Fact[StockEvent] | None:
 VIEWS: Mapping[str, View] = {
     "timelines": View(
         name="Timelines",
-        hear=_of_orders(*ORDER_FACTS),
+        hear=_of_orders(*ORDER_STREAM_EVENTS),
         store=Noted,
         project=projections.note_timelines,
         at_once=8,

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pg8000.native import DatabaseError, InterfaceError
 
 from lambdas.orders.domain import is_order_id
-from lambdas.runtime.items import from_item, to_item
+from lambdas.runtime.dynamodb import from_item, to_item
 from ops import ledger
 from ops.deployed import Deployed, OperationError
 from ops.executions import UNKNOWN, Execution, execution_of, is_express

@@ -11,8 +11,8 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.contracts.event import BY_LAMBDA
-from lambdas.contracts.order_facts import ORDER_FACTS
+from lambdas.contracts.event import DESTINATION_SOURCE
+from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
 from lambdas.contracts.orders import SOURCE
 from stacks.components.event_rule import EventRule, LogGroupTarget, StreamTarget, deliver
 from stacks.components.replays import Replays
@@ -68,13 +68,13 @@ class BackboneStack(Stack):
             # What Lambda tells is on this bus for us to hear, whatever function it is of.
             event_pattern=events.EventPattern(
                 source=events.Match.any_of(
-                    events.Match.prefix(SERVICE_SOURCES), events.Match.exact_string(BY_LAMBDA)
+                    events.Match.prefix(SERVICE_SOURCES), events.Match.exact_string(DESTINATION_SOURCE)
                 )
             ),
             retention=env.archive_retention,
         )
         archive.apply_removal_policy(env.removal_policy)
-        Replays(self, "Replays", bus=self.bus, archive=archive, of=ORDER_FACTS, alarms=alarms)
+        Replays(self, "Replays", bus=self.bus, archive=archive, of=ORDER_STREAM_EVENTS, alarms=alarms)
 
         self.order_stream = kinesis.Stream(
             self,
@@ -99,7 +99,7 @@ class BackboneStack(Stack):
                 alarms=alarms,
             )
             CfnOutput(self, "ScaleStreamFunction", value=scaler.function.function_name)
-        for id, what, by_lambda, subject in (
+        for id, what, via_destination, subject in (
             ("ToOrderStream", "facts about orders", False, "$.detail.metadata.subject"),
             (
                 "AnswersToStream",
@@ -112,7 +112,7 @@ class BackboneStack(Stack):
                 self,
                 id,
                 bus=self.bus,
-                event=[fact for fact in ORDER_FACTS if fact.by_lambda is by_lambda],
+                event=[event for event in ORDER_STREAM_EVENTS if event.via_destination is via_destination],
                 what=what,
                 target=partial(StreamTarget, self.order_stream, partition_key_path=subject),
                 alarms=alarms,

@@ -10,7 +10,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lambdas.contracts.inventory import SOURCE
-from lambdas.contracts.orders import STATES
+from lambdas.contracts.orders import STATUS_EVENTS
 from lambdas.contracts.shipping import ShipmentDispatched
 from stacks.components.function import ServiceFunction
 from stacks.components.grants import allow, let_publish
@@ -110,7 +110,7 @@ class InventoryStack(Stack):
         # change goes out through the outbox
         reaction = partial(Reaction, self, bus=bus, alarms=alarms)
         reaction(id="OnDispatch", event=ShipmentDispatched, function=ship_stock)
-        reaction(id="OnState", event=STATES, function=settle_reservation)
+        reaction(id="OnState", event=STATUS_EVENTS, function=settle_reservation)
         Schedule(
             self,
             "AskAboutReservationsOften",

@@ -14,32 +14,32 @@ from constructs import Construct
 from lambdas.contracts.inventory import (
     OutOfStock,
     ReleaseStock,
-    ReservationLeftOpen,
-    ReservationReleased,
+    ReservationUnresolved,
+    ReservationAlreadyReleased,
     ReserveStock,
 )
 from lambdas.contracts.orders import (
     SOURCE,
     OrderHeld,
     OrderNeedsAttention,
-    OrderNotHeld,
+    OrderHoldMissed,
     OrderPlaced,
     OrderWithdrawn,
 )
 from lambdas.contracts.payments import (
-    ChargeLeftOpen,
+    ChargeUnresolved,
     PaymentDeclined,
     PaymentDisputed,
-    PaymentRefunded,
+    PaymentAlreadyRefunded,
     RefundPayment,
     TakePayment,
 )
 from lambdas.contracts.shipping import (
     AddressUndeliverable,
-    AlreadyDispatched,
+    ShipmentAlreadyDispatched,
     BookShipment,
     CancelShipment,
-    ShipmentCancelled,
+    ShipmentAlreadyCancelled,
     ShipmentDispatched,
 )
 from stacks.components.event_rule import EventRule
@@ -104,7 +104,7 @@ class OrdersStack(Stack):
         reacting = partial(
             ServiceFunction, self, env=env, settings=on_table, no_dead_letters=NO_LOST_EVENTS
         )
-        note_repair = function("NoteRepair", "note_repair", on_table)
+        mark_compensation_completed = function("MarkCompensationCompleted", "mark_compensation_completed", on_table)
         note_dispatch = reacting(id="NoteDispatch", verb="orders.note_dispatch")
         lift_hold = function("LiftHold", "lift_hold", on_table)
         look_up_order = reacting(
@@ -124,21 +124,21 @@ class OrdersStack(Stack):
             Step(
                 action=Call(command=ReserveStock, function=inventory.reserve_stock),
                 refusals=(OutOfStock,),
-                overtaken=(ReservationReleased,),
+                overtaken=(ReservationAlreadyReleased,),
                 compensation=Call(command=ReleaseStock, function=inventory.release_stock),
             ),
             Step(
                 action=Call(command=TakePayment, function=payments.take_payment),
                 refusals=(PaymentDeclined,),
-                overtaken=(PaymentRefunded,),
+                overtaken=(PaymentAlreadyRefunded,),
                 compensation=Call(command=RefundPayment, function=payments.refund_payment),
             ),
             Step(
                 action=Call(command=BookShipment, function=shipping.book_shipment),
                 refusals=(AddressUndeliverable,),
-                overtaken=(ShipmentCancelled,),
+                overtaken=(ShipmentAlreadyCancelled,),
                 compensation=Call(command=CancelShipment, function=shipping.cancel_shipment),
-                too_late=(AlreadyDispatched,),
+                too_late=(ShipmentAlreadyDispatched,),
             ),
         ]
         record = partial(Record, table=table, key="order_id")
@@ -173,7 +173,7 @@ class OrdersStack(Stack):
         for id, waits_for_a_person in (
             ("TellOperations", OrderNeedsAttention),
             ("TellOfHold", OrderHeld),
-            ("TellOfMissedHold", OrderNotHeld),
+            ("TellOfMissedHold", OrderHoldMissed),
         ):
             rule(
                 id=id,
@@ -183,13 +183,13 @@ class OrdersStack(Stack):
 
         reaction = partial(Reaction, self, bus=bus, alarms=alarms)
         reaction(id="OnDispatch", event=ShipmentDispatched, function=note_dispatch)
-        questions = (ReservationLeftOpen, ChargeLeftOpen)
+        questions = (ReservationUnresolved, ChargeUnresolved)
         reaction(id="OnQuestion", event=questions, function=look_up_order)
-        changing = [cancel_order, note_dispatch, note_repair, lift_hold]
+        changing = [cancel_order, note_dispatch, mark_compensation_completed, lift_hold]
         if env.partner_event_source:
             hold_order = reacting(id="HoldOrder", verb="orders.hold_order")
             on_dispute = reaction(id="OnDispute", event=PaymentDisputed, function=hold_order)
-            hold_order.add_environment("PARKING_QUEUE", on_dispute.failed.queue_url)
+            hold_order.add_environment("DEAD_LETTER_QUEUE_URL", on_dispute.failed.queue_url)
             changing.append(hold_order)
 
         # Grants
@@ -207,4 +207,4 @@ class OrdersStack(Stack):
         CfnOutput(self, "OrdersTable", value=table.table_name)
         CfnOutput(self, "LiftHoldFunction", value=lift_hold.function_name)
         CfnOutput(self, "RepairQueue", value=repair_queue.queue_url)
-        CfnOutput(self, "NoteRepairFunction", value=note_repair.function_name)
+        CfnOutput(self, "MarkCompensationCompletedFunction", value=mark_compensation_completed.function_name)

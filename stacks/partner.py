@@ -54,7 +54,7 @@ class PartnerStack(Stack):
             "TakeDispute",
             env=env,
             verb="payments.take_dispute",
-            settings={"EVENT_BUS": bus.event_bus_name, "PARKING_QUEUE": parked.queue_url},
+            settings={"EVENT_BUS": bus.event_bus_name, "DEAD_LETTER_QUEUE_URL": parked.queue_url},
             no_dead_letters=NO_DEAD_LETTERS,
         )
 

@@ -9,7 +9,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.contracts.orders import STATES
+from lambdas.contracts.orders import STATUS_EVENTS
 from lambdas.contracts.payments import SOURCE
 from stacks.components.function import ServiceFunction
 from stacks.components.grants import allow, let_publish
@@ -87,7 +87,7 @@ class PaymentsStack(Stack):
             group=schedules,
             alarms=alarms,
         )
-        Reaction(self, "OnState", bus=bus, event=STATES, function=settle_charge, alarms=alarms)
+        Reaction(self, "OnState", bus=bus, event=STATUS_EVENTS, function=settle_charge, alarms=alarms)
 
         # Grants
         paid = [self.take_payment, self.refund_payment, settle_charge]

@@ -129,7 +129,7 @@ def test_what_it_may_not_is_seen(module: str, line: str):
         ("lambdas/orders/store.py", "from .domain import Order"),
         ("lambdas/orders/domain.py", "from lambdas.contracts.orders import OrderPlaced"),
         ("stacks/orders.py", "from lambdas.contracts.orders import OrderPlaced"),
-        ("workers/warehouse/store.py", "from lambdas.runtime.items import to_item"),
+        ("workers/warehouse/store.py", "from lambdas.runtime.dynamodb import to_item"),
         ("workers/warehouse/store.py", "from workers.warehouse.domain import Picking"),
         ("workers/warehouse/domain.py", "from lambdas.contracts.orders import OrderConfirmed"),
     ],

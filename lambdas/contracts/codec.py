@@ -51,7 +51,7 @@ def _field_types(contract: Any) -> dict[str, Any]:
     return {f.name: hints[f.name] for f in fields(contract)}
 
 
-def optional(kind: Any) -> Any | None:
+def unwrap_optional(kind: Any) -> Any | None:
     """``X`` of ``X | None``, and None for any other type."""
     if get_origin(kind) not in (Union, UnionType):
         return None
@@ -60,7 +60,7 @@ def optional(kind: Any) -> Any | None:
 
 
 def _build(kind: Any, data: object, path: str, problems: list[str]) -> Any:
-    inner = optional(kind)
+    inner = unwrap_optional(kind)
     if inner is not None:
         return None if data is None else _build(inner, data, path, problems)
     if get_origin(kind) is tuple:

@@ -15,10 +15,10 @@ from uuid import UUID, uuid5
 
 from lambdas.contracts.codec import ContractError, decode, encode
 
-NAMESPACE = UUID("8e1ee3b4-31a0-4d0f-9f1a-3a1f6f0a2c5d")
+UUID_NAMESPACE = UUID("8e1ee3b4-31a0-4d0f-9f1a-3a1f6f0a2c5d")
 
-BY_LAMBDA = "lambda"
-SUCCEEDED = "Lambda Function Invocation Result - Success"
+DESTINATION_SOURCE = "lambda"
+DESTINATION_DETAIL_TYPE = "Lambda Function Invocation Result - Success"
 """Source and type of the event by which Lambda tells a bus that a function succeeded. Its detail is
 the record of the invocation, in which the function's answer is ``responsePayload``.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
@@ -53,9 +53,9 @@ class Event:
     version: ClassVar[int]
     topic: ClassVar[str] = ""
     """The SNS FIFO topic on which it is told, by its role; empty for the bus."""
-    by_lambda: ClassVar[bool] = False
+    via_destination: ClassVar[bool] = False
     """Whether it is a function's answer, which Lambda tells the bus as the function's success."""
-    unheard: ClassVar[str] = ""
+    no_subscriber_reason: ClassVar[str] = ""
     """Why nobody listens to this event; empty for one that somebody hears."""
 
     @classmethod
@@ -68,36 +68,36 @@ E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fact(Generic[E]):
+class EventEnvelope(Generic[E]):
     """An event together with its metadata: what travels as the ``detail`` on the bus."""
 
     metadata: Metadata
     data: E
 
-    def entry(self, bus_name: str) -> dict[str, Any]:
+    def to_put_events_entry(self, bus_name: str) -> dict[str, Any]:
         """The fact as an entry of EventBridge's ``PutEvents``."""
         return {
             "EventBusName": bus_name,
             "Source": self.data.source,
             "DetailType": self.data.detail_type,
             "Time": datetime.fromisoformat(self.metadata.occurred_at),
-            "Detail": json.dumps(self._envelope()),
+            "Detail": json.dumps(self._detail()),
         }
 
-    def message(self) -> str:
+    def to_sns_message(self) -> str:
         """The fact as the body of a message, which also has to say what the bus says beside it."""
-        return json.dumps(self.answer())
+        return json.dumps(self.to_lambda_response())
 
-    def answer(self) -> dict[str, Any]:
+    def to_lambda_response(self) -> dict[str, Any]:
         """The same as the answer of a function, for an event that is told by Lambda."""
         kind = {"source": self.data.source, "detail_type": self.data.detail_type}
-        return kind | self._envelope()
+        return kind | self._detail()
 
-    def _envelope(self) -> dict[str, Any]:
+    def _detail(self) -> dict[str, Any]:
         return {"metadata": encode(self.metadata), "data": encode(self.data)}
 
 
-def tell(
+def envelope(
     event: E,
     *,
     subject: str,
@@ -105,12 +105,12 @@ def tell(
     correlation_id: str,
     causation_id: str,
     occurred_at: str,
-) -> Fact[E]:
+) -> EventEnvelope[E]:
     """Wrap ``event`` into a fact.
 
     The event's id is derived from source, subject and sequence: telling it again is the same event.
     """
-    return Fact(
+    return EventEnvelope(
         metadata=Metadata(
             event_id=event_id(event.source, subject, sequence),
             subject=subject,
@@ -126,27 +126,27 @@ def tell(
 
 def event_id(source: str, subject: str, sequence: int) -> str:
     """The id of the event that ``source`` tells of ``subject`` as number ``sequence``."""
-    return str(uuid5(NAMESPACE, f"{source}/{subject}/{sequence}"))
+    return str(uuid5(UUID_NAMESPACE, f"{source}/{subject}/{sequence}"))
 
 
-def hear(contract: type[E], detail: object) -> Fact[E]:
+def parse_detail(contract: type[E], detail: object) -> EventEnvelope[E]:
     """Read the ``detail`` of a delivered event as a fact of ``contract``.
 
     Raises:
         ContractError: naming every field that is missing or of a wrong type, or the version when
             it is not the contract's.
     """
-    envelope = detail if isinstance(detail, dict) else {}
-    metadata = decode(Metadata, envelope.get("metadata"))
+    parts = detail if isinstance(detail, dict) else {}
+    metadata = decode(Metadata, parts.get("metadata"))
     if metadata.schema_version != contract.version:
         raise ContractError(
             contract.detail_type,
             [f"schema_version is {metadata.schema_version}, this code knows {contract.version}"],
         )
-    return Fact(metadata=metadata, data=decode(contract, envelope.get("data")))
+    return EventEnvelope(metadata=metadata, data=decode(contract, parts.get("data")))
 
 
-def hear_event(contracts: Sequence[type[E]], body: bytes) -> Fact[E] | None:
+def parse_stream_record(contracts: Sequence[type[E]], body: bytes) -> EventEnvelope[E] | None:
     """Read an event, as the bus delivers it to a stream, as a fact of one of these contracts.
 
     None is the answer to an event that is none of them: a reader passes over what it does not know.
@@ -154,63 +154,63 @@ def hear_event(contracts: Sequence[type[E]], body: bytes) -> Fact[E] | None:
     Raises:
         ContractError: it is no event at all, or does not fit the contract that it names.
     """
-    return hear_delivered(contracts, _parse("fact", body))
+    return parse_known_event(contracts, _load_object("delivered event", body))
 
 
-def hear_one_of(contracts: Sequence[type[E]], event: Mapping[str, Any]) -> Fact[E]:
+def parse_event(contracts: Sequence[type[E]], event: Mapping[str, Any]) -> EventEnvelope[E]:
     """Read an event, as the bus delivers it to a function, as a fact of one of these contracts.
 
     Raises:
         ContractError: it is of none of them, or does not fit the one that it names.
     """
-    fact = hear_delivered(contracts, event)
-    if fact is None:
+    parsed = parse_known_event(contracts, event)
+    if parsed is None:
         known = ", ".join(contract.detail_type for contract in contracts)
-        raise ContractError("fact", [f"{event['detail-type']} is none of {known}"])
-    return fact
+        raise ContractError("delivered event", [f"{event['detail-type']} is none of {known}"])
+    return parsed
 
 
-def hear_delivered(contracts: Sequence[type[E]], event: Mapping[str, Any]) -> Fact[E] | None:
+def parse_known_event(contracts: Sequence[type[E]], event: Mapping[str, Any]) -> EventEnvelope[E] | None:
     """Read an event, as the bus delivers it to a function, likewise."""
-    source, detail_type, detail, by_lambda = told(event)
+    source, detail_type, detail, via_destination = unwrap_destination_event(event)
     if not isinstance(source, str) or not isinstance(detail_type, str):
-        raise ContractError("fact", ["it has no source and detail-type"])
+        raise ContractError("delivered event", ["it has no source and detail-type"])
     for contract in contracts:
-        known = (contract.source, contract.detail_type, contract.by_lambda)
-        if (source, detail_type, by_lambda) == known:
-            return hear(contract, detail)
+        known = (contract.source, contract.detail_type, contract.via_destination)
+        if (source, detail_type, via_destination) == known:
+            return parse_detail(contract, detail)
     return None
 
 
-def told(event: Mapping[str, Any]) -> tuple[Any, Any, Any, bool]:
+def unwrap_destination_event(event: Mapping[str, Any]) -> tuple[Any, Any, Any, bool]:
     """What an event of the bus tells: source, type and detail, and whether Lambda tells it.
 
     If so, these are what the function says of its answer.
     """
     kind, detail = (event.get("source"), event.get("detail-type")), event.get("detail")
-    if kind != (BY_LAMBDA, SUCCEEDED):
+    if kind != (DESTINATION_SOURCE, DESTINATION_DETAIL_TYPE):
         return *kind, detail, False
-    answer = detail.get("responsePayload") if isinstance(detail, dict) else None
-    said = answer if isinstance(answer, dict) else {}
-    return said.get("source"), said.get("detail_type"), said, True
+    response = detail.get("responsePayload") if isinstance(detail, dict) else None
+    payload = response if isinstance(response, dict) else {}
+    return payload.get("source"), payload.get("detail_type"), payload, True
 
 
-def hear_message(contracts: Sequence[type[E]], body: str) -> Fact[E]:
+def parse_message(contracts: Sequence[type[E]], body: str) -> EventEnvelope[E]:
     """Read the body of a delivered message as a fact of one of these contracts.
 
     Raises:
         ContractError: it is of none of them, or does not fit the one that it names.
     """
-    said = _parse("message", body)
-    kind = (said.get("source"), said.get("detail_type"))
+    payload = _load_object("message", body)
+    kind = (payload.get("source"), payload.get("detail_type"))
     for contract in contracts:
         if kind == (contract.source, contract.detail_type):
-            return hear(contract, said)
+            return parse_detail(contract, payload)
     known = ", ".join(contract.detail_type for contract in contracts)
     raise ContractError("message", [f"{kind[1]} of {kind[0]} is none of {known}"])
 
 
-def _parse(what: str, body: str | bytes) -> dict[str, Any]:
+def _load_object(what: str, body: str | bytes) -> dict[str, Any]:
     """The JSON object that ``body`` is; an empty one for other JSON."""
     try:
         content = json.loads(body)
@@ -236,21 +236,21 @@ def replay_pattern(contracts: Sequence[type[Event]]) -> dict[str, Any]:
 
 def _pattern(contracts: Sequence[type[Event]], *, replayed: bool) -> dict[str, Any]:
     """The ways in which these events come, of which there may be two, and whether replayed."""
-    put, answered = ([c for c in contracts if c.by_lambda is by] for by in (False, True))
-    ways = []
-    if put:
-        version = {"schema_version": _all("version", put)}
-        ways.append({**record_filter(put), "detail": {"metadata": version}})
-    if answered:
-        ways.append(
+    published, returned = ([c for c in contracts if c.via_destination is by] for by in (False, True))
+    alternatives = []
+    if published:
+        version = {"schema_version": _distinct("version", published)}
+        alternatives.append({**record_filter(published), "detail": {"metadata": version}})
+    if returned:
+        alternatives.append(
             {
-                "source": [BY_LAMBDA],
-                "detail-type": [SUCCEEDED],
-                "detail": {"responsePayload": filter_policy(answered)},
+                "source": [DESTINATION_SOURCE],
+                "detail-type": [DESTINATION_DETAIL_TYPE],
+                "detail": {"responsePayload": filter_policy(returned)},
             }
         )
-    way = ways[0] if len(ways) == 1 else {"$or": ways}
-    return {**way, "replay-name": [{"exists": replayed}]}
+    alternative = alternatives[0] if len(alternatives) == 1 else {"$or": alternatives}
+    return {**alternative, "replay-name": [{"exists": replayed}]}
 
 
 def record_filter(contracts: Sequence[type[Event]]) -> dict[str, Any]:
@@ -259,8 +259,8 @@ def record_filter(contracts: Sequence[type[Event]]) -> dict[str, Any]:
     https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html
     """
     return {
-        "source": _all("source", contracts),
-        "detail-type": _all("detail_type", contracts),
+        "source": _distinct("source", contracts),
+        "detail-type": _distinct("detail_type", contracts),
     }
 
 
@@ -270,13 +270,13 @@ def filter_policy(contracts: Sequence[type[Event]]) -> dict[str, Any]:
     https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering-scope.html
     """
     return {
-        "source": _all("source", contracts),
-        "detail_type": _all("detail_type", contracts),
-        "metadata": {"schema_version": _all("version", contracts)},
+        "source": _distinct("source", contracts),
+        "detail_type": _distinct("detail_type", contracts),
+        "metadata": {"schema_version": _distinct("version", contracts)},
     }
 
 
-def _all(name: str, contracts: Sequence[type[Event]]) -> list[Any]:
+def _distinct(name: str, contracts: Sequence[type[Event]]) -> list[Any]:
     return sorted({getattr(contract, name) for contract in contracts})
 
 
@@ -291,7 +291,7 @@ class Command:
         return decode(cls, payload)
 
 
-MAX_REFUSAL = 1_000
+MAX_REFUSAL_LENGTH = 1_000
 """So many letters a refusal may have: a saga reads it from an error of which Step Functions keeps
 32,768 letters, and in which one of ours may take twelve; cut off there, it could not be read.
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_TaskFailedEventDetails.html
@@ -301,12 +301,12 @@ https://docs.aws.amazon.com/step-functions/latest/apireference/API_TaskFailedEve
 class Refusal(Exception):
     """A business's no to a command: never retried, and the same whenever it is asked again.
 
-    What it says, for a customer's eyes, is cut off after ``MAX_REFUSAL`` letters.
+    What it says, for a customer's eyes, is cut off after ``MAX_REFUSAL_LENGTH`` letters.
     """
 
     def __init__(self, explanation: str = "") -> None:
-        long = len(explanation) > MAX_REFUSAL
-        super().__init__(f"{explanation[: MAX_REFUSAL - 1]}…" if long else explanation)
+        long = len(explanation) > MAX_REFUSAL_LENGTH
+        super().__init__(f"{explanation[: MAX_REFUSAL_LENGTH - 1]}…" if long else explanation)
 
 
 TECHNICAL_FAILURE = "TechnicalFailure"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Command, Event, Fact, Refusal, hear_message
+from lambdas.contracts.event import Command, Event, EventEnvelope, Refusal, parse_message
 from lambdas.contracts.values import Line
 
 SOURCE = "com.aws.inventory"
@@ -88,35 +88,35 @@ and each carries the whole stock, so whoever only wants that may take it from an
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReservationLeftOpen(Event):
+class ReservationUnresolved(Event):
     """An order's stock is set aside, and nothing was heard of the order for long: what of it?
 
     The subject is ``reservation:<order_id>``, and the sequence counts how often it was asked.
     """
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "ReservationLeftOpen"
+    detail_type: ClassVar = "ReservationUnresolved"
     version: ClassVar = 1
 
     order_id: str
 
 
-EVENTS: tuple[type[Event], ...] = (*STOCK_EVENTS, ReservationLeftOpen)
+EVENTS: tuple[type[Event], ...] = (*STOCK_EVENTS, ReservationUnresolved)
 
 S = TypeVar("S", bound=StockEvent)
 
 
-def hear_stock(contracts: Sequence[type[S]], body: str) -> Fact[S]:
+def parse_stock_message(contracts: Sequence[type[S]], body: str) -> EventEnvelope[S]:
     """Read the body of a message as a fact of one of these stock events.
 
     Raises:
-        ContractError: as ``hear_message``, or the SKU is not the one that the message is about.
+        ContractError: as ``parse_message``, or the SKU is not the one that the message is about.
     """
-    fact = hear_message(contracts, body)
-    if fact.data.sku != fact.metadata.subject:
-        problem = f"sku is {fact.data.sku}, and the message is about {fact.metadata.subject}"
-        raise ContractError(fact.data.detail_type, [problem])
-    return fact
+    event = parse_message(contracts, body)
+    if event.data.sku != event.metadata.subject:
+        problem = f"sku is {event.data.sku}, and the message is about {event.metadata.subject}"
+        raise ContractError(event.data.detail_type, [problem])
+    return event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,5 +158,5 @@ class OutOfStock(Refusal):
     """Too few units of at least one of the order's SKUs are available."""
 
 
-class ReservationReleased(Refusal):
+class ReservationAlreadyReleased(Refusal):
     """The order's reservation was released already: a late ReserveStock changes nothing."""

@@ -20,7 +20,7 @@ class CustomerNotified(Event):
     source: ClassVar = SOURCE
     detail_type: ClassVar = "CustomerNotified"
     version: ClassVar = 1
-    by_lambda: ClassVar = True
+    via_destination: ClassVar = True
 
     order_id: str
     customer_id: str

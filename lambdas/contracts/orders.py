@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lambdas.contracts.event import Command, Event, hear_one_of
+from lambdas.contracts.event import Command, Event, parse_event
 from lambdas.contracts.values import Money, PricedLine
 
 SOURCE = "com.aws.orders"
@@ -97,7 +97,7 @@ class OrderDispatched(Event):
 class OrderNeedsAttention(Event):
     """Something that was done for the order could not be undone; a person has to finish it.
 
-    ``parked`` names the compensations that wait on the repair queue.
+    ``failed_compensations`` names the compensations that wait on the repair queue.
     """
 
     source: ClassVar = SOURCE
@@ -106,11 +106,11 @@ class OrderNeedsAttention(Event):
 
     order_id: str
     customer_id: str
-    parked: tuple[str, ...]
+    failed_compensations: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoteRepair(Command):
+class MarkCompensationCompleted(Command):
     """A compensation that waited on the repair queue has succeeded; without one, just look."""
 
     order_id: str
@@ -150,14 +150,14 @@ class OrderHoldLifted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderNotHeld(Event):
+class OrderHoldMissed(Event):
     """What was to hold the order came too late; a person has to see to it.
 
     ``state`` is what the order is instead: on its way, over, or being undone.
     """
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "OrderNotHeld"
+    detail_type: ClassVar = "OrderHoldMissed"
     version: ClassVar = 1
 
     order_id: str
@@ -168,7 +168,7 @@ class OrderNotHeld(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderLookedUp(Event):
+class OrderStatusReported(Event):
     """The answer to a service that asked what became of an order: its state as it is now.
 
     The subject is the question's event id, and this is its only event: a question that comes twice
@@ -176,19 +176,19 @@ class OrderLookedUp(Event):
     """
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "OrderLookedUp"
+    detail_type: ClassVar = "OrderStatusReported"
     version: ClassVar = 1
 
     order_id: str
     state: str
 
     @property
-    def over(self) -> bool:
+    def is_undone(self) -> bool:
         """Whether nothing may be left of the order, now and for ever."""
         return self.state in ("REJECTED", "CANCELLED")
 
     @property
-    def stands(self) -> bool:
+    def is_confirmed(self) -> bool:
         """Whether what was done for the order is to stay; undoing it later is a saga's work."""
         return self.state in ("CONFIRMED", "DISPATCHED")
 
@@ -203,24 +203,24 @@ ORDER_EVENTS = (
     OrderNeedsAttention,
     OrderHeld,
     OrderHoldLifted,
-    OrderNotHeld,
+    OrderHoldMissed,
 )
 """What is told of an order, which is the subject of each; together its sequence has no gaps."""
-EVENTS = (*ORDER_EVENTS, OrderLookedUp)
-STATES: tuple[type[OrderConfirmed | OrderLookedUp], ...] = (OrderConfirmed, OrderLookedUp)
+EVENTS = (*ORDER_EVENTS, OrderStatusReported)
+STATUS_EVENTS: tuple[type[OrderConfirmed | OrderStatusReported], ...] = (OrderConfirmed, OrderStatusReported)
 """What says, to whoever holds something for an order, whether it is to stay."""
 
 
-def hear_state(event: Mapping[str, Any]) -> OrderLookedUp:
-    """What a delivered event of ``STATES`` says of its order.
+def parse_order_status(event: Mapping[str, Any]) -> OrderStatusReported:
+    """What a delivered event of ``STATUS_EVENTS`` says of its order.
 
     Raises:
         ContractError: it is none of them, or does not fit.
     """
-    said = hear_one_of(STATES, event).data
-    if isinstance(said, OrderLookedUp):
-        return said
-    return OrderLookedUp(order_id=said.order_id, state="CONFIRMED")
+    reported = parse_event(STATUS_EVENTS, event).data
+    if isinstance(reported, OrderStatusReported):
+        return reported
+    return OrderStatusReported(order_id=reported.order_id, state="CONFIRMED")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

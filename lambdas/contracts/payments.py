@@ -23,14 +23,14 @@ class PaymentTaken(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentGivenBack(Event):
+class PaymentRefunded(Event):
     """The payment that was taken for the order was given back, all of it.
 
     It always follows a PaymentTaken: where nothing was taken, nothing is told.
     """
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "PaymentGivenBack"
+    detail_type: ClassVar = "PaymentRefunded"
     version: ClassVar = 1
 
     order_id: str
@@ -55,7 +55,7 @@ class PaymentDisputed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChargeLeftOpen(Event):
+class ChargeUnresolved(Event):
     """An order's payment is taken or under way, and nothing was heard of the order for long.
 
     It asks what became of the order. The subject is ``charge:<order_id>``, and the sequence counts
@@ -63,15 +63,15 @@ class ChargeLeftOpen(Event):
     """
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "ChargeLeftOpen"
+    detail_type: ClassVar = "ChargeUnresolved"
     version: ClassVar = 1
 
     order_id: str
 
 
-ORDER_EVENTS: tuple[type[Event], ...] = (PaymentTaken, PaymentGivenBack)
+ORDER_EVENTS: tuple[type[Event], ...] = (PaymentTaken, PaymentRefunded)
 """What is told of an order's payment; the subject of each is the order."""
-EVENTS: tuple[type[Event], ...] = (*ORDER_EVENTS, PaymentDisputed, ChargeLeftOpen)
+EVENTS: tuple[type[Event], ...] = (*ORDER_EVENTS, PaymentDisputed, ChargeUnresolved)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,5 +94,5 @@ class PaymentDeclined(Refusal):
     """The card provider declined the charge."""
 
 
-class PaymentRefunded(Refusal):
+class PaymentAlreadyRefunded(Refusal):
     """The order's payment was refunded already: a late TakePayment changes nothing."""

@@ -46,9 +46,9 @@ class AddressUndeliverable(Refusal):
     """No carrier delivers to the order's country."""
 
 
-class ShipmentCancelled(Refusal):
+class ShipmentAlreadyCancelled(Refusal):
     """The order's shipment was cancelled already: a late BookShipment changes nothing."""
 
 
-class AlreadyDispatched(Refusal):
+class ShipmentAlreadyDispatched(Refusal):
     """The order's shipment has left: CancelShipment comes too late, and changes nothing."""

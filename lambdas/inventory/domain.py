@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Fact, tell
+from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.inventory import (
     DeliveredLine,
     OutOfStock,
     ReceiveStock,
-    ReservationLeftOpen,
-    ReservationReleased,
+    ReservationUnresolved,
+    ReservationAlreadyReleased,
     ReserveStock,
     StockBelowMinimum,
     StockChanged,
@@ -135,12 +135,12 @@ def refuse_unless_reserved(reservation: Reservation) -> None:
 
     Raises:
         OutOfStock: it was refused; the message is the explanation given then.
-        ReservationReleased: it was released, perhaps before it was made.
+        ReservationAlreadyReleased: it was released, perhaps before it was made.
     """
     if reservation.state == REFUSED:
         raise OutOfStock(reservation.explanation)
     if reservation.state == RELEASED:
-        raise ReservationReleased(f"the reservation of order {reservation.order_id} was released")
+        raise ReservationAlreadyReleased(f"the reservation of order {reservation.order_id} was released")
 
 
 def shard(order_id: str) -> str:
@@ -148,10 +148,10 @@ def shard(order_id: str) -> str:
     return f"{crc32(order_id.encode()) % SHARDS:02}"
 
 
-def question(order_id: str, *, asked: int, now: str) -> Fact[ReservationLeftOpen]:
+def question(order_id: str, *, asked: int, now: str) -> EventEnvelope[ReservationUnresolved]:
     """Ask for the time number ``asked`` what became of an order that stock is set aside for."""
-    return tell(
-        ReservationLeftOpen(order_id=order_id),
+    return envelope(
+        ReservationUnresolved(order_id=order_id),
         subject=f"reservation:{order_id}",
         sequence=asked,
         correlation_id=order_id,
@@ -160,7 +160,7 @@ def question(order_id: str, *, asked: int, now: str) -> Fact[ReservationLeftOpen
     )
 
 
-def announcement(before: Shelf | None, after: Shelf) -> Fact[StockEvent] | None:
+def announcement(before: Shelf | None, after: Shelf) -> EventEnvelope[StockEvent] | None:
     """What to tell the others of a change of a SKU's row; None when there is nothing to tell.
 
     The row is its own outbox: each write that moves units counts ``sequence`` up and is told by one
@@ -169,7 +169,7 @@ def announcement(before: Shelf | None, after: Shelf) -> Fact[StockEvent] | None:
     if before is not None and before.sequence == after.sequence:
         return None
     kind = _event(before.level if before else ENOUGH, after.level)
-    return tell(
+    return envelope(
         kind(
             sku=after.sku,
             available=after.available,

@@ -16,7 +16,7 @@ reservations = Reservations(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer that the stock is reserved, or raise OutOfStock or ReservationReleased."""
+    """Answer that the stock is reserved, or raise OutOfStock or ReservationAlreadyReleased."""
     command = ReserveStock.decode(event)
     now = datetime.now(UTC).isoformat()
     reservation = reservations.reserve(command.order_id, lines_by_sku(command), now=now)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.contracts.orders import hear_state
+from lambdas.contracts.orders import parse_order_status
 from lambdas.inventory.store import Reservations
 from lambdas.inventory.unsettled import Unsettled, follow
 from lambdas.runtime.aws import client
@@ -17,7 +17,7 @@ unsettled = Unsettled(table, dynamodb=client("dynamodb"))
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer RELEASED, REFUSED or SHIPPED if the order is over, else SETTLED or NOTHING."""
-    order = hear_state(event)
+    order = parse_order_status(event)
     now = datetime.now(UTC).isoformat()
     done = follow(order, reservations=reservations, unsettled=unsettled, now=now)
     log("reservation looked after", order_id=order.order_id, order=order.state, done=done)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lambdas.contracts.event import hear
+from lambdas.contracts.event import parse_detail
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.inventory.store import Reservations
 from lambdas.runtime.aws import client
@@ -16,7 +16,7 @@ reservations = Reservations(
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer SHIPPED, the second time as well; raise NothingToShipError without a reservation."""
-    fact = hear(ShipmentDispatched, event["detail"])
+    fact = parse_detail(ShipmentDispatched, event["detail"])
     reservation = reservations.ship(fact.data.order_id, now=fact.metadata.occurred_at)
     log("stock shipped", order_id=reservation.order_id, state=reservation.state)
     return {"order_id": reservation.order_id, "state": reservation.state}

@@ -30,7 +30,7 @@ from lambdas.inventory.domain import (
     shard,
     too_few,
 )
-from lambdas.runtime.items import from_item, put_new, to_item
+from lambdas.runtime.dynamodb import from_item, put_if_absent, to_item
 
 T = TypeVar("T")
 
@@ -217,7 +217,7 @@ class Reservations:
     def _put_new(self, reservation: Reservation) -> Reservation:
         row = encode(reservation)
         kept = self._patience.during(
-            lambda: put_new(self._dynamodb, self._table, row, key="order_id")
+            lambda: put_if_absent(self._dynamodb, self._table, row, key="order_id")
         )
         return decode(Reservation, kept)
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from lambdas.contracts.event import Fact
-from lambdas.contracts.inventory import ReservationLeftOpen
-from lambdas.contracts.orders import OrderLookedUp
+from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.inventory import ReservationUnresolved
+from lambdas.contracts.orders import OrderStatusReported
 from lambdas.inventory.domain import SHARDS, question
 from lambdas.inventory.store import Reservations
 from lambdas.runtime.bus import Bus
-from lambdas.runtime.items import from_item, to_item
+from lambdas.runtime.dynamodb import from_item, to_item
 
 SETTLED, NOTHING = "SETTLED", "NOTHING"
 PAGE = 50
@@ -92,7 +92,7 @@ class Unsettled:
 
 
 def follow(
-    order: OrderLookedUp, *, reservations: Reservations, unsettled: Unsettled, now: str
+    order: OrderStatusReported, *, reservations: Reservations, unsettled: Unsettled, now: str
 ) -> str:
     """Do to a reservation what its order's state asks for; return what was done.
 
@@ -100,9 +100,9 @@ def follow(
     settled. One that is under way has a saga, which may yet go either way: nothing is done. Raises
     what ``Reservations.release`` raises.
     """
-    if order.over:
+    if order.is_undone:
         return reservations.release(order.order_id, now=now).state
-    if order.stands and unsettled.settle(order.order_id):
+    if order.is_confirmed and unsettled.settle(order.order_id):
         return SETTLED
     return NOTHING
 
@@ -139,6 +139,6 @@ class Inquiry:
     def _before(self, now: datetime) -> str:
         return (now - self._patience).isoformat()
 
-    def _claimed(self, row: dict[str, Any], now: str) -> Fact[ReservationLeftOpen] | None:
+    def _claimed(self, row: dict[str, Any], now: str) -> EventEnvelope[ReservationUnresolved] | None:
         number = self._unsettled.claim(row, now=now)
         return None if number is None else question(row["order_id"], asked=number, now=now)

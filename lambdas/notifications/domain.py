@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Event, Fact, hear_delivered, tell
+from lambdas.contracts.event import Event, EventEnvelope, parse_known_event, envelope
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import (
     OrderCancelled,
@@ -125,16 +125,16 @@ INVOICE = "Invoice"
 """The kind of the letter that brings the invoice; that of the others is the type of their event."""
 
 
-def hear_news(event: Mapping[str, Any]) -> Fact[Any]:
+def hear_news(event: Mapping[str, Any]) -> EventEnvelope[Any]:
     """Read an event that customers are told of; raises ContractError for any other."""
-    fact = hear_delivered(NEWS, event)
+    fact = parse_known_event(NEWS, event)
     if fact is None:
         known = ", ".join(news.detail_type for news in NEWS)
         raise ContractError("news", [f"{event.get('detail-type')} is none of {known}"])
     return fact
 
 
-def letter(fact: Fact[Any]) -> Letter:
+def letter(fact: EventEnvelope[Any]) -> Letter:
     """The letter that tells of an event."""
     match fact.data:
         case OrderConfirmed() as order:
@@ -213,9 +213,9 @@ def settled(mail: Mail) -> Mail:
     return mail
 
 
-def notice(fact: Fact[Any], mail: Mail) -> Fact[CustomerNotified]:
+def notice(fact: EventEnvelope[Any], mail: Mail) -> EventEnvelope[CustomerNotified]:
     """What to tell the others of a mail that is settled: the same however often it is told."""
-    return tell(
+    return envelope(
         CustomerNotified(
             order_id=mail.order_id,
             customer_id=mail.customer_id,

@@ -6,7 +6,7 @@ from lambdas.contracts.codec import decode
 from lambdas.notifications.domain import Issued, covering_letter
 from lambdas.notifications.post import Post
 from lambdas.notifications.store import Contacts, Invoices, Mails
-from lambdas.runtime.aws import ONCE, client
+from lambdas.runtime.aws import SINGLE_ATTEMPT, client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
@@ -15,7 +15,7 @@ post = Post(
     contacts=Contacts(setting("CUSTOMERS_TABLE"), dynamodb=client("dynamodb")),
     mails=Mails(setting("MAILS_TABLE"), dynamodb=client("dynamodb")),
     sender=setting("SENDER"),
-    ses=client("sesv2", ONCE),
+    ses=client("sesv2", SINGLE_ATTEMPT),
 )
 
 

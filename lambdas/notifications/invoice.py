@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.contracts.event import Fact
+from lambdas.contracts.event import EventEnvelope
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.notifications.domain import decimal, written
 
@@ -24,7 +24,7 @@ COLUMNS: Sequence[tuple[str, int, Any]] = (
 """Their titles, widths in millimetres, and alignments."""
 
 
-def render(fact: Fact[OrderConfirmed], *, number: str) -> bytes:
+def render(fact: EventEnvelope[OrderConfirmed], *, number: str) -> bytes:
     """Write the invoice: nothing in it depends on anything but the event.
 
     The customer stands in it by id: an event has no name, and a name may change. The font is one

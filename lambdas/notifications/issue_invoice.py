@@ -3,7 +3,7 @@
 from typing import Any
 
 from lambdas.contracts.codec import encode
-from lambdas.contracts.event import hear
+from lambdas.contracts.event import parse_detail
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.notifications.domain import issued
 from lambdas.notifications.invoice import render
@@ -17,7 +17,7 @@ invoices = Invoices(setting("INVOICES_BUCKET"), s3=client("s3"))
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer which invoice it is and where, the same when it was written before."""
-    fact = hear(OrderConfirmed, event["detail"])
+    fact = parse_detail(OrderConfirmed, event["detail"])
     invoice = issued(fact.data)
     new = invoices.issue(invoice.key, render(fact, number=invoice.number))
     log("invoice issued", order_id=invoice.order_id, new=new)

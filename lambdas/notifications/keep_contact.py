@@ -15,16 +15,16 @@ contacts = Contacts(setting("CUSTOMERS_TABLE"), dynamodb=client("dynamodb"))
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer 200 with the contact as it is now, or 400 naming every bad field."""
-    customer_id, now = http.customer(event), datetime.now(UTC).isoformat()
+    customer_id, now = http.caller_id(event), datetime.now(UTC).isoformat()
     try:
         kept = contact(http.body(event), customer_id=customer_id, now=now)
     except BadContactError as bad:
         log("contact refused", problems=len(bad.problems))
         content = {"message": "the contact has bad fields", "problems": bad.problems}
-        return http.answer(400, content)
+        return http.json_response(400, content)
     except http.NotJsonError as bad:
         log("contact refused", problems=1)
-        return http.answer(400, {"message": str(bad), "problems": []})
+        return http.json_response(400, {"message": str(bad), "problems": []})
     contacts.keep(kept)
     log("contact kept", customer_id=customer_id)
-    return http.answer(200, {"email": kept.email, "name": kept.name})
+    return http.json_response(200, {"email": kept.email, "name": kept.name})

@@ -5,7 +5,7 @@ from typing import Any
 from lambdas.notifications.domain import hear_news, letter, notice
 from lambdas.notifications.post import Post
 from lambdas.notifications.store import Contacts, Mails
-from lambdas.runtime.aws import ONCE, client
+from lambdas.runtime.aws import SINGLE_ATTEMPT, client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
@@ -13,7 +13,7 @@ post = Post(
     contacts=Contacts(setting("CUSTOMERS_TABLE"), dynamodb=client("dynamodb")),
     mails=Mails(setting("MAILS_TABLE"), dynamodb=client("dynamodb")),
     sender=setting("SENDER"),
-    ses=client("sesv2", ONCE),
+    ses=client("sesv2", SINGLE_ATTEMPT),
 )
 
 
@@ -22,4 +22,4 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     fact = hear_news(event)
     mail = post.deliver(letter(fact))
     log("customer notified", order_id=mail.order_id, notice=mail.kind, result=mail.state)
-    return notice(fact, mail).answer()
+    return notice(fact, mail).to_lambda_response()

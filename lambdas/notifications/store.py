@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.notifications.domain import SENDING, SENT, Contact, Mail
-from lambdas.runtime.items import from_item, to_item
+from lambdas.runtime.dynamodb import from_item, to_item
 
 
 class Contacts:

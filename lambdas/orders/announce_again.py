@@ -14,11 +14,11 @@ from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.log import log
-from lambdas.runtime.run import is_dry
+from lambdas.runtime.scheduled import is_dry_run
 from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
-bus = Bus(setting("EVENT_BUS"), events=client("events"))
+bus = Bus(setting("EVENT_BUS"), eventbridge=client("events"))
 MOST = 2_000
 """So many orders take some 20 s; the next run goes on where this one stops."""
 
@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     ``{"dry_run": true}`` it only says what it would do. Raises UnreadableError at the end if a row
     could not be read.
     """
-    now, dry_run = datetime.now(UTC), is_dry(event)
+    now, dry_run = datetime.now(UTC), is_dry_run(event)
     did = {"dry_run": dry_run, "looked_at": 0, "told": 0, "rejected": 0}
     for page in orders.unfinished(due=now.isoformat(), most=MOST):
         due = [order for order in page if overdue(order, now=int(now.timestamp()))]

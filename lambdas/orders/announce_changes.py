@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lambdas.contracts.event import Fact
+from lambdas.contracts.event import EventEnvelope
 from lambdas.orders.announcements import announcement
 from lambdas.orders.store import order_of
 from lambdas.runtime.aws import client
@@ -13,15 +13,15 @@ from lambdas.runtime.relay import Relay
 from lambdas.runtime.settings import setting
 
 
-def tell(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Fact[Any] | None:
+def tell(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> EventEnvelope[Any] | None:
     """What the change of an order's row tells."""
     return announcement(order_of(before) if before else None, order_of(after))
 
 
 relay = Relay(
-    tell=tell,
-    to=Bus(setting("EVENT_BUS"), events=client("events")),
-    parking_queue=setting("PARKING_QUEUE"),
+    to_event=tell,
+    publisher=Bus(setting("EVENT_BUS"), eventbridge=client("events")),
+    dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
     sqs=client("sqs"),
 )
 
@@ -31,8 +31,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     outcome = relay.relay(event["Records"])
     log(
         "orders announced",
-        told=outcome.told,
-        parked=outcome.parked,
+        published=outcome.published,
+        dead_lettered=outcome.dead_lettered,
         rejected=len(outcome.failed),
     )
     return outcome.response

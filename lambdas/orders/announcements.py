@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lambdas.contracts.event import Event, Fact, event_id, tell
+from lambdas.contracts.event import Event, EventEnvelope, event_id, envelope
 from lambdas.contracts.orders import (
     SOURCE,
     OrderCancelled,
@@ -12,7 +12,7 @@ from lambdas.contracts.orders import (
     OrderHeld,
     OrderHoldLifted,
     OrderNeedsAttention,
-    OrderNotHeld,
+    OrderHoldMissed,
     OrderPlaced,
     OrderRejected,
     OrderWithdrawn,
@@ -38,7 +38,7 @@ BARE: Mapping[str, Callable[..., Event]] = {
 """What tells of a state and nothing more."""
 
 
-def announcement(before: Order | None, after: Order) -> Fact[Any] | None:
+def announcement(before: Order | None, after: Order) -> EventEnvelope[Any] | None:
     """What to tell the others of a change of an order's row; None when there is nothing to tell.
 
     The row is its own outbox: each write that has something to tell counts ``sequence`` up, so the
@@ -51,7 +51,7 @@ def announcement(before: Order | None, after: Order) -> Fact[Any] | None:
     # What is told again was told before the asides that there have been since.
     number = after.sequence if before else after.sequence - after.asides
     first = number == 1
-    return tell(
+    return envelope(
         _event(before, after),
         subject=after.order_id,
         sequence=number,
@@ -62,7 +62,7 @@ def announcement(before: Order | None, after: Order) -> Fact[Any] | None:
     )
 
 
-def _told_of_hold(before: Order, after: Order) -> Fact[Any]:
+def _told_of_hold(before: Order, after: Order) -> EventEnvelope[Any]:
     (changed,) = (hold for hold in after.holds if hold not in before.holds)
     order = {"order_id": after.order_id, "customer_id": after.customer_id, "reason": changed.reason}
     event: Event
@@ -71,8 +71,8 @@ def _told_of_hold(before: Order, after: Order) -> Fact[Any]:
     elif changed.state == LIFTED:
         event = OrderHoldLifted(**order)
     else:
-        event = OrderNotHeld(**order, explanation=changed.explanation, state=after.state)
-    return tell(
+        event = OrderHoldMissed(**order, explanation=changed.explanation, state=after.state)
+    return envelope(
         event,
         subject=after.order_id,
         sequence=after.sequence,
@@ -85,7 +85,7 @@ def _told_of_hold(before: Order, after: Order) -> Fact[Any]:
 def _event(before: Order | None, after: Order) -> Event:
     if before is not None and before.parked != after.parked:
         return OrderNeedsAttention(
-            order_id=after.order_id, customer_id=after.customer_id, parked=tuple(after.parked)
+            order_id=after.order_id, customer_id=after.customer_id, failed_compensations=tuple(after.parked)
         )
     if after.state in BARE:
         return BARE[after.state](order_id=after.order_id, customer_id=after.customer_id)

@@ -19,12 +19,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     order_id = event["pathParameters"]["order_id"]
     change = partial(cancel, now=datetime.now(UTC).isoformat())
     try:
-        order = orders.update(order_id, customer_id=http.customer(event), change=change)
+        order = orders.update(order_id, customer_id=http.caller_id(event), change=change)
     except TooLateError as refusal:
         log("cancelling refused", order_id=order_id, reason=str(refusal))
-        return http.answer(409, {"message": str(refusal)})
+        return http.json_response(409, {"message": str(refusal)})
     log("cancelling asked for", order_id=order_id, state=order.state if order else None)
     if order is None:
-        return http.answer(404, {"message": f"you have no order {order_id}"})
+        return http.json_response(404, {"message": f"you have no order {order_id}"})
     status = 200 if order.state in ENDED else 202
-    return http.answer(status, {"order_id": order.order_id, "state": order.state})
+    return http.json_response(status, {"order_id": order.order_id, "state": order.state})

@@ -7,7 +7,7 @@ from lambdas.orders.domain import expired
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
-from lambdas.runtime.run import is_dry
+from lambdas.runtime.scheduled import is_dry_run
 from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     With ``{"dry_run": true}`` it only says what it would do. Raises UnreadableError at the end if a
     row could not be read.
     """
-    dry_run = is_dry(event)
+    dry_run = is_dry_run(event)
     before = (datetime.now(UTC) - RETENTION).isoformat()
     did: dict[str, Any] = {"dry_run": dry_run, "before": before, "looked_at": 0, "expired": 0}
     for page in orders.ended(before=before, most=MOST):

@@ -8,7 +8,7 @@ from lambdas.orders.progress import Progress
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
-from lambdas.runtime.run import is_dry
+from lambdas.runtime.scheduled import is_dry_run
 from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         policy=POLICY,
         within=WITHIN,
         now=datetime.now(UTC),
-        dry_run=is_dry(event),
+        dry_run=is_dry_run(event),
     )
     report = search.run()
     log("duplicates settled", **report)

@@ -15,8 +15,8 @@ orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer 200 with the order, or 404 also when it is another customer's."""
     order_id = event["pathParameters"]["order_id"]
-    order = orders.find(order_id, customer_id=http.customer(event))
+    order = orders.find(order_id, customer_id=http.caller_id(event))
     log("order asked for", order_id=order_id, found=order is not None)
     if order is None:
-        return http.answer(404, {"message": f"you have no order {order_id}"})
-    return http.answer(200, view(order))
+        return http.json_response(404, {"message": f"you have no order {order_id}"})
+    return http.json_response(200, view(order))

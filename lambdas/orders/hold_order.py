@@ -4,17 +4,17 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.event import hear
+from lambdas.contracts.event import parse_detail
 from lambdas.contracts.payments import PaymentDisputed
 from lambdas.orders.holds import hold
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
-from lambdas.runtime.parking import park
+from lambdas.runtime.dead_letters import dead_letter
 from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
-sqs, PARKING_QUEUE = client("sqs"), setting("PARKING_QUEUE")
+sqs, DEAD_LETTER_QUEUE_URL = client("sqs"), setting("DEAD_LETTER_QUEUE_URL")
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
     A dispute of no order of ours is parked.
     """
-    fact = hear(PaymentDisputed, event["detail"])
+    fact = parse_detail(PaymentDisputed, event["detail"])
     change = partial(
         hold,
         cause=fact.metadata.event_id,
@@ -33,7 +33,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     order = orders.update(fact.data.order_id, change=change)
     if order is None:
         reason = f"there is no order {fact.data.order_id}"
-        park(sqs, PARKING_QUEUE, event, reason=reason)
+        dead_letter(sqs, DEAD_LETTER_QUEUE_URL, event, reason=reason)
         log("dispute parked", reason=reason)
         return {"parked": reason}
     log("order to be held", order_id=order.order_id, state=order.state, held=len(order.held))

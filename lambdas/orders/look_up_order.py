@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.contracts.event import hear_one_of
+from lambdas.contracts.event import parse_event
 from lambdas.orders.domain import UnknownOrderError
 from lambdas.orders.questions import QUESTIONS, answer
 from lambdas.orders.store import Orders
@@ -13,7 +13,7 @@ from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
-bus = Bus(setting("EVENT_BUS"), events=client("events"))
+bus = Bus(setting("EVENT_BUS"), eventbridge=client("events"))
 
 
 class NotTakenError(Exception):
@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     Raises UnknownOrderError when there is no such order. Every order was there before anything was
     held for it, so its row has been lost, or has expired: a person has to see whether it stands.
     """
-    question = hear_one_of(QUESTIONS, event)
+    question = parse_event(QUESTIONS, event)
     order = orders.find(question.data.order_id)
     if order is None:
         held = question.metadata.subject

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.event import hear
+from lambdas.contracts.event import parse_detail
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.orders.domain import NotToBeDispatchedError, dispatch
 from lambdas.orders.holds import miss_hold
@@ -20,7 +20,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
     A hold that came too late for the shipment is told as that, each in a write of its own.
     """
-    fact = hear(ShipmentDispatched, event["detail"])
+    fact = parse_detail(ShipmentDispatched, event["detail"])
     at = fact.metadata.occurred_at
     order = orders.update(fact.data.order_id, change=partial(dispatch, now=at))
     while order and order.held:

@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     try:
         requested = place(
             http.body(event),
-            customer_id=http.customer(event),
+            customer_id=http.caller_id(event),
             idempotency_key=http.header(event, "Idempotency-Key"),
             request_id=http.request_id(event),
             now=datetime.now(UTC).isoformat(),
@@ -32,12 +32,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     except BadRequestError as bad:
         log("order refused", problems=len(bad.problems))
         problems = [{"field": p.field, "problem": p.problem} for p in bad.problems]
-        return http.answer(400, {"message": "the order has bad fields", "problems": problems})
+        return http.json_response(400, {"message": "the order has bad fields", "problems": problems})
     except http.NotJsonError as bad:
         log("order refused", problems=1)
-        return http.answer(400, {"message": str(bad), "problems": []})
+        return http.json_response(400, {"message": str(bad), "problems": []})
     except KeyReusedError as conflict:
         log("order refused", reason=str(conflict))
-        return http.answer(409, {"message": str(conflict)})
+        return http.json_response(409, {"message": str(conflict)})
     log("order placed", order_id=order.order_id)
-    return http.answer(202, {"order_id": order.order_id, "state": order.state})
+    return http.json_response(202, {"order_id": order.order_id, "state": order.state})

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from lambdas.runtime.items import from_item, to_item
+from lambdas.runtime.dynamodb import from_item, to_item
 
 
 class Progress:

@@ -1,19 +1,19 @@
 """What other services ask about an order, and what they are answered."""
 
-from lambdas.contracts.event import Fact, tell
-from lambdas.contracts.inventory import ReservationLeftOpen
-from lambdas.contracts.orders import OrderLookedUp
-from lambdas.contracts.payments import ChargeLeftOpen
+from lambdas.contracts.event import EventEnvelope, envelope
+from lambdas.contracts.inventory import ReservationUnresolved
+from lambdas.contracts.orders import OrderStatusReported
+from lambdas.contracts.payments import ChargeUnresolved
 from lambdas.orders.domain import Order
 
-Question = ReservationLeftOpen | ChargeLeftOpen
-QUESTIONS: tuple[type[Question], ...] = (ReservationLeftOpen, ChargeLeftOpen)
+Question = ReservationUnresolved | ChargeUnresolved
+QUESTIONS: tuple[type[Question], ...] = (ReservationUnresolved, ChargeUnresolved)
 
 
-def answer(question: Fact[Question], order: Order, *, now: str) -> Fact[OrderLookedUp]:
+def answer(question: EventEnvelope[Question], order: Order, *, now: str) -> EventEnvelope[OrderStatusReported]:
     """What became of the order that is asked about."""
-    return tell(
-        OrderLookedUp(order_id=order.order_id, state=order.state),
+    return envelope(
+        OrderStatusReported(order_id=order.order_id, state=order.state),
         subject=question.metadata.event_id,
         sequence=1,
         correlation_id=question.metadata.correlation_id,

@@ -11,7 +11,7 @@ from typing import Any
 
 from lambdas.orders.domain import Hold, KeyReusedError, Order, is_order_id
 from lambdas.orders.likeness import part, same
-from lambdas.runtime.items import delete_over, from_item, put_new, put_over, to_item
+from lambdas.runtime.dynamodb import delete_if_unchanged, from_item, put_if_absent, put_if_unchanged, to_item
 from lambdas.runtime.log import log
 
 ATTEMPTS = 5
@@ -21,7 +21,7 @@ PAGE, MOST_ALIKE = 50, 100
 NAMED = 10
 POISON = (TypeError, ValueError, AttributeError)
 """What a row raises that is no order: it would raise it again for ever."""
-GUARDS = (
+VERSION_ATTRIBUTES = (
     "state",
     "sequence",
     "changed_at",
@@ -62,7 +62,7 @@ class Orders:
         Raises:
             KeyReusedError: there is another order under this key.
         """
-        kept = order_of(put_new(self._dynamodb, self._table, row_of(order), key="order_id"))
+        kept = order_of(put_if_absent(self._dynamodb, self._table, row_of(order), key="order_id"))
         if not kept.same_request_as(order):
             raise KeyReusedError("this Idempotency-Key was used for a different order")
         return kept
@@ -126,12 +126,12 @@ class Orders:
     def replace(self, before: Order, after: Order) -> bool:
         """Put ``after`` where ``before`` still stands; tell whether it did."""
         rows = row_of(before), row_of(after)
-        return put_over(self._dynamodb, self._table, *rows, guards=GUARDS)
+        return put_if_unchanged(self._dynamodb, self._table, *rows, version_attributes=VERSION_ATTRIBUTES)
 
     def remove(self, order: Order) -> bool:
         """Delete the order where it still stands as it is; tell whether it did."""
         row = row_of(order)
-        return delete_over(self._dynamodb, self._table, row, key="order_id", guards=GUARDS)
+        return delete_if_unchanged(self._dynamodb, self._table, row, key="order_id", version_attributes=VERSION_ATTRIBUTES)
 
     def check_read(self) -> None:
         """Raise UnreadableError if a row could not be read since this was asked last."""

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from lambdas.contracts.codec import ContractError, decode
-from lambdas.contracts.event import Fact, tell
+from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.partner import DisputeOpened
 from lambdas.contracts.payments import PaymentDisputed
 
@@ -14,7 +14,7 @@ NAME = re.compile("[A-Za-z0-9_.:-]{1,64}")
 """What each field may be: a customer reads the reason, and an operator all of them."""
 
 
-def told_by(event: Mapping[str, Any]) -> Fact[PaymentDisputed]:
+def told_by(event: Mapping[str, Any]) -> EventEnvelope[PaymentDisputed]:
     """What the company's event, as EventBridge delivers it, tells the others.
 
     Told again, in whatever event, a dispute is the same fact.
@@ -23,7 +23,7 @@ def told_by(event: Mapping[str, Any]) -> Fact[PaymentDisputed]:
         ContractError: naming every field that is missing or bad.
     """
     dispute = _opened(event["detail"])
-    return tell(
+    return envelope(
         PaymentDisputed(
             # Payments are charged under the order's id.
             order_id=dispute.payment_key,

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from lambdas.contracts.event import Fact, tell
+from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.payments import (
-    ChargeLeftOpen,
+    ChargeUnresolved,
     PaymentDeclined,
-    PaymentGivenBack,
     PaymentRefunded,
+    PaymentAlreadyRefunded,
     PaymentTaken,
     RefundPayment,
     TakePayment,
@@ -29,7 +29,7 @@ PROVIDER_ACCOUNT = "card-provider"
 
 
 _CUSTOMERS = "customer/"
-Announcement = Fact[PaymentTaken | PaymentGivenBack]
+Announcement = EventEnvelope[PaymentTaken | PaymentRefunded]
 """An event that the service tells."""
 
 
@@ -160,14 +160,14 @@ def announcement(entry: Entry, posted_at: datetime) -> Announcement:
     An entry is one event, and it is always the same: the charge is its order's first, the refund
     the second.
     """
-    event: type[PaymentTaken | PaymentGivenBack]
+    event: type[PaymentTaken | PaymentRefunded]
     cause: type[TakePayment | RefundPayment]
     match entry.kind:
         case Kind.CHARGE:
             event, sequence, cause, account = PaymentTaken, 1, TakePayment, entry.credit
         case Kind.REFUND:
-            event, sequence, cause, account = PaymentGivenBack, 2, RefundPayment, entry.debit
-    return tell(
+            event, sequence, cause, account = PaymentRefunded, 2, RefundPayment, entry.debit
+    return envelope(
         event(
             order_id=entry.order_id,
             customer_id=account.removeprefix(_CUSTOMERS),
@@ -181,10 +181,10 @@ def announcement(entry: Entry, posted_at: datetime) -> Announcement:
     )
 
 
-def question(order_id: str, *, asked: int, now: datetime) -> Fact[ChargeLeftOpen]:
+def question(order_id: str, *, asked: int, now: datetime) -> EventEnvelope[ChargeUnresolved]:
     """Ask for the time number ``asked`` what became of an order whose charge is not settled."""
-    return tell(
-        ChargeLeftOpen(order_id=order_id),
+    return envelope(
+        ChargeUnresolved(order_id=order_id),
         subject=f"charge:{order_id}",
         sequence=asked,
         correlation_id=order_id,
@@ -206,9 +206,9 @@ def check_taken(charge: Charge) -> None:
 
     Raises:
         PaymentDeclined: with the provider's explanation.
-        PaymentRefunded: the order's payment was given back, or was never to be taken.
+        PaymentAlreadyRefunded: the order's payment was given back, or was never to be taken.
     """
     if charge.state is State.DECLINED:
         raise PaymentDeclined(charge.explanation)
     if charge.state is State.REFUNDED:
-        raise PaymentRefunded(f"the payment of order {charge.order_id} was refunded")
+        raise PaymentAlreadyRefunded(f"the payment of order {charge.order_id} was refunded")

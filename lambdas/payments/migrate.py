@@ -13,7 +13,7 @@ from pg8000.native import Connection, DatabaseError, InterfaceError
 from lambdas.payments import migrations
 from lambdas.payments.database import Database, connect
 from lambdas.payments.grants import grant
-from lambdas.runtime.custom_resource import fulfil
+from lambdas.runtime.custom_resource import respond
 
 # Changing a schema takes longer than a query.
 _TIMEOUT = 30
@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: object) -> None:
     Its property ``Grants`` says which IAM roles may connect as which database role, as a map or
     as JSON: ``{"payments": ["arn:aws:iam::…:role/…"]}``.
     """
-    fulfil(event, lambda: None if event["RequestType"] == "Delete" else _bring_up(event))
+    respond(event, lambda: None if event["RequestType"] == "Delete" else _bring_up(event))
 
 
 def _bring_up(event: dict[str, Any]) -> None:

@@ -136,7 +136,7 @@ def _fact(row: Row) -> Announcement:
 def outbox_of(database: Database) -> Outbox:
     """The outbox in ``database`` whose events go to EVENT_BUS."""
     events = boto3.client("events", config=CONFIG.merge(_BRIEFLY))
-    return Outbox(database, Bus(setting("EVENT_BUS"), events=events))
+    return Outbox(database, Bus(setting("EVENT_BUS"), eventbridge=events))
 
 
 @cache

@@ -4,7 +4,7 @@ from typing import Any
 
 from lambdas.payments.outbox import outbox
 from lambdas.runtime.log import log
-from lambdas.runtime.run import is_dry
+from lambdas.runtime.scheduled import is_dry_run
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -13,7 +13,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     A dry run returns which events it would tell. Raises whatever keeps it from doing so: the next
     run does what this one left.
     """
-    if is_dry(event):
+    if is_dry_run(event):
         waiting = outbox().waiting()
         log("outbox would be swept", found=len(waiting))
         return {"would_tell": waiting}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lambdas.contracts.orders import hear_state
+from lambdas.contracts.orders import parse_order_status
 from lambdas.payments.provider import provider
 from lambdas.payments.settlement import follow
 from lambdas.payments.store import store
@@ -12,7 +12,7 @@ from lambdas.runtime.log import log
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer REFUNDED if the order is over, else SETTLED or NOTHING."""
-    order = hear_state(event)
+    order = parse_order_status(event)
     done = follow(order, charges=store(), provider=provider(), unsettled=unsettled())
     log("charge looked after", order_id=order.order_id, order=order.state, done=done)
     return {"order_id": order.order_id, "order": order.state, "done": done}

@@ -22,7 +22,7 @@ is to stay.
 
 from typing import Protocol
 
-from lambdas.contracts.orders import OrderLookedUp
+from lambdas.contracts.orders import OrderStatusReported
 from lambdas.contracts.payments import RefundPayment, TakePayment
 from lambdas.payments.domain import (
     Charge,
@@ -83,15 +83,15 @@ def refund(command: RefundPayment, charges: Charges, provider: Provider) -> Char
 
 
 def follow(
-    order: OrderLookedUp, *, charges: Charges, provider: Provider, unsettled: Unsettled
+    order: OrderStatusReported, *, charges: Charges, provider: Provider, unsettled: Unsettled
 ) -> str:
     """Do to a charge what its order's state asks for; return what was done.
 
     That of an order that is over is refunded, as often as that is heard; that of one that stands is
     settled. An order under way has a saga, which may yet go either way: nothing is done.
     """
-    if order.over:
+    if order.is_undone:
         return refund(RefundPayment(order_id=order.order_id), charges, provider).state.value
-    if order.stands and unsettled.settle(order.order_id):
+    if order.is_confirmed and unsettled.settle(order.order_id):
         return SETTLED
     return NOTHING

@@ -7,11 +7,11 @@ from lambdas.payments.disputes import told_by
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.log import log
-from lambdas.runtime.parking import park
+from lambdas.runtime.dead_letters import dead_letter
 from lambdas.runtime.settings import setting
 
-bus = Bus(setting("EVENT_BUS"), events=client("events"))
-sqs, PARKING_QUEUE = client("sqs"), setting("PARKING_QUEUE")
+bus = Bus(setting("EVENT_BUS"), eventbridge=client("events"))
+sqs, DEAD_LETTER_QUEUE_URL = client("sqs"), setting("DEAD_LETTER_QUEUE_URL")
 
 
 class NotToldError(Exception):
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     try:
         fact = told_by(event)
     except ContractError as reason:
-        park(sqs, PARKING_QUEUE, event, reason=str(reason))
+        dead_letter(sqs, DEAD_LETTER_QUEUE_URL, event, reason=str(reason))
         log("dispute parked", event_id=event["id"], reason=str(reason))
         return {"parked": str(reason)}
     if bus.publish([fact]):

@@ -15,7 +15,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
     Raises:
         ContractError: the event is no TakePayment.
-        PaymentDeclined, PaymentRefunded: final; the same whenever it is asked again.
+        PaymentDeclined, PaymentAlreadyRefunded: final; the same whenever it is asked again.
     """
     command = TakePayment.decode(event)
     charge = take(command, store(), provider())

@@ -98,4 +98,4 @@ def _interval(patience: timedelta) -> str:
 @cache
 def unsettled() -> Unsettled:
     """The service's, with a connection of its own; made once per execution environment."""
-    return Unsettled(Database(), Bus(setting("EVENT_BUS"), events=client("events")))
+    return Unsettled(Database(), Bus(setting("EVENT_BUS"), eventbridge=client("events")))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lambdas.contracts.event import Fact, event_id
+from lambdas.contracts.event import EventEnvelope, event_id
 from lambdas.contracts.inventory import (
     SOURCE,
     DeliveredLine,
@@ -38,7 +38,7 @@ class PurchaseOrder:
     awaiting: str | None = None
 
 
-def purchase_order(fact: Fact[RunningLow], *, now: datetime, lead_time: timedelta) -> PurchaseOrder:
+def purchase_order(fact: EventEnvelope[RunningLow], *, now: datetime, lead_time: timedelta) -> PurchaseOrder:
     """The one order that a crossing of a threshold leads to, however often it is heard of.
 
     Each threshold orders as much as the minimum: sold out, twice that is on its way. So whatever

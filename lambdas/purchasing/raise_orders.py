@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.event import Fact
-from lambdas.contracts.inventory import hear_stock
+from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.inventory import parse_stock_message
 from lambdas.purchasing.domain import HEARD, RunningLow, purchase_order
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.runtime.aws import client
-from lambdas.runtime.inbox import Inbox
+from lambdas.runtime.consumer import BatchConsumer
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
@@ -18,27 +18,27 @@ orders = PurchaseOrders(setting("PURCHASE_ORDERS_TABLE"), dynamodb=client("dynam
 LEAD_TIME = timedelta(seconds=int(setting("LEAD_TIME_SECONDS")))
 
 
-def order_more(facts: Sequence[Fact[RunningLow]]) -> None:
+def order_more(facts: Sequence[EventEnvelope[RunningLow]]) -> None:
     """Raise the purchase order that each fact leads to."""
     for fact in facts:
         orders.raise_once(purchase_order(fact, now=datetime.now(UTC), lead_time=LEAD_TIME))
 
 
-inbox = Inbox(
-    hear=partial(hear_stock, HEARD),
-    act=order_more,
-    parking_queue=setting("PARKING_QUEUE"),
+consumer = BatchConsumer(
+    parse=partial(parse_stock_message, HEARD),
+    handle=order_more,
+    dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
     sqs=client("sqs"),
 )
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Order more of what runs low; report what could not be ordered as failed."""
-    outcome = inbox.receive(event["Records"])
+    outcome = consumer.process(event["Records"])
     log(
         "purchase orders raised",
-        heard=outcome.heard,
-        parked=outcome.parked,
+        processed=outcome.processed,
+        dead_lettered=outcome.dead_lettered,
         failed=len(outcome.failed),
     )
     return outcome.response

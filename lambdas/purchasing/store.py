@@ -5,7 +5,7 @@ from typing import Any
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.purchasing.domain import DELIVERED, OPEN, REFUSED, SUPPLIER, PurchaseOrder
-from lambdas.runtime.items import from_item, put_new, to_item
+from lambdas.runtime.dynamodb import from_item, put_if_absent, to_item
 
 
 class PurchaseOrders:
@@ -19,7 +19,7 @@ class PurchaseOrders:
     def raise_once(self, order: PurchaseOrder) -> PurchaseOrder:
         """Keep a new order, or return the one that the same crossing led to before."""
         row = {name: value for name, value in encode(order).items() if value is not None}
-        kept = put_new(self._dynamodb, self._table, row, key="purchase_order_id")
+        kept = put_if_absent(self._dynamodb, self._table, row, key="purchase_order_id")
         return decode(PurchaseOrder, kept)
 
     def due(self, *, now: str, most: int) -> Iterator[PurchaseOrder]:

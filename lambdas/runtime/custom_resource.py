@@ -16,7 +16,7 @@ _TIMEOUT = 10
 _REASON_LENGTH = 400
 
 
-def fulfil(request: dict[str, Any], work: Callable[[], None]) -> None:
+def respond(request: dict[str, Any], work: Callable[[], None]) -> None:
     """Do ``work`` and tell CloudFormation how it went.
 
     A failure is answered with its reason, so that the stack fails at once: without an answer it
@@ -26,7 +26,7 @@ def fulfil(request: dict[str, Any], work: Callable[[], None]) -> None:
         OSError: the answer could not be delivered.
     """
     trace = None
-    answer = {
+    response = {
         "Status": "SUCCESS",
         "PhysicalResourceId": request.get("PhysicalResourceId") or request["LogicalResourceId"],
         "StackId": request["StackId"],
@@ -37,14 +37,14 @@ def fulfil(request: dict[str, Any], work: Callable[[], None]) -> None:
         work()
     except Exception as error:  # noqa: BLE001 -- whatever it is, the stack has to hear of it
         trace = traceback.format_exc()
-        answer["Status"] = "FAILED"
-        answer["Reason"] = f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
-    _put(request["ResponseURL"], json.dumps(answer).encode())
+        response["Status"] = "FAILED"
+        response["Reason"] = f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
+    _put(request["ResponseURL"], json.dumps(response).encode())
     log(
-        "custom resource",
+        "custom_resource_handled",
         resource=request["LogicalResourceId"],
         request=request["RequestType"],
-        status=answer["Status"],
+        status=response["Status"],
         trace=trace,
     )
 

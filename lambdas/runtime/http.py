@@ -28,12 +28,12 @@ def header(event: Mapping[str, Any], name: str) -> str:
     return str(event.get("headers", {}).get(name.lower(), ""))
 
 
-def parameters(event: Mapping[str, Any]) -> Mapping[str, str]:
+def query_parameters(event: Mapping[str, Any]) -> Mapping[str, str]:
     """The query's parameters; the values of one that is repeated come joined by commas."""
     return event.get("queryStringParameters") or {}
 
 
-def customer(event: Mapping[str, Any]) -> str:
+def caller_id(event: Mapping[str, Any]) -> str:
     """Who asks: the subject of the token that the authorizer has verified."""
     return str(event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"])
 
@@ -43,7 +43,7 @@ def request_id(event: Mapping[str, Any]) -> str:
     return str(event["requestContext"]["requestId"])
 
 
-def answer(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
+def json_response(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
     """An answer with a JSON body."""
     return {
         "statusCode": status,
@@ -52,12 +52,12 @@ def answer(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def revalidated(event: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+def cached_response(event: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
     """An answer with a JSON body and its tag; 304, without body, to whoever has that already.
 
     https://www.rfc-editor.org/rfc/rfc9110#name-if-none-match
     """
-    full = answer(200, content)
+    full = json_response(200, content)
     tag = f'"{sha256(full["body"].encode()).hexdigest()[:32]}"'
     headers = {"etag": tag, "cache-control": "private, no-cache"}
     known = {each.strip().removeprefix("W/") for each in header(event, "If-None-Match").split(",")}

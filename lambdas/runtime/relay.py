@@ -7,25 +7,25 @@ from itertools import takewhile
 from typing import Any
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Fact
+from lambdas.contracts.event import EventEnvelope
 from lambdas.runtime.bus import Bus
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 from lambdas.runtime.topic import Topic
 
 Row = Mapping[str, Any]
-Tell = Callable[[Row | None, Row], Fact[Any] | None]
+ToEvent = Callable[[Row | None, Row], EventEnvelope[Any] | None]
 """What a change from one row (None for a new one) to another tells; None when it tells nothing."""
 
-POISON = (ContractError, KeyError, TypeError, ValueError)
+POISON_ERRORS = (ContractError, KeyError, TypeError, ValueError)
 """What a row raises that is not what its service writes; it would raise it again for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RelayOutcome:
     """How many facts were taken, how many records were parked, and which are to come again."""
 
-    told: int
-    parked: int
+    published: int
+    dead_lettered: int
     failed: Sequence[str]
 
     @property
@@ -40,50 +40,50 @@ class Outcome:
 class Relay:
     """Publishes what the changes of a table tell, and parks, whole, what tells nothing sensible."""
 
-    def __init__(self, *, tell: Tell, to: Bus | Topic, parking_queue: str, sqs: Any) -> None:
-        """``parking_queue`` is a queue's URL, ``sqs`` boto3's client."""
-        self._tell = tell
-        self._to = to
-        self._parking_queue = parking_queue
+    def __init__(self, *, to_event: ToEvent, publisher: Bus | Topic, dead_letter_queue_url: str, sqs: Any) -> None:
+        """``dead_letter_queue_url`` is a queue's URL, ``sqs`` boto3's client."""
+        self._to_event = to_event
+        self._publisher = publisher
+        self._dead_letter_queue_url = dead_letter_queue_url
         self._sqs = sqs
 
-    def relay(self, records: Sequence[Mapping[str, Any]]) -> Outcome:
+    def relay(self, records: Sequence[Mapping[str, Any]]) -> RelayOutcome:
         """Relay a batch of the stream's records.
 
         A fact that is not taken is reported as failed; told twice, it has the same id. Poison
         behind it comes again with it, and is parked then: parked twice, it would be there twice.
         """
         numbers: dict[str, str] = {}
-        facts: list[Fact[Any]] = []
+        events: list[EventEnvelope[Any]] = []
         poison: dict[str, Exception] = {}
         for record in records:
             number = _number(record)
             try:
-                fact = self._told_by(record)
-            except POISON as error:
+                event = self._event_of(record)
+            except POISON_ERRORS as error:
                 poison[number] = error
                 continue
-            if fact is not None:
-                facts.append(fact)
-                numbers[fact.metadata.event_id] = number
-        rejected = self._to.publish(facts)
-        failed = [numbers[fact.metadata.event_id] for fact in rejected]
-        parked = 0
+            if event is not None:
+                events.append(event)
+                numbers[event.metadata.event_id] = number
+        rejected = self._publisher.publish(events)
+        failed = [numbers[event.metadata.event_id] for event in rejected]
+        dead_lettered = 0
         for record in takewhile(lambda record: _number(record) not in failed, records):
             if (number := _number(record)) in poison:
-                self._park(record, poison[number])
-                parked += 1
-        return Outcome(told=len(facts) - len(rejected), parked=parked, failed=failed)
+                self._dead_letter(record, poison[number])
+                dead_lettered += 1
+        return RelayOutcome(published=len(events) - len(rejected), dead_lettered=dead_lettered, failed=failed)
 
-    def _told_by(self, record: Mapping[str, Any]) -> Fact[Any] | None:
+    def _event_of(self, record: Mapping[str, Any]) -> EventEnvelope[Any] | None:
         change = record["dynamodb"]
         before = from_item(change["OldImage"]) if "OldImage" in change else None
-        return self._tell(before, from_item(change["NewImage"]))
+        return self._to_event(before, from_item(change["NewImage"]))
 
-    def _park(self, record: Mapping[str, Any], error: Exception) -> None:
+    def _dead_letter(self, record: Mapping[str, Any], error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"
         self._sqs.send_message(
-            QueueUrl=self._parking_queue,
+            QueueUrl=self._dead_letter_queue_url,
             MessageBody=json.dumps({"reason": reason, "record": record}, default=str),
         )
 

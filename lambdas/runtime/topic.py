@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from lambdas.contracts.event import Fact
+from lambdas.contracts.event import EventEnvelope
 
-BATCH = 10
+MAX_ENTRIES = 10
 """The most entries that one PublishBatch takes; together they may have 256 KB, which ten of our
 messages (under 2.5 KB each) do not reach.
 https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
 """
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 GROUP_ID = re.compile("[!-~]{1,128}")
 """What may name a group: letters, digits and punctuation of ASCII, no space.
 https://docs.aws.amazon.com/sns/latest/api/API_PublishBatchRequestEntry.html
@@ -27,52 +27,52 @@ class Topic:
         self._arn = arn
         self._sns = sns
 
-    def publish(self, facts: Sequence[Fact[Any]]) -> list[Fact[Any]]:
+    def publish(self, events: Sequence[EventEnvelope[Any]]) -> list[EventEnvelope[Any]]:
         """Publish the facts in batches and return those that the topic did not take, in order.
 
         What it did not take is sent again at once, a few times. Where that does not help, the facts
         that follow of the same subject are held back too; the other subjects go on.
         """
-        rejected: list[Fact[Any]] = []
-        waiting = list(facts)
+        rejected: list[EventEnvelope[Any]] = []
+        waiting = list(events)
         while waiting:
-            batch, waiting = waiting[:BATCH], waiting[BATCH:]
-            for _ in range(ATTEMPTS):
+            batch, waiting = waiting[:MAX_ENTRIES], waiting[MAX_ENTRIES:]
+            for _ in range(MAX_ATTEMPTS):
                 batch = self._put(batch)
                 if not batch:
                     break
-            held = {fact.metadata.subject for fact in batch}
-            rejected += batch + [fact for fact in waiting if fact.metadata.subject in held]
-            waiting = [fact for fact in waiting if fact.metadata.subject not in held]
+            failed_subjects = {event.metadata.subject for event in batch}
+            rejected += batch + [event for event in waiting if event.metadata.subject in failed_subjects]
+            waiting = [event for event in waiting if event.metadata.subject not in failed_subjects]
         return rejected
 
-    def _put(self, batch: list[Fact[Any]]) -> list[Fact[Any]]:
+    def _put(self, batch: list[EventEnvelope[Any]]) -> list[EventEnvelope[Any]]:
         """Send a batch; return what to send again: each subject from its first failed fact on.
 
         What came after a failed fact is told once more behind it. The topic drops it if it took it
         before, and whoever compares sequences is not misled.
         """
-        answer = self._sns.publish_batch(
+        response = self._sns.publish_batch(
             TopicArn=self._arn,
             PublishBatchRequestEntries=[
                 {
                     "Id": str(i),
-                    "Message": fact.message(),
-                    "MessageGroupId": group_id(fact.metadata.subject),
-                    "MessageDeduplicationId": fact.metadata.event_id,
+                    "Message": event.to_sns_message(),
+                    "MessageGroupId": group_id(event.metadata.subject),
+                    "MessageDeduplicationId": event.metadata.event_id,
                 }
-                for i, fact in enumerate(batch)
+                for i, event in enumerate(batch)
             ],
         )
-        failed = {int(entry["Id"]) for entry in answer.get("Failed", [])}
-        again: list[Fact[Any]] = []
-        broken: set[str] = set()
-        for i, fact in enumerate(batch):
+        failed = {int(entry["Id"]) for entry in response.get("Failed", [])}
+        to_resend: list[EventEnvelope[Any]] = []
+        failed_subjects: set[str] = set()
+        for i, event in enumerate(batch):
             if i in failed:
-                broken.add(fact.metadata.subject)
-            if fact.metadata.subject in broken:
-                again.append(fact)
-        return again
+                failed_subjects.add(event.metadata.subject)
+            if event.metadata.subject in failed_subjects:
+                to_resend.append(event)
+        return to_resend
 
 
 def group_id(subject: str) -> str:

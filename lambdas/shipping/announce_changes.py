@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambdas.contracts.codec import decode
-from lambdas.contracts.event import Fact
+from lambdas.contracts.event import EventEnvelope
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.log import log
@@ -13,15 +13,15 @@ from lambdas.runtime.settings import setting
 from lambdas.shipping.domain import Shipment, announcement
 
 
-def tell(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Fact[Any] | None:
+def tell(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> EventEnvelope[Any] | None:
     """What the change of a shipment's row tells."""
     return announcement(decode(Shipment, before) if before else None, decode(Shipment, after))
 
 
 relay = Relay(
-    tell=tell,
-    to=Bus(setting("EVENT_BUS"), events=client("events")),
-    parking_queue=setting("PARKING_QUEUE"),
+    to_event=tell,
+    publisher=Bus(setting("EVENT_BUS"), eventbridge=client("events")),
+    dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
     sqs=client("sqs"),
 )
 
@@ -31,8 +31,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     outcome = relay.relay(event["Records"])
     log(
         "shipments announced",
-        told=outcome.told,
-        parked=outcome.parked,
+        published=outcome.published,
+        dead_lettered=outcome.dead_lettered,
         rejected=len(outcome.failed),
     )
     return outcome.response

@@ -14,7 +14,7 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer that the shipment is booked, or raise AddressUndeliverable or ShipmentCancelled."""
+    """Answer that the shipment is booked, or raise AddressUndeliverable or ShipmentAlreadyCancelled."""
     command = BookShipment.decode(event)
     shipment = shipments.book(plan(command, now=datetime.now(UTC).isoformat()))
     log("shipment asked for", order_id=shipment.order_id, state=shipment.state)

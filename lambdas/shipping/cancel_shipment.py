@@ -14,7 +14,7 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer CANCELLED, or REFUSED when there is none for that; or raise AlreadyDispatched."""
+    """Answer CANCELLED, or REFUSED when there is none for that; or raise ShipmentAlreadyDispatched."""
     command = CancelShipment.decode(event)
     shipment = shipments.cancel(command.order_id, now=datetime.now(UTC).isoformat())
     log("shipment cancelled", order_id=shipment.order_id, state=shipment.state)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.event import hear
+from lambdas.contracts.event import parse_detail
 from lambdas.contracts.warehouse import OrderPicked
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -17,7 +17,7 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer DISPATCHED, BOOKED while it is held, or CANCELLED; raise NoShipmentError for none."""
-    fact = hear(OrderPicked, event["detail"])
+    fact = parse_detail(OrderPicked, event["detail"])
     order_id, now = fact.data.order_id, datetime.now(UTC).isoformat()
     change = partial(pick, cause=fact.metadata.event_id, now=now)
     shipment = check_dispatch(shipments.update(order_id, change=change), order_id)

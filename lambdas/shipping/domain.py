@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 from uuid import uuid5
 
-from lambdas.contracts.event import NAMESPACE, Fact, tell
+from lambdas.contracts.event import UUID_NAMESPACE, EventEnvelope, envelope
 from lambdas.contracts.shipping import (
     SOURCE,
     AddressUndeliverable,
-    AlreadyDispatched,
+    ShipmentAlreadyDispatched,
     BookShipment,
-    ShipmentCancelled,
+    ShipmentAlreadyCancelled,
     ShipmentDispatched,
 )
 from lambdas.contracts.values import Line
@@ -49,7 +49,7 @@ class Shipment:
 
 def shipment_id(order_id: str) -> str:
     """The id of the order's shipment: opaque, and the same whenever it is asked for."""
-    return str(uuid5(NAMESPACE, f"{SOURCE}/{order_id}/shipment"))
+    return str(uuid5(UUID_NAMESPACE, f"{SOURCE}/{order_id}/shipment"))
 
 
 def plan(command: BookShipment, *, now: str) -> Shipment:
@@ -122,18 +122,18 @@ def refuse_unless_booked(shipment: Shipment) -> None:
 
     Raises:
         AddressUndeliverable: it was refused; the message is the explanation given then.
-        ShipmentCancelled: it was cancelled, perhaps before it was booked.
+        ShipmentAlreadyCancelled: it was cancelled, perhaps before it was booked.
     """
     if shipment.state == REFUSED:
         raise AddressUndeliverable(shipment.explanation)
     if shipment.state == CANCELLED:
-        raise ShipmentCancelled(f"the shipment of order {shipment.order_id} was cancelled")
+        raise ShipmentAlreadyCancelled(f"the shipment of order {shipment.order_id} was cancelled")
 
 
 def refuse_unless_cancelled(shipment: Shipment) -> None:
-    """Answer an order whose shipment was to be cancelled; raises AlreadyDispatched."""
+    """Answer an order whose shipment was to be cancelled; raises ShipmentAlreadyDispatched."""
     if shipment.state == DISPATCHED:
-        raise AlreadyDispatched(f"the shipment of order {shipment.order_id} has left")
+        raise ShipmentAlreadyDispatched(f"the shipment of order {shipment.order_id} has left")
 
 
 class NoShipmentError(Exception):
@@ -151,11 +151,11 @@ def check_dispatch(shipment: Shipment | None, order_id: str) -> Shipment:
     return shipment
 
 
-def announcement(before: Shipment | None, after: Shipment) -> Fact[ShipmentDispatched] | None:
+def announcement(before: Shipment | None, after: Shipment) -> EventEnvelope[ShipmentDispatched] | None:
     """What to tell the others of a change of a shipment's row; None when it is nothing to them."""
     if after.state != DISPATCHED or (before is not None and before.state == DISPATCHED):
         return None
-    return tell(
+    return envelope(
         ShipmentDispatched(
             order_id=after.order_id,
             shipment_id=after.shipment_id,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.event import hear
+from lambdas.contracts.event import parse_detail
 from lambdas.contracts.orders import OrderHeld, OrderHoldLifted
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -19,7 +19,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer what the shipment now is: DISPATCHED also when it left before it was held."""
     held = event["detail-type"] == OrderHeld.detail_type
     contract: type[OrderHeld | OrderHoldLifted] = OrderHeld if held else OrderHoldLifted
-    fact = hear(contract, event["detail"])
+    fact = parse_detail(contract, event["detail"])
     order_id = fact.data.order_id
     change = partial(
         note_hold,

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from lambdas.contracts.codec import decode, encode
-from lambdas.runtime.items import from_item, put_new, put_over, to_item
+from lambdas.runtime.dynamodb import from_item, put_if_absent, put_if_unchanged, to_item
 from lambdas.shipping.domain import AWAITED, BOOKED, CANCELLED, Shipment, book, shipment_id
 
 S = TypeVar("S", bound=Shipment | None)
 ATTEMPTS = 5
-GUARDS = ("state", "held", "heard", "picked")
+VERSION_ATTRIBUTES = ("state", "held", "heard", "picked")
 """Every write of a row changes one of these."""
 
 
@@ -34,7 +34,7 @@ class Shipments:
             BusyError: that hold changed again and again meanwhile.
         """
         for _ in range(ATTEMPTS):
-            row = put_new(self._dynamodb, self._table, encode(planned), key="order_id")
+            row = put_if_absent(self._dynamodb, self._table, encode(planned), key="order_id")
             kept = decode(Shipment, row)
             if kept.state != AWAITED:
                 return kept
@@ -93,4 +93,4 @@ class Shipments:
         raise BusyError(f"the shipment of order {order_id} is being changed by others; try again")
 
     def _put(self, row: dict[str, Any], after: Shipment) -> bool:
-        return put_over(self._dynamodb, self._table, row, encode(after), guards=GUARDS)
+        return put_if_unchanged(self._dynamodb, self._table, row, encode(after), version_attributes=VERSION_ATTRIBUTES)

@@ -14,7 +14,7 @@ from hashlib import md5
 from typing import Any
 
 from lambdas.contracts.codec import encode
-from lambdas.contracts.event import Event, Fact
+from lambdas.contracts.event import Event, EventEnvelope
 from lambdas.contracts.inventory import StockEvent
 from lambdas.contracts.orders import (
     OrderCancelled,
@@ -43,9 +43,9 @@ class Availability:
     changed_at: str
 
 
-def availabilities(facts: Sequence[Fact[StockEvent]]) -> list[Availability]:
+def availabilities(facts: Sequence[EventEnvelope[StockEvent]]) -> list[Availability]:
     """What the latest fact about each SKU says: every one of them tells the whole stock."""
-    latest: dict[str, Fact[StockEvent]] = {}
+    latest: dict[str, EventEnvelope[StockEvent]] = {}
     for fact in facts:
         known = latest.setdefault(fact.data.sku, fact)
         if known.metadata.sequence < fact.metadata.sequence:
@@ -53,7 +53,7 @@ def availabilities(facts: Sequence[Fact[StockEvent]]) -> list[Availability]:
     return [_availability(fact) for fact in latest.values()]
 
 
-def _availability(fact: Fact[StockEvent]) -> Availability:
+def _availability(fact: EventEnvelope[StockEvent]) -> Availability:
     stock = fact.data
     if stock.available == 0:
         state = SOLD_OUT
@@ -89,7 +89,7 @@ class Notes:
     attributes: Mapping[str, Any]
 
 
-def _noted(facts: Iterable[Fact[Any]], note: Any) -> list[Notes]:
+def _noted(facts: Iterable[EventEnvelope[Any]], note: Any) -> list[Notes]:
     """One set of notes for each order, however many facts there are of it."""
     orders: dict[str, dict[str, Any]] = {}
     for fact in facts:
@@ -97,7 +97,7 @@ def _noted(facts: Iterable[Fact[Any]], note: Any) -> list[Notes]:
     return [Notes(order_id=id_, attributes=notes) for id_, notes in orders.items()]
 
 
-def _name(fact: Fact[Any]) -> str:
+def _name(fact: EventEnvelope[Any]) -> str:
     """What tells a fact from all others of its order."""
     return f"{fact.data.source.rpartition('.')[2]}/{fact.metadata.sequence}"
 
@@ -112,12 +112,12 @@ TOLD = ("total", "shipment_id", "reason", "explanation", "notice", "result")
 """What of a fact's data its line in the timeline repeats."""
 
 
-def timelines(facts: Iterable[Fact[Event]]) -> list[Notes]:
+def timelines(facts: Iterable[EventEnvelope[Event]]) -> list[Notes]:
     """What the facts add to the timelines of their orders."""
     return _noted(facts, _line)
 
 
-def _line(fact: Fact[Any]) -> dict[str, Any]:
+def _line(fact: EventEnvelope[Any]) -> dict[str, Any]:
     data = encode(fact.data)
     told = {name: data[name] for name in TOLD if name in data}
     line = {"event": fact.data.detail_type, "at": fact.metadata.occurred_at, **told}
@@ -154,12 +154,12 @@ HOLDABLE = ("PLACED", "CONFIRMED")
 """The states in which a hold keeps an order."""
 
 
-def order_notes(facts: Iterable[Fact[Any]]) -> list[Notes]:
+def order_notes(facts: Iterable[EventEnvelope[Any]]) -> list[Notes]:
     """What the facts add to what customers see of their orders."""
     return _noted(facts, _state)
 
 
-def _state(fact: Fact[Any]) -> dict[str, Any]:
+def _state(fact: EventEnvelope[Any]) -> dict[str, Any]:
     kind = type(fact.data)
     if kind in STATES:
         told = {"state": STATES[kind], "at": fact.metadata.occurred_at}
@@ -210,12 +210,12 @@ class Sale:
     adds: Mapping[Counter, Mapping[str, int]]
 
 
-def sales(facts: Iterable[Fact[OrderConfirmed]]) -> list[Sale]:
+def sales(facts: Iterable[EventEnvelope[OrderConfirmed]]) -> list[Sale]:
     """What the orders add that were confirmed, each once."""
     return list({fact.data.order_id: _sale(fact) for fact in facts}.values())
 
 
-def _sale(fact: Fact[OrderConfirmed]) -> Sale:
+def _sale(fact: EventEnvelope[OrderConfirmed]) -> Sale:
     order = fact.data
     at = datetime.fromisoformat(fact.metadata.occurred_at).astimezone(UTC)
     bucket = md5(order.order_id.encode(), usedforsecurity=False).digest()[0] * BUCKETS // 256

@@ -18,5 +18,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     product = availabilities.find(sku)
     log("product asked for", sku=sku, found=product is not None)
     if product is None:
-        return http.answer(404, {"message": f"there is no product {sku}"})
-    return http.answer(200, view(product))
+        return http.json_response(404, {"message": f"there is no product {sku}"})
+    return http.json_response(200, view(product))

@@ -15,10 +15,10 @@ view = Sales(setting("SALES_TABLE"), dynamodb=client("dynamodb"))
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer 200 with the counters, or 400 naming every bad parameter."""
     try:
-        day, per = sales_wanted(http.parameters(event))
+        day, per = sales_wanted(http.query_parameters(event))
     except BadQueryError as bad:
         log("sales not told", problems=len(bad.problems))
-        return http.answer(400, {"message": "bad parameters", "problems": bad.problems})
+        return http.json_response(400, {"message": "bad parameters", "problems": bad.problems})
     counters = sold(per, view.of(day, per))
     log("sales told", day=day, per=per, counters=len(counters))
-    return http.revalidated(event, {"day": day, "per": per, "sales": counters})
+    return http.cached_response(event, {"day": day, "per": per, "sales": counters})

@@ -15,8 +15,8 @@ view = Noted(setting("TIMELINES_TABLE"), dynamodb=client("dynamodb"))
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer 200 with the timeline, or 404 also when the order is another customer's."""
     order_id = event["pathParameters"]["order_id"]
-    row = view.find(order_id, customer_id=http.customer(event))
+    row = view.find(order_id, customer_id=http.caller_id(event))
     log("timeline asked for", order_id=order_id, found=row is not None)
     if row is None:
-        return http.answer(404, {"message": f"you have no order {order_id}"})
-    return http.revalidated(event, timeline(row))
+        return http.json_response(404, {"message": f"you have no order {order_id}"})
+    return http.cached_response(event, timeline(row))

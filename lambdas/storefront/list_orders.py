@@ -15,11 +15,11 @@ view = CustomersOrders(setting("CUSTOMERS_ORDERS_TABLE"), dynamodb=client("dynam
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer 200 with a page and the token of the next, or 400 naming every bad parameter."""
     try:
-        wanted = page(http.parameters(event))
+        wanted = page(http.query_parameters(event))
     except BadQueryError as bad:
         log("orders not listed", problems=len(bad.problems))
-        return http.answer(400, {"message": "bad parameters", "problems": bad.problems})
-    rows, last = view.page(http.customer(event), wanted)
+        return http.json_response(400, {"message": "bad parameters", "problems": bad.problems})
+    rows, last = view.page(http.caller_id(event), wanted)
     log("orders listed", found=len(rows))
     content = {"orders": [listed(row) for row in rows], "next": token(last) if last else None}
-    return http.revalidated(event, content)
+    return http.cached_response(event, content)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lambdas.contracts.codec import decode, encode
-from lambdas.runtime.items import from_item, to_item
+from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.storefront.domain import BUCKETS, Availability, Notes, Page, Sale, added, part
 
 LONGEST_KEY = 2_048

@@ -3,9 +3,9 @@
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.order_facts import hear_order
+from lambdas.contracts.order_stream import parse_order_record
 from lambdas.runtime.aws import client
-from lambdas.runtime.inbox import StreamInbox
+from lambdas.runtime.consumer import StreamConsumer
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 from lambdas.storefront.domain import LISTED
@@ -13,21 +13,21 @@ from lambdas.storefront.projections import note_orders
 from lambdas.storefront.store import CustomersOrders
 
 view = CustomersOrders(setting("CUSTOMERS_ORDERS_TABLE"), dynamodb=client("dynamodb"))
-inbox = StreamInbox(
-    hear=partial(hear_order, LISTED),
-    act=partial(note_orders, view),
-    parking_queue=setting("PARKING_QUEUE"),
+consumer = StreamConsumer(
+    parse=partial(parse_order_record, LISTED),
+    handle=partial(note_orders, view),
+    dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
     sqs=client("sqs"),
 )
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Show what changed; report what could not be shown as failed."""
-    outcome = inbox.receive(event["Records"])
+    outcome = consumer.process(event["Records"])
     log(
         "customers' orders updated",
-        heard=outcome.heard,
-        parked=outcome.parked,
+        processed=outcome.processed,
+        dead_lettered=outcome.dead_lettered,
         failed=len(outcome.failed),
     )
     return outcome.response

@@ -3,25 +3,25 @@
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.order_facts import ORDER_FACTS, hear_order
+from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS, parse_order_record
 from lambdas.runtime.aws import client
-from lambdas.runtime.inbox import StreamInbox
+from lambdas.runtime.consumer import StreamConsumer
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 from lambdas.storefront.projections import note_timelines
 from lambdas.storefront.store import Noted
 
 view = Noted(setting("TIMELINES_TABLE"), dynamodb=client("dynamodb"))
-inbox = StreamInbox(
-    hear=partial(hear_order, ORDER_FACTS),
-    act=partial(note_timelines, view),
-    parking_queue=setting("PARKING_QUEUE"),
+consumer = StreamConsumer(
+    parse=partial(parse_order_record, ORDER_STREAM_EVENTS),
+    handle=partial(note_timelines, view),
+    dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
     sqs=client("sqs"),
 )
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Note what happened; report what could not be noted as failed."""
-    outcome = inbox.receive(event["Records"])
-    log("timelines updated", heard=outcome.heard, parked=outcome.parked, failed=len(outcome.failed))
+    outcome = consumer.process(event["Records"])
+    log("timelines updated", processed=outcome.processed, dead_lettered=outcome.dead_lettered, failed=len(outcome.failed))
     return outcome.response

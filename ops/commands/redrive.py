@@ -73,7 +73,7 @@ def move(
     if arguments.per_second <= 0:
         raise OperationError("--per-second wants a number above 0")
     client = cache(deployed.client)
-    mover = Mover(client, lambda: deployed.outputs("Orders")["NoteRepairFunction"])
+    mover = Mover(client, lambda: deployed.outputs("Orders")["MarkCompensationCompletedFunction"])
     tally = Tally()
     total = 0
 

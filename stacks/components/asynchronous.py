@@ -12,7 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.contracts.event import BY_LAMBDA
+from lambdas.contracts.event import DESTINATION_SOURCE
 from stacks.components.alarm import alarm
 from stacks.components.function import ServiceFunction
 from stacks.components.grants import allow, let_publish
@@ -98,7 +98,7 @@ class Destination:
 
 def to_bus(bus: events.IEventBus) -> Destination:
     """Outcomes are told on the bus, under the source that Lambda gives them."""
-    return Destination(bus.event_bus_arn, partial(let_publish, bus=bus, source=BY_LAMBDA))
+    return Destination(bus.event_bus_arn, partial(let_publish, bus=bus, source=DESTINATION_SOURCE))
 
 
 def to_function(function: lambda_.IFunction) -> Destination:

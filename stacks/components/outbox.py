@@ -31,7 +31,7 @@ class Outbox(Construct):
     ) -> None:
         super().__init__(scope, id)
         untold = ParkingQueue(self, "Untold", holds="changes not announced", alarms=alarms)
-        relay.add_environment("PARKING_QUEUE", untold.queue_url)
+        relay.add_environment("DEAD_LETTER_QUEUE_URL", untold.queue_url)
         relay.add_event_source(
             sources.DynamoEventSource(
                 table,

@@ -59,7 +59,7 @@ class Projection(Construct):
         poison = ParkingQueue(
             self, "Poison", holds=f"records that {id} cannot make sense of", alarms=alarms
         )
-        function.add_environment("PARKING_QUEUE", poison.queue_url)
+        function.add_environment("DEAD_LETTER_QUEUE_URL", poison.queue_url)
         allow(function, "sqs:SendMessage", on=poison.queue_arn)
         allow(function, *(f"kinesis:{action}" for action in READ), on=stream.stream_arn)
         source = stream.stream_arn

@@ -104,7 +104,7 @@ class Subscriber(TopicQueue):
             visibility_timeout=Duration.seconds(6 * _timeout(function)),
             alarms=alarms,
         )
-        function.add_environment("PARKING_QUEUE", self.given_up.queue_url)
+        function.add_environment("DEAD_LETTER_QUEUE_URL", self.given_up.queue_url)
         allow(function, "sqs:SendMessage", on=self.given_up.queue_arn)
         function.add_event_source(
             sources.SqsEventSource(

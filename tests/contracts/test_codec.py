@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError, decode, encode
-from lambdas.contracts.event import Metadata, hear
+from lambdas.contracts.event import Metadata, parse_detail
 from lambdas.contracts.orders import OrderPlaced
 from lambdas.contracts.shipping import BookShipment
-from tests.contracts.contracts import read, sample_of
+from tests.contracts.catalog import read, sample_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,18 +85,18 @@ class TestDecode:
         assert problems_of(data)[0].startswith("it must be an object")
 
 
-class TestHear:
+class TestParseDetail:
     def test_another_version_is_refused_by_name(self):
         detail = read(sample_of(OrderPlaced))["detail"]
         detail["metadata"]["schema_version"] = 2
 
         with pytest.raises(ContractError, match="schema_version is 2, this code knows 1"):
-            hear(OrderPlaced, detail)
+            parse_detail(OrderPlaced, detail)
 
     @pytest.mark.parametrize("detail", [None, {}, {"metadata": None}, []])
-    def test_without_metadata_it_is_no_fact(self, detail: object):
+    def test_detail_without_metadata_is_refused(self, detail: object):
         with pytest.raises(ContractError, match="not a Metadata"):
-            hear(OrderPlaced, detail)
+            parse_detail(OrderPlaced, detail)
 
     @pytest.mark.parametrize("field", Metadata.__dataclass_fields__)
     def test_missing_metadata_are_named(self, field: str):
@@ -104,7 +104,7 @@ class TestHear:
         del detail["metadata"][field]
 
         with pytest.raises(ContractError, match=f"{field} is missing"):
-            hear(OrderPlaced, detail)
+            parse_detail(OrderPlaced, detail)
 
     def test_data_that_do_not_fit_are_named(self):
         detail = read(sample_of(OrderPlaced))["detail"]
@@ -112,7 +112,7 @@ class TestHear:
         detail["data"]["lines"][1]["sku"] = 71053
 
         with pytest.raises(ContractError) as bad:
-            hear(OrderPlaced, detail)
+            parse_detail(OrderPlaced, detail)
 
         assert bad.value.problems == [
             "lines[1].sku must be a string, not int",

@@ -8,16 +8,16 @@ import pytest
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.event import (
-    BY_LAMBDA,
-    SUCCEEDED,
+    DESTINATION_SOURCE,
+    DESTINATION_DETAIL_TYPE,
     Event,
-    Fact,
+    EventEnvelope,
     Metadata,
     Refusal,
-    hear,
-    hear_event,
-    hear_message,
-    tell,
+    parse_detail,
+    parse_stream_record,
+    parse_message,
+    envelope,
 )
 from lambdas.contracts.inventory import (
     STOCK_EVENTS,
@@ -25,10 +25,10 @@ from lambdas.contracts.inventory import (
     StockBelowMinimum,
     StockChanged,
     StockSoldOut,
-    hear_stock,
+    parse_stock_message,
 )
 from lambdas.contracts.notifications import CustomerNotified
-from lambdas.contracts.order_facts import ORDER_FACTS, hear_order
+from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS, parse_order_record
 from lambdas.contracts.orders import (
     OrderCancelled,
     OrderConfirmed,
@@ -36,14 +36,14 @@ from lambdas.contracts.orders import (
     OrderPlaced,
     OrderRejected,
 )
-from lambdas.contracts.schema import declared, services
+from tools.event_docs import declared, services
 from stacks.backbone import SERVICE_SOURCES
 from stacks.environments import ENVIRONMENTS
-from tests.contracts.contracts import EVENTS, SAMPLES, TUTORIAL, detail_of, matches, read, sample_of
+from tests.contracts.catalog import EVENTS, SAMPLES, TUTORIAL, detail_of, matches, read, sample_of
 from tests.templates.checks import ARCHIVE, RULE, SUBSCRIPTION, is_catch_all
 from tests.templates.synthesis import Platform, Resource, platform
 
-CAUSE = 32_768
+MAX_CAUSE_LENGTH = 32_768
 """So many letters of an error does Step Functions keep, and cuts off the rest.
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_TaskFailedEventDetails.html
 """
@@ -63,15 +63,15 @@ class TestSamples:
     def test_it_is_read_and_written_the_same(self, sample: Any):
         (event,) = (event for event in EVENTS if sample_of(event) == sample)
         delivered = read(sample)
-        fact = hear(event, detail_of(event))
+        parsed = parse_detail(event, detail_of(event))
         if event.topic:
-            assert json.loads(fact.message()) == delivered
+            assert json.loads(parsed.to_sns_message()) == delivered
             return
-        if event.by_lambda:
-            assert fact.answer() == delivered["detail"]["responsePayload"]
+        if event.via_destination:
+            assert parsed.to_lambda_response() == delivered["detail"]["responsePayload"]
             return
 
-        entry = fact.entry("Orders")
+        entry = parsed.to_put_events_entry("Orders")
 
         assert json.loads(entry["Detail"]) == delivered["detail"]
         assert entry["Source"] == delivered["source"]
@@ -80,20 +80,20 @@ class TestSamples:
         assert entry["Time"].strftime("%Y-%m-%dT%H:%M:%SZ") == delivered["time"]
 
     @by_name
-    def test_told_again_it_is_the_same_event(self, event: type[Event]):
-        fact = hear(event, detail_of(event))
-        told = fact.metadata
+    def test_republished_event_keeps_its_id(self, event: type[Event]):
+        parsed = parse_detail(event, detail_of(event))
+        first = parsed.metadata
 
-        again = tell(
-            fact.data,
-            subject=told.subject,
-            sequence=told.sequence,
-            correlation_id=told.correlation_id,
-            causation_id=told.causation_id,
-            occurred_at=told.occurred_at,
+        again = envelope(
+            parsed.data,
+            subject=first.subject,
+            sequence=first.sequence,
+            correlation_id=first.correlation_id,
+            causation_id=first.causation_id,
+            occurred_at=first.occurred_at,
         )
 
-        assert again == fact
+        assert again == parsed
 
 
 class TestSources:
@@ -121,7 +121,7 @@ class TestSources:
 
     def test_a_different_subject_or_number_is_a_different_event(self):
         def id_of(subject: str, sequence: int, event: Event) -> str:
-            told = tell(
+            first = envelope(
                 event,
                 subject=subject,
                 sequence=sequence,
@@ -129,9 +129,9 @@ class TestSources:
                 causation_id="c",
                 occurred_at="2026-12-01T00:00:00Z",
             )
-            return told.metadata.event_id
+            return first.metadata.event_id
 
-        placed = hear(OrderPlaced, detail_of(OrderPlaced)).data
+        placed = parse_detail(OrderPlaced, detail_of(OrderPlaced)).data
         ids = {id_of(s, n, placed) for s in ("1", "11") for n in (1, 2, 11)}
 
         assert len(ids) == 6
@@ -149,11 +149,11 @@ def rules(of: Platform) -> Iterator[Resource]:
         if "EventBusName" in rule.properties
         and rule.stack != of.environment.stack("Partner")
         and not is_catch_all(rule, of)
-        and not hears_replays(rule)
+        and not is_replay_rule(rule)
     )
 
 
-def hears_replays(rule: Resource) -> bool:
+def is_replay_rule(rule: Resource) -> bool:
     """Whether it is the rule through which views are rebuilt, which hears nothing live."""
     return bool(rule.properties["EventPattern"].get("replay-name") == [{"exists": True}])
 
@@ -163,7 +163,7 @@ def subscriptions(of: Platform) -> Iterator[Resource]:
     return of.all(SUBSCRIPTION)
 
 
-def heard_by(pattern: Any, events: Iterable[type[Event]] = EVENTS) -> list[type[Event]]:
+def matched_by(pattern: Any, events: Iterable[type[Event]] = EVENTS) -> list[type[Event]]:
     """The events that match a rule's pattern, or a subscription's filter policy."""
     return [event for event in events if matches(pattern, read(sample_of(event)))]
 
@@ -176,69 +176,69 @@ def patterns_of(of: Platform) -> list[Any]:
     ]
 
 
-def badly_heard(patterns: list[Any], events: Iterable[type[Event]] = EVENTS) -> list[str]:
+def without_subscriber(patterns: list[Any], events: Iterable[type[Event]] = EVENTS) -> list[str]:
     """The events of which it is not true that they are either heard or said not to be."""
-    heard = {event for pattern in patterns for event in heard_by(pattern, events)}
-    return [event.__name__ for event in events if (event in heard) == bool(event.unheard)]
+    matched = {event for pattern in patterns for event in matched_by(pattern, events)}
+    return [event.__name__ for event in events if (event in matched) == bool(event.no_subscriber_reason)]
 
 
 @everywhere
 class TestRules:
     def test_a_rule_matches_exactly_one_contract_or_those_it_is_for(self, environment: str):
         found = {
-            rule.id: heard_by(rule.properties["EventPattern"])
+            rule.id: matched_by(rule.properties["EventPattern"])
             for rule in rules(platform(environment))
         }
         for start, events in {
-            "ToOrderStream": {fact for fact in ORDER_FACTS if not fact.by_lambda},
-            "AnswersToStream": {fact for fact in ORDER_FACTS if fact.by_lambda},
+            "ToOrderStream": {event for event in ORDER_STREAM_EVENTS if not event.via_destination},
+            "AnswersToStream": {event for event in ORDER_STREAM_EVENTS if event.via_destination},
             "Notify": {OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched},
         }.items():
-            (heard,) = (found.pop(id) for id in list(found) if id.startswith(start))
-            assert set(heard) == events
+            (matched,) = (found.pop(id) for id in list(found) if id.startswith(start))
+            assert set(matched) == events
 
         assert found != {}
         assert {id: events for id, events in found.items() if len(events) != 1} == {}
 
-    def test_an_event_is_heard_or_declared_unheard(self, environment: str):
-        assert badly_heard(patterns_of(platform(environment))) == []
+    def test_every_event_has_a_subscriber_or_a_reason(self, environment: str):
+        assert without_subscriber(patterns_of(platform(environment))) == []
 
-    def test_a_published_fact_is_what_its_rule_expects(self, environment: str):
+    def test_published_event_matches_its_rule(self, environment: str):
         for rule in rules(platform(environment)):
             pattern = rule.properties["EventPattern"]
-            for event in heard_by(pattern):
-                assert matches(pattern, delivered(hear(event, detail_of(event))))
+            for event in matched_by(pattern):
+                assert matches(pattern, delivered(parse_detail(event, detail_of(event))))
 
-    def test_one_rule_hears_replays_of_all_about_orders_and_nothing_live(self, environment: str):
-        (rule,) = filter(hears_replays, platform(environment).all(RULE))
+    def test_one_rule_matches_replays_of_the_order_stream_and_nothing_live(self, environment: str):
+        (rule,) = filter(is_replay_rule, platform(environment).all(RULE))
         pattern = rule.properties["EventPattern"]
-        assert heard_by(pattern) == []
-        heard = [
+        assert matched_by(pattern) == []
+        matched = [
             event
             for event in EVENTS
             if matches(pattern, {**read(sample_of(event)), "replay-name": "again"})
         ]
-        assert set(heard) == set(ORDER_FACTS)
+        assert set(matched) == set(ORDER_STREAM_EVENTS)
 
-    def test_no_rule_hears_a_replay(self, environment: str):
+    def test_no_live_rule_matches_a_replay(self, environment: str):
         for rule in rules(platform(environment)):
             pattern = rule.properties["EventPattern"]
-            for event in heard_by(pattern):
+            for event in matched_by(pattern):
                 assert not matches(pattern, read(sample_of(event)) | {"replay-name": "rebuild"})
 
-    def test_the_tutorials_event_is_heard_by_the_catch_all_alone(self, environment: str):
+    def test_tutorial_event_matches_only_the_catch_all(self, environment: str):
         of = platform(environment)
-        heard = [
+        matched = [
             rule for rule in of.all(RULE) if matches(rule.properties["EventPattern"], TUTORIAL)
         ]
 
-        assert [is_catch_all(rule, of) for rule in heard] == [True]
+        assert [is_catch_all(rule, of) for rule in matched] == [True]
 
     def test_the_archive_takes_every_event_of_the_bus(self, environment: str):
         pattern = platform(environment).one(ARCHIVE).properties["EventPattern"]
 
         on_the_bus = [event for event in EVENTS if not event.topic]
-        assert heard_by(pattern, on_the_bus) == on_the_bus
+        assert matched_by(pattern, on_the_bus) == on_the_bus
         assert not matches(pattern, TUTORIAL | {"source": "aws.ec2"})
 
 
@@ -254,31 +254,31 @@ class TestSubscriptions:
             ("NoteStock", set(STOCK_EVENTS)),
         ],
     )
-    def test_it_hears_what_its_service_asks_for(
+    def test_filter_policy_matches_the_requested_events(
         self, environment: str, subscriber: str, events: set[type[Event]]
     ):
         subscription = platform(environment).one(SUBSCRIPTION, subscriber)
 
-        assert set(heard_by(subscription.properties["FilterPolicy"])) == events
+        assert set(matched_by(subscription.properties["FilterPolicy"])) == events
 
-    def test_it_hears_what_is_told_on_its_topic(self, environment: str):
+    def test_filter_policy_matches_only_events_of_its_topic(self, environment: str):
         """There is one topic of events, so each of its events names it."""
-        heard = [
+        matched = [
             event
             for subscription in subscriptions(platform(environment))
-            for event in heard_by(subscription.properties["FilterPolicy"])
+            for event in matched_by(subscription.properties["FilterPolicy"])
         ]
 
-        assert {event.topic for event in heard} == {TOPIC}
+        assert {event.topic for event in matched} == {TOPIC}
 
-    def test_no_rule_hears_what_is_told_on_a_topic(self, environment: str):
+    def test_no_rule_matches_a_topic_event(self, environment: str):
         for rule in rules(platform(environment)):
-            assert not any(event.topic for event in heard_by(rule.properties["EventPattern"]))
+            assert not any(event.topic for event in matched_by(rule.properties["EventPattern"]))
 
     def test_another_version_does_not_come_through(self, environment: str):
         for subscription in subscriptions(platform(environment)):
             policy = subscription.properties["FilterPolicy"]
-            for event in heard_by(policy):
+            for event in matched_by(policy):
                 message = read(sample_of(event))
                 message["metadata"]["schema_version"] = event.version + 1
                 assert not matches(policy, message)
@@ -287,9 +287,9 @@ class TestSubscriptions:
 class TestMessages:
     def test_one_is_read_as_the_contract_that_it_names(self):
         for event in STOCK_EVENTS:
-            fact = hear_message(STOCK_EVENTS, sample_of(event).read_text())
+            parsed = parse_message(STOCK_EVENTS, sample_of(event).read_text())
 
-            assert type(fact.data) is event
+            assert type(parsed.data) is event
 
     @pytest.mark.parametrize(
         ("body", "problem"),
@@ -303,11 +303,11 @@ class TestMessages:
     )
     def test_what_is_no_message_of_ours_is_refused_by_name(self, body: str, problem: str):
         with pytest.raises(ContractError, match=problem):
-            hear_message([StockSoldOut], body)
+            parse_message([StockSoldOut], body)
 
     def test_a_known_event_that_is_not_listened_to_is_refused(self):
         with pytest.raises(ContractError, match=r"StockChanged of com\.aws\.inventory is none of"):
-            hear_message([StockSoldOut], sample_of(StockChanged).read_text())
+            parse_message([StockSoldOut], sample_of(StockChanged).read_text())
 
     @pytest.mark.parametrize(
         ("changed", "problem"),
@@ -324,29 +324,29 @@ class TestMessages:
         message["data"] |= changed
 
         with pytest.raises(ContractError, match=problem):
-            hear_stock(STOCK_EVENTS, json.dumps(message))
+            parse_stock_message(STOCK_EVENTS, json.dumps(message))
 
 
-class TestOrderFacts:
+class TestOrderStream:
     """What a reader of the order stream makes of what is on it."""
 
-    about_orders = pytest.mark.parametrize("event", ORDER_FACTS, ids=lambda event: event.__name__)
+    about_orders = pytest.mark.parametrize("event", ORDER_STREAM_EVENTS, ids=lambda event: event.__name__)
 
     @about_orders
     def test_each_is_read_and_is_about_its_order(self, event: type[Event]):
-        fact = hear_order(ORDER_FACTS, sample_of(event).read_bytes())
+        parsed = parse_order_record(ORDER_STREAM_EVENTS, sample_of(event).read_bytes())
 
-        assert fact is not None
-        assert type(fact.data) is event
+        assert parsed is not None
+        assert type(parsed.data) is event
 
     def test_what_is_not_listened_to_is_passed_over(self):
-        assert hear_order([OrderRejected], sample_of(OrderPlaced).read_bytes()) is None
-        assert hear_order(ORDER_FACTS, json.dumps(TUTORIAL).encode()) is None
+        assert parse_order_record([OrderRejected], sample_of(OrderPlaced).read_bytes()) is None
+        assert parse_order_record(ORDER_STREAM_EVENTS, json.dumps(TUTORIAL).encode()) is None
 
     @pytest.mark.parametrize(
         ("body", "problem"),
         [
-            (b"\xff\x00", "not a fact: it is not JSON"),
+            (b"\xff\x00", "not a delivered event: it is not JSON"),
             (b"[" * 100_000, "it is not JSON"),
             (b"[]", "it has no source and detail-type"),
             (b'{"source": "com.aws.orders"}', "it has no source and detail-type"),
@@ -355,7 +355,7 @@ class TestOrderFacts:
     )
     def test_what_is_no_event_is_refused(self, body: bytes, problem: str):
         with pytest.raises(ContractError, match=problem):
-            hear_order(ORDER_FACTS, body)
+            parse_order_record(ORDER_STREAM_EVENTS, body)
 
     @pytest.mark.parametrize(
         ("part", "changed", "problem"),
@@ -374,15 +374,15 @@ class TestOrderFacts:
         event["detail"][part] |= changed
 
         with pytest.raises(ContractError, match=problem):
-            hear_order(ORDER_FACTS, json.dumps(event).encode())
+            parse_order_record(ORDER_STREAM_EVENTS, json.dumps(event).encode())
 
 
-def delivered(fact: Fact[Any]) -> dict[str, Any]:
+def delivered(parsed: EventEnvelope[Any]) -> dict[str, Any]:
     """What EventBridge delivers of a published fact, and of one that is a function's answer."""
-    if fact.data.by_lambda:
-        record = {"responsePayload": fact.answer()}
-        return {"source": BY_LAMBDA, "detail-type": SUCCEEDED, "detail": record}
-    entry = fact.entry("Orders")
+    if parsed.data.via_destination:
+        record = {"responsePayload": parsed.to_lambda_response()}
+        return {"source": DESTINATION_SOURCE, "detail-type": DESTINATION_DETAIL_TYPE, "detail": record}
+    entry = parsed.to_put_events_entry("Orders")
     return {
         "source": entry["Source"],
         "detail-type": entry["DetailType"],
@@ -390,13 +390,13 @@ def delivered(fact: Fact[Any]) -> dict[str, Any]:
     }
 
 
-class TestAnswers:
+class TestDestinationEvents:
     """What a function answers is told by Lambda, in a record of its own making."""
 
     def test_it_is_heard_by_what_the_function_says(self):
-        heard = hear_order(ORDER_FACTS, sample_of(CustomerNotified).read_bytes())
+        matched = parse_order_record(ORDER_STREAM_EVENTS, sample_of(CustomerNotified).read_bytes())
 
-        assert heard == hear(CustomerNotified, detail_of(CustomerNotified))
+        assert matched == parse_detail(CustomerNotified, detail_of(CustomerNotified))
 
     @pytest.mark.parametrize("payload", [None, "done", {"state": "SENT"}])
     def test_another_function_says_nothing_that_is_known(self, payload: Any):
@@ -406,49 +406,49 @@ class TestAnswers:
 
         assert not matches(pattern, event)
         with pytest.raises(ContractError, match="no source and detail-type"):
-            hear_event(ORDER_FACTS, json.dumps(event).encode())
+            parse_stream_record(ORDER_STREAM_EVENTS, json.dumps(event).encode())
 
     def test_a_failure_is_none(self):
         event = read(sample_of(CustomerNotified))
         event["detail-type"] = "Lambda Function Invocation Result - Failure"
 
         assert not matches(CustomerNotified.pattern(), event)
-        assert hear_event(ORDER_FACTS, json.dumps(event).encode()) is None
+        assert parse_stream_record(ORDER_STREAM_EVENTS, json.dumps(event).encode()) is None
 
     def test_nobody_tells_it_in_lambdas_place(self):
         answer = detail_of(CustomerNotified)
         event = {"source": answer["source"], "detail-type": answer["detail_type"], "detail": answer}
 
         assert not matches(CustomerNotified.pattern(), event)
-        assert hear_event(ORDER_FACTS, json.dumps(event).encode()) is None
+        assert parse_stream_record(ORDER_STREAM_EVENTS, json.dumps(event).encode()) is None
 
     def test_no_function_answers_what_a_service_has_to_put(self):
         event = read(sample_of(CustomerNotified))
-        event["detail"]["responsePayload"] = hear(OrderPlaced, detail_of(OrderPlaced)).answer()
+        event["detail"]["responsePayload"] = parse_detail(OrderPlaced, detail_of(OrderPlaced)).to_lambda_response()
 
         assert not matches(OrderPlaced.pattern(), event)
-        assert hear_event(ORDER_FACTS, json.dumps(event).encode()) is None
+        assert parse_stream_record(ORDER_STREAM_EVENTS, json.dumps(event).encode()) is None
 
 
 class TestTheTestsThemselves:
     """A rule for nothing, and an event for nobody, would be seen."""
 
     def test_a_rule_for_no_contract_hears_nothing(self):
-        assert heard_by(OrderPlaced.pattern() | {"detail-type": ["OrderPlacedd"]}) == []
+        assert matched_by(OrderPlaced.pattern() | {"detail-type": ["OrderPlacedd"]}) == []
 
     def test_a_pattern_of_another_version_hears_nothing(self):
         pattern = OrderPlaced.pattern()
         pattern["detail"]["metadata"]["schema_version"] = [2]
 
-        assert heard_by(pattern) == []
+        assert matched_by(pattern) == []
 
     def test_an_event_nobody_hears_is_reported(self):
-        assert badly_heard([], [OrderPlaced]) == ["OrderPlaced"]
+        assert without_subscriber([], [OrderPlaced]) == ["OrderPlaced"]
 
     def test_an_event_heard_and_declared_unheard_is_reported(self, monkeypatch: Any):
-        monkeypatch.setattr(OrderRejected, "unheard", "nobody is there")
+        monkeypatch.setattr(OrderRejected, "no_subscriber_reason", "nobody is there")
 
-        assert badly_heard([OrderRejected.pattern()], [OrderRejected]) == ["OrderRejected"]
+        assert without_subscriber([OrderRejected.pattern()], [OrderRejected]) == ["OrderRejected"]
 
     @pytest.mark.parametrize(
         ("pattern", "event", "does"),
@@ -484,8 +484,8 @@ def test_metadata_are_the_envelopes_whole():
 
 def test_a_refusal_is_short_enough_for_a_saga_to_hear_it():
     """Lambda tells it as JSON, in which a letter may take twelve."""
-    told = json.dumps({"errorMessage": str(Refusal("\N{GRINNING FACE}" * 100_000))})
+    error = json.dumps({"errorMessage": str(Refusal("\N{GRINNING FACE}" * 100_000))})
 
-    assert len(told) < CAUSE / 2
-    assert told.endswith('\\u2026"}')
+    assert len(error) < MAX_CAUSE_LENGTH / 2
+    assert error.endswith('\\u2026"}')
     assert str(Refusal("too few available of 85123A")) == "too few available of 85123A"

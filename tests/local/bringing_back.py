@@ -44,7 +44,7 @@ class Operator:
     client: Client
     places: list[Place]
     breaking: Breaking
-    note_repair: str
+    mark_compensation_completed: str
     """Orders' function that marks a compensation as done."""
     wrong: dict[Fault, set[Fed]] = field(default_factory=dict)
     seen: set[Fed] = field(default_factory=set)
@@ -96,7 +96,7 @@ class Operator:
         tally = Tally()
         redrive = Redrive(
             chosen=lambda record: record.message.id in meant,
-            move=Mover(self.client, lambda: self.note_repair).do,
+            move=Mover(self.client, lambda: self.mark_compensation_completed).do,
             pace=lambda: None,
             progress=lambda _: None,
         )

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lambdas.contracts.event import Event, Fact, tell
+from lambdas.contracts.event import Event, EventEnvelope, envelope
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.values import Money, PricedLine
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 from local import http_api
 from local.cloud import Cloud
 from local.deploy import deploy
@@ -51,7 +51,7 @@ class Platform:
     told_by_lambda: str
     """A queue behind the bus."""
 
-    def confirm(self, order: str, *, token: str = "", times: int = 1) -> Fact[Event]:
+    def confirm(self, order: str, *, token: str = "", times: int = 1) -> EventEnvelope[Event]:
         event = OrderConfirmed(
             order_id=order,
             customer_id=subject(token or self.ada),
@@ -61,8 +61,8 @@ class Platform:
         )
         return self.tell(order, 2, event, times)
 
-    def tell(self, order: str, sequence: int, event: Event, times: int = 1) -> Fact[Event]:
-        fact = tell(
+    def tell(self, order: str, sequence: int, event: Event, times: int = 1) -> EventEnvelope[Event]:
+        fact = envelope(
             event,
             subject=order,
             sequence=sequence,
@@ -70,7 +70,7 @@ class Platform:
             causation_id=order,
             occurred_at=f"2026-12-01T08:26:0{sequence}+00:00",
         )
-        entries = [fact.entry(self.outputs["EventBus"])] * times
+        entries = [fact.to_put_events_entry(self.outputs["EventBus"])] * times
         answer = self.cloud.client("events").put_events(Entries=entries)
         assert answer["FailedEntryCount"] == 0
         return fact

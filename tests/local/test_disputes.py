@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import tell
+from lambdas.contracts.event import envelope
 from lambdas.contracts.values import Line
 from lambdas.contracts.warehouse import OrderPicked
 from lambdas.orders.domain import order_id
-from lambdas.runtime.items import from_item, to_item
+from lambdas.runtime.dynamodb import from_item, to_item
 from local import http_api, partner
 from local.cloud import Cloud
 from local.deploy import deploy
@@ -80,7 +80,7 @@ class Platform:
 
     def pick(self, id_: str) -> None:
         """The warehouse has picked it."""
-        fact = tell(
+        fact = envelope(
             OrderPicked(order_id=id_, lines=(Line(sku="85123A", quantity=1),)),
             subject=id_,
             sequence=1,
@@ -88,7 +88,7 @@ class Platform:
             causation_id=id_,
             occurred_at="2026-12-01T10:00:00+00:00",
         )
-        answer = self.client("events").put_events(Entries=[fact.entry(self.outputs["EventBus"])])
+        answer = self.client("events").put_events(Entries=[fact.to_put_events_entry(self.outputs["EventBus"])])
         assert answer["FailedEntryCount"] == 0
 
     def lift(self, id_: str, cause: str) -> tuple[int, str]:
@@ -225,7 +225,7 @@ def test_a_dispute_that_comes_too_late_is_told_to_operations(platform: Platform)
         return {
             body["detail"]["data"]["order_id"]: body["detail"]["data"]["state"]
             for body in bodies
-            if body["detail-type"] == "OrderNotHeld"
+            if body["detail-type"] == "OrderHoldMissed"
         }
 
     told: list[Any] = []

@@ -20,7 +20,7 @@ from aws_cdk.aws_stepfunctions import StateMachineType
 from app import compose
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.orders.domain import order_id
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 from local.deploy import SENDER, deploy
 from local.partner import SOURCE as PARTNER
 from local.partner import tell_of_dispute

@@ -14,7 +14,7 @@ import pytest
 from aws_cdk import Duration
 
 from app import compose
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 from local import http_api, shop, verify
 from local.cloud import Cloud
 from local.deploy import deploy

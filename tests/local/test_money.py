@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from pg8000.native import Connection
 
-from lambdas.contracts.event import event_id, hear
-from lambdas.contracts.payments import SOURCE, PaymentGivenBack, PaymentTaken
+from lambdas.contracts.event import event_id, parse_detail
+from lambdas.contracts.payments import SOURCE, PaymentRefunded, PaymentTaken
 from lambdas.contracts.values import Money
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 from local import http_api, shop, verify
 from local.cloud import Cloud
 from local.deploy import deploy
@@ -29,9 +29,9 @@ from tests.local.permissions import physical, watched
 
 SKU, PRICE = "85123A", 255
 HERE, NOWHERE = "United Kingdom", "Unspecified"
-TOLD: dict[str, tuple[int, type[PaymentTaken | PaymentGivenBack]]] = {
+TOLD: dict[str, tuple[int, type[PaymentTaken | PaymentRefunded]]] = {
     "CHARGE": (1, PaymentTaken),
-    "REFUND": (2, PaymentGivenBack),
+    "REFUND": (2, PaymentRefunded),
 }
 SECONDS = 180
 """Longer than the sweeper may take to tell of what the bus did not take at once."""
@@ -162,7 +162,7 @@ def check_promises(platform: Platform) -> None:
         "SELECT e.order_id, o.customer_id, e.kind, e.amount, e.currency"
         " FROM entries e JOIN orders o USING (order_id)"
     )
-    due: dict[str, PaymentTaken | PaymentGivenBack] = {}
+    due: dict[str, PaymentTaken | PaymentRefunded] = {}
     for order, customer, kind, amount, currency in entries:
         sequence, event = TOLD[kind]
         due[event_id(SOURCE, order, sequence)] = event(
@@ -175,7 +175,7 @@ def check_promises(platform: Platform) -> None:
 
     until("every entry is told", heard)
     assert set(platform.told) == set(due)
-    assert {id: hear(type(event), platform.told[id]).data for id, event in due.items()} == due
+    assert {id: parse_detail(type(event), platform.told[id]).data for id, event in due.items()} == due
 
 
 @pytest.mark.parametrize(

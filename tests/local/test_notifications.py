@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import hear
+from lambdas.contracts.event import parse_detail
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderDispatched
 from tests.local.deliveries import attributes, eventually, received
@@ -49,7 +49,7 @@ def test_news_becomes_a_mail_and_lambda_tells_so_as_aws_writes_it(platform: Plat
         if (event := json.loads(message["Body"]))
     )
     record = event["detail"]
-    answer = hear(CustomerNotified, record["responsePayload"])
+    answer = parse_detail(CustomerNotified, record["responsePayload"])
     function = platform.function_arn("NotifyCustomer")
     assert (event["source"], event["detail-type"]) == (
         "lambda",

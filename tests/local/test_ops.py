@@ -14,11 +14,11 @@ import pytest
 from aws_cdk.aws_stepfunctions import StateMachineType
 
 from app import compose
-from lambdas.contracts.event import tell
+from lambdas.contracts.event import envelope
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.contracts.values import Line
 from lambdas.orders.domain import order_id
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 from local import http_api
 from local.cloud import Cloud
 from local.deploy import deploy
@@ -105,7 +105,7 @@ class Platform:
 
     def dispatch(self, order: str) -> None:
         """Tell that an order's shipment has left, as shipping would."""
-        fact = tell(
+        fact = envelope(
             ShipmentDispatched(
                 order_id=order,
                 shipment_id="s",
@@ -118,7 +118,7 @@ class Platform:
             causation_id=order,
             occurred_at="2026-12-01T09:02:11.893+00:00",
         )
-        entries = [fact.entry(self.outputs["EventBus"])]
+        entries = [fact.to_put_events_entry(self.outputs["EventBus"])]
         assert self.client("events").put_events(Entries=entries)["FailedEntryCount"] == 0
 
     @contextmanager

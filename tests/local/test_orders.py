@@ -22,12 +22,12 @@ import urllib3
 from aws_cdk.aws_stepfunctions import StateMachineType
 
 from app import compose
-from lambdas.contracts.event import TECHNICAL_FAILURE, hear
+from lambdas.contracts.event import TECHNICAL_FAILURE, parse_detail
 from lambdas.contracts.orders import OrderNeedsAttention
 from lambdas.orders.announcements import announcement
 from lambdas.orders.domain import PLACED
 from lambdas.orders.store import order_of
-from lambdas.runtime.items import from_item, to_item
+from lambdas.runtime.dynamodb import from_item, to_item
 from local import http_api, shop, verify
 from local.cloud import Cloud
 from local.deploy import deploy
@@ -297,7 +297,7 @@ def deliver_again(platform: Platform, order: str) -> None:
     fact = announcement(None, first)
     assert fact is not None
     bus = platform.outputs["EventBus"]
-    platform.client("events").put_events(Entries=[fact.entry(bus)])
+    platform.client("events").put_events(Entries=[fact.to_put_events_entry(bus)])
     until(
         "the second execution ends",
         lambda: len(found := executions()) == before + 1 and "RUNNING" not in found,
@@ -572,8 +572,8 @@ def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):
     until("a note arrives", note_arrives)
     (note,) = notes
     assert note["detail-type"] == OrderNeedsAttention.detail_type
-    assert hear(OrderNeedsAttention, note["detail"]).data == OrderNeedsAttention(
-        order_id=order, customer_id=row(platform, order)["customer_id"], parked=("ReleaseStock",)
+    assert parse_detail(OrderNeedsAttention, note["detail"]).data == OrderNeedsAttention(
+        order_id=order, customer_id=row(platform, order)["customer_id"], failed_compensations=("ReleaseStock",)
     )
 
     lambda_.delete_function_concurrency(FunctionName=release)

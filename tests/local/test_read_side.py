@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import Event, tell
+from lambdas.contracts.event import Event, envelope
 from lambdas.contracts.orders import SOURCE, OrderConfirmed, OrderPlaced
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.shipping import ShipmentDispatched
@@ -111,7 +111,7 @@ def subject(token: str) -> str:
 
 def entry_of(order: str, sequence: int, event: Event, at: str) -> dict[str, Any]:
     """A fact as it is put on the bus."""
-    fact = tell(
+    fact = envelope(
         event,
         subject=order,
         sequence=sequence,
@@ -119,7 +119,7 @@ def entry_of(order: str, sequence: int, event: Event, at: str) -> dict[str, Any]
         causation_id=order,
         occurred_at=f"2026-12-01T{at}+00:00",
     )
-    return fact.entry("")
+    return fact.to_put_events_entry("")
 
 
 def written(entry: Mapping[str, Any]) -> str:
@@ -217,7 +217,7 @@ def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows(platform: 
         assert sorted(data) == sorted(records), name
         reasons = {text: each["reason"] for text, each in zip(data, parked, strict=True)}
         assert reasons[hollow].startswith("not a Metadata: it must be an object")
-        assert reasons.get("poison", "not a fact: it is not JSON").startswith("not a fact: it is")
+        assert reasons.get("poison", "not a delivered event: it is not JSON").startswith("not a delivered event: it is")
 
 
 def test_a_batch_that_a_function_fails_at_ends_in_the_bucket_whole(platform: Platform, ada: str):

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import Event, Fact, tell
+from lambdas.contracts.event import Event, EventEnvelope, envelope
 from lambdas.contracts.orders import OrderCancelled, OrderConfirmed, OrderPlaced
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.shipping import ShipmentDispatched
@@ -37,7 +37,7 @@ class Traffic:
 
     platform: Platform
     customer: str
-    told: list[Fact[Any]] = field(default_factory=list)
+    told: list[EventEnvelope[Any]] = field(default_factory=list)
     dice: random.Random = field(default_factory=lambda: random.Random(7))
 
     def order(self, order: str) -> None:
@@ -54,12 +54,12 @@ class Traffic:
         self.told.extend(facts)
         facts += self.dice.sample(facts, 1)
         self.dice.shuffle(facts)
-        entries = [fact.entry(self.platform.outputs["EventBus"]) for fact in facts]
+        entries = [fact.to_put_events_entry(self.platform.outputs["EventBus"]) for fact in facts]
         answer = client(self.platform.cloud, "events").put_events(Entries=entries)
         assert answer["FailedEntryCount"] == 0
 
-    def _fact(self, order: str, number: int, event: Event) -> Fact[Any]:
-        return tell(
+    def _fact(self, order: str, number: int, event: Event) -> EventEnvelope[Any]:
+        return envelope(
             event,
             subject=order,
             sequence=number,
@@ -143,18 +143,18 @@ def items(platform: Platform, table: str) -> list[Row]:
     return sorted((item for page in pages for item in page["Items"]), key=str)
 
 
-def noted(make: Callable[[list[Fact[Any]]], Any]) -> Callable[[list[Fact[Any]]], Any]:
-    def rows(facts: list[Fact[Any]]) -> Any:
+def noted(make: Callable[[list[EventEnvelope[Any]]], Any]) -> Callable[[list[EventEnvelope[Any]]], Any]:
+    def rows(facts: list[EventEnvelope[Any]]) -> Any:
         return {n.order_id: set(n.attributes) | {"order_id"} for n in make(facts)}
 
     return rows
 
 
-def of_orders(fact: Fact[Any]) -> bool:
+def of_orders(fact: EventEnvelope[Any]) -> bool:
     return isinstance(fact.data, OrderPlaced | OrderConfirmed | OrderCancelled)
 
 
-EXPECTED: dict[str, tuple[str, Callable[[list[Fact[Any]]], Any]]] = {
+EXPECTED: dict[str, tuple[str, Callable[[list[EventEnvelope[Any]]], Any]]] = {
     "timelines": ("Timelines", noted(timelines)),
     "orders": ("CustomersOrders", noted(lambda facts: order_notes(filter(of_orders, facts)))),
     "sales": (

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 from ops.comparing import PAGE
 from tests.local.deliveries import eventually
 from tests.local.small_stacks import client

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from aws_cdk import Duration
 
-from lambdas.contracts.event import event_id, tell
+from lambdas.contracts.event import event_id, envelope
 from lambdas.contracts.inventory import SOURCE, StockBelowMinimum
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 from local import http_api
 from local.cloud import Cloud
 from local.deploy import deploy
@@ -245,7 +245,7 @@ def test_a_message_that_cannot_be_acted_on_stops_its_sku_only_until_it_is_parked
     assert json.loads(message["Body"])["metadata"]["event_id"] == stuck
     assert message["Attributes"]["MessageGroupId"] == "22423"
     group = platform.function("RaiseOrders")["LoggingConfig"]["LogGroup"]
-    why = lines(platform.cloud, group, "group failed")
+    why = lines(platform.cloud, group, "group_failed")
     assert any("22423" in line and "ContractError" in line for line in why), why
 
 
@@ -270,7 +270,7 @@ def test_a_change_that_is_told_again_much_later_changes_nothing(platform: Platfo
     platform.receive("d6", "47566", 9)
     platform.reserve("o7", "47566", 5)
     eventually(lambda: platform.shown("47566"), ("LOW", 2))
-    again = tell(
+    again = envelope(
         StockBelowMinimum(sku="47566", available=4, reserved=5, minimum=5),
         subject="47566",
         sequence=2,
@@ -281,7 +281,7 @@ def test_a_change_that_is_told_again_much_later_changes_nothing(platform: Platfo
     platform.reserve("o8", "47566", 4)
     platform.cloud.client("sns").publish(
         TopicArn=platform.outputs["StockTopic"],
-        Message=again.message(),
+        Message=again.to_sns_message(),
         MessageGroupId="47566",
         MessageDeduplicationId="much later",
     )

@@ -18,12 +18,12 @@ from botocore.exceptions import ClientError
 
 from lambdas.contracts.inventory import StockChanged
 from lambdas.contracts.orders import OrderConfirmed
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 from local import http_api
 from local.cloud import Cloud
 from local.deploy import deploy
 from local.warehouse import environment, working
-from tests.contracts.contracts import read, sample_of
+from tests.contracts.catalog import read, sample_of
 from tests.local.deliveries import received
 from tests.local.permissions import watched
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from lambdas.runtime.items import from_item, to_item
+from lambdas.runtime.dynamodb import from_item, to_item
 from local import http_api, shop, verify
 from local.cloud import Cloud
 from local.evidence import SCHEMA, Evidence, insert
@@ -101,7 +101,7 @@ def at_work(
             client=client,
             places=places,
             breaking=Breaking(deployed, places),
-            note_repair=outputs["NoteRepairFunction"],
+            mark_compensation_completed=outputs["MarkCompensationCompletedFunction"],
         ),
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lambdas.contracts import inventory, orders, payments, shipping, warehouse
-from lambdas.contracts.event import BY_LAMBDA
+from lambdas.contracts.event import DESTINATION_SOURCE
 from tests.templates.synthesis import ROOT, Platform, Resource, definition
 
 Check = Callable[[Platform], Iterator[str]]
@@ -48,7 +48,7 @@ SOURCES = {
     "Partner": payments.SOURCE,
     "Shipping": shipping.SOURCE,
     "Warehouse": warehouse.SOURCE,
-    "Notifications": BY_LAMBDA,
+    "Notifications": DESTINATION_SOURCE,
 }
 """Under which source each service's stack may put events on the bus, or has Lambda put them."""
 
@@ -363,7 +363,7 @@ def a_queue_is_read_within_bounds(platform: Platform) -> Iterator[str]:
         parked = platform.referred(queue.stack, redrive.get("deadLetterTargetArn"))
         if parked is None or _is_fifo(parked) != _is_fifo(queue):
             yield f"{mapping}: what it gives up on is not parked in a queue of the same kind"
-        elif function.properties["Environment"]["Variables"].get("PARKING_QUEUE") != {
+        elif function.properties["Environment"]["Variables"].get("DEAD_LETTER_QUEUE_URL") != {
             "Ref": parked.id
         }:
             yield f"{mapping}: poison is parked elsewhere than what it gives up on"
@@ -693,7 +693,7 @@ def a_projection_states_its_edge(platform: Platform) -> Iterator[str]:
         if bucket is None or bucket.kind != BUCKET:
             yield f"{mapping}: of what it gives up on only a pointer is kept"
         variables = function.properties["Environment"]["Variables"]
-        parking = platform.referred(mapping.stack, variables.get("PARKING_QUEUE"))
+        parking = platform.referred(mapping.stack, variables.get("DEAD_LETTER_QUEUE_URL"))
         if parking is None or parking.kind != QUEUE or _is_fifo(parking):
             yield f"{mapping}: its function has no place for poison"
         uses = {"Name": "EventSourceMappingUUID", "Value": {"Ref": mapping.id}}
@@ -752,8 +752,8 @@ def a_stream_gets_events_by_their_subject(platform: Platform) -> Iterator[str]:
             stream = platform.referred(rule.stack, target["Arn"])
             if stream is not None and stream.kind == STREAM:
                 path = target.get("KinesisParameters", {}).get("PartitionKeyPath")
-                by_lambda = rule.properties["EventPattern"].get("source") == [BY_LAMBDA]
-                detail = "$.detail.responsePayload" if by_lambda else "$.detail"
+                via_destination = rule.properties["EventPattern"].get("source") == [DESTINATION_SOURCE]
+                detail = "$.detail.responsePayload" if via_destination else "$.detail"
                 if path != f"{detail}.metadata.subject":
                     yield f"{rule}: it spreads events by {path}"
 

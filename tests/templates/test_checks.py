@@ -130,7 +130,7 @@ def break_source(edit: Callable[[Any], object]) -> Breakage:
 def park_elsewhere(broken: Platform) -> Resource:
     undelivered = broken.one(checks.QUEUE, "OrderMoreUndelivered")
     function = broken.one(checks.FUNCTION, "RaiseOrders")
-    function.properties["Environment"]["Variables"]["PARKING_QUEUE"] = {"Ref": undelivered.id}
+    function.properties["Environment"]["Variables"]["DEAD_LETTER_QUEUE_URL"] = {"Ref": undelivered.id}
     return broken.one(checks.MAPPING, "RaiseOrders")
 
 

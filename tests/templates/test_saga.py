@@ -11,10 +11,10 @@ from aws_cdk.aws_stepfunctions import StateMachineType
 
 from app import compose
 from lambdas.contracts import inventory, payments, shipping
-from lambdas.contracts.codec import field_types, optional
+from lambdas.contracts.codec import field_types, unwrap_optional
 from lambdas.contracts.event import Command, Refusal
 from lambdas.contracts.orders import OrderPlaced, OrderWithdrawn
-from lambdas.contracts.shipping import AlreadyDispatched
+from lambdas.contracts.shipping import ShipmentAlreadyDispatched
 from lambdas.orders import domain
 from stacks.components.saga_steps import EXPRESS, STANDARD, Patience
 from stacks.environments import DEV, ENVIRONMENTS
@@ -44,9 +44,9 @@ REASONS = {
     "BookShipment": shipping.AddressUndeliverable,
 }
 OVERTAKEN = {
-    "ReserveStock": inventory.ReservationReleased,
-    "TakePayment": payments.PaymentRefunded,
-    "BookShipment": shipping.ShipmentCancelled,
+    "ReserveStock": inventory.ReservationAlreadyReleased,
+    "TakePayment": payments.PaymentAlreadyRefunded,
+    "BookShipment": shipping.ShipmentAlreadyCancelled,
 }
 SAGAS = ("Fulfilment", "Withdrawal")
 STARTED_BY = {"Fulfilment": OrderPlaced, "Withdrawal": OrderWithdrawn}
@@ -145,8 +145,8 @@ def calls(machine: Any) -> dict[str, Any]:
 
 def fits(wanted: Any, given: Any) -> bool:
     """Whether a value of one contract's type can be read as another's; more fields do no harm."""
-    if optional(wanted) is not None:
-        return fits(optional(wanted), optional(given) or given)
+    if unwrap_optional(wanted) is not None:
+        return fits(unwrap_optional(wanted), unwrap_optional(given) or given)
     if get_origin(wanted) is tuple:
         return get_origin(given) is tuple and fits(get_args(wanted)[0], get_args(given)[0])
     if is_dataclass(wanted) and isinstance(wanted, type) and isinstance(given, type):
@@ -210,9 +210,9 @@ class TestWords:
                 # That its compensation came before it is no reason to tell anybody.
                 assert refused == [[REASONS[command].__name__]]
                 assert never == [[*refused[0], OVERTAKEN[command].__name__]]
-                assert {*never[0]} == known - {AlreadyDispatched.__name__}
+                assert {*never[0]} == known - {ShipmentAlreadyDispatched.__name__}
             else:
-                too_late = [[AlreadyDispatched.__name__]] if command == "CancelShipment" else []
+                too_late = [[ShipmentAlreadyDispatched.__name__]] if command == "CancelShipment" else []
                 assert refused == never == too_late
 
     def test_it_writes_what_an_order_has(self, environment: str, name: str):

@@ -56,7 +56,7 @@ def _consumers(stop: Stop) -> list[Consumer]:
             pickings_table=setting("PICKINGS_TABLE"),
             dynamodb=_client("dynamodb"),
         ),
-        bus=Bus(setting("EVENT_BUS"), events=_client("events")),
+        bus=Bus(setting("EVENT_BUS"), eventbridge=_client("events")),
         now=lambda: datetime.now(UTC).isoformat(),
     )
     # A request for messages is answered when there are some, and that may take the whole wait.

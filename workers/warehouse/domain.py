@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Fact, hear, tell
-from lambdas.contracts.inventory import STOCK_EVENTS, hear_stock
+from lambdas.contracts.event import EventEnvelope, parse_detail, envelope
+from lambdas.contracts.inventory import STOCK_EVENTS, parse_stock_message
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.values import Line
 from lambdas.contracts.warehouse import OrderPicked
@@ -38,7 +38,7 @@ class Picking:
 
 def shelf_told(body: str) -> Shelf:
     """The shelf that a message of the announcements' queue tells of; raises ContractError."""
-    fact = hear_stock(STOCK_EVENTS, body)
+    fact = parse_stock_message(STOCK_EVENTS, body)
     return Shelf(
         sku=fact.data.sku,
         available=fact.data.available,
@@ -54,7 +54,7 @@ def picking_asked_for(body: str, *, now: str) -> Picking:
     Raises:
         ContractError: it is no confirmed order, or one of which nothing can be picked.
     """
-    fact = hear(OrderConfirmed, _detail(body))
+    fact = parse_detail(OrderConfirmed, _detail(body))
     lines = tuple(Line(sku=line.sku, quantity=line.quantity) for line in fact.data.lines)
     problems = [] if lines else ["lines must not be empty"]
     problems += [
@@ -73,9 +73,9 @@ def picking_asked_for(body: str, *, now: str) -> Picking:
     )
 
 
-def announcement(picking: Picking) -> Fact[OrderPicked]:
+def announcement(picking: Picking) -> EventEnvelope[OrderPicked]:
     """What to tell of a picking: however often it is told, it is the same event."""
-    return tell(
+    return envelope(
         OrderPicked(order_id=picking.order_id, lines=picking.lines),
         subject=picking.order_id,
         sequence=1,

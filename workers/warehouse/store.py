@@ -3,7 +3,7 @@
 from typing import Any
 
 from lambdas.contracts.codec import decode, encode
-from lambdas.runtime.items import put_new, to_item
+from lambdas.runtime.dynamodb import put_if_absent, to_item
 from workers.warehouse.domain import Picking, Shelf
 
 
@@ -32,5 +32,5 @@ class Warehouse:
 
     def pick(self, picking: Picking) -> Picking:
         """Put the picking on the list, or return the one that the order has already."""
-        kept = put_new(self._dynamodb, self._pickings, encode(picking), key="order_id")
+        kept = put_if_absent(self._dynamodb, self._pickings, encode(picking), key="order_id")
         return decode(Picking, kept)

@@ -5,7 +5,7 @@ import sqlite3
 from types import SimpleNamespace
 from typing import Any
 
-from lambdas.runtime.items import to_item
+from lambdas.runtime.dynamodb import to_item
 from local.evidence import SCHEMA, Evidence, pages
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import BY_LAMBDA, SUCCEEDED
-from lambdas.runtime.items import to_item
+from lambdas.contracts.event import DESTINATION_SOURCE, DESTINATION_DETAIL_TYPE
+from lambdas.runtime.dynamodb import to_item
 from local import shop
 from local.evidence import SCHEMA, insert
 from local.read_side import RULES, ReadSide, Watch, percentile
@@ -241,15 +241,15 @@ def test_views_are_copied_as_customers_see_them_and_facts_as_they_were_told():
         }
         answer = {"source": "com.aws.notifications", "detail_type": "CustomerNotified"}
         answer |= event["detail"]
-        by_lambda = {
+        via_destination = {
             "id": "e2",
-            "source": BY_LAMBDA,
-            "detail-type": SUCCEEDED,
+            "source": DESTINATION_SOURCE,
+            "detail-type": DESTINATION_DETAIL_TYPE,
             "detail": {"responsePayload": answer},
         }
         cloud.log += [
             {"timestamp": 1_000, "message": json.dumps(event)},
-            {"timestamp": 1_001, "message": json.dumps(by_lambda)},
+            {"timestamp": 1_001, "message": json.dumps(via_destination)},
         ]
         read_side.gather()
         read_side.gather()

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from lambdas.contracts.codec import ContractError
 from lambdas.inventory.domain import DEFAULT_MINIMUM, Shelf, announcement
 from lambdas.inventory.store import shelf_of
-from lambdas.runtime.items import to_item
-from lambdas.runtime.relay import Outcome, Relay
+from lambdas.runtime.dynamodb import to_item
+from lambdas.runtime.relay import RelayOutcome, Relay
 from lambdas.runtime.topic import Topic
 from tests.unit.inventory.shop import NOW, Shop
 from tests.unit.runtime.fakes import FakeSns, FakeSqs
@@ -125,12 +125,12 @@ def record(number: int, row: dict[str, Any], old: dict[str, Any] | None) -> dict
     return {"dynamodb": {"SequenceNumber": str(number), **images}}
 
 
-def relay(sns: FakeSns, records: list[dict[str, Any]], sqs: FakeSqs | None = None) -> Outcome:
+def relay(sns: FakeSns, records: list[dict[str, Any]], sqs: FakeSqs | None = None) -> RelayOutcome:
     def tell(before: Any, after: Any) -> Any:
         return announcement(shelf_of(before) if before else None, shelf_of(after))
 
     topic = Topic("topic", sns=sns)
-    return Relay(tell=tell, to=topic, parking_queue="parking", sqs=sqs or FakeSqs()).relay(records)
+    return Relay(to_event=tell, publisher=topic, dead_letter_queue_url="dead-letters", sqs=sqs or FakeSqs()).relay(records)
 
 
 def crossings(levels: list[int], minimum: int) -> dict[str, int]:
@@ -194,7 +194,7 @@ def test_several_crossings_in_one_batch_are_each_told(shop: Shop):
         stream.work("release", f"o{number}", {})
     sns = FakeSns()
 
-    assert relay(sns, stream.records) == Outcome(told=5, parked=0, failed=[])
+    assert relay(sns, stream.records) == RelayOutcome(published=5, dead_lettered=0, failed=[])
     assert [kind for _, kind in kinds_of(sns)] == [
         "StockChanged",
         *["StockBelowMinimum", "StockReplenished"] * 2,
@@ -220,7 +220,7 @@ def test_a_hundred_changes_are_ten_requests(shop: Shop):
     stream.work("receive", "d2", {f"sku{i}": 9 for i in range(10)})
     sns = FakeSns()
 
-    assert relay(sns, stream.records).told == 100
+    assert relay(sns, stream.records).published == 100
     assert [len(request) for request in sns.requests] == [10] * 10
 
 
@@ -243,7 +243,7 @@ def test_a_row_that_cannot_be_is_parked_whole_and_the_others_flow(
 
     outcome = relay(sns, [bad, good], sqs)
 
-    assert outcome == Outcome(told=1, parked=1, failed=[])
+    assert outcome == RelayOutcome(published=1, dead_lettered=1, failed=[])
     (parked,) = [json.loads(message["MessageBody"]) for message in sqs.sent]
     assert parked["record"] == bad
     assert parked["reason"].startswith(reason)

@@ -5,7 +5,7 @@ from lambdas.contracts.inventory import (
     DeliveredLine,
     OutOfStock,
     ReceiveStock,
-    ReservationReleased,
+    ReservationAlreadyReleased,
     ReserveStock,
 )
 from lambdas.contracts.values import MAX_SKUS, Line
@@ -82,5 +82,5 @@ def test_the_answer_follows_the_reservations_state():
     refuse_unless_reserved(reservation("RESERVED"))
     with pytest.raises(OutOfStock, match=r"^too few available of A$"):
         refuse_unless_reserved(reservation("REFUSED", too_few(["A"])))
-    with pytest.raises(ReservationReleased, match="order o1 was released"):
+    with pytest.raises(ReservationAlreadyReleased, match="order o1 was released"):
         refuse_unless_reserved(reservation("RELEASED"))

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.inventory import OutOfStock, ReservationReleased
-from lambdas.runtime.items import to_item
+from lambdas.contracts.inventory import OutOfStock, ReservationAlreadyReleased
+from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.settings import SettingMissing
 from lambdas.runtime.topic import Topic
 from tests.unit.inventory.shop import Shop
@@ -64,7 +64,7 @@ def test_too_few_are_refused_by_name(load: Load, capsys: pytest.CaptureFixture[s
 def test_a_late_request_is_refused_by_name(load: Load):
     load("release_stock")({"order_id": "o1"}, None)
 
-    with pytest.raises(ReservationReleased):
+    with pytest.raises(ReservationAlreadyReleased):
         load("reserve_stock")({"order_id": "o1", "lines": lines(A=1)}, None)
 
 
@@ -92,10 +92,10 @@ def test_a_change_is_announced_on_the_topic(
     load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ):
     handler = load_handler(
-        "lambdas.inventory.announce_changes", STOCK_TOPIC="topic", PARKING_QUEUE="parking"
+        "lambdas.inventory.announce_changes", STOCK_TOPIC="topic", DEAD_LETTER_QUEUE_URL="dead-letters"
     )
     sns = FakeSns()
-    monkeypatch.setattr(handler.__globals__["relay"], "_to", Topic("topic", sns=sns))
+    monkeypatch.setattr(handler.__globals__["relay"], "_publisher", Topic("topic", sns=sns))
     row = {
         "sku": "A",
         "available": 9,

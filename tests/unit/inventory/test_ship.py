@@ -8,8 +8,8 @@ import pytest
 
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.inventory.store import NothingToShipError, StockMismatchError
-from lambdas.runtime.items import to_item
-from tests.contracts.contracts import read, sample_of
+from lambdas.runtime.dynamodb import to_item
+from tests.contracts.catalog import read, sample_of
 from tests.unit.inventory.shop import LATER, Shop
 
 

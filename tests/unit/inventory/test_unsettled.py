@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Fact, event_id, hear, tell
-from lambdas.contracts.inventory import SOURCE, ReservationLeftOpen
-from lambdas.contracts.orders import OrderConfirmed, OrderLookedUp, hear_state
+from lambdas.contracts.event import EventEnvelope, event_id, parse_detail, envelope
+from lambdas.contracts.inventory import SOURCE, ReservationUnresolved
+from lambdas.contracts.orders import OrderConfirmed, OrderStatusReported, parse_order_status
 from lambdas.contracts.values import Money
 from lambdas.inventory import unsettled as module
 from lambdas.inventory.domain import question, shard
@@ -38,9 +38,9 @@ class Crash(Exception):
     """The function died here."""
 
 
-def delivered(fact: Fact[Any]) -> dict[str, Any]:
+def delivered(fact: EventEnvelope[Any]) -> dict[str, Any]:
     """The fact as EventBridge hands it to a function."""
-    entry = fact.entry("Orders")
+    entry = fact.to_put_events_entry("Orders")
     return {
         "source": entry["Source"],
         "detail-type": entry["DetailType"],
@@ -52,8 +52,8 @@ def state_of(order_id: str, state: str) -> dict[str, Any]:
     """What orders answers."""
     asked = question(order_id, asked=1, now=NOW).metadata.event_id
     return delivered(
-        tell(
-            OrderLookedUp(order_id=order_id, state=state),
+        envelope(
+            OrderStatusReported(order_id=order_id, state=state),
             subject=asked,
             sequence=1,
             correlation_id=order_id,
@@ -65,7 +65,7 @@ def state_of(order_id: str, state: str) -> dict[str, Any]:
 
 def confirmed(order_id: str) -> dict[str, Any]:
     return delivered(
-        tell(
+        envelope(
             OrderConfirmed(
                 order_id=order_id,
                 customer_id="c1",
@@ -108,11 +108,11 @@ def ask(dynamodb: Any, shop: Shop) -> Callable[..., list[str]]:
 
 def inquiry(dynamodb: Any, shop: Shop, events: FakeEvents) -> Inquiry:
     table = Unsettled(shop.reservations_table, dynamodb=dynamodb)
-    return Inquiry(table, Bus("Orders", events=events), patience=PATIENCE)
+    return Inquiry(table, Bus("Orders", eventbridge=events), patience=PATIENCE)
 
 
-def questions(events: FakeEvents) -> list[Fact[ReservationLeftOpen]]:
-    return [hear(ReservationLeftOpen, json.loads(entry["Detail"])) for entry in events.taken]
+def questions(events: FakeEvents) -> list[EventEnvelope[ReservationUnresolved]]:
+    return [parse_detail(ReservationUnresolved, json.loads(entry["Detail"])) for entry in events.taken]
 
 
 def leave(shop: Shop, number: int) -> list[str]:
@@ -200,7 +200,7 @@ class TestSettling:
         assert shop.reservations() == {}
 
     def test_another_event_is_refused_by_name(self, settle: Any):
-        with pytest.raises(ContractError, match="ReservationLeftOpen is none of OrderConfirmed"):
+        with pytest.raises(ContractError, match="ReservationUnresolved is none of OrderConfirmed"):
             settle(delivered(question("o1", asked=1, now=NOW)))
 
 
@@ -360,7 +360,7 @@ class TestRun:
                 EVENT_BUS="Orders",
                 PATIENCE_SECONDS="3600",
             )
-            monkeypatch.setattr(sys.modules[name].inquiry, "_bus", Bus("Orders", events=events))
+            monkeypatch.setattr(sys.modules[name].inquiry, "_bus", Bus("Orders", eventbridge=events))
             return handler(event, None), events
 
         return run
@@ -505,11 +505,11 @@ def test_nothing_is_released_that_an_order_needs_and_nothing_is_left_of_one_that
 
     def ask(now: datetime) -> list[str]:
         events = FakeEvents()
-        Inquiry(table, Bus("Orders", events=events), patience=PATIENCE).ask(now=now)
+        Inquiry(table, Bus("Orders", eventbridge=events), patience=PATIENCE).ask(now=now)
         return [fact.data.order_id for fact in questions(events)]
 
     def settle(event: dict[str, Any]) -> None:
-        follow(hear_state(event), reservations=shop.desk, unsettled=table, now=LATER)
+        follow(parse_order_status(event), reservations=shop.desk, unsettled=table, now=LATER)
 
     world = World(shop, life, ask, settle)
     for name in does:

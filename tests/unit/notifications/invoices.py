@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-from lambdas.contracts.event import hear
+from lambdas.contracts.event import parse_detail
 from lambdas.contracts.orders import OrderConfirmed
-from tests.contracts.contracts import detail_of
+from tests.contracts.catalog import detail_of
 
 
 def confirmed(**changed: Any) -> Any:
-    fact = hear(OrderConfirmed, detail_of(OrderConfirmed))
+    fact = parse_detail(OrderConfirmed, detail_of(OrderConfirmed))
     return replace(fact, data=replace(fact.data, **changed))

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from lambdas.notifications.domain import Contact, Letter, Mail
 from lambdas.notifications.post import Post
 from lambdas.notifications.store import Contacts, Mails
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 
 ADDRESS = "ada@example.com"
 ADA = Contact(customer_id="ada", email=ADDRESS, name="Ada Lovelace", changed_at="2026-12-01")

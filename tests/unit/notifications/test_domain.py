@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import hear
+from lambdas.contracts.event import parse_detail
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import (
     OrderCancelled,
@@ -25,11 +25,11 @@ from lambdas.notifications.domain import (
     notice,
     written,
 )
-from tests.contracts.contracts import detail_of, read, sample_of
+from tests.contracts.catalog import detail_of, read, sample_of
 
 
 def fact(event: Any) -> Any:
-    return hear(event, detail_of(event))
+    return parse_detail(event, detail_of(event))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_notice_is_the_same_whenever_it_is_told():
 
     notified = notice(told, mail)
 
-    assert notified == hear(CustomerNotified, detail_of(CustomerNotified))
+    assert notified == parse_detail(CustomerNotified, detail_of(CustomerNotified))
 
 
 def test_notices_of_an_order_do_not_share_a_number():
@@ -138,7 +138,7 @@ def test_notices_of_an_order_do_not_share_a_number():
         detail = {**detail_of(event)}
         detail["metadata"]["sequence"] = sequence
         mail = Mail(order_id="o1", kind="x", customer_id="c", state="SENT", changed_at="")
-        return notice(hear(type(told.data), detail), mail).metadata.event_id
+        return notice(parse_detail(type(told.data), detail), mail).metadata.event_id
 
     assert len({numbered(OrderConfirmed, 2), numbered(OrderDispatched, 3)}) == 2
 

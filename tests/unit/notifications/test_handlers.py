@@ -6,12 +6,12 @@ from typing import Any
 import boto3
 import pytest
 
-from lambdas.contracts.event import hear
+from lambdas.contracts.event import parse_detail
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.notifications.domain import MailUncertainError
 from lambdas.notifications.invoice import render
-from tests.contracts.contracts import detail_of, read, sample_of
+from tests.contracts.catalog import detail_of, read, sample_of
 from tests.unit.conftest import ACCOUNT
 from tests.unit.notifications.post_office import ADA, SENDER, PostOffice, raising
 
@@ -67,10 +67,10 @@ def put(body: Any) -> dict[str, Any]:
 def test_a_customer_is_told_and_that_is_answered(load: Load, office: PostOffice):
     notify = load("notify_customer")
 
-    first, second = (hear(CustomerNotified, notify(CONFIRMED, None)) for _ in range(2))
+    first, second = (parse_detail(CustomerNotified, notify(CONFIRMED, None)) for _ in range(2))
 
     assert first == second
-    assert first.data == hear(CustomerNotified, detail_of(CustomerNotified)).data
+    assert first.data == parse_detail(CustomerNotified, detail_of(CustomerNotified)).data
     assert len(office.ses.sent) == 1
 
 
@@ -114,7 +114,7 @@ def test_an_invoice_is_sent_as_it_was_written(load: Load, office: PostOffice):
 
     (sent,) = office.ses.sent
     (attachment,) = sent["Content"]["Simple"]["Attachments"]
-    fact = hear(OrderConfirmed, CONFIRMED["detail"])
+    fact = parse_detail(OrderConfirmed, CONFIRMED["detail"])
     assert attachment["RawContent"] == render(fact, number=f"INV-{ORDER}")
     assert office.states() == {(ORDER, "Invoice"): "SENT"}
 

@@ -16,7 +16,7 @@ from botocore.exceptions import (
 from lambdas.notifications.domain import MailRefusedError, MailUncertainError
 from lambdas.notifications.post import Post
 from lambdas.notifications.store import Mails
-from lambdas.runtime.aws import CONFIG, ONCE
+from lambdas.runtime.aws import CONFIG, SINGLE_ATTEMPT
 from tests.unit.notifications.post_office import (
     ADA,
     ADDRESS,
@@ -269,9 +269,9 @@ def test_no_address_is_kept_with_a_mail(office: PostOffice):
 
 def test_boto_does_not_ask_ses_twice_by_itself():
     assert CONFIG.retries["total_max_attempts"] == 2
-    assert ONCE.retries["total_max_attempts"] == 1
-    assert ONCE.connect_timeout == CONFIG.connect_timeout
+    assert SINGLE_ATTEMPT.retries["total_max_attempts"] == 1
+    assert SINGLE_ATTEMPT.connect_timeout == CONFIG.connect_timeout
 
 
 def test_ses_is_waited_for_nearly_as_long_as_the_function_lives():
-    assert 2 * CONFIG.read_timeout < ONCE.read_timeout < 15
+    assert 2 * CONFIG.read_timeout < SINGLE_ATTEMPT.read_timeout < 15

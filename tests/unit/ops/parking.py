@@ -9,10 +9,10 @@ from typing import Any
 
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderConfirmed
-from lambdas.runtime.parking import park
+from lambdas.runtime.dead_letters import dead_letter
 from ops.places import Feed, How, Place, Resource, Stack, Templates
 from ops.records import Message
-from tests.contracts.contracts import read, sample_of
+from tests.contracts.catalog import read, sample_of
 from tests.templates.synthesis import platform
 
 AT = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
@@ -110,8 +110,8 @@ def message(
 
 def _matching(rule: Resource) -> Mapping[str, Any]:
     """What the rule hears, as far as a redrive is concerned."""
-    by_lambda = rule.properties["EventPattern"].get("source") == ["lambda"]
-    return BY_LAMBDA if by_lambda else EVENT
+    via_destination = rule.properties["EventPattern"].get("source") == ["lambda"]
+    return BY_LAMBDA if via_destination else EVENT
 
 
 def parked_by(feed: Feed, place: Place, *, id: str = "m1") -> Message:
@@ -149,7 +149,7 @@ def parked_by(feed: Feed, place: Place, *, id: str = "m1") -> Message:
             return message(told, {"reason": "it makes no sense"}, id=id, fifo=True)
         case How.ITSELF if place.fed(How.DESTINATION):
             sqs = FakeQueue()
-            park(sqs, "url", EVENT, reason="it makes no sense")
+            dead_letter(sqs, "url", EVENT, reason="it makes no sense")
             return message(sqs.body, id=id)
         case How.ITSELF:
             return message({"reason": "it makes no sense", "record": RECORD}, id=id)

@@ -10,7 +10,7 @@ import pytest
 
 from lambdas.contracts.orders import LiftHold
 from lambdas.orders.domain import Hold
-from lambdas.runtime.items import to_item
+from lambdas.runtime.dynamodb import to_item
 from ops import __main__ as main
 from tests.unit.ops.test_order import ID, at, order
 

@@ -60,7 +60,7 @@ class FakeClient:
 def move(aws: FakeAws, name: str, how: How, message: Any = None) -> None:
     at = place(name)
     parked = message or parked_by(at.fed(how)[0], at)
-    Mover(aws.client, lambda: "note-repair").do(plan(decode(parked, at), at))
+    Mover(aws.client, lambda: "mark-compensation-completed").do(plan(decode(parked, at), at))
 
 
 def test_a_message_is_sent_to_its_group():
@@ -146,15 +146,15 @@ class TestRepair:
 
     @pytest.mark.parametrize("state", ["REJECTED", "CANCELLED"])
     def test_what_is_to_be_undone_is_undone_and_then_its_order_knows(self, state: str):
-        aws = FakeAws(note_repair={"state": state, "ended": True})
+        aws = FakeAws(mark_compensation_completed={"state": state, "ended": True})
 
         move(aws, "orders/Repair", How.SAGA)
 
         called = [(r["FunctionName"], json.loads(r["Payload"])) for _, r in aws.requests]
         assert called == [
-            ("note-repair", {"order_id": ORDER}),
+            ("mark-compensation-completed", {"order_id": ORDER}),
             (self.FUNCTION.replace("_", "-"), {"order_id": ORDER}),
-            ("note-repair", {"order_id": ORDER, "compensation": "ReleaseStock"}),
+            ("mark-compensation-completed", {"order_id": ORDER, "compensation": "ReleaseStock"}),
         ]
 
     @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ class TestRepair:
         self, state: str, ended: bool, said: str
     ):
         """A saga parked this and died; the next one found everything done, or is yet to begin."""
-        aws = FakeAws(note_repair={"state": state, "ended": ended})
+        aws = FakeAws(mark_compensation_completed={"state": state, "ended": ended})
 
         with pytest.raises(NotDoneError, match=said):
             move(aws, "orders/Repair", How.SAGA)
@@ -180,7 +180,7 @@ class TestRepair:
 
     def test_one_that_fails_again_is_not_noted(self):
         error = {"errorType": "NoStockError", "errorMessage": "no stock"}
-        aws = FakeAws(**{self.FUNCTION: error}, note_repair={"state": "REJECTED", "ended": True})
+        aws = FakeAws(**{self.FUNCTION: error}, mark_compensation_completed={"state": "REJECTED", "ended": True})
 
         with pytest.raises(NotDoneError, match="NoStockError: no stock"):
             move(aws, "orders/Repair", How.SAGA)
@@ -191,12 +191,12 @@ class TestRepair:
         error = {"errorType": "UnknownOrderError", "errorMessage": "there is no order"}
 
         with pytest.raises(NotDoneError, match="no order"):
-            move(FakeAws(note_repair=error), "orders/Repair", How.SAGA)
+            move(FakeAws(mark_compensation_completed=error), "orders/Repair", How.SAGA)
 
     def test_an_outcome_is_done_with_when_its_order_has_ended(self):
         unwritten = outcome(place("orders/Repair").feeds[0].source)
 
-        move(FakeAws(note_repair={"ended": True}), "orders/Repair", How.SAGA, unwritten)
+        move(FakeAws(mark_compensation_completed={"ended": True}), "orders/Repair", How.SAGA, unwritten)
         with pytest.raises(NotDoneError, match="is PLACED"):
-            going_on = FakeAws(note_repair={"ended": False, "state": "PLACED"})
+            going_on = FakeAws(mark_compensation_completed={"ended": False, "state": "PLACED"})
             move(going_on, "orders/Repair", How.SAGA, unwritten)

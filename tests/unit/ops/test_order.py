@@ -17,7 +17,7 @@ from lambdas.contracts.values import Line
 from lambdas.inventory.domain import Reservation
 from lambdas.orders.domain import Hold, Order
 from lambdas.orders.store import row_of
-from lambdas.runtime.items import from_item, to_item
+from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.shipping.domain import Shipment
 from ops import ledger, witnesses
 from ops.commands import order as command

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from lambdas.inventory.store import shelf_of
-from lambdas.runtime.items import to_item
+from lambdas.runtime.dynamodb import to_item
 from lambdas.storefront.store import Availabilities
 from ops.comparing import PAGE, Table
 from ops.deployed import Deployed

@@ -16,7 +16,7 @@ PLACES = [
     for name in ENVIRONMENTS
     for place in places(name)
 ]
-FAILED_WORK = {"DeadLetterConfig", "RedrivePolicy", "OnFailure", "PARKING_QUEUE"}
+FAILED_WORK = {"DeadLetterConfig", "RedrivePolicy", "OnFailure", "DEAD_LETTER_QUEUE_URL"}
 
 
 def queues(environment: str) -> set[str]:

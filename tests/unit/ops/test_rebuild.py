@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.contracts.event import Fact
+from lambdas.contracts.event import EventEnvelope
 from ops import __main__ as command
 from ops.comparing import MOST, PAGE, Table, compare, still_differing
 from ops.deployed import OperationError, deployed
@@ -437,7 +437,7 @@ class TestWriting:
     ):
         both, met = threading.Barrier(2), list[bool]()
 
-        def project(_: Sequence[Fact[Any]]) -> None:
+        def project(_: Sequence[EventEnvelope[Any]]) -> None:
             try:
                 both.wait(0.2 if at_once == 1 else PATIENCE)
                 met.append(True)
@@ -463,7 +463,7 @@ class TestWriting:
         monkeypatch.setattr("ops.rebuild.time.sleep", lambda _: None)
         tries: list[int] = []
 
-        def meets(_: Sequence[Fact[Any]], times: int, code: str) -> None:
+        def meets(_: Sequence[EventEnvelope[Any]], times: int, code: str) -> None:
             tries.append(1)
             if len(tries) <= times:
                 raise ClientError({"Error": {"Code": code}}, "TransactWriteItems")

@@ -38,7 +38,7 @@ def job(load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table
 def hears(job: Job, **faults: Any) -> FakeEvents:
     """Give the job a bus, which notes what it takes."""
     events = FakeEvents(**faults)
-    job.set(bus=Bus("Orders", events=events))
+    job.set(bus=Bus("Orders", eventbridge=events))
     return events
 
 
@@ -84,7 +84,7 @@ def test_those_that_nobody_works_on_are_told_as_the_first_time(job: Job, world: 
     def by_id(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return sorted(entries, key=lambda entry: str(entry["Detail"]))
 
-    assert by_id(events.taken) == by_id([fact.entry("Orders") for fact in first if fact])
+    assert by_id(events.taken) == by_id([fact.to_put_events_entry("Orders") for fact in first if fact])
 
 
 def test_the_others_are_left_alone(job: Job, world: World):

@@ -19,7 +19,7 @@ from lambdas.contracts.values import Money, PricedLine
 from lambdas.orders.announcements import announcement
 from lambdas.orders.domain import CONFIRMED, REJECTED, Hold, Order, cancel, view
 from lambdas.orders.store import order_of, row_of
-from lambdas.runtime.items import from_item, to_item
+from lambdas.runtime.dynamodb import from_item, to_item
 from tests.unit.orders.requests import placed
 
 LATER = "2026-12-01T08:26:02.918Z"
@@ -99,7 +99,7 @@ def test_an_order_with_something_parked_tells_what():
     fact = announcement(REJECTED_ORDER, PARKED_ORDER)
 
     assert fact is not None
-    assert fact.data.parked == ("RefundPayment",)
+    assert fact.data.failed_compensations == ("RefundPayment",)
 
 
 @pytest.mark.parametrize(

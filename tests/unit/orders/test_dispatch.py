@@ -21,7 +21,7 @@ from lambdas.orders.domain import (
     dispatch,
 )
 from lambdas.orders.store import Orders
-from tests.contracts.contracts import read, sample_of
+from tests.contracts.catalog import read, sample_of
 from tests.unit.orders.requests import placed
 
 LATER = "2026-12-01T09:02:11.893Z"

@@ -13,7 +13,7 @@ from lambdas.orders.domain import REJECTED, Order
 from lambdas.orders.likeness import findable
 from lambdas.orders.store import order_of, row_of
 from lambdas.runtime.bus import Bus
-from lambdas.runtime.items import from_item, to_item
+from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.relay import Relay
 from lambdas.runtime.settings import SettingMissing
 from tests.unit.orders.requests import BODY, line, placed, query, request
@@ -271,13 +271,13 @@ class TestAnnounceChanges:
         self, load_handler: Callable[..., Handler], monkeypatch: pytest.MonkeyPatch
     ) -> Callable[[FakeEvents, list[dict[str, Any]]], list[str]]:
         handler = load_handler(
-            "lambdas.orders.announce_changes", EVENT_BUS="Orders", PARKING_QUEUE="untold"
+            "lambdas.orders.announce_changes", EVENT_BUS="Orders", DEAD_LETTER_QUEUE_URL="untold"
         )
 
         def run(events: FakeEvents, records: list[dict[str, Any]]) -> list[str]:
             module = sys.modules["lambdas.orders.announce_changes"]
             relaying = Relay(
-                tell=module.tell, to=Bus("Orders", events=events), parking_queue="untold", sqs=None
+                to_event=module.tell, publisher=Bus("Orders", eventbridge=events), dead_letter_queue_url="untold", sqs=None
             )
             monkeypatch.setattr(module, "relay", relaying)
             answer = handler({"Records": records}, None)

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Event, Fact
+from lambdas.contracts.event import Event, EventEnvelope
 from lambdas.contracts.orders import (
     OrderCancelled,
     OrderDispatched,
     OrderHeld,
     OrderHoldLifted,
-    OrderNotHeld,
+    OrderHoldMissed,
     OrderPlaced,
     OrderWithdrawn,
 )
@@ -41,8 +41,8 @@ from lambdas.orders.domain import (
 )
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, miss_hold
 from lambdas.orders.store import Orders, row_of
-from lambdas.runtime.items import to_item
-from tests.contracts.contracts import read, sample_of
+from lambdas.runtime.dynamodb import to_item
+from tests.contracts.catalog import read, sample_of
 from tests.unit.orders.requests import placed
 from tests.unit.runtime.fakes import FakeSqs
 
@@ -55,7 +55,7 @@ def held(order: Order, cause: str = "dispute-1") -> Order:
     return hold(order, cause=cause, reason="PaymentDisputed", explanation="disputed", now=NOW)
 
 
-def told(before: Order | None, after: Order) -> Fact[Event]:
+def told(before: Order | None, after: Order) -> EventEnvelope[Event]:
     fact = announcement(before, after)
     assert fact is not None
     return fact
@@ -112,7 +112,7 @@ def test_to_come_too_late_is_told_as_well(state: str):
     assert after.state == state
     assert "held" not in view(after)
     fact = told(order, after)
-    assert fact.data == OrderNotHeld(
+    assert fact.data == OrderHoldMissed(
         order_id=order.order_id,
         customer_id="17850",
         reason="PaymentDisputed",
@@ -211,7 +211,7 @@ class TestLeftInSpiteOfIt:
             for fact in (told(left, first), told(first, second))
         ] == [
             (
-                OrderNotHeld(
+                OrderHoldMissed(
                     order_id=order.order_id,
                     customer_id="17850",
                     reason="PaymentDisputed",
@@ -266,7 +266,7 @@ class TestHandlers:
     ) -> Callable[[str], Handler]:
         def load(verb: str) -> Any:
             name = f"lambdas.orders.{verb}"
-            handler = load_handler(name, ORDERS_TABLE=table, PARKING_QUEUE="parked")
+            handler = load_handler(name, ORDERS_TABLE=table, DEAD_LETTER_QUEUE_URL="parked")
             monkeypatch.setattr(sys.modules[name], "sqs", sqs, raising=False)
             return handler
 

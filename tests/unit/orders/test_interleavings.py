@@ -15,8 +15,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from lambdas.contracts.event import Fact
-from lambdas.contracts.orders import OrderHeld, OrderNotHeld
+from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.orders import OrderHeld, OrderHoldMissed
 from lambdas.orders.announcements import announcement
 from lambdas.orders.domain import (
     CANCELLED,
@@ -79,7 +79,7 @@ class Life(RuleBasedStateMachine):
         self.executions: list[Execution] = []
         self.started = 0
         self.parked: set[str] = set()
-        self.told: dict[int, Fact[Any]] = {}
+        self.told: dict[int, EventEnvelope[Any]] = {}
         self.acknowledged = False
         self.asked: set[str] = set()
         self.why: str | None = None
@@ -288,10 +288,10 @@ class Life(RuleBasedStateMachine):
         """Whatever asked for a hold was told once that it got it, or that it came too late."""
         assert self.order is not None
         facts = [
-            f for f in self.told.values() if f.data.detail_type in ("OrderHeld", "OrderNotHeld")
+            f for f in self.told.values() if f.data.detail_type in ("OrderHeld", "OrderHoldMissed")
         ]
         held = [fact.metadata.causation_id for fact in facts if type(fact.data) is OrderHeld]
-        missed = [fact.metadata.causation_id for fact in facts if type(fact.data) is OrderNotHeld]
+        missed = [fact.metadata.causation_id for fact in facts if type(fact.data) is OrderHoldMissed]
         assert len(set(held)) == len(held)
         assert len(set(missed)) == len(missed)
         assert {*held, *missed} == self.asked
@@ -308,7 +308,7 @@ class Life(RuleBasedStateMachine):
 
     # How
 
-    def start(self, fact: Fact[Any]) -> None:
+    def start(self, fact: EventEnvelope[Any]) -> None:
         self.started += 1
         detail = {
             "metadata": {"sequence": fact.metadata.sequence},
@@ -351,7 +351,7 @@ class Life(RuleBasedStateMachine):
             assert fact.metadata.sequence not in self.told
             self.told[fact.metadata.sequence] = fact
 
-    def tell_again(self) -> list[Fact[Any]]:
+    def tell_again(self) -> list[EventEnvelope[Any]]:
         assert self.order is not None
         if not overdue(self.order, now=self.now):
             return []

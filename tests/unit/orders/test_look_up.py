@@ -9,34 +9,34 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Event, Fact, event_id, hear, tell
-from lambdas.contracts.inventory import ReservationLeftOpen
-from lambdas.contracts.orders import SOURCE, OrderLookedUp, OrderRejected
-from lambdas.contracts.payments import ChargeLeftOpen
+from lambdas.contracts.event import Event, EventEnvelope, event_id, parse_detail, envelope
+from lambdas.contracts.inventory import ReservationUnresolved
+from lambdas.contracts.orders import SOURCE, OrderStatusReported, OrderRejected
+from lambdas.contracts.payments import ChargeUnresolved
 from lambdas.orders.domain import CONFIRMED, DISPATCHED, PLACED, REJECTED, WITHDRAWN, Order
 from lambdas.orders.store import Orders
 from lambdas.runtime.bus import Bus
 from tests.unit.orders.requests import placed
 from tests.unit.runtime.fakes import FakeEvents
 
-Ask = Callable[..., list[Fact[OrderLookedUp]]]
+Ask = Callable[..., list[EventEnvelope[OrderStatusReported]]]
 NOW = "2026-12-01T09:00:00+00:00"
 
 
-def question(order_id: str, kind: type[Any] = ReservationLeftOpen) -> dict[str, Any]:
+def question(order_id: str, kind: type[Any] = ReservationUnresolved) -> dict[str, Any]:
     """A question as EventBridge hands it to a function."""
     return delivered(kind(order_id=order_id), f"held:{order_id}")
 
 
 def delivered(event: Event, subject: str) -> dict[str, Any]:
-    entry = tell(
+    entry = envelope(
         event,
         subject=subject,
         sequence=3,
         correlation_id="c",
         causation_id="c",
         occurred_at=NOW,
-    ).entry("Orders")
+    ).to_put_events_entry("Orders")
     return {
         "source": entry["Source"],
         "detail-type": entry["DetailType"],
@@ -47,15 +47,15 @@ def delivered(event: Event, subject: str) -> dict[str, Any]:
 @pytest.fixture
 def ask(
     load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table: str
-) -> Callable[..., list[Fact[OrderLookedUp]]]:
+) -> Callable[..., list[EventEnvelope[OrderStatusReported]]]:
     name = "lambdas.orders.look_up_order"
     handler = load_handler(name, ORDERS_TABLE=table, EVENT_BUS="Orders")
 
-    def ask(event: dict[str, Any], bus: FakeEvents | None = None) -> list[Fact[OrderLookedUp]]:
+    def ask(event: dict[str, Any], bus: FakeEvents | None = None) -> list[EventEnvelope[OrderStatusReported]]:
         events = bus or FakeEvents()
-        monkeypatch.setattr(sys.modules[name], "bus", Bus("Orders", events=events))
+        monkeypatch.setattr(sys.modules[name], "bus", Bus("Orders", eventbridge=events))
         answer = handler(event, None)
-        facts = [hear(OrderLookedUp, json.loads(entry["Detail"])) for entry in events.taken]
+        facts = [parse_detail(OrderStatusReported, json.loads(entry["Detail"])) for entry in events.taken]
         assert [(fact.data.order_id, fact.data.state) for fact in facts] == [
             (answer["order_id"], answer["state"])
         ]
@@ -64,7 +64,7 @@ def ask(
     return ask
 
 
-@pytest.mark.parametrize("kind", [ReservationLeftOpen, ChargeLeftOpen])
+@pytest.mark.parametrize("kind", [ReservationUnresolved, ChargeUnresolved])
 @pytest.mark.parametrize("state", [PLACED, CONFIRMED, REJECTED, WITHDRAWN, DISPATCHED])
 def test_the_state_of_the_order_is_told_and_the_order_left_alone(
     ask: Ask, orders: Orders, state: str, kind: type[Any]
@@ -111,14 +111,14 @@ def test_an_answer_that_the_bus_does_not_take_is_an_error(ask: Ask, orders: Orde
 
 def test_what_is_no_question_is_refused_by_name(ask: Ask):
     rejected = OrderRejected(order_id="o", customer_id="c", reason="r", explanation="e")
-    with pytest.raises(ContractError, match="OrderRejected is none of ReservationLeftOpen"):
+    with pytest.raises(ContractError, match="OrderRejected is none of ReservationUnresolved"):
         ask(delivered(rejected, "o"))
 
 
 def test_every_state_is_over_stands_or_is_under_way():
     def kinds(state: str) -> tuple[bool, bool]:
-        said = OrderLookedUp(order_id="o", state=state)
-        return said.over, said.stands
+        said = OrderStatusReported(order_id="o", state=state)
+        return said.is_undone, said.is_confirmed
 
     assert [kinds(state) for state in ("REJECTED", "CANCELLED")] == [(True, False)] * 2
     assert [kinds(state) for state in (CONFIRMED, DISPATCHED)] == [(False, True)] * 2

@@ -61,7 +61,7 @@ def test_an_order_that_was_not_undone_has_nothing_to_repair(state: str):
 class TestHandler:
     @pytest.fixture
     def note(self, load_handler: Callable[..., Any], table: str) -> Callable[..., Any]:
-        handler = load_handler("lambdas.orders.note_repair", ORDERS_TABLE=table)
+        handler = load_handler("lambdas.orders.mark_compensation_completed", ORDERS_TABLE=table)
         return lambda **command: handler(command, None)
 
     def test_it_notes_a_repair_once(self, note: Callable[..., Any], orders: Orders):

@@ -14,7 +14,7 @@ from lambdas.orders.domain import (
     cancel,
 )
 from lambdas.orders.store import ATTEMPTS, BusyError, Orders, order_of, row_of
-from lambdas.runtime.items import to_item
+from lambdas.runtime.dynamodb import to_item
 from tests.unit.orders.requests import BODY, line, placed
 from tests.unit.spy import Spy
 

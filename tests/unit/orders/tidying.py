@@ -12,7 +12,7 @@ from lambdas.orders.domain import Order
 from lambdas.orders.likeness import findable
 from lambdas.orders.placing import place
 from lambdas.orders.store import Orders, order_of, row_of
-from lambdas.runtime.items import from_item, to_item
+from lambdas.runtime.dynamodb import from_item, to_item
 from tests.unit.orders.requests import BODY
 from tests.unit.spy import Spy
 

@@ -40,7 +40,7 @@ def refund_command(order_id: str) -> RefundPayment:
 
 def ledger_of(database: Database, events: Any = None) -> LedgerStore:
     """The ledger in ``database`` whose events go to ``events``, a client of EventBridge."""
-    return LedgerStore(database, Outbox(database, Bus("Orders", events=events or FakeEvents())))
+    return LedgerStore(database, Outbox(database, Bus("Orders", eventbridge=events or FakeEvents())))
 
 
 class CardProvider:

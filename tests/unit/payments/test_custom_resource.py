@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.runtime.custom_resource import fulfil
+from lambdas.runtime.custom_resource import respond
 
 
 class Mailbox(HTTPServer):
@@ -59,7 +59,7 @@ def fail() -> None:
 
 def test_success_is_answered_with_the_requests_own_ids(mailbox, capsys):
     done: list[str] = []
-    fulfil(request(mailbox), lambda: done.append("work"))
+    respond(request(mailbox), lambda: done.append("work"))
     ((method, path, headers, body),) = mailbox.received
     assert done == ["work"]
     assert (method, path) == ("PUT", "/answer?X-Amz-Signature=abc%2F")
@@ -75,7 +75,7 @@ def test_success_is_answered_with_the_requests_own_ids(mailbox, capsys):
 
 
 def test_failure_is_answered_with_its_reason_and_fits(mailbox, capsys):
-    fulfil(request(mailbox), fail)
+    respond(request(mailbox), fail)
     ((_, _, _, body),) = mailbox.received
     answer = json.loads(body)
     assert answer["Status"] == "FAILED"
@@ -86,11 +86,11 @@ def test_failure_is_answered_with_its_reason_and_fits(mailbox, capsys):
 
 @pytest.mark.parametrize("work", [lambda: None, fail])
 def test_the_physical_id_never_changes(mailbox, work):
-    fulfil(request(mailbox, RequestType="Update", PhysicalResourceId="first"), work)
+    respond(request(mailbox, RequestType="Update", PhysicalResourceId="first"), work)
     assert json.loads(mailbox.received[0][3])["PhysicalResourceId"] == "first"
 
 
 def test_an_answer_that_was_not_accepted_is_an_error(mailbox):
     mailbox.status = 403
     with pytest.raises(OSError, match="403"):
-        fulfil(request(mailbox), lambda: None)
+        respond(request(mailbox), lambda: None)

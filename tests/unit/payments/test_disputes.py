@@ -93,7 +93,7 @@ class TestHandler:
     ) -> Callable[[FakeEvents], Handler]:
         def take(events: FakeEvents) -> Any:
             name = "lambdas.payments.take_dispute"
-            handler = load_handler(name, EVENT_BUS="Orders", PARKING_QUEUE="parked")
+            handler = load_handler(name, EVENT_BUS="Orders", DEAD_LETTER_QUEUE_URL="parked")
             monkeypatch.setattr(sys.modules[name], "sqs", sqs)
             monkeypatch.setattr(sys.modules[name].bus, "_events", events)
             return handler

@@ -5,8 +5,8 @@ import pytest
 from lambdas.contracts.event import Metadata, event_id
 from lambdas.contracts.payments import (
     PaymentDeclined,
-    PaymentGivenBack,
     PaymentRefunded,
+    PaymentAlreadyRefunded,
     PaymentTaken,
 )
 from lambdas.contracts.values import Money
@@ -85,7 +85,7 @@ def test_a_declined_charge_is_refused_with_the_providers_words():
 
 @pytest.mark.parametrize("charge", [refunded(TAKEN), tombstone("o-1")])
 def test_a_refunded_charge_is_refused(charge):
-    with pytest.raises(PaymentRefunded, match="o-1"):
+    with pytest.raises(PaymentAlreadyRefunded, match="o-1"):
         check_taken(charge)
 
 
@@ -103,7 +103,7 @@ POSTED_AT = datetime(2026, 12, 1, 9, 26, 1, 482000, tzinfo=timezone(timedelta(ho
     ("entry", "event", "sequence", "cause"),
     [
         (posting(PENDING, TAKEN), PaymentTaken, 1, "TakePayment/o-1"),
-        (posting(TAKEN, refunded(TAKEN)), PaymentGivenBack, 2, "RefundPayment/o-1"),
+        (posting(TAKEN, refunded(TAKEN)), PaymentRefunded, 2, "RefundPayment/o-1"),
     ],
 )
 def test_an_entry_is_told(entry, event, sequence, cause):

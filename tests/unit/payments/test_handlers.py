@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.payments import PaymentDeclined, PaymentRefunded
+from lambdas.contracts.payments import PaymentDeclined, PaymentAlreadyRefunded
 from lambdas.payments import refund_payment, take_payment
 
 
@@ -29,7 +29,7 @@ def test_take_refund_and_a_late_take(capsys):
     assert take_payment.handler(event("h-1"), None) == {"order_id": "h-1", "state": "TAKEN"}
     done = refund_payment.handler({"order_id": "h-1"}, None)
     assert done == {"order_id": "h-1", "state": "REFUNDED"}
-    with pytest.raises(PaymentRefunded):
+    with pytest.raises(PaymentAlreadyRefunded):
         take_payment.handler(event("h-1"), None)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["order_id"], line["state"]) for line in lines] == [

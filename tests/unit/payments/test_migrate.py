@@ -101,7 +101,7 @@ def test_the_sweeper_can_do_its_work(deployed, as_function, monkeypatch):
     assert untold(as_function, left.order_id) == ["CHARGE"]
     events = FakeEvents()
     monkeypatch.setattr("lambdas.payments.outbox.SETTLING", 0)
-    swept = Outbox(as_function, Bus("Orders", events=events)).sweep()
+    swept = Outbox(as_function, Bus("Orders", eventbridge=events)).sweep()
     assert (swept.told, swept.rejected) == (len(events.taken), 0)
     assert untold(as_function, left.order_id) == []
 

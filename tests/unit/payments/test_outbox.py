@@ -27,7 +27,7 @@ def empty(admin):
 
 @pytest.fixture
 def outbox(admin, events) -> Outbox:
-    return Outbox(admin, Bus("Orders", events=events))
+    return Outbox(admin, Bus("Orders", eventbridge=events))
 
 
 def told(events: FakeEvents) -> list[tuple[str, dict[str, Any]]]:
@@ -72,7 +72,7 @@ class TestAtOnce:
         }
         assert [(kind, fact["data"]) for kind, fact in told(events)] == [
             ("PaymentTaken", data),
-            ("PaymentGivenBack", data),
+            ("PaymentRefunded", data),
         ]
         metadata = [fact["metadata"] for _, fact in told(events)]
         assert [fact["sequence"] for fact in metadata] == [1, 2]
@@ -218,14 +218,14 @@ class TestSweep:
     def test_one_that_the_bus_rejects_holds_up_no_other_of_its_page(self, admin, provider):
         first, second, third = leave_behind(admin, provider, 3)
         rejecting = FakeEvents(refused={second})
-        outbox = Outbox(admin, Bus("Orders", events=rejecting))
+        outbox = Outbox(admin, Bus("Orders", eventbridge=rejecting))
         assert outbox.sweep() == Swept(told=2, rejected=1)
         assert [untold(admin, order) for order in (first, second, third)] == [[], ["CHARGE"], []]
 
     def test_a_bus_that_fails_fails_the_run(self, admin, provider):
         (order_id,) = leave_behind(admin, provider)
         with pytest.raises(ConnectionError):
-            Outbox(admin, Bus("Orders", events=FakeEvents(broken=True))).sweep()
+            Outbox(admin, Bus("Orders", eventbridge=FakeEvents(broken=True))).sweep()
         assert untold(admin, order_id) == ["CHARGE"]
 
     def test_two_at_once_do_no_harm(self, admin, provider):
@@ -242,7 +242,7 @@ class TestSweep:
 
         def run():
             database, events = Database(), Meeting()
-            swept.append(Outbox(database, Bus("Orders", events=events)).sweep())
+            swept.append(Outbox(database, Bus("Orders", eventbridge=events)).sweep())
             taken.append(events)
             database.close()
 

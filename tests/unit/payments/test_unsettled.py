@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import event_id, hear
-from lambdas.contracts.orders import OrderLookedUp
-from lambdas.contracts.payments import SOURCE, ChargeLeftOpen
+from lambdas.contracts.event import event_id, parse_detail
+from lambdas.contracts.orders import OrderStatusReported
+from lambdas.contracts.payments import SOURCE, ChargeUnresolved
 from lambdas.payments import ask_about_charges, publish_outbox, settle_charge
 from lambdas.payments import unsettled as module
 from lambdas.payments.database import Database, connect
@@ -47,7 +47,7 @@ def empty(admin):
 
 @pytest.fixture
 def unsettled(admin, events) -> Unsettled:
-    return Unsettled(admin, Bus("Orders", events=events))
+    return Unsettled(admin, Bus("Orders", eventbridge=events))
 
 
 def quiet(admin: Database, *orders: str) -> None:
@@ -74,7 +74,7 @@ def noted(admin: Database) -> list[str]:
 
 
 def asked_about(events: FakeEvents) -> list[tuple[str, int]]:
-    facts = [hear(ChargeLeftOpen, json.loads(entry["Detail"])) for entry in events.taken]
+    facts = [parse_detail(ChargeUnresolved, json.loads(entry["Detail"])) for entry in events.taken]
     return [(fact.data.order_id, fact.metadata.sequence) for fact in facts]
 
 
@@ -117,7 +117,7 @@ class TestBookkeeping:
 
 class TestFollowing:
     def follow(self, order_id, state, store, provider, unsettled) -> str:
-        order = OrderLookedUp(order_id=order_id, state=state)
+        order = OrderStatusReported(order_id=order_id, state=state)
         return follow(order, charges=store, provider=provider, unsettled=unsettled)
 
     @pytest.mark.parametrize("state", OVER)
@@ -205,7 +205,7 @@ class TestFollowing:
             take(command, first.guard(store), first.guard(provider))
         except Crash:
             assert first.crashed
-        order = OrderLookedUp(order_id=command.order_id, state="REJECTED")
+        order = OrderStatusReported(order_id=command.order_id, state="REJECTED")
         try:
             follow(
                 order,
@@ -246,7 +246,7 @@ class TestAsking:
         unsettled.ask(patience=PATIENCE)
 
         (entry,) = events.taken
-        told = hear(ChargeLeftOpen, json.loads(entry["Detail"])).metadata
+        told = parse_detail(ChargeUnresolved, json.loads(entry["Detail"])).metadata
         assert (told.subject, told.sequence) == (f"charge:{order}", 1)
         assert told.event_id == event_id(SOURCE, f"charge:{order}", 1)
         assert told.correlation_id == order
@@ -279,7 +279,7 @@ class TestAsking:
         def run() -> None:
             database = Database(connect)
             start.wait()
-            done.append(Unsettled(database, Bus("Orders", events=events)).ask(patience=PATIENCE))
+            done.append(Unsettled(database, Bus("Orders", eventbridge=events)).ask(patience=PATIENCE))
             database.close()
 
         threads = [threading.Thread(target=run) for _ in range(3)]
@@ -308,7 +308,7 @@ class TestAsking:
 
         database = Database(lambda: Watched(connect(), watch), sleep=lambda _: None)
         later = FakeEvents()
-        Unsettled(database, Bus("Orders", events=later)).ask(patience=PATIENCE)
+        Unsettled(database, Bus("Orders", eventbridge=later)).ask(patience=PATIENCE)
         database.close()
 
         assert {order for order, _ in asked_about(events)} == set(orders[:2])
@@ -318,7 +318,7 @@ class TestAsking:
         self, admin, store, unsettled, events
     ):
         orders = leave(admin, store, 2)
-        gone = Unsettled(admin, Bus("Orders", events=FakeEvents(broken=True)))
+        gone = Unsettled(admin, Bus("Orders", eventbridge=FakeEvents(broken=True)))
 
         with pytest.raises(ConnectionError):
             gone.ask(patience=PATIENCE)
@@ -336,7 +336,7 @@ class TestAsking:
 
         database = Database(lambda: Watched(connect(), watch))
         with pytest.raises(Crash):
-            Unsettled(database, Bus("Orders", events=FakeEvents())).ask(patience=PATIENCE)
+            Unsettled(database, Bus("Orders", eventbridge=FakeEvents())).ask(patience=PATIENCE)
 
         assert unsettled.would_ask(patience=PATIENCE) == orders
 
@@ -347,7 +347,7 @@ class TestAsking:
         orders = leave(admin, store, 4)
         refusing = FakeEvents(refused={f"charge:{orders[0]}"})
 
-        unsettled = Unsettled(admin, Bus("Orders", events=refusing))
+        unsettled = Unsettled(admin, Bus("Orders", eventbridge=refusing))
 
         assert unsettled.ask(patience=PATIENCE) == Asked(asked=1, rejected=1)
         assert asked_about(refusing) == [(orders[1], 1)]
@@ -411,7 +411,7 @@ class TestFunctions:
             lines=[], total=total, country="France",
         )  # fmt: skip
         looked_up = self.event(
-            "OrderLookedUp", "com.aws.orders", order_id=undone.order_id, state="REJECTED"
+            "OrderStatusReported", "com.aws.orders", order_id=undone.order_id, state="REJECTED"
         )
 
         assert settle_charge.handler(confirmed, None) == {
@@ -424,7 +424,7 @@ class TestFunctions:
             settle_charge.handler(self.event("OrderRejected", "com.aws.orders"), None)
 
     def test_a_dry_sweep_of_the_outbox_tells_nothing(self, admin, provider, events, monkeypatch):
-        outbox = Outbox(admin, Bus("Orders", events=events))
+        outbox = Outbox(admin, Bus("Orders", eventbridge=events))
         monkeypatch.setattr(publish_outbox, "outbox", lambda: outbox)
         command = take_command()
         take(command, ledger_of(admin, FakeEvents(broken=True)), provider)
@@ -450,7 +450,7 @@ def test_settling_a_charge_that_is_refunded_meanwhile_loses_nothing(admin, store
             done.append(refund(refund_command(command.order_id), store, provider))
 
     database = Database(lambda: Watched(connect(), watch), sleep=lambda _: None)
-    settled = Unsettled(database, Bus("Orders", events=FakeEvents())).settle(command.order_id)
+    settled = Unsettled(database, Bus("Orders", eventbridge=FakeEvents())).settle(command.order_id)
     database.close()
 
     assert not settled

@@ -5,7 +5,7 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.contracts.event import event_id, hear
+from lambdas.contracts.event import event_id, parse_detail
 from lambdas.contracts.payments import SOURCE, PaymentTaken
 from lambdas.payments import publish_outbox, refund_payment, take_payment
 from lambdas.payments.outbox import outbox
@@ -81,6 +81,6 @@ def test_the_sweeper_publishes_to_the_bus_it_is_given(settings, admin, local_clo
 
     sqs = local_cloud.client("sqs")
     (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
-    fact = hear(PaymentTaken, json.loads(message["Body"])["detail"])
+    fact = parse_detail(PaymentTaken, json.loads(message["Body"])["detail"])
     assert fact.metadata.event_id == event_id(SOURCE, command.order_id, 1)
     outbox()._database.close()

@@ -3,20 +3,20 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import Fact, tell
+from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.inventory import StockBelowMinimum, StockSoldOut
 from lambdas.purchasing.domain import RunningLow
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 
 NOW = "2026-01-01T00:00:00+00:00"
 
 
 def low(
     sku: str, sequence: int, *, kind: type[RunningLow] = StockBelowMinimum, minimum: int = 5
-) -> Fact[RunningLow]:
+) -> EventEnvelope[RunningLow]:
     """What inventory tells of a SKU that runs low."""
     available = 0 if kind is StockSoldOut else 1
-    return tell(
+    return envelope(
         kind(sku=sku, available=available, reserved=3, minimum=minimum),
         subject=sku,
         sequence=sequence,

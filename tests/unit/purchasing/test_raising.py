@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lambdas.contracts.event import Fact
+from lambdas.contracts.event import EventEnvelope
 from lambdas.contracts.inventory import StockBelowMinimum, StockChanged, StockSoldOut
 from lambdas.purchasing.domain import goods, purchase_order
 from lambdas.purchasing.store import PurchaseOrders
-from tests.contracts.contracts import sample_of
+from tests.contracts.catalog import sample_of
 from tests.unit.purchasing.conftest import low
 from tests.unit.runtime.fakes import FakeSqs, records
 
@@ -21,7 +21,7 @@ Rows = Callable[[], list[dict[str, Any]]]
 Handle = Callable[..., Any]
 
 
-def order(fact: Fact[Any], now: datetime = START) -> Any:
+def order(fact: EventEnvelope[Any], now: datetime = START) -> Any:
     return purchase_order(fact, now=now, lead_time=timedelta(minutes=10))
 
 
@@ -58,9 +58,9 @@ def handle(load_handler: Callable[..., Any], table: str, monkeypatch: Any) -> Ha
             "lambdas.purchasing.raise_orders",
             PURCHASE_ORDERS_TABLE=table,
             LEAD_TIME_SECONDS="600",
-            PARKING_QUEUE="parking",
+            DEAD_LETTER_QUEUE_URL="dead-letters",
         )
-        monkeypatch.setattr(handler.__globals__["inbox"], "_sqs", sqs or FakeSqs())
+        monkeypatch.setattr(handler.__globals__["consumer"], "_sqs", sqs or FakeSqs())
         answer = handler({"Records": records(*bodies)}, None)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
@@ -71,7 +71,7 @@ class TestHandler:
     def test_a_crossing_raises_one_order_however_often_it_is_delivered(
         self, handle: Handle, rows: Rows
     ):
-        message = low("A", 7).message()
+        message = low("A", 7).to_sns_message()
 
         assert handle(("A", message), ("A", message)) == []
         first = rows()
@@ -84,7 +84,7 @@ class TestHandler:
     def test_each_crossing_raises_its_own(self, handle: Handle, rows: Rows):
         below, out = low("A", 7), low("A", 9, kind=StockSoldOut)
 
-        handle(("A", below.message()), ("A", out.message()), ("A", low("A", 12).message()))
+        handle(("A", below.to_sns_message()), ("A", out.to_sns_message()), ("A", low("A", 12).to_sns_message()))
 
         assert len(rows()) == 3
 
@@ -93,10 +93,10 @@ class TestHandler:
         [
             ("no JSON", "not a message: it is not JSON"),
             (sample_of(StockChanged).read_text(), "StockChanged of com.aws.inventory is none of"),
-            (low("A", 1).message().replace('"schema_version": 1', '"schema_version": 2'), "is 2"),
-            (low("A", 1).message().replace('"minimum": 5', '"minimum": -5'), "not -5"),
-            (low("A", 1).message().replace('"sku": "A"', '"sku": ""'), "sku must not be empty"),
-            (low("A", 1).message().replace('"sku": "A"', '"sku": "B"'), "sku is B"),
+            (low("A", 1).to_sns_message().replace('"schema_version": 1', '"schema_version": 2'), "is 2"),
+            (low("A", 1).to_sns_message().replace('"minimum": 5', '"minimum": -5'), "not -5"),
+            (low("A", 1).to_sns_message().replace('"sku": "A"', '"sku": ""'), "sku must not be empty"),
+            (low("A", 1).to_sns_message().replace('"sku": "A"', '"sku": "B"'), "sku is B"),
         ],
     )
     def test_bad_input_is_parked_with_its_reason_and_leaves_no_trace(
@@ -104,7 +104,7 @@ class TestHandler:
     ):
         sqs = FakeSqs()
 
-        assert handle(("A", body), ("B", low("B", 1).message()), sqs=sqs) == []
+        assert handle(("A", body), ("B", low("B", 1).to_sns_message()), sqs=sqs) == []
         assert [message["MessageBody"] for message in sqs.sent] == [body]
         assert reason in sqs.reasons[0]
         assert [row["sku"] for row in rows()] == ["B"]

@@ -3,18 +3,18 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import Fact, tell
+from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.orders import OrderNeedsAttention, OrderPlaced
 from lambdas.contracts.values import MAX_SKUS, Money, PricedLine
 from lambdas.orders.placing import MAX_QUANTITY, MAX_TEXT, MAX_UNIT_PRICE
-from lambdas.runtime.bus import ATTEMPTS, BATCH, Bus
+from lambdas.runtime.bus import MAX_ATTEMPTS, MAX_ENTRIES, Bus
 from tests.unit.runtime.fakes import FakeEvents
 
 
-def facts(number: int) -> list[Fact[Any]]:
+def envelopes(number: int) -> list[EventEnvelope[Any]]:
     return [
-        tell(
-            OrderNeedsAttention(order_id=str(i), customer_id="17850", parked=()),
+        envelope(
+            OrderNeedsAttention(order_id=str(i), customer_id="17850", failed_compensations=()),
             subject=str(i),
             sequence=1,
             correlation_id=str(i),
@@ -44,7 +44,7 @@ def test_as_many_of_the_largest_events_as_go_in_a_request_are_less_than_it_takes
     placed = OrderPlaced(
         order_id="0" * 32, customer_id="0" * 36, lines=lines, total=total, country=country
     )
-    largest = tell(
+    largest = envelope(
         placed,
         subject=placed.order_id,
         sequence=1,
@@ -53,9 +53,9 @@ def test_as_many_of_the_largest_events_as_go_in_a_request_are_less_than_it_takes
         occurred_at="2026-12-01T08:26:00.000000+00:00",
     )
 
-    size = len(largest.entry("Orders")["Detail"])
+    size = len(largest.to_put_events_entry("Orders")["Detail"])
     assert 70_000 < size < 80_000
-    assert BATCH * 80_000 < 1_000_000
+    assert MAX_ENTRIES * 80_000 < 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -64,15 +64,15 @@ def test_as_many_of_the_largest_events_as_go_in_a_request_are_less_than_it_takes
 def test_ten_go_in_a_request(number: int, batches: list[int]):
     events = FakeEvents()
 
-    assert Bus("Orders", events=events).publish(facts(number)) == []
+    assert Bus("Orders", eventbridge=events).publish(envelopes(number)) == []
     assert [len(request) for request in events.requests] == batches
-    assert BATCH == 10
+    assert MAX_ENTRIES == 10
 
 
 def test_order_is_kept():
     events = FakeEvents()
 
-    Bus("Orders", events=events).publish(facts(25))
+    Bus("Orders", eventbridge=events).publish(envelopes(25))
 
     assert subjects(events.taken) == [str(i) for i in range(25)]
 
@@ -80,7 +80,7 @@ def test_order_is_kept():
 def test_only_what_was_rejected_is_sent_again():
     events = FakeEvents(refused={"1", "3"}, times=1)
 
-    assert Bus("Orders", events=events).publish(facts(5)) == []
+    assert Bus("Orders", eventbridge=events).publish(envelopes(5)) == []
     assert [subjects(request) for request in events.requests] == [
         ["0", "1", "2", "3", "4"],
         ["1", "3"],
@@ -89,16 +89,16 @@ def test_only_what_was_rejected_is_sent_again():
 
 def test_it_is_sent_again_a_few_times_and_then_returned():
     events = FakeEvents(refused={"1", "12"})
-    told = facts(13)
+    sent = envelopes(13)
 
-    assert Bus("Orders", events=events).publish(told) == [told[1], told[12]]
-    assert len(events.requests) == 2 * ATTEMPTS
+    assert Bus("Orders", eventbridge=events).publish(sent) == [sent[1], sent[12]]
+    assert len(events.requests) == 2 * MAX_ATTEMPTS
 
 
 def test_an_entry_is_what_put_events_takes():
     events = FakeEvents()
 
-    Bus("OrdersProd", events=events).publish(facts(1))
+    Bus("OrdersProd", eventbridge=events).publish(envelopes(1))
 
     (entry,) = events.taken
     assert set(entry) == {"EventBusName", "Source", "DetailType", "Time", "Detail"}

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from lambdas.runtime.http import (
     NotJsonError,
-    answer,
+    json_response,
     body,
-    customer,
+    caller_id,
     header,
-    parameters,
+    query_parameters,
     request_id,
-    revalidated,
+    cached_response,
 )
 
 
@@ -62,12 +62,12 @@ def test_headers_are_found_by_any_spelling_of_their_name():
 def test_who_asks_is_the_tokens_subject():
     context = {"requestId": "r", "authorizer": {"jwt": {"claims": {"sub": "17850"}}}}
 
-    assert customer({"requestContext": context}) == "17850"
+    assert caller_id({"requestContext": context}) == "17850"
     assert request_id({"requestContext": context}) == "r"
 
 
 def test_an_answer_is_json_that_nobody_keeps():
-    assert answer(404, {"message": "no"}) == {
+    assert json_response(404, {"message": "no"}) == {
         "statusCode": 404,
         "headers": {"content-type": "application/json", "cache-control": "no-store"},
         "body": '{"message": "no"}',
@@ -75,13 +75,13 @@ def test_an_answer_is_json_that_nobody_keeps():
 
 
 def test_a_query_may_have_no_parameters():
-    assert parameters({"queryStringParameters": {"limit": "3"}}) == {"limit": "3"}
-    assert parameters({}) == {}
+    assert query_parameters({"queryStringParameters": {"limit": "3"}}) == {"limit": "3"}
+    assert query_parameters({}) == {}
 
 
-class TestRevalidated:
+class TestCachedResponse:
     def test_the_same_content_has_the_same_tag(self):
-        first, again, other = (revalidated({}, {"n": n}) for n in (1, 1, 2))
+        first, again, other = (cached_response({}, {"n": n}) for n in (1, 1, 2))
 
         assert first == again
         assert first["headers"]["etag"] != other["headers"]["etag"]
@@ -90,15 +90,15 @@ class TestRevalidated:
 
     @pytest.mark.parametrize("spelt", ["{}", "W/{}", '"other", {}', '"other",W/{}', "*"])
     def test_who_has_it_gets_no_body(self, spelt: str):
-        tag = revalidated({}, {"n": 1})["headers"]["etag"]
+        tag = cached_response({}, {"n": 1})["headers"]["etag"]
         event = {"headers": {"if-none-match": spelt.format(tag)}}
 
-        answered = revalidated(event, {"n": 1})
+        response = cached_response(event, {"n": 1})
 
-        assert answered["statusCode"] == 304
-        assert answered["headers"]["etag"] == tag
-        assert "body" not in answered
+        assert response["statusCode"] == 304
+        assert response["headers"]["etag"] == tag
+        assert "body" not in response
 
     @pytest.mark.parametrize("spelt", ["", '"other"', "nonsense,,"])
     def test_who_has_another_gets_it_whole(self, spelt: str):
-        assert revalidated({"headers": {"if-none-match": spelt}}, {"n": 1})["statusCode"] == 200
+        assert cached_response({"headers": {"if-none-match": spelt}}, {"n": 1})["statusCode"] == 200

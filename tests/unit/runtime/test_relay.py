@@ -5,27 +5,27 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import Fact, tell
+from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.orders import OrderCancelled
 from lambdas.runtime.bus import Bus
-from lambdas.runtime.items import to_item
-from lambdas.runtime.relay import Outcome, Relay, Row
+from lambdas.runtime.dynamodb import to_item
+from lambdas.runtime.relay import RelayOutcome, Relay, Row
 from tests.unit.runtime.fakes import FakeEvents
 
 
 class FakeQueue:
     def __init__(self) -> None:
-        self.parked: list[dict[str, Any]] = []
+        self.dead_lettered: list[dict[str, Any]] = []
 
     def send_message(self, *, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803
-        assert QueueUrl == "parking"
-        self.parked.append(json.loads(MessageBody))
+        assert QueueUrl == "dead-letters"
+        self.dead_lettered.append(json.loads(MessageBody))
 
 
-def told(before: Row | None, after: Row) -> Fact[OrderCancelled] | None:
+def to_event(before: Row | None, after: Row) -> EventEnvelope[OrderCancelled] | None:
     if before is not None and before["n"] == after["n"]:
         return None
-    return tell(
+    return envelope(
         OrderCancelled(order_id=after["id"], customer_id="1"),
         subject=after["id"],
         sequence=int(after["n"]),
@@ -45,9 +45,9 @@ def queue() -> FakeQueue:
     return FakeQueue()
 
 
-def relay(queue: FakeQueue, events: FakeEvents, *records: dict[str, Any]) -> Outcome:
-    bus = Bus("Orders", events=events)
-    return Relay(tell=told, to=bus, parking_queue="parking", sqs=queue).relay(records)
+def relay(queue: FakeQueue, events: FakeEvents, *records: dict[str, Any]) -> RelayOutcome:
+    bus = Bus("Orders", eventbridge=events)
+    return Relay(to_event=to_event, publisher=bus, dead_letter_queue_url="dead-letters", sqs=queue).relay(records)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def relay(queue: FakeQueue, events: FakeEvents, *records: dict[str, Any]) -> Out
         ({"id": "b", "n": None}, "TypeError: int()"),
     ],
 )
-def test_poison_is_parked_whole_with_its_reason_and_the_others_flow(
+def test_poison_is_dead_lettered_whole_with_its_reason(
     queue: FakeQueue, poison: Row, reason: str
 ):
     events = FakeEvents()
@@ -68,32 +68,32 @@ def test_poison_is_parked_whole_with_its_reason_and_the_others_flow(
         queue, events, change(1, {"id": "a", "n": 1}), bad, change(3, {"id": "c", "n": 1})
     )
 
-    assert outcome == Outcome(told=2, parked=1, failed=[])
-    (parked,) = queue.parked
-    assert parked["record"] == bad
-    assert parked["reason"].startswith(reason)
+    assert outcome == RelayOutcome(published=2, dead_lettered=1, failed=[])
+    (dead_lettered,) = queue.dead_lettered
+    assert dead_lettered["record"] == bad
+    assert dead_lettered["reason"].startswith(reason)
     subjects = [json.loads(e["Detail"])["metadata"]["subject"] for e in events.taken]
     assert subjects == ["a", "c"]
 
 
-def test_what_tells_nothing_is_neither_told_nor_parked(queue: FakeQueue):
+def test_change_without_event_is_skipped(queue: FakeQueue):
     row = {"id": "a", "n": 1}
 
-    assert relay(queue, FakeEvents(), change(1, row, row)) == Outcome(told=0, parked=0, failed=[])
-    assert queue.parked == []
+    assert relay(queue, FakeEvents(), change(1, row, row)) == RelayOutcome(published=0, dead_lettered=0, failed=[])
+    assert queue.dead_lettered == []
 
 
-def test_what_the_bus_refuses_comes_again_and_is_not_parked(queue: FakeQueue):
+def test_rejected_event_is_reported_as_failed(queue: FakeQueue):
     records = [change(n, {"id": str(n), "n": 1}) for n in (1, 2, 3)]
 
     outcome = relay(queue, FakeEvents(refused={"2", "3"}), *records)
 
-    assert (outcome.told, outcome.parked, list(outcome.failed)) == (1, 0, ["2", "3"])
+    assert (outcome.published, outcome.dead_lettered, list(outcome.failed)) == (1, 0, ["2", "3"])
     assert outcome.response == {"batchItemFailures": [{"itemIdentifier": "2"}]}
-    assert queue.parked == []
+    assert queue.dead_lettered == []
 
 
-def test_poison_behind_what_comes_again_is_parked_when_it_comes_again(queue: FakeQueue):
+def test_poison_behind_a_failure_is_dead_lettered_on_redelivery(queue: FakeQueue):
     records = [
         change(1, {"id": "a"}),
         change(2, {"id": "b", "n": 1}),
@@ -103,16 +103,16 @@ def test_poison_behind_what_comes_again_is_parked_when_it_comes_again(queue: Fak
 
     for start in (0, 1, 1):
         outcome = relay(queue, FakeEvents(refused={"b"}), *records[start:])
-        assert (outcome.told, list(outcome.failed)) == (1, ["2"])
+        assert (outcome.published, list(outcome.failed)) == (1, ["2"])
     with pytest.raises(ConnectionError):
         relay(queue, FakeEvents(broken=True), *records[1:])
-    assert [parked["record"] for parked in queue.parked] == records[:1]
+    assert [dead_lettered["record"] for dead_lettered in queue.dead_lettered] == records[:1]
 
-    assert relay(queue, FakeEvents(), *records[1:]) == Outcome(told=2, parked=1, failed=[])
-    assert [parked["record"] for parked in queue.parked] == [records[0], records[2]]
+    assert relay(queue, FakeEvents(), *records[1:]) == RelayOutcome(published=2, dead_lettered=1, failed=[])
+    assert [dead_lettered["record"] for dead_lettered in queue.dead_lettered] == [records[0], records[2]]
 
 
-def test_a_record_that_cannot_even_be_parked_fails_the_batch():
+def test_record_that_cannot_be_dead_lettered_fails_the_batch():
     class Broken(FakeQueue):
         def send_message(self, *, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803
             raise ConnectionError

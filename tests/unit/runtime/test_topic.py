@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.contracts.event import Fact, tell
+from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.inventory import StockChanged
 from lambdas.orders.placing import MAX_TEXT
-from lambdas.runtime.topic import ATTEMPTS, BATCH, GROUP_ID, Topic, group_id
+from lambdas.runtime.topic import MAX_ATTEMPTS, MAX_ENTRIES, GROUP_ID, Topic, group_id
 from tests.unit.runtime.fakes import FakeSns
 
 
-def fact(subject: str, sequence: int) -> Fact[Any]:
-    return tell(
+def event(subject: str, sequence: int) -> EventEnvelope[Any]:
+    return envelope(
         StockChanged(sku=subject, available=sequence, reserved=0, minimum=0),
         subject=subject,
         sequence=sequence,
@@ -27,7 +27,7 @@ def fact(subject: str, sequence: int) -> Fact[Any]:
 
 def test_as_many_of_the_largest_messages_as_go_in_a_request_are_less_than_it_takes():
     sku = "\N{GRINNING FACE}" * MAX_TEXT
-    told = tell(
+    sent = envelope(
         StockChanged(sku=sku, available=10**9, reserved=10**9, minimum=10**9),
         subject=sku,
         sequence=10**9,
@@ -36,18 +36,18 @@ def test_as_many_of_the_largest_messages_as_go_in_a_request_are_less_than_it_tak
         occurred_at="2026-12-01T08:26:00.000000+00:00",
     )
 
-    assert 1_500 < len(told.message()) < 2_500
-    assert BATCH * 2_500 < 256_000
+    assert 1_500 < len(sent.to_sns_message()) < 2_500
+    assert MAX_ENTRIES * 2_500 < 256_000
 
 
-def facts(*subjects: str) -> list[Fact[Any]]:
+def events(*subjects: str) -> list[EventEnvelope[Any]]:
     """One of each of these subjects, numbered by subject."""
-    return [fact(name, subjects[: i + 1].count(name)) for i, name in enumerate(subjects)]
+    return [event(name, subjects[: i + 1].count(name)) for i, name in enumerate(subjects)]
 
 
-def publish(sns: FakeSns, told: list[Fact[Any]]) -> list[tuple[str, int]]:
-    rejected = Topic("topic", sns=sns).publish(told)
-    return [(fact.metadata.subject, fact.metadata.sequence) for fact in rejected]
+def publish(sns: FakeSns, sent: list[EventEnvelope[Any]]) -> list[tuple[str, int]]:
+    rejected = Topic("topic", sns=sns).publish(sent)
+    return [(event.metadata.subject, event.metadata.sequence) for event in rejected]
 
 
 @pytest.mark.parametrize(
@@ -56,15 +56,15 @@ def publish(sns: FakeSns, told: list[Fact[Any]]) -> list[tuple[str, int]]:
 def test_ten_go_in_a_request(number: int, batches: list[int]):
     sns = FakeSns()
 
-    assert publish(sns, facts(*"A" * number)) == []
+    assert publish(sns, events(*"A" * number)) == []
     assert [len(request) for request in sns.requests] == batches
-    assert BATCH == 10
+    assert MAX_ENTRIES == 10
 
 
 def test_a_message_is_what_its_subscribers_need():
     sns = FakeSns()
 
-    publish(sns, facts("A"))
+    publish(sns, events("A"))
 
     (entry,) = sns.entries
     assert set(entry) == {"Id", "Message", "MessageGroupId", "MessageDeduplicationId"}
@@ -77,7 +77,7 @@ def test_a_message_is_what_its_subscribers_need():
 def test_each_subject_is_sent_again_from_its_first_failure_on():
     sns = FakeSns(refused={("A", 2)}, times=1)
 
-    assert publish(sns, facts("A", "A", "B", "A", "B")) == []
+    assert publish(sns, events("A", "A", "B", "A", "B")) == []
     assert sns.requests == [
         [("A", 1), ("A", 2), ("B", 1), ("A", 3), ("B", 2)],
         [("A", 2), ("A", 3)],
@@ -86,10 +86,10 @@ def test_each_subject_is_sent_again_from_its_first_failure_on():
 
 def test_what_follows_a_lasting_failure_is_held_back_and_the_others_go_on():
     sns = FakeSns(refused={("A", 2)})
-    told = facts(*"A" * 10, "B", "A")
+    sent = events(*"A" * 10, "B", "A")
 
-    assert publish(sns, told) == [("A", number) for number in range(2, 12)]
-    assert len(sns.requests) == ATTEMPTS + 1
+    assert publish(sns, sent) == [("A", number) for number in range(2, 12)]
+    assert len(sns.requests) == MAX_ATTEMPTS + 1
     assert sns.requests[-1] == [("B", 1)]
     assert ("A", 11) not in sns.delivered
 
@@ -104,9 +104,9 @@ def test_first_deliveries_up_to_a_failure_are_in_order(
 ):
     """And whatever is rejected is the end of its subject's facts: told again, none is missing."""
     sns = FakeSns(refused=refused, times=times)
-    told = facts(*subjects)
+    sent = events(*subjects)
 
-    rejected = publish(sns, told)
+    rejected = publish(sns, sent)
 
     for name in set(subjects):
         numbers = [number for subject, number in rejected if subject == name]
@@ -116,7 +116,7 @@ def test_first_deliveries_up_to_a_failure_are_in_order(
         taken = {number for subject, number in sns.delivered if subject == name}
         assert taken | set(numbers) == set(range(1, subjects.count(name) + 1))
     if not rejected and not refused:
-        assert len(sns.requests) == -(-len(told) // BATCH)
+        assert len(sns.requests) == -(-len(sent) // MAX_ENTRIES)
 
 
 @given(st.text())

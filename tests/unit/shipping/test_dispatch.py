@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.contracts.shipping import AlreadyDispatched, BookShipment, ShipmentDispatched
+from lambdas.contracts.shipping import ShipmentAlreadyDispatched, BookShipment, ShipmentDispatched
 from lambdas.contracts.values import Line
 from lambdas.contracts.warehouse import OrderPicked
 from lambdas.shipping.domain import (
@@ -25,7 +25,7 @@ from lambdas.shipping.domain import (
     shipment_id,
 )
 from lambdas.shipping.store import Shipments
-from tests.contracts.contracts import read, sample_of
+from tests.contracts.catalog import read, sample_of
 
 NOW, LATER = "2026-01-01T00:00:00+00:00", "2026-01-01T00:05:00+00:00"
 LINES = (Line(sku="A", quantity=2),)
@@ -138,7 +138,7 @@ class TestHandlers:
 
         for _ in range(2):
             assert load("dispatch_shipment")(self.picked(), None)["state"] == DISPATCHED
-        with pytest.raises(AlreadyDispatched, match="o1"):
+        with pytest.raises(ShipmentAlreadyDispatched, match="o1"):
             load("cancel_shipment")({"order_id": "o1"}, None)
 
     def test_what_was_cancelled_before_stays_without_a_fuss(self, load: Callable[[str], Any]):

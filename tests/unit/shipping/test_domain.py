@@ -1,6 +1,6 @@
 import pytest
 
-from lambdas.contracts.shipping import AddressUndeliverable, BookShipment, ShipmentCancelled
+from lambdas.contracts.shipping import AddressUndeliverable, BookShipment, ShipmentAlreadyCancelled
 from lambdas.contracts.values import Line
 from lambdas.shipping.domain import Shipment, plan, refuse_unless_booked, shipment_id
 
@@ -48,7 +48,7 @@ def test_a_cancelled_shipment_refuses_a_late_booking():
         order_id="o1", shipment_id="s1", state="CANCELLED", created_at="", changed_at=""
     )
 
-    with pytest.raises(ShipmentCancelled, match="order o1 was cancelled"):
+    with pytest.raises(ShipmentAlreadyCancelled, match="order o1 was cancelled"):
         refuse_unless_booked(shipment)
 
 

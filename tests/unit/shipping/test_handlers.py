@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.shipping import AddressUndeliverable, ShipmentCancelled
+from lambdas.contracts.shipping import AddressUndeliverable, ShipmentAlreadyCancelled
 from lambdas.shipping.domain import shipment_id
 
 Load = Callable[[str], Callable[[Any, None], Any]]
@@ -43,7 +43,7 @@ def test_no_country_is_refused_by_name_and_stays_so(load: Load):
 def test_a_late_booking_is_refused_by_name(load: Load):
     load("cancel_shipment")({"order_id": "o1"}, None)
 
-    with pytest.raises(ShipmentCancelled):
+    with pytest.raises(ShipmentAlreadyCancelled):
         load("book_shipment")(booking(), None)
 
 

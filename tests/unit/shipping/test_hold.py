@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.contracts.orders import OrderHeld, OrderHoldLifted
-from lambdas.contracts.shipping import BookShipment, ShipmentCancelled
+from lambdas.contracts.shipping import BookShipment, ShipmentAlreadyCancelled
 from lambdas.contracts.values import Line
 from lambdas.contracts.warehouse import OrderPicked
-from lambdas.runtime.items import to_item
+from lambdas.runtime.dynamodb import to_item
 from lambdas.shipping.domain import (
     AWAITED,
     BOOKED,
@@ -33,7 +33,7 @@ from lambdas.shipping.domain import (
     shipment_id,
 )
 from lambdas.shipping.store import BusyError, Shipments
-from tests.contracts.contracts import read, sample_of
+from tests.contracts.catalog import read, sample_of
 from tests.unit.spy import Spy
 
 NOW, LATER = "2026-01-01T00:00:00+00:00", "2026-01-01T00:05:00+00:00"
@@ -134,7 +134,7 @@ class TestStore:
         hear(shipments, held=True, sequence=2)
 
         assert shipments.cancel("o1", now=LATER).state == CANCELLED
-        with pytest.raises(ShipmentCancelled):
+        with pytest.raises(ShipmentAlreadyCancelled):
             refuse_unless_booked(shipments.book(PLAN))
 
     def test_a_row_from_before_there_were_holds_is_held_as_well(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.shipping import BookShipment
 from lambdas.contracts.values import Line
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 from lambdas.shipping.domain import Shipment, plan, shipment_id
 from lambdas.shipping.store import Shipments
 from tests.unit.spy import Spy

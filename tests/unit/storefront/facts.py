@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from lambdas.contracts.event import BY_LAMBDA, SUCCEEDED, Event, Fact, tell
+from lambdas.contracts.event import DESTINATION_SOURCE, DESTINATION_DETAIL_TYPE, Event, EventEnvelope, envelope
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import (
     OrderConfirmed,
@@ -29,9 +29,9 @@ LINES = (
 TOTAL = Money(amount=2_208, currency="GBP")
 
 
-def fact(event: Event, sequence: int, *, second: int, minute: int = 26) -> Fact[Event]:
+def fact(event: Event, sequence: int, *, second: int, minute: int = 26) -> EventEnvelope[Event]:
     order: str = event.order_id  # type: ignore[attr-defined]
-    return tell(
+    return envelope(
         event,
         subject=order,
         sequence=sequence,
@@ -41,7 +41,7 @@ def fact(event: Event, sequence: int, *, second: int, minute: int = 26) -> Fact[
     )
 
 
-def placed(order: str = "o1", customer: str = "ada", *, minute: int = 26) -> Fact[Event]:
+def placed(order: str = "o1", customer: str = "ada", *, minute: int = 26) -> EventEnvelope[Event]:
     event = OrderPlaced(
         order_id=order, customer_id=customer, lines=LINES, total=TOTAL, country="Italy"
     )
@@ -55,50 +55,50 @@ def confirmed(
     minute: int = 26,
     lines: Sequence[PricedLine] = LINES,
     total: Money = TOTAL,
-) -> Fact[Any]:
+) -> EventEnvelope[Any]:
     event = OrderConfirmed(
         order_id=order, customer_id=customer, lines=tuple(lines), total=total, country="Italy"
     )
     return fact(event, 2, second=2, minute=minute)
 
 
-def rejected(order: str = "o1", customer: str = "ada") -> Fact[Event]:
+def rejected(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
     event = OrderRejected(
         order_id=order, customer_id=customer, reason="OutOfStock", explanation="too few of 85123A"
     )
     return fact(event, 2, second=2)
 
 
-def troubled(order: str = "o1", customer: str = "ada") -> Fact[Event]:
-    event = OrderNeedsAttention(order_id=order, customer_id=customer, parked=("RefundPayment",))
+def troubled(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
+    event = OrderNeedsAttention(order_id=order, customer_id=customer, failed_compensations=("RefundPayment",))
     return fact(event, 4, second=9)
 
 
-def held(order: str = "o1", customer: str = "ada") -> Fact[Event]:
+def held(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
     event = OrderHeld(
         order_id=order, customer_id=customer, reason="PaymentDisputed", explanation="disputed"
     )
     return fact(event, 3, second=3)
 
 
-def lifted(order: str = "o1", customer: str = "ada") -> Fact[Event]:
+def lifted(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
     event = OrderHoldLifted(order_id=order, customer_id=customer, reason="PaymentDisputed")
     return fact(event, 4, second=4)
 
 
-def withdrawn(order: str = "o1", customer: str = "ada") -> Fact[Event]:
+def withdrawn(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
     """The customer cancelled it while it was held."""
     return fact(OrderWithdrawn(order_id=order, customer_id=customer), 4, second=4)
 
 
-def notified(order: str = "o1", customer: str = "ada", *, sequence: int = 2) -> Fact[Event]:
+def notified(order: str = "o1", customer: str = "ada", *, sequence: int = 2) -> EventEnvelope[Event]:
     event = CustomerNotified(
         order_id=order, customer_id=customer, notice="OrderConfirmed", result="SENT"
     )
     return fact(event, sequence, second=3)
 
 
-def story(order: str = "o1", customer: str = "ada") -> list[Fact[Event]]:
+def story(order: str = "o1", customer: str = "ada") -> list[EventEnvelope[Event]]:
     """Six facts of an order that goes well, across services."""
     units = tuple(Line(sku=line.sku, quantity=line.quantity) for line in LINES)
     taken = PaymentTaken(order_id=order, customer_id=customer, total=TOTAL)
@@ -115,12 +115,12 @@ def story(order: str = "o1", customer: str = "ada") -> list[Fact[Event]]:
     ]
 
 
-def event_of(told: Fact[Event]) -> dict[str, Any]:
+def event_of(told: EventEnvelope[Event]) -> dict[str, Any]:
     """A fact as the bus delivers it."""
-    if told.data.by_lambda:
-        record = {"responsePayload": told.answer()}
-        return {"source": BY_LAMBDA, "detail-type": SUCCEEDED, "detail": record}
-    entry = told.entry("Orders")
+    if told.data.via_destination:
+        record = {"responsePayload": told.to_lambda_response()}
+        return {"source": DESTINATION_SOURCE, "detail-type": DESTINATION_DETAIL_TYPE, "detail": record}
+    entry = told.to_put_events_entry("Orders")
     return {
         "source": entry["Source"],
         "detail-type": entry["DetailType"],
@@ -139,7 +139,7 @@ def record(number: int, key: str, data: bytes) -> dict[str, Any]:
     }
 
 
-def records(*told: Fact[Event] | tuple[str, bytes]) -> list[dict[str, Any]]:
+def records(*told: EventEnvelope[Event] | tuple[str, bytes]) -> list[dict[str, Any]]:
     """The records of facts, and of (partition key, data)."""
     return [
         record(number, *each)

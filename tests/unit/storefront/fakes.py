@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any
 
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 
 
 class Cancelled(Exception):

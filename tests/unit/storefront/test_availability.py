@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.contracts.event import Fact, tell
+from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.inventory import (
     STOCK_EVENTS,
     StockChanged,
@@ -22,8 +22,8 @@ from tests.unit.spy import Spy
 
 def stock(
     sku: str, sequence: int, available: int, kind: type[StockEvent] = StockChanged
-) -> Fact[StockEvent]:
-    return tell(
+) -> EventEnvelope[StockEvent]:
+    return envelope(
         kind(sku=sku, available=available, reserved=0, minimum=5),
         subject=sku,
         sequence=sequence,
@@ -88,9 +88,9 @@ def handle(load_handler: Callable[..., Any], table: str, monkeypatch: Any) -> Ca
         handler = load_handler(
             "lambdas.storefront.update_availability",
             AVAILABILITY_TABLE=table,
-            PARKING_QUEUE="parking",
+            DEAD_LETTER_QUEUE_URL="dead-letters",
         )
-        monkeypatch.setattr(handler.__globals__["inbox"], "_sqs", sqs or FakeSqs())
+        monkeypatch.setattr(handler.__globals__["consumer"], "_sqs", sqs or FakeSqs())
         if dynamodb:
             monkeypatch.setattr(handler.__globals__["shown"], "_dynamodb", dynamodb)
         answer = handler({"Records": records(*bodies)}, None)
@@ -99,8 +99,8 @@ def handle(load_handler: Callable[..., Any], table: str, monkeypatch: Any) -> Ca
     return call
 
 
-def bodies(*facts: Fact[StockEvent]) -> list[tuple[str, str]]:
-    return [(fact.data.sku, fact.message()) for fact in facts]
+def bodies(*facts: EventEnvelope[StockEvent]) -> list[tuple[str, str]]:
+    return [(fact.data.sku, fact.to_sns_message()) for fact in facts]
 
 
 class TestHandler:
@@ -138,7 +138,7 @@ class TestHandler:
         self, handle: Callable[..., Any], table: str, dynamodb: Any
     ):
         sqs = FakeSqs()
-        bad = stock("A", 2, 2).message().replace('"available": 2', '"available": -2')
+        bad = stock("A", 2, 2).to_sns_message().replace('"available": 2', '"available": -2')
 
         assert handle(*bodies(stock("A", 1, 1)), ("A", bad), sqs=sqs) == []
         assert sqs.reasons == ["not a StockChanged: available must be at least 0, not -2"]

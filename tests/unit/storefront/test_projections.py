@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.contracts.event import Event, Fact
+from lambdas.contracts.event import Event, EventEnvelope
 from lambdas.contracts.values import Money, PricedLine
 from lambdas.orders.announcements import announcement
 from lambdas.orders.domain import CONFIRMED, PLACED, Order, view
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 from lambdas.storefront.domain import (
     BUCKETS,
     MOST_ITEMS,
@@ -53,7 +53,7 @@ SETTINGS = {
     "update_customers_orders": "CUSTOMERS_ORDERS_TABLE",
     "count_sales": "SALES_TABLE",
 }
-Batch = Sequence[Fact[Event]]
+Batch = Sequence[EventEnvelope[Event]]
 
 
 class Projection:
@@ -66,8 +66,8 @@ class Projection:
 
     def deliver(self, *told: Any) -> list[str]:
         """Call it with these records; return the numbers of those that are to come again."""
-        inbox, view = (self.handler.__globals__[name] for name in ("inbox", "view"))
-        inbox._sqs, view._dynamodb = self.sqs, self.table
+        consumer, view = (self.handler.__globals__[name] for name in ("consumer", "view"))
+        consumer._sqs, view._dynamodb = self.sqs, self.table
         answer = self.handler({"Records": records(*told)}, None)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
@@ -83,7 +83,7 @@ Make = Callable[..., Projection]
 def make(request: pytest.FixtureRequest, load_handler: Callable[..., Any]) -> Make:
     """A maker of a projection with an empty table, for each of the three."""
     name = request.param
-    setting = {SETTINGS[name]: "table", "PARKING_QUEUE": "parking"}
+    setting = {SETTINGS[name]: "table", "DEAD_LETTER_QUEUE_URL": "dead-letters"}
     handler = load_handler(f"lambdas.storefront.{name}", **setting)
     return lambda table=None: Projection(handler, table or FakeTable())
 
@@ -97,7 +97,7 @@ def batchings(told: Batch) -> Iterator[list[Batch]]:
             yield [told[:size], *rest]
 
 
-def two_orders() -> list[Fact[Event]]:
+def two_orders() -> list[EventEnvelope[Event]]:
     return [placed("o1"), confirmed("o1"), placed("o2", "bob"), rejected("o2", "bob")]
 
 
@@ -138,7 +138,7 @@ class TestConvergence:
             st.randoms(use_true_random=False),
             st.lists(st.integers(1, 7), max_size=30),
         )
-        def holds(told: list[Fact[Event]], dice: Any, sizes: list[int]) -> None:
+        def holds(told: list[EventEnvelope[Event]], dice: Any, sizes: list[int]) -> None:
             dice.shuffle(told)
             projection = make()
             for size in [*sizes, *[3] * len(told)]:
@@ -187,7 +187,7 @@ class TestFailure:
         assert sorted(projection.reasons) == [
             "not a OrderConfirmed: order_id is o9, and it is about o2",
             "not a OrderConfirmed: schema_version is 2, this code knows 1",
-            "not a fact: it is not JSON: Expecting value: line 1 column 1 (char 0)",
+            "not a delivered event: it is not JSON: Expecting value: line 1 column 1 (char 0)",
         ]
         parked = json.loads(projection.sqs.sent[0]["MessageBody"])["record"]
         assert parked == records(poison[0])[0]
@@ -321,7 +321,7 @@ class TestTimeline:
 
     def test_a_notice_comes_as_lambda_tells_it(self, load_handler: Callable[..., Any]):
         handler = load_handler(
-            "lambdas.storefront.update_timelines", TIMELINES_TABLE="table", PARKING_QUEUE="parking"
+            "lambdas.storefront.update_timelines", TIMELINES_TABLE="table", DEAD_LETTER_QUEUE_URL="dead-letters"
         )
         projection = Projection(handler, FakeTable())
 
@@ -368,7 +368,7 @@ class TestCustomersOrders:
         }
 
     @pytest.mark.parametrize("facts", [*permutations([placed(), confirmed(), held()])])
-    def test_a_held_one_says_so(self, facts: Sequence[Fact[Event]]):
+    def test_a_held_one_says_so(self, facts: Sequence[EventEnvelope[Event]]):
         (notes,) = order_notes(facts)
 
         shown = listed({"order_id": "o1", **notes.attributes})
@@ -376,7 +376,7 @@ class TestCustomersOrders:
         assert shown["changed_at"] == "2026-12-01T08:26:02+00:00"
 
     @pytest.mark.parametrize("last", [lifted(), withdrawn()])
-    def test_until_it_is_held_no_longer(self, last: Fact[Event]):
+    def test_until_it_is_held_no_longer(self, last: EventEnvelope[Event]):
         (notes,) = order_notes([last, placed(), confirmed(), held()])
 
         assert "held" not in listed({"order_id": "o1", **notes.attributes})
@@ -450,7 +450,7 @@ class TestSales:
     def test_each_order_is_counted_once_whatever_comes_again(
         self, drawn: list[tuple[int, dict[str, int]]], sizes: list[int], again: int
     ):
-        known: dict[str, Fact[Any]] = {}
+        known: dict[str, EventEnvelope[Any]] = {}
         for number, bought in drawn:
             lines = [PricedLine(sku=s, quantity=q, unit_price=3) for s, q in bought.items()]
             total = Money(amount=3 * sum(bought.values()), currency="GBP")

@@ -6,7 +6,7 @@ from itertools import count
 from threading import Lock
 from typing import Any
 
-from lambdas.contracts.event import Fact
+from lambdas.contracts.event import EventEnvelope
 from workers.warehouse.domain import Picking, Shelf
 from workers.warehouse.queue import MOST, Message
 
@@ -109,11 +109,11 @@ class FakeBus:
     """Takes facts, unless it is ``full``."""
 
     def __init__(self) -> None:
-        self.told: list[Fact[Any]] = []
+        self.told: list[EventEnvelope[Any]] = []
         self.full = False
         self.then: Callable[[str], object] = lambda _: None
 
-    def publish(self, facts: Sequence[Fact[Any]]) -> list[Fact[Any]]:
+    def publish(self, facts: Sequence[EventEnvelope[Any]]) -> list[EventEnvelope[Any]]:
         self.then("publish")
         if self.full:
             return list(facts)

@@ -7,7 +7,7 @@ from lambdas.contracts.codec import ContractError
 from lambdas.contracts.inventory import STOCK_EVENTS, StockChanged
 from lambdas.contracts.orders import OrderConfirmed, OrderRejected
 from lambdas.contracts.values import Line
-from tests.contracts.contracts import read, sample_of
+from tests.contracts.catalog import read, sample_of
 from workers.warehouse.domain import Picking, Shelf, announcement, picking_asked_for, shelf_told
 
 NOW = "2026-12-01T09:02:11.407Z"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.inventory import StockChanged
 from lambdas.contracts.orders import OrderConfirmed
-from tests.contracts.contracts import read, sample_of
+from tests.contracts.catalog import read, sample_of
 from tests.unit.warehouse.fakes import FakeBus, FakeQueue, FakeWarehouse, Killed, message
 from workers.warehouse import loop
 from workers.warehouse.handling import Handling, NotToldError

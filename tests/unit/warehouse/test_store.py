@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.values import Line
-from lambdas.runtime.items import from_item
+from lambdas.runtime.dynamodb import from_item
 from tests.unit.spy import Spy
 from workers.warehouse.domain import Picking, Shelf
 from workers.warehouse.store import Warehouse

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.runtime.items import from_item, put_new, put_over, to_item
+from lambdas.runtime.dynamodb import from_item, put_if_absent, put_if_unchanged, to_item
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import SettingMissing, setting
 
@@ -29,7 +29,7 @@ class TestItems:
         assert type(number) is int
 
 
-class TestPutNew:
+class TestPutIfAbsent:
     @pytest.fixture
     def table(self, make_table: Any) -> str:
         name: str = make_table("things", "id")
@@ -38,25 +38,25 @@ class TestPutNew:
     def test_the_first_row_stays(self, dynamodb: Any, table: str):
         first, second = {"id": "1", "n": 1}, {"id": "1", "n": 2}
 
-        assert put_new(dynamodb, table, first, key="id") == first
-        assert put_new(dynamodb, table, second, key="id") == first
+        assert put_if_absent(dynamodb, table, first, key="id") == first
+        assert put_if_absent(dynamodb, table, second, key="id") == first
 
     def test_another_failure_is_not_taken_for_a_conflict(self, dynamodb: Any):
         with pytest.raises(dynamodb.exceptions.ResourceNotFoundException):
-            put_new(dynamodb, "no-such-table", {"id": "1"}, key="id")
+            put_if_absent(dynamodb, "no-such-table", {"id": "1"}, key="id")
 
 
-class TestPutOver:
+class TestPutIfUnchanged:
     OLD, NEW = {"id": "1", "n": 1, "said": ["a"]}, {"id": "1", "n": 2}
 
     @pytest.fixture
     def table(self, dynamodb: Any, make_table: Any) -> str:
         name: str = make_table("things", "id")
-        put_new(dynamodb, name, self.OLD, key="id")
+        put_if_absent(dynamodb, name, self.OLD, key="id")
         return name
 
     def put(self, dynamodb: Any, table: str, old: Any, new: Any) -> bool:
-        return put_over(dynamodb, table, old, new, guards=["n", "said", "later"])
+        return put_if_unchanged(dynamodb, table, old, new, version_attributes=["n", "said", "later"])
 
     def kept(self, dynamodb: Any, table: str) -> Any:
         key = to_item({"id": "1"})

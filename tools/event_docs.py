@@ -1,6 +1,6 @@
 """The contracts as documents: JSON Schema, AsyncAPI, and a page for people.
 
-``python -m lambdas.contracts.schema`` writes them into ``docs/`` again.
+``python -m tools.event_docs`` writes them into ``docs/`` again.
 https://www.asyncapi.com/docs/reference/specification/v3.0.0
 """
 
@@ -15,10 +15,10 @@ from types import ModuleType
 from typing import Any, get_args, get_origin
 
 import lambdas.contracts
-from lambdas.contracts.codec import JSON_TYPES, field_types, optional
-from lambdas.contracts.event import BY_LAMBDA, SUCCEEDED, Command, Event, Metadata, Refusal
+from lambdas.contracts.codec import JSON_TYPES, field_types, unwrap_optional
+from lambdas.contracts.event import DESTINATION_SOURCE, DESTINATION_DETAIL_TYPE, Command, Event, Metadata, Refusal
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 BUS, FUNCTIONS = "bus", "functions"
 
@@ -28,7 +28,6 @@ def services() -> dict[str, ModuleType]:
     modules = {
         found.name: importlib.import_module(f"{lambdas.contracts.__name__}.{found.name}")
         for found in pkgutil.iter_modules(lambdas.contracts.__path__)
-        if f"{lambdas.contracts.__name__}.{found.name}" != __spec__.name
     }
     return {name: module for name, module in modules.items() if hasattr(module, "SOURCE")}
 
@@ -127,7 +126,7 @@ def main() -> None:
 
 
 def _schema(kind: Any, refs: str) -> dict[str, Any]:
-    inner = optional(kind)
+    inner = unwrap_optional(kind)
     if inner is not None:
         return {"anyOf": [_schema(inner, refs), {"type": "null"}]}
     if get_origin(kind) is tuple:
@@ -140,7 +139,7 @@ def _schema(kind: Any, refs: str) -> dict[str, Any]:
 def _object(kind: Any, refs: str) -> dict[str, Any]:
     """A dataclass as a schema; further properties are allowed, because decoding is tolerant."""
     return {
-        "description": _meaning(kind),
+        "description": _description(kind),
         "type": "object",
         "properties": {name: _schema(inner, refs) for name, inner in field_types(kind).items()},
         "required": [
@@ -155,7 +154,7 @@ def _detail(event: type[Event], refs: str) -> dict[str, Any]:
     version = {"properties": {"schema_version": {"const": event.version}}}
     return {
         "title": event.detail_type,
-        "description": _meaning(event),
+        "description": _description(event),
         "type": "object",
         "properties": {
             "metadata": {"allOf": [{"$ref": f"{refs}Metadata"}, version]},
@@ -169,18 +168,18 @@ def _values(kinds: list[Any], refs: str) -> dict[str, Any]:
     """The schemas of Metadata and of every dataclass that these refer to."""
     found = {Metadata: _object(Metadata, refs)}
     for kind in kinds:
-        for value in _referred(kind):
+        for value in _value_types(kind):
             found[value] = _object(value, refs)
     return {value.__name__: schema for value, schema in found.items()}
 
 
-def _referred(kind: Any) -> Iterator[Any]:
+def _value_types(kind: Any) -> Iterator[Any]:
     for inner in field_types(kind).values():
-        leaf = optional(inner) or inner
+        leaf = unwrap_optional(inner) or inner
         leaf = get_args(leaf)[0] if get_origin(leaf) is tuple else leaf
         if is_dataclass(leaf):
             yield leaf
-            yield from _referred(leaf)
+            yield from _value_types(leaf)
 
 
 def _message_refs(kinds: list[type]) -> dict[str, Any]:
@@ -190,14 +189,14 @@ def _message_refs(kinds: list[type]) -> dict[str, Any]:
 def _operations() -> Iterator[tuple[str, Any]]:
     for service, module in services().items():
         topic = next((event.topic for event in module.EVENTS if event.topic), "")
-        for verb, action, channel, kinds in (
-            ("Tells", "send", BUS, [event for event in module.EVENTS if not event.topic]),
-            ("TellsInOrder", "send", topic, [event for event in module.EVENTS if event.topic]),
-            ("IsAsked", "receive", FUNCTIONS, declared(module, Command)),
+        for suffix, action, channel, kinds in (
+            ("Publishes", "send", BUS, [event for event in module.EVENTS if not event.topic]),
+            ("PublishesInOrder", "send", topic, [event for event in module.EVENTS if event.topic]),
+            ("Receives", "receive", FUNCTIONS, declared(module, Command)),
         ):
             if kinds:
                 yield (
-                    f"{service}{verb}",
+                    f"{service}{suffix}",
                     {
                         "action": action,
                         "channel": {"$ref": f"#/channels/{channel}"},
@@ -232,12 +231,12 @@ def _page() -> Iterator[str]:
             if event.topic:
                 yield f"Told on the SNS FIFO topic `{event.topic}`."
                 yield ""
-            if event.by_lambda:
-                yield f"Told by Lambda, with source `{BY_LAMBDA}` and detail-type `{SUCCEEDED}`:"
+            if event.via_destination:
+                yield f"Told by Lambda, with source `{DESTINATION_SOURCE}` and detail-type `{DESTINATION_DETAIL_TYPE}`:"
                 yield "it is the `responsePayload` in that, with its `source` and `detail_type`."
                 yield ""
-            if event.unheard:
-                yield f"Nobody listens to it: {event.unheard}."
+            if event.no_subscriber_reason:
+                yield f"Nobody listens to it: {event.no_subscriber_reason}."
                 yield ""
             yield from _fields(event)
         for command in declared(module, Command):
@@ -249,19 +248,19 @@ def _page() -> Iterator[str]:
         if refusals:
             yield "Refusals:"
             yield ""
-            yield from (f"- `{refusal.__name__}`: {_meaning(refusal)}" for refusal in refusals)
+            yield from (f"- `{refusal.__name__}`: {_description(refusal)}" for refusal in refusals)
             yield ""
     yield "## Values"
     yield ""
     kinds = [k for m in services().values() for k in (*m.EVENTS, *declared(m, Command))]
-    for value in dict.fromkeys(value for kind in kinds for value in _referred(kind)):
+    for value in dict.fromkeys(value for kind in kinds for value in _value_types(kind)):
         yield f"### {value.__name__}"
         yield ""
         yield from _paragraphs(value)
         yield from _fields(value)
 
 
-def _meaning(kind: Any) -> str:
+def _description(kind: Any) -> str:
     """The docstring as one line, with Markdown's code marks."""
     return " ".join((getdoc(kind) or "").replace("``", "`").split())
 
@@ -274,16 +273,16 @@ def _paragraphs(kind: Any) -> Iterator[str]:
 def _fields(kind: Any) -> Iterator[str]:
     yield "| field | type |"
     yield "|---|---|"
-    yield from (f"| `{name}` | {_words(inner)} |" for name, inner in field_types(kind).items())
+    yield from (f"| `{name}` | {_type_label(inner)} |" for name, inner in field_types(kind).items())
     yield ""
 
 
-def _words(kind: Any) -> str:
-    inner = optional(kind)
+def _type_label(kind: Any) -> str:
+    inner = unwrap_optional(kind)
     if inner is not None:
-        return f"{_words(inner)}, or null"
+        return f"{_type_label(inner)}, or null"
     if get_origin(kind) is tuple:
-        return f"array of {_words(get_args(kind)[0])}"
+        return f"array of {_type_label(get_args(kind)[0])}"
     return kind.__name__ if is_dataclass(kind) else JSON_TYPES[kind]  # type: ignore[union-attr]
 
 

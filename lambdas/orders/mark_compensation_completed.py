@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.orders import NoteRepair
+from lambdas.contracts.orders import MarkCompensationCompleted
 from lambdas.orders.domain import UnknownOrderError, repair
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
@@ -18,7 +18,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
     Raises NotUndoneError where a compensation is named, and the order was not to be undone.
     """
-    command = NoteRepair.decode(event)
+    command = MarkCompensationCompleted.decode(event)
     change = partial(repair, compensation=command.compensation)
     order = orders.update(command.order_id, change=change)
     if order is None:

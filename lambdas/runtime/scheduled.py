@@ -6,7 +6,7 @@ from lambdas.contracts.codec import decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class ScheduledRun:
     """What the event of a run says. A dry run says what a real one would do, and changes nothing.
 
     Scheduler's own event says nothing of it.
@@ -16,10 +16,10 @@ class Run:
     dry_run: bool = False
 
 
-def is_dry(event: object) -> bool:
+def is_dry_run(event: object) -> bool:
     """Whether the run is to change nothing.
 
     Raises:
         ContractError: ``dry_run`` is neither true nor false: better no run than the wrong one.
     """
-    return decode(Run, event).dry_run
+    return decode(ScheduledRun, event).dry_run

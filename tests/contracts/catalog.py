@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lambdas.contracts.event import Event
-from lambdas.contracts.schema import services
+from tools.event_docs import services
 
 SAMPLES = Path(__file__).parent / "samples"
 EVENTS: tuple[type[Event], ...] = tuple(
@@ -38,7 +38,7 @@ def read(sample: Path) -> Any:
 def detail_of(event: type[Event]) -> Any:
     """The metadata and data of an event's sample."""
     sample = read(sample_of(event))
-    if event.by_lambda:
+    if event.via_destination:
         return sample["detail"]["responsePayload"]
     return sample if event.topic else sample["detail"]
 

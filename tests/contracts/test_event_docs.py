@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Event, hear
+from lambdas.contracts.event import Event, parse_detail
 from lambdas.contracts.orders import OrderPlaced
-from lambdas.contracts.schema import DOCS, asyncapi, detail_schema, documents
-from tests.contracts.contracts import EVENTS, detail_of
+from tools.event_docs import DOCS, asyncapi, detail_schema, documents
+from tests.contracts.catalog import EVENTS, detail_of
 
 by_name = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
 
@@ -83,7 +83,7 @@ class TestSchemas:
 
             assert faults(detail, schema, schema) == [f"$.data.{field} is missing"]
             with pytest.raises(ContractError, match=f"{field} is missing"):
-                hear(event, detail)
+                parse_detail(event, detail)
 
     def test_another_version_does_not_fit(self, event: type[Event]):
         schema = detail_schema(event)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Event, Fact
+from lambdas.contracts.event import Event, EventEnvelope
 from lambdas.runtime.log import log
 
 E = TypeVar("E", bound=Event)
@@ -15,11 +15,11 @@ Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class BatchOutcome:
     """How many messages were heard, how many were parked, and which are to come again."""
 
-    heard: int
-    parked: int
+    processed: int
+    dead_lettered: int
     failed: Sequence[str]
 
     @property
@@ -33,7 +33,7 @@ class Outcome:
         return {"batchItemFailures": [{"itemIdentifier": name} for name in self.failed]}
 
 
-class Inbox(Generic[E]):
+class BatchConsumer(Generic[E]):
     """Hands a batch's facts on, in the order of their groups.
 
     A message that is no fact we know is parked, whole and with its reason, and those behind it
@@ -48,77 +48,77 @@ class Inbox(Generic[E]):
     def __init__(
         self,
         *,
-        hear: Callable[[Any], Fact[E] | None],
-        act: Callable[[Sequence[Fact[E]]], object],
-        parking_queue: str,
+        parse: Callable[[Any], EventEnvelope[E] | None],
+        handle: Callable[[Sequence[EventEnvelope[E]]], object],
+        dead_letter_queue_url: str,
         sqs: Any,
-        at_once: bool = False,
+        by_group: bool = False,
     ) -> None:
-        """``hear`` reads a body or raises ContractError; ``act`` must bear being repeated.
+        """``parse`` reads a body or raises ContractError; ``handle`` must bear being repeated.
 
-        A body of which ``hear`` makes nothing tells what does not matter here, and is passed over.
+        A body of which ``parse`` makes nothing tells what does not matter here, and is passed over.
 
-        It gets facts one by one, or, ``at_once``, all that a batch has of a group, in order.
-        ``parking_queue`` is a FIFO queue's URL, ``sqs`` boto3's client.
+        It gets facts one by one, or, ``by_group``, all that a batch has of a group, in order.
+        ``dead_letter_queue_url`` is a FIFO queue's URL, ``sqs`` boto3's client.
         """
-        self._hear = hear
-        self._act = act
-        self._parking_queue = parking_queue
+        self._parse = parse
+        self._handle = handle
+        self._dead_letter_queue_url = dead_letter_queue_url
         self._sqs = sqs
-        self._at_once = at_once
+        self._by_group = by_group
 
-    def receive(self, records: Sequence[Record]) -> Outcome:
+    def process(self, records: Sequence[Record]) -> BatchOutcome:
         """Receive a batch of the queue's messages."""
         groups: dict[str, list[Record]] = {}
         for record in records:
             groups.setdefault(self._group(record), []).append(record)
-        heard: set[str] = set()
+        processed: set[str] = set()
         poison: dict[str, str] = {}
         for name, group in groups.items():
             try:
-                self._receive_group(group, heard, poison)
+                self._process_group(group, processed, poison)
             except Exception as error:  # noqa: BLE001 -- whatever it is, the other groups go on
-                log("group failed", group=name, error=f"{type(error).__name__}: {error}")
-        parked = 0
+                log("group_failed", group=name, error=f"{type(error).__name__}: {error}")
+        dead_lettered = 0
         failed: list[str] = []
         for record in records:
             id_ = self._id(record)
-            if id_ in heard:
+            if id_ in processed:
                 continue
-            comes_anyway = self._rewinds and failed
-            if id_ in poison and not comes_anyway and self._parked(record, poison[id_]):
-                parked += 1
+            is_redelivered_anyway = self._rewinds and failed
+            if id_ in poison and not is_redelivered_anyway and self._try_dead_letter(record, poison[id_]):
+                dead_lettered += 1
             else:
                 failed.append(id_)
-        return Outcome(heard=len(heard), parked=parked, failed=failed)
+        return BatchOutcome(processed=len(processed), dead_lettered=dead_lettered, failed=failed)
 
-    def _receive_group(
-        self, group: Sequence[Record], heard: set[str], poison: dict[str, str]
+    def _process_group(
+        self, group: Sequence[Record], processed: set[str], poison: dict[str, str]
     ) -> None:
         """Act on a group's facts; note the ids of what is dealt with, and the reasons of poison."""
-        facts: dict[str, Fact[E]] = {}
+        events: dict[str, EventEnvelope[E]] = {}
         for record in group:
             id_ = self._id(record)
             try:
-                fact = self._hear(self._body(record))
+                event = self._parse(self._body(record))
             except ContractError as reason:
                 poison[id_] = str(reason)
                 continue
-            if fact is None:
-                heard.add(id_)
+            if event is None:
+                processed.add(id_)
             else:
-                facts[id_] = fact
-        steps = [list(facts)] if self._at_once else [[id_] for id_ in facts]
-        for step in filter(None, steps):
-            self._act([facts[id_] for id_ in step])
-            heard.update(step)
+                events[id_] = event
+        calls = [list(events)] if self._by_group else [[id_] for id_ in events]
+        for call in filter(None, calls):
+            self._handle([events[id_] for id_ in call])
+            processed.update(call)
 
-    def _parked(self, record: Record, reason: str) -> bool:
+    def _try_dead_letter(self, record: Record, reason: str) -> bool:
         """Park a message; tell whether that went well."""
         try:
-            self._park(record, reason)
+            self._dead_letter(record, reason)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the message comes again
-            log("not parked", id=self._id(record), error=f"{type(error).__name__}: {error}")
+            log("dead_letter_failed", id=self._id(record), error=f"{type(error).__name__}: {error}")
             return False
         return True
 
@@ -131,14 +131,14 @@ class Inbox(Generic[E]):
     def _body(self, record: Record) -> Any:
         return record["body"]
 
-    def _park(self, record: Record, reason: str) -> None:
+    def _dead_letter(self, record: Record, reason: str) -> None:
         """Park the message as it came, so that a redrive puts it back as it came.
 
         Its attributes may tell how often that was before, and why.
         """
         attributes = record["attributes"]
         self._sqs.send_message(
-            QueueUrl=self._parking_queue,
+            QueueUrl=self._dead_letter_queue_url,
             MessageBody=record["body"],
             MessageGroupId=attributes["MessageGroupId"],
             # The same as long as SQS remembers it: parked again after a crash, it is there once.
@@ -150,7 +150,7 @@ class Inbox(Generic[E]):
         )
 
 
-class StreamInbox(Inbox[E]):
+class StreamConsumer(BatchConsumer[E]):
     """The same for a Kinesis stream, where a group is a partition key.
 
     The parking queue is a standard one: a stream has no place into which a record could be put
@@ -162,18 +162,18 @@ class StreamInbox(Inbox[E]):
     def __init__(
         self,
         *,
-        hear: Callable[[bytes], Fact[E] | None],
-        act: Callable[[Sequence[Fact[E]]], object],
-        parking_queue: str,
+        parse: Callable[[bytes], EventEnvelope[E] | None],
+        handle: Callable[[Sequence[EventEnvelope[E]]], object],
+        dead_letter_queue_url: str,
         sqs: Any,
-        together: bool = False,
+        whole_batch: bool = False,
     ) -> None:
-        """``act`` gets what a batch has of a key at once, or, ``together``, of all keys."""
-        super().__init__(hear=hear, act=act, parking_queue=parking_queue, sqs=sqs, at_once=True)
-        self._together = together
+        """``handle`` gets what a batch has of a key at once, or, ``whole_batch``, of all keys."""
+        super().__init__(parse=parse, handle=handle, dead_letter_queue_url=dead_letter_queue_url, sqs=sqs, by_group=True)
+        self._whole_batch = whole_batch
 
     def _group(self, record: Record) -> str:
-        return "" if self._together else str(record["kinesis"]["partitionKey"])
+        return "" if self._whole_batch else str(record["kinesis"]["partitionKey"])
 
     def _id(self, record: Record) -> str:
         return str(record["kinesis"]["sequenceNumber"])
@@ -181,9 +181,9 @@ class StreamInbox(Inbox[E]):
     def _body(self, record: Record) -> bytes:
         return base64.b64decode(record["kinesis"]["data"])
 
-    def _park(self, record: Record, reason: str) -> None:
+    def _dead_letter(self, record: Record, reason: str) -> None:
         self._sqs.send_message(
-            QueueUrl=self._parking_queue,
+            QueueUrl=self._dead_letter_queue_url,
             MessageBody=json.dumps({"reason": reason, "record": record}),
         )
 

@@ -23,7 +23,7 @@ def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _plain(_deserialize(value)) for name, value in item.items()}
 
 
-def put_new(dynamodb: Any, table: str, row: Mapping[str, Any], *, key: str) -> dict[str, Any]:
+def put_if_absent(dynamodb: Any, table: str, row: Mapping[str, Any], *, key: str) -> dict[str, Any]:
     """Put ``row`` unless there is one with its ``key``; return the row that the table then has.
 
     The row that was there first comes with the refusal, without a read.
@@ -42,47 +42,47 @@ def put_new(dynamodb: Any, table: str, row: Mapping[str, Any], *, key: str) -> d
     return dict(row)
 
 
-def put_over(
+def put_if_unchanged(
     dynamodb: Any,
     table: str,
     old: Mapping[str, Any],
     new: Mapping[str, Any],
     *,
-    guards: Sequence[str],
+    version_attributes: Sequence[str],
 ) -> bool:
     """Put the row ``new`` where ``old`` still stands, or nothing if that is empty; say if it did.
 
-    ``guards`` are the attributes of which every other write of a row changes one.
+    ``version_attributes`` are the attributes of which every other write of a row changes one.
     """
-    stands = _stands(old, guards)
-    return _held(dynamodb, dynamodb.put_item, TableName=table, Item=to_item(new), **stands)
+    condition = _unchanged(old, version_attributes)
+    return _try_write(dynamodb, dynamodb.put_item, TableName=table, Item=to_item(new), **condition)
 
 
-def delete_over(
-    dynamodb: Any, table: str, old: Mapping[str, Any], *, key: str, guards: Sequence[str]
+def delete_if_unchanged(
+    dynamodb: Any, table: str, old: Mapping[str, Any], *, key: str, version_attributes: Sequence[str]
 ) -> bool:
     """Delete the row ``old``, which has that ``key``, where it still stands; say if it did."""
-    stands, named = _stands(old, guards), to_item({key: old[key]})
-    return _held(dynamodb, dynamodb.delete_item, TableName=table, Key=named, **stands)
+    condition, item_key = _unchanged(old, version_attributes), to_item({key: old[key]})
+    return _try_write(dynamodb, dynamodb.delete_item, TableName=table, Key=item_key, **condition)
 
 
-def _stands(old: Mapping[str, Any], guards: Sequence[str]) -> dict[str, Any]:
-    """The condition that none of the guards has changed."""
-    unchanged = [
-        f"#{name} = :{name}" if name in old else f"attribute_not_exists(#{name})" for name in guards
+def _unchanged(old: Mapping[str, Any], version_attributes: Sequence[str]) -> dict[str, Any]:
+    """The condition that none of the version_attributes has changed."""
+    comparisons = [
+        f"#{name} = :{name}" if name in old else f"attribute_not_exists(#{name})" for name in version_attributes
     ]
-    values = to_item({f":{name}": old[name] for name in guards if name in old})
+    values = to_item({f":{name}": old[name] for name in version_attributes if name in old})
     return {
-        "ConditionExpression": " AND ".join(unchanged),
-        "ExpressionAttributeNames": {f"#{name}": name for name in guards},
+        "ConditionExpression": " AND ".join(comparisons),
+        "ExpressionAttributeNames": {f"#{name}": name for name in version_attributes},
         **({"ExpressionAttributeValues": values} if values else {}),
     }
 
 
-def _held(dynamodb: Any, write: Callable[..., object], **what: Any) -> bool:
+def _try_write(dynamodb: Any, write: Callable[..., object], **request: Any) -> bool:
     """Make a conditional write; tell whether its condition held."""
     try:
-        write(**what)
+        write(**request)
     except dynamodb.exceptions.ConditionalCheckFailedException:
         return False
     return True

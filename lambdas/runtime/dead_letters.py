@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def park(sqs: Any, queue: str, event: Mapping[str, Any], *, reason: str) -> None:
+def dead_letter(sqs: Any, queue: str, event: Mapping[str, Any], *, reason: str) -> None:
     """Put the event, whole, and the reason on a standard queue of that URL.
 
     What a function fails at is parked as well, by Lambda, but only after it was tried again.
