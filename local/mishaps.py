@@ -49,7 +49,7 @@ WHILE_PLACED: Sequence[Mishap] = (
 WHILE_DISPATCHED: Sequence[Mishap] = (
     Mishap(
         what="no order may change",
-        holder="orders/NoteDispatchRole",
+        holder="orders/MarkDispatchedRole",
         right="dynamodb:PutItem",
         place="orders/OnDispatchFailed",
     ),

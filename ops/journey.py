@@ -7,7 +7,7 @@ from typing import Any
 
 from lambdas.contracts.values import Money
 from lambdas.notifications.domain import written
-from lambdas.orders.domain import Order, overdue
+from lambdas.orders.domain import Order, is_stalled
 from lambdas.orders.duplicates import DUPLICATE
 from lambdas.orders.store import order_of
 from lambdas.storefront.domain import timeline
@@ -88,10 +88,10 @@ def story(known: Known) -> list[dict[str, str]]:
 def wrong(known: Known, *, now: datetime) -> Iterator[str]:
     """What is not as it should be, and does not become so by itself."""
     order = order_of(known.order)
-    for name in order.waiting:
+    for name in order.outstanding_compensations:
         yield f"{name} failed for good and waits for a person"
     since = _unattended_since(known.order)
-    if overdue(order, now=int(now.timestamp())) and now - since > LATE:
+    if is_stalled(order, now=int(now.timestamp())) and now - since > LATE:
         yield f"it is {order.state}, and nobody has worked on it since {since:%Y-%m-%d %H:%M:%S}"
     yield from _contradictions(known)
     yield from _stuck(known, order, now)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import singledispatchmethod
 from typing import Any
 
-from lambdas.orders.domain import ENDED
+from lambdas.orders.domain import UNDONE_STATES
 from ops.redriving import (
     Action,
     Call,
@@ -130,14 +130,14 @@ class Mover:
     def _(self, action: Repair) -> None:
         # What an order is once it has ended, it stays: it may be asked first, and then undone.
         order = self._answer(self.mark_compensation_completed(), {"order_id": action.order})
-        if not order["ended"]:
+        if not order["finished"]:
             raise NotDoneError(
                 f"order {action.order} is {order['state']}: its saga is at it, or begins again"
                 " when its lease has run out; come back when it has ended"
             )
         if not action.compensation:
             return
-        if order["state"] not in ENDED:
+        if order["state"] not in UNDONE_STATES:
             raise NotDoneError(
                 f"order {action.order} is {order['state']}: it stands, and {action.compensation}"
                 " would undo it; what is parked is out of date, and may be deleted"

@@ -51,9 +51,9 @@ from stacks.components.queue import ParkingQueue
 from stacks.components.reaction import NO_DEAD_LETTERS as NO_LOST_EVENTS
 from stacks.components.reaction import Reaction
 from stacks.components.saga import Saga
-from stacks.components.saga_steps import Call, Record, Step
+from stacks.components.saga_steps import CommandCall, SagaRecord, SagaStep
 from stacks.components.table import ServiceTable
-from stacks.components.tidying import INDEXES, Tidying
+from stacks.components.order_jobs import ORDER_INDEXES, OrderJobs
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
 from stacks.payments import PaymentsStack
@@ -84,31 +84,31 @@ class OrdersStack(Stack):
             env=env,
             key="order_id",
             stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
-            indexes=INDEXES,
+            indexes=ORDER_INDEXES,
         )
         repair_queue = ParkingQueue(
             self, "Repair", holds="compensations that failed for good", alarms=alarms
         )
 
         # Functions
-        on_table = {"ORDERS_TABLE": table.table_name}
-        on_bus = {"EVENT_BUS": bus.event_bus_name}
+        table_settings = {"ORDERS_TABLE": table.table_name}
+        bus_settings = {"EVENT_BUS": bus.event_bus_name}
 
         def function(id: str, verb: str, settings: dict[str, str]) -> ServiceFunction:
             return ServiceFunction(self, id, env=env, verb=f"orders.{verb}", settings=settings)
 
-        place_order = function("PlaceOrder", "place_order", on_table)
-        get_order = function("GetOrder", "get_order", on_table)
-        cancel_order = function("CancelOrder", "cancel_order", on_table)
-        announce_changes = function("AnnounceChanges", "announce_changes", on_bus)
-        reacting = partial(
-            ServiceFunction, self, env=env, settings=on_table, no_dead_letters=NO_LOST_EVENTS
+        place_order = function("PlaceOrder", "place_order", table_settings)
+        get_order = function("GetOrder", "get_order", table_settings)
+        cancel_order = function("CancelOrder", "cancel_order", table_settings)
+        relay_outbox = function("RelayOutbox", "relay_outbox", bus_settings)
+        event_function = partial(
+            ServiceFunction, self, env=env, settings=table_settings, no_dead_letters=NO_LOST_EVENTS
         )
-        mark_compensation_completed = function("MarkCompensationCompleted", "mark_compensation_completed", on_table)
-        note_dispatch = reacting(id="NoteDispatch", verb="orders.note_dispatch")
-        lift_hold = function("LiftHold", "lift_hold", on_table)
-        look_up_order = reacting(
-            id="LookUpOrder", verb="orders.look_up_order", settings={**on_table, **on_bus}
+        mark_compensation_completed = function("MarkCompensationCompleted", "mark_compensation_completed", table_settings)
+        mark_dispatched = event_function(id="MarkDispatched", verb="orders.mark_dispatched")
+        lift_hold = function("LiftHold", "lift_hold", table_settings)
+        answer_status_query = event_function(
+            id="AnswerStatusQuery", verb="orders.answer_status_query", settings={**table_settings, **bus_settings}
         )
 
         # Flow: in through the front door, out through the outbox, on by the saga
@@ -117,44 +117,44 @@ class OrdersStack(Stack):
         front_door.route(apigw.HttpMethod.GET, "/orders/{order_id}", get_order)
         front_door.route(apigw.HttpMethod.DELETE, "/orders/{order_id}", cancel_order)
 
-        Outbox(self, "Outbox", table=table, relay=announce_changes, alarms=alarms)
-        Tidying(self, "Tidying", env=env, orders=table, bus=bus, group=schedules, alarms=alarms)
+        Outbox(self, "Outbox", table=table, relay=relay_outbox, alarms=alarms)
+        OrderJobs(self, "Jobs", env=env, orders=table, bus=bus, group=schedules, alarms=alarms)
 
         steps = [
-            Step(
-                action=Call(command=ReserveStock, function=inventory.reserve_stock),
+            SagaStep(
+                action=CommandCall(command=ReserveStock, function=inventory.reserve_stock),
                 refusals=(OutOfStock,),
-                overtaken=(ReservationAlreadyReleased,),
-                compensation=Call(command=ReleaseStock, function=inventory.release_stock),
+                already_compensated=(ReservationAlreadyReleased,),
+                compensation=CommandCall(command=ReleaseStock, function=inventory.release_stock),
             ),
-            Step(
-                action=Call(command=TakePayment, function=payments.take_payment),
+            SagaStep(
+                action=CommandCall(command=TakePayment, function=payments.take_payment),
                 refusals=(PaymentDeclined,),
-                overtaken=(PaymentAlreadyRefunded,),
-                compensation=Call(command=RefundPayment, function=payments.refund_payment),
+                already_compensated=(PaymentAlreadyRefunded,),
+                compensation=CommandCall(command=RefundPayment, function=payments.refund_payment),
             ),
-            Step(
-                action=Call(command=BookShipment, function=shipping.book_shipment),
+            SagaStep(
+                action=CommandCall(command=BookShipment, function=shipping.book_shipment),
                 refusals=(AddressUndeliverable,),
-                overtaken=(ShipmentAlreadyCancelled,),
-                compensation=Call(command=CancelShipment, function=shipping.cancel_shipment),
-                too_late=(ShipmentAlreadyDispatched,),
+                already_compensated=(ShipmentAlreadyCancelled,),
+                compensation=CommandCall(command=CancelShipment, function=shipping.cancel_shipment),
+                irreversible=(ShipmentAlreadyDispatched,),
             ),
         ]
-        record = partial(Record, table=table, key="order_id")
+        record = partial(SagaRecord, table=table, key="order_id")
         saga = partial(Saga, self, env=env, steps=steps, repair_queue=repair_queue, alarms=alarms)
         fulfilment = saga(
             id="Fulfilment",
             record=record(
-                open="PLACED",
-                done="CONFIRMED",
-                undone="REJECTED",
+                initial="PLACED",
+                completed="CONFIRMED",
+                compensated="REJECTED",
                 cancelled="CANCELLED",
-                kept="DISPATCHED",
+                irreversible="DISPATCHED",
             ),
         )
         withdrawal = saga(
-            id="Withdrawal", record=record(open="WITHDRAWN", undone="CANCELLED", kept="DISPATCHED")
+            id="Withdrawal", record=record(initial="WITHDRAWN", compensated="CANCELLED", irreversible="DISPATCHED")
         )
 
         detail = events.RuleTargetInput.from_event_path("$.detail")
@@ -170,36 +170,36 @@ class OrdersStack(Stack):
             event=OrderWithdrawn,
             target=partial(start, machine=withdrawal.machine),
         )
-        for id, waits_for_a_person in (
-            ("TellOperations", OrderNeedsAttention),
-            ("TellOfHold", OrderHeld),
-            ("TellOfMissedHold", OrderHoldMissed),
+        for id, alerting_event in (
+            ("AlertOrderNeedsAttention", OrderNeedsAttention),
+            ("AlertOrderHeld", OrderHeld),
+            ("AlertOrderHoldMissed", OrderHoldMissed),
         ):
             rule(
                 id=id,
-                event=waits_for_a_person,
+                event=alerting_event,
                 target=partial(targets.SnsTopic, topic=alarms, authorize_using_role=True),
             )
 
         reaction = partial(Reaction, self, bus=bus, alarms=alarms)
-        reaction(id="OnDispatch", event=ShipmentDispatched, function=note_dispatch)
-        questions = (ReservationUnresolved, ChargeUnresolved)
-        reaction(id="OnQuestion", event=questions, function=look_up_order)
-        changing = [cancel_order, note_dispatch, mark_compensation_completed, lift_hold]
+        reaction(id="OnDispatch", event=ShipmentDispatched, function=mark_dispatched)
+        status_queries = (ReservationUnresolved, ChargeUnresolved)
+        reaction(id="OnStatusQuery", event=status_queries, function=answer_status_query)
+        writers = [cancel_order, mark_dispatched, mark_compensation_completed, lift_hold]
         if env.partner_event_source:
-            hold_order = reacting(id="HoldOrder", verb="orders.hold_order")
+            hold_order = event_function(id="HoldOrder", verb="orders.hold_order")
             on_dispute = reaction(id="OnDispute", event=PaymentDisputed, function=hold_order)
             hold_order.add_environment("DEAD_LETTER_QUEUE_URL", on_dispute.failed.queue_url)
-            changing.append(hold_order)
+            writers.append(hold_order)
 
         # Grants
         allow(place_order, "dynamodb:PutItem", on=table.table_arn)
         allow(get_order, "dynamodb:GetItem", on=table.table_arn)
-        for changer in changing:
-            allow(changer, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
-        allow(look_up_order, "dynamodb:GetItem", on=table.table_arn)
-        let_publish(announce_changes, bus, source=SOURCE)
-        let_publish(look_up_order, bus, source=SOURCE)
+        for writer in writers:
+            allow(writer, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
+        allow(answer_status_query, "dynamodb:GetItem", on=table.table_arn)
+        let_publish(relay_outbox, bus, source=SOURCE)
+        let_publish(answer_status_query, bus, source=SOURCE)
 
         CfnOutput(self, "ApiUrl", value=front_door.api.api_endpoint)
         CfnOutput(self, "UserPoolId", value=front_door.customers.user_pool_id)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from lambdas.orders.domain import ENDED, TooLateError, cancel
+from lambdas.orders.domain import UNDONE_STATES, TooLateError, cancel
 from lambdas.orders.store import Orders
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
@@ -21,10 +21,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     try:
         order = orders.update(order_id, customer_id=http.caller_id(event), change=change)
     except TooLateError as refusal:
-        log("cancelling refused", order_id=order_id, reason=str(refusal))
+        log("cancellation refused", order_id=order_id, reason=str(refusal))
         return http.json_response(409, {"message": str(refusal)})
-    log("cancelling asked for", order_id=order_id, state=order.state if order else None)
+    log("cancellation requested", order_id=order_id, state=order.state if order else None)
     if order is None:
         return http.json_response(404, {"message": f"you have no order {order_id}"})
-    status = 200 if order.state in ENDED else 202
+    status = 200 if order.state in UNDONE_STATES else 202
     return http.json_response(status, {"order_id": order.order_id, "state": order.state})

@@ -12,16 +12,16 @@ from lambdas.contracts.event import TECHNICAL_FAILURE
 
 PLACED, CONFIRMED, REJECTED = "PLACED", "CONFIRMED", "REJECTED"
 WITHDRAWN, CANCELLED, DISPATCHED = "WITHDRAWN", "CANCELLED", "DISPATCHED"
-ENDED = (CANCELLED, REJECTED)
-OVER = (*ENDED, DISPATCHED)
+UNDONE_STATES = (CANCELLED, REJECTED)
+TERMINAL_STATES = (*UNDONE_STATES, DISPATCHED)
 HOLDABLE = (PLACED, CONFIRMED)
 """An order in another state has left, is over, or is being undone: to hold it comes too late."""
 HELD, LIFTED, MISSED = "HELD", "LIFTED", "MISSED"
-MOST_CLAIMS = 100
+MAX_CLAIMS = 100
 """So many executions that claimed an order are kept on its row, of which DynamoDB takes 400 KB: a
 saga that fails for ever is begun again for ever.
 """
-PATIENCE = timedelta(minutes=5)
+STALLED_AFTER = timedelta(minutes=5)
 """For how long nobody looks after an order of which something was just told."""
 
 
@@ -37,11 +37,11 @@ class UnknownOrderError(Exception):
     """There is no such order."""
 
 
-class NotToBeDispatchedError(Exception):
+class UnexpectedDispatchError(Exception):
     """A shipment left for an order that was never confirmed, or that has been undone."""
 
 
-class NotUndoneError(Exception):
+class OrderNotUndoneError(Exception):
     """An order that was not to be undone cannot be repaired: nothing of it is to be given back."""
 
 
@@ -66,16 +66,16 @@ class Order:
 
     ``sequence`` counts the events told of it. ``fingerprint`` tells a client's retry from another
     order under the same key. ``claim_owner`` is the saga execution that works on it until
-    ``claim_until`` (seconds since 1970); ``claimed_by`` are the first ``MOST_CLAIMS`` that did.
-    ``parked`` names compensations that came to wait for a person, ``repaired`` those that have
-    succeeded since, maybe before ``parked`` was written. ``unfinished`` is there until the order is
+    ``claim_until`` (seconds since 1970); ``claimed_by`` are the first ``MAX_CLAIMS`` that did.
+    ``failed_compensations`` names compensations that came to wait for a person, ``completed_compensations`` those that have
+    succeeded since, maybe before ``failed_compensations`` was written. ``open_shard`` is there until the order is
     confirmed or over, and says in which shard of the index of such orders it is to be found;
-    ``look_at`` is when somebody has to look after it. ``ended`` says the same of those that are
+    ``check_after`` is when somebody has to look after it. ``closed_shard`` says the same of those that are
     over.
-    ``placed_in`` names the minutes in which it was placed and the shard of their orders,
-    ``likeness`` is the same for orders that look the same; ``duplicate_of`` is the earlier order
+    ``dedup_bucket`` names the minutes in which it was placed and the shard of their orders,
+    ``dedup_key`` is the same for orders that look the same; ``duplicate_of`` is the earlier order
     that this one was found to repeat. ``holds`` are all there were, in the order in which they were
-    asked for; ``asides`` counts what was told of them since the event that started the saga, which
+    asked for; ``out_of_band_events`` counts what was told of them since the event that started the saga, which
     itself counts from that event.
     """
 
@@ -97,16 +97,16 @@ class Order:
     claim_until: int | None = None
     claimed_by: Set[str] | None = None
     cancel_requested_at: str | None = None
-    unfinished: str | None = None
-    look_at: str | None = None
-    ended: str | None = None
-    placed_in: str | None = None
-    likeness: str | None = None
+    open_shard: str | None = None
+    check_after: str | None = None
+    closed_shard: str | None = None
+    dedup_bucket: str | None = None
+    dedup_key: str | None = None
     duplicate_of: str | None = None
-    parked: Sequence[str] = ()
-    repaired: Sequence[str] = ()
+    failed_compensations: Sequence[str] = ()
+    completed_compensations: Sequence[str] = ()
     holds: tuple[Hold, ...] = ()
-    asides: int = 0
+    out_of_band_events: int = 0
 
     @property
     def held(self) -> Sequence[Hold]:
@@ -114,7 +114,7 @@ class Order:
         return [hold for hold in self.holds if hold.state == HELD]
 
     @property
-    def told_why(self) -> str:
+    def customer_explanation(self) -> str:
         """Why it was undone, for its customer; what failed inside is for operators, on the row."""
         if self.reason == TECHNICAL_FAILURE:
             return "something went wrong on our side"
@@ -125,9 +125,9 @@ class Order:
         return self.fingerprint == other.fingerprint
 
     @property
-    def waiting(self) -> Sequence[str]:
+    def outstanding_compensations(self) -> Sequence[str]:
         """The compensations that still wait for a person."""
-        return [name for name in self.parked if name not in self.repaired]
+        return [name for name in self.failed_compensations if name not in self.completed_compensations]
 
 
 def order_id(customer_id: str, idempotency_key: str) -> str:
@@ -145,9 +145,9 @@ def shard(order_id: str) -> str:
     return order_id[0]
 
 
-def after_patience(now: str) -> str:
+def next_check(now: str) -> str:
     """When somebody has to look after an order of which something is told now; UTC, ISO 8601."""
-    return (datetime.fromisoformat(now) + PATIENCE).isoformat()
+    return (datetime.fromisoformat(now) + STALLED_AFTER).isoformat()
 
 
 def cancel(
@@ -176,9 +176,9 @@ def cancel(
             explanation=explanation,
             sequence=order.sequence + 1,
             changed_at=now,
-            unfinished=None,
-            look_at=None,
-            ended=shard(order.order_id),
+            open_shard=None,
+            check_after=None,
+            closed_shard=shard(order.order_id),
         )
     if order.state == PLACED and order.cancel_requested_at is None:
         return replace(order, cancel_requested_at=now, reason=reason, explanation=explanation)
@@ -193,9 +193,9 @@ def cancel(
             cancel_requested_at=now,
             claim_owner=None,
             claim_until=None,
-            unfinished=shard(order.order_id),
-            asides=0,
-            look_at=after_patience(now),
+            open_shard=shard(order.order_id),
+            out_of_band_events=0,
+            check_after=next_check(now),
         )
     return order
 
@@ -207,12 +207,12 @@ def dispatch(order: Order, *, now: str) -> Order:
     the same under the same sequence number: whoever is first, it is told once.
 
     Raises:
-        NotToBeDispatchedError: a person has to look where the goods are.
+        UnexpectedDispatchError: a person has to look where the goods are.
     """
     if order.state == DISPATCHED:
         return order
     if order.state not in (CONFIRMED, WITHDRAWN):
-        raise NotToBeDispatchedError(f"order {order.order_id} is {order.state}, and was dispatched")
+        raise UnexpectedDispatchError(f"order {order.order_id} is {order.state}, and was dispatched")
     return replace(
         order,
         state=DISPATCHED,
@@ -220,58 +220,58 @@ def dispatch(order: Order, *, now: str) -> Order:
         explanation=None,
         sequence=order.sequence + 1,
         changed_at=now,
-        unfinished=None,
-        look_at=None,
-        ended=shard(order.order_id),
+        open_shard=None,
+        check_after=None,
+        closed_shard=shard(order.order_id),
     )
 
 
-def repair(order: Order, compensation: str | None) -> Order:
+def complete_compensation(order: Order, compensation: str | None) -> Order:
     """The order as it is once a parked compensation has succeeded; there is nothing to tell.
 
     What has succeeded once stays undone, so it counts for good, whenever it is parked.
 
     Raises:
-        NotUndoneError: the order stands, or is still open.
+        OrderNotUndoneError: the order stands, or is still open.
     """
-    if compensation is None or compensation in order.repaired:
+    if compensation is None or compensation in order.completed_compensations:
         return order
-    if order.state not in ENDED:
-        raise NotUndoneError(
+    if order.state not in UNDONE_STATES:
+        raise OrderNotUndoneError(
             f"order {order.order_id} is {order.state}: {compensation} is no repair of it"
         )
-    return replace(order, repaired=(*order.repaired, compensation))
+    return replace(order, completed_compensations=(*order.completed_compensations, compensation))
 
 
-def overdue(order: Order, *, now: int) -> bool:
-    """Whether nobody works on an unfinished order: unclaimed, or its claim's lease ran out.
+def is_stalled(order: Order, *, now: int) -> bool:
+    """Whether nobody works on an open order: unclaimed, or its claim's lease ran out.
 
     ``now`` is in seconds since 1970, as the claim's end is.
     """
     return order.state in (PLACED, WITHDRAWN) and (order.claim_until or 0) < now
 
 
-def looked_after(order: Order, *, now: datetime) -> Order:
+def reschedule_check(order: Order, *, now: datetime) -> Order:
     """The order as it is once somebody has looked after it.
 
     The next to look is there when its claim runs out; if nobody works on it, when patience does.
     Where too many have claimed it, the last of them is known by its claim only, until the next.
     """
-    then = now + PATIENCE
+    then = now + STALLED_AFTER
     if order.claim_until and order.claim_until >= int(now.timestamp()):
         then = datetime.fromtimestamp(order.claim_until + 1, UTC)
     claims = order.claimed_by
-    if claims and len(claims) > MOST_CLAIMS:
+    if claims and len(claims) > MAX_CLAIMS:
         claims -= {order.claim_owner}
-    return replace(order, look_at=then.isoformat(), claimed_by=claims)
+    return replace(order, check_after=then.isoformat(), claimed_by=claims)
 
 
-def expired(order: Order, *, before: str) -> bool:
+def is_expired(order: Order, *, before: str) -> bool:
     """Whether the order may go: it was over ``before`` that time, and nobody has to see to it."""
-    return order.state in OVER and not order.waiting and order.changed_at < before
+    return order.state in TERMINAL_STATES and not order.outstanding_compensations and order.changed_at < before
 
 
-def view(order: Order) -> dict[str, Any]:
+def customer_view(order: Order) -> dict[str, Any]:
     """The order as its customer sees it."""
     shown = {
         "order_id": order.order_id,
@@ -284,7 +284,7 @@ def view(order: Order) -> dict[str, Any]:
         "changed_at": order.changed_at,
     }
     if order.reason:
-        shown |= {"reason": order.reason, "explanation": order.told_why}
+        shown |= {"reason": order.reason, "explanation": order.customer_explanation}
     if order.held and order.state in HOLDABLE:
         shown["held"] = [
             {"reason": hold.reason, "explanation": hold.explanation, "since": hold.at}

@@ -9,7 +9,7 @@ from lambdas.contracts.orders import SOURCE
 from lambdas.orders.domain import (
     CONFIRMED,
     DISPATCHED,
-    ENDED,
+    UNDONE_STATES,
     PLACED,
     WITHDRAWN,
     Order,
@@ -26,20 +26,20 @@ class UndecidedError(Exception):
     """Whether the order repeats another is open, because it is open what becomes of that one."""
 
 
-def repeated(order: Order, alike: Sequence[Order], *, within: timedelta) -> Order | None:
+def find_original(order: Order, candidates: Sequence[Order], *, within: timedelta) -> Order | None:
     """The first of those orders that ``order`` repeats, or None.
 
-    ``alike`` are orders that look the same. One that was placed at most ``within`` that time before
+    ``candidates`` are orders that look the same. One that was placed at most ``within`` that time before
     is repeated if it stands. It does not if it came to nothing, or is a duplicate itself.
 
     Raises:
         UndecidedError: an order before it is not confirmed yet, or is being undone.
     """
-    if order.duplicate_of or order.cancel_requested_at or order.state in ENDED:
+    if order.duplicate_of or order.cancel_requested_at or order.state in UNDONE_STATES:
         return None
     before = [
         other
-        for other in sorted(alike, key=_age)
+        for other in sorted(candidates, key=_age)
         if _age(other) < _age(order)
         and _placed(order) - _placed(other) <= within
         and not other.duplicate_of
@@ -52,13 +52,13 @@ def repeated(order: Order, alike: Sequence[Order], *, within: timedelta) -> Orde
     return None
 
 
-def settled(order: Order, *, repeats: Order, policy: str, now: str) -> Order:
+def resolve_duplicate(order: Order, *, repeats: Order, policy: str, now: str) -> Order:
     """The order as it is once it was found that it repeats that one: held or cancelled.
 
     One that has left is only noted as what it is. It leaves the index in which it was found: an
     order is settled once, whatever is made of it afterwards.
     """
-    noted = replace(order, duplicate_of=repeats.order_id, placed_in=None)
+    noted = replace(order, duplicate_of=repeats.order_id, dedup_bucket=None)
     at = _placed(repeats).isoformat(timespec="seconds")
     explanation = f"the same as order {repeats.order_id}, which was placed at {at}"
     if policy == CANCEL:

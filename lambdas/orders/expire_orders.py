@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambdas.orders.domain import expired
+from lambdas.orders.domain import is_expired
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -12,7 +12,7 @@ from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 RETENTION = timedelta(days=int(setting("RETENTION_DAYS")))
-MOST = 10_000
+MAX_ORDERS = 10_000
 """So many orders take some 2 minutes; the next run goes on where this one stops."""
 
 
@@ -24,14 +24,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """
     dry_run = is_dry_run(event)
     before = (datetime.now(UTC) - RETENTION).isoformat()
-    did: dict[str, Any] = {"dry_run": dry_run, "before": before, "looked_at": 0, "expired": 0}
-    for page in orders.ended(before=before, most=MOST):
-        due = [order for order in page if expired(order, before=before)]
+    report: dict[str, Any] = {"dry_run": dry_run, "before": before, "checked": 0, "expired": 0}
+    for page in orders.closed_orders(before=before, limit=MAX_ORDERS):
+        due = [order for order in page if is_expired(order, before=before)]
         gone = [order.order_id for order in due if dry_run or orders.remove(order)]
         if gone:
-            log("orders expire", dry_run=dry_run, order_ids=gone)
-        did["looked_at"] += len(page)
-        did["expired"] += len(gone)
-    log("orders expired", **did)
-    orders.check_read()
-    return did
+            log("orders to expire", dry_run=dry_run, order_ids=gone)
+        report["checked"] += len(page)
+        report["expired"] += len(gone)
+    log("orders expired", **report)
+    orders.raise_if_unreadable()
+    return report

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambdas.orders.deduplication import Deduplication
-from lambdas.orders.progress import Progress
+from lambdas.orders.duplicate_scan import DuplicateScan
+from lambdas.orders.checkpoint import Checkpoint
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -12,9 +12,9 @@ from lambdas.runtime.scheduled import is_dry_run
 from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
-progress = Progress(setting("PROGRESS_TABLE"), job="find_duplicates", dynamodb=client("dynamodb"))
-POLICY = setting("DUPLICATES")
-WITHIN = timedelta(seconds=int(setting("DUPLICATES_WITHIN_SECONDS")))
+checkpoint = Checkpoint(setting("CHECKPOINTS_TABLE"), job="find_duplicates", dynamodb=client("dynamodb"))
+POLICY = setting("DUPLICATE_POLICY")
+DUPLICATE_WINDOW = timedelta(seconds=int(setting("DUPLICATE_WINDOW_SECONDS")))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -23,15 +23,15 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     With ``{"dry_run": true}`` it only says what it would do. Raises UnreadableError at the end if a
     row could not be read: it was taken for none that is repeated.
     """
-    search = Deduplication(
+    search = DuplicateScan(
         orders,
-        progress,
+        checkpoint,
         policy=POLICY,
-        within=WITHIN,
+        within=DUPLICATE_WINDOW,
         now=datetime.now(UTC),
         dry_run=is_dry_run(event),
     )
     report = search.run()
-    log("duplicates settled", **report)
-    orders.check_read()
+    log("duplicates resolved", **report)
+    orders.raise_if_unreadable()
     return report

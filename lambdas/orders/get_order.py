@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lambdas.orders.domain import view
+from lambdas.orders.domain import customer_view
 from lambdas.orders.store import Orders
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
@@ -16,7 +16,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer 200 with the order, or 404 also when it is another customer's."""
     order_id = event["pathParameters"]["order_id"]
     order = orders.find(order_id, customer_id=http.caller_id(event))
-    log("order asked for", order_id=order_id, found=order is not None)
+    log("order read", order_id=order_id, found=order is not None)
     if order is None:
         return http.json_response(404, {"message": f"you have no order {order_id}"})
-    return http.json_response(200, view(order))
+    return http.json_response(200, customer_view(order))

@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if order is None:
         reason = f"there is no order {fact.data.order_id}"
         dead_letter(sqs, DEAD_LETTER_QUEUE_URL, event, reason=reason)
-        log("dispute parked", reason=reason)
-        return {"parked": reason}
-    log("order to be held", order_id=order.order_id, state=order.state, held=len(order.held))
+        log("dispute dead-lettered", reason=reason)
+        return {"dead_lettered": reason}
+    log("hold applied", order_id=order.order_id, state=order.state, held=len(order.held))
     return {"order_id": order.order_id, "state": order.state, "held": bool(order.held)}

@@ -27,7 +27,7 @@ def hold(order: Order, *, cause: str, reason: str, explanation: str, now: str) -
         state=HELD if order.state in HOLDABLE else MISSED,
         at=now,
     )
-    return _told(replace(order, holds=(*order.holds, new)))
+    return _with_out_of_band_event(replace(order, holds=(*order.holds, new)))
 
 
 def lift_hold(order: Order, *, cause: str, now: str) -> Order:
@@ -44,26 +44,26 @@ def lift_hold(order: Order, *, cause: str, now: str) -> Order:
         raise NoSuchHoldError(
             f"order {order.order_id} is {order.state} and held by {there_are}, not by {cause!r}"
         )
-    lifted = _with(order, cause, state=LIFTED, now=now)
-    return lifted if lifted.held else _told(lifted)
+    lifted = _with_hold_state(order, cause, state=LIFTED, now=now)
+    return lifted if lifted.held else _with_out_of_band_event(lifted)
 
 
-def miss_hold(order: Order, *, now: str) -> Order:
+def mark_hold_missed(order: Order, *, now: str) -> Order:
     """An order that has left in spite of a hold, once that is on record; unchanged if it has not.
 
     It is to be told: whoever asked for the hold has to hear that it came too late.
     """
     if order.state != DISPATCHED or not order.held:
         return order
-    return _told(_with(order, order.held[0].cause, state=MISSED, now=now))
+    return _with_out_of_band_event(_with_hold_state(order, order.held[0].cause, state=MISSED, now=now))
 
 
-def _with(order: Order, cause: str, *, state: str, now: str) -> Order:
+def _with_hold_state(order: Order, cause: str, *, state: str, now: str) -> Order:
     holds = (
         replace(hold, state=state, at=now) if hold.cause == cause else hold for hold in order.holds
     )
     return replace(order, holds=tuple(holds))
 
 
-def _told(order: Order) -> Order:
-    return replace(order, sequence=order.sequence + 1, asides=order.asides + 1)
+def _with_out_of_band_event(order: Order) -> Order:
+    return replace(order, sequence=order.sequence + 1, out_of_band_events=order.out_of_band_events + 1)

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from lambdas.contracts.orders import MarkCompensationCompleted
-from lambdas.orders.domain import UnknownOrderError, repair
+from lambdas.orders.domain import UnknownOrderError, complete_compensation
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -16,17 +16,17 @@ orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer how the order stands; raise UnknownOrderError if there is none.
 
-    Raises NotUndoneError where a compensation is named, and the order was not to be undone.
+    Raises OrderNotUndoneError where a compensation is named, and the order was not to be undone.
     """
     command = MarkCompensationCompleted.decode(event)
-    change = partial(repair, compensation=command.compensation)
+    change = partial(complete_compensation, compensation=command.compensation)
     order = orders.update(command.order_id, change=change)
     if order is None:
         raise UnknownOrderError(f"there is no order {command.order_id}")
-    log("repair noted", order_id=order.order_id, compensation=command.compensation)
+    log("compensation marked completed", order_id=order.order_id, compensation=command.compensation)
     return {
         "order_id": order.order_id,
         "state": order.state,
-        "ended": order.unfinished is None,
-        "waiting": list(order.waiting),
+        "finished": order.open_shard is None,
+        "outstanding_compensations": list(order.outstanding_compensations),
     }

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.orders.domain import KeyReusedError
-from lambdas.orders.likeness import findable
-from lambdas.orders.placing import BadRequestError, place
+from lambdas.orders.dedup_index import with_dedup_key
+from lambdas.orders.order_request import BadRequestError, parse_order_request
 from lambdas.orders.store import Orders
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
@@ -21,17 +21,17 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     A retry is answered with what the order is by then.
     """
     try:
-        requested = place(
+        requested = parse_order_request(
             http.body(event),
             customer_id=http.caller_id(event),
             idempotency_key=http.header(event, "Idempotency-Key"),
             request_id=http.request_id(event),
             now=datetime.now(UTC).isoformat(),
         )
-        order = orders.add(findable(requested))
+        order = orders.add(with_dedup_key(requested))
     except BadRequestError as bad:
-        log("order refused", problems=len(bad.problems))
-        problems = [{"field": p.field, "problem": p.problem} for p in bad.problems]
+        log("order refused", problems=len(bad.errors))
+        problems = [{"field": p.field, "problem": p.problem} for p in bad.errors]
         return http.json_response(400, {"message": "the order has bad fields", "problems": problems})
     except http.NotJsonError as bad:
         log("order refused", problems=1)

@@ -10,16 +10,16 @@ from operator import itemgetter
 from typing import Any
 
 from lambdas.orders.domain import Hold, KeyReusedError, Order, is_order_id
-from lambdas.orders.likeness import part, same
+from lambdas.orders.dedup_index import bucket_name, digest_of
 from lambdas.runtime.dynamodb import delete_if_unchanged, from_item, put_if_absent, put_if_unchanged, to_item
 from lambdas.runtime.log import log
 
 ATTEMPTS = 5
 SHARDS = "0123456789abcdef"
 """Of each index: the first digit of a digest."""
-PAGE, MOST_ALIKE = 50, 100
-NAMED = 10
-POISON = (TypeError, ValueError, AttributeError)
+PAGE, MAX_CANDIDATES = 50, 100
+MAX_NAMED_ROWS = 10
+UNREADABLE_ROW_ERRORS = (TypeError, ValueError, AttributeError)
 """What a row raises that is no order: it would raise it again for ever."""
 VERSION_ATTRIBUTES = (
     "state",
@@ -28,15 +28,15 @@ VERSION_ATTRIBUTES = (
     "claim_owner",
     "claim_until",
     "cancel_requested_at",
-    "repaired",
+    "completed_compensations",
     "holds",
-    "look_at",
+    "check_after",
     "duplicate_of",
 )
 """Every other write of a row changes one of these."""
 
 
-class BusyError(Exception):
+class ConcurrentUpdateError(Exception):
     """Others changed the order in between, again and again."""
 
 
@@ -47,7 +47,7 @@ class UnreadableError(Exception):
 class Orders:
     """The table of orders, keyed by ``order_id``.
 
-    What goes through many orders passes over those that cannot be read: see ``check_read``.
+    What goes through many orders passes over those that cannot be read: see ``raise_if_unreadable``.
     """
 
     def __init__(self, table: str, *, dynamodb: Any) -> None:
@@ -83,7 +83,7 @@ class Orders:
         """Change the order, that customer's if one is given, and return it; None if there is none.
 
         Raises:
-            BusyError: others changed it again and again meanwhile.
+            ConcurrentUpdateError: others changed it again and again meanwhile.
         """
         for _ in range(ATTEMPTS):
             before = self.find(order_id, customer_id=customer_id)
@@ -92,33 +92,33 @@ class Orders:
             after = change(before)
             if after == before or self.replace(before, after):
                 return after
-        raise BusyError(f"order {order_id} is being changed by others; try again")
+        raise ConcurrentUpdateError(f"order {order_id} is being changed by others; try again")
 
-    def unfinished(self, *, due: str, most: int) -> Iterator[list[Order]]:
+    def due_for_check(self, *, due: str, limit: int) -> Iterator[list[Order]]:
         """Orders to be looked after by that time, a page of each shard after the other.
 
-        ``due`` is UTC, ISO 8601. There are ``most`` of them, or some more, to the end of a page.
+        ``due`` is UTC, ISO 8601. There are ``limit`` of them, or some more, to the end of a page.
         """
-        return self._pages("unfinished", "look_at", before=due, most=most)
+        return self._pages("open_shard", "check_after", before=due, limit=limit)
 
-    def ended(self, *, before: str, most: int) -> Iterator[list[Order]]:
+    def closed_orders(self, *, before: str, limit: int) -> Iterator[list[Order]]:
         """The same of orders that were over before that time."""
-        return self._pages("ended", "changed_at", before=before, most=most)
+        return self._pages("closed_shard", "changed_at", before=before, limit=limit)
 
-    def alike(self, periods: Sequence[datetime]) -> Iterator[list[Order]]:
+    def duplicate_candidates(self, periods: Sequence[datetime]) -> Iterator[list[Order]]:
         """Orders of these periods that look the same, one of the last among them, by age.
 
-        There are two or more, or the first ``MOST_ALIKE``. The index is sorted by likeness: to find
+        There are two or more, or the first ``MAX_CANDIDATES``. The index is sorted by dedup_key: to find
         what looks the same takes no memory, and nothing else is read.
         """
-        likeness = itemgetter("likeness")
+        dedup_key = itemgetter("dedup_key")
         for shard in SHARDS:
-            parts = [part(begin, shard) for begin in periods]
-            keys = merge(*map(self._placed_in, parts), key=likeness)
-            for _, group in groupby(keys, key=lambda key: same(likeness(key))):
-                found = list(islice(group, MOST_ALIKE))
-                new = len(found) == MOST_ALIKE or any(
-                    key["placed_in"] == parts[-1] for key in found
+            buckets = [bucket_name(period_start, shard) for period_start in periods]
+            keys = merge(*map(self._keys_of_bucket, buckets), key=dedup_key)
+            for _, group in groupby(keys, key=lambda key: digest_of(dedup_key(key))):
+                found = list(islice(group, MAX_CANDIDATES))
+                new = len(found) == MAX_CANDIDATES or any(
+                    key["dedup_bucket"] == buckets[-1] for key in found
                 )
                 if len(found) > 1 and new:
                     yield self._read(found)
@@ -133,12 +133,12 @@ class Orders:
         row = row_of(order)
         return delete_if_unchanged(self._dynamodb, self._table, row, key="order_id", version_attributes=VERSION_ATTRIBUTES)
 
-    def check_read(self) -> None:
+    def raise_if_unreadable(self) -> None:
         """Raise UnreadableError if a row could not be read since this was asked last."""
         ids, self._unreadable = sorted(set(self._unreadable)), []
         if ids:
             rows = "1 row of the table is" if len(ids) == 1 else f"{len(ids)} rows of the table are"
-            raise UnreadableError(f"{rows} no order: {', '.join(ids[:NAMED])}")
+            raise UnreadableError(f"{rows} no order: {', '.join(ids[:MAX_NAMED_ROWS])}")
 
     def _read(self, keys: Sequence[Mapping[str, Any]]) -> list[Order]:
         """The orders of an index's keys; it is a moment late, so one may be gone."""
@@ -146,7 +146,7 @@ class Orders:
         for key in keys:
             try:
                 order = self.find(key["order_id"])
-            except POISON as error:
+            except UNREADABLE_ROW_ERRORS as error:
                 log("order unreadable", order_id=key["order_id"], error=repr(error))
                 self._unreadable.append(key["order_id"])
                 continue
@@ -155,7 +155,7 @@ class Orders:
         return orders
 
     def _pages(
-        self, index: str, sorted_by: str, *, before: str, most: int
+        self, index: str, sorted_by: str, *, before: str, limit: int
     ) -> Iterator[list[Order]]:
         condition = f"{index} = :shard AND {sorted_by} < :before"
         turns = deque(
@@ -163,15 +163,15 @@ class Orders:
             for shard in SHARDS
         )
         found = 0
-        while turns and found < most:
+        while turns and found < limit:
             pages = turns.popleft()
             if (keys := next(pages, None)) is not None:
                 yield self._read(keys)
                 found += len(keys)
                 turns.append(pages)
 
-    def _placed_in(self, part: str) -> Iterator[dict[str, Any]]:
-        pages = self._query("placed_in", "placed_in = :part", {":part": part}, size=20 * PAGE)
+    def _keys_of_bucket(self, bucket: str) -> Iterator[dict[str, Any]]:
+        pages = self._query("dedup_bucket", "dedup_bucket = :bucket", {":bucket": bucket}, size=20 * PAGE)
         return (key for page in pages for key in page)
 
     def _query(

@@ -34,8 +34,8 @@ from constructs import Construct
 
 from stacks.components.alarm import alarm
 from stacks.components.nag import acknowledge
-from stacks.components.saga_definition import definition
-from stacks.components.saga_steps import EXPRESS, STANDARD, Record, Step
+from stacks.components.saga_definition import build_definition
+from stacks.components.saga_steps import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS, SagaRecord, SagaStep
 from stacks.environments import Environment
 
 
@@ -48,8 +48,8 @@ class Saga(Construct):
         id: str,
         *,
         env: Environment,
-        record: Record,
-        steps: Sequence[Step],
+        record: SagaRecord,
+        steps: Sequence[SagaStep],
         repair_queue: sqs.IQueue,
         alarms: sns.ITopic,
     ) -> None:
@@ -57,7 +57,7 @@ class Saga(Construct):
         super().__init__(scope, id)
         express = env.saga_type == sfn.StateMachineType.EXPRESS
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
-        calls = [step.action for step in steps] if record.done else []
+        calls = [step.action for step in steps] if record.completed else []
         calls += [step.compensation for step in steps]
         for actions, resources in (
             (["lambda:InvokeFunction"], [call.function.function_arn for call in calls]),
@@ -76,11 +76,11 @@ class Saga(Construct):
             state_machine_type=env.saga_type,
             definition_body=sfn.DefinitionBody.from_string(
                 Stack.of(self).to_json_string(
-                    definition(
+                    build_definition(
                         record=record,
                         steps=steps,
                         repair_queue=repair_queue,
-                        patience=EXPRESS if express else STANDARD,
+                        timeouts=EXPRESS_TIMEOUTS if express else STANDARD_TIMEOUTS,
                     )
                 )
             ),
@@ -104,7 +104,7 @@ class Saga(Construct):
             alarm(
                 self,
                 end,
-                tells=f"An execution of {id} ended without a word: {end}",
+                tells=f"{id}: an execution ended without writing an outcome: {end}",
                 metric=self.machine.metric(
                     f"Executions{end}", period=Duration.minutes(1), statistic="Sum"
                 ),

@@ -10,22 +10,22 @@ from typing import Any
 from aws_cdk import aws_sqs as sqs
 
 from lambdas.contracts.event import CANCELLED, TECHNICAL_FAILURE, Refusal
-from stacks.components.saga_steps import Patience, Record, Step
+from stacks.components.saga_steps import Timeouts, SagaRecord, SagaStep
 from stacks.components.saga_tasks import (
     CONDITION_FAILED,
-    COUNT,
-    ME,
+    NEXT_SEQUENCE,
+    EXECUTION_ID,
     NOW,
     State,
     Tasks,
-    counted,
+    sequence_values,
 )
 
 TAKEN_OVER = "{% $exists($states.result.Attributes.claim_owner) %}"
 """Whether the record was claimed before: by an execution that died on the way, or by this one, if
 the answer to its first attempt was lost. Then that attempt may have been the one that took it over.
 """
-WITHDRAWN = {
+CANCELLATION_REASON = {
     name: f"{{% $exists($states.result.Attributes.{name})"
     f" ? $states.result.Attributes.{name}.S : '{default}' %}}"
     for name, default in (("reason", CANCELLED), ("explanation", "cancelled by the customer"))
@@ -35,24 +35,24 @@ cancelled before records did.
 """
 
 
-def definition(
-    *, record: Record, steps: Sequence[Step], repair_queue: sqs.IQueue, patience: Patience
+def build_definition(
+    *, record: SagaRecord, steps: Sequence[SagaStep], repair_queue: sqs.IQueue, timeouts: Timeouts
 ) -> dict[str, Any]:
     """The saga as Amazon States Language.
 
     Its input is the ``detail`` of the event that starts it: ``metadata`` and ``data``.
     """
-    tasks = Tasks(record, repair_queue.queue_url, patience)
+    tasks = Tasks(record, repair_queue.queue_url, timeouts)
     states = _States(record, steps, tasks)
     return {
         "QueryLanguage": "JSONata",
-        "TimeoutSeconds": patience.machine,
+        "TimeoutSeconds": timeouts.execution,
         "StartAt": "Claim",
         "States": {
-            **states.claiming(),
-            **(states.doing() if record.done else {}),
-            **states.undoing(),
-            **states.parking(),
+            **states.claim_states(),
+            **(states.action_states() if record.completed else {}),
+            **states.compensation_states(),
+            **states.dead_letter_states(),
         },
     }
 
@@ -61,21 +61,21 @@ def definition(
 class _States:
     """The states of one saga, by what they are about."""
 
-    record: Record
-    steps: Sequence[Step]
+    record: SagaRecord
+    steps: Sequence[SagaStep]
     tasks: Tasks
 
-    def claiming(self) -> dict[str, State]:
+    def claim_states(self) -> dict[str, State]:
         now = "$floor($millis() / 1000)"
         claim = self.tasks.update(
             "SET claim_owner = :me, claim_until = :until ADD claimed_by :mine",
-            condition="#state = :open AND (attribute_not_exists(claim_owner) OR claim_owner = :me"
+            condition="#state = :initial AND (attribute_not_exists(claim_owner) OR claim_owner = :me"
             " OR claim_until < :now)",
             values={
-                ":open": {"S": self.record.open},
+                ":initial": {"S": self.record.initial},
                 ":now": {"N": f"{{% $string({now}) %}}"},
-                ":until": {"N": f"{{% $string({now} + {self.tasks.patience.lease}) %}}"},
-                ":mine": {"SS": [ME]},
+                ":until": {"N": f"{{% $string({now} + {self.tasks.timeouts.lease}) %}}"},
+                ":mine": {"SS": [EXECUTION_ID]},
             },
         )
         # The variables are not there yet.
@@ -83,41 +83,41 @@ class _States:
             self.record.key: {"S": f"{{% $states.input.data.{self.record.key} %}}"}
         }
         claim["Arguments"]["ReturnValues"] = "ALL_OLD"
-        subject = {"subject": "{% $states.input.data %}"}
-        first = self.steps[0].action if self.record.done else self.steps[-1].compensation
+        event_data = {"data": "{% $states.input.data %}"}
+        first = self.steps[0].action if self.record.completed else self.steps[-1].compensation
         return {
             "Claim": claim
             | {
-                "Assign": subject
+                "Assign": event_data
                 | {
                     "sequence": "{% $states.input.metadata.sequence %}",
-                    "parked": [],
+                    "dead_lettered": [],
                     "taken_over": TAKEN_OVER,
                     "outcome": self._outcome,
-                    **WITHDRAWN,
+                    **CANCELLATION_REASON,
                 },
                 "Catch": [
-                    {"ErrorEquals": [CONDITION_FAILED], "Next": "NotOurs"},
-                    _unwritten("Claim", subject),
+                    {"ErrorEquals": [CONDITION_FAILED], "Next": "AlreadyClaimed"},
+                    _catch_failed_write("Claim", event_data),
                 ],
                 "Next": first.name,
             },
-            "NotOurs": {
+            "AlreadyClaimed": {
                 "Type": "Succeed",
                 "Comment": "Another execution has the claim, or the record is open no longer",
             },
         }
 
-    def doing(self) -> dict[str, State]:
+    def action_states(self) -> dict[str, State]:
         states: dict[str, State] = {}
         following = [*(step.action.name for step in self.steps[1:]), "Confirm"]
         for i, step in enumerate(self.steps):
             states[step.action.name] = self.tasks.call(
-                step.action, self.tasks.patience.action_retries, (*step.refusals, *step.overtaken)
+                step.action, self.tasks.timeouts.action_retries, (*step.refusals, *step.already_compensated)
             ) | {
                 "Catch": [
-                    self._refused(step.refusals, undo_from=self._undo_before(i)),
-                    self._failed(step.action.name, undo_from=self._undo_after_failure_of(step)),
+                    self._catch_refusals(step.refusals, undo_from=self._compensation_before(i)),
+                    self._catch_failure(step.action.name, undo_from=self._first_compensation_after(step)),
                 ],
                 "Next": following[i],
             }
@@ -134,97 +134,97 @@ class _States:
             ],
             "Default": "Reject",
         }
-        states["Confirm"] = self.tasks.settle(
-            self.record.done or "",
+        states["Confirm"] = self.tasks.write_outcome(
+            self.record.completed or "",
             condition="claim_owner = :me AND (#state = :state OR"
-            " (#state = :open AND attribute_not_exists(cancel_requested_at)))",
+            " (#state = :initial AND attribute_not_exists(cancel_requested_at)))",
         ) | {
             "Catch": [
                 {"ErrorEquals": [CONDITION_FAILED], "Next": "Cancel"},
-                _unwritten("Confirm"),
+                _catch_failed_write("Confirm"),
             ],
             "End": True,
         }
         cancel = self.tasks.update(
             "SET changed_at = :now",
-            condition="claim_owner = :me AND #state = :open"
+            condition="claim_owner = :me AND #state = :initial"
             " AND attribute_exists(cancel_requested_at)",
-            values={":open": {"S": self.record.open}, ":now": NOW},
+            values={":initial": {"S": self.record.initial}, ":now": NOW},
         )
         cancel["Arguments"]["ReturnValues"] = "ALL_NEW"
         states["Cancel"] = cancel | {
             "Comment": "Not confirmed: because somebody cancelled, or because the claim is lost",
-            "Assign": {"outcome": self.record.cancelled, **WITHDRAWN},
-            "Catch": [_unwritten("Confirm")],
+            "Assign": {"outcome": self.record.cancelled, **CANCELLATION_REASON},
+            "Catch": [_catch_failed_write("Confirm")],
             "Next": self.steps[-1].compensation.name,
         }
         return states
 
-    def undoing(self) -> dict[str, State]:
+    def compensation_states(self) -> dict[str, State]:
         states: dict[str, State] = {}
         for i, step in reversed(list(enumerate(self.steps))):
-            name, after = step.compensation.name, self._undo_before(i)
-            too_late = step.too_late if self.record.kept else ()
-            kept = {"ErrorEquals": [refusal.__name__ for refusal in too_late], "Next": "Keep"}
+            name, after = step.compensation.name, self._compensation_before(i)
+            irreversible = step.irreversible if self.record.irreversible else ()
+            on_irreversible = {"ErrorEquals": [refusal.__name__ for refusal in irreversible], "Next": "KeepEffects"}
             states[name] = self.tasks.call(
-                step.compensation, self.tasks.patience.compensation_retries, too_late
+                step.compensation, self.tasks.timeouts.compensation_retries, irreversible
             ) | {
                 "Catch": [
-                    *([kept] if too_late else []),
-                    _caught({"error": "{% $states.errorOutput %}"}, next=f"Park{name}"),
+                    *([on_irreversible] if irreversible else []),
+                    _catch_all({"error": "{% $states.errorOutput %}"}, next=f"DeadLetter{name}"),
                 ],
                 "Next": after,
             }
-            note = {"parked": f"{{% $append($parked, ['{name}']) %}}"}
-            states[f"Park{name}"] = self.tasks.park(step.compensation) | {
-                "Assign": note,
-                "Catch": [_caught(note, next=after)],
+            variables = {"dead_lettered": f"{{% $append($dead_lettered, ['{name}']) %}}"}
+            states[f"DeadLetter{name}"] = self.tasks.dead_letter(step.compensation) | {
+                "Assign": variables,
+                "Catch": [_catch_all(variables, next=after)],
                 "Next": after,
             }
-        states["Reject"] = self.tasks.settle(
+        states["Reject"] = self.tasks.write_outcome(
             "{% $outcome %}",
-            condition="claim_owner = :me AND #state IN (:open, :state)",
+            condition="claim_owner = :me AND #state IN (:initial, :state)",
             reason="{% $reason %}",
             explanation="{% $explanation %}",
-            ended=self._shard,
-        ) | {"Catch": [_unwritten("Reject")], "Next": "AllUndone"}
-        if self.record.kept:
-            states["Keep"] = self.tasks.settle(
-                self.record.kept,
-                condition="claim_owner = :me AND #state IN (:open, :state)",
+            closed_shard=self._closed_shard,
+        ) | {"Catch": [_catch_failed_write("Reject")], "Next": "AllUndone"}
+        if self.record.irreversible:
+            states["KeepEffects"] = self.tasks.write_outcome(
+                self.record.irreversible,
+                condition="claim_owner = :me AND #state IN (:initial, :state)",
                 remove=("reason", "explanation"),
-                ended=self._shard,
+                closed_shard=self._closed_shard,
             ) | {
                 "Comment": "What was done can no longer be undone: nothing is",
-                "Catch": [_unwritten("Keep")],
+                "Catch": [_catch_failed_write("KeepEffects")],
                 "Next": "Undone",
             }
         states["AllUndone"] = {
             "Type": "Choice",
-            "Choices": [{"Condition": "{% $count($parked) > 0 %}", "Next": "CallForAttention"}],
+            "Choices": [{"Condition": "{% $count($dead_lettered) > 0 %}", "Next": "RequestAttention"}],
             "Default": "Undone",
         }
-        states["CallForAttention"] = self.tasks.update(
-            f"SET parked = :parked, {COUNT}, changed_at = :now",
+        states["RequestAttention"] = self.tasks.update(
+            f"SET failed_compensations = :dead_lettered, {NEXT_SEQUENCE}, changed_at = :now",
             condition="claim_owner = :me",
             values={
-                ":parked": {"L": "{% [$map($parked, function($name) { {'S': $name} })] %}"},
-                **counted(2),
+                ":dead_lettered": {"L": "{% [$map($dead_lettered, function($name) { {'S': $name} })] %}"},
+                **sequence_values(2),
                 ":now": NOW,
             },
-        ) | {"Catch": [_unwritten("CallForAttention")], "Next": "Undone"}
+        ) | {"Catch": [_catch_failed_write("RequestAttention")], "Next": "Undone"}
         states["Undone"] = {"Type": "Succeed"}
         return states
 
-    def parking(self) -> dict[str, State]:
+    def dead_letter_states(self) -> dict[str, State]:
         record = {
-            "record": f"$subject.{self.record.key}",
-            "write": "$unwritten",
+            "record": f"$data.{self.record.key}",
+            "write": "$failed_write",
             "error": "$error",
             "execution": "$states.context.Execution.Id",
         }
         return {
-            "ParkRecord": self.tasks.send(record) | {"Next": "OutcomeUnknown"},
+            "DeadLetterRecord": self.tasks.send(record) | {"Next": "OutcomeUnknown"},
             "OutcomeUnknown": {
                 "Type": "Fail",
                 "Error": "OutcomeUnknown",
@@ -232,23 +232,23 @@ class _States:
             },
         }
 
-    def _undo_before(self, i: int) -> str:
+    def _compensation_before(self, i: int) -> str:
         return self.steps[i - 1].compensation.name if i else "Reject"
 
-    def _undo_after_failure_of(self, step: Step) -> str:
+    def _first_compensation_after(self, step: SagaStep) -> str:
         """Nobody knows whether it took effect; what may have left for good is asked about first."""
         last = self.steps[-1]
-        return (last if last.too_late and self.record.kept else step).compensation.name
+        return (last if last.irreversible and self.record.irreversible else step).compensation.name
 
     @property
     def _outcome(self) -> str:
         """What the record becomes when it is undone; of one that was to be cancelled, that."""
         if not self.record.cancelled:
-            return self.record.undone
+            return self.record.compensated
         wished = "$exists($states.result.Attributes.cancel_requested_at)"
-        return f"{{% {wished} ? '{self.record.cancelled}' : '{self.record.undone}' %}}"
+        return f"{{% {wished} ? '{self.record.cancelled}' : '{self.record.compensated}' %}}"
 
-    def _why(self, reason: str, explanation: str) -> dict[str, str]:
+    def _reason_variables(self, reason: str, explanation: str) -> dict[str, str]:
         """Why the record is undone, as JSONata; one that was to be cancelled has its reason."""
         cancelled = f"$outcome = '{self.record.cancelled}'"
         return {
@@ -256,8 +256,8 @@ class _States:
             "explanation": f"{{% {cancelled} ? $explanation : {explanation} %}}",
         }
 
-    def _refused(self, refusals: Sequence[type[Refusal]], *, undo_from: str) -> State:
-        why = self._why(
+    def _catch_refusals(self, refusals: Sequence[type[Refusal]], *, undo_from: str) -> State:
+        why = self._reason_variables(
             "$states.errorOutput.Error", "$parse($states.errorOutput.Cause).errorMessage"
         )
         return {
@@ -266,19 +266,19 @@ class _States:
             "Next": "Undo",
         }
 
-    def _failed(self, name: str, *, undo_from: str) -> State:
-        why = self._why(f"'{TECHNICAL_FAILURE}'", f"'{name}: ' & $states.errorOutput.Error")
-        return _caught(why | {"undo_from": undo_from}, next="Undo")
+    def _catch_failure(self, name: str, *, undo_from: str) -> State:
+        why = self._reason_variables(f"'{TECHNICAL_FAILURE}'", f"'{name}: ' & $states.errorOutput.Error")
+        return _catch_all(why | {"undo_from": undo_from}, next="Undo")
 
     @property
-    def _shard(self) -> str:
-        return f"{{% $substring($subject.{self.record.key}, 0, 1) %}}"
+    def _closed_shard(self) -> str:
+        return f"{{% $substring($data.{self.record.key}, 0, 1) %}}"
 
 
-def _unwritten(write: str, also: dict[str, str] | None = None) -> State:
-    error = {"unwritten": write, "error": "{% $states.errorOutput %}"}
-    return _caught(error | (also or {}), next="ParkRecord")
+def _catch_failed_write(write: str, also: dict[str, str] | None = None) -> State:
+    error = {"failed_write": write, "error": "{% $states.errorOutput %}"}
+    return _catch_all(error | (also or {}), next="DeadLetterRecord")
 
 
-def _caught(variables: dict[str, Any], *, next: str) -> State:
+def _catch_all(variables: dict[str, Any], *, next: str) -> State:
     return {"ErrorEquals": ["States.ALL"], "Assign": variables, "Next": next}

@@ -1,7 +1,7 @@
 """The tasks of a saga in Amazon States Language (JSONata): writes, calls, messages.
 
 Each has a time-out and is tried again; its output is nothing, for the saga keeps what it needs in
-variables: ``$subject`` is the data of the event that started it, ``$sequence`` that event's.
+variables: ``$data`` is the data of the event that started it, ``$sequence`` that event's.
 """
 
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambdas.contracts.event import Refusal
-from stacks.components.saga_steps import Call, Patience, Record
+from stacks.components.saga_steps import CommandCall, Timeouts, SagaRecord
 
 CONDITION_FAILED = "DynamoDB.ConditionalCheckFailedException"
 
 State = dict[str, Any]
 
 NOW = {"S": "{% $now() %}"}
-ME = "{% $states.context.Execution.Id %}"
-COUNT = "#sequence = :sequence + if_not_exists(asides, :none)"
+EXECUTION_ID = "{% $states.context.Execution.Id %}"
+NEXT_SEQUENCE = "#sequence = :sequence + if_not_exists(out_of_band_events, :none)"
 """The number of what the saga tells: counted from its event, and behind what others told since."""
 
 
@@ -25,24 +25,24 @@ COUNT = "#sequence = :sequence + if_not_exists(asides, :none)"
 class Tasks:
     """The tasks of the saga of one record."""
 
-    record: Record
+    record: SagaRecord
     repair_queue: str
     """Its URL."""
-    patience: Patience
+    timeouts: Timeouts
 
-    def settle(
+    def write_outcome(
         self, state: str, *, condition: str, remove: Sequence[str] = (), **columns: str
     ) -> State:
         """Write the outcome, under our claim; a second time it writes the same."""
         sets = [f", {name} = :{name}" for name in columns]
-        removed = ", ".join(["unfinished", "look_at", *remove])
+        removed = ", ".join(["open_shard", "check_after", *remove])
         return self.update(
-            f"SET #state = :state, {COUNT}, changed_at = :now{''.join(sets)} REMOVE {removed}",
+            f"SET #state = :state, {NEXT_SEQUENCE}, changed_at = :now{''.join(sets)} REMOVE {removed}",
             condition=condition,
             values={
-                ":open": {"S": self.record.open},
+                ":initial": {"S": self.record.initial},
                 ":state": {"S": state},
-                **counted(1),
+                **sequence_values(1),
                 ":now": NOW,
                 **{f":{name}": {"S": value} for name, value in columns.items()},
             },
@@ -57,32 +57,32 @@ class Tasks:
             "Resource": "arn:aws:states:::dynamodb:updateItem",
             "Arguments": {
                 "TableName": self.record.table.table_name,
-                "Key": {self.record.key: {"S": f"{{% $subject.{self.record.key} %}}"}},
+                "Key": {self.record.key: {"S": f"{{% $data.{self.record.key} %}}"}},
                 "UpdateExpression": update,
                 "ConditionExpression": condition,
                 "ExpressionAttributeNames": names,
                 "ExpressionAttributeValues": {
-                    ":me": {"S": ME},
+                    ":me": {"S": EXECUTION_ID},
                     **values,
                 },
             },
-            "TimeoutSeconds": self.patience.write,
-            "Retry": self._retry([CONDITION_FAILED], self.patience.write_retries),
+            "TimeoutSeconds": self.timeouts.write,
+            "Retry": self._retry([CONDITION_FAILED], self.timeouts.write_retries),
             "Output": {},
         }
 
-    def call(self, call: Call, retries: int, refusals: Sequence[type[Refusal]] = ()) -> State:
+    def call(self, call: CommandCall, retries: int, refusals: Sequence[type[Refusal]] = ()) -> State:
         """Ask a function; a refusal is an answer, and not tried again."""
         return {
             "Type": "Task",
             "Resource": "arn:aws:states:::lambda:invoke",
             "Arguments": {"FunctionName": call.function.function_arn, "Payload": call.payload},
-            "TimeoutSeconds": self.patience.call,
+            "TimeoutSeconds": self.timeouts.call,
             "Retry": self._retry([refusal.__name__ for refusal in refusals], retries),
             "Output": {},
         }
 
-    def park(self, call: Call) -> State:
+    def dead_letter(self, call: CommandCall) -> State:
         """Send all that is needed to finish a compensation by command."""
         return self.send(
             {
@@ -103,8 +103,8 @@ class Tasks:
                 "QueueUrl": self.repair_queue,
                 "MessageBody": f"{{% $string({_object(message)}) %}}",
             },
-            "TimeoutSeconds": self.patience.write,
-            "Retry": self._retry([], self.patience.write_retries),
+            "TimeoutSeconds": self.timeouts.write,
+            "Retry": self._retry([], self.timeouts.write_retries),
             "Output": {},
         }
 
@@ -113,15 +113,15 @@ class Tasks:
             "ErrorEquals": ["States.ALL"],
             "IntervalSeconds": 1,
             "BackoffRate": 2,
-            "MaxDelaySeconds": self.patience.longest_delay,
+            "MaxDelaySeconds": self.timeouts.max_delay,
             "JitterStrategy": "FULL",
             "MaxAttempts": attempts,
         }
         return [*([{"ErrorEquals": list(never), "MaxAttempts": 0}] if never else []), backoff]
 
 
-def counted(number: int) -> dict[str, Any]:
-    """The values of COUNT, for what the saga tells as its ``number``."""
+def sequence_values(number: int) -> dict[str, Any]:
+    """The values of NEXT_SEQUENCE, for what the saga tells as its ``number``."""
     return {":sequence": {"N": f"{{% $string($sequence + {number}) %}}"}, ":none": {"N": "0"}}
 
 

@@ -190,7 +190,7 @@ def test_events_that_functions_failed_at_are_given_to_them_again(platform: Platf
     shown = [platform.ops("show", place)[1][0] for place in places]
     assert [each["times"] for each in shown] == [3, 3]
     assert shown[0]["why"] == (
-        f"RetriesExhausted: NotToBeDispatchedError: there is no order {order}"
+        f"RetriesExhausted: UnexpectedDispatchError: there is no order {order}"
     )
     assert platform.place("early") == order
     platform.becomes(order, "CONFIRMED")
@@ -206,14 +206,14 @@ def test_what_a_saga_could_not_undo_is_undone_and_its_order_needs_nobody(platfor
     lambda_, release = platform.client("lambda"), platform.physical("Inventory", "ReleaseStock")
     lambda_.put_function_concurrency(FunctionName=release, ReservedConcurrentExecutions=0)
     order = platform.place("stuck", country="Unspecified")
-    eventually(lambda: "parked" in platform.row(order))
-    assert platform.row(order)["parked"] == ["ReleaseStock"]
+    eventually(lambda: "failed_compensations" in platform.row(order))
+    assert platform.row(order)["failed_compensations"] == ["ReleaseStock"]
     lambda_.delete_function_concurrency(FunctionName=release)
 
     assert platform.ops("repair", order)[1]["moved"] == 1
     assert platform.ops("repair", order, "--yes")[0] == 0
 
-    assert platform.row(order)["repaired"] == ["ReleaseStock"]
+    assert platform.row(order)["completed_compensations"] == ["ReleaseStock"]
     reservation = platform.client("dynamodb").get_item(
         TableName=platform.outputs["ReservationsTable"], Key={"order_id": {"S": order}}
     )

@@ -24,7 +24,7 @@ from aws_cdk.aws_stepfunctions import StateMachineType
 from app import compose
 from lambdas.contracts.event import TECHNICAL_FAILURE, parse_detail
 from lambdas.contracts.orders import OrderNeedsAttention
-from lambdas.orders.announcements import announcement
+from lambdas.orders.events import event_for_change
 from lambdas.orders.domain import PLACED
 from lambdas.orders.store import order_of
 from lambdas.runtime.dynamodb import from_item, to_item
@@ -60,7 +60,7 @@ ACTIONS = ("Claim", "ReserveStock", "TakePayment", "BookShipment")
 SERVICES = ("orders", "payments", "inventory", "shipping")
 EXTRAS: dict[str, int] = {}
 """What each order's price has been raised by."""
-JOBS = ("AnnounceAgain", "FindDuplicates", "ExpireOrders")
+JOBS = ("RepublishStalled", "FindDuplicates", "ExpireOrders")
 LONG_AGO = "2000-01-01T00:00:00+00:00"
 
 
@@ -132,7 +132,7 @@ def platform(
     compose(app, replace(DEV, saga_type=request.param))
     app.synth()
     outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
-    by_hand_only(cloud, *(f"Tidying{job}" for job in JOBS))
+    by_hand_only(cloud, *(f"Jobs{job}" for job in JOBS))
     shop.stock_shelves(cloud, outputs["ReceiveStockFunction"], database)
     customers = http_api.customers_of(cloud, outputs, "ada", "bob")
     http = http_api.http(cloud)
@@ -294,7 +294,7 @@ def deliver_again(platform: Platform, order: str) -> None:
 
     before = len(executions())
     first = replace(order_of(row(platform, order)), state=PLACED, sequence=1)
-    fact = announcement(None, first)
+    fact = event_for_change(None, first)
     assert fact is not None
     bus = platform.outputs["EventBus"]
     platform.client("events").put_events(Entries=[fact.to_put_events_entry(bus)])
@@ -329,7 +329,7 @@ def steps(journey: Mapping[str, Any]) -> dict[str, list[str]]:
 def run(platform: Platform, job: str, *, dry_run: bool = False) -> dict[str, Any]:
     """Run a scheduled job now; return what it did."""
     answer = platform.client("lambda").invoke(
-        FunctionName=platform.function(f"Tidying{job}"), Payload=json.dumps({"dry_run": dry_run})
+        FunctionName=platform.function(f"Jobs{job}"), Payload=json.dumps({"dry_run": dry_run})
     )
     result: dict[str, Any] = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, result
@@ -476,24 +476,24 @@ def test_what_a_dead_saga_left_is_finished_when_its_lease_has_run_out(platform):
     unwanted = orders[1]
     assert cancel(platform, unwanted) == (202, "PLACED")
     for order in orders:
-        change(platform, order, look_at=LONG_AGO)
-    assert run(platform, "AnnounceAgain")["told"] == 0
+        change(platform, order, check_after=LONG_AGO)
+    assert run(platform, "RepublishStalled")["published"] == 0
     for order in orders:
-        change(platform, order, look_at=LONG_AGO, claim_until=1)
+        change(platform, order, check_after=LONG_AGO, claim_until=1)
 
-    assert run(platform, "AnnounceAgain", dry_run=True)["told"] == 2
-    run(platform, "AnnounceAgain")
+    assert run(platform, "RepublishStalled", dry_run=True)["published"] == 2
+    run(platform, "RepublishStalled")
 
     assert ended(platform, *orders) == [("CONFIRMED", None), ("CANCELLED", "Cancelled")]
     check_promises(platform)
-    assert run(platform, "AnnounceAgain")["told"] == 0
+    assert run(platform, "RepublishStalled")["published"] == 0
     code, told_of = journey(platform.cloud, orders[0])
     assert (code, told_of["wrong"]) == (0, [])
     ends = [execution["status"] for execution in told_of["executions"]]
     assert ends == ["ABORTED", "SUCCEEDED"]
 
 
-class TestTidying:
+class TestScheduledJobs:
     def test_of_two_orders_that_look_the_same_the_later_is_held(self, platform):
         first = place(platform, "same-1")
         assert ended(platform, first) == [("CONFIRMED", None)]
@@ -510,7 +510,7 @@ class TestTidying:
         assert told(platform, second) == ["OrderPlaced", "OrderConfirmed", "OrderHeld"]
 
     def test_or_cancelled_where_that_is_the_policy(self, platform):
-        with configured(platform, "TidyingFindDuplicates", DUPLICATES="cancel"):
+        with configured(platform, "JobsFindDuplicates", DUPLICATE_POLICY="cancel"):
             first = place(platform, "equal-1")
             assert ended(platform, first) == [("CONFIRMED", None)]
             with payments_wait(platform):

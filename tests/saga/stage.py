@@ -11,8 +11,8 @@ from uuid import uuid4
 
 from lambdas.contracts.event import Command, Refusal
 from local.cloud import Cloud
-from stacks.components.saga_definition import definition
-from stacks.components.saga_steps import Call, Patience, Record, Step
+from stacks.components.saga_definition import build_definition
+from stacks.components.saga_steps import CommandCall, Timeouts, SagaRecord, SagaStep
 
 ACTOR = '''
 import json, os, time, boto3
@@ -23,10 +23,10 @@ dynamodb.describe_endpoints()
 class Refused(Exception):
     """No means no."""
 
-class Overtaken(Exception):
+class AlreadyCompensated(Exception):
     """It was undone before."""
 
-class Gone(Exception):
+class Irreversible(Exception):
     """It cannot be undone any more."""
 
 def handler(event, context):
@@ -38,9 +38,9 @@ def handler(event, context):
     if act == "refuse":
         raise Refused(f"{name} says no")
     if act == "be late":
-        raise Overtaken(f"{name} was undone")
+        raise AlreadyCompensated(f"{name} was undone")
     if act == "be gone":
-        raise Gone(f"{name} comes too late")
+        raise Irreversible(f"{name} comes too late")
     if act == "crash":
         raise RuntimeError("an accident")
     if act == "hang":
@@ -56,7 +56,7 @@ def handler(event, context):
     return {"lines": len(event.get("lines", []))}
 '''
 
-QUICK = Patience(machine=300, action_retries=1, compensation_retries=1, longest_delay=1)
+QUICK_TIMEOUTS = Timeouts(execution=300, action_retries=1, compensation_retries=1, max_delay=1)
 """It tries little again, and waits for a function as long as any saga: that may have to start."""
 SECONDS = 120
 
@@ -65,11 +65,11 @@ class Refused(Refusal):
     """What the actors refuse with."""
 
 
-class Overtaken(Refusal):
+class AlreadyCompensated(Refusal):
     """How they refuse what was undone before."""
 
 
-class Gone(Refusal):
+class Irreversible(Refusal):
     """How they refuse to undo what has left for good."""
 
 
@@ -118,32 +118,32 @@ class Stage:
         self.journal = self._table("journal", "order_id", "at")
         self.queue = self.sqs.create_queue(QueueName=f"repair-{self._id}")["QueueUrl"]
         steps = [
-            Step(
+            SagaStep(
                 action=self._call(action, Act),
                 refusals=(Refused,),
-                overtaken=(Overtaken,),
+                already_compensated=(AlreadyCompensated,),
                 compensation=self._call(undo, Undo),
             )
             for action, undo in NAMES
         ]
-        self._machine = self._create(kind, steps, done="DONE", cancelled="CANCELLED")
+        self._machine = self._create(kind, steps, completed="DONE", cancelled="CANCELLED")
         self._withdrawal = self._create(kind, steps)
-        leaving = [*steps[:-1], replace(steps[-1], too_late=(Gone,))]
-        ends = {"done": "DONE", "cancelled": "CANCELLED", "kept": "KEPT"}
+        leaving = [*steps[:-1], replace(steps[-1], irreversible=(Irreversible,))]
+        ends = {"completed": "DONE", "cancelled": "CANCELLED", "irreversible": "KEPT"}
         self._leaving = self._create(kind, leaving, **ends)
 
-    def _create(self, kind: str, steps: list[Step], **ends: str) -> str:
-        asl = definition(
-            record=Record(
+    def _create(self, kind: str, steps: list[SagaStep], **ends: str) -> str:
+        asl = build_definition(
+            record=SagaRecord(
                 table=cast(Any, SimpleNamespace(table_name=self.records)),
                 key="order_id",
-                open="OPEN",
-                undone="UNDONE",
+                initial="OPEN",
+                compensated="UNDONE",
                 **ends,
             ),
             steps=steps,
             repair_queue=cast(Any, SimpleNamespace(queue_url=self.queue)),
-            patience=QUICK,
+            timeouts=QUICK_TIMEOUTS,
         )
         arn: str = self.states.create_state_machine(
             name=f"saga-{uuid4().hex[:6]}",
@@ -162,8 +162,8 @@ class Stage:
                 "order_id": {"S": order_id},
                 "state": {"S": "OPEN"},
                 "sequence": {"N": "1"},
-                "unfinished": {"S": "0"},
-                "look_at": {"S": "2026-12-01T08:31:00+00:00"},
+                "open_shard": {"S": "0"},
+                "check_after": {"S": "2026-12-01T08:31:00+00:00"},
             },
         )
         data = {"order_id": order_id, "script": json.dumps(script), "lines": ["only one"]}
@@ -178,17 +178,17 @@ class Stage:
             ExpressionAttributeValues={":owner": {"S": owner}, ":until": {"N": str(until)}},
         )
 
-    def tell_aside(self, detail: dict[str, Any]) -> None:
+    def add_out_of_band_event(self, detail: dict[str, Any]) -> None:
         """Count, as somebody does who tells of the record beside the saga."""
         self.dynamodb.update_item(
             TableName=self.records,
             Key={"order_id": {"S": detail["data"]["order_id"]}},
-            UpdateExpression="ADD asides :one, #sequence :one",
+            UpdateExpression="ADD out_of_band_events :one, #sequence :one",
             ExpressionAttributeNames={"#sequence": "sequence"},
             ExpressionAttributeValues={":one": {"N": "1"}},
         )
 
-    def say(self, detail: dict[str, Any], **columns: str) -> None:
+    def set_columns(self, detail: dict[str, Any], **columns: str) -> None:
         """Put texts on the record."""
         self.dynamodb.update_item(
             TableName=self.records,
@@ -237,7 +237,7 @@ class Stage:
         )["Items"]
         return [item["call"]["S"] for item in items]
 
-    def parked(self) -> list[dict[str, Any]]:
+    def dead_letters(self) -> list[dict[str, Any]]:
         """What stands on the repair queue; reading takes it off."""
         messages = []
         while found := self.sqs.receive_message(
@@ -264,7 +264,7 @@ class Stage:
         )
         return table
 
-    def _call(self, name: str, base: type[Command]) -> Call:
+    def _call(self, name: str, base: type[Command]) -> CommandCall:
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as bundle:
             bundle.writestr("actor.py", ACTOR)
@@ -279,7 +279,7 @@ class Stage:
                 "Variables": {"NAME": name, "JOURNAL": self.journal, "RECORDS": self.records}
             },
         )["FunctionArn"]
-        return Call(
+        return CommandCall(
             command=_command(name, base), function=cast(Any, SimpleNamespace(function_arn=arn))
         )
 

@@ -6,7 +6,7 @@ import pytest
 
 from lambdas.contracts.event import CANCELLED, TECHNICAL_FAILURE
 from local.cloud import running
-from tests.saga.stage import ACTIONS, NAMES, QUICK, UNDO, Stage
+from tests.saga.stage import ACTIONS, NAMES, QUICK_TIMEOUTS, UNDO, Stage
 
 
 @pytest.fixture(scope="session")
@@ -31,14 +31,14 @@ def test_all_actions_done_in_order_confirm_the_record(stage):
     assert stage.calls(opened) == ACTIONS
     record = stage.record(opened)
     assert (record["state"], record["sequence"]) == ("DONE", "2")
-    assert stage.parked() == []
+    assert stage.dead_letters() == []
 
 
 @pytest.mark.parametrize("fate", ["work", "refuse"])
 def test_its_number_comes_behind_what_was_told_beside_it(stage, fate):
     opened = stage.open(Second=fate)
-    stage.tell_aside(opened)
-    stage.tell_aside(opened)
+    stage.add_out_of_band_event(opened)
+    stage.add_out_of_band_event(opened)
     assert stage.run(opened) == "SUCCEEDED"
     record = stage.record(opened)
     assert (record["state"], record["sequence"]) == (
@@ -62,7 +62,7 @@ def test_a_refusal_is_not_retried_and_undoes_exactly_what_was_done_before_it(sta
 def test_any_other_failure_is_retried_and_then_undone_from_the_failed_step_on(stage, action):
     opened = stage.open(**{action: "crash"})
     assert stage.run(opened) == "SUCCEEDED"
-    tried = [action] * (1 + QUICK.action_retries)
+    tried = [action] * (1 + QUICK_TIMEOUTS.action_retries)
     done = ACTIONS[: ACTIONS.index(action)]
     assert stage.calls(opened) == [*done, *tried, UNDO[action], *undone_before(action)]
     record = stage.record(opened)
@@ -113,9 +113,9 @@ def test_who_took_a_claim_over_undoes_everything_though_it_came_less_far_itself(
 def test_a_compensation_that_fails_for_good_is_parked_and_the_others_run_on(stage):
     opened = stage.open(Third="refuse", UndoSecond="crash")
     assert stage.run(opened) == "SUCCEEDED"
-    tried = ["UndoSecond"] * (1 + QUICK.compensation_retries)
+    tried = ["UndoSecond"] * (1 + QUICK_TIMEOUTS.compensation_retries)
     assert stage.calls(opened) == [*ACTIONS, *tried, "UndoFirst"]
-    (message,) = stage.parked()
+    (message,) = stage.dead_letters()
     assert message["compensation"] == "UndoSecond"
     assert ":function:UndoSecond-" in message["function"]
     assert message["payload"] == {
@@ -126,15 +126,15 @@ def test_a_compensation_that_fails_for_good_is_parked_and_the_others_run_on(stag
     assert message["execution"].startswith("arn:aws:states:")
     record = stage.record(opened)
     assert (record["state"], record["reason"], record["sequence"]) == ("UNDONE", "Refused", "3")
-    assert [name["S"] for name in record["parked"]] == ["UndoSecond"]
+    assert [name["S"] for name in record["failed_compensations"]] == ["UndoSecond"]
 
 
 def test_every_compensation_may_fail_and_every_one_is_parked(stage):
     opened = stage.open(Third="crash", **{undo: "crash" for _, undo in NAMES})
     assert stage.run(opened) == "SUCCEEDED"
-    parked = {message["compensation"] for message in stage.parked()}
-    assert parked == {undo for _, undo in NAMES}
-    assert len(stage.record(opened)["parked"]) == len(NAMES)
+    dead_letters = {message["compensation"] for message in stage.dead_letters()}
+    assert dead_letters == {undo for _, undo in NAMES}
+    assert len(stage.record(opened)["failed_compensations"]) == len(NAMES)
 
 
 def test_without_a_repair_queue_the_others_are_undone_all_the_same(cloud):
@@ -144,7 +144,7 @@ def test_without_a_repair_queue_the_others_are_undone_all_the_same(cloud):
     assert stage.run(opened) == "SUCCEEDED"
     assert stage.calls(opened)[-1] == "UndoFirst"
     record = stage.record(opened)
-    assert (record["state"], [name["S"] for name in record["parked"]]) == (
+    assert (record["state"], [name["S"] for name in record["failed_compensations"]]) == (
         "UNDONE",
         ["UndoSecond"],
     )
@@ -154,7 +154,7 @@ def test_an_outcome_that_cannot_be_written_is_parked_and_nothing_is_undone(stage
     opened = stage.open(Third="steal the claim")
     assert stage.run(opened) == "FAILED"
     assert stage.calls(opened) == ACTIONS
-    (message,) = stage.parked()
+    (message,) = stage.dead_letters()
     assert (message["record"], message["write"]) == (opened["data"]["order_id"], "Confirm")
     assert message["error"]["Error"] == "DynamoDB.ConditionalCheckFailedException"
 
@@ -173,7 +173,7 @@ def test_that_a_step_was_undone_before_is_not_tried_again_and_no_reason_to_tell(
     assert stage.calls(opened) == ["First", "Second", "UndoSecond", "UndoFirst"]
     record = stage.record(opened)
     assert (record["state"], record["reason"]) == ("UNDONE", TECHNICAL_FAILURE)
-    assert record["explanation"] == "Second: Overtaken"
+    assert record["explanation"] == "Second: AlreadyCompensated"
 
 
 @pytest.mark.parametrize("fate", ["be late", "refuse", "crash"])
@@ -181,7 +181,7 @@ def test_who_takes_over_what_was_to_be_cancelled_cancels_it(stage, fate):
     opened = stage.open(Second=fate)
     stage.claim(opened, owner="dead", until=1)
     why = {"reason": "DuplicateOrder", "explanation": "the same as another"}
-    stage.say(opened, cancel_requested_at="now", **why)
+    stage.set_columns(opened, cancel_requested_at="now", **why)
     assert stage.run(opened) == "SUCCEEDED"
     record = stage.record(opened)
     assert record["state"] == "CANCELLED"
@@ -222,7 +222,7 @@ def test_whoever_cancels_a_record_says_why(stage):
     under_way, done = stage.open(Third="cancel"), stage.open()
     why = {"reason": "DuplicateOrder", "explanation": "the same as another"}
     for opened in (under_way, done):
-        stage.say(opened, **why)
+        stage.set_columns(opened, **why)
     stage.run(under_way)
     stage.withdraw(done)
     for opened in (under_way, done):
@@ -233,11 +233,11 @@ def test_whoever_cancels_a_record_says_why(stage):
 def test_a_record_at_its_end_is_unfinished_no_more(stage):
     for script, over in (({}, False), ({"Second": "refuse"}, True), ({"Third": "cancel"}, True)):
         opened = stage.open(**script)
-        assert "unfinished" in stage.record(opened)
+        assert "open_shard" in stage.record(opened)
         stage.run(opened)
         record = stage.record(opened)
-        assert not {"unfinished", "look_at"} & record.keys()
-        assert record.get("ended") == (opened["data"]["order_id"][0] if over else None)
+        assert not {"open_shard", "check_after"} & record.keys()
+        assert record.get("closed_shard") == (opened["data"]["order_id"][0] if over else None)
 
 
 def test_an_array_of_one_reaches_the_action_as_an_array(stage, cloud):

@@ -335,7 +335,7 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     (checks.a_target_parks_what_cannot_be_delivered, make_dead_letter_queue_fifo),
     (
         checks.a_live_rule_lets_replays_pass,
-        change(checks.RULE, "TellOperations", EventPattern={"source": ["com.aws.orders"]}),
+        change(checks.RULE, "AlertOrderNeedsAttention", EventPattern={"source": ["com.aws.orders"]}),
     ),
     (
         checks.a_live_rule_lets_replays_pass,
@@ -358,9 +358,9 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     (checks.the_bus_is_called_orders_in_dev_only, change(checks.BUS, Name="Bestellungen")),
     (
         checks.events_are_put_under_the_services_own_source,
-        grant("AnnounceAgain", Condition={"StringLike": {"events:source": "com.aws.*"}}),
+        grant("RepublishStalled", Condition={"StringLike": {"events:source": "com.aws.*"}}),
     ),
-    (checks.events_are_put_under_the_services_own_source, grant("AnnounceAgain", Resource="*")),
+    (checks.events_are_put_under_the_services_own_source, grant("RepublishStalled", Resource="*")),
     (checks.a_topic_is_published_to_by_its_service, publish_as_another),
     (
         checks.groups_do_not_wait_for_each_other,
@@ -529,7 +529,7 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     ),
     (
         checks.names_are_physical_only_where_they_are_a_contract,
-        change(checks.RULE, "TellOperations", Name="TellOperations"),
+        change(checks.RULE, "AlertOrderNeedsAttention", Name="AlertOrderNeedsAttention"),
     ),
     (
         checks.names_are_physical_only_where_they_are_a_contract,

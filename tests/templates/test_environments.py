@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stacks.backbone import BackboneStack
-from stacks.components.saga_steps import STANDARD
+from stacks.components.saga_steps import STANDARD_TIMEOUTS
 from stacks.environments import (
     DEV,
     ENVIRONMENTS,
@@ -77,7 +77,7 @@ def test_nobody_asks_what_became_of_an_order_before_its_saga_and_a_takeover_are_
     env: Environment,
 ):
     announced_again = 300 + 2 * 60
-    sagas = STANDARD.lease + announced_again + STANDARD.machine
+    sagas = STANDARD_TIMEOUTS.lease + announced_again + STANDARD_TIMEOUTS.execution
     assert env.quiet.to_seconds() > sagas
 
 

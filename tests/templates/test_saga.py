@@ -16,7 +16,7 @@ from lambdas.contracts.event import Command, Refusal
 from lambdas.contracts.orders import OrderPlaced, OrderWithdrawn
 from lambdas.contracts.shipping import ShipmentAlreadyDispatched
 from lambdas.orders import domain
-from stacks.components.saga_steps import EXPRESS, STANDARD, Patience
+from stacks.components.saga_steps import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS, Timeouts
 from stacks.environments import DEV, ENVIRONMENTS
 from tests.templates.checks import MACHINE, invoked
 from tests.templates.synthesis import Platform, definition, new_app, platform, templates
@@ -43,7 +43,7 @@ REASONS = {
     "TakePayment": payments.PaymentDeclined,
     "BookShipment": shipping.AddressUndeliverable,
 }
-OVERTAKEN = {
+ALREADY_COMPENSATED = {
     "ReserveStock": inventory.ReservationAlreadyReleased,
     "TakePayment": payments.PaymentAlreadyRefunded,
     "BookShipment": shipping.ShipmentAlreadyCancelled,
@@ -101,19 +101,19 @@ class TestTime:
 
     @pytest.mark.parametrize("name", SAGAS)
     @pytest.mark.parametrize(
-        ("of", "patience"),
+        ("of", "timeouts"),
         [
-            (lambda: platform("dev"), STANDARD),
-            (lambda: platform("prod"), STANDARD),
-            (express, EXPRESS),
+            (lambda: platform("dev"), STANDARD_TIMEOUTS),
+            (lambda: platform("prod"), STANDARD_TIMEOUTS),
+            (express, EXPRESS_TIMEOUTS),
         ],
         ids=["dev", "prod", "express"],
     )
-    def test_it_ends_before_it_is_ended(self, of: Any, patience: Patience, name: str):
+    def test_it_ends_before_it_is_ended(self, of: Any, timeouts: Timeouts, name: str):
         machine = saga(of(), name)
 
-        assert machine["TimeoutSeconds"] == patience.machine
-        assert 0 < longest_path(machine) < patience.machine
+        assert machine["TimeoutSeconds"] == timeouts.execution
+        assert 0 < longest_path(machine) < timeouts.execution
 
     @pytest.mark.parametrize("name", SAGAS)
     def test_express_stays_within_its_five_minutes(self, name: str):
@@ -121,9 +121,9 @@ class TestTime:
         assert saga(express(), name)["TimeoutSeconds"] <= 300
         assert express().one(MACHINE, name).properties["StateMachineType"] == "EXPRESS"
 
-    @pytest.mark.parametrize("patience", [STANDARD, EXPRESS], ids=["standard", "express"])
-    def test_the_claim_outlives_the_execution(self, patience: Patience):
-        assert patience.lease > patience.machine
+    @pytest.mark.parametrize("timeouts", [STANDARD_TIMEOUTS, EXPRESS_TIMEOUTS], ids=["standard", "express"])
+    def test_the_claim_outlives_the_execution(self, timeouts: Timeouts):
+        assert timeouts.lease > timeouts.execution
 
     @pytest.mark.parametrize("name", SAGAS)
     def test_the_claim_is_written_with_that_lease(self, name: str):
@@ -131,7 +131,7 @@ class TestTime:
             "ExpressionAttributeValues"
         ]
 
-        assert values[":until"]["N"].endswith(f"+ {STANDARD.lease}) %}}")
+        assert values[":until"]["N"].endswith(f"+ {STANDARD_TIMEOUTS.lease}) %}}")
 
 
 def calls(machine: Any) -> dict[str, Any]:
@@ -172,9 +172,9 @@ class TestWords:
         for command, state in calls(saga(platform(environment), name)).items():
             asked = field_types(COMMANDS[command])
             assert state["Arguments"]["Payload"] == {
-                field: f"{{% [$subject.{field}] %}}"
+                field: f"{{% [$data.{field}] %}}"
                 if get_origin(kind) is tuple
-                else f"{{% $subject.{field} %}}"
+                else f"{{% $data.{field} %}}"
                 for field, kind in asked.items()
             }
             assert {f: kind for f, kind in asked.items() if not fits(kind, told.get(f))} == {}, (
@@ -209,7 +209,7 @@ class TestWords:
             if command in ("ReserveStock", "TakePayment", "BookShipment"):
                 # That its compensation came before it is no reason to tell anybody.
                 assert refused == [[REASONS[command].__name__]]
-                assert never == [[*refused[0], OVERTAKEN[command].__name__]]
+                assert never == [[*refused[0], ALREADY_COMPENSATED[command].__name__]]
                 assert {*never[0]} == known - {ShipmentAlreadyDispatched.__name__}
             else:
                 too_late = [[ShipmentAlreadyDispatched.__name__]] if command == "CancelShipment" else []
@@ -241,7 +241,7 @@ class TestWords:
             "Fulfilment": (domain.PLACED, domain.REJECTED),
             "Withdrawal": (domain.WITHDRAWN, domain.CANCELLED),
         }[name]
-        assert values("Claim")[":open"] == values("Reject")[":open"] == {"S": opened}
+        assert values("Claim")[":initial"] == values("Reject")[":initial"] == {"S": opened}
         outcome = states["Claim"]["Assign"]["outcome"]
         if name == "Fulfilment":
             assert values("Confirm")[":state"] == {"S": domain.CONFIRMED}
@@ -250,7 +250,7 @@ class TestWords:
         else:
             assert "Confirm" not in states
             assert outcome == undone
-        assert values("Keep")[":state"] == {"S": domain.DISPATCHED}
+        assert values("KeepEffects")[":state"] == {"S": domain.DISPATCHED}
 
 
 @pytest.mark.parametrize(

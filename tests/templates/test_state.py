@@ -14,7 +14,7 @@ STATEFUL = {
     "Inventory/Reservations25D4BAC6": TABLE,
     "Inventory/DeliveriesBF2F7293": TABLE,
     "Orders/OrdersA9B65338": TABLE,
-    "Orders/TidyingProgress82AB4C94": TABLE,
+    "Orders/JobsCheckpoints4025189A": TABLE,
     "Orders/FrontDoorCustomers2BBA3BA9": USER_POOL,
     "Provider/Charges260CEA4B": TABLE,
     "Shipping/Shipments6E8A22F1": TABLE,

@@ -82,7 +82,7 @@ def test_a_message_is_sent_to_its_group():
         ("orders/StartFulfilmentRuleUndelivered", "stepfunctions.start_execution", "input",
          EVENT["detail"]),
         ("backbone/ToOrderStreamRuleUndelivered", "kinesis.put_record", "Data", EVENT),
-        ("orders/TellOperationsRuleUndelivered", "sns.publish", "Message", EVENT),
+        ("orders/AlertOrderNeedsAttentionRuleUndelivered", "sns.publish", "Message", EVENT),
     ],
 )  # fmt: skip
 def test_an_event_is_handed_to_its_target(name: str, request_: str, parameter: str, content: Any):
@@ -146,7 +146,7 @@ class TestRepair:
 
     @pytest.mark.parametrize("state", ["REJECTED", "CANCELLED"])
     def test_what_is_to_be_undone_is_undone_and_then_its_order_knows(self, state: str):
-        aws = FakeAws(mark_compensation_completed={"state": state, "ended": True})
+        aws = FakeAws(mark_compensation_completed={"state": state, "finished": True})
 
         move(aws, "orders/Repair", How.SAGA)
 
@@ -158,7 +158,7 @@ class TestRepair:
         ]
 
     @pytest.mark.parametrize(
-        ("state", "ended", "said"),
+        ("state", "finished", "said"),
         [
             ("CONFIRMED", True, "is CONFIRMED: it stands, and ReleaseStock would undo it"),
             ("DISPATCHED", True, "is DISPATCHED: it stands"),
@@ -167,10 +167,10 @@ class TestRepair:
         ],
     )
     def test_an_order_that_stands_or_is_still_open_is_not_undone(
-        self, state: str, ended: bool, said: str
+        self, state: str, finished: bool, said: str
     ):
         """A saga parked this and died; the next one found everything done, or is yet to begin."""
-        aws = FakeAws(mark_compensation_completed={"state": state, "ended": ended})
+        aws = FakeAws(mark_compensation_completed={"state": state, "finished": finished})
 
         with pytest.raises(NotDoneError, match=said):
             move(aws, "orders/Repair", How.SAGA)
@@ -180,7 +180,7 @@ class TestRepair:
 
     def test_one_that_fails_again_is_not_noted(self):
         error = {"errorType": "NoStockError", "errorMessage": "no stock"}
-        aws = FakeAws(**{self.FUNCTION: error}, mark_compensation_completed={"state": "REJECTED", "ended": True})
+        aws = FakeAws(**{self.FUNCTION: error}, mark_compensation_completed={"state": "REJECTED", "finished": True})
 
         with pytest.raises(NotDoneError, match="NoStockError: no stock"):
             move(aws, "orders/Repair", How.SAGA)
@@ -196,7 +196,7 @@ class TestRepair:
     def test_an_outcome_is_done_with_when_its_order_has_ended(self):
         unwritten = outcome(place("orders/Repair").feeds[0].source)
 
-        move(FakeAws(mark_compensation_completed={"ended": True}), "orders/Repair", How.SAGA, unwritten)
+        move(FakeAws(mark_compensation_completed={"finished": True}), "orders/Repair", How.SAGA, unwritten)
         with pytest.raises(NotDoneError, match="is PLACED"):
-            going_on = FakeAws(mark_compensation_completed={"ended": False, "state": "PLACED"})
+            going_on = FakeAws(mark_compensation_completed={"finished": False, "state": "PLACED"})
             move(going_on, "orders/Repair", How.SAGA, unwritten)

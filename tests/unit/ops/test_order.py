@@ -198,7 +198,7 @@ PLACED = Known(
         "PLACED",
         2,
         0,
-        unfinished="0",
+        open_shard="0",
         holds=(
             hold("R", "once", "LIFTED", at(0.1), cause="c"),
             hold("PaymentDisputed", "the payment is disputed: fraudulent", "HELD", at(0.2)),
@@ -236,7 +236,7 @@ TROUBLED = Known(
         [ARN, WITHDRAWAL],
         claim_owner=WITHDRAWAL,
         cancel_requested_at=at(3),
-        parked=["RefundPayment"],
+        failed_compensations=["RefundPayment"],
     ),
     records={
         "payments": charge("TAKEN", "CHARGE", told=False),
@@ -473,7 +473,7 @@ class TestWrong:
         assert list(wrong(replace(PLACED, order=claimed), now=NOW)) == []
 
     def test_a_compensation_that_was_repaired_waits_no_more(self):
-        repaired = replace(TROUBLED, order={**TROUBLED.order, "repaired": ["RefundPayment"]})
+        repaired = replace(TROUBLED, order={**TROUBLED.order, "completed_compensations": ["RefundPayment"]})
         assert not [each for each in wrong(repaired, now=NOW) if "waits for a person" in each]
 
     def test_an_order_in_trouble_names_all_of_it(self):

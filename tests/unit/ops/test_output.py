@@ -28,7 +28,7 @@ from tests.unit.ops.parking import AT, compensation, message, outcome, parked_by
 NOW = AT + timedelta(hours=3)
 NAMES = (
     "backbone/ToOrderStreamRuleUndelivered",
-    "orders/TidyingAnnounceAgainOftenFailed",
+    "orders/JobsRepublishStalledOftenFailed",
     "orders/Repair",
     "purchasing/OrderMoreGivenUp",
     "shipping/OnPickedFailed",

@@ -79,11 +79,11 @@ def test_what_is_handed_over_goes_to_who_failed():
     assert ways("orders/StartFulfilmentRuleUndelivered") == {("RULE", "orders/FulfilmentMachine")}
     assert ways("backbone/ToOrderStreamRuleUndelivered") == {("RULE", "backbone/OrderStream")}
     assert ways("backbone/CatchAllUndelivered") == {("RULE", "backbone/EventLog")}
-    assert ways("orders/TellOperationsRuleUndelivered") == {("RULE", "operations/Topic")}
+    assert ways("orders/AlertOrderNeedsAttentionRuleUndelivered") == {("RULE", "operations/Topic")}
     assert ways("shipping/OnPickedFailed") == {("DESTINATION", "shipping/DispatchShipment")}
-    assert ways("orders/TidyingAnnounceAgainOftenFailed") == {
-        ("DESTINATION", "orders/TidyingAnnounceAgain"),
-        ("SCHEDULE", "orders/TidyingAnnounceAgain"),
+    assert ways("orders/JobsRepublishStalledOftenFailed") == {
+        ("DESTINATION", "orders/JobsRepublishStalled"),
+        ("SCHEDULE", "orders/JobsRepublishStalled"),
     }
     assert ways("shipping/OutboxUntold") == {
         ("MAPPING", "shipping/AnnounceChanges"),

@@ -41,7 +41,7 @@ def test_an_event_that_was_not_delivered():
 
 
 def test_a_call_that_scheduler_could_not_make():
-    record = decoded("orders/TidyingAnnounceAgainOftenFailed", How.SCHEDULE)
+    record = decoded("orders/JobsRepublishStalledOftenFailed", How.SCHEDULE)
 
     assert record.event == {}
     assert told(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T09:00:00Z")

@@ -69,7 +69,7 @@ class TestEvents:
 
     def test_for_a_log_or_a_topic_are_told_whole(self):
         log = planned("backbone/CatchAllUndelivered", How.RULE)
-        topic = planned("orders/TellOperationsRuleUndelivered", How.RULE)
+        topic = planned("orders/AlertOrderNeedsAttentionRuleUndelivered", How.RULE)
 
         assert isinstance(log, LogIn)
         assert isinstance(topic, PublishOn)
@@ -102,7 +102,7 @@ class TestEvents:
             planned("backbone/ToOrderStreamRuleUndelivered", How.RULE, body=hollow)
 
     def test_of_which_only_the_beginning_is_there_stay(self):
-        at = place("orders/TidyingAnnounceAgainOftenFailed")
+        at = place("orders/JobsRepublishStalledOftenFailed")
         parked = parked_by(at.fed(How.SCHEDULE)[0], at)
         cut = {**parked.attributes, "IS_PAYLOAD_TRUNCATED": "true"}
 

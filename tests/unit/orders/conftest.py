@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lambdas.orders.store import Orders
-from stacks.components.tidying import INDEXES
+from stacks.components.order_jobs import ORDER_INDEXES
 
 _numbers = count(1)
 
@@ -29,7 +29,7 @@ def make_orders_table(dynamodb: Any) -> str:
         KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
         AttributeDefinitions=[
             {"AttributeName": attribute, "AttributeType": "S"}
-            for attribute in ("order_id", *(name for index in INDEXES for name in index))
+            for attribute in ("order_id", *(name for index in ORDER_INDEXES for name in index))
         ],
         GlobalSecondaryIndexes=[
             {
@@ -40,7 +40,7 @@ def make_orders_table(dynamodb: Any) -> str:
                 ],
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
             }
-            for attribute, sorted_by in INDEXES
+            for attribute, sorted_by in ORDER_INDEXES
         ],
         BillingMode="PAY_PER_REQUEST",
     )

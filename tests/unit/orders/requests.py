@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from lambdas.orders.domain import Order
-from lambdas.orders.placing import place
+from lambdas.orders.order_request import parse_order_request
 
 NOW = "2026-12-01T08:26:00+00:00"
 BODY: dict[str, Any] = {
@@ -19,7 +19,7 @@ BODY: dict[str, Any] = {
 
 def placed(body: object = BODY, *, customer: str = "17850", key: str = "536365") -> Order:
     """An order, as it is before it is kept."""
-    return place(body, customer_id=customer, idempotency_key=key, request_id="request-1", now=NOW)
+    return parse_order_request(body, customer_id=customer, idempotency_key=key, request_id="request-1", now=NOW)
 
 
 def line(**changed: Any) -> dict[str, Any]:

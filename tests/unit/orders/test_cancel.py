@@ -17,12 +17,12 @@ from lambdas.orders.domain import (
     Order,
     TooLateError,
     cancel,
-    expired,
-    looked_after,
+    is_expired,
+    reschedule_check,
     order_id,
-    overdue,
+    is_stalled,
     shard,
-    view,
+    customer_view,
 )
 from lambdas.orders.store import SHARDS
 from tests.unit.orders.requests import placed
@@ -40,7 +40,7 @@ def order(state: str, *, claimed: bool, wished: bool) -> Order:
         placed(),
         state=state,
         sequence=SEQUENCES[state],
-        unfinished=placed().order_id[0] if state in (PLACED, WITHDRAWN) else None,
+        open_shard=placed().order_id[0] if state in (PLACED, WITHDRAWN) else None,
         cancel_requested_at=EARLIER if wished else None,
         **(CLAIM if claimed else {}),
     )
@@ -61,9 +61,9 @@ AT_ONCE = {
     "changed_at": NOW,
     "reason": "Cancelled",
     "explanation": "cancelled by the customer",
-    "unfinished": None,
-    "look_at": None,
-    "ended": shard(placed().order_id),
+    "open_shard": None,
+    "check_after": None,
+    "closed_shard": shard(placed().order_id),
 }
 WHY = {"reason": "Cancelled", "explanation": "cancelled by the customer"}
 THE_WISH = {"cancel_requested_at": NOW, **WHY}
@@ -73,8 +73,8 @@ WITHDRAWAL = {
     "sequence": 3,
     "changed_at": NOW,
     "cancel_requested_at": NOW,
-    "unfinished": shard(placed().order_id),
-    "look_at": "2026-12-01T09:05:00+00:00",
+    "open_shard": shard(placed().order_id),
+    "check_after": "2026-12-01T09:05:00+00:00",
 }
 LET_GO: dict[str, Any] = {"claim_owner": None, "claim_until": None}
 NOTHING: dict[str, Any] = {}
@@ -131,7 +131,7 @@ def test_an_order_is_overdue_when_nobody_works_on_it(
 ):
     claimed = replace(order(state, claimed=True, wished=False), claim_until=claim_until)
 
-    assert overdue(claimed, now=1_000) == (nobody_works and state in (PLACED, WITHDRAWN))
+    assert is_stalled(claimed, now=1_000) == (nobody_works and state in (PLACED, WITHDRAWN))
 
 
 def test_the_shard_of_every_order_is_among_those_that_are_asked():
@@ -146,14 +146,14 @@ def test_whoever_cancels_says_why(state: str, claimed: bool):
     after = cancel(before, now=NOW, reason="DuplicateOrder", explanation="the same as another")
 
     assert (after.reason, after.explanation) == ("DuplicateOrder", "the same as another")
-    assert view(after)["reason"] == "DuplicateOrder"
+    assert customer_view(after)["reason"] == "DuplicateOrder"
 
 
 LIVE = int(datetime.fromisoformat(NOW).timestamp()) + 60
 
 
 @pytest.mark.parametrize(
-    ("claim_until", "look_at"),
+    ("claim_until", "check_after"),
     [
         (None, "2026-12-01T09:05:00+00:00"),
         (1_000, "2026-12-01T09:05:00+00:00"),
@@ -162,15 +162,15 @@ LIVE = int(datetime.fromisoformat(NOW).timestamp()) + 60
     ],
 )
 def test_the_next_to_look_after_an_order_comes_when_it_may_need_somebody(
-    claim_until: int | None, look_at: str
+    claim_until: int | None, check_after: str
 ):
     before = replace(placed(), claim_owner="execution", claim_until=claim_until)
 
-    after = looked_after(before, now=datetime.fromisoformat(NOW))
+    after = reschedule_check(before, now=datetime.fromisoformat(NOW))
 
-    assert changed(before, after) == {"look_at": look_at}
-    at = int(datetime.fromisoformat(look_at).timestamp())
-    assert overdue(after, now=at)
+    assert changed(before, after) == {"check_after": check_after}
+    at = int(datetime.fromisoformat(check_after).timestamp())
+    assert is_stalled(after, now=at)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -180,7 +180,7 @@ def test_what_is_over_and_needs_nobody_may_go(
     state: str, parked: Sequence[str], changed_at: str, old: bool
 ):
     before = order(state, claimed=True, wished=False)
-    asked = replace(before, parked=parked, changed_at=changed_at)
+    asked = replace(before, failed_compensations=parked, changed_at=changed_at)
 
     over = state in (REJECTED, CANCELLED, DISPATCHED)
-    assert expired(asked, before=NOW) == (over and old and not parked)
+    assert is_expired(asked, before=NOW) == (over and old and not parked)

@@ -10,21 +10,22 @@ import pytest
 
 from lambdas.contracts.event import event_id
 from lambdas.contracts.orders import SOURCE
-from lambdas.orders import deduplication, store
-from lambdas.orders.domain import Hold, Order, cancel, view
-from lambdas.orders.duplicates import UndecidedError, repeated
+from lambdas.orders import store
+from lambdas.orders import duplicate_scan
+from lambdas.orders.domain import Hold, Order, cancel, customer_view
+from lambdas.orders.duplicates import UndecidedError, find_original
 from lambdas.orders.holds import lift_hold
-from lambdas.orders.likeness import PERIOD, periods
-from lambdas.orders.progress import Progress
+from lambdas.orders.dedup_index import PERIOD, periods
+from lambdas.orders.checkpoint import Checkpoint
 from lambdas.orders.store import UnreadableError
 from tests.unit.orders.requests import BODY, line, placed
-from tests.unit.orders.tidying import Job, Killed, World
+from tests.unit.orders.job_env import Job, Killed, World
 from tests.unit.spy import Spy
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 NOW = NOON + timedelta(minutes=4, seconds=30)
 WITHIN = timedelta(minutes=5)
-DONE: dict[str, Any] = {"unfinished": None, "look_at": None}
+DONE: dict[str, Any] = {"open_shard": None, "check_after": None}
 NOTHING = {"kept": 0, "held": 0, "cancelled": 0, "too_late": 0, "undecided": 0}
 
 
@@ -47,15 +48,15 @@ def load(
 ) -> Callable[[str], Job]:
     progress = make_table("progress", "job")
     # What was placed longer ago is done: each period more takes a query of each shard.
-    Progress(progress, job="find_duplicates", dynamodb=dynamodb).advance(after(-20))
+    Checkpoint(progress, job="find_duplicates", dynamodb=dynamodb).advance(after(-20))
     settings = {
         "ORDERS_TABLE": table,
-        "PROGRESS_TABLE": progress,
-        "DUPLICATES_WITHIN_SECONDS": str(int(WITHIN.total_seconds())),
+        "CHECKPOINTS_TABLE": progress,
+        "DUPLICATE_WINDOW_SECONDS": str(int(WITHIN.total_seconds())),
     }
 
     def load(policy: str) -> Job:
-        job = Job(load_handler, monkeypatch, "find_duplicates", DUPLICATES=policy, **settings)
+        job = Job(load_handler, monkeypatch, "find_duplicates", DUPLICATE_POLICY=policy, **settings)
         job.at(NOW)
         return job
 
@@ -95,10 +96,10 @@ def explained(earlier: Order) -> str:
     return f"the same as order {earlier.order_id}, which was placed at {earlier.placed_at}"
 
 
-def is_settled(order: Order, policy: str, *, repeats: Order) -> bool:
+def is_resolved(order: Order, policy: str, *, repeats: Order) -> bool:
     """Whether it is held or withdrawn for repeating that one."""
     assert order.duplicate_of == repeats.order_id
-    assert order.placed_in is None
+    assert order.dedup_bucket is None
     if policy == "cancel":
         return (order.state, order.reason) == ("WITHDRAWN", "DuplicateOrder")
     return [hold.reason for hold in order.held] == ["DuplicateOrder"]
@@ -115,26 +116,26 @@ class TestRepeated:
     def test_one_that_stands_is(self, state: str, first: str, minutes: float):
         earlier, later = self.order("1", 0, first), self.order("2", minutes, state)
 
-        assert repeated(later, [later, earlier], within=WITHIN) == earlier
-        assert repeated(earlier, [later, earlier], within=WITHIN) is None
+        assert find_original(later, [later, earlier], within=WITHIN) == earlier
+        assert find_original(earlier, [later, earlier], within=WITHIN) is None
 
     def test_one_of_longer_ago_is_not(self):
         earlier, later = self.order("1", 0), self.order("2", 5.01)
 
-        assert repeated(later, [earlier, later], within=WITHIN) is None
+        assert find_original(later, [earlier, later], within=WITHIN) is None
 
     @pytest.mark.parametrize("first", ["REJECTED", "CANCELLED"])
     def test_one_that_came_to_nothing_is_not(self, first: str):
         earlier, later = self.order("1", 0, first), self.order("2", 1)
 
-        assert repeated(later, [earlier, later], within=WITHIN) is None
+        assert find_original(later, [earlier, later], within=WITHIN) is None
 
     @pytest.mark.parametrize("first", ["PLACED", "WITHDRAWN"])
     def test_one_that_is_open_may_be(self, first: str):
         earlier, later = self.order("1", 0, first), self.order("2", 1)
 
         with pytest.raises(UndecidedError):
-            repeated(later, [earlier, later], within=WITHIN)
+            find_original(later, [earlier, later], within=WITHIN)
 
     def test_while_one_is_open_another_may_stand(self):
         earlier, stands, later = (
@@ -143,7 +144,7 @@ class TestRepeated:
             self.order("3", 2),
         )
 
-        assert repeated(later, [earlier, stands, later], within=WITHIN) == stands
+        assert find_original(later, [earlier, stands, later], within=WITHIN) == stands
 
     def test_a_duplicate_is_not(self):
         first, second, third = (
@@ -152,8 +153,8 @@ class TestRepeated:
             self.order("3", 8),
         )
 
-        assert repeated(third, [first, second, third], within=WITHIN) is None
-        assert repeated(second, [first, second, third], within=WITHIN) is None
+        assert find_original(third, [first, second, third], within=WITHIN) is None
+        assert find_original(second, [first, second, third], within=WITHIN) is None
 
     @pytest.mark.parametrize(
         "changes",
@@ -167,14 +168,14 @@ class TestRepeated:
     def test_by_one_that_goes_anyway_nothing_is(self, changes: dict[str, Any]):
         earlier, later = self.order("1", 0), self.order("2", 1, **changes)
 
-        assert repeated(later, [earlier, later], within=WITHIN) is None
+        assert find_original(later, [earlier, later], within=WITHIN) is None
 
     def test_of_two_at_one_time_one_is(self):
         both = [self.order("1", 0), self.order("2", 0)]
         first, second = sorted(both, key=lambda order: order.order_id)
 
-        assert repeated(second, both, within=WITHIN) == first
-        assert repeated(first, both, within=WITHIN) is None
+        assert find_original(second, both, within=WITHIN) == first
+        assert find_original(first, both, within=WITHIN) is None
 
 
 class TestFound:
@@ -189,8 +190,8 @@ class TestFound:
         assert world.row(later) == replace(
             later,
             sequence=3,
-            asides=1,
-            placed_in=None,
+            out_of_band_events=1,
+            dedup_bucket=None,
             duplicate_of=earlier.order_id,
             holds=(
                 Hold(
@@ -202,7 +203,7 @@ class TestFound:
                 ),
             ),
         )
-        assert view(world.row(later))["held"][0]["explanation"] == explanation
+        assert customer_view(world.row(later))["held"][0]["explanation"] == explanation
         assert world.row(earlier) == earlier
 
     def test_or_cancelled(self, load: Callable[[str], Job], world: World):
@@ -210,13 +211,13 @@ class TestFound:
 
         assert did(load("cancel")) == counts(kept=1, cancelled=1)
 
-        noted = replace(later, placed_in=None, duplicate_of=earlier.order_id)
+        noted = replace(later, dedup_bucket=None, duplicate_of=earlier.order_id)
         explanation = (
             f"the same as order {earlier.order_id}, which was placed at {earlier.placed_at}"
         )
         why = {"reason": "DuplicateOrder", "explanation": explanation}
         assert world.row(later) == cancel(noted, now=NOW.isoformat(), **why)
-        assert view(world.row(later))["explanation"] == explanation
+        assert customer_view(world.row(later))["explanation"] == explanation
         assert world.row(earlier) == earlier
 
     def test_of_three_the_first_stays(self, job: Job, policy: str, world: World):
@@ -225,7 +226,7 @@ class TestFound:
         assert did(job)["kept"] == 1
 
         assert world.row(first) == first
-        assert all(is_settled(world.row(order), policy, repeats=first) for order in others)
+        assert all(is_resolved(world.row(order), policy, repeats=first) for order in others)
 
     def test_in_which_order_lines_stand_makes_no_difference(self, job: Job, world: World):
         confirmed(world, "1", after(1))
@@ -254,17 +255,17 @@ class TestFound:
 
     def test_where_periods_meet_it_is_found(self, job: Job, policy: str, world: World):
         earlier, later = confirmed(world, "1", after(-1)), confirmed(world, "2", after(0))
-        assert earlier.placed_in != later.placed_in
+        assert earlier.dedup_bucket != later.dedup_bucket
 
         job.run()
 
-        assert is_settled(world.row(later), policy, repeats=earlier)
+        assert is_resolved(world.row(later), policy, repeats=earlier)
 
     def test_one_that_has_left_is_reported_once(
         self, job: Job, policy: str, world: World, capsys: pytest.CaptureFixture[str]
     ):
         earlier = confirmed(world, "1", after(1))
-        later = confirmed(world, "2", after(2), state="DISPATCHED", sequence=3, ended="0")
+        later = confirmed(world, "2", after(2), state="DISPATCHED", sequence=3, closed_shard="0")
 
         assert did(job) == counts(kept=1, too_late=1)
 
@@ -294,7 +295,7 @@ class TestFound:
         world.keep(replace(unwanted, state="REJECTED", sequence=2, **DONE))
 
         assert did(job)["kept"] == 3
-        assert is_settled(world.row(later), policy, repeats=earlier)
+        assert is_resolved(world.row(later), policy, repeats=earlier)
         assert world.row(wanted) == wanted
 
     def test_one_under_way_is_settled_too(self, job: Job, policy: str, world: World):
@@ -423,7 +424,7 @@ class TestRuns:
     @ONCE
     def test_a_run_is_bounded(self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch):
         self.pairs(world, 6, after(-20))
-        monkeypatch.setattr(deduplication, "MOST", 4)
+        monkeypatch.setattr(duplicate_scan, "MAX_ORDERS", 4)
 
         done = [did(job) for _ in range(6)]
 
@@ -434,8 +435,8 @@ class TestRuns:
     def test_of_very_many_alike_some_are_settled_at_a_time(
         self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(store, "MOST_ALIKE", 4)
-        monkeypatch.setattr(deduplication, "MOST_ALIKE", 4)
+        monkeypatch.setattr(store, "MAX_CANDIDATES", 4)
+        monkeypatch.setattr(duplicate_scan, "MAX_CANDIDATES", 4)
         for number in range(10):
             confirmed(world, f"{number}", after(-20) + timedelta(seconds=number))
 
@@ -448,7 +449,7 @@ class TestRuns:
         self, job: Job, world: World, dynamodb: Any, make_table: Callable[..., str]
     ):
         progress = make_table("progress", "job")
-        job.set(progress=Progress(progress, job="find_duplicates", dynamodb=dynamodb))
+        job.set(checkpoint=Checkpoint(progress, job="find_duplicates", dynamodb=dynamodb))
         earlier = self.pairs(world, 1, after(-61), "earlier ")
         (later,) = self.pairs(world, 1, after(-60), "later ")
 
@@ -461,7 +462,7 @@ class TestRuns:
     def test_after_a_long_pause_it_catches_up_in_parts(
         self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(deduplication, "MOST_PERIODS", 13)
+        monkeypatch.setattr(duplicate_scan, "MAX_PERIODS", 13)
         job.run()
         job.at(NOW + 30 * PERIOD)
 
@@ -475,7 +476,7 @@ class TestRuns:
     ):
         job.run()
         later = self.pairs(world, 3, after(1), "early ") + self.pairs(world, 3, after(11), "late ")
-        monkeypatch.setattr(deduplication, "MOST", 2)
+        monkeypatch.setattr(duplicate_scan, "MAX_ORDERS", 2)
         job.at(NOW + timedelta(hours=2))
 
         for _ in later:
@@ -492,7 +493,7 @@ class TestRuns:
         for order in self.pairs(world, 3, after(1), "early "):
             world.keep(replace(order, state="REJECTED"))
         (later,) = self.pairs(world, 1, after(11), "late ")
-        monkeypatch.setattr(deduplication, "MOST", 2)
+        monkeypatch.setattr(duplicate_scan, "MAX_ORDERS", 2)
         job.at(NOW + timedelta(hours=2))
 
         for _ in range(4):
@@ -507,11 +508,11 @@ class TestRuns:
         job.run()
         early = self.pairs(world, 1, after(1), "early ")
         *kept, last = sorted(
-            self.pairs(world, 3, after(11), "late "), key=lambda order: str(order.likeness)
+            self.pairs(world, 3, after(11), "late "), key=lambda order: str(order.dedup_key)
         )
         for order in (*early, *kept):
             world.keep(replace(order, state="REJECTED"))
-        monkeypatch.setattr(deduplication, "MOST", 5)
+        monkeypatch.setattr(duplicate_scan, "MAX_ORDERS", 5)
         job.at(NOW + timedelta(hours=2))
 
         for _ in range(2):
@@ -526,15 +527,15 @@ class TestRuns:
         with pytest.raises(UnreadableError, match=bad.order_id):
             job.run()
 
-        settled = world.orders().find(later.order_id)
-        assert settled is not None
-        assert settled.duplicate_of == earlier.order_id
+        resolved = world.orders().find(later.order_id)
+        assert resolved is not None
+        assert resolved.duplicate_of == earlier.order_id
 
 
 class TestProgress:
     def test_it_only_goes_forward(self, dynamodb: Any, make_table: Callable[..., str]):
         table = make_table("progress", "job")
-        progress, other = (Progress(table, job=job, dynamodb=dynamodb) for job in "ab")
+        progress, other = (Checkpoint(table, job=job, dynamodb=dynamodb) for job in "ab")
         assert progress.done_until() is None
 
         progress.advance(after(5))

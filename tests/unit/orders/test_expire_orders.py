@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from lambdas.orders import store
-from lambdas.orders.announcements import announcement
+from lambdas.orders.events import event_for_change
 from lambdas.orders.domain import Order, cancel, dispatch
 from lambdas.orders.store import UnreadableError
-from tests.unit.orders.tidying import Job, Killed, World
+from tests.unit.orders.job_env import Job, Killed, World
 from tests.unit.spy import Spy
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -33,23 +33,23 @@ def job(load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table
     return job
 
 
-def ended(world: World, key: str, at: datetime, state: str, **changes: Any) -> Order:
+def closed_order(world: World, key: str, at: datetime, state: str, **changes: Any) -> Order:
     """An order that came to its end then, as the saga writes it."""
-    done = {"state": state, "sequence": 2, "unfinished": None, "look_at": None, "ended": "a"}
+    done = {"state": state, "sequence": 2, "open_shard": None, "check_after": None, "closed_shard": "a"}
     return world.placed(key, at, **{**done, **changes})
 
 
-def report(looked_at: int, expired: int) -> dict[str, Any]:
-    return {"before": BEFORE.isoformat(), "looked_at": looked_at, "expired": expired}
+def report(checked: int, expired: int) -> dict[str, Any]:
+    return {"before": BEFORE.isoformat(), "checked": checked, "expired": expired}
 
 
 def test_what_has_been_over_for_long_enough_goes_and_nothing_else(job: Job, world: World):
     for state in ("REJECTED", "CANCELLED", "DISPATCHED"):
-        ended(world, f"old {state}", OLD, state)
-    confirmed = world.placed("old", OLD, state="CONFIRMED", sequence=2, unfinished=None)
+        closed_order(world, f"old {state}", OLD, state)
+    confirmed = world.placed("old", OLD, state="CONFIRMED", sequence=2, open_shard=None)
     world.keep(dispatch(replace(confirmed, order_id="e" * 32), now=OLD.isoformat()))
     both = ["RefundPayment", "ReleaseStock"]
-    ended(world, "parked and repaired", OLD, "REJECTED", parked=both, repaired=both)
+    closed_order(world, "parked and repaired", OLD, "REJECTED", failed_compensations=both, completed_compensations=both)
     placed = world.placed("old and placed", OLD)
     world.keep(cancel(replace(placed, order_id="c" * 32), now=OLD.isoformat()))
     stay = [
@@ -57,24 +57,24 @@ def test_what_has_been_over_for_long_enough_goes_and_nothing_else(job: Job, worl
         placed,
         world.placed("old and withdrawn", OLD, state="WITHDRAWN", sequence=3),
         world.placed("old and claimed", OLD, claim_owner="execution", claim_until=1),
-        ended(world, "parked", OLD, "REJECTED", parked=["RefundPayment"]),
-        ended(world, "parked too", OLD, "CANCELLED", parked=both, repaired=both[:1]),
-        *(ended(world, f"young {s}", YOUNG, s) for s in ("REJECTED", "CANCELLED", "DISPATCHED")),
-        ended(world, "old, and over lately", OLD, "DISPATCHED", changed_at=YOUNG.isoformat()),
+        closed_order(world, "parked", OLD, "REJECTED", failed_compensations=["RefundPayment"]),
+        closed_order(world, "parked too", OLD, "CANCELLED", failed_compensations=both, completed_compensations=both[:1]),
+        *(closed_order(world, f"young {s}", YOUNG, s) for s in ("REJECTED", "CANCELLED", "DISPATCHED")),
+        closed_order(world, "old, and over lately", OLD, "DISPATCHED", changed_at=YOUNG.isoformat()),
     ]
 
-    assert job.run() == report(looked_at=8, expired=6)
+    assert job.run() == report(checked=8, expired=6)
     assert world.rows() == {order.order_id: order for order in stay}
-    assert job.run() == report(looked_at=2, expired=0)
+    assert job.run() == report(checked=2, expired=0)
 
 
 def test_a_run_is_bounded_and_the_next_goes_on_where_it_stopped(
     job: Job, world: World, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(store, "PAGE", 4)
-    job.set(MOST=8)
+    job.set(MAX_ORDERS=8)
     for number in range(19):
-        ended(world, f"{number}", OLD, "DISPATCHED")
+        closed_order(world, f"{number}", OLD, "DISPATCHED")
 
     done = [job.run()["expired"] for _ in range(4)]
 
@@ -82,26 +82,26 @@ def test_a_run_is_bounded_and_the_next_goes_on_where_it_stopped(
 
 
 def test_it_says_which_have_gone(job: Job, world: World, capsys: pytest.CaptureFixture[str]):
-    order = ended(world, "old", OLD, "DISPATCHED")
+    order = closed_order(world, "old", OLD, "DISPATCHED")
 
     job.run()
 
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert told == [
-        {"message": "orders expire", "dry_run": False, "order_ids": [order.order_id]},
-        {"message": "orders expired", "dry_run": False, **report(looked_at=1, expired=1)},
+        {"message": "orders to expire", "dry_run": False, "order_ids": [order.order_id]},
+        {"message": "orders expired", "dry_run": False, **report(checked=1, expired=1)},
     ]
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(job: Job, world: World):
     for number in range(5):
-        ended(world, f"{number}", OLD, "DISPATCHED")
+        closed_order(world, f"{number}", OLD, "DISPATCHED")
     before = world.rows()
 
     said = job.run(dry_run=True)
 
     assert world.rows() == before
-    assert job.run() == said == report(looked_at=5, expired=5)
+    assert job.run() == said == report(checked=5, expired=5)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_when_it_is_killed_the_next_run_does_the_rest(
     job: Job, world: World, operation: str, number: int
 ):
     for key in range(10):
-        ended(world, f"{key}", OLD, "DISPATCHED")
+        closed_order(world, f"{key}", OLD, "DISPATCHED")
     job.set(orders=world.killed_at(operation, number))
     with pytest.raises(Killed):
         job.run()
@@ -126,7 +126,7 @@ def test_when_it_is_killed_the_next_run_does_the_rest(
 
 def test_of_two_runs_at_once_one_deletes_each(job: Job, world: World):
     for number in range(40):
-        ended(world, f"{number}", OLD, "DISPATCHED")
+        closed_order(world, f"{number}", OLD, "DISPATCHED")
 
     with ThreadPoolExecutor(2) as pool:
         reports = list(pool.map(lambda _: job.run(), range(2)))
@@ -136,8 +136,8 @@ def test_of_two_runs_at_once_one_deletes_each(job: Job, world: World):
 
 
 def test_an_order_that_changes_meanwhile_stays(job: Job, world: World):
-    order = ended(world, "old", OLD, "REJECTED")
-    parked = replace(order, sequence=3, parked=["RefundPayment"])
+    order = closed_order(world, "old", OLD, "REJECTED")
+    parked = replace(order, sequence=3, failed_compensations=["RefundPayment"])
 
     def before(operation: str) -> None:
         if operation == "delete_item":
@@ -145,7 +145,7 @@ def test_an_order_that_changes_meanwhile_stays(job: Job, world: World):
 
     job.set(orders=store.Orders(world.table, dynamodb=Spy(world.dynamodb, before)))
 
-    assert job.run() == report(looked_at=1, expired=0)
+    assert job.run() == report(checked=1, expired=0)
     assert world.row(order) == parked
 
 
@@ -153,14 +153,14 @@ def test_the_same_request_makes_the_same_order_when_it_comes_again_afterwards(
     job: Job, world: World
 ):
     """Its events have the ids they had: whoever remembers them does nothing twice."""
-    first = ended(world, "old", OLD, "DISPATCHED")
+    first = closed_order(world, "old", OLD, "DISPATCHED")
     job.run()
 
     again = world.placed("old", NOW)
 
     assert world.orders().add(again) == again
-    told = announcement(None, again)
-    known = announcement(None, replace(first, state="PLACED", sequence=1))
+    told = event_for_change(None, again)
+    known = event_for_change(None, replace(first, state="PLACED", sequence=1))
     assert told is not None
     assert known is not None
     assert told.metadata.event_id == known.metadata.event_id
@@ -169,7 +169,7 @@ def test_the_same_request_makes_the_same_order_when_it_comes_again_afterwards(
 def test_what_cannot_be_read_keeps_no_other_from_going_and_fails_the_run(
     job: Job, world: World, capsys: pytest.CaptureFixture[str]
 ):
-    bad, *others = (ended(world, f"{number}", OLD, "DISPATCHED") for number in range(3))
+    bad, *others = (closed_order(world, f"{number}", OLD, "DISPATCHED") for number in range(3))
     world.garble(bad)
 
     with pytest.raises(UnreadableError, match=f"1 row of the table is no order: {bad.order_id}"):
@@ -181,4 +181,4 @@ def test_what_cannot_be_read_keeps_no_other_from_going_and_fails_the_run(
     assert told[-1]["expired"] == len(others)
     # What was said once is not said of the next run.
     world.keep(bad)
-    assert job.run() == report(looked_at=1, expired=1)
+    assert job.run() == report(checked=1, expired=1)

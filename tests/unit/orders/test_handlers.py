@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lambdas.orders.domain import REJECTED, Order
-from lambdas.orders.likeness import findable
+from lambdas.orders.dedup_index import with_dedup_key
 from lambdas.orders.store import order_of, row_of
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.dynamodb import from_item, to_item
@@ -67,8 +67,8 @@ class TestPlaceOrder:
 
         (row,) = map(from_item, dynamodb.scan(TableName=table)["Items"])
         kept = order_of(row)
-        assert kept == findable(kept)
-        assert kept.placed_in is not None
+        assert kept == with_dedup_key(kept)
+        assert kept.dedup_bucket is not None
 
     def test_a_retry_gets_the_same_answer(self, place_order: Handler):
         assert place_order(request(), None) == place_order(request(), None)
@@ -247,7 +247,7 @@ class TestCancelOrder:
 
         (logged,) = capsys.readouterr().out.splitlines()
         assert json.loads(logged) == {
-            "message": "cancelling asked for",
+            "message": "cancellation requested",
             "order_id": order.order_id,
             "state": "CANCELLED",
         }
@@ -271,13 +271,13 @@ class TestAnnounceChanges:
         self, load_handler: Callable[..., Handler], monkeypatch: pytest.MonkeyPatch
     ) -> Callable[[FakeEvents, list[dict[str, Any]]], list[str]]:
         handler = load_handler(
-            "lambdas.orders.announce_changes", EVENT_BUS="Orders", DEAD_LETTER_QUEUE_URL="untold"
+            "lambdas.orders.relay_outbox", EVENT_BUS="Orders", DEAD_LETTER_QUEUE_URL="untold"
         )
 
         def run(events: FakeEvents, records: list[dict[str, Any]]) -> list[str]:
-            module = sys.modules["lambdas.orders.announce_changes"]
+            module = sys.modules["lambdas.orders.relay_outbox"]
             relaying = Relay(
-                to_event=module.tell, publisher=Bus("Orders", eventbridge=events), dead_letter_queue_url="untold", sqs=None
+                to_event=module.event_of_row, publisher=Bus("Orders", eventbridge=events), dead_letter_queue_url="untold", sqs=None
             )
             monkeypatch.setattr(module, "relay", relaying)
             answer = handler({"Records": records}, None)

@@ -22,7 +22,7 @@ from lambdas.contracts.orders import (
 )
 from lambdas.contracts.payments import PaymentDisputed
 from lambdas.contracts.shipping import ShipmentDispatched
-from lambdas.orders.announcements import announcement
+from lambdas.orders.events import event_for_change
 from lambdas.orders.domain import (
     CANCELLED,
     CONFIRMED,
@@ -37,9 +37,9 @@ from lambdas.orders.domain import (
     Order,
     cancel,
     dispatch,
-    view,
+    customer_view,
 )
-from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, miss_hold
+from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, mark_hold_missed
 from lambdas.orders.store import Orders, row_of
 from lambdas.runtime.dynamodb import to_item
 from tests.contracts.catalog import read, sample_of
@@ -48,7 +48,7 @@ from tests.unit.runtime.fakes import FakeSqs
 
 NOW, LATER = "2026-12-01T09:00:00+00:00", "2026-12-01T10:00:00+00:00"
 PLACED_ORDER = placed()
-CONFIRMED_ORDER = replace(PLACED_ORDER, state=CONFIRMED, sequence=2, unfinished=None)
+CONFIRMED_ORDER = replace(PLACED_ORDER, state=CONFIRMED, sequence=2, open_shard=None)
 
 
 def held(order: Order, cause: str = "dispute-1") -> Order:
@@ -56,7 +56,7 @@ def held(order: Order, cause: str = "dispute-1") -> Order:
 
 
 def told(before: Order | None, after: Order) -> EventEnvelope[Event]:
-    fact = announcement(before, after)
+    fact = event_for_change(before, after)
     assert fact is not None
     return fact
 
@@ -68,7 +68,7 @@ def test_it_stays_and_that_is_told(order: Order):
     assert after == replace(
         order,
         sequence=order.sequence + 1,
-        asides=1,
+        out_of_band_events=1,
         holds=(
             Hold(
                 cause="dispute-1",
@@ -96,11 +96,11 @@ def test_it_stays_and_that_is_told(order: Order):
 def test_its_customer_sees_why_until_it_is_lifted():
     after = held(CONFIRMED_ORDER)
 
-    assert view(after)["held"] == [
+    assert customer_view(after)["held"] == [
         {"reason": "PaymentDisputed", "explanation": "disputed", "since": NOW}
     ]
-    assert "held" not in view(lift_hold(after, cause="dispute-1", now=LATER))
-    assert "held" not in view(cancel(after, now=LATER))
+    assert "held" not in customer_view(lift_hold(after, cause="dispute-1", now=LATER))
+    assert "held" not in customer_view(cancel(after, now=LATER))
 
 
 @pytest.mark.parametrize("state", [REJECTED, WITHDRAWN, CANCELLED, DISPATCHED])
@@ -110,7 +110,7 @@ def test_to_come_too_late_is_told_as_well(state: str):
 
     assert [hold.state for hold in after.holds] == [MISSED]
     assert after.state == state
-    assert "held" not in view(after)
+    assert "held" not in customer_view(after)
     fact = told(order, after)
     assert fact.data == OrderHoldMissed(
         order_id=order.order_id,
@@ -149,7 +149,7 @@ def test_it_leaves_when_the_last_hold_is_lifted():
     free = lift_hold(once, cause="dispute-2", now=LATER)
 
     assert [hold.cause for hold in once.held] == ["dispute-2"]
-    assert announcement(twice, once) is None
+    assert event_for_change(twice, once) is None
     assert isinstance(told(once, free).data, OrderHoldLifted)
     assert not free.held
 
@@ -188,7 +188,7 @@ class TestBesideTheSaga:
         assert told(held(CONFIRMED_ORDER), withdrawn).data == OrderWithdrawn(
             order_id=withdrawn.order_id, customer_id="17850"
         )
-        assert withdrawn.asides == 0
+        assert withdrawn.out_of_band_events == 0
         assert told(None, missed) == told(held(CONFIRMED_ORDER), withdrawn)
 
     def test_a_held_order_can_be_cancelled(self):
@@ -202,8 +202,8 @@ class TestLeftInSpiteOfIt:
     def test_every_hold_that_was_missed_is_told_once(self):
         order = held(held(CONFIRMED_ORDER), "dispute-2")
         left = dispatch(order, now=LATER)
-        first = miss_hold(left, now=LATER)
-        second = miss_hold(first, now=LATER)
+        first = mark_hold_missed(left, now=LATER)
+        second = mark_hold_missed(first, now=LATER)
 
         assert isinstance(told(order, left).data, OrderDispatched)
         assert [
@@ -222,12 +222,12 @@ class TestLeftInSpiteOfIt:
             )
             for cause in ("dispute-1", "dispute-2")
         ]
-        assert miss_hold(second, now=LATER) is second
+        assert mark_hold_missed(second, now=LATER) is second
 
     def test_nothing_is_missed_of_one_that_has_not_left(self):
         order = held(CONFIRMED_ORDER)
 
-        assert miss_hold(order, now=LATER) is order
+        assert mark_hold_missed(order, now=LATER) is order
 
 
 def test_one_hold_is_lifted_while_the_customer_cancels(orders: Orders):
@@ -313,7 +313,7 @@ class TestHandlers:
         event = self.disputed(CONFIRMED_ORDER)
 
         assert load("hold_order")(event, None) == {
-            "parked": f"there is no order {CONFIRMED_ORDER.order_id}"
+            "dead_lettered": f"there is no order {CONFIRMED_ORDER.order_id}"
         }
 
         (message,) = sqs.sent
@@ -349,7 +349,7 @@ class TestHandlers:
         event["detail"]["data"]["order_id"] = order.order_id
 
         for _ in range(2):
-            assert load("note_dispatch")(event, None)["state"] == DISPATCHED
+            assert load("mark_dispatched")(event, None)["state"] == DISPATCHED
 
         found = orders.find(order.order_id)
         assert found is not None

@@ -17,29 +17,29 @@ from hypothesis.stateful import (
 
 from lambdas.contracts.event import EventEnvelope
 from lambdas.contracts.orders import OrderHeld, OrderHoldMissed
-from lambdas.orders.announcements import announcement
+from lambdas.orders.events import event_for_change
 from lambdas.orders.domain import (
     CANCELLED,
     CONFIRMED,
     DISPATCHED,
     HOLDABLE,
-    OVER,
+    TERMINAL_STATES,
     PLACED,
     REJECTED,
     WITHDRAWN,
-    NotToBeDispatchedError,
+    UnexpectedDispatchError,
     Order,
     TooLateError,
     cancel,
     dispatch,
-    looked_after,
-    overdue,
+    reschedule_check,
+    is_stalled,
 )
-from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, miss_hold
+from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, mark_hold_missed
 from lambdas.orders.store import Orders
 from tests.unit.orders.conftest import make_orders_table
 from tests.unit.orders.requests import placed
-from tests.unit.orders.sagas import (
+from tests.unit.orders.saga_simulator import (
     ACTIONS,
     LEASE,
     MACHINES,
@@ -58,7 +58,7 @@ WAYS = {
     (CONFIRMED, DISPATCHED),
     (WITHDRAWN, DISPATCHED),
 }
-MOST = 4
+MAX_EXECUTIONS = 4
 """Executions that run at once."""
 FAULTS = st.sampled_from(["", "", "", "", "lost", "refuse", "before", "after"])
 INDEX = st.integers(0, 9)
@@ -78,7 +78,7 @@ class Life(RuleBasedStateMachine):
         self.services = Services()
         self.executions: list[Execution] = []
         self.started = 0
-        self.parked: set[str] = set()
+        self.dead_lettered: set[str] = set()
         self.told: dict[int, EventEnvelope[Any]] = {}
         self.acknowledged = False
         self.asked: set[str] = set()
@@ -145,12 +145,12 @@ class Life(RuleBasedStateMachine):
 
         try:
             self.orders.update(self.first.order_id, change=change)
-        except NotToBeDispatchedError:
+        except UnexpectedDispatchError:
             # Only where undoing the shipment failed, and a person has been told.
-            assert "BookShipment" in self.parked
+            assert "BookShipment" in self.dead_lettered
         self.look()
         while self.order and self.order.state == DISPATCHED and self.order.held:
-            self.orders.update(self.first.order_id, change=partial(miss_hold, now=self.time))
+            self.orders.update(self.first.order_id, change=partial(mark_hold_missed, now=self.time))
             self.look()
         self.check()
 
@@ -172,9 +172,9 @@ class Life(RuleBasedStateMachine):
     @rule()
     def look_after(self) -> None:
         """The schedule has looked after the order, whatever has happened to it since."""
-        if self.order and self.order.unfinished:
+        if self.order and self.order.open_shard:
             seen, now = self.order, datetime.fromtimestamp(self.now, UTC)
-            assert self.orders.replace(seen, looked_after(seen, now=now))
+            assert self.orders.replace(seen, reschedule_check(seen, now=now))
             self.look()
 
     @rule(cause=CAUSES)
@@ -191,7 +191,7 @@ class Life(RuleBasedStateMachine):
         self.look()
         self.check()
 
-    @precondition(lambda self: len(self.executions) < MOST)
+    @precondition(lambda self: len(self.executions) < MAX_EXECUTIONS)
     @rule(index=INDEX)
     def deliver(self, index: int) -> None:
         """An event arrives, for the first time or again."""
@@ -206,9 +206,9 @@ class Life(RuleBasedStateMachine):
         execution.step(
             write=self.write, services=self.services, row=self.row, now=self.now, fault=fault
         )
-        self.parked |= {UNDOES[undo] for undo in execution.parked}
+        self.dead_lettered |= {UNDOES[undo] for undo in execution.dead_lettered}
         # A shipment that has left is no failure: nothing is undone, and nobody has to be called.
-        assert not (execution.too_late and execution.parked)
+        assert not (execution.too_late and execution.dead_lettered)
         if execution.state is None:
             self.executions.remove(execution)
         self.check()
@@ -243,11 +243,11 @@ class Life(RuleBasedStateMachine):
     def check(self) -> None:
         assert self.order is not None
         state = self.order.state
-        # It is in the index of the unfinished until its end.
-        assert (self.order.unfinished is not None) == (state in (PLACED, WITHDRAWN))
-        assert (self.order.look_at is not None) == (state in (PLACED, WITHDRAWN))
+        # It is in the index of open orders until its end.
+        assert (self.order.open_shard is not None) == (state in (PLACED, WITHDRAWN))
+        assert (self.order.check_after is not None) == (state in (PLACED, WITHDRAWN))
         # It is in the index of those that are over from its end on.
-        assert (self.order.ended is not None) == (state in OVER)
+        assert (self.order.closed_shard is not None) == (state in TERMINAL_STATES)
         # Whoever was the first to cancel it has said why.
         if state in (CONFIRMED, DISPATCHED):
             assert self.order.reason is None
@@ -257,9 +257,9 @@ class Life(RuleBasedStateMachine):
             assert self.services.done == set(ACTIONS)
         if state == DISPATCHED:
             assert self.services.dispatched
-            assert self.services.done == set(ACTIONS) or "BookShipment" in self.parked
+            assert self.services.done == set(ACTIONS) or "BookShipment" in self.dead_lettered
         if state in (CANCELLED, REJECTED):
-            assert self.services.done <= self.parked
+            assert self.services.done <= self.dead_lettered
         # That a saga before it has undone a step is no reason.
         assert self.order.reason != Undone.__name__
 
@@ -281,7 +281,7 @@ class Life(RuleBasedStateMachine):
         if self.acknowledged:
             assert self.order.state != CONFIRMED
         if self.services.dispatched:
-            assert self.order.state == DISPATCHED or "BookShipment" in self.parked
+            assert self.order.state == DISPATCHED or "BookShipment" in self.dead_lettered
         self.check_holds()
 
     def check_holds(self) -> None:
@@ -335,7 +335,7 @@ class Life(RuleBasedStateMachine):
         """See what became of the row, as the relay does."""
         before, self.order = self.order, self.orders.find(self.first.order_id, customer_id="17850")
         assert self.order is not None
-        fact = announcement(before, self.order)
+        fact = event_for_change(before, self.order)
         claimed = {None, *(self.order.claimed_by or ())}
         assert self.order.claim_owner in claimed
         if before is None:
@@ -353,10 +353,10 @@ class Life(RuleBasedStateMachine):
 
     def tell_again(self) -> list[EventEnvelope[Any]]:
         assert self.order is not None
-        if not overdue(self.order, now=self.now):
+        if not is_stalled(self.order, now=self.now):
             return []
-        fact = announcement(None, self.order)
-        assert fact == self.told[self.order.sequence - self.order.asides]
+        fact = event_for_change(None, self.order)
+        assert fact == self.told[self.order.sequence - self.order.out_of_band_events]
         return [fact] if fact else []
 
 

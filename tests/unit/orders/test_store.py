@@ -13,7 +13,7 @@ from lambdas.orders.domain import (
     TooLateError,
     cancel,
 )
-from lambdas.orders.store import ATTEMPTS, BusyError, Orders, order_of, row_of
+from lambdas.orders.store import ATTEMPTS, ConcurrentUpdateError, Orders, order_of, row_of
 from lambdas.runtime.dynamodb import to_item
 from tests.unit.orders.requests import BODY, line, placed
 from tests.unit.spy import Spy
@@ -121,11 +121,11 @@ OTHER_WRITES: list[dict[str, Any]] = [
     {"claim_until": 1_001},
     {"state": CONFIRMED, "sequence": 2, "changed_at": NOW},
     {"cancel_requested_at": NOW},
-    {"look_at": NOW},
+    {"check_after": NOW},
     {"duplicate_of": "0" * 32},
     # The saga looks whether somebody cancelled.
     {"changed_at": NOW},
-    {"repaired": ["ReleaseStock"]},
+    {"completed_compensations": ["ReleaseStock"]},
 ]
 
 
@@ -232,7 +232,7 @@ class TestUpdate:
             write({"claim_until": len(seen)})
             return cancelled(order)
 
-        with pytest.raises(BusyError, match=placed().order_id):
+        with pytest.raises(ConcurrentUpdateError, match=placed().order_id):
             orders.update(placed().order_id, customer_id="17850", change=change)
 
         assert len(seen) == ATTEMPTS

@@ -6,7 +6,7 @@ import pytest
 from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.orders import OrderNeedsAttention, OrderPlaced
 from lambdas.contracts.values import MAX_SKUS, Money, PricedLine
-from lambdas.orders.placing import MAX_QUANTITY, MAX_TEXT, MAX_UNIT_PRICE
+from lambdas.orders.order_request import MAX_QUANTITY, MAX_TEXT, MAX_UNIT_PRICE
 from lambdas.runtime.bus import MAX_ATTEMPTS, MAX_ENTRIES, Bus
 from tests.unit.runtime.fakes import FakeEvents
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.event import Event, EventEnvelope
 from lambdas.contracts.values import Money, PricedLine
-from lambdas.orders.announcements import announcement
-from lambdas.orders.domain import CONFIRMED, PLACED, Order, view
+from lambdas.orders.events import event_for_change
+from lambdas.orders.domain import CONFIRMED, PLACED, Order, customer_view
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold
 from lambdas.runtime.dynamodb import from_item
 from lambdas.storefront.domain import (
@@ -66,8 +66,8 @@ class Projection:
 
     def deliver(self, *told: Any) -> list[str]:
         """Call it with these records; return the numbers of those that are to come again."""
-        consumer, view = (self.handler.__globals__[name] for name in ("consumer", "view"))
-        consumer._sqs, view._dynamodb = self.sqs, self.table
+        consumer, customer_view = (self.handler.__globals__[name] for name in ("consumer", "view"))
+        consumer._sqs, customer_view._dynamodb = self.sqs, self.table
         answer = self.handler({"Records": records(*told)}, None)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
@@ -352,7 +352,7 @@ def lift(order: Order, cause: str) -> Order:
 def confirm(order: Order, _: str) -> Order:
     if order.state != PLACED:
         return order
-    return replace(order, state=CONFIRMED, sequence=order.sequence + 1, unfinished=None)
+    return replace(order, state=CONFIRMED, sequence=order.sequence + 1, open_shard=None)
 
 
 class TestCustomersOrders:
@@ -391,10 +391,10 @@ class TestCustomersOrders:
     ):
         """Whatever holds it, is lifted and comes in whatever order, and some of it twice."""
         order = placed_order()
-        told = [announcement(None, order)]
+        told = [event_for_change(None, order)]
         for change, cause in changes:
             before, order = order, change(order, cause)
-            told.append(announcement(before, order))
+            told.append(event_for_change(before, order))
         facts = [fact for fact in told if fact is not None]
         live, rebuilt = FakeTable(), FakeTable()
         for table in (live, rebuilt):
@@ -405,7 +405,7 @@ class TestCustomersOrders:
 
         (row,) = live.items.values()
         assert live.items == rebuilt.items
-        assert listed(row).get("held", False) is ("held" in view(order))
+        assert listed(row).get("held", False) is ("held" in customer_view(order))
 
     def test_it_is_in_the_list_once_it_is_placed(self):
         (notes,) = order_notes([confirmed()])

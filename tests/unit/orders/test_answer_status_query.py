@@ -48,7 +48,7 @@ def delivered(event: Event, subject: str) -> dict[str, Any]:
 def ask(
     load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table: str
 ) -> Callable[..., list[EventEnvelope[OrderStatusReported]]]:
-    name = "lambdas.orders.look_up_order"
+    name = "lambdas.orders.answer_status_query"
     handler = load_handler(name, ORDERS_TABLE=table, EVENT_BUS="Orders")
 
     def ask(event: dict[str, Any], bus: FakeEvents | None = None) -> list[EventEnvelope[OrderStatusReported]]:
@@ -106,7 +106,7 @@ def test_an_answer_that_the_bus_does_not_take_is_an_error(ask: Ask, orders: Orde
     with pytest.raises(Exception, match="the bus did not take") as failed:
         ask(asked, refusing)
 
-    assert type(failed.value).__name__ == "NotTakenError"
+    assert type(failed.value).__name__ == "PublishError"
 
 
 def test_what_is_no_question_is_refused_by_name(ask: Ask):

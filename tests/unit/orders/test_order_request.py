@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.values import MAX_SKUS
 from lambdas.orders.domain import PLACED, order_id
-from lambdas.orders.placing import (
+from lambdas.orders.order_request import (
     MAX_LINES,
     MAX_QUANTITY,
     MAX_TEXT,
@@ -23,7 +23,7 @@ from tests.unit.orders.requests import BODY, NOW, line, placed
 def bad_fields(body: object, **given_: str) -> list[str]:
     with pytest.raises(BadRequestError) as bad:
         placed(body, **given_)
-    return [problem.field for problem in bad.value.problems]
+    return [problem.field for problem in bad.value.errors]
 
 
 class TestGood:
@@ -153,7 +153,7 @@ class TestBad:
         """What is wrong with each would make an answer that Lambda does not give."""
         with pytest.raises(BadRequestError, match="at most 1000 lines, not 1001") as bad:
             placed(BODY | {"lines": [0] * (MAX_LINES + 1)})
-        assert [problem.field for problem in bad.value.problems] == ["lines"]
+        assert [problem.field for problem in bad.value.errors] == ["lines"]
 
     def test_all_that_may_be_wrong_fits_into_an_answer(self):
         worst = line(sku="\N{GRINNING FACE}" * MAX_TEXT)
@@ -162,7 +162,7 @@ class TestBad:
             with pytest.raises(BadRequestError) as bad:
                 placed(BODY | {"lines": each})
             # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-            problems = [asdict(problem) for problem in bad.value.problems]
+            problems = [asdict(problem) for problem in bad.value.errors]
             assert len(json.dumps(json.dumps(problems))) < 6_000_000
 
     @pytest.mark.parametrize("key", ["", "k" * (MAX_TEXT + 1)])
@@ -246,8 +246,8 @@ class TestAnything:
         try:
             order = placed(body)
         except BadRequestError as bad:
-            assert bad.problems
-            assert all(problem.field and problem.problem for problem in bad.problems)
+            assert bad.errors
+            assert all(problem.field and problem.problem for problem in bad.errors)
         else:
             assert order.total > 0
 

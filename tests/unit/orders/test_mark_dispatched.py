@@ -8,14 +8,14 @@ import pytest
 
 from lambdas.contracts.orders import OrderDispatched
 from lambdas.contracts.shipping import ShipmentDispatched
-from lambdas.orders.announcements import announcement
+from lambdas.orders.events import event_for_change
 from lambdas.orders.domain import (
     CANCELLED,
     CONFIRMED,
     DISPATCHED,
     PLACED,
     REJECTED,
-    NotToBeDispatchedError,
+    UnexpectedDispatchError,
     Order,
     cancel,
     dispatch,
@@ -25,7 +25,7 @@ from tests.contracts.catalog import read, sample_of
 from tests.unit.orders.requests import placed
 
 LATER = "2026-12-01T09:02:11.893Z"
-CONFIRMED_ORDER = replace(placed(), state=CONFIRMED, sequence=2, unfinished=None)
+CONFIRMED_ORDER = replace(placed(), state=CONFIRMED, sequence=2, open_shard=None)
 WITHDRAWN_ORDER = cancel(CONFIRMED_ORDER, now="2026-12-01T09:00:00Z")
 
 
@@ -38,18 +38,18 @@ def test_it_is_dispatched_and_that_is_told_once(order: Order):
         state=DISPATCHED,
         sequence=order.sequence + 1,
         changed_at=LATER,
-        unfinished=None,
-        look_at=None,
-        ended=order.order_id[0],
+        open_shard=None,
+        check_after=None,
+        closed_shard=order.order_id[0],
         reason=None,
         explanation=None,
     )
-    fact = announcement(order, dispatched)
+    fact = event_for_change(order, dispatched)
     assert fact is not None
     assert fact.data == OrderDispatched(order_id=order.order_id, customer_id="17850")
     assert fact.metadata.occurred_at == LATER
     assert dispatch(dispatched, now="later") is dispatched
-    assert announcement(dispatched, dispatched) is None
+    assert event_for_change(dispatched, dispatched) is None
 
 
 def test_the_saga_that_is_too_late_tells_the_same():
@@ -57,19 +57,19 @@ def test_the_saga_that_is_too_late_tells_the_same():
     by_hearing = dispatch(WITHDRAWN_ORDER, now=LATER)
     by_the_saga = replace(by_hearing, sequence=WITHDRAWN_ORDER.sequence + 1)
 
-    assert announcement(by_hearing, by_the_saga) is None
+    assert event_for_change(by_hearing, by_the_saga) is None
 
 
 @pytest.mark.parametrize("state", [PLACED, REJECTED, CANCELLED])
 def test_what_should_have_stayed_is_for_a_person(state: str):
-    with pytest.raises(NotToBeDispatchedError, match=state):
+    with pytest.raises(UnexpectedDispatchError, match=state):
         dispatch(replace(placed(), state=state), now=LATER)
 
 
 class TestHandler:
     @pytest.fixture
     def note(self, load_handler: Callable[..., Any], table: str) -> Callable[[str], Any]:
-        handler = load_handler("lambdas.orders.note_dispatch", ORDERS_TABLE=table)
+        handler = load_handler("lambdas.orders.mark_dispatched", ORDERS_TABLE=table)
 
         def note(order_id: str) -> Any:
             event = read(sample_of(ShipmentDispatched))
@@ -89,5 +89,5 @@ class TestHandler:
         assert (found.state, found.sequence, found.changed_at) == (DISPATCHED, 3, LATER)
 
     def test_an_order_that_is_not_there_is_for_a_person(self, note: Callable[[str], Any]):
-        with pytest.raises(NotToBeDispatchedError, match="there is no order"):
+        with pytest.raises(UnexpectedDispatchError, match="there is no order"):
             note("0" * 32)

@@ -16,8 +16,8 @@ from lambdas.contracts.orders import (
     OrderWithdrawn,
 )
 from lambdas.contracts.values import Money, PricedLine
-from lambdas.orders.announcements import announcement
-from lambdas.orders.domain import CONFIRMED, REJECTED, Hold, Order, cancel, view
+from lambdas.orders.events import event_for_change
+from lambdas.orders.domain import CONFIRMED, REJECTED, Hold, Order, cancel, customer_view
 from lambdas.orders.store import order_of, row_of
 from lambdas.runtime.dynamodb import from_item, to_item
 from tests.unit.orders.requests import placed
@@ -35,7 +35,7 @@ CONFIRMED_ORDER = after(PLACED_ORDER, state=CONFIRMED)
 REJECTED_ORDER = after(
     PLACED_ORDER, state=REJECTED, reason="PaymentDeclined", explanation="over the limit"
 )
-PARKED_ORDER = after(REJECTED_ORDER, parked=["RefundPayment"])
+ORDER_WITH_DEAD_LETTERS = after(REJECTED_ORDER, failed_compensations=["RefundPayment"])
 CLAIMED_ORDER = replace(PLACED_ORDER, claim_owner="execution", claim_until=1)
 CANCELLED_ORDER = cancel(PLACED_ORDER, now=LATER)
 WISHED_ORDER = cancel(CLAIMED_ORDER, now=LATER)
@@ -45,7 +45,7 @@ GIVEN_UP_ORDER = after(WITHDRAWN_ORDER, state="CANCELLED", reason="Cancelled", e
 
 
 def test_a_new_order_is_placed():
-    fact = announcement(None, PLACED_ORDER)
+    fact = event_for_change(None, PLACED_ORDER)
 
     assert fact is not None
     assert fact.data == OrderPlaced(
@@ -69,16 +69,16 @@ def test_a_new_order_is_placed():
     [
         (PLACED_ORDER, CONFIRMED_ORDER, OrderConfirmed),
         (PLACED_ORDER, REJECTED_ORDER, OrderRejected),
-        (REJECTED_ORDER, PARKED_ORDER, OrderNeedsAttention),
+        (REJECTED_ORDER, ORDER_WITH_DEAD_LETTERS, OrderNeedsAttention),
         (PLACED_ORDER, CANCELLED_ORDER, OrderCancelled),
         (WISHED_ORDER, UNDONE_ORDER, OrderCancelled),
-        (UNDONE_ORDER, after(UNDONE_ORDER, parked=["ReleaseStock"]), OrderNeedsAttention),
+        (UNDONE_ORDER, after(UNDONE_ORDER, failed_compensations=["ReleaseStock"]), OrderNeedsAttention),
         (CONFIRMED_ORDER, WITHDRAWN_ORDER, OrderWithdrawn),
         (WITHDRAWN_ORDER, GIVEN_UP_ORDER, OrderCancelled),
     ],
 )
 def test_a_changed_order_tells_what_it_became(before: Order, now: Order, event: type):
-    fact = announcement(before, now)
+    fact = event_for_change(before, now)
 
     assert fact is not None
     assert type(fact.data) is event
@@ -89,14 +89,14 @@ def test_a_changed_order_tells_what_it_became(before: Order, now: Order, event: 
 
 
 def test_a_rejected_order_tells_why():
-    fact = announcement(PLACED_ORDER, REJECTED_ORDER)
+    fact = event_for_change(PLACED_ORDER, REJECTED_ORDER)
 
     assert fact is not None
     assert (fact.data.reason, fact.data.explanation) == ("PaymentDeclined", "over the limit")
 
 
 def test_an_order_with_something_parked_tells_what():
-    fact = announcement(REJECTED_ORDER, PARKED_ORDER)
+    fact = event_for_change(REJECTED_ORDER, ORDER_WITH_DEAD_LETTERS)
 
     assert fact is not None
     assert fact.data.failed_compensations == ("RefundPayment",)
@@ -112,7 +112,7 @@ def test_an_order_with_something_parked_tells_what():
     ],
 )
 def test_what_counts_no_sequence_up_tells_nothing(now: Order):
-    assert announcement(PLACED_ORDER, now) is None
+    assert event_for_change(PLACED_ORDER, now) is None
 
 
 @pytest.mark.parametrize(
@@ -121,13 +121,13 @@ def test_what_counts_no_sequence_up_tells_nothing(now: Order):
         (None, PLACED_ORDER),
         (PLACED_ORDER, CONFIRMED_ORDER),
         (PLACED_ORDER, REJECTED_ORDER),
-        (REJECTED_ORDER, PARKED_ORDER),
+        (REJECTED_ORDER, ORDER_WITH_DEAD_LETTERS),
         (CONFIRMED_ORDER, WITHDRAWN_ORDER),
         (WITHDRAWN_ORDER, GIVEN_UP_ORDER),
     ],
 )
 def test_a_record_delivered_twice_is_the_same_event(before: Order | None, now: Order):
-    assert announcement(before, now) == announcement(before, now)
+    assert event_for_change(before, now) == event_for_change(before, now)
 
 
 @pytest.mark.parametrize(
@@ -142,37 +142,37 @@ def test_a_record_delivered_twice_is_the_same_event(before: Order | None, now: O
     ],
 )
 def test_an_order_told_of_again_is_the_same_event(before: Order | None, first: Order, now: Order):
-    assert announcement(None, now) == announcement(before, first)
+    assert event_for_change(None, now) == event_for_change(before, first)
 
 
 def test_every_event_of_an_order_has_its_own_id():
     told = [
-        announcement(None, PLACED_ORDER),
-        announcement(PLACED_ORDER, REJECTED_ORDER),
-        announcement(REJECTED_ORDER, PARKED_ORDER),
+        event_for_change(None, PLACED_ORDER),
+        event_for_change(PLACED_ORDER, REJECTED_ORDER),
+        event_for_change(REJECTED_ORDER, ORDER_WITH_DEAD_LETTERS),
     ]
 
     assert len({fact.metadata.event_id for fact in told if fact is not None}) == 3
 
 
 FULL_ORDER = replace(
-    PARKED_ORDER,
+    ORDER_WITH_DEAD_LETTERS,
     claim_owner="execution",
     claimed_by={"execution"},
     claim_until=1,
     cancel_requested_at=LATER,
-    unfinished="7",
-    look_at=LATER,
-    ended="7",
-    placed_in="2026-12-01T08:25+00:00 7",
-    likeness="7",
+    open_shard="7",
+    check_after=LATER,
+    closed_shard="7",
+    dedup_bucket="2026-12-01T08:25+00:00 7",
+    dedup_key="7",
     duplicate_of="0" * 32,
     holds=(
         Hold(cause="c", reason="PaymentDisputed", explanation="x", state="LIFTED", at=LATER),
         Hold(cause="d", reason="PaymentDisputed", explanation="y", state="HELD", at=LATER),
     ),
-    asides=3,
-    repaired=["ReleaseStock"],
+    out_of_band_events=3,
+    completed_compensations=["ReleaseStock"],
 )
 
 
@@ -182,7 +182,7 @@ FULL_ORDER = replace(
         PLACED_ORDER,
         CONFIRMED_ORDER,
         REJECTED_ORDER,
-        PARKED_ORDER,
+        ORDER_WITH_DEAD_LETTERS,
         CANCELLED_ORDER,
         WISHED_ORDER,
         WITHDRAWN_ORDER,
@@ -202,16 +202,16 @@ def test_a_row_has_every_column_there_is():
 def test_a_row_has_no_empty_columns():
     empty = {name for name in row_of(FULL_ORDER) if getattr(PLACED_ORDER, name) in (None, ())}
 
-    assert {"reason", "claim_until", "cancel_requested_at", "parked", "holds", "ended"} <= empty
+    assert {"reason", "claim_until", "cancel_requested_at", "failed_compensations", "holds", "closed_shard"} <= empty
     assert row_of(PLACED_ORDER).keys() & empty == set()
-    assert "unfinished" not in row_of(CANCELLED_ORDER)
+    assert "open_shard" not in row_of(CANCELLED_ORDER)
 
 
 class TestView:
     def test_a_customer_sees_no_inner_workings(self):
         claimed = replace(PLACED_ORDER, claim_owner="execution", claim_until=1)
 
-        assert set(view(claimed)) == {
+        assert set(customer_view(claimed)) == {
             "order_id",
             "state",
             "currency",
@@ -223,8 +223,8 @@ class TestView:
         }
 
     def test_a_rejected_order_says_why(self):
-        assert view(REJECTED_ORDER)["reason"] == "PaymentDeclined"
-        assert view(REJECTED_ORDER)["explanation"] == "over the limit"
+        assert customer_view(REJECTED_ORDER)["reason"] == "PaymentDeclined"
+        assert customer_view(REJECTED_ORDER)["explanation"] == "over the limit"
 
 
 def test_what_failed_inside_is_not_for_customers():
@@ -232,9 +232,9 @@ def test_what_failed_inside_is_not_for_customers():
     failed = replace(
         REJECTED_ORDER, reason="TechnicalFailure", explanation="TakePayment: States.Timeout"
     )
-    fact = announcement(PLACED_ORDER, failed)
+    fact = event_for_change(PLACED_ORDER, failed)
 
     assert fact is not None
-    for told in (fact.data.explanation, view(failed)["explanation"]):
+    for told in (fact.data.explanation, customer_view(failed)["explanation"]):
         assert told == "something went wrong on our side"
-    assert (fact.data.reason, view(failed)["reason"]) == ("TechnicalFailure",) * 2
+    assert (fact.data.reason, customer_view(failed)["reason"]) == ("TechnicalFailure",) * 2

@@ -6,17 +6,17 @@ from lambdas.contracts.orders import OrderStatusReported
 from lambdas.contracts.payments import ChargeUnresolved
 from lambdas.orders.domain import Order
 
-Question = ReservationUnresolved | ChargeUnresolved
-QUESTIONS: tuple[type[Question], ...] = (ReservationUnresolved, ChargeUnresolved)
+StatusQuery = ReservationUnresolved | ChargeUnresolved
+STATUS_QUERIES: tuple[type[StatusQuery], ...] = (ReservationUnresolved, ChargeUnresolved)
 
 
-def answer(question: EventEnvelope[Question], order: Order, *, now: str) -> EventEnvelope[OrderStatusReported]:
+def status_report(query: EventEnvelope[StatusQuery], order: Order, *, now: str) -> EventEnvelope[OrderStatusReported]:
     """What became of the order that is asked about."""
     return envelope(
         OrderStatusReported(order_id=order.order_id, state=order.state),
-        subject=question.metadata.event_id,
+        subject=query.metadata.event_id,
         sequence=1,
-        correlation_id=question.metadata.correlation_id,
-        causation_id=question.metadata.event_id,
+        correlation_id=query.metadata.correlation_id,
+        causation_id=query.metadata.event_id,
         occurred_at=now,
     )

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from lambdas.orders import domain, store
-from lambdas.orders.announcements import announcement
-from lambdas.orders.domain import PATIENCE, Order, cancel
+from lambdas.orders.events import event_for_change
+from lambdas.orders.domain import STALLED_AFTER, Order, cancel
 from lambdas.orders.store import UnreadableError
 from lambdas.runtime.bus import Bus
-from tests.unit.orders.tidying import Job, Killed, World
+from tests.unit.orders.job_env import Job, Killed, World
 from tests.unit.runtime.fakes import FakeEvents
 from tests.unit.spy import Spy
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
-OLD = NOW - PATIENCE - timedelta(seconds=5)
-LATER = NOW + PATIENCE + timedelta(seconds=1)
+OLD = NOW - STALLED_AFTER - timedelta(seconds=5)
+LATER = NOW + STALLED_AFTER + timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -30,12 +30,12 @@ def world(dynamodb: Any, table: str) -> World:
 
 @pytest.fixture
 def job(load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table: str) -> Job:
-    job = Job(load_handler, monkeypatch, "announce_again", ORDERS_TABLE=table, EVENT_BUS="Orders")
+    job = Job(load_handler, monkeypatch, "republish_stalled", ORDERS_TABLE=table, EVENT_BUS="Orders")
     job.at(NOW)
     return job
 
 
-def hears(job: Job, **faults: Any) -> FakeEvents:
+def fake_bus(job: Job, **faults: Any) -> FakeEvents:
     """Give the job a bus, which notes what it takes."""
     events = FakeEvents(**faults)
     job.set(bus=Bus("Orders", eventbridge=events))
@@ -47,7 +47,7 @@ def claim(*, seconds: int) -> dict[str, Any]:
     return {"claim_owner": "execution", "claim_until": int(NOW.timestamp()) + seconds}
 
 
-def about(events: FakeEvents) -> list[str]:
+def order_ids(events: FakeEvents) -> list[str]:
     """Of which orders was told."""
     return [json.loads(entry["Detail"])["data"]["order_id"] for entry in events.taken]
 
@@ -59,8 +59,8 @@ def of_one_shard(world: World, number: int, *, first: int = 0, **changes: Any) -
             str(i),
             OLD,
             order_id=f"a{i:031x}",
-            unfinished="a",
-            look_at=(OLD + timedelta(milliseconds=i)).isoformat(),
+            open_shard="a",
+            check_after=(OLD + timedelta(milliseconds=i)).isoformat(),
             **changes,
         )
         for i in range(first, first + number)
@@ -73,13 +73,13 @@ def test_those_that_nobody_works_on_are_told_as_the_first_time(job: Job, world: 
     confirmed = world.placed("withdrawn", OLD, state="CONFIRMED", sequence=2)
     withdrawn = world.keep(cancel(confirmed, now=OLD.isoformat()))
     first = [
-        announcement(None, unclaimed),
-        announcement(None, replace(expired, claim_owner=None, claim_until=None)),
-        announcement(confirmed, withdrawn),
+        event_for_change(None, unclaimed),
+        event_for_change(None, replace(expired, claim_owner=None, claim_until=None)),
+        event_for_change(confirmed, withdrawn),
     ]
-    events = hears(job)
+    events = fake_bus(job)
 
-    assert job.run() == {"looked_at": 3, "told": 3, "rejected": 0}
+    assert job.run() == {"checked": 3, "published": 3, "rejected": 0}
 
     def by_id(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return sorted(entries, key=lambda entry: str(entry["Detail"]))
@@ -91,93 +91,93 @@ def test_the_others_are_left_alone(job: Job, world: World):
     live = claim(seconds=60)
     claimed = world.placed("claimed", OLD, **live)
     undoing = world.placed("undoing", OLD, state="WITHDRAWN", sequence=3, **live)
-    ended: dict[str, Any] = {"unfinished": None, "look_at": None}
+    closed: dict[str, Any] = {"open_shard": None, "check_after": None}
     for number, state in enumerate(("CONFIRMED", "DISPATCHED", "REJECTED", "CANCELLED")):
-        world.placed(f"{number}", OLD, state=state, sequence=2, **ended)
-    world.placed("parked", OLD, state="REJECTED", sequence=3, parked=["RefundPayment"], **ended)
+        world.placed(f"{number}", OLD, state=state, sequence=2, **closed)
+    world.placed("parked", OLD, state="REJECTED", sequence=3, failed_compensations=["RefundPayment"], **closed)
     world.placed("new", NOW - timedelta(seconds=1))
     before = world.rows()
-    events = hears(job)
+    events = fake_bus(job)
 
-    assert job.run() == {"looked_at": 2, "told": 0, "rejected": 0}
+    assert job.run() == {"checked": 2, "published": 0, "rejected": 0}
 
     assert events.requests == []
     # Those are looked at again when their claims run out.
     then = (NOW + timedelta(seconds=61)).isoformat()
-    moved = {order.order_id: replace(order, look_at=then) for order in (claimed, undoing)}
+    moved = {order.order_id: replace(order, check_after=then) for order in (claimed, undoing)}
     assert world.rows() == before | moved
 
 
 def test_an_order_is_told_of_again_and_again_with_patience(job: Job, world: World):
     order = world.placed("forgotten", OLD)
-    events = hears(job)
+    events = fake_bus(job)
 
-    for now, told in ((NOW, 1), (NOW + PATIENCE, 0), (LATER, 1)):
+    for now, told in ((NOW, 1), (NOW + STALLED_AFTER, 0), (LATER, 1)):
         job.at(now)
-        assert job.run()["told"] == told
+        assert job.run()["published"] == told
 
-    assert about(events) == [order.order_id] * 2
+    assert order_ids(events) == [order.order_id] * 2
 
 
 def test_a_claimed_one_is_taken_over_as_soon_as_its_claim_has_run_out(job: Job, world: World):
     order = world.placed("dying", OLD, **claim(seconds=60))
-    events = hears(job)
+    events = fake_bus(job)
 
     for seconds, told in ((0, 0), (59, 0), (62, 1)):
         job.at(NOW + timedelta(seconds=seconds))
-        assert job.run()["told"] == told
+        assert job.run()["published"] == told
 
-    assert about(events) == [order.order_id]
+    assert order_ids(events) == [order.order_id]
 
 
 def test_many_that_are_worked_on_hide_none_behind_them(job: Job, world: World):
     of_one_shard(world, 3 * store.PAGE, **claim(seconds=600))
     (hidden,) = of_one_shard(world, 1, first=3 * store.PAGE)
-    events = hears(job)
+    events = fake_bus(job)
 
-    assert job.run() == {"looked_at": 3 * store.PAGE + 1, "told": 1, "rejected": 0}
-    assert about(events) == [hidden.order_id]
-    assert job.run() == {"looked_at": 0, "told": 0, "rejected": 0}
+    assert job.run() == {"checked": 3 * store.PAGE + 1, "published": 1, "rejected": 0}
+    assert order_ids(events) == [hidden.order_id]
+    assert job.run() == {"checked": 0, "published": 0, "rejected": 0}
 
 
 def test_a_run_is_bounded_and_the_next_goes_on_where_it_stopped(
     job: Job, world: World, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(store, "PAGE", 4)
-    job.set(MOST=8)
+    job.set(MAX_ORDERS=8)
     kept = [order.order_id for order in of_one_shard(world, 19)]
-    events = hears(job)
+    events = fake_bus(job)
 
-    assert [job.run()["told"] for _ in range(4)] == [8, 8, 3, 0]
-    assert about(events) == kept
+    assert [job.run()["published"] for _ in range(4)] == [8, 8, 3, 0]
+    assert order_ids(events) == kept
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(job: Job, world: World):
     of_one_shard(world, 3)
     of_one_shard(world, 2, first=3, **claim(seconds=60))
     before = world.rows()
-    events = hears(job)
+    events = fake_bus(job)
 
     said = job.run(dry_run=True)
 
     assert (events.requests, world.rows()) == ([], before)
-    assert job.run() == said == {"looked_at": 5, "told": 3, "rejected": 0}
+    assert job.run() == said == {"checked": 5, "published": 3, "rejected": 0}
 
 
 def test_what_the_bus_did_not_take_is_reported_and_told_by_the_next_run(
     job: Job, world: World, capsys: pytest.CaptureFixture[str]
 ):
     orders = of_one_shard(world, 3)
-    hears(job, refused={orders[1].order_id})
+    fake_bus(job, refused={orders[1].order_id})
 
-    assert job.run() == {"looked_at": 3, "told": 2, "rejected": 1}
+    assert job.run() == {"checked": 3, "published": 2, "rejected": 1}
     (logged,) = capsys.readouterr().out.splitlines()
-    report = {"dry_run": False, "looked_at": 3, "told": 2, "rejected": 1}
-    assert json.loads(logged) == {"message": "orders announced again", **report}
+    report = {"dry_run": False, "checked": 3, "published": 2, "rejected": 1}
+    assert json.loads(logged) == {"message": "stalled orders republished", **report}
 
-    later = hears(job)
-    assert job.run() == {"looked_at": 1, "told": 1, "rejected": 0}
-    assert about(later) == [orders[1].order_id]
+    later = fake_bus(job)
+    assert job.run() == {"checked": 1, "published": 1, "rejected": 0}
+    assert order_ids(later) == [orders[1].order_id]
 
 
 @pytest.mark.parametrize(("operation", "number"), [("put_item", 3), ("get_item", 7), ("query", 2)])
@@ -186,7 +186,7 @@ def test_when_it_is_killed_the_next_run_does_the_rest(
 ):
     monkeypatch.setattr(store, "PAGE", 4)
     kept = [order.order_id for order in of_one_shard(world, 10)]
-    events = hears(job)
+    events = fake_bus(job)
     job.set(orders=world.killed_at(operation, number))
     with pytest.raises(Killed):
         job.run()
@@ -195,62 +195,62 @@ def test_when_it_is_killed_the_next_run_does_the_rest(
     job.run()
 
     # One page, at most, was told of and not put off.
-    told = about(events)
+    told = order_ids(events)
     assert sorted(set(told)) == kept
     assert len(told) - len(kept) <= 4
-    assert {order.look_at for order in world.rows().values()} == {(NOW + PATIENCE).isoformat()}
+    assert {order.check_after for order in world.rows().values()} == {(NOW + STALLED_AFTER).isoformat()}
 
 
 def test_two_runs_at_once_do_no_harm(job: Job, world: World):
     kept = [order.order_id for order in of_one_shard(world, 60)]
-    events = hears(job)
+    events = fake_bus(job)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: job.run(), range(2)))
 
-    assert sorted(set(about(events))) == kept
+    assert sorted(set(order_ids(events))) == kept
     assert len({entry["Detail"] for entry in events.taken}) == len(kept)
-    assert {order.look_at for order in world.rows().values()} == {(NOW + PATIENCE).isoformat()}
+    assert {order.check_after for order in world.rows().values()} == {(NOW + STALLED_AFTER).isoformat()}
 
 
 def test_an_order_that_ends_meanwhile_is_left_as_it_is(job: Job, world: World):
     order = world.placed("unclaimed", OLD)
-    ended = replace(order, state="CONFIRMED", sequence=2, unfinished=None, look_at=None)
-    hears(job)
+    closed = replace(order, state="CONFIRMED", sequence=2, open_shard=None, check_after=None)
+    fake_bus(job)
 
     def before(operation: str) -> None:
         if operation == "put_item":
-            world.keep(ended)
+            world.keep(closed)
 
     job.set(orders=store.Orders(world.table, dynamodb=Spy(world.dynamodb, before)))
     job.run()
 
-    assert world.row(order) == ended
+    assert world.row(order) == closed
 
 
 def test_an_index_that_lags_is_overruled_by_the_row(job: Job, world: World):
     """The index is a moment late: it may still name an order that has ended, or is gone."""
     order, gone = of_one_shard(world, 2)
-    ended = replace(order, state="CANCELLED", unfinished=None, look_at=None)
+    closed = replace(order, state="CANCELLED", open_shard=None, check_after=None)
 
     def before(operation: str) -> None:
         if operation == "get_item":
-            world.keep(ended)
+            world.keep(closed)
             world.dynamodb.delete_item(
                 TableName=world.table, Key={"order_id": {"S": gone.order_id}}
             )
 
     job.set(orders=store.Orders(world.table, dynamodb=Spy(world.dynamodb, before)))
-    events = hears(job)
+    events = fake_bus(job)
 
-    assert job.run() == {"looked_at": 1, "told": 0, "rejected": 0}
-    assert (events.requests, world.rows()) == ([], {order.order_id: ended})
+    assert job.run() == {"checked": 1, "published": 0, "rejected": 0}
+    assert (events.requests, world.rows()) == ([], {order.order_id: closed})
 
 
 def test_an_idle_run_asks_each_shard_once(job: Job, world: World):
     made: list[str] = []
     job.set(orders=store.Orders(world.table, dynamodb=Spy(world.dynamodb, made.append)))
-    hears(job)
+    fake_bus(job)
 
     job.run()
 
@@ -260,25 +260,25 @@ def test_an_idle_run_asks_each_shard_once(job: Job, world: World):
 def test_what_cannot_be_read_keeps_no_other_from_being_told(job: Job, world: World):
     bad, other = of_one_shard(world, 2)
     world.garble(bad)
-    events = hears(job)
+    events = fake_bus(job)
 
     with pytest.raises(UnreadableError, match=bad.order_id):
         job.run()
 
-    assert about(events) == [other.order_id]
+    assert order_ids(events) == [other.order_id]
 
 
 def test_a_saga_that_fails_for_weeks_does_not_fill_its_row(
     job: Job, world: World, monkeypatch: pytest.MonkeyPatch
 ):
     """The first claims are kept, and the last, which is the row's owner until the next."""
-    monkeypatch.setattr(domain, "MOST_CLAIMS", 5)
+    monkeypatch.setattr(domain, "MAX_CLAIMS", 5)
     order = world.placed("failing", OLD, claimed_by={"first"})
-    hears(job)
+    fake_bus(job)
     for number in range(15):
         me, row = f"execution-{number}", world.row(order)
         claims = {*(row.claimed_by or ()), me}
-        world.keep(replace(row, claim_owner=me, claim_until=1, claimed_by=claims, look_at="2000"))
+        world.keep(replace(row, claim_owner=me, claim_until=1, claimed_by=claims, check_after="2000"))
         job.run()
 
     row = world.row(order)

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any, TypeGuard
 
 from lambdas.contracts.values import MAX_SKUS, PricedLine
-from lambdas.orders.domain import PLACED, Order, after_patience, order_id, shard
+from lambdas.orders.domain import PLACED, Order, next_check, order_id, shard
 
 MAX_LINES = 1_000
 MAX_QUANTITY = 100_000
@@ -17,7 +17,7 @@ MAX_TEXT = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class FieldError:
     """What is wrong with one field of a request."""
 
     field: str
@@ -25,14 +25,14 @@ class Problem:
 
 
 class BadRequestError(Exception):
-    """The request is not an order; ``problems`` names every bad field."""
+    """The request is not an order; ``errors`` names every bad field."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(f"{p.field} {p.problem}" for p in problems))
-        self.problems = problems
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("; ".join(f"{p.field} {p.problem}" for p in errors))
+        self.errors = errors
 
 
-def place(
+def parse_order_request(
     body: object, *, customer_id: str, idempotency_key: str, request_id: str, now: str
 ) -> Order:
     """Make an order of a request's body.
@@ -44,19 +44,19 @@ def place(
     Raises:
         BadRequestError: naming every bad field.
     """
-    problems: list[Problem] = []
+    errors: list[FieldError] = []
     fields = body if isinstance(body, Mapping) else {}
     if not isinstance(body, Mapping):
-        problems.append(Problem(field="body", problem="must be a JSON object"))
+        errors.append(FieldError(field="body", problem="must be a JSON object"))
     if not 1 <= len(idempotency_key) <= MAX_TEXT:
-        problems.append(
-            Problem(field="Idempotency-Key", problem=f"must be a header of 1 to {MAX_TEXT} letters")
+        errors.append(
+            FieldError(field="Idempotency-Key", problem=f"must be a header of 1 to {MAX_TEXT} letters")
         )
-    currency = _currency(fields.get("currency"), problems)
-    country = _text(fields, "country", problems)
-    lines = _lines(fields.get("lines"), problems)
-    if problems:
-        raise BadRequestError(problems)
+    currency = _currency(fields.get("currency"), errors)
+    country = _text(fields, "country", errors)
+    lines = _lines(fields.get("lines"), errors)
+    if errors:
+        raise BadRequestError(errors)
     rows = [asdict(line) for line in lines]
     id_ = order_id(customer_id, idempotency_key)
     return Order(
@@ -72,23 +72,23 @@ def place(
         total=sum(line.quantity * line.unit_price for line in lines),
         placed_at=now,
         changed_at=now,
-        unfinished=shard(id_),
-        look_at=after_patience(now),
+        open_shard=shard(id_),
+        check_after=next_check(now),
     )
 
 
-def _currency(value: object, problems: list[Problem]) -> str:
+def _currency(value: object, errors: list[FieldError]) -> str:
     if not isinstance(value, str) or not re.fullmatch("[A-Z]{3}", value):
-        problems.append(Problem(field="currency", problem="must be three capitals, such as GBP"))
+        errors.append(FieldError(field="currency", problem="must be three capitals, such as GBP"))
         return ""
     return value
 
 
-def _text(fields: Mapping[str, Any], name: str, problems: list[Problem]) -> str:
+def _text(fields: Mapping[str, Any], name: str, errors: list[FieldError]) -> str:
     value = fields.get(name)
     if not _is_text(value) or not 1 <= len(value.strip()) <= MAX_TEXT:
         problem = f"must be a text of 1 to {MAX_TEXT} letters"
-        problems.append(Problem(field=name, problem=problem))
+        errors.append(FieldError(field=name, problem=problem))
         return ""
     return value.strip()
 
@@ -98,48 +98,48 @@ def _is_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value.encode(errors="ignore").decode() == value
 
 
-def _lines(value: object, problems: list[Problem]) -> list[PricedLine]:
+def _lines(value: object, errors: list[FieldError]) -> list[PricedLine]:
     if not isinstance(value, list) or not value:
-        problems.append(Problem(field="lines", problem="must be an array of at least one line"))
+        errors.append(FieldError(field="lines", problem="must be an array of at least one line"))
         return []
     if len(value) > MAX_LINES:
         # Each may have its problem, and an answer has its limit: 6 MB.
         problem = f"must be at most {MAX_LINES} lines, not {len(value)}"
-        problems.append(Problem(field="lines", problem=problem))
+        errors.append(FieldError(field="lines", problem=problem))
         return []
     summed: dict[str, PricedLine] = {}
     for i, raw in enumerate(value):
-        line = _line(f"lines[{i}]", raw, problems)
+        line = _line(f"lines[{i}]", raw, errors)
         if line is None:
             continue
         before = summed.get(line.sku, replace(line, quantity=0))
         if before.unit_price != line.unit_price:
             problem = f"differs from the price of another line of {line.sku}"
-            problems.append(Problem(field=f"lines[{i}].unit_price", problem=problem))
+            errors.append(FieldError(field=f"lines[{i}].unit_price", problem=problem))
         summed[line.sku] = replace(line, quantity=before.quantity + line.quantity)
         if summed[line.sku].quantity > MAX_QUANTITY:
             problem = f"makes more than {MAX_QUANTITY} of {line.sku}"
-            problems.append(Problem(field=f"lines[{i}].quantity", problem=problem))
+            errors.append(FieldError(field=f"lines[{i}].quantity", problem=problem))
     if len(summed) > MAX_SKUS:
         problem = f"must name at most {MAX_SKUS} SKUs, not {len(summed)}"
-        problems.append(Problem(field="lines", problem=problem))
+        errors.append(FieldError(field="lines", problem=problem))
     return list(summed.values())
 
 
-def _line(place: str, raw: object, problems: list[Problem]) -> PricedLine | None:
+def _line(path: str, raw: object, errors: list[FieldError]) -> PricedLine | None:
     if not isinstance(raw, Mapping):
-        problems.append(Problem(field=place, problem="must be an object"))
+        errors.append(FieldError(field=path, problem="must be an object"))
         return None
-    found = len(problems)
+    found = len(errors)
     sku = raw.get("sku")
     if not _is_text(sku) or not 1 <= len(sku) <= MAX_TEXT or sku != sku.strip():
         problem = f"must be a text of 1 to {MAX_TEXT} letters without space around it"
-        problems.append(Problem(field=f"{place}.sku", problem=problem))
-    for name, most in (("quantity", MAX_QUANTITY), ("unit_price", MAX_UNIT_PRICE)):
+        errors.append(FieldError(field=f"{path}.sku", problem=problem))
+    for name, maximum in (("quantity", MAX_QUANTITY), ("unit_price", MAX_UNIT_PRICE)):
         number = raw.get(name)
-        if type(number) is not int or not 1 <= number <= most:
-            problem = f"must be a whole number from 1 to {most}"
-            problems.append(Problem(field=f"{place}.{name}", problem=problem))
-    if len(problems) > found:
+        if type(number) is not int or not 1 <= number <= maximum:
+            problem = f"must be a whole number from 1 to {maximum}"
+            errors.append(FieldError(field=f"{path}.{name}", problem=problem))
+    if len(errors) > found:
         return None
     return PricedLine(sku=raw["sku"], quantity=raw["quantity"], unit_price=raw["unit_price"])

@@ -13,11 +13,11 @@ from stacks.components.schedule import NO_DEAD_LETTERS, Schedule
 from stacks.components.table import ServiceTable
 from stacks.environments import Environment
 
-INDEXES = [("unfinished", "look_at"), ("ended", "changed_at"), ("placed_in", "likeness")]
+ORDER_INDEXES = [("open_shard", "check_after"), ("closed_shard", "changed_at"), ("dedup_bucket", "dedup_key")]
 """Where each job finds the orders that concern it, and no others."""
 
 
-class Tidying(Construct):
+class OrderJobs(Construct):
     """Goes through orders again and again, and sees to what nobody else does.
 
     Each job works in pages, and goes on where the run before it stopped. Two runs at once do no
@@ -35,7 +35,7 @@ class Tidying(Construct):
         group: scheduler.IScheduleGroup,
         alarms: sns.ITopic,
     ) -> None:
-        """Declare the jobs; ``orders`` has the ``INDEXES``."""
+        """Declare the jobs; ``orders`` has the ``ORDER_INDEXES``."""
         super().__init__(scope, id)
 
         def job(
@@ -54,37 +54,37 @@ class Tidying(Construct):
             allow(function, "dynamodb:GetItem", on=orders.table_arn)
             return function
 
-        def let_query(function: ServiceFunction, index: str) -> None:
+        def grant_query(function: ServiceFunction, index: str) -> None:
             allow(function, "dynamodb:Query", on=f"{orders.table_arn}/index/{index}")
 
         # Orders that nobody works on
-        announce_again = job(
-            "AnnounceAgain",
-            "announce_again",
+        republish_stalled = job(
+            "RepublishStalled",
+            "republish_stalled",
             {"EVENT_BUS": bus.event_bus_name},
             every=Duration.minutes(1),
             timeout=Duration.seconds(50),
         )
-        allow(announce_again, "dynamodb:PutItem", on=orders.table_arn)
-        let_query(announce_again, "unfinished")
-        let_publish(announce_again, bus, source=SOURCE)
+        allow(republish_stalled, "dynamodb:PutItem", on=orders.table_arn)
+        grant_query(republish_stalled, "open_shard")
+        let_publish(republish_stalled, bus, source=SOURCE)
 
         # Orders that repeat an earlier one
-        progress = ServiceTable(self, "Progress", env=env, key="job")
+        checkpoints = ServiceTable(self, "Checkpoints", env=env, key="job")
         find_duplicates = job(
             "FindDuplicates",
             "find_duplicates",
             {
-                "PROGRESS_TABLE": progress.table_name,
-                "DUPLICATES": env.duplicates,
-                "DUPLICATES_WITHIN_SECONDS": str(int(env.duplicates_within.to_seconds())),
+                "CHECKPOINTS_TABLE": checkpoints.table_name,
+                "DUPLICATE_POLICY": env.duplicates,
+                "DUPLICATE_WINDOW_SECONDS": str(int(env.duplicates_within.to_seconds())),
             },
             every=Duration.minutes(1),
             timeout=Duration.minutes(5),
         )
         allow(find_duplicates, "dynamodb:PutItem", on=orders.table_arn)
-        allow(find_duplicates, "dynamodb:GetItem", "dynamodb:PutItem", on=progress.table_arn)
-        let_query(find_duplicates, "placed_in")
+        allow(find_duplicates, "dynamodb:GetItem", "dynamodb:PutItem", on=checkpoints.table_arn)
+        grant_query(find_duplicates, "dedup_bucket")
 
         # Orders that have been over for long enough
         if env.orders_retention:
@@ -96,4 +96,4 @@ class Tidying(Construct):
                 timeout=Duration.minutes(5),
             )
             allow(expire_orders, "dynamodb:DeleteItem", on=orders.table_arn)
-            let_query(expire_orders, "ended")
+            grant_query(expire_orders, "closed_shard")

@@ -5,8 +5,8 @@ from typing import Any
 
 from lambdas.contracts.event import parse_detail
 from lambdas.contracts.shipping import ShipmentDispatched
-from lambdas.orders.domain import NotToBeDispatchedError, dispatch
-from lambdas.orders.holds import miss_hold
+from lambdas.orders.domain import UnexpectedDispatchError, dispatch
+from lambdas.orders.holds import mark_hold_missed
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -16,7 +16,7 @@ orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer DISPATCHED; raise NotToBeDispatchedError for an order that should have stayed.
+    """Answer DISPATCHED; raise UnexpectedDispatchError for an order that should have stayed.
 
     A hold that came too late for the shipment is told as that, each in a write of its own.
     """
@@ -24,8 +24,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     at = fact.metadata.occurred_at
     order = orders.update(fact.data.order_id, change=partial(dispatch, now=at))
     while order and order.held:
-        order = orders.update(order.order_id, change=partial(miss_hold, now=at))
+        order = orders.update(order.order_id, change=partial(mark_hold_missed, now=at))
     if order is None:
-        raise NotToBeDispatchedError(f"there is no order {fact.data.order_id}")
+        raise UnexpectedDispatchError(f"there is no order {fact.data.order_id}")
     log("order dispatched", order_id=order.order_id, state=order.state)
     return {"order_id": order.order_id, "state": order.state}

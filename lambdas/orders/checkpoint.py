@@ -6,7 +6,7 @@ from typing import Any
 from lambdas.runtime.dynamodb import from_item, to_item
 
 
-class Progress:
+class Checkpoint:
     """A table with a row for each job, keyed by ``job``."""
 
     def __init__(self, table: str, *, job: str, dynamodb: Any) -> None:

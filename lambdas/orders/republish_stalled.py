@@ -8,8 +8,8 @@ one's claim over, and brings the order to its end.
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.orders.announcements import announcement
-from lambdas.orders.domain import looked_after, overdue
+from lambdas.orders.events import event_for_change
+from lambdas.orders.domain import reschedule_check, is_stalled
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
@@ -19,7 +19,7 @@ from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 bus = Bus(setting("EVENT_BUS"), eventbridge=client("events"))
-MOST = 2_000
+MAX_ORDERS = 2_000
 """So many orders take some 20 s; the next run goes on where this one stops."""
 
 
@@ -31,17 +31,17 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     could not be read.
     """
     now, dry_run = datetime.now(UTC), is_dry_run(event)
-    did = {"dry_run": dry_run, "looked_at": 0, "told": 0, "rejected": 0}
-    for page in orders.unfinished(due=now.isoformat(), most=MOST):
-        due = [order for order in page if overdue(order, now=int(now.timestamp()))]
-        facts = [fact for order in due if (fact := announcement(None, order))]
+    report = {"dry_run": dry_run, "checked": 0, "published": 0, "rejected": 0}
+    for page in orders.due_for_check(due=now.isoformat(), limit=MAX_ORDERS):
+        due = [order for order in page if is_stalled(order, now=int(now.timestamp()))]
+        facts = [fact for order in due if (fact := event_for_change(None, order))]
         rejected = set() if dry_run else {f.data.order_id for f in bus.publish(facts)}
         for order in page:
-            if not dry_run and order.unfinished and order.order_id not in rejected:
-                orders.replace(order, looked_after(order, now=now))
-        did["looked_at"] += len(page)
-        did["told"] += len(facts) - len(rejected)
-        did["rejected"] += len(rejected)
-    log("orders announced again", **did)
-    orders.check_read()
-    return did
+            if not dry_run and order.open_shard and order.order_id not in rejected:
+                orders.replace(order, reschedule_check(order, now=now))
+        report["checked"] += len(page)
+        report["published"] += len(facts) - len(rejected)
+        report["rejected"] += len(rejected)
+    log("stalled orders republished", **report)
+    orders.raise_if_unreadable()
+    return report

@@ -13,8 +13,8 @@ from lambdas.contracts.inventory import ReleaseStock, ReserveStock
 from lambdas.contracts.payments import RefundPayment, TakePayment
 from lambdas.contracts.shipping import BookShipment, CancelShipment
 from lambdas.orders.domain import Order
-from stacks.components.saga_definition import WITHDRAWN, definition
-from stacks.components.saga_steps import STANDARD, Call, Record, Step
+from stacks.components.saga_definition import CANCELLATION_REASON, build_definition
+from stacks.components.saga_steps import STANDARD_TIMEOUTS, CommandCall, SagaRecord, SagaStep
 from stacks.components.saga_tasks import CONDITION_FAILED
 
 TASKS = "arn:aws:states:::"
@@ -24,7 +24,7 @@ UPDATE, INVOKE, SEND = (
 PAIRS = ((ReserveStock, ReleaseStock), (TakePayment, RefundPayment), (BookShipment, CancelShipment))
 ACTIONS = {action.__name__: undo.__name__ for action, undo in PAIRS}
 UNDOES = {undo: action for action, undo in ACTIONS.items()}
-LEASE = STANDARD.lease
+LEASE = STANDARD_TIMEOUTS.lease
 UNLESS_CANCELLED = "{% $outcome = 'CANCELLED' ? "
 DEFAULTS = {"reason": "Cancelled", "explanation": "cancelled by the customer"}
 
@@ -41,38 +41,38 @@ class TooLate(Refusal):
     """How shipping refuses to cancel what has left."""
 
 
-def _call(command: Any) -> Call:
-    return Call(command=command, function=cast(Any, SimpleNamespace(function_arn="arn")))
+def _call(command: Any) -> CommandCall:
+    return CommandCall(command=command, function=cast(Any, SimpleNamespace(function_arn="arn")))
 
 
-def _definition(**states: str) -> dict[str, Any]:
+def _build_definition(**states: str) -> dict[str, Any]:
     table = cast(Any, SimpleNamespace(table_name="orders"))
-    return definition(
-        record=Record(table=table, key="order_id", **states),
+    return build_definition(
+        record=SagaRecord(table=table, key="order_id", **states),
         steps=[
-            Step(
+            SagaStep(
                 action=_call(action),
                 refusals=(Refused,),
-                overtaken=(Undone,),
+                already_compensated=(Undone,),
                 compensation=_call(undo),
-                too_late=(TooLate,) if undo is CancelShipment else (),
+                irreversible=(TooLate,) if undo is CancelShipment else (),
             )
             for action, undo in PAIRS
         ],
         repair_queue=cast(Any, SimpleNamespace(queue_url="queue")),
-        patience=STANDARD,
+        timeouts=STANDARD_TIMEOUTS,
     )
 
 
 MACHINES = {
-    "OrderPlaced": _definition(
-        open="PLACED",
-        done="CONFIRMED",
-        undone="REJECTED",
+    "OrderPlaced": _build_definition(
+        initial="PLACED",
+        completed="CONFIRMED",
+        compensated="REJECTED",
         cancelled="CANCELLED",
-        kept="DISPATCHED",
+        irreversible="DISPATCHED",
     ),
-    "OrderWithdrawn": _definition(open="WITHDRAWN", undone="CANCELLED", kept="DISPATCHED"),
+    "OrderWithdrawn": _build_definition(initial="WITHDRAWN", compensated="CANCELLED", irreversible="DISPATCHED"),
 }
 """By the event that starts them."""
 
@@ -121,7 +121,7 @@ class Execution:
     def __init__(self, number: int, event: str, detail: dict[str, Any]) -> None:
         self.me = f"execution-{number}"
         self.event = event
-        self.parked: list[str] = []
+        self.dead_lettered: list[str] = []
         self.too_late = False
         """Whether it was told that it cannot undo any more."""
         self._machine = MACHINES[event]
@@ -157,12 +157,12 @@ class Execution:
         self.too_late |= error == TooLate.__name__
         after = state if error is None else self._catch(state, error)
         for name, value in after.get("Assign", {}).items():
-            if value and name == "parked":
+            if value and name == "dead_lettered":
                 # By the state that is named after what it parks.
-                value = [*self.parked, str(self.state).removeprefix("Park")]
+                value = [*self.dead_lettered, str(self.state).removeprefix("DeadLetter")]
             if name == "taken_over":
                 value = self._returned is not None and self._returned.claim_owner is not None
-            if value == WITHDRAWN.get(name):
+            if value == CANCELLATION_REASON.get(name):
                 value = getattr(self._returned, name) or DEFAULTS[name]
             if name == "outcome" and "cancel_requested_at" in value:
                 wished = self._returned is not None and self._returned.cancel_requested_at
@@ -173,7 +173,7 @@ class Execution:
                 value = self._variables[name] if cancelled else told
                 value = value.replace("$states.errorOutput.Error", str(error))
             self._variables[name] = value
-        self.parked = self._variables.get("parked", [])
+        self.dead_lettered = self._variables.get("dead_lettered", [])
         self.state = after.get("Next")
 
     def _holds(self, condition: str) -> bool:
@@ -181,7 +181,7 @@ class Execution:
         if source.startswith("$undo_from = "):
             return bool(self._variables["undo_from"] == source.split("'")[1])
         return bool(
-            self._variables[{"$count($parked) > 0": "parked", "$taken_over": "taken_over"}[source]]
+            self._variables[{"$count($dead_lettered) > 0": "dead_lettered", "$taken_over": "taken_over"}[source]]
         )
 
     def _play(
@@ -240,8 +240,8 @@ class Execution:
             return written
         seconds = "$floor($millis() / 1000)"
         source = written.removeprefix("{% ").removesuffix(" %}")
-        if source.startswith("[$map($parked"):
-            return [{"S": name} for name in self.parked]
+        if source.startswith("[$map($dead_lettered"):
+            return [{"S": name} for name in self.dead_lettered]
         return {
             "$states.context.Execution.Id": self.me,
             f"$string({seconds})": str(now),
@@ -249,7 +249,7 @@ class Execution:
             "$string($sequence + 1)": str(self._sequence + 1),
             "$string($sequence + 2)": str(self._sequence + 2),
             "$now()": f"at {now}",
-            "$substring($subject.order_id, 0, 1)": self._order_id[0],
+            "$substring($data.order_id, 0, 1)": self._order_id[0],
             "$outcome": self._variables.get("outcome"),
             "$reason": self._variables.get("reason"),
             "$explanation": self._variables.get("explanation"),

@@ -30,7 +30,7 @@ from lambdas.orders.domain import (
     Order,
 )
 
-BARE: Mapping[str, Callable[..., Event]] = {
+EVENTS_OF_STATE_ONLY: Mapping[str, Callable[..., Event]] = {
     WITHDRAWN: OrderWithdrawn,
     CANCELLED: OrderCancelled,
     DISPATCHED: OrderDispatched,
@@ -38,7 +38,7 @@ BARE: Mapping[str, Callable[..., Event]] = {
 """What tells of a state and nothing more."""
 
 
-def announcement(before: Order | None, after: Order) -> EventEnvelope[Any] | None:
+def event_for_change(before: Order | None, after: Order) -> EventEnvelope[Any] | None:
     """What to tell the others of a change of an order's row; None when there is nothing to tell.
 
     The row is its own outbox: each write that has something to tell counts ``sequence`` up, so the
@@ -47,12 +47,12 @@ def announcement(before: Order | None, after: Order) -> EventEnvelope[Any] | Non
     if before is not None and before.sequence == after.sequence:
         return None
     if before is not None and before.holds != after.holds:
-        return _told_of_hold(before, after)
-    # What is told again was told before the asides that there have been since.
-    number = after.sequence if before else after.sequence - after.asides
+        return _hold_event(before, after)
+    # What is told again was told before the out-of-band events that there have been since.
+    number = after.sequence if before else after.sequence - after.out_of_band_events
     first = number == 1
     return envelope(
-        _event(before, after),
+        _state_event(before, after),
         subject=after.order_id,
         sequence=number,
         correlation_id=after.order_id,
@@ -62,7 +62,7 @@ def announcement(before: Order | None, after: Order) -> EventEnvelope[Any] | Non
     )
 
 
-def _told_of_hold(before: Order, after: Order) -> EventEnvelope[Any]:
+def _hold_event(before: Order, after: Order) -> EventEnvelope[Any]:
     (changed,) = (hold for hold in after.holds if hold not in before.holds)
     order = {"order_id": after.order_id, "customer_id": after.customer_id, "reason": changed.reason}
     event: Event
@@ -82,19 +82,19 @@ def _told_of_hold(before: Order, after: Order) -> EventEnvelope[Any]:
     )
 
 
-def _event(before: Order | None, after: Order) -> Event:
-    if before is not None and before.parked != after.parked:
+def _state_event(before: Order | None, after: Order) -> Event:
+    if before is not None and before.failed_compensations != after.failed_compensations:
         return OrderNeedsAttention(
-            order_id=after.order_id, customer_id=after.customer_id, failed_compensations=tuple(after.parked)
+            order_id=after.order_id, customer_id=after.customer_id, failed_compensations=tuple(after.failed_compensations)
         )
-    if after.state in BARE:
-        return BARE[after.state](order_id=after.order_id, customer_id=after.customer_id)
+    if after.state in EVENTS_OF_STATE_ONLY:
+        return EVENTS_OF_STATE_ONLY[after.state](order_id=after.order_id, customer_id=after.customer_id)
     if after.state == REJECTED:
         return OrderRejected(
             order_id=after.order_id,
             customer_id=after.customer_id,
             reason=after.reason or "",
-            explanation=after.told_why,
+            explanation=after.customer_explanation,
         )
     kind = {PLACED: OrderPlaced, CONFIRMED: OrderConfirmed}[after.state]
     return kind(
