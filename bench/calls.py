@@ -24,7 +24,7 @@ from local.warehouse import working
 SKUS = ("SKU-1", "SKU-2")
 ADA = "ada"
 FUNCTION_LOGS = re.compile(r"(?P<function>\w+)Logs[0-9A-F]{8}")
-SCHEDULED = re.compile(r"Jobs|AskAbout|PublishOutbox|DeliverOrders|Scaler")
+SCHEDULED = re.compile(r"Jobs|QueryStale|PublishOutbox|DeliverPurchaseOrders|Scaler")
 PATIENCE = 60.0
 QUIET = 4.0
 """Seconds without a call, after which what an order caused is over."""

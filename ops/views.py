@@ -9,8 +9,8 @@ from lambdas.contracts.event import Event, EventEnvelope
 from lambdas.contracts.inventory import StockEvent
 from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS, parse_order_record
 from lambdas.contracts.orders import OrderConfirmed
-from lambdas.inventory.domain import announcement
-from lambdas.inventory.store import shelf_of
+from lambdas.inventory.domain import event_for_change
+from lambdas.inventory.store import parse_stock_row
 from lambdas.storefront import projections
 from lambdas.storefront.domain import LISTED
 from lambdas.storefront.store import Availabilities, CustomersOrders, Noted, Sales
@@ -44,7 +44,7 @@ def _of_orders(*events: type[Event]) -> Callable[[Any], EventEnvelope[Any] | Non
 
 def _latest(row: Mapping[str, Any]) -> EventEnvelope[StockEvent] | None:
     """What inventory told last of a SKU, by its own code; not by which of its events."""
-    return announcement(None, shelf_of(row))
+    return event_for_change(None, parse_stock_row(row))
 
 
 VIEWS: Mapping[str, View] = {

@@ -15,7 +15,7 @@ from lambdas.contracts.shipping import ShipmentDispatched
 from stacks.components.function import ServiceFunction
 from stacks.components.grants import allow, let_publish
 from stacks.components.outbox import Outbox
-from stacks.components.reaction import NO_DEAD_LETTERS as NO_LOST_EVENTS
+from stacks.components.reaction import NO_DEAD_LETTERS as NO_EVENT_DEAD_LETTERS
 from stacks.components.reaction import Reaction
 from stacks.components.schedule import NO_DEAD_LETTERS, Schedule
 from stacks.components.table import ServiceTable
@@ -49,7 +49,7 @@ class InventoryStack(Stack):
             "Reservations",
             env=env,
             key="order_id",
-            indexes=[("unsettled", "quiet_since")],
+            indexes=[("unresolved_shard", "last_activity_at")],
         )
         deliveries = ServiceTable(self, "Deliveries", env=env, key="delivery_id")
 
@@ -65,82 +65,82 @@ class InventoryStack(Stack):
         )
 
         # Functions
-        def function(id: str, verb: str, **settings: str) -> ServiceFunction:
+        def function(id: str, module: str, **settings: str) -> ServiceFunction:
             settings["STOCK_TABLE"] = stock.table_name
-            return ServiceFunction(self, id, env=env, verb=f"inventory.{verb}", settings=settings)
+            return ServiceFunction(self, id, env=env, verb=f"inventory.{module}", settings=settings)
 
-        held = {"RESERVATIONS_TABLE": reservations.table_name}
-        self.reserve_stock = function("ReserveStock", "reserve_stock", **held)
-        self.release_stock = function("ReleaseStock", "release_stock", **held)
+        on_reservations = {"RESERVATIONS_TABLE": reservations.table_name}
+        self.reserve_stock = function("ReserveStock", "reserve_stock", **on_reservations)
+        self.release_stock = function("ReleaseStock", "release_stock", **on_reservations)
         self.receive_stock = function(
             "ReceiveStock", "receive_stock", DELIVERIES_TABLE=deliveries.table_name
         )
 
-        reacting = partial(
+        event_function = partial(
             ServiceFunction,
             self,
             env=env,
-            settings={**held, "STOCK_TABLE": stock.table_name},
-            no_dead_letters=NO_LOST_EVENTS,
+            settings={**on_reservations, "STOCK_TABLE": stock.table_name},
+            no_dead_letters=NO_EVENT_DEAD_LETTERS,
         )
-        ship_stock = reacting(id="ShipStock", verb="inventory.ship_stock")
-        settle_reservation = reacting(id="SettleReservation", verb="inventory.settle_reservation")
-        ask_about_reservations = ServiceFunction(
+        ship_stock = event_function(id="ShipStock", verb="inventory.ship_stock")
+        reconcile_reservation = event_function(id="ReconcileReservation", verb="inventory.reconcile_reservation")
+        query_stale_reservations = ServiceFunction(
             self,
-            "AskAboutReservations",
+            "QueryStaleReservations",
             env=env,
-            verb="inventory.ask_about_reservations",
+            verb="inventory.query_stale_reservations",
             settings={
-                **held,
+                **on_reservations,
                 "EVENT_BUS": bus.event_bus_name,
-                "PATIENCE_SECONDS": str(env.quiet.to_seconds()),
+                "STALE_AFTER_SECONDS": str(env.quiet.to_seconds()),
             },
             timeout=Duration.seconds(50),
             no_dead_letters=NO_DEAD_LETTERS,
         )
-        announce_changes = ServiceFunction(
+        relay_outbox = ServiceFunction(
             self,
-            "AnnounceChanges",
+            "RelayOutbox",
             env=env,
-            verb="inventory.announce_changes",
+            verb="inventory.relay_outbox",
             settings={"STOCK_TOPIC": self.topic.topic_arn},
         )
 
         # Flow: what left is no longer held, nor what an order that is over left behind; every
         # change goes out through the outbox
-        reaction = partial(Reaction, self, bus=bus, alarms=alarms)
-        reaction(id="OnDispatch", event=ShipmentDispatched, function=ship_stock)
-        reaction(id="OnState", event=STATUS_EVENTS, function=settle_reservation)
+        event_handler = partial(Reaction, self, bus=bus, alarms=alarms)
+        event_handler(id="OnDispatch", event=ShipmentDispatched, function=ship_stock)
+        event_handler(id="OnOrderStatus", event=STATUS_EVENTS, function=reconcile_reservation)
         Schedule(
             self,
-            "AskAboutReservationsOften",
-            function=ask_about_reservations,
+            "QueryStaleReservationsSchedule",
+            function=query_stale_reservations,
             every=Duration.minutes(15),
             group=schedules,
             alarms=alarms,
         )
-        Outbox(self, "Outbox", table=stock, relay=announce_changes, alarms=alarms)
+        Outbox(self, "Outbox", table=stock, relay=relay_outbox, alarms=alarms)
 
         # Grants
-        hold = partial(allow, on=reservations.table_arn)
+        grant_reservations = partial(allow, on=reservations.table_arn)
         stock.grant(self.reserve_stock, "dynamodb:UpdateItem")
-        hold(self.reserve_stock, "dynamodb:PutItem")
+        grant_reservations(self.reserve_stock, "dynamodb:PutItem")
         stock.grant(self.release_stock, "dynamodb:UpdateItem")
-        hold(self.release_stock, "dynamodb:PutItem", "dynamodb:UpdateItem")
+        grant_reservations(self.release_stock, "dynamodb:PutItem", "dynamodb:UpdateItem")
         stock.grant(ship_stock, "dynamodb:UpdateItem")
-        hold(ship_stock, "dynamodb:GetItem", "dynamodb:UpdateItem")
-        stock.grant(settle_reservation, "dynamodb:UpdateItem")
-        hold(settle_reservation, "dynamodb:PutItem", "dynamodb:UpdateItem")
-        hold(ask_about_reservations, "dynamodb:UpdateItem")
+        grant_reservations(ship_stock, "dynamodb:GetItem", "dynamodb:UpdateItem")
+        stock.grant(reconcile_reservation, "dynamodb:UpdateItem")
+        grant_reservations(reconcile_reservation, "dynamodb:PutItem", "dynamodb:UpdateItem")
+        grant_reservations(query_stale_reservations, "dynamodb:UpdateItem")
         allow(
-            ask_about_reservations,
+            query_stale_reservations,
             "dynamodb:Query",
-            on=f"{reservations.table_arn}/index/unsettled",
+            on=f"{reservations.table_arn}/index/unresolved_shard",
         )
-        let_publish(ask_about_reservations, bus, source=SOURCE)
+        let_publish(query_stale_reservations, bus, source=SOURCE)
         stock.grant(self.receive_stock, "dynamodb:UpdateItem")
         deliveries.grant(self.receive_stock, "dynamodb:PutItem")
-        allow(announce_changes, "sns:Publish", on=self.topic.topic_arn)
+        allow(relay_outbox, "sns:Publish", on=self.topic.topic_arn)
 
         CfnOutput(self, "StockTopic", value=self.topic.topic_arn)
         CfnOutput(self, "StockTable", value=stock.table_name)

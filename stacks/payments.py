@@ -87,7 +87,7 @@ class PaymentsStack(Stack):
             group=schedules,
             alarms=alarms,
         )
-        Reaction(self, "OnState", bus=bus, event=STATUS_EVENTS, function=settle_charge, alarms=alarms)
+        Reaction(self, "OnOrderStatus", bus=bus, event=STATUS_EVENTS, function=settle_charge, alarms=alarms)
 
         # Grants
         paid = [self.take_payment, self.refund_payment, settle_charge]

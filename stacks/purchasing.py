@@ -40,18 +40,18 @@ class PurchasingStack(Stack):
 
         # Functions
         on_table = {"PURCHASE_ORDERS_TABLE": table.table_name}
-        raise_orders = ServiceFunction(
+        raise_purchase_orders = ServiceFunction(
             self,
-            "RaiseOrders",
+            "RaisePurchaseOrders",
             env=env,
-            verb="purchasing.raise_orders",
+            verb="purchasing.raise_purchase_orders",
             settings={**on_table, "LEAD_TIME_SECONDS": str(env.lead_time.to_seconds())},
         )
-        deliver_orders = ServiceFunction(
+        deliver_purchase_orders = ServiceFunction(
             self,
-            "DeliverOrders",
+            "DeliverPurchaseOrders",
             env=env,
-            verb="purchasing.deliver_orders",
+            verb="purchasing.deliver_purchase_orders",
             settings={
                 **on_table,
                 "RECEIVE_STOCK_FUNCTION": inventory.receive_stock.function_name,
@@ -63,26 +63,26 @@ class PurchasingStack(Stack):
         # Flow: in from inventory's topic, out by inventory's own command
         Subscriber(
             self,
-            "OrderMore",
+            "LowStock",
             topic=inventory.topic,
             events=(StockBelowMinimum, StockSoldOut),
-            function=raise_orders,
+            function=raise_purchase_orders,
             alarms=alarms,
         )
         Schedule(
             self,
-            "DeliverOrdersOften",
-            function=deliver_orders,
+            "DeliverPurchaseOrdersSchedule",
+            function=deliver_purchase_orders,
             every=Duration.minutes(1),
             group=schedules,
             alarms=alarms,
         )
 
         # Grants
-        allow(raise_orders, "dynamodb:PutItem", on=table.table_arn)
-        allow(deliver_orders, "dynamodb:GetItem", "dynamodb:UpdateItem", on=table.table_arn)
-        allow(deliver_orders, "dynamodb:Query", on=f"{table.table_arn}/index/awaiting")
-        allow(deliver_orders, "lambda:InvokeFunction", on=inventory.receive_stock.function_arn)
+        allow(raise_purchase_orders, "dynamodb:PutItem", on=table.table_arn)
+        allow(deliver_purchase_orders, "dynamodb:GetItem", "dynamodb:UpdateItem", on=table.table_arn)
+        allow(deliver_purchase_orders, "dynamodb:Query", on=f"{table.table_arn}/index/awaiting")
+        allow(deliver_purchase_orders, "lambda:InvokeFunction", on=inventory.receive_stock.function_arn)
 
         CfnOutput(self, "PurchaseOrdersTable", value=table.table_name)
-        CfnOutput(self, "DeliverOrdersFunction", value=deliver_orders.function_name)
+        CfnOutput(self, "DeliverPurchaseOrdersFunction", value=deliver_purchase_orders.function_name)

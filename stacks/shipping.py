@@ -51,29 +51,29 @@ class ShippingStack(Stack):
             settings=on_table,
             no_dead_letters=NO_DEAD_LETTERS,
         )
-        note_hold = function(
-            id="NoteHold",
-            verb="shipping.note_hold",
+        apply_hold = function(
+            id="ApplyHold",
+            verb="shipping.apply_hold",
             settings=on_table,
             no_dead_letters=NO_DEAD_LETTERS,
         )
-        announce_changes = function(
-            id="AnnounceChanges",
-            verb="shipping.announce_changes",
+        relay_outbox = function(
+            id="RelayOutbox",
+            verb="shipping.relay_outbox",
             settings={"EVENT_BUS": bus.event_bus_name},
         )
 
         # Flow: an order that was picked leaves unless it is held, and that is told
-        reaction = partial(Reaction, self, bus=bus, alarms=alarms)
-        reaction(id="OnPicked", event=OrderPicked, function=dispatch_shipment)
-        reaction(id="OnHold", event=[OrderHeld, OrderHoldLifted], function=note_hold)
-        Outbox(self, "Outbox", table=shipments, relay=announce_changes, alarms=alarms)
+        event_handler = partial(Reaction, self, bus=bus, alarms=alarms)
+        event_handler(id="OnPicked", event=OrderPicked, function=dispatch_shipment)
+        event_handler(id="OnHold", event=[OrderHeld, OrderHoldLifted], function=apply_hold)
+        Outbox(self, "Outbox", table=shipments, relay=relay_outbox, alarms=alarms)
 
         # Grants
         shipments.grant(self.book_shipment, "dynamodb:PutItem")
         shipments.grant(self.cancel_shipment, "dynamodb:UpdateItem")
-        for changing in (dispatch_shipment, note_hold):
-            shipments.grant(changing, "dynamodb:GetItem", "dynamodb:PutItem")
-        let_publish(announce_changes, bus, source=SOURCE)
+        for writer in (dispatch_shipment, apply_hold):
+            shipments.grant(writer, "dynamodb:GetItem", "dynamodb:PutItem")
+        let_publish(relay_outbox, bus, source=SOURCE)
 
         CfnOutput(self, "ShipmentsTable", value=shipments.table_name)

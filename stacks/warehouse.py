@@ -21,8 +21,8 @@ from stacks.components.worker_group import LEASE, WorkerGroup
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
 
-STATES = ("running", "stopping", "stopped", "terminated")
-OUTCOMES = (
+INSTANCE_STATES = ("running", "stopping", "stopped", "terminated")
+SCALING_EVENTS = (
     "EC2 Instance Launch Successful",
     "EC2 Instance Launch Unsuccessful",
     "EC2 Instance Terminate Successful",
@@ -56,9 +56,9 @@ class WarehouseStack(Stack):
             visibility_timeout=Duration.seconds(LEASE),
             alarms=alarms,
         )
-        told = TopicQueue(
+        stock_queue = TopicQueue(
             self,
-            "NoteStock",
+            "StockChanges",
             topic=inventory.topic,
             events=STOCK_EVENTS,
             visibility_timeout=Duration.seconds(LEASE),
@@ -72,15 +72,15 @@ class WarehouseStack(Stack):
             env=env,
             service="warehouse",
             settings={
-                "STOCK_QUEUE": told.queue.queue_url,
-                "STOCK_DEAD_LETTER_QUEUE": told.given_up.queue_url,
-                "PICKING_QUEUE": picking_queue.queue_url,
-                "PICKING_DEAD_LETTER_QUEUE": picking_queue.parked.queue_url,
+                "STOCK_QUEUE_URL": stock_queue.queue.queue_url,
+                "STOCK_DEAD_LETTER_QUEUE_URL": stock_queue.given_up.queue_url,
+                "PICKING_QUEUE_URL": picking_queue.queue_url,
+                "PICKING_DEAD_LETTER_QUEUE_URL": picking_queue.parked.queue_url,
                 "STOCK_TABLE": stock.table_name,
                 "PICKINGS_TABLE": pickings.table_name,
                 "EVENT_BUS": bus.event_bus_name,
             },
-            queues={picking_queue: picking_queue.parked, told.queue: told.given_up},
+            queues={picking_queue: picking_queue.parked, stock_queue.queue: stock_queue.given_up},
         )
 
         # Flow: confirmed orders to the queue; what happens to instances to people
@@ -104,15 +104,15 @@ class WarehouseStack(Stack):
             "LogInstances",
             source="aws.ec2",
             detail_types=["EC2 Instance State-change Notification"],
-            detail={"state": STATES},
+            detail={"state": INSTANCE_STATES},
             target=partial(LogGroupTarget, instance_log),
             alarms=alarms,
         )
         AwsEventRule(
             self,
-            "TellOfWorkers",
+            "NotifyOfWorkerScaling",
             source="aws.autoscaling",
-            detail_types=OUTCOMES,
+            detail_types=SCALING_EVENTS,
             detail={"AutoScalingGroupName": [workers.name]},
             target=partial(targets.SnsTopic, topic=alarms, authorize_using_role=True),
             alarms=alarms,

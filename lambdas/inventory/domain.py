@@ -23,12 +23,12 @@ from lambdas.contracts.inventory import (
 from lambdas.contracts.values import MAX_SKUS, Line
 
 RESERVED, REFUSED, RELEASED, SHIPPED = "RESERVED", "REFUSED", "RELEASED", "SHIPPED"
-SOLD_OUT, BELOW_MINIMUM, ENOUGH = "SOLD_OUT", "BELOW_MINIMUM", "ENOUGH"
+SOLD_OUT, BELOW_MINIMUM, IN_STOCK = "SOLD_OUT", "BELOW_MINIMUM", "IN_STOCK"
 DEFAULT_MINIMUM = 5
 """The minimum of a SKU whose deliveries never said one."""
-SHARDS = 16
-"""In so many partitions is the index of unsettled reservations."""
-NAMED = 10
+INDEX_SHARDS = 16
+"""In so many partitions is the index of unresolved reservations."""
+MAX_SKUS_NAMED = 10
 """So many SKUs does a refusal name."""
 
 
@@ -59,7 +59,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
+class StockLevel:
     """A SKU's row of stock.
 
     ``sequence`` counts its changes, each of which is told. ``cause`` is the command that led to the
@@ -75,14 +75,14 @@ class Shelf:
     cause: str
 
     @property
-    def level(self) -> str:
+    def stock_status(self) -> str:
         """Whether enough is available, too little, or nothing."""
         if self.available == 0:
             return SOLD_OUT
-        return ENOUGH if self.available >= self.minimum else BELOW_MINIMUM
+        return IN_STOCK if self.available >= self.minimum else BELOW_MINIMUM
 
 
-def lines_by_sku(command: ReserveStock | ReceiveStock) -> tuple[Line, ...]:
+def merge_lines_by_sku(command: ReserveStock | ReceiveStock) -> tuple[Line, ...]:
     """The command's lines, summed: one for each SKU.
 
     Raises:
@@ -90,8 +90,8 @@ def lines_by_sku(command: ReserveStock | ReceiveStock) -> tuple[Line, ...]:
     """
     problems = [] if command.lines else ["lines must not be empty"]
     units: Counter[str] = Counter()
-    asked: tuple[Line | DeliveredLine, ...] = command.lines
-    for i, line in enumerate(asked):
+    requested: tuple[Line | DeliveredLine, ...] = command.lines
+    for i, line in enumerate(requested):
         if not line.sku:
             problems.append(f"lines[{i}].sku must not be empty")
         if line.quantity < 1:
@@ -106,7 +106,7 @@ def lines_by_sku(command: ReserveStock | ReceiveStock) -> tuple[Line, ...]:
     return tuple(Line(sku=sku, quantity=quantity) for sku, quantity in units.items())
 
 
-def delivery(command: ReceiveStock, *, received_at: str) -> Delivery:
+def plan_delivery(command: ReceiveStock, *, received_at: str) -> Delivery:
     """What arrives: a line for each SKU, with the last minimum that any of its lines says.
 
     Raises:
@@ -117,17 +117,17 @@ def delivery(command: ReceiveStock, *, received_at: str) -> Delivery:
         delivery_id=command.delivery_id,
         lines=tuple(
             DeliveredLine(sku=line.sku, quantity=line.quantity, minimum=minimums.get(line.sku))
-            for line in lines_by_sku(command)
+            for line in merge_lines_by_sku(command)
         ),
         received_at=received_at,
     )
 
 
-def too_few(skus: Sequence[str]) -> str:
+def out_of_stock_message(skus: Sequence[str]) -> str:
     """Why an order is refused, fit for a customer's eyes: of many SKUs the first are named."""
-    more = len(skus) - NAMED
+    more = len(skus) - MAX_SKUS_NAMED
     others = f" and {more} more" if more > 0 else ""
-    return f"too few available of {', '.join(skus[:NAMED])}{others}"
+    return f"too few available of {', '.join(skus[:MAX_SKUS_NAMED])}{others}"
 
 
 def refuse_unless_reserved(reservation: Reservation) -> None:
@@ -143,24 +143,24 @@ def refuse_unless_reserved(reservation: Reservation) -> None:
         raise ReservationAlreadyReleased(f"the reservation of order {reservation.order_id} was released")
 
 
-def shard(order_id: str) -> str:
-    """Which shard of the index of unsettled reservations the order's belongs to."""
-    return f"{crc32(order_id.encode()) % SHARDS:02}"
+def index_shard(order_id: str) -> str:
+    """Which shard of the index of unresolved reservations the order's belongs to."""
+    return f"{crc32(order_id.encode()) % INDEX_SHARDS:02}"
 
 
-def question(order_id: str, *, asked: int, now: str) -> EventEnvelope[ReservationUnresolved]:
-    """Ask for the time number ``asked`` what became of an order that stock is set aside for."""
+def reservation_unresolved(order_id: str, *, query_number: int, now: str) -> EventEnvelope[ReservationUnresolved]:
+    """Ask for the time number ``query_number`` what became of an order that stock is set aside for."""
     return envelope(
         ReservationUnresolved(order_id=order_id),
         subject=f"reservation:{order_id}",
-        sequence=asked,
+        sequence=query_number,
         correlation_id=order_id,
         causation_id=f"ReserveStock/{order_id}",
         occurred_at=now,
     )
 
 
-def announcement(before: Shelf | None, after: Shelf) -> EventEnvelope[StockEvent] | None:
+def event_for_change(before: StockLevel | None, after: StockLevel) -> EventEnvelope[StockEvent] | None:
     """What to tell the others of a change of a SKU's row; None when there is nothing to tell.
 
     The row is its own outbox: each write that moves units counts ``sequence`` up and is told by one
@@ -168,7 +168,7 @@ def announcement(before: Shelf | None, after: Shelf) -> EventEnvelope[StockEvent
     """
     if before is not None and before.sequence == after.sequence:
         return None
-    kind = _event(before.level if before else ENOUGH, after.level)
+    kind = _event_type(before.stock_status if before else IN_STOCK, after.stock_status)
     return envelope(
         kind(
             sku=after.sku,
@@ -184,12 +184,12 @@ def announcement(before: Shelf | None, after: Shelf) -> EventEnvelope[StockEvent
     )
 
 
-def _event(was: str, level: str) -> type[StockEvent]:
+def _event_type(old_status: str, new_status: str) -> type[StockEvent]:
     """The event that says how a SKU's level changed; one that is new had enough until now."""
-    if was == level:
+    if old_status == new_status:
         return StockChanged
-    if level == SOLD_OUT:
+    if new_status == SOLD_OUT:
         return StockSoldOut
-    if level == ENOUGH:
+    if new_status == IN_STOCK:
         return StockReplenished
-    return StockBelowMinimum if was == ENOUGH else StockChanged
+    return StockBelowMinimum if old_status == IN_STOCK else StockChanged

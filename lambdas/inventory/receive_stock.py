@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.inventory import ReceiveStock
-from lambdas.inventory.domain import delivery
+from lambdas.inventory.domain import plan_delivery
 from lambdas.inventory.store import Deliveries
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -18,7 +18,7 @@ deliveries = Deliveries(
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer RECEIVED, the second time as well, when nothing is added any more."""
     command = ReceiveStock.decode(event)
-    received = delivery(command, received_at=datetime.now(UTC).isoformat())
+    received = plan_delivery(command, received_at=datetime.now(UTC).isoformat())
     deliveries.receive(received)
-    log("stock received", delivery_id=received.delivery_id, skus=len(received.lines))
+    log("stock_received", delivery_id=received.delivery_id, skus=len(received.lines))
     return {"delivery_id": received.delivery_id, "state": "RECEIVED"}

@@ -18,5 +18,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer RELEASED, or REFUSED when the order was out of stock and holds nothing."""
     command = ReleaseStock.decode(event)
     reservation = reservations.release(command.order_id, now=datetime.now(UTC).isoformat())
-    log("stock released", order_id=reservation.order_id, state=reservation.state)
+    log("stock_released", order_id=reservation.order_id, state=reservation.state)
     return {"order_id": reservation.order_id, "state": reservation.state}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.inventory import ReserveStock
-from lambdas.inventory.domain import lines_by_sku, refuse_unless_reserved
+from lambdas.inventory.domain import merge_lines_by_sku, refuse_unless_reserved
 from lambdas.inventory.store import Reservations
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -19,7 +19,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer that the stock is reserved, or raise OutOfStock or ReservationAlreadyReleased."""
     command = ReserveStock.decode(event)
     now = datetime.now(UTC).isoformat()
-    reservation = reservations.reserve(command.order_id, lines_by_sku(command), now=now)
-    log("stock asked for", order_id=reservation.order_id, state=reservation.state)
+    reservation = reservations.reserve(command.order_id, merge_lines_by_sku(command), now=now)
+    log("stock_reservation_decided", order_id=reservation.order_id, state=reservation.state)
     refuse_unless_reserved(reservation)
     return {"order_id": reservation.order_id, "state": reservation.state}

@@ -16,7 +16,7 @@ reservations = Reservations(
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer SHIPPED, the second time as well; raise NothingToShipError without a reservation."""
-    fact = parse_detail(ShipmentDispatched, event["detail"])
-    reservation = reservations.ship(fact.data.order_id, now=fact.metadata.occurred_at)
-    log("stock shipped", order_id=reservation.order_id, state=reservation.state)
+    dispatched = parse_detail(ShipmentDispatched, event["detail"])
+    reservation = reservations.ship(dispatched.data.order_id, now=dispatched.metadata.occurred_at)
+    log("stock_shipped", order_id=reservation.order_id, state=reservation.state)
     return {"order_id": reservation.order_id, "state": reservation.state}

@@ -1,10 +1,10 @@
 """The inventory's tables, and the transactions that keep stock and reservations in step.
 
-A row of stock is a ``Shelf``; on hand is available + reserved. Units move only together with the
+A row of stock is a ``StockLevel``; on hand is available + reserved. Units move only together with the
 row that says why: the reservation or the delivery. That row is the guard too, so a request that
 comes twice finds it and moves nothing. A row of stock is at the same time the outbox of its events:
-every move counts its ``sequence`` up. A reservation that holds units begins as unsettled; see
-``unsettled.py``.
+every move counts its ``sequence`` up. A reservation that holds units begins as unresolved; see
+``unresolved_reservations.py``.
 """
 
 import random
@@ -26,16 +26,16 @@ from lambdas.inventory.domain import (
     SHIPPED,
     Delivery,
     Reservation,
-    Shelf,
-    shard,
-    too_few,
+    StockLevel,
+    index_shard,
+    out_of_stock_message,
 )
 from lambdas.runtime.dynamodb import from_item, put_if_absent, to_item
 
 T = TypeVar("T")
 
-REFUTED = "ConditionalCheckFailed"
-BUSY = {
+CONDITION_FAILED = "ConditionalCheckFailed"
+RETRYABLE_CODES = {
     "TransactionConflict",
     "TransactionConflictException",
     "ThrottlingError",
@@ -45,33 +45,33 @@ BUSY = {
 which boto3 does not retry. The reasons of a cancelled transaction have names of their own.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
-ATTEMPTS = 5
-FIRST_PAUSE = 0.025
+MAX_ATTEMPTS = 5
+BASE_DELAY = 0.025
 """In seconds, doubled each time: at most 0.4 s altogether, a fraction of the function's time-out.
 Whoever has more patience is the caller.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """How to wait for one's turn: what sleeps, and what draws from 0 to 1."""
 
     sleep: Callable[[float], object] = time.sleep
-    draw: Callable[[], float] = random.random
+    jitter: Callable[[], float] = random.random
 
-    def during(self, request: Callable[[], T]) -> T:
-        """Make the request, a few times while it is BUSY, with full jitter; then it fails."""
-        for attempt in range(ATTEMPTS - 1):
+    def call(self, request: Callable[[], T]) -> T:
+        """Make the request, a few times while its code is one of RETRYABLE_CODES, with full jitter."""
+        for attempt in range(MAX_ATTEMPTS - 1):
             try:
                 return request()
             except ClientError as error:
-                if not BUSY & {error.response["Error"]["Code"], *_reasons(error)}:
+                if not RETRYABLE_CODES & {error.response["Error"]["Code"], *_reasons(error)}:
                     raise
-            self.sleep(self.draw() * FIRST_PAUSE * 2**attempt)
+            self.sleep(self.jitter() * BASE_DELAY * 2**attempt)
         return request()
 
 
-PATIENCE = Patience()
+DEFAULT_RETRY = RetryPolicy()
 
 
 class StockMismatchError(Exception):
@@ -86,13 +86,13 @@ class Reservations:
     """The table of reservations, keyed by ``order_id``, and the stock that they hold."""
 
     def __init__(
-        self, table: str, *, stock_table: str, dynamodb: Any, patience: Patience = PATIENCE
+        self, table: str, *, stock_table: str, dynamodb: Any, retry: RetryPolicy = DEFAULT_RETRY
     ) -> None:
         """``table`` and ``stock_table`` are names, ``dynamodb`` is boto3's client."""
         self._table = table
         self._stock = stock_table
         self._dynamodb = dynamodb
-        self._patience = patience
+        self._retry = retry
 
     def reserve(self, order_id: str, lines: tuple[Line, ...], *, now: str) -> Reservation:
         """Set all the lines aside or none, and return what the order's reservation now is.
@@ -111,14 +111,14 @@ class Reservations:
             "Put": {
                 "TableName": self._table,
                 "Item": to_item(
-                    encode(reservation) | {"unsettled": shard(order_id), "quiet_since": now}
+                    encode(reservation) | {"unresolved_shard": index_shard(order_id), "last_activity_at": now}
                 ),
                 "ConditionExpression": "attribute_not_exists(order_id)",
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
         }
-        takes = [
-            _move(
+        movements = [
+            _movement(
                 self._stock,
                 line,
                 source="available",
@@ -128,16 +128,16 @@ class Reservations:
             )
             for line in lines
         ]
-        refuted = _transact(self._dynamodb, [guard, *takes], self._patience)
-        if refuted is None:
+        failures = _transact(self._dynamodb, [guard, *movements], self._retry)
+        if failures is None:
             return reservation
-        existing, *stock = refuted
-        if existing["Code"] == REFUTED:
+        existing, *stock = failures
+        if existing["Code"] == CONDITION_FAILED:
             return decode(Reservation, from_item(existing["Item"]))
         lacking = [
-            line.sku for line, reason in zip(lines, stock, strict=True) if reason["Code"] == REFUTED
+            line.sku for line, reason in zip(lines, stock, strict=True) if reason["Code"] == CONDITION_FAILED
         ]
-        return self._put_new(replace(reservation, state=REFUSED, explanation=too_few(lacking)))
+        return self._put_if_absent(replace(reservation, state=REFUSED, explanation=out_of_stock_message(lacking)))
 
     def release(self, order_id: str, *, now: str) -> Reservation:
         """Give an order's stock back, and return what its reservation now is: final.
@@ -149,10 +149,10 @@ class Reservations:
             StockMismatchError: the tables contradict each other; nothing is done.
             ClientError: nothing is known to be done; ask again.
         """
-        found = self._put_new(
+        found = self._put_if_absent(
             Reservation(order_id=order_id, state=RELEASED, lines=(), created_at=now, changed_at=now)
         )
-        return self._end(found, state=RELEASED, target="available", why="ReleaseStock", now=now)
+        return self._close(found, state=RELEASED, target="available", cause_type="ReleaseStock", now=now)
 
     def ship(self, order_id: str, *, now: str) -> Reservation:
         """Let the units that an order holds leave, once, and return what its reservation now is.
@@ -168,13 +168,13 @@ class Reservations:
         if "Item" not in answer:
             raise NothingToShipError(f"order {order_id} has no reservation")
         found = decode(Reservation, from_item(answer["Item"]))
-        ended = self._end(found, state=SHIPPED, target=None, why="ShipmentDispatched", now=now)
-        if ended.state != SHIPPED:
-            raise NothingToShipError(f"the reservation of order {order_id} is {ended.state}")
-        return ended
+        closed = self._close(found, state=SHIPPED, target=None, cause_type="ShipmentDispatched", now=now)
+        if closed.state != SHIPPED:
+            raise NothingToShipError(f"the reservation of order {order_id} is {closed.state}")
+        return closed
 
-    def _end(
-        self, found: Reservation, *, state: str, target: str | None, why: str, now: str
+    def _close(
+        self, found: Reservation, *, state: str, target: str | None, cause_type: str, now: str
     ) -> Reservation:
         """Move what a reservation holds to ``target``, if it holds anything."""
         if found.state != RESERVED:
@@ -183,40 +183,40 @@ class Reservations:
             "Update": {
                 "TableName": self._table,
                 "Key": to_item({"order_id": found.order_id}),
-                "UpdateExpression": "SET #state = :ended, changed_at = :now "
-                "REMOVE unsettled, quiet_since",
+                "UpdateExpression": "SET #state = :closed, changed_at = :now "
+                "REMOVE unresolved_shard, last_activity_at",
                 "ConditionExpression": "#state = :reserved",
                 "ExpressionAttributeNames": {"#state": "state"},
                 "ExpressionAttributeValues": to_item(
-                    {":ended": state, ":reserved": RESERVED, ":now": now}
+                    {":closed": state, ":reserved": RESERVED, ":now": now}
                 ),
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
         }
-        moves = [
-            _move(
+        movements = [
+            _movement(
                 self._stock,
                 line,
                 source="reserved",
                 target=target,
-                cause=f"{why}/{found.order_id}",
+                cause=f"{cause_type}/{found.order_id}",
                 now=now,
             )
             for line in found.lines
         ]
-        refuted = _transact(self._dynamodb, [guard, *moves], self._patience)
-        if refuted is None:
+        failures = _transact(self._dynamodb, [guard, *movements], self._retry)
+        if failures is None:
             return replace(found, state=state, changed_at=now)
-        if refuted[0]["Code"] != REFUTED:
+        if failures[0]["Code"] != CONDITION_FAILED:
             raise StockMismatchError(
                 f"order {found.order_id} holds units that the stock does not reserve"
             )
         # Somebody else was faster.
-        return decode(Reservation, from_item(refuted[0]["Item"]))
+        return decode(Reservation, from_item(failures[0]["Item"]))
 
-    def _put_new(self, reservation: Reservation) -> Reservation:
+    def _put_if_absent(self, reservation: Reservation) -> Reservation:
         row = encode(reservation)
-        kept = self._patience.during(
+        kept = self._retry.call(
             lambda: put_if_absent(self._dynamodb, self._table, row, key="order_id")
         )
         return decode(Reservation, kept)
@@ -226,13 +226,13 @@ class Deliveries:
     """The table of deliveries, keyed by ``delivery_id``, and the stock that they brought."""
 
     def __init__(
-        self, table: str, *, stock_table: str, dynamodb: Any, patience: Patience = PATIENCE
+        self, table: str, *, stock_table: str, dynamodb: Any, retry: RetryPolicy = DEFAULT_RETRY
     ) -> None:
         """``table`` and ``stock_table`` are names, ``dynamodb`` is boto3's client."""
         self._table = table
         self._stock = stock_table
         self._dynamodb = dynamodb
-        self._patience = patience
+        self._retry = retry
 
     def receive(self, delivery: Delivery) -> None:
         """Put the delivery's lines on the shelf, once; a SKU that is new is made known.
@@ -249,8 +249,8 @@ class Deliveries:
                 "ConditionExpression": "attribute_not_exists(delivery_id)",
             }
         }
-        shelved = [
-            _move(
+        movements = [
+            _movement(
                 self._stock,
                 line,
                 source=None,
@@ -261,15 +261,15 @@ class Deliveries:
             for line in delivery.lines
         ]
         # Only the guard has a condition: refuted, the goods are on the shelf already.
-        _transact(self._dynamodb, [guard, *shelved], self._patience)
+        _transact(self._dynamodb, [guard, *movements], self._retry)
 
 
-def shelf_of(row: Mapping[str, Any]) -> Shelf:
+def parse_stock_row(row: Mapping[str, Any]) -> StockLevel:
     """The shelf that a row of stock tells; raises ContractError when it is none."""
-    return decode(Shelf, row)
+    return decode(StockLevel, row)
 
 
-def _move(
+def _movement(
     table: str,
     line: Line | DeliveredLine,
     *,
@@ -317,7 +317,7 @@ def _move(
 
 
 def _transact(
-    dynamodb: Any, items: list[dict[str, Any]], patience: Patience
+    dynamodb: Any, items: list[dict[str, Any]], retry: RetryPolicy
 ) -> list[dict[str, Any]] | None:
     """Write all or nothing; None when written, else the reasons, one an item, in their order.
 
@@ -325,9 +325,9 @@ def _transact(
     nothing about the conditions that were not looked at.
     """
     try:
-        patience.during(lambda: dynamodb.transact_write_items(TransactItems=items))
+        retry.call(lambda: dynamodb.transact_write_items(TransactItems=items))
     except dynamodb.exceptions.TransactionCanceledException as cancelled:
-        if set(_reasons(cancelled)) - {"None"} != {REFUTED}:
+        if set(_reasons(cancelled)) - {"None"} != {CONDITION_FAILED}:
             raise
         return list(cancelled.response["CancellationReasons"])
     return None

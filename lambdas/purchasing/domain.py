@@ -12,8 +12,8 @@ from lambdas.contracts.inventory import (
     StockSoldOut,
 )
 
-RunningLow = StockBelowMinimum | StockSoldOut
-HEARD: tuple[type[RunningLow], ...] = (StockBelowMinimum, StockSoldOut)
+LowStockEvent = StockBelowMinimum | StockSoldOut
+LOW_STOCK_EVENTS: tuple[type[LowStockEvent], ...] = (StockBelowMinimum, StockSoldOut)
 OPEN, DELIVERED, REFUSED = "OPEN", "DELIVERED", "REFUSED"
 SUPPLIER = "supplier"
 
@@ -38,16 +38,16 @@ class PurchaseOrder:
     awaiting: str | None = None
 
 
-def purchase_order(fact: EventEnvelope[RunningLow], *, now: datetime, lead_time: timedelta) -> PurchaseOrder:
+def plan_purchase_order(event: EventEnvelope[LowStockEvent], *, now: datetime, lead_time: timedelta) -> PurchaseOrder:
     """The one order that a crossing of a threshold leads to, however often it is heard of.
 
     Each threshold orders as much as the minimum: sold out, twice that is on its way. So whatever
     arrives lifts a SKU from anywhere below to its minimum, and the threshold can be crossed again.
     """
     return PurchaseOrder(
-        purchase_order_id=event_id(SOURCE, fact.data.sku, fact.metadata.sequence),
-        sku=fact.data.sku,
-        quantity=max(fact.data.minimum, 1),
+        purchase_order_id=event_id(SOURCE, event.data.sku, event.metadata.sequence),
+        sku=event.data.sku,
+        quantity=max(event.data.minimum, 1),
         state=OPEN,
         raised_at=now.isoformat(),
         due_at=(now + lead_time).isoformat(),
@@ -56,7 +56,7 @@ def purchase_order(fact: EventEnvelope[RunningLow], *, now: datetime, lead_time:
     )
 
 
-def goods(order: PurchaseOrder) -> ReceiveStock:
+def delivery_command(order: PurchaseOrder) -> ReceiveStock:
     """What inventory is asked to put on the shelf: once, as the delivery's id is the order's."""
     return ReceiveStock(
         delivery_id=f"purchase-order/{order.purchase_order_id}",

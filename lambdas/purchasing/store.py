@@ -16,20 +16,20 @@ class PurchaseOrders:
         self._table = table
         self._dynamodb = dynamodb
 
-    def raise_once(self, order: PurchaseOrder) -> PurchaseOrder:
+    def put_once(self, order: PurchaseOrder) -> PurchaseOrder:
         """Keep a new order, or return the one that the same crossing led to before."""
         row = {name: value for name, value in encode(order).items() if value is not None}
         kept = put_if_absent(self._dynamodb, self._table, row, key="purchase_order_id")
         return decode(PurchaseOrder, kept)
 
-    def due(self, *, now: str, most: int) -> Iterator[PurchaseOrder]:
-        """The open orders whose time has come, ``most`` at most, the longest due first."""
+    def due(self, *, now: str, limit: int) -> Iterator[PurchaseOrder]:
+        """The open orders whose time has come, ``limit`` at most, the longest due first."""
         keys = self._dynamodb.query(
             TableName=self._table,
             IndexName="awaiting",
             KeyConditionExpression="awaiting = :supplier AND due_at <= :now",
             ExpressionAttributeValues=to_item({":supplier": SUPPLIER, ":now": now}),
-            Limit=most,
+            Limit=limit,
         )
         for key in keys["Items"]:
             found = self._dynamodb.get_item(
@@ -41,7 +41,7 @@ class PurchaseOrders:
             if "awaiting" in found.get("Item", {}):
                 yield decode(PurchaseOrder, from_item(found["Item"]))
 
-    def put_off(self, order: PurchaseOrder, *, until: str) -> None:
+    def postpone(self, order: PurchaseOrder, *, until: str) -> None:
         """Make an open order due only then, so that what was due before has its turn first."""
         try:
             self._dynamodb.update_item(
@@ -55,7 +55,7 @@ class PurchaseOrders:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return  # Another run delivered it.
 
-    def close(self, order: PurchaseOrder, *, now: str, refused_because: str = "") -> None:
+    def close(self, order: PurchaseOrder, *, now: str, refusal_reason: str = "") -> None:
         """Note that the goods were delivered, or refused for a reason; what is closed stays so."""
         try:
             self._dynamodb.update_item(
@@ -68,8 +68,8 @@ class PurchaseOrders:
                 ExpressionAttributeValues=to_item(
                     {
                         ":open": OPEN,
-                        ":closed": REFUSED if refused_because else DELIVERED,
-                        ":why": refused_because,
+                        ":closed": REFUSED if refusal_reason else DELIVERED,
+                        ":why": refusal_reason,
                         ":now": now,
                     }
                 ),

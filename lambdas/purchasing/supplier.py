@@ -10,15 +10,15 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.contracts.codec import ContractError, encode
-from lambdas.purchasing.domain import PurchaseOrder, goods
+from lambdas.purchasing.domain import PurchaseOrder, delivery_command
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.runtime.log import log
 
-MOST = 100
+MAX_DELIVERIES = 100
 """The most orders that one run delivers: what is left is the next run's."""
 
 
-class NotDeliveredError(Exception):
+class DeliveryFailedError(Exception):
     """Inventory did not take all goods; the message says which, and why."""
 
 
@@ -38,30 +38,30 @@ class Supplier:
         open, and is tried again behind those that are due by now. Neither keeps the others waiting.
 
         Raises:
-            NotDeliveredError: naming the orders of both kinds, when all the others are delivered.
+            DeliveryFailedError: naming the orders of both kinds, when all the others are delivered.
         """
         delivered = 0
         problems: list[str] = []
-        for order in self._orders.due(now=now, most=MOST):
-            problem, final = self._hand_over(order)
+        for order in self._orders.due(now=now, limit=MAX_DELIVERIES):
+            problem, final = self._deliver(order)
             if problem:
                 problems.append(f"{order.purchase_order_id}: {problem}")
             else:
                 delivered += 1
             if final:
-                self._orders.close(order, now=now, refused_because=problem)
+                self._orders.close(order, now=now, refusal_reason=problem)
             else:
-                self._orders.put_off(order, until=now)
-        log("purchase orders delivered", delivered=delivered, problems=len(problems))
+                self._orders.postpone(order, until=now)
+        log("purchase_orders_delivered", delivered=delivered, problems=len(problems))
         if problems:
-            raise NotDeliveredError("; ".join(problems))
+            raise DeliveryFailedError("; ".join(problems))
         return delivered
 
-    def _hand_over(self, order: PurchaseOrder) -> tuple[str, bool]:
+    def _deliver(self, order: PurchaseOrder) -> tuple[str, bool]:
         """Ask inventory to take the goods; return what is wrong, and whether that is final."""
         try:
             answer = self._functions.invoke(
-                FunctionName=self._receive_stock, Payload=json.dumps(encode(goods(order)))
+                FunctionName=self._receive_stock, Payload=json.dumps(encode(delivery_command(order)))
             )
         except (BotoCoreError, ClientError) as no_answer:
             return f"{type(no_answer).__name__}: {no_answer}", False

@@ -7,7 +7,7 @@ from lambdas.contracts.shipping import BookShipment
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.shipping.domain import plan, refuse_unless_booked
+from lambdas.shipping.domain import plan_shipment, refuse_unless_booked
 from lambdas.shipping.store import Shipments
 
 shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
@@ -16,8 +16,8 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer that the shipment is booked, or raise AddressUndeliverable or ShipmentAlreadyCancelled."""
     command = BookShipment.decode(event)
-    shipment = shipments.book(plan(command, now=datetime.now(UTC).isoformat()))
-    log("shipment asked for", order_id=shipment.order_id, state=shipment.state)
+    shipment = shipments.book(plan_shipment(command, now=datetime.now(UTC).isoformat()))
+    log("shipment_booking_decided", order_id=shipment.order_id, state=shipment.state)
     refuse_unless_booked(shipment)
     return {
         "order_id": shipment.order_id,

@@ -17,7 +17,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer CANCELLED, or REFUSED when there is none for that; or raise ShipmentAlreadyDispatched."""
     command = CancelShipment.decode(event)
     shipment = shipments.cancel(command.order_id, now=datetime.now(UTC).isoformat())
-    log("shipment cancelled", order_id=shipment.order_id, state=shipment.state)
+    log("shipment_cancellation_decided", order_id=shipment.order_id, state=shipment.state)
     refuse_unless_cancelled(shipment)
     return {
         "order_id": shipment.order_id,

@@ -9,7 +9,7 @@ from lambdas.contracts.warehouse import OrderPicked
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.shipping.domain import check_dispatch, pick
+from lambdas.shipping.domain import require_shipment, mark_picked
 from lambdas.shipping.store import Shipments
 
 shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
@@ -17,9 +17,9 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer DISPATCHED, BOOKED while it is held, or CANCELLED; raise NoShipmentError for none."""
-    fact = parse_detail(OrderPicked, event["detail"])
-    order_id, now = fact.data.order_id, datetime.now(UTC).isoformat()
-    change = partial(pick, cause=fact.metadata.event_id, now=now)
-    shipment = check_dispatch(shipments.update(order_id, change=change), order_id)
-    log("shipment to be dispatched", order_id=order_id, state=shipment.state, held=shipment.held)
+    picked = parse_detail(OrderPicked, event["detail"])
+    order_id, now = picked.data.order_id, datetime.now(UTC).isoformat()
+    change = partial(mark_picked, cause=picked.metadata.event_id, now=now)
+    shipment = require_shipment(shipments.update(order_id, change=change), order_id)
+    log("shipment_dispatch_decided", order_id=order_id, state=shipment.state, held=shipment.held)
     return {"order_id": order_id, "shipment_id": shipment.shipment_id, "state": shipment.state}

@@ -17,7 +17,7 @@ from lambdas.contracts.values import Line
 AWAITED, BOOKED, REFUSED = "AWAITED", "BOOKED", "REFUSED"
 CANCELLED, DISPATCHED = "CANCELLED", "DISPATCHED"
 
-NO_COUNTRIES = frozenset({"", "unspecified", "european community"})
+NON_COUNTRIES = frozenset({"", "unspecified", "european community"})
 """What stands for a country in order data and is none, in lower case."""
 
 
@@ -30,7 +30,7 @@ class Shipment:
     CANCELLED or DISPATCHED, whichever is asked for first; the others are final.
     ``explanation`` is for the customer and says why it was refused. ``cause`` is the id of the
     event that had it dispatched. While it is ``held`` it does not leave, though it was ``picked``;
-    ``heard`` is the sequence of the latest event that said whether it is. Times are UTC, ISO 8601.
+    ``hold_sequence`` is the sequence of the latest event that said whether it is. Times are UTC, ISO 8601.
     """
 
     order_id: str
@@ -44,7 +44,7 @@ class Shipment:
     cause: str = ""
     held: bool = False
     picked: bool = False
-    heard: int = 0
+    hold_sequence: int = 0
 
 
 def shipment_id(order_id: str) -> str:
@@ -52,10 +52,10 @@ def shipment_id(order_id: str) -> str:
     return str(uuid5(UUID_NAMESPACE, f"{SOURCE}/{order_id}/shipment"))
 
 
-def plan(command: BookShipment, *, now: str) -> Shipment:
+def plan_shipment(command: BookShipment, *, now: str) -> Shipment:
     """The shipment that the command asks for: BOOKED, or REFUSED where no carrier goes."""
     country = command.country.strip()
-    undeliverable = country.lower() in NO_COUNTRIES
+    undeliverable = country.lower() in NON_COUNTRIES
     return Shipment(
         order_id=command.order_id,
         shipment_id=shipment_id(command.order_id),
@@ -64,18 +64,18 @@ def plan(command: BookShipment, *, now: str) -> Shipment:
         changed_at=now,
         country=country,
         lines=command.lines,
-        explanation=no_country(country) if undeliverable else "",
+        explanation=undeliverable_message(country) if undeliverable else "",
     )
 
 
-def no_country(country: str) -> str:
+def undeliverable_message(country: str) -> str:
     """Why a shipment is refused, fit for a customer's eyes."""
     if not country:
         return "the address names no country"
     return f'no carrier delivers to "{country}": it is not a country'
 
 
-def pick(shipment: Shipment | None, *, cause: str, now: str) -> Shipment | None:
+def mark_picked(shipment: Shipment | None, *, cause: str, now: str) -> Shipment | None:
     """The shipment once its goods stand ready: it leaves, or, where it is held, waits for that.
 
     ``cause`` is the id of the event that tells of it.
@@ -83,38 +83,38 @@ def pick(shipment: Shipment | None, *, cause: str, now: str) -> Shipment | None:
     if shipment is None or shipment.state != BOOKED:
         return shipment
     picked = replace(shipment, picked=True)
-    return picked if shipment.held else _leave(picked, cause=cause, now=now)
+    return picked if shipment.held else _dispatch(picked, cause=cause, now=now)
 
 
-def note_hold(
-    known: Shipment | None, order_id: str, *, held: bool, sequence: int, cause: str, now: str
+def apply_hold(
+    existing: Shipment | None, order_id: str, *, held: bool, sequence: int, cause: str, now: str
 ) -> Shipment:
     """The shipment once it is known whether its order is held; what is picked leaves when not.
 
-    ``known`` is None where nothing was heard of the order before. ``sequence`` is that of the event
+    ``existing`` is None where nothing was heard of the order before. ``sequence`` is that of the event
     that tells, ``cause`` its id: what is told later than it may have been heard before it.
     """
-    shipment = known or Shipment(
+    shipment = existing or Shipment(
         order_id=order_id,
         shipment_id=shipment_id(order_id),
         state=AWAITED,
         created_at=now,
         changed_at=now,
     )
-    if shipment.state not in (AWAITED, BOOKED) or sequence <= shipment.heard:
+    if shipment.state not in (AWAITED, BOOKED) or sequence <= shipment.hold_sequence:
         return shipment
-    noted = replace(shipment, held=held, heard=sequence)
-    leaves = noted.picked and not held
-    return _leave(noted, cause=cause, now=now) if leaves else noted
+    updated = replace(shipment, held=held, hold_sequence=sequence)
+    may_leave = updated.picked and not held
+    return _dispatch(updated, cause=cause, now=now) if may_leave else updated
 
 
-def _leave(shipment: Shipment, *, cause: str, now: str) -> Shipment:
+def _dispatch(shipment: Shipment, *, cause: str, now: str) -> Shipment:
     return replace(shipment, state=DISPATCHED, changed_at=now, cause=cause)
 
 
-def book(awaited: Shipment, planned: Shipment) -> Shipment:
+def merge_hold(awaited: Shipment, planned: Shipment) -> Shipment:
     """What was planned, where a hold was heard of before."""
-    return replace(planned, held=awaited.held, heard=awaited.heard)
+    return replace(planned, held=awaited.held, hold_sequence=awaited.hold_sequence)
 
 
 def refuse_unless_booked(shipment: Shipment) -> None:
@@ -140,7 +140,7 @@ class NoShipmentError(Exception):
     """What was picked has no shipment: somebody told of an order that was never confirmed."""
 
 
-def check_dispatch(shipment: Shipment | None, order_id: str) -> Shipment:
+def require_shipment(shipment: Shipment | None, order_id: str) -> Shipment:
     """The shipment that was picked: DISPATCHED, BOOKED while held, or CANCELLED before it left.
 
     Raises:
@@ -151,7 +151,7 @@ def check_dispatch(shipment: Shipment | None, order_id: str) -> Shipment:
     return shipment
 
 
-def announcement(before: Shipment | None, after: Shipment) -> EventEnvelope[ShipmentDispatched] | None:
+def event_for_change(before: Shipment | None, after: Shipment) -> EventEnvelope[ShipmentDispatched] | None:
     """What to tell the others of a change of a shipment's row; None when it is nothing to them."""
     if after.state != DISPATCHED or (before is not None and before.state == DISPATCHED):
         return None

@@ -5,15 +5,15 @@ from typing import Any, TypeVar
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.runtime.dynamodb import from_item, put_if_absent, put_if_unchanged, to_item
-from lambdas.shipping.domain import AWAITED, BOOKED, CANCELLED, Shipment, book, shipment_id
+from lambdas.shipping.domain import AWAITED, BOOKED, CANCELLED, Shipment, merge_hold, shipment_id
 
 S = TypeVar("S", bound=Shipment | None)
-ATTEMPTS = 5
-VERSION_ATTRIBUTES = ("state", "held", "heard", "picked")
+MAX_ATTEMPTS = 5
+VERSION_ATTRIBUTES = ("state", "held", "hold_sequence", "picked")
 """Every write of a row changes one of these."""
 
 
-class BusyError(Exception):
+class ConcurrentUpdateError(Exception):
     """Others changed the shipment in between, again and again."""
 
 
@@ -31,17 +31,17 @@ class Shipments:
         Where there is only a hold, the shipment is kept with it.
 
         Raises:
-            BusyError: that hold changed again and again meanwhile.
+            ConcurrentUpdateError: that hold changed again and again meanwhile.
         """
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             row = put_if_absent(self._dynamodb, self._table, encode(planned), key="order_id")
             kept = decode(Shipment, row)
             if kept.state != AWAITED:
                 return kept
-            booked = book(kept, planned)
+            booked = merge_hold(kept, planned)
             if self._put(row, booked):
                 return booked
-        raise BusyError(f"the shipment of order {planned.order_id} is being changed; try again")
+        raise ConcurrentUpdateError(f"the shipment of order {planned.order_id} is being changed; try again")
 
     def cancel(self, order_id: str, *, now: str) -> Shipment:
         """Cancel the order's shipment, and return what it now is: final.
@@ -79,9 +79,9 @@ class Shipments:
         """Change the order's shipment, None where there is none, and return what it now is.
 
         Raises:
-            BusyError: others changed it again and again meanwhile.
+            ConcurrentUpdateError: others changed it again and again meanwhile.
         """
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             answer = self._dynamodb.get_item(
                 TableName=self._table, Key=to_item({"order_id": order_id}), ConsistentRead=True
             )
@@ -90,7 +90,7 @@ class Shipments:
             after = change(before)
             if after is None or after == before or self._put(row, after):
                 return after
-        raise BusyError(f"the shipment of order {order_id} is being changed by others; try again")
+        raise ConcurrentUpdateError(f"the shipment of order {order_id} is being changed by others; try again")
 
     def _put(self, row: dict[str, Any], after: Shipment) -> bool:
         return put_if_unchanged(self._dynamodb, self._table, row, encode(after), version_attributes=VERSION_ATTRIBUTES)

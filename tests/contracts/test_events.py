@@ -249,9 +249,9 @@ class TestSubscriptions:
     @pytest.mark.parametrize(
         ("subscriber", "events"),
         [
-            ("OrderMore", {StockBelowMinimum, StockSoldOut}),
+            ("LowStock", {StockBelowMinimum, StockSoldOut}),
             ("ShowAvailability", set(STOCK_EVENTS)),
-            ("NoteStock", set(STOCK_EVENTS)),
+            ("StockChanges", set(STOCK_EVENTS)),
         ],
     )
     def test_filter_policy_matches_the_requested_events(

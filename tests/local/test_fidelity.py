@@ -99,7 +99,7 @@ def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
         for page in pages
         for each in page["StackResourceSummaries"]
         if each["ResourceType"] == "AWS::Lambda::EventInvokeConfig"
-        and each["LogicalResourceId"].startswith("DeliverOrders")
+        and each["LogicalResourceId"].startswith("DeliverPurchaseOrders")
     )
     deny = {"Effect": "Deny", "Action": "sts:AssumeRole"}
     trust, permissions = (

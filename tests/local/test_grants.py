@@ -29,11 +29,11 @@ UNUSED = {
     ),
     "*: sqs:GetQueueUrl on *Queue": "the CDK grants it to every consumer of a queue",
     "*: sqs:ChangeMessageVisibility on ShowAvailabilityQueue": "the same",
-    "*: sqs:ChangeMessageVisibility on OrderMoreQueue": "the same",
+    "*: sqs:ChangeMessageVisibility on LowStockQueue": "the same",
     "*/ReceiveStock: lambda:InvokeFunction * by apigateway.amazonaws.com for *": (
         "a test's own route: an API has to have one"
     ),
-    "*/TellOfWorkersRuleEventsRole: sns:Publish on Topic": "a group launches nothing here",
+    "*/NotifyOfWorkerScalingRuleEventsRole: sns:Publish on Topic": "a group launches nothing here",
     "*/WorkersRole: autoscaling:CompleteLifecycleAction on *": "the same",
     "*/WorkersRole: cloudformation:SignalResource on *": "the same",
     "*/WorkersRole: logs:* on log-group:WorkersLogs:*": (

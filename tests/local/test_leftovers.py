@@ -164,11 +164,11 @@ def test_what_is_left_behind_goes_and_what_is_to_stay_stays(platform: Platform) 
     )
     until(
         "it is asked about the reservation",
-        lambda: platform.call("AskAboutReservations", dry_run=True) == {"would_ask": [cancelled]},
+        lambda: platform.call("QueryStaleReservations", dry_run=True) == {"would_query": [cancelled]},
     )
     assert platform.charges() == {kept: "TAKEN", rejected: "TAKEN", cancelled: "PENDING"}
 
-    assert platform.call("AskAboutReservations") == {"asked": 1, "rejected": 0}
+    assert platform.call("QueryStaleReservations") == {"queried": 1, "rejected": 0}
     assert platform.call("AskAboutCharges") == {"asked": 2, "rejected": 0}
 
     until(

@@ -29,15 +29,15 @@ from tests.templates.synthesis import new_app
 
 SECONDS = 120
 ENV = replace(DEV, lead_time=Duration.seconds(0))
-RAISE_ORDERS = "lambdas/purchasing/raise_orders.py"
+RAISE_PURCHASE_ORDERS = "lambdas/purchasing/raise_purchase_orders.py"
 DIES = """
 import os
 
-def _raise_and_die(order, raise_once=orders.raise_once):
-    raise_once(order)
+def _raise_and_die(order, put_once=orders.put_once):
+    put_once(order)
     os._exit(1)
 
-orders.raise_once = _raise_and_die
+orders.put_once = _raise_and_die
 """
 """At the end of the consumer's module: it raises the first order of its batch, and is gone."""
 
@@ -109,7 +109,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     with watched() as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
         # What the supplier delivers changes the stock: not behind the back of who counts changes.
-        by_hand_only(cloud, "DeliverOrders")
+        by_hand_only(cloud, "DeliverPurchaseOrders")
         customers = http_api.customers_of(cloud, outputs, "ada")
         yield Platform(
             cloud=cloud,
@@ -130,11 +130,11 @@ def test_what_runs_low_is_ordered_once_a_crossing_and_shown_until_it_arrives(pla
     eventually(lambda: platform.shown("85123A"), ("SOLD_OUT", 4))
     eventually(lambda: len(platform.rows("PurchaseOrdersTable", "85123A")), 2)
 
-    assert platform.call("DeliverOrders") == {"delivered": 2}
+    assert platform.call("DeliverPurchaseOrders") == {"delivered": 2}
     eventually(lambda: platform.shown("85123A"), ("IN_STOCK", 6))
     (row,) = platform.rows("StockTable", "85123A")
     assert (row["available"], row["reserved"]) == (10, 9)
-    assert platform.call("DeliverOrders") == {"delivered": 0}
+    assert platform.call("DeliverPurchaseOrders") == {"delivered": 0}
     states = [row["state"] for row in platform.rows("PurchaseOrdersTable", "85123A")]
     assert states == ["DELIVERED"] * 2
 
@@ -231,7 +231,7 @@ def test_a_message_that_cannot_be_acted_on_stops_its_sku_only_until_it_is_parked
         TableName=platform.outputs["PurchaseOrdersTable"],
         Item={"purchase_order_id": {"S": stuck}, "sku": {"S": "22423"}},
     )
-    with Impatient(platform, "OrderMoreQueue", function="RaiseOrders") as queue:
+    with Impatient(platform, "LowStockQueue", function="RaisePurchaseOrders") as queue:
         for sku in ("22423", other):
             platform.receive(f"d-{sku}", sku, 9)
             platform.reserve(f"o1-{sku}", sku, 5)
@@ -241,18 +241,18 @@ def test_a_message_that_cannot_be_acted_on_stops_its_sku_only_until_it_is_parked
         queue.try_(2)
         eventually(lambda: list(ordered(platform, "22423")), [behind])
 
-    (message,) = parked(platform, "OrderMoreGivenUp")
+    (message,) = parked(platform, "LowStockGivenUp")
     assert json.loads(message["Body"])["metadata"]["event_id"] == stuck
     assert message["Attributes"]["MessageGroupId"] == "22423"
-    group = platform.function("RaiseOrders")["LoggingConfig"]["LogGroup"]
+    group = platform.function("RaisePurchaseOrders")["LoggingConfig"]["LogGroup"]
     why = lines(platform.cloud, group, "group_failed")
     assert any("22423" in line and "ContractError" in line for line in why), why
 
 
 def test_a_consumer_that_dies_amid_a_batch_loses_and_doubles_nothing(platform: Platform):
     skus = [f"DIES-{n}" for n in range(5)]
-    with Impatient(platform, "OrderMoreQueue", function="RaiseOrders") as queue:
-        with with_code(platform.cloud, platform.functions["RaiseOrders"], RAISE_ORDERS, DIES):
+    with Impatient(platform, "LowStockQueue", function="RaisePurchaseOrders") as queue:
+        with with_code(platform.cloud, platform.functions["RaisePurchaseOrders"], RAISE_PURCHASE_ORDERS, DIES):
             for sku in skus:
                 platform.receive(f"d-{sku}", sku, 9)
                 platform.reserve(f"o1-{sku}", sku, 5)
@@ -262,7 +262,7 @@ def test_a_consumer_that_dies_amid_a_batch_loses_and_doubles_nothing(platform: P
         eventually(lambda: [set(ordered(platform, sku)) for sku in skus], crossings)
         eventually(queue.holds, 0)
 
-    assert parked(platform, "OrderMoreGivenUp") == []
+    assert parked(platform, "LowStockGivenUp") == []
 
 
 def test_a_change_that_is_told_again_much_later_changes_nothing(platform: Platform):
@@ -334,7 +334,7 @@ def test_every_setting_of_the_edge_arrived(platform: Platform):
         assert (
             "Undelivered" in json.loads(given["Attributes"]["RedrivePolicy"])["deadLetterTargetArn"]
         )
-    for name in ("OrderMore", "ShowAvailability"):
+    for name in ("LowStock", "ShowAvailability"):
         for place in ("Queue", "GivenUp", "Undelivered"):
             given = sqs.get_queue_attributes(
                 QueueUrl=platform.queues[f"{name}{place}"], AttributeNames=["All"]

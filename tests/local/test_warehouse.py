@@ -160,17 +160,17 @@ def test_a_worker_that_is_told_to_stop_leaves_nothing_in_hand(platform: Platform
         until("nothing is picked", lambda: platform.states("OrdersTable", orders)["DISPATCHED"])
         assert worker.stop() == 0
 
-    assert platform.in_flight("PICKING_QUEUE") == 0
-    assert platform.in_flight("STOCK_QUEUE") == 0
+    assert platform.in_flight("PICKING_QUEUE_URL") == 0
+    assert platform.in_flight("STOCK_QUEUE_URL") == 0
 
 
 def test_poison_stands_alone_with_its_reason(platform: Platform):
     sqs = platform.client("sqs")
     unknown = read(sample_of(OrderConfirmed))
     unknown["detail"]["metadata"]["schema_version"] = 2
-    sqs.send_message(QueueUrl=platform.settings["PICKING_QUEUE"], MessageBody=json.dumps(unknown))
+    sqs.send_message(QueueUrl=platform.settings["PICKING_QUEUE_URL"], MessageBody=json.dumps(unknown))
     sqs.send_message(
-        QueueUrl=platform.settings["STOCK_QUEUE"],
+        QueueUrl=platform.settings["STOCK_QUEUE_URL"],
         MessageBody="poison",
         MessageGroupId=SKUS[0],
         MessageDeduplicationId="poison",
@@ -179,7 +179,7 @@ def test_poison_stands_alone_with_its_reason(platform: Platform):
     unwritable = read(sample_of(StockChanged))
     unwritable["metadata"]["sequence"] = 10**40
     sqs.send_message(
-        QueueUrl=platform.settings["STOCK_QUEUE"],
+        QueueUrl=platform.settings["STOCK_QUEUE_URL"],
         MessageBody=json.dumps(unwritable),
         MessageGroupId="unwritable",
         MessageDeduplicationId="unwritable",
@@ -189,8 +189,8 @@ def test_poison_stands_alone_with_its_reason(platform: Platform):
         until("poison blocks", lambda: platform.states("OrdersTable", [order])["DISPATCHED"])
 
     for queue, body, reason in (
-        ("PICKING_DEAD_LETTER_QUEUE", json.dumps(unknown), "schema_version is 2"),
-        ("STOCK_DEAD_LETTER_QUEUE", "poison", "it is not JSON"),
+        ("PICKING_DEAD_LETTER_QUEUE_URL", json.dumps(unknown), "schema_version is 2"),
+        ("STOCK_DEAD_LETTER_QUEUE_URL", "poison", "it is not JSON"),
     ):
         # What comes again and again may have come too often by now, and be there as well.
         there = received(platform.cloud, platform.settings[queue])

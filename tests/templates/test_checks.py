@@ -94,8 +94,8 @@ def make_dead_letter_queue_fifo(broken: Platform) -> Resource:
 
 def publish_as_another(broken: Platform) -> Resource:
     """Let purchasing tell what inventory owns."""
-    topic = broken.one(checks.SUBSCRIPTION, "OrderMore").properties["TopicArn"]
-    return grant("RaiseOrders", Action="sns:Publish", Resource=topic)(broken)
+    topic = broken.one(checks.SUBSCRIPTION, "LowStock").properties["TopicArn"]
+    return grant("RaisePurchaseOrders", Action="sns:Publish", Resource=topic)(broken)
 
 
 def break_end(queue: str, **changed: Any) -> Breakage:
@@ -103,7 +103,7 @@ def break_end(queue: str, **changed: Any) -> Breakage:
 
     def break_it(broken: Platform) -> Resource:
         change(checks.QUEUE, queue, **changed)(broken)
-        return broken.one(checks.SUBSCRIPTION, "OrderMore")
+        return broken.one(checks.SUBSCRIPTION, "LowStock")
 
     return break_it
 
@@ -112,7 +112,7 @@ def shut_out_sns(policy: str) -> Breakage:
     def break_it(broken: Platform) -> Resource:
         document = broken.one(checks.QUEUE_POLICY, policy).properties["PolicyDocument"]
         document["Statement"] = [s for s in document["Statement"] if s["Effect"] == "Deny"]
-        return broken.one(checks.SUBSCRIPTION, "OrderMore")
+        return broken.one(checks.SUBSCRIPTION, "LowStock")
 
     return break_it
 
@@ -121,17 +121,17 @@ def break_source(edit: Callable[[Any], object]) -> Breakage:
     """Change the queue that purchasing reads."""
 
     def break_it(broken: Platform) -> Resource:
-        edit(broken.one(checks.QUEUE, "OrderMoreQueue").properties)
-        return broken.one(checks.MAPPING, "RaiseOrders")
+        edit(broken.one(checks.QUEUE, "LowStockQueue").properties)
+        return broken.one(checks.MAPPING, "RaisePurchaseOrders")
 
     return break_it
 
 
 def park_elsewhere(broken: Platform) -> Resource:
-    undelivered = broken.one(checks.QUEUE, "OrderMoreUndelivered")
-    function = broken.one(checks.FUNCTION, "RaiseOrders")
+    undelivered = broken.one(checks.QUEUE, "LowStockUndelivered")
+    function = broken.one(checks.FUNCTION, "RaisePurchaseOrders")
     function.properties["Environment"]["Variables"]["DEAD_LETTER_QUEUE_URL"] = {"Ref": undelivered.id}
-    return broken.one(checks.MAPPING, "RaiseOrders")
+    return broken.one(checks.MAPPING, "RaisePurchaseOrders")
 
 
 def log_elsewhere(broken: Platform) -> Resource:
@@ -196,8 +196,8 @@ def silence_saga(**changed: Any) -> Breakage:
 
 
 def do_not_watch_age(broken: Platform) -> Resource:
-    broken.one(checks.ALARM, "OrderMoreBehind").properties["Threshold"] = 86_400
-    return broken.one(checks.QUEUE, "OrderMoreQueue")
+    broken.one(checks.ALARM, "LowStockBehind").properties["Threshold"] = 86_400
+    return broken.one(checks.QUEUE, "LowStockQueue")
 
 
 def share(name: str) -> Breakage:
@@ -372,7 +372,7 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     ),
     *(
         (checks.groups_do_not_wait_for_each_other, change(checks.QUEUE, queue, name))
-        for queue in ("OrderMoreQueue", "OrderMoreGivenUp", "OrderMoreUndelivered")
+        for queue in ("LowStockQueue", "LowStockGivenUp", "LowStockUndelivered")
         for name in ("DeduplicationScope", "FifoThroughputLimit")
     ),
     *(
@@ -381,7 +381,7 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     ),
     *(
         (checks.a_subscription_delivers_or_parks, break_end(queue, **changed))
-        for queue in ("OrderMoreQueue", "OrderMoreUndelivered")
+        for queue in ("LowStockQueue", "LowStockUndelivered")
         for changed in (
             {"FifoQueue": False},
             {"KmsMasterKeyId": "alias/ours"},
@@ -390,15 +390,15 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     ),
     *(
         (checks.a_subscription_delivers_or_parks, shut_out_sns(policy))
-        for policy in ("OrderMoreQueuePolicy", "OrderMoreUndeliveredPolicy")
+        for policy in ("LowStockQueuePolicy", "LowStockUndeliveredPolicy")
     ),
     *(
-        (checks.a_queue_is_read_within_bounds, change(checks.MAPPING, "RaiseOrders", *gone))
+        (checks.a_queue_is_read_within_bounds, change(checks.MAPPING, "RaisePurchaseOrders", *gone))
         for gone in (("FunctionResponseTypes",), ("ScalingConfig",))
     ),
     (
         checks.a_queue_is_read_within_bounds,
-        change(checks.MAPPING, "RaiseOrders", MaximumBatchingWindowInSeconds=5),
+        change(checks.MAPPING, "RaisePurchaseOrders", MaximumBatchingWindowInSeconds=5),
     ),
     *(
         (checks.a_queue_is_read_within_bounds, break_source(edit))

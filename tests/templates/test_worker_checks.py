@@ -95,7 +95,7 @@ def queue(id: str, **changed: Any) -> Breakage:
 
 
 def tell_nobody(broken: Platform) -> Resource:
-    broken.one(RULE, "TellOfWorkers").properties["EventPattern"]["detail-type"].pop()
+    broken.one(RULE, "NotifyOfWorkerScaling").properties["EventPattern"]["detail-type"].pop()
     return next(broken.all(GROUP))
 
 
@@ -223,7 +223,7 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     ),
     (
         worker_checks.a_worker_gets_the_settings_that_it_asks_for,
-        queue("NoteStockQueue", RedrivePolicy={}),
+        queue("StockChangesQueue", RedrivePolicy={}),
     ),
     (worker_checks.what_happens_to_instances_is_told, tell_nobody),
     (worker_checks.queues_of_workers_are_bounded, never_give_up),
@@ -268,7 +268,7 @@ class TestEventsOfAws:
         assert name == "/aws/events/instances" + ("-prod" if environment == "prod" else "")
 
     def test_those_of_another_environments_group_are_not_told(self, environment: str):
-        pattern = platform(environment).one(RULE, "TellOfWorkers").properties["EventPattern"]
+        pattern = platform(environment).one(RULE, "NotifyOfWorkerScaling").properties["EventPattern"]
 
         assert pattern["source"] == ["aws.autoscaling"]
         assert pattern["detail"] == {

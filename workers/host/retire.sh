@@ -6,17 +6,17 @@ set -euo pipefail
 
 metadata=http://169.254.169.254/latest
 
-look() {
+imds() {
     local token
     token=$(curl --silent --fail --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' \
         "$metadata/api/token")
     curl --silent --fail --header "X-aws-ec2-metadata-token: $token" "$metadata/meta-data/$1"
 }
 
-until [[ $(look autoscaling/target-lifecycle-state) == Terminated ]]; do
+until [[ $(imds autoscaling/target-lifecycle-state) == Terminated ]]; do
     sleep 5
 done
 systemctl stop worker
 aws autoscaling complete-lifecycle-action --region "$AWS_DEFAULT_REGION" \
     --auto-scaling-group-name "$GROUP" --lifecycle-hook-name "$HOOK" \
-    --instance-id "$(look instance-id)" --lifecycle-action-result CONTINUE
+    --instance-id "$(imds instance-id)" --lifecycle-action-result CONTINUE

@@ -12,7 +12,7 @@ from lambdas.contracts.warehouse import OrderPicked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
+class StockLevel:
     """The stock of one SKU as inventory last told it; ``sequence`` numbers what it tells of it."""
 
     sku: str
@@ -36,26 +36,26 @@ class Picking:
     picked_at: str
 
 
-def shelf_told(body: str) -> Shelf:
+def parse_stock_level(body: str) -> StockLevel:
     """The shelf that a message of the announcements' queue tells of; raises ContractError."""
-    fact = parse_stock_message(STOCK_EVENTS, body)
-    return Shelf(
-        sku=fact.data.sku,
-        available=fact.data.available,
-        reserved=fact.data.reserved,
-        minimum=fact.data.minimum,
-        sequence=fact.metadata.sequence,
+    event = parse_stock_message(STOCK_EVENTS, body)
+    return StockLevel(
+        sku=event.data.sku,
+        available=event.data.available,
+        reserved=event.data.reserved,
+        minimum=event.data.minimum,
+        sequence=event.metadata.sequence,
     )
 
 
-def picking_asked_for(body: str, *, now: str) -> Picking:
+def parse_picking(body: str, *, now: str) -> Picking:
     """The picking that a message of the picking queue asks for, an event as the bus delivers it.
 
     Raises:
         ContractError: it is no confirmed order, or one of which nothing can be picked.
     """
-    fact = parse_detail(OrderConfirmed, _detail(body))
-    lines = tuple(Line(sku=line.sku, quantity=line.quantity) for line in fact.data.lines)
+    event = parse_detail(OrderConfirmed, _event_detail(body))
+    lines = tuple(Line(sku=line.sku, quantity=line.quantity) for line in event.data.lines)
     problems = [] if lines else ["lines must not be empty"]
     problems += [
         f"lines[{i}].quantity must be at least 1, not {line.quantity}"
@@ -65,15 +65,15 @@ def picking_asked_for(body: str, *, now: str) -> Picking:
     if problems:
         raise ContractError(OrderConfirmed.detail_type, problems)
     return Picking(
-        order_id=fact.data.order_id,
+        order_id=event.data.order_id,
         lines=lines,
-        correlation_id=fact.metadata.correlation_id,
-        cause=fact.metadata.event_id,
+        correlation_id=event.metadata.correlation_id,
+        cause=event.metadata.event_id,
         picked_at=now,
     )
 
 
-def announcement(picking: Picking) -> EventEnvelope[OrderPicked]:
+def order_picked_event(picking: Picking) -> EventEnvelope[OrderPicked]:
     """What to tell of a picking: however often it is told, it is the same event."""
     return envelope(
         OrderPicked(order_id=picking.order_id, lines=picking.lines),
@@ -85,7 +85,7 @@ def announcement(picking: Picking) -> EventEnvelope[OrderPicked]:
     )
 
 
-def _detail(body: str) -> object:
+def _event_detail(body: str) -> object:
     try:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -8,19 +8,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
 from threading import Thread
 
-from workers.warehouse.loop import Consumer, Stop
+from workers.warehouse.consumer import Consumer, Shutdown
 
 LOOPBACK = str(IPv4Address(socket.INADDR_LOOPBACK))
 STARTING, READY, DRAINING, STUCK = "starting", "ready", "draining", "stuck"
-LONGEST_TURN = 120
+STUCK_AFTER = 120
 """Seconds after which a consumer that has not come round is stuck: far beyond all time-outs."""
 
 
-def state(consumers: Sequence[Consumer], stop: Stop) -> str:
+def state(consumers: Sequence[Consumer], shutdown: Shutdown) -> str:
     """How the program is, in a word."""
-    if any(stop.clock() - consumer.turned > LONGEST_TURN for consumer in consumers):
+    if any(shutdown.clock() - consumer.last_progress_at > STUCK_AFTER for consumer in consumers):
         return STUCK
-    if stop.told:
+    if shutdown.requested:
         return DRAINING
     return READY if all(consumer.ready for consumer in consumers) else STARTING
 
@@ -51,7 +51,7 @@ def serve(port: int, state: Callable[[], str]) -> ThreadingHTTPServer:
     return server
 
 
-def tell_systemd(state: str) -> None:
+def notify_systemd(state: str) -> None:
     """Tell systemd, if it is what started us; one that is stuck says nothing, and is restarted.
 
     https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html

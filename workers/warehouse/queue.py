@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST = 10
+MAX_BATCH = 10
 """The most messages that one request receives, deletes or returns.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 """
@@ -37,7 +37,7 @@ class Queue:
         """Wait for messages; those of a group come in order, and no others until these are gone."""
         answer = self._sqs.receive_message(
             QueueUrl=self._url,
-            MaxNumberOfMessages=MOST,
+            MaxNumberOfMessages=MAX_BATCH,
             WaitTimeSeconds=self._wait,
             VisibilityTimeout=self.lease,
             MessageAttributeNames=["All"],
@@ -58,7 +58,7 @@ class Queue:
         """Delete messages, and return those that could not be: they will come again."""
         return self._batch(messages, self._sqs.delete_message_batch, {})
 
-    def hold(self, messages: Sequence[Message], *, seconds: int) -> list[Message]:
+    def set_visibility(self, messages: Sequence[Message], *, seconds: int) -> list[Message]:
         """Keep messages from others for so long from now; 0 gives them back at once.
 
         Returns those that could not be held: others may have them by now.
@@ -66,7 +66,7 @@ class Queue:
         change = {"VisibilityTimeout": seconds}
         return self._batch(messages, self._sqs.change_message_visibility_batch, change)
 
-    def park(self, message: Message, *, reason: str) -> None:
+    def dead_letter(self, message: Message, *, reason: str) -> None:
         """Put a message on the dead-letter queue, whole, and the reason beside it."""
         ordered = (
             {"MessageGroupId": message.group, "MessageDeduplicationId": message.id}

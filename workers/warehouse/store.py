@@ -4,7 +4,7 @@ from typing import Any
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.runtime.dynamodb import put_if_absent, to_item
-from workers.warehouse.domain import Picking, Shelf
+from workers.warehouse.domain import Picking, StockLevel
 
 
 class Warehouse:
@@ -16,21 +16,21 @@ class Warehouse:
         self._pickings = pickings_table
         self._dynamodb = dynamodb
 
-    def keep(self, shelf: Shelf) -> bool:
+    def put_stock_level(self, stock_level: StockLevel) -> bool:
         """Keep what was told of a SKU, and tell whether it was news: later news stay."""
         try:
             self._dynamodb.put_item(
                 TableName=self._stock,
-                Item=to_item(encode(shelf)),
+                Item=to_item(encode(stock_level)),
                 ConditionExpression="attribute_not_exists(sku) OR #sequence < :sequence",
                 ExpressionAttributeNames={"#sequence": "sequence"},
-                ExpressionAttributeValues=to_item({":sequence": shelf.sequence}),
+                ExpressionAttributeValues=to_item({":sequence": stock_level.sequence}),
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True
 
-    def pick(self, picking: Picking) -> Picking:
+    def put_picking(self, picking: Picking) -> Picking:
         """Put the picking on the list, or return the one that the order has already."""
         kept = put_if_absent(self._dynamodb, self._pickings, encode(picking), key="order_id")
         return decode(Picking, kept)

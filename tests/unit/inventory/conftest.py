@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.inventory.shop import Shop
+from tests.unit.inventory.harness import Inventory
 
 
 @pytest.fixture
-def shop(dynamodb: Any, make_table: Callable[..., str]) -> Shop:
-    return Shop(dynamodb, make_table)
+def inventory(dynamodb: Any, make_table: Callable[..., str]) -> Inventory:
+    return Inventory(dynamodb, make_table)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.inventory.store import NothingToShipError
-from tests.unit.inventory.shop import Shop, Units
+from tests.unit.inventory.harness import Inventory, Units
 from tests.unit.spy import Spy
 
 SKUS = ("A", "B")
@@ -42,21 +42,21 @@ schedules = st.lists(
 Step = tuple[tuple[str, str], int]
 
 
-class Clerks:
+class InterleavedRequests:
     """Requests that interrupt each other between any two calls to DynamoDB."""
 
     def __init__(
         self,
-        shop: Shop,
+        inventory: Inventory,
         dynamodb: Any,
         orders: dict[str, Units],
         deliveries: dict[str, Units],
     ) -> None:
-        self.shop, self.orders, self.deliveries = shop, orders, deliveries
+        self.inventory, self.orders, self.deliveries = inventory, orders, deliveries
         self.answers: dict[str, list[str]] = {}
         self.delivered: set[str] = set()
         self.waiting: deque[Step] = deque()
-        shop.use(Spy(dynamodb, lambda _: self._interrupt()))
+        inventory.use(Spy(dynamodb, lambda _: self._interrupt()))
 
     def work(self, schedule: list[Step]) -> None:
         self.waiting.extend(schedule)
@@ -75,19 +75,19 @@ class Clerks:
     def _next(self) -> None:
         (verb, name), _ = self.waiting.popleft()
         if verb == "receive":
-            self.shop.receive(name, self.deliveries[name])
+            self.inventory.receive(name, self.deliveries[name])
             self.delivered.add(name)
             return
         if verb == "ship":
             # Of what is not held, nothing leaves, and a person is told.
             with suppress(NothingToShipError):
-                assert self.shop.ship(name).state == "SHIPPED"
+                assert self.inventory.ship(name).state == "SHIPPED"
                 self.answers.setdefault(name, []).append("SHIPPED")
             return
         reservation = (
-            self.shop.reserve(name, self.orders[name])
+            self.inventory.reserve(name, self.orders[name])
             if verb == "reserve"
-            else self.shop.release(name)
+            else self.inventory.release(name)
         )
         if verb == "release":
             assert reservation.state != "RESERVED"
@@ -98,14 +98,14 @@ class Clerks:
         for delivery in self.delivered:
             on_hand.update(self.deliveries[delivery])
         held: Counter[str] = Counter()
-        rows = self.shop.reservations()
+        rows = self.inventory.reservations()
         for order, row in rows.items():
             if row["state"] == "RESERVED":
                 held.update(self.orders[order])
             if row["state"] == "SHIPPED":
                 on_hand.subtract(self.orders[order])
         expected = {sku: (on_hand[sku] - held[sku], held[sku]) for sku in on_hand}
-        assert self.shop.stock() == expected
+        assert self.inventory.stock() == expected
         assert all(available >= 0 for available, _ in expected.values())
         assert {order: states[-1] for order, states in self.answers.items()} == {
             order: row["state"] for order, row in rows.items()
@@ -123,7 +123,7 @@ def test_stock_is_conserved(
     deliveries: dict[str, Units],
     schedule: list[Step],
 ):
-    clerks = Clerks(Shop(dynamodb, make_table), dynamodb, orders, deliveries)
+    interleaved = InterleavedRequests(Inventory(dynamodb, make_table), dynamodb, orders, deliveries)
 
-    clerks.work([(("receive", "opening"), 0), *schedule])
-    clerks.check()
+    interleaved.work([(("receive", "opening"), 0), *schedule])
+    interleaved.check()

@@ -11,9 +11,9 @@ from lambdas.contracts.inventory import (
 from lambdas.contracts.values import MAX_SKUS, Line
 from lambdas.inventory.domain import (
     Reservation,
-    lines_by_sku,
+    merge_lines_by_sku,
     refuse_unless_reserved,
-    too_few,
+    out_of_stock_message,
 )
 
 
@@ -34,7 +34,7 @@ def reservation(state: str, explanation: str = "") -> Reservation:
 def test_lines_of_one_sku_are_summed():
     command = ReserveStock(order_id="o1", lines=(line("A", 1), line("B", 2), line("A", 3)))
 
-    assert lines_by_sku(command) == (line("A", 4), line("B", 2))
+    assert merge_lines_by_sku(command) == (line("A", 4), line("B", 2))
 
 
 def test_every_bad_field_is_named():
@@ -42,7 +42,7 @@ def test_every_bad_field_is_named():
     command = ReceiveStock(delivery_id="d1", lines=goods)
 
     with pytest.raises(ContractError) as refusal:
-        lines_by_sku(command)
+        merge_lines_by_sku(command)
 
     assert refusal.value.problems == [
         "lines[0].quantity must be at least 1, not 0",
@@ -55,32 +55,32 @@ def test_every_bad_field_is_named():
 
 def test_no_lines_at_all_are_refused():
     with pytest.raises(ContractError, match="lines must not be empty"):
-        lines_by_sku(ReserveStock(order_id="o1", lines=()))
+        merge_lines_by_sku(ReserveStock(order_id="o1", lines=()))
 
 
 def test_as_many_skus_as_fit_into_a_transaction():
     fit = [line(f"sku{i}", 1) for i in range(MAX_SKUS)]
     repeated = (*fit, fit[0])
 
-    assert len(lines_by_sku(ReserveStock(order_id="o1", lines=repeated))) == MAX_SKUS
+    assert len(merge_lines_by_sku(ReserveStock(order_id="o1", lines=repeated))) == MAX_SKUS
     with pytest.raises(ContractError, match="at most 90 SKUs, not 91"):
-        lines_by_sku(ReserveStock(order_id="o1", lines=(*fit, line("one more", 1))))
+        merge_lines_by_sku(ReserveStock(order_id="o1", lines=(*fit, line("one more", 1))))
 
 
 def test_a_refusal_names_what_is_lacking():
-    assert too_few(["85123A", "71053"]) == "too few available of 85123A, 71053"
+    assert out_of_stock_message(["85123A", "71053"]) == "too few available of 85123A, 71053"
 
 
 def test_of_many_that_are_lacking_the_first_are_named():
     named = ", ".join("ABCDEFGHIJ")
 
-    assert too_few("ABCDEFGHIJ") == f"too few available of {named}"
-    assert too_few("ABCDEFGHIJKL") == f"too few available of {named} and 2 more"
+    assert out_of_stock_message("ABCDEFGHIJ") == f"too few available of {named}"
+    assert out_of_stock_message("ABCDEFGHIJKL") == f"too few available of {named} and 2 more"
 
 
 def test_the_answer_follows_the_reservations_state():
     refuse_unless_reserved(reservation("RESERVED"))
     with pytest.raises(OutOfStock, match=r"^too few available of A$"):
-        refuse_unless_reserved(reservation("REFUSED", too_few(["A"])))
+        refuse_unless_reserved(reservation("REFUSED", out_of_stock_message(["A"])))
     with pytest.raises(ReservationAlreadyReleased, match="order o1 was released"):
         refuse_unless_reserved(reservation("RELEASED"))

@@ -9,22 +9,22 @@ from lambdas.contracts.inventory import OutOfStock, ReservationAlreadyReleased
 from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.settings import SettingMissing
 from lambdas.runtime.topic import Topic
-from tests.unit.inventory.shop import Shop
+from tests.unit.inventory.harness import Inventory
 from tests.unit.runtime.fakes import FakeSns
 
 Load = Callable[[str], Callable[[Any, None], Any]]
 
 
 @pytest.fixture
-def load(load_handler: Callable[..., Any], shop: Shop) -> Load:
+def load(load_handler: Callable[..., Any], inventory: Inventory) -> Load:
     """A handler with the settings that its function has, and no others."""
 
     def load(verb: str) -> Any:
-        tables = {"STOCK_TABLE": shop.stock_table}
+        tables = {"STOCK_TABLE": inventory.stock_table}
         if verb == "receive_stock":
-            tables["DELIVERIES_TABLE"] = shop.deliveries_table
+            tables["DELIVERIES_TABLE"] = inventory.deliveries_table
         else:
-            tables["RESERVATIONS_TABLE"] = shop.reservations_table
+            tables["RESERVATIONS_TABLE"] = inventory.reservations_table
         return load_handler(f"lambdas.inventory.{verb}", **tables)
 
     return load
@@ -34,22 +34,22 @@ def lines(**units: int) -> list[dict[str, Any]]:
     return [{"sku": sku, "quantity": quantity} for sku, quantity in units.items()]
 
 
-def test_from_delivery_to_release(load: Load, shop: Shop, capsys: pytest.CaptureFixture[str]):
+def test_from_delivery_to_release(load: Load, inventory: Inventory, capsys: pytest.CaptureFixture[str]):
     received = load("receive_stock")({"delivery_id": "d1", "lines": lines(A=5)}, None)
     assert received == {"delivery_id": "d1", "state": "RECEIVED"}
 
     twice = {"order_id": "o1", "lines": lines(A=1) + lines(A=2), "unknown": "ignored"}
     assert load("reserve_stock")(twice, None) == {"order_id": "o1", "state": "RESERVED"}
-    assert shop.stock() == {"A": (2, 3)}
+    assert inventory.stock() == {"A": (2, 3)}
 
     released = load("release_stock")({"order_id": "o1"}, None)
     assert released == {"order_id": "o1", "state": "RELEASED"}
-    assert shop.stock() == {"A": (5, 0)}
+    assert inventory.stock() == {"A": (5, 0)}
 
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
-        {"message": "stock received", "delivery_id": "d1", "skus": 1},
-        {"message": "stock asked for", "order_id": "o1", "state": "RESERVED"},
-        {"message": "stock released", "order_id": "o1", "state": "RELEASED"},
+        {"message": "stock_received", "delivery_id": "d1", "skus": 1},
+        {"message": "stock_reservation_decided", "order_id": "o1", "state": "RESERVED"},
+        {"message": "stock_released", "order_id": "o1", "state": "RELEASED"},
     ]
 
 
@@ -69,7 +69,7 @@ def test_a_late_request_is_refused_by_name(load: Load):
 
 
 @pytest.mark.parametrize("verb", ["reserve_stock", "receive_stock"])
-def test_bad_input_is_named_and_leaves_no_trace(load: Load, shop: Shop, verb: str):
+def test_bad_input_is_named_and_leaves_no_trace(load: Load, inventory: Inventory, verb: str):
     bad = {"order_id": "o1", "delivery_id": "d1", "lines": lines(A=0, B=-1)}
 
     with pytest.raises(ContractError) as refusal:
@@ -79,8 +79,8 @@ def test_bad_input_is_named_and_leaves_no_trace(load: Load, shop: Shop, verb: st
         "lines[0].quantity",
         "lines[1].quantity",
     ]
-    for table in (shop.stock_table, shop.reservations_table, shop.deliveries_table):
-        assert shop.rows(table) == []
+    for table in (inventory.stock_table, inventory.reservations_table, inventory.deliveries_table):
+        assert inventory.rows(table) == []
 
 
 def test_a_function_without_its_settings_does_not_start(load_handler: Callable[..., Any]):
@@ -92,7 +92,7 @@ def test_a_change_is_announced_on_the_topic(
     load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ):
     handler = load_handler(
-        "lambdas.inventory.announce_changes", STOCK_TOPIC="topic", DEAD_LETTER_QUEUE_URL="dead-letters"
+        "lambdas.inventory.relay_outbox", STOCK_TOPIC="topic", DEAD_LETTER_QUEUE_URL="dead-letters"
     )
     sns = FakeSns()
     monkeypatch.setattr(handler.__globals__["relay"], "_publisher", Topic("topic", sns=sns))

@@ -10,82 +10,82 @@ from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.inventory.store import NothingToShipError, StockMismatchError
 from lambdas.runtime.dynamodb import to_item
 from tests.contracts.catalog import read, sample_of
-from tests.unit.inventory.shop import LATER, Shop
+from tests.unit.inventory.harness import LATER, Inventory
 
 
-def test_what_left_is_neither_available_nor_reserved(shop: Shop):
-    shop.receive("d1", {"A": 5, "B": 1})
-    shop.reserve("o1", {"A": 3, "B": 1})
-    shop.reserve("o2", {"A": 1})
+def test_what_left_is_neither_available_nor_reserved(inventory: Inventory):
+    inventory.receive("d1", {"A": 5, "B": 1})
+    inventory.reserve("o1", {"A": 3, "B": 1})
+    inventory.reserve("o2", {"A": 1})
 
     for _ in range(2):
-        shipped = shop.ship("o1")
+        shipped = inventory.ship("o1")
         assert (shipped.state, shipped.changed_at) == ("SHIPPED", LATER)
 
-    assert shop.stock() == {"A": (1, 1), "B": (0, 0)}
-    assert shop.release("o1").state == "SHIPPED"
-    assert shop.reserve("o1", {"A": 1}).state == "SHIPPED"
-    assert shop.stock() == {"A": (1, 1), "B": (0, 0)}
+    assert inventory.stock() == {"A": (1, 1), "B": (0, 0)}
+    assert inventory.release("o1").state == "SHIPPED"
+    assert inventory.reserve("o1", {"A": 1}).state == "SHIPPED"
+    assert inventory.stock() == {"A": (1, 1), "B": (0, 0)}
 
 
 @pytest.mark.parametrize("before", ["nothing", "refused", "released"])
-def test_what_was_not_held_is_for_a_person(shop: Shop, before: str):
-    shop.receive("d1", {"A": 5})
+def test_what_was_not_held_is_for_a_person(inventory: Inventory, before: str):
+    inventory.receive("d1", {"A": 5})
     if before != "nothing":
-        shop.reserve("o1", {"A": 5 if before == "released" else 6})
+        inventory.reserve("o1", {"A": 5 if before == "released" else 6})
     if before == "released":
-        shop.release("o1")
+        inventory.release("o1")
 
     with pytest.raises(NothingToShipError, match="o1"):
-        shop.ship("o1")
+        inventory.ship("o1")
 
-    assert shop.stock() == {"A": (5, 0)}
+    assert inventory.stock() == {"A": (5, 0)}
 
 
-def test_contradicting_tables_are_left_alone(shop: Shop, dynamodb: Any):
-    shop.receive("d1", {"A": 5})
-    shop.reserve("o1", {"A": 3})
+def test_contradicting_tables_are_left_alone(inventory: Inventory, dynamodb: Any):
+    inventory.receive("d1", {"A": 5})
+    inventory.reserve("o1", {"A": 3})
     dynamodb.update_item(
-        TableName=shop.stock_table,
+        TableName=inventory.stock_table,
         Key=to_item({"sku": "A"}),
         UpdateExpression="SET reserved = :two",
         ExpressionAttributeValues=to_item({":two": 2}),
     )
 
     with pytest.raises(StockMismatchError):
-        shop.ship("o1")
+        inventory.ship("o1")
 
-    assert shop.reservations()["o1"]["state"] == "RESERVED"
+    assert inventory.reservations()["o1"]["state"] == "RESERVED"
 
 
-def test_of_a_release_and_a_shipment_one_wins(shop: Shop):
-    shop.receive("d1", {"A": 100})
+def test_of_a_release_and_a_shipment_one_wins(inventory: Inventory):
+    inventory.receive("d1", {"A": 100})
     for i in range(20):
         order = f"o{i}"
-        before = shop.stock()["A"][0]
-        shop.reserve(order, {"A": 1})
+        before = inventory.stock()["A"][0]
+        inventory.reserve(order, {"A": 1})
         with ThreadPoolExecutor(2) as pool:
-            shipping, releasing = pool.submit(shop.ship, order), pool.submit(shop.release, order)
-        state = shop.reservations()[order]["state"]
+            shipping, releasing = pool.submit(inventory.ship, order), pool.submit(inventory.release, order)
+        state = inventory.reservations()[order]["state"]
         assert releasing.result().state == state
         assert (shipping.exception() is None) == (state == "SHIPPED")
-        assert shop.stock()["A"] == (before - (state == "SHIPPED"), 0)
+        assert inventory.stock()["A"] == (before - (state == "SHIPPED"), 0)
 
 
-def test_the_handler_ships_what_left(load_handler: Callable[..., Any], shop: Shop):
+def test_the_handler_ships_what_left(load_handler: Callable[..., Any], inventory: Inventory):
     handler = load_handler(
         "lambdas.inventory.ship_stock",
-        STOCK_TABLE=shop.stock_table,
-        RESERVATIONS_TABLE=shop.reservations_table,
+        STOCK_TABLE=inventory.stock_table,
+        RESERVATIONS_TABLE=inventory.reservations_table,
     )
     event = read(sample_of(ShipmentDispatched))
     order_id = event["detail"]["data"]["order_id"]
-    shop.receive("d1", {"A": 2})
-    shop.reserve(order_id, {"A": 2})
+    inventory.receive("d1", {"A": 2})
+    inventory.reserve(order_id, {"A": 2})
 
     for _ in range(2):
         assert handler(event, None) == {"order_id": order_id, "state": "SHIPPED"}
 
-    assert shop.stock() == {"A": (0, 0)}
-    (reservation,) = shop.reservations().values()
+    assert inventory.stock() == {"A": (0, 0)}
+    (reservation,) = inventory.reservations().values()
     assert reservation["changed_at"] == event["detail"]["metadata"]["occurred_at"]

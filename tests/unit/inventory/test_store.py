@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambdas.inventory.domain import DEFAULT_MINIMUM
-from lambdas.inventory.store import ATTEMPTS, Patience, StockMismatchError
-from tests.unit.inventory.shop import LATER, NOW, Shop
+from lambdas.inventory.store import MAX_ATTEMPTS, RetryPolicy, StockMismatchError
+from tests.unit.inventory.harness import LATER, NOW, Inventory
 from tests.unit.spy import Spy
 
 THREADS = 16
@@ -50,36 +50,36 @@ def at_once(work: Callable[[int], Any]) -> list[Any]:
 
 
 class TestReceive:
-    def test_goods_go_on_the_shelf_and_a_new_sku_is_made_known(self, shop: Shop):
-        shop.receive("d1", {"A": 5, "B": 1})
-        shop.receive("d2", {"A": 2})
+    def test_goods_go_on_the_shelf_and_a_new_sku_is_made_known(self, inventory: Inventory):
+        inventory.receive("d1", {"A": 5, "B": 1})
+        inventory.receive("d2", {"A": 2})
 
-        assert shop.stock() == {"A": (7, 0), "B": (1, 0)}
+        assert inventory.stock() == {"A": (7, 0), "B": (1, 0)}
 
-    def test_a_delivery_counts_once(self, shop: Shop):
-        shop.receive("d1", {"A": 5})
-        shop.receive("d1", {"A": 5})
+    def test_a_delivery_counts_once(self, inventory: Inventory):
+        inventory.receive("d1", {"A": 5})
+        inventory.receive("d1", {"A": 5})
 
-        assert shop.stock() == {"A": (5, 0)}
+        assert inventory.stock() == {"A": (5, 0)}
 
-    def test_what_is_reserved_stays_so(self, shop: Shop):
-        shop.receive("d1", {"A": 5})
-        shop.reserve("o1", {"A": 3})
-        shop.receive("d2", {"A": 1})
+    def test_what_is_reserved_stays_so(self, inventory: Inventory):
+        inventory.receive("d1", {"A": 5})
+        inventory.reserve("o1", {"A": 3})
+        inventory.receive("d2", {"A": 1})
 
-        assert shop.stock() == {"A": (3, 3)}
+        assert inventory.stock() == {"A": (3, 3)}
 
-    def test_rows(self, shop: Shop):
-        shop.receive("d1", {"A": 5})
+    def test_rows(self, inventory: Inventory):
+        inventory.receive("d1", {"A": 5})
 
-        assert shop.rows(shop.deliveries_table) == [
+        assert inventory.rows(inventory.deliveries_table) == [
             {
                 "delivery_id": "d1",
                 "lines": [{"sku": "A", "quantity": 5, "minimum": None}],
                 "received_at": NOW,
             }
         ]
-        assert shop.rows(shop.stock_table) == [
+        assert inventory.rows(inventory.stock_table) == [
             {
                 "sku": "A",
                 "available": 5,
@@ -91,248 +91,248 @@ class TestReceive:
             }
         ]
 
-    def test_a_minimum_is_what_the_last_delivery_that_says_one_says(self, shop: Shop):
+    def test_a_minimum_is_what_the_last_delivery_that_says_one_says(self, inventory: Inventory):
         def minimum() -> int:
-            (row,) = shop.rows(shop.stock_table)
+            (row,) = inventory.rows(inventory.stock_table)
             return int(row["minimum"])
 
-        shop.receive("d1", {"A": 5}, minimum=3)
+        inventory.receive("d1", {"A": 5}, minimum=3)
         assert minimum() == 3
-        shop.receive("d2", {"A": 5})
+        inventory.receive("d2", {"A": 5})
         assert minimum() == 3
-        shop.receive("d3", {"A": 5}, minimum=0)
+        inventory.receive("d3", {"A": 5}, minimum=0)
         assert minimum() == 0
-        shop.reserve("o1", {"A": 1})
+        inventory.reserve("o1", {"A": 1})
         assert minimum() == 0
 
-    def test_every_move_is_counted_and_says_its_cause(self, shop: Shop):
+    def test_every_move_is_counted_and_says_its_cause(self, inventory: Inventory):
         def counted() -> tuple[int, str]:
-            (row,) = shop.rows(shop.stock_table)
+            (row,) = inventory.rows(inventory.stock_table)
             return row["sequence"], row["cause"]
 
-        shop.receive("d1", {"A": 5})
-        shop.reserve("o1", {"A": 3})
+        inventory.receive("d1", {"A": 5})
+        inventory.reserve("o1", {"A": 3})
         assert counted() == (2, "ReserveStock/o1")
-        shop.release("o1")
+        inventory.release("o1")
         assert counted() == (3, "ReleaseStock/o1")
-        shop.receive("d1", {"A": 5})
-        shop.reserve("o1", {"A": 3})
-        shop.reserve("o2", {"A": 6})
-        shop.release("o1")
+        inventory.receive("d1", {"A": 5})
+        inventory.reserve("o1", {"A": 3})
+        inventory.reserve("o2", {"A": 6})
+        inventory.release("o1")
         assert counted() == (3, "ReleaseStock/o1")
 
 
 class TestReserve:
-    def test_all_lines_are_set_aside(self, shop: Shop):
-        shop.receive("d1", {"A": 5, "B": 2})
+    def test_all_lines_are_set_aside(self, inventory: Inventory):
+        inventory.receive("d1", {"A": 5, "B": 2})
 
-        assert shop.reserve("o1", {"A": 3, "B": 2}).state == "RESERVED"
-        assert shop.stock() == {"A": (2, 3), "B": (0, 2)}
-        assert shop.reservations()["o1"] == {
+        assert inventory.reserve("o1", {"A": 3, "B": 2}).state == "RESERVED"
+        assert inventory.stock() == {"A": (2, 3), "B": (0, 2)}
+        assert inventory.reservations()["o1"] == {
             "order_id": "o1",
             "state": "RESERVED",
             "lines": [{"sku": "A", "quantity": 3}, {"sku": "B", "quantity": 2}],
             "created_at": NOW,
             "changed_at": NOW,
             "explanation": "",
-            "unsettled": "13",
-            "quiet_since": NOW,
+            "unresolved_shard": "13",
+            "last_activity_at": NOW,
         }
 
-    def test_asking_again_reserves_nothing_more(self, shop: Shop):
-        shop.receive("d1", {"A": 5})
-        first = shop.reserve("o1", {"A": 3})
+    def test_asking_again_reserves_nothing_more(self, inventory: Inventory):
+        inventory.receive("d1", {"A": 5})
+        first = inventory.reserve("o1", {"A": 3})
 
-        assert shop.reserve("o1", {"A": 3}, now=LATER) == first
-        assert shop.stock() == {"A": (2, 3)}
+        assert inventory.reserve("o1", {"A": 3}, now=LATER) == first
+        assert inventory.stock() == {"A": (2, 3)}
 
-    def test_when_one_line_is_lacking_none_is_set_aside(self, shop: Shop):
-        shop.receive("d1", {"A": 5, "B": 1, "C": 1})
+    def test_when_one_line_is_lacking_none_is_set_aside(self, inventory: Inventory):
+        inventory.receive("d1", {"A": 5, "B": 1, "C": 1})
 
-        refused = shop.reserve("o1", {"A": 5, "B": 2, "C": 1, "unknown": 1})
+        refused = inventory.reserve("o1", {"A": 5, "B": 2, "C": 1, "unknown": 1})
 
         assert (refused.state, refused.explanation) == (
             "REFUSED",
             "too few available of B, unknown",
         )
-        assert shop.stock() == {"A": (5, 0), "B": (1, 0), "C": (1, 0)}
+        assert inventory.stock() == {"A": (5, 0), "B": (1, 0), "C": (1, 0)}
 
-    def test_a_refusal_stands_when_stock_has_arrived(self, shop: Shop):
-        refused = shop.reserve("o1", {"A": 1})
-        shop.receive("d1", {"A": 9})
+    def test_a_refusal_stands_when_stock_has_arrived(self, inventory: Inventory):
+        refused = inventory.reserve("o1", {"A": 1})
+        inventory.receive("d1", {"A": 9})
 
-        assert shop.reserve("o1", {"A": 1}, now=LATER) == refused
-        assert shop.stock() == {"A": (9, 0)}
+        assert inventory.reserve("o1", {"A": 1}, now=LATER) == refused
+        assert inventory.stock() == {"A": (9, 0)}
 
-    def test_after_its_release_it_changes_nothing(self, shop: Shop):
-        shop.receive("d1", {"A": 5})
-        shop.release("o1")
+    def test_after_its_release_it_changes_nothing(self, inventory: Inventory):
+        inventory.receive("d1", {"A": 5})
+        inventory.release("o1")
 
-        assert shop.reserve("o1", {"A": 3}).state == "RELEASED"
-        assert shop.stock() == {"A": (5, 0)}
+        assert inventory.reserve("o1", {"A": 3}).state == "RELEASED"
+        assert inventory.stock() == {"A": (5, 0)}
 
-    def test_ninety_skus_fit(self, shop: Shop):
+    def test_ninety_skus_fit(self, inventory: Inventory):
         units = {f"sku{i}": 1 for i in range(90)}
-        shop.receive("d1", units)
+        inventory.receive("d1", units)
 
-        assert shop.reserve("o1", units).state == "RESERVED"
-        assert set(shop.stock().values()) == {(0, 1)}
-        assert shop.release("o1").state == "RELEASED"
-        assert set(shop.stock().values()) == {(1, 0)}
+        assert inventory.reserve("o1", units).state == "RESERVED"
+        assert set(inventory.stock().values()) == {(0, 1)}
+        assert inventory.release("o1").state == "RELEASED"
+        assert set(inventory.stock().values()) == {(1, 0)}
 
-    def test_a_faster_duplicate_decides(self, shop: Shop, dynamodb: Any):
+    def test_a_faster_duplicate_decides(self, inventory: Inventory, dynamodb: Any):
         """Between finding too few and saying so, stock arrives for the other request."""
 
         def arrive(operation: str) -> None:
             if operation == "put_item":
-                shop.use(dynamodb)
-                shop.receive("d1", {"A": 1})
-                shop.reserve("o1", {"A": 1})
+                inventory.use(dynamodb)
+                inventory.receive("d1", {"A": 1})
+                inventory.reserve("o1", {"A": 1})
 
-        shop.use(Spy(dynamodb, arrive))
+        inventory.use(Spy(dynamodb, arrive))
 
-        assert shop.reserve("o1", {"A": 1}).state == "RESERVED"
-        assert shop.stock() == {"A": (0, 1)}
+        assert inventory.reserve("o1", {"A": 1}).state == "RESERVED"
+        assert inventory.stock() == {"A": (0, 1)}
 
 
 class TestRelease:
-    def test_every_line_goes_back_once(self, shop: Shop):
-        shop.receive("d1", {"A": 5, "B": 2})
-        shop.reserve("o1", {"A": 3, "B": 2})
-        shop.reserve("o2", {"A": 1})
+    def test_every_line_goes_back_once(self, inventory: Inventory):
+        inventory.receive("d1", {"A": 5, "B": 2})
+        inventory.reserve("o1", {"A": 3, "B": 2})
+        inventory.reserve("o2", {"A": 1})
 
-        assert shop.release("o1").state == "RELEASED"
-        assert shop.release("o1").state == "RELEASED"
-        assert shop.stock() == {"A": (4, 1), "B": (2, 0)}
-        row = shop.reservations()["o1"]
+        assert inventory.release("o1").state == "RELEASED"
+        assert inventory.release("o1").state == "RELEASED"
+        assert inventory.stock() == {"A": (4, 1), "B": (2, 0)}
+        row = inventory.reservations()["o1"]
         assert (row["state"], row["created_at"], row["changed_at"]) == ("RELEASED", NOW, LATER)
         assert [line["sku"] for line in row["lines"]] == ["A", "B"]
 
-    def test_of_nothing_leaves_a_tombstone(self, shop: Shop):
-        assert shop.release("o1").state == "RELEASED"
-        assert shop.reservations()["o1"]["state"] == "RELEASED"
+    def test_of_nothing_leaves_a_tombstone(self, inventory: Inventory):
+        assert inventory.release("o1").state == "RELEASED"
+        assert inventory.reservations()["o1"]["state"] == "RELEASED"
 
-    def test_a_refused_reservation_holds_nothing_and_stays(self, shop: Shop):
-        refused = shop.reserve("o1", {"A": 1})
+    def test_a_refused_reservation_holds_nothing_and_stays(self, inventory: Inventory):
+        refused = inventory.reserve("o1", {"A": 1})
 
-        assert shop.release("o1") == refused
-        assert shop.reserve("o1", {"A": 1}) == refused
+        assert inventory.release("o1") == refused
+        assert inventory.reserve("o1", {"A": 1}) == refused
 
-    def test_a_faster_release_is_enough(self, shop: Shop, dynamodb: Any):
-        shop.receive("d1", {"A": 5})
-        shop.reserve("o1", {"A": 3})
+    def test_a_faster_release_is_enough(self, inventory: Inventory, dynamodb: Any):
+        inventory.receive("d1", {"A": 5})
+        inventory.reserve("o1", {"A": 3})
 
         def release_too(operation: str) -> None:
             if operation == "transact_write_items":
-                shop.use(dynamodb)
-                shop.release("o1")
+                inventory.use(dynamodb)
+                inventory.release("o1")
 
-        shop.use(Spy(dynamodb, release_too))
+        inventory.use(Spy(dynamodb, release_too))
 
-        assert shop.release("o1").state == "RELEASED"
-        assert shop.stock() == {"A": (5, 0)}
+        assert inventory.release("o1").state == "RELEASED"
+        assert inventory.stock() == {"A": (5, 0)}
 
-    def test_stock_never_goes_below_zero_even_if_the_tables_disagree(self, shop: Shop):
-        shop.receive("d1", {"A": 5})
-        shop.reserve("o1", {"A": 3})
-        shop.overwrite_stock("A", available=5, reserved=0)
+    def test_stock_never_goes_below_zero_even_if_the_tables_disagree(self, inventory: Inventory):
+        inventory.receive("d1", {"A": 5})
+        inventory.reserve("o1", {"A": 3})
+        inventory.overwrite_stock("A", available=5, reserved=0)
 
         with pytest.raises(StockMismatchError, match="order o1"):
-            shop.release("o1")
-        assert shop.stock() == {"A": (5, 0)}
-        assert shop.reservations()["o1"]["state"] == "RESERVED"
+            inventory.release("o1")
+        assert inventory.stock() == {"A": (5, 0)}
+        assert inventory.reservations()["o1"]["state"] == "RESERVED"
 
 
 class TestConcurrently:
-    def test_the_last_units_are_not_sold_twice(self, shop: Shop):
-        shop.receive("d1", {"A": 20, "B": 10})
+    def test_the_last_units_are_not_sold_twice(self, inventory: Inventory):
+        inventory.receive("d1", {"A": 20, "B": 10})
 
-        answers = at_once(lambda i: shop.reserve(f"o{i}", {"A": 1, "B": 1}).state)
+        answers = at_once(lambda i: inventory.reserve(f"o{i}", {"A": 1, "B": 1}).state)
 
         assert sorted(answers) == ["REFUSED"] * 6 + ["RESERVED"] * 10
-        assert shop.stock() == {"A": (10, 10), "B": (0, 10)}
+        assert inventory.stock() == {"A": (10, 10), "B": (0, 10)}
         # The delivery and each reservation are changes; a refusal is none.
-        assert {row["sequence"] for row in shop.rows(shop.stock_table)} == {11}
+        assert {row["sequence"] for row in inventory.rows(inventory.stock_table)} == {11}
 
-    def test_duplicates_of_one_request_are_one_reservation(self, shop: Shop):
-        shop.receive("d1", {"A": 2})
+    def test_duplicates_of_one_request_are_one_reservation(self, inventory: Inventory):
+        inventory.receive("d1", {"A": 2})
 
-        answers = at_once(lambda _: shop.reserve("o1", {"A": 2}).state)
+        answers = at_once(lambda _: inventory.reserve("o1", {"A": 2}).state)
 
         assert answers == ["RESERVED"] * THREADS
-        assert shop.stock() == {"A": (0, 2)}
+        assert inventory.stock() == {"A": (0, 2)}
 
-    def test_reserving_and_releasing_one_order_leaves_nothing(self, shop: Shop):
-        shop.receive("d1", {"A": 2})
+    def test_reserving_and_releasing_one_order_leaves_nothing(self, inventory: Inventory):
+        inventory.receive("d1", {"A": 2})
 
-        at_once(lambda i: shop.release("o1") if i % 2 else shop.reserve("o1", {"A": 2}))
+        at_once(lambda i: inventory.release("o1") if i % 2 else inventory.reserve("o1", {"A": 2}))
 
-        assert shop.reservations()["o1"]["state"] == "RELEASED"
-        assert shop.stock() == {"A": (2, 0)}
+        assert inventory.reservations()["o1"]["state"] == "RELEASED"
+        assert inventory.stock() == {"A": (2, 0)}
 
 
 class TestPatience:
     @pytest.mark.parametrize(
         "busy", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]
     )
-    def test_a_busy_transaction_is_tried_again(self, shop: Shop, dynamodb: Any, busy: str):
-        shop.receive("d1", {"A": 5})
+    def test_a_busy_transaction_is_tried_again(self, inventory: Inventory, dynamodb: Any, busy: str):
+        inventory.receive("d1", {"A": 5})
         pauses: list[float] = []
         draws = iter([1.0, 0.5])
-        shop.use(
+        inventory.use(
             failing(dynamodb, *[cancelled(dynamodb, "None", busy)] * 2),
-            Patience(sleep=pauses.append, draw=lambda: next(draws)),
+            RetryPolicy(sleep=pauses.append, jitter=lambda: next(draws)),
         )
 
-        assert shop.reserve("o1", {"A": 3}).state == "RESERVED"
+        assert inventory.reserve("o1", {"A": 3}).state == "RESERVED"
         assert pauses == [0.025, 0.025]
 
-    def test_a_put_that_meets_a_transaction_is_tried_again(self, shop: Shop, dynamodb: Any):
+    def test_a_put_that_meets_a_transaction_is_tried_again(self, inventory: Inventory, dynamodb: Any):
         answer: Any = {"Error": {"Code": "TransactionConflictException", "Message": "ongoing"}}
-        shop.use(failing(dynamodb, ClientError(answer, "PutItem")), Patience(sleep=lambda _: None))
+        inventory.use(failing(dynamodb, ClientError(answer, "PutItem")), RetryPolicy(sleep=lambda _: None))
 
-        assert shop.release("o1").state == "RELEASED"
+        assert inventory.release("o1").state == "RELEASED"
 
-    def test_it_ends_and_decides_nothing(self, shop: Shop, dynamodb: Any):
+    def test_it_ends_and_decides_nothing(self, inventory: Inventory, dynamodb: Any):
         """A conflict hides what the other conditions say, so it must not become a refusal."""
-        shop.receive("d1", {"A": 1})
+        inventory.receive("d1", {"A": 1})
         mixed = cancelled(dynamodb, "None", "ConditionalCheckFailed", "TransactionConflict")
         pauses: list[float] = []
-        shop.use(
-            failing(dynamodb, *[mixed] * ATTEMPTS), Patience(sleep=pauses.append, draw=lambda: 1.0)
+        inventory.use(
+            failing(dynamodb, *[mixed] * MAX_ATTEMPTS), RetryPolicy(sleep=pauses.append, jitter=lambda: 1.0)
         )
 
         with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
-            shop.reserve("o1", {"A": 1, "B": 1})
+            inventory.reserve("o1", {"A": 1, "B": 1})
         assert pauses == [0.025, 0.05, 0.1, 0.2]
-        assert shop.reservations() == {}
+        assert inventory.reservations() == {}
 
-    def test_other_failures_are_the_callers(self, shop: Shop, dynamodb: Any):
+    def test_other_failures_are_the_callers(self, inventory: Inventory, dynamodb: Any):
         pauses: list[float] = []
         invalid = cancelled(dynamodb, "None", "ValidationError")
-        shop.use(failing(dynamodb, invalid), Patience(sleep=pauses.append))
+        inventory.use(failing(dynamodb, invalid), RetryPolicy(sleep=pauses.append))
 
         with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
-            shop.reserve("o1", {"A": 1})
+            inventory.reserve("o1", {"A": 1})
         assert pauses == []
-        assert shop.reservations() == {}
+        assert inventory.reservations() == {}
 
 
-def test_no_request_more_than_needed(shop: Shop, dynamodb: Any):
+def test_no_request_more_than_needed(inventory: Inventory, dynamodb: Any):
     requests: list[str] = []
-    shop.use(Spy(dynamodb, requests.append))
+    inventory.use(Spy(dynamodb, requests.append))
 
     def asked(work: Callable[[], object]) -> list[str]:
         requests.clear()
         work()
         return list(requests)
 
-    assert asked(lambda: shop.receive("d1", {"A": 5})) == ["transact_write_items"]
-    assert asked(lambda: shop.reserve("o1", {"A": 3})) == ["transact_write_items"]
-    assert asked(lambda: shop.reserve("o1", {"A": 3})) == ["transact_write_items"]
-    assert asked(lambda: shop.reserve("o2", {"A": 3})) == ["transact_write_items", "put_item"]
-    assert asked(lambda: shop.reserve("o2", {"A": 3})) == ["transact_write_items"]
-    assert asked(lambda: shop.release("o1")) == ["put_item", "transact_write_items"]
-    assert asked(lambda: shop.release("o1")) == ["put_item"]
-    assert asked(lambda: shop.release("o2")) == ["put_item"]
-    assert asked(lambda: shop.release("o3")) == ["put_item"]
+    assert asked(lambda: inventory.receive("d1", {"A": 5})) == ["transact_write_items"]
+    assert asked(lambda: inventory.reserve("o1", {"A": 3})) == ["transact_write_items"]
+    assert asked(lambda: inventory.reserve("o1", {"A": 3})) == ["transact_write_items"]
+    assert asked(lambda: inventory.reserve("o2", {"A": 3})) == ["transact_write_items", "put_item"]
+    assert asked(lambda: inventory.reserve("o2", {"A": 3})) == ["transact_write_items"]
+    assert asked(lambda: inventory.release("o1")) == ["put_item", "transact_write_items"]
+    assert asked(lambda: inventory.release("o1")) == ["put_item"]
+    assert asked(lambda: inventory.release("o2")) == ["put_item"]
+    assert asked(lambda: inventory.release("o3")) == ["put_item"]

@@ -66,11 +66,11 @@ def move(aws: FakeAws, name: str, how: How, message: Any = None) -> None:
 def test_a_message_is_sent_to_its_group():
     aws = FakeAws()
 
-    move(aws, "purchasing/OrderMoreUndelivered", How.SUBSCRIPTION)
+    move(aws, "purchasing/LowStockUndelivered", How.SUBSCRIPTION)
 
     ((request, sent),) = aws.requests
     assert request == "sqs.send_message"
-    assert sent["QueueUrl"].partition("OrderMoreQueue")[1]
+    assert sent["QueueUrl"].partition("LowStockQueue")[1]
     assert (sent["MessageGroupId"], sent["MessageDeduplicationId"]) == ("g", "redrive-m1")
     assert sent["MessageAttributes"] == {"redriven": {"DataType": "Number", "StringValue": "1"}}
 

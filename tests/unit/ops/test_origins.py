@@ -9,7 +9,7 @@ from typing import Any, cast
 import boto3
 import pytest
 
-from lambdas.inventory.store import shelf_of
+from lambdas.inventory.store import parse_stock_row
 from lambdas.runtime.dynamodb import to_item
 from lambdas.storefront.store import Availabilities
 from ops.comparing import PAGE, Table
@@ -99,7 +99,7 @@ def test_all_rows_are_read_page_by_page(world: World):
     assert said == [f"read: {PAGE} rows", f"read: {count} rows"]
     assert world.write.facts == count
     assert [world.shown(f"S{n}").available for n in range(count)] == [
-        shelf_of(shelf(n)).available for n in range(count)
+        parse_stock_row(shelf(n)).available for n in range(count)
     ]
 
 

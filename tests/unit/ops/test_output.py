@@ -30,7 +30,7 @@ NAMES = (
     "backbone/ToOrderStreamRuleUndelivered",
     "orders/JobsRepublishStalledOftenFailed",
     "orders/Repair",
-    "purchasing/OrderMoreGivenUp",
+    "purchasing/LowStockGivenUp",
     "shipping/OnPickedFailed",
     "shipping/OutboxUntold",
     "storefront/GivenUp",
@@ -80,7 +80,7 @@ def test_show(golden: SnapshotAssertion, name: str):
 
 
 def test_show_json(golden: SnapshotAssertion):
-    at = place("purchasing/OrderMoreGivenUp")
+    at = place("purchasing/LowStockGivenUp")
 
     assert json.dumps([show.as_json(each, at) for each in records(at)], indent=2) == golden
 

@@ -86,15 +86,15 @@ def test_what_is_handed_over_goes_to_who_failed():
         ("SCHEDULE", "orders/JobsRepublishStalled"),
     }
     assert ways("shipping/OutboxUntold") == {
-        ("MAPPING", "shipping/AnnounceChanges"),
-        ("ITSELF", "shipping/AnnounceChanges"),
+        ("MAPPING", "shipping/RelayOutbox"),
+        ("ITSELF", "shipping/RelayOutbox"),
     }
-    assert ways("purchasing/OrderMoreGivenUp") == {
-        ("QUEUE", "purchasing/OrderMoreQueue"),
-        ("ITSELF", "purchasing/OrderMoreQueue"),
+    assert ways("purchasing/LowStockGivenUp") == {
+        ("QUEUE", "purchasing/LowStockQueue"),
+        ("ITSELF", "purchasing/LowStockQueue"),
     }
-    assert ways("purchasing/OrderMoreUndelivered") == {
-        ("SUBSCRIPTION", "purchasing/OrderMoreQueue")
+    assert ways("purchasing/LowStockUndelivered") == {
+        ("SUBSCRIPTION", "purchasing/LowStockQueue")
     }
     assert ways("orders/Repair") == {("SAGA", "None")}
     assert len(place("orders/Repair").fed(How.SAGA)) == 2

@@ -101,7 +101,7 @@ def test_an_event_that_its_function_parked():
 
 
 def test_a_message_that_its_function_parked():
-    record = decoded("purchasing/OrderMoreGivenUp", How.ITSELF)
+    record = decoded("purchasing/LowStockGivenUp", How.ITSELF)
 
     assert record.event["source"] == EVENT["source"]
     assert told(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
@@ -135,7 +135,7 @@ def test_a_compensation_and_an_outcome():
 
 
 def test_how_often_it_was_put_back_and_why_it_came_again():
-    at = place("purchasing/OrderMoreGivenUp")
+    at = place("purchasing/LowStockGivenUp")
     history = {"redriven": "2", "earlier": "first\nsecond", "reason": "third"}
     attributes = decode(message("x", history), at)
     parked = {**RECORD, "redriven": {"times": 2, "earlier": ["first", "second"]}}

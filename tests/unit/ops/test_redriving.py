@@ -112,17 +112,17 @@ class TestEvents:
 
 class TestMessages:
     def test_go_back_in_their_group_under_a_new_id_for_deduplication(self):
-        action = planned("purchasing/OrderMoreUndelivered", How.SUBSCRIPTION)
+        action = planned("purchasing/LowStockUndelivered", How.SUBSCRIPTION)
 
         assert isinstance(action, SendTo)
-        assert action.to.name == "purchasing/OrderMoreQueue"
+        assert action.to.name == "purchasing/LowStockQueue"
         assert (action.group, action.deduplication) == ("g", "redrive-m1")
         assert action.attributes == {"redriven": "1"}
 
     def test_go_back_without_what_sns_says_of_them(self):
         said = {"RequestID": "r", "ErrorCode": "AccessDenied", "ErrorMessage": "no", "kind": "low"}
 
-        action = planned("purchasing/OrderMoreUndelivered", How.SUBSCRIPTION, attributes=said)
+        action = planned("purchasing/LowStockUndelivered", How.SUBSCRIPTION, attributes=said)
 
         history = {"redriven": "1", "earlier": "AccessDenied: no"}
         assert action.attributes == {"kind": "low", **history}
@@ -130,7 +130,7 @@ class TestMessages:
     def test_go_back_as_they_came_with_their_history(self):
         parked = message("x", {"reason": "third", "redriven": "2", "earlier": "a\nb", "own": "o"})
 
-        action = again("purchasing/OrderMoreGivenUp", replace(parked, group="g"))
+        action = again("purchasing/LowStockGivenUp", replace(parked, group="g"))
 
         assert action.body == "x"
         assert action.attributes == {"own": "o", "redriven": "3", "earlier": "a\nb\nthird"}
@@ -138,7 +138,7 @@ class TestMessages:
     def test_have_room_for_so_much_history(self):
         parked = message("x", {"reason": "r" * 5_000, "earlier": "gone"})
 
-        kept = again("purchasing/OrderMoreGivenUp", parked).attributes["earlier"]
+        kept = again("purchasing/LowStockGivenUp", parked).attributes["earlier"]
 
         assert kept == "r" * HISTORY_LETTERS
 
@@ -211,6 +211,6 @@ def test_an_action_is_said_in_words():
 
     assert said == {
         "call shipping/DispatchShipment",
-        "call from stream shipping/AnnounceChanges",
+        "call from stream shipping/RelayOutbox",
         "repair orders/FulfilmentMachine",
     }

@@ -5,15 +5,15 @@ import pytest
 
 from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.inventory import StockBelowMinimum, StockSoldOut
-from lambdas.purchasing.domain import RunningLow
+from lambdas.purchasing.domain import LowStockEvent
 from lambdas.runtime.dynamodb import from_item
 
 NOW = "2026-01-01T00:00:00+00:00"
 
 
 def low(
-    sku: str, sequence: int, *, kind: type[RunningLow] = StockBelowMinimum, minimum: int = 5
-) -> EventEnvelope[RunningLow]:
+    sku: str, sequence: int, *, kind: type[LowStockEvent] = StockBelowMinimum, minimum: int = 5
+) -> EventEnvelope[LowStockEvent]:
     """What inventory tells of a SKU that runs low."""
     available = 0 if kind is StockSoldOut else 1
     return envelope(

@@ -19,9 +19,9 @@ from lambdas.shipping.domain import (
     DISPATCHED,
     NoShipmentError,
     Shipment,
-    announcement,
-    pick,
-    plan,
+    event_for_change,
+    mark_picked,
+    plan_shipment,
     shipment_id,
 )
 from lambdas.shipping.store import Shipments
@@ -29,12 +29,12 @@ from tests.contracts.catalog import read, sample_of
 
 NOW, LATER = "2026-01-01T00:00:00+00:00", "2026-01-01T00:05:00+00:00"
 LINES = (Line(sku="A", quantity=2),)
-BOOKED = plan(BookShipment(order_id="o1", country="France", lines=LINES), now=NOW)
+BOOKED = plan_shipment(BookShipment(order_id="o1", country="France", lines=LINES), now=NOW)
 
 
 def dispatch(shipments: Shipments, order_id: str, *, cause: str, now: str) -> Shipment | None:
     """The order was picked."""
-    return shipments.update(order_id, change=partial(pick, cause=cause, now=now))
+    return shipments.update(order_id, change=partial(mark_picked, cause=cause, now=now))
 
 
 @pytest.fixture
@@ -95,26 +95,26 @@ def test_it_is_told_once_and_only_if_it_left(
             }[request]()
         )
 
-    told = [
-        fact
+    published = [
+        event
         for before, after in pairwise(rows)
-        if after is not None and (fact := announcement(before, after)) is not None
+        if after is not None and (event := event_for_change(before, after)) is not None
     ]
     last = rows[-1]
-    assert len(told) == (last is not None and last.state == DISPATCHED)
+    assert len(published) == (last is not None and last.state == DISPATCHED)
 
 
 def test_what_is_told(shipments: Shipments):
     shipments.book(BOOKED)
     left = dispatch(shipments, "o1", cause="picked", now=LATER)
     assert left is not None
-    fact = announcement(BOOKED, left)
+    event = event_for_change(BOOKED, left)
 
-    assert fact is not None
-    assert fact.data == ShipmentDispatched(
+    assert event is not None
+    assert event.data == ShipmentDispatched(
         order_id="o1", shipment_id=shipment_id("o1"), country="France", lines=LINES
     )
-    assert (fact.metadata.causation_id, fact.metadata.occurred_at) == ("picked", LATER)
+    assert (event.metadata.causation_id, event.metadata.occurred_at) == ("picked", LATER)
 
 
 class TestHandlers:

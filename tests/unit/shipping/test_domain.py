@@ -2,13 +2,13 @@ import pytest
 
 from lambdas.contracts.shipping import AddressUndeliverable, BookShipment, ShipmentAlreadyCancelled
 from lambdas.contracts.values import Line
-from lambdas.shipping.domain import Shipment, plan, refuse_unless_booked, shipment_id
+from lambdas.shipping.domain import Shipment, plan_shipment, refuse_unless_booked, shipment_id
 
 LINES = (Line(sku="A", quantity=2),)
 
 
 def planned(country: str) -> Shipment:
-    return plan(BookShipment(order_id="o1", country=country, lines=LINES), now="now")
+    return plan_shipment(BookShipment(order_id="o1", country=country, lines=LINES), now="now")
 
 
 @pytest.mark.parametrize("country", ["United Kingdom", "EIRE", "Channel Islands", " France "])

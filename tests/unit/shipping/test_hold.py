@@ -24,51 +24,51 @@ from lambdas.shipping.domain import (
     REFUSED,
     NoShipmentError,
     Shipment,
-    announcement,
-    check_dispatch,
-    note_hold,
-    pick,
-    plan,
+    event_for_change,
+    require_shipment,
+    apply_hold,
+    mark_picked,
+    plan_shipment,
     refuse_unless_booked,
     shipment_id,
 )
-from lambdas.shipping.store import BusyError, Shipments
+from lambdas.shipping.store import ConcurrentUpdateError, Shipments
 from tests.contracts.catalog import read, sample_of
 from tests.unit.spy import Spy
 
 NOW, LATER = "2026-01-01T00:00:00+00:00", "2026-01-01T00:05:00+00:00"
 LINES = (Line(sku="A", quantity=2),)
-PLAN = plan(BookShipment(order_id="o1", country="France", lines=LINES), now=NOW)
+PLAN = plan_shipment(BookShipment(order_id="o1", country="France", lines=LINES), now=NOW)
 
 
-def noted(known: Shipment | None, *, held: bool, sequence: int) -> Shipment:
-    return note_hold(known, "o1", held=held, sequence=sequence, cause=f"told-{sequence}", now=LATER)
+def updated(existing: Shipment | None, *, held: bool, sequence: int) -> Shipment:
+    return apply_hold(existing, "o1", held=held, sequence=sequence, cause=f"event-{sequence}", now=LATER)
 
 
-def picked(known: Shipment | None) -> Shipment | None:
-    return pick(known, cause="picked", now=LATER)
+def picked(existing: Shipment | None) -> Shipment | None:
+    return mark_picked(existing, cause="picked", now=LATER)
 
 
 class TestDomain:
     def test_a_held_one_waits_though_it_was_picked(self):
-        held = noted(PLAN, held=True, sequence=3)
+        held = updated(PLAN, held=True, sequence=3)
         waiting = picked(held)
 
-        assert held == replace(PLAN, held=True, heard=3)
+        assert held == replace(PLAN, held=True, hold_sequence=3)
         assert waiting == replace(held, picked=True)
         assert picked(waiting) == waiting
-        assert check_dispatch(waiting, "o1") is waiting
-        assert announcement(held, replace(held, picked=True)) is None
+        assert require_shipment(waiting, "o1") is waiting
+        assert event_for_change(held, replace(held, picked=True)) is None
 
     def test_it_leaves_when_the_hold_is_lifted(self):
-        waiting = picked(noted(PLAN, held=True, sequence=3))
-        left = noted(waiting, held=False, sequence=4)
+        waiting = picked(updated(PLAN, held=True, sequence=3))
+        left = updated(waiting, held=False, sequence=4)
 
-        assert (left.state, left.cause, left.changed_at) == (DISPATCHED, "told-4", LATER)
-        assert announcement(waiting, left) is not None
+        assert (left.state, left.cause, left.changed_at) == (DISPATCHED, "event-4", LATER)
+        assert event_for_change(waiting, left) is not None
 
     def test_not_before_it_is_picked(self):
-        free = noted(noted(PLAN, held=True, sequence=3), held=False, sequence=4)
+        free = updated(updated(PLAN, held=True, sequence=3), held=False, sequence=4)
 
         assert free.state == BOOKED
         left = picked(free)
@@ -76,35 +76,35 @@ class TestDomain:
         assert (left.state, left.cause) == (DISPATCHED, "picked")
 
     def test_what_was_told_before_is_not_heard_after(self):
-        lifted = noted(PLAN, held=False, sequence=4)
+        lifted = updated(PLAN, held=False, sequence=4)
 
-        assert noted(lifted, held=True, sequence=3) is lifted
-        assert noted(lifted, held=False, sequence=4) is lifted
-        assert noted(lifted, held=True, sequence=5).held
+        assert updated(lifted, held=True, sequence=3) is lifted
+        assert updated(lifted, held=False, sequence=4) is lifted
+        assert updated(lifted, held=True, sequence=5).held
 
     def test_a_hold_may_come_before_the_booking(self):
-        assert noted(None, held=True, sequence=2) == Shipment(
+        assert updated(None, held=True, sequence=2) == Shipment(
             order_id="o1",
             shipment_id=shipment_id("o1"),
             state=AWAITED,
             created_at=LATER,
             changed_at=LATER,
             held=True,
-            heard=2,
+            hold_sequence=2,
         )
 
     @pytest.mark.parametrize("state", [REFUSED, CANCELLED, DISPATCHED])
     def test_what_is_final_stays(self, state: str):
         final = replace(PLAN, state=state)
 
-        assert noted(final, held=True, sequence=3) is final
+        assert updated(final, held=True, sequence=3) is final
 
     def test_what_is_awaited_is_no_shipment(self):
-        awaited = noted(None, held=True, sequence=2)
+        awaited = updated(None, held=True, sequence=2)
 
         assert picked(awaited) is awaited
         with pytest.raises(NoShipmentError):
-            check_dispatch(awaited, "o1")
+            require_shipment(awaited, "o1")
 
 
 @pytest.fixture
@@ -117,21 +117,21 @@ def shipments(dynamodb: Any, table: str) -> Shipments:
     return Shipments(table, dynamodb=dynamodb)
 
 
-def hear(shipments: Shipments, *, held: bool, sequence: int) -> Shipment:
-    return shipments.update("o1", change=partial(noted, held=held, sequence=sequence))
+def apply(shipments: Shipments, *, held: bool, sequence: int) -> Shipment:
+    return shipments.update("o1", change=partial(updated, held=held, sequence=sequence))
 
 
 class TestStore:
     def test_a_booking_keeps_the_hold_that_came_first(self, shipments: Shipments):
-        hear(shipments, held=True, sequence=2)
+        apply(shipments, held=True, sequence=2)
         booked = shipments.book(PLAN)
 
-        assert booked == replace(PLAN, held=True, heard=2)
+        assert booked == replace(PLAN, held=True, hold_sequence=2)
         refuse_unless_booked(booked)
         assert shipments.book(PLAN) == booked
 
     def test_what_is_only_held_can_be_cancelled(self, shipments: Shipments):
-        hear(shipments, held=True, sequence=2)
+        apply(shipments, held=True, sequence=2)
 
         assert shipments.cancel("o1", now=LATER).state == CANCELLED
         with pytest.raises(ShipmentAlreadyCancelled):
@@ -143,21 +143,21 @@ class TestStore:
         row = {"order_id": "o1", "shipment_id": "s", "state": BOOKED, "created_at": NOW}
         dynamodb.put_item(TableName=table, Item=to_item(row | {"changed_at": NOW}))
 
-        assert hear(shipments, held=True, sequence=2).held
+        assert apply(shipments, held=True, sequence=2).held
 
     def test_a_hold_that_comes_during_the_booking_is_kept(self, dynamodb: Any, table: str):
         others = Shipments(table, dynamodb=dynamodb)
-        hear(others, held=True, sequence=2)
-        news = iter([(False, 3), (True, 4)])
+        apply(others, held=True, sequence=2)
+        holds = iter([(False, 3), (True, 4)])
 
         def meanwhile(operation: str) -> None:
             # Between what the booking finds and what it writes.
-            if operation == "put_item" and (told := next(news, None)):
-                hear(others, held=told[0], sequence=told[1])
+            if operation == "put_item" and (published := next(holds, None)):
+                apply(others, held=published[0], sequence=published[1])
 
         booked = Shipments(table, dynamodb=Spy(dynamodb, meanwhile)).book(PLAN)
 
-        assert (booked.state, booked.held, booked.heard) == (BOOKED, True, 4)
+        assert (booked.state, booked.held, booked.hold_sequence) == (BOOKED, True, 4)
 
     def test_one_that_others_change_for_ever_is_tried_again_later(self, dynamodb: Any, table: str):
         others = Shipments(table, dynamodb=dynamodb)
@@ -165,13 +165,13 @@ class TestStore:
 
         def meanwhile(operation: str) -> None:
             if operation == "put_item":
-                hear(others, held=True, sequence=next(numbers))
+                apply(others, held=True, sequence=next(numbers))
 
         busy = Shipments(table, dynamodb=Spy(dynamodb, meanwhile))
 
-        with pytest.raises(BusyError, match="o1"):
-            hear(busy, held=False, sequence=1_000)
-        with pytest.raises(BusyError, match="o1"):
+        with pytest.raises(ConcurrentUpdateError, match="o1"):
+            apply(busy, held=False, sequence=1_000)
+        with pytest.raises(ConcurrentUpdateError, match="o1"):
             busy.book(PLAN)
 
     def test_of_a_hold_and_a_dispatch_one_wins(
@@ -182,7 +182,7 @@ class TestStore:
             shipments.book(PLAN)
             with ThreadPoolExecutor(2) as pool:
                 pool.submit(shipments.update, "o1", change=picked)
-                pool.submit(hear, shipments, held=True, sequence=3)
+                pool.submit(apply, shipments, held=True, sequence=3)
             found = shipments.book(PLAN)
             assert found.picked
             assert (found.state == DISPATCHED) != found.held
@@ -212,7 +212,7 @@ def test_it_leaves_when_it_is_booked_picked_and_not_held(
                 rows.append(shipments.update("o1", change=picked))
                 ready = ready or state == BOOKED
             case number:
-                rows.append(hear(shipments, held=number % 2 == 0, sequence=number))
+                rows.append(apply(shipments, held=number % 2 == 0, sequence=number))
                 latest = max(latest, number)
         held = latest > 0 and latest % 2 == 0
         if state == BOOKED and ready and not held:
@@ -220,12 +220,12 @@ def test_it_leaves_when_it_is_booked_picked_and_not_held(
         now = rows[-1]
         assert (now.state if now else "") == (state or (AWAITED if latest else ""))
 
-    told = [
-        fact
+    published = [
+        event
         for before, after in pairwise(rows)
-        if after is not None and (fact := announcement(before, after)) is not None
+        if after is not None and (event := event_for_change(before, after)) is not None
     ]
-    assert len(told) == (state == DISPATCHED)
+    assert len(published) == (state == DISPATCHED)
 
 
 class TestHandlers:
@@ -243,12 +243,12 @@ class TestHandlers:
             {"order_id": "o1", "country": "France", "lines": [{"sku": "A", "quantity": 2}]}, None
         )
 
-        def told(verb: str, contract: Any) -> str:
+        def state_after(verb: str, contract: Any) -> str:
             return str(load(verb)(self.event(contract), None)["state"])
 
         for _ in range(2):
-            assert told("note_hold", OrderHeld) == BOOKED
-            assert told("dispatch_shipment", OrderPicked) == BOOKED
+            assert state_after("apply_hold", OrderHeld) == BOOKED
+            assert state_after("dispatch_shipment", OrderPicked) == BOOKED
         for _ in range(2):
-            assert told("note_hold", OrderHoldLifted) == DISPATCHED
-        assert told("note_hold", OrderHeld) == DISPATCHED
+            assert state_after("apply_hold", OrderHoldLifted) == DISPATCHED
+        assert state_after("apply_hold", OrderHeld) == DISPATCHED

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lambdas.contracts.shipping import BookShipment
 from lambdas.contracts.values import Line
 from lambdas.runtime.dynamodb import from_item
-from lambdas.shipping.domain import Shipment, plan, shipment_id
+from lambdas.shipping.domain import Shipment, plan_shipment, shipment_id
 from lambdas.shipping.store import Shipments
 from tests.unit.spy import Spy
 
@@ -18,7 +18,7 @@ LINES = (Line(sku="A", quantity=2),)
 
 
 def planned(order_id: str, country: str = "France", now: str = NOW) -> Shipment:
-    return plan(BookShipment(order_id=order_id, country=country, lines=LINES), now=now)
+    return plan_shipment(BookShipment(order_id=order_id, country=country, lines=LINES), now=now)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_booking_is_kept(shipments: Shipments, dynamodb: Any, table: str):
             "cause": "",
             "held": False,
             "picked": False,
-            "heard": 0,
+            "hold_sequence": 0,
         }
     ]
 

@@ -7,8 +7,8 @@ from threading import Lock
 from typing import Any
 
 from lambdas.contracts.event import EventEnvelope
-from workers.warehouse.domain import Picking, Shelf
-from workers.warehouse.queue import MOST, Message
+from workers.warehouse.domain import Picking, StockLevel
+from workers.warehouse.queue import MAX_BATCH, Message
 
 
 class Killed(BaseException):
@@ -30,9 +30,9 @@ class FakeQueue:
     def __init__(self, *messages: Message, lease: float = 30) -> None:
         self.lease = lease
         self.messages = list(messages)
-        self.in_hands: list[Message] = []
-        self.parked: list[tuple[str, str]] = []
-        self.held: list[tuple[str, float]] = []
+        self.in_flight: list[Message] = []
+        self.dead_lettered: list[tuple[str, str]] = []
+        self.visibility_changes: list[tuple[str, float]] = []
         self.then: Callable[[str], object] = lambda _: None
         self._lock = Lock()
         self._receipts = count()
@@ -45,15 +45,15 @@ class FakeQueue:
     def receive(self) -> list[Message]:
         self.then("receive")
         with self._lock:
-            locked = {message.group for message in self.in_hands} - {None}
-            taken_ids = {message.id for message in self.in_hands}
+            locked = {message.group for message in self.in_flight} - {None}
+            taken_ids = {message.id for message in self.in_flight}
             free = [
                 message
                 for message in self.messages
                 if message.group not in locked and message.id not in taken_ids
             ]
-            taken = [replace(m, receipt=f"{next(self._receipts)}") for m in free[:MOST]]
-            self.in_hands += taken
+            taken = [replace(m, receipt=f"{next(self._receipts)}") for m in free[:MAX_BATCH]]
+            self.in_flight += taken
             return taken
 
     def delete(self, messages: Sequence[Message]) -> list[Message]:
@@ -61,25 +61,25 @@ class FakeQueue:
         with self._lock:
             gone = {message.id for message in messages}
             self.messages = [message for message in self.messages if message.id not in gone]
-            self.in_hands = [message for message in self.in_hands if message.id not in gone]
+            self.in_flight = [message for message in self.in_flight if message.id not in gone]
         return []
 
-    def hold(self, messages: Sequence[Message], *, seconds: float) -> list[Message]:
-        self.then("hold")
+    def set_visibility(self, messages: Sequence[Message], *, seconds: float) -> list[Message]:
+        self.then("set_visibility")
         with self._lock:
-            self.held += [(message.body, seconds) for message in messages]
+            self.visibility_changes += [(message.body, seconds) for message in messages]
             if seconds != self.lease:
                 back = {message.id for message in messages}
-                self.in_hands = [m for m in self.in_hands if m.id not in back]
+                self.in_flight = [m for m in self.in_flight if m.id not in back]
         return []
 
-    def park(self, message: Message, *, reason: str) -> None:
-        self.then("park")
-        self.parked.append((message.body, reason))
+    def dead_letter(self, message: Message, *, reason: str) -> None:
+        self.then("dead_letter")
+        self.dead_lettered.append((message.body, reason))
 
     def leases_run_out(self) -> None:
         """What is in hands may be received again."""
-        self.in_hands = []
+        self.in_flight = []
 
 
 class FakeWarehouse:
@@ -87,29 +87,29 @@ class FakeWarehouse:
 
     def __init__(self) -> None:
         self.pickings: dict[str, Picking] = {}
-        self.shelves: dict[str, Shelf] = {}
+        self.stock_levels: dict[str, StockLevel] = {}
         self.then: Callable[[str], object] = lambda _: None
 
-    def pick(self, picking: Picking) -> Picking:
+    def put_picking(self, picking: Picking) -> Picking:
         self.then("pick")
         kept = self.pickings.setdefault(picking.order_id, picking)
         self.then("picked")
         return kept
 
-    def keep(self, shelf: Shelf) -> bool:
+    def put_stock_level(self, stock_level: StockLevel) -> bool:
         self.then("keep")
-        known = self.shelves.get(shelf.sku)
-        news = known is None or known.sequence < shelf.sequence
-        if news:
-            self.shelves[shelf.sku] = shelf
-        return news
+        known = self.stock_levels.get(stock_level.sku)
+        is_newer = known is None or known.sequence < stock_level.sequence
+        if is_newer:
+            self.stock_levels[stock_level.sku] = stock_level
+        return is_newer
 
 
 class FakeBus:
     """Takes facts, unless it is ``full``."""
 
     def __init__(self) -> None:
-        self.told: list[EventEnvelope[Any]] = []
+        self.published: list[EventEnvelope[Any]] = []
         self.full = False
         self.then: Callable[[str], object] = lambda _: None
 
@@ -117,6 +117,6 @@ class FakeBus:
         self.then("publish")
         if self.full:
             return list(facts)
-        self.told += facts
+        self.published += facts
         self.then("published")
         return []

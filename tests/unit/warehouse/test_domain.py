@@ -8,7 +8,7 @@ from lambdas.contracts.inventory import STOCK_EVENTS, StockChanged
 from lambdas.contracts.orders import OrderConfirmed, OrderRejected
 from lambdas.contracts.values import Line
 from tests.contracts.catalog import read, sample_of
-from workers.warehouse.domain import Picking, Shelf, announcement, picking_asked_for, shelf_told
+from workers.warehouse.domain import Picking, StockLevel, order_picked_event, parse_picking, parse_stock_level
 
 NOW = "2026-12-01T09:02:11.407Z"
 
@@ -23,7 +23,7 @@ class TestPicking:
     def test_a_confirmed_order_is_to_be_picked(self):
         metadata = read(sample_of(OrderConfirmed))["detail"]["metadata"]
 
-        assert picking_asked_for(confirmed(), now=NOW) == Picking(
+        assert parse_picking(confirmed(), now=NOW) == Picking(
             order_id=metadata["subject"],
             lines=(
                 Line(sku="85123A", quantity=6),
@@ -36,13 +36,13 @@ class TestPicking:
         )
 
     def test_told_again_it_is_the_same_event(self):
-        picking = picking_asked_for(confirmed(), now=NOW)
-        fact = announcement(picking)
+        picking = parse_picking(confirmed(), now=NOW)
+        event = order_picked_event(picking)
 
-        assert announcement(picking) == fact
-        assert fact.data.lines == picking.lines
-        assert fact.metadata.causation_id == picking.cause
-        assert fact.metadata.occurred_at == NOW
+        assert order_picked_event(picking) == event
+        assert event.data.lines == picking.lines
+        assert event.metadata.causation_id == picking.cause
+        assert event.metadata.occurred_at == NOW
 
     @pytest.mark.parametrize(
         ("body", "problem"),
@@ -63,22 +63,22 @@ class TestPicking:
     )
     def test_what_makes_no_sense_is_said(self, body: str, problem: str):
         with pytest.raises(ContractError, match=problem):
-            picking_asked_for(body, now=NOW)
+            parse_picking(body, now=NOW)
 
     def test_a_version_that_is_not_known_is_said(self):
         event = read(sample_of(OrderConfirmed))
         event["detail"]["metadata"]["schema_version"] = 2
 
         with pytest.raises(ContractError, match="schema_version is 2"):
-            picking_asked_for(json.dumps(event), now=NOW)
+            parse_picking(json.dumps(event), now=NOW)
 
 
-class TestShelf:
+class TestStockLevel:
     @pytest.mark.parametrize("event", STOCK_EVENTS)
     def test_every_stock_event_tells_the_whole_shelf(self, event: Any):
         message = read(sample_of(event))
 
-        assert shelf_told(json.dumps(message)) == Shelf(
+        assert parse_stock_level(json.dumps(message)) == StockLevel(
             **message["data"], sequence=message["metadata"]["sequence"]
         )
 
@@ -87,4 +87,4 @@ class TestShelf:
         message["data"]["available"] = -1
 
         with pytest.raises(ContractError, match="available must be at least 0"):
-            shelf_told(json.dumps(message))
+            parse_stock_level(json.dumps(message))

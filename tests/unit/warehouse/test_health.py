@@ -9,26 +9,26 @@ from urllib.error import HTTPError
 import pytest
 
 from workers.warehouse import health
-from workers.warehouse.health import DRAINING, LONGEST_TURN, READY, STARTING, STUCK
-from workers.warehouse.loop import Stop
+from workers.warehouse.health import DRAINING, STUCK_AFTER, READY, STARTING, STUCK
+from workers.warehouse.consumer import Shutdown
 
 
-def state(*, ready: bool = True, idle: float = 0, told: bool = False) -> str:
-    stop = Stop(grace=10, clock=lambda: 1_000.0)
-    if told:
-        stop.tell()
-    fine = SimpleNamespace(ready=True, turned=1_000.0)
-    other = SimpleNamespace(ready=ready, turned=1_000.0 - idle)
-    return health.state(cast(Any, [fine, other]), stop)
+def state(*, ready: bool = True, idle: float = 0, stopping: bool = False) -> str:
+    shutdown = Shutdown(grace=10, clock=lambda: 1_000.0)
+    if stopping:
+        shutdown.request()
+    fine = SimpleNamespace(ready=True, last_progress_at=1_000.0)
+    other = SimpleNamespace(ready=ready, last_progress_at=1_000.0 - idle)
+    return health.state(cast(Any, [fine, other]), shutdown)
 
 
 def test_its_states():
     assert state() == READY
     assert state(ready=False) == STARTING
-    assert state(told=True) == DRAINING
-    assert state(idle=LONGEST_TURN) == READY
-    assert state(idle=LONGEST_TURN + 1) == STUCK
-    assert state(idle=LONGEST_TURN + 1, told=True) == STUCK
+    assert state(stopping=True) == DRAINING
+    assert state(idle=STUCK_AFTER) == READY
+    assert state(idle=STUCK_AFTER + 1) == STUCK
+    assert state(idle=STUCK_AFTER + 1, stopping=True) == STUCK
 
 
 def ask(port: int, path: str) -> tuple[int, Any]:
@@ -74,12 +74,12 @@ class TestSystemd:
         ],
     )
     def test_it_hears_how_it_goes(self, heard: Any, now: str, words: list[str]):
-        health.tell_systemd(now)
+        health.notify_systemd(now)
 
         assert heard() == words
 
     def test_it_hears_nothing_of_one_that_is_stuck(self, heard: Any):
-        health.tell_systemd(STUCK)
+        health.notify_systemd(STUCK)
 
         with pytest.raises(BlockingIOError):
             heard()
@@ -87,4 +87,4 @@ class TestSystemd:
     def test_without_it_nothing_is_told(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
 
-        health.tell_systemd(READY)
+        health.notify_systemd(READY)

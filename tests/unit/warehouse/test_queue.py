@@ -57,7 +57,7 @@ def test_what_is_received_is_hidden_until_it_is_given_back(sqs: Any, urls: Any):
     assert [message.group for message in messages] == [None, None]
     assert mine.receive() == []
 
-    assert mine.hold(messages, seconds=0) == []
+    assert mine.set_visibility(messages, seconds=0) == []
     again = mine.receive()
     assert {message.body for message in again} == {"a", "b"}
     assert mine.delete(again) == []
@@ -86,7 +86,7 @@ def test_poison_is_parked_whole_with_its_reason(sqs: Any, urls: Any, suffix: str
     sqs.send_message(QueueUrl=pair[0], MessageBody="poison", MessageAttributes=before, **fifo)
     (message,) = mine.receive()
 
-    mine.park(message, reason="it makes no sense")
+    mine.dead_letter(message, reason="it makes no sense")
 
     (parked,) = sqs.receive_message(
         QueueUrl=pair[1],

@@ -9,7 +9,7 @@ import pytest
 from lambdas.contracts.values import Line
 from lambdas.runtime.dynamodb import from_item
 from tests.unit.spy import Spy
-from workers.warehouse.domain import Picking, Shelf
+from workers.warehouse.domain import Picking, StockLevel
 from workers.warehouse.store import Warehouse
 
 PICKING = Picking(
@@ -21,7 +21,7 @@ PICKING = Picking(
 )
 
 
-class Shop:
+class WarehouseHarness:
     """A warehouse with tables of its own."""
 
     def __init__(self, dynamodb: Any, make_table: Callable[[str, str], str]) -> None:
@@ -40,25 +40,25 @@ class Shop:
 
 
 @pytest.fixture
-def shop(dynamodb: Any, make_table: Callable[[str, str], str]) -> Shop:
-    return Shop(dynamodb, make_table)
+def harness(dynamodb: Any, make_table: Callable[[str, str], str]) -> WarehouseHarness:
+    return WarehouseHarness(dynamodb, make_table)
 
 
-def test_an_order_is_picked_once(shop: Shop):
-    assert shop.warehouse.pick(PICKING) == PICKING
+def test_an_order_is_picked_once(harness: WarehouseHarness):
+    assert harness.warehouse.put_picking(PICKING) == PICKING
     later = replace(PICKING, picked_at="later", cause="another")
-    assert shop.warehouse.pick(later) == PICKING
+    assert harness.warehouse.put_picking(later) == PICKING
 
-    (row,) = shop.rows(shop.pickings)
+    (row,) = harness.rows(harness.pickings)
     assert row["picked_at"] == PICKING.picked_at
-    assert shop.requests == ["put_item"] * 2
+    assert harness.requests == ["put_item"] * 2
 
 
-def test_workers_that_compete_pick_it_once(shop: Shop):
+def test_workers_that_compete_pick_it_once(harness: WarehouseHarness):
     with ThreadPoolExecutor(16) as pool:
         kept = list(
             pool.map(
-                lambda i: shop.warehouse.pick(replace(PICKING, picked_at=str(i))),
+                lambda i: harness.warehouse.put_picking(replace(PICKING, picked_at=str(i))),
                 range(16),
             )
         )
@@ -67,18 +67,18 @@ def test_workers_that_compete_pick_it_once(shop: Shop):
 
 
 @pytest.mark.parametrize("order", list(permutations((1, 2, 3))))
-def test_the_latest_stock_stays_in_whatever_order_it_is_told(shop: Shop, order: tuple[int, ...]):
+def test_the_latest_stock_stays_in_whatever_order_it_is_told(harness: WarehouseHarness, order: tuple[int, ...]):
     for sequence in (*order, *order):
-        shop.warehouse.keep(
-            Shelf(sku="A", available=10 * sequence, reserved=0, minimum=5, sequence=sequence)
+        harness.warehouse.put_stock_level(
+            StockLevel(sku="A", available=10 * sequence, reserved=0, minimum=5, sequence=sequence)
         )
 
-    (row,) = shop.rows(shop.stock)
+    (row,) = harness.rows(harness.stock)
     assert (row["available"], row["sequence"]) == (30, 3)
 
 
-def test_it_says_whether_it_was_news(shop: Shop):
-    shelf = Shelf(sku="A", available=1, reserved=0, minimum=5, sequence=1)
+def test_it_says_whether_it_was_news(harness: WarehouseHarness):
+    stock_level = StockLevel(sku="A", available=1, reserved=0, minimum=5, sequence=1)
 
-    assert shop.warehouse.keep(shelf) is True
-    assert shop.warehouse.keep(shelf) is False
+    assert harness.warehouse.put_stock_level(stock_level) is True
+    assert harness.warehouse.put_stock_level(stock_level) is False

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.codec import ContractError
 from tests.unit.warehouse.fakes import FakeQueue, message
-from workers.warehouse import loop
-from workers.warehouse.loop import Consumer, Stop
+from workers.warehouse import consumer as module
+from workers.warehouse.consumer import Consumer, Shutdown
 from workers.warehouse.queue import Message
 
-PATIENCE = 10
+TIMEOUT = 10
 """Seconds until a test gives up what it waits for; nothing is asserted of how long it took."""
 
 
 def consumer(
-    queue: FakeQueue, handle: Callable[[Message], None], stop: Stop | None = None
+    queue: FakeQueue, handle: Callable[[Message], None], shutdown: Shutdown | None = None
 ) -> Consumer:
-    return Consumer(queue, handle, stop=stop or Stop(grace=PATIENCE))  # type: ignore[arg-type]
+    return Consumer(queue, handle, shutdown=shutdown or Shutdown(grace=TIMEOUT))  # type: ignore[arg-type]
 
 
 def out_of_reach(_: str) -> None:
@@ -32,7 +32,7 @@ def out_of_reach(_: str) -> None:
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "PAUSE", 0)
+    monkeypatch.setattr(module, "RETRY_DELAY", 0)
 
 
 def test_groups_do_not_wait_for_each_other():
@@ -41,11 +41,11 @@ def test_groups_do_not_wait_for_each_other():
 
     def handle(received: Message) -> None:
         if received.group == "A":
-            assert b_is_done.wait(PATIENCE)
+            assert b_is_done.wait(TIMEOUT)
         else:
             b_is_done.set()
 
-    consumer(queue, handle).turn()
+    consumer(queue, handle).poll()
 
     assert queue.bodies == []
 
@@ -56,11 +56,11 @@ def test_messages_without_a_group_do_not_wait_either():
 
     def handle(received: Message) -> None:
         if received.body == "a":
-            assert b_is_done.wait(PATIENCE)
+            assert b_is_done.wait(TIMEOUT)
         else:
             b_is_done.set()
 
-    consumer(queue, handle).turn()
+    consumer(queue, handle).poll()
 
     assert queue.bodies == []
 
@@ -89,14 +89,14 @@ def test_the_order_of_a_group_is_kept_whatever_fails(
 
     mine = consumer(queue, handle)
     while queue.messages:
-        mine.turn()
+        mine.poll()
 
     expected: dict[str, list[int]] = defaultdict(list)
     for i, group in enumerate(groups):
         if i not in poison:
             expected[group].append(i)
     assert handled == expected
-    assert sorted(int(body) for body, _ in queue.parked) == sorted(
+    assert sorted(int(body) for body, _ in queue.dead_lettered) == sorted(
         i for i in poison if i < len(groups)
     )
 
@@ -110,11 +110,11 @@ def test_what_fails_goes_back_with_all_behind_it_and_the_rest_is_done():
         if received.body == "a2":
             raise RuntimeError("not now")
 
-    consumer(queue, handle).turn()
+    consumer(queue, handle).poll()
 
     assert queue.bodies == ["a2", "a3"]
-    assert queue.held == [("a2", 0), ("a3", 0)]
-    assert queue.in_hands == []
+    assert queue.visibility_changes == [("a2", 0), ("a3", 0)]
+    assert queue.in_flight == []
 
 
 def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows():
@@ -126,21 +126,21 @@ def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows():
             raise ContractError("message", ["it is poison"])
         handled.append(received.body)
 
-    consumer(queue, handle).turn()
+    consumer(queue, handle).poll()
 
-    assert queue.parked == [("a1", "not a message: it is poison")]
+    assert queue.dead_lettered == [("a1", "not a message: it is poison")]
     assert handled == ["a2"]
     assert queue.bodies == []
 
 
 def test_poison_that_cannot_be_parked_comes_again():
     queue = FakeQueue(message("a1"))
-    queue.then = lambda step: out_of_reach(step) if step == "park" else None
+    queue.then = lambda step: out_of_reach(step) if step == "dead_letter" else None
 
     def handle(received: Message) -> None:
         raise ContractError("message", ["it is poison"])
 
-    consumer(queue, handle).turn()
+    consumer(queue, handle).poll()
 
     assert queue.bodies == ["a1"]
 
@@ -150,18 +150,18 @@ def test_what_takes_long_is_held():
     held_twice = Event()
 
     def then(step: str) -> None:
-        if len(queue.held) >= 4:
+        if len(queue.visibility_changes) >= 4:
             held_twice.set()
 
     queue.then = then
 
     def handle(received: Message) -> None:
         if received.body == "slow":
-            assert held_twice.wait(PATIENCE)
+            assert held_twice.wait(TIMEOUT)
 
-    consumer(queue, handle).turn()
+    consumer(queue, handle).poll()
 
-    assert set(queue.held) == {("slow", 0.03), ("behind it", 0.03)}
+    assert set(queue.visibility_changes) == {("slow", 0.03), ("behind it", 0.03)}
     assert queue.bodies == []
 
 
@@ -183,49 +183,49 @@ class Interrupted(Event):
 class TestStop:
     def test_a_second_signal_in_the_middle_of_the_first_changes_nothing(self):
         now = [100.0]
-        stop = Stop(grace=10, clock=lambda: now[0])
+        shutdown = Shutdown(grace=10, clock=lambda: now[0])
 
         def again() -> None:
             now[0] += 5
-            stop.tell()
+            shutdown.request()
 
-        stop._told = Interrupted(again)
+        shutdown._requested = Interrupted(again)
 
-        stop.tell()
+        shutdown.request()
 
-        assert (stop.told, stop.left) == (True, 5)
+        assert (shutdown.requested, shutdown.remaining) == (True, 5)
 
     def test_what_is_begun_is_finished_and_the_rest_given_back(self):
-        stop = Stop(grace=PATIENCE)
+        shutdown = Shutdown(grace=TIMEOUT)
         queue = FakeQueue(*(message(body, "A") for body in ("a1", "a2", "a3")))
 
-        consumer(queue, lambda _: stop.tell(), stop).run()
+        consumer(queue, lambda _: shutdown.request(), shutdown).run()
 
         assert queue.bodies == ["a2", "a3"]
-        assert queue.held == [("a2", 0), ("a3", 0)]
+        assert queue.visibility_changes == [("a2", 0), ("a3", 0)]
 
     def test_what_comes_too_late_is_given_back_untouched(self):
-        stop = Stop(grace=PATIENCE)
+        shutdown = Shutdown(grace=TIMEOUT)
         queue = FakeQueue(message("a"), message("b"))
-        queue.then = lambda step: stop.tell() if step == "receive" else None
+        queue.then = lambda step: shutdown.request() if step == "receive" else None
         handled: list[Message] = []
 
-        consumer(queue, handled.append, stop).run()
+        consumer(queue, handled.append, shutdown).run()
 
         assert handled == []
-        assert sorted(queue.held) == [("a", 0), ("b", 0)]
+        assert sorted(queue.visibility_changes) == [("a", 0), ("b", 0)]
 
     def test_what_outlasts_the_grace_is_given_back(self):
-        stop = Stop(grace=0)
+        shutdown = Shutdown(grace=0)
         queue = FakeQueue(message("a1", "A"), message("a2", "A"))
         ended = Event()
 
         def handle(received: Message) -> None:
-            stop.tell()
-            assert ended.wait(PATIENCE)
+            shutdown.request()
+            assert ended.wait(TIMEOUT)
 
-        consumer(queue, handle, stop).run()
-        given_back = list(queue.held)
+        consumer(queue, handle, shutdown).run()
+        given_back = list(queue.visibility_changes)
         ended.set()
 
         assert given_back == [("a1", 0), ("a2", 0)]
@@ -233,15 +233,15 @@ class TestStop:
 
     def test_told_twice_the_grace_does_not_begin_again(self):
         now = [100.0]
-        stop = Stop(grace=10, clock=lambda: now[0])
-        assert stop.left == float("inf")
+        shutdown = Shutdown(grace=10, clock=lambda: now[0])
+        assert shutdown.remaining == float("inf")
 
-        stop.tell()
+        shutdown.request()
         now[0] = 104
-        stop.tell()
+        shutdown.request()
 
-        assert stop.told
-        assert stop.left == 6
+        assert shutdown.requested
+        assert shutdown.remaining == 6
 
 
 def test_it_is_ready_once_the_queue_has_answered():
@@ -249,16 +249,16 @@ def test_it_is_ready_once_the_queue_has_answered():
     mine = consumer(queue, lambda _: None)
 
     queue.then = out_of_reach
-    mine.turn()
+    mine.poll()
     assert not mine.ready
 
     queue.then = lambda _: None
-    mine.turn()
+    mine.poll()
     assert mine.ready
 
 
 def test_a_queue_out_of_reach_is_tried_again():
-    stop = Stop(grace=PATIENCE)
+    shutdown = Shutdown(grace=TIMEOUT)
     queue = FakeQueue(message("a"))
     tries: list[str] = []
 
@@ -268,7 +268,7 @@ def test_a_queue_out_of_reach_is_tried_again():
             out_of_reach(step)
 
     queue.then = then
-    consumer(queue, lambda _: stop.tell(), stop).run()
+    consumer(queue, lambda _: shutdown.request(), shutdown).run()
 
     assert queue.bodies == []
 
@@ -283,7 +283,7 @@ def test_two_consumers_share_a_queue():
     def work() -> None:
         mine = consumer(queue, handle)
         while queue.messages:
-            mine.turn()
+            mine.poll()
 
     with ThreadPoolExecutor(2) as pool:
         for run in [pool.submit(work) for _ in range(2)]:

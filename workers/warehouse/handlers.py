@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.log import log
-from workers.warehouse.domain import announcement, picking_asked_for, shelf_told
+from workers.warehouse.domain import order_picked_event, parse_picking, parse_stock_level
 from workers.warehouse.queue import Message
 from workers.warehouse.store import Warehouse
 
 
-class NotToldError(Exception):
+class PublishError(Exception):
     """The bus did not take an event: the message comes again, and the event is told then."""
 
 
-class Handling:
+class MessageHandlers:
     """Keeps the picture of the stock, and picks orders."""
 
     def __init__(self, warehouse: Warehouse, *, bus: Bus, now: Callable[[], str]) -> None:
@@ -22,11 +22,11 @@ class Handling:
         self._bus = bus
         self._now = now
 
-    def note_stock(self, message: Message) -> None:
+    def update_stock(self, message: Message) -> None:
         """Keep what is told of a SKU, unless something later is known; raises ContractError."""
-        shelf = shelf_told(message.body)
-        news = self._warehouse.keep(shelf)
-        log("stock told", sku=shelf.sku, sequence=shelf.sequence, news=news)
+        stock_level = parse_stock_level(message.body)
+        is_newer = self._warehouse.put_stock_level(stock_level)
+        log("stock_level_updated", sku=stock_level.sku, sequence=stock_level.sequence, is_newer=is_newer)
 
     def pick(self, message: Message) -> None:
         """Pick an order once, and tell so.
@@ -36,9 +36,9 @@ class Handling:
 
         Raises:
             ContractError: the message makes no sense.
-            NotToldError: the bus did not take the event.
+            PublishError: the bus did not take the event.
         """
-        picking = self._warehouse.pick(picking_asked_for(message.body, now=self._now()))
-        if self._bus.publish([announcement(picking)]):
-            raise NotToldError(f"OrderPicked of {picking.order_id}")
-        log("order picked", order_id=picking.order_id)
+        picking = self._warehouse.put_picking(parse_picking(message.body, now=self._now()))
+        if self._bus.publish([order_picked_event(picking)]):
+            raise PublishError(f"OrderPicked of {picking.order_id}")
+        log("order_picked", order_id=picking.order_id)

@@ -1,6 +1,6 @@
 """Reservations of whose orders nobody has said yet whether they stand, and the question about them.
 
-A reservation is unsettled from the write that makes it to the one that releases it, ships it, or
+A reservation is unresolved from the write that makes it to the one that releases it, ships it, or
 notes that its order stands. The index holds just those, by the time since when they are quiet: when
 they were made, or last asked about. Nobody here can tell an order that is over from one whose news
 is late. So what has been quiet for long is asked about, and only the answer decides.
@@ -14,41 +14,41 @@ from typing import Any
 from lambdas.contracts.event import EventEnvelope
 from lambdas.contracts.inventory import ReservationUnresolved
 from lambdas.contracts.orders import OrderStatusReported
-from lambdas.inventory.domain import SHARDS, question
+from lambdas.inventory.domain import INDEX_SHARDS, reservation_unresolved
 from lambdas.inventory.store import Reservations
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.dynamodb import from_item, to_item
 
-SETTLED, NOTHING = "SETTLED", "NOTHING"
-PAGE = 50
+RESOLVED, UNCHANGED = "RESOLVED", "UNCHANGED"
+PAGE_SIZE = 50
 """The most that a run asks of a shard; the next run goes on behind them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class QueryOutcome:
     """What a run did: questions that the bus took, and those that it did not."""
 
-    asked: int
+    queried: int
     rejected: int
 
 
-class Unsettled:
-    """The index of unsettled reservations."""
+class UnresolvedReservations:
+    """The index of unresolved reservations."""
 
     def __init__(self, table: str, *, dynamodb: Any) -> None:
         """``table`` is the name of the reservations' table, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
 
-    def quiet(self, *, before: str) -> Iterator[list[dict[str, Any]]]:
+    def stale_pages(self, *, before: str) -> Iterator[list[dict[str, Any]]]:
         """The index's rows that are quiet since before that time, a page of each shard's oldest."""
-        for shard in range(SHARDS):
+        for shard in range(INDEX_SHARDS):
             page = self._dynamodb.query(
                 TableName=self._table,
-                IndexName="unsettled",
-                KeyConditionExpression="unsettled = :shard AND quiet_since < :before",
+                IndexName="unresolved_shard",
+                KeyConditionExpression="unresolved_shard = :shard AND last_activity_at < :before",
                 ExpressionAttributeValues=to_item({":shard": f"{shard:02}", ":before": before}),
-                Limit=PAGE,
+                Limit=PAGE_SIZE,
             )
             yield [from_item(item) for item in page["Items"]]
 
@@ -61,38 +61,38 @@ class Unsettled:
             answer = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=to_item({"order_id": row["order_id"]}),
-                UpdateExpression="SET quiet_since = :now ADD asked :one",
-                ConditionExpression="unsettled = :shard AND quiet_since = :seen",
+                UpdateExpression="SET last_activity_at = :now ADD query_count :one",
+                ConditionExpression="unresolved_shard = :shard AND last_activity_at = :seen",
                 ExpressionAttributeValues=to_item(
                     {
                         ":now": now,
                         ":one": 1,
-                        ":shard": row["unsettled"],
-                        ":seen": row["quiet_since"],
+                        ":shard": row["unresolved_shard"],
+                        ":seen": row["last_activity_at"],
                     }
                 ),
                 ReturnValues="UPDATED_NEW",
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return None
-        return int(from_item(answer["Attributes"])["asked"])
+        return int(from_item(answer["Attributes"])["query_count"])
 
-    def settle(self, order_id: str) -> bool:
+    def resolve(self, order_id: str) -> bool:
         """Note that the order stands, so that nobody asks any more; tell whether that was new."""
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key=to_item({"order_id": order_id}),
-                UpdateExpression="REMOVE unsettled, quiet_since",
-                ConditionExpression="attribute_exists(unsettled)",
+                UpdateExpression="REMOVE unresolved_shard, last_activity_at",
+                ConditionExpression="attribute_exists(unresolved_shard)",
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True
 
 
-def follow(
-    order: OrderStatusReported, *, reservations: Reservations, unsettled: Unsettled, now: str
+def reconcile(
+    order: OrderStatusReported, *, reservations: Reservations, unresolved: UnresolvedReservations, now: str
 ) -> str:
     """Do to a reservation what its order's state asks for; return what was done.
 
@@ -102,43 +102,43 @@ def follow(
     """
     if order.is_undone:
         return reservations.release(order.order_id, now=now).state
-    if order.is_confirmed and unsettled.settle(order.order_id):
-        return SETTLED
-    return NOTHING
+    if order.is_confirmed and unresolved.resolve(order.order_id):
+        return RESOLVED
+    return UNCHANGED
 
 
-class Inquiry:
-    """Asks what became of orders whose reservations are quiet for longer than ``patience``."""
+class StaleReservationPoller:
+    """Asks what became of orders whose reservations are quiet for longer than ``stale_after``."""
 
-    def __init__(self, unsettled: Unsettled, bus: Bus, *, patience: timedelta) -> None:
-        self._unsettled = unsettled
+    def __init__(self, unresolved: UnresolvedReservations, bus: Bus, *, stale_after: timedelta) -> None:
+        self._unresolved = unresolved
         self._bus = bus
-        self._patience = patience
+        self._stale_after = stale_after
 
-    def would_ask(self, *, now: datetime) -> list[str]:
+    def find_stale(self, *, now: datetime) -> list[str]:
         """The orders that a run would ask about."""
-        pages = self._unsettled.quiet(before=self._before(now))
+        pages = self._unresolved.stale_pages(before=self._cutoff(now))
         return [row["order_id"] for page in pages for row in page]
 
-    def ask(self, *, now: datetime) -> Asked:
+    def query_stale(self, *, now: datetime) -> QueryOutcome:
         """Ask about a page of each shard; stop where the bus does not take all.
 
         The claim comes first, so runs at the same time ask once, and the oldest do not keep others
         from their turn. A question that is lost between claim and bus, or rejected, is asked again,
         under the next number, when the reservation has been quiet for as long once more.
         """
-        asked = rejected = 0
-        for page in self._unsettled.quiet(before=self._before(now)):
-            questions = [fact for row in page if (fact := self._claimed(row, now.isoformat()))]
-            rejected = len(self._bus.publish(questions))
-            asked += len(questions) - rejected
+        queried = rejected = 0
+        for page in self._unresolved.stale_pages(before=self._cutoff(now)):
+            queries = [query for row in page if (query := self._claim_query(row, now.isoformat()))]
+            rejected = len(self._bus.publish(queries))
+            queried += len(queries) - rejected
             if rejected:
                 break
-        return Asked(asked=asked, rejected=rejected)
+        return QueryOutcome(queried=queried, rejected=rejected)
 
-    def _before(self, now: datetime) -> str:
-        return (now - self._patience).isoformat()
+    def _cutoff(self, now: datetime) -> str:
+        return (now - self._stale_after).isoformat()
 
-    def _claimed(self, row: dict[str, Any], now: str) -> EventEnvelope[ReservationUnresolved] | None:
-        number = self._unsettled.claim(row, now=now)
-        return None if number is None else question(row["order_id"], asked=number, now=now)
+    def _claim_query(self, row: dict[str, Any], now: str) -> EventEnvelope[ReservationUnresolved] | None:
+        number = self._unresolved.claim(row, now=now)
+        return None if number is None else reservation_unresolved(row["order_id"], query_number=number, now=now)

@@ -12,14 +12,14 @@ from lambdas.runtime.settings import setting
 
 # Inventory may take 6 s, as on a cold start: whoever hangs up before that calls a delivery failed
 # that succeeds. One attempt: the next run asks again.
-PATIENCE = CONFIG.merge(
+INVOKE_CONFIG = CONFIG.merge(
     Config(read_timeout=7, retries={"mode": "standard", "total_max_attempts": 1})
 )
 
 supplier = Supplier(
     PurchaseOrders(setting("PURCHASE_ORDERS_TABLE"), dynamodb=client("dynamodb")),
     receive_stock=setting("RECEIVE_STOCK_FUNCTION"),
-    functions=client("lambda", PATIENCE),
+    functions=client("lambda", INVOKE_CONFIG),
 )
 
 

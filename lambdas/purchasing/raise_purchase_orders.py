@@ -7,7 +7,7 @@ from typing import Any
 
 from lambdas.contracts.event import EventEnvelope
 from lambdas.contracts.inventory import parse_stock_message
-from lambdas.purchasing.domain import HEARD, RunningLow, purchase_order
+from lambdas.purchasing.domain import LOW_STOCK_EVENTS, LowStockEvent, plan_purchase_order
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.runtime.aws import client
 from lambdas.runtime.consumer import BatchConsumer
@@ -18,15 +18,15 @@ orders = PurchaseOrders(setting("PURCHASE_ORDERS_TABLE"), dynamodb=client("dynam
 LEAD_TIME = timedelta(seconds=int(setting("LEAD_TIME_SECONDS")))
 
 
-def order_more(facts: Sequence[EventEnvelope[RunningLow]]) -> None:
+def raise_purchase_orders(events: Sequence[EventEnvelope[LowStockEvent]]) -> None:
     """Raise the purchase order that each fact leads to."""
-    for fact in facts:
-        orders.raise_once(purchase_order(fact, now=datetime.now(UTC), lead_time=LEAD_TIME))
+    for event in events:
+        orders.put_once(plan_purchase_order(event, now=datetime.now(UTC), lead_time=LEAD_TIME))
 
 
 consumer = BatchConsumer(
-    parse=partial(parse_stock_message, HEARD),
-    handle=order_more,
+    parse=partial(parse_stock_message, LOW_STOCK_EVENTS),
+    handle=raise_purchase_orders,
     dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
     sqs=client("sqs"),
 )
@@ -36,7 +36,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Order more of what runs low; report what could not be ordered as failed."""
     outcome = consumer.process(event["Records"])
     log(
-        "purchase orders raised",
+        "purchase_orders_raised",
         processed=outcome.processed,
         dead_lettered=outcome.dead_lettered,
         failed=len(outcome.failed),

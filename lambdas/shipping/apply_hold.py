@@ -9,7 +9,7 @@ from lambdas.contracts.orders import OrderHeld, OrderHoldLifted
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.shipping.domain import note_hold
+from lambdas.shipping.domain import apply_hold
 from lambdas.shipping.store import Shipments
 
 shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
@@ -19,16 +19,16 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer what the shipment now is: DISPATCHED also when it left before it was held."""
     held = event["detail-type"] == OrderHeld.detail_type
     contract: type[OrderHeld | OrderHoldLifted] = OrderHeld if held else OrderHoldLifted
-    fact = parse_detail(contract, event["detail"])
-    order_id = fact.data.order_id
+    received = parse_detail(contract, event["detail"])
+    order_id = received.data.order_id
     change = partial(
-        note_hold,
+        apply_hold,
         order_id=order_id,
         held=held,
-        sequence=fact.metadata.sequence,
-        cause=fact.metadata.event_id,
+        sequence=received.metadata.sequence,
+        cause=received.metadata.event_id,
         now=datetime.now(UTC).isoformat(),
     )
     state = shipments.update(order_id, change=change).state
-    log("hold noted", order_id=order_id, held=held, state=state)
+    log("hold_applied", order_id=order_id, held=held, state=state)
     return {"order_id": order_id, "state": state}

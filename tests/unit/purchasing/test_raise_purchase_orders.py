@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.event import EventEnvelope
 from lambdas.contracts.inventory import StockBelowMinimum, StockChanged, StockSoldOut
-from lambdas.purchasing.domain import goods, purchase_order
+from lambdas.purchasing.domain import delivery_command, plan_purchase_order
 from lambdas.purchasing.store import PurchaseOrders
 from tests.contracts.catalog import sample_of
 from tests.unit.purchasing.conftest import low
@@ -21,8 +21,8 @@ Rows = Callable[[], list[dict[str, Any]]]
 Handle = Callable[..., Any]
 
 
-def order(fact: EventEnvelope[Any], now: datetime = START) -> Any:
-    return purchase_order(fact, now=now, lead_time=timedelta(minutes=10))
+def order(event: EventEnvelope[Any], now: datetime = START) -> Any:
+    return plan_purchase_order(event, now=now, lead_time=timedelta(minutes=10))
 
 
 class TestDomain:
@@ -45,8 +45,8 @@ class TestDomain:
     def test_its_goods_are_one_delivery(self):
         raised = order(low("A", 7))
 
-        assert goods(raised) == goods(order(low("A", 7), START + timedelta(days=1)))
-        assert goods(raised).delivery_id == f"purchase-order/{raised.purchase_order_id}"
+        assert delivery_command(raised) == delivery_command(order(low("A", 7), START + timedelta(days=1)))
+        assert delivery_command(raised).delivery_id == f"purchase-order/{raised.purchase_order_id}"
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def handle(load_handler: Callable[..., Any], table: str, monkeypatch: Any) -> Ha
 
     def call(*bodies: tuple[str, str], sqs: FakeSqs | None = None) -> list[str]:
         handler = load_handler(
-            "lambdas.purchasing.raise_orders",
+            "lambdas.purchasing.raise_purchase_orders",
             PURCHASE_ORDERS_TABLE=table,
             LEAD_TIME_SECONDS="600",
             DEAD_LETTER_QUEUE_URL="dead-letters",
@@ -126,8 +126,8 @@ def test_one_order_a_crossing(
 
     for i, (sku, sequence, sold_out) in enumerate(drawn):
         kind = StockSoldOut if sold_out else StockBelowMinimum
-        store.raise_once(order(low(sku, sequence, kind=kind), START + timedelta(minutes=i)))
+        store.put_once(order(low(sku, sequence, kind=kind), START + timedelta(minutes=i)))
 
-    due = list(store.due(now="2027", most=100))
+    due = list(store.due(now="2027", limit=100))
     assert len(due) == len({(sku, sequence) for sku, sequence, _ in drawn})
     assert [raised.due_at for raised in due] == sorted(raised.due_at for raised in due)

@@ -3,17 +3,17 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambdas.inventory.unsettled import Inquiry, Unsettled
+from lambdas.inventory.unresolved_reservations import StaleReservationPoller, UnresolvedReservations
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.log import log
 from lambdas.runtime.scheduled import is_dry_run
 from lambdas.runtime.settings import setting
 
-inquiry = Inquiry(
-    Unsettled(setting("RESERVATIONS_TABLE"), dynamodb=client("dynamodb")),
+poller = StaleReservationPoller(
+    UnresolvedReservations(setting("RESERVATIONS_TABLE"), dynamodb=client("dynamodb")),
     Bus(setting("EVENT_BUS"), eventbridge=client("events")),
-    patience=timedelta(seconds=int(setting("PATIENCE_SECONDS"))),
+    stale_after=timedelta(seconds=int(setting("STALE_AFTER_SECONDS"))),
 )
 
 
@@ -21,9 +21,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer how many questions were asked and rejected; a dry run, about which orders."""
     now = datetime.now(UTC)
     if is_dry_run(event):
-        orders = inquiry.would_ask(now=now)
-        log("reservations would be asked about", found=len(orders))
-        return {"would_ask": orders}
-    done = inquiry.ask(now=now)
-    log("reservations asked about", asked=done.asked, rejected=done.rejected)
-    return {"asked": done.asked, "rejected": done.rejected}
+        orders = poller.find_stale(now=now)
+        log("stale_reservations_found", found=len(orders))
+        return {"would_query": orders}
+    outcome = poller.query_stale(now=now)
+    log("stale_reservations_queried", queried=outcome.queried, rejected=outcome.rejected)
+    return {"queried": outcome.queried, "rejected": outcome.rejected}

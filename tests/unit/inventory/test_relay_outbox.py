@@ -9,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.contracts.codec import ContractError
-from lambdas.inventory.domain import DEFAULT_MINIMUM, Shelf, announcement
-from lambdas.inventory.store import shelf_of
+from lambdas.inventory.domain import DEFAULT_MINIMUM, StockLevel, event_for_change
+from lambdas.inventory.store import parse_stock_row
 from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.relay import RelayOutcome, Relay
 from lambdas.runtime.topic import Topic
-from tests.unit.inventory.shop import NOW, Shop
+from tests.unit.inventory.harness import NOW, Inventory
 from tests.unit.runtime.fakes import FakeSns, FakeSqs
 
 
-def shelf(available: int, *, sequence: int = 2, minimum: int = 5, reserved: int = 0) -> Shelf:
-    return Shelf(
+def stock_level(available: int, *, sequence: int = 2, minimum: int = 5, reserved: int = 0) -> StockLevel:
+    return StockLevel(
         sku="A",
         available=available,
         reserved=reserved,
@@ -30,10 +30,10 @@ def shelf(available: int, *, sequence: int = 2, minimum: int = 5, reserved: int 
     )
 
 
-def told(before: Shelf | None, after: Shelf) -> str:
-    fact = announcement(before, after)
-    assert fact is not None
-    return fact.data.detail_type
+def event_type(before: StockLevel | None, after: StockLevel) -> str:
+    event = event_for_change(before, after)
+    assert event is not None
+    return event.data.detail_type
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def told(before: Shelf | None, after: Shelf) -> str:
     ],
 )
 def test_a_change_tells_one_thing(before: int | None, after: int, event: str):
-    old = None if before is None else shelf(before, sequence=1)
+    old = None if before is None else stock_level(before, sequence=1)
 
-    assert told(old, shelf(after)) == event
+    assert event_type(old, stock_level(after)) == event
 
 
 @pytest.mark.parametrize(
@@ -65,26 +65,26 @@ def test_a_change_tells_one_thing(before: int | None, after: int, event: str):
     [(9, 4, "StockChanged"), (1, 0, "StockSoldOut"), (0, 1, "StockReplenished")],
 )
 def test_without_a_minimum_only_the_last_unit_counts(before: int, after: int, event: str):
-    assert told(shelf(before, sequence=1, minimum=0), shelf(after, minimum=0)) == event
+    assert event_type(stock_level(before, sequence=1, minimum=0), stock_level(after, minimum=0)) == event
 
 
 def test_a_minimum_that_rises_is_crossed_as_well():
-    assert told(shelf(9, sequence=1), shelf(12, minimum=20)) == "StockBelowMinimum"
-    assert told(shelf(9, sequence=1, minimum=20), shelf(12)) == "StockReplenished"
+    assert event_type(stock_level(9, sequence=1), stock_level(12, minimum=20)) == "StockBelowMinimum"
+    assert event_type(stock_level(9, sequence=1, minimum=20), stock_level(12)) == "StockReplenished"
 
 
 def test_it_carries_the_whole_stock_and_what_led_to_it():
-    fact = announcement(shelf(9, sequence=6), shelf(3, sequence=7, reserved=8))
+    event = event_for_change(stock_level(9, sequence=6), stock_level(3, sequence=7, reserved=8))
 
-    assert fact is not None
-    assert (fact.data.available, fact.data.reserved, fact.data.minimum) == (3, 8, 5)
-    assert (fact.metadata.subject, fact.metadata.sequence) == ("A", 7)
-    assert (fact.metadata.correlation_id, fact.metadata.causation_id) == ("o1", "ReserveStock/o1")
-    assert fact.metadata.occurred_at == NOW
+    assert event is not None
+    assert (event.data.available, event.data.reserved, event.data.minimum) == (3, 8, 5)
+    assert (event.metadata.subject, event.metadata.sequence) == ("A", 7)
+    assert (event.metadata.correlation_id, event.metadata.causation_id) == ("o1", "ReserveStock/o1")
+    assert event.metadata.occurred_at == NOW
 
 
 def test_what_moves_no_unit_tells_nothing():
-    assert announcement(shelf(9), shelf(9)) is None
+    assert event_for_change(stock_level(9), stock_level(9)) is None
 
 
 SKUS, ORDERS = ("A", "B"), ("o1", "o2", "o3", "o4")
@@ -99,20 +99,20 @@ requests: Any = st.one_of(
 class Stream:
     """The stream of a shop's stock, written down while the shop works."""
 
-    def __init__(self, shop: Shop) -> None:
-        self._shop = shop
+    def __init__(self, inventory: Inventory) -> None:
+        self._inventory = inventory
         self._rows: dict[str, Any] = {}
         self.records: list[dict[str, Any]] = []
         self.levels: dict[str, list[int]] = {}
 
     def work(self, verb: str, name: str, units: dict[str, int]) -> None:
         if verb == "reserve":
-            self._shop.reserve(name, units)
+            self._inventory.reserve(name, units)
         elif verb == "release":
-            self._shop.release(name)
+            self._inventory.release(name)
         else:
-            self._shop.receive(name, units)
-        for row in self._shop.rows(self._shop.stock_table):
+            self._inventory.receive(name, units)
+        for row in self._inventory.rows(self._inventory.stock_table):
             old = self._rows.get(row["sku"])
             if row != old:
                 self._rows[row["sku"]] = row
@@ -126,11 +126,11 @@ def record(number: int, row: dict[str, Any], old: dict[str, Any] | None) -> dict
 
 
 def relay(sns: FakeSns, records: list[dict[str, Any]], sqs: FakeSqs | None = None) -> RelayOutcome:
-    def tell(before: Any, after: Any) -> Any:
-        return announcement(shelf_of(before) if before else None, shelf_of(after))
+    def event_for_row(before: Any, after: Any) -> Any:
+        return event_for_change(parse_stock_row(before) if before else None, parse_stock_row(after))
 
     topic = Topic("topic", sns=sns)
-    return Relay(to_event=tell, publisher=topic, dead_letter_queue_url="dead-letters", sqs=sqs or FakeSqs()).relay(records)
+    return Relay(to_event=event_for_row, publisher=topic, dead_letter_queue_url="dead-letters", sqs=sqs or FakeSqs()).relay(records)
 
 
 def crossings(levels: list[int], minimum: int) -> dict[str, int]:
@@ -157,7 +157,7 @@ def test_each_change_is_told_once_and_in_order(
     refused: set[tuple[str, int]],
 ):
     """However the stream is cut into batches, of which any end comes again, and whatever fails."""
-    stream = Stream(Shop(dynamodb, make_table))
+    stream = Stream(Inventory(dynamodb, make_table))
     for request in [("receive", "opening", dict.fromkeys(SKUS, 9)), *work]:
         stream.work(*request)
     sns = FakeSns(refused=refused, times=2)
@@ -186,8 +186,8 @@ def kinds_of(sns: FakeSns) -> list[tuple[str, str]]:
     return [(message["metadata"]["subject"], message["detail_type"]) for message in messages]
 
 
-def test_several_crossings_in_one_batch_are_each_told(shop: Shop):
-    stream = Stream(shop)
+def test_several_crossings_in_one_batch_are_each_told(inventory: Inventory):
+    stream = Stream(inventory)
     stream.work("receive", "d1", {"A": 9})
     for number in (1, 2):
         stream.work("reserve", f"o{number}", {"A": 6})
@@ -201,8 +201,8 @@ def test_several_crossings_in_one_batch_are_each_told(shop: Shop):
     ]
 
 
-def test_a_redelivered_record_is_the_same_message_even_when_sns_has_forgotten_it(shop: Shop):
-    stream = Stream(shop)
+def test_a_redelivered_record_is_the_same_message_even_when_sns_has_forgotten_it(inventory: Inventory):
+    stream = Stream(inventory)
     stream.work("receive", "d1", {"A": 9})
     sns = FakeSns()
 
@@ -214,8 +214,8 @@ def test_a_redelivered_record_is_the_same_message_even_when_sns_has_forgotten_it
     assert sns.entries[0] == sns.entries[1]
 
 
-def test_a_hundred_changes_are_ten_requests(shop: Shop):
-    stream = Stream(shop)
+def test_a_hundred_changes_are_ten_requests(inventory: Inventory):
+    stream = Stream(inventory)
     stream.work("receive", "d1", {f"sku{i}": 9 for i in range(90)})
     stream.work("receive", "d2", {f"sku{i}": 9 for i in range(10)})
     sns = FakeSns()
@@ -228,14 +228,14 @@ def test_a_hundred_changes_are_ten_requests(shop: Shop):
     ("column", "value", "reason"),
     [
         ("available", -1, "ContractError: not a StockBelowMinimum: available must be at least 0"),
-        ("minimum", None, "ContractError: not a Shelf: minimum must be an integer, not null"),
-        ("sequence", "three", "ContractError: not a Shelf: sequence must be an integer, not str"),
+        ("minimum", None, "ContractError: not a StockLevel: minimum must be an integer, not null"),
+        ("sequence", "three", "ContractError: not a StockLevel: sequence must be an integer, not str"),
     ],
 )
 def test_a_row_that_cannot_be_is_parked_whole_and_the_others_flow(
-    shop: Shop, column: str, value: Any, reason: str
+    inventory: Inventory, column: str, value: Any, reason: str
 ):
-    stream = Stream(shop)
+    stream = Stream(inventory)
     stream.work("receive", "d1", {"A": 9, "B": 9})
     bad, good = stream.records
     bad["dynamodb"]["NewImage"] |= to_item({column: value})
@@ -251,4 +251,4 @@ def test_a_row_that_cannot_be_is_parked_whole_and_the_others_flow(
 
 def test_a_row_without_its_columns_is_no_shelf():
     with pytest.raises(ContractError, match="cause is missing"):
-        shelf_of({"sku": "A", "available": 1, "reserved": 0, "minimum": 0, "sequence": 1})
+        parse_stock_row({"sku": "A", "available": 1, "reserved": 0, "minimum": 0, "sequence": 1})

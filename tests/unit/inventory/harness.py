@@ -6,7 +6,7 @@ from typing import Any
 from lambdas.contracts.inventory import DeliveredLine
 from lambdas.contracts.values import Line
 from lambdas.inventory.domain import Delivery, Reservation
-from lambdas.inventory.store import PATIENCE, Deliveries, Patience, Reservations
+from lambdas.inventory.store import DEFAULT_RETRY, Deliveries, RetryPolicy, Reservations
 from lambdas.runtime.dynamodb import from_item, to_item
 
 NOW, LATER = "2026-01-01T00:00:00+00:00", "2026-01-01T00:05:00+00:00"
@@ -18,37 +18,37 @@ def lines(units: Units) -> tuple[Line, ...]:
     return tuple(Line(sku=sku, quantity=quantity) for sku, quantity in units.items())
 
 
-class Shop:
+class Inventory:
     """Empty tables; what is asked of them goes through the client given to ``use``."""
 
     def __init__(self, dynamodb: Any, make_table: Callable[..., str]) -> None:
         self._dynamodb = dynamodb
         self.stock_table = make_table("stock", "sku")
         self.reservations_table = make_table(
-            "reservations", "order_id", index=("unsettled", "quiet_since")
+            "reservations", "order_id", index=("unresolved_shard", "last_activity_at")
         )
         self.deliveries_table = make_table("deliveries", "delivery_id")
         self.use(dynamodb)
 
-    def use(self, client: Any, patience: Patience = PATIENCE) -> None:
-        self.desk = Reservations(
+    def use(self, client: Any, retry: RetryPolicy = DEFAULT_RETRY) -> None:
+        self.store = Reservations(
             self.reservations_table,
             stock_table=self.stock_table,
             dynamodb=client,
-            patience=patience,
+            retry=retry,
         )
         self._deliveries = Deliveries(
-            self.deliveries_table, stock_table=self.stock_table, dynamodb=client, patience=patience
+            self.deliveries_table, stock_table=self.stock_table, dynamodb=client, retry=retry
         )
 
     def reserve(self, order_id: str, units: Units, now: str = NOW) -> Reservation:
-        return self.desk.reserve(order_id, lines(units), now=now)
+        return self.store.reserve(order_id, lines(units), now=now)
 
     def release(self, order_id: str, now: str = LATER) -> Reservation:
-        return self.desk.release(order_id, now=now)
+        return self.store.release(order_id, now=now)
 
     def ship(self, order_id: str, now: str = LATER) -> Reservation:
-        return self.desk.ship(order_id, now=now)
+        return self.store.ship(order_id, now=now)
 
     def receive(
         self, delivery_id: str, units: Units, now: str = NOW, minimum: int | None = None

@@ -11,9 +11,9 @@ from botocore.exceptions import ReadTimeoutError
 
 from lambdas.contracts.inventory import ReceiveStock
 from lambdas.purchasing import supplier as module
-from lambdas.purchasing.domain import purchase_order
+from lambdas.purchasing.domain import plan_purchase_order
 from lambdas.purchasing.store import PurchaseOrders
-from lambdas.purchasing.supplier import NotDeliveredError, Supplier
+from lambdas.purchasing.supplier import DeliveryFailedError, Supplier
 from tests.templates.checks import FUNCTION
 from tests.templates.synthesis import platform
 from tests.unit.purchasing.conftest import low
@@ -61,11 +61,11 @@ def orders(table: str, dynamodb: Any) -> PurchaseOrders:
     return PurchaseOrders(table, dynamodb=dynamodb)
 
 
-def raise_orders(orders: PurchaseOrders, *skus: str) -> None:
+def raise_purchase_orders(orders: PurchaseOrders, *skus: str) -> None:
     for i, sku in enumerate(skus):
         raised_at = START - timedelta(seconds=len(skus) - i)
-        orders.raise_once(
-            purchase_order(low(sku, i + 1), now=raised_at, lead_time=timedelta(minutes=10))
+        orders.put_once(
+            plan_purchase_order(low(sku, i + 1), now=raised_at, lead_time=timedelta(minutes=10))
         )
 
 
@@ -77,7 +77,7 @@ def deliver(orders: PurchaseOrders, inventory: Inventory, now: str = DUE) -> int
 def test_what_is_due_arrives_and_is_closed(
     orders: PurchaseOrders, inventory: Inventory, rows: Rows
 ):
-    raise_orders(orders, "A", "B")
+    raise_purchase_orders(orders, "A", "B")
 
     assert deliver(orders, inventory) == 2
     assert inventory.units == {"A": 5, "B": 5}
@@ -89,7 +89,7 @@ def test_what_is_due_arrives_and_is_closed(
 
 
 def test_what_is_not_due_yet_waits(orders: PurchaseOrders, inventory: Inventory, rows: Rows):
-    raise_orders(orders, "A")
+    raise_purchase_orders(orders, "A")
 
     assert deliver(orders, inventory, now=START.isoformat()) == 0
     assert [row["state"] for row in rows()] == ["OPEN"]
@@ -98,8 +98,8 @@ def test_what_is_not_due_yet_waits(orders: PurchaseOrders, inventory: Inventory,
 def test_a_run_has_its_bound_and_the_next_does_the_rest(
     orders: PurchaseOrders, inventory: Inventory, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(module, "MOST", 2)
-    raise_orders(orders, "C", "A", "B")
+    monkeypatch.setattr(module, "MAX_DELIVERIES", 2)
+    raise_purchase_orders(orders, "C", "A", "B")
 
     assert deliver(orders, inventory) == 2
     assert set(inventory.units) == {"C", "A"}
@@ -112,7 +112,7 @@ def test_wherever_a_run_is_cut_off_goods_arrive_once(
     table: str, dynamodb: Any, inventory: Inventory, rows: Rows, crash: int
 ):
     """query, then for each order: get_item, the handing over, update_item."""
-    raise_orders(PurchaseOrders(table, dynamodb=dynamodb), "A", "B")
+    raise_purchase_orders(PurchaseOrders(table, dynamodb=dynamodb), "A", "B")
     calls: list[str] = []
 
     def fall(operation: str) -> None:
@@ -132,7 +132,7 @@ def test_wherever_a_run_is_cut_off_goods_arrive_once(
 
 def test_two_runs_at_once_deliver_once(table: str, dynamodb: Any, inventory: Inventory, rows: Rows):
     orders = PurchaseOrders(table, dynamodb=dynamodb)
-    raise_orders(orders, "A")
+    raise_purchase_orders(orders, "A")
 
     def interrupt(operation: str) -> None:
         if operation == "update_item":
@@ -149,7 +149,7 @@ def test_what_is_closed_meanwhile_is_not_handed_over_again(
 ):
     """The index still lists it."""
     orders = PurchaseOrders(table, dynamodb=dynamodb)
-    raise_orders(orders, "A")
+    raise_purchase_orders(orders, "A")
 
     def close(operation: str) -> None:
         if operation == "get_item":
@@ -160,11 +160,11 @@ def test_what_is_closed_meanwhile_is_not_handed_over_again(
 
 
 def test_what_is_closed_stays_as_it_is(orders: PurchaseOrders, inventory: Inventory, rows: Rows):
-    raise_orders(orders, "A")
-    (order,) = orders.due(now=DUE, most=1)
+    raise_purchase_orders(orders, "A")
+    (order,) = orders.due(now=DUE, limit=1)
     deliver(orders, inventory)
 
-    orders.close(order, now="2027", refused_because="too late")
+    orders.close(order, now="2027", refusal_reason="too late")
 
     assert [(row["state"], row["changed_at"]) for row in rows()] == [("DELIVERED", DUE)]
 
@@ -172,10 +172,10 @@ def test_what_is_closed_stays_as_it_is(orders: PurchaseOrders, inventory: Invent
 def test_what_inventory_refuses_is_closed_with_the_reason_and_told(
     orders: PurchaseOrders, inventory: Inventory, rows: Rows
 ):
-    raise_orders(orders, "A", "B")
+    raise_purchase_orders(orders, "A", "B")
     inventory.errors = {"A": "ContractError"}
 
-    with pytest.raises(NotDeliveredError, match="ContractError: no"):
+    with pytest.raises(DeliveryFailedError, match="ContractError: no"):
         deliver(orders, inventory)
 
     assert [(row["state"], row["explanation"]) for row in rows()] == [
@@ -188,10 +188,10 @@ def test_what_inventory_refuses_is_closed_with_the_reason_and_told(
 def test_what_inventory_fails_on_stays_open_and_does_not_keep_others_waiting(
     orders: PurchaseOrders, inventory: Inventory, rows: Rows
 ):
-    raise_orders(orders, "A", "B")
+    raise_purchase_orders(orders, "A", "B")
     inventory.errors = {"A": "Sandbox.Timedout"}
 
-    with pytest.raises(NotDeliveredError, match=r"Sandbox\.Timedout"):
+    with pytest.raises(DeliveryFailedError, match=r"Sandbox\.Timedout"):
         deliver(orders, inventory)
     assert [row["state"] for row in rows()] == ["OPEN", "DELIVERED"]
 
@@ -202,14 +202,14 @@ def test_what_inventory_fails_on_stays_open_and_does_not_keep_others_waiting(
 def test_as_many_failures_as_a_run_has_orders_do_not_keep_the_others_waiting(
     orders: PurchaseOrders, inventory: Inventory, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(module, "MOST", 2)
-    raise_orders(orders, "A", "B", "C", "D", "E")
+    monkeypatch.setattr(module, "MAX_DELIVERIES", 2)
+    raise_purchase_orders(orders, "A", "B", "C", "D", "E")
     inventory.errors = {"A": "KeyError", "B": "KeyError"}
 
-    with pytest.raises(NotDeliveredError, match="KeyError"):
+    with pytest.raises(DeliveryFailedError, match="KeyError"):
         deliver(orders, inventory)
     assert deliver(orders, inventory) == 2
-    with pytest.raises(NotDeliveredError, match="KeyError"):
+    with pytest.raises(DeliveryFailedError, match="KeyError"):
         deliver(orders, inventory)
     assert [(row["sku"], row["state"]) for row in rows()] == [
         ("A", "OPEN"),
@@ -222,7 +222,7 @@ def test_what_is_delivered_meanwhile_is_not_due_again(
     table: str, dynamodb: Any, inventory: Inventory, rows: Rows
 ):
     orders = PurchaseOrders(table, dynamodb=dynamodb)
-    raise_orders(orders, "A")
+    raise_purchase_orders(orders, "A")
     inventory.errors = {"A": "KeyError"}
 
     def mend(operation: str) -> None:
@@ -230,7 +230,7 @@ def test_what_is_delivered_meanwhile_is_not_due_again(
             inventory.errors = {}
             deliver(orders, inventory)
 
-    with pytest.raises(NotDeliveredError, match="KeyError"):
+    with pytest.raises(DeliveryFailedError, match="KeyError"):
         deliver(PurchaseOrders(table, dynamodb=Spy(dynamodb, mend)), inventory)
 
     (row,) = rows()
@@ -240,7 +240,7 @@ def test_what_is_delivered_meanwhile_is_not_due_again(
 def test_an_inventory_that_does_not_answer_is_asked_again_by_the_next_run(
     orders: PurchaseOrders, inventory: Inventory, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ):
-    raise_orders(orders, "A", "B")
+    raise_purchase_orders(orders, "A", "B")
     answer = inventory.invoke
 
     def hang_once(**request: Any) -> dict[str, Any]:
@@ -249,7 +249,7 @@ def test_an_inventory_that_does_not_answer_is_asked_again_by_the_next_run(
 
     monkeypatch.setattr(inventory, "invoke", hang_once)
 
-    with pytest.raises(NotDeliveredError, match="ReadTimeoutError"):
+    with pytest.raises(DeliveryFailedError, match="ReadTimeoutError"):
         deliver(orders, inventory)
     assert [row["state"] for row in rows()] == ["OPEN", "DELIVERED"]
     assert deliver(orders, inventory) == 1
@@ -258,9 +258,9 @@ def test_an_inventory_that_does_not_answer_is_asked_again_by_the_next_run(
 def test_the_handler_answers_how_many(
     load_handler: Callable[..., Any], table: str, orders: PurchaseOrders
 ):
-    raise_orders(orders, "A")
+    raise_purchase_orders(orders, "A")
     handler = load_handler(
-        "lambdas.purchasing.deliver_orders",
+        "lambdas.purchasing.deliver_purchase_orders",
         PURCHASE_ORDERS_TABLE=table,
         RECEIVE_STOCK_FUNCTION="receive-stock",
     )
@@ -274,12 +274,12 @@ def test_inventory_is_asked_once_and_waited_for_as_long_as_it_may_take(
 ):
     """Who hangs up before, as on a cold start, has a delivery that counts for one that failed."""
     handler = load_handler(
-        "lambdas.purchasing.deliver_orders",
+        "lambdas.purchasing.deliver_purchase_orders",
         PURCHASE_ORDERS_TABLE=table,
         RECEIVE_STOCK_FUNCTION="receive-stock",
     )
-    patience = handler.__globals__["supplier"]._functions.meta.config
+    config = handler.__globals__["supplier"]._functions.meta.config
     may_take = platform("dev").one(FUNCTION, "ReceiveStock").properties["Timeout"]
 
-    assert patience.read_timeout > may_take
-    assert patience.retries["total_max_attempts"] == 1
+    assert config.read_timeout > may_take
+    assert config.retries["total_max_attempts"] == 1

@@ -13,9 +13,9 @@ from lambdas.contracts.inventory import StockChanged
 from lambdas.contracts.orders import OrderConfirmed
 from tests.contracts.catalog import read, sample_of
 from tests.unit.warehouse.fakes import FakeBus, FakeQueue, FakeWarehouse, Killed, message
-from workers.warehouse import loop
-from workers.warehouse.handling import Handling, NotToldError
-from workers.warehouse.loop import Consumer, Stop
+from workers.warehouse import consumer as module
+from workers.warehouse.handlers import MessageHandlers, PublishError
+from workers.warehouse.consumer import Consumer, Shutdown
 from workers.warehouse.queue import Message
 
 
@@ -26,10 +26,10 @@ def confirmed(order_id: str) -> Message:
 
 
 def stock(sku: str, sequence: int, available: int) -> Message:
-    told = read(sample_of(StockChanged))
-    told["metadata"] |= {"subject": sku, "sequence": sequence}
-    told["data"] |= {"sku": sku, "available": available}
-    return message(json.dumps(told), group=sku)
+    published = read(sample_of(StockChanged))
+    published["metadata"] |= {"subject": sku, "sequence": sequence}
+    published["data"] |= {"sku": sku, "available": available}
+    return message(json.dumps(published), group=sku)
 
 
 class Stage:
@@ -37,10 +37,10 @@ class Stage:
 
     def __init__(self) -> None:
         self.warehouse, self.bus = FakeWarehouse(), FakeBus()
-        self.handling = Handling(self.warehouse, bus=self.bus, now=lambda: "now")  # type: ignore[arg-type]
+        self.handlers = MessageHandlers(self.warehouse, bus=self.bus, now=lambda: "now")  # type: ignore[arg-type]
 
     def consumer(self, queue: FakeQueue, handle: Callable[[Message], None]) -> Consumer:
-        return Consumer(queue, handle, stop=Stop(grace=60))  # type: ignore[arg-type]
+        return Consumer(queue, handle, shutdown=Shutdown(grace=60))  # type: ignore[arg-type]
 
     def die_at(self, step: int, queue: FakeQueue) -> None:
         """Be killed at the nth thing that is done anywhere, and do nothing from then on."""
@@ -76,15 +76,15 @@ def test_orders_are_picked_once_whenever_a_worker_dies(orders: list[str], deaths
     for step in deaths:
         stage.die_at(step, queue)
         with suppress(Killed):
-            stage.consumer(queue, stage.handling.pick).turn()
+            stage.consumer(queue, stage.handlers.pick).poll()
         stage.live(queue)
     for _ in range(2):
-        stage.consumer(queue, stage.handling.pick).turn()
+        stage.consumer(queue, stage.handlers.pick).poll()
 
     assert queue.bodies == []
     assert set(stage.warehouse.pickings) == set(orders)
-    told = {fact.metadata.event_id: fact for fact in stage.bus.told}
-    assert sorted(fact.data.order_id for fact in told.values()) == sorted(set(orders))
+    published = {event.metadata.event_id: event for event in stage.bus.published}
+    assert sorted(event.data.order_id for event in published.values()) == sorted(set(orders))
 
 
 def test_it_is_told_only_once_it_is_on_the_list():
@@ -92,37 +92,37 @@ def test_it_is_told_only_once_it_is_on_the_list():
     stage.warehouse.then = lambda step: (_ for _ in ()).throw(Killed) if step == "pick" else None
 
     with pytest.raises(Killed):
-        stage.handling.pick(confirmed("o1"))
+        stage.handlers.pick(confirmed("o1"))
 
-    assert stage.bus.told == []
+    assert stage.bus.published == []
 
 
 def test_what_the_bus_does_not_take_is_told_when_the_message_comes_again(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(loop, "PAUSE", 0)
+    monkeypatch.setattr(module, "RETRY_DELAY", 0)
     stage = Stage()
     queue = FakeQueue(confirmed("o1"))
-    consumer = stage.consumer(queue, stage.handling.pick)
+    consumer = stage.consumer(queue, stage.handlers.pick)
 
     stage.bus.full = True
-    with pytest.raises(NotToldError, match="o1"):
-        stage.handling.pick(confirmed("o1"))
-    consumer.turn()
+    with pytest.raises(PublishError, match="o1"):
+        stage.handlers.pick(confirmed("o1"))
+    consumer.poll()
     assert len(queue.bodies) == 1
 
     stage.bus.full = False
-    consumer.turn()
+    consumer.poll()
     assert queue.bodies == []
-    assert [fact.data.order_id for fact in stage.bus.told] == ["o1"]
+    assert [event.data.order_id for event in stage.bus.published] == ["o1"]
 
 
 def test_the_picture_of_the_stock_is_the_latest():
     stage = Stage()
     queue = FakeQueue(*(stock("A", n, n * 10) for n in (2, 3, 1)), stock("B", 1, 7))
 
-    stage.consumer(queue, stage.handling.note_stock).turn()
+    stage.consumer(queue, stage.handlers.update_stock).poll()
 
-    shelves: dict[str, Any] = stage.warehouse.shelves
-    assert {sku: shelf.available for sku, shelf in shelves.items()} == {"A": 30, "B": 7}
+    stock_levels: dict[str, Any] = stage.warehouse.stock_levels
+    assert {sku: stock_level.available for sku, stock_level in stock_levels.items()} == {"A": 30, "B": 7}
     assert queue.bodies == []

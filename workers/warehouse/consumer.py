@@ -10,26 +10,26 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.contracts.codec import ContractError
 from lambdas.runtime.log import log
-from workers.warehouse.queue import MOST, Message, Queue
+from workers.warehouse.queue import MAX_BATCH, Message, Queue
 
-BEATS = 3
+RENEWALS_PER_LEASE = 3
 """How often a lease is renewed in its time: two renewals may fail before others get the message."""
-PAUSE = 5
+RETRY_DELAY = 5
 """Seconds after which something is tried again that failed."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Stop:
+class Shutdown:
     """Whether to stop, and for how long the work in hand may still go on: ``grace`` seconds."""
 
     grace: float
     clock: Callable[[], float] = time.monotonic
-    _told: Event = field(default_factory=Event)
+    _requested: Event = field(default_factory=Event)
     _begun: bool = False
     _deadline: float = float("inf")
 
-    def tell(self) -> None:
-        """Stop: no new work from now on.
+    def request(self) -> None:
+        """Request the shutdown: no new work from now on.
 
         A signal may say so in the middle of another's saying so. Setting an event takes a lock, for
         which the second would wait for ever: it has to see that the first has begun.
@@ -37,28 +37,28 @@ class Stop:
         if not self._begun:
             self._begun = True
             self._deadline = self.clock() + self.grace
-            self._told.set()
+            self._requested.set()
 
     @property
-    def told(self) -> bool:
+    def requested(self) -> bool:
         """Whether to stop."""
-        return self._told.is_set()
+        return self._requested.is_set()
 
     @property
-    def left(self) -> float:
+    def remaining(self) -> float:
         """The seconds that are left to finish in."""
         return self._deadline - self.clock()
 
     def wait(self, seconds: float) -> bool:
         """Wait so long, or until told to stop; answer whether to stop."""
-        return self._told.wait(seconds)
+        return self._requested.wait(seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:
-    done: Sequence[Message]
-    undone: Sequence[Message]
-    pause: int = 0
+    handled: Sequence[Message]
+    unhandled: Sequence[Message]
+    retry_delay: int = 0
 
 
 class Consumer:
@@ -70,76 +70,76 @@ class Consumer:
     parks it when it has come too often.
     """
 
-    def __init__(self, queue: Queue, handle: Callable[[Message], None], *, stop: Stop) -> None:
+    def __init__(self, queue: Queue, handle: Callable[[Message], None], *, shutdown: Shutdown) -> None:
         self.name = queue.name
         self.ready = False
         """Whether the queue has answered: it is there, and we may receive from it."""
-        self.turned = stop.clock()
+        self.last_progress_at = shutdown.clock()
         """When the loop last came round."""
         self._queue = queue
         self._handle = handle
-        self._stop = stop
-        self._pool = ThreadPoolExecutor(MOST)
+        self._shutdown = shutdown
+        self._pool = ThreadPoolExecutor(MAX_BATCH)
 
     def run(self) -> None:
         """Consume until told to stop."""
-        while not self._stop.told:
-            self.turn()
+        while not self._shutdown.requested:
+            self.poll()
 
-    def turn(self) -> None:
+    def poll(self) -> None:
         """Receive once and deal with all that came."""
-        self.turned = self._stop.clock()
+        self.last_progress_at = self._shutdown.clock()
         try:
             messages = self._queue.receive()
             self.ready = True
-            self._work(messages)
+            self._process(messages)
         except (ClientError, BotoCoreError) as error:
             # Whatever is in hand now comes again when its lease has run out.
-            log("queue out of reach", queue=self.name, error=str(error))
-            self._stop.wait(PAUSE)
+            log("queue_unreachable", queue=self.name, error=str(error))
+            self._shutdown.wait(RETRY_DELAY)
 
-    def _work(self, messages: Sequence[Message]) -> None:
-        jobs = {self._pool.submit(self._in_order, group): group for group in _groups(messages)}
+    def _process(self, messages: Sequence[Message]) -> None:
+        jobs = {self._pool.submit(self._handle_group, group): group for group in _groups(messages)}
         pending = set(jobs)
         while pending:
-            patience = min(self._queue.lease / BEATS, max(self._stop.left, 0))
-            finished, pending = wait(pending, timeout=patience)
-            self.turned = self._stop.clock()
+            timeout = min(self._queue.lease / RENEWALS_PER_LEASE, max(self._shutdown.remaining, 0))
+            finished, pending = wait(pending, timeout=timeout)
+            self.last_progress_at = self._shutdown.clock()
             for outcome in [job.result() for job in finished]:
-                self._log("not deleted", self._queue.delete(outcome.done))
-                self._log("not returned", self._queue.hold(outcome.undone, seconds=outcome.pause))
-            held = [message for job in pending for message in jobs[job]]
-            over = self._stop.left <= 0
+                self._log("not_deleted", self._queue.delete(outcome.handled))
+                self._log("not_returned", self._queue.set_visibility(outcome.unhandled, seconds=outcome.retry_delay))
+            in_flight = [message for job in pending for message in jobs[job]]
+            expired = self._shutdown.remaining <= 0
             # A beat never renews what others may have already: it is handled twice, and that is
             # why handling is idempotent.
-            for start in range(0, len(held), MOST):
-                batch = held[start : start + MOST]
-                seconds = 0 if over else self._queue.lease
-                self._log("not held", self._queue.hold(batch, seconds=seconds))
-            if over:
+            for start in range(0, len(in_flight), MAX_BATCH):
+                batch = in_flight[start : start + MAX_BATCH]
+                seconds = 0 if expired else self._queue.lease
+                self._log("lease_not_renewed", self._queue.set_visibility(batch, seconds=seconds))
+            if expired:
                 return
 
-    def _in_order(self, group: Sequence[Message]) -> _Outcome:
+    def _handle_group(self, group: Sequence[Message]) -> _Outcome:
         for i, message in enumerate(group):
-            if self._stop.told:
-                return _Outcome(done=group[:i], undone=group[i:])
+            if self._shutdown.requested:
+                return _Outcome(handled=group[:i], unhandled=group[i:])
             try:
-                self._handle_or_park(message)
+                self._handle_or_dead_letter(message)
             except Exception as error:  # noqa: BLE001 -- it comes again, or SQS parks it at last
-                log("message failed", queue=self.name, id=message.id, error=repr(error))
-                return _Outcome(done=group[:i], undone=group[i:], pause=PAUSE)
-        return _Outcome(done=group, undone=())
+                log("message_failed", queue=self.name, id=message.id, error=repr(error))
+                return _Outcome(handled=group[:i], unhandled=group[i:], retry_delay=RETRY_DELAY)
+        return _Outcome(handled=group, unhandled=())
 
-    def _handle_or_park(self, message: Message) -> None:
+    def _handle_or_dead_letter(self, message: Message) -> None:
         try:
             self._handle(message)
         except ContractError as poison:
-            self._queue.park(message, reason=str(poison))
-            log("message parked", queue=self.name, id=message.id, reason=str(poison))
+            self._queue.dead_letter(message, reason=str(poison))
+            log("message_dead_lettered", queue=self.name, id=message.id, reason=str(poison))
 
     def _log(self, what: str, messages: Sequence[Message]) -> None:
         for message in messages:
-            log(f"message {what}", queue=self.name, id=message.id)
+            log(f"message_{what}", queue=self.name, id=message.id)
 
 
 def _groups(messages: Sequence[Message]) -> list[list[Message]]:
