@@ -18,7 +18,7 @@ from stacks.operations import OperationsStack
 from stacks.orders import OrdersStack
 from stacks.partner import PartnerStack
 from stacks.payments import PaymentsStack
-from stacks.provider import ProviderStack
+from stacks.card_provider import CardProviderStack
 from stacks.purchasing import PurchasingStack
 from stacks.shipping import ShippingStack
 from stacks.storefront import StorefrontStack
@@ -36,14 +36,14 @@ def compose(app: App, env: Environment) -> None:
         alarms=operations.topic,
         schedules=operations.schedules,
     )
-    provider = ProviderStack(app, env=env)
+    card_provider = CardProviderStack(app, env=env)
     payments = PaymentsStack(
         app,
         env=env,
         bus=backbone.bus,
         alarms=operations.topic,
         schedules=operations.schedules,
-        provider=provider.answer,
+        card_provider=card_provider.handle_request,
     )
     if env.partner_event_source:
         PartnerStack(

@@ -66,7 +66,7 @@ def _shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
     customers = http_api.customers_of(cloud, outputs, ADA)
     http = http_api.http(cloud)
     contact = http_api.Api(outputs["NotificationsUrl"], customers, http=http, sleep=time.sleep)
-    contact.keep_contact(customer=ADA, email="ada@customers.example", name="Ada")
+    contact.put_contact(customer=ADA, email="ada@customers.example", name="Ada")
     api = http_api.Api(outputs["ApiUrl"], customers, http=http, sleep=time.sleep)
 
     def place(key: str) -> None:

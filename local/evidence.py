@@ -105,7 +105,7 @@ class Evidence:
         self.gather_stock()
         self._gather_table("DeliveriesTable", None, lines=("delivered", "delivery_id"))
         self._gather_table(
-            "ProviderChargesTable", "provider_charges", "key", "state", "amount", "currency"
+            "CardProviderChargesTable", "provider_charges", "key", "state", "amount", "currency"
         )
         self._gather_table("PickingsTable", None, lines=("picked_lines", "order_id"))
         self._gather_ledger()

@@ -123,7 +123,7 @@ class Api:
         """An order as its customer sees it."""
         return self._ask("GET", f"/orders/{order_id}", customer, headers={})
 
-    def keep_contact(self, *, customer: str, email: str, name: str) -> Answer:
+    def put_contact(self, *, customer: str, email: str, name: str) -> Answer:
         """Say where a customer is to be written to."""
         contact = json.dumps({"email": email, "name": name})
         headers = {"Content-Type": "application/json"}

@@ -107,7 +107,7 @@ class Notices:
         if int.from_bytes(digest[:4]) % SILENT == 0:
             return None
         address = f"{digest.hex()[:16]}@customers.example"
-        answer = self._api.keep_contact(customer=customer, email=address, name="Customer")
+        answer = self._api.put_contact(customer=customer, email=address, name="Customer")
         if answer.status != 200:
             raise shop.ShopError(f"{customer}'s address was not taken: {answer.body}")
         return customer
@@ -123,7 +123,7 @@ class Notices:
         for table in ("mails", "posted", "issued"):
             self._database.execute(f"DELETE FROM {table}")  # noqa: S608
         columns = ("order_id", "kind", "state", "message_id")
-        for page in scan(self._client("dynamodb"), self._outputs["MailsTable"]):
+        for page in scan(self._client("dynamodb"), self._outputs["EmailRecordsTable"]):
             rows = (tuple(row[name] for name in columns) for row in page)
             insert(self._database, "mails", rows)
         posted = ((mail["MessageId"], mail["Subject"]) for mail in self._posted())

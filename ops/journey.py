@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.contracts.values import Money
-from lambdas.notifications.domain import written
+from lambdas.notifications.domain import format_money
 from lambdas.orders.domain import Order, is_stalled
 from lambdas.orders.duplicates import DUPLICATE
 from lambdas.orders.store import order_of
@@ -180,7 +180,7 @@ def _rows(known: Known) -> Iterator[dict[str, str]]:
 
 def money(total: Row) -> str:
     """An amount of minor units with its currency, as customers read it."""
-    return written(Money(amount=total["amount"], currency=total["currency"]))
+    return format_money(Money(amount=total["amount"], currency=total["currency"]))
 
 
 def _who_cancelled(order: Row) -> str:

@@ -26,7 +26,7 @@ from stacks.components.packages import PackagesLayer
 from stacks.components.table import ServiceTable
 from stacks.environments import Environment
 
-NEWS = (OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched)
+NOTIFIED_EVENTS = (OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched)
 
 
 class NotificationsStack(Stack):
@@ -45,7 +45,7 @@ class NotificationsStack(Stack):
 
         # State
         customers = ServiceTable(self, "Customers", env=env, key="customer_id")
-        mails = ServiceTable(self, "Mails", env=env, key="order_id", sorted_by="kind")
+        email_records = ServiceTable(self, "EmailRecords", env=env, key="order_id", sorted_by="kind")
         # As long as books are kept
         invoices = ServiceBucket(
             self,
@@ -56,11 +56,11 @@ class NotificationsStack(Stack):
         )
 
         # Functions
-        on_customers = {"CUSTOMERS_TABLE": customers.table_name}
-        on_invoices = {"INVOICES_BUCKET": invoices.bucket_name}
-        by_post = {**on_customers, "MAILS_TABLE": mails.table_name, "SENDER": env.sender or ""}
-        keep_contact = ServiceFunction(
-            self, "KeepContact", env=env, verb="notifications.keep_contact", settings=on_customers
+        customers_settings = {"CUSTOMERS_TABLE": customers.table_name}
+        invoices_settings = {"INVOICES_BUCKET": invoices.bucket_name}
+        mail_settings = {**customers_settings, "EMAIL_RECORDS_TABLE": email_records.table_name, "SENDER": env.sender or ""}
+        put_contact = ServiceFunction(
+            self, "PutContact", env=env, verb="notifications.put_contact", settings=customers_settings
         )
         function = partial(
             AsynchronousFunction, self, env=env, alarms=alarms, at_once=env.notices_at_once
@@ -68,14 +68,14 @@ class NotificationsStack(Stack):
         notify_customer = function(
             id="NotifyCustomer",
             verb="notifications.notify_customer",
-            settings=by_post,
+            settings=mail_settings,
             timeout=Duration.seconds(15),
             on_success=to_bus(bus),
         )
         email_invoice = function(
             id="EmailInvoice",
             verb="notifications.email_invoice",
-            settings={**by_post, **on_invoices},
+            settings={**mail_settings, **invoices_settings},
             timeout=Duration.seconds(15),
         )
         # What fpdf2 needs without images, of which it is pure Python: docs/adr/0021.
@@ -83,7 +83,7 @@ class NotificationsStack(Stack):
         issue_invoice = function(
             id="IssueInvoice",
             verb="notifications.issue_invoice",
-            settings=on_invoices,
+            settings=invoices_settings,
             timeout=Duration.seconds(15),
             memory_mib=512,
             layers=[writer],
@@ -95,7 +95,7 @@ class NotificationsStack(Stack):
         rule = partial(EventRule, self, bus=bus, alarms=alarms)
         rule(
             id="Notify",
-            event=NEWS,
+            event=NOTIFIED_EVENTS,
             what="news of orders",
             target=partial(targets.LambdaFunction, notify_customer),
         )
@@ -105,19 +105,19 @@ class NotificationsStack(Stack):
             target=partial(targets.LambdaFunction, issue_invoice),
         )
         contact = FrontDoor(self, "Contact", env=env, beside=front_door)
-        contact.route(apigw.HttpMethod.PUT, "/contact", keep_contact)
+        contact.route(apigw.HttpMethod.PUT, "/contact", put_contact)
 
         # Grants
-        allow(keep_contact, "dynamodb:PutItem", on=customers.table_arn)
-        any_invoice = {"objects": "invoices/*", "because": "an object for each order, named by it"}
-        invoices.let(issue_invoice.role, "s3:PutObject", **any_invoice)
-        invoices.let(email_invoice.role, "s3:GetObject", **any_invoice)
+        allow(put_contact, "dynamodb:PutItem", on=customers.table_arn)
+        invoice_objects = {"objects": "invoices/*", "because": "an object for each order, named by it"}
+        invoices.let(issue_invoice.role, "s3:PutObject", **invoice_objects)
+        invoices.let(email_invoice.role, "s3:GetObject", **invoice_objects)
         for function_ in (notify_customer, email_invoice):
             allow(function_, "dynamodb:GetItem", on=customers.table_arn)
             allow(
                 function_,
                 *("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
-                on=mails.table_arn,
+                on=email_records.table_arn,
             )
         if env.sender:
             identity = ses.EmailIdentity(
@@ -128,5 +128,5 @@ class NotificationsStack(Stack):
             allow(email_invoice, "ses:SendEmail", "ses:SendRawEmail", on=identity)
 
         CfnOutput(self, "NotificationsUrl", value=contact.api.api_endpoint)
-        CfnOutput(self, "MailsTable", value=mails.table_name)
+        CfnOutput(self, "EmailRecordsTable", value=email_records.table_name)
         CfnOutput(self, "InvoicesBucket", value=invoices.bucket_name)

@@ -46,15 +46,15 @@ class PartnerStack(Stack):
             retention=env.log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        parked = ParkingQueue(self, "Disputes", holds="disputes not told", alarms=alarms)
+        dead_letters = ParkingQueue(self, "Disputes", holds="disputes not published", alarms=alarms)
 
         # Functions
-        take_dispute = ServiceFunction(
+        ingest_dispute = ServiceFunction(
             self,
-            "TakeDispute",
+            "IngestDispute",
             env=env,
-            verb="payments.take_dispute",
-            settings={"EVENT_BUS": bus.event_bus_name, "DEAD_LETTER_QUEUE_URL": parked.queue_url},
+            verb="payments.ingest_dispute",
+            settings={"EVENT_BUS": bus.event_bus_name, "DEAD_LETTER_QUEUE_URL": dead_letters.queue_url},
             no_dead_letters=NO_DEAD_LETTERS,
         )
 
@@ -64,13 +64,13 @@ class PartnerStack(Stack):
         rule(
             id="OnDispute",
             detail_types=[DISPUTE_OPENED],
-            target=partial(targets.LambdaFunction, take_dispute),
+            target=partial(targets.LambdaFunction, ingest_dispute),
         )
-        let_fail(take_dispute, into=parked)
+        let_fail(ingest_dispute, into=dead_letters)
 
         # Grants
-        let_publish(take_dispute, bus, source=SOURCE)
+        let_publish(ingest_dispute, bus, source=SOURCE)
 
         CfnOutput(self, "PartnerBus", value=partner_bus.event_bus_name)
         CfnOutput(self, "PartnerLogGroup", value=log_group.log_group_name)
-        CfnOutput(self, "ParkedDisputes", value=parked.queue_url)
+        CfnOutput(self, "ParkedDisputes", value=dead_letters.queue_url)

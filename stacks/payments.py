@@ -31,7 +31,7 @@ class PaymentsStack(Stack):
         bus: events.IEventBus,
         alarms: sns.ITopic,
         schedules: scheduler.IScheduleGroup,
-        provider: lambda_.IFunction,
+        card_provider: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, env.stack("Payments"))
 
@@ -45,13 +45,13 @@ class PaymentsStack(Stack):
             "DATABASE_ROLE": "payments",
             "EVENT_BUS": bus.event_bus_name,
         }
-        paying = partial(
+        charging = partial(
             function,
-            settings={**settings, "PROVIDER_FUNCTION": provider.function_name},
+            settings={**settings, "CARD_PROVIDER_FUNCTION": card_provider.function_name},
             timeout=Duration.seconds(7),
         )
-        self.take_payment = paying(id="TakePayment", verb="payments.take_payment")
-        self.refund_payment = paying(id="RefundPayment", verb="payments.refund_payment")
+        self.take_payment = charging(id="TakePayment", verb="payments.take_payment")
+        self.refund_payment = charging(id="RefundPayment", verb="payments.refund_payment")
         publish_outbox = function(
             id="PublishOutbox",
             verb="payments.publish_outbox",
@@ -59,13 +59,13 @@ class PaymentsStack(Stack):
             timeout=Duration.seconds(50),
             no_dead_letters=NO_DEAD_LETTERS,
         )
-        settle_charge = paying(
-            id="SettleCharge", verb="payments.settle_charge", no_dead_letters=NO_LOST_EVENTS
+        reconcile_charge = charging(
+            id="ReconcileCharge", verb="payments.reconcile_charge", no_dead_letters=NO_LOST_EVENTS
         )
-        ask_about_charges = function(
-            id="AskAboutCharges",
-            verb="payments.ask_about_charges",
-            settings={**settings, "PATIENCE_SECONDS": str(env.quiet.to_seconds())},
+        query_stale_charges = function(
+            id="QueryStaleCharges",
+            verb="payments.query_stale_charges",
+            settings={**settings, "STALE_AFTER_SECONDS": str(env.quiet.to_seconds())},
             timeout=Duration.seconds(50),
             no_dead_letters=NO_DEAD_LETTERS,
         )
@@ -81,20 +81,20 @@ class PaymentsStack(Stack):
         )
         Schedule(
             self,
-            "AskAboutChargesOften",
-            function=ask_about_charges,
+            "QueryStaleChargesOften",
+            function=query_stale_charges,
             every=Duration.minutes(15),
             group=schedules,
             alarms=alarms,
         )
-        Reaction(self, "OnOrderStatus", bus=bus, event=STATUS_EVENTS, function=settle_charge, alarms=alarms)
+        Reaction(self, "OnOrderStatus", bus=bus, event=STATUS_EVENTS, function=reconcile_charge, alarms=alarms)
 
         # Grants
-        paid = [self.take_payment, self.refund_payment, settle_charge]
-        for payment in paid:
-            allow(payment, "lambda:InvokeFunction", on=provider.function_arn)
-        banking = [*paid, publish_outbox, ask_about_charges]
-        for user in banking:
+        provider_callers = [self.take_payment, self.refund_payment, reconcile_charge]
+        for caller in provider_callers:
+            allow(caller, "lambda:InvokeFunction", on=card_provider.function_arn)
+        ledger_users = [*provider_callers, publish_outbox, query_stale_charges]
+        for user in ledger_users:
             ledger.let_connect(user)
             let_publish(user, bus, source=SOURCE)
         Migrations(
@@ -104,7 +104,7 @@ class PaymentsStack(Stack):
             database=ledger,
             service="payments",
             database_role="payments",
-            functions=banking,
+            functions=ledger_users,
         )
 
         CfnOutput(self, "LedgerEndpoint", value=ledger.cluster.attr_endpoint)

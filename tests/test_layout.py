@@ -48,6 +48,8 @@ def refused(module: Path, name: str) -> str | None:
     top, *below = module.with_suffix("").parts
     if within(name, "workers") and not (top == "workers" and within(name, f"workers.{below[0]}")):
         return "a worker is run, not imported"
+    if within(name, "simulators") and top != "simulators":
+        return "a simulator is called, not imported"
     if top == "stacks":
         if within(name, "lambdas") and not within(name, "lambdas.contracts"):
             return "stacks know contracts only"
@@ -63,7 +65,7 @@ def refused(module: Path, name: str) -> str | None:
         return None if known else "the runtime adapters know no service"
     if package in services(top):
         own = (f"{top}.{package}", *(f"lambdas.{shared}" for shared in SHARED))
-        if within(name, "lambdas") and not within(name, *own):
+        if within(name, "lambdas", "simulators") and not within(name, *own):
             return "a service never imports another"
         if module.name == "domain.py" and not _pure(name, f"{top}.{package}"):
             return "a domain knows no AWS, no environment and no clock"
@@ -78,7 +80,7 @@ def _pure(name: str, service: str) -> bool:
     return standard(name) or within(name, "lambdas.contracts", f"{service}.domain")
 
 
-@pytest.mark.parametrize("module", modules("lambdas", "workers", "stacks"), ids=str)
+@pytest.mark.parametrize("module", modules("simulators") + modules("lambdas", "workers", "stacks"), ids=str)
 def test_it_imports_what_it_may(module: Path):
     found = {name: refused(module, name) for name in imports(module, (ROOT / module).read_text())}
 
@@ -114,6 +116,11 @@ def test_it_imports_what_it_may(module: Path):
         ("workers/warehouse/domain.py", "import boto3"),
         ("workers/warehouse/domain.py", "from time import time"),
         ("workers/warehouse/domain.py", "from workers.warehouse.store import Warehouse"),
+        ("lambdas/payments/provider.py", "from simulators.card_provider import domain"),
+        ("stacks/card_provider.py", "from simulators.card_provider.faults import Fault"),
+        ("simulators/card_provider/store.py", "from lambdas.payments.domain import Charge"),
+        ("simulators/card_provider/store.py", "from simulators.another.store import Another"),
+        ("simulators/card_provider/domain.py", "import boto3"),
     ],
 )
 def test_what_it_may_not_is_seen(module: str, line: str):
@@ -131,6 +138,8 @@ def test_what_it_may_not_is_seen(module: str, line: str):
         ("stacks/orders.py", "from lambdas.contracts.orders import OrderPlaced"),
         ("workers/warehouse/store.py", "from lambdas.runtime.dynamodb import to_item"),
         ("workers/warehouse/store.py", "from workers.warehouse.domain import Picking"),
+        ("simulators/card_provider/store.py", "from lambdas.runtime.aws import client"),
+        ("simulators/card_provider/store.py", "from simulators.card_provider.domain import Charge"),
         ("workers/warehouse/domain.py", "from lambdas.contracts.orders import OrderConfirmed"),
     ],
 )
@@ -152,7 +161,11 @@ def impurities(source: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "module",
-    sorted([*ROOT.glob("lambdas/*/domain.py"), *ROOT.glob("workers/*/domain.py")]),
+    sorted(
+        module
+        for top in ("lambdas", "simulators", "workers")
+        for module in ROOT.glob(f"{top}/*/domain.py")
+    ),
     ids=str,
 )
 def test_a_domain_asks_no_clock(module: Path):
@@ -164,7 +177,7 @@ def test_a_clock_in_a_domain_is_seen():
 
 
 def handlers() -> Iterator[tuple[Path, ast.FunctionDef]]:
-    for module in modules("lambdas"):
+    for module in modules("lambdas", "simulators"):
         for node in ast.parse((ROOT / module).read_text()).body:
             if isinstance(node, ast.FunctionDef) and node.name == "handler":
                 yield module, node
@@ -199,7 +212,7 @@ class TestHandlers:
         assert length(function) == 3
 
 
-@pytest.mark.parametrize("module", modules("lambdas", "workers", "stacks"), ids=str)
+@pytest.mark.parametrize("module", modules("simulators") + modules("lambdas", "workers", "stacks"), ids=str)
 def test_nothing_that_is_deployed_knows_of_the_laptop(module: Path):
     assert mentions((ROOT / module).read_text()) == []
 
@@ -221,4 +234,4 @@ def test_a_service_has_one_name(folder: str):
         else (lambda name: (ROOT / folder / name).is_dir())
     )
 
-    assert [name for name in services() + services("workers") if not has(name)] == []
+    assert [name for top in ("lambdas", "simulators", "workers") for name in services(top) if not has(name)] == []

@@ -51,7 +51,7 @@ class BadContactError(Exception):
         self.problems = [{"field": name, "problem": text} for name, text in problems.items()]
 
 
-def contact(body: object, *, customer_id: str, now: str) -> Contact:
+def parse_contact(body: object, *, customer_id: str, now: str) -> Contact:
     """Read a request's body; raises BadContactError naming every bad field."""
     if not isinstance(body, Mapping):
         raise BadContactError({"body": "must be a JSON object"})
@@ -82,7 +82,7 @@ def _is_name(text: str) -> bool:
 
 # Amounts as people write them
 
-DIGITS = dict.fromkeys(
+MINOR_UNIT_DIGITS = dict.fromkeys(
     ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
      "VUV", "XAF", "XOF", "XPF"), 0,
 ) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)  # fmt: skip
@@ -91,23 +91,23 @@ https://www.iso.org/iso-4217-currency-codes.html
 """
 
 
-def decimal(amount: int, currency: str) -> str:
+def format_amount(amount: int, currency: str) -> str:
     """An amount in minor units, such as ``1,234.50``."""
-    digits = DIGITS.get(currency, 2)
+    digits = MINOR_UNIT_DIGITS.get(currency, 2)
     whole, part = divmod(amount, 10**digits)
     return f"{whole:,}.{part:0{digits}}" if digits else f"{whole:,}"
 
 
-def written(money: Money) -> str:
+def format_money(money: Money) -> str:
     """An amount with its currency, such as ``1,234.50 GBP``."""
-    return f"{decimal(money.amount, money.currency)} {money.currency}"
+    return f"{format_amount(money.amount, money.currency)} {money.currency}"
 
 
 # Letters: what we write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class EmailMessage:
     """What is to be written of an order, once of each ``kind``. ``text`` follows the salutation."""
 
     order_id: str
@@ -119,27 +119,27 @@ class Letter:
     file_name: str = ""
 
 
-NEWS: tuple[type[Event], ...] = (OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched)
+NOTIFIED_EVENTS: tuple[type[Event], ...] = (OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched)
 """What customers are told of."""
 INVOICE = "Invoice"
 """The kind of the letter that brings the invoice; that of the others is the type of their event."""
 
 
-def hear_news(event: Mapping[str, Any]) -> EventEnvelope[Any]:
+def parse_notified_event(event: Mapping[str, Any]) -> EventEnvelope[Any]:
     """Read an event that customers are told of; raises ContractError for any other."""
-    fact = parse_known_event(NEWS, event)
-    if fact is None:
-        known = ", ".join(news.detail_type for news in NEWS)
-        raise ContractError("news", [f"{event.get('detail-type')} is none of {known}"])
-    return fact
+    notified = parse_known_event(NOTIFIED_EVENTS, event)
+    if notified is None:
+        known = ", ".join(event_type.detail_type for event_type in NOTIFIED_EVENTS)
+        raise ContractError("notified event", [f"{event.get('detail-type')} is none of {known}"])
+    return notified
 
 
-def letter(fact: EventEnvelope[Any]) -> Letter:
+def compose_email(event: EventEnvelope[Any]) -> EmailMessage:
     """The letter that tells of an event."""
-    match fact.data:
+    match event.data:
         case OrderConfirmed() as order:
             what = "is confirmed"
-            total = written(order.total)
+            total = format_money(order.total)
             text = f"Your order is confirmed. We have charged {total}; the invoice follows."
         case OrderRejected() as order:
             what = "cannot be fulfilled"
@@ -153,17 +153,17 @@ def letter(fact: EventEnvelope[Any]) -> Letter:
         case _:
             what = "is on its way"
             text = "Your order has left our warehouse and is on its way to you."
-    order_id: str = fact.data.order_id
-    return Letter(
+    order_id: str = event.data.order_id
+    return EmailMessage(
         order_id=order_id,
-        kind=fact.data.detail_type,
-        customer_id=fact.data.customer_id,
+        kind=event.data.detail_type,
+        customer_id=event.data.customer_id,
         subject=f"Your order {order_id} {what}",
         text=text,
     )
 
 
-def salutation(contact: Contact, text: str) -> str:
+def add_salutation(contact: Contact, text: str) -> str:
     """The letter's text as it is sent."""
     return f"Hello {contact.name},\n\n{text}\n\nYour shop\n"
 
@@ -174,7 +174,7 @@ SENDING, SENT, RECORDED, NO_ADDRESS = "SENDING", "SENT", "RECORDED", "NO_ADDRESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
+class EmailRecord:
     """What became of the one letter of its kind about an order; there is no address in it.
 
     SENDING before SES is asked, then SENT, with SES's ``message_id``. The others are final at once:
@@ -191,7 +191,7 @@ class Mail:
     message_id: str = ""
 
 
-class MailUncertainError(Exception):
+class EmailOutcomeUnknownError(Exception):
     """The mail was begun before, and nobody knows whether SES got it: it is not sent again.
 
     Who began it may still be at it: a later attempt then finds it SENT. Where it died, a person
@@ -199,34 +199,34 @@ class MailUncertainError(Exception):
     """
 
 
-class MailRefusedError(Exception):
+class EmailRejectedError(Exception):
     """SES surely did not take the mail, for the reason that it names: it may be tried again."""
 
 
-def settled(mail: Mail) -> Mail:
-    """A mail that was recorded before; raises MailUncertainError if it is still SENDING."""
-    if mail.state == SENDING:
-        raise MailUncertainError(
-            f"the mail {mail.kind} of order {mail.order_id} was begun at {mail.changed_at}, "
+def require_outcome(record: EmailRecord) -> EmailRecord:
+    """A mail that was recorded before; raises EmailOutcomeUnknownError if it is still SENDING."""
+    if record.state == SENDING:
+        raise EmailOutcomeUnknownError(
+            f"the mail {record.kind} of order {record.order_id} was begun at {record.changed_at}, "
             "and nobody knows whether it was sent"
         )
-    return mail
+    return record
 
 
-def notice(fact: EventEnvelope[Any], mail: Mail) -> EventEnvelope[CustomerNotified]:
+def event_for_record(event: EventEnvelope[Any], record: EmailRecord) -> EventEnvelope[CustomerNotified]:
     """What to tell the others of a mail that is settled: the same however often it is told."""
     return envelope(
         CustomerNotified(
-            order_id=mail.order_id,
-            customer_id=mail.customer_id,
-            notice=mail.kind,
-            result=mail.state,
+            order_id=record.order_id,
+            customer_id=record.customer_id,
+            notice=record.kind,
+            result=record.state,
         ),
-        subject=mail.order_id,
-        sequence=fact.metadata.sequence,
-        correlation_id=fact.metadata.correlation_id,
-        causation_id=fact.metadata.event_id,
-        occurred_at=mail.changed_at,
+        subject=record.order_id,
+        sequence=event.metadata.sequence,
+        correlation_id=event.metadata.correlation_id,
+        causation_id=event.metadata.event_id,
+        occurred_at=record.changed_at,
     )
 
 
@@ -234,7 +234,7 @@ def notice(fact: EventEnvelope[Any], mail: Mail) -> EventEnvelope[CustomerNotifi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issued:
+class IssuedInvoice:
     """An invoice that was written, once for its order; ``key`` is where it is kept."""
 
     order_id: str
@@ -243,13 +243,13 @@ class Issued:
     key: str
 
 
-def issued(order: OrderConfirmed) -> Issued:
+def invoice_for(order: OrderConfirmed) -> IssuedInvoice:
     """The invoice of an order.
 
     Its number follows from the order, so that it is the same whenever it is written. Numbers
     without gaps, which some countries ask for, would need a counter that all orders wait for.
     """
-    return Issued(
+    return IssuedInvoice(
         order_id=order.order_id,
         customer_id=order.customer_id,
         number=f"INV-{order.order_id}",
@@ -257,9 +257,9 @@ def issued(order: OrderConfirmed) -> Issued:
     )
 
 
-def covering_letter(invoice: Issued, pdf: bytes) -> Letter:
+def compose_invoice_email(invoice: IssuedInvoice, pdf: bytes) -> EmailMessage:
     """The letter that brings an invoice."""
-    return Letter(
+    return EmailMessage(
         order_id=invoice.order_id,
         kind=INVOICE,
         customer_id=invoice.customer_id,

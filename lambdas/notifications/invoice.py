@@ -7,7 +7,7 @@ from typing import Any
 
 from lambdas.contracts.event import EventEnvelope
 from lambdas.contracts.orders import OrderConfirmed
-from lambdas.notifications.domain import decimal, written
+from lambdas.notifications.domain import format_amount, format_money
 
 with warnings.catch_warnings():
     # It would like to have Pillow, for images; there are none.
@@ -24,14 +24,14 @@ COLUMNS: Sequence[tuple[str, int, Any]] = (
 """Their titles, widths in millimetres, and alignments."""
 
 
-def render(fact: EventEnvelope[OrderConfirmed], *, number: str) -> bytes:
+def render(event: EventEnvelope[OrderConfirmed], *, number: str) -> bytes:
     """Write the invoice: nothing in it depends on anything but the event.
 
     The customer stands in it by id: an event has no name, and a name may change. The font is one
     that every reader has, so there is nothing to embed; it knows the letters of Western Europe, and
     others become question marks.
     """
-    order, at = fact.data, datetime.fromisoformat(fact.metadata.occurred_at).astimezone(UTC)
+    order, at = event.data, datetime.fromisoformat(event.metadata.occurred_at).astimezone(UTC)
     currency = order.total.currency
     pdf = FPDF()
     pdf.set_creation_date(at)
@@ -54,10 +54,10 @@ def render(fact: EventEnvelope[OrderConfirmed], *, number: str) -> bytes:
     pdf.set_font(FONT, size=10)
     for line in order.lines:
         amount = line.quantity * line.unit_price
-        prices = (decimal(value, currency) for value in (line.unit_price, amount))
+        prices = (format_amount(value, currency) for value in (line.unit_price, amount))
         _row(pdf, [line.sku, f"{line.quantity:,}", *prices])
     pdf.set_font(FONT, style="B", size=10)
-    _row(pdf, ["Total", "", "", written(order.total)])
+    _row(pdf, ["Total", "", "", format_money(order.total)])
     return bytes(pdf.output())
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from lambdas.contracts.codec import encode
 from lambdas.contracts.event import parse_detail
 from lambdas.contracts.orders import OrderConfirmed
-from lambdas.notifications.domain import issued
+from lambdas.notifications.domain import invoice_for
 from lambdas.notifications.invoice import render
 from lambdas.notifications.store import Invoices
 from lambdas.runtime.aws import client
@@ -17,8 +17,8 @@ invoices = Invoices(setting("INVOICES_BUCKET"), s3=client("s3"))
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer which invoice it is and where, the same when it was written before."""
-    fact = parse_detail(OrderConfirmed, event["detail"])
-    invoice = issued(fact.data)
-    new = invoices.issue(invoice.key, render(fact, number=invoice.number))
-    log("invoice issued", order_id=invoice.order_id, new=new)
+    confirmed = parse_detail(OrderConfirmed, event["detail"])
+    invoice = invoice_for(confirmed.data)
+    new = invoices.put_if_absent(invoice.key, render(confirmed, number=invoice.number))
+    log("invoice_issued", order_id=invoice.order_id, new=new)
     return encode(invoice)

@@ -2,24 +2,24 @@
 
 from typing import Any
 
-from lambdas.notifications.domain import hear_news, letter, notice
-from lambdas.notifications.post import Post
-from lambdas.notifications.store import Contacts, Mails
+from lambdas.notifications.domain import parse_notified_event, compose_email, event_for_record
+from lambdas.notifications.mail_sender import MailSender
+from lambdas.notifications.store import Contacts, EmailRecords
 from lambdas.runtime.aws import SINGLE_ATTEMPT, client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
-post = Post(
+mail_sender = MailSender(
     contacts=Contacts(setting("CUSTOMERS_TABLE"), dynamodb=client("dynamodb")),
-    mails=Mails(setting("MAILS_TABLE"), dynamodb=client("dynamodb")),
+    records=EmailRecords(setting("EMAIL_RECORDS_TABLE"), dynamodb=client("dynamodb")),
     sender=setting("SENDER"),
     ses=client("sesv2", SINGLE_ATTEMPT),
 )
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer CustomerNotified, the same the second time; raise what ``Post.deliver`` does."""
-    fact = hear_news(event)
-    mail = post.deliver(letter(fact))
-    log("customer notified", order_id=mail.order_id, notice=mail.kind, result=mail.state)
-    return notice(fact, mail).to_lambda_response()
+    """Answer CustomerNotified, the same the second time; raise what ``MailSender.send`` does."""
+    notified = parse_notified_event(event)
+    record = mail_sender.send(compose_email(notified))
+    log("customer_notified", order_id=record.order_id, notice=record.kind, result=record.state)
+    return event_for_record(notified, record).to_lambda_response()

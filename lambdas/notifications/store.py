@@ -5,7 +5,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lambdas.contracts.codec import decode, encode
-from lambdas.notifications.domain import SENDING, SENT, Contact, Mail
+from lambdas.notifications.domain import SENDING, SENT, Contact, EmailRecord
 from lambdas.runtime.dynamodb import from_item, to_item
 
 
@@ -17,7 +17,7 @@ class Contacts:
         self._table = table
         self._dynamodb = dynamodb
 
-    def keep(self, contact: Contact) -> None:
+    def put(self, contact: Contact) -> None:
         """Keep how a customer is reached, in the place of what was known before."""
         self._dynamodb.put_item(TableName=self._table, Item=to_item(encode(contact)))
 
@@ -29,7 +29,7 @@ class Contacts:
         return decode(Contact, from_item(answer["Item"])) if "Item" in answer else None
 
 
-class Mails:
+class EmailRecords:
     """The table of mails, keyed by ``order_id`` and ``kind``, so that an order has one of each."""
 
     def __init__(self, table: str, *, dynamodb: Any) -> None:
@@ -37,7 +37,7 @@ class Mails:
         self._table = table
         self._dynamodb = dynamodb
 
-    def record(self, mail: Mail) -> Mail | None:
+    def create(self, record: EmailRecord) -> EmailRecord | None:
         """Record a mail; None if that is new, else the one that was recorded before.
 
         Where the answer to the first request is lost, boto3's second one meets what that recorded,
@@ -46,20 +46,20 @@ class Mails:
         try:
             self._dynamodb.put_item(
                 TableName=self._table,
-                Item=to_item(encode(mail)),
+                Item=to_item(encode(record)),
                 ConditionExpression="attribute_not_exists(order_id)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException as conflict:
-            known = decode(Mail, from_item(conflict.response["Item"]))
-            return None if known == mail else known
+            known = decode(EmailRecord, from_item(conflict.response["Item"]))
+            return None if known == record else known
         return None
 
-    def sent(self, mail: Mail, message_id: str, *, now: str) -> Mail:
+    def mark_sent(self, record: EmailRecord, message_id: str, *, now: str) -> EmailRecord:
         """Note that SES took the mail, and return what it now is."""
         answer = self._dynamodb.update_item(
             TableName=self._table,
-            Key=to_item({"order_id": mail.order_id, "kind": mail.kind}),
+            Key=to_item({"order_id": record.order_id, "kind": record.kind}),
             UpdateExpression="SET #state = :sent, changed_at = :now, message_id = :message_id",
             ConditionExpression="#state = :sending",
             ExpressionAttributeNames={"#state": "state"},
@@ -68,16 +68,16 @@ class Mails:
             ),
             ReturnValues="ALL_NEW",
         )
-        return decode(Mail, from_item(answer["Attributes"]))
+        return decode(EmailRecord, from_item(answer["Attributes"]))
 
-    def release(self, mail: Mail) -> None:
+    def delete(self, record: EmailRecord) -> None:
         """Forget a mail that surely was not sent, so that it may be tried again."""
         try:
             self._dynamodb.delete_item(
                 TableName=self._table,
-                Key=to_item({"order_id": mail.order_id, "kind": mail.kind}),
+                Key=to_item({"order_id": record.order_id, "kind": record.kind}),
                 ConditionExpression="claim = :claim",
-                ExpressionAttributeValues=to_item({":claim": mail.claim}),
+                ExpressionAttributeValues=to_item({":claim": record.claim}),
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return  # A first request did it, whose answer was lost: what is there is another's.
@@ -91,7 +91,7 @@ class Invoices:
         self._bucket = bucket
         self._s3 = s3
 
-    def issue(self, key: str, pdf: bytes) -> bool:
+    def put_if_absent(self, key: str, pdf: bytes) -> bool:
         """Keep an invoice unless there is one; tell whether it is new.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html

@@ -10,11 +10,11 @@ from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.partner import DisputeOpened
 from lambdas.contracts.payments import PaymentDisputed
 
-NAME = re.compile("[A-Za-z0-9_.:-]{1,64}")
+IDENTIFIER = re.compile("[A-Za-z0-9_.:-]{1,64}")
 """What each field may be: a customer reads the reason, and an operator all of them."""
 
 
-def told_by(event: Mapping[str, Any]) -> EventEnvelope[PaymentDisputed]:
+def translate_dispute(event: Mapping[str, Any]) -> EventEnvelope[PaymentDisputed]:
     """What the company's event, as EventBridge delivers it, tells the others.
 
     Told again, in whatever event, a dispute is the same fact.
@@ -22,7 +22,7 @@ def told_by(event: Mapping[str, Any]) -> EventEnvelope[PaymentDisputed]:
     Raises:
         ContractError: naming every field that is missing or bad.
     """
-    dispute = _opened(event["detail"])
+    dispute = _parse_opened(event["detail"])
     return envelope(
         PaymentDisputed(
             # Payments are charged under the order's id.
@@ -38,11 +38,11 @@ def told_by(event: Mapping[str, Any]) -> EventEnvelope[PaymentDisputed]:
     )
 
 
-def _opened(detail: Mapping[str, Any]) -> DisputeOpened:
+def _parse_opened(detail: Mapping[str, Any]) -> DisputeOpened:
     problems = [
         f"{field.name} must be 1 to 64 letters, digits or any of _.:-"
         for field in fields(DisputeOpened)
-        if isinstance(value := detail.get(field.name), str) and not NAME.fullmatch(value)
+        if isinstance(value := detail.get(field.name), str) and not IDENTIFIER.fullmatch(value)
     ]
     try:
         dispute = decode(DisputeOpened, detail)

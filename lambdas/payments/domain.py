@@ -28,14 +28,14 @@ PROVIDER_ACCOUNT = "card-provider"
 """What the card provider has collected for us and owes us."""
 
 
-_CUSTOMERS = "customer/"
-Announcement = EventEnvelope[PaymentTaken | PaymentRefunded]
+_CUSTOMER_PREFIX = "customer/"
+LedgerEvent = EventEnvelope[PaymentTaken | PaymentRefunded]
 """An event that the service tells."""
 
 
 def customer_account(customer_id: str) -> str:
     """The account of what a customer has paid us and we owe them goods for."""
-    return f"{_CUSTOMERS}{customer_id}"
+    return f"{_CUSTOMER_PREFIX}{customer_id}"
 
 
 class State(StrEnum):
@@ -58,7 +58,7 @@ class Charge:
     explanation: str = ""
 
     @property
-    def ended(self) -> bool:
+    def is_closed(self) -> bool:
         """Whether no money is held for the order, or asked for, and none will be."""
         return self.state in (State.DECLINED, State.REFUNDED)
 
@@ -101,14 +101,14 @@ class Voided:
     """The provider was told to give this charge back: no money is held, none will be taken."""
 
 
-Answer = Charged | Declined | Voided
+ChargeResult = Charged | Declined | Voided
 
 
-class TotalDiffersError(Exception):
+class TotalMismatchError(Exception):
     """An order's payment was asked for again with another total: a defect of the caller."""
 
 
-def pending(command: TakePayment) -> Charge:
+def pending_charge(command: TakePayment) -> Charge:
     """The charge as it stands before the provider is called."""
     return Charge(
         order_id=command.order_id,
@@ -123,18 +123,18 @@ def tombstone(order_id: str) -> Charge:
     return Charge(order_id=order_id, state=State.REFUNDED)
 
 
-def answered(charge: Charge, answer: Answer) -> Charge:
+def apply_result(charge: Charge, result: ChargeResult) -> Charge:
     """What becomes of a pending charge by the provider's answer."""
-    match answer:
+    match result:
         case Charged():
             return replace(charge, state=State.TAKEN)
         case Declined(explanation):
             return replace(charge, state=State.DECLINED, explanation=explanation)
         case Voided():
-            return refunded(charge)
+            return mark_refunded(charge)
 
 
-def refunded(charge: Charge) -> Charge:
+def mark_refunded(charge: Charge) -> Charge:
     """The charge after its refund."""
     return replace(charge, state=State.REFUNDED)
 
@@ -154,7 +154,7 @@ def posting(before: Charge, after: Charge) -> Entry | None:
     return Entry(order_id=after.order_id, kind=kind, debit=debit, credit=credit, amount=after.total)
 
 
-def announcement(entry: Entry, posted_at: datetime) -> Announcement:
+def event_for_entry(entry: Entry, posted_at: datetime) -> LedgerEvent:
     """What to tell the others of an entry that was posted at ``posted_at``.
 
     An entry is one event, and it is always the same: the charge is its order's first, the refund
@@ -170,7 +170,7 @@ def announcement(entry: Entry, posted_at: datetime) -> Announcement:
     return envelope(
         event(
             order_id=entry.order_id,
-            customer_id=account.removeprefix(_CUSTOMERS),
+            customer_id=account.removeprefix(_CUSTOMER_PREFIX),
             total=entry.amount,
         ),
         subject=entry.order_id,
@@ -181,12 +181,12 @@ def announcement(entry: Entry, posted_at: datetime) -> Announcement:
     )
 
 
-def question(order_id: str, *, asked: int, now: datetime) -> EventEnvelope[ChargeUnresolved]:
-    """Ask for the time number ``asked`` what became of an order whose charge is not settled."""
+def charge_unresolved(order_id: str, *, query_number: int, now: datetime) -> EventEnvelope[ChargeUnresolved]:
+    """Ask for the time ``query_number`` what became of an order whose charge is not settled."""
     return envelope(
         ChargeUnresolved(order_id=order_id),
         subject=f"charge:{order_id}",
-        sequence=asked,
+        sequence=query_number,
         correlation_id=order_id,
         causation_id=f"{TakePayment.__name__}/{order_id}",
         occurred_at=now.astimezone(UTC).isoformat(),
@@ -194,9 +194,9 @@ def question(order_id: str, *, asked: int, now: datetime) -> EventEnvelope[Charg
 
 
 def check_total(charge: Charge, command: TakePayment) -> None:
-    """Raise TotalDiffersError when the charge on record is for another amount than the command."""
+    """Raise TotalMismatchError when the charge on record is for another amount than the command."""
     if charge.total is not None and charge.total != command.total:
-        raise TotalDiffersError(
+        raise TotalMismatchError(
             f"order {charge.order_id} is charged {charge.total}, now asked for {command.total}"
         )
 

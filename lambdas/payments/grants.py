@@ -17,7 +17,7 @@ _PRIVILEGES = (
     "SELECT, INSERT, UPDATE ON payments.charges",
     "SELECT, INSERT ON payments.entries",
     "SELECT, INSERT, DELETE ON payments.outbox",
-    "SELECT, INSERT, UPDATE, DELETE ON payments.unsettled",
+    "SELECT, INSERT, UPDATE, DELETE ON payments.unresolved_charges",
 )
 
 

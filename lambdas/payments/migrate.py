@@ -19,8 +19,8 @@ from lambdas.runtime.custom_resource import respond
 _TIMEOUT = 30
 # At the first deployment our role is seconds old, and IAM takes a while to tell everybody.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
-_PATIENCE = 60
-_PAUSE = 2
+_ROLE_WAIT = 60
+_RETRY_DELAY = 2
 
 
 def handler(event: dict[str, Any], context: object) -> None:
@@ -29,12 +29,12 @@ def handler(event: dict[str, Any], context: object) -> None:
     Its property ``Grants`` says which IAM roles may connect as which database role, as a map or
     as JSON: ``{"payments": ["arn:aws:iam::…:role/…"]}``.
     """
-    respond(event, lambda: None if event["RequestType"] == "Delete" else _bring_up(event))
+    respond(event, lambda: None if event["RequestType"] == "Delete" else _migrate(event))
 
 
-def _bring_up(event: dict[str, Any]) -> None:
+def _migrate(event: dict[str, Any]) -> None:
     grants = event["ResourceProperties"]["Grants"]
-    database = Database(_connect_once_known)
+    database = Database(_connect_with_retry)
     try:
         migrations.apply(database, migrations.files())
         for role, iam_roles in (json.loads(grants) if isinstance(grants, str) else grants).items():
@@ -43,12 +43,12 @@ def _bring_up(event: dict[str, Any]) -> None:
         database.close()
 
 
-def _connect_once_known() -> Connection:
-    deadline = time.monotonic() + _PATIENCE
+def _connect_with_retry() -> Connection:
+    deadline = time.monotonic() + _ROLE_WAIT
     while True:
         try:
             return connect(_TIMEOUT)
         except (DatabaseError, InterfaceError):
             if time.monotonic() >= deadline:
                 raise
-        time.sleep(_PAUSE)
+        time.sleep(_RETRY_DELAY)

@@ -16,18 +16,18 @@ from pg8000.native import DatabaseError, InterfaceError
 
 from lambdas.contracts.values import Money
 from lambdas.payments.database import Database, Row, Run
-from lambdas.payments.domain import Announcement, Entry, Kind, announcement
+from lambdas.payments.domain import LedgerEvent, Entry, Kind, event_for_entry
 from lambdas.runtime.aws import CONFIG
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
-SETTLING = 30
+SWEEP_AFTER = 30
 """Seconds that a row is left to the function that wrote it, which has 7 to live."""
 PAGE = 100
 PAGES = 20
 # One attempt: the saga waits for the payment and not for its event, which the sweeper sees to.
-_BRIEFLY = Config(read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
+_SINGLE_ATTEMPT = Config(read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
 
 _ADD = """
 INSERT INTO payments.outbox (event_id, order_id, kind) VALUES (:event_id, :order_id, :kind)
@@ -36,22 +36,22 @@ _DUE = """
 SELECT e.order_id, e.kind, e.debit, e.credit, e.amount, e.currency, e.occurred_at
 FROM payments.outbox o JOIN payments.entries e ON e.order_id = o.order_id AND e.kind = o.kind
 WHERE o.recorded_at < now() - CAST(:age AS interval)
-ORDER BY o.recorded_at LIMIT :most
+ORDER BY o.recorded_at LIMIT :row_limit
 """
-_WAITING = """
+_DUE_IDS = """
 SELECT event_id FROM payments.outbox WHERE recorded_at < now() - CAST(:age AS interval)
-ORDER BY recorded_at LIMIT :most
+ORDER BY recorded_at LIMIT :row_limit
 """
 # Arrays cannot be stored in DSQL, but be used in a query.
 # https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-postgresql-compatibility-supported-data-types.html
-_FORGET = "DELETE FROM payments.outbox WHERE event_id = ANY(:event_ids)"
+_DELETE = "DELETE FROM payments.outbox WHERE event_id = ANY(:event_ids)"
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweepOutcome:
     """What a sweep did: events told, and events that the bus did not take."""
 
-    told: int
+    published: int
     rejected: int
 
 
@@ -62,66 +62,66 @@ class Outbox:
         self._database = database
         self._bus = bus
 
-    def add(self, run: Run, entry: Entry, fact: Announcement) -> None:
-        """Record, in the transaction of ``run``, that ``entry`` is to be told as ``fact``."""
+    def add(self, run: Run, entry: Entry, event: LedgerEvent) -> None:
+        """Record, in the transaction of ``run``, that ``entry`` is to be told as ``event``."""
         run(
             _ADD,
-            event_id=fact.metadata.event_id,
+            event_id=event.metadata.event_id,
             order_id=entry.order_id,
             kind=entry.kind.value,
         )
 
-    def publish(self, facts: Sequence[Announcement]) -> int:
-        """Publish facts whose entries are committed; return how many the bus took.
+    def publish(self, events: Sequence[LedgerEvent]) -> int:
+        """Publish events whose entries are committed; return how many the bus took.
 
         Raises what ``Database.run`` raises, and boto3's errors.
         """
-        rejected = self._bus.publish(facts)
-        taken = [fact.metadata.event_id for fact in facts if fact not in rejected]
+        rejected = self._bus.publish(events)
+        taken = [event.metadata.event_id for event in events if event not in rejected]
         if taken:
-            self._database.run(_FORGET, event_ids=taken)
+            self._database.run(_DELETE, event_ids=taken)
         return len(taken)
 
-    def publish_if_possible(self, fact: Announcement) -> None:
-        """Publish a fact; if that fails, log it and leave the row to the sweeper.
+    def try_publish(self, event: LedgerEvent) -> None:
+        """Publish an event; if that fails, log it and leave the row to the sweeper.
 
         The money is settled by now, and with it the command.
         """
         try:
-            error = "" if self.publish([fact]) else "rejected"
+            error = "" if self.publish([event]) else "rejected"
         except (BotoCoreError, ClientError, DatabaseError, InterfaceError, OSError) as failure:
             error = f"{type(failure).__name__}: {failure}"
         if error:
-            log("left in the outbox", event_id=fact.metadata.event_id, error=error)
+            log("event_left_in_outbox", event_id=event.metadata.event_id, error=error)
 
-    def sweep(self) -> Swept:
+    def sweep(self) -> SweepOutcome:
         """Publish what was left, oldest first, in pages; it ends early when the bus rejects some.
 
         Two sweeps at once tell the same events twice, under the same ids. Raises what ``publish``
         raises.
         """
-        told = rejected = 0
+        published = rejected = 0
         for _ in range(PAGES):
-            page = self._due()
+            page = self._due_events()
             taken = self.publish(page)
-            told += taken
+            published += taken
             rejected = len(page) - taken
             if rejected or len(page) < PAGE:
                 break
-        return Swept(told, rejected)
+        return SweepOutcome(published, rejected)
 
-    def waiting(self) -> list[str]:
+    def due_event_ids(self) -> list[str]:
         """The ids of the events that a sweep would publish, oldest first."""
-        rows = self._database.run(_WAITING, age=f"{SETTLING} seconds", most=PAGE * PAGES)
+        rows = self._database.run(_DUE_IDS, age=f"{SWEEP_AFTER} seconds", row_limit=PAGE * PAGES)
         return [event_id for (event_id,) in rows]
 
-    def _due(self) -> list[Announcement]:
+    def _due_events(self) -> list[LedgerEvent]:
         return [
-            _fact(row) for row in self._database.run(_DUE, age=f"{SETTLING} seconds", most=PAGE)
+            _to_event(row) for row in self._database.run(_DUE, age=f"{SWEEP_AFTER} seconds", row_limit=PAGE)
         ]
 
 
-def _fact(row: Row) -> Announcement:
+def _to_event(row: Row) -> LedgerEvent:
     order_id, kind, debit, credit, amount, currency, occurred_at = row
     entry = Entry(
         order_id=order_id,
@@ -130,16 +130,16 @@ def _fact(row: Row) -> Announcement:
         credit=credit,
         amount=Money(amount=amount, currency=currency),
     )
-    return announcement(entry, occurred_at)
+    return event_for_entry(entry, occurred_at)
 
 
-def outbox_of(database: Database) -> Outbox:
+def make_outbox(database: Database) -> Outbox:
     """The outbox in ``database`` whose events go to EVENT_BUS."""
-    events = boto3.client("events", config=CONFIG.merge(_BRIEFLY))
+    events = boto3.client("events", config=CONFIG.merge(_SINGLE_ATTEMPT))
     return Outbox(database, Bus(setting("EVENT_BUS"), eventbridge=events))
 
 
 @cache
 def outbox() -> Outbox:
     """The service's outbox with a connection of its own; made once per execution environment."""
-    return outbox_of(Database())
+    return make_outbox(Database())

@@ -11,12 +11,12 @@ import boto3
 from botocore.config import Config
 
 from lambdas.contracts.values import Money
-from lambdas.payments.domain import Answer, Charged, Declined, Voided
+from lambdas.payments.domain import ChargeResult, Charged, Declined, Voided
 from lambdas.runtime.aws import CONFIG
 from lambdas.runtime.settings import setting
 
 # Charging a card takes its time. One attempt: the saga repeats the whole step, with backoff.
-_PATIENCE = Config(read_timeout=4, retries={"mode": "standard", "total_max_attempts": 1})
+_SINGLE_ATTEMPT = Config(read_timeout=4, retries={"mode": "standard", "total_max_attempts": 1})
 
 
 class ProviderError(Exception):
@@ -29,7 +29,7 @@ class Provider(Protocol):
     However often it is asked, a key is charged at most once and given back at most once.
     """
 
-    def charge(self, key: str, customer_id: str, amount: Money) -> Answer:
+    def charge(self, key: str, customer_id: str, amount: Money) -> ChargeResult:
         """Charge the customer's card; the same answer whenever it is asked with the same key."""
 
     def refund(self, key: str) -> None:
@@ -43,9 +43,9 @@ class LambdaProvider:
         self._client = client
         self._function = function
 
-    def charge(self, key: str, customer_id: str, amount: Money) -> Answer:
+    def charge(self, key: str, customer_id: str, amount: Money) -> ChargeResult:
         """See Provider; raises ProviderError."""
-        answer = self._ask(
+        answer = self._invoke(
             operation="charge",
             key=key,
             customer_id=customer_id,
@@ -64,19 +64,19 @@ class LambdaProvider:
 
     def refund(self, key: str) -> None:
         """See Provider; raises ProviderError unless no money is held under the key by now."""
-        answer = self._ask(operation="refund", key=key)
+        answer = self._invoke(operation="refund", key=key)
         match answer:
             case {"state": "REFUNDED" | "VOIDED" | "DECLINED"}:
                 return
             case _:
                 raise _not_understood(answer)
 
-    def _ask(self, **question: object) -> Any:
-        reply = self._client.invoke(FunctionName=self._function, Payload=json.dumps(question))
-        answer = json.load(reply["Payload"])
+    def _invoke(self, **request: object) -> Any:
+        response = self._client.invoke(FunctionName=self._function, Payload=json.dumps(request))
+        answer = json.load(response["Payload"])
         # https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html: an error of the function's
         # code is a successful invocation with FunctionError set.
-        if "FunctionError" in reply:
+        if "FunctionError" in response:
             raise ProviderError(f"the provider failed: {answer}")
         return answer
 
@@ -89,5 +89,5 @@ def _not_understood(answer: object) -> ProviderError:
 def provider() -> Provider:
     """The configured provider; made once per execution environment."""
     return LambdaProvider(
-        boto3.client("lambda", config=CONFIG.merge(_PATIENCE)), setting("PROVIDER_FUNCTION")
+        boto3.client("lambda", config=CONFIG.merge(_SINGLE_ATTEMPT)), setting("CARD_PROVIDER_FUNCTION")
     )

@@ -14,9 +14,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     run does what this one left.
     """
     if is_dry_run(event):
-        waiting = outbox().waiting()
-        log("outbox would be swept", found=len(waiting))
-        return {"would_tell": waiting}
+        due = outbox().due_event_ids()
+        log("due_events_found", found=len(due))
+        return {"would_publish": due}
     swept = outbox().sweep()
-    log("outbox swept", told=swept.told, rejected=swept.rejected)
-    return {"told": swept.told, "rejected": swept.rejected}
+    log("outbox_swept", published=swept.published, rejected=swept.rejected)
+    return {"published": swept.published, "rejected": swept.rejected}

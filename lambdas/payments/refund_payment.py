@@ -4,7 +4,7 @@ from typing import Any
 
 from lambdas.contracts.payments import RefundPayment
 from lambdas.payments.provider import provider
-from lambdas.payments.settlement import refund
+from lambdas.payments.charging import refund
 from lambdas.payments.store import store
 from lambdas.runtime.log import log
 
@@ -13,5 +13,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Carry out a RefundPayment; raises ContractError when the event is none."""
     command = RefundPayment.decode(event)
     charge = refund(command, store(), provider())
-    log("refund asked for", order_id=charge.order_id, state=charge.state)
+    log("payment_refunded", order_id=charge.order_id, state=charge.state)
     return {"order_id": charge.order_id, "state": charge.state}

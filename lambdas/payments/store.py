@@ -7,26 +7,26 @@ from functools import cache
 
 from lambdas.contracts.values import Money
 from lambdas.payments.database import Database, Row, Run
-from lambdas.payments.domain import Announcement, Charge, Entry, State, announcement, posting
-from lambdas.payments.outbox import Outbox, outbox_of
-from lambdas.payments.unsettled import add, drop
+from lambdas.payments.domain import LedgerEvent, Charge, Entry, State, event_for_entry, posting
+from lambdas.payments.outbox import Outbox, make_outbox
+from lambdas.payments.unresolved_charges import add, drop
 
-_BEGIN = """
+_INSERT_CHARGE = """
 INSERT INTO payments.charges (order_id, customer_id, amount, currency, state)
 VALUES (:order_id, :customer_id, :amount, :currency, :state)
 ON CONFLICT (order_id) DO NOTHING
 RETURNING order_id
 """
-_FIND = """
+_SELECT_CHARGE = """
 SELECT order_id, customer_id, amount, currency, state, explanation
 FROM payments.charges WHERE order_id = :order_id
 """
-_MOVE = """
+_UPDATE_CHARGE = """
 UPDATE payments.charges SET state = :after, explanation = :explanation, changed_at = now()
 WHERE order_id = :order_id AND state = :before
 RETURNING order_id
 """
-_POST = """
+_INSERT_ENTRY = """
 INSERT INTO payments.entries (order_id, kind, debit, credit, amount, currency)
 VALUES (:order_id, :kind, :debit, :credit, :amount, :currency)
 RETURNING occurred_at
@@ -34,57 +34,57 @@ RETURNING occurred_at
 
 
 class LedgerStore:
-    """Implements ``settlement.Charges``; each method is one transaction."""
+    """Implements ``charging.Charges``; each method is one transaction."""
 
     def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database = database
         self._outbox = outbox
 
-    def begin(self, charge: Charge) -> Charge:
+    def find_or_create(self, charge: Charge) -> Charge:
         """See Charges; raises what ``Database.run`` raises."""
 
         def work(run: Run) -> Charge:
             if not run(
-                _BEGIN,
+                _INSERT_CHARGE,
                 order_id=charge.order_id,
                 customer_id=charge.customer_id,
                 amount=charge.total.amount if charge.total else None,
                 currency=charge.total.currency if charge.total else None,
                 state=charge.state.value,
             ):
-                return self._found(run, charge.order_id)
-            if not charge.ended:
+                return self._charge_of(run, charge.order_id)
+            if not charge.is_closed:
                 add(run, charge.order_id)
             return charge
 
         return self._database.transaction(work)
 
-    def move(self, before: Charge, after: Charge) -> Charge:
+    def transition(self, before: Charge, after: Charge) -> Charge:
         """See Charges; raises what ``Database.run`` raises. What is posted is told, if possible."""
         entry = posting(before, after)
 
-        def work(run: Run) -> tuple[Charge, Announcement | None]:
+        def work(run: Run) -> tuple[Charge, LedgerEvent | None]:
             if not run(
-                _MOVE,
+                _UPDATE_CHARGE,
                 order_id=after.order_id,
                 before=before.state.value,
                 after=after.state.value,
                 explanation=after.explanation,
             ):
-                return self._found(run, after.order_id), None
-            if after.ended:
+                return self._charge_of(run, after.order_id), None
+            if after.is_closed:
                 drop(run, after.order_id)
             return after, self._post(run, entry) if entry else None
 
-        charge, fact = self._database.transaction(work)
-        if fact:
-            self._outbox.publish_if_possible(fact)
+        charge, event = self._database.transaction(work)
+        if event:
+            self._outbox.try_publish(event)
         return charge
 
-    def _post(self, run: Run, entry: Entry) -> Announcement:
+    def _post(self, run: Run, entry: Entry) -> LedgerEvent:
         ((posted_at,),) = (
             run(
-                _POST,
+                _INSERT_ENTRY,
                 order_id=entry.order_id,
                 kind=entry.kind.value,
                 debit=entry.debit,
@@ -94,13 +94,13 @@ class LedgerStore:
             )
             or []
         )
-        fact = announcement(entry, posted_at)
-        self._outbox.add(run, entry, fact)
-        return fact
+        event = event_for_entry(entry, posted_at)
+        self._outbox.add(run, entry, event)
+        return event
 
-    def _found(self, run: Run, order_id: str) -> Charge:
+    def _charge_of(self, run: Run, order_id: str) -> Charge:
         # Charges are never deleted: where an insert or an update met one, it is there.
-        (row,) = run(_FIND, order_id=order_id) or []
+        (row,) = run(_SELECT_CHARGE, order_id=order_id) or []
         return _charge(row)
 
 
@@ -119,4 +119,4 @@ def _charge(row: Row) -> Charge:
 def store() -> LedgerStore:
     """The service's store; made once per execution environment."""
     database = Database()
-    return LedgerStore(database, outbox_of(database))
+    return LedgerStore(database, make_outbox(database))

@@ -5,7 +5,7 @@ from typing import Any
 from lambdas.contracts.payments import TakePayment
 from lambdas.payments.domain import check_taken
 from lambdas.payments.provider import provider
-from lambdas.payments.settlement import take
+from lambdas.payments.charging import take
 from lambdas.payments.store import store
 from lambdas.runtime.log import log
 
@@ -19,6 +19,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """
     command = TakePayment.decode(event)
     charge = take(command, store(), provider())
-    log("payment asked for", order_id=charge.order_id, state=charge.state)
+    log("payment_decided", order_id=charge.order_id, state=charge.state)
     check_taken(charge)
     return {"order_id": charge.order_id, "state": charge.state}

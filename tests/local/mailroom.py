@@ -84,7 +84,7 @@ class Platform:
 
     def mails(self, order: str) -> dict[str, str]:
         """The states of an order's mails, by kind."""
-        rows = self.cloud.client("dynamodb").scan(TableName=self.outputs["MailsTable"])["Items"]
+        rows = self.cloud.client("dynamodb").scan(TableName=self.outputs["EmailRecordsTable"])["Items"]
         return {
             row["kind"]: row["state"] for row in map(from_item, rows) if row["order_id"] == order
         }

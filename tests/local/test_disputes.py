@@ -27,7 +27,7 @@ from stacks.operations import OperationsStack
 from stacks.orders import OrdersStack
 from stacks.partner import PartnerStack
 from stacks.payments import PaymentsStack
-from stacks.provider import ProviderStack
+from stacks.card_provider import CardProviderStack
 from stacks.shipping import ShippingStack
 from tests.listening import listen
 from tests.local.deliveries import eventually, received
@@ -131,10 +131,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     alarms, schedules = operations.topic, operations.schedules
     backbone = BackboneStack(app, env=ENV, alarms=alarms, schedules=schedules)
     bus = backbone.bus
-    provider = ProviderStack(app, env=ENV)
+    card_provider = CardProviderStack(app, env=ENV)
     inventory = InventoryStack(app, env=ENV, bus=bus, alarms=alarms, schedules=schedules)
     payments = PaymentsStack(
-        app, env=ENV, bus=bus, alarms=alarms, schedules=schedules, provider=provider.answer
+        app, env=ENV, bus=bus, alarms=alarms, schedules=schedules, card_provider=card_provider.handle_request
     )
     shipping = ShippingStack(app, env=ENV, bus=bus, alarms=alarms)
     PartnerStack(app, env=ENV, source=partner.SOURCE, bus=bus, alarms=alarms)

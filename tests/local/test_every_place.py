@@ -61,7 +61,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 def test_whatever_fails_is_parked_and_comes_to_a_correct_end(platform: Platform):
     operator, ada = platform.operator, subject(platform.customers.token(CUSTOMER))
     late = order_id(ada, "disputed")
-    contact = platform.api("NotificationsUrl").keep_contact(
+    contact = platform.api("NotificationsUrl").put_contact(
         customer=CUSTOMER, email="ada@example.com", name="Ada"
     )
     assert contact.status < 300, contact
@@ -211,5 +211,5 @@ def replay_in_vain(platform: Platform) -> None:
 
 def mails(platform: Platform, order: str) -> dict[str, str]:
     """The states of an order's mails, by kind."""
-    rows = platform.client("dynamodb").scan(TableName=platform.outputs["MailsTable"])["Items"]
+    rows = platform.client("dynamodb").scan(TableName=platform.outputs["EmailRecordsTable"])["Items"]
     return {row["kind"]: row["state"] for row in map(from_item, rows) if row["order_id"] == order}

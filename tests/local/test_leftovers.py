@@ -125,9 +125,9 @@ def charge(platform: Platform, order_id: str) -> None:
 
 def unanswered_charge(platform: Platform, order_id: str) -> None:
     """The card is charged, and payments never hears of it."""
-    lambda_, name = client(platform.cloud, "lambda"), platform.functions["Answer"]
+    lambda_, name = client(platform.cloud, "lambda"), platform.functions["HandleRequest"]
     found = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    fault = {"BEHAVIOUR": json.dumps({"charge": {"moment": "after", "attempts": 99}})}
+    fault = {"FAULTS": json.dumps({"charge": {"moment": "after", "attempts": 99}})}
     for variables in (found | fault, found):
         lambda_.update_function_configuration(
             FunctionName=name, Environment={"Variables": variables}
@@ -158,7 +158,7 @@ def test_what_is_left_behind_goes_and_what_is_to_stay_stays(platform: Platform) 
     until(
         "it is asked about both",
         lambda: (
-            sorted(platform.call("AskAboutCharges", dry_run=True)["would_ask"])
+            sorted(platform.call("QueryStaleCharges", dry_run=True)["would_query"])
             == sorted([rejected, cancelled])
         ),
     )
@@ -169,7 +169,7 @@ def test_what_is_left_behind_goes_and_what_is_to_stay_stays(platform: Platform) 
     assert platform.charges() == {kept: "TAKEN", rejected: "TAKEN", cancelled: "PENDING"}
 
     assert platform.call("QueryStaleReservations") == {"queried": 1, "rejected": 0}
-    assert platform.call("AskAboutCharges") == {"asked": 2, "rejected": 0}
+    assert platform.call("QueryStaleCharges") == {"queried": 2, "rejected": 0}
 
     until(
         "the money is given back",
@@ -185,6 +185,6 @@ def test_what_is_left_behind_goes_and_what_is_to_stay_stays(platform: Platform) 
     assert list(verify.violations(platform.database, rules)) == []
     shelf = platform.row("StockTable", sku=SKU)
     assert (shelf["available"], shelf["reserved"]) == (STOCK - 1, 1)
-    assert platform.row("ProviderChargesTable", key=cancelled)["state"] == "REFUNDED"
+    assert platform.row("CardProviderChargesTable", key=cancelled)["state"] == "REFUNDED"
     assert platform.row("ReservationsTable", order_id=kept)["state"] == "RESERVED"
     assert "unsettled" not in platform.row("ReservationsTable", order_id=cancelled)

@@ -89,9 +89,9 @@ def platform() -> Iterator[Platform]:
 def behave(platform: Platform, **faults: Mapping[str, Any]) -> None:
     """Tell the card provider how to misbehave from now on."""
     lambda_ = platform.cloud.client("lambda")
-    name = platform.functions["Answer"]
+    name = platform.functions["HandleRequest"]
     variables = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    variables["BEHAVIOUR"] = json.dumps(faults)
+    variables["FAULTS"] = json.dumps(faults)
     lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
     lambda_.get_waiter("function_updated_v2").wait(
         FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
@@ -144,7 +144,7 @@ def kinds(platform: Platform, order: str) -> list[str]:
 def record(platform: Platform, order: str) -> dict[str, Any]:
     """What the card provider has of an order."""
     answer = platform.cloud.client("dynamodb").get_item(
-        TableName=platform.outputs["ProviderChargesTable"], Key={"key": {"S": order}}
+        TableName=platform.outputs["CardProviderChargesTable"], Key={"key": {"S": order}}
     )
     return from_item(answer["Item"])
 

@@ -174,7 +174,7 @@ def test_a_function_sends_from_its_own_identity_and_a_refusal_is_parked_and_put_
     gave_up(
         json.loads(parked["Body"]),
         platform.function_arn("NotifyCustomer"),
-        error="MailRefusedError",
+        error="EmailRejectedError",
         event=event,
     )
     said = attributes(dead)
@@ -197,7 +197,7 @@ def test_a_mail_whose_sender_died_is_parked_and_not_sent_again(platform: Platfor
     gave_up(
         json.loads(parked["Body"]),
         platform.function_arn("NotifyCustomer"),
-        error="MailUncertainError",
+        error="EmailOutcomeUnknownError",
         event=event,
     )
     assert platform.mails("o7")["OrderConfirmed"] == "SENDING"

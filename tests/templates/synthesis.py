@@ -19,7 +19,7 @@ SERVICES = (
     "Operations",
     "Backbone",
     "Inventory",
-    "Provider",
+    "CardProvider",
     "Payments",
     "Partner",
     "Shipping",

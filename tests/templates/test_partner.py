@@ -79,7 +79,7 @@ class TestPartner:
         taking = of.referred(stack, target["Arn"])
         assert taking is not None
         assert taking.kind == FUNCTION
-        assert taking.properties["Handler"] == "lambdas.payments.take_dispute.handler"
+        assert taking.properties["Handler"] == "lambdas.payments.ingest_dispute.handler"
 
     def test_two_environments_log_apart(self, name: str):
         (group,) = (

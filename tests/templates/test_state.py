@@ -16,7 +16,7 @@ STATEFUL = {
     "Orders/OrdersA9B65338": TABLE,
     "Orders/JobsCheckpoints4025189A": TABLE,
     "Orders/FrontDoorCustomers2BBA3BA9": USER_POOL,
-    "Provider/Charges260CEA4B": TABLE,
+    "CardProvider/Charges260CEA4B": TABLE,
     "Shipping/Shipments6E8A22F1": TABLE,
     "Warehouse/Stock38709CBC": TABLE,
     "Warehouse/PickingsC56AC608": TABLE,

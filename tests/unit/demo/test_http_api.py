@@ -82,7 +82,7 @@ def test_an_order_is_placed_once_when_all_is_well():
 def test_a_contact_is_kept_under_the_customers_token():
     server = Server((200, {}))
     client, _ = api(server)
-    assert client.keep_contact(customer="7", email="a@b.example", name="A").status == 200
+    assert client.put_contact(customer="7", email="a@b.example", name="A").status == 200
     (request,) = server.requests
     assert request.url == "https://api/contact"
     assert json.loads(request.body) == {"email": "a@b.example", "name": "A"}

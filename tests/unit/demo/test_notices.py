@@ -125,7 +125,7 @@ class Shop:
         self.status = status
         self.kept: list[str] = []
 
-    def keep_contact(self, *, customer: str, email: str, name: str) -> http_api.Answer:
+    def put_contact(self, *, customer: str, email: str, name: str) -> http_api.Answer:
         self.kept.append(email)
         return http_api.Answer(self.status, {"message": "no"})
 

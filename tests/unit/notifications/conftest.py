@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.notifications.post_office import PostOffice
+from tests.unit.notifications.mailer import Mailer
 
 
 @pytest.fixture
-def office(dynamodb: Any, make_table: Callable[..., str]) -> PostOffice:
-    return PostOffice(dynamodb, make_table)
+def mailer(dynamodb: Any, make_table: Callable[..., str]) -> Mailer:
+    return Mailer(dynamodb, make_table)

@@ -9,5 +9,5 @@ from tests.contracts.catalog import detail_of
 
 
 def confirmed(**changed: Any) -> Any:
-    fact = parse_detail(OrderConfirmed, detail_of(OrderConfirmed))
-    return replace(fact, data=replace(fact.data, **changed))
+    parsed = parse_detail(OrderConfirmed, detail_of(OrderConfirmed))
+    return replace(parsed, data=replace(parsed.data, **changed))

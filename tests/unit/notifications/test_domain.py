@@ -14,21 +14,21 @@ from lambdas.contracts.orders import (
 )
 from lambdas.contracts.values import Money
 from lambdas.notifications.domain import (
-    NEWS,
+    NOTIFIED_EVENTS,
     BadContactError,
-    Mail,
-    contact,
-    covering_letter,
-    hear_news,
-    issued,
-    letter,
-    notice,
-    written,
+    EmailRecord,
+    parse_contact,
+    compose_invoice_email,
+    parse_notified_event,
+    invoice_for,
+    compose_email,
+    event_for_record,
+    format_money,
 )
 from tests.contracts.catalog import detail_of, read, sample_of
 
 
-def fact(event: Any) -> Any:
+def parse_sample(event: Any) -> Any:
     return parse_detail(event, detail_of(event))
 
 
@@ -40,7 +40,7 @@ def fact(event: Any) -> Any:
     ],
 )
 def test_an_address_is_taken(email: str):
-    kept = contact({"email": email, "name": "Adá 李"}, customer_id="c1", now="now")
+    kept = parse_contact({"email": email, "name": "Adá 李"}, customer_id="c1", now="now")
 
     assert (kept.customer_id, kept.email, kept.name, kept.changed_at) == (
         *("c1", email, "Adá 李"),
@@ -62,7 +62,7 @@ def test_an_address_is_taken(email: str):
 )
 def test_what_is_no_address_is_named(email: Any):
     with pytest.raises(BadContactError) as bad:
-        contact({"email": email, "name": "Ada"}, customer_id="c1", now="now")
+        parse_contact({"email": email, "name": "Ada"}, customer_id="c1", now="now")
 
     assert [problem["field"] for problem in bad.value.problems] == ["email"]
 
@@ -70,7 +70,7 @@ def test_what_is_no_address_is_named(email: Any):
 @pytest.mark.parametrize("name", [None, 1, "", "  ", "A\nB", "A\x00", "\ud800", "a" * 101])
 def test_what_is_no_name_is_named(name: Any):
     with pytest.raises(BadContactError) as bad:
-        contact({"email": "ada@example.com", "name": name}, customer_id="c1", now="now")
+        parse_contact({"email": "ada@example.com", "name": name}, customer_id="c1", now="now")
 
     assert [problem["field"] for problem in bad.value.problems] == ["name"]
 
@@ -78,79 +78,79 @@ def test_what_is_no_name_is_named(name: Any):
 def test_all_that_is_bad_is_named_at_once():
     for body, fields in (({}, ["email", "name"]), ([], ["body"]), ("x", ["body"])):
         with pytest.raises(BadContactError) as bad:
-            contact(body, customer_id="c1", now="now")
+            parse_contact(body, customer_id="c1", now="now")
 
         assert [problem["field"] for problem in bad.value.problems] == fields
 
 
-@pytest.mark.parametrize("event", NEWS, ids=lambda event: event.__name__)
+@pytest.mark.parametrize("event", NOTIFIED_EVENTS, ids=lambda event: event.__name__)
 def test_a_letter_says_what_happened_to_which_order(event: Any):
-    told = fact(event)
+    parsed = parse_sample(event)
 
-    written_ = letter(told)
+    message = compose_email(parsed)
 
-    assert written_.kind == event.__name__
-    assert (written_.order_id, written_.customer_id) == (told.data.order_id, told.data.customer_id)
-    assert told.data.order_id in written_.subject
+    assert message.kind == event.__name__
+    assert (message.order_id, message.customer_id) == (parsed.data.order_id, parsed.data.customer_id)
+    assert parsed.data.order_id in message.subject
 
 
 def test_letters_differ():
-    letters = [letter(fact(event)) for event in NEWS]
+    emails = [compose_email(parse_sample(event)) for event in NOTIFIED_EVENTS]
 
-    assert len({each.text for each in letters}) == len({each.subject for each in letters}) == 4
-    assert (OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched) == NEWS
+    assert len({each.text for each in emails}) == len({each.subject for each in emails}) == 4
+    assert (OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched) == NOTIFIED_EVENTS
 
 
 def test_what_was_charged_and_why_it_was_rejected_is_said():
-    assert "57.64 GBP" in letter(fact(OrderConfirmed)).text
-    rejected = fact(OrderRejected)
-    assert rejected.data.explanation in letter(rejected).text
+    assert "57.64 GBP" in compose_email(parse_sample(OrderConfirmed)).text
+    rejected = parse_sample(OrderRejected)
+    assert rejected.data.explanation in compose_email(rejected).text
 
 
 def test_a_cancelled_order_was_maybe_not_cancelled_by_its_customer():
-    assert "asked" not in letter(fact(OrderCancelled)).text
+    assert "asked" not in compose_email(parse_sample(OrderCancelled)).text
 
 
 def test_anything_else_is_no_news():
     with pytest.raises(ContractError, match="OrderPlaced is none of OrderConfirmed"):
-        hear_news(read(sample_of(OrderPlaced)))
+        parse_notified_event(read(sample_of(OrderPlaced)))
 
 
 def test_a_notice_is_the_same_whenever_it_is_told():
-    told = fact(OrderConfirmed)
-    mail = Mail(
-        order_id=told.data.order_id,
+    parsed = parse_sample(OrderConfirmed)
+    record = EmailRecord(
+        order_id=parsed.data.order_id,
         kind="OrderConfirmed",
-        customer_id=told.data.customer_id,
+        customer_id=parsed.data.customer_id,
         state="SENT",
         changed_at="2026-12-01T08:26:03.204518+00:00",
         message_id="m1",
     )
 
-    notified = notice(told, mail)
+    notified = event_for_record(parsed, record)
 
     assert notified == parse_detail(CustomerNotified, detail_of(CustomerNotified))
 
 
 def test_notices_of_an_order_do_not_share_a_number():
     def numbered(event: Any, sequence: int) -> str:
-        told = fact(event)
+        parsed = parse_sample(event)
         detail = {**detail_of(event)}
         detail["metadata"]["sequence"] = sequence
-        mail = Mail(order_id="o1", kind="x", customer_id="c", state="SENT", changed_at="")
-        return notice(parse_detail(type(told.data), detail), mail).metadata.event_id
+        record = EmailRecord(order_id="o1", kind="x", customer_id="c", state="SENT", changed_at="")
+        return event_for_record(parse_detail(type(parsed.data), detail), record).metadata.event_id
 
     assert len({numbered(OrderConfirmed, 2), numbered(OrderDispatched, 3)}) == 2
 
 
 def test_an_invoice_bears_its_orders_name():
-    order = fact(OrderConfirmed).data
+    order = parse_sample(OrderConfirmed).data
 
-    invoice = issued(order)
+    invoice = invoice_for(order)
 
     assert invoice.number == f"INV-{order.order_id}"
     assert invoice.key == f"invoices/{order.order_id}.pdf"
-    assert covering_letter(invoice, b"%PDF").file_name == f"{invoice.number}.pdf"
+    assert compose_invoice_email(invoice, b"%PDF").file_name == f"{invoice.number}.pdf"
 
 
 @pytest.mark.parametrize(
@@ -163,4 +163,4 @@ def test_an_invoice_bears_its_orders_name():
     ],
 )
 def test_amounts(amount: int, currency: str, text: str):
-    assert written(Money(amount=amount, currency=currency)) == text
+    assert format_money(Money(amount=amount, currency=currency)) == text

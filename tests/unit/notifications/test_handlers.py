@@ -9,11 +9,11 @@ import pytest
 from lambdas.contracts.event import parse_detail
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderConfirmed
-from lambdas.notifications.domain import MailUncertainError
+from lambdas.notifications.domain import EmailOutcomeUnknownError
 from lambdas.notifications.invoice import render
 from tests.contracts.catalog import detail_of, read, sample_of
 from tests.unit.conftest import ACCOUNT
-from tests.unit.notifications.post_office import ADA, SENDER, PostOffice, raising
+from tests.unit.notifications.mailer import ADA, SENDER, Mailer, raising
 
 CONFIRMED = read(sample_of(OrderConfirmed))
 ORDER = CONFIRMED["detail"]["data"]["order_id"]
@@ -37,20 +37,20 @@ def s3(endpoint: str) -> Any:
 
 
 @pytest.fixture
-def load(load_handler: Callable[..., Any], office: PostOffice, s3: Any) -> Load:
+def load(load_handler: Callable[..., Any], mailer: Mailer, s3: Any) -> Load:
     s3.delete_object(Bucket="invoices", Key=KEY)
-    office.contacts.keep(replace(ADA, customer_id="17850"))
+    mailer.contacts.put(replace(ADA, customer_id="17850"))
 
     def load(verb: str) -> Any:
         handler = load_handler(
             f"lambdas.notifications.{verb}",
-            CUSTOMERS_TABLE=office.contacts_table,
-            MAILS_TABLE=office.mails_table,
+            CUSTOMERS_TABLE=mailer.contacts_table,
+            EMAIL_RECORDS_TABLE=mailer.records_table,
             INVOICES_BUCKET="invoices",
             SENDER=SENDER,
         )
-        if "post" in handler.__globals__:
-            handler.__globals__["post"]._ses = office.ses
+        if "mail_sender" in handler.__globals__:
+            handler.__globals__["mail_sender"]._ses = mailer.ses
         return handler
 
     return load
@@ -64,24 +64,24 @@ def put(body: Any) -> dict[str, Any]:
     }
 
 
-def test_a_customer_is_told_and_that_is_answered(load: Load, office: PostOffice):
+def test_a_customer_is_told_and_that_is_answered(load: Load, mailer: Mailer):
     notify = load("notify_customer")
 
     first, second = (parse_detail(CustomerNotified, notify(CONFIRMED, None)) for _ in range(2))
 
     assert first == second
     assert first.data == parse_detail(CustomerNotified, detail_of(CustomerNotified)).data
-    assert len(office.ses.sent) == 1
+    assert len(mailer.ses.sent) == 1
 
 
-def test_what_is_uncertain_is_raised_by_name(load: Load, office: PostOffice):
+def test_what_is_uncertain_is_raised_by_name(load: Load, mailer: Mailer):
     notify = load("notify_customer")
-    office.ses.first = raising(KeyboardInterrupt())
+    mailer.ses.first = raising(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         notify(CONFIRMED, None)
-    office.ses.first = lambda: None
+    mailer.ses.first = lambda: None
 
-    with pytest.raises(MailUncertainError):
+    with pytest.raises(EmailOutcomeUnknownError):
         notify(CONFIRMED, None)
 
 
@@ -105,52 +105,52 @@ def test_an_invoice_is_issued_once_and_answered_the_same(load: Load, s3: Any):
     }
 
 
-def test_an_invoice_is_sent_as_it_was_written(load: Load, office: PostOffice):
+def test_an_invoice_is_sent_as_it_was_written(load: Load, mailer: Mailer):
     record = {"responsePayload": load("issue_invoice")(CONFIRMED, None)}
     email = load("email_invoice")
 
     for _ in range(2):
         assert email(record, None) == {"order_id": ORDER, "result": "SENT"}
 
-    (sent,) = office.ses.sent
+    (sent,) = mailer.ses.sent
     (attachment,) = sent["Content"]["Simple"]["Attachments"]
-    fact = parse_detail(OrderConfirmed, CONFIRMED["detail"])
-    assert attachment["RawContent"] == render(fact, number=f"INV-{ORDER}")
-    assert office.states() == {(ORDER, "Invoice"): "SENT"}
+    parsed = parse_detail(OrderConfirmed, CONFIRMED["detail"])
+    assert attachment["RawContent"] == render(parsed, number=f"INV-{ORDER}")
+    assert mailer.states() == {(ORDER, "Invoice"): "SENT"}
 
 
-def test_a_customer_says_where_to_write_to(load: Load, office: PostOffice):
-    keep = load("keep_contact")
+def test_a_customer_says_where_to_write_to(load: Load, mailer: Mailer):
+    put_contact = load("put_contact")
 
     for email in ("old@example.com", "new@example.com"):
-        answer = keep(put({"email": email, "name": "Bob"}), None)
+        answer = put_contact(put({"email": email, "name": "Bob"}), None)
         assert answer["statusCode"] == 200
         assert json.loads(answer["body"]) == {"email": email, "name": "Bob"}
 
-    found = office.contacts.find("c1")
+    found = mailer.contacts.find("c1")
     assert found is not None
     assert (found.email, found.name) == ("new@example.com", "Bob")
 
 
 @pytest.mark.parametrize("body", [{}, {"email": "x", "name": "Bob"}, "not JSON", "[]"])
-def test_a_bad_contact_leaves_no_trace(load: Load, office: PostOffice, body: Any):
-    answer = load("keep_contact")(put(body), None)
+def test_a_bad_contact_leaves_no_trace(load: Load, mailer: Mailer, body: Any):
+    answer = load("put_contact")(put(body), None)
 
     assert answer["statusCode"] == 400
-    assert office.contacts.find("c1") is None
+    assert mailer.contacts.find("c1") is None
 
 
 def test_nothing_of_a_person_is_logged(
-    load: Load, office: PostOffice, capsys: pytest.CaptureFixture[str]
+    load: Load, mailer: Mailer, capsys: pytest.CaptureFixture[str]
 ):
-    load("keep_contact")(put({"email": "bob@example.com", "name": "Bob Builder"}), None)
+    load("put_contact")(put({"email": "bob@example.com", "name": "Bob Builder"}), None)
     load("notify_customer")(CONFIRMED, None)
     record = {"responsePayload": load("issue_invoice")(CONFIRMED, None)}
     load("email_invoice")(record, None)
 
     lines = capsys.readouterr().out.splitlines()
     assert [json.loads(line)["message"] for line in lines] == [
-        *("contact kept", "customer notified"),
-        *("invoice issued", "invoice sent"),
+        *("contact_updated", "customer_notified"),
+        *("invoice_issued", "invoice_emailed"),
     ]
     assert not [line for line in lines if "@" in line or "Bob" in line]

@@ -9,7 +9,7 @@ from lambdas.contracts.payments import RefundPayment, TakePayment
 from lambdas.contracts.values import Money
 from lambdas.payments.database import Database
 from lambdas.payments.domain import (
-    Answer,
+    ChargeResult,
     Charge,
     Charged,
     Declined,
@@ -54,7 +54,7 @@ class CardProvider:
         self.calls: list[str] = []
         self._lock = threading.Lock()
 
-    def charge(self, key: str, customer_id: str, amount: Money) -> Answer:
+    def charge(self, key: str, customer_id: str, amount: Money) -> ChargeResult:
         with self._lock:
             self.calls.append("charge")
             if key in self.voided:
@@ -72,7 +72,7 @@ class CardProvider:
                 self.given_back.append(key)
             self.voided.add(key)
 
-    def held(self, key: str) -> int:
+    def collected(self, key: str) -> int:
         """What the provider has of the customer's money under this key."""
         taken = sum(amount for charged, amount in self.taken if charged == key)
         return 0 if key in self.given_back else taken
@@ -85,10 +85,10 @@ class MemoryCharges:
         self.rows: dict[str, Charge] = {}
         self.ledger: list[Entry] = []
 
-    def begin(self, charge: Charge) -> Charge:
+    def find_or_create(self, charge: Charge) -> Charge:
         return self.rows.setdefault(charge.order_id, charge)
 
-    def move(self, before: Charge, after: Charge) -> Charge:
+    def transition(self, before: Charge, after: Charge) -> Charge:
         found = self.rows[after.order_id]
         if found.state is not before.state:
             return found
@@ -165,7 +165,7 @@ def balances(database: Database, order_id: str) -> dict[str, int]:
     return {account: total for account, total in totals.items() if total}
 
 
-def untold(database: Database, order_id: str) -> list[str]:
+def kinds_in_outbox(database: Database, order_id: str) -> list[str]:
     """The kinds of the order's entries that are in the outbox."""
     rows = database.run(
         "SELECT kind FROM payments.outbox WHERE order_id = :order_id ORDER BY kind",

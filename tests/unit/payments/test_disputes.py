@@ -10,7 +10,7 @@ import pytest
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.event import event_id
 from lambdas.contracts.payments import SOURCE, PaymentDisputed
-from lambdas.payments.disputes import told_by
+from lambdas.payments.disputes import translate_dispute
 from tests.unit.runtime.fakes import FakeEvents, FakeSqs
 
 ORDER = "5d4c2c0e8e504ed05b1eeb3cf1f83764"
@@ -33,26 +33,26 @@ def event(**detail: Any) -> dict[str, Any]:
 
 
 def test_it_is_told_of_the_order_whose_payment_it_is():
-    fact = told_by(event())
+    envelope = translate_dispute(event())
 
-    assert fact.data == PaymentDisputed(order_id=ORDER, dispute_id="dp_1", reason="fraudulent")
-    assert (fact.metadata.subject, fact.metadata.sequence) == ("dispute/dp_1", 1)
-    assert fact.metadata.correlation_id == ORDER
-    assert fact.metadata.causation_id == event()["id"]
-    assert fact.metadata.occurred_at == "2026-12-01T09:12:43Z"
+    assert envelope.data == PaymentDisputed(order_id=ORDER, dispute_id="dp_1", reason="fraudulent")
+    assert (envelope.metadata.subject, envelope.metadata.sequence) == ("dispute/dp_1", 1)
+    assert envelope.metadata.correlation_id == ORDER
+    assert envelope.metadata.causation_id == event()["id"]
+    assert envelope.metadata.occurred_at == "2026-12-01T09:12:43Z"
 
 
 def test_told_again_in_another_event_it_is_the_same_fact():
-    again = told_by(event() | {"id": "another", "time": "2026-12-02T00:00:00Z"})
+    again = translate_dispute(event() | {"id": "another", "time": "2026-12-02T00:00:00Z"})
 
-    assert again.metadata.event_id == told_by(event()).metadata.event_id
-    assert told_by(event(dispute_id="dp_2")).metadata.event_id != again.metadata.event_id
+    assert again.metadata.event_id == translate_dispute(event()).metadata.event_id
+    assert translate_dispute(event(dispute_id="dp_2")).metadata.event_id != again.metadata.event_id
 
 
 def test_whatever_it_calls_a_dispute_it_is_no_other_fact_of_payments():
-    told = told_by(event(dispute_id=ORDER))
+    published = translate_dispute(event(dispute_id=ORDER))
 
-    assert told.metadata.event_id != event_id(SOURCE, ORDER, 1)
+    assert published.metadata.event_id != event_id(SOURCE, ORDER, 1)
 
 
 TEXT = "must be 1 to 64 letters, digits or any of _.:-"
@@ -75,7 +75,7 @@ TEXT = "must be 1 to 64 letters, digits or any of _.:-"
 )
 def test_every_bad_field_is_named(detail: dict[str, Any], problems: list[str]):
     with pytest.raises(ContractError) as bad:
-        told_by(event(**detail))
+        translate_dispute(event(**detail))
 
     assert bad.value.problems == problems
 
@@ -92,8 +92,8 @@ class TestHandler:
         self, load_handler: Callable[..., Handler], sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch
     ) -> Callable[[FakeEvents], Handler]:
         def take(events: FakeEvents) -> Any:
-            name = "lambdas.payments.take_dispute"
-            handler = load_handler(name, EVENT_BUS="Orders", DEAD_LETTER_QUEUE_URL="parked")
+            name = "lambdas.payments.ingest_dispute"
+            handler = load_handler(name, EVENT_BUS="Orders", DEAD_LETTER_QUEUE_URL="dead-letters")
             monkeypatch.setattr(sys.modules[name], "sqs", sqs)
             monkeypatch.setattr(sys.modules[name].bus, "_events", events)
             return handler
@@ -105,7 +105,7 @@ class TestHandler:
 
         answer = take(events)(event(), None)
 
-        assert answer == {"order_id": ORDER, "event_id": told_by(event()).metadata.event_id}
+        assert answer == {"order_id": ORDER, "event_id": translate_dispute(event()).metadata.event_id}
         (entry,) = events.taken
         assert (entry["Source"], entry["DetailType"]) == (SOURCE, "PaymentDisputed")
         assert sqs.sent == []
@@ -115,10 +115,10 @@ class TestHandler:
     ):
         events, bad = FakeEvents(), event(dispute_id=None, reason=7)
 
-        assert "dispute_id is missing; reason must be" in take(events)(bad, None)["parked"]
+        assert "dispute_id is missing; reason must be" in take(events)(bad, None)["dead_lettered"]
 
         (message,) = sqs.sent
-        assert message["QueueUrl"] == "parked"
+        assert message["QueueUrl"] == "dead-letters"
         assert json.loads(message["MessageBody"]) == {
             "reason": "not a DisputeOpened: "
             "dispute_id is missing; reason must be a string, not int",

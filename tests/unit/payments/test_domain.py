@@ -16,24 +16,24 @@ from lambdas.payments.domain import (
     Entry,
     Kind,
     State,
-    TotalDiffersError,
+    TotalMismatchError,
     Voided,
-    announcement,
-    answered,
+    event_for_entry,
+    apply_result,
     check_taken,
     check_total,
-    pending,
+    pending_charge,
     posting,
-    refunded,
+    mark_refunded,
     tombstone,
 )
 
 from .fakes import TOTAL, take_command
 
 COMMAND = take_command("o-1")
-PENDING = pending(COMMAND)
-TAKEN = answered(PENDING, Charged())
-DECLINED = answered(PENDING, Declined("no"))
+PENDING = pending_charge(COMMAND)
+TAKEN = apply_result(PENDING, Charged())
+DECLINED = apply_result(PENDING, Declined("no"))
 
 
 def test_a_charge_is_posted_from_the_customer_to_the_provider():
@@ -43,7 +43,7 @@ def test_a_charge_is_posted_from_the_customer_to_the_provider():
 
 
 def test_a_refund_is_the_charge_turned_round():
-    assert posting(TAKEN, refunded(TAKEN)) == Entry(
+    assert posting(TAKEN, mark_refunded(TAKEN)) == Entry(
         order_id="o-1", kind=Kind.REFUND, debit="customer/c-1", credit="card-provider", amount=TOTAL
     )
 
@@ -52,8 +52,8 @@ def test_a_refund_is_the_charge_turned_round():
     ("before", "after"),
     [
         (PENDING, DECLINED),
-        (PENDING, refunded(PENDING)),
-        (DECLINED, refunded(DECLINED)),
+        (PENDING, mark_refunded(PENDING)),
+        (DECLINED, mark_refunded(DECLINED)),
         (tombstone("o-1"), tombstone("o-1")),
     ],
 )
@@ -70,7 +70,7 @@ def test_where_no_money_moved_nothing_is_posted(before, after):
     ],
 )
 def test_the_providers_answer_settles_a_pending_charge(answer, state, explanation):
-    charge = answered(PENDING, answer)
+    charge = apply_result(PENDING, answer)
     assert (charge.state, charge.explanation, charge.total) == (state, explanation, TOTAL)
 
 
@@ -83,7 +83,7 @@ def test_a_declined_charge_is_refused_with_the_providers_words():
         check_taken(DECLINED)
 
 
-@pytest.mark.parametrize("charge", [refunded(TAKEN), tombstone("o-1")])
+@pytest.mark.parametrize("charge", [mark_refunded(TAKEN), tombstone("o-1")])
 def test_a_refunded_charge_is_refused(charge):
     with pytest.raises(PaymentAlreadyRefunded, match="o-1"):
         check_taken(charge)
@@ -92,7 +92,7 @@ def test_a_refunded_charge_is_refused(charge):
 def test_an_order_cannot_be_asked_for_another_total():
     check_total(PENDING, COMMAND)
     check_total(tombstone("o-1"), COMMAND)
-    with pytest.raises(TotalDiffersError, match="o-1"):
+    with pytest.raises(TotalMismatchError, match="o-1"):
         check_total(TAKEN, take_command("o-1", Money(amount=4_16, currency="GBP")))
 
 
@@ -103,14 +103,14 @@ POSTED_AT = datetime(2026, 12, 1, 9, 26, 1, 482000, tzinfo=timezone(timedelta(ho
     ("entry", "event", "sequence", "cause"),
     [
         (posting(PENDING, TAKEN), PaymentTaken, 1, "TakePayment/o-1"),
-        (posting(TAKEN, refunded(TAKEN)), PaymentRefunded, 2, "RefundPayment/o-1"),
+        (posting(TAKEN, mark_refunded(TAKEN)), PaymentRefunded, 2, "RefundPayment/o-1"),
     ],
 )
 def test_an_entry_is_told(entry, event, sequence, cause):
-    fact = announcement(entry, POSTED_AT)
+    envelope = event_for_entry(entry, POSTED_AT)
 
-    assert fact.data == event(order_id="o-1", customer_id="c-1", total=TOTAL)
-    assert fact.metadata == Metadata(
+    assert envelope.data == event(order_id="o-1", customer_id="c-1", total=TOTAL)
+    assert envelope.metadata == Metadata(
         event_id=event_id("com.aws.payments", "o-1", sequence),
         subject="o-1",
         sequence=sequence,

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lambdas.payments.domain import Kind, State
-from lambdas.payments.settlement import refund, take
+from lambdas.payments.charging import refund, take
 
 from .fakes import CardProvider, Crash, MemoryCharges, refund_command, take_command
 
@@ -106,18 +106,18 @@ def test_no_money_is_lost_or_taken_twice(commands, schedule, declines):
         if command is refunding
     ):
         # Whatever became of the others, a refund that ended well left nothing with the provider.
-        assert provider.held("o-1") == 0
+        assert provider.collected("o-1") == 0
 
     # The saga repeats what crashed: a refund if it ever wanted one, else the taking.
     if refunding in commands:
         assert refunding(charges, provider).state is State.REFUNDED
         assert taking(charges, provider).state is State.REFUNDED
-        assert provider.held("o-1") == 0
+        assert provider.collected("o-1") == 0
         assert len(charges.ledger) in (0, 2)
     elif declines:
         assert taking(charges, provider).state is State.DECLINED
         assert (provider.taken, charges.ledger) == ([], [])
     else:
         assert taking(charges, provider).state is State.TAKEN
-        assert provider.held("o-1") == TAKE.total.amount
+        assert provider.collected("o-1") == TAKE.total.amount
         assert charges.posted() == {("o-1", Kind.CHARGE)}

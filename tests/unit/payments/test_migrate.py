@@ -13,12 +13,12 @@ from lambdas.payments import migrate
 from lambdas.payments.database import Database, connect
 from lambdas.payments.grants import grant
 from lambdas.payments.outbox import Outbox
-from lambdas.payments.settlement import refund, take
+from lambdas.payments.charging import refund, take
 from lambdas.runtime.bus import Bus
 from tests.unit.runtime.fakes import FakeEvents
 
 from .conftest import sign_as
-from .fakes import CardProvider, Watched, entries, ledger_of, refund_command, take_command, untold
+from .fakes import CardProvider, Watched, entries, ledger_of, refund_command, take_command, kinds_in_outbox
 
 
 @pytest.fixture
@@ -92,18 +92,18 @@ def test_the_functions_can_do_their_work(deployed, as_function):
     take(command, store, provider)
     refund(refund_command(command.order_id), store, provider)
     assert [row[0] for row in entries(as_function, command.order_id)] == ["CHARGE", "REFUND"]
-    assert untold(as_function, command.order_id) == []
+    assert kinds_in_outbox(as_function, command.order_id) == []
 
 
 def test_the_sweeper_can_do_its_work(deployed, as_function, monkeypatch):
     left, provider = take_command(), CardProvider()
     take(left, ledger_of(as_function, FakeEvents(broken=True)), provider)
-    assert untold(as_function, left.order_id) == ["CHARGE"]
+    assert kinds_in_outbox(as_function, left.order_id) == ["CHARGE"]
     events = FakeEvents()
-    monkeypatch.setattr("lambdas.payments.outbox.SETTLING", 0)
+    monkeypatch.setattr("lambdas.payments.outbox.SWEEP_AFTER", 0)
     swept = Outbox(as_function, Bus("Orders", eventbridge=events)).sweep()
-    assert (swept.told, swept.rejected) == (len(events.taken), 0)
-    assert untold(as_function, left.order_id) == []
+    assert (swept.published, swept.rejected) == (len(events.taken), 0)
+    assert kinds_in_outbox(as_function, left.order_id) == []
 
 
 FORBIDDEN = (
@@ -155,7 +155,7 @@ def test_a_name_cannot_smuggle_sql_in(admin):
 
 
 def test_a_failure_is_answered_with_its_reason(settings, answers, monkeypatch):
-    monkeypatch.setattr(migrate, "_PATIENCE", 0)
+    monkeypatch.setattr(migrate, "_ROLE_WAIT", 0)
     settings.setenv("DATABASE_ROLE", "nobody")
     migrate.handler(request("Create", {"payments": []}), None)
     assert answers[0]["Status"] == "FAILED"
@@ -164,7 +164,7 @@ def test_a_failure_is_answered_with_its_reason(settings, answers, monkeypatch):
 
 def test_a_role_that_iam_does_not_know_yet_is_waited_for(settings, answers, monkeypatch):
     refusals = iter([DatabaseError({"C": "28000"}), DatabaseError({"C": "28000"})])
-    monkeypatch.setattr(migrate, "_PAUSE", 0)
+    monkeypatch.setattr(migrate, "_RETRY_DELAY", 0)
 
     def known_at_third(timeout: float) -> object:
         for refusal in refusals:

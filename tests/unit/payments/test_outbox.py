@@ -11,13 +11,13 @@ from pg8000.native import DatabaseError
 from lambdas.payments import outbox as module
 from lambdas.payments import publish_outbox
 from lambdas.payments.database import Database, connect
-from lambdas.payments.domain import Charged, Declined, State, answered, pending, refunded
-from lambdas.payments.outbox import Outbox, Swept
-from lambdas.payments.settlement import refund, take
+from lambdas.payments.domain import Charged, Declined, State, apply_result, pending_charge, mark_refunded
+from lambdas.payments.outbox import Outbox, SweepOutcome
+from lambdas.payments.charging import refund, take
 from lambdas.runtime.bus import Bus
 from tests.unit.runtime.fakes import FakeEvents
 
-from .fakes import Watched, ledger_of, refund_command, take_command, untold
+from .fakes import Watched, ledger_of, refund_command, take_command, kinds_in_outbox
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def outbox(admin, events) -> Outbox:
     return Outbox(admin, Bus("Orders", eventbridge=events))
 
 
-def told(events: FakeEvents) -> list[tuple[str, dict[str, Any]]]:
+def published(events: FakeEvents) -> list[tuple[str, dict[str, Any]]]:
     return [(entry["DetailType"], json.loads(entry["Detail"])) for entry in events.taken]
 
 
@@ -70,15 +70,15 @@ class TestAtOnce:
             "customer_id": "c-1",
             "total": {"amount": 415, "currency": "GBP"},
         }
-        assert [(kind, fact["data"]) for kind, fact in told(events)] == [
+        assert [(kind, detail["data"]) for kind, detail in published(events)] == [
             ("PaymentTaken", data),
             ("PaymentRefunded", data),
         ]
-        metadata = [fact["metadata"] for _, fact in told(events)]
-        assert [fact["sequence"] for fact in metadata] == [1, 2]
-        assert {fact["subject"] for fact in metadata} == {command.order_id}
+        metadata = [detail["metadata"] for _, detail in published(events)]
+        assert [detail["sequence"] for detail in metadata] == [1, 2]
+        assert {detail["subject"] for detail in metadata} == {command.order_id}
         assert {entry["EventBusName"] for entry in events.taken} == {"Orders"}
-        assert untold(admin, command.order_id) == []
+        assert kinds_in_outbox(admin, command.order_id) == []
 
     def test_where_no_money_moved_nothing_is_told(self, admin, store, provider, events):
         tombstone, declined = take_command(), take_command()
@@ -126,7 +126,7 @@ class Unreachable(FakeEvents):
 def test_a_bus_that_fails_does_not_fail_the_command(admin, provider, capsys, bus, error):
     command = take_command()
     assert take(command, ledger_of(admin, bus), provider).state is State.TAKEN
-    assert untold(admin, command.order_id) == ["CHARGE"]
+    assert kinds_in_outbox(admin, command.order_id) == ["CHARGE"]
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["error"].startswith(error)
 
@@ -135,7 +135,7 @@ def test_an_event_that_the_bus_rejects_stays(admin, provider, capsys):
     command = take_command()
     rejecting = FakeEvents(refused={command.order_id})
     assert take(command, ledger_of(admin, rejecting), provider).state is State.TAKEN
-    assert untold(admin, command.order_id) == ["CHARGE"]
+    assert kinds_in_outbox(admin, command.order_id) == ["CHARGE"]
     assert json.loads(capsys.readouterr().out)["error"] == "rejected"
 
 
@@ -148,12 +148,12 @@ def test_a_row_that_cannot_be_deleted_does_not_fail_the_command(admin, provider)
 
     database = Database(lambda: Watched(connect(), watch))
     assert take(command, ledger_of(database), provider).state is State.TAKEN
-    assert untold(admin, command.order_id) == ["CHARGE"]
+    assert kinds_in_outbox(admin, command.order_id) == ["CHARGE"]
     database.close()
 
 
 def test_an_entry_and_its_row_are_one_transaction(admin, store):
-    charge = store.begin(pending(take_command()))
+    charge = store.find_or_create(pending_charge(take_command()))
 
     def watch(connection, sql):
         if "INSERT INTO payments.outbox" in sql:
@@ -161,9 +161,9 @@ def test_an_entry_and_its_row_are_one_transaction(admin, store):
 
     database = Database(lambda: Watched(connect(), watch))
     with pytest.raises(ZeroDivisionError):
-        ledger_of(database).move(charge, answered(charge, Charged()))
-    assert store.begin(charge).state is State.PENDING
-    assert untold(admin, charge.order_id) == []
+        ledger_of(database).transition(charge, apply_result(charge, Charged()))
+    assert store.find_or_create(charge).state is State.PENDING
+    assert kinds_in_outbox(admin, charge.order_id) == []
     database.close()
 
 
@@ -186,52 +186,52 @@ class TestSweep:
             take(command, ledger_of(admin, TakesAndDies()), provider)
         age(admin)
 
-        assert outbox.sweep() == Swept(told=1, rejected=0)
+        assert outbox.sweep() == SweepOutcome(published=1, rejected=0)
         assert events.taken == at_once.taken != []
-        assert untold(admin, command.order_id) == []
-        assert outbox.sweep() == Swept(told=0, rejected=0)
+        assert kinds_in_outbox(admin, command.order_id) == []
+        assert outbox.sweep() == SweepOutcome(published=0, rejected=0)
 
     def test_what_is_young_is_left_to_the_function_that_wrote_it(
         self, admin, outbox, provider, events
     ):
         (order_id,) = leave_behind(admin, provider)
         age(admin, 25)
-        assert outbox.sweep() == Swept(told=0, rejected=0)
-        assert (events.requests, untold(admin, order_id)) == ([], ["CHARGE"])
+        assert outbox.sweep() == SweepOutcome(published=0, rejected=0)
+        assert (events.requests, kinds_in_outbox(admin, order_id)) == ([], ["CHARGE"])
 
     def test_pages_go_on_until_all_is_told_the_oldest_first(
         self, admin, outbox, provider, events, monkeypatch
     ):
         monkeypatch.setattr(module, "PAGE", 2)
         orders = leave_behind(admin, provider, 5)
-        assert outbox.sweep() == Swept(told=5, rejected=0)
-        assert [fact["data"]["order_id"] for _, fact in told(events)] == orders
+        assert outbox.sweep() == SweepOutcome(published=5, rejected=0)
+        assert [detail["data"]["order_id"] for _, detail in published(events)] == orders
         assert [len(request) for request in events.requests] == [2, 2, 1]
 
     def test_a_run_has_its_limit(self, admin, outbox, provider, monkeypatch):
         monkeypatch.setattr(module, "PAGE", 2)
         monkeypatch.setattr(module, "PAGES", 2)
         *_, last = leave_behind(admin, provider, 5)
-        assert outbox.sweep() == Swept(told=4, rejected=0)
-        assert untold(admin, last) == ["CHARGE"]
+        assert outbox.sweep() == SweepOutcome(published=4, rejected=0)
+        assert kinds_in_outbox(admin, last) == ["CHARGE"]
 
     def test_one_that_the_bus_rejects_holds_up_no_other_of_its_page(self, admin, provider):
         first, second, third = leave_behind(admin, provider, 3)
         rejecting = FakeEvents(refused={second})
         outbox = Outbox(admin, Bus("Orders", eventbridge=rejecting))
-        assert outbox.sweep() == Swept(told=2, rejected=1)
-        assert [untold(admin, order) for order in (first, second, third)] == [[], ["CHARGE"], []]
+        assert outbox.sweep() == SweepOutcome(published=2, rejected=1)
+        assert [kinds_in_outbox(admin, order) for order in (first, second, third)] == [[], ["CHARGE"], []]
 
     def test_a_bus_that_fails_fails_the_run(self, admin, provider):
         (order_id,) = leave_behind(admin, provider)
         with pytest.raises(ConnectionError):
             Outbox(admin, Bus("Orders", eventbridge=FakeEvents(broken=True))).sweep()
-        assert untold(admin, order_id) == ["CHARGE"]
+        assert kinds_in_outbox(admin, order_id) == ["CHARGE"]
 
     def test_two_at_once_do_no_harm(self, admin, provider):
         orders = leave_behind(admin, provider, 7)
         both = threading.Barrier(2, timeout=10)
-        swept: list[Swept] = []
+        swept: list[SweepOutcome] = []
         taken: list[FakeEvents] = []
 
         class Meeting(FakeEvents):
@@ -251,9 +251,9 @@ class TestSweep:
             thread.start()
         for thread in threads:
             thread.join(20)
-        assert swept == [Swept(told=7, rejected=0)] * 2
+        assert swept == [SweepOutcome(published=7, rejected=0)] * 2
         assert taken[0].taken == taken[1].taken
-        assert [fact["data"]["order_id"] for _, fact in told(taken[0])] == orders
+        assert [detail["data"]["order_id"] for _, detail in published(taken[0])] == orders
         assert admin.run("SELECT * FROM payments.outbox") == []
 
 
@@ -261,13 +261,13 @@ def test_the_sweeper_says_what_it_did(admin, outbox, provider, monkeypatch, caps
     monkeypatch.setattr(publish_outbox, "outbox", lambda: outbox)
     leave_behind(admin, provider, 2)
     capsys.readouterr()
-    assert publish_outbox.handler({}, None) == {"told": 2, "rejected": 0}
+    assert publish_outbox.handler({}, None) == {"published": 2, "rejected": 0}
     (line,) = capsys.readouterr().out.splitlines()
-    assert json.loads(line) == {"message": "outbox swept", "told": 2, "rejected": 0}
+    assert json.loads(line) == {"message": "outbox_swept", "published": 2, "rejected": 0}
 
 
 def test_a_charge_that_is_overtaken_tells_nothing(admin, store, events):
-    charge = store.begin(pending(take_command()))
-    store.move(charge, answered(charge, Declined("no")))
-    store.move(charge, refunded(charge))
+    charge = store.find_or_create(pending_charge(take_command()))
+    store.transition(charge, apply_result(charge, Declined("no")))
+    store.transition(charge, mark_refunded(charge))
     assert events.requests == []

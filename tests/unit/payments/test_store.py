@@ -2,7 +2,7 @@ import pytest
 from pg8000.native import DatabaseError
 
 from lambdas.payments.database import ATTEMPTS, Database, connect
-from lambdas.payments.domain import Charged, Declined, State, answered, pending, refunded, tombstone
+from lambdas.payments.domain import Charged, Declined, State, apply_result, pending_charge, mark_refunded, tombstone
 
 from .fakes import Watched, entries, ledger_of, take_command
 
@@ -29,53 +29,53 @@ def touch(admin, order_id):
 
 
 def test_begin_returns_what_is_on_record(store):
-    charge = pending(take_command())
-    assert store.begin(charge) == charge
-    assert store.begin(tombstone(charge.order_id)) == charge
-    declined = answered(charge, Declined("no"))
-    store.move(charge, declined)
-    assert store.begin(charge) == declined
+    charge = pending_charge(take_command())
+    assert store.find_or_create(charge) == charge
+    assert store.find_or_create(tombstone(charge.order_id)) == charge
+    declined = apply_result(charge, Declined("no"))
+    store.transition(charge, declined)
+    assert store.find_or_create(charge) == declined
 
 
 def test_move_is_refused_when_the_charge_moved_already(admin, store):
-    charge = store.begin(pending(take_command()))
-    given_back = store.move(charge, refunded(charge))
-    assert store.move(charge, answered(charge, Charged())) == given_back
+    charge = store.find_or_create(pending_charge(take_command()))
+    given_back = store.transition(charge, mark_refunded(charge))
+    assert store.transition(charge, apply_result(charge, Charged())) == given_back
     assert entries(admin, charge.order_id) == []
 
 
 def test_a_conflict_is_repeated_and_goes_by_what_the_rival_left(admin, store):
-    charge = store.begin(pending(take_command()))
-    taken = answered(charge, Charged())
-    database, waits = rivalled(lambda: store.move(charge, taken), times=1)
-    assert ledger_of(database).move(charge, refunded(charge)) == taken
+    charge = store.find_or_create(pending_charge(take_command()))
+    taken = apply_result(charge, Charged())
+    database, waits = rivalled(lambda: store.transition(charge, taken), times=1)
+    assert ledger_of(database).transition(charge, mark_refunded(charge)) == taken
     assert len(waits) == 1
     assert [row[0] for row in entries(admin, charge.order_id)] == ["CHARGE"]
     database.close()
 
 
 def test_a_conflict_about_nothing_that_matters_only_costs_a_repetition(admin, store):
-    charge = store.begin(pending(take_command()))
+    charge = store.find_or_create(pending_charge(take_command()))
     database, waits = rivalled(lambda: touch(admin, charge.order_id), times=ATTEMPTS - 1)
-    assert ledger_of(database).move(charge, refunded(charge)).state is State.REFUNDED
+    assert ledger_of(database).transition(charge, mark_refunded(charge)).state is State.REFUNDED
     assert waits == [0.02, 0.04, 0.08, 0.16]
     database.close()
 
 
 def test_endless_conflict_is_an_error_and_leaves_no_transaction_open(admin, store):
-    charge = store.begin(pending(take_command()))
+    charge = store.find_or_create(pending_charge(take_command()))
     database, waits = rivalled(lambda: touch(admin, charge.order_id), times=ATTEMPTS)
     with pytest.raises(DatabaseError) as failed:
-        ledger_of(database).move(charge, answered(charge, Charged()))
+        ledger_of(database).transition(charge, apply_result(charge, Charged()))
     assert failed.value.args[0]["C"] == "40001"
     assert len(waits) == ATTEMPTS - 1
-    assert store.begin(charge) == charge
-    assert ledger_of(database).move(charge, refunded(charge)).state is State.REFUNDED
+    assert store.find_or_create(charge) == charge
+    assert ledger_of(database).transition(charge, mark_refunded(charge)).state is State.REFUNDED
     database.close()
 
 
 def test_state_and_entry_change_together(admin, store):
-    charge = store.begin(pending(take_command()))
+    charge = store.find_or_create(pending_charge(take_command()))
 
     def watch(connection, sql):
         if "payments.entries" in sql:
@@ -83,8 +83,8 @@ def test_state_and_entry_change_together(admin, store):
 
     database = Database(lambda: Watched(connect(), watch))
     with pytest.raises(ZeroDivisionError):
-        ledger_of(database).move(charge, answered(charge, Charged()))
-    assert store.begin(charge).state is State.PENDING
+        ledger_of(database).transition(charge, apply_result(charge, Charged()))
+    assert store.find_or_create(charge).state is State.PENDING
     database.close()
 
 

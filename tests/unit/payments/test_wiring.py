@@ -10,7 +10,7 @@ from lambdas.contracts.payments import SOURCE, PaymentTaken
 from lambdas.payments import publish_outbox, refund_payment, take_payment
 from lambdas.payments.outbox import outbox
 from lambdas.payments.provider import provider
-from lambdas.payments.settlement import take
+from lambdas.payments.charging import take
 from lambdas.payments.store import store
 from lambdas.runtime.settings import SettingMissing
 from tests.listening import listen
@@ -40,7 +40,7 @@ def event() -> dict[str, object]:
 
 
 def test_a_provider_out_of_reach_is_an_ordinary_error_and_the_charge_stays_pending(settings, admin):
-    settings.setenv("PROVIDER_FUNCTION", "nobody")
+    settings.setenv("CARD_PROVIDER_FUNCTION", "nobody")
     payment = event()
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         take_payment.handler(payment, None)
@@ -50,13 +50,13 @@ def test_a_provider_out_of_reach_is_an_ordinary_error_and_the_charge_stays_pendi
 
 
 def test_a_refund_of_nothing_needs_no_provider(settings):
-    settings.setenv("PROVIDER_FUNCTION", "nobody")
+    settings.setenv("CARD_PROVIDER_FUNCTION", "nobody")
     refund_payment.handler({"order_id": event()["order_id"]}, None)
 
 
-@pytest.mark.parametrize("name", ["PROVIDER_FUNCTION", "EVENT_BUS"])
+@pytest.mark.parametrize("name", ["CARD_PROVIDER_FUNCTION", "EVENT_BUS"])
 def test_a_missing_setting_is_named_before_anything_is_done(settings, admin, name):
-    settings.setenv("PROVIDER_FUNCTION", "nobody")
+    settings.setenv("CARD_PROVIDER_FUNCTION", "nobody")
     settings.delenv(name)
     payment = event()
     with pytest.raises(SettingMissing, match=name):
@@ -77,10 +77,10 @@ def test_the_sweeper_publishes_to_the_bus_it_is_given(settings, admin, local_clo
     admin.run("DELETE FROM payments.outbox WHERE order_id <> :id", id=command.order_id)
     admin.run("UPDATE payments.outbox SET recorded_at = now() - interval '1 minute'")
 
-    assert publish_outbox.handler({}, None) == {"told": 1, "rejected": 0}
+    assert publish_outbox.handler({}, None) == {"published": 1, "rejected": 0}
 
     sqs = local_cloud.client("sqs")
     (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
-    fact = parse_detail(PaymentTaken, json.loads(message["Body"])["detail"])
-    assert fact.metadata.event_id == event_id(SOURCE, command.order_id, 1)
+    envelope = parse_detail(PaymentTaken, json.loads(message["Body"])["detail"])
+    assert envelope.metadata.event_id == event_id(SOURCE, command.order_id, 1)
     outbox()._database.close()

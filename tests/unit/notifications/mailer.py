@@ -7,14 +7,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.notifications.domain import Contact, Letter, Mail
-from lambdas.notifications.post import Post
-from lambdas.notifications.store import Contacts, Mails
+from lambdas.notifications.domain import Contact, EmailMessage, EmailRecord
+from lambdas.notifications.mail_sender import MailSender
+from lambdas.notifications.store import Contacts, EmailRecords
 from lambdas.runtime.dynamodb import from_item
 
 ADDRESS = "ada@example.com"
 ADA = Contact(customer_id="ada", email=ADDRESS, name="Ada Lovelace", changed_at="2026-12-01")
-LETTER = Letter(
+MESSAGE = EmailMessage(
     order_id="o1",
     kind="OrderConfirmed",
     customer_id="ada",
@@ -31,14 +31,14 @@ class Ses:
         self.sent: list[dict[str, Any]] = []
         self.first: Callable[[], object] = lambda: None
 
-    def send_email(self, **mail: Any) -> dict[str, str]:
+    def send_email(self, **record: Any) -> dict[str, str]:
         self.first()
-        self.sent.append(mail)
+        self.sent.append(record)
         return {"MessageId": f"m{len(self.sent)}"}
 
     @property
     def subjects(self) -> list[str]:
-        return [mail["Content"]["Simple"]["Subject"]["Data"] for mail in self.sent]
+        return [record["Content"]["Simple"]["Subject"]["Data"] for record in self.sent]
 
 
 def refusal(code: str, status: int = 400) -> ClientError:
@@ -59,29 +59,29 @@ def raising(error: BaseException) -> Callable[[], object]:
     return raise_it
 
 
-class PostOffice:
+class Mailer:
     def __init__(self, dynamodb: Any, make_table: Callable[..., str]) -> None:
         self.dynamodb = dynamodb
         self.contacts_table = make_table("customers", "customer_id")
-        self.mails_table = make_table("mails", "order_id", sorted_by="kind")
+        self.records_table = make_table("mails", "order_id", sorted_by="kind")
         self.contacts = Contacts(self.contacts_table, dynamodb=dynamodb)
-        self.mails = Mails(self.mails_table, dynamodb=dynamodb)
+        self.records = EmailRecords(self.records_table, dynamodb=dynamodb)
         self.ses = Ses()
         self._seconds = count()
-        self.contacts.keep(ADA)
+        self.contacts.put(ADA)
 
-    def post(self, *, sender: str = SENDER, mails: Mails | None = None) -> Post:
-        return Post(
+    def mail_sender(self, *, sender: str = SENDER, records: EmailRecords | None = None) -> MailSender:
+        return MailSender(
             contacts=self.contacts,
-            mails=mails or self.mails,
+            records=records or self.records,
             sender=sender,
             ses=self.ses,
             now=lambda: f"2026-12-01T08:26:{next(self._seconds):02}+00:00",
         )
 
-    def deliver(self, *, sender: str = SENDER, **changed: Any) -> Mail:
-        return self.post(sender=sender).deliver(replace(LETTER, **changed))
+    def send(self, *, sender: str = SENDER, **changed: Any) -> EmailRecord:
+        return self.mail_sender(sender=sender).send(replace(MESSAGE, **changed))
 
     def states(self) -> dict[tuple[str, str], str]:
-        rows = map(from_item, self.dynamodb.scan(TableName=self.mails_table)["Items"])
+        rows = map(from_item, self.dynamodb.scan(TableName=self.records_table)["Items"])
         return {(row["order_id"], row["kind"]): row["state"] for row in rows}

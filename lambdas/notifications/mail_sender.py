@@ -12,14 +12,14 @@ from lambdas.notifications.domain import (
     RECORDED,
     SENDING,
     Contact,
-    Letter,
-    Mail,
-    MailRefusedError,
-    MailUncertainError,
-    salutation,
-    settled,
+    EmailMessage,
+    EmailRecord,
+    EmailRejectedError,
+    EmailOutcomeUnknownError,
+    add_salutation,
+    require_outcome,
 )
-from lambdas.notifications.store import Contacts, Mails
+from lambdas.notifications.store import Contacts, EmailRecords
 
 
 def clock() -> str:
@@ -27,7 +27,7 @@ def clock() -> str:
     return datetime.now(UTC).isoformat()
 
 
-class Post:
+class MailSender:
     """Sends letters through SES, each recorded before it is sent.
 
     SES knows no idempotency token. Whoever finds a mail begun and not ended does not send it.
@@ -37,7 +37,7 @@ class Post:
         self,
         *,
         contacts: Contacts,
-        mails: Mails,
+        records: EmailRecords,
         sender: str,
         ses: Any,
         now: Callable[[], str] = clock,
@@ -47,45 +47,45 @@ class Post:
         ``ses`` is boto3's client of SES v2, which must not repeat a request by itself.
         """
         self._contacts = contacts
-        self._mails = mails
+        self._records = records
         self._sender = sender
         self._ses = ses
         self._now = now
 
-    def deliver(self, letter: Letter) -> Mail:
+    def send(self, message: EmailMessage) -> EmailRecord:
         """Send the letter, unless that is done already, and return what became of it.
 
         Raises:
-            MailUncertainError: it was begun before, and nobody knows whether it was sent.
-            MailRefusedError: SES did not take it; its record is gone, so it may be tried again.
+            EmailOutcomeUnknownError: it was begun before, and nobody knows whether it was sent.
+            EmailRejectedError: SES did not take it; its record is gone, so it may be tried again.
         """
-        contact = self._contacts.find(letter.customer_id)
-        mail = Mail(
-            order_id=letter.order_id,
-            kind=letter.kind,
-            customer_id=letter.customer_id,
-            state=self._first_state(contact),
+        contact = self._contacts.find(message.customer_id)
+        record = EmailRecord(
+            order_id=message.order_id,
+            kind=message.kind,
+            customer_id=message.customer_id,
+            state=self._initial_state(contact),
             changed_at=self._now(),
             claim=uuid4().hex,
         )
-        known = self._mails.record(mail)
+        known = self._records.create(record)
         if known is not None:
-            return settled(known)
-        if contact is None or mail.state != SENDING:
-            return mail
+            return require_outcome(known)
+        if contact is None or record.state != SENDING:
+            return record
         try:
-            message_id = self._send(contact, letter)
-        except MailRefusedError:
-            self._mails.release(mail)
+            message_id = self._call_ses(contact, message)
+        except EmailRejectedError:
+            self._records.delete(record)
             raise
-        return self._mails.sent(mail, message_id, now=self._now())
+        return self._records.mark_sent(record, message_id, now=self._now())
 
-    def _first_state(self, contact: Contact | None) -> str:
+    def _initial_state(self, contact: Contact | None) -> str:
         if contact is None:
             return NO_ADDRESS
         return SENDING if self._sender else RECORDED
 
-    def _send(self, contact: Contact, letter: Letter) -> str:
+    def _call_ses(self, contact: Contact, message: EmailMessage) -> str:
         """Hand the letter to SES, and return its message id.
 
         An error that SES answers means that nothing was sent; what goes wrong on its own side
@@ -97,34 +97,34 @@ class Post:
             answer = self._ses.send_email(
                 FromEmailAddress=self._sender,
                 Destination={"ToAddresses": [contact.email]},
-                Content={"Simple": _message(contact, letter)},
+                Content={"Simple": _ses_content(contact, message)},
             )
         except ClientError as refused:
             code = refused.response["Error"]["Code"]
             if refused.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
-                raise MailUncertainError(f"SES failed at the mail: {code}") from None
-            raise MailRefusedError(f"SES did not take the mail: {code}") from None
+                raise EmailOutcomeUnknownError(f"SES failed at the mail: {code}") from None
+            raise EmailRejectedError(f"SES did not take the mail: {code}") from None
         except (ConnectTimeoutError, EndpointConnectionError) as unreached:
-            raise MailRefusedError(f"SES was not reached: {unreached}") from None
+            raise EmailRejectedError(f"SES was not reached: {unreached}") from None
         return str(answer["MessageId"])
 
 
-def _message(contact: Contact, letter: Letter) -> dict[str, Any]:
+def _ses_content(contact: Contact, message: EmailMessage) -> dict[str, Any]:
     """The letter as SES takes it.
 
     https://docs.aws.amazon.com/ses/latest/dg/attachments.html
     """
-    message: dict[str, Any] = {
-        "Subject": {"Data": letter.subject, "Charset": "UTF-8"},
-        "Body": {"Text": {"Data": salutation(contact, letter.text), "Charset": "UTF-8"}},
+    content: dict[str, Any] = {
+        "Subject": {"Data": message.subject, "Charset": "UTF-8"},
+        "Body": {"Text": {"Data": add_salutation(contact, message.text), "Charset": "UTF-8"}},
     }
-    if letter.attachment:
-        message["Attachments"] = [
+    if message.attachment:
+        content["Attachments"] = [
             {
-                "FileName": letter.file_name,
-                "RawContent": letter.attachment,
+                "FileName": message.file_name,
+                "RawContent": message.attachment,
                 "ContentType": "application/pdf",
                 "ContentTransferEncoding": "BASE64",
             }
         ]
-    return message
+    return content

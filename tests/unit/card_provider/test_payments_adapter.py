@@ -8,7 +8,7 @@ from uuid import uuid4
 from lambdas.contracts.values import Money
 from lambdas.payments.domain import Charged, Declined, Voided
 from lambdas.payments.provider import LambdaProvider
-from lambdas.provider.answer import handler
+from simulators.card_provider.handle_request import handler
 
 
 class InProcess:

@@ -12,7 +12,7 @@ under way fail as voided. So once our row says REFUNDED, the money is back and n
 and until it says so, the same command does the whole again. Recorded first, a crash before the call
 would leave a row that claims what never happened.
 
-Whoever finds that the row moved under them (``move`` returns another state than they asked for)
+Whoever finds that the row moved under them (``transition`` returns another state than they asked for)
 goes by the row: a taking that was overtaken posts nothing and sends its money back; a refund that
 was overtaken by a taking refunds what was taken, with its reversing entry.
 
@@ -28,62 +28,62 @@ from lambdas.payments.domain import (
     Charge,
     Charged,
     State,
-    answered,
+    apply_result,
     check_total,
-    pending,
-    refunded,
+    pending_charge,
+    mark_refunded,
     tombstone,
 )
 from lambdas.payments.provider import Provider
 
-SETTLED, NOTHING = "SETTLED", "NOTHING"
+RESOLVED, UNCHANGED = "RESOLVED", "UNCHANGED"
 
 
 class Charges(Protocol):
     """The charges on record, with their ledger."""
 
-    def begin(self, charge: Charge) -> Charge:
+    def find_or_create(self, charge: Charge) -> Charge:
         """Record ``charge`` unless its order has one already; return the one on record."""
 
-    def move(self, before: Charge, after: Charge) -> Charge:
+    def transition(self, before: Charge, after: Charge) -> Charge:
         """Move the charge on, with its ledger entry, if it still stands as ``before``.
 
         Returns the charge on record: ``after``, or what somebody else made of it meanwhile.
         """
 
 
-class Unsettled(Protocol):
+class UnresolvedCharges(Protocol):
     """The charges of which it is not known that they are to stay."""
 
-    def settle(self, order_id: str) -> bool:
+    def resolve(self, order_id: str) -> bool:
         """Note that the order's charge, if it is taken, is to stay; tell whether that was new."""
 
 
 def take(command: TakePayment, charges: Charges, provider: Provider) -> Charge:
     """Take the payment of an order, once; return the charge as it stands then."""
-    charge = charges.begin(pending(command))
+    charge = charges.find_or_create(pending_charge(command))
     check_total(charge, command)
     if charge.state is State.PENDING:
-        answer = provider.charge(command.order_id, command.customer_id, command.total)
-        charge = charges.move(charge, answered(charge, answer))
-        if charge.state is State.REFUNDED and isinstance(answer, Charged):
+        result = provider.charge(command.order_id, command.customer_id, command.total)
+        charge = charges.transition(charge, apply_result(charge, result))
+        if charge.state is State.REFUNDED and isinstance(result, Charged):
             provider.refund(command.order_id)
     return charge
 
 
 def refund(command: RefundPayment, charges: Charges, provider: Provider) -> Charge:
     """Give back what was taken for an order, and see to it that nothing is taken later."""
-    charge = charges.begin(tombstone(command.order_id))
+    charge = charges.find_or_create(tombstone(command.order_id))
     # States only move forward, so this goes round three times at the most.
     while charge.state is not State.REFUNDED:
         if charge.state is not State.DECLINED:
             provider.refund(command.order_id)
-        charge = charges.move(charge, refunded(charge))
+        charge = charges.transition(charge, mark_refunded(charge))
     return charge
 
 
-def follow(
-    order: OrderStatusReported, *, charges: Charges, provider: Provider, unsettled: Unsettled
+def reconcile(
+    order: OrderStatusReported, *, charges: Charges, provider: Provider, unresolved_charges: UnresolvedCharges
 ) -> str:
     """Do to a charge what its order's state asks for; return what was done.
 
@@ -92,6 +92,6 @@ def follow(
     """
     if order.is_undone:
         return refund(RefundPayment(order_id=order.order_id), charges, provider).state.value
-    if order.is_confirmed and unsettled.settle(order.order_id):
-        return SETTLED
-    return NOTHING
+    if order.is_confirmed and unresolved_charges.resolve(order.order_id):
+        return RESOLVED
+    return UNCHANGED

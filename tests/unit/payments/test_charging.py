@@ -6,8 +6,8 @@ import pytest
 
 from lambdas.contracts.values import Money
 from lambdas.payments.database import Database
-from lambdas.payments.domain import State, TotalDiffersError
-from lambdas.payments.settlement import refund, take
+from lambdas.payments.domain import State, TotalMismatchError
+from lambdas.payments.charging import refund, take
 
 from .fakes import (
     TOTAL,
@@ -45,7 +45,7 @@ def test_a_declined_payment_stays_declined_without_asking_again(admin, store, pr
 def test_another_total_for_the_same_order_is_an_error_and_changes_nothing(admin, store, provider):
     command = take_command()
     take(command, store, provider)
-    with pytest.raises(TotalDiffersError):
+    with pytest.raises(TotalMismatchError):
         take(take_command(command.order_id, Money(amount=1, currency="GBP")), store, provider)
     assert entries(admin, command.order_id) == [CHARGE]
 
@@ -101,7 +101,7 @@ def test_a_charge_that_a_refund_overtakes_is_not_posted_and_goes_back(admin, sto
     assert take(command, store, overtaken).state is State.REFUNDED
     assert overtaken.calls == ["charge", "refund", "refund"]
     assert overtaken.taken == [(command.order_id, 415)]
-    assert overtaken.held(command.order_id) == 0
+    assert overtaken.collected(command.order_id) == 0
     assert entries(admin, command.order_id) == []
 
 
@@ -119,7 +119,7 @@ def test_a_refund_that_a_taking_overtakes_reverses_what_was_posted(admin, store,
     overtaken.taken = provider.taken
     assert refund(refund_command(command.order_id), store, overtaken).state is State.REFUNDED
     assert entries(admin, command.order_id) == [CHARGE, REFUND]
-    assert overtaken.held(command.order_id) == 0
+    assert overtaken.collected(command.order_id) == 0
 
 
 STEPS = 3  # begin, the provider's charge or refund, move
@@ -145,10 +145,10 @@ def test_a_taking_that_crashed_anywhere_is_undone_by_a_refund(admin, store, prov
     with pytest.raises(Crash):
         take(command, crashing.guard(store), crashing.guard(provider))
     refund(refund_command(command.order_id), store, provider)
-    assert provider.held(command.order_id) == 0
+    assert provider.collected(command.order_id) == 0
     assert balances(admin, command.order_id) == {}
     assert take(command, store, provider).state is State.REFUNDED
-    assert provider.held(command.order_id) == 0
+    assert provider.collected(command.order_id) == 0
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -166,7 +166,7 @@ def test_a_refund_that_crashed_anywhere_is_repaired_by_refunding_again(
     with pytest.raises(Crash):
         refund(refund_command(command.order_id), crashing.guard(store), crashing.guard(provider))
     assert refund(refund_command(command.order_id), store, provider).state is State.REFUNDED
-    assert provider.held(command.order_id) == 0
+    assert provider.collected(command.order_id) == 0
     assert entries(admin, command.order_id) == ([CHARGE, REFUND] if taken else [])
 
 
@@ -195,5 +195,5 @@ def test_many_at_once_take_one_payment(settings, admin, provider):
     assert entries(admin, command.order_id) == [CHARGE]
     all_at_once(*[(refund, refund_command(command.order_id))] * 3, *[(take, command)] * 3)
     assert states.count(State.REFUNDED) >= 3
-    assert provider.held(command.order_id) == 0
+    assert provider.collected(command.order_id) == 0
     assert entries(admin, command.order_id) == [CHARGE, REFUND]

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.provider.answer import handler
-from lambdas.provider.behaviour import Fault, MisbehaviourError
+from simulators.card_provider.handle_request import handler
+from simulators.card_provider.faults import Fault, InjectedFaultError
 
 CHARGED = {"state": "CHARGED", "explanation": ""}
 
@@ -19,17 +19,17 @@ def key() -> str:
 
 
 @pytest.fixture
-def told(settings):
-    def tell(**faults: Any) -> None:
-        settings.setenv("BEHAVIOUR", json.dumps(faults))
+def inject(settings):
+    def configure(**faults: Any) -> None:
+        settings.setenv("FAULTS", json.dumps(faults))
 
-    return tell
+    return configure
 
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch) -> list[float]:
     slept: list[float] = []
-    monkeypatch.setattr("lambdas.provider.behaviour.time.sleep", slept.append)
+    monkeypatch.setattr("simulators.card_provider.faults.time.sleep", slept.append)
     return slept
 
 
@@ -53,9 +53,9 @@ def refund(key: str) -> Any:
 @pytest.mark.parametrize(
     ("moment", "state", "attempts"), [("before", None, "1"), ("after", "CHARGED", "2")]
 )
-def test_a_charge_fails_once_and_then_goes_well(key, items, told, moment, state, attempts):
-    told(charge={"moment": moment})
-    with pytest.raises(MisbehaviourError, match=moment):
+def test_a_charge_fails_once_and_then_goes_well(key, items, inject, moment, state, attempts):
+    inject(charge={"moment": moment})
+    with pytest.raises(InjectedFaultError, match=moment):
         charge(key)
     assert items(key).get("state") == state
     assert charge(key) == CHARGED
@@ -72,27 +72,27 @@ def test_a_charge_fails_once_and_then_goes_well(key, items, told, moment, state,
 
 
 @pytest.mark.parametrize(("moment", "state"), [("before", "CHARGED"), ("after", "REFUNDED")])
-def test_a_refund_fails_as_often_as_told(key, items, told, moment, state):
+def test_a_refund_fails_as_often_as_told(key, items, inject, moment, state):
     charge(key)
-    told(refund={"moment": moment, "attempts": 2})
+    inject(refund={"moment": moment, "attempts": 2})
     for _ in range(2):
-        with pytest.raises(MisbehaviourError):
+        with pytest.raises(InjectedFaultError):
             refund(key)
         assert items(key)["state"] == state
     assert refund(key) == {"state": "REFUNDED"}
     assert items(key)["attempts"] == "1"
 
 
-def test_an_operation_that_was_not_named_goes_well(key, told):
-    told(refund={"moment": "before"})
+def test_an_operation_that_was_not_named_goes_well(key, inject):
+    inject(refund={"moment": "before"})
     assert charge(key) == CHARGED
-    told(charge={"moment": "before"})
+    inject(charge={"moment": "before"})
     assert refund(key) == {"state": "REFUNDED"}
 
 
-def test_a_key_of_which_nothing_came_yet_can_be_voided(key, items, told):
-    told(charge={"moment": "before"})
-    with pytest.raises(MisbehaviourError):
+def test_a_key_of_which_nothing_came_yet_can_be_voided(key, items, inject):
+    inject(charge={"moment": "before"})
+    with pytest.raises(InjectedFaultError):
         charge(key)
     assert refund(key) == {"state": "VOIDED"}
     assert charge(key) == {"state": "VOIDED", "explanation": ""}
@@ -100,20 +100,20 @@ def test_a_key_of_which_nothing_came_yet_can_be_voided(key, items, told):
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_it_can_be_slow_and_right(key, told, waits, moment):
-    told(charge={"moment": moment, "fails": False, "delay_ms": 4500})
+def test_it_can_be_slow_and_right(key, inject, waits, moment):
+    inject(charge={"moment": moment, "fails": False, "delay_ms": 4500})
     assert [charge(key), charge(key)] == [CHARGED] * 2
     assert waits == [4.5]
 
 
-def test_a_share_of_the_keys_has_the_fault_and_always_the_same(told):
+def test_a_share_of_the_keys_has_the_fault_and_always_the_same(inject):
     fault = Fault(moment="before", percent=30)
     keys = [str(number) for number in range(1000)]
-    having = [key for key in keys if fault.concerns("charge", key)]
+    having = [key for key in keys if fault.applies_to("charge", key)]
     assert 250 < len(having) < 350
-    assert having == [key for key in keys if fault.concerns("charge", key)]
-    assert having != [key for key in keys if fault.concerns("refund", key)]
-    told(charge={"moment": "before", "percent": 0})
+    assert having == [key for key in keys if fault.applies_to("charge", key)]
+    assert having != [key for key in keys if fault.applies_to("refund", key)]
+    inject(charge={"moment": "before", "percent": 0})
     assert charge(uuid4().hex) == CHARGED
 
 
@@ -125,8 +125,8 @@ def test_a_share_of_the_keys_has_the_fault_and_always_the_same(told):
         ({"moment": "after", "percent": "all"}, "percent must be an integer"),
     ],
 )
-def test_what_it_is_told_must_be_understood(key, items, told, fault, problem):
-    told(charge=fault)
+def test_what_it_is_told_must_be_understood(key, items, inject, fault, problem):
+    inject(charge=fault)
     with pytest.raises(ContractError, match=problem):
         charge(key)
     assert items(key) == {}

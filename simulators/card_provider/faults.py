@@ -1,6 +1,6 @@
 """How the stand-in misbehaves, when it is told to: it is slow, or fails before or after its effect.
 
-It is told by an optional setting BEHAVIOUR of its function, a JSON object with a fault for each
+It is told by an optional setting FAULTS of its function, a JSON object with a fault for each
 operation that is to have one:
 
     {"charge": {"moment": "after", "fails": true, "delay_ms": 0, "percent": 100, "attempts": 1},
@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from lambdas.contracts.codec import ContractError, decode
-from lambdas.provider.store import count_fault
+from simulators.card_provider.store import count_fault
 from lambdas.runtime.settings import setting
 
 
-class MisbehaviourError(Exception):
+class InjectedFaultError(Exception):
     """The stand-in fails because it was told to."""
 
 
@@ -40,36 +40,36 @@ class Fault:
     percent: int = 100
     attempts: int = 1
 
-    def concerns(self, operation: str, key: str) -> bool:
+    def applies_to(self, operation: str, key: str) -> bool:
         """Whether the key is one of those that have the fault."""
         digest = sha256(f"{operation}/{key}".encode()).digest()
         return int.from_bytes(digest[:4]) % 100 < self.percent
 
-    def strike(self, moment: str) -> None:
-        """Misbehave if this is the moment to; raises MisbehaviourError."""
+    def trigger(self, moment: str) -> None:
+        """Misbehave if this is the moment to; raises InjectedFaultError."""
         if moment != self.moment:
             return
         time.sleep(self.delay_ms / 1000)
         if self.fails:
-            raise MisbehaviourError(f"told to fail {moment} the effect")
+            raise InjectedFaultError(f"injected fault {moment} the effect")
 
 
-NONE = Fault(moment="never")
+NO_FAULT = Fault(moment="never")
 
 
-def fault_of(operation: str, key: str) -> Fault:
-    """The fault that this attempt has, which is counted; NONE if it is to go well.
+def fault_for(operation: str, key: str) -> Fault:
+    """The fault that this attempt has, which is counted; NO_FAULT if it is to go well.
 
     Raises:
-        ContractError: BEHAVIOUR is not understood.
+        ContractError: FAULTS is not understood.
     """
-    told = json.loads(os.environ.get("BEHAVIOUR", "{}")).get(operation)
-    if told is None:
-        return NONE
-    fault = decode(Fault, told)
+    configured = json.loads(os.environ.get("FAULTS", "{}")).get(operation)
+    if configured is None:
+        return NO_FAULT
+    fault = decode(Fault, configured)
     if fault.moment not in ("before", "after"):
         raise ContractError(Fault.__name__, ["moment must be before or after"])
     table = setting("CHARGES_TABLE")
-    if fault.concerns(operation, key) and count_fault(table, key, operation, most=fault.attempts):
+    if fault.applies_to(operation, key) and count_fault(table, key, operation, limit=fault.attempts):
         return fault
-    return NONE
+    return NO_FAULT

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.provider import store
+from simulators.card_provider import store
 
 
 @pytest.fixture

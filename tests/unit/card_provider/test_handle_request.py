@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.provider import store
-from lambdas.provider.answer import UnknownOperationError, handler
-from lambdas.provider.domain import KeyReusedError
+from simulators.card_provider import store
+from simulators.card_provider.handle_request import UnknownOperationError, handler
+from simulators.card_provider.domain import KeyReusedError
 
 TAKEN = {"state": "CHARGED", "explanation": ""}
 DECLINED = {"state": "DECLINED", "explanation": "above the card's limit"}

@@ -5,15 +5,15 @@
     {"operation": "refund", "key"} → {"state": "REFUNDED" | "DECLINED" | "VOIDED"}
 
 Both are idempotent by key: asked again, they answer again what they answered first. How it can be
-made to misbehave, ``behaviour`` says.
+made to misbehave, ``faults`` says.
 """
 
 from typing import Any
 
 from lambdas.contracts.codec import decode
-from lambdas.provider.behaviour import fault_of
-from lambdas.provider.domain import Charge, Refund, first_answer, repeated_answer, wire
-from lambdas.provider.store import record_charge, record_refund
+from simulators.card_provider.faults import fault_for
+from simulators.card_provider.domain import Charge, Refund, decide_charge, repeat_charge, to_response
+from simulators.card_provider.store import record_charge, record_refund
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
     Raises:
         UnknownOperationError, ContractError, KeyReusedError: the request is wrong.
-        MisbehaviourError: it was told to.
+        InjectedFaultError: it was told to.
     """
     request: Charge | Refund
     match event.get("operation"):
@@ -37,18 +37,18 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             request = decode(Refund, event)
         case other:
             raise UnknownOperationError(f"{other!r} is neither charge nor refund")
-    fault = fault_of(event["operation"], request.key)
-    fault.strike("before")
+    fault = fault_for(event["operation"], request.key)
+    fault.trigger("before")
     answer = _charge(request) if isinstance(request, Charge) else _refund(request)
-    log("card provider", operation=event["operation"], key=request.key, state=answer["state"])
-    fault.strike("after")
+    log("card_provider_answered", operation=event["operation"], key=request.key, state=answer["state"])
+    fault.trigger("after")
     return answer
 
 
 def _charge(charge: Charge) -> dict[str, str]:
-    record = first_answer(charge, int(setting("CHARGE_LIMIT")))
+    record = decide_charge(charge, int(setting("CHARGE_LIMIT")))
     known = record_charge(setting("CHARGES_TABLE"), charge, record)
-    return wire(record if known is None else repeated_answer(charge, known))
+    return to_response(record if known is None else repeat_charge(charge, known))
 
 
 def _refund(refund: Refund) -> dict[str, str]:

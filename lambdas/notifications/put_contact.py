@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.notifications.domain import BadContactError, contact
+from lambdas.notifications.domain import BadContactError, parse_contact
 from lambdas.notifications.store import Contacts
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
@@ -17,14 +17,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer 200 with the contact as it is now, or 400 naming every bad field."""
     customer_id, now = http.caller_id(event), datetime.now(UTC).isoformat()
     try:
-        kept = contact(http.body(event), customer_id=customer_id, now=now)
+        contact = parse_contact(http.body(event), customer_id=customer_id, now=now)
     except BadContactError as bad:
-        log("contact refused", problems=len(bad.problems))
+        log("contact_rejected", problems=len(bad.problems))
         content = {"message": "the contact has bad fields", "problems": bad.problems}
         return http.json_response(400, content)
     except http.NotJsonError as bad:
-        log("contact refused", problems=1)
+        log("contact_rejected", problems=1)
         return http.json_response(400, {"message": str(bad), "problems": []})
-    contacts.keep(kept)
-    log("contact kept", customer_id=customer_id)
-    return http.json_response(200, {"email": kept.email, "name": kept.name})
+    contacts.put(contact)
+    log("contact_updated", customer_id=customer_id)
+    return http.json_response(200, {"email": contact.email, "name": contact.name})

@@ -8,23 +8,23 @@ from stacks.components.table import ServiceTable
 from stacks.environments import Environment
 
 
-class ProviderStack(Stack):
+class CardProviderStack(Stack):
     """What a real card provider would be, with a record of its own. Not part of the platform."""
 
     def __init__(self, scope: Construct, *, env: Environment) -> None:
-        super().__init__(scope, env.stack("Provider"))
+        super().__init__(scope, env.stack("CardProvider"))
 
         charges = ServiceTable(self, "Charges", env=env, key="key")
-        self.answer = ServiceFunction(
+        self.handle_request = ServiceFunction(
             self,
-            "Answer",
+            "HandleRequest",
             env=env,
-            verb="provider.answer",
+            verb="card_provider.handle_request",
             settings={
                 "CHARGES_TABLE": charges.table_name,
                 "CHARGE_LIMIT": str(env.card_limit),
             },
         )
-        charges.grant(self.answer, "dynamodb:UpdateItem")
+        charges.grant(self.handle_request, "dynamodb:UpdateItem")
 
-        CfnOutput(self, "ProviderChargesTable", value=charges.table_name)
+        CfnOutput(self, "CardProviderChargesTable", value=charges.table_name)

@@ -6,7 +6,7 @@ for one order would have two items. An item without a state is one of which noth
 
 from typing import Any
 
-from lambdas.provider.domain import Charge, Record, State
+from simulators.card_provider.domain import Charge, Record, State
 from lambdas.runtime.aws import client
 
 
@@ -95,17 +95,17 @@ def _void(table: str, key: str) -> bool:
     return True
 
 
-def count_fault(table: str, key: str, operation: str, *, most: int) -> bool:
-    """Count a fault of an operation on a key, in the key's item; False when it had its most."""
+def count_fault(table: str, key: str, operation: str, *, limit: int) -> bool:
+    """Count a fault of an operation on a key, in the key's item; False when it had its limit."""
     dynamodb = client("dynamodb")
     try:
         dynamodb.update_item(
             TableName=table,
             Key={"key": {"S": key}},
             UpdateExpression="ADD #faults :one",
-            ConditionExpression="attribute_not_exists(#faults) OR #faults < :most",
+            ConditionExpression="attribute_not_exists(#faults) OR #faults < :limit",
             ExpressionAttributeNames={"#faults": f"{operation}_faults"},
-            ExpressionAttributeValues={":one": {"N": "1"}, ":most": {"N": str(most)}},
+            ExpressionAttributeValues={":one": {"N": "1"}, ":limit": {"N": str(limit)}},
         )
     except dynamodb.exceptions.ConditionalCheckFailedException:
         return False

@@ -44,7 +44,7 @@ class KeyReusedError(Exception):
     """A key came back with another amount: it is no repetition but a defect of the caller."""
 
 
-def first_answer(charge: Charge, limit: int) -> Record:
+def decide_charge(charge: Charge, limit: int) -> Record:
     """Decide about a charge under a new key: above ``limit`` (minor units) it is declined."""
     declined = charge.amount > limit
     return Record(
@@ -55,7 +55,7 @@ def first_answer(charge: Charge, limit: int) -> Record:
     )
 
 
-def repeated_answer(charge: Charge, record: Record) -> Record:
+def repeat_charge(charge: Charge, record: Record) -> Record:
     """What is on record already for the charge's key; raises KeyReusedError."""
     asked = (charge.amount, charge.currency)
     if record.state is not State.VOIDED and (record.amount, record.currency) != asked:
@@ -63,7 +63,7 @@ def repeated_answer(charge: Charge, record: Record) -> Record:
     return record
 
 
-def wire(record: Record) -> dict[str, str]:
+def to_response(record: Record) -> dict[str, str]:
     """The answer to a charge, as callers see it.
 
     A charge that was given back counts as voided: asking for it again takes no money.
