@@ -20,6 +20,7 @@ class CardProviderStack(Stack):
             "HandleRequest",
             env=env,
             verb="card_provider.handle_request",
+            package="simulators",
             settings={
                 "CHARGES_TABLE": charges.table_name,
                 "CHARGE_LIMIT": str(env.card_limit),

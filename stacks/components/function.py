@@ -31,6 +31,7 @@ class ServiceFunction(lambda_.Function):
         *,
         env: Environment,
         verb: str,
+        package: str = "lambdas",
         settings: Mapping[str, str],
         timeout: Duration | None = None,
         memory_mib: int = 256,
@@ -39,7 +40,7 @@ class ServiceFunction(lambda_.Function):
         dead_letters: sqs.IQueue | None = None,
         no_dead_letters: str = "it is called synchronously: the caller gets the failure",
     ) -> None:
-        """Declare the function of ``verb``, such as ``inventory.reserve_stock``.
+        """Declare the function of ``verb``, such as ``inventory.reserve_stock``, in ``package``.
 
         ``settings`` become environment variables. The default time-out is 6 s: DynamoDB answers in
         milliseconds, and a caller that waits longer would rather try again. ``at_once`` reserves so
@@ -59,8 +60,8 @@ class ServiceFunction(lambda_.Function):
             id,
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
-            handler=f"lambdas.{verb}.handler",
-            code=service_code(verb.partition(".")[0]),
+            handler=f"{package}.{verb}.handler",
+            code=service_code(verb.partition(".")[0], package=package),
             role=role,
             timeout=timeout or Duration.seconds(6),
             memory_size=memory_mib,
@@ -81,12 +82,14 @@ class ServiceFunction(lambda_.Function):
             acknowledge(self, "Serverless-LambdaDLQ", because=no_dead_letters)
 
 
-def service_code(service: str) -> lambda_.Code:
+def service_code(service: str, *, package: str = "lambdas") -> lambda_.Code:
     """The asset of one service: a change elsewhere leaves its hash as it is."""
-    shared = [f"!lambdas/{package}{rest}" for package in ("contracts", "runtime", service)
-              for rest in ("", "/**")]  # fmt: skip
+    folders = ("lambdas/contracts", "lambdas/runtime", f"{package}/{service}")
+    included = [f"!{name}{rest}" for name in folders for rest in ("", "/**")]
+    packages = [f"!{name}{rest}" for name in sorted({"lambdas", package})
+                for rest in ("", "/__init__.py")]  # fmt: skip
     return lambda_.Code.from_asset(
         str(ROOT),
         ignore_mode=IgnoreMode.GIT,
-        exclude=["*", "!lambdas", "!lambdas/__init__.py", *shared, "**/__pycache__"],
+        exclude=["*", *packages, *included, "**/__pycache__"],
     )

@@ -14,11 +14,13 @@ from stacks.environments import ENVIRONMENTS
 from tests.templates.checks import FUNCTION
 from tests.templates.synthesis import ROOT, Resource, new_app, platform, synthesis
 
-SERVICES = sorted(
-    folder.name
-    for folder in (ROOT / "lambdas").iterdir()
+PACKAGES = {
+    folder.name: package
+    for package in ("lambdas", "simulators")
+    for folder in (ROOT / package).iterdir()
     if (folder / "__init__.py").is_file() and folder.name not in ("contracts", "runtime")
-)
+}
+SERVICES = sorted(PACKAGES)
 
 
 def service_of(resource: Resource) -> str:
@@ -32,7 +34,8 @@ def asset_of(resource: Resource) -> str:
 def hashes(root: Path, change: str = "") -> dict[str, str]:
     """The asset's hash of each service in a copy of the project with a line added to a file."""
     cache = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "lambdas", root / "lambdas", ignore=cache)
+    for package in ("lambdas", "simulators"):
+        shutil.copytree(ROOT / package, root / package, ignore=cache)
     if change:
         file = root / change
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -42,8 +45,8 @@ def hashes(root: Path, change: str = "") -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(function, "ROOT", root)
         locations = {
-            service: service_code(service).bind(Stack(app, service)).s3_location
-            for service in SERVICES
+            service: service_code(service, package=package).bind(Stack(app, service)).s3_location
+            for service, package in PACKAGES.items()
         }
     return {name: at.object_key for name, at in locations.items() if at is not None}
 
@@ -61,7 +64,7 @@ class TestIndependence:
     def test_a_change_in_a_service_changes_that_one(
         self, before: dict[str, str], tmp_path: Path, service: str
     ):
-        after = hashes(tmp_path, f"lambdas/{service}/__init__.py")
+        after = hashes(tmp_path, f"{PACKAGES[service]}/{service}/__init__.py")
 
         assert {name for name in SERVICES if before[name] != after[name]} == {service}
 
@@ -82,6 +85,7 @@ class TestIndependence:
             "lambdas/README.md",
             "lambdas/orders/__pycache__/domain.cpython-314.pyc",
             "lambdas/another/domain.py",
+            "simulators/another/domain.py",
         ],
     )
     def test_a_change_elsewhere_changes_none(
@@ -104,13 +108,14 @@ class TestContents:
             files = {
                 path.relative_to(asset).as_posix() for path in asset.rglob("*") if path.is_file()
             }
-            packages = [
-                f"lambdas/{name}/" for name in ("contracts", "runtime", service_of(resource))
-            ]
+            service = service_of(resource)
+            package = PACKAGES[service]
+            packages = ["lambdas/contracts/", "lambdas/runtime/", f"{package}/{service}/"]
+            markers = {"lambdas/__init__.py", f"{package}/__init__.py"}
             strange = {
                 file
                 for file in files
-                if not file.startswith(tuple(packages)) and file != "lambdas/__init__.py"
+                if not file.startswith(tuple(packages)) and file not in markers
             }
             module = resource.properties["Handler"].rpartition(".")[0].replace(".", "/")
 
