@@ -44,7 +44,7 @@ test: check ## everything, the local cloud and the demo included
 
 docs: setup ## write the generated pages of docs/ again
 	python -m tools.event_docs
-	python -m bench.shards --draw
+	python -m bench.shard_simulation --draw
 
 synth: setup ## the templates of ENV (dev or prod)
 	$(CDK) synth --quiet

@@ -1,7 +1,7 @@
 """What an environment costs at rest, and what a thousand orders cost, by list price.
 
 `python -m bench.costs` prints the tables of `docs/costs.md`: unit prices times counts. What is
-there at rest is counted in the templates; what an order does is measured by `bench.calls`, or
+there at rest is counted in the templates; what an order does is measured by `bench.function_calls`, or
 counted in the design, or assumed, as each line says. A test keeps the page equal to this.
 """
 
@@ -18,11 +18,11 @@ from aws_cdk import App
 from app import compose
 from stacks.environments import ENVIRONMENTS, Environment, environment
 
-HOURS = 730
-MINUTES = 60 * HOURS
+HOURS_PER_MONTH = 730
+MINUTES_PER_MONTH = 60 * HOURS_PER_MONTH
 MILLION = 1_000_000
-PARTNER = "aws.partner/example.com/disputes"
-PRICING = "https://aws.amazon.com/{}/pricing/"
+PARTNER_SOURCE = "aws.partner/example.com/disputes"
+PRICING_URL = "https://aws.amazon.com/{}/pricing/"
 
 Templates = Mapping[str, Any]
 
@@ -37,74 +37,74 @@ class Price:
     service: str
 
     @property
-    def each(self) -> float:
+    def unit_usd(self) -> float:
         """Dollars for one."""
         return self.usd / self.per
 
 
 INVOCATION = Price(0.20, MILLION, "invocations", "lambda")
 GB_SECOND = Price(13.3334, MILLION, "GB-seconds on arm64", "lambda")
-TRANSITION = Price(25.00, MILLION, "state transitions, Standard", "step-functions")
-EXPRESS = Price(1.00, MILLION, "executions, Express", "step-functions")
+STATE_TRANSITION = Price(25.00, MILLION, "state transitions, Standard", "step-functions")
+EXPRESS_EXECUTION = Price(1.00, MILLION, "executions, Express", "step-functions")
 EXPRESS_GB_SECOND = Price(16.67, MILLION, "GB-seconds of Express", "step-functions")
-EVENT = Price(1.00, MILLION, "events put on a bus, of up to 64 KB", "eventbridge")
-REQUEST = Price(1.00, MILLION, "requests to an HTTP API", "api-gateway")
-WRITE = Price(0.625, MILLION, "DynamoDB write units", "dynamodb")
-READ = Price(0.125, MILLION, "DynamoDB read units", "dynamodb")
+BUS_EVENT = Price(1.00, MILLION, "events put on a bus, of up to 64 KB", "eventbridge")
+API_REQUEST = Price(1.00, MILLION, "requests to an HTTP API", "api-gateway")
+WRITE_UNIT = Price(0.625, MILLION, "DynamoDB write units", "dynamodb")
+READ_UNIT = Price(0.125, MILLION, "DynamoDB read units", "dynamodb")
 DPU = Price(8.00, MILLION, "DPUs of Aurora DSQL", "rds/aurora/dsql")
-STANDARD = Price(0.40, MILLION, "requests to a standard queue", "sqs")
-FIFO = Price(0.50, MILLION, "requests to a FIFO queue", "sqs")
-PUBLISHED = Price(0.30, MILLION, "messages published on a FIFO topic", "sns")
-DELIVERED = Price(0.01, MILLION, "messages of a FIFO topic delivered", "sns")
-RECORD = Price(0.014, MILLION, "Kinesis payload units of 25 KB", "kinesis/data-streams")
-SHARD = Price(0.015, 1, "hours of a shard", "kinesis/data-streams")
-KEPT = Price(0.020, 1, "hours of a shard that keeps for 7 days", "kinesis/data-streams")
-FAN_OUT = Price(0.015, 1, "hours of a consumer of a shard", "kinesis/data-streams")
-MAIL = Price(0.10, 1_000, "mails", "ses")
-OBJECT = Price(0.005, 1_000, "objects put", "s3")
-LOGGED = Price(0.50, 1, "GB logged", "cloudwatch")
-ALARM = Price(0.10, 1, "alarms a month", "cloudwatch")
-METRIC = Price(0.01, 1_000, "metrics asked for", "cloudwatch")
+STANDARD_QUEUE_REQUEST = Price(0.40, MILLION, "requests to a standard queue", "sqs")
+FIFO_QUEUE_REQUEST = Price(0.50, MILLION, "requests to a FIFO queue", "sqs")
+TOPIC_PUBLISH = Price(0.30, MILLION, "messages published on a FIFO topic", "sns")
+TOPIC_DELIVERY = Price(0.01, MILLION, "messages of a FIFO topic delivered", "sns")
+STREAM_RECORD = Price(0.014, MILLION, "Kinesis payload units of 25 KB", "kinesis/data-streams")
+SHARD_HOUR = Price(0.015, 1, "hours of a shard", "kinesis/data-streams")
+SHARD_RETENTION_HOUR = Price(0.020, 1, "hours of a shard that keeps for 7 days", "kinesis/data-streams")
+FAN_OUT_HOUR = Price(0.015, 1, "hours of a consumer of a shard", "kinesis/data-streams")
+EMAIL = Price(0.10, 1_000, "mails", "ses")
+OBJECT_PUT = Price(0.005, 1_000, "objects put", "s3")
+LOG_GB = Price(0.50, 1, "GB logged", "cloudwatch")
+ALARM_MONTH = Price(0.10, 1, "alarms a month", "cloudwatch")
+METRIC_REQUEST = Price(0.01, 1_000, "metrics asked for", "cloudwatch")
 TRACE = Price(5.00, MILLION, "traces recorded", "xray")
-CLIENT = Price(6.00, 1, "machine clients a month", "cognito")
-INSTANCE = Price(0.0084, 1, "hours of a t4g.micro", "ec2")
-ADDRESS = Price(0.005, 1, "hours of a public IPv4 address", "vpc")
-DISK = Price(0.08, 1, "GB of gp3 a month", "ebs")
+MACHINE_CLIENT_MONTH = Price(6.00, 1, "machine clients a month", "cognito")
+INSTANCE_HOUR = Price(0.0084, 1, "hours of a t4g.micro", "ec2")
+ADDRESS_HOUR = Price(0.005, 1, "hours of a public IPv4 address", "vpc")
+DISK_GB_MONTH = Price(0.08, 1, "GB of gp3 a month", "ebs")
 
 PRICES = [price for price in list(globals().values()) if isinstance(price, Price)]
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class CostItem:
     """So many of something, each at a price; ``known`` says from where the count is."""
 
-    what: str
+    description: str
     count: float
     price: Price
-    known: str = "counted"
+    basis: str = "counted"
 
     @property
     def cost(self) -> float:
         """Dollars."""
-        return self.count * self.price.each
+        return self.count * self.price.unit_usd
 
 
-RUN_SECONDS, CALL_SECONDS, MEMORY_GB = 0.5, 0.05, 0.25
-LOG_KB = 1
-DISK_GB, LOOPS, WAIT = 8, 4, 20
+SCHEDULED_RUN_SECONDS, CALL_SECONDS, MEMORY_GB = 0.5, 0.05, 0.25
+LOG_KB_PER_CALL = 1
+DISK_GB_PER_INSTANCE, POLL_LOOPS, LONG_POLL_SECONDS = 8, 4, 20
 MAPPING_POLLS = 5
-SHARDS_OF_INDEXES = 16
-CALLS = 29.2
-"""Measured by `bench.calls`: functions called for an order, each order alone."""
-STATES = 5
+INDEX_SHARDS = 16
+CALLS_PER_ORDER = 29.2
+"""Measured by `bench.function_calls`: functions called for an order, each order alone."""
+STATES_PER_SAGA = 5
 """The same: states that a saga enters on its way to a confirmed order."""
-IN_SAGA = 4
+CALLS_IN_SAGA = 4
 """Of the calls: the saga's three, and the card provider's. They share the saga's trace."""
-EVENTS = 8
-SKUS = 2
-STOCK_CHANGES = 2 * SKUS
+EVENTS_PER_ORDER = 8
+SKUS_PER_ORDER = 2
+STOCK_CHANGES_PER_ORDER = 2 * SKUS_PER_ORDER
 """Each SKU is set aside, and leaves."""
-WRITES = {
+WRITES_PER_ORDER = {
     "orders: placed 3, claimed 1, confirmed 2, dispatched 2, deleted in the end 3": 11,
     "inventory: reserved 7, settled 2, shipped 6": 15,
     "shipping: booked, dispatched": 2,
@@ -115,12 +115,12 @@ WRITES = {
 """Of 1 KB each, entries of indexes included; a transaction's count twice."""
 
 
-def at_rest(env: Environment, templates: Templates) -> list[Item]:
+def idle_costs(env: Environment, templates: Templates) -> list[CostItem]:
     """What an environment costs in a month in which nobody orders anything."""
     found = list(_resources(templates))
     kinds = [kind for kind, _ in found]
     runs = sum(
-        MINUTES / int(properties["ScheduleExpression"].split("(")[1].split()[0])
+        MINUTES_PER_MONTH / int(properties["ScheduleExpression"].split("(")[1].split()[0])
         for kind, properties in found
         if kind == "AWS::Scheduler::Schedule"
     )
@@ -130,108 +130,108 @@ def at_rest(env: Environment, templates: Templates) -> list[Item]:
         kind == "AWS::Lambda::EventSourceMapping" and "ScalingConfig" in properties
         for kind, properties in found
     )
-    waits = MINUTES * 60 / WAIT
-    queries = MINUTES * SHARDS_OF_INDEXES * (1 + 2 + 2 / 15)
+    waits = MINUTES_PER_MONTH * 60 / LONG_POLL_SECONDS
+    queries = MINUTES_PER_MONTH * INDEX_SHARDS * (1 + 2 + 2 / 15)
     items = [
-        Item("shards of the order stream", shards * HOURS, SHARD),
-        Item("shards, as records are kept for a week", shards * HOURS, KEPT),
-        Item("fan-out to the projections", shards * consumers * HOURS, FAN_OUT),
-        Item("instances of the warehouse", instances * HOURS, INSTANCE),
-        Item("addresses of instances", instances * HOURS, ADDRESS),
-        Item("disks of instances", instances * DISK_GB, DISK),
-        Item("alarms", kinds.count("AWS::CloudWatch::Alarm"), ALARM),
-        Item("the operators' client", kinds.count("AWS::Cognito::UserPoolResourceServer"), CLIENT),
-        Item("scheduled runs", runs, INVOCATION),
-        Item(
-            f"time of scheduled runs, {RUN_SECONDS} s each",
-            runs * RUN_SECONDS * MEMORY_GB,
+        CostItem("shards of the order stream", shards * HOURS_PER_MONTH, SHARD_HOUR),
+        CostItem("shards, as records are kept for a week", shards * HOURS_PER_MONTH, SHARD_RETENTION_HOUR),
+        CostItem("fan-out to the projections", shards * consumers * HOURS_PER_MONTH, FAN_OUT_HOUR),
+        CostItem("instances of the warehouse", instances * HOURS_PER_MONTH, INSTANCE_HOUR),
+        CostItem("addresses of instances", instances * HOURS_PER_MONTH, ADDRESS_HOUR),
+        CostItem("disks of instances", instances * DISK_GB_PER_INSTANCE, DISK_GB_MONTH),
+        CostItem("alarms", kinds.count("AWS::CloudWatch::Alarm"), ALARM_MONTH),
+        CostItem("the operators' client", kinds.count("AWS::Cognito::UserPoolResourceServer"), MACHINE_CLIENT_MONTH),
+        CostItem("scheduled runs", runs, INVOCATION),
+        CostItem(
+            f"time of scheduled runs, {SCHEDULED_RUN_SECONDS} s each",
+            runs * SCHEDULED_RUN_SECONDS * MEMORY_GB,
             GB_SECOND,
             "assumed",
         ),
-        Item("traces of scheduled runs", runs, TRACE, "assumed"),
-        Item("queries of scheduled runs", queries / 2, READ),
-        Item("the scaler's metrics", (4 + consumers) * MINUTES, METRIC),
-        Item("functions waiting for FIFO queues", queues * MAPPING_POLLS * waits, FIFO, "assumed"),
-        Item("workers waiting for a FIFO queue", instances * LOOPS / 2 * waits, FIFO),
-        Item("workers waiting for the picking queue", instances * LOOPS / 2 * waits, STANDARD),
+        CostItem("traces of scheduled runs", runs, TRACE, "assumed"),
+        CostItem("queries of scheduled runs", queries / 2, READ_UNIT),
+        CostItem("the scaler's metrics", (4 + consumers) * MINUTES_PER_MONTH, METRIC_REQUEST),
+        CostItem("functions waiting for FIFO queues", queues * MAPPING_POLLS * waits, FIFO_QUEUE_REQUEST, "assumed"),
+        CostItem("workers waiting for a FIFO queue", instances * POLL_LOOPS / 2 * waits, FIFO_QUEUE_REQUEST),
+        CostItem("workers waiting for the picking queue", instances * POLL_LOOPS / 2 * waits, STANDARD_QUEUE_REQUEST),
     ]
     return [item for item in items if item.count]
 
 
-def saga(standard: bool, orders: int = 1_000) -> list[Item]:
+def saga_costs(standard: bool, orders: int = 1_000) -> list[CostItem]:
     """What the sagas of so many confirmed orders cost, beside the functions that they call."""
     if standard:
-        return [Item("state transitions", STATES * orders, TRANSITION, "measured")]
+        return [CostItem("state transitions", STATES_PER_SAGA * orders, STATE_TRANSITION, "measured")]
     return [
-        Item("executions", orders, EXPRESS),
-        Item("time of executions, 1 s in 64 MB each", orders / 16, EXPRESS_GB_SECOND, "assumed"),
+        CostItem("executions", orders, EXPRESS_EXECUTION),
+        CostItem("time of executions, 1 s in 64 MB each", orders / 16, EXPRESS_GB_SECOND, "assumed"),
     ]
 
 
-def ordering(orders: int = 1_000) -> list[Item]:
+def order_costs(orders: int = 1_000) -> list[CostItem]:
     """What so many orders cost that are confirmed, told of and dispatched, one after another."""
     lines = [
-        Item("mails to the customer", 3, MAIL),
-        Item("invoices put", 1, OBJECT),
-        *saga(standard=True, orders=1),
-        Item("calls of functions", CALLS, INVOCATION, "measured"),
-        Item(f"time of calls, {CALL_SECONDS} s each", CALLS * CALL_SECONDS * MEMORY_GB, GB_SECOND,
+        CostItem("mails to the customer", 3, EMAIL),
+        CostItem("invoices put", 1, OBJECT_PUT),
+        *saga_costs(standard=True, orders=1),
+        CostItem("calls of functions", CALLS_PER_ORDER, INVOCATION, "measured"),
+        CostItem(f"time of calls, {CALL_SECONDS} s each", CALLS_PER_ORDER * CALL_SECONDS * MEMORY_GB, GB_SECOND,
              "assumed"),
-        Item("traces, all recorded", CALLS - IN_SAGA + 1, TRACE, "assumed"),
-        Item("logs, 1 KB a call, 8 KB a saga, 3 events", (CALLS + 8 + 3) * LOG_KB / MILLION, LOGGED,
+        CostItem("traces, all recorded", CALLS_PER_ORDER - CALLS_IN_SAGA + 1, TRACE, "assumed"),
+        CostItem("logs, 1 KB a call, 8 KB a saga, 3 events", (CALLS_PER_ORDER + 8 + 3) * LOG_KB_PER_CALL / MILLION, LOG_GB,
              "assumed"),
-        Item("writes of tables", sum(WRITES.values()), WRITE),
-        Item("reads of tables, consistent", 6, READ),
-        Item("the ledger", 1, DPU, "assumed"),
-        Item("events", EVENTS, EVENT),
-        Item("requests to the API", 1, REQUEST),
-        Item("facts on the order stream", EVENTS, RECORD),
-        Item("changes of stock told", STOCK_CHANGES, PUBLISHED),
-        Item("changes of stock delivered to queues", 2 * STOCK_CHANGES, DELIVERED),
-        Item("changes of stock sent, received, deleted", 3 * 2 * STOCK_CHANGES, FIFO),
-        Item("order to be picked sent, received, deleted", 3, STANDARD),
+        CostItem("writes of tables", sum(WRITES_PER_ORDER.values()), WRITE_UNIT),
+        CostItem("reads of tables, consistent", 6, READ_UNIT),
+        CostItem("the ledger", 1, DPU, "assumed"),
+        CostItem("events", EVENTS_PER_ORDER, BUS_EVENT),
+        CostItem("requests to the API", 1, API_REQUEST),
+        CostItem("events on the order stream", EVENTS_PER_ORDER, STREAM_RECORD),
+        CostItem("stock changes published", STOCK_CHANGES_PER_ORDER, TOPIC_PUBLISH),
+        CostItem("stock changes delivered to queues", 2 * STOCK_CHANGES_PER_ORDER, TOPIC_DELIVERY),
+        CostItem("stock changes sent, received, deleted", 3 * 2 * STOCK_CHANGES_PER_ORDER, FIFO_QUEUE_REQUEST),
+        CostItem("order to be picked sent, received, deleted", 3, STANDARD_QUEUE_REQUEST),
     ]  # fmt: skip
-    return [Item(line.what, line.count * orders, line.price, line.known) for line in lines]
+    return [CostItem(line.description, line.count * orders, line.price, line.basis) for line in lines]
 
 
-def synthesized(name: str) -> Templates:
+def synthesize(name: str) -> Templates:
     """The templates of an environment, a partner's event source configured."""
     context = json.loads(Path("cdk.json").read_text())["context"]
     with TemporaryDirectory() as folder:
         app = App(context=context, outdir=folder, builtin_cloud_formation_validation=False)
-        compose(app, environment(name, partner=PARTNER))
+        compose(app, environment(name, partner=PARTNER_SOURCE))
         return {stack.stack_name: stack.template for stack in app.synth().stacks}
 
 
-def tables(environments: Mapping[str, Templates]) -> Iterator[str]:
+def render_tables(environments: Mapping[str, Templates]) -> Iterator[str]:
     """The page's tables in Markdown: prices, at rest, per thousand orders, the saga on Express."""
     yield _table(
         ["USD", "for", "to be checked on AWS's page"],
         [
-            (f"{price.usd:.6g}", f"{price.per:,} {price.unit}".removeprefix("1 "), _page(price))
+            (f"{price.usd:.6g}", f"{price.per:,} {price.unit}".removeprefix("1 "), _price_link(price))
             for price in PRICES
         ],
     )
     for name, templates in environments.items():
-        yield _costs(at_rest(ENVIRONMENTS[name], templates), "a month")
+        yield _cost_table(idle_costs(ENVIRONMENTS[name], templates), "a month")
     yield _table(
         ["written", "units an order"],
-        [*((what, str(units)) for what, units in WRITES.items()),
-         ("**together**", f"**{sum(WRITES.values())}**")],
+        [*((what, str(units)) for what, units in WRITES_PER_ORDER.items()),
+         ("**together**", f"**{sum(WRITES_PER_ORDER.values())}**")],
     )  # fmt: skip
-    yield _costs(ordering(), "1,000 orders")
-    yield _costs(saga(standard=False), "1,000 orders")
+    yield _cost_table(order_costs(), "1,000 orders")
+    yield _cost_table(saga_costs(standard=False), "1,000 orders")
 
 
-def _page(price: Price) -> str:
-    return f"[{price.service}]({PRICING.format(price.service)})"
+def _price_link(price: Price) -> str:
+    return f"[{price.service}]({PRICING_URL.format(price.service)})"
 
 
-def _costs(items: Sequence[Item], per: str) -> str:
+def _cost_table(items: Sequence[CostItem], per: str) -> str:
     rows = [
         (
-            item.what,
-            item.known,
+            item.description,
+            item.basis,
             f"{item.count:,.6g}" if item.count < 1_000 else f"{item.count:,.0f}",
             f"{item.price.usd:.6g} / {item.price.per:,}".removesuffix(" / 1"),
             f"{item.cost:.3f}",
@@ -258,7 +258,7 @@ def _resources(templates: Templates) -> Iterator[tuple[str, Any]]:
 
 def main() -> int:
     """Print all tables."""
-    print("\n\n".join(tables({name: synthesized(name) for name in ENVIRONMENTS})))
+    print("\n\n".join(render_tables({name: synthesize(name) for name in ENVIRONMENTS})))
     return 0
 
 

@@ -23,11 +23,11 @@ from local.cloud import Cloud, running
 from local.deploy import deploy
 
 HOPS = ("put on the bus", "in the stream", "function begun", "in the view")
-PATIENCE = 30.0
+TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LatencyProbe:
     """Whatever is looked at: the cloud's clients, and the names of what is deployed."""
 
     clients: Any
@@ -36,12 +36,12 @@ class Look:
     table: str
     logs: str
 
-    def fact(self, order: str) -> list[float]:
+    def measure(self, order: str) -> list[float]:
         """Tell one fact; the seconds from before it was told to each hop."""
         event = PaymentTaken(
             order_id=order, customer_id="bench", total=Money(amount=1, currency="GBP")
         )
-        fact = envelope(
+        published = envelope(
             event,
             subject=order,
             sequence=1,
@@ -49,29 +49,29 @@ class Look:
             causation_id=order,
             occurred_at=datetime.now(UTC).isoformat(),
         )
-        iterators = list(self._iterators())
+        iterators = list(self._latest_iterators())
         began = time.time()
-        self.clients("events").put_events(Entries=[fact.to_put_events_entry(self.bus)])
+        self.clients("events").put_events(Entries=[published.to_put_events_entry(self.bus)])
         put = time.time()
         dynamodb = self.clients("dynamodb")
         while "Item" not in dynamodb.get_item(
             TableName=self.table, Key={"order_id": {"S": order}}, ConsistentRead=True
         ):
-            if time.time() - began > PATIENCE:
-                raise TimeoutError(f"{order} is not in the view after {PATIENCE} s")
+            if time.time() - began > TIMEOUT_SECONDS:
+                raise TimeoutError(f"{order} is not in the view after {TIMEOUT_SECONDS} s")
             time.sleep(0.005)
         seen = time.time()
-        return [put - began, self._arrived(iterators) - began, self._begun(began) - began,
+        return [put - began, self._arrived_at(iterators) - began, self._started_at(began) - began,
                 seen - began]  # fmt: skip
 
-    def _iterators(self) -> Iterator[str]:
+    def _latest_iterators(self) -> Iterator[str]:
         kinesis = self.clients("kinesis")
         for shard in kinesis.list_shards(StreamName=self.stream)["Shards"]:
             yield kinesis.get_shard_iterator(
                 StreamName=self.stream, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
             )["ShardIterator"]
 
-    def _arrived(self, iterators: Sequence[str]) -> float:
+    def _arrived_at(self, iterators: Sequence[str]) -> float:
         kinesis = self.clients("kinesis")
         (record,) = (
             record
@@ -80,9 +80,9 @@ class Look:
         )
         return float(record["ApproximateArrivalTimestamp"].timestamp())
 
-    def _begun(self, since: float) -> float:
+    def _started_at(self, since: float) -> float:
         """When the invocation began that wrote it: logs come a moment later than what they tell."""
-        until = time.time() + PATIENCE
+        until = time.time() + TIMEOUT_SECONDS
         while time.time() < until:
             events = self.clients("logs").filter_log_events(
                 logGroupName=self.logs, startTime=int(since * 1000)
@@ -97,25 +97,25 @@ class Look:
 def main() -> int:
     """Measure and print a table in Markdown."""
     parser = argparse.ArgumentParser(prog="python -m bench.latency", description=__doc__)
-    parser.add_argument("--facts", type=int, default=40, help="how many are told one by one")
-    parser.add_argument("--silence", type=float, default=300, help="seconds of it")
-    parser.add_argument("--silences", type=int, default=1, help="how many of them")
+    parser.add_argument("--events", type=int, default=40, help="how many are published one by one")
+    parser.add_argument("--idle-seconds", type=float, default=300, help="seconds without events before each idle run")
+    parser.add_argument("--idle-runs", type=int, default=1, help="how many runs follow an idle time")
     arguments = parser.parse_args()
     with running() as cloud:
-        look = _look(cloud, deploy(cloud, progress=lambda _: None))
-        look.fact("first")
-        warm = [look.fact(f"warm-{n}") for n in range(arguments.facts)]
-        silent = []
-        for n in range(arguments.silences):
-            time.sleep(arguments.silence)
-            silent.append(look.fact(f"silent-{n}"))
-    print(f"Local cloud, {datetime.now(UTC):%d %B %Y}, milliseconds since the fact was told.\n")
+        probe = _make_probe(cloud, deploy(cloud, progress=lambda _: None))
+        probe.measure("first")
+        warm = [probe.measure(f"warm-{n}") for n in range(arguments.events)]
+        idle = []
+        for n in range(arguments.idle_runs):
+            time.sleep(arguments.idle_seconds)
+            idle.append(probe.measure(f"silent-{n}"))
+    print(f"Local cloud, {datetime.now(UTC):%d %B %Y}, milliseconds since the event was published.\n")
     print("| | " + " | ".join(HOPS) + " |")
     print("|---" * (len(HOPS) + 1) + "|")
     for name, runs, share in (
         (f"warm, p50 of {len(warm)}", warm, 0.5),
         (f"warm, p95 of {len(warm)}", warm, 0.95),
-        (f"after {arguments.silence:.0f} s of silence, the worst of {len(silent)}", silent, 1.0),
+        (f"after {arguments.idle_seconds:.0f} s idle, the worst of {len(idle)}", idle, 1.0),
     ):
         hops = [sorted(run[hop] for run in runs) for hop in range(len(HOPS))]
         cells = (f"{1000 * hop[min(len(hop) - 1, int(len(hop) * share))]:,.0f}" for hop in hops)
@@ -123,7 +123,7 @@ def main() -> int:
     return 0
 
 
-def _look(cloud: Cloud, outputs: Mapping[str, str]) -> Look:
+def _make_probe(cloud: Cloud, outputs: Mapping[str, str]) -> LatencyProbe:
     clients = cache(cloud.clients())
     found = clients("cloudformation").describe_stack_resources(StackName="Orders-Dev-Storefront")
     (logs,) = (
@@ -131,7 +131,7 @@ def _look(cloud: Cloud, outputs: Mapping[str, str]) -> Look:
         for resource in found["StackResources"]
         if resource["LogicalResourceId"].startswith("UpdateTimelinesLogs")
     )
-    return Look(
+    return LatencyProbe(
         clients=clients,
         bus=outputs["EventBus"],
         stream=outputs["OrderStreamName"],

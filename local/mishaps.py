@@ -55,9 +55,9 @@ WHILE_DISPATCHED: Sequence[Mishap] = (
     ),
     Mishap(
         what="no stock may be told",
-        holder="storefront/ShowAvailabilityQueue",
+        holder="storefront/AvailabilitySubscriberQueue",
         right="sqs:SendMessage",
-        place="storefront/ShowAvailabilityUndelivered",
+        place="storefront/AvailabilitySubscriberUndelivered",
     ),
     Mishap(
         what="no timeline may grow",

@@ -20,7 +20,7 @@ from typing import Any
 from lambdas.contracts.event import pattern, unwrap_destination_event
 from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
 from lambdas.runtime.dynamodb import from_item
-from lambdas.storefront.domain import listed, timeline
+from lambdas.storefront.domain import render_order, render_timeline
 from local.cloud import Cloud
 from local.evidence import insert, log_id, read_log, scan
 from local.verify import the_same
@@ -142,7 +142,7 @@ class ReadSide:
         """Copy the views as they stand now, and what was told since it was last asked for."""
         for output, table, rows in (
             ("TimelinesTable", "timelines", _timeline_rows),
-            ("CustomersOrdersTable", "listed", _listed_rows),
+            ("CustomerOrdersTable", "listed", _listed_rows),
         ):
             self._database.execute(f"DELETE FROM {table}")  # noqa: S608
             for page in scan(self._client("dynamodb"), self._outputs[output]):
@@ -222,13 +222,13 @@ def percentile(lags: Sequence[float], share: float) -> float:
 
 def _timeline_rows(row: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     """What the order's customer gets, in that order."""
-    for position, event in enumerate(timeline(row)["events"], 1):
+    for position, event in enumerate(render_timeline(row)["events"], 1):
         yield row["order_id"], position, event["service"], event["event"], event["at"]
 
 
 def _listed_rows(row: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     if "placed" in row:
-        shown = listed(row)
+        shown = render_order(row)
         total = shown["total"]
         yield (
             *(row["order_id"], row["customer_id"], shown["state"]),
@@ -237,8 +237,8 @@ def _listed_rows(row: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def _counted_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    day, per, _ = row["part"].split("/")
-    entry, _, currency = row["entry"].rpartition("/")
+    day, per, _ = row["partition_key"].split("/")
+    entry, _, currency = row["sort_key"].rpartition("/")
     return day, per, entry, currency, row["orders"], row["units"], row["amount"]
 
 

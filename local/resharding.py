@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlite3 import Connection
 from typing import Any
 
-from lambdas.backbone.stream import POLLED, TAG, WRITTEN
+from lambdas.backbone.stream import POLLING_LAG_METRIC, RESHARDED_TAG, WRITE_METRICS
 from local.cloud import Cloud, CloudError
 from local.evidence import log_id, read_log
 
@@ -21,7 +21,7 @@ CREATE VIEW resharded AS SELECT min(at) AS at, shards, goal, reason FROM decisio
 """
 """``decisions`` are those of the run, of which two runs at once may both make one."""
 
-DECIDED = '{"message": "shards decided"'
+DECIDED = '{"message": "shard_count_decided"'
 QUIET = 15
 """The minutes of which it is told that next to nothing was written."""
 
@@ -99,14 +99,14 @@ class Resharding:
                     "Value": value,
                 }
                 for back, lag in lags.items()
-                for name, value in {**dict.fromkeys(WRITTEN, 0.0), POLLED: lag}.items()
+                for name, value in {**dict.fromkeys(WRITE_METRICS, 0.0), POLLING_LAG_METRIC: lag}.items()
             ],
         )
 
     def _let_a_day_pass(self) -> None:
         """Have the stream's last changes be so long ago that they count no more."""
         self._cloud.client("kinesis").remove_tags_from_stream(
-            StreamName=self._stream, TagKeys=[TAG]
+            StreamName=self._stream, TagKeys=[RESHARDED_TAG]
         )
 
     def _scale(self) -> None:

@@ -10,7 +10,7 @@ from lambdas.notifications.domain import format_money
 from lambdas.orders.domain import Order, is_stalled
 from lambdas.orders.duplicates import DUPLICATE
 from lambdas.orders.store import order_of
-from lambdas.storefront.domain import timeline
+from lambdas.storefront.domain import render_timeline
 from ops.executions import Execution
 
 LATE = timedelta(minutes=10)
@@ -151,7 +151,7 @@ def _untold(known: Known) -> list[int]:
 def _events(known: Known) -> Iterator[dict[str, str]]:
     """What was told: events of all services, of the view that joins them."""
     row = known.records.get("storefront")
-    for line in timeline(row)["events"] if row else ():
+    for line in render_timeline(row)["events"] if row else ():
         # DynamoDB keeps no order of names; this one has the reason before its explanation.
         told = [
             money(line[name]) if name == "total" else str(line[name])

@@ -12,8 +12,8 @@ from lambdas.contracts.orders import OrderConfirmed
 from lambdas.inventory.domain import event_for_change
 from lambdas.inventory.store import parse_stock_row
 from lambdas.storefront import projections
-from lambdas.storefront.domain import LISTED
-from lambdas.storefront.store import Availabilities, CustomersOrders, Noted, Sales
+from lambdas.storefront.domain import CUSTOMER_ORDER_EVENTS
+from lambdas.storefront.store import AvailabilityView, CustomerOrdersView, PerOrderView, SalesView
 from ops.origins import Facts, Origin, Plan, Stock
 
 Project = Callable[[Sequence[EventEnvelope[Any]]], None]
@@ -51,30 +51,30 @@ VIEWS: Mapping[str, View] = {
     "timelines": View(
         name="Timelines",
         hear=_of_orders(*ORDER_STREAM_EVENTS),
-        store=Noted,
-        project=projections.note_timelines,
+        store=PerOrderView,
+        project=projections.update_timelines,
         at_once=8,
     ),
     "orders": View(
-        name="CustomersOrders",
-        hear=_of_orders(*LISTED),
-        store=CustomersOrders,
-        project=projections.note_orders,
+        name="CustomerOrders",
+        hear=_of_orders(*CUSTOMER_ORDER_EVENTS),
+        store=CustomerOrdersView,
+        project=projections.update_customer_orders,
         at_once=8,
     ),
     "sales": View(
         name="Sales",
         hear=_of_orders(OrderConfirmed),
-        store=Sales,
-        project=projections.count_sales,
+        store=SalesView,
+        project=projections.update_sales,
         # More would be in each other's way at the same counters.
         at_once=1,
     ),
     "availability": View(
         name="Availability",
         hear=_latest,
-        store=Availabilities,
-        project=projections.show_availability,
+        store=AvailabilityView,
+        project=projections.update_availability,
         at_once=8,
         origin=Stock,
     ),

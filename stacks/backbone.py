@@ -19,7 +19,7 @@ from stacks.components.replays import Replays
 from stacks.components.shard_scaler import ShardScaler
 from stacks.environments import Environment
 
-SERVICE_SOURCES = "com.aws."
+SERVICE_SOURCE_PREFIX = "com.aws."
 
 
 class BackboneStack(Stack):
@@ -58,7 +58,7 @@ class BackboneStack(Stack):
             holds="events that could not be logged",
             alarms=alarms,
         )
-        self.let_events_be_logged()
+        self.grant_event_logging()
 
         archive = events.Archive(
             self,
@@ -68,7 +68,7 @@ class BackboneStack(Stack):
             # What Lambda tells is on this bus for us to hear, whatever function it is of.
             event_pattern=events.EventPattern(
                 source=events.Match.any_of(
-                    events.Match.prefix(SERVICE_SOURCES), events.Match.exact_string(DESTINATION_SOURCE)
+                    events.Match.prefix(SERVICE_SOURCE_PREFIX), events.Match.exact_string(DESTINATION_SOURCE)
                 )
             ),
             retention=env.archive_retention,
@@ -100,10 +100,10 @@ class BackboneStack(Stack):
             )
             CfnOutput(self, "ScaleStreamFunction", value=scaler.function.function_name)
         for id, what, via_destination, subject in (
-            ("ToOrderStream", "facts about orders", False, "$.detail.metadata.subject"),
+            ("ToOrderStream", "order events", False, "$.detail.metadata.subject"),
             (
-                "AnswersToStream",
-                "facts about orders that Lambda tells",
+                "DestinationEventsToStream",
+                "order events from Lambda destinations",
                 True,
                 "$.detail.responsePayload.metadata.subject",
             ),
@@ -122,7 +122,7 @@ class BackboneStack(Stack):
         CfnOutput(self, "EventBus", value=self.bus.event_bus_name)
         CfnOutput(self, "EventLogGroup", value=log_group.log_group_name)
 
-    def let_events_be_logged(self) -> None:
+    def grant_event_logging(self) -> None:
         """One Logs resource policy for all groups that rules write to: a region holds only ten.
 
         https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-cloudwatchlogs-permissions

@@ -39,13 +39,13 @@ class StorefrontStack(Stack):
         view = partial(View, self, env=env)
         availability = view(id="Availability", setting="AVAILABILITY_TABLE", key="sku")
         timelines = view(id="Timelines", setting="TIMELINES_TABLE", key="order_id")
-        customers_orders = view(
-            id="CustomersOrders",
-            setting="CUSTOMERS_ORDERS_TABLE",
+        customer_orders = view(
+            id="CustomerOrders",
+            setting="CUSTOMER_ORDERS_TABLE",
             key="order_id",
             index=("customer_id", "placed"),
         )
-        sales = view(id="Sales", setting="SALES_TABLE", key="part", sorted_by="entry")
+        sales = view(id="Sales", setting="SALES_TABLE", key="partition_key", sorted_by="sort_key")
         given_up = ParkingBucket(self, "GivenUp", env=env)
 
         # Functions
@@ -65,19 +65,19 @@ class StorefrontStack(Stack):
             "UpdateAvailability", "update_availability", availability.settings
         )
         update_timelines = function("UpdateTimelines", "update_timelines", timelines.settings, 60)
-        update_orders = function(
-            "UpdateOrders", "update_customers_orders", customers_orders.settings, 60
+        update_customer_orders = function(
+            "UpdateCustomerOrders", "update_customer_orders", customer_orders.settings, 60
         )
-        count_sales = function("CountSales", "count_sales", sales.settings, 60)
+        update_sales = function("UpdateSales", "update_sales", sales.settings, 60)
         get_product = function("GetProduct", "get_product", availability.settings)
         get_timeline = function("GetTimeline", "get_timeline", timelines.settings)
-        list_orders = function("ListOrders", "list_orders", customers_orders.settings)
+        list_orders = function("ListOrders", "list_orders", customer_orders.settings)
         get_sales = function("GetSales", "get_sales", sales.settings)
 
         # Flow: in from inventory's topic and the order stream, out through the API
         Subscriber(
             self,
-            "ShowAvailability",
+            "AvailabilitySubscriber",
             topic=inventory.topic,
             events=STOCK_EVENTS,
             function=update_availability,
@@ -86,10 +86,10 @@ class StorefrontStack(Stack):
         projection = partial(
             Projection, self, env=env, stream=order_stream, given_up=given_up, alarms=alarms
         )
-        projection(id="ShowTimelines", function=update_timelines, at_once=2)
-        projection(id="ShowOrders", function=update_orders, only=ORDER_EVENTS, at_once=2)
+        projection(id="TimelinesProjection", function=update_timelines, at_once=2)
+        projection(id="CustomerOrdersProjection", function=update_customer_orders, only=ORDER_EVENTS, at_once=2)
         # One batch of a shard at a time: two would be in each other's way at the same counters.
-        projection(id="ShowSales", function=count_sales, only=[OrderConfirmed])
+        projection(id="SalesProjection", function=update_sales, only=[OrderConfirmed])
 
         queries = FrontDoor(self, "Queries", env=env, beside=front_door)
         queries.route(apigw.HttpMethod.GET, "/products/{sku}", get_product)
@@ -119,15 +119,15 @@ class StorefrontStack(Stack):
             reader=get_timeline,
             reads=["dynamodb:GetItem"],
         )
-        customers_orders.connect(
-            writer=update_orders,
+        customer_orders.connect(
+            writer=update_customer_orders,
             writes=["dynamodb:UpdateItem"],
             reader=list_orders,
             reads=["dynamodb:BatchGetItem"],
             queried_by="customer_id",
         )
         sales.connect(
-            writer=count_sales,
+            writer=update_sales,
             writes=["dynamodb:PutItem", "dynamodb:UpdateItem"],
             reader=get_sales,
             reads=["dynamodb:Query"],

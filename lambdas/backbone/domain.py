@@ -14,24 +14,24 @@ from typing import Any
 # https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 SHARD_BYTES, SHARD_RECORDS = 1_000_000, 1_000
 DAY = timedelta(days=1)
-CALLS_A_DAY = 10
+MAX_CALLS_PER_DAY = 10
 
 GROW_ABOVE = 0.75
 SHRINK_BELOW = 0.5
 """Shares of what the shards take. Half the shards must not be at the point of growing again."""
-REJECTED = 0.01
+THROTTLED_ABOVE = 0.01
 """The share of records whose rejection is not just two of them meeting on one shard."""
-PATIENCE = timedelta(minutes=1)
+LAG_TOLERANCE = timedelta(minutes=1)
 """A consumer that is less behind than that is not behind."""
-RECENT = timedelta(minutes=6)
+RECENT_WINDOW = timedelta(minutes=6)
 """What growing looks at: CloudWatch knows of a minute one to two minutes after it."""
-LITTLE = 0.5
+LOW_LOAD = 0.5
 """Where the load is below this share, shards are not what a consumer lacks that does not move."""
-STANDING = 0.9
+STUCK_LAG_GROWTH = 0.9
 """A consumer that falls behind nearly as fast as time goes by does not move at all."""
 
 
-class NotWithinADay(Exception):
+class UnreachableCeilingError(Exception):
     """From this floor AWS's calls of one day do not lead to that ceiling."""
 
 
@@ -46,12 +46,12 @@ class Limits:
     def __post_init__(self) -> None:
         if not 1 <= self.floor <= self.ceiling:
             raise ValueError(f"no shard count is from {self.floor} to {self.ceiling}")
-        if doublings(self.floor, self.ceiling) > CALLS_A_DAY:
-            raise NotWithinADay(f"{self.floor} to {self.ceiling}")
+        if count_doublings(self.floor, self.ceiling) > MAX_CALLS_PER_DAY:
+            raise UnreachableCeilingError(f"{self.floor} to {self.ceiling}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Minute:
+class MinuteMetrics:
     """What a minute was like: what was written, what was rejected, how far consumers were behind.
 
     ``records`` and ``bytes`` are what the shards took; ``lag`` is the consumers' iterator age, None
@@ -72,11 +72,11 @@ class Minute:
     @property
     def throttled(self) -> bool:
         """Whether the shards took too little."""
-        return self.rejected > REJECTED * (self.records + self.rejected)
+        return self.rejected > THROTTLED_ABOVE * (self.records + self.rejected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
+class StreamState:
     """What is known of the stream: ``changes`` are the calls of the last day, oldest first.
 
     ``minutes``, oldest first, leaves out those that CloudWatch knows nothing of, or not yet.
@@ -85,16 +85,16 @@ class Stream:
     shards: int
     active: bool
     changes: Sequence[datetime]
-    minutes: Sequence[Minute]
+    minutes: Sequence[MinuteMetrics]
 
-    def since(self, moment: datetime) -> list[Minute]:
+    def minutes_since(self, moment: datetime) -> list[MinuteMetrics]:
         """The minutes that began then or later."""
         return [minute for minute in self.minutes if minute.at >= moment]
 
     @property
     def calls_left(self) -> int:
         """How often AWS will let the shards be changed until the oldest change is a day old."""
-        return CALLS_A_DAY - len(self.changes)
+        return MAX_CALLS_PER_DAY - len(self.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Decision:
     reason: str
 
 
-def doublings(shards: int, goal: int) -> int:
+def count_doublings(shards: int, goal: int) -> int:
     """How many calls lead from so many shards up to the goal."""
     calls = 0
     while shards < goal:
@@ -113,7 +113,7 @@ def doublings(shards: int, goal: int) -> int:
     return calls
 
 
-def decide(stream: Stream, limits: Limits, *, now: datetime) -> Decision:
+def decide(stream: StreamState, limits: Limits, *, now: datetime) -> Decision:
     """Say how many shards there are to be: as many as there are, unless something speaks for more.
 
     Whatever happened, the calls that are left lead up to the ceiling: a shrink that would use one
@@ -121,83 +121,83 @@ def decide(stream: Stream, limits: Limits, *, now: datetime) -> Decision:
     """
     if not stream.active:
         return Decision(stream.shards, "the stream is being changed")
-    wanted = _wanted(stream, limits, now)
-    if wanted.shards != stream.shards and stream.calls_left < 1:
-        return Decision(stream.shards, f"{wanted.reason}, but AWS allows no more calls today")
-    return wanted
+    desired = _desired(stream, limits, now)
+    if desired.shards != stream.shards and stream.calls_left < 1:
+        return Decision(stream.shards, f"{desired.reason}, but AWS allows no more calls today")
+    return desired
 
 
-def _wanted(stream: Stream, limits: Limits, now: datetime) -> Decision:
+def _desired(stream: StreamState, limits: Limits, now: datetime) -> Decision:
     shards, half = stream.shards, -(-stream.shards // 2)
     if shards < limits.floor:
         return Decision(min(2 * shards, limits.floor), "fewer than the floor")
     if shards > limits.ceiling:
         return Decision(max(half, limits.ceiling), "more than the ceiling")
     # What was measured before the last change was another stream's.
-    recent = stream.since(max([now - RECENT, *stream.changes]))
-    if _stands_still(recent, shards):
-        return Decision(shards, "a consumer stands still: more shards would not move it")
-    if pressure := _pressure(recent, shards):
+    recent = stream.minutes_since(max([now - RECENT_WINDOW, *stream.changes]))
+    if _is_stuck(recent, shards):
+        return Decision(shards, "a consumer is stuck: more shards would not help")
+    if reason_to_grow := _reason_to_grow(recent, shards):
         if shards == limits.ceiling:
-            return Decision(shards, f"{pressure}, but this is the ceiling")
-        return Decision(min(2 * shards, limits.ceiling), pressure)
+            return Decision(shards, f"{reason_to_grow}, but this is the ceiling")
+        return Decision(min(2 * shards, limits.ceiling), reason_to_grow)
     fewer = max(half, limits.floor)
-    if obstacle := _obstacle(stream, limits, fewer, now):
-        return Decision(shards, obstacle)
+    if reason_not_to_shrink := _reason_not_to_shrink(stream, limits, fewer, now):
+        return Decision(shards, reason_not_to_shrink)
     return Decision(fewer, "half the shards are enough, and have been for a while")
 
 
-def _lags(minutes: Sequence[Minute]) -> list[tuple[datetime, timedelta]]:
+def _lags(minutes: Sequence[MinuteMetrics]) -> list[tuple[datetime, timedelta]]:
     """How far consumers were behind, and when, as far as that is known."""
     return [(minute.at, minute.lag) for minute in minutes if minute.lag is not None]
 
 
-def _fall_behind(recent: Sequence[Minute]) -> bool:
+def _falling_behind(recent: Sequence[MinuteMetrics]) -> bool:
     """Whether consumers are behind, and do not catch up."""
     lags = [lag for _, lag in _lags(recent)]
-    return len(lags) > 1 and lags[-1] > max(PATIENCE, lags[0]) and lags[-1] == max(lags)
+    return len(lags) > 1 and lags[-1] > max(LAG_TOLERANCE, lags[0]) and lags[-1] == max(lags)
 
 
-def _stands_still(recent: Sequence[Minute], shards: int) -> bool:
+def _is_stuck(recent: Sequence[MinuteMetrics], shards: int) -> bool:
     """Whether consumers fall behind for no lack of shards: one meets a record it cannot process."""
-    if not _fall_behind(recent) or max(minute.load for minute in recent) >= LITTLE * shards:
+    if not _falling_behind(recent) or max(minute.load for minute in recent) >= LOW_LOAD * shards:
         return False
     (before, earlier), (last, later) = _lags(recent)[-2:]
-    return later - earlier >= STANDING * (last - before)
+    return later - earlier >= STUCK_LAG_GROWTH * (last - before)
 
 
-def _pressure(recent: Sequence[Minute], shards: int) -> str:
+def _reason_to_grow(recent: Sequence[MinuteMetrics], shards: int) -> str:
     """Why more shards would help now; empty if they would not."""
     if any(minute.throttled for minute in recent):
         return "writes are throttled"
     if any(minute.load > GROW_ABOVE * shards for minute in recent):
         return "the shards are nearly full"
-    return "consumers fall behind" if _fall_behind(recent) else ""
+    return "consumers fall behind" if _falling_behind(recent) else ""
 
 
-def _obstacle(stream: Stream, limits: Limits, fewer: int, now: datetime) -> str:
+def _reason_not_to_shrink(stream: StreamState, limits: Limits, fewer: int, now: datetime) -> str:
     """Why there cannot be that many instead; empty if there can."""
     if fewer == stream.shards:
         return "no fewer are possible"
     since = now - limits.cooldown
-    quiet = stream.since(since)
+    window = stream.minutes_since(since)
     if stream.changes and stream.changes[-1] > since:
         return "the last change was a short while ago"
-    if len(quiet) * timedelta(minutes=2) < limits.cooldown:
+    if len(window) * timedelta(minutes=2) < limits.cooldown:
         return "too little is known"
-    if any(minute.throttled or minute.load > SHRINK_BELOW * fewer for minute in quiet):
+    if any(minute.throttled or minute.load > SHRINK_BELOW * fewer for minute in window):
         return "half the shards would not be enough"
-    lags = _lags(stream.since(now - RECENT))
+    lags = _lags(stream.minutes_since(now - RECENT_WINDOW))
     if not lags:
         return "it is not known how far behind consumers are"
-    if lags[-1][1] > PATIENCE:
+    if lags[-1][1] > LAG_TOLERANCE:
         return "consumers are behind"
-    if stream.calls_left - 1 < doublings(fewer, limits.ceiling):
+    if stream.calls_left - 1 < count_doublings(fewer, limits.ceiling):
         return "the calls that are left today are kept for growing"
     return ""
 
 
-def described(stream: Stream, limits: Limits, decision: Decision, now: datetime) -> dict[str, Any]:
+def describe_decision(stream: StreamState, limits: Limits, decision: Decision, now: datetime) -> dict[str, Any]:
     """All that the decision was made of, and the decision, for the log."""
     return {
         "shards": stream.shards,
@@ -214,7 +214,7 @@ def described(stream: Stream, limits: Limits, decision: Decision, now: datetime)
                 "at": f"{minute.at:%H:%M}",
                 "lag": None if minute.lag is None else minute.lag.total_seconds(),
             }
-            for minute in stream.since(now - RECENT)
+            for minute in stream.minutes_since(now - RECENT_WINDOW)
         ],
         "floor": limits.floor,
         "ceiling": limits.ceiling,

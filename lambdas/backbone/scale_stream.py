@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambdas.backbone.domain import Limits, decide, described
+from lambdas.backbone.domain import Limits, decide, describe_decision
 from lambdas.backbone.stream import OrderStream
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -22,12 +22,12 @@ LIMITS = Limits(
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Decide, say why, and do it; return what was decided and whether this run did it."""
     now = datetime.now(UTC)
-    seen = stream.look(now=now, back=LIMITS.cooldown)
-    decision = decide(seen, LIMITS, now=now)
-    log("shards decided", **described(seen, LIMITS, decision, now))
-    if decision.shards == seen.shards:
-        return {"shards": seen.shards, "changed": False}
-    changed = stream.reshard(seen, shards=decision.shards, now=now)
+    state = stream.observe(now=now, window=LIMITS.cooldown)
+    decision = decide(state, LIMITS, now=now)
+    log("shard_count_decided", **describe_decision(state, LIMITS, decision, now))
+    if decision.shards == state.shards:
+        return {"shards": state.shards, "changed": False}
+    changed = stream.reshard(state, shards=decision.shards, now=now)
     if not changed:
-        log("another run was first", to=decision.shards)
+        log("reshard_already_running", to=decision.shards)
     return {"shards": decision.shards, "changed": changed}

@@ -14,14 +14,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.backbone.domain import DAY, Minute, Stream
+from lambdas.backbone.domain import DAY, MinuteMetrics, StreamState
 
-TAG = "Resharded"
+RESHARDED_TAG = "Resharded"
 # A tag's value has 256 characters, and none of them may be a colon: ten of these fit.
 # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Tag.html
-MOMENT = "%Y%m%dT%H%M%SZ"
-WRITTEN = ("IncomingBytes", "IncomingRecords", "WriteProvisionedThroughputExceeded")
-POLLED, PUSHED = "GetRecords.IteratorAgeMilliseconds", "SubscribeToShardEvent.MillisBehindLatest"
+TAG_TIME_FORMAT = "%Y%m%dT%H%M%SZ"
+WRITE_METRICS = ("IncomingBytes", "IncomingRecords", "WriteProvisionedThroughputExceeded")
+POLLING_LAG_METRIC, FAN_OUT_LAG_METRIC = "GetRecords.IteratorAgeMilliseconds", "SubscribeToShardEvent.MillisBehindLatest"
 """How far consumers are behind: those that poll, all in one, and each that has enhanced fan-out.
 
 https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
@@ -36,56 +36,56 @@ class OrderStream:
         self._kinesis = kinesis
         self._cloudwatch = cloudwatch
 
-    def look(self, *, now: datetime, back: timedelta) -> Stream:
+    def observe(self, *, now: datetime, window: timedelta) -> StreamState:
         """What is known now, with the minutes of the last while."""
-        about = self._about()
-        consumers = self._consumers(about["StreamARN"])
-        return Stream(
-            shards=about["OpenShardCount"],
-            active=about["StreamStatus"] == "ACTIVE",
-            changes=[moment for moment in self._changes() if moment > now - DAY],
-            minutes=self._minutes(now - back, now, consumers),
+        summary = self._describe()
+        consumers = self._list_consumers(summary["StreamARN"])
+        return StreamState(
+            shards=summary["OpenShardCount"],
+            active=summary["StreamStatus"] == "ACTIVE",
+            changes=[moment for moment in self._load_changes() if moment > now - DAY],
+            minutes=self._read_minutes(now - window, now, consumers),
         )
 
-    def reshard(self, stream: Stream, *, shards: int, now: datetime) -> bool:
+    def reshard(self, stream: StreamState, *, shards: int, now: datetime) -> bool:
         """Change what was seen to so many shards; False if somebody else is changing it.
 
         Raises ClientError when AWS does not change it for another reason.
         https://docs.aws.amazon.com/streams/latest/dev/kinesis-using-sdk-java-resharding.html
         """
-        self._remember([*stream.changes, now])
+        self._save_changes([*stream.changes, now])
         try:
             self._kinesis.update_shard_count(
                 StreamName=self._name, TargetShardCount=shards, ScalingType="UNIFORM_SCALING"
             )
         except self._kinesis.exceptions.ResourceInUseException:
             return False
-        except ClientError as refused:
-            status = refused.response["ResponseMetadata"]["HTTPStatusCode"]
-            if status < 500 and self._stands(stream):
-                self._remember(stream.changes)
+        except ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if status < 500 and self._is_unchanged(stream):
+                self._save_changes(stream.changes)
             raise
         return True
 
-    def _stands(self, stream: Stream) -> bool:
+    def _is_unchanged(self, stream: StreamState) -> bool:
         """Whether the shards are as seen: no request of ours, and nobody else, changes them."""
-        about = self._about()
-        return (about["OpenShardCount"], about["StreamStatus"]) == (stream.shards, "ACTIVE")
+        summary = self._describe()
+        return (summary["OpenShardCount"], summary["StreamStatus"]) == (stream.shards, "ACTIVE")
 
-    def _about(self) -> Any:
+    def _describe(self) -> Any:
         summary = self._kinesis.describe_stream_summary(StreamName=self._name)
         return summary["StreamDescriptionSummary"]
 
-    def _remember(self, changes: Iterable[datetime]) -> None:
-        written = " ".join(moment.strftime(MOMENT) for moment in changes)
-        self._kinesis.add_tags_to_stream(StreamName=self._name, Tags={TAG: written})
+    def _save_changes(self, changes: Iterable[datetime]) -> None:
+        written = " ".join(moment.strftime(TAG_TIME_FORMAT) for moment in changes)
+        self._kinesis.add_tags_to_stream(StreamName=self._name, Tags={RESHARDED_TAG: written})
 
-    def _changes(self) -> list[datetime]:
+    def _load_changes(self) -> list[datetime]:
         tags = self._kinesis.list_tags_for_stream(StreamName=self._name)["Tags"]
-        written = next((tag["Value"] for tag in tags if tag["Key"] == TAG), "")
-        return [datetime.strptime(text, MOMENT).replace(tzinfo=UTC) for text in written.split()]
+        written = next((tag["Value"] for tag in tags if tag["Key"] == RESHARDED_TAG), "")
+        return [datetime.strptime(text, TAG_TIME_FORMAT).replace(tzinfo=UTC) for text in written.split()]
 
-    def _consumers(self, stream: str) -> list[str]:
+    def _list_consumers(self, stream: str) -> list[str]:
         """The names of those that have enhanced fan-out; there are fewer than a page holds.
 
         https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
@@ -93,7 +93,7 @@ class OrderStream:
         listed = self._kinesis.list_stream_consumers(StreamARN=stream)["Consumers"]
         return [consumer["ConsumerName"] for consumer in listed]
 
-    def _query(self, id: str, metric: str, statistic: str, **dimensions: str) -> dict[str, Any]:
+    def _metric_query(self, id: str, metric: str, statistic: str, **dimensions: str) -> dict[str, Any]:
         dimensions = {"StreamName": self._name, **dimensions}
         return {
             "Id": id,
@@ -108,18 +108,18 @@ class OrderStream:
             },
         }
 
-    def _minutes(
+    def _read_minutes(
         self, begin: datetime, end: datetime, consumers: Iterable[str]
-    ) -> Sequence[Minute]:
+    ) -> Sequence[MinuteMetrics]:
         """What CloudWatch has; in a minute that has anything, what it does not tell is nothing.
 
         But for the lag: a consumer that asks tells how far behind it is, be it by zero.
         """
         queries = [
-            *(self._query(f"written{n}", metric, "Sum") for n, metric in enumerate(WRITTEN)),
-            self._query("lag", POLLED, "Maximum"),
+            *(self._metric_query(f"written{n}", metric, "Sum") for n, metric in enumerate(WRITE_METRICS)),
+            self._metric_query("lag", POLLING_LAG_METRIC, "Maximum"),
             *(
-                self._query(f"lag{n}", PUSHED, "Maximum", ConsumerName=name)
+                self._metric_query(f"lag{n}", FAN_OUT_LAG_METRIC, "Maximum", ConsumerName=name)
                 for n, name in enumerate(consumers)
             ),
         ]
@@ -131,7 +131,7 @@ class OrderStream:
             for at, value in zip(result["Timestamps"], result["Values"], strict=True):
                 found[at][result["Id"]] = value
         return [
-            Minute(
+            MinuteMetrics(
                 at=at,
                 bytes=values.get("written0", 0.0),
                 records=values.get("written1", 0.0),

@@ -6,17 +6,17 @@ from lambdas.runtime import http
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.domain import view
-from lambdas.storefront.store import Availabilities
+from lambdas.storefront.domain import render_product
+from lambdas.storefront.store import AvailabilityView
 
-availabilities = Availabilities(setting("AVAILABILITY_TABLE"), dynamodb=client("dynamodb"))
+view = AvailabilityView(setting("AVAILABILITY_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer 200 with the product, or 404 when nothing was ever heard of it."""
     sku = event["pathParameters"]["sku"]
-    product = availabilities.find(sku)
-    log("product asked for", sku=sku, found=product is not None)
+    product = view.find(sku)
+    log("product_requested", sku=sku, found=product is not None)
     if product is None:
         return http.json_response(404, {"message": f"there is no product {sku}"})
-    return http.json_response(200, view(product))
+    return http.json_response(200, render_product(product))

@@ -6,19 +6,19 @@ from lambdas.runtime import http
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.domain import BadQueryError, sales_wanted, sold
-from lambdas.storefront.store import Sales
+from lambdas.storefront.domain import InvalidQueryError, parse_sales_query, render_sales
+from lambdas.storefront.store import SalesView
 
-view = Sales(setting("SALES_TABLE"), dynamodb=client("dynamodb"))
+view = SalesView(setting("SALES_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer 200 with the counters, or 400 naming every bad parameter."""
     try:
-        day, per = sales_wanted(http.query_parameters(event))
-    except BadQueryError as bad:
-        log("sales not told", problems=len(bad.problems))
+        day, per = parse_sales_query(http.query_parameters(event))
+    except InvalidQueryError as bad:
+        log("sales_query_rejected", problems=len(bad.problems))
         return http.json_response(400, {"message": "bad parameters", "problems": bad.problems})
-    counters = sold(per, view.of(day, per))
-    log("sales told", day=day, per=per, counters=len(counters))
+    counters = render_sales(per, view.read_counters(day, per))
+    log("sales_returned", day=day, per=per, counters=len(counters))
     return http.cached_response(event, {"day": day, "per": per, "sales": counters})

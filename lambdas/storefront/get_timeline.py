@@ -6,17 +6,17 @@ from lambdas.runtime import http
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.domain import timeline
-from lambdas.storefront.store import Noted
+from lambdas.storefront.domain import render_timeline
+from lambdas.storefront.store import PerOrderView
 
-view = Noted(setting("TIMELINES_TABLE"), dynamodb=client("dynamodb"))
+view = PerOrderView(setting("TIMELINES_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer 200 with the timeline, or 404 also when the order is another customer's."""
     order_id = event["pathParameters"]["order_id"]
     row = view.find(order_id, customer_id=http.caller_id(event))
-    log("timeline asked for", order_id=order_id, found=row is not None)
+    log("timeline_requested", order_id=order_id, found=row is not None)
     if row is None:
         return http.json_response(404, {"message": f"you have no order {order_id}"})
-    return http.cached_response(event, timeline(row))
+    return http.cached_response(event, render_timeline(row))

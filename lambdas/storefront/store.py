@@ -7,23 +7,23 @@ from typing import Any
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.runtime.dynamodb import from_item, to_item
-from lambdas.storefront.domain import BUCKETS, Availability, Notes, Page, Sale, added, part
+from lambdas.storefront.domain import BUCKETS, Availability, OrderUpsert, PageRequest, Sale, sum_increments, partition_key
 
-LONGEST_KEY = 2_048
+MAX_KEY_BYTES = 2_048
 """In bytes of UTF-8. What is longer is in no table, and DynamoDB refuses to look for it.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 """
-ATTEMPTS = 5
-FIRST_PAUSE = 0.05
+MAX_READ_ATTEMPTS = 5
+INITIAL_BACKOFF_SECONDS = 0.05
 """In seconds, doubled each time: at most 0.75 s altogether, a fraction of the function's time-out.
 """
 
 
-class BusyError(Exception):
+class UnprocessedKeysError(Exception):
     """DynamoDB did not answer all that it was asked for, again and again."""
 
 
-class Availabilities:
+class AvailabilityView:
     """The view of what can be bought, keyed by ``sku``."""
 
     def __init__(self, table: str, *, dynamodb: Any) -> None:
@@ -31,7 +31,7 @@ class Availabilities:
         self._table = table
         self._dynamodb = dynamodb
 
-    def show(self, availability: Availability) -> bool:
+    def put_if_newer(self, availability: Availability) -> bool:
         """Show this, unless what is shown is as late or later; tell whether it is shown now."""
         try:
             self._dynamodb.put_item(
@@ -51,7 +51,7 @@ class Availabilities:
         return decode(Availability, row) if row else None
 
 
-class Noted:
+class PerOrderView:
     """A view with a row for each order, keyed by ``order_id``."""
 
     def __init__(self, table: str, *, dynamodb: Any) -> None:
@@ -59,14 +59,14 @@ class Noted:
         self._table = table
         self._dynamodb = dynamodb
 
-    def note(self, notes: Notes) -> None:
+    def upsert(self, upsert: OrderUpsert) -> None:
         """Add to an order's row what is not there yet: one write, whatever was there before."""
-        names = {f"#{i}": name for i, name in enumerate(notes.attributes)}
-        values = {f":{i}": value for i, value in enumerate(notes.attributes.values())}
+        names = {f"#{i}": name for i, name in enumerate(upsert.attributes)}
+        values = {f":{i}": value for i, value in enumerate(upsert.attributes.values())}
         each = (f"#{i} = if_not_exists(#{i}, :{i})" for i in range(len(names)))
         self._dynamodb.update_item(
             TableName=self._table,
-            Key=to_item({"order_id": notes.order_id}),
+            Key=to_item({"order_id": upsert.order_id}),
             UpdateExpression=f"SET {', '.join(each)}",
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=to_item(values),
@@ -78,19 +78,19 @@ class Noted:
         return row if row.get("customer_id") == customer_id else None
 
 
-class CustomersOrders(Noted):
+class CustomerOrdersView(PerOrderView):
     """The same, with a sparse index of ``customer_id`` and ``placed``, which has only keys.
 
     An order is entered in it once, so that changes of its state do not pay for it.
     """
 
-    def page(self, customer_id: str, page: Page) -> tuple[list[dict[str, Any]], str]:
+    def find_page(self, customer_id: str, page: PageRequest) -> tuple[list[dict[str, Any]], str]:
         """A page of the customer's orders, newest first, and ``placed`` of its last if more follow.
 
         Pages begin at an order and not at a number: new orders do not shift them.
 
         Raises:
-            BusyError: try again.
+            UnprocessedKeysError: try again.
         """
         after = {
             "customer_id": customer_id,
@@ -114,21 +114,21 @@ class CustomersOrders(Noted):
 
     def _rows(self, keys: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Rows as they were written: another read may not know yet what the index knows."""
-        for attempt in range(ATTEMPTS):
+        for attempt in range(MAX_READ_ATTEMPTS):
             if attempt:
                 # Full jitter: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
-                time.sleep(random.random() * FIRST_PAUSE * 2 ** (attempt - 1))  # noqa: S311
+                time.sleep(random.random() * INITIAL_BACKOFF_SECONDS * 2 ** (attempt - 1))  # noqa: S311
             wanted = {self._table: {"Keys": keys, "ConsistentRead": True}}
             answer = self._dynamodb.batch_get_item(RequestItems=wanted)
             yield from map(from_item, answer["Responses"][self._table])
             keys = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
             if not keys:
                 return
-        raise BusyError(f"{len(keys)} orders could not be read; try again")
+        raise UnprocessedKeysError(f"{len(keys)} orders could not be read; try again")
 
 
-class Sales:
-    """Counters of what was sold, keyed by ``part`` and ``entry``, and a mark for each order."""
+class SalesView:
+    """Counters of what was sold, keyed by ``partition_key`` and ``sort_key``, and a mark for each order."""
 
     def __init__(self, table: str, *, dynamodb: Any) -> None:
         """``table`` is its name, ``dynamodb`` boto3's client."""
@@ -140,53 +140,53 @@ class Sales:
 
         The mark of an order is put in the transaction that adds to its counters.
         """
-        waiting = list(sales)
-        while waiting:
-            marks = [{"Put": self._mark(sale)} for sale in waiting]
-            adds = [
-                {"Update": self._adding(*counter, counts)}
-                for counter, counts in added(waiting).items()
+        uncounted = list(sales)
+        while uncounted:
+            markers = [{"Put": self._put_counted_marker(sale)} for sale in uncounted]
+            updates = [
+                {"Update": self._increment(*counter, counts)}
+                for counter, counts in sum_increments(uncounted).items()
             ]
             try:
-                self._dynamodb.transact_write_items(TransactItems=[*marks, *adds])
+                self._dynamodb.transact_write_items(TransactItems=[*markers, *updates])
                 break
-            except self._dynamodb.exceptions.TransactionCanceledException as refused:
-                reasons = refused.response["CancellationReasons"]
+            except self._dynamodb.exceptions.TransactionCanceledException as cancelled:
+                reasons = cancelled.response["CancellationReasons"]
                 new = [
                     sale
-                    for sale, reason in zip(waiting, reasons, strict=False)
+                    for sale, reason in zip(uncounted, reasons, strict=False)
                     if reason["Code"] != "ConditionalCheckFailed"
                 ]
-                if len(new) == len(waiting):
+                if len(new) == len(uncounted):
                     raise
-                waiting = new
-        return len(waiting)
+                uncounted = new
+        return len(uncounted)
 
-    def of(self, day: str, per: str) -> Iterator[tuple[str, dict[str, int]]]:
+    def read_counters(self, day: str, per: str) -> Iterator[tuple[str, dict[str, int]]]:
         """The entries of a day's counters of one kind; one counter may have several."""
         pages = self._dynamodb.get_paginator("query")
         for bucket in range(BUCKETS):
             for page in pages.paginate(
                 TableName=self._table,
-                KeyConditionExpression="#part = :part",
-                ExpressionAttributeNames={"#part": "part"},
-                ExpressionAttributeValues=to_item({":part": part(day, per, bucket)}),
+                KeyConditionExpression="#partition_key = :partition_key",
+                ExpressionAttributeNames={"#partition_key": "partition_key"},
+                ExpressionAttributeValues=to_item({":partition_key": partition_key(day, per, bucket)}),
             ):
                 for row in map(from_item, page["Items"]):
-                    yield row.pop("entry"), {n: row[n] for n in ("orders", "units", "amount")}
+                    yield row.pop("sort_key"), {n: row[n] for n in ("orders", "units", "amount")}
 
-    def _mark(self, sale: Sale) -> dict[str, Any]:
+    def _put_counted_marker(self, sale: Sale) -> dict[str, Any]:
         return {
             "TableName": self._table,
-            "Item": to_item({"part": f"order/{sale.order_id}", "entry": "counted"}),
-            "ConditionExpression": "attribute_not_exists(#part)",
-            "ExpressionAttributeNames": {"#part": "part"},
+            "Item": to_item({"partition_key": f"order/{sale.order_id}", "sort_key": "counted"}),
+            "ConditionExpression": "attribute_not_exists(#partition_key)",
+            "ExpressionAttributeNames": {"#partition_key": "partition_key"},
         }
 
-    def _adding(self, part: str, entry: str, counts: dict[str, int]) -> dict[str, Any]:
+    def _increment(self, partition_key: str, sort_key: str, counts: dict[str, int]) -> dict[str, Any]:
         return {
             "TableName": self._table,
-            "Key": to_item({"part": part, "entry": entry}),
+            "Key": to_item({"partition_key": partition_key, "sort_key": sort_key}),
             "UpdateExpression": "ADD " + ", ".join(f"#{name} :{name}" for name in counts),
             "ExpressionAttributeNames": {f"#{name}": name for name in counts},
             "ExpressionAttributeValues": to_item({f":{n}": c for n, c in counts.items()}),
@@ -195,7 +195,7 @@ class Sales:
 
 def _row(dynamodb: Any, table: str, key: str, value: str) -> dict[str, Any]:
     """The row with that key, empty if there is none."""
-    if len(value.encode()) > LONGEST_KEY:
+    if len(value.encode()) > MAX_KEY_BYTES:
         return {}
     answer = dynamodb.get_item(TableName=table, Key=to_item({key: value}))
     return from_item(answer.get("Item", {}))

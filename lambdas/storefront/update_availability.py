@@ -8,13 +8,13 @@ from lambdas.runtime.aws import client
 from lambdas.runtime.consumer import BatchConsumer
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.projections import show_availability
-from lambdas.storefront.store import Availabilities
+from lambdas.storefront.projections import update_availability
+from lambdas.storefront.store import AvailabilityView
 
-shown = Availabilities(setting("AVAILABILITY_TABLE"), dynamodb=client("dynamodb"))
+view = AvailabilityView(setting("AVAILABILITY_TABLE"), dynamodb=client("dynamodb"))
 consumer = BatchConsumer(
     parse=partial(parse_stock_message, STOCK_EVENTS),
-    handle=partial(show_availability, shown),
+    handle=partial(update_availability, view),
     dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
     sqs=client("sqs"),
     by_group=True,
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Show what changed; report what could not be shown as failed."""
     outcome = consumer.process(event["Records"])
     log(
-        "availability updated",
+        "availability_updated",
         processed=outcome.processed,
         dead_lettered=outcome.dead_lettered,
         failed=len(outcome.failed),

@@ -8,13 +8,13 @@ from lambdas.runtime.aws import client
 from lambdas.runtime.consumer import StreamConsumer
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.projections import note_timelines
-from lambdas.storefront.store import Noted
+from lambdas.storefront.projections import update_timelines
+from lambdas.storefront.store import PerOrderView
 
-view = Noted(setting("TIMELINES_TABLE"), dynamodb=client("dynamodb"))
+view = PerOrderView(setting("TIMELINES_TABLE"), dynamodb=client("dynamodb"))
 consumer = StreamConsumer(
     parse=partial(parse_order_record, ORDER_STREAM_EVENTS),
-    handle=partial(note_timelines, view),
+    handle=partial(update_timelines, view),
     dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
     sqs=client("sqs"),
 )
@@ -23,5 +23,5 @@ consumer = StreamConsumer(
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Note what happened; report what could not be noted as failed."""
     outcome = consumer.process(event["Records"])
-    log("timelines updated", processed=outcome.processed, dead_lettered=outcome.dead_lettered, failed=len(outcome.failed))
+    log("timelines_updated", processed=outcome.processed, dead_lettered=outcome.dead_lettered, failed=len(outcome.failed))
     return outcome.response

@@ -6,7 +6,7 @@ MiniStack 1.5.33: starts a process whenever all of a function's are busy, so tha
 start each other's end: starting one takes the time of fifty invocations. It starts a thread for
 each request that may call back, each invocation and each task, and parses every JSONata expression
 whenever it is evaluated.
-Can go: when `bench/order_path.py` shows no difference without it.
+Can go: when `bench/order_throughput.py` shows no difference without it.
 """
 
 import os

@@ -37,7 +37,7 @@ from lambdas.contracts.orders import (
     OrderRejected,
 )
 from tools.event_docs import declared, services
-from stacks.backbone import SERVICE_SOURCES
+from stacks.backbone import SERVICE_SOURCE_PREFIX
 from stacks.environments import ENVIRONMENTS
 from tests.contracts.catalog import EVENTS, SAMPLES, TUTORIAL, detail_of, matches, read, sample_of
 from tests.templates.checks import ARCHIVE, RULE, SUBSCRIPTION, is_catch_all
@@ -104,7 +104,7 @@ class TestSources:
 
     def test_a_source_bears_its_services_name(self):
         for name, module in services().items():
-            assert f"{SERVICE_SOURCES}{name}" == module.SOURCE
+            assert f"{SERVICE_SOURCE_PREFIX}{name}" == module.SOURCE
 
     def test_an_event_bears_the_source_of_its_service(self):
         for module in services().values():
@@ -191,7 +191,7 @@ class TestRules:
         }
         for start, events in {
             "ToOrderStream": {event for event in ORDER_STREAM_EVENTS if not event.via_destination},
-            "AnswersToStream": {event for event in ORDER_STREAM_EVENTS if event.via_destination},
+            "DestinationEventsToStream": {event for event in ORDER_STREAM_EVENTS if event.via_destination},
             "Notify": {OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched},
         }.items():
             (matched,) = (found.pop(id) for id in list(found) if id.startswith(start))
@@ -250,7 +250,7 @@ class TestSubscriptions:
         ("subscriber", "events"),
         [
             ("LowStock", {StockBelowMinimum, StockSoldOut}),
-            ("ShowAvailability", set(STOCK_EVENTS)),
+            ("AvailabilitySubscriber", set(STOCK_EVENTS)),
             ("StockChanges", set(STOCK_EVENTS)),
         ],
     )

@@ -28,7 +28,7 @@ UNUSED = {
         "the CDK grants it with what a target needs"
     ),
     "*: sqs:GetQueueUrl on *Queue": "the CDK grants it to every consumer of a queue",
-    "*: sqs:ChangeMessageVisibility on ShowAvailabilityQueue": "the same",
+    "*: sqs:ChangeMessageVisibility on AvailabilitySubscriberQueue": "the same",
     "*: sqs:ChangeMessageVisibility on LowStockQueue": "the same",
     "*/ReceiveStock: lambda:InvokeFunction * by apigateway.amazonaws.com for *": (
         "a test's own route: an API has to have one"

@@ -209,7 +209,7 @@ def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows(platform: 
     place(platform, ada, "o5", 50)
 
     assert eventually(lambda: platform.events("o5", ada)) == ["OrderPlaced"]
-    seen = {"ShowTimelines": ["poison", hollow], "ShowOrders": [hollow], "ShowSales": [hollow]}
+    seen = {"TimelinesProjection": ["poison", hollow], "CustomerOrdersProjection": [hollow], "SalesProjection": [hollow]}
     for name, records in seen.items():
         queue = platform.queues[f"{name}Poison"]
         parked = [json.loads(m["Body"]) for m in received(platform.cloud, queue, len(records))]

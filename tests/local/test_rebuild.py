@@ -19,7 +19,7 @@ from lambdas.contracts.orders import OrderCancelled, OrderConfirmed, OrderPlaced
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.contracts.values import Line
-from lambdas.storefront.domain import order_notes, sales, timelines
+from lambdas.storefront.domain import build_order_upserts, build_sales, build_timeline_upserts
 from tests.listening import listen
 from tests.local.deliveries import eventually, received
 from tests.local.operating import operated, ops
@@ -155,13 +155,13 @@ def of_orders(fact: EventEnvelope[Any]) -> bool:
 
 
 EXPECTED: dict[str, tuple[str, Callable[[list[EventEnvelope[Any]]], Any]]] = {
-    "timelines": ("Timelines", noted(timelines)),
-    "orders": ("CustomersOrders", noted(lambda facts: order_notes(filter(of_orders, facts)))),
+    "timelines": ("Timelines", noted(build_timeline_upserts)),
+    "orders": ("CustomerOrders", noted(lambda facts: build_order_upserts(filter(of_orders, facts)))),
     "sales": (
         "Sales",
         lambda facts: {
-            f"order/{sale.order_id}": {"part", "entry"}
-            for sale in sales(f for f in facts if isinstance(f.data, OrderConfirmed))
+            f"order/{sale.order_id}": {"partition_key", "sort_key"}
+            for sale in build_sales(f for f in facts if isinstance(f.data, OrderConfirmed))
         },
     ),
 }
@@ -176,7 +176,7 @@ def rows(platform: Platform, table: str) -> Any:
     """The names of each row's attributes; counters have their own test."""
     found = items(platform, table)
     return {
-        next(row[key]["S"] for key in ("part", "order_id") if key in row): set(row)
+        next(row[key]["S"] for key in ("partition_key", "order_id") if key in row): set(row)
         for row in found
         if "orders" not in row
     }

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.backbone.stream import TAG
+from lambdas.backbone.stream import RESHARDED_TAG
 from local.cloud import Cloud
 from local.deploy import deploy
 from stacks.backbone import BackboneStack
@@ -74,4 +74,4 @@ def test_a_throttled_stream_gets_twice_the_shards_once(deployed: tuple[Cloud, di
     summary = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
     tags = {t["Key"]: t["Value"] for t in kinesis.list_tags_for_stream(StreamName=stream)["Tags"]}
     assert summary["OpenShardCount"] == 2
-    assert len(tags[TAG].split()) == 1
+    assert len(tags[RESHARDED_TAG].split()) == 1

@@ -152,7 +152,7 @@ def test_a_product_is_shown_to_customers(platform: Platform):
 
 def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows(platform: Platform):
     sqs = platform.cloud.client("sqs")
-    queue = platform.queues["ShowAvailabilityQueue"]
+    queue = platform.queues["AvailabilitySubscriberQueue"]
     sqs.send_message(
         QueueUrl=queue, MessageBody="poison", MessageGroupId="22752", MessageDeduplicationId="p1"
     )
@@ -160,7 +160,7 @@ def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows(platform: 
 
     eventually(lambda: platform.shown("22752"), ("IN_STOCK", 1))
     (parked,) = sqs.receive_message(
-        QueueUrl=platform.queues["ShowAvailabilityGivenUp"],
+        QueueUrl=platform.queues["AvailabilitySubscriberGivenUp"],
         MessageAttributeNames=["reason"],
         WaitTimeSeconds=5,
     )["Messages"]
@@ -295,7 +295,7 @@ def test_a_change_that_is_told_again_much_later_changes_nothing(platform: Platfo
 
 
 def test_what_the_topic_may_not_deliver_is_parked_whole_and_can_be_put_back(platform: Platform):
-    sqs, url = platform.cloud.client("sqs"), platform.queues["ShowAvailabilityQueue"]
+    sqs, url = platform.cloud.client("sqs"), platform.queues["AvailabilitySubscriberQueue"]
     stated = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
     try:
@@ -303,7 +303,7 @@ def test_what_the_topic_may_not_deliver_is_parked_whole_and_can_be_put_back(plat
         found: list[dict[str, Any]] = []
 
         def undelivered() -> int:
-            found.extend(parked(platform, "ShowAvailabilityUndelivered"))
+            found.extend(parked(platform, "AvailabilitySubscriberUndelivered"))
             return len(found)
 
         eventually(undelivered, 1)
@@ -334,7 +334,7 @@ def test_every_setting_of_the_edge_arrived(platform: Platform):
         assert (
             "Undelivered" in json.loads(given["Attributes"]["RedrivePolicy"])["deadLetterTargetArn"]
         )
-    for name in ("LowStock", "ShowAvailability"):
+    for name in ("LowStock", "AvailabilitySubscriber"):
         for place in ("Queue", "GivenUp", "Undelivered"):
             given = sqs.get_queue_attributes(
                 QueueUrl=platform.queues[f"{name}{place}"], AttributeNames=["All"]

@@ -557,11 +557,11 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         (checks.a_projection_states_its_edge, break_edge(edit))
         for edit in (
             change(checks.FUNCTION, "UpdateTimelines", Environment={"Variables": {}}),
-            change(checks.QUEUE, "ShowTimelinesPoison", FifoQueue=True),
-            change(checks.ALARM, "ShowTimelinesGivenUp", Threshold=10),
-            change(checks.ALARM, "ShowTimelinesGivenUp", AlarmActions=[]),
-            change(checks.ALARM, "ShowTimelinesBehind", MetricName="Errors"),
-            change(checks.ALARM, "ShowTimelinesBehind", Dimensions=[]),
+            change(checks.QUEUE, "TimelinesProjectionPoison", FifoQueue=True),
+            change(checks.ALARM, "TimelinesProjectionBatchesDeadLettered", Threshold=10),
+            change(checks.ALARM, "TimelinesProjectionBatchesDeadLettered", AlarmActions=[]),
+            change(checks.ALARM, "TimelinesProjectionBehind", MetricName="Errors"),
+            change(checks.ALARM, "TimelinesProjectionBehind", Dimensions=[]),
         )
     ),
     (checks.a_projection_fans_out_where_the_environment_says, read_a_consumer),

@@ -2,7 +2,7 @@
 
 import re
 
-from bench.costs import tables
+from bench.costs import render_tables
 from stacks.environments import ENVIRONMENTS
 from tests.templates.synthesis import ROOT, platform
 
@@ -37,6 +37,6 @@ def test_the_page_on_costs_has_what_is_computed():
     """If not, paste what ``python -m bench.costs`` prints."""
     page = (ROOT / "docs" / "costs.md").read_text()
 
-    computed = tables({name: platform(name).templates for name in ENVIRONMENTS})
+    computed = render_tables({name: platform(name).templates for name in ENVIRONMENTS})
 
     assert [table for table in computed if table not in page] == []

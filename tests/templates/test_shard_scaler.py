@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from bench.shards import limits
-from lambdas.backbone.domain import CALLS_A_DAY, doublings
+from bench.shard_simulation import limits
+from lambdas.backbone.domain import MAX_CALLS_PER_DAY, count_doublings
 from stacks.environments import ENVIRONMENTS
 from tests.templates import checks
 from tests.templates.checks import ALARM, FUNCTION, LOG_GROUP, ROLE, SCHEDULE, each, rights
@@ -37,7 +37,7 @@ class TestScaler:
     def test_a_days_calls_lead_from_its_floor_to_its_ceiling_and_some_back(self, environment: str):
         given = limits(ENVIRONMENTS[environment])
 
-        assert doublings(given.floor, given.ceiling) <= CALLS_A_DAY // 2
+        assert count_doublings(given.floor, given.ceiling) <= MAX_CALLS_PER_DAY // 2
 
     def test_it_looks_every_minute_and_ends_before_it_looks_again(self, environment: str):
         deployed = platform(environment)

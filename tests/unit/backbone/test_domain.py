@@ -4,17 +4,17 @@ from datetime import timedelta
 
 import pytest
 
-from lambdas.backbone.domain import Limits, NotWithinADay, Stream, decide, described, doublings
-from tests.unit.backbone.situations import LIMITS, NOW, minute, steady, stream
+from lambdas.backbone.domain import Limits, UnreachableCeilingError, StreamState, decide, describe_decision, count_doublings
+from tests.unit.backbone.builders import LIMITS, NOW, minute, steady, stream
 
 FULL, THROTTLED = "the shards are nearly full", "writes are throttled"
 BEHIND = "consumers fall behind"
 UNKNOWN = "it is not known how far behind consumers are"
-STANDS = "a consumer stands still: more shards would not move it"
+STUCK = "a consumer is stuck: more shards would not help"
 ENOUGH = "half the shards are enough, and have been for a while"
 
 
-def lags(*minutes: float | None, load: float, known: int = 28) -> Stream:
+def lags(*minutes: float | None, load: float, known: int = 28) -> StreamState:
     """Eight shards whose consumers were so many minutes behind, up to the latest minute known.
 
     None is a minute that does not tell.
@@ -22,7 +22,7 @@ def lags(*minutes: float | None, load: float, known: int = 28) -> Stream:
     last = [
         minute(len(minutes) + 1 - index, load=load, lag=lag) for index, lag in enumerate(minutes)
     ]
-    return stream(8, steady(load, known=known, but=last))
+    return stream(8, steady(load, known=known, overrides=last))
 
 
 @pytest.mark.parametrize(
@@ -30,22 +30,22 @@ def lags(*minutes: float | None, load: float, known: int = 28) -> Stream:
     [
         # Up
         (stream(4, steady(3.1)), 8, FULL),
-        (stream(4, steady(1, but=[minute(5, load=3.1, by_bytes=True)])), 8, FULL),
+        (stream(4, steady(1, overrides=[minute(5, load=3.1, by_bytes=True)])), 8, FULL),
         (stream(4, steady(2.9)), 4, "half the shards would not be enough"),
-        (stream(4, steady(1, but=[minute(3, load=1, rejected=900)])), 8, THROTTLED),
-        (stream(4, steady(2, but=[minute(3, load=2, rejected=900)])), 4, "half the shards would"),
+        (stream(4, steady(1, overrides=[minute(3, load=1, rejected=900)])), 8, THROTTLED),
+        (stream(4, steady(2, overrides=[minute(3, load=2, rejected=900)])), 4, "half the shards would"),
         (stream(12, steady(11)), 16, FULL),
         (stream(16, steady(15)), 16, f"{FULL}, but this is the ceiling"),
         # Up again: at once, but not for what was before
         (stream(8, steady(7), changed=[5]), 16, FULL),
-        (stream(8, steady(1, but=[minute(2, load=7)]), changed=[1.5]), 8, "the last change was"),
+        (stream(8, steady(1, overrides=[minute(2, load=7)]), changed=[1.5]), 8, "the last change was"),
         (stream(4, [minute(2, load=4)]), 8, FULL),
         # Lag
         (lags(0.4, 1.2, load=1), 16, BEHIND),
-        (lags(0.3, 1.2, load=1), 8, STANDS),
-        (lags(1, 2, 3, load=3.9), 8, STANDS),
+        (lags(0.3, 1.2, load=1), 8, STUCK),
+        (lags(1, 2, 3, load=3.9), 8, STUCK),
         (lags(1, 2, 3, load=4), 16, BEHIND),
-        (lags(0, 0, 0, 0, 0, 1, 2, load=0), 8, STANDS),
+        (lags(0, 0, 0, 0, 0, 1, 2, load=0), 8, STUCK),
         (lags(6, 5, 4, load=1), 8, "consumers are behind"),
         (lags(3, 3, 3, 3, 3, load=1), 8, "consumers are behind"),
         (lags(6, 4, 5, load=1), 8, "consumers are behind"),
@@ -54,8 +54,8 @@ def lags(*minutes: float | None, load: float, known: int = 28) -> Stream:
         # Lag of which some minutes, such as a last one that is not over, tell nothing
         (lags(1, 2, 3, None, load=4), 16, BEHIND),
         (lags(None, 1, None, 2, None, load=4), 16, BEHIND),
-        (lags(1, 2, 3, None, load=3.9), 8, STANDS),
-        (lags(1, None, 3, load=1), 8, STANDS),
+        (lags(1, 2, 3, None, load=3.9), 8, STUCK),
+        (lags(1, None, 3, load=1), 8, STUCK),
         (lags(None, None, 3, None, load=4), 8, "half the shards would not"),
         (lags(6, 5, 4, None, load=1), 8, "consumers are behind"),
         (lags(0, 0, None, None, load=1), 4, ENOUGH),
@@ -65,8 +65,8 @@ def lags(*minutes: float | None, load: float, known: int = 28) -> Stream:
         (lags(*[None] * 28, load=7), 16, FULL),
         # Down
         (stream(8, steady(1.9)), 4, ENOUGH),
-        (stream(8, steady(1, but=[minute(27, load=2.1)])), 8, "half the shards would not"),
-        (stream(8, steady(1, but=[minute(27, load=1, rejected=900)])), 8, "half the shards would"),
+        (stream(8, steady(1, overrides=[minute(27, load=2.1)])), 8, "half the shards would not"),
+        (stream(8, steady(1, overrides=[minute(27, load=1, rejected=900)])), 8, "half the shards would"),
         (stream(5, steady(0.1)), 3, ENOUGH),
         (stream(3, steady(0)), 2, ENOUGH),
         (stream(2, steady(0)), 2, "no fewer are possible"),
@@ -86,13 +86,13 @@ def lags(*minutes: float | None, load: float, known: int = 28) -> Stream:
         (stream(20, steady(15)), 16, "more than the ceiling"),
     ],
 )
-def test_a_situation_has_its_decision(seen: Stream, shards: int, reason: str):
+def test_decision_and_reason(seen: StreamState, shards: int, reason: str):
     decision = decide(seen, LIMITS, now=NOW)
 
     assert (decision.shards, decision.reason[: len(reason)]) == (shards, reason)
 
 
-def test_a_floor_that_is_far_below_is_reached_by_doubling():
+def test_distant_floor_is_reached_by_doubling():
     limits = Limits(floor=6, ceiling=16, cooldown=timedelta(minutes=30))
 
     assert decide(stream(2, steady(0)), limits, now=NOW).shards == 4
@@ -100,31 +100,31 @@ def test_a_floor_that_is_far_below_is_reached_by_doubling():
 
 @pytest.mark.parametrize(("shards", "goal", "calls"), [(1, 1, 0), (1, 2, 1), (3, 20, 3), (9, 3, 0)])
 def test_doublings(shards: int, goal: int, calls: int):
-    assert doublings(shards, goal) == calls
+    assert count_doublings(shards, goal) == calls
 
 
 @pytest.mark.parametrize(("floor", "ceiling"), [(0, 4), (5, 4)])
-def test_limits_that_make_no_sense_are_refused(floor: int, ceiling: int):
+def test_invalid_limits_are_rejected(floor: int, ceiling: int):
     with pytest.raises(ValueError, match=f"from {floor} to {ceiling}"):
         Limits(floor=floor, ceiling=ceiling, cooldown=timedelta(hours=1))
 
 
-def test_a_ceiling_that_a_days_calls_do_not_reach_is_refused():
+def test_ceiling_unreachable_in_a_day_is_rejected():
     Limits(floor=1, ceiling=1024, cooldown=timedelta(hours=1))
 
-    with pytest.raises(NotWithinADay, match="1 to 1025"):
+    with pytest.raises(UnreachableCeilingError, match="1 to 1025"):
         Limits(floor=1, ceiling=1025, cooldown=timedelta(hours=1))
 
 
-def test_the_log_has_all_that_the_decision_was_made_of():
-    seen = stream(4, steady(1, but=[minute(3, load=1, rejected=900, lag=0.5)]), changed=[120])
-    told = described(seen, LIMITS, decide(seen, LIMITS, now=NOW), NOW)
+def test_log_has_every_input_of_the_decision():
+    seen = stream(4, steady(1, overrides=[minute(3, load=1, rejected=900, lag=0.5)]), changed=[120])
+    logged = describe_decision(seen, LIMITS, decide(seen, LIMITS, now=NOW), NOW)
 
-    silent = stream(4, steady(1, but=[minute(3, lag=None)]))
-    told_without_lag = described(silent, LIMITS, decide(silent, LIMITS, now=NOW), NOW)
+    silent = stream(4, steady(1, overrides=[minute(3, lag=None)]))
+    logged_without_lag = describe_decision(silent, LIMITS, decide(silent, LIMITS, now=NOW), NOW)
 
-    recent = told.pop("recent")
-    assert told == {
+    recent = logged.pop("recent")
+    assert logged == {
         "shards": 4,
         "to": 8,
         "reason": THROTTLED,
@@ -137,7 +137,7 @@ def test_the_log_has_all_that_the_decision_was_made_of():
         "ceiling": 16,
         "cooldown": 1800.0,
     }
-    assert told_without_lag["recent"][2]["lag"] is None
+    assert logged_without_lag["recent"][2]["lag"] is None
     assert [minute["at"] for minute in recent] == ["11:55", "11:56", "11:57", "11:58"]
     assert recent[2] == {
         "at": "11:57",

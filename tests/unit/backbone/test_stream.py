@@ -10,14 +10,14 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.backbone.domain import CALLS_A_DAY, Limits, Minute, decide
-from lambdas.backbone.stream import TAG, OrderStream
+from lambdas.backbone.domain import MAX_CALLS_PER_DAY, Limits, MinuteMetrics, decide
+from lambdas.backbone.stream import RESHARDED_TAG, OrderStream
 from tests.unit.conftest import ACCOUNT
 from tests.unit.spy import Spy
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-BACK = timedelta(minutes=15)
-LIMITS = Limits(floor=1, ceiling=8, cooldown=BACK)
+WINDOW = timedelta(minutes=15)
+LIMITS = Limits(floor=1, ceiling=8, cooldown=WINDOW)
 NUMBERS = count(1)
 
 
@@ -61,7 +61,7 @@ def orders(name: str, kinesis: Any, cloudwatch: Any) -> OrderStream:
 def measure(name: str, cloudwatch: Any) -> Callable[..., None]:
     """Put what AWS would have measured so many minutes ago."""
 
-    def put(back: int, *, consumer: str = "", **values: float) -> None:
+    def put(minutes_ago: int, *, consumer: str = "", **values: float) -> None:
         metrics = {
             "bytes": "IncomingBytes",
             "records": "IncomingRecords",
@@ -78,7 +78,7 @@ def measure(name: str, cloudwatch: Any) -> Callable[..., None]:
                 {
                     "MetricName": metrics[key],
                     "Dimensions": dimensions,
-                    "Timestamp": NOW - timedelta(minutes=back),
+                    "Timestamp": NOW - timedelta(minutes=minutes_ago),
                     "Value": value,
                 }
                 for key, value in values.items()
@@ -93,14 +93,14 @@ def shards(kinesis: Any, name: str) -> int:
     return int(summary["OpenShardCount"])
 
 
-class TestLooking:
-    def test_a_stream_that_nobody_used(self, orders: OrderStream):
-        seen = orders.look(now=NOW, back=BACK)
+class TestObserve:
+    def test_unused_stream_has_no_minutes(self, orders: OrderStream):
+        seen = orders.observe(now=NOW, window=WINDOW)
 
-        assert (seen.shards, seen.active, seen.calls_left) == (2, True, CALLS_A_DAY)
+        assert (seen.shards, seen.active, seen.calls_left) == (2, True, MAX_CALLS_PER_DAY)
         assert (list(seen.changes), list(seen.minutes)) == ([], [])
 
-    def test_minutes_come_in_order_and_what_was_not_written_is_zero(
+    def test_minutes_are_ordered_and_missing_metrics_are_zero(
         self, orders: OrderStream, measure: Callable[..., None]
     ):
         measure(3, bytes=500.0, records=4.0, rejected=1.0, lag=1_500.0)
@@ -109,14 +109,14 @@ class TestLooking:
         measure(5, lag=0.0)
         measure(20, records=9.0)
 
-        earlier, silent, later = orders.look(now=NOW, back=BACK).minutes
+        earlier, silent, later = orders.observe(now=NOW, window=WINDOW).minutes
 
-        def begin(back: int) -> datetime:
-            return (NOW - timedelta(minutes=back)).replace(second=0)
+        def begin(minutes_ago: int) -> datetime:
+            return (NOW - timedelta(minutes=minutes_ago)).replace(second=0)
 
-        assert earlier == Minute(at=begin(5), lag=timedelta())
-        assert silent == Minute(at=begin(4), records=1.0, lag=None)
-        assert later == Minute(
+        assert earlier == MinuteMetrics(at=begin(5), lag=timedelta())
+        assert silent == MinuteMetrics(at=begin(4), records=1.0, lag=None)
+        assert later == MinuteMetrics(
             at=begin(3), bytes=1_000.0, records=4.0, rejected=1.0, lag=timedelta(seconds=1.5)
         )
 
@@ -129,7 +129,7 @@ class TestLooking:
             ({}, {"sales": 2_000.0, "of another stream": 90_000.0}, 2),
         ],
     )
-    def test_the_lag_is_that_of_the_consumer_that_is_most_behind(
+    def test_lag_is_the_maximum_of_all_consumers(
         self,
         orders: OrderStream,
         kinesis: Any,
@@ -146,11 +146,11 @@ class TestLooking:
         for consumer, behind in pushed.items():
             measure(3, consumer=consumer, behind=behind)
 
-        (minute,) = orders.look(now=NOW, back=BACK).minutes
+        (minute,) = orders.observe(now=NOW, window=WINDOW).minutes
 
-        assert minute == Minute(at=minute.at, lag=timedelta(seconds=worst))
+        assert minute == MinuteMetrics(at=minute.at, lag=timedelta(seconds=worst))
 
-    def test_metrics_of_another_stream_are_not_its_own(
+    def test_metrics_of_another_stream_are_ignored(
         self, kinesis: Any, cloudwatch: Any, measure: Callable[..., None]
     ):
         measure(3, records=4.0)
@@ -158,48 +158,48 @@ class TestLooking:
 
         other = OrderStream("another", kinesis=kinesis, cloudwatch=cloudwatch)
 
-        assert other.look(now=NOW, back=BACK).minutes == []
+        assert other.observe(now=NOW, window=WINDOW).minutes == []
         kinesis.delete_stream(StreamName="another")
 
 
-class TestChanging:
-    def test_the_shards_are_changed_and_the_change_is_known(
+class TestReshard:
+    def test_reshard_changes_shards_and_records_the_change(
         self, orders: OrderStream, kinesis: Any, name: str
     ):
-        assert orders.reshard(orders.look(now=NOW, back=BACK), shards=4, now=NOW)
+        assert orders.reshard(orders.observe(now=NOW, window=WINDOW), shards=4, now=NOW)
 
-        seen = orders.look(now=NOW, back=BACK)
+        seen = orders.observe(now=NOW, window=WINDOW)
         assert (seen.shards, list(seen.changes)) == (4, [NOW])
 
     def test_changes_are_forgotten_after_a_day(self, orders: OrderStream):
         early = NOW - timedelta(hours=24)
-        orders.reshard(orders.look(now=early, back=BACK), shards=4, now=early)
+        orders.reshard(orders.observe(now=early, window=WINDOW), shards=4, now=early)
         late = NOW - timedelta(hours=23)
-        orders.reshard(orders.look(now=late, back=BACK), shards=8, now=late)
+        orders.reshard(orders.observe(now=late, window=WINDOW), shards=8, now=late)
 
-        assert list(orders.look(now=NOW, back=BACK).changes) == [late]
+        assert list(orders.observe(now=NOW, window=WINDOW).changes) == [late]
 
-    def test_a_days_changes_fit_into_a_tag(self, orders: OrderStream, kinesis: Any, name: str):
+    def test_changes_of_a_day_fit_into_a_tag(self, orders: OrderStream, kinesis: Any, name: str):
         moments = [NOW - timedelta(hours=hour) for hour in range(10, 0, -1)]
         for moment in moments:
-            orders.reshard(orders.look(now=moment, back=BACK), shards=2, now=moment)
+            orders.reshard(orders.observe(now=moment, window=WINDOW), shards=2, now=moment)
 
         (tag,) = kinesis.list_tags_for_stream(StreamName=name)["Tags"]
-        assert tag["Key"] == TAG
+        assert tag["Key"] == RESHARDED_TAG
         assert len(tag["Value"]) <= 256
         assert not set(tag["Value"]) - set("0123456789TZ ")
-        assert list(orders.look(now=NOW, back=BACK).changes) == moments
+        assert list(orders.observe(now=NOW, window=WINDOW).changes) == moments
 
-    def test_other_tags_stay(self, orders: OrderStream, kinesis: Any, name: str):
+    def test_other_tags_are_kept(self, orders: OrderStream, kinesis: Any, name: str):
         kinesis.add_tags_to_stream(StreamName=name, Tags={"Team": "backbone"})
 
-        orders.reshard(orders.look(now=NOW, back=BACK), shards=4, now=NOW)
+        orders.reshard(orders.observe(now=NOW, window=WINDOW), shards=4, now=NOW)
 
         tags = kinesis.list_tags_for_stream(StreamName=name)["Tags"]
-        assert {tag["Key"] for tag in tags} == {"Team", TAG}
-        assert list(orders.look(now=NOW, back=BACK).changes) == [NOW]
+        assert {tag["Key"] for tag in tags} == {"Team", RESHARDED_TAG}
+        assert list(orders.observe(now=NOW, window=WINDOW).changes) == [NOW]
 
-    def test_a_run_that_dies_before_the_call_has_used_one_up(
+    def test_crash_before_the_call_uses_one_up(
         self, name: str, kinesis: Any, cloudwatch: Any
     ):
         class Death(Exception):
@@ -211,11 +211,11 @@ class TestChanging:
 
         dying = OrderStream(name, kinesis=Spy(kinesis, die), cloudwatch=cloudwatch)
         with pytest.raises(Death):
-            dying.reshard(dying.look(now=NOW, back=BACK), shards=4, now=NOW)
+            dying.reshard(dying.observe(now=NOW, window=WINDOW), shards=4, now=NOW)
 
         after = OrderStream(name, kinesis=kinesis, cloudwatch=cloudwatch)
-        seen = after.look(now=NOW, back=BACK)
-        assert (seen.shards, seen.calls_left) == (2, CALLS_A_DAY - 1)
+        seen = after.observe(now=NOW, window=WINDOW)
+        assert (seen.shards, seen.calls_left) == (2, MAX_CALLS_PER_DAY - 1)
 
     @pytest.mark.parametrize(
         ("status", "acts", "counted"),
@@ -228,7 +228,7 @@ class TestChanging:
         ],
     )
     @pytest.mark.parametrize("before", [0, 1])
-    def test_a_call_that_surely_changed_nothing_is_not_counted(
+    def test_rejected_call_is_not_counted(
         self,
         name: str,
         kinesis: Any,
@@ -251,13 +251,13 @@ class TestChanging:
         orders = OrderStream(name, kinesis=kinesis, cloudwatch=cloudwatch)
         for hour in range(before):
             earlier = NOW - timedelta(hours=1 + hour)
-            orders.reshard(orders.look(now=earlier, back=BACK), shards=2, now=earlier)
+            orders.reshard(orders.observe(now=earlier, window=WINDOW), shards=2, now=earlier)
         refused = OrderStream(name, kinesis=Spy(kinesis, refuse), cloudwatch=cloudwatch)
         with pytest.raises(ClientError, match="LimitExceeded"):
-            refused.reshard(refused.look(now=NOW, back=BACK), shards=4, now=NOW)
+            refused.reshard(refused.observe(now=NOW, window=WINDOW), shards=4, now=NOW)
 
-        seen = orders.look(now=NOW, back=BACK)
-        assert seen.calls_left == CALLS_A_DAY - before - counted
+        seen = orders.observe(now=NOW, window=WINDOW)
+        assert seen.calls_left == MAX_CALLS_PER_DAY - before - counted
 
     @pytest.mark.parametrize(
         ("meet_at", "answers"),
@@ -268,7 +268,7 @@ class TestChanging:
         ],
     )
     @pytest.mark.parametrize("slow", [True, False], ids=["while it changes", "once it has"])
-    def test_two_runs_at_once_make_one_change(
+    def test_concurrent_runs_make_one_change(
         self,
         meet_at: str,
         answers: list[int],
@@ -278,14 +278,14 @@ class TestChanging:
         cloudwatch: Any,
         measure: Callable[..., None],
     ):
-        for back in range(14, 1, -1):
-            measure(back, records=110_000.0)
+        for minutes_ago in range(14, 1, -1):
+            measure(minutes_ago, records=110_000.0)
         asked: list[int] = []
         met: list[bool] = []
 
         def run(before: Callable[[str], object]) -> bool:
             orders = OrderStream(name, kinesis=Spy(kinesis, before), cloudwatch=cloudwatch)
-            seen = orders.look(now=NOW, back=BACK)
+            seen = orders.observe(now=NOW, window=WINDOW)
             decision = decide(seen, LIMITS, now=NOW)
             asked.append(decision.shards)
             changes = decision.shards != seen.shards
@@ -302,7 +302,7 @@ class TestChanging:
 
         assert asked == answers
         assert (met, first) == ([answers == [4, 4]], not (slow and met == [True]))
-        seen = OrderStream(name, kinesis=kinesis, cloudwatch=cloudwatch).look(now=NOW, back=BACK)
+        seen = OrderStream(name, kinesis=kinesis, cloudwatch=cloudwatch).observe(now=NOW, window=WINDOW)
         assert (seen.shards, list(seen.changes)) == (4, [NOW])
 
 
@@ -317,7 +317,7 @@ class TestHandler:
             COOLDOWN_SECONDS="900",
         )
 
-    def test_nothing_speaks_for_a_change(
+    def test_idle_stream_is_not_resharded(
         self, scale: Any, kinesis: Any, name: str, capsys: pytest.CaptureFixture[str]
     ):
         assert scale({}, None) == {"shards": 2, "changed": False}
@@ -327,9 +327,9 @@ class TestHandler:
             [],
         )
         (line,) = map(json.loads, capsys.readouterr().out.splitlines())
-        assert (line["message"], line["reason"]) == ("shards decided", "too little is known")
+        assert (line["message"], line["reason"]) == ("shard_count_decided", "too little is known")
 
-    def test_throttling_doubles_once_and_the_log_says_so(
+    def test_throttling_doubles_once_and_is_logged(
         self,
         scale: Any,
         kinesis: Any,
@@ -347,4 +347,4 @@ class TestHandler:
         assert (first["shards"], first["to"], first["reason"]) == (2, 4, "writes are throttled")
         assert first["recent"][0]["rejected"] == 5_000.0
         assert second["reason"] == "the last change was a short while ago"
-        assert second["calls_left"] == CALLS_A_DAY - 1
+        assert second["calls_left"] == MAX_CALLS_PER_DAY - 1

@@ -216,12 +216,12 @@ def test_views_are_copied_as_customers_see_them_and_facts_as_they_were_told():
             # Its placing has not been heard of yet.
             {"order_id": "d", "customer_id": "ada"} | later,
         ],
-        sales=[{"part": "2026-12-01/product/3", "entry": "A/1/GBP", **counts}],
+        sales=[{"partition_key": "2026-12-01/product/3", "sort_key": "A/1/GBP", **counts}],
     )
     outputs = {
         "EventBus": "Orders",
         "TimelinesTable": "timelines",
-        "CustomersOrdersTable": "orders",
+        "CustomerOrdersTable": "orders",
         "SalesTable": "sales",
     }
     database = sqlite3.connect(":memory:")
@@ -231,7 +231,7 @@ def test_views_are_copied_as_customers_see_them_and_facts_as_they_were_told():
         assert cloud.made == ["/aws/events/run", "Orders/run", "arn:/aws/events/run"]
         sources = {source for way in cloud.pattern["$or"] for source in way["source"]}
         assert {"com.aws.orders", "com.aws.payments", "lambda"} <= sources
-        cloud.tables["sales"].append({"part": "order/c", "entry": "counted"})
+        cloud.tables["sales"].append({"partition_key": "order/c", "sort_key": "counted"})
         metadata = {"subject": "c", "sequence": 1, "occurred_at": at(1, 5)}
         event: dict[str, Any] = {
             "id": "e1",

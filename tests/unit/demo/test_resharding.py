@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.backbone.domain import Limits, Minute, Stream, decide
+from lambdas.backbone.domain import Limits, MinuteMetrics, StreamState, decide
 from local.cloud import CloudError
 from local.resharding import SCHEMA, Resharding
 
@@ -49,12 +49,12 @@ class Scaled:
             return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b"broken")}
         now = datetime.now(UTC)
         minutes = [
-            Minute(at=at, lag=timedelta(milliseconds=values[LAG]))
+            MinuteMetrics(at=at, lag=timedelta(milliseconds=values[LAG]))
             for at, values in sorted(self.values.items())
         ]
-        seen = Stream(shards=self.shards, active=True, changes=self.changes, minutes=minutes)
+        seen = StreamState(shards=self.shards, active=True, changes=self.changes, minutes=minutes)
         decision = decide(seen, LIMITS, now=now)
-        decided = {"message": "shards decided", "shards": self.shards, "to": decision.shards}
+        decided = {"message": "shard_count_decided", "shards": self.shards, "to": decision.shards}
         for message in ("START", json.dumps({**decided, "reason": decision.reason})):
             self.log.append({"timestamp": int(now.timestamp() * 1_000), "message": message})
         if decision.shards != self.shards:
@@ -115,7 +115,7 @@ def test_both_steps_are_made_however_few_orders_there_are(database: sqlite3.Conn
 
 def test_what_was_decided_before_the_run_is_not_its_own(database: sqlite3.Connection):
     cloud = Scaled()
-    early = {"message": "shards decided", "shards": 4, "to": 2, "reason": "long ago"}
+    early = {"message": "shard_count_decided", "shards": 4, "to": 2, "reason": "long ago"}
     cloud.log.append({"timestamp": 1_000, "message": json.dumps(early)})
     run = resharding(cloud, database)
     run.go_on(1.0)
@@ -141,7 +141,7 @@ def test_there_and_back_is_one_doubling_and_one_halving(
     run = resharding(cloud, database)
     now = int(datetime.now(UTC).timestamp() * 1_000)
     for n, (shards, goal) in enumerate(pairwise(counts)):
-        decided = {"message": "shards decided", "shards": shards, "to": goal, "reason": ""}
+        decided = {"message": "shard_count_decided", "shards": shards, "to": goal, "reason": ""}
         cloud.log.append({"timestamp": now + n, "message": json.dumps(decided)})
     cloud.shards = counts[-1]
     assert run.there_and_back() == there_and_back

@@ -11,7 +11,7 @@ import pytest
 
 from lambdas.inventory.store import parse_stock_row
 from lambdas.runtime.dynamodb import to_item
-from lambdas.storefront.store import Availabilities
+from lambdas.storefront.store import AvailabilityView
 from ops.comparing import PAGE, Table
 from ops.deployed import Deployed
 from ops.origins import Plan, Stock
@@ -73,7 +73,7 @@ class World:
             self.dynamodb.put_item(TableName=self.stock, Item=to_item(row))
 
     def shown(self, sku: str) -> Any:
-        return Availabilities(self.beside, dynamodb=self.dynamodb).find(sku)
+        return AvailabilityView(self.beside, dynamodb=self.dynamodb).find(sku)
 
 
 @pytest.fixture

@@ -271,7 +271,7 @@ def test_what_every_place_would_meet_ends_it(run: Run, monkeypatch: pytest.Monke
     ("arguments", "said"),
     [
         (["show", "Nothing"], "there is no place named Nothing: see queues"),
-        (["show", "Undelivered"], "Undelivered may be backbone/AnswersToStreamRuleUndelivered, "),
+        (["show", "Undelivered"], "Undelivered may be backbone/CatchAllUndelivered, "),
         (["show", "Repair", "--field", "x"], "--field wants PATH=VALUE, and not x"),
         (["redrive"], "name a PLACE, or say --all"),
         (["redrive", "Repair", "--all"], "name a PLACE, or say --all"),

@@ -25,7 +25,7 @@ from ops.sources import EMPTY, Replay, Stream
 from ops.terminal import Terminal
 from ops.views import VIEWS
 from stacks.environments import ENVIRONMENTS
-from tests.unit.storefront.facts import event_of, story
+from tests.unit.storefront.order_events import bus_event, order_history
 from tests.unit.storefront.fakes import FakeTable
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -421,7 +421,7 @@ class TestFollowing:
 
 class TestWriting:
     def test_a_view_is_the_same_in_any_order_and_however_often(self):
-        bodies = [json.dumps(event_of(fact)) for fact in story()]
+        bodies = [json.dumps(bus_event(fact)) for fact in order_history()]
         written: list[Any] = []
         for order in (bodies, bodies[::-1] + bodies):
             table = FakeTable()
@@ -445,7 +445,7 @@ class TestWriting:
                 met.append(False)
 
         write = Written(replace(VIEWS["timelines"], at_once=at_once), project)
-        body = json.dumps(event_of(next(iter(story()))))
+        body = json.dumps(bus_event(next(iter(order_history()))))
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(write, [[body], [body]]))
 
@@ -455,9 +455,9 @@ class TestWriting:
         view = VIEWS["timelines"]
         write = Written(view, view.into("table", FakeTable()))
 
-        write([json.dumps(event_of(fact)) for fact in story()] + [b"poison"])
+        write([json.dumps(bus_event(fact)) for fact in order_history()] + [b"poison"])
 
-        assert (write.facts, write.unreadable) == (len(list(story())), 1)
+        assert (write.facts, write.unreadable) == (len(list(order_history())), 1)
 
     def test_transactions_that_meet_another_are_tried_again(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr("ops.rebuild.time.sleep", lambda _: None)

@@ -72,7 +72,7 @@ def test_a_batch_that_is_there_whole():
 
 
 def test_a_record_that_its_function_parked():
-    record = decoded("storefront/ShowSalesPoison", How.ITSELF)
+    record = decoded("storefront/SalesProjectionPoison", How.ITSELF)
 
     assert (record.event, record.why) == (RECORD, "it makes no sense")
 
@@ -140,7 +140,7 @@ def test_how_often_it_was_put_back_and_why_it_came_again():
     attributes = decode(message("x", history), at)
     parked = {**RECORD, "redriven": {"times": 2, "earlier": ["first", "second"]}}
     inside = decode(
-        message({"reason": "third", "record": parked}), place("storefront/ShowSalesPoison")
+        message({"reason": "third", "record": parked}), place("storefront/SalesProjectionPoison")
     )
 
     for record in (attributes, inside):

@@ -145,7 +145,7 @@ class TestMessages:
 
 class TestRecords:
     def test_that_a_function_parked_are_given_to_it_with_their_history_inside(self):
-        action = planned("storefront/ShowSalesPoison", How.ITSELF)
+        action = planned("storefront/SalesProjectionPoison", How.ITSELF)
 
         assert isinstance(action, CallWithBatch)
         history = {"times": 1, "earlier": ["it makes no sense"]}
@@ -153,9 +153,9 @@ class TestRecords:
 
     def test_and_that_come_again_have_all_of_it(self):
         body = {"reason": "second", "record": planned(
-            "storefront/ShowSalesPoison", How.ITSELF).payload["Records"][0]}  # fmt: skip
+            "storefront/SalesProjectionPoison", How.ITSELF).payload["Records"][0]}  # fmt: skip
 
-        (record,) = again("storefront/ShowSalesPoison", message(body)).payload["Records"]
+        (record,) = again("storefront/SalesProjectionPoison", message(body)).payload["Records"]
 
         assert record["redriven"] == {"times": 2, "earlier": ["it makes no sense", "second"]}
 

@@ -14,8 +14,8 @@ from lambdas.contracts.inventory import (
     StockEvent,
     StockSoldOut,
 )
-from lambdas.storefront.domain import availabilities, view
-from lambdas.storefront.store import Availabilities
+from lambdas.storefront.domain import build_availabilities, render_product
+from lambdas.storefront.store import AvailabilityView
 from tests.unit.runtime.fakes import FakeSqs, records
 from tests.unit.spy import Spy
 
@@ -42,23 +42,23 @@ class TestDomain:
     @pytest.mark.parametrize(
         ("available", "state"), [(9, "IN_STOCK"), (5, "IN_STOCK"), (4, "LOW"), (0, "SOLD_OUT")]
     )
-    def test_a_state_follows_from_any_event(self, available: int, state: str):
+    def test_any_stock_event_determines_the_state(self, available: int, state: str):
         for kind in STOCK_EVENTS:
-            (shown,) = availabilities([stock("A", 1, available, kind)])
+            (shown,) = build_availabilities([stock("A", 1, available, kind)])
             assert (shown.state, shown.available) == (state, available)
 
-    def test_the_latest_of_each_sku_counts_wherever_it_stands(self):
-        facts = [stock("A", 2, 7), stock("B", 1, 1), stock("A", 3, 6), stock("A", 1, 8)]
+    def test_latest_event_of_each_sku_wins_in_any_position(self):
+        events = [stock("A", 2, 7), stock("B", 1, 1), stock("A", 3, 6), stock("A", 1, 8)]
 
-        assert [(shown.sku, shown.sequence) for shown in availabilities(facts)] == [
+        assert [(shown.sku, shown.sequence) for shown in build_availabilities(events)] == [
             ("A", 3),
             ("B", 1),
         ]
 
-    def test_a_customer_sees_no_inner_workings(self):
-        (shown,) = availabilities([stock("A", 3, 7)])
+    def test_rendered_product_hides_internals(self):
+        (shown,) = build_availabilities([stock("A", 3, 7)])
 
-        assert view(shown) == {
+        assert render_product(shown) == {
             "sku": "A",
             "state": "IN_STOCK",
             "available": 7,
@@ -67,15 +67,15 @@ class TestDomain:
 
 
 class TestStore:
-    def test_what_is_late_or_comes_again_changes_nothing(self, table: str, dynamodb: Any):
-        store = Availabilities(table, dynamodb=dynamodb)
-        (first,), (second,) = availabilities([stock("A", 1, 9)]), availabilities([stock("A", 2, 0)])
+    def test_stale_or_redelivered_stock_changes_nothing(self, table: str, dynamodb: Any):
+        store = AvailabilityView(table, dynamodb=dynamodb)
+        (first,), (second,) = build_availabilities([stock("A", 1, 9)]), build_availabilities([stock("A", 2, 0)])
 
-        assert [store.show(shown) for shown in (second, first, second)] == [True, False, False]
+        assert [store.put_if_newer(shown) for shown in (second, first, second)] == [True, False, False]
         assert store.find("A") == second
 
-    def test_of_what_was_never_heard_nothing_is_shown(self, table: str, dynamodb: Any):
-        assert Availabilities(table, dynamodb=dynamodb).find("A") is None
+    def test_unknown_sku_has_no_availability(self, table: str, dynamodb: Any):
+        assert AvailabilityView(table, dynamodb=dynamodb).find("A") is None
 
 
 @pytest.fixture
@@ -92,31 +92,31 @@ def handle(load_handler: Callable[..., Any], table: str, monkeypatch: Any) -> Ca
         )
         monkeypatch.setattr(handler.__globals__["consumer"], "_sqs", sqs or FakeSqs())
         if dynamodb:
-            monkeypatch.setattr(handler.__globals__["shown"], "_dynamodb", dynamodb)
+            monkeypatch.setattr(handler.__globals__["view"], "_dynamodb", dynamodb)
         answer = handler({"Records": records(*bodies)}, None)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     return call
 
 
-def bodies(*facts: EventEnvelope[StockEvent]) -> list[tuple[str, str]]:
-    return [(fact.data.sku, fact.to_sns_message()) for fact in facts]
+def bodies(*events: EventEnvelope[StockEvent]) -> list[tuple[str, str]]:
+    return [(event.data.sku, event.to_sns_message()) for event in events]
 
 
 class TestHandler:
-    def test_a_sku_is_written_once_a_batch(
+    def test_sku_is_written_once_per_batch(
         self, handle: Callable[..., Any], table: str, dynamodb: Any
     ):
         writes: list[str] = []
-        told = [stock("A", number, number) for number in range(1, 9)] + [stock("B", 1, 3)]
+        published = [stock("A", number, number) for number in range(1, 9)] + [stock("B", 1, 3)]
 
-        assert handle(*bodies(*told), dynamodb=Spy(dynamodb, writes.append)) == []
+        assert handle(*bodies(*published), dynamodb=Spy(dynamodb, writes.append)) == []
         assert writes == ["put_item"] * 2
-        shown = Availabilities(table, dynamodb=dynamodb).find("A")
+        shown = AvailabilityView(table, dynamodb=dynamodb).find("A")
         assert shown is not None
         assert (shown.available, shown.sequence) == (8, 8)
 
-    def test_a_group_that_fails_comes_again_and_the_others_are_shown(
+    def test_failed_group_is_retried_and_others_are_written(
         self, handle: Callable[..., Any], table: str, dynamodb: Any
     ):
         def fail_first(operation: str) -> None:
@@ -125,16 +125,16 @@ class TestHandler:
                 raise ConnectionError("no table")
 
         failed: list[str] = []
-        told = bodies(stock("A", 1, 1), stock("B", 1, 3), stock("A", 2, 2))
+        published = bodies(stock("A", 1, 1), stock("B", 1, 3), stock("A", 2, 2))
 
-        assert handle(*told, dynamodb=Spy(dynamodb, fail_first)) == ["m0", "m2"]
-        store = Availabilities(table, dynamodb=dynamodb)
+        assert handle(*published, dynamodb=Spy(dynamodb, fail_first)) == ["m0", "m2"]
+        store = AvailabilityView(table, dynamodb=dynamodb)
         assert store.find("A") is None
         assert store.find("B") is not None
-        assert handle(*told) == []
+        assert handle(*published) == []
         assert store.find("A") is not None
 
-    def test_bad_input_is_parked_and_the_rest_of_its_group_is_shown(
+    def test_bad_message_is_dead_lettered_and_its_group_continues(
         self, handle: Callable[..., Any], table: str, dynamodb: Any
     ):
         sqs = FakeSqs()
@@ -142,7 +142,7 @@ class TestHandler:
 
         assert handle(*bodies(stock("A", 1, 1)), ("A", bad), sqs=sqs) == []
         assert sqs.reasons == ["not a StockChanged: available must be at least 0, not -2"]
-        shown = Availabilities(table, dynamodb=dynamodb).find("A")
+        shown = AvailabilityView(table, dynamodb=dynamodb).find("A")
         assert shown is not None
         assert shown.sequence == 1
 
@@ -152,24 +152,24 @@ drawn = st.lists(st.tuples(st.sampled_from("AB"), st.integers(1, 6)), min_size=1
 
 @settings(max_examples=40)
 @given(drawn, st.lists(st.integers(1, 5), max_size=20))
-def test_the_view_converges(
+def test_availability_converges_to_the_latest_event(
     dynamodb: Any,
     make_table: Callable[..., str],
     drawn: list[tuple[str, int]],
     sizes: list[int],
 ):
     """Whatever comes, late, twice, or in whatever batches: the latest is shown, and never less."""
-    store = Availabilities(make_table("availability", "sku"), dynamodb=dynamodb)
-    facts = [stock(sku, number, number % 4, STOCK_EVENTS[number % 4]) for sku, number in drawn]
+    store = AvailabilityView(make_table("availability", "sku"), dynamodb=dynamodb)
+    events = [stock(sku, number, number % 4, STOCK_EVENTS[number % 4]) for sku, number in drawn]
     latest: dict[str, int] = {}
 
-    for size in [*sizes, *[3] * len(facts)]:
-        batch, facts = facts[:size], facts[size:]
-        for shown in availabilities(batch):
-            store.show(shown)
-        for fact in batch:
-            known = latest.get(fact.data.sku, 0)
-            latest[fact.data.sku] = max(known, fact.metadata.sequence)
+    for size in [*sizes, *[3] * len(events)]:
+        batch, events = events[:size], events[size:]
+        for shown in build_availabilities(batch):
+            store.put_if_newer(shown)
+        for event in batch:
+            known = latest.get(event.data.sku, 0)
+            latest[event.data.sku] = max(known, event.metadata.sequence)
         for sku, number in latest.items():
             found = store.find(sku)
             assert found is not None
@@ -182,20 +182,20 @@ class TestGetProduct:
         handler = load_handler("lambdas.storefront.get_product", AVAILABILITY_TABLE=table)
         return lambda sku: handler({"pathParameters": {"sku": sku}}, None)
 
-    def test_a_product_is_shown(self, get: Callable[[str], Any], table: str, dynamodb: Any):
-        (shown,) = availabilities([stock("85123A", 3, 0, StockSoldOut)])
-        Availabilities(table, dynamodb=dynamodb).show(shown)
+    def test_known_product_is_returned(self, get: Callable[[str], Any], table: str, dynamodb: Any):
+        (shown,) = build_availabilities([stock("85123A", 3, 0, StockSoldOut)])
+        AvailabilityView(table, dynamodb=dynamodb).put_if_newer(shown)
 
         answer = get("85123A")
 
         assert answer["statusCode"] == 200
         assert '"state": "SOLD_OUT"' in answer["body"]
 
-    def test_an_unknown_one_is_not_found(self, get: Callable[[str], Any]):
+    def test_unknown_product_is_404(self, get: Callable[[str], Any]):
         answer = get("nope")
 
         assert answer["statusCode"] == 404
         assert "there is no product nope" in answer["body"]
 
-    def test_one_that_no_key_could_be_is_not_found(self, get: Callable[[str], Any]):
+    def test_oversized_sku_is_404(self, get: Callable[[str], Any]):
         assert get("ä" * 1_025)["statusCode"] == 404

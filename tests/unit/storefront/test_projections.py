@@ -18,40 +18,40 @@ from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold
 from lambdas.runtime.dynamodb import from_item
 from lambdas.storefront.domain import (
     BUCKETS,
-    MOST_ITEMS,
+    MAX_TRANSACTION_ITEMS,
     PRODUCT,
-    listed,
-    order_notes,
-    sales,
-    sold,
-    timeline,
-    timelines,
-    transactions,
+    render_order,
+    build_order_upserts,
+    build_sales,
+    render_sales,
+    render_timeline,
+    build_timeline_upserts,
+    split_into_transactions,
 )
-from lambdas.storefront.projections import note_orders
-from lambdas.storefront.store import CustomersOrders, Sales
+from lambdas.storefront.projections import update_customer_orders
+from lambdas.storefront.store import CustomerOrdersView, SalesView
 from tests.unit.orders.requests import placed as placed_order
 from tests.unit.runtime.fakes import FakeSqs
-from tests.unit.storefront.facts import (
+from tests.unit.storefront.order_events import (
     confirmed,
-    event_of,
+    bus_event,
     held,
     lifted,
     notified,
     placed,
     records,
     rejected,
-    story,
-    troubled,
+    order_history,
+    needs_attention,
     withdrawn,
 )
 from tests.unit.storefront.fakes import FakeTable
 
-VIEWS = ("update_timelines", "update_customers_orders", "count_sales")
+VIEWS = ("update_timelines", "update_customer_orders", "update_sales")
 SETTINGS = {
     "update_timelines": "TIMELINES_TABLE",
-    "update_customers_orders": "CUSTOMERS_ORDERS_TABLE",
-    "count_sales": "SALES_TABLE",
+    "update_customer_orders": "CUSTOMER_ORDERS_TABLE",
+    "update_sales": "SALES_TABLE",
 }
 Batch = Sequence[EventEnvelope[Event]]
 
@@ -64,11 +64,11 @@ class Projection:
         self.table = table
         self.sqs = FakeSqs()
 
-    def deliver(self, *told: Any) -> list[str]:
+    def deliver(self, *published: Any) -> list[str]:
         """Call it with these records; return the numbers of those that are to come again."""
         consumer, customer_view = (self.handler.__globals__[name] for name in ("consumer", "view"))
         consumer._sqs, customer_view._dynamodb = self.sqs, self.table
-        answer = self.handler({"Records": records(*told)}, None)
+        answer = self.handler({"Records": records(*published)}, None)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     @property
@@ -88,13 +88,13 @@ def make(request: pytest.FixtureRequest, load_handler: Callable[..., Any]) -> Ma
     return lambda table=None: Projection(handler, table or FakeTable())
 
 
-def batchings(told: Batch) -> Iterator[list[Batch]]:
+def batchings(published: Batch) -> Iterator[list[Batch]]:
     """All ways to cut a sequence into batches."""
-    if not told:
+    if not published:
         yield []
-    for size in range(1, len(told) + 1):
-        for rest in batchings(told[size:]):
-            yield [told[:size], *rest]
+    for size in range(1, len(published) + 1):
+        for rest in batchings(published[size:]):
+            yield [published[:size], *rest]
 
 
 def two_orders() -> list[EventEnvelope[Event]]:
@@ -102,64 +102,64 @@ def two_orders() -> list[EventEnvelope[Event]]:
 
 
 class TestConvergence:
-    def test_six_facts_in_any_order(self, make: Make):
+    def test_six_events_converge_in_any_order(self, make: Make):
         expected = make()
-        assert expected.deliver(*story()) == []
+        assert expected.deliver(*order_history()) == []
         assert expected.table.items != {}
-        for told in permutations(story()):
+        for published in permutations(order_history()):
             one_by_one, in_twos = make(), make()
-            for each in told:
+            for each in published:
                 one_by_one.deliver(each)
             for i in (0, 2, 4):
-                in_twos.deliver(*told[i : i + 2])
+                in_twos.deliver(*published[i : i + 2])
             assert one_by_one.table.items == in_twos.table.items == expected.table.items
 
-    def test_four_facts_of_two_orders_in_any_order_and_batching_and_any_end_of_them_again(
+    def test_two_orders_converge_in_any_order_batching_and_redelivery(
         self, make: Make
     ):
         expected = make()
         expected.deliver(*two_orders())
-        for told in permutations(two_orders()):
-            for batches in batchings(told):
+        for published in permutations(two_orders()):
+            for batches in batchings(published):
                 for again in range(len(batches)):
                     projection = make()
                     for batch in [*batches, *batches[again:]]:
                         projection.deliver(*batch)
                     assert projection.table.items == expected.table.items
 
-    def test_anything_any_number_of_times(self, make: Make):
-        facts = [*story("o1"), *story("o2", "bob"), troubled("o1"), placed("o3", minute=30)]
+    def test_any_redelivery_converges(self, make: Make):
+        events = [*order_history("o1"), *order_history("o2", "bob"), needs_attention("o1"), placed("o3", minute=30)]
         expected = make()
-        expected.deliver(*facts)
+        expected.deliver(*events)
 
         @settings(max_examples=60)
         @given(
-            st.lists(st.sampled_from(facts), max_size=20).map(lambda more: [*more, *facts]),
+            st.lists(st.sampled_from(events), max_size=20).map(lambda more: [*more, *events]),
             st.randoms(use_true_random=False),
             st.lists(st.integers(1, 7), max_size=30),
         )
-        def holds(told: list[EventEnvelope[Event]], dice: Any, sizes: list[int]) -> None:
-            dice.shuffle(told)
+        def holds(published: list[EventEnvelope[Event]], rng: Any, sizes: list[int]) -> None:
+            rng.shuffle(published)
             projection = make()
-            for size in [*sizes, *[3] * len(told)]:
-                batch, told = told[:size], told[size:]
+            for size in [*sizes, *[3] * len(published)]:
+                batch, published = published[:size], published[size:]
                 projection.deliver(*batch)
             assert projection.table.items == expected.table.items
 
         holds()
 
-    def test_dynamodb_itself_does_as_the_fake(
+    def test_dynamodb_behaves_as_the_fake_table(
         self, make: Make, make_table: Callable[..., str], dynamodb: Any
     ):
-        told = [*story("o1"), placed("o2", "bob"), rejected("o2", "bob")]
+        published = [*order_history("o1"), placed("o2", "bob"), rejected("o2", "bob")]
         fake = make()
-        fake.deliver(*told)
+        fake.deliver(*published)
         real = make(dynamodb)
-        keys = ("order_id", "") if "update" in real.handler.__module__ else ("part", "entry")
+        keys = ("order_id", "") if "sales" not in real.handler.__module__ else ("partition_key", "sort_key")
         name = make_table("view", keys[0], sorted_by=keys[1])
         real.handler.__globals__["view"]._table = name
 
-        for batch in (told[4:], told[:5], told[2:], told):
+        for batch in (published[4:], published[:5], published[2:], published):
             assert real.deliver(*batch) == []
 
         found = [from_item(item) for item in dynamodb.scan(TableName=name)["Items"]]
@@ -167,10 +167,10 @@ class TestConvergence:
 
 
 class TestFailure:
-    def test_poison_is_parked_and_all_others_go_through_in_order(self, make: Make):
-        newer = event_of(confirmed("o2"))
+    def test_poison_is_dead_lettered_and_others_are_processed_in_order(self, make: Make):
+        newer = bus_event(confirmed("o2"))
         newer["detail"]["metadata"]["schema_version"] = 2
-        another = event_of(confirmed("o2"))
+        another = bus_event(confirmed("o2"))
         another["detail"]["data"]["order_id"] = "o9"
         poison = [
             ("k", b"not JSON"),
@@ -192,7 +192,7 @@ class TestFailure:
         parked = json.loads(projection.sqs.sent[0]["MessageBody"])["record"]
         assert parked == records(poison[0])[0]
 
-    def test_what_nobody_knows_by_name_is_passed_over(self, make: Make):
+    def test_unknown_event_is_ignored(self, make: Make):
         unknown = {"source": "com.aws.notifications", "detail-type": "CustomerNotified"}
         projection = make()
 
@@ -200,22 +200,22 @@ class TestFailure:
         assert projection.table.items == {}
         assert projection.sqs.sent == []
 
-    def test_poison_that_cannot_be_parked_comes_again(self, make: Make):
+    def test_poison_that_cannot_be_dead_lettered_is_retried(self, make: Make):
         projection = make()
         projection.sqs = FakeSqs(broken=True)
 
         assert projection.deliver(("k", b"x")) == ["0"]
 
-    def test_a_function_that_dies_in_the_middle_has_lost_and_doubled_nothing(self, make: Make):
+    def test_crash_mid_batch_loses_and_doubles_nothing(self, make: Make):
         """Whatever of a batch it had written, and whatever it then gets again."""
-        told = [*story("o1"), *story("o2", "bob"), *story("o3")]
+        published = [*order_history("o1"), *order_history("o2", "bob"), *order_history("o3")]
         expected = make()
-        expected.deliver(*told)
+        expected.deliver(*published)
         for written in range(expected.table.requests + 1):
             projection = make(DyingTable(written))
             while True:
                 try:
-                    failed = projection.deliver(*told)
+                    failed = projection.deliver(*published)
                 except SystemExit:
                     continue
                 assert failed == []
@@ -247,36 +247,36 @@ class DyingTable(FakeTable):
 
 
 @pytest.mark.parametrize("make", VIEWS[:2], indirect=True)
-class TestNotes:
-    def test_a_key_that_fails_comes_again_from_there_on_and_others_are_written(self, make: Make):
+class TestOrderUpserts:
+    def test_failed_order_is_retried_and_others_are_written(self, make: Make):
         projection = make(FakeTable(broken={"o1"}))
-        told = [placed("o2", "bob"), placed("o1"), confirmed("o2", "bob"), confirmed("o1")]
+        published = [placed("o2", "bob"), placed("o1"), confirmed("o2", "bob"), confirmed("o1")]
 
-        assert projection.deliver(*told) == ["1", "3"]
+        assert projection.deliver(*published) == ["1", "3"]
         assert set(projection.table.items) == {("o2",)}
         expected = make()
-        expected.deliver(*told)
+        expected.deliver(*published)
         projection.table._broken.clear()
-        assert projection.deliver(*told[1:]) == []
+        assert projection.deliver(*published[1:]) == []
         assert projection.table.items == expected.table.items
 
-    def test_facts_of_an_order_in_one_batch_are_one_write(self, make: Make):
+    def test_events_of_one_order_in_a_batch_are_one_write(self, make: Make):
         projection = make()
-        told = [fact for i in range(10) for fact in story(f"{i:032}", f"{i:036}")]
+        published = [event for i in range(10) for event in order_history(f"{i:032}", f"{i:036}")]
 
-        projection.deliver(*told)
+        projection.deliver(*published)
 
         assert projection.table.requests == projection.table.billed == 10
-        assert projection.table.billed / len(told) < 1.0
+        assert projection.table.billed / len(published) < 1.0
 
 
 class TestTimeline:
-    def test_it_tells_what_happened_across_services_in_order_with_reasons(self):
-        (notes,) = timelines(reversed([*story(), rejected("o1")]))
-        row = {"order_id": notes.order_id, **notes.attributes}
+    def test_timeline_orders_events_of_all_services_with_reasons(self):
+        (upsert,) = build_timeline_upserts(reversed([*order_history(), rejected("o1")]))
+        row = {"order_id": upsert.order_id, **upsert.attributes}
 
-        assert timeline(row)["order_id"] == "o1"
-        assert [(e["service"], e["event"]) for e in timeline(row)["events"]] == [
+        assert render_timeline(row)["order_id"] == "o1"
+        assert [(e["service"], e["event"]) for e in render_timeline(row)["events"]] == [
             ("orders", "OrderPlaced"),
             ("payments", "PaymentTaken"),
             ("orders", "OrderConfirmed"),
@@ -284,28 +284,28 @@ class TestTimeline:
             ("shipping", "ShipmentDispatched"),
             ("orders", "OrderDispatched"),
         ]
-        assert timeline(row)["events"][0]["total"] == {"amount": 2_208, "currency": "GBP"}
-        (refused,) = timelines([rejected()])
-        (event,) = timeline({"order_id": "o1", **refused.attributes})["events"]
+        assert render_timeline(row)["events"][0]["total"] == {"amount": 2_208, "currency": "GBP"}
+        (refused,) = build_timeline_upserts([rejected()])
+        (event,) = render_timeline({"order_id": "o1", **refused.attributes})["events"]
         assert (event["reason"], event["explanation"]) == ("OutOfStock", "too few of 85123A")
 
-    def test_nothing_of_the_inside_is_told(self):
-        (notes,) = timelines([troubled()])
+    def test_timeline_hides_internal_details(self):
+        (upsert,) = build_timeline_upserts([needs_attention()])
 
-        (event,) = timeline({"order_id": "o1", **notes.attributes})["events"]
+        (event,) = render_timeline({"order_id": "o1", **upsert.attributes})["events"]
         assert event == {
             "service": "orders",
             "event": "OrderNeedsAttention",
             "at": "2026-12-01T08:26:09+00:00",
         }
 
-    def test_a_notice_is_a_line_whenever_it_comes(self):
-        told = [placed(), confirmed(), notified(), notified(sequence=3)]
-        for facts in permutations(told):
+    def test_notification_is_a_timeline_event_in_any_order(self):
+        published = [placed(), confirmed(), notified(), notified(sequence=3)]
+        for events in permutations(published):
             row: dict[str, Any] = {"order_id": "o1"}
-            for notes in timelines([*facts, *facts]):
-                row |= notes.attributes
-            lines = timeline(row)["events"]
+            for upsert in build_timeline_upserts([*events, *events]):
+                row |= upsert.attributes
+            lines = render_timeline(row)["events"]
 
             assert [line["event"] for line in lines] == [
                 *("OrderPlaced", "OrderConfirmed"),
@@ -319,7 +319,7 @@ class TestTimeline:
                 "result": "SENT",
             }
 
-    def test_a_notice_comes_as_lambda_tells_it(self, load_handler: Callable[..., Any]):
+    def test_timeline_reads_lambda_destination_events(self, load_handler: Callable[..., Any]):
         handler = load_handler(
             "lambdas.storefront.update_timelines", TIMELINES_TABLE="table", DEAD_LETTER_QUEUE_URL="dead-letters"
         )
@@ -331,11 +331,11 @@ class TestTimeline:
         (row,) = projection.table.items.values()
         assert row["notifications/2"]["notice"] == "OrderConfirmed"
 
-    def test_it_belongs_to_nobody_until_somebody_says_to_whom(self):
-        *_, picked, left, _ = story()
+    def test_timeline_has_no_owner_until_an_event_names_the_customer(self):
+        *_, picked, left, _ = order_history()
 
-        (notes,) = timelines([picked, left])
-        assert "customer_id" not in notes.attributes
+        (upsert,) = build_timeline_upserts([picked, left])
+        assert "customer_id" not in upsert.attributes
 
 
 def hold_by(order: Order, cause: str) -> Order:
@@ -355,11 +355,11 @@ def confirm(order: Order, _: str) -> Order:
     return replace(order, state=CONFIRMED, sequence=order.sequence + 1, open_shard=None)
 
 
-class TestCustomersOrders:
-    def test_the_latest_says_in_which_state_it_is(self):
-        (notes,) = order_notes([confirmed(), placed()])
+class TestCustomerOrders:
+    def test_latest_event_determines_order_state(self):
+        (upsert,) = build_order_upserts([confirmed(), placed()])
 
-        assert listed({"order_id": "o1", **notes.attributes}) == {
+        assert render_order({"order_id": "o1", **upsert.attributes}) == {
             "order_id": "o1",
             "state": "CONFIRMED",
             "total": {"amount": 2_208, "currency": "GBP"},
@@ -367,50 +367,50 @@ class TestCustomersOrders:
             "changed_at": "2026-12-01T08:26:02+00:00",
         }
 
-    @pytest.mark.parametrize("facts", [*permutations([placed(), confirmed(), held()])])
-    def test_a_held_one_says_so(self, facts: Sequence[EventEnvelope[Event]]):
-        (notes,) = order_notes(facts)
+    @pytest.mark.parametrize("events", [*permutations([placed(), confirmed(), held()])])
+    def test_held_order_is_marked_held(self, events: Sequence[EventEnvelope[Event]]):
+        (upsert,) = build_order_upserts(events)
 
-        shown = listed({"order_id": "o1", **notes.attributes})
+        shown = render_order({"order_id": "o1", **upsert.attributes})
         assert (shown["state"], shown["held"]) == ("CONFIRMED", True)
         assert shown["changed_at"] == "2026-12-01T08:26:02+00:00"
 
     @pytest.mark.parametrize("last", [lifted(), withdrawn()])
-    def test_until_it_is_held_no_longer(self, last: EventEnvelope[Event]):
-        (notes,) = order_notes([last, placed(), confirmed(), held()])
+    def test_order_is_not_held_after_lift_or_withdrawal(self, last: EventEnvelope[Event]):
+        (upsert,) = build_order_upserts([last, placed(), confirmed(), held()])
 
-        assert "held" not in listed({"order_id": "o1", **notes.attributes})
+        assert "held" not in render_order({"order_id": "o1", **upsert.attributes})
 
     @settings(max_examples=200)
     @given(
         st.lists(st.tuples(st.sampled_from([hold_by, lift, confirm]), st.sampled_from("ABC"))),
         st.randoms(use_true_random=False),
     )
-    def test_it_is_held_as_long_as_orders_says_that_it_is(
-        self, changes: list[tuple[Callable[[Order, str], Order], str]], dice: Any
+    def test_held_flag_matches_orders_service(
+        self, changes: list[tuple[Callable[[Order, str], Order], str]], rng: Any
     ):
         """Whatever holds it, is lifted and comes in whatever order, and some of it twice."""
         order = placed_order()
-        told = [event_for_change(None, order)]
+        published = [event_for_change(None, order)]
         for change, cause in changes:
             before, order = order, change(order, cause)
-            told.append(event_for_change(before, order))
-        facts = [fact for fact in told if fact is not None]
+            published.append(event_for_change(before, order))
+        events = [event for event in published if event is not None]
         live, rebuilt = FakeTable(), FakeTable()
         for table in (live, rebuilt):
-            delivered = [*facts, *dice.choices(facts, k=3)]
-            dice.shuffle(delivered)
-            note_orders(CustomersOrders("table", dynamodb=table), delivered[:2])
-            note_orders(CustomersOrders("table", dynamodb=table), delivered[2:])
+            delivered = [*events, *rng.choices(events, k=3)]
+            rng.shuffle(delivered)
+            update_customer_orders(CustomerOrdersView("table", dynamodb=table), delivered[:2])
+            update_customer_orders(CustomerOrdersView("table", dynamodb=table), delivered[2:])
 
         (row,) = live.items.values()
         assert live.items == rebuilt.items
-        assert listed(row).get("held", False) is ("held" in customer_view(order))
+        assert render_order(row).get("held", False) is ("held" in customer_view(order))
 
-    def test_it_is_in_the_list_once_it_is_placed(self):
-        (notes,) = order_notes([confirmed()])
+    def test_order_is_listed_only_once_placed(self):
+        (upsert,) = build_order_upserts([confirmed()])
 
-        assert "placed" not in notes.attributes
+        assert "placed" not in upsert.attributes
 
 
 skus = st.sampled_from([f"sku{i}" for i in range(120)])
@@ -422,62 +422,62 @@ orders = st.lists(
 
 
 class TestSales:
-    def test_an_order_adds_to_its_minute_and_to_each_of_its_products(self):
-        ((sale),) = sales([confirmed(), confirmed()])
+    def test_order_increments_its_minute_and_each_product(self):
+        ((sale),) = build_sales([confirmed(), confirmed()])
 
-        assert sorted(sale.adds.items(), key=lambda each: each[0][1]) == [
-            ((part("minute"), "08:26/GBP"), {"orders": 1, "units": 8, "amount": 2_208}),
-            ((part("product"), "85123A/GBP"), {"orders": 1, "units": 6, "amount": 1_530}),
-            ((part("product"), "W/71053/GBP"), {"orders": 1, "units": 2, "amount": 678}),
+        assert sorted(sale.increments.items(), key=lambda each: each[0][1]) == [
+            ((partition_key("minute"), "08:26/GBP"), {"orders": 1, "units": 8, "amount": 2_208}),
+            ((partition_key("product"), "85123A/GBP"), {"orders": 1, "units": 6, "amount": 1_530}),
+            ((partition_key("product"), "W/71053/GBP"), {"orders": 1, "units": 2, "amount": 678}),
         ]
 
-    def test_a_sku_may_be_spelt_in_any_way(self):
+    def test_sku_may_contain_the_separator(self):
         counts = {"orders": 1, "units": 2, "amount": 678}
 
-        assert sold(PRODUCT, [("W/71053/GBP", counts), ("W/71053/GBP", counts)]) == [
+        assert render_sales(PRODUCT, [("W/71053/GBP", counts), ("W/71053/GBP", counts)]) == [
             {"sku": "W/71053", "currency": "GBP", "orders": 2, "units": 4, "amount": 1_356}
         ]
 
-    def test_orders_of_many_skus_take_more_transactions(self):
+    def test_large_orders_are_split_into_transactions(self):
         lines = [PricedLine(sku=f"sku{i}", quantity=1, unit_price=1) for i in range(90)]
         more = [PricedLine(sku=f"other{i}", quantity=1, unit_price=1) for i in range(90)]
-        facts = [confirmed("a", lines=lines), confirmed("b", lines=more)]
+        events = [confirmed("a", lines=lines), confirmed("b", lines=more)]
 
-        assert [len(group) for group in transactions(sales(facts))] == [1, 1]
+        assert [len(group) for group in split_into_transactions(build_sales(events))] == [1, 1]
 
     @settings(max_examples=60)
     @given(orders, st.lists(st.integers(1, 9)), st.integers(0, 50))
-    def test_each_order_is_counted_once_whatever_comes_again(
+    def test_redelivered_orders_are_counted_once(
         self, drawn: list[tuple[int, dict[str, int]]], sizes: list[int], again: int
     ):
         known: dict[str, EventEnvelope[Any]] = {}
         for number, bought in drawn:
             lines = [PricedLine(sku=s, quantity=q, unit_price=3) for s, q in bought.items()]
             total = Money(amount=3 * sum(bought.values()), currency="GBP")
-            told = confirmed(f"o{number}", minute=number, lines=lines, total=total)
-            known.setdefault(f"o{number}", told)
-        told_again = [known[f"o{number}"] for number, _ in drawn]
-        waiting = [*told_again, *told_again[again:]]
+            published = confirmed(f"o{number}", minute=number, lines=lines, total=total)
+            known.setdefault(f"o{number}", published)
+        redelivered = [known[f"o{number}"] for number, _ in drawn]
+        waiting = [*redelivered, *redelivered[again:]]
         table = FakeTable()
-        store = Sales("table", dynamodb=table)
+        store = SalesView("table", dynamodb=table)
 
         counted = 0
         for size in [*sizes, *[5] * len(waiting)]:
             batch, waiting = waiting[:size], waiting[size:]
-            for group in transactions(sales(batch)):
-                counters = {counter for sale in group for counter in sale.adds}
-                assert len(group) + len(counters) <= MOST_ITEMS
+            for group in split_into_transactions(build_sales(batch)):
+                counters = {counter for sale in group for counter in sale.increments}
+                assert len(group) + len(counters) <= MAX_TRANSACTION_ITEMS
                 counted += store.count(group)
 
         amounts = {"minute": 0, "product": 0}
-        for (part, _), row in table.items.items():
-            if "/minute/" in part or "/product/" in part:
-                amounts[part.split("/")[1]] += row["amount"]
-        expected = sum(told.data.total.amount for told in known.values())
+        for (partition_key, _), row in table.items.items():
+            if "/minute/" in partition_key or "/product/" in partition_key:
+                amounts[partition_key.split("/")[1]] += row["amount"]
+        expected = sum(published.data.total.amount for published in known.values())
         assert amounts == {"minute": expected, "product": expected}
         assert counted == len(known)
 
-    def test_what_is_refused_for_another_reason_is_not_taken_for_counted(self):
+    def test_transaction_conflict_is_not_taken_for_counted(self):
         table = FakeTable()
 
         def conflict(**_: Any) -> None:
@@ -485,28 +485,28 @@ class TestSales:
 
         table.transact_write_items = conflict  # type: ignore[method-assign]
         with pytest.raises(table.exceptions.TransactionCanceledException):
-            Sales("table", dynamodb=table).count(sales([confirmed()]))
+            SalesView("table", dynamodb=table).count(build_sales([confirmed()]))
 
-    def test_what_an_order_costs_does_not_grow(self):
+    def test_billed_writes_per_order_are_constant(self):
         table = FakeTable()
-        store = Sales("table", dynamodb=table)
+        store = SalesView("table", dynamodb=table)
         costs = []
         for i in range(300):
             before = table.billed
-            store.count(sales([confirmed(f"o{i}")]))
+            store.count(build_sales([confirmed(f"o{i}")]))
             costs.append(table.billed - before)
 
         assert set(costs) == {8}
 
     def test_orders_are_spread_over_all_buckets(self):
         buckets = {
-            part for sale in sales(confirmed(f"o{i}") for i in range(99)) for part, _ in sale.adds
+            partition_key for sale in build_sales(confirmed(f"o{i}") for i in range(99)) for partition_key, _ in sale.increments
         }
 
         assert len(buckets) == 2 * BUCKETS
 
 
-def part(per: str) -> str:
-    ((sale),) = sales([confirmed()])
-    (found,) = {part for part, _ in sale.adds if f"/{per}/" in part}
+def partition_key(per: str) -> str:
+    ((sale),) = build_sales([confirmed()])
+    (found,) = {partition_key for partition_key, _ in sale.increments if f"/{per}/" in partition_key}
     return found

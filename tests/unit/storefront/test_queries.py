@@ -9,31 +9,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.storefront.domain import (
-    BadQueryError,
-    listed,
-    order_notes,
-    page,
-    sales,
-    sales_wanted,
-    timelines,
-    token,
-    transactions,
+    InvalidQueryError,
+    render_order,
+    build_order_upserts,
+    parse_page_request,
+    build_sales,
+    parse_sales_query,
+    build_timeline_upserts,
+    encode_page_token,
+    split_into_transactions,
 )
 from lambdas.storefront.store import (
-    ATTEMPTS,
-    FIRST_PAUSE,
-    BusyError,
-    CustomersOrders,
-    Noted,
-    Sales,
+    MAX_READ_ATTEMPTS,
+    INITIAL_BACKOFF_SECONDS,
+    UnprocessedKeysError,
+    CustomerOrdersView,
+    PerOrderView,
+    SalesView,
 )
-from tests.unit.storefront.facts import confirmed, placed, story
+from tests.unit.storefront.order_events import confirmed, placed, order_history
 
-Ask = Callable[..., tuple[int, Any]]
+Get = Callable[..., tuple[int, Any]]
 
 
-def asking(handler: Any) -> Ask:
-    def ask(
+def make_get(handler: Any) -> Get:
+    def get(
         *, customer: str = "ada", order_id: str = "", tag: str = "", **parameters: str
     ) -> tuple[int, Any]:
         event = {
@@ -46,66 +46,66 @@ def asking(handler: Any) -> Ask:
         content = json.loads(answer["body"]) if "body" in answer else answer["headers"]["etag"]
         return answer["statusCode"], content
 
-    return ask
+    return get
 
 
 class TestTimeline:
     @pytest.fixture
-    def ask(
+    def get(
         self,
         load_handler: Callable[..., Any],
         make_table: Callable[..., str],
         dynamodb: Any,
-    ) -> Ask:
+    ) -> Get:
         table = make_table("view", "order_id")
-        for notes in timelines([*story("o1"), *story("o2", "bob")[3:5]]):
-            Noted(table, dynamodb=dynamodb).note(notes)
-        return asking(load_handler("lambdas.storefront.get_timeline", TIMELINES_TABLE=table))
+        for upsert in build_timeline_upserts([*order_history("o1"), *order_history("o2", "bob")[3:5]]):
+            PerOrderView(table, dynamodb=dynamodb).upsert(upsert)
+        return make_get(load_handler("lambdas.storefront.get_timeline", TIMELINES_TABLE=table))
 
-    def test_mine_is_told(self, ask: Ask):
-        status, content = ask(order_id="o1")
+    def test_owner_gets_the_timeline(self, get: Get):
+        status, content = get(order_id="o1")
 
         assert (status, len(content["events"])) == (200, 6)
 
     @pytest.mark.parametrize(("customer", "order"), [("bob", "o1"), ("ada", "o9"), ("bob", "o2")])
-    def test_anothers_or_one_of_nobody_is_not_found(self, ask: Ask, customer: str, order: str):
+    def test_order_of_another_customer_or_unknown_owner_is_404(self, get: Get, customer: str, order: str):
         """Nobody is known to own o2 yet."""
-        assert ask(customer=customer, order_id=order) == (
+        assert get(customer=customer, order_id=order) == (
             404,
             {"message": f"you have no order {order}"},
         )
 
-    def test_an_id_that_no_key_could_be_is_not_found(self, ask: Ask):
-        assert ask(order_id="ä" * 1_025)[0] == 404
+    def test_oversized_order_id_is_404(self, get: Get):
+        assert get(order_id="ä" * 1_025)[0] == 404
 
 
 @pytest.fixture
-def orders(make_table: Callable[..., str], dynamodb: Any) -> CustomersOrders:
+def orders(make_table: Callable[..., str], dynamodb: Any) -> CustomerOrdersView:
     table = make_table("view", "order_id", index=("customer_id", "placed"))
-    return CustomersOrders(table, dynamodb=dynamodb)
+    return CustomerOrdersView(table, dynamodb=dynamodb)
 
 
-def show(orders: CustomersOrders, *facts: Any) -> None:
-    for notes in order_notes(facts):
-        orders.note(notes)
+def project(orders: CustomerOrdersView, *events: Any) -> None:
+    for upsert in build_order_upserts(events):
+        orders.upsert(upsert)
 
 
 class TestOrders:
     @pytest.fixture
-    def ask(self, load_handler: Callable[..., Any], orders: CustomersOrders) -> Ask:
+    def get(self, load_handler: Callable[..., Any], orders: CustomerOrdersView) -> Get:
         handler = load_handler(
-            "lambdas.storefront.list_orders", CUSTOMERS_ORDERS_TABLE=orders._table
+            "lambdas.storefront.list_orders", CUSTOMER_ORDERS_TABLE=orders._table
         )
-        return asking(handler)
+        return make_get(handler)
 
     def ids(self, content: Any) -> list[str]:
         return [order["order_id"] for order in content["orders"]]
 
-    def test_mine_are_listed_newest_first(self, ask: Ask, orders: CustomersOrders):
-        show(orders, *(placed(f"o{minute}", minute=minute) for minute in (2, 4, 1, 3)))
-        show(orders, confirmed("o2"), placed("theirs", "bob"), confirmed("unplaced"))
+    def test_own_orders_are_listed_newest_first(self, get: Get, orders: CustomerOrdersView):
+        project(orders, *(placed(f"o{minute}", minute=minute) for minute in (2, 4, 1, 3)))
+        project(orders, confirmed("o2"), placed("theirs", "bob"), confirmed("unplaced"))
 
-        status, content = ask()
+        status, content = get()
 
         assert (status, self.ids(content)) == (200, ["o4", "o3", "o2", "o1"])
         assert content["next"] is None
@@ -115,7 +115,7 @@ class TestOrders:
             "CONFIRMED",
             "PLACED",
         ]
-        assert ask(customer="nobody") == (200, {"orders": [], "next": None})
+        assert get(customer="nobody") == (200, {"orders": [], "next": None})
 
     @pytest.fixture
     def pauses(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
@@ -125,26 +125,26 @@ class TestOrders:
         monkeypatch.setattr("lambdas.storefront.store.random.random", lambda: 1.0)
         return waited
 
-    def test_pages_do_not_shift_when_orders_arrive(self, ask: Ask, orders: CustomersOrders):
-        show(orders, *(placed(f"o{minute}", minute=minute) for minute in range(10, 15)))
+    def test_pages_do_not_shift_when_orders_arrive(self, get: Get, orders: CustomerOrdersView):
+        project(orders, *(placed(f"o{minute}", minute=minute) for minute in range(10, 15)))
         seen = []
-        _, content = ask(limit="2")
+        _, content = get(limit="2")
         seen += self.ids(content)
         minute = 20
         while content["next"]:
-            show(orders, placed(f"o{minute}", minute=minute))
+            project(orders, placed(f"o{minute}", minute=minute))
             minute += 1
-            _, content = ask(limit="2", page=content["next"])
+            _, content = get(limit="2", page=content["next"])
             seen += self.ids(content)
 
         assert seen == ["o14", "o13", "o12", "o11", "o10"]
 
-    def test_orders_of_one_moment_are_each_on_one_page(self, ask: Ask, orders: CustomersOrders):
-        show(orders, *(placed(f"o{i}") for i in range(7)))
+    def test_orders_with_equal_timestamps_appear_once(self, get: Get, orders: CustomerOrdersView):
+        project(orders, *(placed(f"o{i}") for i in range(7)))
         seen: list[str] = []
         after: dict[str, str] = {}
         while True:
-            _, content = ask(limit="3", **after)
+            _, content = get(limit="3", **after)
             seen += self.ids(content)
             if not content["next"]:
                 break
@@ -152,22 +152,22 @@ class TestOrders:
 
         assert sorted(seen) == [f"o{i}" for i in range(7)]
 
-    def test_a_token_lets_nobody_see_what_is_anothers(self, ask: Ask, orders: CustomersOrders):
-        show(orders, *(placed(f"o{minute}", minute=minute) for minute in range(4)))
-        _, content = ask(limit="1")
+    def test_page_token_of_another_customer_reveals_nothing(self, get: Get, orders: CustomerOrdersView):
+        project(orders, *(placed(f"o{minute}", minute=minute) for minute in range(4)))
+        _, content = get(limit="1")
 
-        assert ask(customer="bob", page=content["next"]) == (200, {"orders": [], "next": None})
+        assert get(customer="bob", page=content["next"]) == (200, {"orders": [], "next": None})
 
-    def test_who_has_a_page_gets_304_until_it_changes(self, ask: Ask, orders: CustomersOrders):
-        show(orders, placed("o1"))
-        _, tag = ask(tag="*")
+    def test_etag_gives_304_until_the_page_changes(self, get: Get, orders: CustomerOrdersView):
+        project(orders, placed("o1"))
+        _, tag = get(tag="*")
 
-        assert ask(tag=tag) == (304, tag)
-        show(orders, confirmed("o1"))
-        assert ask(tag=tag)[0] == 200
+        assert get(tag=tag) == (304, tag)
+        project(orders, confirmed("o1"))
+        assert get(tag=tag)[0] == 200
 
-    def test_bad_parameters_are_each_named(self, ask: Ask):
-        status, content = ask(limit="0", page="?")
+    def test_each_invalid_parameter_is_named(self, get: Get):
+        status, content = get(limit="0", page="?")
 
         assert status == 400
         assert content == {
@@ -178,10 +178,10 @@ class TestOrders:
             ],
         }
 
-    def test_an_order_that_only_the_index_has_is_read_as_it_was_written(
-        self, orders: CustomersOrders, dynamodb: Any
+    def test_rows_found_by_index_are_read_consistently(
+        self, orders: CustomerOrdersView, dynamodb: Any
     ):
-        class Late(Asked):
+        class LaggingClient(ClientProxy):
             """Has not heard of the placing yet, unless it must."""
 
             def batch_get_item(self, *, RequestItems: Any) -> Any:  # noqa: N803
@@ -192,35 +192,35 @@ class TestOrders:
                         del item["placed"], item["total"], item["orders/1"]
                 return answer
 
-        show(orders, confirmed("o1"), placed("o1"))
-        orders._dynamodb = Late(dynamodb)
+        project(orders, confirmed("o1"), placed("o1"))
+        orders._dynamodb = LaggingClient(dynamodb)
 
-        rows, _ = orders.page("ada", page({}))
-        assert [listed(row)["placed_at"] for row in rows] == ["2026-12-01T08:26:00+00:00"]
+        rows, _ = orders.find_page("ada", parse_page_request({}))
+        assert [render_order(row)["placed_at"] for row in rows] == ["2026-12-01T08:26:00+00:00"]
 
-    def test_what_dynamodb_does_not_answer_at_first_is_asked_for_again(
-        self, orders: CustomersOrders, dynamodb: Any, pauses: list[float]
+    def test_unprocessed_keys_are_retried_with_backoff(
+        self, orders: CustomerOrdersView, dynamodb: Any, pauses: list[float]
     ):
-        show(orders, *(placed(f"o{minute}", minute=minute) for minute in range(3)))
-        orders._dynamodb = Busy(dynamodb, answers=1)
+        project(orders, *(placed(f"o{minute}", minute=minute) for minute in range(3)))
+        orders._dynamodb = ThrottledClient(dynamodb, answers=1)
 
-        rows, _ = orders.page("ada", page({}))
+        rows, _ = orders.find_page("ada", parse_page_request({}))
 
         assert [row["order_id"] for row in rows] == ["o2", "o1", "o0"]
-        assert pauses == [FIRST_PAUSE, 2 * FIRST_PAUSE]
+        assert pauses == [INITIAL_BACKOFF_SECONDS, 2 * INITIAL_BACKOFF_SECONDS]
 
-    def test_what_it_does_not_answer_at_all_is_an_error(
-        self, orders: CustomersOrders, dynamodb: Any, pauses: list[float]
+    def test_exhausted_retries_raise_unprocessed_keys_error(
+        self, orders: CustomerOrdersView, dynamodb: Any, pauses: list[float]
     ):
-        show(orders, placed("o1"), placed("o2"))
-        orders._dynamodb = Busy(dynamodb, answers=0)
+        project(orders, placed("o1"), placed("o2"))
+        orders._dynamodb = ThrottledClient(dynamodb, answers=0)
 
-        with pytest.raises(BusyError, match="2 orders could not be read; try again"):
-            orders.page("ada", page({}))
-        assert len(pauses) == ATTEMPTS - 1
+        with pytest.raises(UnprocessedKeysError, match="2 orders could not be read; try again"):
+            orders.find_page("ada", parse_page_request({}))
+        assert len(pauses) == MAX_READ_ATTEMPTS - 1
 
 
-class Asked:
+class ClientProxy:
     def __init__(self, dynamodb: Any) -> None:
         self.dynamodb = dynamodb
 
@@ -228,17 +228,17 @@ class Asked:
         return self.dynamodb.query(**request)
 
 
-class Busy(Asked):
+class ThrottledClient(ClientProxy):
     """Of each request it answers so many of the keys."""
 
     def __init__(self, dynamodb: Any, *, answers: int) -> None:
         super().__init__(dynamodb)
         self.answers = answers
-        self.asked = 0
+        self.requests = 0
 
     def batch_get_item(self, *, RequestItems: Any) -> Any:  # noqa: N803
-        self.asked += 1
-        assert self.asked < 100
+        self.requests += 1
+        assert self.requests < 100
         ((table, wanted),) = RequestItems.items()
         now, later = wanted["Keys"][: self.answers], wanted["Keys"][self.answers :]
         found = (
@@ -255,29 +255,29 @@ class TestParameters:
         "limit", ["", "0", "101", "-1", "1.5", "ten", "1,2", "9" * 5_000, "２"]
     )
     def test_a_bad_limit_is_refused(self, limit: str):
-        with pytest.raises(BadQueryError, match="limit must be a whole number from 1 to 100"):
-            page({"limit": limit})
+        with pytest.raises(InvalidQueryError, match="limit must be a whole number from 1 to 100"):
+            parse_page_request({"limit": limit})
 
     @given(st.text(max_size=40))
-    def test_any_token_is_refused_or_a_place(self, text: str):
+    def test_any_page_token_is_rejected_or_a_position(self, text: str):
         try:
-            at, _, order_id = page({"page": text}).after.partition("#")
-        except BadQueryError as bad:
+            at, _, order_id = parse_page_request({"page": text}).after.partition("#")
+        except InvalidQueryError as bad:
             assert [problem["field"] for problem in bad.problems] == ["page"]
         else:
             assert at and order_id
 
     @pytest.mark.parametrize("place", ["", "#o1", "2026#", "2026", "a#" + "x" * 2_000])
-    def test_a_place_that_is_none_is_refused(self, place: str):
-        with pytest.raises(BadQueryError, match="page must be"):
-            page({"page": token(place)})
+    def test_malformed_page_position_is_rejected(self, place: str):
+        with pytest.raises(InvalidQueryError, match="page must be"):
+            parse_page_request({"page": encode_page_token(place)})
 
-    def test_what_is_good_is_read(self):
+    def test_valid_parameters_are_parsed(self):
         after = "2026-12-01T08:26:00+00:00#o1"
 
-        assert page({}).limit == 20
-        assert page({"limit": "100", "page": token(after)}).after == after
-        assert sales_wanted({"day": "2026-12-01", "per": "minute"}) == ("2026-12-01", "minute")
+        assert parse_page_request({}).limit == 20
+        assert parse_page_request({"limit": "100", "page": encode_page_token(after)}).after == after
+        assert parse_sales_query({"day": "2026-12-01", "per": "minute"}) == ("2026-12-01", "minute")
 
     @pytest.mark.parametrize(
         ("parameters", "fields"),
@@ -288,26 +288,26 @@ class TestParameters:
             ({"day": "2026-12-01", "per": ""}, ["per"]),
         ],
     )
-    def test_bad_ones_of_sales_are_each_named(self, parameters: dict[str, str], fields: list[str]):
-        with pytest.raises(BadQueryError) as bad:
-            sales_wanted(parameters)
+    def test_each_invalid_sales_parameter_is_named(self, parameters: dict[str, str], fields: list[str]):
+        with pytest.raises(InvalidQueryError) as bad:
+            parse_sales_query(parameters)
 
         assert [problem["field"] for problem in bad.value.problems] == fields
 
 
 class TestSales:
     @pytest.fixture
-    def ask(
+    def get(
         self, load_handler: Callable[..., Any], make_table: Callable[..., str], dynamodb: Any
-    ) -> Ask:
-        table = make_table("view", "part", sorted_by="entry")
-        told = [confirmed(f"o{i}", minute=26 + i % 2) for i in range(12)]
-        for group in transactions(sales(told)):
-            Sales(table, dynamodb=dynamodb).count(group)
-        return asking(load_handler("lambdas.storefront.get_sales", SALES_TABLE=table))
+    ) -> Get:
+        table = make_table("view", "partition_key", sorted_by="sort_key")
+        published = [confirmed(f"o{i}", minute=26 + i % 2) for i in range(12)]
+        for group in split_into_transactions(build_sales(published)):
+            SalesView(table, dynamodb=dynamodb).count(group)
+        return make_get(load_handler("lambdas.storefront.get_sales", SALES_TABLE=table))
 
-    def test_a_days_minutes_are_told_over_all_buckets(self, ask: Ask):
-        status, content = ask(day="2026-12-01", per="minute")
+    def test_sales_by_minute_sum_all_buckets(self, get: Get):
+        status, content = get(day="2026-12-01", per="minute")
 
         minute = {"currency": "GBP", "orders": 6, "units": 48, "amount": 13_248}
         assert (status, content["sales"]) == (
@@ -315,19 +315,19 @@ class TestSales:
             [{"minute": "08:26", **minute}, {"minute": "08:27", **minute}],
         )
 
-    def test_a_days_products_are_told(self, ask: Ask):
-        _, content = ask(day="2026-12-01", per="product")
+    def test_sales_by_product_sum_all_buckets(self, get: Get):
+        _, content = get(day="2026-12-01", per="product")
 
         assert content["sales"] == [
             {"sku": "85123A", "currency": "GBP", "orders": 12, "units": 72, "amount": 18_360},
             {"sku": "W/71053", "currency": "GBP", "orders": 12, "units": 24, "amount": 8_136},
         ]
 
-    def test_on_another_day_nothing_was_sold(self, ask: Ask):
-        assert ask(day="2026-12-02", per="product")[1]["sales"] == []
+    def test_sales_of_another_day_are_empty(self, get: Get):
+        assert get(day="2026-12-02", per="product")[1]["sales"] == []
 
-    def test_bad_parameters_are_each_named(self, ask: Ask):
-        status, content = ask(day="x", per="y")
+    def test_each_invalid_parameter_is_named(self, get: Get):
+        status, content = get(day="x", per="y")
 
         assert status == 400
         assert [problem["field"] for problem in content["problems"]] == ["day", "per"]
@@ -335,19 +335,19 @@ class TestSales:
 
 @settings(max_examples=15)
 @given(st.integers(1, 5), st.lists(st.integers(0, 59), unique=True, max_size=12))
-def test_pages_are_the_whole_list(
+def test_pages_together_list_every_order(
     make_table: Callable[..., str], dynamodb: Any, limit: int, minutes: list[int]
 ):
     table = make_table("view", "order_id", index=("customer_id", "placed"))
-    orders = CustomersOrders(table, dynamodb=dynamodb)
-    show(orders, *(placed(f"o{minute}", minute=minute) for minute in minutes))
+    orders = CustomerOrdersView(table, dynamodb=dynamodb)
+    project(orders, *(placed(f"o{minute}", minute=minute) for minute in minutes))
     seen: list[str] = []
     after: dict[str, str] = {}
     while True:
-        rows, last = orders.page("ada", page({"limit": str(limit), **after}))
+        rows, last = orders.find_page("ada", parse_page_request({"limit": str(limit), **after}))
         seen += [row["order_id"] for row in rows]
         if not last:
             break
-        after = {"page": token(last)}
+        after = {"page": encode_page_token(last)}
 
     assert seen == [f"o{minute}" for minute in sorted(minutes, reverse=True)]

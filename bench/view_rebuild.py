@@ -1,6 +1,6 @@
 """What a rebuild holds in memory, and what it writes, by how much the archive holds.
 
-`python -m bench.rebuilding` replays so many orders of four facts each, in no order, into a table
+`python -m bench.view_rebuild` replays so many orders of four facts each, in no order, into a table
 that only counts. Memory is what Python allocates on top of what was there before, at its peak.
 """
 
@@ -20,13 +20,13 @@ from ops.origins import Facts, replayed
 from ops.rebuild import Written
 from ops.views import VIEWS
 
-ORDERS = (500, 5_000)
+ORDER_COUNTS = (500, 5_000)
 LINES = tuple(PricedLine(sku=f"S{n}", quantity=1, unit_price=250) for n in range(4))
-WINDOW = 400
+SHUFFLE_WINDOW = 400
 """Within so many events, the archive's order is none."""
 
 
-class Counting:
+class CountingTable:
     """A table that keeps nothing and counts requests, and the items that they write."""
 
     def __init__(self) -> None:
@@ -41,22 +41,22 @@ class Counting:
         self.items += 2 * len(TransactItems)
 
 
-class Archive:
+class FakeReplay:
     """A replay of orders that are made up as it goes on."""
 
     def __init__(self, orders: int) -> None:
         self._orders = iter(range(orders))
-        self._waiting: list[str] = []
-        self._dice = random.Random(7)  # noqa: S311
+        self._pending: list[str] = []
+        self._random = random.Random(7)  # noqa: S311
         self.over = False
 
     def take(self) -> list[dict[str, str]]:
         """Ten events."""
-        while len(self._waiting) < WINDOW and (order := next(self._orders, None)) is not None:
-            self._waiting += _events(f"order-{order}")
-        self._dice.shuffle(self._waiting)
-        some, self._waiting = self._waiting[:10], self._waiting[10:]
-        self.over = not self._waiting
+        while len(self._pending) < SHUFFLE_WINDOW and (order := next(self._orders, None)) is not None:
+            self._pending += _events(f"order-{order}")
+        self._random.shuffle(self._pending)
+        some, self._pending = self._pending[:10], self._pending[10:]
+        self.over = not self._pending
         return [{"Body": body} for body in some]
 
     def done(self, _: Sequence[Any]) -> None:
@@ -93,14 +93,14 @@ def _body(order: str, number: int, event: Event) -> str:
 
 def main() -> int:
     """Measure and print a table in Markdown."""
-    print("| view | facts | KiB at the peak | billed writes a fact |\n|---|---|---|---|")
+    print("| view | events | KiB at the peak | billed writes per event |\n|---|---|---|---|")
     of_facts = {name: view for name, view in VIEWS.items() if view.origin is Facts}
     for name, view in of_facts.items():
-        for orders in ORDERS:
-            table = Counting()
+        for orders in ORDER_COUNTS:
+            table = CountingTable()
             write = Written(view, view.into("table", table))
             tracemalloc.start()
-            for _ in replayed(Archive(orders), write, at_once=1):  # type: ignore[arg-type]
+            for _ in replayed(FakeReplay(orders), write, at_once=1):  # type: ignore[arg-type]
                 pass
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()

@@ -10,12 +10,12 @@ from lambdas.runtime.consumer import StreamConsumer
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 from lambdas.storefront import projections
-from lambdas.storefront.store import Sales
+from lambdas.storefront.store import SalesView
 
-view = Sales(setting("SALES_TABLE"), dynamodb=client("dynamodb"))
+view = SalesView(setting("SALES_TABLE"), dynamodb=client("dynamodb"))
 consumer = StreamConsumer(
     parse=partial(parse_order_record, [OrderConfirmed]),
-    handle=partial(projections.count_sales, view),
+    handle=partial(projections.update_sales, view),
     dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
     sqs=client("sqs"),
     whole_batch=True,
@@ -25,5 +25,5 @@ consumer = StreamConsumer(
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Count what was sold; report what could not be counted as failed."""
     outcome = consumer.process(event["Records"])
-    log("sales counted", processed=outcome.processed, dead_lettered=outcome.dead_lettered, failed=len(outcome.failed))
+    log("sales_updated", processed=outcome.processed, dead_lettered=outcome.dead_lettered, failed=len(outcome.failed))
     return outcome.response

@@ -1,6 +1,6 @@
 """A day of the order stream under its scaler, simulated: how many shards, how far behind.
 
-`python -m bench.shards` prints what changed and why; with `--draw` it also writes the picture in
+`python -m bench.shard_simulation` prints what changed and why; with `--draw` it also writes the picture in
 docs/. The decisions are made by the code that is deployed, with the settings of `prod`. The stream
 is a model, and on the slow side: CloudWatch tells of a minute one to two minutes after its end, the
 scaler runs at any second of a minute, and shards are split or merged one after another, 30 s each.
@@ -15,27 +15,27 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from bench.picture import Line, Panel, draw
+from bench.svg_chart import Line, Panel, render_svg
 from lambdas.backbone.domain import (
-    CALLS_A_DAY,
+    MAX_CALLS_PER_DAY,
     DAY,
-    PATIENCE,
+    LAG_TOLERANCE,
     SHARD_RECORDS,
     Decision,
     Limits,
-    Minute,
-    Stream,
+    MinuteMetrics,
+    StreamState,
     decide,
 )
 from stacks.environments import PROD, Environment
 
-PICTURE = Path(__file__).parents[1] / "docs" / "scaling.svg"
-MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
-STEP = timedelta(seconds=10)
+CHART_PATH = Path(__file__).parents[1] / "docs" / "scaling.svg"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+TICK = timedelta(seconds=10)
 MINUTE = timedelta(minutes=1)
-RESHARD = timedelta(seconds=30)
+RESHARD_DURATION = timedelta(seconds=30)
 RECORD_BYTES = 700
-READS = 1_500
+READS_PER_SHARD = 1_500
 """Records that consumers process in a second for each shard."""
 
 
@@ -64,20 +64,20 @@ def hours(at: float) -> timedelta:
     return timedelta(hours=at)
 
 
-STEADY, SALE = 550.0, 20 * 550.0
+STEADY_RATE, SALE_RATE = 550.0, 20 * 550.0
 
 
-def _rate(at: timedelta) -> float:
+def _sale_day_rate(at: timedelta) -> float:
     if hours(9) <= at < hours(11):
-        return SALE
-    return 0.0 if at >= hours(19) else STEADY
+        return SALE_RATE
+    return 0.0 if at >= hours(19) else STEADY_RATE
 
 
-A_DAY = Load(rate=_rate, poison=(hours(15), hours(15.5)))
+SALE_DAY = Load(rate=_sale_day_rate, poison=(hours(15), hours(15.5)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class SimulatedMinute:
     """The stream in one minute.
 
     ``late`` is the age of the oldest record that nobody has processed; ``seen`` are the shards of
@@ -87,19 +87,19 @@ class Moment:
     at: datetime
     load: float
     shards: int
-    late: timedelta
-    seen: int
-    busy: bool
+    backlog_age: timedelta
+    shards_before: int
+    resharding: bool
     decision: Decision
 
     @property
     def changed(self) -> bool:
         """Whether the scaler asked for other shards."""
-        return self.decision.shards != self.seen
+        return self.decision.shards != self.shards_before
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _Backlog:
     """Records that wait, in order, and for how long the first has."""
 
     records: deque[tuple[datetime, float]] = field(default_factory=deque)
@@ -129,92 +129,92 @@ class Simulation:
         self.calls: list[datetime] = []
         self.shards = limits.floor
         self._load, self._limits, self._random = load, limits, Random(seed)  # noqa: S311
-        self._target, self._next_split = self.shards, MIDNIGHT
-        self._unwritten, self._unread = _Waiting(), _Waiting()
-        self._told: list[tuple[datetime, Minute]] = []
+        self._target, self._next_split = self.shards, START
+        self._unwritten, self._unread = _Backlog(), _Backlog()
+        self._published_metrics: list[tuple[datetime, MinuteMetrics]] = []
 
-    def run(self, length: timedelta = DAY) -> Iterator[Moment]:
+    def run(self, length: timedelta = DAY) -> Iterator[SimulatedMinute]:
         """The minutes of a day, or of however long."""
-        now = MIDNIGHT
-        while now < MIDNIGHT + length:
+        now = START
+        while now < START + length:
             yield self._minute(now)
             now += MINUTE
 
-    def _minute(self, begin: datetime) -> Moment:
-        due = begin + self._random.randrange(6) * STEP
+    def _minute(self, begin: datetime) -> SimulatedMinute:
+        due = begin + self._random.randrange(6) * TICK
         written = rejected = 0.0
         lag = late = timedelta()
         for step in range(6):
-            now = begin + step * STEP
+            now = begin + step * TICK
             self._reshard(now)
             if now == due:
-                seen, busy = self.shards, self.shards != self._target
+                shards_before, resharding = self.shards, self.shards != self._target
                 decision = self._scale(now)
-            rate = self._load.rate(now - MIDNIGHT) * self._random.uniform(0.9, 1.1)
-            self._unwritten.records.append((now, rate * STEP.total_seconds()))
-            taken = self._unwritten.take(self.shards * SHARD_RECORDS * STEP.total_seconds())
+            rate = self._load.rate(now - START) * self._random.uniform(0.9, 1.1)
+            self._unwritten.records.append((now, rate * TICK.total_seconds()))
+            taken = self._unwritten.take(self.shards * SHARD_RECORDS * TICK.total_seconds())
             written += sum(count for _, count in taken)
             rejected += self._unwritten.count
             if taken:
                 self._unread.records.append((now, sum(count for _, count in taken)))
-            self._unread.take(self.shards * READS * STEP.total_seconds())
-            behind = max(self._unread.age(now), self._poisoned(now))
+            self._unread.take(self.shards * READS_PER_SHARD * TICK.total_seconds())
+            behind = max(self._unread.age(now), self._poison_lag(now))
             lag = max(lag, behind)
             late = max(late, self._unwritten.age(now) + behind)
-        minute = Minute(
+        minute = MinuteMetrics(
             at=begin, bytes=written * RECORD_BYTES, records=written, rejected=rejected, lag=lag
         )
         known = begin + MINUTE + self._random.uniform(1, 2) * MINUTE
-        self._told.append((known, minute))
-        return Moment(
+        self._published_metrics.append((known, minute))
+        return SimulatedMinute(
             at=begin,
-            load=self._load.rate(begin - MIDNIGHT) / SHARD_RECORDS,
+            load=self._load.rate(begin - START) / SHARD_RECORDS,
             shards=self.shards,
-            late=late,
-            seen=seen,
-            busy=busy,
+            backlog_age=late,
+            shards_before=shards_before,
+            resharding=resharding,
             decision=decision,
         )
 
-    def _poisoned(self, now: datetime) -> timedelta:
+    def _poison_lag(self, now: datetime) -> timedelta:
         """A record that fails is tried until it is parked; then those behind it flow."""
         begin, end = self._load.poison
-        return now - MIDNIGHT - begin if begin <= now - MIDNIGHT < end else timedelta()
+        return now - START - begin if begin <= now - START < end else timedelta()
 
     def _reshard(self, now: datetime) -> None:
         while self.shards != self._target and self._next_split <= now:
             self.shards += 1 if self.shards < self._target else -1
-            self._next_split += RESHARD
+            self._next_split += RESHARD_DURATION
 
     def _scale(self, now: datetime) -> Decision:
         since = now - self._limits.cooldown
-        stream = Stream(
+        stream = StreamState(
             shards=self.shards,
             active=self.shards == self._target,
             changes=[call for call in self.calls if call > now - DAY],
-            minutes=[minute for known, minute in self._told if known <= now and minute.at >= since],
+            minutes=[minute for known, minute in self._published_metrics if known <= now and minute.at >= since],
         )
         decision = decide(stream, self._limits, now=now)
         if decision.shards != stream.shards:
             self.calls.append(now)
-            self._target, self._next_split = decision.shards, now + RESHARD
+            self._target, self._next_split = decision.shards, now + RESHARD_DURATION
         return decision
 
 
-def recovery(day: Sequence[Moment], begin: timedelta) -> timedelta:
+def recovery_time(day: Sequence[SimulatedMinute], begin: timedelta) -> timedelta:
     """How long after that time of the day records were late for the last time before midnight."""
-    late = [moment.at for moment in day if moment.late > PATIENCE]
-    return max((at - MIDNIGHT - begin + MINUTE for at in late), default=timedelta())
+    late = [moment.at for moment in day if moment.backlog_age > LAG_TOLERANCE]
+    return max((at - START - begin + MINUTE for at in late), default=timedelta())
 
 
-def picture(day: Sequence[Moment]) -> str:
+def render_chart(day: Sequence[SimulatedMinute]) -> str:
     """Shards and load above, lateness below, over the hours of the day."""
-    at = [(moment.at - MIDNIGHT).total_seconds() / 3600 for moment in day]
-    return draw(
+    at = [(moment.at - START).total_seconds() / 3600 for moment in day]
+    return render_svg(
         "A simulated day of the order stream: a flash sale from 9 to 11, poison from 15 to 15:30, "
         "silence from 19",
-        across="hour of the day",
-        until=24,
+        x_label="hour of the day",
+        x_max=24,
         panels=[
             Panel(
                 "shards",
@@ -229,7 +229,7 @@ def picture(day: Sequence[Moment]) -> str:
                     Line(
                         "age of the oldest record that waits",
                         [
-                            (hour, moment.late.total_seconds() / 60)
+                            (hour, moment.backlog_age.total_seconds() / 60)
                             for hour, moment in zip(at, day, strict=True)
                         ],
                     )
@@ -241,23 +241,23 @@ def picture(day: Sequence[Moment]) -> str:
 
 def main() -> int:
     """Simulate and print; draw if asked to."""
-    parser = argparse.ArgumentParser(prog="python -m bench.shards", description=__doc__)
-    parser.add_argument("--draw", action="store_true", help=f"write {PICTURE.name}")
+    parser = argparse.ArgumentParser(prog="python -m bench.shard_simulation", description=__doc__)
+    parser.add_argument("--draw", action="store_true", help=f"write {CHART_PATH.name}")
     arguments = parser.parse_args()
-    simulation = Simulation(A_DAY)
+    simulation = Simulation(SALE_DAY)
     day = list(simulation.run())
     print("time   load  shards   late      why")
     for moment in (moment for moment in day if moment.changed):
         print(
-            f"{moment.at:%H:%M} {moment.load:>5.1f}  {moment.seen:>2} → {moment.decision.shards:<2}"
-            f"  {_minutes(moment.late):<8}  {moment.decision.reason}"
+            f"{moment.at:%H:%M} {moment.load:>5.1f}  {moment.shards_before:>2} → {moment.decision.shards:<2}"
+            f"  {_minutes(moment.backlog_age):<8}  {moment.decision.reason}"
         )
-    sale = [moment for moment in day if moment.at < MIDNIGHT + hours(15)]
-    left = CALLS_A_DAY - len(simulation.calls)
-    print(f"\nAfter the sale began, records were late for {_minutes(recovery(sale, hours(9)))}.")
-    print(f"Calls: {len(simulation.calls)} of {CALLS_A_DAY}; the {left} left lead to the ceiling.")
+    sale = [moment for moment in day if moment.at < START + hours(15)]
+    left = MAX_CALLS_PER_DAY - len(simulation.calls)
+    print(f"\nAfter the sale began, records were late for {_minutes(recovery_time(sale, hours(9)))}.")
+    print(f"Calls: {len(simulation.calls)} of {MAX_CALLS_PER_DAY}; the {left} left lead to the ceiling.")
     if arguments.draw:
-        PICTURE.write_text(picture(day))
+        CHART_PATH.write_text(render_chart(day))
     return 0
 
 

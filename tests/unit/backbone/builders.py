@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from lambdas.backbone.domain import SHARD_RECORDS, Limits, Minute, Stream
+from lambdas.backbone.domain import SHARD_RECORDS, Limits, MinuteMetrics, StreamState
 
 NOW = datetime(2026, 1, 2, 12, 0, 20, tzinfo=UTC)
 LIMITS = Limits(floor=2, ceiling=16, cooldown=timedelta(minutes=30))
@@ -14,34 +14,34 @@ def ago(minutes: float) -> datetime:
 
 
 def minute(
-    back: int,
+    minutes_ago: int,
     *,
     load: float = 0.0,
     rejected: float = 0.0,
     lag: float | None = 0.0,
     by_bytes: bool = False,
-) -> Minute:
+) -> MinuteMetrics:
     """The minute that began so many minutes ago; ``load`` is in shards, ``lag`` in minutes."""
     written = {"bytes": load * 60_000_000} if by_bytes else {"records": load * 60 * SHARD_RECORDS}
-    at = ago(back).replace(second=0)
+    at = ago(minutes_ago).replace(second=0)
     late = None if lag is None else timedelta(minutes=lag)
-    return Minute(at=at, **written, rejected=rejected, lag=late)
+    return MinuteMetrics(at=at, **written, rejected=rejected, lag=late)
 
 
-def steady(load: float, *, known: int = 28, but: Sequence[Minute] = ()) -> list[Minute]:
+def steady(load: float, *, known: int = 28, overrides: Sequence[MinuteMetrics] = ()) -> list[MinuteMetrics]:
     """So many minutes of one load, as far as CloudWatch knows of them now, with exceptions."""
-    other = {minute.at: minute for minute in but}
-    usual = [minute(back, load=load) for back in range(known + 1, 1, -1)]
+    other = {minute.at: minute for minute in overrides}
+    usual = [minute(minutes_ago, load=load) for minutes_ago in range(known + 1, 1, -1)]
     return [other.get(each.at, each) for each in usual]
 
 
 def stream(
     shards: int,
-    minutes: Sequence[Minute] = (),
+    minutes: Sequence[MinuteMetrics] = (),
     *,
     active: bool = True,
     changed: Sequence[float] = (),
-) -> Stream:
+) -> StreamState:
     """A stream, changed so many minutes ago."""
-    changes = sorted(ago(back) for back in changed)
-    return Stream(shards=shards, active=active, changes=changes, minutes=minutes)
+    changes = sorted(ago(minutes_ago) for minutes_ago in changed)
+    return StreamState(shards=shards, active=active, changes=changes, minutes=minutes)

@@ -29,7 +29,7 @@ LINES = (
 TOTAL = Money(amount=2_208, currency="GBP")
 
 
-def fact(event: Event, sequence: int, *, second: int, minute: int = 26) -> EventEnvelope[Event]:
+def wrap_event(event: Event, sequence: int, *, second: int, minute: int = 26) -> EventEnvelope[Event]:
     order: str = event.order_id  # type: ignore[attr-defined]
     return envelope(
         event,
@@ -45,7 +45,7 @@ def placed(order: str = "o1", customer: str = "ada", *, minute: int = 26) -> Eve
     event = OrderPlaced(
         order_id=order, customer_id=customer, lines=LINES, total=TOTAL, country="Italy"
     )
-    return fact(event, 1, second=0, minute=minute)
+    return wrap_event(event, 1, second=0, minute=minute)
 
 
 def confirmed(
@@ -59,46 +59,46 @@ def confirmed(
     event = OrderConfirmed(
         order_id=order, customer_id=customer, lines=tuple(lines), total=total, country="Italy"
     )
-    return fact(event, 2, second=2, minute=minute)
+    return wrap_event(event, 2, second=2, minute=minute)
 
 
 def rejected(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
     event = OrderRejected(
         order_id=order, customer_id=customer, reason="OutOfStock", explanation="too few of 85123A"
     )
-    return fact(event, 2, second=2)
+    return wrap_event(event, 2, second=2)
 
 
-def troubled(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
+def needs_attention(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
     event = OrderNeedsAttention(order_id=order, customer_id=customer, failed_compensations=("RefundPayment",))
-    return fact(event, 4, second=9)
+    return wrap_event(event, 4, second=9)
 
 
 def held(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
     event = OrderHeld(
         order_id=order, customer_id=customer, reason="PaymentDisputed", explanation="disputed"
     )
-    return fact(event, 3, second=3)
+    return wrap_event(event, 3, second=3)
 
 
 def lifted(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
     event = OrderHoldLifted(order_id=order, customer_id=customer, reason="PaymentDisputed")
-    return fact(event, 4, second=4)
+    return wrap_event(event, 4, second=4)
 
 
 def withdrawn(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
     """The customer cancelled it while it was held."""
-    return fact(OrderWithdrawn(order_id=order, customer_id=customer), 4, second=4)
+    return wrap_event(OrderWithdrawn(order_id=order, customer_id=customer), 4, second=4)
 
 
 def notified(order: str = "o1", customer: str = "ada", *, sequence: int = 2) -> EventEnvelope[Event]:
     event = CustomerNotified(
         order_id=order, customer_id=customer, notice="OrderConfirmed", result="SENT"
     )
-    return fact(event, sequence, second=3)
+    return wrap_event(event, sequence, second=3)
 
 
-def story(order: str = "o1", customer: str = "ada") -> list[EventEnvelope[Event]]:
+def order_history(order: str = "o1", customer: str = "ada") -> list[EventEnvelope[Event]]:
     """Six facts of an order that goes well, across services."""
     units = tuple(Line(sku=line.sku, quantity=line.quantity) for line in LINES)
     taken = PaymentTaken(order_id=order, customer_id=customer, total=TOTAL)
@@ -107,20 +107,20 @@ def story(order: str = "o1", customer: str = "ada") -> list[EventEnvelope[Event]
     dispatched = OrderDispatched(order_id=order, customer_id=customer)
     return [
         placed(order, customer),
-        fact(taken, 1, second=1),
+        wrap_event(taken, 1, second=1),
         confirmed(order, customer),
-        fact(picked, 1, second=3),
-        fact(left, 1, second=4),
-        fact(dispatched, 3, second=5),
+        wrap_event(picked, 1, second=3),
+        wrap_event(left, 1, second=4),
+        wrap_event(dispatched, 3, second=5),
     ]
 
 
-def event_of(told: EventEnvelope[Event]) -> dict[str, Any]:
+def bus_event(published: EventEnvelope[Event]) -> dict[str, Any]:
     """A fact as the bus delivers it."""
-    if told.data.via_destination:
-        record = {"responsePayload": told.to_lambda_response()}
+    if published.data.via_destination:
+        record = {"responsePayload": published.to_lambda_response()}
         return {"source": DESTINATION_SOURCE, "detail-type": DESTINATION_DETAIL_TYPE, "detail": record}
-    entry = told.to_put_events_entry("Orders")
+    entry = published.to_put_events_entry("Orders")
     return {
         "source": entry["Source"],
         "detail-type": entry["DetailType"],
@@ -139,11 +139,11 @@ def record(number: int, key: str, data: bytes) -> dict[str, Any]:
     }
 
 
-def records(*told: EventEnvelope[Event] | tuple[str, bytes]) -> list[dict[str, Any]]:
+def records(*published: EventEnvelope[Event] | tuple[str, bytes]) -> list[dict[str, Any]]:
     """The records of facts, and of (partition key, data)."""
     return [
         record(number, *each)
         if isinstance(each, tuple)
-        else record(number, each.metadata.subject, json.dumps(event_of(each)).encode())
-        for number, each in enumerate(told)
+        else record(number, each.metadata.subject, json.dumps(bus_event(each)).encode())
+        for number, each in enumerate(published)
     ]

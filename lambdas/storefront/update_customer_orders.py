@@ -8,14 +8,14 @@ from lambdas.runtime.aws import client
 from lambdas.runtime.consumer import StreamConsumer
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.domain import LISTED
-from lambdas.storefront.projections import note_orders
-from lambdas.storefront.store import CustomersOrders
+from lambdas.storefront.domain import CUSTOMER_ORDER_EVENTS
+from lambdas.storefront.projections import update_customer_orders
+from lambdas.storefront.store import CustomerOrdersView
 
-view = CustomersOrders(setting("CUSTOMERS_ORDERS_TABLE"), dynamodb=client("dynamodb"))
+view = CustomerOrdersView(setting("CUSTOMER_ORDERS_TABLE"), dynamodb=client("dynamodb"))
 consumer = StreamConsumer(
-    parse=partial(parse_order_record, LISTED),
-    handle=partial(note_orders, view),
+    parse=partial(parse_order_record, CUSTOMER_ORDER_EVENTS),
+    handle=partial(update_customer_orders, view),
     dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
     sqs=client("sqs"),
 )
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Show what changed; report what could not be shown as failed."""
     outcome = consumer.process(event["Records"])
     log(
-        "customers' orders updated",
+        "customer_orders_updated",
         processed=outcome.processed,
         dead_lettered=outcome.dead_lettered,
         failed=len(outcome.failed),

@@ -38,7 +38,7 @@ class Panel:
     lines: Sequence[Line]
 
 
-def draw(title: str, *, across: str, until: int, panels: Sequence[Panel]) -> str:
+def render_svg(title: str, *, x_label: str, x_max: int, panels: Sequence[Panel]) -> str:
     """Panels below each other, over the same axis from nought, which is in ``across``."""
     height = TOP + len(panels) * (HEIGHT + GAP)
     drawn = [
@@ -49,30 +49,30 @@ def draw(title: str, *, across: str, until: int, panels: Sequence[Panel]) -> str
         f'<text x="{LEFT}" y="18">{escape(title)}</text>',
     ]
     for index, panel in enumerate(panels):
-        drawn += _panel(panel, TOP + index * (HEIGHT + GAP), across=across, until=until)
+        drawn += _panel(panel, TOP + index * (HEIGHT + GAP), x_label=x_label, x_max=x_max)
     return "\n".join([*drawn, "</svg>", ""])
 
 
-def _panel(panel: Panel, top: float, *, across: str, until: int) -> list[str]:
-    step = _step(max(y for line in panel.lines for _, y in line.points))
-    most = step * ceil(max(y for line in panel.lines for _, y in line.points) / step)
+def _panel(panel: Panel, top: float, *, x_label: str, x_max: int) -> list[str]:
+    step = _grid_step(max(y for line in panel.lines for _, y in line.points))
+    y_max = step * ceil(max(y for line in panel.lines for _, y in line.points) / step)
     base, right = top + HEIGHT, WIDTH - RIGHT
 
     def place(x: float, y: float) -> str:
-        return f"{LEFT + x / until * (right - LEFT):.1f},{base - y / most * HEIGHT:.1f}"
+        return f"{LEFT + x / x_max * (right - LEFT):.1f},{base - y / y_max * HEIGHT:.1f}"
 
     drawn = []
-    for value in range(0, most + 1, step):
-        y = base - value / most * HEIGHT
+    for value in range(0, y_max + 1, step):
+        y = base - value / y_max * HEIGHT
         drawn.append(f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         drawn.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value}</text>')
-    for hour in range(0, until + 1, 3):
-        x = LEFT + hour / until * (right - LEFT)
+    for hour in range(0, x_max + 1, 3):
+        x = LEFT + hour / x_max * (right - LEFT)
         drawn.append(f'<text x="{x:.1f}" y="{base + 17}" text-anchor="middle">{hour}</text>')
-    drawn.append(f'<text x="{right}" y="{base + 33}" text-anchor="end">{escape(across)}</text>')
+    drawn.append(f'<text x="{right}" y="{base + 33}" text-anchor="end">{escape(x_label)}</text>')
     drawn.append(f'<text x="4" y="{top - 8}">{escape(panel.unit)}</text>')
     for index, line in enumerate(panel.lines):
-        points = " ".join(place(x, y) for x, y in corners(line.points))
+        points = " ".join(place(x, y) for x, y in drop_level_points(line.points))
         drawn.append(f'<polyline class="line line{index}" points="{points}"/>')
         drawn.append(
             f'<text class="label{index}" x="{right - 70 * (len(panel.lines) - 1 - index)}" '
@@ -81,14 +81,14 @@ def _panel(panel: Panel, top: float, *, across: str, until: int) -> list[str]:
     return drawn
 
 
-def _step(most: float) -> int:
+def _grid_step(y_max: float) -> int:
     """What lies between two lines of the grid, so that there are a handful."""
-    rough = max(1.0, most / 5)
+    rough = max(1.0, y_max / 5)
     power: int = 10 ** int(log10(rough))
     return next(power * part for part in (1, 2, 5, 10) if power * part >= rough)
 
 
-def corners(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def drop_level_points(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """The points without those on a level with both their neighbours."""
     inner = [
         point

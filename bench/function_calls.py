@@ -1,6 +1,6 @@
 """How often each function is called for an order that is dispatched, in the local cloud.
 
-`python -m bench.calls` places orders of two lines one after another, each alone, so that nothing is
+`python -m bench.function_calls` places orders of two lines one after another, each alone, so that nothing is
 batched with another order's: the most that an order costs. Of each saga it counts the states
 entered, which is what Step Functions bills. What schedules call is left out: it costs the same
 without orders. `docs/costs.md` has the figures.
@@ -22,31 +22,31 @@ from local.deploy import deploy
 from local.warehouse import working
 
 SKUS = ("SKU-1", "SKU-2")
-ADA = "ada"
-FUNCTION_LOGS = re.compile(r"(?P<function>\w+)Logs[0-9A-F]{8}")
-SCHEDULED = re.compile(r"Jobs|QueryStale|PublishOutbox|DeliverPurchaseOrders|Scaler")
-PATIENCE = 60.0
-QUIET = 4.0
+CUSTOMER = "ada"
+FUNCTION_LOG_GROUP = re.compile(r"(?P<function>\w+)Logs[0-9A-F]{8}")
+SCHEDULED_FUNCTIONS = re.compile(r"Jobs|QueryStale|PublishOutbox|DeliverPurchaseOrders|Scaler")
+TIMEOUT_SECONDS = 60.0
+IDLE_SECONDS = 4.0
 """Seconds without a call, after which what an order caused is over."""
 
 
 def main() -> int:
     """Measure, and print a table in Markdown."""
-    parser = argparse.ArgumentParser(prog="python -m bench.calls", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.function_calls", description=__doc__)
     parser.add_argument("--orders", type=int, default=10, help="how many are placed one by one")
     orders = parser.parse_args().orders
     with running() as cloud:
         outputs = deploy(cloud, progress=lambda _: None)
-        place, groups = _shop(cloud, outputs), _log_groups(cloud)
+        place, groups = _prepare_shop(cloud, outputs), _log_groups(cloud)
         with working(cloud, outputs):
             place("first")
-            _await(cloud, outputs, groups, 1)
-            before = _calls(cloud, groups)
+            _await_idle(cloud, outputs, groups, 1)
+            before = _count_calls(cloud, groups)
             for n in range(orders):
                 place(f"order-{n}")
-                _await(cloud, outputs, groups, n + 2)
-            called = _calls(cloud, groups) - before
-        entered = _states_entered(cloud)
+                _await_idle(cloud, outputs, groups, n + 2)
+            called = _count_calls(cloud, groups) - before
+        entered = _count_states_entered(cloud)
     print("| called for an order | times |")
     print("|---|---|")
     for function, times in sorted(called.items()):
@@ -56,24 +56,24 @@ def main() -> int:
     return 0
 
 
-def _shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
+def _prepare_shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
     """A shop with full shelves and one customer, who can be written to; returns how to order."""
     lines = [{"sku": sku, "quantity": 1_000_000} for sku in SKUS]
     cloud.client("lambda").invoke(
         FunctionName=outputs["ReceiveStockFunction"],
         Payload=json.dumps({"delivery_id": "calls", "lines": lines}),
     )
-    customers = http_api.customers_of(cloud, outputs, ADA)
+    customers = http_api.customers_of(cloud, outputs, CUSTOMER)
     http = http_api.http(cloud)
     contact = http_api.Api(outputs["NotificationsUrl"], customers, http=http, sleep=time.sleep)
-    contact.put_contact(customer=ADA, email="ada@customers.example", name="Ada")
+    contact.put_contact(customer=CUSTOMER, email="ada@customers.example", name="Ada")
     api = http_api.Api(outputs["ApiUrl"], customers, http=http, sleep=time.sleep)
 
     def place(key: str) -> None:
         # Another price each time: orders that look the same within minutes are held.
         price = 100 + sum(key.encode()) + len(key)
         answer = api.place(
-            customer=ADA,
+            customer=CUSTOMER,
             key=key,
             country="United Kingdom",
             lines=[{"sku": sku, "quantity": 1, "unit_price": price} for sku in SKUS],
@@ -84,27 +84,27 @@ def _shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
     return place
 
 
-def _await(
+def _await_idle(
     cloud: Cloud, outputs: Mapping[str, str], groups: Mapping[str, str], orders: int
 ) -> None:
     """Wait until so many orders have left, and nothing is called any more."""
-    deadline = time.monotonic() + PATIENCE
-    before, since = _calls(cloud, groups), time.monotonic()
-    while time.monotonic() - since < QUIET or _dispatched(cloud, outputs) < orders:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    before, since = _count_calls(cloud, groups), time.monotonic()
+    while time.monotonic() - since < IDLE_SECONDS or _count_dispatched(cloud, outputs) < orders:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{orders} orders have not left after {PATIENCE} s")
+            raise TimeoutError(f"{orders} orders have not left after {TIMEOUT_SECONDS} s")
         time.sleep(0.5)
-        now = _calls(cloud, groups)
+        now = _count_calls(cloud, groups)
         if now != before:
             before, since = now, time.monotonic()
 
 
-def _dispatched(cloud: Cloud, outputs: Mapping[str, str]) -> int:
+def _count_dispatched(cloud: Cloud, outputs: Mapping[str, str]) -> int:
     rows = cloud.client("dynamodb").scan(TableName=outputs["OrdersTable"])["Items"]
     return sum(from_item(row)["state"] == "DISPATCHED" for row in rows)
 
 
-def _calls(cloud: Cloud, groups: Mapping[str, str]) -> Counter[str]:
+def _count_calls(cloud: Cloud, groups: Mapping[str, str]) -> Counter[str]:
     """How often each function was called so far, as its log tells."""
     logs = cloud.client("logs").get_paginator("filter_log_events")
     calls: Counter[str] = Counter()
@@ -130,12 +130,12 @@ def _log_groups(cloud: Cloud) -> dict[str, str]:
             "StackResources"
         ]
         if resource["ResourceType"] == "AWS::Logs::LogGroup"
-        and (named := FUNCTION_LOGS.fullmatch(resource["LogicalResourceId"]))
-        and not SCHEDULED.match(named["function"])
+        and (named := FUNCTION_LOG_GROUP.fullmatch(resource["LogicalResourceId"]))
+        and not SCHEDULED_FUNCTIONS.match(named["function"])
     }
 
 
-def _states_entered(cloud: Cloud) -> list[int]:
+def _count_states_entered(cloud: Cloud) -> list[int]:
     """Of each fulfilment that succeeded, how many states it entered."""
     states = cloud.client("stepfunctions")
     return [

@@ -1,6 +1,6 @@
 """How many orders a second the local cloud takes through the whole order path, and how fast.
 
-`python -m bench.order_path --rate 100 --seconds 60` sends orders to the HTTP API at a steady rate,
+`python -m bench.order_throughput --rate 100 --seconds 60` sends orders to the HTTP API at a steady rate,
 whether or not the platform keeps up, and then waits until every one of them has ended: in through
 the API, out through the outbox, through the saga with its three functions and the ledger, and out
 again as OrderConfirmed. Only that path is deployed; `--whole` has all that listens as well.
@@ -30,15 +30,15 @@ from stacks.environments import DEV
 
 SKUS = 500
 CUSTOMERS = 50
-SENDERS = 24
-WARM_UP = 40
-ENDS = ("CONFIRMED", "REJECTED", "CANCELLED", "DISPATCHED")
-PATIENCE = 60.0
+SENDER_THREADS = 24
+WARM_UP_ORDERS = 40
+FINAL_STATES = ("CONFIRMED", "REJECTED", "CANCELLED", "DISPATCHED")
+STALL_TIMEOUT_SECONDS = 60.0
 """Seconds without any order ending, after which the rest is given up."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentOrder:
     """One order that was sent: its status, how late it went out, how long the answer took."""
 
     order_id: str
@@ -49,7 +49,7 @@ class Sent:
 
 def main() -> int:
     """Measure and print; 1 if an order was not accepted or did not end confirmed."""
-    parser = argparse.ArgumentParser(prog="python -m bench.order_path", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.order_throughput", description=__doc__)
     parser.add_argument("--rate", type=float, default=100, help="orders a second")
     parser.add_argument("--seconds", type=float, default=60, help="for how long")
     parser.add_argument("--whole", action="store_true", help="deploy the whole platform")
@@ -60,19 +60,19 @@ def main() -> int:
         customers = _prepare(cloud, outputs)
         send = _Sender(cloud, outputs, customers)
         # One by one, so that the functions' first starts are not part of the measurement.
-        _send_all(send, count=WARM_UP, rate=10)
-        _await_end(cloud, outputs, WARM_UP)
-        before = _processor_seconds(cloud)
+        _send_all(send, count=WARM_UP_ORDERS, rate=10)
+        _await_final_states(cloud, outputs, WARM_UP_ORDERS)
+        before = _cpu_seconds(cloud)
         sent, elapsed = _send_all(
             send, count=round(arguments.rate * arguments.seconds), rate=arguments.rate
         )
         began = time.monotonic()
-        orders = _await_end(cloud, outputs, WARM_UP + len(sent))
+        orders = _await_final_states(cloud, outputs, WARM_UP_ORDERS + len(sent))
         drained = time.monotonic() - began
-        used = _processor_seconds(cloud).since(before)
+        used = _cpu_seconds(cloud).since(before)
         measured = {order.order_id for order in sent}
         rows = [row for row in orders if row["order_id"] in measured]
-        _print(sent, elapsed, rows, drained, used)
+        _print_report(sent, elapsed, rows, drained, used)
         confirmed = sum(row["state"] == "CONFIRMED" for row in rows)
     return 0 if confirmed == len(sent) else 1
 
@@ -102,10 +102,10 @@ class _Sender:
         self._customers = customers
         self._run = count()
         self._http = urllib3.PoolManager(
-            maxsize=SENDERS, block=True, ca_certs=str(cloud.certificate), timeout=30, retries=False
+            maxsize=SENDER_THREADS, block=True, ca_certs=str(cloud.certificate), timeout=30, retries=False
         )
 
-    def __call__(self, late: float) -> Sent:
+    def __call__(self, late: float) -> SentOrder:
         n = next(self._run)
         lines = [
             {"sku": f"SKU-{(n * 7 + k) % SKUS}", "quantity": k + 1, "unit_price": 250 + n % 9_000}
@@ -127,19 +127,19 @@ class _Sender:
             )
         except urllib3.exceptions.HTTPError as error:
             sys.stderr.write(f"order {n}: {error}\n")
-            return Sent("", 0, late, time.monotonic() - began)
+            return SentOrder("", 0, late, time.monotonic() - began)
         took = time.monotonic() - began
         order_id = json.loads(answer.data).get("order_id", "") if answer.status == 202 else ""
-        return Sent(order_id, answer.status, late, took)
+        return SentOrder(order_id, answer.status, late, took)
 
 
-def _send_all(send: _Sender, *, count: int, rate: float) -> tuple[list[Sent], float]:
+def _send_all(send: _Sender, *, count: int, rate: float) -> tuple[list[SentOrder], float]:
     """Send so many orders, each at its time; return them and how long it took."""
     began = time.monotonic()
     turns = iter(range(count))
     lock = threading.Lock()
 
-    def work() -> Iterator[Sent]:
+    def work() -> Iterator[SentOrder]:
         while True:
             with lock:
                 turn = next(turns, None)
@@ -149,13 +149,13 @@ def _send_all(send: _Sender, *, count: int, rate: float) -> tuple[list[Sent], fl
             time.sleep(max(0.0, due - time.monotonic()))
             yield send(time.monotonic() - due)
 
-    with ThreadPoolExecutor(SENDERS) as pool:
-        shares = pool.map(lambda _: list(work()), range(SENDERS))
+    with ThreadPoolExecutor(SENDER_THREADS) as pool:
+        shares = pool.map(lambda _: list(work()), range(SENDER_THREADS))
         sent = [order for share in shares for order in share]
     return sent, time.monotonic() - began
 
 
-def _await_end(cloud: Cloud, outputs: Mapping[str, str], total: int) -> list[dict[str, Any]]:
+def _await_final_states(cloud: Cloud, outputs: Mapping[str, str], total: int) -> list[dict[str, Any]]:
     """The orders, as soon as so many have ended, or when no more do."""
     pages = cloud.client("dynamodb").get_paginator("scan")
     most, since = 0, time.monotonic()
@@ -166,26 +166,26 @@ def _await_end(cloud: Cloud, outputs: Mapping[str, str], total: int) -> list[dic
             for page in pages.paginate(TableName=outputs["OrdersTable"])
             for item in page["Items"]
         ]
-        ended = sum(row["state"] in ENDS for row in rows)
+        ended = sum(row["state"] in FINAL_STATES for row in rows)
         if ended > most:
             most, since = ended, time.monotonic()
-        if ended >= total or time.monotonic() - since > PATIENCE:
+        if ended >= total or time.monotonic() - since > STALL_TIMEOUT_SECONDS:
             return rows
         # Most of the machine is for what is being waited for.
         time.sleep(max(1.0, 4 * (time.monotonic() - began)))
 
 
-class _Worked(NamedTuple):
+class _CpuSeconds(NamedTuple):
     """Seconds of processor time: of the one process that is AWS, and of functions and databases."""
 
     server: float
     others: float
 
-    def since(self, before: "_Worked") -> "_Worked":
-        return _Worked(self.server - before.server, self.others - before.others)
+    def since(self, before: "_CpuSeconds") -> "_CpuSeconds":
+        return _CpuSeconds(self.server - before.server, self.others - before.others)
 
 
-def _processor_seconds(cloud: Cloud) -> _Worked:
+def _cpu_seconds(cloud: Cloud) -> _CpuSeconds:
     """What the local cloud has worked so far, whatever else this machine does."""
     processes = list(_processes())
     (server,) = [
@@ -195,7 +195,7 @@ def _processor_seconds(cloud: Cloud) -> _Worked:
     ]
     theirs = [each for each in processes if each.session == server]
     own = sum(each.own for each in theirs if each.pid == server)
-    return _Worked(own, sum(each.own + each.of_ended for each in theirs) - own)
+    return _CpuSeconds(own, sum(each.own + each.of_ended for each in theirs) - own)
 
 
 class _Process(NamedTuple):
@@ -227,12 +227,12 @@ def _processes() -> Iterator[_Process]:
         )
 
 
-def _print(
-    sent: Sequence[Sent],
+def _print_report(
+    sent: Sequence[SentOrder],
     elapsed: float,
     rows: Sequence[Mapping[str, Any]],
     drained: float,
-    used: _Worked,
+    used: _CpuSeconds,
 ) -> None:
     accepted = sum(order.status == 202 for order in sent)
     confirmed = [row for row in rows if row["state"] == "CONFIRMED"]
