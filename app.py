@@ -11,7 +11,7 @@ from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from stacks.backbone import BackboneStack
-from stacks.environments import BadSettingError, Environment, environment
+from stacks.environments import InvalidSettingError, Environment, environment
 from stacks.inventory import InventoryStack
 from stacks.notifications import NotificationsStack
 from stacks.operations import OperationsStack
@@ -78,14 +78,14 @@ def compose(app: App, env: Environment) -> None:
         alarms=operations.topic,
         order_stream=backbone.order_stream,
         inventory=inventory,
-        front_door=orders.front_door,
+        http_api=orders.http_api,
     )
     NotificationsStack(
         app,
         env=env,
         bus=backbone.bus,
         alarms=operations.topic,
-        front_door=orders.front_door,
+        http_api=orders.http_api,
     )
 
 
@@ -98,7 +98,7 @@ def main() -> int:
         env = environment(
             setting("env") or "dev", partner=setting("partner"), sender=setting("sender")
         )
-    except BadSettingError as error:
+    except InvalidSettingError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     compose(app, env)

@@ -55,7 +55,7 @@ def main() -> int:
     parser.add_argument("--whole", action="store_true", help="deploy the whole platform")
     arguments = parser.parse_args()
     with running() as cloud:
-        stack = None if arguments.whole else DEV.stack("Orders")
+        stack = None if arguments.whole else DEV.stack_name("Orders")
         outputs = deploy(cloud, stack=stack, progress=lambda _: None)
         customers = _prepare(cloud, outputs)
         send = _Sender(cloud, outputs, customers)

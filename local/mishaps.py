@@ -51,7 +51,7 @@ WHILE_DISPATCHED: Sequence[Mishap] = (
         what="no order may change",
         holder="orders/MarkDispatchedRole",
         right="dynamodb:PutItem",
-        place="orders/OnDispatchFailed",
+        place="orders/OnDispatchDeadLetters",
     ),
     Mishap(
         what="no stock may be told",

@@ -103,10 +103,10 @@ class Rebuild:
         began = datetime.now(UTC)
         outputs = self.deployed.outputs("Storefront")
         name = self.view.name
-        live, beside = (self._table(outputs[name + each]) for each in ("Table", "TableBeside"))
+        live, beside = (self._table(outputs[name + each]) for each in ("Table", "StandbyTable"))
         write = Written(
             self.view,
-            self.view.into(outputs[f"{name}TableBeside"], self.deployed.client("dynamodb")),
+            self.view.into(outputs[f"{name}StandbyTable"], self.deployed.client("dynamodb")),
         )
         origin = self.view.origin(
             Plan(

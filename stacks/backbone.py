@@ -14,9 +14,9 @@ from constructs import Construct
 from lambdas.contracts.event import DESTINATION_SOURCE
 from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
 from lambdas.contracts.orders import SOURCE
-from stacks.components.event_rule import EventRule, LogGroupTarget, StreamTarget, deliver
-from stacks.components.replays import Replays
-from stacks.components.shard_scaler import ShardScaler
+from stacks.constructs.event_rule import EventRule, LogGroupTarget, StreamTarget, add_target
+from stacks.constructs.replays import Replays
+from stacks.constructs.shard_scaler import ShardScaler
 from stacks.environments import Environment
 
 SERVICE_SOURCE_PREFIX = "com.aws."
@@ -33,7 +33,7 @@ class BackboneStack(Stack):
         alarms: sns.ITopic,
         schedules: scheduler.IScheduleGroup,
     ) -> None:
-        super().__init__(scope, env.stack("Backbone"))
+        super().__init__(scope, env.stack_name("Backbone"))
 
         self.bus = events.EventBus(self, "Bus", event_bus_name=f"Orders{env.suffix.capitalize()}")
 
@@ -52,10 +52,10 @@ class BackboneStack(Stack):
             description="Catchall rule for development purposes",
             event_pattern=events.EventPattern(source=[SOURCE]),
         )
-        deliver(
+        add_target(
             catch_all,
             partial(LogGroupTarget, log_group),
-            holds="events that could not be logged",
+            contents="events that could not be logged",
             alarms=alarms,
         )
         self.grant_event_logging()
@@ -74,7 +74,7 @@ class BackboneStack(Stack):
             retention=env.archive_retention,
         )
         archive.apply_removal_policy(env.removal_policy)
-        Replays(self, "Replays", bus=self.bus, archive=archive, of=ORDER_STREAM_EVENTS, alarms=alarms)
+        Replays(self, "Replays", bus=self.bus, archive=archive, event_types=ORDER_STREAM_EVENTS, alarms=alarms)
 
         self.order_stream = kinesis.Stream(
             self,
@@ -99,7 +99,7 @@ class BackboneStack(Stack):
                 alarms=alarms,
             )
             CfnOutput(self, "ScaleStreamFunction", value=scaler.function.function_name)
-        for id, what, via_destination, subject in (
+        for id, label, via_destination, subject in (
             ("ToOrderStream", "order events", False, "$.detail.metadata.subject"),
             (
                 "DestinationEventsToStream",
@@ -113,7 +113,7 @@ class BackboneStack(Stack):
                 id,
                 bus=self.bus,
                 event=[event for event in ORDER_STREAM_EVENTS if event.via_destination is via_destination],
-                what=what,
+                label=label,
                 target=partial(StreamTarget, self.order_stream, partition_key_path=subject),
                 alarms=alarms,
             )

@@ -3,8 +3,8 @@
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
-from stacks.components.function import ServiceFunction
-from stacks.components.table import ServiceTable
+from stacks.constructs.function import ServiceFunction
+from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
 
 
@@ -12,14 +12,14 @@ class CardProviderStack(Stack):
     """What a real card provider would be, with a record of its own. Not part of the platform."""
 
     def __init__(self, scope: Construct, *, env: Environment) -> None:
-        super().__init__(scope, env.stack("CardProvider"))
+        super().__init__(scope, env.stack_name("CardProvider"))
 
         charges = ServiceTable(self, "Charges", env=env, key="key")
         self.handle_request = ServiceFunction(
             self,
             "HandleRequest",
             env=env,
-            verb="card_provider.handle_request",
+            handler="card_provider.handle_request",
             package="simulators",
             settings={
                 "CHARGES_TABLE": charges.table_name,

@@ -13,11 +13,11 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk.aws_logs import RetentionDays
 from aws_cdk.aws_stepfunctions import StateMachineType
 
-PARTNER = re.compile(r"aws\.partner(/[._A-Za-z0-9-]+){2,}")
+PARTNER_SOURCE_NAME = re.compile(r"aws\.partner(/[._A-Za-z0-9-]+){2,}")
 """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPartnerEventsRequestEntry.html"""
 
 
-class BadSettingError(Exception):
+class InvalidSettingError(Exception):
     """A setting cannot be that; the message says which one, and what it may be."""
 
 
@@ -34,16 +34,16 @@ class Environment:
     ``card_limit`` where the card provider's stand-in begins to decline, in minor units.
     ``workers`` are the fewest and the most instances that the warehouse has, and ``shards`` those
     that the order stream has, None leaves it to Kinesis; these go again when they were not needed
-    for ``shards_cooldown``. ``fan_out`` gives each projection a connection of its own to every
-    shard: it neither waits to be polled nor shares the shard with others. ``duplicates`` is what
-    becomes of an order that repeats one which its customer placed within ``duplicates_within``
+    for ``shards_cooldown``. ``enhanced_fan_out`` gives each projection a connection of its own to every
+    shard: it neither waits to be polled nor shares the shard with others. ``duplicate_action`` is what
+    becomes of an order that repeats one which its customer placed within ``duplicate_window``
     before: it is held until somebody decides, or cancelled. ``partner_event_source`` is the name of
     the event source through which the card company tells of disputes; with None, nothing that has
-    to do with disputes is there. ``quiet`` is how long a reservation or a charge
+    to do with disputes is there. ``unresolved_after`` is how long a reservation or a charge
     is left alone until its service asks what became of the order: well above what a saga and its
     takeover take. ``sender`` is the address from which customers get mails; without one, mails are
     recorded and not sent. SES first asks who reads that address whether it is theirs.
-    ``notices_at_once`` is how many mails or invoices are written at a time, by each of the
+    ``notification_concurrency`` is how many mails or invoices are written at a time, by each of the
     functions that do; None leaves it to the account.
     """
 
@@ -57,23 +57,23 @@ class Environment:
     burst_limit: int
     lead_time: Duration
     card_limit: int = 1_000_00
-    quiet: Duration = Duration.hours(1)  # noqa: RUF009 -- it never changes
-    duplicates: Literal["hold", "cancel"]
-    duplicates_within: Duration
+    unresolved_after: Duration = Duration.hours(1)  # noqa: RUF009 -- it never changes
+    duplicate_action: Literal["hold", "cancel"]
+    duplicate_window: Duration
     workers: tuple[int, int]
     shards: tuple[int, int] | None
     shards_cooldown: Duration
-    fan_out: bool
+    enhanced_fan_out: bool
     partner_event_source: str | None = None
     sender: str | None = None
-    notices_at_once: int | None
+    notification_concurrency: int | None
 
     @property
     def removal_policy(self) -> RemovalPolicy:
         """What becomes of data when its stack is destroyed."""
         return RemovalPolicy.RETAIN if self.keep_data else RemovalPolicy.DESTROY
 
-    def stack(self, service: str) -> str:
+    def stack_name(self, service: str) -> str:
         """The name of a service's stack, such as ``Orders-Dev-Payments``."""
         return f"Orders-{self.name.capitalize()}-{service}"
 
@@ -95,11 +95,11 @@ DEV = Environment(
     workers=(1, 2),
     shards=(1, 4),
     shards_cooldown=Duration.minutes(15),
-    fan_out=False,
-    notices_at_once=None,
+    enhanced_fan_out=False,
+    notification_concurrency=None,
     lead_time=Duration.minutes(10),
-    duplicates="hold",
-    duplicates_within=Duration.minutes(5),
+    duplicate_action="hold",
+    duplicate_window=Duration.minutes(5),
 )
 PROD = Environment(
     name="prod",
@@ -113,11 +113,11 @@ PROD = Environment(
     workers=(2, 10),
     shards=(2, 32),
     shards_cooldown=Duration.hours(1),
-    fan_out=True,
-    notices_at_once=10,
+    enhanced_fan_out=True,
+    notification_concurrency=10,
     lead_time=Duration.days(2),
-    duplicates="hold",
-    duplicates_within=Duration.minutes(5),
+    duplicate_action="hold",
+    duplicate_window=Duration.minutes(5),
 )
 ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}
 
@@ -126,18 +126,18 @@ def environment(name: str, *, partner: str | None = None, sender: str | None = N
     """The environment called ``name``, with another partner event source or sender if given.
 
     Raises:
-        BadSettingError: there is no such environment, or the partner or sender cannot be that.
+        InvalidSettingError: there is no such environment, or the partner or sender cannot be that.
     """
     if name not in ENVIRONMENTS:
         known = ", ".join(ENVIRONMENTS)
-        raise BadSettingError(f"unknown environment {name!r}: -c env=NAME takes one of {known}")
-    if partner is not None and not PARTNER.fullmatch(partner):
-        raise BadSettingError(
+        raise InvalidSettingError(f"unknown environment {name!r}: -c env=NAME takes one of {known}")
+    if partner is not None and not PARTNER_SOURCE_NAME.fullmatch(partner):
+        raise InvalidSettingError(
             f"no partner event source is called {partner!r}: -c partner=NAME takes a name such as "
             "aws.partner/example.com/disputes"
         )
     if sender and (sender.count("@") != 1 or not all(sender.split("@"))):
-        raise BadSettingError(
+        raise InvalidSettingError(
             f"{sender!r} is no sender: -c sender=ADDRESS takes one such as orders@your.shop"
         )
     env = ENVIRONMENTS[name]

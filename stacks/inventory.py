@@ -12,13 +12,13 @@ from constructs import Construct
 from lambdas.contracts.inventory import SOURCE
 from lambdas.contracts.orders import STATUS_EVENTS
 from lambdas.contracts.shipping import ShipmentDispatched
-from stacks.components.function import ServiceFunction
-from stacks.components.grants import allow, let_publish
-from stacks.components.outbox import Outbox
-from stacks.components.reaction import NO_DEAD_LETTERS as NO_EVENT_DEAD_LETTERS
-from stacks.components.reaction import Reaction
-from stacks.components.schedule import NO_DEAD_LETTERS, Schedule
-from stacks.components.table import ServiceTable
+from stacks.constructs.function import ServiceFunction
+from stacks.constructs.grants import grant, grant_put_events
+from stacks.constructs.outbox import Outbox
+from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION
+from stacks.constructs.event_handler import EventHandler
+from stacks.constructs.schedule import SCHEDULE_HAS_DESTINATION, Schedule
+from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
 
 
@@ -34,7 +34,7 @@ class InventoryStack(Stack):
         alarms: sns.ITopic,
         schedules: scheduler.IScheduleGroup,
     ) -> None:
-        super().__init__(scope, env.stack("Inventory"))
+        super().__init__(scope, env.stack_name("Inventory"))
 
         # State
         stock = ServiceTable(
@@ -67,7 +67,7 @@ class InventoryStack(Stack):
         # Functions
         def function(id: str, module: str, **settings: str) -> ServiceFunction:
             settings["STOCK_TABLE"] = stock.table_name
-            return ServiceFunction(self, id, env=env, verb=f"inventory.{module}", settings=settings)
+            return ServiceFunction(self, id, env=env, handler=f"inventory.{module}", settings=settings)
 
         on_reservations = {"RESERVATIONS_TABLE": reservations.table_name}
         self.reserve_stock = function("ReserveStock", "reserve_stock", **on_reservations)
@@ -81,34 +81,34 @@ class InventoryStack(Stack):
             self,
             env=env,
             settings={**on_reservations, "STOCK_TABLE": stock.table_name},
-            no_dead_letters=NO_EVENT_DEAD_LETTERS,
+            no_dlq_reason=HANDLER_HAS_DESTINATION,
         )
-        ship_stock = event_function(id="ShipStock", verb="inventory.ship_stock")
-        reconcile_reservation = event_function(id="ReconcileReservation", verb="inventory.reconcile_reservation")
+        ship_stock = event_function(id="ShipStock", handler="inventory.ship_stock")
+        reconcile_reservation = event_function(id="ReconcileReservation", handler="inventory.reconcile_reservation")
         query_stale_reservations = ServiceFunction(
             self,
             "QueryStaleReservations",
             env=env,
-            verb="inventory.query_stale_reservations",
+            handler="inventory.query_stale_reservations",
             settings={
                 **on_reservations,
                 "EVENT_BUS": bus.event_bus_name,
-                "STALE_AFTER_SECONDS": str(env.quiet.to_seconds()),
+                "STALE_AFTER_SECONDS": str(env.unresolved_after.to_seconds()),
             },
             timeout=Duration.seconds(50),
-            no_dead_letters=NO_DEAD_LETTERS,
+            no_dlq_reason=SCHEDULE_HAS_DESTINATION,
         )
         relay_outbox = ServiceFunction(
             self,
             "RelayOutbox",
             env=env,
-            verb="inventory.relay_outbox",
+            handler="inventory.relay_outbox",
             settings={"STOCK_TOPIC": self.topic.topic_arn},
         )
 
         # Flow: what left is no longer held, nor what an order that is over left behind; every
         # change goes out through the outbox
-        event_handler = partial(Reaction, self, bus=bus, alarms=alarms)
+        event_handler = partial(EventHandler, self, bus=bus, alarms=alarms)
         event_handler(id="OnDispatch", event=ShipmentDispatched, function=ship_stock)
         event_handler(id="OnOrderStatus", event=STATUS_EVENTS, function=reconcile_reservation)
         Schedule(
@@ -122,7 +122,7 @@ class InventoryStack(Stack):
         Outbox(self, "Outbox", table=stock, relay=relay_outbox, alarms=alarms)
 
         # Grants
-        grant_reservations = partial(allow, on=reservations.table_arn)
+        grant_reservations = partial(grant, on=reservations.table_arn)
         stock.grant(self.reserve_stock, "dynamodb:UpdateItem")
         grant_reservations(self.reserve_stock, "dynamodb:PutItem")
         stock.grant(self.release_stock, "dynamodb:UpdateItem")
@@ -132,15 +132,15 @@ class InventoryStack(Stack):
         stock.grant(reconcile_reservation, "dynamodb:UpdateItem")
         grant_reservations(reconcile_reservation, "dynamodb:PutItem", "dynamodb:UpdateItem")
         grant_reservations(query_stale_reservations, "dynamodb:UpdateItem")
-        allow(
+        grant(
             query_stale_reservations,
             "dynamodb:Query",
             on=f"{reservations.table_arn}/index/unresolved_shard",
         )
-        let_publish(query_stale_reservations, bus, source=SOURCE)
+        grant_put_events(query_stale_reservations, bus, source=SOURCE)
         stock.grant(self.receive_stock, "dynamodb:UpdateItem")
         deliveries.grant(self.receive_stock, "dynamodb:PutItem")
-        allow(relay_outbox, "sns:Publish", on=self.topic.topic_arn)
+        grant(relay_outbox, "sns:Publish", on=self.topic.topic_arn)
 
         CfnOutput(self, "StockTopic", value=self.topic.topic_arn)
         CfnOutput(self, "StockTable", value=stock.table_name)

@@ -16,14 +16,14 @@ from lambdas.contracts.orders import (
     OrderDispatched,
     OrderRejected,
 )
-from stacks.components.asynchronous import AsynchronousFunction, to_bus, to_function, to_topic
-from stacks.components.bucket import ServiceBucket
-from stacks.components.event_rule import EventRule
-from stacks.components.front_door import FrontDoor
-from stacks.components.function import ServiceFunction
-from stacks.components.grants import allow
-from stacks.components.packages import PackagesLayer
-from stacks.components.table import ServiceTable
+from stacks.constructs.async_function import AsyncFunction, to_bus, to_function, to_topic
+from stacks.constructs.bucket import ServiceBucket
+from stacks.constructs.event_rule import EventRule
+from stacks.constructs.http_api import HttpApi
+from stacks.constructs.function import ServiceFunction
+from stacks.constructs.grants import grant
+from stacks.constructs.packages import PackagesLayer
+from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
 
 NOTIFIED_EVENTS = (OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched)
@@ -39,20 +39,20 @@ class NotificationsStack(Stack):
         env: Environment,
         bus: events.IEventBus,
         alarms: sns.ITopic,
-        front_door: FrontDoor,
+        http_api: HttpApi,
     ) -> None:
-        super().__init__(scope, env.stack("Notifications"))
+        super().__init__(scope, env.stack_name("Notifications"))
 
         # State
         customers = ServiceTable(self, "Customers", env=env, key="customer_id")
-        email_records = ServiceTable(self, "EmailRecords", env=env, key="order_id", sorted_by="kind")
+        email_records = ServiceTable(self, "EmailRecords", env=env, key="order_id", sort_key="kind")
         # As long as books are kept
         invoices = ServiceBucket(
             self,
             "Invoices",
             env=env,
-            kept=Duration.days(3_653),
-            because="one function writes to it and one reads; both log which invoice they had",
+            retention=Duration.days(3_653),
+            reason="one function writes to it and one reads; both log which invoice they had",
         )
 
         # Functions
@@ -60,21 +60,21 @@ class NotificationsStack(Stack):
         invoices_settings = {"INVOICES_BUCKET": invoices.bucket_name}
         mail_settings = {**customers_settings, "EMAIL_RECORDS_TABLE": email_records.table_name, "SENDER": env.sender or ""}
         put_contact = ServiceFunction(
-            self, "PutContact", env=env, verb="notifications.put_contact", settings=customers_settings
+            self, "PutContact", env=env, handler="notifications.put_contact", settings=customers_settings
         )
         function = partial(
-            AsynchronousFunction, self, env=env, alarms=alarms, at_once=env.notices_at_once
+            AsyncFunction, self, env=env, alarms=alarms, reserved_concurrency=env.notification_concurrency
         )
         notify_customer = function(
             id="NotifyCustomer",
-            verb="notifications.notify_customer",
+            handler="notifications.notify_customer",
             settings=mail_settings,
             timeout=Duration.seconds(15),
             on_success=to_bus(bus),
         )
         email_invoice = function(
             id="EmailInvoice",
-            verb="notifications.email_invoice",
+            handler="notifications.email_invoice",
             settings={**mail_settings, **invoices_settings},
             timeout=Duration.seconds(15),
         )
@@ -82,7 +82,7 @@ class NotificationsStack(Stack):
         writer = PackagesLayer(self, "Writer", packages=["fpdf2", "fonttools", "defusedxml"])
         issue_invoice = function(
             id="IssueInvoice",
-            verb="notifications.issue_invoice",
+            handler="notifications.issue_invoice",
             settings=invoices_settings,
             timeout=Duration.seconds(15),
             memory_mib=512,
@@ -96,7 +96,7 @@ class NotificationsStack(Stack):
         rule(
             id="Notify",
             event=NOTIFIED_EVENTS,
-            what="news of orders",
+            label="order status events",
             target=partial(targets.LambdaFunction, notify_customer),
         )
         rule(
@@ -104,17 +104,17 @@ class NotificationsStack(Stack):
             event=OrderConfirmed,
             target=partial(targets.LambdaFunction, issue_invoice),
         )
-        contact = FrontDoor(self, "Contact", env=env, beside=front_door)
+        contact = HttpApi(self, "Contact", env=env, user_pool_of=http_api)
         contact.route(apigw.HttpMethod.PUT, "/contact", put_contact)
 
         # Grants
-        allow(put_contact, "dynamodb:PutItem", on=customers.table_arn)
-        invoice_objects = {"objects": "invoices/*", "because": "an object for each order, named by it"}
-        invoices.let(issue_invoice.role, "s3:PutObject", **invoice_objects)
-        invoices.let(email_invoice.role, "s3:GetObject", **invoice_objects)
+        grant(put_contact, "dynamodb:PutItem", on=customers.table_arn)
+        invoice_objects = {"objects": "invoices/*", "reason": "an object for each order, named by it"}
+        invoices.grant_objects(issue_invoice.role, "s3:PutObject", **invoice_objects)
+        invoices.grant_objects(email_invoice.role, "s3:GetObject", **invoice_objects)
         for function_ in (notify_customer, email_invoice):
-            allow(function_, "dynamodb:GetItem", on=customers.table_arn)
-            allow(
+            grant(function_, "dynamodb:GetItem", on=customers.table_arn)
+            grant(
                 function_,
                 *("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
                 on=email_records.table_arn,
@@ -123,9 +123,9 @@ class NotificationsStack(Stack):
             identity = ses.EmailIdentity(
                 self, "Sender", identity=ses.Identity.email(env.sender)
             ).email_identity_arn
-            allow(notify_customer, "ses:SendEmail", on=identity)
+            grant(notify_customer, "ses:SendEmail", on=identity)
             # SES may ask for this as well where there is an attachment.
-            allow(email_invoice, "ses:SendEmail", "ses:SendRawEmail", on=identity)
+            grant(email_invoice, "ses:SendEmail", "ses:SendRawEmail", on=identity)
 
         CfnOutput(self, "NotificationsUrl", value=contact.api.api_endpoint)
         CfnOutput(self, "EmailRecordsTable", value=email_records.table_name)

@@ -13,7 +13,7 @@ class OperationsStack(Stack):
     """The topic to which alarms go and orders that need a person, and the group of schedules."""
 
     def __init__(self, scope: Construct, *, env: Environment) -> None:
-        super().__init__(scope, env.stack("Operations"))
+        super().__init__(scope, env.stack_name("Operations"))
 
         self.topic = sns.Topic(self, "Topic", display_name="Orders operations", enforce_ssl=True)
         # A topic with a policy of its own has lost the default one, by which alarms reach it.

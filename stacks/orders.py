@@ -42,18 +42,18 @@ from lambdas.contracts.shipping import (
     ShipmentAlreadyCancelled,
     ShipmentDispatched,
 )
-from stacks.components.event_rule import EventRule
-from stacks.components.front_door import FrontDoor
-from stacks.components.function import ServiceFunction
-from stacks.components.grants import allow, let_publish
-from stacks.components.outbox import Outbox
-from stacks.components.queue import ParkingQueue
-from stacks.components.reaction import NO_DEAD_LETTERS as NO_LOST_EVENTS
-from stacks.components.reaction import Reaction
-from stacks.components.saga import Saga
-from stacks.components.saga_steps import CommandCall, SagaRecord, SagaStep
-from stacks.components.table import ServiceTable
-from stacks.components.order_jobs import ORDER_INDEXES, OrderJobs
+from stacks.constructs.event_rule import EventRule
+from stacks.constructs.http_api import HttpApi
+from stacks.constructs.function import ServiceFunction
+from stacks.constructs.grants import grant, grant_put_events
+from stacks.constructs.outbox import Outbox
+from stacks.constructs.queue import DeadLetterQueue
+from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION
+from stacks.constructs.event_handler import EventHandler
+from stacks.constructs.saga import Saga
+from stacks.constructs.saga_steps import CommandCall, SagaRecord, SagaStep
+from stacks.constructs.table import ServiceTable
+from stacks.constructs.order_jobs import ORDER_INDEXES, OrderJobs
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
 from stacks.payments import PaymentsStack
@@ -75,7 +75,7 @@ class OrdersStack(Stack):
         payments: PaymentsStack,
         shipping: ShippingStack,
     ) -> None:
-        super().__init__(scope, env.stack("Orders"))
+        super().__init__(scope, env.stack_name("Orders"))
 
         # State
         table = ServiceTable(
@@ -86,36 +86,36 @@ class OrdersStack(Stack):
             stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
             indexes=ORDER_INDEXES,
         )
-        repair_queue = ParkingQueue(
-            self, "Repair", holds="compensations that failed for good", alarms=alarms
+        repair_queue = DeadLetterQueue(
+            self, "Repair", contents="compensations that failed for good", alarms=alarms
         )
 
         # Functions
         table_settings = {"ORDERS_TABLE": table.table_name}
         bus_settings = {"EVENT_BUS": bus.event_bus_name}
 
-        def function(id: str, verb: str, settings: dict[str, str]) -> ServiceFunction:
-            return ServiceFunction(self, id, env=env, verb=f"orders.{verb}", settings=settings)
+        def function(id: str, handler: str, settings: dict[str, str]) -> ServiceFunction:
+            return ServiceFunction(self, id, env=env, handler=f"orders.{handler}", settings=settings)
 
         place_order = function("PlaceOrder", "place_order", table_settings)
         get_order = function("GetOrder", "get_order", table_settings)
         cancel_order = function("CancelOrder", "cancel_order", table_settings)
         relay_outbox = function("RelayOutbox", "relay_outbox", bus_settings)
         event_function = partial(
-            ServiceFunction, self, env=env, settings=table_settings, no_dead_letters=NO_LOST_EVENTS
+            ServiceFunction, self, env=env, settings=table_settings, no_dlq_reason=HANDLER_HAS_DESTINATION
         )
         mark_compensation_completed = function("MarkCompensationCompleted", "mark_compensation_completed", table_settings)
-        mark_dispatched = event_function(id="MarkDispatched", verb="orders.mark_dispatched")
+        mark_dispatched = event_function(id="MarkDispatched", handler="orders.mark_dispatched")
         lift_hold = function("LiftHold", "lift_hold", table_settings)
         answer_status_query = event_function(
-            id="AnswerStatusQuery", verb="orders.answer_status_query", settings={**table_settings, **bus_settings}
+            id="AnswerStatusQuery", handler="orders.answer_status_query", settings={**table_settings, **bus_settings}
         )
 
-        # Flow: in through the front door, out through the outbox, on by the saga
-        self.front_door = front_door = FrontDoor(self, "FrontDoor", env=env)
-        front_door.route(apigw.HttpMethod.POST, "/orders", place_order)
-        front_door.route(apigw.HttpMethod.GET, "/orders/{order_id}", get_order)
-        front_door.route(apigw.HttpMethod.DELETE, "/orders/{order_id}", cancel_order)
+        # Flow: in through the HTTP API, out through the outbox, on by the saga
+        self.http_api = http_api = HttpApi(self, "HttpApi", env=env)
+        http_api.route(apigw.HttpMethod.POST, "/orders", place_order)
+        http_api.route(apigw.HttpMethod.GET, "/orders/{order_id}", get_order)
+        http_api.route(apigw.HttpMethod.DELETE, "/orders/{order_id}", cancel_order)
 
         Outbox(self, "Outbox", table=table, relay=relay_outbox, alarms=alarms)
         OrderJobs(self, "Jobs", env=env, orders=table, bus=bus, group=schedules, alarms=alarms)
@@ -181,29 +181,29 @@ class OrdersStack(Stack):
                 target=partial(targets.SnsTopic, topic=alarms, authorize_using_role=True),
             )
 
-        reaction = partial(Reaction, self, bus=bus, alarms=alarms)
-        reaction(id="OnDispatch", event=ShipmentDispatched, function=mark_dispatched)
+        event_handler = partial(EventHandler, self, bus=bus, alarms=alarms)
+        event_handler(id="OnDispatch", event=ShipmentDispatched, function=mark_dispatched)
         status_queries = (ReservationUnresolved, ChargeUnresolved)
-        reaction(id="OnStatusQuery", event=status_queries, function=answer_status_query)
+        event_handler(id="OnStatusQuery", event=status_queries, function=answer_status_query)
         writers = [cancel_order, mark_dispatched, mark_compensation_completed, lift_hold]
         if env.partner_event_source:
-            hold_order = event_function(id="HoldOrder", verb="orders.hold_order")
-            on_dispute = reaction(id="OnDispute", event=PaymentDisputed, function=hold_order)
-            hold_order.add_environment("DEAD_LETTER_QUEUE_URL", on_dispute.failed.queue_url)
+            hold_order = event_function(id="HoldOrder", handler="orders.hold_order")
+            on_dispute = event_handler(id="OnDispute", event=PaymentDisputed, function=hold_order)
+            hold_order.add_environment("DEAD_LETTER_QUEUE_URL", on_dispute.dead_letters.queue_url)
             writers.append(hold_order)
 
         # Grants
-        allow(place_order, "dynamodb:PutItem", on=table.table_arn)
-        allow(get_order, "dynamodb:GetItem", on=table.table_arn)
+        grant(place_order, "dynamodb:PutItem", on=table.table_arn)
+        grant(get_order, "dynamodb:GetItem", on=table.table_arn)
         for writer in writers:
-            allow(writer, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
-        allow(answer_status_query, "dynamodb:GetItem", on=table.table_arn)
-        let_publish(relay_outbox, bus, source=SOURCE)
-        let_publish(answer_status_query, bus, source=SOURCE)
+            grant(writer, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
+        grant(answer_status_query, "dynamodb:GetItem", on=table.table_arn)
+        grant_put_events(relay_outbox, bus, source=SOURCE)
+        grant_put_events(answer_status_query, bus, source=SOURCE)
 
-        CfnOutput(self, "ApiUrl", value=front_door.api.api_endpoint)
-        CfnOutput(self, "UserPoolId", value=front_door.customers.user_pool_id)
-        CfnOutput(self, "UserPoolClientId", value=front_door.client.user_pool_client_id)
+        CfnOutput(self, "ApiUrl", value=http_api.api.api_endpoint)
+        CfnOutput(self, "UserPoolId", value=http_api.user_pool.user_pool_id)
+        CfnOutput(self, "UserPoolClientId", value=http_api.user_pool_client.user_pool_client_id)
         CfnOutput(self, "OrdersTable", value=table.table_name)
         CfnOutput(self, "LiftHoldFunction", value=lift_hold.function_name)
         CfnOutput(self, "RepairQueue", value=repair_queue.queue_url)

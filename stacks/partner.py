@@ -11,11 +11,11 @@ from constructs import Construct
 
 from lambdas.contracts.partner import DISPUTE_OPENED
 from lambdas.contracts.payments import SOURCE
-from stacks.components.event_rule import AwsEventRule, LogGroupTarget
-from stacks.components.function import ServiceFunction
-from stacks.components.grants import let_publish
-from stacks.components.queue import ParkingQueue
-from stacks.components.reaction import NO_DEAD_LETTERS, let_fail
+from stacks.constructs.event_rule import AwsEventRule, LogGroupTarget
+from stacks.constructs.function import ServiceFunction
+from stacks.constructs.grants import grant_put_events
+from stacks.constructs.queue import DeadLetterQueue
+from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION, set_failure_destination
 from stacks.environments import Environment
 
 
@@ -35,7 +35,7 @@ class PartnerStack(Stack):
         bus: events.IEventBus,
         alarms: sns.ITopic,
     ) -> None:
-        super().__init__(scope, env.stack("Partner"))
+        super().__init__(scope, env.stack_name("Partner"))
 
         # State
         partner_bus = events.EventBus(self, "Bus", event_source_name=source)
@@ -46,16 +46,16 @@ class PartnerStack(Stack):
             retention=env.log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        dead_letters = ParkingQueue(self, "Disputes", holds="disputes not published", alarms=alarms)
+        dead_letters = DeadLetterQueue(self, "IngestDisputeDeadLetters", contents="disputes not published", alarms=alarms)
 
         # Functions
         ingest_dispute = ServiceFunction(
             self,
             "IngestDispute",
             env=env,
-            verb="payments.ingest_dispute",
+            handler="payments.ingest_dispute",
             settings={"EVENT_BUS": bus.event_bus_name, "DEAD_LETTER_QUEUE_URL": dead_letters.queue_url},
-            no_dead_letters=NO_DEAD_LETTERS,
+            no_dlq_reason=HANDLER_HAS_DESTINATION,
         )
 
         # Flow: all is logged, and disputes are told as payments' own
@@ -66,11 +66,11 @@ class PartnerStack(Stack):
             detail_types=[DISPUTE_OPENED],
             target=partial(targets.LambdaFunction, ingest_dispute),
         )
-        let_fail(ingest_dispute, into=dead_letters)
+        set_failure_destination(ingest_dispute, queue=dead_letters)
 
         # Grants
-        let_publish(ingest_dispute, bus, source=SOURCE)
+        grant_put_events(ingest_dispute, bus, source=SOURCE)
 
         CfnOutput(self, "PartnerBus", value=partner_bus.event_bus_name)
         CfnOutput(self, "PartnerLogGroup", value=log_group.log_group_name)
-        CfnOutput(self, "ParkedDisputes", value=dead_letters.queue_url)
+        CfnOutput(self, "DisputeDeadLetterQueue", value=dead_letters.queue_url)

@@ -11,12 +11,12 @@ from constructs import Construct
 
 from lambdas.contracts.orders import STATUS_EVENTS
 from lambdas.contracts.payments import SOURCE
-from stacks.components.function import ServiceFunction
-from stacks.components.grants import allow, let_publish
-from stacks.components.reaction import NO_DEAD_LETTERS as NO_LOST_EVENTS
-from stacks.components.reaction import Reaction
-from stacks.components.schedule import NO_DEAD_LETTERS, Schedule
-from stacks.components.sql_database import Migrations, SqlDatabase
+from stacks.constructs.function import ServiceFunction
+from stacks.constructs.grants import grant, grant_put_events
+from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION
+from stacks.constructs.event_handler import EventHandler
+from stacks.constructs.schedule import SCHEDULE_HAS_DESTINATION, Schedule
+from stacks.constructs.sql_database import Migrations, SqlDatabase
 from stacks.environments import Environment
 
 
@@ -33,7 +33,7 @@ class PaymentsStack(Stack):
         schedules: scheduler.IScheduleGroup,
         card_provider: lambda_.IFunction,
     ) -> None:
-        super().__init__(scope, env.stack("Payments"))
+        super().__init__(scope, env.stack_name("Payments"))
 
         # State
         ledger = SqlDatabase(self, "Ledger", env=env)
@@ -50,30 +50,30 @@ class PaymentsStack(Stack):
             settings={**settings, "CARD_PROVIDER_FUNCTION": card_provider.function_name},
             timeout=Duration.seconds(7),
         )
-        self.take_payment = charging(id="TakePayment", verb="payments.take_payment")
-        self.refund_payment = charging(id="RefundPayment", verb="payments.refund_payment")
+        self.take_payment = charging(id="TakePayment", handler="payments.take_payment")
+        self.refund_payment = charging(id="RefundPayment", handler="payments.refund_payment")
         publish_outbox = function(
             id="PublishOutbox",
-            verb="payments.publish_outbox",
+            handler="payments.publish_outbox",
             settings=settings,
             timeout=Duration.seconds(50),
-            no_dead_letters=NO_DEAD_LETTERS,
+            no_dlq_reason=SCHEDULE_HAS_DESTINATION,
         )
         reconcile_charge = charging(
-            id="ReconcileCharge", verb="payments.reconcile_charge", no_dead_letters=NO_LOST_EVENTS
+            id="ReconcileCharge", handler="payments.reconcile_charge", no_dlq_reason=HANDLER_HAS_DESTINATION
         )
         query_stale_charges = function(
             id="QueryStaleCharges",
-            verb="payments.query_stale_charges",
-            settings={**settings, "STALE_AFTER_SECONDS": str(env.quiet.to_seconds())},
+            handler="payments.query_stale_charges",
+            settings={**settings, "STALE_AFTER_SECONDS": str(env.unresolved_after.to_seconds())},
             timeout=Duration.seconds(50),
-            no_dead_letters=NO_DEAD_LETTERS,
+            no_dlq_reason=SCHEDULE_HAS_DESTINATION,
         )
 
         # Flow: what was posted is told, and what an order that is over left behind is given back
         Schedule(
             self,
-            "PublishOutboxOften",
+            "PublishOutboxSchedule",
             function=publish_outbox,
             every=Duration.minutes(1),
             group=schedules,
@@ -81,22 +81,22 @@ class PaymentsStack(Stack):
         )
         Schedule(
             self,
-            "QueryStaleChargesOften",
+            "QueryStaleChargesSchedule",
             function=query_stale_charges,
             every=Duration.minutes(15),
             group=schedules,
             alarms=alarms,
         )
-        Reaction(self, "OnOrderStatus", bus=bus, event=STATUS_EVENTS, function=reconcile_charge, alarms=alarms)
+        EventHandler(self, "OnOrderStatus", bus=bus, event=STATUS_EVENTS, function=reconcile_charge, alarms=alarms)
 
         # Grants
         provider_callers = [self.take_payment, self.refund_payment, reconcile_charge]
         for caller in provider_callers:
-            allow(caller, "lambda:InvokeFunction", on=card_provider.function_arn)
+            grant(caller, "lambda:InvokeFunction", on=card_provider.function_arn)
         ledger_users = [*provider_callers, publish_outbox, query_stale_charges]
         for user in ledger_users:
-            ledger.let_connect(user)
-            let_publish(user, bus, source=SOURCE)
+            ledger.grant_connect(user)
+            grant_put_events(user, bus, source=SOURCE)
         Migrations(
             self,
             "Migrations",

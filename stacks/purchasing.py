@@ -6,11 +6,11 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lambdas.contracts.inventory import StockBelowMinimum, StockSoldOut
-from stacks.components.function import ServiceFunction
-from stacks.components.grants import allow
-from stacks.components.schedule import NO_DEAD_LETTERS, Schedule
-from stacks.components.subscriber import Subscriber
-from stacks.components.table import ServiceTable
+from stacks.constructs.function import ServiceFunction
+from stacks.constructs.grants import grant
+from stacks.constructs.schedule import SCHEDULE_HAS_DESTINATION, Schedule
+from stacks.constructs.subscriber import Subscriber
+from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
 
@@ -27,7 +27,7 @@ class PurchasingStack(Stack):
         schedules: scheduler.IScheduleGroup,
         inventory: InventoryStack,
     ) -> None:
-        super().__init__(scope, env.stack("Purchasing"))
+        super().__init__(scope, env.stack_name("Purchasing"))
 
         # State
         table = ServiceTable(
@@ -44,20 +44,20 @@ class PurchasingStack(Stack):
             self,
             "RaisePurchaseOrders",
             env=env,
-            verb="purchasing.raise_purchase_orders",
+            handler="purchasing.raise_purchase_orders",
             settings={**on_table, "LEAD_TIME_SECONDS": str(env.lead_time.to_seconds())},
         )
         deliver_purchase_orders = ServiceFunction(
             self,
             "DeliverPurchaseOrders",
             env=env,
-            verb="purchasing.deliver_purchase_orders",
+            handler="purchasing.deliver_purchase_orders",
             settings={
                 **on_table,
                 "RECEIVE_STOCK_FUNCTION": inventory.receive_stock.function_name,
             },
             timeout=Duration.seconds(50),
-            no_dead_letters=NO_DEAD_LETTERS,
+            no_dlq_reason=SCHEDULE_HAS_DESTINATION,
         )
 
         # Flow: in from inventory's topic, out by inventory's own command
@@ -79,10 +79,10 @@ class PurchasingStack(Stack):
         )
 
         # Grants
-        allow(raise_purchase_orders, "dynamodb:PutItem", on=table.table_arn)
-        allow(deliver_purchase_orders, "dynamodb:GetItem", "dynamodb:UpdateItem", on=table.table_arn)
-        allow(deliver_purchase_orders, "dynamodb:Query", on=f"{table.table_arn}/index/awaiting")
-        allow(deliver_purchase_orders, "lambda:InvokeFunction", on=inventory.receive_stock.function_arn)
+        grant(raise_purchase_orders, "dynamodb:PutItem", on=table.table_arn)
+        grant(deliver_purchase_orders, "dynamodb:GetItem", "dynamodb:UpdateItem", on=table.table_arn)
+        grant(deliver_purchase_orders, "dynamodb:Query", on=f"{table.table_arn}/index/awaiting")
+        grant(deliver_purchase_orders, "lambda:InvokeFunction", on=inventory.receive_stock.function_arn)
 
         CfnOutput(self, "PurchaseOrdersTable", value=table.table_name)
         CfnOutput(self, "DeliverPurchaseOrdersFunction", value=deliver_purchase_orders.function_name)

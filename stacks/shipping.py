@@ -11,11 +11,11 @@ from constructs import Construct
 from lambdas.contracts.orders import OrderHeld, OrderHoldLifted
 from lambdas.contracts.shipping import SOURCE
 from lambdas.contracts.warehouse import OrderPicked
-from stacks.components.function import ServiceFunction
-from stacks.components.grants import let_publish
-from stacks.components.outbox import Outbox
-from stacks.components.reaction import NO_DEAD_LETTERS, Reaction
-from stacks.components.table import ServiceTable
+from stacks.constructs.function import ServiceFunction
+from stacks.constructs.grants import grant_put_events
+from stacks.constructs.outbox import Outbox
+from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION, EventHandler
+from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
 
 
@@ -25,7 +25,7 @@ class ShippingStack(Stack):
     def __init__(
         self, scope: Construct, *, env: Environment, bus: events.IEventBus, alarms: sns.ITopic
     ) -> None:
-        super().__init__(scope, env.stack("Shipping"))
+        super().__init__(scope, env.stack_name("Shipping"))
 
         # State
         shipments = ServiceTable(
@@ -40,31 +40,31 @@ class ShippingStack(Stack):
         on_table = {"SHIPMENTS_TABLE": shipments.table_name}
         function = partial(ServiceFunction, self, env=env)
         self.book_shipment = function(
-            id="BookShipment", verb="shipping.book_shipment", settings=on_table
+            id="BookShipment", handler="shipping.book_shipment", settings=on_table
         )
         self.cancel_shipment = function(
-            id="CancelShipment", verb="shipping.cancel_shipment", settings=on_table
+            id="CancelShipment", handler="shipping.cancel_shipment", settings=on_table
         )
         dispatch_shipment = function(
             id="DispatchShipment",
-            verb="shipping.dispatch_shipment",
+            handler="shipping.dispatch_shipment",
             settings=on_table,
-            no_dead_letters=NO_DEAD_LETTERS,
+            no_dlq_reason=HANDLER_HAS_DESTINATION,
         )
         apply_hold = function(
             id="ApplyHold",
-            verb="shipping.apply_hold",
+            handler="shipping.apply_hold",
             settings=on_table,
-            no_dead_letters=NO_DEAD_LETTERS,
+            no_dlq_reason=HANDLER_HAS_DESTINATION,
         )
         relay_outbox = function(
             id="RelayOutbox",
-            verb="shipping.relay_outbox",
+            handler="shipping.relay_outbox",
             settings={"EVENT_BUS": bus.event_bus_name},
         )
 
         # Flow: an order that was picked leaves unless it is held, and that is told
-        event_handler = partial(Reaction, self, bus=bus, alarms=alarms)
+        event_handler = partial(EventHandler, self, bus=bus, alarms=alarms)
         event_handler(id="OnPicked", event=OrderPicked, function=dispatch_shipment)
         event_handler(id="OnHold", event=[OrderHeld, OrderHoldLifted], function=apply_hold)
         Outbox(self, "Outbox", table=shipments, relay=relay_outbox, alarms=alarms)
@@ -74,6 +74,6 @@ class ShippingStack(Stack):
         shipments.grant(self.cancel_shipment, "dynamodb:UpdateItem")
         for writer in (dispatch_shipment, apply_hold):
             shipments.grant(writer, "dynamodb:GetItem", "dynamodb:PutItem")
-        let_publish(relay_outbox, bus, source=SOURCE)
+        grant_put_events(relay_outbox, bus, source=SOURCE)
 
         CfnOutput(self, "ShipmentsTable", value=shipments.table_name)

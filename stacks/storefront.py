@@ -11,11 +11,11 @@ from constructs import Construct
 
 from lambdas.contracts.inventory import STOCK_EVENTS
 from lambdas.contracts.orders import ORDER_EVENTS, OrderConfirmed
-from stacks.components.front_door import FrontDoor, Operators
-from stacks.components.function import ServiceFunction
-from stacks.components.projection import ParkingBucket, Projection
-from stacks.components.subscriber import Subscriber
-from stacks.components.view import View
+from stacks.constructs.http_api import HttpApi, Operators
+from stacks.constructs.function import ServiceFunction
+from stacks.constructs.projection import DeadLetterBucket, Projection
+from stacks.constructs.subscriber import Subscriber
+from stacks.constructs.view import View
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
 
@@ -31,9 +31,9 @@ class StorefrontStack(Stack):
         alarms: sns.ITopic,
         order_stream: kinesis.IStream,
         inventory: InventoryStack,
-        front_door: FrontDoor,
+        http_api: HttpApi,
     ) -> None:
-        super().__init__(scope, env.stack("Storefront"))
+        super().__init__(scope, env.stack_name("Storefront"))
 
         # State
         view = partial(View, self, env=env)
@@ -45,18 +45,18 @@ class StorefrontStack(Stack):
             key="order_id",
             index=("customer_id", "placed"),
         )
-        sales = view(id="Sales", setting="SALES_TABLE", key="partition_key", sorted_by="sort_key")
-        given_up = ParkingBucket(self, "GivenUp", env=env)
+        sales = view(id="Sales", setting="SALES_TABLE", key="partition_key", sort_key="sort_key")
+        dead_letter_bucket = DeadLetterBucket(self, "GivenUp", env=env)
 
         # Functions
         def function(
-            id: str, verb: str, settings: Mapping[str, str], seconds: int = 6
+            id: str, handler: str, settings: Mapping[str, str], seconds: int = 6
         ) -> ServiceFunction:
             return ServiceFunction(
                 self,
                 id,
                 env=env,
-                verb=f"storefront.{verb}",
+                handler=f"storefront.{handler}",
                 settings=settings,
                 timeout=Duration.seconds(seconds),
             )
@@ -84,14 +84,14 @@ class StorefrontStack(Stack):
             alarms=alarms,
         )
         projection = partial(
-            Projection, self, env=env, stream=order_stream, given_up=given_up, alarms=alarms
+            Projection, self, env=env, stream=order_stream, dead_letter_bucket=dead_letter_bucket, alarms=alarms
         )
-        projection(id="TimelinesProjection", function=update_timelines, at_once=2)
-        projection(id="CustomerOrdersProjection", function=update_customer_orders, only=ORDER_EVENTS, at_once=2)
+        projection(id="TimelinesProjection", function=update_timelines, parallelization_factor=2)
+        projection(id="CustomerOrdersProjection", function=update_customer_orders, events=ORDER_EVENTS, parallelization_factor=2)
         # One batch of a shard at a time: two would be in each other's way at the same counters.
-        projection(id="SalesProjection", function=update_sales, only=[OrderConfirmed])
+        projection(id="SalesProjection", function=update_sales, events=[OrderConfirmed])
 
-        queries = FrontDoor(self, "Queries", env=env, beside=front_door)
+        queries = HttpApi(self, "Queries", env=env, user_pool_of=http_api)
         queries.route(apigw.HttpMethod.GET, "/products/{sku}", get_product)
         queries.route(apigw.HttpMethod.GET, "/orders", list_orders)
         queries.route(apigw.HttpMethod.GET, "/orders/{order_id}/timeline", get_timeline)
@@ -99,10 +99,10 @@ class StorefrontStack(Stack):
             self,
             "Operators",
             env=env,
-            pool=front_door.customers,
+            pool=http_api.user_pool,
             service="storefront",
-            may="sales",
-            because="read what was sold",
+            scope_name="sales",
+            scope_description="read what was sold",
         )
         queries.route_for(operators, apigw.HttpMethod.GET, "/sales", get_sales)
 
@@ -137,4 +137,4 @@ class StorefrontStack(Stack):
         CfnOutput(self, "OperatorsClientId", value=operators.client.user_pool_client_id)
         CfnOutput(self, "OperatorsTokenUrl", value=f"{operators.domain.base_url()}/oauth2/token")
         CfnOutput(self, "OperatorsScope", value=operators.scope)
-        CfnOutput(self, "GivenUpBucket", value=given_up.bucket_name)
+        CfnOutput(self, "GivenUpBucket", value=dead_letter_bucket.bucket_name)

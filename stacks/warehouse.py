@@ -12,12 +12,12 @@ from constructs import Construct
 from lambdas.contracts.inventory import STOCK_EVENTS
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.warehouse import SOURCE
-from stacks.components.event_rule import AwsEventRule, EventRule, LogGroupTarget
-from stacks.components.grants import allow, let_publish
-from stacks.components.queue import WorkQueue
-from stacks.components.subscriber import TopicQueue
-from stacks.components.table import ServiceTable
-from stacks.components.worker_group import LEASE, WorkerGroup
+from stacks.constructs.event_rule import AwsEventRule, EventRule, LogGroupTarget
+from stacks.constructs.grants import grant, grant_put_events
+from stacks.constructs.queue import WorkQueue
+from stacks.constructs.subscriber import TopicQueue
+from stacks.constructs.table import ServiceTable
+from stacks.constructs.worker_group import LEASE_SECONDS, WorkerGroup
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
 
@@ -42,7 +42,7 @@ class WarehouseStack(Stack):
         alarms: sns.ITopic,
         inventory: InventoryStack,
     ) -> None:
-        super().__init__(scope, env.stack("Warehouse"))
+        super().__init__(scope, env.stack_name("Warehouse"))
 
         # State
         stock = ServiceTable(self, "Stock", env=env, key="sku")
@@ -52,8 +52,8 @@ class WarehouseStack(Stack):
         picking_queue = WorkQueue(
             self,
             "Picking",
-            holds="orders to be picked",
-            visibility_timeout=Duration.seconds(LEASE),
+            contents="orders to be picked",
+            visibility_timeout=Duration.seconds(LEASE_SECONDS),
             alarms=alarms,
         )
         stock_queue = TopicQueue(
@@ -61,7 +61,7 @@ class WarehouseStack(Stack):
             "StockChanges",
             topic=inventory.topic,
             events=STOCK_EVENTS,
-            visibility_timeout=Duration.seconds(LEASE),
+            visibility_timeout=Duration.seconds(LEASE_SECONDS),
             alarms=alarms,
         )
 
@@ -73,14 +73,14 @@ class WarehouseStack(Stack):
             service="warehouse",
             settings={
                 "STOCK_QUEUE_URL": stock_queue.queue.queue_url,
-                "STOCK_DEAD_LETTER_QUEUE_URL": stock_queue.given_up.queue_url,
+                "STOCK_DEAD_LETTER_QUEUE_URL": stock_queue.dead_letters.queue_url,
                 "PICKING_QUEUE_URL": picking_queue.queue_url,
-                "PICKING_DEAD_LETTER_QUEUE_URL": picking_queue.parked.queue_url,
+                "PICKING_DEAD_LETTER_QUEUE_URL": picking_queue.dead_letters.queue_url,
                 "STOCK_TABLE": stock.table_name,
                 "PICKINGS_TABLE": pickings.table_name,
                 "EVENT_BUS": bus.event_bus_name,
             },
-            queues={picking_queue: picking_queue.parked, stock_queue.queue: stock_queue.given_up},
+            queues={picking_queue: picking_queue.dead_letters, stock_queue.queue: stock_queue.dead_letters},
         )
 
         # Flow: confirmed orders to the queue; what happens to instances to people
@@ -120,8 +120,8 @@ class WarehouseStack(Stack):
 
         # Grants
         for table in (stock, pickings):
-            allow(workers.role, "dynamodb:PutItem", on=table.table_arn)
-        let_publish(workers.role, bus, source=SOURCE)
+            grant(workers.role, "dynamodb:PutItem", on=table.table_arn)
+        grant_put_events(workers.role, bus, source=SOURCE)
 
         CfnOutput(self, "WarehouseGroup", value=workers.name)
         CfnOutput(self, "WarehouseStockTable", value=stock.table_name)

@@ -106,7 +106,7 @@ def test_it_imports_what_it_may(module: Path):
         ("lambdas/orders/domain.py", "from lambdas.runtime.settings import setting"),
         ("lambdas/orders/domain.py", "from lambdas.orders.store import Orders"),
         ("stacks/orders.py", "from lambdas.orders.domain import PLACED"),
-        ("stacks/components/saga.py", "from lambdas.runtime import http"),
+        ("stacks/constructs/saga.py", "from lambdas.runtime import http"),
         ("stacks/orders.py", "from local.cloud import Cloud"),
         ("stacks/warehouse.py", "from workers.warehouse.consumer import Shutdown"),
         ("lambdas/orders/store.py", "from workers.warehouse.domain import Picking"),

@@ -47,7 +47,7 @@ def by_hand_only(cloud: Cloud, *jobs: str) -> None:
     scheduler = cloud.client("scheduler")
     schedules = scheduler.list_schedules()["Schedules"]
     for job in jobs:
-        (found,) = (each for each in schedules if f"-{job}Often" in each["Name"])
+        (found,) = (each for each in schedules if f"-{job}Schedule" in each["Name"])
         named = {"Name": found["Name"], "GroupName": found["GroupName"]}
         stated = scheduler.get_schedule(**named)
         kept = ("FlexibleTimeWindow", "ScheduleExpression", "Target")

@@ -156,7 +156,7 @@ def deployed(assembly: Path) -> Iterator[Platform]:
         env=ENV,
         bus=shopfront.backbone.bus,
         alarms=shopfront.operations.topic,
-        front_door=shopfront.front_door,
+        http_api=shopfront.http_api,
     )
     app.synth()
     with watched(only=("Notifications", "Backbone")) as cloud:

@@ -6,7 +6,7 @@ from aws_cdk import App, CfnOutput, Stack
 from aws_cdk import aws_apigatewayv2 as apigw
 
 from stacks.backbone import BackboneStack
-from stacks.components.front_door import FrontDoor
+from stacks.constructs.http_api import HttpApi
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
 from stacks.operations import OperationsStack
@@ -20,7 +20,7 @@ class Shopfront:
     operations: OperationsStack
     backbone: BackboneStack
     inventory: InventoryStack
-    front_door: FrontDoor
+    http_api: HttpApi
 
 
 def declare_shopfront(app: App, env: Environment) -> Shopfront:
@@ -30,17 +30,17 @@ def declare_shopfront(app: App, env: Environment) -> Shopfront:
     backbone = BackboneStack(app, env=env, alarms=alarms, schedules=schedules)
     inventory = InventoryStack(app, env=env, bus=backbone.bus, alarms=alarms, schedules=schedules)
     entrance = Stack(app, "Entrance")
-    door = FrontDoor(entrance, "FrontDoor", env=env)
+    door = HttpApi(entrance, "HttpApi", env=env)
     # An API has to have a route before it has a stage.
     door.route(apigw.HttpMethod.POST, "/stock", inventory.receive_stock)
-    CfnOutput(entrance, "UserPoolId", value=door.customers.user_pool_id)
-    CfnOutput(entrance, "UserPoolClientId", value=door.client.user_pool_client_id)
+    CfnOutput(entrance, "UserPoolId", value=door.user_pool.user_pool_id)
+    CfnOutput(entrance, "UserPoolClientId", value=door.user_pool_client.user_pool_client_id)
     StorefrontStack(
         app,
         env=env,
         alarms=alarms,
         order_stream=backbone.order_stream,
         inventory=inventory,
-        front_door=door,
+        http_api=door,
     )
-    return Shopfront(operations=operations, backbone=backbone, inventory=inventory, front_door=door)
+    return Shopfront(operations=operations, backbone=backbone, inventory=inventory, http_api=door)

@@ -246,7 +246,7 @@ def test_a_dispute_that_comes_too_late_is_told_to_operations(platform: Platform)
 def test_what_makes_no_sense_is_parked_with_all_that_is_wrong(platform: Platform):
     partner.tell_of_dispute(platform.cloud, dispute_id=7, reason="!", amount=415)
 
-    parked = platform.parked(platform.outputs["ParkedDisputes"])
+    parked = platform.parked(platform.outputs["DisputeDeadLetterQueue"])
     assert parked["reason"] == (
         "not a DisputeOpened: dispute_id must be a string, not int; payment_key is missing; "
         "reason must be 1 to 64 letters, digits or any of _.:-"
@@ -272,13 +272,13 @@ def test_a_dispute_of_no_order_of_ours_is_parked_and_heard_once_there_is_one(pla
     early = order_id(customer, "early")
     platform.dispute(early, "dp_5")
 
-    (queue,) = (url for name, url in platform.queues.items() if name == "Orders/OnDisputeFailed")
+    (queue,) = (url for name, url in platform.queues.items() if name == "Orders/OnDisputeDeadLetters")
     parked = platform.parked(queue)
     assert parked["reason"] == f"there is no order {early}"
     assert parked["event"]["detail"]["data"]["dispute_id"] == "dp_5"
 
     assert platform.confirmed("early") == early
-    code, said = operated(platform.cloud, "redrive", "OnDisputeFailed", "--yes")
+    code, said = operated(platform.cloud, "redrive", "OnDisputeDeadLetters", "--yes")
     assert (code, said.splitlines()[-1]) == (0, "1 moved, 0 could not be, 0 were left"), said
     assert eventually(lambda: "held" in platform.order(early))
-    assert "OnDisputeFailed" not in operated(platform.cloud, "queues", "--parked")[1]
+    assert "OnDisputeDeadLetters" not in operated(platform.cloud, "queues", "--parked")[1]

@@ -39,7 +39,7 @@ STOCK, NOWHERE = 100, "Unspecified"
 ENV = replace(
     DEV,
     saga_type=StateMachineType.EXPRESS,
-    quiet=Duration.seconds(1),
+    unresolved_after=Duration.seconds(1),
     partner_event_source=PARTNER,
     sender=SENDER,
 )
@@ -82,7 +82,7 @@ def test_whatever_fails_is_parked_and_comes_to_a_correct_end(platform: Platform)
 
         operator.until(
             "a dispute comes before its order",
-            lambda: ("orders/OnDisputeFailed", How.ITSELF, "orders/HoldOrder") in operator.seen,
+            lambda: ("orders/OnDisputeDeadLetters", How.ITSELF, "orders/HoldOrder") in operator.seen,
         )
         assert platform.place("disputed") == late
         platform.becomes("CONFIRMED", withdrawn)
@@ -200,7 +200,7 @@ def replay_in_vain(platform: Platform) -> None:
     queue = {"QueueUrl": platform.outputs["ReplayQueueUrl"], "MaxNumberOfMessages": 10}
 
     def given_up() -> bool:
-        if any(way.place == "backbone/ReplaysQueueParked" for way in operator.seen):
+        if any(way.place == "backbone/ReplaysQueueDeadLetters" for way in operator.seen):
             return True
         while sqs.receive_message(**queue, VisibilityTimeout=0).get("Messages"):
             pass

@@ -26,7 +26,7 @@ from tests.local.small_stacks import client
 from tests.templates.synthesis import new_app
 
 SKU, PRICE, STOCK = "85123A", 255, 10
-ENV = replace(DEV, quiet=Duration.seconds(1))
+ENV = replace(DEV, unresolved_after=Duration.seconds(1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

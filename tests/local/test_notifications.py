@@ -166,7 +166,7 @@ def test_a_function_sends_from_its_own_identity_and_a_refusal_is_parked_and_put_
 ):
     with platform.setting("NotifyCustomer", SENDER="somebody@else.example"):
         fact = platform.confirm("o6")
-        parked = platform.parked("NotifyCustomerFailed")
+        parked = platform.parked("NotifyCustomerFailureRecords")
         dead = platform.parked("NotifyCustomerDeadLetters")
 
     event = json.loads(dead["Body"])
@@ -191,7 +191,7 @@ def test_a_function_sends_from_its_own_identity_and_a_refusal_is_parked_and_put_
 def test_a_mail_whose_sender_died_is_parked_and_not_sent_again(platform: Platform):
     with platform.dying("NotifyCustomer", NOTIFY, DIES):
         platform.confirm("o7")
-        parked = platform.parked("NotifyCustomerFailed")
+        parked = platform.parked("NotifyCustomerFailureRecords")
         event = json.loads(platform.parked("NotifyCustomerDeadLetters")["Body"])
 
     gave_up(
@@ -202,7 +202,7 @@ def test_a_mail_whose_sender_died_is_parked_and_not_sent_again(platform: Platfor
     )
     assert platform.mails("o7")["OrderConfirmed"] == "SENDING"
     platform.invoke("NotifyCustomer", event)
-    platform.parked("NotifyCustomerFailed")
+    platform.parked("NotifyCustomerFailureRecords")
     platform.parked("NotifyCustomerDeadLetters")
     # The invoice is mailed whenever it is written; of the order there is no mail by now, or never.
     assert eventually(
@@ -237,7 +237,7 @@ def test_an_invoice_that_cannot_be_mailed_is_parked(platform: Platform):
     record = {"responsePayload": answer}
     platform.invoke("EmailInvoice", record)
 
-    parked = json.loads(platform.parked("EmailInvoiceFailed")["Body"])
+    parked = json.loads(platform.parked("EmailInvoiceFailureRecords")["Body"])
     assert parked["requestPayload"] == record
     assert parked["requestContext"]["condition"] == "RetriesExhausted"
     assert json.loads(platform.parked("EmailInvoiceDeadLetters")["Body"]) == record

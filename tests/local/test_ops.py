@@ -80,7 +80,7 @@ class Platform:
         (found,) = (
             physical
             for name, physical in self.resources.items()
-            if name.startswith(f"{ENV.stack(stack)}/{id}")
+            if name.startswith(f"{ENV.stack_name(stack)}/{id}")
             and len(name.split("/")[1]) == len(id) + 8
         )
         return found
@@ -183,7 +183,7 @@ def test_an_event_that_could_not_start_a_saga_starts_it(platform: Platform):
 
 def test_events_that_functions_failed_at_are_given_to_them_again(platform: Platform):
     """The shipment leaves before the order is there."""
-    places = "orders/OnDispatchFailed", "inventory/OnDispatchFailed"
+    places = "orders/OnDispatchDeadLetters", "inventory/OnDispatchDeadLetters"
     order = order_id(platform.customer, "early")
     platform.dispatch(order)
     platform.park(*places)

@@ -591,7 +591,7 @@ def test_a_change_that_makes_no_sense_is_parked_and_the_rest_flows(platform):
 
     assert ended(platform, order) == [("CONFIRMED", None)]
 
-    untold = platform.resource("AWS::SQS::Queue", "OutboxUntold")
+    untold = platform.resource("AWS::SQS::Queue", "OutboxDeadLetters")
     parked: list[dict[str, Any]] = []
 
     def is_parked() -> bool:

@@ -26,7 +26,7 @@ from tests.local.permissions import physical, watched
 from tests.local.shopfront import declare_shopfront
 from tests.templates.synthesis import new_app
 
-ENV = replace(DEV, fan_out=True)
+ENV = replace(DEV, enhanced_fan_out=True)
 TOTAL = Money(amount=1_530, currency="GBP")
 LINES = (PricedLine(sku="85123A", quantity=6, unit_price=255),)
 
@@ -211,7 +211,7 @@ def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows(platform: 
     assert eventually(lambda: platform.events("o5", ada)) == ["OrderPlaced"]
     seen = {"TimelinesProjection": ["poison", hollow], "CustomerOrdersProjection": [hollow], "SalesProjection": [hollow]}
     for name, records in seen.items():
-        queue = platform.queues[f"{name}Poison"]
+        queue = platform.queues[f"{name}DeadLetters"]
         parked = [json.loads(m["Body"]) for m in received(platform.cloud, queue, len(records))]
         data = [base64.b64decode(each["record"]["kinesis"]["data"]).decode() for each in parked]
         assert sorted(data) == sorted(records), name

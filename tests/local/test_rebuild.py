@@ -206,15 +206,15 @@ def test_a_view_is_rebuilt_under_live_traffic_and_switched_without_a_gap(
     assert "equal: " in said
     assert "switched: " in said
     assert set(statuses) == {200}
-    assert after[f"{name}Table"] == before[f"{name}TableBeside"]
-    assert after[f"{name}TableBeside"] == before[f"{name}Table"]
+    assert after[f"{name}Table"] == before[f"{name}StandbyTable"]
+    assert after[f"{name}StandbyTable"] == before[f"{name}Table"]
     up_to_date(platform, view, traffic)
 
 
 def test_a_rebuilt_view_equals_the_live_one_item_by_item(platform: Platform, traffic: Traffic):
     for view, (name, _) in EXPECTED.items():
         tables = outputs(platform)
-        live, beside = tables[f"{name}Table"], tables[f"{name}TableBeside"]
+        live, beside = tables[f"{name}Table"], tables[f"{name}StandbyTable"]
         up_to_date(platform, view, traffic)
 
         assert rebuilt(platform, view, "--only-compare")[0] == 0

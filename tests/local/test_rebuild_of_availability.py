@@ -89,8 +89,8 @@ def test_it_is_rebuilt_while_stock_moves_and_switched_without_a_gap(
     assert f"equal: {len(SKUS)} items" in said
     assert "switched: " in said
     assert set(statuses) == {200}
-    assert after["AvailabilityTable"] == before["AvailabilityTableBeside"]
-    assert after["AvailabilityTableBeside"] == before["AvailabilityTable"]
+    assert after["AvailabilityTable"] == before["AvailabilityStandbyTable"]
+    assert after["AvailabilityStandbyTable"] == before["AvailabilityTable"]
     assert eventually(lambda: shown(platform, after) == stock.there)
     status, product, _ = platform.get(path, ada)
     assert (status, product["available"]) == (200, stock.there[SKUS[0]][0])

@@ -160,7 +160,7 @@ def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows(platform: 
 
     eventually(lambda: platform.shown("22752"), ("IN_STOCK", 1))
     (parked,) = sqs.receive_message(
-        QueueUrl=platform.queues["AvailabilitySubscriberGivenUp"],
+        QueueUrl=platform.queues["AvailabilitySubscriberDeadLetters"],
         MessageAttributeNames=["reason"],
         WaitTimeSeconds=5,
     )["Messages"]
@@ -241,7 +241,7 @@ def test_a_message_that_cannot_be_acted_on_stops_its_sku_only_until_it_is_parked
         queue.try_(2)
         eventually(lambda: list(ordered(platform, "22423")), [behind])
 
-    (message,) = parked(platform, "LowStockGivenUp")
+    (message,) = parked(platform, "LowStockDeadLetters")
     assert json.loads(message["Body"])["metadata"]["event_id"] == stuck
     assert message["Attributes"]["MessageGroupId"] == "22423"
     group = platform.function("RaisePurchaseOrders")["LoggingConfig"]["LogGroup"]
@@ -262,7 +262,7 @@ def test_a_consumer_that_dies_amid_a_batch_loses_and_doubles_nothing(platform: P
         eventually(lambda: [set(ordered(platform, sku)) for sku in skus], crossings)
         eventually(queue.holds, 0)
 
-    assert parked(platform, "LowStockGivenUp") == []
+    assert parked(platform, "LowStockDeadLetters") == []
 
 
 def test_a_change_that_is_told_again_much_later_changes_nothing(platform: Platform):
@@ -335,7 +335,7 @@ def test_every_setting_of_the_edge_arrived(platform: Platform):
             "Undelivered" in json.loads(given["Attributes"]["RedrivePolicy"])["deadLetterTargetArn"]
         )
     for name in ("LowStock", "AvailabilitySubscriber"):
-        for place in ("Queue", "GivenUp", "Undelivered"):
+        for place in ("Queue", "DeadLetters", "Undelivered"):
             given = sqs.get_queue_attributes(
                 QueueUrl=platform.queues[f"{name}{place}"], AttributeNames=["All"]
             )["Attributes"]

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 from lambdas.contracts.event import Command, Refusal
 from local.cloud import Cloud
-from stacks.components.saga_definition import build_definition
-from stacks.components.saga_steps import CommandCall, Timeouts, SagaRecord, SagaStep
+from stacks.constructs.saga_definition import build_definition
+from stacks.constructs.saga_steps import CommandCall, Timeouts, SagaRecord, SagaStep
 
 ACTOR = '''
 import json, os, time, boto3

@@ -134,7 +134,7 @@ def check(function: Check) -> Check:
     return function
 
 
-def each(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     """IAM writes a list of one as its only element."""
     return value if isinstance(value, list) else [value]
 
@@ -151,7 +151,7 @@ def policies_of(platform: Platform, role: Resource) -> Iterator[Resource]:
             yield policy
 
 
-def rights(platform: Platform) -> Iterator[tuple[Resource, Any]]:
+def permissions(platform: Platform) -> Iterator[tuple[Resource, Any]]:
     """Each role with each statement of what it may do."""
     for role in platform.all(ROLE):
         for policy in policies_of(platform, role):
@@ -164,7 +164,7 @@ def assumed_by(role: Resource) -> str:
     return str(statement["Principal"]["Service"])
 
 
-def policy_on(platform: Platform, queue: Resource) -> list[Any]:
+def queue_policy_statements(platform: Platform, queue: Resource) -> list[Any]:
     """The statements of a queue's own policy."""
     return [
         statement
@@ -174,19 +174,19 @@ def policy_on(platform: Platform, queue: Resource) -> list[Any]:
     ]
 
 
-def names_catch_all(platform: Platform) -> str:
+def catch_all_name(platform: Platform) -> str:
     return f"Orders{platform.environment.name.capitalize()}Rule"
 
 
 def is_catch_all(rule: Resource, platform: Platform) -> bool:
-    return bool(rule.properties.get("Name") == names_catch_all(platform))
+    return bool(rule.properties.get("Name") == catch_all_name(platform))
 
 
 # Events
 
 
 @check
-def a_target_parks_what_cannot_be_delivered(platform: Platform) -> Iterator[str]:
+def rule_target_has_retries_and_dead_letter_queue(platform: Platform) -> Iterator[str]:
     for rule in platform.all(RULE):
         for target in rule.properties["Targets"]:
             retry = target.get("RetryPolicy", {})
@@ -198,12 +198,12 @@ def a_target_parks_what_cannot_be_delivered(platform: Platform) -> Iterator[str]
             elif queue.properties.get("FifoQueue"):
                 yield f"{rule}: EventBridge parks in standard queues only, {queue.id} is FIFO"
             elif not any(
-                _lets_park(statement, rule, queue) for statement in policy_on(platform, queue)
+                _allows_event_rule_to_send(statement, rule, queue) for statement in queue_policy_statements(platform, queue)
             ):
                 yield f"{rule}: EventBridge may not send to {queue.id} for it"
 
 
-def _lets_park(statement: Any, rule: Resource, queue: Resource) -> bool:
+def _allows_event_rule_to_send(statement: Any, rule: Resource, queue: Resource) -> bool:
     return bool(
         statement["Effect"] == "Allow"
         and statement["Action"] == "sqs:SendMessage"
@@ -215,7 +215,7 @@ def _lets_park(statement: Any, rule: Resource, queue: Resource) -> bool:
 
 
 @check
-def a_live_rule_lets_replays_pass(platform: Platform) -> Iterator[str]:
+def rule_ignores_replayed_events(platform: Platform) -> Iterator[str]:
     """All but the catch-all, and the one rule for replays: it hears nothing else.
 
     Its queue wakes no function: only who asks for a replay reads it.
@@ -235,10 +235,10 @@ def a_live_rule_lets_replays_pass(platform: Platform) -> Iterator[str]:
 
 
 @check
-def the_catch_all_is_as_the_tutorial_has_it(platform: Platform) -> Iterator[str]:
+def catch_all_rule_is_as_in_the_tutorial(platform: Platform) -> Iterator[str]:
     caught = [rule for rule in platform.all(RULE) if is_catch_all(rule, platform)]
     if len(caught) != 1:
-        yield f"*: {len(caught)} rules are called {names_catch_all(platform)}"
+        yield f"*: {len(caught)} rules are called {catch_all_name(platform)}"
     for rule in caught:
         if rule.properties["Description"] != "Catchall rule for development purposes":
             yield f"{rule}: its description is another"
@@ -257,7 +257,7 @@ def the_catch_all_is_as_the_tutorial_has_it(platform: Platform) -> Iterator[str]
 
 
 @check
-def the_bus_is_called_orders_in_dev_only(platform: Platform) -> Iterator[str]:
+def bus_is_named_orders_only_in_dev(platform: Platform) -> Iterator[str]:
     # A partner's bus bears the partner's name.
     buses = [bus for bus in platform.all(BUS) if "EventSourceName" not in bus.properties]
     if len(buses) != 1:
@@ -269,9 +269,9 @@ def the_bus_is_called_orders_in_dev_only(platform: Platform) -> Iterator[str]:
 
 
 @check
-def events_are_put_under_the_services_own_source(platform: Platform) -> Iterator[str]:
-    for role, statement in rights(platform):
-        if "events:PutEvents" not in each(statement["Action"]):
+def put_events_is_limited_to_own_source(platform: Platform) -> Iterator[str]:
+    for role, statement in permissions(platform):
+        if "events:PutEvents" not in as_list(statement["Action"]):
             continue
         source = SOURCES.get(role.stack.rpartition("-")[2])
         if statement.get("Condition") != {"StringEquals": {"events:source": source}}:
@@ -282,10 +282,10 @@ def events_are_put_under_the_services_own_source(platform: Platform) -> Iterator
 
 
 @check
-def a_topic_is_published_to_by_its_service(platform: Platform) -> Iterator[str]:
+def only_the_owner_publishes_to_a_topic(platform: Platform) -> Iterator[str]:
     """Nobody else tells what the service owns; the operations topic is there for all."""
-    for role, statement in rights(platform):
-        if "sns:Publish" in each(statement["Action"]):
+    for role, statement in permissions(platform):
+        if "sns:Publish" in as_list(statement["Action"]):
             topic = platform.referred(role.stack, statement["Resource"])
             if topic is None or (_is_fifo(topic) and topic.stack != role.stack):
                 yield f"{role}: it may publish to {topic} of another service"
@@ -296,7 +296,7 @@ def _is_fifo(resource: Resource) -> bool:
 
 
 @check
-def groups_do_not_wait_for_each_other(platform: Platform) -> Iterator[str]:
+def fifo_is_high_throughput(platform: Platform) -> Iterator[str]:
     wanted = {
         TOPIC: {"FifoThroughputScope": "MessageGroup"},
         QUEUE: {
@@ -313,25 +313,25 @@ def groups_do_not_wait_for_each_other(platform: Platform) -> Iterator[str]:
 
 
 @check
-def a_subscription_delivers_or_parks(platform: Platform) -> Iterator[str]:
+def subscription_has_filter_and_dead_letter_queue(platform: Platform) -> Iterator[str]:
     for subscription in platform.all(SUBSCRIPTION):
         given = subscription.properties
         queue = platform.referred(subscription.stack, given["Endpoint"])
-        parking = given.get("RedrivePolicy", {}).get("deadLetterTargetArn")
-        parked = platform.referred(subscription.stack, parking)
+        dead_letters_arn = given.get("RedrivePolicy", {}).get("deadLetterTargetArn")
+        dead_letters = platform.referred(subscription.stack, dead_letters_arn)
         topic = platform.referred(subscription.stack, given["TopicArn"])
         if given.get("RawMessageDelivery") is not True:
             yield f"{subscription}: messages come wrapped up"
         if not given.get("FilterPolicy") or given.get("FilterPolicyScope") != "MessageBody":
             yield f"{subscription}: it is not filtered by what a message says"
-        if parked is None:
+        if dead_letters is None:
             yield f"{subscription}: what cannot be delivered is lost"
-        for end in filter(None, (queue, parked)):
+        for end in filter(None, (queue, dead_letters)):
             if topic is None or _is_fifo(end) != _is_fifo(topic):
                 yield f"{subscription}: {end.id} is not of its topic's kind"
             if not any(
-                _lets_deliver(statement, given["TopicArn"], end)
-                for statement in policy_on(platform, end)
+                _allows_topic_to_send(statement, given["TopicArn"], end)
+                for statement in queue_policy_statements(platform, end)
             ):
                 yield f"{subscription}: SNS may not send to {end.id}"
             if end.properties.get("KmsMasterKeyId"):
@@ -340,7 +340,7 @@ def a_subscription_delivers_or_parks(platform: Platform) -> Iterator[str]:
                 yield f"{subscription}: SQS could keep the messages of {end.id} for longer"
 
 
-def _lets_deliver(statement: Any, topic: Any, queue: Resource) -> bool:
+def _allows_topic_to_send(statement: Any, topic: Any, queue: Resource) -> bool:
     return bool(
         statement["Effect"] == "Allow"
         and statement["Action"] == "sqs:SendMessage"
@@ -351,7 +351,7 @@ def _lets_deliver(statement: Any, topic: Any, queue: Resource) -> bool:
 
 
 @check
-def a_queue_is_read_within_bounds(platform: Platform) -> Iterator[str]:
+def queue_mapping_is_bounded(platform: Platform) -> Iterator[str]:
     """Each message is tried a few times; then it is parked, and the function may do so itself."""
     for mapping in platform.all(MAPPING):
         given = mapping.properties
@@ -360,11 +360,11 @@ def a_queue_is_read_within_bounds(platform: Platform) -> Iterator[str]:
         if queue is None or queue.kind != QUEUE or function is None:
             continue
         redrive = queue.properties.get("RedrivePolicy", {})
-        parked = platform.referred(queue.stack, redrive.get("deadLetterTargetArn"))
-        if parked is None or _is_fifo(parked) != _is_fifo(queue):
+        dead_letters = platform.referred(queue.stack, redrive.get("deadLetterTargetArn"))
+        if dead_letters is None or _is_fifo(dead_letters) != _is_fifo(queue):
             yield f"{mapping}: what it gives up on is not parked in a queue of the same kind"
         elif function.properties["Environment"]["Variables"].get("DEAD_LETTER_QUEUE_URL") != {
-            "Ref": parked.id
+            "Ref": dead_letters.id
         }:
             yield f"{mapping}: poison is parked elsewhere than what it gives up on"
         if not 5 <= redrive.get("maxReceiveCount", 0) <= 20:
@@ -383,7 +383,7 @@ def a_queue_is_read_within_bounds(platform: Platform) -> Iterator[str]:
 
 
 @check
-def one_logs_resource_policy_serves_all(platform: Platform) -> Iterator[str]:
+def there_is_one_logs_resource_policy(platform: Platform) -> Iterator[str]:
     """A region holds ten, and each environment and each other application wants some."""
     first, *more = platform.all(LOG_POLICY)
     for policy in more:
@@ -391,22 +391,22 @@ def one_logs_resource_policy_serves_all(platform: Platform) -> Iterator[str]:
 
 
 @check
-def a_log_group_states_its_retention(platform: Platform) -> Iterator[str]:
+def log_group_has_retention(platform: Platform) -> Iterator[str]:
     for group in platform.all(LOG_GROUP):
         if not group.properties.get("RetentionInDays"):
             yield f"{group}: it keeps its lines for ever"
 
 
 @check
-def no_role_may_create_log_groups(platform: Platform) -> Iterator[str]:
+def no_role_creates_log_groups(platform: Platform) -> Iterator[str]:
     """A group that a function creates comes back after destroy, and keeps its lines for ever."""
-    for role, statement in rights(platform):
-        if {"logs:CreateLogGroup", "logs:*", "*"} & set(each(statement["Action"])):
+    for role, statement in permissions(platform):
+        if {"logs:CreateLogGroup", "logs:*", "*"} & set(as_list(statement["Action"])):
             yield f"{role}: it may create log groups"
 
 
 @check
-def logs_that_aws_writes_are_vended(platform: Platform) -> Iterator[str]:
+def aws_service_logs_are_vended(platform: Platform) -> Iterator[str]:
     """Elsewhere each adds itself to a resource policy whose size is limited."""
     for resource in platform.all(STAGE, MACHINE):
         if resource.kind == STAGE:
@@ -430,7 +430,7 @@ def logs_that_aws_writes_are_vended(platform: Platform) -> Iterator[str]:
 
 
 @check
-def a_function_stands_alone(platform: Platform) -> Iterator[str]:
+def function_has_own_role_and_log_group(platform: Platform) -> Iterator[str]:
     roles: dict[str, str] = {}
     groups: dict[str, str] = {}
     for function in platform.all(FUNCTION):
@@ -457,16 +457,16 @@ def a_function_stands_alone(platform: Platform) -> Iterator[str]:
 
 
 @check
-def a_function_gets_the_settings_that_it_asks_for(platform: Platform) -> Iterator[str]:
+def function_has_all_its_settings(platform: Platform) -> Iterator[str]:
     for function in platform.all(FUNCTION):
         module = ROOT / f"{function.properties['Handler'].rpartition('.')[0].replace('.', '/')}.py"
         given = set(function.properties.get("Environment", {}).get("Variables", {}))
-        asked = _settings_asked(module.relative_to(ROOT).as_posix(), set())
+        asked = _settings_read(module.relative_to(ROOT).as_posix(), set())
         if asked - given:
             yield f"{function}: it is not given {', '.join(sorted(asked - given))}"
 
 
-def _settings_asked(path: str, seen: set[str]) -> set[str]:
+def _settings_read(path: str, seen: set[str]) -> set[str]:
     """The names of all settings that a module, or what it imports from lambdas, reads."""
     if path in seen or not (ROOT / path).is_file():
         return set()
@@ -477,7 +477,7 @@ def _settings_asked(path: str, seen: set[str]) -> set[str]:
             case ast.Call(func=ast.Name(id="setting"), args=[ast.Constant(value=str(name))]):
                 asked.add(name)
             case ast.ImportFrom(module=str(module)) if module.startswith("lambdas."):
-                asked |= _settings_asked(f"{module.replace('.', '/')}.py", seen)
+                asked |= _settings_read(f"{module.replace('.', '/')}.py", seen)
     return asked
 
 
@@ -489,9 +489,9 @@ def no_role_has_managed_policies(platform: Platform) -> Iterator[str]:
 
 
 @check
-def rights_name_actions_and_resources(platform: Platform) -> Iterator[str]:
-    for role, statement in rights(platform):
-        actions = set(each(statement["Action"]))
+def permissions_have_no_wildcards(platform: Platform) -> Iterator[str]:
+    for role, statement in permissions(platform):
+        actions = set(as_list(statement["Action"]))
         if any("*" in action for action in actions):
             yield f"{role}: it may {', '.join(sorted(actions))}"
         resource = json.dumps(statement["Resource"])
@@ -508,12 +508,12 @@ def rights_name_actions_and_resources(platform: Platform) -> Iterator[str]:
 
 
 @check
-def a_database_is_private(platform: Platform) -> Iterator[str]:
-    for role, statement in rights(platform):
-        services = {action.partition(":")[0] for action in each(statement["Action"])}
+def database_is_used_only_by_its_service(platform: Platform) -> Iterator[str]:
+    for role, statement in permissions(platform):
+        services = {action.partition(":")[0] for action in as_list(statement["Action"])}
         if not services & {"dynamodb", "dsql"}:
             continue
-        for resource in each(statement["Resource"]):
+        for resource in as_list(statement["Resource"]):
             # An index is named by its table's ARN and a path.
             match resource:
                 case {"Fn::Join": ["", [table, str(path)]]} if path.startswith("/index/"):
@@ -524,21 +524,21 @@ def a_database_is_private(platform: Platform) -> Iterator[str]:
 
 
 @check
-def a_service_acts_on_our_behalf_only(platform: Platform) -> Iterator[str]:
+def resource_policy_has_source_condition(platform: Platform) -> Iterator[str]:
     """Without a condition on the source, AWS's services do it for anybody: a confused deputy.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
     """
     for policy in platform.all(QUEUE_POLICY, TOPIC_POLICY):
         for statement in statements(policy):
-            if statement["Effect"] == "Allow" and not _names_source(statement):
+            if statement["Effect"] == "Allow" and not _has_source_condition(statement):
                 yield f"{policy}: {statement['Principal']} may {statement['Action']} for anybody"
     for permission in platform.all(PERMISSION):
         if not {"SourceArn", "SourceAccount"} & permission.properties.keys():
             yield f"{permission}: {permission.properties['Principal']} may invoke for anybody"
 
 
-def _names_source(statement: Any) -> bool:
+def _has_source_condition(statement: Any) -> bool:
     keys = {key for test in statement.get("Condition", {}).values() for key in test}
     return bool(keys & {"aws:SourceArn", "aws:SourceAccount"})
 
@@ -547,7 +547,7 @@ def _names_source(statement: Any) -> bool:
 
 
 @check
-def queues_and_topics_are_spoken_to_by_tls_only(platform: Platform) -> Iterator[str]:
+def queue_and_topic_require_tls(platform: Platform) -> Iterator[str]:
     for kind, policy_kind, listed in (
         (QUEUE, QUEUE_POLICY, "Queues"),
         (TOPIC, TOPIC_POLICY, "Topics"),
@@ -567,24 +567,24 @@ def queues_and_topics_are_spoken_to_by_tls_only(platform: Platform) -> Iterator[
 
 
 @check
-def what_is_in_a_queue_stays_for_fourteen_days(platform: Platform) -> Iterator[str]:
+def queue_keeps_messages_for_fourteen_days(platform: Platform) -> Iterator[str]:
     for queue in platform.all(QUEUE):
         if queue.properties.get("MessageRetentionPeriod") != FOURTEEN_DAYS:
             yield f"{queue}: SQS could keep its messages for longer"
 
 
 @check
-def a_queue_raises_an_alarm(platform: Platform) -> Iterator[str]:
+def queue_has_alarm(platform: Platform) -> Iterator[str]:
     for queue in platform.all(QUEUE):
-        if not any(_rings(platform, alarm, queue) for alarm in platform.all(ALARM)):
+        if not any(_watches(platform, alarm, queue) for alarm in platform.all(ALARM)):
             yield f"{queue}: nobody hears that something is in it"
 
 
 @check
-def a_machine_that_ends_without_a_word_raises_an_alarm(platform: Platform) -> Iterator[str]:
+def state_machine_has_failure_alarms(platform: Platform) -> Iterator[str]:
     for machine in platform.all(MACHINE):
         dimension = {"Name": "StateMachineArn", "Value": {"Ref": machine.id}}
-        heard = {
+        watched_metrics = {
             alarm.properties["MetricName"]
             for alarm in platform.all(ALARM)
             if alarm.stack == machine.stack
@@ -593,12 +593,12 @@ def a_machine_that_ends_without_a_word_raises_an_alarm(platform: Platform) -> It
             and alarm.properties.get("AlarmActions")
         }
         for end in ("TimedOut", "Aborted", "Failed"):
-            if f"Executions{end}" not in heard:
+            if f"Executions{end}" not in watched_metrics:
                 yield f"{machine}: nobody hears of an execution that has {end}"
 
 
-def _rings(platform: Platform, alarm: Resource, queue: Resource) -> bool:
-    told = [
+def _watches(platform: Platform, alarm: Resource, queue: Resource) -> bool:
+    action_topics = [
         platform.referred(alarm.stack, action)
         for action in alarm.properties.get("AlarmActions", [])
     ]
@@ -612,7 +612,7 @@ def _rings(platform: Platform, alarm: Resource, queue: Resource) -> bool:
     unknown = "notBreaching" if "RedrivePolicy" in queue.properties else "ignore"
     return (
         alarm.stack == queue.stack
-        and any(topic is not None and topic.kind == TOPIC for topic in told)
+        and any(topic is not None and topic.kind == TOPIC for topic in action_topics)
         and alarm.properties["Dimensions"] == [dimension]
         and alarm.properties["ComparisonOperator"] == "GreaterThanThreshold"
         and alarm.properties["Threshold"] == watched.get(alarm.properties["MetricName"])
@@ -622,7 +622,7 @@ def _rings(platform: Platform, alarm: Resource, queue: Resource) -> bool:
 
 
 @check
-def alarms_reach_the_topic(platform: Platform) -> Iterator[str]:
+def topic_lets_alarms_publish(platform: Platform) -> Iterator[str]:
     rung = [
         platform.referred(alarm.stack, action)
         for alarm in platform.all(ALARM)
@@ -641,7 +641,7 @@ def alarms_reach_the_topic(platform: Platform) -> Iterator[str]:
 
 
 @check
-def a_stream_is_read_within_bounds(platform: Platform) -> Iterator[str]:
+def stream_mapping_is_bounded(platform: Platform) -> Iterator[str]:
     """Left alone, a mapping tries a poison record for as long as the stream keeps it."""
     for mapping in platform.all(MAPPING):
         given = mapping.properties
@@ -650,8 +650,8 @@ def a_stream_is_read_within_bounds(platform: Platform) -> Iterator[str]:
         if not 0 < given.get("MaximumRetryAttempts", -1) <= 100:
             yield f"{mapping}: retries are not bounded"
         stream = stream_of(platform, mapping)
-        kept = stream.properties.get("RetentionPeriodHours", 24) * 3600 if stream else DAY
-        if not 60 <= given.get("MaximumRecordAgeInSeconds", -1) < kept:
+        retained = stream.properties.get("RetentionPeriodHours", 24) * 3600 if stream else DAY
+        if not 60 <= given.get("MaximumRecordAgeInSeconds", -1) < retained:
             yield f"{mapping}: the age of records is not bounded below what the stream keeps"
         if given.get("BisectBatchOnFunctionError") is not True:
             yield f"{mapping}: one bad record takes its batch along"
@@ -678,7 +678,7 @@ def projections(platform: Platform) -> Iterator[Resource]:
 
 
 @check
-def a_projection_states_its_edge(platform: Platform) -> Iterator[str]:
+def projection_has_failure_destination_and_alarms(platform: Platform) -> Iterator[str]:
     for mapping in projections(platform):
         given = mapping.properties
         function = platform.referred(mapping.stack, given["FunctionName"])
@@ -693,8 +693,8 @@ def a_projection_states_its_edge(platform: Platform) -> Iterator[str]:
         if bucket is None or bucket.kind != BUCKET:
             yield f"{mapping}: of what it gives up on only a pointer is kept"
         variables = function.properties["Environment"]["Variables"]
-        parking = platform.referred(mapping.stack, variables.get("DEAD_LETTER_QUEUE_URL"))
-        if parking is None or parking.kind != QUEUE or _is_fifo(parking):
+        dead_letters_arn = platform.referred(mapping.stack, variables.get("DEAD_LETTER_QUEUE_URL"))
+        if dead_letters_arn is None or dead_letters_arn.kind != QUEUE or _is_fifo(dead_letters_arn):
             yield f"{mapping}: its function has no place for poison"
         uses = {"Name": "EventSourceMappingUUID", "Value": {"Ref": mapping.id}}
         runs = {"Name": "FunctionName", "Value": {"Ref": function.id}}
@@ -718,15 +718,15 @@ def a_projection_states_its_edge(platform: Platform) -> Iterator[str]:
 
 
 @check
-def a_projection_fans_out_where_the_environment_says(platform: Platform) -> Iterator[str]:
+def projection_uses_configured_fan_out(platform: Platform) -> Iterator[str]:
     for mapping in projections(platform):
         source = platform.referred(mapping.stack, mapping.properties["EventSourceArn"])
-        if (source is not None and source.kind == CONSUMER) != platform.environment.fan_out:
+        if (source is not None and source.kind == CONSUMER) != platform.environment.enhanced_fan_out:
             yield f"{mapping}: it reads {source}"
 
 
 @check
-def a_stream_outlives_a_weekend_and_is_encrypted(platform: Platform) -> Iterator[str]:
+def stream_is_retained_and_encrypted(platform: Platform) -> Iterator[str]:
     for stream in platform.all(STREAM):
         given = stream.properties
         if given.get("RetentionPeriodHours", 24) < 4 * 24:
@@ -745,7 +745,7 @@ def a_stream_outlives_a_weekend_and_is_encrypted(platform: Platform) -> Iterator
 
 
 @check
-def a_stream_gets_events_by_their_subject(platform: Platform) -> Iterator[str]:
+def stream_is_partitioned_by_subject(platform: Platform) -> Iterator[str]:
     """The facts of a subject are then in one shard, in the order in which they came."""
     for rule in platform.all(RULE):
         for target in rule.properties["Targets"]:
@@ -759,7 +759,7 @@ def a_stream_gets_events_by_their_subject(platform: Platform) -> Iterator[str]:
 
 
 @check
-def a_bucket_is_private(platform: Platform) -> Iterator[str]:
+def bucket_is_private_and_expires(platform: Platform) -> Iterator[str]:
     for bucket in platform.all(BUCKET):
         given = bucket.properties
         blocked = given.get("PublicAccessBlockConfiguration", {})
@@ -788,7 +788,7 @@ def a_bucket_is_private(platform: Platform) -> Iterator[str]:
 
 
 @check
-def a_schedule_parks_what_it_gives_up(platform: Platform) -> Iterator[str]:
+def schedule_has_retries_and_dead_letter_queue(platform: Platform) -> Iterator[str]:
     """Scheduler calls a function asynchronously: both of them can give up."""
     for schedule in platform.all(SCHEDULE):
         target = schedule.properties["Target"]
@@ -816,27 +816,27 @@ def a_schedule_parks_what_it_gives_up(platform: Platform) -> Iterator[str]:
 
 
 @check
-def what_a_rule_calls_has_its_failures_parked(platform: Platform) -> Iterator[str]:
+def function_of_a_rule_has_failure_destination(platform: Platform) -> Iterator[str]:
     """EventBridge calls a function asynchronously: once it has handed over, Lambda can give up."""
     for rule in platform.all(RULE):
         for target in rule.properties["Targets"]:
             function = platform.referred(rule.stack, target["Arn"])
             if function is not None and function.kind == FUNCTION:
-                yield from _unparked(platform, function)
+                yield from _without_failure_destination(platform, function)
 
 
 @check
-def what_a_destination_calls_has_its_failures_parked(platform: Platform) -> Iterator[str]:
+def function_of_a_destination_has_failure_destination(platform: Platform) -> Iterator[str]:
     for config in platform.all(INVOKE_CONFIG):
         for destination in config.properties["DestinationConfig"].values():
             called = platform.referred(config.stack, destination["Destination"])
             if called is not None and called.kind == FUNCTION:
-                yield from _unparked(platform, called)
+                yield from _without_failure_destination(platform, called)
             if called is not None and _is_fifo(called):
                 yield f"{config}: Lambda tells no FIFO queue or topic, such as {called.id}"
 
 
-def _unparked(platform: Platform, function: Resource) -> Iterator[str]:
+def _without_failure_destination(platform: Platform, function: Resource) -> Iterator[str]:
     configs = [
         config.properties
         for config in platform.all(INVOKE_CONFIG)
@@ -851,13 +851,13 @@ def _unparked(platform: Platform, function: Resource) -> Iterator[str]:
 
 
 @check
-def what_answers_the_bus_or_a_topic_keeps_its_events(platform: Platform) -> Iterator[str]:
+def async_function_keeps_failed_events_in_a_queue(platform: Platform) -> Iterator[str]:
     """A record in a topic is read and gone: what is to be put back has to be in a queue."""
     for config in platform.all(INVOKE_CONFIG):
         function = platform.referred(config.stack, config.properties["FunctionName"])
         failure = config.properties["DestinationConfig"].get("OnFailure", {}).get("Destination")
-        kept = function and function.properties.get("DeadLetterConfig", {}).get("TargetArn")
-        places = [platform.referred(config.stack, place) for place in (failure, kept)]
+        retained = function and function.properties.get("DeadLetterConfig", {}).get("TargetArn")
+        places = [platform.referred(config.stack, place) for place in (failure, retained)]
         if not any(place is not None and place.kind == QUEUE for place in places):
             yield f"{function}: what it fails at is in no queue"
 
@@ -866,7 +866,7 @@ def what_answers_the_bus_or_a_topic_keeps_its_events(platform: Platform) -> Iter
 
 
 @check
-def data_is_kept_in_prod_and_goes_in_dev(platform: Platform) -> Iterator[str]:
+def data_is_retained_only_in_prod(platform: Platform) -> Iterator[str]:
     keep = platform.environment.name == "prod"
     policy = "Retain" if keep else "Delete"
     for resource in platform.all(TABLE, DSQL, USER_POOL, STREAM, BUCKET):
@@ -887,7 +887,7 @@ def data_is_kept_in_prod_and_goes_in_dev(platform: Platform) -> Iterator[str]:
 
 
 @check
-def only_data_outlives_its_stack(platform: Platform) -> Iterator[str]:
+def only_data_is_retained(platform: Platform) -> Iterator[str]:
     """What stays and has a name of ours keeps the next deployment from making it again."""
     for resource in platform.all():
         data = resource.kind in (TABLE, DSQL, USER_POOL, STREAM, BUCKET, ARCHIVE)
@@ -896,7 +896,7 @@ def only_data_outlives_its_stack(platform: Platform) -> Iterator[str]:
 
 
 @check
-def a_table_can_be_restored_to_any_second(platform: Platform) -> Iterator[str]:
+def table_has_point_in_time_recovery(platform: Platform) -> Iterator[str]:
     for table in platform.all(TABLE):
         for replica in table.properties["Replicas"]:
             recovery = replica.get("PointInTimeRecoverySpecification", {})
@@ -905,7 +905,7 @@ def a_table_can_be_restored_to_any_second(platform: Platform) -> Iterator[str]:
 
 
 @check
-def names_are_physical_only_where_they_are_a_contract(platform: Platform) -> Iterator[str]:
+def physical_names_are_contracts(platform: Platform) -> Iterator[str]:
     for resource in platform.all():
         for name, value in resource.properties.items():
             if not name.endswith("Name") or (resource.kind, name) in NO_PHYSICAL_NAME:
@@ -921,7 +921,7 @@ def names_are_physical_only_where_they_are_a_contract(platform: Platform) -> Ite
 
 
 @check
-def a_route_asks_for_a_token(platform: Platform) -> Iterator[str]:
+def route_requires_a_token(platform: Platform) -> Iterator[str]:
     for route in platform.all(ROUTE):
         authorizer = platform.referred(route.stack, route.properties.get("AuthorizerId"))
         if (
@@ -933,7 +933,7 @@ def a_route_asks_for_a_token(platform: Platform) -> Iterator[str]:
 
 
 @check
-def an_authorizer_knows_pool_and_client(platform: Platform) -> Iterator[str]:
+def authorizer_names_pool_and_client(platform: Platform) -> Iterator[str]:
     for authorizer in platform.all(AUTHORIZER):
         tokens = authorizer.properties["JwtConfiguration"]
         issuer = tokens["Issuer"]["Fn::Join"][1]
@@ -945,7 +945,7 @@ def an_authorizer_knows_pool_and_client(platform: Platform) -> Iterator[str]:
 
 
 @check
-def a_machine_gets_in_by_scope_only(platform: Platform) -> Iterator[str]:
+def machine_client_requires_scope(platform: Platform) -> Iterator[str]:
     """Its token has a subject too, by which it would be taken for a customer."""
     for route in platform.all(ROUTE):
         authorizer = platform.referred(route.stack, route.properties.get("AuthorizerId"))
@@ -961,7 +961,7 @@ def a_machine_gets_in_by_scope_only(platform: Platform) -> Iterator[str]:
 
 
 @check
-def the_api_is_throttled_and_logged(platform: Platform) -> Iterator[str]:
+def api_stage_is_throttled_and_logged(platform: Platform) -> Iterator[str]:
     for stage in platform.all(STAGE):
         settings = stage.properties.get("DefaultRouteSettings", {})
         for name in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
@@ -975,7 +975,7 @@ def the_api_is_throttled_and_logged(platform: Platform) -> Iterator[str]:
 
 
 @check
-def a_task_is_bounded_retried_and_caught(platform: Platform) -> Iterator[str]:
+def task_has_timeout_retry_and_catch(platform: Platform) -> Iterator[str]:
     for machine in platform.all(MACHINE):
         states = definition(machine)["States"]
         for name, state in states.items():
@@ -998,7 +998,7 @@ def a_task_is_bounded_retried_and_caught(platform: Platform) -> Iterator[str]:
 
 
 @check
-def a_state_machine_outwaits_its_functions(platform: Platform) -> Iterator[str]:
+def task_timeout_exceeds_function_timeout(platform: Platform) -> Iterator[str]:
     """A state that gives up first would undo, or try again, what is still being done."""
     for machine in platform.all(MACHINE):
         for name, state in definition(machine)["States"].items():

@@ -102,7 +102,7 @@ class Synthesis:
         return Path(self.folder.name) / f"asset.{hash}"
 
 
-def settled(name: str) -> Environment:
+def with_partner(name: str) -> Environment:
     """An environment with all that can be configured in it."""
     return environment(name, partner=PARTNER)
 
@@ -112,8 +112,8 @@ def synthesis(environment: str) -> Synthesis:
     """Run the app for an environment, as the command line would, without its slow validation."""
     folder = TemporaryDirectory(prefix="orders-synthesis-")
     app = new_app(outdir=folder.name)
-    compose(app, settled(environment))
-    platform = Platform(environment=settled(environment), templates=templates(app))
+    compose(app, with_partner(environment))
+    platform = Platform(environment=with_partner(environment), templates=templates(app))
     return Synthesis(app=app, platform=platform, folder=folder)
 
 
@@ -145,7 +145,7 @@ def readable(value: Json) -> Json:
     """The same with JSON documents inside of texts as JSON, references in them as ``${...}``."""
     match value:
         case {"Fn::Join": ["", list(parts)]}:
-            text = "".join(part if isinstance(part, str) else _shown(part) for part in parts)
+            text = "".join(part if isinstance(part, str) else _reference_text(part) for part in parts)
             return json.loads(text) if text.startswith("{") else value
         case dict():
             return {name: readable(inner) for name, inner in value.items()}
@@ -154,7 +154,7 @@ def readable(value: Json) -> Json:
     return value
 
 
-def _shown(reference: Json) -> str:
+def _reference_text(reference: Json) -> str:
     match reference:
         case {"Ref": id}:
             return f"${{{id}}}"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from aws_cdk import Stack
 
-from stacks.components import function
-from stacks.components.function import service_code
+from stacks.constructs import function
+from stacks.constructs.function import service_code
 from stacks.environments import ENVIRONMENTS
 from tests.templates.checks import FUNCTION
 from tests.templates.synthesis import ROOT, Resource, new_app, platform, synthesis
@@ -57,11 +57,11 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 class TestIndependence:
-    def test_hashes_are_of_different_things(self, before: dict[str, str]):
+    def test_services_have_different_asset_hashes(self, before: dict[str, str]):
         assert len(set(before.values())) == len(before) == len(SERVICES)
 
     @pytest.mark.parametrize("service", SERVICES)
-    def test_a_change_in_a_service_changes_that_one(
+    def test_change_in_a_service_changes_only_its_asset(
         self, before: dict[str, str], tmp_path: Path, service: str
     ):
         after = hashes(tmp_path, f"{PACKAGES[service]}/{service}/__init__.py")
@@ -69,7 +69,7 @@ class TestIndependence:
         assert {name for name in SERVICES if before[name] != after[name]} == {service}
 
     @pytest.mark.parametrize("shared", ["contracts/event.py", "runtime/new.py", "__init__.py"])
-    def test_a_change_in_what_all_share_changes_all(
+    def test_change_in_shared_code_changes_every_asset(
         self, before: dict[str, str], tmp_path: Path, shared: str
     ):
         after = hashes(tmp_path, f"lambdas/{shared}")
@@ -88,7 +88,7 @@ class TestIndependence:
             "simulators/another/domain.py",
         ],
     )
-    def test_a_change_elsewhere_changes_none(
+    def test_change_elsewhere_changes_no_asset(
         self, before: dict[str, str], tmp_path: Path, elsewhere: str
     ):
         assert hashes(tmp_path, elsewhere) == before
@@ -102,7 +102,7 @@ class TestContents:
         assert len(pairs) == len({service for service, _ in pairs})
         assert len(pairs) == len({asset for _, asset in pairs})
 
-    def test_it_holds_what_the_function_needs_and_nothing_else(self, environment: str):
+    def test_asset_holds_only_what_the_function_needs(self, environment: str):
         for resource in platform(environment).all(FUNCTION):
             asset = synthesis(environment).asset(asset_of(resource))
             files = {
@@ -123,7 +123,7 @@ class TestContents:
             assert f"{module}.py" in files, resource
             assert "def handler(event" in (asset / f"{module}.py").read_text(), resource
 
-    def test_no_service_is_left_behind(self, environment: str):
+    def test_every_service_has_a_function(self, environment: str):
         assert {service_of(f) for f in platform(environment).all(FUNCTION)} == set(SERVICES)
 
 
@@ -140,7 +140,7 @@ class TestContents:
         ),
     ],
 )
-def test_a_layer_needs_nothing_but_itself(layer: str, package: str, uses: str):
+def test_layer_is_self_contained(layer: str, package: str, uses: str):
     """Not the machine's own packages, which Lambda does not have."""
     content = platform("dev").one("AWS::Lambda::LayerVersion", layer).properties["Content"]
     asset = synthesis("dev").asset(content["S3Key"].removesuffix(".zip"))

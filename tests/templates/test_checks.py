@@ -65,7 +65,7 @@ def change_schedule(*gone: str) -> Breakage:
     return break_it
 
 
-def lose_failed_runs(broken: Platform) -> Resource:
+def remove_schedule_failure_destination(broken: Platform) -> Resource:
     schedule = next(broken.all(checks.SCHEDULE))
     (config,) = (c for c in broken.all(checks.INVOKE_CONFIG) if c.stack == schedule.stack)
     config.properties["DestinationConfig"] = {}
@@ -79,7 +79,7 @@ def change_dead_letter_policy(broken: Platform) -> Resource:
     return rule
 
 
-def wake_by_replays(broken: Platform) -> Resource:
+def map_replay_queue_to_function(broken: Platform) -> Resource:
     """Let a function be fed from the queue for replayed events."""
     rule = broken.one(checks.RULE, "Replays")
     queue = {"StackName": rule.stack, "OutputName": "ReplayQueueUrl"}
@@ -98,7 +98,7 @@ def publish_as_another(broken: Platform) -> Resource:
     return grant("RaisePurchaseOrders", Action="sns:Publish", Resource=topic)(broken)
 
 
-def break_end(queue: str, **changed: Any) -> Breakage:
+def break_subscription_queue(queue: str, **changed: Any) -> Breakage:
     """Change a queue to which a subscription delivers, or in which it parks."""
 
     def break_it(broken: Platform) -> Resource:
@@ -108,7 +108,7 @@ def break_end(queue: str, **changed: Any) -> Breakage:
     return break_it
 
 
-def shut_out_sns(policy: str) -> Breakage:
+def remove_sns_permission(policy: str) -> Breakage:
     def break_it(broken: Platform) -> Resource:
         document = broken.one(checks.QUEUE_POLICY, policy).properties["PolicyDocument"]
         document["Statement"] = [s for s in document["Statement"] if s["Effect"] == "Deny"]
@@ -127,7 +127,7 @@ def break_source(edit: Callable[[Any], object]) -> Breakage:
     return break_it
 
 
-def park_elsewhere(broken: Platform) -> Resource:
+def use_another_dead_letter_queue(broken: Platform) -> Resource:
     undelivered = broken.one(checks.QUEUE, "LowStockUndelivered")
     function = broken.one(checks.FUNCTION, "RaisePurchaseOrders")
     function.properties["Environment"]["Variables"]["DEAD_LETTER_QUEUE_URL"] = {"Ref": undelivered.id}
@@ -162,7 +162,7 @@ def take_from_policy(kind: str, containing: str, effect: str, owner: str) -> Bre
     return break_it
 
 
-def forget_sources(kind: str, containing: str) -> Breakage:
+def remove_source_conditions(kind: str, containing: str) -> Breakage:
     """Let AWS's services act for anybody."""
 
     def break_it(broken: Platform) -> Resource:
@@ -185,7 +185,7 @@ def silence(**changed: Any) -> Breakage:
     return break_it
 
 
-def silence_saga(**changed: Any) -> Breakage:
+def break_saga_alarm(**changed: Any) -> Breakage:
     """Change an alarm of the fulfilment saga."""
 
     def break_it(broken: Platform) -> Resource:
@@ -195,7 +195,7 @@ def silence_saga(**changed: Any) -> Breakage:
     return break_it
 
 
-def do_not_watch_age(broken: Platform) -> Resource:
+def raise_age_threshold(broken: Platform) -> Resource:
     broken.one(checks.ALARM, "LowStockBehind").properties["Threshold"] = 86_400
     return broken.one(checks.QUEUE, "LowStockQueue")
 
@@ -253,7 +253,7 @@ def add(stack: str, id: str, kind: str) -> Breakage:
     """Add a resource without any property."""
 
     def break_it(broken: Platform) -> Resource:
-        name = broken.environment.stack(stack)
+        name = broken.environment.stack_name(stack)
         declaration = {"Type": kind, "Properties": {}}
         broken.templates[name]["Resources"][id] = declaration
         return Resource(stack=name, id=id, declaration=declaration)
@@ -288,7 +288,7 @@ def read_a_consumer(broken: Platform) -> Resource:
     return mapping
 
 
-def let_machines_in(broken: Platform) -> Resource:
+def mix_clients_in_one_authorizer(broken: Platform) -> Resource:
     customers, operators = (
         next(a for a in broken.all(checks.AUTHORIZER) if id in a.id)
         for id in ("QueriesApiCustomers", "QueriesApiOperators")
@@ -304,7 +304,7 @@ def let_machines_in(broken: Platform) -> Resource:
     return broken.one(checks.ROUTE, "QueriesApiGETorders")
 
 
-def forget_outcomes(function: str) -> Breakage:
+def remove_failure_destination(function: str) -> Breakage:
     """Leave what becomes of a function's failures to the default."""
 
     def break_it(broken: Platform) -> Resource:
@@ -315,8 +315,8 @@ def forget_outcomes(function: str) -> Breakage:
     return break_it
 
 
-def tell_fifo(broken: Platform) -> Resource:
-    broken.one(checks.QUEUE, "NotifyCustomerFailed").properties["FifoQueue"] = True
+def send_failures_to_fifo(broken: Platform) -> Resource:
+    broken.one(checks.QUEUE, "NotifyCustomerFailureRecords").properties["FifoQueue"] = True
     return broken.one(checks.INVOKE_CONFIG, "NotifyCustomer")
 
 
@@ -329,58 +329,58 @@ def without(*names: str) -> Callable[[Any], object]:
 
 
 BREAKAGES: list[tuple[Check, Breakage]] = [
-    (checks.a_target_parks_what_cannot_be_delivered, change_target("RetryPolicy")),
-    (checks.a_target_parks_what_cannot_be_delivered, change_target("DeadLetterConfig")),
-    (checks.a_target_parks_what_cannot_be_delivered, change_dead_letter_policy),
-    (checks.a_target_parks_what_cannot_be_delivered, make_dead_letter_queue_fifo),
+    (checks.rule_target_has_retries_and_dead_letter_queue, change_target("RetryPolicy")),
+    (checks.rule_target_has_retries_and_dead_letter_queue, change_target("DeadLetterConfig")),
+    (checks.rule_target_has_retries_and_dead_letter_queue, change_dead_letter_policy),
+    (checks.rule_target_has_retries_and_dead_letter_queue, make_dead_letter_queue_fifo),
     (
-        checks.a_live_rule_lets_replays_pass,
+        checks.rule_ignores_replayed_events,
         change(checks.RULE, "AlertOrderNeedsAttention", EventPattern={"source": ["com.aws.orders"]}),
     ),
     (
-        checks.a_live_rule_lets_replays_pass,
+        checks.rule_ignores_replayed_events,
         change(
             checks.RULE,
             "ToOrderStream",
             EventPattern={"source": ["com.aws.orders"], "replay-name": [{"exists": True}]},
         ),
     ),
-    (checks.a_live_rule_lets_replays_pass, wake_by_replays),
-    (checks.the_catch_all_is_as_the_tutorial_has_it, change_rule(Description="Catches all")),
-    (checks.the_catch_all_is_as_the_tutorial_has_it, change_rule(State="DISABLED")),
+    (checks.rule_ignores_replayed_events, map_replay_queue_to_function),
+    (checks.catch_all_rule_is_as_in_the_tutorial, change_rule(Description="Catches all")),
+    (checks.catch_all_rule_is_as_in_the_tutorial, change_rule(State="DISABLED")),
     (
-        checks.the_catch_all_is_as_the_tutorial_has_it,
+        checks.catch_all_rule_is_as_in_the_tutorial,
         change_rule(
             EventPattern={"source": ["com.aws.orders"], "replay-name": [{"exists": False}]}
         ),
     ),
-    (checks.the_catch_all_is_as_the_tutorial_has_it, log_elsewhere),
-    (checks.the_bus_is_called_orders_in_dev_only, change(checks.BUS, Name="Bestellungen")),
+    (checks.catch_all_rule_is_as_in_the_tutorial, log_elsewhere),
+    (checks.bus_is_named_orders_only_in_dev, change(checks.BUS, Name="Bestellungen")),
     (
-        checks.events_are_put_under_the_services_own_source,
+        checks.put_events_is_limited_to_own_source,
         grant("RepublishStalled", Condition={"StringLike": {"events:source": "com.aws.*"}}),
     ),
-    (checks.events_are_put_under_the_services_own_source, grant("RepublishStalled", Resource="*")),
-    (checks.a_topic_is_published_to_by_its_service, publish_as_another),
+    (checks.put_events_is_limited_to_own_source, grant("RepublishStalled", Resource="*")),
+    (checks.only_the_owner_publishes_to_a_topic, publish_as_another),
     (
-        checks.groups_do_not_wait_for_each_other,
+        checks.fifo_is_high_throughput,
         change(checks.TOPIC, "Changes", FifoThroughputScope="Topic"),
     ),
     (
-        checks.groups_do_not_wait_for_each_other,
+        checks.fifo_is_high_throughput,
         change(checks.TOPIC, "Changes", ContentBasedDeduplication=True),
     ),
     *(
-        (checks.groups_do_not_wait_for_each_other, change(checks.QUEUE, queue, name))
-        for queue in ("LowStockQueue", "LowStockGivenUp", "LowStockUndelivered")
+        (checks.fifo_is_high_throughput, change(checks.QUEUE, queue, name))
+        for queue in ("LowStockQueue", "LowStockDeadLetters", "LowStockUndelivered")
         for name in ("DeduplicationScope", "FifoThroughputLimit")
     ),
     *(
-        (checks.a_subscription_delivers_or_parks, change(checks.SUBSCRIPTION, "", name))
+        (checks.subscription_has_filter_and_dead_letter_queue, change(checks.SUBSCRIPTION, "", name))
         for name in ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
     ),
     *(
-        (checks.a_subscription_delivers_or_parks, break_end(queue, **changed))
+        (checks.subscription_has_filter_and_dead_letter_queue, break_subscription_queue(queue, **changed))
         for queue in ("LowStockQueue", "LowStockUndelivered")
         for changed in (
             {"FifoQueue": False},
@@ -389,19 +389,19 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         )
     ),
     *(
-        (checks.a_subscription_delivers_or_parks, shut_out_sns(policy))
+        (checks.subscription_has_filter_and_dead_letter_queue, remove_sns_permission(policy))
         for policy in ("LowStockQueuePolicy", "LowStockUndeliveredPolicy")
     ),
     *(
-        (checks.a_queue_is_read_within_bounds, change(checks.MAPPING, "RaisePurchaseOrders", *gone))
+        (checks.queue_mapping_is_bounded, change(checks.MAPPING, "RaisePurchaseOrders", *gone))
         for gone in (("FunctionResponseTypes",), ("ScalingConfig",))
     ),
     (
-        checks.a_queue_is_read_within_bounds,
+        checks.queue_mapping_is_bounded,
         change(checks.MAPPING, "RaisePurchaseOrders", MaximumBatchingWindowInSeconds=5),
     ),
     *(
-        (checks.a_queue_is_read_within_bounds, break_source(edit))
+        (checks.queue_mapping_is_bounded, break_source(edit))
         for edit in (
             lambda queue: queue.pop("VisibilityTimeout"),
             lambda queue: queue.pop("RedrivePolicy"),
@@ -409,83 +409,83 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
             lambda queue: queue["RedrivePolicy"].update(maxReceiveCount=1_000),
         )
     ),
-    (checks.a_queue_is_read_within_bounds, park_elsewhere),
+    (checks.queue_mapping_is_bounded, use_another_dead_letter_queue),
     (
-        checks.one_logs_resource_policy_serves_all,
+        checks.there_is_one_logs_resource_policy,
         add("Orders", "Another", checks.LOG_POLICY),
     ),
-    (checks.a_log_group_states_its_retention, change(checks.LOG_GROUP, "", "RetentionInDays")),
+    (checks.log_group_has_retention, change(checks.LOG_GROUP, "", "RetentionInDays")),
     (
-        checks.no_role_may_create_log_groups,
+        checks.no_role_creates_log_groups,
         grant("GetOrder", Action=["logs:CreateLogGroup", "logs:PutLogEvents"]),
     ),
     (
-        checks.logs_that_aws_writes_are_vended,
+        checks.aws_service_logs_are_vended,
         change(checks.STAGE, "", "AccessLogSettings"),
     ),
-    (checks.logs_that_aws_writes_are_vended, change(checks.MACHINE, "", "LoggingConfiguration")),
-    (checks.a_function_stands_alone, change(checks.FUNCTION, Architectures=["x86_64"])),
-    (checks.a_function_stands_alone, change(checks.FUNCTION, Runtime="python3.9")),
-    (checks.a_function_stands_alone, change(checks.FUNCTION, "", "TracingConfig")),
-    (checks.a_function_stands_alone, change(checks.FUNCTION, "", "Timeout")),
-    (checks.a_function_stands_alone, change(checks.FUNCTION, "", "MemorySize")),
-    (checks.a_function_stands_alone, change(checks.FUNCTION, "", "LoggingConfig")),
-    (checks.a_function_stands_alone, share("Role")),
-    (checks.a_function_stands_alone, share("LoggingConfig")),
+    (checks.aws_service_logs_are_vended, change(checks.MACHINE, "", "LoggingConfiguration")),
+    (checks.function_has_own_role_and_log_group, change(checks.FUNCTION, Architectures=["x86_64"])),
+    (checks.function_has_own_role_and_log_group, change(checks.FUNCTION, Runtime="python3.9")),
+    (checks.function_has_own_role_and_log_group, change(checks.FUNCTION, "", "TracingConfig")),
+    (checks.function_has_own_role_and_log_group, change(checks.FUNCTION, "", "Timeout")),
+    (checks.function_has_own_role_and_log_group, change(checks.FUNCTION, "", "MemorySize")),
+    (checks.function_has_own_role_and_log_group, change(checks.FUNCTION, "", "LoggingConfig")),
+    (checks.function_has_own_role_and_log_group, share("Role")),
+    (checks.function_has_own_role_and_log_group, share("LoggingConfig")),
     (
-        checks.a_function_gets_the_settings_that_it_asks_for,
+        checks.function_has_all_its_settings,
         change(checks.FUNCTION, "GetOrder", "Environment"),
     ),
     (
         checks.no_role_has_managed_policies,
         change(checks.ROLE, "GetOrder", ManagedPolicyArns=["AWSLambdaBasicExecutionRole"]),
     ),
-    (checks.rights_name_actions_and_resources, grant("GetOrder", Action="dynamodb:*")),
-    (checks.rights_name_actions_and_resources, grant("GetOrder", Resource="*")),
+    (checks.permissions_have_no_wildcards, grant("GetOrder", Action="dynamodb:*")),
+    (checks.permissions_have_no_wildcards, grant("GetOrder", Resource="*")),
     (
-        checks.rights_name_actions_and_resources,
+        checks.permissions_have_no_wildcards,
         grant("GetOrder", Resource={"Fn::Join": ["", ["arn:aws:dynamodb:::table/", "*"]]}),
     ),
-    (checks.rights_name_actions_and_resources, change(checks.ROLE, "GetOrder", Policies=[{}])),
+    (checks.permissions_have_no_wildcards, change(checks.ROLE, "GetOrder", Policies=[{}])),
     (
-        checks.a_database_is_private,
+        checks.database_is_used_only_by_its_service,
         grant("GetOrder", Resource={"Fn::ImportValue": "TheStockTable"}),
     ),
-    (checks.a_service_acts_on_our_behalf_only, forget_sources(checks.QUEUE_POLICY, "CatchAll")),
-    (checks.a_service_acts_on_our_behalf_only, forget_sources(checks.TOPIC_POLICY, "Topic")),
-    (checks.a_service_acts_on_our_behalf_only, change(checks.PERMISSION, "", "SourceArn")),
+    (checks.resource_policy_has_source_condition, remove_source_conditions(checks.QUEUE_POLICY, "CatchAll")),
+    (checks.resource_policy_has_source_condition, remove_source_conditions(checks.TOPIC_POLICY, "Topic")),
+    (checks.resource_policy_has_source_condition, change(checks.PERMISSION, "", "SourceArn")),
     (
-        checks.queues_and_topics_are_spoken_to_by_tls_only,
+        checks.queue_and_topic_require_tls,
         take_from_policy(checks.QUEUE_POLICY, "RepairPolicy", "Deny", checks.QUEUE),
     ),
     (
-        checks.queues_and_topics_are_spoken_to_by_tls_only,
+        checks.queue_and_topic_require_tls,
         take_from_policy(checks.TOPIC_POLICY, "TopicPolicy", "Deny", checks.TOPIC),
     ),
     *(
         (
-            checks.what_is_in_a_queue_stays_for_fourteen_days,
+            checks.queue_keeps_messages_for_fourteen_days,
             change(checks.QUEUE, queue, MessageRetentionPeriod=345_600),
         )
         for queue in ("Repair", "PickingE9B423F6")
     ),
-    (checks.a_queue_raises_an_alarm, silence(AlarmActions=[])),
-    (checks.a_queue_raises_an_alarm, silence(ActionsEnabled=False)),
-    (checks.a_queue_raises_an_alarm, silence(Threshold=100)),
-    (checks.a_queue_raises_an_alarm, silence(Dimensions=[])),
-    (checks.a_queue_raises_an_alarm, silence(TreatMissingData="notBreaching")),
-    (checks.a_queue_raises_an_alarm, silence(MetricName="ApproximateAgeOfOldestMessage")),
-    (checks.a_queue_raises_an_alarm, do_not_watch_age),
-    (checks.a_machine_that_ends_without_a_word_raises_an_alarm, silence_saga(AlarmActions=[])),
-    (checks.a_machine_that_ends_without_a_word_raises_an_alarm, silence_saga(Threshold=5)),
-    (checks.a_machine_that_ends_without_a_word_raises_an_alarm, silence_saga(Dimensions=[])),
-    (checks.a_machine_that_ends_without_a_word_raises_an_alarm, silence_saga(MetricName="X")),
+    (checks.queue_has_alarm, silence(AlarmActions=[])),
+    (checks.queue_has_alarm, silence(ActionsEnabled=False)),
+    (checks.queue_has_alarm, silence(Threshold=100)),
+    (checks.queue_has_alarm, silence(Dimensions=[])),
+    (checks.queue_has_alarm, silence(TreatMissingData="notBreaching")),
+    (checks.queue_has_alarm, silence(MetricName="ApproximateAgeOfOldestMessage")),
+    (checks.queue_has_alarm, raise_age_threshold),
+    (checks.state_machine_has_failure_alarms, break_saga_alarm(AlarmActions=[])),
+    (checks.state_machine_has_failure_alarms, break_saga_alarm(Threshold=5)),
+    (checks.state_machine_has_failure_alarms, break_saga_alarm(Dimensions=[])),
+    (checks.state_machine_has_failure_alarms, break_saga_alarm(MetricName="X")),
     (
-        checks.alarms_reach_the_topic,
+        checks.topic_lets_alarms_publish,
         take_from_policy(checks.TOPIC_POLICY, "TopicPolicy", "Allow", checks.TOPIC),
     ),
     *(
-        (checks.a_stream_is_read_within_bounds, change(checks.MAPPING, "", name))
+        (checks.stream_mapping_is_bounded, change(checks.MAPPING, "", name))
         for name in (
             "MaximumRetryAttempts",
             "MaximumRecordAgeInSeconds",
@@ -494,57 +494,57 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
             "DestinationConfig",
         )
     ),
-    (checks.a_stream_is_read_within_bounds, change(checks.MAPPING, MaximumRetryAttempts=-1)),
+    (checks.stream_mapping_is_bounded, change(checks.MAPPING, MaximumRetryAttempts=-1)),
     *(
-        (checks.a_schedule_parks_what_it_gives_up, change_schedule(name))
+        (checks.schedule_has_retries_and_dead_letter_queue, change_schedule(name))
         for name in ("DeadLetterConfig", "RetryPolicy")
     ),
     (
-        checks.a_schedule_parks_what_it_gives_up,
+        checks.schedule_has_retries_and_dead_letter_queue,
         change(checks.SCHEDULE, FlexibleTimeWindow={"Mode": "OFF"}),
     ),
-    (checks.a_schedule_parks_what_it_gives_up, lose_failed_runs),
-    (checks.a_stream_is_read_within_bounds, change(checks.MAPPING, StartingPosition="LATEST")),
+    (checks.schedule_has_retries_and_dead_letter_queue, remove_schedule_failure_destination),
+    (checks.stream_mapping_is_bounded, change(checks.MAPPING, StartingPosition="LATEST")),
     *(
-        (checks.data_is_kept_in_prod_and_goes_in_dev, retain(kind, DeletionPolicy="Snapshot"))
+        (checks.data_is_retained_only_in_prod, retain(kind, DeletionPolicy="Snapshot"))
         for kind in (checks.TABLE, checks.DSQL, checks.USER_POOL)
     ),
-    (checks.data_is_kept_in_prod_and_goes_in_dev, retain(checks.TABLE, UpdateReplacePolicy="")),
+    (checks.data_is_retained_only_in_prod, retain(checks.TABLE, UpdateReplacePolicy="")),
     (
-        checks.data_is_kept_in_prod_and_goes_in_dev,
+        checks.data_is_retained_only_in_prod,
         change_replica(DeletionProtectionEnabled="perhaps"),
     ),
     (
-        checks.data_is_kept_in_prod_and_goes_in_dev,
+        checks.data_is_retained_only_in_prod,
         change(checks.DSQL, DeletionProtectionEnabled="perhaps"),
     ),
-    (checks.only_data_outlives_its_stack, retain(checks.TOPIC, DeletionPolicy="Retain")),
+    (checks.only_data_is_retained, retain(checks.TOPIC, DeletionPolicy="Retain")),
     (
-        checks.a_table_can_be_restored_to_any_second,
+        checks.table_has_point_in_time_recovery,
         change_replica(PointInTimeRecoverySpecification={}),
     ),
     (
-        checks.names_are_physical_only_where_they_are_a_contract,
+        checks.physical_names_are_contracts,
         change(checks.QUEUE, QueueName="parked"),
     ),
     (
-        checks.names_are_physical_only_where_they_are_a_contract,
+        checks.physical_names_are_contracts,
         change(checks.RULE, "AlertOrderNeedsAttention", Name="AlertOrderNeedsAttention"),
     ),
     (
-        checks.names_are_physical_only_where_they_are_a_contract,
+        checks.physical_names_are_contracts,
         change(checks.LOG_GROUP, "GetOrder", LogGroupName="/aws/lambda/GetOrder"),
     ),
     (
-        checks.rights_name_actions_and_resources,
+        checks.permissions_have_no_wildcards,
         grant("UpdateTimelines", Action="s3:PutObject", Resource="*"),
     ),
     (
-        checks.a_stream_is_read_within_bounds,
+        checks.stream_mapping_is_bounded,
         change(checks.MAPPING, "UpdateTimelines", MaximumRecordAgeInSeconds=7 * checks.DAY),
     ),
     *(
-        (checks.a_projection_states_its_edge, change(checks.MAPPING, "UpdateTimelines", name))
+        (checks.projection_has_failure_destination_and_alarms, change(checks.MAPPING, "UpdateTimelines", name))
         for name in (
             "ParallelizationFactor",
             "MaximumBatchingWindowInSeconds",
@@ -554,19 +554,19 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         )
     ),
     *(
-        (checks.a_projection_states_its_edge, break_edge(edit))
+        (checks.projection_has_failure_destination_and_alarms, break_edge(edit))
         for edit in (
             change(checks.FUNCTION, "UpdateTimelines", Environment={"Variables": {}}),
-            change(checks.QUEUE, "TimelinesProjectionPoison", FifoQueue=True),
+            change(checks.QUEUE, "TimelinesProjectionDeadLetters", FifoQueue=True),
             change(checks.ALARM, "TimelinesProjectionBatchesDeadLettered", Threshold=10),
             change(checks.ALARM, "TimelinesProjectionBatchesDeadLettered", AlarmActions=[]),
             change(checks.ALARM, "TimelinesProjectionBehind", MetricName="Errors"),
             change(checks.ALARM, "TimelinesProjectionBehind", Dimensions=[]),
         )
     ),
-    (checks.a_projection_fans_out_where_the_environment_says, read_a_consumer),
+    (checks.projection_uses_configured_fan_out, read_a_consumer),
     *(
-        (checks.a_stream_outlives_a_weekend_and_is_encrypted, change(checks.STREAM, "", **changed))
+        (checks.stream_is_retained_and_encrypted, change(checks.STREAM, "", **changed))
         for changed in (
             {"RetentionPeriodHours": 24},
             {"StreamEncryption": {"EncryptionType": "KMS", "KeyId": "ours"}},
@@ -574,9 +574,9 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
             {"ShardCount": 9},
         )
     ),
-    (checks.a_stream_gets_events_by_their_subject, change_target_of_stream),
+    (checks.stream_is_partitioned_by_subject, change_target_of_stream),
     *(
-        (checks.a_bucket_is_private, change(checks.BUCKET, "", name))
+        (checks.bucket_is_private_and_expires, change(checks.BUCKET, "", name))
         for name in (
             "PublicAccessBlockConfiguration",
             "BucketEncryption",
@@ -584,31 +584,31 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         )
     ),
     (
-        checks.a_bucket_is_private,
+        checks.bucket_is_private_and_expires,
         take_from_policy(checks.BUCKET_POLICY, "GivenUpPolicy", "Deny", checks.BUCKET),
     ),
     *(
-        (checks.data_is_kept_in_prod_and_goes_in_dev, retain(kind, DeletionPolicy="Snapshot"))
+        (checks.data_is_retained_only_in_prod, retain(kind, DeletionPolicy="Snapshot"))
         for kind in (checks.STREAM, checks.BUCKET)
     ),
     (
-        checks.a_machine_gets_in_by_scope_only,
+        checks.machine_client_requires_scope,
         change(checks.ROUTE, "GETsales", "AuthorizationScopes"),
     ),
-    (checks.a_machine_gets_in_by_scope_only, let_machines_in),
-    (checks.a_route_asks_for_a_token, change(checks.ROUTE, AuthorizationType="NONE")),
-    (checks.a_route_asks_for_a_token, change(checks.ROUTE, "", "AuthorizerId")),
+    (checks.machine_client_requires_scope, mix_clients_in_one_authorizer),
+    (checks.route_requires_a_token, change(checks.ROUTE, AuthorizationType="NONE")),
+    (checks.route_requires_a_token, change(checks.ROUTE, "", "AuthorizerId")),
     (
-        checks.an_authorizer_knows_pool_and_client,
+        checks.authorizer_names_pool_and_client,
         change(
             checks.AUTHORIZER,
             JwtConfiguration={"Issuer": {"Fn::Join": ["", ["https://else.where"]]}},
         ),
     ),
-    (checks.the_api_is_throttled_and_logged, change(checks.STAGE, "", "DefaultRouteSettings")),
-    (checks.the_api_is_throttled_and_logged, change(checks.STAGE, "", "AccessLogSettings")),
+    (checks.api_stage_is_throttled_and_logged, change(checks.STAGE, "", "DefaultRouteSettings")),
+    (checks.api_stage_is_throttled_and_logged, change(checks.STAGE, "", "AccessLogSettings")),
     *(
-        (checks.a_task_is_bounded_retried_and_caught, change_state("TakePayment", edit))
+        (checks.task_has_timeout_retry_and_catch, change_state("TakePayment", edit))
         for edit in (
             without("TimeoutSeconds"),
             without("Retry"),
@@ -618,12 +618,12 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
             lambda state: state["Catch"][-1].update(ErrorEquals=["States.Timeout"]),
         )
     ),
-    (checks.a_state_machine_outwaits_its_functions, slow_down),
-    (checks.what_a_rule_calls_has_its_failures_parked, forget_outcomes("NotifyCustomer")),
-    (checks.what_a_destination_calls_has_its_failures_parked, forget_outcomes("EmailInvoice")),
-    (checks.what_a_destination_calls_has_its_failures_parked, tell_fifo),
+    (checks.task_timeout_exceeds_function_timeout, slow_down),
+    (checks.function_of_a_rule_has_failure_destination, remove_failure_destination("NotifyCustomer")),
+    (checks.function_of_a_destination_has_failure_destination, remove_failure_destination("EmailInvoice")),
+    (checks.function_of_a_destination_has_failure_destination, send_failures_to_fifo),
     (
-        checks.what_answers_the_bus_or_a_topic_keeps_its_events,
+        checks.async_function_keeps_failed_events_in_a_queue,
         change(checks.FUNCTION, "IssueInvoice", "DeadLetterConfig"),
     ),
 ]
@@ -633,7 +633,7 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     ("check", "break_it"),
     [pytest.param(*case, id=f"{case[0].__name__}-{i}") for i, case in enumerate(BREAKAGES)],
 )
-def test_can_fail(check: Check, break_it: Breakage):
+def test_check_reports_breakage(check: Check, break_it: Breakage):
     broken = platform("dev").copy()
     offender = break_it(broken)
 
@@ -643,5 +643,5 @@ def test_can_fail(check: Check, break_it: Breakage):
     assert all(line.startswith(f"{offender}: ") for line in lines)
 
 
-def test_every_check_is_seen_to_fail():
+def test_every_check_has_a_breakage():
     assert {check.__name__ for check in CHECKS} == {check.__name__ for check, _ in BREAKAGES}

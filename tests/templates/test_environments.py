@@ -10,39 +10,39 @@ from pathlib import Path
 import pytest
 
 from stacks.backbone import BackboneStack
-from stacks.components.saga_steps import STANDARD_TIMEOUTS
+from stacks.constructs.saga_steps import STANDARD_TIMEOUTS
 from stacks.environments import (
     DEV,
     ENVIRONMENTS,
-    BadSettingError,
+    InvalidSettingError,
     Environment,
     environment,
 )
 from stacks.operations import OperationsStack
-from tests.templates.checks import STREAM, a_stream_outlives_a_weekend_and_is_encrypted
+from tests.templates.checks import STREAM, stream_is_retained_and_encrypted
 from tests.templates.synthesis import ROOT, Platform, new_app, templates
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_a_known_environment_is_found_by_its_name(name: str):
+def test_known_environment_is_found_by_name(name: str):
     assert environment(name).name == name
 
 
-def test_an_unknown_one_is_told_which_there_are():
-    with pytest.raises(BadSettingError) as unknown:
+def test_unknown_environment_lists_the_known_ones():
+    with pytest.raises(InvalidSettingError) as unknown:
         environment("nope")
 
     assert str(unknown.value) == "unknown environment 'nope': -c env=NAME takes one of dev, prod"
 
 
-def test_another_sender_is_that_of_this_deployment():
+def test_sender_overrides_the_environment():
     assert environment("dev", sender="a@b.example") == replace(DEV, sender="a@b.example")
     assert environment("dev", sender=None) == environment("dev", sender="") == DEV
 
 
 @pytest.mark.parametrize("sender", ["b.example", "@b.example", "a@", "a@b@c"])
-def test_a_sender_that_is_none_is_named(sender: str):
-    with pytest.raises(BadSettingError, match=f"'{sender}' is no sender: -c sender=ADDRESS takes"):
+def test_invalid_sender_is_named_in_the_error(sender: str):
+    with pytest.raises(InvalidSettingError, match=f"'{sender}' is no sender: -c sender=ADDRESS takes"):
         environment("dev", sender=sender)
 
 
@@ -56,7 +56,7 @@ def test_a_sender_that_is_none_is_named(sender: str):
         ),
     ],
 )
-def test_the_app_ends_with_that_one_line(context: dict[str, str], said: str):
+def test_app_prints_one_line_for_invalid_setting(context: dict[str, str], said: str):
     app = subprocess.run(
         [sys.executable, "app.py"],
         cwd=ROOT,
@@ -73,20 +73,20 @@ def test_the_app_ends_with_that_one_line(context: dict[str, str], said: str):
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
-def test_nobody_asks_what_became_of_an_order_before_its_saga_and_a_takeover_are_over(
+def test_status_is_queried_only_after_saga_and_takeover_end(
     env: Environment,
 ):
     announced_again = 300 + 2 * 60
     sagas = STANDARD_TIMEOUTS.lease + announced_again + STANDARD_TIMEOUTS.execution
-    assert env.quiet.to_seconds() > sagas
+    assert env.unresolved_after.to_seconds() > sagas
 
 
-def test_an_environment_without_shards_leaves_them_to_kinesis(tmp_path: Path):
+def test_environment_without_shards_uses_on_demand_stream(tmp_path: Path):
     env = replace(DEV, shards=None)
     app = new_app(outdir=str(tmp_path))
     operations = OperationsStack(app, env=env)
     BackboneStack(app, env=env, alarms=operations.topic, schedules=operations.schedules)
     on_demand = Platform(environment=env, templates=templates(app))
 
-    assert list(a_stream_outlives_a_weekend_and_is_encrypted(on_demand)) == []
+    assert list(stream_is_retained_and_encrypted(on_demand)) == []
     assert "ShardCount" not in on_demand.one(STREAM).properties

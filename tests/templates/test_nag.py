@@ -11,9 +11,9 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 from constructs import IConstruct
 
 from app import compose
-from stacks.components import nag
+from stacks.constructs import nag
 from stacks.environments import ENVIRONMENTS
-from tests.templates.synthesis import new_app, settled, synthesis
+from tests.templates.synthesis import new_app, with_partner, synthesis
 
 SHORTEST_REASON = 30
 
@@ -48,19 +48,19 @@ def findings(app: App) -> list[Finding]:
     ]
 
 
-class Ledger:
+class RecordingValidations:
     """Stands in for Validations: writes down what is acknowledged, and acknowledges nothing."""
 
     def __init__(self) -> None:
         self.acknowledged: list[Acknowledged] = []
 
-    def of(self, construct: IConstruct) -> "Page":
-        return Page(self, construct.node.path)
+    def of(self, construct: IConstruct) -> "_Recorder":
+        return _Recorder(self, construct.node.path)
 
 
-class Page:
-    def __init__(self, ledger: Ledger, path: str) -> None:
-        self._ledger = ledger
+class _Recorder:
+    def __init__(self, recording: RecordingValidations, path: str) -> None:
+        self._ledger = recording
         self._path = path
 
     def acknowledge(self, acknowledgment: Any) -> None:
@@ -71,40 +71,40 @@ class Page:
 
 
 @cache
-def bare(environment: str) -> tuple[list[Finding], list[Acknowledged]]:
+def unacknowledged(environment: str) -> tuple[list[Finding], list[Acknowledged]]:
     """The findings when nothing is acknowledged, and what would have been."""
-    ledger = Ledger()
+    recording = RecordingValidations()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nag, "Validations", ledger)
+        patch.setattr(nag, "Validations", recording)
         app = new_app()
-        compose(app, settled(environment))
-    return findings(app), ledger.acknowledged
+        compose(app, with_partner(environment))
+    return findings(app), recording.acknowledged
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-class TestPacks:
+class TestRulePacks:
     def test_nothing_is_found(self, environment: str):
         assert findings(synthesis(environment).app) == []
 
     def test_each_acknowledgement_covers_one_finding(self, environment: str):
-        found, acknowledged = bare(environment)
+        found, acknowledged = unacknowledged(environment)
 
         covered = {entry: sum(map(entry.covers, found)) for entry in acknowledged}
         assert {entry: number for entry, number in covered.items() if number != 1} == {}
 
     def test_no_finding_is_acknowledged_twice(self, environment: str):
-        found, acknowledged = bare(environment)
+        found, acknowledged = unacknowledged(environment)
 
         answers = {finding: sum(a.covers(finding) for a in acknowledged) for finding in found}
         assert {finding: number for finding, number in answers.items() if number != 1} == {}
 
-    def test_each_acknowledgement_has_its_reason(self, environment: str):
-        _, acknowledged = bare(environment)
+    def test_each_acknowledgement_has_a_reason(self, environment: str):
+        _, acknowledged = unacknowledged(environment)
 
         assert [a for a in acknowledged if len(a.reason) < SHORTEST_REASON] == []
 
-    def test_the_packs_look(self, environment: str):
-        found, _ = bare(environment)
+    def test_rule_packs_find_something_unacknowledged(self, environment: str):
+        found, _ = unacknowledged(environment)
 
         rules = Counter(finding.rule.partition("-")[0] for finding in found)
         assert rules["AwsSolutions"] > 0

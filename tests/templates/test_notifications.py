@@ -9,7 +9,7 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from app import compose
 from stacks.environments import DEV, ENVIRONMENTS
-from tests.templates.checks import ALARM, CHECKS, FUNCTION, INVOKE_CONFIG, rights
+from tests.templates.checks import ALARM, CHECKS, FUNCTION, INVOKE_CONFIG, permissions
 from tests.templates.synthesis import Platform, new_app, platform, templates
 
 IDENTITY = "AWS::SES::EmailIdentity"
@@ -33,13 +33,13 @@ def may_send(of: Platform) -> dict[str, Any]:
     """On which resources which roles may do anything of SES's."""
     return {
         role.id.partition("Role")[0]: statement["Resource"]
-        for role, statement in rights(of)
+        for role, statement in permissions(of)
         if "ses:" in str(statement["Action"])
     }
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_without_a_sender_nothing_is_sent_and_nobody_may(environment: str):
+def test_without_sender_nobody_may_send(environment: str):
     of = platform(environment)
 
     assert list(of.all(IDENTITY)) == []
@@ -49,7 +49,7 @@ def test_without_a_sender_nothing_is_sent_and_nobody_may(environment: str):
         assert variables["SENDER"] == ""
 
 
-def test_with_a_sender_two_functions_may_send_from_that_identity_only(sending: Platform):
+def test_with_sender_two_functions_may_send_from_that_identity(sending: Platform):
     identity = sending.one(IDENTITY)
     assert identity.properties["EmailIdentity"] == SENDER
     for resource in may_send(sending).values():
@@ -61,14 +61,14 @@ def test_with_a_sender_two_functions_may_send_from_that_identity_only(sending: P
         assert variables["SENDER"] == SENDER
 
 
-def test_with_a_sender_every_check_holds(app: App, sending: Platform):
+def test_with_sender_every_check_holds(app: App, sending: Platform):
     assert [line for check in CHECKS for line in check(sending)] == []
     for pack in (AwsSolutionsChecks(app), ServerlessChecks(app)):
         assert pack.validate_scope(app).violations == []
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_concurrency_is_reserved_in_prod_only(environment: str):
+def test_concurrency_is_reserved_only_in_prod(environment: str):
     of = platform(environment)
     reserved = {
         name: of.one(FUNCTION, name).properties.get("ReservedConcurrentExecutions")
@@ -77,11 +77,11 @@ def test_concurrency_is_reserved_in_prod_only(environment: str):
 
     expected = 10 if environment == "prod" else None
     assert set(reserved.values()) == {expected}
-    assert of.environment.notices_at_once == expected
+    assert of.environment.notification_concurrency == expected
 
 
 @pytest.mark.parametrize("function", [*MAILERS, "IssueInvoice"])
-def test_an_alarm_rings_when_lambda_cannot_hand_on_an_outcome(function: str):
+def test_lost_outcomes_raise_an_alarm(function: str):
     of = platform("dev")
     found = of.one(FUNCTION, function)
     rung = {
@@ -98,12 +98,12 @@ def test_an_alarm_rings_when_lambda_cannot_hand_on_an_outcome(function: str):
 @pytest.mark.parametrize(
     ("function", "outcomes"),
     [
-        ("NotifyCustomer", {"OnSuccess": "Bus", "OnFailure": "NotifyCustomerFailed"}),
+        ("NotifyCustomer", {"OnSuccess": "Bus", "OnFailure": "NotifyCustomerFailureRecords"}),
         ("IssueInvoice", {"OnSuccess": "EmailInvoice", "OnFailure": "Topic"}),
-        ("EmailInvoice", {"OnFailure": "EmailInvoiceFailed"}),
+        ("EmailInvoice", {"OnFailure": "EmailInvoiceFailureRecords"}),
     ],
 )
-def test_outcomes_go_where_the_diagram_says(function: str, outcomes: dict[str, str]):
+def test_outcomes_go_to_their_destinations(function: str, outcomes: dict[str, str]):
     of = platform("dev")
     (config,) = (c for c in of.all(INVOKE_CONFIG) if c.id.startswith(function))
     properties = config.properties

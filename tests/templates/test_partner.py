@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 
 from app import compose
-from stacks.environments import DEV, ENVIRONMENTS, BadSettingError, environment
+from stacks.environments import DEV, ENVIRONMENTS, InvalidSettingError, environment
 from tests.templates.checks import BUS, FUNCTION, LOG_GROUP, RULE
 from tests.templates.synthesis import PARTNER, ROOT, Platform, new_app, platform, templates
 
@@ -22,7 +22,7 @@ def without() -> Platform:
     return Platform(environment=DEV, templates=templates(app))
 
 
-def about_it(of: Platform) -> Iterator[str]:
+def mentions_partner(of: Platform) -> Iterator[str]:
     for resource in of.all():
         if any(
             word in json.dumps(resource.declaration) for word in ("Disput", "dispute", "artner")
@@ -30,13 +30,13 @@ def about_it(of: Platform) -> Iterator[str]:
             yield str(resource)
 
 
-def test_with_none_configured_nothing_of_it_is_there():
-    assert list(about_it(without())) == []
+def test_without_partner_nothing_mentions_it():
+    assert list(mentions_partner(without())) == []
     assert set(platform("dev").templates) - set(without().templates) == {"Orders-Dev-Partner"}
 
 
-def test_what_is_of_it_is_seen():
-    found = set(about_it(platform("dev")))
+def test_partner_is_mentioned_only_in_partner_and_orders():
+    found = set(mentions_partner(platform("dev")))
 
     assert {stack for stack, _ in (name.split("/") for name in found)} == {
         "Orders-Dev-Partner",
@@ -44,7 +44,7 @@ def test_what_is_of_it_is_seen():
     }
 
 
-def test_only_orders_differs_by_it():
+def test_partner_changes_only_the_orders_stack():
     """A partner that comes later changes nothing that is there, but who listens to disputes."""
     ours = without().templates
 
@@ -55,15 +55,15 @@ def test_only_orders_differs_by_it():
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 class TestPartner:
-    def test_its_bus_is_called_as_its_source(self, name: str):
+    def test_partner_bus_has_the_name_of_its_source(self, name: str):
         of = platform(name)
         (bus,) = (bus for bus in of.all(BUS) if bus.stack.endswith("Partner"))
 
         assert bus.properties == {"Name": PARTNER, "EventSourceName": PARTNER}
 
-    def test_all_it_tells_is_logged_and_a_dispute_is_taken(self, name: str):
+    def test_partner_events_are_logged_and_disputes_handled(self, name: str):
         of = platform(name)
-        stack = of.environment.stack("Partner")
+        stack = of.environment.stack_name("Partner")
         rules = {rule.id[:6]: rule for rule in of.all(RULE) if rule.stack == stack}
         live = {"source": [PARTNER], "replay-name": [{"exists": False}]}
 
@@ -81,7 +81,7 @@ class TestPartner:
         assert taking.kind == FUNCTION
         assert taking.properties["Handler"] == "lambdas.payments.ingest_dispute.handler"
 
-    def test_two_environments_log_apart(self, name: str):
+    def test_environments_have_separate_log_groups(self, name: str):
         (group,) = (
             group.properties["LogGroupName"]
             for group in platform(name).all(LOG_GROUP)
@@ -94,12 +94,12 @@ class TestPartner:
 @pytest.mark.parametrize(
     "name", ["", "example.com", "aws.partner/x", "aws.partner/x/y z", "Orders"]
 )
-def test_what_is_no_partners_name_is_refused(name: str):
-    with pytest.raises(BadSettingError, match="-c partner=NAME takes a name such as"):
+def test_invalid_partner_name_is_refused(name: str):
+    with pytest.raises(InvalidSettingError, match="-c partner=NAME takes a name such as"):
         environment("dev", partner=name)
 
 
-def test_the_app_ends_with_that_one_line():
+def test_app_prints_one_line_for_invalid_setting():
     app = subprocess.run(
         [sys.executable, "app.py"],
         cwd=ROOT,

@@ -16,7 +16,7 @@ from lambdas.contracts.event import Command, Refusal
 from lambdas.contracts.orders import OrderPlaced, OrderWithdrawn
 from lambdas.contracts.shipping import ShipmentAlreadyDispatched
 from lambdas.orders import domain
-from stacks.components.saga_steps import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS, Timeouts
+from stacks.constructs.saga_steps import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS, Timeouts
 from stacks.environments import DEV, ENVIRONMENTS
 from tests.templates.checks import MACHINE, invoked
 from tests.templates.synthesis import Platform, definition, new_app, platform, templates

@@ -8,7 +8,7 @@ from bench.shard_simulation import limits
 from lambdas.backbone.domain import MAX_CALLS_PER_DAY, count_doublings
 from stacks.environments import ENVIRONMENTS
 from tests.templates import checks
-from tests.templates.checks import ALARM, FUNCTION, LOG_GROUP, ROLE, SCHEDULE, each, rights
+from tests.templates.checks import ALARM, FUNCTION, LOG_GROUP, ROLE, SCHEDULE, as_list, permissions
 from tests.templates.synthesis import Resource, platform
 
 STREAM = "AWS::Kinesis::Stream"
@@ -26,7 +26,7 @@ class TestScaler:
             if alarm.properties.get("Dimensions") == [dimension]
         ]
 
-    def test_its_settings_are_those_of_the_environment(self, environment: str):
+    def test_scaler_settings_come_from_the_environment(self, environment: str):
         deployed = platform(environment)
 
         given = deployed.one(FUNCTION, NAME).properties["Environment"]["Variables"]
@@ -34,29 +34,29 @@ class TestScaler:
         assert found == {"dev": ("1", "4", "900"), "prod": ("2", "32", "3600")}[environment]
         assert given["ORDER_STREAM"] == {"Ref": deployed.one(STREAM).id}
 
-    def test_a_days_calls_lead_from_its_floor_to_its_ceiling_and_some_back(self, environment: str):
+    def test_daily_calls_suffice_from_floor_to_ceiling(self, environment: str):
         given = limits(ENVIRONMENTS[environment])
 
         assert count_doublings(given.floor, given.ceiling) <= MAX_CALLS_PER_DAY // 2
 
-    def test_it_looks_every_minute_and_ends_before_it_looks_again(self, environment: str):
+    def test_scaler_runs_every_minute_and_ends_before_the_next_run(self, environment: str):
         deployed = platform(environment)
 
         schedule = deployed.one(SCHEDULE, NAME).properties
         assert schedule["ScheduleExpression"] == "rate(1 minute)"
         assert deployed.one(FUNCTION, NAME).properties["Timeout"] < 60
 
-    def test_it_may_do_just_that(self, environment: str):
+    def test_scaler_has_least_privilege(self, environment: str):
         deployed = platform(environment)
         group = deployed.one(LOG_GROUP, NAME)
 
         found: dict[str, Any] = {}
-        for role, statement in rights(deployed):
+        for role, statement in permissions(deployed):
             if role == deployed.one(ROLE, f"{NAME}Role"):
-                found |= dict.fromkeys(each(statement["Action"]), statement["Resource"])
+                found |= dict.fromkeys(as_list(statement["Action"]), statement["Resource"])
         stream = {"Fn::GetAtt": [deployed.one(STREAM).id, "Arn"]}
-        parked = found.pop("sqs:SendMessage")
-        assert "Failed" in parked["Fn::GetAtt"][0]
+        dead_letters = found.pop("sqs:SendMessage")
+        assert "DeadLetters" in dead_letters["Fn::GetAtt"][0]
         assert found == {
             "kinesis:DescribeStreamSummary": stream,
             "kinesis:ListStreamConsumers": stream,
@@ -70,7 +70,7 @@ class TestScaler:
             "xray:PutTelemetryRecords": "*",
         }
 
-    def test_people_hear_when_it_cannot_help(self, environment: str):
+    def test_throttling_raises_an_alarm(self, environment: str):
         (alarm,) = self.alarms(environment)
 
         given = alarm.properties
@@ -79,7 +79,7 @@ class TestScaler:
         assert (given["Threshold"], given["TreatMissingData"]) == (0, "notBreaching")
         assert given["Period"] * given["EvaluationPeriods"] == 15 * 60
 
-    def test_no_alarm_calls_it(self, environment: str):
+    def test_scaler_is_not_called_by_alarms(self, environment: str):
         deployed = platform(environment)
 
         heard = [

@@ -32,13 +32,13 @@ def masked(value: Any) -> Any:
 def test_every_stack_has_a_snapshot(environment: str):
     env = ENVIRONMENTS[environment]
 
-    assert set(platform(environment).templates) == {env.stack(service) for service in SERVICES}
+    assert set(platform(environment).templates) == {env.stack_name(service) for service in SERVICES}
 
 
 @pytest.mark.parametrize(
     ("environment", "stack"),
     [
-        pytest.param(name, env.stack(service), id=env.stack(service))
+        pytest.param(name, env.stack_name(service), id=env.stack_name(service))
         for name, env in ENVIRONMENTS.items()
         for service in SERVICES
     ],
@@ -49,7 +49,7 @@ def test_template(environment: str, stack: str, snapshot: SnapshotAssertion):
     assert template == snapshot(extension_class=JSONSnapshotExtension)
 
 
-def test_hashes_are_masked_and_nothing_else():
+def test_only_hashes_are_masked():
     assert masked({"Key": f"{'0a' * 32}.zip", "Other": "0a"}) == {
         "Key": "<hash>.zip",
         "Other": "0a",

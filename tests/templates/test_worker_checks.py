@@ -94,21 +94,21 @@ def queue(id: str, **changed: Any) -> Breakage:
     return break_it
 
 
-def tell_nobody(broken: Platform) -> Resource:
+def drop_a_scaling_event(broken: Platform) -> Resource:
     broken.one(RULE, "NotifyOfWorkerScaling").properties["EventPattern"]["detail-type"].pop()
     return next(broken.all(GROUP))
 
 
-def forbid_to_say(broken: Platform) -> Resource:
-    for _, statement in checks.rights(broken):
+def deny_lifecycle_action(broken: Platform) -> Resource:
+    for _, statement in checks.permissions(broken):
         if statement["Action"] == "autoscaling:CompleteLifecycleAction":
             statement["Action"] = "autoscaling:RecordLifecycleActionHeartbeat"
     return next(broken.all(GROUP))
 
 
-def never_give_up(broken: Platform) -> Resource:
+def remove_redrive_policy(broken: Platform) -> Resource:
     found = next(
-        q for q in broken.all(checks.QUEUE) if q.id.startswith("Picking") and "Parked" not in q.id
+        q for q in broken.all(checks.QUEUE) if q.id.startswith("Picking") and "DeadLetters" not in q.id
     )
     found.properties["RedrivePolicy"]["maxReceiveCount"] = 1_000
     return found
@@ -127,22 +127,22 @@ def add(kind: str) -> Breakage:
 BAD_SIZES: list[dict[str, Any]] = [{"MinSize": "0"}, {"MaxSize": "1"}, {"MetricsCollection": []}]
 
 BREAKAGES: list[tuple[Check, Breakage]] = [
-    (worker_checks.workers_are_in_two_zones, edit(GROUP, into_one_zone)),
-    (worker_checks.workers_cannot_be_reached, edit(SECURITY_GROUP, let_in)),
+    (worker_checks.workers_span_two_zones, edit(GROUP, into_one_zone)),
+    (worker_checks.workers_have_no_ingress, edit(SECURITY_GROUP, let_in)),
     (
-        worker_checks.workers_cannot_be_reached,
+        worker_checks.workers_have_no_ingress,
         edit(SECURITY_GROUP, properties(SecurityGroupEgress=[{"IpProtocol": "-1"}])),
     ),
-    (worker_checks.workers_cannot_be_reached, add(worker_checks.INGRESS)),
+    (worker_checks.workers_have_no_ingress, add(worker_checks.INGRESS)),
     *(
-        (worker_checks.workers_cannot_be_reached, edit(TEMPLATE, launched(change)))
+        (worker_checks.workers_have_no_ingress, edit(TEMPLATE, launched(change)))
         for change in (
             lambda given: given.update(KeyName="mine"),
             lambda given: given["NetworkInterfaces"][0].pop("Groups"),
         )
     ),
     *(
-        (worker_checks.an_instance_is_closed_and_of_arm, edit(TEMPLATE, launched(change)))
+        (worker_checks.instance_is_hardened_arm64, edit(TEMPLATE, launched(change)))
         for change in (
             lambda given: given["MetadataOptions"].update(HttpTokens="optional"),
             lambda given: given["MetadataOptions"].update(HttpPutResponseHopLimit=2),
@@ -152,16 +152,16 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         )
     ),
     *(
-        (worker_checks.an_environment_pays_for_no_idle_network, add(kind))
+        (worker_checks.no_network_is_billed_by_the_hour, add(kind))
         for kind in worker_checks.PAID_NETWORK
     ),
     *(
-        (worker_checks.a_group_follows_its_backlog, edit(GROUP, properties(**changed)))
+        (worker_checks.group_scales_with_backlog, edit(GROUP, properties(**changed)))
         for changed in BAD_SIZES
     ),
     *(
         (
-            worker_checks.a_group_follows_its_backlog,
+            worker_checks.group_scales_with_backlog,
             edit(SCALING, tracked(change), blamed=GROUP),
         )
         for change in (
@@ -173,7 +173,7 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         )
     ),
     *(
-        (worker_checks.a_change_is_rolled_out_by_signals, edit(GROUP, change))
+        (worker_checks.group_updates_wait_for_signals, edit(GROUP, change))
         for change in (
             lambda group: group.declaration.pop("CreationPolicy"),
             rolled(WaitOnResourceSignals=False),
@@ -184,7 +184,7 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     ),
     *(
         (
-            worker_checks.a_change_is_rolled_out_by_signals,
+            worker_checks.group_updates_wait_for_signals,
             edit(TEMPLATE, script(old, new), blamed=GROUP),
         )
         for old, new in (
@@ -195,7 +195,7 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     ),
     *(
         (
-            worker_checks.an_instance_drains_before_it_goes,
+            worker_checks.instance_drains_before_termination,
             edit(HOOK, properties(**changed), blamed=GROUP),
         )
         for changed in (
@@ -207,7 +207,7 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     ),
     *(
         (
-            worker_checks.an_instance_drains_before_it_goes,
+            worker_checks.instance_drains_before_termination,
             edit(TEMPLATE, script(old, new), blamed=GROUP),
         )
         for old, new in (
@@ -216,17 +216,17 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
             ("GROUP=Orders", "GROUP=Others"),
         )
     ),
-    (worker_checks.an_instance_drains_before_it_goes, forbid_to_say),
+    (worker_checks.instance_drains_before_termination, deny_lifecycle_action),
     (
-        worker_checks.a_worker_gets_the_settings_that_it_asks_for,
+        worker_checks.worker_has_all_its_settings,
         edit(TEMPLATE, script("HEALTH_PORT=", "PORT="), blamed=GROUP),
     ),
     (
-        worker_checks.a_worker_gets_the_settings_that_it_asks_for,
+        worker_checks.worker_has_all_its_settings,
         queue("StockChangesQueue", RedrivePolicy={}),
     ),
-    (worker_checks.what_happens_to_instances_is_told, tell_nobody),
-    (worker_checks.queues_of_workers_are_bounded, never_give_up),
+    (worker_checks.scaling_events_reach_operations, drop_a_scaling_event),
+    (worker_checks.worker_queues_are_bounded, remove_redrive_policy),
 ]
 
 
@@ -234,7 +234,7 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     ("check", "break_it"),
     [pytest.param(*case, id=f"{case[0].__name__}-{i}") for i, case in enumerate(BREAKAGES)],
 )
-def test_can_fail(check: Check, break_it: Breakage):
+def test_check_reports_breakage(check: Check, break_it: Breakage):
     broken = platform("dev").copy()
     offender = break_it(broken)
 
@@ -244,13 +244,13 @@ def test_can_fail(check: Check, break_it: Breakage):
     assert all(line.startswith(f"{offender}: ") for line in lines)
 
 
-def test_every_check_was_seen_to_fail():
+def test_every_worker_check_has_a_breakage():
     assert {check for check, _ in BREAKAGES} == set(CHECKS)
 
 
 @everywhere
-class TestEventsOfAws:
-    def test_what_becomes_of_instances_is_logged(self, environment: str):
+class TestInstanceEvents:
+    def test_instance_state_changes_are_logged(self, environment: str):
         of = platform(environment)
         rule = of.one(RULE, "LogInstances")
         (target,) = rule.properties["Targets"]
@@ -267,7 +267,7 @@ class TestEventsOfAws:
         name = group.properties["LogGroupName"]
         assert name == "/aws/events/instances" + ("-prod" if environment == "prod" else "")
 
-    def test_those_of_another_environments_group_are_not_told(self, environment: str):
+    def test_events_of_other_groups_are_ignored(self, environment: str):
         pattern = platform(environment).one(RULE, "NotifyOfWorkerScaling").properties["EventPattern"]
 
         assert pattern["source"] == ["aws.autoscaling"]
@@ -279,7 +279,7 @@ class TestEventsOfAws:
 class TestHost:
     """The files that an instance is set up by."""
 
-    def test_the_program_is_restarted_watched_and_unprivileged(self):
+    def test_worker_unit_is_restarted_watched_and_unprivileged(self):
         service = unit("worker.service")
 
         assert service["Type"] == "notify"
@@ -289,7 +289,7 @@ class TestHost:
         assert service["NoNewPrivileges"] == "yes"
         assert service["ExecStart"] == "/usr/bin/python3.14 -m ${PROGRAM}"
 
-    def test_it_stops_the_program_before_it_lets_the_instance_go(self):
+    def test_worker_stops_before_the_instance_is_released(self):
         lines = (worker_checks.HOST / "retire.sh").read_text().splitlines()
 
         assert lines.index("systemctl stop worker") < next(
@@ -306,7 +306,7 @@ class TestAssets:
         hashes = re.findall(r"/([0-9a-f]{64})\.zip", text)
         return [synthesis(environment).asset(hash) for hash in hashes]
 
-    def test_the_code_is_the_worker_and_what_all_share(self, environment: str):
+    def test_code_asset_is_worker_and_shared_packages(self, environment: str):
         code, _ = self.fetched(environment)
         files = {path.relative_to(code).as_posix() for path in code.rglob("*") if path.is_file()}
 
@@ -317,7 +317,7 @@ class TestAssets:
         }
         assert {"workers/warehouse/__main__.py", "workers/host/install.sh"} <= files
 
-    def test_it_runs_on_what_it_is_shipped_with(self, environment: str):
+    def test_worker_runs_on_its_own_assets(self, environment: str):
         code, packages = self.fetched(environment)
         program = (
             "import sys; sys.path[:0] = sys.argv[1:]; import boto3, workers.warehouse.__main__;"
@@ -336,7 +336,7 @@ class TestAssets:
         assert ran.stdout.startswith(str(packages))
         assert sum(path.stat().st_size for path in packages.rglob("*")) < 10_000_000
 
-    def test_it_is_told_what_the_stack_has(self, environment: str):
+    def test_worker_settings_match_the_stack(self, environment: str):
         group = next(platform(environment).all(GROUP))
 
         assert settings(launched_by(platform(environment), group))["PROGRAM"] == "workers.warehouse"

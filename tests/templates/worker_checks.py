@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from tests.templates.checks import QUEUE, ROLE, RULE, TOPIC, Check, each, rights
+from tests.templates.checks import QUEUE, ROLE, RULE, TOPIC, Check, as_list, permissions
 from tests.templates.synthesis import ROOT, Platform, Resource
 
 GROUP, HOOK = "AWS::AutoScaling::AutoScalingGroup", "AWS::AutoScaling::LifecycleHook"
@@ -66,18 +66,18 @@ def unit(name: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
 
-def hidden_for(platform: Platform, group: Resource) -> Iterator[Resource]:
+def queues_read_by(platform: Platform, group: Resource) -> Iterator[Resource]:
     """The queues that a group's workers read."""
     given = settings(launched_by(platform, group))
     for name, value in given.items():
-        if name.endswith("_QUEUE") and "DEAD_LETTER" not in name:
+        if name.endswith("_QUEUE_URL") and "DEAD_LETTER" not in name:
             queue = platform.referred(group.stack, value)
             if queue is not None:
                 yield queue
 
 
 @check
-def workers_are_in_two_zones(platform: Platform) -> Iterator[str]:
+def workers_span_two_zones(platform: Platform) -> Iterator[str]:
     for group in platform.all(GROUP):
         subnets = [
             platform.referred(group.stack, subnet)
@@ -89,7 +89,7 @@ def workers_are_in_two_zones(platform: Platform) -> Iterator[str]:
 
 
 @check
-def workers_cannot_be_reached(platform: Platform) -> Iterator[str]:
+def workers_have_no_ingress(platform: Platform) -> Iterator[str]:
     for group in platform.all(SECURITY_GROUP):
         if group.properties.get("SecurityGroupIngress"):
             yield f"{group}: it lets something in"
@@ -107,7 +107,7 @@ def workers_cannot_be_reached(platform: Platform) -> Iterator[str]:
 
 
 @check
-def an_instance_is_closed_and_of_arm(platform: Platform) -> Iterator[str]:
+def instance_is_hardened_arm64(platform: Platform) -> Iterator[str]:
     for template in platform.all(TEMPLATE):
         given = data(template)
         options = given.get("MetadataOptions", {})
@@ -125,14 +125,14 @@ def an_instance_is_closed_and_of_arm(platform: Platform) -> Iterator[str]:
 
 
 @check
-def an_environment_pays_for_no_idle_network(platform: Platform) -> Iterator[str]:
+def no_network_is_billed_by_the_hour(platform: Platform) -> Iterator[str]:
     """And the local cloud knows none of these."""
     for resource in platform.all(*PAID_NETWORK):
         yield f"{resource}: it costs by the hour"
 
 
 @check
-def a_group_follows_its_backlog(platform: Platform) -> Iterator[str]:
+def group_scales_with_backlog(platform: Platform) -> Iterator[str]:
     for group in platform.all(GROUP):
         least, most = (int(group.properties[name]) for name in ("MinSize", "MaxSize"))
         if not 1 <= least < most:
@@ -149,7 +149,7 @@ def a_group_follows_its_backlog(platform: Platform) -> Iterator[str]:
             for policy in platform.all(SCALING)
             if policy.properties["AutoScalingGroupName"] == {"Ref": group.id}
         ]
-        for queue in hidden_for(platform, group):
+        for queue in queues_read_by(platform, group):
             if not any(_counts(policy, queue) for policy in policies):
                 yield f"{group}: it does not grow with {queue.id}, or does not shrink"
 
@@ -173,7 +173,7 @@ def _counts(policy: Resource, queue: Resource) -> bool:
 
 
 @check
-def a_change_is_rolled_out_by_signals(platform: Platform) -> Iterator[str]:
+def group_updates_wait_for_signals(platform: Platform) -> Iterator[str]:
     for group in platform.all(GROUP):
         least, most = (int(group.properties[name]) for name in ("MinSize", "MaxSize"))
         created = group.declaration.get("CreationPolicy", {}).get("ResourceSignal", {})
@@ -193,13 +193,13 @@ def a_change_is_rolled_out_by_signals(platform: Platform) -> Iterator[str]:
 
 
 @check
-def an_instance_drains_before_it_goes(platform: Platform) -> Iterator[str]:
+def instance_drains_before_termination(platform: Platform) -> Iterator[str]:
     stop = int(unit("worker.service")["TimeoutStopSec"])
     for group in platform.all(GROUP):
         given = settings(launched_by(platform, group))
         if stop <= int(given["WAIT_SECONDS"]) + int(given["GRACE_SECONDS"]):
             yield f"{group}: its program is killed while it drains"
-        for queue in hidden_for(platform, group):
+        for queue in queues_read_by(platform, group):
             if queue.properties["VisibilityTimeout"] != int(given["LEASE_SECONDS"]):
                 yield f"{group}: its lease is not the visibility time-out of {queue.id}"
         hooks = [
@@ -219,9 +219,9 @@ def an_instance_drains_before_it_goes(platform: Platform) -> Iterator[str]:
         role = _role(platform, launched_by(platform, group))
         completing = [
             statement
-            for holder, statement in rights(platform)
+            for holder, statement in permissions(platform)
             if str(holder) == str(role)
-            and "autoscaling:CompleteLifecycleAction" in each(statement["Action"])
+            and "autoscaling:CompleteLifecycleAction" in as_list(statement["Action"])
         ]
         if not any(given["GROUP"] in json.dumps(s["Resource"]) for s in completing):
             yield f"{group}: its instances may not say that they have drained"
@@ -236,7 +236,7 @@ def _role(platform: Platform, template: Resource) -> Resource | None:
 
 
 @check
-def a_worker_gets_the_settings_that_it_asks_for(platform: Platform) -> Iterator[str]:
+def worker_has_all_its_settings(platform: Platform) -> Iterator[str]:
     for group in platform.all(GROUP):
         given = settings(launched_by(platform, group))
         package = ROOT / given["PROGRAM"].replace(".", "/")
@@ -252,21 +252,21 @@ def a_worker_gets_the_settings_that_it_asks_for(platform: Platform) -> Iterator[
         if asked - given.keys():
             yield f"{group}: it is not given {', '.join(sorted(map(str, asked - given.keys())))}"
         for name, value in given.items():
-            if not name.endswith("_DEAD_LETTER_QUEUE"):
+            if not name.endswith("_DEAD_LETTER_QUEUE_URL"):
                 continue
             source = platform.referred(group.stack, given[name.replace("_DEAD_LETTER", "")])
             redrive = (source and source.properties.get("RedrivePolicy")) or {}
-            parked = platform.referred(group.stack, redrive.get("deadLetterTargetArn"))
-            if parked is None or parked != platform.referred(group.stack, value):
+            dead_letters = platform.referred(group.stack, redrive.get("deadLetterTargetArn"))
+            if dead_letters is None or dead_letters != platform.referred(group.stack, value):
                 yield f"{group}: poison is parked elsewhere than what it gives up on, by {name}"
 
 
 @check
-def what_happens_to_instances_is_told(platform: Platform) -> Iterator[str]:
+def scaling_events_reach_operations(platform: Platform) -> Iterator[str]:
     listening = [rule for rule in platform.all(RULE) if "EventBusName" not in rule.properties]
     for group in platform.all(GROUP):
         name = group.properties["AutoScalingGroupName"]
-        told = {
+        event_types = {
             kind
             for rule in listening
             if rule.properties["EventPattern"]["detail"].get("AutoScalingGroupName") == [name]
@@ -275,7 +275,7 @@ def what_happens_to_instances_is_told(platform: Platform) -> Iterator[str]:
         }
         for outcome in ("Launch", "Terminate"):
             for how in ("Successful", "Unsuccessful"):
-                if f"EC2 Instance {outcome} {how}" not in told:
+                if f"EC2 Instance {outcome} {how}" not in event_types:
                     yield f"{group}: nobody is told of {outcome} {how}"
 
 
@@ -285,12 +285,12 @@ def _is(platform: Platform, rule: Resource, target: Any, kind: str) -> bool:
 
 
 @check
-def queues_of_workers_are_bounded(platform: Platform) -> Iterator[str]:
+def worker_queues_are_bounded(platform: Platform) -> Iterator[str]:
     for group in platform.all(GROUP):
-        for queue in hidden_for(platform, group):
+        for queue in queues_read_by(platform, group):
             redrive = queue.properties.get("RedrivePolicy", {})
-            parked = platform.referred(queue.stack, redrive.get("deadLetterTargetArn"))
-            if parked is None or parked.kind != QUEUE:
+            dead_letters = platform.referred(queue.stack, redrive.get("deadLetterTargetArn"))
+            if dead_letters is None or dead_letters.kind != QUEUE:
                 yield f"{queue}: what nobody can do is tried for ever"
             elif not 5 <= redrive.get("maxReceiveCount", 0) <= 20:
                 yield f"{queue}: messages are tried too seldom, or too often"

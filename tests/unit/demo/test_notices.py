@@ -100,7 +100,7 @@ def test_what_is_missing_or_doubled_is_named(
 def test_what_stands_on_a_queue_is_not_lost(evidence: sqlite3.Connection):
     insert(evidence, "orders", [("r", *[None] * 7)])
     evidence.execute("DELETE FROM mails WHERE order_id = 'r'")
-    evidence.execute("INSERT INTO parked VALUES ('NotifyCustomerFailed', '... r ...')")
+    evidence.execute("INSERT INTO parked VALUES ('NotifyCustomerFailureRecords', '... r ...')")
 
     assert list(violations(evidence, RULES)) == []
 

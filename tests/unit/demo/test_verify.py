@@ -356,7 +356,7 @@ def test_each_rule_is_broken_by_one_of_these(settled: sqlite3.Connection):
 def test_an_order_that_the_warehouse_parked_is_not_lost(settled: sqlite3.Connection):
     settled.execute("INSERT INTO accepted VALUES ('c', 'invoice-c')")
     assert [one.subject for one in violations(settled, SETTLED)] == ["c"]
-    insert(settled, "parked", [("PickingParked", "c")])
+    insert(settled, "parked", [("PickingDeadLetters", "c")])
     assert list(violations(settled, SETTLED)) == []
 
 

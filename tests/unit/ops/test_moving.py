@@ -127,7 +127,7 @@ def physical(name: str) -> str:
     ],
 )
 def test_a_batch_that_a_function_fails_at_again_is_not_done(answer: Any, said: str):
-    name = "storefront/SalesProjectionPoison"
+    name = "storefront/SalesProjectionDeadLetters"
     aws = FakeAws(**{physical(name): answer})
 
     with pytest.raises(NotDoneError, match=said):
@@ -136,7 +136,7 @@ def test_a_batch_that_a_function_fails_at_again_is_not_done(answer: Any, said: s
 
 @pytest.mark.parametrize("answer", [{"batchItemFailures": []}, None])
 def test_a_batch_that_a_function_is_done_with_is_done(answer: Any):
-    name = "storefront/SalesProjectionPoison"
+    name = "storefront/SalesProjectionDeadLetters"
 
     move(FakeAws(**{physical(name): answer} if answer else {}), name, How.ITSELF)
 

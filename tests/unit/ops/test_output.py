@@ -28,11 +28,11 @@ from tests.unit.ops.parking import AT, compensation, message, outcome, parked_by
 NOW = AT + timedelta(hours=3)
 NAMES = (
     "backbone/ToOrderStreamRuleUndelivered",
-    "orders/JobsRepublishStalledOftenFailed",
+    "orders/JobsRepublishStalledScheduleDeadLetters",
     "orders/Repair",
-    "purchasing/LowStockGivenUp",
-    "shipping/OnPickedFailed",
-    "shipping/OutboxUntold",
+    "purchasing/LowStockDeadLetters",
+    "shipping/OnPickedDeadLetters",
+    "shipping/OutboxDeadLetters",
     "storefront/GivenUp",
 )
 
@@ -80,14 +80,14 @@ def test_show(golden: SnapshotAssertion, name: str):
 
 
 def test_show_json(golden: SnapshotAssertion):
-    at = place("purchasing/LowStockGivenUp")
+    at = place("purchasing/LowStockDeadLetters")
 
     assert json.dumps([show.as_json(each, at) for each in records(at)], indent=2) == golden
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["dry", "done"])
 def test_redrive(golden: SnapshotAssertion, done: bool):
-    at = place("shipping/OutboxUntold")
+    at = place("shipping/OutboxDeadLetters")
     tally = Tally()
     whole = [record.message for record in records(at)]
     how = Redrive(
@@ -103,7 +103,7 @@ def test_redrive(golden: SnapshotAssertion, done: bool):
 
 
 def test_a_redrive_that_is_interrupted_says_which_may_come_twice(golden: SnapshotAssertion):
-    tally = Tally(in_hand=records(place("shipping/OutboxUntold"))[0])
+    tally = Tally(in_hand=records(place("shipping/OutboxDeadLetters"))[0])
 
     assert redrive.as_text(tally, done=True) + "\n" == golden
 
@@ -209,7 +209,7 @@ def test_where_somebody_may_not_be_reached_the_other_places_are_redriven(
         if len(called) == 1:
             raise ClientError({"Error": {"Code": code, "Message": "not you"}}, "Invoke")
 
-    names = ("orders/OnDispatchFailed", "shipping/OnPickedFailed")
+    names = ("orders/OnDispatchDeadLetters", "shipping/OnPickedDeadLetters")
     holders = {
         name: FakeHolder([parked_by(place(name).feeds[0], place(name), id="m")]) for name in names
     }
@@ -238,8 +238,8 @@ def test_what_was_put_and_may_not_be_deleted_ends_it_and_is_named(
     holders: dict[str, FakeHolder] = {
         at.name: kind([parked_by(at.feeds[0], at, id=id)])
         for at, kind, id in (
-            (place("orders/OnDispatchFailed"), Undeletable, "first"),
-            (place("shipping/OnPickedFailed"), FakeHolder, "second"),
+            (place("orders/OnDispatchDeadLetters"), Undeletable, "first"),
+            (place("shipping/OnPickedDeadLetters"), FakeHolder, "second"),
         )
     }
     monkeypatch.setattr(redrive, "holder", lambda at, _: holders.get(at.name, FakeHolder([])))
@@ -249,7 +249,7 @@ def test_what_was_put_and_may_not_be_deleted_ends_it_and_is_named(
 
     assert (code, err) == (2, f"{error}\n")
     assert "first was being moved: it may be done twice" in out
-    assert holders["shipping/OnPickedFailed"].ids == ["second"]
+    assert holders["shipping/OnPickedDeadLetters"].ids == ["second"]
 
 
 def test_what_every_place_would_meet_ends_it(run: Run, monkeypatch: pytest.MonkeyPatch):

@@ -80,16 +80,16 @@ def test_what_is_handed_over_goes_to_who_failed():
     assert ways("backbone/ToOrderStreamRuleUndelivered") == {("RULE", "backbone/OrderStream")}
     assert ways("backbone/CatchAllUndelivered") == {("RULE", "backbone/EventLog")}
     assert ways("orders/AlertOrderNeedsAttentionRuleUndelivered") == {("RULE", "operations/Topic")}
-    assert ways("shipping/OnPickedFailed") == {("DESTINATION", "shipping/DispatchShipment")}
-    assert ways("orders/JobsRepublishStalledOftenFailed") == {
+    assert ways("shipping/OnPickedDeadLetters") == {("DESTINATION", "shipping/DispatchShipment")}
+    assert ways("orders/JobsRepublishStalledScheduleDeadLetters") == {
         ("DESTINATION", "orders/JobsRepublishStalled"),
         ("SCHEDULE", "orders/JobsRepublishStalled"),
     }
-    assert ways("shipping/OutboxUntold") == {
+    assert ways("shipping/OutboxDeadLetters") == {
         ("MAPPING", "shipping/RelayOutbox"),
         ("ITSELF", "shipping/RelayOutbox"),
     }
-    assert ways("purchasing/LowStockGivenUp") == {
+    assert ways("purchasing/LowStockDeadLetters") == {
         ("QUEUE", "purchasing/LowStockQueue"),
         ("ITSELF", "purchasing/LowStockQueue"),
     }
@@ -119,7 +119,7 @@ def test_a_repair_is_of_the_saga_that_parked_it(machine: str):
 
 
 def test_a_receiver_that_was_replaced_is_the_one_of_today():
-    failed = place("shipping/OnPickedFailed")
+    failed = place("shipping/OnPickedDeadLetters")
     feed = failed.feed(How.DESTINATION, "arn:aws:lambda:eu-west-1:1:function:of-yesterday")
 
     assert feed == failed.feeds[0]

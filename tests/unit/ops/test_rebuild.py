@@ -529,4 +529,4 @@ class TestCommand:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "k")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
         for env in ENVIRONMENTS.values():
-            assert deployed(env.name)._name("Storefront") == env.stack("Storefront")
+            assert deployed(env.name)._name("Storefront") == env.stack_name("Storefront")

@@ -41,14 +41,14 @@ def test_an_event_that_was_not_delivered():
 
 
 def test_a_call_that_scheduler_could_not_make():
-    record = decoded("orders/JobsRepublishStalledOftenFailed", How.SCHEDULE)
+    record = decoded("orders/JobsRepublishStalledScheduleDeadLetters", How.SCHEDULE)
 
     assert record.event == {}
     assert told(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T09:00:00Z")
 
 
 def test_an_event_that_a_function_failed_at():
-    record = decoded("shipping/OnPickedFailed", How.DESTINATION)
+    record = decoded("shipping/OnPickedDeadLetters", How.DESTINATION)
 
     assert record.event == EVENT
     assert told(record) == (
@@ -59,7 +59,7 @@ def test_an_event_that_a_function_failed_at():
 
 
 def test_a_batch_of_which_only_a_pointer_is_there():
-    record = decoded("shipping/OutboxUntold", How.MAPPING)
+    record = decoded("shipping/OutboxDeadLetters", How.MAPPING)
 
     assert record.event["startSequenceNumber"] == "100"
     assert told(record) == ("RetriesExhausted", 3, "2026-12-01T08:00:00Z")
@@ -72,7 +72,7 @@ def test_a_batch_that_is_there_whole():
 
 
 def test_a_record_that_its_function_parked():
-    record = decoded("storefront/SalesProjectionPoison", How.ITSELF)
+    record = decoded("storefront/SalesProjectionDeadLetters", How.ITSELF)
 
     assert (record.event, record.why) == (RECORD, "it makes no sense")
 
@@ -94,28 +94,28 @@ def test_a_dead_letter_that_is_the_record_of_another_functions_success():
 
 
 def test_an_event_that_its_function_parked():
-    record = decoded("orders/OnDisputeFailed", How.ITSELF)
+    record = decoded("orders/OnDisputeDeadLetters", How.ITSELF)
 
     assert record.event == EVENT
     assert told(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
 
 
 def test_a_message_that_its_function_parked():
-    record = decoded("purchasing/LowStockGivenUp", How.ITSELF)
+    record = decoded("purchasing/LowStockDeadLetters", How.ITSELF)
 
     assert record.event["source"] == EVENT["source"]
     assert told(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
 
 
 def test_a_message_that_came_too_often():
-    record = decoded("warehouse/PickingParked", How.QUEUE)
+    record = decoded("warehouse/PickingDeadLetters", How.QUEUE)
 
     assert record.why == "it came again and again"
     assert record.where.endswith("-Picking" + record.where[-8:])
 
 
 def test_a_message_that_a_worker_parked_is_of_the_queue_it_came_from():
-    at = place("warehouse/PickingParked")
+    at = place("warehouse/PickingDeadLetters")
 
     record = decode(message("poison", {"reason": "it is no JSON"}), at)
 
@@ -135,12 +135,12 @@ def test_a_compensation_and_an_outcome():
 
 
 def test_how_often_it_was_put_back_and_why_it_came_again():
-    at = place("purchasing/LowStockGivenUp")
+    at = place("purchasing/LowStockDeadLetters")
     history = {"redriven": "2", "earlier": "first\nsecond", "reason": "third"}
     attributes = decode(message("x", history), at)
     parked = {**RECORD, "redriven": {"times": 2, "earlier": ["first", "second"]}}
     inside = decode(
-        message({"reason": "third", "record": parked}), place("storefront/SalesProjectionPoison")
+        message({"reason": "third", "record": parked}), place("storefront/SalesProjectionDeadLetters")
     )
 
     for record in (attributes, inside):
@@ -153,7 +153,7 @@ def test_how_often_it_was_put_back_and_why_it_came_again():
     ["", "poison", "[]", "7", '{"a": 1}', '{"requestContext": {}}', '{"record": 1}', "\ud800"],
 )
 def test_what_nobody_can_decode_is_there_as_it_is(body: str):
-    record = decode(message(body), place("shipping/OnPickedFailed"))
+    record = decode(message(body), place("shipping/OnPickedDeadLetters"))
 
     assert record.how is None
     assert record.message.body == body
@@ -161,7 +161,7 @@ def test_what_nobody_can_decode_is_there_as_it_is(body: str):
 
 @pytest.mark.parametrize("body", ['{"a": NaN}', "[" * 100_000], ids=["NaN", "deep"])
 def test_what_scripts_could_not_read_is_a_text(body: str):
-    assert decode(message(body), place("shipping/OnPickedFailed")).event == body
+    assert decode(message(body), place("shipping/OnPickedDeadLetters")).event == body
 
 
 ODD = st.recursive(
@@ -193,7 +193,7 @@ def test_nothing_that_looks_like_something_is_lost(number: int, data: st.DataObj
 
 
 def test_records_are_found_by_text_and_by_field():
-    record = decoded("shipping/OnPickedFailed", How.DESTINATION)
+    record = decoded("shipping/OnPickedDeadLetters", How.DESTINATION)
     order = EVENT["detail"]["data"]["order_id"]
 
     assert record.mentions(order)

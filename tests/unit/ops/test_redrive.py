@@ -14,7 +14,7 @@ from ops.redriving import Action
 from tests.unit.ops.fakes import FakeConsumer, FakeHolder, Fuse, Interrupted
 from tests.unit.ops.parking import CONTEXT, message, place
 
-FAILED = place("shipping/OnPickedFailed")
+FAILED = place("shipping/OnPickedDeadLetters")
 NAMES = [f"e{number}" for number in range(25)]
 
 

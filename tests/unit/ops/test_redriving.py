@@ -84,13 +84,13 @@ class TestEvents:
         assert (action.group, action.deduplication) == ("", "")
 
     def test_that_a_function_failed_at_are_given_to_it_again(self):
-        action = planned("shipping/OnPickedFailed", How.DESTINATION)
+        action = planned("shipping/OnPickedDeadLetters", How.DESTINATION)
 
         assert isinstance(action, Call)
         assert action.payload == EVENT
 
     def test_that_a_function_parked_are_given_to_it_again(self):
-        action = planned("orders/OnDisputeFailed", How.ITSELF)
+        action = planned("orders/OnDisputeDeadLetters", How.ITSELF)
 
         assert isinstance(action, Call)
         assert (action.to.name, action.payload) == ("orders/HoldOrder", EVENT)
@@ -102,7 +102,7 @@ class TestEvents:
             planned("backbone/ToOrderStreamRuleUndelivered", How.RULE, body=hollow)
 
     def test_of_which_only_the_beginning_is_there_stay(self):
-        at = place("orders/JobsRepublishStalledOftenFailed")
+        at = place("orders/JobsRepublishStalledScheduleDeadLetters")
         parked = parked_by(at.fed(How.SCHEDULE)[0], at)
         cut = {**parked.attributes, "IS_PAYLOAD_TRUNCATED": "true"}
 
@@ -130,7 +130,7 @@ class TestMessages:
     def test_go_back_as_they_came_with_their_history(self):
         parked = message("x", {"reason": "third", "redriven": "2", "earlier": "a\nb", "own": "o"})
 
-        action = again("purchasing/LowStockGivenUp", replace(parked, group="g"))
+        action = again("purchasing/LowStockDeadLetters", replace(parked, group="g"))
 
         assert action.body == "x"
         assert action.attributes == {"own": "o", "redriven": "3", "earlier": "a\nb\nthird"}
@@ -138,14 +138,14 @@ class TestMessages:
     def test_have_room_for_so_much_history(self):
         parked = message("x", {"reason": "r" * 5_000, "earlier": "gone"})
 
-        kept = again("purchasing/LowStockGivenUp", parked).attributes["earlier"]
+        kept = again("purchasing/LowStockDeadLetters", parked).attributes["earlier"]
 
         assert kept == "r" * HISTORY_LETTERS
 
 
 class TestRecords:
     def test_that_a_function_parked_are_given_to_it_with_their_history_inside(self):
-        action = planned("storefront/SalesProjectionPoison", How.ITSELF)
+        action = planned("storefront/SalesProjectionDeadLetters", How.ITSELF)
 
         assert isinstance(action, CallWithBatch)
         history = {"times": 1, "earlier": ["it makes no sense"]}
@@ -153,14 +153,14 @@ class TestRecords:
 
     def test_and_that_come_again_have_all_of_it(self):
         body = {"reason": "second", "record": planned(
-            "storefront/SalesProjectionPoison", How.ITSELF).payload["Records"][0]}  # fmt: skip
+            "storefront/SalesProjectionDeadLetters", How.ITSELF).payload["Records"][0]}  # fmt: skip
 
-        (record,) = again("storefront/SalesProjectionPoison", message(body)).payload["Records"]
+        (record,) = again("storefront/SalesProjectionDeadLetters", message(body)).payload["Records"]
 
         assert record["redriven"] == {"times": 2, "earlier": ["it makes no sense", "second"]}
 
     def test_of_which_there_is_a_pointer_are_read_again(self):
-        action = planned("shipping/OutboxUntold", How.MAPPING)
+        action = planned("shipping/OutboxDeadLetters", How.MAPPING)
 
         assert isinstance(action, CallFromStream)
         assert action.batch == BATCH
@@ -173,12 +173,12 @@ class TestRecords:
         assert action.payload == {"Records": [{"kinesis": {"sequenceNumber": "1"}}]}
 
     def test_to_which_nothing_points_stay(self):
-        at = place("shipping/OutboxUntold")
+        at = place("shipping/OutboxDeadLetters")
         whole = json.loads(parked_by(at.fed(How.MAPPING)[0], at).body)
         whole["DDBStreamBatchInfo"] = {}
 
         with pytest.raises(CannotBeMovedError, match="which records"):
-            again("shipping/OutboxUntold", message(whole))
+            again("shipping/OutboxDeadLetters", message(whole))
 
 
 class TestSagas:
@@ -199,13 +199,13 @@ class TestSagas:
 
 def test_what_nobody_can_decode_stays():
     with pytest.raises(CannotBeMovedError, match="nobody can tell"):
-        again("shipping/OnPickedFailed", message("poison"))
+        again("shipping/OnPickedDeadLetters", message("poison"))
 
 
 def test_an_action_is_said_in_words():
     said = {
-        str(planned("shipping/OnPickedFailed", How.DESTINATION)),
-        str(planned("shipping/OutboxUntold", How.MAPPING)),
+        str(planned("shipping/OnPickedDeadLetters", How.DESTINATION)),
+        str(planned("shipping/OutboxDeadLetters", How.MAPPING)),
         str(planned("orders/Repair", How.SAGA)),
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lambdas.orders.store import Orders
-from stacks.components.order_jobs import ORDER_INDEXES
+from stacks.constructs.order_jobs import ORDER_INDEXES
 
 _numbers = count(1)
 

@@ -13,9 +13,9 @@ from lambdas.contracts.inventory import ReleaseStock, ReserveStock
 from lambdas.contracts.payments import RefundPayment, TakePayment
 from lambdas.contracts.shipping import BookShipment, CancelShipment
 from lambdas.orders.domain import Order
-from stacks.components.saga_definition import CANCELLATION_REASON, build_definition
-from stacks.components.saga_steps import STANDARD_TIMEOUTS, CommandCall, SagaRecord, SagaStep
-from stacks.components.saga_tasks import CONDITION_FAILED
+from stacks.constructs.saga_definition import CANCELLATION_REASON, build_definition
+from stacks.constructs.saga_steps import STANDARD_TIMEOUTS, CommandCall, SagaRecord, SagaStep
+from stacks.constructs.saga_tasks import CONDITION_FAILED
 
 TASKS = "arn:aws:states:::"
 UPDATE, INVOKE, SEND = (

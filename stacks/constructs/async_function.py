@@ -1,0 +1,113 @@
+"""A function that is called asynchronously, and where its outcomes go."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jsii
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from lambdas.contracts.event import DESTINATION_SOURCE
+from stacks.constructs.alarm import alarm
+from stacks.constructs.function import ServiceFunction
+from stacks.constructs.grants import grant, grant_put_events
+from stacks.constructs.queue import FailedInvocationDestination, DeadLetterQueue
+
+
+class AsyncFunction(ServiceFunction):
+    """A function whose every outcome goes somewhere, without code of its own.
+
+    Retries: an attempt that fails is repeated twice, after one and two minutes; a throttled one for
+    at most six hours.
+    Parked: what is then left, twice. ``on_failure`` gets the record of the invocation, with the
+    error; the dead-letter queue gets the event as it came, to be put back.
+    Alarms: when anything is parked, and when an outcome, or a dead letter, did not get where it was
+    to go, of which nothing else would tell.
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        alarms: sns.ITopic,
+        on_success: lambda_.IDestination | None = None,
+        on_failure: lambda_.IDestination | None = None,
+        **function: Any,
+    ) -> None:
+        """Declare it; ``function`` is as for ServiceFunction.
+
+        Failures go to a parking queue unless ``on_failure`` says where else.
+        """
+        dead_letter_queue = DeadLetterQueue(
+            scope,
+            f"{id}DeadLetters",
+            contents=f"events that {id} failed at",
+            alarms=alarms,
+            native_dlq=True,
+        )
+        super().__init__(scope, id, dead_letter_queue=dead_letter_queue, **function)
+        if on_failure is None:
+            failure_records = DeadLetterQueue(scope, f"{id}FailureRecords", contents=f"failures of {id}", alarms=alarms)
+            on_failure = FailedInvocationDestination(failure_records)
+        self.configure_async_invoke(
+            retry_attempts=2,
+            max_event_age=Duration.hours(6),
+            on_success=on_success,
+            on_failure=on_failure,
+        )
+        for name, metric in (
+            ("OutcomesLost", "DestinationDeliveryFailures"),
+            ("DeadLettersLost", "DeadLetterErrors"),
+        ):
+            alarm(
+                self,
+                name,
+                alarm_description=f"Lambda could not hand on what came of {id}: {metric}",
+                metric=self.metric(metric, period=Duration.minutes(1), statistic="Sum"),
+                alarms=alarms,
+            )
+
+
+@jsii.implements(lambda_.IDestination)
+class Destination:
+    """Where the records of invocations go, with the one right that this takes.
+
+    The CDK's own destinations let the function do more: call all versions of a function, say.
+    """
+
+    def __init__(self, arn: str, grant_access: Callable[[iam.IGrantable], object]) -> None:
+        self._arn = arn
+        self._grant_access = grant_access
+
+    def bind(
+        self, scope: Construct, fn: lambda_.IFunction, *, type: lambda_.DestinationType
+    ) -> lambda_.DestinationConfig:
+        """Called by the function."""
+        self._grant_access(fn)
+        return lambda_.DestinationConfig(destination=self._arn)
+
+
+def to_bus(bus: events.IEventBus) -> Destination:
+    """Outcomes are told on the bus, under the source that Lambda gives them."""
+    return Destination(bus.event_bus_arn, partial(grant_put_events, bus=bus, source=DESTINATION_SOURCE))
+
+
+def to_function(function: lambda_.IFunction) -> Destination:
+    """Another function is called with them, asynchronously."""
+    arn = function.function_arn
+    return Destination(arn, lambda caller: grant(caller, "lambda:InvokeFunction", on=arn))
+
+
+def to_topic(topic: sns.ITopic) -> Destination:
+    """They are published on a topic."""
+    arn = topic.topic_arn
+    return Destination(arn, lambda publisher: grant(publisher, "sns:Publish", on=arn))

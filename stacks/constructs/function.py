@@ -1,0 +1,95 @@
+"""A service's Lambda function."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aws_cdk import Duration, IgnoreMode, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.constructs.nag import acknowledge
+from stacks.environments import Environment
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class ServiceFunction(lambda_.Function):
+    """A function whose code is one service, the contracts and the runtime adapters.
+
+    It writes to its own log group, which goes with the stack, and may do nothing else until it is
+    granted something. It is meant to be called synchronously: by the HTTP API, a state machine, or
+    an event source mapping.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        env: Environment,
+        handler: str,
+        package: str = "lambdas",
+        settings: Mapping[str, str],
+        timeout: Duration | None = None,
+        memory_mib: int = 256,
+        layers: Sequence[lambda_.ILayerVersion] = (),
+        reserved_concurrency: int | None = None,
+        dead_letter_queue: sqs.IQueue | None = None,
+        no_dlq_reason: str = "it is called synchronously: the caller gets the failure",
+    ) -> None:
+        """Declare the function of ``handler``, such as ``inventory.reserve_stock``, in ``package``.
+
+        ``settings`` become environment variables. The default time-out is 6 s: DynamoDB answers in
+        milliseconds, and a caller that waits longer would rather try again. ``reserved_concurrency`` reserves so
+        much of the account's concurrency, and bounds it. ``dead_letter_queue`` gets the events that an
+        asynchronous call failed at; ``no_dlq_reason`` says why there is no such queue.
+        """
+        log_group = logs.LogGroup(
+            scope,
+            f"{id}Logs",
+            retention=env.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        role = iam.Role(scope, f"{id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group.grant_write(role)
+        super().__init__(
+            scope,
+            id,
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            handler=f"{package}.{handler}.handler",
+            code=service_code(handler.partition(".")[0], package=package),
+            role=role,
+            timeout=timeout or Duration.seconds(6),
+            memory_size=memory_mib,
+            environment=dict(settings),
+            layers=list(layers),
+            reserved_concurrent_executions=reserved_concurrency,
+            dead_letter_queue=dead_letter_queue,
+            log_group=log_group,
+            logging_format=lambda_.LoggingFormat.JSON,
+            tracing=lambda_.Tracing.ACTIVE,
+        )
+        acknowledge(
+            role,
+            "AwsSolutions-IAM5[Resource::*]",
+            reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources",
+        )
+        if dead_letter_queue is None:
+            acknowledge(self, "Serverless-LambdaDLQ", reason=no_dlq_reason)
+
+
+def service_code(service: str, *, package: str = "lambdas") -> lambda_.Code:
+    """The asset of one service: a change elsewhere leaves its hash as it is."""
+    folders = ("lambdas/contracts", "lambdas/runtime", f"{package}/{service}")
+    included = [f"!{name}{rest}" for name in folders for rest in ("", "/**")]
+    packages = [f"!{name}{rest}" for name in sorted({"lambdas", package})
+                for rest in ("", "/__init__.py")]  # fmt: skip
+    return lambda_.Code.from_asset(
+        str(ROOT),
+        ignore_mode=IgnoreMode.GIT,
+        exclude=["*", *packages, *included, "**/__pycache__"],
+    )

@@ -1,0 +1,186 @@
+"""The HTTP API through which customers come, and the user pool that knows them."""
+
+import json
+
+import jsii
+from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_apigatewayv2 as apigw
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from stacks.constructs.nag import acknowledge
+from stacks.environments import Environment
+
+ACCESS_LOG = {
+    "request": "$context.requestId",
+    "route": "$context.routeKey",
+    "status": "$context.status",
+    "latency_ms": "$context.responseLatency",
+    "integration_error": "$context.integrationErrorMessage",
+    "authorizer_error": "$context.authorizer.error",
+}
+"""No address and no name: access logs hold no personal data."""
+
+
+@jsii.implements(apigw.IAccessLogSettings)
+class AccessLog:
+    """Access logs as a JSON object a line."""
+
+    def __init__(self, log_group: logs.ILogGroup) -> None:
+        self._log_group = log_group
+
+    @property
+    def destination(self) -> apigw.IAccessLogDestination:
+        """Where the lines go."""
+        return apigw.LogGroupLogDestination(self._log_group)
+
+    @property
+    def format(self) -> apigateway.AccessLogFormat:
+        """What a line holds."""
+        return apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG))
+
+
+class HttpApi(Construct):
+    """An HTTP API whose every route asks for an access token: a customer's, or an operator's."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, env: Environment, user_pool_of: "HttpApi | None" = None
+    ) -> None:
+        """Declare the API; with ``user_pool_of`` it shares the user pool of another API."""
+        super().__init__(scope, id)
+        self.user_pool: cognito.UserPool = user_pool_of.user_pool if user_pool_of else self._create_user_pool(env)
+        self.user_pool_client: cognito.UserPoolClient = user_pool_of.user_pool_client if user_pool_of else self._create_client()
+        self.api = apigw.HttpApi(self, "Api", create_default_stage=False)
+        self._authorizer = authorizers.HttpUserPoolAuthorizer(
+            "Customers", self.user_pool, user_pool_clients=[self.user_pool_client]
+        )
+        log_group = logs.LogGroup(
+            self,
+            "AccessLogs",
+            log_group_name=f"/aws/vendedlogs/http-api/{env.stack_name(id)}".lower(),
+            retention=env.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.stage = self.api.add_stage(
+            "Stage",
+            stage_name="$default",
+            auto_deploy=True,
+            throttle=apigw.ThrottleSettings(rate_limit=env.rate_limit, burst_limit=env.burst_limit),
+            access_log_settings=AccessLog(log_group),
+        )
+
+    def route(self, method: apigw.HttpMethod, path: str, function: lambda_.IFunction) -> None:
+        """Let ``function`` answer ``method`` on ``path``."""
+        self.api.add_routes(
+            path=path,
+            methods=[method],
+            integration=integrations.HttpLambdaIntegration(f"{method.name}{path}", function),
+            authorizer=self._authorizer,
+        )
+
+    def route_for(
+        self,
+        operators: "Operators",
+        method: apigw.HttpMethod,
+        path: str,
+        function: lambda_.IFunction,
+    ) -> None:
+        """Let ``function`` answer those only whose token has the operators' scope."""
+        self.api.add_routes(
+            path=path,
+            methods=[method],
+            integration=integrations.HttpLambdaIntegration(f"{method.name}{path}", function),
+            authorizer=authorizers.HttpUserPoolAuthorizer(
+                "Operators", self.user_pool, user_pool_clients=[operators.client]
+            ),
+            authorization_scopes=[operators.scope],
+        )
+
+    def _create_client(self) -> cognito.UserPoolClient:
+        return self.user_pool.add_client(
+            "Shop",
+            auth_flows=cognito.AuthFlow(user_password=True, user_srp=True),
+            access_token_validity=Duration.hours(1),
+            prevent_user_existence_errors=True,
+            disable_o_auth=True,
+        )
+
+    def _create_user_pool(self, env: Environment) -> cognito.UserPool:
+        pool = cognito.UserPool(
+            self,
+            "Customers",
+            self_sign_up_enabled=False,
+            password_policy=cognito.PasswordPolicy(
+                min_length=12,
+                require_lowercase=True,
+                require_uppercase=True,
+                require_digits=True,
+                require_symbols=True,
+            ),
+            deletion_protection=env.keep_data,
+            removal_policy=env.removal_policy,
+        )
+        acknowledge(
+            pool,
+            "AwsSolutions-COG2",
+            reason="a shop that demands a second factor of its customers loses them",
+        )
+        acknowledge(
+            pool,
+            "AwsSolutions-COG8",
+            reason="the plus plan is billed by active customer; nothing here needs it",
+        )
+        return pool
+
+
+class Operators(Construct):
+    """A machine client that gets tokens with a scope, by which a service lets operators in.
+
+    Cognito puts a scope of ours into the tokens of its OAuth endpoint only, not into those of users
+    who sign in by its API; and for client credentials it needs a domain, but no page to sign in on.
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-define-resource-servers.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        env: Environment,
+        pool: cognito.UserPool,
+        service: str,
+        scope_name: str,
+        scope_description: str,
+    ) -> None:
+        """Declare the scope ``service/scope_name``, and the client."""
+        super().__init__(scope, id)
+        right = cognito.ResourceServerScope(scope_name=scope_name, scope_description=scope_description)
+        server = cognito.UserPoolResourceServer(
+            self, "Server", user_pool=pool, identifier=service, scopes=[right]
+        )
+        allowed = cognito.OAuthScope.resource_server(server, right)
+        self.scope = allowed.scope_name
+        self.client = cognito.UserPoolClient(
+            self,
+            "Client",
+            user_pool=pool,
+            generate_secret=True,
+            access_token_validity=Duration.hours(1),
+            prevent_user_existence_errors=True,
+            o_auth=cognito.OAuthSettings(
+                flows=cognito.OAuthFlows(client_credentials=True), scopes=[allowed]
+            ),
+        )
+        # A name that has to be unique in the Region, across all accounts.
+        prefix = f"{env.stack_name(service).lower()}-{Aws.ACCOUNT_ID}"
+        self.domain = cognito.UserPoolDomain(
+            self,
+            "Domain",
+            user_pool=pool,
+            cognito_domain=cognito.CognitoDomainOptions(domain_prefix=prefix),
+        )

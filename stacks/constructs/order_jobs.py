@@ -1,0 +1,99 @@
+"""The scheduled work of the orders service."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from lambdas.contracts.orders import SOURCE
+from stacks.constructs.function import ServiceFunction
+from stacks.constructs.grants import grant, grant_put_events
+from stacks.constructs.schedule import SCHEDULE_HAS_DESTINATION, Schedule
+from stacks.constructs.table import ServiceTable
+from stacks.environments import Environment
+
+ORDER_INDEXES = [("open_shard", "check_after"), ("closed_shard", "changed_at"), ("dedup_bucket", "dedup_key")]
+"""Where each job finds the orders that concern it, and no others."""
+
+
+class OrderJobs(Construct):
+    """Goes through orders again and again, and sees to what nobody else does.
+
+    Each job works in pages, and goes on where the run before it stopped. Two runs at once do no
+    harm, and a run called by hand with ``{"dry_run": true}`` only says what it would do.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        env: Environment,
+        orders: ServiceTable,
+        bus: events.IEventBus,
+        group: scheduler.IScheduleGroup,
+        alarms: sns.ITopic,
+    ) -> None:
+        """Declare the jobs; ``orders`` has the ``ORDER_INDEXES``."""
+        super().__init__(scope, id)
+
+        def job(
+            id: str, handler: str, settings: dict[str, str], *, every: Duration, timeout: Duration
+        ) -> ServiceFunction:
+            function = ServiceFunction(
+                self,
+                id,
+                env=env,
+                handler=f"orders.{handler}",
+                settings={"ORDERS_TABLE": orders.table_name, **settings},
+                timeout=timeout,
+                no_dlq_reason=SCHEDULE_HAS_DESTINATION,
+            )
+            Schedule(self, f"{id}Schedule", function=function, every=every, group=group, alarms=alarms)
+            grant(function, "dynamodb:GetItem", on=orders.table_arn)
+            return function
+
+        def grant_query(function: ServiceFunction, index: str) -> None:
+            grant(function, "dynamodb:Query", on=f"{orders.table_arn}/index/{index}")
+
+        # Orders that nobody works on
+        republish_stalled = job(
+            "RepublishStalled",
+            "republish_stalled",
+            {"EVENT_BUS": bus.event_bus_name},
+            every=Duration.minutes(1),
+            timeout=Duration.seconds(50),
+        )
+        grant(republish_stalled, "dynamodb:PutItem", on=orders.table_arn)
+        grant_query(republish_stalled, "open_shard")
+        grant_put_events(republish_stalled, bus, source=SOURCE)
+
+        # Orders that repeat an earlier one
+        checkpoints = ServiceTable(self, "Checkpoints", env=env, key="job")
+        find_duplicates = job(
+            "FindDuplicates",
+            "find_duplicates",
+            {
+                "CHECKPOINTS_TABLE": checkpoints.table_name,
+                "DUPLICATE_POLICY": env.duplicate_action,
+                "DUPLICATE_WINDOW_SECONDS": str(int(env.duplicate_window.to_seconds())),
+            },
+            every=Duration.minutes(1),
+            timeout=Duration.minutes(5),
+        )
+        grant(find_duplicates, "dynamodb:PutItem", on=orders.table_arn)
+        grant(find_duplicates, "dynamodb:GetItem", "dynamodb:PutItem", on=checkpoints.table_arn)
+        grant_query(find_duplicates, "dedup_bucket")
+
+        # Orders that have been over for long enough
+        if env.orders_retention:
+            expire_orders = job(
+                "ExpireOrders",
+                "expire_orders",
+                {"RETENTION_DAYS": str(int(env.orders_retention.to_days()))},
+                every=Duration.minutes(15),
+                timeout=Duration.minutes(5),
+            )
+            grant(expire_orders, "dynamodb:DeleteItem", on=orders.table_arn)
+            grant_query(expire_orders, "closed_shard")

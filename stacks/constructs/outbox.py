@@ -1,0 +1,52 @@
+"""The outbox of a table: its stream, relayed to the bus or to a topic."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.constructs.queue import FailedBatchDestination, DeadLetterQueue
+
+
+class Outbox(Construct):
+    """Feeds a table's changes to ``relay`` in order, row by row.
+
+    A change that makes no sense is parked by the relay itself, whole and with its reason. One that
+    cannot be relayed is tried ten times and for at most six hours, of the day that a stream keeps
+    it; a batch that fails is split, so that one bad change stays alone. It is then parked as a
+    pointer into the stream, while the row itself still says what was to be told.
+    https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        table: dynamodb.TableV2,
+        relay: lambda_.Function,
+        alarms: sns.ITopic,
+    ) -> None:
+        super().__init__(scope, id)
+        dead_letters = DeadLetterQueue(self, "DeadLetters", contents="changes not announced", alarms=alarms)
+        relay.add_environment("DEAD_LETTER_QUEUE_URL", dead_letters.queue_url)
+        relay.add_event_source(
+            sources.DynamoEventSource(
+                table,
+                starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+                batch_size=100,
+                parallelization_factor=1,
+                retry_attempts=10,
+                max_record_age=Duration.hours(6),
+                bisect_batch_on_error=True,
+                report_batch_item_failures=True,
+                filters=[
+                    lambda_.FilterCriteria.filter(
+                        {"eventName": lambda_.FilterRule.or_("INSERT", "MODIFY")}
+                    )
+                ],
+                on_failure=FailedBatchDestination(dead_letters),
+            )
+        )

@@ -1,0 +1,161 @@
+"""Queues that hold what is to be done, and what could not be."""
+
+from typing import Any
+
+import jsii
+from aws_cdk import Duration
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.constructs.alarm import alarm
+from stacks.constructs.grants import grant
+from stacks.constructs.nag import acknowledge
+
+HIGH_THROUGHPUT_FIFO: dict[str, Any] = {
+    "fifo": True,
+    "content_based_deduplication": False,
+    "deduplication_scope": sqs.DeduplicationScope.MESSAGE_GROUP,
+    "fifo_throughput_limit": sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
+}
+"""A FIFO queue whose groups neither wait for each other nor share a throughput limit.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html
+"""
+
+
+class DeadLetterQueue(sqs.Queue):
+    """Keeps what was given up on, for as long as SQS can, and raises an alarm while it does.
+
+    The dead-letter queue of every asynchronous edge is one of these, and so is the repair queue.
+    14 days is the longest retention: a message must outlive a long weekend.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        contents: str,
+        alarms: sns.ITopic,
+        fifo: bool = False,
+        native_dlq: bool = False,
+    ) -> None:
+        """Declare the queue; ``contents`` says in the alarm what an operator will find in it.
+
+        ``fifo`` is for what comes from a FIFO queue or topic, which park in FIFO queues only;
+        EventBridge and Lambda's destinations park in others only. ``native_dlq`` is for
+        the dead-letter queue of a queue or a function, which the rule packs know as what it is.
+        """
+        super().__init__(
+            scope,
+            id,
+            retention_period=Duration.days(14),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            **(HIGH_THROUGHPUT_FIFO if fifo else {}),
+        )
+        alarm(
+            self,
+            "NotEmpty",
+            alarm_description=f"Parked: {contents}",
+            metric=self.metric_approximate_number_of_messages_visible(
+                period=Duration.minutes(1), statistic="Maximum"
+            ),
+            # Six hours after a queue was last used, SQS measures nothing any more, though what was
+            # parked may still be there. Whoever takes it out uses the queue, which is then empty.
+            # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-monitoring-using-cloudwatch.html
+            ignore_missing_data=True,
+            alarms=alarms,
+        )
+        reason = "it is where things are parked: nothing consumes it"
+        acknowledge(self, "Serverless-SQSRedrivePolicy", reason=reason)
+        if not native_dlq:
+            acknowledge(self, "AwsSolutions-SQS3", reason=reason)
+
+
+@jsii.implements(lambda_.IDestination)
+class FailedInvocationDestination:
+    """Parks the failed asynchronous runs of a function.
+
+    The CDK's own destination lets the function also look at the queue, which Lambda does not need.
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    """
+
+    def __init__(self, queue: DeadLetterQueue) -> None:
+        self._queue = queue
+
+    def bind(
+        self, scope: Construct, fn: lambda_.IFunction, *, type: lambda_.DestinationType
+    ) -> lambda_.DestinationConfig:
+        """Called by the function."""
+        grant(fn, "sqs:SendMessage", on=self._queue.queue_arn)
+        return lambda_.DestinationConfig(destination=self._queue.queue_arn)
+
+
+@jsii.implements(lambda_.IEventSourceDlq)
+class FailedBatchDestination:
+    """Parks pointers to the batches of a stream that a function failed at, likewise."""
+
+    def __init__(self, queue: DeadLetterQueue) -> None:
+        self._queue = queue
+
+    def bind(
+        self, target: lambda_.IEventSourceMapping, target_handler: lambda_.IFunction
+    ) -> lambda_.DlqDestinationConfig:
+        """Called by the event source mapping."""
+        grant(target_handler, "sqs:SendMessage", on=self._queue.queue_arn)
+        return lambda_.DlqDestinationConfig(destination=self._queue.queue_arn)
+
+
+class WorkQueue(sqs.Queue):
+    """Holds what workers are to do; raises an alarm when something has waited for long.
+
+    A message that has come ten times, and was not done, is parked in ``dead_letters``; a worker that
+    gives back what it holds when it stops counts as one time. A message is kept for as long as SQS
+    can, for one that is too old is gone without being parked. Parked, it keeps its age: what has
+    waited here for ten of its fourteen days is there for four more.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        contents: str,
+        visibility_timeout: Duration,
+        alarms: sns.ITopic,
+    ) -> None:
+        """Declare the queue; ``contents`` says in alarms what is in it."""
+        self.dead_letters = DeadLetterQueue(
+            scope, f"{id}DeadLetters", contents=f"{contents}, given up", alarms=alarms, native_dlq=True
+        )
+        super().__init__(
+            scope,
+            id,
+            visibility_timeout=visibility_timeout,
+            retention_period=Duration.days(14),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=10),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+        )
+        alarm_on_message_age(self, "Behind", queue=self, alarm_description=f"Waiting for long: {contents}", alarms=alarms)
+
+
+def alarm_on_message_age(
+    scope: Construct, id: str, *, queue: sqs.IQueue, alarm_description: str, alarms: sns.ITopic
+) -> None:
+    """Raise an alarm, which ``alarm_description`` why, when a message has waited for a quarter of an hour."""
+    alarm(
+        scope,
+        id,
+        alarm_description=alarm_description,
+        metric=queue.metric_approximate_age_of_oldest_message(
+            period=Duration.minutes(1), statistic="Maximum"
+        ),
+        threshold=Duration.minutes(15).to_seconds(),
+        alarms=alarms,
+    )

@@ -1,0 +1,61 @@
+"""From the archive to who asked for it: the only way that replayed events have."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from lambdas.contracts.event import Event, replay_pattern
+from stacks.constructs.event_rule import add_target, override_pattern
+from stacks.constructs.queue import WorkQueue
+
+
+class Replays(Construct):
+    """A rule that hears replayed events only, and a queue from which a rebuild takes them.
+
+    Each replay names this rule as the only one that it may reach. What is left in the queue when a
+    rebuild is broken off does the next one no harm: facts may come twice.
+    Retries: a rebuild gets a message ten times. Parked: what it still failed at.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        bus: events.IEventBus,
+        archive: events.Archive,
+        event_types: Sequence[type[Event]],
+        alarms: sns.ITopic,
+    ) -> None:
+        super().__init__(scope, id)
+        queue = WorkQueue(
+            self,
+            "Queue",
+            contents="replayed events for a rebuild, which was broken off or is slow",
+            visibility_timeout=Duration.minutes(1),
+            alarms=alarms,
+        )
+        rule = events.Rule(
+            self,
+            "Rule",
+            event_bus=bus,
+            description="Replayed events, for rebuilding views",
+            event_pattern=events.EventPattern(source=[contract.source for contract in event_types]),
+        )
+        override_pattern(rule, replay_pattern(event_types))
+        add_target(
+            rule,
+            partial(targets.SqsQueue, queue),
+            contents="replayed events that did not reach a rebuild",
+            alarms=alarms,
+        )
+        stack = Stack.of(self)
+        CfnOutput(stack, "EventArchiveArn", value=archive.archive_arn)
+        CfnOutput(stack, "ReplayRuleArn", value=rule.rule_arn)
+        CfnOutput(stack, "ReplayQueueUrl", value=queue.queue_url)

@@ -1,0 +1,100 @@
+"""What gives a stream as many shards as it needs."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.constructs.alarm import alarm
+from stacks.constructs.function import ServiceFunction
+from stacks.constructs.grants import grant
+from stacks.constructs.nag import acknowledge
+from stacks.constructs.schedule import SCHEDULE_HAS_DESTINATION, Schedule
+from stacks.environments import Environment
+
+
+class ShardScaler(Construct):
+    """Looks at a stream every minute, and doubles or halves its shards when there is need.
+
+    It reads metrics instead of being called by alarms: an alarm acts once when it changes state,
+    and one doubling may not be enough. The alarm here is for people; that a consumer is behind, its
+    own alarm tells.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-actions.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        env: Environment,
+        stream: kinesis.IStream,
+        schedules: scheduler.IScheduleGroup,
+        alarms: sns.ITopic,
+    ) -> None:
+        """Declare it for a stream of provisioned shards."""
+        super().__init__(scope, id)
+        if env.shards is None:
+            raise ValueError("a stream that Kinesis scales needs no scaler")
+        floor, ceiling = env.shards
+        self.function = ServiceFunction(
+            self,
+            "ScaleStream",
+            env=env,
+            handler="backbone.scale_stream",
+            settings={
+                "ORDER_STREAM": stream.stream_name,
+                "FLOOR": str(floor),
+                "CEILING": str(ceiling),
+                "COOLDOWN_SECONDS": str(env.shards_cooldown.to_seconds()),
+            },
+            timeout=Duration.seconds(20),
+            no_dlq_reason=SCHEDULE_HAS_DESTINATION,
+        )
+        Schedule(
+            self,
+            "ScaleStreamSchedule",
+            function=self.function,
+            every=Duration.minutes(1),
+            group=schedules,
+            alarms=alarms,
+        )
+        grant(
+            self.function,
+            "kinesis:DescribeStreamSummary",
+            "kinesis:ListStreamConsumers",
+            "kinesis:ListTagsForStream",
+            "kinesis:AddTagsToStream",
+            "kinesis:UpdateShardCount",
+            on=stream.stream_arn,
+        )
+        self._grant_get_metric_data()
+        alarm(
+            self,
+            "Throttled",
+            alarm_description="The stream rejects records, for a quarter of an hour in which the "
+            "scaler did what it can: the ceiling is reached, or one key has them all",
+            metric=stream.metric_write_provisioned_throughput_exceeded(
+                period=Duration.minutes(1), statistic="Sum"
+            ),
+            evaluation_periods=15,
+            alarms=alarms,
+        )
+
+    def _grant_get_metric_data(self) -> None:
+        """In a policy of its own, so that the wildcard has its own reason."""
+        if self.function.role is None:
+            raise TypeError("a function that the app declares has a role")
+        policy = iam.Policy(
+            self,
+            "ReadMetrics",
+            roles=[self.function.role],
+            statements=[iam.PolicyStatement(actions=["cloudwatch:GetMetricData"], resources=["*"])],
+        )
+        acknowledge(
+            policy,
+            "AwsSolutions-IAM5[Resource::*]",
+            reason="CloudWatch's GetMetricData knows no resources",
+        )

@@ -1,0 +1,113 @@
+"""A service's SQL database: Aurora DSQL, its schema, and who may do what in it."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from aws_cdk import Annotations, CustomResource, Duration, Stack, Token
+from aws_cdk import aws_dsql as dsql
+from constructs import Construct
+
+from stacks.constructs.function import ROOT, ServiceFunction
+from stacks.constructs.grants import grant
+from stacks.constructs.packages import PackagesLayer
+from stacks.environments import Environment
+
+REGIONS = {
+    "us-east-1", "us-east-2", "us-west-2", "ca-central-1", "ca-west-1",
+    "eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1", "eu-north-1",
+    "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-southeast-1", "ap-southeast-2",
+    "ap-south-1", "sa-east-1",
+}  # fmt: skip
+"""Where Aurora DSQL is offered.
+https://docs.aws.amazon.com/aurora-dsql/latest/userguide/what-is-aurora-dsql.html#region-availability
+"""
+
+
+class SqlDatabase(Construct):
+    """A DSQL cluster, with the driver that functions need to talk to it."""
+
+    def __init__(self, scope: Construct, id: str, *, env: Environment) -> None:
+        super().__init__(scope, id)
+        region = Stack.of(self).region
+        if not Token.is_unresolved(region) and region not in REGIONS:
+            Annotations.of(self).add_error(
+                f"Aurora DSQL is not offered in {region}; it is in {', '.join(sorted(REGIONS))}"
+            )
+        self.cluster = dsql.CfnCluster(self, "Cluster", deletion_protection_enabled=env.keep_data)
+        self.cluster.apply_removal_policy(env.removal_policy)
+        # pg8000 is pure Python: one asset for every architecture, and no compiler anywhere.
+        self.driver = PackagesLayer(
+            self,
+            "Driver",
+            packages=["pg8000", "scramp", "asn1crypto", "python-dateutil", "six"],
+        )
+
+    def grant_connect(self, function: ServiceFunction, *, action: str = "dsql:DbConnect") -> None:
+        """Let ``function`` open connections; its database role says what it may do on them."""
+        grant(function, action, on=self.cluster.attr_resource_arn)
+
+
+class Migrations(Construct):
+    """Brings the schema up to date at each deployment that changes it, before new code uses it.
+
+    The code before it meets the new schema for a while, and stays with it if the deployment is
+    rolled back: a migration takes nothing away that the code before it needs.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        env: Environment,
+        database: SqlDatabase,
+        service: str,
+        database_role: str,
+        functions: Sequence[ServiceFunction],
+    ) -> None:
+        """Declare them; ``functions`` may connect as ``database_role``, and wait for the schema."""
+        super().__init__(scope, id)
+        migrate = ServiceFunction(
+            self,
+            "Migrate",
+            env=env,
+            handler=f"{service}.migrate",
+            settings={
+                "DATABASE_ENDPOINT": database.cluster.attr_endpoint,
+                "DATABASE_ROLE": "admin",
+            },
+            timeout=Duration.minutes(2),
+            layers=[database.driver],
+            no_dlq_reason="CloudFormation waits for its answer, and fails the stack without one",
+        )
+        database.grant_connect(migrate, action="dsql:DbConnectAdmin")
+        schema = CustomResource(
+            self,
+            "Schema",
+            resource_type="Custom::Migrations",
+            service_token=migrate.function_arn,
+            service_timeout=Duration.minutes(5),
+            properties={
+                "Migrations": fingerprint(service),
+                "Grants": {database_role: [_role_arn(function) for function in functions]},
+            },
+        )
+        schema.node.add_dependency(migrate)
+        # What does not depend on each other, CloudFormation does at once. What calls a function
+        # names it, and so comes after it.
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-dependson.html
+        for function in functions:
+            function.node.add_dependency(schema)
+
+
+def _role_arn(function: ServiceFunction) -> str:
+    if function.role is None:
+        raise TypeError(f"{function.node.path} has no role of its own")
+    return function.role.role_arn
+
+
+def fingerprint(service: str) -> str:
+    """Changes when one of the service's migrations does, or what its roles are granted."""
+    code = ROOT / "lambdas" / service
+    files = [*sorted((code / "migrations").glob("*.sql")), code / "grants.py"]
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]

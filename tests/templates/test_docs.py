@@ -1,0 +1,42 @@
+"""What the pages tell of the templates is what is in them."""
+
+import re
+
+from bench.costs import render_tables
+from stacks.environments import ENVIRONMENTS
+from tests.templates.synthesis import ROOT, platform
+
+RULE = re.compile(r"^\| ((?:`\w+`(?:, )?)+) \| (\w+) \| .+ \| .+ \|$", re.MULTILINE)
+
+
+def test_architecture_page_lists_every_rule():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    documented = [
+        (service, name)
+        for names, service in RULE.findall(page)
+        for name in re.findall(r"`(\w+)`", names)
+    ]
+    rules = [
+        (rule.stack.rpartition("-")[2].lower(), rule.id)
+        for rule in platform("dev").all("AWS::Events::Rule")
+    ]
+
+    def same(documented: tuple[str, str], rule: tuple[str, str]) -> bool:
+        service, name = documented
+        # The CDK puts the ids of what is around a rule together, and a hash behind them.
+        return (
+            service == rule[0]
+            and re.match(rf"{name}(On\w+|Rule|[0-9A-F]{{8}}$)", rule[1]) is not None
+        )
+
+    assert [rule for rule in rules if not any(same(each, rule) for each in documented)] == []
+    assert [each for each in documented if not any(same(each, rule) for rule in rules)] == []
+
+
+def test_costs_page_is_current():
+    """If not, paste what ``python -m bench.costs`` prints."""
+    page = (ROOT / "docs" / "costs.md").read_text()
+
+    computed = render_tables({name: platform(name).templates for name in ENVIRONMENTS})
+
+    assert [table for table in computed if table not in page] == []

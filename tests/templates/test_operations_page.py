@@ -1,0 +1,32 @@
+"""Whoever is on call finds each queue in which something may be parked in its page."""
+
+import re
+
+from tests.templates.synthesis import ROOT, platform
+
+ROW = re.compile(r"^\| (`.+?) \| .+ \| .+ \|$", re.MULTILINE)
+NAMES = re.compile(r"((?:`[\w…]+`(?:, )?)+) \((.+?)\)")
+
+
+def test_operations_page_covers_every_dead_letter_queue():
+    described = {
+        (service, name)
+        for row in ROW.findall((ROOT / "docs" / "operations.md").read_text())
+        for names, services in NAMES.findall(row)
+        for name in re.findall(r"`(.+?)`", names)
+        for service in services.split(", ")
+    }
+    queues = {
+        (stack.rpartition("-")[2].lower(), logical_id[:-8])
+        for stack, template in platform("dev").templates.items()
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::SQS::Queue"
+        and "RedrivePolicy" not in resource.get("Properties", {})
+    }
+
+    def same(described: tuple[str, str], queue: tuple[str, str]) -> bool:
+        pattern = described[1].replace("…", r"\w*")
+        return described[0] == queue[0] and re.fullmatch(pattern, queue[1]) is not None
+
+    assert [queue for queue in queues if not any(same(each, queue) for each in described)] == []
+    assert [each for each in described if not any(same(each, queue) for queue in queues)] == []
