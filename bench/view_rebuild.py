@@ -16,9 +16,9 @@ from lambdas.contracts.orders import OrderConfirmed, OrderPlaced
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.contracts.values import Line, Money, PricedLine
-from ops.origins import Facts, replayed
-from ops.rebuild import Written
-from ops.views import VIEWS
+from ops.views.sources import Facts, replayed
+from ops.views.rebuild import Written
+from ops.views.registry import VIEWS
 
 ORDER_COUNTS = (500, 5_000)
 LINES = tuple(PricedLine(sku=f"S{n}", quantity=1, unit_price=250) for n in range(4))

@@ -18,9 +18,9 @@ from typing import Any
 
 from local.cloud import REGION, Cloud, CloudError
 from local.report import RED, Note, Screen
-from ops.choosing import find
+from ops.dlq.selection import find_sink
 from ops.deployed import Deployed
-from ops.holding import holder
+from ops.dlq.readers import reader_for
 
 _ROOT = Path(__file__).resolve().parent.parent
 _FAILED = 2
@@ -120,8 +120,8 @@ class Mishaps:
         self._cloud = cloud
         self._client = cache(cloud.client)
         templates = Deployed(session=_Root(cloud), environment="dev").templates()
-        self._places = templates.places()
-        self._physical = {each.name: each.physical for each in templates.all()}
+        self._places = templates.failure_sinks()
+        self._physical = {each.name: each.physical for each in templates.resources()}
         self._shown = ""
         self._moved = self._left = 0
         self._missing: list[Mishap] = []
@@ -169,10 +169,10 @@ class Mishaps:
 
     def _let_happen(self, mishap: Mishap) -> bool:
         """Deny the right until something is parked; whether something was."""
-        place = holder(find(self._places, mishap.place), self._client)
+        place = reader_for(find_sink(self._places, mishap.place), self._client)
         deadline = time.monotonic() + PATIENCE
         with self._without(mishap):
-            while not (parked := place.depth().all) and time.monotonic() < deadline:
+            while not (parked := place.depth().total) and time.monotonic() < deadline:
                 time.sleep(0.1)
         return bool(parked)
 
@@ -193,7 +193,7 @@ class Mishaps:
             policy.write(whole)
 
     def _parked(self) -> int:
-        return sum(holder(place, self._client).depth().all for place in self._places)
+        return sum(reader_for(place, self._client).depth().total for place in self._places)
 
     def _ops(self, *arguments: str) -> str:
         """What the operator's command says, as it is run in a shell."""

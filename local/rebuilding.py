@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from local.cloud import Cloud, CloudError
-from ops.views import VIEWS
+from ops.views.registry import VIEWS
 
 _ROOT = Path(__file__).resolve().parent.parent
 _EQUAL, _DIFFERENT = 0, 1

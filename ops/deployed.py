@@ -10,10 +10,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from ops.places import Stack, Templates
+from ops.dlq.failure_sinks import DeployedStack, Templates
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
-DONE = {"UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
+UPDATE_DONE = {"UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 10})
 
 
@@ -77,16 +77,16 @@ class Deployed:
             Capabilities=CAPABILITIES,
             Parameters=[*parameters, {"ParameterKey": parameter, "ParameterValue": value}],
         )
-        while (status := self._describe(stack)["StackStatus"]) not in DONE:
+        while (status := self._describe(stack)["StackStatus"]) not in UPDATE_DONE:
             if status.endswith("_COMPLETE") or status.endswith("_FAILED"):
                 raise OperationError(f"{name} could not be changed: it is in {status}")
             meanwhile()
             time.sleep(1)
 
-    def _stack(self, stacks: Any, name: str) -> Stack:
+    def _stack(self, stacks: Any, name: str) -> DeployedStack:
         body = stacks.get_template(StackName=name)["TemplateBody"]
         pages = stacks.get_paginator("list_stack_resources").paginate(StackName=name)
-        return Stack(
+        return DeployedStack(
             # boto3 reads JSON; of anything else it makes a text.
             json.loads(body) if isinstance(body, str) else body,
             {

@@ -15,10 +15,10 @@ from lambdas.orders.holds import NoSuchHoldError, lift_hold
 from lambdas.orders.store import order_of
 from ops.commands import DONE, OPEN
 from ops.deployed import Deployed, OperationError
-from ops.moving import NotDoneError, answer
-from ops.tables import show, show_json
+from ops.dlq.executor import ActionFailedError, invoke_function
+from ops.output import print_text, print_json
 from ops.terminal import Terminal
-from ops.witnesses import Witnesses
+from ops.orders.collect import RecordCollector
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -31,21 +31,21 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Lift the hold, or say what would be if it were; orders' own code decides either way."""
-    known = order_of(Witnesses(deployed, arguments.order_id).order())
+    known = order_of(RecordCollector(deployed, arguments.order_id).order())
     try:
         lifted = lift_hold(known, cause=arguments.cause, now=datetime.now(UTC).isoformat())
         held = [hold.cause for hold in lifted.held]
         if arguments.yes:
             command = {"order_id": known.order_id, "cause": arguments.cause}
             function = deployed.outputs("Orders")["LiftHoldFunction"]
-            held = answer(deployed.client("lambda"), function, command)["held"]
-    except (NoSuchHoldError, NotDoneError) as reason:
+            held = invoke_function(deployed.client("lambda"), function, command)["held"]
+    except (NoSuchHoldError, ActionFailedError) as reason:
         raise OperationError(str(reason)) from reason
     told = {"order_id": known.order_id, "lifted": arguments.yes, "held": held}
     if arguments.json:
-        show_json(told)
+        print_json(told)
     else:
-        show(as_text(told))
+        print_text(as_text(told))
     return OPEN if held else DONE
 
 

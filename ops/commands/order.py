@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 
 from ops.commands import DONE, FAILED, OPEN
 from ops.deployed import Deployed
-from ops.journey import document
-from ops.story import lines
-from ops.tables import show, show_json
+from ops.orders.trace import journey_document
+from ops.orders.render import render_lines
+from ops.output import print_text, print_json
 from ops.terminal import Terminal
-from ops.witnesses import Witnesses
+from ops.orders.collect import RecordCollector
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -25,12 +25,12 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Ask all services, and tell what they know."""
-    known = Witnesses(deployed, arguments.order_id).ask()
-    journey = document(known, now=datetime.now(UTC))
+    known = RecordCollector(deployed, arguments.order_id).collect()
+    journey = journey_document(known, now=datetime.now(UTC))
     if arguments.json:
-        show_json(journey)
+        print_json(journey)
     else:
-        show("\n".join(lines(journey)))
-    if journey["unread"]:
+        print_text("\n".join(render_lines(journey)))
+    if journey["unreadable"]:
         return FAILED
-    return OPEN if journey["wrong"] else DONE
+    return OPEN if journey["problems"] else DONE

@@ -17,24 +17,24 @@ from typing import Any
 
 from ops.commands import DONE, OPEN
 from ops.deployed import Deployed
-from ops.holding import Depth, Holder, holder
-from ops.places import Feed, How, Place
-from ops.tables import age, show, show_json, table
+from ops.dlq.readers import Depth, SinkReader, reader_for
+from ops.dlq.failure_sinks import FailureRoute, Mechanism, FailureSink
+from ops.output import format_age, print_text, print_json, format_table
 from ops.terminal import Terminal
 
-AT_ONCE = 8
+MAX_WORKERS = 8
 MOST = 500
 """Among so many messages of a place the oldest is looked for: SQS tells nobody of it."""
 WORDS = {
-    How.QUEUE: "queue {source}",
-    How.SUBSCRIPTION: "SNS, for {to}",
-    How.RULE: "rule {source}",
-    How.SCHEDULE: "schedule {source}",
-    How.DESTINATION: "{to}, failing",
-    How.DEAD_LETTERS: "{to}, failing",
-    How.MAPPING: "stream of {to}",
-    How.ITSELF: "{source} itself",
-    How.SAGA: "saga {source}",
+    Mechanism.REDRIVE_POLICY: "queue {source}",
+    Mechanism.SUBSCRIPTION: "SNS, for {target}",
+    Mechanism.RULE: "rule {source}",
+    Mechanism.SCHEDULE: "schedule {source}",
+    Mechanism.DESTINATION: "{target}, failing",
+    Mechanism.FUNCTION_DLQ: "{target}, failing",
+    Mechanism.STREAM_MAPPING: "stream of {target}",
+    Mechanism.CONSUMER: "{source} itself",
+    Mechanism.SAGA: "saga {source}",
 }
 """Who parks, in a few words."""
 
@@ -43,7 +43,7 @@ WORDS = {
 class Found:
     """A place and what is in it."""
 
-    place: Place
+    sink: FailureSink
     depth: Depth
     oldest: datetime | None
 
@@ -57,68 +57,68 @@ def arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Look into all places at once, a few at a time."""
     clients = {name: deployed.client(name) for name in ("sqs", "s3")}
-    places = deployed.templates().places()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    sinks = deployed.templates().failure_sinks()
+    with ThreadPoolExecutor(MAX_WORKERS) as pool:
         found = list(
-            pool.map(lambda place: look(place, holder(place, clients.__getitem__)), places)
+            pool.map(lambda sink: look(sink, reader_for(sink, clients.__getitem__)), sinks)
         )
-    shown = [each for each in found if each.depth.all or not arguments.parked]
+    shown = [each for each in found if each.depth.total or not arguments.parked]
     if arguments.json:
-        show_json([as_json(each) for each in shown])
+        print_json([as_json(each) for each in shown])
     else:
-        show(as_table(shown, datetime.now(UTC), of=len(found)))
-    return OPEN if any(each.depth.all for each in found) else DONE
+        print_text(as_table(shown, datetime.now(UTC), of=len(found)))
+    return OPEN if any(each.depth.total for each in found) else DONE
 
 
-def look(place: Place, holder: Holder) -> Found:
+def look(sink: FailureSink, reader: SinkReader) -> Found:
     """How much is in a place, and, if there is something, since when the oldest of it."""
-    depth = holder.depth()
+    depth = reader.depth()
     oldest = None
-    if depth.there:
-        with closing(holder.taking()) as messages:
-            oldest = min((message.since for message in islice(messages, MOST)), default=None)
-    return Found(place=place, depth=depth, oldest=oldest)
+    if depth.visible:
+        with closing(reader.lease_messages()) as messages:
+            oldest = min((message.sent_at for message in islice(messages, MOST)), default=None)
+    return Found(sink=sink, depth=depth, oldest=oldest)
 
 
 def as_table(found: Sequence[Found], now: datetime, *, of: int) -> str:
     """A line for each place, of so many, and one more for each further feed."""
     rows: list[Sequence[str]] = []
     for each in found:
-        depth = f"{each.depth.there}" + (f"+{each.depth.held}" if each.depth.held else "")
-        oldest = age(each.oldest, now) if each.oldest else ""
-        first, *others = [(fed_by(feed), back_to(feed)) for feed in each.place.feeds] or [("", "")]
-        rows.append([each.place.name, depth, oldest, *first])
+        depth = f"{each.depth.visible}" + (f"+{each.depth.in_flight}" if each.depth.in_flight else "")
+        oldest = format_age(each.oldest, now) if each.oldest else ""
+        first, *others = [(fed_by(route), back_to(route)) for route in each.sink.routes] or [("", "")]
+        rows.append([each.sink.name, depth, oldest, *first])
         rows += [["", "", "", *other] for other in others]
-    parked = [each for each in found if each.depth.all]
-    messages = sum(each.depth.all for each in parked)
+    parked = [each for each in found if each.depth.total]
+    messages = sum(each.depth.total for each in parked)
     summary = f"{messages} parked in {len(parked)} of {of} places"
-    return f"{table(('PLACE', 'DEPTH', 'OLDEST', 'FED BY', 'BACK TO'), rows)}\n\n{summary}"
+    return f"{format_table(('PLACE', 'DEPTH', 'OLDEST', 'FED BY', 'BACK TO'), rows)}\n\n{summary}"
 
 
 def as_json(found: Found) -> dict[str, Any]:
     """A place, for scripts: ages are times."""
-    resource = found.place.resource
+    resource = found.sink.resource
     return {
-        "place": found.place.name,
+        "queue": found.sink.name,
         "stack": resource.stack,
         "resource": resource.physical,
-        "depth": {"there": found.depth.there, "held": found.depth.held},
+        "depth": {"visible": found.depth.visible, "in_flight": found.depth.in_flight},
         "oldest": found.oldest.isoformat() if found.oldest else None,
-        "feeds": [
-            {"how": feed.how, "source": feed.source.name, "to": feed.to and feed.to.name}
-            for feed in found.place.feeds
+        "routes": [
+            {"mechanism": route.mechanism, "source": route.source.name, "to": route.target and route.target.name}
+            for route in found.sink.routes
         ],
     }
 
 
-def fed_by(feed: Feed) -> str:
+def fed_by(route: FailureRoute) -> str:
     """Who parks here."""
-    return WORDS[feed.how].format(source=_short(feed.source.name), to=_short(str(feed.to)))
+    return WORDS[route.mechanism].format(source=_short(route.source.name), target=_short(str(route.target)))
 
 
-def back_to(feed: Feed) -> str:
+def back_to(route: FailureRoute) -> str:
     """Where a redrive puts it."""
-    return feed.to.name if feed.to else "repair"
+    return route.target.name if route.target else "repair"
 
 
 def _short(name: str) -> str:

@@ -8,9 +8,9 @@ from datetime import timedelta
 
 from ops.commands import DONE, OPEN
 from ops.deployed import Deployed
-from ops.rebuild import OVERLAP, PATIENCE, Rebuild
+from ops.views.rebuild import OVERLAP, COMPARE_TIMEOUT, Rebuild
 from ops.terminal import Terminal
-from ops.views import VIEWS
+from ops.views.registry import VIEWS
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -32,9 +32,9 @@ def arguments(parser: ArgumentParser) -> None:
         help="how much of the latest past is taken from the stream (default: %(default)s)",
     )
     parser.add_argument(
-        "--patience",
+        "--compare-timeout",
         type=int,
-        default=PATIENCE // timedelta(seconds=1),
+        default=COMPARE_TIMEOUT // timedelta(seconds=1),
         metavar="SECONDS",
         help="for how long items that differ are looked at again (default: %(default)s)",
     )
@@ -47,7 +47,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
         view=VIEWS[arguments.view],
         progress=terminal.say,
         overlap=timedelta(minutes=arguments.overlap),
-        patience=timedelta(seconds=arguments.patience),
+        compare_timeout=timedelta(seconds=arguments.compare_timeout),
     )
-    equal = rebuild.run(switch=not arguments.only_compare, despite=arguments.despite_differences)
+    equal = rebuild.run(switch=not arguments.only_compare, ignore_differences=arguments.despite_differences)
     return DONE if equal else OPEN

@@ -16,15 +16,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.choosing import choice, choosing, find
+from ops.dlq.selection import parse_selection, add_selection_options, find_sink
 from ops.commands import DONE, OPEN
 from ops.commands.show import unseen, would
 from ops.deployed import Deployed, OperationError
-from ops.holding import holder
-from ops.moving import Mover
-from ops.places import Place
-from ops.redrive import FORBIDDEN, Pace, Redrive, Tally
-from ops.tables import line, show, show_json
+from ops.dlq.readers import reader_for
+from ops.dlq.executor import ActionExecutor
+from ops.dlq.failure_sinks import FailureSink
+from ops.dlq.redrive import ACCESS_DENIED_CODES, RateLimit, Redrive, Tally
+from ops.output import one_line, print_text, print_json
 from ops.terminal import Terminal
 
 PER_SECOND = 20.0
@@ -33,9 +33,9 @@ BAR = 30
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare what this verb takes."""
-    parser.add_argument("place", metavar="PLACE", nargs="?", help="as queues names it, or a part")
+    parser.add_argument("queue", metavar="QUEUE", nargs="?", help="as queues names it, or a part")
     parser.add_argument("--all", action="store_true", help="every place")
-    choosing(parser)
+    add_selection_options(parser)
     moving(parser)
 
 
@@ -54,15 +54,15 @@ def moving(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Redrive one place, or all."""
-    if bool(arguments.place) == arguments.all:
+    if bool(arguments.queue) == arguments.all:
         raise OperationError("name a PLACE, or say --all")
-    places = deployed.templates().places()
-    meant = places if arguments.all else [find(places, arguments.place)]
+    sinks = deployed.templates().failure_sinks()
+    meant = sinks if arguments.all else [find_sink(sinks, arguments.queue)]
     return move(meant, arguments, deployed, terminal, word="moved")
 
 
 def move(
-    places: Sequence[Place],
+    sinks: Sequence[FailureSink],
     arguments: Namespace,
     deployed: Deployed,
     terminal: Terminal,
@@ -73,40 +73,40 @@ def move(
     if arguments.per_second <= 0:
         raise OperationError("--per-second wants a number above 0")
     client = cache(deployed.client)
-    mover = Mover(client, lambda: deployed.outputs("Orders")["MarkCompensationCompletedFunction"])
+    mover = ActionExecutor(client, lambda: deployed.outputs("Orders")["MarkCompensationCompletedFunction"])
     tally = Tally()
     total = 0
 
     def progress(tally: Tally) -> None:
         if arguments.yes and not arguments.json:
-            terminal.say(f"{arguments.verb}: {bar(len(tally.steps), total)}, {tally.failed} failed")
+            terminal.say(f"{arguments.verb}: {bar(len(tally.results), total)}, {tally.failed} failed")
 
     redrive = Redrive(
-        chosen=choice(arguments),
-        move=mover.do if arguments.yes else None,
-        pace=Pace(arguments.per_second).keep,
+        is_selected=parse_selection(arguments),
+        execute=mover.execute if arguments.yes else None,
+        throttle=RateLimit(arguments.per_second).wait,
         progress=progress,
     )
     try:
-        for place in places:
+        for sink in sinks:
             try:
-                held = holder(place, client)
-                there = held.depth().all
-                total += there
-                if there:
-                    redrive.run(place, held, tally)
+                reader = reader_for(sink, client)
+                visible = reader.depth().total
+                total += visible
+                if visible:
+                    redrive.run(sink, reader, tally)
             except ClientError as error:
-                forbidden = error.response["Error"]["Code"].startswith(FORBIDDEN)
+                forbidden = error.response["Error"]["Code"].startswith(ACCESS_DENIED_CODES)
                 # What was put and could not be deleted is not to be one of many.
-                if tally.in_hand is not None or not forbidden:
+                if tally.in_progress is not None or not forbidden:
                     raise
-                tally.shut[place.name] = str(error)
+                tally.access_denied[sink.name] = str(error)
     finally:
         terminal.end()
         told = as_json(tally) if arguments.json else as_text(tally, done=arguments.yes, word=word)
-        show_json(told) if isinstance(told, dict) else show(told)
+        print_json(told) if isinstance(told, dict) else print_text(told)
         sys.stdout.flush()
-    return OPEN if tally.failed or tally.unseen or tally.shut else DONE
+    return OPEN if tally.failed or tally.not_received or tally.access_denied else DONE
 
 
 def bar(done: int, of: int) -> str:
@@ -119,17 +119,17 @@ def bar(done: int, of: int) -> str:
 def as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
     """What was done, or would be: a line for each that could not be moved, or for all."""
     lines = [
-        f"{step.place.name}  {step.record.message.id}\n"
-        f"  {line((step.why and f'not {word}: {step.why}') or would(step.record, step.place))}"
-        for step in tally.steps
-        if not (done and step.moved)
+        f"{result.sink.name}  {result.dead_letter.message.id}\n"
+        f"  {one_line((result.error and f'not {word}: {result.error}') or would(result.dead_letter, result.sink))}"
+        for result in tally.results
+        if not (done and result.moved)
     ]
-    if tally.in_hand is not None:
-        lines.append(f"{tally.in_hand.message.id} was being {word}: it may be done twice")
-    lines += [f"{name}  not gone through: {line(why)}" for name, why in tally.shut.items()]
-    if tally.unseen:
-        lines.append(unseen(tally.unseen))
-    counts = f"{tally.failed} could not be, {tally.left} were left"
+    if tally.in_progress is not None:
+        lines.append(f"{tally.in_progress.message.id} was being {word}: it may be done twice")
+    lines += [f"{name}  not gone through: {one_line(why)}" for name, why in tally.access_denied.items()]
+    if tally.not_received:
+        lines.append(unseen(tally.not_received))
+    counts = f"{tally.failed} could not be, {tally.skipped} were left"
     if done:
         return "\n".join([*lines, f"{tally.moved} {word}, {counts}"])
     return "\n".join([*lines, f"{tally.moved} would be {word}, {counts}; to do it, add --yes"])
@@ -140,18 +140,18 @@ def as_json(tally: Tally) -> dict[str, Any]:
     return {
         "moved": tally.moved,
         "failed": tally.failed,
-        "left": tally.left,
-        "unseen": tally.unseen,
-        "shut": tally.shut,
-        "in_hand": tally.in_hand and tally.in_hand.message.id,
+        "skipped": tally.skipped,
+        "not_received": tally.not_received,
+        "access_denied": tally.access_denied,
+        "in_progress": tally.in_progress and tally.in_progress.message.id,
         "records": [
             {
-                "place": step.place.name,
-                "id": step.record.message.id,
-                "moved": step.moved,
-                "action": step.action and str(step.action),
-                "why": step.why,
+                "queue": result.sink.name,
+                "id": result.dead_letter.message.id,
+                "moved": result.moved,
+                "action": result.action and str(result.action),
+                "error": result.error,
             }
-            for step in tally.steps
+            for result in tally.results
         ],
     }

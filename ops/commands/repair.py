@@ -12,7 +12,7 @@ from argparse import ArgumentParser, Namespace
 
 from ops.commands.redrive import move, moving
 from ops.deployed import Deployed
-from ops.places import How
+from ops.dlq.failure_sinks import Mechanism
 from ops.terminal import Terminal
 
 
@@ -25,5 +25,5 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Repair what is in the places that sagas park in."""
-    places = [place for place in deployed.templates().places() if place.fed(How.SAGA)]
-    return move(places, arguments, deployed, terminal, word="repaired")
+    sinks = [sink for sink in deployed.templates().failure_sinks() if sink.routes_by(Mechanism.SAGA)]
+    return move(sinks, arguments, deployed, terminal, word="repaired")

@@ -14,11 +14,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ops.archive import Archive, Replay
+from ops.replay.archive import Archive, Replay
 from ops.commands import DONE
 from ops.deployed import Deployed, OperationError
-from ops.replaying import Plan, Rule, chosen, moment
-from ops.tables import show, show_json
+from ops.replay.plan import ReplayPlan, Rule, select_rules, parse_time
+from ops.output import print_text, print_json
 from ops.terminal import Terminal
 
 PAUSE = 2
@@ -29,13 +29,13 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--from",
         dest="since",
-        type=_moment,
+        type=_parse_time,
         required=True,
         metavar="TIME",
         help="of the first events, such as 2026-12-01T08:00 (UTC)",
     )
     parser.add_argument(
-        "--to", dest="until", type=_moment, metavar="TIME", help="of the last (default: now)"
+        "--to", dest="until", type=_parse_time, metavar="TIME", help="of the last (default: now)"
     )
     parser.add_argument(
         "--rule",
@@ -55,16 +55,16 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     backbone = deployed.outputs("Backbone")
     events = deployed.client("events")
     archive = Archive(events, backbone["EventArchiveArn"])
-    plan = Plan(
+    plan = ReplayPlan(
         archive=archive.describe(),
         since=arguments.since,
         until=min(arguments.until or now, now),
-        rules=chosen(rules_of(events, backbone["EventBus"]), arguments.rules),
+        rules=select_rules(rules_of(events, backbone["EventBus"]), arguments.rules),
     )
     if plan.since >= plan.until:
         raise OperationError("--from has to be before --to, and before now")
     if not arguments.json:
-        show("\n".join(plan.lines(now=now)))
+        print_text("\n".join(plan.lines(now=now)))
     if arguments.yes:
         name = f"ops-{now:%Y%m%dT%H%M%S%f}"
         replay = archive.replay(
@@ -72,15 +72,15 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
         )
         follow(replay, plan, (lambda _: None) if arguments.json else terminal.say)
     elif not arguments.json:
-        show("nothing was replayed; to do it, add --yes")
+        print_text("nothing was replayed; to do it, add --yes")
     if arguments.json:
-        show_json({**plan.document(now=now), "replayed": arguments.yes})
+        print_json({**plan.as_json(now=now), "replayed": arguments.yes})
     return DONE
 
 
 def follow(
     replay: Replay,
-    plan: Plan,
+    plan: ReplayPlan,
     say: Callable[[str], object],
     pause: Callable[[float], object] = time.sleep,
 ) -> None:
@@ -110,7 +110,7 @@ def rules_of(events: Any, bus: str) -> list[Rule]:
         for rule in page["Rules"]
     ]
     return [
-        replace(rule, targets=_targets(events, bus, rule)) if rule.hears else rule for rule in rules
+        replace(rule, targets=_targets(events, bus, rule)) if rule.receives else rule for rule in rules
     ]
 
 
@@ -123,8 +123,8 @@ def _targets(events: Any, bus: str, rule: Rule) -> list[str]:
     ]
 
 
-def _moment(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     try:
-        return moment(text)
+        return parse_time(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is no time such as 2026-12-01T08:00") from None

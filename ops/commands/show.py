@@ -11,21 +11,21 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
-from ops.choosing import choice, choosing, find
+from ops.dlq.selection import parse_selection, add_selection_options, find_sink
 from ops.commands import DONE, OPEN
 from ops.deployed import Deployed
-from ops.holding import holder
-from ops.places import Place
-from ops.records import Record, decode
-from ops.redriving import CannotBeMovedError, plan
-from ops.tables import age, line, show, show_json
+from ops.dlq.readers import reader_for
+from ops.dlq.failure_sinks import FailureSink
+from ops.dlq.decode import DeadLetter, decode
+from ops.dlq.plan import NotRedrivableError, plan_redrive
+from ops.output import format_age, one_line, print_text, print_json
 from ops.terminal import Terminal
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare what this verb takes."""
-    parser.add_argument("place", metavar="PLACE", help="as queues names it, or a part of it")
-    choosing(parser)
+    parser.add_argument("queue", metavar="QUEUE", help="as queues names it, or a part of it")
+    add_selection_options(parser)
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="for scripts, whole")
     shape.add_argument("--raw", action="store_true", help="the messages as they are")
@@ -33,63 +33,63 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Look at each message once, and give all of them back."""
-    place = find(deployed.templates().places(), arguments.place)
-    held = holder(place, deployed.client)
-    chosen = choice(arguments)
-    with closing(held.taking()) as messages:
-        records = [decode(message, place) for message in messages]
-    shown = [record for record in records if chosen(record)]
-    hidden = max(held.depth().all - len(records), 0)
+    sink = find_sink(deployed.templates().failure_sinks(), arguments.queue)
+    reader = reader_for(sink, deployed.client)
+    is_selected = parse_selection(arguments)
+    with closing(reader.lease_messages()) as messages:
+        dead_letters = [decode(message, sink) for message in messages]
+    shown = [dead_letter for dead_letter in dead_letters if is_selected(dead_letter)]
+    hidden = max(reader.depth().total - len(dead_letters), 0)
     if arguments.raw:
-        for record in shown:
-            show(record.message.body)
+        for dead_letter in shown:
+            print_text(dead_letter.message.body)
     elif arguments.json:
-        show_json([as_json(record, place) for record in shown])
+        print_json([as_json(dead_letter, sink) for dead_letter in shown])
     else:
-        show(as_text(shown, place, hidden=hidden, now=datetime.now(UTC)))
-    return OPEN if records or hidden else DONE
+        print_text(as_text(shown, sink, hidden=hidden, now=datetime.now(UTC)))
+    return OPEN if dead_letters or hidden else DONE
 
 
-def as_text(records: Sequence[Record], place: Place, *, hidden: int, now: datetime) -> str:
+def as_text(dead_letters: Sequence[DeadLetter], sink: FailureSink, *, hidden: int, now: datetime) -> str:
     """A few lines for each record; ``hidden`` are those that cannot be seen now."""
-    lines = [f"{place.name}: {len(records)} shown"]
-    for record in records:
+    lines = [f"{sink.name}: {len(dead_letters)} shown"]
+    for dead_letter in dead_letters:
         facts = (
-            f"parked {age(record.message.since, now)} ago",
-            f"tried {times(record.times)}" if record.times else "",
-            f"first {record.first}" if record.first else "",
-            f"put back {times(record.redriven)} before" if record.redriven else "",
-            f"group {record.message.group}" if record.message.group else "",
+            f"parked {format_age(dead_letter.message.sent_at, now)} ago",
+            f"tried {times(dead_letter.attempts)}" if dead_letter.attempts else "",
+            f"first {dead_letter.event_time}" if dead_letter.event_time else "",
+            f"put back {times(dead_letter.redrive_count)} before" if dead_letter.redrive_count else "",
+            f"group {dead_letter.message.group_id}" if dead_letter.message.group_id else "",
         )
-        lines += ["", record.message.id]
+        lines += ["", dead_letter.message.id]
         parts = [("when", ", ".join(filter(None, facts)))]
-        parts += [("what", record.how or "nobody can tell"), ("where", named(record.where, place))]
-        parts += [("why", record.why), *(("before", reason) for reason in record.earlier)]
-        parts += [("event", line(essence(record.event))), ("redrive", would(record, place))]
-        lines += [f"  {name:<7}  {line(text)}" for name, text in parts if text]
+        parts += [("what", dead_letter.mechanism or "nobody can tell"), ("where", named(dead_letter.failed_at, sink))]
+        parts += [("why", dead_letter.error), *(("before", reason) for reason in dead_letter.previous_errors)]
+        parts += [("event", one_line(essence(dead_letter.event))), ("redrive", would(dead_letter, sink))]
+        lines += [f"  {name:<7}  {one_line(text)}" for name, text in parts if text]
     if hidden:
         lines += ["", unseen(hidden)]
     return "\n".join(lines)
 
 
-def as_json(record: Record, place: Place) -> dict[str, Any]:
+def as_json(dead_letter: DeadLetter, sink: FailureSink) -> dict[str, Any]:
     """A record, whole, for scripts."""
     return {
-        "place": place.name,
-        "id": record.message.id,
-        "how": record.how,
-        "event": record.event,
-        "where": record.where,
-        "why": record.why,
-        "times": record.times,
-        "first": record.first,
-        "since": record.message.since.isoformat(),
-        "redriven": record.redriven,
-        "earlier": list(record.earlier),
-        "redrive": would(record, place),
-        "group": record.message.group,
-        "body": record.message.body,
-        "attributes": dict(record.message.attributes),
+        "queue": sink.name,
+        "id": dead_letter.message.id,
+        "mechanism": dead_letter.mechanism,
+        "event": dead_letter.event,
+        "failed_at": dead_letter.failed_at,
+        "error": dead_letter.error,
+        "attempts": dead_letter.attempts,
+        "event_time": dead_letter.event_time,
+        "sent_at": dead_letter.message.sent_at.isoformat(),
+        "redrive_count": dead_letter.redrive_count,
+        "previous_errors": list(dead_letter.previous_errors),
+        "redrive": would(dead_letter, sink),
+        "group_id": dead_letter.message.group_id,
+        "body": dead_letter.message.body,
+        "attributes": dict(dead_letter.message.attributes),
     }
 
 
@@ -103,25 +103,25 @@ def times(number: int) -> str:
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
-def named(arn: str, place: Place) -> str:
+def named(arn: str, sink: FailureSink) -> str:
     """What failed, as an operator knows it, or its ARN if it is no longer what is deployed."""
-    ends = (end for feed in place.feeds for end in (feed.to, feed.source) if end is not None)
-    return next((end.name for end in ends if end.known_as(arn)), arn)
+    ends = (end for route in sink.routes for end in (route.target, route.source) if end is not None)
+    return next((end.name for end in ends if end.matches_arn(arn)), arn)
 
 
 def essence(event: Any) -> Any:
     """What an event says, without what is said of it."""
     match event:
         case {"detail-type": str(kind), "detail": {"data": data}}:
-            return f"{kind} {line(data)}"
+            return f"{kind} {one_line(data)}"
         case {"detail_type": str(kind), "data": data}:
-            return f"{kind} {line(data)}"
+            return f"{kind} {one_line(data)}"
     return event
 
 
-def would(record: Record, place: Place) -> str:
+def would(dead_letter: DeadLetter, sink: FailureSink) -> str:
     """What a redrive would do with it."""
     try:
-        return f"would {plan(record, place)}"
-    except CannotBeMovedError as reason:
+        return f"would {plan_redrive(dead_letter, sink)}"
+    except NotRedrivableError as reason:
         return f"cannot: {reason}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ops.places import MAPPING, Feed, How, Place, Resource, Templates
+from ops.dlq.failure_sinks import MAPPING, FailureRoute, Mechanism, FailureSink, Resource, Templates
 
 Client = Callable[[str], Any]
 PARKS = ("arn:aws:sqs:*",)
@@ -167,22 +167,22 @@ class Breaking:
     """Knows for each feed of a place what makes it park."""
 
     templates: Templates
-    places: Sequence[Place]
+    places: Sequence[FailureSink]
 
-    def faults(self, feed: Feed) -> Iterator[Fault]:
+    def faults(self, route: FailureRoute) -> Iterator[Fault]:
         """What has to be wrong so that this feed parks; nothing, where it parks by itself."""
-        match feed.how:
-            case How.RULE | How.SCHEDULE if role := feed.target.get("RoleArn"):
-                yield Powerless(self._role(feed.source, role), PARKS)
-            case How.RULE if feed.to is not None:
-                yield self._shut(feed.to, feed.source)
-            case How.SUBSCRIPTION if feed.to is not None:
-                yield ShutQueue(feed.to.physical)
-            case How.DESTINATION | How.DEAD_LETTERS | How.MAPPING if feed.to is not None:
-                yield self._failing(feed.to)
-            case How.QUEUE:
-                yield from self._failing_consumer(feed.source)
-            case How.SAGA:
+        match route.mechanism:
+            case Mechanism.RULE | Mechanism.SCHEDULE if role := route.target_config.get("RoleArn"):
+                yield Powerless(self._role(route.source, role), PARKS)
+            case Mechanism.RULE if route.target is not None:
+                yield self._shut(route.target, route.source)
+            case Mechanism.SUBSCRIPTION if route.target is not None:
+                yield ShutQueue(route.target.physical)
+            case Mechanism.DESTINATION | Mechanism.FUNCTION_DLQ | Mechanism.STREAM_MAPPING if route.target is not None:
+                yield self._failing(route.target)
+            case Mechanism.REDRIVE_POLICY:
+                yield from self._failing_consumer(route.source)
+            case Mechanism.SAGA:
                 yield self._failing(self._named(COMPENSATION))
 
     def _shut(self, target: Resource, rule: Resource) -> Fault:
@@ -202,9 +202,9 @@ class Breaking:
     def _failing_consumer(self, queue: Resource) -> Iterator[Fault]:
         yield ImpatientQueue(queue.physical)
         consumers = [
-            self.templates.one(mapping.stack, mapping.properties["FunctionName"])
-            for mapping in self.templates.all(MAPPING)
-            if self.templates.one(mapping.stack, mapping.properties["EventSourceArn"]) == queue
+            self.templates.first_reference(mapping.stack, mapping.properties["FunctionName"])
+            for mapping in self.templates.resources(MAPPING)
+            if self.templates.first_reference(mapping.stack, mapping.properties["EventSourceArn"]) == queue
         ]
         yield from (self._failing(function) for function in consumers if function is not None)
         workers = self._named(WORKERS)
@@ -222,11 +222,11 @@ class Breaking:
         return (*IS_FED_AND_PARKS, *sorted(buckets), topic)
 
     def _role(self, of: Resource, arn: Any) -> str:
-        role = self.templates.one(of.stack, arn)
+        role = self.templates.first_reference(of.stack, arn)
         if role is None:
             raise LookupError(f"{of} has no role")
         return role.physical
 
     def _named(self, name: str) -> Resource:
-        (found,) = (each for each in self.templates.all() if each.name == name)
+        (found,) = (each for each in self.templates.resources() if each.name == name)
         return found

@@ -9,12 +9,12 @@ from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
-from ops.holding import holder
-from ops.moving import Mover
-from ops.places import Feed, How, Place
-from ops.records import Record, decode
-from ops.redrive import Redrive, Step, Tally
-from ops.redriving import fed_by
+from ops.dlq.readers import reader_for
+from ops.dlq.executor import ActionExecutor
+from ops.dlq.failure_sinks import FailureRoute, Mechanism, FailureSink
+from ops.dlq.decode import DeadLetter, decode
+from ops.dlq.redrive import Redrive, RedriveResult, Tally
+from ops.dlq.plan import route_of
 from tests.local import small_stacks
 from tests.local.breaking import Breaking, Client, Fault
 
@@ -29,7 +29,7 @@ class Fed(NamedTuple):
     """One way in which work gets into a place."""
 
     place: str
-    how: How
+    mechanism: Mechanism
     source: str
 
 
@@ -42,7 +42,7 @@ class Operator:
     """
 
     client: Client
-    places: list[Place]
+    places: list[FailureSink]
     breaking: Breaking
     mark_compensation_completed: str
     """Orders' function that marks a compensation as done."""
@@ -60,9 +60,9 @@ class Operator:
         """Let nothing be done as it should, until it was seen what becomes of it."""
         try:
             for place in self.places:
-                for feed in place.feeds:
-                    for fault in self.breaking.faults(feed):
-                        self._break(fault).add(fed(place, feed))
+                for route in place.routes:
+                    for fault in self.breaking.faults(route):
+                        self._break(fault).add(fed(place, route))
             yield
         finally:
             self._mend(list(self.wrong))
@@ -85,30 +85,30 @@ class Operator:
             meant = {id_ for id_, way in found.items() if way not in broken}
             held = [place for place in self.places if self._ways(place) & set(found.values())]
             steps = list(chain.from_iterable(pool.map(partial(self._put_back, meant), held)))
-        stayed = [(step.place.name, step.why) for step in steps if not step.moved]
+        stayed = [(result.sink.name, result.error) for result in steps if not result.moved]
         # A saga parks a compensation a moment before it ends its order.
         assert [(name, why) for name, why in stayed if "its saga is at it" not in why] == []
         if not meant:
             time.sleep(PAUSE)
 
-    def _put_back(self, meant: set[str], place: Place) -> list[Step]:
+    def _put_back(self, meant: set[str], place: FailureSink) -> list[RedriveResult]:
         """What became of those; many places are redriven at once, as a test has little time."""
         tally = Tally()
         redrive = Redrive(
-            chosen=lambda record: record.message.id in meant,
-            move=Mover(self.client, lambda: self.mark_compensation_completed).do,
-            pace=lambda: None,
+            is_selected=lambda record: record.message.id in meant,
+            execute=ActionExecutor(self.client, lambda: self.mark_compensation_completed).do,
+            throttle=lambda: None,
             progress=lambda _: None,
         )
-        redrive.run(place, holder(place, self.client), tally)
-        return tally.steps
+        redrive.run(place, reader_for(place, self.client), tally)
+        return tally.results
 
-    def _look(self, place: Place) -> list[tuple[str, Fed]]:
+    def _look(self, place: FailureSink) -> list[tuple[str, Fed]]:
         """The ids of what is in a place, and how it came, but for what is thrown away."""
-        held = holder(place, self.client)
-        if not held.depth().all:
+        held = reader_for(place, self.client)
+        if not held.depth().total:
             return []
-        with closing(held.taking()) as messages:
+        with closing(held.lease_messages()) as messages:
             records = [decode(message, place) for message in messages]
             found = [(self._way(place, record), record) for record in records]
             for way, record in found:
@@ -116,24 +116,24 @@ class Operator:
                     held.delete(record.message)
         return [(record.message.id, way) for way, record in found]
 
-    def _ways(self, place: Place) -> set[Fed]:
-        return {fed(place, feed) for feed in place.feeds}
+    def _ways(self, place: FailureSink) -> set[Fed]:
+        return {fed(place, route) for route in place.routes}
 
-    def _way(self, place: Place, record: Record) -> Fed:
-        feed = fed_by(record, place)
-        assert feed is not None, record
-        return fed(place, feed)
+    def _way(self, place: FailureSink, record: DeadLetter) -> Fed:
+        route = route_of(record, place)
+        assert route is not None, record
+        return fed(place, route)
 
-    def _is_past_help(self, way: Fed, record: Record) -> bool:
+    def _is_past_help(self, way: Fed, record: DeadLetter) -> bool:
         """Whether nobody makes sense of it, though it was put back."""
-        if record.how is not How.ITSELF or not record.mentions(NONSENSE):
+        if record.mechanism is not Mechanism.CONSUMER or not record.mentions(NONSENSE):
             return False
         first = self.nonsense.setdefault(way, record.message.id)
-        if "event" in record.envelope:
+        if "event" in record.report:
             # It has no room for its history.
             return record.message.id != first
-        assert record.redriven == len(record.earlier), record
-        return record.redriven > 0
+        assert record.redrive_count == len(record.previous_errors), record
+        return record.redrive_count > 0
 
     def _break(self, fault: Fault) -> set[Fed]:
         if fault not in self.wrong:
@@ -147,6 +147,6 @@ class Operator:
             del self.wrong[fault]
 
 
-def fed(place: Place, feed: Feed) -> Fed:
+def fed(place: FailureSink, route: FailureRoute) -> Fed:
     """The way of a feed into a place."""
-    return Fed(place.name, feed.how, feed.source.name)
+    return Fed(place.name, route.mechanism, route.source.name)

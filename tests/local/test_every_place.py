@@ -26,7 +26,7 @@ from local.partner import SOURCE as PARTNER
 from local.partner import tell_of_dispute
 from local.rebuilding import rebuilt
 from local.warehouse import working
-from ops.places import QUEUE, How
+from ops.dlq.failure_sinks import QUEUE, Mechanism
 from stacks.environments import DEV
 from tests.local.bringing_back import NONSENSE
 from tests.local.mailroom import subject
@@ -82,7 +82,7 @@ def test_whatever_fails_is_parked_and_comes_to_a_correct_end(platform: Platform)
 
         operator.until(
             "a dispute comes before its order",
-            lambda: ("orders/OnDisputeDeadLetters", How.ITSELF, "orders/HoldOrder") in operator.seen,
+            lambda: ("orders/OnDisputeDeadLetters", Mechanism.CONSUMER, "orders/HoldOrder") in operator.seen,
         )
         assert platform.place("disputed") == late
         platform.becomes("CONFIRMED", withdrawn)
@@ -155,10 +155,10 @@ def tell_nonsense(platform: Platform) -> None:
         PartitionKey=NONSENSE,
         Data=json.dumps({**event, "detail": NONSENSE}),
     )
-    for feed in [feed for place in platform.operator.places for feed in place.fed(How.ITSELF)]:
-        if feed.to is not None and feed.to.kind == QUEUE:
+    for route in [route for place in platform.operator.places for route in place.routes_by(Mechanism.CONSUMER)]:
+        if route.target is not None and route.target.kind == QUEUE:
             platform.client("sqs").send_message(
-                QueueUrl=feed.to.physical,
+                QueueUrl=route.target.physical,
                 MessageBody=NONSENSE,
                 MessageGroupId=NONSENSE,
                 MessageDeduplicationId=NONSENSE,

@@ -58,9 +58,9 @@ class Platform:
         """How much there is in the places that hold something, or in those."""
         _, found = self.ops("queues", *([] if places else ["--parked"]))
         return {
-            each["place"]: each["depth"]["there"]
+            each["queue"]: each["depth"]["visible"]
             for each in found
-            if not places or each["place"] in places
+            if not places or each["queue"] in places
         }
 
     def park(self, *places: str) -> None:
@@ -174,7 +174,7 @@ def test_an_event_that_could_not_start_a_saga_starts_it(platform: Platform):
     code, (shown,) = platform.ops("show", place)
     assert code == 1
     assert shown["event"]["detail"]["data"]["order_id"] == order
-    assert shown["why"].startswith("NO_PERMISSIONS: ")
+    assert shown["error"].startswith("NO_PERMISSIONS: ")
 
     platform.redrive(place)
 
@@ -188,8 +188,8 @@ def test_events_that_functions_failed_at_are_given_to_them_again(platform: Platf
     platform.dispatch(order)
     platform.park(*places)
     shown = [platform.ops("show", place)[1][0] for place in places]
-    assert [each["times"] for each in shown] == [3, 3]
-    assert shown[0]["why"] == (
+    assert [each["attempts"] for each in shown] == [3, 3]
+    assert shown[0]["error"] == (
         f"RetriesExhausted: UnexpectedDispatchError: there is no order {order}"
     )
     assert platform.place("early") == order

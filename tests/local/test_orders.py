@@ -310,7 +310,7 @@ def journey_once_told(platform: Platform, order: str) -> tuple[int, Any]:
 
     def payment_is_told() -> bool:
         asked[:] = [journey(platform.cloud, order)]
-        return all(entry["told"] for entry in asked[0][1]["records"]["payments"]["entries"])
+        return all(entry["published"] for entry in asked[0][1]["records"]["payments"]["entries"])
 
     until("its payment is told", payment_is_told)
     return asked[0]
@@ -375,7 +375,7 @@ def test_an_order_is_confirmed_and_a_second_delivery_changes_nothing(platform):
     check_promises(platform)
     assert told(platform, order) == ["OrderPlaced", "OrderConfirmed"]
     code, told_of = journey_once_told(platform, order)
-    assert (code, told_of["wrong"], told_of["parked"]) == (0, [], [])
+    assert (code, told_of["problems"], told_of["dead_letters"]) == (0, [], [])
     assert steps(told_of) == {"Fulfilment": [*ACTIONS, "Confirm"]}
     standing = ["CONFIRMED", "TAKEN", "RESERVED", "BOOKED"]
     assert [told_of["records"][service]["state"] for service in SERVICES] == standing
@@ -444,7 +444,7 @@ class TestCancelling:
             "OrderCancelled",
         ]
         code, told_of = journey(platform.cloud, order)
-        assert (code, told_of["wrong"]) == (0, [])
+        assert (code, told_of["problems"]) == (0, [])
         assert steps(told_of) == {
             "Fulfilment": [*ACTIONS, "Confirm"],
             "Withdrawal": ["Claim", "CancelShipment", "RefundPayment", "ReleaseStock", "Reject"],
@@ -488,7 +488,7 @@ def test_what_a_dead_saga_left_is_finished_when_its_lease_has_run_out(platform):
     check_promises(platform)
     assert run(platform, "RepublishStalled")["published"] == 0
     code, told_of = journey(platform.cloud, orders[0])
-    assert (code, told_of["wrong"]) == (0, [])
+    assert (code, told_of["problems"]) == (0, [])
     ends = [execution["status"] for execution in told_of["executions"]]
     assert ends == ["ABORTED", "SUCCEEDED"]
 
@@ -556,8 +556,8 @@ def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):
 
     until("somebody is told", lambda: row(platform, order)["sequence"] == 3)
     code, told_of = journey(platform.cloud, order)
-    assert (code, told_of["parked"][0]["place"]) == (1, "orders/Repair")
-    assert "it is REJECTED, and inventory has it RESERVED" in told_of["wrong"]
+    assert (code, told_of["dead_letters"][0]["queue"]) == (1, "orders/Repair")
+    assert "it is REJECTED, and inventory has it RESERVED" in told_of["problems"]
     (parked,) = received(platform, platform.outputs["RepairQueue"])
     assert parked["compensation"] == "ReleaseStock"
     assert parked["error"]["Error"] == "Lambda.TooManyRequestsException"

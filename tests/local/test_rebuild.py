@@ -232,12 +232,12 @@ def test_what_differs_is_told_and_not_switched_unless_it_is_meant(
         TableName=tables["TimelinesTable"], Key={"order_id": {"S": "o1"}}
     )
 
-    code, said = rebuilt(platform, "timelines", "--patience", "3")
+    code, said = rebuilt(platform, "timelines", "--compare-timeout", "3")
 
     assert (code, "differs: o1" in said, "switched" in said) == (1, True, False)
     assert outputs(platform) == tables
 
-    code, said = rebuilt(platform, "timelines", "--patience", "3", "--despite-differences")
+    code, said = rebuilt(platform, "timelines", "--compare-timeout", "3", "--despite-differences")
 
     assert (code, "switched" in said) == (0, True)
     assert "o1" in rows(platform, outputs(platform)["TimelinesTable"])

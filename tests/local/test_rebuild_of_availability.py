@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lambdas.runtime.dynamodb import from_item
-from ops.comparing import PAGE
+from ops.views.compare import PAGE
 from tests.local.deliveries import eventually
 from tests.local.small_stacks import client
 from tests.local.test_read_side import Platform, ada, platform, subject
@@ -107,13 +107,13 @@ def test_what_is_shown_wrongly_is_told_and_mended(platform: Platform, stock: Sto
         ExpressionAttributeValues={":wrong": {"N": "99"}},
     )
 
-    code, said = rebuilt(platform, "availability", "--patience", "3")
+    code, said = rebuilt(platform, "availability", "--compare-timeout", "3")
 
     assert (code, "differs: S1" in said, "differs: S2" in said) == (1, True, True)
     assert f"not equal: 2 of {len(SKUS) - 1} items differ" in said
     assert outputs(platform) == tables
 
-    code, said = rebuilt(platform, "availability", "--patience", "3", "--despite-differences")
+    code, said = rebuilt(platform, "availability", "--compare-timeout", "3", "--despite-differences")
 
     assert (code, "switched: " in said) == (0, True)
     assert shown(platform, outputs(platform)) == stock.there

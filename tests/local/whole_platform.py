@@ -84,7 +84,7 @@ def at_work(
     database.executescript(shop.SCHEMA + SCHEMA)
     customers = http_api.customers_of(cloud, outputs, CUSTOMER)
     deployed = Deployed(session=Root(cloud), environment=environment).templates()
-    places = list(deployed.places())
+    places = list(deployed.failure_sinks())
     client = cache(cloud.client)
     return Platform(
         cloud=cloud,
@@ -92,7 +92,7 @@ def at_work(
         outputs=outputs,
         functions={
             each.name.partition("/")[2]: each.physical
-            for each in deployed.all("AWS::Lambda::Function")
+            for each in deployed.resources("AWS::Lambda::Function")
         },
         customers=customers,
         database=database,

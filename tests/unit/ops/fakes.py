@@ -4,11 +4,11 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ops.holding import Depth
-from ops.moving import NotDoneError
-from ops.records import Message
-from ops.redriving import Action, Call
-from tests.unit.ops.parking import AT
+from ops.dlq.readers import Depth
+from ops.dlq.executor import ActionFailedError
+from ops.dlq.decode import RawMessage
+from ops.dlq.plan import Action, Invoke
+from tests.unit.ops.dead_letter_samples import AT
 
 
 class Interrupted(KeyboardInterrupt):
@@ -29,36 +29,36 @@ class Fuse:
 
 
 @dataclass
-class FakeHolder:
+class FakeSinkReader:
     """Holds messages; a group's eleventh waits until one of the ten before it is gone."""
 
-    messages: list[Message]
+    messages: list[RawMessage]
     fuse: Fuse = field(default_factory=Fuse)
-    held: set[str] = field(default_factory=set)
+    in_flight: set[str] = field(default_factory=set)
     began: datetime = AT + timedelta(hours=1)
 
     def depth(self) -> Depth:
-        there, held = len(self.messages), len(self.held)
-        return Depth(there=there - held, held=held, at=self.began)
+        there, in_flight = len(self.messages), len(self.in_flight)
+        return Depth(visible=there - in_flight, in_flight=in_flight, measured_at=self.began)
 
-    def taking(self) -> Generator[Message, None, None]:
+    def lease_messages(self) -> Generator[RawMessage, None, None]:
         try:
             while batch := self._receive():
                 for message in batch:
                     self.fuse.burn()
                     yield message
         finally:
-            self.held.clear()
+            self.in_flight.clear()
 
-    def delete(self, message: Message) -> None:
+    def delete(self, message: RawMessage) -> None:
         self.fuse.burn()
         self.messages.remove(message)
         self.fuse.burn()
 
-    def _receive(self) -> list[Message]:
-        busy = {m.group for m in self.messages if m.id in self.held and m.group}
-        free = [m for m in self.messages if m.id not in self.held and m.group not in busy]
-        self.held |= {m.id for m in free[:10]}
+    def _receive(self) -> list[RawMessage]:
+        busy = {m.group_id for m in self.messages if m.id in self.in_flight and m.group_id}
+        free = [m for m in self.messages if m.id not in self.in_flight and m.group_id not in busy]
+        self.in_flight |= {m.id for m in free[:10]}
         return free[:10]
 
     @property
@@ -74,12 +74,12 @@ class FakeConsumer:
     fuse: Fuse = field(default_factory=Fuse)
     got: list[str] = field(default_factory=list)
 
-    def do(self, action: Action) -> None:
-        assert isinstance(action, Call)
+    def execute(self, action: Action) -> None:
+        assert isinstance(action, Invoke)
         name = action.payload["id"]
         self.fuse.burn()
         if name in self.fails_on:
-            raise NotDoneError("it failed again")
+            raise ActionFailedError("it failed again")
         self.got.append(name)
         self.fuse.burn()
 

@@ -19,18 +19,19 @@ from lambdas.orders.domain import Hold, Order
 from lambdas.orders.store import row_of
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.shipping.domain import Shipment
-from ops import ledger, witnesses
+from ops.orders import ledger
+from ops.orders import collect
 from ops.commands import order as command
 from ops.deployed import Deployed, OperationError
-from ops.executions import Execution, execution_of
-from ops.holding import Depth, Messages
-from ops.journey import LATE, Known, Parked, document, money, story, wrong
-from ops.parked import look
-from ops.places import Place, Resource
-from ops.records import Message
-from ops.story import lines
+from ops.orders.executions import Execution, execution_of
+from ops.dlq.readers import Depth, LeasedMessages
+from ops.orders.trace import OVERDUE_AFTER, OrderRecords, OrderDeadLetter, journey_document, format_money, history, find_problems
+from ops.orders.dead_letters import search_sink
+from ops.dlq.failure_sinks import FailureSink, Resource
+from ops.dlq.decode import RawMessage
+from ops.orders.render import render_lines
 from ops.terminal import Terminal
-from ops.witnesses import TRIES, Witnesses
+from ops.orders.collect import MAX_READS, RecordCollector
 from workers.warehouse.domain import Picking
 
 ID = "0f" * 16
@@ -108,7 +109,7 @@ def charge(state: str, *kinds: str, explanation: str = "", told: bool = True) ->
             "credit": accounts[kind][1],
             **TOTAL,
             "occurred_at": at(second),
-            "told": told,
+            "published": told,
         }
         for kind, second in zip(kinds, (1, 4), strict=False)
     ]
@@ -163,7 +164,7 @@ FULFILLED = [
 ]
 OUT_OF_STOCK = "OutOfStock: too few available of 85123A"
 
-DISPATCHED = Known(
+DISPATCHED = OrderRecords(
     order=order("DISPATCHED", 3, 6, [ARN], claim_owner=ARN, claim_until=1),
     records={
         "payments": charge("TAKEN", "CHARGE"),
@@ -182,7 +183,7 @@ DISPATCHED = Known(
         ),
     },
     executions=[execution_of(ARN, FULFILLED)],
-    unread={},
+    unreadable={},
 )
 NOTHING: Mapping[str, None] = dict.fromkeys(
     ("payments", "inventory", "shipping", "warehouse", "storefront")
@@ -193,7 +194,7 @@ def hold(reason: str, explanation: str, state: str, since: str, *, cause: str = 
     return Hold(cause=cause, reason=reason, explanation=explanation, state=state, at=since)
 
 
-PLACED = Known(
+PLACED = OrderRecords(
     order=order(
         "PLACED",
         2,
@@ -205,9 +206,9 @@ PLACED = Known(
         ),
     ),
     records={**NOTHING, "storefront": seen("orders/1 OrderPlaced 0", "orders/2 OrderHeld 0.2")},
-    unread={},
+    unreadable={},
 )
-REJECTED = Known(
+REJECTED = OrderRecords(
     order=order(
         "REJECTED",
         reason="OutOfStock",
@@ -226,9 +227,9 @@ REJECTED = Known(
             ARN, [STARTED, *task("Claim", 0.2), *task("ReserveStock", 0.4, OUT_OF_STOCK), SUCCEEDED]
         )
     ],
-    unread={},
+    unreadable={},
 )
-TROUBLED = Known(
+TROUBLED = OrderRecords(
     order=order(
         "CANCELLED",
         5,
@@ -260,14 +261,14 @@ TROUBLED = Known(
             ],
         ),
     ],
-    parked=[Parked(place="orders/Repair", id="m1", at=at(3.8), what="RefundPayment: no answer")],
-    unread={},
+    dead_letters=[OrderDeadLetter(queue="orders/Repair", id="m1", at=at(3.8), what="RefundPayment: no answer")],
+    unreadable={},
 )
 BLIND = replace(
     DISPATCHED,
     executions=(),
     records={"shipping": None, "warehouse": None},
-    unread={"payments": "access denied", "saga": "no answer"},
+    unreadable={"payments": "access denied", "saga": "no answer"},
 )
 SITUATIONS = {
     "dispatched": DISPATCHED,
@@ -280,22 +281,22 @@ SITUATIONS = {
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_the_journey_for_people(situation: str, golden: SnapshotAssertion):
-    told = document(SITUATIONS[situation], now=NOW)
+    told = journey_document(SITUATIONS[situation], now=NOW)
 
-    assert "\n".join(lines(told)) == golden
+    assert "\n".join(render_lines(told)) == golden
 
 
 @pytest.mark.parametrize("situation", ["troubled"])
 def test_the_journey_for_scripts(situation: str, golden: SnapshotAssertion):
-    told = document(SITUATIONS[situation], now=NOW)
+    told = journey_document(SITUATIONS[situation], now=NOW)
 
     assert json.dumps(told, indent=2, ensure_ascii=False) == golden
 
 
 class TestStory:
     @pytest.mark.parametrize("known", SITUATIONS.values())
-    def test_it_is_in_the_order_of_time(self, known: Known):
-        times = [datetime.fromisoformat(moment["at"]) for moment in story(known)]
+    def test_it_is_in_the_order_of_time(self, known: OrderRecords):
+        times = [datetime.fromisoformat(moment["at"]) for moment in history(known)]
         assert times == sorted(times)
 
     def test_times_are_compared_and_not_their_spelling(self):
@@ -303,7 +304,7 @@ class TestStory:
             PLACED,
             order={**PLACED.order, "cancel_requested_at": "2026-12-01T09:25:59.5+01:00"},
         )
-        assert [moment["what"] for moment in story(known)] == [
+        assert [moment["what"] for moment in history(known)] == [
             "cancellation",
             "OrderPlaced",
             "OrderHeld",
@@ -326,7 +327,7 @@ class TestStory:
     def test_who_had_it_cancelled(self, more: dict[str, Any], why: str):
         """A duplicate that was held is the customer's to cancel."""
         known = replace(TROUBLED, order=order("CANCELLED", 5, 9, cancel_requested_at=at(3), **more))
-        details = [each["detail"] for each in story(known) if each["what"] == "cancellation"]
+        details = [each["detail"] for each in history(known) if each["what"] == "cancellation"]
         assert details == [why]
 
 
@@ -335,10 +336,10 @@ class TestStory:
     [(1_500, "JPY", "1,500 JPY"), (1_500, "KWD", "1.500 KWD"), (123_405, "GBP", "1,234.05 GBP")],
 )
 def test_money_is_written_in_the_digits_of_its_currency(amount: int, currency: str, text: str):
-    assert money({"amount": amount, "currency": currency}) == text
+    assert format_money({"amount": amount, "currency": currency}) == text
 
 
-def changed(known: Known, **records: Any) -> Known:
+def changed(known: OrderRecords, **records: Any) -> OrderRecords:
     return replace(known, records={**known.records, **records})
 
 
@@ -354,7 +355,7 @@ CONFIRMED = replace(
 NOT_PICKED = changed(CONFIRMED, warehouse=None)
 
 
-def with_hold(known: Known, state: str, *, since: str) -> Known:
+def with_hold(known: OrderRecords, state: str, *, since: str) -> OrderRecords:
     encoded = encode(hold("R", "why", state, since))
     return replace(known, order={**known.order, "holds": [encoded]})
 
@@ -385,31 +386,31 @@ class TestFollowingUp:
             ),
         ],
     )
-    def test_what_has_not_followed_is_named(self, known: Known, said: str):
-        assert list(wrong(known, now=NOW)) == [said]
-        assert list(wrong(known, now=datetime.fromisoformat(at(2)) + LATE)) == []
+    def test_what_has_not_followed_is_named(self, known: OrderRecords, said: str):
+        assert list(find_problems(known, now=NOW)) == [said]
+        assert list(find_problems(known, now=datetime.fromisoformat(at(2)) + OVERDUE_AFTER)) == []
 
     def test_what_is_held_does_not_leave(self):
-        assert list(wrong(with_hold(CONFIRMED, "HELD", since=at(3)), now=NOW)) == []
+        assert list(find_problems(with_hold(CONFIRMED, "HELD", since=at(3)), now=NOW)) == []
 
     def test_time_counts_from_the_last_that_happened(self):
-        just = (NOW - LATE / 2).isoformat()
+        just = (NOW - OVERDUE_AFTER / 2).isoformat()
         picked = changed(
             CONFIRMED, warehouse={**cast(Any, CONFIRMED.records["warehouse"]), "picked_at": just}
         )
         for known in (picked, with_hold(CONFIRMED, "LIFTED", since=just)):
-            assert list(wrong(known, now=NOW)) == []
+            assert list(find_problems(known, now=NOW)) == []
 
     @pytest.mark.parametrize("service", ["warehouse", "shipping"])
     def test_of_what_could_not_be_read_nothing_is_said(self, service: str):
         records = {name: row for name, row in CONFIRMED.records.items() if name != service}
-        assert list(wrong(replace(CONFIRMED, records=records), now=NOW)) == []
+        assert list(find_problems(replace(CONFIRMED, records=records), now=NOW)) == []
 
 
 class TestWrong:
     @pytest.mark.parametrize("known", [DISPATCHED, REJECTED])
-    def test_nothing_is_of_an_order_that_came_to_its_end(self, known: Known):
-        assert list(wrong(known, now=NOW)) == []
+    def test_nothing_is_of_an_order_that_came_to_its_end(self, known: OrderRecords):
+        assert list(find_problems(known, now=NOW)) == []
 
     @pytest.mark.parametrize(
         ("known", "said"),
@@ -437,7 +438,7 @@ class TestWrong:
             ),
             (
                 changed(DISPATCHED, payments=charge("TAKEN", "CHARGE", told=False)),
-                "the ledger's CHARGE was never told",
+                "the ledger's CHARGE was never published",
             ),
             (PLACED, "it is PLACED, and nobody has worked on it since 2026-12-01 08:26:00"),
             (
@@ -445,43 +446,43 @@ class TestWrong:
                 "it is PLACED, and nobody has worked on it since 1970-01-01 02:00:00",
             ),
             (
-                replace(REJECTED, parked=TROUBLED.parked),
+                replace(REJECTED, dead_letters=TROUBLED.dead_letters),
                 "orders/Repair holds a piece of it: RefundPayment: no answer",
             ),
         ],
     )
-    def test_what_does_not_mend_itself_is_named(self, known: Known, said: str):
-        assert said in list(wrong(known, now=NOW))
+    def test_what_does_not_mend_itself_is_named(self, known: OrderRecords, said: str):
+        assert said in list(find_problems(known, now=NOW))
 
     @pytest.mark.parametrize("service", DISPATCHED.records)
     def test_of_what_could_not_be_read_nothing_is_known(self, service: str):
         records = {name: row for name, row in DISPATCHED.records.items() if name != service}
-        assert list(wrong(replace(DISPATCHED, records=records), now=NOW)) == []
+        assert list(find_problems(replace(DISPATCHED, records=records), now=NOW)) == []
 
     def test_what_was_just_done_may_be_on_its_way(self):
-        soon = datetime.fromisoformat(at(9)) + LATE / 2
+        soon = datetime.fromisoformat(at(9)) + OVERDUE_AFTER / 2
         for known in (
             PLACED,
             changed(REJECTED, storefront=None),
             changed(DISPATCHED, payments=charge("TAKEN", "CHARGE", told=False)),
         ):
-            assert list(wrong(known, now=soon)) == []
+            assert list(find_problems(known, now=soon)) == []
 
     def test_a_saga_that_still_has_its_lease_is_let_work(self):
         until = int((NOW + timedelta(seconds=5)).timestamp())
         claimed = {**PLACED.order, "claim_owner": ARN, "claim_until": until}
-        assert list(wrong(replace(PLACED, order=claimed), now=NOW)) == []
+        assert list(find_problems(replace(PLACED, order=claimed), now=NOW)) == []
 
     def test_a_compensation_that_was_repaired_waits_no_more(self):
         repaired = replace(TROUBLED, order={**TROUBLED.order, "completed_compensations": ["RefundPayment"]})
-        assert not [each for each in wrong(repaired, now=NOW) if "waits for a person" in each]
+        assert not [each for each in find_problems(repaired, now=NOW) if "waits for a person" in each]
 
     def test_an_order_in_trouble_names_all_of_it(self):
-        assert list(wrong(TROUBLED, now=NOW)) == [
+        assert list(find_problems(TROUBLED, now=NOW)) == [
             "RefundPayment failed for good and waits for a person",
             "it is CANCELLED, and payments has it TAKEN",
             "of the 5 events that orders told, the timeline lacks [4, 5]",
-            "the ledger's CHARGE was never told",
+            "the ledger's CHARGE was never published",
             "orders/Repair holds a piece of it: RefundPayment: no answer",
         ]
 
@@ -579,22 +580,22 @@ class Held:
         self.given_back = False
 
     def depth(self) -> Depth:
-        return Depth(there=len(self.bodies), held=self.held, at=NOW)
+        return Depth(visible=len(self.bodies), in_flight=self.held, measured_at=NOW)
 
-    def taking(self) -> Messages:
+    def lease_messages(self) -> LeasedMessages:
         try:
             for number, body in enumerate(self.bodies):
-                yield Message(id=f"m{number}", body=body, since=NOW)
+                yield RawMessage(id=f"m{number}", body=body, sent_at=NOW)
         finally:
             self.given_back = True
 
-    def delete(self, message: Message) -> None:
+    def delete(self, message: RawMessage) -> None:
         raise AssertionError("looking takes nothing away")
 
 
-REPAIR = Place(
+REPAIR = FailureSink(
     resource=Resource(stack="Orders-Dev-Orders", id="Repair12345678", kind="q", physical="u"),
-    feeds=(),
+    routes=(),
 )
 
 
@@ -604,18 +605,18 @@ class TestParked:
         other = {**piece, "payload": {"order_id": "another"}}
         held = Held(json.dumps(other), json.dumps(piece), f"nobody knows what of {ID}")
 
-        pieces, all = look(REPAIR, held, ID)
+        pieces, all = search_sink(REPAIR, held, ID)
 
-        assert [(piece.place, piece.id, piece.what) for piece in pieces] == [
+        assert [(piece.queue, piece.id, piece.what) for piece in pieces] == [
             ("orders/Repair", "m1", "RefundPayment"),
             ("orders/Repair", "m2", "nobody can tell why"),
         ]
         assert (all, held.given_back) == (True, True)
 
     def test_what_somebody_else_holds_is_known_not_to_be_seen(self):
-        assert look(REPAIR, Held("{}", held=1), ID) == ([], False)
-        assert look(REPAIR, Held(held=1), ID) == ([], False)
-        assert look(REPAIR, Held(), ID) == ((), True)
+        assert search_sink(REPAIR, Held("{}", held=1), ID) == ([], False)
+        assert search_sink(REPAIR, Held(held=1), ID) == ([], False)
+        assert search_sink(REPAIR, Held(), ID) == ((), True)
 
 
 class Books:
@@ -634,10 +635,10 @@ class Books:
 
 
 class TestLedger:
-    def ask(self, monkeypatch: pytest.MonkeyPatch, *rows: Sequence[Any]) -> Any:
+    def collect(self, monkeypatch: pytest.MonkeyPatch, *rows: Sequence[Any]) -> Any:
         books = Books(*rows)
         monkeypatch.setattr(ledger, "_connect", lambda *_: books)
-        found = ledger.payment(cast(Deployed, None), "host", ID)
+        found = ledger.read_payment(cast(Deployed, None), "host", ID)
         assert books.closed
         return found
 
@@ -647,38 +648,38 @@ class TestLedger:
             ("CHARGE", "card-provider", "customer/ada", 2_208, "GBP", NOW, True),
             ("REFUND", "customer/ada", "card-provider", 2_208, "GBP", NOW, False),
         )
-        found = self.ask(monkeypatch, *([*charged, *entry] for entry in entries))
+        found = self.collect(monkeypatch, *([*charged, *entry] for entry in entries))
         assert (found["state"], found["amount"]) == ("REFUNDED", 2_208)
-        assert [(e["kind"], e["debit"], e["told"]) for e in found["entries"]] == [
+        assert [(e["kind"], e["debit"], e["published"]) for e in found["entries"]] == [
             ("CHARGE", "card-provider", True),
             ("REFUND", "customer/ada", False),
         ]
 
     def test_a_tombstone_has_neither_amount_nor_entries(self, monkeypatch: pytest.MonkeyPatch):
         row = ["REFUNDED", None, None, "", NOW, NOW, *[None] * 6, True]
-        found = self.ask(monkeypatch, row)
+        found = self.collect(monkeypatch, row)
         assert (found["amount"], found["entries"]) == (None, [])
-        told = document(replace(REJECTED, records={"payments": found}), now=NOW)
-        assert "  payments  REFUNDED of nothing" in list(lines(told))
+        told = journey_document(replace(REJECTED, records={"payments": found}), now=NOW)
+        assert "  payments  REFUNDED of nothing" in list(render_lines(told))
 
     def test_no_charge_is_none(self, monkeypatch: pytest.MonkeyPatch):
-        assert self.ask(monkeypatch) is None
+        assert self.collect(monkeypatch) is None
 
 
 class TestWitnesses:
     @pytest.fixture(autouse=True)
     def books(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(ledger, "payment", lambda *_: charge("TAKEN", "CHARGE"))
-        monkeypatch.setattr(witnesses, "parked", lambda *_: ((), self.held))
+        monkeypatch.setattr(ledger, "read_payment", lambda *_: charge("TAKEN", "CHARGE"))
+        monkeypatch.setattr(collect, "find_dead_letters", lambda *_: ((), self.held))
 
     held: Sequence[str] = ()
 
-    def ask(self, account: Account, id: str = ID) -> Known:
-        return Witnesses(cast(Deployed, account), id).ask()
+    def collect(self, account: Account, id: str = ID) -> OrderRecords:
+        return RecordCollector(cast(Deployed, account), id).collect()
 
     def test_each_is_asked_once_and_orders_again_for_what_changed_meanwhile(self):
         account = Account(CLAIMED, e1=FULFILLED)
-        known = self.ask(account)
+        known = self.collect(account)
         assert known.records["inventory"] == from_item(to_item(reservation("RESERVED")))
         assert known.records["shipping"] is None
         assert known.executions == [execution_of(ARN, FULFILLED)]
@@ -691,19 +692,19 @@ class TestWitnesses:
             "OrdersTable",
         ]
 
-    @pytest.mark.parametrize(("changes", "times"), [(1, 2), (2, 3), (99, TRIES)])
+    @pytest.mark.parametrize(("changes", "times"), [(1, 2), (2, 3), (99, MAX_READS)])
     def test_an_order_that_changes_is_asked_about_again_a_few_times(self, changes: int, times: int):
         account = Account(CLAIMED, changes=changes)
-        self.ask(account)
+        self.collect(account)
         assert account.asked.count("ShipmentsTable") == times
 
     def test_what_cannot_be_read_is_named_and_the_rest_is_told(self):
-        known = self.ask(Account(CLAIMED, without="Warehouse", denied="ShipmentsTable"))
+        known = self.collect(Account(CLAIMED, without="Warehouse", denied="ShipmentsTable"))
         assert set(known.records) == {"payments", "inventory", "storefront"}
-        assert set(known.unread) == {"shipping", "warehouse"}
-        assert known.unread["warehouse"].startswith("there is no stack ")
-        assert "AccessDeniedException" in known.unread["shipping"]
-        assert "\n" not in known.unread["shipping"]
+        assert set(known.unreadable) == {"shipping", "warehouse"}
+        assert known.unreadable["warehouse"].startswith("there is no stack ")
+        assert "AccessDeniedException" in known.unreadable["shipping"]
+        assert "\n" not in known.unreadable["shipping"]
 
     @pytest.mark.parametrize(
         ("error", "said"),
@@ -719,18 +720,18 @@ class TestWitnesses:
         def refuse(*_: Any) -> None:
             raise error
 
-        monkeypatch.setattr(ledger, "payment", refuse)
-        assert self.ask(Account(CLAIMED, e1=FULFILLED)).unread == {"payments": said}
+        monkeypatch.setattr(ledger, "read_payment", refuse)
+        assert self.collect(Account(CLAIMED, e1=FULFILLED)).unreadable == {"payments": said}
 
     def test_what_somebody_else_holds_cannot_be_seen(self):
         self.held = ["orders/Repair"]
-        known = self.ask(Account(CLAIMED, e1=FULFILLED))
-        assert known.unread == {"parked": "somebody else holds some of orders/Repair: ask again"}
+        known = self.collect(Account(CLAIMED, e1=FULFILLED))
+        assert known.unreadable == {"dead_letters": "somebody else holds some of orders/Repair: ask again"}
 
     @pytest.mark.parametrize("id", [ID, "o-1"])
     def test_an_order_that_there_is_not_is_said_so(self, id: str):
         with pytest.raises(OperationError, match=f"there is no order {id}"):
-            self.ask(Account(None), id)
+            self.collect(Account(None), id)
 
     @pytest.mark.parametrize(
         ("row", "executions"),
@@ -746,7 +747,7 @@ class TestWitnesses:
     def test_a_saga_of_which_no_steps_are_known_says_why(
         self, row: Any, executions: list[tuple[str, str]]
     ):
-        found: Sequence[Execution] = self.ask(Account(row)).executions
+        found: Sequence[Execution] = self.collect(Account(row)).executions
         assert [each.status for each in found] == [status for status, _ in executions]
         for execution, (_, note) in zip(found, executions, strict=True):
             assert execution.note.startswith(note)
@@ -755,7 +756,7 @@ class TestWitnesses:
         later = [happened("ExecutionStarted", 3), SUCCEEDED]
         withdrawn = order("CANCELLED", by=[ARN, "a:b:c:d:e:execution:A:first", WITHDRAWAL])
         account = Account(withdrawn, first=later, e1=FULFILLED)
-        found = [execution.arn.rpartition(":")[2] for execution in self.ask(account).executions]
+        found = [execution.arn.rpartition(":")[2] for execution in self.collect(account).executions]
         assert found == ["e1", "first", "e2"]
 
     @pytest.mark.parametrize(
@@ -774,5 +775,5 @@ class TestWitnesses:
         arguments = parser.parse_args([ID, "--json"])
         assert command.run(arguments, cast(Deployed, account), Terminal()) == code
         said = json.loads(capsys.readouterr().out)
-        assert (bool(said["unread"]), bool(said["wrong"])) == (code == 2, code > 0)
+        assert (bool(said["unreadable"]), bool(said["problems"])) == (code == 2, code > 0)
         assert said["order_id"] == ID

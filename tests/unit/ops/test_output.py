@@ -17,13 +17,13 @@ from syrupy.assertion import SnapshotAssertion
 from ops import __main__ as main
 from ops.commands import queues, redrive, show
 from ops.deployed import OperationError
-from ops.holding import Depth
-from ops.places import How, Place
-from ops.records import Message, Record, decode
-from ops.redrive import Redrive, Tally
-from ops.tables import age, line
-from tests.unit.ops.fakes import FakeHolder
-from tests.unit.ops.parking import AT, compensation, message, outcome, parked_by, place, templates
+from ops.dlq.readers import Depth
+from ops.dlq.failure_sinks import Mechanism, FailureSink
+from ops.dlq.decode import RawMessage, DeadLetter, decode
+from ops.dlq.redrive import Redrive, Tally
+from ops.output import format_age, one_line
+from tests.unit.ops.fakes import FakeSinkReader
+from tests.unit.ops.dead_letter_samples import AT, compensation, message, outcome, dead_lettered_by, sink, templates
 
 NOW = AT + timedelta(hours=3)
 NAMES = (
@@ -38,72 +38,72 @@ NAMES = (
 
 
 def found() -> list[queues.Found]:
-    def at(name: str, there: int, held: int = 0) -> queues.Found:
+    def at(name: str, there: int, in_flight: int = 0) -> queues.Found:
         oldest = AT if there else None
         return queues.Found(
-            place=place(name), depth=Depth(there=there, held=held, at=AT), oldest=oldest
+            sink=sink(name), depth=Depth(visible=there, in_flight=in_flight, measured_at=AT), oldest=oldest
         )
 
-    return [at(name, number, held=number // 3) for number, name in enumerate(NAMES)]
+    return [at(name, number, in_flight=number // 3) for number, name in enumerate(NAMES)]
 
 
-def records(at: Place) -> list[Record]:
+def records(at: FailureSink) -> list[DeadLetter]:
     """One of each kind that is parked there, and one that nobody can decode."""
-    kinds = [parked_by(feed, at, id=f"m{number}") for number, feed in enumerate(at.feeds)]
-    if at.fed(How.SAGA):
-        machine = at.feeds[0].source
+    kinds = [dead_lettered_by(route, at, id=f"m{number}") for number, route in enumerate(at.routes)]
+    if at.routes_by(Mechanism.SAGA):
+        machine = at.routes[0].source
         kinds = [compensation(machine, id="m0"), outcome(machine)]
     history = {"reason": "it makes no sense", "redriven": "1", "earlier": "too big\ntoo small"}
-    again = [message("x", history, id="h")] if at.fifo else []
+    again = [message("x", history, id="h")] if at.is_fifo else []
     return [decode(each, at) for each in (*kinds, *again, message("po\nison", id="p"))]
 
 
-def test_queues(golden: SnapshotAssertion):
+def test_dlq_list(golden: SnapshotAssertion):
     assert queues.as_table(found(), NOW, of=66) + "\n" == golden
 
 
-def test_queues_json(golden: SnapshotAssertion):
+def test_dlq_list_json(golden: SnapshotAssertion):
     assert json.dumps([queues.as_json(each) for each in found()], indent=2) == golden
 
 
-def test_queues_when_nothing_is_parked(golden: SnapshotAssertion):
-    empty = queues.Found(place=place(NAMES[0]), depth=Depth(there=0, at=AT), oldest=None)
+def test_dlq_list_when_all_are_empty(golden: SnapshotAssertion):
+    empty = queues.Found(sink=sink(NAMES[0]), depth=Depth(visible=0, measured_at=AT), oldest=None)
 
     assert queues.as_table([empty], NOW, of=66) + "\n" == golden
 
 
 @pytest.mark.parametrize("name", NAMES, ids=[name.replace("/", "-") for name in NAMES])
 def test_show(golden: SnapshotAssertion, name: str):
-    at = place(name)
+    at = sink(name)
 
     assert show.as_text(records(at), at, hidden=2, now=NOW) + "\n" == golden
 
 
 def test_show_json(golden: SnapshotAssertion):
-    at = place("purchasing/LowStockDeadLetters")
+    at = sink("purchasing/LowStockDeadLetters")
 
     assert json.dumps([show.as_json(each, at) for each in records(at)], indent=2) == golden
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["dry", "done"])
 def test_redrive(golden: SnapshotAssertion, done: bool):
-    at = place("shipping/OutboxDeadLetters")
+    at = sink("shipping/OutboxDeadLetters")
     tally = Tally()
     whole = [record.message for record in records(at)]
     how = Redrive(
-        chosen=lambda record: record.message.id != "m1",
-        move=(lambda action: None) if done else None,
-        pace=lambda: None,
+        is_selected=lambda record: record.message.id != "m1",
+        execute=(lambda action: None) if done else None,
+        throttle=lambda: None,
         progress=lambda _: None,
     )
-    how.run(at, FakeHolder([*whole, message("x", id="held")], held={"held"}), tally)
+    how.run(at, FakeSinkReader([*whole, message("x", id="held")], in_flight={"held"}), tally)
 
     assert redrive.as_text(tally, done=done) + "\n" == golden
     assert redrive.as_json(tally)["failed"] == 1
 
 
 def test_a_redrive_that_is_interrupted_says_which_may_come_twice(golden: SnapshotAssertion):
-    tally = Tally(in_hand=records(place("shipping/OutboxDeadLetters"))[0])
+    tally = Tally(in_progress=records(sink("shipping/OutboxDeadLetters"))[0])
 
     assert redrive.as_text(tally, done=True) + "\n" == golden
 
@@ -129,13 +129,13 @@ def test_a_bar_is_as_long_as_it_is_far(done: int, of: int, shown: int):
     ],
 )
 def test_an_age_is_said_in_one_unit(past: timedelta, text: str):
-    assert age(AT, AT + past) == text
+    assert format_age(AT, AT + past) == text
 
 
 def test_a_line_is_one_line():
-    assert line({"a": "b\nc"}) == '{"a": "b\\nc"}'
-    assert line("a\n b") == "a b"
-    assert line("x" * 200, letters=10) == "x" * 9 + "…"
+    assert one_line({"a": "b\nc"}) == '{"a": "b\\nc"}'
+    assert one_line("a\n b") == "a b"
+    assert one_line("x" * 200, max_length=10) == "x" * 9 + "…"
 
 
 class Deployed:
@@ -189,10 +189,10 @@ def test_where_nothing_is_parked_all_is_well(run: Run, arguments: Sequence[str])
 
 @pytest.mark.parametrize(("verb", "word"), [("redrive", "moved"), ("repair", "repaired")])
 def test_each_verb_says_what_it_does(run: Run, verb: str, word: str):
-    place = ["Repair"] if verb == "redrive" else []
+    sink = ["Repair"] if verb == "redrive" else []
 
-    _, dry, _ = run(verb, *place)
-    _, done, _ = run(verb, *place, "--yes")
+    _, dry, _ = run(verb, *sink)
+    _, done, _ = run(verb, *sink, "--yes")
 
     assert dry.startswith(f"0 would be {word}, ")
     assert done.startswith(f"0 {word}, ")
@@ -210,20 +210,20 @@ def test_where_somebody_may_not_be_reached_the_other_places_are_redriven(
             raise ClientError({"Error": {"Code": code, "Message": "not you"}}, "Invoke")
 
     names = ("orders/OnDispatchDeadLetters", "shipping/OnPickedDeadLetters")
-    holders = {
-        name: FakeHolder([parked_by(place(name).feeds[0], place(name), id="m")]) for name in names
+    readers = {
+        name: FakeSinkReader([dead_lettered_by(sink(name).routes[0], sink(name), id="m")]) for name in names
     }
-    monkeypatch.setattr(redrive, "holder", lambda at, _: holders.get(at.name, FakeHolder([])))
+    monkeypatch.setattr(redrive, "reader_for", lambda at, _: readers.get(at.name, FakeSinkReader([])))
     monkeypatch.setattr(Deployed, "client", lambda *_: SimpleNamespace(invoke=invoke))
 
     ended, out, err = run("redrive", "--all", "--yes")
     json_ended, told, _ = run("redrive", "--all", "--json")
 
-    assert [holders[name].ids for name in names] == [["m"], []]
+    assert [readers[name].ids for name in names] == [["m"], []]
     assert (ended, json_ended) == (1, 0)
     assert "1 moved, 0 could not be" in out
     assert f"{names[0]}  not gone through: An error occurred ({code})" in out
-    assert (err, json.loads(told)["shut"]) == ("", {})
+    assert (err, json.loads(told)["access_denied"]) == ("", {})
 
 
 def test_what_was_put_and_may_not_be_deleted_ends_it_and_is_named(
@@ -231,36 +231,36 @@ def test_what_was_put_and_may_not_be_deleted_ends_it_and_is_named(
 ):
     error = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DeleteMessage")
 
-    class Undeletable(FakeHolder):
-        def delete(self, message: Message) -> None:
+    class Undeletable(FakeSinkReader):
+        def delete(self, message: RawMessage) -> None:
             raise error
 
-    holders: dict[str, FakeHolder] = {
-        at.name: kind([parked_by(at.feeds[0], at, id=id)])
+    readers: dict[str, FakeSinkReader] = {
+        at.name: kind([dead_lettered_by(at.routes[0], at, id=id)])
         for at, kind, id in (
-            (place("orders/OnDispatchDeadLetters"), Undeletable, "first"),
-            (place("shipping/OnPickedDeadLetters"), FakeHolder, "second"),
+            (sink("orders/OnDispatchDeadLetters"), Undeletable, "first"),
+            (sink("shipping/OnPickedDeadLetters"), FakeSinkReader, "second"),
         )
     }
-    monkeypatch.setattr(redrive, "holder", lambda at, _: holders.get(at.name, FakeHolder([])))
+    monkeypatch.setattr(redrive, "reader_for", lambda at, _: readers.get(at.name, FakeSinkReader([])))
     monkeypatch.setattr(Deployed, "client", lambda *_: SimpleNamespace(invoke=lambda **_: None))
 
     code, out, err = run("redrive", "--all", "--yes")
 
     assert (code, err) == (2, f"{error}\n")
     assert "first was being moved: it may be done twice" in out
-    assert holders["shipping/OnPickedDeadLetters"].ids == ["second"]
+    assert readers["shipping/OnPickedDeadLetters"].ids == ["second"]
 
 
 def test_what_every_place_would_meet_ends_it(run: Run, monkeypatch: pytest.MonkeyPatch):
     error = ClientError({"Error": {"Code": "ExpiredToken", "Message": "x"}}, "GetQueueAttributes")
     asked: list[str] = []
 
-    def expired(at: Place, _: Any) -> None:
+    def expired(at: FailureSink, _: Any) -> None:
         asked.append(at.name)
         raise error
 
-    monkeypatch.setattr(redrive, "holder", expired)
+    monkeypatch.setattr(redrive, "reader_for", expired)
 
     code, _, err = run("redrive", "--all")
 

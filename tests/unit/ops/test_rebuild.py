@@ -17,13 +17,13 @@ from botocore.exceptions import ClientError
 
 from lambdas.contracts.event import EventEnvelope
 from ops import __main__ as command
-from ops.comparing import MOST, PAGE, Table, compare, still_differing
+from ops.views.compare import MAX_DIFFS, PAGE, DynamoTable, compare, still_differing
 from ops.deployed import OperationError, deployed
-from ops.origins import follow, replayed
-from ops.rebuild import ATTEMPTS, Rebuild, Written, patiently
-from ops.sources import EMPTY, Replay, Stream
+from ops.views.sources import follow, drain
+from ops.views.rebuild import MAX_ATTEMPTS, Rebuild, ProjectionWriter, project_with_retries
+from ops.views.event_readers import MAX_EMPTY_RECEIVES, ReplayReader, OrderStreamReader
 from ops.terminal import Terminal
-from ops.views import VIEWS
+from ops.views.registry import VIEWS
 from stacks.environments import ENVIRONMENTS
 from tests.unit.storefront.order_events import bus_event, order_history
 from tests.unit.storefront.fakes import FakeTable
@@ -89,15 +89,15 @@ class Busy(Items):
         return answer | {"UnprocessedKeys": {"table": {"Keys": later}} if later else {}}
 
 
-def tables(one: Items, other: Items) -> tuple[Table, Table]:
-    return Table(one, one), Table(other, other)
+def tables(one: Items, other: Items) -> tuple[DynamoTable, DynamoTable]:
+    return DynamoTable(one, one), DynamoTable(other, other)
 
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Nobody waits; what would have been waited for is noted."""
     noted: list[float] = []
-    monkeypatch.setattr("ops.comparing.time.sleep", noted.append)
+    monkeypatch.setattr("ops.views.compare.time.sleep", noted.append)
     return noted
 
 
@@ -120,19 +120,19 @@ class TestComparing:
         assert set(found.differing) == set(turned.differing) == {("i7",), ("i203",), ("i204",)}
 
     def test_many_differences_are_told_some_at_a_time_and_all_of_them(self):
-        found = list(compare(*tables(Items(3 * MOST + 7), Items(0)), meanwhile=lambda: None))
+        found = list(compare(*tables(Items(3 * MAX_DIFFS + 7), Items(0)), meanwhile=lambda: None))
 
-        assert [len(each.differing) for each in found] == [MOST, MOST, MOST, 7]
-        assert [each.items for each in found] == [MOST, 2 * MOST, 3 * MOST, 3 * MOST + 7]
-        assert len({key for each in found for key in each.differing}) == 3 * MOST + 7
+        assert [len(each.differing) for each in found] == [MAX_DIFFS, MAX_DIFFS, MAX_DIFFS, 7]
+        assert [each.items for each in found] == [MAX_DIFFS, 2 * MAX_DIFFS, 3 * MAX_DIFFS, 3 * MAX_DIFFS + 7]
+        assert len({key for each in found for key in each.differing}) == 3 * MAX_DIFFS + 7
 
     def test_what_a_busy_table_did_not_answer_is_asked_for_after_ever_longer_pauses(
         self, pauses: list[float], monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr("ops.comparing.random.uniform", lambda _, longest: longest)
+        monkeypatch.setattr("ops.views.compare.random.uniform", lambda _, longest: longest)
         table, _ = tables(Busy(8), Items(0))
 
-        found = table.find([(f"i{number}",) for number in range(8)])
+        found = table.batch_get([(f"i{number}",) for number in range(8)])
 
         assert len(found) == 8
         assert pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0]
@@ -167,41 +167,41 @@ class TestProving:
     def prove(self, monkeypatch: pytest.MonkeyPatch) -> Prove:
         """Proves tables equal; what is late comes while it is looked at again, and not before."""
         clock = count()
-        monkeypatch.setattr("ops.rebuild.time", SimpleNamespace(monotonic=lambda: next(clock)))
+        monkeypatch.setattr("ops.views.rebuild.time", SimpleNamespace(monotonic=lambda: next(clock)))
 
-        def prove(live: Items, beside: Items) -> tuple[bool, str]:
+        def prove(live: Items, idle: Items) -> tuple[bool, str]:
             calls, said = count(1), list[str]()
 
             def catch_up() -> int:
-                if next(calls) == MOST // PAGE + 3:
-                    beside.come()
+                if next(calls) == MAX_DIFFS // PAGE + 3:
+                    idle.come()
                 return 0
 
             rebuild = Rebuild(
                 deployed=cast(Any, None),
                 view=VIEWS["timelines"],
                 progress=said.append,
-                patience=timedelta(seconds=9),
+                compare_timeout=timedelta(seconds=9),
             )
-            return rebuild._prove(*tables(live, beside), catch_up, catch_up), said[-1]
+            return rebuild._verify(*tables(live, idle), catch_up, catch_up), said[-1]
 
         return prove
 
     def test_what_is_behind_so_many_that_were_late_is_compared_too(self, prove: Prove):
         """Of what is missing there are fewer than would stop the comparison."""
-        live, beside = Items(4 * MOST), Items(4 * MOST - 1, **late(MOST + 200))
+        live, idle = Items(4 * MAX_DIFFS), Items(4 * MAX_DIFFS - 1, **late(MAX_DIFFS + 200))
 
-        assert prove(live, beside) == (False, f"not equal: 1 of {4 * MOST:,} items differ")
+        assert prove(live, idle) == (False, f"not equal: 1 of {4 * MAX_DIFFS:,} items differ")
 
     def test_many_that_were_late_are_equal_when_they_have_come(self, prove: Prove):
-        live, beside = Items(4 * MOST), Items(4 * MOST, **late(3 * MOST))
+        live, idle = Items(4 * MAX_DIFFS), Items(4 * MAX_DIFFS, **late(3 * MAX_DIFFS))
 
-        assert prove(live, beside) == (True, f"equal: {4 * MOST:,} items")
+        assert prove(live, idle) == (True, f"equal: {4 * MAX_DIFFS:,} items")
 
     def test_so_many_that_never_come_end_it(self, prove: Prove):
-        live, beside = Items(4 * MOST), Items(0)
+        live, idle = Items(4 * MAX_DIFFS), Items(0)
 
-        assert prove(live, beside) == (False, f"not equal: {MOST:,} of {MOST:,} items differ")
+        assert prove(live, idle) == (False, f"not equal: {MAX_DIFFS:,} of {MAX_DIFFS:,} items differ")
 
 
 def test_what_a_writer_of_old_had_in_hand_is_caught_up_with_after_the_switch():
@@ -231,18 +231,18 @@ class Queue:
         self.ends_after = ends_after
 
     @property
-    def over(self) -> bool:
+    def is_complete(self) -> bool:
         self.looks += 1
         return self.looks > self.ends_after
 
-    def take(self) -> list[Any]:
+    def receive(self) -> list[Any]:
         some = min(10, self.left)
         self.left -= some
         self.held += some
         self.most_held = max(self.most_held, self.held)
         return [{"Body": "{}"}] * some
 
-    def done(self, messages: Sequence[Any]) -> None:
+    def delete(self, messages: Sequence[Any]) -> None:
         self.held -= len(messages)
 
 
@@ -250,7 +250,7 @@ class TestReplaying:
     def test_all_comes_and_no_more_is_held_than_is_in_work(self):
         queue, written = Queue(5_000), []
 
-        last = list(replayed(queue, lambda bodies: written.append(len(bodies)), at_once=4))[-1]  # type: ignore[arg-type]
+        last = list(drain(queue, lambda bodies: written.append(len(bodies)), workers=4))[-1]  # type: ignore[arg-type]
 
         assert last == sum(written) == 5_000
         assert queue.held == 0
@@ -259,9 +259,9 @@ class TestReplaying:
     def test_an_empty_queue_is_no_end_while_the_replay_goes_on(self):
         queue = Queue(0, ends_after=20)
 
-        list(replayed(queue, lambda _: None, at_once=1))  # type: ignore[arg-type]
+        list(drain(queue, lambda _: None, workers=1))  # type: ignore[arg-type]
 
-        assert queue.looks == 20 + EMPTY
+        assert queue.looks == 20 + MAX_EMPTY_RECEIVES
 
     def test_what_could_not_be_written_is_not_done(self):
         queue = Queue(10)
@@ -270,7 +270,7 @@ class TestReplaying:
             raise ValueError
 
         with pytest.raises(ValueError):
-            list(replayed(queue, fail, at_once=1))  # type: ignore[arg-type]
+            list(drain(queue, fail, workers=1))  # type: ignore[arg-type]
         assert queue.held == 10
 
     def test_a_replay_names_the_rule_that_it_may_reach_as_the_only_one(self):
@@ -294,7 +294,7 @@ class TestReplaying:
         asked.start("r", now=NOW)
 
         with pytest.raises(OperationError, match=f"r is {state}"):
-            _ = asked.over
+            _ = asked.is_complete
 
     @pytest.mark.parametrize(("state", "cancelled"), [("RUNNING", ["r"]), ("COMPLETED", [])])
     def test_what_is_broken_off_cancels_its_replay(self, state: str, cancelled: list[str]):
@@ -334,13 +334,13 @@ class Events:
         self.cancelled.append(ReplayName)
 
 
-def replay(events: Events) -> Replay:
+def replay(events: Events) -> ReplayReader:
     backbone = {
         "EventArchiveArn": "arn:aws:events:r:a:archive/facts",
         "ReplayRuleArn": "rule",
         "ReplayQueueUrl": "queue",
     }
-    return Replay(events, None, backbone=backbone)
+    return ReplayReader(events, None, backbone=backbone)
 
 
 class Expired(Exception):
@@ -389,12 +389,12 @@ class Kinesis:
 
 class TestFollowing:
     @pytest.fixture(autouse=True)
-    def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("ops.sources.time.sleep", lambda _: None)
+    def workers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("ops.views.event_readers.time.sleep", lambda _: None)
 
     def test_it_goes_on_in_the_shards_that_came_of_another_and_where_it_was(self):
         kinesis = Kinesis()
-        stream = Stream(kinesis, "orders", since=NOW)
+        stream = OrderStreamReader(kinesis, "orders", since=NOW)
         seen: list[bytes] = []
 
         behind = [follow(stream, seen.extend)]
@@ -409,8 +409,8 @@ class TestFollowing:
 
     def test_a_shard_is_read_once_a_second(self, monkeypatch: pytest.MonkeyPatch):
         waits: list[float] = []
-        monkeypatch.setattr("ops.sources.time.sleep", waits.append)
-        stream = Stream(Kinesis(), "orders", since=NOW)
+        monkeypatch.setattr("ops.views.event_readers.time.sleep", waits.append)
+        stream = OrderStreamReader(Kinesis(), "orders", since=NOW)
 
         follow(stream, lambda _: None)
         follow(stream, lambda _: None)
@@ -426,25 +426,25 @@ class TestWriting:
         for order in (bodies, bodies[::-1] + bodies):
             table = FakeTable()
             view = VIEWS["timelines"]
-            Written(view, view.into("table", table))([*order, b"poison"])
+            ProjectionWriter(view, view.projector("table", table))([*order, b"poison"])
             written.append(table.items)
 
         assert written[0] == written[1] != {}
 
-    @pytest.mark.parametrize(("at_once", "meet"), [(1, False), (2, True)])
+    @pytest.mark.parametrize(("workers", "meet"), [(1, False), (2, True)])
     def test_no_more_batches_are_written_at_a_time_than_the_view_bears(
-        self, at_once: int, meet: bool
+        self, workers: int, meet: bool
     ):
         both, met = threading.Barrier(2), list[bool]()
 
         def project(_: Sequence[EventEnvelope[Any]]) -> None:
             try:
-                both.wait(0.2 if at_once == 1 else PATIENCE)
+                both.wait(0.2 if workers == 1 else PATIENCE)
                 met.append(True)
             except threading.BrokenBarrierError:
                 met.append(False)
 
-        write = Written(replace(VIEWS["timelines"], at_once=at_once), project)
+        write = ProjectionWriter(replace(VIEWS["timelines"], max_parallel_writes=workers), project)
         body = json.dumps(bus_event(next(iter(order_history()))))
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(write, [[body], [body]]))
@@ -453,14 +453,14 @@ class TestWriting:
 
     def test_what_makes_no_sense_is_counted_and_passed_over(self):
         view = VIEWS["timelines"]
-        write = Written(view, view.into("table", FakeTable()))
+        write = ProjectionWriter(view, view.projector("table", FakeTable()))
 
         write([json.dumps(bus_event(fact)) for fact in order_history()] + [b"poison"])
 
-        assert (write.facts, write.unreadable) == (len(list(order_history())), 1)
+        assert (write.events, write.unreadable) == (len(list(order_history())), 1)
 
     def test_transactions_that_meet_another_are_tried_again(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("ops.rebuild.time.sleep", lambda _: None)
+        monkeypatch.setattr("ops.views.rebuild.time.sleep", lambda _: None)
         tries: list[int] = []
 
         def meets(_: Sequence[EventEnvelope[Any]], times: int, code: str) -> None:
@@ -468,13 +468,13 @@ class TestWriting:
             if len(tries) <= times:
                 raise ClientError({"Error": {"Code": code}}, "TransactWriteItems")
 
-        patiently(lambda facts: meets(facts, 3, "TransactionCanceledException"), [])
+        project_with_retries(lambda facts: meets(facts, 3, "TransactionCanceledException"), [])
         assert len(tries) == 4
         for times, code in ((99, "TransactionCanceledException"), (1, "AccessDenied")):
             tries.clear()
             with pytest.raises(ClientError):
-                patiently(lambda facts: meets(facts, times, code), [])  # noqa: B023
-            assert len(tries) == min(times, ATTEMPTS)
+                project_with_retries(lambda facts: meets(facts, times, code), [])  # noqa: B023
+            assert len(tries) == min(times, MAX_ATTEMPTS)
 
 
 class TestCommand:

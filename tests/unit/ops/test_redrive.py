@@ -8,136 +8,136 @@ from itertools import count
 import pytest
 from botocore.exceptions import ClientError
 
-from ops.records import Message, Record
-from ops.redrive import Pace, Redrive, Tally
-from ops.redriving import Action
-from tests.unit.ops.fakes import FakeConsumer, FakeHolder, Fuse, Interrupted
-from tests.unit.ops.parking import CONTEXT, message, place
+from ops.dlq.decode import RawMessage, DeadLetter
+from ops.dlq.redrive import RateLimit, Redrive, Tally
+from ops.dlq.plan import Action
+from tests.unit.ops.fakes import FakeConsumer, FakeSinkReader, Fuse, Interrupted
+from tests.unit.ops.dead_letter_samples import CONTEXT, message, sink
 
-FAILED = place("shipping/OnPickedDeadLetters")
+FAILED = sink("shipping/OnPickedDeadLetters")
 NAMES = [f"e{number}" for number in range(25)]
 
 
-def parked(name: str, group: str = "") -> Message:
+def parked(name: str, group: str = "") -> RawMessage:
     function = "arn:aws:lambda:eu-west-1:1:function:f"
     body = {"requestContext": {**CONTEXT, "functionArn": function}, "requestPayload": {"id": name}}
-    return replace(message(body, id=name), group=group)
+    return replace(message(body, id=name), group_id=group)
 
 
 def redrive(
-    holder: FakeHolder,
+    reader: FakeSinkReader,
     move: Callable[[Action], None] | None,
-    chosen: Callable[[Record], bool] = lambda record: True,
+    is_selected: Callable[[DeadLetter], bool] = lambda record: True,
     tally: Tally | None = None,
 ) -> Tally:
     tally = tally or Tally()
-    how = Redrive(chosen=chosen, move=move, pace=lambda: None, progress=lambda _: None)
-    how.run(FAILED, holder, tally)
+    how = Redrive(is_selected=is_selected, execute=move, throttle=lambda: None, progress=lambda _: None)
+    how.run(FAILED, reader, tally)
     return tally
 
 
 def test_everything_is_moved_once_and_gone():
-    holder, consumer = FakeHolder([parked(name) for name in NAMES]), FakeConsumer()
+    reader, consumer = FakeSinkReader([parked(name) for name in NAMES]), FakeConsumer()
 
-    tally = redrive(holder, consumer.do)
+    tally = redrive(reader, consumer.execute)
 
-    assert (consumer.got, holder.ids) == (NAMES, [])
-    assert (tally.moved, tally.failed, tally.left) == (25, 0, 0)
+    assert (consumer.got, reader.ids) == (NAMES, [])
+    assert (tally.moved, tally.failed, tally.skipped) == (25, 0, 0)
 
 
 def test_a_dry_run_touches_nothing_and_says_the_same():
-    holder = FakeHolder([parked(name) for name in NAMES])
+    reader = FakeSinkReader([parked(name) for name in NAMES])
 
-    tally = redrive(holder, None)
+    tally = redrive(reader, None)
 
-    assert (holder.ids, holder.held) == (NAMES, set())
-    assert (tally.moved, tally.failed, tally.left) == (25, 0, 0)
-    assert {str(step.action) for step in tally.steps} == {"call shipping/DispatchShipment"}
+    assert (reader.ids, reader.in_flight) == (NAMES, set())
+    assert (tally.moved, tally.failed, tally.skipped) == (25, 0, 0)
+    assert {str(result.action) for result in tally.results} == {"invoke shipping/DispatchShipment"}
 
 
 def test_what_waits_behind_ten_of_its_group_is_said_to_be_unseen():
-    holder, consumer = FakeHolder([parked(name, "A") for name in NAMES]), FakeConsumer()
+    reader, consumer = FakeSinkReader([parked(name, "A") for name in NAMES]), FakeConsumer()
 
-    dry = redrive(holder, None)
-    done = redrive(holder, consumer.do)
+    dry = redrive(reader, None)
+    done = redrive(reader, consumer.execute)
 
-    assert (dry.moved, dry.unseen) == (10, 15)
-    assert (done.moved, done.unseen) == (25, 0)
+    assert (dry.moved, dry.not_received) == (10, 15)
+    assert (done.moved, done.not_received) == (25, 0)
 
 
 def test_what_somebody_else_holds_is_said_to_be_unseen_in_each_place():
-    holder, tally = FakeHolder([parked(name) for name in NAMES], held={"e1", "e2"}), Tally()
+    reader, tally = FakeSinkReader([parked(name) for name in NAMES], in_flight={"e1", "e2"}), Tally()
 
-    redrive(holder, None, lambda record: record.message.id == "e3", tally)
-    redrive(FakeHolder([parked("e0")]), None, tally=tally)
+    redrive(reader, None, lambda record: record.message.id == "e3", tally)
+    redrive(FakeSinkReader([parked("e0")]), None, tally=tally)
 
-    assert (tally.moved, tally.left, tally.unseen) == (2, 22, 2)
+    assert (tally.moved, tally.skipped, tally.not_received) == (2, 22, 2)
 
 
 def test_what_is_not_meant_is_left():
-    holder, consumer = FakeHolder([parked(name) for name in NAMES]), FakeConsumer()
+    reader, consumer = FakeSinkReader([parked(name) for name in NAMES]), FakeConsumer()
 
-    tally = redrive(holder, consumer.do, lambda record: record.message.id in ("e3", "e20"))
+    tally = redrive(reader, consumer.execute, lambda record: record.message.id in ("e3", "e20"))
 
     assert consumer.got == ["e3", "e20"]
-    assert (tally.moved, tally.failed, tally.left) == (2, 0, 23)
-    assert len(holder.ids) == 23
-    assert holder.held == set()
+    assert (tally.moved, tally.failed, tally.skipped) == (2, 0, 23)
+    assert len(reader.ids) == 23
+    assert reader.in_flight == set()
 
 
 def test_what_fails_again_stays_and_the_others_go():
-    bad = FakeHolder([parked(name) for name in NAMES] + [message("poison", id="p")])
+    bad = FakeSinkReader([parked(name) for name in NAMES] + [message("poison", id="p")])
     consumer = FakeConsumer(fails_on={"e1"})
 
-    tally = redrive(bad, consumer.do)
+    tally = redrive(bad, consumer.execute)
 
     assert bad.ids == ["e1", "p"]
-    assert (tally.moved, tally.failed, tally.left) == (24, 2, 0)
-    reasons = [step.why for step in tally.steps if not step.moved]
+    assert (tally.moved, tally.failed, tally.skipped) == (24, 2, 0)
+    reasons = [result.error for result in tally.results if not result.moved]
     assert reasons[0] == "it failed again"
     assert reasons[1].startswith("nobody can tell")
 
 
 def test_what_is_parked_again_while_it_goes_on_is_left():
-    holder, number = FakeHolder([parked("e0")]), count()
+    reader, number = FakeSinkReader([parked("e0")]), count()
 
     def park_again(action: Action) -> None:
         again = parked(f"again{next(number)}")
-        holder.messages.append(replace(again, since=holder.began + timedelta(seconds=1)))
+        reader.messages.append(replace(again, sent_at=reader.began + timedelta(seconds=1)))
 
-    tally = redrive(holder, park_again)
+    tally = redrive(reader, park_again)
 
-    assert (tally.moved, tally.failed, tally.left) == (1, 0, 1)
-    assert holder.ids == ["again0"]
+    assert (tally.moved, tally.failed, tally.skipped) == (1, 0, 1)
+    assert reader.ids == ["again0"]
 
 
 @pytest.mark.parametrize(("history", "left"), [({}, 0), ({"redriven": "1"}, 1)])
 def test_in_the_second_in_which_it_begins_what_was_put_back_before_is_left(
     history: dict[str, str], left: int
 ):
-    holder = FakeHolder([parked("e0")])
-    holder.messages = [replace(parked("e0"), since=holder.began, attributes=history)]
+    reader = FakeSinkReader([parked("e0")])
+    reader.messages = [replace(parked("e0"), sent_at=reader.began, attributes=history)]
 
-    assert redrive(holder, None).left == left
+    assert redrive(reader, None).skipped == left
 
 
 def test_behind_one_that_fails_its_group_stays_in_its_order():
     pairs = [("a1", "A"), ("b1", "B"), ("a2", "A"), ("b2", "B"), ("a3", "A")]
-    holder = FakeHolder([parked(*pair) for pair in pairs])
+    reader = FakeSinkReader([parked(*pair) for pair in pairs])
     consumer = FakeConsumer(fails_on={"a2"})
 
-    tally = redrive(holder, consumer.do)
+    tally = redrive(reader, consumer.execute)
 
     assert consumer.got == ["a1", "b1", "b2"]
-    assert holder.ids == ["a2", "a3"]
+    assert reader.ids == ["a2", "a3"]
     assert (tally.moved, tally.failed) == (3, 2)
 
 
 def test_a_group_of_more_than_ten_is_moved_in_order():
-    holder = FakeHolder([parked(name, "A") for name in NAMES])
+    reader = FakeSinkReader([parked(name, "A") for name in NAMES])
     consumer = FakeConsumer()
 
-    redrive(holder, consumer.do)
+    redrive(reader, consumer.execute)
 
     assert consumer.got == NAMES
 
@@ -147,25 +147,25 @@ def test_cut_off_anywhere_and_run_again_it_has_each_effect_once(group: str):
     """At every step of the holder and of the consumer, before and after what it does."""
     for at in count(1):
         fuse = Fuse(at)
-        holder = FakeHolder([parked(name, group) for name in NAMES[:4]], fuse)
+        reader = FakeSinkReader([parked(name, group) for name in NAMES[:4]], fuse)
         consumer = FakeConsumer(fuse=fuse)
         tally = Tally()
         try:
-            redrive(holder, consumer.do, tally=tally)
+            redrive(reader, consumer.execute, tally=tally)
         except Interrupted:
-            assert holder.held == set()
+            assert reader.in_flight == set()
         else:
             break
-        moved = [step.record.message.id for step in tally.steps]
-        doubtful = [tally.in_hand.message.id] if tally.in_hand else []
+        moved = [result.dead_letter.message.id for result in tally.results]
+        doubtful = [tally.in_progress.message.id] if tally.in_progress else []
         assert set(moved) <= set(consumer.got)
-        assert set(moved) | set(holder.ids) | set(doubtful) == set(NAMES[:4])
-        assert set(moved).isdisjoint(holder.ids)
+        assert set(moved) | set(reader.ids) | set(doubtful) == set(NAMES[:4])
+        assert set(moved).isdisjoint(reader.ids)
 
-        redrive(holder, consumer.do)
+        redrive(reader, consumer.execute)
 
         assert consumer.effects == NAMES[:4]
-        assert holder.ids == []
+        assert reader.ids == []
         assert len(consumer.got) <= 5
     assert at > 16
 
@@ -177,24 +177,24 @@ def test_without_a_right_it_ends_and_touches_no_other(code: str):
     def refused(action: Action) -> None:
         raise ClientError({"Error": {"Code": code, "Message": "no"}}, "Invoke")
 
-    holder, tally = FakeHolder([parked(name) for name in NAMES]), Tally()
+    reader, tally = FakeSinkReader([parked(name) for name in NAMES]), Tally()
 
     with pytest.raises(ClientError):
-        redrive(holder, refused, tally=tally)
+        redrive(reader, refused, tally=tally)
 
-    assert (holder.ids, holder.held, tally.steps, tally.in_hand) == (NAMES, set(), [], None)
+    assert (reader.ids, reader.in_flight, tally.results, tally.in_progress) == (NAMES, set(), [], None)
 
 
 def test_what_aws_refuses_of_one_is_said_of_that_one():
     def refused(action: Action) -> None:
         raise ClientError({"Error": {"Code": "InvalidParameterValue", "Message": "big"}}, "Send")
 
-    holder = FakeHolder([parked(name) for name in NAMES[:2]])
+    reader = FakeSinkReader([parked(name) for name in NAMES[:2]])
 
-    tally = redrive(holder, refused)
+    tally = redrive(reader, refused)
 
-    assert (tally.moved, tally.failed, holder.ids) == (0, 2, NAMES[:2])
-    assert "big" in tally.steps[0].why
+    assert (tally.moved, tally.failed, reader.ids) == (0, 2, NAMES[:2])
+    assert "big" in tally.results[0].error
 
 
 def test_it_keeps_its_pace():
@@ -205,10 +205,10 @@ def test_it_keeps_its_pace():
         slept.append(seconds)
         now += seconds
 
-    pace = Pace(4, clock=lambda: now, sleep=sleep)
+    pace = RateLimit(4, clock=lambda: now, sleep=sleep)
     for _ in range(5):
-        pace.keep()
+        pace.wait()
     assert slept == [0.25] * 4
     now += 10
-    pace.keep()
+    pace.wait()
     assert len(slept) == 4

@@ -11,11 +11,11 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from lambdas.contracts.orders import OrderConfirmed, OrderPlaced
-from ops.archive import Replay
+from ops.replay.archive import Replay
 from ops.commands import replay as command
 from ops.commands.replay import follow, rules_of
 from ops.deployed import Deployed, OperationError
-from ops.replaying import Plan, Rule, chosen, moment
+from ops.replay.plan import ReplayPlan, Rule, select_rules, parse_time
 from ops.terminal import Terminal
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -30,10 +30,10 @@ def rule(name: str = "Mine", pattern: Any = MINE, **changed: Any) -> Rule:
 
 class TestHearing:
     def test_the_contracts_pattern_of_a_live_rule_hears_no_replay(self):
-        assert rule(pattern=OrderPlaced.pattern()).hears == ""
+        assert rule(pattern=OrderPlaced.pattern()).receives == ""
 
     def test_a_pattern_that_does_not_mind_hears_live_and_replayed_events(self):
-        assert rule(pattern={"source": ["s"]}).hears == "live and replayed events"
+        assert rule(pattern={"source": ["s"]}).receives == "live and replayed events"
 
     @pytest.mark.parametrize(
         ("names", "wrong"),
@@ -57,13 +57,13 @@ class TestHearing:
             rule("All", {}),
         ]
         with pytest.raises(OperationError, match=f"^{wrong}.*A replay is heard by: Mine, All$"):
-            chosen(rules, names.split())
+            select_rules(rules, names.split())
 
     def test_a_rule_named_twice_is_named_once(self):
-        assert chosen([rule(), rule("Other")], ["Mine", "Mine"]) == [rule()]
+        assert select_rules([rule(), rule("Other")], ["Mine", "Mine"]) == [rule()]
 
 
-def plan(*, count: int = 1_000, days: int = 0, since: datetime = NOW - AGO) -> Plan:
+def plan(*, count: int = 1_000, days: int = 0, since: datetime = NOW - AGO) -> ReplayPlan:
     archive = {
         "ArchiveName": "Facts",
         "EventCount": count,
@@ -72,7 +72,7 @@ def plan(*, count: int = 1_000, days: int = 0, since: datetime = NOW - AGO) -> P
         "EventSourceArn": "bus",
     }
     kept = {"RetentionDays": days} if days else {}
-    return Plan(archive={**archive, **kept}, since=since, until=NOW, rules=[rule()])
+    return ReplayPlan(archive={**archive, **kept}, since=since, until=NOW, rules=[rule()])
 
 
 class TestEstimate:
@@ -86,14 +86,14 @@ class TestEstimate:
             (plan(count=0), None),
         ],
     )
-    def test_it_is_that_part_of_what_the_archive_holds(self, archive: Plan, events: int | None):
-        assert archive.roughly(now=NOW) == events
+    def test_it_is_that_part_of_what_the_archive_holds(self, archive: ReplayPlan, events: int | None):
+        assert archive.estimated_events(now=NOW) == events
 
 
 class TestTimes:
     def test_they_are_of_utc_unless_they_say_otherwise(self):
-        assert moment("2026-12-01T12:00") == moment("2026-12-01T13:00+01:00") == NOW
-        assert moment("2026-12-01") == NOW - 12 * AGO
+        assert parse_time("2026-12-01T12:00") == parse_time("2026-12-01T13:00+01:00") == NOW
+        assert parse_time("2026-12-01") == NOW - 12 * AGO
 
     def test_what_is_none_is_said(self, capsys: pytest.CaptureFixture[str]):
         parser = ArgumentParser()
@@ -219,7 +219,7 @@ class TestCommand:
             "Arn": "bus",
             "FilterArns": ["arn/Mine", "arn/Catchall"],
         }
-        assert events.started["EventEndTime"] == moment(until)
+        assert events.started["EventEndTime"] == parse_time(until)
 
     def test_for_scripts_it_says_one_document(
         self, events: Events, capsys: pytest.CaptureFixture[str]
@@ -238,4 +238,4 @@ class TestCommand:
         assert "\n".join(replace(plan(days=30), rules=rules).lines(now=NOW)) == golden
 
     def test_the_plan_for_scripts(self, golden: SnapshotAssertion):
-        assert json.dumps(plan().document(now=NOW), indent=2) == golden
+        assert json.dumps(plan().as_json(now=NOW), indent=2) == golden

@@ -1,0 +1,170 @@
+"""Hands records to whoever failed at them, as ``ops.dlq.plan`` planned."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import singledispatchmethod
+from typing import Any
+
+from lambdas.orders.domain import UNDONE_STATES
+from ops.dlq.plan import (
+    Action,
+    Invoke,
+    InvokeFromStream,
+    InvokeWithBatch,
+    WriteTo,
+    PublishTo,
+    PutOn,
+    Repair,
+    SendTo,
+    Start,
+)
+from ops.dlq.stream_records import StreamReadError, read_changes
+
+
+class ActionFailedError(Exception):
+    """Whoever got the record failed at it again, or did not get it; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionExecutor:
+    """Does what was planned, one action at a time; it is done when ``do`` returns.
+
+    ``client`` makes boto3's client of a service; ``mark_compensation_completed`` is the name of orders' function
+    that marks a compensation as done.
+    """
+
+    client: Callable[[str], Any]
+    mark_compensation_completed: Callable[[], str]
+
+    @singledispatchmethod
+    def execute(self, action: Action) -> None:
+        """Do it.
+
+        Raises:
+            ActionFailedError: it failed again; the record is to stay where it is.
+        """
+        raise TypeError(f"nobody knows how to {action}")
+
+    @execute.register
+    def _(self, action: SendTo) -> None:
+        numbers = ("redriven",)
+        self.client("sqs").send_message(
+            QueueUrl=action.target.physical,
+            MessageBody=action.body,
+            MessageAttributes={
+                name: {"DataType": "Number" if name in numbers else "String", "StringValue": value}
+                for name, value in action.attributes.items()
+            },
+            **(
+                {
+                    "MessageGroupId": action.group_id,
+                    "MessageDeduplicationId": action.deduplication_id,
+                }
+                if action.deduplication_id
+                else {}
+            ),
+        )
+
+    @execute.register
+    def _(self, action: Invoke) -> None:
+        self.client("lambda").invoke(
+            FunctionName=action.target.physical,
+            InvocationType="Event",
+            Payload=json.dumps(action.payload).encode(),
+        )
+
+    @execute.register
+    def _(self, action: InvokeWithBatch) -> None:
+        self._invoke_with_batch(action.target.physical, action.payload)
+
+    @execute.register
+    def _(self, action: InvokeFromStream) -> None:
+        try:
+            records = read_changes(
+                self.client("dynamodbstreams"), action.batch, filters=action.filters
+            )
+        except StreamReadError as error:
+            raise ActionFailedError(str(error)) from error
+        self._invoke_with_batch(action.target.physical, {"Records": records})
+
+    @execute.register
+    def _(self, action: Start) -> None:
+        machines = self.client("stepfunctions")
+        # It does if a redrive that was interrupted had started it.
+        with suppress(machines.exceptions.ExecutionAlreadyExists):
+            machines.start_execution(
+                stateMachineArn=action.target.physical,
+                input=json.dumps(action.input),
+                name=action.name,
+            )
+
+    @execute.register
+    def _(self, action: PutOn) -> None:
+        self.client("kinesis").put_record(
+            StreamName=action.target.physical,
+            Data=json.dumps(action.data).encode(),
+            PartitionKey=action.key,
+        )
+
+    @execute.register
+    def _(self, action: WriteTo) -> None:
+        logs = self.client("logs")
+        stream = f"redriven-{datetime.now(UTC):%Y-%m-%d}"
+        with suppress(logs.exceptions.ResourceAlreadyExistsException):
+            logs.create_log_stream(logGroupName=action.target.physical, logStreamName=stream)
+        logs.put_log_events(
+            logGroupName=action.target.physical,
+            logStreamName=stream,
+            logEvents=[{"timestamp": int(time.time() * 1000), "message": json.dumps(action.event)}],
+        )
+
+    @execute.register
+    def _(self, action: PublishTo) -> None:
+        self.client("sns").publish(TopicArn=action.target.physical, Message=json.dumps(action.event))
+
+    @execute.register
+    def _(self, action: Repair) -> None:
+        # What an order is once it has ended, it stays: it may be asked first, and then undone.
+        order = self._invoke(self.mark_compensation_completed(), {"order_id": action.order})
+        if not order["finished"]:
+            raise ActionFailedError(
+                f"order {action.order} is {order['state']}: its saga is at it, or begins again"
+                " when its lease has run out; come back when it has ended"
+            )
+        if not action.compensation:
+            return
+        if order["state"] not in UNDONE_STATES:
+            raise ActionFailedError(
+                f"order {action.order} is {order['state']}: it stands, and {action.compensation}"
+                " would undo it; what is parked is out of date, and may be deleted"
+            )
+        self._invoke(action.function, action.payload)
+        repaired = {"order_id": action.order, "compensation": action.compensation}
+        self._invoke(self.mark_compensation_completed(), repaired)
+
+    def _invoke_with_batch(self, function: str, payload: Any) -> None:
+        answer = self._invoke(function, payload)
+        failed = (answer or {}).get("batchItemFailures")
+        if failed:
+            raise ActionFailedError(f"the function failed at {len(failed)} of the records again")
+
+    def _invoke(self, function: str, payload: Any) -> Any:
+        return invoke_function(self.client("lambda"), function, payload)
+
+
+def invoke_function(lambda_: Any, function: str, payload: Any) -> Any:
+    """What a function answers; ``lambda_`` is boto3's client.
+
+    Raises:
+        ActionFailedError: it failed.
+    """
+    called = lambda_.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+    content = json.loads(called["Payload"].read() or b"null")
+    if "FunctionError" in called:
+        error = content if isinstance(content, Mapping) else {}
+        raise ActionFailedError(f"{error.get('errorType')}: {error.get('errorMessage')}")
+    return content

@@ -1,0 +1,277 @@
+"""What a redrive does with a record: the action that hands it to whoever failed at it.
+
+Nothing goes to where it has no effect any more, and nothing past the consumer: it gets what it got
+before, in the way it got it, and parks it again if it fails again.
+
+Its history goes along where there is room beside the message: in attributes on a queue, in a record
+of a stream that a function parks by itself. An event for a function, a state machine, a topic or
+a log goes as it was, so if it is parked again it looks like new.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ops.dlq.failure_sinks import FUNCTION, MACHINE, QUEUE, FailureRoute, Mechanism, FailureSink, Resource
+from ops.dlq.decode import PREVIOUS_ERRORS, ERROR, REDRIVEN, DeadLetter, parse_json
+
+BATCH_POINTER_FIELDS = {"streamArn", "shardId", "startSequenceNumber", "endSequenceNumber"}
+MAX_HISTORY_LENGTH = 1_000
+"""So much of the earlier reasons is kept, the latest: a message has a limit to its size."""
+
+
+class NotRedrivableError(Exception):
+    """There is no way back for a record; the message says why, and what a person may do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What is done with a record; ``to`` is who gets it."""
+
+    target: Resource
+
+    def __str__(self) -> str:
+        verb = re.sub(r"([A-Z])", r" \1", type(self).__name__).strip().lower()
+        return f"{verb} {self.target}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendTo(Action):
+    """Send a message to a queue.
+
+    In a FIFO queue it goes into its ``group``, under a deduplication id of its own: under the one
+    it first came with the queue may still know it, and take it without keeping it. The id is made
+    of the parked message's, so that a redrive that is interrupted and run again sends it once.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html
+    """
+
+    body: str
+    attributes: Mapping[str, str]
+    group_id: str = ""
+    deduplication_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoke(Action):
+    """Invoke a function asynchronously, as EventBridge and Scheduler do."""
+
+    payload: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvokeWithBatch(Action):
+    """Invoke a function with records of a stream and see what it answers, as a mapping does."""
+
+    payload: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvokeFromStream(Action):
+    """The same with records that are still to be read from the stream.
+
+    ``batch`` says which: ``streamArn``, ``shardId``, ``startSequenceNumber`` and
+    ``endSequenceNumber``; of these the function gets what one of ``filters`` lets through.
+    """
+
+    batch: Mapping[str, Any]
+    filters: Sequence[Any] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start(Action):
+    """Start a state machine, under a ``name`` by which a second start is no second execution."""
+
+    input: Any
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutOn(Action):
+    """Put a record on a stream."""
+
+    data: Any
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteTo(Action):
+    """Write an event into a log group."""
+
+    event: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishTo(Action):
+    """Publish an event on a topic."""
+
+    event: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair(Action):
+    """Call a compensation, see that it succeeds, and have its order know.
+
+    Or, without a ``compensation``, see whether the order that could not be written has come to its
+    end since. ``to`` is the saga.
+    """
+
+    order: str
+    compensation: str = ""
+    function: str = ""
+    payload: Any = field(default_factory=dict)
+
+
+def route_of(dead_letter: DeadLetter, sink: FailureSink) -> FailureRoute | None:
+    """Who parked a record in a place, if that is still deployed and can be told."""
+    if dead_letter.mechanism is None:
+        return None
+    execution = dead_letter.report.get("execution")
+    dead_lettered_by = dead_letter.message.attributes.get("RULE_ARN") or execution or dead_letter.failed_at
+    return sink.find_route(dead_letter.mechanism, str(dead_lettered_by))
+
+
+def plan_redrive(dead_letter: DeadLetter, sink: FailureSink) -> Action:
+    """How to put a record back.
+
+    Raises:
+        NotRedrivableError: there is no way, or none that anybody can tell.
+    """
+    if dead_letter.mechanism is None:
+        raise NotRedrivableError("nobody can tell where it came from: read it with show --raw")
+    route = route_of(dead_letter, sink)
+    if route is None:
+        raise NotRedrivableError(f"{dead_letter.failed_at or sink.name} is no longer deployed")
+    if dead_letter.message.attributes.get("IS_PAYLOAD_TRUNCATED") == "true":
+        raise NotRedrivableError("Scheduler kept only the beginning of it")
+    match dead_letter.mechanism:
+        case Mechanism.RULE:
+            return _to_rule_target(dead_letter, route)
+        case Mechanism.STREAM_MAPPING:
+            return _retry_batch(dead_letter, route)
+        case Mechanism.SAGA:
+            return _repair(dead_letter, route)
+        case Mechanism.CONSUMER if "event" in dead_letter.report:
+            return _hand_to(dead_letter, _require_target(route), dead_letter.event)
+        case Mechanism.CONSUMER if _require_target(route).kind == FUNCTION:
+            return InvokeWithBatch(target=_require_target(route), payload={"Records": [_with_history(dead_letter)]})
+        case Mechanism.DESTINATION | Mechanism.FUNCTION_DLQ | Mechanism.SCHEDULE:
+            return _hand_to(dead_letter, _require_target(route), dead_letter.event)
+    said = {"reason", *(ERROR if dead_letter.mechanism is Mechanism.SUBSCRIPTION else ())}
+    own = {name: text for name, text in dead_letter.message.attributes.items() if name not in said}
+    return _send_to(dead_letter, _require_target(route), dead_letter.message.body, own)
+
+
+def _to_rule_target(dead_letter: DeadLetter, route: FailureRoute) -> Action:
+    """To a rule's target, with what the rule gives it of the event."""
+    event, target_config = dead_letter.event, route.target_config
+    whole = isinstance(event, dict) and "detail-type" in event
+    target_input = _target_input(event, target_config) if whole else event
+    target = _require_target(route)
+    if target.kind == "AWS::Kinesis::Stream":
+        path = target_config.get("KinesisParameters", {}).get("PartitionKeyPath", "$.id")
+        return PutOn(target=target, data=target_input, key=str(_value_at(event, path)))
+    return _hand_to(dead_letter, target, target_input)
+
+
+def _hand_to(dead_letter: DeadLetter, target: Resource, event: Any) -> Action:
+    match target.kind:
+        case "AWS::SQS::Queue":
+            body = event if isinstance(event, str) else json.dumps(event)
+            # What stands beside it is what AWS said of it.
+            return _send_to(dead_letter, target, body, {})
+        case "AWS::Lambda::Function":
+            return Invoke(target=target, payload=event)
+        case "AWS::StepFunctions::StateMachine":
+            return Start(target=target, input=event, name=f"redrive-{dead_letter.message.id}")
+        case "AWS::Logs::LogGroup":
+            return WriteTo(target=target, event=event)
+        case "AWS::SNS::Topic":
+            return PublishTo(target=target, event=event)
+    raise NotRedrivableError(f"a redrive does not know how to hand anything to {target}")
+
+
+def _send_to(dead_letter: DeadLetter, target: Resource, body: str, attributes: Mapping[str, str]) -> Action:
+    if target.kind != QUEUE:
+        raise NotRedrivableError(f"a redrive does not know how to hand a message to {target}")
+    history = "\n".join(_error_history(dead_letter))[-MAX_HISTORY_LENGTH:]
+    fifo = bool(target.properties.get("FifoQueue"))
+    return SendTo(
+        target=target,
+        body=body,
+        attributes={
+            **attributes,
+            REDRIVEN: str(dead_letter.redrive_count + 1),
+            **({PREVIOUS_ERRORS: history} if history else {}),
+        },
+        group_id=dead_letter.message.group_id if fifo else "",
+        deduplication_id=f"redrive-{dead_letter.message.id}" if fifo else "",
+    )
+
+
+def _retry_batch(dead_letter: DeadLetter, route: FailureRoute) -> Action:
+    target = _require_target(route)
+    if "payload" in dead_letter.report:
+        return InvokeWithBatch(target=target, payload=dead_letter.event)
+    if not dead_letter.event.keys() >= BATCH_POINTER_FIELDS:
+        raise NotRedrivableError("it does not say which records of which stream it means")
+    filters = route.target_config.get("FilterCriteria", {}).get("Filters", [])
+    return InvokeFromStream(
+        target=target, batch=dead_letter.event, filters=[parse_json(each["Pattern"]) for each in filters]
+    )
+
+
+def _repair(dead_letter: DeadLetter, route: FailureRoute) -> Action:
+    failed = dead_letter.report
+    if route.source.kind != MACHINE:
+        raise NotRedrivableError(f"{route.source} is no saga")
+    if "record" in failed:
+        return Repair(target=route.source, order=failed["record"])
+    return Repair(
+        target=route.source,
+        order=str(failed["payload"].get("order_id", "")),
+        compensation=failed["compensation"],
+        function=failed["function"],
+        payload=failed["payload"],
+    )
+
+
+def _with_history(dead_letter: DeadLetter) -> Any:
+    """A stream's record with its history in it, where a function leaves it that parks it again."""
+    history = {"times": dead_letter.redrive_count + 1, PREVIOUS_ERRORS: _error_history(dead_letter)}
+    return {**dead_letter.event, REDRIVEN: history}
+
+
+def _error_history(dead_letter: DeadLetter) -> list[str]:
+    return [reason for reason in (*dead_letter.previous_errors, dead_letter.error) if reason]
+
+
+def _require_target(route: FailureRoute) -> Resource:
+    if route.target is None:
+        raise NotRedrivableError(f"{route.source} hands over to what this environment has not")
+    return route.target
+
+
+def _target_input(event: Mapping[str, Any], target_config: Mapping[str, Any]) -> Any:
+    """What a target gets of an event.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+    """
+    if "Input" in target_config:
+        return parse_json(target_config["Input"])
+    if "InputPath" in target_config:
+        return _value_at(event, target_config["InputPath"])
+    if "InputTransformer" in target_config:
+        raise NotRedrivableError("its rule transforms events, which a redrive does not know how to")
+    return event
+
+
+def _value_at(event: Any, path: str) -> Any:
+    """What is at a path such as ``$.detail.metadata.subject``."""
+    found = event
+    for name in path.removeprefix("$").strip(".").split("."):
+        if name and (not isinstance(found, dict) or name not in found):
+            raise NotRedrivableError(f"the event has no {path}, which its rule wants")
+        found = found[name] if name else found
+    return found

@@ -1,0 +1,60 @@
+"""Which places and which of their records are meant."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+
+from ops.deployed import OperationError
+from ops.dlq.failure_sinks import FailureSink
+from ops.dlq.decode import DeadLetter
+
+Predicate = Callable[[DeadLetter], bool]
+
+
+def add_selection_options(parser: ArgumentParser) -> None:
+    """Declare the options that choose records; those given must all hold."""
+    parser.add_argument(
+        "--id", action="append", metavar="ID", help="this one, as show names it; may be repeated"
+    )
+    parser.add_argument("--match", metavar="TEXT", help="those in which this text is, anywhere")
+    parser.add_argument(
+        "--field",
+        action="append",
+        metavar="PATH=VALUE",
+        help="those of whose event this is true, such as detail.data.order_id=…",
+    )
+
+
+def parse_selection(arguments: Namespace) -> Predicate:
+    """Whether a record is meant.
+
+    Raises:
+        OperationError: an option cannot be read.
+    """
+    fields = [each.partition("=") for each in arguments.field or ()]
+    for path, equals, _ in fields:
+        if not (path and equals):
+            raise OperationError(f"--field wants PATH=VALUE, and not {path}")
+
+    def is_selected(dead_letter: DeadLetter) -> bool:
+        return (
+            (not arguments.id or dead_letter.message.id in arguments.id)
+            and (not arguments.match or dead_letter.mentions(arguments.match))
+            and all(dead_letter.has_field(path, value) for path, _, value in fields)
+        )
+
+    return is_selected
+
+
+def find_sink(sinks: Sequence[FailureSink], name: str) -> FailureSink:
+    """The place of that name, or of the only name that has this text in it.
+
+    Raises:
+        OperationError: there is none, or more than one.
+    """
+    exact = [sink for sink in sinks if name in (sink.name, sink.resource.physical)]
+    found = exact or [sink for sink in sinks if name.lower() in sink.name.lower()]
+    if not found:
+        raise OperationError(f"there is no place named {name}: see queues")
+    if len(found) > 1:
+        raise OperationError(f"{name} may be {', '.join(sink.name for sink in found)}")
+    return found[0]

@@ -1,0 +1,125 @@
+"""What each service has on record of an order: read, strongly consistent, and left as it is."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache, partial
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pg8000.native import DatabaseError, InterfaceError
+
+from lambdas.orders.domain import is_order_id
+from lambdas.runtime.dynamodb import from_item, to_item
+from ops.orders import ledger
+from ops.deployed import Deployed, OperationError
+from ops.orders.executions import UNKNOWN, Execution, execution_of, is_express
+from ops.orders.trace import OrderRecords, Row
+from ops.orders.dead_letters import find_dead_letters
+
+ORDER_TABLES = {
+    "inventory": ("Inventory", "ReservationsTable"),
+    "shipping": ("Shipping", "ShipmentsTable"),
+    "warehouse": ("Warehouse", "PickingsTable"),
+    "storefront": ("Storefront", "TimelinesTable"),
+}
+"""Where services keep their rows of orders: the stack, and its output that names the table."""
+READ_ERRORS = (OperationError, ClientError, BotoCoreError, DatabaseError, InterfaceError, OSError)
+MAX_READS = 3
+"""How often all is read again because the order changed meanwhile; then it is told as it is."""
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+class RecordCollector:
+    """The services, asked about one order."""
+
+    def __init__(self, deployed: Deployed, order_id: str) -> None:
+        self._deployed = deployed
+        self._order_id = order_id
+        self._outputs = cache(deployed.outputs)
+        self._client = cache(deployed.client)
+
+    def collect(self) -> OrderRecords:
+        """All that they know of the order; of what cannot be read, the reason is known.
+
+        Raises:
+            OperationError: there is no such order.
+            ClientError, BotoCoreError: not even orders' own row can be read.
+        """
+        order = self.order()
+        for _ in range(MAX_READS):
+            before, known = order, self._collect(order)
+            order = self.order()
+            if order == before:
+                break
+        return self._with_dead_letters(known)
+
+    def order(self) -> Row:
+        """Orders' own row of it; raises as ``ask``."""
+        known = is_order_id(self._order_id)
+        order = self._row("Orders", "OrdersTable") if known else None
+        if order is None:
+            raise OperationError(f"there is no order {self._order_id}")
+        return order
+
+    def _collect(self, order: Row) -> OrderRecords:
+        readers: dict[str, Callable[[], Any]] = {
+            "payments": self._payment,
+            **{name: partial(self._row, *sink) for name, sink in ORDER_TABLES.items()},
+            "saga": partial(self._executions, order),
+        }
+        found, unreadable = dict[str, Any](), dict[str, str]()
+        for name, read in readers.items():
+            try:
+                found[name] = read()
+            except READ_ERRORS as error:
+                unreadable[name] = _line(error)
+        executions = found.pop("saga", ())
+        return OrderRecords(order=order, records=found, executions=executions, unreadable=unreadable)
+
+    def _with_dead_letters(self, known: OrderRecords) -> OrderRecords:
+        try:
+            pieces, unseen = find_dead_letters(self._deployed, self._order_id)
+        except READ_ERRORS as error:
+            return replace(known, unreadable={**known.unreadable, "dead_letters": _line(error)})
+        held = f"somebody else holds some of {', '.join(unseen)}: ask again"
+        unreadable = {**known.unreadable, **({"dead_letters": held} if unseen else {})}
+        return replace(known, dead_letters=pieces, unreadable=unreadable)
+
+    def _row(self, stack: str, output: str) -> Row | None:
+        answer = self._client("dynamodb").get_item(
+            TableName=self._outputs(stack)[output],
+            Key=to_item({"order_id": self._order_id}),
+            ConsistentRead=True,
+        )
+        return from_item(answer["Item"]) if "Item" in answer else None
+
+    def _payment(self) -> Row | None:
+        endpoint = self._outputs("Payments")["LedgerEndpoint"]
+        return ledger.read_payment(self._deployed, endpoint, self._order_id)
+
+    def _executions(self, order: Row) -> list[Execution]:
+        """Those that ever had the claim on the order; by when they began, if that is known."""
+        claims = {*order.get("claimed_by", ()), order.get("claim_owner")} - {None}
+        found = [self._execution(arn) for arn in sorted(claims)]
+        return sorted(found, key=lambda execution: execution.began or END_OF_TIME)
+
+    def _execution(self, arn: str) -> Execution:
+        if is_express(arn):
+            note = "an Express workflow: its steps are only in /aws/vendedlogs/states/..."
+            return Execution(arn=arn, status=UNKNOWN, note=note)
+        states = self._client("stepfunctions")
+        try:
+            pages = list(states.get_paginator("get_execution_history").paginate(executionArn=arn))
+        except states.exceptions.ExecutionDoesNotExist:
+            # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+            note = "its history is gone, as all are 90 days after their end"
+            return Execution(arn=arn, status=UNKNOWN, note=note)
+        return execution_of(arn, (event for page in pages for event in page["events"]))
+
+
+def _line(error: Exception) -> str:
+    """An error in one line; the database's has its parts by letters."""
+    if isinstance(error, DatabaseError):
+        return str(error.args[0].get("M", error))
+    return str(error).partition("\n")[0]

@@ -1,0 +1,82 @@
+"""What the ledger has on record of an order, as its administrator reads it.
+
+The functions connect as a role of the database that may also write, and which is open to them only.
+Whoever operates the platform has a role of his own in nobody's list, so the one that needs no entry
+is used: `admin`, by whom IAM lets in. One query is one snapshot, and nothing is written.
+https://docs.aws.amazon.com/aurora-dsql/latest/userguide/authentication-authorization.html
+"""
+
+import os
+import ssl
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any
+
+from pg8000.native import Connection
+
+from ops.deployed import Deployed
+
+TIMEOUT = 10
+_QUERY = """
+SELECT c.state, c.amount, c.currency, c.explanation, c.created_at, c.changed_at,
+    e.kind, e.debit, e.credit, e.amount, e.currency, e.occurred_at, o.event_id IS NULL
+FROM payments.charges c
+LEFT JOIN payments.entries e ON e.order_id = c.order_id
+LEFT JOIN payments.outbox o ON o.order_id = e.order_id AND o.kind = e.kind
+WHERE c.order_id = :order_id
+ORDER BY e.occurred_at
+"""
+
+
+def read_payment(deployed: Deployed, endpoint: str, order_id: str) -> Mapping[str, Any] | None:
+    """The charge of an order with its ``entries``, each ``published`` or not; None if there is none.
+
+    Raises:
+        DatabaseError: the operator is not let in: that takes ``dsql:DbConnectAdmin``.
+        InterfaceError, OSError: the server cannot be reached or trusted.
+    """
+    with closing(_connect(deployed, endpoint)) as ledger:
+        rows = ledger.run(_QUERY, order_id=order_id) or []
+    if not rows:
+        return None
+    state, amount, currency, explanation, created, changed, *_ = rows[0]
+    return {
+        "state": state,
+        "amount": amount,
+        "currency": currency,
+        "explanation": explanation,
+        "created_at": created.isoformat(),
+        "changed_at": changed.isoformat(),
+        "entries": [
+            {
+                "kind": kind,
+                "debit": debit,
+                "credit": credit,
+                "amount": amount,
+                "currency": currency,
+                "occurred_at": occurred.isoformat(),
+                "published": published,
+            }
+            for *_, kind, debit, credit, amount, currency, occurred, published in rows
+            if kind
+        ],
+    }
+
+
+def _connect(deployed: Deployed, endpoint: str) -> Connection:
+    host, _, port = endpoint.partition(":")
+    trusted = ssl.create_default_context()
+    if bundle := os.environ.get("AWS_CA_BUNDLE"):
+        trusted.load_verify_locations(bundle)
+    token = deployed.client("dsql").generate_db_connect_admin_auth_token(
+        host, deployed.session.region_name
+    )
+    return Connection(
+        user="admin",
+        host=host,
+        port=int(port or 5432),
+        database="postgres",
+        password=token,
+        ssl_context=trusted,
+        timeout=TIMEOUT,
+    )

@@ -1,0 +1,139 @@
+"""An order's journey for people: what `ops.orders.trace` made of it, as text."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import chain, repeat
+from typing import Any
+
+from lambdas.orders.domain import HELD
+from ops.orders.trace import format_money
+
+MAX_LINES_SHOWN = 3
+"""So many lines of an order are named; of the others it is said how many there are."""
+
+Document = Mapping[str, Any]
+
+
+def render_lines(journey: Document) -> Iterator[str]:
+    """Where the order stands, what happened in its order, and what is wrong."""
+    order = journey["records"]["orders"]
+    yield f"order {journey['order_id']} is {journey['state']}"
+    yield ""
+    yield from _table(
+        ("customer", order["customer_id"]),
+        ("total", format_money({"amount": order["total"], "currency": order["currency"]})),
+        ("lines", _units(order["lines"])),
+        ("country", order["country"]),
+    )
+    yield ""
+    yield "Where it stands"
+    yield from _table(*_status(journey))
+    yield ""
+    yield "What happened (UTC)"
+    yield from _table(
+        *(
+            (f"{_at(each['at'])}  {each['service']:<13}", f"{each['what']}  {each['detail']}")
+            for each in journey["history"]
+        )
+    )
+    yield ""
+    yield from _list("What is wrong", journey["problems"])
+    unreadable = [f"{service}: {why}" for service, why in journey["unreadable"].items()]
+    if unreadable:
+        yield from _list("What could not be read", unreadable)
+
+
+def _status(journey: Document) -> Iterator[tuple[str, str]]:
+    records, unreadable = journey["records"], journey["unreadable"]
+    said = {service: list(RENDERERS[service](row)) for service, row in records.items()}
+    said["saga"] = list(_sagas(journey))
+    said["dlq"] = [f"{each['queue']}: {each['what']}" for each in journey["dead_letters"]] or [
+        "nothing"
+    ]
+    said |= {service: ["could not be read"] for service in unreadable}
+    for service, texts in said.items():
+        yield from zip(chain([service], repeat("")), texts, strict=False)
+
+
+def _sagas(journey: Document) -> Iterator[str]:
+    for execution in journey["executions"]:
+        machine, name = execution["arn"].split(":")[6:8]
+        note = f": {execution['note']}" if execution["note"] else ""
+        yield f"{execution['status']}, {machine} {name}{note}"
+    if not journey["executions"]:
+        yield "none has claimed it"
+
+
+def _order(row: Document) -> Iterator[str]:
+    why = ": ".join(row[name] for name in ("reason", "explanation") if row.get(name))
+    yield f"{row['state']}{f', {why}' if why else ''}, event number {row['sequence']}"
+    for hold in row.get("holds", ()):
+        if hold["state"] == HELD:
+            since = f"since {_at(hold['at'])}, {hold['reason']}: {hold['explanation']}"
+            yield f"held by {hold['cause']} {since}"
+
+
+def _payment(row: Document | None) -> Iterator[str]:
+    if row is None:
+        yield "no charge"
+        return
+    total = format_money(row) if row["amount"] is not None else "of nothing"
+    yield ", ".join(filter(None, (f"{row['state']} {total}", row["explanation"])))
+    for entry in row["entries"]:
+        untold = "" if entry["published"] else ", not published yet"
+        moved = f"from {entry['credit']} to {entry['debit']}"
+        yield f"{entry['kind']} {format_money(entry)} {moved}{untold}"
+
+
+def _reservation(row: Document | None) -> Iterator[str]:
+    yield _row(row, "no reservation", _units(row["lines"]) if row else "")
+
+
+def _shipment(row: Document | None) -> Iterator[str]:
+    yield _row(row, "no shipment", f"shipment {row['shipment_id']}" if row else "")
+
+
+def _row(row: Document | None, nothing: str, what: str) -> str:
+    if row is None:
+        return nothing
+    return ", ".join(filter(None, (row["state"], what, row.get("explanation", ""))))
+
+
+def _picking(row: Document | None) -> Iterator[str]:
+    yield f"picked, {_units(row['lines'])}" if row else "not picked"
+
+
+def _timeline(row: Document | None) -> Iterator[str]:
+    yield f"events in its timeline: {sum('/' in name for name in row or {})}"
+
+
+RENDERERS = {
+    "orders": _order,
+    "payments": _payment,
+    "inventory": _reservation,
+    "shipping": _shipment,
+    "warehouse": _picking,
+    "storefront": _timeline,
+}
+"""What is said of each service's row."""
+
+
+def _units(lines: Sequence[Document]) -> str:
+    named = [f"{line['quantity']} × {line['sku']}" for line in lines[:MAX_LINES_SHOWN]]
+    more = len(lines) - MAX_LINES_SHOWN
+    return ", ".join([*named, *([f"and {more} more"] if more > 0 else [])])
+
+
+def _at(text: str) -> str:
+    at = datetime.fromisoformat(text).astimezone(UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}"
+
+
+def _table(*rows: tuple[str, str]) -> Iterator[str]:
+    width = max((len(name) for name, _ in rows), default=0)
+    yield from (f"  {name:<{width}}  {text}".rstrip() for name, text in rows)
+
+
+def _list(title: str, entries: Sequence[str]) -> Iterator[str]:
+    yield title
+    yield from (f"  {entry}" for entry in entries or ["nothing"])

@@ -1,0 +1,79 @@
+"""Replays of the archive: to the rules that are named, and to no other."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from ops.deployed import OperationError
+
+TERMINAL_STATES = {"COMPLETED", "CANCELLED", "FAILED"}
+
+
+class Replay:
+    """A replay that was started."""
+
+    def __init__(self, events: Any, name: str) -> None:
+        self._events = events
+        self._name = name
+
+    def progress(self) -> Mapping[str, Any]:
+        """How far it is, as DescribeReplay says; raises if it came to another end than its own."""
+        replay: Mapping[str, Any] = self._events.describe_replay(ReplayName=self._name)
+        if replay["State"] in ("CANCELLED", "FAILED"):
+            why = replay.get("StateReason", "no reason was given")
+            raise OperationError(f"replay {self._name} is {replay['State']}: {why}")
+        return replay
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of it was delivered to its rules; raises as ``progress``."""
+        return bool(self.progress()["State"] == "COMPLETED")
+
+    def cancel(self) -> None:
+        """End it, if it has not ended."""
+        if self._events.describe_replay(ReplayName=self._name)["State"] not in TERMINAL_STATES:
+            self._events.cancel_replay(ReplayName=self._name)
+
+
+class Archive:
+    """An archive of a bus.
+
+    It may lag by ten minutes, and what it says of its size by a day.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html#eb-archive-timing
+    """
+
+    def __init__(self, events: Any, arn: str) -> None:
+        self._events = events
+        self._arn = arn
+
+    def describe(self) -> Mapping[str, Any]:
+        """What DescribeArchive says."""
+        name = self._arn.rpartition("/")[2]
+        described: Mapping[str, Any] = self._events.describe_archive(ArchiveName=name)
+        return described
+
+    def replay(
+        self, name: str, *, since: datetime, until: datetime, rules: Sequence[str]
+    ) -> Replay:
+        """Start a replay of what happened from ``since`` to ``until`` to the rules of these ARNs.
+
+        Only one at a time: two to one rule would come through one queue.
+
+        Raises:
+            OperationError: another one is under way.
+        """
+        for state in ("STARTING", "RUNNING"):
+            answer = self._events.list_replays(EventSourceArn=self._arn, State=state)
+            for other in answer["Replays"]:
+                raise OperationError(
+                    f"replay {other['ReplayName']} is under way: wait, or, if its command was "
+                    f"killed, 'aws events cancel-replay --replay-name {other['ReplayName']}'"
+                )
+        self._events.start_replay(
+            ReplayName=name,
+            EventSourceArn=self._arn,
+            EventStartTime=since,
+            EventEndTime=until,
+            Destination={"Arn": self.describe()["EventSourceArn"], "FilterArns": list(rules)},
+        )
+        return Replay(self._events, name)

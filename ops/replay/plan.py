@@ -1,0 +1,131 @@
+"""What can be known of a replay before it is started: who would hear it, and how much it is."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ops.deployed import OperationError
+
+ARCHIVE_LAG = timedelta(minutes=10)
+"""By so much the archive may lag behind the bus.
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html#eb-archive-timing
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A rule of the archive's bus; ``targets`` are ARNs."""
+
+    name: str
+    arn: str
+    enabled: bool
+    pattern: Mapping[str, Any]
+    targets: Sequence[str]
+
+    @property
+    def receives(self) -> str:
+        """What it hears of a replay, and what besides; empty if no replay reaches it.
+
+        Replayed events carry ``replay-name``, and match every rule whose pattern does not mind.
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html
+        """
+        if "replay-name" not in self.pattern:
+            return "live and replayed events"
+        return "replayed events" if {"exists": True} in self.pattern["replay-name"] else ""
+
+    @property
+    def unreachable_because(self) -> str:
+        """Why a replay to it would come to nothing; empty if it would not."""
+        if not self.receives:
+            return "leaves replayed events out, so that nothing is done twice"
+        if not self.enabled:
+            return "is disabled"
+        return "" if self.targets else "has no target"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayPlan:
+    """A replay of what happened from ``since`` to ``until`` to some rules."""
+
+    archive: Mapping[str, Any]
+    """As DescribeArchive says."""
+    since: datetime
+    until: datetime
+    rules: Sequence[Rule]
+
+    def estimated_events(self, *, now: datetime) -> int | None:
+        """How many events that is if they came evenly; None if the archive has not counted yet.
+
+        EventBridge tells how many there are in the archive, as of some time of the last 24 hours,
+        and not when they came.
+        """
+        count, first = self.archive["EventCount"], self.archive["CreationTime"]
+        if days := self.archive.get("RetentionDays"):
+            first = max(first, now - timedelta(days=days))
+        covered = min(self.until, now) - max(self.since, first)
+        share = max(covered / (now - first), 0.0)
+        return round(count * min(share, 1.0)) if count else None
+
+    def as_json(self, *, now: datetime) -> dict[str, Any]:
+        """The plan for scripts."""
+        return {
+            "archive": self.archive["ArchiveName"],
+            "events_in_archive": self.archive["EventCount"],
+            "bytes_in_archive": self.archive["SizeBytes"],
+            "from": self.since.isoformat(),
+            "to": self.until.isoformat(),
+            "events_estimated": self.estimated_events(now=now),
+            "rules": [
+                {"name": rule.name, "receives": rule.receives, "targets": list(rule.targets)}
+                for rule in self.rules
+            ],
+        }
+
+    def lines(self, *, now: datetime) -> Iterator[str]:
+        """The plan for people."""
+        archive, estimated_events = self.archive, self.estimated_events(now=now)
+        days = archive.get("RetentionDays")
+        kept = f"of the last {days} days" if days else "of all time"
+        yield f"archive  {archive['ArchiveName']}"
+        yield f"holds    {archive['EventCount']:,} events {kept}, as counted once a day"
+        yield f"from     {self.since:%Y-%m-%d %H:%M:%S} UTC"
+        yield f"to       {self.until:%Y-%m-%d %H:%M:%S} UTC"
+        many = "nobody knows how many" if estimated_events is None else f"some {estimated_events:,}"
+        yield f"events   {many}: EventBridge does not say when they came"
+        if self.until > now - ARCHIVE_LAG:
+            yield "         those of the last ten minutes may not be in the archive yet"
+        for rule in self.rules:
+            yield f"rule     {rule.name} receives {rule.receives}"
+            yield from (f"           and tells {short_name(target)}" for target in rule.targets)
+
+
+def select_rules(rules: Sequence[Rule], names: Sequence[str]) -> list[Rule]:
+    """The rules of these names.
+
+    Raises:
+        OperationError: a replay to one of them would come to nothing; it says which could hear it.
+    """
+    known = {rule.name: rule for rule in rules}
+    problems = [
+        f"{name} {known[name].unreachable_because if name in known else 'is no rule of the bus'}"
+        for name in names
+        if name not in known or known[name].unreachable_because
+    ]
+    if problems or not names:
+        hearing = ", ".join(rule.name for rule in rules if not rule.unreachable_because) or "nobody"
+        wrong = "; ".join(problems) or "name the rules that are to hear it"
+        raise OperationError(f"{wrong}. A replay is heard by: {hearing}")
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+def parse_time(text: str) -> datetime:
+    """A time in ISO 8601, UTC unless it says otherwise; raises ValueError if it is none."""
+    time = datetime.fromisoformat(text)
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def short_name(arn: str) -> str:
+    """A resource's service and name."""
+    _, _, service, _, _, name = arn.split(":", 5)
+    return f"{service} {name}"

@@ -1,0 +1,81 @@
+"""The views that can be rebuilt: how each is made of facts, by the functions' own code."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from lambdas.contracts.event import Event, EventEnvelope
+from lambdas.contracts.inventory import StockEvent
+from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS, parse_order_record
+from lambdas.contracts.orders import OrderConfirmed
+from lambdas.inventory.domain import event_for_change
+from lambdas.inventory.store import parse_stock_row
+from lambdas.storefront import projections
+from lambdas.storefront.domain import CUSTOMER_ORDER_EVENTS
+from lambdas.storefront.store import AvailabilityView, CustomerOrdersView, PerOrderView, SalesView
+from ops.views.sources import OrderEventSource, RebuildSource, RebuildContext, StockSource
+
+Projector = Callable[[Sequence[EventEnvelope[Any]]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A view of storefront: what it hears, and what it does with it."""
+
+    name: str
+    """As the stack calls it."""
+    parse: Callable[[Any], EventEnvelope[Any] | None]
+    """Raises ContractError if a body of the origin makes no sense."""
+    store: Callable[..., Any]
+    project: Callable[[Any, Any], None]
+    max_parallel_writes: int
+    """How many batches may be written at a time."""
+    source: Callable[[RebuildContext], RebuildSource] = OrderEventSource
+
+    def projector(self, table: str, dynamodb: Any) -> Projector:
+        """What writes facts into that table."""
+        return partial(self.project, self.store(table, dynamodb=dynamodb))
+
+
+def _order_event_parser(*events: type[Event]) -> Callable[[Any], EventEnvelope[Any] | None]:
+    return partial(parse_order_record, events)
+
+
+def _stock_event_of(row: Mapping[str, Any]) -> EventEnvelope[StockEvent] | None:
+    """What inventory told last of a SKU, by its own code; not by which of its events."""
+    return event_for_change(None, parse_stock_row(row))
+
+
+VIEWS: Mapping[str, View] = {
+    "timelines": View(
+        name="Timelines",
+        parse=_order_event_parser(*ORDER_STREAM_EVENTS),
+        store=PerOrderView,
+        project=projections.update_timelines,
+        max_parallel_writes=8,
+    ),
+    "orders": View(
+        name="CustomerOrders",
+        parse=_order_event_parser(*CUSTOMER_ORDER_EVENTS),
+        store=CustomerOrdersView,
+        project=projections.update_customer_orders,
+        max_parallel_writes=8,
+    ),
+    "sales": View(
+        name="Sales",
+        parse=_order_event_parser(OrderConfirmed),
+        store=SalesView,
+        project=projections.update_sales,
+        # More would be in each other's way at the same counters.
+        max_parallel_writes=1,
+    ),
+    "availability": View(
+        name="Availability",
+        parse=_stock_event_of,
+        store=AvailabilityView,
+        project=projections.update_availability,
+        max_parallel_writes=8,
+        source=StockSource,
+    ),
+}

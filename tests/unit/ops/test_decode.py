@@ -1,0 +1,204 @@
+"""What is parked is decoded, whoever parked it; what nobody can decode is there as it is."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops.commands.show import would
+from ops.dlq.failure_sinks import Mechanism
+from ops.dlq.decode import DeadLetter, decode
+from tests.unit.ops.dead_letter_samples import (
+    EVENT,
+    ORDER,
+    RECORD,
+    arn,
+    compensation,
+    message,
+    outcome,
+    dead_lettered_by,
+    sink,
+    sinks,
+)
+
+
+def decoded(name: str, how: Mechanism) -> DeadLetter:
+    at = sink(name)
+    return decode(dead_lettered_by(at.routes_by(how)[0], at), at)
+
+
+def told(record: DeadLetter) -> tuple[str, int, str]:
+    return record.error, record.attempts, record.event_time
+
+
+def test_an_event_that_was_not_delivered():
+    record = decoded("shipping/OnPickedOnRuleUndelivered", Mechanism.RULE)
+
+    assert record.event == EVENT
+    assert told(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T08:26:02.918Z")
+    assert "DispatchShipment" in record.failed_at
+
+
+def test_a_call_that_scheduler_could_not_make():
+    record = decoded("orders/JobsRepublishStalledScheduleDeadLetters", Mechanism.SCHEDULE)
+
+    assert record.event == {}
+    assert told(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T09:00:00Z")
+
+
+def test_an_event_that_a_function_failed_at():
+    record = decoded("shipping/OnPickedDeadLetters", Mechanism.DESTINATION)
+
+    assert record.event == EVENT
+    assert told(record) == (
+        "RetriesExhausted: NoShipmentError: there is no shipment",
+        3,
+        "2026-12-01T08:26:02.918Z",
+    )
+
+
+def test_a_batch_of_which_only_a_pointer_is_there():
+    record = decoded("shipping/OutboxDeadLetters", Mechanism.STREAM_MAPPING)
+
+    assert record.event["startSequenceNumber"] == "100"
+    assert told(record) == ("RetriesExhausted", 3, "2026-12-01T08:00:00Z")
+
+
+def test_a_batch_that_is_there_whole():
+    record = decoded("storefront/GivenUp", Mechanism.STREAM_MAPPING)
+
+    assert record.event == {"Records": [{"kinesis": {"sequenceNumber": "1"}}]}
+
+
+def test_a_record_that_its_function_parked():
+    record = decoded("storefront/SalesProjectionDeadLetters", Mechanism.CONSUMER)
+
+    assert (record.event, record.error) == (RECORD, "it makes no sense")
+
+
+def test_a_dead_letter_that_is_the_record_of_another_functions_success():
+    at = sink("notifications/EmailInvoiceDeadLetters")
+    (route,) = at.routes
+    told_by_lambda = {"requestContext": {"functionArn": arn(route.source), "condition": "Success"},
+                      "requestPayload": EVENT, "responsePayload": {"number": "1"}}  # fmt: skip
+    attributes = {"RequestID": "r", "ErrorCode": "200", "ErrorMessage": "no"}
+
+    record = decode(message(told_by_lambda, attributes), at)
+
+    assert (record.mechanism, record.event, record.error) == (
+        Mechanism.FUNCTION_DLQ,
+        told_by_lambda,
+        "200: no",
+    )
+
+
+def test_an_event_that_its_function_parked():
+    record = decoded("orders/OnDisputeDeadLetters", Mechanism.CONSUMER)
+
+    assert record.event == EVENT
+    assert told(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
+
+
+def test_a_message_that_its_function_parked():
+    record = decoded("purchasing/LowStockDeadLetters", Mechanism.CONSUMER)
+
+    assert record.event["source"] == EVENT["source"]
+    assert told(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
+
+
+def test_a_message_that_came_too_often():
+    record = decoded("warehouse/PickingDeadLetters", Mechanism.REDRIVE_POLICY)
+
+    assert record.error == "it came again and again"
+    assert record.failed_at.endswith("-Picking" + record.failed_at[-8:])
+
+
+def test_a_message_that_a_worker_parked_is_of_the_queue_it_came_from():
+    at = sink("warehouse/PickingDeadLetters")
+
+    record = decode(message("poison", {"reason": "it is no JSON"}), at)
+
+    assert (record.mechanism, record.event, record.error) == (Mechanism.REDRIVE_POLICY, "poison", "it is no JSON")
+
+
+def test_a_compensation_and_an_outcome():
+    repair = sink("orders/Repair")
+    machine = repair.routes[0].source
+
+    failed, unwritten = (decode(each(machine), repair) for each in (compensation, outcome))
+
+    assert failed.event == {"order_id": ORDER}
+    assert failed.error == "ReleaseStock: NoStockError: no stock"
+    assert unwritten.error == "Reject could not be written: DynamoDB.ThrottlingException: too fast"
+    assert (failed.mechanism, unwritten.mechanism) == (Mechanism.SAGA, Mechanism.SAGA)
+
+
+def test_how_often_it_was_put_back_and_why_it_came_again():
+    at = sink("purchasing/LowStockDeadLetters")
+    history = {"redriven": "2", "earlier": "first\nsecond", "reason": "third"}
+    attributes = decode(message("x", history), at)
+    parked = {**RECORD, "redriven": {"times": 2, "earlier": ["first", "second"]}}
+    inside = decode(
+        message({"reason": "third", "record": parked}), sink("storefront/SalesProjectionDeadLetters")
+    )
+
+    for record in (attributes, inside):
+        assert (record.redrive_count, list(record.previous_errors)) == (2, ["first", "second"])
+    assert inside.event == RECORD
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "poison", "[]", "7", '{"a": 1}', '{"requestContext": {}}', '{"record": 1}', "\ud800"],
+)
+def test_what_nobody_can_decode_is_there_as_it_is(body: str):
+    record = decode(message(body), sink("shipping/OnPickedDeadLetters"))
+
+    assert record.mechanism is None
+    assert record.message.body == body
+
+
+@pytest.mark.parametrize("body", ['{"a": NaN}', "[" * 100_000], ids=["NaN", "deep"])
+def test_what_scripts_could_not_read_is_a_text(body: str):
+    assert decode(message(body), sink("shipping/OnPickedDeadLetters")).event == body
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
+    max_leaves=4,
+)
+FEEDS = [(route, sink) for sink in sinks() for route in sink.routes]
+
+
+@given(number=st.integers(0, len(FEEDS) - 1), data=st.data())
+def test_nothing_that_looks_like_something_is_lost(number: int, data: st.DataObject):
+    """Whatever stands in one place of an envelope instead of what should, it is shown."""
+    route, sink = FEEDS[number]
+    body = json.loads(dead_lettered_by(route, sink).body)
+    inner, names = body, ["reason", "record", "requestContext", "payload"]
+    while isinstance(inner, dict):
+        name = data.draw(st.sampled_from([*inner, *names]))
+        if not isinstance(inner.get(name), dict) or data.draw(st.booleans()):
+            inner[name] = data.draw(ODD)
+            break
+        inner = inner[name]
+    odd = message(json.dumps(body))
+
+    record = decode(odd, sink)
+
+    assert record.message == odd
+    assert would(record, sink)
+
+
+def test_records_are_found_by_text_and_by_field():
+    record = decoded("shipping/OnPickedDeadLetters", Mechanism.DESTINATION)
+    order = EVENT["detail"]["data"]["order_id"]
+
+    assert record.mentions(order)
+    assert not record.mentions("another")
+    assert record.has_field("detail.data.order_id", order)
+    assert record.has_field("detail.metadata.schema_version", "1")
+    assert not record.has_field("detail.data.order_id.more", order)
+    assert not record.has_field("detail.nothing", "null")

@@ -1,0 +1,202 @@
+"""What was planned is done by the right request, and what fails again is told."""
+
+import io
+import json
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ops.dlq.executor import ActionExecutor, ActionFailedError
+from ops.dlq.failure_sinks import Mechanism
+from ops.dlq.decode import decode
+from ops.dlq.plan import plan_redrive
+from tests.unit.ops.dead_letter_samples import EVENT, ORDER, outcome, dead_lettered_by, sink
+
+
+class AlreadyThere(Exception):
+    """What AWS says of what there is already."""
+
+
+class FakeAws:
+    """Notes each request; a function answers as it is told to."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.requests: list[tuple[str, Mapping[str, Any]]] = []
+        self._answers = answers
+
+    def client(self, service: str) -> Any:
+        return FakeClient(self, service)
+
+    def answer(self, request: str, parameters: Mapping[str, Any]) -> Any:
+        self.requests.append((request, parameters))
+        if request != "lambda.invoke" or parameters.get("InvocationType") == "Event":
+            return self._answers.get(request.replace(".", "_"), {})
+        answer = self._answers.get(parameters["FunctionName"].replace("-", "_"), {})
+        failed = {"FunctionError": "Unhandled"} if "errorType" in answer else {}
+        return {"Payload": io.BytesIO(json.dumps(answer).encode()), **failed}
+
+
+class FakeClient:
+    exceptions = SimpleNamespace(
+        ExecutionAlreadyExists=AlreadyThere, ResourceAlreadyExistsException=AlreadyThere
+    )
+
+    def __init__(self, aws: FakeAws, service: str) -> None:
+        self._aws = aws
+        self._service = service
+
+    def __getattr__(self, operation: str) -> Any:
+        def request(**parameters: Any) -> Any:
+            answer = self._aws.answer(f"{self._service}.{operation}", parameters)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return request
+
+
+def move(aws: FakeAws, name: str, how: Mechanism, message: Any = None) -> None:
+    at = sink(name)
+    parked = message or dead_lettered_by(at.routes_by(how)[0], at)
+    ActionExecutor(aws.client, lambda: "mark-compensation-completed").execute(plan_redrive(decode(parked, at), at))
+
+
+def test_a_message_is_sent_to_its_group():
+    aws = FakeAws()
+
+    move(aws, "purchasing/LowStockUndelivered", Mechanism.SUBSCRIPTION)
+
+    ((request, sent),) = aws.requests
+    assert request == "sqs.send_message"
+    assert sent["QueueUrl"].partition("LowStockQueue")[1]
+    assert (sent["MessageGroupId"], sent["MessageDeduplicationId"]) == ("g", "redrive-m1")
+    assert sent["MessageAttributes"] == {"redriven": {"DataType": "Number", "StringValue": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "request_", "parameter", "content"),
+    [
+        ("shipping/OnPickedOnRuleUndelivered", "lambda.invoke", "Payload", EVENT),
+        ("orders/StartFulfilmentRuleUndelivered", "stepfunctions.start_execution", "input",
+         EVENT["detail"]),
+        ("backbone/ToOrderStreamRuleUndelivered", "kinesis.put_record", "Data", EVENT),
+        ("orders/AlertOrderNeedsAttentionRuleUndelivered", "sns.publish", "Message", EVENT),
+    ],
+)  # fmt: skip
+def test_an_event_is_handed_to_its_target(name: str, request_: str, parameter: str, content: Any):
+    aws = FakeAws()
+
+    move(aws, name, Mechanism.RULE)
+
+    ((request, parameters),) = aws.requests
+    assert request == request_
+    assert json.loads(parameters[parameter]) == content
+    assert parameters.get("InvocationType", "Event") == "Event"
+
+
+def test_an_event_is_logged_though_the_log_stream_is_there_already():
+    aws = FakeAws(logs_create_log_stream=AlreadyThere())
+
+    move(aws, "backbone/CatchAllUndelivered", Mechanism.RULE)
+
+    (_, logged) = aws.requests[-1]
+    assert json.loads(logged["logEvents"][0]["message"]) == EVENT
+
+
+def test_what_is_started_already_is_started():
+    aws = FakeAws(stepfunctions_start_execution=AlreadyThere())
+
+    move(aws, "orders/StartFulfilmentRuleUndelivered", Mechanism.RULE)
+
+    assert aws.requests[0][1]["name"] == "redrive-m1"
+
+
+def physical(name: str) -> str:
+    (function,) = {route.target for route in sink(name).routes}
+    assert function is not None
+    return function.physical.replace("-", "_")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"errorType": "KeyError", "errorMessage": "'x'"}, "KeyError: 'x'"),
+        ({"batchItemFailures": [{"itemIdentifier": "1"}]}, "failed at 1 of the records again"),
+    ],
+)
+def test_a_batch_that_a_function_fails_at_again_is_not_done(answer: Any, said: str):
+    name = "storefront/SalesProjectionDeadLetters"
+    aws = FakeAws(**{physical(name): answer})
+
+    with pytest.raises(ActionFailedError, match=said):
+        move(aws, name, Mechanism.CONSUMER)
+
+
+@pytest.mark.parametrize("answer", [{"batchItemFailures": []}, None])
+def test_a_batch_that_a_function_is_done_with_is_done(answer: Any):
+    name = "storefront/SalesProjectionDeadLetters"
+
+    move(FakeAws(**{physical(name): answer} if answer else {}), name, Mechanism.CONSUMER)
+
+
+class TestRepair:
+    FUNCTION = "arn:aws:lambda:eu_west_1:123456789012:function:release"
+
+    @pytest.mark.parametrize("state", ["REJECTED", "CANCELLED"])
+    def test_what_is_to_be_undone_is_undone_and_then_its_order_knows(self, state: str):
+        aws = FakeAws(mark_compensation_completed={"state": state, "finished": True})
+
+        move(aws, "orders/Repair", Mechanism.SAGA)
+
+        called = [(r["FunctionName"], json.loads(r["Payload"])) for _, r in aws.requests]
+        assert called == [
+            ("mark-compensation-completed", {"order_id": ORDER}),
+            (self.FUNCTION.replace("_", "-"), {"order_id": ORDER}),
+            ("mark-compensation-completed", {"order_id": ORDER, "compensation": "ReleaseStock"}),
+        ]
+
+    @pytest.mark.parametrize(
+        ("state", "finished", "said"),
+        [
+            ("CONFIRMED", True, "is CONFIRMED: it stands, and ReleaseStock would undo it"),
+            ("DISPATCHED", True, "is DISPATCHED: it stands"),
+            ("PLACED", False, "is PLACED: its saga is at it"),
+            ("WITHDRAWN", False, "is WITHDRAWN: its saga is at it"),
+        ],
+    )
+    def test_an_order_that_stands_or_is_still_open_is_not_undone(
+        self, state: str, finished: bool, said: str
+    ):
+        """A saga parked this and died; the next one found everything done, or is yet to begin."""
+        aws = FakeAws(mark_compensation_completed={"state": state, "finished": finished})
+
+        with pytest.raises(ActionFailedError, match=said):
+            move(aws, "orders/Repair", Mechanism.SAGA)
+
+        (asked,) = (json.loads(request["Payload"]) for _, request in aws.requests)
+        assert asked == {"order_id": ORDER}
+
+    def test_one_that_fails_again_is_not_noted(self):
+        error = {"errorType": "NoStockError", "errorMessage": "no stock"}
+        aws = FakeAws(**{self.FUNCTION: error}, mark_compensation_completed={"state": "REJECTED", "finished": True})
+
+        with pytest.raises(ActionFailedError, match="NoStockError: no stock"):
+            move(aws, "orders/Repair", Mechanism.SAGA)
+
+        assert len(aws.requests) == 2
+
+    def test_one_whose_order_cannot_know_is_not_done(self):
+        error = {"errorType": "UnknownOrderError", "errorMessage": "there is no order"}
+
+        with pytest.raises(ActionFailedError, match="no order"):
+            move(FakeAws(mark_compensation_completed=error), "orders/Repair", Mechanism.SAGA)
+
+    def test_an_outcome_is_done_with_when_its_order_has_ended(self):
+        unwritten = outcome(sink("orders/Repair").routes[0].source)
+
+        move(FakeAws(mark_compensation_completed={"finished": True}), "orders/Repair", Mechanism.SAGA, unwritten)
+        with pytest.raises(ActionFailedError, match="is PLACED"):
+            going_on = FakeAws(mark_compensation_completed={"finished": False, "state": "PLACED"})
+            move(going_on, "orders/Repair", Mechanism.SAGA, unwritten)

@@ -1,0 +1,174 @@
+"""Every place that can hold failed work is found, with who parks there and the way back."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ops.dlq.failure_sinks import BUCKET, QUEUE, Mechanism, FailureSink, Resource, DeployedStack, Templates
+from ops.dlq.decode import decode
+from ops.dlq.plan import Action, Repair, plan_redrive
+from stacks.environments import ENVIRONMENTS
+from tests.templates.synthesis import platform
+from tests.unit.ops.dead_letter_samples import EVENT, dead_lettered_by, sink, sinks
+
+PLACES = [
+    pytest.param(sink, id=f"{name}-{sink.name}")
+    for name in ENVIRONMENTS
+    for sink in sinks(name)
+]
+FAILED_WORK = {"DeadLetterConfig", "RedrivePolicy", "OnFailure", "DEAD_LETTER_QUEUE_URL"}
+
+
+def queues(environment: str) -> set[str]:
+    """All queues from which nothing but a person takes anything."""
+    return {
+        f"{stack.rpartition('-')[2].lower()}/{id[:-8]}"
+        for stack, template in platform(environment).templates.items()
+        for id, resource in template["Resources"].items()
+        if resource["Type"] == QUEUE and "RedrivePolicy" not in resource.get("Properties", {})
+    }
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_all_places_are_found(environment: str):
+    found = {each.name for each in sinks(environment)}
+
+    assert found - queues(environment) == {"storefront/GivenUp"}
+    assert queues(environment) - found == set()
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_whatever_a_template_says_of_failed_work_leads_to_a_place(environment: str):
+    """Read without knowing which resources have what: no new kind of edge is overlooked."""
+    for stack, template in platform(environment).templates.items():
+        resources = template["Resources"]
+        known = {each.resource.id for each in sinks(environment) if each.resource.stack == stack}
+        named = {id for words, id in references(resources) if words & FAILED_WORK}
+        kinds = {id: resources[id]["Type"] for id in named}
+        assert {id for id in named if kinds[id] in (QUEUE, BUCKET)} <= known, stack
+
+
+def references(value: object, *words: str) -> Iterator[tuple[set[str], str]]:
+    """The logical ids that a template refers to, and the names under which it does."""
+    match value:
+        case {"Fn::GetAtt": [str(id), *_]} | {"Ref": str(id)}:
+            if not id.startswith("AWS::"):
+                yield {*words}, id
+        case dict():
+            for name, inner in value.items():
+                yield from references(inner, *words, name)
+        case list():
+            for inner in value:
+                yield from references(inner, *words)
+
+
+@pytest.mark.parametrize("sink", PLACES)
+def test_each_is_fed_and_each_feed_has_a_way_back(sink: FailureSink):
+    assert sink.routes
+
+    for route in sink.routes:
+        record = decode(dead_lettered_by(route, sink), sink)
+        assert record.mechanism is route.mechanism, route
+        assert isinstance(plan_redrive(record, sink), Action)
+
+
+def test_what_is_handed_over_goes_to_who_failed():
+    def ways(name: str) -> set[tuple[str, str]]:
+        return {(route.mechanism.name, str(route.target)) for route in sink(name).routes}
+
+    assert ways("orders/StartFulfilmentRuleUndelivered") == {("RULE", "orders/FulfilmentMachine")}
+    assert ways("backbone/ToOrderStreamRuleUndelivered") == {("RULE", "backbone/OrderStream")}
+    assert ways("backbone/CatchAllUndelivered") == {("RULE", "backbone/EventLog")}
+    assert ways("orders/AlertOrderNeedsAttentionRuleUndelivered") == {("RULE", "operations/Topic")}
+    assert ways("shipping/OnPickedDeadLetters") == {("DESTINATION", "shipping/DispatchShipment")}
+    assert ways("orders/JobsRepublishStalledScheduleDeadLetters") == {
+        ("DESTINATION", "orders/JobsRepublishStalled"),
+        ("SCHEDULE", "orders/JobsRepublishStalled"),
+    }
+    assert ways("shipping/OutboxDeadLetters") == {
+        ("STREAM_MAPPING", "shipping/RelayOutbox"),
+        ("CONSUMER", "shipping/RelayOutbox"),
+    }
+    assert ways("purchasing/LowStockDeadLetters") == {
+        ("REDRIVE_POLICY", "purchasing/LowStockQueue"),
+        ("CONSUMER", "purchasing/LowStockQueue"),
+    }
+    assert ways("purchasing/LowStockUndelivered") == {
+        ("SUBSCRIPTION", "purchasing/LowStockQueue")
+    }
+    assert ways("orders/Repair") == {("SAGA", "None")}
+    assert len(sink("orders/Repair").routes_by(Mechanism.SAGA)) == 2
+
+
+def test_of_several_feeds_it_is_the_one_that_parked_it():
+    bucket = sink("storefront/GivenUp")
+
+    for route in bucket.routes:
+        assert plan_redrive(decode(dead_lettered_by(route, bucket), bucket), bucket).target == route.target
+
+
+@pytest.mark.parametrize("machine", ["FulfilmentMachine", "WithdrawalMachine"])
+def test_a_repair_is_of_the_saga_that_parked_it(machine: str):
+    repair = sink("orders/Repair")
+    (route,) = (route for route in repair.routes if route.source.name == f"orders/{machine}")
+
+    action = plan_redrive(decode(dead_lettered_by(route, repair), repair), repair)
+
+    assert isinstance(action, Repair)
+    assert action.target == route.source
+
+
+def test_a_receiver_that_was_replaced_is_the_one_of_today():
+    failed = sink("shipping/OnPickedDeadLetters")
+    route = failed.find_route(Mechanism.DESTINATION, "arn:aws:lambda:eu-west-1:1:function:of-yesterday")
+
+    assert route == failed.routes[0]
+
+
+def test_what_no_template_of_ours_declares_yet_is_known_too():
+    def arn(id: str) -> dict[str, list[str]]:
+        return {"Fn::GetAtt": [f"{id}12345678", "Arn"]}
+
+    failing = {"DeadLetterConfig": {"TargetArn": arn("Dead")}}
+    failed = {"DestinationConfig": {"OnFailure": {"Destination": arn("Failed")}}}
+    template = {
+        "Dead12345678": {"Type": QUEUE},
+        "Failed12345678": {"Type": BUCKET},
+        "Function12345678": {"Type": "AWS::Lambda::Function", "Properties": failing},
+        "Config12345678": {
+            "Type": "AWS::Lambda::EventInvokeConfig",
+            "Properties": {"FunctionName": {"Ref": "Function12345678"}, **failed},
+        },
+    }
+    dead, destination = Templates({"Orders-Dev-New": DeployedStack({"Resources": template}, {})}).failure_sinks()
+
+    assert [(route.mechanism, str(route.target)) for route in dead.routes] == [(Mechanism.FUNCTION_DLQ, "new/Function")]
+    assert [(route.mechanism, str(route.target)) for route in destination.routes] == [
+        (Mechanism.DESTINATION, "new/Function")
+    ]
+    for each in (dead, destination):
+        action = plan_redrive(decode(dead_lettered_by(each.routes[0], each), each), each)
+        assert (str(action), getattr(action, "payload", None)) == ("invoke new/Function", EVENT)
+
+
+def test_a_queue_that_nobody_empties_is_a_place_though_nothing_is_known_to_feed_it():
+    declared = {"Lonely12345678": {"Type": QUEUE}}
+    templates = Templates({"Orders-Dev-New": DeployedStack({"Resources": declared}, {})})
+
+    assert [(each.name, each.routes) for each in templates.failure_sinks()] == [("new/Lonely", [])]
+
+
+@pytest.mark.parametrize(
+    ("physical", "arn", "known"),
+    [
+        ("f-1", "arn:aws:lambda:eu-west-1:1:function:f-1:$LATEST", True),
+        ("f-1", "arn:aws:lambda:eu-west-1:1:function:f-12", False),
+        ("https://sqs.eu-west-1.amazonaws.com/1/q.fifo", "arn:aws:sqs:eu-west-1:1:q.fifo", True),
+        ("Orders|r", "arn:aws:events:eu-west-1:1:rule/Orders/r", True),
+        ("", "", False),
+    ],
+)
+def test_an_arn_is_known_by_its_end(physical: str, arn: str, known: bool):
+    resource = Resource(stack="s", id="r", kind="k", physical=physical)
+
+    assert resource.matches_arn(arn) is known

@@ -1,0 +1,154 @@
+"""Looking into queues and buckets takes nothing away, and shows each thing once."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import boto3
+import pytest
+
+from ops.dlq import readers
+from ops.dlq.readers import BucketReader, Depth, SinkReader, QueueReader
+from tests.unit.conftest import ACCOUNT
+
+NAMES = [f"m{number:02}" for number in range(23)]
+BUCKETS = count(1)
+
+
+def client(endpoint: str, service: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=ACCOUNT["AWS_DEFAULT_REGION"],
+        aws_access_key_id=ACCOUNT["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single server knows at once that it has nothing more."""
+    monkeypatch.setattr(readers, "WAIT_SECONDS", 0)
+
+
+@pytest.fixture(scope="module")
+def sqs(endpoint: str) -> Any:
+    return client(endpoint, "sqs")
+
+
+@pytest.fixture(scope="module")
+def make_queue(sqs: Any) -> Callable[..., QueueReader]:
+    numbers = count(1)
+
+    def make(*bodies: str, group_id: str = "") -> QueueReader:
+        fifo = {"FifoQueue": "true"} if group_id else {}
+        name = f"parked-{next(numbers)}{'.fifo' if group_id else ''}"
+        url = sqs.create_queue(QueueName=name, Attributes=fifo)["QueueUrl"]
+        for body in bodies:
+            ordered = {"MessageGroupId": group_id, "MessageDeduplicationId": body} if group_id else {}
+            said = {"reason": {"DataType": "String", "StringValue": "why"}}
+            sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=said, **ordered)
+        return QueueReader(url, sqs)
+
+    return make
+
+
+@pytest.fixture
+def bucket(endpoint: str) -> BucketReader:
+    s3 = client(endpoint, "s3")
+    where = {"LocationConstraint": ACCOUNT["AWS_DEFAULT_REGION"]}
+    bucket = f"given-up-{next(BUCKETS)}"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
+    for name in NAMES:
+        s3.put_object(Bucket=bucket, Key=f"aws/lambda/{name}", Body=name.encode())
+    return BucketReader(bucket, s3)
+
+
+def depth(there: int) -> Depth:
+    return Depth(visible=there, measured_at=datetime.now(UTC))
+
+
+def recent(reader: SinkReader) -> bool:
+    """Whether it knows what time it is, by its service's clock."""
+    return abs(reader.depth().measured_at - datetime.now(UTC)) < timedelta(seconds=10)
+
+
+def seen(reader: SinkReader) -> list[str]:
+    with closing(reader.lease_messages()) as messages:
+        return [message.body for message in messages]
+
+
+def test_all_of_a_queue_is_seen_once_and_is_there_again(make_queue: Callable[..., QueueReader]):
+    queue = make_queue(*NAMES)
+
+    for _ in range(2):
+        assert sorted(seen(queue)) == NAMES
+        assert queue.depth() == depth(23)
+
+
+def test_what_is_said_beside_a_message_is_seen(make_queue: Callable[..., QueueReader]):
+    queue = make_queue("m", group_id="A")
+
+    with closing(queue.lease_messages()) as messages:
+        (message,) = messages
+
+    assert (message.attributes, message.group_id) == ({"reason": "why"}, "A")
+
+
+def test_whoever_is_cut_off_gives_back_what_was_taken(make_queue: Callable[..., QueueReader]):
+    queue = make_queue(*NAMES)
+
+    with closing(queue.lease_messages()) as messages:
+        next(messages)
+        assert queue.depth().in_flight == 10
+
+    assert queue.depth() == depth(23)
+
+
+def test_what_is_deleted_is_gone_and_a_group_comes_in_order(make_queue: Callable[..., QueueReader]):
+    queue = make_queue(*NAMES, group_id="A")
+
+    taken: list[str] = []
+    with closing(queue.lease_messages()) as messages:
+        for message in messages:
+            taken.append(message.body)
+            queue.delete(message)
+
+    assert taken == NAMES
+    assert recent(queue)
+    assert queue.depth() == depth(0)
+
+
+def test_of_a_group_at_least_ten_are_seen_and_all_are_there_again(
+    make_queue: Callable[..., QueueReader],
+):
+    queue = make_queue(*NAMES, group_id="A")
+
+    found = seen(queue)
+
+    assert found == NAMES[: len(found)]
+    assert len(found) >= 10
+    assert queue.depth() == depth(23)
+
+
+def test_all_of_a_bucket_is_seen_and_what_is_deleted_is_gone(bucket: BucketReader):
+    assert seen(bucket) == NAMES
+    assert recent(bucket)
+    assert bucket.depth() == depth(23)
+
+    with closing(bucket.lease_messages()) as messages:
+        bucket.delete(next(messages))
+
+    assert seen(bucket) == NAMES[1:]
+
+
+def test_what_somebody_else_deletes_of_a_bucket_meanwhile_is_passed_over(bucket: BucketReader):
+    with closing(bucket.lease_messages()) as messages:
+        first, second = next(messages), replace(next(messages), id=f"aws/lambda/{NAMES[2]}")
+        bucket.delete(second)
+        others = [message.body for message in messages]
+
+    assert (first.body, others) == (NAMES[0], NAMES[3:])
