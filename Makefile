@@ -17,10 +17,10 @@ help: ## list the targets
 setup: $(VENV)/installed node_modules/installed ## install what is needed, here and nowhere else
 
 demo: setup ## the platform on this machine: feed it orders, see what happened (ORDERS=file.csv)
-	@python -m local demo $(if $(ORDERS),--orders "$(ORDERS)") $(if $(PORT),--port $(PORT))
+	@python -m demo run $(if $(ORDERS),--orders "$(ORDERS)") $(if $(PORT),--port $(PORT))
 
 up: setup ## the platform on this machine, until Ctrl-C
-	@python -m local up $(if $(PORT),--port $(PORT))
+	@python -m demo up $(if $(PORT),--port $(PORT))
 
 check: setup ## lint, types and every test that needs no local cloud
 	@$(MAKE) --jobs 2 lint types unit
@@ -33,14 +33,14 @@ types:
 	mypy
 
 unit:
-	pytest --ignore tests/local --ignore tests/saga --numprocesses 2
+	pytest --ignore tests/integration --ignore tests/e2e --ignore tests/saga --numprocesses 2
 
 # Three clouds at a time, on two cores: they mostly wait. What all of them used of their rights is looked at last.
 test: check ## everything, the local cloud and the demo included
 	rm -rf build/rights
-	pytest tests/saga tests/local --ignore tests/local/test_grants.py \
+	pytest tests/saga tests/integration tests/e2e --ignore tests/e2e/test_grants.py \
 		--numprocesses 3 --dist loadfile --no-loadscope-reorder
-	pytest tests/local/test_grants.py
+	pytest tests/e2e/test_grants.py
 
 docs: setup ## write the generated pages of docs/ again
 	python -m tools.event_docs

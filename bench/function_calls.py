@@ -16,10 +16,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambdas.runtime.dynamodb import from_item
-from local import http_api, shop
-from local.cloud import Cloud, running
-from local.deploy import deploy
-from local.warehouse import working
+from demo import api_client
+from demo import order_driver
+from emulator.cloud import Cloud, running
+from emulator.deploy import deploy
+from emulator.instances import working
 
 SKUS = ("SKU-1", "SKU-2")
 CUSTOMER = "ada"
@@ -63,11 +64,11 @@ def _prepare_shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
         FunctionName=outputs["ReceiveStockFunction"],
         Payload=json.dumps({"delivery_id": "calls", "lines": lines}),
     )
-    customers = http_api.customers_of(cloud, outputs, CUSTOMER)
-    http = http_api.http(cloud)
-    contact = http_api.Api(outputs["NotificationsUrl"], customers, http=http, sleep=time.sleep)
+    customers = api_client.create_customers(cloud, outputs, CUSTOMER)
+    http = api_client.http(cloud)
+    contact = api_client.ApiClient(outputs["NotificationsUrl"], customers, http=http, sleep=time.sleep)
     contact.put_contact(customer=CUSTOMER, email="ada@customers.example", name="Ada")
-    api = http_api.Api(outputs["ApiUrl"], customers, http=http, sleep=time.sleep)
+    api = api_client.ApiClient(outputs["ApiUrl"], customers, http=http, sleep=time.sleep)
 
     def place(key: str) -> None:
         # Another price each time: orders that look the same within minutes are held.
@@ -79,7 +80,7 @@ def _prepare_shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
             lines=[{"sku": sku, "quantity": 1, "unit_price": price} for sku in SKUS],
         )
         if answer.status != 202:
-            raise shop.ShopError(f"{key} was not accepted: {answer.body}")
+            raise order_driver.OrderDriverError(f"{key} was not accepted: {answer.body}")
 
     return place
 

@@ -19,8 +19,8 @@ from typing import Any
 from lambdas.contracts.event import envelope
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.values import Money
-from local.cloud import Cloud, running
-from local.deploy import deploy
+from emulator.cloud import Cloud, running
+from emulator.deploy import deploy
 
 HOPS = ("put on the bus", "in the stream", "function begun", "in the view")
 TIMEOUT_SECONDS = 30.0

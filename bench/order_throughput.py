@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 import urllib3
 
 from lambdas.runtime.dynamodb import from_item
-from local import http_api
-from local.cloud import Cloud, running
-from local.deploy import deploy
+from demo import api_client
+from emulator.cloud import Cloud, running
+from emulator.deploy import deploy
 from stacks.environments import DEV
 
 SKUS = 500
@@ -77,7 +77,7 @@ def main() -> int:
     return 0 if confirmed == len(sent) else 1
 
 
-def _prepare(cloud: Cloud, outputs: Mapping[str, str]) -> http_api.Customers:
+def _prepare(cloud: Cloud, outputs: Mapping[str, str]) -> api_client.Customers:
     functions = cloud.client("lambda")
     for start in range(0, SKUS, 50):
         lines = [{"sku": f"SKU-{n}", "quantity": 1_000_000} for n in range(start, start + 50)]
@@ -85,7 +85,7 @@ def _prepare(cloud: Cloud, outputs: Mapping[str, str]) -> http_api.Customers:
             FunctionName=outputs["ReceiveStockFunction"],
             Payload=json.dumps({"delivery_id": f"bench-{start}", "lines": lines}),
         )
-    customers = http_api.customers_of(cloud, outputs)
+    customers = api_client.create_customers(cloud, outputs)
     for n in range(CUSTOMERS):
         customers.admit(f"customer-{n}")
         customers.token(f"customer-{n}")
@@ -96,7 +96,7 @@ class _Sender:
     """Sends one order; the n-th is always the same, and no other looks like it."""
 
     def __init__(
-        self, cloud: Cloud, outputs: Mapping[str, str], customers: http_api.Customers
+        self, cloud: Cloud, outputs: Mapping[str, str], customers: api_client.Customers
     ) -> None:
         self._url = f"{outputs['ApiUrl']}/orders"
         self._customers = customers

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MOST_LINES = 25
 SHARED = ("contracts", "runtime")
+LAPTOP = ("emulator", "demo")
 
 
 def modules(*folders: str) -> list[Path]:
@@ -50,12 +51,21 @@ def refused(module: Path, name: str) -> str | None:
         return "a worker is run, not imported"
     if within(name, "simulators") and top != "simulators":
         return "a simulator is called, not imported"
+    if top == "emulator":
+        foreign: tuple[str, ...] = ("lambdas", "stacks", "demo", "ops", "bench", "tests", "app")
+        return "the emulator knows nothing of what runs on it" if within(name, *foreign) else None
+    if top == "demo":
+        foreign = ("stacks", "bench", "tests", "app")
+        return "the demo uses the platform as it is deployed" if within(name, *foreign) else None
+    if top == "ops":
+        foreign = ("stacks", "bench", "tests", "app", *LAPTOP)
+        return "the command works on any account" if within(name, *foreign) else None
     if top == "stacks":
         if within(name, "lambdas") and not within(name, "lambdas.contracts"):
             return "stacks know contracts only"
-        return "nothing but local/ knows of the laptop" if within(name, "local") else None
+        return "what is deployed knows of no laptop" if within(name, *LAPTOP) else None
     package = below[0]
-    if within(name, "stacks", "local", "tests"):
+    if within(name, "stacks", "tests", *LAPTOP):
         return "what runs does not know who deploys it"
     if package == "contracts":
         known = standard(name) or within(name, "lambdas.contracts")
@@ -80,7 +90,7 @@ def _pure(name: str, service: str) -> bool:
     return standard(name) or within(name, "lambdas.contracts", f"{service}.domain")
 
 
-@pytest.mark.parametrize("module", modules("simulators") + modules("lambdas", "workers", "stacks"), ids=str)
+@pytest.mark.parametrize("module", modules("simulators") + modules("lambdas", "workers", "stacks", "ops", *LAPTOP), ids=str)
 def test_it_imports_what_it_may(module: Path):
     found = {name: refused(module, name) for name in imports(module, (ROOT / module).read_text())}
 
@@ -99,7 +109,7 @@ def test_it_imports_what_it_may(module: Path):
         ("lambdas/orders/store.py", "from ..inventory import store"),
         ("lambdas/orders/store.py", "import lambdas.payments.store"),
         ("lambdas/orders/place_order.py", "from stacks.environments import DEV"),
-        ("lambdas/orders/place_order.py", "import local.cloud"),
+        ("lambdas/orders/place_order.py", "import emulator.cloud"),
         ("lambdas/orders/domain.py", "import boto3"),
         ("lambdas/orders/domain.py", "import os"),
         ("lambdas/orders/domain.py", "from time import time"),
@@ -107,7 +117,12 @@ def test_it_imports_what_it_may(module: Path):
         ("lambdas/orders/domain.py", "from lambdas.orders.store import Orders"),
         ("stacks/orders.py", "from lambdas.orders.domain import PLACED"),
         ("stacks/constructs/saga.py", "from lambdas.runtime import http"),
-        ("stacks/orders.py", "from local.cloud import Cloud"),
+        ("stacks/orders.py", "from emulator.cloud import Cloud"),
+        ("emulator/deploy.py", "from demo.order_driver import deliver_stock"),
+        ("emulator/cloud.py", "from ops.views import VIEWS"),
+        ("emulator/dsql.py", "from lambdas.payments import store"),
+        ("demo/scenario.py", "from stacks.environments import DEV"),
+        ("ops/rebuild.py", "from emulator.cloud import Cloud"),
         ("stacks/warehouse.py", "from workers.warehouse.consumer import Shutdown"),
         ("lambdas/orders/store.py", "from workers.warehouse.domain import Picking"),
         ("workers/warehouse/store.py", "from lambdas.inventory.domain import Delivery"),

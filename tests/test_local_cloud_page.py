@@ -28,13 +28,14 @@ def quoted(cell: str) -> list[str]:
 def is_there(reference: str) -> bool:
     """Whether it is a test's name, with … for what is left out, or the place of tests."""
     if "/" in reference or reference.endswith(".py"):
-        return (ROOT / reference).exists() or (ROOT / "tests" / "local" / reference).exists()
+        places = (ROOT, ROOT / "tests" / "integration", ROOT / "tests" / "e2e")
+        return any((place / reference).exists() for place in places)
     pattern = ".*".join(re.escape(part) for part in reference.split("…"))
     return any(re.fullmatch(pattern, name) for name in TESTS)
 
 
 def is_supplied(reference: str) -> bool:
-    place = reference if "/" in reference else f"local/supplements/{reference}.py"
+    place = reference if "/" in reference else f"emulator/patches/{reference}.py"
     return (ROOT / place).exists()
 
 
@@ -50,5 +51,5 @@ def test_a_behaviour_has_a_source_a_module_and_a_test(row: list[str]) -> None:
 
 def test_a_reference_that_leads_nowhere_is_found_out() -> None:
     assert not is_there("test_nobody_wrote_this_…")
-    assert not is_there("tests/local/test_nothing.py")
+    assert not is_there("tests/e2e/test_nothing.py")
     assert not is_supplied("nothing")

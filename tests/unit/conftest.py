@@ -34,7 +34,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.unit.emulator", str(listener.fileno())],
+            [sys.executable, "-m", "tests.support.ministack_process", str(listener.fileno())],
             env={**os.environ, "TMPDIR": str(directory)},
             pass_fds=[listener.fileno()],
             stdin=subprocess.PIPE,

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from lambdas.backbone.domain import MAX_CALLS_PER_DAY, Limits, MinuteMetrics, decide
 from lambdas.backbone.stream import RESHARDED_TAG, OrderStream
 from tests.unit.conftest import ACCOUNT
-from tests.unit.spy import Spy
+from tests.support.spy import Spy
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 WINDOW = timedelta(minutes=15)

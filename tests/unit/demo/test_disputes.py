@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import disputes
-from local.evidence import SCHEMA
-from local.report import Screen
+from demo import disputes
+from demo.snapshot import SCHEMA
+from demo.report import Screen
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_nothing_is_shown_where_nothing_was_disputed(database: sqlite3.Connectio
     disputes.show(Screen(out), database)
 
     assert out.getvalue() == ""
-    assert disputes.all_went_well(database)
+    assert disputes.succeeded(database)
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_all_went_well_when_each_left_once_it_might(
     disputed(database, "o1", "DISPATCHED", *ALL)
     disputed(database, "o2", state, *steps)
 
-    assert disputes.all_went_well(database) is well
+    assert disputes.succeeded(database) is well

@@ -4,14 +4,15 @@ from pathlib import Path
 import pytest
 
 from lambdas.contracts.values import PricedLine
-from local import export_rows, exports
-from local.export_rows import ExportError, Refused
-from local.exports import Cancellation, Invoice, check, invoices, read
+from demo import export_rows
+from demo import exports
+from demo.export_rows import ExportError, Rejection
+from demo.exports import Cancellation, Invoice, check, invoices, read
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 GOOD = "536365,85123A,White heart,6,12/1/2010 8:26,2.55,17850,United Kingdom"
 
-Found = Invoice | Cancellation | Refused
+Found = Invoice | Cancellation | Rejection
 
 
 def parsed(*rows: str, header: str = HEADER, encoding: str = "utf-8") -> list[Found]:
@@ -24,7 +25,7 @@ def row(**changes: str) -> str:
 
 
 def refusals(*rows: str) -> list[tuple[int, str]]:
-    return [(one.line, one.reason) for one in parsed(*rows) if isinstance(one, Refused)]
+    return [(one.line, one.reason) for one in parsed(*rows) if isinstance(one, Rejection)]
 
 
 def only_order(found: list[Found]) -> Invoice:
@@ -80,7 +81,7 @@ def test_rows_of_one_sku_at_one_price_are_summed():
 def test_a_row_at_another_price_is_refused_and_the_rest_flows():
     found = parsed(GOOD, row(UnitPrice="2.60"), row(StockCode="71053"))
     assert only_order(found).lines == (line("85123A", 6, 255), line("71053", 6, 255))
-    assert found[0] == Refused(
+    assert found[0] == Rejection(
         line=3,
         invoice="536365",
         reason="another price than the SKU has in the same invoice",
@@ -141,7 +142,7 @@ def test_an_invoice_of_two_customers_or_countries_keeps_the_first():
     found = parsed(GOOD, row(CustomerID="1"), row(Country="France"), row(StockCode="71053"))
     assert only_order(found).customer == "17850"
     assert len(only_order(found).lines) == 2
-    assert [one.reason for one in found if isinstance(one, Refused)] == [
+    assert [one.reason for one in found if isinstance(one, Rejection)] == [
         "another customer than its invoice's",
         "another country than its invoice's",
     ]
@@ -190,7 +191,7 @@ def test_an_invoice_is_held_to_a_bounded_number_of_rows(monkeypatch: pytest.Monk
     monkeypatch.setattr(exports, "MAX_ROWS", 2)
     found = parsed(GOOD, GOOD, GOOD)
     assert only_order(found).lines == (line("85123A", 12, 255),)
-    assert [one.reason for one in found if isinstance(one, Refused)] == [
+    assert [one.reason for one in found if isinstance(one, Rejection)] == [
         "more than 2 rows in one invoice"
     ]
 
@@ -256,7 +257,7 @@ def test_latin_1_among_utf_8():
     text = "\n".join([HEADER, row(Description="Caf\u00e9"), row(Country="C\u00f4te d'Ivoire")])
     found = list(invoices(BytesIO(text.encode("latin-1"))))
     assert len(only_order(found).lines) == 1
-    assert [one.detail for one in found if isinstance(one, Refused)] == ["C\u00f4te d'Ivoire"]
+    assert [one.detail for one in found if isinstance(one, Rejection)] == ["C\u00f4te d'Ivoire"]
 
 
 def test_windows_line_ends_and_quoted_cells():
@@ -269,14 +270,14 @@ def test_a_quoted_cell_may_span_lines_and_line_numbers_stay_right():
     spanning = row(Description='"Lantern\nin red"', StockCode="71053")
     found = parsed(GOOD, spanning, row(Quantity="0"))
     assert len(only_order(found).lines) == 2
-    assert [one.line for one in found if isinstance(one, Refused)] == [5]
+    assert [one.line for one in found if isinstance(one, Rejection)] == [5]
 
 
 def test_a_quote_that_is_never_closed_costs_its_own_row_only():
     others = [row(StockCode=str(number)) for number in range(10, 30)]
     found = parsed(GOOD, row(Description='"12 inch'), *others)
     assert len(only_order(found).lines) == 21
-    assert [(one.line, one.reason) for one in found if isinstance(one, Refused)] == [
+    assert [(one.line, one.reason) for one in found if isinstance(one, Rejection)] == [
         (3, "too few columns")
     ]
 
@@ -284,7 +285,7 @@ def test_a_quote_that_is_never_closed_costs_its_own_row_only():
 def test_a_quote_that_is_never_closed_is_not_looked_for_in_the_whole_file():
     others = [row(StockCode=str(number)) for number in range(10, 1_000)]
     file = BytesIO("\n".join([HEADER, row(Description='"12 inch'), *others]).encode())
-    assert isinstance(next(invoices(file)), Refused)
+    assert isinstance(next(invoices(file)), Rejection)
     assert len(file.read().splitlines()) > 980
 
 
@@ -333,7 +334,7 @@ def test_a_giant_field_is_not_read_into_memory():
             return read
 
     file = Watched(f"{HEADER}\n{row(Description='x' * 1_000_000)}\n{GOOD}\n".encode())
-    assert [type(one) for one in invoices(file)] == [Refused, Invoice]
+    assert [type(one) for one in invoices(file)] == [Rejection, Invoice]
     assert file.longest == export_rows.MAX_LINE
 
 
@@ -360,7 +361,7 @@ def test_a_missing_file_and_a_folder(tmp_path: Path):
 def test_the_sample_has_something_of_everything():
     found = list(read(Path(exports.__file__).with_name("sample.csv")))
     orders = [one for one in found if isinstance(one, Invoice)]
-    reasons = {one.reason for one in found if isinstance(one, Refused)}
+    reasons = {one.reason for one in found if isinstance(one, Rejection)}
     cancelled = [one for one in found if isinstance(one, Cancellation)]
     totals = [sum(each.quantity * each.unit_price for each in order.lines) for order in orders]
     assert 90 <= len(orders) <= 110

@@ -2,10 +2,11 @@ from io import BytesIO
 
 import pytest
 
-from local import export_rows, exports
-from local.export_rows import Refused
-from local.exports import Cancellation, Invoice, invoices
-from local.make_export import BACK, VARIANTS, export
+from demo import export_rows
+from demo import exports
+from demo.export_rows import Rejection
+from demo.exports import Cancellation, Invoice, invoices
+from demo.make_export import BACK, VARIANTS, export
 
 
 def made(variant: str, *, seed: int = 7, orders: int = 400) -> bytes:
@@ -28,7 +29,7 @@ def test_an_export_has_something_of_everything(variant: str):
     found = list(invoices(BytesIO(made(variant, orders=2_000))))
     orders = [one for one in found if isinstance(one, Invoice)]
     cancelled = [one for one in found if isinstance(one, Cancellation)]
-    reasons = {one.reason for one in found if isinstance(one, Refused)}
+    reasons = {one.reason for one in found if isinstance(one, Rejection)}
     assert len(orders) > 1_800
     assert any(len(order.lines) > 90 for order in orders)
     assert {order.country for order in orders} > {"EIRE", "Curaçao", "Unspecified"}
@@ -55,7 +56,7 @@ def test_above_every_limit():
     found = list(invoices(BytesIO(made("limits", orders=2_000))))
     orders = [one for one in found if isinstance(one, Invoice)]
     lines = [line for order in orders for line in order.lines]
-    assert {one.reason for one in found if isinstance(one, Refused)} >= {
+    assert {one.reason for one in found if isinstance(one, Rejection)} >= {
         export_rows.TOO_LONG,
         export_rows.ZERO_BYTE,
         "country is too long",

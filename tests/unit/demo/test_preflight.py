@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from local import preflight
-from local.preflight import UnreadyError, alone, check_tools
+from demo import preflight
+from demo.preflight import UnreadyError, exclusive_lock, check_tools
 
 ROOT = preflight.ROOT
 
@@ -19,7 +19,7 @@ def node(folder: Path, says: str) -> None:
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "local", *arguments],
+        [sys.executable, "-m", "demo", *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,
@@ -64,12 +64,12 @@ def test_missing_cdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_only_one_at_a_time_and_the_other_is_named(tmp_path: Path):
     lock = tmp_path / "made" / "lock"
-    with alone(lock):
+    with exclusive_lock(lock):
         running = rf"running already \(process {os.getpid()}, since"
         for _ in range(2):
-            with pytest.raises(UnreadyError, match=running), alone(lock):
+            with pytest.raises(UnreadyError, match=running), exclusive_lock(lock):
                 pass
-    with alone(lock):
+    with exclusive_lock(lock):
         pass
 
 
@@ -77,19 +77,19 @@ def test_a_killed_one_leaves_no_lock(tmp_path: Path):
     lock = tmp_path / "lock"
     code = (
         "import sys, pathlib, os\n"
-        "from local.preflight import alone\n"
-        f"with alone(pathlib.Path({str(lock)!r})): os.kill(os.getpid(), 9)\n"
+        "from demo.preflight import exclusive_lock\n"
+        f"with exclusive_lock(pathlib.Path({str(lock)!r})): os.kill(os.getpid(), 9)\n"
     )
     killed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
     assert killed.returncode == -9
     assert lock.read_text().startswith("process ")
-    with alone(lock):
+    with exclusive_lock(lock):
         assert lock.read_text().startswith(f"process {os.getpid()}")
 
 
 def test_a_lock_that_cannot_be_made(tmp_path: Path):
     (tmp_path / "file").touch()
-    with pytest.raises(UnreadyError, match="cannot be written"), alone(tmp_path / "file" / "lock"):
+    with pytest.raises(UnreadyError, match="cannot be written"), exclusive_lock(tmp_path / "file" / "lock"):
         pass
 
 
@@ -106,7 +106,7 @@ def test_a_bad_orders_file_is_one_line_and_status_2(
     path = tmp_path / "orders.csv"
     if content is not None:
         path.write_text(content)
-    ended = run("demo", "--orders", str(path))
+    ended = run("run", "--orders", str(path))
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert message in ended.stderr

@@ -10,11 +10,11 @@ import pytest
 
 from lambdas.contracts.event import DESTINATION_SOURCE, DESTINATION_DETAIL_TYPE
 from lambdas.runtime.dynamodb import to_item
-from local import shop
-from local.evidence import SCHEMA, insert
-from local.read_side import RULES, ReadSide, Watch, percentile
-from local.read_side import SCHEMA as VIEWS
-from local.verify import violations
+from demo import order_driver
+from demo.snapshot import SCHEMA, insert
+from demo.read_side import CHECKS, ReadSide, LagProbe, percentile
+from demo.read_side import SCHEMA as VIEWS
+from demo.invariants import find_violations
 
 PLACED, TAKEN, CONFIRMED = "OrderPlaced", "PaymentTaken", "OrderConfirmed"
 DATA = {
@@ -111,44 +111,44 @@ BREAKS = [
 
 
 @pytest.fixture
-def evidence() -> Iterator[sqlite3.Connection]:
+def snapshot() -> Iterator[sqlite3.Connection]:
     database = sqlite3.connect(":memory:")
-    database.executescript(shop.SCHEMA + SCHEMA + VIEWS)
+    database.executescript(order_driver.SCHEMA + SCHEMA + VIEWS)
     for table, rows in CLEAN.items():
         insert(database, table, rows)
     yield database
     database.close()
 
 
-def test_views_that_say_what_the_facts_say_break_no_promise(evidence: sqlite3.Connection):
-    assert list(violations(evidence, RULES)) == []
+def test_views_that_say_what_the_facts_say_break_no_promise(snapshot: sqlite3.Connection):
+    assert list(find_violations(snapshot, CHECKS)) == []
 
 
-@pytest.mark.parametrize(("change", "subject", "wrong"), BREAKS)
+@pytest.mark.parametrize(("change", "subject", "problem"), BREAKS)
 def test_a_view_that_says_something_else_is_caught_and_named(
-    evidence: sqlite3.Connection, change: str, subject: str, wrong: str
+    snapshot: sqlite3.Connection, change: str, subject: str, problem: str
 ):
-    evidence.execute(change)
-    found = list(violations(evidence, RULES))
-    assert {one.promise for one in found} == {6}
-    assert [one for one in found if one.subject == subject and wrong in one.wrong], found
+    snapshot.execute(change)
+    found = list(find_violations(snapshot, CHECKS))
+    assert {one.invariant for one in found} == {6}
+    assert [one for one in found if one.subject == subject and problem in one.problem], found
 
 
-def test_each_rule_is_broken_by_one_of_these(evidence: sqlite3.Connection):
+def test_each_rule_is_broken_by_one_of_these(snapshot: sqlite3.Connection):
     fired = set()
     for change, *_ in BREAKS:
-        evidence.execute("SAVEPOINT clean")
-        evidence.execute(change)
-        fired |= {i for i, rule in enumerate(RULES) if evidence.execute(rule.query).fetchone()}
-        evidence.execute("ROLLBACK TO clean")
-    assert fired == set(range(len(RULES)))
+        snapshot.execute("SAVEPOINT clean")
+        snapshot.execute(change)
+        fired |= {i for i, rule in enumerate(CHECKS) if snapshot.execute(rule.query).fetchone()}
+        snapshot.execute("ROLLBACK TO clean")
+    assert fired == set(range(len(CHECKS)))
 
 
-def test_an_order_that_stands_on_a_queue_may_be_listed_as_it_was(evidence: sqlite3.Connection):
-    evidence.execute("UPDATE orders SET state = 'CONFIRMED' WHERE order_id = 'p'")
-    assert [one.subject for one in violations(evidence, RULES)] == ["p"]
-    insert(evidence, "parked", [("Outbox", '{"order_id": "p"}')])
-    assert list(violations(evidence, RULES)) == []
+def test_an_order_that_stands_on_a_queue_may_be_listed_as_it_was(snapshot: sqlite3.Connection):
+    snapshot.execute("UPDATE orders SET state = 'CONFIRMED' WHERE order_id = 'p'")
+    assert [one.subject for one in find_violations(snapshot, CHECKS)] == ["p"]
+    insert(snapshot, "parked", [("Outbox", '{"order_id": "p"}')])
+    assert list(find_violations(snapshot, CHECKS)) == []
 
 
 class Cloud:
@@ -281,7 +281,7 @@ def test_a_lag_is_from_when_a_fact_happened_to_when_it_was_first_seen(
 ):
     rows: dict[str, dict[str, Any]] = {"a": {"orders/1": {"at": "1970-01-01T00:00:10+00:00"}}}
     now = 12.5
-    monkeypatch.setattr("local.read_side.time.time", lambda: now)
+    monkeypatch.setattr("demo.read_side.time.time", lambda: now)
 
     def get(*, RequestItems: Any) -> Any:  # noqa: N803
         keys = [key["order_id"]["S"] for key in RequestItems["t"]["Keys"]]
@@ -291,7 +291,7 @@ def test_a_lag_is_from_when_a_fact_happened_to_when_it_was_first_seen(
 
     database = sqlite3.connect(":memory:")
     database.executescript(SCHEMA)
-    watch = Watch(SimpleNamespace(batch_get_item=get), "t")
+    watch = LagProbe(SimpleNamespace(batch_get_item=get), "t")
     watch.look()
     insert(database, "accepted", [("a", "1"), ("b", "2")])
     watch.follow(database)
@@ -312,16 +312,16 @@ def test_a_lag_is_from_when_a_fact_happened_to_when_it_was_first_seen(
     }
 
 
-def test_only_the_orders_that_were_accepted_last_are_watched(evidence: sqlite3.Connection):
+def test_only_the_orders_that_were_accepted_last_are_watched(snapshot: sqlite3.Connection):
     asked: list[list[str]] = []
 
     def get(*, RequestItems: Any) -> Any:  # noqa: N803
         asked.append([key["order_id"]["S"] for key in RequestItems["t"]["Keys"]])
         return {"Responses": {"t": []}}
 
-    insert(evidence, "accepted", [(f"o{n}", f"i{n}") for n in range(40)])
-    watch = Watch(SimpleNamespace(batch_get_item=get), "t")
-    watch.follow(evidence)
+    insert(snapshot, "accepted", [(f"o{n}", f"i{n}") for n in range(40)])
+    watch = LagProbe(SimpleNamespace(batch_get_item=get), "t")
+    watch.follow(snapshot)
     watch.look()
     assert asked == [[f"o{n}" for n in range(39, 23, -1)]]
 

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import read_side, report, resharding, shop
-from local.evidence import SCHEMA, insert
-from local.rebuilding import Rebuilt
-from local.report import Screen, bar, money
-from local.verify import Violation
+from demo import report
+from demo import resharding
+from demo import read_side
+from demo import order_driver
+from demo.snapshot import SCHEMA, insert
+from demo.view_rebuild import RebuiltView
+from demo.report import Screen, bar, money
+from demo.invariants import Violation
 
 
 class Terminal(io.StringIO):
@@ -20,7 +23,7 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def database() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:")
-    connection.executescript(shop.SCHEMA + SCHEMA + read_side.SCHEMA + resharding.SCHEMA)
+    connection.executescript(order_driver.SCHEMA + SCHEMA + read_side.SCHEMA + resharding.SCHEMA)
     yield connection
     connection.close()
 
@@ -62,7 +65,7 @@ def test_colours_only_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch):
 
 def test_promises_hold_or_are_broken_by_name():
     out = io.StringIO()
-    report.show_promises(Screen(out), [Violation(promise=4, subject="o", wrong="nets to 5")])
+    report.show_invariants(Screen(out), [Violation(invariant=4, subject="o", problem="nets to 5")])
     lines = out.getvalue().splitlines()
     assert [line.split()[-1] for line in lines if re.match(r"  \d  ", line)] == [
         *("holds", "holds", "holds", "BROKEN", "holds", "holds")
@@ -116,7 +119,7 @@ def test_announcements_are_counted_by_type_and_by_sku(database: sqlite3.Connecti
     insert(database, "purchase_orders", [("A1/2", "A1", 5), ("another run's", "A1", 5)])
     insert(database, "stock", [("A1", 1, 2, 5, 3), ("B2", 9, 0, 5, 1)])
     insert(database, "shown", [("A1", "LOW", 1, 3), ("B2", "IN_STOCK", 8, 1)])
-    insert(database, "pictured", [("A1", 1, 2, 5, 3), ("B2", 9, 0, 5, 1)])
+    insert(database, "warehouse_stock", [("A1", 1, 2, 5, 3), ("B2", 9, 0, 5, 1)])
 
     def lines() -> list[str]:
         out = io.StringIO()
@@ -163,7 +166,7 @@ def test_views_are_shown_with_what_they_should_be_with_lags_and_with_resharding(
     insert(database, "decisions", [("2", "2026-12-01T08:30", 2, 2, "nothing")])
 
     out = io.StringIO()
-    made = [Rebuilt("timelines", True, "equal: 2 items"), Rebuilt("sales", False, "not equal")]
+    made = [RebuiltView("timelines", True, "equal: 2 items"), RebuiltView("sales", False, "not equal")]
     report.show_views(Screen(out), database, resharded=True, rebuilt=made)
 
     shown = [" ".join(line.split()) for line in out.getvalue().splitlines()]

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from lambdas.backbone.domain import Limits, MinuteMetrics, StreamState, decide
-from local.cloud import CloudError
-from local.resharding import SCHEMA, Resharding
+from emulator.cloud import CloudError
+from demo.resharding import SCHEMA, Resharding
 
 LIMITS = Limits(floor=1, ceiling=4, cooldown=timedelta(minutes=15))
 LAG = "GetRecords.IteratorAgeMilliseconds"
@@ -90,15 +90,15 @@ def resharding(cloud: Any, database: sqlite3.Connection) -> Resharding:
 def test_the_scaler_is_brought_to_double_and_to_halve(database: sqlite3.Connection):
     cloud = Scaled()
     run = resharding(cloud, database)
-    run.go_on(0.2)
+    run.advance(0.2)
     assert cloud.shards == 1
-    run.go_on(0.4)
+    run.advance(0.4)
     assert cloud.shards == 2
-    run.go_on(0.5)
+    run.advance(0.5)
     assert cloud.shards == 2
-    run.go_on(1.0)
+    run.advance(1.0)
     assert cloud.shards == 1
-    assert run.there_and_back()
+    assert run.completed()
     told = database.execute("SELECT shards, goal, reason FROM resharded ORDER BY at").fetchall()
     assert told == [
         (1, 2, "consumers fall behind"),
@@ -109,8 +109,8 @@ def test_the_scaler_is_brought_to_double_and_to_halve(database: sqlite3.Connecti
 def test_both_steps_are_made_however_few_orders_there_are(database: sqlite3.Connection):
     cloud = Scaled()
     run = resharding(cloud, database)
-    run.go_on(1.0)
-    assert run.there_and_back()
+    run.advance(1.0)
+    assert run.completed()
 
 
 def test_what_was_decided_before_the_run_is_not_its_own(database: sqlite3.Connection):
@@ -118,12 +118,12 @@ def test_what_was_decided_before_the_run_is_not_its_own(database: sqlite3.Connec
     early = {"message": "shard_count_decided", "shards": 4, "to": 2, "reason": "long ago"}
     cloud.log.append({"timestamp": 1_000, "message": json.dumps(early)})
     run = resharding(cloud, database)
-    run.go_on(1.0)
-    assert run.there_and_back()
+    run.advance(1.0)
+    assert run.completed()
 
 
 @pytest.mark.parametrize(
-    ("counts", "there_and_back"),
+    ("counts", "completed"),
     [
         ([1, 2, 1], True),
         ([1, 1, 2, 2, 1, 1], True),
@@ -135,7 +135,7 @@ def test_what_was_decided_before_the_run_is_not_its_own(database: sqlite3.Connec
     ],
 )
 def test_there_and_back_is_one_doubling_and_one_halving(
-    database: sqlite3.Connection, counts: list[int], there_and_back: bool
+    database: sqlite3.Connection, counts: list[int], completed: bool
 ):
     cloud = Scaled()
     run = resharding(cloud, database)
@@ -144,19 +144,19 @@ def test_there_and_back_is_one_doubling_and_one_halving(
         decided = {"message": "shard_count_decided", "shards": shards, "to": goal, "reason": ""}
         cloud.log.append({"timestamp": now + n, "message": json.dumps(decided)})
     cloud.shards = counts[-1]
-    assert run.there_and_back() == there_and_back
+    assert run.completed() == completed
 
 
 def test_a_stream_that_is_not_as_it_was_decided_has_not_gone_back(database: sqlite3.Connection):
     cloud = Scaled()
     run = resharding(cloud, database)
-    run.go_on(1.0)
+    run.advance(1.0)
     cloud.shards = 2
-    assert not run.there_and_back()
+    assert not run.completed()
 
 
 def test_a_scaler_that_fails_is_not_passed_over(database: sqlite3.Connection):
     cloud = Scaled()
     cloud.fails = True
     with pytest.raises(CloudError, match="The scaler failed: broken"):
-        resharding(cloud, database).go_on(1.0)
+        resharding(cloud, database).advance(1.0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lambdas.inventory.store import NothingToShipError
 from tests.unit.inventory.harness import Inventory, Units
-from tests.unit.spy import Spy
+from tests.support.spy import Spy
 
 SKUS = ("A", "B")
 AFTER = {

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from lambdas.inventory.domain import DEFAULT_MINIMUM
 from lambdas.inventory.store import MAX_ATTEMPTS, RetryPolicy, StockMismatchError
 from tests.unit.inventory.harness import LATER, NOW, Inventory
-from tests.unit.spy import Spy
+from tests.support.spy import Spy
 
 THREADS = 16
 

@@ -24,13 +24,13 @@ from lambdas.runtime.bus import Bus
 from lambdas.runtime.settings import SettingMissing
 from tests.unit.inventory.harness import LATER, NOW, Inventory
 from tests.unit.runtime.fakes import FakeEvents
-from tests.unit.spy import Spy
+from tests.support.spy import Spy
 
 STALE_AFTER = timedelta(hours=1)
 START = datetime.fromisoformat(NOW)
 STALE_AT = START + STALE_AFTER + timedelta(seconds=1)
 OVER, STANDS = ("REJECTED", "CANCELLED"), ("CONFIRMED", "DISPATCHED")
-UNDER_WAY = ("PLACED", "WITHDRAWN", "SOME_LATER_STATE")
+MAX_IN_FLIGHT = ("PLACED", "WITHDRAWN", "SOME_LATER_STATE")
 RUNS = 8
 
 
@@ -151,7 +151,7 @@ class TestSettling:
         assert query_stale(STALE_AT) == []
         assert inventory.ship(order).state == "SHIPPED"
 
-    @pytest.mark.parametrize("state", UNDER_WAY)
+    @pytest.mark.parametrize("state", MAX_IN_FLIGHT)
     def test_what_is_under_way_is_left_alone_and_asked_about_again(
         self, inventory: Inventory, reconcile_on: Any, query_stale: Any, state: str
     ):
@@ -164,7 +164,7 @@ class TestSettling:
         assert query_stale(STALE_AT + STALE_AFTER) == []
         assert query_stale(STALE_AT + STALE_AFTER + timedelta(seconds=1)) == [order]
 
-    @pytest.mark.parametrize("state", [*OVER, *STANDS, *UNDER_WAY])
+    @pytest.mark.parametrize("state", [*OVER, *STANDS, *MAX_IN_FLIGHT])
     def test_what_holds_nothing_any_more_stays_as_it_is(
         self, inventory: Inventory, reconcile_on: Any, query_stale: Any, state: str
     ):
@@ -192,7 +192,7 @@ class TestSettling:
         assert inventory.reserve("o1", {"A": 1}).state == "RELEASED"
         assert inventory.stock() == {"A": (1, 0)}
 
-    @pytest.mark.parametrize("state", [*STANDS, *UNDER_WAY])
+    @pytest.mark.parametrize("state", [*STANDS, *MAX_IN_FLIGHT])
     def test_nothing_is_made_of_an_order_that_holds_nothing(
         self, inventory: Inventory, reconcile_on: Any, state: str
     ):

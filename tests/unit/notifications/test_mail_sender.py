@@ -26,7 +26,7 @@ from tests.unit.notifications.mailer import (
     raising,
     refusal,
 )
-from tests.unit.spy import Spy
+from tests.support.spy import Spy
 
 ONE = ("o1", "OrderConfirmed")
 

@@ -14,7 +14,7 @@ from lambdas.orders.order_request import parse_order_request
 from lambdas.orders.store import Orders, order_of, row_of
 from lambdas.runtime.dynamodb import from_item, to_item
 from tests.unit.orders.requests import BODY
-from tests.unit.spy import Spy
+from tests.support.spy import Spy
 
 
 class Killed(BaseException):

@@ -20,7 +20,7 @@ from lambdas.orders.checkpoint import Checkpoint
 from lambdas.orders.store import UnreadableError
 from tests.unit.orders.requests import BODY, line, placed
 from tests.unit.orders.job_env import Job, Killed, World
-from tests.unit.spy import Spy
+from tests.support.spy import Spy
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 NOW = NOON + timedelta(minutes=4, seconds=30)

@@ -14,7 +14,7 @@ from lambdas.orders.events import event_for_change
 from lambdas.orders.domain import Order, cancel, dispatch
 from lambdas.orders.store import UnreadableError
 from tests.unit.orders.job_env import Job, Killed, World
-from tests.unit.spy import Spy
+from tests.support.spy import Spy
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=30)

@@ -16,7 +16,7 @@ from lambdas.orders.store import UnreadableError
 from lambdas.runtime.bus import Bus
 from tests.unit.orders.job_env import Job, Killed, World
 from tests.unit.runtime.fakes import FakeEvents
-from tests.unit.spy import Spy
+from tests.support.spy import Spy
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 OLD = NOW - STALLED_AFTER - timedelta(seconds=5)

@@ -16,7 +16,7 @@ from lambdas.orders.domain import (
 from lambdas.orders.store import ATTEMPTS, ConcurrentUpdateError, Orders, order_of, row_of
 from lambdas.runtime.dynamodb import to_item
 from tests.unit.orders.requests import BODY, line, placed
-from tests.unit.spy import Spy
+from tests.support.spy import Spy
 
 
 class Requests:

@@ -11,7 +11,7 @@ from lambdas.payments import migrations
 from lambdas.payments.database import Database, connect
 from lambdas.payments.store import LedgerStore
 from lambdas.runtime import aws
-from local import cloud
+from emulator import cloud
 from tests.unit.runtime.fakes import FakeEvents
 
 from .fakes import CardProvider, ledger_of

@@ -10,7 +10,7 @@ import pytest
 from pg8000.native import DatabaseError, InterfaceError
 
 from lambdas.payments.database import Database, connect
-from local import certificate
+from emulator import certificate
 
 from .fakes import Watched
 

@@ -38,7 +38,7 @@ from .fakes import (
 
 STALE_AFTER = timedelta(hours=1)
 OVER, STANDS = ("REJECTED", "CANCELLED"), ("CONFIRMED", "DISPATCHED")
-UNDER_WAY = ("PLACED", "WITHDRAWN", "SOME_LATER_STATE")
+MAX_IN_FLIGHT = ("PLACED", "WITHDRAWN", "SOME_LATER_STATE")
 
 
 @pytest.fixture(autouse=True)
@@ -167,7 +167,7 @@ class TestFollowing:
         done = self.reconcile(charge.order_id, state, store, provider, unresolved_charges)
         assert (done, unresolved_orders(admin)) == ("UNCHANGED", [charge.order_id])
 
-    @pytest.mark.parametrize("state", UNDER_WAY)
+    @pytest.mark.parametrize("state", MAX_IN_FLIGHT)
     def test_what_is_under_way_is_left_alone_and_asked_about_again(
         self, admin, store, provider, unresolved_charges, events, state
     ):
@@ -182,7 +182,7 @@ class TestFollowing:
         assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(queried=1, rejected=0)
         assert queries_sent(events) == [(order, 1), (order, 2)]
 
-    @pytest.mark.parametrize("state", [*OVER, *STANDS, *UNDER_WAY])
+    @pytest.mark.parametrize("state", [*OVER, *STANDS, *MAX_IN_FLIGHT])
     def test_where_no_money_is_none_moves(self, admin, store, provider, unresolved_charges, events, state):
         declined, refunded, never = (take_command() for _ in range(3))
         take(declined, store, CardProvider(declines=True))

@@ -13,7 +13,7 @@ from lambdas.payments.provider import provider
 from lambdas.payments.charging import take
 from lambdas.payments.store import store
 from lambdas.runtime.settings import SettingMissing
-from tests.listening import listen
+from tests.support.listeners import listen
 from tests.unit.runtime.fakes import FakeEvents
 
 from .fakes import CardProvider, ledger_of, take_command

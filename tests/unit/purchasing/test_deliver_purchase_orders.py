@@ -17,7 +17,7 @@ from lambdas.purchasing.supplier import DeliveryFailedError, Supplier
 from tests.templates.checks import FUNCTION
 from tests.templates.synthesis import platform
 from tests.unit.purchasing.conftest import low
-from tests.unit.spy import Spy
+from tests.support.spy import Spy
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DUE = (START + timedelta(minutes=10)).isoformat()

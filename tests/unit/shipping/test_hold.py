@@ -34,7 +34,7 @@ from lambdas.shipping.domain import (
 )
 from lambdas.shipping.store import ConcurrentUpdateError, Shipments
 from tests.contracts.catalog import read, sample_of
-from tests.unit.spy import Spy
+from tests.support.spy import Spy
 
 NOW, LATER = "2026-01-01T00:00:00+00:00", "2026-01-01T00:05:00+00:00"
 LINES = (Line(sku="A", quantity=2),)

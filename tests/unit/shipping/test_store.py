@@ -11,7 +11,7 @@ from lambdas.contracts.values import Line
 from lambdas.runtime.dynamodb import from_item
 from lambdas.shipping.domain import Shipment, plan_shipment, shipment_id
 from lambdas.shipping.store import Shipments
-from tests.unit.spy import Spy
+from tests.support.spy import Spy
 
 NOW, LATER = "2026-01-01T00:00:00+00:00", "2026-01-01T00:05:00+00:00"
 LINES = (Line(sku="A", quantity=2),)

@@ -17,7 +17,7 @@ from lambdas.contracts.inventory import (
 from lambdas.storefront.domain import build_availabilities, render_product
 from lambdas.storefront.store import AvailabilityView
 from tests.unit.runtime.fakes import FakeSqs, records
-from tests.unit.spy import Spy
+from tests.support.spy import Spy
 
 
 def stock(

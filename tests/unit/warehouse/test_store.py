@@ -8,7 +8,7 @@ import pytest
 
 from lambdas.contracts.values import Line
 from lambdas.runtime.dynamodb import from_item
-from tests.unit.spy import Spy
+from tests.support.spy import Spy
 from workers.warehouse.domain import Picking, StockLevel
 from workers.warehouse.store import Warehouse
 

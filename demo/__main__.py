@@ -1,0 +1,83 @@
+"""`python -m demo run` and `python -m demo up`."""
+
+import sys
+
+# Before anything is imported that an older Python could not even read.
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.stderr.write("Python 3.11 or later is needed: run 'make setup' with it.\n")
+    sys.exit(2)
+
+import argparse
+import signal
+from pathlib import Path
+
+from demo.preflight import UnreadyError, exclusive_lock, check_tools
+
+SAMPLE = Path(__file__).with_name("sample.csv")
+
+
+def main() -> int:
+    """Run the command; 0 is well, 1 a broken promise, 2 that it could not be run."""
+    arguments = _arguments()
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        # Under nohup, a hang-up is ignored already, and stays so.
+        if signal.getsignal(ending) is signal.SIG_DFL:
+            signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    try:
+        check_tools()
+    except UnreadyError as unready:
+        return _say(unready)
+    # Only now: these need what has just been looked for.
+    from emulator.cloud import CloudError
+    from demo.scenario import run_demo
+    from demo.export_rows import ExportError
+    from demo.exports import check
+    from demo.order_driver import OrderDriverError
+    from demo.up import up
+
+    try:
+        if arguments.command == "run":
+            check(arguments.orders)
+        with exclusive_lock():
+            if arguments.command == "run":
+                return run_demo(arguments.orders, port=arguments.port)
+            return up(port=arguments.port)
+    except (UnreadyError, ExportError, CloudError, OrderDriverError) as error:
+        return _say(error)
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return 130
+
+
+def _say(error: Exception) -> int:
+    sys.stderr.write(f"{error}\n")
+    return 2
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="deploy to a local cloud, place orders, show it all")
+    run.add_argument(
+        "--orders",
+        type=Path,
+        default=SAMPLE,
+        metavar="FILE.csv",
+        help="an export in the columns of the Online Retail data set (default: our sample)",
+    )
+    up = commands.add_parser("up", help="deploy to a local cloud and leave it running")
+    for command in (run, up):
+        command.add_argument(
+            "--port", type=_port, help="the local cloud's port on 127.0.0.1 (default: any free one)"
+        )
+    return parser.parse_args()
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: 1 to 65535")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

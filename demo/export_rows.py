@@ -1,0 +1,189 @@
+"""The rows of an export, whose file may hold anything: each is read, or refused with a reason."""
+
+import csv
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+COLUMNS = {
+    "invoice": ("InvoiceNo", "Invoice"),
+    "sku": ("StockCode",),
+    "quantity": ("Quantity",),
+    "date": ("InvoiceDate",),
+    "price": ("UnitPrice", "Price"),
+    "customer": ("CustomerID",),
+    "country": ("Country",),
+}
+"""The columns that are read, by the names that they have in the two editions of the data set. Case,
+spaces and underscores do not matter, nor does the order; other columns are ignored.
+"""
+DELIMITERS = (",", ";", "\t")
+
+MAX_LINE = 16 * 1024
+"""The most bytes that one line of the file may have."""
+MAX_RECORD = 4
+"""The most lines that one quoted row may span. A quote that is opened and never closed would
+otherwise swallow the rest of the file.
+"""
+
+TOO_LONG = f"is longer than {MAX_LINE:,} bytes"
+ZERO_BYTE = "holds a zero byte"
+
+
+class ExportError(Exception):
+    """The file is not an export; the message is one clear line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """A row or an invoice that is not carried out.
+
+    ``reason`` is one of a few phrases and can be counted; ``detail`` shows what was found.
+    """
+
+    line: int
+    invoice: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row as it is written, but for the blanks around its cells."""
+
+    line: int
+    invoice: str
+    sku: str
+    quantity: str
+    date: str
+    price: str
+    customer: str
+    country: str
+
+
+def rows(file: BinaryIO) -> Iterator[Row | Rejection]:
+    """The rows that have something in them.
+
+    Raises:
+        ExportError: the first line does not name the columns.
+    """
+    lines = _Lines(file)
+    header = next(lines.take(), (1, ""))[1]
+    if isinstance(header, Rejection):
+        raise ExportError(
+            f"The orders file is not a CSV file, for its first line {header.reason}:"
+            " save it as CSV in UTF-8 first."
+        )
+    delimiter, places = _header(header)
+    width = max(places.values()) + 1
+    for number, record in lines.records(delimiter):
+        if isinstance(record, Rejection):
+            yield record
+            continue
+        if not any(cell.strip() for cell in record):
+            continue
+        if len(record) < width:
+            detail = f"{len(record)} of {width}"
+            yield Rejection(
+                line=number, invoice=record[0].strip(), reason="too few columns", detail=detail
+            )
+            continue
+        cells = {name: record[place].strip() for name, place in places.items()}
+        yield Row(line=number, **{**cells, "invoice": cells["invoice"].removesuffix(".0")})
+
+
+def _header(text: str) -> tuple[str, dict[str, int]]:
+    """The delimiter, and the place of each column."""
+    found = [
+        (delimiter, _places(next(csv.reader([text], delimiter=delimiter), [])))
+        for delimiter in DELIMITERS
+    ]
+    delimiter, places = max(found, key=lambda candidate: len(candidate[1]))
+    missing = [names[0] for name, names in COLUMNS.items() if name not in places]
+    if missing:
+        columns = ("column " if len(missing) == 1 else "columns ") + ", ".join(missing)
+        raise ExportError(
+            f"The orders file lacks the {columns}: its first line must name the columns of the"
+            " Online Retail data set, separated by commas, semicolons or tabs."
+        )
+    return delimiter, places
+
+
+def _places(header: Sequence[str]) -> dict[str, int]:
+    # Letters only: a byte-order mark goes too.
+    names = [re.sub("[^a-z]", "", cell.lower()) for cell in header]
+    return {
+        column: names.index(name.lower())
+        for column, known in COLUMNS.items()
+        for name in known
+        if name.lower() in names
+    }
+
+
+class _Lines:
+    """A file's lines, of which some can be put back; one that is no text is a refusal."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._number = 0
+        self._returned: deque[tuple[int, str | Rejection]] = deque()
+
+    def take(self) -> Iterator[tuple[int, str | Rejection]]:
+        while True:
+            if self._returned:
+                yield self._returned.popleft()
+                continue
+            raw = self._file.readline(MAX_LINE)
+            if not raw:
+                return
+            self._number += 1
+            yield self._number, self._text(raw)
+
+    def _text(self, raw: bytes) -> str | Rejection:
+        if self._number == 1 and raw.startswith(b"PK\x03\x04"):
+            raise ExportError("The orders file is an Excel workbook: save it as CSV first.")
+        if len(raw) == MAX_LINE:
+            while raw and not raw.endswith(b"\n"):
+                raw = self._file.readline(MAX_LINE)
+            return Rejection(line=self._number, invoice="", reason=TOO_LONG)
+        if b"\0" in raw:
+            return Rejection(line=self._number, invoice="", reason=ZERO_BYTE)
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            text = raw.decode("latin-1")
+        return text.rstrip("\r\n").replace("\r", " ") + "\n"
+
+    def records(self, delimiter: str) -> Iterator[tuple[int, list[str] | Rejection]]:
+        """The rows, each with the number of its first line.
+
+        A row whose quote is still open after a few lines is cut off at its first line.
+        """
+        for number, text in self.take():
+            if isinstance(text, Rejection):
+                yield number, text
+                continue
+            record = [text]
+            while _open_quote(record, delimiter) and len(record) < MAX_RECORD:
+                following = next(self.take(), None)
+                if following is None:
+                    break
+                if isinstance(following[1], Rejection):
+                    self._returned.appendleft(following)
+                    break
+                record.append(following[1])
+            if _open_quote(record, delimiter):
+                self._returned.extendleft(reversed(list(enumerate(record[1:], number + 1))))
+                record = record[:1]
+            yield number, next(csv.reader(record, delimiter=delimiter), [])
+
+
+def _open_quote(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether the last of these lines ends inside a quoted cell."""
+    if not any('"' in line for line in lines):
+        return False
+    end = "\N{END OF TEXT}"
+    *_, last = csv.reader([*lines, end], delimiter=delimiter)
+    return last != [end]

@@ -1,0 +1,19 @@
+"""The card company as a SaaS partner, which on a laptop is whoever may."""
+
+import json
+from typing import Any
+
+from lambdas.contracts.partner import DISPUTE_OPENED
+from emulator.cloud import Cloud
+from emulator.deploy import PARTNER_SOURCE
+
+
+def publish_dispute(cloud: Cloud, **detail: Any) -> None:
+    """Tell of a dispute, as the partner does; ``detail`` should be a ``DisputeOpened``."""
+    answer = cloud.client("events").put_partner_events(
+        Entries=[
+            {"Source": PARTNER_SOURCE, "DetailType": DISPUTE_OPENED, "Detail": json.dumps(detail)},
+        ]
+    )
+    if answer["FailedEntryCount"]:
+        raise RuntimeError(f"the partner's bus does not take it: {answer['Entries']}")

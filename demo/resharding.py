@@ -1,0 +1,126 @@
+"""The order stream gets more shards and fewer again while a run's orders flow through it.
+
+It is the deployed scaler that decides and acts, called as its schedule calls it. What the local
+cloud cannot give it is made up: the metrics, which nobody measures here, and that time passes.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from sqlite3 import Connection
+from typing import Any
+
+from lambdas.backbone.stream import POLLING_LAG_METRIC, RESHARDED_TAG, WRITE_METRICS
+from emulator.cloud import Cloud, CloudError
+from demo.snapshot import log_id, read_log
+
+SCHEMA = """
+CREATE TABLE decisions (log_id TEXT PRIMARY KEY, at TEXT, shards INT, goal INT, reason TEXT);
+CREATE VIEW resharded AS SELECT min(at) AS at, shards, goal, reason FROM decisions
+    WHERE shards <> goal GROUP BY shards, goal;
+"""
+"""``decisions`` are those of the run, of which two runs at once may both make one."""
+
+DECIDED = '{"message": "shard_count_decided"'
+QUIET = 15
+"""The minutes of which it is told that next to nothing was written."""
+
+
+class Resharding:
+    """Lets the deployed scaler double the stream's shards and halve them again.
+
+    It can be done once in a quarter of an hour: CloudWatch does not forget what it was told.
+    """
+
+    def __init__(self, cloud: Cloud, outputs: Mapping[str, str], database: Connection) -> None:
+        """``outputs`` are those of the deployed stacks; ``database`` has the schema."""
+        self._cloud = cloud
+        self._stream = outputs["OrderStreamName"]
+        self._function = outputs["ScaleStreamFunction"]
+        self._database = database
+        self._steps = [(1 / 3, self._grow), (2 / 3, self._shrink)]
+        self._began = datetime.now(UTC)
+
+    def advance(self, share: float) -> None:
+        """Do what is due when this share of the orders has been sent."""
+        while self._steps and share >= self._steps[0][0]:
+            _, step = self._steps.pop(0)
+            step()
+
+    def completed(self) -> bool:
+        """Whether the stream has had twice its shards, and now has as many as it began with.
+
+        Copies what the scaler decided in this run, and why, from its log.
+        """
+        self._gather()
+        changes = self._database.execute(
+            "SELECT shards, goal FROM resharded ORDER BY at"
+        ).fetchall()
+        about = self._cloud.client("kinesis").describe_stream_summary(StreamName=self._stream)
+        now = about["StreamDescriptionSummary"]["OpenShardCount"]
+        return changes == [(now, 2 * now), (2 * now, now)]
+
+    def _gather(self) -> None:
+        lambda_ = self._cloud.client("lambda")
+        about = lambda_.get_function_configuration(FunctionName=self._function)
+        read_log(
+            self._cloud.client("logs"),
+            about["LoggingConfig"]["LogGroup"],
+            self._database,
+            "decisions",
+            _decision_row,
+            since=self._began,
+        )
+
+    def _grow(self) -> None:
+        # Slower than time goes by: a consumer that is slow, and not one that stands still.
+        self._put_metrics({4: 10_000.0, 2: 70_000.0})
+        self._scale()
+
+    def _shrink(self) -> None:
+        self._put_metrics(dict.fromkeys(range(QUIET - 1, 0, -1), 0.0))
+        # Only now: the schedule may come first, and must not take the lag for a new one.
+        self._forget_changes()
+        self._scale()
+
+    def _put_metrics(self, lags: Mapping[int, float]) -> None:
+        """Tell of how far behind consumers were so many minutes ago, and that little was written.
+
+        AWS takes no metrics in its own namespace; the local cloud does.
+        """
+        now = datetime.now(UTC)
+        self._cloud.client("cloudwatch").put_metric_data(
+            Namespace="AWS/Kinesis",
+            MetricData=[
+                {
+                    "MetricName": name,
+                    "Dimensions": [{"Name": "StreamName", "Value": self._stream}],
+                    "Timestamp": now - timedelta(minutes=back),
+                    "Value": value,
+                }
+                for back, lag in lags.items()
+                for name, value in {**dict.fromkeys(WRITE_METRICS, 0.0), POLLING_LAG_METRIC: lag}.items()
+            ],
+        )
+
+    def _forget_changes(self) -> None:
+        """Have the stream's last changes be so long ago that they count no more."""
+        self._cloud.client("kinesis").remove_tags_from_stream(
+            StreamName=self._stream, TagKeys=[RESHARDED_TAG]
+        )
+
+    def _scale(self) -> None:
+        answer = self._cloud.client("lambda").invoke(FunctionName=self._function, Payload=b"{}")
+        if "FunctionError" in answer:
+            raise CloudError(f"The scaler failed: {answer['Payload'].read().decode()}")
+
+
+def _decision_row(logged: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    if not logged["message"].startswith(DECIDED):
+        return None
+    decided = json.loads(logged["message"])
+    at = datetime.fromtimestamp(logged["timestamp"] / 1_000, UTC)
+    return (
+        *(log_id(logged, logged["message"]), at.isoformat()),
+        *(decided["shards"], decided["to"], decided["reason"]),
+    )

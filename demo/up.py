@@ -1,0 +1,88 @@
+"""The platform on a laptop, left running until somebody ends it."""
+
+import shlex
+import signal
+import sys
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from demo import order_driver
+from emulator.cloud import running
+from demo.scenario import Run, deploy_app, open_database, create_run
+from emulator.deploy import CONTEXT
+from demo.report import Screen
+from emulator.instances import running_workers
+
+
+def up(*, port: int | None) -> int:
+    """Leave the platform running until somebody ends it."""
+    screen = Screen()
+    screen.title("Orders on a local cloud")
+    with ExitStack() as stack:
+        with screen.phase("starting") as note:
+            cloud = stack.enter_context(running(port=port))
+            note(cloud.endpoint)
+        database = stack.enter_context(closing(open_database(cloud.directory / "run.sqlite3")))
+        run = create_run(cloud, deploy_app(cloud, screen), database, reshard=False)
+        run.customers.sign_up("ada")
+        run.notifications.register("ada")
+        database.execute("INSERT INTO demand VALUES ('85123A', 1000)")
+        order_driver.deliver_stock(cloud, run.outputs["ReceiveStockFunction"], database)
+        stack.enter_context(running_workers(cloud, run.outputs))
+        _explain(run, screen)
+        signal.pause()
+    return 0
+
+
+def _explain(run: Run, screen: Screen) -> None:
+    """Write the settings for a shell into a file, and say how to talk to the platform."""
+    settings = run.cloud.directory / "env"
+    variables = {
+        **run.cloud.environment(),
+        "API": run.outputs["ApiUrl"],
+        "COGNITO_CLIENT": run.outputs["UserPoolClientId"],
+        "ADA": run.customers.password,
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
+    }
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    # cdk.json says python3, and this is the one that has the app's requirements.
+    lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
+    settings.write_text("\n".join(lines) + "\n")
+    settings.chmod(0o600)
+    (group, bus) = (run.outputs["EventLogGroup"], run.outputs["EventBus"])
+    screen.say(
+        f"""
+In another shell, first:
+
+  . {settings}
+
+Sign in as customer ada, place an order, read it:
+
+  TOKEN=$(curl -s --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL" \\
+    -H 'X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth' \\
+    -H 'Content-Type: application/x-amz-json-1.1' \\
+    -d '{{"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": "'"$COGNITO_CLIENT"'",
+         "AuthParameters": {{"USERNAME": "ada", "PASSWORD": "'"$ADA"'"}}}}' |
+    sed -E 's/.*"AccessToken": *"([^"]+)".*/\\1/')
+
+  curl -s --cacert "$AWS_CA_BUNDLE" "$API/orders" -H "Authorization: Bearer $TOKEN" \\
+    -H 'Content-Type: application/json' -H 'Idempotency-Key: first' -d '{{
+      "currency": "GBP", "country": "United Kingdom",
+      "lines": [{{"sku": "85123A", "quantity": 6, "unit_price": 255}}]}}'
+
+  curl -s --cacert "$AWS_CA_BUNDLE" "$API/orders/ORDER_ID" -H "Authorization: Bearer $TOKEN"
+
+Watch its events, put one of your own:
+
+  aws --endpoint-url "$AWS_ENDPOINT_URL" logs filter-log-events --log-group-name {group} \\
+    --query 'events[].message' --output text
+  aws --endpoint-url "$AWS_ENDPOINT_URL" events put-events --entries '[{{
+    "EventBusName": "{bus}", "Source": "com.aws.orders", "DetailType": "Order Notification",
+    "Detail": "{{\\"category\\": \\"lab-supplies\\", \\"value\\": 415}}"}}]'
+
+After an edit:
+
+  npx cdk deploy --all --require-approval never {" ".join(CONTEXT)}
+
+Ctrl-C here ends everything."""
+    )

@@ -1,0 +1,1 @@
+"""AWS on a laptop: MiniStack with patches, DSQL and instances. It knows nothing of the demo."""

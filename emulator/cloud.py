@@ -1,0 +1,243 @@
+"""The local cloud, from outside: start it, talk to it, end it."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+from botocore.config import Config
+
+from emulator import certificate
+
+USED_PERMISSIONS_FILE = "used_permissions.jsonl"
+"""The file in a cloud's directory that names every right which was used."""
+REGION = "eu-west-1"
+ACCOUNT = "000000000000"
+# MiniStack's name for the account's root user, which is both key and secret.
+_KEY = "test"
+_ROOT = Path(__file__).resolve().parent.parent
+_START_SECONDS = 30
+_STOP_SECONDS = 3
+
+
+class UsedPermission(NamedTuple):
+    """A right that somebody used: a role, or a service for the resource that made it act."""
+
+    principal: str
+    action: str
+    resource: str
+    source: str
+
+
+class CloudError(Exception):
+    """The local cloud cannot do what was asked; the message is one clear line for a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """A running local cloud."""
+
+    endpoint: str
+    region: str = REGION
+    account: str = ACCOUNT
+    certificate: Path
+    """The certificate that clients have to trust."""
+    directory: Path
+    """All that the cloud writes while it runs; it goes when the cloud ends."""
+
+    @property
+    def log(self) -> Path:
+        """What the server wrote about its work."""
+        return self.directory / "server.log"
+
+    def used_permissions(self) -> set[UsedPermission]:
+        """Every right that was used so far by others than the account's root user."""
+        with suppress(FileNotFoundError), (self.directory / USED_PERMISSIONS_FILE).open() as record:
+            return {UsedPermission(*json.loads(line)) for line in record}
+        return set()
+
+    def environment(self) -> dict[str, str]:
+        """The variables that boto3, the AWS CLI and the CDK command line need to talk to it."""
+        trusted = str(self.certificate)
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": _KEY,
+            "AWS_SECRET_ACCESS_KEY": _KEY,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_CA_BUNDLE": trusted,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            # Step Functions and others would otherwise be called at sync-<host>.
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+            "NODE_EXTRA_CA_CERTS": trusted,
+            "NO_PROXY": "127.0.0.1,localhost",
+            "CDK_DEFAULT_ACCOUNT": self.account,
+            "CDK_DEFAULT_REGION": self.region,
+        }
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of the account's root user, independent of the environment."""
+        return self.clients()(service)
+
+    def clients(self) -> Callable[[str], Any]:
+        """Return what makes such clients of one session: many in little time, in one thread."""
+        session = boto3.session.Session(
+            aws_access_key_id=_KEY, aws_secret_access_key=_KEY, region_name=self.region
+        )
+        return partial(
+            session.client,
+            endpoint_url=self.endpoint,
+            verify=str(self.certificate),
+            config=Config(inject_host_prefix=False, retries={"total_max_attempts": 1}),
+        )
+
+
+@contextmanager
+def running(*, port: int | None = None) -> Iterator[Cloud]:
+    """Run a local cloud on the loopback interface for as long as the context lasts.
+
+    Nothing survives the context: no process, no file. If this process dies without a word,
+    the server sees its standard input close and ends itself.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="orders-", dir=_short_temporary_directory()))
+    # PostgreSQL may run as another user and has to pass through.
+    directory.chmod(0o711)
+    try:
+        with _listen(port) as listener:
+            certificate_path, key_path = certificate.write(directory)
+            cloud = Cloud(
+                endpoint=f"https://127.0.0.1:{listener.getsockname()[1]}",
+                certificate=certificate_path,
+                directory=directory,
+            )
+            server = _start(cloud, listener, key_path)
+        try:
+            _await_health(cloud, server)
+            yield cloud
+        finally:
+            _stop(server)
+    finally:
+        _remove(directory)
+
+
+def _remove(directory: Path) -> None:
+    # A killed process may need a moment to be gone, and until then write what is being removed.
+    deadline = time.monotonic() + 10
+    while directory.exists():
+        try:
+            shutil.rmtree(directory)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _short_temporary_directory() -> str:
+    # The path of a Unix socket holds about 100 characters, of which macOS's own choice uses 50.
+    shortest = "/tmp"  # noqa: S108 - the name below it is random
+    return shortest if os.access(shortest, os.W_OK) else tempfile.gettempdir()
+
+
+def _listen(port: int | None) -> socket.socket:
+    # Bound here and handed down, so that no one can take the port in between.
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port or 0))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise CloudError(
+            f"Port {port} of 127.0.0.1 cannot be used ({error.strerror}): "
+            "end what listens there, or start the local cloud on another port."
+        ) from error
+    return listener
+
+
+def _start(cloud: Cloud, listener: socket.socket, key: Path) -> subprocess.Popen[bytes]:
+    scratch = cloud.directory / "tmp"
+    scratch.mkdir()
+    trusted = str(cloud.certificate)
+    # The developer's own AWS settings must reach neither the emulator nor the functions.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    settings = {
+        "AUTH": "true",
+        "USE_SSL": "1",
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": cloud.endpoint.rpartition(":")[2],
+        "MINISTACK_SSL_CERT": trusted,
+        "MINISTACK_SSL_KEY": str(key),
+        "MINISTACK_REGION": cloud.region,
+        "SFTP_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
+        # AWS's own; how many processes there are is decided by `patches.throughput`.
+        "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
+        "IOT_MTLS_ENABLED": "0",
+        # A developer's Docker is not ours to search for containers.
+        "DOCKER_HOST": "unix:///nonexistent",
+        "STATE_DIR": str(cloud.directory / "state"),
+        "S3_DATA_DIR": str(cloud.directory / "s3"),
+        "TMPDIR": str(scratch),
+        "SSL_CERT_FILE": trusted,
+        "AWS_CA_BUNDLE": trusted,
+        "NODE_EXTRA_CA_CERTS": trusted,
+        "AWS_ENDPOINT_URL": cloud.endpoint,
+        "NO_PROXY": "127.0.0.1,localhost",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    with cloud.log.open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "emulator.server", str(listener.fileno()), str(cloud.directory)],
+            cwd=_ROOT,
+            env=inherited | settings,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=[listener.fileno()],
+            # Ctrl-C goes to the whole foreground group; we end the server when we are done.
+            start_new_session=True,
+        )
+
+
+def _await_health(cloud: Cloud, server: subprocess.Popen[bytes]) -> None:
+    # The listener already queues connections: the first answer is the sign of health.
+    trust = ssl.create_default_context(cafile=str(cloud.certificate))
+    health = f"{cloud.endpoint}/_ministack/health"
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
+    )
+    try:
+        opener.open(health, timeout=_START_SECONDS).close()
+    except OSError as error:
+        last = cloud.log.read_text(errors="replace").strip().splitlines()[-8:]
+        raise CloudError(
+            "The local cloud did not start; its log ends with:\n" + "\n".join(last)
+        ) from error
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+    finally:
+        # Functions run in the server's process group and may outlive a stuck server.
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.communicate()

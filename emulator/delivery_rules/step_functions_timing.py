@@ -1,0 +1,39 @@
+"""How long Step Functions waits: before a retry, for a task, for a whole execution.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+https://docs.aws.amazon.com/step-functions/latest/dg/sfn-stuck-execution.html
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+EXPRESS_LIMIT = 300
+"""An Express workflow is cut off after five minutes.
+https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+"""
+_DEFAULT_INTERVAL = 1
+_DEFAULT_RATE = 2.0
+
+
+def retry_delay(retrier: Mapping[str, Any], retries: int, *, jitter: float) -> float:
+    """The seconds before the next attempt, after this many retries.
+
+    Full jitter spreads the delay from zero up, as `chance` (0 to 1) has it.
+    """
+    rate = retrier.get("BackoffRate", _DEFAULT_RATE)
+    delay = retrier.get("IntervalSeconds", _DEFAULT_INTERVAL) * rate**retries
+    longest = float(min(delay, retrier.get("MaxDelaySeconds", delay)))
+    return longest * jitter if retrier.get("JitterStrategy") == "FULL" else longest
+
+
+def execution_timeout(definition: Mapping[str, Any], *, express: bool) -> float | None:
+    """The seconds after which an execution times out, if it ever does."""
+    stated = definition.get("TimeoutSeconds")
+    if not express:
+        return stated
+    return EXPRESS_LIMIT if stated is None else min(stated, EXPRESS_LIMIT)
+
+
+def heartbeat_remaining(heartbeat: float, *, last: float, now: float) -> float:
+    """The seconds in which a task has to be heard of again; none are left when it timed out."""
+    return max(0.0, last + heartbeat - now)

@@ -1,0 +1,103 @@
+"""Deploy the app to the local cloud with the CDK command line, as one deploys it to AWS."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from emulator import template_check
+from emulator.cloud import Cloud, CloudError
+
+Progress = Callable[[str], None]
+
+_ROOT = Path(__file__).resolve().parent.parent
+_CLI = _ROOT / "node_modules" / ".bin" / "cdk"
+_LAST_LINES = 20
+SENDER = "orders@shop.example"
+"""From where mails come here, of which none leaves the machine."""
+PARTNER_SOURCE = "aws.partner/example.com/card-company/disputes"
+"""The name of the card company's event source, and so of its bus."""
+CONTEXT = ("-c", f"partner={PARTNER_SOURCE}", "-c", f"sender={SENDER}")
+"""What the app is told when it is synthesized for a laptop."""
+_BOOTSTRAPPED = "/cdk-bootstrap/hnb659fds/version"
+
+
+def deploy(
+    cloud: Cloud, *, assembly: Path | None = None, stack: str | None = None, progress: Progress
+) -> dict[str, str]:
+    """Deploy every stack of the app and return the outputs of all of them.
+
+    Without an `assembly`, the app of this repository is synthesized, as `CONTEXT` says. With
+    a `stack`, it is deployed and what it depends on, and no other. Each line that the command line
+    writes goes to `progress`. Nothing is deployed of which the local cloud would ignore a part, and
+    what is deployed is read back.
+    """
+    if not _CLI.exists():
+        raise CloudError("The CDK command line is missing: run 'npm ci'.")
+    outputs = cloud.directory / "outputs.json"
+    with ThreadPoolExecutor(1) as background:
+        bootstrapped = background.submit(_bootstrap, cloud, progress)
+        if assembly is None:
+            assembly = cloud.directory / "cdk.out"
+            _cdk(cloud, progress, "synth", "--quiet", *CONTEXT, "--output", assembly, cwd=_ROOT)
+        templates = template_check.templates(assembly)
+        template_check.check_templates(templates)
+        bootstrapped.result()
+    _cdk(
+        cloud,
+        progress,
+        "deploy", stack or "--all", "--app", assembly.resolve(), "--require-approval", "never",
+        "--concurrency", "8", "--outputs-file", outputs,
+    )  # fmt: skip
+    stacks: dict[str, dict[str, str]] = json.loads(outputs.read_text())
+    template_check.verify_deployment(cloud, {name: templates[name] for name in (stacks if stack else templates)})
+    return {name: value for stack in stacks.values() for name, value in stack.items()}
+
+
+def _bootstrap(cloud: Cloud, progress: Progress) -> None:
+    parameters = cloud.client("ssm").get_parameters(Names=[_BOOTSTRAPPED])["Parameters"]
+    if not parameters:
+        # Away from cdk.json: bootstrapping a named environment need not synthesize the app.
+        _cdk(cloud, progress, "bootstrap", f"aws://{cloud.account}/{cloud.region}")
+
+
+def _cdk(
+    cloud: Cloud, progress: Progress, command: str, *arguments: str | Path, cwd: Path | None = None
+) -> None:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment = {
+        **inherited,
+        **cloud.environment(),
+        # cdk.json says python3, and this is the one that has the app's requirements.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
+        "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED": "true",
+        # Each of these would wait for the network.
+        "CDK_DISABLE_VERSION_CHECK": "true",
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CI": "true",
+    }
+    last: deque[str] = deque(maxlen=_LAST_LINES)
+    with subprocess.Popen(
+        [_CLI, command, "--no-notices", "--no-version-reporting", "--no-color", *arguments],
+        cwd=cwd or cloud.directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        try:
+            for line in process.stdout or ():
+                last.append(line.rstrip())
+                progress(line.rstrip())
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        raise CloudError(f"cdk {command} failed; its output ends with:\n" + "\n".join(last))

@@ -1,0 +1,42 @@
+"""The URL of an HTTP API, and the keys that its JWT authorizer checks tokens with.
+
+AWS: `ApiEndpoint` is the URL at which clients call the API.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigatewayv2-api.html
+A JWT authorizer takes the public keys from its issuer.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
+MiniStack 1.5.33: the endpoint is https://<api id>.execute-api.localhost:<port>, a name that
+resolves in browsers but not with every system's resolver, and that no certificate for localhost
+covers. MiniStack serves the same API at the path /_aws/execute-api/<api id>, so that path is
+given. It looks for the keys of its own Cognito by plain HTTP even when it serves HTTPS, and so
+refuses every token.
+Can go: when MiniStack can be told to give the path form, and asks itself by HTTPS.
+"""
+
+import os
+from typing import Any
+
+from ministack.services import apigateway
+
+from emulator.patches._cloudformation import Properties, after
+
+
+def install() -> None:
+    """Give the path form wherever the endpoint is read; ask for keys where they are served."""
+    after("AWS::ApiGatewayV2::Api", _apply)
+    resolve_keys = apigateway._resolve_jwks_url
+    plain = f"http://{apigateway._HOST}:{apigateway._PORT}/"
+
+    async def resolve(authorizer: Any) -> str | None:
+        url: str | None = await resolve_keys(authorizer)
+        return url.replace(plain, f"{_gateway()}/") if url else url
+
+    apigateway._resolve_jwks_url = resolve
+
+
+def _apply(api_id: str, _properties: Properties, attributes: dict[str, Any]) -> None:
+    endpoint = f"{_gateway()}/_aws/execute-api/{api_id}"
+    apigateway._apis[api_id]["apiEndpoint"] = attributes["ApiEndpoint"] = endpoint
+
+
+def _gateway() -> str:
+    return os.environ["AWS_ENDPOINT_URL"]

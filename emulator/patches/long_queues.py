@@ -1,0 +1,75 @@
+"""A queue takes no longer to read when it is long.
+
+AWS: whether ten or a million messages wait, a call takes the same time.
+MiniStack 1.5.33: looks at each message that waits whenever some are received, and once more for
+each one that is deleted, on the one thread that answers all requests: while a rebuild took what was
+replayed for 2,000 orders, six sevenths of that thread's work.
+Can go: when `make demo` with 2,000 orders rebuilds its views no slower without it.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Any
+
+from ministack.services import sqs
+
+from emulator.patches._seams import seam
+
+Queue = dict[str, Any]
+_SECOND = 1.0
+_INVALID = {
+    "Code": "ReceiptHandleIsInvalid",
+    "Message": "The input receipt handle is invalid.",
+    "SenderFault": True,
+}
+
+
+def install() -> None:
+    """Look at no more messages than are received or deleted, and at those in flight before them."""
+    sqs._collect_msgs = _collected_by(seam(sqs, "_collect_msgs", "q", "max_n", "vis_timeout"))
+    sqs._expire_retained = _expired_by(seam(sqs, "_expire_retained", "q"))
+    seam(sqs, "_act_delete_message_batch", "data", "qurl")
+    sqs._HANDLERS["DeleteMessageBatch"] = _delete_batch
+
+
+def _collected_by(collect: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    def collected(q: Queue, max_n: int, vis_timeout: int) -> list[Any]:
+        if q["is_fifo"]:
+            return collect(q, max_n, vis_timeout)
+        now = time.time()
+        visible = (m for m in q["messages"] if m.get("visible_at", now) <= now)
+        return collect({**q, "messages": list(islice(visible, max_n))}, max_n, vis_timeout)
+
+    return collected
+
+
+def _expired_by(expire: Callable[[Queue], None]) -> Callable[[Queue], None]:
+    """Look for what was kept for too long once a second."""
+    looked: dict[str, float] = {}
+
+    def expired(q: Queue) -> None:
+        queue, now = q["attributes"]["QueueArn"], time.monotonic()
+        if now >= looked.get(queue, 0) + _SECOND:
+            looked[queue] = now
+            expire(q)
+
+    return expired
+
+
+def _delete_batch(data: Mapping[str, Any], qurl: str) -> dict[str, Any]:
+    queue = sqs._get_q(data.get("QueueUrl", qurl), "sqs:DeleteMessage")
+    entries = data.get("Entries", [])
+    sqs._validate_batch_entries(entries, "DeleteMessageBatchRequestEntry")
+    answer: dict[str, Any] = {"Successful": [], "Failed": []}
+    # A mapping's poller, which takes the lock, rewrites the list of messages.
+    with sqs._queues_lock:
+        for entry in entries:
+            handle = entry.get("ReceiptHandle") or None
+            held = (m for m in queue["messages"] if handle and m.get("receipt_handle") == handle)
+            if message := next(held, None):
+                queue["messages"].remove(message)
+                answer["Successful"].append({"Id": entry.get("Id", "")})
+            else:
+                answer["Failed"].append({**_INVALID, "Id": entry.get("Id", "")})
+    return answer

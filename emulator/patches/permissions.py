@@ -1,0 +1,305 @@
+"""Who may do what where the emulator does not ask, and a record of every right that was used.
+
+AWS: a service that acts for us needs the right to. It acts under a role (a state machine, an event
+source mapping, a destination, a rule or schedule with a role), which has to trust it, or in its own
+name, and then the resource's policy has to let it. Messages of a queue or topic that is encrypted
+with a customer's key need that key, too; the policy of a key that AWS manages lets no service in.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics-id-rb.html
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+MiniStack 1.5.33: asks only when a request comes from outside.
+Can go: when MiniStack asks on its services' own deliveries as well; then the record remains.
+
+A condition on the time of day is decided once and remembered.
+"""
+
+import functools
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ministack.core import iam_evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import apigateway, cloudwatch_logs, iam, kms, lambda_svc, sns, sqs, sts
+
+logger = logging.getLogger("emulator.permissions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """A service that acts under a role; where it is named, the role has to trust it."""
+
+    arn: str
+    service: str = ""
+    source_arn: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A service that acts in its own name, such as events.amazonaws.com, for one resource."""
+
+    name: str
+    source_arn: str
+
+
+Principal = Role | Service
+
+
+class AccessDenied(Exception):
+    """The principal may not do it; the message names principal, action and resource."""
+
+
+def install() -> None:
+    """Record what is decided about requests, and ask where a function is called or writes logs."""
+    _wrap_requests()
+    _wrap_http_apis()
+    _wrap_function_logs()
+
+
+def _wrap_requests() -> None:
+    enforce = iam_evaluator.enforce
+
+    def enforced(key: str, action: str, service: str, region: str, resource_arn: str = "*",
+                 service_context: Mapping[str, Any] | None = None) -> Any:  # fmt: skip
+        denied = enforce(key, action, service, region, resource_arn, service_context)
+        session = sts._sessions.get(key)
+        if denied is None and session:
+            _record(_role_of_session(session["Arn"]), action, resource_arn)
+        elif isinstance(denied, iam_evaluator.EvalResult):
+            logger.warning("%s", _denial(denied.principal_arn, action, resource_arn))
+        return denied
+
+    iam_evaluator.enforce = enforced
+
+
+def _wrap_http_apis() -> None:
+    """A route's function has to let API Gateway call it.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+    """
+    invoke = apigateway._invoke_lambda_proxy
+
+    async def invoked(
+        integration: Any, api_id: str, stage: str, path: str, method: str, headers: Any,
+        body: Any, query: Any, route: str, parameters: Any, **named: Any,
+    ) -> Any:  # fmt: skip
+        place = f"{named['owner_region']}:{named['owner_account_id']}"
+        caller = Service(
+            name="apigateway.amazonaws.com",
+            source_arn=f"arn:aws:execute-api:{place}:{api_id}/{stage}/{route.replace(' ', '')}",
+        )
+        function = apigateway._extract_lambda_ref_from_integration_uri(
+            integration.get("integrationUri", "")
+        )
+        try:
+            check(caller, "lambda:InvokeFunction", function)
+        except AccessDenied:
+            answer = json.dumps({"message": "Internal Server Error"}).encode()
+            return 500, {"Content-Type": "application/json"}, answer
+        return await invoke(
+            integration, api_id, stage, path, method, headers, body, query, route, parameters,
+            **named,
+        )  # fmt: skip
+
+    apigateway._invoke_lambda_proxy = invoked
+
+
+def _wrap_function_logs() -> None:
+    """A function whose role may not write logs runs, and writes none.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
+    """
+    emit = lambda_svc._emit_lambda_logs
+
+    def emitted(function: Mapping[str, Any], *rest: Any, **named: Any) -> None:
+        config = function.get("config") or function
+        stated = (config.get("LoggingConfig") or {}).get("LogGroup")
+        group = stated or f"/aws/lambda/{config['FunctionName']}"
+        streams = f"{cloudwatch_logs._make_group_arn_no_star(group)}:log-stream:*"
+        try:
+            for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+                check(Role(arn=config["Role"]), action, streams)
+        except AccessDenied:
+            return
+        emit(function, *rest, **named)
+
+    lambda_svc._emit_lambda_logs = emitted
+
+
+def check(principal: Principal, action: str, resource: str, **context: str) -> None:
+    """Raise AccessDenied unless `principal` may do `action` (`sqs:SendMessage`) on that ARN.
+
+    `context` holds further condition keys, with `_` for `:`.
+    """
+    keys = {name.replace("_", ":", 1).lower(): value for name, value in context.items()}
+    if isinstance(principal, Role) and principal.service:
+        trust = _document((_role(principal.arn) or {}).get("AssumeRolePolicyDocument"))
+        service = Service(name=principal.service, source_arn=principal.source_arn)
+        _require(service, "sts:AssumeRole", principal.arn, keys, (trust,))
+    _require(principal, action, resource, keys, _resource_policies(resource))
+    for needed, key in _encryption(principal, action, resource):
+        _require(principal, needed, key, keys, _resource_policies(key))
+
+
+def _require(
+    principal: Principal,
+    action: str,
+    resource: str,
+    keys: Mapping[str, str],
+    policies: tuple[str, ...],
+) -> None:
+    own = _identity_policies(principal.arn) if isinstance(principal, Role) else None
+    if isinstance(principal, Service) and principal.source_arn:
+        account = principal.source_arn.split(":")[4] or get_account_id()
+        source = {"aws:sourcearn": principal.source_arn, "aws:sourceaccount": account}
+        keys = {**source, "aws:sourceowner": account, **keys}
+    name = principal.arn if isinstance(principal, Role) else principal.name
+    if not _allowed(name, own, action, resource, policies, tuple(keys.items()), get_region()):
+        denial = _denial(name, action, resource)
+        _tell(denial)
+        raise AccessDenied(denial)
+    _record(name, action, resource, principal.source_arn if isinstance(principal, Service) else "")
+
+
+def _denial(principal: str, action: str, resource: str) -> str:
+    return f"{principal} is not authorized to perform: {action} on resource: {resource}"
+
+
+@functools.cache
+def _tell(denial: str) -> None:
+    # Once: what polls asks again and again.
+    logger.warning("%s", denial)
+
+
+class _Identity(NamedTuple):
+    policies: tuple[str, ...]
+    boundary: str | None
+
+
+@functools.lru_cache(maxsize=4096)
+def _allowed(
+    principal: str,
+    own: _Identity | None,
+    action: str,
+    resource: str,
+    policies: tuple[str, ...],
+    keys: tuple[tuple[str, str], ...],
+    region: str,
+) -> bool:
+    """Decide, and remember the decision for as long as the policies read the same."""
+    account = principal.split(":")[4] if own else ""
+    role = principal.rpartition("/")[2]
+    asked = iam_evaluator.EvalContext(
+        # The emulator's words: an anonymous principal that only a service's name or * matches.
+        principal_arn=f"arn:aws:sts::{account}:assumed-role/{role}/service" if own else "*",
+        principal_type="AssumedRole" if own else "Service",
+        principal_account=account,
+        action=action,
+        resource_arn=resource,
+        region=region,
+        secure_transport=True,
+        service_context=dict(keys),
+    )
+    if own is None:
+        decisions = {
+            iam_evaluator.evaluate_resource_policy(policy, asked, service=principal).decision
+            for policy in policies
+        }
+        return "Allow" in decisions and "Deny" not in decisions
+    parse = iam_evaluator.parse_policy_document
+    limits = () if own.boundary is None else ([parse(own.boundary)],)
+    result = iam_evaluator.evaluate(asked, [parse(policy) for policy in own.policies], *limits)
+    service = action.partition(":")[0]
+    for policy in policies:
+        result = iam_evaluator.combine_resource_policy(
+            result, asked, policy, account,
+            required=service in iam_evaluator._POLICY_REQUIRED, limits=limits,
+        )  # fmt: skip
+    return bool(result.decision == "Allow")
+
+
+def _role(arn: str) -> Mapping[str, Any] | None:
+    role: Mapping[str, Any] | None = iam._roles.get_scoped(
+        arn.split(":")[4], None, arn.rpartition("/")[2]
+    )
+    return role
+
+
+def _role_of_session(session_arn: str) -> str:
+    name = iam_evaluator._role_name_from_assumed_arn(session_arn)
+    role = iam._roles.get_scoped(session_arn.split(":")[4], None, name)
+    return str(role["Arn"]) if role else session_arn
+
+
+def _identity_policies(arn: str) -> _Identity:
+    role = _role(arn) or {}
+    managed = functools.partial(
+        iam_evaluator._resolve_managed_policy_document, account_id=arn.split(":")[4]
+    )
+    attached = [managed(policy) for policy in role.get("AttachedPolicies", [])]
+    documents = [*role.get("InlinePolicies", {}).values(), *attached]
+    boundary = role.get("PermissionsBoundary")
+    return _Identity(
+        tuple(_document(document) for document in documents),
+        _document(managed(boundary)) if boundary else None,
+    )
+
+
+def _resource_policies(arn: str) -> tuple[str, ...]:
+    service = arn.split(":")[2]
+    if service == "logs":
+        policies = cloudwatch_logs._resource_policies.values()
+        return tuple(policy["policyDocument"] for policy in policies)
+    found = iam_evaluator._resource_policy(service, arn)
+    return (_document(found[0]),) if found else ()
+
+
+def _document(policy: Any) -> str:
+    return policy if isinstance(policy, str) else json.dumps(policy)
+
+
+def _encryption(principal: Principal, action: str, resource: str) -> list[tuple[str, str]]:
+    """What else is needed of the key that encrypts the messages of a queue or topic."""
+    if action not in ("sqs:SendMessage", "sqs:ReceiveMessage", "sns:Publish"):
+        return []
+    holder = (
+        sqs._queue_by_arn(resource)
+        if action.startswith("sqs:")
+        else sns._topic_by_arn_any_scope(resource)
+    )
+    key = holder["attributes"].get("KmsMasterKeyId") if holder else None
+    if not key or (key.rpartition(":")[2].startswith("alias/aws/") and isinstance(principal, Role)):
+        return []
+    named = f"arn:aws:kms:{get_region()}:{get_account_id()}:{key.rpartition(':')[2]}"
+    arn = (kms._resolve_key(key) or {}).get("Arn", named)
+    needed = ["kms:Decrypt"]
+    if action != "sqs:ReceiveMessage":
+        needed.append("kms:GenerateDataKey")
+    return [(right, arn) for right in needed]
+
+
+_recorded: set[tuple[str, str, str, str]] = set()
+_writing = threading.Lock()
+_record_file: Path | None = None
+
+
+def record_in(file: Path) -> None:
+    """Write every right that is used into this file, once, as a line of JSON."""
+    global _record_file
+    _record_file = file
+    _recorded.clear()
+
+
+def _record(principal: str, action: str, resource: str, source: str = "") -> None:
+    used = (principal, action, resource, source)
+    if used in _recorded or _record_file is None:
+        return
+    with _writing:
+        if used not in _recorded:
+            _recorded.add(used)
+            with _record_file.open("a") as record:
+                record.write(json.dumps(used) + "\n")

@@ -1,0 +1,82 @@
+"""What EventBridge Scheduler does when a schedule is due.
+
+AWS: the target is reached under the schedule's role, which has to trust the schedule's group, and
+again within its retry policy; what cannot be delivered goes to the dead-letter queue under the same
+role. The attributes name the service's own error.
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/setting-up.html#setting-up-execution-role
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
+MiniStack 1.5.33: takes a schedule for a rule, under no role and with no dead-letter queue; looks
+for what is due every ten seconds, as precise as AWS's minute, but long for somebody who waits.
+Can go: when a payload that a target refused is found in the schedule's dead-letter queue.
+
+AWS documents what is parked for universal targets only, where it is the request. For the others it
+is here what the target was to get.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from ministack.services import eventbridge, scheduler
+
+from emulator.delivery_rules import payloads
+from emulator.delivery_rules import retry_policies
+from emulator.delivery_rules.retry_policies import GiveUp
+from emulator.patches._seams import seam
+from emulator.patches.event_targets import attempt, limits, payload
+from emulator.patches.permissions import Role
+from emulator.patches.sending import Delivery, DeliveryError, send
+
+_LOOK_SECONDS = 1
+
+
+def install() -> None:
+    """Look for what is due often, and tell schedules from rules, which the emulator does not."""
+    seam(scheduler, "_ticker_loop")
+    scheduler._SCHEDULE_TICK_INTERVAL = _LOOK_SECONDS
+    invoke_target = seam(eventbridge, "_invoke_target", "target", "event", "rule", "view")
+
+    def invoke(
+        target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], view: Any = None
+    ) -> None:
+        if rule["Arn"].split(":")[2] != "scheduler":
+            invoke_target(target, event, rule, view)
+            return
+        view = eventbridge._pattern_event_view(event)
+        group = rule["Arn"].replace(":schedule/", ":schedule-group/").rpartition("/")[0]
+        role = Role(arn=target["RoleArn"], service="scheduler.amazonaws.com", source_arn=group)
+        body = payload(target, rule, view)
+        parked = partial(_dead_letter, target, rule["Arn"], event, body, role)
+        Delivery(
+            what=f"{body} from {rule['Arn']} to {target['Arn']}",
+            attempt=partial(attempt, target, event, rule, view, role),
+            rule=partial(retry_policies.decide_target_retry, limits(target)),
+            dead_letter=parked if "DeadLetterConfig" in target else None,
+        ).start()
+
+    eventbridge._invoke_target = invoke
+
+
+def _dead_letter(
+    target: Mapping[str, Any],
+    schedule: str,
+    event: Mapping[str, Any],
+    body: str,
+    role: Role,
+    error: DeliveryError,
+    verdict: GiveUp,
+    retries: int,
+) -> None:
+    attributes = payloads.schedule_attributes(
+        schedule=schedule,
+        target=target["Arn"],
+        code=error.code,
+        message=str(error),
+        condition=verdict.condition,
+        retries=retries,
+        execution=event["EventId"],
+        at=datetime.fromtimestamp(event["Time"], UTC),
+    )
+    send(target["DeadLetterConfig"]["Arn"], body, by=role, attributes=attributes)

@@ -1,0 +1,289 @@
+"""Handing something to a resource on behalf of a principal: the one way out for every delivery.
+
+AWS: a delivery is a request to the service of the resource, with all that it implies: the right to
+make it, deduplication in FIFO queues and topics, filters, limits.
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-exactly-once-processing.html
+MiniStack 1.5.33: puts messages straight into queues and asks for no right.
+Can go: when MiniStack's own deliveries do.
+"""
+
+import base64
+import contextvars
+import json
+import logging
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from ministack.core import iam_evaluator
+from ministack.services import (
+    cloudwatch_logs,
+    eventbridge,
+    kinesis,
+    lambda_svc,
+    sns,
+    sqs,
+    stepfunctions,
+)
+
+from emulator.delivery_rules.retry_policies import RetryAfter, FailedAttempt, FailureKind, GiveUp, Verdict
+from emulator.patches.permissions import AccessDenied, Principal, check
+from emulator.patches.timer import call_later
+
+logger = logging.getLogger("emulator.sending")
+
+Attributes = Mapping[str, str | int | Mapping[str, Any]]
+"""Text is a String attribute, a number a Number; a mapping is as the API of SQS and SNS has it."""
+
+_LOG_STREAM = "events"
+_PASSING = {
+    "ExecutionLimitExceeded",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "ResourceInUseException",
+    "ThrottlingException",
+}
+
+
+class DeliveryError(Exception):
+    """The resource did not take it; `code` is AWS's name for why.
+
+    `lasting` says that trying again is no use: the resource is not there, or access is denied.
+    """
+
+    def __init__(self, code: str, message: str, *, permanent: bool) -> None:
+        super().__init__(message)
+        self.code = code
+        self.permanent = permanent
+
+
+def send(
+    to: str,
+    body: str,
+    *,
+    by: Principal,
+    attributes: Attributes | None = None,
+    group: str = "",
+    deduplication: str = "",
+) -> None:
+    """Hand `body` to the resource with the ARN `to`; raises DeliveryError.
+
+    `attributes` become message attributes of SQS and SNS. `group` is the FIFO message group or the
+    Kinesis partition key; without `deduplication` a FIFO queue or topic has to go by the content.
+    For an event bus, `body` is an entry of PutEvents.
+    """
+    message = _Message(to, body, _typed(attributes or {}), group, deduplication)
+    context = {"events_source": json.loads(body)["Source"]} if ":event-bus/" in to else {}
+    found = authorize(to, by, **context)
+    try:
+        _over_tls().run(_DESTINATIONS[to.split(":")[2]].deliver, message, found)
+    except (sqs._Err, sns.SnsPublishError, json.JSONDecodeError) as error:
+        code = getattr(error, "code", "InvalidRequestContentException")
+        raise DeliveryError(code, str(error), permanent=True) from error
+    except DeliveryError:
+        raise
+    except Exception as error:
+        # What AWS calls a server-side error: nothing is lost, and the log shows what went wrong.
+        logger.exception("handing a message to %s failed", to)
+        raise DeliveryError("InternalError", repr(error), permanent=False) from error
+
+
+def _over_tls() -> contextvars.Context:
+    """A context in which a resource's policy sees that TLS is spoken, as AWS's services do.
+
+    A thread of the emulator's own, such as that of the mappings, comes from no request.
+    """
+    context = contextvars.copy_context()
+    context.run(iam_evaluator.pin_request_origin, "127.0.0.1", secure_transport=True)
+    return context
+
+
+def authorize(to: str, by: Principal, **context: str) -> Any:
+    """Return the emulator's record of the resource; raise DeliveryError if `by` may not send to it.
+
+    `context` holds further condition keys, as `check` has them.
+    """
+    destination = _DESTINATIONS[to.split(":")[2]]
+    found = destination.find(to)
+    if not found:
+        raise DeliveryError(destination.missing, f"{to} does not exist", permanent=True)
+    on = f"{to.removesuffix(':*')}:log-stream:{_LOG_STREAM}" if ":log-group:" in to else to
+    try:
+        for action in destination.actions:
+            check(by, action, on, **context)
+    except AccessDenied as error:
+        raise DeliveryError(destination.denied, str(error), permanent=True) from error
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Something to hand on, however often that takes."""
+
+    what: str
+    """Names it in the log."""
+    attempt: Callable[[], None]
+    rule: Callable[[FailedAttempt], Verdict]
+    """Says what follows an attempt that failed."""
+    dead_letter: Callable[[DeliveryError, GiveUp, int], None] | None
+    """Puts what is given up into the dead-letter queue, if there is one, with the retries made."""
+
+    def start(self) -> None:
+        """Make the first attempt here and now, and others later."""
+        self._try(1, 0.0)
+
+    def _try(self, times: int, age: float) -> None:
+        try:
+            self.attempt()
+        except DeliveryError as error:
+            kind = FailureKind.PERMANENT if error.permanent else FailureKind.TRANSIENT
+            # Spread in time, not a secret.
+            jitter = random.random()  # noqa: S311
+            verdict = self.rule(FailedAttempt(kind=kind, times=times, age=age, jitter=jitter))
+            if isinstance(verdict, RetryAfter):
+                call_later(verdict.delay, partial(self._try, times + 1, age + verdict.delay))
+            else:
+                self._give_up(error, verdict, times - 1)
+
+    def _give_up(self, error: DeliveryError, verdict: GiveUp, retries: int) -> None:
+        logger.warning(
+            "not delivered after %d retries, %s: %s: %s", retries, error.code, error, self.what
+        )
+        if self.dead_letter is None:
+            return
+        try:
+            self.dead_letter(error, verdict, retries)
+        except DeliveryError as refused:
+            logger.error(  # noqa: TRY400 - the reason is what matters, not the trace
+                "not taken by its dead-letter queue, %s: %s: %s", refused.code, refused, self.what
+            )
+
+
+class _Message(NamedTuple):
+    to: str
+    body: str
+    attributes: Mapping[str, Mapping[str, Any]]
+    group: str
+    deduplication: str
+
+
+def _typed(attributes: Attributes) -> dict[str, Mapping[str, Any]]:
+    def typed(value: str | int | Mapping[str, Any]) -> Mapping[str, Any]:
+        if isinstance(value, Mapping):
+            return value
+        kind = "Number" if isinstance(value, int) else "String"
+        return {"DataType": kind, "StringValue": str(value)}
+
+    return {name: typed(value) for name, value in attributes.items()}
+
+
+def _to_queue(message: _Message, queue: Mapping[str, Any]) -> None:
+    request: dict[str, Any] = {"MessageBody": message.body, "MessageAttributes": message.attributes}
+    if queue["is_fifo"]:
+        request["MessageGroupId"] = message.group
+        request["MessageDeduplicationId"] = message.deduplication
+    # A mapping's poller, which takes the lock, rewrites the list of messages.
+    with sqs._queues_lock:
+        sqs._act_send_message(request, queue["url"])
+
+
+def _to_topic(message: _Message, _topic: Any) -> None:
+    sns.publish_internal(
+        message.to,
+        message.body,
+        message_attributes=message.attributes,
+        message_group_id=message.group,
+        message_deduplication_id=message.deduplication,
+    )
+
+
+def _to_function(message: _Message, function: Mapping[str, Any]) -> None:
+    # The version or alias that is named decides how failures are dealt with.
+    invoked = {**function, "config": {**function["config"], "FunctionArn": message.to}}
+    lambda_svc.invoke_async_with_retry(invoked, json.loads(message.body))
+
+
+def _to_bus(message: _Message, _bus: Any) -> None:
+    entry = {**json.loads(message.body), "EventBusName": message.to}
+    (result,) = _answered(eventbridge._put_events({"Entries": [entry]}))["Entries"]
+    if "ErrorCode" in result:
+        raise DeliveryError(result["ErrorCode"], result["ErrorMessage"], permanent=True)
+
+
+def _to_stream(message: _Message, _stream: Any) -> None:
+    data = base64.b64encode(message.body.encode()).decode()
+    record = {"StreamARN": message.to, "PartitionKey": message.group, "Data": data}
+    _answered(kinesis._put_record(record))
+
+
+def _to_machine(message: _Message, _machine: Any) -> None:
+    request = {"stateMachineArn": message.to, "input": message.body}
+    _answered(stepfunctions._start_execution(request))
+
+
+def _to_log_group(message: _Message, group: Mapping[str, Any]) -> None:
+    name = {"logGroupName": _log_group(message.to), "logStreamName": _LOG_STREAM}
+    if _LOG_STREAM not in group["streams"]:
+        _answered(cloudwatch_logs._create_log_stream(name))
+    line = {"message": message.body}
+    _answered(cloudwatch_logs._put_log_events({**name, "logEvents": [line]}))
+
+
+def _log_group(arn: str) -> str:
+    return arn.partition(":log-group:")[2].removesuffix(":*")
+
+
+class _Destination(NamedTuple):
+    find: Callable[[str], Any]
+    deliver: Callable[[_Message, Any], None]
+    actions: tuple[str, ...]
+    missing: str = "ResourceNotFoundException"
+    denied: str = "AccessDeniedException"
+
+
+_DESTINATIONS = {
+    "events": _Destination(
+        lambda arn: eventbridge._event_buses.get(arn.rpartition("/")[2]),
+        _to_bus,
+        ("events:PutEvents",),
+    ),
+    "kinesis": _Destination(kinesis._resolve_stream_by_arn, _to_stream, ("kinesis:PutRecord",)),
+    "lambda": _Destination(
+        lambda arn: lambda_svc._get_func_record_for_ref(arn)[0],
+        _to_function,
+        ("lambda:InvokeFunction",),
+    ),
+    "logs": _Destination(
+        lambda arn: cloudwatch_logs._log_groups.get(_log_group(arn)),
+        _to_log_group,
+        ("logs:CreateLogStream", "logs:PutLogEvents"),
+    ),
+    "sns": _Destination(
+        sns._topic_by_arn_any_scope, _to_topic, ("sns:Publish",), "NotFound", "AuthorizationError"
+    ),
+    "sqs": _Destination(
+        sqs._queue_by_arn,
+        _to_queue,
+        ("sqs:SendMessage",),
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "AccessDenied",
+    ),
+    "states": _Destination(
+        stepfunctions._resolve_state_machine_arn,
+        _to_machine,
+        ("states:StartExecution",),
+        "StateMachineDoesNotExist",
+    ),
+}
+
+
+def _answered(response: tuple[int, Any, bytes | str]) -> dict[str, Any]:
+    status, _, body = response
+    answer: dict[str, Any] = json.loads(body) if body else {}
+    if status >= 400:
+        code = str(answer.get("__type")).rpartition("#")[2]
+        raise DeliveryError(code, answer.get("message", code), permanent=code not in _PASSING)
+    return answer

@@ -1,0 +1,42 @@
+"""Work that is done later, in a thread of its own, under the account and Region of who asked."""
+
+import contextvars
+import functools
+import heapq
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable
+
+DELAY_SCALE = float(os.environ.get("EMULATOR_DELAY_SCALE", "0.02"))
+"""How much shorter AWS's documented delays between attempts are here: a minute is 1.2 s."""
+
+_waiting: list[tuple[float, int, Callable[[], None]]] = []
+_changed = threading.Condition()
+_order = itertools.count()
+
+
+def call_later(delay: float, work: Callable[[], None]) -> None:
+    """Do `work` after `delay` seconds of AWS's time, which are fewer here."""
+    context = contextvars.copy_context()
+    due = time.monotonic() + delay * DELAY_SCALE
+    with _changed:
+        _start()
+        heapq.heappush(_waiting, (due, next(_order), lambda: context.run(work)))
+        _changed.notify()
+
+
+@functools.cache
+def _start() -> None:
+    # One thread waits for all that is due later: when a function is throttled, that is a lot.
+    threading.Thread(target=_run, name="timer", daemon=True).start()
+
+
+def _run() -> None:
+    while True:
+        with _changed:
+            while not _waiting or (remaining := _waiting[0][0] - time.monotonic()) > 0:
+                _changed.wait(remaining if _waiting else None)
+            _, _, work = heapq.heappop(_waiting)
+        threading.Thread(target=work, daemon=True).start()

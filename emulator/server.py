@@ -1,0 +1,79 @@
+"""The process of the local cloud: MiniStack, the patches and the databases.
+
+Started by `emulator.cloud.running`, with the listening socket's file descriptor and the run's
+directory as arguments. It ends on SIGTERM, and when its standard input closes, which is how it
+learns that its parent is gone.
+"""
+
+import gc
+import logging
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from emulator import patches
+from emulator import dsql
+from emulator import ministack_server
+from emulator.cloud import USED_PERMISSIONS_FILE
+from emulator.patches import permissions
+
+
+def main() -> None:
+    """Serve until told to end."""
+    listener, directory = int(sys.argv[1]), Path(sys.argv[2])
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGTERM, lambda *_: _end())
+    threading.Thread(target=_end_with_parent, args=[directory], daemon=True).start()
+    certificate, key = os.environ["MINISTACK_SSL_CERT"], os.environ["MINISTACK_SSL_KEY"]
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    dsql.install(directory, tls)
+    patches.install()
+    permissions.record_in(directory / USED_PERMISSIONS_FILE)
+    # What is there stays, and what comes is mostly freed at once: to look for cycles as often as
+    # Python does by itself takes a fifteenth of what an order costs.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    config = ministack_server.config(ssl_certfile=certificate, ssl_keyfile=key)
+    _Server(config).run([socket.socket(fileno=listener)])
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave SIGTERM to us: uvicorn would wait for every request to finish."""
+        yield
+
+
+def _end_with_parent(directory: Path) -> None:
+    sys.stdin.buffer.read()
+    _end(directory)
+
+
+def _end(directory: Path | None = None) -> None:
+    """End the databases, then the whole process group, however busy it is.
+
+    Nothing here outlives the run, so there is nothing to finish: a function that hangs must not
+    hold up the end. The directory is the parent's to remove, unless the parent is gone.
+    """
+    if directory is not None:
+        # Only when all are gone does nobody write there any more.
+        wait_and_remove = 'while kill -0 "$0" 2>/dev/null; do sleep 0.05; done; rm -rf -- "$1"'
+        subprocess.Popen(
+            ["sh", "-c", wait_and_remove, str(os.getpid()), str(directory)], start_new_session=True
+        )
+    dsql.close_all()
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,0 @@
-"""AWS's delivery promises as rules: what is tried again, when, what is split, what is parked.
-
-Pure: no I/O, no thread, no clock that was not given. `local/supplements` carries them out in the
-emulator; a simulation could do so as well.
-"""

@@ -1,0 +1,204 @@
+"""The demo and `up` as a person runs them: the whole platform, deployed to the local cloud."""
+
+import json
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from demo.fault_injection import FAULTS_WHILE_DISPATCHING, FAULTS_WHILE_PLACING
+from tests.support.deliveries import eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = [sys.executable, "-m", "demo"]
+SECONDS = 180
+ORDER = {
+    "currency": "GBP",
+    "country": "United Kingdom",
+    "lines": [{"sku": "85123A", "quantity": 6, "unit_price": 255}],
+}
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [*DEMO, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=SECONDS)
+
+
+def read_until(process: subprocess.Popen[str], end: str) -> str:
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if end in line:
+            return said
+    raise AssertionError(f"it ended early: {said}{process.stderr and process.stderr.read()}")
+
+
+def ended(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*DEMO, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+
+
+def one_line(process: subprocess.CompletedProcess[str]) -> str:
+    assert process.returncode == 2
+    assert len(process.stderr.splitlines()) == 1, process.stderr
+    return process.stderr
+
+
+def count(output: str, label: str) -> int:
+    found = re.search(rf"^ *{label} +([\d,]+)", output, re.MULTILINE)
+    assert found, f"no {label} in {output}"
+    return int(found[1].replace(",", ""))
+
+
+def test_the_demo_of_the_sample_keeps_every_promise():
+    with started("run") as demo:
+        assert demo.stdout is not None
+        output = read_until(demo, "starting")
+        assert "A demo or 'up' is running already (process" in one_line(ended("run"))
+        output += read_until(demo, "in all")
+        assert demo.wait(SECONDS) == 0
+
+    assert "accepted              100 of 101 sent to the API" in output
+    assert "holds lifted          3, of which 3 orders have left since" in output
+    ends = [count(output, end) for end in ("dispatched", "rejected", "cancelled")]
+    assert sum(ends) == 100
+    assert count(output, "dispatched") > 50
+    assert count(output, "PaymentDeclined") == 4
+    moments = [count(output, when) for when in ("before the saga", "during the saga")]
+    assert sum(moments) + count(output, "once confirmed") == count(output, "cancelled")
+    assert moments[0] > 0
+    assert count(output, "once confirmed") > 0
+    assert count(output, "AddressUndeliverable") > 0
+    assert count(output, "OutOfStock") > 0
+    assert "TechnicalFailure" not in output
+    assert "line 22               700005    not a product: POST" in output
+    assert "1  the API answered 400" in output
+    assert "3  the invoice to be cancelled is unknown" in output
+    assert "1  the invoice to be cancelled is another customer's" in output
+    assert "1  the invoice to be cancelled comes only later" in output
+    assert re.search(r"^  of the orders +(\d+) of \1 that were told$", output, re.MULTILINE)
+    assert count(output, "OrderPlaced") == 100
+    assert count(output, "OrderCancelled") == count(output, "cancelled")
+    assert count(output, "OrderRejected") == count(output, "rejected")
+    assert count(output, "OrderWithdrawn") == count(output, "once confirmed")
+    assert count(output, "OrderDispatched") == count(output, "dispatched")
+    assert count(output, "OrderConfirmed") == count(output, "dispatched") + count(
+        output, "OrderWithdrawn"
+    )
+    assert "the test event        arrived whole, parked nowhere" in output
+    changes = re.search(r"changes +([\d,]+) of (\d+) SKUs, each SKU's in order", output)
+    assert changes, output
+    crossed = {kind: count(output, kind) for kind in ("StockBelowMinimum", "StockSoldOut")}
+    assert all(crossed.values())
+    told = [*crossed.values(), count(output, "StockChanged"), count(output, "StockReplenished")]
+    assert sum(told) == int(changes[1].replace(",", ""))
+    assert count(output, "purchase orders") == sum(crossed.values())
+    for who in ("storefront", "warehouse"):
+        assert re.search(rf"the {who} +knows {changes[2]} of {changes[2]} SKUs as they", output)
+    facts = re.search(r"timelines +(\d+) of \1 facts of 5 services about 100 orders", output)
+    assert facts, output
+    assert "customers' orders     100 of 100 as they are" in output
+    assert re.search(r"sales +(\d+) of \1 counters", output)
+    assert f" {count(output, 'OrderConfirmed')} orders confirmed, " in output
+    assert re.search(r"lag +p50 \d+\.\d s, p95 .+, p99 .+, of \d+ facts", output)
+    for view, items in (("timelines", "100"), ("orders", "100"), ("sales", r"\d+")):
+        assert re.search(rf"{view} rebuilt +equal: {items} items$", output, re.MULTILINE), output
+    assert "shards                doubled and halved while orders flowed" in output
+    eras = re.search(r"facts +(\d+), (\d+), (\d+) were told before, between and after", output)
+    assert eras, output
+    assert sum(map(int, eras.groups())) == int(facts[1])
+    assert all(map(int, eras.groups()))
+    assert re.search(r"debits ([\d,.]+), credits \1\n", output)
+    assert "parked                nothing, on any queue" in output
+    for fault in (*FAULTS_WHILE_PLACING, *FAULTS_WHILE_DISPATCHING):
+        assert re.search(rf"{fault.what} +parked in {fault.place}$", output, re.MULTILINE), output
+        assert re.search(rf"^  {fault.place} +[1-9]", output, re.MULTILINE), output
+    assert re.search(r"[1-9]\d* moved, none is left", output), output
+    assert re.findall(r"^  (\d)  .* (\w+)$", output, re.MULTILINE) == [
+        (invariant, "holds") for invariant in "123456"
+    ]
+
+
+def test_a_port_that_is_taken_is_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"Port {port} of 127.0.0.1 cannot be used" in one_line(ended("run", "--port", port))
+
+
+def test_up_can_be_talked_to_as_it_says_and_leaves_nothing_behind():
+    with started("up") as up:
+        output = read_until(up, "ends everything")
+        (path,) = re.findall(r"^  \. (\S+/env)$", output, re.MULTILINE)
+        # What its own shell lines export, as a shell understands them.
+        lines = [shlex.split(line)[1] for line in Path(path).read_text().splitlines()]
+        settings = dict(line.split("=", 1) for line in lines)
+        http = urllib3.PoolManager(ca_certs=settings["AWS_CA_BUNDLE"])
+        answer = http.request(
+            "POST",
+            settings["AWS_ENDPOINT_URL"],
+            headers={
+                "X-Amz-Target": "AWSCognitoIdentityProviderService.InitiateAuth",
+                "Content-Type": "application/x-amz-json-1.1",
+            },
+            body=json.dumps(
+                {
+                    "AuthFlow": "USER_PASSWORD_AUTH",
+                    "ClientId": settings["COGNITO_CLIENT"],
+                    "AuthParameters": {"USERNAME": "ada", "PASSWORD": settings["ADA"]},
+                }
+            ),
+        )
+        token = answer.json()["AuthenticationResult"]["AccessToken"]
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "first"}
+        orders = settings["API"] + "/orders"
+        placed = http.request("POST", orders, headers=headers, body=json.dumps(ORDER))
+        assert placed.status == 202
+        order = f"{orders}/{placed.json()['order_id']}"
+        assert state(http, order, headers) == "DISPATCHED"
+
+        directory = str(Path(path).parent)
+        assert processes_of(directory)
+        up.send_signal(signal.SIGTERM)
+        assert up.wait(SECONDS) == 128 + signal.SIGTERM
+        # Those that were killed may need a moment to be gone.
+        assert eventually(lambda: not processes_of(directory)), processes_of(directory)
+        assert not Path(directory).exists()
+
+
+def state(http: urllib3.PoolManager, order: str, headers: dict[str, str]) -> Any:
+    deadline = time.monotonic() + SECONDS
+    while True:
+        now = http.request("GET", order, headers=headers).json()["state"]
+        if now not in ("PLACED", "CONFIRMED") or time.monotonic() > deadline:
+            return now
+        time.sleep(0.2)
+
+
+def processes_of(directory: str) -> list[str]:
+    """The processes that name the run's directory in their command line."""
+    listing = subprocess.run(
+        ["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True
+    )
+    return [line for line in listing.stdout.splitlines() if directory in line]

@@ -1,0 +1,215 @@
+"""Every place that can hold failed work gets some, and all of it comes to a correct end.
+
+At first nothing works as it should: nobody can deliver, and whoever gets something fails at it. A
+few orders go their way all the same, because each thing is mended once it has shown where it parks,
+and what is parked is redriven. Which places and ways into them there are, the templates say. With
+Express sagas, which give a compensation up in seconds.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aws_cdk import Duration
+from aws_cdk.aws_stepfunctions import StateMachineType
+
+from app import compose
+from lambdas.contracts.orders import OrderConfirmed
+from lambdas.orders.domain import order_id
+from lambdas.runtime.dynamodb import from_item
+from emulator.deploy import SENDER, deploy
+from emulator.deploy import PARTNER_SOURCE
+from demo.partner import publish_dispute
+from demo.view_rebuild import rebuild_views
+from emulator.instances import running_workers
+from ops.dlq.failure_sinks import QUEUE, Mechanism
+from stacks.environments import DEV
+from tests.support.redrive_driver import NONSENSE
+from tests.support.notifications_env import subject
+from tests.support.cli import run_ops_in_process
+from tests.support.grants import cloud_recording_grants
+from tests.support.platform_env import CUSTOMER, SKU, Platform, running_platform
+from tests.templates.synthesis import new_app, templates
+
+STOCK, NOWHERE = 100, "Unspecified"
+ENV = replace(
+    DEV,
+    saga_type=StateMachineType.EXPRESS,
+    unresolved_after=Duration.seconds(1),
+    partner_event_source=PARTNER_SOURCE,
+    sender=SENDER,
+)
+SHORT = {"LEASE_SECONDS": "3"}
+"""What a worker fails at comes again within a test's patience."""
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    assembly = tmp_path_factory.mktemp("assembly")
+    app = new_app(outdir=str(assembly))
+    compose(app, ENV)
+    templates(app)
+    with cloud_recording_grants() as cloud, closing(sqlite3.connect(":memory:")) as database:
+        outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
+        yield running_platform(cloud, outputs, database, environment=ENV.name)
+
+
+def test_whatever_fails_is_parked_and_comes_to_a_correct_end(platform: Platform):
+    operator, ada = platform.operator, subject(platform.customers.token(CUSTOMER))
+    late = order_id(ada, "disputed")
+    contact = platform.api("NotificationsUrl").put_contact(
+        customer=CUSTOMER, email="ada@example.com", name="Ada"
+    )
+    assert contact.status < 300, contact
+    hurry_schedules(platform)
+    with platform.snapshot.listening("announcements"), operator.all_faults_injected():
+        arrived = {"sku": SKU, "quantity": STOCK, "minimum": STOCK}
+        platform.call("ReceiveStock", delivery_id=f"d-{SKU}", lines=[arrived])
+        good, far = platform.place("good"), platform.place("far", NOWHERE)
+        withdrawn, left = platform.place("withdrawn"), platform.place("left")
+        assert platform.cancel(left) == "CANCELLED"
+        leave_behind(platform, left, customer=ada)
+        tell_nonsense(platform)
+        play_aws(platform)
+        for number, order in enumerate((late, left)):
+            publish_dispute(
+                platform.cloud, dispute_id=f"dp_{number}", payment_key=order, reason="fraudulent"
+            )
+
+        operator.until(
+            "a dispute comes before its order",
+            lambda: ("orders/OnDisputeDeadLetters", Mechanism.CONSUMER, "orders/HoldOrder") in operator.seen,
+        )
+        assert platform.place("disputed") == late
+        platform.becomes("CONFIRMED", withdrawn)
+        assert platform.cancel(withdrawn) == "WITHDRAWN"
+        platform.becomes("CANCELLED", withdrawn)
+        platform.becomes("REJECTED", far)
+        operator.until(
+            "the disputed order stays",
+            lambda: platform.row("ShipmentsTable", order_id=late).get("held"),
+        )
+        with running_workers(platform.cloud, platform.outputs, workers=1, settings=SHORT):
+            operator.until(
+                "it is picked all the same",
+                lambda: platform.row("ShipmentsTable", order_id=late).get("picked"),
+            )
+            for hold in platform.row("OrdersTable", order_id=late)["holds"]:
+                platform.call("LiftHold", order_id=late, cause=hold["cause"])
+            platform.becomes("DISPATCHED", good, late)
+            replay_in_vain(platform)
+            operator.until("everything was parked once", lambda: operator.seen == operator.ways)
+            forget_nonsense(platform)
+            operator.until(
+                "nothing is parked, and all is right",
+                lambda: run_ops_in_process(platform.cloud, "queues")[0] == 0 and not platform.violations(),
+            )
+            told = ("OrderConfirmed", "OrderDispatched", "Invoice")
+            operator.until(
+                "its customer has all mails",
+                lambda: mails(platform, good) == dict.fromkeys(told, "SENT"),
+            )
+
+    assert [view.summary for view in rebuild_views(platform.cloud) if not view.equal] == []
+
+
+def hurry_schedules(platform: Platform) -> None:
+    """Have all of them be due within the minute."""
+    schedules = platform.client("scheduler")
+    for found in schedules.list_schedules()["Schedules"]:
+        named = {"Name": found["Name"], "GroupName": found["GroupName"]}
+        stated = schedules.get_schedule(**named)
+        kept = {name: stated[name] for name in ("FlexibleTimeWindow", "Target")}
+        schedules.update_schedule(**named, **kept, ScheduleExpression="rate(1 minute)")
+
+
+def leave_behind(platform: Platform, order: str, *, customer: str) -> None:
+    """Do for an order that is over what a saga does that does not know so yet."""
+    total = platform.row("OrdersTable", order_id=order)["total"]
+    lines = [{"sku": SKU, "quantity": 1}]
+    platform.call("ReserveStock", order_id=order, lines=lines)
+    platform.call(
+        "TakePayment",
+        order_id=order,
+        customer_id=customer,
+        total={"amount": int(total), "currency": "GBP"},
+    )
+
+
+def nonsense_rows(platform: Platform) -> Iterator[dict[str, Any]]:
+    for table, key in (("Orders", "order_id"), ("Stock", "sku"), ("Shipments", "order_id")):
+        yield {"TableName": platform.outputs[f"{table}Table"], "Item": {key: {"S": NONSENSE}}}
+
+
+def tell_nonsense(platform: Platform) -> None:
+    """Tell each outbox, inbox and projection, and the partner's bus, what makes no sense."""
+    for row in nonsense_rows(platform):
+        platform.client("dynamodb").put_item(**row)
+    event = {"source": OrderConfirmed.source, "detail-type": OrderConfirmed.detail_type}
+    platform.client("kinesis").put_record(
+        StreamName=platform.outputs["OrderStreamName"],
+        PartitionKey=NONSENSE,
+        Data=json.dumps({**event, "detail": NONSENSE}),
+    )
+    for route in [route for place in platform.operator.places for route in place.routes_by(Mechanism.CONSUMER)]:
+        if route.target is not None and route.target.kind == QUEUE:
+            platform.client("sqs").send_message(
+                QueueUrl=route.target.physical,
+                MessageBody=NONSENSE,
+                MessageGroupId=NONSENSE,
+                MessageDeduplicationId=NONSENSE,
+            )
+    publish_dispute(platform.cloud, dispute_id=7, reason=NONSENSE)
+
+
+def forget_nonsense(platform: Platform) -> None:
+    for row in nonsense_rows(platform):
+        platform.client("dynamodb").delete_item(TableName=row["TableName"], Key=row["Item"])
+
+
+def play_aws(platform: Platform) -> None:
+    """Tell what AWS tells on the default bus, where nobody else may speak in its name.
+
+    So its rules hear another name from now on.
+    """
+    events = platform.client("events")
+    for rule in events.list_rules()["Rules"]:
+        pattern = json.loads(rule["EventPattern"])
+        pattern["source"] = [source] = [f"played.{pattern['source'][0]}"]
+        events.put_rule(Name=rule["Name"], EventPattern=json.dumps(pattern))
+        entry = {
+            "Source": source,
+            "DetailType": pattern["detail-type"][0],
+            "Detail": json.dumps({name: value for name, (value, *_) in pattern["detail"].items()}),
+        }
+        assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+
+
+def replay_in_vain(platform: Platform) -> None:
+    """Replay everything, and fail at it so often that it is parked."""
+    operator, sqs = platform.operator, platform.client("sqs")
+    rule = platform.outputs["ReplayRuleArn"].rpartition("/")[2]
+    code, said, wrong = run_ops_in_process(
+        platform.cloud, "replay", "--from", "2026-01-01", "--rule", rule, "--yes"
+    )
+    assert (code, wrong) == (0, ""), said
+    queue = {"QueueUrl": platform.outputs["ReplayQueueUrl"], "MaxNumberOfMessages": 10}
+
+    def given_up() -> bool:
+        if any(way.place == "backbone/ReplaysQueueDeadLetters" for way in operator.seen):
+            return True
+        while sqs.receive_message(**queue, VisibilityTimeout=0).get("Messages"):
+            pass
+        return False
+
+    operator.until("it came too often", given_up)
+
+
+def mails(platform: Platform, order: str) -> dict[str, str]:
+    """The states of an order's mails, by kind."""
+    rows = platform.client("dynamodb").scan(TableName=platform.outputs["EmailRecordsTable"])["Items"]
+    return {row["kind"]: row["state"] for row in map(from_item, rows) if row["order_id"] == order}

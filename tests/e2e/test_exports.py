@@ -1,0 +1,76 @@
+"""Exports as dirty as real ones: every promise is kept, and memory does not grow with the file."""
+
+import io
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from demo import order_driver, scenario
+from emulator.cloud import running
+from emulator.deploy import deploy
+from demo.make_export import VARIANTS, export
+from demo.report import MOMENTS, Screen
+
+ROOT = Path(__file__).resolve().parents[2]
+SEED, ORDERS, CANCELLED = 7, 60, 0.5
+READ = """
+import resource, sys
+from pathlib import Path
+from demo import order_driver, scenario
+database = scenario.open_database(Path(sys.argv[2]))
+orders = order_driver.load_orders(Path(sys.argv[1]), database)
+print(orders, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_every_promise_is_kept_to_the_orders_of_each_export(tmp_path: Path):
+    asked: dict[str, int] = dict.fromkeys(MOMENTS, 0)
+    with running() as cloud:
+        outputs = deploy(cloud, progress=lambda _: None)
+        for variant in VARIANTS:
+            path = tmp_path / f"{variant}-{SEED}.csv"
+            lines = export(seed=SEED, orders=ORDERS, variant=variant, cancelled=CANCELLED)
+            path.write_bytes(b"".join(lines))
+            shown = io.StringIO()
+            with closing(scenario.open_database(tmp_path / f"{variant}.sqlite3")) as database:
+                assert order_driver.load_orders(path, database) > ORDERS * 0.8
+                kept = scenario.run_export(
+                    *(cloud, outputs, database, Screen(shown)),
+                    name=path.stem,
+                    with_faults=False,
+                )
+                assert kept, f"seed {SEED}, {shown.getvalue()}"
+                (left,) = database.execute(
+                    """SELECT count(*) FROM invoices WHERE number NOT IN
+                    (SELECT invoice FROM accepted UNION ALL SELECT invoice FROM refused)"""
+                ).fetchone()
+                assert left == 0, f"seed {SEED}, {shown.getvalue()}"
+                for told, count in database.execute(
+                    "SELECT told, count(*) FROM asked_to_cancel JOIN orders USING (order_id)"
+                    " WHERE state = 'CANCELLED' GROUP BY told"
+                ):
+                    asked[told] += count
+    assert all(asked.values()), f"seed {SEED}, cancelled by what was answered: {asked}"
+
+
+def test_reading_ten_times_as_many_orders_takes_no_more_memory(tmp_path: Path):
+    small, large = (peak(tmp_path, "limits", orders) for orders in (2_000, 20_000))
+    assert large < 1.1 * small, f"seed {SEED}: {small} for 2,000 orders, {large} for 20,000"
+
+
+def peak(directory: Path, variant: str, orders: int) -> int:
+    """The most memory that a process of its own has while it takes such an export in."""
+    path = directory / f"{variant}-{SEED}-{orders}.csv"
+    with path.open("wb") as file:
+        file.writelines(export(seed=SEED, orders=orders, variant=variant))
+    process = subprocess.run(
+        [sys.executable, "-c", READ, path, path.with_suffix(".sqlite3")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    taken_in, most = map(int, process.stdout.split())
+    assert taken_in > orders * 0.9
+    return most

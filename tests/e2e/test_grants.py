@@ -1,0 +1,99 @@
+"""Least privilege: whatever the app's templates grant is used when the platform runs.
+
+This runs after all other tests of this directory, on what their clouds recorded.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.grants import GrantUsage, recorded_grants
+
+HERE = Path(__file__).parent
+
+UNUSED = {
+    "*: xray:* on [*]": "the local cloud takes no traces",
+    "*: logs:* on [*]": "the local cloud does not deliver Step Functions' own logs",
+    "*/Topic: sns:Publish on Topic by cloudwatch.amazonaws.com for [*]": (
+        "queues have no metrics in the local cloud, so no alarm rings"
+    ),
+    "*: logs:* by delivery.logs.amazonaws.com for *": (
+        "AWS documents two names under which EventBridge may write; the local cloud uses the other"
+    ),
+    "Orders-Dev-Storefront/*: kinesis:DescribeStreamSummary on *": (
+        "AWS lists it among what a mapping needs; the local cloud reads the longer description"
+    ),
+    "*: sqs:GetQueue* on ReplaysQueue by events.amazonaws.com for *": "the same as of Picking",
+    "*: sqs:GetQueue* on Picking by events.amazonaws.com for *": (
+        "the CDK grants it with what a target needs"
+    ),
+    "*: sqs:GetQueueUrl on *Queue": "the CDK grants it to every consumer of a queue",
+    "*: sqs:ChangeMessageVisibility on AvailabilitySubscriberQueue": "the same",
+    "*: sqs:ChangeMessageVisibility on LowStockQueue": "the same",
+    "*/ReceiveStock: lambda:InvokeFunction * by apigateway.amazonaws.com for *": (
+        "a test's own route: an API has to have one"
+    ),
+    "*/NotifyOfWorkerScalingRuleEventsRole: sns:Publish on Topic": "a group launches nothing here",
+    "*/WorkersRole: autoscaling:CompleteLifecycleAction on *": "the same",
+    "*/WorkersRole: cloudformation:SignalResource on *": "the same",
+    "*/WorkersRole: logs:* on log-group:WorkersLogs:*": (
+        "what sets an instance up ships its logs, and is not run here"
+    ),
+    "*/WorkersRole: s3:GetObject on cdk-*": "what sets an instance up fetches its code",
+    "*/WorkersRole: ssm*:* on [*]": "people reach instances by Session Manager",
+    "*/EmailInvoiceRole: dynamodb:DeleteItem on table/EmailRecords*": (
+        "the mail that is refused in these tests is NotifyCustomer's; both have the same post"
+    ),
+    "*/EmailInvoiceRole: ses:SendRawEmail on *": (
+        "SES may ask for it where there is an attachment; the local cloud does not"
+    ),
+}
+"""Rights that are never used here, each with the reason."""
+
+BY_CHANCE = {
+    "*OftenRole: lambda:InvokeFunction on *": "the tests may end before a schedule runs",
+    "*/WorkersRole: sqs:ChangeMessageVisibility on Picking": (
+        "a worker returns what it has in hand when it is told to stop, if it has any"
+    ),
+}
+"""Rights of which nobody can say whether they are used here, each with the reason."""
+
+
+def test_every_right_that_is_granted_is_used() -> None:
+    rights = recorded_grants()
+    missing = watching() - rights.keys()
+    assert not missing, f"run these first, what is not run uses no rights: {sorted(missing)}"
+    of_all = GrantUsage(
+        granted=set().union(*(rights[module].granted for module in watching())),
+        used=set().union(*(rights[module].used for module in watching())),
+    )
+    assert of_all.faults(UNUSED, BY_CHANCE) == []
+
+
+def watching() -> set[str]:
+    """The modules of tests that watch a cloud, by themselves or by what they import for it."""
+    others = {path.stem: path.read_text() for path in HERE.glob("*.py") if path != Path(__file__)}
+    watch = {module for module, text in others.items() if "with watched(" in text}
+    return {
+        module
+        for module, text in others.items()
+        if module.startswith("test_")
+        and (module in watch or any(f"from tests.e2e.{each} import" in text for each in watch))
+    }
+
+
+@pytest.mark.parametrize(
+    ("reasons", "by_chance", "faults"),
+    [
+        ("", "", ["granted, never used: b"]),
+        ("b", "", []),
+        ("*", "", ["listed, but used: a"]),
+        ("b c*", "", ["listed, but not granted: c*"]),
+        ("", "*", []),
+        ("b", "a c", ["listed, but not granted: c"]),
+    ],
+)
+def test_a_right_is_used_or_has_a_reason(reasons: str, by_chance: str, faults: list[str]) -> None:
+    ledger = GrantUsage(granted={"a", "b"}, used={"a"})
+    given = (dict.fromkeys(patterns.split(), "because") for patterns in (reasons, by_chance))
+    assert ledger.faults(*given) == faults

@@ -1,0 +1,244 @@
+"""What becomes of news: mails, notices in the timeline, invoices; and of what fails at them."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.event import parse_detail
+from lambdas.contracts.notifications import CustomerNotified
+from lambdas.contracts.orders import OrderDispatched
+from tests.support.deliveries import attributes, eventually, received
+from tests.support.notifications_env import SENDER, Platform, deployed, operations, subject
+from tests.support.small_stacks import lines
+
+ADDRESS = "ada@example.com"
+NOTIFY = "lambdas/notifications/notify_customer.py"
+DIES = """
+import os
+
+post._ses.send_email = lambda **mail: os._exit(1)
+"""
+"""At the end of the function's module: when a mail is to be sent, the process is gone."""
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    with deployed(tmp_path_factory.mktemp("assembly")) as platform:
+        yield platform
+
+
+@pytest.fixture(scope="module", autouse=True)
+def reachable(platform: Platform) -> None:
+    """Ada says where to write to."""
+    url = f"{platform.outputs['NotificationsUrl']}/contact"
+    contact = {"email": ADDRESS, "name": "Ada"}
+    assert platform.ask("PUT", url, "", contact)[0] == 401
+    status, bad = platform.ask("PUT", url, platform.ada, {"email": "ada", "name": "Ada"})
+    assert (status, [problem["field"] for problem in bad["problems"]]) == (400, ["email"])
+    assert platform.ask("PUT", url, platform.ada, contact) == (200, contact)
+
+
+def test_news_becomes_a_mail_and_lambda_tells_so_as_aws_writes_it(platform: Platform):
+    fact = platform.confirm("o1")
+
+    event = next(
+        event
+        for message in received(platform.cloud, platform.told_by_lambda)
+        if (event := json.loads(message["Body"]))
+    )
+    record = event["detail"]
+    answer = parse_detail(CustomerNotified, record["responsePayload"])
+    function = platform.function_arn("NotifyCustomer")
+    assert (event["source"], event["detail-type"]) == (
+        "lambda",
+        "Lambda Function Invocation Result - Success",
+    )
+    bus = f"arn:aws:events:{platform.cloud.region}:{platform.cloud.account}:event-bus/Orders"
+    assert event["resources"] == [bus, function]
+    request = record["requestContext"]
+    assert {**request, "requestId": "", "timestamp": record["timestamp"]} == {
+        "requestId": "",
+        "functionArn": function,
+        "condition": "Success",
+        "approximateInvokeCount": 1,
+        "timestamp": record["timestamp"],
+    }
+    assert record["version"] == "1.0"
+    assert record["requestPayload"]["detail"]["metadata"]["event_id"] == fact.metadata.event_id
+    assert record["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST"}
+    assert (answer.data.notice, answer.data.result) == ("OrderConfirmed", "SENT")
+    assert ADDRESS not in json.dumps(event)
+
+    assert eventually(lambda: len(platform.sent("o1")) == 2)
+    (mail, invoice) = sorted(platform.sent("o1"), key=lambda mail: mail["Subject"], reverse=True)
+    assert mail["Subject"] == "Your order o1 is confirmed"
+    assert invoice["Subject"] == "Invoice INV-o1"
+    assert {*mail["To"], *invoice["To"]} == {ADDRESS}
+    assert mail["Source"] == SENDER
+    assert eventually(lambda: platform.mails("o1") == {"OrderConfirmed": "SENT", "Invoice": "SENT"})
+
+
+def test_the_timeline_shows_of_what_the_customer_was_told(platform: Platform):
+    platform.confirm("o2")
+    dispatched = OrderDispatched(order_id="o2", customer_id=subject(platform.ada))
+    platform.tell("o2", 3, dispatched)
+
+    assert eventually(lambda: len(platform.notices("o2")) == 2)
+    notices = platform.notices("o2")
+    assert {(notice["notice"], notice["result"]) for notice in notices} == {
+        ("OrderConfirmed", "SENT"),
+        ("OrderDispatched", "SENT"),
+    }
+    assert {notice["service"] for notice in notices} == {"notifications"}
+
+
+def test_however_often_it_is_told_there_is_one_mail_and_one_invoice(platform: Platform):
+    platform.confirm("o3", times=8)
+
+    both = {"OrderConfirmed": "SENT", "Invoice": "SENT"}
+    assert eventually(lambda: platform.mails("o3") == both)
+    (first,) = platform.invoices("o3")
+    platform.confirm("o3", times=2)
+
+    def said(function: str) -> list[str]:
+        log = platform.cloud.client("lambda").get_function_configuration(
+            FunctionName=platform.functions[function]
+        )["LoggingConfig"]["LogGroup"]
+        return [line for line in lines(platform.cloud, log, "o3") if '"o3"' in line]
+
+    def each_time(function: str) -> bool:
+        return eventually(lambda: len(said(function)) == 10)
+
+    assert all(map(each_time, ("IssueInvoice", "EmailInvoice", "NotifyCustomer")))
+    assert sum('"new": true' in line for line in said("IssueInvoice")) == 1
+    assert platform.invoices("o3") == [first]
+    assert sorted(mail["Subject"] for mail in platform.sent("o3")) == [
+        "Invoice INV-o3",
+        "Your order o3 is confirmed",
+    ]
+
+
+def test_without_an_address_that_is_what_is_told(platform: Platform):
+    platform.confirm("o4", token=platform.bob)
+
+    nothing = {"OrderConfirmed": "NO_ADDRESS", "Invoice": "NO_ADDRESS"}
+    assert eventually(lambda: platform.mails("o4") == nothing)
+    (notice,) = eventually(lambda: platform.notices("o4", platform.bob))
+    assert notice["result"] == "NO_ADDRESS"
+    assert len(platform.invoices("o4")) == 1
+    assert platform.sent("o4") == []
+
+
+def test_without_a_sender_mails_are_recorded(platform: Platform):
+    with platform.setting("NotifyCustomer", SENDER=""), platform.setting("EmailInvoice", SENDER=""):
+        platform.confirm("o5")
+        recorded = {"OrderConfirmed": "RECORDED", "Invoice": "RECORDED"}
+        assert eventually(lambda: platform.mails("o5") == recorded)
+
+    assert platform.sent("o5") == []
+
+
+def gave_up(record: Any, function: str, *, error: str, event: Any) -> None:
+    """Check the record of an invocation that failed three times."""
+    assert set(record) == {
+        *("version", "timestamp", "requestContext", "requestPayload"),
+        *("responseContext", "responsePayload"),
+    }
+    assert {**record["requestContext"], "requestId": ""} == {
+        "requestId": "",
+        "functionArn": function,
+        "condition": "RetriesExhausted",
+        "approximateInvokeCount": 3,
+    }
+    assert record["responseContext"] == {
+        "statusCode": 200,
+        "executedVersion": "$LATEST",
+        "functionError": "Unhandled",
+    }
+    assert record["responsePayload"]["errorType"] == error
+    assert record["requestPayload"] == event
+
+
+def test_a_function_sends_from_its_own_identity_and_a_refusal_is_parked_and_put_back(
+    platform: Platform,
+):
+    with platform.setting("NotifyCustomer", SENDER="somebody@else.example"):
+        fact = platform.confirm("o6")
+        parked = platform.parked("NotifyCustomerFailureRecords")
+        dead = platform.parked("NotifyCustomerDeadLetters")
+
+    event = json.loads(dead["Body"])
+    assert event["detail"]["metadata"]["event_id"] == fact.metadata.event_id
+    gave_up(
+        json.loads(parked["Body"]),
+        platform.function_arn("NotifyCustomer"),
+        error="EmailRejectedError",
+        event=event,
+    )
+    said = attributes(dead)
+    assert set(said) == {"RequestID", "ErrorCode", "ErrorMessage"}
+    assert said["ErrorCode"] == "200"
+    assert said["ErrorMessage"] == "SES did not take the mail: AccessDeniedException"
+    assert platform.mails("o6").get("OrderConfirmed") is None
+
+    platform.invoke("NotifyCustomer", event)
+
+    assert eventually(lambda: platform.mails("o6").get("OrderConfirmed") == "SENT")
+
+
+def test_a_mail_whose_sender_died_is_parked_and_not_sent_again(platform: Platform):
+    with platform.dying("NotifyCustomer", NOTIFY, DIES):
+        platform.confirm("o7")
+        parked = platform.parked("NotifyCustomerFailureRecords")
+        event = json.loads(platform.parked("NotifyCustomerDeadLetters")["Body"])
+
+    gave_up(
+        json.loads(parked["Body"]),
+        platform.function_arn("NotifyCustomer"),
+        error="EmailOutcomeUnknownError",
+        event=event,
+    )
+    assert platform.mails("o7")["OrderConfirmed"] == "SENDING"
+    platform.invoke("NotifyCustomer", event)
+    platform.parked("NotifyCustomerFailureRecords")
+    platform.parked("NotifyCustomerDeadLetters")
+    # The invoice is mailed whenever it is written; of the order there is no mail by now, or never.
+    assert eventually(
+        lambda: [mail["Subject"] for mail in platform.sent("o7")] == ["Invoice INV-o7"]
+    )
+
+
+def test_an_invoice_that_cannot_be_written_is_told_to_operations_and_can_be_put_back(
+    platform: Platform,
+):
+    told = operations(platform)
+    with platform.setting("IssueInvoice", INVOICES_BUCKET="there-is-no-such-bucket"):
+        platform.confirm("o8")
+        (message,) = received(platform.cloud, told)
+        dead = platform.parked("IssueInvoiceDeadLetters")
+
+    event = json.loads(dead["Body"])
+    record = json.loads(json.loads(message["Body"])["Message"])
+    error = record["responsePayload"]["errorType"]
+    gave_up(record, platform.function_arn("IssueInvoice"), error=error, event=event)
+    assert error in ("NoSuchBucket", "ClientError")
+    assert set(attributes(dead)) == {"RequestID", "ErrorCode", "ErrorMessage"}
+
+    platform.invoke("IssueInvoice", event)
+
+    assert eventually(lambda: platform.mails("o8").get("Invoice") == "SENT")
+    assert len(platform.invoices("o8")) == 1
+
+
+def test_an_invoice_that_cannot_be_mailed_is_parked(platform: Platform):
+    answer = {"order_id": "o9", "customer_id": "c", "number": "INV-o9", "key": "invoices/o9.pdf"}
+    record = {"responsePayload": answer}
+    platform.invoke("EmailInvoice", record)
+
+    parked = json.loads(platform.parked("EmailInvoiceFailureRecords")["Body"])
+    assert parked["requestPayload"] == record
+    assert parked["requestContext"]["condition"] == "RetriesExhausted"
+    assert json.loads(platform.parked("EmailInvoiceDeadLetters")["Body"]) == record
+    assert platform.mails("o9") == {}

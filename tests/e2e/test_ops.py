@@ -1,0 +1,229 @@
+"""The operator's command, end to end: what fails is parked, is seen, and comes to a correct end.
+
+With Express sagas, which give a compensation up in seconds.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import pytest
+from aws_cdk.aws_stepfunctions import StateMachineType
+
+from app import compose
+from lambdas.contracts.event import envelope
+from lambdas.contracts.shipping import ShipmentDispatched
+from lambdas.contracts.values import Line
+from lambdas.orders.domain import order_id
+from lambdas.runtime.dynamodb import from_item
+from demo import api_client
+from emulator.cloud import Cloud
+from emulator.deploy import deploy
+from stacks.environments import DEV
+from tests.support.deliveries import eventually
+from tests.support.cli import run_ops_in_process
+from tests.support.grants import resources_of, cloud_recording_grants
+from tests.e2e.test_read_side import subject
+from tests.templates.synthesis import new_app, templates
+
+SKU, PRICE = "85123A", 255
+ENV = replace(DEV, saga_type=StateMachineType.EXPRESS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    cloud: Cloud
+    client: Callable[[str], Any]
+    """Makes a boto3 client, once for each service."""
+    outputs: Mapping[str, str]
+    resources: Mapping[str, str]
+    """The physical ids of resources by stack and logical id."""
+    api: api_client.ApiClient
+    customer: str
+    """Who ada is to the services."""
+
+    def ops(self, *arguments: str) -> tuple[int, Any]:
+        """Run the command, as a script does."""
+        code, out, err = self.run(*arguments, "--json")
+        assert err == "", err
+        return code, json.loads(out)
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        return run_ops_in_process(self.cloud, *arguments)
+
+    def parked(self, *places: str) -> dict[str, int]:
+        """How much there is in the places that hold something, or in those."""
+        _, found = self.ops("queues", *([] if places else ["--parked"]))
+        return {
+            each["queue"]: each["depth"]["visible"]
+            for each in found
+            if not places or each["queue"] in places
+        }
+
+    def park(self, *places: str) -> None:
+        """Wait until each of these places, and no other, holds something."""
+        eventually(lambda: self.parked().keys() >= set(places))
+        assert self.parked() == dict.fromkeys(places, 1)
+
+    def redrive(self, place: str) -> None:
+        """Put back what is there: first look, then do it, then do it again in vain."""
+        code, shown = self.ops("redrive", place)
+        assert (code, shown["moved"], self.parked(place)) == (0, 1, {place: 1})
+        code, done = self.ops("redrive", place, "--yes")
+        assert (code, done["moved"], done["failed"]) == (0, 1, 0), done
+        assert self.ops("redrive", place, "--yes")[1]["moved"] == 0
+
+    def physical(self, stack: str, id: str) -> str:
+        (found,) = (
+            physical
+            for name, physical in self.resources.items()
+            if name.startswith(f"{ENV.stack_name(stack)}/{id}")
+            and len(name.split("/")[1]) == len(id) + 8
+        )
+        return found
+
+    def place(self, key: str, country: str = "France") -> str:
+        lines = [{"sku": SKU, "quantity": 1, "unit_price": PRICE}]
+        answer = self.api.place(customer="ada", key=key, country=country, lines=lines)
+        assert answer.status == 202, answer
+        return str(answer.body["order_id"])
+
+    def row(self, order: str) -> dict[str, Any]:
+        answer = self.client("dynamodb").get_item(
+            TableName=self.outputs["OrdersTable"],
+            Key={"order_id": {"S": order}},
+            ConsistentRead=True,
+        )
+        return from_item(answer["Item"])
+
+    def becomes(self, order: str, state: str) -> None:
+        eventually(lambda: self.row(order)["state"] == state)
+        assert self.row(order)["state"] == state
+
+    def dispatch(self, order: str) -> None:
+        """Tell that an order's shipment has left, as shipping would."""
+        fact = envelope(
+            ShipmentDispatched(
+                order_id=order,
+                shipment_id="s",
+                country="France",
+                lines=(Line(sku=SKU, quantity=1),),
+            ),
+            subject=order,
+            sequence=2,
+            correlation_id=order,
+            causation_id=order,
+            occurred_at="2026-12-01T09:02:11.893+00:00",
+        )
+        entries = [fact.to_put_events_entry(self.outputs["EventBus"])]
+        assert self.client("events").put_events(Entries=entries)["FailedEntryCount"] == 0
+
+    @contextmanager
+    def without(self, stack: str, role: str, right: str) -> Iterator[None]:
+        """Take a right from a role of the app until the block ends."""
+        iam, name = self.client("iam"), self.physical(stack, role)
+        (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+        named = {"RoleName": name, "PolicyName": policy}
+        whole = iam.get_role_policy(**named)["PolicyDocument"]
+        left = [each for each in whole["Statement"] if right not in each["Action"]]
+        assert len(left) == len(whole["Statement"]) - 1
+        # A policy without a statement is none.
+        if left:
+            iam.put_role_policy(**named, PolicyDocument=json.dumps({**whole, "Statement": left}))
+        else:
+            iam.delete_role_policy(**named)
+        try:
+            yield
+        finally:
+            iam.put_role_policy(**named, PolicyDocument=json.dumps(whole))
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    assembly = tmp_path_factory.mktemp("assembly")
+    app = new_app(outdir=str(assembly))
+    compose(app, ENV)
+    templates(app)
+    with cloud_recording_grants() as cloud:
+        outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
+        customers = api_client.create_customers(cloud, outputs, "ada")
+        cloud.client("lambda").invoke(
+            FunctionName=outputs["ReceiveStockFunction"],
+            Payload=json.dumps({"delivery_id": "d1", "lines": [{"sku": SKU, "quantity": 100}]}),
+        )
+        yield Platform(
+            cloud=cloud,
+            client=cache(cloud.client),
+            outputs=outputs,
+            resources={f"{r.stack}/{r.logical_id}": r.physical_id for r in resources_of(cloud)},
+            api=api_client.ApiClient(
+                outputs["ApiUrl"], customers, http=api_client.http(cloud), sleep=lambda _: None
+            ),
+            customer=subject(customers.token("ada")),
+        )
+
+
+def test_an_event_that_could_not_start_a_saga_starts_it(platform: Platform):
+    place = "orders/StartFulfilmentRuleUndelivered"
+    with platform.without("Orders", "FulfilmentMachineEventsRole", "states:StartExecution"):
+        order = platform.place("no-saga")
+        platform.park(place)
+    code, (shown,) = platform.ops("show", place)
+    assert code == 1
+    assert shown["event"]["detail"]["data"]["order_id"] == order
+    assert shown["error"].startswith("NO_PERMISSIONS: ")
+
+    platform.redrive(place)
+
+    platform.becomes(order, "CONFIRMED")
+
+
+def test_events_that_functions_failed_at_are_given_to_them_again(platform: Platform):
+    """The shipment leaves before the order is there."""
+    places = "orders/OnDispatchDeadLetters", "inventory/OnDispatchDeadLetters"
+    order = order_id(platform.customer, "early")
+    platform.dispatch(order)
+    platform.park(*places)
+    shown = [platform.ops("show", place)[1][0] for place in places]
+    assert [each["attempts"] for each in shown] == [3, 3]
+    assert shown[0]["error"] == (
+        f"RetriesExhausted: UnexpectedDispatchError: there is no order {order}"
+    )
+    assert platform.place("early") == order
+    platform.becomes(order, "CONFIRMED")
+
+    for place in places:
+        platform.redrive(place)
+
+    platform.becomes(order, "DISPATCHED")
+    assert platform.parked() == {}
+
+
+def test_what_a_saga_could_not_undo_is_undone_and_its_order_needs_nobody(platform: Platform):
+    lambda_, release = platform.client("lambda"), platform.physical("Inventory", "ReleaseStock")
+    lambda_.put_function_concurrency(FunctionName=release, ReservedConcurrentExecutions=0)
+    order = platform.place("stuck", country="Unspecified")
+    eventually(lambda: "failed_compensations" in platform.row(order))
+    assert platform.row(order)["failed_compensations"] == ["ReleaseStock"]
+    lambda_.delete_function_concurrency(FunctionName=release)
+
+    assert platform.ops("repair", order)[1]["moved"] == 1
+    assert platform.ops("repair", order, "--yes")[0] == 0
+
+    assert platform.row(order)["completed_compensations"] == ["ReleaseStock"]
+    reservation = platform.client("dynamodb").get_item(
+        TableName=platform.outputs["ReservationsTable"], Key={"order_id": {"S": order}}
+    )
+    assert from_item(reservation["Item"])["state"] == "RELEASED"
+    assert platform.parked() == {}
+    assert platform.ops("queues")[0] == 0
+
+
+def test_what_is_missing_is_said_in_a_line(platform: Platform):
+    code, out, err = platform.run("queues", "--env", "prod")
+
+    assert (code, out) == (2, "")
+    assert err == f"there is no stack Orders-Prod-… in {platform.cloud.region}\n"

@@ -1,0 +1,710 @@
+"""What becomes of an order, end to end on the deployed platform, with Standard sagas and then,
+after one setting was changed and the app deployed again, with Express ones.
+
+A payment that waits until the test lets it go on holds a saga where it is; a rule that is off keeps
+one from starting. Scheduled jobs run when a test says so. What Step Functions retries for minutes
+is tried in tests/saga with less patience.
+"""
+
+import json
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+from aws_cdk.aws_stepfunctions import StateMachineType
+
+from app import compose
+from lambdas.contracts.event import TECHNICAL_FAILURE, parse_detail
+from lambdas.contracts.orders import OrderNeedsAttention
+from lambdas.orders.events import event_for_change
+from lambdas.orders.domain import PLACED
+from lambdas.orders.store import order_of
+from lambdas.runtime.dynamodb import from_item, to_item
+from demo import invariants
+from demo import api_client
+from demo import order_driver
+from emulator.cloud import Cloud
+from emulator.deploy import deploy
+from demo.snapshot import SCHEMA, Snapshot, insert
+from stacks.environments import DEV
+from tests.support.listeners import subscribe
+from tests.support.patching import disable_schedules, patched_function
+from tests.support.cli import journey, run_ops
+from tests.support.grants import resources_of, cloud_recording_grants
+from tests.templates.synthesis import new_app
+
+SKU, PRICE, STOCK = "85123A", 255, 10_000
+HERE, NOWHERE = "United Kingdom", "Unspecified"
+TAKE_PAYMENT = "lambdas/payments/take_payment.py"
+WAITS = """
+import os, time
+
+def handler(event, context, _handler=handler):
+    while os.path.exists({gate!r}):
+        time.sleep(0.02)
+    return _handler(event, context)
+"""
+"""At the end of the function's module: it waits as long as that file is there.
+
+Not for longer than the function may run, 7 s, but its saga asks again: twice at least.
+"""
+SECONDS = 180
+"""Longer than the sweeper may take to tell of a payment that the bus did not take at once."""
+ACTIONS = ("Claim", "ReserveStock", "TakePayment", "BookShipment")
+SERVICES = ("orders", "payments", "inventory", "shipping")
+EXTRAS: dict[str, int] = {}
+"""What each order's price has been raised by."""
+JOBS = ("RepublishStalled", "FindDuplicates", "ExpireOrders")
+LONG_AGO = "2000-01-01T00:00:00+00:00"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    kind: StateMachineType
+    cloud: Cloud
+    client: Callable[[str], Any]
+    """Makes a boto3 client, once for each service."""
+    outputs: Mapping[str, str]
+    resources: Mapping[str, str]
+    """The physical ids of resources by type and logical id."""
+    http: urllib3.PoolManager
+    api: api_client.ApiClient
+    database: sqlite3.Connection
+    snapshot: Snapshot
+    operations: str
+    """A queue that gets what is told to people."""
+    gate: Path
+    """Payments wait as long as this file is there."""
+
+    def resource(self, kind: str, id: str) -> str:
+        (found,) = (
+            physical
+            for logical, physical in self.resources.items()
+            if logical.startswith(f"{kind} {id}")
+        )
+        return found
+
+    @property
+    def saga(self) -> str:
+        return self.resource("AWS::StepFunctions::StateMachine", "Fulfilment")
+
+    def function(self, id: str) -> str:
+        return self.resource("AWS::Lambda::Function", id)
+
+    def key(self, text: str) -> str:
+        """An idempotency key, new with each deployment."""
+        return f"{self.kind.name}-{text}"
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with cloud_recording_grants() as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(order_driver.SCHEMA + SCHEMA)
+        database.execute("INSERT INTO demand VALUES (?, ?)", [SKU, STOCK])
+        yield database
+
+
+@pytest.fixture(
+    scope="module",
+    params=[StateMachineType.STANDARD, StateMachineType.EXPRESS],
+    ids=lambda kind: kind.name,
+)
+def platform(
+    request: pytest.FixtureRequest,
+    cloud: Cloud,
+    database: sqlite3.Connection,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Platform]:
+    assembly: Path = tmp_path_factory.mktemp("assembly")
+    app = new_app(outdir=str(assembly))
+    compose(app, replace(DEV, saga_type=request.param))
+    app.synth()
+    outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
+    disable_schedules(cloud, *(f"Jobs{job}" for job in JOBS))
+    order_driver.deliver_stock(cloud, outputs["ReceiveStockFunction"], database)
+    customers = api_client.create_customers(cloud, outputs, "ada", "bob")
+    http = api_client.http(cloud)
+    platform = Platform(
+        kind=request.param,
+        cloud=cloud,
+        client=cache(cloud.client),
+        outputs=outputs,
+        resources={f"{r.kind} {r.logical_id}": r.physical_id for r in resources_of(cloud)},
+        http=http,
+        api=api_client.ApiClient(outputs["ApiUrl"], customers, http=http, sleep=lambda _: None),
+        database=database,
+        snapshot=Snapshot(cloud, outputs, database),
+        operations=subscribe(cloud, outputs["OperationsTopic"], name="operations-told", raw=True),
+        gate=cloud.directory / "payments-wait",
+    )
+    (arn,) = (
+        value
+        for key, value in platform.resources.items()
+        if "Fulfilment" in key and "StateMachine " in key
+    )
+    there = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=arn)
+    assert there["type"] == request.param.name
+    waits = WAITS.format(gate=str(platform.gate))
+    with patched_function(cloud, platform.function("TakePayment"), TAKE_PAYMENT, waits):
+        yield platform
+
+
+def received(platform: Platform, queue: str) -> list[dict[str, Any]]:
+    """What stands on the queue, which is empty afterwards."""
+    sqs = platform.client("sqs")
+    bodies = []
+    while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            bodies.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return bodies
+
+
+@contextmanager
+def configured(platform: Platform, function: str, **variables: str) -> Iterator[None]:
+    """A function has these settings for a while, and then its own again."""
+    lambda_ = platform.client("lambda")
+    name = platform.function(function)
+    own = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+
+    def have(settings: Mapping[str, str]) -> None:
+        lambda_.update_function_configuration(
+            FunctionName=name, Environment={"Variables": settings}
+        )
+        lambda_.get_waiter("function_updated_v2").wait(
+            FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
+        )
+
+    have({**own, **variables})
+    try:
+        yield
+    finally:
+        have(own)
+
+
+@contextmanager
+def payments_wait(platform: Platform) -> Iterator[None]:
+    """A saga that is started now gets no further than to its payment."""
+    platform.gate.touch()
+    try:
+        yield
+    finally:
+        platform.gate.unlink()
+
+
+@contextmanager
+def no_saga_starts(platform: Platform) -> Iterator[None]:
+    """For what is placed now: what has been told of it is heard by nobody afterwards."""
+    events = platform.client("events")
+    name = platform.resource("AWS::Events::Rule", "StartFulfilment").rpartition("|")[2]
+    rule = {"Name": name.rpartition("/")[2], "EventBusName": platform.outputs["EventBus"]}
+    events.disable_rule(**rule)
+    try:
+        yield
+        until("all orders are told of", lambda: all_told(platform))
+    finally:
+        events.enable_rule(**rule)
+
+
+def until(what: str, true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def place(
+    platform: Platform, key: str, *, country: str = HERE, quantity: int = 1, like: str = ""
+) -> str:
+    """Place an order; no two look the same, unless one is to be ``like`` that of another key."""
+    key, like = platform.key(key), platform.key(like or key)
+    price = PRICE + EXTRAS.setdefault(like, len(EXTRAS))
+    lines = [{"sku": SKU, "quantity": quantity, "unit_price": price}]
+    answer = platform.api.place(customer="ada", key=key, country=country, lines=lines)
+    assert answer.status == 202, answer
+    insert(platform.database, "accepted", [(answer.body["order_id"], key)])
+    return str(answer.body["order_id"])
+
+
+def cancel(platform: Platform, order: str) -> tuple[int, str]:
+    answer = platform.api.cancel(order, customer="ada")
+    insert(platform.database, "asked_to_cancel", [(order, answer.body["state"])])
+    return answer.status, answer.body["state"]
+
+
+def row(platform: Platform, order: str) -> dict[str, Any]:
+    answer = platform.client("dynamodb").get_item(
+        TableName=platform.outputs["OrdersTable"],
+        Key={"order_id": {"S": order}},
+        ConsistentRead=True,
+    )
+    return from_item(answer["Item"])
+
+
+def ended(platform: Platform, *orders: str, at_first: str = PLACED) -> list[tuple[str, str | None]]:
+    """Wait until the orders have ended; return the state of each, and the reason."""
+    rows: list[dict[str, Any]] = []
+
+    def all_ended() -> bool:
+        rows[:] = [row(platform, order) for order in orders]
+        return all(row["state"] != at_first for row in rows)
+
+    until(f"these end: {orders}", all_ended)
+    return [(row["state"], row.get("reason")) for row in rows]
+
+
+def all_told(platform: Platform) -> bool:
+    """Whether of each order that was accepted something is logged."""
+    platform.snapshot.gather_events()
+    (untold,) = platform.database.execute(
+        "SELECT count(*) FROM accepted WHERE order_id NOT IN (SELECT order_id FROM events"
+        " WHERE order_id IS NOT NULL)"
+    ).fetchone()
+    return not untold
+
+
+def told(platform: Platform, order: str) -> list[str]:
+    """The events of an order that were logged, each once."""
+    rows = platform.database.execute(
+        "SELECT DISTINCT sequence, detail_type FROM events WHERE order_id = ? ORDER BY sequence",
+        [order],
+    )
+    return [detail_type for _, detail_type in rows]
+
+
+def deliver_again(platform: Platform, order: str) -> None:
+    """Put the order's first event on the bus again, and see the execution that it starts end."""
+    states = platform.client("stepfunctions")
+
+    def executions() -> list[str]:
+        answer = states.list_executions(stateMachineArn=platform.saga, maxResults=1000)
+        return [execution["status"] for execution in answer["executions"]]
+
+    before = len(executions())
+    first = replace(order_of(row(platform, order)), state=PLACED, sequence=1)
+    fact = event_for_change(None, first)
+    assert fact is not None
+    bus = platform.outputs["EventBus"]
+    platform.client("events").put_events(Entries=[fact.to_put_events_entry(bus)])
+    until(
+        "the second execution ends",
+        lambda: len(found := executions()) == before + 1 and "RUNNING" not in found,
+    )
+
+
+def journey_once_told(platform: Platform, order: str) -> tuple[int, Any]:
+    """An order's journey as soon as its payment is told of: else that waits for the sweeper."""
+    asked: list[tuple[int, Any]] = []
+
+    def payment_is_told() -> bool:
+        asked[:] = [journey(platform.cloud, order)]
+        return all(entry["published"] for entry in asked[0][1]["records"]["payments"]["entries"])
+
+    until("its payment is told", payment_is_told)
+    return asked[0]
+
+
+def steps(journey: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The steps of each saga that a journey tells of."""
+    return {
+        re.findall("Fulfilment|Withdrawal", execution["arn"])[0]: [
+            step["name"] for step in execution["steps"]
+        ]
+        for execution in journey["executions"]
+    }
+
+
+def run(platform: Platform, job: str, *, dry_run: bool = False) -> dict[str, Any]:
+    """Run a scheduled job now; return what it did."""
+    answer = platform.client("lambda").invoke(
+        FunctionName=platform.function(f"Jobs{job}"), Payload=json.dumps({"dry_run": dry_run})
+    )
+    result: dict[str, Any] = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, result
+    return result
+
+
+def change(platform: Platform, order: str, **columns: str | int) -> None:
+    """Set columns of the order's row: time has passed."""
+    platform.client("dynamodb").update_item(
+        TableName=platform.outputs["OrdersTable"],
+        Key={"order_id": {"S": order}},
+        UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in columns),
+        ExpressionAttributeValues=to_item({f":{name}": v for name, v in columns.items()}),
+    )
+
+
+def check_promises(platform: Platform) -> None:
+    broken: list[invariants.Violation] = []
+
+    def kept() -> bool:
+        platform.snapshot.gather()
+        platform.snapshot.gather_dead_letters()
+        platform.snapshot.gather_events()
+        broken[:] = invariants.find_violations(platform.database)
+        return not broken
+
+    # The log of events is a moment behind.
+    deadline = time.monotonic() + SECONDS
+    while not kept() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert broken == []
+    assert platform.database.execute("SELECT * FROM parked").fetchall() == []
+
+
+def test_an_order_is_confirmed_and_a_second_delivery_changes_nothing(platform):
+    order = place(platform, "good")
+    assert ended(platform, order) == [("CONFIRMED", None)]
+    before = row(platform, order)
+
+    deliver_again(platform, order)
+
+    assert row(platform, order) == before
+    check_promises(platform)
+    assert told(platform, order) == ["OrderPlaced", "OrderConfirmed"]
+    code, told_of = journey_once_told(platform, order)
+    assert (code, told_of["problems"], told_of["dead_letters"]) == (0, [], [])
+    assert steps(told_of) == {"Fulfilment": [*ACTIONS, "Confirm"]}
+    standing = ["CONFIRMED", "TAKEN", "RESERVED", "BOOKED"]
+    assert [told_of["records"][service]["state"] for service in SERVICES] == standing
+    (entry,) = told_of["records"]["payments"]["entries"]
+    assert (entry["kind"], entry["amount"]) == ("CHARGE", row(platform, order)["total"])
+
+
+def test_a_refusal_at_any_step_undoes_what_was_done(platform):
+    orders = [
+        place(platform, "too-many", quantity=5 * STOCK),
+        place(platform, "too-dear", quantity=500),
+        place(platform, "too-far", country=NOWHERE),
+    ]
+
+    assert ended(platform, *orders) == [
+        ("REJECTED", "OutOfStock"),
+        ("REJECTED", "PaymentDeclined"),
+        ("REJECTED", "AddressUndeliverable"),
+    ]
+    check_promises(platform)
+    assert told(platform, orders[0]) == ["OrderPlaced", "OrderRejected"]
+    code, said = run_ops(platform.cloud, "order", orders[1])
+    assert code == 0, said
+    assert re.search("saga +TakePayment  PaymentDeclined: above the card's limit", said)
+    assert re.search("payments +DECLINED .*, above the card's limit\n", said)
+    assert re.search("shipping +no shipment\n", said)
+
+
+class TestCancelling:
+    def test_before_the_saga(self, platform):
+        with no_saga_starts(platform):
+            order = place(platform, "before")
+            assert cancel(platform, order) == (200, "CANCELLED")
+        before = row(platform, order)
+
+        deliver_again(platform, order)
+
+        assert row(platform, order) == before
+        assert "claim_owner" not in before
+        assert cancel(platform, order) == (200, "CANCELLED")
+        check_promises(platform)
+        assert told(platform, order) == ["OrderPlaced", "OrderCancelled"]
+
+    def test_during_the_saga(self, platform):
+        with payments_wait(platform):
+            order = place(platform, "during")
+            until("it is claimed", lambda: "claim_owner" in row(platform, order))
+            assert cancel(platform, order) == (202, "PLACED")
+            assert cancel(platform, order) == (202, "PLACED")
+        assert ended(platform, order) == [("CANCELLED", "Cancelled")]
+        check_promises(platform)
+        assert told(platform, order) == ["OrderPlaced", "OrderCancelled"]
+
+    def test_after_the_saga(self, platform):
+        order = place(platform, "after")
+        assert ended(platform, order) == [("CONFIRMED", None)]
+
+        assert cancel(platform, order) == (202, "WITHDRAWN")
+
+        assert ended(platform, order, at_first="WITHDRAWN") == [("CANCELLED", "Cancelled")]
+        check_promises(platform)
+        assert told(platform, order) == [
+            "OrderPlaced",
+            "OrderConfirmed",
+            "OrderWithdrawn",
+            "OrderCancelled",
+        ]
+        code, told_of = journey(platform.cloud, order)
+        assert (code, told_of["problems"]) == (0, [])
+        assert steps(told_of) == {
+            "Fulfilment": [*ACTIONS, "Confirm"],
+            "Withdrawal": ["Claim", "CancelShipment", "RefundPayment", "ReleaseStock", "Reject"],
+        }
+        entries = told_of["records"]["payments"]["entries"]
+        assert [entry["kind"] for entry in entries] == ["CHARGE", "REFUND"]
+
+
+def started_and_stopped(platform: Platform, key: str) -> str:
+    """An order whose saga was stopped between stock and payment, or while it asked for that."""
+    order = place(platform, key)
+    reservation = {
+        "TableName": platform.outputs["ReservationsTable"],
+        "Key": {"order_id": {"S": order}},
+    }
+    dynamodb, states = platform.client("dynamodb"), platform.client("stepfunctions")
+    until("stock is reserved", lambda: "Item" in dynamodb.get_item(**reservation))
+    states.stop_execution(executionArn=row(platform, order)["claim_owner"])
+    return order
+
+
+def test_what_a_dead_saga_left_is_finished_when_its_lease_has_run_out(platform):
+    """Standard executions can be stopped; an Express one can only be cut off, which looks alike."""
+    with payments_wait(platform):
+        orders = [
+            started_and_stopped(platform, "dead-1"),
+            started_and_stopped(platform, "dead-2"),
+        ]
+    unwanted = orders[1]
+    assert cancel(platform, unwanted) == (202, "PLACED")
+    for order in orders:
+        change(platform, order, check_after=LONG_AGO)
+    assert run(platform, "RepublishStalled")["published"] == 0
+    for order in orders:
+        change(platform, order, check_after=LONG_AGO, claim_until=1)
+
+    assert run(platform, "RepublishStalled", dry_run=True)["published"] == 2
+    run(platform, "RepublishStalled")
+
+    assert ended(platform, *orders) == [("CONFIRMED", None), ("CANCELLED", "Cancelled")]
+    check_promises(platform)
+    assert run(platform, "RepublishStalled")["published"] == 0
+    code, told_of = journey(platform.cloud, orders[0])
+    assert (code, told_of["problems"]) == (0, [])
+    ends = [execution["status"] for execution in told_of["executions"]]
+    assert ends == ["ABORTED", "SUCCEEDED"]
+
+
+class TestScheduledJobs:
+    def test_of_two_orders_that_look_the_same_the_later_is_held(self, platform):
+        first = place(platform, "same-1")
+        assert ended(platform, first) == [("CONFIRMED", None)]
+        second = place(platform, "same-2", like="same-1")
+        assert ended(platform, second) == [("CONFIRMED", None)]
+
+        run(platform, "FindDuplicates")
+
+        assert row(platform, second)["duplicate_of"] == first
+        (hold,) = platform.api.order(second, customer="ada").body["held"]
+        assert (hold["reason"], first in hold["explanation"]) == ("DuplicateOrder", True)
+        assert "duplicate_of" not in row(platform, first)
+        check_promises(platform)
+        assert told(platform, second) == ["OrderPlaced", "OrderConfirmed", "OrderHeld"]
+
+    def test_or_cancelled_where_that_is_the_policy(self, platform):
+        with configured(platform, "JobsFindDuplicates", DUPLICATE_POLICY="cancel"):
+            first = place(platform, "equal-1")
+            assert ended(platform, first) == [("CONFIRMED", None)]
+            with payments_wait(platform):
+                under_way = place(platform, "equal-2", like="equal-1")
+                until("it is claimed", lambda: "claim_owner" in row(platform, under_way))
+                run(platform, "FindDuplicates")
+                assert row(platform, under_way)["duplicate_of"] == first
+            confirmed = place(platform, "equal-3", like="equal-1")
+            ended(platform, confirmed)
+            run(platform, "FindDuplicates")
+
+        ends = [("CANCELLED", "DuplicateOrder")]
+        assert ended(platform, under_way) == ends
+        assert ended(platform, confirmed, at_first="WITHDRAWN") == ends
+        answer = platform.api.order(confirmed, customer="ada").body
+        assert first in answer["explanation"]
+        assert row(platform, first)["state"] == "CONFIRMED"
+        check_promises(platform)
+
+    def test_an_order_that_has_been_over_for_long_goes(self, platform):
+        with no_saga_starts(platform):
+            order = place(platform, "long-ago")
+            cancel(platform, order)
+        check_promises(platform)
+        change(platform, order, changed_at=LONG_AGO)
+
+        run(platform, "ExpireOrders")
+
+        assert platform.api.order(order, customer="ada").status == 404
+        platform.database.execute("DELETE FROM accepted WHERE order_id = ?", [order])
+        check_promises(platform)
+
+
+def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):
+    if platform.kind is StateMachineType.STANDARD:
+        pytest.skip("Standard retries a compensation for a minute; tests/saga has it")
+    lambda_ = platform.client("lambda")
+    release = platform.function("ReleaseStock")
+    lambda_.put_function_concurrency(FunctionName=release, ReservedConcurrentExecutions=0)
+    order = place(platform, "stuck", country=NOWHERE)
+
+    assert ended(platform, order) == [("REJECTED", "AddressUndeliverable")]
+
+    until("somebody is told", lambda: row(platform, order)["sequence"] == 3)
+    code, told_of = journey(platform.cloud, order)
+    assert (code, told_of["dead_letters"][0]["queue"]) == (1, "orders/Repair")
+    assert "it is REJECTED, and inventory has it RESERVED" in told_of["problems"]
+    (parked,) = received(platform, platform.outputs["RepairQueue"])
+    assert parked["compensation"] == "ReleaseStock"
+    assert parked["error"]["Error"] == "Lambda.TooManyRequestsException"
+    notes: list[dict[str, Any]] = []
+
+    def note_arrives() -> bool:
+        # People are told of held orders as well.
+        told = received(platform, platform.operations)
+        notes.extend(each for each in told if each["detail"]["data"]["order_id"] == order)
+        return bool(notes)
+
+    until("a note arrives", note_arrives)
+    (note,) = notes
+    assert note["detail-type"] == OrderNeedsAttention.detail_type
+    assert parse_detail(OrderNeedsAttention, note["detail"]).data == OrderNeedsAttention(
+        order_id=order, customer_id=row(platform, order)["customer_id"], failed_compensations=("ReleaseStock",)
+    )
+
+    lambda_.delete_function_concurrency(FunctionName=release)
+    answer = lambda_.invoke(FunctionName=parked["function"], Payload=json.dumps(parked["payload"]))
+
+    assert "FunctionError" not in answer
+    check_promises(platform)
+    assert told(platform, order) == ["OrderPlaced", "OrderRejected", "OrderNeedsAttention"]
+
+
+def test_a_change_that_makes_no_sense_is_parked_and_the_rest_flows(platform):
+    table, key = platform.outputs["OrdersTable"], {"order_id": {"S": "nonsense"}}
+    platform.client("dynamodb").put_item(TableName=table, Item=key)
+    order = place(platform, "after-nonsense")
+
+    assert ended(platform, order) == [("CONFIRMED", None)]
+
+    untold = platform.resource("AWS::SQS::Queue", "OutboxDeadLetters")
+    parked: list[dict[str, Any]] = []
+
+    def is_parked() -> bool:
+        parked.extend(received(platform, untold))
+        return bool(parked)
+
+    # The rest of its batch is told first.
+    until("it is parked", is_parked)
+    (nonsense,) = parked
+    assert nonsense["record"]["dynamodb"]["Keys"] == key
+    platform.client("dynamodb").delete_item(TableName=table, Key=key)
+    check_promises(platform)
+
+
+@contextmanager
+def without(platform: Platform, role: str, right: str) -> Iterator[str]:
+    """Take a right from a role of the app; give the role's name, and the right back."""
+    iam, name = platform.client("iam"), platform.resource("AWS::IAM::Role", role)
+    (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    named = {"RoleName": name, "PolicyName": policy}
+    whole = iam.get_role_policy(**named)["PolicyDocument"]
+    left = [statement for statement in whole["Statement"] if right not in statement["Action"]]
+    assert len(left) == len(whole["Statement"]) - 1
+    iam.put_role_policy(**named, PolicyDocument=json.dumps({**whole, "Statement": left}))
+    try:
+        yield name
+    finally:
+        iam.put_role_policy(**named, PolicyDocument=json.dumps(whole))
+
+
+@pytest.mark.parametrize(
+    ("role", "right"),
+    [
+        ("AnnounceChangesRole", "events:PutEvents"),
+        ("ReserveStockRole", "dynamodb:UpdateItem"),
+        ("BookShipmentRole", "dynamodb:PutItem"),
+    ],
+)
+def test_a_right_that_is_missing_is_named_and_no_promise_is_broken(platform, cloud, role, right):
+    # The log of the cloud has what was denied to the other kind of saga as well.
+    before = len(cloud.log.read_text())
+    with without(platform, role, right) as name:
+        order = place(platform, f"{role}-{right}")
+        denied = re.compile(rf"{name}\S* is not authorized .* {right}")
+        until("the denial is logged", lambda: denied.search(cloud.log.read_text(), before))
+
+    # A retry may find the right given back.
+    assert ended(platform, order)[0] in (("CONFIRMED", None), ("REJECTED", TECHNICAL_FAILURE))
+    check_promises(platform)
+
+
+class TestTheDoor:
+    def keys(self, platform: Platform) -> set[str]:
+        answer = platform.client("dynamodb").scan(TableName=platform.outputs["OrdersTable"])
+        return {item["order_id"]["S"] for item in answer["Items"]}
+
+    def test_a_reused_key_is_a_conflict(self, platform):
+        order = place(platform, "reused")
+        assert ended(platform, order) == [("CONFIRMED", None)]
+
+        assert place(platform, "reused") == order
+        answer = platform.api.place(
+            customer="ada",
+            key=platform.key("reused"),
+            country=HERE,
+            lines=[{"sku": SKU, "quantity": 2, "unit_price": PRICE}],
+        )
+
+        assert answer.status == 409
+        assert "Idempotency-Key" in answer.body["message"]
+        check_promises(platform)
+
+    def test_an_order_is_its_customers_alone(self, platform):
+        with no_saga_starts(platform):
+            order = place(platform, "private")
+            before = row(platform, order)
+
+            asked = [
+                platform.api.order(order, customer="bob"),
+                platform.api.cancel(order, customer="bob"),
+            ]
+
+            assert [answer.status for answer in asked] == [404, 404]
+            assert row(platform, order) == before
+            cancel(platform, order)
+
+    @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+    def test_without_a_token_there_is_no_answer(self, platform, method):
+        path = "/orders" if method == "POST" else f"/orders/{'0' * 32}"
+
+        answer = platform.http.request(method, platform.outputs["ApiUrl"] + path, retries=False)
+
+        assert answer.status == 401
+
+    def test_what_is_no_order_is_told_so_field_by_field_and_leaves_no_trace(self, platform):
+        before = self.keys(platform)
+
+        answer = platform.api.place(
+            customer="ada",
+            key=platform.key("bad"),
+            country="",
+            lines=[{"sku": SKU, "quantity": 0, "unit_price": -1}, {}],
+        )
+
+        assert answer.status == 400
+        assert [problem["field"] for problem in answer.body["problems"]] == [
+            "country",
+            "lines[0].quantity",
+            "lines[0].unit_price",
+            "lines[1].sku",
+            "lines[1].quantity",
+            "lines[1].unit_price",
+        ]
+        assert self.keys(platform) == before

@@ -1,0 +1,285 @@
+"""Money in three moments, on the deployed platform: a charge is put on record, the card is charged,
+the ledger posts. Whatever goes wrong in between, it comes out right, and every posting is told.
+
+The card provider misbehaves as it is told in its function's settings; nothing else is touched.
+"""
+
+import json
+import sqlite3
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from pg8000.native import Connection
+
+from lambdas.contracts.event import event_id, parse_detail
+from lambdas.contracts.payments import SOURCE, PaymentRefunded, PaymentTaken
+from lambdas.contracts.values import Money
+from lambdas.runtime.dynamodb import from_item
+from demo import invariants
+from demo import api_client
+from demo import order_driver
+from emulator.cloud import Cloud
+from emulator.deploy import deploy
+from demo.snapshot import SCHEMA, Snapshot
+from tests.support.listeners import listen
+from tests.support.grants import physical, cloud_recording_grants
+
+SKU, PRICE = "85123A", 255
+HERE, NOWHERE = "United Kingdom", "Unspecified"
+TOLD: dict[str, tuple[int, type[PaymentTaken | PaymentRefunded]]] = {
+    "CHARGE": (1, PaymentTaken),
+    "REFUND": (2, PaymentRefunded),
+}
+SECONDS = 180
+"""Longer than the sweeper may take to tell of what the bus did not take at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    cloud: Cloud
+    outputs: Mapping[str, str]
+    functions: Mapping[str, str]
+    """The physical names of the functions by their logical ids."""
+    api: api_client.ApiClient
+    database: sqlite3.Connection
+    snapshot: Snapshot
+    queue: str
+    """Gets whatever the payments service tells."""
+    told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What the queue got so far: the details of the events by their ids."""
+
+    def listen(self) -> None:
+        sqs = self.cloud.client("sqs")
+        while messages := sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
+            for message in messages:
+                detail = json.loads(message["Body"])["detail"]
+                before = self.told.setdefault(detail["metadata"]["event_id"], detail)
+                assert before == detail
+                sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[Platform]:
+    with cloud_recording_grants() as cloud, closing(sqlite3.connect(":memory:")) as database:
+        outputs = deploy(cloud, progress=lambda _: None)
+        database.executescript(order_driver.SCHEMA + SCHEMA)
+        database.execute("INSERT INTO demand VALUES (?, 10000)", [SKU])
+        order_driver.deliver_stock(cloud, outputs["ReceiveStockFunction"], database)
+        customers = api_client.create_customers(cloud, outputs, "ada")
+        yield Platform(
+            cloud=cloud,
+            outputs=outputs,
+            functions=physical(cloud, "AWS::Lambda::Function"),
+            api=api_client.ApiClient(
+                outputs["ApiUrl"], customers, http=api_client.http(cloud), sleep=lambda _: None
+            ),
+            database=database,
+            snapshot=Snapshot(cloud, outputs, database),
+            queue=listen(
+                cloud, outputs["EventBus"], pattern={"source": [SOURCE]}, name="payments-told"
+            ),
+        )
+
+
+def behave(platform: Platform, **faults: Mapping[str, Any]) -> None:
+    """Tell the card provider how to misbehave from now on."""
+    lambda_ = platform.cloud.client("lambda")
+    name = platform.functions["HandleRequest"]
+    variables = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    variables["FAULTS"] = json.dumps(faults)
+    lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    lambda_.get_waiter("function_updated_v2").wait(
+        FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
+    )
+
+
+def until(what: str, true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.2)
+
+
+def price(key: str) -> int:
+    return PRICE + sum(key.encode())
+
+
+def place(platform: Platform, key: str, country: str) -> str:
+    # No two look the same, or the later one would be held for that.
+    lines = [{"sku": SKU, "quantity": 1, "unit_price": price(key)}]
+    answer = platform.api.place(customer="ada", key=key, country=country, lines=lines)
+    assert answer.status == 202, answer
+    return str(answer.body["order_id"])
+
+
+def ended(platform: Platform, *orders: str) -> list[tuple[str, str | None]]:
+    """Wait until the orders have ended; return the state of each, and its reason."""
+    ends: dict[str, tuple[str, str | None]] = {}
+
+    def all_ended() -> bool:
+        platform.snapshot.gather_orders()
+        rows = platform.database.execute(
+            "SELECT order_id, state, reason FROM orders WHERE state <> 'PLACED'"
+        )
+        ends.update({order_id: (state, reason) for order_id, state, reason in rows})
+        return set(orders) <= set(ends)
+
+    until(f"these end: {orders}", all_ended)
+    return [ends[order] for order in orders]
+
+
+def kinds(platform: Platform, order: str) -> list[str]:
+    """What the ledger has of an order."""
+    rows = platform.database.execute(
+        "SELECT kind FROM entries WHERE order_id = ? ORDER BY kind", [order]
+    )
+    return [kind for (kind,) in rows]
+
+
+def record(platform: Platform, order: str) -> dict[str, Any]:
+    """What the card provider has of an order."""
+    answer = platform.cloud.client("dynamodb").get_item(
+        TableName=platform.outputs["CardProviderChargesTable"], Key={"key": {"S": order}}
+    )
+    return from_item(answer["Item"])
+
+
+def check_promises(platform: Platform) -> None:
+    """The services agree about every order so far, and each entry was told, and nothing else."""
+    platform.snapshot.gather()
+    # Whether the orders' own events were logged is the demo's to check.
+    assert [found for found in invariants.find_violations(platform.database) if found.invariant > 1] == []
+    (stranger,) = platform.database.execute(
+        "SELECT count(*) FROM provider_charges WHERE order_id NOT IN (SELECT order_id FROM orders)"
+    ).fetchone()
+    assert stranger == 0
+    entries = platform.database.execute(
+        "SELECT e.order_id, o.customer_id, e.kind, e.amount, e.currency"
+        " FROM entries e JOIN orders o USING (order_id)"
+    )
+    due: dict[str, PaymentTaken | PaymentRefunded] = {}
+    for order, customer, kind, amount, currency in entries:
+        sequence, event = TOLD[kind]
+        due[event_id(SOURCE, order, sequence)] = event(
+            order_id=order, customer_id=customer, total=Money(amount=amount, currency=currency)
+        )
+
+    def heard() -> bool:
+        platform.listen()
+        return set(due) <= set(platform.told)
+
+    until("every entry is told", heard)
+    assert set(platform.told) == set(due)
+    assert {id: parse_detail(type(event), platform.told[id]).data for id, event in due.items()} == due
+
+
+@pytest.mark.parametrize(
+    ("fault", "asked"),
+    [
+        # An attempt that fails before its effect is none in the provider's record.
+        pytest.param({"moment": "before"}, 1, id="before"),
+        pytest.param({"moment": "after"}, 2, id="after"),
+        # Slower than the 4 s that payments waits: it gives up, and the effect comes after all.
+        pytest.param({"moment": "before", "fails": False, "delay_ms": 4500}, 2, id="slow"),
+    ],
+)
+def test_a_provider_that_fails_for_a_while_is_asked_again_and_charges_once(
+    platform, fault, asked, request
+):
+    behave(platform, charge=fault, refund=fault)
+    key = request.node.callspec.id
+    orders = [place(platform, f"{key}-1", HERE), place(platform, f"{key}-2", NOWHERE)]
+
+    assert ended(platform, *orders) == [("CONFIRMED", None), ("REJECTED", "AddressUndeliverable")]
+
+    kept, undone = orders
+    # A slow machine may have it asked once more: what is not answered in time is asked again.
+    until(
+        f"each charge is asked for {asked} times",
+        lambda: all(record(platform, order)["attempts"] >= asked for order in orders),
+    )
+    assert [record(platform, order)["charge_faults"] for order in orders] == [1, 1]
+    check_promises(platform)
+    assert [kinds(platform, order) for order in orders] == [["CHARGE"], ["CHARGE", "REFUND"]]
+    assert record(platform, kept)["state"] == "CHARGED"
+    assert record(platform, undone)["state"] == "REFUNDED"
+    assert record(platform, undone)["refund_faults"] == 1
+
+
+def test_a_charge_of_which_no_answer_ever_comes_is_undone(platform):
+    """The card is charged, and we never hear of it: the refund finds it all the same."""
+    behave(platform, charge={"moment": "after", "attempts": 99})
+    order = place(platform, "no-answer", HERE)
+
+    assert ended(platform, order) == [("REJECTED", "TechnicalFailure")]
+
+    check_promises(platform)
+    assert kinds(platform, order) == []
+    there = record(platform, order)
+    assert (there["state"], there["amount"]) == ("REFUNDED", price("no-answer"))
+    assert there["charge_faults"] > 1
+
+
+def test_what_could_not_be_told_at_once_is_told_by_the_sweeper(platform):
+    """Payments may not publish for a moment: the order is confirmed, its event waits."""
+    behave(platform)
+    with forbidden_to_publish(platform, platform.functions["TakePayment"]):
+        order = place(platform, "untold", HERE)
+        assert ended(platform, order) == [("CONFIRMED", None)]
+    id = event_id(SOURCE, order, 1)
+    platform.listen()
+    assert id not in platform.told
+    with closing(ledger(platform)) as admin:
+        left = "SELECT count(*) FROM payments.outbox WHERE event_id = :id"
+        assert admin.run(left, id=id) == [[1]]
+        admin.run("UPDATE payments.outbox SET recorded_at = now() - interval '1 minute'")
+
+        swept = platform.cloud.client("lambda").invoke(
+            FunctionName=platform.functions["PublishOutbox"]
+        )
+
+        assert "FunctionError" not in swept, swept["Payload"].read()
+        assert admin.run(left, id=id) == [[0]]
+    check_promises(platform)
+    assert id in platform.told
+
+
+@contextmanager
+def forbidden_to_publish(platform: Platform, function: str) -> Iterator[None]:
+    iam = platform.cloud.client("iam")
+    configuration = platform.cloud.client("lambda").get_function_configuration(
+        FunctionName=function
+    )
+    policy = {
+        "RoleName": configuration["Role"].rpartition("/")[2],
+        "PolicyName": "ForbiddenToPublish",
+    }
+    denial = {"Effect": "Deny", "Action": "events:PutEvents", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [denial]})
+    iam.put_role_policy(**policy, PolicyDocument=document)
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(**policy)
+
+
+def ledger(platform: Platform) -> Connection:
+    """The ledger, as its admin."""
+    host, _, port = platform.outputs["LedgerEndpoint"].partition(":")
+    dsql = platform.cloud.client("dsql")
+    return Connection(
+        user="admin",
+        host=host,
+        port=int(port),
+        database="postgres",
+        password=dsql.generate_db_connect_admin_auth_token(host, platform.cloud.region),
+        ssl_context=ssl.create_default_context(cafile=str(platform.cloud.certificate)),
+        timeout=10,
+    )

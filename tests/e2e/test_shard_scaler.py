@@ -1,0 +1,77 @@
+"""The scaler in the local cloud, under its own rights; its metrics are put by hand.
+
+The local cloud measures no streams, and takes metrics in AWS's own namespace, which AWS would not.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambdas.backbone.stream import RESHARDED_TAG
+from emulator.cloud import Cloud
+from emulator.deploy import deploy
+from stacks.backbone import BackboneStack
+from stacks.environments import DEV
+from stacks.operations import OperationsStack
+from tests.support.grants import cloud_recording_grants
+from tests.templates.synthesis import new_app
+
+
+@pytest.fixture(scope="module")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The backbone, and what hears of its alarms."""
+    folder: Path = tmp_path_factory.mktemp("assembly")
+    app = new_app(outdir=str(folder))
+    operations = OperationsStack(app, env=DEV)
+    BackboneStack(app, env=DEV, alarms=operations.topic, schedules=operations.schedules)
+    app.synth()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def deployed(assembly: Path) -> Iterator[tuple[Cloud, dict[str, str]]]:
+    with cloud_recording_grants() as cloud:
+        yield cloud, deploy(cloud, assembly=assembly, progress=lambda _: None)
+
+
+def run(cloud: Cloud, function: str) -> Any:
+    answer = cloud.client("lambda").invoke(FunctionName=function, Payload=b"{}")
+    content = json.load(answer["Payload"])
+    assert "FunctionError" not in answer, content
+    return content
+
+
+def test_a_throttled_stream_gets_twice_the_shards_once(deployed: tuple[Cloud, dict[str, str]]):
+    cloud, outputs = deployed
+    stream, function = outputs["OrderStreamName"], outputs["ScaleStreamFunction"]
+
+    assert run(cloud, function) == {"shards": 1, "changed": False}
+
+    cloud.client("cloudwatch").put_metric_data(
+        Namespace="AWS/Kinesis",
+        MetricData=[
+            {
+                "MetricName": name,
+                "Dimensions": [{"Name": "StreamName", "Value": stream}],
+                "Timestamp": datetime.now(UTC) - timedelta(minutes=2),
+                "Value": value,
+            }
+            for name, value in (
+                ("IncomingRecords", 60_000.0),
+                ("WriteProvisionedThroughputExceeded", 9_000.0),
+            )
+        ],
+    )
+    # The schedule may come first: whoever does it, it is done once.
+    run(cloud, function)
+    assert run(cloud, function) == {"shards": 2, "changed": False}
+
+    kinesis = cloud.client("kinesis")
+    summary = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
+    tags = {t["Key"]: t["Value"] for t in kinesis.list_tags_for_stream(StreamName=stream)["Tags"]}
+    assert summary["OpenShardCount"] == 2
+    assert len(tags[RESHARDED_TAG].split()) == 1

@@ -1,0 +1,345 @@
+"""A stock change travels: from the row through the topic to purchasing and to the storefront.
+
+Only the stacks that it passes are deployed, with a supplier who delivers at once.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import Duration
+
+from lambdas.contracts.event import event_id, envelope
+from lambdas.contracts.inventory import SOURCE, StockBelowMinimum
+from lambdas.runtime.dynamodb import from_item
+from demo import api_client
+from emulator.cloud import Cloud
+from emulator.deploy import deploy
+from stacks.environments import DEV
+from stacks.purchasing import PurchasingStack
+from tests.support.patching import disable_schedules, patched_function
+from tests.support.grants import physical, cloud_recording_grants
+from tests.support.storefront_env import declare_storefront_stacks
+from tests.support.small_stacks import lines
+from tests.templates.synthesis import new_app
+
+SECONDS = 120
+ENV = replace(DEV, lead_time=Duration.seconds(0))
+RAISE_PURCHASE_ORDERS = "lambdas/purchasing/raise_purchase_orders.py"
+DIES = """
+import os
+
+def _raise_and_die(order, put_once=orders.put_once):
+    put_once(order)
+    os._exit(1)
+
+orders.put_once = _raise_and_die
+"""
+"""At the end of the consumer's module: it raises the first order of its batch, and is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    cloud: Cloud
+    outputs: Mapping[str, str]
+    functions: Mapping[str, str]
+    queues: Mapping[str, str]
+    customers: api_client.Customers
+
+    def call(self, function: str, **command: Any) -> Any:
+        answer = self.cloud.client("lambda").invoke(
+            FunctionName=self.functions[function], Payload=json.dumps(command)
+        )
+        content = json.load(answer["Payload"])
+        assert "FunctionError" not in answer, content
+        return content
+
+    def function(self, function: str) -> Any:
+        return self.cloud.client("lambda").get_function_configuration(
+            FunctionName=self.functions[function]
+        )
+
+    def receive(self, delivery_id: str, sku: str, quantity: int) -> None:
+        line = {"sku": sku, "quantity": quantity}
+        self.call("ReceiveStock", delivery_id=delivery_id, lines=[line])
+
+    def reserve(self, order_id: str, sku: str, quantity: int) -> None:
+        line = {"sku": sku, "quantity": quantity}
+        self.call("ReserveStock", order_id=order_id, lines=[line])
+
+    def rows(self, table: str, sku: str) -> list[dict[str, Any]]:
+        answer = self.cloud.client("dynamodb").scan(TableName=self.outputs[table])
+        return [row for row in map(from_item, answer["Items"]) if row["sku"] == sku]
+
+    def shown(self, sku: str) -> tuple[str, int]:
+        rows = self.rows("AvailabilityTable", sku)
+        return (rows[0]["state"], rows[0]["sequence"]) if rows else ("", 0)
+
+    def get(self, path: str, token: str = "") -> tuple[int, Any]:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        url = self.outputs["StorefrontUrl"] + path
+        answer = api_client.http(self.cloud).request("GET", url, headers=headers, retries=False)
+        return answer.status, json.loads(answer.data)
+
+
+def eventually(found: Callable[[], Any], expected: Any) -> None:
+    deadline = time.monotonic() + SECONDS
+    while (last := found()) != expected:
+        assert time.monotonic() < deadline, last
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    assembly: Path = tmp_path_factory.mktemp("assembly")
+    app = new_app(outdir=str(assembly))
+    storefront = declare_storefront_stacks(app, ENV)
+    PurchasingStack(
+        app,
+        env=ENV,
+        alarms=storefront.operations.topic,
+        schedules=storefront.operations.schedules,
+        inventory=storefront.inventory,
+    )
+    app.synth()
+    with cloud_recording_grants() as cloud:
+        outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
+        # What the supplier delivers changes the stock: not behind the back of who counts changes.
+        disable_schedules(cloud, "DeliverPurchaseOrders")
+        customers = api_client.create_customers(cloud, outputs, "ada")
+        yield Platform(
+            cloud=cloud,
+            outputs=outputs,
+            functions=physical(cloud, "AWS::Lambda::Function"),
+            queues=physical(cloud, "AWS::SQS::Queue"),
+            customers=customers,
+        )
+
+
+def test_what_runs_low_is_ordered_once_a_crossing_and_shown_until_it_arrives(platform: Platform):
+    platform.receive("d1", "85123A", 9)
+    eventually(lambda: platform.shown("85123A"), ("IN_STOCK", 1))
+
+    platform.reserve("o1", "85123A", 5)
+    platform.reserve("o2", "85123A", 1)
+    platform.reserve("o3", "85123A", 3)
+    eventually(lambda: platform.shown("85123A"), ("SOLD_OUT", 4))
+    eventually(lambda: len(platform.rows("PurchaseOrdersTable", "85123A")), 2)
+
+    assert platform.call("DeliverPurchaseOrders") == {"delivered": 2}
+    eventually(lambda: platform.shown("85123A"), ("IN_STOCK", 6))
+    (row,) = platform.rows("StockTable", "85123A")
+    assert (row["available"], row["reserved"]) == (10, 9)
+    assert platform.call("DeliverPurchaseOrders") == {"delivered": 0}
+    states = [row["state"] for row in platform.rows("PurchaseOrdersTable", "85123A")]
+    assert states == ["DELIVERED"] * 2
+
+
+def test_a_product_is_shown_to_customers(platform: Platform):
+    platform.receive("d2", "71053", 3)
+    eventually(lambda: platform.shown("71053"), ("LOW", 1))
+
+    assert platform.get("/products/71053")[0] == 401
+    token = platform.customers.token("ada")
+    status, product = platform.get("/products/71053", token)
+    assert (status, product["state"], product["available"]) == (200, "LOW", 3)
+    assert platform.get("/products/none", token)[0] == 404
+
+
+def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows(platform: Platform):
+    sqs = platform.cloud.client("sqs")
+    queue = platform.queues["AvailabilitySubscriberQueue"]
+    sqs.send_message(
+        QueueUrl=queue, MessageBody="poison", MessageGroupId="22752", MessageDeduplicationId="p1"
+    )
+    platform.receive("d3", "22752", 9)
+
+    eventually(lambda: platform.shown("22752"), ("IN_STOCK", 1))
+    (parked,) = sqs.receive_message(
+        QueueUrl=platform.queues["AvailabilitySubscriberDeadLetters"],
+        MessageAttributeNames=["reason"],
+        WaitTimeSeconds=5,
+    )["Messages"]
+    assert parked["Body"] == "poison"
+    reason = parked["MessageAttributes"]["reason"]["StringValue"]
+    assert reason.startswith("not a message: it is not JSON")
+
+
+class Impatient:
+    """A queue from which a message that failed comes again soon, as often as is said.
+
+    No sooner than its function's time is over, though: what came again during a slow success would
+    have another receipt by then, and could never be deleted.
+    """
+
+    def __init__(self, platform: Platform, queue: str, *, function: str) -> None:
+        self._sqs, self._url = platform.cloud.client("sqs"), platform.queues[queue]
+        names = ["VisibilityTimeout", "RedrivePolicy"]
+        answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
+        self._stated = answer["Attributes"]
+        self._soon = str(platform.function(function)["Timeout"])
+
+    def try_(self, times: int) -> None:
+        redrive = json.loads(self._stated["RedrivePolicy"]) | {"maxReceiveCount": times}
+        self._set({"VisibilityTimeout": self._soon, "RedrivePolicy": json.dumps(redrive)})
+
+    def holds(self) -> int:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
+        return sum(map(int, answer["Attributes"].values()))
+
+    def _set(self, attributes: Mapping[str, str]) -> None:
+        self._sqs.set_queue_attributes(QueueUrl=self._url, Attributes=attributes)
+
+    def __enter__(self) -> "Impatient":
+        self.try_(1000)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._set(self._stated)
+
+
+def parked(platform: Platform, queue: str) -> list[dict[str, Any]]:
+    """What stands on a queue for people, which is empty afterwards."""
+    sqs, url = platform.cloud.client("sqs"), platform.queues[queue]
+    found = []
+    while batch := sqs.receive_message(QueueUrl=url, MessageSystemAttributeNames=["All"]).get(
+        "Messages"
+    ):
+        for message in batch:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            found.append(message)
+    return found
+
+
+def ordered(platform: Platform, sku: str) -> dict[str, str]:
+    """The purchase orders of a SKU, and when they were raised."""
+    rows = platform.rows("PurchaseOrdersTable", sku)
+    return {row["purchase_order_id"]: row["raised_at"] for row in rows if "raised_at" in row}
+
+
+def test_a_message_that_cannot_be_acted_on_stops_its_sku_only_until_it_is_parked(
+    platform: Platform,
+):
+    (stuck, behind), other = (event_id(SOURCE, "22423", n) for n in (2, 3)), "22197"
+    # A row that nobody can read is where the first crossing's order should go.
+    platform.cloud.client("dynamodb").put_item(
+        TableName=platform.outputs["PurchaseOrdersTable"],
+        Item={"purchase_order_id": {"S": stuck}, "sku": {"S": "22423"}},
+    )
+    with Impatient(platform, "LowStockQueue", function="RaisePurchaseOrders") as queue:
+        for sku in ("22423", other):
+            platform.receive(f"d-{sku}", sku, 9)
+            platform.reserve(f"o1-{sku}", sku, 5)
+            platform.reserve(f"o2-{sku}", sku, 4)
+        eventually(lambda: len(ordered(platform, other)), 2)
+        assert ordered(platform, "22423") == {}
+        queue.try_(2)
+        eventually(lambda: list(ordered(platform, "22423")), [behind])
+
+    (message,) = parked(platform, "LowStockDeadLetters")
+    assert json.loads(message["Body"])["metadata"]["event_id"] == stuck
+    assert message["Attributes"]["MessageGroupId"] == "22423"
+    group = platform.function("RaisePurchaseOrders")["LoggingConfig"]["LogGroup"]
+    why = lines(platform.cloud, group, "group_failed")
+    assert any("22423" in line and "ContractError" in line for line in why), why
+
+
+def test_a_consumer_that_dies_amid_a_batch_loses_and_doubles_nothing(platform: Platform):
+    skus = [f"DIES-{n}" for n in range(5)]
+    with Impatient(platform, "LowStockQueue", function="RaisePurchaseOrders") as queue:
+        with patched_function(platform.cloud, platform.functions["RaisePurchaseOrders"], RAISE_PURCHASE_ORDERS, DIES):
+            for sku in skus:
+                platform.receive(f"d-{sku}", sku, 9)
+                platform.reserve(f"o1-{sku}", sku, 5)
+                platform.reserve(f"o2-{sku}", sku, 4)
+            eventually(lambda: any(ordered(platform, sku) for sku in skus), True)
+        crossings = [{event_id(SOURCE, sku, n) for n in (2, 3)} for sku in skus]
+        eventually(lambda: [set(ordered(platform, sku)) for sku in skus], crossings)
+        eventually(queue.holds, 0)
+
+    assert parked(platform, "LowStockDeadLetters") == []
+
+
+def test_a_change_that_is_told_again_much_later_changes_nothing(platform: Platform):
+    """SNS and SQS know a deduplication id for five minutes; after that they deliver it again."""
+    platform.receive("d6", "47566", 9)
+    platform.reserve("o7", "47566", 5)
+    eventually(lambda: platform.shown("47566"), ("LOW", 2))
+    again = envelope(
+        StockBelowMinimum(sku="47566", available=4, reserved=5, minimum=5),
+        subject="47566",
+        sequence=2,
+        correlation_id="o7",
+        causation_id="ReserveStock/o7",
+        occurred_at="2026-12-01T09:00:00+00:00",
+    )
+    platform.reserve("o8", "47566", 4)
+    platform.cloud.client("sns").publish(
+        TopicArn=platform.outputs["StockTopic"],
+        Message=again.to_sns_message(),
+        MessageGroupId="47566",
+        MessageDeduplicationId="much later",
+    )
+    # They come in the order of their group: when this one is there, the others have been.
+    platform.receive("d7", "47566", 1)
+    eventually(lambda: platform.shown("47566"), ("LOW", 4))
+    platform.reserve("o9", "47566", 1)
+    crossings = {event_id(SOURCE, "47566", n) for n in (2, 3, 5)}
+    eventually(lambda: set(ordered(platform, "47566")), crossings)
+    eventually(lambda: platform.shown("47566"), ("SOLD_OUT", 5))
+
+
+def test_what_the_topic_may_not_deliver_is_parked_whole_and_can_be_put_back(platform: Platform):
+    sqs, url = platform.cloud.client("sqs"), platform.queues["AvailabilitySubscriberQueue"]
+    stated = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    try:
+        platform.receive("d8", "84879", 9)
+        found: list[dict[str, Any]] = []
+
+        def undelivered() -> int:
+            found.extend(parked(platform, "AvailabilitySubscriberUndelivered"))
+            return len(found)
+
+        eventually(undelivered, 1)
+    finally:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=stated)
+    (message,) = found
+    assert platform.shown("84879") == ("", 0)
+
+    sqs.send_message(
+        QueueUrl=url,
+        MessageBody=message["Body"],
+        MessageGroupId=message["Attributes"]["MessageGroupId"],
+        MessageDeduplicationId=message["Attributes"]["MessageDeduplicationId"],
+    )
+    eventually(lambda: platform.shown("84879"), ("IN_STOCK", 1))
+
+
+def test_every_setting_of_the_edge_arrived(platform: Platform):
+    """CloudFormation says so whatever happens; only a read-back proves it."""
+    sns, sqs = platform.cloud.client("sns"), platform.cloud.client("sqs")
+    topic = platform.outputs["StockTopic"]
+    attributes = sns.get_topic_attributes(TopicArn=topic)["Attributes"]
+    assert (attributes["FifoTopic"], attributes["FifoThroughputScope"]) == ("true", "MessageGroup")
+    for found in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]:
+        given = sns.get_subscription_attributes(SubscriptionArn=found["SubscriptionArn"])
+        assert given["Attributes"]["RawMessageDelivery"] == "true"
+        assert given["Attributes"]["FilterPolicyScope"] == "MessageBody"
+        assert (
+            "Undelivered" in json.loads(given["Attributes"]["RedrivePolicy"])["deadLetterTargetArn"]
+        )
+    for name in ("LowStock", "AvailabilitySubscriber"):
+        for place in ("Queue", "DeadLetters", "Undelivered"):
+            given = sqs.get_queue_attributes(
+                QueueUrl=platform.queues[f"{name}{place}"], AttributeNames=["All"]
+            )["Attributes"]
+            assert given["FifoQueue"] == "true"
+            assert given["MessageRetentionPeriod"] == "1209600"
+            assert given["DeduplicationScope"] == "messageGroup"
+            assert given["FifoThroughputLimit"] == "perMessageGroupId"

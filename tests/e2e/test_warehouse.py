@@ -1,0 +1,241 @@
+"""Orders on their way out, end to end: two workers under the role of their instances compete.
+
+One is killed without a word, another is told to stop; whatever they had in hand comes to the rest.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from lambdas.contracts.inventory import StockChanged
+from lambdas.contracts.orders import OrderConfirmed
+from lambdas.runtime.dynamodb import from_item
+from demo import api_client
+from emulator.cloud import Cloud
+from emulator.deploy import deploy
+from emulator.instances import environment, running_workers
+from tests.contracts.catalog import read, sample_of
+from tests.support.deliveries import received
+from tests.support.grants import cloud_recording_grants
+
+SKUS, STOCK, PRICE = ("85123A", "71053", "84406B"), 100, 255
+NUMBER, SECONDS = 15, 180
+SHORT = {"LEASE_SECONDS": "3", "WAIT_SECONDS": "1"}
+"""What a killed worker had in hand comes back within a test's patience."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    cloud: Cloud
+    client: Callable[[str], Any]
+    """Makes a boto3 client, once for each service: to make one takes long."""
+    outputs: Mapping[str, str]
+    api: api_client.ApiClient
+    settings: Mapping[str, str]
+    """What a worker's instance gets."""
+
+    def rows(self, output: str) -> list[dict[str, Any]]:
+        answer = self.client("dynamodb").scan(TableName=self.outputs[output], ConsistentRead=True)
+        return [from_item(item) for item in answer["Items"]]
+
+    def states(self, output: str, orders: list[str]) -> Counter[str]:
+        return Counter(row["state"] for row in self.rows(output) if row["order_id"] in orders)
+
+    def place(self, number: int) -> str:
+        # No two look the same, or the later one would be held for that.
+        sku, price = SKUS[number % len(SKUS)], PRICE + number
+        lines = [{"sku": sku, "quantity": 1, "unit_price": price}]
+        answer = self.api.place(
+            customer="ada", key=f"order-{number}", country="France", lines=lines
+        )
+        assert answer.status == 202, answer
+        return str(answer.body["order_id"])
+
+    def in_flight(self, queue: str) -> int:
+        name = "ApproximateNumberOfMessagesNotVisible"
+        attributes = self.client("sqs").get_queue_attributes(
+            QueueUrl=self.settings[queue], AttributeNames=[name]
+        )["Attributes"]
+        return int(attributes[name])
+
+
+def until(what: str, true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[Platform]:
+    with cloud_recording_grants() as cloud:
+        outputs = deploy(cloud, progress=lambda _: None)
+        customers = api_client.create_customers(cloud, outputs, "ada")
+        arrived = [{"sku": sku, "quantity": STOCK} for sku in SKUS]
+        cloud.client("lambda").invoke(
+            FunctionName=outputs["ReceiveStockFunction"],
+            Payload=json.dumps({"delivery_id": "d1", "lines": arrived}),
+        )
+        yield Platform(
+            cloud=cloud,
+            client=cache(cloud.client),
+            outputs=outputs,
+            api=api_client.ApiClient(
+                outputs["ApiUrl"], customers, http=api_client.http(cloud), sleep=lambda _: None
+            ),
+            settings=environment(cloud, outputs["WarehouseGroup"]),
+        )
+
+
+def test_orders_are_picked_and_leave_once_though_workers_die(platform: Platform):
+    with (
+        running_workers(platform.cloud, platform.outputs, settings=SHORT) as (first, second),
+        ThreadPoolExecutor(8) as pool,
+    ):
+        placing = [pool.submit(platform.place, number) for number in range(NUMBER)]
+        until("nothing is picked", lambda: len(platform.rows("PickingsTable")) >= 3)
+        first.process.kill()
+        orders = [placed.result() for placed in placing]
+        with running_workers(platform.cloud, platform.outputs, workers=1, settings=SHORT):
+            assert second.stop() == 0
+            until(
+                "not all orders are dispatched",
+                lambda: platform.states("OrdersTable", orders) == {"DISPATCHED": NUMBER},
+            )
+            until(
+                "not all stock has left",
+                lambda: platform.states("ReservationsTable", orders) == {"SHIPPED": NUMBER},
+            )
+            stock = {row["sku"]: (row["available"], row["reserved"]) for row in shelves(platform)}
+            assert sum(STOCK - available for available, _ in stock.values()) == NUMBER
+            assert {reserved for _, reserved in stock.values()} == {0}
+            until(
+                "the warehouse's picture is another",
+                lambda: (
+                    stock
+                    == {
+                        row["sku"]: (row["available"], row["reserved"])
+                        for row in platform.rows("WarehouseStockTable")
+                    }
+                ),
+            )
+
+    assert platform.states("ShipmentsTable", orders) == {"DISPATCHED": NUMBER}
+    assert {row["order_id"] for row in platform.rows("PickingsTable")} == set(orders)
+    once = dict.fromkeys(orders, 1)
+    until("not all was told", lambda: told(platform, "OrderDispatched", orders) == once)
+    refused = platform.api.cancel(orders[0], customer="ada")
+    assert refused.status == 409
+
+
+def shelves(platform: Platform) -> list[dict[str, Any]]:
+    return platform.rows("StockTable")
+
+
+def told(platform: Platform, detail_type: str, orders: list[str]) -> dict[str, int]:
+    """How many different events of that type the log has of each order."""
+    pages = platform.client("logs").get_paginator("filter_log_events")
+    ids: dict[str, set[str]] = {}
+    for page in pages.paginate(logGroupName=platform.outputs["EventLogGroup"]):
+        for logged in page["events"]:
+            event = json.loads(logged["message"])
+            if event["detail-type"] == detail_type:
+                metadata = event["detail"]["metadata"]
+                ids.setdefault(metadata["subject"], set()).add(metadata["event_id"])
+    return {order: len(ids.get(order, ())) for order in orders}
+
+
+def test_a_worker_that_is_told_to_stop_leaves_nothing_in_hand(platform: Platform):
+    with running_workers(platform.cloud, platform.outputs, workers=1) as (worker,):
+        orders = [platform.place(100 + number) for number in range(5)]
+        until("nothing is picked", lambda: platform.states("OrdersTable", orders)["DISPATCHED"])
+        assert worker.stop() == 0
+
+    assert platform.in_flight("PICKING_QUEUE_URL") == 0
+    assert platform.in_flight("STOCK_QUEUE_URL") == 0
+
+
+def test_poison_stands_alone_with_its_reason(platform: Platform):
+    sqs = platform.client("sqs")
+    unknown = read(sample_of(OrderConfirmed))
+    unknown["detail"]["metadata"]["schema_version"] = 2
+    sqs.send_message(QueueUrl=platform.settings["PICKING_QUEUE_URL"], MessageBody=json.dumps(unknown))
+    sqs.send_message(
+        QueueUrl=platform.settings["STOCK_QUEUE_URL"],
+        MessageBody="poison",
+        MessageGroupId=SKUS[0],
+        MessageDeduplicationId="poison",
+    )
+    # No table holds such a number, so this one cannot be acted on, and goes back to the queue.
+    unwritable = read(sample_of(StockChanged))
+    unwritable["metadata"]["sequence"] = 10**40
+    sqs.send_message(
+        QueueUrl=platform.settings["STOCK_QUEUE_URL"],
+        MessageBody=json.dumps(unwritable),
+        MessageGroupId="unwritable",
+        MessageDeduplicationId="unwritable",
+    )
+    with running_workers(platform.cloud, platform.outputs, workers=1, settings=SHORT):
+        order = platform.place(200)
+        until("poison blocks", lambda: platform.states("OrdersTable", [order])["DISPATCHED"])
+
+    for queue, body, reason in (
+        ("PICKING_DEAD_LETTER_QUEUE_URL", json.dumps(unknown), "schema_version is 2"),
+        ("STOCK_DEAD_LETTER_QUEUE_URL", "poison", "it is not JSON"),
+    ):
+        # What comes again and again may have come too often by now, and be there as well.
+        there = received(platform.cloud, platform.settings[queue])
+        (parked,) = (message for message in there if message["Body"] == body)
+        assert reason in parked["MessageAttributes"]["reason"]["StringValue"]
+
+
+def test_a_worker_may_do_no_more_than_its_instance(platform: Platform):
+    session = boto3.session.Session(
+        aws_access_key_id=platform.settings["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=platform.settings["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=platform.settings["AWS_SESSION_TOKEN"],
+        region_name=platform.cloud.region,
+    )
+
+    def client(service: str) -> Any:
+        return session.client(
+            service, endpoint_url=platform.cloud.endpoint, verify=str(platform.cloud.certificate)
+        )
+
+    assert client("sts").get_caller_identity()["Arn"].split("/")[1].startswith("Orders-Dev-Wareh")
+    refused: list[Callable[[], object]] = [
+        lambda: client("dynamodb").scan(TableName=platform.outputs["PickingsTable"]),
+        lambda: client("dynamodb").get_item(
+            TableName=platform.outputs["OrdersTable"], Key={"order_id": {"S": "1"}}
+        ),
+        lambda: client("events").put_events(
+            Entries=[
+                {
+                    "EventBusName": platform.outputs["EventBus"],
+                    "Source": "com.aws.orders",
+                    "DetailType": "OrderConfirmed",
+                    "Detail": "{}",
+                }
+            ]
+        ),
+    ]
+    for attempt in refused:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            attempt()
+
+
+def test_a_worker_does_not_outlive_who_started_it(platform: Platform):
+    with running_workers(platform.cloud, platform.outputs, workers=1) as (worker,):
+        assert worker.process.stdin is not None
+        worker.process.stdin.close()
+
+        assert worker.process.wait(SECONDS) == 1

@@ -1,0 +1,439 @@
+"""Event source mappings of streams against the running emulator."""
+
+import base64
+import inspect
+import json
+import re
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from ministack.services import kinesis, lambda_svc
+
+from emulator.cloud import Cloud
+from tests.support.consumers import (
+    LOG,
+    QUEUE,
+    READ_STREAM,
+    READ_TABLE,
+    STREAM,
+    TABLE,
+    Seen,
+    all_of,
+    bodies,
+    consumer,
+    denied,
+    messages,
+    put,
+    seen,
+    stream_mapping,
+    until,
+)
+from tests.support.small_stacks import PATIENCE, Deploy, Stack, allowed, client, get, ref, role
+
+ROLE = role(*READ_STREAM, *READ_TABLE, *LOG, "sqs:SendMessage", "s3:PutObject", "s3:ListBucket")
+
+
+def bucket_objects(cloud: Cloud, bucket: str) -> list[tuple[str, Any]]:
+    s3 = client(cloud, "s3")
+    found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+    return [
+        (one["Key"], json.loads(s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read()))
+        for one in found
+    ]
+
+
+def write(cloud: Cloud, stack: Stack, *ids: str) -> None:
+    """Write to the stream or table, in order, in one request."""
+    if table := stack.outputs.get("Table"):
+        puts = [{"PutRequest": {"Item": {"id": {"S": identifier}}}} for identifier in ids]
+        client(cloud, "dynamodb").batch_write_item(RequestItems={table: puts})
+    else:
+        put(cloud, stack.outputs["Stream"], *ids)
+
+
+SOURCES = {
+    "kinesis": ({"Source": STREAM}, get("Source"), {"Stream": ref("Source")}),
+    "table": ({"Source": TABLE}, get("Source", "StreamArn"), {"Table": ref("Source")}),
+}
+TEN = [*(f"good{n}" for n in range(6)), "bad", *(f"good{n}" for n in range(6, 9))]
+
+
+@pytest.fixture(params=SOURCES)
+def source(request: pytest.FixtureRequest) -> Any:
+    return SOURCES[request.param]
+
+
+ONLY_BY_TLS = {
+    "Type": "AWS::SQS::QueuePolicy",
+    "Properties": {
+        "Queues": [ref("Parked")],
+        "PolicyDocument": {
+            "Statement": [
+                {
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "sqs:*",
+                    "Resource": get("Parked"),
+                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                }
+            ]
+        },
+    },
+}
+
+
+def test_poison_stays_alone_and_a_queue_learns_where_it_is(
+    cloud: Cloud, deploy: Deploy, source: Any
+) -> None:
+    resources, arn, outputs = source
+    stack = deploy(
+        {
+            **resources, **consumer(), "Role": ROLE, "Parked": QUEUE, "OnlyByTls": ONLY_BY_TLS,
+            "Mapping": stream_mapping(
+                arn, MaximumRetryAttempts=1, BisectBatchOnFunctionError=True, BatchSize=10,
+                MaximumBatchingWindowInSeconds=1,
+                DestinationConfig={"OnFailure": {"Destination": get("Parked")}},
+            ),
+        },
+        Arn=arn, Log=ref("ConsumerLog"), Function=get("Consumer"), Parked=ref("Parked"), **outputs,
+    )  # fmt: skip
+    write(cloud, stack, *TEN)
+    (told,) = until(lambda: messages(cloud, stack.outputs["Parked"]), bool)
+    assert told["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert told["requestContext"]["approximateInvokeCount"] == 2
+    assert told["requestContext"]["functionArn"] == stack.outputs["Function"]
+    assert "payload" not in told
+    info = told.get("KinesisBatchInfo") or told["DDBStreamBatchInfo"]
+    assert info["batchSize"] == 1
+    assert info["startSequenceNumber"] == info["endSequenceNumber"]
+    assert info["streamArn"] == stack.outputs["Arn"]
+
+    def processed(found: list[Seen]) -> list[str]:
+        return [body for one in found for body in one.bodies if "bad" not in one.bodies]
+
+    good = [body for body in TEN if body != "bad"]
+    found = until(
+        lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(processed(s)) >= len(good)
+    )
+    assert processed(found) == good, "in order, once each"
+    assert bodies(found).count(["bad"]) == 2
+    assert not messages(cloud, stack.outputs["Parked"])
+
+
+def test_poison_stays_alone_and_a_bucket_gets_it_whole(
+    cloud: Cloud, deploy: Deploy, source: Any
+) -> None:
+    resources, arn, outputs = source
+    stack = deploy(
+        {
+            **resources, **consumer(REPORTS="yes"), "Role": ROLE,
+            "Parked": {"Type": "AWS::S3::Bucket"},
+            "Mapping": stream_mapping(
+                arn, MaximumRetryAttempts=0, BisectBatchOnFunctionError=True,
+                FunctionResponseTypes=["ReportBatchItemFailures"],
+                MaximumBatchingWindowInSeconds=1,
+                DestinationConfig={"OnFailure": {"Destination": get("Parked")}},
+            ),
+        },
+        Log=ref("ConsumerLog"), Parked=ref("Parked"), Mapping=ref("Mapping"), **outputs,
+    )  # fmt: skip
+    write(cloud, stack, *TEN)
+    ((key, told),) = until(lambda: bucket_objects(cloud, stack.outputs["Parked"]), bool)
+    day, second = r"\d{4}/\d\d/\d\d", r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d"
+    mapping = stack.outputs["Mapping"]
+    assert re.fullmatch(rf"aws/lambda/{mapping}/shardId-[\d-]+/{day}/{second}-[\da-f-]{{36}}", key)
+    (record,) = json.loads(told["payload"])["Records"]
+    if "kinesis" in record:
+        assert base64.b64decode(record["kinesis"]["data"]) == b"bad"
+    else:
+        assert record["dynamodb"]["NewImage"] == {"id": {"S": "bad"}}
+    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: all_of(s) == set(TEN))
+    assert bodies(found)[:2] == [TEN, TEN[6:]], "tried again from the first failed record"
+
+
+def test_a_report_that_names_what_is_not_there_fails_the_batch(
+    cloud: Cloud, deploy: Deploy
+) -> None:
+    answer = {"batchItemFailures": [{"itemIdentifier": "unknown"}]}
+    stack = deploy(
+        {
+            "Stream": STREAM, **consumer(ANSWERS=json.dumps(answer)), "Role": ROLE,
+            "Mapping": stream_mapping(
+                get("Stream"), MaximumRetryAttempts=2,
+                FunctionResponseTypes=["ReportBatchItemFailures"],
+            ),
+        },
+        Stream=ref("Stream"), Log=ref("ConsumerLog"),
+    )  # fmt: skip
+    put(cloud, stack.outputs["Stream"], "a", "b")
+    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 3)
+    put(cloud, stack.outputs["Stream"], "c")
+    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 6)
+    assert bodies(found) == [["a", "b"]] * 3 + [["c"]] * 3
+
+
+def test_a_slow_mapping_stalls_nobody(cloud: Cloud, deploy: Deploy) -> None:
+    # Longer than anybody here waits for anything.
+    slow = consumer("Slow", SECONDS=str(2 * PATIENCE))
+    slow["Slow"]["Properties"]["Timeout"] = 3 * PATIENCE
+    stack = deploy(
+        {
+            "Stream": STREAM, "Table": TABLE, "Role": ROLE,
+            **slow, **consumer("Quick"), **consumer("Third"),
+            "SlowMapping": stream_mapping(get("Stream"), "Slow"),
+            "QuickMapping": stream_mapping(get("Stream"), "Quick"),
+            "ThirdMapping": stream_mapping(get("Table", "StreamArn"), "Third"),
+        },
+        Stream=ref("Stream"), Table=ref("Table"),
+        Quick=ref("QuickLog"), Third=ref("ThirdLog"),
+    )  # fmt: skip
+    put(cloud, stack.outputs["Stream"], "a")
+    assert bodies(until(lambda: seen(cloud, stack.outputs["Quick"]), bool)) == [["a"]]
+    put(cloud, stack.outputs["Stream"], "b")
+    client(cloud, "dynamodb").put_item(TableName=stack.outputs["Table"], Item={"id": {"S": "c"}})
+    quick = until(lambda: seen(cloud, stack.outputs["Quick"]), lambda s: len(s) == 2)
+    assert bodies(quick) == [["a"], ["b"]]
+    assert bodies(until(lambda: seen(cloud, stack.outputs["Third"]), bool)) == [["c"]]
+
+
+def test_lanes_run_in_parallel_and_each_key_in_order(cloud: Cloud, deploy: Deploy) -> None:
+    stack = deploy(
+        {
+            # Long enough for the local cloud to start more processes rather than wait for one.
+            "Stream": STREAM, **consumer(SECONDS="1.2"), "Role": ROLE,
+            "Mapping": stream_mapping(get("Stream"), BatchSize=1, ParallelizationFactor=4),
+        },
+        Stream=ref("Stream"), Log=ref("ConsumerLog"),
+    )  # fmt: skip
+    names = "abcdefgh"
+    put(cloud, stack.outputs["Stream"], *((key, f"{key}{n}") for n in range(2) for key in names))
+    found = until(
+        lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 16, seconds=PATIENCE
+    )
+    order = [body for one in found for body in one.bodies]
+    assert all(order.index(f"{key}0") < order.index(f"{key}1") for key in names)
+    assert any(one.overlaps(other) for one, other in pairwise(found))
+
+
+def test_a_batching_window_gathers(cloud: Cloud, deploy: Deploy, source: Any) -> None:
+    resources, arn, outputs = source
+    stack = deploy(
+        {
+            **resources, **consumer(), "Role": ROLE,
+            # Nobody waits for its end: the batch is full before.
+            "Mapping": stream_mapping(arn, MaximumBatchingWindowInSeconds=60, BatchSize=3),
+        },
+        Log=ref("ConsumerLog"), **outputs,
+    )  # fmt: skip
+    for body in "abc":
+        write(cloud, stack, body)
+    found = until(lambda: seen(cloud, stack.outputs["Log"]), bool)
+    assert bodies(found) == [["a", "b", "c"]]
+
+
+def test_a_mapping_starts_at_a_timestamp(cloud: Cloud, deploy: Deploy) -> None:
+    stack = deploy(
+        {"Stream": STREAM, **consumer(), "Role": ROLE},
+        Stream=ref("Stream"), Arn=get("Stream"), Function=ref("Consumer"), Log=ref("ConsumerLog"),
+    )  # fmt: skip
+    put(cloud, stack.outputs["Stream"], "before")
+    time.sleep(0.01)
+    now = time.time()
+    put(cloud, stack.outputs["Stream"], "after")
+    created = client(cloud, "lambda").create_event_source_mapping(
+        EventSourceArn=stack.outputs["Arn"], FunctionName=stack.outputs["Function"],
+        StartingPosition="AT_TIMESTAMP", StartingPositionTimestamp=now,
+    )  # fmt: skip
+    found = until(lambda: seen(cloud, stack.outputs["Log"]), bool)
+    client(cloud, "lambda").delete_event_source_mapping(UUID=created["UUID"])
+    assert bodies(found) == [["after"]]
+    assert created["BatchSize"] == 100
+
+
+def test_what_grows_too_old_is_given_up_and_an_update_counts(cloud: Cloud, deploy: Deploy) -> None:
+    stack = deploy(
+        {
+            "Stream": STREAM, **consumer(), "Role": ROLE, "Parked": QUEUE,
+            "Mapping": stream_mapping(
+                get("Stream"),
+                DestinationConfig={"OnFailure": {"Destination": get("Parked")}},
+            ),
+        },
+        Stream=ref("Stream"), Parked=ref("Parked"), Mapping=ref("Mapping"), Log=ref("ConsumerLog"),
+    )  # fmt: skip
+    put(cloud, stack.outputs["Stream"], "bad")
+    until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) >= 3)
+    assert not messages(cloud, stack.outputs["Parked"]), "without a limit it is tried for ever"
+    # AWS's least is 60.
+    client(cloud, "lambda").update_event_source_mapping(
+        UUID=stack.outputs["Mapping"], MaximumRecordAgeInSeconds=1
+    )
+    (told,) = until(lambda: messages(cloud, stack.outputs["Parked"]), bool)
+    assert told["requestContext"]["condition"] == "RecordAgeExceeded"
+    # Or what is good might grow too old as well before it is looked at.
+    client(cloud, "lambda").update_event_source_mapping(
+        UUID=stack.outputs["Mapping"], MaximumRecordAgeInSeconds=-1
+    )
+    put(cloud, stack.outputs["Stream"], "good")
+    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: s[-1].bodies == ["good"])
+    assert found[-1].bodies == ["good"]
+
+
+def test_a_consumer_with_enhanced_fan_out(cloud: Cloud, deploy: Deploy) -> None:
+    stack = deploy(
+        {
+            "Stream": STREAM, **consumer(),
+            "Fan": {
+                "Type": "AWS::Kinesis::StreamConsumer",
+                "Properties": {"ConsumerName": "fan", "StreamARN": get("Stream")},
+            },
+            "Role": role(
+                "kinesis:DescribeStream", "kinesis:ListShards", "kinesis:SubscribeToShard", *LOG
+            ),
+        },
+        Stream=ref("Stream"), Fan=ref("Fan"), Arn=get("Fan", "ConsumerARN"),
+        Function=ref("Consumer"), Log=ref("ConsumerLog"),
+    )  # fmt: skip
+    assert stack.outputs["Fan"] == stack.outputs["Arn"]
+    created = client(cloud, "lambda").create_event_source_mapping(
+        EventSourceArn=stack.outputs["Fan"], FunctionName=stack.outputs["Function"],
+        StartingPosition="LATEST",
+    )  # fmt: skip
+    put(cloud, stack.outputs["Stream"], "a")
+    found = until(lambda: seen(cloud, stack.outputs["Log"]), bool)
+    client(cloud, "lambda").delete_event_source_mapping(UUID=created["UUID"])
+    assert bodies(found) == [["a"]]
+
+
+@pytest.mark.parametrize("missing", [*READ_STREAM])
+def test_a_role_that_may_not_read_gets_nothing(cloud: Cloud, deploy: Deploy, missing: str) -> None:
+    stack = deploy(
+        {
+            "Stream": STREAM, **consumer(),
+            "Role": role(*(action for action in READ_STREAM if action != missing), *LOG),
+            "Mapping": stream_mapping(get("Stream")),
+        },
+        Stream=ref("Stream"), Arn=get("Stream"), Role=get("Role"), Log=ref("ConsumerLog"),
+    )  # fmt: skip
+    put(cloud, stack.outputs["Stream"], "a")
+    told = denied(stack.outputs["Role"], missing, stack.outputs["Arn"])
+    assert told in until(cloud.log.read_text, lambda log: told in log)
+    put(cloud, stack.outputs["Stream"], "b")
+    with allowed(cloud, stack.outputs["Role"], missing):
+        found = until(lambda: seen(cloud, stack.outputs["Log"]), bool)
+    assert bodies(found) == [["a", "b"]], "nothing before, and all as soon as it may"
+
+
+def test_a_failure_destination_is_written_to_under_the_functions_role(
+    cloud: Cloud, deploy: Deploy
+) -> None:
+    stack = deploy(
+        {
+            "Stream": STREAM, **consumer(), "Role": role(*READ_STREAM, *LOG), "Parked": QUEUE,
+            "Mapping": stream_mapping(
+                get("Stream"), MaximumRetryAttempts=0,
+                DestinationConfig={"OnFailure": {"Destination": get("Parked")}},
+            ),
+        },
+        Stream=ref("Stream"), Parked=ref("Parked"), Log=ref("ConsumerLog"), Role=get("Role"),
+    )  # fmt: skip
+    put(cloud, stack.outputs["Stream"], "bad")
+    told = f"{stack.outputs['Role']} is not authorized to perform: sqs:SendMessage"
+    assert told in until(cloud.log.read_text, lambda log: told in log)
+    put(cloud, stack.outputs["Stream"], "good")
+    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 2)
+    assert bodies(found) == [["bad"], ["good"]]
+    assert not messages(cloud, stack.outputs["Parked"])
+
+
+def split(cloud: Cloud, stream: str) -> None:
+    client(cloud, "kinesis").update_shard_count(
+        StreamName=stream, TargetShardCount=2, ScalingType="UNIFORM_SCALING"
+    )
+
+
+def merge(cloud: Cloud, stream: str) -> None:
+    client(cloud, "kinesis").update_shard_count(
+        StreamName=stream, TargetShardCount=1, ScalingType="UNIFORM_SCALING"
+    )
+
+
+def split_one(cloud: Cloud, stream: str) -> None:
+    client(cloud, "kinesis").split_shard(
+        StreamName=stream, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127)
+    )
+
+
+def merge_two(cloud: Cloud, stream: str) -> None:
+    client(cloud, "kinesis").merge_shards(
+        StreamName=stream, ShardToMerge="shardId-000000000000",
+        AdjacentShardToMerge="shardId-000000000001",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("shards", "reshard"), [(1, split), (2, merge), (1, split_one), (2, merge_two)]
+)
+def test_the_order_of_a_key_holds_across_a_split_or_merge(
+    cloud: Cloud, deploy: Deploy, shards: int, reshard: Callable[[Cloud, str], None]
+) -> None:
+    stack = deploy(
+        {
+            "Stream": {"Type": "AWS::Kinesis::Stream", "Properties": {"ShardCount": shards}},
+            **consumer(SECONDS="0.2"), "Role": ROLE,
+            "Mapping": stream_mapping(get("Stream"), BatchSize=4),
+        },
+        Stream=ref("Stream"), Log=ref("ConsumerLog"),
+    )  # fmt: skip
+    names = "abcdef"
+    stream = stack.outputs["Stream"]
+    put(cloud, stream, *((key, f"{key}{n}") for n in range(3) for key in names))
+    reshard(cloud, stream)
+    put(cloud, stream, *((key, f"{key}{n}") for n in range(3, 5) for key in names))
+    expected = {f"{key}{n}" for n in range(5) for key in names}
+    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: all_of(s) == expected)
+    order = [body for one in found for body in one.bodies]
+    assert sorted(order) == sorted(expected), "none lost, none twice"
+    for key in names:
+        assert [body for body in order if body[0] == key] == [f"{key}{n}" for n in range(5)]
+    names_of_shards = [
+        s["ShardId"] for s in client(cloud, "kinesis").list_shards(StreamName=stream)["Shards"]
+    ]
+    assert min(names_of_shards) > f"shardId-{shards - 1:012d}", "no name is used again"
+
+
+def test_a_tumbling_window_carries_its_state(cloud: Cloud, deploy: Deploy) -> None:
+    stack = deploy(
+        {
+            "Stream": STREAM, **consumer(), "Role": ROLE,
+            "Mapping": stream_mapping(get("Stream"), TumblingWindowInSeconds=1, BatchSize=2),
+        },
+        Stream=ref("Stream"), Log=ref("ConsumerLog"),
+    )  # fmt: skip
+    time.sleep(1 - time.time() % 1)  # All that follows fits into one window.
+    put(cloud, stack.outputs["Stream"], "a", "b", "c")
+    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 3)
+    assert [(one.bodies, one.state, one.final) for one in found] == [
+        (["a", "b"], {}, False),
+        (["c"], {"n": 2}, False),
+        ([], {"n": 3}, True),
+    ]
+
+
+def test_ministack_still_needs_this() -> None:
+    polls = inspect.getsource(lambda_svc._poll_kinesis)
+    tables = inspect.getsource(lambda_svc._poll_dynamodb_streams)
+    for lacking in (
+        "BisectBatchOnFunctionError",
+        "ReportBatchItemFailures",
+        "ParallelizationFactor",
+    ):
+        assert lacking not in polls + tables, (
+            f"MiniStack knows {lacking}: is stream_mappings needed?"
+        )
+    assert "del stream" in inspect.getsource(kinesis._split_shard), (
+        "MiniStack keeps shards that were split: is stream_mappings' reshaping needed?"
+    )

@@ -1,0 +1,433 @@
+"""What is deployed is read back, and what the local cloud would ignore is not deployed."""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator import deploy as deployment
+from emulator import readback
+from emulator.cloud import Cloud, CloudError
+from emulator.template_check import Difference, Template, find_differences, verify_deployment
+from tests.support.small_stacks import FUNCTIONS, Deploy, client, function, get, ref, role
+from tests.templates.synthesis import synthesis
+
+QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": 3}}
+
+
+@pytest.fixture(scope="module")
+def app(cloud: Cloud) -> Mapping[str, Template]:
+    """The templates of the platform, once they are deployed and read back."""
+    dev = synthesis("dev")
+    deployment.deploy(cloud, assembly=Path(dev.folder.name), progress=lambda _: None)
+    return dev.platform.templates
+
+
+@pytest.fixture
+def code(cloud: Cloud) -> Mapping[str, str]:
+    """A bundle of functions, where templates can name it."""
+    bundle = io.BytesIO()
+    with zipfile.ZipFile(bundle, "w") as archive:
+        archive.writestr("index.py", FUNCTIONS)
+    client(cloud, "s3").create_bucket(
+        Bucket="code", CreateBucketConfiguration={"LocationConstraint": cloud.region}
+    )
+    client(cloud, "s3").put_object(Bucket="code", Key="functions.zip", Body=bundle.getvalue())
+    return {"S3Bucket": "code", "S3Key": "functions.zip"}
+
+
+def held_after_all(found: list[Difference]) -> set[str]:
+    """The properties that are listed as not to be held, and arrive or are stated nowhere."""
+    return {name for name in readback.UNSUPPORTED if "." in name} - {each.exemption for each in found}
+
+
+# Reading back
+
+
+def test_all_that_the_platform_states_arrives_but_what_is_listed(
+    cloud: Cloud, app: Mapping[str, Template]
+) -> None:
+    found = list(find_differences(cloud, app))
+    assert [str(each) for each in found if not each.exemption] == []
+    assert held_after_all(found) == set()
+
+
+def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Template]) -> None:
+    pages = [client(cloud, "cloudformation").list_stack_resources(StackName=stack) for stack in app]
+    at = {
+        each["ResourceType"]: each["PhysicalResourceId"]
+        for page in pages
+        for each in page["StackResourceSummaries"]
+    }
+
+    def ask(service: str, operation: str, **arguments: Any) -> Any:
+        return getattr(client(cloud, service), operation)(**arguments)
+
+    table, bus = (at[f"AWS::{kind}"] for kind in ("DynamoDB::GlobalTable", "Events::EventBus"))
+    rule = ask("events", "list_rules", EventBusName=bus)["Rules"][0]["Name"]
+    (target,) = ask("events", "list_targets_by_rule", Rule=rule, EventBusName=bus)["Targets"]
+    (alarm,) = ask("cloudwatch", "describe_alarms", AlarmNames=[at["AWS::CloudWatch::Alarm"]])[
+        "MetricAlarms"
+    ]
+    kept = ("AlarmName", "MetricName", "Namespace", "Period", "EvaluationPeriods", "Statistic")
+    alarm = {key: alarm[key] for key in kept}
+    role = at["AWS::IAM::Role"]
+    (policy,) = ask("iam", "list_role_policies", RoleName=role)["PolicyNames"]
+    outbox = next(
+        each
+        for each in ask("lambda", "list_event_source_mappings")["EventSourceMappings"]
+        if "StartingPosition" in each
+    )
+    (topic,) = (
+        each["TopicArn"]
+        for each in ask("sns", "list_topics")["Topics"]
+        if "Operations" in each["TopicArn"]
+    )
+    (profile,) = ask("iam", "list_instance_profiles")["InstanceProfiles"]
+    schedule = {
+        "GroupName": at["AWS::Scheduler::ScheduleGroup"],
+        "Name": at["AWS::Scheduler::Schedule"],
+    }
+    planned = ask("scheduler", "get_schedule", **schedule)
+    function = at["AWS::Lambda::Function"]
+    (asynchronous,) = (
+        each["PhysicalResourceId"].partition(":")[0]
+        for page in pages
+        for each in page["StackResourceSummaries"]
+        if each["ResourceType"] == "AWS::Lambda::EventInvokeConfig"
+        and each["LogicalResourceId"].startswith("DeliverPurchaseOrders")
+    )
+    deny = {"Effect": "Deny", "Action": "sts:AssumeRole"}
+    trust, permissions = (
+        json.dumps({"Version": "2012-10-17", "Statement": [{**deny, **more}]})
+        for more in ({"Principal": "*"}, {"Resource": "*"})
+    )
+    # More statements than any queue has: whichever it is, their number differs.
+    many = json.dumps({"Version": "2012-10-17", "Statement": 9 * [{**deny, "Principal": "*"}]})
+    done = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
+    throttled = {"ThrottlingBurstLimit": 1, "ThrottlingRateLimit": 200}
+
+    recovery = "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled"
+
+    for change, arguments in {
+        "apigatewayv2 update_stage": {
+            "ApiId": at["AWS::ApiGatewayV2::Api"],
+            "StageName": "$default",
+            "DefaultRouteSettings": throttled,
+        },
+        "autoscaling delete_policy": {
+            "AutoScalingGroupName": at["AWS::AutoScaling::AutoScalingGroup"],
+            "PolicyName": at["AWS::AutoScaling::ScalingPolicy"].rpartition("/")[2],
+        },
+        "autoscaling put_lifecycle_hook": {
+            "AutoScalingGroupName": at["AWS::AutoScaling::AutoScalingGroup"],
+            "LifecycleHookName": at["AWS::AutoScaling::LifecycleHook"],
+            "HeartbeatTimeout": 7,
+        },
+        "autoscaling update_auto_scaling_group": {
+            "AutoScalingGroupName": at["AWS::AutoScaling::AutoScalingGroup"], "MaxSize": 9,
+        },
+        "cloudwatch put_metric_alarm": {
+            **alarm, "Threshold": 7, "ComparisonOperator": "LessThanThreshold",
+        },
+        "cognito-idp update_user_pool": {
+            "UserPoolId": at["AWS::Cognito::UserPool"], "DeletionProtection": "ACTIVE",
+        },
+        "dsql update_cluster": {
+            "identifier": at["AWS::DSQL::Cluster"], "deletionProtectionEnabled": True,
+        },
+        "dynamodb update_continuous_backups": {
+            "TableName": table,
+            "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": False},
+        },
+        "ec2 create_launch_template_version": {
+            "LaunchTemplateId": at["AWS::EC2::LaunchTemplate"],
+            "LaunchTemplateData": {"InstanceType": "t4g.small"},
+        },
+        "ec2 delete_route": {
+            "RouteTableId": at["AWS::EC2::RouteTable"], "DestinationCidrBlock": "0.0.0.0/0",
+        },
+        "ec2 delete_vpc_endpoints": {"VpcEndpointIds": [at["AWS::EC2::VPCEndpoint"]]},
+        "ec2 detach_internet_gateway": {
+            "InternetGatewayId": at["AWS::EC2::InternetGateway"], "VpcId": at["AWS::EC2::VPC"],
+        },
+        "ec2 disassociate_route_table": {
+            "AssociationId": at["AWS::EC2::SubnetRouteTableAssociation"],
+        },
+        "ec2 delete_tags": {
+            "Resources": [at["AWS::EC2::InternetGateway"]], "Tags": [{"Key": "Name"}],
+        },
+        "ec2 modify_subnet_attribute": {
+            "SubnetId": at["AWS::EC2::Subnet"], "MapPublicIpOnLaunch": {"Value": False},
+        },
+        "ec2 modify_vpc_attribute": {
+            "VpcId": at["AWS::EC2::VPC"], "EnableDnsHostnames": {"Value": False},
+        },
+        "ec2 authorize_security_group_egress": {
+            "GroupId": at["AWS::EC2::SecurityGroup"],
+            "IpPermissions": [{
+                "IpProtocol": "tcp", "FromPort": 80, "ToPort": 80,
+                "IpRanges": [{"CidrIp": "0.0.0.0/0"}],
+            }],
+        },
+        "events put_targets": {
+            "Rule": rule,
+            "EventBusName": bus,
+            "Targets": [target | {"RetryPolicy": {"MaximumRetryAttempts": 1}}],
+        },
+        "events update_archive": {"ArchiveName": at["AWS::Events::Archive"], "RetentionDays": 1},
+        "iam put_role_policy": {
+            "RoleName": role, "PolicyName": policy, "PolicyDocument": permissions,
+        },
+        "iam remove_role_from_instance_profile": {
+            "InstanceProfileName": profile["InstanceProfileName"],
+            "RoleName": profile["Roles"][0]["RoleName"],
+        },
+        "iam update_assume_role_policy": {"RoleName": role, "PolicyDocument": trust},
+        "lambda put_function_event_invoke_config": {
+            "FunctionName": asynchronous, "Qualifier": "$LATEST", "MaximumRetryAttempts": 2,
+        },
+        "lambda update_event_source_mapping": {
+            "UUID": outbox["UUID"], "MaximumRetryAttempts": 3,
+        },
+        "lambda update_function_code": {
+            "FunctionName": function, "ZipFile": b"PK\5\6" + bytes(18),
+        },
+        "lambda update_function_configuration": {"FunctionName": function, "MemorySize": 128},
+        "logs put_retention_policy": {
+            "logGroupName": at["AWS::Logs::LogGroup"], "retentionInDays": 1,
+        },
+        "scheduler update_schedule": {
+            **schedule,
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "ScheduleExpression": planned["ScheduleExpression"],
+            "Target": planned["Target"],
+        },
+        "sns set_topic_attributes": {
+            "TopicArn": topic,
+            "AttributeName": "DisplayName",
+            "AttributeValue": "changed",
+        },
+        "sqs set_queue_attributes": {
+            "QueueUrl": at["AWS::SQS::Queue"],
+            "Attributes": {"MessageRetentionPeriod": "60", "Policy": many},
+        },
+        "stepfunctions update_state_machine": {
+            "stateMachineArn": at["AWS::StepFunctions::StateMachine"], "definition": done,
+        },
+    }.items():  # fmt: skip
+        ask(*change.split(), **arguments)
+
+    found = {
+        f"{each.kind.removeprefix('AWS::')} {each.path}"
+        for each in find_differences(cloud, app)
+        if not each.exemption
+    }
+    assert found == {
+        "ApiGatewayV2::Stage DefaultRouteSettings.ThrottlingBurstLimit",
+        "AutoScaling::AutoScalingGroup MaxSize",
+        *(f"AutoScaling::LifecycleHook {name}" for name in ("DefaultResult", "HeartbeatTimeout")),
+        "AutoScaling::LifecycleHook LifecycleTransition",
+        "AutoScaling::ScalingPolicy ",
+        *(f"CloudWatch::Alarm {name}" for name in ("AlarmActions", "AlarmDescription")),
+        *(f"CloudWatch::Alarm {name}" for name in ("ComparisonOperator", "Dimensions")),
+        *(f"CloudWatch::Alarm {name}" for name in ("Threshold", "TreatMissingData")),
+        "Cognito::UserPool DeletionProtection",
+        "DSQL::Cluster DeletionProtectionEnabled",
+        f"DynamoDB::GlobalTable Replicas.0.{recovery}",
+        "EC2::InternetGateway Tags",
+        *(
+            f"EC2::LaunchTemplate LaunchTemplateData.{name}"
+            for name in (
+                *("BlockDeviceMappings", "IamInstanceProfile", "ImageId", "InstanceType"),
+                *("MetadataOptions", "NetworkInterfaces", "TagSpecifications", "UserData"),
+            )
+        ),
+        "EC2::Route ",
+        "EC2::SecurityGroup SecurityGroupEgress",
+        "EC2::Subnet MapPublicIpOnLaunch",
+        "EC2::SubnetRouteTableAssociation ",
+        "EC2::VPC EnableDnsHostnames",
+        "EC2::VPCEndpoint ",
+        "EC2::VPCGatewayAttachment ",
+        "Events::Archive RetentionDays",
+        "Events::Rule Targets.0.RetryPolicy.MaximumEventAgeInSeconds",
+        "Events::Rule Targets.0.RetryPolicy.MaximumRetryAttempts",
+        "IAM::InstanceProfile Roles",
+        "IAM::Policy PolicyDocument.Statement",
+        "IAM::Role AssumeRolePolicyDocument.Statement.0.Effect",
+        "IAM::Role AssumeRolePolicyDocument.Statement.0.Principal",
+        "Lambda::EventInvokeConfig DestinationConfig.OnFailure.Destination",
+        "Lambda::EventInvokeConfig MaximumEventAgeInSeconds",
+        "Lambda::EventInvokeConfig MaximumRetryAttempts",
+        "Lambda::EventSourceMapping MaximumRetryAttempts",
+        "Lambda::Function Code.S3Bucket",
+        "Lambda::Function Code.S3Key",
+        "Lambda::Function MemorySize",
+        "Logs::LogGroup RetentionInDays",
+        "SNS::Topic DisplayName",
+        "SQS::Queue MessageRetentionPeriod",
+        "SQS::QueuePolicy PolicyDocument.Statement",
+        "Scheduler::Schedule FlexibleTimeWindow.MaximumWindowInMinutes",
+        "Scheduler::Schedule FlexibleTimeWindow.Mode",
+        "StepFunctions::StateMachine DefinitionString",
+    }
+
+
+def test_a_difference_is_one_line(cloud: Cloud, deploy: Deploy) -> None:
+    stack = deploy({"Queue": QUEUE}, Queue=ref("Queue"))
+    template = {stack.name: {"Resources": {"Queue": QUEUE}}}
+    verify_deployment(cloud, template)
+    queues, url = client(cloud, "sqs"), stack.outputs["Queue"]
+    queues.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "5"})
+    with pytest.raises(CloudError) as changed:
+        verify_deployment(cloud, template)
+    assert str(changed.value) == (
+        f'{stack.name}: Queue (AWS::SQS::Queue): DelaySeconds: is "5", not 3'
+    )
+    queues.delete_queue(QueueUrl=url)
+    with pytest.raises(
+        CloudError, match=r"Queue \(AWS::SQS::Queue\): cannot be read back: .*exist"
+    ):
+        verify_deployment(cloud, template)
+
+
+def test_two_resources_of_one_name_are_found(cloud: Cloud, deploy: Deploy) -> None:
+    group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "twice"}}
+    resources = {"One": group, "Other": group}
+    stack = deploy(resources)
+    with pytest.raises(CloudError, match=r"Other .*has the same name as .* One "):
+        verify_deployment(cloud, {stack.name: {"Resources": resources}})
+
+
+def test_a_listed_property_that_is_held_is_found(
+    cloud: Cloud, deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = deploy({"Queue": QUEUE})
+    monkeypatch.setitem(readback.UNSUPPORTED, "AWS::SQS::Queue.DelaySeconds", "queues know no delay")
+    found = list(find_differences(cloud, {stack.name: {"Resources": {"Queue": QUEUE}}}))
+    assert "AWS::SQS::Queue.DelaySeconds" in held_after_all(found)
+
+
+def test_properties_of_services_to_come_arrive(
+    cloud: Cloud, deploy: Deploy, code: Mapping[str, str]
+) -> None:
+    def of(kind: str, **properties: Any) -> Template:
+        return {"Type": f"AWS::{kind}", "Properties": properties}
+
+    fifo = {"FifoQueue": True, "ContentBasedDeduplication": True}
+    fast = {"DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"}
+    redrive = {"deadLetterTargetArn": get("Dead"), "maxReceiveCount": 3}
+    by_queue = {"redrivePermission": "byQueue", "sourceQueueArns": ["arn:aws:sqs:::any"]}
+    key = {
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
+        "SSESpecification": {"SSEEnabled": True},
+    }
+    recovery = {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
+    replica = {"Region": cloud.region, **recovery, "DeletionProtectionEnabled": True}
+    images = {"StreamSpecification": {"StreamViewType": "NEW_IMAGE"}}
+    encryption = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    invoices = {"Id": "old", "Status": "Enabled", "Prefix": "invoices/", "ExpirationInDays": 30}
+    versions = {"NoncurrentVersionExpiration": {"NoncurrentDays": 7}, "Status": "Enabled"}
+    closed = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": get("Bucket")}
+    logs = {"LogFormat": "JSON", "LogGroup": ref("Group")}
+    resources = {
+        "Topic": of(
+            "SNS::Topic",
+            TopicName="stock.fifo",
+            FifoTopic=True,
+            ContentBasedDeduplication=True,
+            FifoThroughputScope="MessageGroup",
+            KmsMasterKeyId="alias/aws/sns",
+        ),
+        "Dead": of(
+            "SQS::Queue", **fifo, RedriveAllowPolicy=by_queue, KmsMasterKeyId="alias/aws/sqs"
+        ),
+        "Queue": of("SQS::Queue", **fifo, **fast, RedrivePolicy=redrive, VisibilityTimeout=90),
+        "Subscription": of(
+            "SNS::Subscription",
+            TopicArn=ref("Topic"),
+            Protocol="sqs",
+            Endpoint=get("Queue"),
+            RawMessageDelivery=True,
+            FilterPolicy={"sku": ["21511A"]},
+            FilterPolicyScope="MessageBody",
+            RedrivePolicy={"deadLetterTargetArn": get("Dead")},
+        ),
+        "Stream": of(
+            "Kinesis::Stream",
+            ShardCount=2,
+            RetentionPeriodHours=48,
+            StreamEncryption={"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"},
+            StreamModeDetails={"StreamMode": "PROVISIONED"},
+        ),
+        "Bucket": of(
+            "S3::Bucket",
+            BucketEncryption={"ServerSideEncryptionConfiguration": [encryption]},
+            LifecycleConfiguration={"Rules": [invoices, versions]},
+            PublicAccessBlockConfiguration=dict.fromkeys(closed, True),
+            VersioningConfiguration={"Status": "Enabled"},
+        ),
+        "Closed": of(
+            "S3::BucketPolicy", Bucket=ref("Bucket"), PolicyDocument={"Statement": [deny]}
+        ),
+        "Table": of("DynamoDB::GlobalTable", **key, **images, Replicas=[replica]),
+        "Role": role("sqs:SendMessage"),
+        "Group": of("Logs::LogGroup"),
+        "Logs": function(
+            "logs",
+            Code=code,
+            DeadLetterConfig={"TargetArn": get("Dead")},
+            LoggingConfig=logs,
+            ReservedConcurrentExecutions=7,
+        ),
+    }
+    stack = deploy(resources, Stream=get("Table", "StreamArn"), Table=ref("Table"))
+    assert [str(each) for each in find_differences(cloud, {stack.name: {"Resources": resources}})] == []
+    table = client(cloud, "dynamodb").describe_table(TableName=stack.outputs["Table"])["Table"]
+    assert table["LatestStreamArn"] == stack.outputs["Stream"]
+
+
+# Refusing
+
+
+@pytest.mark.parametrize(
+    ("resource", "cause"),
+    [
+        ({"Type": "AWS::Events::Connection"}, "the local cloud does not know this type"),
+        (
+            {"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": 3, "Colour": "red"}},
+            "the local cloud does not know Colour",
+        ),
+        (
+            {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": ref("Nothing")}},
+            "it refers to Nothing, which does not exist",
+        ),
+    ],
+)
+def test_what_cannot_be_carried_out_is_not_deployed(
+    cloud: Cloud, tmp_path: Path, resource: Template, cause: str
+) -> None:
+    stack = {
+        "type": "aws:cloudformation:stack",
+        "environment": f"aws://{cloud.account}/{cloud.region}",
+        "properties": {"templateFile": "Refused.template.json"},
+    }
+    manifest = {"version": "48.0.0", "artifacts": {"Refused": stack}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    template = json.dumps({"Resources": {"Fine": QUEUE, "Odd": resource}})
+    (tmp_path / "Refused.template.json").write_text(template)
+    with pytest.raises(CloudError) as refused:
+        deployment.deploy(cloud, assembly=tmp_path, progress=lambda _: None)
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith(f"Refused: Odd ({resource['Type']}): {cause}")
+    stacks = client(cloud, "cloudformation").list_stacks()["StackSummaries"]
+    assert "Refused" not in {each["StackName"] for each in stacks}

@@ -1,0 +1,30 @@
+"""A queue behind an event bus or a topic, for tests that listen to what a service tells."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from emulator.cloud import Cloud
+from demo.listener_queue import create_listener_queue
+
+
+def listen(cloud: Cloud, bus: str, *, pattern: Mapping[str, Any], name: str) -> str:
+    """Have all that fits `pattern` delivered from the bus to a new queue; return its URL."""
+    events, text = cloud.client("events"), json.dumps(pattern)
+    rule = events.put_rule(Name=name, EventBusName=bus, EventPattern=text)["RuleArn"]
+    queue = create_listener_queue(cloud.client("sqs"), name, service="events", source=rule)
+    target = {"Id": "queue", "Arn": queue.arn}
+    events.put_targets(Rule=name, EventBusName=bus, Targets=[target])
+    return queue.url
+
+
+def subscribe(cloud: Cloud, topic: str, *, name: str, raw: bool) -> str:
+    """Have all that is published on the topic delivered to a new queue; return its URL."""
+    queue = create_listener_queue(cloud.client("sqs"), name, service="sns", source=topic)
+    cloud.client("sns").subscribe(
+        TopicArn=topic,
+        Protocol="sqs",
+        Endpoint=queue.arn,
+        Attributes={"RawMessageDelivery": str(raw).lower()},
+    )
+    return queue.url

@@ -1,0 +1,152 @@
+"""An operator who sees where everything is parked, mends what is wrong, and puts all back."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from typing import NamedTuple
+
+from ops.dlq.readers import reader_for
+from ops.dlq.executor import ActionExecutor
+from ops.dlq.failure_sinks import FailureRoute, Mechanism, FailureSink
+from ops.dlq.decode import DeadLetter, decode
+from ops.dlq.redrive import Redrive, RedriveResult, Tally
+from ops.dlq.plan import route_of
+from tests.support import small_stacks
+from tests.support.faults import FaultCatalog, Client, Fault
+
+NONSENSE = "nonsense"
+"""Is in everything of which nobody can make sense."""
+AT_ONCE = 8
+PATIENCE = 5 * small_stacks.PATIENCE
+PAUSE = 0.2
+
+
+class FailurePath(NamedTuple):
+    """One way in which work gets into a place."""
+
+    place: str
+    mechanism: Mechanism
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """Does what a person on call does, in turns.
+
+    What makes no sense is put back, too; when it comes again, it is thrown away.
+    ``seen`` is what was parked so far, ``nonsense`` the first message that made none.
+    """
+
+    client: Client
+    places: list[FailureSink]
+    breaking: FaultCatalog
+    mark_compensation_completed: str
+    """Orders' function that marks a compensation as done."""
+    wrong: dict[Fault, set[FailurePath]] = field(default_factory=dict)
+    seen: set[FailurePath] = field(default_factory=set)
+    nonsense: dict[FailurePath, str] = field(default_factory=dict)
+
+    @property
+    def ways(self) -> set[FailurePath]:
+        """All ways into all places."""
+        return set().union(*map(self._ways, self.places))
+
+    @contextmanager
+    def all_faults_injected(self) -> Iterator[None]:
+        """Let nothing be done as it should, until it was seen what becomes of it."""
+        try:
+            for place in self.places:
+                for route in place.routes:
+                    for fault in self.breaking.faults(route):
+                        self._break(fault).add(fed(place, route))
+            yield
+        finally:
+            self._mend(list(self.wrong))
+
+    def until(self, what: str, true: Callable[[], object]) -> None:
+        """Go on until that is so."""
+        deadline = time.monotonic() + PATIENCE
+        while not true():
+            assert time.monotonic() < deadline, (what, sorted(self.ways - self.seen))
+            self.turn()
+
+    def turn(self) -> None:
+        """See what is parked, mend what was wrong with it, and put back what can be done now."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = dict(chain.from_iterable(pool.map(self._look, self.places)))
+            self.seen.update(found.values())
+            self._mend([fault for fault, ways in self.wrong.items() if ways <= self.seen])
+            broken = set().union(*self.wrong.values())
+            # What came since then is for the next turn, when it is seen.
+            meant = {id_ for id_, way in found.items() if way not in broken}
+            held = [place for place in self.places if self._ways(place) & set(found.values())]
+            steps = list(chain.from_iterable(pool.map(partial(self._put_back, meant), held)))
+        stayed = [(result.sink.name, result.error) for result in steps if not result.moved]
+        # A saga parks a compensation a moment before it ends its order.
+        assert [(name, why) for name, why in stayed if "its saga is at it" not in why] == []
+        if not meant:
+            time.sleep(PAUSE)
+
+    def _put_back(self, meant: set[str], place: FailureSink) -> list[RedriveResult]:
+        """What became of those; many places are redriven at once, as a test has little time."""
+        tally = Tally()
+        redrive = Redrive(
+            is_selected=lambda record: record.message.id in meant,
+            execute=ActionExecutor(self.client, lambda: self.mark_compensation_completed).do,
+            throttle=lambda: None,
+            progress=lambda _: None,
+        )
+        redrive.run(place, reader_for(place, self.client), tally)
+        return tally.results
+
+    def _look(self, place: FailureSink) -> list[tuple[str, FailurePath]]:
+        """The ids of what is in a place, and how it came, but for what is thrown away."""
+        held = reader_for(place, self.client)
+        if not held.depth().total:
+            return []
+        with closing(held.lease_messages()) as messages:
+            records = [decode(message, place) for message in messages]
+            found = [(self._way(place, record), record) for record in records]
+            for way, record in found:
+                if self._is_past_help(way, record):
+                    held.delete(record.message)
+        return [(record.message.id, way) for way, record in found]
+
+    def _ways(self, place: FailureSink) -> set[FailurePath]:
+        return {fed(place, route) for route in place.routes}
+
+    def _way(self, place: FailureSink, record: DeadLetter) -> FailurePath:
+        route = route_of(record, place)
+        assert route is not None, record
+        return fed(place, route)
+
+    def _is_past_help(self, way: FailurePath, record: DeadLetter) -> bool:
+        """Whether nobody makes sense of it, though it was put back."""
+        if record.mechanism is not Mechanism.CONSUMER or not record.mentions(NONSENSE):
+            return False
+        first = self.nonsense.setdefault(way, record.message.id)
+        if "event" in record.report:
+            # It has no room for its history.
+            return record.message.id != first
+        assert record.redrive_count == len(record.previous_errors), record
+        return record.redrive_count > 0
+
+    def _break(self, fault: Fault) -> set[FailurePath]:
+        if fault not in self.wrong:
+            fault.begin(self.client)
+            self.wrong[fault] = set()
+        return self.wrong[fault]
+
+    def _mend(self, faults: list[Fault]) -> None:
+        for fault in faults:
+            fault.end(self.client)
+            del self.wrong[fault]
+
+
+def fed(place: FailureSink, route: FailureRoute) -> FailurePath:
+    """The way of a feed into a place."""
+    return FailurePath(place.name, route.mechanism, route.source.name)

@@ -1,0 +1,152 @@
+"""Words for the smallest stack that shows a behaviour, and for looking at it from outside."""
+
+import functools
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.cloud import Cloud
+
+Template = Mapping[str, Any]
+Deploy = Callable[..., "Stack"]
+IAM = ["CAPABILITY_IAM"]
+PATIENCE = 120
+"""Seconds after which what takes a moment will not come any more, however slow the machine is."""
+
+FUNCTIONS = """
+import json, logging, os, urllib.request
+
+class OutOfStock(Exception):
+    pass
+
+count = 0
+
+def fails(event, context):
+    global count
+    count += 1
+    raise OutOfStock(f"attempt {count}")
+
+def ends(event, context):
+    os._exit(1)
+
+def logs(event, context):
+    logging.getLogger("shop").info("order %s", 7)
+    return {"statusCode": 200, "body": json.dumps(event.get("requestContext", {}).get("http"))}
+
+def answers(event, context):
+    answer = {"Status": "SUCCESS", "PhysicalResourceId": "probe", "Data": {"Answer": "42"},
+              **{key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}}
+    urllib.request.urlopen(urllib.request.Request(
+        event["ResponseURL"], method="PUT", data=json.dumps(answer).encode()))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    name: str
+    outputs: Mapping[str, str]
+
+
+@functools.cache
+def client(cloud: Cloud, service: str) -> Any:
+    return cloud.client(service)
+
+
+def get(logical_id: str, attribute: str = "Arn") -> Any:
+    return {"Fn::GetAtt": [logical_id, attribute]}
+
+
+def ref(logical_id: str) -> Any:
+    return {"Ref": logical_id}
+
+
+LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
+
+
+def role(*actions: str, service: str = "lambda") -> Template:
+    """A role for the service with these rights on everything; a function's may write logs, too."""
+    if service == "lambda":
+        actions += LOGS
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    policy = {"PolicyName": "p", "PolicyDocument": {"Statement": [statement]}}
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+            "Policies": [policy] if actions else [],
+        },
+    }
+
+
+@contextmanager
+def allowed(cloud: Cloud, role_arn: str, action: str) -> Iterator[None]:
+    """A role may do one thing more for a while."""
+    iam, named = client(cloud, "iam"), {"RoleName": role_arn.rpartition("/")[2]}
+    statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(**named, PolicyName="more", PolicyDocument=document)
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(**named, PolicyName="more")
+
+
+def function(handler: str, **properties: Any) -> Template:
+    return {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": "python3.14",
+            "Handler": f"index.{handler}",
+            "Code": {"ZipFile": FUNCTIONS},
+            "Role": get("Role"),
+            "Timeout": PATIENCE,
+            **properties,
+        },
+    }
+
+
+def written(cloud: Cloud, group: str) -> list[str]:
+    """The messages of a log group so far."""
+    found = client(cloud, "logs").filter_log_events(logGroupName=group)["events"]
+    return [event["message"] for event in found]
+
+
+def lines(cloud: Cloud, group: str, expected: str) -> list[str]:
+    """The messages of a log group, as soon as one of them contains the expected text."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        messages = written(cloud, group)
+        if any(expected in message for message in messages) or time.monotonic() > deadline:
+            return messages
+        time.sleep(0.05)
+
+
+def outcome(cloud: Cloud, machine: str, document: Any = None) -> Mapping[str, Any]:
+    """Run a state machine to its end."""
+    states = client(cloud, "stepfunctions")
+    started = states.start_execution(stateMachineArn=machine, input=json.dumps(document or {}))
+    deadline = time.monotonic() + PATIENCE
+    while (run := states.describe_execution(executionArn=started["executionArn"]))[
+        "status"
+    ] == "RUNNING":
+        assert time.monotonic() < deadline, "the execution does not end"
+        time.sleep(0.05)
+    return dict(run)
+
+
+def machine(states: Template, **properties: Any) -> dict[str, Template]:
+    definition = {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states}
+    return {
+        "Machine": {
+            "Type": "AWS::StepFunctions::StateMachine",
+            "Properties": {"RoleArn": get("Role"), "Definition": definition, **properties},
+        },
+    }

@@ -1,0 +1,152 @@
+"""Mails and invoices against what was told of orders: what is missing or doubled is named."""
+
+import io
+import sqlite3
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from demo import notifications
+from demo import api_client
+from demo import order_driver
+from demo.snapshot import SCHEMA, insert
+from demo.notifications import CHECKS, Notifications
+from demo.read_side import SCHEMA as VIEWS
+from demo.report import Screen
+from demo.invariants import find_violations
+
+CLEAN: dict[str, list[tuple[Any, ...]]] = {
+    "invoices": [
+        (2, "1", "ada", "Italy", "[]"),
+        (3, "2", "bob", "Italy", "[]"),
+        (4, "3", "ada", "Italy", "[]"),
+    ],
+    "accepted": [("c", "1"), ("r", "2"), ("w", "3")],
+    "reachable": [("ada",)],
+    "facts": [
+        ("0/1", "orders", "c", 2, "OrderConfirmed", "t", "{}"),
+        # Told twice.
+        ("0/2", "orders", "c", 2, "OrderConfirmed", "t", "{}"),
+        ("0/3", "orders", "c", 3, "OrderDispatched", "t", "{}"),
+        ("0/4", "orders", "r", 2, "OrderRejected", "t", "{}"),
+        ("0/5", "orders", "w", 2, "OrderConfirmed", "t", "{}"),
+        ("0/6", "orders", "w", 3, "OrderWithdrawn", "t", "{}"),
+        ("0/7", "orders", "w", 4, "OrderCancelled", "t", "{}"),
+        ("0/8", "notifications", "c", 2, "CustomerNotified", "t", "{}"),
+    ],
+    "mails": [
+        ("c", "OrderConfirmed", "SENT", "m1"),
+        ("c", "Invoice", "SENT", "m2"),
+        ("c", "OrderDispatched", "SENT", "m3"),
+        ("r", "OrderRejected", "NO_ADDRESS", ""),
+        ("w", "OrderConfirmed", "SENT", "m4"),
+        ("w", "Invoice", "SENT", "m5"),
+        ("w", "OrderCancelled", "SENT", "m6"),
+    ],
+    "posted": [
+        ("m1", "Your order c is confirmed"),
+        ("m2", "Invoice INV-c"),
+        ("m3", "Your order c is on its way"),
+        ("m4", "Your order w is confirmed"),
+        ("m5", "Invoice INV-w"),
+        ("m6", "Your order w is cancelled"),
+    ],
+    "issued": [("c",), ("w",)],
+}
+BREAKS = [
+    ("DELETE FROM mails WHERE order_id = 'r'", 1, "r", "became of the mail OrderRejected"),
+    ("DELETE FROM issued WHERE order_id = 'w'", 1, "w", "was confirmed, and has no invoice"),
+    ("UPDATE mails SET state = 'SENDING' WHERE message_id = 'm3'", 1, "c", "is SENDING, not SENT"),
+    ("DELETE FROM reachable", 1, "c", "the mail Invoice is SENT, not NO_ADDRESS"),
+    ("INSERT INTO issued VALUES ('c')", 2, "c", "2 invoices"),
+    ("INSERT INTO issued VALUES ('r')", 2, "r", "has an invoice, and was not confirmed"),
+    (
+        "INSERT INTO posted VALUES ('m7', 'Invoice INV-c')",
+        2,
+        "Invoice INV-c",
+        "was mailed 2 times",
+    ),
+    ("INSERT INTO posted VALUES ('m7', 'x')", 2, "x", "nobody recorded it"),
+    ("DELETE FROM posted WHERE message_id = 'm1'", 2, "c", "SES does not know it"),
+]
+
+
+@pytest.fixture
+def snapshot() -> Iterator[sqlite3.Connection]:
+    database = sqlite3.connect(":memory:")
+    database.executescript(order_driver.SCHEMA + SCHEMA + VIEWS + notifications.SCHEMA)
+    for table, rows in CLEAN.items():
+        insert(database, table, rows)
+    yield database
+    database.close()
+
+
+def test_what_was_told_and_mailed_breaks_no_promise(snapshot: sqlite3.Connection):
+    assert list(find_violations(snapshot, CHECKS)) == []
+
+
+@pytest.mark.parametrize(("change", "invariant", "subject", "problem"), BREAKS)
+def test_what_is_missing_or_doubled_is_named(
+    snapshot: sqlite3.Connection, change: str, invariant: int, subject: str, problem: str
+):
+    snapshot.execute(change)
+
+    found = list(find_violations(snapshot, CHECKS))
+
+    assert (invariant, subject) in {(violation.invariant, violation.subject) for violation in found}
+    assert any(problem in violation.problem for violation in found)
+
+
+def test_what_stands_on_a_queue_is_not_lost(snapshot: sqlite3.Connection):
+    insert(snapshot, "orders", [("r", *[None] * 7)])
+    snapshot.execute("DELETE FROM mails WHERE order_id = 'r'")
+    snapshot.execute("INSERT INTO parked VALUES ('NotifyCustomerFailureRecords', '... r ...')")
+
+    assert list(find_violations(snapshot, CHECKS)) == []
+
+
+def test_it_is_shown(snapshot: sqlite3.Connection):
+    out = io.StringIO()
+
+    notifications.show(Screen(out), snapshot)
+
+    for line in (
+        "  reachable             1 of 2 have given an address",
+        "    Invoice                2  2 SENT",
+        "    OrderRejected          1  1 NO_ADDRESS",
+        "  taken by SES          6 mails; none has left this machine",
+        "  invoices              2 of 2 orders that were confirmed",
+    ):
+        assert line in out.getvalue()
+
+
+class Shop:
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.kept: list[str] = []
+
+    def put_contact(self, *, customer: str, email: str, name: str) -> api_client.ApiResponse:
+        self.kept.append(email)
+        return api_client.ApiResponse(self.status, {"message": "no"})
+
+
+def register(api: Shop, customer: str) -> str | None:
+    database = sqlite3.connect(":memory:")
+    cloud: Any = SimpleNamespace(client=str)
+    found: Any = api
+    return Notifications(cloud, {}, database, api=found).register(customer)
+
+
+def test_one_customer_in_twenty_gives_no_address():
+    api = Shop(200)
+    given = [register(api, str(number)) for number in range(1_000)]
+
+    assert 20 < given.count(None) < 80
+    assert len(set(api.kept)) == len(api.kept) == 1_000 - given.count(None)
+
+
+def test_an_address_that_is_not_taken_ends_the_run():
+    with pytest.raises(order_driver.OrderDriverError, match="1's address was not taken"):
+        register(Shop(500), "1")
