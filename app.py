@@ -11,14 +11,14 @@ from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from stacks.backbone import BackboneStack
-from stacks.environments import InvalidSettingError, Environment, environment
+from stacks.card_provider import CardProviderStack
+from stacks.environments import Environment, InvalidSettingError, environment
 from stacks.inventory import InventoryStack
 from stacks.notifications import NotificationsStack
 from stacks.operations import OperationsStack
 from stacks.orders import OrdersStack
 from stacks.partner import PartnerStack
 from stacks.payments import PaymentsStack
-from stacks.card_provider import CardProviderStack
 from stacks.purchasing import PurchasingStack
 from stacks.shipping import ShippingStack
 from stacks.storefront import StorefrontStack

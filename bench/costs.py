@@ -58,7 +58,9 @@ TOPIC_PUBLISH = Price(0.30, MILLION, "messages published on a FIFO topic", "sns"
 TOPIC_DELIVERY = Price(0.01, MILLION, "messages of a FIFO topic delivered", "sns")
 STREAM_RECORD = Price(0.014, MILLION, "Kinesis payload units of 25 KB", "kinesis/data-streams")
 SHARD_HOUR = Price(0.015, 1, "hours of a shard", "kinesis/data-streams")
-SHARD_RETENTION_HOUR = Price(0.020, 1, "hours of a shard that keeps for 7 days", "kinesis/data-streams")
+SHARD_RETENTION_HOUR = Price(
+    0.020, 1, "hours of a shard that keeps for 7 days", "kinesis/data-streams"
+)
 FAN_OUT_HOUR = Price(0.015, 1, "hours of a consumer of a shard", "kinesis/data-streams")
 EMAIL = Price(0.10, 1_000, "mails", "ses")
 OBJECT_PUT = Price(0.005, 1_000, "objects put", "s3")
@@ -134,13 +136,19 @@ def idle_costs(env: Environment, templates: Templates) -> list[CostItem]:
     queries = MINUTES_PER_MONTH * INDEX_SHARDS * (1 + 2 + 2 / 15)
     items = [
         CostItem("shards of the order stream", shards * HOURS_PER_MONTH, SHARD_HOUR),
-        CostItem("shards, as records are kept for a week", shards * HOURS_PER_MONTH, SHARD_RETENTION_HOUR),
+        CostItem(
+            "shards, as records are kept for a week", shards * HOURS_PER_MONTH, SHARD_RETENTION_HOUR
+        ),
         CostItem("fan-out to the projections", shards * consumers * HOURS_PER_MONTH, FAN_OUT_HOUR),
         CostItem("instances of the warehouse", instances * HOURS_PER_MONTH, INSTANCE_HOUR),
         CostItem("addresses of instances", instances * HOURS_PER_MONTH, ADDRESS_HOUR),
         CostItem("disks of instances", instances * DISK_GB_PER_INSTANCE, DISK_GB_MONTH),
         CostItem("alarms", kinds.count("AWS::CloudWatch::Alarm"), ALARM_MONTH),
-        CostItem("the operators' client", kinds.count("AWS::Cognito::UserPoolResourceServer"), MACHINE_CLIENT_MONTH),
+        CostItem(
+            "the operators' client",
+            kinds.count("AWS::Cognito::UserPoolResourceServer"),
+            MACHINE_CLIENT_MONTH,
+        ),
         CostItem("scheduled runs", runs, INVOCATION),
         CostItem(
             f"time of scheduled runs, {SCHEDULED_RUN_SECONDS} s each",
@@ -151,9 +159,22 @@ def idle_costs(env: Environment, templates: Templates) -> list[CostItem]:
         CostItem("traces of scheduled runs", runs, TRACE, "assumed"),
         CostItem("queries of scheduled runs", queries / 2, READ_UNIT),
         CostItem("the scaler's metrics", (4 + consumers) * MINUTES_PER_MONTH, METRIC_REQUEST),
-        CostItem("functions waiting for FIFO queues", queues * MAPPING_POLLS * waits, FIFO_QUEUE_REQUEST, "assumed"),
-        CostItem("workers waiting for a FIFO queue", instances * POLL_LOOPS / 2 * waits, FIFO_QUEUE_REQUEST),
-        CostItem("workers waiting for the picking queue", instances * POLL_LOOPS / 2 * waits, STANDARD_QUEUE_REQUEST),
+        CostItem(
+            "functions waiting for FIFO queues",
+            queues * MAPPING_POLLS * waits,
+            FIFO_QUEUE_REQUEST,
+            "assumed",
+        ),
+        CostItem(
+            "workers waiting for a FIFO queue",
+            instances * POLL_LOOPS / 2 * waits,
+            FIFO_QUEUE_REQUEST,
+        ),
+        CostItem(
+            "workers waiting for the picking queue",
+            instances * POLL_LOOPS / 2 * waits,
+            STANDARD_QUEUE_REQUEST,
+        ),
     ]
     return [item for item in items if item.count]
 
@@ -161,10 +182,14 @@ def idle_costs(env: Environment, templates: Templates) -> list[CostItem]:
 def saga_costs(standard: bool, orders: int = 1_000) -> list[CostItem]:
     """What the sagas of so many confirmed orders cost, beside the functions that they call."""
     if standard:
-        return [CostItem("state transitions", STATES_PER_SAGA * orders, STATE_TRANSITION, "measured")]
+        return [
+            CostItem("state transitions", STATES_PER_SAGA * orders, STATE_TRANSITION, "measured")
+        ]
     return [
         CostItem("executions", orders, EXPRESS_EXECUTION),
-        CostItem("time of executions, 1 s in 64 MB each", orders / 16, EXPRESS_GB_SECOND, "assumed"),
+        CostItem(
+            "time of executions, 1 s in 64 MB each", orders / 16, EXPRESS_GB_SECOND, "assumed"
+        ),
     ]
 
 
@@ -191,7 +216,9 @@ def order_costs(orders: int = 1_000) -> list[CostItem]:
         CostItem("stock changes sent, received, deleted", 3 * 2 * STOCK_CHANGES_PER_ORDER, FIFO_QUEUE_REQUEST),
         CostItem("order to be picked sent, received, deleted", 3, STANDARD_QUEUE_REQUEST),
     ]  # fmt: skip
-    return [CostItem(line.description, line.count * orders, line.price, line.basis) for line in lines]
+    return [
+        CostItem(line.description, line.count * orders, line.price, line.basis) for line in lines
+    ]
 
 
 def synthesize(name: str) -> Templates:
@@ -208,7 +235,11 @@ def render_tables(environments: Mapping[str, Templates]) -> Iterator[str]:
     yield _table(
         ["USD", "for", "to be checked on AWS's page"],
         [
-            (f"{price.usd:.6g}", f"{price.per:,} {price.unit}".removeprefix("1 "), _price_link(price))
+            (
+                f"{price.usd:.6g}",
+                f"{price.per:,} {price.unit}".removeprefix("1 "),
+                _price_link(price),
+            )
             for price in PRICES
         ],
     )

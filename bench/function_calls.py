@@ -15,12 +15,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from lambdas.runtime.dynamodb import from_item
-from demo import api_client
-from demo import order_driver
+from demo import api_client, order_driver
 from emulator.cloud import Cloud, running
 from emulator.deploy import deploy
-from emulator.instances import working
+from emulator.instances import running_workers
+from lambdas.runtime.dynamodb import from_item
 
 SKUS = ("SKU-1", "SKU-2")
 CUSTOMER = "ada"
@@ -39,7 +38,7 @@ def main() -> int:
     with running() as cloud:
         outputs = deploy(cloud, progress=lambda _: None)
         place, groups = _prepare_shop(cloud, outputs), _log_groups(cloud)
-        with working(cloud, outputs):
+        with running_workers(cloud, outputs):
             place("first")
             _await_idle(cloud, outputs, groups, 1)
             before = _count_calls(cloud, groups)
@@ -66,7 +65,9 @@ def _prepare_shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
     )
     customers = api_client.create_customers(cloud, outputs, CUSTOMER)
     http = api_client.http(cloud)
-    contact = api_client.ApiClient(outputs["NotificationsUrl"], customers, http=http, sleep=time.sleep)
+    contact = api_client.ApiClient(
+        outputs["NotificationsUrl"], customers, http=http, sleep=time.sleep
+    )
     contact.put_contact(customer=CUSTOMER, email="ada@customers.example", name="Ada")
     api = api_client.ApiClient(outputs["ApiUrl"], customers, http=http, sleep=time.sleep)
 

@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from emulator.cloud import Cloud, running
+from emulator.deploy import deploy
 from lambdas.contracts.event import envelope
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.values import Money
-from emulator.cloud import Cloud, running
-from emulator.deploy import deploy
 
 HOPS = ("put on the bus", "in the stream", "function begun", "in the view")
 TIMEOUT_SECONDS = 30.0
@@ -98,8 +98,15 @@ def main() -> int:
     """Measure and print a table in Markdown."""
     parser = argparse.ArgumentParser(prog="python -m bench.latency", description=__doc__)
     parser.add_argument("--events", type=int, default=40, help="how many are published one by one")
-    parser.add_argument("--idle-seconds", type=float, default=300, help="seconds without events before each idle run")
-    parser.add_argument("--idle-runs", type=int, default=1, help="how many runs follow an idle time")
+    parser.add_argument(
+        "--idle-seconds",
+        type=float,
+        default=300,
+        help="seconds without events before each idle run",
+    )
+    parser.add_argument(
+        "--idle-runs", type=int, default=1, help="how many runs follow an idle time"
+    )
     arguments = parser.parse_args()
     with running() as cloud:
         probe = _make_probe(cloud, deploy(cloud, progress=lambda _: None))
@@ -109,7 +116,9 @@ def main() -> int:
         for n in range(arguments.idle_runs):
             time.sleep(arguments.idle_seconds)
             idle.append(probe.measure(f"silent-{n}"))
-    print(f"Local cloud, {datetime.now(UTC):%d %B %Y}, milliseconds since the event was published.\n")
+    print(
+        f"Local cloud, {datetime.now(UTC):%d %B %Y}, milliseconds since the event was published.\n"
+    )
     print("| | " + " | ".join(HOPS) + " |")
     print("|---" * (len(HOPS) + 1) + "|")
     for name, runs, share in (

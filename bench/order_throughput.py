@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 
 import urllib3
 
-from lambdas.runtime.dynamodb import from_item
 from demo import api_client
 from emulator.cloud import Cloud, running
 from emulator.deploy import deploy
+from lambdas.runtime.dynamodb import from_item
 from stacks.environments import DEV
 
 SKUS = 500
@@ -87,7 +87,7 @@ def _prepare(cloud: Cloud, outputs: Mapping[str, str]) -> api_client.Customers:
         )
     customers = api_client.create_customers(cloud, outputs)
     for n in range(CUSTOMERS):
-        customers.admit(f"customer-{n}")
+        customers.sign_up(f"customer-{n}")
         customers.token(f"customer-{n}")
     return customers
 
@@ -102,7 +102,11 @@ class _Sender:
         self._customers = customers
         self._run = count()
         self._http = urllib3.PoolManager(
-            maxsize=SENDER_THREADS, block=True, ca_certs=str(cloud.certificate), timeout=30, retries=False
+            maxsize=SENDER_THREADS,
+            block=True,
+            ca_certs=str(cloud.certificate),
+            timeout=30,
+            retries=False,
         )
 
     def __call__(self, late: float) -> SentOrder:
@@ -155,7 +159,9 @@ def _send_all(send: _Sender, *, count: int, rate: float) -> tuple[list[SentOrder
     return sent, time.monotonic() - began
 
 
-def _await_final_states(cloud: Cloud, outputs: Mapping[str, str], total: int) -> list[dict[str, Any]]:
+def _await_final_states(
+    cloud: Cloud, outputs: Mapping[str, str], total: int
+) -> list[dict[str, Any]]:
     """The orders, as soon as so many have ended, or when no more do."""
     pages = cloud.client("dynamodb").get_paginator("scan")
     most, since = 0, time.monotonic()

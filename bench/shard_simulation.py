@@ -17,9 +17,9 @@ from random import Random
 
 from bench.svg_chart import Line, Panel, render_svg
 from lambdas.backbone.domain import (
-    MAX_CALLS_PER_DAY,
     DAY,
     LAG_TOLERANCE,
+    MAX_CALLS_PER_DAY,
     SHARD_RECORDS,
     Decision,
     Limits,
@@ -192,7 +192,11 @@ class Simulation:
             shards=self.shards,
             active=self.shards == self._target,
             changes=[call for call in self.calls if call > now - DAY],
-            minutes=[minute for known, minute in self._published_metrics if known <= now and minute.at >= since],
+            minutes=[
+                minute
+                for known, minute in self._published_metrics
+                if known <= now and minute.at >= since
+            ],
         )
         decision = decide(stream, self._limits, now=now)
         if decision.shards != stream.shards:
@@ -254,8 +258,12 @@ def main() -> int:
         )
     sale = [moment for moment in day if moment.at < START + hours(15)]
     left = MAX_CALLS_PER_DAY - len(simulation.calls)
-    print(f"\nAfter the sale began, records were late for {_minutes(recovery_time(sale, hours(9)))}.")
-    print(f"Calls: {len(simulation.calls)} of {MAX_CALLS_PER_DAY}; the {left} left lead to the ceiling.")
+    print(
+        f"\nAfter the sale began, records were late for {_minutes(recovery_time(sale, hours(9)))}."
+    )
+    print(
+        f"Calls: {len(simulation.calls)} of {MAX_CALLS_PER_DAY}; the {left} left lead to the ceiling."
+    )
     if arguments.draw:
         CHART_PATH.write_text(render_chart(day))
     return 0

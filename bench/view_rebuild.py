@@ -16,9 +16,9 @@ from lambdas.contracts.orders import OrderConfirmed, OrderPlaced
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.contracts.values import Line, Money, PricedLine
-from ops.views.sources import Facts, replayed
-from ops.views.rebuild import Written
+from ops.views.rebuild import ProjectionWriter
 from ops.views.registry import VIEWS
+from ops.views.sources import OrderEventSource, drain
 
 ORDER_COUNTS = (500, 5_000)
 LINES = tuple(PricedLine(sku=f"S{n}", quantity=1, unit_price=250) for n in range(4))
@@ -52,7 +52,9 @@ class FakeReplay:
 
     def take(self) -> list[dict[str, str]]:
         """Ten events."""
-        while len(self._pending) < SHUFFLE_WINDOW and (order := next(self._orders, None)) is not None:
+        while (
+            len(self._pending) < SHUFFLE_WINDOW and (order := next(self._orders, None)) is not None
+        ):
             self._pending += _events(f"order-{order}")
         self._random.shuffle(self._pending)
         some, self._pending = self._pending[:10], self._pending[10:]
@@ -94,18 +96,18 @@ def _body(order: str, number: int, event: Event) -> str:
 def main() -> int:
     """Measure and print a table in Markdown."""
     print("| view | events | KiB at the peak | billed writes per event |\n|---|---|---|---|")
-    of_facts = {name: view for name, view in VIEWS.items() if view.origin is Facts}
-    for name, view in of_facts.items():
+    of_events = {name: view for name, view in VIEWS.items() if view.source is OrderEventSource}
+    for name, view in of_events.items():
         for orders in ORDER_COUNTS:
             table = CountingTable()
-            write = Written(view, view.into("table", table))
+            write = ProjectionWriter(view, view.projector("table", table))
             tracemalloc.start()
-            for _ in replayed(FakeReplay(orders), write, at_once=1):  # type: ignore[arg-type]
+            for _ in drain(FakeReplay(orders), write, workers=1):  # type: ignore[arg-type]
                 pass
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()
-            writes = table.items / write.facts
-            print(f"| {name} | {write.facts:,} | {peak / 1024:,.0f} | {writes:.2f} |", flush=True)
+            writes = table.items / write.events
+            print(f"| {name} | {write.events:,} | {peak / 1024:,.0f} | {writes:.2f} |", flush=True)
     return 0
 
 

@@ -11,7 +11,7 @@ import argparse
 import signal
 from pathlib import Path
 
-from demo.preflight import UnreadyError, exclusive_lock, check_tools
+from demo.preflight import UnreadyError, check_tools, exclusive_lock
 
 SAMPLE = Path(__file__).with_name("sample.csv")
 
@@ -28,12 +28,12 @@ def main() -> int:
     except UnreadyError as unready:
         return _say(unready)
     # Only now: these need what has just been looked for.
-    from emulator.cloud import CloudError
-    from demo.scenario import run_demo
     from demo.export_rows import ExportError
     from demo.exports import check
     from demo.order_driver import OrderDriverError
+    from demo.scenario import run_demo
     from demo.up import up
+    from emulator.cloud import CloudError
 
     try:
         if arguments.command == "run":

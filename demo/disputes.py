@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from sqlite3 import Connection
 from typing import Any
 
-from lambdas.runtime.dynamodb import from_item, to_item
-from emulator.cloud import Cloud
 from demo.partner import publish_dispute
 from demo.report import Note, Screen
+from emulator.cloud import Cloud
+from lambdas.runtime.dynamodb import from_item, to_item
 
 SCHEMA = """
 CREATE TABLE disputes (

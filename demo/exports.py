@@ -19,8 +19,8 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from lambdas.contracts.values import PricedLine
 from demo.export_rows import ExportError, Rejection, Row, rows
+from lambdas.contracts.values import PricedLine
 
 FEES = frozenset(
     {
@@ -151,7 +151,9 @@ def invoices(file: BinaryIO) -> Iterator[Invoice | Cancellation | Rejection]:
             else:
                 _add(draft, row)
         except _UnusableError as bad:
-            yield Rejection(line=row.line, invoice=row.invoice, reason=bad.reason, detail=bad.detail)
+            yield Rejection(
+                line=row.line, invoice=row.invoice, reason=bad.reason, detail=bad.detail
+            )
     if draft:
         yield _finished(draft)
 

@@ -16,11 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from emulator.cloud import REGION, Cloud, CloudError
 from demo.report import RED, Note, Screen
-from ops.dlq.selection import find_sink
+from emulator.cloud import REGION, Cloud, CloudError
 from ops.deployed import Deployed
 from ops.dlq.readers import reader_for
+from ops.dlq.selection import find_sink
 
 _ROOT = Path(__file__).resolve().parent.parent
 _FAILED = 2
@@ -63,7 +63,7 @@ FAULTS_WHILE_DISPATCHING: Sequence[InjectedFault] = (
         what="no timeline may grow",
         holder="storefront/UpdateTimelinesRole",
         right="dynamodb:UpdateItem",
-        place="storefront/GivenUp",
+        place="storefront/ProjectionDeadLetters",
     ),
 )
 """Events, messages and batches of the stream: each kind of edge has its own way to fail."""
@@ -132,9 +132,7 @@ class FaultInjection:
         with ThreadPoolExecutor(len(faults)) as pool:
             over = pool.map(self._inject, faults)
             yield
-            self._missing += [
-                each for each, parked in zip(faults, over, strict=True) if not parked
-            ]
+            self._missing += [each for each, parked in zip(faults, over, strict=True) if not parked]
 
     def redrive_all(self, note: Note) -> None:
         """Redrive all that is parked until nothing is, or for a while."""

@@ -10,12 +10,11 @@ from hashlib import sha256
 from sqlite3 import Connection
 from typing import Any
 
-from demo import api_client
-from demo import order_driver
-from emulator.cloud import Cloud
-from demo.snapshot import insert, scan
-from demo.report import Screen
+from demo import api_client, order_driver
 from demo.invariants import Check
+from demo.report import Screen
+from demo.snapshot import insert, scan
+from emulator.cloud import Cloud
 
 SILENT = 20
 """Of so many customers, one gives no address."""
@@ -93,7 +92,12 @@ class Notifications:
     """Says for customers where to write to, and copies what became of it."""
 
     def __init__(
-        self, cloud: Cloud, outputs: Mapping[str, str], database: Connection, *, api: api_client.ApiClient
+        self,
+        cloud: Cloud,
+        outputs: Mapping[str, str],
+        database: Connection,
+        *,
+        api: api_client.ApiClient,
     ) -> None:
         """``outputs`` are those of the deployed stacks; ``api`` is that of notifications."""
         self._cloud = cloud
@@ -110,7 +114,9 @@ class Notifications:
         address = f"{digest.hex()[:16]}@customers.example"
         answer = self._api.put_contact(customer=customer, email=address, name="Customer")
         if answer.status != 200:
-            raise order_driver.OrderDriverError(f"{customer}'s address was not taken: {answer.body}")
+            raise order_driver.OrderDriverError(
+                f"{customer}'s address was not taken: {answer.body}"
+            )
         return customer
 
     def reached(self, customers: Iterable[str | None]) -> Iterator[None]:

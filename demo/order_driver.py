@@ -16,12 +16,12 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import TypeVar
 
-from lambdas.contracts.values import MAX_SKUS
-from emulator.cloud import Cloud
-from demo.snapshot import insert
+from demo.api_client import THREADS, ApiClient, ApiResponse
 from demo.export_rows import Rejection
 from demo.exports import Cancellation, Invoice, read
-from demo.api_client import THREADS, ApiResponse, ApiClient
+from demo.snapshot import insert
+from emulator.cloud import Cloud
+from lambdas.contracts.values import MAX_SKUS
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -160,7 +160,9 @@ def deliver_stock(
         payload = json.dumps({"delivery_id": f"{name}-{number}", "lines": delivery})
         answer = lambda_.invoke(FunctionName=function, Payload=payload)
         if "FunctionError" in answer:
-            raise OrderDriverError(f"{name}-{number} was not received: {answer['Payload'].read()!r}")
+            raise OrderDriverError(
+                f"{name}-{number} was not received: {answer['Payload'].read()!r}"
+            )
         skus += len(delivery)
         units += sum(line["quantity"] for line in delivery)
     return skus, units
@@ -292,7 +294,9 @@ def _remember_answer(database: Connection, request: _Request, answer: ApiRespons
             return
     reason = _reason(answer) if answer else NOT_ACCEPTED
     detail = _detail(answer) if answer else ""
-    record_rejection(database, Rejection(line=request.line, invoice=request.number, reason=reason, detail=detail))
+    record_rejection(
+        database, Rejection(line=request.line, invoice=request.number, reason=reason, detail=detail)
+    )
 
 
 def _reason(answer: ApiResponse) -> str:

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from lambdas.contracts.partner import DISPUTE_OPENED
 from emulator.cloud import Cloud
 from emulator.deploy import PARTNER_SOURCE
+from lambdas.contracts.partner import DISPUTE_OPENED
 
 
 def publish_dispute(cloud: Cloud, **detail: Any) -> None:

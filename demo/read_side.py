@@ -17,13 +17,13 @@ from functools import cache
 from sqlite3 import Connection
 from typing import Any
 
+from demo.invariants import view_equals
+from demo.snapshot import insert, log_id, read_log, scan
+from emulator.cloud import Cloud
 from lambdas.contracts.event import pattern, unwrap_destination_event
 from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
 from lambdas.runtime.dynamodb import from_item
 from lambdas.storefront.domain import render_order, render_timeline
-from emulator.cloud import Cloud
-from demo.snapshot import insert, log_id, read_log, scan
-from demo.invariants import view_equals
 
 EVERY = 0.1
 """Seconds from one look at the timelines to the next."""

@@ -11,9 +11,9 @@ from itertools import pairwise
 from sqlite3 import Connection
 from typing import TextIO
 
+from demo.invariants import INVARIANTS, Violation
 from demo.read_side import percentile
 from demo.view_rebuild import RebuiltView
-from demo.invariants import INVARIANTS, Violation
 
 BOLD, RED, GREEN = 1, 31, 32
 SHOWN = 10

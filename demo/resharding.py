@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from sqlite3 import Connection
 from typing import Any
 
-from lambdas.backbone.stream import POLLING_LAG_METRIC, RESHARDED_TAG, WRITE_METRICS
-from emulator.cloud import Cloud, CloudError
 from demo.snapshot import log_id, read_log
+from emulator.cloud import Cloud, CloudError
+from lambdas.backbone.stream import POLLING_LAG_METRIC, RESHARDED_TAG, WRITE_METRICS
 
 SCHEMA = """
 CREATE TABLE decisions (log_id TEXT PRIMARY KEY, at TEXT, shards INT, goal INT, reason TEXT);
@@ -99,7 +99,10 @@ class Resharding:
                     "Value": value,
                 }
                 for back, lag in lags.items()
-                for name, value in {**dict.fromkeys(WRITE_METRICS, 0.0), POLLING_LAG_METRIC: lag}.items()
+                for name, value in {
+                    **dict.fromkeys(WRITE_METRICS, 0.0),
+                    POLLING_LAG_METRIC: lag,
+                }.items()
             ],
         )
 

@@ -11,29 +11,36 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from demo import report
-from demo import resharding
-from demo import disputes
-from demo import notifications
-from demo import read_side
-from demo import invariants
-from demo import api_client
-from demo import order_driver
-from emulator.cloud import Cloud, running
-from emulator.deploy import deploy
+from demo import (
+    api_client,
+    disputes,
+    invariants,
+    notifications,
+    order_driver,
+    read_side,
+    report,
+    resharding,
+)
 from demo.disputes import Disputes
-from demo.snapshot import SCHEMA, Snapshot
 from demo.fault_injection import FAULTS_WHILE_DISPATCHING, FAULTS_WHILE_PLACING, FaultInjection
 from demo.notifications import Notifications
 from demo.read_side import ReadSide
-from demo.view_rebuild import RebuiltView, rebuild_views
 from demo.report import Screen, bar
 from demo.resharding import Resharding
+from demo.snapshot import SCHEMA, Snapshot
+from demo.view_rebuild import RebuiltView, rebuild_views
+from emulator.cloud import Cloud, running
+from emulator.deploy import deploy
 from emulator.instances import running_workers
 
 STALL_TIMEOUT = 60.0
 """Seconds without any order ending, or any event being logged, after which the rest is given up."""
-CHECKS = (*invariants.CHECKS, *invariants.QUIESCENT_CHECKS, *read_side.CHECKS, *notifications.CHECKS)
+CHECKS = (
+    *invariants.CHECKS,
+    *invariants.QUIESCENT_CHECKS,
+    *read_side.CHECKS,
+    *notifications.CHECKS,
+)
 NOTIFICATION = {"category": "lab-supplies", "value": 415, "location": "eu-west"}
 """The detail of the EventBridge tutorial's test event."""
 

@@ -9,9 +9,9 @@ from functools import cache
 from sqlite3 import Connection
 from typing import Any
 
-from lambdas.runtime.dynamodb import from_item
-from emulator.cloud import Cloud
 from demo.listener_queue import create_listener_queue
+from emulator.cloud import Cloud
+from lambdas.runtime.dynamodb import from_item
 
 BEGINNING = datetime.fromtimestamp(0, UTC)
 
@@ -236,7 +236,9 @@ class Snapshot:
         self.gather_stock()
         self._database.execute("INSERT INTO stock_before SELECT * FROM stock")
         sqs, sns, topic = self._client("sqs"), self._client("sns"), self._outputs["StockTopic"]
-        self._listener_url, arn = create_listener_queue(sqs, f"{name}.fifo", service="sns", source=topic)
+        self._listener_url, arn = create_listener_queue(
+            sqs, f"{name}.fifo", service="sns", source=topic
+        )
         raw = {"RawMessageDelivery": "true"}
         subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=raw)
         try:

@@ -7,10 +7,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from demo import order_driver
-from emulator.cloud import running
-from demo.scenario import Run, deploy_app, open_database, create_run
-from emulator.deploy import CONTEXT
 from demo.report import Screen
+from demo.scenario import Run, create_run, deploy_app, open_database
+from emulator.cloud import running
+from emulator.deploy import CONTEXT
 from emulator.instances import running_workers
 
 

@@ -54,7 +54,9 @@ def deploy(
         "--concurrency", "8", "--outputs-file", outputs,
     )  # fmt: skip
     stacks: dict[str, dict[str, str]] = json.loads(outputs.read_text())
-    template_check.verify_deployment(cloud, {name: templates[name] for name in (stacks if stack else templates)})
+    template_check.verify_deployment(
+        cloud, {name: templates[name] for name in (stacks if stack else templates)}
+    )
     return {name: value for stack in stacks.values() for name, value in stack.items()}
 
 

@@ -158,7 +158,9 @@ def _inline_policy(query: Query, _id: str, expected: Properties) -> Properties:
 
 
 def _stream(query: Query, name: str, _expected: Properties) -> Properties:
-    stream = query("kinesis", "describe_stream_summary", StreamName=name)["StreamDescriptionSummary"]
+    stream = query("kinesis", "describe_stream_summary", StreamName=name)[
+        "StreamDescriptionSummary"
+    ]
     own = {"Name": name, "ShardCount": stream["OpenShardCount"], "StreamEncryption": stream}
     return {**stream, **own}
 

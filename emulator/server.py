@@ -20,9 +20,7 @@ from pathlib import Path
 
 import uvicorn
 
-from emulator import patches
-from emulator import dsql
-from emulator import ministack_server
+from emulator import dsql, ministack_server, patches
 from emulator.cloud import USED_PERMISSIONS_FILE
 from emulator.patches import permissions
 

@@ -68,13 +68,21 @@ class BackboneStack(Stack):
             # What Lambda tells is on this bus for us to hear, whatever function it is of.
             event_pattern=events.EventPattern(
                 source=events.Match.any_of(
-                    events.Match.prefix(SERVICE_SOURCE_PREFIX), events.Match.exact_string(DESTINATION_SOURCE)
+                    events.Match.prefix(SERVICE_SOURCE_PREFIX),
+                    events.Match.exact_string(DESTINATION_SOURCE),
                 )
             ),
             retention=env.archive_retention,
         )
         archive.apply_removal_policy(env.removal_policy)
-        Replays(self, "Replays", bus=self.bus, archive=archive, event_types=ORDER_STREAM_EVENTS, alarms=alarms)
+        Replays(
+            self,
+            "Replays",
+            bus=self.bus,
+            archive=archive,
+            event_types=ORDER_STREAM_EVENTS,
+            alarms=alarms,
+        )
 
         self.order_stream = kinesis.Stream(
             self,
@@ -112,7 +120,11 @@ class BackboneStack(Stack):
                 self,
                 id,
                 bus=self.bus,
-                event=[event for event in ORDER_STREAM_EVENTS if event.via_destination is via_destination],
+                event=[
+                    event
+                    for event in ORDER_STREAM_EVENTS
+                    if event.via_destination is via_destination
+                ],
                 label=label,
                 target=partial(StreamTarget, self.order_stream, partition_key_path=subject),
                 alarms=alarms,

@@ -12,11 +12,10 @@ from constructs import Construct
 from lambdas.contracts.inventory import SOURCE
 from lambdas.contracts.orders import STATUS_EVENTS
 from lambdas.contracts.shipping import ShipmentDispatched
+from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION, EventHandler
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant, grant_put_events
 from stacks.constructs.outbox import Outbox
-from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION
-from stacks.constructs.event_handler import EventHandler
 from stacks.constructs.schedule import SCHEDULE_HAS_DESTINATION, Schedule
 from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
@@ -67,7 +66,9 @@ class InventoryStack(Stack):
         # Functions
         def function(id: str, module: str, **settings: str) -> ServiceFunction:
             settings["STOCK_TABLE"] = stock.table_name
-            return ServiceFunction(self, id, env=env, handler=f"inventory.{module}", settings=settings)
+            return ServiceFunction(
+                self, id, env=env, handler=f"inventory.{module}", settings=settings
+            )
 
         on_reservations = {"RESERVATIONS_TABLE": reservations.table_name}
         self.reserve_stock = function("ReserveStock", "reserve_stock", **on_reservations)
@@ -84,7 +85,9 @@ class InventoryStack(Stack):
             no_dlq_reason=HANDLER_HAS_DESTINATION,
         )
         ship_stock = event_function(id="ShipStock", handler="inventory.ship_stock")
-        reconcile_reservation = event_function(id="ReconcileReservation", handler="inventory.reconcile_reservation")
+        reconcile_reservation = event_function(
+            id="ReconcileReservation", handler="inventory.reconcile_reservation"
+        )
         query_stale_reservations = ServiceFunction(
             self,
             "QueryStaleReservations",

@@ -19,9 +19,9 @@ from lambdas.contracts.orders import (
 from stacks.constructs.async_function import AsyncFunction, to_bus, to_function, to_topic
 from stacks.constructs.bucket import ServiceBucket
 from stacks.constructs.event_rule import EventRule
-from stacks.constructs.http_api import HttpApi
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant
+from stacks.constructs.http_api import HttpApi
 from stacks.constructs.packages import PackagesLayer
 from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
@@ -58,12 +58,24 @@ class NotificationsStack(Stack):
         # Functions
         customers_settings = {"CUSTOMERS_TABLE": customers.table_name}
         invoices_settings = {"INVOICES_BUCKET": invoices.bucket_name}
-        mail_settings = {**customers_settings, "EMAIL_RECORDS_TABLE": email_records.table_name, "SENDER": env.sender or ""}
+        mail_settings = {
+            **customers_settings,
+            "EMAIL_RECORDS_TABLE": email_records.table_name,
+            "SENDER": env.sender or "",
+        }
         put_contact = ServiceFunction(
-            self, "PutContact", env=env, handler="notifications.put_contact", settings=customers_settings
+            self,
+            "PutContact",
+            env=env,
+            handler="notifications.put_contact",
+            settings=customers_settings,
         )
         function = partial(
-            AsyncFunction, self, env=env, alarms=alarms, reserved_concurrency=env.notification_concurrency
+            AsyncFunction,
+            self,
+            env=env,
+            alarms=alarms,
+            reserved_concurrency=env.notification_concurrency,
         )
         notify_customer = function(
             id="NotifyCustomer",
@@ -109,7 +121,10 @@ class NotificationsStack(Stack):
 
         # Grants
         grant(put_contact, "dynamodb:PutItem", on=customers.table_arn)
-        invoice_objects = {"objects": "invoices/*", "reason": "an object for each order, named by it"}
+        invoice_objects = {
+            "objects": "invoices/*",
+            "reason": "an object for each order, named by it",
+        }
         invoices.grant_objects(issue_invoice.role, "s3:PutObject", **invoice_objects)
         invoices.grant_objects(email_invoice.role, "s3:GetObject", **invoice_objects)
         for function_ in (notify_customer, email_invoice):

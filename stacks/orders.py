@@ -14,46 +14,45 @@ from constructs import Construct
 from lambdas.contracts.inventory import (
     OutOfStock,
     ReleaseStock,
-    ReservationUnresolved,
     ReservationAlreadyReleased,
+    ReservationUnresolved,
     ReserveStock,
 )
 from lambdas.contracts.orders import (
     SOURCE,
     OrderHeld,
-    OrderNeedsAttention,
     OrderHoldMissed,
+    OrderNeedsAttention,
     OrderPlaced,
     OrderWithdrawn,
 )
 from lambdas.contracts.payments import (
     ChargeUnresolved,
+    PaymentAlreadyRefunded,
     PaymentDeclined,
     PaymentDisputed,
-    PaymentAlreadyRefunded,
     RefundPayment,
     TakePayment,
 )
 from lambdas.contracts.shipping import (
     AddressUndeliverable,
-    ShipmentAlreadyDispatched,
     BookShipment,
     CancelShipment,
     ShipmentAlreadyCancelled,
+    ShipmentAlreadyDispatched,
     ShipmentDispatched,
 )
+from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION, EventHandler
 from stacks.constructs.event_rule import EventRule
-from stacks.constructs.http_api import HttpApi
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant, grant_put_events
+from stacks.constructs.http_api import HttpApi
+from stacks.constructs.order_jobs import ORDER_INDEXES, OrderJobs
 from stacks.constructs.outbox import Outbox
 from stacks.constructs.queue import DeadLetterQueue
-from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION
-from stacks.constructs.event_handler import EventHandler
 from stacks.constructs.saga import Saga
 from stacks.constructs.saga_steps import CommandCall, SagaRecord, SagaStep
 from stacks.constructs.table import ServiceTable
-from stacks.constructs.order_jobs import ORDER_INDEXES, OrderJobs
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
 from stacks.payments import PaymentsStack
@@ -95,20 +94,30 @@ class OrdersStack(Stack):
         bus_settings = {"EVENT_BUS": bus.event_bus_name}
 
         def function(id: str, handler: str, settings: dict[str, str]) -> ServiceFunction:
-            return ServiceFunction(self, id, env=env, handler=f"orders.{handler}", settings=settings)
+            return ServiceFunction(
+                self, id, env=env, handler=f"orders.{handler}", settings=settings
+            )
 
         place_order = function("PlaceOrder", "place_order", table_settings)
         get_order = function("GetOrder", "get_order", table_settings)
         cancel_order = function("CancelOrder", "cancel_order", table_settings)
         relay_outbox = function("RelayOutbox", "relay_outbox", bus_settings)
         event_function = partial(
-            ServiceFunction, self, env=env, settings=table_settings, no_dlq_reason=HANDLER_HAS_DESTINATION
+            ServiceFunction,
+            self,
+            env=env,
+            settings=table_settings,
+            no_dlq_reason=HANDLER_HAS_DESTINATION,
         )
-        mark_compensation_completed = function("MarkCompensationCompleted", "mark_compensation_completed", table_settings)
+        mark_compensation_completed = function(
+            "MarkCompensationCompleted", "mark_compensation_completed", table_settings
+        )
         mark_dispatched = event_function(id="MarkDispatched", handler="orders.mark_dispatched")
         lift_hold = function("LiftHold", "lift_hold", table_settings)
         answer_status_query = event_function(
-            id="AnswerStatusQuery", handler="orders.answer_status_query", settings={**table_settings, **bus_settings}
+            id="AnswerStatusQuery",
+            handler="orders.answer_status_query",
+            settings={**table_settings, **bus_settings},
         )
 
         # Flow: in through the HTTP API, out through the outbox, on by the saga
@@ -154,7 +163,8 @@ class OrdersStack(Stack):
             ),
         )
         withdrawal = saga(
-            id="Withdrawal", record=record(initial="WITHDRAWN", compensated="CANCELLED", irreversible="DISPATCHED")
+            id="Withdrawal",
+            record=record(initial="WITHDRAWN", compensated="CANCELLED", irreversible="DISPATCHED"),
         )
 
         detail = events.RuleTargetInput.from_event_path("$.detail")
@@ -207,4 +217,8 @@ class OrdersStack(Stack):
         CfnOutput(self, "OrdersTable", value=table.table_name)
         CfnOutput(self, "LiftHoldFunction", value=lift_hold.function_name)
         CfnOutput(self, "RepairQueue", value=repair_queue.queue_url)
-        CfnOutput(self, "MarkCompensationCompletedFunction", value=mark_compensation_completed.function_name)
+        CfnOutput(
+            self,
+            "MarkCompensationCompletedFunction",
+            value=mark_compensation_completed.function_name,
+        )

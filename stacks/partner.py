@@ -11,11 +11,11 @@ from constructs import Construct
 
 from lambdas.contracts.partner import DISPUTE_OPENED
 from lambdas.contracts.payments import SOURCE
+from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION, set_failure_destination
 from stacks.constructs.event_rule import AwsEventRule, LogGroupTarget
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant_put_events
 from stacks.constructs.queue import DeadLetterQueue
-from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION, set_failure_destination
 from stacks.environments import Environment
 
 
@@ -46,7 +46,9 @@ class PartnerStack(Stack):
             retention=env.log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        dead_letters = DeadLetterQueue(self, "IngestDisputeDeadLetters", contents="disputes not published", alarms=alarms)
+        dead_letters = DeadLetterQueue(
+            self, "IngestDisputeDeadLetters", contents="disputes not published", alarms=alarms
+        )
 
         # Functions
         ingest_dispute = ServiceFunction(
@@ -54,7 +56,10 @@ class PartnerStack(Stack):
             "IngestDispute",
             env=env,
             handler="payments.ingest_dispute",
-            settings={"EVENT_BUS": bus.event_bus_name, "DEAD_LETTER_QUEUE_URL": dead_letters.queue_url},
+            settings={
+                "EVENT_BUS": bus.event_bus_name,
+                "DEAD_LETTER_QUEUE_URL": dead_letters.queue_url,
+            },
             no_dlq_reason=HANDLER_HAS_DESTINATION,
         )
 

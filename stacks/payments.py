@@ -11,10 +11,9 @@ from constructs import Construct
 
 from lambdas.contracts.orders import STATUS_EVENTS
 from lambdas.contracts.payments import SOURCE
+from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION, EventHandler
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant, grant_put_events
-from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION
-from stacks.constructs.event_handler import EventHandler
 from stacks.constructs.schedule import SCHEDULE_HAS_DESTINATION, Schedule
 from stacks.constructs.sql_database import Migrations, SqlDatabase
 from stacks.environments import Environment
@@ -60,7 +59,9 @@ class PaymentsStack(Stack):
             no_dlq_reason=SCHEDULE_HAS_DESTINATION,
         )
         reconcile_charge = charging(
-            id="ReconcileCharge", handler="payments.reconcile_charge", no_dlq_reason=HANDLER_HAS_DESTINATION
+            id="ReconcileCharge",
+            handler="payments.reconcile_charge",
+            no_dlq_reason=HANDLER_HAS_DESTINATION,
         )
         query_stale_charges = function(
             id="QueryStaleCharges",
@@ -87,7 +88,14 @@ class PaymentsStack(Stack):
             group=schedules,
             alarms=alarms,
         )
-        EventHandler(self, "OnOrderStatus", bus=bus, event=STATUS_EVENTS, function=reconcile_charge, alarms=alarms)
+        EventHandler(
+            self,
+            "OnOrderStatus",
+            bus=bus,
+            event=STATUS_EVENTS,
+            function=reconcile_charge,
+            alarms=alarms,
+        )
 
         # Grants
         provider_callers = [self.take_payment, self.refund_payment, reconcile_charge]

@@ -80,9 +80,17 @@ class PurchasingStack(Stack):
 
         # Grants
         grant(raise_purchase_orders, "dynamodb:PutItem", on=table.table_arn)
-        grant(deliver_purchase_orders, "dynamodb:GetItem", "dynamodb:UpdateItem", on=table.table_arn)
+        grant(
+            deliver_purchase_orders, "dynamodb:GetItem", "dynamodb:UpdateItem", on=table.table_arn
+        )
         grant(deliver_purchase_orders, "dynamodb:Query", on=f"{table.table_arn}/index/awaiting")
-        grant(deliver_purchase_orders, "lambda:InvokeFunction", on=inventory.receive_stock.function_arn)
+        grant(
+            deliver_purchase_orders,
+            "lambda:InvokeFunction",
+            on=inventory.receive_stock.function_arn,
+        )
 
         CfnOutput(self, "PurchaseOrdersTable", value=table.table_name)
-        CfnOutput(self, "DeliverPurchaseOrdersFunction", value=deliver_purchase_orders.function_name)
+        CfnOutput(
+            self, "DeliverPurchaseOrdersFunction", value=deliver_purchase_orders.function_name
+        )

@@ -11,10 +11,10 @@ from constructs import Construct
 from lambdas.contracts.orders import OrderHeld, OrderHoldLifted
 from lambdas.contracts.shipping import SOURCE
 from lambdas.contracts.warehouse import OrderPicked
+from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION, EventHandler
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant_put_events
 from stacks.constructs.outbox import Outbox
-from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION, EventHandler
 from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
 

@@ -11,8 +11,8 @@ from constructs import Construct
 
 from lambdas.contracts.inventory import STOCK_EVENTS
 from lambdas.contracts.orders import ORDER_EVENTS, OrderConfirmed
-from stacks.constructs.http_api import HttpApi, Operators
 from stacks.constructs.function import ServiceFunction
+from stacks.constructs.http_api import HttpApi, Operators
 from stacks.constructs.projection import DeadLetterBucket, Projection
 from stacks.constructs.subscriber import Subscriber
 from stacks.constructs.view import View
@@ -46,7 +46,7 @@ class StorefrontStack(Stack):
             index=("customer_id", "placed"),
         )
         sales = view(id="Sales", setting="SALES_TABLE", key="partition_key", sort_key="sort_key")
-        dead_letter_bucket = DeadLetterBucket(self, "GivenUp", env=env)
+        dead_letter_bucket = DeadLetterBucket(self, "ProjectionDeadLetters", env=env)
 
         # Functions
         def function(
@@ -84,10 +84,20 @@ class StorefrontStack(Stack):
             alarms=alarms,
         )
         projection = partial(
-            Projection, self, env=env, stream=order_stream, dead_letter_bucket=dead_letter_bucket, alarms=alarms
+            Projection,
+            self,
+            env=env,
+            stream=order_stream,
+            dead_letter_bucket=dead_letter_bucket,
+            alarms=alarms,
         )
         projection(id="TimelinesProjection", function=update_timelines, parallelization_factor=2)
-        projection(id="CustomerOrdersProjection", function=update_customer_orders, events=ORDER_EVENTS, parallelization_factor=2)
+        projection(
+            id="CustomerOrdersProjection",
+            function=update_customer_orders,
+            events=ORDER_EVENTS,
+            parallelization_factor=2,
+        )
         # One batch of a shard at a time: two would be in each other's way at the same counters.
         projection(id="SalesProjection", function=update_sales, events=[OrderConfirmed])
 
@@ -137,4 +147,4 @@ class StorefrontStack(Stack):
         CfnOutput(self, "OperatorsClientId", value=operators.client.user_pool_client_id)
         CfnOutput(self, "OperatorsTokenUrl", value=f"{operators.domain.base_url()}/oauth2/token")
         CfnOutput(self, "OperatorsScope", value=operators.scope)
-        CfnOutput(self, "GivenUpBucket", value=dead_letter_bucket.bucket_name)
+        CfnOutput(self, "ProjectionDeadLettersBucket", value=dead_letter_bucket.bucket_name)

@@ -80,7 +80,10 @@ class WarehouseStack(Stack):
                 "PICKINGS_TABLE": pickings.table_name,
                 "EVENT_BUS": bus.event_bus_name,
             },
-            queues={picking_queue: picking_queue.dead_letters, stock_queue.queue: stock_queue.dead_letters},
+            queues={
+                picking_queue: picking_queue.dead_letters,
+                stock_queue.queue: stock_queue.dead_letters,
+            },
         )
 
         # Flow: confirmed orders to the queue; what happens to instances to people

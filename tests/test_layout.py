@@ -90,7 +90,11 @@ def _pure(name: str, service: str) -> bool:
     return standard(name) or within(name, "lambdas.contracts", f"{service}.domain")
 
 
-@pytest.mark.parametrize("module", modules("simulators") + modules("lambdas", "workers", "stacks", "ops", *LAPTOP), ids=str)
+@pytest.mark.parametrize(
+    "module",
+    modules("simulators") + modules("lambdas", "workers", "stacks", "ops", *LAPTOP),
+    ids=str,
+)
 def test_it_imports_what_it_may(module: Path):
     found = {name: refused(module, name) for name in imports(module, (ROOT / module).read_text())}
 
@@ -227,7 +231,9 @@ class TestHandlers:
         assert length(function) == 3
 
 
-@pytest.mark.parametrize("module", modules("simulators") + modules("lambdas", "workers", "stacks"), ids=str)
+@pytest.mark.parametrize(
+    "module", modules("simulators") + modules("lambdas", "workers", "stacks"), ids=str
+)
 def test_nothing_that_is_deployed_knows_of_the_laptop(module: Path):
     assert mentions((ROOT / module).read_text()) == []
 
@@ -249,4 +255,9 @@ def test_a_service_has_one_name(folder: str):
         else (lambda name: (ROOT / folder / name).is_dir())
     )
 
-    assert [name for top in ("lambdas", "simulators", "workers") for name in services(top) if not has(name)] == []
+    assert [
+        name
+        for top in ("lambdas", "simulators", "workers")
+        for name in services(top)
+        if not has(name)
+    ] == []

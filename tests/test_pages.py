@@ -13,7 +13,18 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(#[^)\s]*)?\)")
 CODE_BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
-FOLDERS = ("bench", "docs", "demo", "emulator", "lambdas", "ops", "simulators", "stacks", "tests", "workers")
+FOLDERS = (
+    "bench",
+    "docs",
+    "demo",
+    "emulator",
+    "lambdas",
+    "ops",
+    "simulators",
+    "stacks",
+    "tests",
+    "workers",
+)
 PATH = re.compile(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`")
 
 

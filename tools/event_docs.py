@@ -16,7 +16,14 @@ from typing import Any, get_args, get_origin
 
 import lambdas.contracts
 from lambdas.contracts.codec import JSON_TYPES, field_types, unwrap_optional
-from lambdas.contracts.event import DESTINATION_SOURCE, DESTINATION_DETAIL_TYPE, Command, Event, Metadata, Refusal
+from lambdas.contracts.event import (
+    DESTINATION_DETAIL_TYPE,
+    DESTINATION_SOURCE,
+    Command,
+    Event,
+    Metadata,
+    Refusal,
+)
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -29,9 +29,8 @@ from typing import Any
 from ministack.core.responses import new_uuid
 from ministack.services import lambda_svc
 
-from emulator.delivery_rules import payloads
-from emulator.delivery_rules import retry_policies
-from emulator.delivery_rules.retry_policies import RetryAfter, FailedAttempt, FailureKind, Limits
+from emulator.delivery_rules import payloads, retry_policies
+from emulator.delivery_rules.retry_policies import FailedAttempt, FailureKind, Limits, RetryAfter
 from emulator.patches._seams import seam
 from emulator.patches.permissions import Role
 from emulator.patches.sending import Attributes, DeliveryError, send
@@ -112,7 +111,9 @@ def _invoke(invocation: _Invocation) -> None:
     invocation.failures[kind] += 1
     # Spread in time, not a secret.
     jitter = random.random()  # noqa: S311
-    failed = FailedAttempt(kind=kind, times=invocation.failures[kind], age=invocation.age, jitter=jitter)
+    failed = FailedAttempt(
+        kind=kind, times=invocation.failures[kind], age=invocation.age, jitter=jitter
+    )
     verdict = retry_policies.decide_async_retry(settings.limits, failed)
     if isinstance(verdict, RetryAfter):
         invocation.age += verdict.delay
@@ -123,7 +124,9 @@ def _invoke(invocation: _Invocation) -> None:
         _dead_letter(invocation, settings, result)
 
 
-def _run(settings: _Settings, invocation: _Invocation) -> tuple[Mapping[str, Any], FailureKind | None]:
+def _run(
+    settings: _Settings, invocation: _Invocation
+) -> tuple[Mapping[str, Any], FailureKind | None]:
     if settings.switched_off:
         return {}, FailureKind.PERMANENT
     token = _request_id.set(invocation.request_id)

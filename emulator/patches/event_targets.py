@@ -21,8 +21,7 @@ from typing import Any
 from ministack.core.arn import parse_arn
 from ministack.services import eventbridge
 
-from emulator.delivery_rules import payloads
-from emulator.delivery_rules import retry_policies
+from emulator.delivery_rules import payloads, retry_policies
 from emulator.delivery_rules.retry_policies import GiveUp, Limits
 from emulator.patches._seams import seam
 from emulator.patches.permissions import Principal, Role, Service

@@ -16,7 +16,7 @@ from typing import Any
 
 from ministack.services import lambda_svc, sqs
 
-from emulator.delivery_rules.queue_batches import Batch, QueueMapping, Message, Settings, to_delete
+from emulator.delivery_rules.queue_batches import Batch, Message, QueueMapping, Settings, to_delete
 from emulator.patches._mapping_poller import MappingPoller, matching_ids, register_poller
 from emulator.patches._seams import seam
 

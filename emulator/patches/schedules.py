@@ -21,8 +21,7 @@ from typing import Any
 
 from ministack.services import eventbridge, scheduler
 
-from emulator.delivery_rules import payloads
-from emulator.delivery_rules import retry_policies
+from emulator.delivery_rules import payloads, retry_policies
 from emulator.delivery_rules.retry_policies import GiveUp
 from emulator.patches._seams import seam
 from emulator.patches.event_targets import attempt, limits, payload

@@ -29,7 +29,13 @@ from ministack.services import (
     stepfunctions,
 )
 
-from emulator.delivery_rules.retry_policies import RetryAfter, FailedAttempt, FailureKind, GiveUp, Verdict
+from emulator.delivery_rules.retry_policies import (
+    FailedAttempt,
+    FailureKind,
+    GiveUp,
+    RetryAfter,
+    Verdict,
+)
 from emulator.patches.permissions import AccessDenied, Principal, check
 from emulator.patches.timer import call_later
 

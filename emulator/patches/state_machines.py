@@ -37,7 +37,11 @@ from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region, now_iso
 from ministack.services import stepfunctions
 
-from emulator.delivery_rules.step_functions_timing import execution_timeout, heartbeat_remaining, retry_delay
+from emulator.delivery_rules.step_functions_timing import (
+    execution_timeout,
+    heartbeat_remaining,
+    retry_delay,
+)
 from emulator.patches.permissions import AccessDenied, Role, check
 
 # The names of a denial in optimized integrations.

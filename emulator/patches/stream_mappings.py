@@ -29,8 +29,20 @@ from uuid import uuid4
 from ministack.core.concurrency import spawn_background
 from ministack.services import dynamodb, dynamodb_streams, kinesis, lambda_svc, s3
 
-from emulator.delivery_rules.stream_batches import Batch, DiscardedBatch, Record, Settings, Shard, start
-from emulator.delivery_rules.failure_records import BatchInfo, failure_record, object_key, with_payload
+from emulator.delivery_rules.failure_records import (
+    BatchInfo,
+    failure_record,
+    object_key,
+    with_payload,
+)
+from emulator.delivery_rules.stream_batches import (
+    Batch,
+    DiscardedBatch,
+    Record,
+    Settings,
+    Shard,
+    start,
+)
 from emulator.patches._mapping_poller import MappingPoller, matching_ids, register_poller
 from emulator.patches._seams import seam
 from emulator.patches.permissions import AccessDenied, check

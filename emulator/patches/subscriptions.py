@@ -19,8 +19,7 @@ from typing import Any
 
 from ministack.services import sns
 
-from emulator.delivery_rules import payloads
-from emulator.delivery_rules import retry_policies
+from emulator.delivery_rules import payloads, retry_policies
 from emulator.patches._seams import seam
 from emulator.patches.permissions import Service
 from emulator.patches.sending import Delivery, send

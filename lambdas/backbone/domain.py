@@ -197,7 +197,9 @@ def _reason_not_to_shrink(stream: StreamState, limits: Limits, fewer: int, now: 
     return ""
 
 
-def describe_decision(stream: StreamState, limits: Limits, decision: Decision, now: datetime) -> dict[str, Any]:
+def describe_decision(
+    stream: StreamState, limits: Limits, decision: Decision, now: datetime
+) -> dict[str, Any]:
     """All that the decision was made of, and the decision, for the log."""
     return {
         "shards": stream.shards,

@@ -21,7 +21,10 @@ RESHARDED_TAG = "Resharded"
 # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Tag.html
 TAG_TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 WRITE_METRICS = ("IncomingBytes", "IncomingRecords", "WriteProvisionedThroughputExceeded")
-POLLING_LAG_METRIC, FAN_OUT_LAG_METRIC = "GetRecords.IteratorAgeMilliseconds", "SubscribeToShardEvent.MillisBehindLatest"
+POLLING_LAG_METRIC, FAN_OUT_LAG_METRIC = (
+    "GetRecords.IteratorAgeMilliseconds",
+    "SubscribeToShardEvent.MillisBehindLatest",
+)
 """How far consumers are behind: those that poll, all in one, and each that has enhanced fan-out.
 
 https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
@@ -83,7 +86,9 @@ class OrderStream:
     def _load_changes(self) -> list[datetime]:
         tags = self._kinesis.list_tags_for_stream(StreamName=self._name)["Tags"]
         written = next((tag["Value"] for tag in tags if tag["Key"] == RESHARDED_TAG), "")
-        return [datetime.strptime(text, TAG_TIME_FORMAT).replace(tzinfo=UTC) for text in written.split()]
+        return [
+            datetime.strptime(text, TAG_TIME_FORMAT).replace(tzinfo=UTC) for text in written.split()
+        ]
 
     def _list_consumers(self, stream: str) -> list[str]:
         """The names of those that have enhanced fan-out; there are fewer than a page holds.
@@ -93,7 +98,9 @@ class OrderStream:
         listed = self._kinesis.list_stream_consumers(StreamARN=stream)["Consumers"]
         return [consumer["ConsumerName"] for consumer in listed]
 
-    def _metric_query(self, id: str, metric: str, statistic: str, **dimensions: str) -> dict[str, Any]:
+    def _metric_query(
+        self, id: str, metric: str, statistic: str, **dimensions: str
+    ) -> dict[str, Any]:
         dimensions = {"StreamName": self._name, **dimensions}
         return {
             "Id": id,
@@ -116,7 +123,10 @@ class OrderStream:
         But for the lag: a consumer that asks tells how far behind it is, be it by zero.
         """
         queries = [
-            *(self._metric_query(f"written{n}", metric, "Sum") for n, metric in enumerate(WRITE_METRICS)),
+            *(
+                self._metric_query(f"written{n}", metric, "Sum")
+                for n, metric in enumerate(WRITE_METRICS)
+            ),
             self._metric_query("lag", POLLING_LAG_METRIC, "Maximum"),
             *(
                 self._metric_query(f"lag{n}", FAN_OUT_LAG_METRIC, "Maximum", ConsumerName=name)

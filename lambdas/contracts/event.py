@@ -170,7 +170,9 @@ def parse_event(contracts: Sequence[type[E]], event: Mapping[str, Any]) -> Event
     return parsed
 
 
-def parse_known_event(contracts: Sequence[type[E]], event: Mapping[str, Any]) -> EventEnvelope[E] | None:
+def parse_known_event(
+    contracts: Sequence[type[E]], event: Mapping[str, Any]
+) -> EventEnvelope[E] | None:
     """Read an event, as the bus delivers it to a function, likewise."""
     source, detail_type, detail, via_destination = unwrap_destination_event(event)
     if not isinstance(source, str) or not isinstance(detail_type, str):
@@ -236,7 +238,9 @@ def replay_pattern(contracts: Sequence[type[Event]]) -> dict[str, Any]:
 
 def _pattern(contracts: Sequence[type[Event]], *, replayed: bool) -> dict[str, Any]:
     """The ways in which these events come, of which there may be two, and whether replayed."""
-    published, returned = ([c for c in contracts if c.via_destination is by] for by in (False, True))
+    published, returned = (
+        [c for c in contracts if c.via_destination is by] for by in (False, True)
+    )
     alternatives = []
     if published:
         version = {"schema_version": _distinct("version", published)}

@@ -207,7 +207,10 @@ ORDER_EVENTS = (
 )
 """What is told of an order, which is the subject of each; together its sequence has no gaps."""
 EVENTS = (*ORDER_EVENTS, OrderStatusReported)
-STATUS_EVENTS: tuple[type[OrderConfirmed | OrderStatusReported], ...] = (OrderConfirmed, OrderStatusReported)
+STATUS_EVENTS: tuple[type[OrderConfirmed | OrderStatusReported], ...] = (
+    OrderConfirmed,
+    OrderStatusReported,
+)
 """What says, to whoever holds something for an order, whether it is to stay."""
 
 

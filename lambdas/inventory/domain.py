@@ -11,8 +11,8 @@ from lambdas.contracts.inventory import (
     DeliveredLine,
     OutOfStock,
     ReceiveStock,
-    ReservationUnresolved,
     ReservationAlreadyReleased,
+    ReservationUnresolved,
     ReserveStock,
     StockBelowMinimum,
     StockChanged,
@@ -140,7 +140,9 @@ def refuse_unless_reserved(reservation: Reservation) -> None:
     if reservation.state == REFUSED:
         raise OutOfStock(reservation.explanation)
     if reservation.state == RELEASED:
-        raise ReservationAlreadyReleased(f"the reservation of order {reservation.order_id} was released")
+        raise ReservationAlreadyReleased(
+            f"the reservation of order {reservation.order_id} was released"
+        )
 
 
 def index_shard(order_id: str) -> str:
@@ -148,7 +150,9 @@ def index_shard(order_id: str) -> str:
     return f"{crc32(order_id.encode()) % INDEX_SHARDS:02}"
 
 
-def reservation_unresolved(order_id: str, *, query_number: int, now: str) -> EventEnvelope[ReservationUnresolved]:
+def reservation_unresolved(
+    order_id: str, *, query_number: int, now: str
+) -> EventEnvelope[ReservationUnresolved]:
     """Ask for the time number ``query_number`` what became of an order that stock is set aside for."""
     return envelope(
         ReservationUnresolved(order_id=order_id),
@@ -160,7 +164,9 @@ def reservation_unresolved(order_id: str, *, query_number: int, now: str) -> Eve
     )
 
 
-def event_for_change(before: StockLevel | None, after: StockLevel) -> EventEnvelope[StockEvent] | None:
+def event_for_change(
+    before: StockLevel | None, after: StockLevel
+) -> EventEnvelope[StockEvent] | None:
     """What to tell the others of a change of a SKU's row; None when there is nothing to tell.
 
     The row is its own outbox: each write that moves units counts ``sequence`` up and is told by one

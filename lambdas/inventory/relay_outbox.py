@@ -13,7 +13,9 @@ from lambdas.runtime.settings import setting
 from lambdas.runtime.topic import Topic
 
 
-def event_for_row(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> EventEnvelope[Any] | None:
+def event_for_row(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any]
+) -> EventEnvelope[Any] | None:
     """What the change of a row of stock tells."""
     return event_for_change(parse_stock_row(before) if before else None, parse_stock_row(after))
 

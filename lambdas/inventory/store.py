@@ -111,7 +111,8 @@ class Reservations:
             "Put": {
                 "TableName": self._table,
                 "Item": to_item(
-                    encode(reservation) | {"unresolved_shard": index_shard(order_id), "last_activity_at": now}
+                    encode(reservation)
+                    | {"unresolved_shard": index_shard(order_id), "last_activity_at": now}
                 ),
                 "ConditionExpression": "attribute_not_exists(order_id)",
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
@@ -135,9 +136,13 @@ class Reservations:
         if existing["Code"] == CONDITION_FAILED:
             return decode(Reservation, from_item(existing["Item"]))
         lacking = [
-            line.sku for line, reason in zip(lines, stock, strict=True) if reason["Code"] == CONDITION_FAILED
+            line.sku
+            for line, reason in zip(lines, stock, strict=True)
+            if reason["Code"] == CONDITION_FAILED
         ]
-        return self._put_if_absent(replace(reservation, state=REFUSED, explanation=out_of_stock_message(lacking)))
+        return self._put_if_absent(
+            replace(reservation, state=REFUSED, explanation=out_of_stock_message(lacking))
+        )
 
     def release(self, order_id: str, *, now: str) -> Reservation:
         """Give an order's stock back, and return what its reservation now is: final.
@@ -152,7 +157,9 @@ class Reservations:
         found = self._put_if_absent(
             Reservation(order_id=order_id, state=RELEASED, lines=(), created_at=now, changed_at=now)
         )
-        return self._close(found, state=RELEASED, target="available", cause_type="ReleaseStock", now=now)
+        return self._close(
+            found, state=RELEASED, target="available", cause_type="ReleaseStock", now=now
+        )
 
     def ship(self, order_id: str, *, now: str) -> Reservation:
         """Let the units that an order holds leave, once, and return what its reservation now is.
@@ -168,7 +175,9 @@ class Reservations:
         if "Item" not in answer:
             raise NothingToShipError(f"order {order_id} has no reservation")
         found = decode(Reservation, from_item(answer["Item"]))
-        closed = self._close(found, state=SHIPPED, target=None, cause_type="ShipmentDispatched", now=now)
+        closed = self._close(
+            found, state=SHIPPED, target=None, cause_type="ShipmentDispatched", now=now
+        )
         if closed.state != SHIPPED:
             raise NothingToShipError(f"the reservation of order {order_id} is {closed.state}")
         return closed

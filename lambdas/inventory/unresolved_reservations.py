@@ -92,7 +92,11 @@ class UnresolvedReservations:
 
 
 def reconcile(
-    order: OrderStatusReported, *, reservations: Reservations, unresolved: UnresolvedReservations, now: str
+    order: OrderStatusReported,
+    *,
+    reservations: Reservations,
+    unresolved: UnresolvedReservations,
+    now: str,
 ) -> str:
     """Do to a reservation what its order's state asks for; return what was done.
 
@@ -110,7 +114,9 @@ def reconcile(
 class StaleReservationPoller:
     """Asks what became of orders whose reservations are quiet for longer than ``stale_after``."""
 
-    def __init__(self, unresolved: UnresolvedReservations, bus: Bus, *, stale_after: timedelta) -> None:
+    def __init__(
+        self, unresolved: UnresolvedReservations, bus: Bus, *, stale_after: timedelta
+    ) -> None:
         self._unresolved = unresolved
         self._bus = bus
         self._stale_after = stale_after
@@ -139,6 +145,12 @@ class StaleReservationPoller:
     def _cutoff(self, now: datetime) -> str:
         return (now - self._stale_after).isoformat()
 
-    def _claim_query(self, row: dict[str, Any], now: str) -> EventEnvelope[ReservationUnresolved] | None:
+    def _claim_query(
+        self, row: dict[str, Any], now: str
+    ) -> EventEnvelope[ReservationUnresolved] | None:
         number = self._unresolved.claim(row, now=now)
-        return None if number is None else reservation_unresolved(row["order_id"], query_number=number, now=now)
+        return (
+            None
+            if number is None
+            else reservation_unresolved(row["order_id"], query_number=number, now=now)
+        )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Event, EventEnvelope, parse_known_event, envelope
+from lambdas.contracts.event import Event, EventEnvelope, envelope, parse_known_event
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import (
     OrderCancelled,
@@ -119,7 +119,12 @@ class EmailMessage:
     file_name: str = ""
 
 
-NOTIFIED_EVENTS: tuple[type[Event], ...] = (OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched)
+NOTIFIED_EVENTS: tuple[type[Event], ...] = (
+    OrderConfirmed,
+    OrderRejected,
+    OrderCancelled,
+    OrderDispatched,
+)
 """What customers are told of."""
 INVOICE = "Invoice"
 """The kind of the letter that brings the invoice; that of the others is the type of their event."""
@@ -213,7 +218,9 @@ def require_outcome(record: EmailRecord) -> EmailRecord:
     return record
 
 
-def event_for_record(event: EventEnvelope[Any], record: EmailRecord) -> EventEnvelope[CustomerNotified]:
+def event_for_record(
+    event: EventEnvelope[Any], record: EmailRecord
+) -> EventEnvelope[CustomerNotified]:
     """What to tell the others of a mail that is settled: the same however often it is told."""
     return envelope(
         CustomerNotified(

@@ -5,7 +5,7 @@ from typing import Any
 from lambdas.contracts.codec import decode
 from lambdas.notifications.domain import IssuedInvoice, compose_invoice_email
 from lambdas.notifications.mail_sender import MailSender
-from lambdas.notifications.store import Contacts, Invoices, EmailRecords
+from lambdas.notifications.store import Contacts, EmailRecords, Invoices
 from lambdas.runtime.aws import SINGLE_ATTEMPT, client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting

@@ -13,9 +13,9 @@ from lambdas.notifications.domain import (
     SENDING,
     Contact,
     EmailMessage,
+    EmailOutcomeUnknownError,
     EmailRecord,
     EmailRejectedError,
-    EmailOutcomeUnknownError,
     add_salutation,
     require_outcome,
 )

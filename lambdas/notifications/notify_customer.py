@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lambdas.notifications.domain import parse_notified_event, compose_email, event_for_record
+from lambdas.notifications.domain import compose_email, event_for_record, parse_notified_event
 from lambdas.notifications.mail_sender import MailSender
 from lambdas.notifications.store import Contacts, EmailRecords
 from lambdas.runtime.aws import SINGLE_ATTEMPT, client

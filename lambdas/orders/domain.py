@@ -127,7 +127,9 @@ class Order:
     @property
     def outstanding_compensations(self) -> Sequence[str]:
         """The compensations that still wait for a person."""
-        return [name for name in self.failed_compensations if name not in self.completed_compensations]
+        return [
+            name for name in self.failed_compensations if name not in self.completed_compensations
+        ]
 
 
 def order_id(customer_id: str, idempotency_key: str) -> str:
@@ -212,7 +214,9 @@ def dispatch(order: Order, *, now: str) -> Order:
     if order.state == DISPATCHED:
         return order
     if order.state not in (CONFIRMED, WITHDRAWN):
-        raise UnexpectedDispatchError(f"order {order.order_id} is {order.state}, and was dispatched")
+        raise UnexpectedDispatchError(
+            f"order {order.order_id} is {order.state}, and was dispatched"
+        )
     return replace(
         order,
         state=DISPATCHED,
@@ -268,7 +272,11 @@ def reschedule_check(order: Order, *, now: datetime) -> Order:
 
 def is_expired(order: Order, *, before: str) -> bool:
     """Whether the order may go: it was over ``before`` that time, and nobody has to see to it."""
-    return order.state in TERMINAL_STATES and not order.outstanding_compensations and order.changed_at < before
+    return (
+        order.state in TERMINAL_STATES
+        and not order.outstanding_compensations
+        and order.changed_at < before
+    )
 
 
 def customer_view(order: Order) -> dict[str, Any]:

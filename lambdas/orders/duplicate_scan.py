@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from lambdas.orders.checkpoint import Checkpoint
+from lambdas.orders.dedup_index import PERIOD, period_start, periods
 from lambdas.orders.domain import DISPATCHED, Order
 from lambdas.orders.duplicates import CANCEL, UndecidedError, find_original, resolve_duplicate
-from lambdas.orders.dedup_index import PERIOD, period_start, periods
-from lambdas.orders.checkpoint import Checkpoint
 from lambdas.orders.store import MAX_CANDIDATES, Orders
 from lambdas.runtime.log import log
 
@@ -54,7 +54,9 @@ class DuplicateScan:
 
         What is undecided waits for what becomes of an earlier order.
         """
-        first = done_until = self._checkpoint.done_until() or period_start(self._now - GIVE_UP_AFTER)
+        first = done_until = self._checkpoint.done_until() or period_start(
+            self._now - GIVE_UP_AFTER
+        )
         for at in periods(first, self._now)[:MAX_PERIODS]:
             all_resolved = self._scan_period(at)
             over = at + PERIOD + INDEX_LAG <= self._now
@@ -102,7 +104,9 @@ class DuplicateScan:
             return order, "undecided"
         if earlier is None:
             return order, "kept"
-        after = resolve_duplicate(order, repeats=earlier, policy=self._policy, now=self._now.isoformat())
+        after = resolve_duplicate(
+            order, repeats=earlier, policy=self._policy, now=self._now.isoformat()
+        )
         if not self._dry_run and not self._orders.replace(order, after):
             return order, "undecided"
         done = "cancelled" if self._policy == CANCEL else "held"

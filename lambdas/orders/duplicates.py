@@ -9,8 +9,8 @@ from lambdas.contracts.orders import SOURCE
 from lambdas.orders.domain import (
     CONFIRMED,
     DISPATCHED,
-    UNDONE_STATES,
     PLACED,
+    UNDONE_STATES,
     WITHDRAWN,
     Order,
     cancel,

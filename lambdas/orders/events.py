@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lambdas.contracts.event import Event, EventEnvelope, event_id, envelope
+from lambdas.contracts.event import Event, EventEnvelope, envelope, event_id
 from lambdas.contracts.orders import (
     SOURCE,
     OrderCancelled,
@@ -11,8 +11,8 @@ from lambdas.contracts.orders import (
     OrderDispatched,
     OrderHeld,
     OrderHoldLifted,
-    OrderNeedsAttention,
     OrderHoldMissed,
+    OrderNeedsAttention,
     OrderPlaced,
     OrderRejected,
     OrderWithdrawn,
@@ -85,10 +85,14 @@ def _hold_event(before: Order, after: Order) -> EventEnvelope[Any]:
 def _state_event(before: Order | None, after: Order) -> Event:
     if before is not None and before.failed_compensations != after.failed_compensations:
         return OrderNeedsAttention(
-            order_id=after.order_id, customer_id=after.customer_id, failed_compensations=tuple(after.failed_compensations)
+            order_id=after.order_id,
+            customer_id=after.customer_id,
+            failed_compensations=tuple(after.failed_compensations),
         )
     if after.state in EVENTS_OF_STATE_ONLY:
-        return EVENTS_OF_STATE_ONLY[after.state](order_id=after.order_id, customer_id=after.customer_id)
+        return EVENTS_OF_STATE_ONLY[after.state](
+            order_id=after.order_id, customer_id=after.customer_id
+        )
     if after.state == REJECTED:
         return OrderRejected(
             order_id=after.order_id,

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambdas.orders.duplicate_scan import DuplicateScan
 from lambdas.orders.checkpoint import Checkpoint
+from lambdas.orders.duplicate_scan import DuplicateScan
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -12,7 +12,9 @@ from lambdas.runtime.scheduled import is_dry_run
 from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
-checkpoint = Checkpoint(setting("CHECKPOINTS_TABLE"), job="find_duplicates", dynamodb=client("dynamodb"))
+checkpoint = Checkpoint(
+    setting("CHECKPOINTS_TABLE"), job="find_duplicates", dynamodb=client("dynamodb")
+)
 POLICY = setting("DUPLICATE_POLICY")
 DUPLICATE_WINDOW = timedelta(seconds=int(setting("DUPLICATE_WINDOW_SECONDS")))
 

@@ -9,8 +9,8 @@ from lambdas.contracts.payments import PaymentDisputed
 from lambdas.orders.holds import hold
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
-from lambdas.runtime.log import log
 from lambdas.runtime.dead_letters import dead_letter
+from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))

@@ -55,7 +55,9 @@ def mark_hold_missed(order: Order, *, now: str) -> Order:
     """
     if order.state != DISPATCHED or not order.held:
         return order
-    return _with_out_of_band_event(_with_hold_state(order, order.held[0].cause, state=MISSED, now=now))
+    return _with_out_of_band_event(
+        _with_hold_state(order, order.held[0].cause, state=MISSED, now=now)
+    )
 
 
 def _with_hold_state(order: Order, cause: str, *, state: str, now: str) -> Order:
@@ -66,4 +68,6 @@ def _with_hold_state(order: Order, cause: str, *, state: str, now: str) -> Order
 
 
 def _with_out_of_band_event(order: Order) -> Order:
-    return replace(order, sequence=order.sequence + 1, out_of_band_events=order.out_of_band_events + 1)
+    return replace(
+        order, sequence=order.sequence + 1, out_of_band_events=order.out_of_band_events + 1
+    )

@@ -50,7 +50,9 @@ def parse_order_request(
         errors.append(FieldError(field="body", problem="must be a JSON object"))
     if not 1 <= len(idempotency_key) <= MAX_TEXT:
         errors.append(
-            FieldError(field="Idempotency-Key", problem=f"must be a header of 1 to {MAX_TEXT} letters")
+            FieldError(
+                field="Idempotency-Key", problem=f"must be a header of 1 to {MAX_TEXT} letters"
+            )
         )
     currency = _currency(fields.get("currency"), errors)
     country = _text(fields, "country", errors)

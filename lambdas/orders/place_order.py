@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.orders.domain import KeyReusedError
 from lambdas.orders.dedup_index import with_dedup_key
+from lambdas.orders.domain import KeyReusedError
 from lambdas.orders.order_request import BadRequestError, parse_order_request
 from lambdas.orders.store import Orders
 from lambdas.runtime import http
@@ -32,7 +32,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     except BadRequestError as bad:
         log("order refused", problems=len(bad.errors))
         problems = [{"field": p.field, "problem": p.problem} for p in bad.errors]
-        return http.json_response(400, {"message": "the order has bad fields", "problems": problems})
+        return http.json_response(
+            400, {"message": "the order has bad fields", "problems": problems}
+        )
     except http.NotJsonError as bad:
         log("order refused", problems=1)
         return http.json_response(400, {"message": str(bad), "problems": []})

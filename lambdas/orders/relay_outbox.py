@@ -13,7 +13,9 @@ from lambdas.runtime.relay import Relay
 from lambdas.runtime.settings import setting
 
 
-def event_of_row(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> EventEnvelope[Any] | None:
+def event_of_row(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any]
+) -> EventEnvelope[Any] | None:
     """What the change of an order's row tells."""
     return event_for_change(order_of(before) if before else None, order_of(after))
 

@@ -8,8 +8,8 @@ one's claim over, and brings the order to its end.
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdas.orders.domain import is_stalled, reschedule_check
 from lambdas.orders.events import event_for_change
-from lambdas.orders.domain import reschedule_check, is_stalled
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus

@@ -10,7 +10,9 @@ StatusQuery = ReservationUnresolved | ChargeUnresolved
 STATUS_QUERIES: tuple[type[StatusQuery], ...] = (ReservationUnresolved, ChargeUnresolved)
 
 
-def status_report(query: EventEnvelope[StatusQuery], order: Order, *, now: str) -> EventEnvelope[OrderStatusReported]:
+def status_report(
+    query: EventEnvelope[StatusQuery], order: Order, *, now: str
+) -> EventEnvelope[OrderStatusReported]:
     """What became of the order that is asked about."""
     return envelope(
         OrderStatusReported(order_id=order.order_id, state=order.state),

@@ -9,9 +9,15 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
-from lambdas.orders.domain import Hold, KeyReusedError, Order, is_order_id
 from lambdas.orders.dedup_index import bucket_name, digest_of
-from lambdas.runtime.dynamodb import delete_if_unchanged, from_item, put_if_absent, put_if_unchanged, to_item
+from lambdas.orders.domain import Hold, KeyReusedError, Order, is_order_id
+from lambdas.runtime.dynamodb import (
+    delete_if_unchanged,
+    from_item,
+    put_if_absent,
+    put_if_unchanged,
+    to_item,
+)
 from lambdas.runtime.log import log
 
 ATTEMPTS = 5
@@ -126,12 +132,16 @@ class Orders:
     def replace(self, before: Order, after: Order) -> bool:
         """Put ``after`` where ``before`` still stands; tell whether it did."""
         rows = row_of(before), row_of(after)
-        return put_if_unchanged(self._dynamodb, self._table, *rows, version_attributes=VERSION_ATTRIBUTES)
+        return put_if_unchanged(
+            self._dynamodb, self._table, *rows, version_attributes=VERSION_ATTRIBUTES
+        )
 
     def remove(self, order: Order) -> bool:
         """Delete the order where it still stands as it is; tell whether it did."""
         row = row_of(order)
-        return delete_if_unchanged(self._dynamodb, self._table, row, key="order_id", version_attributes=VERSION_ATTRIBUTES)
+        return delete_if_unchanged(
+            self._dynamodb, self._table, row, key="order_id", version_attributes=VERSION_ATTRIBUTES
+        )
 
     def raise_if_unreadable(self) -> None:
         """Raise UnreadableError if a row could not be read since this was asked last."""
@@ -171,7 +181,9 @@ class Orders:
                 turns.append(pages)
 
     def _keys_of_bucket(self, bucket: str) -> Iterator[dict[str, Any]]:
-        pages = self._query("dedup_bucket", "dedup_bucket = :bucket", {":bucket": bucket}, size=20 * PAGE)
+        pages = self._query(
+            "dedup_bucket", "dedup_bucket = :bucket", {":bucket": bucket}, size=20 * PAGE
+        )
         return (key for page in pages for key in page)
 
     def _query(

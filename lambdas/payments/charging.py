@@ -30,8 +30,8 @@ from lambdas.payments.domain import (
     State,
     apply_result,
     check_total,
-    pending_charge,
     mark_refunded,
+    pending_charge,
     tombstone,
 )
 from lambdas.payments.provider import Provider
@@ -83,7 +83,11 @@ def refund(command: RefundPayment, charges: Charges, provider: Provider) -> Char
 
 
 def reconcile(
-    order: OrderStatusReported, *, charges: Charges, provider: Provider, unresolved_charges: UnresolvedCharges
+    order: OrderStatusReported,
+    *,
+    charges: Charges,
+    provider: Provider,
+    unresolved_charges: UnresolvedCharges,
 ) -> str:
     """Do to a charge what its order's state asks for; return what was done.
 

@@ -15,9 +15,9 @@ from enum import StrEnum
 from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.payments import (
     ChargeUnresolved,
+    PaymentAlreadyRefunded,
     PaymentDeclined,
     PaymentRefunded,
-    PaymentAlreadyRefunded,
     PaymentTaken,
     RefundPayment,
     TakePayment,
@@ -181,7 +181,9 @@ def event_for_entry(entry: Entry, posted_at: datetime) -> LedgerEvent:
     )
 
 
-def charge_unresolved(order_id: str, *, query_number: int, now: datetime) -> EventEnvelope[ChargeUnresolved]:
+def charge_unresolved(
+    order_id: str, *, query_number: int, now: datetime
+) -> EventEnvelope[ChargeUnresolved]:
     """Ask for the time ``query_number`` what became of an order whose charge is not settled."""
     return envelope(
         ChargeUnresolved(order_id=order_id),

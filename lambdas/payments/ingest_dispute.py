@@ -6,8 +6,8 @@ from lambdas.contracts.codec import ContractError
 from lambdas.payments.disputes import translate_dispute
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
-from lambdas.runtime.log import log
 from lambdas.runtime.dead_letters import dead_letter
+from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
 bus = Bus(setting("EVENT_BUS"), eventbridge=client("events"))

@@ -16,7 +16,7 @@ from pg8000.native import DatabaseError, InterfaceError
 
 from lambdas.contracts.values import Money
 from lambdas.payments.database import Database, Row, Run
-from lambdas.payments.domain import LedgerEvent, Entry, Kind, event_for_entry
+from lambdas.payments.domain import Entry, Kind, LedgerEvent, event_for_entry
 from lambdas.runtime.aws import CONFIG
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.log import log
@@ -117,7 +117,8 @@ class Outbox:
 
     def _due_events(self) -> list[LedgerEvent]:
         return [
-            _to_event(row) for row in self._database.run(_DUE, age=f"{SWEEP_AFTER} seconds", row_limit=PAGE)
+            _to_event(row)
+            for row in self._database.run(_DUE, age=f"{SWEEP_AFTER} seconds", row_limit=PAGE)
         ]
 
 

@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 
 from lambdas.contracts.values import Money
-from lambdas.payments.domain import ChargeResult, Charged, Declined, Voided
+from lambdas.payments.domain import Charged, ChargeResult, Declined, Voided
 from lambdas.runtime.aws import CONFIG
 from lambdas.runtime.settings import setting
 
@@ -89,5 +89,6 @@ def _not_understood(answer: object) -> ProviderError:
 def provider() -> Provider:
     """The configured provider; made once per execution environment."""
     return LambdaProvider(
-        boto3.client("lambda", config=CONFIG.merge(_SINGLE_ATTEMPT)), setting("CARD_PROVIDER_FUNCTION")
+        boto3.client("lambda", config=CONFIG.merge(_SINGLE_ATTEMPT)),
+        setting("CARD_PROVIDER_FUNCTION"),
     )

@@ -3,8 +3,8 @@
 from typing import Any
 
 from lambdas.contracts.payments import RefundPayment
-from lambdas.payments.provider import provider
 from lambdas.payments.charging import refund
+from lambdas.payments.provider import provider
 from lambdas.payments.store import store
 from lambdas.runtime.log import log
 

@@ -7,7 +7,7 @@ from functools import cache
 
 from lambdas.contracts.values import Money
 from lambdas.payments.database import Database, Row, Run
-from lambdas.payments.domain import LedgerEvent, Charge, Entry, State, event_for_entry, posting
+from lambdas.payments.domain import Charge, Entry, LedgerEvent, State, event_for_entry, posting
 from lambdas.payments.outbox import Outbox, make_outbox
 from lambdas.payments.unresolved_charges import add, drop
 

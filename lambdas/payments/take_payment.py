@@ -3,9 +3,9 @@
 from typing import Any
 
 from lambdas.contracts.payments import TakePayment
+from lambdas.payments.charging import take
 from lambdas.payments.domain import check_taken
 from lambdas.payments.provider import provider
-from lambdas.payments.charging import take
 from lambdas.payments.store import store
 from lambdas.runtime.log import log
 

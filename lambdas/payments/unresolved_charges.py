@@ -70,7 +70,9 @@ class UnresolvedCharges:
 
     def find_stale(self, *, stale_after: timedelta) -> list[str]:
         """The orders that a run would ask about, the longest quiet first."""
-        rows = self._database.run(_STALE, stale_after=_interval(stale_after), row_limit=PAGE * PAGES)
+        rows = self._database.run(
+            _STALE, stale_after=_interval(stale_after), row_limit=PAGE * PAGES
+        )
         return [order_id for (order_id,) in rows]
 
     def query_stale(self, *, stale_after: timedelta) -> QueryOutcome:
@@ -84,7 +86,9 @@ class UnresolvedCharges:
         queried = rejected = 0
         for _ in range(PAGES):
             page = self._database.run(_CLAIM, stale_after=_interval(stale_after), row_limit=PAGE)
-            queries = [charge_unresolved(order_id, query_number=n, now=now) for order_id, n, now in page]
+            queries = [
+                charge_unresolved(order_id, query_number=n, now=now) for order_id, n, now in page
+            ]
             rejected = len(self._bus.publish(queries))
             queried += len(queries) - rejected
             if rejected or len(page) < PAGE:

@@ -38,7 +38,9 @@ class PurchaseOrder:
     awaiting: str | None = None
 
 
-def plan_purchase_order(event: EventEnvelope[LowStockEvent], *, now: datetime, lead_time: timedelta) -> PurchaseOrder:
+def plan_purchase_order(
+    event: EventEnvelope[LowStockEvent], *, now: datetime, lead_time: timedelta
+) -> PurchaseOrder:
     """The one order that a crossing of a threshold leads to, however often it is heard of.
 
     Each threshold orders as much as the minimum: sold out, twice that is on its way. So whatever

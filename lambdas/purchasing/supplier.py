@@ -61,7 +61,8 @@ class Supplier:
         """Ask inventory to take the goods; return what is wrong, and whether that is final."""
         try:
             answer = self._functions.invoke(
-                FunctionName=self._receive_stock, Payload=json.dumps(encode(delivery_command(order)))
+                FunctionName=self._receive_stock,
+                Payload=json.dumps(encode(delivery_command(order))),
             )
         except (BotoCoreError, ClientError) as no_answer:
             return f"{type(no_answer).__name__}: {no_answer}", False

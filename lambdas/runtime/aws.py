@@ -15,7 +15,9 @@ CONFIG = Config(
 
 # For a request that must not be repeated by itself, when nobody knows what became of the first. A
 # person has to find out, so the answer is waited for as long as the functions' 15 s allow.
-SINGLE_ATTEMPT = CONFIG.merge(Config(read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1}))
+SINGLE_ATTEMPT = CONFIG.merge(
+    Config(read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1})
+)
 
 
 @cache

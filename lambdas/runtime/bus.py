@@ -38,7 +38,9 @@ class Bus:
         return rejected
 
     def _put(self, batch: list[EventEnvelope[Any]]) -> list[EventEnvelope[Any]]:
-        response = self._eventbridge.put_events(Entries=[event.to_put_events_entry(self._name) for event in batch])
+        response = self._eventbridge.put_events(
+            Entries=[event.to_put_events_entry(self._name) for event in batch]
+        )
         return [
             event
             for event, entry in zip(batch, response["Entries"], strict=True)

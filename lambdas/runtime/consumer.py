@@ -86,7 +86,11 @@ class BatchConsumer(Generic[E]):
             if id_ in processed:
                 continue
             is_redelivered_anyway = self._rewinds and failed
-            if id_ in poison and not is_redelivered_anyway and self._try_dead_letter(record, poison[id_]):
+            if (
+                id_ in poison
+                and not is_redelivered_anyway
+                and self._try_dead_letter(record, poison[id_])
+            ):
                 dead_lettered += 1
             else:
                 failed.append(id_)
@@ -169,7 +173,13 @@ class StreamConsumer(BatchConsumer[E]):
         whole_batch: bool = False,
     ) -> None:
         """``handle`` gets what a batch has of a key at once, or, ``whole_batch``, of all keys."""
-        super().__init__(parse=parse, handle=handle, dead_letter_queue_url=dead_letter_queue_url, sqs=sqs, by_group=True)
+        super().__init__(
+            parse=parse,
+            handle=handle,
+            dead_letter_queue_url=dead_letter_queue_url,
+            sqs=sqs,
+            by_group=True,
+        )
         self._whole_batch = whole_batch
 
     def _group(self, record: Record) -> str:

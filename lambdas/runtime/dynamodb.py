@@ -59,7 +59,12 @@ def put_if_unchanged(
 
 
 def delete_if_unchanged(
-    dynamodb: Any, table: str, old: Mapping[str, Any], *, key: str, version_attributes: Sequence[str]
+    dynamodb: Any,
+    table: str,
+    old: Mapping[str, Any],
+    *,
+    key: str,
+    version_attributes: Sequence[str],
 ) -> bool:
     """Delete the row ``old``, which has that ``key``, where it still stands; say if it did."""
     condition, item_key = _unchanged(old, version_attributes), to_item({key: old[key]})
@@ -69,7 +74,8 @@ def delete_if_unchanged(
 def _unchanged(old: Mapping[str, Any], version_attributes: Sequence[str]) -> dict[str, Any]:
     """The condition that none of the version_attributes has changed."""
     comparisons = [
-        f"#{name} = :{name}" if name in old else f"attribute_not_exists(#{name})" for name in version_attributes
+        f"#{name} = :{name}" if name in old else f"attribute_not_exists(#{name})"
+        for name in version_attributes
     ]
     values = to_item({f":{name}": old[name] for name in version_attributes if name in old})
     return {

@@ -40,7 +40,9 @@ class RelayOutcome:
 class Relay:
     """Publishes what the changes of a table tell, and parks, whole, what tells nothing sensible."""
 
-    def __init__(self, *, to_event: ToEvent, publisher: Bus | Topic, dead_letter_queue_url: str, sqs: Any) -> None:
+    def __init__(
+        self, *, to_event: ToEvent, publisher: Bus | Topic, dead_letter_queue_url: str, sqs: Any
+    ) -> None:
         """``dead_letter_queue_url`` is a queue's URL, ``sqs`` boto3's client."""
         self._to_event = to_event
         self._publisher = publisher
@@ -73,7 +75,9 @@ class Relay:
             if (number := _number(record)) in poison:
                 self._dead_letter(record, poison[number])
                 dead_lettered += 1
-        return RelayOutcome(published=len(events) - len(rejected), dead_lettered=dead_lettered, failed=failed)
+        return RelayOutcome(
+            published=len(events) - len(rejected), dead_lettered=dead_lettered, failed=failed
+        )
 
     def _event_of(self, record: Mapping[str, Any]) -> EventEnvelope[Any] | None:
         change = record["dynamodb"]

@@ -42,7 +42,9 @@ class Topic:
                 if not batch:
                     break
             failed_subjects = {event.metadata.subject for event in batch}
-            rejected += batch + [event for event in waiting if event.metadata.subject in failed_subjects]
+            rejected += batch + [
+                event for event in waiting if event.metadata.subject in failed_subjects
+            ]
             waiting = [event for event in waiting if event.metadata.subject not in failed_subjects]
         return rejected
 

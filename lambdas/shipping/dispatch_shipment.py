@@ -9,7 +9,7 @@ from lambdas.contracts.warehouse import OrderPicked
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.shipping.domain import require_shipment, mark_picked
+from lambdas.shipping.domain import mark_picked, require_shipment
 from lambdas.shipping.store import Shipments
 
 shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))

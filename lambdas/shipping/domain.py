@@ -7,9 +7,9 @@ from lambdas.contracts.event import UUID_NAMESPACE, EventEnvelope, envelope
 from lambdas.contracts.shipping import (
     SOURCE,
     AddressUndeliverable,
-    ShipmentAlreadyDispatched,
     BookShipment,
     ShipmentAlreadyCancelled,
+    ShipmentAlreadyDispatched,
     ShipmentDispatched,
 )
 from lambdas.contracts.values import Line
@@ -151,7 +151,9 @@ def require_shipment(shipment: Shipment | None, order_id: str) -> Shipment:
     return shipment
 
 
-def event_for_change(before: Shipment | None, after: Shipment) -> EventEnvelope[ShipmentDispatched] | None:
+def event_for_change(
+    before: Shipment | None, after: Shipment
+) -> EventEnvelope[ShipmentDispatched] | None:
     """What to tell the others of a change of a shipment's row; None when it is nothing to them."""
     if after.state != DISPATCHED or (before is not None and before.state == DISPATCHED):
         return None

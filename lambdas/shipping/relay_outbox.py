@@ -13,7 +13,9 @@ from lambdas.runtime.settings import setting
 from lambdas.shipping.domain import Shipment, event_for_change
 
 
-def event_for_row(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> EventEnvelope[Any] | None:
+def event_for_row(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any]
+) -> EventEnvelope[Any] | None:
     """What the change of a shipment's row tells."""
     return event_for_change(decode(Shipment, before) if before else None, decode(Shipment, after))
 

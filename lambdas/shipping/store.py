@@ -41,7 +41,9 @@ class Shipments:
             booked = merge_hold(kept, planned)
             if self._put(row, booked):
                 return booked
-        raise ConcurrentUpdateError(f"the shipment of order {planned.order_id} is being changed; try again")
+        raise ConcurrentUpdateError(
+            f"the shipment of order {planned.order_id} is being changed; try again"
+        )
 
     def cancel(self, order_id: str, *, now: str) -> Shipment:
         """Cancel the order's shipment, and return what it now is: final.
@@ -90,7 +92,11 @@ class Shipments:
             after = change(before)
             if after is None or after == before or self._put(row, after):
                 return after
-        raise ConcurrentUpdateError(f"the shipment of order {order_id} is being changed by others; try again")
+        raise ConcurrentUpdateError(
+            f"the shipment of order {order_id} is being changed by others; try again"
+        )
 
     def _put(self, row: dict[str, Any], after: Shipment) -> bool:
-        return put_if_unchanged(self._dynamodb, self._table, row, encode(after), version_attributes=VERSION_ATTRIBUTES)
+        return put_if_unchanged(
+            self._dynamodb, self._table, row, encode(after), version_attributes=VERSION_ATTRIBUTES
+        )

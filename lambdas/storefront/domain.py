@@ -89,7 +89,9 @@ class OrderUpsert:
     attributes: Mapping[str, Any]
 
 
-def _upserts_by_order(events: Iterable[EventEnvelope[Any]], build_attributes: Any) -> list[OrderUpsert]:
+def _upserts_by_order(
+    events: Iterable[EventEnvelope[Any]], build_attributes: Any
+) -> list[OrderUpsert]:
     """One set of notes for each order, however many facts there are of it."""
     orders: dict[str, dict[str, Any]] = {}
     for event in events:
@@ -247,7 +249,10 @@ def split_into_transactions(sales: Iterable[Sale]) -> Iterator[list[Sale]]:
     group: list[Sale] = []
     counters: set[CounterKey] = set()
     for sale in sales:
-        if group and len(group) + 1 + len(counters | sale.increments.keys()) > MAX_TRANSACTION_ITEMS:
+        if (
+            group
+            and len(group) + 1 + len(counters | sale.increments.keys()) > MAX_TRANSACTION_ITEMS
+        ):
             yield group
             group, counters = [], set()
         group.append(sale)

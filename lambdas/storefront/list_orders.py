@@ -6,7 +6,12 @@ from lambdas.runtime import http
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.domain import InvalidQueryError, render_order, parse_page_request, encode_page_token
+from lambdas.storefront.domain import (
+    InvalidQueryError,
+    encode_page_token,
+    parse_page_request,
+    render_order,
+)
 from lambdas.storefront.store import CustomerOrdersView
 
 view = CustomerOrdersView(setting("CUSTOMER_ORDERS_TABLE"), dynamodb=client("dynamodb"))
@@ -21,5 +26,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return http.json_response(400, {"message": "bad parameters", "problems": bad.problems})
     rows, last = view.find_page(http.caller_id(event), wanted)
     log("orders_listed", found=len(rows))
-    content = {"orders": [render_order(row) for row in rows], "next": encode_page_token(last) if last else None}
+    content = {
+        "orders": [render_order(row) for row in rows],
+        "next": encode_page_token(last) if last else None,
+    }
     return http.cached_response(event, content)

@@ -5,11 +5,19 @@ from collections.abc import Sequence
 from lambdas.contracts.event import Event, EventEnvelope
 from lambdas.contracts.inventory import StockEvent
 from lambdas.contracts.orders import OrderConfirmed
-from lambdas.storefront.domain import build_availabilities, build_order_upserts, build_sales, build_timeline_upserts, split_into_transactions
+from lambdas.storefront.domain import (
+    build_availabilities,
+    build_order_upserts,
+    build_sales,
+    build_timeline_upserts,
+    split_into_transactions,
+)
 from lambdas.storefront.store import AvailabilityView, CustomerOrdersView, PerOrderView, SalesView
 
 
-def update_availability(view: AvailabilityView, events: Sequence[EventEnvelope[StockEvent]]) -> None:
+def update_availability(
+    view: AvailabilityView, events: Sequence[EventEnvelope[StockEvent]]
+) -> None:
     """Show the latest that a batch tells of a SKU: one write, however much it tells."""
     for availability in build_availabilities(events):
         view.put_if_newer(availability)
@@ -21,7 +29,9 @@ def update_timelines(view: PerOrderView, events: Sequence[EventEnvelope[Event]])
         view.upsert(upsert)
 
 
-def update_customer_orders(view: CustomerOrdersView, events: Sequence[EventEnvelope[Event]]) -> None:
+def update_customer_orders(
+    view: CustomerOrdersView, events: Sequence[EventEnvelope[Event]]
+) -> None:
     """Note the states to which a batch's orders came: one write for an order."""
     for upsert in build_order_upserts(events):
         view.upsert(upsert)

@@ -7,7 +7,15 @@ from typing import Any
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.runtime.dynamodb import from_item, to_item
-from lambdas.storefront.domain import BUCKETS, Availability, OrderUpsert, PageRequest, Sale, sum_increments, partition_key
+from lambdas.storefront.domain import (
+    BUCKETS,
+    Availability,
+    OrderUpsert,
+    PageRequest,
+    Sale,
+    partition_key,
+    sum_increments,
+)
 
 MAX_KEY_BYTES = 2_048
 """In bytes of UTF-8. What is longer is in no table, and DynamoDB refuses to look for it.
@@ -170,7 +178,9 @@ class SalesView:
                 TableName=self._table,
                 KeyConditionExpression="#partition_key = :partition_key",
                 ExpressionAttributeNames={"#partition_key": "partition_key"},
-                ExpressionAttributeValues=to_item({":partition_key": partition_key(day, per, bucket)}),
+                ExpressionAttributeValues=to_item(
+                    {":partition_key": partition_key(day, per, bucket)}
+                ),
             ):
                 for row in map(from_item, page["Items"]):
                     yield row.pop("sort_key"), {n: row[n] for n in ("orders", "units", "amount")}
@@ -183,7 +193,9 @@ class SalesView:
             "ExpressionAttributeNames": {"#partition_key": "partition_key"},
         }
 
-    def _increment(self, partition_key: str, sort_key: str, counts: dict[str, int]) -> dict[str, Any]:
+    def _increment(
+        self, partition_key: str, sort_key: str, counts: dict[str, int]
+    ) -> dict[str, Any]:
         return {
             "TableName": self._table,
             "Key": to_item({"partition_key": partition_key, "sort_key": sort_key}),

@@ -25,5 +25,10 @@ consumer = StreamConsumer(
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Count what was sold; report what could not be counted as failed."""
     outcome = consumer.process(event["Records"])
-    log("sales_updated", processed=outcome.processed, dead_lettered=outcome.dead_lettered, failed=len(outcome.failed))
+    log(
+        "sales_updated",
+        processed=outcome.processed,
+        dead_lettered=outcome.dead_lettered,
+        failed=len(outcome.failed),
+    )
     return outcome.response

@@ -23,5 +23,10 @@ consumer = StreamConsumer(
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Note what happened; report what could not be noted as failed."""
     outcome = consumer.process(event["Records"])
-    log("timelines_updated", processed=outcome.processed, dead_lettered=outcome.dead_lettered, failed=len(outcome.failed))
+    log(
+        "timelines_updated",
+        processed=outcome.processed,
+        dead_lettered=outcome.dead_lettered,
+        failed=len(outcome.failed),
+    )
     return outcome.response

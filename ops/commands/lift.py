@@ -16,9 +16,9 @@ from lambdas.orders.store import order_of
 from ops.commands import DONE, OPEN
 from ops.deployed import Deployed, OperationError
 from ops.dlq.executor import ActionFailedError, invoke_function
-from ops.output import print_text, print_json
-from ops.terminal import Terminal
 from ops.orders.collect import RecordCollector
+from ops.output import print_json, print_text
+from ops.terminal import Terminal
 
 
 def arguments(parser: ArgumentParser) -> None:

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 
 from ops.commands import DONE, FAILED, OPEN
 from ops.deployed import Deployed
-from ops.orders.trace import journey_document
-from ops.orders.render import render_lines
-from ops.output import print_text, print_json
-from ops.terminal import Terminal
 from ops.orders.collect import RecordCollector
+from ops.orders.render import render_lines
+from ops.orders.trace import journey_document
+from ops.output import print_json, print_text
+from ops.terminal import Terminal
 
 
 def arguments(parser: ArgumentParser) -> None:

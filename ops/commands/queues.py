@@ -17,9 +17,9 @@ from typing import Any
 
 from ops.commands import DONE, OPEN
 from ops.deployed import Deployed
+from ops.dlq.failure_sinks import FailureRoute, FailureSink, Mechanism
 from ops.dlq.readers import Depth, SinkReader, reader_for
-from ops.dlq.failure_sinks import FailureRoute, Mechanism, FailureSink
-from ops.output import format_age, print_text, print_json, format_table
+from ops.output import format_age, format_table, print_json, print_text
 from ops.terminal import Terminal
 
 MAX_WORKERS = 8
@@ -84,9 +84,13 @@ def as_table(found: Sequence[Found], now: datetime, *, of: int) -> str:
     """A line for each place, of so many, and one more for each further feed."""
     rows: list[Sequence[str]] = []
     for each in found:
-        depth = f"{each.depth.visible}" + (f"+{each.depth.in_flight}" if each.depth.in_flight else "")
+        depth = f"{each.depth.visible}" + (
+            f"+{each.depth.in_flight}" if each.depth.in_flight else ""
+        )
         oldest = format_age(each.oldest, now) if each.oldest else ""
-        first, *others = [(fed_by(route), back_to(route)) for route in each.sink.routes] or [("", "")]
+        first, *others = [(fed_by(route), back_to(route)) for route in each.sink.routes] or [
+            ("", "")
+        ]
         rows.append([each.sink.name, depth, oldest, *first])
         rows += [["", "", "", *other] for other in others]
     parked = [each for each in found if each.depth.total]
@@ -105,7 +109,11 @@ def as_json(found: Found) -> dict[str, Any]:
         "depth": {"visible": found.depth.visible, "in_flight": found.depth.in_flight},
         "oldest": found.oldest.isoformat() if found.oldest else None,
         "routes": [
-            {"mechanism": route.mechanism, "source": route.source.name, "to": route.target and route.target.name}
+            {
+                "mechanism": route.mechanism,
+                "source": route.source.name,
+                "to": route.target and route.target.name,
+            }
             for route in found.sink.routes
         ],
     }
@@ -113,7 +121,9 @@ def as_json(found: Found) -> dict[str, Any]:
 
 def fed_by(route: FailureRoute) -> str:
     """Who parks here."""
-    return WORDS[route.mechanism].format(source=_short(route.source.name), target=_short(str(route.target)))
+    return WORDS[route.mechanism].format(
+        source=_short(route.source.name), target=_short(str(route.target))
+    )
 
 
 def back_to(route: FailureRoute) -> str:

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from ops.commands import DONE, OPEN
 from ops.deployed import Deployed
-from ops.views.rebuild import OVERLAP, COMPARE_TIMEOUT, Rebuild
 from ops.terminal import Terminal
+from ops.views.rebuild import COMPARE_TIMEOUT, OVERLAP, Rebuild
 from ops.views.registry import VIEWS
 
 
@@ -49,5 +49,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
         overlap=timedelta(minutes=arguments.overlap),
         compare_timeout=timedelta(seconds=arguments.compare_timeout),
     )
-    equal = rebuild.run(switch=not arguments.only_compare, ignore_differences=arguments.despite_differences)
+    equal = rebuild.run(
+        switch=not arguments.only_compare, ignore_differences=arguments.despite_differences
+    )
     return DONE if equal else OPEN

@@ -16,15 +16,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.dlq.selection import parse_selection, add_selection_options, find_sink
 from ops.commands import DONE, OPEN
 from ops.commands.show import unseen, would
 from ops.deployed import Deployed, OperationError
-from ops.dlq.readers import reader_for
 from ops.dlq.executor import ActionExecutor
 from ops.dlq.failure_sinks import FailureSink
+from ops.dlq.readers import reader_for
 from ops.dlq.redrive import ACCESS_DENIED_CODES, RateLimit, Redrive, Tally
-from ops.output import one_line, print_text, print_json
+from ops.dlq.selection import add_selection_options, find_sink, parse_selection
+from ops.output import one_line, print_json, print_text
 from ops.terminal import Terminal
 
 PER_SECOND = 20.0
@@ -73,13 +73,17 @@ def move(
     if arguments.per_second <= 0:
         raise OperationError("--per-second wants a number above 0")
     client = cache(deployed.client)
-    mover = ActionExecutor(client, lambda: deployed.outputs("Orders")["MarkCompensationCompletedFunction"])
+    mover = ActionExecutor(
+        client, lambda: deployed.outputs("Orders")["MarkCompensationCompletedFunction"]
+    )
     tally = Tally()
     total = 0
 
     def progress(tally: Tally) -> None:
         if arguments.yes and not arguments.json:
-            terminal.say(f"{arguments.verb}: {bar(len(tally.results), total)}, {tally.failed} failed")
+            terminal.say(
+                f"{arguments.verb}: {bar(len(tally.results), total)}, {tally.failed} failed"
+            )
 
     redrive = Redrive(
         is_selected=parse_selection(arguments),
@@ -126,7 +130,9 @@ def as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
     ]
     if tally.in_progress is not None:
         lines.append(f"{tally.in_progress.message.id} was being {word}: it may be done twice")
-    lines += [f"{name}  not gone through: {one_line(why)}" for name, why in tally.access_denied.items()]
+    lines += [
+        f"{name}  not gone through: {one_line(why)}" for name, why in tally.access_denied.items()
+    ]
     if tally.not_received:
         lines.append(unseen(tally.not_received))
     counts = f"{tally.failed} could not be, {tally.skipped} were left"

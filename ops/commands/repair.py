@@ -25,5 +25,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Repair what is in the places that sagas park in."""
-    sinks = [sink for sink in deployed.templates().failure_sinks() if sink.routes_by(Mechanism.SAGA)]
+    sinks = [
+        sink for sink in deployed.templates().failure_sinks() if sink.routes_by(Mechanism.SAGA)
+    ]
     return move(sinks, arguments, deployed, terminal, word="repaired")

@@ -14,11 +14,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ops.replay.archive import Archive, Replay
 from ops.commands import DONE
 from ops.deployed import Deployed, OperationError
-from ops.replay.plan import ReplayPlan, Rule, select_rules, parse_time
-from ops.output import print_text, print_json
+from ops.output import print_json, print_text
+from ops.replay.archive import Archive, Replay
+from ops.replay.plan import ReplayPlan, Rule, parse_time, select_rules
 from ops.terminal import Terminal
 
 PAUSE = 2
@@ -110,7 +110,8 @@ def rules_of(events: Any, bus: str) -> list[Rule]:
         for rule in page["Rules"]
     ]
     return [
-        replace(rule, targets=_targets(events, bus, rule)) if rule.receives else rule for rule in rules
+        replace(rule, targets=_targets(events, bus, rule)) if rule.receives else rule
+        for rule in rules
     ]
 
 

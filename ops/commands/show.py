@@ -11,14 +11,14 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
-from ops.dlq.selection import parse_selection, add_selection_options, find_sink
 from ops.commands import DONE, OPEN
 from ops.deployed import Deployed
-from ops.dlq.readers import reader_for
-from ops.dlq.failure_sinks import FailureSink
 from ops.dlq.decode import DeadLetter, decode
+from ops.dlq.failure_sinks import FailureSink
 from ops.dlq.plan import NotRedrivableError, plan_redrive
-from ops.output import format_age, one_line, print_text, print_json
+from ops.dlq.readers import reader_for
+from ops.dlq.selection import add_selection_options, find_sink, parse_selection
+from ops.output import format_age, one_line, print_json, print_text
 from ops.terminal import Terminal
 
 
@@ -50,7 +50,9 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     return OPEN if dead_letters or hidden else DONE
 
 
-def as_text(dead_letters: Sequence[DeadLetter], sink: FailureSink, *, hidden: int, now: datetime) -> str:
+def as_text(
+    dead_letters: Sequence[DeadLetter], sink: FailureSink, *, hidden: int, now: datetime
+) -> str:
     """A few lines for each record; ``hidden`` are those that cannot be seen now."""
     lines = [f"{sink.name}: {len(dead_letters)} shown"]
     for dead_letter in dead_letters:
@@ -58,14 +60,25 @@ def as_text(dead_letters: Sequence[DeadLetter], sink: FailureSink, *, hidden: in
             f"parked {format_age(dead_letter.message.sent_at, now)} ago",
             f"tried {times(dead_letter.attempts)}" if dead_letter.attempts else "",
             f"first {dead_letter.event_time}" if dead_letter.event_time else "",
-            f"put back {times(dead_letter.redrive_count)} before" if dead_letter.redrive_count else "",
+            f"put back {times(dead_letter.redrive_count)} before"
+            if dead_letter.redrive_count
+            else "",
             f"group {dead_letter.message.group_id}" if dead_letter.message.group_id else "",
         )
         lines += ["", dead_letter.message.id]
         parts = [("when", ", ".join(filter(None, facts)))]
-        parts += [("what", dead_letter.mechanism or "nobody can tell"), ("where", named(dead_letter.failed_at, sink))]
-        parts += [("why", dead_letter.error), *(("before", reason) for reason in dead_letter.previous_errors)]
-        parts += [("event", one_line(essence(dead_letter.event))), ("redrive", would(dead_letter, sink))]
+        parts += [
+            ("what", dead_letter.mechanism or "nobody can tell"),
+            ("where", named(dead_letter.failed_at, sink)),
+        ]
+        parts += [
+            ("why", dead_letter.error),
+            *(("before", reason) for reason in dead_letter.previous_errors),
+        ]
+        parts += [
+            ("event", one_line(essence(dead_letter.event))),
+            ("redrive", would(dead_letter, sink)),
+        ]
         lines += [f"  {name:<7}  {one_line(text)}" for name, text in parts if text]
     if hidden:
         lines += ["", unseen(hidden)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ops.dlq.failure_sinks import Mechanism, FailureSink
+from ops.dlq.failure_sinks import FailureSink, Mechanism
 
 REDRIVEN, PREVIOUS_ERRORS = "redriven", "earlier"
 """Message attributes that a redrive adds: how often it was one, and the reasons until then."""
@@ -98,7 +98,9 @@ def decode(message: RawMessage, sink: FailureSink) -> DeadLetter:
         # The event may be an envelope itself, of what another function did.
         # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
         error = _join(attributes.get("ErrorCode"), attributes.get("ErrorMessage"))
-        return replace(dead_letter, mechanism=Mechanism.FUNCTION_DLQ, error=error, event_time=_event_time(body))
+        return replace(
+            dead_letter, mechanism=Mechanism.FUNCTION_DLQ, error=error, event_time=_event_time(body)
+        )
     if isinstance(body, dict) and (read := _decode_report(body, dead_letter)) is not None:
         return read
     return _decode_unwrapped(dead_letter, sink)
@@ -129,7 +131,9 @@ def _decode_report(body: dict[str, Any], dead_letter: DeadLetter) -> DeadLetter 
         case {"reason": str(reason), "record": dict(failed)}:
             match failed.get(REDRIVEN):
                 case {"times": int(times), "earlier": list(earlier)}:
-                    dead_letter = replace(dead_letter, redrive_count=times, previous_errors=tuple(map(str, earlier)))
+                    dead_letter = replace(
+                        dead_letter, redrive_count=times, previous_errors=tuple(map(str, earlier))
+                    )
             return replace(
                 dead_letter,
                 mechanism=Mechanism.CONSUMER,
@@ -140,7 +144,12 @@ def _decode_report(body: dict[str, Any], dead_letter: DeadLetter) -> DeadLetter 
         case {"reason": str(reason), "event": dict(event)}:
             first = _event_time(event)
             return replace(
-                dead_letter, mechanism=Mechanism.CONSUMER, event=event, error=reason, event_time=first, report=body
+                dead_letter,
+                mechanism=Mechanism.CONSUMER,
+                event=event,
+                error=reason,
+                event_time=first,
+                report=body,
             )
     return None
 
@@ -170,7 +179,9 @@ def _decode_invocation_record(body: dict[str, Any], dead_letter: DeadLetter) -> 
             )
         case {"requestPayload": payload}:
             first = _event_time(payload) or str(body.get("timestamp", ""))
-            return replace(dead_letter, mechanism=Mechanism.DESTINATION, event=payload, event_time=first)
+            return replace(
+                dead_letter, mechanism=Mechanism.DESTINATION, event=payload, event_time=first
+            )
     return None
 
 
@@ -179,13 +190,25 @@ def _decode_unwrapped(dead_letter: DeadLetter, sink: FailureSink) -> DeadLetter:
     attributes, source = dead_letter.message.attributes, dead_letter.message.source_queue_arn
     dead_letter = replace(dead_letter, event_time=_event_time(dead_letter.event))
     if "reason" in attributes:
-        mechanism = Mechanism.CONSUMER if sink.routes_by(Mechanism.CONSUMER) else Mechanism.REDRIVE_POLICY
+        mechanism = (
+            Mechanism.CONSUMER if sink.routes_by(Mechanism.CONSUMER) else Mechanism.REDRIVE_POLICY
+        )
         return replace(dead_letter, mechanism=mechanism, error=attributes["reason"])
     if source:
-        return replace(dead_letter, mechanism=Mechanism.REDRIVE_POLICY, failed_at=source, error="it came again and again")
+        return replace(
+            dead_letter,
+            mechanism=Mechanism.REDRIVE_POLICY,
+            failed_at=source,
+            error="it came again and again",
+        )
     _, code, explanation = ERROR
-    dead_letter = replace(dead_letter, error=_join(attributes.get(code), attributes.get(explanation)))
-    left = {route.mechanism for route in sink.routes} & {Mechanism.SUBSCRIPTION, Mechanism.REDRIVE_POLICY}
+    dead_letter = replace(
+        dead_letter, error=_join(attributes.get(code), attributes.get(explanation))
+    )
+    left = {route.mechanism for route in sink.routes} & {
+        Mechanism.SUBSCRIPTION,
+        Mechanism.REDRIVE_POLICY,
+    }
     if len(left) == 1:
         return replace(dead_letter, mechanism=left.pop())
     return dead_letter

@@ -15,12 +15,12 @@ from ops.dlq.plan import (
     Invoke,
     InvokeFromStream,
     InvokeWithBatch,
-    WriteTo,
     PublishTo,
     PutOn,
     Repair,
     SendTo,
     Start,
+    WriteTo,
 )
 from ops.dlq.stream_records import StreamReadError, read_changes
 
@@ -124,7 +124,9 @@ class ActionExecutor:
 
     @execute.register
     def _(self, action: PublishTo) -> None:
-        self.client("sns").publish(TopicArn=action.target.physical, Message=json.dumps(action.event))
+        self.client("sns").publish(
+            TopicArn=action.target.physical, Message=json.dumps(action.event)
+        )
 
     @execute.register
     def _(self, action: Repair) -> None:

@@ -94,7 +94,9 @@ class FailureSink:
         """
         routes = self.routes_by(mechanism)
         for route in routes:
-            if any(end is not None and end.matches_arn(arn) for end in (route.target, route.source)):
+            if any(
+                end is not None and end.matches_arn(arn) for end in (route.target, route.source)
+            ):
                 return route
         return routes[0] if len({route.target for route in routes}) == 1 else None
 
@@ -180,14 +182,22 @@ class Templates:
                 sink = self.first_reference(resource.stack, sink_reference)
                 if sink is not None:
                     receiver = self.first_reference(resource.stack, target) if target else resource
-                    yield sink, FailureRoute(mechanism=mechanism, source=resource, target=receiver, target_config=target_config)
+                    yield (
+                        sink,
+                        FailureRoute(
+                            mechanism=mechanism,
+                            source=resource,
+                            target=receiver,
+                            target_config=target_config,
+                        ),
+                    )
 
     def _consumer_routes(self, sinks: set[Resource]) -> Iterator[tuple[Resource, FailureRoute]]:
         """Who names a place among its settings: a function gets its messages from a queue."""
         sources = {
-            self.first_reference(mapping.stack, mapping.properties["FunctionName"]): self.first_reference(
-                mapping.stack, mapping.properties["EventSourceArn"]
-            )
+            self.first_reference(
+                mapping.stack, mapping.properties["FunctionName"]
+            ): self.first_reference(mapping.stack, mapping.properties["EventSourceArn"])
             for mapping in self.resources(MAPPING)
         }
         for function in self.resources(FUNCTION):
@@ -195,7 +205,10 @@ class Templates:
             target = source if source is not None and source.kind == QUEUE else function
             settings = function.properties.get("Environment", {})
             for sink in sinks.intersection(self.references(function.stack, settings)):
-                yield sink, FailureRoute(mechanism=Mechanism.CONSUMER, source=function, target=target)
+                yield (
+                    sink,
+                    FailureRoute(mechanism=Mechanism.CONSUMER, source=function, target=target),
+                )
         for machine in self.resources(MACHINE):
             definition = machine.properties.get("DefinitionString")
             for sink in sinks.intersection(self.references(machine.stack, definition)):
@@ -220,12 +233,24 @@ def _declared_routes_of(resource: Resource) -> Iterator[DeclaredRoute]:
         case "AWS::Events::Rule":
             for target_config in own.get("Targets", []):
                 if "DeadLetterConfig" in target_config:
-                    yield Mechanism.RULE, target_config["Arn"], target_config["DeadLetterConfig"]["Arn"], target_config
+                    yield (
+                        Mechanism.RULE,
+                        target_config["Arn"],
+                        target_config["DeadLetterConfig"]["Arn"],
+                        target_config,
+                    )
         case "AWS::Scheduler::Schedule" if "DeadLetterConfig" in own["Target"]:
             target_config = own["Target"]
-            yield Mechanism.SCHEDULE, target_config["Arn"], target_config["DeadLetterConfig"]["Arn"], target_config
+            yield (
+                Mechanism.SCHEDULE,
+                target_config["Arn"],
+                target_config["DeadLetterConfig"]["Arn"],
+                target_config,
+            )
         case "AWS::Lambda::EventInvokeConfig" | "AWS::Lambda::EventSourceMapping":
-            sink_reference = own.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+            sink_reference = (
+                own.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+            )
             mapping = resource.kind == MAPPING
             if sink_reference:
                 mechanism = Mechanism.STREAM_MAPPING if mapping else Mechanism.DESTINATION

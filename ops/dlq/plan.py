@@ -14,8 +14,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ops.dlq.failure_sinks import FUNCTION, MACHINE, QUEUE, FailureRoute, Mechanism, FailureSink, Resource
-from ops.dlq.decode import PREVIOUS_ERRORS, ERROR, REDRIVEN, DeadLetter, parse_json
+from ops.dlq.decode import ERROR, PREVIOUS_ERRORS, REDRIVEN, DeadLetter, parse_json
+from ops.dlq.failure_sinks import (
+    FUNCTION,
+    MACHINE,
+    QUEUE,
+    FailureRoute,
+    FailureSink,
+    Mechanism,
+    Resource,
+)
 
 BATCH_POINTER_FIELDS = {"streamArn", "shardId", "startSequenceNumber", "endSequenceNumber"}
 MAX_HISTORY_LENGTH = 1_000
@@ -128,7 +136,9 @@ def route_of(dead_letter: DeadLetter, sink: FailureSink) -> FailureRoute | None:
     if dead_letter.mechanism is None:
         return None
     execution = dead_letter.report.get("execution")
-    dead_lettered_by = dead_letter.message.attributes.get("RULE_ARN") or execution or dead_letter.failed_at
+    dead_lettered_by = (
+        dead_letter.message.attributes.get("RULE_ARN") or execution or dead_letter.failed_at
+    )
     return sink.find_route(dead_letter.mechanism, str(dead_lettered_by))
 
 
@@ -155,7 +165,9 @@ def plan_redrive(dead_letter: DeadLetter, sink: FailureSink) -> Action:
         case Mechanism.CONSUMER if "event" in dead_letter.report:
             return _hand_to(dead_letter, _require_target(route), dead_letter.event)
         case Mechanism.CONSUMER if _require_target(route).kind == FUNCTION:
-            return InvokeWithBatch(target=_require_target(route), payload={"Records": [_with_history(dead_letter)]})
+            return InvokeWithBatch(
+                target=_require_target(route), payload={"Records": [_with_history(dead_letter)]}
+            )
         case Mechanism.DESTINATION | Mechanism.FUNCTION_DLQ | Mechanism.SCHEDULE:
             return _hand_to(dead_letter, _require_target(route), dead_letter.event)
     said = {"reason", *(ERROR if dead_letter.mechanism is Mechanism.SUBSCRIPTION else ())}
@@ -192,7 +204,9 @@ def _hand_to(dead_letter: DeadLetter, target: Resource, event: Any) -> Action:
     raise NotRedrivableError(f"a redrive does not know how to hand anything to {target}")
 
 
-def _send_to(dead_letter: DeadLetter, target: Resource, body: str, attributes: Mapping[str, str]) -> Action:
+def _send_to(
+    dead_letter: DeadLetter, target: Resource, body: str, attributes: Mapping[str, str]
+) -> Action:
     if target.kind != QUEUE:
         raise NotRedrivableError(f"a redrive does not know how to hand a message to {target}")
     history = "\n".join(_error_history(dead_letter))[-MAX_HISTORY_LENGTH:]
@@ -218,7 +232,9 @@ def _retry_batch(dead_letter: DeadLetter, route: FailureRoute) -> Action:
         raise NotRedrivableError("it does not say which records of which stream it means")
     filters = route.target_config.get("FilterCriteria", {}).get("Filters", [])
     return InvokeFromStream(
-        target=target, batch=dead_letter.event, filters=[parse_json(each["Pattern"]) for each in filters]
+        target=target,
+        batch=dead_letter.event,
+        filters=[parse_json(each["Pattern"]) for each in filters],
     )
 
 

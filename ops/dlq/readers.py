@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
-from ops.dlq.failure_sinks import QUEUE, FailureSink
 from ops.dlq.decode import RawMessage
+from ops.dlq.failure_sinks import QUEUE, FailureSink
 
 BATCH_SIZE = 10
 VISIBILITY_TIMEOUT = 600

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import ClientError
 
-from ops.dlq.selection import Predicate
-from ops.dlq.readers import SinkReader
+from ops.dlq.decode import DeadLetter, decode
 from ops.dlq.executor import ActionFailedError
 from ops.dlq.failure_sinks import FailureSink
-from ops.dlq.decode import DeadLetter, decode
 from ops.dlq.plan import Action, NotRedrivableError, plan_redrive
+from ops.dlq.readers import SinkReader
+from ops.dlq.selection import Predicate
 
 ACCESS_DENIED_CODES = ("AccessDenied", "AuthorizationError")
 """With what the codes begin of errors that the other records of a place would meet as well."""
@@ -119,7 +119,9 @@ class Redrive:
         with closing(reader.lease_messages()) as messages:
             for message in messages:
                 dead_letter = decode(message, sink)
-                if _arrived_since(began.measured_at, dead_letter) or not self.is_selected(dead_letter):
+                if _arrived_since(began.measured_at, dead_letter) or not self.is_selected(
+                    dead_letter
+                ):
                     tally.skipped += 1
                     continue
                 result = self._redrive_one(sink, reader, dead_letter, tally, blocked_groups)
@@ -130,7 +132,12 @@ class Redrive:
         tally.not_received += max(began.total - (tally.seen - before), 0)
 
     def _redrive_one(
-        self, sink: FailureSink, reader: SinkReader, dead_letter: DeadLetter, tally: Tally, blocked_groups: set[str]
+        self,
+        sink: FailureSink,
+        reader: SinkReader,
+        dead_letter: DeadLetter,
+        tally: Tally,
+        blocked_groups: set[str],
     ) -> RedriveResult:
         group = dead_letter.message.group_id
         if group and group in blocked_groups:
@@ -146,12 +153,16 @@ class Redrive:
             self.execute(action)
         except (NotRedrivableError, ActionFailedError) as reason:
             tally.in_progress = None
-            return RedriveResult(sink=sink, dead_letter=dead_letter, action=action, error=str(reason))
+            return RedriveResult(
+                sink=sink, dead_letter=dead_letter, action=action, error=str(reason)
+            )
         except ClientError as error:
             tally.in_progress = None
             if error.response["Error"]["Code"].startswith(FATAL_CODES):
                 raise
-            return RedriveResult(sink=sink, dead_letter=dead_letter, action=action, error=str(error))
+            return RedriveResult(
+                sink=sink, dead_letter=dead_letter, action=action, error=str(error)
+            )
         reader.delete(dead_letter.message)
         tally.in_progress = None
         return RedriveResult(sink=sink, dead_letter=dead_letter, action=action)

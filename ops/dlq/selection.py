@@ -4,8 +4,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 
 from ops.deployed import OperationError
-from ops.dlq.failure_sinks import FailureSink
 from ops.dlq.decode import DeadLetter
+from ops.dlq.failure_sinks import FailureSink
 
 Predicate = Callable[[DeadLetter], bool]
 

@@ -11,11 +11,11 @@ from pg8000.native import DatabaseError, InterfaceError
 
 from lambdas.orders.domain import is_order_id
 from lambdas.runtime.dynamodb import from_item, to_item
-from ops.orders import ledger
 from ops.deployed import Deployed, OperationError
+from ops.orders import ledger
+from ops.orders.dead_letters import find_dead_letters
 from ops.orders.executions import UNKNOWN, Execution, execution_of, is_express
 from ops.orders.trace import OrderRecords, Row
-from ops.orders.dead_letters import find_dead_letters
 
 ORDER_TABLES = {
     "inventory": ("Inventory", "ReservationsTable"),
@@ -75,7 +75,9 @@ class RecordCollector:
             except READ_ERRORS as error:
                 unreadable[name] = _line(error)
         executions = found.pop("saga", ())
-        return OrderRecords(order=order, records=found, executions=executions, unreadable=unreadable)
+        return OrderRecords(
+            order=order, records=found, executions=executions, unreadable=unreadable
+        )
 
     def _with_dead_letters(self, known: OrderRecords) -> OrderRecords:
         try:

@@ -5,15 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from ops.deployed import Deployed
+from ops.dlq.decode import decode
+from ops.dlq.failure_sinks import FailureSink
 from ops.dlq.readers import SinkReader, reader_for
 from ops.orders.trace import OrderDeadLetter
-from ops.dlq.failure_sinks import FailureSink
-from ops.dlq.decode import decode
 
 MAX_WORKERS = 8
 
 
-def find_dead_letters(deployed: Deployed, order_id: str) -> tuple[Sequence[OrderDeadLetter], Sequence[str]]:
+def find_dead_letters(
+    deployed: Deployed, order_id: str
+) -> tuple[Sequence[OrderDeadLetter], Sequence[str]]:
     """The pieces that name the order, and the places of which not all could be seen.
 
     A pointer into a table's stream names none: what it points to is the order's row, or its event.
@@ -29,7 +31,9 @@ def find_dead_letters(deployed: Deployed, order_id: str) -> tuple[Sequence[Order
     return pieces, [sink.name for sink, (_, all) in zip(sinks, searches, strict=True) if not all]
 
 
-def search_sink(sink: FailureSink, reader: SinkReader, order_id: str) -> tuple[Sequence[OrderDeadLetter], bool]:
+def search_sink(
+    sink: FailureSink, reader: SinkReader, order_id: str
+) -> tuple[Sequence[OrderDeadLetter], bool]:
     """The order's pieces in a place, and whether that are all: somebody else may hold some."""
     depth = reader.depth()
     if not depth.total:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.contracts.values import Money
-from lambdas.notifications.domain import format_money
+from lambdas.notifications import domain as notifications
 from lambdas.orders.domain import Order, is_stalled
 from lambdas.orders.duplicates import DUPLICATE
 from lambdas.orders.store import order_of
@@ -108,7 +108,13 @@ def find_problems(known: OrderRecords, *, now: datetime) -> Iterator[str]:
 def _contradictions(known: OrderRecords) -> Iterator[str]:
     """What another service has on record that does not go with the order's state."""
     state = known.order["state"]
-    bad = FORBIDDEN_WHEN_FULFILLED if state in FULFILLED_STATES else FORBIDDEN_WHEN_UNDONE if state in UNDONE_STATES else {}
+    bad = (
+        FORBIDDEN_WHEN_FULFILLED
+        if state in FULFILLED_STATES
+        else FORBIDDEN_WHEN_UNDONE
+        if state in UNDONE_STATES
+        else {}
+    )
     for service, states in bad.items():
         if service in known.records:
             found = (known.records[service] or {}).get("state")
@@ -180,7 +186,7 @@ def _rows(known: OrderRecords) -> Iterator[dict[str, str]]:
 
 def format_money(total: Row) -> str:
     """An amount of minor units with its currency, as customers read it."""
-    return format_money(Money(amount=total["amount"], currency=total["currency"]))
+    return notifications.format_money(Money(amount=total["amount"], currency=total["currency"]))
 
 
 def _who_cancelled(order: Row) -> str:

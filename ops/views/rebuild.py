@@ -17,10 +17,10 @@ from botocore.exceptions import ClientError
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.event import EventEnvelope
-from ops.views.compare import Key, DynamoTable, compare, still_differing
 from ops.deployed import Deployed
-from ops.views.sources import RebuildContext
+from ops.views.compare import DynamoTable, Key, compare, still_differing
 from ops.views.registry import Projector, View
+from ops.views.sources import RebuildContext
 
 OVERLAP = timedelta(hours=1)
 """So much of the latest past comes from the stream as well: the archive may lag behind."""

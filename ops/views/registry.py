@@ -14,7 +14,7 @@ from lambdas.inventory.store import parse_stock_row
 from lambdas.storefront import projections
 from lambdas.storefront.domain import CUSTOMER_ORDER_EVENTS
 from lambdas.storefront.store import AvailabilityView, CustomerOrdersView, PerOrderView, SalesView
-from ops.views.sources import OrderEventSource, RebuildSource, RebuildContext, StockSource
+from ops.views.sources import OrderEventSource, RebuildContext, RebuildSource, StockSource
 
 Projector = Callable[[Sequence[EventEnvelope[Any]]], None]
 

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lambdas.runtime.dynamodb import from_item
-from ops.views.compare import PAGE, DynamoTable
 from ops.deployed import Deployed
-from ops.views.event_readers import MAX_EMPTY_RECEIVES, ReplayReader, OrderStreamReader
+from ops.views.compare import PAGE, DynamoTable
+from ops.views.event_readers import MAX_EMPTY_RECEIVES, OrderStreamReader, ReplayReader
 
 MAX_WORKERS = 8
 """So many batches are taken from a replay, or written of a page of rows, at a time."""
@@ -64,7 +64,9 @@ class OrderEventSource(RebuildSource):
         self._context = context
         self._backbone = context.deployed.outputs("Backbone")
         self._replay = ReplayReader(
-            context.deployed.client("events"), context.deployed.client("sqs"), backbone=self._backbone
+            context.deployed.client("events"),
+            context.deployed.client("sqs"),
+            backbone=self._backbone,
         )
         self._stream: OrderStreamReader | None = None
 
@@ -127,7 +129,11 @@ class StockSource(RebuildSource):
 
     def _write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         with ThreadPoolExecutor(MAX_WORKERS) as pool:
-            list(pool.map(self._context.write, (rows[each::MAX_WORKERS] for each in range(MAX_WORKERS))))
+            list(
+                pool.map(
+                    self._context.write, (rows[each::MAX_WORKERS] for each in range(MAX_WORKERS))
+                )
+            )
 
 
 def drain(replay: ReplayReader, write: WriteBodies, *, workers: int = MAX_WORKERS) -> Iterator[int]:

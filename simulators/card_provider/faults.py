@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from lambdas.contracts.codec import ContractError, decode
-from simulators.card_provider.store import count_fault
 from lambdas.runtime.settings import setting
+from simulators.card_provider.store import count_fault
 
 
 class InjectedFaultError(Exception):
@@ -70,6 +70,8 @@ def fault_for(operation: str, key: str) -> Fault:
     if fault.moment not in ("before", "after"):
         raise ContractError(Fault.__name__, ["moment must be before or after"])
     table = setting("CHARGES_TABLE")
-    if fault.applies_to(operation, key) and count_fault(table, key, operation, limit=fault.attempts):
+    if fault.applies_to(operation, key) and count_fault(
+        table, key, operation, limit=fault.attempts
+    ):
         return fault
     return NO_FAULT

@@ -11,11 +11,17 @@ made to misbehave, ``faults`` says.
 from typing import Any
 
 from lambdas.contracts.codec import decode
-from simulators.card_provider.faults import fault_for
-from simulators.card_provider.domain import Charge, Refund, decide_charge, repeat_charge, to_response
-from simulators.card_provider.store import record_charge, record_refund
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
+from simulators.card_provider.domain import (
+    Charge,
+    Refund,
+    decide_charge,
+    repeat_charge,
+    to_response,
+)
+from simulators.card_provider.faults import fault_for
+from simulators.card_provider.store import record_charge, record_refund
 
 
 class UnknownOperationError(Exception):
@@ -40,7 +46,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     fault = fault_for(event["operation"], request.key)
     fault.trigger("before")
     answer = _charge(request) if isinstance(request, Charge) else _refund(request)
-    log("card_provider_answered", operation=event["operation"], key=request.key, state=answer["state"])
+    log(
+        "card_provider_answered",
+        operation=event["operation"],
+        key=request.key,
+        state=answer["state"],
+    )
     fault.trigger("after")
     return answer
 

@@ -6,8 +6,8 @@ for one order would have two items. An item without a state is one of which noth
 
 from typing import Any
 
-from simulators.card_provider.domain import Charge, Record, State
 from lambdas.runtime.aws import client
+from simulators.card_provider.domain import Charge, Record, State
 
 
 def record_charge(table: str, charge: Charge, record: Record) -> Record | None:

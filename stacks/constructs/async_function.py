@@ -16,7 +16,7 @@ from lambdas.contracts.event import DESTINATION_SOURCE
 from stacks.constructs.alarm import alarm
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant, grant_put_events
-from stacks.constructs.queue import FailedInvocationDestination, DeadLetterQueue
+from stacks.constructs.queue import DeadLetterQueue, FailedInvocationDestination
 
 
 class AsyncFunction(ServiceFunction):
@@ -56,7 +56,9 @@ class AsyncFunction(ServiceFunction):
         )
         super().__init__(scope, id, dead_letter_queue=dead_letter_queue, **function)
         if on_failure is None:
-            failure_records = DeadLetterQueue(scope, f"{id}FailureRecords", contents=f"failures of {id}", alarms=alarms)
+            failure_records = DeadLetterQueue(
+                scope, f"{id}FailureRecords", contents=f"failures of {id}", alarms=alarms
+            )
             on_failure = FailedInvocationDestination(failure_records)
         self.configure_async_invoke(
             retry_attempts=2,
@@ -98,7 +100,9 @@ class Destination:
 
 def to_bus(bus: events.IEventBus) -> Destination:
     """Outcomes are told on the bus, under the source that Lambda gives them."""
-    return Destination(bus.event_bus_arn, partial(grant_put_events, bus=bus, source=DESTINATION_SOURCE))
+    return Destination(
+        bus.event_bus_arn, partial(grant_put_events, bus=bus, source=DESTINATION_SOURCE)
+    )
 
 
 def to_function(function: lambda_.IFunction) -> Destination:

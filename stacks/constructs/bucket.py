@@ -31,7 +31,9 @@ class ServiceBucket(s3.Bucket):
         )
         acknowledge(self, "AwsSolutions-S1", reason=reason)
 
-    def grant_objects(self, grantee: iam.IRole | None, action: str, *, objects: str, reason: str) -> None:
+    def grant_objects(
+        self, grantee: iam.IRole | None, action: str, *, objects: str, reason: str
+    ) -> None:
         """Let a function's role do something with ``objects``, and with the bucket nothing.
 
         ``reason`` says why they cannot be named one by one.

@@ -12,7 +12,7 @@ from constructs import Construct
 
 from lambdas.contracts.event import Event
 from stacks.constructs.event_rule import EventRule
-from stacks.constructs.queue import FailedInvocationDestination, DeadLetterQueue
+from stacks.constructs.queue import DeadLetterQueue, FailedInvocationDestination
 
 HANDLER_HAS_DESTINATION = "an event it could not react to goes to its failure destination"
 
@@ -43,7 +43,9 @@ class EventHandler(Construct):
         super().__init__(scope, id)
         contracts = [event] if isinstance(event, type) else event
         label = " or ".join(each.detail_type for each in contracts)
-        self.dead_letters = DeadLetterQueue(self, "DeadLetters", contents=f"{label} for {id}", alarms=alarms)
+        self.dead_letters = DeadLetterQueue(
+            self, "DeadLetters", contents=f"{label} for {id}", alarms=alarms
+        )
         set_failure_destination(function, queue=self.dead_letters)
         for each in contracts:
             EventRule(
@@ -59,5 +61,7 @@ class EventHandler(Construct):
 def set_failure_destination(function: lambda_.Function, queue: DeadLetterQueue) -> None:
     """Park there, whole and with the error, what the function fails at three times."""
     function.configure_async_invoke(
-        retry_attempts=2, max_event_age=Duration.hours(6), on_failure=FailedInvocationDestination(queue)
+        retry_attempts=2,
+        max_event_age=Duration.hours(6),
+        on_failure=FailedInvocationDestination(queue),
     )

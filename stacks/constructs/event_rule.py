@@ -96,14 +96,18 @@ class AwsEventRule(Construct):
             "replay-name": [{"exists": False}],
         }
         override_pattern(rule, {name: value for name, value in wanted.items() if value})
-        add_target(rule, target, contents=f"events of {source} not delivered to {id}", alarms=alarms)
+        add_target(
+            rule, target, contents=f"events of {source} not delivered to {id}", alarms=alarms
+        )
 
 
 def add_target(rule: events.Rule, target: Target, *, contents: str, alarms: sns.ITopic) -> None:
     """Add ``target`` to ``rule`` with a retry policy and a dead-letter queue of its own."""
     rule.add_target(
         target(
-            dead_letter_queue=DeadLetterQueue(rule, "Undelivered", contents=contents, alarms=alarms),
+            dead_letter_queue=DeadLetterQueue(
+                rule, "Undelivered", contents=contents, alarms=alarms
+            ),
             retry_attempts=185,
             max_event_age=Duration.hours(24),
         )

@@ -53,8 +53,12 @@ class HttpApi(Construct):
     ) -> None:
         """Declare the API; with ``user_pool_of`` it shares the user pool of another API."""
         super().__init__(scope, id)
-        self.user_pool: cognito.UserPool = user_pool_of.user_pool if user_pool_of else self._create_user_pool(env)
-        self.user_pool_client: cognito.UserPoolClient = user_pool_of.user_pool_client if user_pool_of else self._create_client()
+        self.user_pool: cognito.UserPool = (
+            user_pool_of.user_pool if user_pool_of else self._create_user_pool(env)
+        )
+        self.user_pool_client: cognito.UserPoolClient = (
+            user_pool_of.user_pool_client if user_pool_of else self._create_client()
+        )
         self.api = apigw.HttpApi(self, "Api", create_default_stage=False)
         self._authorizer = authorizers.HttpUserPoolAuthorizer(
             "Customers", self.user_pool, user_pool_clients=[self.user_pool_client]
@@ -159,7 +163,9 @@ class Operators(Construct):
     ) -> None:
         """Declare the scope ``service/scope_name``, and the client."""
         super().__init__(scope, id)
-        right = cognito.ResourceServerScope(scope_name=scope_name, scope_description=scope_description)
+        right = cognito.ResourceServerScope(
+            scope_name=scope_name, scope_description=scope_description
+        )
         server = cognito.UserPoolResourceServer(
             self, "Server", user_pool=pool, identifier=service, scopes=[right]
         )

@@ -13,7 +13,11 @@ from stacks.constructs.schedule import SCHEDULE_HAS_DESTINATION, Schedule
 from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
 
-ORDER_INDEXES = [("open_shard", "check_after"), ("closed_shard", "changed_at"), ("dedup_bucket", "dedup_key")]
+ORDER_INDEXES = [
+    ("open_shard", "check_after"),
+    ("closed_shard", "changed_at"),
+    ("dedup_bucket", "dedup_key"),
+]
 """Where each job finds the orders that concern it, and no others."""
 
 
@@ -50,7 +54,9 @@ class OrderJobs(Construct):
                 timeout=timeout,
                 no_dlq_reason=SCHEDULE_HAS_DESTINATION,
             )
-            Schedule(self, f"{id}Schedule", function=function, every=every, group=group, alarms=alarms)
+            Schedule(
+                self, f"{id}Schedule", function=function, every=every, group=group, alarms=alarms
+            )
             grant(function, "dynamodb:GetItem", on=orders.table_arn)
             return function
 

@@ -7,7 +7,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.constructs.queue import FailedBatchDestination, DeadLetterQueue
+from stacks.constructs.queue import DeadLetterQueue, FailedBatchDestination
 
 
 class Outbox(Construct):
@@ -30,7 +30,9 @@ class Outbox(Construct):
         alarms: sns.ITopic,
     ) -> None:
         super().__init__(scope, id)
-        dead_letters = DeadLetterQueue(self, "DeadLetters", contents="changes not announced", alarms=alarms)
+        dead_letters = DeadLetterQueue(
+            self, "DeadLetters", contents="changes not announced", alarms=alarms
+        )
         relay.add_environment("DEAD_LETTER_QUEUE_URL", dead_letters.queue_url)
         relay.add_event_source(
             sources.DynamoEventSource(

@@ -17,7 +17,13 @@ from stacks.constructs.grants import grant
 from stacks.constructs.queue import DeadLetterQueue
 from stacks.environments import Environment
 
-READ_ACTIONS = ("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards")
+READ_ACTIONS = (
+    "DescribeStream",
+    "DescribeStreamSummary",
+    "GetRecords",
+    "GetShardIterator",
+    "ListShards",
+)
 """https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html"""
 FAILED_BATCH_KEYS = "aws/lambda/*"
 """How Lambda names what it parks."""
@@ -111,7 +117,14 @@ class Projection(Construct):
                 Duration.minutes(15).to_milliseconds(),
             ),
         ):
-            alarm(self, name, alarm_description=alarm_description, metric=metric, threshold=threshold, alarms=alarms)
+            alarm(
+                self,
+                name,
+                alarm_description=alarm_description,
+                metric=metric,
+                threshold=threshold,
+                alarms=alarms,
+            )
 
 
 class DeadLetterBucket(ServiceBucket):

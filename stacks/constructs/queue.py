@@ -131,7 +131,11 @@ class WorkQueue(sqs.Queue):
     ) -> None:
         """Declare the queue; ``contents`` says in alarms what is in it."""
         self.dead_letters = DeadLetterQueue(
-            scope, f"{id}DeadLetters", contents=f"{contents}, given up", alarms=alarms, native_dlq=True
+            scope,
+            f"{id}DeadLetters",
+            contents=f"{contents}, given up",
+            alarms=alarms,
+            native_dlq=True,
         )
         super().__init__(
             scope,
@@ -142,7 +146,13 @@ class WorkQueue(sqs.Queue):
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
         )
-        alarm_on_message_age(self, "Behind", queue=self, alarm_description=f"Waiting for long: {contents}", alarms=alarms)
+        alarm_on_message_age(
+            self,
+            "Behind",
+            queue=self,
+            alarm_description=f"Waiting for long: {contents}",
+            alarms=alarms,
+        )
 
 
 def alarm_on_message_age(

@@ -10,11 +10,11 @@ from typing import Any
 from aws_cdk import aws_sqs as sqs
 
 from lambdas.contracts.event import CANCELLED, TECHNICAL_FAILURE, Refusal
-from stacks.constructs.saga_steps import Timeouts, SagaRecord, SagaStep
+from stacks.constructs.saga_steps import SagaRecord, SagaStep, Timeouts
 from stacks.constructs.saga_tasks import (
     CONDITION_FAILED,
-    NEXT_SEQUENCE,
     EXECUTION_ID,
+    NEXT_SEQUENCE,
     NOW,
     State,
     Tasks,
@@ -113,11 +113,15 @@ class _States:
         following = [*(step.action.name for step in self.steps[1:]), "Confirm"]
         for i, step in enumerate(self.steps):
             states[step.action.name] = self.tasks.call(
-                step.action, self.tasks.timeouts.action_retries, (*step.refusals, *step.already_compensated)
+                step.action,
+                self.tasks.timeouts.action_retries,
+                (*step.refusals, *step.already_compensated),
             ) | {
                 "Catch": [
                     self._catch_refusals(step.refusals, undo_from=self._compensation_before(i)),
-                    self._catch_failure(step.action.name, undo_from=self._first_compensation_after(step)),
+                    self._catch_failure(
+                        step.action.name, undo_from=self._first_compensation_after(step)
+                    ),
                 ],
                 "Next": following[i],
             }
@@ -165,7 +169,10 @@ class _States:
         for i, step in reversed(list(enumerate(self.steps))):
             name, after = step.compensation.name, self._compensation_before(i)
             irreversible = step.irreversible if self.record.irreversible else ()
-            on_irreversible = {"ErrorEquals": [refusal.__name__ for refusal in irreversible], "Next": "KeepEffects"}
+            on_irreversible = {
+                "ErrorEquals": [refusal.__name__ for refusal in irreversible],
+                "Next": "KeepEffects",
+            }
             states[name] = self.tasks.call(
                 step.compensation, self.tasks.timeouts.compensation_retries, irreversible
             ) | {
@@ -201,14 +208,18 @@ class _States:
             }
         states["AllUndone"] = {
             "Type": "Choice",
-            "Choices": [{"Condition": "{% $count($dead_lettered) > 0 %}", "Next": "RequestAttention"}],
+            "Choices": [
+                {"Condition": "{% $count($dead_lettered) > 0 %}", "Next": "RequestAttention"}
+            ],
             "Default": "Undone",
         }
         states["RequestAttention"] = self.tasks.update(
             f"SET failed_compensations = :dead_lettered, {NEXT_SEQUENCE}, changed_at = :now",
             condition="claim_owner = :me",
             values={
-                ":dead_lettered": {"L": "{% [$map($dead_lettered, function($name) { {'S': $name} })] %}"},
+                ":dead_lettered": {
+                    "L": "{% [$map($dead_lettered, function($name) { {'S': $name} })] %}"
+                },
                 **sequence_values(2),
                 ":now": NOW,
             },
@@ -267,7 +278,9 @@ class _States:
         }
 
     def _catch_failure(self, name: str, *, undo_from: str) -> State:
-        why = self._reason_variables(f"'{TECHNICAL_FAILURE}'", f"'{name}: ' & $states.errorOutput.Error")
+        why = self._reason_variables(
+            f"'{TECHNICAL_FAILURE}'", f"'{name}: ' & $states.errorOutput.Error"
+        )
         return _catch_all(why | {"undo_from": undo_from}, next="Undo")
 
     @property

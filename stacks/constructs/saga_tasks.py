@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambdas.contracts.event import Refusal
-from stacks.constructs.saga_steps import CommandCall, Timeouts, SagaRecord
+from stacks.constructs.saga_steps import CommandCall, SagaRecord, Timeouts
 
 CONDITION_FAILED = "DynamoDB.ConditionalCheckFailedException"
 
@@ -71,7 +71,9 @@ class Tasks:
             "Output": {},
         }
 
-    def call(self, call: CommandCall, retries: int, refusals: Sequence[type[Refusal]] = ()) -> State:
+    def call(
+        self, call: CommandCall, retries: int, refusals: Sequence[type[Refusal]] = ()
+    ) -> State:
         """Ask a function; a refusal is an answer, and not tried again."""
         return {
             "Type": "Task",

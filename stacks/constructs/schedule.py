@@ -8,7 +8,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.constructs.grants import grant
-from stacks.constructs.queue import FailedInvocationDestination, DeadLetterQueue
+from stacks.constructs.queue import DeadLetterQueue, FailedInvocationDestination
 
 SCHEDULE_HAS_DESTINATION = "a failed run goes to the function's failure destination"
 
@@ -34,9 +34,13 @@ class Schedule(Construct):
     ) -> None:
         """Declare the schedule; ``every`` is in whole minutes."""
         super().__init__(scope, id)
-        dead_letters = DeadLetterQueue(self, "DeadLetters", contents=f"failed runs of {id}", alarms=alarms)
+        dead_letters = DeadLetterQueue(
+            self, "DeadLetters", contents=f"failed runs of {id}", alarms=alarms
+        )
         function.configure_async_invoke(
-            retry_attempts=0, max_event_age=every, on_failure=FailedInvocationDestination(dead_letters)
+            retry_attempts=0,
+            max_event_age=every,
+            on_failure=FailedInvocationDestination(dead_letters),
         )
         role = iam.Role(
             self,

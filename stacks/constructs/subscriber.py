@@ -51,7 +51,11 @@ class TopicQueue(Construct):
             native_dlq=True,
         )
         undelivered = DeadLetterQueue(
-            self, "Undelivered", contents=f"messages not delivered to {id}", alarms=alarms, fifo=True
+            self,
+            "Undelivered",
+            contents=f"messages not delivered to {id}",
+            alarms=alarms,
+            fifo=True,
         )
         self.queue = sqs.Queue(
             self,
@@ -59,7 +63,9 @@ class TopicQueue(Construct):
             **HIGH_THROUGHPUT_FIFO,
             retention_period=Duration.days(14),
             visibility_timeout=visibility_timeout,
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=self.dead_letters, max_receive_count=MAX_RECEIVES
+            ),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
         )

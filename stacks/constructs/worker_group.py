@@ -83,7 +83,9 @@ class WorkerGroup(Construct):
             ignore_mode=IgnoreMode.GIT,
             exclude=worker_asset_exclude(service),
         )
-        self._packages = Asset(self, "Packages", path=str(packages_folder(PACKAGES, BOTO_DATA_FILES)))
+        self._packages = Asset(
+            self, "Packages", path=str(packages_folder(PACKAGES, BOTO_DATA_FILES))
+        )
         log_group = logs.LogGroup(
             self, "Logs", retention=env.log_retention, removal_policy=RemovalPolicy.DESTROY
         )

@@ -7,8 +7,8 @@ import pytest
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.event import Event, parse_detail
 from lambdas.contracts.orders import OrderPlaced
-from tools.event_docs import DOCS, asyncapi, detail_schema, documents
 from tests.contracts.catalog import EVENTS, detail_of
+from tools.event_docs import DOCS, asyncapi, detail_schema, documents
 
 by_name = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
 

@@ -8,16 +8,16 @@ import pytest
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.event import (
-    DESTINATION_SOURCE,
     DESTINATION_DETAIL_TYPE,
+    DESTINATION_SOURCE,
     Event,
     EventEnvelope,
     Metadata,
     Refusal,
-    parse_detail,
-    parse_stream_record,
-    parse_message,
     envelope,
+    parse_detail,
+    parse_message,
+    parse_stream_record,
 )
 from lambdas.contracts.inventory import (
     STOCK_EVENTS,
@@ -36,12 +36,12 @@ from lambdas.contracts.orders import (
     OrderPlaced,
     OrderRejected,
 )
-from tools.event_docs import declared, services
 from stacks.backbone import SERVICE_SOURCE_PREFIX
 from stacks.environments import ENVIRONMENTS
 from tests.contracts.catalog import EVENTS, SAMPLES, TUTORIAL, detail_of, matches, read, sample_of
 from tests.templates.checks import ARCHIVE, RULE, SUBSCRIPTION, is_catch_all
 from tests.templates.synthesis import Platform, Resource, platform
+from tools.event_docs import declared, services
 
 MAX_CAUSE_LENGTH = 32_768
 """So many letters of an error does Step Functions keep, and cuts off the rest.
@@ -179,7 +179,9 @@ def patterns_of(of: Platform) -> list[Any]:
 def without_subscriber(patterns: list[Any], events: Iterable[type[Event]] = EVENTS) -> list[str]:
     """The events of which it is not true that they are either heard or said not to be."""
     matched = {event for pattern in patterns for event in matched_by(pattern, events)}
-    return [event.__name__ for event in events if (event in matched) == bool(event.no_subscriber_reason)]
+    return [
+        event.__name__ for event in events if (event in matched) == bool(event.no_subscriber_reason)
+    ]
 
 
 @everywhere
@@ -191,7 +193,9 @@ class TestRules:
         }
         for start, events in {
             "ToOrderStream": {event for event in ORDER_STREAM_EVENTS if not event.via_destination},
-            "DestinationEventsToStream": {event for event in ORDER_STREAM_EVENTS if event.via_destination},
+            "DestinationEventsToStream": {
+                event for event in ORDER_STREAM_EVENTS if event.via_destination
+            },
             "Notify": {OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched},
         }.items():
             (matched,) = (found.pop(id) for id in list(found) if id.startswith(start))
@@ -330,7 +334,9 @@ class TestMessages:
 class TestOrderStream:
     """What a reader of the order stream makes of what is on it."""
 
-    about_orders = pytest.mark.parametrize("event", ORDER_STREAM_EVENTS, ids=lambda event: event.__name__)
+    about_orders = pytest.mark.parametrize(
+        "event", ORDER_STREAM_EVENTS, ids=lambda event: event.__name__
+    )
 
     @about_orders
     def test_each_is_read_and_is_about_its_order(self, event: type[Event]):
@@ -381,7 +387,11 @@ def delivered(parsed: EventEnvelope[Any]) -> dict[str, Any]:
     """What EventBridge delivers of a published fact, and of one that is a function's answer."""
     if parsed.data.via_destination:
         record = {"responsePayload": parsed.to_lambda_response()}
-        return {"source": DESTINATION_SOURCE, "detail-type": DESTINATION_DETAIL_TYPE, "detail": record}
+        return {
+            "source": DESTINATION_SOURCE,
+            "detail-type": DESTINATION_DETAIL_TYPE,
+            "detail": record,
+        }
     entry = parsed.to_put_events_entry("Orders")
     return {
         "source": entry["Source"],
@@ -424,7 +434,9 @@ class TestDestinationEvents:
 
     def test_no_function_answers_what_a_service_has_to_put(self):
         event = read(sample_of(CustomerNotified))
-        event["detail"]["responsePayload"] = parse_detail(OrderPlaced, detail_of(OrderPlaced)).to_lambda_response()
+        event["detail"]["responsePayload"] = parse_detail(
+            OrderPlaced, detail_of(OrderPlaced)
+        ).to_lambda_response()
 
         assert not matches(OrderPlaced.pattern(), event)
         assert parse_stream_record(ORDER_STREAM_EVENTS, json.dumps(event).encode()) is None

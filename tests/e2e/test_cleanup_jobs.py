@@ -14,16 +14,14 @@ import pytest
 from aws_cdk import Duration
 
 from app import compose
-from lambdas.runtime.dynamodb import from_item
-from demo import invariants
-from demo import api_client
-from demo import order_driver
+from demo import api_client, invariants, order_driver
+from demo.snapshot import SCHEMA, Snapshot
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
-from demo.snapshot import SCHEMA, Snapshot
+from lambdas.runtime.dynamodb import from_item
 from stacks.environments import DEV
 from tests.support.deliveries import eventually
-from tests.support.grants import physical, cloud_recording_grants
+from tests.support.grants import cloud_recording_grants, physical
 from tests.support.small_stacks import client
 from tests.templates.synthesis import new_app
 
@@ -166,7 +164,9 @@ def test_what_is_left_behind_goes_and_what_is_to_stay_stays(platform: Platform) 
     )
     until(
         "it is asked about the reservation",
-        lambda: platform.call("QueryStaleReservations", dry_run=True) == {"would_query": [cancelled]},
+        lambda: (
+            platform.call("QueryStaleReservations", dry_run=True) == {"would_query": [cancelled]}
+        ),
     )
     assert platform.charges() == {kept: "TAKEN", rejected: "TAKEN", cancelled: "PENDING"}
 

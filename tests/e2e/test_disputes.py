@@ -12,28 +12,27 @@ from typing import Any
 
 import pytest
 
+from demo import api_client, partner
+from emulator.cloud import Cloud
+from emulator.deploy import PARTNER_SOURCE, deploy
 from lambdas.contracts.event import envelope
 from lambdas.contracts.values import Line
 from lambdas.contracts.warehouse import OrderPicked
 from lambdas.orders.domain import order_id
 from lambdas.runtime.dynamodb import from_item, to_item
-from demo import partner
-from demo import api_client
-from emulator.cloud import Cloud
-from emulator.deploy import PARTNER_SOURCE, deploy
 from stacks.backbone import BackboneStack
+from stacks.card_provider import CardProviderStack
 from stacks.environments import DEV
 from stacks.inventory import InventoryStack
 from stacks.operations import OperationsStack
 from stacks.orders import OrdersStack
 from stacks.partner import PartnerStack
 from stacks.payments import PaymentsStack
-from stacks.card_provider import CardProviderStack
 from stacks.shipping import ShippingStack
-from tests.support.listeners import listen
-from tests.support.deliveries import eventually, received
 from tests.support.cli import run_ops
-from tests.support.grants import physical, resources_of, cloud_recording_grants
+from tests.support.deliveries import eventually, received
+from tests.support.grants import cloud_recording_grants, physical, resources_of
+from tests.support.listeners import listen
 from tests.support.small_stacks import lines
 from tests.templates.synthesis import new_app
 
@@ -89,7 +88,9 @@ class Platform:
             causation_id=id_,
             occurred_at="2026-12-01T10:00:00+00:00",
         )
-        answer = self.client("events").put_events(Entries=[fact.to_put_events_entry(self.outputs["EventBus"])])
+        answer = self.client("events").put_events(
+            Entries=[fact.to_put_events_entry(self.outputs["EventBus"])]
+        )
         assert answer["FailedEntryCount"] == 0
 
     def lift(self, id_: str, cause: str) -> tuple[int, str]:
@@ -135,7 +136,12 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     card_provider = CardProviderStack(app, env=ENV)
     inventory = InventoryStack(app, env=ENV, bus=bus, alarms=alarms, schedules=schedules)
     payments = PaymentsStack(
-        app, env=ENV, bus=bus, alarms=alarms, schedules=schedules, card_provider=card_provider.handle_request
+        app,
+        env=ENV,
+        bus=bus,
+        alarms=alarms,
+        schedules=schedules,
+        card_provider=card_provider.handle_request,
     )
     shipping = ShippingStack(app, env=ENV, bus=bus, alarms=alarms)
     PartnerStack(app, env=ENV, source=PARTNER_SOURCE, bus=bus, alarms=alarms)
@@ -273,7 +279,9 @@ def test_a_dispute_of_no_order_of_ours_is_parked_and_heard_once_there_is_one(pla
     early = order_id(customer, "early")
     platform.dispute(early, "dp_5")
 
-    (queue,) = (url for name, url in platform.queues.items() if name == "Orders/OnDisputeDeadLetters")
+    (queue,) = (
+        url for name, url in platform.queues.items() if name == "Orders/OnDisputeDeadLetters"
+    )
     parked = platform.parked(queue)
     assert parked["reason"] == f"there is no order {early}"
     assert parked["event"]["detail"]["data"]["dispute_id"] == "dp_5"

@@ -18,21 +18,20 @@ from aws_cdk import Duration
 from aws_cdk.aws_stepfunctions import StateMachineType
 
 from app import compose
+from demo.partner import publish_dispute
+from demo.view_rebuild import rebuild_views
+from emulator.deploy import PARTNER_SOURCE, SENDER, deploy
+from emulator.instances import running_workers
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.orders.domain import order_id
 from lambdas.runtime.dynamodb import from_item
-from emulator.deploy import SENDER, deploy
-from emulator.deploy import PARTNER_SOURCE
-from demo.partner import publish_dispute
-from demo.view_rebuild import rebuild_views
-from emulator.instances import running_workers
 from ops.dlq.failure_sinks import QUEUE, Mechanism
 from stacks.environments import DEV
-from tests.support.redrive_driver import NONSENSE
-from tests.support.notifications_env import subject
 from tests.support.cli import run_ops_in_process
 from tests.support.grants import cloud_recording_grants
+from tests.support.notifications_env import subject
 from tests.support.platform_env import CUSTOMER, SKU, Platform, running_platform
+from tests.support.redrive_driver import NONSENSE
 from tests.templates.synthesis import new_app, templates
 
 STOCK, NOWHERE = 100, "Unspecified"
@@ -82,7 +81,10 @@ def test_whatever_fails_is_parked_and_comes_to_a_correct_end(platform: Platform)
 
         operator.until(
             "a dispute comes before its order",
-            lambda: ("orders/OnDisputeDeadLetters", Mechanism.CONSUMER, "orders/HoldOrder") in operator.seen,
+            lambda: (
+                ("orders/OnDisputeDeadLetters", Mechanism.CONSUMER, "orders/HoldOrder")
+                in operator.seen
+            ),
         )
         assert platform.place("disputed") == late
         platform.becomes("CONFIRMED", withdrawn)
@@ -106,7 +108,10 @@ def test_whatever_fails_is_parked_and_comes_to_a_correct_end(platform: Platform)
             forget_nonsense(platform)
             operator.until(
                 "nothing is parked, and all is right",
-                lambda: run_ops_in_process(platform.cloud, "queues")[0] == 0 and not platform.violations(),
+                lambda: (
+                    run_ops_in_process(platform.cloud, "queues")[0] == 0
+                    and not platform.violations()
+                ),
             )
             told = ("OrderConfirmed", "OrderDispatched", "Invoice")
             operator.until(
@@ -155,7 +160,9 @@ def tell_nonsense(platform: Platform) -> None:
         PartitionKey=NONSENSE,
         Data=json.dumps({**event, "detail": NONSENSE}),
     )
-    for route in [route for place in platform.operator.places for route in place.routes_by(Mechanism.CONSUMER)]:
+    for route in [
+        route for place in platform.operator.places for route in place.routes_by(Mechanism.CONSUMER)
+    ]:
         if route.target is not None and route.target.kind == QUEUE:
             platform.client("sqs").send_message(
                 QueueUrl=route.target.physical,
@@ -211,5 +218,7 @@ def replay_in_vain(platform: Platform) -> None:
 
 def mails(platform: Platform, order: str) -> dict[str, str]:
     """The states of an order's mails, by kind."""
-    rows = platform.client("dynamodb").scan(TableName=platform.outputs["EmailRecordsTable"])["Items"]
+    rows = platform.client("dynamodb").scan(TableName=platform.outputs["EmailRecordsTable"])[
+        "Items"
+    ]
     return {row["kind"]: row["state"] for row in map(from_item, rows) if row["order_id"] == order}

@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 from demo import order_driver, scenario
-from emulator.cloud import running
-from emulator.deploy import deploy
 from demo.make_export import VARIANTS, export
 from demo.report import MOMENTS, Screen
+from emulator.cloud import running
+from emulator.deploy import deploy
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED, ORDERS, CANCELLED = 7, 60, 0.5

@@ -14,19 +14,19 @@ import pytest
 from aws_cdk.aws_stepfunctions import StateMachineType
 
 from app import compose
+from demo import api_client
+from emulator.cloud import Cloud
+from emulator.deploy import deploy
 from lambdas.contracts.event import envelope
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.contracts.values import Line
 from lambdas.orders.domain import order_id
 from lambdas.runtime.dynamodb import from_item
-from demo import api_client
-from emulator.cloud import Cloud
-from emulator.deploy import deploy
 from stacks.environments import DEV
-from tests.support.deliveries import eventually
-from tests.support.cli import run_ops_in_process
-from tests.support.grants import resources_of, cloud_recording_grants
 from tests.e2e.test_read_side import subject
+from tests.support.cli import run_ops_in_process
+from tests.support.deliveries import eventually
+from tests.support.grants import cloud_recording_grants, resources_of
 from tests.templates.synthesis import new_app, templates
 
 SKU, PRICE = "85123A", 255

@@ -22,23 +22,21 @@ import urllib3
 from aws_cdk.aws_stepfunctions import StateMachineType
 
 from app import compose
-from lambdas.contracts.event import TECHNICAL_FAILURE, parse_detail
-from lambdas.contracts.orders import OrderNeedsAttention
-from lambdas.orders.events import event_for_change
-from lambdas.orders.domain import PLACED
-from lambdas.orders.store import order_of
-from lambdas.runtime.dynamodb import from_item, to_item
-from demo import invariants
-from demo import api_client
-from demo import order_driver
+from demo import api_client, invariants, order_driver
+from demo.snapshot import SCHEMA, Snapshot, insert
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
-from demo.snapshot import SCHEMA, Snapshot, insert
+from lambdas.contracts.event import TECHNICAL_FAILURE, parse_detail
+from lambdas.contracts.orders import OrderNeedsAttention
+from lambdas.orders.domain import PLACED
+from lambdas.orders.events import event_for_change
+from lambdas.orders.store import order_of
+from lambdas.runtime.dynamodb import from_item, to_item
 from stacks.environments import DEV
+from tests.support.cli import journey, run_ops
+from tests.support.grants import cloud_recording_grants, resources_of
 from tests.support.listeners import subscribe
 from tests.support.patching import disable_schedules, patched_function
-from tests.support.cli import journey, run_ops
-from tests.support.grants import resources_of, cloud_recording_grants
 from tests.templates.synthesis import new_app
 
 SKU, PRICE, STOCK = "85123A", 255, 10_000
@@ -575,7 +573,9 @@ def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):
     (note,) = notes
     assert note["detail-type"] == OrderNeedsAttention.detail_type
     assert parse_detail(OrderNeedsAttention, note["detail"]).data == OrderNeedsAttention(
-        order_id=order, customer_id=row(platform, order)["customer_id"], failed_compensations=("ReleaseStock",)
+        order_id=order,
+        customer_id=row(platform, order)["customer_id"],
+        failed_compensations=("ReleaseStock",),
     )
 
     lambda_.delete_function_concurrency(FunctionName=release)

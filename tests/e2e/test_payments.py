@@ -16,18 +16,16 @@ from typing import Any
 import pytest
 from pg8000.native import Connection
 
+from demo import api_client, invariants, order_driver
+from demo.snapshot import SCHEMA, Snapshot
+from emulator.cloud import Cloud
+from emulator.deploy import deploy
 from lambdas.contracts.event import event_id, parse_detail
 from lambdas.contracts.payments import SOURCE, PaymentRefunded, PaymentTaken
 from lambdas.contracts.values import Money
 from lambdas.runtime.dynamodb import from_item
-from demo import invariants
-from demo import api_client
-from demo import order_driver
-from emulator.cloud import Cloud
-from emulator.deploy import deploy
-from demo.snapshot import SCHEMA, Snapshot
+from tests.support.grants import cloud_recording_grants, physical
 from tests.support.listeners import listen
-from tests.support.grants import physical, cloud_recording_grants
 
 SKU, PRICE = "85123A", 255
 HERE, NOWHERE = "United Kingdom", "Unspecified"
@@ -155,7 +153,9 @@ def check_promises(platform: Platform) -> None:
     """The services agree about every order so far, and each entry was told, and nothing else."""
     platform.snapshot.gather()
     # Whether the orders' own events were logged is the demo's to check.
-    assert [found for found in invariants.find_violations(platform.database) if found.invariant > 1] == []
+    assert [
+        found for found in invariants.find_violations(platform.database) if found.invariant > 1
+    ] == []
     (stranger,) = platform.database.execute(
         "SELECT count(*) FROM provider_charges WHERE order_id NOT IN (SELECT order_id FROM orders)"
     ).fetchone()
@@ -177,7 +177,9 @@ def check_promises(platform: Platform) -> None:
 
     until("every entry is told", heard)
     assert set(platform.told) == set(due)
-    assert {id: parse_detail(type(event), platform.told[id]).data for id, event in due.items()} == due
+    assert {
+        id: parse_detail(type(event), platform.told[id]).data for id, event in due.items()
+    } == due
 
 
 @pytest.mark.parametrize(

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
+from demo import api_client
+from emulator.cloud import Cloud
+from emulator.deploy import deploy
 from lambdas.contracts.event import Event, envelope
 from lambdas.contracts.orders import SOURCE, OrderConfirmed, OrderPlaced
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.contracts.values import Line, Money, PricedLine
-from demo import api_client
-from emulator.cloud import Cloud
-from emulator.deploy import deploy
 from stacks.environments import DEV
 from tests.support.deliveries import eventually, received
-from tests.support.grants import physical, cloud_recording_grants
+from tests.support.grants import cloud_recording_grants, physical
 from tests.support.storefront_env import declare_storefront_stacks
 from tests.templates.synthesis import new_app
 
@@ -209,7 +209,11 @@ def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows(platform: 
     place(platform, ada, "o5", 50)
 
     assert eventually(lambda: platform.events("o5", ada)) == ["OrderPlaced"]
-    seen = {"TimelinesProjection": ["poison", hollow], "CustomerOrdersProjection": [hollow], "SalesProjection": [hollow]}
+    seen = {
+        "TimelinesProjection": ["poison", hollow],
+        "CustomerOrdersProjection": [hollow],
+        "SalesProjection": [hollow],
+    }
     for name, records in seen.items():
         queue = platform.queues[f"{name}DeadLetters"]
         parked = [json.loads(m["Body"]) for m in received(platform.cloud, queue, len(records))]
@@ -217,7 +221,9 @@ def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows(platform: 
         assert sorted(data) == sorted(records), name
         reasons = {text: each["reason"] for text, each in zip(data, parked, strict=True)}
         assert reasons[hollow].startswith("not a Metadata: it must be an object")
-        assert reasons.get("poison", "not a delivered event: it is not JSON").startswith("not a delivered event: it is")
+        assert reasons.get("poison", "not a delivered event: it is not JSON").startswith(
+            "not a delivered event: it is"
+        )
 
 
 def test_a_batch_that_a_function_fails_at_ends_in_the_bucket_whole(platform: Platform, ada: str):
@@ -227,7 +233,7 @@ def test_a_batch_that_a_function_fails_at_ends_in_the_bucket_whole(platform: Pla
     place(platform, ada, "o6", 56)
 
     assert eventually(lambda: platform.events("o6", ada)) == ["OrderPlaced"]
-    s3, bucket = platform.cloud.client("s3"), platform.outputs["GivenUpBucket"]
+    s3, bucket = platform.cloud.client("s3"), platform.outputs["ProjectionDeadLettersBucket"]
 
     def given_up() -> dict[str, list[str]]:
         """The orders in each function's failed batches."""

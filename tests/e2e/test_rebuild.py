@@ -20,11 +20,11 @@ from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.contracts.values import Line
 from lambdas.storefront.domain import build_order_upserts, build_sales, build_timeline_upserts
-from tests.support.listeners import listen
-from tests.support.deliveries import eventually, received
-from tests.support.cli import run_ops, ops
-from tests.support.small_stacks import PATIENCE, client, lines
 from tests.e2e.test_read_side import LINES, TOTAL, Platform, platform, subject
+from tests.support.cli import ops, run_ops
+from tests.support.deliveries import eventually, received
+from tests.support.listeners import listen
+from tests.support.small_stacks import PATIENCE, client, lines
 
 __all__ = ["platform"]
 
@@ -143,7 +143,9 @@ def items(platform: Platform, table: str) -> list[Row]:
     return sorted((item for page in pages for item in page["Items"]), key=str)
 
 
-def noted(make: Callable[[list[EventEnvelope[Any]]], Any]) -> Callable[[list[EventEnvelope[Any]]], Any]:
+def noted(
+    make: Callable[[list[EventEnvelope[Any]]], Any],
+) -> Callable[[list[EventEnvelope[Any]]], Any]:
     def rows(facts: list[EventEnvelope[Any]]) -> Any:
         return {n.order_id: set(n.attributes) | {"order_id"} for n in make(facts)}
 
@@ -156,7 +158,10 @@ def of_orders(fact: EventEnvelope[Any]) -> bool:
 
 EXPECTED: dict[str, tuple[str, Callable[[list[EventEnvelope[Any]]], Any]]] = {
     "timelines": ("Timelines", noted(build_timeline_upserts)),
-    "orders": ("CustomerOrders", noted(lambda facts: build_order_upserts(filter(of_orders, facts)))),
+    "orders": (
+        "CustomerOrders",
+        noted(lambda facts: build_order_upserts(filter(of_orders, facts))),
+    ),
     "sales": (
         "Sales",
         lambda facts: {

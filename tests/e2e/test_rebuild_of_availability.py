@@ -11,10 +11,10 @@ import pytest
 
 from lambdas.runtime.dynamodb import from_item
 from ops.views.compare import PAGE
-from tests.support.deliveries import eventually
-from tests.support.small_stacks import client
 from tests.e2e.test_read_side import Platform, ada, platform, subject
 from tests.e2e.test_rebuild import Traffic, items, outputs, rebuilt
+from tests.support.deliveries import eventually
+from tests.support.small_stacks import client
 
 __all__ = ["ada", "platform"]
 
@@ -113,7 +113,9 @@ def test_what_is_shown_wrongly_is_told_and_mended(platform: Platform, stock: Sto
     assert f"not equal: 2 of {len(SKUS) - 1} items differ" in said
     assert outputs(platform) == tables
 
-    code, said = rebuilt(platform, "availability", "--compare-timeout", "3", "--despite-differences")
+    code, said = rebuilt(
+        platform, "availability", "--compare-timeout", "3", "--despite-differences"
+    )
 
     assert (code, "switched: " in said) == (0, True)
     assert shown(platform, outputs(platform)) == stock.there

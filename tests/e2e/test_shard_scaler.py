@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from lambdas.backbone.stream import RESHARDED_TAG
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
+from lambdas.backbone.stream import RESHARDED_TAG
 from stacks.backbone import BackboneStack
 from stacks.environments import DEV
 from stacks.operations import OperationsStack

@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 from aws_cdk import Duration
 
-from lambdas.contracts.event import event_id, envelope
-from lambdas.contracts.inventory import SOURCE, StockBelowMinimum
-from lambdas.runtime.dynamodb import from_item
 from demo import api_client
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
+from lambdas.contracts.event import envelope, event_id
+from lambdas.contracts.inventory import SOURCE, StockBelowMinimum
+from lambdas.runtime.dynamodb import from_item
 from stacks.environments import DEV
 from stacks.purchasing import PurchasingStack
+from tests.support.grants import cloud_recording_grants, physical
 from tests.support.patching import disable_schedules, patched_function
-from tests.support.grants import physical, cloud_recording_grants
-from tests.support.storefront_env import declare_storefront_stacks
 from tests.support.small_stacks import lines
+from tests.support.storefront_env import declare_storefront_stacks
 from tests.templates.synthesis import new_app
 
 SECONDS = 120
@@ -252,7 +252,9 @@ def test_a_message_that_cannot_be_acted_on_stops_its_sku_only_until_it_is_parked
 def test_a_consumer_that_dies_amid_a_batch_loses_and_doubles_nothing(platform: Platform):
     skus = [f"DIES-{n}" for n in range(5)]
     with Impatient(platform, "LowStockQueue", function="RaisePurchaseOrders") as queue:
-        with patched_function(platform.cloud, platform.functions["RaisePurchaseOrders"], RAISE_PURCHASE_ORDERS, DIES):
+        with patched_function(
+            platform.cloud, platform.functions["RaisePurchaseOrders"], RAISE_PURCHASE_ORDERS, DIES
+        ):
             for sku in skus:
                 platform.receive(f"d-{sku}", sku, 9)
                 platform.reserve(f"o1-{sku}", sku, 5)

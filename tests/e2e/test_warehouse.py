@@ -16,13 +16,13 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.contracts.inventory import StockChanged
-from lambdas.contracts.orders import OrderConfirmed
-from lambdas.runtime.dynamodb import from_item
 from demo import api_client
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
 from emulator.instances import environment, running_workers
+from lambdas.contracts.inventory import StockChanged
+from lambdas.contracts.orders import OrderConfirmed
+from lambdas.runtime.dynamodb import from_item
 from tests.contracts.catalog import read, sample_of
 from tests.support.deliveries import received
 from tests.support.grants import cloud_recording_grants
@@ -168,7 +168,9 @@ def test_poison_stands_alone_with_its_reason(platform: Platform):
     sqs = platform.client("sqs")
     unknown = read(sample_of(OrderConfirmed))
     unknown["detail"]["metadata"]["schema_version"] = 2
-    sqs.send_message(QueueUrl=platform.settings["PICKING_QUEUE_URL"], MessageBody=json.dumps(unknown))
+    sqs.send_message(
+        QueueUrl=platform.settings["PICKING_QUEUE_URL"], MessageBody=json.dumps(unknown)
+    )
     sqs.send_message(
         QueueUrl=platform.settings["STOCK_QUEUE_URL"],
         MessageBody="poison",

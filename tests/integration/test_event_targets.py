@@ -8,9 +8,14 @@ import pytest
 from ministack.services import eventbridge
 
 from emulator.cloud import Cloud
-from emulator.delivery_rules.retry_policies import RetryAfter, FailedAttempt, GiveUp, Limits, decide_target_retry
-from emulator.patches import event_targets
-from emulator.patches import sending
+from emulator.delivery_rules.retry_policies import (
+    FailedAttempt,
+    GiveUp,
+    Limits,
+    RetryAfter,
+    decide_target_retry,
+)
+from emulator.patches import event_targets, sending
 from emulator.patches.permissions import Service
 from emulator.patches.sending import Delivery, DeliveryError
 from tests.support.deliveries import (

@@ -42,7 +42,9 @@ def code(cloud: Cloud) -> Mapping[str, str]:
 
 def held_after_all(found: list[Difference]) -> set[str]:
     """The properties that are listed as not to be held, and arrive or are stated nowhere."""
-    return {name for name in readback.UNSUPPORTED if "." in name} - {each.exemption for each in found}
+    return {name for name in readback.UNSUPPORTED if "." in name} - {
+        each.exemption for each in found
+    }
 
 
 # Reading back
@@ -308,7 +310,9 @@ def test_a_listed_property_that_is_held_is_found(
     cloud: Cloud, deploy: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack = deploy({"Queue": QUEUE})
-    monkeypatch.setitem(readback.UNSUPPORTED, "AWS::SQS::Queue.DelaySeconds", "queues know no delay")
+    monkeypatch.setitem(
+        readback.UNSUPPORTED, "AWS::SQS::Queue.DelaySeconds", "queues know no delay"
+    )
     found = list(find_differences(cloud, {stack.name: {"Resources": {"Queue": QUEUE}}}))
     assert "AWS::SQS::Queue.DelaySeconds" in held_after_all(found)
 
@@ -391,7 +395,9 @@ def test_properties_of_services_to_come_arrive(
         ),
     }
     stack = deploy(resources, Stream=get("Table", "StreamArn"), Table=ref("Table"))
-    assert [str(each) for each in find_differences(cloud, {stack.name: {"Resources": resources}})] == []
+    assert [
+        str(each) for each in find_differences(cloud, {stack.name: {"Resources": resources}})
+    ] == []
     table = client(cloud, "dynamodb").describe_table(TableName=stack.outputs["Table"])["Table"]
     assert table["LatestStreamArn"] == stack.outputs["Stream"]
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from lambdas.contracts.event import CANCELLED, TECHNICAL_FAILURE
 from emulator.cloud import running
+from lambdas.contracts.event import CANCELLED, TECHNICAL_FAILURE
 from tests.support.saga_harness import ACTIONS, NAMES, QUICK_TIMEOUTS, UNDO, SagaHarness
 
 
@@ -191,7 +191,10 @@ def test_who_takes_over_what_was_to_be_cancelled_cancels_it(harness, fate):
 def test_a_refusal_comes_before_a_wish_to_cancel(harness):
     opened = harness.open(First="cancel", Third="refuse")
     assert harness.run(opened) == "SUCCEEDED"
-    assert (harness.record(opened)["state"], harness.record(opened)["reason"]) == ("UNDONE", "Refused")
+    assert (harness.record(opened)["state"], harness.record(opened)["reason"]) == (
+        "UNDONE",
+        "Refused",
+    )
 
 
 def test_without_anything_to_do_a_saga_only_undoes(harness):

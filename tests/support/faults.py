@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ops.dlq.failure_sinks import MAPPING, FailureRoute, Mechanism, FailureSink, Resource, Templates
+from ops.dlq.failure_sinks import MAPPING, FailureRoute, FailureSink, Mechanism, Resource, Templates
 
 Client = Callable[[str], Any]
 PARKS = ("arn:aws:sqs:*",)
@@ -178,7 +178,9 @@ class FaultCatalog:
                 yield self._shut(route.target, route.source)
             case Mechanism.SUBSCRIPTION if route.target is not None:
                 yield ClosedQueue(route.target.physical)
-            case Mechanism.DESTINATION | Mechanism.FUNCTION_DLQ | Mechanism.STREAM_MAPPING if route.target is not None:
+            case Mechanism.DESTINATION | Mechanism.FUNCTION_DLQ | Mechanism.STREAM_MAPPING if (
+                route.target is not None
+            ):
                 yield self._failing(route.target)
             case Mechanism.REDRIVE_POLICY:
                 yield from self._failing_consumer(route.source)
@@ -204,7 +206,8 @@ class FaultCatalog:
         consumers = [
             self.templates.first_reference(mapping.stack, mapping.properties["FunctionName"])
             for mapping in self.templates.resources(MAPPING)
-            if self.templates.first_reference(mapping.stack, mapping.properties["EventSourceArn"]) == queue
+            if self.templates.first_reference(mapping.stack, mapping.properties["EventSourceArn"])
+            == queue
         ]
         yield from (self._failing(function) for function in consumers if function is not None)
         workers = self._named(WORKERS)

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from emulator.cloud import Cloud
 from demo.listener_queue import create_listener_queue
+from emulator.cloud import Cloud
 
 
 def listen(cloud: Cloud, bus: str, *, pattern: Mapping[str, Any], name: str) -> str:

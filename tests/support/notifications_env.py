@@ -11,19 +11,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from demo import api_client
+from emulator.cloud import Cloud
+from emulator.deploy import deploy
 from lambdas.contracts.event import Event, EventEnvelope, envelope
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.values import Money, PricedLine
 from lambdas.runtime.dynamodb import from_item
-from demo import api_client
-from emulator.cloud import Cloud
-from emulator.deploy import deploy
 from stacks.environments import DEV
 from stacks.notifications import NotificationsStack
+from tests.support.deliveries import received
+from tests.support.grants import cloud_recording_grants, physical
 from tests.support.listeners import listen, subscribe
 from tests.support.patching import patched_function
-from tests.support.deliveries import received
-from tests.support.grants import physical, cloud_recording_grants
 from tests.support.storefront_env import declare_storefront_stacks
 from tests.templates.synthesis import new_app
 
@@ -84,7 +84,9 @@ class Platform:
 
     def mails(self, order: str) -> dict[str, str]:
         """The states of an order's mails, by kind."""
-        rows = self.cloud.client("dynamodb").scan(TableName=self.outputs["EmailRecordsTable"])["Items"]
+        rows = self.cloud.client("dynamodb").scan(TableName=self.outputs["EmailRecordsTable"])[
+            "Items"
+        ]
         return {
             row["kind"]: row["state"] for row in map(from_item, rows) if row["order_id"] == order
         }

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from lambdas.runtime.dynamodb import from_item, to_item
-from demo import invariants
-from demo import api_client
-from demo import order_driver
-from emulator.cloud import Cloud
+from demo import api_client, invariants, order_driver
 from demo.snapshot import SCHEMA, Snapshot, insert
+from emulator.cloud import Cloud
+from lambdas.runtime.dynamodb import from_item, to_item
 from ops.deployed import Deployed
 from tests.support.faults import FaultCatalog
 from tests.support.redrive_driver import Operator
@@ -37,7 +35,9 @@ class Platform:
 
     def api(self, output: str = "ApiUrl") -> api_client.ApiClient:
         http = api_client.http(self.cloud)
-        return api_client.ApiClient(self.outputs[output], self.customers, http=http, sleep=lambda _: None)
+        return api_client.ApiClient(
+            self.outputs[output], self.customers, http=http, sleep=lambda _: None
+        )
 
     def place(self, key: str, country: str = HERE) -> str:
         # No two look the same, or the later one would be held for that.
@@ -77,7 +77,11 @@ class Platform:
         self.snapshot.gather()
         self.snapshot.gather_dead_letters()
         self.snapshot.gather_events()
-        return list(invariants.find_violations(self.database, (*invariants.CHECKS, *invariants.QUIESCENT_CHECKS)))
+        return list(
+            invariants.find_violations(
+                self.database, (*invariants.CHECKS, *invariants.QUIESCENT_CHECKS)
+            )
+        )
 
 
 def running_platform(

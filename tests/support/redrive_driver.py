@@ -9,14 +9,14 @@ from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
-from ops.dlq.readers import reader_for
-from ops.dlq.executor import ActionExecutor
-from ops.dlq.failure_sinks import FailureRoute, Mechanism, FailureSink
 from ops.dlq.decode import DeadLetter, decode
-from ops.dlq.redrive import Redrive, RedriveResult, Tally
+from ops.dlq.executor import ActionExecutor
+from ops.dlq.failure_sinks import FailureRoute, FailureSink, Mechanism
 from ops.dlq.plan import route_of
+from ops.dlq.readers import reader_for
+from ops.dlq.redrive import Redrive, RedriveResult, Tally
 from tests.support import small_stacks
-from tests.support.faults import FaultCatalog, Client, Fault
+from tests.support.faults import Client, Fault, FaultCatalog
 
 NONSENSE = "nonsense"
 """Is in everything of which nobody can make sense."""
@@ -96,7 +96,7 @@ class Operator:
         tally = Tally()
         redrive = Redrive(
             is_selected=lambda record: record.message.id in meant,
-            execute=ActionExecutor(self.client, lambda: self.mark_compensation_completed).do,
+            execute=ActionExecutor(self.client, lambda: self.mark_compensation_completed).execute,
             throttle=lambda: None,
             progress=lambda _: None,
         )

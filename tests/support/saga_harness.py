@@ -9,10 +9,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 from uuid import uuid4
 
-from lambdas.contracts.event import Command, Refusal
 from emulator.cloud import Cloud
+from lambdas.contracts.event import Command, Refusal
 from stacks.constructs.saga_definition import build_definition
-from stacks.constructs.saga_steps import CommandCall, Timeouts, SagaRecord, SagaStep
+from stacks.constructs.saga_steps import CommandCall, SagaRecord, SagaStep, Timeouts
 
 ACTOR = '''
 import json, os, time, boto3

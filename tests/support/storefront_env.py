@@ -43,4 +43,6 @@ def declare_storefront_stacks(app: App, env: Environment) -> StorefrontStacks:
         inventory=inventory,
         http_api=door,
     )
-    return StorefrontStacks(operations=operations, backbone=backbone, inventory=inventory, http_api=door)
+    return StorefrontStacks(
+        operations=operations, backbone=backbone, inventory=inventory, http_api=door
+    )

@@ -198,7 +198,8 @@ def rule_target_has_retries_and_dead_letter_queue(platform: Platform) -> Iterato
             elif queue.properties.get("FifoQueue"):
                 yield f"{rule}: EventBridge parks in standard queues only, {queue.id} is FIFO"
             elif not any(
-                _allows_event_rule_to_send(statement, rule, queue) for statement in queue_policy_statements(platform, queue)
+                _allows_event_rule_to_send(statement, rule, queue)
+                for statement in queue_policy_statements(platform, queue)
             ):
                 yield f"{rule}: EventBridge may not send to {queue.id} for it"
 
@@ -721,7 +722,9 @@ def projection_has_failure_destination_and_alarms(platform: Platform) -> Iterato
 def projection_uses_configured_fan_out(platform: Platform) -> Iterator[str]:
     for mapping in projections(platform):
         source = platform.referred(mapping.stack, mapping.properties["EventSourceArn"])
-        if (source is not None and source.kind == CONSUMER) != platform.environment.enhanced_fan_out:
+        if (
+            source is not None and source.kind == CONSUMER
+        ) != platform.environment.enhanced_fan_out:
             yield f"{mapping}: it reads {source}"
 
 
@@ -752,7 +755,9 @@ def stream_is_partitioned_by_subject(platform: Platform) -> Iterator[str]:
             stream = platform.referred(rule.stack, target["Arn"])
             if stream is not None and stream.kind == STREAM:
                 path = target.get("KinesisParameters", {}).get("PartitionKeyPath")
-                via_destination = rule.properties["EventPattern"].get("source") == [DESTINATION_SOURCE]
+                via_destination = rule.properties["EventPattern"].get("source") == [
+                    DESTINATION_SOURCE
+                ]
                 detail = "$.detail.responsePayload" if via_destination else "$.detail"
                 if path != f"{detail}.metadata.subject":
                     yield f"{rule}: it spreads events by {path}"

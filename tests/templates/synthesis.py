@@ -145,7 +145,9 @@ def readable(value: Json) -> Json:
     """The same with JSON documents inside of texts as JSON, references in them as ``${...}``."""
     match value:
         case {"Fn::Join": ["", list(parts)]}:
-            text = "".join(part if isinstance(part, str) else _reference_text(part) for part in parts)
+            text = "".join(
+                part if isinstance(part, str) else _reference_text(part) for part in parts
+            )
             return json.loads(text) if text.startswith("{") else value
         case dict():
             return {name: readable(inner) for name, inner in value.items()}

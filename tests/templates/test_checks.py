@@ -130,7 +130,9 @@ def break_source(edit: Callable[[Any], object]) -> Breakage:
 def use_another_dead_letter_queue(broken: Platform) -> Resource:
     undelivered = broken.one(checks.QUEUE, "LowStockUndelivered")
     function = broken.one(checks.FUNCTION, "RaisePurchaseOrders")
-    function.properties["Environment"]["Variables"]["DEAD_LETTER_QUEUE_URL"] = {"Ref": undelivered.id}
+    function.properties["Environment"]["Variables"]["DEAD_LETTER_QUEUE_URL"] = {
+        "Ref": undelivered.id
+    }
     return broken.one(checks.MAPPING, "RaisePurchaseOrders")
 
 
@@ -335,7 +337,9 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     (checks.rule_target_has_retries_and_dead_letter_queue, make_dead_letter_queue_fifo),
     (
         checks.rule_ignores_replayed_events,
-        change(checks.RULE, "AlertOrderNeedsAttention", EventPattern={"source": ["com.aws.orders"]}),
+        change(
+            checks.RULE, "AlertOrderNeedsAttention", EventPattern={"source": ["com.aws.orders"]}
+        ),
     ),
     (
         checks.rule_ignores_replayed_events,
@@ -376,11 +380,17 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         for name in ("DeduplicationScope", "FifoThroughputLimit")
     ),
     *(
-        (checks.subscription_has_filter_and_dead_letter_queue, change(checks.SUBSCRIPTION, "", name))
+        (
+            checks.subscription_has_filter_and_dead_letter_queue,
+            change(checks.SUBSCRIPTION, "", name),
+        )
         for name in ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
     ),
     *(
-        (checks.subscription_has_filter_and_dead_letter_queue, break_subscription_queue(queue, **changed))
+        (
+            checks.subscription_has_filter_and_dead_letter_queue,
+            break_subscription_queue(queue, **changed),
+        )
         for queue in ("LowStockQueue", "LowStockUndelivered")
         for changed in (
             {"FifoQueue": False},
@@ -451,8 +461,14 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         checks.database_is_used_only_by_its_service,
         grant("GetOrder", Resource={"Fn::ImportValue": "TheStockTable"}),
     ),
-    (checks.resource_policy_has_source_condition, remove_source_conditions(checks.QUEUE_POLICY, "CatchAll")),
-    (checks.resource_policy_has_source_condition, remove_source_conditions(checks.TOPIC_POLICY, "Topic")),
+    (
+        checks.resource_policy_has_source_condition,
+        remove_source_conditions(checks.QUEUE_POLICY, "CatchAll"),
+    ),
+    (
+        checks.resource_policy_has_source_condition,
+        remove_source_conditions(checks.TOPIC_POLICY, "Topic"),
+    ),
     (checks.resource_policy_has_source_condition, change(checks.PERMISSION, "", "SourceArn")),
     (
         checks.queue_and_topic_require_tls,
@@ -544,7 +560,10 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         change(checks.MAPPING, "UpdateTimelines", MaximumRecordAgeInSeconds=7 * checks.DAY),
     ),
     *(
-        (checks.projection_has_failure_destination_and_alarms, change(checks.MAPPING, "UpdateTimelines", name))
+        (
+            checks.projection_has_failure_destination_and_alarms,
+            change(checks.MAPPING, "UpdateTimelines", name),
+        )
         for name in (
             "ParallelizationFactor",
             "MaximumBatchingWindowInSeconds",
@@ -585,7 +604,7 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     ),
     (
         checks.bucket_is_private_and_expires,
-        take_from_policy(checks.BUCKET_POLICY, "GivenUpPolicy", "Deny", checks.BUCKET),
+        take_from_policy(checks.BUCKET_POLICY, "ProjectionDeadLettersPolicy", "Deny", checks.BUCKET),
     ),
     *(
         (checks.data_is_retained_only_in_prod, retain(kind, DeletionPolicy="Snapshot"))
@@ -619,8 +638,14 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         )
     ),
     (checks.task_timeout_exceeds_function_timeout, slow_down),
-    (checks.function_of_a_rule_has_failure_destination, remove_failure_destination("NotifyCustomer")),
-    (checks.function_of_a_destination_has_failure_destination, remove_failure_destination("EmailInvoice")),
+    (
+        checks.function_of_a_rule_has_failure_destination,
+        remove_failure_destination("NotifyCustomer"),
+    ),
+    (
+        checks.function_of_a_destination_has_failure_destination,
+        remove_failure_destination("EmailInvoice"),
+    ),
     (checks.function_of_a_destination_has_failure_destination, send_failures_to_fifo),
     (
         checks.async_function_keeps_failed_events_in_a_queue,

@@ -14,8 +14,8 @@ from stacks.constructs.saga_steps import STANDARD_TIMEOUTS
 from stacks.environments import (
     DEV,
     ENVIRONMENTS,
-    InvalidSettingError,
     Environment,
+    InvalidSettingError,
     environment,
 )
 from stacks.operations import OperationsStack
@@ -42,7 +42,9 @@ def test_sender_overrides_the_environment():
 
 @pytest.mark.parametrize("sender", ["b.example", "@b.example", "a@", "a@b@c"])
 def test_invalid_sender_is_named_in_the_error(sender: str):
-    with pytest.raises(InvalidSettingError, match=f"'{sender}' is no sender: -c sender=ADDRESS takes"):
+    with pytest.raises(
+        InvalidSettingError, match=f"'{sender}' is no sender: -c sender=ADDRESS takes"
+    ):
         environment("dev", sender=sender)
 
 

@@ -13,7 +13,7 @@ from constructs import IConstruct
 from app import compose
 from stacks.constructs import nag
 from stacks.environments import ENVIRONMENTS
-from tests.templates.synthesis import new_app, with_partner, synthesis
+from tests.templates.synthesis import new_app, synthesis, with_partner
 
 SHORTEST_REASON = 30
 

@@ -121,7 +121,9 @@ class TestTime:
         assert saga(express(), name)["TimeoutSeconds"] <= 300
         assert express().one(MACHINE, name).properties["StateMachineType"] == "EXPRESS"
 
-    @pytest.mark.parametrize("timeouts", [STANDARD_TIMEOUTS, EXPRESS_TIMEOUTS], ids=["standard", "express"])
+    @pytest.mark.parametrize(
+        "timeouts", [STANDARD_TIMEOUTS, EXPRESS_TIMEOUTS], ids=["standard", "express"]
+    )
     def test_the_claim_outlives_the_execution(self, timeouts: Timeouts):
         assert timeouts.lease > timeouts.execution
 
@@ -212,7 +214,9 @@ class TestWords:
                 assert never == [[*refused[0], ALREADY_COMPENSATED[command].__name__]]
                 assert {*never[0]} == known - {ShipmentAlreadyDispatched.__name__}
             else:
-                too_late = [[ShipmentAlreadyDispatched.__name__]] if command == "CancelShipment" else []
+                too_late = (
+                    [[ShipmentAlreadyDispatched.__name__]] if command == "CancelShipment" else []
+                )
                 assert refused == never == too_late
 
     def test_it_writes_what_an_order_has(self, environment: str, name: str):

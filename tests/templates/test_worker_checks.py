@@ -108,7 +108,9 @@ def deny_lifecycle_action(broken: Platform) -> Resource:
 
 def remove_redrive_policy(broken: Platform) -> Resource:
     found = next(
-        q for q in broken.all(checks.QUEUE) if q.id.startswith("Picking") and "DeadLetters" not in q.id
+        q
+        for q in broken.all(checks.QUEUE)
+        if q.id.startswith("Picking") and "DeadLetters" not in q.id
     )
     found.properties["RedrivePolicy"]["maxReceiveCount"] = 1_000
     return found
@@ -268,7 +270,9 @@ class TestInstanceEvents:
         assert name == "/aws/events/instances" + ("-prod" if environment == "prod" else "")
 
     def test_events_of_other_groups_are_ignored(self, environment: str):
-        pattern = platform(environment).one(RULE, "NotifyOfWorkerScaling").properties["EventPattern"]
+        pattern = (
+            platform(environment).one(RULE, "NotifyOfWorkerScaling").properties["EventPattern"]
+        )
 
         assert pattern["source"] == ["aws.autoscaling"]
         assert pattern["detail"] == {

@@ -13,8 +13,8 @@ from lambdas.runtime.bus import Bus
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 from workers.warehouse import health
-from workers.warehouse.handlers import MessageHandlers
 from workers.warehouse.consumer import Consumer, Shutdown
+from workers.warehouse.handlers import MessageHandlers
 from workers.warehouse.queue import MAX_BATCH, Queue
 from workers.warehouse.store import Warehouse
 
@@ -74,7 +74,11 @@ def _consumers(shutdown: Shutdown) -> list[Consumer]:
             shutdown=shutdown,
         )
         for url, dead_letter_url, handle in (
-            (setting("STOCK_QUEUE_URL"), setting("STOCK_DEAD_LETTER_QUEUE_URL"), handlers.update_stock),
+            (
+                setting("STOCK_QUEUE_URL"),
+                setting("STOCK_DEAD_LETTER_QUEUE_URL"),
+                handlers.update_stock,
+            ),
             (setting("PICKING_QUEUE_URL"), setting("PICKING_DEAD_LETTER_QUEUE_URL"), handlers.pick),
         )
         for _ in range(CONSUMERS_PER_QUEUE)

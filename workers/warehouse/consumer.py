@@ -70,7 +70,9 @@ class Consumer:
     parks it when it has come too often.
     """
 
-    def __init__(self, queue: Queue, handle: Callable[[Message], None], *, shutdown: Shutdown) -> None:
+    def __init__(
+        self, queue: Queue, handle: Callable[[Message], None], *, shutdown: Shutdown
+    ) -> None:
         self.name = queue.name
         self.ready = False
         """Whether the queue has answered: it is there, and we may receive from it."""
@@ -107,7 +109,10 @@ class Consumer:
             self.last_progress_at = self._shutdown.clock()
             for outcome in [job.result() for job in finished]:
                 self._log("not_deleted", self._queue.delete(outcome.handled))
-                self._log("not_returned", self._queue.set_visibility(outcome.unhandled, seconds=outcome.retry_delay))
+                self._log(
+                    "not_returned",
+                    self._queue.set_visibility(outcome.unhandled, seconds=outcome.retry_delay),
+                )
             in_flight = [message for job in pending for message in jobs[job]]
             expired = self._shutdown.remaining <= 0
             # A beat never renews what others may have already: it is handled twice, and that is

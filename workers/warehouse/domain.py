@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import EventEnvelope, parse_detail, envelope
+from lambdas.contracts.event import EventEnvelope, envelope, parse_detail
 from lambdas.contracts.inventory import STOCK_EVENTS, parse_stock_message
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.values import Line

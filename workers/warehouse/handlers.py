@@ -26,7 +26,12 @@ class MessageHandlers:
         """Keep what is told of a SKU, unless something later is known; raises ContractError."""
         stock_level = parse_stock_level(message.body)
         is_newer = self._warehouse.put_stock_level(stock_level)
-        log("stock_level_updated", sku=stock_level.sku, sequence=stock_level.sequence, is_newer=is_newer)
+        log(
+            "stock_level_updated",
+            sku=stock_level.sku,
+            sequence=stock_level.sequence,
+            is_newer=is_newer,
+        )
 
     def pick(self, message: Message) -> None:
         """Pick an order once, and tell so.

@@ -28,7 +28,9 @@ def minute(
     return MinuteMetrics(at=at, **written, rejected=rejected, lag=late)
 
 
-def steady(load: float, *, known: int = 28, overrides: Sequence[MinuteMetrics] = ()) -> list[MinuteMetrics]:
+def steady(
+    load: float, *, known: int = 28, overrides: Sequence[MinuteMetrics] = ()
+) -> list[MinuteMetrics]:
     """So many minutes of one load, as far as CloudWatch knows of them now, with exceptions."""
     other = {minute.at: minute for minute in overrides}
     usual = [minute(minutes_ago, load=load) for minutes_ago in range(known + 1, 1, -1)]

@@ -4,7 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from lambdas.backbone.domain import Limits, UnreachableCeilingError, StreamState, decide, describe_decision, count_doublings
+from lambdas.backbone.domain import (
+    Limits,
+    StreamState,
+    UnreachableCeilingError,
+    count_doublings,
+    decide,
+    describe_decision,
+)
 from tests.unit.backbone.builders import LIMITS, NOW, minute, steady, stream
 
 FULL, THROTTLED = "the shards are nearly full", "writes are throttled"
@@ -33,12 +40,20 @@ def lags(*minutes: float | None, load: float, known: int = 28) -> StreamState:
         (stream(4, steady(1, overrides=[minute(5, load=3.1, by_bytes=True)])), 8, FULL),
         (stream(4, steady(2.9)), 4, "half the shards would not be enough"),
         (stream(4, steady(1, overrides=[minute(3, load=1, rejected=900)])), 8, THROTTLED),
-        (stream(4, steady(2, overrides=[minute(3, load=2, rejected=900)])), 4, "half the shards would"),
+        (
+            stream(4, steady(2, overrides=[minute(3, load=2, rejected=900)])),
+            4,
+            "half the shards would",
+        ),
         (stream(12, steady(11)), 16, FULL),
         (stream(16, steady(15)), 16, f"{FULL}, but this is the ceiling"),
         # Up again: at once, but not for what was before
         (stream(8, steady(7), changed=[5]), 16, FULL),
-        (stream(8, steady(1, overrides=[minute(2, load=7)]), changed=[1.5]), 8, "the last change was"),
+        (
+            stream(8, steady(1, overrides=[minute(2, load=7)]), changed=[1.5]),
+            8,
+            "the last change was",
+        ),
         (stream(4, [minute(2, load=4)]), 8, FULL),
         # Lag
         (lags(0.4, 1.2, load=1), 16, BEHIND),
@@ -66,7 +81,11 @@ def lags(*minutes: float | None, load: float, known: int = 28) -> StreamState:
         # Down
         (stream(8, steady(1.9)), 4, ENOUGH),
         (stream(8, steady(1, overrides=[minute(27, load=2.1)])), 8, "half the shards would not"),
-        (stream(8, steady(1, overrides=[minute(27, load=1, rejected=900)])), 8, "half the shards would"),
+        (
+            stream(8, steady(1, overrides=[minute(27, load=1, rejected=900)])),
+            8,
+            "half the shards would",
+        ),
         (stream(5, steady(0.1)), 3, ENOUGH),
         (stream(3, steady(0)), 2, ENOUGH),
         (stream(2, steady(0)), 2, "no fewer are possible"),

@@ -9,9 +9,17 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from bench import shard_simulation
+from bench.shard_simulation import (
+    SALE_DAY,
+    SALE_RATE,
+    STEADY_RATE,
+    Load,
+    SimulatedMinute,
+    Simulation,
+    hours,
+)
 from bench.svg_chart import drop_level_points
-from bench.shard_simulation import SALE_DAY, SALE_RATE, STEADY_RATE, Load, SimulatedMinute, Simulation, hours
-from lambdas.backbone.domain import MAX_CALLS_PER_DAY, DAY, LAG_TOLERANCE, Limits, count_doublings
+from lambdas.backbone.domain import DAY, LAG_TOLERANCE, MAX_CALLS_PER_DAY, Limits, count_doublings
 
 PROD = shard_simulation.LIMITS
 LIMITS = Limits(floor=1, ceiling=8, cooldown=timedelta(minutes=15))
@@ -62,15 +70,21 @@ def day() -> list[SimulatedMinute]:
 
 class TestDocumentedDay:
     def test_chart_in_docs_is_current(self, day: list[SimulatedMinute]):
-        assert shard_simulation.CHART_PATH.read_text() == shard_simulation.render_chart(day), "python -m bench.shard_simulation --draw"
+        assert shard_simulation.CHART_PATH.read_text() == shard_simulation.render_chart(day), (
+            "python -m bench.shard_simulation --draw"
+        )
 
     def test_consumers_catch_up_soon_after_sale_start(self, day: list[SimulatedMinute]):
         until_poison = [moment for moment in day if moment.at < day[0].at + hours(15)]
 
-        assert 0 < shard_simulation.recovery_time(until_poison, hours(9)) / timedelta(minutes=1) <= 20
+        assert (
+            0 < shard_simulation.recovery_time(until_poison, hours(9)) / timedelta(minutes=1) <= 20
+        )
 
     def test_shards_grow_for_the_sale_and_shrink_afterwards(self, day: list[SimulatedMinute]):
-        changes = [(moment.shards_before, moment.decision.shards) for moment in day if moment.changed]
+        changes = [
+            (moment.shards_before, moment.decision.shards) for moment in day if moment.changed
+        ]
 
         assert changes == [(2, 4), (4, 8), (8, 16), (16, 32), (32, 16), (16, 8), (8, 4)]
         assert PROD.ceiling == 32

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 
 from lambdas.backbone.domain import MAX_CALLS_PER_DAY, Limits, MinuteMetrics, decide
 from lambdas.backbone.stream import RESHARDED_TAG, OrderStream
-from tests.unit.conftest import ACCOUNT
 from tests.support.spy import Spy
+from tests.unit.conftest import ACCOUNT
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 WINDOW = timedelta(minutes=15)
@@ -199,9 +199,7 @@ class TestReshard:
         assert {tag["Key"] for tag in tags} == {"Team", RESHARDED_TAG}
         assert list(orders.observe(now=NOW, window=WINDOW).changes) == [NOW]
 
-    def test_crash_before_the_call_uses_one_up(
-        self, name: str, kinesis: Any, cloudwatch: Any
-    ):
+    def test_crash_before_the_call_uses_one_up(self, name: str, kinesis: Any, cloudwatch: Any):
         class Death(Exception):
             pass
 
@@ -302,7 +300,9 @@ class TestReshard:
 
         assert asked == answers
         assert (met, first) == ([answers == [4, 4]], not (slow and met == [True]))
-        seen = OrderStream(name, kinesis=kinesis, cloudwatch=cloudwatch).observe(now=NOW, window=WINDOW)
+        seen = OrderStream(name, kinesis=kinesis, cloudwatch=cloudwatch).observe(
+            now=NOW, window=WINDOW
+        )
         assert (seen.shards, list(seen.changes)) == (4, [NOW])
 
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from simulators.card_provider.handle_request import handler
 from simulators.card_provider.faults import Fault, InjectedFaultError
+from simulators.card_provider.handle_request import handler
 
 CHARGED = {"state": "CHARGED", "explanation": ""}
 

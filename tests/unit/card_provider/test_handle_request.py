@@ -8,8 +8,8 @@ import pytest
 
 from lambdas.contracts.codec import ContractError
 from simulators.card_provider import store
-from simulators.card_provider.handle_request import UnknownOperationError, handler
 from simulators.card_provider.domain import KeyReusedError
+from simulators.card_provider.handle_request import UnknownOperationError, handler
 
 TAKEN = {"state": "CHARGED", "explanation": ""}
 DECLINED = {"state": "DECLINED", "explanation": "above the card's limit"}

@@ -58,7 +58,9 @@ def api(server: Server, cognito: Cognito | None = None) -> tuple[api_client.ApiC
     pauses: list[float] = []
     customers = api_client.Customers(cognito or Cognito(), pool="pool", client="client")
     return (
-        api_client.ApiClient("https://api/", customers, http=server, sleep=pauses.append, jitter=lambda: 1.0),
+        api_client.ApiClient(
+            "https://api/", customers, http=server, sleep=pauses.append, jitter=lambda: 1.0
+        ),
         pauses,
     )
 
@@ -66,7 +68,9 @@ def api(server: Server, cognito: Cognito | None = None) -> tuple[api_client.ApiC
 def test_an_order_is_placed_once_when_all_is_well():
     server = Server((202, {"order_id": "o", "state": "PLACED"}))
     client, pauses = api(server)
-    assert client.place(**ORDER) == api_client.ApiResponse(202, {"order_id": "o", "state": "PLACED"})
+    assert client.place(**ORDER) == api_client.ApiResponse(
+        202, {"order_id": "o", "state": "PLACED"}
+    )
     (request,) = server.requests
     assert request.url == "https://api/orders"
     assert json.loads(request.body) == {
@@ -101,7 +105,9 @@ def test_what_fails_for_a_moment_is_sent_again_under_the_same_key_with_backoff()
 def test_in_the_end_it_gives_up_and_says_what_it_was_told():
     server = Server((500, {"message": "Internal Server Error"}))
     client, pauses = api(server)
-    assert client.place(**ORDER) == api_client.ApiResponse(500, {"message": "Internal Server Error"})
+    assert client.place(**ORDER) == api_client.ApiResponse(
+        500, {"message": "Internal Server Error"}
+    )
     assert len(server.requests) == api_client.ATTEMPTS
     assert max(pauses) == api_client.LONGEST_PAUSE
 

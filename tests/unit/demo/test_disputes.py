@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from demo import disputes
-from demo.snapshot import SCHEMA
 from demo.report import Screen
+from demo.snapshot import SCHEMA
 
 
 @pytest.fixture

@@ -3,11 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.contracts.values import PricedLine
-from demo import export_rows
-from demo import exports
+from demo import export_rows, exports
 from demo.export_rows import ExportError, Rejection
 from demo.exports import Cancellation, Invoice, check, invoices, read
+from lambdas.contracts.values import PricedLine
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 GOOD = "536365,85123A,White heart,6,12/1/2010 8:26,2.55,17850,United Kingdom"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from demo.snapshot import SCHEMA, insert
 from demo.invariants import CHECKS, QUIESCENT_CHECKS, Violation, find_violations
+from demo.snapshot import SCHEMA, insert
 
 # order c is confirmed, and g has gone; s, p, a were rejected by stock, provider and address; v was
 # rejected when its payment was refunded before the charge came; d was declined and then refunded as
@@ -287,7 +287,12 @@ LATE_BREAKS = [
         "is 6 + 2 of at least 9 as of change 15, the warehouse has 6 + 1",
     ),
     ("UPDATE warehouse_stock SET minimum = 1 WHERE sku = 'A1'", 6, "A1", "has 6 + 2 of at least 1"),
-    ("DELETE FROM warehouse_stock WHERE sku = 'B2'", 6, "B2", "is 4 + 1 of at least 3 as of change 2"),
+    (
+        "DELETE FROM warehouse_stock WHERE sku = 'B2'",
+        6,
+        "B2",
+        "is 4 + 1 of at least 3 as of change 2",
+    ),
 ]
 
 

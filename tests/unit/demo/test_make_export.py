@@ -2,8 +2,7 @@ from io import BytesIO
 
 import pytest
 
-from demo import export_rows
-from demo import exports
+from demo import export_rows, exports
 from demo.export_rows import Rejection
 from demo.exports import Cancellation, Invoice, invoices
 from demo.make_export import BACK, VARIANTS, export

@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 
-from demo import notifications
-from demo import api_client
-from demo import order_driver
-from demo.snapshot import SCHEMA, insert
+from demo import api_client, notifications, order_driver
+from demo.invariants import find_violations
 from demo.notifications import CHECKS, Notifications
 from demo.read_side import SCHEMA as VIEWS
 from demo.report import Screen
-from demo.invariants import find_violations
+from demo.snapshot import SCHEMA, insert
 
 CLEAN: dict[str, list[tuple[Any, ...]]] = {
     "invoices": [

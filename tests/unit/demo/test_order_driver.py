@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from demo import api_client
-from demo import order_driver
-from demo.snapshot import SCHEMA, insert
+from demo import api_client, order_driver
 from demo.export_rows import Rejection
+from demo.snapshot import SCHEMA, insert
 from tests.unit.demo.test_api_client import Server, api
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -26,7 +25,10 @@ def database() -> Iterator[sqlite3.Connection]:
 
 
 def test_the_same_skus_run_short_each_time_and_the_others_never():
-    arrived = {f"{number}": order_driver.delivered_quantity(f"{number}", 10) for number in range(20_000, 25_000)}
+    arrived = {
+        f"{number}": order_driver.delivered_quantity(f"{number}", 10)
+        for number in range(20_000, 25_000)
+    }
     assert set(arrived.values()) == {5, 10}
     assert 0.01 < list(arrived.values()).count(5) / len(arrived) < 0.03
     assert arrived == {sku: order_driver.delivered_quantity(sku, 10) for sku in arrived}
@@ -59,7 +61,12 @@ def test_answers_are_remembered(tmp_path: Path, database: sqlite3.Connection):
         Server((400, {"message": "bad", "problems": problems}), (202, {"order_id": "o"}))
     )
     answers = list(
-        order_driver.submit_orders(client, database, limiter=order_driver.InFlightLimiter(lambda: 30), stop=threading.Event())
+        order_driver.submit_orders(
+            client,
+            database,
+            limiter=order_driver.InFlightLimiter(lambda: 30),
+            stop=threading.Event(),
+        )
     )
     assert sorted(answer.status for answer in answers if answer) == [202] * 29 + [400]
     ((reason, detail),) = database.execute("SELECT reason, detail FROM refused").fetchall()
@@ -123,7 +130,11 @@ def test_what_was_answered_first_counts(tmp_path: Path, database: sqlite3.Connec
     limiter = order_driver.InFlightLimiter(lambda: 4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(order_driver, "THREADS", 1)
-        list(order_driver.submit_orders(api(server)[0], database, limiter=limiter, stop=threading.Event()))
+        list(
+            order_driver.submit_orders(
+                api(server)[0], database, limiter=limiter, stop=threading.Event()
+            )
+        )
     told = database.execute("SELECT * FROM asked_to_cancel").fetchall()
     assert told == [("o", "WITHDRAWN")]
     assert [one.url for one in server.requests if one.method == "DELETE"] == [
@@ -144,7 +155,11 @@ def sent(path: Path, database: sqlite3.Connection, *rows: str, cancelling: Any) 
     server = Server(answer)
     order_driver.load_orders(export(path / "orders.csv", *rows), database)
     limiter = order_driver.InFlightLimiter(lambda: len(rows))
-    list(order_driver.submit_orders(api(server)[0], database, limiter=limiter, stop=threading.Event()))
+    list(
+        order_driver.submit_orders(
+            api(server)[0], database, limiter=limiter, stop=threading.Event()
+        )
+    )
     return server.requests
 
 
@@ -208,7 +223,9 @@ def test_work_in_threads_keeps_its_order_and_looks_only_a_little_ahead():
             taken.append(number)
             yield number
 
-    results = order_driver.map_in_threads(lambda number: number * 2, items(), stop=threading.Event())
+    results = order_driver.map_in_threads(
+        lambda number: number * 2, items(), stop=threading.Event()
+    )
     assert next(results) == 0
     assert len(taken) <= 2 * api_client.THREADS
     assert list(results) == [number * 2 for number in range(1, 100)]
@@ -246,12 +263,16 @@ def test_a_delivery_that_is_not_received_is_an_error(database: sqlite3.Connectio
     failed = {"FunctionError": "Unhandled", "Payload": payload}
     cloud: Any = SimpleNamespace(client=lambda _: SimpleNamespace(invoke=lambda **_: failed))
     insert(database, "demand", [("A1", 4)])
-    with pytest.raises(order_driver.OrderDriverError, match=r"delivery-1 was not received.*no such table"):
+    with pytest.raises(
+        order_driver.OrderDriverError, match=r"delivery-1 was not received.*no such table"
+    ):
         order_driver.deliver_stock(cloud, "receive", database)
 
 
 def test_a_refusal_is_remembered_as_it_is(database: sqlite3.Connection):
-    order_driver.record_rejection(database, Rejection(line=3, invoice="1", reason="no customer", detail="x"))
+    order_driver.record_rejection(
+        database, Rejection(line=3, invoice="1", reason="no customer", detail="x")
+    )
     assert database.execute("SELECT * FROM refused").fetchall() == [(3, "1", "no customer", "x")]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from demo import preflight
-from demo.preflight import UnreadyError, exclusive_lock, check_tools
+from demo.preflight import UnreadyError, check_tools, exclusive_lock
 
 ROOT = preflight.ROOT
 
@@ -89,7 +89,10 @@ def test_a_killed_one_leaves_no_lock(tmp_path: Path):
 
 def test_a_lock_that_cannot_be_made(tmp_path: Path):
     (tmp_path / "file").touch()
-    with pytest.raises(UnreadyError, match="cannot be written"), exclusive_lock(tmp_path / "file" / "lock"):
+    with (
+        pytest.raises(UnreadyError, match="cannot be written"),
+        exclusive_lock(tmp_path / "file" / "lock"),
+    ):
         pass
 
 

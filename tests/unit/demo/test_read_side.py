@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import DESTINATION_SOURCE, DESTINATION_DETAIL_TYPE
-from lambdas.runtime.dynamodb import to_item
 from demo import order_driver
-from demo.snapshot import SCHEMA, insert
-from demo.read_side import CHECKS, ReadSide, LagProbe, percentile
-from demo.read_side import SCHEMA as VIEWS
 from demo.invariants import find_violations
+from demo.read_side import CHECKS, LagProbe, ReadSide, percentile
+from demo.read_side import SCHEMA as VIEWS
+from demo.snapshot import SCHEMA, insert
+from lambdas.contracts.event import DESTINATION_DETAIL_TYPE, DESTINATION_SOURCE
+from lambdas.runtime.dynamodb import to_item
 
 PLACED, TAKEN, CONFIRMED = "OrderPlaced", "PaymentTaken", "OrderConfirmed"
 DATA = {

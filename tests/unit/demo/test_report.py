@@ -5,14 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from demo import report
-from demo import resharding
-from demo import read_side
-from demo import order_driver
+from demo import order_driver, read_side, report, resharding
+from demo.invariants import Violation
+from demo.report import Screen, bar, money
 from demo.snapshot import SCHEMA, insert
 from demo.view_rebuild import RebuiltView
-from demo.report import Screen, bar, money
-from demo.invariants import Violation
 
 
 class Terminal(io.StringIO):
@@ -166,7 +163,10 @@ def test_views_are_shown_with_what_they_should_be_with_lags_and_with_resharding(
     insert(database, "decisions", [("2", "2026-12-01T08:30", 2, 2, "nothing")])
 
     out = io.StringIO()
-    made = [RebuiltView("timelines", True, "equal: 2 items"), RebuiltView("sales", False, "not equal")]
+    made = [
+        RebuiltView("timelines", True, "equal: 2 items"),
+        RebuiltView("sales", False, "not equal"),
+    ]
     report.show_views(Screen(out), database, resharded=True, rebuilt=made)
 
     shown = [" ".join(line.split()) for line in out.getvalue().splitlines()]

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from lambdas.backbone.domain import Limits, MinuteMetrics, StreamState, decide
-from emulator.cloud import CloudError
 from demo.resharding import SCHEMA, Resharding
+from emulator.cloud import CloudError
+from lambdas.backbone.domain import Limits, MinuteMetrics, StreamState, decide
 
 LIMITS = Limits(floor=1, ceiling=4, cooldown=timedelta(minutes=15))
 LAG = "GetRecords.IteratorAgeMilliseconds"

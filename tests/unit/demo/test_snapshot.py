@@ -5,8 +5,8 @@ import sqlite3
 from types import SimpleNamespace
 from typing import Any
 
-from lambdas.runtime.dynamodb import to_item
 from demo.snapshot import SCHEMA, Snapshot, pages
+from lambdas.runtime.dynamodb import to_item
 
 
 def test_the_ledger_is_read_in_pages_by_key():

@@ -2,8 +2,8 @@
 
 import json
 
-from emulator.delivery_rules.stream_batches import DiscardedBatch, Record
 from emulator.delivery_rules.failure_records import failure_record, object_key, with_payload
+from emulator.delivery_rules.stream_batches import DiscardedBatch, Record
 
 KINESIS = "https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"
 DYNAMODB = "https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html"
@@ -21,7 +21,9 @@ RECORDS = (record("4960118", 1573691884.835), record("4960119", 1573691885.58))
 
 
 def test_a_queue_learns_where_in_the_kinesis_stream_the_records_are() -> None:
-    discarded = DiscardedBatch(records=RECORDS, condition="RetryAttemptsExhausted", invocations=3, error=True)
+    discarded = DiscardedBatch(
+        records=RECORDS, condition="RetryAttemptsExhausted", invocations=3, error=True
+    )
     assert failure_record(
         discarded, info="KinesisBatchInfo", stream=STREAM, shard="shardId-000000000001",
         function=FUNCTION, request_id="c9b8fa9f", now=NOW,
@@ -76,7 +78,9 @@ def test_a_change_of_a_table_is_told_in_whole_seconds() -> None:
 
 
 def test_a_function_that_reported_failures_raised_no_error() -> None:
-    discarded = DiscardedBatch(records=RECORDS, condition="RetryAttemptsExhausted", invocations=1, error=False)
+    discarded = DiscardedBatch(
+        records=RECORDS, condition="RetryAttemptsExhausted", invocations=1, error=False
+    )
     told = failure_record(
         discarded, info="KinesisBatchInfo", stream=STREAM, shard="s", function=FUNCTION,
         request_id="c9b8fa9f", now=NOW,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies
 
-from emulator.delivery_rules.queue_batches import Batch, QueueMapping, Message, Settings, to_delete
+from emulator.delivery_rules.queue_batches import Batch, Message, QueueMapping, Settings, to_delete
 
 GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg/"
 PARAMETERS = GUIDE + "services-sqs-parameters.html"
@@ -62,7 +62,9 @@ def test_a_window_gathers_until_its_end_or_a_full_batch() -> None:
     a, b, *more = messages("", "", "", "", "")
     mapping.add_messages([a], 100)
     mapping.add_messages([b], 105)
-    assert (mapping.due(109), mapping.receive_count(), mapping.next_due()) == ((), 1, 110), PARAMETERS
+    assert (mapping.due(109), mapping.receive_count(), mapping.next_due()) == ((), 1, 110), (
+        PARAMETERS
+    )
     assert mapping.due(110) == (a, b)
     mapping.add_messages(more, 111)
     assert mapping.due(111) == tuple(more)

@@ -2,7 +2,11 @@
 
 import pytest
 
-from emulator.delivery_rules.step_functions_timing import execution_timeout, heartbeat_remaining, retry_delay
+from emulator.delivery_rules.step_functions_timing import (
+    execution_timeout,
+    heartbeat_remaining,
+    retry_delay,
+)
 
 
 def test_a_delay_grows_up_to_its_cap():

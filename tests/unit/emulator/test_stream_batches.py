@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies
 
-from emulator.delivery_rules.stream_batches import Batch, DiscardedBatch, Record, Settings, Shard, start
+from emulator.delivery_rules.stream_batches import (
+    Batch,
+    DiscardedBatch,
+    Record,
+    Settings,
+    Shard,
+    start,
+)
 
 GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg/"
 PARAMETERS = GUIDE + "services-kinesis-parameters.html"
@@ -81,7 +88,9 @@ class Run:
 
     @property
     def given_up(self) -> list[tuple[list[int], str, int]]:
-        return [([r.position for r in p.records], p.condition, p.invocations) for p in self.discarded]
+        return [
+            ([r.position for r in p.records], p.condition, p.invocations) for p in self.discarded
+        ]
 
 
 def run(options: Settings, records: Iterable[Record], function: Function, now: float = 0) -> Run:

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from emulator.cloud import CloudError
-from emulator.template_check import check_templates, find_mismatches
 from emulator.readback import READERS, UNSUPPORTED
+from emulator.template_check import check_templates, find_mismatches
 from stacks.environments import ENVIRONMENTS
 from tests.templates.synthesis import platform
 
@@ -151,5 +151,7 @@ def test_the_local_cloud_knows_all_that_the_platform_states(environment: str):
 
 
 def test_nothing_is_held_and_not_to_be_held():
-    properties = {f"{kind}.{name}" for kind, (_, names) in READERS.items() for name in names.split()}
+    properties = {
+        f"{kind}.{name}" for kind, (_, names) in READERS.items() for name in names.split()
+    }
     assert not UNSUPPORTED.keys() & {*READERS, *properties}

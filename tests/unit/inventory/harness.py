@@ -6,7 +6,7 @@ from typing import Any
 from lambdas.contracts.inventory import DeliveredLine
 from lambdas.contracts.values import Line
 from lambdas.inventory.domain import Delivery, Reservation
-from lambdas.inventory.store import DEFAULT_RETRY, Deliveries, RetryPolicy, Reservations
+from lambdas.inventory.store import DEFAULT_RETRY, Deliveries, Reservations, RetryPolicy
 from lambdas.runtime.dynamodb import from_item, to_item
 
 NOW, LATER = "2026-01-01T00:00:00+00:00", "2026-01-01T00:05:00+00:00"

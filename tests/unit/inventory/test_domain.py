@@ -12,8 +12,8 @@ from lambdas.contracts.values import MAX_SKUS, Line
 from lambdas.inventory.domain import (
     Reservation,
     merge_lines_by_sku,
-    refuse_unless_reserved,
     out_of_stock_message,
+    refuse_unless_reserved,
 )
 
 

@@ -34,7 +34,9 @@ def lines(**units: int) -> list[dict[str, Any]]:
     return [{"sku": sku, "quantity": quantity} for sku, quantity in units.items()]
 
 
-def test_from_delivery_to_release(load: Load, inventory: Inventory, capsys: pytest.CaptureFixture[str]):
+def test_from_delivery_to_release(
+    load: Load, inventory: Inventory, capsys: pytest.CaptureFixture[str]
+):
     received = load("receive_stock")({"delivery_id": "d1", "lines": lines(A=5)}, None)
     assert received == {"delivery_id": "d1", "state": "RECEIVED"}
 

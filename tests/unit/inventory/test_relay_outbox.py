@@ -12,13 +12,15 @@ from lambdas.contracts.codec import ContractError
 from lambdas.inventory.domain import DEFAULT_MINIMUM, StockLevel, event_for_change
 from lambdas.inventory.store import parse_stock_row
 from lambdas.runtime.dynamodb import to_item
-from lambdas.runtime.relay import RelayOutcome, Relay
+from lambdas.runtime.relay import Relay, RelayOutcome
 from lambdas.runtime.topic import Topic
 from tests.unit.inventory.harness import NOW, Inventory
 from tests.unit.runtime.fakes import FakeSns, FakeSqs
 
 
-def stock_level(available: int, *, sequence: int = 2, minimum: int = 5, reserved: int = 0) -> StockLevel:
+def stock_level(
+    available: int, *, sequence: int = 2, minimum: int = 5, reserved: int = 0
+) -> StockLevel:
     return StockLevel(
         sku="A",
         available=available,
@@ -65,11 +67,16 @@ def test_a_change_tells_one_thing(before: int | None, after: int, event: str):
     [(9, 4, "StockChanged"), (1, 0, "StockSoldOut"), (0, 1, "StockReplenished")],
 )
 def test_without_a_minimum_only_the_last_unit_counts(before: int, after: int, event: str):
-    assert event_type(stock_level(before, sequence=1, minimum=0), stock_level(after, minimum=0)) == event
+    assert (
+        event_type(stock_level(before, sequence=1, minimum=0), stock_level(after, minimum=0))
+        == event
+    )
 
 
 def test_a_minimum_that_rises_is_crossed_as_well():
-    assert event_type(stock_level(9, sequence=1), stock_level(12, minimum=20)) == "StockBelowMinimum"
+    assert (
+        event_type(stock_level(9, sequence=1), stock_level(12, minimum=20)) == "StockBelowMinimum"
+    )
     assert event_type(stock_level(9, sequence=1, minimum=20), stock_level(12)) == "StockReplenished"
 
 
@@ -130,7 +137,12 @@ def relay(sns: FakeSns, records: list[dict[str, Any]], sqs: FakeSqs | None = Non
         return event_for_change(parse_stock_row(before) if before else None, parse_stock_row(after))
 
     topic = Topic("topic", sns=sns)
-    return Relay(to_event=event_for_row, publisher=topic, dead_letter_queue_url="dead-letters", sqs=sqs or FakeSqs()).relay(records)
+    return Relay(
+        to_event=event_for_row,
+        publisher=topic,
+        dead_letter_queue_url="dead-letters",
+        sqs=sqs or FakeSqs(),
+    ).relay(records)
 
 
 def crossings(levels: list[int], minimum: int) -> dict[str, int]:
@@ -201,7 +213,9 @@ def test_several_crossings_in_one_batch_are_each_told(inventory: Inventory):
     ]
 
 
-def test_a_redelivered_record_is_the_same_message_even_when_sns_has_forgotten_it(inventory: Inventory):
+def test_a_redelivered_record_is_the_same_message_even_when_sns_has_forgotten_it(
+    inventory: Inventory,
+):
     stream = Stream(inventory)
     stream.work("receive", "d1", {"A": 9})
     sns = FakeSns()
@@ -229,7 +243,11 @@ def test_a_hundred_changes_are_ten_requests(inventory: Inventory):
     [
         ("available", -1, "ContractError: not a StockBelowMinimum: available must be at least 0"),
         ("minimum", None, "ContractError: not a StockLevel: minimum must be an integer, not null"),
-        ("sequence", "three", "ContractError: not a StockLevel: sequence must be an integer, not str"),
+        (
+            "sequence",
+            "three",
+            "ContractError: not a StockLevel: sequence must be an integer, not str",
+        ),
     ],
 )
 def test_a_row_that_cannot_be_is_parked_whole_and_the_others_flow(

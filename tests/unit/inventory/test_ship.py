@@ -65,7 +65,10 @@ def test_of_a_release_and_a_shipment_one_wins(inventory: Inventory):
         before = inventory.stock()["A"][0]
         inventory.reserve(order, {"A": 1})
         with ThreadPoolExecutor(2) as pool:
-            shipping, releasing = pool.submit(inventory.ship, order), pool.submit(inventory.release, order)
+            shipping, releasing = (
+                pool.submit(inventory.ship, order),
+                pool.submit(inventory.release, order),
+            )
         state = inventory.reservations()[order]["state"]
         assert releasing.result().state == state
         assert (shipping.exception() is None) == (state == "SHIPPED")

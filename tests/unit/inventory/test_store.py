@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 
 from lambdas.inventory.domain import DEFAULT_MINIMUM
 from lambdas.inventory.store import MAX_ATTEMPTS, RetryPolicy, StockMismatchError
-from tests.unit.inventory.harness import LATER, NOW, Inventory
 from tests.support.spy import Spy
+from tests.unit.inventory.harness import LATER, NOW, Inventory
 
 THREADS = 16
 
@@ -275,7 +275,9 @@ class TestPatience:
     @pytest.mark.parametrize(
         "busy", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]
     )
-    def test_a_busy_transaction_is_tried_again(self, inventory: Inventory, dynamodb: Any, busy: str):
+    def test_a_busy_transaction_is_tried_again(
+        self, inventory: Inventory, dynamodb: Any, busy: str
+    ):
         inventory.receive("d1", {"A": 5})
         pauses: list[float] = []
         draws = iter([1.0, 0.5])
@@ -287,9 +289,13 @@ class TestPatience:
         assert inventory.reserve("o1", {"A": 3}).state == "RESERVED"
         assert pauses == [0.025, 0.025]
 
-    def test_a_put_that_meets_a_transaction_is_tried_again(self, inventory: Inventory, dynamodb: Any):
+    def test_a_put_that_meets_a_transaction_is_tried_again(
+        self, inventory: Inventory, dynamodb: Any
+    ):
         answer: Any = {"Error": {"Code": "TransactionConflictException", "Message": "ongoing"}}
-        inventory.use(failing(dynamodb, ClientError(answer, "PutItem")), RetryPolicy(sleep=lambda _: None))
+        inventory.use(
+            failing(dynamodb, ClientError(answer, "PutItem")), RetryPolicy(sleep=lambda _: None)
+        )
 
         assert inventory.release("o1").state == "RELEASED"
 
@@ -299,7 +305,8 @@ class TestPatience:
         mixed = cancelled(dynamodb, "None", "ConditionalCheckFailed", "TransactionConflict")
         pauses: list[float] = []
         inventory.use(
-            failing(dynamodb, *[mixed] * MAX_ATTEMPTS), RetryPolicy(sleep=pauses.append, jitter=lambda: 1.0)
+            failing(dynamodb, *[mixed] * MAX_ATTEMPTS),
+            RetryPolicy(sleep=pauses.append, jitter=lambda: 1.0),
         )
 
         with pytest.raises(dynamodb.exceptions.TransactionCanceledException):

@@ -13,18 +13,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import EventEnvelope, event_id, parse_detail, envelope
+from lambdas.contracts.event import EventEnvelope, envelope, event_id, parse_detail
 from lambdas.contracts.inventory import SOURCE, ReservationUnresolved
 from lambdas.contracts.orders import OrderConfirmed, OrderStatusReported, parse_order_status
 from lambdas.contracts.values import Money
 from lambdas.inventory import unresolved_reservations as module
-from lambdas.inventory.domain import reservation_unresolved, index_shard
-from lambdas.inventory.unresolved_reservations import QueryOutcome, StaleReservationPoller, UnresolvedReservations, reconcile
+from lambdas.inventory.domain import index_shard, reservation_unresolved
+from lambdas.inventory.unresolved_reservations import (
+    QueryOutcome,
+    StaleReservationPoller,
+    UnresolvedReservations,
+    reconcile,
+)
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.settings import SettingMissing
+from tests.support.spy import Spy
 from tests.unit.inventory.harness import LATER, NOW, Inventory
 from tests.unit.runtime.fakes import FakeEvents
-from tests.support.spy import Spy
 
 STALE_AFTER = timedelta(hours=1)
 START = datetime.fromisoformat(NOW)
@@ -83,7 +88,9 @@ def confirmed(order_id: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def reconcile_on(load_handler: Callable[..., Any], inventory: Inventory) -> Callable[[dict[str, Any]], str]:
+def reconcile_on(
+    load_handler: Callable[..., Any], inventory: Inventory
+) -> Callable[[dict[str, Any]], str]:
     """What the function does when it hears of an order."""
     handler = load_handler(
         "lambdas.inventory.reconcile_reservation",
@@ -112,7 +119,9 @@ def poller(dynamodb: Any, inventory: Inventory, events: FakeEvents) -> StaleRese
 
 
 def queries(events: FakeEvents) -> list[EventEnvelope[ReservationUnresolved]]:
-    return [parse_detail(ReservationUnresolved, json.loads(entry["Detail"])) for entry in events.taken]
+    return [
+        parse_detail(ReservationUnresolved, json.loads(entry["Detail"])) for entry in events.taken
+    ]
 
 
 def make_stale(inventory: Inventory, number: int) -> list[str]:
@@ -184,7 +193,9 @@ class TestSettling:
         assert inventory.reservations() == before
         assert inventory.stock() == {"A": (1, 0)}
 
-    def test_an_order_that_is_over_can_reserve_nothing_later(self, inventory: Inventory, reconcile_on: Any):
+    def test_an_order_that_is_over_can_reserve_nothing_later(
+        self, inventory: Inventory, reconcile_on: Any
+    ):
         inventory.receive("opening", {"A": 1})
 
         assert reconcile_on(state_of("o1", "CANCELLED")) == "RELEASED"
@@ -260,7 +271,9 @@ class TestAsking:
         assert sorted(event.data.order_id for event in queries(events)) == sorted(orders)
         assert sum(each.queried for each in done) == len(orders)
 
-    def test_a_run_within_a_run_asks_about_what_is_left(self, inventory: Inventory, dynamodb: Any, query_stale: Any):
+    def test_a_run_within_a_run_asks_about_what_is_left(
+        self, inventory: Inventory, dynamodb: Any, query_stale: Any
+    ):
         orders = make_stale(inventory, 3)
         inner: list[str] = []
 
@@ -325,7 +338,9 @@ class TestAsking:
             (order, 2) for order in orders
         ]
 
-    def test_a_bus_that_does_not_take_all_is_left_alone_for_now(self, inventory: Inventory, dynamodb: Any):
+    def test_a_bus_that_does_not_take_all_is_left_alone_for_now(
+        self, inventory: Inventory, dynamodb: Any
+    ):
         inventory.receive("opening", {"A": 2})
         first, second = sorted(("o1", "o2"), key=index_shard)
         assert index_shard(first) < index_shard(second)
@@ -338,7 +353,9 @@ class TestAsking:
         assert queried == QueryOutcome(queried=0, rejected=1)
         assert poller(dynamodb, inventory, events).find_stale(now=STALE_AT) == [second]
 
-    def test_a_bus_that_is_gone_fails_the_run(self, inventory: Inventory, dynamodb: Any, query_stale: Any):
+    def test_a_bus_that_is_gone_fails_the_run(
+        self, inventory: Inventory, dynamodb: Any, query_stale: Any
+    ):
         orders = make_stale(inventory, 2)
 
         with pytest.raises(ConnectionError):
@@ -350,7 +367,10 @@ class TestAsking:
 class TestRun:
     @pytest.fixture
     def run(
-        self, load_handler: Callable[..., Any], inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+        self,
+        load_handler: Callable[..., Any],
+        inventory: Inventory,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> Callable[..., tuple[Any, FakeEvents]]:
         def run(event: dict[str, Any]) -> tuple[Any, FakeEvents]:
             name, events = "lambdas.inventory.query_stale_reservations", FakeEvents()
@@ -365,7 +385,9 @@ class TestRun:
 
         return run
 
-    def test_it_says_what_it_did(self, inventory: Inventory, run: Any, capsys: pytest.CaptureFixture[str]):
+    def test_it_says_what_it_did(
+        self, inventory: Inventory, run: Any, capsys: pytest.CaptureFixture[str]
+    ):
         make_stale(inventory, 2)
 
         answer, events = run({"source": "aws.scheduler", "detail": "{}"})
@@ -378,7 +400,9 @@ class TestRun:
             "rejected": 0,
         }
 
-    def test_a_dry_run_says_what_would_be_asked_and_changes_nothing(self, inventory: Inventory, run: Any):
+    def test_a_dry_run_says_what_would_be_asked_and_changes_nothing(
+        self, inventory: Inventory, run: Any
+    ):
         orders = make_stale(inventory, 2)
         before = inventory.reservations()
 
@@ -436,7 +460,9 @@ LIVES = (
 class World:
     """One order, its saga, and the questions and answers, which take their time."""
 
-    def __init__(self, inventory: Inventory, life: tuple[str, ...], query_stale: Any, reconcile_on: Any) -> None:
+    def __init__(
+        self, inventory: Inventory, life: tuple[str, ...], query_stale: Any, reconcile_on: Any
+    ) -> None:
         self.inventory, self.left = inventory, list(life)
         self.query_stale_, self.reconcile_on = query_stale, reconcile_on
         self.state, self.now, self.undone = "PLACED", STALE_AT, False
@@ -484,7 +510,9 @@ class World:
     def check(self) -> None:
         row = self.inventory.reservations().get("o1", {})
         held = row.get("state") == "RESERVED"
-        assert self.inventory.stock() in ([{"A": (2, 1)}] if held else [{"A": (3, 0)}, {"A": (2, 0)}])
+        assert self.inventory.stock() in (
+            [{"A": (2, 1)}] if held else [{"A": (3, 0)}, {"A": (2, 0)}]
+        )
         if row and self.state not in OVER and not self.undone:
             assert row["state"] in ("RESERVED", "SHIPPED")
 
@@ -493,7 +521,17 @@ class World:
 @given(
     life=st.sampled_from(LIVES),
     does=st.lists(
-        st.sampled_from(["saga", "saga", "query_stale", "report_status", "deliver_first", "deliver_last", "lose"]),
+        st.sampled_from(
+            [
+                "saga",
+                "saga",
+                "query_stale",
+                "report_status",
+                "deliver_first",
+                "deliver_last",
+                "lose",
+            ]
+        ),
         max_size=16,
     ),
 )
@@ -505,11 +543,15 @@ def test_nothing_is_released_that_an_order_needs_and_nothing_is_left_of_one_that
 
     def query_stale(now: datetime) -> list[str]:
         events = FakeEvents()
-        StaleReservationPoller(table, Bus("Orders", eventbridge=events), stale_after=STALE_AFTER).query_stale(now=now)
+        StaleReservationPoller(
+            table, Bus("Orders", eventbridge=events), stale_after=STALE_AFTER
+        ).query_stale(now=now)
         return [event.data.order_id for event in queries(events)]
 
     def reconcile_on(event: dict[str, Any]) -> None:
-        reconcile(parse_order_status(event), reservations=inventory.store, unresolved=table, now=LATER)
+        reconcile(
+            parse_order_status(event), reservations=inventory.store, unresolved=table, now=LATER
+        )
 
     world = World(inventory, life, query_stale, reconcile_on)
     for name in does:

@@ -70,7 +70,9 @@ class Mailer:
         self._seconds = count()
         self.contacts.put(ADA)
 
-    def mail_sender(self, *, sender: str = SENDER, records: EmailRecords | None = None) -> MailSender:
+    def mail_sender(
+        self, *, sender: str = SENDER, records: EmailRecords | None = None
+    ) -> MailSender:
         return MailSender(
             contacts=self.contacts,
             records=records or self.records,

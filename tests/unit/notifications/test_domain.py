@@ -17,13 +17,13 @@ from lambdas.notifications.domain import (
     NOTIFIED_EVENTS,
     BadContactError,
     EmailRecord,
-    parse_contact,
-    compose_invoice_email,
-    parse_notified_event,
-    invoice_for,
     compose_email,
+    compose_invoice_email,
     event_for_record,
     format_money,
+    invoice_for,
+    parse_contact,
+    parse_notified_event,
 )
 from tests.contracts.catalog import detail_of, read, sample_of
 
@@ -90,7 +90,10 @@ def test_a_letter_says_what_happened_to_which_order(event: Any):
     message = compose_email(parsed)
 
     assert message.kind == event.__name__
-    assert (message.order_id, message.customer_id) == (parsed.data.order_id, parsed.data.customer_id)
+    assert (message.order_id, message.customer_id) == (
+        parsed.data.order_id,
+        parsed.data.customer_id,
+    )
     assert parsed.data.order_id in message.subject
 
 

@@ -13,10 +13,11 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from lambdas.notifications.domain import EmailRejectedError, EmailOutcomeUnknownError
+from lambdas.notifications.domain import EmailOutcomeUnknownError, EmailRejectedError
 from lambdas.notifications.mail_sender import MailSender
 from lambdas.notifications.store import EmailRecords
 from lambdas.runtime.aws import CONFIG, SINGLE_ATTEMPT
+from tests.support.spy import Spy
 from tests.unit.notifications.mailer import (
     ADA,
     ADDRESS,
@@ -26,7 +27,6 @@ from tests.unit.notifications.mailer import (
     raising,
     refusal,
 )
-from tests.support.spy import Spy
 
 ONE = ("o1", "OrderConfirmed")
 
@@ -147,9 +147,9 @@ def test_a_refusal_that_was_not_noted_is_for_a_person(mailer: Mailer):
 
     mailer.ses.first = raising(refusal("MessageRejected"))
     with pytest.raises(Crash):
-        mailer.mail_sender(records=EmailRecords(mailer.records_table, dynamodb=Spy(mailer.dynamodb, die))).send(
-            MESSAGE
-        )
+        mailer.mail_sender(
+            records=EmailRecords(mailer.records_table, dynamodb=Spy(mailer.dynamodb, die))
+        ).send(MESSAGE)
     mailer.ses.first = lambda: None
 
     with pytest.raises(EmailOutcomeUnknownError):

@@ -10,8 +10,15 @@ from typing import Any
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.runtime.dead_letters import dead_letter
-from ops.dlq.failure_sinks import FailureRoute, Mechanism, FailureSink, Resource, DeployedStack, Templates
 from ops.dlq.decode import RawMessage
+from ops.dlq.failure_sinks import (
+    DeployedStack,
+    FailureRoute,
+    FailureSink,
+    Mechanism,
+    Resource,
+    Templates,
+)
 from tests.contracts.catalog import read, sample_of
 from tests.templates.synthesis import platform
 

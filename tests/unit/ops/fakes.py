@@ -4,10 +4,10 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ops.dlq.readers import Depth
-from ops.dlq.executor import ActionFailedError
 from ops.dlq.decode import RawMessage
+from ops.dlq.executor import ActionFailedError
 from ops.dlq.plan import Action, Invoke
+from ops.dlq.readers import Depth
 from tests.unit.ops.dead_letter_samples import AT
 
 

@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.commands.show import would
-from ops.dlq.failure_sinks import Mechanism
 from ops.dlq.decode import DeadLetter, decode
+from ops.dlq.failure_sinks import Mechanism
 from tests.unit.ops.dead_letter_samples import (
     EVENT,
     ORDER,
     RECORD,
     arn,
     compensation,
+    dead_lettered_by,
     message,
     outcome,
-    dead_lettered_by,
     sink,
     sinks,
 )
@@ -66,7 +66,7 @@ def test_a_batch_of_which_only_a_pointer_is_there():
 
 
 def test_a_batch_that_is_there_whole():
-    record = decoded("storefront/GivenUp", Mechanism.STREAM_MAPPING)
+    record = decoded("storefront/ProjectionDeadLetters", Mechanism.STREAM_MAPPING)
 
     assert record.event == {"Records": [{"kinesis": {"sequenceNumber": "1"}}]}
 
@@ -119,7 +119,11 @@ def test_a_message_that_a_worker_parked_is_of_the_queue_it_came_from():
 
     record = decode(message("poison", {"reason": "it is no JSON"}), at)
 
-    assert (record.mechanism, record.event, record.error) == (Mechanism.REDRIVE_POLICY, "poison", "it is no JSON")
+    assert (record.mechanism, record.event, record.error) == (
+        Mechanism.REDRIVE_POLICY,
+        "poison",
+        "it is no JSON",
+    )
 
 
 def test_a_compensation_and_an_outcome():
@@ -140,7 +144,8 @@ def test_how_often_it_was_put_back_and_why_it_came_again():
     attributes = decode(message("x", history), at)
     parked = {**RECORD, "redriven": {"times": 2, "earlier": ["first", "second"]}}
     inside = decode(
-        message({"reason": "third", "record": parked}), sink("storefront/SalesProjectionDeadLetters")
+        message({"reason": "third", "record": parked}),
+        sink("storefront/SalesProjectionDeadLetters"),
     )
 
     for record in (attributes, inside):

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from ops.dlq.decode import decode
 from ops.dlq.executor import ActionExecutor, ActionFailedError
 from ops.dlq.failure_sinks import Mechanism
-from ops.dlq.decode import decode
 from ops.dlq.plan import plan_redrive
-from tests.unit.ops.dead_letter_samples import EVENT, ORDER, outcome, dead_lettered_by, sink
+from tests.unit.ops.dead_letter_samples import EVENT, ORDER, dead_lettered_by, outcome, sink
 
 
 class AlreadyThere(Exception):
@@ -60,7 +60,9 @@ class FakeClient:
 def move(aws: FakeAws, name: str, how: Mechanism, message: Any = None) -> None:
     at = sink(name)
     parked = message or dead_lettered_by(at.routes_by(how)[0], at)
-    ActionExecutor(aws.client, lambda: "mark-compensation-completed").execute(plan_redrive(decode(parked, at), at))
+    ActionExecutor(aws.client, lambda: "mark-compensation-completed").execute(
+        plan_redrive(decode(parked, at), at)
+    )
 
 
 def test_a_message_is_sent_to_its_group():
@@ -180,7 +182,10 @@ class TestRepair:
 
     def test_one_that_fails_again_is_not_noted(self):
         error = {"errorType": "NoStockError", "errorMessage": "no stock"}
-        aws = FakeAws(**{self.FUNCTION: error}, mark_compensation_completed={"state": "REJECTED", "finished": True})
+        aws = FakeAws(
+            **{self.FUNCTION: error},
+            mark_compensation_completed={"state": "REJECTED", "finished": True},
+        )
 
         with pytest.raises(ActionFailedError, match="NoStockError: no stock"):
             move(aws, "orders/Repair", Mechanism.SAGA)
@@ -196,7 +201,12 @@ class TestRepair:
     def test_an_outcome_is_done_with_when_its_order_has_ended(self):
         unwritten = outcome(sink("orders/Repair").routes[0].source)
 
-        move(FakeAws(mark_compensation_completed={"finished": True}), "orders/Repair", Mechanism.SAGA, unwritten)
+        move(
+            FakeAws(mark_compensation_completed={"finished": True}),
+            "orders/Repair",
+            Mechanism.SAGA,
+            unwritten,
+        )
         with pytest.raises(ActionFailedError, match="is PLACED"):
             going_on = FakeAws(mark_compensation_completed={"finished": False, "state": "PLACED"})
             move(going_on, "orders/Repair", Mechanism.SAGA, unwritten)

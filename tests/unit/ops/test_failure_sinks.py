@@ -4,17 +4,23 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.dlq.failure_sinks import BUCKET, QUEUE, Mechanism, FailureSink, Resource, DeployedStack, Templates
 from ops.dlq.decode import decode
+from ops.dlq.failure_sinks import (
+    BUCKET,
+    QUEUE,
+    DeployedStack,
+    FailureSink,
+    Mechanism,
+    Resource,
+    Templates,
+)
 from ops.dlq.plan import Action, Repair, plan_redrive
 from stacks.environments import ENVIRONMENTS
 from tests.templates.synthesis import platform
 from tests.unit.ops.dead_letter_samples import EVENT, dead_lettered_by, sink, sinks
 
 PLACES = [
-    pytest.param(sink, id=f"{name}-{sink.name}")
-    for name in ENVIRONMENTS
-    for sink in sinks(name)
+    pytest.param(sink, id=f"{name}-{sink.name}") for name in ENVIRONMENTS for sink in sinks(name)
 ]
 FAILED_WORK = {"DeadLetterConfig", "RedrivePolicy", "OnFailure", "DEAD_LETTER_QUEUE_URL"}
 
@@ -33,7 +39,7 @@ def queues(environment: str) -> set[str]:
 def test_all_places_are_found(environment: str):
     found = {each.name for each in sinks(environment)}
 
-    assert found - queues(environment) == {"storefront/GivenUp"}
+    assert found - queues(environment) == {"storefront/ProjectionDeadLetters"}
     assert queues(environment) - found == set()
 
 
@@ -93,18 +99,19 @@ def test_what_is_handed_over_goes_to_who_failed():
         ("REDRIVE_POLICY", "purchasing/LowStockQueue"),
         ("CONSUMER", "purchasing/LowStockQueue"),
     }
-    assert ways("purchasing/LowStockUndelivered") == {
-        ("SUBSCRIPTION", "purchasing/LowStockQueue")
-    }
+    assert ways("purchasing/LowStockUndelivered") == {("SUBSCRIPTION", "purchasing/LowStockQueue")}
     assert ways("orders/Repair") == {("SAGA", "None")}
     assert len(sink("orders/Repair").routes_by(Mechanism.SAGA)) == 2
 
 
 def test_of_several_feeds_it_is_the_one_that_parked_it():
-    bucket = sink("storefront/GivenUp")
+    bucket = sink("storefront/ProjectionDeadLetters")
 
     for route in bucket.routes:
-        assert plan_redrive(decode(dead_lettered_by(route, bucket), bucket), bucket).target == route.target
+        assert (
+            plan_redrive(decode(dead_lettered_by(route, bucket), bucket), bucket).target
+            == route.target
+        )
 
 
 @pytest.mark.parametrize("machine", ["FulfilmentMachine", "WithdrawalMachine"])
@@ -120,7 +127,9 @@ def test_a_repair_is_of_the_saga_that_parked_it(machine: str):
 
 def test_a_receiver_that_was_replaced_is_the_one_of_today():
     failed = sink("shipping/OnPickedDeadLetters")
-    route = failed.find_route(Mechanism.DESTINATION, "arn:aws:lambda:eu-west-1:1:function:of-yesterday")
+    route = failed.find_route(
+        Mechanism.DESTINATION, "arn:aws:lambda:eu-west-1:1:function:of-yesterday"
+    )
 
     assert route == failed.routes[0]
 
@@ -140,9 +149,13 @@ def test_what_no_template_of_ours_declares_yet_is_known_too():
             "Properties": {"FunctionName": {"Ref": "Function12345678"}, **failed},
         },
     }
-    dead, destination = Templates({"Orders-Dev-New": DeployedStack({"Resources": template}, {})}).failure_sinks()
+    dead, destination = Templates(
+        {"Orders-Dev-New": DeployedStack({"Resources": template}, {})}
+    ).failure_sinks()
 
-    assert [(route.mechanism, str(route.target)) for route in dead.routes] == [(Mechanism.FUNCTION_DLQ, "new/Function")]
+    assert [(route.mechanism, str(route.target)) for route in dead.routes] == [
+        (Mechanism.FUNCTION_DLQ, "new/Function")
+    ]
     assert [(route.mechanism, str(route.target)) for route in destination.routes] == [
         (Mechanism.DESTINATION, "new/Function")
     ]

@@ -19,19 +19,26 @@ from lambdas.orders.domain import Hold, Order
 from lambdas.orders.store import row_of
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.shipping.domain import Shipment
-from ops.orders import ledger
-from ops.orders import collect
 from ops.commands import order as command
 from ops.deployed import Deployed, OperationError
-from ops.orders.executions import Execution, execution_of
-from ops.dlq.readers import Depth, LeasedMessages
-from ops.orders.trace import OVERDUE_AFTER, OrderRecords, OrderDeadLetter, journey_document, format_money, history, find_problems
-from ops.orders.dead_letters import search_sink
-from ops.dlq.failure_sinks import FailureSink, Resource
 from ops.dlq.decode import RawMessage
-from ops.orders.render import render_lines
-from ops.terminal import Terminal
+from ops.dlq.failure_sinks import FailureSink, Resource
+from ops.dlq.readers import Depth, LeasedMessages
+from ops.orders import collect, ledger
 from ops.orders.collect import MAX_READS, RecordCollector
+from ops.orders.dead_letters import search_sink
+from ops.orders.executions import Execution, execution_of
+from ops.orders.render import render_lines
+from ops.orders.trace import (
+    OVERDUE_AFTER,
+    OrderDeadLetter,
+    OrderRecords,
+    find_problems,
+    format_money,
+    history,
+    journey_document,
+)
+from ops.terminal import Terminal
 from workers.warehouse.domain import Picking
 
 ID = "0f" * 16
@@ -261,7 +268,9 @@ TROUBLED = OrderRecords(
             ],
         ),
     ],
-    dead_letters=[OrderDeadLetter(queue="orders/Repair", id="m1", at=at(3.8), what="RefundPayment: no answer")],
+    dead_letters=[
+        OrderDeadLetter(queue="orders/Repair", id="m1", at=at(3.8), what="RefundPayment: no answer")
+    ],
     unreadable={},
 )
 BLIND = replace(
@@ -474,8 +483,12 @@ class TestWrong:
         assert list(find_problems(replace(PLACED, order=claimed), now=NOW)) == []
 
     def test_a_compensation_that_was_repaired_waits_no_more(self):
-        repaired = replace(TROUBLED, order={**TROUBLED.order, "completed_compensations": ["RefundPayment"]})
-        assert not [each for each in find_problems(repaired, now=NOW) if "waits for a person" in each]
+        repaired = replace(
+            TROUBLED, order={**TROUBLED.order, "completed_compensations": ["RefundPayment"]}
+        )
+        assert not [
+            each for each in find_problems(repaired, now=NOW) if "waits for a person" in each
+        ]
 
     def test_an_order_in_trouble_names_all_of_it(self):
         assert list(find_problems(TROUBLED, now=NOW)) == [
@@ -726,7 +739,9 @@ class TestWitnesses:
     def test_what_somebody_else_holds_cannot_be_seen(self):
         self.held = ["orders/Repair"]
         known = self.collect(Account(CLAIMED, e1=FULFILLED))
-        assert known.unreadable == {"dead_letters": "somebody else holds some of orders/Repair: ask again"}
+        assert known.unreadable == {
+            "dead_letters": "somebody else holds some of orders/Repair: ask again"
+        }
 
     @pytest.mark.parametrize("id", [ID, "o-1"])
     def test_an_order_that_there_is_not_is_said_so(self, id: str):

@@ -17,13 +17,21 @@ from syrupy.assertion import SnapshotAssertion
 from ops import __main__ as main
 from ops.commands import queues, redrive, show
 from ops.deployed import OperationError
+from ops.dlq.decode import DeadLetter, RawMessage, decode
+from ops.dlq.failure_sinks import FailureSink, Mechanism
 from ops.dlq.readers import Depth
-from ops.dlq.failure_sinks import Mechanism, FailureSink
-from ops.dlq.decode import RawMessage, DeadLetter, decode
 from ops.dlq.redrive import Redrive, Tally
 from ops.output import format_age, one_line
+from tests.unit.ops.dead_letter_samples import (
+    AT,
+    compensation,
+    dead_lettered_by,
+    message,
+    outcome,
+    sink,
+    templates,
+)
 from tests.unit.ops.fakes import FakeSinkReader
-from tests.unit.ops.dead_letter_samples import AT, compensation, message, outcome, dead_lettered_by, sink, templates
 
 NOW = AT + timedelta(hours=3)
 NAMES = (
@@ -33,7 +41,7 @@ NAMES = (
     "purchasing/LowStockDeadLetters",
     "shipping/OnPickedDeadLetters",
     "shipping/OutboxDeadLetters",
-    "storefront/GivenUp",
+    "storefront/ProjectionDeadLetters",
 )
 
 
@@ -41,7 +49,9 @@ def found() -> list[queues.Found]:
     def at(name: str, there: int, in_flight: int = 0) -> queues.Found:
         oldest = AT if there else None
         return queues.Found(
-            sink=sink(name), depth=Depth(visible=there, in_flight=in_flight, measured_at=AT), oldest=oldest
+            sink=sink(name),
+            depth=Depth(visible=there, in_flight=in_flight, measured_at=AT),
+            oldest=oldest,
         )
 
     return [at(name, number, in_flight=number // 3) for number, name in enumerate(NAMES)]
@@ -211,9 +221,12 @@ def test_where_somebody_may_not_be_reached_the_other_places_are_redriven(
 
     names = ("orders/OnDispatchDeadLetters", "shipping/OnPickedDeadLetters")
     readers = {
-        name: FakeSinkReader([dead_lettered_by(sink(name).routes[0], sink(name), id="m")]) for name in names
+        name: FakeSinkReader([dead_lettered_by(sink(name).routes[0], sink(name), id="m")])
+        for name in names
     }
-    monkeypatch.setattr(redrive, "reader_for", lambda at, _: readers.get(at.name, FakeSinkReader([])))
+    monkeypatch.setattr(
+        redrive, "reader_for", lambda at, _: readers.get(at.name, FakeSinkReader([]))
+    )
     monkeypatch.setattr(Deployed, "client", lambda *_: SimpleNamespace(invoke=invoke))
 
     ended, out, err = run("redrive", "--all", "--yes")
@@ -242,7 +255,9 @@ def test_what_was_put_and_may_not_be_deleted_ends_it_and_is_named(
             (sink("shipping/OnPickedDeadLetters"), FakeSinkReader, "second"),
         )
     }
-    monkeypatch.setattr(redrive, "reader_for", lambda at, _: readers.get(at.name, FakeSinkReader([])))
+    monkeypatch.setattr(
+        redrive, "reader_for", lambda at, _: readers.get(at.name, FakeSinkReader([]))
+    )
     monkeypatch.setattr(Deployed, "client", lambda *_: SimpleNamespace(invoke=lambda **_: None))
 
     code, out, err = run("redrive", "--all", "--yes")

@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from ops.dlq.failure_sinks import Mechanism
 from ops.dlq.decode import RawMessage, decode
+from ops.dlq.failure_sinks import Mechanism
 from ops.dlq.plan import (
     MAX_HISTORY_LENGTH,
     Invoke,
     InvokeFromStream,
     InvokeWithBatch,
     NotRedrivableError,
-    WriteTo,
     PublishTo,
     PutOn,
     Repair,
     SendTo,
     Start,
+    WriteTo,
     plan_redrive,
 )
 from tests.unit.ops.dead_letter_samples import (
@@ -27,9 +27,9 @@ from tests.unit.ops.dead_letter_samples import (
     EVENT,
     ORDER,
     RECORD,
+    dead_lettered_by,
     message,
     outcome,
-    dead_lettered_by,
     sink,
 )
 
@@ -58,7 +58,8 @@ class TestEvents:
         assert isinstance(action, Start)
         assert (action.input, action.name) == (EVENT["detail"], "redrive-m1")
         assert (
-            len(planned("orders/StartFulfilmentRuleUndelivered", Mechanism.RULE, id="x" * 36).name) < 80
+            len(planned("orders/StartFulfilmentRuleUndelivered", Mechanism.RULE, id="x" * 36).name)
+            < 80
         )
 
     def test_for_a_stream_are_put_under_the_key_of_their_rule(self):
@@ -167,7 +168,7 @@ class TestRecords:
         assert action.filters == [{"eventName": ["INSERT", "MODIFY"]}]
 
     def test_in_a_bucket_are_given_to_the_function_as_the_batch_they_were(self):
-        action = planned("storefront/GivenUp", Mechanism.STREAM_MAPPING)
+        action = planned("storefront/ProjectionDeadLetters", Mechanism.STREAM_MAPPING)
 
         assert isinstance(action, InvokeWithBatch)
         assert action.payload == {"Records": [{"kinesis": {"sequenceNumber": "1"}}]}

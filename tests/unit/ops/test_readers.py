@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from ops.dlq import readers
-from ops.dlq.readers import BucketReader, Depth, SinkReader, QueueReader
+from ops.dlq.readers import BucketReader, Depth, QueueReader, SinkReader
 from tests.unit.conftest import ACCOUNT
 
 NAMES = [f"m{number:02}" for number in range(23)]
@@ -48,7 +48,9 @@ def make_queue(sqs: Any) -> Callable[..., QueueReader]:
         name = f"parked-{next(numbers)}{'.fifo' if group_id else ''}"
         url = sqs.create_queue(QueueName=name, Attributes=fifo)["QueueUrl"]
         for body in bodies:
-            ordered = {"MessageGroupId": group_id, "MessageDeduplicationId": body} if group_id else {}
+            ordered = (
+                {"MessageGroupId": group_id, "MessageDeduplicationId": body} if group_id else {}
+            )
             said = {"reason": {"DataType": "String", "StringValue": "why"}}
             sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=said, **ordered)
         return QueueReader(url, sqs)

@@ -17,16 +17,16 @@ from botocore.exceptions import ClientError
 
 from lambdas.contracts.event import EventEnvelope
 from ops import __main__ as command
-from ops.views.compare import MAX_DIFFS, PAGE, DynamoTable, compare, still_differing
 from ops.deployed import OperationError, deployed
-from ops.views.sources import follow, drain
-from ops.views.rebuild import MAX_ATTEMPTS, Rebuild, ProjectionWriter, project_with_retries
-from ops.views.event_readers import MAX_EMPTY_RECEIVES, ReplayReader, OrderStreamReader
 from ops.terminal import Terminal
+from ops.views.compare import MAX_DIFFS, PAGE, DynamoTable, compare, still_differing
+from ops.views.event_readers import MAX_EMPTY_RECEIVES, OrderStreamReader, ReplayReader
+from ops.views.rebuild import MAX_ATTEMPTS, ProjectionWriter, Rebuild, project_with_retries
 from ops.views.registry import VIEWS
+from ops.views.sources import drain, follow
 from stacks.environments import ENVIRONMENTS
-from tests.unit.storefront.order_events import bus_event, order_history
 from tests.unit.storefront.fakes import FakeTable
+from tests.unit.storefront.order_events import bus_event, order_history
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 PATIENCE = 10
@@ -123,7 +123,12 @@ class TestComparing:
         found = list(compare(*tables(Items(3 * MAX_DIFFS + 7), Items(0)), meanwhile=lambda: None))
 
         assert [len(each.differing) for each in found] == [MAX_DIFFS, MAX_DIFFS, MAX_DIFFS, 7]
-        assert [each.items for each in found] == [MAX_DIFFS, 2 * MAX_DIFFS, 3 * MAX_DIFFS, 3 * MAX_DIFFS + 7]
+        assert [each.items for each in found] == [
+            MAX_DIFFS,
+            2 * MAX_DIFFS,
+            3 * MAX_DIFFS,
+            3 * MAX_DIFFS + 7,
+        ]
         assert len({key for each in found for key in each.differing}) == 3 * MAX_DIFFS + 7
 
     def test_what_a_busy_table_did_not_answer_is_asked_for_after_ever_longer_pauses(
@@ -167,7 +172,9 @@ class TestProving:
     def prove(self, monkeypatch: pytest.MonkeyPatch) -> Prove:
         """Proves tables equal; what is late comes while it is looked at again, and not before."""
         clock = count()
-        monkeypatch.setattr("ops.views.rebuild.time", SimpleNamespace(monotonic=lambda: next(clock)))
+        monkeypatch.setattr(
+            "ops.views.rebuild.time", SimpleNamespace(monotonic=lambda: next(clock))
+        )
 
         def prove(live: Items, idle: Items) -> tuple[bool, str]:
             calls, said = count(1), list[str]()
@@ -201,7 +208,10 @@ class TestProving:
     def test_so_many_that_never_come_end_it(self, prove: Prove):
         live, idle = Items(4 * MAX_DIFFS), Items(0)
 
-        assert prove(live, idle) == (False, f"not equal: {MAX_DIFFS:,} of {MAX_DIFFS:,} items differ")
+        assert prove(live, idle) == (
+            False,
+            f"not equal: {MAX_DIFFS:,} of {MAX_DIFFS:,} items differ",
+        )
 
 
 def test_what_a_writer_of_old_had_in_hand_is_caught_up_with_after_the_switch():

@@ -8,11 +8,11 @@ from itertools import count
 import pytest
 from botocore.exceptions import ClientError
 
-from ops.dlq.decode import RawMessage, DeadLetter
-from ops.dlq.redrive import RateLimit, Redrive, Tally
+from ops.dlq.decode import DeadLetter, RawMessage
 from ops.dlq.plan import Action
-from tests.unit.ops.fakes import FakeConsumer, FakeSinkReader, Fuse, Interrupted
+from ops.dlq.redrive import RateLimit, Redrive, Tally
 from tests.unit.ops.dead_letter_samples import CONTEXT, message, sink
+from tests.unit.ops.fakes import FakeConsumer, FakeSinkReader, Fuse, Interrupted
 
 FAILED = sink("shipping/OnPickedDeadLetters")
 NAMES = [f"e{number}" for number in range(25)]
@@ -31,7 +31,9 @@ def redrive(
     tally: Tally | None = None,
 ) -> Tally:
     tally = tally or Tally()
-    how = Redrive(is_selected=is_selected, execute=move, throttle=lambda: None, progress=lambda _: None)
+    how = Redrive(
+        is_selected=is_selected, execute=move, throttle=lambda: None, progress=lambda _: None
+    )
     how.run(FAILED, reader, tally)
     return tally
 
@@ -66,7 +68,10 @@ def test_what_waits_behind_ten_of_its_group_is_said_to_be_unseen():
 
 
 def test_what_somebody_else_holds_is_said_to_be_unseen_in_each_place():
-    reader, tally = FakeSinkReader([parked(name) for name in NAMES], in_flight={"e1", "e2"}), Tally()
+    reader, tally = (
+        FakeSinkReader([parked(name) for name in NAMES], in_flight={"e1", "e2"}),
+        Tally(),
+    )
 
     redrive(reader, None, lambda record: record.message.id == "e3", tally)
     redrive(FakeSinkReader([parked("e0")]), None, tally=tally)
@@ -182,7 +187,12 @@ def test_without_a_right_it_ends_and_touches_no_other(code: str):
     with pytest.raises(ClientError):
         redrive(reader, refused, tally=tally)
 
-    assert (reader.ids, reader.in_flight, tally.results, tally.in_progress) == (NAMES, set(), [], None)
+    assert (reader.ids, reader.in_flight, tally.results, tally.in_progress) == (
+        NAMES,
+        set(),
+        [],
+        None,
+    )
 
 
 def test_what_aws_refuses_of_one_is_said_of_that_one():

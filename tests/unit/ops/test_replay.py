@@ -11,11 +11,11 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from lambdas.contracts.orders import OrderConfirmed, OrderPlaced
-from ops.replay.archive import Replay
 from ops.commands import replay as command
 from ops.commands.replay import follow, rules_of
 from ops.deployed import Deployed, OperationError
-from ops.replay.plan import ReplayPlan, Rule, select_rules, parse_time
+from ops.replay.archive import Replay
+from ops.replay.plan import ReplayPlan, Rule, parse_time, select_rules
 from ops.terminal import Terminal
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -86,7 +86,9 @@ class TestEstimate:
             (plan(count=0), None),
         ],
     )
-    def test_it_is_that_part_of_what_the_archive_holds(self, archive: ReplayPlan, events: int | None):
+    def test_it_is_that_part_of_what_the_archive_holds(
+        self, archive: ReplayPlan, events: int | None
+    ):
         assert archive.estimated_events(now=NOW) == events
 
 

@@ -12,11 +12,11 @@ import pytest
 from lambdas.inventory.store import parse_stock_row
 from lambdas.runtime.dynamodb import to_item
 from lambdas.storefront.store import AvailabilityView
-from ops.views.compare import PAGE, DynamoTable
 from ops.deployed import Deployed
-from ops.views.sources import RebuildContext, StockSource
+from ops.views.compare import PAGE, DynamoTable
 from ops.views.rebuild import ProjectionWriter
 from ops.views.registry import VIEWS
+from ops.views.sources import RebuildContext, StockSource
 from tests.unit.conftest import ACCOUNT
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)

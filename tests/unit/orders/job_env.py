@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from lambdas.orders.domain import Order
 from lambdas.orders.dedup_index import with_dedup_key
+from lambdas.orders.domain import Order
 from lambdas.orders.order_request import parse_order_request
 from lambdas.orders.store import Orders, order_of, row_of
 from lambdas.runtime.dynamodb import from_item, to_item
-from tests.unit.orders.requests import BODY
 from tests.support.spy import Spy
+from tests.unit.orders.requests import BODY
 
 
 class Killed(BaseException):
@@ -43,7 +43,9 @@ class World:
     ) -> Order:
         """Keep an order that was placed then, and changed since."""
         now = at.isoformat()
-        order = parse_order_request(body, customer_id=customer, idempotency_key=key, request_id="r", now=now)
+        order = parse_order_request(
+            body, customer_id=customer, idempotency_key=key, request_id="r", now=now
+        )
         return self.keep(replace(with_dedup_key(order), **changes))
 
     def garble(self, order: Order) -> None:

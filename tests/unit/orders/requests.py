@@ -19,7 +19,9 @@ BODY: dict[str, Any] = {
 
 def placed(body: object = BODY, *, customer: str = "17850", key: str = "536365") -> Order:
     """An order, as it is before it is kept."""
-    return parse_order_request(body, customer_id=customer, idempotency_key=key, request_id="request-1", now=NOW)
+    return parse_order_request(
+        body, customer_id=customer, idempotency_key=key, request_id="request-1", now=NOW
+    )
 
 
 def line(**changed: Any) -> dict[str, Any]:

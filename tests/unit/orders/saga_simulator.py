@@ -72,7 +72,9 @@ MACHINES = {
         cancelled="CANCELLED",
         irreversible="DISPATCHED",
     ),
-    "OrderWithdrawn": _build_definition(initial="WITHDRAWN", compensated="CANCELLED", irreversible="DISPATCHED"),
+    "OrderWithdrawn": _build_definition(
+        initial="WITHDRAWN", compensated="CANCELLED", irreversible="DISPATCHED"
+    ),
 }
 """By the event that starts them."""
 
@@ -181,7 +183,9 @@ class Execution:
         if source.startswith("$undo_from = "):
             return bool(self._variables["undo_from"] == source.split("'")[1])
         return bool(
-            self._variables[{"$count($dead_lettered) > 0": "dead_lettered", "$taken_over": "taken_over"}[source]]
+            self._variables[
+                {"$count($dead_lettered) > 0": "dead_lettered", "$taken_over": "taken_over"}[source]
+            ]
         )
 
     def _play(

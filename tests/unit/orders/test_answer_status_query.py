@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Event, EventEnvelope, event_id, parse_detail, envelope
+from lambdas.contracts.event import Event, EventEnvelope, envelope, event_id, parse_detail
 from lambdas.contracts.inventory import ReservationUnresolved
-from lambdas.contracts.orders import SOURCE, OrderStatusReported, OrderRejected
+from lambdas.contracts.orders import SOURCE, OrderRejected, OrderStatusReported
 from lambdas.contracts.payments import ChargeUnresolved
 from lambdas.orders.domain import CONFIRMED, DISPATCHED, PLACED, REJECTED, WITHDRAWN, Order
 from lambdas.orders.store import Orders
@@ -51,11 +51,15 @@ def ask(
     name = "lambdas.orders.answer_status_query"
     handler = load_handler(name, ORDERS_TABLE=table, EVENT_BUS="Orders")
 
-    def ask(event: dict[str, Any], bus: FakeEvents | None = None) -> list[EventEnvelope[OrderStatusReported]]:
+    def ask(
+        event: dict[str, Any], bus: FakeEvents | None = None
+    ) -> list[EventEnvelope[OrderStatusReported]]:
         events = bus or FakeEvents()
         monkeypatch.setattr(sys.modules[name], "bus", Bus("Orders", eventbridge=events))
         answer = handler(event, None)
-        facts = [parse_detail(OrderStatusReported, json.loads(entry["Detail"])) for entry in events.taken]
+        facts = [
+            parse_detail(OrderStatusReported, json.loads(entry["Detail"])) for entry in events.taken
+        ]
         assert [(fact.data.order_id, fact.data.state) for fact in facts] == [
             (answer["order_id"], answer["state"])
         ]

@@ -17,12 +17,12 @@ from lambdas.orders.domain import (
     Order,
     TooLateError,
     cancel,
-    is_expired,
-    reschedule_check,
-    order_id,
-    is_stalled,
-    shard,
     customer_view,
+    is_expired,
+    is_stalled,
+    order_id,
+    reschedule_check,
+    shard,
 )
 from lambdas.orders.store import SHARDS
 from tests.unit.orders.requests import placed

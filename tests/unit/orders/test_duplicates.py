@@ -10,17 +10,16 @@ import pytest
 
 from lambdas.contracts.event import event_id
 from lambdas.contracts.orders import SOURCE
-from lambdas.orders import store
-from lambdas.orders import duplicate_scan
+from lambdas.orders import duplicate_scan, store
+from lambdas.orders.checkpoint import Checkpoint
+from lambdas.orders.dedup_index import PERIOD, periods
 from lambdas.orders.domain import Hold, Order, cancel, customer_view
 from lambdas.orders.duplicates import UndecidedError, find_original
 from lambdas.orders.holds import lift_hold
-from lambdas.orders.dedup_index import PERIOD, periods
-from lambdas.orders.checkpoint import Checkpoint
 from lambdas.orders.store import UnreadableError
-from tests.unit.orders.requests import BODY, line, placed
-from tests.unit.orders.job_env import Job, Killed, World
 from tests.support.spy import Spy
+from tests.unit.orders.job_env import Job, Killed, World
+from tests.unit.orders.requests import BODY, line, placed
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 NOW = NOON + timedelta(minutes=4, seconds=30)

@@ -16,8 +16,8 @@ from lambdas.contracts.orders import (
     OrderWithdrawn,
 )
 from lambdas.contracts.values import Money, PricedLine
-from lambdas.orders.events import event_for_change
 from lambdas.orders.domain import CONFIRMED, REJECTED, Hold, Order, cancel, customer_view
+from lambdas.orders.events import event_for_change
 from lambdas.orders.store import order_of, row_of
 from lambdas.runtime.dynamodb import from_item, to_item
 from tests.unit.orders.requests import placed
@@ -72,7 +72,11 @@ def test_a_new_order_is_placed():
         (REJECTED_ORDER, ORDER_WITH_DEAD_LETTERS, OrderNeedsAttention),
         (PLACED_ORDER, CANCELLED_ORDER, OrderCancelled),
         (WISHED_ORDER, UNDONE_ORDER, OrderCancelled),
-        (UNDONE_ORDER, after(UNDONE_ORDER, failed_compensations=["ReleaseStock"]), OrderNeedsAttention),
+        (
+            UNDONE_ORDER,
+            after(UNDONE_ORDER, failed_compensations=["ReleaseStock"]),
+            OrderNeedsAttention,
+        ),
         (CONFIRMED_ORDER, WITHDRAWN_ORDER, OrderWithdrawn),
         (WITHDRAWN_ORDER, GIVEN_UP_ORDER, OrderCancelled),
     ],
@@ -202,7 +206,14 @@ def test_a_row_has_every_column_there_is():
 def test_a_row_has_no_empty_columns():
     empty = {name for name in row_of(FULL_ORDER) if getattr(PLACED_ORDER, name) in (None, ())}
 
-    assert {"reason", "claim_until", "cancel_requested_at", "failed_compensations", "holds", "closed_shard"} <= empty
+    assert {
+        "reason",
+        "claim_until",
+        "cancel_requested_at",
+        "failed_compensations",
+        "holds",
+        "closed_shard",
+    } <= empty
     assert row_of(PLACED_ORDER).keys() & empty == set()
     assert "open_shard" not in row_of(CANCELLED_ORDER)
 

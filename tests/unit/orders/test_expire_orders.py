@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from lambdas.orders import store
-from lambdas.orders.events import event_for_change
 from lambdas.orders.domain import Order, cancel, dispatch
+from lambdas.orders.events import event_for_change
 from lambdas.orders.store import UnreadableError
-from tests.unit.orders.job_env import Job, Killed, World
 from tests.support.spy import Spy
+from tests.unit.orders.job_env import Job, Killed, World
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=30)
@@ -35,7 +35,13 @@ def job(load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table
 
 def closed_order(world: World, key: str, at: datetime, state: str, **changes: Any) -> Order:
     """An order that came to its end then, as the saga writes it."""
-    done = {"state": state, "sequence": 2, "open_shard": None, "check_after": None, "closed_shard": "a"}
+    done = {
+        "state": state,
+        "sequence": 2,
+        "open_shard": None,
+        "check_after": None,
+        "closed_shard": "a",
+    }
     return world.placed(key, at, **{**done, **changes})
 
 
@@ -49,7 +55,14 @@ def test_what_has_been_over_for_long_enough_goes_and_nothing_else(job: Job, worl
     confirmed = world.placed("old", OLD, state="CONFIRMED", sequence=2, open_shard=None)
     world.keep(dispatch(replace(confirmed, order_id="e" * 32), now=OLD.isoformat()))
     both = ["RefundPayment", "ReleaseStock"]
-    closed_order(world, "parked and repaired", OLD, "REJECTED", failed_compensations=both, completed_compensations=both)
+    closed_order(
+        world,
+        "parked and repaired",
+        OLD,
+        "REJECTED",
+        failed_compensations=both,
+        completed_compensations=both,
+    )
     placed = world.placed("old and placed", OLD)
     world.keep(cancel(replace(placed, order_id="c" * 32), now=OLD.isoformat()))
     stay = [
@@ -58,9 +71,21 @@ def test_what_has_been_over_for_long_enough_goes_and_nothing_else(job: Job, worl
         world.placed("old and withdrawn", OLD, state="WITHDRAWN", sequence=3),
         world.placed("old and claimed", OLD, claim_owner="execution", claim_until=1),
         closed_order(world, "parked", OLD, "REJECTED", failed_compensations=["RefundPayment"]),
-        closed_order(world, "parked too", OLD, "CANCELLED", failed_compensations=both, completed_compensations=both[:1]),
-        *(closed_order(world, f"young {s}", YOUNG, s) for s in ("REJECTED", "CANCELLED", "DISPATCHED")),
-        closed_order(world, "old, and over lately", OLD, "DISPATCHED", changed_at=YOUNG.isoformat()),
+        closed_order(
+            world,
+            "parked too",
+            OLD,
+            "CANCELLED",
+            failed_compensations=both,
+            completed_compensations=both[:1],
+        ),
+        *(
+            closed_order(world, f"young {s}", YOUNG, s)
+            for s in ("REJECTED", "CANCELLED", "DISPATCHED")
+        ),
+        closed_order(
+            world, "old, and over lately", OLD, "DISPATCHED", changed_at=YOUNG.isoformat()
+        ),
     ]
 
     assert job.run() == report(checked=8, expired=6)

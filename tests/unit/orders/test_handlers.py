@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from lambdas.orders.domain import REJECTED, Order
 from lambdas.orders.dedup_index import with_dedup_key
+from lambdas.orders.domain import REJECTED, Order
 from lambdas.orders.store import order_of, row_of
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.dynamodb import from_item, to_item
@@ -277,7 +277,10 @@ class TestAnnounceChanges:
         def run(events: FakeEvents, records: list[dict[str, Any]]) -> list[str]:
             module = sys.modules["lambdas.orders.relay_outbox"]
             relaying = Relay(
-                to_event=module.event_of_row, publisher=Bus("Orders", eventbridge=events), dead_letter_queue_url="untold", sqs=None
+                to_event=module.event_of_row,
+                publisher=Bus("Orders", eventbridge=events),
+                dead_letter_queue_url="untold",
+                sqs=None,
             )
             monkeypatch.setattr(module, "relay", relaying)
             answer = handler({"Records": records}, None)

@@ -22,7 +22,6 @@ from lambdas.contracts.orders import (
 )
 from lambdas.contracts.payments import PaymentDisputed
 from lambdas.contracts.shipping import ShipmentDispatched
-from lambdas.orders.events import event_for_change
 from lambdas.orders.domain import (
     CANCELLED,
     CONFIRMED,
@@ -36,9 +35,10 @@ from lambdas.orders.domain import (
     Hold,
     Order,
     cancel,
-    dispatch,
     customer_view,
+    dispatch,
 )
+from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, mark_hold_missed
 from lambdas.orders.store import Orders, row_of
 from lambdas.runtime.dynamodb import to_item

@@ -17,24 +17,24 @@ from hypothesis.stateful import (
 
 from lambdas.contracts.event import EventEnvelope
 from lambdas.contracts.orders import OrderHeld, OrderHoldMissed
-from lambdas.orders.events import event_for_change
 from lambdas.orders.domain import (
     CANCELLED,
     CONFIRMED,
     DISPATCHED,
     HOLDABLE,
-    TERMINAL_STATES,
     PLACED,
     REJECTED,
+    TERMINAL_STATES,
     WITHDRAWN,
-    UnexpectedDispatchError,
     Order,
     TooLateError,
+    UnexpectedDispatchError,
     cancel,
     dispatch,
-    reschedule_check,
     is_stalled,
+    reschedule_check,
 )
+from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, mark_hold_missed
 from lambdas.orders.store import Orders
 from tests.unit.orders.conftest import make_orders_table
@@ -291,7 +291,9 @@ class Life(RuleBasedStateMachine):
             f for f in self.told.values() if f.data.detail_type in ("OrderHeld", "OrderHoldMissed")
         ]
         held = [fact.metadata.causation_id for fact in facts if type(fact.data) is OrderHeld]
-        missed = [fact.metadata.causation_id for fact in facts if type(fact.data) is OrderHoldMissed]
+        missed = [
+            fact.metadata.causation_id for fact in facts if type(fact.data) is OrderHoldMissed
+        ]
         assert len(set(held)) == len(held)
         assert len(set(missed)) == len(missed)
         assert {*held, *missed} == self.asked

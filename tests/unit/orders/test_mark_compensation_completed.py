@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.orders.events import event_for_change
 from lambdas.orders.domain import (
     CONFIRMED,
     DISPATCHED,
     PLACED,
     REJECTED,
     WITHDRAWN,
-    OrderNotUndoneError,
     Order,
+    OrderNotUndoneError,
     UnknownOrderError,
     complete_compensation,
 )
+from lambdas.orders.events import event_for_change
 from lambdas.orders.store import Orders
 from tests.unit.orders.requests import placed
 
@@ -45,7 +45,9 @@ def test_a_second_time_changes_nothing():
 def test_it_may_be_repaired_before_the_saga_says_that_it_is_parked():
     early = complete_compensation(REJECTED_ORDER, "RefundPayment")
 
-    assert replace(early, failed_compensations=DEAD_LETTERED, sequence=3).outstanding_compensations == ["ReleaseStock"]
+    assert replace(
+        early, failed_compensations=DEAD_LETTERED, sequence=3
+    ).outstanding_compensations == ["ReleaseStock"]
 
 
 @pytest.mark.parametrize("state", [PLACED, CONFIRMED, WITHDRAWN, DISPATCHED])
@@ -79,7 +81,9 @@ class TestHandler:
         assert found is not None
         assert found.completed_compensations == ["ReleaseStock"]
 
-    @pytest.mark.parametrize(("order", "finished"), [(placed(), False), (ORDER_WITH_DEAD_LETTERS, True)])
+    @pytest.mark.parametrize(
+        ("order", "finished"), [(placed(), False), (ORDER_WITH_DEAD_LETTERS, True)]
+    )
     def test_it_says_how_an_order_stands(
         self, note: Callable[..., Any], orders: Orders, order: Order, finished: bool
     ):

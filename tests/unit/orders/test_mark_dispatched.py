@@ -8,18 +8,18 @@ import pytest
 
 from lambdas.contracts.orders import OrderDispatched
 from lambdas.contracts.shipping import ShipmentDispatched
-from lambdas.orders.events import event_for_change
 from lambdas.orders.domain import (
     CANCELLED,
     CONFIRMED,
     DISPATCHED,
     PLACED,
     REJECTED,
-    UnexpectedDispatchError,
     Order,
+    UnexpectedDispatchError,
     cancel,
     dispatch,
 )
+from lambdas.orders.events import event_for_change
 from lambdas.orders.store import Orders
 from tests.contracts.catalog import read, sample_of
 from tests.unit.orders.requests import placed

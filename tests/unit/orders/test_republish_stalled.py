@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from lambdas.orders import domain, store
-from lambdas.orders.events import event_for_change
 from lambdas.orders.domain import STALLED_AFTER, Order, cancel
+from lambdas.orders.events import event_for_change
 from lambdas.orders.store import UnreadableError
 from lambdas.runtime.bus import Bus
+from tests.support.spy import Spy
 from tests.unit.orders.job_env import Job, Killed, World
 from tests.unit.runtime.fakes import FakeEvents
-from tests.support.spy import Spy
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 OLD = NOW - STALLED_AFTER - timedelta(seconds=5)
@@ -30,7 +30,9 @@ def world(dynamodb: Any, table: str) -> World:
 
 @pytest.fixture
 def job(load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table: str) -> Job:
-    job = Job(load_handler, monkeypatch, "republish_stalled", ORDERS_TABLE=table, EVENT_BUS="Orders")
+    job = Job(
+        load_handler, monkeypatch, "republish_stalled", ORDERS_TABLE=table, EVENT_BUS="Orders"
+    )
     job.at(NOW)
     return job
 
@@ -84,7 +86,9 @@ def test_those_that_nobody_works_on_are_told_as_the_first_time(job: Job, world: 
     def by_id(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return sorted(entries, key=lambda entry: str(entry["Detail"]))
 
-    assert by_id(events.taken) == by_id([fact.to_put_events_entry("Orders") for fact in first if fact])
+    assert by_id(events.taken) == by_id(
+        [fact.to_put_events_entry("Orders") for fact in first if fact]
+    )
 
 
 def test_the_others_are_left_alone(job: Job, world: World):
@@ -94,7 +98,14 @@ def test_the_others_are_left_alone(job: Job, world: World):
     closed: dict[str, Any] = {"open_shard": None, "check_after": None}
     for number, state in enumerate(("CONFIRMED", "DISPATCHED", "REJECTED", "CANCELLED")):
         world.placed(f"{number}", OLD, state=state, sequence=2, **closed)
-    world.placed("parked", OLD, state="REJECTED", sequence=3, failed_compensations=["RefundPayment"], **closed)
+    world.placed(
+        "parked",
+        OLD,
+        state="REJECTED",
+        sequence=3,
+        failed_compensations=["RefundPayment"],
+        **closed,
+    )
     world.placed("new", NOW - timedelta(seconds=1))
     before = world.rows()
     events = fake_bus(job)
@@ -198,7 +209,9 @@ def test_when_it_is_killed_the_next_run_does_the_rest(
     told = order_ids(events)
     assert sorted(set(told)) == kept
     assert len(told) - len(kept) <= 4
-    assert {order.check_after for order in world.rows().values()} == {(NOW + STALLED_AFTER).isoformat()}
+    assert {order.check_after for order in world.rows().values()} == {
+        (NOW + STALLED_AFTER).isoformat()
+    }
 
 
 def test_two_runs_at_once_do_no_harm(job: Job, world: World):
@@ -210,7 +223,9 @@ def test_two_runs_at_once_do_no_harm(job: Job, world: World):
 
     assert sorted(set(order_ids(events))) == kept
     assert len({entry["Detail"] for entry in events.taken}) == len(kept)
-    assert {order.check_after for order in world.rows().values()} == {(NOW + STALLED_AFTER).isoformat()}
+    assert {order.check_after for order in world.rows().values()} == {
+        (NOW + STALLED_AFTER).isoformat()
+    }
 
 
 def test_an_order_that_ends_meanwhile_is_left_as_it_is(job: Job, world: World):
@@ -278,7 +293,9 @@ def test_a_saga_that_fails_for_weeks_does_not_fill_its_row(
     for number in range(15):
         me, row = f"execution-{number}", world.row(order)
         claims = {*(row.claimed_by or ()), me}
-        world.keep(replace(row, claim_owner=me, claim_until=1, claimed_by=claims, check_after="2000"))
+        world.keep(
+            replace(row, claim_owner=me, claim_until=1, claimed_by=claims, check_after="2000")
+        )
         job.run()
 
     row = world.row(order)

@@ -15,8 +15,8 @@ from lambdas.orders.domain import (
 )
 from lambdas.orders.store import ATTEMPTS, ConcurrentUpdateError, Orders, order_of, row_of
 from lambdas.runtime.dynamodb import to_item
-from tests.unit.orders.requests import BODY, line, placed
 from tests.support.spy import Spy
+from tests.unit.orders.requests import BODY, line, placed
 
 
 class Requests:

@@ -7,11 +7,11 @@ from functools import partial
 import boto3
 import pytest
 
+from emulator import cloud
 from lambdas.payments import migrations
 from lambdas.payments.database import Database, connect
 from lambdas.payments.store import LedgerStore
 from lambdas.runtime import aws
-from emulator import cloud
 from tests.unit.runtime.fakes import FakeEvents
 
 from .fakes import CardProvider, ledger_of

@@ -9,9 +9,9 @@ from lambdas.contracts.payments import RefundPayment, TakePayment
 from lambdas.contracts.values import Money
 from lambdas.payments.database import Database
 from lambdas.payments.domain import (
-    ChargeResult,
     Charge,
     Charged,
+    ChargeResult,
     Declined,
     Entry,
     Kind,
@@ -40,7 +40,9 @@ def refund_command(order_id: str) -> RefundPayment:
 
 def ledger_of(database: Database, events: Any = None) -> LedgerStore:
     """The ledger in ``database`` whose events go to ``events``, a client of EventBridge."""
-    return LedgerStore(database, Outbox(database, Bus("Orders", eventbridge=events or FakeEvents())))
+    return LedgerStore(
+        database, Outbox(database, Bus("Orders", eventbridge=events or FakeEvents()))
+    )
 
 
 class CardProvider:

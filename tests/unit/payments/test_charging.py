@@ -5,9 +5,9 @@ import threading
 import pytest
 
 from lambdas.contracts.values import Money
+from lambdas.payments.charging import refund, take
 from lambdas.payments.database import Database
 from lambdas.payments.domain import State, TotalMismatchError
-from lambdas.payments.charging import refund, take
 
 from .fakes import (
     TOTAL,

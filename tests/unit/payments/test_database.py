@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pg8000.native import DatabaseError, InterfaceError
 
-from lambdas.payments.database import Database, connect
 from emulator import certificate
+from lambdas.payments.database import Database, connect
 
 from .fakes import Watched
 

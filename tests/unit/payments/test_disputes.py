@@ -95,7 +95,7 @@ class TestHandler:
             name = "lambdas.payments.ingest_dispute"
             handler = load_handler(name, EVENT_BUS="Orders", DEAD_LETTER_QUEUE_URL="dead-letters")
             monkeypatch.setattr(sys.modules[name], "sqs", sqs)
-            monkeypatch.setattr(sys.modules[name].bus, "_events", events)
+            monkeypatch.setattr(sys.modules[name].bus, "_eventbridge", events)
             return handler
 
         return take
@@ -105,7 +105,10 @@ class TestHandler:
 
         answer = take(events)(event(), None)
 
-        assert answer == {"order_id": ORDER, "event_id": translate_dispute(event()).metadata.event_id}
+        assert answer == {
+            "order_id": ORDER,
+            "event_id": translate_dispute(event()).metadata.event_id,
+        }
         (entry,) = events.taken
         assert (entry["Source"], entry["DetailType"]) == (SOURCE, "PaymentDisputed")
         assert sqs.sent == []

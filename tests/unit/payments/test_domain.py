@@ -4,9 +4,9 @@ import pytest
 
 from lambdas.contracts.event import Metadata, event_id
 from lambdas.contracts.payments import (
+    PaymentAlreadyRefunded,
     PaymentDeclined,
     PaymentRefunded,
-    PaymentAlreadyRefunded,
     PaymentTaken,
 )
 from lambdas.contracts.values import Money
@@ -18,13 +18,13 @@ from lambdas.payments.domain import (
     State,
     TotalMismatchError,
     Voided,
-    event_for_entry,
     apply_result,
     check_taken,
     check_total,
+    event_for_entry,
+    mark_refunded,
     pending_charge,
     posting,
-    mark_refunded,
     tombstone,
 )
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.payments import PaymentDeclined, PaymentAlreadyRefunded
+from lambdas.contracts.payments import PaymentAlreadyRefunded, PaymentDeclined
 from lambdas.payments import refund_payment, take_payment
 
 

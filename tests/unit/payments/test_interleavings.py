@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lambdas.payments.domain import Kind, State
 from lambdas.payments.charging import refund, take
+from lambdas.payments.domain import Kind, State
 
 from .fakes import CardProvider, Crash, MemoryCharges, refund_command, take_command
 

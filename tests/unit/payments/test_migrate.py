@@ -10,15 +10,23 @@ import pytest
 from pg8000.native import DatabaseError
 
 from lambdas.payments import migrate
+from lambdas.payments.charging import refund, take
 from lambdas.payments.database import Database, connect
 from lambdas.payments.grants import grant
 from lambdas.payments.outbox import Outbox
-from lambdas.payments.charging import refund, take
 from lambdas.runtime.bus import Bus
 from tests.unit.runtime.fakes import FakeEvents
 
 from .conftest import sign_as
-from .fakes import CardProvider, Watched, entries, ledger_of, refund_command, take_command, kinds_in_outbox
+from .fakes import (
+    CardProvider,
+    Watched,
+    entries,
+    kinds_in_outbox,
+    ledger_of,
+    refund_command,
+    take_command,
+)
 
 
 @pytest.fixture

@@ -10,14 +10,21 @@ from pg8000.native import DatabaseError
 
 from lambdas.payments import outbox as module
 from lambdas.payments import publish_outbox
-from lambdas.payments.database import Database, connect
-from lambdas.payments.domain import Charged, Declined, State, apply_result, pending_charge, mark_refunded
-from lambdas.payments.outbox import Outbox, SweepOutcome
 from lambdas.payments.charging import refund, take
+from lambdas.payments.database import Database, connect
+from lambdas.payments.domain import (
+    Charged,
+    Declined,
+    State,
+    apply_result,
+    mark_refunded,
+    pending_charge,
+)
+from lambdas.payments.outbox import Outbox, SweepOutcome
 from lambdas.runtime.bus import Bus
 from tests.unit.runtime.fakes import FakeEvents
 
-from .fakes import Watched, ledger_of, refund_command, take_command, kinds_in_outbox
+from .fakes import Watched, kinds_in_outbox, ledger_of, refund_command, take_command
 
 
 @pytest.fixture(autouse=True)
@@ -220,7 +227,11 @@ class TestSweep:
         rejecting = FakeEvents(refused={second})
         outbox = Outbox(admin, Bus("Orders", eventbridge=rejecting))
         assert outbox.sweep() == SweepOutcome(published=2, rejected=1)
-        assert [kinds_in_outbox(admin, order) for order in (first, second, third)] == [[], ["CHARGE"], []]
+        assert [kinds_in_outbox(admin, order) for order in (first, second, third)] == [
+            [],
+            ["CHARGE"],
+            [],
+        ]
 
     def test_a_bus_that_fails_fails_the_run(self, admin, provider):
         (order_id,) = leave_behind(admin, provider)

@@ -2,7 +2,15 @@ import pytest
 from pg8000.native import DatabaseError
 
 from lambdas.payments.database import ATTEMPTS, Database, connect
-from lambdas.payments.domain import Charged, Declined, State, apply_result, pending_charge, mark_refunded, tombstone
+from lambdas.payments.domain import (
+    Charged,
+    Declined,
+    State,
+    apply_result,
+    mark_refunded,
+    pending_charge,
+    tombstone,
+)
 
 from .fakes import Watched, entries, ledger_of, take_command
 

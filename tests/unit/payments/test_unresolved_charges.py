@@ -11,14 +11,12 @@ from lambdas.contracts.codec import ContractError
 from lambdas.contracts.event import event_id, parse_detail
 from lambdas.contracts.orders import OrderStatusReported
 from lambdas.contracts.payments import SOURCE, ChargeUnresolved
-from lambdas.payments import publish_outbox
-from lambdas.payments import query_stale_charges
-from lambdas.payments import reconcile_charge
+from lambdas.payments import publish_outbox, query_stale_charges, reconcile_charge
 from lambdas.payments import unresolved_charges as module
+from lambdas.payments.charging import reconcile, refund, take
 from lambdas.payments.database import Database, connect
 from lambdas.payments.domain import Charge, State, pending_charge, tombstone
 from lambdas.payments.outbox import Outbox
-from lambdas.payments.charging import reconcile, refund, take
 from lambdas.payments.unresolved_charges import QueryOutcome, UnresolvedCharges
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.settings import SettingMissing
@@ -54,7 +52,9 @@ def unresolved_charges(admin, events) -> UnresolvedCharges:
 
 def make_stale(admin: Database, *orders: str) -> None:
     """Let so much time pass that these, the first longest, or else all, are to be asked about."""
-    admin.run("UPDATE payments.unresolved_charges SET last_activity_at = now() - interval '61 minutes'")
+    admin.run(
+        "UPDATE payments.unresolved_charges SET last_activity_at = now() - interval '61 minutes'"
+    )
     for n, order_id in enumerate(orders):
         admin.run(
             "UPDATE payments.unresolved_charges SET last_activity_at = last_activity_at - make_interval(secs => :s)"
@@ -72,11 +72,16 @@ def begin_stale_charges(admin: Database, store: Any, number: int) -> list[str]:
 
 
 def unresolved_orders(admin: Database) -> list[str]:
-    return [order for (order,) in admin.run("SELECT order_id FROM payments.unresolved_charges ORDER BY 1")]
+    return [
+        order
+        for (order,) in admin.run("SELECT order_id FROM payments.unresolved_charges ORDER BY 1")
+    ]
 
 
 def queries_sent(events: FakeEvents) -> list[tuple[str, int]]:
-    envelopes = [parse_detail(ChargeUnresolved, json.loads(entry["Detail"])) for entry in events.taken]
+    envelopes = [
+        parse_detail(ChargeUnresolved, json.loads(entry["Detail"])) for entry in events.taken
+    ]
     return [(envelope.data.order_id, envelope.metadata.sequence) for envelope in envelopes]
 
 
@@ -120,7 +125,9 @@ class TestBookkeeping:
 class TestFollowing:
     def reconcile(self, order_id, state, store, provider, unresolved_charges) -> str:
         order = OrderStatusReported(order_id=order_id, state=state)
-        return reconcile(order, charges=store, provider=provider, unresolved_charges=unresolved_charges)
+        return reconcile(
+            order, charges=store, provider=provider, unresolved_charges=unresolved_charges
+        )
 
     @pytest.mark.parametrize("state", OVER)
     @pytest.mark.parametrize("progress", ["pending", "charged", "taken"])
@@ -134,7 +141,9 @@ class TestFollowing:
         if progress == "taken":
             take(command, store, provider)
         make_stale(admin)
-        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(queried=1, rejected=0)
+        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(
+            queried=1, rejected=0
+        )
 
         for _ in range(3):
             done = self.reconcile(command.order_id, state, store, provider, unresolved_charges)
@@ -153,7 +162,10 @@ class TestFollowing:
         command = take_command()
         take(command, store, provider)
 
-        done = [self.reconcile(command.order_id, state, store, provider, unresolved_charges) for _ in range(2)]
+        done = [
+            self.reconcile(command.order_id, state, store, provider, unresolved_charges)
+            for _ in range(2)
+        ]
 
         assert done == ["RESOLVED", "UNCHANGED"]
         assert provider.collected(command.order_id) == command.total.amount
@@ -162,7 +174,9 @@ class TestFollowing:
         assert refund(refund_command(command.order_id), store, provider).state is State.REFUNDED
 
     @pytest.mark.parametrize("state", STANDS)
-    def test_what_was_never_taken_cannot_be_settled(self, admin, store, provider, unresolved_charges, state):
+    def test_what_was_never_taken_cannot_be_settled(
+        self, admin, store, provider, unresolved_charges, state
+    ):
         charge = store.find_or_create(pending_charge(take_command()))
         done = self.reconcile(charge.order_id, state, store, provider, unresolved_charges)
         assert (done, unresolved_orders(admin)) == ("UNCHANGED", [charge.order_id])
@@ -177,13 +191,19 @@ class TestFollowing:
         assert self.reconcile(order, state, store, provider, unresolved_charges) == "UNCHANGED"
 
         assert provider.calls == []
-        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(queried=0, rejected=0)
+        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(
+            queried=0, rejected=0
+        )
         make_stale(admin)
-        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(queried=1, rejected=0)
+        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(
+            queried=1, rejected=0
+        )
         assert queries_sent(events) == [(order, 1), (order, 2)]
 
     @pytest.mark.parametrize("state", [*OVER, *STANDS, *MAX_IN_FLIGHT])
-    def test_where_no_money_is_none_moves(self, admin, store, provider, unresolved_charges, events, state):
+    def test_where_no_money_is_none_moves(
+        self, admin, store, provider, unresolved_charges, events, state
+    ):
         declined, refunded, never = (take_command() for _ in range(3))
         take(declined, store, CardProvider(declines=True))
         take(refunded, store, provider)
@@ -236,10 +256,14 @@ class TestAsking:
         orders = begin_stale_charges(admin, store, 3)
         store.find_or_create(pending_charge(take_command()))
 
-        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(queried=3, rejected=0)
+        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(
+            queried=3, rejected=0
+        )
 
         assert sorted(queries_sent(events)) == sorted((order, 1) for order in orders)
-        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(queried=0, rejected=0)
+        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(
+            queried=0, rejected=0
+        )
 
     def test_a_question_is_an_event_about_a_subject_of_its_own(
         self, admin, store, unresolved_charges, events
@@ -257,7 +281,9 @@ class TestAsking:
         monkeypatch.setattr(module, "PAGE", 2)
         orders = begin_stale_charges(admin, store, 5)
 
-        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(queried=5, rejected=0)
+        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(
+            queried=5, rejected=0
+        )
 
         pages = [{order for order, _ in queries_sent(events)[i : i + 2]} for i in (0, 2, 4)]
         assert pages == [set(orders[:2]), set(orders[2:4]), set(orders[4:])]
@@ -270,7 +296,9 @@ class TestAsking:
         orders = begin_stale_charges(admin, store, 5)
 
         assert unresolved_charges.find_stale(stale_after=STALE_AFTER) == orders[:4]
-        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(queried=4, rejected=0)
+        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(
+            queried=4, rejected=0
+        )
         assert unresolved_charges.find_stale(stale_after=STALE_AFTER) == orders[4:]
 
     def test_runs_at_the_same_time_ask_once(self, admin, store, monkeypatch, settings):
@@ -281,7 +309,11 @@ class TestAsking:
         def run() -> None:
             database = Database(connect)
             start.wait()
-            done.append(UnresolvedCharges(database, Bus("Orders", eventbridge=events)).query_stale(stale_after=STALE_AFTER))
+            done.append(
+                UnresolvedCharges(database, Bus("Orders", eventbridge=events)).query_stale(
+                    stale_after=STALE_AFTER
+                )
+            )
             database.close()
 
         threads = [threading.Thread(target=run) for _ in range(3)]
@@ -310,7 +342,9 @@ class TestAsking:
 
         database = Database(lambda: Watched(connect(), watch), sleep=lambda _: None)
         later = FakeEvents()
-        UnresolvedCharges(database, Bus("Orders", eventbridge=later)).query_stale(stale_after=STALE_AFTER)
+        UnresolvedCharges(database, Bus("Orders", eventbridge=later)).query_stale(
+            stale_after=STALE_AFTER
+        )
         database.close()
 
         assert {order for order, _ in queries_sent(events)} == set(orders[:2])
@@ -325,12 +359,16 @@ class TestAsking:
         with pytest.raises(ConnectionError):
             gone.query_stale(stale_after=STALE_AFTER)
 
-        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(queried=0, rejected=0)
+        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(
+            queried=0, rejected=0
+        )
         make_stale(admin)
         unresolved_charges.query_stale(stale_after=STALE_AFTER)
         assert sorted(queries_sent(events)) == sorted((order, 2) for order in orders)
 
-    def test_a_run_that_dies_before_its_claim_has_done_nothing(self, admin, store, unresolved_charges):
+    def test_a_run_that_dies_before_its_claim_has_done_nothing(
+        self, admin, store, unresolved_charges
+    ):
         orders = begin_stale_charges(admin, store, 2)
 
         def watch(connection: Any, sql: str) -> None:
@@ -338,7 +376,9 @@ class TestAsking:
 
         database = Database(lambda: Watched(connect(), watch))
         with pytest.raises(Crash):
-            UnresolvedCharges(database, Bus("Orders", eventbridge=FakeEvents())).query_stale(stale_after=STALE_AFTER)
+            UnresolvedCharges(database, Bus("Orders", eventbridge=FakeEvents())).query_stale(
+                stale_after=STALE_AFTER
+            )
 
         assert unresolved_charges.find_stale(stale_after=STALE_AFTER) == orders
 
@@ -351,7 +391,9 @@ class TestAsking:
 
         unresolved_charges = UnresolvedCharges(admin, Bus("Orders", eventbridge=refusing))
 
-        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(queried=1, rejected=1)
+        assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(
+            queried=1, rejected=1
+        )
         assert queries_sent(refusing) == [(orders[1], 1)]
         assert unresolved_charges.find_stale(stale_after=STALE_AFTER) == orders[2:]
 
@@ -452,7 +494,9 @@ def test_settling_a_charge_that_is_refunded_meanwhile_loses_nothing(admin, store
             done.append(refund(refund_command(command.order_id), store, provider))
 
     database = Database(lambda: Watched(connect(), watch), sleep=lambda _: None)
-    resolved = UnresolvedCharges(database, Bus("Orders", eventbridge=FakeEvents())).resolve(command.order_id)
+    resolved = UnresolvedCharges(database, Bus("Orders", eventbridge=FakeEvents())).resolve(
+        command.order_id
+    )
     database.close()
 
     assert not resolved

@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 from lambdas.contracts.event import event_id, parse_detail
 from lambdas.contracts.payments import SOURCE, PaymentTaken
 from lambdas.payments import publish_outbox, refund_payment, take_payment
+from lambdas.payments.charging import take
 from lambdas.payments.outbox import outbox
 from lambdas.payments.provider import provider
-from lambdas.payments.charging import take
 from lambdas.payments.store import store
 from lambdas.runtime.settings import SettingMissing
 from tests.support.listeners import listen

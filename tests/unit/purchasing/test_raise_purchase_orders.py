@@ -45,7 +45,9 @@ class TestDomain:
     def test_its_goods_are_one_delivery(self):
         raised = order(low("A", 7))
 
-        assert delivery_command(raised) == delivery_command(order(low("A", 7), START + timedelta(days=1)))
+        assert delivery_command(raised) == delivery_command(
+            order(low("A", 7), START + timedelta(days=1))
+        )
         assert delivery_command(raised).delivery_id == f"purchase-order/{raised.purchase_order_id}"
 
 
@@ -84,7 +86,11 @@ class TestHandler:
     def test_each_crossing_raises_its_own(self, handle: Handle, rows: Rows):
         below, out = low("A", 7), low("A", 9, kind=StockSoldOut)
 
-        handle(("A", below.to_sns_message()), ("A", out.to_sns_message()), ("A", low("A", 12).to_sns_message()))
+        handle(
+            ("A", below.to_sns_message()),
+            ("A", out.to_sns_message()),
+            ("A", low("A", 12).to_sns_message()),
+        )
 
         assert len(rows()) == 3
 
@@ -93,9 +99,15 @@ class TestHandler:
         [
             ("no JSON", "not a message: it is not JSON"),
             (sample_of(StockChanged).read_text(), "StockChanged of com.aws.inventory is none of"),
-            (low("A", 1).to_sns_message().replace('"schema_version": 1', '"schema_version": 2'), "is 2"),
+            (
+                low("A", 1).to_sns_message().replace('"schema_version": 1', '"schema_version": 2'),
+                "is 2",
+            ),
             (low("A", 1).to_sns_message().replace('"minimum": 5', '"minimum": -5'), "not -5"),
-            (low("A", 1).to_sns_message().replace('"sku": "A"', '"sku": ""'), "sku must not be empty"),
+            (
+                low("A", 1).to_sns_message().replace('"sku": "A"', '"sku": ""'),
+                "sku must not be empty",
+            ),
             (low("A", 1).to_sns_message().replace('"sku": "A"', '"sku": "B"'), "sku is B"),
         ],
     )

@@ -121,7 +121,9 @@ def test_dead_letter_keeps_message_attributes():
     (record,) = records(("A", "poison"))
     beside = {"stringValue": "1", "stringListValues": [], "dataType": "Number"}
     parse = partial(parse_stock_message, STOCK_EVENTS)
-    consumer: BatchConsumer[Any] = BatchConsumer(parse=parse, handle=Handler().handle, dead_letter_queue_url="dead-letters", sqs=sqs)
+    consumer: BatchConsumer[Any] = BatchConsumer(
+        parse=parse, handle=Handler().handle, dead_letter_queue_url="dead-letters", sqs=sqs
+    )
 
     consumer.process([record | {"messageAttributes": {"redriven": beside}}])
 
@@ -133,7 +135,9 @@ def test_dead_letter_keeps_message_attributes():
 def test_group_of_poison_only_is_not_handled():
     for by_group in (True, False):
         handler = Handler()
-        assert process(handler, ("A", "x"), by_group=by_group) == BatchOutcome(processed=0, dead_lettered=1, failed=[])
+        assert process(handler, ("A", "x"), by_group=by_group) == BatchOutcome(
+            processed=0, dead_lettered=1, failed=[]
+        )
         assert handler.handled == []
 
 
@@ -151,7 +155,9 @@ messages = st.tuples(st.sampled_from("ABC"), st.sampled_from(["good", "fails", "
 
 
 @given(st.lists(messages, max_size=10), st.booleans())
-def test_every_message_is_processed_dead_lettered_or_failed(drawn: list[tuple[str, str]], by_group: bool):
+def test_every_message_is_processed_dead_lettered_or_failed(
+    drawn: list[tuple[str, str]], by_group: bool
+):
     fails = {(sku, i) for i, (sku, kind) in enumerate(drawn, start=1) if kind == "fails"}
     bodies = [
         (sku, "poison" if kind == "poison" else message(sku, i))
@@ -199,7 +205,9 @@ class TestStream:
         whole_batch: bool = False,
     ) -> BatchOutcome:
         consumer: StreamConsumer[Any] = StreamConsumer(
-            parse=lambda body: None if body == b"{}" else parse_stock_message(STOCK_EVENTS, body.decode()),
+            parse=lambda body: (
+                None if body == b"{}" else parse_stock_message(STOCK_EVENTS, body.decode())
+            ),
             handle=handler.handle,
             dead_letter_queue_url="dead-letters",
             sqs=sqs or FakeSqs(),
@@ -222,7 +230,9 @@ class TestStream:
     def test_records_of_a_partition_key_are_handled_together(self):
         handler = Handler()
 
-        assert self.process(handler, *BATCH) == BatchOutcome(processed=3, dead_lettered=0, failed=[])
+        assert self.process(handler, *BATCH) == BatchOutcome(
+            processed=3, dead_lettered=0, failed=[]
+        )
         assert handler.handled == [[("A", 1), ("A", 2)], [("B", 1)]]
 
     def test_whole_batch_hands_over_all_partition_keys(self):
@@ -245,7 +255,9 @@ class TestStream:
         handler, sqs = Handler(), FakeSqs()
         bodies = [BATCH[0], ("A", "poison"), BATCH[2]]
 
-        assert self.process(handler, *bodies, sqs=sqs) == BatchOutcome(processed=2, dead_lettered=1, failed=[])
+        assert self.process(handler, *bodies, sqs=sqs) == BatchOutcome(
+            processed=2, dead_lettered=1, failed=[]
+        )
         assert handler.handled == [[("A", 1), ("A", 2)]]
         ((url, body),) = (message.values() for message in sqs.sent)
         assert url == "dead-letters"

@@ -56,7 +56,9 @@ class TestPutIfUnchanged:
         return name
 
     def put(self, dynamodb: Any, table: str, old: Any, new: Any) -> bool:
-        return put_if_unchanged(dynamodb, table, old, new, version_attributes=["n", "said", "later"])
+        return put_if_unchanged(
+            dynamodb, table, old, new, version_attributes=["n", "said", "later"]
+        )
 
     def kept(self, dynamodb: Any, table: str) -> Any:
         key = to_item({"id": "1"})

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from lambdas.runtime.http import (
     NotJsonError,
-    json_response,
     body,
+    cached_response,
     caller_id,
     header,
+    json_response,
     query_parameters,
     request_id,
-    cached_response,
 )
 
 

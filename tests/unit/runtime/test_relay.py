@@ -9,7 +9,7 @@ from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.orders import OrderCancelled
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.dynamodb import to_item
-from lambdas.runtime.relay import RelayOutcome, Relay, Row
+from lambdas.runtime.relay import Relay, RelayOutcome, Row
 from tests.unit.runtime.fakes import FakeEvents
 
 
@@ -47,7 +47,9 @@ def queue() -> FakeQueue:
 
 def relay(queue: FakeQueue, events: FakeEvents, *records: dict[str, Any]) -> RelayOutcome:
     bus = Bus("Orders", eventbridge=events)
-    return Relay(to_event=to_event, publisher=bus, dead_letter_queue_url="dead-letters", sqs=queue).relay(records)
+    return Relay(
+        to_event=to_event, publisher=bus, dead_letter_queue_url="dead-letters", sqs=queue
+    ).relay(records)
 
 
 @pytest.mark.parametrize(
@@ -58,9 +60,7 @@ def relay(queue: FakeQueue, events: FakeEvents, *records: dict[str, Any]) -> Rel
         ({"id": "b", "n": None}, "TypeError: int()"),
     ],
 )
-def test_poison_is_dead_lettered_whole_with_its_reason(
-    queue: FakeQueue, poison: Row, reason: str
-):
+def test_poison_is_dead_lettered_whole_with_its_reason(queue: FakeQueue, poison: Row, reason: str):
     events = FakeEvents()
     bad = change(2, poison)
 
@@ -79,7 +79,9 @@ def test_poison_is_dead_lettered_whole_with_its_reason(
 def test_change_without_event_is_skipped(queue: FakeQueue):
     row = {"id": "a", "n": 1}
 
-    assert relay(queue, FakeEvents(), change(1, row, row)) == RelayOutcome(published=0, dead_lettered=0, failed=[])
+    assert relay(queue, FakeEvents(), change(1, row, row)) == RelayOutcome(
+        published=0, dead_lettered=0, failed=[]
+    )
     assert queue.dead_lettered == []
 
 
@@ -108,8 +110,13 @@ def test_poison_behind_a_failure_is_dead_lettered_on_redelivery(queue: FakeQueue
         relay(queue, FakeEvents(broken=True), *records[1:])
     assert [dead_lettered["record"] for dead_lettered in queue.dead_lettered] == records[:1]
 
-    assert relay(queue, FakeEvents(), *records[1:]) == RelayOutcome(published=2, dead_lettered=1, failed=[])
-    assert [dead_lettered["record"] for dead_lettered in queue.dead_lettered] == [records[0], records[2]]
+    assert relay(queue, FakeEvents(), *records[1:]) == RelayOutcome(
+        published=2, dead_lettered=1, failed=[]
+    )
+    assert [dead_lettered["record"] for dead_lettered in queue.dead_lettered] == [
+        records[0],
+        records[2],
+    ]
 
 
 def test_record_that_cannot_be_dead_lettered_fails_the_batch():

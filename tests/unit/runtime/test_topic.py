@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.inventory import StockChanged
 from lambdas.orders.order_request import MAX_TEXT
-from lambdas.runtime.topic import MAX_ATTEMPTS, MAX_ENTRIES, GROUP_ID, Topic, group_id
+from lambdas.runtime.topic import GROUP_ID, MAX_ATTEMPTS, MAX_ENTRIES, Topic, group_id
 from tests.unit.runtime.fakes import FakeSns
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.contracts.shipping import ShipmentAlreadyDispatched, BookShipment, ShipmentDispatched
+from lambdas.contracts.shipping import BookShipment, ShipmentAlreadyDispatched, ShipmentDispatched
 from lambdas.contracts.values import Line
 from lambdas.contracts.warehouse import OrderPicked
 from lambdas.shipping.domain import (

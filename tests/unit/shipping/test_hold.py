@@ -24,12 +24,12 @@ from lambdas.shipping.domain import (
     REFUSED,
     NoShipmentError,
     Shipment,
-    event_for_change,
-    require_shipment,
     apply_hold,
+    event_for_change,
     mark_picked,
     plan_shipment,
     refuse_unless_booked,
+    require_shipment,
     shipment_id,
 )
 from lambdas.shipping.store import ConcurrentUpdateError, Shipments
@@ -42,7 +42,9 @@ PLAN = plan_shipment(BookShipment(order_id="o1", country="France", lines=LINES),
 
 
 def updated(existing: Shipment | None, *, held: bool, sequence: int) -> Shipment:
-    return apply_hold(existing, "o1", held=held, sequence=sequence, cause=f"event-{sequence}", now=LATER)
+    return apply_hold(
+        existing, "o1", held=held, sequence=sequence, cause=f"event-{sequence}", now=LATER
+    )
 
 
 def picked(existing: Shipment | None) -> Shipment | None:

@@ -5,7 +5,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from lambdas.contracts.event import DESTINATION_SOURCE, DESTINATION_DETAIL_TYPE, Event, EventEnvelope, envelope
+from lambdas.contracts.event import (
+    DESTINATION_DETAIL_TYPE,
+    DESTINATION_SOURCE,
+    Event,
+    EventEnvelope,
+    envelope,
+)
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import (
     OrderConfirmed,
@@ -29,7 +35,9 @@ LINES = (
 TOTAL = Money(amount=2_208, currency="GBP")
 
 
-def wrap_event(event: Event, sequence: int, *, second: int, minute: int = 26) -> EventEnvelope[Event]:
+def wrap_event(
+    event: Event, sequence: int, *, second: int, minute: int = 26
+) -> EventEnvelope[Event]:
     order: str = event.order_id  # type: ignore[attr-defined]
     return envelope(
         event,
@@ -70,7 +78,9 @@ def rejected(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
 
 
 def needs_attention(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
-    event = OrderNeedsAttention(order_id=order, customer_id=customer, failed_compensations=("RefundPayment",))
+    event = OrderNeedsAttention(
+        order_id=order, customer_id=customer, failed_compensations=("RefundPayment",)
+    )
     return wrap_event(event, 4, second=9)
 
 
@@ -91,7 +101,9 @@ def withdrawn(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
     return wrap_event(OrderWithdrawn(order_id=order, customer_id=customer), 4, second=4)
 
 
-def notified(order: str = "o1", customer: str = "ada", *, sequence: int = 2) -> EventEnvelope[Event]:
+def notified(
+    order: str = "o1", customer: str = "ada", *, sequence: int = 2
+) -> EventEnvelope[Event]:
     event = CustomerNotified(
         order_id=order, customer_id=customer, notice="OrderConfirmed", result="SENT"
     )
@@ -119,7 +131,11 @@ def bus_event(published: EventEnvelope[Event]) -> dict[str, Any]:
     """A fact as the bus delivers it."""
     if published.data.via_destination:
         record = {"responsePayload": published.to_lambda_response()}
-        return {"source": DESTINATION_SOURCE, "detail-type": DESTINATION_DETAIL_TYPE, "detail": record}
+        return {
+            "source": DESTINATION_SOURCE,
+            "detail-type": DESTINATION_DETAIL_TYPE,
+            "detail": record,
+        }
     entry = published.to_put_events_entry("Orders")
     return {
         "source": entry["Source"],

@@ -16,8 +16,8 @@ from lambdas.contracts.inventory import (
 )
 from lambdas.storefront.domain import build_availabilities, render_product
 from lambdas.storefront.store import AvailabilityView
-from tests.unit.runtime.fakes import FakeSqs, records
 from tests.support.spy import Spy
+from tests.unit.runtime.fakes import FakeSqs, records
 
 
 def stock(
@@ -69,9 +69,16 @@ class TestDomain:
 class TestStore:
     def test_stale_or_redelivered_stock_changes_nothing(self, table: str, dynamodb: Any):
         store = AvailabilityView(table, dynamodb=dynamodb)
-        (first,), (second,) = build_availabilities([stock("A", 1, 9)]), build_availabilities([stock("A", 2, 0)])
+        (first,), (second,) = (
+            build_availabilities([stock("A", 1, 9)]),
+            build_availabilities([stock("A", 2, 0)]),
+        )
 
-        assert [store.put_if_newer(shown) for shown in (second, first, second)] == [True, False, False]
+        assert [store.put_if_newer(shown) for shown in (second, first, second)] == [
+            True,
+            False,
+            False,
+        ]
         assert store.find("A") == second
 
     def test_unknown_sku_has_no_availability(self, table: str, dynamodb: Any):

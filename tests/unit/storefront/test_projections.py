@@ -12,40 +12,40 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.event import Event, EventEnvelope
 from lambdas.contracts.values import Money, PricedLine
-from lambdas.orders.events import event_for_change
 from lambdas.orders.domain import CONFIRMED, PLACED, Order, customer_view
+from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold
 from lambdas.runtime.dynamodb import from_item
 from lambdas.storefront.domain import (
     BUCKETS,
     MAX_TRANSACTION_ITEMS,
     PRODUCT,
-    render_order,
     build_order_upserts,
     build_sales,
+    build_timeline_upserts,
+    render_order,
     render_sales,
     render_timeline,
-    build_timeline_upserts,
     split_into_transactions,
 )
 from lambdas.storefront.projections import update_customer_orders
 from lambdas.storefront.store import CustomerOrdersView, SalesView
 from tests.unit.orders.requests import placed as placed_order
 from tests.unit.runtime.fakes import FakeSqs
+from tests.unit.storefront.fakes import FakeTable
 from tests.unit.storefront.order_events import (
-    confirmed,
     bus_event,
+    confirmed,
     held,
     lifted,
+    needs_attention,
     notified,
+    order_history,
     placed,
     records,
     rejected,
-    order_history,
-    needs_attention,
     withdrawn,
 )
-from tests.unit.storefront.fakes import FakeTable
 
 VIEWS = ("update_timelines", "update_customer_orders", "update_sales")
 SETTINGS = {
@@ -114,9 +114,7 @@ class TestConvergence:
                 in_twos.deliver(*published[i : i + 2])
             assert one_by_one.table.items == in_twos.table.items == expected.table.items
 
-    def test_two_orders_converge_in_any_order_batching_and_redelivery(
-        self, make: Make
-    ):
+    def test_two_orders_converge_in_any_order_batching_and_redelivery(self, make: Make):
         expected = make()
         expected.deliver(*two_orders())
         for published in permutations(two_orders()):
@@ -128,7 +126,12 @@ class TestConvergence:
                     assert projection.table.items == expected.table.items
 
     def test_any_redelivery_converges(self, make: Make):
-        events = [*order_history("o1"), *order_history("o2", "bob"), needs_attention("o1"), placed("o3", minute=30)]
+        events = [
+            *order_history("o1"),
+            *order_history("o2", "bob"),
+            needs_attention("o1"),
+            placed("o3", minute=30),
+        ]
         expected = make()
         expected.deliver(*events)
 
@@ -155,7 +158,11 @@ class TestConvergence:
         fake = make()
         fake.deliver(*published)
         real = make(dynamodb)
-        keys = ("order_id", "") if "sales" not in real.handler.__module__ else ("partition_key", "sort_key")
+        keys = (
+            ("order_id", "")
+            if "sales" not in real.handler.__module__
+            else ("partition_key", "sort_key")
+        )
         name = make_table("view", keys[0], sorted_by=keys[1])
         real.handler.__globals__["view"]._table = name
 
@@ -321,7 +328,9 @@ class TestTimeline:
 
     def test_timeline_reads_lambda_destination_events(self, load_handler: Callable[..., Any]):
         handler = load_handler(
-            "lambdas.storefront.update_timelines", TIMELINES_TABLE="table", DEAD_LETTER_QUEUE_URL="dead-letters"
+            "lambdas.storefront.update_timelines",
+            TIMELINES_TABLE="table",
+            DEAD_LETTER_QUEUE_URL="dead-letters",
         )
         projection = Projection(handler, FakeTable())
 
@@ -500,7 +509,9 @@ class TestSales:
 
     def test_orders_are_spread_over_all_buckets(self):
         buckets = {
-            partition_key for sale in build_sales(confirmed(f"o{i}") for i in range(99)) for partition_key, _ in sale.increments
+            partition_key
+            for sale in build_sales(confirmed(f"o{i}") for i in range(99))
+            for partition_key, _ in sale.increments
         }
 
         assert len(buckets) == 2 * BUCKETS
@@ -508,5 +519,7 @@ class TestSales:
 
 def partition_key(per: str) -> str:
     ((sale),) = build_sales([confirmed()])
-    (found,) = {partition_key for partition_key, _ in sale.increments if f"/{per}/" in partition_key}
+    (found,) = {
+        partition_key for partition_key, _ in sale.increments if f"/{per}/" in partition_key
+    }
     return found

@@ -10,24 +10,24 @@ from hypothesis import strategies as st
 
 from lambdas.storefront.domain import (
     InvalidQueryError,
-    render_order,
     build_order_upserts,
-    parse_page_request,
     build_sales,
-    parse_sales_query,
     build_timeline_upserts,
     encode_page_token,
+    parse_page_request,
+    parse_sales_query,
+    render_order,
     split_into_transactions,
 )
 from lambdas.storefront.store import (
-    MAX_READ_ATTEMPTS,
     INITIAL_BACKOFF_SECONDS,
-    UnprocessedKeysError,
+    MAX_READ_ATTEMPTS,
     CustomerOrdersView,
     PerOrderView,
     SalesView,
+    UnprocessedKeysError,
 )
-from tests.unit.storefront.order_events import confirmed, placed, order_history
+from tests.unit.storefront.order_events import confirmed, order_history, placed
 
 Get = Callable[..., tuple[int, Any]]
 
@@ -58,7 +58,9 @@ class TestTimeline:
         dynamodb: Any,
     ) -> Get:
         table = make_table("view", "order_id")
-        for upsert in build_timeline_upserts([*order_history("o1"), *order_history("o2", "bob")[3:5]]):
+        for upsert in build_timeline_upserts(
+            [*order_history("o1"), *order_history("o2", "bob")[3:5]]
+        ):
             PerOrderView(table, dynamodb=dynamodb).upsert(upsert)
         return make_get(load_handler("lambdas.storefront.get_timeline", TIMELINES_TABLE=table))
 
@@ -68,7 +70,9 @@ class TestTimeline:
         assert (status, len(content["events"])) == (200, 6)
 
     @pytest.mark.parametrize(("customer", "order"), [("bob", "o1"), ("ada", "o9"), ("bob", "o2")])
-    def test_order_of_another_customer_or_unknown_owner_is_404(self, get: Get, customer: str, order: str):
+    def test_order_of_another_customer_or_unknown_owner_is_404(
+        self, get: Get, customer: str, order: str
+    ):
         """Nobody is known to own o2 yet."""
         assert get(customer=customer, order_id=order) == (
             404,
@@ -152,7 +156,9 @@ class TestOrders:
 
         assert sorted(seen) == [f"o{i}" for i in range(7)]
 
-    def test_page_token_of_another_customer_reveals_nothing(self, get: Get, orders: CustomerOrdersView):
+    def test_page_token_of_another_customer_reveals_nothing(
+        self, get: Get, orders: CustomerOrdersView
+    ):
         project(orders, *(placed(f"o{minute}", minute=minute) for minute in range(4)))
         _, content = get(limit="1")
 
@@ -288,7 +294,9 @@ class TestParameters:
             ({"day": "2026-12-01", "per": ""}, ["per"]),
         ],
     )
-    def test_each_invalid_sales_parameter_is_named(self, parameters: dict[str, str], fields: list[str]):
+    def test_each_invalid_sales_parameter_is_named(
+        self, parameters: dict[str, str], fields: list[str]
+    ):
         with pytest.raises(InvalidQueryError) as bad:
             parse_sales_query(parameters)
 

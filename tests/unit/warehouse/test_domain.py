@@ -8,7 +8,13 @@ from lambdas.contracts.inventory import STOCK_EVENTS, StockChanged
 from lambdas.contracts.orders import OrderConfirmed, OrderRejected
 from lambdas.contracts.values import Line
 from tests.contracts.catalog import read, sample_of
-from workers.warehouse.domain import Picking, StockLevel, order_picked_event, parse_picking, parse_stock_level
+from workers.warehouse.domain import (
+    Picking,
+    StockLevel,
+    order_picked_event,
+    parse_picking,
+    parse_stock_level,
+)
 
 NOW = "2026-12-01T09:02:11.407Z"
 

@@ -14,8 +14,8 @@ from lambdas.contracts.orders import OrderConfirmed
 from tests.contracts.catalog import read, sample_of
 from tests.unit.warehouse.fakes import FakeBus, FakeQueue, FakeWarehouse, Killed, message
 from workers.warehouse import consumer as module
-from workers.warehouse.handlers import MessageHandlers, PublishError
 from workers.warehouse.consumer import Consumer, Shutdown
+from workers.warehouse.handlers import MessageHandlers, PublishError
 from workers.warehouse.queue import Message
 
 
@@ -124,5 +124,8 @@ def test_the_picture_of_the_stock_is_the_latest():
     stage.consumer(queue, stage.handlers.update_stock).poll()
 
     stock_levels: dict[str, Any] = stage.warehouse.stock_levels
-    assert {sku: stock_level.available for sku, stock_level in stock_levels.items()} == {"A": 30, "B": 7}
+    assert {sku: stock_level.available for sku, stock_level in stock_levels.items()} == {
+        "A": 30,
+        "B": 7,
+    }
     assert queue.bodies == []

@@ -9,8 +9,8 @@ from urllib.error import HTTPError
 import pytest
 
 from workers.warehouse import health
-from workers.warehouse.health import DRAINING, STUCK_AFTER, READY, STARTING, STUCK
 from workers.warehouse.consumer import Shutdown
+from workers.warehouse.health import DRAINING, READY, STARTING, STUCK, STUCK_AFTER
 
 
 def state(*, ready: bool = True, idle: float = 0, stopping: bool = False) -> str:

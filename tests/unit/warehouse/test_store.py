@@ -67,7 +67,9 @@ def test_workers_that_compete_pick_it_once(harness: WarehouseHarness):
 
 
 @pytest.mark.parametrize("order", list(permutations((1, 2, 3))))
-def test_the_latest_stock_stays_in_whatever_order_it_is_told(harness: WarehouseHarness, order: tuple[int, ...]):
+def test_the_latest_stock_stays_in_whatever_order_it_is_told(
+    harness: WarehouseHarness, order: tuple[int, ...]
+):
     for sequence in (*order, *order):
         harness.warehouse.put_stock_level(
             StockLevel(sku="A", available=10 * sequence, reserved=0, minimum=5, sequence=sequence)

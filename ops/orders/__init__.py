@@ -1,0 +1,1 @@
+"""What the operator's command does with an order's trace, collected from every service."""
