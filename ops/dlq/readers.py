@@ -105,7 +105,7 @@ class QueueReader:
             MessageAttributeNames=["All"],
             MessageSystemAttributeNames=["All"],
         )
-        return list(answer.get("LeasedMessages", []))
+        return list(answer.get("Messages", []))
 
     def _release(self, handles: Sequence[str]) -> None:
         """Let others see them again; of those that are deleted, SQS says that it cannot."""

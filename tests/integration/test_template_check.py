@@ -59,7 +59,8 @@ def test_all_that_the_platform_states_arrives_but_what_is_listed(
 
 
 def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Template]) -> None:
-    pages = [client(cloud, "cloudformation").list_stack_resources(StackName=stack) for stack in app]
+    listing = client(cloud, "cloudformation").get_paginator("list_stack_resources")
+    pages = [page for stack in app for page in listing.paginate(StackName=stack)]
     at = {
         each["ResourceType"]: each["PhysicalResourceId"]
         for page in pages

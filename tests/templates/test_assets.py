@@ -45,7 +45,9 @@ def hashes(root: Path, change: str = "") -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(function, "ROOT", root)
         locations = {
-            service: service_code(service, package=package).bind(Stack(app, service.replace("_", "-"))).s3_location
+            service: service_code(service, package=package)
+            .bind(Stack(app, service.replace("_", "-")))
+            .s3_location
             for service, package in PACKAGES.items()
         }
     return {name: at.object_key for name, at in locations.items() if at is not None}

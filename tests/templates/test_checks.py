@@ -604,7 +604,9 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     ),
     (
         checks.bucket_is_private_and_expires,
-        take_from_policy(checks.BUCKET_POLICY, "ProjectionDeadLettersPolicy", "Deny", checks.BUCKET),
+        take_from_policy(
+            checks.BUCKET_POLICY, "ProjectionDeadLettersPolicy", "Deny", checks.BUCKET
+        ),
     ),
     *(
         (checks.data_is_retained_only_in_prod, retain(kind, DeletionPolicy="Snapshot"))
