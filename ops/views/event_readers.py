@@ -47,7 +47,7 @@ class ReplayReader:
         answer = self._sqs.receive_message(
             QueueUrl=self._queue, MaxNumberOfMessages=10, WaitTimeSeconds=WAIT_SECONDS
         )
-        return list(answer.get("LeasedMessages", []))
+        return list(answer.get("Messages", []))
 
     def delete(self, messages: Sequence[Mapping[str, Any]]) -> None:
         """What was made of these messages is written."""
