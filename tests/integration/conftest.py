@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from emulator.cloud import Cloud, running
+from tests.support.local_aws import dynamodb, endpoint, load_handler, make_table
 from tests.support.small_stacks import IAM, PATIENCE, Deploy, Stack, Template, client
+
+__all__ = ["dynamodb", "endpoint", "load_handler", "make_table"]
 
 
 @pytest.fixture(scope="module")

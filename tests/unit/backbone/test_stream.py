@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 
 from lambdas.backbone.domain import MAX_CALLS_PER_DAY, Limits, MinuteMetrics, decide
 from lambdas.backbone.stream import RESHARDED_TAG, OrderStream
+from tests.support.handlers import ACCOUNT
 from tests.support.spy import Spy
-from tests.unit.conftest import ACCOUNT
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 WINDOW = timedelta(minutes=15)

@@ -12,7 +12,7 @@ from lambdas.contracts.orders import OrderConfirmed
 from lambdas.notifications.domain import EmailOutcomeUnknownError
 from lambdas.notifications.invoice import render
 from tests.contracts.catalog import detail_of, read, sample_of
-from tests.unit.conftest import ACCOUNT
+from tests.support.handlers import ACCOUNT
 from tests.unit.notifications.mailer import ADA, SENDER, Mailer, raising
 
 CONFIRMED = read(sample_of(OrderConfirmed))

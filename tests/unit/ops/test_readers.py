@@ -12,7 +12,7 @@ import pytest
 
 from ops.dlq import readers
 from ops.dlq.readers import BucketReader, Depth, QueueReader, SinkReader
-from tests.unit.conftest import ACCOUNT
+from tests.support.handlers import ACCOUNT
 
 NAMES = [f"m{number:02}" for number in range(23)]
 BUCKETS = count(1)

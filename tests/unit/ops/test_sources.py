@@ -17,7 +17,7 @@ from ops.views.compare import PAGE, DynamoTable
 from ops.views.rebuild import ProjectionWriter
 from ops.views.registry import VIEWS
 from ops.views.sources import RebuildContext, StockSource
-from tests.unit.conftest import ACCOUNT
+from tests.support.handlers import ACCOUNT
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 VIEW = VIEWS["availability"]

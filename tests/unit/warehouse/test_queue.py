@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.unit.conftest import ACCOUNT
+from tests.support.handlers import ACCOUNT
 from workers.warehouse.queue import Queue
 
 Make = Callable[..., Queue]
