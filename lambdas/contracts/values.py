@@ -32,3 +32,24 @@ class PricedLine:
     sku: str
     quantity: int
     unit_price: int
+
+
+MINOR_UNIT_DIGITS = dict.fromkeys(
+    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
+     "VUV", "XAF", "XOF", "XPF"), 0,
+) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)  # fmt: skip
+"""The digits of a currency's minor unit (ISO 4217), where there are not two.
+https://www.iso.org/iso-4217-currency-codes.html
+"""
+
+
+def format_amount(amount: int, currency: str) -> str:
+    """Format an amount in minor units for people, without its currency: ``1,234.50``."""
+    digits = MINOR_UNIT_DIGITS.get(currency, 2)
+    whole, part = divmod(amount, 10**digits)
+    return f"{whole:,}.{part:0{digits}}" if digits else f"{whole:,}"
+
+
+def format_money(money: Money) -> str:
+    """Format an amount with its currency for people: ``1,234.50 GBP``."""
+    return f"{format_amount(money.amount, money.currency)} {money.currency}"

@@ -14,7 +14,7 @@ from lambdas.contracts.orders import (
     OrderDispatched,
     OrderRejected,
 )
-from lambdas.contracts.values import Money
+from lambdas.contracts.values import format_money
 
 # Customers: whom we may write to
 
@@ -78,29 +78,6 @@ def _is_email(text: str) -> bool:
 def _is_name(text: str) -> bool:
     """One line and no more: a name must not add to the letter in which it stands."""
     return text.isprintable() and text.strip() != "" and len(text) <= MAX_NAME
-
-
-# Amounts as people write them
-
-MINOR_UNIT_DIGITS = dict.fromkeys(
-    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
-     "VUV", "XAF", "XOF", "XPF"), 0,
-) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)  # fmt: skip
-"""Of the minor unit, where it is not a hundredth: ISO 4217.
-https://www.iso.org/iso-4217-currency-codes.html
-"""
-
-
-def format_amount(amount: int, currency: str) -> str:
-    """An amount in minor units, such as ``1,234.50``."""
-    digits = MINOR_UNIT_DIGITS.get(currency, 2)
-    whole, part = divmod(amount, 10**digits)
-    return f"{whole:,}.{part:0{digits}}" if digits else f"{whole:,}"
-
-
-def format_money(money: Money) -> str:
-    """An amount with its currency, such as ``1,234.50 GBP``."""
-    return f"{format_amount(money.amount, money.currency)} {money.currency}"
 
 
 # Letters: what we write

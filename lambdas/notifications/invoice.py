@@ -7,7 +7,7 @@ from typing import Any
 
 from lambdas.contracts.event import EventEnvelope
 from lambdas.contracts.orders import OrderConfirmed
-from lambdas.notifications.domain import format_amount, format_money
+from lambdas.contracts.values import format_amount, format_money
 
 with warnings.catch_warnings():
     # It would like to have Pillow, for images; there are none.

@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambdas.contracts.values import Money
-from lambdas.notifications import domain as notifications
+from lambdas.contracts import values
 from lambdas.orders.domain import Order, is_stalled
 from lambdas.orders.duplicates import DUPLICATE
 from lambdas.orders.store import order_of
@@ -185,8 +184,8 @@ def _rows(known: OrderRecords) -> Iterator[dict[str, str]]:
 
 
 def format_money(total: Row) -> str:
-    """An amount of minor units with its currency, as customers read it."""
-    return notifications.format_money(Money(amount=total["amount"], currency=total["currency"]))
+    """Format a row's amount with its currency."""
+    return values.format_money(values.Money(amount=total["amount"], currency=total["currency"]))
 
 
 def _who_cancelled(order: Row) -> str:

@@ -12,7 +12,6 @@ from lambdas.contracts.orders import (
     OrderPlaced,
     OrderRejected,
 )
-from lambdas.contracts.values import Money
 from lambdas.notifications.domain import (
     NOTIFIED_EVENTS,
     BadContactError,
@@ -20,7 +19,6 @@ from lambdas.notifications.domain import (
     compose_email,
     compose_invoice_email,
     event_for_record,
-    format_money,
     invoice_for,
     parse_contact,
     parse_notified_event,
@@ -154,16 +152,3 @@ def test_an_invoice_bears_its_orders_name():
     assert invoice.number == f"INV-{order.order_id}"
     assert invoice.key == f"invoices/{order.order_id}.pdf"
     assert compose_invoice_email(invoice, b"%PDF").file_name == f"{invoice.number}.pdf"
-
-
-@pytest.mark.parametrize(
-    ("amount", "currency", "text"),
-    [
-        (5, "GBP", "0.05 GBP"),
-        (123_456, "EUR", "1,234.56 EUR"),
-        (1_234, "JPY", "1,234 JPY"),
-        (1_234_567, "KWD", "1,234.567 KWD"),
-    ],
-)
-def test_amounts(amount: int, currency: str, text: str):
-    assert format_money(Money(amount=amount, currency=currency)) == text
