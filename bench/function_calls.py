@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from demo import api_client, order_driver
+from demo.deployment import deploy_app
+from demo.workers import running_workers
 from emulator.cloud import Cloud, running
-from emulator.deploy import deploy
-from emulator.instances import running_workers
 from lambdas.runtime.dynamodb import from_item
 
 SKUS = ("SKU-1", "SKU-2")
@@ -36,7 +36,7 @@ def main() -> int:
     parser.add_argument("--orders", type=int, default=10, help="how many are placed one by one")
     orders = parser.parse_args().orders
     with running() as cloud:
-        outputs = deploy(cloud, progress=lambda _: None)
+        outputs = deploy_app(cloud, progress=lambda _: None)
         place, groups = _prepare_shop(cloud, outputs), _log_groups(cloud)
         with running_workers(cloud, outputs):
             place("first")

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from demo.deployment import deploy_app
 from emulator.cloud import Cloud, running
-from emulator.deploy import deploy
 from lambdas.contracts.event import envelope
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.values import Money
@@ -109,7 +109,7 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     with running() as cloud:
-        probe = _make_probe(cloud, deploy(cloud, progress=lambda _: None))
+        probe = _make_probe(cloud, deploy_app(cloud, progress=lambda _: None))
         probe.measure("first")
         warm = [probe.measure(f"warm-{n}") for n in range(arguments.events)]
         idle = []

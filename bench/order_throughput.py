@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 import urllib3
 
 from demo import api_client
+from demo.deployment import deploy_app
 from emulator.cloud import Cloud, running
-from emulator.deploy import deploy
 from lambdas.runtime.dynamodb import from_item
 from stacks.environments import DEV
 
@@ -56,7 +56,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with running() as cloud:
         stack = None if arguments.whole else DEV.stack_name("Orders")
-        outputs = deploy(cloud, stack=stack, progress=lambda _: None)
+        outputs = deploy_app(cloud, stack=stack, progress=lambda _: None)
         customers = _prepare(cloud, outputs)
         send = _Sender(cloud, outputs, customers)
         # One by one, so that the functions' first starts are not part of the measurement.

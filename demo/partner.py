@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from demo.deployment import PARTNER_SOURCE
 from emulator.cloud import Cloud
-from emulator.deploy import PARTNER_SOURCE
 from lambdas.contracts.partner import DISPUTE_OPENED
 
 

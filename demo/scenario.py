@@ -21,6 +21,7 @@ from demo import (
     report,
     resharding,
 )
+from demo.deployment import deploy_app
 from demo.disputes import Disputes
 from demo.fault_injection import FAULTS_WHILE_DISPATCHING, FAULTS_WHILE_PLACING, FaultInjection
 from demo.notifications import Notifications
@@ -29,9 +30,8 @@ from demo.report import Screen, bar
 from demo.resharding import Resharding
 from demo.snapshot import SCHEMA, Snapshot
 from demo.view_rebuild import RebuiltView, rebuild_views
+from demo.workers import running_workers
 from emulator.cloud import Cloud, running
-from emulator.deploy import deploy
-from emulator.instances import running_workers
 
 STALL_TIMEOUT = 60.0
 """Seconds without any order ending, or any event being logged, after which the rest is given up."""
@@ -73,7 +73,7 @@ def run_demo(orders: Path, *, port: int | None) -> int:
         database = stack.enter_context(closing(open_database(cloud.directory / "run.sqlite3")))
         with screen.phase("reading") as note:
             note(f"{order_driver.load_orders(orders, database):,} orders")
-        outputs = deploy_app(cloud, screen)
+        outputs = show_deployment(cloud, screen)
         kept = run_export(cloud, outputs, database, screen)
     screen.say(f"\n  {time.monotonic() - began:.1f} s in all")
     return 0 if kept else 1
@@ -157,10 +157,12 @@ def open_database(path: Path) -> sqlite3.Connection:
     return database
 
 
-def deploy_app(cloud: Cloud, screen: Screen) -> dict[str, str]:
+def show_deployment(cloud: Cloud, screen: Screen) -> dict[str, str]:
     """Deploy the app, and show it; the outputs of all its stacks."""
     with screen.phase("deploying") as note:
-        outputs = deploy(cloud, progress=lambda line: note(line.strip()) if line.strip() else None)
+        outputs = deploy_app(
+            cloud, progress=lambda line: note(line.strip()) if line.strip() else None
+        )
         note(f"{len(outputs)} outputs")
     return outputs
 

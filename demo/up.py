@@ -7,11 +7,11 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from demo import order_driver
+from demo.deployment import CONTEXT_OPTIONS
 from demo.report import Screen
-from demo.scenario import Run, create_run, deploy_app, open_database
+from demo.scenario import Run, create_run, open_database, show_deployment
+from demo.workers import running_workers
 from emulator.cloud import running
-from emulator.deploy import CONTEXT
-from emulator.instances import running_workers
 
 
 def up(*, port: int | None) -> int:
@@ -23,7 +23,7 @@ def up(*, port: int | None) -> int:
             cloud = stack.enter_context(running(port=port))
             note(cloud.endpoint)
         database = stack.enter_context(closing(open_database(cloud.directory / "run.sqlite3")))
-        run = create_run(cloud, deploy_app(cloud, screen), database, reshard=False)
+        run = create_run(cloud, show_deployment(cloud, screen), database, reshard=False)
         run.customers.sign_up("ada")
         run.notifications.register("ada")
         database.execute("INSERT INTO demand VALUES ('85123A', 1000)")
@@ -82,7 +82,7 @@ Watch its events, put one of your own:
 
 After an edit:
 
-  npx cdk deploy --all --require-approval never {" ".join(CONTEXT)}
+  npx cdk deploy --all --require-approval never {" ".join(CONTEXT_OPTIONS)}
 
 Ctrl-C here ends everything."""
     )

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,24 +17,34 @@ Progress = Callable[[str], None]
 _ROOT = Path(__file__).resolve().parent.parent
 _CLI = _ROOT / "node_modules" / ".bin" / "cdk"
 _LAST_LINES = 20
-SENDER = "orders@shop.example"
-"""From where mails come here, of which none leaves the machine."""
-PARTNER_SOURCE = "aws.partner/example.com/card-company/disputes"
-"""The name of the card company's event source, and so of its bus."""
-CONTEXT = ("-c", f"partner={PARTNER_SOURCE}", "-c", f"sender={SENDER}")
-"""What the app is told when it is synthesized for a laptop."""
 _BOOTSTRAPPED = "/cdk-bootstrap/hnb659fds/version"
 
 
-def deploy(
-    cloud: Cloud, *, assembly: Path | None = None, stack: str | None = None, progress: Progress
-) -> dict[str, str]:
-    """Deploy every stack of the app and return the outputs of all of them.
+def context_options(context: Mapping[str, str]) -> list[str]:
+    """Return the command line's options for a CDK context."""
+    return [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
 
-    Without an `assembly`, the app of this repository is synthesized, as `CONTEXT` says. With
-    a `stack`, it is deployed and what it depends on, and no other. Each line that the command line
-    writes goes to `progress`. Nothing is deployed of which the local cloud would ignore a part, and
-    what is deployed is read back.
+
+def deploy(
+    cloud: Cloud,
+    *,
+    assembly: Path | None = None,
+    context: Mapping[str, str] = {},
+    stack: str | None = None,
+    progress: Progress,
+) -> dict[str, str]:
+    """Deploy every stack of an app and return the outputs of all of them.
+
+    Args:
+        cloud: The local cloud.
+        assembly: The cloud assembly to deploy; without it, this repository's app is synthesized.
+        context: The CDK context of the synthesis.
+        stack: The one stack to deploy, with those it depends on; without it, all of them.
+        progress: Is called with each line that the command line writes.
+
+    Raises:
+        CloudError: The local cloud would ignore a part of a template (nothing is deployed then),
+            the command line failed, or a service does not return what a template says.
     """
     if not _CLI.exists():
         raise CloudError("The CDK command line is missing: run 'npm ci'.")
@@ -43,7 +53,8 @@ def deploy(
         bootstrapped = background.submit(_bootstrap, cloud, progress)
         if assembly is None:
             assembly = cloud.directory / "cdk.out"
-            _cdk(cloud, progress, "synth", "--quiet", *CONTEXT, "--output", assembly, cwd=_ROOT)
+            options = context_options(context)
+            _cdk(cloud, progress, "synth", "--quiet", *options, "--output", assembly, cwd=_ROOT)
         templates = template_check.templates(assembly)
         template_check.check_templates(templates)
         bootstrapped.result()

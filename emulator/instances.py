@@ -1,8 +1,8 @@
-"""The warehouse's workers on a laptop: what its instances would run, as processes.
+"""Processes that play EC2 instances.
 
-Nothing launches instances here. Each process gets what the group's launch template gives an
-instance: the settings in its user data, and the credentials of its role, which may do no more here
-than on AWS.
+The local cloud launches no instances. A process gets what the group's launch template gives an
+instance: the environment file that its user data writes, and the credentials of its role, which
+allow no more here than on AWS.
 """
 
 import base64
@@ -10,80 +10,48 @@ import json
 import os
 import re
 import runpy
-import socket
 import ssl
 import subprocess
 import sys
-import threading
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 from emulator.cloud import Cloud, CloudError
+from emulator.parent_process import watch_parent
 
-SETTINGS = re.compile(r"cat > /etc/worker\.env <<'END'\n(.*?)\nEND\n", re.DOTALL)
 _ROOT = Path(__file__).resolve().parent.parent
-_READY_SECONDS = 30
 _STOP_SECONDS = 60
+_LAST_LINES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerProcess:
+class InstanceProcess:
     """A process that plays an instance."""
 
     process: subprocess.Popen[bytes]
-    port: int
     log: Path
-
-    def state(self) -> str:
-        """What it answers to a probe; empty when it answers nothing."""
-        try:
-            with _open(f"http://127.0.0.1:{self.port}/alive") as answer:
-                return str(json.load(answer)["state"])
-        except URLError:
-            return ""
+    """What the program writes to its standard output and error."""
 
     def stop(self) -> int:
-        """Have it drain and end, as systemd does; return its exit status."""
+        """Send SIGTERM, as systemd does, wait for the end, and return the exit status."""
         self.process.terminate()
         return self.process.wait(_STOP_SECONDS)
 
+    def last_lines(self) -> str:
+        """Return the end of the log."""
+        return "\n".join(self.log.read_text(errors="replace").strip().splitlines()[-_LAST_LINES:])
 
-@contextmanager
-def running_workers(
-    cloud: Cloud,
-    outputs: Mapping[str, str],
-    *,
-    workers: int = 2,
-    settings: Mapping[str, str] = {},
-) -> Iterator[list[WorkerProcess]]:
-    """Have so many workers ready for as long as the context lasts; they drain when it ends.
 
-    ``settings`` replace those of the launch template.
+def instance_environment(cloud: Cloud, group: str, *, environment_file: str) -> dict[str, str]:
+    """Return the environment of a program on an instance of an Auto Scaling group.
+
+    `environment_file` is the path of the file that the user data writes with `cat` and a
+    here-document, such as /etc/program.env.
     """
-    given = environment(cloud, outputs["WarehouseGroup"])
-    with ExitStack() as stack:
-        started = [
-            stack.enter_context(_started(cloud, {**given, **settings}, number))
-            for number in range(workers)
-        ]
-        for worker in started:
-            _await_ready(worker)
-        try:
-            yield started
-        finally:
-            # All at once; then each is waited for.
-            for worker in started:
-                worker.process.terminate()
-
-
-def environment(cloud: Cloud, group: str) -> dict[str, str]:
-    """The environment of a program on one of the group's instances."""
     (found,) = cloud.client("autoscaling").describe_auto_scaling_groups(
         AutoScalingGroupNames=[group]
     )["AutoScalingGroups"]
@@ -91,9 +59,10 @@ def environment(cloud: Cloud, group: str) -> dict[str, str]:
         LaunchTemplateId=found["LaunchTemplate"]["LaunchTemplateId"], Versions=["$Latest"]
     )["LaunchTemplateVersions"]
     data = version["LaunchTemplateData"]
-    written = SETTINGS.search(base64.b64decode(data["UserData"]).decode())
+    document = rf"cat > {re.escape(environment_file)} <<'END'\n(.*?)\nEND\n"
+    written = re.search(document, base64.b64decode(data["UserData"]).decode(), re.DOTALL)
     if written is None:
-        raise CloudError(f"The launch template of {group} writes no /etc/worker.env.")
+        raise CloudError(f"The launch template of {group} writes no {environment_file}.")
     profile = data["IamInstanceProfile"]["Arn"].rpartition("/")[2]
     (role,) = cloud.client("iam").get_instance_profile(InstanceProfileName=profile)[
         "InstanceProfile"
@@ -103,88 +72,66 @@ def environment(cloud: Cloud, group: str) -> dict[str, str]:
         **cloud.environment(),
         **dict(line.split("=", 1) for line in written[1].splitlines()),
         **_credentials(cloud, role["RoleName"]),
-        # On AWS a longer wait costs less; here it would only make the end wait.
-        "WAIT_SECONDS": "1",
-    }
-
-
-def _credentials(cloud: Cloud, role: str) -> dict[str, str]:
-    """Those that an instance with this role gets, in the way it gets them."""
-    trust = ssl.create_default_context(cafile=str(cloud.certificate))
-
-    def ask(path: str, method: str, **headers: str) -> str:
-        request = urllib.request.Request(  # noqa: S310 -- the cloud is ours
-            f"{cloud.endpoint}/latest/{path}",
-            method=method,
-            headers={f"X-aws-ec2-metadata-{name}": value for name, value in headers.items()},
-        )
-        with _open(request, trust) as answer:
-            return str(answer.read().decode())
-
-    token = ask("api/token", "PUT", **{"token-ttl-seconds": "60"})
-    given = json.loads(ask(f"meta-data/iam/security-credentials/{role}", "GET", token=token))
-    return {
-        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": given["Token"],
     }
 
 
 @contextmanager
-def _started(cloud: Cloud, settings: Mapping[str, str], number: int) -> Iterator[WorkerProcess]:
-    port = _free_port()
-    log = cloud.directory / f"worker-{number}-{port}.log"
+def running_instance(
+    cloud: Cloud, module: str, *, name: str, environment: Mapping[str, str]
+) -> Iterator[InstanceProcess]:
+    """Run a Python module as an instance's program for as long as the context lasts.
+
+    When the context ends, the program gets SIGTERM and may finish its work.
+    """
+    log = cloud.directory / f"{name}.log"
     with log.open("wb") as written:
         process = subprocess.Popen(
-            [sys.executable, "-m", "emulator.instances", settings["PROGRAM"]],
+            [sys.executable, "-m", "emulator.instances", module],
             cwd=_ROOT,
-            env={**settings, "HEALTH_PORT": str(port)},
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=written,
             stderr=subprocess.STDOUT,
-            # Ctrl-C goes to the whole foreground group; we end the workers when we are done.
+            # Ctrl-C goes to the whole foreground group; the context decides when this one ends.
             start_new_session=True,
         )
-    worker = WorkerProcess(process=process, port=port, log=log)
+    instance = InstanceProcess(process=process, log=log)
     try:
-        yield worker
+        yield instance
     finally:
         try:
-            worker.stop()
+            instance.stop()
         finally:
             process.kill()
             process.wait()
 
 
-def _await_ready(worker: WorkerProcess) -> None:
-    deadline = time.monotonic() + _READY_SECONDS
-    while worker.state() != "ready":
-        if worker.process.poll() is not None or time.monotonic() > deadline:
-            last = worker.log.read_text(errors="replace").strip().splitlines()[-8:]
-            raise CloudError("A worker did not start; its log ends with:\n" + "\n".join(last))
-        time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        return int(chosen.getsockname()[1])
-
-
-def _open(request: str | urllib.request.Request, trust: ssl.SSLContext | None = None) -> Any:
+def _credentials(cloud: Cloud, role: str) -> dict[str, str]:
+    """Fetch the role's credentials from the instance metadata service."""
+    trust = ssl.create_default_context(cafile=str(cloud.certificate))
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
     )
-    return opener.open(request, timeout=5)
 
+    def request(path: str, method: str, **headers: str) -> Any:
+        url = urllib.request.Request(  # noqa: S310 -- the endpoint is the local cloud's
+            f"{cloud.endpoint}/latest/{path}",
+            method=method,
+            headers={f"X-aws-ec2-metadata-{name}": value for name, value in headers.items()},
+        )
+        with opener.open(url, timeout=5) as answer:
+            return answer.read().decode()
 
-def _end_with_parent() -> None:
-    """Killed without a word, the parent leaves nobody behind: its end of the pipe closes."""
-    # Not by way of sys.stdin, whose lock an ending interpreter would wait for.
-    os.read(0, 1)
-    os._exit(1)
+    token = request("api/token", "PUT", **{"token-ttl-seconds": "60"})
+    path = f"meta-data/iam/security-credentials/{role}"
+    credentials = json.loads(request(path, "GET", token=token))
+    return {
+        "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": credentials["Token"],
+    }
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    watch_parent(lambda: os._exit(1))
     runpy.run_module(sys.argv[1], run_name="__main__")

@@ -6,11 +6,12 @@ import pwd
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from emulator.polling import poll
 
 _START_SECONDS = 15
 _STOP_SECONDS = 2
@@ -83,12 +84,13 @@ def start(directory: Path, *, settings: Mapping[str, str], setup: str) -> Postgr
 
 
 def _await_ready(status: Path, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while not (status.exists() and status.read_text().rstrip().endswith("ready")):
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            raise RuntimeError("PostgreSQL did not become ready; the lines above say why")
-        time.sleep(0.01)
+    def is_ready() -> bool:
+        return status.exists() and status.read_text().rstrip().endswith("ready")
+
+    poll(lambda: is_ready() or process.poll() is not None, seconds=_START_SECONDS, interval=0.01)
+    if not is_ready():
+        process.kill()
+        raise RuntimeError("PostgreSQL did not become ready; the lines above say why")
 
 
 def _user() -> dict[str, Any]:

@@ -13,7 +13,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ import uvicorn
 
 from emulator import dsql, ministack_server, patches
 from emulator.cloud import USED_PERMISSIONS_FILE
+from emulator.parent_process import watch_parent
 from emulator.patches import permissions
 
 
@@ -30,7 +30,7 @@ def main() -> None:
     listener, directory = int(sys.argv[1]), Path(sys.argv[2])
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, lambda *_: _end())
-    threading.Thread(target=_end_with_parent, args=[directory], daemon=True).start()
+    watch_parent(lambda: _end(directory))
     certificate, key = os.environ["MINISTACK_SSL_CERT"], os.environ["MINISTACK_SSL_KEY"]
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
@@ -50,11 +50,6 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         """Leave SIGTERM to us: uvicorn would wait for every request to finish."""
         yield
-
-
-def _end_with_parent(directory: Path) -> None:
-    sys.stdin.buffer.read()
-    _end(directory)
 
 
 def _end(directory: Path | None = None) -> None:

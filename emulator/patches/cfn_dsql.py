@@ -1,7 +1,7 @@
 """CloudFormation's `AWS::DSQL::Cluster`.
 
 AWS: a cluster is a resource of a stack; Ref gives its identifier, GetAtt among others its
-Endpoint and ResourceArn; deletion protection holds a deletion up.
+Endpoint and ResourceArn; deletion protection makes a deletion fail.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dsql-cluster.html
 MiniStack 1.5.33: clusters exist by API, but a template with one is refused whole.
 Can go: when MiniStack registers the type.
@@ -10,13 +10,13 @@ The endpoint is localhost:<port>, where `emulator.dsql` listens.
 """
 
 import json
-import time
 from typing import Any
 
 from ministack.services import dsql
 from ministack.services.cloudformation import stacks
 
 from emulator.patches._cloudformation import Properties, Resource, add_type, call
+from emulator.polling import poll
 
 _TYPE = "AWS::DSQL::Cluster"
 _READY_SECONDS = 30
@@ -37,11 +37,10 @@ def _create(_logical_id: str, properties: Properties, _stack_name: str) -> Resou
         request["policy"] = policy if isinstance(policy, str) else json.dumps(policy)
     request["tags"] = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
     identifier = call(dsql._create_cluster(request))["identifier"]
-    deadline = time.monotonic() + _READY_SECONDS
-    while (cluster := call(dsql._get_cluster(identifier)))["status"] == "CREATING":
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.02)
+    poll(
+        lambda: call(dsql._get_cluster(identifier))["status"] != "CREATING", seconds=_READY_SECONDS
+    )
+    cluster = call(dsql._get_cluster(identifier))
     if cluster["status"] != "ACTIVE":
         raise ValueError(f"DSQL cluster {identifier} is {cluster['status']}, not ACTIVE")
     return identifier, _attributes(cluster)

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from demo import api_client, partner
+from demo.deployment import PARTNER_SOURCE
 from emulator.cloud import Cloud
-from emulator.deploy import PARTNER_SOURCE, deploy
+from emulator.deploy import deploy
 from lambdas.contracts.event import envelope
 from lambdas.contracts.values import Line
 from lambdas.contracts.warehouse import OrderPicked

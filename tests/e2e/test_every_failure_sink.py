@@ -18,10 +18,11 @@ from aws_cdk import Duration
 from aws_cdk.aws_stepfunctions import StateMachineType
 
 from app import compose
+from demo.deployment import PARTNER_SOURCE, SENDER
 from demo.partner import publish_dispute
 from demo.view_rebuild import rebuild_views
-from emulator.deploy import PARTNER_SOURCE, SENDER, deploy
-from emulator.instances import running_workers
+from demo.workers import running_workers
+from emulator.deploy import deploy
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.orders.domain import order_id
 from lambdas.runtime.dynamodb import from_item

@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 from demo import order_driver, scenario
+from demo.deployment import deploy_app
 from demo.make_export import VARIANTS, export
 from demo.report import MOMENTS, Screen
 from emulator.cloud import running
-from emulator.deploy import deploy
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED, ORDERS, CANCELLED = 7, 60, 0.5
@@ -27,7 +27,7 @@ print(orders, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 def test_every_promise_is_kept_to_the_orders_of_each_export(tmp_path: Path):
     asked: dict[str, int] = dict.fromkeys(MOMENTS, 0)
     with running() as cloud:
-        outputs = deploy(cloud, progress=lambda _: None)
+        outputs = deploy_app(cloud, progress=lambda _: None)
         for variant in VARIANTS:
             path = tmp_path / f"{variant}-{SEED}.csv"
             lines = export(seed=SEED, orders=ORDERS, variant=variant, cancelled=CANCELLED)

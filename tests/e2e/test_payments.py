@@ -17,9 +17,9 @@ import pytest
 from pg8000.native import Connection
 
 from demo import api_client, invariants, order_driver
+from demo.deployment import deploy_app
 from demo.snapshot import SCHEMA, Snapshot
 from emulator.cloud import Cloud
-from emulator.deploy import deploy
 from lambdas.contracts.event import event_id, parse_detail
 from lambdas.contracts.payments import SOURCE, PaymentRefunded, PaymentTaken
 from lambdas.contracts.values import Money
@@ -66,7 +66,7 @@ class Platform:
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Platform]:
     with cloud_recording_grants() as cloud, closing(sqlite3.connect(":memory:")) as database:
-        outputs = deploy(cloud, progress=lambda _: None)
+        outputs = deploy_app(cloud, progress=lambda _: None)
         database.executescript(order_driver.SCHEMA + SCHEMA)
         database.execute("INSERT INTO demand VALUES (?, 10000)", [SKU])
         order_driver.deliver_stock(cloud, outputs["ReceiveStockFunction"], database)

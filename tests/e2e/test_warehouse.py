@@ -17,9 +17,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from demo import api_client
+from demo.deployment import deploy_app
+from demo.workers import running_workers, worker_environment
 from emulator.cloud import Cloud
-from emulator.deploy import deploy
-from emulator.instances import environment, running_workers
 from lambdas.contracts.inventory import StockChanged
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.runtime.dynamodb import from_item
@@ -78,7 +78,7 @@ def until(what: str, true: Callable[[], object]) -> None:
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Platform]:
     with cloud_recording_grants() as cloud:
-        outputs = deploy(cloud, progress=lambda _: None)
+        outputs = deploy_app(cloud, progress=lambda _: None)
         customers = api_client.create_customers(cloud, outputs, "ada")
         arrived = [{"sku": sku, "quantity": STOCK} for sku in SKUS]
         cloud.client("lambda").invoke(
@@ -92,7 +92,7 @@ def platform() -> Iterator[Platform]:
             api=api_client.ApiClient(
                 outputs["ApiUrl"], customers, http=api_client.http(cloud), sleep=lambda _: None
             ),
-            settings=environment(cloud, outputs["WarehouseGroup"]),
+            settings=worker_environment(cloud, outputs),
         )
 
 
@@ -103,10 +103,10 @@ def test_orders_are_picked_and_leave_once_though_workers_die(platform: Platform)
     ):
         placing = [pool.submit(platform.place, number) for number in range(NUMBER)]
         until("nothing is picked", lambda: len(platform.rows("PickingsTable")) >= 3)
-        first.process.kill()
+        first.instance.process.kill()
         orders = [placed.result() for placed in placing]
         with running_workers(platform.cloud, platform.outputs, workers=1, settings=SHORT):
-            assert second.stop() == 0
+            assert second.instance.stop() == 0
             until(
                 "not all orders are dispatched",
                 lambda: platform.states("OrdersTable", orders) == {"DISPATCHED": NUMBER},
@@ -158,7 +158,7 @@ def test_a_worker_that_is_told_to_stop_leaves_nothing_in_hand(platform: Platform
     with running_workers(platform.cloud, platform.outputs, workers=1) as (worker,):
         orders = [platform.place(100 + number) for number in range(5)]
         until("nothing is picked", lambda: platform.states("OrdersTable", orders)["DISPATCHED"])
-        assert worker.stop() == 0
+        assert worker.instance.stop() == 0
 
     assert platform.in_flight("PICKING_QUEUE_URL") == 0
     assert platform.in_flight("STOCK_QUEUE_URL") == 0
@@ -237,7 +237,7 @@ def test_a_worker_may_do_no_more_than_its_instance(platform: Platform):
 
 def test_a_worker_does_not_outlive_who_started_it(platform: Platform):
     with running_workers(platform.cloud, platform.outputs, workers=1) as (worker,):
-        assert worker.process.stdin is not None
-        worker.process.stdin.close()
+        assert worker.instance.process.stdin is not None
+        worker.instance.process.stdin.close()
 
-        assert worker.process.wait(SECONDS) == 1
+        assert worker.instance.process.wait(SECONDS) == 1

@@ -7,21 +7,16 @@ closes, which is how it learns that its parent is gone.
 import os
 import socket
 import sys
-import threading
 
 import uvicorn
 
 from emulator import ministack_server
+from emulator.parent_process import watch_parent
 
 
 def main() -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    watch_parent(lambda: os._exit(0))
     uvicorn.Server(ministack_server.config()).run([socket.socket(fileno=int(sys.argv[1]))])
-
-
-def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
-    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,96 @@
+"""The warehouse's workers, each a process that plays an instance of the warehouse's group."""
+
+import json
+import socket
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from urllib.error import URLError
+
+from emulator.cloud import Cloud, CloudError
+from emulator.instances import InstanceProcess, instance_environment, running_instance
+from emulator.polling import poll
+
+ENVIRONMENT_FILE = "/etc/worker.env"
+READY_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A worker, and the port on which it answers health probes."""
+
+    instance: InstanceProcess
+    port: int
+
+    def state(self) -> str:
+        """Return the state that the health probe reports; empty without an answer."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(f"http://127.0.0.1:{self.port}/alive", timeout=5) as answer:
+                return str(json.load(answer)["state"])
+        except URLError:
+            return ""
+
+
+@contextmanager
+def running_workers(
+    cloud: Cloud,
+    outputs: Mapping[str, str],
+    *,
+    workers: int = 2,
+    settings: Mapping[str, str] = {},
+) -> Iterator[list[Worker]]:
+    """Run this many workers for as long as the context lasts; they drain when it ends.
+
+    `outputs` are those of the deployed stacks; `settings` replace those of the launch template.
+    """
+    environment = {**worker_environment(cloud, outputs), **settings}
+    with ExitStack() as stack:
+        started = [_start(stack, cloud, environment, number) for number in range(workers)]
+        for worker in started:
+            _await_ready(worker)
+        try:
+            yield started
+        finally:
+            # All get the signal before the first is waited for.
+            for worker in started:
+                worker.instance.process.terminate()
+
+
+def worker_environment(cloud: Cloud, outputs: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a worker on one of the warehouse's instances."""
+    given = instance_environment(
+        cloud, outputs["WarehouseGroup"], environment_file=ENVIRONMENT_FILE
+    )
+    # A longer wait saves requests on AWS; here it would only delay the end.
+    return {**given, "WAIT_SECONDS": "1"}
+
+
+def _start(stack: ExitStack, cloud: Cloud, environment: Mapping[str, str], number: int) -> Worker:
+    port = _free_port()
+    instance = stack.enter_context(
+        running_instance(
+            cloud,
+            environment["PROGRAM"],
+            name=f"worker-{number}-{port}",
+            environment={**environment, "HEALTH_PORT": str(port)},
+        )
+    )
+    return Worker(instance=instance, port=port)
+
+
+def _await_ready(worker: Worker) -> None:
+    def is_ready_or_over() -> bool:
+        return worker.state() == "ready" or worker.instance.process.poll() is not None
+
+    if not poll(is_ready_or_over, seconds=READY_SECONDS) or worker.state() != "ready":
+        raise CloudError(
+            f"A worker did not start; its log ends with:\n{worker.instance.last_lines()}"
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        return int(chosen.getsockname()[1])

@@ -1,0 +1,18 @@
+"""Wait for a condition."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def poll(look: Callable[[], T], *, seconds: float, interval: float = 0.05) -> T:
+    """Call `look` until it returns something true; return what it returned last.
+
+    After `seconds`, that is something false.
+    """
+    deadline = time.monotonic() + seconds
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(interval)
+    return found
