@@ -55,7 +55,8 @@ class BackboneStack(Stack):
         add_target(
             catch_all,
             partial(LogGroupTarget, log_group),
-            contents="events that could not be logged",
+            consumer="EventLog",
+            contents="undelivered events",
             alarms=alarms,
         )
         self.grant_event_logging()

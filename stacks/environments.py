@@ -34,10 +34,11 @@ class Environment:
     ``card_limit`` where the card provider's stand-in begins to decline, in minor units.
     ``workers`` are the fewest and the most instances that the warehouse has, and ``shards`` those
     that the order stream has, None leaves it to Kinesis; these go again when they were not needed
-    for ``shards_cooldown``. ``enhanced_fan_out`` gives each projection a connection of its own to every
-    shard: it neither waits to be polled nor shares the shard with others. ``duplicate_action`` is what
-    becomes of an order that repeats one which its customer placed within ``duplicate_window``
-    before: it is held until somebody decides, or cancelled. ``partner_event_source`` is the name of
+    for ``shards_cooldown``. ``enhanced_fan_out`` gives each projection a connection of its own to
+    every shard: it neither waits to be polled nor shares the shard with others.
+    ``duplicate_action`` is what becomes of an order that repeats one which its customer placed
+    within ``duplicate_window`` before: it is held until somebody decides, or cancelled.
+    ``partner_event_source`` is the name of
     the event source through which the card company tells of disputes; with None, nothing that has
     to do with disputes is there. ``unresolved_after`` is how long a reservation or a charge
     is left alone until its service asks what became of the order: well above what a saga and its

@@ -86,7 +86,7 @@ class OrdersStack(Stack):
             indexes=ORDER_INDEXES,
         )
         repair_queue = DeadLetterQueue(
-            self, "Repair", contents="compensations that failed for good", alarms=alarms
+            self, "Repair", consumer="Sagas", contents="failed compensations", alarms=alarms
         )
 
         # Functions

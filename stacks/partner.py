@@ -47,7 +47,11 @@ class PartnerStack(Stack):
             removal_policy=RemovalPolicy.DESTROY,
         )
         dead_letters = DeadLetterQueue(
-            self, "IngestDisputeDeadLetters", contents="disputes not published", alarms=alarms
+            self,
+            "IngestDisputeDeadLetters",
+            consumer="IngestDispute",
+            contents="malformed or failed disputes",
+            alarms=alarms,
         )
 
         # Functions

@@ -1,5 +1,6 @@
 """Something that people on call have to know."""
 
+from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
@@ -17,15 +18,18 @@ def alarm(
     evaluation_periods: int = 1,
     ignore_missing_data: bool = False,
 ) -> None:
-    """Tell ``alarms`` when a metric was ``threshold`` that for so many of its periods, one by one.
+    """Notify ``alarms`` when the metric exceeds ``threshold`` for so many periods in a row.
 
-    No data is no alarm: what nobody uses measures nothing. With ``ignore_missing_data``, no data says nothing:
-    the alarm is what it was until it is measured again.
+    ``alarm_description`` names the consumer and the condition, as in ``Picking: dead letters
+    waiting``; the service is put before it: ``warehouse/Picking: dead letters waiting``.
+
+    Missing data is no breach: an unused resource has no metrics. With ``ignore_missing_data`` the
+    alarm keeps its state until there is data again.
     """
     cloudwatch.Alarm(
         scope,
         id,
-        alarm_description=alarm_description,
+        alarm_description=f"{service_of(scope)}/{alarm_description}",
         metric=metric,
         threshold=threshold,
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
@@ -34,3 +38,8 @@ def alarm(
         if ignore_missing_data
         else cloudwatch.TreatMissingData.NOT_BREACHING,
     ).add_alarm_action(actions.SnsAction(alarms))
+
+
+def service_of(scope: Construct) -> str:
+    """Return the service that a construct belongs to, as operators write it: ``warehouse``."""
+    return Stack.of(scope).node.id.rpartition("-")[2].lower()

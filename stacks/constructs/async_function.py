@@ -50,14 +50,19 @@ class AsyncFunction(ServiceFunction):
         dead_letter_queue = DeadLetterQueue(
             scope,
             f"{id}DeadLetters",
-            contents=f"events that {id} failed at",
+            consumer=id,
+            contents="failed events",
             alarms=alarms,
             native_dlq=True,
         )
         super().__init__(scope, id, dead_letter_queue=dead_letter_queue, **function)
         if on_failure is None:
             failure_records = DeadLetterQueue(
-                scope, f"{id}FailureRecords", contents=f"failures of {id}", alarms=alarms
+                scope,
+                f"{id}FailureRecords",
+                consumer=id,
+                contents="records of failed invocations",
+                alarms=alarms,
             )
             on_failure = FailedInvocationDestination(failure_records)
         self.configure_async_invoke(
@@ -73,7 +78,7 @@ class AsyncFunction(ServiceFunction):
             alarm(
                 self,
                 name,
-                alarm_description=f"Lambda could not hand on what came of {id}: {metric}",
+                alarm_description=f"{id}: Lambda could not deliver an outcome ({metric})",
                 metric=self.metric(metric, period=Duration.minutes(1), statistic="Sum"),
                 alarms=alarms,
             )

@@ -44,7 +44,11 @@ class EventHandler(Construct):
         contracts = [event] if isinstance(event, type) else event
         label = " or ".join(each.detail_type for each in contracts)
         self.dead_letters = DeadLetterQueue(
-            self, "DeadLetters", contents=f"{label} for {id}", alarms=alarms
+            self,
+            "DeadLetters",
+            consumer=function.node.id,
+            contents=f"failed {label}",
+            alarms=alarms,
         )
         set_failure_destination(function, queue=self.dead_letters)
         for each in contracts:
@@ -54,6 +58,7 @@ class EventHandler(Construct):
                 bus=bus,
                 event=each,
                 target=partial(targets.LambdaFunction, function),
+                consumer=function.node.id,
                 alarms=alarms,
             )
 

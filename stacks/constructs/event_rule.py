@@ -40,10 +40,12 @@ class EventRule(Construct):
         target: Target,
         alarms: sns.ITopic,
         label: str = "",
+        consumer: str = "",
     ) -> None:
         """Declare the rule; ``target`` is a target's class with all but its delivery given.
 
-        ``label`` says in a word or two what several events are.
+        ``label`` says in a word or two what several events are; ``consumer`` names the target in
+        the alarm, where it is not the rule's id.
         """
         super().__init__(scope, id)
         wanted = [event] if isinstance(event, type) else event
@@ -56,7 +58,9 @@ class EventRule(Construct):
             event_pattern=events.EventPattern(source=[contract.source for contract in wanted]),
         )
         override_pattern(rule, pattern(wanted))
-        add_target(rule, target, contents=f"{label} not delivered to {id}", alarms=alarms)
+        add_target(
+            rule, target, consumer=consumer or id, contents=f"undelivered {label}", alarms=alarms
+        )
 
 
 class AwsEventRule(Construct):
@@ -97,16 +101,18 @@ class AwsEventRule(Construct):
         }
         override_pattern(rule, {name: value for name, value in wanted.items() if value})
         add_target(
-            rule, target, contents=f"events of {source} not delivered to {id}", alarms=alarms
+            rule, target, consumer=id, contents=f"undelivered events of {source}", alarms=alarms
         )
 
 
-def add_target(rule: events.Rule, target: Target, *, contents: str, alarms: sns.ITopic) -> None:
+def add_target(
+    rule: events.Rule, target: Target, *, consumer: str, contents: str, alarms: sns.ITopic
+) -> None:
     """Add ``target`` to ``rule`` with a retry policy and a dead-letter queue of its own."""
     rule.add_target(
         target(
             dead_letter_queue=DeadLetterQueue(
-                rule, "Undelivered", contents=contents, alarms=alarms
+                rule, "Undelivered", consumer=consumer, contents=contents, alarms=alarms
             ),
             retry_attempts=185,
             max_event_age=Duration.hours(24),

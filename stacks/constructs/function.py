@@ -43,9 +43,10 @@ class ServiceFunction(lambda_.Function):
         """Declare the function of ``handler``, such as ``inventory.reserve_stock``, in ``package``.
 
         ``settings`` become environment variables. The default time-out is 6 s: DynamoDB answers in
-        milliseconds, and a caller that waits longer would rather try again. ``reserved_concurrency`` reserves so
-        much of the account's concurrency, and bounds it. ``dead_letter_queue`` gets the events that an
-        asynchronous call failed at; ``no_dlq_reason`` says why there is no such queue.
+        milliseconds, and a caller that waits longer would rather try again.
+        ``reserved_concurrency`` reserves so much of the account's concurrency, and bounds it.
+        ``dead_letter_queue`` gets the events that an asynchronous call failed at;
+        ``no_dlq_reason`` says why there is no such queue.
         """
         log_group = logs.LogGroup(
             scope,

@@ -31,7 +31,11 @@ class Outbox(Construct):
     ) -> None:
         super().__init__(scope, id)
         dead_letters = DeadLetterQueue(
-            self, "DeadLetters", contents="changes not announced", alarms=alarms
+            self,
+            "DeadLetters",
+            consumer=relay.node.id,
+            contents="unpublished changes",
+            alarms=alarms,
         )
         relay.add_environment("DEAD_LETTER_QUEUE_URL", dead_letters.queue_url)
         relay.add_event_source(

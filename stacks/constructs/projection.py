@@ -34,8 +34,8 @@ class Projection(Construct):
 
     Retries: a batch that fails is tried ten times, and split, so that one bad record stays alone.
     It may be six of the seven days that the stream keeps it before it is given up untried.
-    Parked: as ``DeadLetters``, by the function itself, a record that makes no sense, whole and with its
-    reason; in the bucket, by Lambda, batches that were given up, whole.
+    Dead letters: the function sends malformed records to ``DeadLetters``, whole and with the
+    reason; Lambda puts failed batches into the bucket, whole.
     Partial failures: the function reports what it failed at; what it did before stays done.
     Alarms: when anything is parked, and when the view is a quarter of an hour behind.
     https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html
@@ -58,12 +58,16 @@ class Projection(Construct):
         """Declare the mapping and all around it.
 
         Only these ``events`` are for the function, all if none are named. Of what is no JSON, a
-        filter lets nothing through. Of each shard, ``parallelization_factor`` batches are in work at a time; the
-        records of one order are in one of them.
+        filter lets nothing through. Of each shard, ``parallelization_factor``
+        batches are in work at a time; the records of one order are in one of them.
         """
         super().__init__(scope, id)
         dead_letters = DeadLetterQueue(
-            self, "DeadLetters", contents=f"records that {id} cannot make sense of", alarms=alarms
+            self,
+            "DeadLetters",
+            consumer=function.node.id,
+            contents="malformed records",
+            alarms=alarms,
         )
         function.add_environment("DEAD_LETTER_QUEUE_URL", dead_letters.queue_url)
         grant(function, "sqs:SendMessage", on=dead_letters.queue_arn)
@@ -100,7 +104,7 @@ class Projection(Construct):
         for name, alarm_description, metric, threshold in (
             (
                 "BatchesDeadLettered",
-                f"Parked in the bucket: batches that {id} failed at",
+                f"{function.node.id}: dead letters waiting in the bucket (failed batches)",
                 cloudwatch.Metric(
                     namespace="AWS/Lambda",
                     metric_name="OnFailureDestinationDeliveredEventCount",
@@ -112,7 +116,7 @@ class Projection(Construct):
             ),
             (
                 "Behind",
-                f"{id} does not keep up, or one of its shards is stuck",
+                f"{function.node.id}: over 15 minutes behind, or a shard is stuck",
                 function.metric("IteratorAge", period=Duration.minutes(1), statistic="Maximum"),
                 Duration.minutes(15).to_milliseconds(),
             ),

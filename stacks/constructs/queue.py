@@ -38,12 +38,15 @@ class DeadLetterQueue(sqs.Queue):
         scope: Construct,
         id: str,
         *,
+        consumer: str,
         contents: str,
         alarms: sns.ITopic,
         fifo: bool = False,
         native_dlq: bool = False,
     ) -> None:
-        """Declare the queue; ``contents`` says in the alarm what an operator will find in it.
+        """Declare the queue.
+
+        ``consumer`` and ``contents`` say in the alarm who failed and what an operator will find.
 
         ``fifo`` is for what comes from a FIFO queue or topic, which park in FIFO queues only;
         EventBridge and Lambda's destinations park in others only. ``native_dlq`` is for
@@ -60,7 +63,7 @@ class DeadLetterQueue(sqs.Queue):
         alarm(
             self,
             "NotEmpty",
-            alarm_description=f"Parked: {contents}",
+            alarm_description=f"{consumer}: dead letters waiting ({contents})",
             metric=self.metric_approximate_number_of_messages_visible(
                 period=Duration.minutes(1), statistic="Maximum"
             ),
@@ -113,8 +116,8 @@ class FailedBatchDestination:
 class WorkQueue(sqs.Queue):
     """Holds what workers are to do; raises an alarm when something has waited for long.
 
-    A message that has come ten times, and was not done, is parked in ``dead_letters``; a worker that
-    gives back what it holds when it stops counts as one time. A message is kept for as long as SQS
+    A message that was received ten times is moved to ``dead_letters``; a worker that gives its
+    messages back when it stops counts as one time. A message is kept for as long as SQS
     can, for one that is too old is gone without being parked. Parked, it keeps its age: what has
     waited here for ten of its fourteen days is there for four more.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
@@ -128,12 +131,18 @@ class WorkQueue(sqs.Queue):
         contents: str,
         visibility_timeout: Duration,
         alarms: sns.ITopic,
+        consumer: str = "",
     ) -> None:
-        """Declare the queue; ``contents`` says in alarms what is in it."""
+        """Declare the queue; ``contents`` says in alarms what is in it.
+
+        The ``consumer`` has the queue's id if it has no name of its own.
+        """
+        consumer = consumer or id
         self.dead_letters = DeadLetterQueue(
             scope,
             f"{id}DeadLetters",
-            contents=f"{contents}, given up",
+            consumer=consumer,
+            contents=f"{contents}, received too often",
             alarms=alarms,
             native_dlq=True,
         )
@@ -150,7 +159,7 @@ class WorkQueue(sqs.Queue):
             self,
             "Behind",
             queue=self,
-            alarm_description=f"Waiting for long: {contents}",
+            alarm_description=f"{consumer}: messages wait for over 15 minutes ({contents})",
             alarms=alarms,
         )
 
@@ -158,7 +167,7 @@ class WorkQueue(sqs.Queue):
 def alarm_on_message_age(
     scope: Construct, id: str, *, queue: sqs.IQueue, alarm_description: str, alarms: sns.ITopic
 ) -> None:
-    """Raise an alarm, which ``alarm_description`` why, when a message has waited for a quarter of an hour."""
+    """Raise an alarm when a message has waited for a quarter of an hour."""
     alarm(
         scope,
         id,

@@ -37,7 +37,8 @@ class Replays(Construct):
         queue = WorkQueue(
             self,
             "Queue",
-            contents="replayed events for a rebuild, which was broken off or is slow",
+            consumer="Replays",
+            contents="replayed events for a rebuild",
             visibility_timeout=Duration.minutes(1),
             alarms=alarms,
         )
@@ -52,7 +53,8 @@ class Replays(Construct):
         add_target(
             rule,
             partial(targets.SqsQueue, queue),
-            contents="replayed events that did not reach a rebuild",
+            consumer="Replays",
+            contents="undelivered replayed events",
             alarms=alarms,
         )
         stack = Stack.of(self)

@@ -35,7 +35,11 @@ class Schedule(Construct):
         """Declare the schedule; ``every`` is in whole minutes."""
         super().__init__(scope, id)
         dead_letters = DeadLetterQueue(
-            self, "DeadLetters", contents=f"failed runs of {id}", alarms=alarms
+            self,
+            "DeadLetters",
+            consumer=function.node.id,
+            contents="failed scheduled runs",
+            alarms=alarms,
         )
         function.configure_async_invoke(
             retry_attempts=0,

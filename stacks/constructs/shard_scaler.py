@@ -74,8 +74,8 @@ class ShardScaler(Construct):
         alarm(
             self,
             "Throttled",
-            alarm_description="The stream rejects records, for a quarter of an hour in which the "
-            "scaler did what it can: the ceiling is reached, or one key has them all",
+            alarm_description=f"{self.function.node.id}: the stream rejects records for 15 "
+            "minutes, whatever the scaler did (shard ceiling reached, or one hot key)",
             metric=stream.metric_write_provisioned_throughput_exceeded(
                 period=Duration.minutes(1), statistic="Sum"
             ),

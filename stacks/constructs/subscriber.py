@@ -45,7 +45,8 @@ class TopicQueue(Construct):
         self.dead_letters = DeadLetterQueue(
             self,
             "DeadLetters",
-            contents=f"messages that {id} could not act on",
+            consumer=id,
+            contents="failed messages",
             alarms=alarms,
             fifo=True,
             native_dlq=True,
@@ -53,7 +54,8 @@ class TopicQueue(Construct):
         undelivered = DeadLetterQueue(
             self,
             "Undelivered",
-            contents=f"messages not delivered to {id}",
+            consumer=id,
+            contents="undelivered messages",
             alarms=alarms,
             fifo=True,
         )
@@ -73,7 +75,7 @@ class TopicQueue(Construct):
             self,
             "Behind",
             queue=self.queue,
-            alarm_description=f"{id} does not keep up, or one of its groups is stuck",
+            alarm_description=f"{id}: over 15 minutes behind, or a message group is stuck",
             alarms=alarms,
         )
         subscription = topic.add_subscription(

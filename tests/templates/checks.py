@@ -582,6 +582,20 @@ def queue_has_alarm(platform: Platform) -> Iterator[str]:
 
 
 @check
+def alarm_description_is_unique(platform: Platform) -> Iterator[str]:
+    """Only the description tells an operator which alarm it is; it begins with the service."""
+    seen: dict[str, Resource] = {}
+    for alarm in platform.all(ALARM):
+        description = str(alarm.properties.get("AlarmDescription"))
+        service = alarm.stack.rpartition("-")[2].lower()
+        if not re.match(rf"{service}/\w+: ", description):
+            yield f"{alarm}: it does not say whose alarm it is: {description}"
+        other = seen.setdefault(description, alarm)
+        if other is not alarm:
+            yield f"{alarm}: it reads the same as {other}"
+
+
+@check
 def state_machine_has_failure_alarms(platform: Platform) -> Iterator[str]:
     for machine in platform.all(MACHINE):
         dimension = {"Name": "StateMachineArn", "Value": {"Ref": machine.id}}

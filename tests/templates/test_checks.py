@@ -187,6 +187,14 @@ def silence(**changed: Any) -> Breakage:
     return break_it
 
 
+def repeat_alarm_description(broken: Platform) -> Resource:
+    """Let an alarm read like the one before it in its stack."""
+    stack = broken.environment.stack_name("Orders")
+    first, second, *_ = (a for a in broken.all(checks.ALARM) if a.stack == stack)
+    second.properties["AlarmDescription"] = first.properties["AlarmDescription"]
+    return second
+
+
 def break_saga_alarm(**changed: Any) -> Breakage:
     """Change an alarm of the fulfilment saga."""
 
@@ -485,6 +493,11 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         )
         for queue in ("Repair", "PickingE9B423F6")
     ),
+    (
+        checks.alarm_description_is_unique,
+        change(checks.ALARM, "Repair", AlarmDescription="Queue is not empty"),
+    ),
+    (checks.alarm_description_is_unique, repeat_alarm_description),
     (checks.queue_has_alarm, silence(AlarmActions=[])),
     (checks.queue_has_alarm, silence(ActionsEnabled=False)),
     (checks.queue_has_alarm, silence(Threshold=100)),
