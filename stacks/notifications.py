@@ -16,8 +16,9 @@ from lambdas.contracts.orders import (
     OrderDispatched,
     OrderRejected,
 )
-from stacks.constructs.async_function import AsyncFunction, to_bus, to_function, to_topic
+from stacks.constructs.async_function import AsyncFunction
 from stacks.constructs.bucket import ServiceBucket
+from stacks.constructs.destinations import to_bus, to_function, to_topic
 from stacks.constructs.event_rule import EventRule
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant

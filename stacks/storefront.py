@@ -12,7 +12,8 @@ from constructs import Construct
 from lambdas.contracts.inventory import STOCK_EVENTS
 from lambdas.contracts.orders import ORDER_EVENTS, OrderConfirmed
 from stacks.constructs.function import ServiceFunction
-from stacks.constructs.http_api import HttpApi, Operators
+from stacks.constructs.http_api import HttpApi
+from stacks.constructs.operator_client import OperatorClient
 from stacks.constructs.projection import DeadLetterBucket, Projection
 from stacks.constructs.subscriber import Subscriber
 from stacks.constructs.view import View
@@ -105,7 +106,7 @@ class StorefrontStack(Stack):
         queries.route(apigw.HttpMethod.GET, "/products/{sku}", get_product)
         queries.route(apigw.HttpMethod.GET, "/orders", list_orders)
         queries.route(apigw.HttpMethod.GET, "/orders/{order_id}/timeline", get_timeline)
-        operators = Operators(
+        operators = OperatorClient(
             self,
             "Operators",
             env=env,

@@ -15,8 +15,8 @@ from lambdas.contracts.warehouse import SOURCE
 from stacks.constructs.event_rule import AwsEventRule, EventRule, LogGroupTarget
 from stacks.constructs.grants import grant, grant_put_events
 from stacks.constructs.queue import WorkQueue
-from stacks.constructs.subscriber import TopicQueue
 from stacks.constructs.table import ServiceTable
+from stacks.constructs.topic_queue import TopicQueue
 from stacks.constructs.worker_group import LEASE_SECONDS, WorkerGroup
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack

@@ -1,22 +1,16 @@
 """A function that is called asynchronously, and where its outcomes go."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-import jsii
 from aws_cdk import Duration
-from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.contracts.event import DESTINATION_SOURCE
 from stacks.constructs.alarm import alarm
+from stacks.constructs.destinations import to_queue
 from stacks.constructs.function import ServiceFunction
-from stacks.constructs.grants import grant, grant_put_events
-from stacks.constructs.queue import DeadLetterQueue, FailedInvocationDestination
+from stacks.constructs.queue import DeadLetterQueue
 
 
 class AsyncFunction(ServiceFunction):
@@ -64,7 +58,7 @@ class AsyncFunction(ServiceFunction):
                 contents="records of failed invocations",
                 alarms=alarms,
             )
-            on_failure = FailedInvocationDestination(failure_records)
+            on_failure = to_queue(failure_records)
         self.configure_async_invoke(
             retry_attempts=2,
             max_event_age=Duration.hours(6),
@@ -82,41 +76,3 @@ class AsyncFunction(ServiceFunction):
                 metric=self.metric(metric, period=Duration.minutes(1), statistic="Sum"),
                 alarms=alarms,
             )
-
-
-@jsii.implements(lambda_.IDestination)
-class Destination:
-    """Where the records of invocations go, with the one right that this takes.
-
-    The CDK's own destinations let the function do more: call all versions of a function, say.
-    """
-
-    def __init__(self, arn: str, grant_access: Callable[[iam.IGrantable], object]) -> None:
-        self._arn = arn
-        self._grant_access = grant_access
-
-    def bind(
-        self, scope: Construct, fn: lambda_.IFunction, *, type: lambda_.DestinationType
-    ) -> lambda_.DestinationConfig:
-        """Called by the function."""
-        self._grant_access(fn)
-        return lambda_.DestinationConfig(destination=self._arn)
-
-
-def to_bus(bus: events.IEventBus) -> Destination:
-    """Outcomes are told on the bus, under the source that Lambda gives them."""
-    return Destination(
-        bus.event_bus_arn, partial(grant_put_events, bus=bus, source=DESTINATION_SOURCE)
-    )
-
-
-def to_function(function: lambda_.IFunction) -> Destination:
-    """Another function is called with them, asynchronously."""
-    arn = function.function_arn
-    return Destination(arn, lambda caller: grant(caller, "lambda:InvokeFunction", on=arn))
-
-
-def to_topic(topic: sns.ITopic) -> Destination:
-    """They are published on a topic."""
-    arn = topic.topic_arn
-    return Destination(arn, lambda publisher: grant(publisher, "sns:Publish", on=arn))

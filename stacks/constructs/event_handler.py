@@ -11,8 +11,9 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lambdas.contracts.event import Event
+from stacks.constructs.destinations import to_queue
 from stacks.constructs.event_rule import EventRule
-from stacks.constructs.queue import DeadLetterQueue, FailedInvocationDestination
+from stacks.constructs.queue import DeadLetterQueue
 
 HANDLER_HAS_DESTINATION = "an event it could not react to goes to its failure destination"
 
@@ -68,5 +69,5 @@ def set_failure_destination(function: lambda_.Function, queue: DeadLetterQueue) 
     function.configure_async_invoke(
         retry_attempts=2,
         max_event_age=Duration.hours(6),
-        on_failure=FailedInvocationDestination(queue),
+        on_failure=to_queue(queue),
     )

@@ -3,7 +3,7 @@
 import json
 
 import jsii
-from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
@@ -14,6 +14,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from stacks.constructs.nag import acknowledge
+from stacks.constructs.operator_client import OperatorClient
 from stacks.environments import Environment
 
 ACCESS_LOG = {
@@ -89,7 +90,7 @@ class HttpApi(Construct):
 
     def route_for(
         self,
-        operators: "Operators",
+        operators: OperatorClient,
         method: apigw.HttpMethod,
         path: str,
         function: lambda_.IFunction,
@@ -140,53 +141,3 @@ class HttpApi(Construct):
             reason="the plus plan is billed by active customer; nothing here needs it",
         )
         return pool
-
-
-class Operators(Construct):
-    """A machine client that gets tokens with a scope, by which a service lets operators in.
-
-    Cognito puts a scope of ours into the tokens of its OAuth endpoint only, not into those of users
-    who sign in by its API; and for client credentials it needs a domain, but no page to sign in on.
-    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-define-resource-servers.html
-    """
-
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        env: Environment,
-        pool: cognito.UserPool,
-        service: str,
-        scope_name: str,
-        scope_description: str,
-    ) -> None:
-        """Declare the scope ``service/scope_name``, and the client."""
-        super().__init__(scope, id)
-        right = cognito.ResourceServerScope(
-            scope_name=scope_name, scope_description=scope_description
-        )
-        server = cognito.UserPoolResourceServer(
-            self, "Server", user_pool=pool, identifier=service, scopes=[right]
-        )
-        allowed = cognito.OAuthScope.resource_server(server, right)
-        self.scope = allowed.scope_name
-        self.client = cognito.UserPoolClient(
-            self,
-            "Client",
-            user_pool=pool,
-            generate_secret=True,
-            access_token_validity=Duration.hours(1),
-            prevent_user_existence_errors=True,
-            o_auth=cognito.OAuthSettings(
-                flows=cognito.OAuthFlows(client_credentials=True), scopes=[allowed]
-            ),
-        )
-        # A name that has to be unique in the Region, across all accounts.
-        prefix = f"{env.stack_name(service).lower()}-{Aws.ACCOUNT_ID}"
-        self.domain = cognito.UserPoolDomain(
-            self,
-            "Domain",
-            user_pool=pool,
-            cognito_domain=cognito.CognitoDomainOptions(domain_prefix=prefix),
-        )

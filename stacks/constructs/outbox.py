@@ -7,7 +7,8 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.constructs.queue import DeadLetterQueue, FailedBatchDestination
+from stacks.constructs.destinations import batches_to_queue
+from stacks.constructs.queue import DeadLetterQueue
 
 
 class Outbox(Construct):
@@ -53,6 +54,6 @@ class Outbox(Construct):
                         {"eventName": lambda_.FilterRule.or_("INSERT", "MODIFY")}
                     )
                 ],
-                on_failure=FailedBatchDestination(dead_letters),
+                on_failure=batches_to_queue(dead_letters),
             )
         )

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import jsii
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_kinesis as kinesis
@@ -13,6 +12,7 @@ from constructs import Construct
 from lambdas.contracts.event import Event, record_filter
 from stacks.constructs.alarm import alarm
 from stacks.constructs.bucket import ServiceBucket
+from stacks.constructs.destinations import batches_to_bucket
 from stacks.constructs.grants import grant
 from stacks.constructs.queue import DeadLetterQueue
 from stacks.environments import Environment
@@ -25,8 +25,6 @@ READ_ACTIONS = (
     "ListShards",
 )
 """https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html"""
-FAILED_BATCH_KEYS = "aws/lambda/*"
-"""How Lambda names what it parks."""
 
 
 class Projection(Construct):
@@ -98,7 +96,7 @@ class Projection(Construct):
             filters=[lambda_.FilterCriteria.filter({"data": record_filter(events)})]
             if events
             else None,
-            on_failure=_BucketDestination(dead_letter_bucket),
+            on_failure=batches_to_bucket(dead_letter_bucket),
             metrics_config=lambda_.MetricsConfig(metrics=[lambda_.MetricType.EVENT_COUNT]),
         )
         for name, alarm_description, metric, threshold in (
@@ -145,27 +143,3 @@ class DeadLetterBucket(ServiceBucket):
             retention=Duration.days(14),
             reason="only Lambda writes to it, and what is in it goes after two weeks",
         )
-
-
-@jsii.implements(lambda_.IEventSourceDlq)
-class _BucketDestination:
-    """The CDK's own destination lets the function read and delete what was parked."""
-
-    def __init__(self, bucket: DeadLetterBucket) -> None:
-        self._bucket = bucket
-
-    def bind(
-        self, target: lambda_.IEventSourceMapping, target_handler: lambda_.IFunction
-    ) -> lambda_.DlqDestinationConfig:
-        """Called by the event source mapping."""
-        bucket, role = self._bucket, target_handler.role
-        if role is None:
-            raise TypeError(f"{target_handler.node.path} has no role")
-        grant(role, "s3:ListBucket", on=bucket.bucket_arn)
-        bucket.grant_objects(
-            role,
-            "s3:PutObject",
-            objects=FAILED_BATCH_KEYS,
-            reason="Lambda names the objects that it parks by mapping, shard and time",
-        )
-        return lambda_.DlqDestinationConfig(destination=bucket.bucket_arn)

@@ -2,15 +2,12 @@
 
 from typing import Any
 
-import jsii
 from aws_cdk import Duration
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs.alarm import alarm
-from stacks.constructs.grants import grant
 from stacks.constructs.nag import acknowledge
 
 HIGH_THROUGHPUT_FIFO: dict[str, Any] = {
@@ -77,40 +74,6 @@ class DeadLetterQueue(sqs.Queue):
         acknowledge(self, "Serverless-SQSRedrivePolicy", reason=reason)
         if not native_dlq:
             acknowledge(self, "AwsSolutions-SQS3", reason=reason)
-
-
-@jsii.implements(lambda_.IDestination)
-class FailedInvocationDestination:
-    """Parks the failed asynchronous runs of a function.
-
-    The CDK's own destination lets the function also look at the queue, which Lambda does not need.
-    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
-    """
-
-    def __init__(self, queue: DeadLetterQueue) -> None:
-        self._queue = queue
-
-    def bind(
-        self, scope: Construct, fn: lambda_.IFunction, *, type: lambda_.DestinationType
-    ) -> lambda_.DestinationConfig:
-        """Called by the function."""
-        grant(fn, "sqs:SendMessage", on=self._queue.queue_arn)
-        return lambda_.DestinationConfig(destination=self._queue.queue_arn)
-
-
-@jsii.implements(lambda_.IEventSourceDlq)
-class FailedBatchDestination:
-    """Parks pointers to the batches of a stream that a function failed at, likewise."""
-
-    def __init__(self, queue: DeadLetterQueue) -> None:
-        self._queue = queue
-
-    def bind(
-        self, target: lambda_.IEventSourceMapping, target_handler: lambda_.IFunction
-    ) -> lambda_.DlqDestinationConfig:
-        """Called by the event source mapping."""
-        grant(target_handler, "sqs:SendMessage", on=self._queue.queue_arn)
-        return lambda_.DlqDestinationConfig(destination=self._queue.queue_arn)
 
 
 class WorkQueue(sqs.Queue):

@@ -7,8 +7,9 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from stacks.constructs.destinations import to_queue
 from stacks.constructs.grants import grant
-from stacks.constructs.queue import DeadLetterQueue, FailedInvocationDestination
+from stacks.constructs.queue import DeadLetterQueue
 
 SCHEDULE_HAS_DESTINATION = "a failed run goes to the function's failure destination"
 
@@ -44,7 +45,7 @@ class Schedule(Construct):
         function.configure_async_invoke(
             retry_attempts=0,
             max_event_age=every,
-            on_failure=FailedInvocationDestination(dead_letters),
+            on_failure=to_queue(dead_letters),
         )
         role = iam.Role(
             self,
