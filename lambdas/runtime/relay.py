@@ -4,13 +4,18 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
+from typing import Any, TypeVar
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.event import EventEnvelope
+from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.dynamodb import from_item
+from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
 from lambdas.runtime.topic import Topic
+
+T = TypeVar("T")
 
 Row = Mapping[str, Any]
 ToEvent = Callable[[Row | None, Row], EventEnvelope[Any] | None]
@@ -94,3 +99,36 @@ class Relay:
 
 def _number(record: Mapping[str, Any]) -> str:
     return str(record["dynamodb"]["SequenceNumber"])
+
+
+def row_to_event(
+    parse: Callable[[Row], T], event_for_change: Callable[[T | None, T], EventEnvelope[Any] | None]
+) -> ToEvent:
+    """Compose a row's parser and a service's ``event_for_change`` into the relay's ``to_event``."""
+
+    def to_event(before: Row | None, after: Row) -> EventEnvelope[Any] | None:
+        return event_for_change(parse(before) if before else None, parse(after))
+
+    return to_event
+
+
+def make_relay(to_event: ToEvent, publisher: Bus | Topic) -> Relay:
+    """Make a function's relay, which dead-letters to DEAD_LETTER_QUEUE_URL."""
+    return Relay(
+        to_event=to_event,
+        publisher=publisher,
+        dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
+        sqs=client("sqs"),
+    )
+
+
+def relay_batch(relay: Relay, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Relay the batch that a stream invokes a function with; return the first failed record."""
+    outcome = relay.relay(event["Records"])
+    log(
+        "outbox_relayed",
+        published=outcome.published,
+        dead_lettered=outcome.dead_lettered,
+        rejected=len(outcome.failed),
+    )
+    return outcome.response

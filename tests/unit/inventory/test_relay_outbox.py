@@ -12,7 +12,7 @@ from lambdas.contracts.codec import ContractError
 from lambdas.inventory.domain import DEFAULT_MINIMUM, StockLevel, event_for_change
 from lambdas.inventory.store import parse_stock_row
 from lambdas.runtime.dynamodb import to_item
-from lambdas.runtime.relay import Relay, RelayOutcome
+from lambdas.runtime.relay import Relay, RelayOutcome, row_to_event
 from lambdas.runtime.topic import Topic
 from tests.unit.inventory.harness import NOW, Inventory
 from tests.unit.runtime.fakes import FakeSns, FakeSqs
@@ -133,12 +133,9 @@ def record(number: int, row: dict[str, Any], old: dict[str, Any] | None) -> dict
 
 
 def relay(sns: FakeSns, records: list[dict[str, Any]], sqs: FakeSqs | None = None) -> RelayOutcome:
-    def event_for_row(before: Any, after: Any) -> Any:
-        return event_for_change(parse_stock_row(before) if before else None, parse_stock_row(after))
-
     topic = Topic("topic", sns=sns)
     return Relay(
-        to_event=event_for_row,
+        to_event=row_to_event(parse_stock_row, event_for_change),
         publisher=topic,
         dead_letter_queue_url="dead-letters",
         sqs=sqs or FakeSqs(),

@@ -11,10 +11,11 @@ import pytest
 
 from lambdas.orders.dedup_index import with_dedup_key
 from lambdas.orders.domain import REJECTED, Order
+from lambdas.orders.events import event_for_change
 from lambdas.orders.store import order_of, row_of
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.dynamodb import from_item, to_item
-from lambdas.runtime.relay import Relay
+from lambdas.runtime.relay import Relay, row_to_event
 from lambdas.runtime.settings import SettingMissing
 from tests.unit.orders.requests import BODY, line, placed, query, request
 from tests.unit.runtime.fakes import FakeEvents
@@ -277,7 +278,7 @@ class TestAnnounceChanges:
         def run(events: FakeEvents, records: list[dict[str, Any]]) -> list[str]:
             module = sys.modules["lambdas.orders.relay_outbox"]
             relaying = Relay(
-                to_event=module.event_of_row,
+                to_event=row_to_event(order_of, event_for_change),
                 publisher=Bus("Orders", eventbridge=events),
                 dead_letter_queue_url="untold",
                 sqs=None,
