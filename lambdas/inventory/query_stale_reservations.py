@@ -1,14 +1,14 @@
-"""On schedule: asks what became of the orders whose stock is still set aside after long."""
+"""On schedule: query the orders whose reservations have been unresolved for long."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from lambdas.inventory.unresolved_reservations import StaleReservationPoller, UnresolvedReservations
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
-from lambdas.runtime.log import log
-from lambdas.runtime.scheduled import is_dry_run
 from lambdas.runtime.settings import setting
+from lambdas.runtime.status_queries import run_status_queries
 
 poller = StaleReservationPoller(
     UnresolvedReservations(setting("RESERVATIONS_TABLE"), dynamodb=client("dynamodb")),
@@ -18,12 +18,11 @@ poller = StaleReservationPoller(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer how many questions were asked and rejected; a dry run, about which orders."""
+    """Return how many queries were published and rejected; a dry run, the orders to query."""
     now = datetime.now(UTC)
-    if is_dry_run(event):
-        orders = poller.find_stale(now=now)
-        log("stale_reservations_found", found=len(orders))
-        return {"would_query": orders}
-    outcome = poller.query_stale(now=now)
-    log("stale_reservations_queried", queried=outcome.queried, rejected=outcome.rejected)
-    return {"queried": outcome.queried, "rejected": outcome.rejected}
+    return run_status_queries(
+        event,
+        "reservations",
+        find=partial(poller.find_stale, now=now),
+        query=partial(poller.query_stale, now=now),
+    )

@@ -7,7 +7,6 @@ is late. So what has been quiet for long is asked about, and only the answer dec
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,18 +17,10 @@ from lambdas.inventory.domain import INDEX_SHARDS, reservation_unresolved
 from lambdas.inventory.store import Reservations
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.dynamodb import from_item, to_item
+from lambdas.runtime.status_queries import RESOLVED, UNCHANGED, QueryOutcome, publish_queries
 
-RESOLVED, UNCHANGED = "RESOLVED", "UNCHANGED"
 PAGE_SIZE = 50
 """The most that a run asks of a shard; the next run goes on behind them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryOutcome:
-    """What a run did: questions that the bus took, and those that it did not."""
-
-    queried: int
-    rejected: int
 
 
 class UnresolvedReservations:
@@ -127,20 +118,15 @@ class StaleReservationPoller:
         return [row["order_id"] for page in pages for row in page]
 
     def query_stale(self, *, now: datetime) -> QueryOutcome:
-        """Ask about a page of each shard; stop where the bus does not take all.
-
-        The claim comes first, so runs at the same time ask once, and the oldest do not keep others
-        from their turn. A question that is lost between claim and bus, or rejected, is asked again,
-        under the next number, when the reservation has been quiet for as long once more.
-        """
-        queried = rejected = 0
-        for page in self._unresolved.stale_pages(before=self._cutoff(now)):
-            queries = [query for row in page if (query := self._claim_query(row, now.isoformat()))]
-            rejected = len(self._bus.publish(queries))
-            queried += len(queries) - rejected
-            if rejected:
-                break
-        return QueryOutcome(queried=queried, rejected=rejected)
+        """Query a page of each shard; see ``publish_queries``."""
+        pages = self._unresolved.stale_pages(before=self._cutoff(now))
+        return publish_queries(
+            (
+                [query for row in page if (query := self._claim_query(row, now.isoformat()))]
+                for page in pages
+            ),
+            self._bus,
+        )
 
     def _cutoff(self, now: datetime) -> str:
         return (now - self._stale_after).isoformat()

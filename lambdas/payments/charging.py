@@ -35,8 +35,7 @@ from lambdas.payments.domain import (
     tombstone,
 )
 from lambdas.payments.provider import Provider
-
-RESOLVED, UNCHANGED = "RESOLVED", "UNCHANGED"
+from lambdas.runtime.status_queries import RESOLVED, UNCHANGED
 
 
 class Charges(Protocol):

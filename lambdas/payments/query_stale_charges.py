@@ -1,21 +1,21 @@
-"""On schedule: asks what became of the orders whose charges are not settled after long."""
+"""On schedule: query the orders whose charges have been unresolved for long."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from lambdas.payments.unresolved_charges import unresolved_charges
-from lambdas.runtime.log import log
-from lambdas.runtime.scheduled import is_dry_run
 from lambdas.runtime.settings import setting
+from lambdas.runtime.status_queries import run_status_queries
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer how many questions were asked and rejected; a dry run, about which orders."""
+    """Return how many queries were published and rejected; a dry run, the orders to query."""
     stale_after = timedelta(seconds=int(setting("STALE_AFTER_SECONDS")))
-    if is_dry_run(event):
-        orders = unresolved_charges().find_stale(stale_after=stale_after)
-        log("stale_charges_found", found=len(orders))
-        return {"would_query": orders}
-    done = unresolved_charges().query_stale(stale_after=stale_after)
-    log("stale_charges_queried", queried=done.queried, rejected=done.rejected)
-    return {"queried": done.queried, "rejected": done.rejected}
+    charges = unresolved_charges()
+    return run_status_queries(
+        event,
+        "charges",
+        find=partial(charges.find_stale, stale_after=stale_after),
+        query=partial(charges.query_stale, stale_after=stale_after),
+    )

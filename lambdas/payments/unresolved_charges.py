@@ -6,15 +6,18 @@ tell an order that is over from one whose news is late. So what has been quiet f
 about, and only the answer decides.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
 
+from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.payments import ChargeUnresolved
 from lambdas.payments.database import Database, Run
 from lambdas.payments.domain import charge_unresolved
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.settings import setting
+from lambdas.runtime.status_queries import QueryOutcome, publish_queries
 
 PAGE = 100
 PAGES = 20
@@ -37,14 +40,6 @@ _CLAIM = f"""
 UPDATE payments.unresolved_charges SET last_activity_at = now(), query_count = query_count + 1
 WHERE order_id IN ({_STALE}) RETURNING order_id, query_count, last_activity_at
 """  # noqa: S608 -- a constant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryOutcome:
-    """What a run did: questions that the bus took, and those that it did not."""
-
-    queried: int
-    rejected: int
 
 
 def add(run: Run, order_id: str) -> None:
@@ -76,24 +71,22 @@ class UnresolvedCharges:
         return [order_id for (order_id,) in rows]
 
     def query_stale(self, *, stale_after: timedelta) -> QueryOutcome:
-        """Ask about what is quiet for longer than ``stale_after``, in pages, the longest quiet first.
+        """Query what is inactive for longer than ``stale_after``, the oldest page first.
 
-        It ends early when the bus does not take all. A page is claimed first, so runs at the same
-        time ask once, and the oldest do not keep others from their turn. A question that is lost
-        between claim and bus, or rejected, is asked again, under the next number, when the charge
-        has been quiet for as long once more.
+        See ``publish_queries``.
         """
-        queried = rejected = 0
+        return publish_queries(self._claim_pages(stale_after), self._bus)
+
+    def _claim_pages(
+        self, stale_after: timedelta
+    ) -> Iterator[list[EventEnvelope[ChargeUnresolved]]]:
         for _ in range(PAGES):
             page = self._database.run(_CLAIM, stale_after=_interval(stale_after), row_limit=PAGE)
-            queries = [
+            yield [
                 charge_unresolved(order_id, query_number=n, now=now) for order_id, n, now in page
             ]
-            rejected = len(self._bus.publish(queries))
-            queried += len(queries) - rejected
-            if rejected or len(page) < PAGE:
-                break
-        return QueryOutcome(queried=queried, rejected=rejected)
+            if len(page) < PAGE:
+                return
 
 
 def _interval(stale_after: timedelta) -> str:

@@ -20,13 +20,13 @@ from lambdas.contracts.values import Money
 from lambdas.inventory import unresolved_reservations as module
 from lambdas.inventory.domain import index_shard, reservation_unresolved
 from lambdas.inventory.unresolved_reservations import (
-    QueryOutcome,
     StaleReservationPoller,
     UnresolvedReservations,
     reconcile,
 )
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.settings import SettingMissing
+from lambdas.runtime.status_queries import QueryOutcome
 from tests.support.spy import Spy
 from tests.unit.inventory.harness import LATER, NOW, Inventory
 from tests.unit.runtime.fakes import FakeEvents

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,12 +15,13 @@ from lambdas.contracts.payments import SOURCE, ChargeUnresolved
 from lambdas.payments import publish_outbox, query_stale_charges, reconcile_charge
 from lambdas.payments import unresolved_charges as module
 from lambdas.payments.charging import reconcile, refund, take
-from lambdas.payments.database import Database, connect
+from lambdas.payments.database import RETRY, Database, connect
 from lambdas.payments.domain import Charge, State, pending_charge, tombstone
 from lambdas.payments.outbox import Outbox
-from lambdas.payments.unresolved_charges import QueryOutcome, UnresolvedCharges
+from lambdas.payments.unresolved_charges import UnresolvedCharges
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.settings import SettingMissing
+from lambdas.runtime.status_queries import QueryOutcome
 from tests.unit.runtime.fakes import FakeEvents
 
 from .fakes import (
@@ -37,6 +39,8 @@ from .fakes import (
 STALE_AFTER = timedelta(hours=1)
 OVER, STANDS = ("REJECTED", "CANCELLED"), ("CONFIRMED", "DISPATCHED")
 MAX_IN_FLIGHT = ("PLACED", "WITHDRAWN", "SOME_LATER_STATE")
+
+NO_WAIT = replace(RETRY, sleep=lambda _: None)
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +61,8 @@ def make_stale(admin: Database, *orders: str) -> None:
     )
     for n, order_id in enumerate(orders):
         admin.run(
-            "UPDATE payments.unresolved_charges SET last_activity_at = last_activity_at - make_interval(secs => :s)"
+            "UPDATE payments.unresolved_charges"
+            " SET last_activity_at = last_activity_at - make_interval(secs => :s)"
             " WHERE order_id = :id",
             id=order_id,
             s=len(orders) - n,
@@ -340,7 +345,9 @@ class TestAsking:
                 connection.run("SELECT 1")  # from here on our transaction sees the past
                 unresolved_charges.query_stale(stale_after=STALE_AFTER)
 
-        database = Database(lambda: Watched(connect(), watch), sleep=lambda _: None)
+        database = Database(
+            lambda: Watched(connect(), watch), retry=replace(RETRY, sleep=lambda _: None)
+        )
         later = FakeEvents()
         UnresolvedCharges(database, Bus("Orders", eventbridge=later)).query_stale(
             stale_after=STALE_AFTER
@@ -493,7 +500,9 @@ def test_settling_a_charge_that_is_refunded_meanwhile_loses_nothing(admin, store
             connection.run("SELECT 1")
             done.append(refund(refund_command(command.order_id), store, provider))
 
-    database = Database(lambda: Watched(connect(), watch), sleep=lambda _: None)
+    database = Database(
+        lambda: Watched(connect(), watch), retry=replace(RETRY, sleep=lambda _: None)
+    )
     resolved = UnresolvedCharges(database, Bus("Orders", eventbridge=FakeEvents())).resolve(
         command.order_id
     )
