@@ -1,17 +1,15 @@
 """The inventory's tables, and the transactions that keep stock and reservations in step.
 
-A row of stock is a ``StockLevel``; on hand is available + reserved. Units move only together with the
-row that says why: the reservation or the delivery. That row is the guard too, so a request that
-comes twice finds it and moves nothing. A row of stock is at the same time the outbox of its events:
-every move counts its ``sequence`` up. A reservation that holds units begins as unresolved; see
-``unresolved_reservations.py``.
+A row of stock is a ``StockLevel``; units on hand are available + reserved. One transaction moves
+units and writes the row that says why: the reservation or the delivery. That row is the guard too:
+a repeated request finds it and moves nothing. A row of stock is also the outbox of its events:
+each transaction increments its ``sequence``. A reservation that holds units begins as unresolved;
+see ``unresolved_reservations.py``.
 """
 
-import random
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -31,8 +29,7 @@ from lambdas.inventory.domain import (
     out_of_stock_message,
 )
 from lambdas.runtime.dynamodb import from_item, put_if_absent, to_item
-
-T = TypeVar("T")
+from lambdas.runtime.retry import RetryPolicy
 
 CONDITION_FAILED = "ConditionalCheckFailed"
 RETRYABLE_CODES = {
@@ -45,33 +42,8 @@ RETRYABLE_CODES = {
 which boto3 does not retry. The reasons of a cancelled transaction have names of their own.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
-MAX_ATTEMPTS = 5
-BASE_DELAY = 0.025
-"""In seconds, doubled each time: at most 0.4 s altogether, a fraction of the function's time-out.
-Whoever has more patience is the caller.
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
-    """How to wait for one's turn: what sleeps, and what draws from 0 to 1."""
-
-    sleep: Callable[[float], object] = time.sleep
-    jitter: Callable[[], float] = random.random
-
-    def call(self, request: Callable[[], T]) -> T:
-        """Make the request, a few times while its code is one of RETRYABLE_CODES, with full jitter."""
-        for attempt in range(MAX_ATTEMPTS - 1):
-            try:
-                return request()
-            except ClientError as error:
-                if not RETRYABLE_CODES & {error.response["Error"]["Code"], *_reasons(error)}:
-                    raise
-            self.sleep(self.jitter() * BASE_DELAY * 2**attempt)
-        return request()
-
-
-DEFAULT_RETRY = RetryPolicy()
+RETRY = RetryPolicy(max_attempts=5, base_delay=0.025)
+"""Waits at most 0.4 s altogether, a fraction of the function's time-out."""
 
 
 class StockMismatchError(Exception):
@@ -86,7 +58,7 @@ class Reservations:
     """The table of reservations, keyed by ``order_id``, and the stock that they hold."""
 
     def __init__(
-        self, table: str, *, stock_table: str, dynamodb: Any, retry: RetryPolicy = DEFAULT_RETRY
+        self, table: str, *, stock_table: str, dynamodb: Any, retry: RetryPolicy = RETRY
     ) -> None:
         """``table`` and ``stock_table`` are names, ``dynamodb`` is boto3's client."""
         self._table = table
@@ -226,7 +198,8 @@ class Reservations:
     def _put_if_absent(self, reservation: Reservation) -> Reservation:
         row = encode(reservation)
         kept = self._retry.call(
-            lambda: put_if_absent(self._dynamodb, self._table, row, key="order_id")
+            lambda: put_if_absent(self._dynamodb, self._table, row, key="order_id"),
+            is_transient=_is_transient,
         )
         return decode(Reservation, kept)
 
@@ -235,7 +208,7 @@ class Deliveries:
     """The table of deliveries, keyed by ``delivery_id``, and the stock that they brought."""
 
     def __init__(
-        self, table: str, *, stock_table: str, dynamodb: Any, retry: RetryPolicy = DEFAULT_RETRY
+        self, table: str, *, stock_table: str, dynamodb: Any, retry: RetryPolicy = RETRY
     ) -> None:
         """``table`` and ``stock_table`` are names, ``dynamodb`` is boto3's client."""
         self._table = table
@@ -334,7 +307,9 @@ def _transact(
     nothing about the conditions that were not looked at.
     """
     try:
-        retry.call(lambda: dynamodb.transact_write_items(TransactItems=items))
+        retry.call(
+            lambda: dynamodb.transact_write_items(TransactItems=items), is_transient=_is_transient
+        )
     except dynamodb.exceptions.TransactionCanceledException as cancelled:
         if set(_reasons(cancelled)) - {"None"} != {CONDITION_FAILED}:
             raise
@@ -344,3 +319,9 @@ def _transact(
 
 def _reasons(error: ClientError) -> list[str]:
     return [reason["Code"] for reason in error.response.get("CancellationReasons", [])]
+
+
+def _is_transient(error: BaseException) -> bool:
+    if not isinstance(error, ClientError):
+        return False
+    return bool(RETRYABLE_CODES & {error.response["Error"]["Code"], *_reasons(error)})

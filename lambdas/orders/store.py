@@ -19,8 +19,9 @@ from lambdas.runtime.dynamodb import (
     to_item,
 )
 from lambdas.runtime.log import log
+from lambdas.runtime.retry import RetryPolicy
 
-ATTEMPTS = 5
+RETRY = RetryPolicy(max_attempts=5)
 SHARDS = "0123456789abcdef"
 """Of each index: the first digit of a digest."""
 PAGE, MAX_CANDIDATES = 50, 100
@@ -91,7 +92,7 @@ class Orders:
         Raises:
             ConcurrentUpdateError: others changed it again and again meanwhile.
         """
-        for _ in range(ATTEMPTS):
+        for _ in RETRY.attempts():
             before = self.find(order_id, customer_id=customer_id)
             if before is None:
                 return None

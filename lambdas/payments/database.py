@@ -5,7 +5,6 @@ SQLSTATE 40001 and is to be repeated. The same error says that the schema change
 https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-concurrency-control.html
 """
 
-import random
 import ssl
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 from pg8000.native import Connection, DatabaseError, InterfaceError
 
 from lambdas.runtime.aws import client
+from lambdas.runtime.retry import NoAttemptError, RetryPolicy
 from lambdas.runtime.settings import setting
 
 T = TypeVar("T")
@@ -24,8 +24,8 @@ Run = Callable[..., list[Row] | None]
 ADMIN = "admin"
 TIMEOUT = 2
 """Seconds that connecting, or any one answer, may take: well below the functions' time-out."""
-ATTEMPTS = 5
-_BACKOFF = 0.02
+RETRY = RetryPolicy(max_attempts=5, base_delay=0.04)
+"""Waits at most 0.6 s altogether."""
 _CONFLICT = "40001"
 # DSQL ends a connection after 60 minutes; a token is only needed to open one.
 # https://docs.aws.amazon.com/aurora-dsql/latest/userguide/CHAP_quotas.html
@@ -67,22 +67,19 @@ class Database:
     """Runs transactions on a connection that is kept, and made anew when it broke or grew old.
 
     A transaction is repeated, after a random wait, when it lost a conflict or its connection
-    broke: what it does must be right to do again. One that got no answer in time is not: the time
-    is the caller's. ``connect``, ``sleep``, ``rand`` (0 to 1) and ``clock`` (seconds) are its
-    collaborators.
+    broke: it must be idempotent. One that got no answer in time is not repeated: the time is the
+    caller's. ``connect``, ``retry`` and ``clock`` (in seconds) are its collaborators.
     """
 
     def __init__(
         self,
         connect: Callable[[], Connection] = connect,
         *,
-        sleep: Callable[[float], None] = time.sleep,
-        rand: Callable[[], float] = random.random,
+        retry: RetryPolicy = RETRY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connect = connect
-        self._sleep = sleep
-        self._rand = rand
+        self._retry = retry
         self._clock = clock
         self._connection: Connection | None = None
         self._expires = 0.0
@@ -91,7 +88,7 @@ class Database:
         """Run one statement as a transaction of its own; return its rows.
 
         Raises:
-            DatabaseError: the database refused; conflicts only after ``ATTEMPTS`` of them.
+            DatabaseError: the database refused; conflicts only after the last attempt.
             InterfaceError, OSError: no connection, or no answer in time.
         """
         return self._repeat(lambda connection: connection.run(sql, **values) or [])
@@ -118,23 +115,19 @@ class Database:
                 return
 
     def _repeat(self, work: Callable[[Connection], T]) -> T:
-        attempt = 1
-        while True:
+        for attempt in self._retry.attempts():
+            # A connection that cannot be made is no reason to repeat: it is outside of the try.
             connection = self._connected()
             try:
                 return work(connection)
             except BaseException as error:
-                if not _transient(error):
-                    self.close()
-                    raise
-                if isinstance(error, DatabaseError):
+                if isinstance(error, DatabaseError) and _transient(error):
                     self._roll_back(connection)
                 else:
                     self.close()
-                if attempt == ATTEMPTS:
+                if not _transient(error) or self._retry.is_last(attempt):
                     raise
-            self._sleep(self._rand() * _BACKOFF * 2**attempt)
-            attempt += 1
+        raise NoAttemptError
 
     def _roll_back(self, connection: Connection) -> None:
         """End the transaction, if need be by closing the connection.

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from lambdas.contracts.event import EventEnvelope
+from lambdas.runtime.retry import RetryPolicy
 
 MAX_ENTRIES = 10
 """The most entries that one PutEvents takes; together they may have 1 MB, which ten of our largest
 events (90 lines, whose letters are escaped in JSON: under 80 KB) do not reach.
 https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
 """
-MAX_ATTEMPTS = 3
+RETRY = RetryPolicy(max_attempts=3)
+"""Rejected entries are sent again at once."""
 
 
 class Bus:
@@ -30,7 +32,7 @@ class Bus:
         rejected: list[EventEnvelope[Any]] = []
         for start in range(0, len(events), MAX_ENTRIES):
             batch = list(events[start : start + MAX_ENTRIES])
-            for _ in range(MAX_ATTEMPTS):
+            for _ in RETRY.attempts():
                 batch = self._put(batch)
                 if not batch:
                     break

@@ -6,13 +6,15 @@ from hashlib import sha256
 from typing import Any
 
 from lambdas.contracts.event import EventEnvelope
+from lambdas.runtime.retry import RetryPolicy
 
 MAX_ENTRIES = 10
 """The most entries that one PublishBatch takes; together they may have 256 KB, which ten of our
 messages (under 2.5 KB each) do not reach.
 https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
 """
-MAX_ATTEMPTS = 3
+RETRY = RetryPolicy(max_attempts=3)
+"""Rejected entries are sent again at once."""
 GROUP_ID = re.compile("[!-~]{1,128}")
 """What may name a group: letters, digits and punctuation of ASCII, no space.
 https://docs.aws.amazon.com/sns/latest/api/API_PublishBatchRequestEntry.html
@@ -37,7 +39,7 @@ class Topic:
         waiting = list(events)
         while waiting:
             batch, waiting = waiting[:MAX_ENTRIES], waiting[MAX_ENTRIES:]
-            for _ in range(MAX_ATTEMPTS):
+            for _ in RETRY.attempts():
                 batch = self._put(batch)
                 if not batch:
                     break

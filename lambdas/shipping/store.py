@@ -5,10 +5,12 @@ from typing import Any, TypeVar
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.runtime.dynamodb import from_item, put_if_absent, put_if_unchanged, to_item
+from lambdas.runtime.retry import RetryPolicy
 from lambdas.shipping.domain import AWAITED, BOOKED, CANCELLED, Shipment, merge_hold, shipment_id
 
 S = TypeVar("S", bound=Shipment | None)
-MAX_ATTEMPTS = 5
+RETRY = RetryPolicy(max_attempts=5)
+"""A write that lost to another one is tried again at once."""
 VERSION_ATTRIBUTES = ("state", "held", "hold_sequence", "picked")
 """Every write of a row changes one of these."""
 
@@ -33,7 +35,7 @@ class Shipments:
         Raises:
             ConcurrentUpdateError: that hold changed again and again meanwhile.
         """
-        for _ in range(MAX_ATTEMPTS):
+        for _ in RETRY.attempts():
             row = put_if_absent(self._dynamodb, self._table, encode(planned), key="order_id")
             kept = decode(Shipment, row)
             if kept.state != AWAITED:
@@ -83,7 +85,7 @@ class Shipments:
         Raises:
             ConcurrentUpdateError: others changed it again and again meanwhile.
         """
-        for _ in range(MAX_ATTEMPTS):
+        for _ in RETRY.attempts():
             answer = self._dynamodb.get_item(
                 TableName=self._table, Key=to_item({"order_id": order_id}), ConsistentRead=True
             )

@@ -1,12 +1,11 @@
 """The storefront's views."""
 
-import random
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.runtime.dynamodb import from_item, to_item
+from lambdas.runtime.retry import RetryPolicy
 from lambdas.storefront.domain import (
     BUCKETS,
     Availability,
@@ -21,10 +20,8 @@ MAX_KEY_BYTES = 2_048
 """In bytes of UTF-8. What is longer is in no table, and DynamoDB refuses to look for it.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 """
-MAX_READ_ATTEMPTS = 5
-INITIAL_BACKOFF_SECONDS = 0.05
-"""In seconds, doubled each time: at most 0.75 s altogether, a fraction of the function's time-out.
-"""
+READ_RETRY = RetryPolicy(max_attempts=5, base_delay=0.05)
+"""Waits at most 0.75 s altogether, a fraction of the function's time-out."""
 
 
 class UnprocessedKeysError(Exception):
@@ -122,10 +119,7 @@ class CustomerOrdersView(PerOrderView):
 
     def _rows(self, keys: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Rows as they were written: another read may not know yet what the index knows."""
-        for attempt in range(MAX_READ_ATTEMPTS):
-            if attempt:
-                # Full jitter: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
-                time.sleep(random.random() * INITIAL_BACKOFF_SECONDS * 2 ** (attempt - 1))  # noqa: S311
+        for _ in READ_RETRY.attempts():
             wanted = {self._table: {"Keys": keys, "ConsistentRead": True}}
             answer = self._dynamodb.batch_get_item(RequestItems=wanted)
             yield from map(from_item, answer["Responses"][self._table])

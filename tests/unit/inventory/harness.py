@@ -6,8 +6,9 @@ from typing import Any
 from lambdas.contracts.inventory import DeliveredLine
 from lambdas.contracts.values import Line
 from lambdas.inventory.domain import Delivery, Reservation
-from lambdas.inventory.store import DEFAULT_RETRY, Deliveries, Reservations, RetryPolicy
+from lambdas.inventory.store import RETRY, Deliveries, Reservations
 from lambdas.runtime.dynamodb import from_item, to_item
+from lambdas.runtime.retry import RetryPolicy
 
 NOW, LATER = "2026-01-01T00:00:00+00:00", "2026-01-01T00:05:00+00:00"
 
@@ -30,7 +31,7 @@ class Inventory:
         self.deliveries_table = make_table("deliveries", "delivery_id")
         self.use(dynamodb)
 
-    def use(self, client: Any, retry: RetryPolicy = DEFAULT_RETRY) -> None:
+    def use(self, client: Any, retry: RetryPolicy = RETRY) -> None:
         self.store = Reservations(
             self.reservations_table,
             stock_table=self.stock_table,

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambdas.inventory.domain import DEFAULT_MINIMUM
-from lambdas.inventory.store import MAX_ATTEMPTS, RetryPolicy, StockMismatchError
+from lambdas.inventory.store import RETRY, StockMismatchError
 from tests.support.spy import Spy
 from tests.unit.inventory.harness import LATER, NOW, Inventory
 
@@ -283,7 +284,7 @@ class TestPatience:
         draws = iter([1.0, 0.5])
         inventory.use(
             failing(dynamodb, *[cancelled(dynamodb, "None", busy)] * 2),
-            RetryPolicy(sleep=pauses.append, jitter=lambda: next(draws)),
+            replace(RETRY, sleep=pauses.append, jitter=lambda: next(draws)),
         )
 
         assert inventory.reserve("o1", {"A": 3}).state == "RESERVED"
@@ -294,7 +295,7 @@ class TestPatience:
     ):
         answer: Any = {"Error": {"Code": "TransactionConflictException", "Message": "ongoing"}}
         inventory.use(
-            failing(dynamodb, ClientError(answer, "PutItem")), RetryPolicy(sleep=lambda _: None)
+            failing(dynamodb, ClientError(answer, "PutItem")), replace(RETRY, sleep=lambda _: None)
         )
 
         assert inventory.release("o1").state == "RELEASED"
@@ -305,8 +306,8 @@ class TestPatience:
         mixed = cancelled(dynamodb, "None", "ConditionalCheckFailed", "TransactionConflict")
         pauses: list[float] = []
         inventory.use(
-            failing(dynamodb, *[mixed] * MAX_ATTEMPTS),
-            RetryPolicy(sleep=pauses.append, jitter=lambda: 1.0),
+            failing(dynamodb, *[mixed] * RETRY.max_attempts),
+            replace(RETRY, sleep=pauses.append, jitter=lambda: 1.0),
         )
 
         with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
@@ -317,7 +318,7 @@ class TestPatience:
     def test_other_failures_are_the_callers(self, inventory: Inventory, dynamodb: Any):
         pauses: list[float] = []
         invalid = cancelled(dynamodb, "None", "ValidationError")
-        inventory.use(failing(dynamodb, invalid), RetryPolicy(sleep=pauses.append))
+        inventory.use(failing(dynamodb, invalid), replace(RETRY, sleep=pauses.append))
 
         with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
             inventory.reserve("o1", {"A": 1})

@@ -13,7 +13,7 @@ from lambdas.orders.domain import (
     TooLateError,
     cancel,
 )
-from lambdas.orders.store import ATTEMPTS, ConcurrentUpdateError, Orders, order_of, row_of
+from lambdas.orders.store import RETRY, ConcurrentUpdateError, Orders, order_of, row_of
 from lambdas.runtime.dynamodb import to_item
 from tests.support.spy import Spy
 from tests.unit.orders.requests import BODY, line, placed
@@ -235,9 +235,9 @@ class TestUpdate:
         with pytest.raises(ConcurrentUpdateError, match=placed().order_id):
             orders.update(placed().order_id, customer_id="17850", change=change)
 
-        assert len(seen) == ATTEMPTS
+        assert len(seen) == RETRY.max_attempts
         kept = orders.find(placed().order_id, customer_id="17850")
-        assert kept == replace(placed(), claim_until=ATTEMPTS)
+        assert kept == replace(placed(), claim_until=RETRY.max_attempts)
 
     def test_of_many_at_once_one_is_told(self, orders: Orders):
         """However often it is cancelled, it is one cancellation."""

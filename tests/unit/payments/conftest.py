@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import boto3
@@ -9,7 +10,7 @@ import pytest
 
 from emulator import cloud
 from lambdas.payments import migrations
-from lambdas.payments.database import Database, connect
+from lambdas.payments.database import RETRY, Database, connect
 from lambdas.payments.store import LedgerStore
 from lambdas.runtime import aws
 from tests.unit.runtime.fakes import FakeEvents
@@ -69,7 +70,7 @@ def settings(
 @pytest.fixture
 def admin(settings: pytest.MonkeyPatch) -> Iterator[Database]:
     """The database, migrated, as ``admin``."""
-    database = Database(partial(connect, 10), sleep=lambda _: None)
+    database = Database(partial(connect, 10), retry=replace(RETRY, sleep=lambda _: None))
     migrations.apply(database, migrations.files())
     yield database
     database.close()

@@ -4,15 +4,18 @@ import socket
 import ssl
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pg8000.native import DatabaseError, InterfaceError
 
 from emulator import certificate
-from lambdas.payments.database import Database, connect
+from lambdas.payments.database import RETRY, Database, connect
 
 from .fakes import Watched
+
+NO_WAIT = replace(RETRY, sleep=lambda _: None)
 
 
 class Clock:
@@ -58,7 +61,7 @@ def test_an_old_connection_is_replaced_before_dsql_ends_it(counted, connections)
 
 def test_a_broken_connection_is_replaced_and_its_transaction_repeated(counted, connections):
     waits: list[float] = []
-    database = Database(counted, sleep=waits.append)
+    database = Database(counted, retry=replace(RETRY, sleep=waits.append))
     database.run("SELECT 1")
     connections[0]._usock.shutdown(socket.SHUT_RDWR)
     assert database.run("SELECT 2") == [[2]]
@@ -84,7 +87,7 @@ def test_no_answer_in_time_is_an_error_and_not_repeated(settings):
         connections.append(connect(timeout=0.3))
         return connections[-1]
 
-    database = Database(impatient, sleep=waits.append)
+    database = Database(impatient, retry=replace(RETRY, sleep=waits.append))
     started = time.monotonic()
     with pytest.raises((InterfaceError, OSError)):
         database.run("SELECT pg_sleep(5)")
@@ -131,7 +134,7 @@ def stubborn(counted):
             made.append(Stubborn(counted(), None if made else failure))
             return made[-1]
 
-        return Database(connecting, sleep=lambda _: None)
+        return Database(connecting, retry=replace(RETRY, sleep=lambda _: None))
 
     return made, database
 
@@ -170,7 +173,9 @@ def test_a_schema_change_by_another_is_a_conflict_like_any_other(admin, counted)
             changed.append(sql)
             admin.run("CREATE TABLE IF NOT EXISTS payments.schema_change (id text PRIMARY KEY)")
 
-    database = Database(lambda: Watched(counted(), watch), sleep=lambda _: None)
+    database = Database(
+        lambda: Watched(counted(), watch), retry=replace(RETRY, sleep=lambda _: None)
+    )
     database.run("SELECT 2")
     assert database.transaction(lambda run: run("SELECT 1")) == [[1]]
     assert changed

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 from pg8000.native import DatabaseError
 
-from lambdas.payments.database import ATTEMPTS, Database, connect
+from lambdas.payments.database import RETRY, Database, connect
 from lambdas.payments.domain import (
     Charged,
     Declined,
@@ -27,7 +29,10 @@ def rivalled(rival, times):
             rival()
 
     return (
-        Database(lambda: Watched(connect(), watch), sleep=waits.append, rand=lambda: 0.5),
+        Database(
+            lambda: Watched(connect(), watch),
+            retry=replace(RETRY, sleep=waits.append, jitter=lambda: 0.5),
+        ),
         waits,
     )
 
@@ -64,7 +69,7 @@ def test_a_conflict_is_repeated_and_goes_by_what_the_rival_left(admin, store):
 
 def test_a_conflict_about_nothing_that_matters_only_costs_a_repetition(admin, store):
     charge = store.find_or_create(pending_charge(take_command()))
-    database, waits = rivalled(lambda: touch(admin, charge.order_id), times=ATTEMPTS - 1)
+    database, waits = rivalled(lambda: touch(admin, charge.order_id), times=RETRY.max_attempts - 1)
     assert ledger_of(database).transition(charge, mark_refunded(charge)).state is State.REFUNDED
     assert waits == [0.02, 0.04, 0.08, 0.16]
     database.close()
@@ -72,11 +77,11 @@ def test_a_conflict_about_nothing_that_matters_only_costs_a_repetition(admin, st
 
 def test_endless_conflict_is_an_error_and_leaves_no_transaction_open(admin, store):
     charge = store.find_or_create(pending_charge(take_command()))
-    database, waits = rivalled(lambda: touch(admin, charge.order_id), times=ATTEMPTS)
+    database, waits = rivalled(lambda: touch(admin, charge.order_id), times=RETRY.max_attempts)
     with pytest.raises(DatabaseError) as failed:
         ledger_of(database).transition(charge, apply_result(charge, Charged()))
     assert failed.value.args[0]["C"] == "40001"
-    assert len(waits) == ATTEMPTS - 1
+    assert len(waits) == RETRY.max_attempts - 1
     assert store.find_or_create(charge) == charge
     assert ledger_of(database).transition(charge, mark_refunded(charge)).state is State.REFUNDED
     database.close()

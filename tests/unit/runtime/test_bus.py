@@ -7,7 +7,7 @@ from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.orders import OrderNeedsAttention, OrderPlaced
 from lambdas.contracts.values import MAX_SKUS, Money, PricedLine
 from lambdas.orders.order_request import MAX_QUANTITY, MAX_TEXT, MAX_UNIT_PRICE
-from lambdas.runtime.bus import MAX_ATTEMPTS, MAX_ENTRIES, Bus
+from lambdas.runtime.bus import MAX_ENTRIES, RETRY, Bus
 from tests.unit.runtime.fakes import FakeEvents
 
 
@@ -92,7 +92,7 @@ def test_it_is_sent_again_a_few_times_and_then_returned():
     sent = envelopes(13)
 
     assert Bus("Orders", eventbridge=events).publish(sent) == [sent[1], sent[12]]
-    assert len(events.requests) == 2 * MAX_ATTEMPTS
+    assert len(events.requests) == 2 * RETRY.max_attempts
 
 
 def test_an_entry_is_what_put_events_takes():

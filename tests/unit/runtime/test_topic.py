@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.inventory import StockChanged
 from lambdas.orders.order_request import MAX_TEXT
-from lambdas.runtime.topic import GROUP_ID, MAX_ATTEMPTS, MAX_ENTRIES, Topic, group_id
+from lambdas.runtime.topic import GROUP_ID, MAX_ENTRIES, RETRY, Topic, group_id
 from tests.unit.runtime.fakes import FakeSns
 
 
@@ -89,7 +89,7 @@ def test_what_follows_a_lasting_failure_is_held_back_and_the_others_go_on():
     sent = events(*"A" * 10, "B", "A")
 
     assert publish(sns, sent) == [("A", number) for number in range(2, 12)]
-    assert len(sns.requests) == MAX_ATTEMPTS + 1
+    assert len(sns.requests) == RETRY.max_attempts + 1
     assert sns.requests[-1] == [("B", 1)]
     assert ("A", 11) not in sns.delivered
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,8 +21,7 @@ from lambdas.storefront.domain import (
     split_into_transactions,
 )
 from lambdas.storefront.store import (
-    INITIAL_BACKOFF_SECONDS,
-    MAX_READ_ATTEMPTS,
+    READ_RETRY,
     CustomerOrdersView,
     PerOrderView,
     SalesView,
@@ -125,8 +125,10 @@ class TestOrders:
     def pauses(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         """How long was waited, each time."""
         waited: list[float] = []
-        monkeypatch.setattr("lambdas.storefront.store.time.sleep", waited.append)
-        monkeypatch.setattr("lambdas.storefront.store.random.random", lambda: 1.0)
+        monkeypatch.setattr(
+            "lambdas.storefront.store.READ_RETRY",
+            replace(READ_RETRY, sleep=waited.append, jitter=lambda: 1.0),
+        )
         return waited
 
     def test_pages_do_not_shift_when_orders_arrive(self, get: Get, orders: CustomerOrdersView):
@@ -213,7 +215,7 @@ class TestOrders:
         rows, _ = orders.find_page("ada", parse_page_request({}))
 
         assert [row["order_id"] for row in rows] == ["o2", "o1", "o0"]
-        assert pauses == [INITIAL_BACKOFF_SECONDS, 2 * INITIAL_BACKOFF_SECONDS]
+        assert pauses == [READ_RETRY.base_delay, 2 * READ_RETRY.base_delay]
 
     def test_exhausted_retries_raise_unprocessed_keys_error(
         self, orders: CustomerOrdersView, dynamodb: Any, pauses: list[float]
@@ -223,7 +225,7 @@ class TestOrders:
 
         with pytest.raises(UnprocessedKeysError, match="2 orders could not be read; try again"):
             orders.find_page("ada", parse_page_request({}))
-        assert len(pauses) == MAX_READ_ATTEMPTS - 1
+        assert len(pauses) == READ_RETRY.max_attempts - 1
 
 
 class ClientProxy:

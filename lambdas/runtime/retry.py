@@ -1,0 +1,59 @@
+"""The one way to try again: a bounded number of attempts, with full jitter between them."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class NoAttemptError(Exception):
+    """A retry policy allows no attempt at all: its ``max_attempts`` must be at least 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often to try, and how long to wait in between.
+
+    The wait before retry ``n`` (0 for the first) is a random part of ``base_delay * 2**n`` seconds.
+    https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+    """
+
+    max_attempts: int
+    """The most attempts, the first included."""
+    base_delay: float = 0.0
+    """In seconds; 0 retries at once."""
+    sleep: Callable[[float], object] = time.sleep
+    """Waits for so many seconds."""
+    jitter: Callable[[], float] = random.random
+    """Draws from 0 to 1."""
+
+    def attempts(self) -> Iterator[int]:
+        """Yield the number of each attempt, from 0, and wait between two of them.
+
+        The caller leaves the loop when an attempt succeeds. The loop ends when none is left.
+        """
+        for attempt in range(self.max_attempts):
+            if attempt and self.base_delay:
+                self.sleep(self.jitter() * self.base_delay * 2 ** (attempt - 1))
+            yield attempt
+
+    def is_last(self, attempt: int) -> bool:
+        """Return whether no attempt follows the one of this number."""
+        return attempt >= self.max_attempts - 1
+
+    def call(self, work: Callable[[], T], *, is_transient: Callable[[BaseException], bool]) -> T:
+        """Return the result of ``work``, which is repeated while its error is transient.
+
+        Raises what ``work`` raises: an error that is not transient at once, a transient one after
+        the last attempt.
+        """
+        for attempt in self.attempts():
+            try:
+                return work()
+            except BaseException as error:
+                if not is_transient(error) or self.is_last(attempt):
+                    raise
+        raise NoAttemptError
