@@ -48,9 +48,9 @@ class FakeReplay:
         self._orders = iter(range(orders))
         self._pending: list[str] = []
         self._random = random.Random(7)  # noqa: S311
-        self.over = False
+        self.is_complete = False
 
-    def take(self) -> list[dict[str, str]]:
+    def receive(self) -> list[dict[str, str]]:
         """Ten events."""
         while (
             len(self._pending) < SHUFFLE_WINDOW and (order := next(self._orders, None)) is not None
@@ -58,10 +58,10 @@ class FakeReplay:
             self._pending += _events(f"order-{order}")
         self._random.shuffle(self._pending)
         some, self._pending = self._pending[:10], self._pending[10:]
-        self.over = not self._pending
+        self.is_complete = not self._pending
         return [{"Body": body} for body in some]
 
-    def done(self, _: Sequence[Any]) -> None:
+    def delete(self, _: Sequence[Any]) -> None:
         """They are written."""
 
 

@@ -137,9 +137,9 @@ class FaultInjection:
     def redrive_all(self, note: Note) -> None:
         """Redrive all that is parked until nothing is, or for a while."""
         deadline = time.monotonic() + DEAD_LETTER_TIMEOUT
-        self._shown = self._ops("queues", "--parked")
+        self._shown = self._ops("dlq", "list", "--non-empty")
         while self._parked() and time.monotonic() < deadline:
-            said = self._ops("redrive", "--all", "--yes", "--json", "--per-second", "200")
+            said = self._ops("dlq", "redrive", "--all", "--yes", "--json", "--per-second", "200")
             self._moved += json.loads(said)["moved"]
             note(f"{self._moved:,} put back")
         self._left = self._parked()
@@ -158,10 +158,10 @@ class FaultInjection:
                 fault.what,
                 parked if fault not in self._missing else screen.paint(f"not {parked}", RED),
             )
-        screen.say("\n  $ python -m ops queues --parked")
+        screen.say("\n  $ python -m ops dlq list --non-empty")
         for line in self._shown.splitlines():
             screen.say(f"  {line}")
-        screen.say("\n  $ python -m ops redrive --all --yes")
+        screen.say("\n  $ python -m ops dlq redrive --all --yes")
         left = screen.paint(f"{self._left:,} still parked", RED) if self._left else "none is left"
         screen.say(f"  {self._moved:,} moved, {left}")
 

@@ -26,7 +26,7 @@ def rebuild_views(cloud: Cloud) -> Iterator[RebuiltView]:
     """Rebuild view after view beside the live one; none is switched to."""
     for view in VIEWS:
         command = subprocess.run(
-            [sys.executable, "-m", "ops", "rebuild", view, "--only-compare"],
+            [sys.executable, "-m", "ops", "view", "rebuild", view],
             cwd=_ROOT,
             env={**os.environ, **cloud.environment()},
             capture_output=True,
@@ -35,5 +35,5 @@ def rebuild_views(cloud: Cloud) -> Iterator[RebuiltView]:
         )
         if command.returncode not in (_EQUAL, _DIFFERENT):
             raise CloudError(f"The rebuild of {view} failed: {command.stderr.strip()}")
-        *_, summary = command.stdout.strip().splitlines()
+        summary = next(line for line in command.stdout.splitlines() if "equal: " in line)
         yield RebuiltView(view, command.returncode == _EQUAL, summary)

@@ -1,4 +1,4 @@
-"""`python -m ops VERB`: what an operator does to the platform, wherever it is deployed.
+"""`python -m ops NOUN VERB`: what an operator does to the platform, wherever it is deployed.
 
 Credentials and region are found as by every tool of AWS; AWS_ENDPOINT_URL leads to a local cloud.
 
@@ -17,27 +17,24 @@ from ops.commands import (
     FAILED,
     INTERRUPTED,
     Command,
-    lift,
-    order,
-    queues,
-    rebuild,
-    redrive,
-    repair,
-    replay,
-    show,
+    dlq_list,
+    dlq_redrive,
+    dlq_show,
+    events_replay,
+    order_release_hold,
+    order_show,
+    saga_repair,
+    view_rebuild,
 )
 from ops.deployed import OperationError, deployed
 from ops.terminal import Terminal
 
-COMMANDS: Mapping[str, Command] = {
-    "queues": queues,
-    "show": show,
-    "redrive": redrive,
-    "repair": repair,
-    "order": order,
-    "lift": lift,
-    "rebuild": rebuild,
-    "replay": replay,
+COMMANDS: Mapping[str, Mapping[str, Command]] = {
+    "dlq": {"list": dlq_list, "show": dlq_show, "redrive": dlq_redrive},
+    "order": {"show": order_show, "release-hold": order_release_hold},
+    "saga": {"repair": saga_repair},
+    "events": {"replay": events_replay},
+    "view": {"rebuild": view_rebuild},
 }
 
 
@@ -48,7 +45,9 @@ def main() -> int:
     arguments = _arguments()
     terminal = Terminal()
     try:
-        return COMMANDS[arguments.verb].run(arguments, deployed(arguments.env), terminal)
+        return COMMANDS[arguments.noun][arguments.verb].run(
+            arguments, deployed(arguments.env), terminal
+        )
     except (OperationError, ClientError, BotoCoreError) as error:
         terminal.end()
         sys.stderr.write(f"{error}\n")
@@ -64,17 +63,22 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m ops", description=__doc__, formatter_class=style)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for name, command in COMMANDS.items():
-        described = command.__doc__ or ""
-        verb = verbs.add_parser(
-            name,
-            help=described.partition("\n")[0],
-            description=described,
-            formatter_class=style,
-        )
-        verb.add_argument("--env", default="dev", metavar="NAME", help="dev (default) or prod")
-        command.arguments(verb)
+    nouns = parser.add_subparsers(dest="noun", required=True, metavar="NOUN")
+    for noun, commands in COMMANDS.items():
+        group = nouns.add_parser(noun, help=", ".join(commands))
+        verbs = group.add_subparsers(dest="verb", required=True, metavar="VERB")
+        for verb, command in commands.items():
+            described = command.__doc__ or ""
+            declared = verbs.add_parser(
+                verb,
+                help=described.partition("\n")[0],
+                description=described,
+                formatter_class=style,
+            )
+            declared.add_argument(
+                "--env", default="dev", metavar="NAME", help="dev (default) or prod"
+            )
+            command.arguments(declared)
     return parser.parse_args()
 
 

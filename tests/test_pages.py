@@ -64,7 +64,9 @@ def test_every_stack_and_decision_is_linked_from_some_page() -> None:
 def test_the_operators_page_has_every_verb_of_the_command() -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
 
-    assert [verb for verb in COMMANDS if f"\n| `{verb}" not in page] == []
+    commands = [f"{noun} {verb}" for noun, verbs in COMMANDS.items() for verb in verbs]
+
+    assert [command for command in commands if f"\n| `{command}" not in page] == []
 
 
 def test_what_leads_nowhere_is_found_out() -> None:

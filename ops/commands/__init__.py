@@ -1,4 +1,4 @@
-"""The verbs of the operator's command, a module each, and what they have in common.
+"""The commands of `python -m ops`, a module each, and what they have in common.
 
 A module's docstring is its help. ``arguments(parser)`` declares what it takes besides ``--env``;
 ``run(arguments, deployed, terminal)`` does it and returns how it ended.

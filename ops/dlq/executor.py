@@ -33,8 +33,8 @@ class ActionFailedError(Exception):
 class ActionExecutor:
     """Does what was planned, one action at a time; it is done when ``do`` returns.
 
-    ``client`` makes boto3's client of a service; ``mark_compensation_completed`` is the name of orders' function
-    that marks a compensation as done.
+    ``client`` makes boto3's client of a service; ``mark_compensation_completed`` returns the name
+    of orders' function that marks a compensation as done.
     """
 
     client: Callable[[str], Any]

@@ -149,7 +149,7 @@ def plan_redrive(dead_letter: DeadLetter, sink: FailureSink) -> Action:
         NotRedrivableError: there is no way, or none that anybody can tell.
     """
     if dead_letter.mechanism is None:
-        raise NotRedrivableError("nobody can tell where it came from: read it with show --raw")
+        raise NotRedrivableError("nobody can tell where it came from: read it with dlq show --raw")
     route = route_of(dead_letter, sink)
     if route is None:
         raise NotRedrivableError(f"{dead_letter.failed_at or sink.name} is no longer deployed")

@@ -55,9 +55,10 @@ class RedriveResult:
 class Tally:
     """What a redrive came to: exact at any moment, also when it is interrupted.
 
-    ``skipped`` counts those that were not meant, or came while it went on; ``not_received`` those that SQS
-    did not give out, roughly; ``in_progress`` is the one that was put, perhaps, and not yet deleted.
-    ``access_denied`` has the names of places that were left because of a right that is missing, and which.
+    ``skipped`` counts those that were not meant, or came while it went on; ``not_received`` those
+    that SQS did not give out, roughly; ``in_progress`` is the one that was put, perhaps, and not
+    yet deleted. ``access_denied`` has the names of places that were left because of a right that
+    is missing, and which.
     """
 
     results: list[RedriveResult] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """Which places and which of their records are meant."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ops.deployed import OperationError
 from ops.dlq.decode import DeadLetter
@@ -13,7 +13,10 @@ Predicate = Callable[[DeadLetter], bool]
 def add_selection_options(parser: ArgumentParser) -> None:
     """Declare the options that choose records; those given must all hold."""
     parser.add_argument(
-        "--id", action="append", metavar="ID", help="this one, as show names it; may be repeated"
+        "--id",
+        action="append",
+        metavar="ID",
+        help="this one, as dlq show names it; may be repeated",
     )
     parser.add_argument("--match", metavar="TEXT", help="those in which this text is, anywhere")
     parser.add_argument(
@@ -45,6 +48,16 @@ def parse_selection(arguments: Namespace) -> Predicate:
     return is_selected
 
 
+def require_found(ids: Sequence[str] | None, found: Iterable[str]) -> None:
+    """Check that each wanted id was found.
+
+    Raises:
+        OperationError: one was not.
+    """
+    if missing := sorted(set(ids or ()).difference(found)):
+        raise OperationError(f"found no dead letter {', '.join(missing)}: see dlq show")
+
+
 def find_sink(sinks: Sequence[FailureSink], name: str) -> FailureSink:
     """The place of that name, or of the only name that has this text in it.
 
@@ -54,7 +67,7 @@ def find_sink(sinks: Sequence[FailureSink], name: str) -> FailureSink:
     exact = [sink for sink in sinks if name in (sink.name, sink.resource.physical)]
     found = exact or [sink for sink in sinks if name.lower() in sink.name.lower()]
     if not found:
-        raise OperationError(f"there is no place named {name}: see queues")
+        raise OperationError(f"there is no dead-letter queue {name}: see dlq list")
     if len(found) > 1:
         raise OperationError(f"{name} may be {', '.join(sink.name for sink in found)}")
     return found[0]

@@ -29,7 +29,7 @@ ORDER BY e.occurred_at
 
 
 def read_payment(deployed: Deployed, endpoint: str, order_id: str) -> Mapping[str, Any] | None:
-    """The charge of an order with its ``entries``, each ``published`` or not; None if there is none.
+    """The charge of an order with its ``entries``, each ``published`` or not, or None.
 
     Raises:
         DatabaseError: the operator is not let in: that takes ``dsql:DbConnectAdmin``.

@@ -6,7 +6,7 @@ from itertools import chain, repeat
 from typing import Any
 
 from lambdas.orders.domain import HELD
-from ops.orders.trace import format_money
+from ops.orders.trace import format_amount
 
 MAX_LINES_SHOWN = 3
 """So many lines of an order are named; of the others it is said how many there are."""
@@ -21,7 +21,7 @@ def render_lines(journey: Document) -> Iterator[str]:
     yield ""
     yield from _table(
         ("customer", order["customer_id"]),
-        ("total", format_money({"amount": order["total"], "currency": order["currency"]})),
+        ("total", format_amount({"amount": order["total"], "currency": order["currency"]})),
         ("lines", _units(order["lines"])),
         ("country", order["country"]),
     )
@@ -77,12 +77,12 @@ def _payment(row: Document | None) -> Iterator[str]:
     if row is None:
         yield "no charge"
         return
-    total = format_money(row) if row["amount"] is not None else "of nothing"
+    total = format_amount(row) if row["amount"] is not None else "of nothing"
     yield ", ".join(filter(None, (f"{row['state']} {total}", row["explanation"])))
     for entry in row["entries"]:
         untold = "" if entry["published"] else ", not published yet"
         moved = f"from {entry['credit']} to {entry['debit']}"
-        yield f"{entry['kind']} {format_money(entry)} {moved}{untold}"
+        yield f"{entry['kind']} {format_amount(entry)} {moved}{untold}"
 
 
 def _reservation(row: Document | None) -> Iterator[str]:

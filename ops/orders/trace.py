@@ -159,7 +159,7 @@ def _events(known: OrderRecords) -> Iterator[dict[str, str]]:
     for line in render_timeline(row)["events"] if row else ():
         # DynamoDB keeps no order of names; this one has the reason before its explanation.
         told = [
-            format_money(line[name]) if name == "total" else str(line[name])
+            format_amount(line[name]) if name == "total" else str(line[name])
             for name in sorted(line.keys() - {"at", "service", "event"}, reverse=True)
         ]
         yield _moment(line["at"], line["service"], line["event"], ", ".join(told))
@@ -183,7 +183,7 @@ def _rows(known: OrderRecords) -> Iterator[dict[str, str]]:
                 yield _moment(row["changed_at"], service, what, row["state"])
 
 
-def format_money(total: Row) -> str:
+def format_amount(total: Row) -> str:
     """Format a row's amount with its currency."""
     return values.format_money(values.Money(amount=total["amount"], currency=total["currency"]))
 

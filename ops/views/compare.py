@@ -88,9 +88,9 @@ class Comparison:
 def compare(live: Any, rebuilt: Any, *, meanwhile: Callable[[], object]) -> Iterator[Comparison]:
     """Compare two tables; ``meanwhile`` is called after each page.
 
-    Tells what differs whenever that is ``MAX_DIFFS``, and what is left of it at the end: the tables were
-    compared when this has ended, and not before. No more than a page of items is held, and the keys
-    of ``MAX_DIFFS`` and a page that differ.
+    Tells what differs whenever that is ``MAX_DIFFS``, and what is left of it at the end: the tables
+    were compared when this has ended, and not before. No more than a page of items is held, and the
+    keys of ``MAX_DIFFS`` and a page that differ.
     """
     items, differing = 0, dict[Key, None]()
     for one, other, counted in ((live, rebuilt, True), (rebuilt, live, False)):

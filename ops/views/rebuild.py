@@ -95,10 +95,10 @@ class Rebuild:
     compare_timeout: timedelta = COMPARE_TIMEOUT
 
     def run(self, *, switch: bool = True, ignore_differences: bool = False) -> bool:
-        """Build, prove and switch; whether the views are equal, or need not be.
+        """Build, prove and switch; whether the views are equal.
 
-        Nothing is switched unless they are. ``ignore_differences`` switches all the same: after a projection
-        was mended, views have to differ.
+        Nothing is switched unless they are. ``ignore_differences`` switches all the same: after a
+        projection was mended, views have to differ.
         """
         began = datetime.now(UTC)
         outputs = self.deployed.outputs("Storefront")
@@ -142,7 +142,7 @@ class Rebuild:
             self.progress(f"passed over: records that make no sense, {write.unreadable:,} times")
         if switch and (equal or ignore_differences):
             self._switch(catch_up)
-        return equal or ignore_differences
+        return equal
 
     def _verify(
         self,

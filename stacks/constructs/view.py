@@ -15,7 +15,7 @@ from stacks.environments import Environment
 class View(Construct):
     """Keeps a view in that of its two tables which the stack's parameter ``<id>Slot`` names.
 
-    `python -m ops rebuild` fills the other one, and then sets the parameter, which deployments
+    `python -m ops view rebuild` fills the other one, and then sets the parameter, which deployments
     leave as it is. Functions have their rights on both tables at all times, so that none is shut
     out while its setting changes; and readers change before the writer, in whose place the rebuild
     writes until it has changed as well.

@@ -96,7 +96,7 @@ class Platform:
 
     def lift(self, id_: str, cause: str) -> tuple[int, str]:
         """How the operator's command ended, and what it said."""
-        return run_ops(self.cloud, "lift", id_, cause, "--yes")
+        return run_ops(self.cloud, "order", "release-hold", id_, cause, "--yes")
 
     def row(self, id_: str) -> dict[str, Any]:
         """What orders has on record of it."""
@@ -264,11 +264,11 @@ def test_what_makes_no_sense_is_parked_with_all_that_is_wrong(platform: Platform
 
 def test_and_is_parked_again_where_it_is_put_back(platform: Platform):
     def shown() -> Any:
-        _, said = run_ops(platform.cloud, "show", "partner/Disputes", "--json")
+        _, said = run_ops(platform.cloud, "dlq", "show", "partner/Disputes", "--json")
         return json.loads(said)
 
     (before,) = shown()
-    assert run_ops(platform.cloud, "redrive", "partner/Disputes", "--yes")[0] == 0
+    assert run_ops(platform.cloud, "dlq", "redrive", "partner/Disputes", "--yes")[0] == 0
     assert eventually(lambda: len(shown()) == 1)
     (after,) = shown()
     assert after["id"] != before["id"]
@@ -288,7 +288,7 @@ def test_a_dispute_of_no_order_of_ours_is_parked_and_heard_once_there_is_one(pla
     assert parked["event"]["detail"]["data"]["dispute_id"] == "dp_5"
 
     assert platform.confirmed("early") == early
-    code, said = run_ops(platform.cloud, "redrive", "OnDisputeDeadLetters", "--yes")
+    code, said = run_ops(platform.cloud, "dlq", "redrive", "OnDisputeDeadLetters", "--yes")
     assert (code, said.splitlines()[-1]) == (0, "1 moved, 0 could not be, 0 were left"), said
     assert eventually(lambda: "held" in platform.order(early))
-    assert "OnDisputeDeadLetters" not in run_ops(platform.cloud, "queues", "--parked")[1]
+    assert "OnDisputeDeadLetters" not in run_ops(platform.cloud, "dlq", "list", "--non-empty")[1]

@@ -110,7 +110,7 @@ def test_whatever_fails_is_parked_and_comes_to_a_correct_end(platform: Platform)
             operator.until(
                 "nothing is parked, and all is right",
                 lambda: (
-                    run_ops_in_process(platform.cloud, "queues")[0] == 0
+                    run_ops_in_process(platform.cloud, "dlq", "list")[0] == 0
                     and not platform.violations()
                 ),
             )
@@ -202,7 +202,7 @@ def replay_in_vain(platform: Platform) -> None:
     operator, sqs = platform.operator, platform.client("sqs")
     rule = platform.outputs["ReplayRuleArn"].rpartition("/")[2]
     code, said, wrong = run_ops_in_process(
-        platform.cloud, "replay", "--from", "2026-01-01", "--rule", rule, "--yes"
+        platform.cloud, "events", "replay", "--from", "2026-01-01", "--rule", rule, "--yes"
     )
     assert (code, wrong) == (0, ""), said
     queue = {"QueueUrl": platform.outputs["ReplayQueueUrl"], "MaxNumberOfMessages": 10}

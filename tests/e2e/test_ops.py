@@ -56,7 +56,7 @@ class Platform:
 
     def parked(self, *places: str) -> dict[str, int]:
         """How much there is in the places that hold something, or in those."""
-        _, found = self.ops("queues", *([] if places else ["--parked"]))
+        _, found = self.ops("dlq", "list", *([] if places else ["--non-empty"]))
         return {
             each["queue"]: each["depth"]["visible"]
             for each in found
@@ -70,11 +70,11 @@ class Platform:
 
     def redrive(self, place: str) -> None:
         """Put back what is there: first look, then do it, then do it again in vain."""
-        code, shown = self.ops("redrive", place)
+        code, shown = self.ops("dlq", "redrive", place)
         assert (code, shown["moved"], self.parked(place)) == (0, 1, {place: 1})
-        code, done = self.ops("redrive", place, "--yes")
+        code, done = self.ops("dlq", "redrive", place, "--yes")
         assert (code, done["moved"], done["failed"]) == (0, 1, 0), done
-        assert self.ops("redrive", place, "--yes")[1]["moved"] == 0
+        assert self.ops("dlq", "redrive", place, "--yes")[1]["moved"] == 0
 
     def physical(self, stack: str, id: str) -> str:
         (found,) = (
@@ -171,7 +171,7 @@ def test_an_event_that_could_not_start_a_saga_starts_it(platform: Platform):
     with platform.without("Orders", "FulfilmentMachineEventsRole", "states:StartExecution"):
         order = platform.place("no-saga")
         platform.park(place)
-    code, (shown,) = platform.ops("show", place)
+    code, (shown,) = platform.ops("dlq", "show", place)
     assert code == 1
     assert shown["event"]["detail"]["data"]["order_id"] == order
     assert shown["error"].startswith("NO_PERMISSIONS: ")
@@ -187,7 +187,7 @@ def test_events_that_functions_failed_at_are_given_to_them_again(platform: Platf
     order = order_id(platform.customer, "early")
     platform.dispatch(order)
     platform.park(*places)
-    shown = [platform.ops("show", place)[1][0] for place in places]
+    shown = [platform.ops("dlq", "show", place)[1][0] for place in places]
     assert [each["attempts"] for each in shown] == [3, 3]
     assert shown[0]["error"] == (
         f"RetriesExhausted: UnexpectedDispatchError: there is no order {order}"
@@ -210,8 +210,8 @@ def test_what_a_saga_could_not_undo_is_undone_and_its_order_needs_nobody(platfor
     assert platform.row(order)["failed_compensations"] == ["ReleaseStock"]
     lambda_.delete_function_concurrency(FunctionName=release)
 
-    assert platform.ops("repair", order)[1]["moved"] == 1
-    assert platform.ops("repair", order, "--yes")[0] == 0
+    assert platform.ops("saga", "repair", order)[1]["moved"] == 1
+    assert platform.ops("saga", "repair", order, "--yes")[0] == 0
 
     assert platform.row(order)["completed_compensations"] == ["ReleaseStock"]
     reservation = platform.client("dynamodb").get_item(
@@ -219,11 +219,11 @@ def test_what_a_saga_could_not_undo_is_undone_and_its_order_needs_nobody(platfor
     )
     assert from_item(reservation["Item"])["state"] == "RELEASED"
     assert platform.parked() == {}
-    assert platform.ops("queues")[0] == 0
+    assert platform.ops("dlq", "list")[0] == 0
 
 
 def test_what_is_missing_is_said_in_a_line(platform: Platform):
-    code, out, err = platform.run("queues", "--env", "prod")
+    code, out, err = platform.run("dlq", "list", "--env", "prod")
 
     assert (code, out) == (2, "")
     assert err == f"there is no stack Orders-Prod-… in {platform.cloud.region}\n"

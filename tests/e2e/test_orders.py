@@ -397,7 +397,7 @@ def test_a_refusal_at_any_step_undoes_what_was_done(platform):
     ]
     check_promises(platform)
     assert told(platform, orders[0]) == ["OrderPlaced", "OrderRejected"]
-    code, said = run_ops(platform.cloud, "order", orders[1])
+    code, said = run_ops(platform.cloud, "order", "show", orders[1])
     assert code == 0, said
     assert re.search("saga +TakePayment  PaymentDeclined: above the card's limit", said)
     assert re.search("payments +DECLINED .*, above the card's limit\n", said)

@@ -124,7 +124,7 @@ def traffic(platform: Platform, ada: str) -> Traffic:
 
 def rebuilding(*arguments: str) -> tuple[str, ...]:
     """What came before now is to come of the archive."""
-    return ("rebuild", *arguments, "--overlap", "0")
+    return ("view", "rebuild", *arguments, "--overlap", "0")
 
 
 def rebuilt(platform: Platform, *arguments: str) -> tuple[int, str]:
@@ -204,7 +204,7 @@ def test_a_view_is_rebuilt_under_live_traffic_and_switched_without_a_gap(
     before = outputs(platform)
 
     with traffic.asked(PATHS[view], token) as statuses, traffic.flowing(view):
-        code, said = rebuilt(platform, view)
+        code, said = rebuilt(platform, view, "--yes")
 
     after = outputs(platform)
     assert code == 0, said
@@ -222,7 +222,7 @@ def test_a_rebuilt_view_equals_the_live_one_item_by_item(platform: Platform, tra
         live, beside = tables[f"{name}Table"], tables[f"{name}StandbyTable"]
         up_to_date(platform, view, traffic)
 
-        assert rebuilt(platform, view, "--only-compare")[0] == 0
+        assert rebuilt(platform, view)[0] == 0
 
         assert items(platform, beside) == items(platform, live) != []
         assert outputs(platform) == tables
@@ -237,12 +237,14 @@ def test_what_differs_is_told_and_not_switched_unless_it_is_meant(
         TableName=tables["TimelinesTable"], Key={"order_id": {"S": "o1"}}
     )
 
-    code, said = rebuilt(platform, "timelines", "--compare-timeout", "3")
+    code, said = rebuilt(platform, "timelines", "--compare-timeout", "3", "--yes")
 
     assert (code, "differs: o1" in said, "switched" in said) == (1, True, False)
     assert outputs(platform) == tables
 
-    code, said = rebuilt(platform, "timelines", "--compare-timeout", "3", "--despite-differences")
+    code, said = rebuilt(
+        platform, "timelines", "--compare-timeout", "3", "--yes", "--despite-differences"
+    )
 
     assert (code, "switched" in said) == (0, True)
     assert "o1" in rows(platform, outputs(platform)["TimelinesTable"])
@@ -261,7 +263,7 @@ def test_a_rebuild_that_was_broken_off_can_be_run_again(
         broken.returncode == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[ending]
     )
 
-    code, said = rebuilt(platform, "timelines", "--only-compare")
+    code, said = rebuilt(platform, "timelines")
 
     assert code == 0, said
 
@@ -335,7 +337,7 @@ def test_an_operator_replays_a_time_to_a_rule_of_ones_own_and_to_no_other(
 ):
     since = the_next_second()
     traffic.order("replayed")
-    wanted = ("replay", "--from", since.isoformat())
+    wanted = ("events", "replay", "--from", since.isoformat())
     url = listen(
         platform.cloud,
         platform.outputs["EventBus"],

@@ -82,7 +82,7 @@ def test_it_is_rebuilt_while_stock_moves_and_switched_without_a_gap(
     path, before = f"/products/{SKUS[0]}", outputs(platform)
 
     with stock.asked(path, ada) as statuses, stock.arriving():
-        code, said = rebuilt(platform, "availability")
+        code, said = rebuilt(platform, "availability", "--yes")
 
     after = outputs(platform)
     assert code == 0, said
@@ -107,14 +107,14 @@ def test_what_is_shown_wrongly_is_told_and_mended(platform: Platform, stock: Sto
         ExpressionAttributeValues={":wrong": {"N": "99"}},
     )
 
-    code, said = rebuilt(platform, "availability", "--compare-timeout", "3")
+    code, said = rebuilt(platform, "availability", "--compare-timeout", "3", "--yes")
 
     assert (code, "differs: S1" in said, "differs: S2" in said) == (1, True, True)
     assert f"not equal: 2 of {len(SKUS) - 1} items differ" in said
     assert outputs(platform) == tables
 
     code, said = rebuilt(
-        platform, "availability", "--compare-timeout", "3", "--despite-differences"
+        platform, "availability", "--compare-timeout", "3", "--yes", "--despite-differences"
     )
 
     assert (code, "switched: " in said) == (0, True)

@@ -57,6 +57,6 @@ def run_ops_in_process(cloud: Cloud, *words: str) -> tuple[int, str, str]:
 
 def journey(cloud: Cloud, order: str) -> tuple[int, Any]:
     """An order's journey, as it is told to scripts."""
-    code, said = run_ops(cloud, "order", order, "--json")
+    code, said = run_ops(cloud, "order", "show", order, "--json")
     assert said.startswith("{"), said
     return code, json.loads(said)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.commands.show import would
+from ops.commands.dlq_show import would
 from ops.dlq.decode import DeadLetter, decode
 from ops.dlq.failure_sinks import Mechanism
 from tests.unit.ops.dead_letter_samples import (

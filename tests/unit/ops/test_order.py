@@ -19,7 +19,7 @@ from lambdas.orders.domain import Hold, Order
 from lambdas.orders.store import row_of
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.shipping.domain import Shipment
-from ops.commands import order as command
+from ops.commands import order_show as command
 from ops.deployed import Deployed, OperationError
 from ops.dlq.decode import RawMessage
 from ops.dlq.failure_sinks import FailureSink, Resource
@@ -34,7 +34,7 @@ from ops.orders.trace import (
     OrderDeadLetter,
     OrderRecords,
     find_problems,
-    format_money,
+    format_amount,
     history,
     journey_document,
 )
@@ -345,7 +345,7 @@ class TestStory:
     [(1_500, "JPY", "1,500 JPY"), (1_500, "KWD", "1.500 KWD"), (123_405, "GBP", "1,234.05 GBP")],
 )
 def test_money_is_written_in_the_digits_of_its_currency(amount: int, currency: str, text: str):
-    assert format_money({"amount": amount, "currency": currency}) == text
+    assert format_amount({"amount": amount, "currency": currency}) == text
 
 
 def changed(known: OrderRecords, **records: Any) -> OrderRecords:

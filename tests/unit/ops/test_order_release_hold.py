@@ -51,7 +51,7 @@ def lift(
     monkeypatch: pytest.MonkeyPatch, deployed: Deployed, cause: str, *options: str
 ) -> tuple[int, list[Any]]:
     monkeypatch.setattr(main, "deployed", lambda _: deployed)
-    monkeypatch.setattr("sys.argv", ["ops", "lift", ID, cause, *options])
+    monkeypatch.setattr("sys.argv", ["ops", "order", "release-hold", ID, cause, *options])
     return main.main(), deployed.told
 
 

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from syrupy.assertion import SnapshotAssertion
 
 from ops import __main__ as main
-from ops.commands import queues, redrive, show
+from ops.commands import dlq_list, dlq_redrive, dlq_show
 from ops.deployed import OperationError
 from ops.dlq.decode import DeadLetter, RawMessage, decode
 from ops.dlq.failure_sinks import FailureSink, Mechanism
@@ -45,10 +45,10 @@ NAMES = (
 )
 
 
-def found() -> list[queues.Found]:
-    def at(name: str, there: int, in_flight: int = 0) -> queues.Found:
+def found() -> list[dlq_list.Found]:
+    def at(name: str, there: int, in_flight: int = 0) -> dlq_list.Found:
         oldest = AT if there else None
-        return queues.Found(
+        return dlq_list.Found(
             sink=sink(name),
             depth=Depth(visible=there, in_flight=in_flight, measured_at=AT),
             oldest=oldest,
@@ -69,30 +69,30 @@ def records(at: FailureSink) -> list[DeadLetter]:
 
 
 def test_dlq_list(golden: SnapshotAssertion):
-    assert queues.as_table(found(), NOW, of=66) + "\n" == golden
+    assert dlq_list.as_table(found(), NOW, of=66) + "\n" == golden
 
 
 def test_dlq_list_json(golden: SnapshotAssertion):
-    assert json.dumps([queues.as_json(each) for each in found()], indent=2) == golden
+    assert json.dumps([dlq_list.as_json(each) for each in found()], indent=2) == golden
 
 
 def test_dlq_list_when_all_are_empty(golden: SnapshotAssertion):
-    empty = queues.Found(sink=sink(NAMES[0]), depth=Depth(visible=0, measured_at=AT), oldest=None)
+    empty = dlq_list.Found(sink=sink(NAMES[0]), depth=Depth(visible=0, measured_at=AT), oldest=None)
 
-    assert queues.as_table([empty], NOW, of=66) + "\n" == golden
+    assert dlq_list.as_table([empty], NOW, of=66) + "\n" == golden
 
 
 @pytest.mark.parametrize("name", NAMES, ids=[name.replace("/", "-") for name in NAMES])
 def test_show(golden: SnapshotAssertion, name: str):
     at = sink(name)
 
-    assert show.as_text(records(at), at, hidden=2, now=NOW) + "\n" == golden
+    assert dlq_show.as_text(records(at), at, hidden=2, now=NOW) + "\n" == golden
 
 
 def test_show_json(golden: SnapshotAssertion):
     at = sink("purchasing/LowStockDeadLetters")
 
-    assert json.dumps([show.as_json(each, at) for each in records(at)], indent=2) == golden
+    assert json.dumps([dlq_show.as_json(each, at) for each in records(at)], indent=2) == golden
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["dry", "done"])
@@ -108,24 +108,24 @@ def test_redrive(golden: SnapshotAssertion, done: bool):
     )
     how.run(at, FakeSinkReader([*whole, message("x", id="held")], in_flight={"held"}), tally)
 
-    assert redrive.as_text(tally, done=done) + "\n" == golden
-    assert redrive.as_json(tally)["failed"] == 1
+    assert dlq_redrive.as_text(tally, done=done) + "\n" == golden
+    assert dlq_redrive.as_json(tally)["failed"] == 1
 
 
 def test_a_redrive_that_is_interrupted_says_which_may_come_twice(golden: SnapshotAssertion):
     tally = Tally(in_progress=records(sink("shipping/OutboxDeadLetters"))[0])
 
-    assert redrive.as_text(tally, done=True) + "\n" == golden
+    assert dlq_redrive.as_text(tally, done=True) + "\n" == golden
 
 
 @pytest.mark.parametrize(
     ("done", "of", "shown"), [(0, 0, 0), (0, 9, 0), (3, 9, 10), (9, 9, 30), (10, 9, 30)]
 )
 def test_a_bar_is_as_long_as_it_is_far(done: int, of: int, shown: int):
-    text = redrive.bar(done, of)
+    text = dlq_redrive.bar(done, of)
 
     assert text.count("#") == shown
-    assert len(text.partition("]")[0]) == redrive.BAR + 1
+    assert len(text.partition("]")[0]) == dlq_redrive.BAR + 1
 
 
 @pytest.mark.parametrize(
@@ -159,6 +159,9 @@ class Deployed:
             raise self._problem
         return templates()
 
+    def outputs(self, stack: str) -> Any:
+        raise NotImplementedError
+
     def client(self, service: str) -> Any:
         names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         attributes = dict.fromkeys(names, "0")
@@ -187,8 +190,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["queues"], ["show", "Repair"], ["redrive", "--all"], ["redrive", "Repair", "--yes"],
-     ["repair"], ["repair", "order-1", "--yes"]],
+    [["dlq", "list"], ["dlq", "show", "Repair"], ["dlq", "redrive", "--all"],
+     ["dlq", "redrive", "Repair", "--yes"], ["saga", "repair"], ["saga", "repair", "--yes"]],
 )  # fmt: skip
 def test_where_nothing_is_parked_all_is_well(run: Run, arguments: Sequence[str]):
     code, out, err = run(*arguments)
@@ -197,12 +200,14 @@ def test_where_nothing_is_parked_all_is_well(run: Run, arguments: Sequence[str])
     assert out.endswith("\n")
 
 
-@pytest.mark.parametrize(("verb", "word"), [("redrive", "moved"), ("repair", "repaired")])
-def test_each_verb_says_what_it_does(run: Run, verb: str, word: str):
+@pytest.mark.parametrize(
+    ("noun", "verb", "word"), [("dlq", "redrive", "moved"), ("saga", "repair", "repaired")]
+)
+def test_each_verb_says_what_it_does(run: Run, noun: str, verb: str, word: str):
     sink = ["Repair"] if verb == "redrive" else []
 
-    _, dry, _ = run(verb, *sink)
-    _, done, _ = run(verb, *sink, "--yes")
+    _, dry, _ = run(noun, verb, *sink)
+    _, done, _ = run(noun, verb, *sink, "--yes")
 
     assert dry.startswith(f"0 would be {word}, ")
     assert done.startswith(f"0 {word}, ")
@@ -225,12 +230,12 @@ def test_where_somebody_may_not_be_reached_the_other_places_are_redriven(
         for name in names
     }
     monkeypatch.setattr(
-        redrive, "reader_for", lambda at, _: readers.get(at.name, FakeSinkReader([]))
+        dlq_redrive, "reader_for", lambda at, _: readers.get(at.name, FakeSinkReader([]))
     )
     monkeypatch.setattr(Deployed, "client", lambda *_: SimpleNamespace(invoke=invoke))
 
-    ended, out, err = run("redrive", "--all", "--yes")
-    json_ended, told, _ = run("redrive", "--all", "--json")
+    ended, out, err = run("dlq", "redrive", "--all", "--yes")
+    json_ended, told, _ = run("dlq", "redrive", "--all", "--json")
 
     assert [readers[name].ids for name in names] == [["m"], []]
     assert (ended, json_ended) == (1, 0)
@@ -256,11 +261,11 @@ def test_what_was_put_and_may_not_be_deleted_ends_it_and_is_named(
         )
     }
     monkeypatch.setattr(
-        redrive, "reader_for", lambda at, _: readers.get(at.name, FakeSinkReader([]))
+        dlq_redrive, "reader_for", lambda at, _: readers.get(at.name, FakeSinkReader([]))
     )
     monkeypatch.setattr(Deployed, "client", lambda *_: SimpleNamespace(invoke=lambda **_: None))
 
-    code, out, err = run("redrive", "--all", "--yes")
+    code, out, err = run("dlq", "redrive", "--all", "--yes")
 
     assert (code, err) == (2, f"{error}\n")
     assert "first was being moved: it may be done twice" in out
@@ -275,9 +280,9 @@ def test_what_every_place_would_meet_ends_it(run: Run, monkeypatch: pytest.Monke
         asked.append(at.name)
         raise error
 
-    monkeypatch.setattr(redrive, "reader_for", expired)
+    monkeypatch.setattr(dlq_redrive, "reader_for", expired)
 
-    code, _, err = run("redrive", "--all")
+    code, _, err = run("dlq", "redrive", "--all")
 
     assert (code, len(asked), err) == (2, 1, f"{error}\n")
 
@@ -285,12 +290,15 @@ def test_what_every_place_would_meet_ends_it(run: Run, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["show", "Nothing"], "there is no place named Nothing: see queues"),
-        (["show", "Undelivered"], "Undelivered may be backbone/CatchAllUndelivered, "),
-        (["show", "Repair", "--field", "x"], "--field wants PATH=VALUE, and not x"),
-        (["redrive"], "name a PLACE, or say --all"),
-        (["redrive", "Repair", "--all"], "name a PLACE, or say --all"),
-        (["redrive", "Repair", "--per-second", "0"], "--per-second wants a number above 0"),
+        (["dlq", "show", "Nothing"], "there is no dead-letter queue Nothing: see dlq list"),
+        (["dlq", "show", "Undelivered"], "Undelivered may be backbone/CatchAllUndelivered, "),
+        (["dlq", "show", "Repair", "--id", "m1"], "found no dead letter m1: see dlq show"),
+        (["dlq", "redrive", "--all", "--id", "m1"], "found no dead letter m1: see dlq show"),
+        (["saga", "repair", "order-1"], "there is no order order-1"),
+        (["dlq", "show", "Repair", "--field", "x"], "--field wants PATH=VALUE, and not x"),
+        (["dlq", "redrive"], "name a QUEUE, or say --all"),
+        (["dlq", "redrive", "Repair", "--all"], "name a QUEUE, or say --all"),
+        (["dlq", "redrive", "Repair", "--per-second", "0"], "--per-second wants a number above 0"),
     ],
 )
 def test_what_cannot_be_meant_is_said_in_a_line(run: Run, arguments: Sequence[str], said: str):
@@ -310,13 +318,13 @@ def test_what_cannot_be_meant_is_said_in_a_line(run: Run, arguments: Sequence[st
     ],
 )
 def test_what_is_missing_is_said_in_a_line(run: Run, problem: Exception):
-    code, out, err = run("queues", problem=problem)
+    code, out, err = run("dlq", "list", problem=problem)
 
     assert (code, out, err) == (2, "", f"{problem}\n")
 
 
 def test_an_interruption_ends_with_its_own_code(run: Run):
-    code, _, err = run("queues", problem=KeyboardInterrupt())
+    code, _, err = run("dlq", "list", problem=KeyboardInterrupt())
 
     assert code == 130
     assert err.startswith("interrupted: ")

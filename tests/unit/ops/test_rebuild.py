@@ -500,7 +500,7 @@ class TestCommand:
             monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
             for name, value in environment.items():
                 monkeypatch.setenv(name, value)
-            monkeypatch.setattr(sys, "argv", ["ops", "rebuild", *arguments])
+            monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", *arguments])
             try:
                 return command.main(), capsys.readouterr().err
             except SystemExit as ended:

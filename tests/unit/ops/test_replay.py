@@ -11,8 +11,8 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from lambdas.contracts.orders import OrderConfirmed, OrderPlaced
-from ops.commands import replay as command
-from ops.commands.replay import follow, rules_of
+from ops.commands import events_replay as command
+from ops.commands.events_replay import follow, rules_of
 from ops.deployed import Deployed, OperationError
 from ops.replay.archive import Replay
 from ops.replay.plan import ReplayPlan, Rule, parse_time, select_rules

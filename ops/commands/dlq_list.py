@@ -1,7 +1,7 @@
 """List every place in which failed work is parked, how much is there and since when.
 
 The places are found in the deployed templates. In DEPTH, +n are those that somebody looks at just
-now. FED BY is who parks there; a redrive puts it BACK TO those who failed.
+now. SOURCE is who sends dead letters there; a redrive puts them back to TARGET.
 
 Ends with 0 when nothing is parked anywhere, with 1 when something is.
 """
@@ -50,7 +50,7 @@ class Found:
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare what this verb takes."""
-    parser.add_argument("--parked", action="store_true", help="only places that hold something")
+    parser.add_argument("--non-empty", action="store_true", help="only queues that hold something")
     parser.add_argument("--json", action="store_true", help="for scripts")
 
 
@@ -62,7 +62,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
         found = list(
             pool.map(lambda sink: look(sink, reader_for(sink, clients.__getitem__)), sinks)
         )
-    shown = [each for each in found if each.depth.total or not arguments.parked]
+    shown = [each for each in found if each.depth.total or not arguments.non_empty]
     if arguments.json:
         print_json([as_json(each) for each in shown])
     else:
@@ -88,15 +88,15 @@ def as_table(found: Sequence[Found], now: datetime, *, of: int) -> str:
             f"+{each.depth.in_flight}" if each.depth.in_flight else ""
         )
         oldest = format_age(each.oldest, now) if each.oldest else ""
-        first, *others = [(fed_by(route), back_to(route)) for route in each.sink.routes] or [
+        first, *others = [(source_of(route), target_of(route)) for route in each.sink.routes] or [
             ("", "")
         ]
         rows.append([each.sink.name, depth, oldest, *first])
         rows += [["", "", "", *other] for other in others]
     parked = [each for each in found if each.depth.total]
     messages = sum(each.depth.total for each in parked)
-    summary = f"{messages} parked in {len(parked)} of {of} places"
-    return f"{format_table(('PLACE', 'DEPTH', 'OLDEST', 'FED BY', 'BACK TO'), rows)}\n\n{summary}"
+    summary = f"{messages} dead letters in {len(parked)} of {of} queues"
+    return f"{format_table(('QUEUE', 'DEPTH', 'OLDEST', 'SOURCE', 'TARGET'), rows)}\n\n{summary}"
 
 
 def as_json(found: Found) -> dict[str, Any]:
@@ -119,14 +119,14 @@ def as_json(found: Found) -> dict[str, Any]:
     }
 
 
-def fed_by(route: FailureRoute) -> str:
+def source_of(route: FailureRoute) -> str:
     """Who parks here."""
     return WORDS[route.mechanism].format(
         source=_short(route.source.name), target=_short(str(route.target))
     )
 
 
-def back_to(route: FailureRoute) -> str:
+def target_of(route: FailureRoute) -> str:
     """Where a redrive puts it."""
     return route.target.name if route.target else "repair"
 

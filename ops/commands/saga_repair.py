@@ -10,9 +10,10 @@ Ends with 0 when all is repaired, or could be, with 1 when something could not.
 
 from argparse import ArgumentParser, Namespace
 
-from ops.commands.redrive import move, moving
+from ops.commands.dlq_redrive import move, moving
 from ops.deployed import Deployed
 from ops.dlq.failure_sinks import Mechanism
+from ops.orders.collect import RecordCollector
 from ops.terminal import Terminal
 
 
@@ -25,6 +26,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Repair what is in the places that sagas park in."""
+    if arguments.match is not None:
+        RecordCollector(deployed, arguments.match).order()
     sinks = [
         sink for sink in deployed.templates().failure_sinks() if sink.routes_by(Mechanism.SAGA)
     ]

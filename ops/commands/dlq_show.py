@@ -17,14 +17,19 @@ from ops.dlq.decode import DeadLetter, decode
 from ops.dlq.failure_sinks import FailureSink
 from ops.dlq.plan import NotRedrivableError, plan_redrive
 from ops.dlq.readers import reader_for
-from ops.dlq.selection import add_selection_options, find_sink, parse_selection
+from ops.dlq.selection import (
+    add_selection_options,
+    find_sink,
+    parse_selection,
+    require_found,
+)
 from ops.output import format_age, one_line, print_json, print_text
 from ops.terminal import Terminal
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare what this verb takes."""
-    parser.add_argument("queue", metavar="QUEUE", help="as queues names it, or a part of it")
+    parser.add_argument("queue", metavar="QUEUE", help="as dlq list names it, or a part of it")
     add_selection_options(parser)
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="for scripts, whole")
@@ -38,6 +43,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     is_selected = parse_selection(arguments)
     with closing(reader.lease_messages()) as messages:
         dead_letters = [decode(message, sink) for message in messages]
+    require_found(arguments.id, [dead_letter.message.id for dead_letter in dead_letters])
     shown = [dead_letter for dead_letter in dead_letters if is_selected(dead_letter)]
     hidden = max(reader.depth().total - len(dead_letters), 0)
     if arguments.raw:

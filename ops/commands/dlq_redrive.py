@@ -17,13 +17,18 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ops.commands import DONE, OPEN
-from ops.commands.show import unseen, would
+from ops.commands.dlq_show import unseen, would
 from ops.deployed import Deployed, OperationError
 from ops.dlq.executor import ActionExecutor
 from ops.dlq.failure_sinks import FailureSink
 from ops.dlq.readers import reader_for
-from ops.dlq.redrive import ACCESS_DENIED_CODES, RateLimit, Redrive, Tally
-from ops.dlq.selection import add_selection_options, find_sink, parse_selection
+from ops.dlq.redrive import ACCESS_DENIED_CODES, RateLimit, Redrive, RedriveResult, Tally
+from ops.dlq.selection import (
+    add_selection_options,
+    find_sink,
+    parse_selection,
+    require_found,
+)
 from ops.output import one_line, print_json, print_text
 from ops.terminal import Terminal
 
@@ -33,7 +38,7 @@ BAR = 30
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare what this verb takes."""
-    parser.add_argument("queue", metavar="QUEUE", nargs="?", help="as queues names it, or a part")
+    parser.add_argument("queue", metavar="QUEUE", nargs="?", help="as dlq list names it, or a part")
     parser.add_argument("--all", action="store_true", help="every place")
     add_selection_options(parser)
     moving(parser)
@@ -55,7 +60,7 @@ def moving(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Redrive one place, or all."""
     if bool(arguments.queue) == arguments.all:
-        raise OperationError("name a PLACE, or say --all")
+        raise OperationError("name a QUEUE, or say --all")
     sinks = deployed.templates().failure_sinks()
     meant = sinks if arguments.all else [find_sink(sinks, arguments.queue)]
     return move(meant, arguments, deployed, terminal, word="moved")
@@ -110,6 +115,7 @@ def move(
         told = as_json(tally) if arguments.json else as_text(tally, done=arguments.yes, word=word)
         print_json(told) if isinstance(told, dict) else print_text(told)
         sys.stdout.flush()
+    require_found(arguments.id, [result.dead_letter.message.id for result in tally.results])
     return OPEN if tally.failed or tally.not_received or tally.access_denied else DONE
 
 
@@ -123,8 +129,7 @@ def bar(done: int, of: int) -> str:
 def as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
     """What was done, or would be: a line for each that could not be moved, or for all."""
     lines = [
-        f"{result.sink.name}  {result.dead_letter.message.id}\n"
-        f"  {one_line((result.error and f'not {word}: {result.error}') or would(result.dead_letter, result.sink))}"
+        f"{result.sink.name}  {result.dead_letter.message.id}\n  {one_line(_said(result, word))}"
         for result in tally.results
         if not (done and result.moved)
     ]
@@ -139,6 +144,13 @@ def as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
     if done:
         return "\n".join([*lines, f"{tally.moved} {word}, {counts}"])
     return "\n".join([*lines, f"{tally.moved} would be {word}, {counts}; to do it, add --yes"])
+
+
+def _said(result: RedriveResult, word: str) -> str:
+    """Why a dead letter was not moved, or what would be done with it."""
+    if result.error:
+        return f"not {word}: {result.error}"
+    return would(result.dead_letter, result.sink)
 
 
 def as_json(tally: Tally) -> dict[str, Any]:

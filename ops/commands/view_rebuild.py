@@ -1,6 +1,9 @@
-"""Make a view afresh from the archive, prove it equal, and switch to it.
+"""Rebuild a view from the archive, compare it with the live one, and switch to it.
 
-Ends with 0 when the views are equal and switched, with 1 when they differ and nothing was.
+Without --yes, it does everything but switch. It never switches to a view that differs, unless
+--despite-differences says so.
+
+Ends with 0 when the views are equal, or may differ, with 1 when they differ.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -8,6 +11,7 @@ from datetime import timedelta
 
 from ops.commands import DONE, OPEN
 from ops.deployed import Deployed
+from ops.output import print_json
 from ops.terminal import Terminal
 from ops.views.rebuild import COMPARE_TIMEOUT, OVERLAP, Rebuild
 from ops.views.registry import VIEWS
@@ -16,9 +20,6 @@ from ops.views.registry import VIEWS
 def arguments(parser: ArgumentParser) -> None:
     """Declare what this verb takes."""
     parser.add_argument("view", choices=VIEWS, metavar="VIEW", help=", ".join(VIEWS))
-    parser.add_argument(
-        "--only-compare", action="store_true", help="do not switch, even if the views are equal"
-    )
     parser.add_argument(
         "--despite-differences",
         action="store_true",
@@ -38,6 +39,8 @@ def arguments(parser: ArgumentParser) -> None:
         metavar="SECONDS",
         help="for how long items that differ are looked at again (default: %(default)s)",
     )
+    parser.add_argument("--yes", action="store_true", help="switch")
+    parser.add_argument("--json", action="store_true", help="for scripts")
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
@@ -45,11 +48,16 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     rebuild = Rebuild(
         deployed=deployed,
         view=VIEWS[arguments.view],
-        progress=terminal.say,
+        progress=(lambda _: None) if arguments.json else terminal.say,
         overlap=timedelta(minutes=arguments.overlap),
         compare_timeout=timedelta(seconds=arguments.compare_timeout),
     )
-    equal = rebuild.run(
-        switch=not arguments.only_compare, ignore_differences=arguments.despite_differences
-    )
-    return DONE if equal else OPEN
+    despite = arguments.despite_differences
+    equal = rebuild.run(switch=arguments.yes, ignore_differences=despite)
+    good = equal or despite
+    if arguments.json:
+        switched = arguments.yes and good
+        print_json({"view": arguments.view, "equal": equal, "switched": switched})
+    elif good and not arguments.yes:
+        terminal.say("compared only: to switch to it, add --yes")
+    return DONE if good else OPEN
