@@ -127,7 +127,16 @@ class OrdersStack(Stack):
         http_api.route(apigw.HttpMethod.DELETE, "/orders/{order_id}", cancel_order)
 
         Outbox(self, "Outbox", table=table, relay=relay_outbox, alarms=alarms)
-        OrderJobs(self, "Jobs", env=env, orders=table, bus=bus, group=schedules, alarms=alarms)
+        OrderJobs(
+            self,
+            "Jobs",
+            env=env,
+            orders=table,
+            bus=bus,
+            source=SOURCE,
+            group=schedules,
+            alarms=alarms,
+        )
 
         steps = [
             SagaStep(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lambdas.orders.events import event_for_change
-from lambdas.orders.store import order_of
+from lambdas.orders.rows import order_of
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.relay import make_relay, relay_batch, row_to_event

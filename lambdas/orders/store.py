@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
 from datetime import datetime
 from heapq import merge
 from itertools import groupby, islice
@@ -10,7 +9,8 @@ from operator import itemgetter
 from typing import Any
 
 from lambdas.orders.dedup_index import bucket_name, digest_of
-from lambdas.orders.domain import Hold, KeyReusedError, Order, is_order_id
+from lambdas.orders.domain import KeyReusedError, Order, is_order_id
+from lambdas.orders.rows import order_of, row_of
 from lambdas.runtime.dynamodb import (
     delete_if_unchanged,
     from_item,
@@ -205,20 +205,3 @@ class Orders:
             if "LastEvaluatedKey" not in answer:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
-
-
-def row_of(order: Order) -> dict[str, Any]:
-    """The order as the table keeps it: what it does not have is left out."""
-    return {name: value for name, value in asdict(order).items() if value not in (None, ())}
-
-
-def order_of(row: Mapping[str, Any]) -> Order:
-    """The order that a row tells; what is not an order's, or a hold's, is passed over."""
-    columns = _known(Order, row)
-    holds = tuple(Hold(**_known(Hold, hold)) for hold in columns.pop("holds", ()))
-    return Order(**columns, holds=holds)
-
-
-def _known(kind: type[Order | Hold], row: Mapping[str, Any]) -> dict[str, Any]:
-    names = {field.name for field in fields(kind)}
-    return {name: value for name, value in row.items() if name in names}

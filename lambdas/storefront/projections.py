@@ -1,6 +1,8 @@
-"""From facts to what a view's table has of them: what its function does, and a rebuild as well."""
+"""How events change a view: the same code serves the view's function and its rebuild."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from lambdas.contracts.event import Event, EventEnvelope
 from lambdas.contracts.inventory import StockEvent
@@ -41,3 +43,29 @@ def update_sales(view: SalesView, events: Sequence[EventEnvelope[OrderConfirmed]
     """Count each of a batch's orders once, in as few transactions as hold them."""
     for group in split_into_transactions(build_sales(events)):
         view.count(group)
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A view's table and how a batch of events changes it."""
+
+    view: Callable[..., Any]
+    """The class of the view; it takes the table's name and boto3's client of DynamoDB."""
+    update: Callable[[Any, Sequence[EventEnvelope[Any]]], None]
+    """Writes a batch of events into the view."""
+
+    def updater(
+        self, table: str, *, dynamodb: Any
+    ) -> Callable[[Sequence[EventEnvelope[Any]]], None]:
+        """Return what writes events into that table."""
+        view = self.view(table, dynamodb=dynamodb)
+        return lambda events: self.update(view, events)
+
+
+PROJECTIONS: Mapping[str, Projection] = {
+    "availability": Projection(AvailabilityView, update_availability),
+    "orders": Projection(CustomerOrdersView, update_customer_orders),
+    "sales": Projection(SalesView, update_sales),
+    "timelines": Projection(PerOrderView, update_timelines),
+}
+"""What a rebuild needs of each view."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.orders.holds import NoSuchHoldError, lift_hold
-from lambdas.orders.store import order_of
+from lambdas.orders.rows import order_of
 from ops.commands import DONE, OPEN
 from ops.deployed import Deployed, OperationError
 from ops.dlq.executor import ActionFailedError, invoke_function

@@ -8,7 +8,7 @@ from typing import Any
 from lambdas.contracts import values
 from lambdas.orders.domain import Order, is_stalled
 from lambdas.orders.duplicates import DUPLICATE
-from lambdas.orders.store import order_of
+from lambdas.orders.rows import order_of
 from lambdas.storefront.domain import render_timeline
 from ops.orders.executions import Execution
 

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from lambdas.contracts.codec import decode
 from lambdas.contracts.event import Event, EventEnvelope
 from lambdas.contracts.inventory import StockEvent
 from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS, parse_order_record
 from lambdas.contracts.orders import OrderConfirmed
-from lambdas.inventory.domain import event_for_change
-from lambdas.inventory.store import parse_stock_row
-from lambdas.storefront import projections
+from lambdas.inventory.domain import StockLevel, event_for_change
 from lambdas.storefront.domain import CUSTOMER_ORDER_EVENTS
-from lambdas.storefront.store import AvailabilityView, CustomerOrdersView, PerOrderView, SalesView
+from lambdas.storefront.projections import PROJECTIONS, Projection
 from ops.views.sources import OrderEventSource, RebuildContext, RebuildSource, StockSource
 
 Projector = Callable[[Sequence[EventEnvelope[Any]]], None]
@@ -27,15 +26,15 @@ class View:
     """As the stack calls it."""
     parse: Callable[[Any], EventEnvelope[Any] | None]
     """Raises ContractError if a body of the origin makes no sense."""
-    store: Callable[..., Any]
-    project: Callable[[Any, Any], None]
+    projection: Projection
+    """The storefront's own code that writes events into the view."""
     max_parallel_writes: int
     """How many batches may be written at a time."""
     source: Callable[[RebuildContext], RebuildSource] = OrderEventSource
 
     def projector(self, table: str, dynamodb: Any) -> Projector:
-        """What writes facts into that table."""
-        return partial(self.project, self.store(table, dynamodb=dynamodb))
+        """Return what writes events into that table."""
+        return self.projection.updater(table, dynamodb=dynamodb)
 
 
 def _order_event_parser(*events: type[Event]) -> Callable[[Any], EventEnvelope[Any] | None]:
@@ -43,38 +42,34 @@ def _order_event_parser(*events: type[Event]) -> Callable[[Any], EventEnvelope[A
 
 
 def _stock_event_of(row: Mapping[str, Any]) -> EventEnvelope[StockEvent] | None:
-    """What inventory told last of a SKU, by its own code; not by which of its events."""
-    return event_for_change(None, parse_stock_row(row))
+    """Return the event that inventory would publish of a SKU whose first stock this is."""
+    return event_for_change(None, decode(StockLevel, row))
 
 
 VIEWS: Mapping[str, View] = {
     "timelines": View(
         name="Timelines",
         parse=_order_event_parser(*ORDER_STREAM_EVENTS),
-        store=PerOrderView,
-        project=projections.update_timelines,
+        projection=PROJECTIONS["timelines"],
         max_parallel_writes=8,
     ),
     "orders": View(
         name="CustomerOrders",
         parse=_order_event_parser(*CUSTOMER_ORDER_EVENTS),
-        store=CustomerOrdersView,
-        project=projections.update_customer_orders,
+        projection=PROJECTIONS["orders"],
         max_parallel_writes=8,
     ),
     "sales": View(
         name="Sales",
         parse=_order_event_parser(OrderConfirmed),
-        store=SalesView,
-        project=projections.update_sales,
+        projection=PROJECTIONS["sales"],
         # More would be in each other's way at the same counters.
         max_parallel_writes=1,
     ),
     "availability": View(
         name="Availability",
         parse=_stock_event_of,
-        store=AvailabilityView,
-        project=projections.update_availability,
+        projection=PROJECTIONS["availability"],
         max_parallel_writes=8,
         source=StockSource,
     ),

@@ -6,7 +6,6 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.contracts.orders import SOURCE
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant, grant_put_events
 from stacks.constructs.schedule import SCHEDULE_HAS_DESTINATION, Schedule
@@ -36,10 +35,11 @@ class OrderJobs(Construct):
         env: Environment,
         orders: ServiceTable,
         bus: events.IEventBus,
+        source: str,
         group: scheduler.IScheduleGroup,
         alarms: sns.ITopic,
     ) -> None:
-        """Declare the jobs; ``orders`` has the ``ORDER_INDEXES``."""
+        """Declare the jobs; ``orders`` has the ``ORDER_INDEXES``, events bear the ``source``."""
         super().__init__(scope, id)
 
         def job(
@@ -73,7 +73,7 @@ class OrderJobs(Construct):
         )
         grant(republish_stalled, "dynamodb:PutItem", on=orders.table_arn)
         grant_query(republish_stalled, "open_shard")
-        grant_put_events(republish_stalled, bus, source=SOURCE)
+        grant_put_events(republish_stalled, bus, source=source)
 
         # Orders that repeat an earlier one
         checkpoints = ServiceTable(self, "Checkpoints", env=env, key="job")

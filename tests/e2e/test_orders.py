@@ -30,7 +30,7 @@ from lambdas.contracts.event import TECHNICAL_FAILURE, parse_detail
 from lambdas.contracts.orders import OrderNeedsAttention
 from lambdas.orders.domain import PLACED
 from lambdas.orders.events import event_for_change
-from lambdas.orders.store import order_of
+from lambdas.orders.rows import order_of
 from lambdas.runtime.dynamodb import from_item, to_item
 from stacks.environments import DEV
 from tests.support.cli import journey, run_ops

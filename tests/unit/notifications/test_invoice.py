@@ -9,7 +9,7 @@ import pytest
 
 from lambdas.contracts.values import PricedLine
 from lambdas.notifications.invoice import render
-from tests.test_layout import ROOT
+from tests.support.modules import ROOT
 from tests.unit.notifications.invoices import confirmed
 
 SCRIPT = """

@@ -16,7 +16,7 @@ from lambdas.contracts.codec import encode
 from lambdas.contracts.values import Line
 from lambdas.inventory.domain import Reservation
 from lambdas.orders.domain import Hold, Order
-from lambdas.orders.store import row_of
+from lambdas.orders.rows import row_of
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.shipping.domain import Shipment
 from ops.commands import order_show as command

@@ -11,7 +11,8 @@ import pytest
 from lambdas.orders.dedup_index import with_dedup_key
 from lambdas.orders.domain import Order
 from lambdas.orders.order_request import parse_order_request
-from lambdas.orders.store import Orders, order_of, row_of
+from lambdas.orders.rows import order_of, row_of
+from lambdas.orders.store import Orders
 from lambdas.runtime.dynamodb import from_item, to_item
 from tests.support.spy import Spy
 from tests.unit.orders.requests import BODY

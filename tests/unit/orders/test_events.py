@@ -18,7 +18,7 @@ from lambdas.contracts.orders import (
 from lambdas.contracts.values import Money, PricedLine
 from lambdas.orders.domain import CONFIRMED, REJECTED, Hold, Order, cancel, customer_view
 from lambdas.orders.events import event_for_change
-from lambdas.orders.store import order_of, row_of
+from lambdas.orders.rows import order_of, row_of
 from lambdas.runtime.dynamodb import from_item, to_item
 from tests.unit.orders.requests import placed
 

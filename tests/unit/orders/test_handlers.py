@@ -12,7 +12,7 @@ import pytest
 from lambdas.orders.dedup_index import with_dedup_key
 from lambdas.orders.domain import REJECTED, Order
 from lambdas.orders.events import event_for_change
-from lambdas.orders.store import order_of, row_of
+from lambdas.orders.rows import order_of, row_of
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.relay import Relay, row_to_event

@@ -40,7 +40,8 @@ from lambdas.orders.domain import (
 )
 from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, mark_hold_missed
-from lambdas.orders.store import Orders, row_of
+from lambdas.orders.rows import row_of
+from lambdas.orders.store import Orders
 from lambdas.runtime.dynamodb import to_item
 from tests.contracts.catalog import read, sample_of
 from tests.unit.orders.requests import placed

@@ -13,7 +13,8 @@ from lambdas.orders.domain import (
     TooLateError,
     cancel,
 )
-from lambdas.orders.store import RETRY, ConcurrentUpdateError, Orders, order_of, row_of
+from lambdas.orders.rows import order_of, row_of
+from lambdas.orders.store import RETRY, ConcurrentUpdateError, Orders
 from lambdas.runtime.dynamodb import to_item
 from tests.support.spy import Spy
 from tests.unit.orders.requests import BODY, line, placed

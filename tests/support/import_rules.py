@@ -1,0 +1,145 @@
+"""The import rules of every folder: which packages its modules may import.
+
+The standard library and the module's own folder are always allowed. ``*`` stands for one service,
+simulator or worker, whose own folder is its package. The most specific row applies.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.modules import is_stub, within
+from tests.support.purity import impurity, must_be_pure
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the modules of a folder may import."""
+
+    reason: str
+    """Why they may import nothing else."""
+    allowed: tuple[str, ...] = ()
+    """The packages, modules and names that they may import."""
+
+
+CDK = ("aws_cdk", "constructs", "jsii")
+SDK = ("boto3", "botocore")
+SERVICE = ("lambdas.contracts", "lambdas.runtime", *SDK)
+PLATFORM = ("app", "lambdas", "simulators", "stacks", "workers")
+TOOLS = ("bench", "demo", "emulator", "ops", "simulation", "tools")
+OFFERED_TO_OPERATORS = (
+    "lambdas.inventory.domain",
+    "lambdas.orders.domain",
+    "lambdas.orders.duplicates",
+    "lambdas.orders.holds",
+    "lambdas.orders.rows",
+    "lambdas.storefront.domain",
+    "lambdas.storefront.projections",
+)
+"""What the services offer to the operator's command: decisions, readings of rows, projections."""
+
+RULES: dict[str, Rule] = {
+    "app.py": Rule("the app composes stacks", ("aws_cdk", "cdk_nag", "stacks")),
+    "stacks": Rule(
+        "stacks know contracts, not the code of services",
+        ("aws_cdk", "constructs", "lambdas.contracts"),
+    ),
+    "stacks/constructs": Rule(
+        "constructs know no service and no service's contracts",
+        (
+            *CDK,
+            "stacks.environments",
+            "lambdas.contracts.codec",
+            "lambdas.contracts.event",
+        ),
+    ),
+    "lambdas/contracts": Rule("contracts need the standard library only"),
+    "lambdas/runtime": Rule("adapters know no service", ("lambdas.contracts", *SDK)),
+    "lambdas/*": Rule("a service knows other services by their contracts only", SERVICE),
+    "lambdas/notifications": Rule(
+        "only this service writes PDFs", (*SERVICE[:2], "botocore", "fpdf")
+    ),
+    "lambdas/payments": Rule("only this service uses PostgreSQL", (*SERVICE, "pg8000")),
+    "simulators/*": Rule("a simulator is another company's system", SERVICE[:2]),
+    "workers/*": Rule("a worker is a service of its own", SERVICE),
+    "ops": Rule(
+        "the command works on any account, through what services offer",
+        (
+            *SDK,
+            "pg8000",
+            "lambdas.contracts",
+            "lambdas.runtime.dynamodb",
+            *OFFERED_TO_OPERATORS,
+        ),
+    ),
+    "emulator": Rule(
+        "the emulator knows nothing of what runs on it",
+        (
+            *SDK,
+            "cryptography",
+            "jsonata",
+            "ministack",
+            "uvicorn",
+        ),
+    ),
+    "demo": Rule(
+        "the demo uses the platform as it is deployed",
+        (
+            "pg8000",
+            "urllib3",
+            "emulator",
+            "ops",
+            "lambdas.contracts",
+            "lambdas.runtime.dynamodb",
+            "lambdas.backbone.stream",
+            "lambdas.storefront.domain",
+        ),
+    ),
+    "simulation": Rule(
+        "the simulation runs the real handlers in one process",
+        (*SDK, "ministack", *PLATFORM, "emulator.delivery_rules"),
+    ),
+    "bench": Rule(
+        "a benchmark measures the platform; it is part of nothing",
+        ("aws_cdk", "urllib3", "app", "stacks.environments", "lambdas", "demo", "emulator", "ops"),
+    ),
+    "tools": Rule("a generator reads contracts", ("lambdas.contracts",)),
+    "tests/support": Rule(
+        "helpers serve all levels of tests and belong to none",
+        (
+            *PLATFORM,
+            *TOOLS,
+            *SDK,
+            "aws_cdk",
+            "constructs",
+            "pytest",
+            "uvicorn",
+            "tests.contracts.catalog",
+            "tests.templates.synthesis",
+        ),
+    ),
+}
+
+
+def rule_of(module: Path) -> tuple[str, Rule] | None:
+    """The module's own folder as a package, and its rule."""
+    parts = module.parts
+    for key in ("/".join(parts[:2]), f"{parts[0]}/*", parts[0]):
+        if key in RULES and (len(parts) > 2 or "/" not in key):
+            own = parts[0] if "/" not in key else ".".join(parts[:2])
+            return own, RULES[key]
+    return None
+
+
+def violation(module: Path, name: str) -> str | None:
+    """Why a module may not import that name; None when it may."""
+    if name.partition(".")[0] in sys.stdlib_module_names:
+        return None if not must_be_pure(module) else impurity(module, name)
+    found = rule_of(module)
+    if found is None:
+        return "the folder has no rule"
+    own, rule = found
+    needed = "boto3" if is_stub(name) else name
+    if not within(needed, own, *rule.allowed):
+        return rule.reason
+    return impurity(module, name) if must_be_pure(module) else None

@@ -1,0 +1,114 @@
+"""Which modules of a service are pure, and what a pure module may use."""
+
+import ast
+from pathlib import Path
+
+from tests.support.modules import ROOT, SHARED, modules, within
+
+ADAPTERS = {
+    "lambdas/backbone/stream": "Kinesis, CloudWatch",
+    "lambdas/inventory/store": "DynamoDB",
+    "lambdas/inventory/unresolved_reservations": "DynamoDB, EventBridge",
+    "lambdas/notifications/mail_sender": "SES",
+    "lambdas/notifications/store": "DynamoDB, S3",
+    "lambdas/orders/checkpoint": "DynamoDB",
+    "lambdas/orders/duplicate_scan": "DynamoDB",
+    "lambdas/orders/store": "DynamoDB",
+    "lambdas/payments/charging": "the card provider",
+    "lambdas/payments/database": "Aurora DSQL",
+    "lambdas/payments/grants": "Aurora DSQL",
+    "lambdas/payments/migrations": "Aurora DSQL",
+    "lambdas/payments/outbox": "Aurora DSQL, SQS",
+    "lambdas/payments/provider": "the card provider",
+    "lambdas/payments/store": "Aurora DSQL",
+    "lambdas/payments/unresolved_charges": "Aurora DSQL, EventBridge",
+    "lambdas/purchasing/store": "DynamoDB",
+    "lambdas/purchasing/supplier": "Lambda",
+    "lambdas/shipping/store": "DynamoDB",
+    "lambdas/storefront/projections": "DynamoDB",
+    "lambdas/storefront/store": "DynamoDB",
+    "simulators/card_provider/faults": "the clock, the environment",
+    "simulators/card_provider/store": "DynamoDB",
+    "workers/warehouse/__main__": "the process",
+    "workers/warehouse/consumer": "threads, the clock",
+    "workers/warehouse/handlers": "DynamoDB, EventBridge",
+    "workers/warehouse/health": "a socket",
+    "workers/warehouse/store": "DynamoDB",
+}
+"""The modules that touch the world, and what they touch. Handlers do so too, and are recognized by
+their function ``handler``. Every other module of a service, simulator or worker must be pure.
+"""
+
+PURE_LIBRARIES = (
+    *("abc", "base64", "bisect", "collections", "contextlib", "csv", "dataclasses", "datetime"),
+    *("decimal", "enum", "fractions", "functools", "hashlib", "heapq", "html", "io", "itertools"),
+    *("json", "math", "operator", "re", "statistics", "string", "textwrap", "types", "typing"),
+    *("unicodedata", "uuid.NAMESPACE_URL", "uuid.UUID", "uuid.uuid5", "warnings", "zlib"),
+    # It writes a PDF into memory.
+    "fpdf",
+)
+IMPURE_METHODS = {"now", "utcnow", "today", "getenv", "uuid1", "uuid4"}
+IMPURE_FUNCTIONS = {"input", "open", "print"}
+
+
+def service_modules() -> list[Path]:
+    """The modules of services, simulators and workers."""
+    return [
+        module
+        for module in modules("lambdas", "simulators", "workers")
+        if len(module.parts) > 2 and module.parts[1] not in SHARED
+    ]
+
+
+def is_pure(module: Path) -> bool:
+    """Whether a service's module is neither a handler nor listed as an adapter."""
+    return _stem(module) not in ADAPTERS and not _is_handler(module)
+
+
+def must_be_pure(module: Path) -> bool:
+    """Whether it is a pure module of a service, simulator or worker."""
+    shared = module.parts[:1] == ("lambdas",) and module.parts[1] in SHARED
+    top = module.parts[0]
+    return top in ("lambdas", "simulators", "workers") and not shared and is_pure(module)
+
+
+def impurity(module: Path, name: str) -> str | None:
+    """Why a pure module of a service may not import that name; None when it may."""
+    if within(name, *PURE_LIBRARIES, "lambdas.contracts"):
+        return None
+    own = ".".join(module.parts[:2])
+    if within(name, own) and all(map(is_pure, _files(name))):
+        return None
+    return "a pure module knows no AWS, no environment and no clock"
+
+
+def _files(name: str) -> list[Path]:
+    """The module in which a name of a service is found."""
+    parts = name.split(".")
+    candidates = (Path(*parts[:length]).with_suffix(".py") for length in (len(parts), 3))
+    return [path for path in candidates if (ROOT / path).is_file()][:1]
+
+
+def _stem(module: Path) -> str:
+    return module.with_suffix("").as_posix()
+
+
+def _is_handler(module: Path) -> bool:
+    path = ROOT / module
+    return path.is_file() and any(
+        isinstance(node, ast.FunctionDef) and node.name == "handler"
+        for node in ast.parse(path.read_text()).body
+    )
+
+
+def impure_calls(source: str) -> list[str]:
+    """The calls that ask a clock or the environment, or read or write a file."""
+    return [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and (
+            (isinstance(node.func, ast.Attribute) and node.func.attr in IMPURE_METHODS)
+            or (isinstance(node.func, ast.Name) and node.func.id in IMPURE_FUNCTIONS)
+        )
+    ]
