@@ -1,6 +1,10 @@
 # Setting up, trying out, checking and deploying Orders. `make help` lists what there is.
 
-PYTHON ?= python3
+# What Lambda runs the functions on. The checks run on it too, where this machine has it.
+LAMBDA_PYTHON := 3.13
+PYTHON ?= $(or $(shell for python in python$(LAMBDA_PYTHON) \
+	"$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(LAMBDA_PYTHON).*/bin/python$(LAMBDA_PYTHON); do \
+	"$$python" -c 'import ensurepip, venv' 2>/dev/null && echo "$$python" && break; done),python3)
 ENV ?= dev
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
@@ -8,11 +12,11 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
 CDK := cdk -c env=$(ENV) $(if $(PARTNER),-c partner=$(PARTNER)) $(if $(SENDER),-c sender=$(SENDER))
 
-.PHONY: help setup demo up test check lint types unit docs synth deploy destroy clean
+.PHONY: help setup demo up test check python lint types unit synth-alone docs lock synth deploy destroy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/installed node_modules/installed ## install what is needed, here and nowhere else
 
@@ -22,12 +26,18 @@ demo: setup ## the platform on this machine: feed it orders, see what happened (
 up: setup ## the platform on this machine, until Ctrl-C
 	@python -m demo up $(if $(PORT),--port $(PORT))
 
-check: setup ## lint, types and every test that needs no local cloud
+check: setup python ## lint, types and every test that needs no local cloud
 	@$(MAKE) --jobs 2 lint types unit
+
+python:
+	@python -c 'import sys; v = "%d.%d" % sys.version_info[:2]; v == "$(LAMBDA_PYTHON)" or print( \
+		f"NOTE: Python {v} is tested here, but functions run on $(LAMBDA_PYTHON) in production. " \
+		"Install Python $(LAMBDA_PYTHON), then run make clean setup.")'
 
 lint:
 	ruff check .
 	ruff format --check .
+	zizmor --offline --strict-collection --quiet .github
 
 types:
 	mypy
@@ -41,6 +51,20 @@ test: check ## everything, the local cloud and the demo included
 	pytest tests/saga tests/integration tests/e2e --ignore tests/e2e/test_grants.py \
 		--numprocesses 3 --dist loadfile --no-loadscope-reorder
 	pytest tests/e2e/test_grants.py
+	@$(MAKE) synth-alone
+
+synth-alone: setup build/alone/installed ## prove that requirements.txt suffices for synthesis
+	env -u PYTHONPATH cdk synth --quiet -c env=prod --app "build/alone/bin/python app.py" --output build/alone/cdk.out
+
+build/alone/installed: requirements.txt
+	@uv venv --quiet --clear --python $(VENV)/bin/python build/alone
+	@uv pip install --quiet --python build/alone/bin/python --require-hashes -r requirements.txt
+	@touch $@
+
+lock: setup ## pin everything that is installed, with hashes (UPGRADE=--upgrade for newer ones)
+	@for name in requirements requirements-dev; do \
+		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) \
+			--custom-compile-command "make lock" $$name.in --output-file $$name.txt || exit 1; done
 
 docs: setup ## write the generated pages of docs/ again
 	python -m tools.event_docs
@@ -61,9 +85,9 @@ clean: ## remove all that was installed or built here
 $(VENV)/installed: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Orders needs Python 3.11 or newer: install it, or name it with PYTHON=/path/to/python3" >&2; exit 1; }
-	@echo "installing Python packages into $(VENV)"
+	@echo "installing Python packages into $(VENV), for $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 node_modules/installed: package-lock.json
