@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from stacks.constructs.function import ROOT
+from stacks.constructs.function import ROOT, RUNTIME
 
 
 class PackagesLayer(lambda_.LayerVersion):
@@ -27,7 +27,7 @@ class PackagesLayer(lambda_.LayerVersion):
             scope,
             id,
             code=lambda_.Code.from_asset(str(packages_folder(packages))),
-            compatible_runtimes=[lambda_.Runtime.PYTHON_3_14],
+            compatible_runtimes=[RUNTIME],
             description=", ".join(packages),
         )
 

@@ -41,7 +41,7 @@ BUSY = """\
         with zipfile.ZipFile(code, "w") as archive:
             archive.writestr("index.py", "import time\\ndef handler(e, c): time.sleep(60)")
         functions = cloud.client("lambda")
-        functions.create_function(FunctionName="busy", Role=role, Runtime="python3.14", Timeout=60,
+        functions.create_function(FunctionName="busy", Role=role, Runtime="python3.13", Timeout=60,
                                   Handler="index.handler", Code={"ZipFile": code.getvalue()})
         functions.invoke(FunctionName="busy", InvocationType="Event")
         while dsql.get_cluster(identifier=identifier)["status"] != "ACTIVE":

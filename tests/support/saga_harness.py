@@ -270,7 +270,7 @@ class SagaHarness:
             bundle.writestr("actor.py", ACTOR)
         arn = self._lambda.create_function(
             FunctionName=f"{name}-{self._id}",
-            Runtime="python3.14",
+            Runtime="python3.13",
             Role=self._role("lambda.amazonaws.com"),
             Handler="actor.handler",
             Timeout=2,

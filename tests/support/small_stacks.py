@@ -103,7 +103,7 @@ def function(handler: str, **properties: Any) -> Template:
     return {
         "Type": "AWS::Lambda::Function",
         "Properties": {
-            "Runtime": "python3.14",
+            "Runtime": "python3.13",
             "Handler": f"index.{handler}",
             "Code": {"ZipFile": FUNCTIONS},
             "Role": get("Role"),

@@ -437,7 +437,7 @@ def function_has_own_role_and_log_group(platform: Platform) -> Iterator[str]:
     for function in platform.all(FUNCTION):
         wanted = {
             "Architectures": ["arm64"],
-            "Runtime": "python3.14",
+            "Runtime": "python3.13",
             "TracingConfig": {"Mode": "Active"},
         }
         for name, value in wanted.items():

@@ -291,7 +291,7 @@ class TestHost:
         assert 0 < int(service["WatchdogSec"]) <= 60
         assert service["User"] == "worker"
         assert service["NoNewPrivileges"] == "yes"
-        assert service["ExecStart"] == "/usr/bin/python3.14 -m ${PROGRAM}"
+        assert service["ExecStart"] == "/usr/bin/python3.13 -m ${PROGRAM}"
 
     def test_worker_stops_before_the_instance_is_released(self):
         lines = (worker_checks.HOST / "retire.sh").read_text().splitlines()

@@ -9,7 +9,7 @@ source /etc/worker.env
 useradd --system --no-create-home --shell /sbin/nologin worker
 mkdir -p /var/log/worker
 
-dnf install --assumeyes --quiet python3.14 amazon-cloudwatch-agent
+dnf install --assumeyes --quiet python3.13 amazon-cloudwatch-agent
 sed "s|@LOG_GROUP@|$LOG_GROUP|" "$host/logs.json" > /etc/worker-logs.json
 /opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl \
     -a fetch-config -m ec2 -c file:/etc/worker-logs.json -s
