@@ -9,7 +9,10 @@ import pytest
 from ops.__main__ import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(#[^)\s]*)?\)")
 CODE_BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
@@ -59,6 +62,14 @@ def test_every_stack_and_decision_is_linked_from_some_page() -> None:
     ]
 
     assert [path.name for path in [*stacks, *DECISIONS] if path not in linked] == []
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda decision: decision.name)
+def test_decision_begins_with_number_date_and_status(decision: Path) -> None:
+    title, _, header, *_ = decision.read_text().splitlines()
+
+    assert title.startswith(f"# {int(decision.name[:4])}. ")
+    assert re.fullmatch(r"Date: \d{4}-\d\d-\d\d · Status: (Accepted|Superseded)\b.*", header)
 
 
 def test_the_operators_page_has_every_verb_of_the_command() -> None:
