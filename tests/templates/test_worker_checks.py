@@ -314,7 +314,13 @@ class TestAssets:
         code, _ = self.fetched(environment)
         files = {path.relative_to(code).as_posix() for path in code.rglob("*") if path.is_file()}
 
-        shared = ("lambdas/contracts/", "lambdas/runtime/", "workers/host/", "workers/warehouse/")
+        shared = (
+            "lambdas/contracts/",
+            "lambdas/runtime/",
+            "workers/host/",
+            "workers/runtime/",
+            "workers/warehouse/",
+        )
         assert {file for file in files if not file.startswith(shared)} == {
             "lambdas/__init__.py",
             "workers/__init__.py",
