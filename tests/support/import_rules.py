@@ -61,7 +61,8 @@ RULES: dict[str, Rule] = {
     ),
     "lambdas/payments": Rule("only this service uses PostgreSQL", (*SERVICE, "pg8000")),
     "simulators/*": Rule("a simulator is another company's system", SERVICE[:2]),
-    "workers/*": Rule("a worker is a service of its own", SERVICE),
+    "workers/*": Rule("a worker is a service of its own", (*SERVICE, "workers.runtime")),
+    "workers/runtime": Rule("a worker's runtime knows no worker", (*SERVICE[:2], "botocore")),
     "ops": Rule(
         "the command works on any account, through what services offer",
         (

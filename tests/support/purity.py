@@ -30,9 +30,7 @@ ADAPTERS = {
     "simulators/card_provider/faults": "the clock, the environment",
     "simulators/card_provider/store": "DynamoDB",
     "workers/warehouse/__main__": "the process",
-    "workers/warehouse/consumer": "threads, the clock",
     "workers/warehouse/handlers": "DynamoDB, EventBridge",
-    "workers/warehouse/health": "a socket",
     "workers/warehouse/store": "DynamoDB",
 }
 """The modules that touch the world, and what they touch. Handlers do so too, and are recognized by
@@ -67,8 +65,8 @@ def is_pure(module: Path) -> bool:
 
 def must_be_pure(module: Path) -> bool:
     """Whether it is a pure module of a service, simulator or worker."""
-    shared = module.parts[:1] == ("lambdas",) and module.parts[1] in SHARED
-    top = module.parts[0]
+    top, folder = module.parts[0], "".join(module.parts[1:2])
+    shared = top in ("lambdas", "workers") and folder in SHARED
     return top in ("lambdas", "simulators", "workers") and not shared and is_pure(module)
 
 

@@ -7,8 +7,8 @@ from threading import Lock
 from typing import Any
 
 from lambdas.contracts.event import EventEnvelope
+from workers.runtime.queue import MAX_BATCH, Message
 from workers.warehouse.domain import Picking, StockLevel
-from workers.warehouse.queue import MAX_BATCH, Message
 
 
 class Killed(BaseException):

@@ -1,57 +1,20 @@
 """Consuming a queue: groups side by side, each in its order, until told to stop."""
 
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from threading import Event
+from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.contracts.codec import ContractError
 from lambdas.runtime.log import log
-from workers.warehouse.queue import MAX_BATCH, Message, Queue
+from workers.runtime.queue import MAX_BATCH, Message, Queue
+from workers.runtime.shutdown import Shutdown
 
 RENEWALS_PER_LEASE = 3
 """How often a lease is renewed in its time: two renewals may fail before others get the message."""
 RETRY_DELAY = 5
 """Seconds after which something is tried again that failed."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Shutdown:
-    """Whether to stop, and for how long the work in hand may still go on: ``grace`` seconds."""
-
-    grace: float
-    clock: Callable[[], float] = time.monotonic
-    _requested: Event = field(default_factory=Event)
-    _begun: bool = False
-    _deadline: float = float("inf")
-
-    def request(self) -> None:
-        """Request the shutdown: no new work from now on.
-
-        A signal may say so in the middle of another's saying so. Setting an event takes a lock, for
-        which the second would wait for ever: it has to see that the first has begun.
-        """
-        if not self._begun:
-            self._begun = True
-            self._deadline = self.clock() + self.grace
-            self._requested.set()
-
-    @property
-    def requested(self) -> bool:
-        """Whether to stop."""
-        return self._requested.is_set()
-
-    @property
-    def remaining(self) -> float:
-        """The seconds that are left to finish in."""
-        return self._deadline - self.clock()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait so long, or until told to stop; answer whether to stop."""
-        return self._requested.wait(seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

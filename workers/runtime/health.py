@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
 from threading import Thread
 
-from workers.warehouse.consumer import Consumer, Shutdown
+from workers.runtime.consumer import Consumer
+from workers.runtime.shutdown import Shutdown
 
 LOOPBACK = str(IPv4Address(socket.INADDR_LOOPBACK))
 STARTING, READY, DRAINING, STUCK = "starting", "ready", "draining", "stuck"

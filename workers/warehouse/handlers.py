@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.log import log
+from workers.runtime.queue import Message
 from workers.warehouse.domain import order_picked_event, parse_picking, parse_stock_level
-from workers.warehouse.queue import Message
 from workers.warehouse.store import Warehouse
 
 

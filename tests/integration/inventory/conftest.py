@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.inventory.harness import Inventory
+from tests.support.inventory_tables import Inventory
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.inventory.store import NothingToShipError
+from tests.support.inventory_tables import Inventory, Units
 from tests.support.spy import Spy
-from tests.unit.inventory.harness import Inventory, Units
 
 SKUS = ("A", "B")
 AFTER = {

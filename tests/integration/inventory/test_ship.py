@@ -10,7 +10,7 @@ from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.inventory.store import NothingToShipError, StockMismatchError
 from lambdas.runtime.dynamodb import to_item
 from tests.contracts.catalog import read, sample_of
-from tests.unit.inventory.harness import LATER, Inventory
+from tests.support.inventory_tables import LATER, Inventory
 
 
 def test_what_left_is_neither_available_nor_reserved(inventory: Inventory):

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 
 from lambdas.inventory.domain import DEFAULT_MINIMUM
 from lambdas.inventory.store import RETRY, StockMismatchError
+from tests.support.inventory_tables import LATER, NOW, Inventory
 from tests.support.spy import Spy
-from tests.unit.inventory.harness import LATER, NOW, Inventory
 
 THREADS = 16
 

@@ -27,8 +27,8 @@ from lambdas.inventory.unresolved_reservations import (
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.settings import SettingMissing
 from lambdas.runtime.status_queries import QueryOutcome
+from tests.support.inventory_tables import LATER, NOW, Inventory
 from tests.support.spy import Spy
-from tests.unit.inventory.harness import LATER, NOW, Inventory
 from tests.unit.runtime.fakes import FakeEvents
 
 STALE_AFTER = timedelta(hours=1)

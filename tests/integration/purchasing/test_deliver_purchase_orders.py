@@ -14,10 +14,10 @@ from lambdas.purchasing import supplier as module
 from lambdas.purchasing.domain import plan_purchase_order
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.purchasing.supplier import DeliveryFailedError, Supplier
+from tests.support.low_stock import low
 from tests.support.spy import Spy
 from tests.templates.checks import FUNCTION
 from tests.templates.synthesis import platform
-from tests.unit.purchasing.conftest import low
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DUE = (START + timedelta(minutes=10)).isoformat()

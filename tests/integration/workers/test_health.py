@@ -8,9 +8,9 @@ from urllib.error import HTTPError
 
 import pytest
 
-from workers.warehouse import health
-from workers.warehouse.consumer import Shutdown
-from workers.warehouse.health import DRAINING, READY, STARTING, STUCK, STUCK_AFTER
+from workers.runtime import health
+from workers.runtime.health import DRAINING, READY, STARTING, STUCK, STUCK_AFTER
+from workers.runtime.shutdown import Shutdown
 
 
 def state(*, ready: bool = True, idle: float = 0, stopping: bool = False) -> str:

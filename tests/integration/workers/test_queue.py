@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from tests.support.handlers import ACCOUNT
-from workers.warehouse.queue import Queue
+from workers.runtime.queue import Queue
 
 Make = Callable[..., Queue]
 

@@ -1,21 +1,11 @@
-"""What is held does not leave; whatever comes in whatever order, it leaves once when it may."""
+"""A held shipment does not leave; it leaves once when the hold is lifted."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
-from itertools import pairwise
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from lambdas.contracts.orders import OrderHeld, OrderHoldLifted
-from lambdas.contracts.shipping import BookShipment, ShipmentAlreadyCancelled
+from lambdas.contracts.shipping import BookShipment
 from lambdas.contracts.values import Line
-from lambdas.contracts.warehouse import OrderPicked
-from lambdas.runtime.dynamodb import to_item
 from lambdas.shipping.domain import (
     AWAITED,
     BOOKED,
@@ -28,13 +18,9 @@ from lambdas.shipping.domain import (
     event_for_change,
     mark_picked,
     plan_shipment,
-    refuse_unless_booked,
     require_shipment,
     shipment_id,
 )
-from lambdas.shipping.store import ConcurrentUpdateError, Shipments
-from tests.contracts.catalog import read, sample_of
-from tests.support.spy import Spy
 
 NOW, LATER = "2026-01-01T00:00:00+00:00", "2026-01-01T00:05:00+00:00"
 LINES = (Line(sku="A", quantity=2),)
@@ -51,7 +37,7 @@ def picked(existing: Shipment | None) -> Shipment | None:
     return mark_picked(existing, cause="picked", now=LATER)
 
 
-class TestDomain:
+class TestHold:
     def test_a_held_one_waits_though_it_was_picked(self):
         held = updated(PLAN, held=True, sequence=3)
         waiting = picked(held)
@@ -107,150 +93,3 @@ class TestDomain:
         assert picked(awaited) is awaited
         with pytest.raises(NoShipmentError):
             require_shipment(awaited, "o1")
-
-
-@pytest.fixture
-def table(make_table: Callable[[str, str], str]) -> str:
-    return make_table("shipments", "order_id")
-
-
-@pytest.fixture
-def shipments(dynamodb: Any, table: str) -> Shipments:
-    return Shipments(table, dynamodb=dynamodb)
-
-
-def apply(shipments: Shipments, *, held: bool, sequence: int) -> Shipment:
-    return shipments.update("o1", change=partial(updated, held=held, sequence=sequence))
-
-
-class TestStore:
-    def test_a_booking_keeps_the_hold_that_came_first(self, shipments: Shipments):
-        apply(shipments, held=True, sequence=2)
-        booked = shipments.book(PLAN)
-
-        assert booked == replace(PLAN, held=True, hold_sequence=2)
-        refuse_unless_booked(booked)
-        assert shipments.book(PLAN) == booked
-
-    def test_what_is_only_held_can_be_cancelled(self, shipments: Shipments):
-        apply(shipments, held=True, sequence=2)
-
-        assert shipments.cancel("o1", now=LATER).state == CANCELLED
-        with pytest.raises(ShipmentAlreadyCancelled):
-            refuse_unless_booked(shipments.book(PLAN))
-
-    def test_a_row_from_before_there_were_holds_is_held_as_well(
-        self, shipments: Shipments, dynamodb: Any, table: str
-    ):
-        row = {"order_id": "o1", "shipment_id": "s", "state": BOOKED, "created_at": NOW}
-        dynamodb.put_item(TableName=table, Item=to_item(row | {"changed_at": NOW}))
-
-        assert apply(shipments, held=True, sequence=2).held
-
-    def test_a_hold_that_comes_during_the_booking_is_kept(self, dynamodb: Any, table: str):
-        others = Shipments(table, dynamodb=dynamodb)
-        apply(others, held=True, sequence=2)
-        holds = iter([(False, 3), (True, 4)])
-
-        def meanwhile(operation: str) -> None:
-            # Between what the booking finds and what it writes.
-            if operation == "put_item" and (published := next(holds, None)):
-                apply(others, held=published[0], sequence=published[1])
-
-        booked = Shipments(table, dynamodb=Spy(dynamodb, meanwhile)).book(PLAN)
-
-        assert (booked.state, booked.held, booked.hold_sequence) == (BOOKED, True, 4)
-
-    def test_one_that_others_change_for_ever_is_tried_again_later(self, dynamodb: Any, table: str):
-        others = Shipments(table, dynamodb=dynamodb)
-        numbers = iter(range(2, 100))
-
-        def meanwhile(operation: str) -> None:
-            if operation == "put_item":
-                apply(others, held=True, sequence=next(numbers))
-
-        busy = Shipments(table, dynamodb=Spy(dynamodb, meanwhile))
-
-        with pytest.raises(ConcurrentUpdateError, match="o1"):
-            apply(busy, held=False, sequence=1_000)
-        with pytest.raises(ConcurrentUpdateError, match="o1"):
-            busy.book(PLAN)
-
-    def test_of_a_hold_and_a_dispatch_one_wins(
-        self, dynamodb: Any, make_table: Callable[[str, str], str]
-    ):
-        for _ in range(20):
-            shipments = Shipments(make_table("shipments", "order_id"), dynamodb=dynamodb)
-            shipments.book(PLAN)
-            with ThreadPoolExecutor(2) as pool:
-                pool.submit(shipments.update, "o1", change=picked)
-                pool.submit(apply, shipments, held=True, sequence=3)
-            found = shipments.book(PLAN)
-            assert found.picked
-            assert (found.state == DISPATCHED) != found.held
-
-
-REQUESTS = st.sampled_from(["book", "cancel", "pick", *range(2, 7)])
-"""A number is that of an event of the order: the even ones hold it, the odd ones lift that."""
-
-
-@settings(max_examples=100)
-@given(requests=st.lists(REQUESTS, min_size=4, max_size=12))
-def test_it_leaves_when_it_is_booked_picked_and_not_held(
-    dynamodb: Any, make_table: Callable[[str, str], str], requests: list[Any]
-):
-    shipments = Shipments(make_table("shipments", "order_id"), dynamodb=dynamodb)
-    rows: list[Shipment | None] = [None]
-    latest, state, ready = 0, "", False
-    for request in requests:
-        match request:
-            case "book":
-                rows.append(shipments.book(PLAN))
-                state = state or BOOKED
-            case "cancel":
-                rows.append(shipments.cancel("o1", now=LATER))
-                state = CANCELLED if state in ("", BOOKED) else state
-            case "pick":
-                rows.append(shipments.update("o1", change=picked))
-                ready = ready or state == BOOKED
-            case number:
-                rows.append(apply(shipments, held=number % 2 == 0, sequence=number))
-                latest = max(latest, number)
-        held = latest > 0 and latest % 2 == 0
-        if state == BOOKED and ready and not held:
-            state = DISPATCHED
-        now = rows[-1]
-        assert (now.state if now else "") == (state or (AWAITED if latest else ""))
-
-    published = [
-        event
-        for before, after in pairwise(rows)
-        if after is not None and (event := event_for_change(before, after)) is not None
-    ]
-    assert len(published) == (state == DISPATCHED)
-
-
-class TestHandlers:
-    @pytest.fixture
-    def load(self, load_handler: Callable[..., Any], table: str) -> Callable[[str], Any]:
-        return lambda verb: load_handler(f"lambdas.shipping.{verb}", SHIPMENTS_TABLE=table)
-
-    def event(self, contract: Any) -> dict[str, Any]:
-        event: dict[str, Any] = read(sample_of(contract))
-        event["detail"]["data"]["order_id"] = "o1"
-        return event
-
-    def test_it_is_held_waits_and_leaves(self, load: Callable[[str], Any]):
-        load("book_shipment")(
-            {"order_id": "o1", "country": "France", "lines": [{"sku": "A", "quantity": 2}]}, None
-        )
-
-        def state_after(verb: str, contract: Any) -> str:
-            return str(load(verb)(self.event(contract), None)["state"])
-
-        for _ in range(2):
-            assert state_after("apply_hold", OrderHeld) == BOOKED
-            assert state_after("dispatch_shipment", OrderPicked) == BOOKED
-        for _ in range(2):
-            assert state_after("apply_hold", OrderHoldLifted) == DISPATCHED
-        assert state_after("apply_hold", OrderHeld) == DISPATCHED

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from lambdas.contracts.inventory import StockChanged
 from lambdas.contracts.orders import OrderConfirmed
 from tests.contracts.catalog import read, sample_of
-from tests.unit.warehouse.fakes import FakeBus, FakeQueue, FakeWarehouse, Killed, message
-from workers.warehouse import consumer as module
-from workers.warehouse.consumer import Consumer, Shutdown
+from tests.support.worker_fakes import FakeBus, FakeQueue, FakeWarehouse, Killed, message
+from workers.runtime import consumer as module
+from workers.runtime.consumer import Consumer
+from workers.runtime.queue import Message
+from workers.runtime.shutdown import Shutdown
 from workers.warehouse.handlers import MessageHandlers, PublishError
-from workers.warehouse.queue import Message
 
 
 def confirmed(order_id: str) -> Message:

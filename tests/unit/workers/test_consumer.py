@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.contracts.codec import ContractError
-from tests.unit.warehouse.fakes import FakeQueue, message
-from workers.warehouse import consumer as module
-from workers.warehouse.consumer import Consumer, Shutdown
-from workers.warehouse.queue import Message
+from tests.support.worker_fakes import FakeQueue, message
+from workers.runtime import consumer as module
+from workers.runtime.consumer import Consumer
+from workers.runtime.queue import Message
+from workers.runtime.shutdown import Shutdown
 
 TIMEOUT = 10
 """Seconds until a test gives up what it waits for; nothing is asserted of how long it took."""

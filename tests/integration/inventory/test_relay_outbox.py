@@ -1,0 +1,186 @@
+"""The outbox relay of the stock table: each change is published once and in order."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambdas.inventory.domain import DEFAULT_MINIMUM, event_for_change
+from lambdas.inventory.store import parse_stock_row
+from lambdas.runtime.dynamodb import to_item
+from lambdas.runtime.relay import Relay, RelayOutcome, row_to_event
+from lambdas.runtime.topic import Topic
+from tests.support.inventory_tables import Inventory
+from tests.unit.runtime.fakes import FakeSns, FakeSqs
+
+SKUS, ORDERS = ("A", "B"), ("o1", "o2", "o3", "o4")
+units = st.dictionaries(st.sampled_from(SKUS), st.integers(1, 7), min_size=1)
+requests: Any = st.one_of(
+    st.tuples(st.just("reserve"), st.sampled_from(ORDERS), units),
+    st.tuples(st.just("release"), st.sampled_from(ORDERS), st.just({})),
+    st.tuples(st.just("receive"), st.sampled_from(["d1", "d2", "d3"]), units),
+)
+
+
+class Stream:
+    """The stream of a shop's stock, written down while the shop works."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+        self._rows: dict[str, Any] = {}
+        self.records: list[dict[str, Any]] = []
+        self.levels: dict[str, list[int]] = {}
+
+    def work(self, verb: str, name: str, units: dict[str, int]) -> None:
+        if verb == "reserve":
+            self._inventory.reserve(name, units)
+        elif verb == "release":
+            self._inventory.release(name)
+        else:
+            self._inventory.receive(name, units)
+        for row in self._inventory.rows(self._inventory.stock_table):
+            old = self._rows.get(row["sku"])
+            if row != old:
+                self._rows[row["sku"]] = row
+                self.levels.setdefault(row["sku"], []).append(row["available"])
+                self.records.append(record(len(self.records), row, old))
+
+
+def record(number: int, row: dict[str, Any], old: dict[str, Any] | None) -> dict[str, Any]:
+    images = {"NewImage": to_item(row)} | ({"OldImage": to_item(old)} if old else {})
+    return {"dynamodb": {"SequenceNumber": str(number), **images}}
+
+
+def relay(sns: FakeSns, records: list[dict[str, Any]], sqs: FakeSqs | None = None) -> RelayOutcome:
+    topic = Topic("topic", sns=sns)
+    return Relay(
+        to_event=row_to_event(parse_stock_row, event_for_change),
+        publisher=topic,
+        dead_letter_queue_url="dead-letters",
+        sqs=sqs or FakeSqs(),
+    ).relay(records)
+
+
+def crossings(levels: list[int], minimum: int) -> dict[str, int]:
+    """How often each threshold is crossed; a SKU begins with enough."""
+    counts = {"StockSoldOut": 0, "StockBelowMinimum": 0, "StockReplenished": 0}
+    for before, after in zip([minimum, *levels], levels, strict=False):
+        counts["StockSoldOut"] += after == 0 and before != 0
+        counts["StockBelowMinimum"] += before >= minimum > after > 0
+        counts["StockReplenished"] += before < minimum <= after
+    return counts
+
+
+@settings(max_examples=60)
+@given(
+    work=st.lists(requests, min_size=1, max_size=14),
+    cuts=st.lists(st.tuples(st.integers(1, 6), st.integers(0, 6)), max_size=8),
+    refused=st.sets(st.tuples(st.sampled_from(SKUS), st.integers(1, 6)), max_size=2),
+)
+def test_each_change_is_told_once_and_in_order(
+    dynamodb: Any,
+    make_table: Callable[..., str],
+    work: list[tuple[str, str, dict[str, int]]],
+    cuts: list[tuple[int, int]],
+    refused: set[tuple[str, int]],
+):
+    """However the stream is cut into batches, of which any end comes again, and whatever fails."""
+    stream = Stream(Inventory(dynamodb, make_table))
+    for request in [("receive", "opening", dict.fromkeys(SKUS, 9)), *work]:
+        stream.work(*request)
+    sns = FakeSns(refused=refused, times=2)
+
+    at = 0
+    for size, back in [*cuts, *[(3, 0)] * len(stream.records)]:
+        batch = stream.records[at : at + size]
+        failed = relay(sns, batch).failed
+        # The stream comes back with what failed, or with any part that its answer was lost for.
+        at = int(failed[0]) if failed else max(0, at + len(batch) - back)
+
+    for sku, levels in stream.levels.items():
+        numbers = [number for subject, number in sns.delivered if subject == sku]
+        assert numbers == sorted(numbers) if not refused else True
+        assert sorted(numbers) == list(range(1, len(levels) + 1))
+        kinds = [kind for subject, kind in kinds_of(sns) if subject == sku]
+        assert {name: kinds.count(name) for name in crossings([], 0)} == crossings(
+            levels, DEFAULT_MINIMUM
+        )
+    ids = [entry["MessageDeduplicationId"] for entry in sns.entries]
+    assert len(set(ids)) == len(ids) == len(stream.records)
+
+
+def kinds_of(sns: FakeSns) -> list[tuple[str, str]]:
+    messages = [json.loads(entry["Message"]) for entry in sns.entries]
+    return [(message["metadata"]["subject"], message["detail_type"]) for message in messages]
+
+
+def test_several_crossings_in_one_batch_are_each_told(inventory: Inventory):
+    stream = Stream(inventory)
+    stream.work("receive", "d1", {"A": 9})
+    for number in (1, 2):
+        stream.work("reserve", f"o{number}", {"A": 6})
+        stream.work("release", f"o{number}", {})
+    sns = FakeSns()
+
+    assert relay(sns, stream.records) == RelayOutcome(published=5, dead_lettered=0, failed=[])
+    assert [kind for _, kind in kinds_of(sns)] == [
+        "StockChanged",
+        *["StockBelowMinimum", "StockReplenished"] * 2,
+    ]
+
+
+def test_a_redelivered_record_is_the_same_message_even_when_sns_has_forgotten_it(
+    inventory: Inventory,
+):
+    stream = Stream(inventory)
+    stream.work("receive", "d1", {"A": 9})
+    sns = FakeSns()
+
+    relay(sns, stream.records)
+    relay(sns, stream.records)
+    assert len(sns.entries) == 1
+    sns.forget()
+    relay(sns, stream.records)
+    assert sns.entries[0] == sns.entries[1]
+
+
+def test_a_hundred_changes_are_ten_requests(inventory: Inventory):
+    stream = Stream(inventory)
+    stream.work("receive", "d1", {f"sku{i}": 9 for i in range(90)})
+    stream.work("receive", "d2", {f"sku{i}": 9 for i in range(10)})
+    sns = FakeSns()
+
+    assert relay(sns, stream.records).published == 100
+    assert [len(request) for request in sns.requests] == [10] * 10
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("available", -1, "ContractError: not a StockBelowMinimum: available must be at least 0"),
+        ("minimum", None, "ContractError: not a StockLevel: minimum must be an integer, not null"),
+        (
+            "sequence",
+            "three",
+            "ContractError: not a StockLevel: sequence must be an integer, not str",
+        ),
+    ],
+)
+def test_a_row_that_cannot_be_is_parked_whole_and_the_others_flow(
+    inventory: Inventory, column: str, value: Any, reason: str
+):
+    stream = Stream(inventory)
+    stream.work("receive", "d1", {"A": 9, "B": 9})
+    bad, good = stream.records
+    bad["dynamodb"]["NewImage"] |= to_item({column: value})
+    sns, sqs = FakeSns(), FakeSqs()
+
+    outcome = relay(sns, [bad, good], sqs)
+
+    assert outcome == RelayOutcome(published=1, dead_lettered=1, failed=[])
+    (parked,) = [json.loads(message["MessageBody"]) for message in sqs.sent]
+    assert parked["record"] == bad
+    assert parked["reason"].startswith(reason)

@@ -1,0 +1,119 @@
+"""Stock that runs low is ordered once for each time that it does."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.inventory import StockBelowMinimum, StockChanged, StockSoldOut
+from lambdas.purchasing.domain import plan_purchase_order
+from lambdas.purchasing.store import PurchaseOrders
+from tests.contracts.catalog import sample_of
+from tests.support.low_stock import low
+from tests.unit.runtime.fakes import FakeSqs, records
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+Rows = Callable[[], list[dict[str, Any]]]
+Handle = Callable[..., Any]
+
+
+def order(event: EventEnvelope[Any], now: datetime = START) -> Any:
+    return plan_purchase_order(event, now=now, lead_time=timedelta(minutes=10))
+
+
+@pytest.fixture
+def handle(load_handler: Callable[..., Any], table: str, monkeypatch: Any) -> Handle:
+    """The handler, called with messages of (group, body); parks in the queue given."""
+
+    def call(*bodies: tuple[str, str], sqs: FakeSqs | None = None) -> list[str]:
+        handler = load_handler(
+            "lambdas.purchasing.raise_purchase_orders",
+            PURCHASE_ORDERS_TABLE=table,
+            LEAD_TIME_SECONDS="600",
+            DEAD_LETTER_QUEUE_URL="dead-letters",
+        )
+        monkeypatch.setattr(handler.__globals__["consumer"], "_sqs", sqs or FakeSqs())
+        answer = handler({"Records": records(*bodies)}, None)
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    return call
+
+
+class TestHandler:
+    def test_a_crossing_raises_one_order_however_often_it_is_delivered(
+        self, handle: Handle, rows: Rows
+    ):
+        message = low("A", 7).to_sns_message()
+
+        assert handle(("A", message), ("A", message)) == []
+        first = rows()
+        assert handle(("A", message)) == []
+        assert rows() == first
+        assert [(row["sku"], row["state"], row["awaiting"]) for row in first] == [
+            ("A", "OPEN", "supplier")
+        ]
+
+    def test_each_crossing_raises_its_own(self, handle: Handle, rows: Rows):
+        below, out = low("A", 7), low("A", 9, kind=StockSoldOut)
+
+        handle(
+            ("A", below.to_sns_message()),
+            ("A", out.to_sns_message()),
+            ("A", low("A", 12).to_sns_message()),
+        )
+
+        assert len(rows()) == 3
+
+    @pytest.mark.parametrize(
+        ("body", "reason"),
+        [
+            ("no JSON", "not a message: it is not JSON"),
+            (sample_of(StockChanged).read_text(), "StockChanged of com.aws.inventory is none of"),
+            (
+                low("A", 1).to_sns_message().replace('"schema_version": 1', '"schema_version": 2'),
+                "is 2",
+            ),
+            (low("A", 1).to_sns_message().replace('"minimum": 5', '"minimum": -5'), "not -5"),
+            (
+                low("A", 1).to_sns_message().replace('"sku": "A"', '"sku": ""'),
+                "sku must not be empty",
+            ),
+            (low("A", 1).to_sns_message().replace('"sku": "A"', '"sku": "B"'), "sku is B"),
+        ],
+    )
+    def test_bad_input_is_parked_with_its_reason_and_leaves_no_trace(
+        self, handle: Handle, rows: Rows, body: str, reason: str
+    ):
+        sqs = FakeSqs()
+
+        assert handle(("A", body), ("B", low("B", 1).to_sns_message()), sqs=sqs) == []
+        assert [message["MessageBody"] for message in sqs.sent] == [body]
+        assert reason in sqs.reasons[0]
+        assert [row["sku"] for row in rows()] == ["B"]
+
+
+crossings = st.lists(
+    st.tuples(st.sampled_from("AB"), st.integers(1, 9), st.booleans()), min_size=1, max_size=25
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(crossings)
+def test_one_order_a_crossing(
+    dynamodb: Any, make_table: Callable[..., str], drawn: list[tuple[str, int, bool]]
+):
+    """In whatever order crossings are heard of, and however often."""
+    table = make_table("purchase-orders", "purchase_order_id", index=("awaiting", "due_at"))
+    store = PurchaseOrders(table, dynamodb=dynamodb)
+
+    for i, (sku, sequence, sold_out) in enumerate(drawn):
+        kind = StockSoldOut if sold_out else StockBelowMinimum
+        store.put_once(order(low(sku, sequence, kind=kind), START + timedelta(minutes=i)))
+
+    due = list(store.due(now="2027", limit=100))
+    assert len(due) == len({(sku, sequence) for sku, sequence, _ in drawn})
+    assert [raised.due_at for raised in due] == sorted(raised.due_at for raised in due)

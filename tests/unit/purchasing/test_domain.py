@@ -1,0 +1,41 @@
+"""What is ordered for a crossing of a threshold."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.inventory import StockSoldOut
+from lambdas.purchasing.domain import delivery_command, plan_purchase_order
+from tests.support.low_stock import low
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def order(event: EventEnvelope[Any], now: datetime = START) -> Any:
+    return plan_purchase_order(event, now=now, lead_time=timedelta(minutes=10))
+
+
+class TestPlanPurchaseOrder:
+    def test_as_much_is_ordered_as_the_minimum(self):
+        raised = order(low("A", 7, minimum=12))
+
+        assert (raised.sku, raised.quantity, raised.state) == ("A", 12, "OPEN")
+        assert raised.due_at == "2026-01-01T00:10:00+00:00"
+
+    def test_something_is_ordered_even_without_a_minimum(self):
+        assert order(low("A", 7, kind=StockSoldOut, minimum=0)).quantity == 1
+
+    def test_a_crossing_is_one_order_whenever_it_is_heard_of(self):
+        later = START + timedelta(days=1)
+
+        assert order(low("A", 7)).purchase_order_id == order(low("A", 7), later).purchase_order_id
+        ids = {order(low(sku, n)).purchase_order_id for sku in ("A", "B") for n in (1, 2)}
+        assert len(ids) == 4
+
+    def test_its_goods_are_one_delivery(self):
+        raised = order(low("A", 7))
+
+        assert delivery_command(raised) == delivery_command(
+            order(low("A", 7), START + timedelta(days=1))
+        )
+        assert delivery_command(raised).delivery_id == f"purchase-order/{raised.purchase_order_id}"
