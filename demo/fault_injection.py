@@ -51,7 +51,7 @@ FAULTS_WHILE_DISPATCHING: Sequence[InjectedFault] = (
         what="no order may change",
         holder="orders/MarkDispatchedRole",
         right="dynamodb:PutItem",
-        place="orders/OnDispatchDeadLetters",
+        place="orders/MarkDispatchedDeadLetters",
     ),
     InjectedFault(
         what="no stock may be told",

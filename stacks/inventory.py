@@ -112,11 +112,10 @@ class InventoryStack(Stack):
         # Flow: what left is no longer held, nor what an order that is over left behind; every
         # change goes out through the outbox
         event_handler = partial(EventHandler, self, bus=bus, alarms=alarms)
-        event_handler(id="OnDispatch", event=ShipmentDispatched, function=ship_stock)
-        event_handler(id="OnOrderStatus", event=STATUS_EVENTS, function=reconcile_reservation)
+        event_handler(event=ShipmentDispatched, function=ship_stock)
+        event_handler(event=STATUS_EVENTS, function=reconcile_reservation)
         Schedule(
             self,
-            "QueryStaleReservationsSchedule",
             function=query_stale_reservations,
             every=Duration.minutes(15),
             group=schedules,

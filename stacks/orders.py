@@ -201,13 +201,13 @@ class OrdersStack(Stack):
             )
 
         event_handler = partial(EventHandler, self, bus=bus, alarms=alarms)
-        event_handler(id="OnDispatch", event=ShipmentDispatched, function=mark_dispatched)
+        event_handler(event=ShipmentDispatched, function=mark_dispatched)
         status_queries = (ReservationUnresolved, ChargeUnresolved)
-        event_handler(id="OnStatusQuery", event=status_queries, function=answer_status_query)
+        event_handler(event=status_queries, function=answer_status_query)
         writers = [cancel_order, mark_dispatched, mark_compensation_completed, lift_hold]
         if env.partner_event_source:
             hold_order = event_function(id="HoldOrder", handler="orders.hold_order")
-            on_dispute = event_handler(id="OnDispute", event=PaymentDisputed, function=hold_order)
+            on_dispute = event_handler(event=PaymentDisputed, function=hold_order)
             hold_order.add_environment("DEAD_LETTER_QUEUE_URL", on_dispute.dead_letters.queue_url)
             writers.append(hold_order)
 

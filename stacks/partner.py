@@ -11,11 +11,11 @@ from constructs import Construct
 
 from lambdas.contracts.partner import DISPUTE_OPENED
 from lambdas.contracts.payments import SOURCE
-from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION, set_failure_destination
+from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION
 from stacks.constructs.event_rule import AwsEventRule, LogGroupTarget
+from stacks.constructs.failed_invocations import dead_letter_failures
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant_put_events
-from stacks.constructs.queue import DeadLetterQueue
 from stacks.environments import Environment
 
 
@@ -46,13 +46,6 @@ class PartnerStack(Stack):
             retention=env.log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        dead_letters = DeadLetterQueue(
-            self,
-            "IngestDisputeDeadLetters",
-            consumer="IngestDispute",
-            contents="malformed or failed disputes",
-            alarms=alarms,
-        )
 
         # Functions
         ingest_dispute = ServiceFunction(
@@ -60,10 +53,7 @@ class PartnerStack(Stack):
             "IngestDispute",
             env=env,
             handler="payments.ingest_dispute",
-            settings={
-                "EVENT_BUS": bus.event_bus_name,
-                "DEAD_LETTER_QUEUE_URL": dead_letters.queue_url,
-            },
+            settings={"EVENT_BUS": bus.event_bus_name},
             no_dlq_reason=HANDLER_HAS_DESTINATION,
         )
 
@@ -75,7 +65,10 @@ class PartnerStack(Stack):
             detail_types=[DISPUTE_OPENED],
             target=partial(targets.LambdaFunction, ingest_dispute),
         )
-        set_failure_destination(ingest_dispute, queue=dead_letters)
+        dead_letters = dead_letter_failures(
+            ingest_dispute, contents="malformed or failed disputes", alarms=alarms
+        )
+        ingest_dispute.add_environment("DEAD_LETTER_QUEUE_URL", dead_letters.queue_url)
 
         # Grants
         grant_put_events(ingest_dispute, bus, source=SOURCE)

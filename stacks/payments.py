@@ -74,7 +74,6 @@ class PaymentsStack(Stack):
         # Flow: what was posted is told, and what an order that is over left behind is given back
         Schedule(
             self,
-            "PublishOutboxSchedule",
             function=publish_outbox,
             every=Duration.minutes(1),
             group=schedules,
@@ -82,7 +81,6 @@ class PaymentsStack(Stack):
         )
         Schedule(
             self,
-            "QueryStaleChargesSchedule",
             function=query_stale_charges,
             every=Duration.minutes(15),
             group=schedules,
@@ -90,7 +88,6 @@ class PaymentsStack(Stack):
         )
         EventHandler(
             self,
-            "OnOrderStatus",
             bus=bus,
             event=STATUS_EVENTS,
             function=reconcile_charge,

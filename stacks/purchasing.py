@@ -71,7 +71,6 @@ class PurchasingStack(Stack):
         )
         Schedule(
             self,
-            "DeliverPurchaseOrdersSchedule",
             function=deliver_purchase_orders,
             every=Duration.minutes(1),
             group=schedules,

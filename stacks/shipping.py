@@ -65,8 +65,8 @@ class ShippingStack(Stack):
 
         # Flow: an order that was picked leaves unless it is held, and that is told
         event_handler = partial(EventHandler, self, bus=bus, alarms=alarms)
-        event_handler(id="OnPicked", event=OrderPicked, function=dispatch_shipment)
-        event_handler(id="OnHold", event=[OrderHeld, OrderHoldLifted], function=apply_hold)
+        event_handler(event=OrderPicked, function=dispatch_shipment)
+        event_handler(event=[OrderHeld, OrderHoldLifted], function=apply_hold)
         Outbox(self, "Outbox", table=shipments, relay=relay_outbox, alarms=alarms)
 
         # Grants

@@ -50,17 +50,16 @@ class EventRule(Construct):
         super().__init__(scope, id)
         wanted = [event] if isinstance(event, type) else event
         label = label or ", ".join(contract.detail_type for contract in wanted)
+        consumer = consumer or id
         rule = events.Rule(
             self,
             "Rule",
             event_bus=bus,
-            description=f"{label} to {id}",
+            description=f"{label} to {consumer}",
             event_pattern=events.EventPattern(source=[contract.source for contract in wanted]),
         )
         override_pattern(rule, pattern(wanted))
-        add_target(
-            rule, target, consumer=consumer or id, contents=f"undelivered {label}", alarms=alarms
-        )
+        add_target(rule, target, consumer=consumer, contents=f"undelivered {label}", alarms=alarms)
 
 
 class AwsEventRule(Construct):

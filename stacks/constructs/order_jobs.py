@@ -54,9 +54,7 @@ class OrderJobs(Construct):
                 timeout=timeout,
                 no_dlq_reason=SCHEDULE_HAS_DESTINATION,
             )
-            Schedule(
-                self, f"{id}Schedule", function=function, every=every, group=group, alarms=alarms
-            )
+            Schedule(self, function=function, every=every, group=group, alarms=alarms)
             grant(function, "dynamodb:GetItem", on=orders.table_arn)
             return function
 

@@ -1,4 +1,4 @@
-"""Work that is done again and again."""
+"""A function that runs on a schedule."""
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
@@ -7,45 +7,40 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.constructs.destinations import to_queue
+from stacks.constructs.failed_invocations import dead_letter_failures
 from stacks.constructs.grants import grant
-from stacks.constructs.queue import DeadLetterQueue
 
 SCHEDULE_HAS_DESTINATION = "a failed run goes to the function's failure destination"
 
 
 class Schedule(Construct):
-    """Calls a function at a rate, within a flexible window.
+    """Invokes a function at a rate, within a flexible window.
 
-    EventBridge Scheduler calls it asynchronously. A run that fails is not repeated: the next run
-    does what it left. It is parked all the same, as is a call that Scheduler could not make, so
-    that somebody hears of it.
+    Retries: EventBridge Scheduler tries three times to invoke the function, asynchronously. Lambda
+    does not retry a failed run: the next run does what it left.
+    Dead letters: ``<Function>DeadLetters`` gets failed runs, and invocations that Scheduler could
+    not make.
+    Alarms: when that queue is not empty.
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
     """
 
     def __init__(
         self,
         scope: Construct,
-        id: str,
         *,
         function: lambda_.Function,
         every: Duration,
         group: scheduler.IScheduleGroup,
         alarms: sns.ITopic,
     ) -> None:
-        """Declare the schedule; ``every`` is in whole minutes."""
-        super().__init__(scope, id)
-        dead_letters = DeadLetterQueue(
-            self,
-            "DeadLetters",
-            consumer=function.node.id,
+        """Declare ``<Function>Schedule``; ``every`` is in whole minutes."""
+        super().__init__(scope, f"{function.node.id}Schedule")
+        dead_letters = dead_letter_failures(
+            function,
             contents="failed scheduled runs",
             alarms=alarms,
-        )
-        function.configure_async_invoke(
             retry_attempts=0,
             max_event_age=every,
-            on_failure=to_queue(dead_letters),
         )
         role = iam.Role(
             self,

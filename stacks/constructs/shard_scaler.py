@@ -55,7 +55,6 @@ class ShardScaler(Construct):
         )
         Schedule(
             self,
-            "ScaleStreamSchedule",
             function=self.function,
             every=Duration.minutes(1),
             group=schedules,

@@ -281,14 +281,14 @@ def test_a_dispute_of_no_order_of_ours_is_parked_and_heard_once_there_is_one(pla
     platform.dispute(early, "dp_5")
 
     (queue,) = (
-        url for name, url in platform.queues.items() if name == "Orders/OnDisputeDeadLetters"
+        url for name, url in platform.queues.items() if name == "Orders/HoldOrderDeadLetters"
     )
     parked = platform.parked(queue)
     assert parked["reason"] == f"there is no order {early}"
     assert parked["event"]["detail"]["data"]["dispute_id"] == "dp_5"
 
     assert platform.confirmed("early") == early
-    code, said = run_ops(platform.cloud, "dlq", "redrive", "OnDisputeDeadLetters", "--yes")
+    code, said = run_ops(platform.cloud, "dlq", "redrive", "HoldOrderDeadLetters", "--yes")
     assert (code, said.splitlines()[-1]) == (0, "1 moved, 0 could not be, 0 were left"), said
     assert eventually(lambda: "held" in platform.order(early))
-    assert "OnDisputeDeadLetters" not in run_ops(platform.cloud, "dlq", "list", "--non-empty")[1]
+    assert "HoldOrderDeadLetters" not in run_ops(platform.cloud, "dlq", "list", "--non-empty")[1]

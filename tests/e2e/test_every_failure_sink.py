@@ -83,7 +83,7 @@ def test_whatever_fails_is_parked_and_comes_to_a_correct_end(platform: Platform)
         operator.until(
             "a dispute comes before its order",
             lambda: (
-                ("orders/OnDisputeDeadLetters", Mechanism.CONSUMER, "orders/HoldOrder")
+                ("orders/HoldOrderDeadLetters", Mechanism.CONSUMER, "orders/HoldOrder")
                 in operator.seen
             ),
         )

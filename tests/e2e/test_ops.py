@@ -183,7 +183,7 @@ def test_an_event_that_could_not_start_a_saga_starts_it(platform: Platform):
 
 def test_events_that_functions_failed_at_are_given_to_them_again(platform: Platform):
     """The shipment leaves before the order is there."""
-    places = "orders/OnDispatchDeadLetters", "inventory/OnDispatchDeadLetters"
+    places = "orders/MarkDispatchedDeadLetters", "inventory/ShipStockDeadLetters"
     order = order_id(platform.customer, "early")
     platform.dispatch(order)
     platform.park(*places)

@@ -33,7 +33,7 @@ def told(record: DeadLetter) -> tuple[str, int, str]:
 
 
 def test_an_event_that_was_not_delivered():
-    record = decoded("shipping/OnPickedOnRuleUndelivered", Mechanism.RULE)
+    record = decoded("shipping/DispatchShipmentOnOrderPickedRuleUndelivered", Mechanism.RULE)
 
     assert record.event == EVENT
     assert told(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T08:26:02.918Z")
@@ -41,14 +41,14 @@ def test_an_event_that_was_not_delivered():
 
 
 def test_a_call_that_scheduler_could_not_make():
-    record = decoded("orders/JobsRepublishStalledScheduleDeadLetters", Mechanism.SCHEDULE)
+    record = decoded("orders/JobsRepublishStalledDeadLetters", Mechanism.SCHEDULE)
 
     assert record.event == {}
     assert told(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T09:00:00Z")
 
 
 def test_an_event_that_a_function_failed_at():
-    record = decoded("shipping/OnPickedDeadLetters", Mechanism.DESTINATION)
+    record = decoded("shipping/DispatchShipmentDeadLetters", Mechanism.DESTINATION)
 
     assert record.event == EVENT
     assert told(record) == (
@@ -94,7 +94,7 @@ def test_a_dead_letter_that_is_the_record_of_another_functions_success():
 
 
 def test_an_event_that_its_function_parked():
-    record = decoded("orders/OnDisputeDeadLetters", Mechanism.CONSUMER)
+    record = decoded("orders/HoldOrderDeadLetters", Mechanism.CONSUMER)
 
     assert record.event == EVENT
     assert told(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
@@ -158,7 +158,7 @@ def test_how_often_it_was_put_back_and_why_it_came_again():
     ["", "poison", "[]", "7", '{"a": 1}', '{"requestContext": {}}', '{"record": 1}', "\ud800"],
 )
 def test_what_nobody_can_decode_is_there_as_it_is(body: str):
-    record = decode(message(body), sink("shipping/OnPickedDeadLetters"))
+    record = decode(message(body), sink("shipping/DispatchShipmentDeadLetters"))
 
     assert record.mechanism is None
     assert record.message.body == body
@@ -166,7 +166,7 @@ def test_what_nobody_can_decode_is_there_as_it_is(body: str):
 
 @pytest.mark.parametrize("body", ['{"a": NaN}', "[" * 100_000], ids=["NaN", "deep"])
 def test_what_scripts_could_not_read_is_a_text(body: str):
-    assert decode(message(body), sink("shipping/OnPickedDeadLetters")).event == body
+    assert decode(message(body), sink("shipping/DispatchShipmentDeadLetters")).event == body
 
 
 ODD = st.recursive(
@@ -198,7 +198,7 @@ def test_nothing_that_looks_like_something_is_lost(number: int, data: st.DataObj
 
 
 def test_records_are_found_by_text_and_by_field():
-    record = decoded("shipping/OnPickedDeadLetters", Mechanism.DESTINATION)
+    record = decoded("shipping/DispatchShipmentDeadLetters", Mechanism.DESTINATION)
     order = EVENT["detail"]["data"]["order_id"]
 
     assert record.mentions(order)

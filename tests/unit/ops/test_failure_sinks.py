@@ -86,8 +86,10 @@ def test_what_is_handed_over_goes_to_who_failed():
     assert ways("backbone/ToOrderStreamRuleUndelivered") == {("RULE", "backbone/OrderStream")}
     assert ways("backbone/CatchAllUndelivered") == {("RULE", "backbone/EventLog")}
     assert ways("orders/AlertOrderNeedsAttentionRuleUndelivered") == {("RULE", "operations/Topic")}
-    assert ways("shipping/OnPickedDeadLetters") == {("DESTINATION", "shipping/DispatchShipment")}
-    assert ways("orders/JobsRepublishStalledScheduleDeadLetters") == {
+    assert ways("shipping/DispatchShipmentDeadLetters") == {
+        ("DESTINATION", "shipping/DispatchShipment")
+    }
+    assert ways("orders/JobsRepublishStalledDeadLetters") == {
         ("DESTINATION", "orders/JobsRepublishStalled"),
         ("SCHEDULE", "orders/JobsRepublishStalled"),
     }
@@ -126,7 +128,7 @@ def test_a_repair_is_of_the_saga_that_parked_it(machine: str):
 
 
 def test_a_receiver_that_was_replaced_is_the_one_of_today():
-    failed = sink("shipping/OnPickedDeadLetters")
+    failed = sink("shipping/DispatchShipmentDeadLetters")
     route = failed.find_route(
         Mechanism.DESTINATION, "arn:aws:lambda:eu-west-1:1:function:of-yesterday"
     )

@@ -36,10 +36,10 @@ from tests.unit.ops.fakes import FakeSinkReader
 NOW = AT + timedelta(hours=3)
 NAMES = (
     "backbone/ToOrderStreamRuleUndelivered",
-    "orders/JobsRepublishStalledScheduleDeadLetters",
+    "orders/JobsRepublishStalledDeadLetters",
     "orders/Repair",
     "purchasing/LowStockDeadLetters",
-    "shipping/OnPickedDeadLetters",
+    "shipping/DispatchShipmentDeadLetters",
     "shipping/OutboxDeadLetters",
     "storefront/ProjectionDeadLetters",
 )
@@ -224,7 +224,7 @@ def test_where_somebody_may_not_be_reached_the_other_places_are_redriven(
         if len(called) == 1:
             raise ClientError({"Error": {"Code": code, "Message": "not you"}}, "Invoke")
 
-    names = ("orders/OnDispatchDeadLetters", "shipping/OnPickedDeadLetters")
+    names = ("orders/MarkDispatchedDeadLetters", "shipping/DispatchShipmentDeadLetters")
     readers = {
         name: FakeSinkReader([dead_lettered_by(sink(name).routes[0], sink(name), id="m")])
         for name in names
@@ -256,8 +256,8 @@ def test_what_was_put_and_may_not_be_deleted_ends_it_and_is_named(
     readers: dict[str, FakeSinkReader] = {
         at.name: kind([dead_lettered_by(at.routes[0], at, id=id)])
         for at, kind, id in (
-            (sink("orders/OnDispatchDeadLetters"), Undeletable, "first"),
-            (sink("shipping/OnPickedDeadLetters"), FakeSinkReader, "second"),
+            (sink("orders/MarkDispatchedDeadLetters"), Undeletable, "first"),
+            (sink("shipping/DispatchShipmentDeadLetters"), FakeSinkReader, "second"),
         )
     }
     monkeypatch.setattr(
@@ -269,7 +269,7 @@ def test_what_was_put_and_may_not_be_deleted_ends_it_and_is_named(
 
     assert (code, err) == (2, f"{error}\n")
     assert "first was being moved: it may be done twice" in out
-    assert readers["shipping/OnPickedDeadLetters"].ids == ["second"]
+    assert readers["shipping/DispatchShipmentDeadLetters"].ids == ["second"]
 
 
 def test_what_every_place_would_meet_ends_it(run: Run, monkeypatch: pytest.MonkeyPatch):

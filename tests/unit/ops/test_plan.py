@@ -47,7 +47,7 @@ def again(name: str, parked: RawMessage) -> Any:
 
 class TestEvents:
     def test_for_a_function_are_given_to_it_whole(self):
-        action = planned("shipping/OnPickedOnRuleUndelivered", Mechanism.RULE)
+        action = planned("shipping/DispatchShipmentOnOrderPickedRuleUndelivered", Mechanism.RULE)
 
         assert isinstance(action, Invoke)
         assert (action.target.name, action.payload) == ("shipping/DispatchShipment", EVENT)
@@ -85,13 +85,13 @@ class TestEvents:
         assert (action.group_id, action.deduplication_id) == ("", "")
 
     def test_that_a_function_failed_at_are_given_to_it_again(self):
-        action = planned("shipping/OnPickedDeadLetters", Mechanism.DESTINATION)
+        action = planned("shipping/DispatchShipmentDeadLetters", Mechanism.DESTINATION)
 
         assert isinstance(action, Invoke)
         assert action.payload == EVENT
 
     def test_that_a_function_parked_are_given_to_it_again(self):
-        action = planned("orders/OnDisputeDeadLetters", Mechanism.CONSUMER)
+        action = planned("orders/HoldOrderDeadLetters", Mechanism.CONSUMER)
 
         assert isinstance(action, Invoke)
         assert (action.target.name, action.payload) == ("orders/HoldOrder", EVENT)
@@ -103,7 +103,7 @@ class TestEvents:
             planned("backbone/ToOrderStreamRuleUndelivered", Mechanism.RULE, body=hollow)
 
     def test_of_which_only_the_beginning_is_there_stay(self):
-        at = sink("orders/JobsRepublishStalledScheduleDeadLetters")
+        at = sink("orders/JobsRepublishStalledDeadLetters")
         parked = dead_lettered_by(at.routes_by(Mechanism.SCHEDULE)[0], at)
         cut = {**parked.attributes, "IS_PAYLOAD_TRUNCATED": "true"}
 
@@ -200,12 +200,12 @@ class TestSagas:
 
 def test_what_nobody_can_decode_stays():
     with pytest.raises(NotRedrivableError, match="nobody can tell"):
-        again("shipping/OnPickedDeadLetters", message("poison"))
+        again("shipping/DispatchShipmentDeadLetters", message("poison"))
 
 
 def test_an_action_is_said_in_words():
     said = {
-        str(planned("shipping/OnPickedDeadLetters", Mechanism.DESTINATION)),
+        str(planned("shipping/DispatchShipmentDeadLetters", Mechanism.DESTINATION)),
         str(planned("shipping/OutboxDeadLetters", Mechanism.STREAM_MAPPING)),
         str(planned("orders/Repair", Mechanism.SAGA)),
     }

@@ -14,7 +14,7 @@ from ops.dlq.redrive import RateLimit, Redrive, Tally
 from tests.unit.ops.dead_letter_samples import CONTEXT, message, sink
 from tests.unit.ops.fakes import FakeConsumer, FakeSinkReader, Fuse, Interrupted
 
-FAILED = sink("shipping/OnPickedDeadLetters")
+FAILED = sink("shipping/DispatchShipmentDeadLetters")
 NAMES = [f"e{number}" for number in range(25)]
 
 
