@@ -1,1 +1,1 @@
-"""Notifications: tells customers of their orders, and writes invoices."""
+"""Notifications: notifies customers of their orders by e-mail, and issues invoices."""

@@ -1,10 +1,11 @@
-"""An invoice was written: send it to its customer."""
+"""Sends an invoice to its customer; called when ``issue_invoice`` has succeeded."""
 
 from typing import Any
 
 from lambdas.contracts.codec import decode
-from lambdas.notifications.domain import IssuedInvoice, compose_invoice_email
+from lambdas.notifications.invoices import IssuedInvoice
 from lambdas.notifications.mail_sender import MailSender
+from lambdas.notifications.messages import compose_invoice_email
 from lambdas.notifications.store import Contacts, EmailRecords, Invoices
 from lambdas.runtime.aws import SINGLE_ATTEMPT, client
 from lambdas.runtime.log import log
@@ -20,7 +21,7 @@ mail_sender = MailSender(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Take the record of ``issue_invoice``'s success; raise what ``MailSender.send`` does."""
+    """Send the invoice once and return the outcome; raise what ``MailSender.send`` raises."""
     invoice = decode(IssuedInvoice, event["responsePayload"])
     record = mail_sender.send(compose_invoice_email(invoice, invoices.read(invoice.key)))
     log("invoice_emailed", order_id=record.order_id, result=record.state)

@@ -1,12 +1,12 @@
-"""An order was confirmed: write its invoice, once."""
+"""Issues the invoice of a confirmed order, once."""
 
 from typing import Any
 
 from lambdas.contracts.codec import encode
 from lambdas.contracts.event import parse_detail
 from lambdas.contracts.orders import OrderConfirmed
-from lambdas.notifications.domain import invoice_for
-from lambdas.notifications.invoice import render
+from lambdas.notifications.invoice_pdf import render
+from lambdas.notifications.invoices import invoice_for
 from lambdas.notifications.store import Invoices
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -16,7 +16,7 @@ invoices = Invoices(setting("INVOICES_BUCKET"), s3=client("s3"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer which invoice it is and where, the same when it was written before."""
+    """Store the invoice if it is new; return its number and key, the same at every attempt."""
     confirmed = parse_detail(OrderConfirmed, event["detail"])
     invoice = invoice_for(confirmed.data)
     new = invoices.put_if_absent(invoice.key, render(confirmed, number=invoice.number))

@@ -1,4 +1,4 @@
-"""The post: a letter goes out once, or it is known why not."""
+"""Sends each e-mail at most once, and records what became of it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,30 +7,29 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
-from lambdas.notifications.domain import (
+from lambdas.notifications.contacts import Contact
+from lambdas.notifications.email_records import (
     NO_ADDRESS,
     RECORDED,
     SENDING,
-    Contact,
-    EmailMessage,
     EmailOutcomeUnknownError,
     EmailRecord,
     EmailRejectedError,
-    add_salutation,
     require_outcome,
 )
+from lambdas.notifications.messages import EmailMessage, add_salutation
 from lambdas.notifications.store import Contacts, EmailRecords
 
 
 def clock() -> str:
-    """The time now: UTC, ISO 8601."""
+    """Return the current time: UTC, ISO 8601."""
     return datetime.now(UTC).isoformat()
 
 
 class MailSender:
-    """Sends letters through SES, each recorded before it is sent.
+    """Sends e-mails through SES. Each is recorded before it is sent.
 
-    SES knows no idempotency token. Whoever finds a mail begun and not ended does not send it.
+    SES has no idempotency token. So an attempt that finds a record in state SENDING does not send.
     """
 
     def __init__(
@@ -42,9 +41,14 @@ class MailSender:
         ses: Any,
         now: Callable[[], str] = clock,
     ) -> None:
-        """``sender`` is the address from which mails come; if it is empty, they are only recorded.
+        """Make a sender.
 
-        ``ses`` is boto3's client of SES v2, which must not repeat a request by itself.
+        Args:
+            contacts: the customers' addresses.
+            records: the records of e-mails.
+            sender: the address that e-mails come from; if it is empty, they are only recorded.
+            ses: boto3's client of SES v2, which must not retry a request by itself.
+            now: returns the current time: UTC, ISO 8601.
         """
         self._contacts = contacts
         self._records = records
@@ -53,11 +57,12 @@ class MailSender:
         self._now = now
 
     def send(self, message: EmailMessage) -> EmailRecord:
-        """Send the letter, unless that is done already, and return what became of it.
+        """Send the e-mail unless there is a record of it; return the record.
 
         Raises:
-            EmailOutcomeUnknownError: it was begun before, and nobody knows whether it was sent.
-            EmailRejectedError: SES did not take it; its record is gone, so it may be tried again.
+            EmailOutcomeUnknownError: an attempt called SES, and its outcome is unknown.
+            EmailRejectedError: SES did not accept it. Its record is deleted, so sending it may be
+                tried again.
         """
         contact = self._contacts.find(message.customer_id)
         record = EmailRecord(
@@ -86,15 +91,15 @@ class MailSender:
         return SENDING if self._sender else RECORDED
 
     def _call_ses(self, contact: Contact, message: EmailMessage) -> str:
-        """Hand the letter to SES, and return its message id.
+        """Send the e-mail through SES; return its message id.
 
-        An error that SES answers means that nothing was sent; what goes wrong on its own side
-        (5xx), or on the way, says nothing. What SES answers may name the address, and does not go
-        into the log.
+        A client error (4xx) means that nothing was sent. After a server error (5xx) or a lost
+        connection the outcome is unknown. SES's own message may contain the address, so it is not
+        logged.
         https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html
         """
         try:
-            answer = self._ses.send_email(
+            response = self._ses.send_email(
                 FromEmailAddress=self._sender,
                 Destination={"ToAddresses": [contact.email]},
                 Content={"Simple": _ses_content(contact, message)},
@@ -102,15 +107,15 @@ class MailSender:
         except ClientError as refused:
             code = refused.response["Error"]["Code"]
             if refused.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
-                raise EmailOutcomeUnknownError(f"SES failed at the mail: {code}") from None
-            raise EmailRejectedError(f"SES did not take the mail: {code}") from None
+                raise EmailOutcomeUnknownError(f"SES failed: {code}") from None
+            raise EmailRejectedError(f"SES rejected the e-mail: {code}") from None
         except (ConnectTimeoutError, EndpointConnectionError) as unreached:
             raise EmailRejectedError(f"SES was not reached: {unreached}") from None
-        return str(answer["MessageId"])
+        return str(response["MessageId"])
 
 
 def _ses_content(contact: Contact, message: EmailMessage) -> dict[str, Any]:
-    """The letter as SES takes it.
+    """Return the e-mail in the form that SES expects.
 
     https://docs.aws.amazon.com/ses/latest/dg/attachments.html
     """

@@ -1,9 +1,10 @@
-"""Something happened to an order that its customer wants to know: write a mail."""
+"""Notifies a customer by e-mail of what happened to an order."""
 
 from typing import Any
 
-from lambdas.notifications.domain import compose_email, event_for_record, parse_notified_event
+from lambdas.notifications.email_records import event_for_record
 from lambdas.notifications.mail_sender import MailSender
+from lambdas.notifications.messages import compose_email, parse_notified_event
 from lambdas.notifications.store import Contacts, EmailRecords
 from lambdas.runtime.aws import SINGLE_ATTEMPT, client
 from lambdas.runtime.log import log
@@ -18,7 +19,10 @@ mail_sender = MailSender(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer CustomerNotified, the same the second time; raise what ``MailSender.send`` does."""
+    """Send the e-mail once and return CustomerNotified, the same at every attempt.
+
+    Raises what ``MailSender.send`` raises.
+    """
     notified = parse_notified_event(event)
     record = mail_sender.send(compose_email(notified))
     log("customer_notified", order_id=record.order_id, notice=record.kind, result=record.state)

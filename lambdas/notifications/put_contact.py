@@ -1,9 +1,9 @@
-"""PUT /contact: a customer says where to write to."""
+"""PUT /contact: stores a customer's e-mail address and name."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.notifications.domain import BadContactError, parse_contact
+from lambdas.notifications.contacts import BadContactError, parse_contact
 from lambdas.notifications.store import Contacts
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
@@ -14,7 +14,7 @@ contacts = Contacts(setting("CUSTOMERS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer 200 with the contact as it is now, or 400 naming every bad field."""
+    """Return 200 with the stored contact, or 400 naming every bad field."""
     customer_id, now = http.caller_id(event), datetime.now(UTC).isoformat()
     try:
         contact = parse_contact(http.body(event), customer_id=customer_id, now=now)

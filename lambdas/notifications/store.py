@@ -1,16 +1,17 @@
-"""What the notifications service keeps: contacts, what became of mails, and invoices."""
+"""The service's data: the tables of contacts and of e-mail records, the bucket of invoices."""
 
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from lambdas.contracts.codec import decode, encode
-from lambdas.notifications.domain import SENDING, SENT, Contact, EmailRecord
+from lambdas.notifications.contacts import Contact
+from lambdas.notifications.email_records import SENDING, SENT, EmailRecord
 from lambdas.runtime.dynamodb import from_item, to_item
 
 
 class Contacts:
-    """The table of customers, keyed by ``customer_id``: the only place that knows an address."""
+    """The table of customers, keyed by ``customer_id``: the only place that holds addresses."""
 
     def __init__(self, table: str, *, dynamodb: Any) -> None:
         """``table`` is its name, ``dynamodb`` boto3's client."""
@@ -18,19 +19,19 @@ class Contacts:
         self._dynamodb = dynamodb
 
     def put(self, contact: Contact) -> None:
-        """Keep how a customer is reached, in the place of what was known before."""
+        """Store a contact, in place of the customer's earlier one."""
         self._dynamodb.put_item(TableName=self._table, Item=to_item(encode(contact)))
 
     def find(self, customer_id: str) -> Contact | None:
-        """How a customer is reached; None if nobody knows."""
-        answer = self._dynamodb.get_item(
+        """Return the contact of a customer; None if there is none."""
+        response = self._dynamodb.get_item(
             TableName=self._table, Key=to_item({"customer_id": customer_id}), ConsistentRead=True
         )
-        return decode(Contact, from_item(answer["Item"])) if "Item" in answer else None
+        return decode(Contact, from_item(response["Item"])) if "Item" in response else None
 
 
 class EmailRecords:
-    """The table of mails, keyed by ``order_id`` and ``kind``, so that an order has one of each."""
+    """The table of e-mail records, keyed by ``order_id`` and ``kind``."""
 
     def __init__(self, table: str, *, dynamodb: Any) -> None:
         """``table`` is its name, ``dynamodb`` boto3's client."""
@@ -38,10 +39,10 @@ class EmailRecords:
         self._dynamodb = dynamodb
 
     def create(self, record: EmailRecord) -> EmailRecord | None:
-        """Record a mail; None if that is new, else the one that was recorded before.
+        """Create a record. Return None if it is new, else the record that exists already.
 
-        Where the answer to the first request is lost, boto3's second one meets what that recorded,
-        which is new all the same.
+        If the response to the first request is lost, boto3's retry finds the record that the first
+        one created; it counts as new.
         """
         try:
             self._dynamodb.put_item(
@@ -56,8 +57,8 @@ class EmailRecords:
         return None
 
     def mark_sent(self, record: EmailRecord, message_id: str, *, now: str) -> EmailRecord:
-        """Note that SES took the mail, and return what it now is."""
-        answer = self._dynamodb.update_item(
+        """Record that SES accepted the e-mail; return the record as it is now."""
+        response = self._dynamodb.update_item(
             TableName=self._table,
             Key=to_item({"order_id": record.order_id, "kind": record.kind}),
             UpdateExpression="SET #state = :sent, changed_at = :now, message_id = :message_id",
@@ -68,10 +69,10 @@ class EmailRecords:
             ),
             ReturnValues="ALL_NEW",
         )
-        return decode(EmailRecord, from_item(answer["Attributes"]))
+        return decode(EmailRecord, from_item(response["Attributes"]))
 
     def delete(self, record: EmailRecord) -> None:
-        """Forget a mail that surely was not sent, so that it may be tried again."""
+        """Delete the record of an e-mail that SES rejected, so that it may be tried again."""
         try:
             self._dynamodb.delete_item(
                 TableName=self._table,
@@ -80,7 +81,8 @@ class EmailRecords:
                 ExpressionAttributeValues=to_item({":claim": record.claim}),
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return  # A first request did it, whose answer was lost: what is there is another's.
+            # A first request deleted it and its response was lost: the record is another attempt's.
+            return
 
 
 class Invoices:
@@ -92,7 +94,7 @@ class Invoices:
         self._s3 = s3
 
     def put_if_absent(self, key: str, pdf: bytes) -> bool:
-        """Keep an invoice unless there is one; tell whether it is new.
+        """Store an invoice unless there is one under the key; return whether it is new.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
@@ -111,6 +113,6 @@ class Invoices:
         return True
 
     def read(self, key: str) -> bytes:
-        """An invoice as it was written."""
+        """Return the PDF of an invoice."""
         content: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         return content

@@ -180,7 +180,7 @@ def test_a_function_sends_from_its_own_identity_and_a_refusal_is_parked_and_put_
     said = attributes(dead)
     assert set(said) == {"RequestID", "ErrorCode", "ErrorMessage"}
     assert said["ErrorCode"] == "200"
-    assert said["ErrorMessage"] == "SES did not take the mail: AccessDeniedException"
+    assert said["ErrorMessage"] == "SES rejected the e-mail: AccessDeniedException"
     assert platform.mails("o6").get("OrderConfirmed") is None
 
     platform.invoke("NotifyCustomer", event)

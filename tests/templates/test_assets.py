@@ -136,8 +136,8 @@ class TestContents:
         (
             "Writer",
             "fpdf",
-            "from tests.unit.notifications.invoices import confirmed; "
-            "from lambdas.notifications.invoice import render; "
+            "from tests.support.invoices import confirmed; "
+            "from lambdas.notifications.invoice_pdf import render; "
             "assert render(confirmed(), number='INV-1').startswith(b'%PDF')",
         ),
     ],

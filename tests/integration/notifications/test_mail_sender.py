@@ -1,4 +1,4 @@
-"""A letter goes out once: whatever fails wherever, nobody gets it twice or is forgotten."""
+"""An e-mail is sent at most once, whichever call fails, and its record says what became of it."""
 
 import traceback
 from collections.abc import Callable
@@ -13,12 +13,11 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from lambdas.notifications.domain import EmailOutcomeUnknownError, EmailRejectedError
+from lambdas.notifications.email_records import EmailOutcomeUnknownError, EmailRejectedError
 from lambdas.notifications.mail_sender import MailSender
 from lambdas.notifications.store import EmailRecords
 from lambdas.runtime.aws import CONFIG, SINGLE_ATTEMPT
-from tests.support.spy import Spy
-from tests.unit.notifications.mailer import (
+from tests.support.mailer import (
     ADA,
     ADDRESS,
     MESSAGE,
@@ -27,11 +26,12 @@ from tests.unit.notifications.mailer import (
     raising,
     refusal,
 )
+from tests.support.spy import Spy
 
 ONE = ("o1", "OrderConfirmed")
 
 
-def test_it_is_sent_and_so_recorded(mailer: Mailer):
+def test_email_is_sent_and_recorded_as_sent(mailer: Mailer):
     record = mailer.send()
 
     assert (record.state, record.message_id) == ("SENT", "m1")
@@ -44,14 +44,14 @@ def test_it_is_sent_and_so_recorded(mailer: Mailer):
     assert "Attachments" not in sent["Content"]["Simple"]
 
 
-def test_an_attachment_goes_with_it(mailer: Mailer):
+def test_attachment_is_sent_with_the_email(mailer: Mailer):
     mailer.send(attachment=b"%PDF", file_name="INV-o1.pdf")
 
     (attachment,) = mailer.ses.sent[0]["Content"]["Simple"]["Attachments"]
     assert (attachment["FileName"], attachment["RawContent"]) == ("INV-o1.pdf", b"%PDF")
 
 
-def test_it_is_recorded_before_it_is_sent(mailer: Mailer):
+def test_record_is_written_before_the_email_is_sent(mailer: Mailer):
     seen: list[Any] = []
     mailer.ses.first = lambda: seen.append(mailer.states())
 
@@ -60,12 +60,12 @@ def test_it_is_recorded_before_it_is_sent(mailer: Mailer):
     assert seen == [{ONE: "SENDING"}]
 
 
-def test_a_second_delivery_finds_it_sent(mailer: Mailer):
+def test_second_attempt_returns_the_record_and_sends_nothing(mailer: Mailer):
     assert mailer.send() == mailer.send()
     assert len(mailer.ses.sent) == 1
 
 
-def test_another_kind_and_another_order_are_other_letters(mailer: Mailer):
+def test_other_kinds_and_other_orders_are_sent_separately(mailer: Mailer):
     for changed in ({}, {"kind": "OrderDispatched"}, {"order_id": "o2"}):
         mailer.send(**changed)
 
@@ -86,9 +86,7 @@ class Crash(BaseException):
     ],
     ids=lambda death: type(death).__name__,
 )
-def test_when_nobody_knows_whether_it_was_sent_it_is_not_sent_again(
-    mailer: Mailer, death: Exception
-):
+def test_email_of_unknown_outcome_is_not_sent_again(mailer: Mailer, death: Exception):
     mailer.ses.first = raising(death)
     with pytest.raises((Crash, ReadTimeoutError, EmailOutcomeUnknownError)):
         mailer.send()
@@ -102,7 +100,7 @@ def test_when_nobody_knows_whether_it_was_sent_it_is_not_sent_again(
     assert mailer.states() == {ONE: "SENDING"}
 
 
-def test_when_it_was_sent_and_that_was_not_noted_it_is_not_sent_again(mailer: Mailer):
+def test_email_whose_success_was_not_recorded_is_not_sent_again(mailer: Mailer):
     def die(operation: str) -> None:
         if operation == "update_item":
             raise Crash
@@ -128,7 +126,7 @@ def test_when_it_was_sent_and_that_was_not_noted_it_is_not_sent_again(mailer: Ma
     ],
     ids=lambda failure: type(failure).__name__,
 )
-def test_what_was_surely_not_sent_is_tried_again(mailer: Mailer, failure: Exception):
+def test_rejected_email_is_sent_at_the_next_attempt(mailer: Mailer, failure: Exception):
     mailer.ses.first = raising(failure)
     with pytest.raises(EmailRejectedError) as refused:
         mailer.send()
@@ -140,7 +138,7 @@ def test_what_was_surely_not_sent_is_tried_again(mailer: Mailer, failure: Except
     assert ADDRESS not in "".join(traceback.format_exception(refused.value))
 
 
-def test_a_refusal_that_was_not_noted_is_for_a_person(mailer: Mailer):
+def test_rejection_that_was_not_recorded_leaves_an_unknown_outcome(mailer: Mailer):
     def die(operation: str) -> None:
         if operation == "delete_item":
             raise Crash
@@ -157,7 +155,7 @@ def test_a_refusal_that_was_not_noted_is_for_a_person(mailer: Mailer):
 
 
 class LostAnswers:
-    """A client of which the first answer of a write is lost, so that boto3 asks a second time."""
+    """A client that loses the first response to a write, so that boto3 sends it a second time."""
 
     def __init__(self, dynamodb: Any, operation: str, meanwhile: Callable[[], object]) -> None:
         self._dynamodb = dynamodb
@@ -183,14 +181,14 @@ def losing(mailer: Mailer, operation: str, meanwhile: Callable[[], object]) -> M
     return mailer.mail_sender(records=EmailRecords(mailer.records_table, dynamodb=lossy))
 
 
-def test_a_record_whose_answer_is_lost_is_known_as_ones_own(mailer: Mailer):
+def test_record_created_by_a_retried_request_counts_as_new(mailer: Mailer):
     record = losing(mailer, "put_item", lambda: None).send(MESSAGE)
 
     assert (record.state, len(mailer.ses.sent)) == ("SENT", 1)
     assert mailer.send() == record
 
 
-def test_a_record_of_the_same_moment_is_not_ones_own(mailer: Mailer):
+def test_record_of_another_attempt_at_the_same_time_is_not_taken_as_own(mailer: Mailer):
     mailer.ses.first = raising(Crash())
     mail_sender = mailer.mail_sender()
     mail_sender._now = lambda: "2026-12-01T08:26:00+00:00"
@@ -201,8 +199,8 @@ def test_a_record_of_the_same_moment_is_not_ones_own(mailer: Mailer):
         mail_sender.send(MESSAGE)
 
 
-def test_a_record_that_somebody_else_began_meanwhile_is_not_forgotten(mailer: Mailer):
-    """Else a third would send what the second is sending."""
+def test_retried_deletion_keeps_the_record_of_another_attempt(mailer: Mailer):
+    """Otherwise a third attempt would send what the second is sending."""
 
     def second() -> None:
         mailer.ses.first = raising(Crash())
@@ -216,7 +214,7 @@ def test_a_record_that_somebody_else_began_meanwhile_is_not_forgotten(mailer: Ma
     assert mailer.states() == {ONE: "SENDING"}
 
 
-def test_who_comes_while_it_is_sent_does_not_send_it_and_finds_it_sent_later(mailer: Mailer):
+def test_concurrent_attempt_does_not_send_and_later_finds_the_email_sent(mailer: Mailer):
     def second() -> None:
         mailer.ses.first = lambda: None
         with pytest.raises(EmailOutcomeUnknownError):
@@ -230,7 +228,7 @@ def test_who_comes_while_it_is_sent_does_not_send_it_and_finds_it_sent_later(mai
     assert len(mailer.ses.sent) == 1
 
 
-def test_of_many_at_once_one_sends(mailer: Mailer):
+def test_one_of_many_concurrent_attempts_sends(mailer: Mailer):
     def send(_: int) -> str:
         try:
             return mailer.send().state
@@ -245,7 +243,7 @@ def test_of_many_at_once_one_sends(mailer: Mailer):
     assert mailer.states() == {ONE: "SENT"}
 
 
-def test_without_an_address_that_is_recorded_and_final(mailer: Mailer):
+def test_missing_address_is_recorded_and_final(mailer: Mailer):
     assert mailer.send(customer_id="bob").state == "NO_ADDRESS"
     mailer.contacts.put(replace(ADA, customer_id="bob"))
 
@@ -253,7 +251,7 @@ def test_without_an_address_that_is_recorded_and_final(mailer: Mailer):
     assert mailer.ses.sent == []
 
 
-def test_without_a_sender_it_is_recorded_and_final(mailer: Mailer):
+def test_missing_sender_is_recorded_and_final(mailer: Mailer):
     first = mailer.send(sender="")
 
     assert first.state == "RECORDED"
@@ -261,17 +259,17 @@ def test_without_a_sender_it_is_recorded_and_final(mailer: Mailer):
     assert mailer.ses.sent == []
 
 
-def test_no_address_is_kept_with_a_mail(mailer: Mailer):
+def test_email_record_contains_no_address(mailer: Mailer):
     mailer.send()
 
     assert ADDRESS not in str(mailer.dynamodb.scan(TableName=mailer.records_table)["Items"])
 
 
-def test_boto_does_not_ask_ses_twice_by_itself():
+def test_boto3_does_not_retry_requests_to_ses():
     assert CONFIG.retries["total_max_attempts"] == 2
     assert SINGLE_ATTEMPT.retries["total_max_attempts"] == 1
     assert SINGLE_ATTEMPT.connect_timeout == CONFIG.connect_timeout
 
 
-def test_ses_is_waited_for_nearly_as_long_as_the_function_lives():
+def test_read_timeout_of_ses_is_close_to_the_functions_timeout():
     assert 2 * CONFIG.read_timeout < SINGLE_ATTEMPT.read_timeout < 15

@@ -1,4 +1,4 @@
-"""The invoice of an order as a PDF, the same to the byte whenever it is written."""
+"""Renders the invoice of an order as a PDF, with the same bytes at every attempt."""
 
 import warnings
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.values import format_amount, format_money
 
 with warnings.catch_warnings():
-    # It would like to have Pillow, for images; there are none.
+    # It warns that Pillow is missing, which only images need; there are none.
     warnings.simplefilter("ignore")
     from fpdf import FPDF
 
@@ -21,15 +21,15 @@ COLUMNS: Sequence[tuple[str, int, Any]] = (
     ("Unit price", 40, "R"),
     ("Amount", 40, "R"),
 )
-"""Their titles, widths in millimetres, and alignments."""
+"""The columns of the table of lines: title, width in millimetres, alignment."""
 
 
 def render(event: EventEnvelope[OrderConfirmed], *, number: str) -> bytes:
-    """Write the invoice: nothing in it depends on anything but the event.
+    """Return the PDF of an invoice, which depends on nothing but the arguments.
 
-    The customer stands in it by id: an event has no name, and a name may change. The font is one
-    that every reader has, so there is nothing to embed; it knows the letters of Western Europe, and
-    others become question marks.
+    The customer appears by id: events carry no names, and a name may change. The font is one that
+    every PDF reader has, so none is embedded. It has the letters of Western Europe; others become
+    question marks.
     """
     order, at = event.data, datetime.fromisoformat(event.metadata.occurred_at).astimezone(UTC)
     currency = order.total.currency

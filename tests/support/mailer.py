@@ -1,4 +1,4 @@
-"""A post office of our own: real tables, and an SES that keeps what it is given."""
+"""A mail sender on real tables, with an SES in memory that keeps what it is sent."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,8 +7,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.notifications.domain import Contact, EmailMessage, EmailRecord
+from lambdas.notifications.contacts import Contact
+from lambdas.notifications.email_records import EmailRecord
 from lambdas.notifications.mail_sender import MailSender
+from lambdas.notifications.messages import EmailMessage
 from lambdas.notifications.store import Contacts, EmailRecords
 from lambdas.runtime.dynamodb import from_item
 
@@ -25,7 +27,7 @@ SENDER = "shop@example.com"
 
 
 class Ses:
-    """Takes mails, after ``first`` has had its turn."""
+    """Calls ``first`` at each request, then accepts the e-mail."""
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
@@ -42,7 +44,7 @@ class Ses:
 
 
 def refusal(code: str, status: int = 400) -> ClientError:
-    """What SES answers, which names the address."""
+    """Return the error with which SES rejects an e-mail; it contains the address."""
     return ClientError(
         {
             "Error": {"Code": code, "Message": f"not to {ADDRESS}"},
@@ -60,10 +62,12 @@ def raising(error: BaseException) -> Callable[[], object]:
 
 
 class Mailer:
+    """The tables of the notifications service and its mail sender, with a clock of its own."""
+
     def __init__(self, dynamodb: Any, make_table: Callable[..., str]) -> None:
         self.dynamodb = dynamodb
         self.contacts_table = make_table("customers", "customer_id")
-        self.records_table = make_table("mails", "order_id", sorted_by="kind")
+        self.records_table = make_table("email-records", "order_id", sorted_by="kind")
         self.contacts = Contacts(self.contacts_table, dynamodb=dynamodb)
         self.records = EmailRecords(self.records_table, dynamodb=dynamodb)
         self.ses = Ses()

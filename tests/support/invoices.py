@@ -1,4 +1,4 @@
-"""An order that is confirmed; with the standard library only, as in the function."""
+"""A confirmed order, made with the standard library only, as in the function."""
 
 from dataclasses import replace
 from typing import Any

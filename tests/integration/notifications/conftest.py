@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.notifications.mailer import Mailer
+from tests.support.mailer import Mailer
 
 
 @pytest.fixture

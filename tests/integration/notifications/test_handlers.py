@@ -1,3 +1,5 @@
+"""The functions as Lambda calls them, on real tables and an SES in memory."""
+
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,11 +11,11 @@ import pytest
 from lambdas.contracts.event import parse_detail
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderConfirmed
-from lambdas.notifications.domain import EmailOutcomeUnknownError
-from lambdas.notifications.invoice import render
+from lambdas.notifications.email_records import EmailOutcomeUnknownError
+from lambdas.notifications.invoice_pdf import render
 from tests.contracts.catalog import detail_of, read, sample_of
 from tests.support.handlers import ACCOUNT
-from tests.unit.notifications.mailer import ADA, SENDER, Mailer, raising
+from tests.support.mailer import ADA, SENDER, Mailer, raising
 
 CONFIRMED = read(sample_of(OrderConfirmed))
 ORDER = CONFIRMED["detail"]["data"]["order_id"]
@@ -64,7 +66,7 @@ def put(body: Any) -> dict[str, Any]:
     }
 
 
-def test_a_customer_is_told_and_that_is_answered(load: Load, mailer: Mailer):
+def test_customer_is_notified_once_and_the_event_is_returned_each_time(load: Load, mailer: Mailer):
     notify = load("notify_customer")
 
     first, second = (parse_detail(CustomerNotified, notify(CONFIRMED, None)) for _ in range(2))
@@ -74,7 +76,7 @@ def test_a_customer_is_told_and_that_is_answered(load: Load, mailer: Mailer):
     assert len(mailer.ses.sent) == 1
 
 
-def test_what_is_uncertain_is_raised_by_name(load: Load, mailer: Mailer):
+def test_email_of_unknown_outcome_raises_the_named_error(load: Load, mailer: Mailer):
     notify = load("notify_customer")
     mailer.ses.first = raising(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
@@ -85,7 +87,7 @@ def test_what_is_uncertain_is_raised_by_name(load: Load, mailer: Mailer):
         notify(CONFIRMED, None)
 
 
-def test_an_invoice_is_issued_once_and_answered_the_same(load: Load, s3: Any):
+def test_invoice_is_stored_once_and_returned_each_time(load: Load, s3: Any):
     issue = load("issue_invoice")
     first = issue(CONFIRMED, None)
     kept = s3.get_object(Bucket="invoices", Key=KEY)
@@ -105,7 +107,7 @@ def test_an_invoice_is_issued_once_and_answered_the_same(load: Load, s3: Any):
     }
 
 
-def test_an_invoice_is_sent_as_it_was_written(load: Load, mailer: Mailer):
+def test_stored_invoice_is_emailed_once_as_attachment(load: Load, mailer: Mailer):
     record = {"responsePayload": load("issue_invoice")(CONFIRMED, None)}
     email = load("email_invoice")
 
@@ -119,7 +121,7 @@ def test_an_invoice_is_sent_as_it_was_written(load: Load, mailer: Mailer):
     assert mailer.states() == {(ORDER, "Invoice"): "SENT"}
 
 
-def test_a_customer_says_where_to_write_to(load: Load, mailer: Mailer):
+def test_valid_contact_replaces_the_earlier_one(load: Load, mailer: Mailer):
     put_contact = load("put_contact")
 
     for email in ("old@example.com", "new@example.com"):
@@ -133,14 +135,14 @@ def test_a_customer_says_where_to_write_to(load: Load, mailer: Mailer):
 
 
 @pytest.mark.parametrize("body", [{}, {"email": "x", "name": "Bob"}, "not JSON", "[]"])
-def test_a_bad_contact_leaves_no_trace(load: Load, mailer: Mailer, body: Any):
+def test_bad_contact_is_rejected_and_not_stored(load: Load, mailer: Mailer, body: Any):
     answer = load("put_contact")(put(body), None)
 
     assert answer["statusCode"] == 400
     assert mailer.contacts.find("c1") is None
 
 
-def test_nothing_of_a_person_is_logged(
+def test_logs_contain_no_personal_data(
     load: Load, mailer: Mailer, capsys: pytest.CaptureFixture[str]
 ):
     load("put_contact")(put({"email": "bob@example.com", "name": "Bob Builder"}), None)

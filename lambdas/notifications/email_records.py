@@ -1,0 +1,77 @@
+"""E-mail records: what became of each e-mail, and the event that reports it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from lambdas.contracts.event import EventEnvelope, envelope
+from lambdas.contracts.notifications import CustomerNotified
+
+SENDING, SENT, RECORDED, NO_ADDRESS = "SENDING", "SENT", "RECORDED", "NO_ADDRESS"
+"""The states of a record.
+
+SENDING is written before SES is called, SENT after SES has accepted the e-mail. The other two are
+final at once: RECORDED if the environment has no sender address, NO_ADDRESS if the customer has no
+contact.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailRecord:
+    """What became of an e-mail. An order has at most one of each kind. It holds no address."""
+
+    order_id: str
+    kind: str
+    customer_id: str
+    state: str
+    changed_at: str
+    """The time of the last change: UTC, ISO 8601."""
+    claim: str = ""
+    """Identifies the attempt that created the record; no other attempt has the same."""
+    message_id: str = ""
+    """The id that SES gave the e-mail; empty unless the state is SENT."""
+
+
+class EmailOutcomeUnknownError(Exception):
+    """An earlier attempt called SES, and its outcome is unknown: the e-mail is not sent again.
+
+    That attempt may still be running; a later one then finds the state SENT. If it died, a person
+    has to find out.
+    """
+
+
+class EmailRejectedError(Exception):
+    """SES did not accept the e-mail, for the reason given: sending it may be tried again."""
+
+
+def require_outcome(record: EmailRecord) -> EmailRecord:
+    """Return an existing record; raise EmailOutcomeUnknownError if it is still SENDING."""
+    if record.state == SENDING:
+        raise EmailOutcomeUnknownError(
+            f"sending the e-mail {record.kind} of order {record.order_id} began at "
+            f"{record.changed_at}, and its outcome is unknown"
+        )
+    return record
+
+
+def event_for_record(
+    event: EventEnvelope[Any], record: EmailRecord
+) -> EventEnvelope[CustomerNotified]:
+    """Return the event that reports a record's outcome; it is the same at every attempt.
+
+    Args:
+        event: the event that the customer was notified of.
+        record: the record of the e-mail about it.
+    """
+    return envelope(
+        CustomerNotified(
+            order_id=record.order_id,
+            customer_id=record.customer_id,
+            notice=record.kind,
+            result=record.state,
+        ),
+        subject=record.order_id,
+        sequence=event.metadata.sequence,
+        correlation_id=event.metadata.correlation_id,
+        causation_id=event.metadata.event_id,
+        occurred_at=record.changed_at,
+    )

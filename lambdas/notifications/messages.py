@@ -1,0 +1,100 @@
+"""The e-mails that customers receive: which events cause one, and the text of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lambdas.contracts.codec import ContractError
+from lambdas.contracts.event import Event, EventEnvelope, parse_known_event
+from lambdas.contracts.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDispatched,
+    OrderRejected,
+)
+from lambdas.contracts.values import format_money
+from lambdas.notifications.contacts import Contact
+from lambdas.notifications.invoices import IssuedInvoice
+
+NOTIFIED_EVENTS: tuple[type[Event], ...] = (
+    OrderConfirmed,
+    OrderRejected,
+    OrderCancelled,
+    OrderDispatched,
+)
+"""The events that customers are notified of."""
+INVOICE = "Invoice"
+"""The kind of the e-mail that carries the invoice; the others' kind is the type of their event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailMessage:
+    """An e-mail about an order."""
+
+    order_id: str
+    kind: str
+    """An order has at most one e-mail of each kind."""
+    customer_id: str
+    subject: str
+    text: str
+    """The body, without salutation and closing."""
+    attachment: bytes = b""
+    """A PDF; empty if there is none."""
+    file_name: str = ""
+    """The name of the attachment."""
+
+
+def parse_notified_event(event: Mapping[str, Any]) -> EventEnvelope[Any]:
+    """Parse one of NOTIFIED_EVENTS; raise ContractError for any other event."""
+    notified = parse_known_event(NOTIFIED_EVENTS, event)
+    if notified is None:
+        known = ", ".join(event_type.detail_type for event_type in NOTIFIED_EVENTS)
+        raise ContractError("notified event", [f"{event.get('detail-type')} is none of {known}"])
+    return notified
+
+
+def compose_email(event: EventEnvelope[Any]) -> EmailMessage:
+    """Return the e-mail that notifies the customer of an event."""
+    match event.data:
+        case OrderConfirmed() as order:
+            what = "is confirmed"
+            total = format_money(order.total)
+            text = f"Your order is confirmed. We have charged {total}; the invoice follows."
+        case OrderRejected() as order:
+            what = "cannot be fulfilled"
+            text = (
+                f"We are sorry: your order cannot be fulfilled, {order.explanation}. "
+                "Nothing is charged."
+            )
+        case OrderCancelled():
+            what = "is cancelled"
+            text = "Your order is cancelled. Whatever was charged for it is given back."
+        case _:
+            what = "is on its way"
+            text = "Your order has left our warehouse and is on its way to you."
+    order_id: str = event.data.order_id
+    return EmailMessage(
+        order_id=order_id,
+        kind=event.data.detail_type,
+        customer_id=event.data.customer_id,
+        subject=f"Your order {order_id} {what}",
+        text=text,
+    )
+
+
+def compose_invoice_email(invoice: IssuedInvoice, pdf: bytes) -> EmailMessage:
+    """Return the e-mail that carries an invoice."""
+    return EmailMessage(
+        order_id=invoice.order_id,
+        kind=INVOICE,
+        customer_id=invoice.customer_id,
+        subject=f"Invoice {invoice.number}",
+        text=f"Enclosed is the invoice of your order {invoice.order_id}.",
+        attachment=pdf,
+        file_name=f"{invoice.number}.pdf",
+    )
+
+
+def add_salutation(contact: Contact, text: str) -> str:
+    """Return the body of an e-mail with salutation and closing."""
+    return f"Hello {contact.name},\n\n{text}\n\nYour shop\n"

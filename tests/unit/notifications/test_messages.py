@@ -1,0 +1,61 @@
+"""The e-mails about each event, and the one that carries an invoice."""
+
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.codec import ContractError
+from lambdas.contracts.event import parse_detail
+from lambdas.contracts.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDispatched,
+    OrderPlaced,
+    OrderRejected,
+)
+from lambdas.notifications.messages import (
+    NOTIFIED_EVENTS,
+    compose_email,
+    parse_notified_event,
+)
+from tests.contracts.catalog import detail_of, read, sample_of
+
+
+def parse_sample(event: Any) -> Any:
+    return parse_detail(event, detail_of(event))
+
+
+@pytest.mark.parametrize("event", NOTIFIED_EVENTS, ids=lambda event: event.__name__)
+def test_email_names_kind_order_and_customer_of_its_event(event: Any):
+    parsed = parse_sample(event)
+
+    message = compose_email(parsed)
+
+    assert message.kind == event.__name__
+    assert (message.order_id, message.customer_id) == (
+        parsed.data.order_id,
+        parsed.data.customer_id,
+    )
+    assert parsed.data.order_id in message.subject
+
+
+def test_emails_of_different_events_differ():
+    emails = [compose_email(parse_sample(event)) for event in NOTIFIED_EVENTS]
+
+    assert len({each.text for each in emails}) == len({each.subject for each in emails}) == 4
+    assert (OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched) == NOTIFIED_EVENTS
+
+
+def test_email_states_amount_charged_or_reason_of_rejection():
+    assert "57.64 GBP" in compose_email(parse_sample(OrderConfirmed)).text
+    rejected = parse_sample(OrderRejected)
+    assert rejected.data.explanation in compose_email(rejected).text
+
+
+def test_cancellation_email_does_not_claim_that_the_customer_asked():
+    assert "asked" not in compose_email(parse_sample(OrderCancelled)).text
+
+
+def test_event_outside_the_notified_ones_is_a_contract_error():
+    with pytest.raises(ContractError, match="OrderPlaced is none of OrderConfirmed"):
+        parse_notified_event(read(sample_of(OrderPlaced)))
