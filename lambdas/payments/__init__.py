@@ -1,1 +1,1 @@
-"""Takes payments and gives them back, keeps a double-entry ledger of both, and tells of it."""
+"""Payments: takes and refunds payments, and keeps a double-entry ledger of both."""

@@ -1,23 +1,23 @@
-"""Taking and refunding a payment, so that any step may crash and be asked for again.
+"""Takes and refunds the payment of an order. Any step may crash and be retried.
 
-Taking has three moments: the charge is recorded as pending, the provider is called with the order's
-id as idempotency key, the answer is recorded together with its ledger entry. An attempt that died
-in between left a pending charge: the next one asks the provider the same question under the same
-key, and gets the same answer.
+Taking has three steps: the charge is recorded as PENDING; the provider is called with the order's
+id as idempotency key; the result is recorded together with its ledger entry. An attempt that died
+in between leaves a pending charge. The next attempt sends the provider the same request under the
+same key, and gets the same result.
 
-A refund finding nothing records a tombstone, which stops any later taking at its first moment.
-Finding a charge that is pending or taken, it calls the provider *before* it records anything. The
-provider's refund is final for the key: it gives the money back, and makes a charge that is still
-under way fail as voided. So once our row says REFUNDED, the money is back and none can follow;
-and until it says so, the same command does the whole again. Recorded first, a crash before the call
-would leave a row that claims what never happened.
+A refund that finds no charge records a tombstone, which stops a later taking at its first step. A
+refund that finds a pending or taken charge calls the provider *before* it records anything. The
+provider's refund is final for the key: it returns the money, and makes a charge that is still under
+way fail as voided. So once the row is REFUNDED, the money is back and no more can be taken. Until
+then the same command repeats all of it. If the row were written first, a crash before the call
+would leave a row that claims a refund that never happened.
 
-Whoever finds that the row moved under them (``transition`` returns another state than they asked for)
-goes by the row: a taking that was overtaken posts nothing and sends its money back; a refund that
-was overtaken by a taking refunds what was taken, with its reversing entry.
+Another command may change the row in the meantime; ``transition`` then returns the state on record,
+which decides what follows. A taking that was overtaken by a refund posts no entry and refunds its
+money. A refund that was overtaken by a taking refunds that payment, with its reversing entry.
 
-What is heard of the order itself leads to the same refund, to nothing, or to a note that the charge
-is to stay.
+A report of the order's state leads to the same refund, to a note that the charge is kept, or to
+nothing.
 """
 
 from typing import Protocol
@@ -45,21 +45,21 @@ class Charges(Protocol):
         """Record ``charge`` unless its order has one already; return the one on record."""
 
     def transition(self, before: Charge, after: Charge) -> Charge:
-        """Move the charge on, with its ledger entry, if it still stands as ``before``.
+        """Replace ``before`` by ``after`` and post the ledger entry, if ``before`` is on record.
 
-        Returns the charge on record: ``after``, or what somebody else made of it meanwhile.
+        Return the charge on record: ``after``, or the result of another command.
         """
 
 
 class UnresolvedCharges(Protocol):
-    """The charges of which it is not known that they are to stay."""
+    """The charges that are not known to be kept."""
 
     def resolve(self, order_id: str) -> bool:
-        """Note that the order's charge, if it is taken, is to stay; tell whether that was new."""
+        """Record that the order's charge is kept, if it is taken; return whether that was new."""
 
 
 def take(command: TakePayment, charges: Charges, provider: Provider) -> Charge:
-    """Take the payment of an order, once; return the charge as it stands then."""
+    """Take the payment of an order, once; return the charge on record."""
     charge = charges.find_or_create(pending_charge(command))
     check_total(charge, command)
     if charge.state is State.PENDING:
@@ -71,9 +71,9 @@ def take(command: TakePayment, charges: Charges, provider: Provider) -> Charge:
 
 
 def refund(command: RefundPayment, charges: Charges, provider: Provider) -> Charge:
-    """Give back what was taken for an order, and see to it that nothing is taken later."""
+    """Refund the payment of an order, and prevent a later one; return the charge on record."""
     charge = charges.find_or_create(tombstone(command.order_id))
-    # States only move forward, so this goes round three times at the most.
+    # States only move forward, so there are at most three rounds.
     while charge.state is not State.REFUNDED:
         if charge.state is not State.DECLINED:
             provider.refund(command.order_id)
@@ -88,10 +88,10 @@ def reconcile(
     provider: Provider,
     unresolved_charges: UnresolvedCharges,
 ) -> str:
-    """Do to a charge what its order's state asks for; return what was done.
+    """Keep or refund a charge according to the state of its order; return what was done.
 
-    That of an order that is over is refunded, as often as that is heard; that of one that stands is
-    settled. An order under way has a saga, which may yet go either way: nothing is done.
+    The charge of an undone order is refunded, at every report. That of a confirmed order is kept.
+    If the order's saga is still running, nothing is done.
     """
     if order.is_undone:
         return refund(RefundPayment(order_id=order.order_id), charges, provider).state.value

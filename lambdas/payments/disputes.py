@@ -1,4 +1,4 @@
-"""Disputes, as the card company tells of them: strangers' data, which is looked at at the door."""
+"""Disputes, as the card company reports them: external data, so every field is checked."""
 
 import re
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from lambdas.contracts.partner import DisputeOpened
 from lambdas.contracts.payments import PaymentDisputed
 
 IDENTIFIER = re.compile("[A-Za-z0-9_.:-]{1,64}")
-"""What each field may be: a customer reads the reason, and an operator all of them."""
+"""The allowed characters of each field: customers and operators read them."""
 
 
 def translate_dispute(event: Mapping[str, Any]) -> EventEnvelope[PaymentDisputed]:
-    """What the company's event, as EventBridge delivers it, tells the others.
+    """Translate the company's event, as EventBridge delivers it, into PaymentDisputed.
 
-    Told again, in whatever event, a dispute is the same fact.
+    Every report of the same dispute has the same event id.
 
     Raises:
         ContractError: naming every field that is missing or bad.

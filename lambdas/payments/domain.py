@@ -1,11 +1,11 @@
-"""Charges, what may become of them, and what the ledger says about it.
+"""Charges, their states, and the entries and events that follow from a change of state.
 
 A charge is the payment of one order. Its state only ever moves forward:
 
     PENDING → TAKEN or DECLINED → REFUNDED,  PENDING → REFUNDED
 
-REFUNDED is the end: nothing more is taken for the order. With no amount it is a tombstone, left by
-a refund that came before there was anything to refund.
+REFUNDED is final: nothing more is taken for the order. A refunded charge without an amount is a
+tombstone: the refund came before there was a charge.
 """
 
 from dataclasses import dataclass, replace
@@ -25,21 +25,19 @@ from lambdas.contracts.payments import (
 from lambdas.contracts.values import Money
 
 PROVIDER_ACCOUNT = "card-provider"
-"""What the card provider has collected for us and owes us."""
-
-
+"""The account of what the card provider has collected for us and owes us."""
 _CUSTOMER_PREFIX = "customer/"
 LedgerEvent = EventEnvelope[PaymentTaken | PaymentRefunded]
-"""An event that the service tells."""
+"""The event of a ledger entry."""
 
 
 def customer_account(customer_id: str) -> str:
-    """The account of what a customer has paid us and we owe them goods for."""
+    """Return the name of the account of what a customer has paid and we owe goods for."""
     return f"{_CUSTOMER_PREFIX}{customer_id}"
 
 
 class State(StrEnum):
-    """Where a charge stands; the module says which moves there are."""
+    """The state of a charge; the module's docstring has the transitions."""
 
     PENDING = "PENDING"
     TAKEN = "TAKEN"
@@ -59,12 +57,12 @@ class Charge:
 
     @property
     def is_closed(self) -> bool:
-        """Whether no money is held for the order, or asked for, and none will be."""
+        """Whether no money is held or requested for the order, and none will be."""
         return self.state in (State.DECLINED, State.REFUNDED)
 
 
 class Kind(StrEnum):
-    """What an entry records; the ledger holds at most one of each kind for an order."""
+    """What an entry records; the ledger has at most one entry of each kind for an order."""
 
     CHARGE = "CHARGE"
     REFUND = "REFUND"
@@ -74,7 +72,7 @@ class Kind(StrEnum):
 class Entry:
     """A line of the ledger: ``amount``, which is positive, moves from ``credit`` to ``debit``.
 
-    Both sides are in the one line, so the ledger cannot but balance.
+    Both sides are in one line, so debits always equal credits.
     """
 
     order_id: str
@@ -91,25 +89,25 @@ class Charged:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """The provider refused to take the money; ``explanation`` is for people."""
+    """The provider declined the charge; ``explanation`` is a text for people."""
 
     explanation: str
 
 
 @dataclass(frozen=True, slots=True)
 class Voided:
-    """The provider was told to give this charge back: no money is held, none will be taken."""
+    """The charge was refunded before: the provider holds no money and will take none."""
 
 
 ChargeResult = Charged | Declined | Voided
 
 
 class TotalMismatchError(Exception):
-    """An order's payment was asked for again with another total: a defect of the caller."""
+    """A TakePayment was repeated with another total: a defect of the caller."""
 
 
 def pending_charge(command: TakePayment) -> Charge:
-    """The charge as it stands before the provider is called."""
+    """Return the charge as it is recorded before the provider is called."""
     return Charge(
         order_id=command.order_id,
         customer_id=command.customer_id,
@@ -119,12 +117,12 @@ def pending_charge(command: TakePayment) -> Charge:
 
 
 def tombstone(order_id: str) -> Charge:
-    """What a refund leaves behind that finds no charge, so that none can be taken later."""
+    """Return the charge that a refund records if there is none, so that none can be taken later."""
     return Charge(order_id=order_id, state=State.REFUNDED)
 
 
 def apply_result(charge: Charge, result: ChargeResult) -> Charge:
-    """What becomes of a pending charge by the provider's answer."""
+    """Return a pending charge after the provider's result."""
     match result:
         case Charged():
             return replace(charge, state=State.TAKEN)
@@ -135,12 +133,12 @@ def apply_result(charge: Charge, result: ChargeResult) -> Charge:
 
 
 def mark_refunded(charge: Charge) -> Charge:
-    """The charge after its refund."""
+    """Return the charge after its refund."""
     return replace(charge, state=State.REFUNDED)
 
 
 def posting(before: Charge, after: Charge) -> Entry | None:
-    """What the ledger says about a charge's move; None where no money moved."""
+    """Return the ledger entry of a charge's transition; None if no money moved."""
     if after.total is None:
         return None
     customer = customer_account(after.customer_id)
@@ -155,10 +153,9 @@ def posting(before: Charge, after: Charge) -> Entry | None:
 
 
 def event_for_entry(entry: Entry, posted_at: datetime) -> LedgerEvent:
-    """What to tell the others of an entry that was posted at ``posted_at``.
+    """Return the event of an entry that was posted at ``posted_at``.
 
-    An entry is one event, and it is always the same: the charge is its order's first, the refund
-    the second.
+    It is the same at every call: the charge is the order's first event, the refund the second.
     """
     event: type[PaymentTaken | PaymentRefunded]
     cause: type[TakePayment | RefundPayment]
@@ -184,7 +181,7 @@ def event_for_entry(entry: Entry, posted_at: datetime) -> LedgerEvent:
 def charge_unresolved(
     order_id: str, *, query_number: int, now: datetime
 ) -> EventEnvelope[ChargeUnresolved]:
-    """Ask for the time ``query_number`` what became of an order whose charge is not settled."""
+    """Return the event that queries, for the ``query_number``-th time, the status of an order."""
     return envelope(
         ChargeUnresolved(order_id=order_id),
         subject=f"charge:{order_id}",
@@ -196,19 +193,19 @@ def charge_unresolved(
 
 
 def check_total(charge: Charge, command: TakePayment) -> None:
-    """Raise TotalMismatchError when the charge on record is for another amount than the command."""
+    """Raise TotalMismatchError if the charge on record has another total than the command."""
     if charge.total is not None and charge.total != command.total:
         raise TotalMismatchError(
-            f"order {charge.order_id} is charged {charge.total}, now asked for {command.total}"
+            f"order {charge.order_id} has a charge of {charge.total}, not {command.total}"
         )
 
 
 def check_taken(charge: Charge) -> None:
-    """Return when the charge is taken.
+    """Check that the charge is taken.
 
     Raises:
         PaymentDeclined: with the provider's explanation.
-        PaymentAlreadyRefunded: the order's payment was given back, or was never to be taken.
+        PaymentAlreadyRefunded: the order's payment was refunded, perhaps before it was taken.
     """
     if charge.state is State.DECLINED:
         raise PaymentDeclined(charge.explanation)

@@ -1,8 +1,8 @@
-"""Who may do what in the database.
+"""The database role of the service's functions, and its privileges.
 
-A function connects as a database role that its IAM role was granted; the database role has the
-privileges the functions need, and no more. Every statement is a transaction of its own and is
-checked for or right to repeat.
+A function connects as a database role that was granted to its IAM role. The database role has the
+privileges that the functions need, and no more. Every statement is a transaction of its own and is
+idempotent, or runs only if it is needed.
 https://docs.aws.amazon.com/aurora-dsql/latest/userguide/using-database-and-iam-roles.html
 """
 
@@ -22,16 +22,16 @@ _PRIVILEGES = (
 
 
 def grant(database: Database, role: str, iam_roles: Iterable[str]) -> None:
-    """Make sure that the database role exists, has its privileges and is open to the IAM roles.
+    """Create the database role, grant its privileges, and let the IAM roles connect as it.
 
     Args:
         database: connected as ``admin``.
         role: the name of the database role.
-        iam_roles: the ARNs of the IAM roles that may connect as it. Others that already may are
-            left alone.
+        iam_roles: the ARNs of the IAM roles that may connect as it. Other IAM roles keep their
+            access.
 
     Raises:
-        DatabaseError: the database refused.
+        DatabaseError: a statement failed.
     """
     name = identifier(role)
     if not database.run("SELECT 1 FROM pg_roles WHERE rolname = :role", role=role):

@@ -1,4 +1,4 @@
-"""The card company told of a dispute: tell the others, or park what makes no sense."""
+"""Publishes a dispute that the card company reported; dead-letters an invalid report."""
 
 from typing import Any
 
@@ -15,11 +15,14 @@ sqs, DEAD_LETTER_QUEUE_URL = client("sqs"), setting("DEAD_LETTER_QUEUE_URL")
 
 
 class PublishError(Exception):
-    """The bus did not take the event, though it was asked several times."""
+    """The bus rejected the event at every attempt."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer what was told, or why the event is parked; raise PublishError to be called again."""
+    """Return the published event's id, or the reason for dead-lettering the report.
+
+    Raises PublishError if the bus rejects the event; Lambda then retries.
+    """
     try:
         disputed = translate_dispute(event)
     except ContractError as reason:

@@ -1,7 +1,7 @@
-"""Brings the database to the schema and the grants of this deployment; a custom resource.
+"""Applies the migrations and grants of a deployment; the function of a custom resource.
 
-CloudFormation calls it again when a property changes, so the stack passes a digest of the
-migrations along. Deleting the resource deletes nothing: the data goes with the cluster.
+CloudFormation calls it again if a property changes, so the stack passes a digest of the migrations
+as one. Deleting the resource deletes nothing: the data is deleted with the cluster.
 """
 
 import json
@@ -17,16 +17,16 @@ from lambdas.runtime.custom_resource import respond
 
 # Changing a schema takes longer than a query.
 _TIMEOUT = 30
-# At the first deployment our role is seconds old, and IAM takes a while to tell everybody.
+# At the first deployment our role is seconds old, and IAM is eventually consistent.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 _ROLE_WAIT = 60
 _RETRY_DELAY = 2
 
 
 def handler(event: dict[str, Any], context: object) -> None:
-    """Answer a request for the resource.
+    """Handle a request of CloudFormation for the resource.
 
-    Its property ``Grants`` says which IAM roles may connect as which database role, as a map or
+    The property ``Grants`` lists the IAM roles that may connect as each database role, as a map or
     as JSON: ``{"payments": ["arn:aws:iam::…:role/…"]}``.
     """
     respond(event, lambda: None if event["RequestType"] == "Delete" else _migrate(event))

@@ -1,11 +1,11 @@
 """The schema of the ledger: the files in ``migrations/``, applied in order, each once.
 
-A file holds one statement, because a DSQL transaction holds one DDL statement and no DML beside it.
-So applying a file and recording it are two transactions, and a crash may come between them: each
-statement must be right to run again (``IF NOT EXISTS``).
+A file has one statement, because a DSQL transaction may have one DDL statement and no DML besides.
+So applying a file and recording it are two transactions, with a possible crash in between: each
+statement must be idempotent (``IF NOT EXISTS``).
 https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-ddl.html
 
-The tables are in a schema of their own, because on DSQL only ``admin`` may be given ``public``.
+The tables have a schema of their own, because on DSQL only ``admin`` may use ``public``.
 """
 
 from collections.abc import Mapping
@@ -32,20 +32,20 @@ ON CONFLICT (name) DO NOTHING
 
 
 class MigrationChangedError(Exception):
-    """A migration that was applied already was edited: write a new one instead."""
+    """An applied migration was edited. Write a new one instead."""
 
 
 def files(folder: Path = FOLDER) -> Mapping[str, str]:
-    """The migrations by name, in the order in which they are applied."""
+    """Return the migrations by name, in the order of their application."""
     return {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.sql"))}
 
 
 def apply(database: Database, migrations: Mapping[str, str]) -> list[str]:
-    """Apply the migrations that are not yet recorded as applied; return their names.
+    """Apply the migrations that are not recorded as applied; return their names.
 
     Raises:
-        MigrationChangedError: naming the migration; nothing is applied then.
-        DatabaseError: the database refused; what came before stays applied.
+        MigrationChangedError: an applied migration was edited; nothing is applied.
+        DatabaseError: a statement failed; the migrations before it stay applied.
     """
     for statement in _BOOTSTRAP:
         database.run(statement)

@@ -1,15 +1,13 @@
-"""The outbox: which entries of the ledger are still to be told.
+"""The outbox: the entries of the ledger whose events are not published yet.
 
-A row is written in the transaction that posts its entry, and goes when the bus has taken the event.
-It only points at the entry: ledger entries never change, so the event can be made of it at any time
-and is the same event, under the same id, however often it is told.
+A row is written in the transaction that posts its entry, and deleted after the bus has accepted the
+event. It only refers to the entry. Entries never change, so the event made from one is the same,
+with the same id, at every attempt to publish it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pg8000.native import DatabaseError, InterfaceError
@@ -17,17 +15,19 @@ from pg8000.native import DatabaseError, InterfaceError
 from lambdas.contracts.values import Money
 from lambdas.payments.database import Database, Row, Run
 from lambdas.payments.domain import Entry, Kind, LedgerEvent, event_for_entry
-from lambdas.runtime.aws import CONFIG
+from lambdas.runtime.aws import CONFIG, client
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
 SWEEP_AFTER = 30
-"""Seconds that a row is left to the function that wrote it, which has 7 to live."""
+"""Seconds that a row is left to the function that wrote it, whose time-out is 7 s."""
 PAGE = 100
 PAGES = 20
-# One attempt: the saga waits for the payment and not for its event, which the sweeper sees to.
-_SINGLE_ATTEMPT = Config(read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
+# One attempt: the saga waits for the payment, not for its event, which the sweeper publishes.
+_SINGLE_ATTEMPT = CONFIG.merge(
+    Config(read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
+)
 
 _ADD = """
 INSERT INTO payments.outbox (event_id, order_id, kind) VALUES (:event_id, :order_id, :kind)
@@ -42,28 +42,28 @@ _DUE_IDS = """
 SELECT event_id FROM payments.outbox WHERE recorded_at < now() - CAST(:age AS interval)
 ORDER BY recorded_at LIMIT :row_limit
 """
-# Arrays cannot be stored in DSQL, but be used in a query.
+# DSQL cannot store arrays, but a query may use them.
 # https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-postgresql-compatibility-supported-data-types.html
 _DELETE = "DELETE FROM payments.outbox WHERE event_id = ANY(:event_ids)"
 
 
 @dataclass(frozen=True, slots=True)
 class SweepOutcome:
-    """What a sweep did: events told, and events that the bus did not take."""
+    """How many events a sweep published, and how many the bus rejected."""
 
     published: int
     rejected: int
 
 
 class Outbox:
-    """The table, and the bus to which its rows go. Whatever it does may be done again."""
+    """The table of the outbox, and the bus to which it publishes. Every method is idempotent."""
 
     def __init__(self, database: Database, bus: Bus) -> None:
         self._database = database
         self._bus = bus
 
     def add(self, run: Run, entry: Entry, event: LedgerEvent) -> None:
-        """Record, in the transaction of ``run``, that ``entry`` is to be told as ``event``."""
+        """Record, in the transaction of ``run``, that the event of ``entry`` is to be published."""
         run(
             _ADD,
             event_id=event.metadata.event_id,
@@ -72,7 +72,7 @@ class Outbox:
         )
 
     def publish(self, events: Sequence[LedgerEvent]) -> int:
-        """Publish events whose entries are committed; return how many the bus took.
+        """Publish events whose entries are committed; return how many the bus accepted.
 
         Raises what ``Database.run`` raises, and boto3's errors.
         """
@@ -85,7 +85,7 @@ class Outbox:
     def try_publish(self, event: LedgerEvent) -> None:
         """Publish an event; if that fails, log it and leave the row to the sweeper.
 
-        The money is settled by now, and with it the command.
+        The payment is committed by now, so the command has succeeded.
         """
         try:
             error = "" if self.publish([event]) else "rejected"
@@ -95,10 +95,10 @@ class Outbox:
             log("event_left_in_outbox", event_id=event.metadata.event_id, error=error)
 
     def sweep(self) -> SweepOutcome:
-        """Publish what was left, oldest first, in pages; it ends early when the bus rejects some.
+        """Publish the due events, oldest first, in pages; stop early if the bus rejects some.
 
-        Two sweeps at once tell the same events twice, under the same ids. Raises what ``publish``
-        raises.
+        Two sweeps at the same time publish the same events twice, with the same ids. Raises what
+        ``publish`` raises.
         """
         published = rejected = 0
         for _ in range(PAGES):
@@ -111,7 +111,7 @@ class Outbox:
         return SweepOutcome(published, rejected)
 
     def due_event_ids(self) -> list[str]:
-        """The ids of the events that a sweep would publish, oldest first."""
+        """Return the ids of the events that a sweep would publish, oldest first."""
         rows = self._database.run(_DUE_IDS, age=f"{SWEEP_AFTER} seconds", row_limit=PAGE * PAGES)
         return [event_id for (event_id,) in rows]
 
@@ -135,12 +135,6 @@ def _to_event(row: Row) -> LedgerEvent:
 
 
 def make_outbox(database: Database) -> Outbox:
-    """The outbox in ``database`` whose events go to EVENT_BUS."""
-    events = boto3.client("events", config=CONFIG.merge(_SINGLE_ATTEMPT))
-    return Outbox(database, Bus(setting("EVENT_BUS"), eventbridge=events))
-
-
-@cache
-def outbox() -> Outbox:
-    """The service's outbox with a connection of its own; made once per execution environment."""
-    return make_outbox(Database())
+    """Make the outbox in ``database`` whose events go to EVENT_BUS."""
+    bus = Bus(setting("EVENT_BUS"), eventbridge=client("events", _SINGLE_ATTEMPT))
+    return Outbox(database, bus)

@@ -1,22 +1,25 @@
-"""On schedule: publishes the events that the functions left behind in the outbox."""
+"""On schedule: publishes the events that are still in the outbox."""
 
 from typing import Any
 
-from lambdas.payments.outbox import outbox
+from lambdas.payments.database import Database
+from lambdas.payments.outbox import make_outbox
 from lambdas.runtime.log import log
 from lambdas.runtime.scheduled import is_dry_run
 
+outbox = make_outbox(Database())
+
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Publish what is due; return how many events were told, and how many the bus rejected.
+    """Publish the due events; return how many were published and how many the bus rejected.
 
-    A dry run returns which events it would tell. Raises whatever keeps it from doing so: the next
-    run does what this one left.
+    A dry run returns the ids of the events that it would publish. After an error the next run
+    continues with the events that are left.
     """
     if is_dry_run(event):
-        due = outbox().due_event_ids()
+        due = outbox.due_event_ids()
         log("due_events_found", found=len(due))
         return {"would_publish": due}
-    swept = outbox().sweep()
+    swept = outbox.sweep()
     log("outbox_swept", published=swept.published, rejected=swept.rejected)
     return {"published": swept.published, "rejected": swept.rejected}

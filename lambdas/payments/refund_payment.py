@@ -1,17 +1,21 @@
-"""Gives the payment of an order back; the compensation of taking it."""
+"""Refunds the payment of an order; the compensation of ``take_payment``."""
 
 from typing import Any
 
 from lambdas.contracts.payments import RefundPayment
 from lambdas.payments.charging import refund
-from lambdas.payments.provider import provider
-from lambdas.payments.store import store
+from lambdas.payments.lambda_provider import LambdaProvider
+from lambdas.payments.store import make_store
 from lambdas.runtime.log import log
+from lambdas.runtime.settings import setting
+
+charges = make_store()
+provider = LambdaProvider(setting("CARD_PROVIDER_FUNCTION"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Carry out a RefundPayment; raises ContractError when the event is none."""
+    """Carry out a RefundPayment; raise ContractError if the event is not one."""
     command = RefundPayment.decode(event)
-    charge = refund(command, store(), provider())
+    charge = refund(command, charges, provider)
     log("payment_refunded", order_id=charge.order_id, state=charge.state)
     return {"order_id": charge.order_id, "state": charge.state}

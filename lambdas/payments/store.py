@@ -1,9 +1,8 @@
-"""The charges and their ledger in the database. The guard is in the write that has the effect.
+"""The charges and the ledger in the database.
 
-So is the outbox: what is posted will be told, whatever happens after the commit.
+A change of state, its ledger entry and its row in the outbox are written in one transaction. So an
+entry that is posted will be published, whatever happens after the commit.
 """
-
-from functools import cache
 
 from lambdas.contracts.values import Money
 from lambdas.payments.database import Database, Row, Run
@@ -60,7 +59,7 @@ class LedgerStore:
         return self._database.transaction(work)
 
     def transition(self, before: Charge, after: Charge) -> Charge:
-        """See Charges; raises what ``Database.run`` raises. What is posted is told, if possible."""
+        """See Charges; raises what ``Database.run`` raises. Tries to publish the entry's event."""
         entry = posting(before, after)
 
         def work(run: Run) -> tuple[Charge, LedgerEvent | None]:
@@ -99,7 +98,7 @@ class LedgerStore:
         return event
 
     def _charge_of(self, run: Run, order_id: str) -> Charge:
-        # Charges are never deleted: where an insert or an update met one, it is there.
+        # Charges are never deleted, so the one that stopped the insert or update is still there.
         (row,) = run(_SELECT_CHARGE, order_id=order_id) or []
         return _charge(row)
 
@@ -115,8 +114,7 @@ def _charge(row: Row) -> Charge:
     )
 
 
-@cache
-def store() -> LedgerStore:
-    """The service's store; made once per execution environment."""
+def make_store() -> LedgerStore:
+    """Make the store, with a connection of its own, whose events go to EVENT_BUS."""
     database = Database()
     return LedgerStore(database, make_outbox(database))

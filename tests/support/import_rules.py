@@ -59,7 +59,9 @@ RULES: dict[str, Rule] = {
     "lambdas/notifications": Rule(
         "only this service writes PDFs", (*SERVICE[:2], "botocore", "fpdf")
     ),
-    "lambdas/payments": Rule("only this service uses PostgreSQL", (*SERVICE, "pg8000")),
+    "lambdas/payments": Rule(
+        "only this service uses PostgreSQL", (*SERVICE[:2], "botocore", "pg8000")
+    ),
     "simulators/*": Rule("a simulator is another company's system", SERVICE[:2]),
     "workers/*": Rule("a worker is a service of its own", (*SERVICE, "workers.runtime")),
     "workers/runtime": Rule("a worker's runtime knows no worker", (*SERVICE[:2], "botocore")),

@@ -9,8 +9,8 @@ from lambdas.contracts.inventory import OutOfStock, ReservationAlreadyReleased
 from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.settings import SettingMissing
 from lambdas.runtime.topic import Topic
+from tests.support.aws_fakes import FakeSns
 from tests.support.inventory_tables import Inventory
-from tests.unit.runtime.fakes import FakeSns
 
 Load = Callable[[str], Callable[[Any, None], Any]]
 

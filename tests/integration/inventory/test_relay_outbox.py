@@ -13,8 +13,8 @@ from lambdas.inventory.store import parse_stock_row
 from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.relay import Relay, RelayOutcome, row_to_event
 from lambdas.runtime.topic import Topic
+from tests.support.aws_fakes import FakeSns, FakeSqs
 from tests.support.inventory_tables import Inventory
-from tests.unit.runtime.fakes import FakeSns, FakeSqs
 
 SKUS, ORDERS = ("A", "B"), ("o1", "o2", "o3", "o4")
 units = st.dictionaries(st.sampled_from(SKUS), st.integers(1, 7), min_size=1)

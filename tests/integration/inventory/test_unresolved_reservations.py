@@ -27,9 +27,9 @@ from lambdas.inventory.unresolved_reservations import (
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.settings import SettingMissing
 from lambdas.runtime.status_queries import QueryOutcome
+from tests.support.aws_fakes import FakeEvents
 from tests.support.inventory_tables import LATER, NOW, Inventory
 from tests.support.spy import Spy
-from tests.unit.runtime.fakes import FakeEvents
 
 STALE_AFTER = timedelta(hours=1)
 START = datetime.fromisoformat(NOW)

@@ -13,8 +13,8 @@ from lambdas.contracts.inventory import StockBelowMinimum, StockChanged, StockSo
 from lambdas.purchasing.domain import plan_purchase_order
 from lambdas.purchasing.store import PurchaseOrders
 from tests.contracts.catalog import sample_of
+from tests.support.aws_fakes import FakeSqs, records
 from tests.support.low_stock import low
-from tests.unit.runtime.fakes import FakeSqs, records
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 Rows = Callable[[], list[dict[str, Any]]]

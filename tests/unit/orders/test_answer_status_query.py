@@ -16,8 +16,8 @@ from lambdas.contracts.payments import ChargeUnresolved
 from lambdas.orders.domain import CONFIRMED, DISPATCHED, PLACED, REJECTED, WITHDRAWN, Order
 from lambdas.orders.store import Orders
 from lambdas.runtime.bus import Bus
+from tests.support.aws_fakes import FakeEvents
 from tests.unit.orders.requests import placed
-from tests.unit.runtime.fakes import FakeEvents
 
 Ask = Callable[..., list[EventEnvelope[OrderStatusReported]]]
 NOW = "2026-12-01T09:00:00+00:00"

@@ -17,8 +17,8 @@ from lambdas.runtime.bus import Bus
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.relay import Relay, row_to_event
 from lambdas.runtime.settings import SettingMissing
+from tests.support.aws_fakes import FakeEvents
 from tests.unit.orders.requests import BODY, line, placed, query, request
-from tests.unit.runtime.fakes import FakeEvents
 
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 

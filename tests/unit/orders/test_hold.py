@@ -44,8 +44,8 @@ from lambdas.orders.rows import row_of
 from lambdas.orders.store import Orders
 from lambdas.runtime.dynamodb import to_item
 from tests.contracts.catalog import read, sample_of
+from tests.support.aws_fakes import FakeSqs
 from tests.unit.orders.requests import placed
-from tests.unit.runtime.fakes import FakeSqs
 
 NOW, LATER = "2026-12-01T09:00:00+00:00", "2026-12-01T10:00:00+00:00"
 PLACED_ORDER = placed()

@@ -14,9 +14,9 @@ from lambdas.orders.domain import STALLED_AFTER, Order, cancel
 from lambdas.orders.events import event_for_change
 from lambdas.orders.store import UnreadableError
 from lambdas.runtime.bus import Bus
+from tests.support.aws_fakes import FakeEvents
 from tests.support.spy import Spy
 from tests.unit.orders.job_env import Job, Killed, World
-from tests.unit.runtime.fakes import FakeEvents
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 OLD = NOW - STALLED_AFTER - timedelta(seconds=5)

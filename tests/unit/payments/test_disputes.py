@@ -11,7 +11,7 @@ from lambdas.contracts.codec import ContractError
 from lambdas.contracts.event import event_id
 from lambdas.contracts.payments import SOURCE, PaymentDisputed
 from lambdas.payments.disputes import translate_dispute
-from tests.unit.runtime.fakes import FakeEvents, FakeSqs
+from tests.support.aws_fakes import FakeEvents, FakeSqs
 
 ORDER = "5d4c2c0e8e504ed05b1eeb3cf1f83764"
 

@@ -27,8 +27,7 @@ from lambdas.payments.domain import (
     posting,
     tombstone,
 )
-
-from .fakes import TOTAL, take_command
+from tests.support.payments import TOTAL, take_command
 
 COMMAND = take_command("o-1")
 PENDING = pending_charge(COMMAND)

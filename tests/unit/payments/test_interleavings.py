@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from lambdas.payments.charging import refund, take
 from lambdas.payments.domain import Kind, State
-
-from .fakes import CardProvider, Crash, MemoryCharges, refund_command, take_command
+from tests.support.payments import CardProvider, Crash, MemoryCharges, refund_command, take_command
 
 TAKE = take_command("o-1")
 REFUND = refund_command("o-1")

@@ -8,7 +8,7 @@ from lambdas.contracts.orders import OrderNeedsAttention, OrderPlaced
 from lambdas.contracts.values import MAX_SKUS, Money, PricedLine
 from lambdas.orders.order_request import MAX_QUANTITY, MAX_TEXT, MAX_UNIT_PRICE
 from lambdas.runtime.bus import MAX_ENTRIES, RETRY, Bus
-from tests.unit.runtime.fakes import FakeEvents
+from tests.support.aws_fakes import FakeEvents
 
 
 def envelopes(number: int) -> list[EventEnvelope[Any]]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.inventory import STOCK_EVENTS, StockChanged, StockEvent, parse_stock_message
 from lambdas.runtime.consumer import BatchConsumer, BatchOutcome, StreamConsumer
-from tests.unit.runtime.fakes import FakeSqs, records
+from tests.support.aws_fakes import FakeSqs, records
 
 
 def message(sku: str, sequence: int = 1) -> str:

@@ -10,7 +10,7 @@ from lambdas.contracts.orders import OrderCancelled
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.relay import Relay, RelayOutcome, Row
-from tests.unit.runtime.fakes import FakeEvents
+from tests.support.aws_fakes import FakeEvents
 
 
 class FakeQueue:

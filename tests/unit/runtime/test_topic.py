@@ -11,7 +11,7 @@ from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.inventory import StockChanged
 from lambdas.orders.order_request import MAX_TEXT
 from lambdas.runtime.topic import GROUP_ID, MAX_ENTRIES, RETRY, Topic, group_id
-from tests.unit.runtime.fakes import FakeSns
+from tests.support.aws_fakes import FakeSns
 
 
 def event(subject: str, sequence: int) -> EventEnvelope[Any]:

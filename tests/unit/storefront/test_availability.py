@@ -16,8 +16,8 @@ from lambdas.contracts.inventory import (
 )
 from lambdas.storefront.domain import build_availabilities, render_product
 from lambdas.storefront.store import AvailabilityView
+from tests.support.aws_fakes import FakeSqs, records
 from tests.support.spy import Spy
-from tests.unit.runtime.fakes import FakeSqs, records
 
 
 def stock(

@@ -8,8 +8,7 @@ from lambdas.contracts.values import Money
 from lambdas.payments.charging import refund, take
 from lambdas.payments.database import Database
 from lambdas.payments.domain import State, TotalMismatchError
-
-from .fakes import (
+from tests.support.payments import (
     TOTAL,
     CardProvider,
     Crash,

@@ -21,7 +21,7 @@ from lambdas.payments.domain import (
 from lambdas.payments.outbox import Outbox
 from lambdas.payments.store import LedgerStore
 from lambdas.runtime.bus import Bus
-from tests.unit.runtime.fakes import FakeEvents
+from tests.support.aws_fakes import FakeEvents
 
 TOTAL = Money(amount=4_15, currency="GBP")
 

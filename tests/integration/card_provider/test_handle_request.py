@@ -1,4 +1,4 @@
-"""The stand-in's API on a real table: idempotent by key, whatever comes first."""
+"""The simulator's API on a real table: idempotent by key, whichever request comes first."""
 
 import threading
 from typing import Any
@@ -38,7 +38,7 @@ def refund(key: str) -> dict[str, Any]:
     return handler({"operation": "refund", "key": key}, None)
 
 
-def test_a_key_is_charged_once_and_its_repetitions_are_counted(key, items):
+def test_repeated_charge_takes_effect_once_and_is_counted(key, items):
     assert [charge(key) for _ in range(3)] == [TAKEN] * 3
     assert items(key) == {
         "key": key,
@@ -52,50 +52,48 @@ def test_a_key_is_charged_once_and_its_repetitions_are_counted(key, items):
 
 
 @pytest.mark.parametrize(("amount", "answer"), [(100_000, TAKEN), (100_001, DECLINED)])
-def test_an_amount_above_the_limit_is_declined(key, amount, answer):
+def test_amount_above_the_limit_is_declined(key, amount, answer):
     assert charge(key, amount) == answer
 
 
-def test_a_decline_is_remembered_even_when_the_limit_rises(key, settings):
+def test_declined_key_stays_declined_when_the_limit_rises(key, settings):
     assert charge(key, 100_001) == DECLINED
     settings.setenv("CHARGE_LIMIT", "1000000")
     assert charge(key, 100_001) == DECLINED
 
 
 @pytest.mark.parametrize(("amount", "currency"), [(416, "GBP"), (415, "EUR")])
-@pytest.mark.parametrize("given_back", [False, True])
-def test_a_key_is_not_good_for_another_amount(key, items, amount, currency, given_back):
+@pytest.mark.parametrize("refunded", [False, True])
+def test_key_used_for_another_amount_is_an_error(key, items, amount, currency, refunded):
     charge(key)
-    if given_back:
+    if refunded:
         refund(key)
     with pytest.raises(KeyReusedError, match="415 GBP"):
         charge(key, amount, currency)
     assert (items(key)["amount"], items(key)["currency"]) == ("415", "GBP")
 
 
-def test_a_charge_is_given_back_once_and_cannot_be_repeated(key, items):
+def test_refunded_charge_stays_refunded_and_counts_as_voided(key, items):
     charge(key)
     assert [refund(key)["state"] for _ in range(2)] == ["REFUNDED"] * 2
     assert charge(key) == VOIDED
     assert items(key)["state"] == "REFUNDED"
 
 
-def test_a_refund_of_an_unknown_key_voids_a_later_charge(key, items):
+def test_refund_of_unknown_key_voids_a_later_charge(key, items):
     assert [refund(key)["state"] for _ in range(2)] == ["VOIDED"] * 2
     assert charge(key) == VOIDED
     assert items(key)["state"] == "VOIDED"
     assert "amount" not in items(key)
 
 
-def test_a_declined_charge_has_nothing_to_give_back(key):
+def test_refund_of_declined_key_changes_nothing(key):
     charge(key, 100_001)
     assert refund(key) == {"state": "DECLINED"}
     assert charge(key, 100_001) == DECLINED
 
 
-def test_a_charge_that_comes_between_the_two_looks_of_a_refund_is_given_back(
-    key, items, monkeypatch
-):
+def test_charge_that_arrives_during_a_refund_is_refunded(key, items, monkeypatch):
     void = store._void
 
     def late(table: str, key: str) -> bool:
@@ -107,7 +105,7 @@ def test_a_charge_that_comes_between_the_two_looks_of_a_refund_is_given_back(
     assert items(key)["state"] == "REFUNDED"
 
 
-def test_many_at_once_leave_one_charge(key, items):
+def test_concurrent_charges_of_a_key_take_effect_once(key, items):
     answers: list[dict[str, Any]] = []
     threads = [threading.Thread(target=lambda: answers.append(charge(key))) for _ in range(8)]
     for thread in threads:
@@ -118,7 +116,7 @@ def test_many_at_once_leave_one_charge(key, items):
     assert items(key)["attempts"] == "8"
 
 
-def test_what_is_not_understood_is_refused(key, items):
+def test_invalid_request_is_an_error_and_has_no_effect(key, items):
     with pytest.raises(UnknownOperationError, match="'gift'"):
         handler({"operation": "gift", "key": key}, None)
     with pytest.raises(ContractError, match="amount must be an integer"):

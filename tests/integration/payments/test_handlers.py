@@ -6,14 +6,20 @@ import pytest
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.payments import PaymentAlreadyRefunded, PaymentDeclined
-from lambdas.payments import refund_payment, take_payment
 
 
-@pytest.fixture(autouse=True)
-def wired(monkeypatch, store, provider):
-    for module in (take_payment, refund_payment):
-        monkeypatch.setattr(module, "store", lambda: store)
-        monkeypatch.setattr(module, "provider", lambda: provider)
+@pytest.fixture
+def take_payment(load, store, provider):
+    function = load("take_payment")
+    function.charges, function.provider = store, provider
+    return function
+
+
+@pytest.fixture
+def refund_payment(load, store, provider):
+    function = load("refund_payment")
+    function.charges, function.provider = store, provider
+    return function
 
 
 def event(order_id: str) -> dict[str, object]:
@@ -25,7 +31,7 @@ def event(order_id: str) -> dict[str, object]:
     }
 
 
-def test_take_refund_and_a_late_take(capsys):
+def test_refunded_payment_is_not_taken_again(take_payment, refund_payment, capsys):
     assert take_payment.handler(event("h-1"), None) == {"order_id": "h-1", "state": "TAKEN"}
     done = refund_payment.handler({"order_id": "h-1"}, None)
     assert done == {"order_id": "h-1", "state": "REFUNDED"}
@@ -39,14 +45,16 @@ def test_take_refund_and_a_late_take(capsys):
     ]
 
 
-def test_a_decline_is_a_named_refusal_every_time(provider):
+def test_declined_payment_is_refused_at_every_attempt(take_payment, provider):
     provider.declines = True
     for _ in range(2):
         with pytest.raises(PaymentDeclined, match="above the card's limit"):
             take_payment.handler(event("h-2"), None)
 
 
-def test_what_does_not_fit_the_contract_is_refused_by_field(provider):
+def test_invalid_command_is_a_contract_error_naming_the_field(
+    take_payment, refund_payment, provider
+):
     with pytest.raises(ContractError, match=r"total\.amount must be an integer"):
         take_payment.handler(event("h-3") | {"total": {"amount": "1", "currency": "GBP"}}, None)
     with pytest.raises(ContractError, match="order_id is missing"):

@@ -13,8 +13,7 @@ from lambdas.payments.domain import (
     pending_charge,
     tombstone,
 )
-
-from .fakes import Watched, entries, ledger_of, take_command
+from tests.support.payments import Watched, entries, ledger_of, take_command
 
 
 def rivalled(rival, times):

@@ -12,7 +12,7 @@ from lambdas.contracts.codec import ContractError
 from lambdas.contracts.event import event_id, parse_detail
 from lambdas.contracts.orders import OrderStatusReported
 from lambdas.contracts.payments import SOURCE, ChargeUnresolved
-from lambdas.payments import publish_outbox, query_stale_charges, reconcile_charge
+from lambdas.payments import query_stale_charges
 from lambdas.payments import unresolved_charges as module
 from lambdas.payments.charging import reconcile, refund, take
 from lambdas.payments.database import RETRY, Database, connect
@@ -22,9 +22,8 @@ from lambdas.payments.unresolved_charges import UnresolvedCharges
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.settings import SettingMissing
 from lambdas.runtime.status_queries import QueryOutcome
-from tests.unit.runtime.fakes import FakeEvents
-
-from .fakes import (
+from tests.support.aws_fakes import FakeEvents
+from tests.support.payments import (
     CardProvider,
     Crash,
     Crashing,
@@ -407,12 +406,22 @@ class TestAsking:
 
 class TestFunctions:
     @pytest.fixture(autouse=True)
-    def wired(self, monkeypatch, store, provider, unresolved_charges):
+    def wired(self, monkeypatch, unresolved_charges):
         monkeypatch.setenv("STALE_AFTER_SECONDS", "3600")
-        monkeypatch.setattr(reconcile_charge, "store", lambda: store)
-        monkeypatch.setattr(reconcile_charge, "provider", lambda: provider)
-        for function in (reconcile_charge, query_stale_charges):
-            monkeypatch.setattr(function, "unresolved_charges", lambda: unresolved_charges)
+        monkeypatch.setattr(query_stale_charges, "unresolved_charges", lambda: unresolved_charges)
+
+    @pytest.fixture
+    def reconcile_charge(self, load, store, provider, unresolved_charges):
+        function = load("reconcile_charge")
+        function.charges, function.provider = store, provider
+        function.unresolved = unresolved_charges
+        return function
+
+    @pytest.fixture
+    def publish_outbox(self, load, admin, events):
+        function = load("publish_outbox")
+        function.outbox = Outbox(admin, Bus("Orders", eventbridge=events))
+        return function
 
     def event(self, name: str, source: str, **data: Any) -> dict[str, Any]:
         metadata = {
@@ -440,7 +449,9 @@ class TestFunctions:
         assert admin.run("SELECT * FROM payments.unresolved_charges ORDER BY 1") == before
         assert events.requests == []
 
-    def test_a_dry_run_that_is_asked_for_wrongly_is_no_real_one(self, admin, store, events):
+    def test_invalid_dry_run_flag_is_a_contract_error_and_has_no_effect(
+        self, publish_outbox, admin, store, events
+    ):
         begin_stale_charges(admin, store, 1)
         for handler in (query_stale_charges.handler, publish_outbox.handler):
             with pytest.raises(ContractError, match="dry_run must be a boolean"):
@@ -452,7 +463,9 @@ class TestFunctions:
         with pytest.raises(SettingMissing, match="STALE_AFTER_SECONDS"):
             query_stale_charges.handler({}, None)
 
-    def test_it_hears_of_an_order_in_two_ways(self, store, provider):
+    def test_order_event_and_status_report_reconcile_a_charge(
+        self, reconcile_charge, store, provider
+    ):
         kept, undone = take_command(), take_command()
         for command in (kept, undone):
             take(command, store, provider)
@@ -474,9 +487,9 @@ class TestFunctions:
         with pytest.raises(ContractError, match="OrderRejected is none of OrderConfirmed"):
             reconcile_charge.handler(self.event("OrderRejected", "com.aws.orders"), None)
 
-    def test_a_dry_sweep_of_the_outbox_tells_nothing(self, admin, provider, events, monkeypatch):
-        outbox = Outbox(admin, Bus("Orders", eventbridge=events))
-        monkeypatch.setattr(publish_outbox, "outbox", lambda: outbox)
+    def test_dry_run_of_publish_outbox_publishes_nothing(
+        self, publish_outbox, admin, provider, events
+    ):
         command = take_command()
         take(command, ledger_of(admin, FakeEvents(broken=True)), provider)
         assert publish_outbox.handler({"dry_run": True}, None) == {"would_publish": []}

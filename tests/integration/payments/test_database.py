@@ -12,8 +12,7 @@ from pg8000.native import DatabaseError, InterfaceError
 
 from emulator import certificate
 from lambdas.payments.database import RETRY, Database, connect
-
-from .fakes import Watched
+from tests.support.payments import Watched
 
 NO_WAIT = replace(RETRY, sleep=lambda _: None)
 

@@ -9,7 +9,6 @@ from botocore.exceptions import EndpointConnectionError
 from pg8000.native import DatabaseError
 
 from lambdas.payments import outbox as module
-from lambdas.payments import publish_outbox
 from lambdas.payments.charging import refund, take
 from lambdas.payments.database import Database, connect
 from lambdas.payments.domain import (
@@ -22,9 +21,8 @@ from lambdas.payments.domain import (
 )
 from lambdas.payments.outbox import Outbox, SweepOutcome
 from lambdas.runtime.bus import Bus
-from tests.unit.runtime.fakes import FakeEvents
-
-from .fakes import Watched, kinds_in_outbox, ledger_of, refund_command, take_command
+from tests.support.aws_fakes import FakeEvents
+from tests.support.payments import Watched, kinds_in_outbox, ledger_of, refund_command, take_command
 
 
 @pytest.fixture(autouse=True)
@@ -268,8 +266,9 @@ class TestSweep:
         assert admin.run("SELECT * FROM payments.outbox") == []
 
 
-def test_the_sweeper_says_what_it_did(admin, outbox, provider, monkeypatch, capsys):
-    monkeypatch.setattr(publish_outbox, "outbox", lambda: outbox)
+def test_publish_outbox_returns_and_logs_its_outcome(admin, load, outbox, provider, capsys):
+    publish_outbox = load("publish_outbox")
+    publish_outbox.outbox = outbox
     leave_behind(admin, provider, 2)
     capsys.readouterr()
     assert publish_outbox.handler({}, None) == {"published": 2, "rejected": 0}

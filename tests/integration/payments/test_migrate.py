@@ -15,10 +15,8 @@ from lambdas.payments.database import Database, connect
 from lambdas.payments.grants import grant
 from lambdas.payments.outbox import Outbox
 from lambdas.runtime.bus import Bus
-from tests.unit.runtime.fakes import FakeEvents
-
-from .conftest import sign_as
-from .fakes import (
+from tests.support.aws_fakes import FakeEvents
+from tests.support.payments import (
     CardProvider,
     Watched,
     entries,
@@ -27,6 +25,8 @@ from .fakes import (
     refund_command,
     take_command,
 )
+
+from .conftest import sign_as
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
 """A DSQL cluster on the local cloud: real PostgreSQL, DSQL's refusals, tokens and TLS."""
 
+import importlib
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import boto3
 import pytest
@@ -13,9 +16,8 @@ from lambdas.payments import migrations
 from lambdas.payments.database import RETRY, Database, connect
 from lambdas.payments.store import LedgerStore
 from lambdas.runtime import aws
-from tests.unit.runtime.fakes import FakeEvents
-
-from .fakes import CardProvider, ledger_of
+from tests.support.aws_fakes import FakeEvents
+from tests.support.payments import CardProvider, ledger_of
 
 
 @pytest.fixture(scope="session")
@@ -62,9 +64,22 @@ def settings(
     monkeypatch.setenv("DATABASE_ENDPOINT", cluster["endpoint"])
     monkeypatch.setenv("DATABASE_ROLE", "admin")
     monkeypatch.setenv("EVENT_BUS", "Orders")
+    monkeypatch.setenv("CARD_PROVIDER_FUNCTION", "nobody")
     sign_as(root, monkeypatch)
     yield monkeypatch
     aws.client.cache_clear()
+
+
+@pytest.fixture
+def load(settings: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """Import a function's module as a fresh execution environment does: ``load(verb)``."""
+
+    def load(verb: str) -> Any:
+        module = f"lambdas.payments.{verb}"
+        sys.modules.pop(module, None)
+        return importlib.import_module(module)
+
+    return load
 
 
 @pytest.fixture
@@ -78,7 +93,7 @@ def admin(settings: pytest.MonkeyPatch) -> Iterator[Database]:
 
 @pytest.fixture
 def events() -> FakeEvents:
-    """The client of an event bus that takes what it is told."""
+    """A client of EventBridge that accepts every event."""
     return FakeEvents()
 
 

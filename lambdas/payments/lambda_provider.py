@@ -1,0 +1,74 @@
+"""The adapter to the card provider's simulator, which is a Lambda function.
+
+A real provider is reached over HTTPS; its adapter would implement the same port, ``Provider``.
+"""
+
+import json
+from typing import Any
+
+from botocore.config import Config
+
+from lambdas.contracts.values import Money
+from lambdas.payments.domain import Charged, ChargeResult, Declined, Voided
+from lambdas.payments.provider import ProviderError
+from lambdas.runtime.aws import CONFIG, client
+
+# Charging a card takes seconds. One attempt: the saga retries the whole step, with backoff.
+_SINGLE_ATTEMPT = CONFIG.merge(
+    Config(read_timeout=4, retries={"mode": "standard", "total_max_attempts": 1})
+)
+
+
+class LambdaProvider:
+    """Implements ``Provider`` by invoking the simulator's function and waiting for its response."""
+
+    def __init__(self, function: str, *, lambda_client: Any = None) -> None:
+        """Make the adapter.
+
+        Args:
+            function: the function's name.
+            lambda_client: boto3's client of Lambda, which must not retry a request by itself.
+        """
+        self._function = function
+        self._lambda = lambda_client or client("lambda", _SINGLE_ATTEMPT)
+
+    def charge(self, key: str, customer_id: str, amount: Money) -> ChargeResult:
+        """See Provider; raises ProviderError."""
+        response = self._invoke(
+            operation="charge",
+            key=key,
+            customer_id=customer_id,
+            amount=amount.amount,
+            currency=amount.currency,
+        )
+        match response:
+            case {"state": "CHARGED"}:
+                return Charged()
+            case {"state": "DECLINED", "explanation": str(explanation)}:
+                return Declined(explanation)
+            case {"state": "VOIDED"}:
+                return Voided()
+            case _:
+                raise _not_understood(response)
+
+    def refund(self, key: str) -> None:
+        """See Provider; raises ProviderError unless the response says that no money is held."""
+        response = self._invoke(operation="refund", key=key)
+        match response:
+            case {"state": "REFUNDED" | "VOIDED" | "DECLINED"}:
+                return
+            case _:
+                raise _not_understood(response)
+
+    def _invoke(self, **request: object) -> Any:
+        invocation = self._lambda.invoke(FunctionName=self._function, Payload=json.dumps(request))
+        response = json.load(invocation["Payload"])
+        # An error in the function's code is a successful invocation with FunctionError set.
+        # https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+        if "FunctionError" in invocation:
+            raise ProviderError(f"the provider failed: {response}")
+        return response
+
+
+def _not_understood(response: object) -> ProviderError:
+    return ProviderError(f"the provider's response is not understood: {response}")

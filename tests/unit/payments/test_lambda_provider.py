@@ -1,0 +1,81 @@
+"""The adapter to the card provider's function."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.values import Money
+from lambdas.payments.domain import Charged, Declined, Voided
+from lambdas.payments.lambda_provider import LambdaProvider
+from lambdas.payments.provider import ProviderError
+
+
+class Client:
+    """A Lambda client whose function returns ``response``."""
+
+    def __init__(self, response: object, **invocation: object) -> None:
+        self.response = response
+        self.invocation = invocation
+        self.requests: list[Any] = []
+
+    def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803
+        assert FunctionName == "simulator"
+        self.requests.append(json.loads(Payload))
+        return {"Payload": io.BytesIO(json.dumps(self.response).encode()), **self.invocation}
+
+
+def charge(client: Client) -> object:
+    return LambdaProvider("simulator", lambda_client=client).charge(
+        "o-1", "c-1", Money(amount=415, currency="GBP")
+    )
+
+
+@pytest.mark.parametrize(
+    ("response", "result"),
+    [
+        ({"state": "CHARGED", "explanation": ""}, Charged()),
+        ({"state": "DECLINED", "explanation": "no"}, Declined("no")),
+        ({"state": "VOIDED", "explanation": ""}, Voided()),
+    ],
+)
+def test_charge_is_requested_under_its_key_and_the_response_is_parsed(response, result):
+    client = Client(response)
+    assert charge(client) == result
+    assert client.requests == [
+        {
+            "operation": "charge",
+            "key": "o-1",
+            "customer_id": "c-1",
+            "amount": 415,
+            "currency": "GBP",
+        }
+    ]
+
+
+@pytest.mark.parametrize("state", ["REFUNDED", "VOIDED", "DECLINED"])
+def test_refund_is_requested_under_its_key(state):
+    client = Client({"state": state})
+    LambdaProvider("simulator", lambda_client=client).refund("o-1")
+    assert client.requests == [{"operation": "refund", "key": "o-1"}]
+
+
+@pytest.mark.parametrize("response", [{"state": "MAYBE"}, {"state": "DECLINED"}, None, "CHARGED"])
+def test_unknown_response_to_a_charge_is_an_error(response):
+    with pytest.raises(ProviderError, match="not understood"):
+        charge(Client(response))
+
+
+@pytest.mark.parametrize("response", [{"state": "CHARGED"}, {"state": "MAYBE"}, {}, None, "VOIDED"])
+def test_refund_whose_response_does_not_rule_out_held_money_is_an_error(response):
+    with pytest.raises(ProviderError, match="not understood"):
+        LambdaProvider("simulator", lambda_client=Client(response)).refund("o-1")
+
+
+@pytest.mark.parametrize(
+    "call", [charge, lambda c: LambdaProvider("simulator", lambda_client=c).refund("o-1")]
+)
+def test_failure_of_the_function_is_an_error(call):
+    with pytest.raises(ProviderError, match="boom"):
+        call(Client({"errorMessage": "boom", "state": "CHARGED"}, FunctionError="Unhandled"))
