@@ -1,6 +1,8 @@
-"""Inventory: stock and reservations, and a topic that tells of every change."""
+"""Inventory: stock and reservations, and a topic with an event for every change of stock."""
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -22,7 +24,7 @@ from stacks.environments import Environment
 
 
 class InventoryStack(Stack):
-    """Three tables that one transaction spans: what is there, what is set aside, what came in."""
+    """Three tables that one transaction spans: stock, reservations and deliveries."""
 
     def __init__(
         self,
@@ -36,24 +38,16 @@ class InventoryStack(Stack):
         super().__init__(scope, env.stack_name("Inventory"))
 
         # State
-        stock = ServiceTable(
-            self,
-            "Stock",
-            env=env,
-            key="sku",
-            stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
-        )
+        stream = dynamodb.StreamViewType.NEW_AND_OLD_IMAGES
+        stock = ServiceTable(self, "Stock", env=env, key="sku", stream=stream)
+        by_activity = ("unresolved_shard", "last_activity_at")
         reservations = ServiceTable(
-            self,
-            "Reservations",
-            env=env,
-            key="order_id",
-            indexes=[("unresolved_shard", "last_activity_at")],
+            self, "Reservations", env=env, key="order_id", indexes=[by_activity]
         )
         deliveries = ServiceTable(self, "Deliveries", env=env, key="delivery_id")
-
-        # Whoever listens to it is told of each SKU's changes in their order; SKUs do not wait for
-        # each other. https://docs.aws.amazon.com/sns/latest/dg/fifo-high-throughput.html
+        # The message group is the SKU: a subscriber gets a SKU's changes in their order, and SKUs
+        # do not wait for each other.
+        # https://docs.aws.amazon.com/sns/latest/dg/fifo-high-throughput.html
         self.topic = sns.Topic(
             self,
             "Changes",
@@ -64,36 +58,23 @@ class InventoryStack(Stack):
         )
 
         # Functions
-        def function(id: str, module: str, **settings: str) -> ServiceFunction:
-            settings["STOCK_TABLE"] = stock.table_name
-            return ServiceFunction(
-                self, id, env=env, handler=f"inventory.{module}", settings=settings
-            )
+        def function(module: str, settings: Mapping[str, str], **props: Any) -> ServiceFunction:
+            id, handler = "".join(map(str.title, module.split("_"))), f"inventory.{module}"
+            return ServiceFunction(self, id, env=env, handler=handler, settings=settings, **props)
 
+        on_stock = {"STOCK_TABLE": stock.table_name}
         on_reservations = {"RESERVATIONS_TABLE": reservations.table_name}
-        self.reserve_stock = function("ReserveStock", "reserve_stock", **on_reservations)
-        self.release_stock = function("ReleaseStock", "release_stock", **on_reservations)
+        on_both, no_dlq_reason = {**on_reservations, **on_stock}, HANDLER_HAS_DESTINATION
+        self.reserve_stock = function("reserve_stock", on_both)
+        self.release_stock = function("release_stock", on_both)
         self.receive_stock = function(
-            "ReceiveStock", "receive_stock", DELIVERIES_TABLE=deliveries.table_name
+            "receive_stock", {**on_stock, "DELIVERIES_TABLE": deliveries.table_name}
         )
-
-        event_function = partial(
-            ServiceFunction,
-            self,
-            env=env,
-            settings={**on_reservations, "STOCK_TABLE": stock.table_name},
-            no_dlq_reason=HANDLER_HAS_DESTINATION,
-        )
-        ship_stock = event_function(id="ShipStock", handler="inventory.ship_stock")
-        reconcile_reservation = event_function(
-            id="ReconcileReservation", handler="inventory.reconcile_reservation"
-        )
-        query_stale_reservations = ServiceFunction(
-            self,
-            "QueryStaleReservations",
-            env=env,
-            handler="inventory.query_stale_reservations",
-            settings={
+        ship_stock = function("ship_stock", on_both, no_dlq_reason=no_dlq_reason)
+        reconcile = function("reconcile_reservation", on_both, no_dlq_reason=no_dlq_reason)
+        query_stale = function(
+            "query_stale_reservations",
+            {
                 **on_reservations,
                 "EVENT_BUS": bus.event_bus_name,
                 "STALE_AFTER_SECONDS": str(env.unresolved_after.to_seconds()),
@@ -101,22 +82,15 @@ class InventoryStack(Stack):
             timeout=Duration.seconds(50),
             no_dlq_reason=SCHEDULE_HAS_DESTINATION,
         )
-        relay_outbox = ServiceFunction(
-            self,
-            "RelayOutbox",
-            env=env,
-            handler="inventory.relay_outbox",
-            settings={"STOCK_TOPIC": self.topic.topic_arn},
-        )
+        relay_outbox = function("relay_outbox", {"STOCK_TOPIC": self.topic.topic_arn})
 
-        # Flow: what left is no longer held, nor what an order that is over left behind; every
-        # change goes out through the outbox
+        # Flow
         event_handler = partial(EventHandler, self, bus=bus, alarms=alarms)
         event_handler(event=ShipmentDispatched, function=ship_stock)
-        event_handler(event=STATUS_EVENTS, function=reconcile_reservation)
+        event_handler(event=STATUS_EVENTS, function=reconcile)
         Schedule(
             self,
-            function=query_stale_reservations,
+            function=query_stale,
             every=Duration.minutes(15),
             group=schedules,
             alarms=alarms,
@@ -124,22 +98,17 @@ class InventoryStack(Stack):
         Outbox(self, "Outbox", table=stock, relay=relay_outbox, alarms=alarms)
 
         # Grants
-        grant_reservations = partial(grant, on=reservations.table_arn)
-        stock.grant(self.reserve_stock, "dynamodb:UpdateItem")
-        grant_reservations(self.reserve_stock, "dynamodb:PutItem")
-        stock.grant(self.release_stock, "dynamodb:UpdateItem")
-        grant_reservations(self.release_stock, "dynamodb:PutItem", "dynamodb:UpdateItem")
-        stock.grant(ship_stock, "dynamodb:UpdateItem")
-        grant_reservations(ship_stock, "dynamodb:GetItem", "dynamodb:UpdateItem")
-        stock.grant(reconcile_reservation, "dynamodb:UpdateItem")
-        grant_reservations(reconcile_reservation, "dynamodb:PutItem", "dynamodb:UpdateItem")
-        grant_reservations(query_stale_reservations, "dynamodb:UpdateItem")
-        grant(
-            query_stale_reservations,
-            "dynamodb:Query",
-            on=f"{reservations.table_arn}/index/unresolved_shard",
-        )
-        grant_put_events(query_stale_reservations, bus, source=SOURCE)
+        for writer in (self.reserve_stock, self.release_stock, ship_stock, reconcile):
+            stock.grant(writer, "dynamodb:UpdateItem")
+        on_reservations_table = partial(grant, on=reservations.table_arn)
+        on_reservations_table(self.reserve_stock, "dynamodb:PutItem")
+        on_reservations_table(self.release_stock, "dynamodb:PutItem", "dynamodb:UpdateItem")
+        on_reservations_table(ship_stock, "dynamodb:GetItem", "dynamodb:UpdateItem")
+        on_reservations_table(reconcile, "dynamodb:PutItem", "dynamodb:UpdateItem")
+        on_reservations_table(query_stale, "dynamodb:UpdateItem")
+        by_activity_arn = f"{reservations.table_arn}/index/{by_activity[0]}"
+        grant(query_stale, "dynamodb:Query", on=by_activity_arn)
+        grant_put_events(query_stale, bus, source=SOURCE)
         stock.grant(self.receive_stock, "dynamodb:UpdateItem")
         deliveries.grant(self.receive_stock, "dynamodb:PutItem")
         grant(relay_outbox, "sns:Publish", on=self.topic.topic_arn)

@@ -1,4 +1,4 @@
-"""Purchasing: orders more of what runs low, and lets it arrive."""
+"""Purchasing: orders more of what runs low, and has it delivered."""
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_scheduler as scheduler
@@ -16,7 +16,7 @@ from stacks.inventory import InventoryStack
 
 
 class PurchasingStack(Stack):
-    """From stock that runs low to goods on the shelf; the supplier is a stand-in."""
+    """From low stock to a delivery; the supplier is simulated."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class PurchasingStack(Stack):
             no_dlq_reason=SCHEDULE_HAS_DESTINATION,
         )
 
-        # Flow: in from inventory's topic, out by inventory's own command
+        # Flow: events from inventory's topic, commands to inventory's function
         Subscriber(
             self,
             "LowStock",

@@ -20,7 +20,7 @@ from stacks.environments import Environment
 
 
 class ShippingStack(Stack):
-    """A table of shipments, one an order, which is the outbox of their dispatch as well."""
+    """A table with the shipment of each order, which is also the outbox of ShipmentDispatched."""
 
     def __init__(
         self, scope: Construct, *, env: Environment, bus: events.IEventBus, alarms: sns.ITopic
@@ -63,7 +63,7 @@ class ShippingStack(Stack):
             settings={"EVENT_BUS": bus.event_bus_name},
         )
 
-        # Flow: an order that was picked leaves unless it is held, and that is told
+        # Flow: a picked order is dispatched unless it is held; the outbox publishes the dispatch
         event_handler = partial(EventHandler, self, bus=bus, alarms=alarms)
         event_handler(event=OrderPicked, function=dispatch_shipment)
         event_handler(event=[OrderHeld, OrderHoldLifted], function=apply_hold)

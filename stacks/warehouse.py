@@ -1,33 +1,25 @@
-"""Warehouse: picks confirmed orders, on instances that compete for them."""
+"""Warehouse: picks confirmed orders on EC2 instances, which compete for them."""
 
 from functools import partial
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lambdas.contracts.inventory import STOCK_EVENTS
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.warehouse import SOURCE
-from stacks.constructs.event_rule import AwsEventRule, EventRule, LogGroupTarget
+from stacks.constructs.event_rule import EventRule
 from stacks.constructs.grants import grant, grant_put_events
 from stacks.constructs.queue import WorkQueue
 from stacks.constructs.table import ServiceTable
 from stacks.constructs.topic_queue import TopicQueue
+from stacks.constructs.worker_events import route_worker_events
 from stacks.constructs.worker_group import LEASE_SECONDS, WorkerGroup
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
-
-INSTANCE_STATES = ("running", "stopping", "stopped", "terminated")
-SCALING_EVENTS = (
-    "EC2 Instance Launch Successful",
-    "EC2 Instance Launch Unsuccessful",
-    "EC2 Instance Terminate Successful",
-    "EC2 Instance Terminate Unsuccessful",
-)
 
 
 class WarehouseStack(Stack):
@@ -86,7 +78,7 @@ class WarehouseStack(Stack):
             },
         )
 
-        # Flow: confirmed orders to the queue; what happens to instances to people
+        # Flow: confirmed orders to the picking queue
         EventRule(
             self,
             "Pick",
@@ -95,31 +87,7 @@ class WarehouseStack(Stack):
             target=partial(targets.SqsQueue, picking_queue),
             alarms=alarms,
         )
-        instance_log = logs.LogGroup(
-            self,
-            "InstanceLog",
-            log_group_name="/aws/events/" + "-".join(filter(None, ("instances", env.suffix))),
-            retention=env.log_retention,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        AwsEventRule(
-            self,
-            "LogInstances",
-            source="aws.ec2",
-            detail_types=["EC2 Instance State-change Notification"],
-            detail={"state": INSTANCE_STATES},
-            target=partial(LogGroupTarget, instance_log),
-            alarms=alarms,
-        )
-        AwsEventRule(
-            self,
-            "NotifyOfWorkerScaling",
-            source="aws.autoscaling",
-            detail_types=SCALING_EVENTS,
-            detail={"AutoScalingGroupName": [workers.name]},
-            target=partial(targets.SnsTopic, topic=alarms, authorize_using_role=True),
-            alarms=alarms,
-        )
+        instance_log = route_worker_events(self, env=env, group_name=workers.name, alarms=alarms)
 
         # Grants
         for table in (stock, pickings):
