@@ -19,6 +19,7 @@ from demo import api_client, order_driver
 from demo.deployment import deploy_app
 from demo.workers import running_workers
 from emulator.cloud import Cloud, running
+from lambdas.contracts.orders import OrderState
 from lambdas.runtime.dynamodb import from_item
 
 SKUS = ("SKU-1", "SKU-2")
@@ -103,7 +104,7 @@ def _await_idle(
 
 def _count_dispatched(cloud: Cloud, outputs: Mapping[str, str]) -> int:
     rows = cloud.client("dynamodb").scan(TableName=outputs["OrdersTable"])["Items"]
-    return sum(from_item(row)["state"] == "DISPATCHED" for row in rows)
+    return sum(from_item(row)["state"] == OrderState.DISPATCHED for row in rows)
 
 
 def _count_calls(cloud: Cloud, groups: Mapping[str, str]) -> Counter[str]:

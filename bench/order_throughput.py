@@ -25,6 +25,7 @@ import urllib3
 from demo import api_client
 from demo.deployment import deploy_app
 from emulator.cloud import Cloud, running
+from lambdas.contracts.orders import TERMINAL_STATES, OrderState
 from lambdas.runtime.dynamodb import from_item
 from stacks.environments import DEV
 
@@ -32,7 +33,7 @@ SKUS = 500
 CUSTOMERS = 50
 SENDER_THREADS = 24
 WARM_UP_ORDERS = 40
-FINAL_STATES = ("CONFIRMED", "REJECTED", "CANCELLED", "DISPATCHED")
+FINAL_STATES = (OrderState.CONFIRMED, *TERMINAL_STATES)
 STALL_TIMEOUT_SECONDS = 60.0
 """Seconds without any order ending, after which the rest is given up."""
 
@@ -73,7 +74,7 @@ def main() -> int:
         measured = {order.order_id for order in sent}
         rows = [row for row in orders if row["order_id"] in measured]
         _print_report(sent, elapsed, rows, drained, used)
-        confirmed = sum(row["state"] == "CONFIRMED" for row in rows)
+        confirmed = sum(row["state"] == OrderState.CONFIRMED for row in rows)
     return 0 if confirmed == len(sent) else 1
 
 
@@ -241,7 +242,7 @@ def _print_report(
     used: _CpuSeconds,
 ) -> None:
     accepted = sum(order.status == 202 for order in sent)
-    confirmed = [row for row in rows if row["state"] == "CONFIRMED"]
+    confirmed = [row for row in rows if row["state"] == OrderState.CONFIRMED]
     sagas = [
         (
             datetime.fromisoformat(row["changed_at"]) - datetime.fromisoformat(row["placed_at"])

@@ -1,13 +1,41 @@
-"""What the orders service tells."""
+"""The orders service's contracts: its events, the commands it takes, an order's states."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from lambdas.contracts.event import Command, Event, parse_event
 from lambdas.contracts.values import Money, PricedLine
 
 SOURCE = "com.aws.orders"
+
+
+class OrderState(StrEnum):
+    """The states of an order."""
+
+    PLACED = "PLACED"
+    """Accepted; the fulfilment saga reserves, charges and books, or has not begun yet."""
+    CONFIRMED = "CONFIRMED"
+    """The saga succeeded; the order waits to be picked and dispatched."""
+    REJECTED = "REJECTED"
+    """The saga failed or was refused, and everything was undone."""
+    WITHDRAWN = "WITHDRAWN"
+    """Cancelled after it was confirmed; the withdrawal saga is undoing it."""
+    CANCELLED = "CANCELLED"
+    """Cancelled, and everything was undone."""
+    DISPATCHED = "DISPATCHED"
+    """The shipment left."""
+
+
+UNDONE_STATES = (OrderState.CANCELLED, OrderState.REJECTED)
+"""Nothing may be left of an order in one of these states."""
+FULFILLED_STATES = (OrderState.CONFIRMED, OrderState.DISPATCHED)
+"""What was done for an order in one of these states is to stay."""
+TERMINAL_STATES = (*UNDONE_STATES, OrderState.DISPATCHED)
+"""An order in one of these states no longer changes state."""
+HOLDABLE_STATES = (OrderState.PLACED, OrderState.CONFIRMED)
+"""A hold keeps only an order in one of these states: any other left, ended or is being undone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +111,7 @@ class OrderCancelled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderDispatched(Event):
-    """The order is on its way: it can no longer be cancelled, and a wish to do so has lapsed."""
+    """The order's shipment left. It can no longer be cancelled; a pending cancellation lapses."""
 
     source: ClassVar = SOURCE
     detail_type: ClassVar = "OrderDispatched"
@@ -95,7 +123,7 @@ class OrderDispatched(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderNeedsAttention(Event):
-    """Something that was done for the order could not be undone; a person has to finish it.
+    """A compensation of the order failed for good; a person has to finish it.
 
     ``failed_compensations`` names the compensations that wait on the repair queue.
     """
@@ -111,19 +139,20 @@ class OrderNeedsAttention(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkCompensationCompleted(Command):
-    """A compensation that waited on the repair queue has succeeded; without one, just look."""
+    """Record that a compensation from the repair queue succeeded."""
 
     order_id: str
     compensation: str | None = None
+    """None changes nothing: the command then only returns how the order stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderHeld(Event):
-    """The order stays until the hold is lifted, whatever else happens to it: it does not leave.
+    """The order must not be dispatched until the hold is lifted.
 
-    A person has to see to it: to lift the hold, or to have the order cancelled. ``reason`` is a
-    name, such as ``PaymentDisputed``, ``explanation`` is for customers. The event that caused
-    it, by which the hold is lifted, is the metadata's ``causation_id``.
+    A person lifts the hold or has the order cancelled. ``reason`` is a name, such as
+    ``PaymentDisputed``; ``explanation`` is for customers. The metadata's ``causation_id`` is the id
+    of the event that caused the hold: the hold is lifted by that id.
     """
 
     source: ClassVar = SOURCE
@@ -138,7 +167,7 @@ class OrderHeld(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderHoldLifted(Event):
-    """The last hold of the order was lifted, this one: nothing keeps it any more."""
+    """The last hold of the order was lifted, so it may be dispatched."""
 
     source: ClassVar = SOURCE
     detail_type: ClassVar = "OrderHoldLifted"
@@ -151,9 +180,9 @@ class OrderHoldLifted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderHoldMissed(Event):
-    """What was to hold the order came too late; a person has to see to it.
+    """A hold was requested too late; a person has to act.
 
-    ``state`` is what the order is instead: on its way, over, or being undone.
+    ``state`` is the order's state: dispatched, ended, or being undone.
     """
 
     source: ClassVar = SOURCE
@@ -169,10 +198,10 @@ class OrderHoldMissed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderStatusReported(Event):
-    """The answer to a service that asked what became of an order: its state as it is now.
+    """The answer to a service's status query: the order's state at that moment.
 
-    The subject is the question's event id, and this is its only event: a question that comes twice
-    is answered twice, under one id, each time with the state of that moment.
+    The subject is the query's event id, and this is the subject's only event. A redelivered query
+    is answered again under the same event id, with the state of that moment.
     """
 
     source: ClassVar = SOURCE
@@ -184,13 +213,13 @@ class OrderStatusReported(Event):
 
     @property
     def is_undone(self) -> bool:
-        """Whether nothing may be left of the order, now and for ever."""
-        return self.state in ("REJECTED", "CANCELLED")
+        """Whether everything that was done for the order has to be undone."""
+        return self.state in UNDONE_STATES
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether what was done for the order is to stay; undoing it later is a saga's work."""
-        return self.state in ("CONFIRMED", "DISPATCHED")
+        """Whether what was done for the order stays. Only a saga may undo it later."""
+        return self.state in FULFILLED_STATES
 
 
 ORDER_EVENTS = (
@@ -205,30 +234,31 @@ ORDER_EVENTS = (
     OrderHoldLifted,
     OrderHoldMissed,
 )
-"""What is told of an order, which is the subject of each; together its sequence has no gaps."""
+"""The events whose subject is an order. Together they make a sequence without gaps."""
 EVENTS = (*ORDER_EVENTS, OrderStatusReported)
 STATUS_EVENTS: tuple[type[OrderConfirmed | OrderStatusReported], ...] = (
     OrderConfirmed,
     OrderStatusReported,
 )
-"""What says, to whoever holds something for an order, whether it is to stay."""
+"""The events that tell another service whether its work for an order stays."""
 
 
 def parse_order_status(event: Mapping[str, Any]) -> OrderStatusReported:
-    """What a delivered event of ``STATUS_EVENTS`` says of its order.
+    """Return the order status that a delivered event of ``STATUS_EVENTS`` reports.
 
     Raises:
-        ContractError: it is none of them, or does not fit.
+        ContractError: the event is none of them, or does not match its contract.
     """
     reported = parse_event(STATUS_EVENTS, event).data
     if isinstance(reported, OrderStatusReported):
         return reported
-    return OrderStatusReported(order_id=reported.order_id, state="CONFIRMED")
+    return OrderStatusReported(order_id=reported.order_id, state=OrderState.CONFIRMED.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiftHold(Command):
-    """Lift the hold of an order that this ``cause`` asked for; an operator's to give."""
+    """Lift one hold of an order. Operators send this."""
 
     order_id: str
     cause: str
+    """The id of the event that caused the hold."""

@@ -1,1 +1,1 @@
-"""Orders: takes orders, owns their state, tells the others."""
+"""Orders: accepts orders, owns their state and publishes their events."""

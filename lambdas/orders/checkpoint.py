@@ -1,4 +1,4 @@
-"""How far a job has come that goes through orders by the time at which they were placed."""
+"""The progress of a job that goes through orders by the time at which they were placed."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,7 @@ from lambdas.runtime.dynamodb import from_item, to_item
 
 
 class Checkpoint:
-    """A table with a row for each job, keyed by ``job``."""
+    """A job's row in a table that has one row for each job, keyed by ``job``."""
 
     def __init__(self, table: str, *, job: str, dynamodb: Any) -> None:
         """``table`` is its name, ``dynamodb`` boto3's client."""
@@ -16,14 +16,14 @@ class Checkpoint:
         self._dynamodb = dynamodb
 
     def done_until(self) -> datetime | None:
-        """Up to when all is done; None if nothing is."""
+        """Return the time up to which the job is done; None before its first run."""
         answer = self._dynamodb.get_item(
             TableName=self._table, Key=to_item(self._key), ConsistentRead=True
         )
         return datetime.fromisoformat(from_item(answer["Item"])["at"]) if "Item" in answer else None
 
     def advance(self, to: datetime) -> None:
-        """Note that all is done up to then, unless another run has come further."""
+        """Record that the job is done up to a time, unless another run has recorded a later one."""
         try:
             self._dynamodb.put_item(
                 TableName=self._table,

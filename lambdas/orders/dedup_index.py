@@ -1,4 +1,4 @@
-"""By what orders that look the same are found: a digest, and the minutes in which they came."""
+"""The index that finds orders that look the same: by period, then by a digest and age."""
 
 import json
 from dataclasses import replace
@@ -8,16 +8,16 @@ from hashlib import sha256
 from lambdas.orders.domain import Order
 
 PERIOD = timedelta(minutes=5)
-"""Orders are looked through by the five minutes in which they were placed."""
+"""The index has a bucket for each period and shard."""
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def with_dedup_key(order: Order) -> Order:
-    """The order with that by which it and others that look the same find each other.
+    """Return the order with its keys in the index.
 
-    Orders look the same if they are of one customer, to one country, for the same things at the
-    same prices. In which order the lines stand makes no difference. The dedup_key is a digest of
-    that, and the time: sorted by it, orders that look the same stand together, by age.
+    Two orders look the same if customer, country, currency, SKUs, quantities and prices are equal.
+    The sequence of the lines makes no difference. ``dedup_key`` is a digest of these, followed by
+    the time of placing: sorted by it, orders that look the same are neighbours, the oldest first.
     """
     lines = sorted((line["sku"], line["quantity"], line["unit_price"]) for line in order.lines)
     content = [order.customer_id, order.currency, order.country, lines]
@@ -27,24 +27,24 @@ def with_dedup_key(order: Order) -> Order:
 
 
 def digest_of(dedup_key: str) -> str:
-    """What is the same of all orders that look the same."""
+    """Return the digest in a ``dedup_key``: it is equal for orders that look the same."""
     return dedup_key.partition(" ")[0]
 
 
 def period_start(at: datetime) -> datetime:
-    """When the period began in which that is."""
+    """Return the start of the period that contains ``at``."""
     return at - (at - _FIRST) % PERIOD
 
 
 def periods(since: datetime, until: datetime) -> list[datetime]:
-    """When each period begins, from the one in which ``since`` is to that of ``until``."""
+    """Return the start of each period from the one with ``since`` to the one with ``until``."""
     first = period_start(since)
     return [first + PERIOD * i for i in range((until - first) // PERIOD + 1)]
 
 
 def bucket_name(period_start: datetime, shard: str) -> str:
-    """The part of the index for a period's orders of one shard: ``2026-12-01T08:25+00:00 7``.
+    """Return the bucket of a period's orders in one shard: ``2026-12-01T08:25+00:00 7``.
 
-    The shard is the first digit of the dedup_key: orders that look the same are in one.
+    The shard is the digest's first digit, so orders that look the same share one.
     """
     return f"{period_start.isoformat(timespec='minutes')} {shard}"

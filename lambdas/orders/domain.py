@@ -1,36 +1,22 @@
-"""What an order is, and what may become of it."""
+"""An order: its columns, its identity, and the changes that shipping and repairs make to it."""
 
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from lambdas.contracts.event import CANCELLED as CANCELLED_BY_CUSTOMER
 from lambdas.contracts.event import TECHNICAL_FAILURE
+from lambdas.contracts.orders import TERMINAL_STATES, UNDONE_STATES, OrderState
 
-PLACED, CONFIRMED, REJECTED = "PLACED", "CONFIRMED", "REJECTED"
-WITHDRAWN, CANCELLED, DISPATCHED = "WITHDRAWN", "CANCELLED", "DISPATCHED"
-UNDONE_STATES = (CANCELLED, REJECTED)
-TERMINAL_STATES = (*UNDONE_STATES, DISPATCHED)
-HOLDABLE = (PLACED, CONFIRMED)
-"""An order in another state has left, is over, or is being undone: to hold it comes too late."""
-HELD, LIFTED, MISSED = "HELD", "LIFTED", "MISSED"
-MAX_CLAIMS = 100
-"""So many executions that claimed an order are kept on its row, of which DynamoDB takes 400 KB: a
-saga that fails for ever is begun again for ever.
-"""
 STALLED_AFTER = timedelta(minutes=5)
-"""For how long nobody looks after an order of which something was just told."""
+"""How long after an event of an open order the first check whether it has stalled takes place."""
 
 
 class KeyReusedError(Exception):
     """The Idempotency-Key was used for a different order."""
-
-
-class TooLateError(Exception):
-    """The order is on its way to the customer and can no longer be cancelled."""
 
 
 class UnknownOrderError(Exception):
@@ -42,98 +28,116 @@ class UnexpectedDispatchError(Exception):
 
 
 class OrderNotUndoneError(Exception):
-    """An order that was not to be undone cannot be repaired: nothing of it is to be given back."""
+    """A compensation was reported for an order that was not undone: there is nothing to repair."""
+
+
+class HoldState(StrEnum):
+    """The states of a hold."""
+
+    HELD = "HELD"
+    """It keeps the order from leaving."""
+    LIFTED = "LIFTED"
+    """An operator lifted it."""
+    MISSED = "MISSED"
+    """It came too late: the order had left, had ended or was being undone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Why an order was to stay.
-
-    It is HELD while it is in force, then LIFTED; or MISSED, when it came too late. ``cause`` is the
-    id of the message that asked for it, ``at`` the time since which its state is what it is.
-    """
+    """A reason why an order must not leave."""
 
     cause: str
+    """The id of the event that requested the hold."""
     reason: str
+    """A name, such as ``PaymentDisputed``."""
     explanation: str
-    state: str
+    """A text for the customer."""
+    state: HoldState
     at: str
+    """When the hold came into its state; UTC, ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """An order as its table keeps it.
-
-    ``sequence`` counts the events told of it. ``fingerprint`` tells a client's retry from another
-    order under the same key. ``claim_owner`` is the saga execution that works on it until
-    ``claim_until`` (seconds since 1970); ``claimed_by`` are the first ``MAX_CLAIMS`` that did.
-    ``failed_compensations`` names compensations that came to wait for a person, ``completed_compensations`` those that have
-    succeeded since, maybe before ``failed_compensations`` was written. ``open_shard`` is there until the order is
-    confirmed or over, and says in which shard of the index of such orders it is to be found;
-    ``check_after`` is when somebody has to look after it. ``closed_shard`` says the same of those that are
-    over.
-    ``dedup_bucket`` names the minutes in which it was placed and the shard of their orders,
-    ``dedup_key`` is the same for orders that look the same; ``duplicate_of`` is the earlier order
-    that this one was found to repeat. ``holds`` are all there were, in the order in which they were
-    asked for; ``out_of_band_events`` counts what was told of them since the event that started the saga, which
-    itself counts from that event.
-    """
+    """An order, field by field as its table stores it. Times are UTC, ISO 8601."""
 
     order_id: str
     customer_id: str
-    state: str
+    state: OrderState
     sequence: int
+    """The number of events published for the order."""
     fingerprint: str
+    """A digest of the request. It separates a retry from another order under the same key."""
     request_id: str
     currency: str
     country: str
     lines: Sequence[Mapping[str, Any]]
     total: int
+    """In minor units of ``currency``."""
     placed_at: str
     changed_at: str
     reason: str | None = None
+    """Why the order is undone: the name of a refusal, a cancellation or ``TechnicalFailure``."""
     explanation: str | None = None
+    """The same as a sentence."""
     claim_owner: str | None = None
+    """The id of the saga execution that works on the order."""
     claim_until: int | None = None
+    """When the claim expires, in seconds since 1970."""
     claimed_by: Set[str] | None = None
+    """The first ``MAX_CLAIMS`` executions that claimed the order, and the one that does now."""
     cancel_requested_at: str | None = None
+    """When a cancellation was requested that the saga has to carry out."""
     open_shard: str | None = None
+    """The order's shard in the index of open orders; absent once it is confirmed or has ended."""
     check_after: str | None = None
+    """When an open order is next checked for having stalled; sorts the index of open orders."""
     closed_shard: str | None = None
+    """The order's shard in the index of closed orders; absent until it has ended."""
     dedup_bucket: str | None = None
+    """The period in which the order was placed and a shard; absent once judged a duplicate."""
     dedup_key: str | None = None
+    """A digest that is equal for orders that look the same, and the time of placing."""
     duplicate_of: str | None = None
+    """The id of the earlier order that this one repeats."""
     failed_compensations: Sequence[str] = ()
+    """The compensations that failed for good and wait on the repair queue."""
     completed_compensations: Sequence[str] = ()
+    """Those that succeeded since, possibly before ``failed_compensations`` was written."""
     holds: tuple[Hold, ...] = ()
+    """All holds that were ever requested, in the order of the requests."""
     out_of_band_events: int = 0
+    """Events published for the order, not by the saga, since the event that started the saga.
+
+    The saga derives its own sequence numbers from that event's, and adds this count.
+    """
 
     @property
     def held(self) -> Sequence[Hold]:
-        """The holds in force: as long as there is one, the order does not leave."""
-        return [hold for hold in self.holds if hold.state == HELD]
+        """The holds in force. The order does not leave while there is one."""
+        return [hold for hold in self.holds if hold.state == HoldState.HELD]
 
     @property
     def customer_explanation(self) -> str:
-        """Why it was undone, for its customer; what failed inside is for operators, on the row."""
+        """Why the order was undone, for its customer. Technical details stay on the row."""
         if self.reason == TECHNICAL_FAILURE:
             return "something went wrong on our side"
         return self.explanation or ""
 
     def same_request_as(self, other: "Order") -> bool:
-        """Whether both come from the same request, however often it was sent."""
+        """Whether both orders come from the same request, sent more than once."""
         return self.fingerprint == other.fingerprint
 
     @property
     def outstanding_compensations(self) -> Sequence[str]:
-        """The compensations that still wait for a person."""
+        """The failed compensations that still wait for a person."""
         return [
             name for name in self.failed_compensations if name not in self.completed_compensations
         ]
 
 
 def order_id(customer_id: str, idempotency_key: str) -> str:
-    """The id of the order that this customer sends under this key: a retry is the same order."""
+    """Return the id of a customer's order under this key. A retry gets the same id."""
     return sha256(f"{len(customer_id)}:{customer_id}{idempotency_key}".encode()).hexdigest()[:32]
 
 
@@ -143,83 +147,34 @@ def is_order_id(text: str) -> bool:
 
 
 def shard(order_id: str) -> str:
-    """Which shard of an index the order belongs to: ids are digests, so any digit spreads them."""
+    """Return an order's index shard: its id's first digit. Ids are digests, so they spread."""
     return order_id[0]
 
 
 def next_check(now: str) -> str:
-    """When somebody has to look after an order of which something is told now; UTC, ISO 8601."""
+    """Return when an open order is to be checked after an event at ``now``; UTC, ISO 8601."""
     return (datetime.fromisoformat(now) + STALLED_AFTER).isoformat()
 
 
-def cancel(
-    order: Order,
-    *,
-    now: str,
-    reason: str = CANCELLED_BY_CUSTOMER,
-    explanation: str = "cancelled by the customer",
-) -> Order:
-    """The order as it is once it has been cancelled; unchanged if there is nothing to do.
-
-    ``reason`` and ``explanation`` are for its customer. Before the saga has claimed it, it is
-    cancelled at once. While the saga works on it, the wish is put on record, and the saga's last
-    write heeds it. A confirmed order is withdrawn, and a saga of its own undoes what was done.
-
-    Raises:
-        TooLateError: it was dispatched.
-    """
-    if order.state == DISPATCHED:
-        raise TooLateError(f"order {order.order_id} is on its way and cannot be cancelled")
-    if order.state == PLACED and order.claim_owner is None:
-        return replace(
-            order,
-            state=CANCELLED,
-            reason=reason,
-            explanation=explanation,
-            sequence=order.sequence + 1,
-            changed_at=now,
-            open_shard=None,
-            check_after=None,
-            closed_shard=shard(order.order_id),
-        )
-    if order.state == PLACED and order.cancel_requested_at is None:
-        return replace(order, cancel_requested_at=now, reason=reason, explanation=explanation)
-    if order.state == CONFIRMED:
-        return replace(
-            order,
-            state=WITHDRAWN,
-            reason=reason,
-            explanation=explanation,
-            sequence=order.sequence + 1,
-            changed_at=now,
-            cancel_requested_at=now,
-            claim_owner=None,
-            claim_until=None,
-            open_shard=shard(order.order_id),
-            out_of_band_events=0,
-            check_after=next_check(now),
-        )
-    return order
-
-
 def dispatch(order: Order, *, now: str) -> Order:
-    """The order as it is once its shipment has left.
+    """Return the order as dispatched; unchanged if it was already.
 
-    That undoes a withdrawal which came too late. Its saga hears the same from shipping, and writes
-    the same under the same sequence number: whoever is first, it is told once.
+    A dispatch overrides a withdrawal that came too late. Shipping also refuses the withdrawal
+    saga's compensation, and the saga then writes the same state under the same sequence number, so
+    the event is published once.
 
     Raises:
-        UnexpectedDispatchError: a person has to look where the goods are.
+        UnexpectedDispatchError: the order was not to leave; a person has to find the goods.
     """
-    if order.state == DISPATCHED:
+    if order.state == OrderState.DISPATCHED:
         return order
-    if order.state not in (CONFIRMED, WITHDRAWN):
+    if order.state not in (OrderState.CONFIRMED, OrderState.WITHDRAWN):
         raise UnexpectedDispatchError(
             f"order {order.order_id} is {order.state}, and was dispatched"
         )
     return replace(
         order,
-        state=DISPATCHED,
+        state=OrderState.DISPATCHED,
         reason=None,
         explanation=None,
         sequence=order.sequence + 1,
@@ -231,12 +186,12 @@ def dispatch(order: Order, *, now: str) -> Order:
 
 
 def complete_compensation(order: Order, compensation: str | None) -> Order:
-    """The order as it is once a parked compensation has succeeded; there is nothing to tell.
+    """Return the order with the compensation marked as completed. This publishes no event.
 
-    What has succeeded once stays undone, so it counts for good, whenever it is parked.
+    A completed compensation stays recorded, even if it is recorded before its failure is.
 
     Raises:
-        OrderNotUndoneError: the order stands, or is still open.
+        OrderNotUndoneError: the order was not undone.
     """
     if compensation is None or compensation in order.completed_compensations:
         return order
@@ -247,55 +202,10 @@ def complete_compensation(order: Order, compensation: str | None) -> Order:
     return replace(order, completed_compensations=(*order.completed_compensations, compensation))
 
 
-def is_stalled(order: Order, *, now: int) -> bool:
-    """Whether nobody works on an open order: unclaimed, or its claim's lease ran out.
-
-    ``now`` is in seconds since 1970, as the claim's end is.
-    """
-    return order.state in (PLACED, WITHDRAWN) and (order.claim_until or 0) < now
-
-
-def reschedule_check(order: Order, *, now: datetime) -> Order:
-    """The order as it is once somebody has looked after it.
-
-    The next to look is there when its claim runs out; if nobody works on it, when patience does.
-    Where too many have claimed it, the last of them is known by its claim only, until the next.
-    """
-    then = now + STALLED_AFTER
-    if order.claim_until and order.claim_until >= int(now.timestamp()):
-        then = datetime.fromtimestamp(order.claim_until + 1, UTC)
-    claims = order.claimed_by
-    if claims and len(claims) > MAX_CLAIMS:
-        claims -= {order.claim_owner}
-    return replace(order, check_after=then.isoformat(), claimed_by=claims)
-
-
 def is_expired(order: Order, *, before: str) -> bool:
-    """Whether the order may go: it was over ``before`` that time, and nobody has to see to it."""
+    """Whether the order may be deleted: it ended ``before``, and no compensation is outstanding."""
     return (
         order.state in TERMINAL_STATES
         and not order.outstanding_compensations
         and order.changed_at < before
     )
-
-
-def customer_view(order: Order) -> dict[str, Any]:
-    """The order as its customer sees it."""
-    shown = {
-        "order_id": order.order_id,
-        "state": order.state,
-        "currency": order.currency,
-        "country": order.country,
-        "lines": list(order.lines),
-        "total": order.total,
-        "placed_at": order.placed_at,
-        "changed_at": order.changed_at,
-    }
-    if order.reason:
-        shown |= {"reason": order.reason, "explanation": order.customer_explanation}
-    if order.held and order.state in HOLDABLE:
-        shown["held"] = [
-            {"reason": hold.reason, "explanation": hold.explanation, "since": hold.at}
-            for hold in order.held
-        ]
-    return shown

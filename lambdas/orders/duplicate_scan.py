@@ -1,8 +1,8 @@
-"""The search for orders that repeat an earlier one, all of which are held or cancelled.
+"""The scan for orders that repeat an earlier one.
 
-It goes through the orders by the periods in which they were placed, from the first that is not
-done. A period is done when it is over and each order in it is settled, or when too much time has
-passed to wait for the rest.
+It goes through the periods in which orders were placed, from the first that is not done. A period
+is done when it has ended and each of its orders is resolved, or when the scan has waited long
+enough for the rest.
 """
 
 from collections import Counter
@@ -10,29 +10,30 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from lambdas.contracts.orders import OrderState
 from lambdas.orders.checkpoint import Checkpoint
 from lambdas.orders.dedup_index import PERIOD, period_start, periods
-from lambdas.orders.domain import DISPATCHED, Order
+from lambdas.orders.domain import Order
 from lambdas.orders.duplicates import CANCEL, UndecidedError, find_original, resolve_duplicate
-from lambdas.orders.store import MAX_CANDIDATES, Orders
+from lambdas.orders.scans import MAX_CANDIDATES, OrderScans
 from lambdas.runtime.log import log
 
 MAX_ORDERS, MAX_PERIODS = 10_000, 100
-"""So many orders that look the same take some 2 minutes, and so many periods half a minute; the
-next run goes on where this one stops.
+"""The limits of a run. So many candidates take some 2 minutes, so many periods half a minute. The
+next run continues where this one stops.
 """
 INDEX_LAG = timedelta(minutes=1)
-"""An order is in the index by then: its function and the index are much faster."""
+"""How long after its period an order may appear in the index; usually it takes far less."""
 GIVE_UP_AFTER = timedelta(hours=1)
-"""An order that is still open by then has been taken over in vain."""
+"""How long the scan waits for the outcome of an order that is still open."""
 
 
 class DuplicateScan:
-    """One run of the search, at the time ``now``; a dry one changes nothing."""
+    """One run of the scan, at the time ``now``. A dry run changes nothing."""
 
     def __init__(
         self,
-        orders: Orders,
+        orders: OrderScans,
         checkpoint: Checkpoint,
         *,
         policy: str,
@@ -40,7 +41,7 @@ class DuplicateScan:
         now: datetime,
         dry_run: bool,
     ) -> None:
-        """``policy`` says what becomes of an order that repeats one of that time before it."""
+        """``policy`` applies to an order that repeats one placed at most ``within`` before it."""
         self._orders = orders
         self._checkpoint = checkpoint
         self._policy = policy
@@ -50,9 +51,9 @@ class DuplicateScan:
         self._outcomes = Counter(kept=0, held=0, cancelled=0, too_late=0, undecided=0)
 
     def run(self) -> dict[str, Any]:
-        """Settle such orders; return how many, and how far that came.
+        """Resolve duplicates; return the number of orders by outcome, and the progress.
 
-        What is undecided waits for what becomes of an earlier order.
+        An undecided order waits for the outcome of an earlier one.
         """
         first = done_until = self._checkpoint.done_until() or period_start(
             self._now - GIVE_UP_AFTER
@@ -69,20 +70,20 @@ class DuplicateScan:
                     self._checkpoint.advance(done_until)
             if self._full:
                 break
-        return {"dry_run": self._dry_run, **self._outcomes, "done_until": done_until.isoformat()}
+        return {**self._outcomes, "done_until": done_until.isoformat()}
 
     @property
     def _full(self) -> bool:
-        """Whether the run has looked at as many orders as it may."""
+        """Whether the run has reached ``MAX_ORDERS``."""
         return self._outcomes.total() >= MAX_ORDERS
 
     @property
     def _changed(self) -> bool:
-        """Whether the run took orders out of the index: the next one then comes further."""
+        """Whether the run removed orders from the index, so that the next run gets further."""
         return any(self._outcomes[outcome] for outcome in ("held", "cancelled", "too_late"))
 
     def _scan_period(self, at: datetime) -> bool:
-        """Settle what was placed in the period that begins then; tell whether nothing is left."""
+        """Resolve the orders placed in the period that starts ``at``; return whether all are."""
         unresolved = False
         for candidates in self._orders.duplicate_candidates(periods(at - self._within, at)):
             if self._full:
@@ -97,7 +98,7 @@ class DuplicateScan:
         return not unresolved
 
     def _resolve(self, order: Order, candidates: Sequence[Order]) -> tuple[Order, str]:
-        """Settle the order if it repeats one of those; return what it then is, and the outcome."""
+        """Resolve the order; return it as it then is, and the outcome."""
         try:
             earlier = find_original(order, candidates, within=self._within)
         except UndecidedError:
@@ -110,7 +111,7 @@ class DuplicateScan:
         if not self._dry_run and not self._orders.replace(order, after):
             return order, "undecided"
         done = "cancelled" if self._policy == CANCEL else "held"
-        outcome = "too_late" if order.state == DISPATCHED else done
+        outcome = "too_late" if order.state == OrderState.DISPATCHED else done
         ids = {"order_id": order.order_id, "repeats": earlier.order_id}
-        log("duplicate", outcome=outcome, dry_run=self._dry_run, **ids)
+        log("duplicate_found", outcome=outcome, dry_run=self._dry_run, **ids)
         return after, outcome

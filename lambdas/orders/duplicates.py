@@ -1,39 +1,32 @@
-"""Which orders repeat an earlier one, and what becomes of those."""
+"""Deciding whether an order repeats an earlier one, and what then happens to it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from lambdas.contracts.event import event_id
-from lambdas.contracts.orders import SOURCE
-from lambdas.orders.domain import (
-    CONFIRMED,
-    DISPATCHED,
-    PLACED,
-    UNDONE_STATES,
-    WITHDRAWN,
-    Order,
-    cancel,
-)
+from lambdas.contracts.orders import SOURCE, UNDONE_STATES, OrderState
+from lambdas.orders.cancellation import cancel
+from lambdas.orders.domain import Order
 from lambdas.orders.holds import hold
 
 CANCEL = "cancel"
-"""The policy under which a duplicate is cancelled; under the other one it is held."""
+"""The policy that cancels a duplicate. The other policy, ``hold``, holds it."""
 DUPLICATE = "DuplicateOrder"
 
 
 class UndecidedError(Exception):
-    """Whether the order repeats another is open, because it is open what becomes of that one."""
+    """The outcome of an earlier order is open, so whether this one repeats it is, too."""
 
 
 def find_original(order: Order, candidates: Sequence[Order], *, within: timedelta) -> Order | None:
-    """The first of those orders that ``order`` repeats, or None.
+    """Return the first candidate that ``order`` repeats, or None.
 
-    ``candidates`` are orders that look the same. One that was placed at most ``within`` that time before
-    is repeated if it stands. It does not if it came to nothing, or is a duplicate itself.
+    ``candidates`` are orders that look the same. ``order`` repeats one that was placed before it,
+    at most ``within`` earlier, if that one is confirmed or dispatched and no duplicate itself.
 
     Raises:
-        UndecidedError: an order before it is not confirmed yet, or is being undone.
+        UndecidedError: an earlier order is not confirmed yet, or is being undone.
     """
     if order.duplicate_of or order.cancel_requested_at or order.state in UNDONE_STATES:
         return None
@@ -45,28 +38,28 @@ def find_original(order: Order, candidates: Sequence[Order], *, within: timedelt
         and not other.duplicate_of
     ]
     for other in before:
-        if other.state in (CONFIRMED, DISPATCHED):
+        if other.state in (OrderState.CONFIRMED, OrderState.DISPATCHED):
             return other
-    if any(other.state in (PLACED, WITHDRAWN) for other in before):
+    if any(other.state in (OrderState.PLACED, OrderState.WITHDRAWN) for other in before):
         raise UndecidedError
     return None
 
 
 def resolve_duplicate(order: Order, *, repeats: Order, policy: str, now: str) -> Order:
-    """The order as it is once it was found that it repeats that one: held or cancelled.
+    """Return the order as a duplicate: held or cancelled, as ``policy`` says.
 
-    One that has left is only noted as what it is. It leaves the index in which it was found: an
-    order is settled once, whatever is made of it afterwards.
+    One that was dispatched is only marked as a duplicate. The order also leaves the index, so it is
+    judged only once, even if a person lifts the hold afterwards.
     """
-    noted = replace(order, duplicate_of=repeats.order_id, dedup_bucket=None)
+    marked = replace(order, duplicate_of=repeats.order_id, dedup_bucket=None)
     at = _placed(repeats).isoformat(timespec="seconds")
     explanation = f"the same as order {repeats.order_id}, which was placed at {at}"
     if policy == CANCEL:
-        too_late = order.state == DISPATCHED
+        too_late = order.state == OrderState.DISPATCHED
         why = {"reason": DUPLICATE, "explanation": explanation}
-        return noted if too_late else cancel(noted, now=now, **why)
+        return marked if too_late else cancel(marked, now=now, **why)
     cause = event_id(SOURCE, repeats.order_id, 1)
-    return hold(noted, cause=cause, reason=DUPLICATE, explanation=explanation, now=now)
+    return hold(marked, cause=cause, reason=DUPLICATE, explanation=explanation, now=now)
 
 
 def _age(order: Order) -> tuple[datetime, str]:

@@ -1,4 +1,4 @@
-"""What is told when an order changes."""
+"""The events that follow from changes of an order."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,40 +15,32 @@ from lambdas.contracts.orders import (
     OrderNeedsAttention,
     OrderPlaced,
     OrderRejected,
+    OrderState,
     OrderWithdrawn,
 )
 from lambdas.contracts.values import Money, PricedLine
-from lambdas.orders.domain import (
-    CANCELLED,
-    CONFIRMED,
-    DISPATCHED,
-    HELD,
-    LIFTED,
-    PLACED,
-    REJECTED,
-    WITHDRAWN,
-    Order,
-)
+from lambdas.orders.domain import HoldState, Order
 
-EVENTS_OF_STATE_ONLY: Mapping[str, Callable[..., Event]] = {
-    WITHDRAWN: OrderWithdrawn,
-    CANCELLED: OrderCancelled,
-    DISPATCHED: OrderDispatched,
+EVENTS_WITHOUT_DETAILS: Mapping[str, Callable[..., Event]] = {
+    OrderState.WITHDRAWN: OrderWithdrawn,
+    OrderState.CANCELLED: OrderCancelled,
+    OrderState.DISPATCHED: OrderDispatched,
 }
-"""What tells of a state and nothing more."""
+"""The events that carry only the ids of order and customer, by the state they report."""
 
 
 def event_for_change(before: Order | None, after: Order) -> EventEnvelope[Any] | None:
-    """What to tell the others of a change of an order's row; None when there is nothing to tell.
+    """Return the event for a change of an order's row, or None.
 
-    The row is its own outbox: each write that has something to tell counts ``sequence`` up, so the
-    change says all, and saying it again gives the same event.
+    The row is its own outbox: each write that has an event increases ``sequence``. The event is
+    derived from the change alone, so deriving it again gives the same event with the same id.
+    ``before`` is None for a new row, and when a stalled order's last event is published again.
     """
     if before is not None and before.sequence == after.sequence:
         return None
     if before is not None and before.holds != after.holds:
         return _hold_event(before, after)
-    # What is told again was told before the out-of-band events that there have been since.
+    # An event that is published again was followed by out-of-band events since.
     number = after.sequence if before else after.sequence - after.out_of_band_events
     first = number == 1
     return envelope(
@@ -57,7 +49,7 @@ def event_for_change(before: Order | None, after: Order) -> EventEnvelope[Any] |
         sequence=number,
         correlation_id=after.order_id,
         causation_id=after.request_id if first else event_id(SOURCE, after.order_id, 1),
-        # The saga may touch a placed order again before it ends it.
+        # Claiming a placed order changes it without an event.
         occurred_at=after.placed_at if first else after.changed_at,
     )
 
@@ -66,12 +58,12 @@ def _hold_event(before: Order, after: Order) -> EventEnvelope[Any]:
     (changed,) = (hold for hold in after.holds if hold not in before.holds)
     order = {"order_id": after.order_id, "customer_id": after.customer_id, "reason": changed.reason}
     event: Event
-    if changed.state == HELD:
+    if changed.state == HoldState.HELD:
         event = OrderHeld(**order, explanation=changed.explanation)
-    elif changed.state == LIFTED:
+    elif changed.state == HoldState.LIFTED:
         event = OrderHoldLifted(**order)
     else:
-        event = OrderHoldMissed(**order, explanation=changed.explanation, state=after.state)
+        event = OrderHoldMissed(**order, explanation=changed.explanation, state=after.state.value)
     return envelope(
         event,
         subject=after.order_id,
@@ -89,18 +81,18 @@ def _state_event(before: Order | None, after: Order) -> Event:
             customer_id=after.customer_id,
             failed_compensations=tuple(after.failed_compensations),
         )
-    if after.state in EVENTS_OF_STATE_ONLY:
-        return EVENTS_OF_STATE_ONLY[after.state](
+    if after.state in EVENTS_WITHOUT_DETAILS:
+        return EVENTS_WITHOUT_DETAILS[after.state](
             order_id=after.order_id, customer_id=after.customer_id
         )
-    if after.state == REJECTED:
+    if after.state == OrderState.REJECTED:
         return OrderRejected(
             order_id=after.order_id,
             customer_id=after.customer_id,
             reason=after.reason or "",
             explanation=after.customer_explanation,
         )
-    kind = {PLACED: OrderPlaced, CONFIRMED: OrderConfirmed}[after.state]
+    kind = {OrderState.PLACED: OrderPlaced, OrderState.CONFIRMED: OrderConfirmed}[after.state]
     return kind(
         order_id=after.order_id,
         customer_id=after.customer_id,

@@ -1,37 +1,35 @@
-"""On schedule: deletes orders that have been over for longer than they are to be kept."""
+"""On schedule: delete orders that ended longer ago than they are to be kept."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.orders.domain import is_expired
-from lambdas.orders.store import Orders
+from lambdas.orders.scans import OrderScans
+from lambdas.orders.scheduled_job import run_job
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
-from lambdas.runtime.scheduled import is_dry_run
 from lambdas.runtime.settings import setting
 
-orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
+orders = OrderScans(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 RETENTION = timedelta(days=int(setting("RETENTION_DAYS")))
 MAX_ORDERS = 10_000
-"""So many orders take some 2 minutes; the next run goes on where this one stops."""
+"""The limit of a run: so many orders take some 2 minutes. The next run continues from there."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Delete such orders, the longest over first; return how many.
+    """Delete expired orders, the longest ended first; return how many."""
+    return run_job(event, expire_orders, orders=orders, log_event="orders_expired")
 
-    With ``{"dry_run": true}`` it only says what it would do. Raises UnreadableError at the end if a
-    row could not be read.
-    """
-    dry_run = is_dry_run(event)
+
+def expire_orders(dry_run: bool) -> dict[str, Any]:
+    """Delete expired orders; return the number checked and expired."""
     before = (datetime.now(UTC) - RETENTION).isoformat()
-    report: dict[str, Any] = {"dry_run": dry_run, "before": before, "checked": 0, "expired": 0}
+    checked = expired = 0
     for page in orders.closed_orders(before=before, limit=MAX_ORDERS):
         due = [order for order in page if is_expired(order, before=before)]
         gone = [order.order_id for order in due if dry_run or orders.remove(order)]
         if gone:
-            log("orders to expire", dry_run=dry_run, order_ids=gone)
-        report["checked"] += len(page)
-        report["expired"] += len(gone)
-    log("orders expired", **report)
-    orders.raise_if_unreadable()
-    return report
+            log("expired_orders_found", dry_run=dry_run, order_ids=gone)
+        checked += len(page)
+        expired += len(gone)
+    return {"before": before, "checked": checked, "expired": expired}

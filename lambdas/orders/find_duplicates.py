@@ -1,17 +1,16 @@
-"""On schedule: finds orders that repeat an earlier one, and has them held or cancelled."""
+"""On schedule: find orders that repeat an earlier one, and hold or cancel them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.orders.checkpoint import Checkpoint
 from lambdas.orders.duplicate_scan import DuplicateScan
-from lambdas.orders.store import Orders
+from lambdas.orders.scans import OrderScans
+from lambdas.orders.scheduled_job import run_job
 from lambdas.runtime.aws import client
-from lambdas.runtime.log import log
-from lambdas.runtime.scheduled import is_dry_run
 from lambdas.runtime.settings import setting
 
-orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
+orders = OrderScans(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 checkpoint = Checkpoint(
     setting("CHECKPOINTS_TABLE"), job="find_duplicates", dynamodb=client("dynamodb")
 )
@@ -20,20 +19,20 @@ DUPLICATE_WINDOW = timedelta(seconds=int(setting("DUPLICATE_WINDOW_SECONDS")))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Settle such orders; return how many, and how many wait for what becomes of an earlier one.
+    """Resolve duplicates; return the number of orders by outcome.
 
-    With ``{"dry_run": true}`` it only says what it would do. Raises UnreadableError at the end if a
-    row could not be read: it was taken for none that is repeated.
+    An order whose row cannot be read is taken for none that another one repeats.
     """
-    search = DuplicateScan(
+    return run_job(event, find_duplicates, orders=orders, log_event="duplicates_resolved")
+
+
+def find_duplicates(dry_run: bool) -> dict[str, Any]:
+    """Run the scan once; return its report."""
+    return DuplicateScan(
         orders,
         checkpoint,
         policy=POLICY,
         within=DUPLICATE_WINDOW,
         now=datetime.now(UTC),
-        dry_run=is_dry_run(event),
-    )
-    report = search.run()
-    log("duplicates resolved", **report)
-    orders.raise_if_unreadable()
-    return report
+        dry_run=dry_run,
+    ).run()

@@ -1,8 +1,8 @@
-"""GET /orders/{order_id}: a customer's order as it stands now."""
+"""GET /orders/{order_id}: a customer's order in its current state."""
 
 from typing import Any
 
-from lambdas.orders.domain import customer_view
+from lambdas.orders.customer_view import customer_view
 from lambdas.orders.store import Orders
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
@@ -13,10 +13,10 @@ orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer 200 with the order, or 404 also when it is another customer's."""
+    """Return 200 with the order, or 404 if it does not exist or is another customer's."""
     order_id = event["pathParameters"]["order_id"]
     order = orders.find(order_id, customer_id=http.caller_id(event))
-    log("order read", order_id=order_id, found=order is not None)
+    log("order_read", order_id=order_id, found=order is not None)
     if order is None:
         return http.json_response(404, {"message": f"you have no order {order_id}"})
     return http.json_response(200, customer_view(order))

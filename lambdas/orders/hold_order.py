@@ -1,4 +1,4 @@
-"""A payment is disputed: its order stays until a person has looked."""
+"""On PaymentDisputed: hold the order until an operator lifts the hold."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -18,23 +18,24 @@ sqs, DEAD_LETTER_QUEUE_URL = client("sqs"), setting("DEAD_LETTER_QUEUE_URL")
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer whether the order is held: it is not where it has left or is over, and that is told.
+    """Hold the order; return its state and whether it is held.
 
-    A dispute of no order of ours is parked.
+    It is not held if it left or ended before; that publishes OrderHoldMissed. A dispute about an
+    unknown order is dead-lettered.
     """
-    fact = parse_detail(PaymentDisputed, event["detail"])
+    envelope = parse_detail(PaymentDisputed, event["detail"])
     change = partial(
         hold,
-        cause=fact.metadata.event_id,
-        reason=fact.data.detail_type,
-        explanation=f"the payment is disputed: {fact.data.reason}",
+        cause=envelope.metadata.event_id,
+        reason=envelope.data.detail_type,
+        explanation=f"the payment is disputed: {envelope.data.reason}",
         now=datetime.now(UTC).isoformat(),
     )
-    order = orders.update(fact.data.order_id, change=change)
+    order = orders.update(envelope.data.order_id, change=change)
     if order is None:
-        reason = f"there is no order {fact.data.order_id}"
+        reason = f"there is no order {envelope.data.order_id}"
         dead_letter(sqs, DEAD_LETTER_QUEUE_URL, event, reason=reason)
-        log("dispute dead-lettered", reason=reason)
+        log("dispute_dead_lettered", reason=reason)
         return {"dead_lettered": reason}
-    log("hold applied", order_id=order.order_id, state=order.state, held=len(order.held))
+    log("hold_applied", order_id=order.order_id, state=order.state, held=len(order.held))
     return {"order_id": order.order_id, "state": order.state, "held": bool(order.held)}

@@ -1,22 +1,23 @@
-"""Holding an order: what keeps it from leaving, until that is lifted.
+"""Holding an order, so that it does not leave until the hold is lifted.
 
-A hold is told beside what the saga tells: it never waits for the saga, nor disturbs it.
+Hold events are out-of-band: they neither wait for the saga nor disturb its sequence numbers.
 """
 
 from dataclasses import replace
 
-from lambdas.orders.domain import DISPATCHED, HELD, HOLDABLE, LIFTED, MISSED, Hold, Order
+from lambdas.contracts.orders import HOLDABLE_STATES, OrderState
+from lambdas.orders.domain import Hold, HoldState, Order
 
 
 class NoSuchHoldError(Exception):
-    """There is no hold to lift: none was asked for, or there is nothing that it could keep."""
+    """There is no such hold in force, or the order can no longer be held."""
 
 
 def hold(order: Order, *, cause: str, reason: str, explanation: str, now: str) -> Order:
-    """The order as it is once something asks for it to stay; unchanged if that was heard before.
+    """Return the order with a hold; unchanged if this ``cause`` requested one before.
 
-    ``cause`` is the id of the message that asks, ``reason`` a name, and ``explanation`` is for the
-    customer, who sees both. Where it comes too late, that goes on record and is told.
+    ``cause`` is the id of the event that requests the hold. ``reason`` is a name, ``explanation`` a
+    text; the customer sees both. A hold that comes too late is recorded as missed and published.
     """
     if any(known.cause == cause for known in order.holds):
         return order
@@ -24,43 +25,45 @@ def hold(order: Order, *, cause: str, reason: str, explanation: str, now: str) -
         cause=cause,
         reason=reason,
         explanation=explanation,
-        state=HELD if order.state in HOLDABLE else MISSED,
+        state=HoldState.HELD if order.state in HOLDABLE_STATES else HoldState.MISSED,
         at=now,
     )
     return _with_out_of_band_event(replace(order, holds=(*order.holds, new)))
 
 
 def lift_hold(order: Order, *, cause: str, now: str) -> Order:
-    """The order once that hold is lifted; unchanged if it is. That of the last hold is told.
+    """Return the order with that hold lifted; unchanged if it already is.
+
+    Only lifting the last hold in force publishes an event.
 
     Raises:
-        NoSuchHoldError: the message names the holds in force.
+        NoSuchHoldError: naming the holds in force.
     """
-    known = {hold.cause: hold.state for hold in order.holds}.get(cause, MISSED)
-    if known == LIFTED:
+    known = {hold.cause: hold.state for hold in order.holds}.get(cause, HoldState.MISSED)
+    if known == HoldState.LIFTED:
         return order
-    if known == MISSED or order.state not in HOLDABLE:
+    if known == HoldState.MISSED or order.state not in HOLDABLE_STATES:
         there_are = ", ".join(f"{hold.cause} ({hold.reason})" for hold in order.held) or "nothing"
         raise NoSuchHoldError(
             f"order {order.order_id} is {order.state} and held by {there_are}, not by {cause!r}"
         )
-    lifted = _with_hold_state(order, cause, state=LIFTED, now=now)
+    lifted = _with_hold_state(order, cause, state=HoldState.LIFTED, now=now)
     return lifted if lifted.held else _with_out_of_band_event(lifted)
 
 
 def mark_hold_missed(order: Order, *, now: str) -> Order:
-    """An order that has left in spite of a hold, once that is on record; unchanged if it has not.
+    """Return a dispatched order with its first hold in force marked as missed, which is published.
 
-    It is to be told: whoever asked for the hold has to hear that it came too late.
+    An order that was not dispatched, or has no hold in force, is unchanged.
     """
-    if order.state != DISPATCHED or not order.held:
+    if order.state != OrderState.DISPATCHED or not order.held:
         return order
     return _with_out_of_band_event(
-        _with_hold_state(order, order.held[0].cause, state=MISSED, now=now)
+        _with_hold_state(order, order.held[0].cause, state=HoldState.MISSED, now=now)
     )
 
 
-def _with_hold_state(order: Order, cause: str, *, state: str, now: str) -> Order:
+def _with_hold_state(order: Order, cause: str, *, state: HoldState, now: str) -> Order:
     holds = (
         replace(hold, state=state, at=now) if hold.cause == cause else hold for hold in order.holds
     )

@@ -1,4 +1,4 @@
-"""An operator lifts a hold: the order may leave, unless something else holds it."""
+"""On an operator's command: lift a hold of an order."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -15,12 +15,16 @@ orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer the causes that still hold the order; raise NoSuchHoldError where it cannot."""
+    """Lift the hold; return the causes of the holds still in force.
+
+    Raises:
+        NoSuchHoldError: there is no such order, or no such hold in force.
+    """
     command = LiftHold.decode(event)
     change = partial(lift_hold, cause=command.cause, now=datetime.now(UTC).isoformat())
     order = orders.update(command.order_id, change=change)
     if order is None:
         raise NoSuchHoldError(f"there is no order {command.order_id}")
     causes = [hold.cause for hold in order.held]
-    log("hold lifted", order_id=order.order_id, cause=command.cause, held=len(causes))
+    log("hold_lifted", order_id=order.order_id, cause=command.cause, held=len(causes))
     return {"order_id": order.order_id, "state": order.state, "held": causes}

@@ -1,4 +1,4 @@
-"""A compensation that waited for a person has succeeded: its order no longer waits for it."""
+"""On an operator's command: record that a failed compensation has succeeded since."""
 
 from functools import partial
 from typing import Any
@@ -14,16 +14,18 @@ orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer how the order stands; raise UnknownOrderError if there is none.
+    """Record the compensation, if one is named; return how the order stands.
 
-    Raises OrderNotUndoneError where a compensation is named, and the order was not to be undone.
+    Raises:
+        UnknownOrderError: there is no such order.
+        OrderNotUndoneError: a compensation is named, but the order was not undone.
     """
     command = MarkCompensationCompleted.decode(event)
     change = partial(complete_compensation, compensation=command.compensation)
     order = orders.update(command.order_id, change=change)
     if order is None:
         raise UnknownOrderError(f"there is no order {command.order_id}")
-    log("compensation marked completed", order_id=order.order_id, compensation=command.compensation)
+    log("compensation_marked_completed", order_id=order.order_id, compensation=command.compensation)
     return {
         "order_id": order.order_id,
         "state": order.state,

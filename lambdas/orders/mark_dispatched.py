@@ -1,4 +1,4 @@
-"""A shipment has left: from now on its order cannot be cancelled."""
+"""On ShipmentDispatched: mark the order as dispatched."""
 
 from functools import partial
 from typing import Any
@@ -16,16 +16,17 @@ orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer DISPATCHED; raise UnexpectedDispatchError for an order that should have stayed.
+    """Mark the order as dispatched, then each hold in force as missed, one write for each event.
 
-    A hold that came too late for the shipment is told as that, each in a write of its own.
+    Raises:
+        UnexpectedDispatchError: the order was not to leave, or there is no such order.
     """
-    fact = parse_detail(ShipmentDispatched, event["detail"])
-    at = fact.metadata.occurred_at
-    order = orders.update(fact.data.order_id, change=partial(dispatch, now=at))
+    envelope = parse_detail(ShipmentDispatched, event["detail"])
+    at = envelope.metadata.occurred_at
+    order = orders.update(envelope.data.order_id, change=partial(dispatch, now=at))
     while order and order.held:
         order = orders.update(order.order_id, change=partial(mark_hold_missed, now=at))
     if order is None:
-        raise UnexpectedDispatchError(f"there is no order {fact.data.order_id}")
-    log("order dispatched", order_id=order.order_id, state=order.state)
+        raise UnexpectedDispatchError(f"there is no order {envelope.data.order_id}")
+    log("order_dispatched", order_id=order.order_id, state=order.state)
     return {"order_id": order.order_id, "state": order.state}

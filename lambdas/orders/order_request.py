@@ -1,4 +1,4 @@
-"""Which requests are good ones, and the order that is made of one."""
+"""Parsing and validating a customer's order request."""
 
 import json
 import re
@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Any, TypeGuard
 
+from lambdas.contracts.orders import OrderState
 from lambdas.contracts.values import MAX_SKUS, PricedLine
-from lambdas.orders.domain import PLACED, Order, next_check, order_id, shard
+from lambdas.orders.domain import Order, next_check, order_id, shard
 
 MAX_LINES = 1_000
 MAX_QUANTITY = 100_000
@@ -35,7 +36,7 @@ class BadRequestError(Exception):
 def parse_order_request(
     body: object, *, customer_id: str, idempotency_key: str, request_id: str, now: str
 ) -> Order:
-    """Make an order of a request's body.
+    """Return the order that a request's body describes.
 
     The body is ``{"currency": "GBP", "country": "United Kingdom", "lines": [{"sku": "85123A",
     "quantity": 6, "unit_price": 255}]}``, prices in minor units. Lines of one SKU at one price are
@@ -64,7 +65,7 @@ def parse_order_request(
     return Order(
         order_id=id_,
         customer_id=customer_id,
-        state=PLACED,
+        state=OrderState.PLACED,
         sequence=1,
         fingerprint=sha256(json.dumps([currency, country, rows]).encode()).hexdigest(),
         request_id=request_id,
@@ -96,7 +97,7 @@ def _text(fields: Mapping[str, Any], name: str, errors: list[FieldError]) -> str
 
 
 def _is_text(value: object) -> TypeGuard[str]:
-    """Whether it is a text that can be stored: JSON can also spell one half of a character."""
+    """Whether ``value`` is a text that can be stored. JSON can also contain lone surrogates."""
     return isinstance(value, str) and value.encode(errors="ignore").decode() == value
 
 
@@ -105,7 +106,7 @@ def _lines(value: object, errors: list[FieldError]) -> list[PricedLine]:
         errors.append(FieldError(field="lines", problem="must be an array of at least one line"))
         return []
     if len(value) > MAX_LINES:
-        # Each may have its problem, and an answer has its limit: 6 MB.
+        # Each line may have an error of its own, and a response is limited to 6 MB.
         problem = f"must be at most {MAX_LINES} lines, not {len(value)}"
         errors.append(FieldError(field="lines", problem=problem))
         return []

@@ -1,4 +1,4 @@
-"""POST /orders: accept an order. Its event goes out from the table's stream."""
+"""POST /orders: accept an order. The outbox relay publishes its event."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,9 +16,9 @@ orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer 202 with the order's id, 400 naming every bad field, or 409 for a reused key.
+    """Return 202 with the order's id, 400 naming every bad field, or 409 for a reused key.
 
-    A retry is answered with what the order is by then.
+    A retry gets the order's id and its current state.
     """
     try:
         requested = parse_order_request(
@@ -30,16 +30,16 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         )
         order = orders.add(with_dedup_key(requested))
     except BadRequestError as bad:
-        log("order refused", problems=len(bad.errors))
+        log("order_request_refused", problems=len(bad.errors))
         problems = [{"field": p.field, "problem": p.problem} for p in bad.errors]
         return http.json_response(
             400, {"message": "the order has bad fields", "problems": problems}
         )
     except http.NotJsonError as bad:
-        log("order refused", problems=1)
+        log("order_request_refused", problems=1)
         return http.json_response(400, {"message": str(bad), "problems": []})
     except KeyReusedError as conflict:
-        log("order refused", reason=str(conflict))
+        log("order_request_refused", reason=str(conflict))
         return http.json_response(409, {"message": str(conflict)})
-    log("order placed", order_id=order.order_id)
+    log("order_placed", order_id=order.order_id)
     return http.json_response(202, {"order_id": order.order_id, "state": order.state})

@@ -1,47 +1,47 @@
-"""On schedule: tells again of orders that nobody works on.
+"""On schedule: publish the events of stalled orders again.
 
-An order whose event was lost, or whose saga died without a word, is announced a second time under
-the same event id. Whoever heard of it before recognises it; the saga claims it, or takes the dead
-one's claim over, and brings the order to its end.
+An order stalls when its event was lost, or when its saga execution died. The event is published
+again under the same id. Consumers that processed it before recognise it. The saga claims the order,
+or takes over the dead execution's claim, and finishes it.
 """
 
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.orders.domain import is_stalled, reschedule_check
 from lambdas.orders.events import event_for_change
-from lambdas.orders.store import Orders
+from lambdas.orders.scans import OrderScans
+from lambdas.orders.scheduled_job import run_job
+from lambdas.orders.stalled_orders import is_stalled, reschedule_check
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
-from lambdas.runtime.log import log
-from lambdas.runtime.scheduled import is_dry_run
 from lambdas.runtime.settings import setting
 
-orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
+orders = OrderScans(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 bus = Bus(setting("EVENT_BUS"), eventbridge=client("events"))
 MAX_ORDERS = 2_000
-"""So many orders take some 20 s; the next run goes on where this one stops."""
+"""The limit of a run: so many orders take some 20 s. The next run continues from there."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Tell of such orders again, and put off all that were looked at; return how many.
+    """Publish the events of stalled orders again; return how many."""
+    return run_job(event, republish_stalled, orders=orders, log_event="stalled_orders_republished")
 
-    An order that the bus does not take is not put off: it comes in the next run. With
-    ``{"dry_run": true}`` it only says what it would do. Raises UnreadableError at the end if a row
-    could not be read.
+
+def republish_stalled(dry_run: bool) -> dict[str, Any]:
+    """Publish the stalled orders' events, then reschedule the check of every order found.
+
+    An order whose event the bus rejects is not rescheduled, so the next run finds it again.
     """
-    now, dry_run = datetime.now(UTC), is_dry_run(event)
-    report = {"dry_run": dry_run, "checked": 0, "published": 0, "rejected": 0}
+    now = datetime.now(UTC)
+    report = {"checked": 0, "published": 0, "rejected": 0}
     for page in orders.due_for_check(due=now.isoformat(), limit=MAX_ORDERS):
-        due = [order for order in page if is_stalled(order, now=int(now.timestamp()))]
-        facts = [fact for order in due if (fact := event_for_change(None, order))]
-        rejected = set() if dry_run else {f.data.order_id for f in bus.publish(facts)}
+        stalled = [order for order in page if is_stalled(order, now=int(now.timestamp()))]
+        events = [event for order in stalled if (event := event_for_change(None, order))]
+        rejected = set() if dry_run else {e.data.order_id for e in bus.publish(events)}
         for order in page:
             if not dry_run and order.open_shard and order.order_id not in rejected:
                 orders.replace(order, reschedule_check(order, now=now))
         report["checked"] += len(page)
-        report["published"] += len(facts) - len(rejected)
+        report["published"] += len(events) - len(rejected)
         report["rejected"] += len(rejected)
-    log("stalled orders republished", **report)
-    orders.raise_if_unreadable()
     return report

@@ -1,22 +1,30 @@
-"""An order as a row of its table, and back."""
+"""Between an order and its row in the table."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from lambdas.orders.domain import Hold, Order
+from lambdas.contracts.orders import OrderState
+from lambdas.orders.domain import Hold, HoldState, Order
 
 
 def row_of(order: Order) -> dict[str, Any]:
-    """Return the order as a row, without the attributes that it does not have."""
+    """Return the order's row. Fields without a value are left out."""
     return {name: value for name, value in asdict(order).items() if value not in (None, ())}
 
 
 def order_of(row: Mapping[str, Any]) -> Order:
-    """Return the order of a row; attributes that belong to no order or hold are ignored."""
+    """Return the order in a row. Unknown columns of the row, or of a hold, are ignored."""
     columns = _known(Order, row)
-    holds = tuple(Hold(**_known(Hold, hold)) for hold in columns.pop("holds", ()))
-    return Order(**columns, holds=holds)
+    columns["state"] = OrderState(columns.get("state", ""))
+    columns["holds"] = tuple(_hold_of(hold) for hold in columns.get("holds", ()))
+    return Order(**columns)
+
+
+def _hold_of(row: Mapping[str, Any]) -> Hold:
+    columns = _known(Hold, row)
+    columns["state"] = HoldState(columns.get("state", ""))
+    return Hold(**columns)
 
 
 def _known(kind: type[Order | Hold], row: Mapping[str, Any]) -> dict[str, Any]:

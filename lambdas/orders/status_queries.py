@@ -1,4 +1,4 @@
-"""What other services ask about an order, and what they are answered."""
+"""The status queries of other services, and the answer."""
 
 from lambdas.contracts.event import EventEnvelope, envelope
 from lambdas.contracts.inventory import ReservationUnresolved
@@ -13,9 +13,9 @@ STATUS_QUERIES: tuple[type[StatusQuery], ...] = (ReservationUnresolved, ChargeUn
 def status_report(
     query: EventEnvelope[StatusQuery], order: Order, *, now: str
 ) -> EventEnvelope[OrderStatusReported]:
-    """What became of the order that is asked about."""
+    """Return the event that answers the query with the order's state."""
     return envelope(
-        OrderStatusReported(order_id=order.order_id, state=order.state),
+        OrderStatusReported(order_id=order.order_id, state=order.state.value),
         subject=query.metadata.event_id,
         sequence=1,
         correlation_id=query.metadata.correlation_id,

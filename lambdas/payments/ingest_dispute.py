@@ -7,15 +7,12 @@ from lambdas.payments.disputes import translate_dispute
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.dead_letters import dead_letter
+from lambdas.runtime.errors import PublishError
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
 bus = Bus(setting("EVENT_BUS"), eventbridge=client("events"))
 sqs, DEAD_LETTER_QUEUE_URL = client("sqs"), setting("DEAD_LETTER_QUEUE_URL")
-
-
-class PublishError(Exception):
-    """The bus rejected the event at every attempt."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.runtime.dynamodb import from_item, put_if_absent, put_if_unchanged, to_item
+from lambdas.runtime.errors import ConcurrentUpdateError
 from lambdas.runtime.retry import RetryPolicy
 from lambdas.shipping.domain import AWAITED, BOOKED, CANCELLED, Shipment, merge_hold, shipment_id
 
@@ -13,10 +14,6 @@ RETRY = RetryPolicy(max_attempts=5)
 """A write that lost to another one is tried again at once."""
 VERSION_ATTRIBUTES = ("state", "held", "hold_sequence", "picked")
 """Every write of a row changes one of these."""
-
-
-class ConcurrentUpdateError(Exception):
-    """Others changed the shipment in between, again and again."""
 
 
 class Shipments:

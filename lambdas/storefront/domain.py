@@ -17,6 +17,7 @@ from lambdas.contracts.codec import encode
 from lambdas.contracts.event import Event, EventEnvelope
 from lambdas.contracts.inventory import StockEvent
 from lambdas.contracts.orders import (
+    HOLDABLE_STATES,
     OrderCancelled,
     OrderConfirmed,
     OrderDispatched,
@@ -24,6 +25,7 @@ from lambdas.contracts.orders import (
     OrderHoldLifted,
     OrderPlaced,
     OrderRejected,
+    OrderState,
     OrderWithdrawn,
 )
 
@@ -143,16 +145,15 @@ def render_timeline(row: Mapping[str, Any]) -> dict[str, Any]:
 # The customer's orders
 
 STATE_BY_EVENT: Mapping[type[Event], str] = {
-    OrderPlaced: "PLACED",
-    OrderConfirmed: "CONFIRMED",
-    OrderRejected: "REJECTED",
-    OrderWithdrawn: "WITHDRAWN",
-    OrderCancelled: "CANCELLED",
-    OrderDispatched: "DISPATCHED",
+    OrderPlaced: OrderState.PLACED,
+    OrderConfirmed: OrderState.CONFIRMED,
+    OrderRejected: OrderState.REJECTED,
+    OrderWithdrawn: OrderState.WITHDRAWN,
+    OrderCancelled: OrderState.CANCELLED,
+    OrderDispatched: OrderState.DISPATCHED,
 }
 """The facts that say in which state an order is."""
 CUSTOMER_ORDER_EVENTS: tuple[type[Event], ...] = (*STATE_BY_EVENT, OrderHeld, OrderHoldLifted)
-HOLDABLE_STATES = ("PLACED", "CONFIRMED")
 """The states in which a hold keeps an order."""
 
 

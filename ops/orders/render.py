@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import chain, repeat
 from typing import Any
 
-from lambdas.orders.domain import HELD
+from lambdas.orders.domain import HoldState
 from ops.orders.trace import format_amount
 
 MAX_LINES_SHOWN = 3
@@ -68,7 +68,7 @@ def _order(row: Document) -> Iterator[str]:
     why = ": ".join(row[name] for name in ("reason", "explanation") if row.get(name))
     yield f"{row['state']}{f', {why}' if why else ''}, event number {row['sequence']}"
     for hold in row.get("holds", ()):
-        if hold["state"] == HELD:
+        if hold["state"] == HoldState.HELD:
             since = f"since {_at(hold['at'])}, {hold['reason']}: {hold['explanation']}"
             yield f"held by {hold['cause']} {since}"
 

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.contracts import values
-from lambdas.orders.domain import Order, is_stalled
+from lambdas.contracts.orders import FULFILLED_STATES, UNDONE_STATES, OrderState
+from lambdas.orders.domain import Order
 from lambdas.orders.duplicates import DUPLICATE
 from lambdas.orders.rows import order_of
+from lambdas.orders.stalled_orders import is_stalled
 from lambdas.storefront.domain import render_timeline
 from ops.orders.executions import Execution
 
@@ -18,8 +20,6 @@ for its schedule, and views are seconds behind.
 """
 Row = Mapping[str, Any]
 
-FULFILLED_STATES = {"CONFIRMED", "DISPATCHED"}
-UNDONE_STATES = {"REJECTED", "CANCELLED"}
 FORBIDDEN_WHEN_UNDONE = {
     "payments": {"PENDING", "TAKEN"},
     "inventory": {"RESERVED", "SHIPPED"},
@@ -128,13 +128,13 @@ def _stuck(known: OrderRecords, order: Order, now: datetime) -> Iterator[str]:
     times = (order.changed_at, picking.get("picked_at"), *(hold.at for hold in order.holds))
     if now - max(_time(time) for time in times if time) <= OVERDUE_AFTER:
         return
-    if order.state == "CONFIRMED" and "warehouse" in states:
+    if order.state == OrderState.CONFIRMED and "warehouse" in states:
         # What is held is picked all the same, and waits to leave.
         if not picking:
             yield "it is CONFIRMED, and has not been picked"
         elif not order.held and (found := states.get("shipping")) in ("BOOKED", "DISPATCHED"):
             yield f"it is CONFIRMED and picked, and shipping has it {found}"
-    if order.state == "DISPATCHED" and states.get("inventory") == "RESERVED":
+    if order.state == OrderState.DISPATCHED and states.get("inventory") == "RESERVED":
         yield "it is DISPATCHED, and inventory has it RESERVED"
 
 

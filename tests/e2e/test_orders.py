@@ -27,8 +27,7 @@ from demo.snapshot import SCHEMA, Snapshot, insert
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
 from lambdas.contracts.event import TECHNICAL_FAILURE, parse_detail
-from lambdas.contracts.orders import OrderNeedsAttention
-from lambdas.orders.domain import PLACED
+from lambdas.contracts.orders import OrderNeedsAttention, OrderState
 from lambdas.orders.events import event_for_change
 from lambdas.orders.rows import order_of
 from lambdas.runtime.dynamodb import from_item, to_item
@@ -253,7 +252,9 @@ def row(platform: Platform, order: str) -> dict[str, Any]:
     return from_item(answer["Item"])
 
 
-def ended(platform: Platform, *orders: str, at_first: str = PLACED) -> list[tuple[str, str | None]]:
+def ended(
+    platform: Platform, *orders: str, at_first: str = OrderState.PLACED
+) -> list[tuple[str, str | None]]:
     """Wait until the orders have ended; return the state of each, and the reason."""
     rows: list[dict[str, Any]] = []
 
@@ -293,7 +294,7 @@ def deliver_again(platform: Platform, order: str) -> None:
         return [execution["status"] for execution in answer["executions"]]
 
     before = len(executions())
-    first = replace(order_of(row(platform, order)), state=PLACED, sequence=1)
+    first = replace(order_of(row(platform, order)), state=OrderState.PLACED, sequence=1)
     fact = event_for_change(None, first)
     assert fact is not None
     bus = platform.outputs["EventBus"]

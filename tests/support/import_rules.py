@@ -33,6 +33,7 @@ OFFERED_TO_OPERATORS = (
     "lambdas.orders.duplicates",
     "lambdas.orders.holds",
     "lambdas.orders.rows",
+    "lambdas.orders.stalled_orders",
     "lambdas.storefront.domain",
     "lambdas.storefront.projections",
 )

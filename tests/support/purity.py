@@ -13,6 +13,8 @@ ADAPTERS = {
     "lambdas/notifications/store": "DynamoDB, S3",
     "lambdas/orders/checkpoint": "DynamoDB",
     "lambdas/orders/duplicate_scan": "DynamoDB",
+    "lambdas/orders/scans": "DynamoDB",
+    "lambdas/orders/scheduled_job": "the log",
     "lambdas/orders/store": "DynamoDB",
     "lambdas/payments/charging": "the card provider",
     "lambdas/payments/database": "Aurora DSQL",

@@ -13,9 +13,9 @@ from app import compose
 from lambdas.contracts import inventory, payments, shipping
 from lambdas.contracts.codec import field_types, unwrap_optional
 from lambdas.contracts.event import Command, Refusal
-from lambdas.contracts.orders import OrderPlaced, OrderWithdrawn
+from lambdas.contracts.orders import OrderPlaced, OrderState, OrderWithdrawn
 from lambdas.contracts.shipping import ShipmentAlreadyDispatched
-from lambdas.orders import domain
+from lambdas.orders.domain import Order
 from stacks.constructs.saga_steps import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS, Timeouts
 from stacks.environments import DEV, ENVIRONMENTS
 from tests.templates.checks import MACHINE, invoked
@@ -221,7 +221,7 @@ class TestWords:
 
     def test_it_writes_what_an_order_has(self, environment: str, name: str):
         states = saga(platform(environment), name)["States"]
-        columns = set(domain.Order.__dataclass_fields__)
+        columns = set(Order.__dataclass_fields__)
         writes = [s for s in states.values() if s.get("Resource", "").endswith("updateItem")]
         assert len(writes) == (6 if name == "Fulfilment" else 4)
         for write in writes:
@@ -242,19 +242,19 @@ class TestWords:
             return states[state]["Arguments"]["ExpressionAttributeValues"]
 
         opened, undone = {
-            "Fulfilment": (domain.PLACED, domain.REJECTED),
-            "Withdrawal": (domain.WITHDRAWN, domain.CANCELLED),
+            "Fulfilment": (OrderState.PLACED, OrderState.REJECTED),
+            "Withdrawal": (OrderState.WITHDRAWN, OrderState.CANCELLED),
         }[name]
         assert values("Claim")[":initial"] == values("Reject")[":initial"] == {"S": opened}
         outcome = states["Claim"]["Assign"]["outcome"]
         if name == "Fulfilment":
-            assert values("Confirm")[":state"] == {"S": domain.CONFIRMED}
-            assert states["Cancel"]["Assign"]["outcome"] == domain.CANCELLED
-            assert outcome.endswith(f"? '{domain.CANCELLED}' : '{undone}' %}}")
+            assert values("Confirm")[":state"] == {"S": OrderState.CONFIRMED}
+            assert states["Cancel"]["Assign"]["outcome"] == OrderState.CANCELLED
+            assert outcome.endswith(f"? '{OrderState.CANCELLED}' : '{undone}' %}}")
         else:
             assert "Confirm" not in states
             assert outcome == undone
-        assert values("KeepEffects")[":state"] == {"S": domain.DISPATCHED}
+        assert values("KeepEffects")[":state"] == {"S": OrderState.DISPATCHED}
 
 
 @pytest.mark.parametrize(

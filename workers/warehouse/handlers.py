@@ -3,14 +3,11 @@
 from collections.abc import Callable
 
 from lambdas.runtime.bus import Bus
+from lambdas.runtime.errors import PublishError
 from lambdas.runtime.log import log
 from workers.runtime.queue import Message
 from workers.warehouse.domain import order_picked_event, parse_picking, parse_stock_level
 from workers.warehouse.store import Warehouse
-
-
-class PublishError(Exception):
-    """The bus did not take an event: the message comes again, and the event is told then."""
 
 
 class MessageHandlers:

@@ -16,6 +16,7 @@ from lambdas.contracts.shipping import BookShipment, ShipmentAlreadyCancelled
 from lambdas.contracts.values import Line
 from lambdas.contracts.warehouse import OrderPicked
 from lambdas.runtime.dynamodb import to_item
+from lambdas.runtime.errors import ConcurrentUpdateError
 from lambdas.shipping.domain import (
     AWAITED,
     BOOKED,
@@ -28,7 +29,7 @@ from lambdas.shipping.domain import (
     plan_shipment,
     refuse_unless_booked,
 )
-from lambdas.shipping.store import ConcurrentUpdateError, Shipments
+from lambdas.shipping.store import Shipments
 from tests.contracts.catalog import read, sample_of
 from tests.support.spy import Spy
 

@@ -13,9 +13,10 @@ from pg8000.native import DatabaseError, InterfaceError
 from syrupy.assertion import SnapshotAssertion
 
 from lambdas.contracts.codec import encode
+from lambdas.contracts.orders import OrderState
 from lambdas.contracts.values import Line
 from lambdas.inventory.domain import Reservation
-from lambdas.orders.domain import Hold, Order
+from lambdas.orders.domain import Hold, HoldState, Order
 from lambdas.orders.rows import row_of
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.shipping.domain import Shipment
@@ -61,7 +62,7 @@ def order(
         Order(
             order_id=ID,
             customer_id="ada",
-            state=state,
+            state=OrderState(state),
             sequence=sequence,
             fingerprint="f",
             request_id="r",
@@ -198,7 +199,9 @@ NOTHING: Mapping[str, None] = dict.fromkeys(
 
 
 def hold(reason: str, explanation: str, state: str, since: str, *, cause: str = "d") -> Hold:
-    return Hold(cause=cause, reason=reason, explanation=explanation, state=state, at=since)
+    return Hold(
+        cause=cause, reason=reason, explanation=explanation, state=HoldState(state), at=since
+    )
 
 
 PLACED = OrderRecords(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.orders import LiftHold
-from lambdas.orders.domain import Hold
+from lambdas.orders.domain import Hold, HoldState
 from lambdas.runtime.dynamodb import to_item
 from ops import __main__ as main
 from tests.unit.ops.test_order import ID, at, order
@@ -19,7 +19,8 @@ ANSWER = {"order_id": ID, "state": "CONFIRMED", "held": []}
 
 def held(*causes: str) -> Mapping[str, Any]:
     holds = [
-        Hold(cause=cause, reason="R", explanation="why", state="HELD", at=at(0)) for cause in causes
+        Hold(cause=cause, reason="R", explanation="why", state=HoldState.HELD, at=at(0))
+        for cause in causes
     ]
     return order("CONFIRMED", 3, 0, holds=tuple(holds))
 

@@ -12,7 +12,7 @@ from lambdas.orders.dedup_index import with_dedup_key
 from lambdas.orders.domain import Order
 from lambdas.orders.order_request import parse_order_request
 from lambdas.orders.rows import order_of, row_of
-from lambdas.orders.store import Orders
+from lambdas.orders.scans import OrderScans
 from lambdas.runtime.dynamodb import from_item, to_item
 from tests.support.spy import Spy
 from tests.unit.orders.requests import BODY
@@ -63,10 +63,10 @@ class World:
     def row(self, order: Order) -> Order:
         return self.rows()[order.order_id]
 
-    def orders(self) -> Orders:
-        return Orders(self.table, dynamodb=self.dynamodb)
+    def orders(self) -> OrderScans:
+        return OrderScans(self.table, dynamodb=self.dynamodb)
 
-    def killed_at(self, operation: str, number: int) -> Orders:
+    def killed_at(self, operation: str, number: int) -> OrderScans:
         """The table as a job sees it that dies with its so-manieth request of that kind."""
         made = 0
 
@@ -76,7 +76,7 @@ class World:
             if made >= number:
                 raise Killed
 
-        return Orders(self.table, dynamodb=Spy(self.dynamodb, before))
+        return OrderScans(self.table, dynamodb=Spy(self.dynamodb, before))
 
 
 class Job:

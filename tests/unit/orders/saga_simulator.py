@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from lambdas.contracts.event import Refusal
 from lambdas.contracts.inventory import ReleaseStock, ReserveStock
+from lambdas.contracts.orders import OrderState
 from lambdas.contracts.payments import RefundPayment, TakePayment
 from lambdas.contracts.shipping import BookShipment, CancelShipment
 from lambdas.orders.domain import Order
@@ -66,14 +67,16 @@ def _build_definition(**states: str) -> dict[str, Any]:
 
 MACHINES = {
     "OrderPlaced": _build_definition(
-        initial="PLACED",
-        completed="CONFIRMED",
-        compensated="REJECTED",
-        cancelled="CANCELLED",
-        irreversible="DISPATCHED",
+        initial=OrderState.PLACED,
+        completed=OrderState.CONFIRMED,
+        compensated=OrderState.REJECTED,
+        cancelled=OrderState.CANCELLED,
+        irreversible=OrderState.DISPATCHED,
     ),
     "OrderWithdrawn": _build_definition(
-        initial="WITHDRAWN", compensated="CANCELLED", irreversible="DISPATCHED"
+        initial=OrderState.WITHDRAWN,
+        compensated=OrderState.CANCELLED,
+        irreversible=OrderState.DISPATCHED,
     ),
 }
 """By the event that starts them."""
@@ -131,7 +134,7 @@ class Execution:
         self._order_id = detail["data"]["order_id"]
         self._variables: dict[str, Any] = {}
         self._returned: Order | None = None
-        self.state: str | None = self._machine["StartAt"]
+        self.state: OrderState | None = self._machine["StartAt"]
 
     def step(
         self,
@@ -168,10 +171,10 @@ class Execution:
                 value = getattr(self._returned, name) or DEFAULTS[name]
             if name == "outcome" and "cancel_requested_at" in value:
                 wished = self._returned is not None and self._returned.cancel_requested_at
-                value = "CANCELLED" if wished else "REJECTED"
+                value = OrderState.CANCELLED if wished else OrderState.REJECTED
             if name in DEFAULTS and value.startswith(UNLESS_CANCELLED):
                 told = value.partition(" : ")[2].removesuffix(" %}").strip("'")
-                cancelled = self._variables["outcome"] == "CANCELLED"
+                cancelled = self._variables["outcome"] == OrderState.CANCELLED
                 value = self._variables[name] if cancelled else told
                 value = value.replace("$states.errorOutput.Error", str(error))
             self._variables[name] = value

@@ -7,40 +7,44 @@ from typing import Any
 
 import pytest
 
-from lambdas.orders.domain import (
-    CANCELLED,
-    CONFIRMED,
-    DISPATCHED,
-    PLACED,
-    REJECTED,
-    WITHDRAWN,
-    Order,
-    TooLateError,
-    cancel,
-    customer_view,
-    is_expired,
-    is_stalled,
-    order_id,
-    reschedule_check,
-    shard,
-)
-from lambdas.orders.store import SHARDS
+from lambdas.contracts.orders import OrderState
+from lambdas.orders.cancellation import TooLateError, cancel
+from lambdas.orders.customer_view import customer_view
+from lambdas.orders.domain import Order, is_expired, order_id, shard
+from lambdas.orders.scans import SHARDS
+from lambdas.orders.stalled_orders import is_stalled, reschedule_check
 from tests.unit.orders.requests import placed
 
 NOW = "2026-12-01T09:00:00+00:00"
 EARLIER = "2026-12-01T08:59:00+00:00"
 CLAIM: dict[str, Any] = {"claim_owner": "execution", "claim_until": 1_000}
-STATES = (PLACED, CONFIRMED, REJECTED, WITHDRAWN, CANCELLED, DISPATCHED)
-SEQUENCES = {PLACED: 1, CONFIRMED: 2, REJECTED: 2, WITHDRAWN: 3, CANCELLED: 4, DISPATCHED: 3}
+STATES = (
+    OrderState.PLACED,
+    OrderState.CONFIRMED,
+    OrderState.REJECTED,
+    OrderState.WITHDRAWN,
+    OrderState.CANCELLED,
+    OrderState.DISPATCHED,
+)
+SEQUENCES = {
+    OrderState.PLACED: 1,
+    OrderState.CONFIRMED: 2,
+    OrderState.REJECTED: 2,
+    OrderState.WITHDRAWN: 3,
+    OrderState.CANCELLED: 4,
+    OrderState.DISPATCHED: 3,
+}
 
 
-def order(state: str, *, claimed: bool, wished: bool) -> Order:
+def order(state: OrderState, *, claimed: bool, wished: bool) -> Order:
     """An order in that state, as its table has it."""
     return replace(
         placed(),
         state=state,
         sequence=SEQUENCES[state],
-        open_shard=placed().order_id[0] if state in (PLACED, WITHDRAWN) else None,
+        open_shard=placed().order_id[0]
+        if state in (OrderState.PLACED, OrderState.WITHDRAWN)
+        else None,
         cancel_requested_at=EARLIER if wished else None,
         **(CLAIM if claimed else {}),
     )
@@ -56,7 +60,7 @@ def changed(before: Order, after: Order) -> dict[str, Any]:
 
 
 AT_ONCE = {
-    "state": CANCELLED,
+    "state": OrderState.CANCELLED,
     "sequence": 2,
     "changed_at": NOW,
     "reason": "Cancelled",
@@ -69,7 +73,7 @@ WHY = {"reason": "Cancelled", "explanation": "cancelled by the customer"}
 THE_WISH = {"cancel_requested_at": NOW, **WHY}
 WITHDRAWAL = {
     **WHY,
-    "state": WITHDRAWN,
+    "state": OrderState.WITHDRAWN,
     "sequence": 3,
     "changed_at": NOW,
     "cancel_requested_at": NOW,
@@ -83,24 +87,24 @@ NOTHING: dict[str, Any] = {}
 @pytest.mark.parametrize(
     ("state", "claimed", "wished", "change"),
     [
-        (PLACED, False, False, AT_ONCE),
-        (PLACED, False, True, AT_ONCE),
-        (PLACED, True, False, THE_WISH),
-        (PLACED, True, True, NOTHING),
-        (CONFIRMED, False, False, WITHDRAWAL),
-        (CONFIRMED, False, True, WITHDRAWAL),
-        (CONFIRMED, True, False, WITHDRAWAL | LET_GO),
-        (CONFIRMED, True, True, WITHDRAWAL | LET_GO),
+        (OrderState.PLACED, False, False, AT_ONCE),
+        (OrderState.PLACED, False, True, AT_ONCE),
+        (OrderState.PLACED, True, False, THE_WISH),
+        (OrderState.PLACED, True, True, NOTHING),
+        (OrderState.CONFIRMED, False, False, WITHDRAWAL),
+        (OrderState.CONFIRMED, False, True, WITHDRAWAL),
+        (OrderState.CONFIRMED, True, False, WITHDRAWAL | LET_GO),
+        (OrderState.CONFIRMED, True, True, WITHDRAWAL | LET_GO),
         *(
             (state, claimed, wished, NOTHING)
-            for state in (REJECTED, WITHDRAWN, CANCELLED)
+            for state in (OrderState.REJECTED, OrderState.WITHDRAWN, OrderState.CANCELLED)
             for claimed in (False, True)
             for wished in (False, True)
         ),
     ],
 )
 def test_cancelling_changes_this_and_nothing_else(
-    state: str, claimed: bool, wished: bool, change: dict[str, Any]
+    state: OrderState, claimed: bool, wished: bool, change: dict[str, Any]
 ):
     before = order(state, claimed=claimed, wished=wished)
 
@@ -111,12 +115,21 @@ def test_cancelling_changes_this_and_nothing_else(
 @pytest.mark.parametrize("wished", [False, True])
 def test_what_is_on_its_way_cannot_be_cancelled(claimed: bool, wished: bool):
     with pytest.raises(TooLateError, match=placed().order_id):
-        cancel(order(DISPATCHED, claimed=claimed, wished=wished), now=NOW)
+        cancel(order(OrderState.DISPATCHED, claimed=claimed, wished=wished), now=NOW)
 
 
-@pytest.mark.parametrize("state", [PLACED, CONFIRMED, REJECTED, WITHDRAWN, CANCELLED])
+@pytest.mark.parametrize(
+    "state",
+    [
+        OrderState.PLACED,
+        OrderState.CONFIRMED,
+        OrderState.REJECTED,
+        OrderState.WITHDRAWN,
+        OrderState.CANCELLED,
+    ],
+)
 @pytest.mark.parametrize("claimed", [False, True])
-def test_cancelling_again_changes_nothing(state: str, claimed: bool):
+def test_cancelling_again_changes_nothing(state: OrderState, claimed: bool):
     once = cancel(order(state, claimed=claimed, wished=False), now=NOW)
 
     assert cancel(once, now="later") == once
@@ -127,20 +140,22 @@ def test_cancelling_again_changes_nothing(state: str, claimed: bool):
     ("claim_until", "nobody_works"), [(None, True), (999, True), (1_000, False), (1_001, False)]
 )
 def test_an_order_is_overdue_when_nobody_works_on_it(
-    state: str, claim_until: int | None, nobody_works: bool
+    state: OrderState, claim_until: int | None, nobody_works: bool
 ):
     claimed = replace(order(state, claimed=True, wished=False), claim_until=claim_until)
 
-    assert is_stalled(claimed, now=1_000) == (nobody_works and state in (PLACED, WITHDRAWN))
+    assert is_stalled(claimed, now=1_000) == (
+        nobody_works and state in (OrderState.PLACED, OrderState.WITHDRAWN)
+    )
 
 
 def test_the_shard_of_every_order_is_among_those_that_are_asked():
     assert {shard(order_id("ada", str(number))) for number in range(1_000)} == set(SHARDS)
 
 
-@pytest.mark.parametrize("state", [PLACED, CONFIRMED])
+@pytest.mark.parametrize("state", [OrderState.PLACED, OrderState.CONFIRMED])
 @pytest.mark.parametrize("claimed", [False, True])
-def test_whoever_cancels_says_why(state: str, claimed: bool):
+def test_whoever_cancels_says_why(state: OrderState, claimed: bool):
     before = order(state, claimed=claimed, wished=False)
 
     after = cancel(before, now=NOW, reason="DuplicateOrder", explanation="the same as another")
@@ -177,10 +192,10 @@ def test_the_next_to_look_after_an_order_comes_when_it_may_need_somebody(
 @pytest.mark.parametrize("parked", [(), ("RefundPayment",)])
 @pytest.mark.parametrize(("changed_at", "old"), [(EARLIER, True), (NOW, False)])
 def test_what_is_over_and_needs_nobody_may_go(
-    state: str, parked: Sequence[str], changed_at: str, old: bool
+    state: OrderState, parked: Sequence[str], changed_at: str, old: bool
 ):
     before = order(state, claimed=True, wished=False)
     asked = replace(before, failed_compensations=parked, changed_at=changed_at)
 
-    over = state in (REJECTED, CANCELLED, DISPATCHED)
+    over = state in (OrderState.REJECTED, OrderState.CANCELLED, OrderState.DISPATCHED)
     assert is_expired(asked, before=NOW) == (over and old and not parked)

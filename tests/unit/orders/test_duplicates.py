@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.event import event_id
-from lambdas.contracts.orders import SOURCE
-from lambdas.orders import duplicate_scan, store
+from lambdas.contracts.orders import SOURCE, OrderState
+from lambdas.orders import duplicate_scan, scans
+from lambdas.orders.cancellation import cancel
 from lambdas.orders.checkpoint import Checkpoint
+from lambdas.orders.customer_view import customer_view
 from lambdas.orders.dedup_index import PERIOD, periods
-from lambdas.orders.domain import Hold, Order, cancel, customer_view
+from lambdas.orders.domain import Hold, HoldState, Order
 from lambdas.orders.duplicates import UndecidedError, find_original
 from lambdas.orders.holds import lift_hold
-from lambdas.orders.store import UnreadableError
+from lambdas.orders.scans import UnreadableError
 from tests.support.spy import Spy
 from tests.unit.orders.job_env import Job, Killed, World
 from tests.unit.orders.requests import BODY, line, placed
@@ -77,7 +79,9 @@ def job(load: Callable[[str], Job], policy: str) -> Job:
 
 
 def confirmed(world: World, key: str, at: datetime, **changes: Any) -> Order:
-    return world.placed(key, at, **{"state": "CONFIRMED", "sequence": 2, **DONE, **changes})
+    return world.placed(
+        key, at, **{"state": OrderState.CONFIRMED, "sequence": 2, **DONE, **changes}
+    )
 
 
 def did(job: Job, **others: int) -> dict[str, int]:
@@ -100,19 +104,23 @@ def is_resolved(order: Order, policy: str, *, repeats: Order) -> bool:
     assert order.duplicate_of == repeats.order_id
     assert order.dedup_bucket is None
     if policy == "cancel":
-        return (order.state, order.reason) == ("WITHDRAWN", "DuplicateOrder")
+        return (order.state, order.reason) == (OrderState.WITHDRAWN, "DuplicateOrder")
     return [hold.reason for hold in order.held] == ["DuplicateOrder"]
 
 
 class TestRepeated:
-    def order(self, key: str, minutes: float, state: str = "CONFIRMED", **changes: Any) -> Order:
+    def order(
+        self, key: str, minutes: float, state: OrderState = OrderState.CONFIRMED, **changes: Any
+    ) -> Order:
         at = after(minutes).isoformat()
         return replace(placed(key=key), state=state, placed_at=at, **changes)
 
-    @pytest.mark.parametrize("state", ["PLACED", "CONFIRMED", "DISPATCHED"])
-    @pytest.mark.parametrize("first", ["CONFIRMED", "DISPATCHED"])
+    @pytest.mark.parametrize(
+        "state", [OrderState.PLACED, OrderState.CONFIRMED, OrderState.DISPATCHED]
+    )
+    @pytest.mark.parametrize("first", [OrderState.CONFIRMED, OrderState.DISPATCHED])
     @pytest.mark.parametrize("minutes", [0.01, 4.99, 5])
-    def test_one_that_stands_is(self, state: str, first: str, minutes: float):
+    def test_one_that_stands_is(self, state: OrderState, first: OrderState, minutes: float):
         earlier, later = self.order("1", 0, first), self.order("2", minutes, state)
 
         assert find_original(later, [later, earlier], within=WITHIN) == earlier
@@ -123,14 +131,14 @@ class TestRepeated:
 
         assert find_original(later, [earlier, later], within=WITHIN) is None
 
-    @pytest.mark.parametrize("first", ["REJECTED", "CANCELLED"])
-    def test_one_that_came_to_nothing_is_not(self, first: str):
+    @pytest.mark.parametrize("first", [OrderState.REJECTED, OrderState.CANCELLED])
+    def test_one_that_came_to_nothing_is_not(self, first: OrderState):
         earlier, later = self.order("1", 0, first), self.order("2", 1)
 
         assert find_original(later, [earlier, later], within=WITHIN) is None
 
-    @pytest.mark.parametrize("first", ["PLACED", "WITHDRAWN"])
-    def test_one_that_is_open_may_be(self, first: str):
+    @pytest.mark.parametrize("first", [OrderState.PLACED, OrderState.WITHDRAWN])
+    def test_one_that_is_open_may_be(self, first: OrderState):
         earlier, later = self.order("1", 0, first), self.order("2", 1)
 
         with pytest.raises(UndecidedError):
@@ -138,7 +146,7 @@ class TestRepeated:
 
     def test_while_one_is_open_another_may_stand(self):
         earlier, stands, later = (
-            self.order("1", 0, "PLACED"),
+            self.order("1", 0, OrderState.PLACED),
             self.order("2", 1),
             self.order("3", 2),
         )
@@ -158,10 +166,10 @@ class TestRepeated:
     @pytest.mark.parametrize(
         "changes",
         [
-            {"state": "REJECTED"},
-            {"state": "CANCELLED"},
-            {"state": "WITHDRAWN", "cancel_requested_at": "now"},
-            {"state": "PLACED", "cancel_requested_at": "now"},
+            {"state": OrderState.REJECTED},
+            {"state": OrderState.CANCELLED},
+            {"state": OrderState.WITHDRAWN, "cancel_requested_at": "now"},
+            {"state": OrderState.PLACED, "cancel_requested_at": "now"},
         ],
     )
     def test_by_one_that_goes_anyway_nothing_is(self, changes: dict[str, Any]):
@@ -197,7 +205,7 @@ class TestFound:
                     cause=event_id(SOURCE, earlier.order_id, 1),
                     reason="DuplicateOrder",
                     explanation=explanation,
-                    state="HELD",
+                    state=HoldState.HELD,
                     at=NOW.isoformat(),
                 ),
             ),
@@ -264,18 +272,22 @@ class TestFound:
         self, job: Job, policy: str, world: World, capsys: pytest.CaptureFixture[str]
     ):
         earlier = confirmed(world, "1", after(1))
-        later = confirmed(world, "2", after(2), state="DISPATCHED", sequence=3, closed_shard="0")
+        later = confirmed(
+            world, "2", after(2), state=OrderState.DISPATCHED, sequence=3, closed_shard="0"
+        )
 
         assert did(job) == counts(kept=1, too_late=1)
 
         left = world.row(later)
         assert (left.state, left.reason, left.duplicate_of) == (
-            "DISPATCHED",
+            OrderState.DISPATCHED,
             None,
             earlier.order_id,
         )
         # A hold that comes too late is told to people.
-        assert [hold.state for hold in left.holds] == (["MISSED"] if policy == "hold" else [])
+        assert [hold.state for hold in left.holds] == (
+            [HoldState.MISSED] if policy == "hold" else []
+        )
         assert later.order_id in capsys.readouterr().out
         assert did(job) == NOTHING
 
@@ -290,8 +302,8 @@ class TestFound:
         assert did(job) == counts(kept=2, undecided=2)
         assert world.row(later) == later
 
-        world.keep(replace(earlier, state="CONFIRMED", sequence=2, **DONE))
-        world.keep(replace(unwanted, state="REJECTED", sequence=2, **DONE))
+        world.keep(replace(earlier, state=OrderState.CONFIRMED, sequence=2, **DONE))
+        world.keep(replace(unwanted, state=OrderState.REJECTED, sequence=2, **DONE))
 
         assert did(job)["kept"] == 3
         assert is_resolved(world.row(later), policy, repeats=earlier)
@@ -305,7 +317,7 @@ class TestFound:
 
         found = world.row(claimed)
         assert found.duplicate_of == earlier.order_id
-        assert (found.state, found.claim_owner) == ("PLACED", "execution")
+        assert (found.state, found.claim_owner) == (OrderState.PLACED, "execution")
         if policy == "cancel":
             assert (found.cancel_requested_at, found.reason) == (NOW.isoformat(), "DuplicateOrder")
 
@@ -382,7 +394,7 @@ class TestRuns:
             if operation == "put_item":
                 world.keep(gone)
 
-        job.set(orders=store.Orders(world.table, dynamodb=Spy(world.dynamodb, before)))
+        job.set(orders=scans.OrderScans(world.table, dynamodb=Spy(world.dynamodb, before)))
         assert did(job) == counts(kept=1, undecided=1)
 
         job.set(orders=world.orders())
@@ -400,7 +412,7 @@ class TestRuns:
         job.run()
         self.pairs(world, 1, after(11))
         made: list[str] = []
-        job.set(orders=store.Orders(world.table, dynamodb=Spy(world.dynamodb, made.append)))
+        job.set(orders=scans.OrderScans(world.table, dynamodb=Spy(world.dynamodb, made.append)))
         job.at(after(12))
 
         report = job.run()
@@ -408,7 +420,7 @@ class TestRuns:
         assert report["done_until"] == after(10).isoformat()
         assert report["held"] + report["cancelled"] == 1
         # Periods of 12:00, 12:05 and 12:10, each with the one before it, in all shards.
-        assert made.count("query") == 3 * 2 * len(store.SHARDS)
+        assert made.count("query") == 3 * 2 * len(scans.SHARDS)
 
     @ONCE
     def test_what_waits_holds_its_period_and_those_after_it_up_but_not_for_ever(
@@ -434,7 +446,7 @@ class TestRuns:
     def test_of_very_many_alike_some_are_settled_at_a_time(
         self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(store, "MAX_CANDIDATES", 4)
+        monkeypatch.setattr(scans, "MAX_CANDIDATES", 4)
         monkeypatch.setattr(duplicate_scan, "MAX_CANDIDATES", 4)
         for number in range(10):
             confirmed(world, f"{number}", after(-20) + timedelta(seconds=number))
@@ -490,7 +502,7 @@ class TestRuns:
     ):
         job.run()
         for order in self.pairs(world, 3, after(1), "early "):
-            world.keep(replace(order, state="REJECTED"))
+            world.keep(replace(order, state=OrderState.REJECTED))
         (later,) = self.pairs(world, 1, after(11), "late ")
         monkeypatch.setattr(duplicate_scan, "MAX_ORDERS", 2)
         job.at(NOW + timedelta(hours=2))
@@ -510,7 +522,7 @@ class TestRuns:
             self.pairs(world, 3, after(11), "late "), key=lambda order: str(order.dedup_key)
         )
         for order in (*early, *kept):
-            world.keep(replace(order, state="REJECTED"))
+            world.keep(replace(order, state=OrderState.REJECTED))
         monkeypatch.setattr(duplicate_scan, "MAX_ORDERS", 5)
         job.at(NOW + timedelta(hours=2))
 

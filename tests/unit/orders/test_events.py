@@ -13,10 +13,13 @@ from lambdas.contracts.orders import (
     OrderNeedsAttention,
     OrderPlaced,
     OrderRejected,
+    OrderState,
     OrderWithdrawn,
 )
 from lambdas.contracts.values import Money, PricedLine
-from lambdas.orders.domain import CONFIRMED, REJECTED, Hold, Order, cancel, customer_view
+from lambdas.orders.cancellation import cancel
+from lambdas.orders.customer_view import customer_view
+from lambdas.orders.domain import Hold, HoldState, Order
 from lambdas.orders.events import event_for_change
 from lambdas.orders.rows import order_of, row_of
 from lambdas.runtime.dynamodb import from_item, to_item
@@ -31,17 +34,21 @@ def after(order: Order, **changed: Any) -> Order:
 
 
 PLACED_ORDER = placed()
-CONFIRMED_ORDER = after(PLACED_ORDER, state=CONFIRMED)
+CONFIRMED_ORDER = after(PLACED_ORDER, state=OrderState.CONFIRMED)
 REJECTED_ORDER = after(
-    PLACED_ORDER, state=REJECTED, reason="PaymentDeclined", explanation="over the limit"
+    PLACED_ORDER, state=OrderState.REJECTED, reason="PaymentDeclined", explanation="over the limit"
 )
 ORDER_WITH_DEAD_LETTERS = after(REJECTED_ORDER, failed_compensations=["RefundPayment"])
 CLAIMED_ORDER = replace(PLACED_ORDER, claim_owner="execution", claim_until=1)
 CANCELLED_ORDER = cancel(PLACED_ORDER, now=LATER)
 WISHED_ORDER = cancel(CLAIMED_ORDER, now=LATER)
 WITHDRAWN_ORDER = cancel(CONFIRMED_ORDER, now=LATER)
-UNDONE_ORDER = after(WISHED_ORDER, state="CANCELLED", reason="Cancelled", explanation="cancelled")
-GIVEN_UP_ORDER = after(WITHDRAWN_ORDER, state="CANCELLED", reason="Cancelled", explanation="x")
+UNDONE_ORDER = after(
+    WISHED_ORDER, state=OrderState.CANCELLED, reason="Cancelled", explanation="cancelled"
+)
+GIVEN_UP_ORDER = after(
+    WITHDRAWN_ORDER, state=OrderState.CANCELLED, reason="Cancelled", explanation="x"
+)
 
 
 def test_a_new_order_is_placed():
@@ -172,8 +179,10 @@ FULL_ORDER = replace(
     dedup_key="7",
     duplicate_of="0" * 32,
     holds=(
-        Hold(cause="c", reason="PaymentDisputed", explanation="x", state="LIFTED", at=LATER),
-        Hold(cause="d", reason="PaymentDisputed", explanation="y", state="HELD", at=LATER),
+        Hold(
+            cause="c", reason="PaymentDisputed", explanation="x", state=HoldState.LIFTED, at=LATER
+        ),
+        Hold(cause="d", reason="PaymentDisputed", explanation="y", state=HoldState.HELD, at=LATER),
     ),
     out_of_band_events=3,
     completed_compensations=["ReleaseStock"],

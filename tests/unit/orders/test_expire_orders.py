@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from lambdas.orders import store
-from lambdas.orders.domain import Order, cancel, dispatch
+from lambdas.contracts.orders import OrderState
+from lambdas.orders import scans
+from lambdas.orders.cancellation import cancel
+from lambdas.orders.domain import Order, dispatch
 from lambdas.orders.events import event_for_change
-from lambdas.orders.store import UnreadableError
+from lambdas.orders.scans import UnreadableError
 from tests.support.spy import Spy
 from tests.unit.orders.job_env import Job, Killed, World
 
@@ -33,7 +35,7 @@ def job(load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table
     return job
 
 
-def closed_order(world: World, key: str, at: datetime, state: str, **changes: Any) -> Order:
+def closed_order(world: World, key: str, at: datetime, state: OrderState, **changes: Any) -> Order:
     """An order that came to its end then, as the saga writes it."""
     done = {
         "state": state,
@@ -50,16 +52,16 @@ def report(checked: int, expired: int) -> dict[str, Any]:
 
 
 def test_what_has_been_over_for_long_enough_goes_and_nothing_else(job: Job, world: World):
-    for state in ("REJECTED", "CANCELLED", "DISPATCHED"):
+    for state in (OrderState.REJECTED, OrderState.CANCELLED, OrderState.DISPATCHED):
         closed_order(world, f"old {state}", OLD, state)
-    confirmed = world.placed("old", OLD, state="CONFIRMED", sequence=2, open_shard=None)
+    confirmed = world.placed("old", OLD, state=OrderState.CONFIRMED, sequence=2, open_shard=None)
     world.keep(dispatch(replace(confirmed, order_id="e" * 32), now=OLD.isoformat()))
     both = ["RefundPayment", "ReleaseStock"]
     closed_order(
         world,
         "parked and repaired",
         OLD,
-        "REJECTED",
+        OrderState.REJECTED,
         failed_compensations=both,
         completed_compensations=both,
     )
@@ -68,23 +70,25 @@ def test_what_has_been_over_for_long_enough_goes_and_nothing_else(job: Job, worl
     stay = [
         confirmed,
         placed,
-        world.placed("old and withdrawn", OLD, state="WITHDRAWN", sequence=3),
+        world.placed("old and withdrawn", OLD, state=OrderState.WITHDRAWN, sequence=3),
         world.placed("old and claimed", OLD, claim_owner="execution", claim_until=1),
-        closed_order(world, "parked", OLD, "REJECTED", failed_compensations=["RefundPayment"]),
+        closed_order(
+            world, "parked", OLD, OrderState.REJECTED, failed_compensations=["RefundPayment"]
+        ),
         closed_order(
             world,
             "parked too",
             OLD,
-            "CANCELLED",
+            OrderState.CANCELLED,
             failed_compensations=both,
             completed_compensations=both[:1],
         ),
         *(
             closed_order(world, f"young {s}", YOUNG, s)
-            for s in ("REJECTED", "CANCELLED", "DISPATCHED")
+            for s in (OrderState.REJECTED, OrderState.CANCELLED, OrderState.DISPATCHED)
         ),
         closed_order(
-            world, "old, and over lately", OLD, "DISPATCHED", changed_at=YOUNG.isoformat()
+            world, "old, and over lately", OLD, OrderState.DISPATCHED, changed_at=YOUNG.isoformat()
         ),
     ]
 
@@ -96,10 +100,10 @@ def test_what_has_been_over_for_long_enough_goes_and_nothing_else(job: Job, worl
 def test_a_run_is_bounded_and_the_next_goes_on_where_it_stopped(
     job: Job, world: World, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(store, "PAGE", 4)
+    monkeypatch.setattr(scans, "PAGE_SIZE", 4)
     job.set(MAX_ORDERS=8)
     for number in range(19):
-        closed_order(world, f"{number}", OLD, "DISPATCHED")
+        closed_order(world, f"{number}", OLD, OrderState.DISPATCHED)
 
     done = [job.run()["expired"] for _ in range(4)]
 
@@ -107,20 +111,20 @@ def test_a_run_is_bounded_and_the_next_goes_on_where_it_stopped(
 
 
 def test_it_says_which_have_gone(job: Job, world: World, capsys: pytest.CaptureFixture[str]):
-    order = closed_order(world, "old", OLD, "DISPATCHED")
+    order = closed_order(world, "old", OLD, OrderState.DISPATCHED)
 
     job.run()
 
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert told == [
-        {"message": "orders to expire", "dry_run": False, "order_ids": [order.order_id]},
-        {"message": "orders expired", "dry_run": False, **report(checked=1, expired=1)},
+        {"message": "expired_orders_found", "dry_run": False, "order_ids": [order.order_id]},
+        {"message": "orders_expired", "dry_run": False, **report(checked=1, expired=1)},
     ]
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(job: Job, world: World):
     for number in range(5):
-        closed_order(world, f"{number}", OLD, "DISPATCHED")
+        closed_order(world, f"{number}", OLD, OrderState.DISPATCHED)
     before = world.rows()
 
     said = job.run(dry_run=True)
@@ -136,7 +140,7 @@ def test_when_it_is_killed_the_next_run_does_the_rest(
     job: Job, world: World, operation: str, number: int
 ):
     for key in range(10):
-        closed_order(world, f"{key}", OLD, "DISPATCHED")
+        closed_order(world, f"{key}", OLD, OrderState.DISPATCHED)
     job.set(orders=world.killed_at(operation, number))
     with pytest.raises(Killed):
         job.run()
@@ -151,7 +155,7 @@ def test_when_it_is_killed_the_next_run_does_the_rest(
 
 def test_of_two_runs_at_once_one_deletes_each(job: Job, world: World):
     for number in range(40):
-        closed_order(world, f"{number}", OLD, "DISPATCHED")
+        closed_order(world, f"{number}", OLD, OrderState.DISPATCHED)
 
     with ThreadPoolExecutor(2) as pool:
         reports = list(pool.map(lambda _: job.run(), range(2)))
@@ -161,14 +165,14 @@ def test_of_two_runs_at_once_one_deletes_each(job: Job, world: World):
 
 
 def test_an_order_that_changes_meanwhile_stays(job: Job, world: World):
-    order = closed_order(world, "old", OLD, "REJECTED")
+    order = closed_order(world, "old", OLD, OrderState.REJECTED)
     parked = replace(order, sequence=3, failed_compensations=["RefundPayment"])
 
     def before(operation: str) -> None:
         if operation == "delete_item":
             world.keep(parked)
 
-    job.set(orders=store.Orders(world.table, dynamodb=Spy(world.dynamodb, before)))
+    job.set(orders=scans.OrderScans(world.table, dynamodb=Spy(world.dynamodb, before)))
 
     assert job.run() == report(checked=1, expired=0)
     assert world.row(order) == parked
@@ -178,14 +182,14 @@ def test_the_same_request_makes_the_same_order_when_it_comes_again_afterwards(
     job: Job, world: World
 ):
     """Its events have the ids they had: whoever remembers them does nothing twice."""
-    first = closed_order(world, "old", OLD, "DISPATCHED")
+    first = closed_order(world, "old", OLD, OrderState.DISPATCHED)
     job.run()
 
     again = world.placed("old", NOW)
 
     assert world.orders().add(again) == again
     told = event_for_change(None, again)
-    known = event_for_change(None, replace(first, state="PLACED", sequence=1))
+    known = event_for_change(None, replace(first, state=OrderState.PLACED, sequence=1))
     assert told is not None
     assert known is not None
     assert told.metadata.event_id == known.metadata.event_id
@@ -194,7 +198,9 @@ def test_the_same_request_makes_the_same_order_when_it_comes_again_afterwards(
 def test_what_cannot_be_read_keeps_no_other_from_going_and_fails_the_run(
     job: Job, world: World, capsys: pytest.CaptureFixture[str]
 ):
-    bad, *others = (closed_order(world, f"{number}", OLD, "DISPATCHED") for number in range(3))
+    bad, *others = (
+        closed_order(world, f"{number}", OLD, OrderState.DISPATCHED) for number in range(3)
+    )
     world.garble(bad)
 
     with pytest.raises(UnreadableError, match=f"1 row of the table is no order: {bad.order_id}"):

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from lambdas.contracts.orders import OrderState
 from lambdas.orders.dedup_index import with_dedup_key
-from lambdas.orders.domain import REJECTED, Order
+from lambdas.orders.domain import Order
 from lambdas.orders.events import event_for_change
 from lambdas.orders.rows import order_of, row_of
 from lambdas.runtime.bus import Bus
@@ -59,7 +60,7 @@ class TestPlaceOrder:
         answer = place_order(request(), None)
 
         assert answer["statusCode"] == 202
-        assert content(answer) == {"order_id": placed().order_id, "state": "PLACED"}
+        assert content(answer) == {"order_id": placed().order_id, "state": OrderState.PLACED}
 
     def test_it_can_be_found_by_what_it_looks_like(
         self, place_order: Handler, dynamodb: Any, table: str
@@ -74,9 +75,12 @@ class TestPlaceOrder:
     def test_a_retry_gets_the_same_answer(self, place_order: Handler):
         assert place_order(request(), None) == place_order(request(), None)
 
-    @pytest.mark.parametrize("state", ["CONFIRMED", "REJECTED", "WITHDRAWN", "CANCELLED"])
+    @pytest.mark.parametrize(
+        "state",
+        [OrderState.CONFIRMED, OrderState.REJECTED, OrderState.WITHDRAWN, OrderState.CANCELLED],
+    )
     def test_after_the_order_has_moved_on_a_retry_gets_its_state(
-        self, place_order: Handler, keep: Callable[[Order], Order], state: str
+        self, place_order: Handler, keep: Callable[[Order], Order], state: OrderState
     ):
         first = place_order(request(), None)
         keep(replace(placed(), state=state, sequence=2, claim_owner="execution"))
@@ -142,7 +146,7 @@ class TestPlaceOrder:
         place_order(request(), None)
 
         (logged,) = capsys.readouterr().out.splitlines()
-        assert json.loads(logged) == {"message": "order placed", "order_id": placed().order_id}
+        assert json.loads(logged) == {"message": "order_placed", "order_id": placed().order_id}
 
     def test_without_its_table_it_does_not_start(
         self, load_handler: Callable[..., Handler], monkeypatch: pytest.MonkeyPatch
@@ -161,7 +165,7 @@ class TestGetOrder:
 
         assert answer["statusCode"] == 200
         assert answer["headers"]["cache-control"] == "no-store"
-        assert content(answer)["state"] == "PLACED"
+        assert content(answer)["state"] == OrderState.PLACED
         assert content(answer)["lines"] == BODY["lines"]
         assert content(answer)["total"] == 3564
 
@@ -184,12 +188,12 @@ class TestCancelOrder:
     @pytest.mark.parametrize(
         ("order", "status", "state"),
         [
-            (placed(), 200, "CANCELLED"),
-            (replace(placed(), **CLAIM), 202, "PLACED"),
-            (replace(placed(), state="CONFIRMED", sequence=2), 202, "WITHDRAWN"),
-            (replace(placed(), state="WITHDRAWN", sequence=3), 202, "WITHDRAWN"),
-            (replace(placed(), state="REJECTED", sequence=2), 200, "REJECTED"),
-            (replace(placed(), state="CANCELLED", sequence=2), 200, "CANCELLED"),
+            (placed(), 200, OrderState.CANCELLED),
+            (replace(placed(), **CLAIM), 202, OrderState.PLACED),
+            (replace(placed(), state=OrderState.CONFIRMED, sequence=2), 202, OrderState.WITHDRAWN),
+            (replace(placed(), state=OrderState.WITHDRAWN, sequence=3), 202, OrderState.WITHDRAWN),
+            (replace(placed(), state=OrderState.REJECTED, sequence=2), 200, OrderState.REJECTED),
+            (replace(placed(), state=OrderState.CANCELLED, sequence=2), 200, OrderState.CANCELLED),
         ],
     )
     def test_it_says_where_the_order_is(
@@ -199,7 +203,7 @@ class TestCancelOrder:
         keep: Callable[[Order], Order],
         order: Order,
         status: int,
-        state: str,
+        state: OrderState,
     ):
         keep(order)
         asked = query(order.order_id, method="DELETE")
@@ -214,7 +218,7 @@ class TestCancelOrder:
     def test_what_is_on_its_way_is_a_conflict(
         self, cancel_order: Handler, keep: Callable[[Order], Order], dynamodb: Any, table: str
     ):
-        order = keep(replace(placed(), state="DISPATCHED", sequence=3))
+        order = keep(replace(placed(), state=OrderState.DISPATCHED, sequence=3))
 
         answer = cancel_order(query(order.order_id, method="DELETE"), None)
 
@@ -248,9 +252,9 @@ class TestCancelOrder:
 
         (logged,) = capsys.readouterr().out.splitlines()
         assert json.loads(logged) == {
-            "message": "cancellation requested",
+            "message": "cancellation_requested",
             "order_id": order.order_id,
-            "state": "CANCELLED",
+            "state": OrderState.CANCELLED,
         }
 
 
@@ -291,7 +295,9 @@ class TestAnnounceChanges:
 
     def test_changes_are_told_in_their_order(self, relay: Any):
         order = placed()
-        rejected = replace(order, state=REJECTED, sequence=2, reason="OutOfStock", explanation="x")
+        rejected = replace(
+            order, state=OrderState.REJECTED, sequence=2, reason="OutOfStock", explanation="x"
+        )
         events = FakeEvents()
 
         failed = relay(events, [change(1, None, order), change(2, order, rejected)])

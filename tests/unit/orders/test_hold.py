@@ -18,26 +18,14 @@ from lambdas.contracts.orders import (
     OrderHoldLifted,
     OrderHoldMissed,
     OrderPlaced,
+    OrderState,
     OrderWithdrawn,
 )
 from lambdas.contracts.payments import PaymentDisputed
 from lambdas.contracts.shipping import ShipmentDispatched
-from lambdas.orders.domain import (
-    CANCELLED,
-    CONFIRMED,
-    DISPATCHED,
-    HELD,
-    LIFTED,
-    MISSED,
-    PLACED,
-    REJECTED,
-    WITHDRAWN,
-    Hold,
-    Order,
-    cancel,
-    customer_view,
-    dispatch,
-)
+from lambdas.orders.cancellation import cancel
+from lambdas.orders.customer_view import customer_view
+from lambdas.orders.domain import Hold, HoldState, Order, dispatch
 from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, mark_hold_missed
 from lambdas.orders.rows import row_of
@@ -49,7 +37,7 @@ from tests.unit.orders.requests import placed
 
 NOW, LATER = "2026-12-01T09:00:00+00:00", "2026-12-01T10:00:00+00:00"
 PLACED_ORDER = placed()
-CONFIRMED_ORDER = replace(PLACED_ORDER, state=CONFIRMED, sequence=2, open_shard=None)
+CONFIRMED_ORDER = replace(PLACED_ORDER, state=OrderState.CONFIRMED, sequence=2, open_shard=None)
 
 
 def held(order: Order, cause: str = "dispute-1") -> Order:
@@ -75,7 +63,7 @@ def test_it_stays_and_that_is_told(order: Order):
                 cause="dispute-1",
                 reason="PaymentDisputed",
                 explanation="disputed",
-                state=HELD,
+                state=HoldState.HELD,
                 at=NOW,
             ),
         ),
@@ -104,12 +92,15 @@ def test_its_customer_sees_why_until_it_is_lifted():
     assert "held" not in customer_view(cancel(after, now=LATER))
 
 
-@pytest.mark.parametrize("state", [REJECTED, WITHDRAWN, CANCELLED, DISPATCHED])
-def test_to_come_too_late_is_told_as_well(state: str):
+@pytest.mark.parametrize(
+    "state",
+    [OrderState.REJECTED, OrderState.WITHDRAWN, OrderState.CANCELLED, OrderState.DISPATCHED],
+)
+def test_to_come_too_late_is_told_as_well(state: OrderState):
     order = replace(CONFIRMED_ORDER, state=state, sequence=4)
     after = held(order)
 
-    assert [hold.state for hold in after.holds] == [MISSED]
+    assert [hold.state for hold in after.holds] == [HoldState.MISSED]
     assert after.state == state
     assert "held" not in customer_view(after)
     fact = told(order, after)
@@ -123,18 +114,28 @@ def test_to_come_too_late_is_told_as_well(state: str):
     assert (fact.metadata.sequence, fact.metadata.causation_id) == (5, "dispute-1")
 
 
-@pytest.mark.parametrize("state", [PLACED, CONFIRMED, REJECTED, WITHDRAWN, CANCELLED, DISPATCHED])
-def test_what_was_heard_is_not_heard_again(state: str):
+@pytest.mark.parametrize(
+    "state",
+    [
+        OrderState.PLACED,
+        OrderState.CONFIRMED,
+        OrderState.REJECTED,
+        OrderState.WITHDRAWN,
+        OrderState.CANCELLED,
+        OrderState.DISPATCHED,
+    ],
+)
+def test_what_was_heard_is_not_heard_again(state: OrderState):
     once = held(replace(CONFIRMED_ORDER, state=state))
 
     assert held(once) is once
-    assert held(replace(once, state=DISPATCHED)).holds == once.holds
+    assert held(replace(once, state=OrderState.DISPATCHED)).holds == once.holds
 
 
 def test_a_lifted_hold_stays_lifted_however_late_its_cause_comes_again():
     lifted = lift_hold(held(CONFIRMED_ORDER), cause="dispute-1", now=LATER)
 
-    assert [hold.state for hold in lifted.holds] == [LIFTED]
+    assert [hold.state for hold in lifted.holds] == [HoldState.LIFTED]
     assert held(lifted) is lifted
     assert lift_hold(lifted, cause="dispute-1", now="later still") is lifted
     fact = told(held(CONFIRMED_ORDER), lifted)
@@ -165,7 +166,7 @@ def test_it_leaves_when_the_last_hold_is_lifted():
             r"held by dispute-1 \(PaymentDisputed\), not by 'dispute-2'",
         ),
         (cancel(held(CONFIRMED_ORDER), now=LATER), "dispute-1", "is WITHDRAWN"),
-        (held(replace(CONFIRMED_ORDER, state=DISPATCHED)), "dispute-1", "is DISPATCHED"),
+        (held(replace(CONFIRMED_ORDER, state=OrderState.DISPATCHED)), "dispute-1", "is DISPATCHED"),
     ],
 )
 def test_what_cannot_be_lifted_says_why(order: Order, cause: str, says: str):
@@ -217,7 +218,7 @@ class TestLeftInSpiteOfIt:
                     customer_id="17850",
                     reason="PaymentDisputed",
                     explanation="disputed",
-                    state=DISPATCHED,
+                    state=OrderState.DISPATCHED,
                 ),
                 cause,
             )
@@ -246,7 +247,7 @@ def test_one_hold_is_lifted_while_the_customer_cancels(orders: Orders):
     cancelled = orders.update(order.order_id, change=cancelling)
 
     assert cancelled is not None
-    assert [hold.state for hold in cancelled.holds] == [LIFTED, HELD]
+    assert [hold.state for hold in cancelled.holds] == [HoldState.LIFTED, HoldState.HELD]
     assert orders.find(order.order_id) == cancelled
 
 
@@ -295,7 +296,7 @@ class TestHandlers:
         for _ in range(2):
             assert load("hold_order")(event, None) == {
                 "order_id": order.order_id,
-                "state": CONFIRMED,
+                "state": OrderState.CONFIRMED,
                 "held": True,
             }
 
@@ -329,7 +330,7 @@ class TestHandlers:
         def lift(cause: str) -> Any:
             return load("lift_hold")({"order_id": order.order_id, "cause": cause}, None)
 
-        answer = {"order_id": order.order_id, "state": CONFIRMED}
+        answer = {"order_id": order.order_id, "state": OrderState.CONFIRMED}
         for _ in range(2):
             assert lift("dispute-1") == answer | {"held": ["dispute-2"]}
         assert lift("dispute-2") == answer | {"held": []}
@@ -350,9 +351,9 @@ class TestHandlers:
         event["detail"]["data"]["order_id"] = order.order_id
 
         for _ in range(2):
-            assert load("mark_dispatched")(event, None)["state"] == DISPATCHED
+            assert load("mark_dispatched")(event, None)["state"] == OrderState.DISPATCHED
 
         found = orders.find(order.order_id)
         assert found is not None
-        assert [hold.state for hold in found.holds] == [MISSED, MISSED]
+        assert [hold.state for hold in found.holds] == [HoldState.MISSED, HoldState.MISSED]
         assert found.sequence == order.sequence + 3

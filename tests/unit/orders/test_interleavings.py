@@ -16,26 +16,18 @@ from hypothesis.stateful import (
 )
 
 from lambdas.contracts.event import EventEnvelope
-from lambdas.contracts.orders import OrderHeld, OrderHoldMissed
-from lambdas.orders.domain import (
-    CANCELLED,
-    CONFIRMED,
-    DISPATCHED,
-    HOLDABLE,
-    PLACED,
-    REJECTED,
+from lambdas.contracts.orders import (
+    HOLDABLE_STATES,
     TERMINAL_STATES,
-    WITHDRAWN,
-    Order,
-    TooLateError,
-    UnexpectedDispatchError,
-    cancel,
-    dispatch,
-    is_stalled,
-    reschedule_check,
+    OrderHeld,
+    OrderHoldMissed,
+    OrderState,
 )
+from lambdas.orders.cancellation import TooLateError, cancel
+from lambdas.orders.domain import Order, UnexpectedDispatchError, dispatch
 from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, mark_hold_missed
+from lambdas.orders.stalled_orders import is_stalled, reschedule_check
 from lambdas.orders.store import Orders
 from tests.unit.orders.conftest import make_orders_table
 from tests.unit.orders.requests import placed
@@ -50,13 +42,13 @@ from tests.unit.orders.saga_simulator import (
 )
 
 WAYS = {
-    (PLACED, CONFIRMED),
-    (PLACED, REJECTED),
-    (PLACED, CANCELLED),
-    (CONFIRMED, WITHDRAWN),
-    (WITHDRAWN, CANCELLED),
-    (CONFIRMED, DISPATCHED),
-    (WITHDRAWN, DISPATCHED),
+    (OrderState.PLACED, OrderState.CONFIRMED),
+    (OrderState.PLACED, OrderState.REJECTED),
+    (OrderState.PLACED, OrderState.CANCELLED),
+    (OrderState.CONFIRMED, OrderState.WITHDRAWN),
+    (OrderState.WITHDRAWN, OrderState.CANCELLED),
+    (OrderState.CONFIRMED, OrderState.DISPATCHED),
+    (OrderState.WITHDRAWN, OrderState.DISPATCHED),
 }
 MAX_EXECUTIONS = 4
 """Executions that run at once."""
@@ -117,7 +109,7 @@ class Life(RuleBasedStateMachine):
         except TooLateError:
             self.look()
             assert self.order is not None
-            assert self.order.state == DISPATCHED
+            assert self.order.state == OrderState.DISPATCHED
             return
         self.acknowledged = True
         self.why = self.why or reason
@@ -149,7 +141,7 @@ class Life(RuleBasedStateMachine):
             # Only where undoing the shipment failed, and a person has been told.
             assert "BookShipment" in self.dead_lettered
         self.look()
-        while self.order and self.order.state == DISPATCHED and self.order.held:
+        while self.order and self.order.state == OrderState.DISPATCHED and self.order.held:
             self.orders.update(self.first.order_id, change=partial(mark_hold_missed, now=self.time))
             self.look()
         self.check()
@@ -187,7 +179,7 @@ class Life(RuleBasedStateMachine):
         except NoSuchHoldError:
             assert self.order is not None
             holding = {hold.cause for hold in self.order.held}
-            assert cause not in holding or self.order.state not in HOLDABLE
+            assert cause not in holding or self.order.state not in HOLDABLE_STATES
         self.look()
         self.check()
 
@@ -244,21 +236,25 @@ class Life(RuleBasedStateMachine):
         assert self.order is not None
         state = self.order.state
         # It is in the index of open orders until its end.
-        assert (self.order.open_shard is not None) == (state in (PLACED, WITHDRAWN))
-        assert (self.order.check_after is not None) == (state in (PLACED, WITHDRAWN))
+        assert (self.order.open_shard is not None) == (
+            state in (OrderState.PLACED, OrderState.WITHDRAWN)
+        )
+        assert (self.order.check_after is not None) == (
+            state in (OrderState.PLACED, OrderState.WITHDRAWN)
+        )
         # It is in the index of those that are over from its end on.
         assert (self.order.closed_shard is not None) == (state in TERMINAL_STATES)
         # Whoever was the first to cancel it has said why.
-        if state in (CONFIRMED, DISPATCHED):
+        if state in (OrderState.CONFIRMED, OrderState.DISPATCHED):
             assert self.order.reason is None
-        if state in (WITHDRAWN, CANCELLED):
+        if state in (OrderState.WITHDRAWN, OrderState.CANCELLED):
             assert (self.order.reason, self.order.explanation) == (self.why, f"{self.why}!")
-        if state == CONFIRMED:
+        if state == OrderState.CONFIRMED:
             assert self.services.done == set(ACTIONS)
-        if state == DISPATCHED:
+        if state == OrderState.DISPATCHED:
             assert self.services.dispatched
             assert self.services.done == set(ACTIONS) or "BookShipment" in self.dead_lettered
-        if state in (CANCELLED, REJECTED):
+        if state in (OrderState.CANCELLED, OrderState.REJECTED):
             assert self.services.done <= self.dead_lettered
         # That a saga before it has undone a step is no reason.
         assert self.order.reason != Undone.__name__
@@ -277,11 +273,16 @@ class Life(RuleBasedStateMachine):
         if self.services.dispatched:
             self.hear_of_dispatch(meanwhile=False, index=0, fault="")
         assert self.order is not None
-        assert self.order.state in (CONFIRMED, REJECTED, CANCELLED, DISPATCHED)
+        assert self.order.state in (
+            OrderState.CONFIRMED,
+            OrderState.REJECTED,
+            OrderState.CANCELLED,
+            OrderState.DISPATCHED,
+        )
         if self.acknowledged:
-            assert self.order.state != CONFIRMED
+            assert self.order.state != OrderState.CONFIRMED
         if self.services.dispatched:
-            assert self.order.state == DISPATCHED or "BookShipment" in self.dead_lettered
+            assert self.order.state == OrderState.DISPATCHED or "BookShipment" in self.dead_lettered
         self.check_holds()
 
     def check_holds(self) -> None:
@@ -299,7 +300,7 @@ class Life(RuleBasedStateMachine):
         assert {*held, *missed} == self.asked
         # Both are told of a hold only where the shipment had left before shipping heard of it.
         assert self.services.dispatched or not set(held) & set(missed)
-        if self.order.state == DISPATCHED:
+        if self.order.state == OrderState.DISPATCHED:
             assert not self.order.held
         assert sorted(self.told) == list(range(1, self.order.sequence + 1))
 
@@ -348,7 +349,7 @@ class Life(RuleBasedStateMachine):
             if before.state != self.order.state:
                 assert (before.state, self.order.state) in self.ways
                 assert fact is not None
-                assert not (self.acknowledged and self.order.state == CONFIRMED)
+                assert not (self.acknowledged and self.order.state == OrderState.CONFIRMED)
         if fact:
             assert fact.metadata.sequence not in self.told
             self.told[fact.metadata.sequence] = fact
@@ -391,14 +392,14 @@ def test_what_had_left_before_it_could_be_cancelled_has_no_reason_to_be(life: Ca
     order.deliver(index=1)
     order.finish(index=0)
 
-    assert (order.row().state, order.row().reason) == (DISPATCHED, None)
+    assert (order.row().state, order.row().reason) == (OrderState.DISPATCHED, None)
 
 
 @pytest.mark.parametrize("trouble", ["", *ACTIONS])
 def test_what_was_delivered_long_ago_is_not_given_back(life: Callable[[], Life], trouble: str):
     """Its row had expired, and the same request made it anew: the services remember it all."""
     order = life()
-    order.ways = {*WAYS, (PLACED, DISPATCHED)}
+    order.ways = {*WAYS, (OrderState.PLACED, OrderState.DISPATCHED)}
     order.services.states = dict.fromkeys(ACTIONS, "done") | {"BookShipment": "dispatched"}
     order.step(index=0, fault="")
     if not trouble:
@@ -406,7 +407,7 @@ def test_what_was_delivered_long_ago_is_not_given_back(life: Callable[[], Life],
     while order.executions:
         order.step(index=0, fault="before" if order.executions[0].state == trouble else "")
 
-    assert (order.row().state, order.row().reason) == (DISPATCHED, None)
+    assert (order.row().state, order.row().reason) == (OrderState.DISPATCHED, None)
     assert order.services.done == set(ACTIONS)
 
 
@@ -428,5 +429,9 @@ def test_who_takes_over_from_one_that_died_while_undoing_says_why(
     order.finish(index=0)
 
     row = order.row()
-    expected = (CANCELLED, "DuplicateOrder") if wish else (REJECTED, "TechnicalFailure")
+    expected = (
+        (OrderState.CANCELLED, "DuplicateOrder")
+        if wish
+        else (OrderState.REJECTED, "TechnicalFailure")
+    )
     assert (row.state, row.reason) == expected

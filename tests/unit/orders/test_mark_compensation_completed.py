@@ -7,12 +7,8 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
+from lambdas.contracts.orders import OrderState
 from lambdas.orders.domain import (
-    CONFIRMED,
-    DISPATCHED,
-    PLACED,
-    REJECTED,
-    WITHDRAWN,
     Order,
     OrderNotUndoneError,
     UnknownOrderError,
@@ -22,7 +18,7 @@ from lambdas.orders.events import event_for_change
 from lambdas.orders.store import Orders
 from tests.unit.orders.requests import placed
 
-REJECTED_ORDER = replace(placed(), state=REJECTED, sequence=2, open_shard=None)
+REJECTED_ORDER = replace(placed(), state=OrderState.REJECTED, sequence=2, open_shard=None)
 DEAD_LETTERED = ["ReleaseStock", "RefundPayment"]
 ORDER_WITH_DEAD_LETTERS = replace(REJECTED_ORDER, failed_compensations=DEAD_LETTERED, sequence=3)
 
@@ -50,8 +46,10 @@ def test_it_may_be_repaired_before_the_saga_says_that_it_is_parked():
     ).outstanding_compensations == ["ReleaseStock"]
 
 
-@pytest.mark.parametrize("state", [PLACED, CONFIRMED, WITHDRAWN, DISPATCHED])
-def test_an_order_that_was_not_undone_has_nothing_to_repair(state: str):
+@pytest.mark.parametrize(
+    "state", [OrderState.PLACED, OrderState.CONFIRMED, OrderState.WITHDRAWN, OrderState.DISPATCHED]
+)
+def test_an_order_that_was_not_undone_has_nothing_to_repair(state: OrderState):
     """A withdrawal of it may park the same, and has then to be repaired in earnest."""
     order = replace(placed(), state=state)
 
@@ -72,7 +70,7 @@ class TestHandler:
         for _ in range(2):
             assert note(order_id=kept.order_id, compensation="ReleaseStock") == {
                 "order_id": kept.order_id,
-                "state": REJECTED,
+                "state": OrderState.REJECTED,
                 "finished": True,
                 "outstanding_compensations": ["RefundPayment"],
             }

@@ -6,26 +6,17 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.orders import OrderDispatched
+from lambdas.contracts.orders import OrderDispatched, OrderState
 from lambdas.contracts.shipping import ShipmentDispatched
-from lambdas.orders.domain import (
-    CANCELLED,
-    CONFIRMED,
-    DISPATCHED,
-    PLACED,
-    REJECTED,
-    Order,
-    UnexpectedDispatchError,
-    cancel,
-    dispatch,
-)
+from lambdas.orders.cancellation import cancel
+from lambdas.orders.domain import Order, UnexpectedDispatchError, dispatch
 from lambdas.orders.events import event_for_change
 from lambdas.orders.store import Orders
 from tests.contracts.catalog import read, sample_of
 from tests.unit.orders.requests import placed
 
 LATER = "2026-12-01T09:02:11.893Z"
-CONFIRMED_ORDER = replace(placed(), state=CONFIRMED, sequence=2, open_shard=None)
+CONFIRMED_ORDER = replace(placed(), state=OrderState.CONFIRMED, sequence=2, open_shard=None)
 WITHDRAWN_ORDER = cancel(CONFIRMED_ORDER, now="2026-12-01T09:00:00Z")
 
 
@@ -35,7 +26,7 @@ def test_it_is_dispatched_and_that_is_told_once(order: Order):
 
     assert dispatched == replace(
         order,
-        state=DISPATCHED,
+        state=OrderState.DISPATCHED,
         sequence=order.sequence + 1,
         changed_at=LATER,
         open_shard=None,
@@ -60,8 +51,8 @@ def test_the_saga_that_is_too_late_tells_the_same():
     assert event_for_change(by_hearing, by_the_saga) is None
 
 
-@pytest.mark.parametrize("state", [PLACED, REJECTED, CANCELLED])
-def test_what_should_have_stayed_is_for_a_person(state: str):
+@pytest.mark.parametrize("state", [OrderState.PLACED, OrderState.REJECTED, OrderState.CANCELLED])
+def test_what_should_have_stayed_is_for_a_person(state: OrderState):
     with pytest.raises(UnexpectedDispatchError, match=state):
         dispatch(replace(placed(), state=state), now=LATER)
 
@@ -82,11 +73,14 @@ class TestHandler:
         kept = orders.add(CONFIRMED_ORDER)
 
         for _ in range(2):
-            assert note(kept.order_id) == {"order_id": kept.order_id, "state": DISPATCHED}
+            assert note(kept.order_id) == {
+                "order_id": kept.order_id,
+                "state": OrderState.DISPATCHED,
+            }
 
         found = orders.find(kept.order_id)
         assert found is not None
-        assert (found.state, found.sequence, found.changed_at) == (DISPATCHED, 3, LATER)
+        assert (found.state, found.sequence, found.changed_at) == (OrderState.DISPATCHED, 3, LATER)
 
     def test_an_order_that_is_not_there_is_for_a_person(self, note: Callable[[str], Any]):
         with pytest.raises(UnexpectedDispatchError, match="there is no order"):

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.contracts.orders import OrderState
 from lambdas.contracts.values import MAX_SKUS
-from lambdas.orders.domain import PLACED, order_id
+from lambdas.orders.domain import order_id
 from lambdas.orders.order_request import (
     MAX_LINES,
     MAX_QUANTITY,
@@ -30,7 +31,7 @@ class TestGood:
     def test_it_becomes_an_order(self):
         order = placed()
 
-        assert order.state == PLACED
+        assert order.state == OrderState.PLACED
         assert order.sequence == 1
         assert order.total == 6 * 255 + 6 * 339
         assert (order.currency, order.country) == ("GBP", "United Kingdom")

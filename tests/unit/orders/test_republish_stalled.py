@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from lambdas.orders import domain, store
-from lambdas.orders.domain import STALLED_AFTER, Order, cancel
+from lambdas.contracts.orders import OrderState
+from lambdas.orders import scans, stalled_orders
+from lambdas.orders.cancellation import cancel
+from lambdas.orders.domain import STALLED_AFTER, Order
 from lambdas.orders.events import event_for_change
-from lambdas.orders.store import UnreadableError
+from lambdas.orders.scans import UnreadableError
 from lambdas.runtime.bus import Bus
 from tests.support.aws_fakes import FakeEvents
 from tests.support.spy import Spy
@@ -72,7 +74,7 @@ def of_one_shard(world: World, number: int, *, first: int = 0, **changes: Any) -
 def test_those_that_nobody_works_on_are_told_as_the_first_time(job: Job, world: World):
     unclaimed = world.placed("unclaimed", OLD)
     expired = world.placed("expired", OLD, **claim(seconds=-1))
-    confirmed = world.placed("withdrawn", OLD, state="CONFIRMED", sequence=2)
+    confirmed = world.placed("withdrawn", OLD, state=OrderState.CONFIRMED, sequence=2)
     withdrawn = world.keep(cancel(confirmed, now=OLD.isoformat()))
     first = [
         event_for_change(None, unclaimed),
@@ -94,14 +96,16 @@ def test_those_that_nobody_works_on_are_told_as_the_first_time(job: Job, world: 
 def test_the_others_are_left_alone(job: Job, world: World):
     live = claim(seconds=60)
     claimed = world.placed("claimed", OLD, **live)
-    undoing = world.placed("undoing", OLD, state="WITHDRAWN", sequence=3, **live)
+    undoing = world.placed("undoing", OLD, state=OrderState.WITHDRAWN, sequence=3, **live)
     closed: dict[str, Any] = {"open_shard": None, "check_after": None}
-    for number, state in enumerate(("CONFIRMED", "DISPATCHED", "REJECTED", "CANCELLED")):
+    for number, state in enumerate(
+        (OrderState.CONFIRMED, OrderState.DISPATCHED, OrderState.REJECTED, OrderState.CANCELLED)
+    ):
         world.placed(f"{number}", OLD, state=state, sequence=2, **closed)
     world.placed(
         "parked",
         OLD,
-        state="REJECTED",
+        state=OrderState.REJECTED,
         sequence=3,
         failed_compensations=["RefundPayment"],
         **closed,
@@ -142,11 +146,11 @@ def test_a_claimed_one_is_taken_over_as_soon_as_its_claim_has_run_out(job: Job, 
 
 
 def test_many_that_are_worked_on_hide_none_behind_them(job: Job, world: World):
-    of_one_shard(world, 3 * store.PAGE, **claim(seconds=600))
-    (hidden,) = of_one_shard(world, 1, first=3 * store.PAGE)
+    of_one_shard(world, 3 * scans.PAGE_SIZE, **claim(seconds=600))
+    (hidden,) = of_one_shard(world, 1, first=3 * scans.PAGE_SIZE)
     events = fake_bus(job)
 
-    assert job.run() == {"checked": 3 * store.PAGE + 1, "published": 1, "rejected": 0}
+    assert job.run() == {"checked": 3 * scans.PAGE_SIZE + 1, "published": 1, "rejected": 0}
     assert order_ids(events) == [hidden.order_id]
     assert job.run() == {"checked": 0, "published": 0, "rejected": 0}
 
@@ -154,7 +158,7 @@ def test_many_that_are_worked_on_hide_none_behind_them(job: Job, world: World):
 def test_a_run_is_bounded_and_the_next_goes_on_where_it_stopped(
     job: Job, world: World, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(store, "PAGE", 4)
+    monkeypatch.setattr(scans, "PAGE_SIZE", 4)
     job.set(MAX_ORDERS=8)
     kept = [order.order_id for order in of_one_shard(world, 19)]
     events = fake_bus(job)
@@ -184,7 +188,7 @@ def test_what_the_bus_did_not_take_is_reported_and_told_by_the_next_run(
     assert job.run() == {"checked": 3, "published": 2, "rejected": 1}
     (logged,) = capsys.readouterr().out.splitlines()
     report = {"dry_run": False, "checked": 3, "published": 2, "rejected": 1}
-    assert json.loads(logged) == {"message": "stalled orders republished", **report}
+    assert json.loads(logged) == {"message": "stalled_orders_republished", **report}
 
     later = fake_bus(job)
     assert job.run() == {"checked": 1, "published": 1, "rejected": 0}
@@ -195,7 +199,7 @@ def test_what_the_bus_did_not_take_is_reported_and_told_by_the_next_run(
 def test_when_it_is_killed_the_next_run_does_the_rest(
     job: Job, world: World, monkeypatch: pytest.MonkeyPatch, operation: str, number: int
 ):
-    monkeypatch.setattr(store, "PAGE", 4)
+    monkeypatch.setattr(scans, "PAGE_SIZE", 4)
     kept = [order.order_id for order in of_one_shard(world, 10)]
     events = fake_bus(job)
     job.set(orders=world.killed_at(operation, number))
@@ -230,14 +234,16 @@ def test_two_runs_at_once_do_no_harm(job: Job, world: World):
 
 def test_an_order_that_ends_meanwhile_is_left_as_it_is(job: Job, world: World):
     order = world.placed("unclaimed", OLD)
-    closed = replace(order, state="CONFIRMED", sequence=2, open_shard=None, check_after=None)
+    closed = replace(
+        order, state=OrderState.CONFIRMED, sequence=2, open_shard=None, check_after=None
+    )
     fake_bus(job)
 
     def before(operation: str) -> None:
         if operation == "put_item":
             world.keep(closed)
 
-    job.set(orders=store.Orders(world.table, dynamodb=Spy(world.dynamodb, before)))
+    job.set(orders=scans.OrderScans(world.table, dynamodb=Spy(world.dynamodb, before)))
     job.run()
 
     assert world.row(order) == closed
@@ -246,7 +252,7 @@ def test_an_order_that_ends_meanwhile_is_left_as_it_is(job: Job, world: World):
 def test_an_index_that_lags_is_overruled_by_the_row(job: Job, world: World):
     """The index is a moment late: it may still name an order that has ended, or is gone."""
     order, gone = of_one_shard(world, 2)
-    closed = replace(order, state="CANCELLED", open_shard=None, check_after=None)
+    closed = replace(order, state=OrderState.CANCELLED, open_shard=None, check_after=None)
 
     def before(operation: str) -> None:
         if operation == "get_item":
@@ -255,7 +261,7 @@ def test_an_index_that_lags_is_overruled_by_the_row(job: Job, world: World):
                 TableName=world.table, Key={"order_id": {"S": gone.order_id}}
             )
 
-    job.set(orders=store.Orders(world.table, dynamodb=Spy(world.dynamodb, before)))
+    job.set(orders=scans.OrderScans(world.table, dynamodb=Spy(world.dynamodb, before)))
     events = fake_bus(job)
 
     assert job.run() == {"checked": 1, "published": 0, "rejected": 0}
@@ -264,12 +270,12 @@ def test_an_index_that_lags_is_overruled_by_the_row(job: Job, world: World):
 
 def test_an_idle_run_asks_each_shard_once(job: Job, world: World):
     made: list[str] = []
-    job.set(orders=store.Orders(world.table, dynamodb=Spy(world.dynamodb, made.append)))
+    job.set(orders=scans.OrderScans(world.table, dynamodb=Spy(world.dynamodb, made.append)))
     fake_bus(job)
 
     job.run()
 
-    assert made == ["query"] * len(store.SHARDS)
+    assert made == ["query"] * len(scans.SHARDS)
 
 
 def test_what_cannot_be_read_keeps_no_other_from_being_told(job: Job, world: World):
@@ -287,7 +293,7 @@ def test_a_saga_that_fails_for_weeks_does_not_fill_its_row(
     job: Job, world: World, monkeypatch: pytest.MonkeyPatch
 ):
     """The first claims are kept, and the last, which is the row's owner until the next."""
-    monkeypatch.setattr(domain, "MAX_CLAIMS", 5)
+    monkeypatch.setattr(stalled_orders, "MAX_CLAIMS", 5)
     order = world.placed("failing", OLD, claimed_by={"first"})
     fake_bus(job)
     for number in range(15):

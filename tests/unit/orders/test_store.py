@@ -1,21 +1,17 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
-from lambdas.orders.domain import (
-    CONFIRMED,
-    Hold,
-    KeyReusedError,
-    Order,
-    TooLateError,
-    cancel,
-)
+from lambdas.contracts.orders import OrderState
+from lambdas.orders.cancellation import TooLateError, cancel
+from lambdas.orders.domain import Hold, HoldState, KeyReusedError, Order
 from lambdas.orders.rows import order_of, row_of
-from lambdas.orders.store import RETRY, ConcurrentUpdateError, Orders
+from lambdas.orders.store import RETRY, Orders
 from lambdas.runtime.dynamodb import to_item
+from lambdas.runtime.errors import ConcurrentUpdateError
 from tests.support.spy import Spy
 from tests.unit.orders.requests import BODY, line, placed
 
@@ -37,10 +33,10 @@ class Requests:
 
 
 def test_what_a_later_version_writes_is_passed_over():
-    hold = {"cause": "c", "reason": "r", "explanation": "e", "state": "HELD", "at": NOW}
-    held = replace(placed(), holds=(Hold(**hold),))
+    hold = Hold(cause="c", reason="r", explanation="e", state=HoldState.HELD, at=NOW)
+    held = replace(placed(), holds=(hold,))
 
-    assert order_of(row_of(held) | {"colour": "red", "holds": [hold | {"by": "a"}]}) == held
+    assert order_of(row_of(held) | {"colour": "red", "holds": [asdict(hold) | {"by": "a"}]}) == held
 
 
 class TestAdd:
@@ -56,7 +52,7 @@ class TestAdd:
     def test_a_retry_gets_the_order_as_it_stands_now(
         self, orders: Orders, dynamodb: Any, table: str
     ):
-        confirmed = replace(placed(), state=CONFIRMED, sequence=2)
+        confirmed = replace(placed(), state=OrderState.CONFIRMED, sequence=2)
         dynamodb.put_item(TableName=table, Item=to_item(row_of(confirmed)))
 
         assert orders.add(placed()) == confirmed
@@ -120,7 +116,7 @@ CLAIM = {"claim_owner": "execution", "claim_until": 1_000}
 OTHER_WRITES: list[dict[str, Any]] = [
     {"claim_owner": "another execution"},
     {"claim_until": 1_001},
-    {"state": CONFIRMED, "sequence": 2, "changed_at": NOW},
+    {"state": OrderState.CONFIRMED, "sequence": 2, "changed_at": NOW},
     {"cancel_requested_at": NOW},
     {"check_after": NOW},
     {"duplicate_of": "0" * 32},
@@ -187,7 +183,7 @@ class TestUpdate:
         assert orders.find(placed().order_id, customer_id="17850") == placed()
 
     def test_a_refused_change_is_not_written(self, orders: Orders):
-        dispatched = replace(placed(), state="DISPATCHED")
+        dispatched = replace(placed(), state=OrderState.DISPATCHED)
         orders.add(dispatched)
 
         with pytest.raises(TooLateError):

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.contracts.event import Event, EventEnvelope
+from lambdas.contracts.orders import OrderState
 from lambdas.contracts.values import Money, PricedLine
-from lambdas.orders.domain import CONFIRMED, PLACED, Order, customer_view
+from lambdas.orders.customer_view import customer_view
+from lambdas.orders.domain import Order
 from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold
 from lambdas.runtime.dynamodb import from_item
@@ -359,9 +361,9 @@ def lift(order: Order, cause: str) -> Order:
 
 
 def confirm(order: Order, _: str) -> Order:
-    if order.state != PLACED:
+    if order.state != OrderState.PLACED:
         return order
-    return replace(order, state=CONFIRMED, sequence=order.sequence + 1, open_shard=None)
+    return replace(order, state=OrderState.CONFIRMED, sequence=order.sequence + 1, open_shard=None)
 
 
 class TestCustomerOrders:

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.inventory import StockChanged
 from lambdas.contracts.orders import OrderConfirmed
+from lambdas.runtime.errors import PublishError
 from tests.contracts.catalog import read, sample_of
 from tests.support.worker_fakes import FakeBus, FakeQueue, FakeWarehouse, Killed, message
 from workers.runtime import consumer as module
 from workers.runtime.consumer import Consumer
 from workers.runtime.queue import Message
 from workers.runtime.shutdown import Shutdown
-from workers.warehouse.handlers import MessageHandlers, PublishError
+from workers.warehouse.handlers import MessageHandlers
 
 
 def confirmed(order_id: str) -> Message:

@@ -1,0 +1,39 @@
+"""The columns and indexes of the orders table that both its stack and its service name."""
+
+from enum import StrEnum
+
+
+class OrderColumn(StrEnum):
+    """The columns of an order's row that the stack names: index keys, and what sagas write.
+
+    ``lambdas.orders.domain.Order`` describes each of them.
+    """
+
+    ORDER_ID = "order_id"
+    STATE = "state"
+    SEQUENCE = "sequence"
+    CHANGED_AT = "changed_at"
+    REASON = "reason"
+    EXPLANATION = "explanation"
+    CLAIM_OWNER = "claim_owner"
+    CLAIM_UNTIL = "claim_until"
+    CLAIMED_BY = "claimed_by"
+    CANCEL_REQUESTED_AT = "cancel_requested_at"
+    OPEN_SHARD = "open_shard"
+    CHECK_AFTER = "check_after"
+    CLOSED_SHARD = "closed_shard"
+    DEDUP_BUCKET = "dedup_bucket"
+    DEDUP_KEY = "dedup_key"
+    FAILED_COMPENSATIONS = "failed_compensations"
+    OUT_OF_BAND_EVENTS = "out_of_band_events"
+
+
+ORDER_INDEXES = (
+    (OrderColumn.OPEN_SHARD, OrderColumn.CHECK_AFTER),
+    (OrderColumn.CLOSED_SHARD, OrderColumn.CHANGED_AT),
+    (OrderColumn.DEDUP_BUCKET, OrderColumn.DEDUP_KEY),
+)
+"""The sparse indexes of the table, each named after its partition key: (partition key, sort key).
+
+In turn: orders that are open, orders that are closed, orders by what makes them alike.
+"""

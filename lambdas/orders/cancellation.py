@@ -1,0 +1,63 @@
+"""Cancelling an order: what it leads to depends on the order's state."""
+
+from dataclasses import replace
+
+from lambdas.contracts.event import CANCELLED as CANCELLED_BY_CUSTOMER
+from lambdas.contracts.orders import OrderState
+from lambdas.orders.domain import Order, next_check, shard
+
+
+class TooLateError(Exception):
+    """The order was dispatched and can no longer be cancelled."""
+
+
+def cancel(
+    order: Order,
+    *,
+    now: str,
+    reason: str = CANCELLED_BY_CUSTOMER,
+    explanation: str = "cancelled by the customer",
+) -> Order:
+    """Return the order with the cancellation applied; unchanged if there is nothing to do.
+
+    - Placed and not claimed by the saga: it is cancelled at once.
+    - Claimed: the request is recorded. The saga's last write checks it and undoes everything.
+    - Confirmed: it is withdrawn. A saga of its own then undoes everything.
+
+    ``reason`` and ``explanation`` are for the customer.
+
+    Raises:
+        TooLateError: the order was dispatched.
+    """
+    if order.state == OrderState.DISPATCHED:
+        raise TooLateError(f"order {order.order_id} is on its way and cannot be cancelled")
+    if order.state == OrderState.PLACED and order.claim_owner is None:
+        return replace(
+            order,
+            state=OrderState.CANCELLED,
+            reason=reason,
+            explanation=explanation,
+            sequence=order.sequence + 1,
+            changed_at=now,
+            open_shard=None,
+            check_after=None,
+            closed_shard=shard(order.order_id),
+        )
+    if order.state == OrderState.PLACED and order.cancel_requested_at is None:
+        return replace(order, cancel_requested_at=now, reason=reason, explanation=explanation)
+    if order.state == OrderState.CONFIRMED:
+        return replace(
+            order,
+            state=OrderState.WITHDRAWN,
+            reason=reason,
+            explanation=explanation,
+            sequence=order.sequence + 1,
+            changed_at=now,
+            cancel_requested_at=now,
+            claim_owner=None,
+            claim_until=None,
+            open_shard=shard(order.order_id),
+            out_of_band_events=0,
+            check_after=next_check(now),
+        )
+    return order

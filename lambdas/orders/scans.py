@@ -1,0 +1,138 @@
+"""Finding many orders by the sparse indexes of their table."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from heapq import merge
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any
+
+from lambdas.contracts.orders_table import OrderColumn
+from lambdas.orders.dedup_index import bucket_name, digest_of
+from lambdas.orders.domain import Order
+from lambdas.orders.store import Orders
+from lambdas.runtime.dynamodb import from_item, to_item
+from lambdas.runtime.log import log
+
+SHARDS = "0123456789abcdef"
+"""The shards of each index: the first digit of a digest."""
+PAGE_SIZE = 50
+MAX_CANDIDATES = 100
+"""How many orders that look the same are compared at most."""
+MAX_NAMED_ROWS = 10
+UNREADABLE_ROW_ERRORS = (TypeError, ValueError, AttributeError)
+"""What reading a row raises that is no order. A retry would raise it again."""
+
+
+class UnreadableError(Exception):
+    """Rows of the table are no orders that this code knows; the message names them."""
+
+
+class OrderScans(Orders):
+    """The table of orders, with searches over many of them.
+
+    A search skips rows that cannot be read and remembers their ids: see ``raise_if_unreadable``.
+    """
+
+    def __init__(self, table: str, *, dynamodb: Any) -> None:
+        """``table`` is the table's name, ``dynamodb`` boto3's client."""
+        super().__init__(table, dynamodb=dynamodb)
+        self._unreadable: list[str] = []
+
+    def due_for_check(self, *, due: str, limit: int) -> Iterator[list[Order]]:
+        """Yield pages of open orders whose check is due, one page of each shard in turn.
+
+        ``due`` is UTC, ISO 8601. The pages end once they have ``limit`` orders or more.
+        """
+        return self._pages(OrderColumn.OPEN_SHARD, OrderColumn.CHECK_AFTER, before=due, limit=limit)
+
+    def closed_orders(self, *, before: str, limit: int) -> Iterator[list[Order]]:
+        """Yield pages of orders that ended before that time, in the same way."""
+        return self._pages(
+            OrderColumn.CLOSED_SHARD, OrderColumn.CHANGED_AT, before=before, limit=limit
+        )
+
+    def duplicate_candidates(self, periods: Sequence[datetime]) -> Iterator[list[Order]]:
+        """Yield groups of orders that look the same, each sorted by age.
+
+        A group has two or more orders of these periods, at least one of them of the last period. A
+        larger group is cut off after ``MAX_CANDIDATES``. The index is sorted by ``dedup_key``, so
+        groups are found without keeping keys in memory, and only the rows of groups are read.
+        """
+        dedup_key = itemgetter(OrderColumn.DEDUP_KEY)
+        for shard in SHARDS:
+            buckets = [bucket_name(period_start, shard) for period_start in periods]
+            keys = merge(*map(self._keys_of_bucket, buckets), key=dedup_key)
+            for _, group in groupby(keys, key=lambda key: digest_of(dedup_key(key))):
+                found = list(islice(group, MAX_CANDIDATES))
+                new = len(found) == MAX_CANDIDATES or any(
+                    key[OrderColumn.DEDUP_BUCKET] == buckets[-1] for key in found
+                )
+                if len(found) > 1 and new:
+                    yield self._read(found)
+
+    def raise_if_unreadable(self) -> None:
+        """Raise UnreadableError if a row could not be read since the last call."""
+        ids, self._unreadable = sorted(set(self._unreadable)), []
+        if ids:
+            rows = "1 row of the table is" if len(ids) == 1 else f"{len(ids)} rows of the table are"
+            raise UnreadableError(f"{rows} no order: {', '.join(ids[:MAX_NAMED_ROWS])}")
+
+    def _read(self, keys: Sequence[Mapping[str, Any]]) -> list[Order]:
+        """Return the orders of an index's keys. The index lags, so a row may be gone."""
+        orders = []
+        for key in keys:
+            try:
+                order = self.find(key["order_id"])
+            except UNREADABLE_ROW_ERRORS as error:
+                log("order_unreadable", order_id=key["order_id"], error=repr(error))
+                self._unreadable.append(key["order_id"])
+                continue
+            if order:
+                orders.append(order)
+        return orders
+
+    def _pages(
+        self, index: str, sorted_by: str, *, before: str, limit: int
+    ) -> Iterator[list[Order]]:
+        condition = f"{index} = :shard AND {sorted_by} < :before"
+        turns = deque(
+            self._query(index, condition, {":shard": shard, ":before": before}, size=PAGE_SIZE)
+            for shard in SHARDS
+        )
+        found = 0
+        while turns and found < limit:
+            pages = turns.popleft()
+            if (keys := next(pages, None)) is not None:
+                yield self._read(keys)
+                found += len(keys)
+                turns.append(pages)
+
+    def _keys_of_bucket(self, bucket: str) -> Iterator[dict[str, Any]]:
+        pages = self._query(
+            OrderColumn.DEDUP_BUCKET,
+            f"{OrderColumn.DEDUP_BUCKET} = :bucket",
+            {":bucket": bucket},
+            size=20 * PAGE_SIZE,
+        )
+        return (key for page in pages for key in page)
+
+    def _query(
+        self, index: str, condition: str, values: Mapping[str, str], *, size: int
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Yield the keys of an index page by page. Each page is requested when it is needed."""
+        start: dict[str, Any] = {}
+        while True:
+            answer = self._dynamodb.query(
+                TableName=self._table,
+                IndexName=index,
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=to_item(values),
+                Limit=size,
+                **start,
+            )
+            yield [from_item(key) for key in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}

@@ -1,0 +1,26 @@
+"""What every scheduled job of this service does around its own work."""
+
+from collections.abc import Callable
+from typing import Any
+
+from lambdas.orders.scans import OrderScans
+from lambdas.runtime.log import log
+from lambdas.runtime.scheduled import is_dry_run
+
+Work = Callable[[bool], dict[str, Any]]
+"""The job's own work: it is given whether this is a dry run, and returns what to report."""
+
+
+def run_job(event: object, work: Work, *, orders: OrderScans, log_event: str) -> dict[str, Any]:
+    """Run the job once; log and return its report.
+
+    With ``{"dry_run": true}`` as ``event`` the job only reports what it would do.
+
+    Raises:
+        UnreadableError: at the end, if rows could not be read; all others were processed.
+    """
+    dry_run = is_dry_run(event)
+    report = {"dry_run": dry_run, **work(dry_run)}
+    log(log_event, **report)
+    orders.raise_if_unreadable()
+    return report
