@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Composes the platform for the environment that ``-c env=NAME`` selects; ``dev`` if none.
 
-``-c partner=NAME`` names the partner event source through which the card company tells of disputes.
+``-c partner=NAME`` names the partner event source through which the card company reports disputes.
 ``-c sender=ADDRESS`` gives it another address from which customers get mails.
 """
 

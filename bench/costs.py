@@ -108,7 +108,7 @@ STOCK_CHANGES_PER_ORDER = 2 * SKUS_PER_ORDER
 """Each SKU is set aside, and leaves."""
 WRITES_PER_ORDER = {
     "orders: placed 3, claimed 1, confirmed 2, dispatched 2, deleted in the end 3": 11,
-    "inventory: reserved 7, settled 2, shipped 6": 15,
+    "inventory: reserved 7, resolved 2, shipped 6": 15,
     "shipping: booked, dispatched": 2,
     "warehouse: picked 1, stock 4": 5,
     "storefront: timeline 8, customer's orders 4, sales 8, availability 4": 24,
