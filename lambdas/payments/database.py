@@ -1,7 +1,7 @@
-"""One connection to the service's Aurora DSQL cluster, and transactions that survive conflicts.
+"""A connection to the service's Aurora DSQL cluster, and transactions that are retried.
 
 DSQL takes no locks: of two transactions that changed the same row, the later to commit fails with
-SQLSTATE 40001 and is to be repeated. The same error says that the schema changed meanwhile.
+SQLSTATE 40001 and has to be retried. A change of the schema in the meantime has the same error.
 https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-concurrency-control.html
 """
 
@@ -23,7 +23,7 @@ Run = Callable[..., list[Row] | None]
 
 ADMIN = "admin"
 TIMEOUT = 2
-"""Seconds that connecting, or any one answer, may take: well below the functions' time-out."""
+"""The limit, in seconds, of connecting and of each response: well below functions' time-outs."""
 RETRY = RetryPolicy(max_attempts=5, base_delay=0.04)
 """Waits at most 0.6 s altogether."""
 _CONFLICT = "40001"
@@ -64,11 +64,10 @@ def connect(timeout: float = TIMEOUT) -> Connection:
 
 
 class Database:
-    """Runs transactions on a connection that is kept, and made anew when it broke or grew old.
+    """Runs transactions on one connection, which is replaced when it is broken or too old.
 
-    A transaction is repeated, after a random wait, when it lost a conflict or its connection
-    broke: it must be idempotent. One that got no answer in time is not repeated: the time is the
-    caller's. ``connect``, ``retry`` and ``clock`` (in seconds) are its collaborators.
+    A transaction is retried, after a random wait, if it lost a conflict or its connection broke; so
+    it must be idempotent. A transaction that timed out is not retried.
     """
 
     def __init__(
@@ -78,6 +77,13 @@ class Database:
         retry: RetryPolicy = RETRY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Make a database that connects at its first transaction.
+
+        Args:
+            connect: opens a connection.
+            retry: how often a transaction is attempted, and how long to wait in between.
+            clock: returns the time in seconds.
+        """
         self._connect = connect
         self._retry = retry
         self._clock = clock
@@ -88,8 +94,8 @@ class Database:
         """Run one statement as a transaction of its own; return its rows.
 
         Raises:
-            DatabaseError: the database refused; conflicts only after the last attempt.
-            InterfaceError, OSError: no connection, or no answer in time.
+            DatabaseError: the statement failed; a conflict is raised after the last attempt only.
+            InterfaceError, OSError: there is no connection, or no response in time.
         """
         return self._repeat(lambda connection: connection.run(sql, **values) or [])
 
@@ -105,18 +111,18 @@ class Database:
         return self._repeat(whole)
 
     def close(self) -> None:
-        """Close the connection, and with it whatever transaction it was in."""
+        """Close the connection; this aborts a transaction in progress."""
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
                 connection.close()
             except InterfaceError:
-                # It was broken; pg8000 has closed the socket all the same.
+                # The connection was broken; pg8000 has closed the socket nevertheless.
                 return
 
     def _repeat(self, work: Callable[[Connection], T]) -> T:
         for attempt in self._retry.attempts():
-            # A connection that cannot be made is no reason to repeat: it is outside of the try.
+            # Outside of the try: a failure to connect is not retried.
             connection = self._connected()
             try:
                 return work(connection)
@@ -130,9 +136,9 @@ class Database:
         raise NoAttemptError
 
     def _roll_back(self, connection: Connection) -> None:
-        """End the transaction, if need be by closing the connection.
+        """Roll back the transaction, or close the connection if that fails.
 
-        Kept, it would hand an answer that is still on its way to the next statement.
+        Otherwise the next statement might receive a response to an earlier one.
         """
         try:
             connection.run("ROLLBACK")

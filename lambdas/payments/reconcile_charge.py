@@ -6,13 +6,13 @@ from lambdas.contracts.orders import parse_order_status
 from lambdas.payments.charging import reconcile
 from lambdas.payments.lambda_provider import LambdaProvider
 from lambdas.payments.store import make_store
-from lambdas.payments.unresolved_charges import unresolved_charges
+from lambdas.payments.unresolved_charges import make_unresolved_charges
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
 charges = make_store()
 provider = LambdaProvider(setting("CARD_PROVIDER_FUNCTION"))
-unresolved = unresolved_charges()
+unresolved = make_unresolved_charges()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

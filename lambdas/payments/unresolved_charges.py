@@ -1,14 +1,12 @@
-"""Charges of whose orders nobody has said yet whether they stand, and the question about them.
+"""The index of unresolved charges, and the status queries about their orders.
 
-A charge has a row here from the transaction that begins it to the one that declines it, refunds it,
-or notes that its order stands. It is quiet since it was begun, or last asked about. Nobody here can
-tell an order that is over from one whose news is late. So what has been quiet for long is asked
-about, and only the answer decides.
+A charge has a row in the index until it is declined, refunded, or known to be kept because its
+order is confirmed. A row's last activity is its creation or its last status query. See
+``lambdas.runtime.status_queries`` for what happens to a row without activity.
 """
 
 from collections.abc import Iterator
 from datetime import timedelta
-from functools import cache
 
 from lambdas.contracts.event import EventEnvelope
 from lambdas.contracts.payments import ChargeUnresolved
@@ -24,7 +22,7 @@ PAGES = 20
 
 _ADD = "INSERT INTO payments.unresolved_charges (order_id) VALUES (:order_id)"
 _DROP = "DELETE FROM payments.unresolved_charges WHERE order_id = :order_id"
-# What is under way may yet be declined: only what is taken can be known to stay.
+# A pending charge may yet be declined, so only a taken one can be resolved.
 _RESOLVE = """
 DELETE FROM payments.unresolved_charges WHERE order_id = :order_id
 AND EXISTS (SELECT 1 FROM payments.charges WHERE order_id = :order_id AND state = 'TAKEN')
@@ -35,7 +33,7 @@ SELECT order_id FROM payments.unresolved_charges
 WHERE last_activity_at < now() - CAST(:stale_after AS interval)
 ORDER BY last_activity_at LIMIT :row_limit
 """
-# Two runs that claim the same rows at once conflict: the later one is repeated, and finds others.
+# Two runs that claim the same rows conflict: the later one is retried, and finds other rows.
 _CLAIM = f"""
 UPDATE payments.unresolved_charges SET last_activity_at = now(), query_count = query_count + 1
 WHERE order_id IN ({_STALE}) RETURNING order_id, query_count, last_activity_at
@@ -43,17 +41,17 @@ WHERE order_id IN ({_STALE}) RETURNING order_id, query_count, last_activity_at
 
 
 def add(run: Run, order_id: str) -> None:
-    """Record, in the transaction of ``run``, that the order's charge begins."""
+    """Add, in the transaction of ``run``, the order's charge to the index."""
     run(_ADD, order_id=order_id)
 
 
 def drop(run: Run, order_id: str) -> None:
-    """Record, in the transaction of ``run``, that the order's charge has come to its end."""
+    """Remove, in the transaction of ``run``, the order's charge from the index."""
     run(_DROP, order_id=order_id)
 
 
 class UnresolvedCharges:
-    """The table, and the bus on which is asked. Its methods raise what ``Database.run`` raises."""
+    """The index, and the bus for status queries. Methods raise what ``Database.run`` raises."""
 
     def __init__(self, database: Database, bus: Bus) -> None:
         self._database = database
@@ -64,14 +62,14 @@ class UnresolvedCharges:
         return bool(self._database.run(_RESOLVE, order_id=order_id))
 
     def find_stale(self, *, stale_after: timedelta) -> list[str]:
-        """The orders that a run would ask about, the longest quiet first."""
+        """Return the orders that a run would query, those without activity for longest first."""
         rows = self._database.run(
             _STALE, stale_after=_interval(stale_after), row_limit=PAGE * PAGES
         )
         return [order_id for (order_id,) in rows]
 
     def query_stale(self, *, stale_after: timedelta) -> QueryOutcome:
-        """Query what is inactive for longer than ``stale_after``, the oldest page first.
+        """Query the orders of charges without activity for ``stale_after``, oldest page first.
 
         See ``publish_queries``.
         """
@@ -93,7 +91,6 @@ def _interval(stale_after: timedelta) -> str:
     return f"{stale_after.total_seconds()} seconds"
 
 
-@cache
-def unresolved_charges() -> UnresolvedCharges:
-    """The service's, with a connection of its own; made once per execution environment."""
+def make_unresolved_charges() -> UnresolvedCharges:
+    """Make the index, with a connection of its own, whose queries go to EVENT_BUS."""
     return UnresolvedCharges(Database(), Bus(setting("EVENT_BUS"), eventbridge=client("events")))

@@ -1,1 +1,1 @@
-"""A stand-in for a card provider outside: it has no part in the platform but to be called."""
+"""A simulator of an external card provider. The platform only calls it."""

@@ -1,11 +1,11 @@
-"""The rules by which the stand-in answers."""
+"""The simulator's rules: which charges it declines, and what repeated requests return."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """What became of a key. A VOIDED key was given back before it was ever charged."""
+    """The state of a key. A VOIDED key was refunded before it was ever charged."""
 
     CHARGED = "CHARGED"
     DECLINED = "DECLINED"
@@ -15,7 +15,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """What a caller asks for: ``amount`` is in minor units of ``currency``."""
+    """A request for a charge; ``amount`` is in minor units of ``currency``."""
 
     key: str
     customer_id: str
@@ -25,14 +25,14 @@ class Charge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """What a caller asks for to have a charge given back, or made impossible."""
+    """A request to refund a charge, or to make it impossible."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What the provider knows of a key; a VOIDED one that was never charged has no amount."""
+    """The provider's record of a key; a VOIDED key that was never charged has no amount."""
 
     state: State
     amount: int | None
@@ -41,11 +41,11 @@ class Record:
 
 
 class KeyReusedError(Exception):
-    """A key came back with another amount: it is no repetition but a defect of the caller."""
+    """A key was used again with another amount: a defect of the caller."""
 
 
 def decide_charge(charge: Charge, limit: int) -> Record:
-    """Decide about a charge under a new key: above ``limit`` (minor units) it is declined."""
+    """Return the record of a charge under a new key; above ``limit`` it is declined."""
     declined = charge.amount > limit
     return Record(
         state=State.DECLINED if declined else State.CHARGED,
@@ -56,17 +56,17 @@ def decide_charge(charge: Charge, limit: int) -> Record:
 
 
 def repeat_charge(charge: Charge, record: Record) -> Record:
-    """What is on record already for the charge's key; raises KeyReusedError."""
-    asked = (charge.amount, charge.currency)
-    if record.state is not State.VOIDED and (record.amount, record.currency) != asked:
+    """Return the existing record of the key; raise KeyReusedError if the amount differs."""
+    requested = (charge.amount, charge.currency)
+    if record.state is not State.VOIDED and (record.amount, record.currency) != requested:
         raise KeyReusedError(f"key {charge.key} was used for {record.amount} {record.currency}")
     return record
 
 
 def to_response(record: Record) -> dict[str, str]:
-    """The answer to a charge, as callers see it.
+    """Return the response to a request for a charge.
 
-    A charge that was given back counts as voided: asking for it again takes no money.
+    A refunded charge is reported as VOIDED: repeating the request takes no money.
     """
     state = State.VOIDED if record.state is State.REFUNDED else record.state
     return {"state": state, "explanation": record.explanation}

@@ -1,18 +1,15 @@
-"""How the stand-in misbehaves, when it is told to: it is slow, or fails before or after its effect.
+"""Fault injection: the simulator is slow, or fails before or after an operation's effect.
 
-It is told by an optional setting FAULTS of its function, a JSON object with a fault for each
-operation that is to have one:
+The optional setting FAULTS of its function is a JSON object with the fault of each operation:
 
     {"charge": {"moment": "after", "fails": true, "delay_ms": 0, "percent": 100, "attempts": 1},
      "refund": {"moment": "before"}}
 
-``moment`` is when the fault strikes, ``before`` or ``after`` the operation has its effect. Then the
-stand-in waits ``delay_ms``, and fails if ``fails``; else it goes on. ``percent`` of the keys have
-the fault, always the same ones; the first so many ``attempts`` on such a key have it, and the next
-goes well. The values above are the defaults but for ``moment``, which has to be said.
+The fields of a fault are those of ``Fault``. All but ``moment`` are optional; the values above are
+their defaults.
 
-Only answers suffer: in the record, every effect is there once, as ever. The faults of a key are
-counted in its item, as ``charge_faults`` and ``refund_faults``.
+Faults affect responses only: every effect is recorded exactly once. The faults of a key are counted
+in its item, as ``charge_faults`` and ``refund_faults``.
 """
 
 import json
@@ -27,26 +24,31 @@ from simulators.card_provider.store import count_fault
 
 
 class InjectedFaultError(Exception):
-    """The stand-in fails because it was told to."""
+    """The failure that a fault injects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What goes wrong with an operation; the module says what the fields mean."""
+    """What goes wrong with an operation."""
 
     moment: str
+    """``before`` or ``after`` the operation's effect."""
     fails: bool = True
+    """Whether the request fails at that moment; if not, it is only delayed."""
     delay_ms: int = 0
+    """The wait at that moment, in milliseconds."""
     percent: int = 100
+    """The share of keys that have the fault; it is always the same keys."""
     attempts: int = 1
+    """How many requests with such a key have the fault; later ones succeed."""
 
     def applies_to(self, operation: str, key: str) -> bool:
-        """Whether the key is one of those that have the fault."""
+        """Return whether the key has the fault."""
         digest = sha256(f"{operation}/{key}".encode()).digest()
         return int.from_bytes(digest[:4]) % 100 < self.percent
 
     def trigger(self, moment: str) -> None:
-        """Misbehave if this is the moment to; raises InjectedFaultError."""
+        """Wait and fail if ``moment`` is the fault's; raises InjectedFaultError."""
         if moment != self.moment:
             return
         time.sleep(self.delay_ms / 1000)
@@ -58,10 +60,10 @@ NO_FAULT = Fault(moment="never")
 
 
 def fault_for(operation: str, key: str) -> Fault:
-    """The fault that this attempt has, which is counted; NO_FAULT if it is to go well.
+    """Return the fault of this attempt, and count it; NO_FAULT if there is none.
 
     Raises:
-        ContractError: FAULTS is not understood.
+        ContractError: FAULTS is invalid.
     """
     configured = json.loads(os.environ.get("FAULTS", "{}")).get(operation)
     if configured is None:

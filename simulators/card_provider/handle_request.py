@@ -1,11 +1,11 @@
-"""The provider's API: charge a card under a key, and give a charge back.
+"""The provider's API: charges a card under a key, and refunds a charge.
 
     {"operation": "charge", "key", "customer_id", "amount", "currency"}
         → {"state": "CHARGED" | "DECLINED" | "VOIDED", "explanation"}
     {"operation": "refund", "key"} → {"state": "REFUNDED" | "DECLINED" | "VOIDED"}
 
-Both are idempotent by key: asked again, they answer again what they answered first. How it can be
-made to misbehave, ``faults`` says.
+Both are idempotent by key: a repeated request has the same response as the first. ``faults``
+describes how failures are injected.
 """
 
 from typing import Any
@@ -25,15 +25,15 @@ from simulators.card_provider.store import record_charge, record_refund
 
 
 class UnknownOperationError(Exception):
-    """The provider knows ``charge`` and ``refund``."""
+    """The operation is neither ``charge`` nor ``refund``."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer a request.
+    """Handle a request.
 
     Raises:
-        UnknownOperationError, ContractError, KeyReusedError: the request is wrong.
-        InjectedFaultError: it was told to.
+        UnknownOperationError, ContractError, KeyReusedError: the request is invalid.
+        InjectedFaultError: FAULTS injects a failure.
     """
     request: Charge | Refund
     match event.get("operation"):
@@ -45,15 +45,15 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             raise UnknownOperationError(f"{other!r} is neither charge nor refund")
     fault = fault_for(event["operation"], request.key)
     fault.trigger("before")
-    answer = _charge(request) if isinstance(request, Charge) else _refund(request)
+    response = _charge(request) if isinstance(request, Charge) else _refund(request)
     log(
         "card_provider_answered",
         operation=event["operation"],
         key=request.key,
-        state=answer["state"],
+        state=response["state"],
     )
     fault.trigger("after")
-    return answer
+    return response
 
 
 def _charge(charge: Charge) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""The provider's own record of what it was asked and what it did, one item a key.
+"""The provider's own record of requests and their effects, with one item for each key.
 
-``attempts`` counts how often a charge was asked for under the key; a customer who was charged twice
-for one order would have two items. An item without a state is one of which nothing came yet.
+``attempts`` counts the requests for a charge under the key. A customer who was charged twice for
+one order would have two items. An item without a state has had no effect yet, only faults.
 """
 
 from typing import Any
@@ -11,9 +11,9 @@ from simulators.card_provider.domain import Charge, Record, State
 
 
 def record_charge(table: str, charge: Charge, record: Record) -> Record | None:
-    """Record the answer to a new key; for a known one count the attempt, return what is on record.
+    """Record a charge under a new key; for a known key, count the attempt.
 
-    Returns None when the answer was recorded.
+    Return None if the key is new, else the existing record.
     """
     dynamodb = client("dynamodb")
     try:
@@ -46,18 +46,18 @@ def record_charge(table: str, charge: Charge, record: Record) -> Record | None:
 
 
 def record_refund(table: str, key: str) -> State:
-    """Give a charge back, or void a key that was never charged; return the key's state then."""
+    """Refund a charge, or void a key that was never charged; return the key's new state."""
     while True:
         known = _refund(table, key)
         if known is not None:
             return known
         if _void(table, key):
             return State.VOIDED
-        # A charge came in between. Items are never deleted, so the next round finds it.
+        # A charge was recorded in between. Items are never deleted, so the next round finds it.
 
 
 def _refund(table: str, key: str) -> State | None:
-    """Refund a charged key; return its state then, or None when the key is unknown."""
+    """Refund a charged key; return its new state, or None if the key is unknown."""
     dynamodb = client("dynamodb")
     try:
         dynamodb.update_item(
@@ -79,7 +79,7 @@ def _refund(table: str, key: str) -> State | None:
 
 
 def _void(table: str, key: str) -> bool:
-    """Record an unknown key as voided; False when it is known by now."""
+    """Record an unknown key as voided; return False if it has become known."""
     dynamodb = client("dynamodb")
     try:
         dynamodb.update_item(
@@ -96,7 +96,7 @@ def _void(table: str, key: str) -> bool:
 
 
 def count_fault(table: str, key: str, operation: str, *, limit: int) -> bool:
-    """Count a fault of an operation on a key, in the key's item; False when it had its limit."""
+    """Count a fault of an operation in the key's item; return False if the limit is reached."""
     dynamodb = client("dynamodb")
     try:
         dynamodb.update_item(

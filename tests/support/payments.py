@@ -1,11 +1,13 @@
-"""A card provider and a store in memory, a connection that can be interfered with, and crashes."""
+"""Commands, fakes and readings of the ledger for tests of payments; crashes and conflicts."""
 
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-from lambdas.contracts.payments import RefundPayment, TakePayment
+from lambdas.contracts.event import parse_detail
+from lambdas.contracts.payments import ChargeUnresolved, RefundPayment, TakePayment
 from lambdas.contracts.values import Money
 from lambdas.payments.database import Database
 from lambdas.payments.domain import (
@@ -16,6 +18,7 @@ from lambdas.payments.domain import (
     Entry,
     Kind,
     Voided,
+    pending_charge,
     posting,
 )
 from lambdas.payments.outbox import Outbox
@@ -174,3 +177,39 @@ def kinds_in_outbox(database: Database, order_id: str) -> list[str]:
         order_id=order_id,
     )
     return [kind for (kind,) in rows]
+
+
+def make_stale(admin: Database, *orders: str) -> None:
+    """Make all charges stale; those of ``orders`` for longer, the first for longest."""
+    admin.run(
+        "UPDATE payments.unresolved_charges SET last_activity_at = now() - interval '61 minutes'"
+    )
+    for n, order_id in enumerate(orders):
+        admin.run(
+            "UPDATE payments.unresolved_charges"
+            " SET last_activity_at = last_activity_at - make_interval(secs => :s)"
+            " WHERE order_id = :id",
+            id=order_id,
+            s=len(orders) - n,
+        )
+
+
+def begin_stale_charges(admin: Database, store: Any, number: int) -> list[str]:
+    """Create stale charges; return their orders, those without activity for longest first."""
+    orders = [store.find_or_create(pending_charge(take_command())).order_id for _ in range(number)]
+    make_stale(admin, *orders)
+    return orders
+
+
+def queries_sent(events: FakeEvents) -> list[tuple[str, int]]:
+    envelopes = [
+        parse_detail(ChargeUnresolved, json.loads(entry["Detail"])) for entry in events.taken
+    ]
+    return [(envelope.data.order_id, envelope.metadata.sequence) for envelope in envelopes]
+
+
+def unresolved_orders(admin: Database) -> list[str]:
+    return [
+        order
+        for (order,) in admin.run("SELECT order_id FROM payments.unresolved_charges ORDER BY 1")
+    ]

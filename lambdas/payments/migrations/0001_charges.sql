@@ -1,4 +1,4 @@
--- The payment of each order, and the guard of all that is done about it.
+-- The payment of each order. Every change is conditional on the state of this row.
 -- A REFUNDED row without an amount is a tombstone.
 CREATE TABLE IF NOT EXISTS payments.charges (
     order_id    text PRIMARY KEY,

@@ -1,5 +1,5 @@
--- The ledger. One row is both sides of an entry, so debits equal credits whatever is written.
--- The key allows an order one charge and one refund.
+-- The ledger. A row has both sides of an entry, so debits always equal credits.
+-- The key allows one charge and one refund per order.
 CREATE TABLE IF NOT EXISTS payments.entries (
     order_id    text NOT NULL,
     kind        text NOT NULL CHECK (kind IN ('CHARGE', 'REFUND')),

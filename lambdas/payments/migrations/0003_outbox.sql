@@ -1,6 +1,6 @@
--- The ledger's entries that the event bus has not taken yet. Each makes one event.
--- Nearly always empty, so the sweeper scans it and needs no index. The key is a digest: writes
--- spread over all of the key space.
+-- The ledger's entries whose events are not published yet. An entry has one event.
+-- The table is nearly always empty, so the sweeper scans it and needs no index. The key is a digest,
+-- so writes spread over the whole key space.
 CREATE TABLE IF NOT EXISTS payments.outbox (
     event_id    text PRIMARY KEY,
     order_id    text NOT NULL,

@@ -15,7 +15,9 @@ from emulator import cloud
 from lambdas.payments import migrations
 from lambdas.payments.database import RETRY, Database, connect
 from lambdas.payments.store import LedgerStore
+from lambdas.payments.unresolved_charges import UnresolvedCharges
 from lambdas.runtime import aws
+from lambdas.runtime.bus import Bus
 from tests.support.aws_fakes import FakeEvents
 from tests.support.payments import CardProvider, ledger_of
 
@@ -105,3 +107,15 @@ def store(admin: Database, events: FakeEvents) -> LedgerStore:
 @pytest.fixture
 def provider() -> CardProvider:
     return CardProvider()
+
+
+@pytest.fixture
+def unresolved_charges(admin: Database, events: FakeEvents) -> UnresolvedCharges:
+    return UnresolvedCharges(admin, Bus("Orders", eventbridge=events))
+
+
+@pytest.fixture
+def empty_indexes(admin: Database) -> None:
+    """Delete what other tests left in the outbox and in the index of unresolved charges."""
+    admin.run("DELETE FROM payments.unresolved_charges")
+    admin.run("DELETE FROM payments.outbox")

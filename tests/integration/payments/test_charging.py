@@ -24,14 +24,14 @@ CHARGE = ["CHARGE", "card-provider", "customer/c-1", 415, "GBP"]
 REFUND = ["REFUND", "customer/c-1", "card-provider", 415, "GBP"]
 
 
-def test_a_payment_is_taken_once_however_often_it_is_asked_for(admin, store, provider):
+def test_repeated_command_takes_the_payment_once(admin, store, provider):
     command = take_command()
     assert [take(command, store, provider).state for _ in range(3)] == [State.TAKEN] * 3
     assert provider.calls == ["charge"]
     assert entries(admin, command.order_id) == [CHARGE]
 
 
-def test_a_declined_payment_stays_declined_without_asking_again(admin, store, provider):
+def test_declined_payment_stays_declined_without_another_call(admin, store, provider):
     provider.declines = True
     command = take_command()
     for _ in range(2):
@@ -41,7 +41,7 @@ def test_a_declined_payment_stays_declined_without_asking_again(admin, store, pr
     assert entries(admin, command.order_id) == []
 
 
-def test_another_total_for_the_same_order_is_an_error_and_changes_nothing(admin, store, provider):
+def test_other_total_for_the_same_order_is_an_error_and_changes_nothing(admin, store, provider):
     command = take_command()
     take(command, store, provider)
     with pytest.raises(TotalMismatchError):
@@ -49,7 +49,7 @@ def test_another_total_for_the_same_order_is_an_error_and_changes_nothing(admin,
     assert entries(admin, command.order_id) == [CHARGE]
 
 
-def test_a_taken_payment_is_given_back_once(admin, store, provider):
+def test_taken_payment_is_refunded_once(admin, store, provider):
     command = take_command()
     take(command, store, provider)
     for _ in range(2):
@@ -59,7 +59,7 @@ def test_a_taken_payment_is_given_back_once(admin, store, provider):
     assert balances(admin, command.order_id) == {}
 
 
-def test_a_refund_of_nothing_leaves_a_tombstone_that_a_late_taking_meets(admin, store, provider):
+def test_refund_without_a_charge_leaves_a_tombstone_that_stops_a_charge(admin, store, provider):
     command = take_command()
     assert refund(refund_command(command.order_id), store, provider).state is State.REFUNDED
     assert take(command, store, provider).state is State.REFUNDED
@@ -67,7 +67,7 @@ def test_a_refund_of_nothing_leaves_a_tombstone_that_a_late_taking_meets(admin, 
     assert entries(admin, command.order_id) == []
 
 
-def test_a_declined_payment_has_nothing_to_give_back(admin, store, provider):
+def test_refund_of_a_declined_payment_does_not_call_the_provider(admin, store, provider):
     provider.declines = True
     command = take_command()
     take(command, store, provider)
@@ -77,7 +77,7 @@ def test_a_declined_payment_has_nothing_to_give_back(admin, store, provider):
     assert entries(admin, command.order_id) == []
 
 
-def test_a_refund_of_a_pending_payment_stops_the_charge_that_is_under_way(admin, store, provider):
+def test_refund_of_a_pending_payment_voids_the_charge_in_progress(admin, store, provider):
     command = take_command()
     with pytest.raises(Crash):
         take(command, store, Crashing(at=1, after=False).guard(provider))
@@ -87,7 +87,7 @@ def test_a_refund_of_a_pending_payment_stops_the_charge_that_is_under_way(admin,
     assert (provider.taken, entries(admin, command.order_id)) == ([], [])
 
 
-def test_a_charge_that_a_refund_overtakes_is_not_posted_and_goes_back(admin, store, provider):
+def test_charge_overtaken_by_a_refund_is_not_posted_and_is_refunded(admin, store, provider):
     command = take_command()
 
     class Overtaken(CardProvider):
@@ -104,7 +104,7 @@ def test_a_charge_that_a_refund_overtakes_is_not_posted_and_goes_back(admin, sto
     assert entries(admin, command.order_id) == []
 
 
-def test_a_refund_that_a_taking_overtakes_reverses_what_was_posted(admin, store, provider):
+def test_refund_overtaken_by_a_charge_reverses_its_entry(admin, store, provider):
     command = take_command()
     with pytest.raises(Crash):
         take(command, store, Crashing(at=1, after=True).guard(provider))
@@ -126,9 +126,7 @@ STEPS = 3  # begin, the provider's charge or refund, move
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("at", range(1, STEPS + 1))
-def test_a_taking_that_crashed_anywhere_is_repaired_by_taking_again(
-    admin, store, provider, at, after
-):
+def test_crashed_charge_is_completed_by_a_retry(admin, store, provider, at, after):
     command, crashing = take_command(), Crashing(at=at, after=after)
     with pytest.raises(Crash):
         take(command, crashing.guard(store), crashing.guard(provider))
@@ -139,7 +137,7 @@ def test_a_taking_that_crashed_anywhere_is_repaired_by_taking_again(
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("at", range(1, STEPS + 1))
-def test_a_taking_that_crashed_anywhere_is_undone_by_a_refund(admin, store, provider, at, after):
+def test_crashed_charge_is_undone_by_a_refund(admin, store, provider, at, after):
     command, crashing = take_command(), Crashing(at=at, after=after)
     with pytest.raises(Crash):
         take(command, crashing.guard(store), crashing.guard(provider))
@@ -153,9 +151,7 @@ def test_a_taking_that_crashed_anywhere_is_undone_by_a_refund(admin, store, prov
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("at", range(1, STEPS + 1))
 @pytest.mark.parametrize("taken", [False, True], ids=["pending", "taken"])
-def test_a_refund_that_crashed_anywhere_is_repaired_by_refunding_again(
-    admin, store, provider, taken, at, after
-):
+def test_crashed_refund_is_completed_by_a_retry(admin, store, provider, taken, at, after):
     command, crashing = take_command(), Crashing(at=at, after=after)
     if taken:
         take(command, store, provider)
@@ -169,7 +165,7 @@ def test_a_refund_that_crashed_anywhere_is_repaired_by_refunding_again(
     assert entries(admin, command.order_id) == ([CHARGE, REFUND] if taken else [])
 
 
-def test_many_at_once_take_one_payment(settings, admin, provider):
+def test_concurrent_commands_take_one_payment(settings, admin, provider):
     """Real concurrency: six connections, one order, and at the end a refund among them."""
     command = take_command()
     states: list[State] = []

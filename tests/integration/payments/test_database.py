@@ -1,4 +1,4 @@
-"""The connection: when it is kept, when it is made anew, and whom it trusts."""
+"""The connection: when it is kept, when it is replaced, and which servers it trusts."""
 
 import socket
 import ssl
@@ -49,7 +49,7 @@ def test_one_connection_serves_many_transactions(counted, connections):
     database.close()
 
 
-def test_an_old_connection_is_replaced_before_dsql_ends_it(counted, connections):
+def test_old_connection_is_replaced_before_dsql_ends_it(counted, connections):
     clock = Clock()
     database = Database(counted, clock=clock)
     for clock.now in (0, 49 * 60, 50 * 60, 99 * 60):
@@ -58,7 +58,7 @@ def test_an_old_connection_is_replaced_before_dsql_ends_it(counted, connections)
     database.close()
 
 
-def test_a_broken_connection_is_replaced_and_its_transaction_repeated(counted, connections):
+def test_broken_connection_is_replaced_and_its_transaction_retried(counted, connections):
     waits: list[float] = []
     database = Database(counted, retry=replace(RETRY, sleep=waits.append))
     database.run("SELECT 1")
@@ -69,7 +69,7 @@ def test_a_broken_connection_is_replaced_and_its_transaction_repeated(counted, c
     database.close()
 
 
-def test_an_error_in_a_transaction_leaves_nothing_behind(admin, counted, connections):
+def test_failed_transaction_is_rolled_back(admin, counted, connections):
     database = Database(counted)
     with pytest.raises(DatabaseError) as failed:
         database.transaction(lambda run: run("SELECT 1 / 0"))
@@ -78,15 +78,15 @@ def test_an_error_in_a_transaction_leaves_nothing_behind(admin, counted, connect
     database.close()
 
 
-def test_no_answer_in_time_is_an_error_and_not_repeated(settings):
+def test_timed_out_statement_is_an_error_and_not_retried(settings):
     connections: list[Any] = []
     waits: list[float] = []
 
-    def impatient():
+    def connect_with_short_timeout():
         connections.append(connect(timeout=0.3))
         return connections[-1]
 
-    database = Database(impatient, retry=replace(RETRY, sleep=waits.append))
+    database = Database(connect_with_short_timeout, retry=replace(RETRY, sleep=waits.append))
     started = time.monotonic()
     with pytest.raises((InterfaceError, OSError)):
         database.run("SELECT pg_sleep(5)")
@@ -97,8 +97,8 @@ def test_no_answer_in_time_is_an_error_and_not_repeated(settings):
     database.close()
 
 
-class Stubborn:
-    """A connection whose transactions lose a conflict, and whose ROLLBACK fails as told."""
+class FailingRollback:
+    """A connection that loses a conflict at COMMIT, and whose ROLLBACK fails with ``failure``."""
 
     def __init__(self, connection: Any, failure: Exception | None) -> None:
         self._connection = connection
@@ -117,20 +117,20 @@ class Stubborn:
         self._connection.close()
 
 
-def late() -> InterfaceError:
+def timed_out() -> InterfaceError:
     error = InterfaceError("network error")
     error.__cause__ = TimeoutError()
     return error
 
 
 @pytest.fixture
-def stubborn(counted):
-    """Connections of which the first fails to roll back, and a way to make them."""
-    made: list[Stubborn] = []
+def failing_rollback(counted):
+    """The list of connections, where the first fails to roll back, and a way to make them."""
+    made: list[FailingRollback] = []
 
     def database(failure: Exception) -> Database:
         def connecting() -> Any:
-            made.append(Stubborn(counted(), None if made else failure))
+            made.append(FailingRollback(counted(), None if made else failure))
             return made[-1]
 
         return Database(connecting, retry=replace(RETRY, sleep=lambda _: None))
@@ -141,21 +141,21 @@ def stubborn(counted):
 @pytest.mark.parametrize(
     "failure", [InterfaceError("network error"), BrokenPipeError(), DatabaseError({"C": "40001"})]
 )
-def test_a_connection_that_does_not_roll_back_is_replaced_and_its_transaction_repeated(
-    stubborn, failure
+def test_connection_that_fails_to_roll_back_is_replaced_and_its_transaction_retried(
+    failing_rollback, failure
 ):
-    made, make = stubborn
+    made, make = failing_rollback
     database = make(failure)
     assert database.transaction(lambda run: run("SELECT 1")) == [[1]]
     assert [connection.closed for connection in made] == [True, False]
     database.close()
 
 
-@pytest.mark.parametrize("failure", [late(), TimeoutError(), DatabaseError({"C": "57P01"})])
-def test_a_rollback_without_an_answer_in_time_is_not_repeated_but_its_connection_is_not_kept(
-    stubborn, failure
+@pytest.mark.parametrize("failure", [timed_out(), TimeoutError(), DatabaseError({"C": "57P01"})])
+def test_timed_out_rollback_is_not_retried_and_its_connection_is_replaced(
+    failing_rollback, failure
 ):
-    made, make = stubborn
+    made, make = failing_rollback
     database = make(failure)
     with pytest.raises(type(failure)):
         database.transaction(lambda run: run("SELECT 1"))
@@ -164,7 +164,7 @@ def test_a_rollback_without_an_answer_in_time_is_not_repeated_but_its_connection
     database.close()
 
 
-def test_a_schema_change_by_another_is_a_conflict_like_any_other(admin, counted):
+def test_concurrent_schema_change_is_retried_as_a_conflict(admin, counted):
     changed: list[str] = []
 
     def watch(connection, sql):
@@ -181,14 +181,14 @@ def test_a_schema_change_by_another_is_a_conflict_like_any_other(admin, counted)
     database.close()
 
 
-def test_the_session_is_encrypted(settings):
+def test_session_is_encrypted(settings):
     connection = connect()
     assert isinstance(connection._usock, ssl.SSLSocket)
     connection.close()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_server_without_a_trusted_certificate_is_not_talked_to(settings, tmp_path):
+def test_server_without_a_trusted_certificate_is_rejected(settings, tmp_path):
     other, _ = certificate.write(tmp_path)
     settings.setenv("SSL_CERT_FILE", str(other))
     with pytest.raises(ssl.SSLCertVerificationError):
@@ -196,7 +196,7 @@ def test_a_server_without_a_trusted_certificate_is_not_talked_to(settings, tmp_p
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_server_under_another_name_is_not_talked_to(settings, cluster):
+def test_server_under_another_name_is_rejected(settings, cluster):
     port = cluster["endpoint"].rpartition(":")[2]
     settings.setenv("DATABASE_ENDPOINT", f"127.0.0.2:{port}")
     forward = socket.create_server(("127.0.0.2", int(port)))

@@ -1,4 +1,4 @@
-"""The custom resource, against the local cloud's IAM: who may connect, and what they may do."""
+"""The custom resource, against the local cloud's IAM: access and privileges of the functions."""
 
 import json
 from collections.abc import Iterator
@@ -93,7 +93,7 @@ def deployed(admin, iam_role, answers) -> None:
     assert answers == [answers[0] | {"Status": "SUCCESS"}]
 
 
-def test_the_functions_can_do_their_work(deployed, as_function):
+def test_functions_have_the_privileges_for_their_commands(deployed, as_function):
     command, provider = take_command(), CardProvider()
     store = ledger_of(as_function)
     assert as_function.run("SELECT session_user::text") == [["payments"]]
@@ -103,7 +103,7 @@ def test_the_functions_can_do_their_work(deployed, as_function):
     assert kinds_in_outbox(as_function, command.order_id) == []
 
 
-def test_the_sweeper_can_do_its_work(deployed, as_function, monkeypatch):
+def test_publish_outbox_has_the_privileges_for_its_sweep(deployed, as_function, monkeypatch):
     left, provider = take_command(), CardProvider()
     take(left, ledger_of(as_function, FakeEvents(broken=True)), provider)
     assert kinds_in_outbox(as_function, left.order_id) == ["CHARGE"]
@@ -126,7 +126,7 @@ FORBIDDEN = (
 )
 
 
-def test_the_functions_can_do_nothing_else(deployed, as_function):
+def test_functions_have_no_other_privileges(deployed, as_function):
     codes = {}
     for statement in FORBIDDEN:
         with pytest.raises(DatabaseError) as refused:
@@ -135,13 +135,13 @@ def test_the_functions_can_do_nothing_else(deployed, as_function):
     assert codes == dict.fromkeys(FORBIDDEN, "42501")
 
 
-def test_an_iam_role_that_was_not_granted_is_not_let_in(admin, as_function):
+def test_iam_role_without_a_grant_is_denied(admin, as_function):
     grant(admin, "payments", [])
     with pytest.raises(DatabaseError, match="access denied"):
         as_function.run("SELECT 1")
 
 
-def test_grants_may_come_as_json_and_are_made_once(admin, iam_role, answers, monkeypatch):
+def test_grants_given_as_json_are_made_once(admin, iam_role, answers, monkeypatch):
     statements: list[str] = []
 
     def connect_and_watch(timeout: float) -> Any:
@@ -157,12 +157,12 @@ def test_grants_may_come_as_json_and_are_made_once(admin, iam_role, answers, mon
     assert len([sql for sql in statements if sql.startswith("CREATE ROLE")]) <= 1
 
 
-def test_a_name_cannot_smuggle_sql_in(admin):
+def test_role_name_is_quoted(admin):
     grant(admin, 'odd"; DROP SCHEMA payments; --', [])
     assert admin.run("SELECT 1 FROM pg_namespace WHERE nspname = 'payments'") == [[1]]
 
 
-def test_a_failure_is_answered_with_its_reason(settings, answers, monkeypatch):
+def test_failure_is_reported_with_its_reason(settings, answers, monkeypatch):
     monkeypatch.setattr(migrate, "_ROLE_WAIT", 0)
     settings.setenv("DATABASE_ROLE", "nobody")
     migrate.handler(request("Create", {"payments": []}), None)
@@ -170,7 +170,7 @@ def test_a_failure_is_answered_with_its_reason(settings, answers, monkeypatch):
     assert answers[0]["Reason"].startswith("DatabaseError: ")
 
 
-def test_a_role_that_iam_does_not_know_yet_is_waited_for(settings, answers, monkeypatch):
+def test_denied_connection_is_retried_until_iam_knows_the_role(settings, answers, monkeypatch):
     refusals = iter([DatabaseError({"C": "28000"}), DatabaseError({"C": "28000"})])
     monkeypatch.setattr(migrate, "_RETRY_DELAY", 0)
 
@@ -184,7 +184,7 @@ def test_a_role_that_iam_does_not_know_yet_is_waited_for(settings, answers, monk
     assert answers[0]["Status"] == "SUCCESS"
 
 
-def test_deleting_touches_nothing(settings, answers, monkeypatch):
+def test_delete_request_does_not_connect(settings, answers, monkeypatch):
     def unreachable(_: float) -> None:
         raise AssertionError("the database was connected to")
 

@@ -1,4 +1,4 @@
-"""The outbox: what was posted is told, at once or later, and always as the same event."""
+"""The outbox: every posted entry is published, at once or later, always as the same event."""
 
 import json
 import threading
@@ -45,8 +45,8 @@ def age(admin: Database, seconds: int = 60) -> None:
     )
 
 
-def leave_behind(admin: Database, provider: Any, number: int = 1) -> list[str]:
-    """Take payments that could not be told; return their orders, the oldest first."""
+def leave_in_outbox(admin: Database, provider: Any, number: int = 1) -> list[str]:
+    """Take payments whose events could not be published; return their orders, oldest first."""
     commands = [take_command() for _ in range(number)]
     ledger = ledger_of(admin, FakeEvents(broken=True))
     for command in commands:
@@ -62,8 +62,8 @@ def leave_behind(admin: Database, provider: Any, number: int = 1) -> list[str]:
     return [command.order_id for command in commands]
 
 
-class TestAtOnce:
-    def test_a_payment_and_its_refund_are_told_in_order(self, admin, store, provider, events):
+class TestPublishAtOnce:
+    def test_payment_and_its_refund_are_published_in_order(self, admin, store, provider, events):
         command = take_command()
         for _ in range(2):
             take(command, store, provider)
@@ -85,7 +85,7 @@ class TestAtOnce:
         assert {entry["EventBusName"] for entry in events.taken} == {"Orders"}
         assert kinds_in_outbox(admin, command.order_id) == []
 
-    def test_where_no_money_moved_nothing_is_told(self, admin, store, provider, events):
+    def test_nothing_is_published_where_no_money_moved(self, admin, store, provider, events):
         tombstone, declined = take_command(), take_command()
         refund(refund_command(tombstone.order_id), store, provider)
         take(tombstone, store, provider)
@@ -96,11 +96,11 @@ class TestAtOnce:
         assert events.requests == []
         assert admin.run("SELECT * FROM payments.outbox") == []
 
-    def test_it_is_told_after_the_commit_and_not_before(self, admin, provider):
+    def test_event_is_published_after_the_commit(self, admin, provider):
         command = take_command()
         seen: list[list[list[Any]]] = []
 
-        class Looking(FakeEvents):
+        class ReadingFromAnotherConnection(FakeEvents):
             def put_events(self, **entries):
                 with_another = Database()
                 seen.append(
@@ -112,7 +112,7 @@ class TestAtOnce:
                 with_another.close()
                 return super().put_events(**entries)
 
-        take(command, ledger_of(admin, Looking()), provider)
+        take(command, ledger_of(admin, ReadingFromAnotherConnection()), provider)
         assert seen == [[["TAKEN"]]]
 
 
@@ -128,7 +128,7 @@ class Unreachable(FakeEvents):
         (Unreachable(), "EndpointConnectionError"),
     ],
 )
-def test_a_bus_that_fails_does_not_fail_the_command(admin, provider, capsys, bus, error):
+def test_failing_bus_does_not_fail_the_command(admin, provider, capsys, bus, error):
     command = take_command()
     assert take(command, ledger_of(admin, bus), provider).state is State.TAKEN
     assert kinds_in_outbox(admin, command.order_id) == ["CHARGE"]
@@ -136,7 +136,7 @@ def test_a_bus_that_fails_does_not_fail_the_command(admin, provider, capsys, bus
     assert json.loads(line)["error"].startswith(error)
 
 
-def test_an_event_that_the_bus_rejects_stays(admin, provider, capsys):
+def test_rejected_event_stays_in_the_outbox(admin, provider, capsys):
     command = take_command()
     rejecting = FakeEvents(refused={command.order_id})
     assert take(command, ledger_of(admin, rejecting), provider).state is State.TAKEN
@@ -144,7 +144,7 @@ def test_an_event_that_the_bus_rejects_stays(admin, provider, capsys):
     assert json.loads(capsys.readouterr().out)["error"] == "rejected"
 
 
-def test_a_row_that_cannot_be_deleted_does_not_fail_the_command(admin, provider):
+def test_failed_deletion_of_the_row_does_not_fail_the_command(admin, provider):
     command = take_command()
 
     def watch(connection, sql):
@@ -157,7 +157,7 @@ def test_a_row_that_cannot_be_deleted_does_not_fail_the_command(admin, provider)
     database.close()
 
 
-def test_an_entry_and_its_row_are_one_transaction(admin, store):
+def test_entry_and_row_are_written_in_one_transaction(admin, store):
     charge = store.find_or_create(pending_charge(take_command()))
 
     def watch(connection, sql):
@@ -173,7 +173,7 @@ def test_an_entry_and_its_row_are_one_transaction(admin, store):
 
 
 class TestSweep:
-    def test_it_tells_what_was_left_as_it_would_have_been_told_at_once(
+    def test_sweep_publishes_the_same_event_as_the_dead_function(
         self, admin, outbox, provider, events
     ):
         command = take_command()
@@ -196,32 +196,32 @@ class TestSweep:
         assert kinds_in_outbox(admin, command.order_id) == []
         assert outbox.sweep() == SweepOutcome(published=0, rejected=0)
 
-    def test_what_is_young_is_left_to_the_function_that_wrote_it(
+    def test_sweep_leaves_recent_rows_to_the_function_that_wrote_them(
         self, admin, outbox, provider, events
     ):
-        (order_id,) = leave_behind(admin, provider)
+        (order_id,) = leave_in_outbox(admin, provider)
         age(admin, 25)
         assert outbox.sweep() == SweepOutcome(published=0, rejected=0)
         assert (events.requests, kinds_in_outbox(admin, order_id)) == ([], ["CHARGE"])
 
-    def test_pages_go_on_until_all_is_told_the_oldest_first(
+    def test_sweep_publishes_all_pages_oldest_first(
         self, admin, outbox, provider, events, monkeypatch
     ):
         monkeypatch.setattr(module, "PAGE", 2)
-        orders = leave_behind(admin, provider, 5)
+        orders = leave_in_outbox(admin, provider, 5)
         assert outbox.sweep() == SweepOutcome(published=5, rejected=0)
         assert [detail["data"]["order_id"] for _, detail in published(events)] == orders
         assert [len(request) for request in events.requests] == [2, 2, 1]
 
-    def test_a_run_has_its_limit(self, admin, outbox, provider, monkeypatch):
+    def test_sweep_stops_at_its_limit_of_pages(self, admin, outbox, provider, monkeypatch):
         monkeypatch.setattr(module, "PAGE", 2)
         monkeypatch.setattr(module, "PAGES", 2)
-        *_, last = leave_behind(admin, provider, 5)
+        *_, last = leave_in_outbox(admin, provider, 5)
         assert outbox.sweep() == SweepOutcome(published=4, rejected=0)
         assert kinds_in_outbox(admin, last) == ["CHARGE"]
 
-    def test_one_that_the_bus_rejects_holds_up_no_other_of_its_page(self, admin, provider):
-        first, second, third = leave_behind(admin, provider, 3)
+    def test_rejected_event_does_not_stop_the_others_of_its_page(self, admin, provider):
+        first, second, third = leave_in_outbox(admin, provider, 3)
         rejecting = FakeEvents(refused={second})
         outbox = Outbox(admin, Bus("Orders", eventbridge=rejecting))
         assert outbox.sweep() == SweepOutcome(published=2, rejected=1)
@@ -231,26 +231,26 @@ class TestSweep:
             [],
         ]
 
-    def test_a_bus_that_fails_fails_the_run(self, admin, provider):
-        (order_id,) = leave_behind(admin, provider)
+    def test_failing_bus_fails_the_sweep_and_the_row_stays(self, admin, provider):
+        (order_id,) = leave_in_outbox(admin, provider)
         with pytest.raises(ConnectionError):
             Outbox(admin, Bus("Orders", eventbridge=FakeEvents(broken=True))).sweep()
         assert kinds_in_outbox(admin, order_id) == ["CHARGE"]
 
-    def test_two_at_once_do_no_harm(self, admin, provider):
-        orders = leave_behind(admin, provider, 7)
+    def test_concurrent_sweeps_publish_the_same_events(self, admin, provider):
+        orders = leave_in_outbox(admin, provider, 7)
         both = threading.Barrier(2, timeout=10)
         swept: list[SweepOutcome] = []
         taken: list[FakeEvents] = []
 
-        class Meeting(FakeEvents):
+        class WaitingForTheOther(FakeEvents):
             def put_events(self, **entries):
                 answer = super().put_events(**entries)
                 both.wait()
                 return answer
 
         def run():
-            database, events = Database(), Meeting()
+            database, events = Database(), WaitingForTheOther()
             swept.append(Outbox(database, Bus("Orders", eventbridge=events)).sweep())
             taken.append(events)
             database.close()
@@ -269,14 +269,14 @@ class TestSweep:
 def test_publish_outbox_returns_and_logs_its_outcome(admin, load, outbox, provider, capsys):
     publish_outbox = load("publish_outbox")
     publish_outbox.outbox = outbox
-    leave_behind(admin, provider, 2)
+    leave_in_outbox(admin, provider, 2)
     capsys.readouterr()
     assert publish_outbox.handler({}, None) == {"published": 2, "rejected": 0}
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line) == {"message": "outbox_swept", "published": 2, "rejected": 0}
 
 
-def test_a_charge_that_is_overtaken_tells_nothing(admin, store, events):
+def test_refund_of_a_declined_charge_publishes_nothing(admin, store, events):
     charge = store.find_or_create(pending_charge(take_command()))
     store.transition(charge, apply_result(charge, Declined("no")))
     store.transition(charge, mark_refunded(charge))

@@ -1,3 +1,5 @@
+"""The store: conditional transitions, conflicts, and the ledger's constraints."""
+
 from dataclasses import replace
 
 import pytest
@@ -16,7 +18,7 @@ from lambdas.payments.domain import (
 from tests.support.payments import Watched, entries, ledger_of, take_command
 
 
-def rivalled(rival, times):
+def with_rival(rival, times):
     """A database where ``rival`` commits in the middle of our first ``times`` transactions."""
     waits: list[float] = []
     left = [times]
@@ -40,7 +42,7 @@ def touch(admin, order_id):
     admin.run("UPDATE payments.charges SET changed_at = now() WHERE order_id = :id", id=order_id)
 
 
-def test_begin_returns_what_is_on_record(store):
+def test_find_or_create_returns_the_charge_on_record(store):
     charge = pending_charge(take_command())
     assert store.find_or_create(charge) == charge
     assert store.find_or_create(tombstone(charge.order_id)) == charge
@@ -49,26 +51,28 @@ def test_begin_returns_what_is_on_record(store):
     assert store.find_or_create(charge) == declined
 
 
-def test_move_is_refused_when_the_charge_moved_already(admin, store):
+def test_transition_from_a_past_state_changes_nothing(admin, store):
     charge = store.find_or_create(pending_charge(take_command()))
-    given_back = store.transition(charge, mark_refunded(charge))
-    assert store.transition(charge, apply_result(charge, Charged())) == given_back
+    refunded = store.transition(charge, mark_refunded(charge))
+    assert store.transition(charge, apply_result(charge, Charged())) == refunded
     assert entries(admin, charge.order_id) == []
 
 
-def test_a_conflict_is_repeated_and_goes_by_what_the_rival_left(admin, store):
+def test_conflicting_transition_is_retried_and_returns_the_rivals_charge(admin, store):
     charge = store.find_or_create(pending_charge(take_command()))
     taken = apply_result(charge, Charged())
-    database, waits = rivalled(lambda: store.transition(charge, taken), times=1)
+    database, waits = with_rival(lambda: store.transition(charge, taken), times=1)
     assert ledger_of(database).transition(charge, mark_refunded(charge)) == taken
     assert len(waits) == 1
     assert [row[0] for row in entries(admin, charge.order_id)] == ["CHARGE"]
     database.close()
 
 
-def test_a_conflict_about_nothing_that_matters_only_costs_a_repetition(admin, store):
+def test_conflict_without_a_change_of_state_is_retried_until_it_succeeds(admin, store):
     charge = store.find_or_create(pending_charge(take_command()))
-    database, waits = rivalled(lambda: touch(admin, charge.order_id), times=RETRY.max_attempts - 1)
+    database, waits = with_rival(
+        lambda: touch(admin, charge.order_id), times=RETRY.max_attempts - 1
+    )
     assert ledger_of(database).transition(charge, mark_refunded(charge)).state is State.REFUNDED
     assert waits == [0.02, 0.04, 0.08, 0.16]
     database.close()
@@ -76,7 +80,7 @@ def test_a_conflict_about_nothing_that_matters_only_costs_a_repetition(admin, st
 
 def test_endless_conflict_is_an_error_and_leaves_no_transaction_open(admin, store):
     charge = store.find_or_create(pending_charge(take_command()))
-    database, waits = rivalled(lambda: touch(admin, charge.order_id), times=RETRY.max_attempts)
+    database, waits = with_rival(lambda: touch(admin, charge.order_id), times=RETRY.max_attempts)
     with pytest.raises(DatabaseError) as failed:
         ledger_of(database).transition(charge, apply_result(charge, Charged()))
     assert failed.value.args[0]["C"] == "40001"
@@ -86,7 +90,7 @@ def test_endless_conflict_is_an_error_and_leaves_no_transaction_open(admin, stor
     database.close()
 
 
-def test_state_and_entry_change_together(admin, store):
+def test_state_and_entry_are_written_in_one_transaction(admin, store):
     charge = store.find_or_create(pending_charge(take_command()))
 
     def watch(connection, sql):
@@ -103,7 +107,7 @@ def test_state_and_entry_change_together(admin, store):
 @pytest.mark.parametrize(
     ("column", "value"), [("amount", 0), ("amount", -1), ("kind", "GIFT"), ("credit", "a")]
 )
-def test_the_ledger_refuses_what_would_not_balance(admin, column, value):
+def test_ledger_rejects_an_unbalanced_entry(admin, column, value):
     row = {"kind": "CHARGE", "debit": "a", "credit": "b", "amount": 1} | {column: value}
     with pytest.raises(DatabaseError) as refused:
         admin.run(

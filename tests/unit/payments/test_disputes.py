@@ -1,4 +1,4 @@
-"""A stranger's event at the door: told as ours, or parked with all that is wrong with it."""
+"""A dispute reported by the card company is published as ours, or dead-lettered with its errors."""
 
 import json
 import sys
@@ -32,7 +32,7 @@ def event(**detail: Any) -> dict[str, Any]:
     }
 
 
-def test_it_is_told_of_the_order_whose_payment_it_is():
+def test_dispute_is_translated_into_an_event_about_its_order():
     envelope = translate_dispute(event())
 
     assert envelope.data == PaymentDisputed(order_id=ORDER, dispute_id="dp_1", reason="fraudulent")
@@ -42,14 +42,14 @@ def test_it_is_told_of_the_order_whose_payment_it_is():
     assert envelope.metadata.occurred_at == "2026-12-01T09:12:43Z"
 
 
-def test_told_again_in_another_event_it_is_the_same_fact():
+def test_repeated_report_has_the_same_event_id():
     again = translate_dispute(event() | {"id": "another", "time": "2026-12-02T00:00:00Z"})
 
     assert again.metadata.event_id == translate_dispute(event()).metadata.event_id
     assert translate_dispute(event(dispute_id="dp_2")).metadata.event_id != again.metadata.event_id
 
 
-def test_whatever_it_calls_a_dispute_it_is_no_other_fact_of_payments():
+def test_dispute_named_like_an_order_has_an_event_id_of_its_own():
     published = translate_dispute(event(dispute_id=ORDER))
 
     assert published.metadata.event_id != event_id(SOURCE, ORDER, 1)
@@ -89,18 +89,23 @@ class TestHandler:
 
     @pytest.fixture
     def take(
-        self, load_handler: Callable[..., Handler], sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch
+        self,
+        load_offline_handler: Callable[..., Handler],
+        sqs: FakeSqs,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> Callable[[FakeEvents], Handler]:
         def take(events: FakeEvents) -> Any:
             name = "lambdas.payments.ingest_dispute"
-            handler = load_handler(name, EVENT_BUS="Orders", DEAD_LETTER_QUEUE_URL="dead-letters")
+            handler = load_offline_handler(
+                name, EVENT_BUS="Orders", DEAD_LETTER_QUEUE_URL="dead-letters"
+            )
             monkeypatch.setattr(sys.modules[name], "sqs", sqs)
             monkeypatch.setattr(sys.modules[name].bus, "_eventbridge", events)
             return handler
 
         return take
 
-    def test_it_tells(self, take: Callable[[FakeEvents], Handler], sqs: FakeSqs):
+    def test_dispute_is_published(self, take: Callable[[FakeEvents], Handler], sqs: FakeSqs):
         events = FakeEvents()
 
         answer = take(events)(event(), None)
@@ -113,7 +118,7 @@ class TestHandler:
         assert (entry["Source"], entry["DetailType"]) == (SOURCE, "PaymentDisputed")
         assert sqs.sent == []
 
-    def test_what_makes_no_sense_is_parked_whole(
+    def test_invalid_report_is_dead_lettered_whole(
         self, take: Callable[[FakeEvents], Handler], sqs: FakeSqs
     ):
         events, bad = FakeEvents(), event(dispute_id=None, reason=7)
@@ -129,6 +134,8 @@ class TestHandler:
         }
         assert events.taken == []
 
-    def test_what_the_bus_does_not_take_comes_again(self, take: Callable[[FakeEvents], Handler]):
+    def test_rejected_event_raises_so_that_lambda_retries(
+        self, take: Callable[[FakeEvents], Handler]
+    ):
         with pytest.raises(Exception, match=f"dispute dp_1 of order {ORDER}"):
             take(FakeEvents(refused={"dispute/dp_1"}))(event(), None)

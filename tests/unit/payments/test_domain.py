@@ -1,3 +1,5 @@
+"""Charges: their transitions, ledger entries and events."""
+
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -35,13 +37,13 @@ TAKEN = apply_result(PENDING, Charged())
 DECLINED = apply_result(PENDING, Declined("no"))
 
 
-def test_a_charge_is_posted_from_the_customer_to_the_provider():
+def test_taken_charge_is_posted_from_customer_to_provider():
     assert posting(PENDING, TAKEN) == Entry(
         order_id="o-1", kind=Kind.CHARGE, debit="card-provider", credit="customer/c-1", amount=TOTAL
     )
 
 
-def test_a_refund_is_the_charge_turned_round():
+def test_refund_is_posted_as_the_reverse_of_the_charge():
     assert posting(TAKEN, mark_refunded(TAKEN)) == Entry(
         order_id="o-1", kind=Kind.REFUND, debit="customer/c-1", credit="card-provider", amount=TOTAL
     )
@@ -56,7 +58,7 @@ def test_a_refund_is_the_charge_turned_round():
         (tombstone("o-1"), tombstone("o-1")),
     ],
 )
-def test_where_no_money_moved_nothing_is_posted(before, after):
+def test_transition_without_money_has_no_entry(before, after):
     assert posting(before, after) is None
 
 
@@ -68,27 +70,27 @@ def test_where_no_money_moved_nothing_is_posted(before, after):
         (Voided(), State.REFUNDED, ""),
     ],
 )
-def test_the_providers_answer_settles_a_pending_charge(answer, state, explanation):
+def test_result_of_the_provider_decides_a_pending_charge(answer, state, explanation):
     charge = apply_result(PENDING, answer)
     assert (charge.state, charge.explanation, charge.total) == (state, explanation, TOTAL)
 
 
-def test_a_taken_charge_is_no_refusal():
+def test_taken_charge_passes_the_check():
     check_taken(TAKEN)
 
 
-def test_a_declined_charge_is_refused_with_the_providers_words():
+def test_declined_charge_is_refused_with_the_providers_explanation():
     with pytest.raises(PaymentDeclined, match=r"^no$"):
         check_taken(DECLINED)
 
 
 @pytest.mark.parametrize("charge", [mark_refunded(TAKEN), tombstone("o-1")])
-def test_a_refunded_charge_is_refused(charge):
+def test_refunded_charge_is_refused(charge):
     with pytest.raises(PaymentAlreadyRefunded, match="o-1"):
         check_taken(charge)
 
 
-def test_an_order_cannot_be_asked_for_another_total():
+def test_other_total_is_an_error():
     check_total(PENDING, COMMAND)
     check_total(tombstone("o-1"), COMMAND)
     with pytest.raises(TotalMismatchError, match="o-1"):
@@ -105,7 +107,7 @@ POSTED_AT = datetime(2026, 12, 1, 9, 26, 1, 482000, tzinfo=timezone(timedelta(ho
         (posting(TAKEN, mark_refunded(TAKEN)), PaymentRefunded, 2, "RefundPayment/o-1"),
     ],
 )
-def test_an_entry_is_told(entry, event, sequence, cause):
+def test_event_of_an_entry_has_its_sequence_and_cause(entry, event, sequence, cause):
     envelope = event_for_entry(entry, POSTED_AT)
 
     assert envelope.data == event(order_id="o-1", customer_id="c-1", total=TOTAL)

@@ -1,4 +1,4 @@
-"""Any number of takings and refunds of one order, in any order of their steps, with any crashes."""
+"""Several commands for one order, with their steps in any order and with any crashes."""
 
 import threading
 from collections.abc import Callable
