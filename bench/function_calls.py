@@ -15,8 +15,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from demo import api_client, order_driver
+from demo import api_client
 from demo.deployment import deploy_app
+from demo.errors import DemoError
 from demo.workers import running_workers
 from emulator.cloud import Cloud, running
 from lambdas.contracts.orders import OrderState
@@ -82,7 +83,7 @@ def _prepare_shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
             lines=[{"sku": sku, "quantity": 1, "unit_price": price} for sku in SKUS],
         )
         if answer.status != 202:
-            raise order_driver.OrderDriverError(f"{key} was not accepted: {answer.body}")
+            raise DemoError(f"{key} was not accepted: {answer.body}")
 
     return place
 

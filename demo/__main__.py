@@ -2,7 +2,7 @@
 
 import sys
 
-# Before anything is imported that an older Python could not even read.
+# Before any import that an older Python could not parse.
 if sys.version_info < (3, 11):  # noqa: UP036
     sys.stderr.write("Python 3.11 or later is needed: run 'make setup' with it.\n")
     sys.exit(2)
@@ -17,7 +17,7 @@ SAMPLE = Path(__file__).with_name("sample.csv")
 
 
 def main() -> int:
-    """Run the command; 0 is well, 1 a broken promise, 2 that it could not be run."""
+    """Run the command; return 0, 1 for a broken promise, or 2 if it could not be run."""
     arguments = _arguments()
     for ending in (signal.SIGTERM, signal.SIGHUP):
         # Under nohup, a hang-up is ignored already, and stays so.
@@ -27,10 +27,10 @@ def main() -> int:
         check_tools()
     except UnreadyError as unready:
         return _say(unready)
-    # Only now: these need what has just been looked for.
+    # Only now: these modules need the packages that were just checked.
+    from demo.errors import DemoError
     from demo.export_rows import ExportError
     from demo.exports import check
-    from demo.order_driver import OrderDriverError
     from demo.scenario import run_demo
     from demo.up import up
     from emulator.cloud import CloudError
@@ -42,7 +42,7 @@ def main() -> int:
             if arguments.command == "run":
                 return run_demo(arguments.orders, port=arguments.port)
             return up(port=arguments.port)
-    except (UnreadyError, ExportError, CloudError, OrderDriverError) as error:
+    except (UnreadyError, ExportError, CloudError, DemoError) as error:
         return _say(error)
     except KeyboardInterrupt:
         sys.stderr.write("\n")

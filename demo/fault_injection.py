@@ -1,90 +1,78 @@
-"""What is made to fail on purpose in a run, and put back with the operator's command.
+"""Injected faults, and their repair with the operator's command.
 
-Each fault denies a right until something is parked for the lack of it.
+Each fault denies a permission until something is dead-lettered for the lack of it.
 """
 
 import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from demo.report import RED, Note, Screen
-from emulator.cloud import REGION, Cloud, CloudError
+from demo.ops_command import run_ops
+from demo.screen import RED, Note, Screen
+from emulator.cloud import Cloud, RootSession
+from emulator.polling import poll
 from ops.deployed import Deployed
 from ops.dlq.readers import reader_for
 from ops.dlq.selection import find_sink
 
-_ROOT = Path(__file__).resolve().parent.parent
-_FAILED = 2
 DEAD_LETTER_TIMEOUT = 180.0
-"""Seconds after which what is not parked, or still is, will be so for ever."""
+"""Seconds to wait for a dead letter, and until all are redriven."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InjectedFault:
-    """By ``holder``'s policy, ``right`` is denied for a while; what fails goes to ``place``."""
+    """A permission that is denied for a while."""
 
     what: str
+    """The fault's name in the report."""
     holder: str
+    """The role or queue whose policy denies the permission."""
     right: str
-    place: str
+    """The permission: an IAM action."""
+    queue: str
+    """The dead-letter queue in which the work ends that fails for it."""
 
 
 FAULTS_WHILE_PLACING: Sequence[InjectedFault] = (
     InjectedFault(
-        what="no saga may start",
+        what="saga start denied",
         holder="orders/FulfilmentMachineEventsRole",
         right="states:StartExecution",
-        place="orders/StartFulfilmentRuleUndelivered",
+        queue="orders/StartFulfilmentRuleUndelivered",
     ),
 )
 FAULTS_WHILE_DISPATCHING: Sequence[InjectedFault] = (
     InjectedFault(
-        what="no order may change",
+        what="order write denied",
         holder="orders/MarkDispatchedRole",
         right="dynamodb:PutItem",
-        place="orders/MarkDispatchedDeadLetters",
+        queue="orders/MarkDispatchedDeadLetters",
     ),
     InjectedFault(
-        what="no stock may be told",
+        what="stock delivery denied",
         holder="storefront/AvailabilitySubscriberQueue",
         right="sqs:SendMessage",
-        place="storefront/AvailabilitySubscriberUndelivered",
+        queue="storefront/AvailabilitySubscriberUndelivered",
     ),
     InjectedFault(
-        what="no timeline may grow",
+        what="timeline write denied",
         holder="storefront/UpdateTimelinesRole",
         right="dynamodb:UpdateItem",
-        place="storefront/ProjectionDeadLetters",
+        queue="storefront/ProjectionDeadLetters",
     ),
 )
-"""Events, messages and batches of the stream: each kind of edge has its own way to fail."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Root:
-    """The account's root user, as a session of boto3."""
-
-    cloud: Cloud
-    region_name: str = REGION
-
-    def client(self, service: str, **_: Any) -> Any:
-        return self.cloud.client(service)
+"""One fault for each kind of delivery: an event, a message, and a batch of the stream."""
 
 
 Policy = Mapping[str, Any]
 
 
 class _RolePolicy:
-    """The policy of a role."""
+    """The only inline policy of a role."""
 
     def __init__(self, client: Callable[[str], Any], name: str) -> None:
         self._iam = client("iam")
@@ -101,8 +89,8 @@ class _RolePolicy:
 class _QueuePolicy:
     """The policy of a queue."""
 
-    def __init__(self, client: Callable[[str], Any], name: str) -> None:
-        self._sqs, self._url = client("sqs"), name
+    def __init__(self, client: Callable[[str], Any], url: str) -> None:
+        self._sqs, self._url = client("sqs"), url
 
     def read(self) -> Policy:
         answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["Policy"])
@@ -114,69 +102,75 @@ class _QueuePolicy:
 
 
 class FaultInjection:
-    """Makes things fail, and has the operator's command put them back."""
+    """Injects faults, and redrives the dead letters with the operator's command."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._client = cache(cloud.client)
-        templates = Deployed(session=_Root(cloud), environment="dev").templates()
-        self._places = templates.failure_sinks()
+        templates = Deployed(session=RootSession(cloud), environment="dev").templates()
+        self._sinks = templates.failure_sinks()
         self._physical = {each.name: each.physical for each in templates.resources()}
-        self._shown = ""
+        self._listing = ""
         self._moved = self._left = 0
         self._missing: list[InjectedFault] = []
 
     @contextmanager
     def active(self, faults: Sequence[InjectedFault]) -> Iterator[None]:
-        """Let these happen beside what the block does; it ends when all of them are over."""
+        """Inject the faults while the block runs; wait at its end until all are over."""
         with ThreadPoolExecutor(len(faults)) as pool:
-            over = pool.map(self._inject, faults)
+            dead_lettered = pool.map(self._inject, faults)
             yield
-            self._missing += [each for each, parked in zip(faults, over, strict=True) if not parked]
+            self._missing += [
+                fault for fault, found in zip(faults, dead_lettered, strict=True) if not found
+            ]
 
     def redrive_all(self, note: Note) -> None:
-        """Redrive all that is parked until nothing is, or for a while."""
-        deadline = time.monotonic() + DEAD_LETTER_TIMEOUT
-        self._shown = self._ops("dlq", "list", "--non-empty")
-        while self._parked() and time.monotonic() < deadline:
-            said = self._ops("dlq", "redrive", "--all", "--yes", "--json", "--per-second", "200")
-            self._moved += json.loads(said)["moved"]
-            note(f"{self._moved:,} put back")
-        self._left = self._parked()
+        """Redrive all dead letters, again and again, until none is left or the time is over."""
+        self._listing = self._ops("dlq", "list", "--non-empty")
+
+        def is_done() -> bool:
+            if not self._dead_letters():
+                return True
+            output = self._ops("dlq", "redrive", "--all", "--yes", "--json", "--per-second", "200")
+            self._moved += json.loads(output)["moved"]
+            note(f"{self._moved:,} redriven")
+            return False
+
+        poll(is_done, seconds=DEAD_LETTER_TIMEOUT, interval=0)
+        self._left = self._dead_letters()
 
     @property
     def succeeded(self) -> bool:
-        """Whether each fault had something parked, and nothing is any more."""
+        """Whether each fault caused a dead letter, and none is left."""
         return not self._missing and not self._left
 
     def show(self, screen: Screen) -> None:
-        """What failed, what the operator saw of it, and how it ended."""
-        screen.title("Failed on purpose")
+        """Show the faults, what the operator saw of them, and how they ended."""
+        screen.title("Injected faults")
         for fault in (*FAULTS_WHILE_PLACING, *FAULTS_WHILE_DISPATCHING):
-            parked = f"parked in {fault.place}"
+            outcome = f"dead-lettered in {fault.queue}"
             screen.item(
                 fault.what,
-                parked if fault not in self._missing else screen.paint(f"not {parked}", RED),
+                outcome if fault not in self._missing else screen.paint(f"not {outcome}", RED),
             )
         screen.say("\n  $ python -m ops dlq list --non-empty")
-        for line in self._shown.splitlines():
+        for line in self._listing.splitlines():
             screen.say(f"  {line}")
         screen.say("\n  $ python -m ops dlq redrive --all --yes")
-        left = screen.paint(f"{self._left:,} still parked", RED) if self._left else "none is left"
-        screen.say(f"  {self._moved:,} moved, {left}")
+        left = screen.paint(f"{self._left:,} still there", RED) if self._left else "none is left"
+        screen.say(f"  {self._moved:,} redriven, {left}")
 
     def _inject(self, fault: InjectedFault) -> bool:
-        """Deny the right until something is parked; whether something was."""
-        place = reader_for(find_sink(self._places, fault.place), self._client)
-        deadline = time.monotonic() + DEAD_LETTER_TIMEOUT
+        """Deny the permission until there is a dead letter; return whether there was one."""
+        reader = reader_for(find_sink(self._sinks, fault.queue), self._client)
         with self._denied(fault):
-            while not (parked := place.depth().total) and time.monotonic() < deadline:
-                time.sleep(0.1)
-        return bool(parked)
+            return bool(
+                poll(lambda: reader.depth().total, seconds=DEAD_LETTER_TIMEOUT, interval=0.1)
+            )
 
     @contextmanager
     def _denied(self, fault: InjectedFault) -> Iterator[None]:
-        """Deny the right until the block ends."""
+        """Deny the permission while the block runs."""
         name = self._physical[fault.holder]
         of_role = fault.holder.endswith("Role")
         policy = _RolePolicy(self._client, name) if of_role else _QueuePolicy(self._client, name)
@@ -190,19 +184,8 @@ class FaultInjection:
         finally:
             policy.write(whole)
 
-    def _parked(self) -> int:
-        return sum(reader_for(place, self._client).depth().total for place in self._places)
+    def _dead_letters(self) -> int:
+        return sum(reader_for(sink, self._client).depth().total for sink in self._sinks)
 
-    def _ops(self, *arguments: str) -> str:
-        """What the operator's command says, as it is run in a shell."""
-        command = subprocess.run(
-            [sys.executable, "-m", "ops", *arguments],
-            cwd=_ROOT,
-            env={**os.environ, **self._cloud.environment()},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if command.returncode >= _FAILED:
-            raise CloudError(f"ops {' '.join(arguments)} failed: {command.stderr.strip()}")
-        return command.stdout
+    def _ops(self, *words: str) -> str:
+        return run_ops(self._cloud, *words).stdout

@@ -1,4 +1,4 @@
-"""A queue of our own, to hear what others get."""
+"""A queue that receives a copy of what a topic or a rule delivers to others."""
 
 import json
 from typing import Any, NamedTuple
@@ -12,9 +12,13 @@ class ListenerQueue(NamedTuple):
 
 
 def create_listener_queue(sqs: Any, name: str, *, service: str, source: str) -> ListenerQueue:
-    """Make a queue that ``service`` may send to for ``source``, the ARN of a topic or rule.
+    """Create a queue to which a service may send for one topic or rule.
 
-    It is a FIFO queue when its name ends like one; ``sqs`` is boto3's client.
+    Args:
+        sqs: boto3's client of SQS.
+        name: The queue's name. If it ends in `.fifo`, it is a FIFO queue.
+        service: The service that sends: "sns" or "events".
+        source: The ARN of the topic or rule.
     """
     fifo = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
     url: str = sqs.create_queue(QueueName=name, Attributes=fifo)["QueueUrl"]

@@ -1,4 +1,4 @@
-"""The card company as a SaaS partner, which on a laptop is whoever may."""
+"""The card company as a SaaS partner. The local cloud lets the account itself play the partner."""
 
 import json
 from typing import Any
@@ -9,11 +9,11 @@ from lambdas.contracts.partner import DISPUTE_OPENED
 
 
 def publish_dispute(cloud: Cloud, **detail: Any) -> None:
-    """Tell of a dispute, as the partner does; ``detail`` should be a ``DisputeOpened``."""
+    """Put a dispute on the partner's bus; `detail` has the fields of `DisputeOpened`."""
     answer = cloud.client("events").put_partner_events(
         Entries=[
             {"Source": PARTNER_SOURCE, "DetailType": DISPUTE_OPENED, "Detail": json.dumps(detail)},
         ]
     )
     if answer["FailedEntryCount"]:
-        raise RuntimeError(f"the partner's bus does not take it: {answer['Entries']}")
+        raise RuntimeError(f"the partner's bus refused the event: {answer['Entries']}")

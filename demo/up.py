@@ -1,4 +1,4 @@
-"""The platform on a laptop, left running until somebody ends it."""
+"""Leave the platform running on a laptop, for a person to use."""
 
 import shlex
 import signal
@@ -6,16 +6,16 @@ import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from demo import order_driver
 from demo.deployment import CONTEXT_OPTIONS
-from demo.report import Screen
-from demo.scenario import Run, create_run, open_database, show_deployment
+from demo.run import Run, create_run, open_database, show_deployment
+from demo.screen import Screen
+from demo.stock_delivery import deliver_stock
 from demo.workers import running_workers
 from emulator.cloud import running
 
 
 def up(*, port: int | None) -> int:
-    """Leave the platform running until somebody ends it."""
+    """Deploy the platform to a local cloud and leave it running until a signal ends it."""
     screen = Screen()
     screen.title("Orders on a local cloud")
     with ExitStack() as stack:
@@ -27,7 +27,7 @@ def up(*, port: int | None) -> int:
         run.customers.sign_up("ada")
         run.notifications.register("ada")
         database.execute("INSERT INTO demand VALUES ('85123A', 1000)")
-        order_driver.deliver_stock(cloud, run.outputs["ReceiveStockFunction"], database)
+        deliver_stock(cloud, run.outputs["ReceiveStockFunction"], database)
         stack.enter_context(running_workers(cloud, run.outputs))
         _explain(run, screen)
         signal.pause()
@@ -35,7 +35,7 @@ def up(*, port: int | None) -> int:
 
 
 def _explain(run: Run, screen: Screen) -> None:
-    """Write the settings for a shell into a file, and say how to talk to the platform."""
+    """Write a shell's settings to a file, and print how to use the platform."""
     settings = run.cloud.directory / "env"
     variables = {
         **run.cloud.environment(),
@@ -72,7 +72,7 @@ Sign in as customer ada, place an order, read it:
 
   curl -s --cacert "$AWS_CA_BUNDLE" "$API/orders/ORDER_ID" -H "Authorization: Bearer $TOKEN"
 
-Watch its events, put one of your own:
+Read its events, and put one of your own:
 
   aws --endpoint-url "$AWS_ENDPOINT_URL" logs filter-log-events --log-group-name {group} \\
     --query 'events[].message' --output text

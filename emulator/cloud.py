@@ -106,6 +106,18 @@ class Cloud:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class RootSession:
+    """The account's root user, with the part of boto3's session that creates clients."""
+
+    cloud: Cloud
+    region_name: str = REGION
+
+    def client(self, service: str, **_: Any) -> Any:
+        """Return a client of the local cloud, whatever the settings are."""
+        return self.cloud.client(service)
+
+
 @contextmanager
 def running(*, port: int | None = None) -> Iterator[Cloud]:
     """Run a local cloud on the loopback interface for as long as the context lasts.

@@ -14,8 +14,11 @@ import pytest
 from aws_cdk import Duration
 
 from app import compose
-from demo import api_client, invariants, order_driver
-from demo.snapshot import SCHEMA, Snapshot
+from demo import api_client, order_book
+from demo.database import SCHEMA
+from demo.invariant_checks import CHECKS
+from demo.invariants import find_violations
+from demo.snapshot import Snapshot
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
 from lambdas.runtime.dynamodb import from_item
@@ -101,7 +104,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     app.synth()
     with cloud_recording_grants() as cloud, closing(sqlite3.connect(":memory:")) as database:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
-        database.executescript(order_driver.SCHEMA + SCHEMA)
+        database.executescript(order_book.SCHEMA + SCHEMA)
         customers = api_client.create_customers(cloud, outputs, "ada")
         platform = Platform(
             cloud=cloud,
@@ -183,8 +186,8 @@ def test_what_is_left_behind_goes_and_what_is_to_stay_stays(platform: Platform) 
     )
     platform.snapshot.gather()
     # Whether the orders' own events were logged is the demo's to check.
-    rules = [rule for rule in invariants.CHECKS if rule.invariant > 1]
-    assert list(invariants.find_violations(platform.database, rules)) == []
+    rules = [rule for rule in CHECKS if rule.invariant > 1]
+    assert list(find_violations(platform.database, rules)) == []
     shelf = platform.row("StockTable", sku=SKU)
     assert (shelf["available"], shelf["reserved"]) == (STOCK - 1, 1)
     assert platform.row("CardProviderChargesTable", key=cancelled)["state"] == "REFUNDED"

@@ -6,10 +6,13 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from demo import order_driver, scenario
+from demo import scenario
 from demo.deployment import deploy_app
 from demo.make_export import VARIANTS, export
-from demo.report import MOMENTS, Screen
+from demo.order_book import load_orders
+from demo.report import MOMENTS
+from demo.run import open_database
+from demo.screen import Screen
 from emulator.cloud import running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,15 +20,16 @@ SEED, ORDERS, CANCELLED = 7, 60, 0.5
 READ = """
 import resource, sys
 from pathlib import Path
-from demo import order_driver, scenario
-database = scenario.open_database(Path(sys.argv[2]))
-orders = order_driver.load_orders(Path(sys.argv[1]), database)
+from demo.order_book import load_orders
+from demo.run import open_database
+database = open_database(Path(sys.argv[2]))
+orders = load_orders(Path(sys.argv[1]), database)
 print(orders, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
 def test_every_promise_is_kept_to_the_orders_of_each_export(tmp_path: Path):
-    asked: dict[str, int] = dict.fromkeys(MOMENTS, 0)
+    cancelled: dict[str, int] = dict.fromkeys(MOMENTS, 0)
     with running() as cloud:
         outputs = deploy_app(cloud, progress=lambda _: None)
         for variant in VARIANTS:
@@ -33,8 +37,8 @@ def test_every_promise_is_kept_to_the_orders_of_each_export(tmp_path: Path):
             lines = export(seed=SEED, orders=ORDERS, variant=variant, cancelled=CANCELLED)
             path.write_bytes(b"".join(lines))
             shown = io.StringIO()
-            with closing(scenario.open_database(tmp_path / f"{variant}.sqlite3")) as database:
-                assert order_driver.load_orders(path, database) > ORDERS * 0.8
+            with closing(open_database(tmp_path / f"{variant}.sqlite3")) as database:
+                assert load_orders(path, database) > ORDERS * 0.8
                 kept = scenario.run_export(
                     *(cloud, outputs, database, Screen(shown)),
                     name=path.stem,
@@ -43,15 +47,16 @@ def test_every_promise_is_kept_to_the_orders_of_each_export(tmp_path: Path):
                 assert kept, f"seed {SEED}, {shown.getvalue()}"
                 (left,) = database.execute(
                     """SELECT count(*) FROM invoices WHERE number NOT IN
-                    (SELECT invoice FROM accepted UNION ALL SELECT invoice FROM refused)"""
+                    (SELECT invoice FROM accepted UNION ALL SELECT invoice FROM rejections)"""
                 ).fetchone()
                 assert left == 0, f"seed {SEED}, {shown.getvalue()}"
-                for told, count in database.execute(
-                    "SELECT told, count(*) FROM asked_to_cancel JOIN orders USING (order_id)"
-                    " WHERE state = 'CANCELLED' GROUP BY told"
+                for state, count in database.execute(
+                    "SELECT answered_state, count(*) FROM cancel_requests"
+                    " JOIN orders USING (order_id) WHERE state = 'CANCELLED'"
+                    " GROUP BY answered_state"
                 ):
-                    asked[told] += count
-    assert all(asked.values()), f"seed {SEED}, cancelled by what was answered: {asked}"
+                    cancelled[state] += count
+    assert all(cancelled.values()), f"seed {SEED}, cancelled, by the state answered: {cancelled}"
 
 
 def test_reading_ten_times_as_many_orders_takes_no_more_memory(tmp_path: Path):

@@ -22,8 +22,12 @@ import urllib3
 from aws_cdk.aws_stepfunctions import StateMachineType
 
 from app import compose
-from demo import api_client, invariants, order_driver
-from demo.snapshot import SCHEMA, Snapshot, insert
+from demo import api_client, order_book
+from demo.database import SCHEMA, insert
+from demo.invariant_checks import CHECKS
+from demo.invariants import Violation, find_violations
+from demo.snapshot import Snapshot
+from demo.stock_delivery import deliver_stock
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
 from lambdas.contracts.event import TECHNICAL_FAILURE, parse_detail
@@ -110,7 +114,7 @@ def cloud() -> Iterator[Cloud]:
 @pytest.fixture(scope="module")
 def database() -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(":memory:")) as database:
-        database.executescript(order_driver.SCHEMA + SCHEMA)
+        database.executescript(order_book.SCHEMA + SCHEMA)
         database.execute("INSERT INTO demand VALUES (?, ?)", [SKU, STOCK])
         yield database
 
@@ -132,7 +136,7 @@ def platform(
     app.synth()
     outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
     disable_schedules(cloud, *(f"Jobs{job}" for job in JOBS))
-    order_driver.deliver_stock(cloud, outputs["ReceiveStockFunction"], database)
+    deliver_stock(cloud, outputs["ReceiveStockFunction"], database)
     customers = api_client.create_customers(cloud, outputs, "ada", "bob")
     http = api_client.http(cloud)
     platform = Platform(
@@ -239,7 +243,7 @@ def place(
 
 def cancel(platform: Platform, order: str) -> tuple[int, str]:
     answer = platform.api.cancel(order, customer="ada")
-    insert(platform.database, "asked_to_cancel", [(order, answer.body["state"])])
+    insert(platform.database, "cancel_requests", [(order, answer.body["state"])])
     return answer.status, answer.body["state"]
 
 
@@ -348,13 +352,13 @@ def change(platform: Platform, order: str, **columns: str | int) -> None:
 
 
 def check_promises(platform: Platform) -> None:
-    broken: list[invariants.Violation] = []
+    broken: list[Violation] = []
 
     def kept() -> bool:
         platform.snapshot.gather()
         platform.snapshot.gather_dead_letters()
         platform.snapshot.gather_events()
-        broken[:] = invariants.find_violations(platform.database)
+        broken[:] = find_violations(platform.database, CHECKS)
         return not broken
 
     # The log of events is a moment behind.
@@ -362,7 +366,7 @@ def check_promises(platform: Platform) -> None:
     while not kept() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert broken == []
-    assert platform.database.execute("SELECT * FROM parked").fetchall() == []
+    assert platform.database.execute("SELECT * FROM dead_letters").fetchall() == []
 
 
 def test_an_order_is_confirmed_and_a_second_delivery_changes_nothing(platform):

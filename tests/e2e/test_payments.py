@@ -16,9 +16,13 @@ from typing import Any
 import pytest
 from pg8000.native import Connection
 
-from demo import api_client, invariants, order_driver
+from demo import api_client, order_book
+from demo.database import SCHEMA
 from demo.deployment import deploy_app
-from demo.snapshot import SCHEMA, Snapshot
+from demo.invariant_checks import CHECKS
+from demo.invariants import find_violations
+from demo.snapshot import Snapshot
+from demo.stock_delivery import deliver_stock
 from emulator.cloud import Cloud
 from lambdas.contracts.event import event_id, parse_detail
 from lambdas.contracts.payments import SOURCE, PaymentRefunded, PaymentTaken
@@ -67,9 +71,9 @@ class Platform:
 def platform() -> Iterator[Platform]:
     with cloud_recording_grants() as cloud, closing(sqlite3.connect(":memory:")) as database:
         outputs = deploy_app(cloud, progress=lambda _: None)
-        database.executescript(order_driver.SCHEMA + SCHEMA)
+        database.executescript(order_book.SCHEMA + SCHEMA)
         database.execute("INSERT INTO demand VALUES (?, 10000)", [SKU])
-        order_driver.deliver_stock(cloud, outputs["ReceiveStockFunction"], database)
+        deliver_stock(cloud, outputs["ReceiveStockFunction"], database)
         customers = api_client.create_customers(cloud, outputs, "ada")
         yield Platform(
             cloud=cloud,
@@ -154,7 +158,7 @@ def check_promises(platform: Platform) -> None:
     platform.snapshot.gather()
     # Whether the orders' own events were logged is the demo's to check.
     assert [
-        found for found in invariants.find_violations(platform.database) if found.invariant > 1
+        found for found in find_violations(platform.database, CHECKS) if found.invariant > 1
     ] == []
     (stranger,) = platform.database.execute(
         "SELECT count(*) FROM provider_charges WHERE order_id NOT IN (SELECT order_id FROM orders)"

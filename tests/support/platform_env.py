@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from demo import api_client, invariants, order_driver
-from demo.snapshot import SCHEMA, Snapshot, insert
-from emulator.cloud import Cloud
+from demo import api_client, order_book
+from demo.database import SCHEMA, insert
+from demo.invariant_checks import CHECKS, QUIESCENT_CHECKS
+from demo.invariants import Violation, find_violations
+from demo.snapshot import Snapshot
+from emulator.cloud import Cloud, RootSession
 from lambdas.runtime.dynamodb import from_item, to_item
 from ops.deployed import Deployed
 from tests.support.faults import FaultCatalog
@@ -50,7 +53,7 @@ class Platform:
 
     def cancel(self, order: str) -> str:
         answer = self.api().cancel(order, customer=CUSTOMER)
-        insert(self.database, "asked_to_cancel", [(order, answer.body["state"])])
+        insert(self.database, "cancel_requests", [(order, answer.body["state"])])
         return str(answer.body["state"])
 
     def call(self, function: str, **event: Any) -> None:
@@ -73,23 +76,19 @@ class Platform:
             f"{orders} become {state}", lambda: {self.state(each) for each in orders} == {state}
         )
 
-    def violations(self) -> list[invariants.Violation]:
+    def violations(self) -> list[Violation]:
         self.snapshot.gather()
         self.snapshot.gather_dead_letters()
         self.snapshot.gather_events()
-        return list(
-            invariants.find_violations(
-                self.database, (*invariants.CHECKS, *invariants.QUIESCENT_CHECKS)
-            )
-        )
+        return list(find_violations(self.database, (*CHECKS, *QUIESCENT_CHECKS)))
 
 
 def running_platform(
     cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection, *, environment: str
 ) -> Platform:
-    database.executescript(order_driver.SCHEMA + SCHEMA)
+    database.executescript(order_book.SCHEMA + SCHEMA)
     customers = api_client.create_customers(cloud, outputs, CUSTOMER)
-    deployed = Deployed(session=Root(cloud), environment=environment).templates()
+    deployed = Deployed(session=RootSession(cloud), environment=environment).templates()
     places = list(deployed.failure_sinks())
     client = cache(cloud.client)
     return Platform(
@@ -110,13 +109,3 @@ def running_platform(
             mark_compensation_completed=outputs["MarkCompensationCompletedFunction"],
         ),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """The account's root user, as a session of boto3."""
-
-    cloud: Cloud
-
-    def client(self, service: str, **_: Any) -> Any:
-        return self.cloud.client(service)

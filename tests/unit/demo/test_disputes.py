@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from demo import disputes
-from demo.report import Screen
-from demo.snapshot import SCHEMA
+from demo.database import SCHEMA
+from demo.screen import Screen
 
 
 @pytest.fixture
@@ -20,14 +20,15 @@ def database() -> Iterator[sqlite3.Connection]:
 def disputed(database: sqlite3.Connection, order: str, state: str, *steps: str) -> None:
     database.execute("INSERT INTO orders (order_id, state) VALUES (?, ?)", [order, state])
     database.execute(
-        "INSERT INTO disputes (order_id, reason, told) VALUES (?, 'fraudulent', 'disputed: so')",
+        "INSERT INTO disputes (order_id, reason, explanation) "
+        "VALUES (?, 'fraudulent', 'disputed: so')",
         [order],
     )
     for step in steps:
         database.execute(step, [order])
 
 
-ALL = (disputes.HELD, disputes.WAITED, disputes.LIFTED)
+ALL = (disputes.HELD, disputes.HELD_WHEN_PICKED, disputes.LIFTED)
 
 
 def test_what_was_held_and_left_is_shown(database: sqlite3.Connection):
@@ -38,10 +39,10 @@ def test_what_was_held_and_left_is_shown(database: sqlite3.Connection):
 
     assert [line.strip() for line in out.getvalue().splitlines() if line] == [
         "Disputed payments",
-        "told by the partner   2",
+        "opened by the partner 2",
         "orders held           2  e.g. “disputed: so”",
-        "stayed though picked  2",
-        "holds lifted          ONLY 1 of 2, of which ONLY 1 of 2 orders have left since",
+        "held when picked      2",
+        "holds lifted          ONLY 1 of 2; ONLY 1 of 2 orders dispatched since",
     ]
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from demo import api_client, notifications, order_driver
+from demo import api_client, notifications, order_book
+from demo.database import SCHEMA, insert
+from demo.errors import DemoError
 from demo.invariants import find_violations
 from demo.notifications import CHECKS, Notifications
 from demo.read_side import SCHEMA as VIEWS
-from demo.report import Screen
-from demo.snapshot import SCHEMA, insert
+from demo.screen import Screen
 
 CLEAN: dict[str, list[tuple[Any, ...]]] = {
     "invoices": [
@@ -23,7 +24,7 @@ CLEAN: dict[str, list[tuple[Any, ...]]] = {
     ],
     "accepted": [("c", "1"), ("r", "2"), ("w", "3")],
     "reachable": [("ada",)],
-    "facts": [
+    "logged_events": [
         ("0/1", "orders", "c", 2, "OrderConfirmed", "t", "{}"),
         # Told twice.
         ("0/2", "orders", "c", 2, "OrderConfirmed", "t", "{}"),
@@ -34,7 +35,7 @@ CLEAN: dict[str, list[tuple[Any, ...]]] = {
         ("0/7", "orders", "w", 4, "OrderCancelled", "t", "{}"),
         ("0/8", "notifications", "c", 2, "CustomerNotified", "t", "{}"),
     ],
-    "mails": [
+    "email_records": [
         ("c", "OrderConfirmed", "SENT", "m1"),
         ("c", "Invoice", "SENT", "m2"),
         ("c", "OrderDispatched", "SENT", "m3"),
@@ -43,7 +44,7 @@ CLEAN: dict[str, list[tuple[Any, ...]]] = {
         ("w", "Invoice", "SENT", "m5"),
         ("w", "OrderCancelled", "SENT", "m6"),
     ],
-    "posted": [
+    "sent_emails": [
         ("m1", "Your order c is confirmed"),
         ("m2", "Invoice INV-c"),
         ("m3", "Your order c is on its way"),
@@ -51,30 +52,40 @@ CLEAN: dict[str, list[tuple[Any, ...]]] = {
         ("m5", "Invoice INV-w"),
         ("m6", "Your order w is cancelled"),
     ],
-    "issued": [("c",), ("w",)],
+    "pdf_invoices": [("c",), ("w",)],
 }
 BREAKS = [
-    ("DELETE FROM mails WHERE order_id = 'r'", 1, "r", "became of the mail OrderRejected"),
-    ("DELETE FROM issued WHERE order_id = 'w'", 1, "w", "was confirmed, and has no invoice"),
-    ("UPDATE mails SET state = 'SENDING' WHERE message_id = 'm3'", 1, "c", "is SENDING, not SENT"),
-    ("DELETE FROM reachable", 1, "c", "the mail Invoice is SENT, not NO_ADDRESS"),
-    ("INSERT INTO issued VALUES ('c')", 2, "c", "2 invoices"),
-    ("INSERT INTO issued VALUES ('r')", 2, "r", "has an invoice, and was not confirmed"),
     (
-        "INSERT INTO posted VALUES ('m7', 'Invoice INV-c')",
+        "DELETE FROM email_records WHERE order_id = 'r'",
+        1,
+        "r",
+        "no record of the mail OrderRejected",
+    ),
+    ("DELETE FROM pdf_invoices WHERE order_id = 'w'", 1, "w", "was confirmed, and has no invoice"),
+    (
+        "UPDATE email_records SET state = 'SENDING' WHERE message_id = 'm3'",
+        1,
+        "c",
+        "is SENDING, not SENT",
+    ),
+    ("DELETE FROM reachable", 1, "c", "the mail Invoice is SENT, not NO_ADDRESS"),
+    ("INSERT INTO pdf_invoices VALUES ('c')", 2, "c", "2 invoices"),
+    ("INSERT INTO pdf_invoices VALUES ('r')", 2, "r", "has an invoice, and was not confirmed"),
+    (
+        "INSERT INTO sent_emails VALUES ('m7', 'Invoice INV-c')",
         2,
         "Invoice INV-c",
         "was mailed 2 times",
     ),
-    ("INSERT INTO posted VALUES ('m7', 'x')", 2, "x", "nobody recorded it"),
-    ("DELETE FROM posted WHERE message_id = 'm1'", 2, "c", "SES does not know it"),
+    ("INSERT INTO sent_emails VALUES ('m7', 'x')", 2, "x", "has no record"),
+    ("DELETE FROM sent_emails WHERE message_id = 'm1'", 2, "c", "not known to SES"),
 ]
 
 
 @pytest.fixture
 def snapshot() -> Iterator[sqlite3.Connection]:
     database = sqlite3.connect(":memory:")
-    database.executescript(order_driver.SCHEMA + SCHEMA + VIEWS + notifications.SCHEMA)
+    database.executescript(order_book.SCHEMA + SCHEMA + VIEWS + notifications.SCHEMA)
     for table, rows in CLEAN.items():
         insert(database, table, rows)
     yield database
@@ -99,8 +110,10 @@ def test_what_is_missing_or_doubled_is_named(
 
 def test_what_stands_on_a_queue_is_not_lost(snapshot: sqlite3.Connection):
     insert(snapshot, "orders", [("r", *[None] * 7)])
-    snapshot.execute("DELETE FROM mails WHERE order_id = 'r'")
-    snapshot.execute("INSERT INTO parked VALUES ('NotifyCustomerFailureRecords', '... r ...')")
+    snapshot.execute("DELETE FROM email_records WHERE order_id = 'r'")
+    snapshot.execute(
+        "INSERT INTO dead_letters VALUES ('NotifyCustomerFailureRecords', '... r ...')"
+    )
 
     assert list(find_violations(snapshot, CHECKS)) == []
 
@@ -114,8 +127,8 @@ def test_it_is_shown(snapshot: sqlite3.Connection):
         "  reachable             1 of 2 have given an address",
         "    Invoice                2  2 SENT",
         "    OrderRejected          1  1 NO_ADDRESS",
-        "  taken by SES          6 mails; none has left this machine",
-        "  invoices              2 of 2 orders that were confirmed",
+        "  accepted by SES       6 mails; none has left this machine",
+        "  invoices              2 of 2 confirmed orders",
     ):
         assert line in out.getvalue()
 
@@ -146,5 +159,5 @@ def test_one_customer_in_twenty_gives_no_address():
 
 
 def test_an_address_that_is_not_taken_ends_the_run():
-    with pytest.raises(order_driver.OrderDriverError, match="1's address was not taken"):
+    with pytest.raises(DemoError, match="1's address was refused"):
         register(Shop(500), "1")

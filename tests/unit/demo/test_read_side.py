@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from demo import order_driver
+from demo import order_book
+from demo.database import SCHEMA, insert
 from demo.invariants import find_violations
-from demo.read_side import CHECKS, LagProbe, ReadSide, percentile
+from demo.read_side import CHECKS, ReadSide
 from demo.read_side import SCHEMA as VIEWS
-from demo.snapshot import SCHEMA, insert
 from lambdas.contracts.event import DESTINATION_DETAIL_TYPE, DESTINATION_SOURCE
 from lambdas.runtime.dynamodb import to_item
 
@@ -42,7 +42,7 @@ CLEAN: dict[str, list[tuple[Any, ...]]] = {
         *((one, "ada", "CONFIRMED", 2, 900, "GBP", None, None) for one in "cd"),
         ("p", "bob", "PLACED", 1, 900, "GBP", None, None),
     ],
-    "facts": [
+    "logged_events": [
         (f"{n}", service, order, sequence, kind, when, json.dumps(DATA))
         for n, (order, service, sequence, kind, when) in enumerate(
             # The bus may deliver twice.
@@ -55,11 +55,11 @@ CLEAN: dict[str, list[tuple[Any, ...]]] = {
         *(("d", 2, "orders", CONFIRMED, at(2, 9)), ("p", 1, "orders", PLACED, at(3))),
         ("x", 1, "orders", PLACED, at(0)),
     ],
-    "listed": [
+    "customer_orders": [
         *((one, "ada", "CONFIRMED", 900, "GBP") for one in "cd"),
         *(("p", "bob", "PLACED", 900, "GBP"), ("x", "ada", "CONFIRMED", 900, "GBP")),
     ],
-    "counted": [
+    "sales_counters": [
         ("2026-12-01", "minute", "08:01", "GBP", 2, 10, 1800),
         ("2026-12-01", "minute", "08:02", "GBP", 1, 5, 900),
         # In two buckets; x has bought A1 as well.
@@ -68,7 +68,7 @@ CLEAN: dict[str, list[tuple[Any, ...]]] = {
         ("2026-12-01", "product", "B2", "GBP", 3, 9, 900),
         ("2026-12-01", "product", "C3", "GBP", 1, 1, 1),
     ],
-    "counted_before": [
+    "initial_sales_counters": [
         ("2026-12-01", "minute", "08:01", "GBP", 1, 5, 900),
         ("2026-12-01", "product", "A1", "GBP", 1, 2, 600),
         ("2026-12-01", "product", "B2", "GBP", 1, 3, 300),
@@ -76,9 +76,17 @@ CLEAN: dict[str, list[tuple[Any, ...]]] = {
     ],
 }
 BREAKS = [
-    ("DELETE FROM timelines WHERE service = 'payments'", "c", "was told PaymentTaken of payments"),
-    ("DELETE FROM timelines WHERE order_id = 'p'", "p", "was told OrderPlaced of orders as"),
-    ("DELETE FROM facts WHERE service = 'payments'", "c", "the timeline shows PaymentTaken"),
+    (
+        "DELETE FROM timelines WHERE service = 'payments'",
+        "c",
+        "was published: PaymentTaken of payments",
+    ),
+    ("DELETE FROM timelines WHERE order_id = 'p'", "p", "was published: OrderPlaced of orders as"),
+    (
+        "DELETE FROM logged_events WHERE service = 'payments'",
+        "c",
+        "the timeline shows PaymentTaken",
+    ),
     (
         "UPDATE timelines SET position = 3 - position WHERE order_id = 'd'",
         "d",
@@ -87,33 +95,45 @@ BREAKS = [
     ("UPDATE timelines SET at = 'then' WHERE order_id = 'p'", "p", "as number 1, at then"),
     ("UPDATE timelines SET detail_type = 'X' WHERE order_id = 'p'", "p", "shows X of orders"),
     (
-        "UPDATE listed SET state = 'PLACED' WHERE order_id = 'c'",
+        "UPDATE customer_orders SET state = 'PLACED' WHERE order_id = 'c'",
         "c",
         "is CONFIRMED for 900 GBP, of ada, the list of orders says PLACED for 900 GBP",
     ),
-    ("UPDATE listed SET total = 1 WHERE order_id = 'c'", "c", "says CONFIRMED for 1 GBP"),
-    ("UPDATE listed SET currency = 'EUR' WHERE order_id = 'c'", "c", "for 900 EUR"),
-    ("UPDATE listed SET customer_id = 'eve' WHERE order_id = 'p'", "p", "900 GBP, of eve"),
-    ("DELETE FROM listed WHERE order_id = 'p'", "p", "is PLACED for 900 GBP"),
-    ("UPDATE counted SET orders = 3 WHERE entry = '08:02'", "08:02", "the sales say 3 orders"),
-    ("UPDATE counted SET units = 6 WHERE entry = '08:02'", "08:02", "1 orders, 6 units"),
+    ("UPDATE customer_orders SET total = 1 WHERE order_id = 'c'", "c", "says CONFIRMED for 1 GBP"),
+    ("UPDATE customer_orders SET currency = 'EUR' WHERE order_id = 'c'", "c", "for 900 EUR"),
+    ("UPDATE customer_orders SET customer_id = 'eve' WHERE order_id = 'p'", "p", "900 GBP, of eve"),
+    ("DELETE FROM customer_orders WHERE order_id = 'p'", "p", "is PLACED for 900 GBP"),
     (
-        "UPDATE counted SET amount = amount + 1 WHERE entry = 'B2'",
+        "UPDATE sales_counters SET orders = 3 WHERE entry = '08:02'",
+        "08:02",
+        "the sales say 3 orders",
+    ),
+    ("UPDATE sales_counters SET units = 6 WHERE entry = '08:02'", "08:02", "1 orders, 6 units"),
+    (
+        "UPDATE sales_counters SET amount = amount + 1 WHERE entry = 'B2'",
         "B2",
-        "confirmed are 2 orders, 6 units, 600 GBP on 2026-12-01 per product, the sales say 2 "
+        "the events say 2 orders, 6 units, 600 GBP on 2026-12-01 per product, the sales say 2 "
         "orders, 6 units, 601 GBP",
     ),
-    ("UPDATE counted SET currency = 'EUR' WHERE entry = '08:02'", "08:02", "900 EUR on"),
-    ("DELETE FROM counted WHERE entry = 'C3'", "C3", "the sales say -1 orders"),
-    ("DELETE FROM counted WHERE orders = 2 AND entry = 'A1'", "A1", "confirmed are 2 orders"),
-    ("DELETE FROM facts WHERE order_id = 'd'", "08:02", "the sales say 1 orders, 5 units, 900"),
+    ("UPDATE sales_counters SET currency = 'EUR' WHERE entry = '08:02'", "08:02", "900 EUR on"),
+    ("DELETE FROM sales_counters WHERE entry = 'C3'", "C3", "the sales say -1 orders"),
+    (
+        "DELETE FROM sales_counters WHERE orders = 2 AND entry = 'A1'",
+        "A1",
+        "the events say 2 orders",
+    ),
+    (
+        "DELETE FROM logged_events WHERE order_id = 'd'",
+        "08:02",
+        "the sales say 1 orders, 5 units, 900",
+    ),
 ]
 
 
 @pytest.fixture
 def snapshot() -> Iterator[sqlite3.Connection]:
     database = sqlite3.connect(":memory:")
-    database.executescript(order_driver.SCHEMA + SCHEMA + VIEWS)
+    database.executescript(order_book.SCHEMA + SCHEMA + VIEWS)
     for table, rows in CLEAN.items():
         insert(database, table, rows)
     yield database
@@ -147,7 +167,7 @@ def test_each_rule_is_broken_by_one_of_these(snapshot: sqlite3.Connection):
 def test_an_order_that_stands_on_a_queue_may_be_listed_as_it_was(snapshot: sqlite3.Connection):
     snapshot.execute("UPDATE orders SET state = 'CONFIRMED' WHERE order_id = 'p'")
     assert [one.subject for one in find_violations(snapshot, CHECKS)] == ["p"]
-    insert(snapshot, "parked", [("Outbox", '{"order_id": "p"}')])
+    insert(snapshot, "dead_letters", [("Outbox", '{"order_id": "p"}')])
     assert list(find_violations(snapshot, CHECKS)) == []
 
 
@@ -262,10 +282,10 @@ def test_views_are_copied_as_customers_see_them_and_facts_as_they_were_told():
             ("c", 2, "payments", TAKEN, at(1, 5)),
             ("c", 3, "orders", CONFIRMED, at(1, 9)),
         ],
-        "listed": [("c", "ada", "CONFIRMED", 900, "GBP")],
-        "counted_before": [sale],
-        "counted": [sale],
-        "facts": [
+        "customer_orders": [("c", "ada", "CONFIRMED", 900, "GBP")],
+        "initial_sales_counters": [sale],
+        "sales_counters": [sale],
+        "logged_events": [
             ("000000000001000/e1", "payments", "c", 1, TAKEN, at(1, 5), '{"order_id": "c"}'),
             (
                 *("000000000001001/e2", "notifications", "c", 1, "CustomerNotified", at(1, 5)),
@@ -274,61 +294,3 @@ def test_views_are_copied_as_customers_see_them_and_facts_as_they_were_told():
         ],
     }.items():
         assert database.execute(f"SELECT * FROM {table}").fetchall() == rows, table
-
-
-def test_a_lag_is_from_when_a_fact_happened_to_when_it_was_first_seen(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    rows: dict[str, dict[str, Any]] = {"a": {"orders/1": {"at": "1970-01-01T00:00:10+00:00"}}}
-    now = 12.5
-    monkeypatch.setattr("demo.read_side.time.time", lambda: now)
-
-    def get(*, RequestItems: Any) -> Any:  # noqa: N803
-        keys = [key["order_id"]["S"] for key in RequestItems["t"]["Keys"]]
-        assert RequestItems["t"]["ConsistentRead"]
-        found = [to_item({"order_id": key, **rows[key]}) for key in keys if key in rows]
-        return {"Responses": {"t": found}}
-
-    database = sqlite3.connect(":memory:")
-    database.executescript(SCHEMA)
-    watch = LagProbe(SimpleNamespace(batch_get_item=get), "t")
-    watch.look()
-    insert(database, "accepted", [("a", "1"), ("b", "2")])
-    watch.follow(database)
-    watch.look()
-    rows["a"]["orders/2"] = rows["a"]["payments/1"] = {"at": "1970-01-01T00:00:11+00:00"}
-    rows["b"] = {"orders/1": {"at": "1970-01-01T00:00:12.25+00:00"}, "customer_id": "ada"}
-    now = 13.0
-    watch.look()
-    now = 20.0
-    watch.look()
-
-    # The first was there before anybody looked: when it came, nobody knows.
-    assert watch.lags == {
-        ("a", "orders/1"): None,
-        ("a", "orders/2"): 2.0,
-        ("a", "payments/1"): 2.0,
-        ("b", "orders/1"): 0.75,
-    }
-
-
-def test_only_the_orders_that_were_accepted_last_are_watched(snapshot: sqlite3.Connection):
-    asked: list[list[str]] = []
-
-    def get(*, RequestItems: Any) -> Any:  # noqa: N803
-        asked.append([key["order_id"]["S"] for key in RequestItems["t"]["Keys"]])
-        return {"Responses": {"t": []}}
-
-    insert(snapshot, "accepted", [(f"o{n}", f"i{n}") for n in range(40)])
-    watch = LagProbe(SimpleNamespace(batch_get_item=get), "t")
-    watch.follow(snapshot)
-    watch.look()
-    assert asked == [[f"o{n}" for n in range(39, 23, -1)]]
-
-
-@pytest.mark.parametrize(
-    ("count", "share", "expected"),
-    [(1, 50, 1), (1, 99, 1), (4, 50, 2), (4, 51, 3), (100, 95, 95), (100, 99, 99), (3, 99, 3)],
-)
-def test_a_percentile_is_one_of_the_lags(count: int, share: int, expected: float):
-    assert percentile([float(n) for n in range(1, count + 1)], share) == expected

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from demo import order_driver, read_side, report, resharding
+from demo import order_book, read_side, report, resharding, screen, view_report
+from demo.database import SCHEMA, insert
 from demo.invariants import Violation
-from demo.report import Screen, bar, money
-from demo.snapshot import SCHEMA, insert
+from demo.screen import Screen, bar
 from demo.view_rebuild import RebuiltView
 
 
@@ -20,7 +20,7 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def database() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:")
-    connection.executescript(order_driver.SCHEMA + SCHEMA + read_side.SCHEMA + resharding.SCHEMA)
+    connection.executescript(order_book.SCHEMA + SCHEMA + read_side.SCHEMA + resharding.SCHEMA)
     yield connection
     connection.close()
 
@@ -30,10 +30,6 @@ def test_a_bar_is_empty_half_and_full():
     assert bar(2, 4, width=4) == "[##..] 2 of 4"
     assert bar(1_000, 1_000, width=4) == "[####] 1,000 of 1,000"
     assert bar(0, 0, width=4) == "[####] 0 of 0"
-
-
-def test_money_is_written_in_full():
-    assert [money(amount) for amount in (0, 5, 123456)] == ["0.00", "0.05", "1,234.56"]
 
 
 def test_a_phase_is_one_plain_line_away_from_a_terminal():
@@ -54,10 +50,10 @@ def test_a_phase_is_redrawn_on_a_terminal():
 
 def test_colours_only_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert Screen(Terminal()).paint("x", report.RED) == "\033[31mx\033[0m"
-    assert Screen(io.StringIO()).paint("x", report.RED) == "x"
+    assert Screen(Terminal()).paint("x", screen.RED) == "\033[31mx\033[0m"
+    assert Screen(io.StringIO()).paint("x", screen.RED) == "x"
     monkeypatch.setenv("NO_COLOR", "1")
-    assert Screen(Terminal()).paint("x", report.RED) == "x"
+    assert Screen(Terminal()).paint("x", screen.RED) == "x"
 
 
 def test_promises_hold_or_are_broken_by_name():
@@ -74,12 +70,12 @@ def test_events_that_came_twice_count_once(database: sqlite3.Connection):
     insert(database, "orders", [("o", "c", "CONFIRMED", 2, 1, "GBP", None, None)])
     events = [("1", "o", 1, "A", ""), ("2", "o", 1, "A", ""), ("3", "other", 1, "A", "")]
     insert(database, "events", events)
-    assert report.logged(database) == 1
+    assert report.count_logged(database) == 1
 
 
 def test_cancelled_orders_are_counted_by_when(database: sqlite3.Connection):
     told = {"a": "CANCELLED", "b": "CANCELLED", "c": "PLACED", "d": "WITHDRAWN", "e": "PLACED"}
-    insert(database, "asked_to_cancel", told.items())
+    insert(database, "cancel_requests", told.items())
     insert(
         database,
         "orders",
@@ -93,16 +89,16 @@ def test_cancelled_orders_are_counted_by_when(database: sqlite3.Connection):
     assert ["during", "the", "saga", "1"] in lines
     assert ["once", "confirmed", "1"] in lines
     assert ["R", "1"] in lines
-    assert ["to", "be", "cancelled", "too", "1"] in lines
+    assert ["also", "to", "be", "cancelled", "1"] in lines
 
 
 def test_refusals_are_shown_with_line_and_reason_and_the_rest_counted(
     database: sqlite3.Connection,
 ):
     for line in range(1, 13):
-        database.execute("INSERT INTO refused VALUES (?, 'i', 'no customer', '')", [line])
+        database.execute("INSERT INTO rejections VALUES (?, 'i', 'no customer', '')", [line])
     out = io.StringIO()
-    report.show_refused(Screen(out), database)
+    report.show_rejections(Screen(out), database)
     assert "line 10 " in out.getvalue()
     assert "line 11 " not in out.getvalue()
     assert "   12  no customer" in out.getvalue()
@@ -112,15 +108,15 @@ def test_announcements_are_counted_by_type_and_by_sku(database: sqlite3.Connecti
     changed, low = "StockChanged", "StockBelowMinimum"
     told = [("A1", 1, changed), ("B2", 1, changed), ("A1", 2, low), ("A1", 3, changed)]
     rows = [(None, f"{sku}/{number}", sku, number, kind) for sku, number, kind in told]
-    insert(database, "announced", rows)
+    insert(database, "stock_events", rows)
     insert(database, "purchase_orders", [("A1/2", "A1", 5), ("another run's", "A1", 5)])
     insert(database, "stock", [("A1", 1, 2, 5, 3), ("B2", 9, 0, 5, 1)])
-    insert(database, "shown", [("A1", "LOW", 1, 3), ("B2", "IN_STOCK", 8, 1)])
+    insert(database, "availability", [("A1", "LOW", 1, 3), ("B2", "IN_STOCK", 8, 1)])
     insert(database, "warehouse_stock", [("A1", 1, 2, 5, 3), ("B2", 9, 0, 5, 1)])
 
     def lines() -> list[str]:
         out = io.StringIO()
-        report.show_stock(Screen(out), database)
+        view_report.show_stock(Screen(out), database)
         return [" ".join(line.split()) for line in out.getvalue().splitlines()]
 
     shown = lines()
@@ -128,9 +124,9 @@ def test_announcements_are_counted_by_type_and_by_sku(database: sqlite3.Connecti
     assert "StockChanged 3 most of A1 (2), B2 (1)" in shown
     assert "StockBelowMinimum 1 most of A1 (1)" in shown
     assert "purchase orders 1 raised, of 5 units" in shown
-    assert "the storefront knows 1 of 2 SKUs as they are" in shown
-    assert "the warehouse knows 2 of 2 SKUs as they are" in shown
-    insert(database, "announced", [(None, "A1/2", "A1", 2, low), (None, "B2/3", "B2", 3, low)])
+    assert "the storefront right about 1 of 2 SKUs" in shown
+    assert "the warehouse right about 2 of 2 SKUs" in shown
+    insert(database, "stock_events", [(None, "A1/2", "A1", 2, low), (None, "B2/3", "B2", 3, low)])
     assert "changes 6 of 2 SKUs, 2 not the next of their SKU" in lines()
 
 
@@ -151,12 +147,12 @@ def test_views_are_shown_with_what_they_should_be_with_lags_and_with_resharding(
         for n, (service, kind) in enumerate((("orders", "OrderConfirmed"), ("payments", "Taken")))
     ]
     for n, (one, service, kind, at) in enumerate(told):
-        insert(database, "facts", [(str(n), service, one, 1, kind, at, data)])
+        insert(database, "logged_events", [(str(n), service, one, 1, kind, at, data)])
         insert(database, "timelines", [(one, 1 + n % 2, service, kind, at)])
     database.execute("DELETE FROM timelines WHERE order_id = 'b' AND position = 2")
-    insert(database, "listed", [("a", "ada", "CONFIRMED", 600, "GBP")])
+    insert(database, "customer_orders", [("a", "ada", "CONFIRMED", 600, "GBP")])
     minute = ("2026-12-01", "minute", "08:00", "GBP", 2, 4, 1_200)
-    insert(database, "counted", [minute, ("2026-12-01", "product", "A1", "GBP", 2, 4, 1)])
+    insert(database, "sales_counters", [minute, ("2026-12-01", "product", "A1", "GBP", 2, 4, 1)])
     insert(database, "lags", [("a", str(n), n / 10) for n in range(1, 101)])
     changes = [("2026-12-01T08:00:01+00:00", 1, 2, "more"), ("2026-12-01T09", 2, 1, "less")]
     insert(database, "decisions", [(str(n), *change) for n, change in enumerate(changes)])
@@ -167,24 +163,24 @@ def test_views_are_shown_with_what_they_should_be_with_lags_and_with_resharding(
         RebuiltView("timelines", True, "equal: 2 items"),
         RebuiltView("sales", False, "not equal"),
     ]
-    report.show_views(Screen(out), database, resharded=True, rebuilt=made)
+    view_report.show_views(Screen(out), database, resharded=True, rebuilt=made)
 
     shown = [" ".join(line.split()) for line in out.getvalue().splitlines()]
-    assert "timelines 3 of 4 facts of 2 services about 2 orders, in order" in shown
-    assert "customers' orders 1 of 2 as they are" in shown
+    assert "timelines 3 of 4 events of 2 services about 2 orders, in order" in shown
+    assert "customers' orders 1 of 2 right" in shown
     assert "sales 1 of 2 counters, by minute and by product" in shown
     assert "2 orders confirmed, 4 units, 12.00 GBP" in shown
-    assert "lag p50 5.0 s, p95 9.5 s, p99 9.9 s until seen in the timeline, of 100 facts" in shown
+    assert "lag p50 5.0 s, p95 9.5 s, p99 9.9 s until in the timeline, of 100 events" in shown
     assert shown.index("timelines rebuilt equal: 2 items") < shown.index("sales rebuilt not equal")
     done = shown.index("shards doubled and halved while orders flowed")
     assert shown[done + 1 : done + 4] == [
         "1 to 2 more",
         "2 to 1 less",
-        "facts 2, 2, 0 were told before, between and after",
+        "events 2, 2, 0 published before, between and after",
     ]
     out = io.StringIO()
-    report.show_views(Screen(out), database, resharded=False, rebuilt=())
+    view_report.show_views(Screen(out), database, resharded=False, rebuilt=())
     assert "shards BROKEN" in " ".join(out.getvalue().split())
     out = io.StringIO()
-    report.show_views(Screen(out), database, resharded=None, rebuilt=())
+    view_report.show_views(Screen(out), database, resharded=None, rebuilt=())
     assert "shards" not in out.getvalue()

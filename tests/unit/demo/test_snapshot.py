@@ -5,7 +5,9 @@ import sqlite3
 from types import SimpleNamespace
 from typing import Any
 
-from demo.snapshot import SCHEMA, Snapshot, pages
+from demo.database import SCHEMA
+from demo.readers import ledger_pages
+from demo.snapshot import Snapshot
 from lambdas.runtime.dynamodb import to_item
 
 
@@ -18,7 +20,7 @@ def test_the_ledger_is_read_in_pages_by_key():
         assert "ORDER BY order_id, kind LIMIT 5" in sql
         return [row for row in rows if row > [last["order_id"], last["kind"]]][:5]
 
-    found = list(pages(run, "entries", ["order_id", "kind"], size=5))
+    found = list(ledger_pages(run, "entries", ["order_id", "kind"], size=5))
     assert [row for page in found for row in page] == rows
     assert [len(page) for page in found] == [5, 5, 4]
     assert len(asked) == 3
@@ -92,9 +94,9 @@ def test_parked_messages_are_found_through_the_stacks_and_put_back():
     }
     stacks = SimpleNamespace(get_paginator=lambda call: Pages(lambda **_: answers[call]))
     Snapshot(cloud(sqs=queue, cloudformation=stacks), {}, snapshot).gather_dead_letters()
-    found = snapshot.execute("SELECT queue, count(DISTINCT body) FROM parked").fetchall()
+    found = snapshot.execute("SELECT queue, count(DISTINCT body) FROM dead_letters").fetchall()
     assert found == [("Orders-Dev-Orders/Repair", 25)]
-    assert snapshot.execute("SELECT count(*) FROM parked").fetchone() == (25,)
+    assert snapshot.execute("SELECT count(*) FROM dead_letters").fetchone() == (25,)
     assert queue.hidden == set()
 
 
@@ -182,7 +184,7 @@ def test_what_is_announced_is_heard_in_order_from_when_listening_began():
     ear, shelf = Ear(), {"available": 3, "reserved": 1, "minimum": 5, "sequence": 7}
     tables: dict[str, list[dict[str, Any]]] = {
         "stock": [{"sku": "A1", **shelf}],
-        "shown": [{"sku": "A1", "state": "LOW", "available": 3, "sequence": 6}],
+        "availability": [{"sku": "A1", "state": "LOW", "available": 3, "sequence": 6}],
         "warehouse_stock": [{"sku": "A1", **shelf, "reserved": 2}],
         "orders": [{"purchase_order_id": "p", "sku": "A1", "quantity": 5}],
     }
@@ -193,7 +195,7 @@ def test_what_is_announced_is_heard_in_order_from_when_listening_began():
     outputs = {
         "StockTopic": "topic",
         "StockTable": "stock",
-        "AvailabilityTable": "shown",
+        "AvailabilityTable": "availability",
         "WarehouseStockTable": "warehouse_stock",
         "PurchaseOrdersTable": "orders",
     }
@@ -210,14 +212,14 @@ def test_what_is_announced_is_heard_in_order_from_when_listening_began():
         assert ear.messages == []
     assert ear.made == []
 
-    told = snapshot.execute("SELECT sku, sequence, event_id FROM announced ORDER BY position")
+    told = snapshot.execute("SELECT sku, sequence, event_id FROM stock_events ORDER BY position")
     expected = [("A1", number, f"A1/{number}") for number in range(8, 20)]
     assert told.fetchall() == [*expected, ("B2", 1, "B2/1")]
     for table, row in {
-        "stock_before": ("A1", 3, 1, 5, 7),
+        "initial_stock": ("A1", 3, 1, 5, 7),
         "stock": ("A1", 3, 1, 5, 7),
         "warehouse_stock": ("A1", 3, 2, 5, 7),
-        "shown": ("A1", "LOW", 3, 6),
+        "availability": ("A1", "LOW", 3, 6),
         "purchase_orders": ("p", "A1", 5),
     }.items():
         assert snapshot.execute(f"SELECT * FROM {table}").fetchall() == [row]

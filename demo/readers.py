@@ -1,0 +1,73 @@
+"""Read tables and logs of any size, a page at a time."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from sqlite3 import Connection
+from typing import Any
+
+from demo.database import insert
+from lambdas.runtime.dynamodb import from_item
+
+BEGINNING = datetime.fromtimestamp(0, UTC)
+
+
+def scan(dynamodb: Any, table: str) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of a DynamoDB table, a page at a time."""
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+        yield [from_item(item) for item in page["Items"]]
+
+
+def ledger_pages(
+    run: Callable[..., Any], table: str, columns: list[str], size: int = 1_000
+) -> Iterator[list[list[Any]]]:
+    """Yield the rows of a ledger's table in the order of their keys, a page at a time.
+
+    `run` is pg8000's, which would fetch all rows of a query at once.
+    """
+    key = ("order_id", "kind") if "kind" in columns else ("order_id",)
+    last = dict.fromkeys(key, "")
+    while True:
+        page = run(
+            f"SELECT {', '.join(columns)} FROM payments.{table}"  # noqa: S608
+            f" WHERE ({', '.join(key)}) > ({', '.join(f':{name}' for name in key)})"
+            f" ORDER BY {', '.join(key)} LIMIT {size}",
+            **last,
+        )
+        if page:
+            yield page
+        if len(page) < size:
+            return
+        last = {name: page[-1][columns.index(name)] for name in key}
+
+
+def read_log(
+    logs: Any,
+    group: str,
+    database: Connection,
+    table: str,
+    row: Callable[[Mapping[str, Any]], Sequence[Any] | None],
+    *,
+    since: datetime = BEGINNING,
+) -> None:
+    """Insert the new log events of a log group into a table.
+
+    `row` makes a table's row of a log event, or returns None to leave it out. The first column is
+    the `log_id`. One request returns 10,000 events at most; the next begins at the time of the last
+    one, and the primary key drops those that come again.
+    """
+    events = logs.get_paginator("filter_log_events")
+    while True:
+        (before, last) = database.execute(
+            f"SELECT count(*), coalesce(max(substr(log_id, 1, 15)), '0') FROM {table}"  # noqa: S608
+        ).fetchone()
+        start = max(int(last), int(since.timestamp() * 1_000))
+        for page in events.paginate(logGroupName=group, startTime=start):
+            insert(database, table, filter(None, map(row, page["events"])))
+        (after,) = database.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+        if after == before:
+            return
+
+
+def log_id(logged: Mapping[str, Any], unique: str) -> str:
+    """Return an identifier of a log event that sorts by time."""
+    return f"{logged['timestamp']:015}/{unique}"

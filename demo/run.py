@@ -1,0 +1,87 @@
+"""What a run consists of."""
+
+import sqlite3
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from demo import (
+    api_client,
+    database,
+    disputes,
+    notifications,
+    order_book,
+    read_side,
+    resharding,
+)
+from demo.deployment import deploy_app
+from demo.notifications import Notifications
+from demo.read_side import ReadSide
+from demo.resharding import Resharding
+from demo.screen import Screen
+from demo.snapshot import Snapshot
+from emulator.cloud import Cloud
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run on a local cloud, and its parts."""
+
+    cloud: Cloud
+    outputs: Mapping[str, str]
+    """The outputs of the deployed stacks."""
+    database: sqlite3.Connection
+    """What the run remembers and finds."""
+    snapshot: Snapshot
+    read_side: ReadSide
+    notifications: Notifications
+    resharding: Resharding | None
+    """None when the order stream keeps its shards."""
+    api: api_client.ApiClient
+    customers: api_client.Customers
+    stop: threading.Event
+    """Set when the run ends early: waiting threads then give up."""
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Create the database of a run."""
+    connection = sqlite3.connect(path)
+    # The database goes with the run: nothing in it is worth waiting for the disk.
+    connection.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
+    for part in (order_book, database, read_side, resharding, disputes, notifications):
+        connection.executescript(part.SCHEMA)
+    return connection
+
+
+def create_run(
+    cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection, *, reshard: bool
+) -> Run:
+    """Create a run; only one on each cloud can `reshard`."""
+    customers = api_client.create_customers(cloud, outputs)
+    stop = threading.Event()
+    http = api_client.http(cloud)
+    api = partial(api_client.ApiClient, customers=customers, http=http, sleep=stop.wait)
+    return Run(
+        cloud=cloud,
+        outputs=outputs,
+        database=database,
+        snapshot=Snapshot(cloud, outputs, database),
+        read_side=ReadSide(cloud, outputs, database),
+        resharding=Resharding(cloud, outputs, database) if reshard else None,
+        notifications=Notifications(cloud, outputs, database, api=api(outputs["NotificationsUrl"])),
+        api=api(outputs["ApiUrl"]),
+        customers=customers,
+        stop=stop,
+    )
+
+
+def show_deployment(cloud: Cloud, screen: Screen) -> dict[str, str]:
+    """Deploy the app, show the progress, and return the outputs of its stacks."""
+    with screen.phase("deploying") as note:
+        outputs = deploy_app(
+            cloud, progress=lambda line: note(line.strip()) if line.strip() else None
+        )
+        note(f"{len(outputs)} outputs")
+    return outputs

@@ -1,0 +1,72 @@
+"""The run's output on a terminal, in a file or in a pipe."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TextIO
+
+BOLD, RED, GREEN = 1, 31, 32
+
+Note = Callable[[str], None]
+"""Shows a text on the line of the current phase."""
+
+
+@dataclass(slots=True)
+class Screen:
+    """The output of a run: coloured and redrawn on a terminal, plain text elsewhere."""
+
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+
+    def say(self, text: str = "") -> None:
+        """Write a line."""
+        print(text, file=self.out, flush=True)
+
+    def title(self, text: str) -> None:
+        """Write a headline."""
+        self.say(f"\n{self.paint(text, BOLD)}")
+
+    def item(self, label: object, text: object = "") -> None:
+        """Write a label and its value."""
+        self.say(f"  {label:<22}{text}".rstrip())
+
+    def paint(self, text: str, colour: int) -> str:
+        """Return the text in an ANSI colour where colours are wanted.
+
+        https://no-color.org
+        """
+        wanted = self.out.isatty() and not os.environ.get("NO_COLOR")
+        return f"\033[{colour}m{text}\033[0m" if wanted else text
+
+    def of(self, count: int, expected: int) -> str:
+        """Return the count; if it differs from what is expected, with that and in red."""
+        whole = f"{count:,}"
+        return whole if count == expected else self.paint(f"ONLY {whole} of {expected:,}", RED)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[Note]:
+        """Show a phase of the run. Its line ends with the last note and the time it took."""
+        began = time.monotonic()
+        last = ""
+
+        def note(text: str) -> None:
+            nonlocal last
+            last = text
+            if self.out.isatty():
+                line = f"  {name:<22}{text}"[: shutil.get_terminal_size().columns - 1]
+                self.out.write(f"\r\033[K{line}")
+                self.out.flush()
+
+        note("")
+        yield note
+        start = "\r\033[K" if self.out.isatty() else ""
+        self.say(f"{start}  {name:<22}{last:<50}{time.monotonic() - began:6.1f} s")
+
+
+def bar(done: int, total: int, width: int = 24) -> str:
+    """Return a progress bar."""
+    filled = width * done // total if total else width
+    return f"[{'#' * filled}{'.' * (width - filled)}] {done:,} of {total:,}"

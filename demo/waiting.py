@@ -1,0 +1,24 @@
+"""Wait as long as there is progress."""
+
+import time
+from collections.abc import Callable
+
+STALL_TIMEOUT = 60.0
+"""Seconds without progress after which waiting ends."""
+
+
+def wait_until_none(
+    remaining: Callable[[], int], *, progress: Callable[[], object] = lambda: None
+) -> None:
+    """Call `remaining` until it returns 0, or until nothing has moved for `STALL_TIMEOUT`.
+
+    It is progress when `remaining` falls, or when `progress` returns another value.
+    """
+    least, seen, since = remaining(), progress(), time.monotonic()
+    while least and time.monotonic() - since < STALL_TIMEOUT:
+        began = time.monotonic()
+        left, now = remaining(), progress()
+        if left < least or now != seen:
+            least, seen, since = min(left, least), now, time.monotonic()
+        # Twice as long as the query took: the machine is mostly for the work that is waited for.
+        time.sleep(max(0.2, 2 * (time.monotonic() - began)))
