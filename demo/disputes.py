@@ -62,7 +62,7 @@ class Disputes:
     def _record_when(
         self, statement: str, is_so: Callable[[str], bool], progress: Callable[[], int] = int
     ) -> int:
-        """Run the statement for each disputed order of which `is_so` becomes true; count them."""
+        """Run the statement for each disputed order when `is_so` becomes true of it; count them."""
         open_ = [row[0] for row in self._database.execute("SELECT order_id FROM disputes")]
         total = len(open_)
 

@@ -2,4 +2,4 @@
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the message tells the person who started it why."""
+    """The demo cannot go on; the message says why."""

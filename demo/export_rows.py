@@ -123,7 +123,7 @@ def _places(header: Sequence[str]) -> dict[str, int]:
 
 
 class _Lines:
-    """A file's lines, of which some can be put back; one that is no text is a refusal."""
+    """A file's lines. Some can be put back; a line that is no text is a rejection."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -3,7 +3,7 @@
 https://archive.ics.uci.edu/dataset/352/online+retail
 
 One invoice is an order, and an invoice C<number> cancels the order of invoice <number>, all of it.
-Real exports are dirty, so what cannot be used is told, row by row, with its line and its reason,
+Real exports are dirty, so what cannot be used is reported, row by row, with line and reason,
 and everything else flows. One invoice is held in memory at a time: its rows have to stand together,
 which they do in any export that was not sorted by something else.
 """

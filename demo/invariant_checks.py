@@ -59,7 +59,7 @@ CHECKS = (
     ),
     Check(
         1,
-        """SELECT order_id, 'published ' || sequence || ' events, of which ' || found
+        """SELECT order_id, 'published ' || sequence || ' events, ' || found
             || ' were logged' FROM (
             SELECT o.order_id, o.sequence, (
                 SELECT count(DISTINCT e.sequence) FROM events e
@@ -246,7 +246,7 @@ QUIESCENT_CHECKS = (
     ),
     Check(
         1,
-        """SELECT sku, 'changed ' || changes || ' times, of which ' || published
+        """SELECT sku, 'changed ' || changes || ' times, ' || published
             || ' were published' FROM (
             SELECT s.sku, s.sequence - coalesce(b.sequence, 0) AS changes, (
                 SELECT count(DISTINCT a.sequence) FROM stock_events a WHERE a.sku = s.sku

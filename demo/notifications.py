@@ -43,7 +43,7 @@ CREATE VIEW checked_emails AS SELECT m.*, CASE WHEN customer IN (SELECT customer
 - `email_records`: what notifications has recorded of each mail.
 - `sent_emails`: what SES has accepted.
 - `pdf_invoices`: the invoices in the bucket (`invoices` are those of the export).
-- `notified_events`: the events of which the customer gets a mail.
+- `notified_events`: the events about which the customer gets a mail.
 - `expected_emails`: the mails that must be recorded; `checked_emails`: the recorded ones, with the
   state that each must have.
 """

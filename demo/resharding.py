@@ -1,7 +1,7 @@
-"""The order stream gets more shards and fewer again while a run's orders flow through it.
+"""Double the order stream's shards and halve them again while orders flow through it.
 
-It is the deployed scaler that decides and acts, called as its schedule calls it. What the local
-cloud cannot give it is made up: the metrics, which nobody measures here, and that time passes.
+The deployed scaler decides and acts, invoked as its schedule invokes it. Two things that the local
+cloud does not have are simulated: the stream's metrics, and the time between two changes.
 """
 
 import json
@@ -19,21 +19,21 @@ CREATE TABLE decisions (log_id TEXT PRIMARY KEY, at TEXT, shards INT, goal INT, 
 CREATE VIEW resharded AS SELECT min(at) AS at, shards, goal, reason FROM decisions
     WHERE shards <> goal GROUP BY shards, goal;
 """
-"""``decisions`` are those of the run, of which two runs at once may both make one."""
+"""`decisions` has the scaler's; two of its runs at the same time may both log the same one."""
 
 DECIDED = '{"message": "shard_count_decided"'
 QUIET = 15
-"""The minutes of which it is told that next to nothing was written."""
+"""The number of minutes for which the metrics say that next to nothing was written."""
 
 
 class Resharding:
-    """Lets the deployed scaler double the stream's shards and halve them again.
+    """Has the deployed scaler double the stream's shards and halve them again.
 
-    It can be done once in a quarter of an hour: CloudWatch does not forget what it was told.
+    It can be done once in a quarter of an hour, because CloudWatch keeps the metrics.
     """
 
     def __init__(self, cloud: Cloud, outputs: Mapping[str, str], database: Connection) -> None:
-        """``outputs`` are those of the deployed stacks; ``database`` has the schema."""
+        """`outputs` are those of the deployed stacks; `database` has the schema."""
         self._cloud = cloud
         self._stream = outputs["OrderStreamName"]
         self._function = outputs["ScaleStreamFunction"]
@@ -42,15 +42,15 @@ class Resharding:
         self._began = datetime.now(UTC)
 
     def advance(self, share: float) -> None:
-        """Do what is due when this share of the orders has been sent."""
+        """Do the steps that are due when this share of the orders was sent."""
         while self._steps and share >= self._steps[0][0]:
             _, step = self._steps.pop(0)
             step()
 
     def completed(self) -> bool:
-        """Whether the stream has had twice its shards, and now has as many as it began with.
+        """Return whether the stream had twice its shards and now has as many as at first.
 
-        Copies what the scaler decided in this run, and why, from its log.
+        Copies the scaler's decisions in this run from its log.
         """
         self._gather()
         changes = self._database.execute(
@@ -73,20 +73,20 @@ class Resharding:
         )
 
     def _grow(self) -> None:
-        # Slower than time goes by: a consumer that is slow, and not one that stands still.
+        # The lag grows more slowly than time: the consumer is slow, but does not stand still.
         self._put_metrics({4: 10_000.0, 2: 70_000.0})
         self._scale()
 
     def _shrink(self) -> None:
         self._put_metrics(dict.fromkeys(range(QUIET - 1, 0, -1), 0.0))
-        # Only now: the schedule may come first, and must not take the lag for a new one.
+        # Only now: the scaler's own schedule may run first, and must not see the lag as a new one.
         self._forget_changes()
         self._scale()
 
     def _put_metrics(self, lags: Mapping[int, float]) -> None:
-        """Tell of how far behind consumers were so many minutes ago, and that little was written.
+        """Put metrics: the consumers' lags, by how many minutes ago, and that little was written.
 
-        AWS takes no metrics in its own namespace; the local cloud does.
+        AWS accepts no metrics in its own namespace; the local cloud does.
         """
         now = datetime.now(UTC)
         self._cloud.client("cloudwatch").put_metric_data(
@@ -107,7 +107,7 @@ class Resharding:
         )
 
     def _forget_changes(self) -> None:
-        """Have the stream's last changes be so long ago that they count no more."""
+        """Remove the record of the last changes, as if they were long ago."""
         self._cloud.client("kinesis").remove_tags_from_stream(
             StreamName=self._stream, TagKeys=[RESHARDED_TAG]
         )

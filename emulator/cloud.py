@@ -1,4 +1,4 @@
-"""The local cloud, from outside: start it, talk to it, end it."""
+"""Start, use and end the local cloud."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from botocore.config import Config
 from emulator import certificate
 
 USED_PERMISSIONS_FILE = "used_permissions.jsonl"
-"""The file in a cloud's directory that names every right which was used."""
+"""The file in a cloud's directory that lists every permission that was used."""
 REGION = "eu-west-1"
 ACCOUNT = "000000000000"
 # MiniStack's name for the account's root user, which is both key and secret.
@@ -35,7 +35,7 @@ _STOP_SECONDS = 3
 
 
 class UsedPermission(NamedTuple):
-    """A right that somebody used: a role, or a service for the resource that made it act."""
+    """A permission that a principal used: a role, or a service on behalf of a resource."""
 
     principal: str
     action: str
@@ -44,7 +44,7 @@ class UsedPermission(NamedTuple):
 
 
 class CloudError(Exception):
-    """The local cloud cannot do what was asked; the message is one clear line for a person."""
+    """The local cloud cannot do what was requested; the message is for a person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +57,21 @@ class Cloud:
     certificate: Path
     """The certificate that clients have to trust."""
     directory: Path
-    """All that the cloud writes while it runs; it goes when the cloud ends."""
+    """Where the cloud writes everything; it is removed when the cloud ends."""
 
     @property
     def log(self) -> Path:
-        """What the server wrote about its work."""
+        """The server's log."""
         return self.directory / "server.log"
 
     def used_permissions(self) -> set[UsedPermission]:
-        """Every right that was used so far by others than the account's root user."""
+        """Return every permission that was used so far, except by the account's root user."""
         with suppress(FileNotFoundError), (self.directory / USED_PERMISSIONS_FILE).open() as record:
             return {UsedPermission(*json.loads(line)) for line in record}
         return set()
 
     def environment(self) -> dict[str, str]:
-        """The variables that boto3, the AWS CLI and the CDK command line need to talk to it."""
+        """Return the environment that boto3, the AWS CLI and the CDK command line need."""
         trusted = str(self.certificate)
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -94,7 +94,7 @@ class Cloud:
         return self.clients()(service)
 
     def clients(self) -> Callable[[str], Any]:
-        """Return what makes such clients of one session: many in little time, in one thread."""
+        """Return a factory of such clients that share a session: fast, but for one thread only."""
         session = boto3.session.Session(
             aws_access_key_id=_KEY, aws_secret_access_key=_KEY, region_name=self.region
         )
@@ -122,8 +122,8 @@ class RootSession:
 def running(*, port: int | None = None) -> Iterator[Cloud]:
     """Run a local cloud on the loopback interface for as long as the context lasts.
 
-    Nothing survives the context: no process, no file. If this process dies without a word,
-    the server sees its standard input close and ends itself.
+    No process and no file survives the context. If this process is killed, the server sees its
+    standard input close and ends itself.
     """
     directory = Path(tempfile.mkdtemp(prefix="orders-", dir=_short_temporary_directory()))
     # PostgreSQL may run as another user and has to pass through.
@@ -159,7 +159,7 @@ def _remove(directory: Path) -> None:
 
 
 def _short_temporary_directory() -> str:
-    # The path of a Unix socket holds about 100 characters, of which macOS's own choice uses 50.
+    # The path of a Unix socket holds about 100 characters. macOS's default uses 50 of them.
     shortest = "/tmp"  # noqa: S108 - the name below it is random
     return shortest if os.access(shortest, os.W_OK) else tempfile.gettempdir()
 

@@ -89,7 +89,7 @@ class _Replayed:
 
 
 class _Refused(Exception):
-    """The connection is not authorized; the message is what the client is told."""
+    """The connection is not authorized; the message is for the client."""
 
 
 _endpoints: dict[str, _Endpoint] = {}

@@ -19,7 +19,7 @@ _STOP_SECONDS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Postgres:
-    """A running server that trusts whoever can reach its socket."""
+    """A running server that trusts every client that can reach its socket."""
 
     socket: Path
     process: subprocess.Popen[bytes]
@@ -112,7 +112,7 @@ def _programs(directory: Path) -> Path:
         copy = directory / "postgres" / package.name
         if not copy.exists():
             shutil.copytree(package / "pginstall", copy / "pginstall", symlinks=True)
-            # The shared libraries lie beside the package, as auditwheel and delocate put them.
+            # The shared libraries lie next to the package, as auditwheel and delocate put them.
             for libraries in (package.with_name(f"{package.name}.libs"), package / ".dylibs"):
                 if libraries.exists():
                     relative = libraries.relative_to(package.parent)

@@ -25,10 +25,10 @@ UNSUPPORTED = {
     "AWS::AutoScaling::AutoScalingGroup.MaxInstanceLifetime": "a group launches nothing",
     "AWS::AutoScaling::AutoScalingGroup.MetricsCollection": "groups have no metrics",
     "AWS::AutoScaling::AutoScalingGroup.UpdatePolicy": "a group has nothing to replace",
-    "AWS::CDK::Metadata": "tells AWS which constructs were used; there is nothing to hold",
+    "AWS::CDK::Metadata": "reports to AWS which constructs were used; there is nothing to hold",
     "AWS::EC2::LaunchTemplate.LaunchTemplateData.CreditSpecification": "nothing is launched",
     "AWS::Events::EventBus.EventSourceName": (
-        "no partner is there to match: whoever may put events on its bus plays it"
+        "there is no partner: any principal that may put events on its bus plays it"
     ),
     "AWS::Lambda::EventSourceMapping.MetricsConfig": "mappings have no metrics in the local cloud",
     "Custom::": "a custom resource's properties are its function's arguments",

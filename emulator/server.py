@@ -1,8 +1,8 @@
 """The process of the local cloud: MiniStack, the patches and the databases.
 
 Started by `emulator.cloud.running`, with the listening socket's file descriptor and the run's
-directory as arguments. It ends on SIGTERM, and when its standard input closes, which is how it
-learns that its parent is gone.
+directory as arguments. It ends on SIGTERM, and when its standard input closes, which means
+that its parent is gone.
 """
 
 import gc
@@ -26,7 +26,7 @@ from emulator.patches import permissions
 
 
 def main() -> None:
-    """Serve until told to end."""
+    """Serve until SIGTERM."""
     listener, directory = int(sys.argv[1]), Path(sys.argv[2])
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, lambda *_: _end())

@@ -107,7 +107,7 @@ def find_differences(cloud: Cloud, stacks: Mapping[str, Template]) -> Iterator[D
             name = (kind, record["PhysicalResourceId"], *(expected.get(key) for key in _SCOPES))
             if names.setdefault(name, where) != where:
                 yield difference(path="", what=f"has the same name as {names[name]}")
-            # No service is told of these.
+            # No service gets these attributes.
             stated = {key: resource[key] for key in sorted(resource.keys() - _ATTRIBUTES.split())}
             for path, what in find_mismatches({**expected, **stated}, actual):
                 yield difference(path=path, what=what)
@@ -219,7 +219,7 @@ def _raise(causes: list[str]) -> None:
 
 
 def _deployed(query: Query, stack: str) -> Iterator[Any]:
-    """Yield the resources of a stack with what CloudFormation was told of each."""
+    """Yield the resources of a stack, with the properties that CloudFormation got for each."""
     query("cloudformation", "detect_stack_drift", StackName=stack)
     page: dict[str, str] = {"StackName": stack}
     while page:

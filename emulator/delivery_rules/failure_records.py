@@ -1,4 +1,4 @@
-"""What a stream mapping's failure destination is told.
+"""The records that a stream mapping sends to its failure destination.
 
 A queue or topic gets where the records are in the stream, and not the records; a bucket gets them
 too, as the event that the function had.

@@ -1,4 +1,4 @@
-"""What AWS writes about a message: an invocation's record, and the attributes of what is parked.
+"""What AWS writes about a message: an invocation's record, and the attributes of a dead letter.
 
 Text becomes a String attribute of SQS and SNS, a number a Number.
 """
@@ -85,7 +85,7 @@ def invocation_event(record: Mapping[str, Any], bus_arn: str) -> dict[str, Any]:
 
 
 def function_attributes(request_id: str, status: int, message: str) -> dict[str, str | int]:
-    """Say why the event beside it is in a function's dead-letter queue.
+    """Return the attributes of an event in a function's dead-letter queue: why it is there.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
     """
@@ -96,7 +96,7 @@ def function_attributes(request_id: str, status: int, message: str) -> dict[str,
 def rule_attributes(
     *, rule: str, target: str, code: str, message: str, condition: str, retries: int
 ) -> dict[str, str]:
-    """Say why the event beside it is in the dead-letter queue of a rule's target.
+    """Return the attributes of an event in the dead-letter queue of a rule's target.
 
     `code` is that of the target's service; EventBridge has names of its own.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
@@ -122,7 +122,7 @@ def schedule_attributes(
     execution: str,
     at: datetime,
 ) -> dict[str, str]:
-    """Say why the payload beside it is in a schedule's dead-letter queue.
+    """Return the attributes of a payload in a schedule's dead-letter queue.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
     """

@@ -70,7 +70,7 @@ def to_delete(batch: Batch, settings: Settings, *, answer: Any, failed: bool) ->
 
 
 class QueueMapping:
-    """The state of one mapping: told what has happened, it answers what is due."""
+    """The state of one mapping. It takes what has happened, and returns what is due."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -35,5 +35,5 @@ def execution_timeout(definition: Mapping[str, Any], *, express: bool) -> float 
 
 
 def heartbeat_remaining(heartbeat: float, *, last: float, now: float) -> float:
-    """The seconds in which a task has to be heard of again; none are left when it timed out."""
+    """Return the seconds until a task's next heartbeat is due; 0 when it timed out."""
     return max(0.0, last + heartbeat - now)

@@ -54,7 +54,7 @@ def call(response: Response) -> dict[str, Any]:
     text = body.decode() if isinstance(body, bytes) else body
     if status >= 400:
         raise ValueError(text)
-    # Services of the query protocol answer in XML, of which nothing is needed here.
+    # Services of the query protocol answer in XML; nothing in it is needed here.
     return dict(json.loads(text)) if text.startswith("{") else {}
 
 

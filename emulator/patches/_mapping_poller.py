@@ -1,7 +1,7 @@
 """The one thread that works for all event source mappings, and what they have in common.
 
 It waits for MiniStack's own sign that a source has something new, and never for a function: each
-invocation has a thread of its own, which tells this one when it has ended.
+invocation has a thread of its own, which notifies this one when it has ended.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Asynchronous invocations of functions, whoever makes them.
+"""Asynchronous invocations of functions, from any caller.
 
 AWS: the event waits in a queue of the function's. A failure is tried again twice, a throttle for
 hours; reserved concurrency of zero ends it at once. Then a record of the invocation goes to the
@@ -7,7 +7,7 @@ queue, each under the function's role. A version and an alias have settings of t
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
-MiniStack 1.5.33: tries again within seconds, throttled or not; tells no destination of success and
+MiniStack 1.5.33: tries again within seconds, throttled or not; calls no destination for success and
 no bus of failure; sends the dead-letter queue the destination's record, and only where there is no
 destination; ignores the settings of aliases.
 Can go: when both a queue for failures and a dead-letter queue get theirs.

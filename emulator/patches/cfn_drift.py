@@ -1,4 +1,4 @@
-"""CloudFormation says what it was told, intrinsic functions resolved.
+"""CloudFormation returns the properties that it got, intrinsic functions resolved.
 
 AWS: drift detection answers, for each resource that it looked at, with the properties that the
 template states.

@@ -47,12 +47,12 @@ def install() -> None:
             return
         view = view or eventbridge._pattern_event_view(event)
         whole = json.dumps(view.event_with_detail())
-        parked = partial(_dead_letter, target, rule["Arn"], whole)
+        dead_letter = partial(_dead_letter, target, rule["Arn"], whole)
         Delivery(
             what=f"{whole} from {rule['Arn']} to {arn}",
             attempt=partial(attempt, target, event, rule, view, _principal(target, rule["Arn"])),
             rule=partial(retry_policies.decide_target_retry, limits(target)),
-            dead_letter=parked if "DeadLetterConfig" in target else None,
+            dead_letter=dead_letter if "DeadLetterConfig" in target else None,
         ).start()
 
     eventbridge._invoke_target = invoke

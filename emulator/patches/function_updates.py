@@ -2,8 +2,8 @@
 
 AWS: they go on as they began, and later ones see the change.
 https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html#functions-states-updating
-MiniStack 1.5.33: ends all processes of the function, those at work as well. Whoever waited for a
-process meanwhile starts one of what the function was, for all that come later.
+MiniStack 1.5.33: ends all processes of the function, those at work as well. A caller that
+waited for a process meanwhile starts one of the old function, for all later callers.
 Can go: when an invocation outlives any change of its function, and none after it sees what was
 before.
 """

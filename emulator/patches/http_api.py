@@ -9,7 +9,7 @@ resolves in browsers but not with every system's resolver, and that no certifica
 covers. MiniStack serves the same API at the path /_aws/execute-api/<api id>, so that path is
 given. It looks for the keys of its own Cognito by plain HTTP even when it serves HTTPS, and so
 refuses every token.
-Can go: when MiniStack can be told to give the path form, and asks itself by HTTPS.
+Can go: when MiniStack can be configured to give the path form, and asks itself by HTTPS.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What a Python function tells the outside: its errors by name, its log lines, its environment.
+"""What a Python function reports: its errors by name, its log lines, its environment.
 
 AWS: an exception is reported with the class's name as `errorType`, which Step Functions
 matches in Retry and Catch; the execution environment stays for the next invocation. A process

@@ -3,7 +3,7 @@
 AWS: the partner puts them, and they come on the bus that matches their source.
 https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPartnerEvents.html
 MiniStack 1.5.33: they are taken and forgotten.
-Can go: when a rule on a partner's bus hears what was put.
+Can go: when a rule on a partner's bus receives what was put.
 
 Here the account itself may play the partner.
 """

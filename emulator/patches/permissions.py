@@ -160,7 +160,7 @@ def _require(
     name = principal.arn if isinstance(principal, Role) else principal.name
     if not _allowed(name, own, action, resource, policies, tuple(keys.items()), get_region()):
         denial = _denial(name, action, resource)
-        _tell(denial)
+        _warn_once(denial)
         raise AccessDenied(denial)
     _record(name, action, resource, principal.source_arn if isinstance(principal, Service) else "")
 
@@ -170,8 +170,8 @@ def _denial(principal: str, action: str, resource: str) -> str:
 
 
 @functools.cache
-def _tell(denial: str) -> None:
-    # Once: what polls asks again and again.
+def _warn_once(denial: str) -> None:
+    # A poller that is denied would log it again and again.
     logger.warning("%s", denial)
 
 

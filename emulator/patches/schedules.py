@@ -10,7 +10,7 @@ MiniStack 1.5.33: takes a schedule for a rule, under no role and with no dead-le
 for what is due every ten seconds, as precise as AWS's minute, but long for somebody who waits.
 Can go: when a payload that a target refused is found in the schedule's dead-letter queue.
 
-AWS documents what is parked for universal targets only, where it is the request. For the others it
+AWS documents the dead letter for universal targets only, where it is the request. For the others it
 is here what the target was to get.
 """
 
@@ -32,7 +32,7 @@ _LOOK_SECONDS = 1
 
 
 def install() -> None:
-    """Look for what is due often, and tell schedules from rules, which the emulator does not."""
+    """Check often for what is due, and distinguish schedules from rules."""
     seam(scheduler, "_ticker_loop")
     scheduler._SCHEDULE_TICK_INTERVAL = _LOOK_SECONDS
     invoke_target = seam(eventbridge, "_invoke_target", "target", "event", "rule", "view")
@@ -47,12 +47,12 @@ def install() -> None:
         group = rule["Arn"].replace(":schedule/", ":schedule-group/").rpartition("/")[0]
         role = Role(arn=target["RoleArn"], service="scheduler.amazonaws.com", source_arn=group)
         body = payload(target, rule, view)
-        parked = partial(_dead_letter, target, rule["Arn"], event, body, role)
+        dead_letter = partial(_dead_letter, target, rule["Arn"], event, body, role)
         Delivery(
             what=f"{body} from {rule['Arn']} to {target['Arn']}",
             attempt=partial(attempt, target, event, rule, view, role),
             rule=partial(retry_policies.decide_target_retry, limits(target)),
-            dead_letter=parked if "DeadLetterConfig" in target else None,
+            dead_letter=dead_letter if "DeadLetterConfig" in target else None,
         ).start()
 
     eventbridge._invoke_target = invoke

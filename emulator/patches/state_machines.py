@@ -2,7 +2,7 @@
 
 AWS: an execution that outlives the machine's `TimeoutSeconds`, or an Express workflow's five
 minutes, ends TIMED_OUT with `States.Timeout`; what it asked for runs on, but nothing is retried.
-A task with a token that is not heard of for its `HeartbeatSeconds` fails with
+A task with a token that sends no heartbeat for its `HeartbeatSeconds` fails with
 `States.HeartbeatTimeout`. `MaxDelaySeconds` caps the delay before a retry, and nothing else does;
 `JitterStrategy: FULL` draws it at random from zero up.
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
@@ -169,7 +169,7 @@ def _authorize(resource: str, arguments: Any) -> None:
 
 
 def _integration(resource: str) -> tuple[bool, str, str]:
-    """Whether it is an SDK integration, of which service, for which action."""
+    """Return whether it is an SDK integration, its service and its action."""
     if not resource.startswith("arn:aws:states:::"):
         return False, resource.split(":")[2], "invoke"
     *sdk, service, action = resource.removeprefix("arn:aws:states:::").split(":")[:3]
@@ -199,7 +199,7 @@ def _needs(service: str, action: str, resource: str, arguments: Any) -> Iterator
 
 
 def _listen(token: str, heartbeat: float) -> None:
-    """Fail the task with this token when nothing is heard of it for too long."""
+    """Fail the task with this token when it sends no heartbeat for too long."""
     last = time.time()
     while left := heartbeat_remaining(heartbeat, last=last, now=time.time()):
         time.sleep(left)
@@ -210,7 +210,7 @@ def _listen(token: str, heartbeat: float) -> None:
             last = max(last, datetime.fromisoformat(task["heartbeat"]).timestamp())
     task["error"] = {
         "Error": "States.HeartbeatTimeout",
-        "Cause": f"Nothing was heard of the task for {heartbeat} seconds",
+        "Cause": f"The task sent no heartbeat for {heartbeat} seconds",
     }
     task["event"].set()
 

@@ -7,7 +7,7 @@ asynchronously.
 https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
 https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-ordering.html
-MiniStack 1.5.33: tries once and forgets; asks for no right to invoke; runs a function beside the
+MiniStack 1.5.33: tries once and forgets; asks for no right to invoke; runs a function outside the
 asynchronous queue, so that a failure is lost.
 Can go: when a message for a queue that is gone is found in the dead-letter queue.
 """
