@@ -39,7 +39,8 @@ from lambdas.contracts.orders import (
 from stacks.backbone import SERVICE_SOURCE_PREFIX
 from stacks.environments import ENVIRONMENTS
 from tests.contracts.catalog import EVENTS, SAMPLES, TUTORIAL, detail_of, matches, read, sample_of
-from tests.templates.checks import ARCHIVE, RULE, SUBSCRIPTION, is_catch_all
+from tests.templates.checks.common import is_catch_all
+from tests.templates.kinds import ARCHIVE, RULE, SUBSCRIPTION
 from tests.templates.synthesis import Platform, Resource, platform
 from tools.event_docs import declared, services
 

@@ -11,7 +11,7 @@ from aws_cdk import Stack
 from stacks.constructs import function
 from stacks.constructs.function import service_code
 from stacks.environments import ENVIRONMENTS
-from tests.templates.checks import FUNCTION
+from tests.templates.kinds import FUNCTION
 from tests.templates.synthesis import ROOT, Resource, new_app, platform, synthesis
 
 PACKAGES = {

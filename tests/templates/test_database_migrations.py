@@ -4,7 +4,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from stacks.environments import ENVIRONMENTS
-from tests.templates.checks import DSQL, FUNCTION
+from tests.templates.kinds import DSQL, FUNCTION
 from tests.templates.synthesis import Platform, platform
 
 SCHEMA = "Custom::Migrations"

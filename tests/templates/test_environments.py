@@ -19,7 +19,8 @@ from stacks.environments import (
     environment,
 )
 from stacks.operations import OperationsStack
-from tests.templates.checks import STREAM, stream_is_retained_and_encrypted
+from tests.templates.checks.streams import stream_is_retained_and_encrypted
+from tests.templates.kinds import STREAM
 from tests.templates.synthesis import ROOT, Platform, new_app, templates
 
 

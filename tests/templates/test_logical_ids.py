@@ -3,7 +3,7 @@
 import pytest
 
 from stacks.environments import ENVIRONMENTS
-from tests.templates.checks import ARCHIVE, BUCKET, BUS, DSQL, STREAM, TABLE, USER_POOL
+from tests.templates.kinds import ARCHIVE, BUCKET, BUS, DSQL, STREAM, TABLE, USER_POOL
 from tests.templates.synthesis import platform
 
 STATEFUL = {

@@ -9,7 +9,8 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from app import compose
 from stacks.environments import DEV, ENVIRONMENTS
-from tests.templates.checks import ALARM, CHECKS, FUNCTION, INVOKE_CONFIG, permissions
+from tests.templates.checks.common import CHECKS, permissions
+from tests.templates.kinds import ALARM, FUNCTION, INVOKE_CONFIG
 from tests.templates.synthesis import Platform, new_app, platform, templates
 
 IDENTITY = "AWS::SES::EmailIdentity"

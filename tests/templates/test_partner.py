@@ -11,7 +11,7 @@ import pytest
 
 from app import compose
 from stacks.environments import DEV, ENVIRONMENTS, InvalidSettingError, environment
-from tests.templates.checks import BUS, FUNCTION, LOG_GROUP, RULE
+from tests.templates.kinds import BUS, FUNCTION, LOG_GROUP, RULE
 from tests.templates.synthesis import PARTNER, ROOT, Platform, new_app, platform, templates
 
 

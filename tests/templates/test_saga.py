@@ -18,7 +18,8 @@ from lambdas.contracts.shipping import ShipmentAlreadyDispatched
 from lambdas.orders.domain import Order
 from stacks.constructs.saga_steps import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS, Timeouts
 from stacks.environments import DEV, ENVIRONMENTS
-from tests.templates.checks import MACHINE, invoked
+from tests.templates.checks.sagas import invoked
+from tests.templates.kinds import MACHINE
 from tests.templates.synthesis import Platform, definition, new_app, platform, templates
 
 COMMANDS: Mapping[str, type[Command]] = {

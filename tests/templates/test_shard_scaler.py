@@ -7,8 +7,9 @@ import pytest
 from bench.shard_simulation import limits
 from lambdas.backbone.domain import MAX_CALLS_PER_DAY, count_doublings
 from stacks.environments import ENVIRONMENTS
-from tests.templates import checks
-from tests.templates.checks import ALARM, FUNCTION, LOG_GROUP, ROLE, SCHEDULE, as_list, permissions
+from tests.templates import kinds
+from tests.templates.checks.common import as_list, permissions
+from tests.templates.kinds import ALARM, FUNCTION, LOG_GROUP, ROLE, SCHEDULE
 from tests.templates.synthesis import Resource, platform
 
 STREAM = "AWS::Kinesis::Stream"
@@ -87,4 +88,4 @@ class TestScaler:
             for alarm in self.alarms(environment)
             for action in alarm.properties["AlarmActions"]
         ]
-        assert {resource and resource.kind for resource in heard} == {checks.TOPIC}
+        assert {resource and resource.kind for resource in heard} == {kinds.TOPIC}

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from stacks.environments import ENVIRONMENTS
-from tests.templates import checks, worker_checks
-from tests.templates.checks import RULE, Check
+from tests.templates import kinds, worker_checks
+from tests.templates.checks.common import Check, permissions
+from tests.templates.kinds import RULE
 from tests.templates.synthesis import Platform, Resource, platform, synthesis
 from tests.templates.worker_checks import (
     CHECKS,
@@ -88,7 +89,7 @@ def queue(id: str, **changed: Any) -> Breakage:
     """Change a queue that workers read."""
 
     def break_it(broken: Platform) -> Resource:
-        broken.one(checks.QUEUE, id).properties.update(changed)
+        broken.one(kinds.QUEUE, id).properties.update(changed)
         return next(broken.all(GROUP))
 
     return break_it
@@ -100,7 +101,7 @@ def drop_a_scaling_event(broken: Platform) -> Resource:
 
 
 def deny_lifecycle_action(broken: Platform) -> Resource:
-    for _, statement in checks.permissions(broken):
+    for _, statement in permissions(broken):
         if statement["Action"] == "autoscaling:CompleteLifecycleAction":
             statement["Action"] = "autoscaling:RecordLifecycleActionHeartbeat"
     return next(broken.all(GROUP))
@@ -109,7 +110,7 @@ def deny_lifecycle_action(broken: Platform) -> Resource:
 def remove_redrive_policy(broken: Platform) -> Resource:
     found = next(
         q
-        for q in broken.all(checks.QUEUE)
+        for q in broken.all(kinds.QUEUE)
         if q.id.startswith("Picking") and "DeadLetters" not in q.id
     )
     found.properties["RedrivePolicy"]["maxReceiveCount"] = 1_000

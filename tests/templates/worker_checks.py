@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from tests.templates.checks import QUEUE, ROLE, RULE, TOPIC, Check, as_list, permissions
+from tests.templates.checks.common import Check, as_list, permissions
+from tests.templates.kinds import QUEUE, ROLE, RULE, TOPIC
 from tests.templates.synthesis import ROOT, Platform, Resource
 
 GROUP, HOOK = "AWS::AutoScaling::AutoScalingGroup", "AWS::AutoScaling::LifecycleHook"

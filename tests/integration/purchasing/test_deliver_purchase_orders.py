@@ -16,7 +16,7 @@ from lambdas.purchasing.store import PurchaseOrders
 from lambdas.purchasing.supplier import DeliveryFailedError, Supplier
 from tests.support.low_stock import low
 from tests.support.spy import Spy
-from tests.templates.checks import FUNCTION
+from tests.templates.kinds import FUNCTION
 from tests.templates.synthesis import platform
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,0 +1,28 @@
+"""Breakages of the templates, each with the check that must report it."""
+
+from tests.templates.breakages import (
+    alarms,
+    api,
+    data,
+    events,
+    functions,
+    logs,
+    queues,
+    rights,
+    sagas,
+    streams,
+)
+from tests.templates.breakages.common import Case
+
+BREAKAGES: list[Case] = [
+    *events.BREAKAGES,
+    *queues.BREAKAGES,
+    *alarms.BREAKAGES,
+    *streams.BREAKAGES,
+    *logs.BREAKAGES,
+    *functions.BREAKAGES,
+    *rights.BREAKAGES,
+    *data.BREAKAGES,
+    *api.BREAKAGES,
+    *sagas.BREAKAGES,
+]

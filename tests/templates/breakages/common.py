@@ -1,0 +1,49 @@
+"""Breakages that several modules use."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.templates import kinds
+from tests.templates.checks.common import Check, policies_of, statements
+from tests.templates.synthesis import Platform, Resource
+
+Breakage = Callable[[Platform], Resource]
+"""Breaks something in a copy of the templates; returns the resource that the check must name."""
+
+Case = tuple[Check, Breakage]
+
+
+def change(kind: str, containing: str = "", /, *gone: str, **changed: Any) -> Breakage:
+    """Change, or take away, properties of the first such resource."""
+
+    def break_it(broken: Platform) -> Resource:
+        resource = next(r for r in broken.all(kind) if containing in r.id)
+        resource.properties.update(changed)
+        for name in gone:
+            resource.properties.pop(name)
+        return resource
+
+    return break_it
+
+
+def grant(role: str, **changed: Any) -> Breakage:
+    """Change the last statement of what a role may do."""
+
+    def break_it(broken: Platform) -> Resource:
+        found = next(r for r in broken.all(kinds.ROLE) if role in r.id)
+        (policy, *_) = policies_of(broken, found)
+        statements(policy)[-1].update(changed)
+        return found
+
+    return break_it
+
+
+def take_from_policy(kind: str, containing: str, effect: str, owner: str) -> Breakage:
+    """Take the statements of this effect from a resource policy."""
+
+    def break_it(broken: Platform) -> Resource:
+        document = broken.one(kind, containing).properties["PolicyDocument"]
+        document["Statement"] = [s for s in document["Statement"] if s["Effect"] != effect]
+        return broken.one(owner, containing.removesuffix("Policy"))
+
+    return break_it

@@ -1,0 +1,127 @@
+"""What each check of ``checks.queues`` must report."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.templates import kinds
+from tests.templates.breakages.common import Breakage, Case, change, grant, take_from_policy
+from tests.templates.checks import queues
+from tests.templates.synthesis import Platform, Resource
+
+
+def publish_as_another(broken: Platform) -> Resource:
+    """Let purchasing tell what inventory owns."""
+    topic = broken.one(kinds.SUBSCRIPTION, "LowStock").properties["TopicArn"]
+    return grant("RaisePurchaseOrders", Action="sns:Publish", Resource=topic)(broken)
+
+
+def break_subscription_queue(queue: str, **changed: Any) -> Breakage:
+    """Change a queue to which a subscription delivers, or in which it parks."""
+
+    def break_it(broken: Platform) -> Resource:
+        change(kinds.QUEUE, queue, **changed)(broken)
+        return broken.one(kinds.SUBSCRIPTION, "LowStock")
+
+    return break_it
+
+
+def remove_sns_permission(policy: str) -> Breakage:
+    def break_it(broken: Platform) -> Resource:
+        document = broken.one(kinds.QUEUE_POLICY, policy).properties["PolicyDocument"]
+        document["Statement"] = [s for s in document["Statement"] if s["Effect"] == "Deny"]
+        return broken.one(kinds.SUBSCRIPTION, "LowStock")
+
+    return break_it
+
+
+def break_source(edit: Callable[[Any], object]) -> Breakage:
+    """Change the queue that purchasing reads."""
+
+    def break_it(broken: Platform) -> Resource:
+        edit(broken.one(kinds.QUEUE, "LowStockQueue").properties)
+        return broken.one(kinds.MAPPING, "RaisePurchaseOrders")
+
+    return break_it
+
+
+def use_another_dead_letter_queue(broken: Platform) -> Resource:
+    undelivered = broken.one(kinds.QUEUE, "LowStockUndelivered")
+    function = broken.one(kinds.FUNCTION, "RaisePurchaseOrders")
+    function.properties["Environment"]["Variables"]["DEAD_LETTER_QUEUE_URL"] = {
+        "Ref": undelivered.id
+    }
+    return broken.one(kinds.MAPPING, "RaisePurchaseOrders")
+
+
+BREAKAGES: list[Case] = [
+    (queues.only_the_owner_publishes_to_a_topic, publish_as_another),
+    (
+        queues.fifo_is_high_throughput,
+        change(kinds.TOPIC, "Changes", FifoThroughputScope="Topic"),
+    ),
+    (
+        queues.fifo_is_high_throughput,
+        change(kinds.TOPIC, "Changes", ContentBasedDeduplication=True),
+    ),
+    *(
+        (queues.fifo_is_high_throughput, change(kinds.QUEUE, queue, name))
+        for queue in ("LowStockQueue", "LowStockDeadLetters", "LowStockUndelivered")
+        for name in ("DeduplicationScope", "FifoThroughputLimit")
+    ),
+    *(
+        (
+            queues.subscription_has_filter_and_dead_letter_queue,
+            change(kinds.SUBSCRIPTION, "", name),
+        )
+        for name in ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
+    ),
+    *(
+        (
+            queues.subscription_has_filter_and_dead_letter_queue,
+            break_subscription_queue(queue, **changed),
+        )
+        for queue in ("LowStockQueue", "LowStockUndelivered")
+        for changed in (
+            {"FifoQueue": False},
+            {"KmsMasterKeyId": "alias/ours"},
+            {"MessageRetentionPeriod": 345_600},
+        )
+    ),
+    *(
+        (queues.subscription_has_filter_and_dead_letter_queue, remove_sns_permission(policy))
+        for policy in ("LowStockQueuePolicy", "LowStockUndeliveredPolicy")
+    ),
+    *(
+        (queues.queue_mapping_is_bounded, change(kinds.MAPPING, "RaisePurchaseOrders", *gone))
+        for gone in (("FunctionResponseTypes",), ("ScalingConfig",))
+    ),
+    (
+        queues.queue_mapping_is_bounded,
+        change(kinds.MAPPING, "RaisePurchaseOrders", MaximumBatchingWindowInSeconds=5),
+    ),
+    *(
+        (queues.queue_mapping_is_bounded, break_source(edit))
+        for edit in (
+            lambda queue: queue.pop("VisibilityTimeout"),
+            lambda queue: queue.pop("RedrivePolicy"),
+            lambda queue: queue["RedrivePolicy"].update(maxReceiveCount=1),
+            lambda queue: queue["RedrivePolicy"].update(maxReceiveCount=1_000),
+        )
+    ),
+    (queues.queue_mapping_is_bounded, use_another_dead_letter_queue),
+    (
+        queues.queue_and_topic_require_tls,
+        take_from_policy(kinds.QUEUE_POLICY, "RepairPolicy", "Deny", kinds.QUEUE),
+    ),
+    (
+        queues.queue_and_topic_require_tls,
+        take_from_policy(kinds.TOPIC_POLICY, "TopicPolicy", "Deny", kinds.TOPIC),
+    ),
+    *(
+        (
+            queues.queue_keeps_messages_for_fourteen_days,
+            change(kinds.QUEUE, queue, MessageRetentionPeriod=345_600),
+        )
+        for queue in ("Repair", "PickingE9B423F6")
+    ),
+]

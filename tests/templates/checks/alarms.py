@@ -1,0 +1,89 @@
+"""Alarms, and the topic that they notify."""
+
+import re
+from collections.abc import Iterator
+
+from tests.templates.checks.common import check, statements
+from tests.templates.kinds import ALARM, MACHINE, QUEUE, TOPIC, TOPIC_POLICY
+from tests.templates.synthesis import Platform, Resource
+
+
+@check
+def queue_has_alarm(platform: Platform) -> Iterator[str]:
+    for queue in platform.all(QUEUE):
+        if not any(_watches(platform, alarm, queue) for alarm in platform.all(ALARM)):
+            yield f"{queue}: nobody hears that something is in it"
+
+
+@check
+def alarm_description_is_unique(platform: Platform) -> Iterator[str]:
+    """Only the description tells an operator which alarm it is; it begins with the service."""
+    seen: dict[str, Resource] = {}
+    for alarm in platform.all(ALARM):
+        description = str(alarm.properties.get("AlarmDescription"))
+        service = alarm.stack.rpartition("-")[2].lower()
+        if not re.match(rf"{service}/\w+: ", description):
+            yield f"{alarm}: it does not say whose alarm it is: {description}"
+        other = seen.setdefault(description, alarm)
+        if other is not alarm:
+            yield f"{alarm}: it reads the same as {other}"
+
+
+@check
+def state_machine_has_failure_alarms(platform: Platform) -> Iterator[str]:
+    for machine in platform.all(MACHINE):
+        dimension = {"Name": "StateMachineArn", "Value": {"Ref": machine.id}}
+        watched_metrics = {
+            alarm.properties["MetricName"]
+            for alarm in platform.all(ALARM)
+            if alarm.stack == machine.stack
+            and alarm.properties.get("Dimensions") == [dimension]
+            and alarm.properties["Threshold"] == 0
+            and alarm.properties.get("AlarmActions")
+        }
+        for end in ("TimedOut", "Aborted", "Failed"):
+            if f"Executions{end}" not in watched_metrics:
+                yield f"{machine}: nobody hears of an execution that has {end}"
+
+
+def _watches(platform: Platform, alarm: Resource, queue: Resource) -> bool:
+    action_topics = [
+        platform.referred(alarm.stack, action)
+        for action in alarm.properties.get("AlarmActions", [])
+    ]
+    dimension = {"Name": "QueueName", "Value": {"Fn::GetAtt": [queue.id, "QueueName"]}}
+    # Where a consumer takes messages out again, it is their age that says that it does not.
+    watched = {
+        "ApproximateNumberOfMessagesVisible": 0,
+        **({"ApproximateAgeOfOldestMessage": 900} if "RedrivePolicy" in queue.properties else {}),
+    }
+    # What is parked is still there when SQS says nothing of a queue that nobody uses.
+    unknown = "notBreaching" if "RedrivePolicy" in queue.properties else "ignore"
+    return (
+        alarm.stack == queue.stack
+        and any(topic is not None and topic.kind == TOPIC for topic in action_topics)
+        and alarm.properties["Dimensions"] == [dimension]
+        and alarm.properties["ComparisonOperator"] == "GreaterThanThreshold"
+        and alarm.properties["Threshold"] == watched.get(alarm.properties["MetricName"])
+        and alarm.properties["TreatMissingData"] == unknown
+        and alarm.properties.get("ActionsEnabled", True)
+    )
+
+
+@check
+def topic_lets_alarms_publish(platform: Platform) -> Iterator[str]:
+    rung = [
+        platform.referred(alarm.stack, action)
+        for alarm in platform.all(ALARM)
+        for action in alarm.properties.get("AlarmActions", [])
+    ]
+    for topic in platform.all(TOPIC):
+        if topic in rung and not any(
+            statement["Effect"] == "Allow"
+            and statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+            and statement["Action"] == "sns:Publish"
+            for policy in platform.all(TOPIC_POLICY)
+            if policy.stack == topic.stack and {"Ref": topic.id} in policy.properties["Topics"]
+            for statement in statements(policy)
+        ):
+            yield f"{topic}: alarms may not publish to it"

@@ -1,0 +1,58 @@
+"""The HTTP API."""
+
+from collections.abc import Iterator
+
+from tests.templates.checks.common import check
+from tests.templates.kinds import AUTHORIZER, ROUTE, STAGE, USER_POOL
+from tests.templates.synthesis import Platform
+
+
+@check
+def route_requires_a_token(platform: Platform) -> Iterator[str]:
+    for route in platform.all(ROUTE):
+        authorizer = platform.referred(route.stack, route.properties.get("AuthorizerId"))
+        if (
+            route.properties.get("AuthorizationType") != "JWT"
+            or authorizer is None
+            or authorizer.properties["AuthorizerType"] != "JWT"
+        ):
+            yield f"{route}: anybody may call {route.properties['RouteKey']}"
+
+
+@check
+def authorizer_names_pool_and_client(platform: Platform) -> Iterator[str]:
+    for authorizer in platform.all(AUTHORIZER):
+        tokens = authorizer.properties["JwtConfiguration"]
+        issuer = tokens["Issuer"]["Fn::Join"][1]
+        pool = [platform.referred(authorizer.stack, part) for part in issuer]
+        if not any(resource is not None and resource.kind == USER_POOL for resource in pool):
+            yield f"{authorizer}: it takes tokens that are not of our user pool"
+        if not tokens.get("Audience"):
+            yield f"{authorizer}: it takes tokens made for any client"
+
+
+@check
+def machine_client_requires_scope(platform: Platform) -> Iterator[str]:
+    """Its token has a subject too, by which it would be taken for a customer."""
+    for route in platform.all(ROUTE):
+        authorizer = platform.referred(route.stack, route.properties.get("AuthorizerId"))
+        if authorizer is None:
+            continue
+        clients = [
+            platform.referred(route.stack, client)
+            for client in authorizer.properties["JwtConfiguration"].get("Audience", [])
+        ]
+        machines = [c for c in clients if c is not None and c.properties.get("GenerateSecret")]
+        if bool(machines) != bool(route.properties.get("AuthorizationScopes")):
+            yield f"{route}: {route.properties['RouteKey']} lets in whom it should not"
+
+
+@check
+def api_stage_is_throttled_and_logged(platform: Platform) -> Iterator[str]:
+    for stage in platform.all(STAGE):
+        settings = stage.properties.get("DefaultRouteSettings", {})
+        for name in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
+            if not settings.get(name):
+                yield f"{stage}: {name} is not set"
+        if not stage.properties.get("AccessLogSettings", {}).get("DestinationArn"):
+            yield f"{stage}: it keeps no access log"

@@ -1,0 +1,129 @@
+"""What holds data, and physical names."""
+
+import re
+from collections.abc import Iterator
+
+from tests.templates.checks.common import check, is_catch_all, statements
+from tests.templates.kinds import (
+    ARCHIVE,
+    BUCKET,
+    BUCKET_POLICY,
+    BUS,
+    DSQL,
+    LOG_GROUP,
+    RULE,
+    STREAM,
+    TABLE,
+    USER_POOL,
+)
+from tests.templates.synthesis import Platform
+
+NO_PHYSICAL_NAME = {
+    # Instances say these when they have drained.
+    ("AWS::AutoScaling::AutoScalingGroup", "AutoScalingGroupName"),
+    ("AWS::AutoScaling::LifecycleHook", "AutoScalingGroupName"),
+    ("AWS::AutoScaling::LifecycleHook", "LifecycleHookName"),
+    ("AWS::AutoScaling::ScalingPolicy", "AutoScalingGroupName"),
+    ("AWS::EC2::VPCEndpoint", "ServiceName"),
+    ("AWS::ApiGatewayV2::Api", "Name"),
+    ("AWS::ApiGatewayV2::Authorizer", "Name"),
+    ("AWS::ApiGatewayV2::Stage", "StageName"),
+    ("AWS::CloudWatch::Alarm", "MetricName"),
+    # What a Ref gives of a resource server has to be made of one.
+    ("AWS::Cognito::UserPoolResourceServer", "Name"),
+    ("AWS::Events::Rule", "EventBusName"),
+    ("AWS::IAM::Policy", "PolicyName"),
+    # Must be given, and is the stack's and the projection's.
+    ("AWS::Kinesis::StreamConsumer", "ConsumerName"),
+    ("AWS::Lambda::EventInvokeConfig", "FunctionName"),
+    ("AWS::Lambda::EventSourceMapping", "FunctionName"),
+    ("AWS::Lambda::Permission", "FunctionName"),
+    ("AWS::Logs::ResourcePolicy", "PolicyName"),
+    ("AWS::SNS::Topic", "DisplayName"),
+    # The CDK's, made of the stack's name: a FIFO topic's has to end in .fifo.
+    ("AWS::SNS::Topic", "TopicName"),
+    ("AWS::Scheduler::Schedule", "GroupName"),
+    ("AWS::Scheduler::ScheduleGroup", "Name"),
+}
+"""Properties called a name that are a label, or refer to another resource, or must be given."""
+
+
+@check
+def bucket_is_private_and_expires(platform: Platform) -> Iterator[str]:
+    for bucket in platform.all(BUCKET):
+        given = bucket.properties
+        blocked = given.get("PublicAccessBlockConfiguration", {})
+        if list(blocked.values()) != [True] * 4:
+            yield f"{bucket}: public access is not blocked"
+        if not given.get("BucketEncryption"):
+            yield f"{bucket}: its encryption is left to the default"
+        days = [
+            rule.get("ExpirationInDays")
+            for rule in given.get("LifecycleConfiguration", {}).get("Rules", [])
+            if rule.get("Status") == "Enabled"
+        ]
+        if not all(days) or not days:
+            yield f"{bucket}: what is in it stays for ever"
+        denials = [
+            statement
+            for policy in platform.all(BUCKET_POLICY)
+            if policy.stack == bucket.stack and policy.properties["Bucket"] == {"Ref": bucket.id}
+            for statement in statements(policy)
+            if statement["Effect"] == "Deny"
+            and statement["Action"] == "s3:*"
+            and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+        ]
+        if not denials:
+            yield f"{bucket}: it can be reached without TLS"
+
+
+@check
+def data_is_retained_only_in_prod(platform: Platform) -> Iterator[str]:
+    keep = platform.environment.name == "prod"
+    policy = "Retain" if keep else "Delete"
+    for resource in platform.all(TABLE, DSQL, USER_POOL, STREAM, BUCKET):
+        if resource.kind in (STREAM, BUCKET):
+            protections = []
+        elif resource.kind == TABLE:
+            replicas = resource.properties["Replicas"]
+            protections = [replica.get("DeletionProtectionEnabled") for replica in replicas]
+        elif resource.kind == DSQL:
+            protections = [resource.properties["DeletionProtectionEnabled"]]
+        else:
+            protections = [resource.properties["DeletionProtection"] == "ACTIVE"]
+        if protections != [keep] * len(protections):
+            yield f"{resource}: its deletion protection is {protections}"
+        for name in ("DeletionPolicy", "UpdateReplacePolicy"):
+            if resource.declaration.get(name) != policy:
+                yield f"{resource}: its {name} is {resource.declaration.get(name)}"
+
+
+@check
+def only_data_is_retained(platform: Platform) -> Iterator[str]:
+    """What stays and has a name of ours keeps the next deployment from making it again."""
+    for resource in platform.all():
+        data = resource.kind in (TABLE, DSQL, USER_POOL, STREAM, BUCKET, ARCHIVE)
+        if not data and resource.declaration.get("DeletionPolicy", "Delete") != "Delete":
+            yield f"{resource}: it holds no data, and stays when its stack goes"
+
+
+@check
+def table_has_point_in_time_recovery(platform: Platform) -> Iterator[str]:
+    for table in platform.all(TABLE):
+        for replica in table.properties["Replicas"]:
+            recovery = replica.get("PointInTimeRecoverySpecification", {})
+            if recovery.get("PointInTimeRecoveryEnabled") is not True:
+                yield f"{table}: it has no point-in-time recovery"
+
+
+@check
+def physical_names_are_contracts(platform: Platform) -> Iterator[str]:
+    for resource in platform.all():
+        for name, value in resource.properties.items():
+            if not name.endswith("Name") or (resource.kind, name) in NO_PHYSICAL_NAME:
+                continue
+            if resource.kind == BUS or (resource.kind == RULE and is_catch_all(resource, platform)):
+                continue
+            if resource.kind == LOG_GROUP and re.match(r"/aws/(events|vendedlogs)/", str(value)):
+                continue
+            yield f"{resource}: {name} {value!r} is not a contract"

@@ -1,0 +1,126 @@
+"""Rules and the bus."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from lambdas.contracts import inventory, orders, payments, shipping, warehouse
+from lambdas.contracts.event import DESTINATION_SOURCE
+from tests.templates.checks.common import (
+    as_list,
+    catch_all_name,
+    check,
+    is_catch_all,
+    permissions,
+    queue_policy_statements,
+)
+from tests.templates.kinds import BUS, MAPPING, QUEUE, RULE
+from tests.templates.synthesis import Platform, Resource
+
+SOURCES = {
+    "Orders": orders.SOURCE,
+    "Inventory": inventory.SOURCE,
+    "Payments": payments.SOURCE,
+    # It is payments' function that tells what the partner told.
+    "Partner": payments.SOURCE,
+    "Shipping": shipping.SOURCE,
+    "Warehouse": warehouse.SOURCE,
+    "Notifications": DESTINATION_SOURCE,
+}
+"""Under which source each service's stack may put events on the bus, or has Lambda put them."""
+
+
+@check
+def rule_target_has_retries_and_dead_letter_queue(platform: Platform) -> Iterator[str]:
+    for rule in platform.all(RULE):
+        for target in rule.properties["Targets"]:
+            retry = target.get("RetryPolicy", {})
+            if not {"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} <= retry.keys():
+                yield f"{rule}: its target has no bounded retries"
+            queue = platform.referred(rule.stack, target.get("DeadLetterConfig", {}).get("Arn"))
+            if queue is None or queue.kind != QUEUE:
+                yield f"{rule}: its target has no dead-letter queue"
+            elif queue.properties.get("FifoQueue"):
+                yield f"{rule}: EventBridge parks in standard queues only, {queue.id} is FIFO"
+            elif not any(
+                _allows_event_rule_to_send(statement, rule, queue)
+                for statement in queue_policy_statements(platform, queue)
+            ):
+                yield f"{rule}: EventBridge may not send to {queue.id} for it"
+
+
+def _allows_event_rule_to_send(statement: Any, rule: Resource, queue: Resource) -> bool:
+    return bool(
+        statement["Effect"] == "Allow"
+        and statement["Action"] == "sqs:SendMessage"
+        and statement["Principal"] == {"Service": "events.amazonaws.com"}
+        and statement["Resource"] == {"Fn::GetAtt": [queue.id, "Arn"]}
+        and statement.get("Condition")
+        == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule.id, "Arn"]}}}
+    )
+
+
+@check
+def rule_ignores_replayed_events(platform: Platform) -> Iterator[str]:
+    """All but the catch-all, and the one rule for replays: it hears nothing else.
+
+    Its queue wakes no function: only who asks for a replay reads it.
+    """
+    read = [
+        platform.referred(m.stack, m.properties["EventSourceArn"]) for m in platform.all(MAPPING)
+    ]
+    for rule in platform.all(RULE):
+        replays = rule.properties["EventPattern"].get("replay-name")
+        if is_catch_all(rule, platform) or replays == [{"exists": False}]:
+            continue
+        queues = [platform.referred(rule.stack, t["Arn"]) for t in rule.properties["Targets"]]
+        if replays != [{"exists": True}] or any(q is None or q.kind != QUEUE for q in queues):
+            yield f"{rule}: it would hear replayed events"
+        elif any(queue in read for queue in queues):
+            yield f"{rule}: replayed events would wake a function"
+
+
+@check
+def catch_all_rule_is_as_in_the_tutorial(platform: Platform) -> Iterator[str]:
+    caught = [rule for rule in platform.all(RULE) if is_catch_all(rule, platform)]
+    if len(caught) != 1:
+        yield f"*: {len(caught)} rules are called {catch_all_name(platform)}"
+    for rule in caught:
+        if rule.properties["Description"] != "Catchall rule for development purposes":
+            yield f"{rule}: its description is another"
+        if rule.properties["EventPattern"] != {"source": ["com.aws.orders"]}:
+            yield f"{rule}: its pattern is another"
+        if rule.properties["State"] != "ENABLED":
+            yield f"{rule}: it is not enabled"
+        (target,) = rule.properties["Targets"]
+        last = target["Arn"]["Fn::Join"][1][-1]
+        group = platform.referred(rule.stack, last)
+        name = group and group.properties["LogGroupName"]
+        if (name == "/aws/events/orders") != (platform.environment.name == "dev"):
+            yield f"{rule}: it logs to {name}"
+        if not str(name).startswith("/aws/events/"):
+            yield f"{rule}: the Logs resource policy does not know {name}"
+
+
+@check
+def bus_is_named_orders_only_in_dev(platform: Platform) -> Iterator[str]:
+    # A partner's bus bears the partner's name.
+    buses = [bus for bus in platform.all(BUS) if "EventSourceName" not in bus.properties]
+    if len(buses) != 1:
+        yield f"*: there are {len(buses)} buses"
+    for bus in buses:
+        name = bus.properties["Name"]
+        if (name == "Orders") != (platform.environment.name == "dev"):
+            yield f"{bus}: it is called {name}"
+
+
+@check
+def put_events_is_limited_to_own_source(platform: Platform) -> Iterator[str]:
+    for role, statement in permissions(platform):
+        if "events:PutEvents" not in as_list(statement["Action"]):
+            continue
+        source = SOURCES.get(role.stack.rpartition("-")[2])
+        if statement.get("Condition") != {"StringEquals": {"events:source": source}}:
+            yield f"{role}: it may put events under sources other than {source}"
+        bus = platform.referred(role.stack, statement["Resource"])
+        if bus is None or bus.kind != BUS:
+            yield f"{role}: it may put events elsewhere than on our bus"

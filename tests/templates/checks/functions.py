@@ -1,0 +1,135 @@
+"""Functions, and where their asynchronous invocations end."""
+
+import ast
+from collections.abc import Iterator
+
+from tests.templates.checks.common import check, is_fifo
+from tests.templates.kinds import FUNCTION, INVOKE_CONFIG, QUEUE, RULE, SCHEDULE
+from tests.templates.synthesis import ROOT, Platform, Resource
+
+
+@check
+def function_has_own_role_and_log_group(platform: Platform) -> Iterator[str]:
+    roles: dict[str, str] = {}
+    groups: dict[str, str] = {}
+    for function in platform.all(FUNCTION):
+        wanted = {
+            "Architectures": ["arm64"],
+            "Runtime": "python3.13",
+            "TracingConfig": {"Mode": "Active"},
+        }
+        for name, value in wanted.items():
+            if function.properties.get(name) != value:
+                yield f"{function}: {name} is {function.properties.get(name)}"
+        for name in ("Timeout", "MemorySize"):
+            if name not in function.properties:
+                yield f"{function}: {name} is left to the default"
+        role = platform.referred(function.stack, function.properties["Role"])
+        group = platform.referred(
+            function.stack, function.properties.get("LoggingConfig", {}).get("LogGroup")
+        )
+        for what, own, taken in (("role", role, roles), ("log group", group, groups)):
+            if own is None or own.stack != function.stack:
+                yield f"{function}: it has no {what} of its own"
+            elif taken.setdefault(str(own), str(function)) != str(function):
+                yield f"{function}: it shares its {what} with {taken[str(own)]}"
+
+
+@check
+def function_has_all_its_settings(platform: Platform) -> Iterator[str]:
+    for function in platform.all(FUNCTION):
+        module = ROOT / f"{function.properties['Handler'].rpartition('.')[0].replace('.', '/')}.py"
+        given = set(function.properties.get("Environment", {}).get("Variables", {}))
+        asked = _settings_read(module.relative_to(ROOT).as_posix(), set())
+        if asked - given:
+            yield f"{function}: it is not given {', '.join(sorted(asked - given))}"
+
+
+def _settings_read(path: str, seen: set[str]) -> set[str]:
+    """The names of all settings that a module, or what it imports from lambdas, reads."""
+    if path in seen or not (ROOT / path).is_file():
+        return set()
+    seen.add(path)
+    asked = set()
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        match node:
+            case ast.Call(func=ast.Name(id="setting"), args=[ast.Constant(value=str(name))]):
+                asked.add(name)
+            case ast.ImportFrom(module=str(module)) if module.startswith("lambdas."):
+                asked |= _settings_read(f"{module.replace('.', '/')}.py", seen)
+    return asked
+
+
+@check
+def schedule_has_retries_and_dead_letter_queue(platform: Platform) -> Iterator[str]:
+    """Scheduler calls a function asynchronously: both of them can give up."""
+    for schedule in platform.all(SCHEDULE):
+        target = schedule.properties["Target"]
+        queue = target.get("DeadLetterConfig", {}).get("Arn")
+        if platform.referred(schedule.stack, queue) is None:
+            yield f"{schedule}: a call that could not be made is lost"
+        if {"MaximumEventAgeInSeconds", "MaximumRetryAttempts"} - target.get(
+            "RetryPolicy", {}
+        ).keys():
+            yield f"{schedule}: retries are not bounded"
+        if schedule.properties["FlexibleTimeWindow"]["Mode"] != "FLEXIBLE":
+            yield f"{schedule}: it fires with all others at the full minute"
+        function = platform.referred(schedule.stack, target["Arn"])
+        configs = [
+            config.properties
+            for config in platform.all(INVOKE_CONFIG)
+            if platform.referred(config.stack, config.properties["FunctionName"]) == function
+        ]
+        if not any(
+            {"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} <= config.keys()
+            and "OnFailure" in config.get("DestinationConfig", {})
+            for config in configs
+        ):
+            yield f"{schedule}: a failed run of its function is lost"
+
+
+@check
+def function_of_a_rule_has_failure_destination(platform: Platform) -> Iterator[str]:
+    """EventBridge calls a function asynchronously: once it has handed over, Lambda can give up."""
+    for rule in platform.all(RULE):
+        for target in rule.properties["Targets"]:
+            function = platform.referred(rule.stack, target["Arn"])
+            if function is not None and function.kind == FUNCTION:
+                yield from _without_failure_destination(platform, function)
+
+
+@check
+def function_of_a_destination_has_failure_destination(platform: Platform) -> Iterator[str]:
+    for config in platform.all(INVOKE_CONFIG):
+        for destination in config.properties["DestinationConfig"].values():
+            called = platform.referred(config.stack, destination["Destination"])
+            if called is not None and called.kind == FUNCTION:
+                yield from _without_failure_destination(platform, called)
+            if called is not None and is_fifo(called):
+                yield f"{config}: Lambda tells no FIFO queue or topic, such as {called.id}"
+
+
+def _without_failure_destination(platform: Platform, function: Resource) -> Iterator[str]:
+    configs = [
+        config.properties
+        for config in platform.all(INVOKE_CONFIG)
+        if platform.referred(config.stack, config.properties["FunctionName"]) == function
+    ]
+    if not any(
+        {"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} <= config.keys()
+        and "OnFailure" in config["DestinationConfig"]
+        for config in configs
+    ):
+        yield f"{function}: events that it fails at are lost"
+
+
+@check
+def async_function_keeps_failed_events_in_a_queue(platform: Platform) -> Iterator[str]:
+    """A record in a topic is read and gone: what is to be put back has to be in a queue."""
+    for config in platform.all(INVOKE_CONFIG):
+        function = platform.referred(config.stack, config.properties["FunctionName"])
+        failure = config.properties["DestinationConfig"].get("OnFailure", {}).get("Destination")
+        retained = function and function.properties.get("DeadLetterConfig", {}).get("TargetArn")
+        places = [platform.referred(config.stack, place) for place in (failure, retained)]
+        if not any(place is not None and place.kind == QUEUE for place in places):
+            yield f"{function}: what it fails at is in no queue"

@@ -1,0 +1,53 @@
+"""State machines."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.templates.checks.common import check
+from tests.templates.kinds import FUNCTION, MACHINE
+from tests.templates.synthesis import Platform, Resource, definition
+
+
+@check
+def task_has_timeout_retry_and_catch(platform: Platform) -> Iterator[str]:
+    for machine in platform.all(MACHINE):
+        states = definition(machine)["States"]
+        for name, state in states.items():
+            if state["Type"] != "Task":
+                continue
+            if not state.get("TimeoutSeconds"):
+                yield f"{machine}: {name} may take for ever"
+            if not any(
+                retry["ErrorEquals"] == ["States.ALL"]
+                and retry.get("JitterStrategy") == "FULL"
+                and retry.get("MaxDelaySeconds")
+                and retry.get("MaxAttempts", 0) > 0
+                for retry in state.get("Retry", [])
+            ):
+                yield f"{machine}: {name} is not retried with bounded back-off and full jitter"
+            caught = any(c["ErrorEquals"] == ["States.ALL"] for c in state.get("Catch", []))
+            # There is nothing left to try when the last state before Fail fails as well.
+            if not caught and states.get(state.get("Next"), {}).get("Type") != "Fail":
+                yield f"{machine}: {name} does not catch every error"
+
+
+@check
+def task_timeout_exceeds_function_timeout(platform: Platform) -> Iterator[str]:
+    """A state that gives up first would undo, or try again, what is still being done."""
+    for machine in platform.all(MACHINE):
+        for name, state in definition(machine)["States"].items():
+            if not state.get("Resource", "").endswith("lambda:invoke"):
+                continue
+            function = invoked(platform, machine, state)
+            if function.properties["Timeout"] >= state["TimeoutSeconds"]:
+                yield f"{machine}: {name} gives up before {function.id} does"
+
+
+def invoked(platform: Platform, machine: Resource, state: Any) -> Resource:
+    """The function that a state invokes."""
+    stack, _, output = state["Arguments"]["FunctionName"].strip("${}").partition("/")
+    value = {"Fn::GetStackOutput": {"StackName": stack, "OutputName": output}}
+    function = platform.referred(machine.stack, value)
+    if function is None or function.kind != FUNCTION:
+        raise LookupError(f"{machine} invokes no function of ours: {state['Arguments']}")
+    return function

@@ -1,0 +1,130 @@
+"""Streams and the functions that read them."""
+
+from collections.abc import Iterator
+
+from lambdas.contracts.event import DESTINATION_SOURCE
+from tests.templates.checks.common import DAY, check, is_fifo
+from tests.templates.kinds import ALARM, BUCKET, CONSUMER, MAPPING, QUEUE, RULE, STREAM
+from tests.templates.synthesis import Platform, Resource
+
+
+@check
+def stream_mapping_is_bounded(platform: Platform) -> Iterator[str]:
+    """Left alone, a mapping tries a poison record for as long as the stream keeps it."""
+    for mapping in platform.all(MAPPING):
+        given = mapping.properties
+        if not {"StartingPosition"} & given.keys() and "Stream" not in str(given["EventSourceArn"]):
+            continue
+        if not 0 < given.get("MaximumRetryAttempts", -1) <= 100:
+            yield f"{mapping}: retries are not bounded"
+        stream = stream_of(platform, mapping)
+        retained = stream.properties.get("RetentionPeriodHours", 24) * 3600 if stream else DAY
+        if not 60 <= given.get("MaximumRecordAgeInSeconds", -1) < retained:
+            yield f"{mapping}: the age of records is not bounded below what the stream keeps"
+        if given.get("BisectBatchOnFunctionError") is not True:
+            yield f"{mapping}: one bad record takes its batch along"
+        if given.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{mapping}: partial failures are not reported"
+        if given.get("StartingPosition") != "TRIM_HORIZON":
+            yield f"{mapping}: records written before it existed are passed over"
+        on_failure = given.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        if platform.referred(mapping.stack, on_failure) is None:
+            yield f"{mapping}: what it gives up on is lost"
+
+
+def stream_of(platform: Platform, mapping: Resource) -> Resource | None:
+    """The Kinesis stream that a mapping reads, itself or by a consumer."""
+    source = platform.referred(mapping.stack, mapping.properties["EventSourceArn"])
+    if source is not None and source.kind == CONSUMER:
+        source = platform.referred(source.stack, source.properties["StreamARN"])
+    return source if source is not None and source.kind == STREAM else None
+
+
+def projections(platform: Platform) -> Iterator[Resource]:
+    """The mappings that read a Kinesis stream."""
+    return (mapping for mapping in platform.all(MAPPING) if stream_of(platform, mapping))
+
+
+@check
+def projection_has_failure_destination_and_alarms(platform: Platform) -> Iterator[str]:
+    for mapping in projections(platform):
+        given = mapping.properties
+        function = platform.referred(mapping.stack, given["FunctionName"])
+        if function is None:
+            yield f"{mapping}: it feeds no function of its stack"
+            continue
+        for name in ("ParallelizationFactor", "MaximumBatchingWindowInSeconds", "BatchSize"):
+            if not given.get(name):
+                yield f"{mapping}: {name} is left to the default"
+        on_failure = given.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        bucket = platform.referred(mapping.stack, on_failure)
+        if bucket is None or bucket.kind != BUCKET:
+            yield f"{mapping}: of what it gives up on only a pointer is kept"
+        variables = function.properties["Environment"]["Variables"]
+        dead_letters_arn = platform.referred(mapping.stack, variables.get("DEAD_LETTER_QUEUE_URL"))
+        if dead_letters_arn is None or dead_letters_arn.kind != QUEUE or is_fifo(dead_letters_arn):
+            yield f"{mapping}: its function has no place for poison"
+        uses = {"Name": "EventSourceMappingUUID", "Value": {"Ref": mapping.id}}
+        runs = {"Name": "FunctionName", "Value": {"Ref": function.id}}
+        watched = {
+            "OnFailureDestinationDeliveredEventCount": (uses, 0),
+            "IteratorAge": (runs, 900_000),
+        }
+        if given.get("MetricsConfig") != {"Metrics": ["EventCount"]}:
+            yield f"{mapping}: it does not count what it gives up on"
+        for metric, (dimension, threshold) in watched.items():
+            if not any(
+                alarm.stack == mapping.stack
+                and alarm.properties["MetricName"] == metric
+                and alarm.properties["Dimensions"] == [dimension]
+                and alarm.properties["Threshold"] == threshold
+                and alarm.properties["ComparisonOperator"] == "GreaterThanThreshold"
+                and alarm.properties.get("AlarmActions")
+                for alarm in platform.all(ALARM)
+            ):
+                yield f"{mapping}: no alarm rings by its {metric}"
+
+
+@check
+def projection_uses_configured_fan_out(platform: Platform) -> Iterator[str]:
+    for mapping in projections(platform):
+        source = platform.referred(mapping.stack, mapping.properties["EventSourceArn"])
+        if (
+            source is not None and source.kind == CONSUMER
+        ) != platform.environment.enhanced_fan_out:
+            yield f"{mapping}: it reads {source}"
+
+
+@check
+def stream_is_retained_and_encrypted(platform: Platform) -> Iterator[str]:
+    for stream in platform.all(STREAM):
+        given = stream.properties
+        if given.get("RetentionPeriodHours", 24) < 4 * 24:
+            yield f"{stream}: what nobody reads over a long weekend is lost"
+        if given.get("StreamEncryption") != {
+            "EncryptionType": "KMS",
+            "KeyId": "alias/aws/kinesis",
+        }:
+            yield f"{stream}: it is not encrypted with AWS's key"
+        shards = platform.environment.shards
+        mode = "PROVISIONED" if shards else "ON_DEMAND"
+        if given.get("StreamModeDetails") != {"StreamMode": mode}:
+            yield f"{stream}: its mode is not {mode}"
+        if given.get("ShardCount") != (shards and shards[0]):
+            yield f"{stream}: it has {given.get('ShardCount')} shards"
+
+
+@check
+def stream_is_partitioned_by_subject(platform: Platform) -> Iterator[str]:
+    """The facts of a subject are then in one shard, in the order in which they came."""
+    for rule in platform.all(RULE):
+        for target in rule.properties["Targets"]:
+            stream = platform.referred(rule.stack, target["Arn"])
+            if stream is not None and stream.kind == STREAM:
+                path = target.get("KinesisParameters", {}).get("PartitionKeyPath")
+                via_destination = rule.properties["EventPattern"].get("source") == [
+                    DESTINATION_SOURCE
+                ]
+                detail = "$.detail.responsePayload" if via_destination else "$.detail"
+                if path != f"{detail}.metadata.subject":
+                    yield f"{rule}: it spreads events by {path}"
