@@ -18,7 +18,7 @@ from typing import Any
 
 from demo.deployment import deploy_app
 from emulator.cloud import Cloud, running
-from lambdas.contracts.event import envelope
+from lambdas.contracts.envelope import envelope
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.values import Money
 

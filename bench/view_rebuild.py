@@ -11,7 +11,8 @@ import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
-from lambdas.contracts.event import Event, envelope
+from lambdas.contracts.envelope import envelope
+from lambdas.contracts.event import Event
 from lambdas.contracts.orders import OrderConfirmed, OrderPlaced
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.shipping import ShipmentDispatched

@@ -17,8 +17,9 @@ from demo.invariants import view_equals
 from demo.lag_probe import LagProbe
 from demo.readers import log_id, read_log, scan
 from emulator.cloud import Cloud
-from lambdas.contracts.event import pattern, unwrap_destination_event
 from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
+from lambdas.contracts.parsing import unwrap
+from lambdas.contracts.patterns import live_pattern
 from lambdas.storefront.domain import render_order, render_timeline
 
 SCHEMA = """
@@ -126,7 +127,9 @@ class ReadSide:
         group, rule = f"/aws/events/{name}", {"EventBusName": self._outputs["EventBus"]}
         logs.create_log_group(logGroupName=group)
         (found,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
-        events.put_rule(**rule, Name=name, EventPattern=json.dumps(pattern(ORDER_STREAM_EVENTS)))
+        events.put_rule(
+            **rule, Name=name, EventPattern=json.dumps(live_pattern(ORDER_STREAM_EVENTS))
+        )
         target = {"Id": "log", "Arn": found["arn"].removesuffix(":*")}
         events.put_targets(**rule, Rule=name, Targets=[target])
         self._group = group
@@ -199,7 +202,7 @@ def _sales_counter_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _event_row(logged: Mapping[str, Any]) -> tuple[Any, ...]:
     event = json.loads(logged["message"])
-    source, detail_type, detail, _ = unwrap_destination_event(event)
+    source, detail_type, detail, _ = unwrap(event)
     metadata, data = detail["metadata"], detail["data"]
     return (
         *(log_id(logged, event["id"]), source.rpartition(".")[2]),

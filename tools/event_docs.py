@@ -1,6 +1,6 @@
-"""The contracts as documents: JSON Schema, AsyncAPI, and a page for people.
+"""Generator of the contracts' documents: JSON Schema, AsyncAPI, and a page for people.
 
-``python -m tools.event_docs`` writes them into ``docs/`` again.
+``python -m tools.event_docs`` writes them into ``docs/``.
 https://www.asyncapi.com/docs/reference/specification/v3.0.0
 """
 
@@ -16,14 +16,8 @@ from typing import Any, get_args, get_origin
 
 import lambdas.contracts
 from lambdas.contracts.codec import JSON_TYPES, field_types, unwrap_optional
-from lambdas.contracts.event import (
-    DESTINATION_DETAIL_TYPE,
-    DESTINATION_SOURCE,
-    Command,
-    Event,
-    Metadata,
-    Refusal,
-)
+from lambdas.contracts.commands import Command, Refusal
+from lambdas.contracts.event import DESTINATION_DETAIL_TYPE, DESTINATION_SOURCE, Event, Metadata
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -31,7 +25,7 @@ BUS, FUNCTIONS = "bus", "functions"
 
 
 def services() -> dict[str, ModuleType]:
-    """The contracts' module of each service, by the service's name."""
+    """Return the contracts' module of each service, by the service's name."""
     modules = {
         found.name: importlib.import_module(f"{lambdas.contracts.__name__}.{found.name}")
         for found in pkgutil.iter_modules(lambdas.contracts.__path__)
@@ -40,7 +34,7 @@ def services() -> dict[str, ModuleType]:
 
 
 def declared(module: ModuleType, base: type) -> list[type]:
-    """What a service's module itself declares of a kind, in its order."""
+    """Return the subclasses of ``base`` that a service's module declares, in its order."""
     return [
         kind
         for kind in vars(module).values()
@@ -49,7 +43,7 @@ def declared(module: ModuleType, base: type) -> list[type]:
 
 
 def detail_schema(event: type[Event]) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the ``detail`` in which ``event`` travels."""
+    """Return the JSON Schema (2020-12) of the ``detail`` of ``event``."""
     return {
         "$schema": DIALECT,
         "$id": f"urn:{event.source}:{event.detail_type}:{event.version}",
@@ -59,7 +53,7 @@ def detail_schema(event: type[Event]) -> dict[str, Any]:
 
 
 def asyncapi() -> dict[str, Any]:
-    """All events and commands as an AsyncAPI 3 document."""
+    """Return all events and commands as an AsyncAPI 3 document."""
     refs = "#/components/schemas/"
     events = [event for module in services().values() for event in module.EVENTS]
     topics = dict.fromkeys(event.topic for event in events if event.topic)
@@ -71,21 +65,21 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": "Orders",
             "version": "1.0.0",
-            "description": "What the services tell each other. Made from the contracts' classes.",
+            "description": "The events and commands of the services, made from the contracts.",
         },
         "defaultContentType": "application/json",
         "channels": {
             BUS: {
-                "description": "The event bus; a message is the detail of an event. Where "
-                "Lambda tells it, it is the responsePayload in that, with source and detail_type "
-                "beside it.",
+                "description": "The event bus; a message is the detail of an event. When "
+                "Lambda publishes it, the message is the responsePayload in that, with source "
+                "and detail_type added.",
                 "address": "Orders",
                 "messages": _message_refs([event for event in events if not event.topic]),
             },
             **{
                 topic: {
-                    "description": "An SNS FIFO topic; a group is a subject. A message is what the "
-                    "detail of an event would be, with source and detail_type beside it.",
+                    "description": "An SNS FIFO topic; a group is a subject. A message is the "
+                    "detail of an event with source and detail_type added.",
                     "address": None,
                     "messages": _message_refs([event for event in events if event.topic == topic]),
                 }
@@ -114,12 +108,12 @@ def asyncapi() -> dict[str, Any]:
 
 
 def page() -> str:
-    """The events, commands and refusals of each service, for people."""
+    """Return the page of each service's events, commands and refusals."""
     return "\n".join(_page())
 
 
 def documents() -> dict[str, str]:
-    """The generated files of ``docs/`` and what they should hold."""
+    """Return the generated files of ``docs/`` with their content."""
     return {
         "asyncapi.json": json.dumps(asyncapi(), indent=2) + "\n",
         "events.md": page(),
@@ -144,7 +138,7 @@ def _schema(kind: Any, refs: str) -> dict[str, Any]:
 
 
 def _object(kind: Any, refs: str) -> dict[str, Any]:
-    """A dataclass as a schema; further properties are allowed, because decoding is tolerant."""
+    """Return a dataclass's schema; it allows further properties, because decoding is tolerant."""
     return {
         "description": _description(kind),
         "type": "object",
@@ -172,7 +166,7 @@ def _detail(event: type[Event], refs: str) -> dict[str, Any]:
 
 
 def _values(kinds: list[Any], refs: str) -> dict[str, Any]:
-    """The schemas of Metadata and of every dataclass that these refer to."""
+    """Return the schemas of Metadata and of every dataclass that these refer to."""
     found = {Metadata: _object(Metadata, refs)}
     for kind in kinds:
         for value in _value_types(kind):
@@ -236,14 +230,15 @@ def _page() -> Iterator[str]:
             yield ""
             yield from _paragraphs(event)
             if event.topic:
-                yield f"Told on the SNS FIFO topic `{event.topic}`."
+                yield f"Published on the SNS FIFO topic `{event.topic}`."
                 yield ""
             if event.via_destination:
-                yield f"Told by Lambda, with source `{DESTINATION_SOURCE}` and detail-type `{DESTINATION_DETAIL_TYPE}`:"
-                yield "it is the `responsePayload` in that, with its `source` and `detail_type`."
+                yield f"Published by Lambda with source `{DESTINATION_SOURCE}` and detail-type"
+                yield f"`{DESTINATION_DETAIL_TYPE}`. The event is the"
+                yield "`responsePayload` in its detail, with `source` and `detail_type` added."
                 yield ""
             if event.no_subscriber_reason:
-                yield f"Nobody listens to it: {event.no_subscriber_reason}."
+                yield f"No service subscribes to it: {event.no_subscriber_reason}."
                 yield ""
             yield from _fields(event)
         for command in declared(module, Command):
@@ -268,7 +263,7 @@ def _page() -> Iterator[str]:
 
 
 def _description(kind: Any) -> str:
-    """The docstring as one line, with Markdown's code marks."""
+    """Return the docstring as one line, with Markdown's code marks."""
     return " ".join((getdoc(kind) or "").replace("``", "`").split())
 
 

@@ -1,1 +1,1 @@
-"""What services say to each other: one module per producing service, standard library only."""
+"""The contracts between services: one module per producing service, standard library only."""

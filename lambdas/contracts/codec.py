@@ -1,7 +1,7 @@
 """Between plain JSON values and the contracts' dataclasses.
 
-Decoding is tolerant: unknown fields are ignored, so a producer may add one without asking.
-What is missing or of the wrong type is refused, and every such field is named.
+Decoding is tolerant: unknown fields are ignored, so a producer may add fields at any time.
+A missing field or one of a wrong type is an error that names the field.
 """
 
 from dataclasses import MISSING, asdict, fields, is_dataclass
@@ -15,7 +15,7 @@ JSON_TYPES: dict[type, str] = {str: "string", int: "integer", bool: "boolean"}
 
 
 class ContractError(Exception):
-    """The data does not fit the contract; ``problems`` has a line for each field that does not."""
+    """The data does not fit the contract; ``problems`` has a line for each bad field."""
 
     def __init__(self, contract: str, problems: list[str]) -> None:
         super().__init__(f"not a {contract}: " + "; ".join(problems))
@@ -23,7 +23,7 @@ class ContractError(Exception):
 
 
 def encode(value: Any) -> dict[str, Any]:
-    """A contract's dataclass as a plain dictionary, ready for ``json.dumps``."""
+    """Return a contract's dataclass as a plain dictionary, ready for ``json.dumps``."""
     return asdict(value)
 
 
@@ -41,7 +41,7 @@ def decode(contract: type[T], data: object) -> T:
 
 
 def field_types(contract: type) -> dict[str, Any]:
-    """The resolved type of each field of a dataclass, in order of declaration."""
+    """Return the resolved type of each field of a dataclass, in order of declaration."""
     return _field_types(contract)
 
 
@@ -52,7 +52,7 @@ def _field_types(contract: Any) -> dict[str, Any]:
 
 
 def unwrap_optional(kind: Any) -> Any | None:
-    """``X`` of ``X | None``, and None for any other type."""
+    """Return ``X`` of ``X | None``, and None for any other type."""
     if get_origin(kind) not in (Union, UnionType):
         return None
     (inner,) = (arg for arg in get_args(kind) if arg is not NoneType)

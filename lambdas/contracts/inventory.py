@@ -1,11 +1,11 @@
-"""What the inventory service tells, what it is asked, and how it refuses."""
+"""The events, commands and refusals of the inventory service."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Command, Event, EventEnvelope, Refusal, parse_message
+from lambdas.contracts.commands import Command, Refusal
+from lambdas.contracts.event import Event
 from lambdas.contracts.values import Line
 
 SOURCE = "com.aws.inventory"
@@ -16,7 +16,7 @@ TOPIC = "inventory"
 class Stock:
     """A SKU's stock after a change: units that can be sold, units set aside, and the minimum.
 
-    No number is below zero: there is no such stock, so it can neither be told nor heard.
+    No number is below zero: such an event can be neither built nor parsed.
     """
 
     sku: str
@@ -37,21 +37,21 @@ class Stock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockSoldOut(Stock, Event):
-    """The last available unit is gone. Told once, until some are available again."""
+    """The last available unit is gone. Published once, until some are available again."""
 
     source: ClassVar = SOURCE
     topic: ClassVar = TOPIC
-    detail_type: ClassVar = "StockSoldOut"
+    subject_field: ClassVar = "sku"
     version: ClassVar = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockBelowMinimum(Stock, Event):
-    """Fewer units are available than the minimum. Told once, until there are as many again."""
+    """Fewer units are available than the minimum. Published once, until there are as many again."""
 
     source: ClassVar = SOURCE
     topic: ClassVar = TOPIC
-    detail_type: ClassVar = "StockBelowMinimum"
+    subject_field: ClassVar = "sku"
     version: ClassVar = 1
 
 
@@ -61,17 +61,17 @@ class StockReplenished(Stock, Event):
 
     source: ClassVar = SOURCE
     topic: ClassVar = TOPIC
-    detail_type: ClassVar = "StockReplenished"
+    subject_field: ClassVar = "sku"
     version: ClassVar = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockChanged(Stock, Event):
-    """The stock changed, and none of the other stock events says so."""
+    """The stock changed in a way that no other stock event reports."""
 
     source: ClassVar = SOURCE
     topic: ClassVar = TOPIC
-    detail_type: ClassVar = "StockChanged"
+    subject_field: ClassVar = "sku"
     version: ClassVar = 1
 
 
@@ -82,46 +82,32 @@ STOCK_EVENTS: tuple[type[StockEvent], ...] = (
     StockReplenished,
     StockChanged,
 )
-"""Each change of a SKU's stock is told by exactly one of these, so a SKU's sequence has no gaps,
-and each carries the whole stock, so whoever only wants that may take it from any of them.
+"""Exactly one of these is published for each change of a SKU's stock, so its sequence has no gaps.
+Each carries the whole stock, so a consumer that only needs the stock may take any of them.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationUnresolved(Event):
-    """An order's stock is set aside, and nothing was heard of the order for long: what of it?
+    """An order's stock is reserved, and no event of the order has arrived for long.
 
-    The subject is ``reservation:<order_id>``, and the sequence counts how often it was asked.
+    It queries the order's status. The subject is ``reservation:<order_id>``; the sequence counts
+    the queries.
     """
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "ReservationUnresolved"
     version: ClassVar = 1
+    subject_field: ClassVar = ""
 
     order_id: str
 
 
 EVENTS: tuple[type[Event], ...] = (*STOCK_EVENTS, ReservationUnresolved)
 
-S = TypeVar("S", bound=StockEvent)
-
-
-def parse_stock_message(contracts: Sequence[type[S]], body: str) -> EventEnvelope[S]:
-    """Read the body of a message as a fact of one of these stock events.
-
-    Raises:
-        ContractError: as ``parse_message``, or the SKU is not the one that the message is about.
-    """
-    event = parse_message(contracts, body)
-    if event.data.sku != event.metadata.subject:
-        problem = f"sku is {event.data.sku}, and the message is about {event.metadata.subject}"
-        raise ContractError(event.data.detail_type, [problem])
-    return event
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReserveStock(Command):
-    """Set the stock of an order aside: all lines or none."""
+    """Reserve the stock of an order: all lines or none."""
 
     order_id: str
     lines: tuple[Line, ...]
@@ -129,14 +115,14 @@ class ReserveStock(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseStock(Command):
-    """Give an order's reservation back; the compensation of ReserveStock."""
+    """Release an order's reservation; the compensation of ReserveStock."""
 
     order_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveredLine:
-    """So many units of a SKU, and the minimum that it has from now on; null leaves it as it is."""
+    """A quantity of a SKU, and its new minimum; null leaves the minimum as it is."""
 
     sku: str
     quantity: int
@@ -145,9 +131,9 @@ class DeliveredLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveStock(Command):
-    """Put a delivery's goods on the shelf, once per ``delivery_id``.
+    """Add a delivery's goods to the stock, once per ``delivery_id``.
 
-    A SKU that is new is made known by it, with a minimum of 5 unless the line says another.
+    A new SKU is created, with a minimum of 5 unless the line has another.
     """
 
     delivery_id: str

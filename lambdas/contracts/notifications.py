@@ -1,4 +1,4 @@
-"""What the notifications service tells."""
+"""The events of the notifications service."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,15 +10,14 @@ SOURCE = "com.aws.notifications"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerNotified(Event):
-    """The customer was told of an event of the order, or it is settled that nothing is sent.
+    """The customer was notified of an event of the order, or it is final that no mail is sent.
 
-    ``notice`` is the type of that event, such as ``OrderConfirmed``; the sequence is that event's
-    own, so it grows with gaps. ``result`` is ``SENT``; ``NO_ADDRESS``, when none is known; or
-    ``RECORDED``, where the environment has no sender. There is no address in it.
+    ``notice`` is the type of that event, such as ``OrderConfirmed``. The sequence is that event's
+    sequence, so it has gaps. ``result`` is ``SENT``; ``NO_ADDRESS`` when no address is known; or
+    ``RECORDED`` where the environment has no sender. The event contains no address.
     """
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "CustomerNotified"
     version: ClassVar = 1
     via_destination: ClassVar = True
 

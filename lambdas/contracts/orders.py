@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from lambdas.contracts.event import Command, Event, parse_event
+from lambdas.contracts.commands import Command
+from lambdas.contracts.event import Event
+from lambdas.contracts.parsing import parse_event
 from lambdas.contracts.values import Money, PricedLine
 
 SOURCE = "com.aws.orders"
@@ -43,7 +45,6 @@ class OrderPlaced(Event):
     """A customer's order was accepted. The fulfilment saga begins here."""
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "OrderPlaced"
     version: ClassVar = 1
 
     order_id: str
@@ -58,7 +59,6 @@ class OrderConfirmed(Event):
     """Stock is reserved, the payment taken, the shipment booked: the promise to the customer."""
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "OrderConfirmed"
     version: ClassVar = 1
 
     order_id: str
@@ -70,13 +70,12 @@ class OrderConfirmed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRejected(Event):
-    """The order cannot be fulfilled, and all that was done for it is undone.
+    """The order cannot be fulfilled, and every completed step is undone.
 
     ``reason`` is the name of a refusal, or ``TechnicalFailure``; ``explanation`` is for customers.
     """
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "OrderRejected"
     version: ClassVar = 1
 
     order_id: str
@@ -90,7 +89,6 @@ class OrderWithdrawn(Event):
     """A confirmed order was cancelled. The withdrawal saga begins here."""
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "OrderWithdrawn"
     version: ClassVar = 1
 
     order_id: str
@@ -99,10 +97,9 @@ class OrderWithdrawn(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCancelled(Event):
-    """The order was cancelled, and all that was done for it is undone."""
+    """The order was cancelled, and every completed step is undone."""
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "OrderCancelled"
     version: ClassVar = 1
 
     order_id: str
@@ -114,7 +111,6 @@ class OrderDispatched(Event):
     """The order's shipment left. It can no longer be cancelled; a pending cancellation lapses."""
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "OrderDispatched"
     version: ClassVar = 1
 
     order_id: str
@@ -129,7 +125,6 @@ class OrderNeedsAttention(Event):
     """
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "OrderNeedsAttention"
     version: ClassVar = 1
 
     order_id: str
@@ -156,7 +151,6 @@ class OrderHeld(Event):
     """
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "OrderHeld"
     version: ClassVar = 1
 
     order_id: str
@@ -170,7 +164,6 @@ class OrderHoldLifted(Event):
     """The last hold of the order was lifted, so it may be dispatched."""
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "OrderHoldLifted"
     version: ClassVar = 1
 
     order_id: str
@@ -186,7 +179,6 @@ class OrderHoldMissed(Event):
     """
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "OrderHoldMissed"
     version: ClassVar = 1
 
     order_id: str
@@ -205,8 +197,8 @@ class OrderStatusReported(Event):
     """
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "OrderStatusReported"
     version: ClassVar = 1
+    subject_field: ClassVar = ""
 
     order_id: str
     state: str

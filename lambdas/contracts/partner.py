@@ -1,14 +1,14 @@
-"""What the card company tells as a SaaS partner: its words, which are not ours to change."""
+"""The events of the card company, a SaaS partner, which defines their names and fields."""
 
 from dataclasses import dataclass
 
 DISPUTE_OPENED = "Dispute Opened"
-"""The detail-type under which it tells that a cardholder disputes a payment."""
+"""The detail-type of the event that a cardholder disputes a payment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeOpened:
-    """The detail of that: ``payment_key`` is the idempotency key under which we had it charge."""
+    """The detail of ``DISPUTE_OPENED``; ``payment_key`` is the idempotency key of our charge."""
 
     dispute_id: str
     payment_key: str

@@ -1,9 +1,10 @@
-"""What the payments service tells, what it is asked, and how it refuses."""
+"""The events, commands and refusals of the payments service."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lambdas.contracts.event import Command, Event, Refusal
+from lambdas.contracts.commands import Command, Refusal
+from lambdas.contracts.event import Event
 from lambdas.contracts.values import Money
 
 SOURCE = "com.aws.payments"
@@ -11,10 +12,9 @@ SOURCE = "com.aws.payments"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentTaken(Event):
-    """The order's payment was taken and stands in the ledger; the first event of its order."""
+    """The order's payment was taken and is in the ledger; the first event of its order."""
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "PaymentTaken"
     version: ClassVar = 1
 
     order_id: str
@@ -24,13 +24,12 @@ class PaymentTaken(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRefunded(Event):
-    """The payment that was taken for the order was given back, all of it.
+    """The order's payment was refunded in full.
 
-    It always follows a PaymentTaken: where nothing was taken, nothing is told.
+    It always follows a PaymentTaken: where nothing was taken, no event is published.
     """
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "PaymentRefunded"
     version: ClassVar = 1
 
     order_id: str
@@ -40,14 +39,15 @@ class PaymentRefunded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentDisputed(Event):
-    """The cardholder disputes the order's payment, as the card company tells; the only event of it.
+    """The card company reports that the cardholder disputes the order's payment.
 
-    Its subject is the dispute, of which an order may have several. ``reason`` is the company's.
+    The subject is the dispute, and this is its only event; an order may have several disputes.
+    ``reason`` is the card company's.
     """
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "PaymentDisputed"
     version: ClassVar = 1
+    subject_field: ClassVar = ""
 
     order_id: str
     dispute_id: str
@@ -56,21 +56,21 @@ class PaymentDisputed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeUnresolved(Event):
-    """An order's payment is taken or under way, and nothing was heard of the order for long.
+    """An order's payment is taken or pending, and no event of the order has arrived for long.
 
-    It asks what became of the order. The subject is ``charge:<order_id>``, and the sequence counts
-    how often it was asked.
+    It queries the order's status. The subject is ``charge:<order_id>``, and the sequence counts the
+    queries.
     """
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "ChargeUnresolved"
     version: ClassVar = 1
+    subject_field: ClassVar = ""
 
     order_id: str
 
 
 ORDER_EVENTS: tuple[type[Event], ...] = (PaymentTaken, PaymentRefunded)
-"""What is told of an order's payment; the subject of each is the order."""
+"""The events of an order's payment; the subject of each is the order."""
 EVENTS: tuple[type[Event], ...] = (*ORDER_EVENTS, PaymentDisputed, ChargeUnresolved)
 
 
@@ -85,7 +85,7 @@ class TakePayment(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundPayment(Command):
-    """Give the order's payment back; the compensation of TakePayment."""
+    """Refund the order's payment; the compensation of TakePayment."""
 
     order_id: str
 

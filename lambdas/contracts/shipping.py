@@ -1,9 +1,10 @@
-"""What the shipping service tells, what it is asked, and how it refuses."""
+"""The events, commands and refusals of the shipping service."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lambdas.contracts.event import Command, Event, Refusal
+from lambdas.contracts.commands import Command, Refusal
+from lambdas.contracts.event import Event
 from lambdas.contracts.values import Line
 
 SOURCE = "com.aws.shipping"
@@ -14,7 +15,6 @@ class ShipmentDispatched(Event):
     """The order's shipment has left, with these units; the only event of its order."""
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "ShipmentDispatched"
     version: ClassVar = 1
 
     order_id: str
@@ -51,4 +51,4 @@ class ShipmentAlreadyCancelled(Refusal):
 
 
 class ShipmentAlreadyDispatched(Refusal):
-    """The order's shipment has left: CancelShipment comes too late, and changes nothing."""
+    """The order's shipment has left: CancelShipment is too late and changes nothing."""

@@ -19,7 +19,7 @@ class Money:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """So many units of a SKU."""
+    """A quantity of a SKU."""
 
     sku: str
     quantity: int
@@ -27,7 +27,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricedLine:
-    """So many units of a SKU at a price each, in minor units of the order's currency."""
+    """A quantity of a SKU with its unit price, in minor units of the order's currency."""
 
     sku: str
     quantity: int

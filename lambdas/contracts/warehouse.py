@@ -1,4 +1,4 @@
-"""What the warehouse tells."""
+"""The events of the warehouse."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,13 +11,12 @@ SOURCE = "com.aws.warehouse"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderPicked(Event):
-    """The goods of an order were taken from the shelf and stand ready; the only event of its order.
+    """The goods of an order were picked and are ready; the only event of its order.
 
-    Whether they leave is shipping's to say: the order may have been cancelled meanwhile.
+    Shipping decides whether they leave: the order may have been cancelled meanwhile.
     """
 
     source: ClassVar = SOURCE
-    detail_type: ClassVar = "OrderPicked"
     version: ClassVar = 1
 
     order_id: str

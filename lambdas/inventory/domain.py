@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import EventEnvelope, envelope
+from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.inventory import (
     DeliveredLine,
     OutOfStock,

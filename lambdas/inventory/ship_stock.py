@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lambdas.contracts.event import parse_detail
+from lambdas.contracts.parsing import parse_detail
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.inventory.store import Reservations
 from lambdas.runtime.aws import client

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.inventory import ReservationUnresolved
 from lambdas.contracts.orders import OrderStatusReported
 from lambdas.inventory.domain import INDEX_SHARDS, reservation_unresolved

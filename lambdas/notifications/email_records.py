@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.contracts.event import EventEnvelope, envelope
+from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.notifications import CustomerNotified
 
 SENDING, SENT, RECORDED, NO_ADDRESS = "SENDING", "SENT", "RECORDED", "NO_ADDRESS"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.values import format_amount, format_money
 

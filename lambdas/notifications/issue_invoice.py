@@ -3,8 +3,8 @@
 from typing import Any
 
 from lambdas.contracts.codec import encode
-from lambdas.contracts.event import parse_detail
 from lambdas.contracts.orders import OrderConfirmed
+from lambdas.contracts.parsing import parse_detail
 from lambdas.notifications.invoice_pdf import render
 from lambdas.notifications.invoices import invoice_for
 from lambdas.notifications.store import Invoices

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Event, EventEnvelope, parse_known_event
+from lambdas.contracts.envelope import EventEnvelope
+from lambdas.contracts.event import Event
 from lambdas.contracts.orders import (
     OrderCancelled,
     OrderConfirmed,
     OrderDispatched,
     OrderRejected,
 )
+from lambdas.contracts.parsing import parse_event_if_known
 from lambdas.contracts.values import format_money
 from lambdas.notifications.contacts import Contact
 from lambdas.notifications.invoices import IssuedInvoice
@@ -46,7 +48,7 @@ class EmailMessage:
 
 def parse_notified_event(event: Mapping[str, Any]) -> EventEnvelope[Any]:
     """Parse one of NOTIFIED_EVENTS; raise ContractError for any other event."""
-    notified = parse_known_event(NOTIFIED_EVENTS, event)
+    notified = parse_event_if_known(NOTIFIED_EVENTS, event)
     if notified is None:
         known = ", ".join(event_type.detail_type for event_type in NOTIFIED_EVENTS)
         raise ContractError("notified event", [f"{event.get('detail-type')} is none of {known}"])

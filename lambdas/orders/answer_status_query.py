@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.contracts.event import parse_event
+from lambdas.contracts.parsing import parse_event
 from lambdas.orders.domain import UnknownOrderError
 from lambdas.orders.status_queries import STATUS_QUERIES, status_report
 from lambdas.orders.store import Orders

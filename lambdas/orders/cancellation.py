@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from lambdas.contracts.event import CANCELLED as CANCELLED_BY_CUSTOMER
+from lambdas.contracts.commands import CANCELLED as CANCELLED_BY_CUSTOMER
 from lambdas.contracts.orders import OrderState
 from lambdas.orders.domain import Order, next_check, shard
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from lambdas.contracts.event import TECHNICAL_FAILURE
+from lambdas.contracts.commands import TECHNICAL_FAILURE
 from lambdas.contracts.orders import TERMINAL_STATES, UNDONE_STATES, OrderState
 
 STALLED_AFTER = timedelta(minutes=5)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from lambdas.contracts.event import event_id
+from lambdas.contracts.envelope import event_id
 from lambdas.contracts.orders import SOURCE, UNDONE_STATES, OrderState
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.domain import Order

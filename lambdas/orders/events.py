@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lambdas.contracts.event import Event, EventEnvelope, envelope, event_id
+from lambdas.contracts.envelope import EventEnvelope, envelope, event_id
+from lambdas.contracts.event import Event
 from lambdas.contracts.orders import (
     SOURCE,
     OrderCancelled,

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.event import parse_detail
+from lambdas.contracts.parsing import parse_detail
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.orders.domain import UnexpectedDispatchError, dispatch
 from lambdas.orders.holds import mark_hold_missed

@@ -1,6 +1,6 @@
 """The status queries of other services, and the answer."""
 
-from lambdas.contracts.event import EventEnvelope, envelope
+from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.inventory import ReservationUnresolved
 from lambdas.contracts.orders import OrderStatusReported
 from lambdas.contracts.payments import ChargeUnresolved

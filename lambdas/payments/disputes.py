@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from lambdas.contracts.codec import ContractError, decode
-from lambdas.contracts.event import EventEnvelope, envelope
+from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.partner import DisputeOpened
 from lambdas.contracts.payments import PaymentDisputed
 

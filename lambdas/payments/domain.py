@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from lambdas.contracts.event import EventEnvelope, envelope
+from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.payments import (
     ChargeUnresolved,
     PaymentAlreadyRefunded,

@@ -8,7 +8,7 @@ order is confirmed. A row's last activity is its creation or its last status que
 from collections.abc import Iterator
 from datetime import timedelta
 
-from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.payments import ChargeUnresolved
 from lambdas.payments.database import Database, Run
 from lambdas.payments.domain import charge_unresolved

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lambdas.contracts.event import EventEnvelope, event_id
+from lambdas.contracts.envelope import EventEnvelope, event_id
 from lambdas.contracts.inventory import (
     SOURCE,
     DeliveredLine,

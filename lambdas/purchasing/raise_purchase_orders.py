@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.event import EventEnvelope
-from lambdas.contracts.inventory import parse_stock_message
+from lambdas.contracts.envelope import EventEnvelope
+from lambdas.contracts.parsing import parse_event
 from lambdas.purchasing.domain import LOW_STOCK_EVENTS, LowStockEvent, plan_purchase_order
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.runtime.aws import client
@@ -25,7 +25,7 @@ def raise_purchase_orders(events: Sequence[EventEnvelope[LowStockEvent]]) -> Non
 
 
 consumer = BatchConsumer(
-    parse=partial(parse_stock_message, LOW_STOCK_EVENTS),
+    parse=partial(parse_event, LOW_STOCK_EVENTS),
     handle=raise_purchase_orders,
     dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
     sqs=client("sqs"),

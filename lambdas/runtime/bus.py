@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
 from lambdas.runtime.retry import RetryPolicy
 
 MAX_ENTRIES = 10

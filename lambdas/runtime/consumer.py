@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Event, EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
+from lambdas.contracts.event import Event
 from lambdas.runtime.log import log
 
 E = TypeVar("E", bound=Event)

@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import Any, TypeVar
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.dynamodb import from_item

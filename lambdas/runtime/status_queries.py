@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.log import log
 from lambdas.runtime.scheduled import is_dry_run

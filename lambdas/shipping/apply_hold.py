@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.event import parse_detail
 from lambdas.contracts.orders import OrderHeld, OrderHoldLifted
+from lambdas.contracts.parsing import parse_detail
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.event import parse_detail
+from lambdas.contracts.parsing import parse_detail
 from lambdas.contracts.warehouse import OrderPicked
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log

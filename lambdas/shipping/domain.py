@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from uuid import uuid5
 
-from lambdas.contracts.event import UUID_NAMESPACE, EventEnvelope, envelope
+from lambdas.contracts.envelope import UUID_NAMESPACE, EventEnvelope, envelope
 from lambdas.contracts.shipping import (
     SOURCE,
     AddressUndeliverable,

@@ -14,7 +14,8 @@ from hashlib import md5
 from typing import Any
 
 from lambdas.contracts.codec import encode
-from lambdas.contracts.event import Event, EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
+from lambdas.contracts.event import Event
 from lambdas.contracts.inventory import StockEvent
 from lambdas.contracts.orders import (
     HOLDABLE_STATES,

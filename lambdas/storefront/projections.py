@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.contracts.event import Event, EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
+from lambdas.contracts.event import Event
 from lambdas.contracts.inventory import StockEvent
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.storefront.domain import (

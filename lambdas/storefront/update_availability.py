@@ -3,7 +3,8 @@
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.inventory import STOCK_EVENTS, parse_stock_message
+from lambdas.contracts.inventory import STOCK_EVENTS
+from lambdas.contracts.parsing import parse_event
 from lambdas.runtime.aws import client
 from lambdas.runtime.consumer import BatchConsumer
 from lambdas.runtime.log import log
@@ -13,7 +14,7 @@ from lambdas.storefront.store import AvailabilityView
 
 view = AvailabilityView(setting("AVAILABILITY_TABLE"), dynamodb=client("dynamodb"))
 consumer = BatchConsumer(
-    parse=partial(parse_stock_message, STOCK_EVENTS),
+    parse=partial(parse_event, STOCK_EVENTS),
     handle=partial(update_availability, view),
     dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
     sqs=client("sqs"),

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.order_stream import parse_order_record
+from lambdas.contracts.parsing import parse_event_if_known
 from lambdas.runtime.aws import client
 from lambdas.runtime.consumer import StreamConsumer
 from lambdas.runtime.log import log
@@ -14,7 +14,7 @@ from lambdas.storefront.store import CustomerOrdersView
 
 view = CustomerOrdersView(setting("CUSTOMER_ORDERS_TABLE"), dynamodb=client("dynamodb"))
 consumer = StreamConsumer(
-    parse=partial(parse_order_record, CUSTOMER_ORDER_EVENTS),
+    parse=partial(parse_event_if_known, CUSTOMER_ORDER_EVENTS),
     handle=partial(update_customer_orders, view),
     dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
     sqs=client("sqs"),

@@ -3,8 +3,8 @@
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.order_stream import parse_order_record
 from lambdas.contracts.orders import OrderConfirmed
+from lambdas.contracts.parsing import parse_event_if_known
 from lambdas.runtime.aws import client
 from lambdas.runtime.consumer import StreamConsumer
 from lambdas.runtime.log import log
@@ -14,7 +14,7 @@ from lambdas.storefront.store import SalesView
 
 view = SalesView(setting("SALES_TABLE"), dynamodb=client("dynamodb"))
 consumer = StreamConsumer(
-    parse=partial(parse_order_record, [OrderConfirmed]),
+    parse=partial(parse_event_if_known, [OrderConfirmed]),
     handle=partial(projections.update_sales, view),
     dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
     sqs=client("sqs"),

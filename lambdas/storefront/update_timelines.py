@@ -3,7 +3,8 @@
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS, parse_order_record
+from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
+from lambdas.contracts.parsing import parse_event_if_known
 from lambdas.runtime.aws import client
 from lambdas.runtime.consumer import StreamConsumer
 from lambdas.runtime.log import log
@@ -13,7 +14,7 @@ from lambdas.storefront.store import PerOrderView
 
 view = PerOrderView(setting("TIMELINES_TABLE"), dynamodb=client("dynamodb"))
 consumer = StreamConsumer(
-    parse=partial(parse_order_record, ORDER_STREAM_EVENTS),
+    parse=partial(parse_event_if_known, ORDER_STREAM_EVENTS),
     handle=partial(update_timelines, view),
     dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
     sqs=client("sqs"),

@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
 from ops.deployed import Deployed
 from ops.views.compare import DynamoTable, Key, compare, still_differing
 from ops.views.registry import Projector, View

@@ -6,10 +6,12 @@ from functools import partial
 from typing import Any
 
 from lambdas.contracts.codec import decode
-from lambdas.contracts.event import Event, EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
+from lambdas.contracts.event import Event
 from lambdas.contracts.inventory import StockEvent
-from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS, parse_order_record
+from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
 from lambdas.contracts.orders import OrderConfirmed
+from lambdas.contracts.parsing import parse_event_if_known
 from lambdas.inventory.domain import StockLevel, event_for_change
 from lambdas.storefront.domain import CUSTOMER_ORDER_EVENTS
 from lambdas.storefront.projections import PROJECTIONS, Projection
@@ -38,7 +40,7 @@ class View:
 
 
 def _order_event_parser(*events: type[Event]) -> Callable[[Any], EventEnvelope[Any] | None]:
-    return partial(parse_order_record, events)
+    return partial(parse_event_if_known, events)
 
 
 def _stock_event_of(row: Mapping[str, Any]) -> EventEnvelope[StockEvent] | None:

@@ -14,7 +14,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from lambdas.contracts.event import Event, pattern
+from lambdas.contracts.event import Event
+from lambdas.contracts.patterns import live_pattern
 from stacks.constructs.grants import grant
 from stacks.constructs.queue import DeadLetterQueue
 
@@ -58,7 +59,7 @@ class EventRule(Construct):
             description=f"{label} to {consumer}",
             event_pattern=events.EventPattern(source=[contract.source for contract in wanted]),
         )
-        override_pattern(rule, pattern(wanted))
+        override_pattern(rule, live_pattern(wanted))
         add_target(rule, target, consumer=consumer, contents=f"undelivered {label}", alarms=alarms)
 
 

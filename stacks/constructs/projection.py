@@ -9,7 +9,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.contracts.event import Event, record_filter
+from lambdas.contracts.event import Event
+from lambdas.contracts.patterns import record_filter
 from stacks.constructs.alarm import alarm
 from stacks.constructs.bucket import ServiceBucket
 from stacks.constructs.destinations import batches_to_bucket

@@ -9,7 +9,8 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.contracts.event import Event, replay_pattern
+from lambdas.contracts.event import Event
+from lambdas.contracts.patterns import replay_pattern
 from stacks.constructs.event_rule import add_target, override_pattern
 from stacks.constructs.queue import WorkQueue
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from aws_cdk import aws_sqs as sqs
 
-from lambdas.contracts.event import CANCELLED, TECHNICAL_FAILURE, Refusal
+from lambdas.contracts.commands import CANCELLED, TECHNICAL_FAILURE, Refusal
 from stacks.constructs.saga_steps import SagaRecord, SagaStep, Timeouts
 from stacks.constructs.saga_tasks import (
     CONDITION_FAILED,

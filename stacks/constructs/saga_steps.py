@@ -7,7 +7,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 
 from lambdas.contracts.codec import field_types
-from lambdas.contracts.event import Command, Refusal
+from lambdas.contracts.commands import Command, Refusal
 
 EXPRESS_MAX_SECONDS = 300
 """An Express workflow is cut off after five minutes.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.contracts.event import Refusal
+from lambdas.contracts.commands import Refusal
 from stacks.constructs.saga_steps import CommandCall, SagaRecord, Timeouts
 
 CONDITION_FAILED = "DynamoDB.ConditionalCheckFailedException"

@@ -8,7 +8,8 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from lambdas.contracts.event import Event, filter_policy
+from lambdas.contracts.event import Event
+from lambdas.contracts.patterns import filter_policy
 from stacks.constructs.queue import HIGH_THROUGHPUT_FIFO, DeadLetterQueue, alarm_on_message_age
 
 MAX_RECEIVES = 10

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError, decode, encode
-from lambdas.contracts.event import Metadata, parse_detail
+from lambdas.contracts.event import Metadata
 from lambdas.contracts.orders import OrderPlaced
+from lambdas.contracts.parsing import parse_detail
 from lambdas.contracts.shipping import BookShipment
 from tests.contracts.catalog import read, sample_of
 

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Event, parse_detail
+from lambdas.contracts.event import Event
 from lambdas.contracts.orders import OrderPlaced
+from lambdas.contracts.parsing import parse_detail
 from tests.contracts.catalog import EVENTS, detail_of
 from tools.event_docs import DOCS, asyncapi, detail_schema, documents
 

@@ -16,7 +16,7 @@ from demo import api_client, partner
 from demo.deployment import PARTNER_SOURCE
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
-from lambdas.contracts.event import envelope
+from lambdas.contracts.envelope import envelope
 from lambdas.contracts.values import Line
 from lambdas.contracts.warehouse import OrderPicked
 from lambdas.orders.domain import order_id

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import parse_detail
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderDispatched
+from lambdas.contracts.parsing import parse_detail
 from tests.support.deliveries import attributes, eventually, received
 from tests.support.notifications_env import SENDER, Platform, deployed, operations, subject
 from tests.support.small_stacks import lines

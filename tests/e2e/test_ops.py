@@ -17,7 +17,7 @@ from app import compose
 from demo import api_client
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
-from lambdas.contracts.event import envelope
+from lambdas.contracts.envelope import envelope
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.contracts.values import Line
 from lambdas.orders.domain import order_id

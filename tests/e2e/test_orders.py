@@ -30,8 +30,9 @@ from demo.snapshot import Snapshot
 from demo.stock_delivery import deliver_stock
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
-from lambdas.contracts.event import TECHNICAL_FAILURE, parse_detail
+from lambdas.contracts.commands import TECHNICAL_FAILURE
 from lambdas.contracts.orders import OrderNeedsAttention, OrderState
+from lambdas.contracts.parsing import parse_detail
 from lambdas.orders.events import event_for_change
 from lambdas.orders.rows import order_of
 from lambdas.runtime.dynamodb import from_item, to_item

@@ -24,7 +24,8 @@ from demo.invariants import find_violations
 from demo.snapshot import Snapshot
 from demo.stock_delivery import deliver_stock
 from emulator.cloud import Cloud
-from lambdas.contracts.event import event_id, parse_detail
+from lambdas.contracts.envelope import event_id
+from lambdas.contracts.parsing import parse_detail
 from lambdas.contracts.payments import SOURCE, PaymentRefunded, PaymentTaken
 from lambdas.contracts.values import Money
 from lambdas.runtime.dynamodb import from_item

@@ -15,7 +15,8 @@ import pytest
 from demo import api_client
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
-from lambdas.contracts.event import Event, envelope
+from lambdas.contracts.envelope import envelope
+from lambdas.contracts.event import Event
 from lambdas.contracts.orders import SOURCE, OrderConfirmed, OrderPlaced
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.shipping import ShipmentDispatched

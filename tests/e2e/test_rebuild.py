@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import Event, EventEnvelope, envelope
+from lambdas.contracts.envelope import EventEnvelope, envelope
+from lambdas.contracts.event import Event
 from lambdas.contracts.orders import OrderCancelled, OrderConfirmed, OrderPlaced
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.shipping import ShipmentDispatched

@@ -16,7 +16,7 @@ from aws_cdk import Duration
 from demo import api_client
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
-from lambdas.contracts.event import envelope, event_id
+from lambdas.contracts.envelope import envelope, event_id
 from lambdas.contracts.inventory import SOURCE, StockBelowMinimum
 from lambdas.runtime.dynamodb import from_item
 from stacks.environments import DEV

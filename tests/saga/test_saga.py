@@ -5,7 +5,7 @@ import json
 import pytest
 
 from emulator.cloud import running
-from lambdas.contracts.event import CANCELLED, TECHNICAL_FAILURE
+from lambdas.contracts.commands import CANCELLED, TECHNICAL_FAILURE
 from tests.support.saga_harness import ACTIONS, NAMES, QUICK_TIMEOUTS, UNDO, SagaHarness
 
 

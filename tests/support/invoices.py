@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from lambdas.contracts.event import parse_detail
 from lambdas.contracts.orders import OrderConfirmed
+from lambdas.contracts.parsing import parse_detail
 from tests.contracts.catalog import detail_of
 
 

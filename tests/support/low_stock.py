@@ -1,6 +1,6 @@
 """The events that purchasing consumes."""
 
-from lambdas.contracts.event import EventEnvelope, envelope
+from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.inventory import StockBelowMinimum, StockSoldOut
 from lambdas.purchasing.domain import LowStockEvent
 

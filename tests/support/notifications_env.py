@@ -14,7 +14,8 @@ from typing import Any
 from demo import api_client
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
-from lambdas.contracts.event import Event, EventEnvelope, envelope
+from lambdas.contracts.envelope import EventEnvelope, envelope
+from lambdas.contracts.event import Event
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.values import Money, PricedLine
 from lambdas.runtime.dynamodb import from_item

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-from lambdas.contracts.event import parse_detail
+from lambdas.contracts.parsing import parse_detail
 from lambdas.contracts.payments import ChargeUnresolved, RefundPayment, TakePayment
 from lambdas.contracts.values import Money
 from lambdas.payments.database import Database

@@ -10,7 +10,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 from emulator.cloud import Cloud
-from lambdas.contracts.event import Command, Refusal
+from lambdas.contracts.commands import Command, Refusal
 from stacks.constructs.saga_definition import build_definition
 from stacks.constructs.saga_steps import CommandCall, SagaRecord, SagaStep, Timeouts
 

@@ -6,7 +6,7 @@ from itertools import count
 from threading import Lock
 from typing import Any
 
-from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
 from workers.runtime.queue import MAX_BATCH, Message
 from workers.warehouse.domain import Picking, StockLevel
 

@@ -12,7 +12,7 @@ from aws_cdk.aws_stepfunctions import StateMachineType
 from app import compose
 from lambdas.contracts import inventory, payments, shipping
 from lambdas.contracts.codec import field_types, unwrap_optional
-from lambdas.contracts.event import Command, Refusal
+from lambdas.contracts.commands import Command, Refusal
 from lambdas.contracts.orders import OrderPlaced, OrderState, OrderWithdrawn
 from lambdas.contracts.shipping import ShipmentAlreadyDispatched
 from lambdas.orders.domain import Order

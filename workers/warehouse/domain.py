@@ -1,12 +1,12 @@
 """What the warehouse hears, what it makes of it, and what it tells."""
 
-import json
 from dataclasses import dataclass
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import EventEnvelope, envelope, parse_detail
-from lambdas.contracts.inventory import STOCK_EVENTS, parse_stock_message
+from lambdas.contracts.envelope import EventEnvelope, envelope
+from lambdas.contracts.inventory import STOCK_EVENTS
 from lambdas.contracts.orders import OrderConfirmed
+from lambdas.contracts.parsing import parse_event
 from lambdas.contracts.values import Line
 from lambdas.contracts.warehouse import OrderPicked
 
@@ -38,7 +38,7 @@ class Picking:
 
 def parse_stock_level(body: str) -> StockLevel:
     """The shelf that a message of the announcements' queue tells of; raises ContractError."""
-    event = parse_stock_message(STOCK_EVENTS, body)
+    event = parse_event(STOCK_EVENTS, body)
     return StockLevel(
         sku=event.data.sku,
         available=event.data.available,
@@ -54,7 +54,7 @@ def parse_picking(body: str, *, now: str) -> Picking:
     Raises:
         ContractError: it is no confirmed order, or one of which nothing can be picked.
     """
-    event = parse_detail(OrderConfirmed, _event_detail(body))
+    event = parse_event([OrderConfirmed], body)
     lines = tuple(Line(sku=line.sku, quantity=line.quantity) for line in event.data.lines)
     problems = [] if lines else ["lines must not be empty"]
     problems += [
@@ -83,16 +83,3 @@ def order_picked_event(picking: Picking) -> EventEnvelope[OrderPicked]:
         causation_id=picking.cause,
         occurred_at=picking.picked_at,
     )
-
-
-def _event_detail(body: str) -> object:
-    try:
-        event = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ContractError("event", [f"it is not JSON: {error}"]) from None
-    if not isinstance(event, dict):
-        raise ContractError("event", ["it is no JSON object"])
-    kind = (event.get("source"), event.get("detail-type"))
-    if kind != (OrderConfirmed.source, OrderConfirmed.detail_type):
-        raise ContractError("event", [f"{kind[1]} of {kind[0]} is nothing to be picked"])
-    return event.get("detail")

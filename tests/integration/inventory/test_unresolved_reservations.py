@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import EventEnvelope, envelope, event_id, parse_detail
+from lambdas.contracts.envelope import EventEnvelope, envelope, event_id
 from lambdas.contracts.inventory import SOURCE, ReservationUnresolved
 from lambdas.contracts.orders import OrderConfirmed, OrderStatusReported, parse_order_status
+from lambdas.contracts.parsing import parse_detail
 from lambdas.contracts.values import Money
 from lambdas.inventory import unresolved_reservations as module
 from lambdas.inventory.domain import index_shard, reservation_unresolved

@@ -8,9 +8,9 @@ from typing import Any
 import boto3
 import pytest
 
-from lambdas.contracts.event import parse_detail
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderConfirmed
+from lambdas.contracts.parsing import parse_detail
 from lambdas.notifications.email_records import EmailOutcomeUnknownError
 from lambdas.notifications.invoice_pdf import render
 from tests.contracts.catalog import detail_of, read, sample_of

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import event_id, parse_detail
+from lambdas.contracts.envelope import event_id
+from lambdas.contracts.parsing import parse_detail
 from lambdas.contracts.payments import SOURCE, ChargeUnresolved
 from lambdas.payments import unresolved_charges as module
 from lambdas.payments.database import RETRY, Database, connect

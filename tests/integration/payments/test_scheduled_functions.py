@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import event_id
+from lambdas.contracts.envelope import event_id
 from lambdas.contracts.payments import SOURCE
 from lambdas.payments.charging import take
 from lambdas.payments.outbox import Outbox

@@ -5,7 +5,8 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.contracts.event import event_id, parse_detail
+from lambdas.contracts.envelope import event_id
+from lambdas.contracts.parsing import parse_detail
 from lambdas.contracts.payments import SOURCE, PaymentTaken
 from lambdas.payments.charging import take
 from lambdas.runtime.settings import SettingMissing

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.inventory import StockBelowMinimum, StockChanged, StockSoldOut
 from lambdas.purchasing.domain import plan_purchase_order
 from lambdas.purchasing.store import PurchaseOrders
@@ -71,7 +71,7 @@ class TestHandler:
     @pytest.mark.parametrize(
         ("body", "reason"),
         [
-            ("no JSON", "not a message: it is not JSON"),
+            ("no JSON", "not a delivered event: it is not JSON"),
             (sample_of(StockChanged).read_text(), "StockChanged of com.aws.inventory is none of"),
             (
                 low("A", 1).to_sns_message().replace('"schema_version": 1', '"schema_version": 2'),

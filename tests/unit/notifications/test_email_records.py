@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from lambdas.contracts.event import parse_detail
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderConfirmed, OrderDispatched
+from lambdas.contracts.parsing import parse_detail
 from lambdas.notifications.email_records import EmailRecord, event_for_record
 from tests.contracts.catalog import detail_of
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from lambdas.contracts.event import parse_detail
 from lambdas.contracts.orders import OrderConfirmed
+from lambdas.contracts.parsing import parse_detail
 from lambdas.notifications.invoices import invoice_for
 from lambdas.notifications.messages import compose_invoice_email
 from tests.contracts.catalog import detail_of

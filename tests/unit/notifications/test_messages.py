@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import parse_detail
 from lambdas.contracts.orders import (
     OrderCancelled,
     OrderConfirmed,
@@ -13,6 +12,7 @@ from lambdas.contracts.orders import (
     OrderPlaced,
     OrderRejected,
 )
+from lambdas.contracts.parsing import parse_detail
 from lambdas.notifications.messages import (
     NOTIFIED_EVENTS,
     compose_email,

@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
 from ops import __main__ as command
 from ops.deployed import OperationError, deployed
 from ops.terminal import Terminal

@@ -11,6 +11,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from lambdas.contracts.orders import OrderConfirmed, OrderPlaced
+from lambdas.contracts.patterns import live_pattern
 from ops.commands import events_replay as command
 from ops.commands.events_replay import follow, rules_of
 from ops.deployed import Deployed, OperationError
@@ -30,7 +31,7 @@ def rule(name: str = "Mine", pattern: Any = MINE, **changed: Any) -> Rule:
 
 class TestHearing:
     def test_the_contracts_pattern_of_a_live_rule_hears_no_replay(self):
-        assert rule(pattern=OrderPlaced.pattern()).receives == ""
+        assert rule(pattern=live_pattern([OrderPlaced])).receives == ""
 
     def test_a_pattern_that_does_not_mind_hears_live_and_replayed_events(self):
         assert rule(pattern={"source": ["s"]}).receives == "live and replayed events"
@@ -51,7 +52,7 @@ class TestHearing:
     ):
         rules = [
             rule(),
-            rule("Live", OrderConfirmed.pattern()),
+            rule("Live", live_pattern([OrderConfirmed])),
             rule("Off", enabled=False),
             rule("Bare", targets=()),
             rule("All", {}),
@@ -114,7 +115,7 @@ class Events:
         self.cancelled: list[str] = []
         self.rules = {
             "Mine": MINE,
-            "Live": OrderPlaced.pattern(),
+            "Live": live_pattern([OrderPlaced]),
             "Catchall": {"source": ["com.aws.orders"]},
         }
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
-from lambdas.contracts.event import Refusal
+from lambdas.contracts.commands import Refusal
 from lambdas.contracts.inventory import ReleaseStock, ReserveStock
 from lambdas.contracts.orders import OrderState
 from lambdas.contracts.payments import RefundPayment, TakePayment

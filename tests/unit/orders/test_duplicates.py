@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import event_id
+from lambdas.contracts.envelope import event_id
 from lambdas.contracts.orders import SOURCE, OrderState
 from lambdas.orders import duplicate_scan, scans
 from lambdas.orders.cancellation import cancel

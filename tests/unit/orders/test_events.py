@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import event_id
+from lambdas.contracts.envelope import event_id
 from lambdas.contracts.orders import (
     SOURCE,
     OrderCancelled,

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import Event, EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
+from lambdas.contracts.event import Event
 from lambdas.contracts.orders import (
     OrderCancelled,
     OrderDispatched,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.event import event_id
+from lambdas.contracts.envelope import event_id
 from lambdas.contracts.payments import SOURCE, PaymentDisputed
 from lambdas.payments.disputes import translate_dispute
 from tests.support.aws_fakes import FakeEvents, FakeSqs

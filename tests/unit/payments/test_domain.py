@@ -4,7 +4,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lambdas.contracts.event import Metadata, event_id
+from lambdas.contracts.envelope import event_id
+from lambdas.contracts.event import Metadata
 from lambdas.contracts.payments import (
     PaymentAlreadyRefunded,
     PaymentDeclined,

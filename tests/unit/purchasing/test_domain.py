@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambdas.contracts.event import EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.inventory import StockSoldOut
 from lambdas.purchasing.domain import delivery_command, plan_purchase_order
 from tests.support.low_stock import low

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import EventEnvelope, envelope
+from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.orders import OrderNeedsAttention, OrderPlaced
 from lambdas.contracts.values import MAX_SKUS, Money, PricedLine
 from lambdas.orders.order_request import MAX_QUANTITY, MAX_TEXT, MAX_UNIT_PRICE

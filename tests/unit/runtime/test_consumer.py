@@ -9,8 +9,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.contracts.event import EventEnvelope, envelope
-from lambdas.contracts.inventory import STOCK_EVENTS, StockChanged, StockEvent, parse_stock_message
+from lambdas.contracts.envelope import EventEnvelope, envelope
+from lambdas.contracts.inventory import STOCK_EVENTS, StockChanged, StockEvent
+from lambdas.contracts.parsing import parse_event
 from lambdas.runtime.consumer import BatchConsumer, BatchOutcome, StreamConsumer
 from tests.support.aws_fakes import FakeSqs, records
 
@@ -44,7 +45,7 @@ def process(
     handler: Handler, *bodies: tuple[str, str], sqs: FakeSqs | None = None, by_group: bool = False
 ) -> BatchOutcome:
     consumer: BatchConsumer[Any] = BatchConsumer(
-        parse=partial(parse_stock_message, STOCK_EVENTS),
+        parse=partial(parse_event, STOCK_EVENTS),
         handle=handler.handle,
         dead_letter_queue_url="dead-letters",
         sqs=sqs or FakeSqs(),
@@ -120,7 +121,7 @@ def test_dead_letter_keeps_message_attributes():
     sqs = FakeSqs()
     (record,) = records(("A", "poison"))
     beside = {"stringValue": "1", "stringListValues": [], "dataType": "Number"}
-    parse = partial(parse_stock_message, STOCK_EVENTS)
+    parse = partial(parse_event, STOCK_EVENTS)
     consumer: BatchConsumer[Any] = BatchConsumer(
         parse=parse, handle=Handler().handle, dead_letter_queue_url="dead-letters", sqs=sqs
     )
@@ -205,9 +206,7 @@ class TestStream:
         whole_batch: bool = False,
     ) -> BatchOutcome:
         consumer: StreamConsumer[Any] = StreamConsumer(
-            parse=lambda body: (
-                None if body == b"{}" else parse_stock_message(STOCK_EVENTS, body.decode())
-            ),
+            parse=lambda body: None if body == b"{}" else parse_event(STOCK_EVENTS, body.decode()),
             handle=handler.handle,
             dead_letter_queue_url="dead-letters",
             sqs=sqs or FakeSqs(),
@@ -262,7 +261,7 @@ class TestStream:
         ((url, body),) = (message.values() for message in sqs.sent)
         assert url == "dead-letters"
         assert json.loads(body)["record"] == self.records(*bodies)[1]
-        assert json.loads(body)["reason"].startswith("not a message: it is not JSON")
+        assert json.loads(body)["reason"].startswith("not a delivered event: it is not JSON")
 
     def test_poison_behind_a_failure_is_dead_lettered_once(self):
         handler, sqs = Handler(fails_on={("A", 1)}), FakeSqs()

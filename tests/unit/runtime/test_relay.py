@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.event import EventEnvelope, envelope
+from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.orders import OrderCancelled
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.dynamodb import to_item

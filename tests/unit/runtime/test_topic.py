@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.contracts.event import EventEnvelope, envelope
+from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.inventory import StockChanged
 from lambdas.orders.order_request import MAX_TEXT
 from lambdas.runtime.topic import GROUP_ID, MAX_ENTRIES, RETRY, Topic, group_id

@@ -5,13 +5,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from lambdas.contracts.event import (
-    DESTINATION_DETAIL_TYPE,
-    DESTINATION_SOURCE,
-    Event,
-    EventEnvelope,
-    envelope,
-)
+from lambdas.contracts.envelope import EventEnvelope, envelope
+from lambdas.contracts.event import DESTINATION_DETAIL_TYPE, DESTINATION_SOURCE, Event
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import (
     OrderConfirmed,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.contracts.event import Event, EventEnvelope
+from lambdas.contracts.envelope import EventEnvelope
+from lambdas.contracts.event import Event
 from lambdas.contracts.orders import OrderState
 from lambdas.contracts.values import Money, PricedLine
 from lambdas.orders.customer_view import customer_view
@@ -194,7 +195,7 @@ class TestFailure:
 
         assert projection.table.items == expected.table.items
         assert sorted(projection.reasons) == [
-            "not a OrderConfirmed: order_id is o9, and it is about o2",
+            "not a OrderConfirmed: order_id is o9, and the event is about o2",
             "not a OrderConfirmed: schema_version is 2, this code knows 1",
             "not a delivered event: it is not JSON: Expecting value: line 1 column 1 (char 0)",
         ]

@@ -55,8 +55,8 @@ class TestPicking:
         [
             ("not JSON", "not JSON"),
             ("[" * 100_000, "not JSON"),
-            ("[]", "no JSON object"),
-            ("{}", "None of None is nothing to be picked"),
+            ("[]", "no source and detail-type"),
+            ("{}", "no source and detail-type"),
             (json.dumps(read(sample_of(OrderRejected))), "OrderRejected of com.aws.orders"),
             ('{"source": "com.aws.orders", "detail-type": "OrderConfirmed"}', "is missing|must be"),
             (confirmed(lines=[]), "lines must not be empty"),

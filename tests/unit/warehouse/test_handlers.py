@@ -23,7 +23,7 @@ from workers.warehouse.handlers import MessageHandlers
 
 def confirmed(order_id: str) -> Message:
     event = read(sample_of(OrderConfirmed))
-    event["detail"]["data"]["order_id"] = order_id
+    event["detail"]["metadata"]["subject"] = event["detail"]["data"]["order_id"] = order_id
     return message(json.dumps(event))
 
 
