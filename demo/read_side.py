@@ -18,7 +18,7 @@ from demo.lag_probe import LagProbe
 from demo.readers import log_id, read_log, scan
 from emulator.cloud import Cloud
 from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
-from lambdas.contracts.parsing import unwrap
+from lambdas.contracts.parsing import unwrap_event
 from lambdas.contracts.patterns import live_pattern
 from lambdas.storefront.domain import render_order, render_timeline
 
@@ -202,7 +202,7 @@ def _sales_counter_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _event_row(logged: Mapping[str, Any]) -> tuple[Any, ...]:
     event = json.loads(logged["message"])
-    source, detail_type, detail, _ = unwrap(event)
+    source, detail_type, detail, _ = unwrap_event(event)
     metadata, data = detail["metadata"], detail["data"]
     return (
         *(log_id(logged, event["id"]), source.rpartition(".")[2]),
