@@ -86,13 +86,15 @@ $(VENV)/installed: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Orders needs Python 3.11 or newer: install it, or name it with PYTHON=/path/to/python3" >&2; exit 1; }
 	@echo "installing Python packages into $(VENV), for $$($(PYTHON) --version)"
-	@$(PYTHON) -m venv $(VENV)
+	@[ ! -L $(VENV) ] || { echo "$(VENV) is a link: nothing is installed through it" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 node_modules/installed: package-lock.json
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || \
 		{ echo "Orders needs Node 20 or newer for the CDK: install it from https://nodejs.org" >&2; exit 1; }
+	@[ ! -L node_modules ] || { echo "node_modules is a link: nothing is installed through it" >&2; exit 1; }
 	@echo "installing the CDK command line into node_modules"
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
