@@ -17,7 +17,7 @@ from stacks.inventory import InventoryStack
 from stacks.notifications import NotificationsStack
 from stacks.operations import OperationsStack
 from stacks.orders import OrdersStack
-from stacks.partner import PartnerStack
+from stacks.disputes import DisputesStack
 from stacks.payments import PaymentsStack
 from stacks.purchasing import PurchasingStack
 from stacks.shipping import ShippingStack
@@ -46,7 +46,7 @@ def compose(app: App, env: Environment) -> None:
         card_provider=card_provider.handle_request,
     )
     if env.partner_event_source:
-        PartnerStack(
+        DisputesStack(
             app,
             env=env,
             source=env.partner_event_source,

@@ -1,4 +1,4 @@
-"""Provider: the stand-in of the outside company that charges cards."""
+"""Card provider: the simulator of the external company that charges cards."""
 
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
@@ -9,7 +9,7 @@ from stacks.environments import Environment
 
 
 class CardProviderStack(Stack):
-    """What a real card provider would be, with a record of its own. Not part of the platform."""
+    """The simulator and its own records; no part of the platform."""
 
     def __init__(self, scope: Construct, *, env: Environment) -> None:
         super().__init__(scope, env.stack_name("CardProvider"))

@@ -1,4 +1,4 @@
-"""Notifications: tells customers of their orders, and writes invoices."""
+"""Notifications: notifies customers of their orders by e-mail, and issues invoices."""
 
 from functools import partial
 
@@ -31,7 +31,7 @@ NOTIFIED_EVENTS = (OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatche
 
 
 class NotificationsStack(Stack):
-    """How customers are reached, what became of each mail to them, and their invoices."""
+    """Customers' contacts, the e-mails to them with their outcomes, and their invoices."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class NotificationsStack(Stack):
         # State
         customers = ServiceTable(self, "Customers", env=env, key="customer_id")
         email_records = ServiceTable(self, "EmailRecords", env=env, key="order_id", sort_key="kind")
-        # As long as books are kept
+        # Accounts have to be kept for ten years.
         invoices = ServiceBucket(
             self,
             "Invoices",
@@ -91,7 +91,7 @@ class NotificationsStack(Stack):
             settings={**mail_settings, **invoices_settings},
             timeout=Duration.seconds(15),
         )
-        # What fpdf2 needs without images, of which it is pure Python: docs/adr/0021.
+        # fpdf2 and its dependencies without images, all in pure Python: docs/adr/0021.
         writer = PackagesLayer(self, "Writer", packages=["fpdf2", "fonttools", "defusedxml"])
         issue_invoice = function(
             id="IssueInvoice",
@@ -104,7 +104,7 @@ class NotificationsStack(Stack):
             on_failure=to_topic(alarms),
         )
 
-        # Flow: in from the bus and through the API; out by mail, and as Lambda's word on the bus
+        # Flow: events invoke functions, whose outcomes go to the bus; the API takes contacts
         rule = partial(EventRule, self, bus=bus, alarms=alarms)
         rule(
             id="Notify",
@@ -124,7 +124,7 @@ class NotificationsStack(Stack):
         grant(put_contact, "dynamodb:PutItem", on=customers.table_arn)
         invoice_objects = {
             "objects": "invoices/*",
-            "reason": "an object for each order, named by it",
+            "reason": "one object for each order",
         }
         invoices.grant_objects(issue_invoice.role, "s3:PutObject", **invoice_objects)
         invoices.grant_objects(email_invoice.role, "s3:GetObject", **invoice_objects)
@@ -140,7 +140,7 @@ class NotificationsStack(Stack):
                 self, "Sender", identity=ses.Identity.email(env.sender)
             ).email_identity_arn
             grant(notify_customer, "ses:SendEmail", on=identity)
-            # SES may ask for this as well where there is an attachment.
+            # SES may require this too for an attachment.
             grant(email_invoice, "ses:SendEmail", "ses:SendRawEmail", on=identity)
 
         CfnOutput(self, "NotificationsUrl", value=contact.api.api_endpoint)

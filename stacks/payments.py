@@ -20,7 +20,7 @@ from stacks.environments import Environment
 
 
 class PaymentsStack(Stack):
-    """Takes and refunds payments; who may, connects as a database role that may do just that."""
+    """Takes and refunds payments. Its functions connect with the least database privileges."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class PaymentsStack(Stack):
             no_dlq_reason=SCHEDULE_HAS_DESTINATION,
         )
 
-        # Flow: what was posted is told, and what an order that is over left behind is given back
+        # Flow: posted entries are published, and charges of undone orders are refunded
         Schedule(
             self,
             function=publish_outbox,

@@ -1,4 +1,4 @@
-"""A function that is called asynchronously, and where its outcomes go."""
+"""A function that is invoked asynchronously, and the destinations of its outcomes."""
 
 from typing import Any
 
@@ -14,14 +14,13 @@ from stacks.constructs.queue import DeadLetterQueue
 
 
 class AsyncFunction(ServiceFunction):
-    """A function whose every outcome goes somewhere, without code of its own.
+    """A function that is invoked asynchronously; each outcome has a destination.
 
-    Retries: an attempt that fails is repeated twice, after one and two minutes; a throttled one for
-    at most six hours.
-    Parked: what is then left, twice. ``on_failure`` gets the record of the invocation, with the
-    error; the dead-letter queue gets the event as it came, to be put back.
-    Alarms: when anything is parked, and when an outcome, or a dead letter, did not get where it was
-    to go, of which nothing else would tell.
+    Retries: a failed attempt is retried twice, after one and two minutes; a throttled one for at
+    most six hours.
+    Failures: after the last attempt, ``on_failure`` gets the record of the invocation with its
+    error, and the dead-letter queue gets the event, which can be redriven.
+    Alarms: a dead letter is waiting; Lambda could not deliver an outcome or a dead letter.
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
@@ -37,9 +36,15 @@ class AsyncFunction(ServiceFunction):
         on_failure: lambda_.IDestination | None = None,
         **function: Any,
     ) -> None:
-        """Declare it; ``function`` is as for ServiceFunction.
+        """Declare the function.
 
-        Failures go to a parking queue unless ``on_failure`` says where else.
+        Args:
+            scope: the service's stack.
+            id: the function's id.
+            alarms: the topic of alarms.
+            on_success: the destination of successful invocations; none if it is missing.
+            on_failure: the destination of failed ones; a queue of its own if it is missing.
+            function: the arguments of ServiceFunction.
         """
         dead_letter_queue = DeadLetterQueue(
             scope,

@@ -1,4 +1,4 @@
-"""A service's SQL database: Aurora DSQL, its schema, and who may do what in it."""
+"""A service's SQL database: an Aurora DSQL cluster, its schema and its privileges."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -18,13 +18,13 @@ REGIONS = {
     "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-southeast-1", "ap-southeast-2",
     "ap-south-1", "sa-east-1",
 }  # fmt: skip
-"""Where Aurora DSQL is offered.
+"""The regions that offer Aurora DSQL.
 https://docs.aws.amazon.com/aurora-dsql/latest/userguide/what-is-aurora-dsql.html#region-availability
 """
 
 
 class SqlDatabase(Construct):
-    """A DSQL cluster, with the driver that functions need to talk to it."""
+    """A DSQL cluster, and a layer with the driver that functions need."""
 
     def __init__(self, scope: Construct, id: str, *, env: Environment) -> None:
         super().__init__(scope, id)
@@ -43,15 +43,15 @@ class SqlDatabase(Construct):
         )
 
     def grant_connect(self, function: ServiceFunction, *, action: str = "dsql:DbConnect") -> None:
-        """Let ``function`` open connections; its database role says what it may do on them."""
+        """Let ``function`` open connections; its database role has its privileges."""
         grant(function, action, on=self.cluster.attr_resource_arn)
 
 
 class Migrations(Construct):
-    """Brings the schema up to date at each deployment that changes it, before new code uses it.
+    """Applies the migrations at each deployment that changes them, before the new code runs.
 
-    The code before it meets the new schema for a while, and stays with it if the deployment is
-    rolled back: a migration takes nothing away that the code before it needs.
+    The old code uses the new schema for a while, and keeps it after a rollback. So a migration must
+    not remove anything that the old code needs.
     """
 
     def __init__(
@@ -65,7 +65,17 @@ class Migrations(Construct):
         database_role: str,
         functions: Sequence[ServiceFunction],
     ) -> None:
-        """Declare them; ``functions`` may connect as ``database_role``, and wait for the schema."""
+        """Declare the migrations.
+
+        Args:
+            scope: the service's stack.
+            id: the construct's id.
+            env: the environment.
+            database: where the schema is.
+            service: the package with the migrations, the grants and the function ``migrate``.
+            database_role: the role that the functions connect as.
+            functions: these are granted the role, and are deployed after the schema.
+        """
         super().__init__(scope, id)
         migrate = ServiceFunction(
             self,
@@ -78,7 +88,7 @@ class Migrations(Construct):
             },
             timeout=Duration.minutes(2),
             layers=[database.driver],
-            no_dlq_reason="CloudFormation waits for its answer, and fails the stack without one",
+            no_dlq_reason="CloudFormation waits for its response, and fails the stack without one",
         )
         database.grant_connect(migrate, action="dsql:DbConnectAdmin")
         schema = CustomResource(
@@ -93,8 +103,8 @@ class Migrations(Construct):
             },
         )
         schema.node.add_dependency(migrate)
-        # What does not depend on each other, CloudFormation does at once. What calls a function
-        # names it, and so comes after it.
+        # CloudFormation creates resources in parallel unless one depends on the other. Whatever
+        # calls a function refers to it, and so is created after it.
         # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-dependson.html
         for function in functions:
             function.node.add_dependency(schema)
@@ -107,7 +117,7 @@ def _role_arn(function: ServiceFunction) -> str:
 
 
 def fingerprint(service: str) -> str:
-    """Changes when one of the service's migrations does, or what its roles are granted."""
+    """Return a digest of the service's migrations and grants."""
     code = ROOT / "lambdas" / service
     files = [*sorted((code / "migrations").glob("*.sql")), code / "grants.py"]
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]

@@ -140,7 +140,7 @@ def rules(of: Platform) -> Iterator[Resource]:
         rule
         for rule in of.all(RULE)
         if "EventBusName" in rule.properties
-        and rule.stack != of.environment.stack_name("Partner")
+        and rule.stack != of.environment.stack_name("Disputes")
         and not is_catch_all(rule, of)
         and not is_replay_rule(rule)
     )

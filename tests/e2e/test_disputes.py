@@ -27,7 +27,7 @@ from stacks.environments import DEV
 from stacks.inventory import InventoryStack
 from stacks.operations import OperationsStack
 from stacks.orders import OrdersStack
-from stacks.partner import PartnerStack
+from stacks.disputes import DisputesStack
 from stacks.payments import PaymentsStack
 from stacks.shipping import ShippingStack
 from tests.support.cli import run_ops
@@ -145,7 +145,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         card_provider=card_provider.handle_request,
     )
     shipping = ShippingStack(app, env=ENV, bus=bus, alarms=alarms)
-    PartnerStack(app, env=ENV, source=PARTNER_SOURCE, bus=bus, alarms=alarms)
+    DisputesStack(app, env=ENV, source=PARTNER_SOURCE, bus=bus, alarms=alarms)
     OrdersStack(
         app,
         env=ENV,
@@ -157,7 +157,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         shipping=shipping,
     )
     app.synth()
-    with cloud_recording_grants(only=("Partner", "Orders", "Shipping")) as cloud:
+    with cloud_recording_grants(only=("Disputes", "Orders", "Shipping")) as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
         customers = api_client.create_customers(cloud, outputs, "ada")
         cloud.client("lambda").invoke(
@@ -264,11 +264,11 @@ def test_what_makes_no_sense_is_parked_with_all_that_is_wrong(platform: Platform
 
 def test_and_is_parked_again_where_it_is_put_back(platform: Platform):
     def shown() -> Any:
-        _, said = run_ops(platform.cloud, "dlq", "show", "partner/Disputes", "--json")
+        _, said = run_ops(platform.cloud, "dlq", "show", "disputes/IngestDisputeDeadLetters", "--json")
         return json.loads(said)
 
     (before,) = shown()
-    assert run_ops(platform.cloud, "dlq", "redrive", "partner/Disputes", "--yes")[0] == 0
+    assert run_ops(platform.cloud, "dlq", "redrive", "disputes/IngestDisputeDeadLetters", "--yes")[0] == 0
     assert eventually(lambda: len(shown()) == 1)
     (after,) = shown()
     assert after["id"] != before["id"]

@@ -21,7 +21,7 @@ SERVICES = (
     "Inventory",
     "CardProvider",
     "Payments",
-    "Partner",
+    "Disputes",
     "Shipping",
     "Warehouse",
     "Orders",

@@ -14,7 +14,7 @@ STATEFUL = {
     "Inventory/Stock38709CBC": TABLE,
     "Inventory/Reservations25D4BAC6": TABLE,
     "Inventory/DeliveriesBF2F7293": TABLE,
-    "Partner/BusEA82B648": BUS,
+    "Disputes/BusEA82B648": BUS,
     "Payments/LedgerCluster7BFE519F": DSQL,
     "Shipping/Shipments6E8A22F1": TABLE,
     "Orders/OrdersA9B65338": TABLE,

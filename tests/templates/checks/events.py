@@ -20,8 +20,8 @@ SOURCES = {
     "Orders": orders.SOURCE,
     "Inventory": inventory.SOURCE,
     "Payments": payments.SOURCE,
-    # It is payments' function that tells what the partner told.
-    "Partner": payments.SOURCE,
+    # Its function belongs to payments, and publishes payments' events.
+    "Disputes": payments.SOURCE,
     "Shipping": shipping.SOURCE,
     "Warehouse": warehouse.SOURCE,
     "Notifications": DESTINATION_SOURCE,

@@ -1,4 +1,4 @@
-"""Disputes come from a partner where one is configured; elsewhere nothing of it is there."""
+"""The stack of disputes exists only where a partner event source is configured."""
 
 import json
 import os
@@ -32,20 +32,20 @@ def mentions_partner(of: Platform) -> Iterator[str]:
 
 def test_without_partner_nothing_mentions_it():
     assert list(mentions_partner(without())) == []
-    assert set(platform("dev").templates) - set(without().templates) == {"Orders-Dev-Partner"}
+    assert set(platform("dev").templates) - set(without().templates) == {"Orders-Dev-Disputes"}
 
 
-def test_partner_is_mentioned_only_in_partner_and_orders():
+def test_partner_is_mentioned_only_in_disputes_and_orders():
     found = set(mentions_partner(platform("dev")))
 
     assert {stack for stack, _ in (name.split("/") for name in found)} == {
-        "Orders-Dev-Partner",
+        "Orders-Dev-Disputes",
         "Orders-Dev-Orders",
     }
 
 
 def test_partner_changes_only_the_orders_stack():
-    """A partner that comes later changes nothing that is there, but who listens to disputes."""
+    """Only the rule for disputes is added to the stacks that exist without a partner."""
     ours = without().templates
 
     assert {name for name in ours if ours[name] != platform("dev").templates[name]} == {
@@ -57,13 +57,13 @@ def test_partner_changes_only_the_orders_stack():
 class TestPartner:
     def test_partner_bus_has_the_name_of_its_source(self, name: str):
         of = platform(name)
-        (bus,) = (bus for bus in of.all(BUS) if bus.stack.endswith("Partner"))
+        (bus,) = (bus for bus in of.all(BUS) if bus.stack.endswith("Disputes"))
 
         assert bus.properties == {"Name": PARTNER, "EventSourceName": PARTNER}
 
     def test_partner_events_are_logged_and_disputes_handled(self, name: str):
         of = platform(name)
-        stack = of.environment.stack_name("Partner")
+        stack = of.environment.stack_name("Disputes")
         rules = {rule.id[:6]: rule for rule in of.all(RULE) if rule.stack == stack}
         live = {"source": [PARTNER], "replay-name": [{"exists": False}]}
 

@@ -1,4 +1,4 @@
-"""Partner: what the card company tells as a SaaS partner; only where it is configured."""
+"""Disputes: the part of payments that receives the card company's reports, where configured."""
 
 from functools import partial
 
@@ -19,10 +19,12 @@ from stacks.constructs.grants import grant_put_events
 from stacks.environments import Environment
 
 
-class PartnerStack(Stack):
-    """The partner's bus, a log of all that comes on it, and a way for disputes to the others.
+class DisputesStack(Stack):
+    """The card company's partner event bus, its log, and the function that publishes disputes.
 
-    A partner's bus bears its event source's name, and nobody but the partner puts events on it.
+    The function is in the package ``payments``. It has a stack of its own because only environments
+    with a partner event source have it. A partner event bus has the name of its source, and only
+    the partner can put events on it.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-saas.html
     """
 
@@ -35,7 +37,7 @@ class PartnerStack(Stack):
         bus: events.IEventBus,
         alarms: sns.ITopic,
     ) -> None:
-        super().__init__(scope, env.stack_name("Partner"))
+        super().__init__(scope, env.stack_name("Disputes"))
 
         # State
         partner_bus = events.EventBus(self, "Bus", event_source_name=source)
@@ -57,7 +59,7 @@ class PartnerStack(Stack):
             no_dlq_reason=HANDLER_HAS_DESTINATION,
         )
 
-        # Flow: all is logged, and disputes are told as payments' own
+        # Flow: every event is logged, and disputes are published as events of payments
         rule = partial(AwsEventRule, self, bus=partner_bus, source=source, alarms=alarms)
         rule(id="LogAll", detail_types=[], target=partial(LogGroupTarget, log_group))
         rule(
