@@ -22,7 +22,7 @@ import uvicorn
 from emulator import dsql, ministack_server, patches
 from emulator.cloud import USED_PERMISSIONS_FILE
 from emulator.parent_process import watch_parent
-from emulator.patches import permissions
+from emulator.patches._permission_record import record_in
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     tls.load_cert_chain(certificate, key)
     dsql.install(directory, tls)
     patches.install()
-    permissions.record_in(directory / USED_PERMISSIONS_FILE)
+    record_in(directory / USED_PERMISSIONS_FILE)
     # What is there stays, and what comes is mostly freed at once: to look for cycles as often as
     # Python does by itself takes a fifteenth of what an order costs.
     gc.freeze()

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from emulator.delivery_rules.stream_batches import DiscardedBatch
+from emulator.delivery_rules.stream_records import DiscardedBatch
 
 BatchInfo = Literal["KinesisBatchInfo", "DDBStreamBatchInfo"]
 

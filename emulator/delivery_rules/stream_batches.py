@@ -1,7 +1,7 @@
-"""One shard of a stream mapping: what is invoked, tried again, split and parked, in which order.
+"""One shard of a stream mapping: what is invoked, retried, split and discarded, in which order.
 
-Lambda reads a shard in order and invokes the function with batches of it. What fails is tried
-again, and holds up what is behind it, until it succeeds, is too old, or was tried often enough.
+Lambda reads a shard in order and invokes the function with batches of it. A batch that fails is
+retried, and blocks the records behind it, until it succeeds, is too old, or has no retries left.
 https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
 https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
@@ -9,114 +9,36 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereport
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-windows.html
 
 Where AWS says nothing: a retry waits a second, then twice as long each time, a minute at most;
-the parts of a split batch do not wait. Nothing comes before the first record of a batch, so a batch
-that fails there is halved. A batch is not closed early for its size in bytes.
+the parts of a split batch do not wait. A partial response that names the first record leaves
+nothing to checkpoint, so the batch is halved. A batch is not closed early for its size in bytes.
 """
 
 import math
-from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 from zlib import crc32
 
 from emulator.delivery_rules.batch_item_failures import failed_identifiers
+from emulator.delivery_rules.stream_records import (
+    Batch,
+    Condition,
+    DiscardedBatch,
+    Record,
+    Settings,
+    Window,
+)
 
-Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 _LONGEST_DELAY = 60.0
 _LARGEST_STATE = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """A mapping's settings; `pace` is the part of a delay between attempts that is waited."""
-
-    batch_size: int = 100
-    batching_window: float = 0
-    lanes: int = 1
-    retries: int = -1
-    age: float = -1
-    bisect: bool = False
-    reports: bool = False
-    tumbling_window: float = 0
-    delay_scale: float = 1
-
-    @classmethod
-    def of(cls, mapping: Mapping[str, Any], *, delay_scale: float) -> "Settings":
-        """Read them as Lambda's API or a template gave them.
-
-        https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html
-        """
-        return cls(
-            batch_size=int(mapping.get("BatchSize", 100)),
-            batching_window=float(mapping.get("MaximumBatchingWindowInSeconds", 0)),
-            lanes=int(mapping.get("ParallelizationFactor", 1)),
-            retries=int(mapping.get("MaximumRetryAttempts", -1)),
-            age=float(mapping.get("MaximumRecordAgeInSeconds", -1)),
-            bisect=bool(mapping.get("BisectBatchOnFunctionError", False)),
-            reports="ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", ()),
-            tumbling_window=float(mapping.get("TumblingWindowInSeconds", 0)),
-            delay_scale=delay_scale,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """A record of the shard; one that the mapping's filter does not want counts as processed."""
-
-    position: int
-    sequence: str
-    key: str
-    arrived: float
-    wanted: bool = True
-    body: Any = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """What an invocation is told of the tumbling window that its records belong to."""
-
-    start: float
-    end: float
-    state: Any
-    final: bool = False
-    early: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Records for one invocation, how often they have failed together, and whether by an error."""
-
-    lane: int
-    records: tuple[Record, ...]
-    failures: int = 0
-    error: bool = False
-    window: Window | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiscardedBatch:
-    """Records that are given up."""
-
-    records: tuple[Record, ...]
-    condition: Condition
-    invocations: int
-    error: bool
-
-
-def start(position: str, arrivals: Sequence[float], timestamp: float = 0) -> int:
-    """Where in a shard a new mapping starts: TRIM_HORIZON, LATEST or AT_TIMESTAMP."""
-    if position == "AT_TIMESTAMP":
-        return bisect_left(arrivals, timestamp)
-    return len(arrivals) if position == "LATEST" else 0
 
 
 @dataclass(slots=True)
 class _Lane:
     waiting: deque[Record] = field(default_factory=deque)
-    since: float = 0  # the gathering of the next batch began
-    again: deque[Batch] = field(default_factory=deque)  # comes before what waits
+    since: float = 0  # when the gathering of the next batch began
+    again: deque[Batch] = field(default_factory=deque)  # before the waiting ones
     running: Batch | None = None
     not_before: float = 0
     delays: int = 0
@@ -124,10 +46,10 @@ class _Lane:
 
 
 class Shard:
-    """The state of one shard: told what has happened, it answers what is due.
+    """The state of one shard. It takes what has happened, and returns what is due.
 
-    The order of the records of one partition key is kept: they share a lane, and a lane does one
-    batch at a time. A restart from `checkpoint` repeats records and loses none.
+    Records of one partition key stay in order: they share a lane, and a lane runs one batch at a
+    time. A restart from `checkpoint` repeats records and loses none.
     """
 
     def __init__(self, settings: Settings, position: int = 0) -> None:
@@ -140,7 +62,7 @@ class Shard:
 
     @property
     def checkpoint(self) -> int:
-        """The position before which everything is processed or parked."""
+        """The position before which everything is processed or discarded."""
         return next(iter(self._unfinished), self._end)
 
     @property
@@ -150,16 +72,16 @@ class Shard:
 
     @property
     def finished(self) -> bool:
-        """Whether the shard is closed and all that it held is processed or parked."""
+        """Whether the shard is closed and all its records are processed or discarded."""
         return self._closed and not self._unfinished and not any(x.window for x in self._lanes)
 
     @property
     def capacity(self) -> int:
-        """How many more records are of use now."""
+        """The number of further records to read now."""
         return max(0, 2 * self.settings.batch_size * len(self._lanes) - len(self._unfinished))
 
     def add_records(self, records: Iterable[Record], now: float) -> None:
-        """Take the shard's next records, in order."""
+        """Add the shard's next records, in order."""
         for record in records:
             self._end = record.position + 1
             if record.wanted:
@@ -170,17 +92,17 @@ class Shard:
                 lane.waiting.append(record)
 
     def close(self) -> None:
-        """Know that no more records will come: the shard was split or merged."""
+        """Note that no more records will come: the shard was split or merged."""
         self._closed = True
 
     def due(self, now: float) -> tuple[list[Batch], list[DiscardedBatch]]:
-        """Return the batches to invoke now, which are then running, and what to park."""
+        """Return the batches to invoke now, which are then running, and the discarded ones."""
         batches = [batch for n in range(len(self._lanes)) if (batch := self._next(n, now))]
         discarded, self._discarded = self._discarded, []
         return batches, discarded
 
     def next_due(self) -> float:
-        """When to ask again, if nothing happens until then."""
+        """Return the time of the next call of `due`, if nothing happens until then."""
         return min(map(self._lane_due, self._lanes))
 
     def complete(
@@ -192,11 +114,11 @@ class Shard:
         error: bool = False,
         throttled: bool = False,
     ) -> None:
-        """Know what came of a running batch: an answer, an error, or no invocation at all."""
+        """Note the outcome of a running batch: a response, an error, or a throttle."""
         lane = self._lanes[batch.lane]
         lane.running = None
         if throttled:
-            self._later(lane, batch, now)
+            self._retry_later(lane, batch, now)
             return
         state = answer.get("state") if isinstance(answer, dict) else None
         failed = error or (batch.window is not None and state is None)
@@ -231,9 +153,9 @@ class Shard:
             lane.delays = 0
             self._discard(batch.records, "RetryAttemptsExhausted", failed)
         else:
-            self._later(lane, failed, now)
+            self._retry_later(lane, failed, now)
 
-    def _later(self, lane: _Lane, batch: Batch, now: float) -> None:
+    def _retry_later(self, lane: _Lane, batch: Batch, now: float) -> None:
         lane.again.appendleft(batch)
         lane.not_before = now + self.settings.delay_scale * min(2.0**lane.delays, _LONGEST_DELAY)
         lane.delays = min(lane.delays + 1, 6)
@@ -301,5 +223,5 @@ class Shard:
 
 
 def _beyond(lane: _Lane) -> bool:
-    """Whether what waits belongs to a later window than the one that is open."""
+    """Return whether the next record belongs to a later window than the open one."""
     return bool(lane.window and lane.waiting and lane.waiting[0].arrived >= lane.window.end)

@@ -1,4 +1,4 @@
-"""Who may do what where the emulator does not ask, and a record of every right that was used.
+"""Authorization where the emulator has none, and a record of every permission that was used.
 
 AWS: a service that acts for us needs the right to. It acts under a role (a state machine, an event
 source mapping, a destination, a rule or schedule with a role), which has to trust it, or in its own
@@ -7,24 +7,24 @@ with a customer's key need that key, too; the policy of a key that AWS manages l
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics-id-rb.html
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
-MiniStack 1.5.33: asks only when a request comes from outside.
-Can go: when MiniStack asks on its services' own deliveries as well; then the record remains.
+MiniStack 1.5.33: authorizes requests from outside only.
+Can go: when MiniStack authorizes its services' own deliveries as well; then the record remains.
 
-A condition on the time of day is decided once and remembered.
+A condition on the time of day is evaluated once and cached.
 """
 
 import functools
 import json
 import logging
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import apigateway, cloudwatch_logs, iam, kms, lambda_svc, sns, sqs, sts
+
+from emulator.patches._permission_record import record
 
 logger = logging.getLogger("emulator.permissions")
 
@@ -50,11 +50,11 @@ Principal = Role | Service
 
 
 class AccessDenied(Exception):
-    """The principal may not do it; the message names principal, action and resource."""
+    """The principal lacks the permission; the message names principal, action and resource."""
 
 
 def install() -> None:
-    """Record what is decided about requests, and ask where a function is called or writes logs."""
+    """Record decisions about requests; authorize HTTP APIs' calls and functions' logs."""
     _wrap_requests()
     _wrap_http_apis()
     _wrap_function_logs()
@@ -68,7 +68,7 @@ def _wrap_requests() -> None:
         denied = enforce(key, action, service, region, resource_arn, service_context)
         session = sts._sessions.get(key)
         if denied is None and session:
-            _record(_role_of_session(session["Arn"]), action, resource_arn)
+            record(_role_of_session(session["Arn"]), action, resource_arn)
         elif isinstance(denied, iam_evaluator.EvalResult):
             logger.warning("%s", _denial(denied.principal_arn, action, resource_arn))
         return denied
@@ -77,7 +77,7 @@ def _wrap_requests() -> None:
 
 
 def _wrap_http_apis() -> None:
-    """A route's function has to let API Gateway call it.
+    """Require that the policy of a route's function lets API Gateway invoke it.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
     """
@@ -109,7 +109,7 @@ def _wrap_http_apis() -> None:
 
 
 def _wrap_function_logs() -> None:
-    """A function whose role may not write logs runs, and writes none.
+    """Write a function's logs only if its role may; the function runs in any case.
 
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
     """
@@ -162,7 +162,7 @@ def _require(
         denial = _denial(name, action, resource)
         _warn_once(denial)
         raise AccessDenied(denial)
-    _record(name, action, resource, principal.source_arn if isinstance(principal, Service) else "")
+    record(name, action, resource, principal.source_arn if isinstance(principal, Service) else "")
 
 
 def _denial(principal: str, action: str, resource: str) -> str:
@@ -190,7 +190,7 @@ def _allowed(
     keys: tuple[tuple[str, str], ...],
     region: str,
 ) -> bool:
-    """Decide, and remember the decision for as long as the policies read the same."""
+    """Decide; the decision is cached for as long as the policies stay the same."""
     account = principal.split(":")[4] if own else ""
     role = principal.rpartition("/")[2]
     asked = iam_evaluator.EvalContext(
@@ -263,7 +263,7 @@ def _document(policy: Any) -> str:
 
 
 def _encryption(principal: Principal, action: str, resource: str) -> list[tuple[str, str]]:
-    """What else is needed of the key that encrypts the messages of a queue or topic."""
+    """Return the permissions that are needed for the key of an encrypted queue or topic."""
     if action not in ("sqs:SendMessage", "sqs:ReceiveMessage", "sns:Publish"):
         return []
     holder = (
@@ -280,26 +280,3 @@ def _encryption(principal: Principal, action: str, resource: str) -> list[tuple[
     if action != "sqs:ReceiveMessage":
         needed.append("kms:GenerateDataKey")
     return [(right, arn) for right in needed]
-
-
-_recorded: set[tuple[str, str, str, str]] = set()
-_writing = threading.Lock()
-_record_file: Path | None = None
-
-
-def record_in(file: Path) -> None:
-    """Write every right that is used into this file, once, as a line of JSON."""
-    global _record_file
-    _record_file = file
-    _recorded.clear()
-
-
-def _record(principal: str, action: str, resource: str, source: str = "") -> None:
-    used = (principal, action, resource, source)
-    if used in _recorded or _record_file is None:
-        return
-    with _writing:
-        if used not in _recorded:
-            _recorded.add(used)
-            with _record_file.open("a") as record:
-                record.write(json.dumps(used) + "\n")

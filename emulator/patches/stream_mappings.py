@@ -1,50 +1,34 @@
 """Event source mappings of Kinesis and DynamoDB streams.
 
-AWS: `emulator/delivery_rules/stream_batches.py`
-says what is invoked, tried again, split and parked, and where that
-is documented. The role of the function reads the stream and writes to the failure destination.
+AWS: `emulator/delivery_rules/stream_batches.py` says what is invoked, retried, split and discarded,
+and where that is documented. The role of the function reads the stream and writes to the failure
+destination.
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
-A shard that came of others by a split or merge is read when they have been read to their end.
-https://docs.aws.amazon.com/streams/latest/dev/kinesis-using-sdk-java-after-resharding.html
 MiniStack 1.5.33: invokes on the thread that polls; knows no retry limit, bisecting, batching
 window, parallelization, AT_TIMESTAMP or consumer, and a failure destination only for records of a
-table that grow too old; loses what a partial batch response calls failed, and with a shard that is
-split or merged the records in it.
+table that grow too old; loses the records that a partial batch response names.
 Can go: when `_poll_kinesis` and `_poll_dynamodb_streams` in `services/lambda_svc.py` do this.
 """
 
 import dataclasses
-import itertools
 import json
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
 
 from ministack.core.concurrency import spawn_background
-from ministack.services import dynamodb, dynamodb_streams, kinesis, lambda_svc, s3
+from ministack.services import lambda_svc, s3
 
-from emulator.delivery_rules.failure_records import (
-    BatchInfo,
-    failure_record,
-    object_key,
-    with_payload,
-)
-from emulator.delivery_rules.stream_batches import (
-    Batch,
-    DiscardedBatch,
-    Record,
-    Settings,
-    Shard,
-    start,
-)
+from emulator.delivery_rules.failure_records import failure_record, object_key, with_payload
+from emulator.delivery_rules.stream_batches import Shard
+from emulator.delivery_rules.stream_records import Batch, DiscardedBatch, Record, Settings, start
 from emulator.patches._mapping_poller import MappingPoller, matching_ids, register_poller
 from emulator.patches._seams import seam
+from emulator.patches._stream_sources import KinesisStream, ShardSource, TableStream
 from emulator.patches.permissions import AccessDenied, check
 from emulator.patches.sending import DeliveryError, send
 from emulator.patches.timer import DELAY_SCALE
@@ -53,103 +37,13 @@ logger = logging.getLogger("emulator.mappings")
 
 
 def install() -> None:
-    """Take over the mappings of streams, accept consumers, and keep the records of old shards."""
-    register_poller("kinesis", partial(_StreamPoller, _KinesisStream))
-    register_poller("dynamodb", partial(_StreamPoller, _TableStream))
+    """Process the mappings of streams, and accept consumers as their sources."""
+    register_poller("kinesis", partial(_StreamPoller, KinesisStream))
+    register_poller("dynamodb", partial(_StreamPoller, TableStream))
     stream_name = seam(lambda_svc, "_kinesis_stream_name_from_arn_spec", "spec")
     lambda_svc._kinesis_stream_name_from_arn_spec = lambda spec: stream_name(
         dataclasses.replace(spec, resource=spec.resource.partition("/consumer/")[0])
     )
-    seam(kinesis, "_expire_records", "stream")
-    kinesis._expire_records = _expire_records
-    for name in ("_split_shard", "_merge_shards", "_update_shard_count"):
-        setattr(kinesis, name, _keeping_parents(seam(kinesis, name, "data")))
-
-
-class _Source(NamedTuple):
-    """A shard as it lies in the emulator: `start` is the position of the first of its records."""
-
-    id: str
-    parents: tuple[str, ...]
-    closed: bool
-    start: int
-    records: list[Any]
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.records)
-
-
-class _KinesisStream:
-    info: BatchInfo = "KinesisBatchInfo"
-
-    def __init__(self, arn: str) -> None:
-        self._source = arn
-        self.arn, _, consumer = arn.partition("/consumer/")
-        reading = ("SubscribeToShard",) if consumer else ("GetShardIterator", "GetRecords")
-        self.needs = [
-            *((f"kinesis:{action}", self.arn) for action in ("DescribeStream", "ListShards")),
-            *((f"kinesis:{action}", arn) for action in reading),
-        ]
-
-    def shards(self) -> Iterator[_Source]:
-        stream = kinesis._resolve_stream_by_arn(self.arn)
-        if not stream or (self._source != self.arn and self._source not in kinesis._consumers):
-            return
-        for closed, shards in ((True, stream.get("closed_shards", {})), (False, stream["shards"])):
-            for name, shard in list(shards.items()):
-                parents = shard.get("parents", ())
-                yield _Source(name, parents, closed, shard.get("expired", 0), shard["records"])
-
-    def record(self, shard: str, position: int, raw: Any, role: str) -> Record:
-        sequence, key = raw["SequenceNumber"], raw["PartitionKey"]
-        arrived = raw["ApproximateArrivalTimestamp"]
-        body = {
-            "kinesis": {
-                "kinesisSchemaVersion": "1.0",
-                "partitionKey": key,
-                "sequenceNumber": sequence,
-                "data": kinesis._ensure_base64(raw["Data"]),
-                "approximateArrivalTimestamp": arrived,
-            },
-            "eventSource": "aws:kinesis",
-            "eventVersion": "1.0",
-            "eventID": f"{shard}:{sequence}",
-            "eventName": "aws:kinesis:record",
-            "invokeIdentityArn": role,
-            "awsRegion": self.arn.split(":")[3],
-            "eventSourceARN": self._source,
-        }
-        return Record(position=position, sequence=sequence, key=key, arrived=arrived, body=body)
-
-
-class _TableStream:
-    info: BatchInfo = "DDBStreamBatchInfo"
-
-    def __init__(self, arn: str) -> None:
-        self.arn = arn
-        self._table = arn.split("/")[1]
-        actions = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
-        self.needs = [(f"dynamodb:{action}", arn) for action in actions]
-
-    def shards(self) -> Iterator[_Source]:
-        name = dynamodb_streams._DEFAULT_SHARD_ID
-        table = dynamodb._tables.get(self._table)
-        if table and table.get("LatestStreamArn") == self.arn:
-            first = dynamodb.stream_start_position(self._table)
-            yield _Source(name, (), False, first, dynamodb.stream_live_records(self._table))
-        elif closed := dynamodb.closed_stream(self.arn):
-            yield _Source(name, (), True, closed["trimmed"], closed["records"])
-
-    def record(self, shard: str, position: int, raw: Any, role: str) -> Record:
-        change = raw["dynamodb"]
-        return Record(
-            position=position,
-            sequence=change["SequenceNumber"],
-            key=json.dumps(change["Keys"], sort_keys=True),
-            arrived=change["ApproximateCreationDateTime"],
-            body=raw,
-        )
 
 
 @dataclasses.dataclass(slots=True)
@@ -163,7 +57,7 @@ class _Reading:
 
 class _StreamPoller(MappingPoller):
     def __init__(
-        self, stream: type[_KinesisStream] | type[_TableStream], mapping: dict[str, Any]
+        self, stream: type[KinesisStream] | type[TableStream], mapping: dict[str, Any]
     ) -> None:
         super().__init__(mapping)
         self._stream = stream(mapping["EventSourceArn"])
@@ -177,12 +71,12 @@ class _StreamPoller(MappingPoller):
     def _settings(self) -> Settings:
         return Settings.of(self.mapping, delay_scale=DELAY_SCALE)
 
-    def _begin(self, source: _Source, position: int) -> _Reading:
+    def _begin(self, source: ShardSource, position: int) -> _Reading:
         reading = _Reading(Shard(self._settings(), position), position)
         self._readings[source.id] = reading
         return reading
 
-    def _record(self, source: _Source, position: int) -> Record:
+    def _record(self, source: ShardSource, position: int) -> Record:
         raw = source.records[position - source.start]
         return self._stream.record(source.id, position, raw, self.role.arn)
 
@@ -197,7 +91,7 @@ class _StreamPoller(MappingPoller):
                 due = min(due, reading.due)
         return due
 
-    def _work_on(self, source: _Source, reading: _Reading, now: float) -> float:
+    def _work_on(self, source: ShardSource, reading: _Reading, now: float) -> float:
         settings = self._settings()
         if reading.shard.settings != settings:
             if reading.shard.busy:
@@ -285,50 +179,3 @@ class _StreamPoller(MappingPoller):
         status, _, answer = s3._put_object(bucket.rpartition(":")[2], key, body.encode(), {})
         if status >= 400:
             raise DeliveryError("NoSuchBucket", str(answer), permanent=True)
-
-
-def _expire_records(stream: dict[str, Any]) -> None:
-    """Forget records whose retention is over, and remember how many, as positions count them."""
-    oldest = time.time() - stream["RetentionPeriodHours"] * 3600
-    for shard in [*stream["shards"].values(), *stream.get("closed_shards", {}).values()]:
-        records = shard["records"]
-        old = sum(
-            1 for _ in takewhile(lambda r: r["ApproximateArrivalTimestamp"] < oldest, records)
-        )
-        del records[:old]
-        shard["expired"] = shard.get("expired", 0) + old
-
-
-def _keeping_parents(operation: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Keep shards that an operation closes, with their records, and name them in their children."""
-
-    def resharded(data: Any) -> Any:
-        _, stream = kinesis._resolve_stream(data)
-        before = dict(stream["shards"]) if stream else {}
-        response = operation(data)
-        if stream:
-            _name_parents(stream, before)
-        return response
-
-    return resharded
-
-
-def _name_parents(stream: dict[str, Any], before: dict[str, Any]) -> None:
-    after = stream["shards"]
-    stay = {name: old for name, old in before.items() if after.get(name) is old}
-    gone = {name: old for name, old in before.items() if name not in stay}
-    stream.setdefault("closed_shards", {}).update(gone)
-    # UpdateShardCount would begin with shard 0 again.
-    number = itertools.count(1 + max(int(name[-12:]) for name in before))
-    for shard in [new for name, new in after.items() if name not in stay]:
-        parents = tuple(name for name, old in gone.items() if _overlap(old, shard))
-        shard["parents"] = parents
-        shard["parent_shard_id"], shard["adjacent_parent_shard_id"] = (*parents, None)[:2]
-        stay[f"shardId-{next(number):012d}"] = shard
-    stream["shards"] = stay
-
-
-def _overlap(one: dict[str, str], other: dict[str, str]) -> bool:
-    return int(one["starting_hash_key"]) <= int(other["ending_hash_key"]) and int(
-        other["starting_hash_key"]
-    ) <= int(one["ending_hash_key"])

@@ -5,7 +5,7 @@ Functions are called past the saga, as a saga does that lives on after its order
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,9 +23,9 @@ from emulator.cloud import Cloud
 from emulator.deploy import deploy
 from lambdas.runtime.dynamodb import from_item
 from stacks.environments import DEV
-from tests.support.deliveries import eventually
 from tests.support.grants import cloud_recording_grants, physical
 from tests.support.small_stacks import client
+from tests.support.waiting import wait_until
 from tests.templates.synthesis import new_app
 
 SKU, PRICE, STOCK = "85123A", 255, 10
@@ -59,7 +59,7 @@ class Platform:
         def state() -> str:
             return str(self.row("OrdersTable", order_id=order_id)["state"])
 
-        until("it ends", lambda: state() != "PLACED")
+        wait_until("it ends", lambda: state() != "PLACED")
         return order_id, state()
 
     def cancelled(self, key: str) -> str:
@@ -90,10 +90,6 @@ class Platform:
     def charges(self) -> dict[str, str]:
         self.snapshot.gather()
         return dict(self.database.execute("SELECT order_id, state FROM charges"))
-
-
-def until(what: str, true: Callable[[], object]) -> None:
-    assert eventually(true), what
 
 
 @pytest.fixture(scope="module")
@@ -153,19 +149,19 @@ def test_what_is_left_behind_goes_and_what_is_to_stay_stays(platform: Platform) 
     platform.call("ReserveStock", order_id=cancelled, lines=[line])
     charge(platform, rejected)
     unanswered_charge(platform, cancelled)
-    until(
+    wait_until(
         "the confirmed order is settled",
         lambda: "unsettled" not in platform.row("ReservationsTable", order_id=kept),
     )
     # Both have to be quiet for a second.
-    until(
+    wait_until(
         "it is asked about both",
         lambda: (
             sorted(platform.call("QueryStaleCharges", dry_run=True)["would_query"])
             == sorted([rejected, cancelled])
         ),
     )
-    until(
+    wait_until(
         "it is asked about the reservation",
         lambda: (
             platform.call("QueryStaleReservations", dry_run=True) == {"would_query": [cancelled]}
@@ -176,11 +172,11 @@ def test_what_is_left_behind_goes_and_what_is_to_stay_stays(platform: Platform) 
     assert platform.call("QueryStaleReservations") == {"queried": 1, "rejected": 0}
     assert platform.call("QueryStaleCharges") == {"queried": 2, "rejected": 0}
 
-    until(
+    wait_until(
         "the money is given back",
         lambda: platform.charges() == {kept: "TAKEN", rejected: "REFUNDED", cancelled: "REFUNDED"},
     )
-    until(
+    wait_until(
         "the stock is released",
         lambda: platform.row("ReservationsTable", order_id=cancelled)["state"] == "RELEASED",
     )

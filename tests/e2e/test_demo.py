@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import urllib3
 
 from demo.fault_injection import FAULTS_WHILE_DISPATCHING, FAULTS_WHILE_PLACING
+from emulator.polling import poll
 from tests.support.deliveries import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,12 +194,11 @@ def test_up_can_be_talked_to_as_it_says_and_leaves_nothing_behind():
 
 
 def state(http: urllib3.PoolManager, order: str, headers: dict[str, str]) -> Any:
-    deadline = time.monotonic() + SECONDS
-    while True:
-        now = http.request("GET", order, headers=headers).json()["state"]
-        if now not in ("PLACED", "CONFIRMED") or time.monotonic() > deadline:
-            return now
-        time.sleep(0.2)
+    def current() -> Any:
+        return http.request("GET", order, headers=headers).json()["state"]
+
+    poll(lambda: current() not in ("PLACED", "CONFIRMED"), seconds=SECONDS, interval=0.2)
+    return current()
 
 
 def processes_of(directory: str) -> list[str]:

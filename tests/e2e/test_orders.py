@@ -9,7 +9,6 @@ is tried in tests/saga with less patience.
 import json
 import re
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -30,6 +29,7 @@ from demo.snapshot import Snapshot
 from demo.stock_delivery import deliver_stock
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
+from emulator.polling import poll
 from lambdas.contracts.commands import TECHNICAL_FAILURE
 from lambdas.contracts.orders import OrderNeedsAttention, OrderState
 from lambdas.contracts.parsing import parse_detail
@@ -41,6 +41,7 @@ from tests.support.cli import journey, run_ops
 from tests.support.grants import cloud_recording_grants, resources_of
 from tests.support.listeners import subscribe
 from tests.support.patching import disable_schedules, patched_function
+from tests.support.waiting import wait_until
 from tests.templates.synthesis import new_app
 
 SKU, PRICE, STOCK = "85123A", 255, 10_000
@@ -217,16 +218,9 @@ def no_saga_starts(platform: Platform) -> Iterator[None]:
     events.disable_rule(**rule)
     try:
         yield
-        until("all orders are told of", lambda: all_told(platform))
+        wait_until("all orders are told of", lambda: all_told(platform))
     finally:
         events.enable_rule(**rule)
-
-
-def until(what: str, true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
 
 
 def place(
@@ -267,7 +261,7 @@ def ended(
         rows[:] = [row(platform, order) for order in orders]
         return all(row["state"] != at_first for row in rows)
 
-    until(f"these end: {orders}", all_ended)
+    wait_until(f"these end: {orders}", all_ended)
     return [(row["state"], row.get("reason")) for row in rows]
 
 
@@ -304,7 +298,7 @@ def deliver_again(platform: Platform, order: str) -> None:
     assert fact is not None
     bus = platform.outputs["EventBus"]
     platform.client("events").put_events(Entries=[fact.to_put_events_entry(bus)])
-    until(
+    wait_until(
         "the second execution ends",
         lambda: len(found := executions()) == before + 1 and "RUNNING" not in found,
     )
@@ -318,7 +312,7 @@ def journey_once_told(platform: Platform, order: str) -> tuple[int, Any]:
         asked[:] = [journey(platform.cloud, order)]
         return all(entry["published"] for entry in asked[0][1]["records"]["payments"]["entries"])
 
-    until("its payment is told", payment_is_told)
+    wait_until("its payment is told", payment_is_told)
     return asked[0]
 
 
@@ -363,9 +357,7 @@ def check_promises(platform: Platform) -> None:
         return not broken
 
     # The log of events is a moment behind.
-    deadline = time.monotonic() + SECONDS
-    while not kept() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    poll(kept, seconds=SECONDS, interval=0.1)
     assert broken == []
     assert platform.database.execute("SELECT * FROM dead_letters").fetchall() == []
 
@@ -428,7 +420,7 @@ class TestCancelling:
     def test_during_the_saga(self, platform):
         with payments_wait(platform):
             order = place(platform, "during")
-            until("it is claimed", lambda: "claim_owner" in row(platform, order))
+            wait_until("it is claimed", lambda: "claim_owner" in row(platform, order))
             assert cancel(platform, order) == (202, "PLACED")
             assert cancel(platform, order) == (202, "PLACED")
         assert ended(platform, order) == [("CANCELLED", "Cancelled")]
@@ -467,7 +459,7 @@ def started_and_stopped(platform: Platform, key: str) -> str:
         "Key": {"order_id": {"S": order}},
     }
     dynamodb, states = platform.client("dynamodb"), platform.client("stepfunctions")
-    until("stock is reserved", lambda: "Item" in dynamodb.get_item(**reservation))
+    wait_until("stock is reserved", lambda: "Item" in dynamodb.get_item(**reservation))
     states.stop_execution(executionArn=row(platform, order)["claim_owner"])
     return order
 
@@ -521,7 +513,7 @@ class TestScheduledJobs:
             assert ended(platform, first) == [("CONFIRMED", None)]
             with payments_wait(platform):
                 under_way = place(platform, "equal-2", like="equal-1")
-                until("it is claimed", lambda: "claim_owner" in row(platform, under_way))
+                wait_until("it is claimed", lambda: "claim_owner" in row(platform, under_way))
                 run(platform, "FindDuplicates")
                 assert row(platform, under_way)["duplicate_of"] == first
             confirmed = place(platform, "equal-3", like="equal-1")
@@ -560,7 +552,7 @@ def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):
 
     assert ended(platform, order) == [("REJECTED", "AddressUndeliverable")]
 
-    until("somebody is told", lambda: row(platform, order)["sequence"] == 3)
+    wait_until("somebody is told", lambda: row(platform, order)["sequence"] == 3)
     code, told_of = journey(platform.cloud, order)
     assert (code, told_of["dead_letters"][0]["queue"]) == (1, "orders/Repair")
     assert "it is REJECTED, and inventory has it RESERVED" in told_of["problems"]
@@ -575,7 +567,7 @@ def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):
         notes.extend(each for each in told if each["detail"]["data"]["order_id"] == order)
         return bool(notes)
 
-    until("a note arrives", note_arrives)
+    wait_until("a note arrives", note_arrives)
     (note,) = notes
     assert note["detail-type"] == OrderNeedsAttention.detail_type
     assert parse_detail(OrderNeedsAttention, note["detail"]).data == OrderNeedsAttention(
@@ -607,7 +599,7 @@ def test_a_change_that_makes_no_sense_is_parked_and_the_rest_flows(platform):
         return bool(parked)
 
     # The rest of its batch is told first.
-    until("it is parked", is_parked)
+    wait_until("it is parked", is_parked)
     (nonsense,) = parked
     assert nonsense["record"]["dynamodb"]["Keys"] == key
     platform.client("dynamodb").delete_item(TableName=table, Key=key)
@@ -644,7 +636,7 @@ def test_a_right_that_is_missing_is_named_and_no_promise_is_broken(platform, clo
     with without(platform, role, right) as name:
         order = place(platform, f"{role}-{right}")
         denied = re.compile(rf"{name}\S* is not authorized .* {right}")
-        until("the denial is logged", lambda: denied.search(cloud.log.read_text(), before))
+        wait_until("the denial is logged", lambda: denied.search(cloud.log.read_text(), before))
 
     # A retry may find the right given back.
     assert ended(platform, order)[0] in (("CONFIRMED", None), ("REJECTED", TECHNICAL_FAILURE))

@@ -7,8 +7,7 @@ The card provider misbehaves as it is told in its function's settings; nothing e
 import json
 import sqlite3
 import ssl
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +30,7 @@ from lambdas.contracts.values import Money
 from lambdas.runtime.dynamodb import from_item
 from tests.support.grants import cloud_recording_grants, physical
 from tests.support.listeners import listen
+from tests.support.waiting import wait_until
 
 SKU, PRICE = "85123A", 255
 HERE, NOWHERE = "United Kingdom", "Unspecified"
@@ -103,13 +103,6 @@ def behave(platform: Platform, **faults: Mapping[str, Any]) -> None:
     )
 
 
-def until(what: str, true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
-
-
 def price(key: str) -> int:
     return PRICE + sum(key.encode())
 
@@ -134,7 +127,7 @@ def ended(platform: Platform, *orders: str) -> list[tuple[str, str | None]]:
         ends.update({order_id: (state, reason) for order_id, state, reason in rows})
         return set(orders) <= set(ends)
 
-    until(f"these end: {orders}", all_ended)
+    wait_until(f"these end: {orders}", all_ended)
     return [ends[order] for order in orders]
 
 
@@ -180,7 +173,7 @@ def check_promises(platform: Platform) -> None:
         platform.listen()
         return set(due) <= set(platform.told)
 
-    until("every entry is told", heard)
+    wait_until("every entry is told", heard)
     assert set(platform.told) == set(due)
     assert {
         id: parse_detail(type(event), platform.told[id]).data for id, event in due.items()
@@ -208,7 +201,7 @@ def test_a_provider_that_fails_for_a_while_is_asked_again_and_charges_once(
 
     kept, undone = orders
     # A slow machine may have it asked once more: what is not answered in time is asked again.
-    until(
+    wait_until(
         f"each charge is asked for {asked} times",
         lambda: all(record(platform, order)["attempts"] >= asked for order in orders),
     )

@@ -25,7 +25,8 @@ from tests.e2e.test_read_side import LINES, TOTAL, Platform, platform, subject
 from tests.support.cli import ops, run_ops
 from tests.support.deliveries import eventually, received
 from tests.support.listeners import listen
-from tests.support.small_stacks import PATIENCE, client, lines
+from tests.support.small_stacks import client, lines
+from tests.support.waiting import TIMEOUT_SECONDS
 
 __all__ = ["platform"]
 
@@ -259,7 +260,7 @@ def test_a_rebuild_that_was_broken_off_can_be_run_again(
     assert broken.stdout is not None
     assert broken.stdout.readline().startswith("emptied: ")
     broken.send_signal(ending)
-    broken.communicate(timeout=PATIENCE)
+    broken.communicate(timeout=TIMEOUT_SECONDS)
     assert (
         broken.returncode == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[ending]
     )

@@ -4,7 +4,6 @@ Only the stacks that it passes are deployed, with a supplier who delivers at onc
 """
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from aws_cdk import Duration
 from demo import api_client
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
+from emulator.polling import poll
 from lambdas.contracts.envelope import envelope, event_id
 from lambdas.contracts.inventory import SOURCE, StockBelowMinimum
 from lambdas.runtime.dynamodb import from_item
@@ -87,10 +87,8 @@ class Platform:
 
 
 def eventually(found: Callable[[], Any], expected: Any) -> None:
-    deadline = time.monotonic() + SECONDS
-    while (last := found()) != expected:
-        assert time.monotonic() < deadline, last
-        time.sleep(0.05)
+    poll(lambda: found() == expected, seconds=SECONDS)
+    assert found() == expected
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ One is killed without a word, another is told to stop; whatever they had in hand
 """
 
 import json
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from lambdas.runtime.dynamodb import from_item
 from tests.contracts.catalog import read, sample_of
 from tests.support.deliveries import received
 from tests.support.grants import cloud_recording_grants
+from tests.support.waiting import wait_until
 
 SKUS, STOCK, PRICE = ("85123A", "71053", "84406B"), 100, 255
 NUMBER, SECONDS = 15, 180
@@ -68,13 +68,6 @@ class Platform:
         return int(attributes[name])
 
 
-def until(what: str, true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
-
-
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Platform]:
     with cloud_recording_grants() as cloud:
@@ -102,23 +95,23 @@ def test_orders_are_picked_and_leave_once_though_workers_die(platform: Platform)
         ThreadPoolExecutor(8) as pool,
     ):
         placing = [pool.submit(platform.place, number) for number in range(NUMBER)]
-        until("nothing is picked", lambda: len(platform.rows("PickingsTable")) >= 3)
+        wait_until("nothing is picked", lambda: len(platform.rows("PickingsTable")) >= 3)
         first.instance.process.kill()
         orders = [placed.result() for placed in placing]
         with running_workers(platform.cloud, platform.outputs, workers=1, settings=SHORT):
             assert second.instance.stop() == 0
-            until(
+            wait_until(
                 "not all orders are dispatched",
                 lambda: platform.states("OrdersTable", orders) == {"DISPATCHED": NUMBER},
             )
-            until(
+            wait_until(
                 "not all stock has left",
                 lambda: platform.states("ReservationsTable", orders) == {"SHIPPED": NUMBER},
             )
             stock = {row["sku"]: (row["available"], row["reserved"]) for row in shelves(platform)}
             assert sum(STOCK - available for available, _ in stock.values()) == NUMBER
             assert {reserved for _, reserved in stock.values()} == {0}
-            until(
+            wait_until(
                 "the warehouse's picture is another",
                 lambda: (
                     stock
@@ -132,7 +125,7 @@ def test_orders_are_picked_and_leave_once_though_workers_die(platform: Platform)
     assert platform.states("ShipmentsTable", orders) == {"DISPATCHED": NUMBER}
     assert {row["order_id"] for row in platform.rows("PickingsTable")} == set(orders)
     once = dict.fromkeys(orders, 1)
-    until("not all was told", lambda: told(platform, "OrderDispatched", orders) == once)
+    wait_until("not all was told", lambda: told(platform, "OrderDispatched", orders) == once)
     refused = platform.api.cancel(orders[0], customer="ada")
     assert refused.status == 409
 
@@ -157,7 +150,9 @@ def told(platform: Platform, detail_type: str, orders: list[str]) -> dict[str, i
 def test_a_worker_that_is_told_to_stop_leaves_nothing_in_hand(platform: Platform):
     with running_workers(platform.cloud, platform.outputs, workers=1) as (worker,):
         orders = [platform.place(100 + number) for number in range(5)]
-        until("nothing is picked", lambda: platform.states("OrdersTable", orders)["DISPATCHED"])
+        wait_until(
+            "nothing is picked", lambda: platform.states("OrdersTable", orders)["DISPATCHED"]
+        )
         assert worker.instance.stop() == 0
 
     assert platform.in_flight("PICKING_QUEUE_URL") == 0
@@ -188,7 +183,7 @@ def test_poison_stands_alone_with_its_reason(platform: Platform):
     )
     with running_workers(platform.cloud, platform.outputs, workers=1, settings=SHORT):
         order = platform.place(200)
-        until("poison blocks", lambda: platform.states("OrdersTable", [order])["DISPATCHED"])
+        wait_until("poison blocks", lambda: platform.states("OrdersTable", [order])["DISPATCHED"])
 
     for queue, body, reason in (
         ("PICKING_DEAD_LETTER_QUEUE_URL", json.dumps(unknown), "schema_version is 2"),

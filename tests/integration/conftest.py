@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,7 +9,8 @@ import pytest
 
 from emulator.cloud import Cloud, running
 from tests.support.local_aws import dynamodb, endpoint, load_handler, make_table
-from tests.support.small_stacks import IAM, PATIENCE, Deploy, Stack, Template, client
+from tests.support.small_stacks import IAM, Deploy, Stack, Template, client
+from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 __all__ = ["dynamodb", "endpoint", "load_handler", "make_table"]
 
@@ -27,14 +27,16 @@ def deploy(cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[Deploy]:
     stacks = client(cloud, "cloudformation")
     name = re.sub(r"\W|_", "-", request.node.name).strip("-")
 
-    def settle() -> Mapping[str, Any]:
-        deadline = time.monotonic() + PATIENCE
-        while (found := stacks.describe_stacks(StackName=name)["Stacks"][0])[
-            "StackStatus"
-        ].endswith("_IN_PROGRESS"):
-            assert time.monotonic() < deadline, found["StackStatus"]
-            time.sleep(0.05)
-        return dict(found)
+    def await_stack() -> Mapping[str, Any]:
+        def stack() -> dict[str, Any]:
+            return dict(stacks.describe_stacks(StackName=name)["Stacks"][0])
+
+        wait_until(
+            f"{name} is still in progress",
+            lambda: not stack()["StackStatus"].endswith("_IN_PROGRESS"),
+            seconds=TIMEOUT_SECONDS,
+        )
+        return stack()
 
     def create(resources: Template, **outputs: Any) -> Stack:
         body = {
@@ -42,7 +44,7 @@ def deploy(cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[Deploy]:
             "Outputs": {key: {"Value": value} for key, value in outputs.items()},
         }
         stacks.create_stack(StackName=name, TemplateBody=json.dumps(body), Capabilities=IAM)
-        stack = settle()
+        stack = await_stack()
         if stack["StackStatus"] != "CREATE_COMPLETE":
             events = stacks.describe_stack_events(StackName=name)["StackEvents"]
             raise RuntimeError([event.get("ResourceStatusReason") for event in events])

@@ -19,7 +19,6 @@ from tests.support.deliveries import (
     received,
 )
 from tests.support.small_stacks import (
-    PATIENCE,
     Deploy,
     Stack,
     Template,
@@ -30,6 +29,7 @@ from tests.support.small_stacks import (
     ref,
     role,
 )
+from tests.support.waiting import TIMEOUT_SECONDS
 
 RIGHTS = role("sqs:SendMessage", "sns:Publish", "lambda:InvokeFunction", "events:PutEvents")
 EVENT = {"order": "o-7"}
@@ -198,7 +198,9 @@ def test_throttled_events_wait_and_none_is_lost(cloud: Cloud, deploy: Deploy) ->
 def test_a_function_that_is_slow_holds_up_no_other(cloud: Cloud, deploy: Deploy) -> None:
     # Longer than anybody here waits for anything.
     sleeps = function(
-        "handler", Code={"ZipFile": SLOW.format(seconds=2 * PATIENCE)}, Timeout=3 * PATIENCE
+        "handler",
+        Code={"ZipFile": SLOW.format(seconds=2 * TIMEOUT_SECONDS)},
+        Timeout=3 * TIMEOUT_SECONDS,
     )
     stack = deploy(
         {

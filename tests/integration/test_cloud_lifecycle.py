@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -18,7 +17,8 @@ from botocore.exceptions import ClientError
 
 from emulator.cloud import CloudError, running
 from emulator.deploy import deploy
-from tests.support.small_stacks import PATIENCE
+from emulator.polling import poll
+from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 ENDS = ("end of work", "SIGINT", "SIGTERM", "SIGKILL")
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,20 +117,20 @@ def test_nothing_is_left_however_the_parent_ends(
     assert parent.stdout is not None
     directory = parent.stdout.readline().strip()
     assert parent.stdout.readline() == "busy\n"
-    deadline = time.monotonic() + PATIENCE
-    while not any("_worker.py" in line for line in processes(directory)):
-        assert time.monotonic() < deadline, "the function did not start"
-        time.sleep(0.05)
+    wait_until(
+        "the function did not start",
+        lambda: any("_worker.py" in line for line in processes(directory)),
+        seconds=TIMEOUT_SECONDS,
+    )
     assert any("postgres" in line for line in processes(directory))
     if end == "end of work":
         assert parent.stdin is not None
         parent.stdin.close()
     else:
         parent.send_signal(getattr(signal, end))
-    deadline = time.monotonic() + PATIENCE
-    while left := processes(directory) or Path(directory).exists():
-        assert time.monotonic() < deadline, f"left after {end}: {left}"
-        time.sleep(0.05)
+    poll(lambda: not processes(directory) and not Path(directory).exists(), seconds=TIMEOUT_SECONDS)
+    assert processes(directory) == []
+    assert not Path(directory).exists()
 
 
 def test_a_deployment_answers_outputs_and_a_failed_one_says_why(tmp_path: Path) -> None:

@@ -26,17 +26,8 @@ from botocore.exceptions import ClientError
 from emulator.cloud import Cloud
 from emulator.patches import named_errors
 from tests.support.deliveries import eventually
-from tests.support.small_stacks import (
-    IAM,
-    PATIENCE,
-    Deploy,
-    client,
-    function,
-    get,
-    lines,
-    ref,
-    role,
-)
+from tests.support.small_stacks import IAM, Deploy, client, function, get, lines, ref, role
+from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 # Events
 
@@ -389,12 +380,16 @@ def cluster(cloud: Cloud) -> Cluster:
         "Outputs": {key: {"Value": value} for key, value in outputs.items()},
     }
     stacks.create_stack(StackName="Ledger", TemplateBody=json.dumps(body), Capabilities=IAM)
-    deadline = time.monotonic() + PATIENCE
-    while (stack := stacks.describe_stacks(StackName="Ledger")["Stacks"][0])[
-        "StackStatus"
-    ] == "CREATE_IN_PROGRESS":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+
+    def described() -> dict[str, Any]:
+        return dict(stacks.describe_stacks(StackName="Ledger")["Stacks"][0])
+
+    wait_until(
+        "the stack is still in progress",
+        lambda: described()["StackStatus"] != "CREATE_IN_PROGRESS",
+        seconds=TIMEOUT_SECONDS,
+    )
+    stack = described()
     assert stack["StackStatus"] == "CREATE_COMPLETE", stack.get("StackStatusReason")
     cluster = Cluster(cloud, {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]})
     cluster.sql(

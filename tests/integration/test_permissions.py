@@ -27,6 +27,7 @@ from ministack.services import (
 
 from emulator.cloud import Cloud, UsedPermission
 from emulator.patches import permissions
+from emulator.patches._permission_record import record_in
 from emulator.patches.permissions import AccessDenied, Principal, Role, Service, check
 from tests.support.small_stacks import Deploy, Template, client, function, get, lines, ref, role
 
@@ -90,7 +91,7 @@ class Account:
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
     services = (iam, sqs, sns, lambda_svc, cloudwatch_logs, kms)
-    permissions.record_in(tmp_path / "record")
+    record_in(tmp_path / "record")
     with request_scope(ACCOUNT, REGION):
         yield Account()
         for service in services:
@@ -269,7 +270,7 @@ def test_what_is_denied_again_and_again_is_logged_once(
 ) -> None:
     account.queue()
     account.worker()
-    permissions._tell.cache_clear()
+    permissions._warn_once.cache_clear()
     for _ in range(3):
         with pytest.raises(AccessDenied):
             check(WORKER, SEND, QUEUE)

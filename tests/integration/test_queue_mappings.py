@@ -22,7 +22,8 @@ from tests.support.consumers import (
     seen,
     until,
 )
-from tests.support.small_stacks import PATIENCE, Deploy, Stack, allowed, client, get, ref, role
+from tests.support.small_stacks import Deploy, Stack, allowed, client, get, ref, role
+from tests.support.waiting import TIMEOUT_SECONDS
 
 ROLE = role(*READ_QUEUE, *LOG)
 FIFO = {"FifoQueue": True, "ContentBasedDeduplication": True, "VisibilityTimeout": 120}
@@ -77,7 +78,7 @@ def test_groups_run_in_parallel_and_each_in_order(cloud: Cloud, deploy: Deploy) 
     expected = [f"{group}{n}" for n in range(3) for group in "abcd"]
     send(cloud, stack, *expected)
     found = until(
-        lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 12, seconds=PATIENCE
+        lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 12, seconds=TIMEOUT_SECONDS
     )
     order = [body for one in found for body in one.bodies]
     assert sorted(order) == sorted(expected)
@@ -152,7 +153,7 @@ def test_no_more_at_once_than_allowed(cloud: Cloud, deploy: Deploy) -> None:
     )  # fmt: skip
     send(cloud, stack, *"abcdef")
     found = until(
-        lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 6, seconds=PATIENCE
+        lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 6, seconds=TIMEOUT_SECONDS
     )
     assert max(sum(one.began <= at.began < one.ended for one in found) for at in found) == 2
 

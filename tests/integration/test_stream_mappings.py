@@ -31,7 +31,8 @@ from tests.support.consumers import (
     stream_mapping,
     until,
 )
-from tests.support.small_stacks import PATIENCE, Deploy, Stack, allowed, client, get, ref, role
+from tests.support.small_stacks import Deploy, Stack, allowed, client, get, ref, role
+from tests.support.waiting import TIMEOUT_SECONDS
 
 ROLE = role(*READ_STREAM, *READ_TABLE, *LOG, "sqs:SendMessage", "s3:PutObject", "s3:ListBucket")
 
@@ -177,8 +178,8 @@ def test_a_report_that_names_what_is_not_there_fails_the_batch(
 
 def test_a_slow_mapping_stalls_nobody(cloud: Cloud, deploy: Deploy) -> None:
     # Longer than anybody here waits for anything.
-    slow = consumer("Slow", SECONDS=str(2 * PATIENCE))
-    slow["Slow"]["Properties"]["Timeout"] = 3 * PATIENCE
+    slow = consumer("Slow", SECONDS=str(2 * TIMEOUT_SECONDS))
+    slow["Slow"]["Properties"]["Timeout"] = 3 * TIMEOUT_SECONDS
     stack = deploy(
         {
             "Stream": STREAM, "Table": TABLE, "Role": ROLE,
@@ -211,7 +212,7 @@ def test_lanes_run_in_parallel_and_each_key_in_order(cloud: Cloud, deploy: Deplo
     names = "abcdefgh"
     put(cloud, stack.outputs["Stream"], *((key, f"{key}{n}") for n in range(2) for key in names))
     found = until(
-        lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 16, seconds=PATIENCE
+        lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 16, seconds=TIMEOUT_SECONDS
     )
     order = [body for one in found for body in one.bodies]
     assert all(order.index(f"{key}0") < order.index(f"{key}1") for key in names)

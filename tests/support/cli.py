@@ -1,8 +1,7 @@
-"""The operator's command, run as an operator runs it."""
+"""The operator's command, run as an operator runs it or in this process."""
 
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,33 +10,32 @@ from typing import Any
 
 import pytest
 
+from demo.ops_command import start_ops
 from emulator.cloud import Cloud
 from ops.__main__ import main
-from tests.support.small_stacks import PATIENCE
+from tests.support.waiting import TIMEOUT_SECONDS
 
 
 def ops(cloud: Cloud, *words: str) -> subprocess.Popen[str]:
     """Start ``python -m ops`` with these words."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "ops", *words],
-        env={**os.environ, **cloud.environment()},
-        stdout=subprocess.PIPE,
+    return start_ops(
+        cloud,
+        *words,
         stderr=subprocess.STDOUT,
-        text=True,
-        # As from a terminal, also where whoever runs the tests does not heed it.
+        # As from a terminal, even where the parent of the tests ignores Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
 def run_ops(cloud: Cloud, *words: str) -> tuple[int, str]:
-    """How the command ended, and what it said."""
+    """Run the command; return its exit status and its output."""
     command = ops(cloud, *words)
-    said, _ = command.communicate(timeout=5 * PATIENCE)
-    return command.returncode, said
+    output, _ = command.communicate(timeout=5 * TIMEOUT_SECONDS)
+    return command.returncode, output
 
 
 def run_ops_in_process(cloud: Cloud, *words: str) -> tuple[int, str, str]:
-    """The same in this process, as it is quicker; what it ends with, and says."""
+    """Run the command in this process, which is faster; return exit status, output and errors."""
     out, err = io.StringIO(), io.StringIO()
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -56,7 +54,7 @@ def run_ops_in_process(cloud: Cloud, *words: str) -> tuple[int, str, str]:
 
 
 def journey(cloud: Cloud, order: str) -> tuple[int, Any]:
-    """An order's journey, as it is told to scripts."""
-    code, said = run_ops(cloud, "order", "show", order, "--json")
-    assert said.startswith("{"), said
-    return code, json.loads(said)
+    """Return the exit status and the order's journey as JSON."""
+    code, output = run_ops(cloud, "order", "show", order, "--json")
+    assert output.startswith("{"), output
+    return code, json.loads(output)

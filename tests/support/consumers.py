@@ -1,12 +1,12 @@
 """Functions that say what they were given, and words for looking at it from outside."""
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from emulator.cloud import Cloud
+from emulator.polling import poll
 from tests.support.small_stacks import Template, client, function, ref
 
 T = TypeVar("T")
@@ -102,13 +102,15 @@ LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 
 def until(found: Callable[[], T], enough: Callable[[T], bool], seconds: float = 60) -> T:
-    """What is found, as soon as it is enough, or after the time however it is then."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = found()
-        if enough(answer) or time.monotonic() > deadline:
-            return answer
-        time.sleep(0.05)
+    """Return what is found as soon as it is enough, or what was found last."""
+    answers: list[T] = []
+
+    def is_enough() -> bool:
+        answers[:] = [found()]
+        return enough(answers[0])
+
+    poll(is_enough, seconds=seconds)
+    return answers[0]
 
 
 def seen(cloud: Cloud, group: str) -> list[Seen]:

@@ -1,12 +1,13 @@
 """Words for who hands what to whom, and for what arrives."""
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from emulator.cloud import Cloud
-from tests.support.small_stacks import PATIENCE, Template, client, get, ref
+from emulator.polling import poll
+from tests.support.small_stacks import Template, client, get, ref
+from tests.support.waiting import TIMEOUT_SECONDS
 
 Message = Mapping[str, Any]
 T = TypeVar("T")
@@ -45,12 +46,9 @@ def may_invoke(function: str, service: str) -> Template:
     }
 
 
-def eventually(look: Callable[[], T], *, seconds: float = PATIENCE) -> T:
-    """What `look` finds as soon as it finds something; what it found at last otherwise."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found
+def eventually(look: Callable[[], T], *, seconds: float = TIMEOUT_SECONDS) -> T:
+    """Return what `look` returns as soon as it is true, or what it returned last."""
+    return poll(look, seconds=seconds)
 
 
 def received(cloud: Cloud, url: str, count: int = 1) -> list[Message]:
@@ -62,7 +60,7 @@ def received(cloud: Cloud, url: str, count: int = 1) -> list[Message]:
         answer = sqs.receive_message(
             QueueUrl=url,
             MaxNumberOfMessages=10,
-            VisibilityTimeout=10 * PATIENCE,
+            VisibilityTimeout=10 * TIMEOUT_SECONDS,
             AttributeNames=["All"],
             MessageAttributeNames=["All"],
         )

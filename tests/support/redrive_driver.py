@@ -21,7 +21,7 @@ from tests.support.faults import Client, Fault, FaultCatalog
 NONSENSE = "nonsense"
 """Is in everything of which nobody can make sense."""
 AT_ONCE = 8
-PATIENCE = 5 * small_stacks.PATIENCE
+TIMEOUT_SECONDS = 5 * small_stacks.TIMEOUT_SECONDS
 PAUSE = 0.2
 
 
@@ -69,7 +69,7 @@ class Operator:
 
     def until(self, what: str, true: Callable[[], object]) -> None:
         """Go on until that is so."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not true():
             assert time.monotonic() < deadline, (what, sorted(self.ways - self.seen))
             self.turn()

@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 import zipfile
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -13,6 +12,7 @@ from emulator.cloud import Cloud
 from lambdas.contracts.commands import Command, Refusal
 from stacks.constructs.saga_definition import build_definition
 from stacks.constructs.saga_steps import CommandCall, SagaRecord, SagaStep, Timeouts
+from tests.support.waiting import wait_until
 
 ACTOR = '''
 import json, os, time, boto3
@@ -213,13 +213,16 @@ class SagaHarness:
         execution = self.states.start_execution(stateMachineArn=machine, input=json.dumps(detail))[
             "executionArn"
         ]
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
-            status: str = self.states.describe_execution(executionArn=execution)["status"]
-            if status != "RUNNING":
-                return status
-            time.sleep(0.05)
-        raise AssertionError(f"the saga did not end within {SECONDS} s")
+
+        def status() -> str:
+            return str(self.states.describe_execution(executionArn=execution)["status"])
+
+        wait_until(
+            f"the saga did not end within {SECONDS} s",
+            lambda: status() != "RUNNING",
+            seconds=SECONDS,
+        )
+        return status()
 
     def record(self, detail: dict[str, Any]) -> dict[str, Any]:
         """The record as it is now, values without their types."""

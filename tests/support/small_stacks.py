@@ -2,19 +2,18 @@
 
 import functools
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from emulator.cloud import Cloud
+from emulator.polling import poll
+from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 Template = Mapping[str, Any]
 Deploy = Callable[..., "Stack"]
 IAM = ["CAPABILITY_IAM"]
-PATIENCE = 120
-"""Seconds after which what takes a moment will not come any more, however slow the machine is."""
 
 FUNCTIONS = """
 import json, logging, os, urllib.request
@@ -107,7 +106,7 @@ def function(handler: str, **properties: Any) -> Template:
             "Handler": f"index.{handler}",
             "Code": {"ZipFile": FUNCTIONS},
             "Role": get("Role"),
-            "Timeout": PATIENCE,
+            "Timeout": TIMEOUT_SECONDS,
             **properties,
         },
     }
@@ -121,25 +120,27 @@ def written(cloud: Cloud, group: str) -> list[str]:
 
 def lines(cloud: Cloud, group: str, expected: str) -> list[str]:
     """The messages of a log group, as soon as one of them contains the expected text."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        messages = written(cloud, group)
-        if any(expected in message for message in messages) or time.monotonic() > deadline:
-            return messages
-        time.sleep(0.05)
+    poll(
+        lambda: any(expected in message for message in written(cloud, group)),
+        seconds=TIMEOUT_SECONDS,
+    )
+    return written(cloud, group)
 
 
 def outcome(cloud: Cloud, machine: str, document: Any = None) -> Mapping[str, Any]:
     """Run a state machine to its end."""
     states = client(cloud, "stepfunctions")
     started = states.start_execution(stateMachineArn=machine, input=json.dumps(document or {}))
-    deadline = time.monotonic() + PATIENCE
-    while (run := states.describe_execution(executionArn=started["executionArn"]))[
-        "status"
-    ] == "RUNNING":
-        assert time.monotonic() < deadline, "the execution does not end"
-        time.sleep(0.05)
-    return dict(run)
+
+    def run() -> dict[str, Any]:
+        return dict(states.describe_execution(executionArn=started["executionArn"]))
+
+    wait_until(
+        "the execution does not end",
+        lambda: run()["status"] != "RUNNING",
+        seconds=TIMEOUT_SECONDS,
+    )
+    return run()
 
 
 def machine(states: Template, **properties: Any) -> dict[str, Template]:

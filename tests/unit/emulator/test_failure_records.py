@@ -3,7 +3,7 @@
 import json
 
 from emulator.delivery_rules.failure_records import failure_record, object_key, with_payload
-from emulator.delivery_rules.stream_batches import DiscardedBatch, Record
+from emulator.delivery_rules.stream_records import DiscardedBatch, Record
 
 KINESIS = "https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"
 DYNAMODB = "https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html"

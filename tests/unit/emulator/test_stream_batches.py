@@ -11,14 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies
 
-from emulator.delivery_rules.stream_batches import (
-    Batch,
-    DiscardedBatch,
-    Record,
-    Settings,
-    Shard,
-    start,
-)
+from emulator.delivery_rules.stream_batches import Shard
+from emulator.delivery_rules.stream_records import Batch, DiscardedBatch, Record, Settings, start
 
 GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg/"
 PARAMETERS = GUIDE + "services-kinesis-parameters.html"
