@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PIN = re.compile(r"^([\w.-]+==[\w.]+)(?: ;[^\\\n]*?)?( \\\n    --hash=sha256:)?", re.MULTILINE)
+PIN = re.compile(r"^([\w.-]+==[\w.]+)(?: ;[^\\\n]*)? ?(\\\n    --hash=sha256:)?", re.MULTILINE)
 
 
 def pins(file: str) -> dict[str, bool]:
