@@ -23,11 +23,11 @@ from lambdas.orders.domain import order_id
 from lambdas.runtime.dynamodb import from_item, to_item
 from stacks.backbone import BackboneStack
 from stacks.card_provider import CardProviderStack
+from stacks.disputes import DisputesStack
 from stacks.environments import DEV
 from stacks.inventory import InventoryStack
 from stacks.operations import OperationsStack
 from stacks.orders import OrdersStack
-from stacks.disputes import DisputesStack
 from stacks.payments import PaymentsStack
 from stacks.shipping import ShippingStack
 from tests.support.cli import run_ops

@@ -10,8 +10,9 @@ from uuid import uuid4
 
 from emulator.cloud import Cloud
 from lambdas.contracts.commands import Command, Refusal
-from stacks.constructs.saga_definition import build_definition
-from stacks.constructs.saga_steps import CommandCall, SagaRecord, SagaStep, Timeouts
+from stacks.constructs.saga.definition import build_definition
+from stacks.constructs.saga.model import CommandCall, SagaRecord, SagaStep, Timeouts
+from stacks.orders.sagas import COLUMNS
 from tests.support.waiting import wait_until
 
 ACTOR = '''
@@ -136,7 +137,7 @@ class SagaHarness:
         asl = build_definition(
             record=SagaRecord(
                 table=cast(Any, SimpleNamespace(table_name=self.records)),
-                key="order_id",
+                columns=COLUMNS,
                 initial="OPEN",
                 compensated="UNDONE",
                 **ends,

@@ -83,7 +83,7 @@ class TestIndependence:
         [
             "README.md",
             "tests/unit/orders/test_domain.py",
-            "stacks/orders.py",
+            "stacks/orders/stack.py",
             "lambdas/README.md",
             "lambdas/orders/__pycache__/domain.cpython-314.pyc",
             "lambdas/another/domain.py",

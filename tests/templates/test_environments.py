@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stacks.backbone import BackboneStack
-from stacks.constructs.saga_steps import STANDARD_TIMEOUTS
+from stacks.constructs.saga.model import STANDARD_TIMEOUTS
 from stacks.environments import (
     DEV,
     ENVIRONMENTS,

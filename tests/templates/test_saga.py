@@ -16,7 +16,7 @@ from lambdas.contracts.commands import Command, Refusal
 from lambdas.contracts.orders import OrderPlaced, OrderState, OrderWithdrawn
 from lambdas.contracts.shipping import ShipmentAlreadyDispatched
 from lambdas.orders.domain import Order
-from stacks.constructs.saga_steps import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS, Timeouts
+from stacks.constructs.saga.model import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS, Timeouts
 from stacks.environments import DEV, ENVIRONMENTS
 from tests.templates.checks.sagas import invoked
 from tests.templates.kinds import MACHINE

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from lambdas.contracts.orders_table import ORDER_INDEXES
 from lambdas.orders.store import Orders
-from stacks.constructs.order_jobs import ORDER_INDEXES
 
 _numbers = count(1)
 

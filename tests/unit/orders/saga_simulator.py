@@ -14,9 +14,11 @@ from lambdas.contracts.orders import OrderState
 from lambdas.contracts.payments import RefundPayment, TakePayment
 from lambdas.contracts.shipping import BookShipment, CancelShipment
 from lambdas.orders.domain import Order
-from stacks.constructs.saga_definition import CANCELLATION_REASON, build_definition
-from stacks.constructs.saga_steps import STANDARD_TIMEOUTS, CommandCall, SagaRecord, SagaStep
-from stacks.constructs.saga_tasks import CONDITION_FAILED
+from stacks.constructs.saga.catches import cancellation_reason
+from stacks.constructs.saga.definition import build_definition
+from stacks.constructs.saga.model import STANDARD_TIMEOUTS, CommandCall, SagaRecord, SagaStep
+from stacks.constructs.saga.tasks import CONDITION_FAILED
+from stacks.orders.sagas import COLUMNS, FULFILMENT_STATES, WITHDRAWAL_STATES
 
 TASKS = "arn:aws:states:::"
 UPDATE, INVOKE, SEND = (
@@ -49,7 +51,7 @@ def _call(command: Any) -> CommandCall:
 def _build_definition(**states: str) -> dict[str, Any]:
     table = cast(Any, SimpleNamespace(table_name="orders"))
     return build_definition(
-        record=SagaRecord(table=table, key="order_id", **states),
+        record=SagaRecord(table=table, columns=COLUMNS, **states),
         steps=[
             SagaStep(
                 action=_call(action),
@@ -66,18 +68,8 @@ def _build_definition(**states: str) -> dict[str, Any]:
 
 
 MACHINES = {
-    "OrderPlaced": _build_definition(
-        initial=OrderState.PLACED,
-        completed=OrderState.CONFIRMED,
-        compensated=OrderState.REJECTED,
-        cancelled=OrderState.CANCELLED,
-        irreversible=OrderState.DISPATCHED,
-    ),
-    "OrderWithdrawn": _build_definition(
-        initial=OrderState.WITHDRAWN,
-        compensated=OrderState.CANCELLED,
-        irreversible=OrderState.DISPATCHED,
-    ),
+    "OrderPlaced": _build_definition(**FULFILMENT_STATES),
+    "OrderWithdrawn": _build_definition(**WITHDRAWAL_STATES),
 }
 """By the event that starts them."""
 
@@ -167,7 +159,7 @@ class Execution:
                 value = [*self.dead_lettered, str(self.state).removeprefix("DeadLetter")]
             if name == "taken_over":
                 value = self._returned is not None and self._returned.claim_owner is not None
-            if value == CANCELLATION_REASON.get(name):
+            if value == cancellation_reason(COLUMNS).get(name):
                 value = getattr(self._returned, name) or DEFAULTS[name]
             if name == "outcome" and "cancel_requested_at" in value:
                 wished = self._returned is not None and self._returned.cancel_requested_at

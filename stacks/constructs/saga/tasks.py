@@ -1,15 +1,15 @@
-"""The tasks of a saga in Amazon States Language (JSONata): writes, calls, messages.
+"""The tasks of a saga in Amazon States Language (JSONata): writes, calls and messages.
 
-Each has a time-out and is tried again; its output is nothing, for the saga keeps what it needs in
-variables: ``$data`` is the data of the event that started it, ``$sequence`` that event's.
+Each task has a time-out and retries. Its output is empty, because the saga keeps what it needs in
+variables: ``$data`` is the data of the event that started it, ``$sequence`` that event's number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lambdas.contracts.commands import Refusal
-from stacks.constructs.saga_steps import CommandCall, SagaRecord, Timeouts
+from stacks.constructs.saga.model import CommandCall, RecordColumns, SagaRecord, Timeouts
 
 CONDITION_FAILED = "DynamoDB.ConditionalCheckFailedException"
 
@@ -17,8 +17,6 @@ State = dict[str, Any]
 
 NOW = {"S": "{% $now() %}"}
 EXECUTION_ID = "{% $states.context.Execution.Id %}"
-NEXT_SEQUENCE = "#sequence = :sequence + if_not_exists(out_of_band_events, :none)"
-"""The number of what the saga tells: counted from its event, and behind what others told since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,40 +25,74 @@ class Tasks:
 
     record: SagaRecord
     repair_queue: str
-    """Its URL."""
+    """The queue's URL."""
     timeouts: Timeouts
 
+    @property
+    def columns(self) -> RecordColumns:
+        """The record's columns."""
+        return self.record.columns
+
+    @property
+    def next_sequence(self) -> str:
+        """The assignment of the next sequence number; see ``sequence_values``.
+
+        It counts from the event that started the saga, and adds the out-of-band events since.
+        """
+        return f"#sequence = :sequence + if_not_exists({self.columns.out_of_band_events}, :none)"
+
+    @property
+    def owns_claim(self) -> str:
+        """The condition that this execution has the claim."""
+        return f"{self.columns.claim_owner} = :me"
+
     def write_outcome(
-        self, state: str, *, condition: str, remove: Sequence[str] = (), **columns: str
+        self,
+        state: str,
+        *,
+        condition: str,
+        remove: Sequence[str] = (),
+        columns: Mapping[str, str] | None = None,
     ) -> State:
-        """Write the outcome, under our claim; a second time it writes the same."""
-        sets = [f", {name} = :{name}" for name in columns]
-        removed = ", ".join(["open_shard", "check_after", *remove])
+        """Write the outcome under the claim. Repeating the write changes nothing.
+
+        ``columns`` are more columns to set.
+        """
+        more = columns or {}
+        sets = "".join(f", {name} = :{name}" for name in more)
+        removed = ", ".join([*self.columns.open_index, *remove])
         return self.update(
-            f"SET #state = :state, {NEXT_SEQUENCE}, changed_at = :now{''.join(sets)} REMOVE {removed}",
+            f"SET #state = :state, {self.next_sequence}, {self.columns.changed_at} = :now{sets}"
+            f" REMOVE {removed}",
             condition=condition,
             values={
                 ":initial": {"S": self.record.initial},
                 ":state": {"S": state},
                 **sequence_values(1),
                 ":now": NOW,
-                **{f":{name}": {"S": value} for name, value in columns.items()},
+                **{f":{name}": {"S": value} for name, value in more.items()},
             },
         )
 
     def update(self, update: str, *, condition: str, values: dict[str, Any]) -> State:
-        """A write of the record; ``state`` and ``sequence`` are words that DynamoDB reserves."""
+        """Write the record.
+
+        The placeholders ``#state`` and ``#sequence`` are for words that DynamoDB reserves.
+        """
         expressions = update + condition
-        names = {f"#{name}": name for name in ("state", "sequence") if f"#{name}" in expressions}
+        reserved = {"#state": self.columns.state, "#sequence": self.columns.sequence}
+        key = self.columns.key
         return {
             "Type": "Task",
             "Resource": "arn:aws:states:::dynamodb:updateItem",
             "Arguments": {
                 "TableName": self.record.table.table_name,
-                "Key": {self.record.key: {"S": f"{{% $data.{self.record.key} %}}"}},
+                "Key": {key: {"S": f"{{% $data.{key} %}}"}},
                 "UpdateExpression": update,
                 "ConditionExpression": condition,
-                "ExpressionAttributeNames": names,
+                "ExpressionAttributeNames": {
+                    name: column for name, column in reserved.items() if name in expressions
+                },
                 "ExpressionAttributeValues": {
                     ":me": {"S": EXECUTION_ID},
                     **values,
@@ -74,7 +106,7 @@ class Tasks:
     def call(
         self, call: CommandCall, retries: int, refusals: Sequence[type[Refusal]] = ()
     ) -> State:
-        """Ask a function; a refusal is an answer, and not tried again."""
+        """Call a function. A refusal is an answer and is not retried."""
         return {
             "Type": "Task",
             "Resource": "arn:aws:states:::lambda:invoke",
@@ -85,7 +117,7 @@ class Tasks:
         }
 
     def dead_letter(self, call: CommandCall) -> State:
-        """Send all that is needed to finish a compensation by command."""
+        """Send a compensation, with all that is needed to finish it, to the repair queue."""
         return self.send(
             {
                 "compensation": f"'{call.name}'",
@@ -97,7 +129,7 @@ class Tasks:
         )
 
     def send(self, message: dict[str, str]) -> State:
-        """Put a message of named JSONata expressions on the repair queue."""
+        """Send a message of named JSONata expressions to the repair queue."""
         return {
             "Type": "Task",
             "Resource": "arn:aws:states:::sqs:sendMessage",
@@ -123,10 +155,10 @@ class Tasks:
 
 
 def sequence_values(number: int) -> dict[str, Any]:
-    """The values of NEXT_SEQUENCE, for what the saga tells as its ``number``."""
+    """Return the values of ``next_sequence`` for the ``number``-th event that the saga causes."""
     return {":sequence": {"N": f"{{% $string($sequence + {number}) %}}"}, ":none": {"N": "0"}}
 
 
 def _object(fields: dict[str, str]) -> str:
-    """A JSONata object constructor of named expressions."""
+    """Return a JSONata object constructor of named expressions."""
     return "{" + ", ".join(f"'{name}': {source}" for name, source in fields.items()) + "}"

@@ -6,25 +6,21 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from lambdas.contracts.orders import SOURCE
+from lambdas.contracts.orders_table import OrderColumn
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant, grant_put_events
 from stacks.constructs.schedule import SCHEDULE_HAS_DESTINATION, Schedule
 from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
 
-ORDER_INDEXES = [
-    ("open_shard", "check_after"),
-    ("closed_shard", "changed_at"),
-    ("dedup_bucket", "dedup_key"),
-]
-"""Where each job finds the orders that concern it, and no others."""
-
 
 class OrderJobs(Construct):
-    """Goes through orders again and again, and sees to what nobody else does.
+    """The jobs that process orders on a schedule, because no request and no event does.
 
-    Each job works in pages, and goes on where the run before it stopped. Two runs at once do no
-    harm, and a run called by hand with ``{"dry_run": true}`` only says what it would do.
+    Each job reads its orders from a sparse index, page by page, and continues where the previous
+    run stopped. Two runs at once do no harm. A job that an operator invokes with
+    ``{"dry_run": true}`` only reports what it would do.
     """
 
     def __init__(
@@ -35,11 +31,10 @@ class OrderJobs(Construct):
         env: Environment,
         orders: ServiceTable,
         bus: events.IEventBus,
-        source: str,
         group: scheduler.IScheduleGroup,
         alarms: sns.ITopic,
     ) -> None:
-        """Declare the jobs; ``orders`` has the ``ORDER_INDEXES``, events bear the ``source``."""
+        """Declare the jobs; the table ``orders`` has the ``ORDER_INDEXES``."""
         super().__init__(scope, id)
 
         def job(
@@ -58,10 +53,10 @@ class OrderJobs(Construct):
             grant(function, "dynamodb:GetItem", on=orders.table_arn)
             return function
 
-        def grant_query(function: ServiceFunction, index: str) -> None:
+        def grant_query(function: ServiceFunction, index: OrderColumn) -> None:
             grant(function, "dynamodb:Query", on=f"{orders.table_arn}/index/{index}")
 
-        # Orders that nobody works on
+        # Stalled orders
         republish_stalled = job(
             "RepublishStalled",
             "republish_stalled",
@@ -70,8 +65,8 @@ class OrderJobs(Construct):
             timeout=Duration.seconds(50),
         )
         grant(republish_stalled, "dynamodb:PutItem", on=orders.table_arn)
-        grant_query(republish_stalled, "open_shard")
-        grant_put_events(republish_stalled, bus, source=source)
+        grant_query(republish_stalled, OrderColumn.OPEN_SHARD)
+        grant_put_events(republish_stalled, bus, source=SOURCE)
 
         # Orders that repeat an earlier one
         checkpoints = ServiceTable(self, "Checkpoints", env=env, key="job")
@@ -88,9 +83,9 @@ class OrderJobs(Construct):
         )
         grant(find_duplicates, "dynamodb:PutItem", on=orders.table_arn)
         grant(find_duplicates, "dynamodb:GetItem", "dynamodb:PutItem", on=checkpoints.table_arn)
-        grant_query(find_duplicates, "dedup_bucket")
+        grant_query(find_duplicates, OrderColumn.DEDUP_BUCKET)
 
-        # Orders that have been over for long enough
+        # Orders past their retention
         if env.orders_retention:
             expire_orders = job(
                 "ExpireOrders",
@@ -100,4 +95,4 @@ class OrderJobs(Construct):
                 timeout=Duration.minutes(5),
             )
             grant(expire_orders, "dynamodb:DeleteItem", on=orders.table_arn)
-            grant_query(expire_orders, "closed_shard")
+            grant_query(expire_orders, OrderColumn.CLOSED_SHARD)

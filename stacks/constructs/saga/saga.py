@@ -1,25 +1,26 @@
-"""Sagas: pairs of action and compensation, made into a state machine.
+"""The construct of a saga: pairs of action and compensation, made into a state machine.
 
-What holds for every saga built here:
+Every saga built here keeps these rules:
 
-- It first claims its record by a conditional write with an owner and a lease. A second delivery of
-  the event that starts it finds the claim, and ends at once and harmlessly. The record keeps who
-  claimed it, of which Step Functions itself knows no way back from the record.
-- A refusal is never retried; what was done before it is undone, in reverse order.
-- Any other failure is retried with backoff and full jitter; then undoing starts with the failed
-  step itself, because after a time-out nobody knows whether it took effect; or with the last one,
-  where that may be past undoing: then nothing is undone.
-- An execution that took an expired claim over undoes everything when it fails, however far it came
-  itself: the one before it may have come further.
-- A wish to cancel is heeded by the write that would confirm the record: all is undone instead. If
-  it was there when the record was claimed, whatever is undone is undone for its sake.
-- A compensation that fails for good is parked on the repair queue with all that is needed to
-  finish it, and the others run on. So is a record whose outcome could not be written.
-- The outcome is written together with the record's next sequence number, counted from the event
-  that started the saga, behind what others have told of it since: written twice, it is the same
-  write.
-- An execution that ends without a word leaves its record to be announced again. That may go on for
-  ever, so people hear of each.
+- It first claims its record with a conditional write of an owner and a lease. A redelivery of the
+  event that starts it finds the claim and ends without an effect. The record lists the executions
+  that claimed it, because Step Functions cannot be searched by record.
+- A refusal is not retried. What was done before it is undone, in reverse order.
+- Any other failure is retried with backoff and full jitter. Then compensation starts with the
+  failed step, because after a time-out nobody knows whether it took effect. If the last step may be
+  irreversible, compensation starts with that step; when it is, nothing is undone.
+- An execution that took over an expired claim undoes all steps when it fails, because the previous
+  execution may have come further.
+- A cancellation request is honoured by the write that would confirm the record: all steps are
+  undone instead. If the request was there at the claim, it is the reason for any compensation.
+- A compensation that fails for good is dead-lettered to the repair queue with all that is needed to
+  finish it, and the other compensations go on. A record whose outcome could not be written is
+  dead-lettered too.
+- The outcome is written together with the record's next sequence number. The number is that of the
+  event that started the saga, plus the out-of-band events since, plus one. Writing it twice has the
+  same effect as writing it once.
+- When an execution ends without an outcome, its record's last event has to be published again. An
+  alarm reports each such end, because it may repeat for ever.
 """
 
 from collections.abc import Sequence
@@ -34,13 +35,18 @@ from constructs import Construct
 
 from stacks.constructs.alarm import alarm
 from stacks.constructs.nag import acknowledge
-from stacks.constructs.saga_definition import build_definition
-from stacks.constructs.saga_steps import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS, SagaRecord, SagaStep
+from stacks.constructs.saga.definition import build_definition
+from stacks.constructs.saga.model import (
+    EXPRESS_TIMEOUTS,
+    STANDARD_TIMEOUTS,
+    SagaRecord,
+    SagaStep,
+)
 from stacks.environments import Environment
 
 
 class Saga(Construct):
-    """A saga's state machine, with the right to do what its definition says and nothing else."""
+    """A saga's state machine, with the permissions that its definition needs and no others."""
 
     def __init__(
         self,
@@ -53,7 +59,7 @@ class Saga(Construct):
         repair_queue: sqs.IQueue,
         alarms: sns.ITopic,
     ) -> None:
-        """Declare the saga; ``machine`` is its state machine, to be started by a rule."""
+        """Declare the saga. A rule has to start its state machine, ``machine``."""
         super().__init__(scope, id)
         express = env.saga_type == sfn.StateMachineType.EXPRESS
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
@@ -85,7 +91,7 @@ class Saga(Construct):
                 )
             ),
             role=role,
-            # The history without the data: orders are in orders' table, not in a log.
+            # Without execution data: personal data belongs into the table, not into a log.
             logs=sfn.LogOptions(
                 destination=logs.LogGroup(
                     self,

@@ -1,0 +1,1 @@
+"""Sagas: pairs of an action and its compensation, made into a state machine."""

@@ -1,0 +1,104 @@
+"""A saga's way back: its compensations, and the write of the outcome."""
+
+from collections.abc import Sequence
+
+from stacks.constructs.saga.catches import catch_all, catch_failed_write
+from stacks.constructs.saga.model import SagaStep
+from stacks.constructs.saga.tasks import NOW, State, Tasks, sequence_values
+
+
+def compensation_states(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
+    """Return the states from the last compensation to the end of the saga."""
+    return {
+        **_compensations(tasks, steps),
+        "Reject": _reject(tasks),
+        **({"KeepEffects": _keep_effects(tasks)} if tasks.record.irreversible else {}),
+        "AllUndone": {
+            "Type": "Choice",
+            "Choices": [
+                {"Condition": "{% $count($dead_lettered) > 0 %}", "Next": "RequestAttention"}
+            ],
+            "Default": "Undone",
+        },
+        "RequestAttention": _request_attention(tasks),
+        "Undone": {"Type": "Succeed"},
+    }
+
+
+def compensation_before(steps: Sequence[SagaStep], i: int) -> str:
+    """Return the state that undoes the step before the one at ``i``."""
+    return steps[i - 1].compensation.name if i else "Reject"
+
+
+def _compensations(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
+    states: dict[str, State] = {}
+    for i, step in reversed(list(enumerate(steps))):
+        name, after = step.compensation.name, compensation_before(steps, i)
+        irreversible = step.irreversible if tasks.record.irreversible else ()
+        on_irreversible = {
+            "ErrorEquals": [refusal.__name__ for refusal in irreversible],
+            "Next": "KeepEffects",
+        }
+        states[name] = tasks.call(
+            step.compensation, tasks.timeouts.compensation_retries, irreversible
+        ) | {
+            "Catch": [
+                *([on_irreversible] if irreversible else []),
+                catch_all({"error": "{% $states.errorOutput %}"}, next=f"DeadLetter{name}"),
+            ],
+            "Next": after,
+        }
+        variables = {"dead_lettered": f"{{% $append($dead_lettered, ['{name}']) %}}"}
+        states[f"DeadLetter{name}"] = tasks.dead_letter(step.compensation) | {
+            "Assign": variables,
+            "Catch": [catch_all(variables, next=after)],
+            "Next": after,
+        }
+    return states
+
+
+def _reject(tasks: Tasks) -> State:
+    columns = tasks.columns
+    return tasks.write_outcome(
+        "{% $outcome %}",
+        condition=f"{tasks.owns_claim} AND #state IN (:initial, :state)",
+        columns={
+            columns.reason: "{% $reason %}",
+            columns.explanation: "{% $explanation %}",
+            columns.closed_shard: _closed_shard(tasks),
+        },
+    ) | {"Catch": [catch_failed_write("Reject")], "Next": "AllUndone"}
+
+
+def _keep_effects(tasks: Tasks) -> State:
+    columns = tasks.columns
+    return tasks.write_outcome(
+        tasks.record.irreversible,
+        condition=f"{tasks.owns_claim} AND #state IN (:initial, :state)",
+        remove=(columns.reason, columns.explanation),
+        columns={columns.closed_shard: _closed_shard(tasks)},
+    ) | {
+        "Comment": "What was done can no longer be undone: nothing is",
+        "Catch": [catch_failed_write("KeepEffects")],
+        "Next": "Undone",
+    }
+
+
+def _request_attention(tasks: Tasks) -> State:
+    columns = tasks.columns
+    return tasks.update(
+        f"SET {columns.failed_compensations} = :dead_lettered, {tasks.next_sequence},"
+        f" {columns.changed_at} = :now",
+        condition=tasks.owns_claim,
+        values={
+            ":dead_lettered": {
+                "L": "{% [$map($dead_lettered, function($name) { {'S': $name} })] %}"
+            },
+            **sequence_values(2),
+            ":now": NOW,
+        },
+    ) | {"Catch": [catch_failed_write("RequestAttention")], "Next": "Undone"}
+
+
+def _closed_shard(tasks: Tasks) -> str:
+    return f"{{% $substring($data.{tasks.columns.key}, 0, 1) %}}"

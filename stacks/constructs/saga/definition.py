@@ -1,0 +1,109 @@
+"""A saga as Amazon States Language (JSONata), without any AWS resource.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from aws_cdk import aws_sqs as sqs
+
+from stacks.constructs.saga.action_states import action_states
+from stacks.constructs.saga.catches import cancellation_reason, catch_failed_write
+from stacks.constructs.saga.compensation_states import compensation_states
+from stacks.constructs.saga.model import SagaRecord, SagaStep, Timeouts
+from stacks.constructs.saga.tasks import CONDITION_FAILED, EXECUTION_ID, State, Tasks
+
+
+def build_definition(
+    *, record: SagaRecord, steps: Sequence[SagaStep], repair_queue: sqs.IQueue, timeouts: Timeouts
+) -> dict[str, Any]:
+    """Return the saga as Amazon States Language.
+
+    Its input is the ``detail`` of the event that starts it: ``metadata`` and ``data``.
+    """
+    tasks = Tasks(record, repair_queue.queue_url, timeouts)
+    first = steps[0].action if record.completed else steps[-1].compensation
+    return {
+        "QueryLanguage": "JSONata",
+        "TimeoutSeconds": timeouts.execution,
+        "StartAt": "Claim",
+        "States": {
+            **_claim_states(tasks, next=first.name),
+            **(action_states(tasks, steps) if record.completed else {}),
+            **compensation_states(tasks, steps),
+            **_dead_letter_states(tasks),
+        },
+    }
+
+
+def _claim_states(tasks: Tasks, *, next: str) -> dict[str, State]:
+    """Claim the record, and set the variables of the saga."""
+    columns = tasks.columns
+    now = "$floor($millis() / 1000)"
+    claim = tasks.update(
+        f"SET {columns.claim_owner} = :me, {columns.claim_until} = :until"
+        f" ADD {columns.claimed_by} :mine",
+        condition=f"#state = :initial AND (attribute_not_exists({columns.claim_owner})"
+        f" OR {tasks.owns_claim} OR {columns.claim_until} < :now)",
+        values={
+            ":initial": {"S": tasks.record.initial},
+            ":now": {"N": f"{{% $string({now}) %}}"},
+            ":until": {"N": f"{{% $string({now} + {tasks.timeouts.lease}) %}}"},
+            ":mine": {"SS": [EXECUTION_ID]},
+        },
+    )
+    # $data is not assigned yet.
+    claim["Arguments"]["Key"] = {columns.key: {"S": f"{{% $states.input.data.{columns.key} %}}"}}
+    claim["Arguments"]["ReturnValues"] = "ALL_OLD"
+    event_data = {"data": "{% $states.input.data %}"}
+    return {
+        "Claim": claim
+        | {
+            "Assign": event_data
+            | {
+                "sequence": "{% $states.input.metadata.sequence %}",
+                "dead_lettered": [],
+                # A previous execution had the claim and died, or the response to this execution's
+                # first attempt was lost: that attempt may then have taken the claim over.
+                "taken_over": f"{{% $exists($states.result.Attributes.{columns.claim_owner}) %}}",
+                "outcome": _outcome(tasks.record),
+                **cancellation_reason(columns),
+            },
+            "Catch": [
+                {"ErrorEquals": [CONDITION_FAILED], "Next": "AlreadyClaimed"},
+                catch_failed_write("Claim", event_data),
+            ],
+            "Next": next,
+        },
+        "AlreadyClaimed": {
+            "Type": "Succeed",
+            "Comment": "Another execution has the claim, or the record is open no longer",
+        },
+    }
+
+
+def _outcome(record: SagaRecord) -> str:
+    """The state of the record once it is undone, which depends on a cancellation request."""
+    if not record.cancelled:
+        return record.compensated
+    requested = f"$exists($states.result.Attributes.{record.columns.cancel_requested_at})"
+    return f"{{% {requested} ? '{record.cancelled}' : '{record.compensated}' %}}"
+
+
+def _dead_letter_states(tasks: Tasks) -> dict[str, State]:
+    """Dead-letter a record that could not be written, and fail."""
+    record = {
+        "record": f"$data.{tasks.columns.key}",
+        "write": "$failed_write",
+        "error": "$error",
+        "execution": "$states.context.Execution.Id",
+    }
+    return {
+        "DeadLetterRecord": tasks.send(record) | {"Next": "OutcomeUnknown"},
+        "OutcomeUnknown": {
+            "Type": "Fail",
+            "Error": "OutcomeUnknown",
+            "Cause": "The record could not be written; it waits on the repair queue",
+        },
+    }

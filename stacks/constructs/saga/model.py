@@ -1,0 +1,149 @@
+"""What a saga is declared with: its steps, its record and its timeouts."""
+
+from dataclasses import dataclass
+from typing import get_origin
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_lambda as lambda_
+
+from lambdas.contracts.codec import field_types
+from lambdas.contracts.commands import Command, Refusal
+
+EXPRESS_MAX_SECONDS = 300
+"""An Express workflow is cut off after five minutes.
+https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandCall:
+    """A function, and the command it is called with."""
+
+    command: type[Command]
+    function: lambda_.IFunction
+
+    @property
+    def name(self) -> str:
+        """The state's name: the command's."""
+        return self.command.__name__
+
+    @property
+    def payload(self) -> dict[str, str]:
+        """The command's fields, taken from the data of the event that started the saga."""
+        return {field: f"{{% {source} %}}" for field, source in self.fields.items()}
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Where each of the command's fields comes from, as JSONata expressions.
+
+        An array stands in brackets, because JSONata takes an array of one for its only element.
+        https://docs.jsonata.org/processing#sequences
+        """
+        return {
+            field: f"[$data.{field}]" if get_origin(kind) is tuple else f"$data.{field}"
+            for field, kind in field_types(self.command).items()
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SagaStep:
+    """An action, its refusals, and the compensation that undoes it."""
+
+    action: CommandCall
+    refusals: tuple[type[Refusal], ...]
+    """The refusals with which the action may answer."""
+    compensation: CommandCall
+    already_compensated: tuple[type[Refusal], ...] = ()
+    """The action's refusals when its compensation came first: an earlier execution undid the step.
+
+    That execution did not record its reason, so this counts as a failure, not as a refusal.
+    """
+    irreversible: tuple[type[Refusal], ...] = ()
+    """The compensation's refusals when the action can no longer be undone; only for the last step.
+
+    Its compensation is then called first after every failure: a record that is processed once more
+    may be about an action that took effect long ago.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordColumns:
+    """The columns of the record that a saga reads and writes."""
+
+    key: str
+    state: str
+    sequence: str
+    """The number of events published for the record."""
+    changed_at: str
+    reason: str
+    """Why the record is undone; a cancellation request sets it, and ``explanation``, too."""
+    explanation: str
+    claim_owner: str
+    """The execution that has the claim."""
+    claim_until: str
+    """When the claim expires, in seconds since 1970."""
+    claimed_by: str
+    """The set of executions that had the claim."""
+    cancel_requested_at: str
+    """Present once a cancellation is requested."""
+    failed_compensations: str
+    """The list of compensations that failed for good."""
+    out_of_band_events: str
+    """The number of events that others published since the event that started the saga.
+
+    Others may publish events of the record if they count them here and in ``sequence``.
+    """
+    open_index: tuple[str, ...]
+    """The keys of a sparse index of open records; the outcome's write removes them."""
+    closed_shard: str
+    """The key of a sparse index of closed records: the first letter of the record's key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SagaRecord:
+    """The record that a saga claims and decides, and the states it moves between."""
+
+    table: dynamodb.ITableV2
+    columns: RecordColumns
+    initial: str
+    """The state in which a saga claims the record."""
+    compensated: str
+    """The state once everything is undone."""
+    completed: str = ""
+    """The state once every action is done. Without it the saga has only compensations."""
+    cancelled: str = ""
+    """The state once everything is undone because a cancellation was requested."""
+    irreversible: str = ""
+    """The state when undoing came too late and everything stays as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """The time limits of a saga, in seconds, and its numbers of retries.
+
+    The longest path, compensations included, has to take less than ``execution``: Step Functions
+    ends the execution then, wherever it is.
+    """
+
+    execution: int
+    call: int = 8
+    write: int = 3
+    action_retries: int
+    compensation_retries: int
+    write_retries: int = 3
+    max_delay: int
+
+    @property
+    def lease(self) -> int:
+        """How long a claim is valid: longer than the execution that made it can run."""
+        return self.execution + 60
+
+
+STANDARD_TIMEOUTS = Timeouts(execution=900, action_retries=3, compensation_retries=6, max_delay=32)
+EXPRESS_TIMEOUTS = Timeouts(
+    execution=EXPRESS_MAX_SECONDS,
+    action_retries=2,
+    compensation_retries=2,
+    write_retries=2,
+    max_delay=4,
+)

@@ -1,0 +1,78 @@
+"""The functions of the orders service that requests, events and operators invoke."""
+
+from functools import partial
+
+from aws_cdk import aws_events as events
+from constructs import Construct
+
+from lambdas.contracts.orders import SOURCE
+from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION
+from stacks.constructs.function import ServiceFunction
+from stacks.constructs.grants import grant, grant_put_events
+from stacks.constructs.table import ServiceTable
+from stacks.environments import Environment
+
+
+class OrderFunctions:
+    """The functions, each an attribute named after its handler; ``scope`` owns them."""
+
+    def __init__(
+        self, scope: Construct, *, env: Environment, table: ServiceTable, bus: events.IEventBus
+    ) -> None:
+        """Declare the functions; ``hold_order`` only where a partner reports disputes."""
+        table_settings = {"ORDERS_TABLE": table.table_name}
+        bus_settings = {"EVENT_BUS": bus.event_bus_name}
+
+        function = partial(ServiceFunction, scope, env=env)
+        event_function = partial(function, no_dlq_reason=HANDLER_HAS_DESTINATION)
+
+        self.place_order = function(
+            id="PlaceOrder", handler="orders.place_order", settings=table_settings
+        )
+        self.get_order = function(
+            id="GetOrder", handler="orders.get_order", settings=table_settings
+        )
+        self.cancel_order = function(
+            id="CancelOrder", handler="orders.cancel_order", settings=table_settings
+        )
+        self.relay_outbox = function(
+            id="RelayOutbox", handler="orders.relay_outbox", settings=bus_settings
+        )
+        self.mark_compensation_completed = function(
+            id="MarkCompensationCompleted",
+            handler="orders.mark_compensation_completed",
+            settings=table_settings,
+        )
+        self.mark_dispatched = event_function(
+            id="MarkDispatched", handler="orders.mark_dispatched", settings=table_settings
+        )
+        self.lift_hold = function(
+            id="LiftHold", handler="orders.lift_hold", settings=table_settings
+        )
+        self.answer_status_query = event_function(
+            id="AnswerStatusQuery",
+            handler="orders.answer_status_query",
+            settings={**table_settings, **bus_settings},
+        )
+        self.hold_order: ServiceFunction | None = None
+        if env.partner_event_source:
+            self.hold_order = event_function(
+                id="HoldOrder", handler="orders.hold_order", settings=table_settings
+            )
+
+    def grant_access(self, *, table: ServiceTable, bus: events.IEventBus) -> None:
+        """Grant each function what it does to the table and the bus, and nothing else."""
+        grant(self.place_order, "dynamodb:PutItem", on=table.table_arn)
+        for reader in (self.get_order, self.answer_status_query):
+            grant(reader, "dynamodb:GetItem", on=table.table_arn)
+        writers = (
+            self.cancel_order,
+            self.mark_dispatched,
+            self.mark_compensation_completed,
+            self.lift_hold,
+            self.hold_order,
+        )
+        for writer in filter(None, writers):
+            grant(writer, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
+        for publisher in (self.relay_outbox, self.answer_status_query):
+            grant_put_events(publisher, bus, source=SOURCE)

@@ -1,0 +1,130 @@
+"""The sagas of an order: their steps, the states they move the order between, what starts them."""
+
+from functools import partial
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from lambdas.contracts.inventory import (
+    OutOfStock,
+    ReleaseStock,
+    ReservationAlreadyReleased,
+    ReserveStock,
+)
+from lambdas.contracts.orders import OrderPlaced, OrderState, OrderWithdrawn
+from lambdas.contracts.orders_table import OrderColumn
+from lambdas.contracts.payments import (
+    PaymentAlreadyRefunded,
+    PaymentDeclined,
+    RefundPayment,
+    TakePayment,
+)
+from lambdas.contracts.shipping import (
+    AddressUndeliverable,
+    BookShipment,
+    CancelShipment,
+    ShipmentAlreadyCancelled,
+    ShipmentAlreadyDispatched,
+)
+from stacks.constructs.event_rule import EventRule
+from stacks.constructs.saga.model import CommandCall, RecordColumns, SagaRecord, SagaStep
+from stacks.constructs.saga.saga import Saga
+from stacks.constructs.table import ServiceTable
+from stacks.environments import Environment
+from stacks.inventory import InventoryStack
+from stacks.payments import PaymentsStack
+from stacks.shipping import ShippingStack
+
+COLUMNS = RecordColumns(
+    key=OrderColumn.ORDER_ID,
+    state=OrderColumn.STATE,
+    sequence=OrderColumn.SEQUENCE,
+    changed_at=OrderColumn.CHANGED_AT,
+    reason=OrderColumn.REASON,
+    explanation=OrderColumn.EXPLANATION,
+    claim_owner=OrderColumn.CLAIM_OWNER,
+    claim_until=OrderColumn.CLAIM_UNTIL,
+    claimed_by=OrderColumn.CLAIMED_BY,
+    cancel_requested_at=OrderColumn.CANCEL_REQUESTED_AT,
+    failed_compensations=OrderColumn.FAILED_COMPENSATIONS,
+    out_of_band_events=OrderColumn.OUT_OF_BAND_EVENTS,
+    open_index=(OrderColumn.OPEN_SHARD, OrderColumn.CHECK_AFTER),
+    closed_shard=OrderColumn.CLOSED_SHARD,
+)
+FULFILMENT_STATES = {
+    "initial": OrderState.PLACED,
+    "completed": OrderState.CONFIRMED,
+    "compensated": OrderState.REJECTED,
+    "cancelled": OrderState.CANCELLED,
+    "irreversible": OrderState.DISPATCHED,
+}
+WITHDRAWAL_STATES = {
+    "initial": OrderState.WITHDRAWN,
+    "compensated": OrderState.CANCELLED,
+    "irreversible": OrderState.DISPATCHED,
+}
+
+
+def saga_steps(
+    inventory: InventoryStack, payments: PaymentsStack, shipping: ShippingStack
+) -> list[SagaStep]:
+    """Return the steps of both sagas: reserve the stock, take the payment, book the shipment."""
+    return [
+        SagaStep(
+            action=CommandCall(command=ReserveStock, function=inventory.reserve_stock),
+            refusals=(OutOfStock,),
+            already_compensated=(ReservationAlreadyReleased,),
+            compensation=CommandCall(command=ReleaseStock, function=inventory.release_stock),
+        ),
+        SagaStep(
+            action=CommandCall(command=TakePayment, function=payments.take_payment),
+            refusals=(PaymentDeclined,),
+            already_compensated=(PaymentAlreadyRefunded,),
+            compensation=CommandCall(command=RefundPayment, function=payments.refund_payment),
+        ),
+        SagaStep(
+            action=CommandCall(command=BookShipment, function=shipping.book_shipment),
+            refusals=(AddressUndeliverable,),
+            already_compensated=(ShipmentAlreadyCancelled,),
+            compensation=CommandCall(command=CancelShipment, function=shipping.cancel_shipment),
+            irreversible=(ShipmentAlreadyDispatched,),
+        ),
+    ]
+
+
+def declare_sagas(
+    scope: Construct,
+    *,
+    env: Environment,
+    table: ServiceTable,
+    steps: list[SagaStep],
+    repair_queue: sqs.IQueue,
+    bus: events.IEventBus,
+    alarms: sns.ITopic,
+) -> None:
+    """Declare the fulfilment and the withdrawal saga, each with the rule that starts it."""
+    detail = events.RuleTargetInput.from_event_path("$.detail")
+    for id, states, event in (
+        ("Fulfilment", FULFILMENT_STATES, OrderPlaced),
+        ("Withdrawal", WITHDRAWAL_STATES, OrderWithdrawn),
+    ):
+        saga = Saga(
+            scope,
+            id,
+            env=env,
+            record=SagaRecord(table=table, columns=COLUMNS, **states),
+            steps=steps,
+            repair_queue=repair_queue,
+            alarms=alarms,
+        )
+        EventRule(
+            scope,
+            f"Start{id}",
+            bus=bus,
+            event=event,
+            target=partial(targets.SfnStateMachine, machine=saga.machine, input=detail),
+            alarms=alarms,
+        )

@@ -1,0 +1,115 @@
+"""Orders: accepts them through the HTTP API, owns their state, runs their sagas."""
+
+from functools import partial
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_apigatewayv2 as apigw
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from lambdas.contracts.inventory import ReservationUnresolved
+from lambdas.contracts.orders import OrderHeld, OrderHoldMissed, OrderNeedsAttention
+from lambdas.contracts.orders_table import ORDER_INDEXES, OrderColumn
+from lambdas.contracts.payments import ChargeUnresolved, PaymentDisputed
+from lambdas.contracts.shipping import ShipmentDispatched
+from stacks.constructs.event_handler import EventHandler
+from stacks.constructs.event_rule import EventRule
+from stacks.constructs.http_api import HttpApi
+from stacks.constructs.outbox import Outbox
+from stacks.constructs.queue import DeadLetterQueue
+from stacks.constructs.table import ServiceTable
+from stacks.environments import Environment
+from stacks.inventory import InventoryStack
+from stacks.orders.functions import OrderFunctions
+from stacks.orders.jobs import OrderJobs
+from stacks.orders.sagas import declare_sagas, saga_steps
+from stacks.payments import PaymentsStack
+from stacks.shipping import ShippingStack
+
+
+class OrdersStack(Stack):
+    """From a customer's POST to an order that is confirmed, or rejected with all undone."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        env: Environment,
+        bus: events.IEventBus,
+        alarms: sns.ITopic,
+        schedules: scheduler.IScheduleGroup,
+        inventory: InventoryStack,
+        payments: PaymentsStack,
+        shipping: ShippingStack,
+    ) -> None:
+        super().__init__(scope, env.stack_name("Orders"))
+
+        # State
+        table = ServiceTable(
+            self,
+            "Orders",
+            env=env,
+            key=OrderColumn.ORDER_ID,
+            stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
+            indexes=ORDER_INDEXES,
+        )
+        repair_queue = DeadLetterQueue(
+            self, "Repair", consumer="Sagas", contents="failed compensations", alarms=alarms
+        )
+
+        functions = OrderFunctions(self, env=env, table=table, bus=bus)
+
+        # Flow: in through the HTTP API, out through the outbox, on by the sagas
+        self.http_api = self._http_api(env, functions)
+        Outbox(self, "Outbox", table=table, relay=functions.relay_outbox, alarms=alarms)
+        OrderJobs(self, "Jobs", env=env, orders=table, bus=bus, group=schedules, alarms=alarms)
+        sagas = partial(declare_sagas, self, env=env, bus=bus, alarms=alarms)
+        steps = saga_steps(inventory, payments, shipping)
+        sagas(table=table, steps=steps, repair_queue=repair_queue)
+        self._alert_operators(bus, alarms)
+        self._handle_events(functions, bus, alarms)
+
+        functions.grant_access(table=table, bus=bus)
+
+        outputs = {
+            "ApiUrl": self.http_api.api.api_endpoint,
+            "UserPoolId": self.http_api.user_pool.user_pool_id,
+            "UserPoolClientId": self.http_api.user_pool_client.user_pool_client_id,
+            "OrdersTable": table.table_name,
+            "LiftHoldFunction": functions.lift_hold.function_name,
+            "RepairQueue": repair_queue.queue_url,
+            "MarkCompensationCompletedFunction": (
+                functions.mark_compensation_completed.function_name
+            ),
+        }
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)
+
+    def _http_api(self, env: Environment, functions: OrderFunctions) -> HttpApi:
+        http_api = HttpApi(self, "HttpApi", env=env)
+        http_api.route(apigw.HttpMethod.POST, "/orders", functions.place_order)
+        http_api.route(apigw.HttpMethod.GET, "/orders/{order_id}", functions.get_order)
+        http_api.route(apigw.HttpMethod.DELETE, "/orders/{order_id}", functions.cancel_order)
+        return http_api
+
+    def _alert_operators(self, bus: events.IEventBus, alarms: sns.ITopic) -> None:
+        rule = partial(EventRule, self, bus=bus, alarms=alarms)
+        target = partial(targets.SnsTopic, topic=alarms, authorize_using_role=True)
+        for event in (OrderNeedsAttention, OrderHeld, OrderHoldMissed):
+            rule(id=f"Alert{event.detail_type}", event=event, target=target)
+
+    def _handle_events(
+        self, functions: OrderFunctions, bus: events.IEventBus, alarms: sns.ITopic
+    ) -> None:
+        handler = partial(EventHandler, self, bus=bus, alarms=alarms)
+        handler(event=ShipmentDispatched, function=functions.mark_dispatched)
+        handler(
+            event=(ReservationUnresolved, ChargeUnresolved), function=functions.answer_status_query
+        )
+        if hold_order := functions.hold_order:
+            on_dispute = handler(event=PaymentDisputed, function=hold_order)
+            hold_order.add_environment("DEAD_LETTER_QUEUE_URL", on_dispute.dead_letters.queue_url)
