@@ -98,5 +98,5 @@ def service_code(service: str, *, package: str = "lambdas") -> lambda_.Code:
     return lambda_.Code.from_asset(
         str(ROOT),
         ignore_mode=IgnoreMode.GIT,
-        exclude=["*", *packages, *included, "**/__pycache__"],
+        exclude=["*", *packages, *included, "**/__pycache__", "**/README.md"],
     )

@@ -82,4 +82,4 @@ def worker_asset_exclude(service: str) -> list[str]:
             *(f"/{name}{all}" for name in inner for all in ("", "/**")),
         )
     ]
-    return ["*", *included, "**/__pycache__"]
+    return ["*", *included, "**/__pycache__", "**/README.md"]

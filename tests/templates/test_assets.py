@@ -70,6 +70,9 @@ class TestIndependence:
 
         assert {name for name in SERVICES if before[name] != after[name]} == {service}
 
+    def test_change_in_a_readme_changes_no_asset(self, before: dict[str, str], tmp_path: Path):
+        assert hashes(tmp_path, "lambdas/payments/README.md") == before
+
     @pytest.mark.parametrize("shared", ["contracts/event.py", "runtime/new.py", "__init__.py"])
     def test_change_in_shared_code_changes_every_asset(
         self, before: dict[str, str], tmp_path: Path, shared: str
