@@ -12,12 +12,12 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from stacks.backbone import BackboneStack
 from stacks.card_provider import CardProviderStack
+from stacks.disputes import DisputesStack
 from stacks.environments import Environment, InvalidSettingError, environment
 from stacks.inventory import InventoryStack
 from stacks.notifications import NotificationsStack
 from stacks.operations import OperationsStack
 from stacks.orders import OrdersStack
-from stacks.disputes import DisputesStack
 from stacks.payments import PaymentsStack
 from stacks.purchasing import PurchasingStack
 from stacks.shipping import ShippingStack

@@ -1,7 +1,7 @@
-"""What an environment costs at rest, and what a thousand orders cost, by list price.
+"""Compute what an environment costs at rest, and what a thousand orders cost, by list price.
 
-`python -m bench.costs` prints the tables of `docs/costs.md`: unit prices times counts. What is
-there at rest is counted in the templates; what an order does is measured by `bench.function_calls`, or
+`python -m bench.costs` prints the tables of `docs/costs.md`: unit prices times counts. Resources at
+rest are counted in the templates. The work for an order is measured by `bench.function_calls`,
 counted in the design, or assumed, as each line says. A test keeps the page equal to this.
 """
 
@@ -180,7 +180,7 @@ def idle_costs(env: Environment, templates: Templates) -> list[CostItem]:
 
 
 def saga_costs(standard: bool, orders: int = 1_000) -> list[CostItem]:
-    """What the sagas of so many confirmed orders cost, beside the functions that they call."""
+    """Return the cost of the sagas of confirmed orders, without the functions that they call."""
     if standard:
         return [
             CostItem("state transitions", STATES_PER_SAGA * orders, STATE_TRANSITION, "measured")
@@ -194,17 +194,18 @@ def saga_costs(standard: bool, orders: int = 1_000) -> list[CostItem]:
 
 
 def order_costs(orders: int = 1_000) -> list[CostItem]:
-    """What so many orders cost that are confirmed, told of and dispatched, one after another."""
+    """Return the cost of so many orders, confirmed and dispatched one after another."""
+    call_gb_seconds = CALLS_PER_ORDER * CALL_SECONDS * MEMORY_GB
+    log_gb = (CALLS_PER_ORDER + 8 + 3) * LOG_KB_PER_CALL / MILLION
+    queue_requests = 3 * 2 * STOCK_CHANGES_PER_ORDER
     lines = [
         CostItem("mails to the customer", 3, EMAIL),
         CostItem("invoices put", 1, OBJECT_PUT),
         *saga_costs(standard=True, orders=1),
         CostItem("calls of functions", CALLS_PER_ORDER, INVOCATION, "measured"),
-        CostItem(f"time of calls, {CALL_SECONDS} s each", CALLS_PER_ORDER * CALL_SECONDS * MEMORY_GB, GB_SECOND,
-             "assumed"),
+        CostItem(f"time of calls, {CALL_SECONDS} s each", call_gb_seconds, GB_SECOND, "assumed"),
         CostItem("traces, all recorded", CALLS_PER_ORDER - CALLS_IN_SAGA + 1, TRACE, "assumed"),
-        CostItem("logs, 1 KB a call, 8 KB a saga, 3 events", (CALLS_PER_ORDER + 8 + 3) * LOG_KB_PER_CALL / MILLION, LOG_GB,
-             "assumed"),
+        CostItem("logs, 1 KB a call, 8 KB a saga, 3 events", log_gb, LOG_GB, "assumed"),
         CostItem("writes of tables", sum(WRITES_PER_ORDER.values()), WRITE_UNIT),
         CostItem("reads of tables, consistent", 6, READ_UNIT),
         CostItem("the ledger", 1, DPU, "assumed"),
@@ -213,9 +214,9 @@ def order_costs(orders: int = 1_000) -> list[CostItem]:
         CostItem("events on the order stream", EVENTS_PER_ORDER, STREAM_RECORD),
         CostItem("stock changes published", STOCK_CHANGES_PER_ORDER, TOPIC_PUBLISH),
         CostItem("stock changes delivered to queues", 2 * STOCK_CHANGES_PER_ORDER, TOPIC_DELIVERY),
-        CostItem("stock changes sent, received, deleted", 3 * 2 * STOCK_CHANGES_PER_ORDER, FIFO_QUEUE_REQUEST),
+        CostItem("stock changes sent, received, deleted", queue_requests, FIFO_QUEUE_REQUEST),
         CostItem("order to be picked sent, received, deleted", 3, STANDARD_QUEUE_REQUEST),
-    ]  # fmt: skip
+    ]
     return [
         CostItem(line.description, line.count * orders, line.price, line.basis) for line in lines
     ]

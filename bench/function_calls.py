@@ -1,9 +1,9 @@
-"""How often each function is called for an order that is dispatched, in the local cloud.
+"""Count how often each function is called for a dispatched order, in the local cloud.
 
-`python -m bench.function_calls` places orders of two lines one after another, each alone, so that nothing is
-batched with another order's: the most that an order costs. Of each saga it counts the states
-entered, which is what Step Functions bills. What schedules call is left out: it costs the same
-without orders. `docs/costs.md` has the figures.
+`python -m bench.function_calls` places orders of two lines one after another. So no batch holds two
+orders, which is the most expensive case. It also counts the states that each saga enters, which
+Step Functions bills. Scheduled calls are not counted: they cost the same without orders.
+`docs/costs.md` has the figures.
 """
 
 import argparse
@@ -109,7 +109,7 @@ def _count_dispatched(cloud: Cloud, outputs: Mapping[str, str]) -> int:
 
 
 def _count_calls(cloud: Cloud, groups: Mapping[str, str]) -> Counter[str]:
-    """How often each function was called so far, as its log tells."""
+    """Return how often each function was called so far, by its log."""
     logs = cloud.client("logs").get_paginator("filter_log_events")
     calls: Counter[str] = Counter()
     for function, group in groups.items():

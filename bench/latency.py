@@ -1,9 +1,9 @@
-"""How long a fact takes from the bus into a view, hop by hop, in the local cloud.
+"""Measure how long an event takes from the bus into a view, hop by hop, in the local cloud.
 
-`python -m bench.latency` tells one fact after another, each alone, and looks on; then it is silent
-for a while, and tells one more, as often as asked for. Nothing is added to the functions: a hop's
-moment is what the stream says of a record, what the log says of an invocation, and when the row is
-found in the table. `docs/latency.md` has the figures, and what AWS adds.
+`python -m bench.latency` publishes one event after another, each alone. Then it waits in silence
+and publishes one more, as often as requested. The functions are not changed. The time of a hop
+comes from the stream's record, from the log of the invocation, and from reading the row.
+`docs/latency.md` has the figures, and what AWS adds.
 """
 
 import argparse
@@ -28,7 +28,7 @@ TIMEOUT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class LatencyProbe:
-    """Whatever is looked at: the cloud's clients, and the names of what is deployed."""
+    """The cloud's clients, and the names of the deployed resources that are measured."""
 
     clients: Any
     bus: str
@@ -37,7 +37,7 @@ class LatencyProbe:
     logs: str
 
     def measure(self, order: str) -> list[float]:
-        """Tell one fact; the seconds from before it was told to each hop."""
+        """Publish one event and return the seconds from then to each hop."""
         event = PaymentTaken(
             order_id=order, customer_id="bench", total=Money(amount=1, currency="GBP")
         )
@@ -81,7 +81,7 @@ class LatencyProbe:
         return float(record["ApproximateArrivalTimestamp"].timestamp())
 
     def _started_at(self, since: float) -> float:
-        """When the invocation began that wrote it: logs come a moment later than what they tell."""
+        """Return when the invocation began that wrote the row; its log arrives a moment later."""
         until = time.time() + TIMEOUT_SECONDS
         while time.time() < until:
             events = self.clients("logs").filter_log_events(
@@ -91,7 +91,7 @@ class LatencyProbe:
                 if re.search(r"START|platform.start", event["message"]):
                     return float(event["timestamp"]) / 1000
             time.sleep(0.05)
-        raise TimeoutError(f"{self.logs} tells of no invocation")
+        raise TimeoutError(f"{self.logs} has no invocation")
 
 
 def main() -> int:

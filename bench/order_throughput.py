@@ -1,9 +1,9 @@
-"""How many orders a second the local cloud takes through the whole order path, and how fast.
+"""Measure how many orders a second the local cloud takes through the whole order path, and how fast.
 
-`python -m bench.order_throughput --rate 100 --seconds 60` sends orders to the HTTP API at a steady rate,
-whether or not the platform keeps up, and then waits until every one of them has ended: in through
-the API, out through the outbox, through the saga with its three functions and the ledger, and out
-again as OrderConfirmed. Only that path is deployed; `--whole` has all that listens as well.
+`python -m bench.order_throughput --rate 100 --seconds 60` sends orders to the HTTP API at a steady
+rate, whether or not the platform keeps up. Then it waits until all of them have ended. An order goes
+through the API, the outbox, the saga with its three functions and the ledger, and is published as
+OrderConfirmed. Only that path is deployed; `--whole` deploys all other consumers as well.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""A day of the order stream under its scaler, simulated: how many shards, how far behind.
+"""Simulate a day of the order stream under its scaler: number of shards, lag of consumers.
 
-`python -m bench.shard_simulation` prints what changed and why; with `--draw` it also writes the picture in
-docs/. The decisions are made by the code that is deployed, with the settings of `prod`. The stream
-is a model, and on the slow side: CloudWatch tells of a minute one to two minutes after its end, the
-scaler runs at any second of a minute, and shards are split or merged one after another, 30 s each.
+`python -m bench.shard_simulation` prints each change and its reason. With `--draw` it also writes
+the picture in docs/. The deployed code decides, with the settings of `prod`. The stream is a slow
+model: CloudWatch reports a minute one to two minutes after its end, the scaler runs at any second of a
+minute, and shards are split or merged one after another, 30 s each.
 """
 
 import argparse
@@ -177,7 +177,7 @@ class Simulation:
         )
 
     def _poison_lag(self, now: datetime) -> timedelta:
-        """A record that fails is tried until it is parked; then those behind it flow."""
+        """Retry a failing record until it is dead-lettered; then process those behind it."""
         begin, end = self._load.poison
         return now - START - begin if begin <= now - START < end else timedelta()
 
@@ -252,8 +252,9 @@ def main() -> int:
     day = list(simulation.run())
     print("time   load  shards   late      why")
     for moment in (moment for moment in day if moment.changed):
+        shards = f"{moment.shards_before:>2} → {moment.decision.shards:<2}"
         print(
-            f"{moment.at:%H:%M} {moment.load:>5.1f}  {moment.shards_before:>2} → {moment.decision.shards:<2}"
+            f"{moment.at:%H:%M} {moment.load:>5.1f}  {shards}"
             f"  {_minutes(moment.backlog_age):<8}  {moment.decision.reason}"
         )
     sale = [moment for moment in day if moment.at < START + hours(15)]
@@ -261,9 +262,8 @@ def main() -> int:
     print(
         f"\nAfter the sale began, records were late for {_minutes(recovery_time(sale, hours(9)))}."
     )
-    print(
-        f"Calls: {len(simulation.calls)} of {MAX_CALLS_PER_DAY}; the {left} left lead to the ceiling."
-    )
+    used = f"{len(simulation.calls)} of {MAX_CALLS_PER_DAY}"
+    print(f"Calls: {used}; the {left} left lead to the ceiling.")
     if arguments.draw:
         CHART_PATH.write_text(render_chart(day))
     return 0

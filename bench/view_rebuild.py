@@ -1,7 +1,7 @@
-"""What a rebuild holds in memory, and what it writes, by how much the archive holds.
+"""Measure the memory and the writes of a rebuild, by the size of the archive.
 
-`python -m bench.view_rebuild` replays so many orders of four facts each, in no order, into a table
-that only counts. Memory is what Python allocates on top of what was there before, at its peak.
+`python -m bench.view_rebuild` replays orders of four events each, in random order, into a table
+that only counts. Memory is the peak of what Python allocates during the rebuild.
 """
 
 import json
@@ -24,7 +24,7 @@ from ops.views.sources import OrderEventSource, drain
 ORDER_COUNTS = (500, 5_000)
 LINES = tuple(PricedLine(sku=f"S{n}", quantity=1, unit_price=250) for n in range(4))
 SHUFFLE_WINDOW = 400
-"""Within so many events, the archive's order is none."""
+"""The archive's events are shuffled within windows of so many."""
 
 
 class CountingTable:
