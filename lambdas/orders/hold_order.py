@@ -9,12 +9,12 @@ from lambdas.contracts.payments import PaymentDisputed
 from lambdas.orders.holds import hold
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
-from lambdas.runtime.dead_letters import dead_letter
+from lambdas.runtime.dead_letters import make_dead_letter_queue
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
-sqs, DEAD_LETTER_QUEUE_URL = client("sqs"), setting("DEAD_LETTER_QUEUE_URL")
+dead_letters = make_dead_letter_queue()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     order = orders.update(envelope.data.order_id, change=change)
     if order is None:
         reason = f"there is no order {envelope.data.order_id}"
-        dead_letter(sqs, DEAD_LETTER_QUEUE_URL, event, reason=reason)
+        dead_letters.send_event(event, reason=reason)
         log("dispute_dead_lettered", reason=reason)
         return {"dead_lettered": reason}
     log("hold_applied", order_id=order.order_id, state=order.state, held=len(order.held))

@@ -6,13 +6,13 @@ from lambdas.contracts.codec import ContractError
 from lambdas.payments.disputes import translate_dispute
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
-from lambdas.runtime.dead_letters import dead_letter
+from lambdas.runtime.dead_letters import make_dead_letter_queue
 from lambdas.runtime.errors import PublishError
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
 bus = Bus(setting("EVENT_BUS"), eventbridge=client("events"))
-sqs, DEAD_LETTER_QUEUE_URL = client("sqs"), setting("DEAD_LETTER_QUEUE_URL")
+dead_letters = make_dead_letter_queue()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     try:
         disputed = translate_dispute(event)
     except ContractError as reason:
-        dead_letter(sqs, DEAD_LETTER_QUEUE_URL, event, reason=str(reason))
+        dead_letters.send_event(event, reason=str(reason))
         log("dispute_dead_lettered", event_id=event["id"], reason=str(reason))
         return {"dead_lettered": str(reason)}
     if bus.publish([disputed]):

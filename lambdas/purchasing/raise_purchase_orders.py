@@ -11,6 +11,7 @@ from lambdas.purchasing.domain import LOW_STOCK_EVENTS, LowStockEvent, plan_purc
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.runtime.aws import client
 from lambdas.runtime.consumer import BatchConsumer
+from lambdas.runtime.dead_letters import make_dead_letter_queue
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
@@ -27,8 +28,7 @@ def raise_purchase_orders(events: Sequence[EventEnvelope[LowStockEvent]]) -> Non
 consumer = BatchConsumer(
     parse=partial(parse_event, LOW_STOCK_EVENTS),
     handle=raise_purchase_orders,
-    dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
-    sqs=client("sqs"),
+    dead_letters=make_dead_letter_queue(),
 )
 
 

@@ -1,75 +1,56 @@
-"""The inbox: from a FIFO queue or a stream to what a service does with the facts that come in."""
+"""Consuming events in batches, from a FIFO queue or a stream."""
 
 import base64
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import Event
+from lambdas.runtime.batch import BatchOutcome
+from lambdas.runtime.dead_letters import DeadLetterQueue, Record
 from lambdas.runtime.log import log
 
 E = TypeVar("E", bound=Event)
-Record = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchOutcome:
-    """How many messages were heard, how many were parked, and which are to come again."""
-
-    processed: int
-    dead_lettered: int
-    failed: Sequence[str]
-
-    @property
-    def response(self) -> dict[str, Any]:
-        """The function's answer: only these messages come back.
-
-        Of a stream, all come back from the first of them on.
-        https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting
-        https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
-        """
-        return {"batchItemFailures": [{"itemIdentifier": name} for name in self.failed]}
 
 
 class BatchConsumer(Generic[E]):
-    """Hands a batch's facts on, in the order of their groups.
+    """Handles the events of a batch of messages, in the order of their groups.
 
-    A message that is no fact we know is parked, whole and with its reason, and those behind it
-    flow. Where acting on a fact fails, it and all that follow in its group come again: a group's
-    order is kept, and the other groups go on. Parking comes last, when it is known what comes
-    again: what does anyway is left for then, so that it is parked once.
+    A message that cannot be parsed is dead-lettered, and the messages behind it are handled. When
+    handling an event fails, it and all that follow in its group are delivered again: a group keeps
+    its order, and the other groups go on. Messages are dead-lettered last, when it is known what is
+    delivered again: a poison message that is delivered again anyway is dead-lettered only then, so
+    that it is on the queue once.
     """
 
     _rewinds = False
-    """Whether all that is behind a failed message comes again with it, dealt with or not."""
+    """Whether all messages behind a failed one are delivered again, processed or not."""
 
     def __init__(
         self,
         *,
         parse: Callable[[Any], EventEnvelope[E] | None],
         handle: Callable[[Sequence[EventEnvelope[E]]], object],
-        dead_letter_queue_url: str,
-        sqs: Any,
+        dead_letters: DeadLetterQueue,
         by_group: bool = False,
     ) -> None:
-        """``parse`` reads a body or raises ContractError; ``handle`` must bear being repeated.
+        """Set what reads a message and what handles its event.
 
-        A body of which ``parse`` makes nothing tells what does not matter here, and is passed over.
-
-        It gets facts one by one, or, ``by_group``, all that a batch has of a group, in order.
-        ``dead_letter_queue_url`` is a FIFO queue's URL, ``sqs`` boto3's client.
+        Args:
+            parse: Reads a body. It raises ContractError for a poison message, and returns None for
+                one that is to be skipped.
+            handle: Handles events; it must be idempotent.
+            dead_letters: A FIFO queue.
+            by_group: Whether ``handle`` gets all events of a group at once instead of one by one.
         """
         self._parse = parse
         self._handle = handle
-        self._dead_letter_queue_url = dead_letter_queue_url
-        self._sqs = sqs
+        self._dead_letters = dead_letters
         self._by_group = by_group
 
     def process(self, records: Sequence[Record]) -> BatchOutcome:
-        """Receive a batch of the queue's messages."""
+        """Process a batch of messages."""
         groups: dict[str, list[Record]] = {}
         for record in records:
             groups.setdefault(self._group(record), []).append(record)
@@ -100,7 +81,7 @@ class BatchConsumer(Generic[E]):
     def _process_group(
         self, group: Sequence[Record], processed: set[str], poison: dict[str, str]
     ) -> None:
-        """Act on a group's facts; note the ids of what is dealt with, and the reasons of poison."""
+        """Handle a group's events; record the processed ids, and the reasons of poison messages."""
         events: dict[str, EventEnvelope[E]] = {}
         for record in group:
             id_ = self._id(record)
@@ -119,7 +100,7 @@ class BatchConsumer(Generic[E]):
             processed.update(call)
 
     def _try_dead_letter(self, record: Record, reason: str) -> bool:
-        """Park a message; tell whether that went well."""
+        """Dead-letter a message; return whether that succeeded."""
         try:
             self._dead_letter(record, reason)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the message comes again
@@ -137,29 +118,13 @@ class BatchConsumer(Generic[E]):
         return record["body"]
 
     def _dead_letter(self, record: Record, reason: str) -> None:
-        """Park the message as it came, so that a redrive puts it back as it came.
-
-        Its attributes may tell how often that was before, and why.
-        """
-        attributes = record["attributes"]
-        self._sqs.send_message(
-            QueueUrl=self._dead_letter_queue_url,
-            MessageBody=record["body"],
-            MessageGroupId=attributes["MessageGroupId"],
-            # The same as long as SQS remembers it: parked again after a crash, it is there once.
-            MessageDeduplicationId=attributes["MessageDeduplicationId"],
-            MessageAttributes={
-                **_attributes(record),
-                "reason": {"DataType": "String", "StringValue": reason},
-            },
-        )
+        self._dead_letters.send_message(record, reason=reason)
 
 
 class StreamConsumer(BatchConsumer[E]):
-    """The same for a Kinesis stream, where a group is a partition key.
+    """A consumer of a Kinesis stream, where a group is a partition key.
 
-    The parking queue is a standard one: a stream has no place into which a record could be put
-    back, so nothing is lost with its order.
+    Its dead-letter queue is a standard one.
     """
 
     _rewinds = True
@@ -169,16 +134,14 @@ class StreamConsumer(BatchConsumer[E]):
         *,
         parse: Callable[[bytes], EventEnvelope[E] | None],
         handle: Callable[[Sequence[EventEnvelope[E]]], object],
-        dead_letter_queue_url: str,
-        sqs: Any,
+        dead_letters: DeadLetterQueue,
         whole_batch: bool = False,
     ) -> None:
-        """``handle`` gets what a batch has of a key at once, or, ``whole_batch``, of all keys."""
+        """``handle`` gets all events of a partition key, or with ``whole_batch`` of the batch."""
         super().__init__(
             parse=parse,
             handle=handle,
-            dead_letter_queue_url=dead_letter_queue_url,
-            sqs=sqs,
+            dead_letters=dead_letters,
             by_group=True,
         )
         self._whole_batch = whole_batch
@@ -193,16 +156,4 @@ class StreamConsumer(BatchConsumer[E]):
         return base64.b64decode(record["kinesis"]["data"])
 
     def _dead_letter(self, record: Record, reason: str) -> None:
-        self._sqs.send_message(
-            QueueUrl=self._dead_letter_queue_url,
-            MessageBody=json.dumps({"reason": reason, "record": record}),
-        )
-
-
-def _attributes(record: Record) -> dict[str, Any]:
-    """A record's message attributes that are texts, as SQS takes them."""
-    return {
-        name: {"DataType": value["dataType"], "StringValue": value["stringValue"]}
-        for name, value in record.get("messageAttributes", {}).items()
-        if "stringValue" in value
-    }
+        self._dead_letters.send_record(record, reason=reason)

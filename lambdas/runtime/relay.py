@@ -1,74 +1,54 @@
 """The outbox relay: from the stream of a table to the bus or to a topic."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, TypeVar
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import EventEnvelope
-from lambdas.runtime.aws import client
-from lambdas.runtime.bus import Bus
+from lambdas.runtime.batch import BatchOutcome
+from lambdas.runtime.dead_letters import DeadLetterQueue, make_dead_letter_queue
 from lambdas.runtime.dynamodb import from_item
 from lambdas.runtime.log import log
-from lambdas.runtime.settings import setting
-from lambdas.runtime.topic import Topic
+from lambdas.runtime.publisher import Publisher
 
 T = TypeVar("T")
 
 Row = Mapping[str, Any]
 ToEvent = Callable[[Row | None, Row], EventEnvelope[Any] | None]
-"""What a change from one row (None for a new one) to another tells; None when it tells nothing."""
+"""Returns the event of a change from one row (None for a new one) to another, or None."""
 
 POISON_ERRORS = (ContractError, KeyError, TypeError, ValueError)
-"""What a row raises that is not what its service writes; it would raise it again for ever."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelayOutcome:
-    """How many facts were taken, how many records were parked, and which are to come again."""
-
-    published: int
-    dead_lettered: int
-    failed: Sequence[str]
-
-    @property
-    def response(self) -> dict[str, Any]:
-        """The function's answer: the stream comes back with the first failed record and all after.
-
-        https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
-        """
-        return {"batchItemFailures": [{"itemIdentifier": name} for name in self.failed[:1]]}
+"""The errors of a row that its service did not write; they would come back at every retry."""
 
 
 class Relay:
-    """Publishes what the changes of a table tell, and parks, whole, what tells nothing sensible."""
+    """Publishes the events of a table's changes, and dead-letters records that it cannot read."""
 
     def __init__(
-        self, *, to_event: ToEvent, publisher: Bus | Topic, dead_letter_queue_url: str, sqs: Any
+        self, *, to_event: ToEvent, publisher: Publisher, dead_letters: DeadLetterQueue
     ) -> None:
-        """``dead_letter_queue_url`` is a queue's URL, ``sqs`` boto3's client."""
+        """``dead_letters`` is a standard queue."""
         self._to_event = to_event
         self._publisher = publisher
-        self._dead_letter_queue_url = dead_letter_queue_url
-        self._sqs = sqs
+        self._dead_letters = dead_letters
 
-    def relay(self, records: Sequence[Mapping[str, Any]]) -> RelayOutcome:
+    def relay(self, records: Sequence[Mapping[str, Any]]) -> BatchOutcome:
         """Relay a batch of the stream's records.
 
-        A fact that is not taken is reported as failed; told twice, it has the same id. Poison
-        behind it comes again with it, and is parked then: parked twice, it would be there twice.
+        The record of a rejected event is reported as failed; published twice, an event has the same
+        id. A poison record behind a failed one is delivered again, and dead-lettered only then, so
+        that it is on the queue once.
         """
         numbers: dict[str, str] = {}
         events: list[EventEnvelope[Any]] = []
-        poison: dict[str, Exception] = {}
+        poison: dict[str, str] = {}
         for record in records:
             number = _number(record)
             try:
                 event = self._event_of(record)
             except POISON_ERRORS as error:
-                poison[number] = error
+                poison[number] = f"{type(error).__name__}: {error}"
                 continue
             if event is not None:
                 events.append(event)
@@ -78,23 +58,16 @@ class Relay:
         dead_lettered = 0
         for record in takewhile(lambda record: _number(record) not in failed, records):
             if (number := _number(record)) in poison:
-                self._dead_letter(record, poison[number])
+                self._dead_letters.send_record(record, reason=poison[number])
                 dead_lettered += 1
-        return RelayOutcome(
-            published=len(events) - len(rejected), dead_lettered=dead_lettered, failed=failed
+        return BatchOutcome(
+            processed=len(events) - len(rejected), dead_lettered=dead_lettered, failed=failed
         )
 
     def _event_of(self, record: Mapping[str, Any]) -> EventEnvelope[Any] | None:
         change = record["dynamodb"]
         before = from_item(change["OldImage"]) if "OldImage" in change else None
         return self._to_event(before, from_item(change["NewImage"]))
-
-    def _dead_letter(self, record: Mapping[str, Any], error: Exception) -> None:
-        reason = f"{type(error).__name__}: {error}"
-        self._sqs.send_message(
-            QueueUrl=self._dead_letter_queue_url,
-            MessageBody=json.dumps({"reason": reason, "record": record}, default=str),
-        )
 
 
 def _number(record: Mapping[str, Any]) -> str:
@@ -112,13 +85,12 @@ def row_to_event(
     return to_event
 
 
-def make_relay(to_event: ToEvent, publisher: Bus | Topic) -> Relay:
+def make_relay(to_event: ToEvent, publisher: Publisher) -> Relay:
     """Make a function's relay, which dead-letters to DEAD_LETTER_QUEUE_URL."""
     return Relay(
         to_event=to_event,
         publisher=publisher,
-        dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
-        sqs=client("sqs"),
+        dead_letters=make_dead_letter_queue(),
     )
 
 
@@ -127,7 +99,7 @@ def relay_batch(relay: Relay, event: Mapping[str, Any]) -> dict[str, Any]:
     outcome = relay.relay(event["Records"])
     log(
         "outbox_relayed",
-        published=outcome.published,
+        published=outcome.processed,
         dead_lettered=outcome.dead_lettered,
         rejected=len(outcome.failed),
     )

@@ -1,4 +1,4 @@
-"""Publishing facts on an SNS FIFO topic."""
+"""Publishing events on an SNS FIFO topic."""
 
 import re
 from collections.abc import Sequence
@@ -6,55 +6,33 @@ from hashlib import sha256
 from typing import Any
 
 from lambdas.contracts.envelope import EventEnvelope
-from lambdas.runtime.retry import RetryPolicy
+from lambdas.runtime.publisher import Publisher
 
-MAX_ENTRIES = 10
-"""The most entries that one PublishBatch takes; together they may have 256 KB, which ten of our
-messages (under 2.5 KB each) do not reach.
-https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
-"""
-RETRY = RetryPolicy(max_attempts=3)
-"""Rejected entries are sent again at once."""
 GROUP_ID = re.compile("[!-~]{1,128}")
-"""What may name a group: letters, digits and punctuation of ASCII, no space.
+"""The valid group ids: letters, digits and punctuation of ASCII, no space.
 https://docs.aws.amazon.com/sns/latest/api/API_PublishBatchRequestEntry.html
 """
 
 
-class Topic:
-    """A FIFO topic, on which the facts of a subject are a group, told in their order."""
+class Topic(Publisher):
+    """A FIFO topic; the events of a subject are a message group and keep their order.
+
+    The messages of a request may have 256 KB. Ten of our messages (under 2.5 KB each) do not reach
+    that.
+    """
+
+    keeps_order = True
 
     def __init__(self, arn: str, *, sns: Any) -> None:
         """``sns`` is boto3's client of SNS."""
         self._arn = arn
         self._sns = sns
 
-    def publish(self, events: Sequence[EventEnvelope[Any]]) -> list[EventEnvelope[Any]]:
-        """Publish the facts in batches and return those that the topic did not take, in order.
+    def _put(self, batch: Sequence[EventEnvelope[Any]]) -> list[EventEnvelope[Any]]:
+        """Send a batch; return each subject's events from its first failed one on.
 
-        What it did not take is sent again at once, a few times. Where that does not help, the facts
-        that follow of the same subject are held back too; the other subjects go on.
-        """
-        rejected: list[EventEnvelope[Any]] = []
-        waiting = list(events)
-        while waiting:
-            batch, waiting = waiting[:MAX_ENTRIES], waiting[MAX_ENTRIES:]
-            for _ in RETRY.attempts():
-                batch = self._put(batch)
-                if not batch:
-                    break
-            failed_subjects = {event.metadata.subject for event in batch}
-            rejected += batch + [
-                event for event in waiting if event.metadata.subject in failed_subjects
-            ]
-            waiting = [event for event in waiting if event.metadata.subject not in failed_subjects]
-        return rejected
-
-    def _put(self, batch: list[EventEnvelope[Any]]) -> list[EventEnvelope[Any]]:
-        """Send a batch; return what to send again: each subject from its first failed fact on.
-
-        What came after a failed fact is told once more behind it. The topic drops it if it took it
-        before, and whoever compares sequences is not misled.
+        Events behind a failed one are sent again behind it. The topic drops those that it took
+        before, and consumers compare sequences.
         """
         response = self._sns.publish_batch(
             TopicArn=self._arn,
@@ -80,5 +58,5 @@ class Topic:
 
 
 def group_id(subject: str) -> str:
-    """The group of a subject: the subject itself, or its hash where SNS does not take it."""
+    """Return the group id of a subject: the subject itself, or its hash where SNS rejects it."""
     return subject if GROUP_ID.fullmatch(subject) else sha256(subject.encode()).hexdigest()

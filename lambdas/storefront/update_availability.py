@@ -7,6 +7,7 @@ from lambdas.contracts.inventory import STOCK_EVENTS
 from lambdas.contracts.parsing import parse_event
 from lambdas.runtime.aws import client
 from lambdas.runtime.consumer import BatchConsumer
+from lambdas.runtime.dead_letters import make_dead_letter_queue
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 from lambdas.storefront.projections import update_availability
@@ -16,8 +17,7 @@ view = AvailabilityView(setting("AVAILABILITY_TABLE"), dynamodb=client("dynamodb
 consumer = BatchConsumer(
     parse=partial(parse_event, STOCK_EVENTS),
     handle=partial(update_availability, view),
-    dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
-    sqs=client("sqs"),
+    dead_letters=make_dead_letter_queue(),
     by_group=True,
 )
 

@@ -6,6 +6,7 @@ from typing import Any
 from lambdas.contracts.parsing import parse_event_if_known
 from lambdas.runtime.aws import client
 from lambdas.runtime.consumer import StreamConsumer
+from lambdas.runtime.dead_letters import make_dead_letter_queue
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 from lambdas.storefront.domain import CUSTOMER_ORDER_EVENTS
@@ -16,8 +17,7 @@ view = CustomerOrdersView(setting("CUSTOMER_ORDERS_TABLE"), dynamodb=client("dyn
 consumer = StreamConsumer(
     parse=partial(parse_event_if_known, CUSTOMER_ORDER_EVENTS),
     handle=partial(update_customer_orders, view),
-    dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
-    sqs=client("sqs"),
+    dead_letters=make_dead_letter_queue(),
 )
 
 

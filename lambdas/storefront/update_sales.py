@@ -7,6 +7,7 @@ from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.parsing import parse_event_if_known
 from lambdas.runtime.aws import client
 from lambdas.runtime.consumer import StreamConsumer
+from lambdas.runtime.dead_letters import make_dead_letter_queue
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 from lambdas.storefront import projections
@@ -16,8 +17,7 @@ view = SalesView(setting("SALES_TABLE"), dynamodb=client("dynamodb"))
 consumer = StreamConsumer(
     parse=partial(parse_event_if_known, [OrderConfirmed]),
     handle=partial(projections.update_sales, view),
-    dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
-    sqs=client("sqs"),
+    dead_letters=make_dead_letter_queue(),
     whole_batch=True,
 )
 

@@ -7,6 +7,7 @@ from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
 from lambdas.contracts.parsing import parse_event_if_known
 from lambdas.runtime.aws import client
 from lambdas.runtime.consumer import StreamConsumer
+from lambdas.runtime.dead_letters import make_dead_letter_queue
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 from lambdas.storefront.projections import update_timelines
@@ -16,8 +17,7 @@ view = PerOrderView(setting("TIMELINES_TABLE"), dynamodb=client("dynamodb"))
 consumer = StreamConsumer(
     parse=partial(parse_event_if_known, ORDER_STREAM_EVENTS),
     handle=partial(update_timelines, view),
-    dead_letter_queue_url=setting("DEAD_LETTER_QUEUE_URL"),
-    sqs=client("sqs"),
+    dead_letters=make_dead_letter_queue(),
 )
 
 

@@ -264,11 +264,16 @@ def test_what_makes_no_sense_is_parked_with_all_that_is_wrong(platform: Platform
 
 def test_and_is_parked_again_where_it_is_put_back(platform: Platform):
     def shown() -> Any:
-        _, said = run_ops(platform.cloud, "dlq", "show", "disputes/IngestDisputeDeadLetters", "--json")
+        _, said = run_ops(
+            platform.cloud, "dlq", "show", "disputes/IngestDisputeDeadLetters", "--json"
+        )
         return json.loads(said)
 
     (before,) = shown()
-    assert run_ops(platform.cloud, "dlq", "redrive", "disputes/IngestDisputeDeadLetters", "--yes")[0] == 0
+    assert (
+        run_ops(platform.cloud, "dlq", "redrive", "disputes/IngestDisputeDeadLetters", "--yes")[0]
+        == 0
+    )
     assert eventually(lambda: len(shown()) == 1)
     (after,) = shown()
     assert after["id"] != before["id"]

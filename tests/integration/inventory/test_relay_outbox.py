@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from lambdas.inventory.domain import DEFAULT_MINIMUM, event_for_change
 from lambdas.inventory.store import parse_stock_row
+from lambdas.runtime.batch import BatchOutcome
+from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.runtime.dynamodb import to_item
-from lambdas.runtime.relay import Relay, RelayOutcome, row_to_event
+from lambdas.runtime.relay import Relay, row_to_event
 from lambdas.runtime.topic import Topic
 from tests.support.aws_fakes import FakeSns, FakeSqs
 from tests.support.inventory_tables import Inventory
@@ -54,13 +56,12 @@ def record(number: int, row: dict[str, Any], old: dict[str, Any] | None) -> dict
     return {"dynamodb": {"SequenceNumber": str(number), **images}}
 
 
-def relay(sns: FakeSns, records: list[dict[str, Any]], sqs: FakeSqs | None = None) -> RelayOutcome:
+def relay(sns: FakeSns, records: list[dict[str, Any]], sqs: FakeSqs | None = None) -> BatchOutcome:
     topic = Topic("topic", sns=sns)
     return Relay(
         to_event=row_to_event(parse_stock_row, event_for_change),
         publisher=topic,
-        dead_letter_queue_url="dead-letters",
-        sqs=sqs or FakeSqs(),
+        dead_letters=DeadLetterQueue("dead-letters", sqs=sqs or FakeSqs()),
     ).relay(records)
 
 
@@ -125,7 +126,7 @@ def test_several_crossings_in_one_batch_are_each_told(inventory: Inventory):
         stream.work("release", f"o{number}", {})
     sns = FakeSns()
 
-    assert relay(sns, stream.records) == RelayOutcome(published=5, dead_lettered=0, failed=[])
+    assert relay(sns, stream.records) == BatchOutcome(processed=5, dead_lettered=0, failed=[])
     assert [kind for _, kind in kinds_of(sns)] == [
         "StockChanged",
         *["StockBelowMinimum", "StockReplenished"] * 2,
@@ -153,7 +154,7 @@ def test_a_hundred_changes_are_ten_requests(inventory: Inventory):
     stream.work("receive", "d2", {f"sku{i}": 9 for i in range(10)})
     sns = FakeSns()
 
-    assert relay(sns, stream.records).published == 100
+    assert relay(sns, stream.records).processed == 100
     assert [len(request) for request in sns.requests] == [10] * 10
 
 
@@ -180,7 +181,7 @@ def test_a_row_that_cannot_be_is_parked_whole_and_the_others_flow(
 
     outcome = relay(sns, [bad, good], sqs)
 
-    assert outcome == RelayOutcome(published=1, dead_lettered=1, failed=[])
+    assert outcome == BatchOutcome(processed=1, dead_lettered=1, failed=[])
     (parked,) = [json.loads(message["MessageBody"]) for message in sqs.sent]
     assert parked["record"] == bad
     assert parked["reason"].startswith(reason)

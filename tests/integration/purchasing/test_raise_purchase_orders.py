@@ -12,6 +12,7 @@ from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.inventory import StockBelowMinimum, StockChanged, StockSoldOut
 from lambdas.purchasing.domain import plan_purchase_order
 from lambdas.purchasing.store import PurchaseOrders
+from lambdas.runtime.dead_letters import DeadLetterQueue
 from tests.contracts.catalog import sample_of
 from tests.support.aws_fakes import FakeSqs, records
 from tests.support.low_stock import low
@@ -36,7 +37,8 @@ def handle(load_handler: Callable[..., Any], table: str, monkeypatch: Any) -> Ha
             LEAD_TIME_SECONDS="600",
             DEAD_LETTER_QUEUE_URL="dead-letters",
         )
-        monkeypatch.setattr(handler.__globals__["consumer"], "_sqs", sqs or FakeSqs())
+        dead_letters = DeadLetterQueue("dead-letters", sqs=sqs or FakeSqs())
+        monkeypatch.setattr(handler.__globals__["consumer"], "_dead_letters", dead_letters)
         answer = handler({"Records": records(*bodies)}, None)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderConfirmed
-from lambdas.runtime.dead_letters import dead_letter
+from lambdas.runtime.dead_letters import DeadLetterQueue
 from ops.dlq.decode import RawMessage
 from ops.dlq.failure_sinks import (
     DeployedStack,
@@ -156,7 +156,7 @@ def dead_lettered_by(route: FailureRoute, sink: FailureSink, *, id: str = "m1") 
             return message(told, {"reason": "it makes no sense"}, id=id, fifo=True)
         case Mechanism.CONSUMER if sink.routes_by(Mechanism.DESTINATION):
             sqs = FakeQueue()
-            dead_letter(sqs, "url", EVENT, reason="it makes no sense")
+            DeadLetterQueue("url", sqs=sqs).send_event(EVENT, reason="it makes no sense")
             return message(sqs.body, id=id)
         case Mechanism.CONSUMER:
             return message({"reason": "it makes no sense", "record": RECORD}, id=id)

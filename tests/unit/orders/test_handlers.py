@@ -15,6 +15,7 @@ from lambdas.orders.domain import Order
 from lambdas.orders.events import event_for_change
 from lambdas.orders.rows import order_of, row_of
 from lambdas.runtime.bus import Bus
+from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.relay import Relay, row_to_event
 from lambdas.runtime.settings import SettingMissing
@@ -284,8 +285,7 @@ class TestAnnounceChanges:
             relaying = Relay(
                 to_event=row_to_event(order_of, event_for_change),
                 publisher=Bus("Orders", eventbridge=events),
-                dead_letter_queue_url="untold",
-                sqs=None,
+                dead_letters=DeadLetterQueue("untold", sqs=None),
             )
             monkeypatch.setattr(module, "relay", relaying)
             answer = handler({"Records": records}, None)
@@ -314,11 +314,11 @@ class TestAnnounceChanges:
         assert relay(events, [change(1, order, replace(order, claim_owner="execution"))]) == []
         assert events.requests == []
 
-    def test_the_first_that_could_not_be_told_is_reported(self, relay: Any):
+    def test_records_of_rejected_events_are_reported_as_failed(self, relay: Any):
         records = placements(12)
         events = FakeEvents(refused={placed(key=key).order_id for key in ("3", "11")})
 
-        assert relay(events, records) == ["103"]
+        assert relay(events, records) == ["103", "111"]
         assert len(events.taken) == 10
 
     def test_a_failure_of_the_bus_fails_the_batch(self, relay: Any):

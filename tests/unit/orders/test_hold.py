@@ -31,6 +31,7 @@ from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, mark_hold_missed
 from lambdas.orders.rows import row_of
 from lambdas.orders.store import Orders
+from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.runtime.dynamodb import to_item
 from tests.contracts.catalog import read, sample_of
 from tests.support.aws_fakes import FakeSqs
@@ -270,7 +271,8 @@ class TestHandlers:
         def load(verb: str) -> Any:
             name = f"lambdas.orders.{verb}"
             handler = load_handler(name, ORDERS_TABLE=table, DEAD_LETTER_QUEUE_URL="parked")
-            monkeypatch.setattr(sys.modules[name], "sqs", sqs, raising=False)
+            dead_letters = DeadLetterQueue("parked", sqs=sqs)
+            monkeypatch.setattr(sys.modules[name], "dead_letters", dead_letters, raising=False)
             return handler
 
         return load

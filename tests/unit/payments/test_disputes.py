@@ -11,6 +11,7 @@ from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import event_id
 from lambdas.contracts.payments import SOURCE, PaymentDisputed
 from lambdas.payments.disputes import translate_dispute
+from lambdas.runtime.dead_letters import DeadLetterQueue
 from tests.support.aws_fakes import FakeEvents, FakeSqs
 
 ORDER = "5d4c2c0e8e504ed05b1eeb3cf1f83764"
@@ -99,7 +100,8 @@ class TestHandler:
             handler = load_offline_handler(
                 name, EVENT_BUS="Orders", DEAD_LETTER_QUEUE_URL="dead-letters"
             )
-            monkeypatch.setattr(sys.modules[name], "sqs", sqs)
+            dead_letters = DeadLetterQueue("dead-letters", sqs=sqs)
+            monkeypatch.setattr(sys.modules[name], "dead_letters", dead_letters)
             monkeypatch.setattr(sys.modules[name].bus, "_eventbridge", events)
             return handler
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.inventory import STOCK_EVENTS, StockChanged, StockEvent
 from lambdas.contracts.parsing import parse_event
-from lambdas.runtime.consumer import BatchConsumer, BatchOutcome, StreamConsumer
+from lambdas.runtime.batch import BatchOutcome
+from lambdas.runtime.consumer import BatchConsumer, StreamConsumer
+from lambdas.runtime.dead_letters import DeadLetterQueue
 from tests.support.aws_fakes import FakeSqs, records
 
 
@@ -47,8 +49,7 @@ def process(
     consumer: BatchConsumer[Any] = BatchConsumer(
         parse=partial(parse_event, STOCK_EVENTS),
         handle=handler.handle,
-        dead_letter_queue_url="dead-letters",
-        sqs=sqs or FakeSqs(),
+        dead_letters=DeadLetterQueue("dead-letters", sqs=sqs or FakeSqs()),
         by_group=by_group,
     )
     return consumer.process(records(*bodies))
@@ -123,7 +124,7 @@ def test_dead_letter_keeps_message_attributes():
     beside = {"stringValue": "1", "stringListValues": [], "dataType": "Number"}
     parse = partial(parse_event, STOCK_EVENTS)
     consumer: BatchConsumer[Any] = BatchConsumer(
-        parse=parse, handle=Handler().handle, dead_letter_queue_url="dead-letters", sqs=sqs
+        parse=parse, handle=Handler().handle, dead_letters=DeadLetterQueue("dead-letters", sqs=sqs)
     )
 
     consumer.process([record | {"messageAttributes": {"redriven": beside}}])
@@ -208,8 +209,7 @@ class TestStream:
         consumer: StreamConsumer[Any] = StreamConsumer(
             parse=lambda body: None if body == b"{}" else parse_event(STOCK_EVENTS, body.decode()),
             handle=handler.handle,
-            dead_letter_queue_url="dead-letters",
-            sqs=sqs or FakeSqs(),
+            dead_letters=DeadLetterQueue("dead-letters", sqs=sqs or FakeSqs()),
             whole_batch=whole_batch,
         )
         return consumer.process(self.records(*bodies))

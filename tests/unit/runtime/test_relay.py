@@ -7,9 +7,11 @@ import pytest
 
 from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.orders import OrderCancelled
+from lambdas.runtime.batch import BatchOutcome
 from lambdas.runtime.bus import Bus
+from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.runtime.dynamodb import to_item
-from lambdas.runtime.relay import Relay, RelayOutcome, Row
+from lambdas.runtime.relay import Relay, Row
 from tests.support.aws_fakes import FakeEvents
 
 
@@ -45,10 +47,10 @@ def queue() -> FakeQueue:
     return FakeQueue()
 
 
-def relay(queue: FakeQueue, events: FakeEvents, *records: dict[str, Any]) -> RelayOutcome:
+def relay(queue: FakeQueue, events: FakeEvents, *records: dict[str, Any]) -> BatchOutcome:
     bus = Bus("Orders", eventbridge=events)
     return Relay(
-        to_event=to_event, publisher=bus, dead_letter_queue_url="dead-letters", sqs=queue
+        to_event=to_event, publisher=bus, dead_letters=DeadLetterQueue("dead-letters", sqs=queue)
     ).relay(records)
 
 
@@ -68,7 +70,7 @@ def test_poison_is_dead_lettered_whole_with_its_reason(queue: FakeQueue, poison:
         queue, events, change(1, {"id": "a", "n": 1}), bad, change(3, {"id": "c", "n": 1})
     )
 
-    assert outcome == RelayOutcome(published=2, dead_lettered=1, failed=[])
+    assert outcome == BatchOutcome(processed=2, dead_lettered=1, failed=[])
     (dead_lettered,) = queue.dead_lettered
     assert dead_lettered["record"] == bad
     assert dead_lettered["reason"].startswith(reason)
@@ -79,8 +81,8 @@ def test_poison_is_dead_lettered_whole_with_its_reason(queue: FakeQueue, poison:
 def test_change_without_event_is_skipped(queue: FakeQueue):
     row = {"id": "a", "n": 1}
 
-    assert relay(queue, FakeEvents(), change(1, row, row)) == RelayOutcome(
-        published=0, dead_lettered=0, failed=[]
+    assert relay(queue, FakeEvents(), change(1, row, row)) == BatchOutcome(
+        processed=0, dead_lettered=0, failed=[]
     )
     assert queue.dead_lettered == []
 
@@ -90,8 +92,10 @@ def test_rejected_event_is_reported_as_failed(queue: FakeQueue):
 
     outcome = relay(queue, FakeEvents(refused={"2", "3"}), *records)
 
-    assert (outcome.published, outcome.dead_lettered, list(outcome.failed)) == (1, 0, ["2", "3"])
-    assert outcome.response == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    assert (outcome.processed, outcome.dead_lettered, list(outcome.failed)) == (1, 0, ["2", "3"])
+    assert outcome.response == {
+        "batchItemFailures": [{"itemIdentifier": "2"}, {"itemIdentifier": "3"}]
+    }
     assert queue.dead_lettered == []
 
 
@@ -105,13 +109,13 @@ def test_poison_behind_a_failure_is_dead_lettered_on_redelivery(queue: FakeQueue
 
     for start in (0, 1, 1):
         outcome = relay(queue, FakeEvents(refused={"b"}), *records[start:])
-        assert (outcome.published, list(outcome.failed)) == (1, ["2"])
+        assert (outcome.processed, list(outcome.failed)) == (1, ["2"])
     with pytest.raises(ConnectionError):
         relay(queue, FakeEvents(broken=True), *records[1:])
     assert [dead_lettered["record"] for dead_lettered in queue.dead_lettered] == records[:1]
 
-    assert relay(queue, FakeEvents(), *records[1:]) == RelayOutcome(
-        published=2, dead_lettered=1, failed=[]
+    assert relay(queue, FakeEvents(), *records[1:]) == BatchOutcome(
+        processed=2, dead_lettered=1, failed=[]
     )
     assert [dead_lettered["record"] for dead_lettered in queue.dead_lettered] == [
         records[0],

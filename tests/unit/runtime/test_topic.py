@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.inventory import StockChanged
 from lambdas.orders.order_request import MAX_TEXT
-from lambdas.runtime.topic import GROUP_ID, MAX_ENTRIES, RETRY, Topic, group_id
+from lambdas.runtime.publisher import MAX_ENTRIES, RETRY
+from lambdas.runtime.topic import GROUP_ID, Topic, group_id
 from tests.support.aws_fakes import FakeSns
 
 

@@ -14,6 +14,7 @@ from lambdas.contracts.inventory import (
     StockEvent,
     StockSoldOut,
 )
+from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.storefront.domain import build_availabilities, render_product
 from lambdas.storefront.store import AvailabilityView
 from tests.support.aws_fakes import FakeSqs, records
@@ -97,7 +98,8 @@ def handle(load_handler: Callable[..., Any], table: str, monkeypatch: Any) -> Ca
             AVAILABILITY_TABLE=table,
             DEAD_LETTER_QUEUE_URL="dead-letters",
         )
-        monkeypatch.setattr(handler.__globals__["consumer"], "_sqs", sqs or FakeSqs())
+        dead_letters = DeadLetterQueue("dead-letters", sqs=sqs or FakeSqs())
+        monkeypatch.setattr(handler.__globals__["consumer"], "_dead_letters", dead_letters)
         if dynamodb:
             monkeypatch.setattr(handler.__globals__["view"], "_dynamodb", dynamodb)
         answer = handler({"Records": records(*bodies)}, None)

@@ -18,6 +18,7 @@ from lambdas.orders.customer_view import customer_view
 from lambdas.orders.domain import Order
 from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold
+from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.runtime.dynamodb import from_item
 from lambdas.storefront.domain import (
     BUCKETS,
@@ -70,7 +71,8 @@ class Projection:
     def deliver(self, *published: Any) -> list[str]:
         """Call it with these records; return the numbers of those that are to come again."""
         consumer, customer_view = (self.handler.__globals__[name] for name in ("consumer", "view"))
-        consumer._sqs, customer_view._dynamodb = self.sqs, self.table
+        consumer._dead_letters = DeadLetterQueue("dead-letters", sqs=self.sqs)
+        customer_view._dynamodb = self.table
         answer = self.handler({"Records": records(*published)}, None)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 

@@ -1,0 +1,29 @@
+"""The outcome of a batch of messages or records."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOutcome:
+    """What became of a batch."""
+
+    processed: int
+    """How many messages or records were processed; a relay counts the published events."""
+    dead_lettered: int
+    """How many were dead-lettered."""
+    failed: Sequence[str]
+    """The ids of those that are to be delivered again."""
+
+    @property
+    def response(self) -> dict[str, Any]:
+        """The function's response, a partial batch failure.
+
+        A queue delivers exactly the failed messages again. A stream delivers all records again from
+        the first failed one on.
+        https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting
+        https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
+        https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+        """
+        return {"batchItemFailures": [{"itemIdentifier": name} for name in self.failed]}
