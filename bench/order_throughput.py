@@ -1,9 +1,9 @@
-"""Measure how many orders a second the local cloud takes through the whole order path, and how fast.
+"""Measure how many orders a second pass the whole order path in the local cloud, and how fast.
 
 `python -m bench.order_throughput --rate 100 --seconds 60` sends orders to the HTTP API at a steady
-rate, whether or not the platform keeps up. Then it waits until all of them have ended. An order goes
-through the API, the outbox, the saga with its three functions and the ledger, and is published as
-OrderConfirmed. Only that path is deployed; `--whole` deploys all other consumers as well.
+rate, whether or not the platform keeps up. Then it waits until all of them have ended. An order
+goes through the API, the outbox, the saga with its three functions and the ledger, and is published
+as OrderConfirmed. Only that path is deployed; `--whole` deploys all other consumers as well.
 """
 
 import argparse
