@@ -2,8 +2,8 @@
 
 `python -m bench.shard_simulation` prints each change and its reason. With `--draw` it also writes
 the picture in docs/. The deployed code decides, with the settings of `prod`. The stream is a slow
-model: CloudWatch reports a minute one to two minutes after its end, the scaler runs at any second of
-a minute, and shards are split or merged one after another, 30 s each.
+model: CloudWatch reports a minute one to two minutes after its end, the scaler runs at any second
+of a minute, and shards are split or merged one after another, 30 s each.
 """
 
 import argparse
