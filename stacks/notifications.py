@@ -10,12 +10,8 @@ from aws_cdk import aws_ses as ses
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.contracts.orders import (
-    OrderCancelled,
-    OrderConfirmed,
-    OrderDispatched,
-    OrderRejected,
-)
+from lambdas.contracts.notifications import NOTIFIED_EVENTS
+from lambdas.contracts.orders import OrderConfirmed
 from stacks.constructs.async_function import AsyncFunction
 from stacks.constructs.bucket import ServiceBucket
 from stacks.constructs.destinations import to_bus, to_function, to_topic
@@ -26,8 +22,6 @@ from stacks.constructs.http_api import HttpApi
 from stacks.constructs.packages import PackagesLayer
 from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
-
-NOTIFIED_EVENTS = (OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched)
 
 
 class NotificationsStack(Stack):

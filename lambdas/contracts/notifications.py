@@ -4,8 +4,21 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lambdas.contracts.event import Event
+from lambdas.contracts.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDispatched,
+    OrderRejected,
+)
 
 SOURCE = "com.aws.notifications"
+NOTIFIED_EVENTS: tuple[type[Event], ...] = (
+    OrderConfirmed,
+    OrderRejected,
+    OrderCancelled,
+    OrderDispatched,
+)
+"""The events that customers are notified of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

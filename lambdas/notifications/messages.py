@@ -6,25 +6,13 @@ from typing import Any
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import EventEnvelope
-from lambdas.contracts.event import Event
-from lambdas.contracts.orders import (
-    OrderCancelled,
-    OrderConfirmed,
-    OrderDispatched,
-    OrderRejected,
-)
+from lambdas.contracts.notifications import NOTIFIED_EVENTS
+from lambdas.contracts.orders import OrderCancelled, OrderConfirmed, OrderRejected
 from lambdas.contracts.parsing import parse_event_if_known
 from lambdas.contracts.values import format_money
 from lambdas.notifications.contacts import Contact
 from lambdas.notifications.invoices import IssuedInvoice
 
-NOTIFIED_EVENTS: tuple[type[Event], ...] = (
-    OrderConfirmed,
-    OrderRejected,
-    OrderCancelled,
-    OrderDispatched,
-)
-"""The events that customers are notified of."""
 INVOICE = "Invoice"
 """The kind of the e-mail that carries the invoice; the others' kind is the type of their event."""
 

@@ -1,4 +1,4 @@
-"""A bus and a topic that take what they are told to take, and a queue."""
+"""Clients of EventBridge, SNS and SQS in memory, which may reject entries."""
 
 import json
 from typing import Any
@@ -40,7 +40,7 @@ class FakeEvents:
 
 
 class FakeSns:
-    """Stands in for boto3's client of SNS, and a FIFO topic that forgets no deduplication id.
+    """Stands in for boto3's client of SNS, with a FIFO topic that never forgets a deduplication id.
 
     Messages of ``refused`` (group, sequence) are refused for the first ``times`` requests that hold
     one; those behind them in the same request are taken.
@@ -87,7 +87,7 @@ def _name(entry: dict[str, Any]) -> tuple[str, int]:
 
 
 class FakeSqs:
-    """Stands in for boto3's client of SQS, and the queue in which things are parked."""
+    """Stands in for boto3's client of SQS with a dead-letter queue."""
 
     def __init__(self, *, broken: bool = False) -> None:
         self.sent: list[dict[str, Any]] = []

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
+from lambdas.contracts.notifications import NOTIFIED_EVENTS
 from lambdas.contracts.orders import (
     OrderCancelled,
     OrderConfirmed,
@@ -14,7 +15,6 @@ from lambdas.contracts.orders import (
 )
 from lambdas.contracts.parsing import parse_detail
 from lambdas.notifications.messages import (
-    NOTIFIED_EVENTS,
     compose_email,
     parse_notified_event,
 )
