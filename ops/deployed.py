@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from ops.dlq.failure_sinks import DeployedStack, Templates
+from stacks.names import stack_name
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 UPDATE_DONE = {"UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
@@ -108,7 +109,7 @@ class Deployed:
         return dict(answer["Stacks"][0])
 
     def _name(self, stack: str) -> str:
-        return f"Orders-{self.environment.capitalize()}-{stack}"
+        return stack_name(self.environment, stack)
 
 
 def deployed(environment: str) -> Deployed:

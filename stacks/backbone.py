@@ -1,11 +1,9 @@
-"""Backbone: where services meet. Owned by nobody's domain."""
+"""Backbone: what all services share, and no domain owns."""
 
 from functools import partial
 
-from aws_cdk import ArnFormat, CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
@@ -14,7 +12,9 @@ from constructs import Construct
 from lambdas.contracts.event import DESTINATION_SOURCE
 from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
 from lambdas.contracts.orders import SOURCE
+from stacks.constructs.event_log_policy import EventLogPolicy
 from stacks.constructs.event_rule import EventRule, LogGroupTarget, StreamTarget, add_target
+from stacks.constructs.event_stream import EventStream
 from stacks.constructs.replays import Replays
 from stacks.constructs.shard_scaler import ShardScaler
 from stacks.environments import Environment
@@ -23,7 +23,7 @@ SERVICE_SOURCE_PREFIX = "com.aws."
 
 
 class BackboneStack(Stack):
-    """The bus, a log of what orders says on it, its archive, and the order stream, which scales."""
+    """The bus, the log of orders' events, the archive, and the order stream with its scaler."""
 
     def __init__(
         self,
@@ -35,8 +35,10 @@ class BackboneStack(Stack):
     ) -> None:
         super().__init__(scope, env.stack_name("Backbone"))
 
+        # Bus
         self.bus = events.EventBus(self, "Bus", event_bus_name=f"Orders{env.suffix.capitalize()}")
 
+        # Log
         log_group = logs.LogGroup(
             self,
             "EventLog",
@@ -59,14 +61,15 @@ class BackboneStack(Stack):
             contents="undelivered events",
             alarms=alarms,
         )
-        self.grant_event_logging()
+        EventLogPolicy(self, "EventLogPolicy")
 
+        # Archive
         archive = events.Archive(
             self,
             "Archive",
             source_event_bus=self.bus,
             description="Every fact, for replaying to rules that ask for replays",
-            # What Lambda tells is on this bus for us to hear, whatever function it is of.
+            # Events of Lambda destinations have their own source.
             event_pattern=events.EventPattern(
                 source=events.Match.any_of(
                     events.Match.prefix(SERVICE_SOURCE_PREFIX),
@@ -85,19 +88,8 @@ class BackboneStack(Stack):
             alarms=alarms,
         )
 
-        self.order_stream = kinesis.Stream(
-            self,
-            "OrderStream",
-            stream_mode=kinesis.StreamMode.PROVISIONED
-            if env.shards
-            else kinesis.StreamMode.ON_DEMAND,
-            shard_count=env.shards[0] if env.shards else None,
-            # Whoever reads it may stand still for a long weekend. Between a day and this, AWS
-            # bills the same: https://aws.amazon.com/kinesis/data-streams/pricing/
-            retention_period=Duration.days(7),
-            encryption=kinesis.StreamEncryption.MANAGED,
-            removal_policy=env.removal_policy,
-        )
+        # Order stream
+        self.order_stream = EventStream(self, "OrderStream", env=env)
         if env.shards:
             scaler = ShardScaler(
                 self,
@@ -134,37 +126,3 @@ class BackboneStack(Stack):
         CfnOutput(self, "OrderStreamName", value=self.order_stream.stream_name)
         CfnOutput(self, "EventBus", value=self.bus.event_bus_name)
         CfnOutput(self, "EventLogGroup", value=log_group.log_group_name)
-
-    def grant_event_logging(self) -> None:
-        """One Logs resource policy for all groups that rules write to: a region holds only ten.
-
-        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-cloudwatchlogs-permissions
-        """
-        groups = self._arn("logs", "log-group", "/aws/events/*", ArnFormat.COLON_RESOURCE_NAME)
-        rules = self._arn("events", "rule", "*", ArnFormat.SLASH_RESOURCE_NAME)
-        writers = [
-            iam.ServicePrincipal("events.amazonaws.com"),
-            iam.ServicePrincipal("delivery.logs.amazonaws.com"),
-        ]
-        logs.ResourcePolicy(
-            self,
-            "EventLogPolicy",
-            policy_statements=[
-                iam.PolicyStatement(
-                    principals=writers,
-                    actions=["logs:CreateLogStream"],
-                    resources=[f"{groups}:*"],
-                ),
-                iam.PolicyStatement(
-                    principals=writers,
-                    actions=["logs:PutLogEvents"],
-                    resources=[f"{groups}:*:*"],
-                    conditions={"ArnLike": {"aws:SourceArn": rules}},
-                ),
-            ],
-        )
-
-    def _arn(self, service: str, resource: str, name: str, form: ArnFormat) -> str:
-        return self.format_arn(
-            service=service, resource=resource, resource_name=name, arn_format=form
-        )

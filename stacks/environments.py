@@ -1,7 +1,6 @@
-"""The environments that the app can be synthesized for, and what differs between them.
+"""The environments for which the app can be synthesized, and their settings.
 
-``dev`` is also what runs on a laptop: the local cloud gets the very templates of a development
-account, so there is no environment of its own for it.
+``dev`` also runs on a laptop: the local cloud gets the same templates as a development account.
 """
 
 import re
@@ -13,74 +12,82 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk.aws_logs import RetentionDays
 from aws_cdk.aws_stepfunctions import StateMachineType
 
+from stacks.names import stack_name
+
 PARTNER_SOURCE_NAME = re.compile(r"aws\.partner(/[._A-Za-z0-9-]+){2,}")
 """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPartnerEventsRequestEntry.html"""
 
 
 class InvalidSettingError(Exception):
-    """A setting cannot be that; the message says which one, and what it may be."""
+    """A setting is invalid; the message names it and says what is valid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """The settings of one environment.
-
-    ``archive_retention`` is how long the bus's archive keeps events, and ``orders_retention`` for
-    how many days the orders service keeps an order that is over; None keeps them for ever.
-    ``saga_type`` is Standard or Express; the saga's own time-outs fit both.
-    ``keep_data`` retains what holds data when a stack is destroyed, protects it against deletion
-    and keeps backups. ``rate_limit`` and ``burst_limit`` throttle the HTTP API (requests a second,
-    requests at once). ``lead_time`` is how long the supplier's stand-in takes to deliver, and
-    ``card_limit`` where the card provider's stand-in begins to decline, in minor units.
-    ``workers`` are the fewest and the most instances that the warehouse has, and ``shards`` those
-    that the order stream has, None leaves it to Kinesis; these go again when they were not needed
-    for ``shards_cooldown``. ``enhanced_fan_out`` gives each projection a connection of its own to
-    every shard: it neither waits to be polled nor shares the shard with others.
-    ``duplicate_action`` is what becomes of an order that repeats one which its customer placed
-    within ``duplicate_window`` before: it is held until somebody decides, or cancelled.
-    ``partner_event_source`` is the name of
-    the event source through which the card company tells of disputes; with None, nothing that has
-    to do with disputes is there. ``unresolved_after`` is how long a reservation or a charge
-    is left alone until its service asks what became of the order: well above what a saga and its
-    takeover take. ``sender`` is the address from which customers get mails; without one, mails are
-    recorded and not sent. SES first asks who reads that address whether it is theirs.
-    ``notification_concurrency`` is how many mails or invoices are written at a time, by each of the
-    functions that do; None leaves it to the account.
-    """
+    """The settings of one environment."""
 
     name: str
+    """The name that ``-c env=NAME`` selects."""
     log_retention: RetentionDays
+    """How long log groups keep their lines."""
     archive_retention: Duration | None
+    """How long the bus's archive keeps events; None means for ever."""
     orders_retention: Duration | None
+    """How many days the orders service keeps an order that has ended; None means for ever."""
     saga_type: StateMachineType
+    """Standard or Express; the saga's time-outs fit both."""
     keep_data: bool
+    """Whether data outlives its stack, is protected against deletion, and is backed up."""
     rate_limit: int
+    """How many requests per second the HTTP API accepts."""
     burst_limit: int
+    """How many concurrent requests the HTTP API accepts."""
     lead_time: Duration
+    """How long the simulated supplier takes to deliver."""
     card_limit: int = 1_000_00
+    """The amount, in minor units, from which the simulated card provider declines."""
     unresolved_after: Duration = Duration.hours(1)  # noqa: RUF009 -- it never changes
+    """How old an open reservation or charge must be before its service queries the order's status.
+
+    It must be well above the duration of a saga and its takeover.
+    """
     duplicate_action: Literal["hold", "cancel"]
+    """Whether a duplicate order is held for a person to decide, or cancelled."""
     duplicate_window: Duration
+    """How soon after an order an equal one of the same customer counts as its duplicate."""
     workers: tuple[int, int]
+    """The minimum and maximum number of warehouse instances."""
     shards: tuple[int, int] | None
+    """The minimum and maximum number of shards of the order stream; None means on-demand mode."""
     shards_cooldown: Duration
+    """How long shards must be unneeded before the scaler removes them."""
     enhanced_fan_out: bool
+    """Whether each projection reads every shard through a connection of its own.
+
+    It is then pushed records without polling, and shares no throughput with other consumers.
+    """
     partner_event_source: str | None = None
+    """The card company's partner event source; without one, nothing for disputes is deployed."""
     sender: str | None = None
+    """The address that sends mails to customers; without one, mails are recorded but not sent.
+
+    SES asks the owner of the address for confirmation first.
+    """
     notification_concurrency: int | None
+    """The reserved concurrency of each function that writes mails or invoices; None means none."""
 
     @property
     def removal_policy(self) -> RemovalPolicy:
-        """What becomes of data when its stack is destroyed."""
+        """What CloudFormation does with data when its stack is destroyed."""
         return RemovalPolicy.RETAIN if self.keep_data else RemovalPolicy.DESTROY
 
     def stack_name(self, service: str) -> str:
-        """The name of a service's stack, such as ``Orders-Dev-Payments``."""
-        return f"Orders-{self.name.capitalize()}-{service}"
+        """Return the name of a service's stack, such as ``Orders-Dev-Payments``."""
+        return stack_name(self.name, service)
 
     @property
     def suffix(self) -> str:
-        """What sets this environment's physical names apart: nothing for ``dev``."""
+        """The suffix of this environment's physical names; empty for ``dev``."""
         return "" if self.name == "dev" else self.name
 
 
@@ -124,10 +131,10 @@ ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}
 
 
 def environment(name: str, *, partner: str | None = None, sender: str | None = None) -> Environment:
-    """The environment called ``name``, with another partner event source or sender if given.
+    """Return the environment ``name``, with the given partner event source and sender.
 
     Raises:
-        InvalidSettingError: there is no such environment, or the partner or sender cannot be that.
+        InvalidSettingError: there is no such environment, or the partner or sender is invalid.
     """
     if name not in ENVIRONMENTS:
         known = ", ".join(ENVIRONMENTS)

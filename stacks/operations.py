@@ -10,13 +10,13 @@ from stacks.environments import Environment
 
 
 class OperationsStack(Stack):
-    """The topic to which alarms go and orders that need a person, and the group of schedules."""
+    """The topic for alarms and for orders that need a person, and the group of schedules."""
 
     def __init__(self, scope: Construct, *, env: Environment) -> None:
         super().__init__(scope, env.stack_name("Operations"))
 
         self.topic = sns.Topic(self, "Topic", display_name="Orders operations", enforce_ssl=True)
-        # A topic with a policy of its own has lost the default one, by which alarms reach it.
+        # An explicit policy replaces the default one, which lets alarms publish.
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
@@ -26,7 +26,7 @@ class OperationsStack(Stack):
             )
         )
 
-        # It has a name, by which one that stayed would be in the way of the next deployment.
+        # The group has a physical name: a retained one would block the next deployment.
         self.schedules = scheduler.ScheduleGroup(
             self, "Schedules", removal_policy=RemovalPolicy.DESTROY
         )

@@ -1,10 +1,12 @@
-"""Something that people on call have to know."""
+"""Alarms that notify the people on call."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
+
+from stacks.names import service_of
 
 
 def alarm(
@@ -29,7 +31,7 @@ def alarm(
     cloudwatch.Alarm(
         scope,
         id,
-        alarm_description=f"{service_of(scope)}/{alarm_description}",
+        alarm_description=f"{service_of(Stack.of(scope).node.id)}/{alarm_description}",
         metric=metric,
         threshold=threshold,
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
@@ -38,8 +40,3 @@ def alarm(
         if ignore_missing_data
         else cloudwatch.TreatMissingData.NOT_BREACHING,
     ).add_alarm_action(actions.SnsAction(alarms))
-
-
-def service_of(scope: Construct) -> str:
-    """Return the service that a construct belongs to, as operators write it: ``warehouse``."""
-    return Stack.of(scope).node.id.rpartition("-")[2].lower()

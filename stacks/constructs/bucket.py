@@ -11,15 +11,15 @@ from stacks.environments import Environment
 
 
 class ServiceBucket(s3.Bucket):
-    """A private bucket, encrypted, in which everything is kept for so long and then goes.
+    """A private, encrypted bucket whose objects expire after ``retention``.
 
-    With ``prod``, destroying the stack leaves it alone.
+    The environment decides whether the bucket outlives its stack.
     """
 
     def __init__(
         self, scope: Construct, id: str, *, env: Environment, retention: Duration, reason: str
     ) -> None:
-        """Declare the bucket; ``reason`` says why it logs no access."""
+        """Declare the bucket; ``reason`` says why it needs no access log."""
         super().__init__(
             scope,
             id,
@@ -34,9 +34,9 @@ class ServiceBucket(s3.Bucket):
     def grant_objects(
         self, grantee: iam.IRole | None, action: str, *, objects: str, reason: str
     ) -> None:
-        """Let a function's role do something with ``objects``, and with the bucket nothing.
+        """Grant ``action`` on ``objects``, a key pattern, and nothing on the bucket itself.
 
-        ``reason`` says why they cannot be named one by one.
+        ``reason`` says why the pattern needs a wildcard.
         """
         if grantee is None:
             raise TypeError("a function without a role of its own")

@@ -1,4 +1,4 @@
-"""From an event to what reacts to it."""
+"""Rules: which events of a bus go to which target."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,14 +20,16 @@ from stacks.constructs.grants import grant
 from stacks.constructs.queue import DeadLetterQueue
 
 Target = Callable[..., Any]
-"""Makes an IRuleTarget of ``dead_letter_queue``, ``retry_attempts`` and ``max_event_age``."""
+"""Returns an IRuleTarget; takes ``dead_letter_queue``, ``retry_attempts``, ``max_event_age``."""
 
 
 class EventRule(Construct):
-    """When one of these events is told live on the bus, that target acts. Replays pass it by.
+    """Sends live events of the given types to a target. Replayed events do not match.
 
-    Delivery is tried for a day; what cannot be delivered by then is parked, whole, with the reason
-    in its message attributes.
+    Retries: EventBridge tries to deliver for a day.
+    Dead letters: an undelivered event goes to the rule's queue, whole; the message attributes hold
+    the reason.
+    Alarms: when that queue is not empty.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
     """
 
@@ -43,10 +45,11 @@ class EventRule(Construct):
         label: str = "",
         consumer: str = "",
     ) -> None:
-        """Declare the rule; ``target`` is a target's class with all but its delivery given.
+        """Declare the rule.
 
-        ``label`` says in a word or two what several events are; ``consumer`` names the target in
-        the alarm, where it is not the rule's id.
+        ``target`` is a target's class with all arguments bound but those of the delivery.
+        ``label`` is a short name for several event types. ``consumer`` names the target in the
+        alarm; the default is the rule's id.
         """
         super().__init__(scope, id)
         wanted = [event] if isinstance(event, type) else event
@@ -64,9 +67,9 @@ class EventRule(Construct):
 
 
 class AwsEventRule(Construct):
-    """When AWS, or a SaaS partner on its own bus, tells of something, that target acts.
+    """Sends events of an AWS service, or of a SaaS partner, to a target.
 
-    It is delivered and parked as our own events are.
+    Retries, dead letters and alarms are those of ``EventRule``.
     """
 
     def __init__(
@@ -81,9 +84,10 @@ class AwsEventRule(Construct):
         target: Target,
         alarms: sns.ITopic,
     ) -> None:
-        """Declare the rule, for events of these types, of all when none is given, and such details.
+        """Declare the rule.
 
-        Without a ``bus`` it listens to the default one, on which AWS's services tell.
+        Empty ``detail_types`` match every type, and no ``detail`` matches every detail. The default
+        for ``bus`` is the account's default bus, on which AWS services publish.
         """
         super().__init__(scope, id)
         rule = events.Rule(
@@ -121,7 +125,7 @@ def add_target(
 
 
 def override_pattern(rule: events.Rule, pattern: dict[str, Any]) -> None:
-    """Give ``rule`` the whole pattern: the construct's own type of pattern knows no replays."""
+    """Set the rule's whole pattern; the CDK's ``EventPattern`` has no ``replay-name``."""
     cfn_rule = rule.node.default_child
     if not isinstance(cfn_rule, events.CfnRule):
         raise TypeError(f"{rule.node.path} has no CfnRule")
@@ -130,9 +134,9 @@ def override_pattern(rule: events.Rule, pattern: dict[str, Any]) -> None:
 
 @jsii.implements(events.IRuleTarget)
 class StreamTarget:
-    """A stream that gets each event whole, under a partition key that is found in the event.
+    """A stream as a target; it gets each event whole, with a partition key from the event.
 
-    The CDK's own target may also put records by the batch, which EventBridge does not do.
+    The CDK's own target also grants ``PutRecords``, which EventBridge does not use.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html
     """
 
@@ -150,7 +154,7 @@ class StreamTarget:
         self._delivery = _DeliverySettings(dead_letter_queue, retry_attempts, max_event_age)
 
     def bind(self, rule: events.IRule, id: str | None = None) -> events.RuleTargetConfig:
-        """Called by the rule."""
+        """Return the target's configuration; the CDK calls this."""
         return self._delivery.target_config(
             rule,
             arn=self._stream.stream_arn,
@@ -161,7 +165,7 @@ class StreamTarget:
         )
 
     def _role(self) -> iam.IRole:
-        """That of the stream, which all rules with this target share."""
+        """Return the stream's role, which all rules with this target share."""
         id = "EventsRole"
         found = self._stream.node.try_find_child(id)
         if isinstance(found, iam.Role):
@@ -173,10 +177,10 @@ class StreamTarget:
 
 @jsii.implements(events.IRuleTarget)
 class LogGroupTarget:
-    """A CloudWatch Logs group that gets each event whole.
+    """A CloudWatch Logs group as a target; it gets each event whole.
 
-    The CDK's own target makes a custom resource and a Logs resource policy for each rule, and a
-    region holds ten such policies; ``backbone`` declares one for all.
+    The CDK's own target creates a custom resource and a Logs resource policy for each rule. A
+    Region holds ten such policies; ``backbone`` declares one for all rules.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
     """
 
@@ -192,20 +196,20 @@ class LogGroupTarget:
         self._delivery = _DeliverySettings(dead_letter_queue, retry_attempts, max_event_age)
 
     def bind(self, rule: events.IRule, id: str | None = None) -> events.RuleTargetConfig:
-        """Called by the rule."""
+        """Return the target's configuration; the CDK calls this."""
         return self._delivery.target_config(rule, arn=log_group_arn(self._log_group))
 
 
 @dataclass(frozen=True, slots=True)
 class _DeliverySettings:
-    """How often and how long delivery is tried, and where what is given up on is parked."""
+    """The retries of a delivery, and the queue for undelivered events."""
 
     queue: sqs.Queue
     retry_attempts: int
     max_event_age: Duration
 
     def target_config(self, rule: events.IRule, **target: Any) -> events.RuleTargetConfig:
-        """The target's configuration; lets EventBridge park in the queue what it cannot deliver."""
+        """Return the configuration, and let EventBridge send undelivered events to the queue."""
         self.queue.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("events.amazonaws.com")],
@@ -225,7 +229,7 @@ class _DeliverySettings:
 
 
 def log_group_arn(log_group: logs.ILogGroup) -> str:
-    """The group's ARN without the ``:*`` that CloudFormation appends and EventBridge refuses."""
+    """Return the ARN without ``:*``, which CloudFormation appends and EventBridge rejects."""
     return Stack.of(log_group).format_arn(
         service="logs",
         resource="log-group",

@@ -19,9 +19,9 @@ def dead_letter_failures(
 ) -> DeadLetterQueue:
     """Send failed asynchronous invocations of ``function`` to a queue, ``<Function>DeadLetters``.
 
-    The message holds the event and the error. Lambda retries after one and two minutes, and a
-    throttled invocation for ``max_event_age``: six hours, the longest that Lambda allows.
-    ``contents`` says in the alarm what the queue holds.
+    The message holds the event and the error. Lambda retries a failed invocation after one and two
+    minutes, and a throttled one until ``max_event_age``. The default, six hours, is the longest
+    that Lambda allows. ``contents`` says in the alarm what the queue holds.
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
     """
     scope = function.node.scope

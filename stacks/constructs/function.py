@@ -23,9 +23,9 @@ NOT_NEWEST = "Python 3.13 starts in 80 ms (p90 87) on arm64, 3.14 in 102 ms (p90
 class ServiceFunction(lambda_.Function):
     """A function whose code is one service, the contracts and the runtime adapters.
 
-    It writes to its own log group, which goes with the stack, and may do nothing else until it is
-    granted something. It is meant to be called synchronously: by the HTTP API, a state machine, or
-    an event source mapping.
+    It may write to its own log group, which is deleted with the stack, and nothing else until it
+    is granted more. By default it is for synchronous invocation: by the HTTP API, a state machine
+    or an event source mapping.
     """
 
     def __init__(
@@ -44,13 +44,13 @@ class ServiceFunction(lambda_.Function):
         dead_letter_queue: sqs.IQueue | None = None,
         no_dlq_reason: str = "it is called synchronously: the caller gets the failure",
     ) -> None:
-        """Declare the function of ``handler``, such as ``inventory.reserve_stock``, in ``package``.
+        """Declare the function.
 
-        ``settings`` become environment variables. The default time-out is 6 s: DynamoDB answers in
-        milliseconds, and a caller that waits longer would rather try again.
-        ``reserved_concurrency`` reserves so much of the account's concurrency, and bounds it.
-        ``dead_letter_queue`` gets the events that an asynchronous call failed at;
-        ``no_dlq_reason`` says why there is no such queue.
+        ``handler`` is a module of ``package``, such as ``inventory.reserve_stock``. ``settings``
+        become environment variables. The default time-out is 6 s: DynamoDB answers in milliseconds,
+        so a longer wait is a failure, and a retry is better. ``reserved_concurrency`` reserves a
+        part of the account's concurrency and limits the function to it. ``dead_letter_queue`` gets
+        the events of failed asynchronous invocations; ``no_dlq_reason`` says why there is none.
         """
         log_group = logs.LogGroup(
             scope,
@@ -90,7 +90,7 @@ class ServiceFunction(lambda_.Function):
 
 
 def service_code(service: str, *, package: str = "lambdas") -> lambda_.Code:
-    """The asset of one service: a change elsewhere leaves its hash as it is."""
+    """Return the asset of one service; a change in another service leaves its hash unchanged."""
     folders = ("lambdas/contracts", "lambdas/runtime", f"{package}/{service}")
     included = [f"!{name}{rest}" for name in folders for rest in ("", "/**")]
     packages = [f"!{name}{rest}" for name in sorted({"lambdas", package})

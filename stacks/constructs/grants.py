@@ -1,18 +1,18 @@
-"""Rights that the CDK's own grants give too widely."""
+"""Least-privilege grants, where the CDK's own grant more than is needed."""
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 
 
 def grant(grantee: iam.IGrantable, *actions: str, on: str) -> None:
-    """Let ``grantee`` do just these actions on the resource of that ARN."""
+    """Grant exactly these actions on the resource with the ARN ``on``."""
     grantee.grant_principal.add_to_principal_policy(
         iam.PolicyStatement(actions=list(actions), resources=[on])
     )
 
 
 def grant_put_events(grantee: iam.IGrantable, bus: events.IEventBus, *, source: str) -> None:
-    """Let ``grantee`` put events on ``bus``, under no source but its service's own.
+    """Let ``grantee`` put events on ``bus``, with its own service's source only.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
     """

@@ -1,4 +1,4 @@
-"""The HTTP API through which customers come, and the user pool that knows them."""
+"""An HTTP API, its access log, and the user pool of its customers."""
 
 import json
 
@@ -25,34 +25,34 @@ ACCESS_LOG = {
     "integration_error": "$context.integrationErrorMessage",
     "authorizer_error": "$context.authorizer.error",
 }
-"""No address and no name: access logs hold no personal data."""
+"""Access logs hold no personal data: neither IP address nor user name."""
 
 
 @jsii.implements(apigw.IAccessLogSettings)
 class AccessLog:
-    """Access logs as a JSON object a line."""
+    """An access log with one JSON object per line."""
 
     def __init__(self, log_group: logs.ILogGroup) -> None:
         self._log_group = log_group
 
     @property
     def destination(self) -> apigw.IAccessLogDestination:
-        """Where the lines go."""
+        """The log group."""
         return apigw.LogGroupLogDestination(self._log_group)
 
     @property
     def format(self) -> apigateway.AccessLogFormat:
-        """What a line holds."""
+        """The fields of a line."""
         return apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG))
 
 
 class HttpApi(Construct):
-    """An HTTP API whose every route asks for an access token: a customer's, or an operator's."""
+    """An HTTP API whose every route requires an access token, a customer's or an operator's."""
 
     def __init__(
         self, scope: Construct, id: str, *, env: Environment, user_pool_of: "HttpApi | None" = None
     ) -> None:
-        """Declare the API; with ``user_pool_of`` it shares the user pool of another API."""
+        """Declare the API; with ``user_pool_of`` it uses the user pool of that API."""
         super().__init__(scope, id)
         self.user_pool: cognito.UserPool = (
             user_pool_of.user_pool if user_pool_of else self._create_user_pool(env)
@@ -80,7 +80,7 @@ class HttpApi(Construct):
         )
 
     def route(self, method: apigw.HttpMethod, path: str, function: lambda_.IFunction) -> None:
-        """Let ``function`` answer ``method`` on ``path``."""
+        """Add a route for customers."""
         self.api.add_routes(
             path=path,
             methods=[method],
@@ -95,7 +95,7 @@ class HttpApi(Construct):
         path: str,
         function: lambda_.IFunction,
     ) -> None:
-        """Let ``function`` answer those only whose token has the operators' scope."""
+        """Add a route that requires a token with the operators' scope."""
         self.api.add_routes(
             path=path,
             methods=[method],
@@ -133,7 +133,7 @@ class HttpApi(Construct):
         acknowledge(
             pool,
             "AwsSolutions-COG2",
-            reason="a shop that demands a second factor of its customers loses them",
+            reason="a shop that requires a second factor of its customers loses them",
         )
         acknowledge(
             pool,

@@ -1,4 +1,4 @@
-"""A network from which workers reach AWS, and in which nobody reaches them."""
+"""A network for workers: outbound TLS, no inbound traffic."""
 
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
@@ -7,10 +7,10 @@ from stacks.constructs.nag import acknowledge
 
 
 class Network(ec2.Vpc):
-    """Two zones, each with a subnet that has a way out; what is in it may call out by TLS only.
+    """A VPC with a public subnet in each of two zones, and a security group for outbound TLS only.
 
-    Without NAT and without interface endpoints: ``docs/adr`` compares the prices. DynamoDB and S3,
-    where most of the traffic goes, are reached through gateway endpoints, which cost nothing.
+    It has neither NAT nor interface endpoints: ``docs/adr`` compares the prices. Most traffic goes
+    to DynamoDB and S3, through gateway endpoints, which are free.
     """
 
     def __init__(self, scope: Construct, id: str) -> None:
@@ -28,14 +28,14 @@ class Network(ec2.Vpc):
                 ),
                 "Files": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
             },
-            # It would take a function of the CDK's own; nothing is ever in that group.
+            # To restrict it, the CDK would add a function of its own; nothing uses that group.
             restrict_default_security_group=False,
         )
         acknowledge(
             self,
             "AwsSolutions-VPC7",
-            reason="nothing is let in, and all that goes out goes to AWS by TLS: flow logs would"
-            " cost more than they could tell",
+            reason="no inbound traffic is allowed, and all outbound traffic goes to AWS by TLS:"
+            " flow logs would cost more than they show",
         )
         self.security_group = ec2.SecurityGroup(
             self,

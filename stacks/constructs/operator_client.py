@@ -8,10 +8,10 @@ from stacks.environments import Environment
 
 
 class OperatorClient(Construct):
-    """A machine client that gets tokens with a scope, by which a service lets operators in.
+    """A machine client that gets access tokens with a scope for one service.
 
-    Cognito puts a scope of ours into the tokens of its OAuth endpoint only, not into those of users
-    who sign in by its API; and for client credentials it needs a domain, but no page to sign in on.
+    Cognito adds custom scopes only to tokens of its OAuth endpoint, not to tokens of users who sign
+    in through its API. The client credentials grant needs a domain, but no sign-in page.
     https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-define-resource-servers.html
     """
 
@@ -26,7 +26,7 @@ class OperatorClient(Construct):
         scope_name: str,
         scope_description: str,
     ) -> None:
-        """Declare the scope ``service/scope_name``, and the client."""
+        """Declare the scope ``<service>/<scope_name>`` and the client."""
         super().__init__(scope, id)
         right = cognito.ResourceServerScope(
             scope_name=scope_name, scope_description=scope_description
@@ -47,7 +47,7 @@ class OperatorClient(Construct):
                 flows=cognito.OAuthFlows(client_credentials=True), scopes=[allowed]
             ),
         )
-        # A name that has to be unique in the Region, across all accounts.
+        # The prefix must be unique in the Region, across all accounts.
         prefix = f"{env.stack_name(service).lower()}-{Aws.ACCOUNT_ID}"
         self.domain = cognito.UserPoolDomain(
             self,

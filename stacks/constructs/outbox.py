@@ -1,4 +1,4 @@
-"""The outbox of a table: its stream, relayed to the bus or to a topic."""
+"""The outbox of a table: its stream, which a function relays to the bus or to a topic."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
@@ -12,12 +12,13 @@ from stacks.constructs.queue import DeadLetterQueue
 
 
 class Outbox(Construct):
-    """Feeds a table's changes to ``relay`` in order, row by row.
+    """Invokes ``relay`` with the changes of a table, in order for each row.
 
-    A change that makes no sense is parked by the relay itself, whole and with its reason. One that
-    cannot be relayed is tried ten times and for at most six hours, of the day that a stream keeps
-    it; a batch that fails is split, so that one bad change stays alone. It is then parked as a
-    pointer into the stream, while the row itself still says what was to be told.
+    Retries: a failed batch is retried ten times, for at most six hours; the stream keeps changes
+    for a day. It is split on each failure, so that one bad change does not block the others.
+    Dead letters: the relay sends malformed changes to ``DeadLetters``, whole and with the reason.
+    Lambda sends the stream positions of failed changes; their rows still hold the events.
+    Alarms: when that queue is not empty.
     https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
     """
 

@@ -1,4 +1,4 @@
-"""Third-party packages: for functions as a layer, for workers as a folder."""
+"""Third-party packages: a layer for functions, a folder for workers."""
 
 import shutil
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from stacks.constructs.function import ROOT, RUNTIME
 
 
 class PackagesLayer(lambda_.LayerVersion):
-    """Pure-Python packages, copied from where the app itself runs.
+    """Pure-Python packages, copied from the environment in which the app runs.
 
-    They are the versions that ``requirements.txt`` pins, so neither Docker nor an index is needed
-    to synthesize, and the layer's hash changes only with them.
+    Their versions are those that ``requirements.txt`` pins. Synthesis needs neither Docker nor a
+    package index, and the layer's hash changes only with a version.
     """
 
     def __init__(self, scope: Construct, id: str, *, packages: Sequence[str]) -> None:
-        """Declare the layer; ``packages`` names each distribution, dependencies included."""
+        """Declare the layer; ``packages`` names each distribution, including dependencies."""
         super().__init__(
             scope,
             id,
@@ -33,9 +33,9 @@ class PackagesLayer(lambda_.LayerVersion):
 
 
 def packages_folder(packages: Sequence[str], data: Sequence[str] = ()) -> Path:
-    """The folder that holds the packages in ``python``; it is complete as soon as it is there.
+    """Return a folder with the packages in ``python``; create it if it is not there.
 
-    Of their files that are not code, only those are in it whose path begins as one of ``data``.
+    Data files are included only where their path begins with one of ``data``.
     """
     versions = " ".join([*(f"{package}-{version(package)}" for package in packages), *data])
     folder = ROOT / "build" / "layers" / sha256(versions.encode()).hexdigest()[:16]
@@ -45,7 +45,7 @@ def packages_folder(packages: Sequence[str], data: Sequence[str] = ()) -> Path:
             made = Path(scratch) / "layer"
             for package in packages:
                 _copy(package, made / "python", tuple(data))
-            # Another synthesis may have made it meanwhile, out of the same versions.
+            # A concurrent synthesis may have created it, from the same versions.
             with suppress(OSError):
                 made.rename(folder)
     return folder
@@ -60,7 +60,7 @@ def _copy(package: str, folder: Path, data: tuple[str, ...]) -> None:
 
 
 def _belongs(file: PackagePath) -> bool:
-    """Whether the file is code, its licence, or the METADATA that holds its version."""
+    """Return whether the file is code, a licence, or the METADATA with the version."""
     if ".." in file.parts:
         return False
     if file.parts[0].endswith(".dist-info"):

@@ -1,4 +1,4 @@
-"""From the order stream to the function that keeps a view."""
+"""The mapping from the order stream to the function that updates a view."""
 
 from collections.abc import Sequence
 
@@ -29,14 +29,15 @@ READ_ACTIONS = (
 
 
 class Projection(Construct):
-    """Feeds what is told of orders into the function that keeps a view, order by order.
+    """Invokes the function that updates a view with the events of the order stream.
 
-    Retries: a batch that fails is tried ten times, and split, so that one bad record stays alone.
-    It may be six of the seven days that the stream keeps it before it is given up untried.
+    Events of one order arrive in order.
+    Retries: a failed batch is retried ten times, and split on each failure, so that one bad record
+    does not block the others. Lambda drops records older than six days; the stream keeps seven.
     Dead letters: the function sends malformed records to ``DeadLetters``, whole and with the
-    reason; Lambda puts failed batches into the bucket, whole.
-    Partial failures: the function reports what it failed at; what it did before stays done.
-    Alarms: when anything is parked, and when the view is a quarter of an hour behind.
+    reason; Lambda stores failed batches in the bucket, whole.
+    Partial failures: the function reports failed records; Lambda retries from the first of them.
+    Alarms: when there are dead letters, and when the view is over 15 minutes behind.
     https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html
     https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
     """
@@ -54,11 +55,11 @@ class Projection(Construct):
         events: Sequence[type[Event]] = (),
         parallelization_factor: int = 1,
     ) -> None:
-        """Declare the mapping and all around it.
+        """Declare the mapping, its dead letters and its alarms.
 
-        Only these ``events`` are for the function, all if none are named. Of what is no JSON, a
-        filter lets nothing through. Of each shard, ``parallelization_factor``
-        batches are in work at a time; the records of one order are in one of them.
+        ``events`` are the event types that the function gets; the default is all. Its
+        filter also drops records that are not JSON. ``parallelization_factor`` is the number of
+        concurrent batches per shard; two of them never hold records of the same order.
         """
         super().__init__(scope, id)
         dead_letters = DeadLetterQueue(
@@ -85,8 +86,8 @@ class Projection(Construct):
             id,
             event_source_arn=source,
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,
-            # What happens to an order within a batch is one write, so it may as well hold a second:
-            # a shard takes a thousand records in that.
+            # All events of an order in one batch are one write, so a batch covers a second: a shard
+            # accepts a thousand records in that time.
             batch_size=500,
             max_batching_window=Duration.seconds(1),
             parallelization_factor=parallelization_factor,
@@ -131,9 +132,9 @@ class Projection(Construct):
 
 
 class DeadLetterBucket(ServiceBucket):
-    """Keeps the batches of streams that were given up, for as long as parking queues keep theirs.
+    """Keeps failed batches of streams, for as long as dead-letter queues keep messages.
 
-    A bucket and not a queue, for only here Lambda puts the records themselves.
+    It is a bucket because Lambda sends only the stream positions, not the records, to a queue.
     """
 
     def __init__(self, scope: Construct, id: str, *, env: Environment) -> None:
@@ -142,5 +143,5 @@ class DeadLetterBucket(ServiceBucket):
             id,
             env=env,
             retention=Duration.days(14),
-            reason="only Lambda writes to it, and what is in it goes after two weeks",
+            reason="only Lambda writes to it, and its objects expire after two weeks",
         )

@@ -1,4 +1,4 @@
-"""Queues that hold what is to be done, and what could not be."""
+"""Dead-letter queues, and queues of work."""
 
 from typing import Any
 
@@ -16,17 +16,16 @@ HIGH_THROUGHPUT_FIFO: dict[str, Any] = {
     "deduplication_scope": sqs.DeduplicationScope.MESSAGE_GROUP,
     "fifo_throughput_limit": sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
 }
-"""A FIFO queue whose groups neither wait for each other nor share a throughput limit.
+"""Settings of a FIFO queue whose message groups have separate throughput limits.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html
 """
 
 
 class DeadLetterQueue(sqs.Queue):
-    """Keeps what was given up on, for as long as SQS can, and raises an alarm while it does.
+    """Keeps dead letters for 14 days, the longest that SQS allows; alarms while it is not empty.
 
-    The dead-letter queue of every asynchronous edge is one of these, and so is the repair queue.
-    14 days is the longest retention: a message must outlive a long weekend.
+    Every asynchronous edge has one. The sagas' repair queue is one, too.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
     """
 
@@ -44,10 +43,9 @@ class DeadLetterQueue(sqs.Queue):
         """Declare the queue.
 
         ``consumer`` and ``contents`` say in the alarm who failed and what an operator will find.
-
-        ``fifo`` is for what comes from a FIFO queue or topic, which park in FIFO queues only;
-        EventBridge and Lambda's destinations park in others only. ``native_dlq`` is for
-        the dead-letter queue of a queue or a function, which the rule packs know as what it is.
+        ``fifo`` must be set for dead letters of a FIFO queue or topic, and must not be set for
+        those of EventBridge or a Lambda destination. ``native_dlq`` is for the queue of a redrive
+        policy or of a function's ``DeadLetterConfig``: the rule packs recognize these.
         """
         super().__init__(
             scope,
@@ -64,25 +62,25 @@ class DeadLetterQueue(sqs.Queue):
             metric=self.metric_approximate_number_of_messages_visible(
                 period=Duration.minutes(1), statistic="Maximum"
             ),
-            # Six hours after a queue was last used, SQS measures nothing any more, though what was
-            # parked may still be there. Whoever takes it out uses the queue, which is then empty.
+            # SQS stops reporting metrics of a queue that has not been used for six hours, even if
+            # it still holds messages. Receiving them makes SQS report again.
             # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-monitoring-using-cloudwatch.html
             ignore_missing_data=True,
             alarms=alarms,
         )
-        reason = "it is where things are parked: nothing consumes it"
+        reason = "it is a dead-letter queue itself: nothing consumes it"
         acknowledge(self, "Serverless-SQSRedrivePolicy", reason=reason)
         if not native_dlq:
             acknowledge(self, "AwsSolutions-SQS3", reason=reason)
 
 
 class WorkQueue(sqs.Queue):
-    """Holds what workers are to do; raises an alarm when something has waited for long.
+    """Holds work for consumers that poll it; alarms when a message waits for over 15 minutes.
 
-    A message that was received ten times is moved to ``dead_letters``; a worker that gives its
-    messages back when it stops counts as one time. A message is kept for as long as SQS
-    can, for one that is too old is gone without being parked. Parked, it keeps its age: what has
-    waited here for ten of its fourteen days is there for four more.
+    SQS moves a message that was received ten times to ``dead_letters``. A worker that returns its
+    messages when it stops uses up one of the ten. Retention is the longest that SQS allows, because
+    SQS deletes an expired message without dead-lettering it. A dead letter keeps its age: a message
+    that waited here for ten of its 14 days is kept for four more.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
     """
 
@@ -96,9 +94,10 @@ class WorkQueue(sqs.Queue):
         alarms: sns.ITopic,
         consumer: str = "",
     ) -> None:
-        """Declare the queue; ``contents`` says in alarms what is in it.
+        """Declare the queue.
 
-        The ``consumer`` has the queue's id if it has no name of its own.
+        ``contents`` says in alarms what is in it. ``consumer`` names the consumer in alarms; the
+        default is the queue's id.
         """
         consumer = consumer or id
         self.dead_letters = DeadLetterQueue(
@@ -130,7 +129,7 @@ class WorkQueue(sqs.Queue):
 def alarm_on_message_age(
     scope: Construct, id: str, *, queue: sqs.IQueue, alarm_description: str, alarms: sns.ITopic
 ) -> None:
-    """Raise an alarm when a message has waited for a quarter of an hour."""
+    """Declare an alarm for messages that wait for over 15 minutes."""
     alarm(
         scope,
         id,

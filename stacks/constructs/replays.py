@@ -1,4 +1,4 @@
-"""From the archive to who asked for it: the only way that replayed events have."""
+"""The only rule that matches replayed events, and the queue that it fills."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -16,11 +16,13 @@ from stacks.constructs.queue import WorkQueue
 
 
 class Replays(Construct):
-    """A rule that hears replayed events only, and a queue from which a rebuild takes them.
+    """A rule that matches replayed events only, and a queue from which a rebuild reads them.
 
-    Each replay names this rule as the only one that it may reach. What is left in the queue when a
-    rebuild is broken off does the next one no harm: facts may come twice.
-    Retries: a rebuild gets a message ten times. Parked: what it still failed at.
+    Every replay is limited to this rule. A rebuild that is aborted may leave messages in the queue;
+    they do not harm the next one, because projections ignore duplicates.
+    Retries: EventBridge tries to deliver for a day; a rebuild receives a message up to ten times.
+    Dead letters: messages that a rebuild received ten times, and events that were not delivered.
+    Alarms: when there are dead letters, and when a message waits for over 15 minutes.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html
     """
 

@@ -1,4 +1,4 @@
-"""What gives a stream as many shards as it needs."""
+"""A function that scales the shards of a stream."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
@@ -16,11 +16,11 @@ from stacks.environments import Environment
 
 
 class ShardScaler(Construct):
-    """Looks at a stream every minute, and doubles or halves its shards when there is need.
+    """Checks a stream every minute, and doubles or halves its shards when needed.
 
-    It reads metrics instead of being called by alarms: an alarm acts once when it changes state,
-    and one doubling may not be enough. The alarm here is for people; that a consumer is behind, its
-    own alarm tells.
+    It reads metrics and is not invoked by alarms: an alarm acts only when it changes state, and one
+    doubling may not be enough. The alarm here is for people, when producers are throttled. Each
+    projection has an alarm for a consumer that is behind.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-actions.html
     """
 
@@ -34,7 +34,7 @@ class ShardScaler(Construct):
         schedules: scheduler.IScheduleGroup,
         alarms: sns.ITopic,
     ) -> None:
-        """Declare it for a stream of provisioned shards."""
+        """Declare the scaler; the stream's shards are provisioned."""
         super().__init__(scope, id)
         if env.shards is None:
             raise ValueError("a stream that Kinesis scales needs no scaler")
@@ -83,7 +83,7 @@ class ShardScaler(Construct):
         )
 
     def _grant_get_metric_data(self) -> None:
-        """In a policy of its own, so that the wildcard has its own reason."""
+        """Grant it in a separate policy, so that the wildcard has its own acknowledgement."""
         if self.function.role is None:
             raise TypeError("a function that the app declares has a role")
         policy = iam.Policy(
@@ -95,5 +95,5 @@ class ShardScaler(Construct):
         acknowledge(
             policy,
             "AwsSolutions-IAM5[Resource::*]",
-            reason="CloudWatch's GetMetricData knows no resources",
+            reason="CloudWatch's GetMetricData supports no resource-level rights",
         )

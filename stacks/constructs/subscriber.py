@@ -15,9 +15,10 @@ from stacks.constructs.topic_queue import TopicQueue
 
 
 class Subscriber(TopicQueue):
-    """Feeds the events that a function listens to into it, in order group by group.
+    """Invokes a function with the events of a topic, in order within each message group.
 
-    Partial failures: the function reports each failed message; the others are done with.
+    Retries, dead letters and alarms are those of ``TopicQueue``.
+    Partial failures: the function reports each failed message; SQS deletes the others.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Subscriber(TopicQueue):
             id,
             topic=topic,
             events=events,
-            # Six times the function's time-out, so that no message comes back while it is tried.
+            # Six times the function's time-out: no message reappears while it is processed.
             # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
             visibility_timeout=Duration.seconds(6 * _timeout(function)),
             alarms=alarms,
@@ -50,7 +51,7 @@ class Subscriber(TopicQueue):
         acknowledge(
             function,
             "Serverless-LambdaEventSourceMappingDestination",
-            reason="a mapping of a queue has none: the queue itself parks what is given up on",
+            reason="a mapping of a queue has none: the queue has a redrive policy instead",
         )
 
 

@@ -9,7 +9,7 @@ from stacks.environments import Environment
 
 
 class ServiceTable(dynamodb.TableV2):
-    """A table with string keys, paid by request, encrypted, and kept as the environment says."""
+    """An encrypted on-demand table with string keys and point-in-time recovery."""
 
     def __init__(
         self,
@@ -24,9 +24,9 @@ class ServiceTable(dynamodb.TableV2):
     ) -> None:
         """Declare the table.
 
-        ``sort_key`` is the sort key, if there is one. ``stream`` says which images a change
-        carries, None for no stream. ``indexes`` are sparse: each bears the name of its first
-        attribute, is sorted by the second, and has only keys.
+        ``stream`` says which images of an item its stream carries; None means no stream.
+        ``indexes`` are pairs of partition key and sort key. Each index is named after its partition
+        key, is sparse, and holds only keys.
         """
         super().__init__(
             scope,

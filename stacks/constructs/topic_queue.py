@@ -17,13 +17,13 @@ MAX_RECEIVES = 10
 
 
 class TopicQueue(Construct):
-    """A queue that gets the events somebody listens to, in order group by group.
+    """A queue that gets events of a FIFO topic, in order within each message group.
 
-    Retries: SNS tries to reach the queue for 23 days. The consumer gets a message ten times.
-    Parked: as ``Undelivered`` what SNS could not deliver by then, or may not deliver; as
-    ``DeadLetters`` what the consumer still fails on.
-    Poison: the consumer parks it there itself, whole and with its reason, at the first sight.
-    Alarms: when anything is parked, and when messages wait for a quarter of an hour.
+    Retries: SNS tries to deliver for 23 days. The consumer receives a message up to ten times.
+    Dead letters: ``Undelivered`` gets what SNS could not deliver, or was not allowed to.
+    ``DeadLetters`` gets messages that were received ten times. The consumer also sends malformed
+    messages there, at the first attempt, whole and with the reason.
+    Alarms: when there are dead letters, and when messages wait for over 15 minutes.
     https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html
     """
@@ -84,7 +84,7 @@ class TopicQueue(Construct):
 
 
 def override_filter_policy(subscription: sns.Subscription, policy: dict[str, object]) -> None:
-    """Let only messages through whose body matches: the construct's own type has no numbers."""
+    """Set the filter on the message body; the CDK's ``FilterOrPolicy`` has no numbers."""
     cfn_subscription = subscription.node.default_child
     if not isinstance(cfn_subscription, sns.CfnSubscription):
         raise TypeError(f"{subscription.node.path} has no CfnSubscription")

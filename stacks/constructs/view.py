@@ -1,4 +1,4 @@
-"""The two tables of a view: one is live, beside it the view can be rebuilt."""
+"""The two tables of a view: one is live, the other is for rebuilding it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,12 +13,12 @@ from stacks.environments import Environment
 
 
 class View(Construct):
-    """Keeps a view in that of its two tables which the stack's parameter ``<id>Slot`` names.
+    """A view with two tables; the stack's parameter ``<id>Slot`` selects the live one.
 
-    `python -m ops view rebuild` fills the other one, and then sets the parameter, which deployments
-    leave as it is. Functions have their rights on both tables at all times, so that none is shut
-    out while its setting changes; and readers change before the writer, in whose place the rebuild
-    writes until it has changed as well.
+    `python -m ops view rebuild` fills the other table, then sets the parameter. Deployments keep
+    its value. Functions always have their rights on both tables, so that none fails while its
+    setting changes. CloudFormation updates the reader before the writer; until the writer has
+    changed, the rebuild writes to the new table in its place.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class View(Construct):
         sort_key: str = "",
         index: tuple[str, str] | None = None,
     ) -> None:
-        """Declare it; functions know the live table as ``setting``. The rest as ServiceTable."""
+        """Declare both tables; ``setting`` is the variable that names the live one to functions."""
         super().__init__(scope, id)
         indexes = [index] if index else []
         self._tables = [
@@ -62,7 +62,7 @@ class View(Construct):
         reads: Sequence[str],
         queried_by: str = "",
     ) -> None:
-        """Let one function write and another read, also an index if it is ``queried_by`` one."""
+        """Grant the writer and the reader their rights; ``queried_by`` names an index to query."""
         for table in self._tables:
             grant(writer, *writes, on=table.table_arn)
             grant(reader, *reads, on=table.table_arn)
@@ -72,7 +72,7 @@ class View(Construct):
 
 
 def _select(slot: CfnParameter, names: Sequence[str]) -> str:
-    """The CDK's own ``Fn.select`` wants to know the number by itself."""
+    """Select a name by the parameter; the CDK's ``Fn.select`` takes no parameter as index."""
     return Token.as_string({"Fn::Select": [slot.value_as_string, list(names)]})
 
 

@@ -50,6 +50,7 @@ RULES: dict[str, Rule] = {
         (
             *CDK,
             "stacks.environments",
+            "stacks.names",
             "lambdas.contracts.codec",
             "lambdas.contracts.commands",
             "lambdas.contracts.event",
@@ -75,6 +76,7 @@ RULES: dict[str, Rule] = {
             "pg8000",
             "lambdas.contracts",
             "lambdas.runtime.dynamodb",
+            "stacks.names",
             *OFFERED_TO_OPERATORS,
         ),
     ),

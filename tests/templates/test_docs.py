@@ -4,6 +4,7 @@ import re
 
 from bench.costs import render_tables
 from stacks.environments import ENVIRONMENTS
+from stacks.names import service_of
 from tests.templates.synthesis import ROOT, platform
 
 RULE = re.compile(r"^\| ((?:`\w+`(?:, )?)+) \| (\w+) \| .+ \| .+ \|$", re.MULTILINE)
@@ -16,10 +17,7 @@ def test_architecture_page_lists_every_rule():
         for names, service in RULE.findall(page)
         for name in re.findall(r"`(\w+)`", names)
     ]
-    rules = [
-        (rule.stack.rpartition("-")[2].lower(), rule.id)
-        for rule in platform("dev").all("AWS::Events::Rule")
-    ]
+    rules = [(service_of(rule.stack), rule.id) for rule in platform("dev").all("AWS::Events::Rule")]
 
     def same(documented: tuple[str, str], rule: tuple[str, str]) -> bool:
         service, name = documented

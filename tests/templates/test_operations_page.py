@@ -2,6 +2,7 @@
 
 import re
 
+from stacks.names import service_of
 from tests.templates.synthesis import ROOT, platform
 
 ROW = re.compile(r"^\| (`.+?) \| .+ \| .+ \|$", re.MULTILINE)
@@ -17,7 +18,7 @@ def test_operations_page_covers_every_dead_letter_queue():
         for service in services.split(", ")
     }
     queues = {
-        (stack.rpartition("-")[2].lower(), logical_id[:-8])
+        (service_of(stack), logical_id[:-8])
         for stack, template in platform("dev").templates.items()
         for logical_id, resource in template["Resources"].items()
         if resource["Type"] == "AWS::SQS::Queue"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from stacks.names import service_of
 from tests.templates.checks.common import check, statements
 from tests.templates.kinds import ALARM, MACHINE, QUEUE, TOPIC, TOPIC_POLICY
 from tests.templates.synthesis import Platform, Resource
@@ -21,7 +22,7 @@ def alarm_description_is_unique(platform: Platform) -> Iterator[str]:
     seen: dict[str, Resource] = {}
     for alarm in platform.all(ALARM):
         description = str(alarm.properties.get("AlarmDescription"))
-        service = alarm.stack.rpartition("-")[2].lower()
+        service = service_of(alarm.stack)
         if not re.match(rf"{service}/\w+: ", description):
             yield f"{alarm}: it does not say whose alarm it is: {description}"
         other = seen.setdefault(description, alarm)
