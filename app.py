@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Composes the platform for the environment that ``-c env=NAME`` selects; ``dev`` if none.
+"""Compose the platform for the environment that ``-c env=NAME`` selects; the default is ``dev``.
 
 ``-c partner=NAME`` names the partner event source through which the card company reports disputes.
-``-c sender=ADDRESS`` gives it another address from which customers get mails.
+``-c sender=ADDRESS`` sets the address that sends mails to customers.
 """
 
 import sys
