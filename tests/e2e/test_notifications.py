@@ -45,7 +45,7 @@ def test_news_becomes_a_mail_and_lambda_tells_so_as_aws_writes_it(platform: Plat
 
     event = next(
         event
-        for message in received(platform.cloud, platform.told_by_lambda)
+        for message in received(platform.cloud, platform.destination_events)
         if (event := json.loads(message["Body"]))
     )
     record = event["detail"]
@@ -83,7 +83,7 @@ def test_news_becomes_a_mail_and_lambda_tells_so_as_aws_writes_it(platform: Plat
 def test_the_timeline_shows_of_what_the_customer_was_told(platform: Platform):
     platform.confirm("o2")
     dispatched = OrderDispatched(order_id="o2", customer_id=subject(platform.ada))
-    platform.tell("o2", 3, dispatched)
+    platform.publish("o2", 3, dispatched)
 
     assert eventually(lambda: len(platform.notices("o2")) == 2)
     notices = platform.notices("o2")
@@ -166,8 +166,8 @@ def test_a_function_sends_from_its_own_identity_and_a_refusal_is_parked_and_put_
 ):
     with platform.setting("NotifyCustomer", SENDER="somebody@else.example"):
         fact = platform.confirm("o6")
-        parked = platform.parked("NotifyCustomerFailureRecords")
-        dead = platform.parked("NotifyCustomerDeadLetters")
+        parked = platform.dead_letter("NotifyCustomerFailureRecords")
+        dead = platform.dead_letter("NotifyCustomerDeadLetters")
 
     event = json.loads(dead["Body"])
     assert event["detail"]["metadata"]["event_id"] == fact.metadata.event_id
@@ -191,8 +191,8 @@ def test_a_function_sends_from_its_own_identity_and_a_refusal_is_parked_and_put_
 def test_a_mail_whose_sender_died_is_parked_and_not_sent_again(platform: Platform):
     with platform.dying("NotifyCustomer", NOTIFY, DIES):
         platform.confirm("o7")
-        parked = platform.parked("NotifyCustomerFailureRecords")
-        event = json.loads(platform.parked("NotifyCustomerDeadLetters")["Body"])
+        parked = platform.dead_letter("NotifyCustomerFailureRecords")
+        event = json.loads(platform.dead_letter("NotifyCustomerDeadLetters")["Body"])
 
     gave_up(
         json.loads(parked["Body"]),
@@ -202,8 +202,8 @@ def test_a_mail_whose_sender_died_is_parked_and_not_sent_again(platform: Platfor
     )
     assert platform.mails("o7")["OrderConfirmed"] == "SENDING"
     platform.invoke("NotifyCustomer", event)
-    platform.parked("NotifyCustomerFailureRecords")
-    platform.parked("NotifyCustomerDeadLetters")
+    platform.dead_letter("NotifyCustomerFailureRecords")
+    platform.dead_letter("NotifyCustomerDeadLetters")
     # The invoice is mailed whenever it is written; of the order there is no mail by now, or never.
     assert eventually(
         lambda: [mail["Subject"] for mail in platform.sent("o7")] == ["Invoice INV-o7"]
@@ -217,7 +217,7 @@ def test_an_invoice_that_cannot_be_written_is_told_to_operations_and_can_be_put_
     with platform.setting("IssueInvoice", INVOICES_BUCKET="there-is-no-such-bucket"):
         platform.confirm("o8")
         (message,) = received(platform.cloud, told)
-        dead = platform.parked("IssueInvoiceDeadLetters")
+        dead = platform.dead_letter("IssueInvoiceDeadLetters")
 
     event = json.loads(dead["Body"])
     record = json.loads(json.loads(message["Body"])["Message"])
@@ -237,8 +237,8 @@ def test_an_invoice_that_cannot_be_mailed_is_parked(platform: Platform):
     record = {"responsePayload": answer}
     platform.invoke("EmailInvoice", record)
 
-    parked = json.loads(platform.parked("EmailInvoiceFailureRecords")["Body"])
+    parked = json.loads(platform.dead_letter("EmailInvoiceFailureRecords")["Body"])
     assert parked["requestPayload"] == record
     assert parked["requestContext"]["condition"] == "RetriesExhausted"
-    assert json.loads(platform.parked("EmailInvoiceDeadLetters")["Body"]) == record
+    assert json.loads(platform.dead_letter("EmailInvoiceDeadLetters")["Body"]) == record
     assert platform.mails("o9") == {}

@@ -149,7 +149,7 @@ def test_an_event_that_would_be_too_old_is_not_tried_again(cloud: Cloud, deploy:
     assert body(failed)["requestContext"]["approximateInvokeCount"] == 2
 
 
-def test_a_function_that_is_switched_off_parks_its_events_at_once(
+def test_function_with_reserved_concurrency_zero_dead_letters_its_events_at_once(
     cloud: Cloud, deploy: Deploy
 ) -> None:
     stack = failing(deploy, ReservedConcurrentExecutions=0)
@@ -250,14 +250,14 @@ def check_success(record: Mapping[str, Any]) -> None:
     assert record["responsePayload"] == {"statusCode": 200, "body": "null"}
 
 
-def test_success_is_told_to_a_queue(cloud: Cloud, deploy: Deploy) -> None:
+def test_success_is_sent_to_a_queue(cloud: Cloud, deploy: Deploy) -> None:
     stack = answering(deploy, get("Queue"), {})
     invoke(cloud, stack.outputs["Function"])
     (message,) = received(cloud, stack.outputs["Queue"])
     check_success(body(message))
 
 
-def test_success_is_told_to_a_topic(cloud: Cloud, deploy: Deploy) -> None:
+def test_success_is_sent_to_a_topic(cloud: Cloud, deploy: Deploy) -> None:
     subscription = {"TopicArn": ref("Topic"), "Protocol": "sqs", "Endpoint": get("Queue")}
     stack = answering(
         deploy,
@@ -273,7 +273,7 @@ def test_success_is_told_to_a_topic(cloud: Cloud, deploy: Deploy) -> None:
     check_success(json.loads(body(message)["Message"]))
 
 
-def test_success_is_told_to_a_function_whose_own_success_is_told_in_turn(
+def test_success_is_sent_to_a_function_whose_own_success_is_sent_on(
     cloud: Cloud, deploy: Deploy
 ) -> None:
     stack = answering(
@@ -287,11 +287,11 @@ def test_success_is_told_to_a_function_whose_own_success_is_told_in_turn(
 
 
 @pytest.mark.parametrize(("handler", "outcome"), [("logs", "Success"), ("fails", "Failure")])
-def test_both_outcomes_are_told_on_a_bus_as_lambda_writes_them(
+def test_both_outcomes_are_published_on_a_bus_as_lambda_writes_them(
     cloud: Cloud, deploy: Deploy, handler: str, outcome: str
 ) -> None:
     name = {"Fn::Sub": "${AWS::StackName}"}
-    told = {
+    rule = {
         "EventBusName": ref("Bus"),
         "EventPattern": {"source": ["lambda"]},
         "Targets": [{"Id": "queue", "Arn": get("Queue")}],
@@ -302,7 +302,7 @@ def test_both_outcomes_are_told_on_a_bus_as_lambda_writes_them(
             "Function": function(handler),
             "Settings": settings("Function", MaximumRetryAttempts=0, **{outcome: get("Bus")}),
             "Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": name}},
-            "Rule": {"Type": "AWS::Events::Rule", "Properties": told},
+            "Rule": {"Type": "AWS::Events::Rule", "Properties": rule},
             "Queue": queue(),
             "Policy": queue_policy("events", "Queue"),
         },
@@ -393,6 +393,8 @@ def test_the_seam_is_where_it_is_expected(monkeypatch: pytest.MonkeyPatch, name:
         async_invocations.install()
 
 
-def test_the_emulator_still_tells_nobody_of_success() -> None:
+def test_ministack_still_sends_no_success_record() -> None:
     source = inspect.getsource(lambda_svc.invoke_async_with_retry)
-    assert "OnSuccess" not in source, "MiniStack tells of success: look at async_invocations again"
+    assert "OnSuccess" not in source, (
+        "MiniStack sends success records: look at async_invocations again"
+    )

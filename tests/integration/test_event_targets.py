@@ -1,4 +1,4 @@
-"""Events reach each kind of target, under the right that AWS demands; or they are parked."""
+"""Events reach each kind of target, under the right that AWS demands; or they are dead-lettered."""
 
 import inspect
 import json
@@ -122,8 +122,8 @@ def test_no_event_is_logged_without_a_policy(
 ) -> None:
     stack = to(deploy, {"Arn": GROUP, **DEAD}, resources=logs(principal), Group=ref("Group"))
     put(cloud, stack.outputs["Bus"])
-    (parked,) = received(cloud, stack.outputs["Dead"])
-    assert attributes(parked)["ERROR_CODE"] == "NO_PERMISSIONS"
+    (dead_letter,) = received(cloud, stack.outputs["Dead"])
+    assert attributes(dead_letter)["ERROR_CODE"] == "NO_PERMISSIONS"
     assert written(cloud, stack.outputs["Group"]) == []
 
 
@@ -158,7 +158,7 @@ def test_a_stream_gets_the_event_under_its_partition_key(
     assert json.loads(record["Data"])["detail"]["value"] == 415
 
 
-def test_an_event_without_the_partition_key_is_parked(cloud: Cloud, deploy: Deploy) -> None:
+def test_event_without_the_partition_key_is_dead_lettered(cloud: Cloud, deploy: Deploy) -> None:
     stack = to(
         deploy,
         {
@@ -173,8 +173,8 @@ def test_an_event_without_the_partition_key_is_parked(cloud: Cloud, deploy: Depl
         },
     )
     put(cloud, stack.outputs["Bus"])
-    (parked,) = received(cloud, stack.outputs["Dead"])
-    assert attributes(parked)["ERROR_CODE"] == "INVALID_PARAMETER"
+    (dead_letter,) = received(cloud, stack.outputs["Dead"])
+    assert attributes(dead_letter)["ERROR_CODE"] == "INVALID_PARAMETER"
 
 
 # SQS and SNS
@@ -270,9 +270,9 @@ def test_a_queue_with_a_customers_key_needs_the_key_as_well(
         (message,) = received(cloud, stack.outputs["Queue"])
         assert json.loads(message["Body"])["id"] == event
     else:
-        (parked,) = received(cloud, stack.outputs["Dead"])
-        assert attributes(parked)["ERROR_CODE"] == "NO_PERMISSIONS"
-        assert "kms:" in attributes(parked)["ERROR_MESSAGE"]
+        (dead_letter,) = received(cloud, stack.outputs["Dead"])
+        assert attributes(dead_letter)["ERROR_CODE"] == "NO_PERMISSIONS"
+        assert "kms:" in attributes(dead_letter)["ERROR_MESSAGE"]
 
 
 # Lambda
@@ -330,8 +330,8 @@ def test_a_machine_is_started_under_the_targets_role(
         described = states.describe_execution(executionArn=execution["executionArn"])
         assert json.loads(described["input"])["order"] == "o-7"
     else:
-        (parked,) = received(cloud, stack.outputs["Dead"])
-        assert attributes(parked)["ERROR_CODE"] == "NO_PERMISSIONS"
+        (dead_letter,) = received(cloud, stack.outputs["Dead"])
+        assert attributes(dead_letter)["ERROR_CODE"] == "NO_PERMISSIONS"
         assert executions() == []
         assert logged(cloud, stack.outputs["Starter"], "states:StartExecution", "not authorized")
 
@@ -358,8 +358,8 @@ def test_another_bus_gets_the_event_under_the_targets_role(
         (message,) = received(cloud, stack.outputs["Queue"])
         assert json.loads(message["Body"])["id"] == event
     else:
-        (parked,) = received(cloud, stack.outputs["Dead"])
-        assert attributes(parked)["ERROR_CODE"] == "NO_PERMISSIONS"
+        (dead_letter,) = received(cloud, stack.outputs["Dead"])
+        assert attributes(dead_letter)["ERROR_CODE"] == "NO_PERMISSIONS"
 
 
 def test_a_role_that_does_not_trust_eventbridge_is_of_no_use(cloud: Cloud, deploy: Deploy) -> None:
@@ -369,14 +369,14 @@ def test_a_role_that_does_not_trust_eventbridge_is_of_no_use(cloud: Cloud, deplo
         resources={"Role": role("sqs:SendMessage", service="lambda"), "Queue": queue()},
     )
     put(cloud, stack.outputs["Bus"])
-    (parked,) = received(cloud, stack.outputs["Dead"])
-    assert attributes(parked)["ERROR_CODE"] == "NO_PERMISSIONS"
+    (dead_letter,) = received(cloud, stack.outputs["Dead"])
+    assert attributes(dead_letter)["ERROR_CODE"] == "NO_PERMISSIONS"
 
 
 # What cannot be delivered
 
 
-def test_an_event_for_a_queue_that_is_gone_is_parked_whole(cloud: Cloud, deploy: Deploy) -> None:
+def test_event_for_a_deleted_queue_is_dead_lettered_whole(cloud: Cloud, deploy: Deploy) -> None:
     gone = {"Fn::Sub": "arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:gone"}
     stack = to(
         deploy,
@@ -386,12 +386,12 @@ def test_an_event_for_a_queue_that_is_gone_is_parked_whole(cloud: Cloud, deploy:
         Queue=ref("Queue"),
     )
     event = put(cloud, stack.outputs["Bus"])
-    (parked,) = received(cloud, stack.outputs["Dead"])
-    body = json.loads(parked["Body"])
+    (dead_letter,) = received(cloud, stack.outputs["Dead"])
+    body = json.loads(dead_letter["Body"])
     assert body["id"] == event
     assert body["detail"] == {"category": "lab-supplies", "value": 415, "order": "o-7"}
     arn = f"arn:aws:sqs:{cloud.region}:{cloud.account}:gone"
-    assert attributes(parked) == {
+    assert attributes(dead_letter) == {
         "RULE_ARN": stack.outputs["Rule"],
         "TARGET_ARN": arn,
         "ERROR_CODE": "NO_RESOURCE",
@@ -420,9 +420,9 @@ def test_a_resource_whose_policy_does_not_let_eventbridge_in_gets_nothing(
 ) -> None:
     stack = to(deploy, {"Arn": target_, **DEAD}, resources=resources)
     put(cloud, stack.outputs["Bus"])
-    (parked,) = received(cloud, stack.outputs["Dead"])
-    assert attributes(parked)["ERROR_CODE"] == "NO_PERMISSIONS"
-    assert "events.amazonaws.com is not authorized" in attributes(parked)["ERROR_MESSAGE"]
+    (dead_letter,) = received(cloud, stack.outputs["Dead"])
+    assert attributes(dead_letter)["ERROR_CODE"] == "NO_PERMISSIONS"
+    assert "events.amazonaws.com is not authorized" in attributes(dead_letter)["ERROR_MESSAGE"]
 
 
 def test_a_dead_letter_queue_that_refuses_is_named_in_the_log(cloud: Cloud, deploy: Deploy) -> None:
@@ -467,8 +467,8 @@ def test_a_delivery_is_tried_again_until_it_succeeds() -> None:
     ]
 
 
-def test_what_is_given_up_is_parked_with_the_number_of_retries() -> None:
-    parked: list[tuple[str, GiveUp, int]] = []
+def test_undelivered_event_is_dead_lettered_with_the_number_of_retries() -> None:
+    dead_letters: list[tuple[str, GiveUp, int]] = []
     attempts: list[int] = []
 
     def attempt() -> None:
@@ -480,11 +480,11 @@ def test_what_is_given_up_is_parked_with_the_number_of_retries() -> None:
         return RetryAfter(0) if isinstance(verdict, RetryAfter) else verdict
 
     def dead_letter(error: DeliveryError, verdict: GiveUp, retries: int) -> None:
-        parked.append((error.code, verdict, retries))
+        dead_letters.append((error.code, verdict, retries))
 
     Delivery(what="it", attempt=attempt, rule=rule_of_two, dead_letter=dead_letter).start()
-    assert eventually(lambda: parked)
-    assert parked == [("ResourceInUseException", GiveUp("MaximumRetryAttempts"), 2)]
+    assert eventually(lambda: dead_letters)
+    assert dead_letters == [("ResourceInUseException", GiveUp("MaximumRetryAttempts"), 2)]
     assert len(attempts) == 3
 
 
@@ -519,5 +519,7 @@ def test_the_seam_is_where_it_is_expected(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_emulator_still_tries_once_and_forgets() -> None:
     source = inspect.getsource(eventbridge._invoke_target)
-    assert "DeadLetterConfig" not in source, "MiniStack parks itself: remove event_targets"
+    assert "DeadLetterConfig" not in source, (
+        "MiniStack dead-letters by itself: remove event_targets"
+    )
     assert "RetryPolicy" not in source, "MiniStack tries again itself: remove event_targets"

@@ -191,8 +191,8 @@ def test_a_role_that_may_not_receive_gets_nothing(
         Queue=ref("Queue"), Arn=get("Queue"), Role=get("Role"), Log=ref("ConsumerLog"),
     )  # fmt: skip
     send(cloud, stack, "a")
-    told = denied(stack.outputs["Role"], missing, stack.outputs["Arn"])
-    assert told in until(cloud.log.read_text, lambda log: told in log)
+    denial = denied(stack.outputs["Role"], missing, stack.outputs["Arn"])
+    assert denial in until(cloud.log.read_text, lambda log: denial in log)
     send(cloud, stack, "b")
     with allowed(cloud, stack.outputs["Role"], missing):
         found = until(lambda: seen(cloud, stack.outputs["Log"]), bool)
@@ -214,8 +214,8 @@ def test_an_encrypted_queue_needs_its_key(cloud: Cloud, deploy: Deploy) -> None:
         Queue=ref("Queue"), Key=get("Key"), Role=get("Role"), Log=ref("ConsumerLog"),
     )  # fmt: skip
     send(cloud, stack, "a")
-    told = denied(stack.outputs["Role"], "kms:Decrypt", stack.outputs["Key"])
-    assert told in until(cloud.log.read_text, lambda log: told in log)
+    denial = denied(stack.outputs["Role"], "kms:Decrypt", stack.outputs["Key"])
+    assert denial in until(cloud.log.read_text, lambda log: denial in log)
     assert not seen(cloud, stack.outputs["Log"])
 
 

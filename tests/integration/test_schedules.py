@@ -1,4 +1,4 @@
-"""A schedule reaches its target under its own role, or parks what it could not hand over."""
+"""A schedule reaches its target under its own role, or dead-letters what it could not deliver."""
 
 import inspect
 import json
@@ -68,7 +68,7 @@ def test_a_function_is_invoked_asynchronously(cloud: Cloud, deploy: Deploy) -> N
     assert received(cloud, stack.outputs["Dead"], 0) == []
 
 
-def test_what_a_target_that_is_gone_was_to_get_is_parked(cloud: Cloud, deploy: Deploy) -> None:
+def test_payload_for_a_deleted_target_is_dead_lettered(cloud: Cloud, deploy: Deploy) -> None:
     stack = deploy(
         {
             "Schedule": schedule(GONE),
@@ -94,7 +94,7 @@ def test_what_a_target_that_is_gone_was_to_get_is_parked(cloud: Cloud, deploy: D
     }
 
 
-def test_a_role_without_the_right_parks_under_its_right_to_park(
+def test_schedule_whose_role_lacks_the_right_to_the_target_dead_letters_under_that_role(
     cloud: Cloud, deploy: Deploy
 ) -> None:
     stack = deploy(
@@ -164,7 +164,7 @@ def test_the_seam_is_where_it_is_expected(monkeypatch: pytest.MonkeyPatch) -> No
         schedules.install()
 
 
-def test_the_emulator_still_waits_as_long_as_it_is_told() -> None:
+def test_ministack_still_waits_the_whole_delay() -> None:
     source = inspect.getsource(scheduler._ticker_loop)
     assert "time.sleep(_SCHEDULE_TICK_INTERVAL)" in source, "look at schedules again"
 

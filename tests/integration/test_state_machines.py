@@ -194,7 +194,7 @@ def test_a_task_that_outlives_its_own_time_out_fails_and_can_be_caught(
     assert json.loads(outcome(cloud, stack.outputs["Machine"])["output"]) == "States.Timeout"
 
 
-def test_a_task_with_a_token_that_is_not_heard_of_fails(cloud: Cloud, deploy: Deploy) -> None:
+def test_task_with_a_token_and_no_heartbeat_fails(cloud: Cloud, deploy: Deploy) -> None:
     stack = deploy(
         {
             "Role": machine_role("sqs:SendMessage"),

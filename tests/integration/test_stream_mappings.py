@@ -70,14 +70,14 @@ def source(request: pytest.FixtureRequest) -> Any:
 ONLY_BY_TLS = {
     "Type": "AWS::SQS::QueuePolicy",
     "Properties": {
-        "Queues": [ref("Parked")],
+        "Queues": [ref("DeadLetters")],
         "PolicyDocument": {
             "Statement": [
                 {
                     "Effect": "Deny",
                     "Principal": "*",
                     "Action": "sqs:*",
-                    "Resource": get("Parked"),
+                    "Resource": get("DeadLetters"),
                     "Condition": {"Bool": {"aws:SecureTransport": "false"}},
                 }
             ]
@@ -92,22 +92,23 @@ def test_poison_stays_alone_and_a_queue_learns_where_it_is(
     resources, arn, outputs = source
     stack = deploy(
         {
-            **resources, **consumer(), "Role": ROLE, "Parked": QUEUE, "OnlyByTls": ONLY_BY_TLS,
+            **resources, **consumer(), "Role": ROLE, "DeadLetters": QUEUE, "OnlyByTls": ONLY_BY_TLS,
             "Mapping": stream_mapping(
                 arn, MaximumRetryAttempts=1, BisectBatchOnFunctionError=True, BatchSize=10,
                 MaximumBatchingWindowInSeconds=1,
-                DestinationConfig={"OnFailure": {"Destination": get("Parked")}},
+                DestinationConfig={"OnFailure": {"Destination": get("DeadLetters")}},
             ),
         },
-        Arn=arn, Log=ref("ConsumerLog"), Function=get("Consumer"), Parked=ref("Parked"), **outputs,
+        Arn=arn, Log=ref("ConsumerLog"), Function=get("Consumer"),
+        DeadLetters=ref("DeadLetters"), **outputs,
     )  # fmt: skip
     write(cloud, stack, *TEN)
-    (told,) = until(lambda: messages(cloud, stack.outputs["Parked"]), bool)
-    assert told["requestContext"]["condition"] == "RetryAttemptsExhausted"
-    assert told["requestContext"]["approximateInvokeCount"] == 2
-    assert told["requestContext"]["functionArn"] == stack.outputs["Function"]
-    assert "payload" not in told
-    info = told.get("KinesisBatchInfo") or told["DDBStreamBatchInfo"]
+    (failure,) = until(lambda: messages(cloud, stack.outputs["DeadLetters"]), bool)
+    assert failure["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert failure["requestContext"]["approximateInvokeCount"] == 2
+    assert failure["requestContext"]["functionArn"] == stack.outputs["Function"]
+    assert "payload" not in failure
+    info = failure.get("KinesisBatchInfo") or failure["DDBStreamBatchInfo"]
     assert info["batchSize"] == 1
     assert info["startSequenceNumber"] == info["endSequenceNumber"]
     assert info["streamArn"] == stack.outputs["Arn"]
@@ -121,7 +122,7 @@ def test_poison_stays_alone_and_a_queue_learns_where_it_is(
     )
     assert processed(found) == good, "in order, once each"
     assert bodies(found).count(["bad"]) == 2
-    assert not messages(cloud, stack.outputs["Parked"])
+    assert not messages(cloud, stack.outputs["DeadLetters"])
 
 
 def test_poison_stays_alone_and_a_bucket_gets_it_whole(
@@ -131,22 +132,22 @@ def test_poison_stays_alone_and_a_bucket_gets_it_whole(
     stack = deploy(
         {
             **resources, **consumer(REPORTS="yes"), "Role": ROLE,
-            "Parked": {"Type": "AWS::S3::Bucket"},
+            "DeadLetters": {"Type": "AWS::S3::Bucket"},
             "Mapping": stream_mapping(
                 arn, MaximumRetryAttempts=0, BisectBatchOnFunctionError=True,
                 FunctionResponseTypes=["ReportBatchItemFailures"],
                 MaximumBatchingWindowInSeconds=1,
-                DestinationConfig={"OnFailure": {"Destination": get("Parked")}},
+                DestinationConfig={"OnFailure": {"Destination": get("DeadLetters")}},
             ),
         },
-        Log=ref("ConsumerLog"), Parked=ref("Parked"), Mapping=ref("Mapping"), **outputs,
+        Log=ref("ConsumerLog"), DeadLetters=ref("DeadLetters"), Mapping=ref("Mapping"), **outputs,
     )  # fmt: skip
     write(cloud, stack, *TEN)
-    ((key, told),) = until(lambda: bucket_objects(cloud, stack.outputs["Parked"]), bool)
+    ((key, failure),) = until(lambda: bucket_objects(cloud, stack.outputs["DeadLetters"]), bool)
     day, second = r"\d{4}/\d\d/\d\d", r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d"
     mapping = stack.outputs["Mapping"]
     assert re.fullmatch(rf"aws/lambda/{mapping}/shardId-[\d-]+/{day}/{second}-[\da-f-]{{36}}", key)
-    (record,) = json.loads(told["payload"])["Records"]
+    (record,) = json.loads(failure["payload"])["Records"]
     if "kinesis" in record:
         assert base64.b64decode(record["kinesis"]["data"]) == b"bad"
     else:
@@ -257,23 +258,24 @@ def test_a_mapping_starts_at_a_timestamp(cloud: Cloud, deploy: Deploy) -> None:
 def test_what_grows_too_old_is_given_up_and_an_update_counts(cloud: Cloud, deploy: Deploy) -> None:
     stack = deploy(
         {
-            "Stream": STREAM, **consumer(), "Role": ROLE, "Parked": QUEUE,
+            "Stream": STREAM, **consumer(), "Role": ROLE, "DeadLetters": QUEUE,
             "Mapping": stream_mapping(
                 get("Stream"),
-                DestinationConfig={"OnFailure": {"Destination": get("Parked")}},
+                DestinationConfig={"OnFailure": {"Destination": get("DeadLetters")}},
             ),
         },
-        Stream=ref("Stream"), Parked=ref("Parked"), Mapping=ref("Mapping"), Log=ref("ConsumerLog"),
+        Stream=ref("Stream"), DeadLetters=ref("DeadLetters"),
+        Mapping=ref("Mapping"), Log=ref("ConsumerLog"),
     )  # fmt: skip
     put(cloud, stack.outputs["Stream"], "bad")
     until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) >= 3)
-    assert not messages(cloud, stack.outputs["Parked"]), "without a limit it is tried for ever"
+    assert not messages(cloud, stack.outputs["DeadLetters"]), "without a limit it is tried for ever"
     # AWS's least is 60.
     client(cloud, "lambda").update_event_source_mapping(
         UUID=stack.outputs["Mapping"], MaximumRecordAgeInSeconds=1
     )
-    (told,) = until(lambda: messages(cloud, stack.outputs["Parked"]), bool)
-    assert told["requestContext"]["condition"] == "RecordAgeExceeded"
+    (failure,) = until(lambda: messages(cloud, stack.outputs["DeadLetters"]), bool)
+    assert failure["requestContext"]["condition"] == "RecordAgeExceeded"
     # Or what is good might grow too old as well before it is looked at.
     client(cloud, "lambda").update_event_source_mapping(
         UUID=stack.outputs["Mapping"], MaximumRecordAgeInSeconds=-1
@@ -320,8 +322,8 @@ def test_a_role_that_may_not_read_gets_nothing(cloud: Cloud, deploy: Deploy, mis
         Stream=ref("Stream"), Arn=get("Stream"), Role=get("Role"), Log=ref("ConsumerLog"),
     )  # fmt: skip
     put(cloud, stack.outputs["Stream"], "a")
-    told = denied(stack.outputs["Role"], missing, stack.outputs["Arn"])
-    assert told in until(cloud.log.read_text, lambda log: told in log)
+    denial = denied(stack.outputs["Role"], missing, stack.outputs["Arn"])
+    assert denial in until(cloud.log.read_text, lambda log: denial in log)
     put(cloud, stack.outputs["Stream"], "b")
     with allowed(cloud, stack.outputs["Role"], missing):
         found = until(lambda: seen(cloud, stack.outputs["Log"]), bool)
@@ -333,21 +335,22 @@ def test_a_failure_destination_is_written_to_under_the_functions_role(
 ) -> None:
     stack = deploy(
         {
-            "Stream": STREAM, **consumer(), "Role": role(*READ_STREAM, *LOG), "Parked": QUEUE,
+            "Stream": STREAM, **consumer(), "Role": role(*READ_STREAM, *LOG), "DeadLetters": QUEUE,
             "Mapping": stream_mapping(
                 get("Stream"), MaximumRetryAttempts=0,
-                DestinationConfig={"OnFailure": {"Destination": get("Parked")}},
+                DestinationConfig={"OnFailure": {"Destination": get("DeadLetters")}},
             ),
         },
-        Stream=ref("Stream"), Parked=ref("Parked"), Log=ref("ConsumerLog"), Role=get("Role"),
+        Stream=ref("Stream"), DeadLetters=ref("DeadLetters"),
+        Log=ref("ConsumerLog"), Role=get("Role"),
     )  # fmt: skip
     put(cloud, stack.outputs["Stream"], "bad")
-    told = f"{stack.outputs['Role']} is not authorized to perform: sqs:SendMessage"
-    assert told in until(cloud.log.read_text, lambda log: told in log)
+    denial = f"{stack.outputs['Role']} is not authorized to perform: sqs:SendMessage"
+    assert denial in until(cloud.log.read_text, lambda log: denial in log)
     put(cloud, stack.outputs["Stream"], "good")
     found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 2)
     assert bodies(found) == [["bad"], ["good"]]
-    assert not messages(cloud, stack.outputs["Parked"])
+    assert not messages(cloud, stack.outputs["DeadLetters"])
 
 
 def split(cloud: Cloud, stream: str) -> None:

@@ -73,7 +73,7 @@ def test_a_queue_gets_a_raw_message_with_its_attributes(cloud: Cloud, deploy: De
 
 
 @pytest.mark.parametrize("raw", [False, True])
-def test_what_a_queue_that_is_gone_would_have_got_is_parked_as_it_is(
+def test_message_for_a_deleted_queue_is_dead_lettered_as_it_is(
     cloud: Cloud, deploy: Deploy, raw: bool
 ) -> None:
     stack = subscribed(deploy, subscription("sqs", GONE, RawMessageDelivery=raw))
@@ -101,7 +101,7 @@ def test_a_queue_that_does_not_let_the_topic_in_gets_nothing(cloud: Cloud, deplo
     assert logged(cloud, "sns.amazonaws.com is not authorized", "sqs:SendMessage", name)
 
 
-def test_a_fifo_topic_parks_with_group_and_deduplication_id_in_order(
+def test_fifo_topic_dead_letters_in_order_with_group_and_deduplication_id(
     cloud: Cloud, deploy: Deploy
 ) -> None:
     name = {"Fn::Sub": "${AWS::StackName}.fifo"}
@@ -113,7 +113,7 @@ def test_a_fifo_topic_parks_with_group_and_deduplication_id_in_order(
             RawMessageDelivery=True,
         ),
         Topic={"Type": "AWS::SNS::Topic", "Properties": {"TopicName": name, "FifoTopic": True}},
-        Dead=fifo("parked"),
+        Dead=fifo("dead-letters"),
     )
     for number in (1, 2, 2, 3):
         publish(
@@ -199,4 +199,6 @@ def test_the_seam_is_where_it_is_expected(monkeypatch: pytest.MonkeyPatch, name:
 
 def test_the_emulator_still_tries_once_and_forgets() -> None:
     source = inspect.getsource(sns)
-    assert "deadLetterTargetArn" not in source, "MiniStack parks itself: remove subscriptions"
+    assert "deadLetterTargetArn" not in source, (
+        "MiniStack dead-letters by itself: remove subscriptions"
+    )

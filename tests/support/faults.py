@@ -1,7 +1,7 @@
-"""What keeps work from being done, so that it is parked, in a cloud in which nothing else is wrong.
+"""Faults that make work fail, so that it is dead-lettered, in a cloud without other faults.
 
-Where somebody parks for want of a right, the right is missing for a while; where a queue parks what
-came too often, "too often" is soon.
+Most of them deny a permission for a while. A queue with a redrive policy gets a short visibility
+time-out and few receives.
 """
 
 import json
@@ -12,36 +12,36 @@ from typing import Any, Protocol
 from ops.dlq.failure_sinks import MAPPING, FailureRoute, FailureSink, Mechanism, Resource, Templates
 
 Client = Callable[[str], Any]
-PARKS = ("arn:aws:sqs:*",)
-"""What EventBridge and Scheduler need to park."""
-IS_FED_AND_PARKS = (
-    *PARKS,
+DEAD_LETTER_RESOURCES = ("arn:aws:sqs:*",)
+"""What EventBridge and Scheduler need to send a dead letter."""
+CONSUMER_RESOURCES = (
+    *DEAD_LETTER_RESOURCES,
     "arn:aws:kinesis:*",
     "arn:aws:dynamodb:*:*:table/*/stream/*",
     "arn:aws:logs:*",
 )
-"""What a function or worker needs for that, and to get what it is to fail at."""
+"""What a function or worker needs for that, and to receive the work that it is to fail at."""
 COMPENSATION = "inventory/ReleaseStock"
-"""What sagas cannot do."""
+"""The compensation that fails."""
 WORKERS = "warehouse/WorkersRole"
-OFTEN = 2
-SOON = 6
-"""Seconds: no sooner than a consumer's time is over, or a slow success could not be deleted."""
+MAX_RECEIVES = 2
+VISIBILITY_SECONDS = 6
+"""No shorter than a consumer's time-out, or a slow success could not be deleted."""
 
 
 class Fault(Protocol):
-    """Something that is wrong for a while. Two that are equal are the same."""
+    """A fault that lasts for a while. Equal faults are the same."""
 
     def begin(self, client: Client) -> None:
-        """Let it be wrong."""
+        """Inject the fault."""
 
     def end(self, client: Client) -> None:
-        """Mend it."""
+        """Remove the fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeniedRole:
-    """A role may do nothing, but for what is done on these resources."""
+    """A role whose permissions are denied, except on the spared resources."""
 
     role: str
     spared: tuple[str, ...]
@@ -61,7 +61,7 @@ class DeniedRole:
 
 @dataclass(frozen=True, slots=True)
 class DeniedFunctionRole:
-    """A function's role is powerless, and what it held open is closed: any update starts it anew.
+    """A function whose role is denied, and whose processes are restarted: an update does that.
 
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
     """
@@ -81,7 +81,7 @@ class DeniedFunctionRole:
 
 @dataclass(frozen=True, slots=True)
 class ClosedQueue:
-    """A queue takes nothing from EventBridge and SNS."""
+    """A queue that accepts nothing from EventBridge and SNS."""
 
     url: str
     stated: dict[str, str] = field(compare=False, default_factory=dict)
@@ -105,7 +105,7 @@ class ClosedQueue:
 
 @dataclass(frozen=True, slots=True)
 class UninvokableFunction:
-    """A function lets a rule, known by the end of its ARN, not call it."""
+    """A function that a rule, known by the end of its ARN, may not invoke."""
 
     name: str
     rule: str
@@ -129,7 +129,7 @@ class UninvokableFunction:
 
 @dataclass(frozen=True, slots=True)
 class ClosedLogs:
-    """No log group takes anything from EventBridge."""
+    """All log groups accept nothing from EventBridge."""
 
     stated: dict[str, str] = field(compare=False, default_factory=dict)
 
@@ -145,7 +145,7 @@ class ClosedLogs:
 
 @dataclass(frozen=True, slots=True)
 class ShortVisibilityQueue:
-    """A queue gives out again soon what was not done, and not often."""
+    """A queue with a short visibility time-out and few receives."""
 
     url: str
     stated: dict[str, str] = field(compare=False, default_factory=dict)
@@ -154,8 +154,11 @@ class ShortVisibilityQueue:
         names = ["VisibilityTimeout", "RedrivePolicy"]
         answer = client("sqs").get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
         self.stated.update(answer["Attributes"])
-        redrive = json.loads(self.stated["RedrivePolicy"]) | {"maxReceiveCount": OFTEN}
-        impatient = {"VisibilityTimeout": str(SOON), "RedrivePolicy": json.dumps(redrive)}
+        redrive = json.loads(self.stated["RedrivePolicy"]) | {"maxReceiveCount": MAX_RECEIVES}
+        impatient = {
+            "VisibilityTimeout": str(VISIBILITY_SECONDS),
+            "RedrivePolicy": json.dumps(redrive),
+        }
         client("sqs").set_queue_attributes(QueueUrl=self.url, Attributes=impatient)
 
     def end(self, client: Client) -> None:
@@ -164,16 +167,16 @@ class ShortVisibilityQueue:
 
 @dataclass(frozen=True, slots=True)
 class FaultCatalog:
-    """Knows for each feed of a place what makes it park."""
+    """Knows the faults that make each route of a failure sink dead-letter."""
 
     templates: Templates
     places: Sequence[FailureSink]
 
     def faults(self, route: FailureRoute) -> Iterator[Fault]:
-        """What has to be wrong so that this feed parks; nothing, where it parks by itself."""
+        """Yield the faults that make a route dead-letter; none where it does so by itself."""
         match route.mechanism:
             case Mechanism.RULE | Mechanism.SCHEDULE if role := route.target_config.get("RoleArn"):
-                yield DeniedRole(self._role(route.source, role), PARKS)
+                yield DeniedRole(self._role(route.source, role), DEAD_LETTER_RESOURCES)
             case Mechanism.RULE if route.target is not None:
                 yield self._shut(route.target, route.source)
             case Mechanism.SUBSCRIPTION if route.target is not None:
@@ -215,14 +218,14 @@ class FaultCatalog:
             yield DeniedRole(workers.physical, self._spared())
 
     def _spared(self) -> tuple[str, ...]:
-        """What no function may lose: to where Lambda parks what it failed at."""
+        """Return the resources that stay allowed: where Lambda sends failed work."""
         buckets = {
             f"arn:aws:s3:::{place.resource.physical}*"
             for place in self.places
             if place.resource.kind == "AWS::S3::Bucket"
         }
         topic = self._named("operations/Topic").physical
-        return (*IS_FED_AND_PARKS, *sorted(buckets), topic)
+        return (*CONSUMER_RESOURCES, *sorted(buckets), topic)
 
     def _role(self, of: Resource, arn: Any) -> str:
         role = self.templates.first_reference(of.stack, arn)

@@ -1,4 +1,4 @@
-"""A queue behind an event bus or a topic, for tests that listen to what a service tells."""
+"""A queue behind an event bus or a topic, for tests that receive what a service publishes."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from emulator.cloud import Cloud
 
 
 def listen(cloud: Cloud, bus: str, *, pattern: Mapping[str, Any], name: str) -> str:
-    """Have all that fits `pattern` delivered from the bus to a new queue; return its URL."""
+    """Deliver the events that match a pattern to a new queue; return its URL."""
     events, text = cloud.client("events"), json.dumps(pattern)
     rule = events.put_rule(Name=name, EventBusName=bus, EventPattern=text)["RuleArn"]
     queue = create_listener_queue(cloud.client("sqs"), name, service="events", source=rule)
@@ -19,7 +19,7 @@ def listen(cloud: Cloud, bus: str, *, pattern: Mapping[str, Any], name: str) -> 
 
 
 def subscribe(cloud: Cloud, topic: str, *, name: str, raw: bool) -> str:
-    """Have all that is published on the topic delivered to a new queue; return its URL."""
+    """Deliver the topic's messages to a new queue; return its URL."""
     queue = create_listener_queue(cloud.client("sqs"), name, service="sns", source=topic)
     cloud.client("sns").subscribe(
         TopicArn=topic,

@@ -1,7 +1,4 @@
-"""The stacks that news of an order pass, deployed, and words for what comes of it.
-
-Nothing of these mails leaves the machine.
-"""
+"""The stacks that notify customers, deployed to a local cloud. No mail leaves the machine."""
 
 import base64
 import json
@@ -49,7 +46,7 @@ class Platform:
     ada: str
     """Her token; so is that of Bob, who gives no address."""
     bob: str
-    told_by_lambda: str
+    destination_events: str
     """A queue behind the bus."""
 
     def confirm(self, order: str, *, token: str = "", times: int = 1) -> EventEnvelope[Event]:
@@ -60,9 +57,11 @@ class Platform:
             total=TOTAL,
             country="Italy",
         )
-        return self.tell(order, 2, event, times)
+        return self.publish(order, 2, event, times)
 
-    def tell(self, order: str, sequence: int, event: Event, times: int = 1) -> EventEnvelope[Event]:
+    def publish(
+        self, order: str, sequence: int, event: Event, times: int = 1
+    ) -> EventEnvelope[Event]:
         fact = envelope(
             event,
             subject=order,
@@ -105,7 +104,7 @@ class Platform:
         return [each for each in found.get("Versions", []) if order in each["Key"]]
 
     def notices(self, order: str, token: str = "") -> list[dict[str, Any]]:
-        """The lines of an order's timeline that tell of mails."""
+        """Return the entries of an order's timeline that are about mails."""
         url = f"{self.outputs['StorefrontUrl']}/orders/{order}/timeline"
         status, content = self.ask("GET", url, token or self.ada)
         events = content["events"] if status == 200 else []
@@ -134,8 +133,8 @@ class Platform:
         """Add code at the end of a module of a function's, as long as this lasts."""
         return patched_function(self.cloud, self.functions[function], module, code)
 
-    def parked(self, queue: str) -> Any:
-        """The one message that is parked in a queue, which is empty afterwards."""
+    def dead_letter(self, queue: str) -> Any:
+        """Return the only message of a dead-letter queue, which is empty afterwards."""
         url = self.queues[queue]
         (message,) = received(self.cloud, url)
         self.cloud.client("sqs").delete_message(
@@ -172,7 +171,7 @@ def deployed(assembly: Path) -> Iterator[Platform]:
             functions=physical(cloud, "AWS::Lambda::Function"),
             ada=customers.token("ada"),
             bob=customers.token("bob"),
-            told_by_lambda=listen(
+            destination_events=listen(
                 cloud, outputs["EventBus"], pattern={"source": ["lambda"]}, name="by-lambda"
             ),
         )

@@ -1,4 +1,4 @@
-"""The whole platform at work, and an operator who has the places in it under his eyes."""
+"""The whole platform, deployed to a local cloud, and an operator of its failure sinks."""
 
 import json
 import sqlite3

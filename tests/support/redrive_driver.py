@@ -1,4 +1,4 @@
-"""An operator who sees where everything is parked, mends what is wrong, and puts all back."""
+"""An operator who watches every dead-letter queue, removes faults, and redrives."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,14 +19,14 @@ from tests.support import small_stacks
 from tests.support.faults import Client, Fault, FaultCatalog
 
 NONSENSE = "nonsense"
-"""Is in everything of which nobody can make sense."""
-AT_ONCE = 8
+"""The mark of messages that no consumer can read."""
+MAX_THREADS = 8
 TIMEOUT_SECONDS = 5 * small_stacks.TIMEOUT_SECONDS
 PAUSE = 0.2
 
 
 class FailurePath(NamedTuple):
-    """One way in which work gets into a place."""
+    """One way in which work gets into a failure sink."""
 
     place: str
     mechanism: Mechanism
@@ -37,8 +37,7 @@ class FailurePath(NamedTuple):
 class Operator:
     """Does what a person on call does, in turns.
 
-    What makes no sense is put back, too; when it comes again, it is thrown away.
-    ``seen`` is what was parked so far, ``nonsense`` the first message that made none.
+    An unreadable message is redriven, too; when it comes back, it is deleted.
     """
 
     client: Client
@@ -47,17 +46,20 @@ class Operator:
     mark_compensation_completed: str
     """Orders' function that marks a compensation as done."""
     wrong: dict[Fault, set[FailurePath]] = field(default_factory=dict)
+    """The active faults, each with the paths that it opens."""
     seen: set[FailurePath] = field(default_factory=set)
+    """The paths by which dead letters have come so far."""
     nonsense: dict[FailurePath, str] = field(default_factory=dict)
+    """The id of the first unreadable message, by path."""
 
     @property
     def ways(self) -> set[FailurePath]:
-        """All ways into all places."""
+        """All paths into all failure sinks."""
         return set().union(*map(self._ways, self.places))
 
     @contextmanager
     def all_faults_injected(self) -> Iterator[None]:
-        """Let nothing be done as it should, until it was seen what becomes of it."""
+        """Inject all faults; each ends when dead letters have come by all of its paths."""
         try:
             for place in self.places:
                 for route in place.routes:
@@ -68,31 +70,31 @@ class Operator:
             self._mend(list(self.wrong))
 
     def until(self, what: str, true: Callable[[], object]) -> None:
-        """Go on until that is so."""
+        """Take turns until a condition is true."""
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while not true():
             assert time.monotonic() < deadline, (what, sorted(self.ways - self.seen))
             self.turn()
 
     def turn(self) -> None:
-        """See what is parked, mend what was wrong with it, and put back what can be done now."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        """Read the dead letters, remove the faults behind them, redrive what can succeed."""
+        with ThreadPoolExecutor(MAX_THREADS) as pool:
             found = dict(chain.from_iterable(pool.map(self._look, self.places)))
             self.seen.update(found.values())
             self._mend([fault for fault, ways in self.wrong.items() if ways <= self.seen])
             broken = set().union(*self.wrong.values())
-            # What came since then is for the next turn, when it is seen.
+            # What came since then is for the next turn.
             meant = {id_ for id_, way in found.items() if way not in broken}
             held = [place for place in self.places if self._ways(place) & set(found.values())]
             steps = list(chain.from_iterable(pool.map(partial(self._put_back, meant), held)))
         stayed = [(result.sink.name, result.error) for result in steps if not result.moved]
-        # A saga parks a compensation a moment before it ends its order.
+        # A saga dead-letters a compensation a moment before it ends its order.
         assert [(name, why) for name, why in stayed if "its saga is at it" not in why] == []
         if not meant:
             time.sleep(PAUSE)
 
     def _put_back(self, meant: set[str], place: FailureSink) -> list[RedriveResult]:
-        """What became of those; many places are redriven at once, as a test has little time."""
+        """Redrive these messages of a failure sink."""
         tally = Tally()
         redrive = Redrive(
             is_selected=lambda record: record.message.id in meant,
@@ -104,7 +106,7 @@ class Operator:
         return tally.results
 
     def _look(self, place: FailureSink) -> list[tuple[str, FailurePath]]:
-        """The ids of what is in a place, and how it came, but for what is thrown away."""
+        """Return the ids and paths of a failure sink's messages; delete the hopeless ones."""
         held = reader_for(place, self.client)
         if not held.depth().total:
             return []
@@ -125,12 +127,12 @@ class Operator:
         return fed(place, route)
 
     def _is_past_help(self, way: FailurePath, record: DeadLetter) -> bool:
-        """Whether nobody makes sense of it, though it was put back."""
+        """Return whether a message is unreadable and was redriven before."""
         if record.mechanism is not Mechanism.CONSUMER or not record.mentions(NONSENSE):
             return False
         first = self.nonsense.setdefault(way, record.message.id)
         if "event" in record.report:
-            # It has no room for its history.
+            # Such a record has no room for its history.
             return record.message.id != first
         assert record.redrive_count == len(record.previous_errors), record
         return record.redrive_count > 0
@@ -148,5 +150,5 @@ class Operator:
 
 
 def fed(place: FailureSink, route: FailureRoute) -> FailurePath:
-    """The way of a feed into a place."""
+    """Return the path of a route into a failure sink."""
     return FailurePath(place.name, route.mechanism, route.source.name)

@@ -180,7 +180,7 @@ class SagaHarness:
         )
 
     def add_out_of_band_event(self, detail: dict[str, Any]) -> None:
-        """Count, as somebody does who tells of the record beside the saga."""
+        """Count an event about the record that is not the saga's."""
         self.dynamodb.update_item(
             TableName=self.records,
             Key={"order_id": {"S": detail["data"]["order_id"]}},

@@ -1,4 +1,4 @@
-"""The stacks that stock and facts about orders pass on their way to customers, and no others."""
+"""The stacks between stock, order events and storefront's customers, and no others."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from stacks.storefront import StorefrontStack
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorefrontStacks:
-    """What others may be put beside."""
+    """The stacks, for others to be added to."""
 
     operations: OperationsStack
     backbone: BackboneStack
@@ -24,7 +24,7 @@ class StorefrontStacks:
 
 
 def declare_storefront_stacks(app: App, env: Environment) -> StorefrontStacks:
-    """Declare them, with a door of their own where the orders service has its."""
+    """Declare the stacks, with an HTTP API of their own in place of the platform's."""
     operations = OperationsStack(app, env=env)
     alarms, schedules = operations.topic, operations.schedules
     backbone = BackboneStack(app, env=env, alarms=alarms, schedules=schedules)

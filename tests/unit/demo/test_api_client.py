@@ -44,7 +44,7 @@ class Server:
 
 
 class Cognito:
-    """Gives out tokens that tell how many were given before."""
+    """Gives out numbered tokens."""
 
     def __init__(self) -> None:
         self.signed_in: list[str] = []
@@ -102,7 +102,7 @@ def test_what_fails_for_a_moment_is_sent_again_under_the_same_key_with_backoff()
     assert pauses == [0.2, 0.4, 0.8]
 
 
-def test_in_the_end_it_gives_up_and_says_what_it_was_told():
+def test_client_gives_up_after_its_attempts_and_returns_the_last_response():
     server = Server((500, {"message": "Internal Server Error"}))
     client, pauses = api(server)
     assert client.place(**ORDER) == api_client.ApiResponse(

@@ -31,7 +31,7 @@ def disputed(database: sqlite3.Connection, order: str, state: str, *steps: str) 
 ALL = (disputes.HELD, disputes.HELD_WHEN_PICKED, disputes.LIFTED)
 
 
-def test_what_was_held_and_left_is_shown(database: sqlite3.Connection):
+def test_held_and_dispatched_orders_are_shown(database: sqlite3.Connection):
     disputed(database, "o1", "DISPATCHED", *ALL)
     disputed(database, "o2", "CONFIRMED", *ALL[:2])
     out = io.StringIO()
@@ -63,7 +63,7 @@ def test_nothing_is_shown_where_nothing_was_disputed(database: sqlite3.Connectio
         ("DISPATCHED", (), False),
     ],
 )
-def test_all_went_well_when_each_left_once_it_might(
+def test_disputes_succeed_when_each_order_is_dispatched_after_its_hold(
     database: sqlite3.Connection, state: str, steps: tuple[str, ...], well: bool
 ):
     disputed(database, "o1", "DISPATCHED", *ALL)

@@ -344,7 +344,7 @@ def test_a_zero_byte_costs_its_own_line_only():
     ]
 
 
-def test_a_giant_line_inside_an_open_quote_is_told_and_the_rest_flows():
+def test_giant_line_inside_an_open_quote_is_rejected_and_the_rest_is_read():
     rows = [row(Description='"12 inch'), "x" * export_rows.MAX_LINE, row(StockCode="71053")]
     assert refusals(GOOD, *rows) == [(3, "too few columns"), (4, export_rows.TOO_LONG)]
     assert len(only_order(parsed(GOOD, *rows)).lines) == 2

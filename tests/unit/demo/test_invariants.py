@@ -345,22 +345,22 @@ def test_a_broken_promise_is_caught_and_named(
 
 
 @pytest.fixture
-def settled(snapshot: sqlite3.Connection) -> sqlite3.Connection:
-    """The same when all has been heard; c, which is still here, is of another run."""
+def quiescent(snapshot: sqlite3.Connection) -> sqlite3.Connection:
+    """The same records when all work is done; c, not dispatched, is of another run."""
     snapshot.execute("DELETE FROM accepted WHERE order_id = 'c'")
     return snapshot
 
 
-def test_clean_records_break_no_promise_when_all_has_been_heard(settled: sqlite3.Connection):
-    assert list(find_violations(settled, CHECKS + QUIESCENT_CHECKS)) == []
+def test_clean_records_break_no_promise_when_all_work_is_done(quiescent: sqlite3.Connection):
+    assert list(find_violations(quiescent, CHECKS + QUIESCENT_CHECKS)) == []
 
 
 @pytest.mark.parametrize(("change", "invariant", "subject", "problem"), LATE_BREAKS)
-def test_a_promise_that_is_broken_when_all_has_been_heard_is_caught_and_named(
-    settled: sqlite3.Connection, change: str, invariant: int, subject: str, problem: str
+def test_promise_broken_when_all_work_is_done_is_found_and_named(
+    quiescent: sqlite3.Connection, change: str, invariant: int, subject: str, problem: str
 ):
-    settled.execute(change)
-    found = list(find_violations(settled, QUIESCENT_CHECKS))
+    quiescent.execute(change)
+    found = list(find_violations(quiescent, QUIESCENT_CHECKS))
     assert [
         one
         for one in found
@@ -368,25 +368,25 @@ def test_a_promise_that_is_broken_when_all_has_been_heard_is_caught_and_named(
     ], found
 
 
-def test_each_rule_is_broken_by_one_of_these(settled: sqlite3.Connection):
+def test_each_rule_is_broken_by_one_of_these(quiescent: sqlite3.Connection):
     rules = CHECKS + QUIESCENT_CHECKS
     fired = set()
     for change, *_ in BREAKS + LATE_BREAKS:
-        settled.execute("SAVEPOINT clean")
-        settled.execute(change)
-        fired |= {i for i, rule in enumerate(rules) if settled.execute(rule.query).fetchone()}
-        settled.execute("ROLLBACK TO clean")
+        quiescent.execute("SAVEPOINT clean")
+        quiescent.execute(change)
+        fired |= {i for i, rule in enumerate(rules) if quiescent.execute(rule.query).fetchone()}
+        quiescent.execute("ROLLBACK TO clean")
     assert fired == set(range(len(rules)))
 
 
-def test_an_order_that_the_warehouse_parked_is_not_lost(settled: sqlite3.Connection):
-    settled.execute("INSERT INTO accepted VALUES ('c', 'invoice-c')")
-    assert [one.subject for one in find_violations(settled, QUIESCENT_CHECKS)] == ["c"]
-    insert(settled, "dead_letters", [("PickingDeadLetters", "c")])
-    assert list(find_violations(settled, QUIESCENT_CHECKS)) == []
+def test_order_in_the_picking_dead_letters_is_not_lost(quiescent: sqlite3.Connection):
+    quiescent.execute("INSERT INTO accepted VALUES ('c', 'invoice-c')")
+    assert [one.subject for one in find_violations(quiescent, QUIESCENT_CHECKS)] == ["c"]
+    insert(quiescent, "dead_letters", [("PickingDeadLetters", "c")])
+    assert list(find_violations(quiescent, QUIESCENT_CHECKS)) == []
 
 
-def test_a_withdrawn_order_that_stands_on_a_queue_is_not_lost(snapshot: sqlite3.Connection):
+def test_withdrawn_order_in_a_dead_letter_is_not_lost(snapshot: sqlite3.Connection):
     snapshot.execute("UPDATE orders SET state = 'WITHDRAWN' WHERE order_id = 'w'")
     assert [(one.invariant, one.subject) for one in find_violations(snapshot, CHECKS)] == [(1, "w")]
     insert(snapshot, "dead_letters", [("Repair", '{"payload": {"order_id": "w"}}')])

@@ -1,4 +1,4 @@
-"""Mails and invoices against what was told of orders: what is missing or doubled is named."""
+"""Mails and invoices are checked against the events: what is missing or doubled is named."""
 
 import io
 import sqlite3
@@ -26,7 +26,7 @@ CLEAN: dict[str, list[tuple[Any, ...]]] = {
     "reachable": [("ada",)],
     "logged_events": [
         ("0/1", "orders", "c", 2, "OrderConfirmed", "t", "{}"),
-        # Told twice.
+        # Delivered twice.
         ("0/2", "orders", "c", 2, "OrderConfirmed", "t", "{}"),
         ("0/3", "orders", "c", 3, "OrderDispatched", "t", "{}"),
         ("0/4", "orders", "r", 2, "OrderRejected", "t", "{}"),
@@ -92,7 +92,7 @@ def snapshot() -> Iterator[sqlite3.Connection]:
     database.close()
 
 
-def test_what_was_told_and_mailed_breaks_no_promise(snapshot: sqlite3.Connection):
+def test_one_mail_for_each_event_breaks_no_promise(snapshot: sqlite3.Connection):
     assert list(find_violations(snapshot, CHECKS)) == []
 
 

@@ -1,4 +1,4 @@
-"""Views that say what the facts say pass; each way of saying something else is caught and named."""
+"""Views that equal the events pass; each way of differing is found and named."""
 
 import json
 import sqlite3
@@ -30,7 +30,7 @@ def at(minute: int, second: int = 0) -> str:
     return f"2026-12-01T08:{minute:02}:{second:02}+00:00"
 
 
-# Orders c and d are confirmed, p is placed; x is another run's, of which only the views know.
+# Orders c and d are confirmed, p is placed; x is another run's: only the views have it.
 HAPPENED = [
     *(("c", "orders", 1, PLACED, at(1)), ("c", "payments", 1, TAKEN, at(1, 5))),
     *(("c", "orders", 2, CONFIRMED, at(1, 9)), ("d", "orders", 1, PLACED, at(2))),
@@ -164,7 +164,7 @@ def test_each_rule_is_broken_by_one_of_these(snapshot: sqlite3.Connection):
     assert fired == set(range(len(CHECKS)))
 
 
-def test_an_order_that_stands_on_a_queue_may_be_listed_as_it_was(snapshot: sqlite3.Connection):
+def test_order_in_a_dead_letter_may_be_listed_as_it_was(snapshot: sqlite3.Connection):
     snapshot.execute("UPDATE orders SET state = 'CONFIRMED' WHERE order_id = 'p'")
     assert [one.subject for one in find_violations(snapshot, CHECKS)] == ["p"]
     insert(snapshot, "dead_letters", [("Outbox", '{"order_id": "p"}')])
@@ -216,7 +216,7 @@ class Cloud:
         self.made.remove(logGroupName)
 
 
-def test_views_are_copied_as_customers_see_them_and_facts_as_they_were_told():
+def test_views_are_copied_as_customers_see_them_and_events_as_they_were_logged():
     total = {"amount": 900, "currency": "GBP"}
     row = {
         "order_id": "c",
@@ -233,7 +233,7 @@ def test_views_are_copied_as_customers_see_them_and_facts_as_they_were_told():
         orders=[
             {"order_id": "c", "customer_id": "ada", "placed": "p", "total": total}
             | (states | later),
-            # Its placing has not been heard of yet.
+            # Its OrderPlaced has not been processed yet.
             {"order_id": "d", "customer_id": "ada"} | later,
         ],
         sales=[{"partition_key": "2026-12-01/product/3", "sort_key": "A/1/GBP", **counts}],

@@ -74,12 +74,12 @@ def test_events_that_came_twice_count_once(database: sqlite3.Connection):
 
 
 def test_cancelled_orders_are_counted_by_when(database: sqlite3.Connection):
-    told = {"a": "CANCELLED", "b": "CANCELLED", "c": "PLACED", "d": "WITHDRAWN", "e": "PLACED"}
-    insert(database, "cancel_requests", told.items())
+    states = {"a": "CANCELLED", "b": "CANCELLED", "c": "PLACED", "d": "WITHDRAWN", "e": "PLACED"}
+    insert(database, "cancel_requests", states.items())
     insert(
         database,
         "orders",
-        [(o, "c", "REJECTED" if o == "e" else "CANCELLED", 2, 1, "GBP", "R", "") for o in told],
+        [(o, "c", "REJECTED" if o == "e" else "CANCELLED", 2, 1, "GBP", "R", "") for o in states],
     )
     out = io.StringIO()
     report.show_orders(Screen(out), database, {})
@@ -92,7 +92,7 @@ def test_cancelled_orders_are_counted_by_when(database: sqlite3.Connection):
     assert ["also", "to", "be", "cancelled", "1"] in lines
 
 
-def test_refusals_are_shown_with_line_and_reason_and_the_rest_counted(
+def test_rejections_are_shown_with_line_and_reason_and_the_rest_counted(
     database: sqlite3.Connection,
 ):
     for line in range(1, 13):
@@ -104,10 +104,10 @@ def test_refusals_are_shown_with_line_and_reason_and_the_rest_counted(
     assert "   12  no customer" in out.getvalue()
 
 
-def test_announcements_are_counted_by_type_and_by_sku(database: sqlite3.Connection):
+def test_stock_events_are_counted_by_type_and_by_sku(database: sqlite3.Connection):
     changed, low = "StockChanged", "StockBelowMinimum"
-    told = [("A1", 1, changed), ("B2", 1, changed), ("A1", 2, low), ("A1", 3, changed)]
-    rows = [(None, f"{sku}/{number}", sku, number, kind) for sku, number, kind in told]
+    events = [("A1", 1, changed), ("B2", 1, changed), ("A1", 2, low), ("A1", 3, changed)]
+    rows = [(None, f"{sku}/{number}", sku, number, kind) for sku, number, kind in events]
     insert(database, "stock_events", rows)
     insert(database, "purchase_orders", [("A1/2", "A1", 5), ("another run's", "A1", 5)])
     insert(database, "stock", [("A1", 1, 2, 5, 3), ("B2", 9, 0, 5, 1)])
@@ -141,12 +141,12 @@ def test_views_are_shown_with_what_they_should_be_with_lags_and_with_resharding(
     )
     data = """{"total": {"amount": 600, "currency": "GBP"},
         "lines": [{"sku": "A1", "quantity": 2, "unit_price": 300}]}"""
-    told = [
+    events = [
         (one, service, kind, f"2026-12-01T08:00:0{n}+00:00")
         for one in "ab"
         for n, (service, kind) in enumerate((("orders", "OrderConfirmed"), ("payments", "Taken")))
     ]
-    for n, (one, service, kind, at) in enumerate(told):
+    for n, (one, service, kind, at) in enumerate(events):
         insert(database, "logged_events", [(str(n), service, one, 1, kind, at, data)])
         insert(database, "timelines", [(one, 1 + n % 2, service, kind, at)])
     database.execute("DELETE FROM timelines WHERE order_id = 'b' AND position = 2")

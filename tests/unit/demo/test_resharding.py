@@ -1,4 +1,4 @@
-"""What the scaler is told and asked in a run, and what counts as having gone there and back."""
+"""The metrics and calls that the scaler gets in a run, and what counts as resharded."""
 
 import io
 import json
@@ -99,8 +99,8 @@ def test_the_scaler_is_brought_to_double_and_to_halve(database: sqlite3.Connecti
     run.advance(1.0)
     assert cloud.shards == 1
     assert run.completed()
-    told = database.execute("SELECT shards, goal, reason FROM resharded ORDER BY at").fetchall()
-    assert told == [
+    changes = database.execute("SELECT shards, goal, reason FROM resharded ORDER BY at").fetchall()
+    assert changes == [
         (1, 2, "consumers fall behind"),
         (2, 1, "half the shards are enough, and have been for a while"),
     ]

@@ -1,4 +1,4 @@
-"""How the evidence is gathered: a page at a time, and nothing is missed or taken away."""
+"""Records are copied a page at a time; nothing is missed, and nothing is removed."""
 
 import json
 import sqlite3
@@ -70,7 +70,7 @@ def cloud(**clients: Any) -> Any:
     return SimpleNamespace(client=lambda service: clients[service])
 
 
-def test_parked_messages_are_found_through_the_stacks_and_put_back():
+def test_dead_letters_are_found_through_the_stacks_and_left_in_the_queue():
     snapshot = sqlite3.connect(":memory:")
     snapshot.executescript(SCHEMA)
     queue = Queue(*(f"order {number}" for number in range(25)))
@@ -125,7 +125,7 @@ def test_events_are_read_beyond_what_one_answer_holds_and_each_once():
     assert snapshot.execute(count).fetchone() == (21, 21)
 
 
-class Ear:
+class ListenerFake:
     """A FIFO queue, and the topic that feeds it as long as it is subscribed."""
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ class Ear:
         self.made: list[str] = []
         self.policy: dict[str, Any] = {}
 
-    def tell(self, *changes: tuple[str, int, str]) -> None:
+    def publish(self, *changes: tuple[str, int, str]) -> None:
         self.messages += [
             json.dumps(
                 {
@@ -178,10 +178,10 @@ class Ear:
         self.made.remove(QueueUrl.removeprefix("https://"))
 
 
-def test_what_is_announced_is_heard_in_order_from_when_listening_began():
+def test_stock_events_are_copied_in_order_from_the_subscription_on():
     snapshot = sqlite3.connect(":memory:")
     snapshot.executescript(SCHEMA)
-    ear, shelf = Ear(), {"available": 3, "reserved": 1, "minimum": 5, "sequence": 7}
+    listener, shelf = ListenerFake(), {"available": 3, "reserved": 1, "minimum": 5, "sequence": 7}
     tables: dict[str, list[dict[str, Any]]] = {
         "stock": [{"sku": "A1", **shelf}],
         "availability": [{"sku": "A1", "state": "LOW", "available": 3, "sequence": 6}],
@@ -200,21 +200,21 @@ def test_what_is_announced_is_heard_in_order_from_when_listening_began():
         "PurchaseOrdersTable": "orders",
     }
     rows = SimpleNamespace(get_paginator=lambda _: Pages(scan))
-    gatherer = Snapshot(cloud(sqs=ear, sns=ear, dynamodb=rows), outputs, snapshot)
-    with gatherer.listening("ear"):
-        assert ear.made == ["ear.fifo", "arn:https://ear.fifo on topic"]
-        assert ear.policy["Resource"] == "arn:https://ear.fifo"
-        assert ear.policy["Condition"] == {"ArnEquals": {"aws:SourceArn": "topic"}}
-        ear.tell(*(("A1", number, "StockChanged") for number in range(8, 20)))
+    gatherer = Snapshot(cloud(sqs=listener, sns=listener, dynamodb=rows), outputs, snapshot)
+    with gatherer.listening("listener"):
+        assert listener.made == ["listener.fifo", "arn:https://listener.fifo on topic"]
+        assert listener.policy["Resource"] == "arn:https://listener.fifo"
+        assert listener.policy["Condition"] == {"ArnEquals": {"aws:SourceArn": "topic"}}
+        listener.publish(*(("A1", number, "StockChanged") for number in range(8, 20)))
         gatherer.gather_stock()
-        ear.tell(("B2", 1, "StockSoldOut"))
+        listener.publish(("B2", 1, "StockSoldOut"))
         gatherer.gather_stock()
-        assert ear.messages == []
-    assert ear.made == []
+        assert listener.messages == []
+    assert listener.made == []
 
-    told = snapshot.execute("SELECT sku, sequence, event_id FROM stock_events ORDER BY position")
+    copied = snapshot.execute("SELECT sku, sequence, event_id FROM stock_events ORDER BY position")
     expected = [("A1", number, f"A1/{number}") for number in range(8, 20)]
-    assert told.fetchall() == [*expected, ("B2", 1, "B2/1")]
+    assert copied.fetchall() == [*expected, ("B2", 1, "B2/1")]
     for table, row in {
         "initial_stock": ("A1", 3, 1, 5, 7),
         "stock": ("A1", 3, 1, 5, 7),

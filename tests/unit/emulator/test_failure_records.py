@@ -1,4 +1,4 @@
-"""What a failure destination is told, in AWS's own examples."""
+"""The records for failure destinations, in AWS's own examples."""
 
 import json
 
@@ -53,18 +53,18 @@ def test_a_queue_learns_where_in_the_kinesis_stream_the_records_are() -> None:
     }, KINESIS  # fmt: skip
 
 
-def test_a_change_of_a_table_is_told_in_whole_seconds() -> None:
+def test_failure_record_of_a_table_change_has_whole_seconds() -> None:
     discarded = DiscardedBatch(
         records=(record("800", 1573690399),),
         condition="RecordAgeExceeded",
         invocations=0,
         error=False,
     )
-    told = failure_record(
+    sent = failure_record(
         discarded, info="DDBStreamBatchInfo", stream=TABLE, shard="shardId-1", function=FUNCTION,
         request_id="c9b8fa9f", now=NOW,
     )  # fmt: skip
-    assert told["DDBStreamBatchInfo"] == {
+    assert sent["DDBStreamBatchInfo"] == {
         "shardId": "shardId-1",
         "startSequenceNumber": "800",
         "endSequenceNumber": "800",
@@ -73,25 +73,25 @@ def test_a_change_of_a_table_is_told_in_whole_seconds() -> None:
         "batchSize": 1,
         "streamArn": TABLE,
     }, DYNAMODB
-    assert told["requestContext"]["condition"] == "RecordAgeExceeded"
-    assert "responseContext" not in told, "no function was invoked"
+    assert sent["requestContext"]["condition"] == "RecordAgeExceeded"
+    assert "responseContext" not in sent, "no function was invoked"
 
 
 def test_a_function_that_reported_failures_raised_no_error() -> None:
     discarded = DiscardedBatch(
         records=RECORDS, condition="RetryAttemptsExhausted", invocations=1, error=False
     )
-    told = failure_record(
+    sent = failure_record(
         discarded, info="KinesisBatchInfo", stream=STREAM, shard="s", function=FUNCTION,
         request_id="c9b8fa9f", now=NOW,
     )  # fmt: skip
-    assert "functionError" not in told["responseContext"]
+    assert "functionError" not in sent["responseContext"]
 
 
 def test_a_bucket_gets_the_event_as_well_under_a_name_that_sorts_by_time() -> None:
-    told = with_payload({"version": "1.0"}, [r.body for r in RECORDS])
-    assert told["version"] == "1.0"
-    assert json.loads(told["payload"]) == {"Records": [{"is": "4960118"}, {"is": "4960119"}]}
+    sent = with_payload({"version": "1.0"}, [r.body for r in RECORDS])
+    assert sent["version"] == "1.0"
+    assert json.loads(sent["payload"]) == {"Records": [{"is": "4960118"}, {"is": "4960119"}]}
     key = object_key("a1b2", "shardId-000000000001", now=NOW, unique="0f0f")
     assert key == ("aws/lambda/a1b2/shardId-000000000001/2019/11/14/2019-11-14T00.38.06-0f0f"), (
         KINESIS

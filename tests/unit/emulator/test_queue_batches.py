@@ -82,7 +82,7 @@ def test_no_more_batches_at_once_than_allowed() -> None:
     assert mapping.receive_count() == 1
 
 
-def test_a_batch_may_hold_several_groups_and_others_run_beside_it() -> None:
+def test_batch_may_hold_several_groups_while_others_run() -> None:
     mapping = QueueMapping(Settings(batch_size=3))
     a1, b1, a2, c1, a3 = messages("a", "b", "a", "c", "a")
     mapping.add_messages([a1, b1, a2], 0)

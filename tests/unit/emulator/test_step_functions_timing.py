@@ -37,6 +37,6 @@ def test_how_long_an_execution_may_run(definition, express, seconds):
     assert execution_timeout(definition, express=express) == seconds
 
 
-def test_a_task_has_to_be_heard_of_within_its_heartbeat():
+def test_next_heartbeat_is_due_within_the_interval():
     assert heartbeat_remaining(10, last=100, now=104) == 6
     assert heartbeat_remaining(10, last=100, now=111) == 0

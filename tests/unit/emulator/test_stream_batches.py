@@ -69,8 +69,8 @@ class Run:
             self.at.append(self.now)
         return batches
 
-    def to_the_end(self, patience: int = 10_000) -> "Run":
-        for _ in range(patience):
+    def to_the_end(self, max_steps: int = 10_000) -> "Run":
+        for _ in range(max_steps):
             for batch in self.step():
                 self.shard.complete(batch, self.now, **self.function(batch))
             due = self.shard.next_due()
@@ -312,20 +312,20 @@ def counting(batch: Batch) -> dict[str, Any]:
 
 
 def windows_of(running: Run) -> list[tuple[Any, ...]]:
-    """Drive it to its end; answer what each invocation was told."""
-    told = []
+    """Drive it to its end; return the window of each invocation."""
+    windows = []
     function = running.function
 
     def noting(batch: Batch) -> dict[str, Any]:
         w = batch.window
         assert w
         positions = [r.position for r in batch.records]
-        told.append((positions, w.start, w.state.get("n", 0), w.final, w.early))
+        windows.append((positions, w.start, w.state.get("n", 0), w.final, w.early))
         return function(batch)
 
     running.function = noting
     running.to_the_end()
-    return told
+    return windows
 
 
 def test_a_window_carries_its_state_to_a_final_invocation() -> None:
@@ -358,8 +358,8 @@ def test_a_failed_final_invocation_holds_up_what_is_behind_it() -> None:
 
     running = Run(Shard(Settings(tumbling_window=60, retries=0)), function, now=60)
     running.add_records([record(0, arrived=1), record(1, arrived=60)])
-    told = windows_of(running)
-    assert [positions for positions, *_ in told] == [[0], [], [], [], [], [1], []], WINDOWS
+    windows = windows_of(running)
+    assert [positions for positions, *_ in windows] == [[0], [], [], [], [], [1], []], WINDOWS
     assert not running.given_up
     assert running.shard.checkpoint == 2
 
