@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlite3 import Connection
 from typing import Any
 
-from demo.snapshot import log_id, read_log
+from demo.readers import log_id, read_log
 from emulator.cloud import Cloud, CloudError
 from lambdas.backbone.stream import POLLING_LAG_METRIC, RESHARDED_TAG, WRITE_METRICS
 
