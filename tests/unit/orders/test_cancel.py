@@ -1,4 +1,4 @@
-"""What cancelling makes of an order, and which orders are told of again."""
+"""Cancelling an order, recognising stalled orders, and expiry."""
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -13,7 +13,7 @@ from lambdas.orders.customer_view import customer_view
 from lambdas.orders.domain import Order, is_expired, order_id, shard
 from lambdas.orders.scans import SHARDS
 from lambdas.orders.stalled_orders import is_stalled, reschedule_check
-from tests.unit.orders.requests import placed
+from tests.support.order_requests import placed
 
 NOW = "2026-12-01T09:00:00+00:00"
 EARLIER = "2026-12-01T08:59:00+00:00"

@@ -1,4 +1,4 @@
-"""What is told when an order's row changes."""
+"""The events that follow from changes of an order's row."""
 
 from dataclasses import fields, replace
 from typing import Any
@@ -23,7 +23,7 @@ from lambdas.orders.domain import Hold, HoldState, Order
 from lambdas.orders.events import event_for_change
 from lambdas.orders.rows import order_of, row_of
 from lambdas.runtime.dynamodb import from_item, to_item
-from tests.unit.orders.requests import placed
+from tests.support.order_requests import placed
 
 LATER = "2026-12-01T08:26:02.918Z"
 

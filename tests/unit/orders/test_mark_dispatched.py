@@ -1,19 +1,14 @@
-"""What becomes of an order whose shipment has left."""
+"""Marking an order as dispatched."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from lambdas.contracts.orders import OrderDispatched, OrderState
-from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.domain import Order, UnexpectedDispatchError, dispatch
 from lambdas.orders.events import event_for_change
-from lambdas.orders.store import Orders
-from tests.contracts.catalog import read, sample_of
-from tests.unit.orders.requests import placed
+from tests.support.order_requests import placed
 
 LATER = "2026-12-01T09:02:11.893Z"
 CONFIRMED_ORDER = replace(placed(), state=OrderState.CONFIRMED, sequence=2, open_shard=None)
@@ -55,33 +50,3 @@ def test_the_saga_that_is_too_late_tells_the_same():
 def test_what_should_have_stayed_is_for_a_person(state: OrderState):
     with pytest.raises(UnexpectedDispatchError, match=state):
         dispatch(replace(placed(), state=state), now=LATER)
-
-
-class TestHandler:
-    @pytest.fixture
-    def note(self, load_handler: Callable[..., Any], table: str) -> Callable[[str], Any]:
-        handler = load_handler("lambdas.orders.mark_dispatched", ORDERS_TABLE=table)
-
-        def note(order_id: str) -> Any:
-            event = read(sample_of(ShipmentDispatched))
-            event["detail"]["data"]["order_id"] = order_id
-            return handler(event, None)
-
-        return note
-
-    def test_it_notes_the_dispatch_once(self, note: Callable[[str], Any], orders: Orders):
-        kept = orders.add(CONFIRMED_ORDER)
-
-        for _ in range(2):
-            assert note(kept.order_id) == {
-                "order_id": kept.order_id,
-                "state": OrderState.DISPATCHED,
-            }
-
-        found = orders.find(kept.order_id)
-        assert found is not None
-        assert (found.state, found.sequence, found.changed_at) == (OrderState.DISPATCHED, 3, LATER)
-
-    def test_an_order_that_is_not_there_is_for_a_person(self, note: Callable[[str], Any]):
-        with pytest.raises(UnexpectedDispatchError, match="there is no order"):
-            note("0" * 32)

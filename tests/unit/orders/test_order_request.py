@@ -1,4 +1,4 @@
-"""Which requests are orders, and what becomes of them."""
+"""Parsing and validating order requests."""
 
 import json
 from dataclasses import asdict
@@ -18,7 +18,7 @@ from lambdas.orders.order_request import (
     MAX_UNIT_PRICE,
     BadRequestError,
 )
-from tests.unit.orders.requests import BODY, NOW, line, placed
+from tests.support.order_requests import BODY, NOW, line, placed
 
 
 def bad_fields(body: object, **given_: str) -> list[str]:

@@ -35,7 +35,7 @@ from lambdas.storefront.domain import (
 from lambdas.storefront.projections import update_customer_orders
 from lambdas.storefront.store import CustomerOrdersView, SalesView
 from tests.support.aws_fakes import FakeSqs
-from tests.unit.orders.requests import placed as placed_order
+from tests.support.order_requests import placed as placed_order
 from tests.unit.storefront.fakes import FakeTable
 from tests.unit.storefront.order_events import (
     bus_event,

@@ -1,4 +1,4 @@
-"""Orders that nobody works on are told of again, however many there are."""
+"""The job that publishes stalled orders' events again, on DynamoDB."""
 
 import json
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from lambdas.orders.events import event_for_change
 from lambdas.orders.scans import UnreadableError
 from lambdas.runtime.bus import Bus
 from tests.support.aws_fakes import FakeEvents
+from tests.support.order_jobs import Job, Killed, World
 from tests.support.spy import Spy
-from tests.unit.orders.job_env import Job, Killed, World
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 OLD = NOW - STALLED_AFTER - timedelta(seconds=5)

@@ -1,4 +1,4 @@
-"""The orders' table with its sparse indexes, as the stack declares it."""
+"""The orders table with its sparse indexes, as the stack declares it."""
 
 from itertools import count
 from typing import Any

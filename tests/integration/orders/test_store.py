@@ -1,19 +1,21 @@
+"""Reading and writing single rows of the orders table."""
+
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lambdas.contracts.orders import OrderState
 from lambdas.orders.cancellation import TooLateError, cancel
-from lambdas.orders.domain import Hold, HoldState, KeyReusedError, Order
-from lambdas.orders.rows import order_of, row_of
+from lambdas.orders.domain import KeyReusedError, Order
+from lambdas.orders.rows import row_of
 from lambdas.orders.store import RETRY, Orders
 from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.errors import ConcurrentUpdateError
+from tests.support.order_requests import BODY, line, placed
 from tests.support.spy import Spy
-from tests.unit.orders.requests import BODY, line, placed
 
 
 class Requests:
@@ -30,13 +32,6 @@ class Requests:
             return getattr(self._client, operation)(**parameters)
 
         return request
-
-
-def test_what_a_later_version_writes_is_passed_over():
-    hold = Hold(cause="c", reason="r", explanation="e", state=HoldState.HELD, at=NOW)
-    held = replace(placed(), holds=(hold,))
-
-    assert order_of(row_of(held) | {"colour": "red", "holds": [asdict(hold) | {"by": "a"}]}) == held
 
 
 class TestAdd:

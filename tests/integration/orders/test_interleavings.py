@@ -1,4 +1,4 @@
-"""Everything that happens to an order, in any interleaving, with deaths and duplicates."""
+"""An order's sagas, jobs and requests in any interleaving, with crashes and redeliveries."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -29,9 +29,9 @@ from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, mark_hold_missed
 from lambdas.orders.stalled_orders import is_stalled, reschedule_check
 from lambdas.orders.store import Orders
-from tests.unit.orders.conftest import make_orders_table
-from tests.unit.orders.requests import placed
-from tests.unit.orders.saga_simulator import (
+from tests.integration.orders.conftest import make_orders_table
+from tests.support.order_requests import placed
+from tests.support.saga_simulator import (
     ACTIONS,
     LEASE,
     MACHINES,

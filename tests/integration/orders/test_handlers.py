@@ -1,4 +1,4 @@
-"""The status codes; 401 and 403 are API Gateway's own."""
+"""The API's handlers and the outbox relay; 401 and 403 are API Gateway's own."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.relay import Relay, row_to_event
 from lambdas.runtime.settings import SettingMissing
 from tests.support.aws_fakes import FakeEvents
-from tests.unit.orders.requests import BODY, line, placed, query, request
+from tests.support.order_requests import BODY, line, placed, query, request
 
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 

@@ -14,8 +14,8 @@ from lambdas.orders.order_request import parse_order_request
 from lambdas.orders.rows import order_of, row_of
 from lambdas.orders.scans import OrderScans
 from lambdas.runtime.dynamodb import from_item, to_item
+from tests.support.order_requests import BODY
 from tests.support.spy import Spy
-from tests.unit.orders.requests import BODY
 
 
 class Killed(BaseException):

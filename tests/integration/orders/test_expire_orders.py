@@ -1,4 +1,4 @@
-"""Orders go when they have been over for long enough, and no other does."""
+"""The job that deletes expired orders, on DynamoDB."""
 
 import json
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from lambdas.orders.cancellation import cancel
 from lambdas.orders.domain import Order, dispatch
 from lambdas.orders.events import event_for_change
 from lambdas.orders.scans import UnreadableError
+from tests.support.order_jobs import Job, Killed, World
 from tests.support.spy import Spy
-from tests.unit.orders.job_env import Job, Killed, World
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=30)

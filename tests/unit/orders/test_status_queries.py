@@ -1,0 +1,19 @@
+"""The order states that another service acts on."""
+
+from lambdas.contracts.orders import OrderState, OrderStatusReported
+
+
+def test_every_state_is_over_stands_or_is_under_way():
+    def kinds(state: str) -> tuple[bool, bool]:
+        said = OrderStatusReported(order_id="o", state=state)
+        return said.is_undone, said.is_confirmed
+
+    assert [kinds(state) for state in (OrderState.REJECTED, OrderState.CANCELLED)] == [
+        (True, False)
+    ] * 2
+    assert [kinds(state) for state in (OrderState.CONFIRMED, OrderState.DISPATCHED)] == [
+        (False, True)
+    ] * 2
+    assert [kinds(state) for state in (OrderState.PLACED, OrderState.WITHDRAWN, "NEW")] == [
+        (False, False)
+    ] * 3
