@@ -1,1 +1,1 @@
-"""Long-running programs, one flat package a service."""
+"""Long-running programs: a package for each service, and the runtime that they share."""

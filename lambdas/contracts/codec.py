@@ -5,6 +5,7 @@ A missing field or one of a wrong type is an error that names the field.
 """
 
 from dataclasses import MISSING, asdict, fields, is_dataclass
+from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -67,9 +68,18 @@ def _build(kind: Any, data: object, path: str, problems: list[str]) -> Any:
         return _build_list(get_args(kind)[0], data, path, problems)
     if is_dataclass(kind):
         return _build_object(kind, data, path, problems)  # type: ignore[arg-type]
+    if issubclass(kind, StrEnum):
+        return _build_member(kind, data, path, problems)
     # bool is a subclass of int in Python, but not a number in JSON.
     if type(data) is not kind:
         problems.append(f"{path or 'it'} must be {_article(JSON_TYPES[kind])}, not {_name(data)}")
+    return data
+
+
+def _build_member(kind: type[StrEnum], data: object, path: str, problems: list[str]) -> Any:
+    if isinstance(data, str) and data in set(kind):
+        return kind(data)
+    problems.append(f"{path or 'it'} must be one of {', '.join(kind)}, not {_quoted(data)}")
     return data
 
 
@@ -98,6 +108,10 @@ def _build_object(kind: type, data: object, path: str, problems: list[str]) -> A
 
 def _article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _quoted(data: object) -> str:
+    return repr(str(data)) if isinstance(data, str) else _name(data)
 
 
 def _name(data: object) -> str:

@@ -1,1 +1,1 @@
-"""Inventory: what is on the shelf, and for which order it is set aside."""
+"""Inventory: the stock of each SKU, and the reservations of orders."""

@@ -1,8 +1,9 @@
-"""Which requests for stock are good ones, what a reservation answers, what a change tells."""
+"""Decisions about stock: valid commands, refusals, and the event for a change."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from zlib import crc32
 
 from lambdas.contracts.codec import ContractError
@@ -22,71 +23,95 @@ from lambdas.contracts.inventory import (
 )
 from lambdas.contracts.values import MAX_SKUS, Line
 
-RESERVED, REFUSED, RELEASED, SHIPPED = "RESERVED", "REFUSED", "RELEASED", "SHIPPED"
-SOLD_OUT, BELOW_MINIMUM, IN_STOCK = "SOLD_OUT", "BELOW_MINIMUM", "IN_STOCK"
 DEFAULT_MINIMUM = 5
-"""The minimum of a SKU whose deliveries never said one."""
+"""The minimum of a SKU for which no delivery has set one."""
 INDEX_SHARDS = 16
-"""In so many partitions is the index of unresolved reservations."""
+"""How many partitions the index of unresolved reservations has."""
 MAX_SKUS_NAMED = 10
-"""So many SKUs does a refusal name."""
+"""How many SKUs a refusal names at most."""
+
+
+class ReservationState(StrEnum):
+    """The states of a reservation."""
+
+    RESERVED = "RESERVED"
+    """It holds units. It becomes RELEASED or SHIPPED; all other states are final."""
+    REFUSED = "REFUSED"
+    """It holds nothing: too few units were available."""
+    RELEASED = "RELEASED"
+    """Its units are available again, or it is a tombstone: the release came first."""
+    SHIPPED = "SHIPPED"
+    """Its units have left."""
+
+
+class StockStatus(StrEnum):
+    """How the available units of a SKU compare with its minimum."""
+
+    SOLD_OUT = "SOLD_OUT"
+    """Nothing is available."""
+    BELOW_MINIMUM = "BELOW_MINIMUM"
+    """Something is available, but less than the minimum."""
+    IN_STOCK = "IN_STOCK"
+    """At least the minimum is available."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """What is set aside for one order, or why nothing is and nothing will ever be.
-
-    It begins as RESERVED, REFUSED, or RELEASED (a tombstone, when the release came first). A
-    RESERVED one becomes RELEASED, or SHIPPED when its units leave; all others are final.
-    ``explanation`` is for the customer and says why it was refused. Times are UTC, ISO 8601.
-    """
+    """The one reservation of an order. Times are UTC, ISO 8601."""
 
     order_id: str
-    state: str
+    state: ReservationState
     lines: tuple[Line, ...]
+    """One line for each SKU; a tombstone has none."""
     created_at: str
     changed_at: str
+    """When ``state`` changed last."""
     explanation: str = ""
+    """Why it was refused, in words for the customer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Goods that were put on the shelf; ``received_at`` is UTC, ISO 8601."""
+    """Units that were added to the stock."""
 
     delivery_id: str
     lines: tuple[DeliveredLine, ...]
+    """One line for each SKU."""
     received_at: str
+    """UTC, ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockLevel:
-    """A SKU's row of stock.
-
-    ``sequence`` counts its changes, each of which is told. ``cause`` is the command that led to the
-    last one, and what it was about, such as ``ReserveStock/<order_id>``.
-    """
+    """The row of a SKU in the stock table."""
 
     sku: str
     available: int
+    """Units that can be reserved."""
     reserved: int
+    """Units that reservations hold."""
     minimum: int
+    """Below this many available units, purchasing orders more."""
     sequence: int
+    """How often the row has changed; each change is published as one event."""
     changed_at: str
+    """UTC, ISO 8601."""
     cause: str
+    """The command that changed the row last, and its id, such as ``ReserveStock/<order_id>``."""
 
     @property
-    def stock_status(self) -> str:
-        """Whether enough is available, too little, or nothing."""
+    def stock_status(self) -> StockStatus:
+        """Return how the available units compare with the minimum."""
         if self.available == 0:
-            return SOLD_OUT
-        return IN_STOCK if self.available >= self.minimum else BELOW_MINIMUM
+            return StockStatus.SOLD_OUT
+        return StockStatus.IN_STOCK if self.available >= self.minimum else StockStatus.BELOW_MINIMUM
 
 
 def merge_lines_by_sku(command: ReserveStock | ReceiveStock) -> tuple[Line, ...]:
-    """The command's lines, summed: one for each SKU.
+    """Return the command's lines, summed: one for each SKU.
 
     Raises:
-        ContractError: naming every field that asks for nothing, or for too much.
+        ContractError: names every field that is empty or out of range.
     """
     problems = [] if command.lines else ["lines must not be empty"]
     units: Counter[str] = Counter()
@@ -107,10 +132,12 @@ def merge_lines_by_sku(command: ReserveStock | ReceiveStock) -> tuple[Line, ...]
 
 
 def plan_delivery(command: ReceiveStock, *, received_at: str) -> Delivery:
-    """What arrives: a line for each SKU, with the last minimum that any of its lines says.
+    """Return the delivery that the command asks for, with one line for each SKU.
+
+    A SKU's minimum is the last one that the command's lines set for it.
 
     Raises:
-        ContractError: naming every field that asks for nothing, or for too much.
+        ContractError: names every field that is empty or out of range.
     """
     minimums = {line.sku: line.minimum for line in command.lines if line.minimum is not None}
     return Delivery(
@@ -124,36 +151,39 @@ def plan_delivery(command: ReceiveStock, *, received_at: str) -> Delivery:
 
 
 def out_of_stock_message(skus: Sequence[str]) -> str:
-    """Why an order is refused, fit for a customer's eyes: of many SKUs the first are named."""
+    """Return why an order is refused, in words for the customer; it names the first SKUs."""
     more = len(skus) - MAX_SKUS_NAMED
     others = f" and {more} more" if more > 0 else ""
     return f"too few available of {', '.join(skus[:MAX_SKUS_NAMED])}{others}"
 
 
 def refuse_unless_reserved(reservation: Reservation) -> None:
-    """Answer an order that asked for stock by what its reservation became.
+    """Raise the refusal that fits the reservation's state, if one does.
 
     Raises:
-        OutOfStock: it was refused; the message is the explanation given then.
-        ReservationAlreadyReleased: it was released, perhaps before it was made.
+        OutOfStock: the reservation was refused; the message is its explanation.
+        ReservationAlreadyReleased: the reservation was released, perhaps before it was made.
     """
-    if reservation.state == REFUSED:
+    if reservation.state == ReservationState.REFUSED:
         raise OutOfStock(reservation.explanation)
-    if reservation.state == RELEASED:
+    if reservation.state == ReservationState.RELEASED:
         raise ReservationAlreadyReleased(
             f"the reservation of order {reservation.order_id} was released"
         )
 
 
 def index_shard(order_id: str) -> str:
-    """Which shard of the index of unresolved reservations the order's belongs to."""
+    """Return the shard of the index of unresolved reservations that has the order's."""
     return f"{crc32(order_id.encode()) % INDEX_SHARDS:02}"
 
 
 def reservation_unresolved(
     order_id: str, *, query_number: int, now: str
 ) -> EventEnvelope[ReservationUnresolved]:
-    """Ask for the time number ``query_number`` what became of an order that stock is set aside for."""
+    """Return the query for the status of an order whose reservation is unresolved.
+
+    ``query_number`` counts the queries of a reservation from 1.
+    """
     return envelope(
         ReservationUnresolved(order_id=order_id),
         subject=f"reservation:{order_id}",
@@ -167,14 +197,14 @@ def reservation_unresolved(
 def event_for_change(
     before: StockLevel | None, after: StockLevel
 ) -> EventEnvelope[StockEvent] | None:
-    """What to tell the others of a change of a SKU's row; None when there is nothing to tell.
+    """Return the event for a change of a SKU's row; None if no unit moved.
 
-    The row is its own outbox: each write that moves units counts ``sequence`` up and is told by one
-    event. Told again, it is the same event.
+    The row is its own outbox: each write that moves units increments ``sequence`` and leads to one
+    event. Published again, it is the same event, under the same id.
     """
     if before is not None and before.sequence == after.sequence:
         return None
-    kind = _event_type(before.stock_status if before else IN_STOCK, after.stock_status)
+    kind = _event_type(before.stock_status if before else StockStatus.IN_STOCK, after.stock_status)
     return envelope(
         kind(
             sku=after.sku,
@@ -190,12 +220,12 @@ def event_for_change(
     )
 
 
-def _event_type(old_status: str, new_status: str) -> type[StockEvent]:
-    """The event that says how a SKU's level changed; one that is new had enough until now."""
+def _event_type(old_status: StockStatus, new_status: StockStatus) -> type[StockEvent]:
+    """Return the event for a change of status. A new SKU counts as in stock before."""
     if old_status == new_status:
         return StockChanged
-    if new_status == SOLD_OUT:
+    if new_status == StockStatus.SOLD_OUT:
         return StockSoldOut
-    if new_status == IN_STOCK:
+    if new_status == StockStatus.IN_STOCK:
         return StockReplenished
-    return StockBelowMinimum if old_status == IN_STOCK else StockChanged
+    return StockBelowMinimum if old_status == StockStatus.IN_STOCK else StockChanged

@@ -1,4 +1,4 @@
-"""Goods have arrived: put them on the shelf."""
+"""ReceiveStock: add a delivery to the stock."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ deliveries = Deliveries(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer RECEIVED, the second time as well, when nothing is added any more."""
+    """Return RECEIVED. A repeated command adds nothing and returns the same."""
     command = ReceiveStock.decode(event)
     received = plan_delivery(command, received_at=datetime.now(UTC).isoformat())
     deliveries.receive(received)

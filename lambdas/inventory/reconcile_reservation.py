@@ -1,4 +1,4 @@
-"""It is known what became of an order: its reservation stays or goes accordingly."""
+"""On an order's status: keep its reservation if the order stands, release it if not."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ unresolved = UnresolvedReservations(table, dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer RELEASED, REFUSED or SHIPPED if the order is over, else RESOLVED or UNCHANGED."""
+    """Return the reservation's final state, RESOLVED, or UNCHANGED: see ``reconcile``."""
     order = parse_order_status(event)
     now = datetime.now(UTC).isoformat()
     outcome = reconcile(order, reservations=reservations, unresolved=unresolved, now=now)

@@ -1,4 +1,4 @@
-"""The compensation of ReserveStock: give the order's stock back."""
+"""ReleaseStock, the compensation of ReserveStock: make the order's units available again."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ reservations = Reservations(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer RELEASED, or REFUSED when the order was out of stock and holds nothing."""
+    """Return the reservation's final state: RELEASED, SHIPPED, or REFUSED, which holds nothing."""
     command = ReleaseStock.decode(event)
     reservation = reservations.release(command.order_id, now=datetime.now(UTC).isoformat())
     log("stock_released", order_id=reservation.order_id, state=reservation.state)

@@ -1,4 +1,4 @@
-"""The saga's first action: set the order's stock aside."""
+"""ReserveStock, the saga's first action: reserve all lines of an order, or none."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ reservations = Reservations(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer that the stock is reserved, or raise OutOfStock or ReservationAlreadyReleased."""
+    """Return the reservation's state; raise OutOfStock or ReservationAlreadyReleased."""
     command = ReserveStock.decode(event)
     now = datetime.now(UTC).isoformat()
     reservation = reservations.reserve(command.order_id, merge_lines_by_sku(command), now=now)

@@ -1,4 +1,4 @@
-"""A shipment has left: its order's stock is no longer ours."""
+"""On ShipmentDispatched: take the units of its order out of the stock."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ reservations = Reservations(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer SHIPPED, the second time as well; raise NothingToShipError without a reservation."""
+    """Return SHIPPED, also for a repeated event; raise NothingToShipError without units."""
     dispatched = parse_detail(ShipmentDispatched, event["detail"])
     reservation = reservations.ship(dispatched.data.order_id, now=dispatched.metadata.occurred_at)
     log("stock_shipped", order_id=reservation.order_id, state=reservation.state)

@@ -18,12 +18,9 @@ from lambdas.contracts.inventory import DeliveredLine
 from lambdas.contracts.values import Line
 from lambdas.inventory.domain import (
     DEFAULT_MINIMUM,
-    REFUSED,
-    RELEASED,
-    RESERVED,
-    SHIPPED,
     Delivery,
     Reservation,
+    ReservationState,
     StockLevel,
     index_shard,
     out_of_stock_message,
@@ -38,8 +35,8 @@ RETRYABLE_CODES = {
     "ThrottlingError",
     "ProvisionedThroughputExceeded",
 }
-"""What goes by itself: other transactions on the same items, and throttling inside a transaction,
-which boto3 does not retry. The reasons of a cancelled transaction have names of their own.
+"""Errors that pass: conflicts with other transactions on the same items, and throttling inside a
+transaction, which boto3 does not retry. A cancelled transaction has codes of its own.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
 RETRY = RetryPolicy(max_attempts=5, base_delay=0.025)
@@ -47,11 +44,11 @@ RETRY = RetryPolicy(max_attempts=5, base_delay=0.025)
 
 
 class StockMismatchError(Exception):
-    """A reservation holds more units than its SKU's row has reserved: somebody wrote past us."""
+    """A reservation holds more units than its SKU's row has reserved: the tables were edited."""
 
 
 class NothingToShipError(Exception):
-    """Units left for an order that holds none: a person has to look where they came from."""
+    """A shipment left for an order that holds no units: a person has to find out why."""
 
 
 class Reservations:
@@ -67,17 +64,20 @@ class Reservations:
         self._retry = retry
 
     def reserve(self, order_id: str, lines: tuple[Line, ...], *, now: str) -> Reservation:
-        """Set all the lines aside or none, and return what the order's reservation now is.
+        """Reserve all the lines or none, and return the order's reservation.
 
-        It is the one made before if there is one, in whatever state that is. When stock is lacking
-        the refusal is kept as a reservation as well, so a repeated request is refused again even
-        if stock has arrived. ``lines`` have a SKU once.
+        An existing reservation is returned as it is. A refusal is stored as a reservation too, so
+        a repeated request is refused again even if stock has arrived. ``lines`` have each SKU once.
 
         Raises:
-            ClientError: nothing is known to be done; ask again.
+            ClientError: it is not known whether anything was written; try again.
         """
         reservation = Reservation(
-            order_id=order_id, state=RESERVED, lines=lines, created_at=now, changed_at=now
+            order_id=order_id,
+            state=ReservationState.RESERVED,
+            lines=lines,
+            created_at=now,
+            changed_at=now,
         )
         guard = {
             "Put": {
@@ -113,33 +113,47 @@ class Reservations:
             if reason["Code"] == CONDITION_FAILED
         ]
         return self._put_if_absent(
-            replace(reservation, state=REFUSED, explanation=out_of_stock_message(lacking))
+            replace(
+                reservation,
+                state=ReservationState.REFUSED,
+                explanation=out_of_stock_message(lacking),
+            )
         )
 
     def release(self, order_id: str, *, now: str) -> Reservation:
-        """Give an order's stock back, and return what its reservation now is: final.
+        """Make an order's units available again, and return its reservation, which is then final.
 
-        When there is no reservation a tombstone is left, which a late request to reserve meets. A
-        refused or shipped one holds nothing and stays as it is.
+        Without a reservation this writes a tombstone, so that a late request to reserve finds it.
+        A refused or shipped reservation holds nothing and stays as it is.
 
         Raises:
-            StockMismatchError: the tables contradict each other; nothing is done.
-            ClientError: nothing is known to be done; ask again.
+            StockMismatchError: the tables contradict each other; nothing was written.
+            ClientError: it is not known whether anything was written; try again.
         """
         found = self._put_if_absent(
-            Reservation(order_id=order_id, state=RELEASED, lines=(), created_at=now, changed_at=now)
+            Reservation(
+                order_id=order_id,
+                state=ReservationState.RELEASED,
+                lines=(),
+                created_at=now,
+                changed_at=now,
+            )
         )
         return self._close(
-            found, state=RELEASED, target="available", cause_type="ReleaseStock", now=now
+            found,
+            state=ReservationState.RELEASED,
+            target="available",
+            cause_type="ReleaseStock",
+            now=now,
         )
 
     def ship(self, order_id: str, *, now: str) -> Reservation:
-        """Let the units that an order holds leave, once, and return what its reservation now is.
+        """Take the units that an order holds out of the stock, once, and return its reservation.
 
         Raises:
-            NothingToShipError: it holds none, and has shipped none.
-            StockMismatchError: the tables contradict each other; nothing is done.
-            ClientError: nothing is known to be done; ask again.
+            NothingToShipError: the order holds no units and has shipped none.
+            StockMismatchError: the tables contradict each other; nothing was written.
+            ClientError: it is not known whether anything was written; try again.
         """
         answer = self._dynamodb.get_item(
             TableName=self._table, Key=to_item({"order_id": order_id}), ConsistentRead=True
@@ -148,17 +162,27 @@ class Reservations:
             raise NothingToShipError(f"order {order_id} has no reservation")
         found = decode(Reservation, from_item(answer["Item"]))
         closed = self._close(
-            found, state=SHIPPED, target=None, cause_type="ShipmentDispatched", now=now
+            found,
+            state=ReservationState.SHIPPED,
+            target=None,
+            cause_type="ShipmentDispatched",
+            now=now,
         )
-        if closed.state != SHIPPED:
+        if closed.state != ReservationState.SHIPPED:
             raise NothingToShipError(f"the reservation of order {order_id} is {closed.state}")
         return closed
 
     def _close(
-        self, found: Reservation, *, state: str, target: str | None, cause_type: str, now: str
+        self,
+        found: Reservation,
+        *,
+        state: ReservationState,
+        target: str | None,
+        cause_type: str,
+        now: str,
     ) -> Reservation:
-        """Move what a reservation holds to ``target``, if it holds anything."""
-        if found.state != RESERVED:
+        """Move the units that a reservation holds to ``target``, and close it as ``state``."""
+        if found.state != ReservationState.RESERVED:
             return found
         guard = {
             "Update": {
@@ -169,7 +193,7 @@ class Reservations:
                 "ConditionExpression": "#state = :reserved",
                 "ExpressionAttributeNames": {"#state": "state"},
                 "ExpressionAttributeValues": to_item(
-                    {":closed": state, ":reserved": RESERVED, ":now": now}
+                    {":closed": state, ":reserved": ReservationState.RESERVED, ":now": now}
                 ),
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
@@ -192,7 +216,7 @@ class Reservations:
             raise StockMismatchError(
                 f"order {found.order_id} holds units that the stock does not reserve"
             )
-        # Somebody else was faster.
+        # Another request closed it first.
         return decode(Reservation, from_item(failures[0]["Item"]))
 
     def _put_if_absent(self, reservation: Reservation) -> Reservation:
@@ -205,7 +229,7 @@ class Reservations:
 
 
 class Deliveries:
-    """The table of deliveries, keyed by ``delivery_id``, and the stock that they brought."""
+    """The table of deliveries, keyed by ``delivery_id``, and the stock that they add to."""
 
     def __init__(
         self, table: str, *, stock_table: str, dynamodb: Any, retry: RetryPolicy = RETRY
@@ -217,12 +241,12 @@ class Deliveries:
         self._retry = retry
 
     def receive(self, delivery: Delivery) -> None:
-        """Put the delivery's lines on the shelf, once; a SKU that is new is made known.
+        """Add the delivery's lines to the stock, once; a new SKU gets a row.
 
-        ``delivery.lines`` have a SKU once.
+        ``delivery.lines`` have each SKU once.
 
         Raises:
-            ClientError: nothing is known to be done; ask again.
+            ClientError: it is not known whether anything was written; try again.
         """
         guard = {
             "Put": {
@@ -242,12 +266,12 @@ class Deliveries:
             )
             for line in delivery.lines
         ]
-        # Only the guard has a condition: refuted, the goods are on the shelf already.
+        # Only the guard has a condition. If it fails, the delivery was received before.
         _transact(self._dynamodb, [guard, *movements], self._retry)
 
 
 def parse_stock_row(row: Mapping[str, Any]) -> StockLevel:
-    """The shelf that a row of stock tells; raises ContractError when it is none."""
+    """Parse a row of the stock table; raise ContractError if it is none."""
     return decode(StockLevel, row)
 
 
@@ -260,10 +284,10 @@ def _movement(
     cause: str,
     now: str,
 ) -> dict[str, Any]:
-    """Move a line's units from ``source`` to ``target``, if it has as many; None is outside.
+    """Return the write that moves a line's units from ``source`` to ``target``.
 
-    ADD takes what is missing for zero, a whole row too, and leaves all numbers there; a condition
-    on a missing row is not met.
+    Both are columns; None is outside of the stock. The write fails if ``source`` has too few units.
+    ADD counts a missing number, or row, as zero. A condition on a missing row fails.
     """
     change = {"available": 0, "reserved": 0}
     values: dict[str, Any] = {":now": now}
@@ -301,10 +325,10 @@ def _movement(
 def _transact(
     dynamodb: Any, items: list[dict[str, Any]], retry: RetryPolicy
 ) -> list[dict[str, Any]] | None:
-    """Write all or nothing; None when written, else the reasons, one an item, in their order.
+    """Write all items or none; return None, or the reasons why not, one for each item.
 
-    Only conditions that were not met are such reasons. Any other cancellation raises: it says
-    nothing about the conditions that were not looked at.
+    Such a reason is a failed condition. Any other cancellation raises: DynamoDB may then not have
+    checked the other conditions.
     """
     try:
         retry.call(

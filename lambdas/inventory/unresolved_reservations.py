@@ -1,9 +1,8 @@
-"""Reservations of whose orders nobody has said yet whether they stand, and the question about them.
+"""Unresolved reservations: it is not known yet whether their orders stand.
 
 A reservation is unresolved from the write that makes it to the one that releases it, ships it, or
-notes that its order stands. The index holds just those, by the time since when they are quiet: when
-they were made, or last asked about. Nobody here can tell an order that is over from one whose news
-is late. So what has been quiet for long is asked about, and only the answer decides.
+records that its order stands. The sparse index has exactly these, sorted by ``last_activity_at``:
+when they were made, or last queried. See ``lambdas/runtime/status_queries.py``.
 """
 
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.status_queries import RESOLVED, UNCHANGED, QueryOutcome, publish_queries
 
 PAGE_SIZE = 50
-"""The most that a run asks of a shard; the next run goes on behind them."""
+"""How many orders of a shard a run queries at most; the next run continues with the next."""
 
 
 class UnresolvedReservations:
@@ -32,7 +31,7 @@ class UnresolvedReservations:
         self._dynamodb = dynamodb
 
     def stale_pages(self, *, before: str) -> Iterator[list[dict[str, Any]]]:
-        """The index's rows that are quiet since before that time, a page of each shard's oldest."""
+        """Yield the rows without activity since ``before``: a page of each shard's oldest."""
         for shard in range(INDEX_SHARDS):
             page = self._dynamodb.query(
                 TableName=self._table,
@@ -44,9 +43,10 @@ class UnresolvedReservations:
             yield [from_item(item) for item in page["Items"]]
 
     def claim(self, row: dict[str, Any], *, now: str) -> int | None:
-        """Make it quiet since ``now``, which is to ask about it; return how often that was done.
+        """Claim a row for a query: record ``now`` as its last activity.
 
-        None is the answer when it moved meanwhile: it is settled, or another run asks.
+        Return the number of the query; None if the row has changed meanwhile, as the reservation
+        was resolved or another run claimed it.
         """
         try:
             answer = self._dynamodb.update_item(
@@ -69,7 +69,7 @@ class UnresolvedReservations:
         return int(from_item(answer["Attributes"])["query_count"])
 
     def resolve(self, order_id: str) -> bool:
-        """Note that the order stands, so that nobody asks any more; tell whether that was new."""
+        """Record that the order stands: it is not queried again. Return whether that is new."""
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
@@ -89,11 +89,11 @@ def reconcile(
     unresolved: UnresolvedReservations,
     now: str,
 ) -> str:
-    """Do to a reservation what its order's state asks for; return what was done.
+    """Apply an order's status to its reservation; return the outcome.
 
-    An order that is over is released, as often as that is heard; what one that stands holds is
-    settled. One that is under way has a saga, which may yet go either way: nothing is done. Raises
-    what ``Reservations.release`` raises.
+    An undone order's reservation is released: the outcome is its final state. A confirmed order's
+    reservation is resolved: the outcome is RESOLVED the first time. An order in progress has a
+    saga that decides: the outcome is UNCHANGED. Raises what ``Reservations.release`` raises.
     """
     if order.is_undone:
         return reservations.release(order.order_id, now=now).state
@@ -103,7 +103,7 @@ def reconcile(
 
 
 class StaleReservationPoller:
-    """Asks what became of orders whose reservations are quiet for longer than ``stale_after``."""
+    """Queries orders whose reservations had no activity for longer than ``stale_after``."""
 
     def __init__(
         self, unresolved: UnresolvedReservations, bus: Bus, *, stale_after: timedelta
@@ -113,7 +113,7 @@ class StaleReservationPoller:
         self._stale_after = stale_after
 
     def find_stale(self, *, now: datetime) -> list[str]:
-        """The orders that a run would ask about."""
+        """Return the ids of the orders that a run would query."""
         pages = self._unresolved.stale_pages(before=self._cutoff(now))
         return [row["order_id"] for page in pages for row in page]
 

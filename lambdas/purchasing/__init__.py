@@ -1,1 +1,1 @@
-"""Purchasing: orders from the supplier what runs low, until it arrives."""
+"""Purchasing: raises purchase orders for what runs low, and has them delivered."""

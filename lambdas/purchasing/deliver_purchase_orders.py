@@ -1,4 +1,4 @@
-"""On schedule: the supplier delivers what is due."""
+"""On schedule: have the simulated supplier deliver what is due."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,8 +10,8 @@ from lambdas.purchasing.supplier import Supplier
 from lambdas.runtime.aws import CONFIG, client
 from lambdas.runtime.settings import setting
 
-# Inventory may take 6 s, as on a cold start: whoever hangs up before that calls a delivery failed
-# that succeeds. One attempt: the next run asks again.
+# Inventory may take 6 s, as on a cold start. With a shorter time-out, a delivery that succeeds
+# would count as failed. One attempt: the next run tries again.
 INVOKE_CONFIG = CONFIG.merge(
     Config(read_timeout=7, retries={"mode": "standard", "total_max_attempts": 1})
 )
@@ -24,5 +24,5 @@ supplier = Supplier(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, int]:
-    """Deliver; return how many orders that were, or fail naming those that were not delivered."""
+    """Return how many orders were delivered; raise DeliveryFailedError if some were not."""
     return {"delivered": supplier.deliver(now=datetime.now(UTC).isoformat())}

@@ -1,7 +1,8 @@
-"""What is ordered from the supplier when stock runs low, and when it arrives."""
+"""Decisions about purchase orders: how much to order, and when it is due."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from lambdas.contracts.envelope import EventEnvelope, event_id
 from lambdas.contracts.inventory import (
@@ -14,43 +15,52 @@ from lambdas.contracts.inventory import (
 
 LowStockEvent = StockBelowMinimum | StockSoldOut
 LOW_STOCK_EVENTS: tuple[type[LowStockEvent], ...] = (StockBelowMinimum, StockSoldOut)
-OPEN, DELIVERED, REFUSED = "OPEN", "DELIVERED", "REFUSED"
 SUPPLIER = "supplier"
+
+
+class PurchaseOrderState(StrEnum):
+    """The states of a purchase order."""
+
+    OPEN = "OPEN"
+    """The supplier has not delivered yet."""
+    DELIVERED = "DELIVERED"
+    """Inventory has received the goods. Final."""
+    REFUSED = "REFUSED"
+    """Inventory has refused the goods. Final."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurchaseOrder:
-    """What was ordered of one SKU because its stock crossed a threshold once.
-
-    It begins as OPEN and becomes DELIVERED, or REFUSED where inventory did not take the goods, for
-    the reason in ``explanation``. ``awaiting`` is there as long as it is open: the index finds it
-    by that. Times are UTC, ISO 8601.
-    """
+    """An order of one SKU, raised when its stock crossed a threshold. Times are UTC, ISO 8601."""
 
     purchase_order_id: str
     sku: str
     quantity: int
-    state: str
+    state: PurchaseOrderState
     raised_at: str
     due_at: str
+    """When the supplier delivers."""
     changed_at: str
+    """When ``state`` changed last."""
     explanation: str = ""
+    """Why inventory refused the goods."""
     awaiting: str | None = None
+    """The supplier's name while the order is open: the key of the index of open orders."""
 
 
 def plan_purchase_order(
     event: EventEnvelope[LowStockEvent], *, now: datetime, lead_time: timedelta
 ) -> PurchaseOrder:
-    """The one order that a crossing of a threshold leads to, however often it is heard of.
+    """Return the one order for a crossing of a threshold; a repeated event leads to the same.
 
-    Each threshold orders as much as the minimum: sold out, twice that is on its way. So whatever
-    arrives lifts a SKU from anywhere below to its minimum, and the threshold can be crossed again.
+    Each of the two thresholds orders as much as the minimum: when a SKU is sold out, twice that is
+    on its way. So the deliveries lift it to its minimum, and a threshold can be crossed again.
     """
     return PurchaseOrder(
         purchase_order_id=event_id(SOURCE, event.data.sku, event.metadata.sequence),
         sku=event.data.sku,
         quantity=max(event.data.minimum, 1),
-        state=OPEN,
+        state=PurchaseOrderState.OPEN,
         raised_at=now.isoformat(),
         due_at=(now + lead_time).isoformat(),
         changed_at=now.isoformat(),
@@ -59,7 +69,7 @@ def plan_purchase_order(
 
 
 def delivery_command(order: PurchaseOrder) -> ReceiveStock:
-    """What inventory is asked to put on the shelf: once, as the delivery's id is the order's."""
+    """Return the command to inventory. Its delivery id is made from the order's: it counts once."""
     return ReceiveStock(
         delivery_id=f"purchase-order/{order.purchase_order_id}",
         lines=(DeliveredLine(sku=order.sku, quantity=order.quantity),),

@@ -1,4 +1,4 @@
-"""Stock runs low: order more, once for each time that it does."""
+"""On StockBelowMinimum and StockSoldOut: raise one purchase order for each crossing."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ LEAD_TIME = timedelta(seconds=int(setting("LEAD_TIME_SECONDS")))
 
 
 def raise_purchase_orders(events: Sequence[EventEnvelope[LowStockEvent]]) -> None:
-    """Raise the purchase order that each fact leads to."""
+    """Raise the purchase order for each event."""
     for event in events:
         orders.put_once(plan_purchase_order(event, now=datetime.now(UTC), lead_time=LEAD_TIME))
 
@@ -33,7 +33,7 @@ consumer = BatchConsumer(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Order more of what runs low; report what could not be ordered as failed."""
+    """Raise purchase orders; return the messages that failed, so that SQS delivers them again."""
     outcome = consumer.process(event["Records"])
     log(
         "purchase_orders_raised",

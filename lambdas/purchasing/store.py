@@ -1,10 +1,14 @@
-"""The purchase orders' table: one row an order, which is its own guard against a second one."""
+"""The purchase orders table: one row for each crossing, so that it leads to one order."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from lambdas.contracts.codec import decode, encode
-from lambdas.purchasing.domain import DELIVERED, OPEN, REFUSED, SUPPLIER, PurchaseOrder
+from lambdas.purchasing.domain import (
+    SUPPLIER,
+    PurchaseOrder,
+    PurchaseOrderState,
+)
 from lambdas.runtime.dynamodb import from_item, put_if_absent, to_item
 
 
@@ -17,13 +21,13 @@ class PurchaseOrders:
         self._dynamodb = dynamodb
 
     def put_once(self, order: PurchaseOrder) -> PurchaseOrder:
-        """Keep a new order, or return the one that the same crossing led to before."""
+        """Store a new order, or return the existing one of the same crossing."""
         row = {name: value for name, value in encode(order).items() if value is not None}
         kept = put_if_absent(self._dynamodb, self._table, row, key="purchase_order_id")
         return decode(PurchaseOrder, kept)
 
     def due(self, *, now: str, limit: int) -> Iterator[PurchaseOrder]:
-        """The open orders whose time has come, ``limit`` at most, the longest due first."""
+        """Yield the open orders that are due, at most ``limit``, the longest due first."""
         keys = self._dynamodb.query(
             TableName=self._table,
             IndexName="awaiting",
@@ -37,12 +41,12 @@ class PurchaseOrders:
                 Key={"purchase_order_id": key["purchase_order_id"]},
                 ConsistentRead=True,
             )
-            # The index is a moment late: the order may be closed.
+            # The index is eventually consistent: the order may be closed.
             if "awaiting" in found.get("Item", {}):
                 yield decode(PurchaseOrder, from_item(found["Item"]))
 
     def postpone(self, order: PurchaseOrder, *, until: str) -> None:
-        """Make an open order due only then, so that what was due before has its turn first."""
+        """Set when an open order is due, so that orders due before that come first."""
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
@@ -50,13 +54,15 @@ class PurchaseOrders:
                 UpdateExpression="SET due_at = :until",
                 ConditionExpression="#state = :open",
                 ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=to_item({":open": OPEN, ":until": until}),
+                ExpressionAttributeValues=to_item(
+                    {":open": PurchaseOrderState.OPEN, ":until": until}
+                ),
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return  # Another run delivered it.
 
     def close(self, order: PurchaseOrder, *, now: str, refusal_reason: str = "") -> None:
-        """Note that the goods were delivered, or refused for a reason; what is closed stays so."""
+        """Record that the goods were delivered or, for a reason, refused; closed stays closed."""
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
@@ -67,12 +73,14 @@ class PurchaseOrders:
                 ExpressionAttributeNames={"#state": "state"},
                 ExpressionAttributeValues=to_item(
                     {
-                        ":open": OPEN,
-                        ":closed": REFUSED if refusal_reason else DELIVERED,
+                        ":open": PurchaseOrderState.OPEN,
+                        ":closed": PurchaseOrderState.REFUSED
+                        if refusal_reason
+                        else PurchaseOrderState.DELIVERED,
                         ":why": refusal_reason,
                         ":now": now,
                     }
                 ),
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return  # Another run was faster, and found the same: deliveries count once.
+            return  # Another run closed it, with the same result: a delivery counts once.

@@ -1,7 +1,7 @@
-"""The supplier's stand-in: brings what is due, and hands it over to inventory.
+"""The simulated supplier: delivers to inventory what is due.
 
-Goods are handed over before their order is closed, under a delivery id of the order. A run that
-ends in between hands them over again, which inventory recognises, and closes the order then.
+Goods are delivered before their order is closed, under a delivery id made from the order's. A run
+that dies in between delivers them again: inventory ignores that, and the order is closed then.
 """
 
 import json
@@ -15,15 +15,15 @@ from lambdas.purchasing.store import PurchaseOrders
 from lambdas.runtime.log import log
 
 MAX_DELIVERIES = 100
-"""The most orders that one run delivers: what is left is the next run's."""
+"""How many orders a run delivers at most; the next run delivers the rest."""
 
 
 class DeliveryFailedError(Exception):
-    """Inventory did not take all goods; the message says which, and why."""
+    """Some orders were not delivered; the message names them and the reasons."""
 
 
 class Supplier:
-    """Delivers open purchase orders whose time has come."""
+    """Delivers the open purchase orders that are due."""
 
     def __init__(self, orders: PurchaseOrders, *, receive_stock: str, functions: Any) -> None:
         """``receive_stock`` is inventory's function, ``functions`` boto3's client of Lambda."""
@@ -32,13 +32,14 @@ class Supplier:
         self._functions = functions
 
     def deliver(self, *, now: str) -> int:
-        """Deliver what is due, and return how many orders that were.
+        """Deliver what is due, and return how many orders were delivered.
 
-        An order whose goods inventory refuses is closed with the reason; one that it fails on stays
-        open, and is tried again behind those that are due by now. Neither keeps the others waiting.
+        If inventory refuses an order's goods, the order is closed with the reason. If inventory
+        fails, the order stays open and is tried again after those that are due by then. Neither
+        delays the others.
 
         Raises:
-            DeliveryFailedError: naming the orders of both kinds, when all the others are delivered.
+            DeliveryFailedError: names the refused and failed orders, after all were tried.
         """
         delivered = 0
         problems: list[str] = []
@@ -58,7 +59,7 @@ class Supplier:
         return delivered
 
     def _deliver(self, order: PurchaseOrder) -> tuple[str, bool]:
-        """Ask inventory to take the goods; return what is wrong, and whether that is final."""
+        """Send the goods to inventory; return the problem, if any, and whether it is final."""
         try:
             answer = self._functions.invoke(
                 FunctionName=self._receive_stock,

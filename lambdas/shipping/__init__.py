@@ -1,1 +1,1 @@
-"""Shipping: the shipment of each order, booked once."""
+"""Shipping: the one shipment of each order, booked, cancelled, held and dispatched."""

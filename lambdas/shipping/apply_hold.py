@@ -1,4 +1,4 @@
-"""An order was put on hold, or the hold was lifted: its shipment stays, or may leave."""
+"""On OrderHeld and OrderHoldLifted: hold the order's shipment, or let it leave."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +16,7 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer what the shipment now is: DISPATCHED also when it left before it was held."""
+    """Return the shipment's state: DISPATCHED also if it left before the hold."""
     held = event["detail-type"] == OrderHeld.detail_type
     contract: type[OrderHeld | OrderHoldLifted] = OrderHeld if held else OrderHoldLifted
     received = parse_detail(contract, event["detail"])

@@ -1,4 +1,4 @@
-"""The saga's last action before the order is confirmed: book its shipment."""
+"""BookShipment, the saga's last action before the order is confirmed."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer that the shipment is booked, or raise AddressUndeliverable or ShipmentAlreadyCancelled."""
+    """Return the shipment; raise AddressUndeliverable or ShipmentAlreadyCancelled."""
     command = BookShipment.decode(event)
     shipment = shipments.book(plan_shipment(command, now=datetime.now(UTC).isoformat()))
     log("shipment_booking_decided", order_id=shipment.order_id, state=shipment.state)

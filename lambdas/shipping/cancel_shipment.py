@@ -1,4 +1,4 @@
-"""The compensation of BookShipment: cancel the order's shipment."""
+"""CancelShipment, the compensation of BookShipment."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer CANCELLED, or REFUSED when there is none for that; or raise ShipmentAlreadyDispatched."""
+    """Return the shipment, CANCELLED or REFUSED; raise ShipmentAlreadyDispatched."""
     command = CancelShipment.decode(event)
     shipment = shipments.cancel(command.order_id, now=datetime.now(UTC).isoformat())
     log("shipment_cancellation_decided", order_id=shipment.order_id, state=shipment.state)

@@ -1,4 +1,4 @@
-"""An order was picked: its shipment leaves, unless it is held, or was cancelled before."""
+"""On OrderPicked: dispatch the order's shipment, unless it is held or was cancelled."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +16,7 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer DISPATCHED, BOOKED while it is held, or CANCELLED; raise NoShipmentError for none."""
+    """Return the shipment: DISPATCHED, BOOKED while held, or CANCELLED; raise NoShipmentError."""
     picked = parse_detail(OrderPicked, event["detail"])
     order_id, now = picked.data.order_id, datetime.now(UTC).isoformat()
     change = partial(mark_picked, cause=picked.metadata.event_id, now=now)

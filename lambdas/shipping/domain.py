@@ -1,6 +1,7 @@
-"""Where a carrier delivers to, what a shipment answers to its order, and what is told of it."""
+"""Decisions about shipments: bookings, holds, dispatches, refusals, and the event for a change."""
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from uuid import uuid5
 
 from lambdas.contracts.envelope import UUID_NAMESPACE, EventEnvelope, envelope
@@ -14,52 +15,62 @@ from lambdas.contracts.shipping import (
 )
 from lambdas.contracts.values import Line
 
-AWAITED, BOOKED, REFUSED = "AWAITED", "BOOKED", "REFUSED"
-CANCELLED, DISPATCHED = "CANCELLED", "DISPATCHED"
-
 NON_COUNTRIES = frozenset({"", "unspecified", "european community"})
-"""What stands for a country in order data and is none, in lower case."""
+"""What order data has in place of a country, in lower case."""
+
+
+class ShipmentState(StrEnum):
+    """The states of a shipment."""
+
+    AWAITED = "AWAITED"
+    """Not booked yet: only a hold of its order is known."""
+    BOOKED = "BOOKED"
+    """It becomes CANCELLED or DISPATCHED, whichever is requested first; these are final."""
+    REFUSED = "REFUSED"
+    """No carrier delivers to its address. Final."""
+    CANCELLED = "CANCELLED"
+    """It was cancelled; or it is a tombstone, as the cancellation came first."""
+    DISPATCHED = "DISPATCHED"
+    """It has left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shipment:
-    """The one shipment of an order, or why there is none and never will be.
-
-    It begins as BOOKED, REFUSED, or CANCELLED (a tombstone, when the cancellation came first), or
-    is AWAITED before that, when all that was heard of the order is its hold. A BOOKED one becomes
-    CANCELLED or DISPATCHED, whichever is asked for first; the others are final.
-    ``explanation`` is for the customer and says why it was refused. ``cause`` is the id of the
-    event that had it dispatched. While it is ``held`` it does not leave, though it was ``picked``;
-    ``hold_sequence`` is the sequence of the latest event that said whether it is. Times are UTC, ISO 8601.
-    """
+    """The one shipment of an order. Times are UTC, ISO 8601."""
 
     order_id: str
     shipment_id: str
-    state: str
+    state: ShipmentState
     created_at: str
     changed_at: str
+    """When ``state`` changed last."""
     country: str = ""
     lines: tuple[Line, ...] = ()
     explanation: str = ""
+    """Why it was refused, in words for the customer."""
     cause: str = ""
+    """The id of the event that led to the dispatch."""
     held: bool = False
+    """Whether its order is on hold: it is then not dispatched, even if it was picked."""
     picked: bool = False
+    """Whether the warehouse has picked its goods."""
     hold_sequence: int = 0
+    """The sequence of the latest event that set ``held``."""
 
 
 def shipment_id(order_id: str) -> str:
-    """The id of the order's shipment: opaque, and the same whenever it is asked for."""
+    """Return the id of the order's shipment: opaque, and always the same."""
     return str(uuid5(UUID_NAMESPACE, f"{SOURCE}/{order_id}/shipment"))
 
 
 def plan_shipment(command: BookShipment, *, now: str) -> Shipment:
-    """The shipment that the command asks for: BOOKED, or REFUSED where no carrier goes."""
+    """Return the shipment for the command: BOOKED, or REFUSED where no carrier delivers."""
     country = command.country.strip()
     undeliverable = country.lower() in NON_COUNTRIES
     return Shipment(
         order_id=command.order_id,
         shipment_id=shipment_id(command.order_id),
-        state=REFUSED if undeliverable else BOOKED,
+        state=ShipmentState.REFUSED if undeliverable else ShipmentState.BOOKED,
         created_at=now,
         changed_at=now,
         country=country,
@@ -69,18 +80,18 @@ def plan_shipment(command: BookShipment, *, now: str) -> Shipment:
 
 
 def undeliverable_message(country: str) -> str:
-    """Why a shipment is refused, fit for a customer's eyes."""
+    """Return why a shipment is refused, in words for the customer."""
     if not country:
         return "the address names no country"
     return f'no carrier delivers to "{country}": it is not a country'
 
 
 def mark_picked(shipment: Shipment | None, *, cause: str, now: str) -> Shipment | None:
-    """The shipment once its goods stand ready: it leaves, or, where it is held, waits for that.
+    """Return the shipment after its goods were picked: DISPATCHED, unless it is held.
 
-    ``cause`` is the id of the event that tells of it.
+    ``cause`` is the id of the OrderPicked event.
     """
-    if shipment is None or shipment.state != BOOKED:
+    if shipment is None or shipment.state != ShipmentState.BOOKED:
         return shipment
     picked = replace(shipment, picked=True)
     return picked if shipment.held else _dispatch(picked, cause=cause, now=now)
@@ -89,19 +100,23 @@ def mark_picked(shipment: Shipment | None, *, cause: str, now: str) -> Shipment 
 def apply_hold(
     existing: Shipment | None, order_id: str, *, held: bool, sequence: int, cause: str, now: str
 ) -> Shipment:
-    """The shipment once it is known whether its order is held; what is picked leaves when not.
+    """Return the shipment after its order was held, or a hold was lifted.
 
-    ``existing`` is None where nothing was heard of the order before. ``sequence`` is that of the event
-    that tells, ``cause`` its id: what is told later than it may have been heard before it.
+    A picked shipment is dispatched when the hold is lifted. ``existing`` is None if the order has
+    no shipment yet. ``sequence`` and ``cause`` are the sequence and id of the event: one that is
+    older than what was applied before changes nothing.
     """
     shipment = existing or Shipment(
         order_id=order_id,
         shipment_id=shipment_id(order_id),
-        state=AWAITED,
+        state=ShipmentState.AWAITED,
         created_at=now,
         changed_at=now,
     )
-    if shipment.state not in (AWAITED, BOOKED) or sequence <= shipment.hold_sequence:
+    if (
+        shipment.state not in (ShipmentState.AWAITED, ShipmentState.BOOKED)
+        or sequence <= shipment.hold_sequence
+    ):
         return shipment
     updated = replace(shipment, held=held, hold_sequence=sequence)
     may_leave = updated.picked and not held
@@ -109,44 +124,44 @@ def apply_hold(
 
 
 def _dispatch(shipment: Shipment, *, cause: str, now: str) -> Shipment:
-    return replace(shipment, state=DISPATCHED, changed_at=now, cause=cause)
+    return replace(shipment, state=ShipmentState.DISPATCHED, changed_at=now, cause=cause)
 
 
 def merge_hold(awaited: Shipment, planned: Shipment) -> Shipment:
-    """What was planned, where a hold was heard of before."""
+    """Return the planned shipment with the hold that came before it."""
     return replace(planned, held=awaited.held, hold_sequence=awaited.hold_sequence)
 
 
 def refuse_unless_booked(shipment: Shipment) -> None:
-    """Answer an order that asked for a shipment by what that became.
+    """Raise the refusal that fits the shipment's state, if one does.
 
     Raises:
-        AddressUndeliverable: it was refused; the message is the explanation given then.
-        ShipmentAlreadyCancelled: it was cancelled, perhaps before it was booked.
+        AddressUndeliverable: the shipment was refused; the message is its explanation.
+        ShipmentAlreadyCancelled: the shipment was cancelled, perhaps before it was booked.
     """
-    if shipment.state == REFUSED:
+    if shipment.state == ShipmentState.REFUSED:
         raise AddressUndeliverable(shipment.explanation)
-    if shipment.state == CANCELLED:
+    if shipment.state == ShipmentState.CANCELLED:
         raise ShipmentAlreadyCancelled(f"the shipment of order {shipment.order_id} was cancelled")
 
 
 def refuse_unless_cancelled(shipment: Shipment) -> None:
-    """Answer an order whose shipment was to be cancelled; raises ShipmentAlreadyDispatched."""
-    if shipment.state == DISPATCHED:
+    """Raise ShipmentAlreadyDispatched if the shipment has left."""
+    if shipment.state == ShipmentState.DISPATCHED:
         raise ShipmentAlreadyDispatched(f"the shipment of order {shipment.order_id} has left")
 
 
 class NoShipmentError(Exception):
-    """What was picked has no shipment: somebody told of an order that was never confirmed."""
+    """An order was picked that has no shipment: it was never confirmed."""
 
 
 def require_shipment(shipment: Shipment | None, order_id: str) -> Shipment:
-    """The shipment that was picked: DISPATCHED, BOOKED while held, or CANCELLED before it left.
+    """Return the shipment that was picked: DISPATCHED, BOOKED while held, or CANCELLED.
 
     Raises:
         NoShipmentError: there is none, or it was refused.
     """
-    if shipment is None or shipment.state in (AWAITED, REFUSED):
+    if shipment is None or shipment.state in (ShipmentState.AWAITED, ShipmentState.REFUSED):
         raise NoShipmentError(f"order {order_id} was picked and has no shipment")
     return shipment
 
@@ -154,8 +169,10 @@ def require_shipment(shipment: Shipment | None, order_id: str) -> Shipment:
 def event_for_change(
     before: Shipment | None, after: Shipment
 ) -> EventEnvelope[ShipmentDispatched] | None:
-    """What to tell the others of a change of a shipment's row; None when it is nothing to them."""
-    if after.state != DISPATCHED or (before is not None and before.state == DISPATCHED):
+    """Return ShipmentDispatched if the change of a shipment's row is its dispatch, else None."""
+    if after.state != ShipmentState.DISPATCHED or (
+        before is not None and before.state == ShipmentState.DISPATCHED
+    ):
         return None
     return envelope(
         ShipmentDispatched(

@@ -1,4 +1,4 @@
-"""The shipments' table: one row an order, which is its own guard against a second shipment."""
+"""The shipments table: one row for each order, so that an order has one shipment."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -7,7 +7,12 @@ from lambdas.contracts.codec import decode, encode
 from lambdas.runtime.dynamodb import from_item, put_if_absent, put_if_unchanged, to_item
 from lambdas.runtime.errors import ConcurrentUpdateError
 from lambdas.runtime.retry import RetryPolicy
-from lambdas.shipping.domain import AWAITED, BOOKED, CANCELLED, Shipment, merge_hold, shipment_id
+from lambdas.shipping.domain import (
+    Shipment,
+    ShipmentState,
+    merge_hold,
+    shipment_id,
+)
 
 S = TypeVar("S", bound=Shipment | None)
 RETRY = RetryPolicy(max_attempts=5)
@@ -25,17 +30,17 @@ class Shipments:
         self._dynamodb = dynamodb
 
     def book(self, planned: Shipment) -> Shipment:
-        """Keep the planned shipment, or return what the order has already, whatever it is.
+        """Store the planned shipment, or return the order's existing one, whatever its state.
 
-        Where there is only a hold, the shipment is kept with it.
+        If only a hold is known, the shipment is stored with it.
 
         Raises:
-            ConcurrentUpdateError: that hold changed again and again meanwhile.
+            ConcurrentUpdateError: the hold changed meanwhile, in every attempt.
         """
         for _ in RETRY.attempts():
             row = put_if_absent(self._dynamodb, self._table, encode(planned), key="order_id")
             kept = decode(Shipment, row)
-            if kept.state != AWAITED:
+            if kept.state != ShipmentState.AWAITED:
                 return kept
             booked = merge_hold(kept, planned)
             if self._put(row, booked):
@@ -45,10 +50,10 @@ class Shipments:
         )
 
     def cancel(self, order_id: str, *, now: str) -> Shipment:
-        """Cancel the order's shipment, and return what it now is: final.
+        """Cancel the order's shipment and return it; its state is then final.
 
-        When there is none a tombstone is left, which a late booking meets. A refused one, and one
-        that has left, stay as they are.
+        Without a shipment this writes a tombstone, so that a late booking finds it. A refused or
+        dispatched shipment stays as it is.
         """
         try:
             answer = self._dynamodb.update_item(
@@ -62,9 +67,9 @@ class Shipments:
                 ExpressionAttributeNames={"#state": "state"},
                 ExpressionAttributeValues=to_item(
                     {
-                        ":cancelled": CANCELLED,
-                        ":booked": BOOKED,
-                        ":awaited": AWAITED,
+                        ":cancelled": ShipmentState.CANCELLED,
+                        ":booked": ShipmentState.BOOKED,
+                        ":awaited": ShipmentState.AWAITED,
                         ":shipment_id": shipment_id(order_id),
                         ":now": now,
                     }
@@ -77,10 +82,10 @@ class Shipments:
         return decode(Shipment, from_item(answer["Attributes"]))
 
     def update(self, order_id: str, *, change: Callable[[Shipment | None], S]) -> S:
-        """Change the order's shipment, None where there is none, and return what it now is.
+        """Apply ``change`` to the order's shipment, None if there is none, and return the result.
 
         Raises:
-            ConcurrentUpdateError: others changed it again and again meanwhile.
+            ConcurrentUpdateError: other requests changed it meanwhile, in every attempt.
         """
         for _ in RETRY.attempts():
             answer = self._dynamodb.get_item(

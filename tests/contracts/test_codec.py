@@ -1,6 +1,8 @@
 """Between JSON and the contracts: tolerant of more, clear about less."""
 
+import json
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -25,6 +27,16 @@ class Whole:
     parts: tuple[Part, ...]
     spare: Part | None
     note: str = "none"
+
+
+class Colour(StrEnum):
+    RED = "RED"
+    BLUE = "BLUE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paint:
+    colour: Colour
 
 
 GOOD: dict[str, Any] = {"name": "a", "sure": True, "parts": [{"number": 1}], "spare": None}
@@ -124,3 +136,20 @@ class TestParseDetail:
 def test_a_command_is_read_from_a_payload():
     with pytest.raises(ContractError, match="country is missing"):
         BookShipment.decode({"order_id": "1", "lines": []})
+
+
+class TestStrEnum:
+    def test_value_is_decoded_as_a_member_and_encoded_as_a_text(self):
+        paint = decode(Paint, {"colour": "RED"})
+
+        assert paint.colour is Colour.RED
+        assert json.dumps(encode(paint)) == '{"colour": "RED"}'
+        assert decode(Paint, encode(paint)) == paint
+
+    @pytest.mark.parametrize(
+        ("value", "found"), [("GREEN", "'GREEN'"), (1, "int"), (None, "null"), ("red", "'red'")]
+    )
+    def test_other_value_is_refused_by_name(self, value: object, found: str):
+        with pytest.raises(ContractError) as refused:
+            decode(Paint, {"colour": value})
+        assert refused.value.problems == [f"colour must be one of RED, BLUE, not {found}"]

@@ -1,4 +1,4 @@
-"""Consuming a queue: groups side by side, each in its order, until told to stop."""
+"""A consumer of a queue: message groups run concurrently, each in its order."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -12,9 +12,9 @@ from workers.runtime.queue import MAX_BATCH, Message, Queue
 from workers.runtime.shutdown import Shutdown
 
 RENEWALS_PER_LEASE = 3
-"""How often a lease is renewed in its time: two renewals may fail before others get the message."""
+"""How often a lease is renewed within its duration, so that two renewals may fail."""
 RETRY_DELAY = 5
-"""Seconds after which something is tried again that failed."""
+"""Seconds after which a failed message, or a failed request, is tried again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +25,12 @@ class _Outcome:
 
 
 class Consumer:
-    """Handles what comes on a queue, a batch at a time.
+    """Receives and handles the messages of a queue, a batch at a time.
 
-    A message is deleted once it is handled, so what a crash leaves comes again: ``handle`` has to
-    be idempotent. One that makes no sense is parked at once, with the reason. One that fails goes
-    back to the queue together with all behind it in its group, and comes again after a pause; SQS
-    parks it when it has come too often.
+    A message is deleted after it was handled. After a crash it is delivered again, so ``handle``
+    must be idempotent. A message that raises ContractError is dead-lettered at once, with the
+    reason. A message that fails otherwise is returned to the queue, with all that follow in its
+    group, and delivered again after a pause; SQS dead-letters it when it was received too often.
     """
 
     def __init__(
@@ -38,28 +38,28 @@ class Consumer:
     ) -> None:
         self.name = queue.name
         self.ready = False
-        """Whether the queue has answered: it is there, and we may receive from it."""
+        """Whether the queue has answered once: it exists, and the role may receive from it."""
         self.last_progress_at = shutdown.clock()
-        """When the loop last came round."""
+        """When the loop made progress last, on the shutdown's clock."""
         self._queue = queue
         self._handle = handle
         self._shutdown = shutdown
         self._pool = ThreadPoolExecutor(MAX_BATCH)
 
     def run(self) -> None:
-        """Consume until told to stop."""
+        """Consume until the shutdown is requested."""
         while not self._shutdown.requested:
             self.poll()
 
     def poll(self) -> None:
-        """Receive once and deal with all that came."""
+        """Receive once and handle all messages received."""
         self.last_progress_at = self._shutdown.clock()
         try:
             messages = self._queue.receive()
             self.ready = True
             self._process(messages)
         except (ClientError, BotoCoreError) as error:
-            # Whatever is in hand now comes again when its lease has run out.
+            # Messages in progress are delivered again when their lease expires.
             log("queue_unreachable", queue=self.name, error=str(error))
             self._shutdown.wait(RETRY_DELAY)
 
@@ -78,8 +78,8 @@ class Consumer:
                 )
             in_flight = [message for job in pending for message in jobs[job]]
             expired = self._shutdown.remaining <= 0
-            # A beat never renews what others may have already: it is handled twice, and that is
-            # why handling is idempotent.
+            # A renewal that fails is not repeated: another consumer may have the message by then,
+            # and handles it too. That is why ``handle`` is idempotent.
             for start in range(0, len(in_flight), MAX_BATCH):
                 batch = in_flight[start : start + MAX_BATCH]
                 seconds = 0 if expired else self._queue.lease
@@ -93,7 +93,7 @@ class Consumer:
                 return _Outcome(handled=group[:i], unhandled=group[i:])
             try:
                 self._handle_or_dead_letter(message)
-            except Exception as error:  # noqa: BLE001 -- it comes again, or SQS parks it at last
+            except Exception as error:  # noqa: BLE001 -- SQS delivers it again, or dead-letters it
                 log("message_failed", queue=self.name, id=message.id, error=repr(error))
                 return _Outcome(handled=group[:i], unhandled=group[i:], retry_delay=RETRY_DELAY)
         return _Outcome(handled=group, unhandled=())
@@ -111,7 +111,7 @@ class Consumer:
 
 
 def _groups(messages: Sequence[Message]) -> list[list[Message]]:
-    """The messages of each group in their order; a message without a group is one of its own."""
+    """Return the messages by group, in order; a message without a group is its own group."""
     groups: dict[str, list[Message]] = {}
     for message in messages:
         key = message.id if message.group is None else f"group {message.group}"

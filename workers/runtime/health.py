@@ -1,4 +1,4 @@
-"""How the program is, for a probe on the loopback interface and for systemd."""
+"""The program's health, for probes on the loopback interface and for systemd."""
 
 import json
 import os
@@ -14,11 +14,11 @@ from workers.runtime.shutdown import Shutdown
 LOOPBACK = str(IPv4Address(socket.INADDR_LOOPBACK))
 STARTING, READY, DRAINING, STUCK = "starting", "ready", "draining", "stuck"
 STUCK_AFTER = 120
-"""Seconds after which a consumer that has not come round is stuck: far beyond all time-outs."""
+"""Seconds without progress after which a consumer is stuck: far longer than all time-outs."""
 
 
 def state(consumers: Sequence[Consumer], shutdown: Shutdown) -> str:
-    """How the program is, in a word."""
+    """Return the program's state."""
     if any(shutdown.clock() - consumer.last_progress_at > STUCK_AFTER for consumer in consumers):
         return STUCK
     if shutdown.requested:
@@ -27,9 +27,9 @@ def state(consumers: Sequence[Consumer], shutdown: Shutdown) -> str:
 
 
 def serve(port: int, state: Callable[[], str]) -> ThreadingHTTPServer:
-    """Answer on the loopback interface: ``/alive`` and ``/ready``, by 200 for yes and 503 for no.
+    """Serve ``/alive`` and ``/ready`` on the loopback interface: 200 for yes, 503 for no.
 
-    ``/alive`` is yes in every state but stuck, ``/ready`` in none but ready; the body says which.
+    ``/alive`` is no only when stuck; ``/ready`` is yes only when ready. The body has the state.
     """
 
     class Probe(BaseHTTPRequestHandler):
@@ -45,7 +45,7 @@ def serve(port: int, state: Callable[[], str]) -> ThreadingHTTPServer:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Probes come every few seconds, and say nothing."""
+            """Log nothing: probes come every few seconds."""
 
     server = ThreadingHTTPServer((LOOPBACK, port), Probe)
     Thread(target=server.serve_forever, name="health", daemon=True).start()
@@ -53,7 +53,7 @@ def serve(port: int, state: Callable[[], str]) -> ThreadingHTTPServer:
 
 
 def notify_systemd(state: str) -> None:
-    """Tell systemd, if it is what started us; one that is stuck says nothing, and is restarted.
+    """Notify systemd, if it started the program. When stuck, stay silent: systemd restarts it.
 
     https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
     """

@@ -1,4 +1,4 @@
-"""A queue of SQS, as its consumer sees it."""
+"""An SQS queue, as its consumer uses it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quota
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A message in our hands. Messages of one ``group`` are in order; without one, it is alone."""
+    """A received message. Messages of one ``group`` are ordered; one without is independent."""
 
     id: str
     body: str
@@ -22,10 +22,10 @@ class Message:
 
 
 class Queue:
-    """Receives, deletes, holds and returns messages, and parks those that make no sense."""
+    """Receives, deletes, leases, returns and dead-letters messages."""
 
     def __init__(self, url: str, *, dead_letter_url: str, wait: int, lease: int, sqs: Any) -> None:
-        """Both in seconds: ``wait`` for messages to come; for ``lease`` no one else gets them."""
+        """``wait`` is the long poll, ``lease`` the visibility time-out, both in seconds."""
         self.name = url.rpartition("/")[2]
         self._url = url
         self._dead_letter_url = dead_letter_url
@@ -34,7 +34,7 @@ class Queue:
         self._sqs = sqs
 
     def receive(self) -> list[Message]:
-        """Wait for messages; those of a group come in order, and no others until these are gone."""
+        """Receive messages. Those of a group are in order; others follow once these are gone."""
         answer = self._sqs.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=MAX_BATCH,
@@ -55,19 +55,19 @@ class Queue:
         ]
 
     def delete(self, messages: Sequence[Message]) -> list[Message]:
-        """Delete messages, and return those that could not be: they will come again."""
+        """Delete messages; return those that could not be deleted: they are delivered again."""
         return self._batch(messages, self._sqs.delete_message_batch, {})
 
     def set_visibility(self, messages: Sequence[Message], *, seconds: int) -> list[Message]:
-        """Keep messages from others for so long from now; 0 gives them back at once.
+        """Hide messages from other consumers for so long from now; 0 returns them at once.
 
-        Returns those that could not be held: others may have them by now.
+        Return the messages for which that failed: another consumer may have them by now.
         """
         change = {"VisibilityTimeout": seconds}
         return self._batch(messages, self._sqs.change_message_visibility_batch, change)
 
     def dead_letter(self, message: Message, *, reason: str) -> None:
-        """Put a message on the dead-letter queue, whole, and the reason beside it."""
+        """Send a message to the dead-letter queue as it is, with the reason as an attribute."""
         ordered = (
             {"MessageGroupId": message.group, "MessageDeduplicationId": message.id}
             if message.group and self._dead_letter_url.endswith(".fifo")

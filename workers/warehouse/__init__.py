@@ -1,1 +1,1 @@
-"""The warehouse: what is on its shelves, and which orders were picked from them."""
+"""The warehouse: its own picture of the stock, and the list of picked orders."""

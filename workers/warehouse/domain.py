@@ -1,4 +1,4 @@
-"""What the warehouse hears, what it makes of it, and what it tells."""
+"""The events that the warehouse consumes and publishes, and its rows."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from lambdas.contracts.warehouse import OrderPicked
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockLevel:
-    """The stock of one SKU as inventory last told it; ``sequence`` numbers what it tells of it."""
+    """The stock of one SKU, as of inventory's event with this ``sequence``."""
 
     sku: str
     available: int
@@ -24,20 +24,19 @@ class StockLevel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picking:
-    """An order that was picked: the row of the picking list, and all that is told of it.
-
-    ``cause`` is the id of the event that had it picked; ``picked_at`` is UTC, ISO 8601.
-    """
+    """A picked order: its row of the picking list, and the data of its event."""
 
     order_id: str
     lines: tuple[Line, ...]
     correlation_id: str
     cause: str
+    """The id of the event that it was picked for."""
     picked_at: str
+    """UTC, ISO 8601."""
 
 
 def parse_stock_level(body: str) -> StockLevel:
-    """The shelf that a message of the announcements' queue tells of; raises ContractError."""
+    """Parse a message of the stock queue; raise ContractError if it is no stock event."""
     event = parse_event(STOCK_EVENTS, body)
     return StockLevel(
         sku=event.data.sku,
@@ -49,10 +48,10 @@ def parse_stock_level(body: str) -> StockLevel:
 
 
 def parse_picking(body: str, *, now: str) -> Picking:
-    """The picking that a message of the picking queue asks for, an event as the bus delivers it.
+    """Parse a message of the picking queue: OrderConfirmed, as the bus delivers it.
 
     Raises:
-        ContractError: it is no confirmed order, or one of which nothing can be picked.
+        ContractError: it is another event, or its lines cannot be picked.
     """
     event = parse_event([OrderConfirmed], body)
     lines = tuple(Line(sku=line.sku, quantity=line.quantity) for line in event.data.lines)
@@ -74,7 +73,7 @@ def parse_picking(body: str, *, now: str) -> Picking:
 
 
 def order_picked_event(picking: Picking) -> EventEnvelope[OrderPicked]:
-    """What to tell of a picking: however often it is told, it is the same event."""
+    """Return the event for a picking. Published again, it is the same event, under the same id."""
     return envelope(
         OrderPicked(order_id=picking.order_id, lines=picking.lines),
         subject=picking.order_id,

@@ -1,4 +1,4 @@
-"""What is done about a message of each queue; both may be done again and again."""
+"""The handler of each queue's messages; both are idempotent."""
 
 from collections.abc import Callable
 
@@ -11,16 +11,16 @@ from workers.warehouse.store import Warehouse
 
 
 class MessageHandlers:
-    """Keeps the picture of the stock, and picks orders."""
+    """Updates the picture of the stock, and picks orders."""
 
     def __init__(self, warehouse: Warehouse, *, bus: Bus, now: Callable[[], str]) -> None:
-        """``now`` is the time, UTC and ISO 8601."""
+        """``now`` returns the time, UTC and ISO 8601."""
         self._warehouse = warehouse
         self._bus = bus
         self._now = now
 
     def update_stock(self, message: Message) -> None:
-        """Keep what is told of a SKU, unless something later is known; raises ContractError."""
+        """Store a SKU's stock, unless a later event was stored; raise ContractError."""
         stock_level = parse_stock_level(message.body)
         is_newer = self._warehouse.put_stock_level(stock_level)
         log(
@@ -31,13 +31,13 @@ class MessageHandlers:
         )
 
     def pick(self, message: Message) -> None:
-        """Pick an order once, and tell so.
+        """Pick an order once, and publish OrderPicked.
 
-        The picking is on the list before it is told, and the message stays until it has been told:
-        a crash in between tells the same event again, under the same id.
+        The picking is on the list before its event is published, and the message is deleted after
+        that. After a crash in between, the same event is published again, under the same id.
 
         Raises:
-            ContractError: the message makes no sense.
+            ContractError: the message is no OrderConfirmed, or its lines cannot be picked.
             PublishError: the bus did not take the event.
         """
         picking = self._warehouse.put_picking(parse_picking(message.body, now=self._now()))

@@ -11,13 +11,13 @@ class Warehouse:
     """The tables of stock, keyed by ``sku``, and of pickings, keyed by ``order_id``."""
 
     def __init__(self, *, stock_table: str, pickings_table: str, dynamodb: Any) -> None:
-        """The tables are names, ``dynamodb`` is boto3's client."""
+        """``stock_table`` and ``pickings_table`` are names, ``dynamodb`` is boto3's client."""
         self._stock = stock_table
         self._pickings = pickings_table
         self._dynamodb = dynamodb
 
     def put_stock_level(self, stock_level: StockLevel) -> bool:
-        """Keep what was told of a SKU, and tell whether it was news: later news stay."""
+        """Store a SKU's stock unless a later one is stored; return whether it was stored."""
         try:
             self._dynamodb.put_item(
                 TableName=self._stock,
@@ -31,6 +31,6 @@ class Warehouse:
         return True
 
     def put_picking(self, picking: Picking) -> Picking:
-        """Put the picking on the list, or return the one that the order has already."""
+        """Store the picking, or return the order's existing one."""
         kept = put_if_absent(self._dynamodb, self._pickings, encode(picking), key="order_id")
         return decode(Picking, kept)

@@ -15,10 +15,9 @@ from lambdas.contracts.shipping import BookShipment, ShipmentAlreadyDispatched, 
 from lambdas.contracts.values import Line
 from lambdas.contracts.warehouse import OrderPicked
 from lambdas.shipping.domain import (
-    CANCELLED,
-    DISPATCHED,
     NoShipmentError,
     Shipment,
+    ShipmentState,
     event_for_change,
     mark_picked,
     plan_shipment,
@@ -47,7 +46,7 @@ def test_what_was_booked_leaves_once(shipments: Shipments):
     left = dispatch(shipments, "o1", cause="picked-1", now=LATER)
 
     assert left == replace(
-        BOOKED, state=DISPATCHED, changed_at=LATER, cause="picked-1", picked=True
+        BOOKED, state=ShipmentState.DISPATCHED, changed_at=LATER, cause="picked-1", picked=True
     )
     assert dispatch(shipments, "o1", cause="picked-2", now="later still") == left
     assert shipments.cancel("o1", now="later still") == left
@@ -76,7 +75,7 @@ def test_of_a_cancellation_and_a_dispatch_one_wins(shipments: Shipments):
         found = left.result()
         assert found is not None
         assert found.state == cancelled.result().state
-        assert found.state in (DISPATCHED, CANCELLED)
+        assert found.state in (ShipmentState.DISPATCHED, ShipmentState.CANCELLED)
 
 
 @settings(max_examples=40)
@@ -101,7 +100,7 @@ def test_it_is_told_once_and_only_if_it_left(
         if after is not None and (event := event_for_change(before, after)) is not None
     ]
     last = rows[-1]
-    assert len(published) == (last is not None and last.state == DISPATCHED)
+    assert len(published) == (last is not None and last.state == ShipmentState.DISPATCHED)
 
 
 def test_what_is_told(shipments: Shipments):
@@ -137,14 +136,16 @@ class TestHandlers:
         load("book_shipment")(self.booking(), None)
 
         for _ in range(2):
-            assert load("dispatch_shipment")(self.picked(), None)["state"] == DISPATCHED
+            assert (
+                load("dispatch_shipment")(self.picked(), None)["state"] == ShipmentState.DISPATCHED
+            )
         with pytest.raises(ShipmentAlreadyDispatched, match="o1"):
             load("cancel_shipment")({"order_id": "o1"}, None)
 
     def test_what_was_cancelled_before_stays_without_a_fuss(self, load: Callable[[str], Any]):
         load("cancel_shipment")({"order_id": "o1"}, None)
 
-        assert load("dispatch_shipment")(self.picked(), None)["state"] == CANCELLED
+        assert load("dispatch_shipment")(self.picked(), None)["state"] == ShipmentState.CANCELLED
 
     @pytest.mark.parametrize("country", [None, "Unspecified"])
     def test_without_a_shipment_a_person_has_to_look(

@@ -18,11 +18,8 @@ from lambdas.contracts.warehouse import OrderPicked
 from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.errors import ConcurrentUpdateError
 from lambdas.shipping.domain import (
-    AWAITED,
-    BOOKED,
-    CANCELLED,
-    DISPATCHED,
     Shipment,
+    ShipmentState,
     apply_hold,
     event_for_change,
     mark_picked,
@@ -74,14 +71,19 @@ class TestStore:
     def test_what_is_only_held_can_be_cancelled(self, shipments: Shipments):
         apply(shipments, held=True, sequence=2)
 
-        assert shipments.cancel("o1", now=LATER).state == CANCELLED
+        assert shipments.cancel("o1", now=LATER).state == ShipmentState.CANCELLED
         with pytest.raises(ShipmentAlreadyCancelled):
             refuse_unless_booked(shipments.book(PLAN))
 
     def test_a_row_from_before_there_were_holds_is_held_as_well(
         self, shipments: Shipments, dynamodb: Any, table: str
     ):
-        row = {"order_id": "o1", "shipment_id": "s", "state": BOOKED, "created_at": NOW}
+        row = {
+            "order_id": "o1",
+            "shipment_id": "s",
+            "state": ShipmentState.BOOKED,
+            "created_at": NOW,
+        }
         dynamodb.put_item(TableName=table, Item=to_item(row | {"changed_at": NOW}))
 
         assert apply(shipments, held=True, sequence=2).held
@@ -98,7 +100,7 @@ class TestStore:
 
         booked = Shipments(table, dynamodb=Spy(dynamodb, meanwhile)).book(PLAN)
 
-        assert (booked.state, booked.held, booked.hold_sequence) == (BOOKED, True, 4)
+        assert (booked.state, booked.held, booked.hold_sequence) == (ShipmentState.BOOKED, True, 4)
 
     def test_one_that_others_change_for_ever_is_tried_again_later(self, dynamodb: Any, table: str):
         others = Shipments(table, dynamodb=dynamodb)
@@ -126,7 +128,7 @@ class TestStore:
                 pool.submit(apply, shipments, held=True, sequence=3)
             found = shipments.book(PLAN)
             assert found.picked
-            assert (found.state == DISPATCHED) != found.held
+            assert (found.state == ShipmentState.DISPATCHED) != found.held
 
 
 REQUESTS = st.sampled_from(["book", "cancel", "pick", *range(2, 7)])
@@ -145,28 +147,28 @@ def test_it_leaves_when_it_is_booked_picked_and_not_held(
         match request:
             case "book":
                 rows.append(shipments.book(PLAN))
-                state = state or BOOKED
+                state = state or ShipmentState.BOOKED
             case "cancel":
                 rows.append(shipments.cancel("o1", now=LATER))
-                state = CANCELLED if state in ("", BOOKED) else state
+                state = ShipmentState.CANCELLED if state in ("", ShipmentState.BOOKED) else state
             case "pick":
                 rows.append(shipments.update("o1", change=picked))
-                ready = ready or state == BOOKED
+                ready = ready or state == ShipmentState.BOOKED
             case number:
                 rows.append(apply(shipments, held=number % 2 == 0, sequence=number))
                 latest = max(latest, number)
         held = latest > 0 and latest % 2 == 0
-        if state == BOOKED and ready and not held:
-            state = DISPATCHED
+        if state == ShipmentState.BOOKED and ready and not held:
+            state = ShipmentState.DISPATCHED
         now = rows[-1]
-        assert (now.state if now else "") == (state or (AWAITED if latest else ""))
+        assert (now.state if now else "") == (state or (ShipmentState.AWAITED if latest else ""))
 
     published = [
         event
         for before, after in pairwise(rows)
         if after is not None and (event := event_for_change(before, after)) is not None
     ]
-    assert len(published) == (state == DISPATCHED)
+    assert len(published) == (state == ShipmentState.DISPATCHED)
 
 
 class TestHandlers:
@@ -188,8 +190,8 @@ class TestHandlers:
             return str(load(verb)(self.event(contract), None)["state"])
 
         for _ in range(2):
-            assert state_after("apply_hold", OrderHeld) == BOOKED
-            assert state_after("dispatch_shipment", OrderPicked) == BOOKED
+            assert state_after("apply_hold", OrderHeld) == ShipmentState.BOOKED
+            assert state_after("dispatch_shipment", OrderPicked) == ShipmentState.BOOKED
         for _ in range(2):
-            assert state_after("apply_hold", OrderHoldLifted) == DISPATCHED
-        assert state_after("apply_hold", OrderHeld) == DISPATCHED
+            assert state_after("apply_hold", OrderHoldLifted) == ShipmentState.DISPATCHED
+        assert state_after("apply_hold", OrderHeld) == ShipmentState.DISPATCHED

@@ -7,13 +7,9 @@ import pytest
 from lambdas.contracts.shipping import BookShipment
 from lambdas.contracts.values import Line
 from lambdas.shipping.domain import (
-    AWAITED,
-    BOOKED,
-    CANCELLED,
-    DISPATCHED,
-    REFUSED,
     NoShipmentError,
     Shipment,
+    ShipmentState,
     apply_hold,
     event_for_change,
     mark_picked,
@@ -52,16 +48,20 @@ class TestHold:
         waiting = picked(updated(PLAN, held=True, sequence=3))
         left = updated(waiting, held=False, sequence=4)
 
-        assert (left.state, left.cause, left.changed_at) == (DISPATCHED, "event-4", LATER)
+        assert (left.state, left.cause, left.changed_at) == (
+            ShipmentState.DISPATCHED,
+            "event-4",
+            LATER,
+        )
         assert event_for_change(waiting, left) is not None
 
     def test_not_before_it_is_picked(self):
         free = updated(updated(PLAN, held=True, sequence=3), held=False, sequence=4)
 
-        assert free.state == BOOKED
+        assert free.state == ShipmentState.BOOKED
         left = picked(free)
         assert left is not None
-        assert (left.state, left.cause) == (DISPATCHED, "picked")
+        assert (left.state, left.cause) == (ShipmentState.DISPATCHED, "picked")
 
     def test_what_was_told_before_is_not_heard_after(self):
         lifted = updated(PLAN, held=False, sequence=4)
@@ -74,14 +74,16 @@ class TestHold:
         assert updated(None, held=True, sequence=2) == Shipment(
             order_id="o1",
             shipment_id=shipment_id("o1"),
-            state=AWAITED,
+            state=ShipmentState.AWAITED,
             created_at=LATER,
             changed_at=LATER,
             held=True,
             hold_sequence=2,
         )
 
-    @pytest.mark.parametrize("state", [REFUSED, CANCELLED, DISPATCHED])
+    @pytest.mark.parametrize(
+        "state", [ShipmentState.REFUSED, ShipmentState.CANCELLED, ShipmentState.DISPATCHED]
+    )
     def test_what_is_final_stays(self, state: str):
         final = replace(PLAN, state=state)
 
