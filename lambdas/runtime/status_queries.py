@@ -2,7 +2,7 @@
 
 A service keeps an index of what is unresolved: reservations, or charges. When an entry has been
 inactive for long, a scheduled run claims it and publishes a query about its order. Only the answer
-decides: the service itself cannot tell an undone order from one whose events are late.
+decides: the service itself cannot distinguish an undone order from one whose events are late.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -10,7 +10,7 @@ NOW = "2026-01-01T00:00:00+00:00"
 def low(
     sku: str, sequence: int, *, kind: type[LowStockEvent] = StockBelowMinimum, minimum: int = 5
 ) -> EventEnvelope[LowStockEvent]:
-    """What inventory tells of a SKU that runs low."""
+    """Make inventory's event for a SKU that runs low."""
     available = 0 if kind is StockSoldOut else 1
     return envelope(
         kind(sku=sku, available=available, reserved=3, minimum=minimum),

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Waits until Auto Scaling wants the instance gone, stops the worker, which finishes what it has in
-# hand or returns it, and tells Auto Scaling that the instance may go.
+# Waits until Auto Scaling terminates the instance, stops the worker, which finishes its work in
+# progress or returns it, and lets Auto Scaling terminate the instance.
 # https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
 set -euo pipefail
 

@@ -79,7 +79,7 @@ class InterleavedRequests:
             self.delivered.add(name)
             return
         if verb == "ship":
-            # Of what is not held, nothing leaves, and a person is told.
+            # Units that are not reserved cannot leave; the error alerts a person.
             with suppress(NothingToShipError):
                 assert self.inventory.ship(name).state == "SHIPPED"
                 self.answers.setdefault(name, []).append("SHIPPED")

@@ -90,7 +90,7 @@ def test_a_function_without_its_settings_does_not_start(load_handler: Callable[.
         load_handler("lambdas.inventory.release_stock", STOCK_TABLE="stock")
 
 
-def test_a_change_is_announced_on_the_topic(
+def test_change_of_stock_is_published_on_the_topic(
     load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ):
     handler = load_handler(

@@ -182,6 +182,6 @@ def test_a_row_that_cannot_be_is_parked_whole_and_the_others_flow(
     outcome = relay(sns, [bad, good], sqs)
 
     assert outcome == BatchOutcome(processed=1, dead_lettered=1, failed=[])
-    (parked,) = [json.loads(message["MessageBody"]) for message in sqs.sent]
-    assert parked["record"] == bad
-    assert parked["reason"].startswith(reason)
+    (dead_letter,) = [json.loads(message["MessageBody"]) for message in sqs.sent]
+    assert dead_letter["record"] == bad
+    assert dead_letter["reason"].startswith(reason)

@@ -272,7 +272,7 @@ class TestConcurrently:
         assert inventory.stock() == {"A": (2, 0)}
 
 
-class TestPatience:
+class TestRetries:
     @pytest.mark.parametrize(
         "busy", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]
     )

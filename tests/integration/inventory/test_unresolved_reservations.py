@@ -1,4 +1,4 @@
-"""Whatever became of an order, and whenever that is heard: what is to stay stays, the rest goes."""
+"""Unresolved reservations: for every fate of an order, its reservation is kept or released."""
 
 import json
 import sys
@@ -92,7 +92,7 @@ def confirmed(order_id: str) -> dict[str, Any]:
 def reconcile_on(
     load_handler: Callable[..., Any], inventory: Inventory
 ) -> Callable[[dict[str, Any]], str]:
-    """What the function does when it hears of an order."""
+    """Handle an order's status event; return the outcome."""
     handler = load_handler(
         "lambdas.inventory.reconcile_reservation",
         RESERVATIONS_TABLE=inventory.reservations_table,
@@ -103,7 +103,7 @@ def reconcile_on(
 
 @pytest.fixture
 def query_stale(dynamodb: Any, inventory: Inventory) -> Callable[..., list[str]]:
-    """Make a run, which the bus lets succeed; return the orders that it asked about."""
+    """Make a run whose queries the bus takes; return the orders that it queried."""
 
     def query_stale(now: datetime = STALE_AT, client: Any = dynamodb) -> list[str]:
         events = FakeEvents()
@@ -126,7 +126,7 @@ def queries(events: FakeEvents) -> list[EventEnvelope[ReservationUnresolved]]:
 
 
 def make_stale(inventory: Inventory, number: int) -> list[str]:
-    """Reservations of which nobody says anything, all in one shard, the oldest first."""
+    """Make stale reservations, all in one shard, the oldest first; return their orders."""
     names = (f"o{n:04}" for n in range(10_000))
     orders = [name for name in names if index_shard(name) == "07"][:number]
     inventory.receive("opening", {"A": number})
@@ -135,9 +135,9 @@ def make_stale(inventory: Inventory, number: int) -> list[str]:
     return orders
 
 
-class TestSettling:
+class TestReconcile:
     @pytest.mark.parametrize("state", OVER)
-    def test_what_an_order_that_is_over_left_is_released_once(
+    def test_reservation_of_an_undone_order_is_released_once(
         self, inventory: Inventory, reconcile_on: Any, query_stale: Any, state: str
     ):
         make_stale(inventory, 1)
@@ -149,7 +149,7 @@ class TestSettling:
         assert query_stale(STALE_AT + 2 * STALE_AFTER) == []
 
     @pytest.mark.parametrize("said", [*STANDS, "OrderConfirmed"])
-    def test_what_stands_is_kept_and_not_asked_about_any_more(
+    def test_reservation_of_a_confirmed_order_is_kept_and_not_queried_again(
         self, inventory: Inventory, reconcile_on: Any, query_stale: Any, said: str
     ):
         (order,) = make_stale(inventory, 1)
@@ -162,7 +162,7 @@ class TestSettling:
         assert inventory.ship(order).state == "SHIPPED"
 
     @pytest.mark.parametrize("state", MAX_IN_FLIGHT)
-    def test_what_is_under_way_is_left_alone_and_asked_about_again(
+    def test_reservation_of_an_order_in_progress_is_unchanged_and_queried_again(
         self, inventory: Inventory, reconcile_on: Any, query_stale: Any, state: str
     ):
         make_stale(inventory, 1)
@@ -175,7 +175,7 @@ class TestSettling:
         assert query_stale(STALE_AT + STALE_AFTER + timedelta(seconds=1)) == [order]
 
     @pytest.mark.parametrize("state", [*OVER, *STANDS, *MAX_IN_FLIGHT])
-    def test_what_holds_nothing_any_more_stays_as_it_is(
+    def test_reservation_without_units_is_unchanged(
         self, inventory: Inventory, reconcile_on: Any, query_stale: Any, state: str
     ):
         inventory.receive("opening", {"A": 2})
@@ -194,9 +194,7 @@ class TestSettling:
         assert inventory.reservations() == before
         assert inventory.stock() == {"A": (1, 0)}
 
-    def test_an_order_that_is_over_can_reserve_nothing_later(
-        self, inventory: Inventory, reconcile_on: Any
-    ):
+    def test_undone_order_cannot_reserve_later(self, inventory: Inventory, reconcile_on: Any):
         inventory.receive("opening", {"A": 1})
 
         assert reconcile_on(state_of("o1", "CANCELLED")) == "RELEASED"
@@ -205,26 +203,26 @@ class TestSettling:
         assert inventory.stock() == {"A": (1, 0)}
 
     @pytest.mark.parametrize("state", [*STANDS, *MAX_IN_FLIGHT])
-    def test_nothing_is_made_of_an_order_that_holds_nothing(
+    def test_order_without_a_reservation_gets_none(
         self, inventory: Inventory, reconcile_on: Any, state: str
     ):
         assert reconcile_on(state_of("o1", state)) == "UNCHANGED"
         assert inventory.reservations() == {}
 
-    def test_another_event_is_refused_by_name(self, reconcile_on: Any):
-        with pytest.raises(ContractError, match="ReservationUnresolved .* is none of OrderConfirmed"):
+    def test_other_event_is_refused_by_name(self, reconcile_on: Any):
+        with pytest.raises(ContractError, match="inventory is none of OrderConfirmed"):
             reconcile_on(delivered(reservation_unresolved("o1", query_number=1, now=NOW)))
 
 
-class TestAsking:
-    def test_only_what_is_quiet_is_asked_about(self, inventory: Inventory, query_stale: Any):
+class TestQueryStale:
+    def test_only_stale_reservations_are_queried(self, inventory: Inventory, query_stale: Any):
         inventory.receive("opening", {"A": 2})
         inventory.reserve("old", {"A": 1})
         inventory.reserve("young", {"A": 1}, now=(STALE_AT - STALE_AFTER).isoformat())
 
         assert query_stale() == ["old"]
 
-    def test_each_question_is_an_event_of_its_own_about_a_subject_of_its_own(
+    def test_each_query_is_a_new_event_with_the_next_sequence(
         self, dynamodb: Any, inventory: Inventory
     ):
         (order,) = make_stale(inventory, 1)
@@ -239,7 +237,7 @@ class TestAsking:
         assert second.metadata.event_id == event_id(SOURCE, subject, 2)
         assert second.metadata.correlation_id == order
 
-    def test_each_run_asks_about_a_page_and_the_next_goes_on_behind_it(
+    def test_run_queries_one_page_and_the_next_run_continues(
         self, inventory: Inventory, query_stale: Any, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setattr(module, "PAGE_SIZE", 2)
@@ -249,7 +247,7 @@ class TestAsking:
 
         assert pages == [orders[:2], orders[2:4], orders[4:], []]
 
-    def test_all_shards_are_asked_about(self, inventory: Inventory, query_stale: Any):
+    def test_all_shards_are_queried(self, inventory: Inventory, query_stale: Any):
         orders = [f"o{n}" for n in range(60)]
         assert len({index_shard(order) for order in orders}) == 16
         inventory.receive("opening", {"A": 60})
@@ -258,7 +256,7 @@ class TestAsking:
 
         assert query_stale() == sorted(orders)
 
-    def test_runs_at_the_same_time_ask_once(self, inventory: Inventory, dynamodb: Any):
+    def test_concurrent_runs_query_each_order_once(self, inventory: Inventory, dynamodb: Any):
         orders = make_stale(inventory, 12)
         events, start = FakeEvents(), Barrier(RUNS)
 
@@ -272,7 +270,7 @@ class TestAsking:
         assert sorted(event.data.order_id for event in queries(events)) == sorted(orders)
         assert sum(each.queried for each in done) == len(orders)
 
-    def test_a_run_within_a_run_asks_about_what_is_left(
+    def test_interrupted_run_does_not_repeat_the_queries_of_another(
         self, inventory: Inventory, dynamodb: Any, query_stale: Any
     ):
         orders = make_stale(inventory, 3)
@@ -286,7 +284,7 @@ class TestAsking:
         assert inner == sorted(orders)
 
     @pytest.mark.parametrize("resolved_by", ["release", "ship"])
-    def test_what_is_settled_between_finding_and_claiming_is_not_asked_about(
+    def test_reservation_closed_between_finding_and_claiming_is_not_queried(
         self, inventory: Inventory, dynamodb: Any, query_stale: Any, resolved_by: str
     ):
         (order,) = make_stale(inventory, 1)
@@ -298,7 +296,7 @@ class TestAsking:
         assert query_stale(client=Spy(dynamodb, interrupt)) == []
         assert "last_activity_at" not in inventory.reservations()[order]
 
-    def test_a_run_that_dies_anywhere_changes_nothing_that_matters_and_is_made_good(
+    def test_run_that_dies_anywhere_changes_no_stock_and_is_repeated_later(
         self, inventory: Inventory, dynamodb: Any, query_stale: Any
     ):
         orders = make_stale(inventory, 3)
@@ -324,7 +322,7 @@ class TestAsking:
         # A run queries 16 shards and claims three times.
         assert at == 16 + 3 + 1
 
-    def test_what_the_bus_does_not_take_is_reported_and_asked_again(
+    def test_rejected_query_is_reported_and_published_again_later(
         self, inventory: Inventory, dynamodb: Any, query_stale: Any
     ):
         orders = make_stale(inventory, 3)
@@ -339,9 +337,7 @@ class TestAsking:
             (order, 2) for order in orders
         ]
 
-    def test_a_bus_that_does_not_take_all_is_left_alone_for_now(
-        self, inventory: Inventory, dynamodb: Any
-    ):
+    def test_run_stops_after_a_rejected_query(self, inventory: Inventory, dynamodb: Any):
         inventory.receive("opening", {"A": 2})
         first, second = sorted(("o1", "o2"), key=index_shard)
         assert index_shard(first) < index_shard(second)
@@ -354,7 +350,7 @@ class TestAsking:
         assert queried == QueryOutcome(queried=0, rejected=1)
         assert poller(dynamodb, inventory, events).find_stale(now=STALE_AT) == [second]
 
-    def test_a_bus_that_is_gone_fails_the_run(
+    def test_unreachable_bus_fails_the_run(
         self, inventory: Inventory, dynamodb: Any, query_stale: Any
     ):
         orders = make_stale(inventory, 2)
@@ -386,7 +382,7 @@ class TestRun:
 
         return run
 
-    def test_it_says_what_it_did(
+    def test_run_returns_and_logs_its_counts(
         self, inventory: Inventory, run: Any, capsys: pytest.CaptureFixture[str]
     ):
         make_stale(inventory, 2)
@@ -401,7 +397,7 @@ class TestRun:
             "rejected": 0,
         }
 
-    def test_a_dry_run_says_what_would_be_asked_and_changes_nothing(
+    def test_dry_run_returns_the_orders_to_query_and_changes_nothing(
         self, inventory: Inventory, run: Any
     ):
         orders = make_stale(inventory, 2)
@@ -416,7 +412,7 @@ class TestRun:
         assert run({"dry_run": False})[0] == {"queried": 2, "rejected": 0}
 
     @pytest.mark.parametrize("value", ["true", 1, None])
-    def test_a_dry_run_that_is_asked_for_wrongly_is_no_real_one(
+    def test_invalid_dry_run_flag_is_refused_and_nothing_runs(
         self, inventory: Inventory, run: Any, value: Any
     ):
         make_stale(inventory, 1)
@@ -428,7 +424,7 @@ class TestRun:
         assert inventory.reservations() == before
 
     @pytest.mark.parametrize("missing", ["RESERVATIONS_TABLE", "EVENT_BUS", "STALE_AFTER_SECONDS"])
-    def test_a_missing_setting_is_named(
+    def test_missing_setting_is_named(
         self, load_handler: Any, monkeypatch: pytest.MonkeyPatch, missing: str
     ):
         given = {"RESERVATIONS_TABLE": "t", "EVENT_BUS": "b", "STALE_AFTER_SECONDS": "1"}
@@ -446,7 +442,7 @@ LIVES = (
     ("reserve", "CONFIRMED", "WITHDRAWN", "release", "CANCELLED"),
     ("reserve", "CONFIRMED"),
     ("reserve", "release", "REJECTED"),
-    # Its compensation was parked, or is late.
+    # Its compensation was dead-lettered, or is late.
     ("reserve", "REJECTED"),
     ("reserve", "REJECTED", "release"),
     # A saga that lives on after its order is over.
@@ -500,7 +496,7 @@ class World:
             self.reconcile_on(self.undelivered.pop(0))
 
     def deliver_last(self) -> None:
-        """It stays, to be heard again."""
+        """It stays, to be delivered again."""
         if self.undelivered:
             self.reconcile_on(self.undelivered[-1])
 
@@ -536,7 +532,7 @@ class World:
         max_size=16,
     ),
 )
-def test_nothing_is_released_that_an_order_needs_and_nothing_is_left_of_one_that_is_over(
+def test_reservations_end_as_their_orders_do(
     dynamodb: Any, make_table: Callable[..., str], life: tuple[str, ...], does: list[str]
 ):
     inventory = Inventory(dynamodb, make_table)

@@ -169,7 +169,7 @@ def test_what_is_closed_stays_as_it_is(orders: PurchaseOrders, inventory: Invent
     assert [(row["state"], row["changed_at"]) for row in rows()] == [("DELIVERED", DUE)]
 
 
-def test_what_inventory_refuses_is_closed_with_the_reason_and_told(
+def test_refused_delivery_closes_the_order_with_the_reason_and_fails_the_run(
     orders: PurchaseOrders, inventory: Inventory, rows: Rows
 ):
     raise_purchase_orders(orders, "A", "B")

@@ -28,7 +28,7 @@ def order(event: EventEnvelope[Any], now: datetime = START) -> Any:
 
 @pytest.fixture
 def handle(load_handler: Callable[..., Any], table: str, monkeypatch: Any) -> Handle:
-    """The handler, called with messages of (group, body); parks in the queue given."""
+    """Return the handler, called with (group, body) messages; it dead-letters to ``sqs``."""
 
     def call(*bodies: tuple[str, str], sqs: FakeSqs | None = None) -> list[str]:
         handler = load_handler(
@@ -46,9 +46,7 @@ def handle(load_handler: Callable[..., Any], table: str, monkeypatch: Any) -> Ha
 
 
 class TestHandler:
-    def test_a_crossing_raises_one_order_however_often_it_is_delivered(
-        self, handle: Handle, rows: Rows
-    ):
+    def test_repeated_event_raises_one_order(self, handle: Handle, rows: Rows):
         message = low("A", 7).to_sns_message()
 
         assert handle(("A", message), ("A", message)) == []
@@ -59,7 +57,7 @@ class TestHandler:
             ("A", "OPEN", "supplier")
         ]
 
-    def test_each_crossing_raises_its_own(self, handle: Handle, rows: Rows):
+    def test_each_crossing_raises_an_order_of_its_own(self, handle: Handle, rows: Rows):
         below, out = low("A", 7), low("A", 9, kind=StockSoldOut)
 
         handle(
@@ -87,7 +85,7 @@ class TestHandler:
             (low("A", 1).to_sns_message().replace('"sku": "A"', '"sku": "B"'), "sku is B"),
         ],
     )
-    def test_bad_input_is_parked_with_its_reason_and_leaves_no_trace(
+    def test_invalid_message_is_dead_lettered_with_its_reason_and_writes_nothing(
         self, handle: Handle, rows: Rows, body: str, reason: str
     ):
         sqs = FakeSqs()
@@ -105,10 +103,10 @@ crossings = st.lists(
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(crossings)
-def test_one_order_a_crossing(
+def test_each_crossing_leads_to_one_order(
     dynamodb: Any, make_table: Callable[..., str], drawn: list[tuple[str, int, bool]]
 ):
-    """In whatever order crossings are heard of, and however often."""
+    """For every order and number of deliveries of the events."""
     table = make_table("purchase-orders", "purchase_order_id", index=("awaiting", "due_at"))
     store = PurchaseOrders(table, dynamodb=dynamodb)
 

@@ -80,7 +80,7 @@ def test_of_a_cancellation_and_a_dispatch_one_wins(shipments: Shipments):
 
 @settings(max_examples=40)
 @given(requests=st.lists(st.sampled_from(["book", "cancel", "dispatch"]), max_size=8))
-def test_it_is_told_once_and_only_if_it_left(
+def test_dispatch_is_published_once_and_only_if_it_left(
     dynamodb: Any, make_table: Callable[[str, str], str], requests: list[str]
 ):
     shipments = Shipments(make_table("shipments", "order_id"), dynamodb=dynamodb)
@@ -103,7 +103,7 @@ def test_it_is_told_once_and_only_if_it_left(
     assert len(published) == (last is not None and last.state == ShipmentState.DISPATCHED)
 
 
-def test_what_is_told(shipments: Shipments):
+def test_event_has_the_shipments_data(shipments: Shipments):
     shipments.book(BOOKED)
     left = dispatch(shipments, "o1", cause="picked", now=LATER)
     assert left is not None

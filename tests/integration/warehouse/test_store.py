@@ -67,7 +67,7 @@ def test_workers_that_compete_pick_it_once(harness: WarehouseHarness):
 
 
 @pytest.mark.parametrize("order", list(permutations((1, 2, 3))))
-def test_the_latest_stock_stays_in_whatever_order_it_is_told(
+def test_latest_stock_is_kept_for_every_order_of_events(
     harness: WarehouseHarness, order: tuple[int, ...]
 ):
     for sequence in (*order, *order):
@@ -79,7 +79,7 @@ def test_the_latest_stock_stays_in_whatever_order_it_is_told(
     assert (row["available"], row["sequence"]) == (30, 3)
 
 
-def test_it_says_whether_it_was_news(harness: WarehouseHarness):
+def test_put_returns_whether_the_stock_was_newer(harness: WarehouseHarness):
     stock_level = StockLevel(sku="A", available=1, reserved=0, minimum=5, sequence=1)
 
     assert harness.warehouse.put_stock_level(stock_level) is True

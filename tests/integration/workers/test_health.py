@@ -22,7 +22,7 @@ def state(*, ready: bool = True, idle: float = 0, stopping: bool = False) -> str
     return health.state(cast(Any, [fine, other]), shutdown)
 
 
-def test_its_states():
+def test_state_follows_progress_and_shutdown():
     assert state() == READY
     assert state(ready=False) == STARTING
     assert state(stopping=True) == DRAINING
@@ -43,7 +43,7 @@ def ask(port: int, path: str) -> tuple[int, Any]:
     ("now", "alive", "ready"),
     [(STARTING, 200, 503), (READY, 200, 200), (DRAINING, 200, 503), (STUCK, 503, 503)],
 )
-def test_it_answers_a_probe(now: str, alive: int, ready: int):
+def test_probe_gets_the_state(now: str, alive: int, ready: int):
     server = health.serve(0, lambda: now)
     try:
         assert server.server_address[0] == "127.0.0.1"
@@ -58,7 +58,7 @@ def test_it_answers_a_probe(now: str, alive: int, ready: int):
 
 class TestSystemd:
     @pytest.fixture
-    def heard(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    def notifications(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
             systemd.bind(str(tmp_path / "notify"))
             systemd.setblocking(False)
@@ -73,18 +73,18 @@ class TestSystemd:
             (DRAINING, ["STATUS=draining", "WATCHDOG=1", "STOPPING=1"]),
         ],
     )
-    def test_it_hears_how_it_goes(self, heard: Any, now: str, words: list[str]):
+    def test_state_is_sent_to_systemd(self, notifications: Any, now: str, words: list[str]):
         health.notify_systemd(now)
 
-        assert heard() == words
+        assert notifications() == words
 
-    def test_it_hears_nothing_of_one_that_is_stuck(self, heard: Any):
+    def test_stuck_program_sends_nothing(self, notifications: Any):
         health.notify_systemd(STUCK)
 
         with pytest.raises(BlockingIOError):
-            heard()
+            notifications()
 
-    def test_without_it_nothing_is_told(self, monkeypatch: pytest.MonkeyPatch):
+    def test_without_systemd_nothing_is_sent(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
 
         health.notify_systemd(READY)

@@ -35,7 +35,7 @@ def urls(sqs: Any) -> Callable[[str], tuple[str, str]]:
             sqs.create_queue(QueueName=f"{name}-{number}{suffix}", Attributes=attributes)[
                 "QueueUrl"
             ]
-            for name in ("work", "parked")
+            for name in ("work", "dead-letters")
         )
         return first, second
 
@@ -78,7 +78,7 @@ def test_a_group_comes_in_order_and_waits_for_itself_alone(sqs: Any, urls: Any):
 
 
 @pytest.mark.parametrize("suffix", ["", ".fifo"])
-def test_poison_is_parked_whole_with_its_reason(sqs: Any, urls: Any, suffix: str):
+def test_poison_is_dead_lettered_whole_with_its_reason(sqs: Any, urls: Any, suffix: str):
     pair = urls(suffix)
     mine = queue(pair, sqs)
     fifo = {"MessageGroupId": "A", "MessageDeduplicationId": "1"} if suffix else {}
@@ -88,15 +88,15 @@ def test_poison_is_parked_whole_with_its_reason(sqs: Any, urls: Any, suffix: str
 
     mine.dead_letter(message, reason="it makes no sense")
 
-    (parked,) = sqs.receive_message(
+    (dead_letter,) = sqs.receive_message(
         QueueUrl=pair[1],
         MessageAttributeNames=["All"],
         MessageSystemAttributeNames=["MessageGroupId"],
     )["Messages"]
-    assert parked["Body"] == "poison"
-    assert parked["MessageAttributes"]["reason"]["StringValue"] == "it makes no sense"
-    assert parked["MessageAttributes"]["redriven"]["StringValue"] == "1"
-    assert parked.get("Attributes", {}).get("MessageGroupId") == ("A" if suffix else None)
+    assert dead_letter["Body"] == "poison"
+    assert dead_letter["MessageAttributes"]["reason"]["StringValue"] == "it makes no sense"
+    assert dead_letter["MessageAttributes"]["redriven"]["StringValue"] == "1"
+    assert dead_letter.get("Attributes", {}).get("MessageGroupId") == ("A" if suffix else None)
 
 
 def test_what_could_not_be_done_is_said(sqs: Any, urls: Any):

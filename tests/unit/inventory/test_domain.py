@@ -11,6 +11,7 @@ from lambdas.contracts.inventory import (
 from lambdas.contracts.values import MAX_SKUS, Line
 from lambdas.inventory.domain import (
     Reservation,
+    ReservationState,
     merge_lines_by_sku,
     out_of_stock_message,
     refuse_unless_reserved,
@@ -27,7 +28,12 @@ def delivered(sku: str, quantity: int, minimum: int | None = None) -> DeliveredL
 
 def reservation(state: str, explanation: str = "") -> Reservation:
     return Reservation(
-        order_id="o1", state=state, lines=(), created_at="", changed_at="", explanation=explanation
+        order_id="o1",
+        state=ReservationState(state),
+        lines=(),
+        created_at="",
+        changed_at="",
+        explanation=explanation,
     )
 
 

@@ -46,7 +46,7 @@ def event_type(before: StockLevel | None, after: StockLevel) -> str:
         (None, 4, "StockBelowMinimum"),
     ],
 )
-def test_a_change_tells_one_thing(before: int | None, after: int, event: str):
+def test_change_leads_to_one_event(before: int | None, after: int, event: str):
     old = None if before is None else stock_level(before, sequence=1)
 
     assert event_type(old, stock_level(after)) == event
@@ -56,21 +56,21 @@ def test_a_change_tells_one_thing(before: int | None, after: int, event: str):
     ("before", "after", "event"),
     [(9, 4, "StockChanged"), (1, 0, "StockSoldOut"), (0, 1, "StockReplenished")],
 )
-def test_without_a_minimum_only_the_last_unit_counts(before: int, after: int, event: str):
+def test_without_a_minimum_only_zero_is_a_threshold(before: int, after: int, event: str):
     assert (
         event_type(stock_level(before, sequence=1, minimum=0), stock_level(after, minimum=0))
         == event
     )
 
 
-def test_a_minimum_that_rises_is_crossed_as_well():
+def test_raised_minimum_counts_as_a_crossing():
     assert (
         event_type(stock_level(9, sequence=1), stock_level(12, minimum=20)) == "StockBelowMinimum"
     )
     assert event_type(stock_level(9, sequence=1, minimum=20), stock_level(12)) == "StockReplenished"
 
 
-def test_it_carries_the_whole_stock_and_what_led_to_it():
+def test_event_has_the_whole_stock_and_its_cause():
     event = event_for_change(stock_level(9, sequence=6), stock_level(3, sequence=7, reserved=8))
 
     assert event is not None
@@ -80,10 +80,10 @@ def test_it_carries_the_whole_stock_and_what_led_to_it():
     assert event.metadata.occurred_at == NOW
 
 
-def test_what_moves_no_unit_tells_nothing():
+def test_unchanged_sequence_leads_to_no_event():
     assert event_for_change(stock_level(9), stock_level(9)) is None
 
 
-def test_a_row_without_its_columns_is_no_shelf():
+def test_row_with_a_missing_column_is_refused():
     with pytest.raises(ContractError, match="cause is missing"):
         parse_stock_row({"sku": "A", "available": 1, "reserved": 0, "minimum": 0, "sequence": 1})

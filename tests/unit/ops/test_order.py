@@ -15,11 +15,11 @@ from syrupy.assertion import SnapshotAssertion
 from lambdas.contracts.codec import encode
 from lambdas.contracts.orders import OrderState
 from lambdas.contracts.values import Line
-from lambdas.inventory.domain import Reservation
+from lambdas.inventory.domain import Reservation, ReservationState
 from lambdas.orders.domain import Hold, HoldState, Order
 from lambdas.orders.rows import row_of
 from lambdas.runtime.dynamodb import from_item, to_item
-from lambdas.shipping.domain import Shipment
+from lambdas.shipping.domain import Shipment, ShipmentState
 from ops.commands import order_show as command
 from ops.deployed import Deployed, OperationError
 from ops.dlq.decode import RawMessage
@@ -82,7 +82,7 @@ def reservation(state: str, *, changed: float = 0.5, **more: str) -> dict[str, A
     return encode(
         Reservation(
             order_id=ID,
-            state=state,
+            state=ReservationState(state),
             lines=UNITS,
             created_at=at(0.5),
             changed_at=at(changed),
@@ -96,7 +96,7 @@ def shipment(state: str, *, changed: float = 1.5) -> dict[str, Any]:
         Shipment(
             order_id=ID,
             shipment_id="s1",
-            state=state,
+            state=ShipmentState(state),
             created_at=at(1.5),
             changed_at=at(changed),
             country="Italy",

@@ -16,23 +16,23 @@ def order(event: EventEnvelope[Any], now: datetime = START) -> Any:
 
 
 class TestPlanPurchaseOrder:
-    def test_as_much_is_ordered_as_the_minimum(self):
+    def test_quantity_is_the_minimum(self):
         raised = order(low("A", 7, minimum=12))
 
         assert (raised.sku, raised.quantity, raised.state) == ("A", 12, "OPEN")
         assert raised.due_at == "2026-01-01T00:10:00+00:00"
 
-    def test_something_is_ordered_even_without_a_minimum(self):
+    def test_quantity_is_at_least_one(self):
         assert order(low("A", 7, kind=StockSoldOut, minimum=0)).quantity == 1
 
-    def test_a_crossing_is_one_order_whenever_it_is_heard_of(self):
+    def test_repeated_event_leads_to_the_same_order(self):
         later = START + timedelta(days=1)
 
         assert order(low("A", 7)).purchase_order_id == order(low("A", 7), later).purchase_order_id
         ids = {order(low(sku, n)).purchase_order_id for sku in ("A", "B") for n in (1, 2)}
         assert len(ids) == 4
 
-    def test_its_goods_are_one_delivery(self):
+    def test_order_has_one_delivery_id(self):
         raised = order(low("A", 7))
 
         assert delivery_command(raised) == delivery_command(

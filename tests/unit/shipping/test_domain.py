@@ -2,7 +2,13 @@ import pytest
 
 from lambdas.contracts.shipping import AddressUndeliverable, BookShipment, ShipmentAlreadyCancelled
 from lambdas.contracts.values import Line
-from lambdas.shipping.domain import Shipment, plan_shipment, refuse_unless_booked, shipment_id
+from lambdas.shipping.domain import (
+    Shipment,
+    ShipmentState,
+    plan_shipment,
+    refuse_unless_booked,
+    shipment_id,
+)
 
 LINES = (Line(sku="A", quantity=2),)
 
@@ -12,14 +18,14 @@ def planned(country: str) -> Shipment:
 
 
 @pytest.mark.parametrize("country", ["United Kingdom", "EIRE", "Channel Islands", " France "])
-def test_a_country_is_delivered_to(country: str):
+def test_country_is_delivered_to(country: str):
     shipment = planned(country)
 
     refuse_unless_booked(shipment)
     assert shipment == Shipment(
         order_id="o1",
         shipment_id=shipment_id("o1"),
-        state="BOOKED",
+        state=ShipmentState.BOOKED,
         created_at="now",
         changed_at="now",
         country=country.strip(),
@@ -36,22 +42,22 @@ def test_a_country_is_delivered_to(country: str):
         ("  ", "the address names no country"),
     ],
 )
-def test_what_is_no_country_is_not(country: str, message: str):
+def test_address_without_a_country_is_refused(country: str, message: str):
     with pytest.raises(AddressUndeliverable) as refusal:
         refuse_unless_booked(planned(country))
 
     assert str(refusal.value) == message
 
 
-def test_a_cancelled_shipment_refuses_a_late_booking():
+def test_cancelled_shipment_refuses_a_late_booking():
     shipment = Shipment(
-        order_id="o1", shipment_id="s1", state="CANCELLED", created_at="", changed_at=""
+        order_id="o1", shipment_id="s1", state=ShipmentState.CANCELLED, created_at="", changed_at=""
     )
 
     with pytest.raises(ShipmentAlreadyCancelled, match="order o1 was cancelled"):
         refuse_unless_booked(shipment)
 
 
-def test_the_id_belongs_to_the_order_and_does_not_show_it():
+def test_shipment_id_is_derived_from_the_order_and_opaque():
     assert shipment_id("o1") == shipment_id("o1") != shipment_id("o2")
     assert "o1" not in shipment_id("o1")

@@ -34,7 +34,7 @@ def picked(existing: Shipment | None) -> Shipment | None:
 
 
 class TestHold:
-    def test_a_held_one_waits_though_it_was_picked(self):
+    def test_held_shipment_is_not_dispatched_when_picked(self):
         held = updated(PLAN, held=True, sequence=3)
         waiting = picked(held)
 
@@ -44,7 +44,7 @@ class TestHold:
         assert require_shipment(waiting, "o1") is waiting
         assert event_for_change(held, replace(held, picked=True)) is None
 
-    def test_it_leaves_when_the_hold_is_lifted(self):
+    def test_picked_shipment_is_dispatched_when_the_hold_is_lifted(self):
         waiting = picked(updated(PLAN, held=True, sequence=3))
         left = updated(waiting, held=False, sequence=4)
 
@@ -55,7 +55,7 @@ class TestHold:
         )
         assert event_for_change(waiting, left) is not None
 
-    def test_not_before_it_is_picked(self):
+    def test_lifted_hold_does_not_dispatch_before_picking(self):
         free = updated(updated(PLAN, held=True, sequence=3), held=False, sequence=4)
 
         assert free.state == ShipmentState.BOOKED
@@ -63,14 +63,14 @@ class TestHold:
         assert left is not None
         assert (left.state, left.cause) == (ShipmentState.DISPATCHED, "picked")
 
-    def test_what_was_told_before_is_not_heard_after(self):
+    def test_older_event_is_ignored(self):
         lifted = updated(PLAN, held=False, sequence=4)
 
         assert updated(lifted, held=True, sequence=3) is lifted
         assert updated(lifted, held=False, sequence=4) is lifted
         assert updated(lifted, held=True, sequence=5).held
 
-    def test_a_hold_may_come_before_the_booking(self):
+    def test_hold_before_the_booking_is_stored(self):
         assert updated(None, held=True, sequence=2) == Shipment(
             order_id="o1",
             shipment_id=shipment_id("o1"),
@@ -84,12 +84,12 @@ class TestHold:
     @pytest.mark.parametrize(
         "state", [ShipmentState.REFUSED, ShipmentState.CANCELLED, ShipmentState.DISPATCHED]
     )
-    def test_what_is_final_stays(self, state: str):
+    def test_final_shipment_is_not_changed_by_a_hold(self, state: ShipmentState):
         final = replace(PLAN, state=state)
 
         assert updated(final, held=True, sequence=3) is final
 
-    def test_what_is_awaited_is_no_shipment(self):
+    def test_awaited_shipment_cannot_be_dispatched(self):
         awaited = updated(None, held=True, sequence=2)
 
         assert picked(awaited) is awaited

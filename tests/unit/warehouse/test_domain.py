@@ -41,7 +41,7 @@ class TestPicking:
             picked_at=NOW,
         )
 
-    def test_told_again_it_is_the_same_event(self):
+    def test_event_published_again_is_the_same(self):
         picking = parse_picking(confirmed(), now=NOW)
         event = order_picked_event(picking)
 
@@ -67,11 +67,11 @@ class TestPicking:
             (confirmed(order_id=7), "order_id must be a string"),
         ],
     )
-    def test_what_makes_no_sense_is_said(self, body: str, problem: str):
+    def test_invalid_message_is_refused_with_the_reason(self, body: str, problem: str):
         with pytest.raises(ContractError, match=problem):
             parse_picking(body, now=NOW)
 
-    def test_a_version_that_is_not_known_is_said(self):
+    def test_unknown_version_is_refused_with_the_reason(self):
         event = read(sample_of(OrderConfirmed))
         event["detail"]["metadata"]["schema_version"] = 2
 
@@ -81,14 +81,14 @@ class TestPicking:
 
 class TestStockLevel:
     @pytest.mark.parametrize("event", STOCK_EVENTS)
-    def test_every_stock_event_tells_the_whole_shelf(self, event: Any):
+    def test_every_stock_event_has_the_whole_stock(self, event: Any):
         message = read(sample_of(event))
 
         assert parse_stock_level(json.dumps(message)) == StockLevel(
             **message["data"], sequence=message["metadata"]["sequence"]
         )
 
-    def test_what_cannot_be_is_said(self):
+    def test_negative_stock_is_refused_with_the_reason(self):
         message = read(sample_of(StockChanged))
         message["data"]["available"] = -1
 

@@ -89,7 +89,7 @@ def test_orders_are_picked_once_whenever_a_worker_dies(orders: list[str], deaths
     assert sorted(event.data.order_id for event in published.values()) == sorted(set(orders))
 
 
-def test_it_is_told_only_once_it_is_on_the_list():
+def test_event_is_published_only_after_the_picking_is_stored():
     stage = Stage()
     stage.warehouse.then = lambda step: (_ for _ in ()).throw(Killed) if step == "pick" else None
 
@@ -99,7 +99,7 @@ def test_it_is_told_only_once_it_is_on_the_list():
     assert stage.bus.published == []
 
 
-def test_what_the_bus_does_not_take_is_told_when_the_message_comes_again(
+def test_rejected_event_is_published_when_the_message_is_redelivered(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(module, "RETRY_DELAY", 0)
@@ -119,7 +119,7 @@ def test_what_the_bus_does_not_take_is_told_when_the_message_comes_again(
     assert [event.data.order_id for event in stage.bus.published] == ["o1"]
 
 
-def test_the_picture_of_the_stock_is_the_latest():
+def test_latest_stock_is_kept():
     stage = Stage()
     queue = FakeQueue(*(stock("A", n, n * 10) for n in (2, 3, 1)), stock("B", 1, 7))
 

@@ -118,7 +118,7 @@ def test_what_fails_goes_back_with_all_behind_it_and_the_rest_is_done():
     assert queue.in_flight == []
 
 
-def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows():
+def test_poison_is_dead_lettered_with_its_reason_and_the_rest_of_its_group_is_handled():
     queue = FakeQueue(message("a1", "A"), message("a2", "A"))
     handled = []
 
@@ -134,7 +134,7 @@ def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows():
     assert queue.bodies == []
 
 
-def test_poison_that_cannot_be_parked_comes_again():
+def test_poison_that_cannot_be_dead_lettered_is_redelivered():
     queue = FakeQueue(message("a1"))
     queue.then = lambda step: out_of_reach(step) if step == "dead_letter" else None
 
@@ -232,7 +232,7 @@ class TestStop:
         assert given_back == [("a1", 0), ("a2", 0)]
         assert queue.bodies == ["a1", "a2"]
 
-    def test_told_twice_the_grace_does_not_begin_again(self):
+    def test_second_shutdown_request_does_not_extend_the_grace(self):
         now = [100.0]
         shutdown = Shutdown(grace=10, clock=lambda: now[0])
         assert shutdown.remaining == float("inf")
