@@ -81,14 +81,14 @@ def crossings(levels: list[int], minimum: int) -> dict[str, int]:
     cuts=st.lists(st.tuples(st.integers(1, 6), st.integers(0, 6)), max_size=8),
     refused=st.sets(st.tuples(st.sampled_from(SKUS), st.integers(1, 6)), max_size=2),
 )
-def test_each_change_is_told_once_and_in_order(
+def test_each_change_is_published_once_and_in_order(
     dynamodb: Any,
     make_table: Callable[..., str],
     work: list[tuple[str, str, dict[str, int]]],
     cuts: list[tuple[int, int]],
     refused: set[tuple[str, int]],
 ):
-    """However the stream is cut into batches, of which any end comes again, and whatever fails."""
+    """For all ways to cut the stream into batches, redeliver the end of one, or fail an entry."""
     stream = Stream(Inventory(dynamodb, make_table))
     for request in [("receive", "opening", dict.fromkeys(SKUS, 9)), *work]:
         stream.work(*request)
@@ -118,7 +118,7 @@ def kinds_of(sns: FakeSns) -> list[tuple[str, str]]:
     return [(message["metadata"]["subject"], message["detail_type"]) for message in messages]
 
 
-def test_several_crossings_in_one_batch_are_each_told(inventory: Inventory):
+def test_several_crossings_in_one_batch_are_each_published(inventory: Inventory):
     stream = Stream(inventory)
     stream.work("receive", "d1", {"A": 9})
     for number in (1, 2):
@@ -133,7 +133,7 @@ def test_several_crossings_in_one_batch_are_each_told(inventory: Inventory):
     ]
 
 
-def test_a_redelivered_record_is_the_same_message_even_when_sns_has_forgotten_it(
+def test_redelivered_record_is_the_same_message_even_after_the_deduplication_interval(
     inventory: Inventory,
 ):
     stream = Stream(inventory)
@@ -170,7 +170,7 @@ def test_a_hundred_changes_are_ten_requests(inventory: Inventory):
         ),
     ],
 )
-def test_a_row_that_cannot_be_is_parked_whole_and_the_others_flow(
+def test_invalid_row_is_dead_lettered_whole_and_the_others_are_published(
     inventory: Inventory, column: str, value: Any, reason: str
 ):
     stream = Stream(inventory)
