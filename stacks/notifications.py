@@ -118,7 +118,7 @@ class NotificationsStack(Stack):
         grant(put_contact, "dynamodb:PutItem", on=customers.table_arn)
         invoice_objects = {
             "objects": "invoices/*",
-            "reason": "one object for each order",
+            "reason": "one object for each order, and the order names it",
         }
         invoices.grant_objects(issue_invoice.role, "s3:PutObject", **invoice_objects)
         invoices.grant_objects(email_invoice.role, "s3:GetObject", **invoice_objects)
