@@ -63,7 +63,7 @@ class Platform:
         return order_id, state()
 
     def cancelled(self, key: str) -> str:
-        """An order that was cancelled before any saga heard of it; its id."""
+        """Cancel an order before any saga claims it; return its id."""
         events, bus = client(self.cloud, "events"), self.outputs["EventBus"]
         (rule,) = (
             each["Name"]
@@ -123,7 +123,7 @@ def charge(platform: Platform, order_id: str) -> None:
 
 
 def unanswered_charge(platform: Platform, order_id: str) -> None:
-    """The card is charged, and payments never hears of it."""
+    """Charge the card; the answer to payments is lost."""
     lambda_, name = client(platform.cloud, "lambda"), platform.functions["HandleRequest"]
     found = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     fault = {"FAULTS": json.dumps({"charge": {"moment": "after", "attempts": 99}})}
@@ -150,19 +150,19 @@ def test_what_is_left_behind_goes_and_what_is_to_stay_stays(platform: Platform) 
     charge(platform, rejected)
     unanswered_charge(platform, cancelled)
     wait_until(
-        "the confirmed order is settled",
-        lambda: "unsettled" not in platform.row("ReservationsTable", order_id=kept),
+        "the confirmed order's reservation is resolved",
+        lambda: "unresolved_shard" not in platform.row("ReservationsTable", order_id=kept),
     )
     # Both have to be quiet for a second.
     wait_until(
-        "it is asked about both",
+        "both charges are due for a query",
         lambda: (
             sorted(platform.call("QueryStaleCharges", dry_run=True)["would_query"])
             == sorted([rejected, cancelled])
         ),
     )
     wait_until(
-        "it is asked about the reservation",
+        "the reservation is due for a query",
         lambda: (
             platform.call("QueryStaleReservations", dry_run=True) == {"would_query": [cancelled]}
         ),
@@ -188,4 +188,4 @@ def test_what_is_left_behind_goes_and_what_is_to_stay_stays(platform: Platform) 
     assert (shelf["available"], shelf["reserved"]) == (STOCK - 1, 1)
     assert platform.row("CardProviderChargesTable", key=cancelled)["state"] == "REFUNDED"
     assert platform.row("ReservationsTable", order_id=kept)["state"] == "RESERVED"
-    assert "unsettled" not in platform.row("ReservationsTable", order_id=cancelled)
+    assert "unresolved_shard" not in platform.row("ReservationsTable", order_id=cancelled)

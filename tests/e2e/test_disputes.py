@@ -1,6 +1,6 @@
-"""A payment is disputed: the partner tells, its order stays, and leaves when the hold is lifted.
+"""A disputed payment holds its order; the order is dispatched when the hold is lifted.
 
-Only the stacks that it passes are deployed; the warehouse's part is played.
+Only the stacks on its way are deployed; the tests play the warehouse.
 """
 
 import json
@@ -48,8 +48,8 @@ class Platform:
     api: api_client.ApiClient
     queues: Mapping[str, str]
     functions: Mapping[str, str]
-    told: str
-    """A queue that gets all that orders tells."""
+    events_queue: str
+    """A queue that gets all events of orders."""
 
     def confirmed(self, key: str) -> str:
         """The id of a new order, as soon as it is confirmed."""
@@ -109,7 +109,7 @@ class Platform:
         """What asked for the order's holds."""
         return [hold["cause"] for hold in self.row(id_).get("holds", [])]
 
-    def heard_of_disputes(self, id_: str) -> int:
+    def dispute_events(self, id_: str) -> int:
         """How often orders was asked to hold it."""
         group = self.client("lambda").get_function_configuration(
             FunctionName=self.functions["HoldOrder"]
@@ -117,7 +117,7 @@ class Platform:
         events = self.client("logs").filter_log_events(logGroupName=group)["events"]
         return sum("to be held" in event["message"] and id_ in event["message"] for event in events)
 
-    def parked(self, queue: str) -> Any:
+    def dead_letter(self, queue: str) -> Any:
         """What is on a queue; it is there again at once."""
         (message,) = received(self.cloud, queue)
         self.client("sqs").change_message_visibility(
@@ -179,8 +179,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
                 if r.kind == "AWS::SQS::Queue"
             },
             functions=physical(cloud, "AWS::Lambda::Function"),
-            told=listen(
-                cloud, outputs["EventBus"], pattern={"source": ["com.aws.orders"]}, name="told"
+            events_queue=listen(
+                cloud, outputs["EventBus"], pattern={"source": ["com.aws.orders"]}, name="events"
             ),
         )
 
@@ -203,7 +203,7 @@ def test_a_disputed_order_stays_though_it_is_picked_and_leaves_when_the_hold_is_
     # The same dispute, once more in an event of its own.
     platform.dispute(order, "dp_1")
     platform.dispute(order, "dp_2")
-    assert eventually(lambda: platform.heard_of_disputes(order) == 3)
+    assert eventually(lambda: platform.dispute_events(order) == 3)
     assert len(platform.order(order)["held"]) == 2
     first, second = platform.causes(order)
 
@@ -218,7 +218,7 @@ def test_a_disputed_order_stays_though_it_is_picked_and_leaves_when_the_hold_is_
     assert any("dp_2" in line for line in logged)
 
 
-def test_a_dispute_that_comes_too_late_is_told_to_operations(platform: Platform):
+def test_late_dispute_notifies_operations(platform: Platform):
     left, ended = platform.confirmed("leaves"), platform.confirmed("ends")
     platform.pick(left)
     platform.api.cancel(ended, customer="ada")
@@ -229,40 +229,42 @@ def test_a_dispute_that_comes_too_late_is_told_to_operations(platform: Platform)
     platform.dispute(ended, "dp_4")
 
     def not_held() -> dict[str, str]:
-        bodies = [json.loads(message["Body"]) for message in told]
+        bodies = [json.loads(message["Body"]) for message in messages]
         return {
             body["detail"]["data"]["order_id"]: body["detail"]["data"]["state"]
             for body in bodies
             if body["detail-type"] == "OrderHoldMissed"
         }
 
-    told: list[Any] = []
+    messages: list[Any] = []
 
-    def heard() -> bool:
-        told.extend(
+    def all_received() -> bool:
+        messages.extend(
             platform.client("sqs")
-            .receive_message(QueueUrl=platform.told, MaxNumberOfMessages=10)
+            .receive_message(QueueUrl=platform.events_queue, MaxNumberOfMessages=10)
             .get("Messages", [])
         )
         return len(not_held()) == 2
 
-    assert eventually(heard), [json.loads(message["Body"])["detail-type"] for message in told]
+    assert eventually(all_received), [
+        json.loads(message["Body"])["detail-type"] for message in messages
+    ]
     assert not_held() == {left: "DISPATCHED", ended: "CANCELLED"}
     assert platform.order(left)["state"] == "DISPATCHED"
 
 
-def test_what_makes_no_sense_is_parked_with_all_that_is_wrong(platform: Platform):
+def test_bad_dispute_is_dead_lettered_with_all_errors(platform: Platform):
     partner.publish_dispute(platform.cloud, dispute_id=7, reason="!", amount=415)
 
-    parked = platform.parked(platform.outputs["DisputeDeadLetterQueue"])
-    assert parked["reason"] == (
+    dead_letter = platform.dead_letter(platform.outputs["DisputeDeadLetterQueue"])
+    assert dead_letter["reason"] == (
         "not a DisputeOpened: dispute_id must be a string, not int; payment_key is missing; "
         "reason must be 1 to 64 letters, digits or any of _.:-"
     )
-    assert parked["event"]["detail"] == {"dispute_id": 7, "reason": "!", "amount": 415}
+    assert dead_letter["event"]["detail"] == {"dispute_id": 7, "reason": "!", "amount": 415}
 
 
-def test_and_is_parked_again_where_it_is_put_back(platform: Platform):
+def test_bad_dispute_is_dead_lettered_again_when_redriven(platform: Platform):
     def shown() -> Any:
         _, said = run_ops(
             platform.cloud, "dlq", "show", "disputes/IngestDisputeDeadLetters", "--json"
@@ -280,7 +282,9 @@ def test_and_is_parked_again_where_it_is_put_back(platform: Platform):
     assert (after["event"], after["why"]) == (before["event"], before["why"])
 
 
-def test_a_dispute_of_no_order_of_ours_is_parked_and_heard_once_there_is_one(platform: Platform):
+def test_dispute_of_an_unknown_order_is_dead_lettered_and_processed_once_there_is_one(
+    platform: Platform,
+):
     customer = platform.row(platform.confirmed("known"))["customer_id"]
     early = order_id(customer, "early")
     platform.dispute(early, "dp_5")
@@ -288,9 +292,9 @@ def test_a_dispute_of_no_order_of_ours_is_parked_and_heard_once_there_is_one(pla
     (queue,) = (
         url for name, url in platform.queues.items() if name == "Orders/HoldOrderDeadLetters"
     )
-    parked = platform.parked(queue)
-    assert parked["reason"] == f"there is no order {early}"
-    assert parked["event"]["detail"]["data"]["dispute_id"] == "dp_5"
+    dead_letter = platform.dead_letter(queue)
+    assert dead_letter["reason"] == f"there is no order {early}"
+    assert dead_letter["event"]["detail"]["data"]["dispute_id"] == "dp_5"
 
     assert platform.confirmed("early") == early
     code, said = run_ops(platform.cloud, "dlq", "redrive", "HoldOrderDeadLetters", "--yes")

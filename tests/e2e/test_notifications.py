@@ -1,4 +1,4 @@
-"""What becomes of news: mails, notices in the timeline, invoices; and of what fails at them."""
+"""Mails, notices in the timeline and invoices that follow events; and what becomes of failures."""
 
 import json
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def reachable(platform: Platform) -> None:
     assert platform.ask("PUT", url, platform.ada, contact) == (200, contact)
 
 
-def test_news_becomes_a_mail_and_lambda_tells_so_as_aws_writes_it(platform: Platform):
+def test_event_becomes_a_mail_and_a_destination_event_as_aws_writes_it(platform: Platform):
     fact = platform.confirm("o1")
 
     event = next(
@@ -80,7 +80,7 @@ def test_news_becomes_a_mail_and_lambda_tells_so_as_aws_writes_it(platform: Plat
     assert eventually(lambda: platform.mails("o1") == {"OrderConfirmed": "SENT", "Invoice": "SENT"})
 
 
-def test_the_timeline_shows_of_what_the_customer_was_told(platform: Platform):
+def test_timeline_shows_the_notices_to_the_customer(platform: Platform):
     platform.confirm("o2")
     dispatched = OrderDispatched(order_id="o2", customer_id=subject(platform.ada))
     platform.publish("o2", 3, dispatched)
@@ -94,7 +94,7 @@ def test_the_timeline_shows_of_what_the_customer_was_told(platform: Platform):
     assert {notice["service"] for notice in notices} == {"notifications"}
 
 
-def test_however_often_it_is_told_there_is_one_mail_and_one_invoice(platform: Platform):
+def test_redelivered_event_causes_one_mail_and_one_invoice(platform: Platform):
     platform.confirm("o3", times=8)
 
     both = {"OrderConfirmed": "SENT", "Invoice": "SENT"}
@@ -120,7 +120,7 @@ def test_however_often_it_is_told_there_is_one_mail_and_one_invoice(platform: Pl
     ]
 
 
-def test_without_an_address_that_is_what_is_told(platform: Platform):
+def test_customer_without_an_address_is_recorded_as_such(platform: Platform):
     platform.confirm("o4", token=platform.bob)
 
     nothing = {"OrderConfirmed": "NO_ADDRESS", "Invoice": "NO_ADDRESS"}
@@ -161,18 +161,18 @@ def gave_up(record: Any, function: str, *, error: str, event: Any) -> None:
     assert record["requestPayload"] == event
 
 
-def test_a_function_sends_from_its_own_identity_and_a_refusal_is_parked_and_put_back(
+def test_a_function_sends_from_its_own_identity_and_a_refusal_is_dead_lettered_and_redriven(
     platform: Platform,
 ):
     with platform.setting("NotifyCustomer", SENDER="somebody@else.example"):
         fact = platform.confirm("o6")
-        parked = platform.dead_letter("NotifyCustomerFailureRecords")
+        dead_letter = platform.dead_letter("NotifyCustomerFailureRecords")
         dead = platform.dead_letter("NotifyCustomerDeadLetters")
 
     event = json.loads(dead["Body"])
     assert event["detail"]["metadata"]["event_id"] == fact.metadata.event_id
     gave_up(
-        json.loads(parked["Body"]),
+        json.loads(dead_letter["Body"]),
         platform.function_arn("NotifyCustomer"),
         error="EmailRejectedError",
         event=event,
@@ -188,14 +188,14 @@ def test_a_function_sends_from_its_own_identity_and_a_refusal_is_parked_and_put_
     assert eventually(lambda: platform.mails("o6").get("OrderConfirmed") == "SENT")
 
 
-def test_a_mail_whose_sender_died_is_parked_and_not_sent_again(platform: Platform):
+def test_mail_whose_sender_died_is_dead_lettered_and_not_sent_again(platform: Platform):
     with platform.dying("NotifyCustomer", NOTIFY, DIES):
         platform.confirm("o7")
-        parked = platform.dead_letter("NotifyCustomerFailureRecords")
+        dead_letter = platform.dead_letter("NotifyCustomerFailureRecords")
         event = json.loads(platform.dead_letter("NotifyCustomerDeadLetters")["Body"])
 
     gave_up(
-        json.loads(parked["Body"]),
+        json.loads(dead_letter["Body"]),
         platform.function_arn("NotifyCustomer"),
         error="EmailOutcomeUnknownError",
         event=event,
@@ -210,13 +210,13 @@ def test_a_mail_whose_sender_died_is_parked_and_not_sent_again(platform: Platfor
     )
 
 
-def test_an_invoice_that_cannot_be_written_is_told_to_operations_and_can_be_put_back(
+def test_unwritten_invoice_notifies_operations_and_is_redriven(
     platform: Platform,
 ):
-    told = operations(platform)
+    notified = operations(platform)
     with platform.setting("IssueInvoice", INVOICES_BUCKET="there-is-no-such-bucket"):
         platform.confirm("o8")
-        (message,) = received(platform.cloud, told)
+        (message,) = received(platform.cloud, notified)
         dead = platform.dead_letter("IssueInvoiceDeadLetters")
 
     event = json.loads(dead["Body"])
@@ -232,13 +232,13 @@ def test_an_invoice_that_cannot_be_written_is_told_to_operations_and_can_be_put_
     assert len(platform.invoices("o8")) == 1
 
 
-def test_an_invoice_that_cannot_be_mailed_is_parked(platform: Platform):
+def test_unmailed_invoice_is_dead_lettered(platform: Platform):
     answer = {"order_id": "o9", "customer_id": "c", "number": "INV-o9", "key": "invoices/o9.pdf"}
     record = {"responsePayload": answer}
     platform.invoke("EmailInvoice", record)
 
-    parked = json.loads(platform.dead_letter("EmailInvoiceFailureRecords")["Body"])
-    assert parked["requestPayload"] == record
-    assert parked["requestContext"]["condition"] == "RetriesExhausted"
+    dead_letter = json.loads(platform.dead_letter("EmailInvoiceFailureRecords")["Body"])
+    assert dead_letter["requestPayload"] == record
+    assert dead_letter["requestContext"]["condition"] == "RetriesExhausted"
     assert json.loads(platform.dead_letter("EmailInvoiceDeadLetters")["Body"]) == record
     assert platform.mails("o9") == {}

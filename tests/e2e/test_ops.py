@@ -1,6 +1,6 @@
-"""The operator's command, end to end: what fails is parked, is seen, and comes to a correct end.
+"""The operator's command, end to end: failed work is dead-lettered, listed, and ends correctly.
 
-With Express sagas, which give a compensation up in seconds.
+The sagas are Express workflows, which give a compensation up in seconds.
 """
 
 import json
@@ -54,7 +54,7 @@ class Platform:
     def run(self, *arguments: str) -> tuple[int, str, str]:
         return run_ops_in_process(self.cloud, *arguments)
 
-    def parked(self, *places: str) -> dict[str, int]:
+    def dead_letters(self, *places: str) -> dict[str, int]:
         """How much there is in the places that hold something, or in those."""
         _, found = self.ops("dlq", "list", *([] if places else ["--non-empty"]))
         return {
@@ -63,15 +63,15 @@ class Platform:
             if not places or each["queue"] in places
         }
 
-    def park(self, *places: str) -> None:
+    def await_dead_letters(self, *places: str) -> None:
         """Wait until each of these places, and no other, holds something."""
-        eventually(lambda: self.parked().keys() >= set(places))
-        assert self.parked() == dict.fromkeys(places, 1)
+        eventually(lambda: self.dead_letters().keys() >= set(places))
+        assert self.dead_letters() == dict.fromkeys(places, 1)
 
     def redrive(self, place: str) -> None:
         """Put back what is there: first look, then do it, then do it again in vain."""
         code, shown = self.ops("dlq", "redrive", place)
-        assert (code, shown["moved"], self.parked(place)) == (0, 1, {place: 1})
+        assert (code, shown["moved"], self.dead_letters(place)) == (0, 1, {place: 1})
         code, done = self.ops("dlq", "redrive", place, "--yes")
         assert (code, done["moved"], done["failed"]) == (0, 1, 0), done
         assert self.ops("dlq", "redrive", place, "--yes")[1]["moved"] == 0
@@ -104,7 +104,7 @@ class Platform:
         assert self.row(order)["state"] == state
 
     def dispatch(self, order: str) -> None:
-        """Tell that an order's shipment has left, as shipping would."""
+        """Publish that an order was dispatched, as shipping would."""
         fact = envelope(
             ShipmentDispatched(
                 order_id=order,
@@ -170,7 +170,7 @@ def test_an_event_that_could_not_start_a_saga_starts_it(platform: Platform):
     place = "orders/StartFulfilmentRuleUndelivered"
     with platform.without("Orders", "FulfilmentMachineEventsRole", "states:StartExecution"):
         order = platform.place("no-saga")
-        platform.park(place)
+        platform.await_dead_letters(place)
     code, (shown,) = platform.ops("dlq", "show", place)
     assert code == 1
     assert shown["event"]["detail"]["data"]["order_id"] == order
@@ -186,7 +186,7 @@ def test_events_that_functions_failed_at_are_given_to_them_again(platform: Platf
     places = "orders/MarkDispatchedDeadLetters", "inventory/ShipStockDeadLetters"
     order = order_id(platform.customer, "early")
     platform.dispatch(order)
-    platform.park(*places)
+    platform.await_dead_letters(*places)
     shown = [platform.ops("dlq", "show", place)[1][0] for place in places]
     assert [each["attempts"] for each in shown] == [3, 3]
     assert shown[0]["error"] == (
@@ -199,7 +199,7 @@ def test_events_that_functions_failed_at_are_given_to_them_again(platform: Platf
         platform.redrive(place)
 
     platform.becomes(order, "DISPATCHED")
-    assert platform.parked() == {}
+    assert platform.dead_letters() == {}
 
 
 def test_what_a_saga_could_not_undo_is_undone_and_its_order_needs_nobody(platform: Platform):
@@ -218,7 +218,7 @@ def test_what_a_saga_could_not_undo_is_undone_and_its_order_needs_nobody(platfor
         TableName=platform.outputs["ReservationsTable"], Key={"order_id": {"S": order}}
     )
     assert from_item(reservation["Item"])["state"] == "RELEASED"
-    assert platform.parked() == {}
+    assert platform.dead_letters() == {}
     assert platform.ops("dlq", "list")[0] == 0
 
 

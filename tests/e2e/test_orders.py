@@ -3,7 +3,7 @@ after one setting was changed and the app deployed again, with Express ones.
 
 A payment that waits until the test lets it go on holds a saga where it is; a rule that is off keeps
 one from starting. Scheduled jobs run when a test says so. What Step Functions retries for minutes
-is tried in tests/saga with less patience.
+is tested in tests/saga with shorter time-outs.
 """
 
 import json
@@ -60,7 +60,7 @@ def handler(event, context, _handler=handler):
 Not for longer than the function may run, 7 s, but its saga asks again: twice at least.
 """
 SECONDS = 180
-"""Longer than the sweeper may take to tell of a payment that the bus did not take at once."""
+"""Longer than the sweeper takes to publish the event of a payment that the bus refused at first."""
 ACTIONS = ("Claim", "ReserveStock", "TakePayment", "BookShipment")
 SERVICES = ("orders", "payments", "inventory", "shipping")
 EXTRAS: dict[str, int] = {}
@@ -83,7 +83,7 @@ class Platform:
     database: sqlite3.Connection
     snapshot: Snapshot
     operations: str
-    """A queue that gets what is told to people."""
+    """A queue that gets operations' notifications."""
     gate: Path
     """Payments wait as long as this file is there."""
 
@@ -151,7 +151,9 @@ def platform(
         api=api_client.ApiClient(outputs["ApiUrl"], customers, http=http, sleep=lambda _: None),
         database=database,
         snapshot=Snapshot(cloud, outputs, database),
-        operations=subscribe(cloud, outputs["OperationsTopic"], name="operations-told", raw=True),
+        operations=subscribe(
+            cloud, outputs["OperationsTopic"], name="operations-notified", raw=True
+        ),
         gate=cloud.directory / "payments-wait",
     )
     (arn,) = (
@@ -211,14 +213,14 @@ def payments_wait(platform: Platform) -> Iterator[None]:
 
 @contextmanager
 def no_saga_starts(platform: Platform) -> Iterator[None]:
-    """For what is placed now: what has been told of it is heard by nobody afterwards."""
+    """Orders that are placed now have published their events before the block ends."""
     events = platform.client("events")
     name = platform.resource("AWS::Events::Rule", "StartFulfilment").rpartition("|")[2]
     rule = {"Name": name.rpartition("/")[2], "EventBusName": platform.outputs["EventBus"]}
     events.disable_rule(**rule)
     try:
         yield
-        wait_until("all orders are told of", lambda: all_told(platform))
+        wait_until("all orders' events are published", lambda: all_published(platform))
     finally:
         events.enable_rule(**rule)
 
@@ -265,17 +267,17 @@ def ended(
     return [(row["state"], row.get("reason")) for row in rows]
 
 
-def all_told(platform: Platform) -> bool:
+def all_published(platform: Platform) -> bool:
     """Whether of each order that was accepted something is logged."""
     platform.snapshot.gather_events()
-    (untold,) = platform.database.execute(
+    (unpublished,) = platform.database.execute(
         "SELECT count(*) FROM accepted WHERE order_id NOT IN (SELECT order_id FROM events"
         " WHERE order_id IS NOT NULL)"
     ).fetchone()
-    return not untold
+    return not unpublished
 
 
-def told(platform: Platform, order: str) -> list[str]:
+def published(platform: Platform, order: str) -> list[str]:
     """The events of an order that were logged, each once."""
     rows = platform.database.execute(
         "SELECT DISTINCT sequence, detail_type FROM events WHERE order_id = ? ORDER BY sequence",
@@ -304,20 +306,20 @@ def deliver_again(platform: Platform, order: str) -> None:
     )
 
 
-def journey_once_told(platform: Platform, order: str) -> tuple[int, Any]:
-    """An order's journey as soon as its payment is told of: else that waits for the sweeper."""
+def trace_once_published(platform: Platform, order: str) -> tuple[int, Any]:
+    """An order's trace once its payment event is published: otherwise the sweeper publishes it."""
     asked: list[tuple[int, Any]] = []
 
-    def payment_is_told() -> bool:
+    def payment_is_published() -> bool:
         asked[:] = [journey(platform.cloud, order)]
         return all(entry["published"] for entry in asked[0][1]["records"]["payments"]["entries"])
 
-    wait_until("its payment is told", payment_is_told)
+    wait_until("its payment event is published", payment_is_published)
     return asked[0]
 
 
 def steps(journey: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The steps of each saga that a journey tells of."""
+    """The steps of each saga in a trace."""
     return {
         re.findall("Fulfilment|Withdrawal", execution["arn"])[0]: [
             step["name"] for step in execution["steps"]
@@ -371,13 +373,13 @@ def test_an_order_is_confirmed_and_a_second_delivery_changes_nothing(platform):
 
     assert row(platform, order) == before
     check_promises(platform)
-    assert told(platform, order) == ["OrderPlaced", "OrderConfirmed"]
-    code, told_of = journey_once_told(platform, order)
-    assert (code, told_of["problems"], told_of["dead_letters"]) == (0, [], [])
-    assert steps(told_of) == {"Fulfilment": [*ACTIONS, "Confirm"]}
+    assert published(platform, order) == ["OrderPlaced", "OrderConfirmed"]
+    code, trace = trace_once_published(platform, order)
+    assert (code, trace["problems"], trace["dead_letters"]) == (0, [], [])
+    assert steps(trace) == {"Fulfilment": [*ACTIONS, "Confirm"]}
     standing = ["CONFIRMED", "TAKEN", "RESERVED", "BOOKED"]
-    assert [told_of["records"][service]["state"] for service in SERVICES] == standing
-    (entry,) = told_of["records"]["payments"]["entries"]
+    assert [trace["records"][service]["state"] for service in SERVICES] == standing
+    (entry,) = trace["records"]["payments"]["entries"]
     assert (entry["kind"], entry["amount"]) == ("CHARGE", row(platform, order)["total"])
 
 
@@ -394,7 +396,7 @@ def test_a_refusal_at_any_step_undoes_what_was_done(platform):
         ("REJECTED", "AddressUndeliverable"),
     ]
     check_promises(platform)
-    assert told(platform, orders[0]) == ["OrderPlaced", "OrderRejected"]
+    assert published(platform, orders[0]) == ["OrderPlaced", "OrderRejected"]
     code, said = run_ops(platform.cloud, "order", "show", orders[1])
     assert code == 0, said
     assert re.search("saga +TakePayment  PaymentDeclined: above the card's limit", said)
@@ -415,7 +417,7 @@ class TestCancelling:
         assert "claim_owner" not in before
         assert cancel(platform, order) == (200, "CANCELLED")
         check_promises(platform)
-        assert told(platform, order) == ["OrderPlaced", "OrderCancelled"]
+        assert published(platform, order) == ["OrderPlaced", "OrderCancelled"]
 
     def test_during_the_saga(self, platform):
         with payments_wait(platform):
@@ -425,7 +427,7 @@ class TestCancelling:
             assert cancel(platform, order) == (202, "PLACED")
         assert ended(platform, order) == [("CANCELLED", "Cancelled")]
         check_promises(platform)
-        assert told(platform, order) == ["OrderPlaced", "OrderCancelled"]
+        assert published(platform, order) == ["OrderPlaced", "OrderCancelled"]
 
     def test_after_the_saga(self, platform):
         order = place(platform, "after")
@@ -435,19 +437,19 @@ class TestCancelling:
 
         assert ended(platform, order, at_first="WITHDRAWN") == [("CANCELLED", "Cancelled")]
         check_promises(platform)
-        assert told(platform, order) == [
+        assert published(platform, order) == [
             "OrderPlaced",
             "OrderConfirmed",
             "OrderWithdrawn",
             "OrderCancelled",
         ]
-        code, told_of = journey(platform.cloud, order)
-        assert (code, told_of["problems"]) == (0, [])
-        assert steps(told_of) == {
+        code, trace = journey(platform.cloud, order)
+        assert (code, trace["problems"]) == (0, [])
+        assert steps(trace) == {
             "Fulfilment": [*ACTIONS, "Confirm"],
             "Withdrawal": ["Claim", "CancelShipment", "RefundPayment", "ReleaseStock", "Reject"],
         }
-        entries = told_of["records"]["payments"]["entries"]
+        entries = trace["records"]["payments"]["entries"]
         assert [entry["kind"] for entry in entries] == ["CHARGE", "REFUND"]
 
 
@@ -485,9 +487,9 @@ def test_what_a_dead_saga_left_is_finished_when_its_lease_has_run_out(platform):
     assert ended(platform, *orders) == [("CONFIRMED", None), ("CANCELLED", "Cancelled")]
     check_promises(platform)
     assert run(platform, "RepublishStalled")["published"] == 0
-    code, told_of = journey(platform.cloud, orders[0])
-    assert (code, told_of["problems"]) == (0, [])
-    ends = [execution["status"] for execution in told_of["executions"]]
+    code, trace = journey(platform.cloud, orders[0])
+    assert (code, trace["problems"]) == (0, [])
+    ends = [execution["status"] for execution in trace["executions"]]
     assert ends == ["ABORTED", "SUCCEEDED"]
 
 
@@ -505,7 +507,7 @@ class TestScheduledJobs:
         assert (hold["reason"], first in hold["explanation"]) == ("DuplicateOrder", True)
         assert "duplicate_of" not in row(platform, first)
         check_promises(platform)
-        assert told(platform, second) == ["OrderPlaced", "OrderConfirmed", "OrderHeld"]
+        assert published(platform, second) == ["OrderPlaced", "OrderConfirmed", "OrderHeld"]
 
     def test_or_cancelled_where_that_is_the_policy(self, platform):
         with configured(platform, "JobsFindDuplicates", DUPLICATE_POLICY="cancel"):
@@ -542,7 +544,7 @@ class TestScheduledJobs:
         check_promises(platform)
 
 
-def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):
+def test_failed_compensation_waits_for_a_person_who_is_notified(platform):
     if platform.kind is StateMachineType.STANDARD:
         pytest.skip("Standard retries a compensation for a minute; tests/saga has it")
     lambda_ = platform.client("lambda")
@@ -552,19 +554,19 @@ def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):
 
     assert ended(platform, order) == [("REJECTED", "AddressUndeliverable")]
 
-    wait_until("somebody is told", lambda: row(platform, order)["sequence"] == 3)
-    code, told_of = journey(platform.cloud, order)
-    assert (code, told_of["dead_letters"][0]["queue"]) == (1, "orders/Repair")
-    assert "it is REJECTED, and inventory has it RESERVED" in told_of["problems"]
-    (parked,) = received(platform, platform.outputs["RepairQueue"])
-    assert parked["compensation"] == "ReleaseStock"
-    assert parked["error"]["Error"] == "Lambda.TooManyRequestsException"
+    wait_until("operations are notified", lambda: row(platform, order)["sequence"] == 3)
+    code, trace = journey(platform.cloud, order)
+    assert (code, trace["dead_letters"][0]["queue"]) == (1, "orders/Repair")
+    assert "it is REJECTED, and inventory has it RESERVED" in trace["problems"]
+    (dead_letter,) = received(platform, platform.outputs["RepairQueue"])
+    assert dead_letter["compensation"] == "ReleaseStock"
+    assert dead_letter["error"]["Error"] == "Lambda.TooManyRequestsException"
     notes: list[dict[str, Any]] = []
 
     def note_arrives() -> bool:
-        # People are told of held orders as well.
-        told = received(platform, platform.operations)
-        notes.extend(each for each in told if each["detail"]["data"]["order_id"] == order)
+        # Operations are notified of held orders as well.
+        notifications = received(platform, platform.operations)
+        notes.extend(each for each in notifications if each["detail"]["data"]["order_id"] == order)
         return bool(notes)
 
     wait_until("a note arrives", note_arrives)
@@ -577,30 +579,32 @@ def test_what_cannot_be_undone_waits_for_a_person_who_is_told(platform):
     )
 
     lambda_.delete_function_concurrency(FunctionName=release)
-    answer = lambda_.invoke(FunctionName=parked["function"], Payload=json.dumps(parked["payload"]))
+    answer = lambda_.invoke(
+        FunctionName=dead_letter["function"], Payload=json.dumps(dead_letter["payload"])
+    )
 
     assert "FunctionError" not in answer
     check_promises(platform)
-    assert told(platform, order) == ["OrderPlaced", "OrderRejected", "OrderNeedsAttention"]
+    assert published(platform, order) == ["OrderPlaced", "OrderRejected", "OrderNeedsAttention"]
 
 
-def test_a_change_that_makes_no_sense_is_parked_and_the_rest_flows(platform):
+def test_unreadable_change_is_dead_lettered_and_the_rest_is_published(platform):
     table, key = platform.outputs["OrdersTable"], {"order_id": {"S": "nonsense"}}
     platform.client("dynamodb").put_item(TableName=table, Item=key)
     order = place(platform, "after-nonsense")
 
     assert ended(platform, order) == [("CONFIRMED", None)]
 
-    untold = platform.resource("AWS::SQS::Queue", "OutboxDeadLetters")
-    parked: list[dict[str, Any]] = []
+    unpublished = platform.resource("AWS::SQS::Queue", "OutboxDeadLetters")
+    dead_letters: list[dict[str, Any]] = []
 
-    def is_parked() -> bool:
-        parked.extend(received(platform, untold))
-        return bool(parked)
+    def is_dead_lettered() -> bool:
+        dead_letters.extend(received(platform, unpublished))
+        return bool(dead_letters)
 
-    # The rest of its batch is told first.
-    wait_until("it is parked", is_parked)
-    (nonsense,) = parked
+    # The rest of its batch is published first.
+    wait_until("it is dead-lettered", is_dead_lettered)
+    (nonsense,) = dead_letters
     assert nonsense["record"]["dynamodb"]["Keys"] == key
     platform.client("dynamodb").delete_item(TableName=table, Key=key)
     check_promises(platform)
@@ -625,7 +629,7 @@ def without(platform: Platform, role: str, right: str) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("role", "right"),
     [
-        ("AnnounceChangesRole", "events:PutEvents"),
+        ("RelayOutboxRole", "events:PutEvents"),
         ("ReserveStockRole", "dynamodb:UpdateItem"),
         ("BookShipmentRole", "dynamodb:PutItem"),
     ],
@@ -686,7 +690,7 @@ class TestTheDoor:
 
         assert answer.status == 401
 
-    def test_what_is_no_order_is_told_so_field_by_field_and_leaves_no_trace(self, platform):
+    def test_bad_order_is_refused_field_by_field_and_leaves_no_trace(self, platform):
         before = self.keys(platform)
 
         answer = platform.api.place(

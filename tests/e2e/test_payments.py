@@ -1,7 +1,7 @@
-"""Money in three moments, on the deployed platform: a charge is put on record, the card is charged,
-the ledger posts. Whatever goes wrong in between, it comes out right, and every posting is told.
+"""The three steps of a payment, on the deployed platform: a charge is recorded, the card is charged,
+the ledger posts. After a failure in between, the result is right, and every entry is published.
 
-The card provider misbehaves as it is told in its function's settings; nothing else is touched.
+The card provider fails as its function's settings say; nothing else is touched.
 """
 
 import json
@@ -34,12 +34,12 @@ from tests.support.waiting import wait_until
 
 SKU, PRICE = "85123A", 255
 HERE, NOWHERE = "United Kingdom", "Unspecified"
-TOLD: dict[str, tuple[int, type[PaymentTaken | PaymentRefunded]]] = {
+EVENTS_BY_ENTRY: dict[str, tuple[int, type[PaymentTaken | PaymentRefunded]]] = {
     "CHARGE": (1, PaymentTaken),
     "REFUND": (2, PaymentRefunded),
 }
 SECONDS = 180
-"""Longer than the sweeper may take to tell of what the bus did not take at once."""
+"""Longer than the sweeper takes to publish what the bus refused at first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,8 @@ class Platform:
     database: sqlite3.Connection
     snapshot: Snapshot
     queue: str
-    """Gets whatever the payments service tells."""
-    told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Gets all events of the payments service."""
+    events: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What the queue got so far: the details of the events by their ids."""
 
     def listen(self) -> None:
@@ -63,7 +63,7 @@ class Platform:
         ):
             for message in messages:
                 detail = json.loads(message["Body"])["detail"]
-                before = self.told.setdefault(detail["metadata"]["event_id"], detail)
+                before = self.events.setdefault(detail["metadata"]["event_id"], detail)
                 assert before == detail
                 sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
 
@@ -86,13 +86,13 @@ def platform() -> Iterator[Platform]:
             database=database,
             snapshot=Snapshot(cloud, outputs, database),
             queue=listen(
-                cloud, outputs["EventBus"], pattern={"source": [SOURCE]}, name="payments-told"
+                cloud, outputs["EventBus"], pattern={"source": [SOURCE]}, name="payments-events"
             ),
         )
 
 
 def behave(platform: Platform, **faults: Mapping[str, Any]) -> None:
-    """Tell the card provider how to misbehave from now on."""
+    """Set the card provider's faults."""
     lambda_ = platform.cloud.client("lambda")
     name = platform.functions["HandleRequest"]
     variables = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
@@ -148,7 +148,7 @@ def record(platform: Platform, order: str) -> dict[str, Any]:
 
 
 def check_promises(platform: Platform) -> None:
-    """The services agree about every order so far, and each entry was told, and nothing else."""
+    """The services agree about every order so far; each entry was published, and nothing else."""
     platform.snapshot.gather()
     # Whether the orders' own events were logged is the demo's to check.
     assert [
@@ -164,19 +164,19 @@ def check_promises(platform: Platform) -> None:
     )
     due: dict[str, PaymentTaken | PaymentRefunded] = {}
     for order, customer, kind, amount, currency in entries:
-        sequence, event = TOLD[kind]
+        sequence, event = EVENTS_BY_ENTRY[kind]
         due[event_id(SOURCE, order, sequence)] = event(
             order_id=order, customer_id=customer, total=Money(amount=amount, currency=currency)
         )
 
-    def heard() -> bool:
+    def all_published() -> bool:
         platform.listen()
-        return set(due) <= set(platform.told)
+        return set(due) <= set(platform.events)
 
-    wait_until("every entry is told", heard)
-    assert set(platform.told) == set(due)
+    wait_until("every entry is published", all_published)
+    assert set(platform.events) == set(due)
     assert {
-        id: parse_detail(type(event), platform.told[id]).data for id, event in due.items()
+        id: parse_detail(type(event), platform.events[id]).data for id, event in due.items()
     } == due
 
 
@@ -214,7 +214,7 @@ def test_a_provider_that_fails_for_a_while_is_asked_again_and_charges_once(
 
 
 def test_a_charge_of_which_no_answer_ever_comes_is_undone(platform):
-    """The card is charged, and we never hear of it: the refund finds it all the same."""
+    """The card is charged and the answer is lost: the refund finds the charge all the same."""
     behave(platform, charge={"moment": "after", "attempts": 99})
     order = place(platform, "no-answer", HERE)
 
@@ -227,15 +227,15 @@ def test_a_charge_of_which_no_answer_ever_comes_is_undone(platform):
     assert there["charge_faults"] > 1
 
 
-def test_what_could_not_be_told_at_once_is_told_by_the_sweeper(platform):
+def test_event_that_the_bus_refused_is_published_by_the_sweeper(platform):
     """Payments may not publish for a moment: the order is confirmed, its event waits."""
     behave(platform)
     with forbidden_to_publish(platform, platform.functions["TakePayment"]):
-        order = place(platform, "untold", HERE)
+        order = place(platform, "unpublished", HERE)
         assert ended(platform, order) == [("CONFIRMED", None)]
     id = event_id(SOURCE, order, 1)
     platform.listen()
-    assert id not in platform.told
+    assert id not in platform.events
     with closing(ledger(platform)) as admin:
         left = "SELECT count(*) FROM payments.outbox WHERE event_id = :id"
         assert admin.run(left, id=id) == [[1]]
@@ -248,7 +248,7 @@ def test_what_could_not_be_told_at_once_is_told_by_the_sweeper(platform):
         assert "FunctionError" not in swept, swept["Payload"].read()
         assert admin.run(left, id=id) == [[0]]
     check_promises(platform)
-    assert id in platform.told
+    assert id in platform.events
 
 
 @contextmanager

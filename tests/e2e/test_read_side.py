@@ -1,6 +1,6 @@
-"""What is told of orders on the bus, and what is then seen of it: by stream, views and queries.
+"""Events of orders on the bus, and what the stream, the views and the queries make of them.
 
-Only the stacks that it passes are deployed, with fan-out as in prod.
+Only the stacks on their way are deployed, with fan-out as in prod.
 """
 
 import base64
@@ -39,7 +39,7 @@ class Platform:
     customers: api_client.Customers
     queues: Mapping[str, str]
 
-    def tell(self, order: str, sequence: int, event: Event, at: str) -> None:
+    def publish(self, order: str, sequence: int, event: Event, at: str) -> None:
         """Put a fact on the bus."""
         entry = entry_of(order, sequence, event, at) | {"EventBusName": self.outputs["EventBus"]}
         answer = self.cloud.client("events").put_events(Entries=[entry])
@@ -133,7 +133,7 @@ def place(platform: Platform, token: str, order: str, minute: int) -> None:
     placed = OrderPlaced(
         order_id=order, customer_id=subject(token), lines=LINES, total=TOTAL, country="Italy"
     )
-    platform.tell(order, 1, placed, at=f"08:{minute:02}:00")
+    platform.publish(order, 1, placed, at=f"08:{minute:02}:00")
 
 
 def confirmed(token: str, order: str) -> OrderConfirmed:
@@ -143,24 +143,24 @@ def confirmed(token: str, order: str) -> OrderConfirmed:
 
 
 def confirm(platform: Platform, token: str, order: str, minute: int) -> None:
-    platform.tell(order, 2, confirmed(token, order), at=f"08:{minute:02}:30")
+    platform.publish(order, 2, confirmed(token, order), at=f"08:{minute:02}:30")
 
 
-def test_what_is_told_is_seen_in_all_views(platform: Platform, ada: str):
+def test_published_events_are_in_all_views(platform: Platform, ada: str):
     taken = PaymentTaken(order_id="o1", customer_id=subject(ada), total=TOTAL)
     left = ShipmentDispatched(
         order_id="o1", shipment_id="s1", country="Italy", lines=(Line(sku="85123A", quantity=6),)
     )
 
-    platform.tell("o1", 1, left, at="09:00:00")
+    platform.publish("o1", 1, left, at="09:00:00")
     confirm(platform, ada, "o1", 26)
-    platform.tell("o1", 1, taken, at="08:26:20")
+    platform.publish("o1", 1, taken, at="08:26:20")
     confirm(platform, ada, "o1", 26)
     place(platform, ada, "o1", 26)
     place(platform, ada, "o2", 27)
 
-    told = ["OrderPlaced", "PaymentTaken", "OrderConfirmed", "ShipmentDispatched"]
-    assert eventually(lambda: platform.events("o1", ada) == told)
+    published = ["OrderPlaced", "PaymentTaken", "OrderConfirmed", "ShipmentDispatched"]
+    assert eventually(lambda: platform.events("o1", ada) == published)
     assert platform.events("o1", platform.customers.token("bob")) == []
 
     def listed() -> list[tuple[str, str]]:
@@ -179,7 +179,7 @@ def test_what_is_told_is_seen_in_all_views(platform: Platform, ada: str):
     assert platform.get("/orders?limit=0&page=x", ada)[0] == 400
 
 
-def test_sales_are_counted_once_and_told_to_operators_only(platform: Platform, ada: str):
+def test_sales_are_counted_once_and_shown_to_operators_only(platform: Platform, ada: str):
     for _ in range(3):
         confirm(platform, ada, "o4", 40)
     # It goes the way of their key, behind them: once it is counted, they have been.
@@ -201,7 +201,9 @@ def test_sales_are_counted_once_and_told_to_operators_only(platform: Platform, a
     assert unchanged[:2] == (304, None)
 
 
-def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows(platform: Platform, ada: str):
+def test_poison_is_dead_lettered_with_its_reason_and_later_records_are_processed(
+    platform: Platform, ada: str
+):
     """Filters let nothing through that is not JSON, so that only one of the functions sees it."""
     hollow = json.dumps({"source": SOURCE, "detail-type": "OrderConfirmed", "detail": {}})
 
@@ -217,10 +219,14 @@ def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows(platform: 
     }
     for name, records in seen.items():
         queue = platform.queues[f"{name}DeadLetters"]
-        parked = [json.loads(m["Body"]) for m in received(platform.cloud, queue, len(records))]
-        data = [base64.b64decode(each["record"]["kinesis"]["data"]).decode() for each in parked]
+        dead_letters = [
+            json.loads(m["Body"]) for m in received(platform.cloud, queue, len(records))
+        ]
+        data = [
+            base64.b64decode(each["record"]["kinesis"]["data"]).decode() for each in dead_letters
+        ]
         assert sorted(data) == sorted(records), name
-        reasons = {text: each["reason"] for text, each in zip(data, parked, strict=True)}
+        reasons = {text: each["reason"] for text, each in zip(data, dead_letters, strict=True)}
         assert reasons[hollow].startswith("not a Metadata: it must be an object")
         assert reasons.get("poison", "not a delivered event: it is not JSON").startswith(
             "not a delivered event: it is"

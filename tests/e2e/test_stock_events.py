@@ -148,7 +148,9 @@ def test_a_product_is_shown_to_customers(platform: Platform):
     assert platform.get("/products/none", token)[0] == 404
 
 
-def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows(platform: Platform):
+def test_poison_is_dead_lettered_with_its_reason_and_later_messages_are_processed(
+    platform: Platform,
+):
     sqs = platform.cloud.client("sqs")
     queue = platform.queues["AvailabilitySubscriberQueue"]
     sqs.send_message(
@@ -157,13 +159,13 @@ def test_poison_is_parked_with_its_reason_and_what_is_behind_it_flows(platform: 
     platform.receive("d3", "22752", 9)
 
     eventually(lambda: platform.shown("22752"), ("IN_STOCK", 1))
-    (parked,) = sqs.receive_message(
+    (dead_letter,) = sqs.receive_message(
         QueueUrl=platform.queues["AvailabilitySubscriberDeadLetters"],
         MessageAttributeNames=["reason"],
         WaitTimeSeconds=5,
     )["Messages"]
-    assert parked["Body"] == "poison"
-    reason = parked["MessageAttributes"]["reason"]["StringValue"]
+    assert dead_letter["Body"] == "poison"
+    reason = dead_letter["MessageAttributes"]["reason"]["StringValue"]
     assert reason.startswith("not a message: it is not JSON")
 
 
@@ -201,7 +203,7 @@ class Impatient:
         self._set(self._stated)
 
 
-def parked(platform: Platform, queue: str) -> list[dict[str, Any]]:
+def dead_letters(platform: Platform, queue: str) -> list[dict[str, Any]]:
     """What stands on a queue for people, which is empty afterwards."""
     sqs, url = platform.cloud.client("sqs"), platform.queues[queue]
     found = []
@@ -220,7 +222,7 @@ def ordered(platform: Platform, sku: str) -> dict[str, str]:
     return {row["purchase_order_id"]: row["raised_at"] for row in rows if "raised_at" in row}
 
 
-def test_a_message_that_cannot_be_acted_on_stops_its_sku_only_until_it_is_parked(
+def test_failing_message_blocks_its_sku_only_until_it_is_dead_lettered(
     platform: Platform,
 ):
     (stuck, behind), other = (event_id(SOURCE, "22423", n) for n in (2, 3)), "22197"
@@ -239,7 +241,7 @@ def test_a_message_that_cannot_be_acted_on_stops_its_sku_only_until_it_is_parked
         queue.try_(2)
         eventually(lambda: list(ordered(platform, "22423")), [behind])
 
-    (message,) = parked(platform, "LowStockDeadLetters")
+    (message,) = dead_letters(platform, "LowStockDeadLetters")
     assert json.loads(message["Body"])["metadata"]["event_id"] == stuck
     assert message["Attributes"]["MessageGroupId"] == "22423"
     group = platform.function("RaisePurchaseOrders")["LoggingConfig"]["LogGroup"]
@@ -262,10 +264,10 @@ def test_a_consumer_that_dies_amid_a_batch_loses_and_doubles_nothing(platform: P
         eventually(lambda: [set(ordered(platform, sku)) for sku in skus], crossings)
         eventually(queue.holds, 0)
 
-    assert parked(platform, "LowStockDeadLetters") == []
+    assert dead_letters(platform, "LowStockDeadLetters") == []
 
 
-def test_a_change_that_is_told_again_much_later_changes_nothing(platform: Platform):
+def test_event_redelivered_much_later_changes_nothing(platform: Platform):
     """SNS and SQS know a deduplication id for five minutes; after that they deliver it again."""
     platform.receive("d6", "47566", 9)
     platform.reserve("o7", "47566", 5)
@@ -294,7 +296,9 @@ def test_a_change_that_is_told_again_much_later_changes_nothing(platform: Platfo
     eventually(lambda: platform.shown("47566"), ("SOLD_OUT", 5))
 
 
-def test_what_the_topic_may_not_deliver_is_parked_whole_and_can_be_put_back(platform: Platform):
+def test_message_that_the_topic_may_not_deliver_is_dead_lettered_whole_and_redriven(
+    platform: Platform,
+):
     sqs, url = platform.cloud.client("sqs"), platform.queues["AvailabilitySubscriberQueue"]
     stated = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
@@ -303,7 +307,7 @@ def test_what_the_topic_may_not_deliver_is_parked_whole_and_can_be_put_back(plat
         found: list[dict[str, Any]] = []
 
         def undelivered() -> int:
-            found.extend(parked(platform, "AvailabilitySubscriberUndelivered"))
+            found.extend(dead_letters(platform, "AvailabilitySubscriberUndelivered"))
             return len(found)
 
         eventually(undelivered, 1)

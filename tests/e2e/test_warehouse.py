@@ -1,6 +1,6 @@
 """Orders on their way out, end to end: two workers under the role of their instances compete.
 
-One is killed without a word, another is told to stop; whatever they had in hand comes to the rest.
+One is killed, another is stopped; the messages that they had in flight come to the others.
 """
 
 import json
@@ -30,7 +30,7 @@ from tests.support.waiting import wait_until
 SKUS, STOCK, PRICE = ("85123A", "71053", "84406B"), 100, 255
 NUMBER, SECONDS = 15, 180
 SHORT = {"LEASE_SECONDS": "3", "WAIT_SECONDS": "1"}
-"""What a killed worker had in hand comes back within a test's patience."""
+"""The messages of a killed worker come back soon enough for a test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,10 @@ def test_orders_are_picked_and_leave_once_though_workers_die(platform: Platform)
     assert platform.states("ShipmentsTable", orders) == {"DISPATCHED": NUMBER}
     assert {row["order_id"] for row in platform.rows("PickingsTable")} == set(orders)
     once = dict.fromkeys(orders, 1)
-    wait_until("not all was told", lambda: told(platform, "OrderDispatched", orders) == once)
+    wait_until(
+        "not all events are published",
+        lambda: published(platform, "OrderDispatched", orders) == once,
+    )
     refused = platform.api.cancel(orders[0], customer="ada")
     assert refused.status == 409
 
@@ -134,7 +137,7 @@ def shelves(platform: Platform) -> list[dict[str, Any]]:
     return platform.rows("StockTable")
 
 
-def told(platform: Platform, detail_type: str, orders: list[str]) -> dict[str, int]:
+def published(platform: Platform, detail_type: str, orders: list[str]) -> dict[str, int]:
     """How many different events of that type the log has of each order."""
     pages = platform.client("logs").get_paginator("filter_log_events")
     ids: dict[str, set[str]] = {}
@@ -147,7 +150,7 @@ def told(platform: Platform, detail_type: str, orders: list[str]) -> dict[str, i
     return {order: len(ids.get(order, ())) for order in orders}
 
 
-def test_a_worker_that_is_told_to_stop_leaves_nothing_in_hand(platform: Platform):
+def test_stopped_worker_leaves_no_message_in_flight(platform: Platform):
     with running_workers(platform.cloud, platform.outputs, workers=1) as (worker,):
         orders = [platform.place(100 + number) for number in range(5)]
         wait_until(
@@ -191,8 +194,8 @@ def test_poison_stands_alone_with_its_reason(platform: Platform):
     ):
         # What comes again and again may have come too often by now, and be there as well.
         there = received(platform.cloud, platform.settings[queue])
-        (parked,) = (message for message in there if message["Body"] == body)
-        assert reason in parked["MessageAttributes"]["reason"]["StringValue"]
+        (dead_letter,) = (message for message in there if message["Body"] == body)
+        assert reason in dead_letter["MessageAttributes"]["reason"]["StringValue"]
 
 
 def test_a_worker_may_do_no_more_than_its_instance(platform: Platform):

@@ -15,13 +15,13 @@ from ops.dlq.failure_sinks import FailureRoute, FailureSink, Mechanism
 from ops.dlq.plan import route_of
 from ops.dlq.readers import reader_for
 from ops.dlq.redrive import Redrive, RedriveResult, Tally
-from tests.support import small_stacks
 from tests.support.faults import Client, Fault, FaultCatalog
+from tests.support.waiting import TIMEOUT_SECONDS
 
 NONSENSE = "nonsense"
 """The mark of messages that no consumer can read."""
 MAX_THREADS = 8
-TIMEOUT_SECONDS = 5 * small_stacks.TIMEOUT_SECONDS
+TURN_SECONDS = 5 * TIMEOUT_SECONDS
 PAUSE = 0.2
 
 
@@ -71,7 +71,7 @@ class Operator:
 
     def until(self, what: str, true: Callable[[], object]) -> None:
         """Take turns until a condition is true."""
-        deadline = time.monotonic() + TIMEOUT_SECONDS
+        deadline = time.monotonic() + TURN_SECONDS
         while not true():
             assert time.monotonic() < deadline, (what, sorted(self.ways - self.seen))
             self.turn()
