@@ -1,4 +1,4 @@
-"""The three steps of a payment, on the deployed platform: a charge is recorded, the card is charged,
+"""The three steps of a payment, on the deployed platform: a charge is recorded, the card charged,
 the ledger posts. After a failure in between, the result is right, and every entry is published.
 
 The card provider fails as its function's settings say; nothing else is touched.
