@@ -60,6 +60,7 @@ def test_every_stack_and_decision_is_linked_from_some_page() -> None:
         for path in (ROOT / "stacks").glob("*.py")
         if path.name not in ("__init__.py", "environments.py")
     ]
+    stacks += [path.parent for path in (ROOT / "stacks").glob("*/stack.py")]
 
     assert [path.name for path in [*stacks, *DECISIONS] if path not in linked] == []
 
