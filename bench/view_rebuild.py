@@ -103,7 +103,8 @@ def main() -> int:
             table = CountingTable()
             write = ProjectionWriter(view, view.projector("table", table))
             tracemalloc.start()
-            for _ in drain(FakeReplay(orders), write, workers=1):  # type: ignore[arg-type]
+            replay: Any = FakeReplay(orders)
+            for _ in drain(replay, replay, write, workers=1):
                 pass
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()

@@ -16,6 +16,7 @@ from demo.screen import RED, Note, Screen
 from emulator.cloud import Cloud, RootSession
 from emulator.polling import poll
 from ops.deployed import Deployed
+from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.readers import reader_for
 from ops.dlq.selection import find_sink
 
@@ -108,7 +109,7 @@ class FaultInjection:
         self._cloud = cloud
         self._client = cache(cloud.client)
         templates = Deployed(session=RootSession(cloud), environment="dev").templates()
-        self._sinks = templates.failure_sinks()
+        self._sinks = find_failure_sinks(templates)
         self._physical = {each.name: each.physical for each in templates.resources()}
         self._listing = ""
         self._moved = self._left = 0

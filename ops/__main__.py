@@ -1,12 +1,14 @@
-"""`python -m ops NOUN VERB`: what an operator does to the platform, wherever it is deployed.
+"""`python -m ops NOUN VERB`: operate the platform, in an account or in the local cloud.
 
-Credentials and region are found as by every tool of AWS; AWS_ENDPOINT_URL leads to a local cloud.
+Credentials and Region come from the usual settings of AWS's tools. AWS_ENDPOINT_URL leads to a
+local cloud.
 
-It ends with 0 when all is well, 1 when something is left for a person, 2 when it could not be
-done, for which a line says why, and 130 when it was interrupted: run it again.
+Exit codes: 0, all is well; 1, something is left for a person; 2, it could not be done, and one
+line says why; 130, it was interrupted and may be run again.
 """
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -18,20 +20,23 @@ from ops.commands import (
     INTERRUPTED,
     Command,
     dlq_list,
+    dlq_purge,
     dlq_redrive,
     dlq_show,
     events_replay,
+    order_list,
     order_release_hold,
     order_show,
     saga_repair,
     view_rebuild,
 )
 from ops.deployed import OperationError, deployed
+from ops.output import printable
 from ops.terminal import Terminal
 
 COMMANDS: Mapping[str, Mapping[str, Command]] = {
-    "dlq": {"list": dlq_list, "show": dlq_show, "redrive": dlq_redrive},
-    "order": {"show": order_show, "release-hold": order_release_hold},
+    "dlq": {"list": dlq_list, "show": dlq_show, "redrive": dlq_redrive, "purge": dlq_purge},
+    "order": {"list": order_list, "show": order_show, "release-hold": order_release_hold},
     "saga": {"repair": saga_repair},
     "events": {"replay": events_replay},
     "view": {"rebuild": view_rebuild},
@@ -39,25 +44,35 @@ COMMANDS: Mapping[str, Mapping[str, Command]] = {
 
 
 def main() -> int:
-    """Run the command of which the arguments tell; returns how it ended."""
-    # An ending that is asked for puts away what was borrowed, as an interruption does.
+    """Run the command that the arguments name, and return its exit code."""
+    # SIGTERM ends the command like an interruption: what it holds is given back.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     arguments = _arguments()
     terminal = Terminal()
     try:
-        return COMMANDS[arguments.noun][arguments.verb].run(
-            arguments, deployed(arguments.env), terminal
-        )
+        return _run(arguments, terminal)
     except (OperationError, ClientError, BotoCoreError) as error:
         terminal.end()
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(' '.join(str(error).split()))}\n")
         return FAILED
     except KeyboardInterrupt:
         terminal.end()
-        sys.stderr.write("interrupted: what was done is what was said; run it again\n")
+        sys.stderr.write("interrupted: what was printed is what was done; it may be run again\n")
         return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has ended. Python flushes once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     finally:
         terminal.end()
+
+
+def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    command = COMMANDS[arguments.noun][arguments.verb]
+    code = command.run(arguments, deployed(arguments.env), terminal)
+    # A pipe that is broken shows here, and not while Python exits.
+    sys.stdout.flush()
+    return code
 
 
 def _arguments() -> argparse.Namespace:
@@ -68,11 +83,11 @@ def _arguments() -> argparse.Namespace:
         group = nouns.add_parser(noun, help=", ".join(commands))
         verbs = group.add_subparsers(dest="verb", required=True, metavar="VERB")
         for verb, command in commands.items():
-            described = command.__doc__ or ""
+            description = command.__doc__ or ""
             declared = verbs.add_parser(
                 verb,
-                help=described.partition("\n")[0],
-                description=described,
+                help=description.partition("\n")[0],
+                description=description,
                 formatter_class=style,
             )
             declared.add_argument(

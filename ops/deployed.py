@@ -1,4 +1,4 @@
-"""What is deployed, as CloudFormation's stacks say."""
+"""What is deployed, as CloudFormation says."""
 
 import json
 import time
@@ -10,16 +10,18 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from ops.dlq.failure_sinks import DeployedStack, Templates
+from ops.dlq.templates import DeployedStack, Templates
+from ops.first_contact import FirstContact
 from stacks.names import stack_name
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 UPDATE_DONE = {"UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 10})
+"""Once AWS has answered. Before, one connection error ends the command: see ``FirstContact``."""
 
 
 class OperationError(Exception):
-    """The command cannot do what was asked; the message says why, in one line."""
+    """The command cannot do what was asked. The message says why, in one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +32,18 @@ class Deployed:
     environment: str
 
     def client(self, service: str) -> Any:
-        """boto3's client of a service."""
-        return self.session.client(service, config=CONFIG)
-
-    def templates(self) -> Templates:
-        """What is deployed in this environment, stack by stack.
+        """Return boto3's client of a service.
 
         Raises:
-            OperationError: nothing is.
+            OperationError: the configured endpoint is no URL.
+        """
+        return _with_endpoint(lambda: self.session.client(service, config=CONFIG))
+
+    def templates(self) -> Templates:
+        """Return the templates of this environment's stacks.
+
+        Raises:
+            OperationError: there are none.
         """
         stacks = self.client("cloudformation")
         pages = stacks.get_paginator("describe_stacks").paginate()
@@ -49,23 +55,23 @@ class Deployed:
         return Templates(found)
 
     def table(self, name: str) -> Any:
-        """boto3's DynamoDB table of that name."""
-        return self.session.resource("dynamodb", config=CONFIG).Table(name)
+        """Return boto3's DynamoDB table of that name."""
+        return _with_endpoint(lambda: self.session.resource("dynamodb", config=CONFIG)).Table(name)
 
     def outputs(self, stack: str) -> Mapping[str, str]:
-        """What a service's stack says of itself."""
+        """Return the outputs of a service's stack."""
         described = self._describe(stack)
         return {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
 
     def parameters(self, stack: str) -> Mapping[str, str]:
-        """With which parameters it is deployed."""
+        """Return the parameters of a service's stack."""
         described = self._describe(stack)
         return {p["ParameterKey"]: p["ParameterValue"] for p in described.get("Parameters", [])}
 
     def change(
         self, stack: str, parameter: str, value: str, *, meanwhile: Callable[[], object]
     ) -> None:
-        """Deploy a stack as it is, but for one parameter; do something until that is done."""
+        """Deploy a stack with another value of a parameter; call ``meanwhile`` until it is done."""
         name = self._name(stack)
         parameters = [
             {"ParameterKey": key, "UsePreviousValue": True}
@@ -88,7 +94,7 @@ class Deployed:
         body = stacks.get_template(StackName=name)["TemplateBody"]
         pages = stacks.get_paginator("list_stack_resources").paginate(StackName=name)
         return DeployedStack(
-            # boto3 reads JSON; of anything else it makes a text.
+            # boto3 parses a JSON template, and returns a template in YAML as text.
             json.loads(body) if isinstance(body, str) else body,
             {
                 each["LogicalResourceId"]: each.get("PhysicalResourceId", "")
@@ -113,10 +119,23 @@ class Deployed:
 
 
 def deployed(environment: str) -> Deployed:
-    """With credentials and region as every tool of AWS finds them."""
+    """Return an environment, with the operator's credentials and Region.
+
+    Raises:
+        OperationError: there are no credentials, or there is no Region.
+    """
     session = boto3.Session()
     if session.region_name is None:
         raise OperationError("no region: set AWS_DEFAULT_REGION, or name a profile that has one")
     if session.get_credentials() is None:
         raise OperationError("no credentials: log in, or name a profile with AWS_PROFILE")
+    FirstContact().watch(session)
     return Deployed(session=session, environment=environment)
+
+
+def _with_endpoint(make: Callable[[], Any]) -> Any:
+    try:
+        return make()
+    except ValueError as error:
+        # botocore checks the endpoint of AWS_ENDPOINT_URL or of the profile here.
+        raise OperationError(f"AWS_ENDPOINT_URL or the profile: {error}") from error

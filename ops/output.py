@@ -1,27 +1,56 @@
-"""Tables, ages and JSON, as an operator and a script read them."""
+"""Text, tables, ages and JSON on standard output.
+
+What the command shows was written by others: message bodies, names, errors. It must not move the
+cursor, reorder text or hide any, so every character that does is shown as its escape.
+"""
 
 import json
 import sys
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 MAX_LENGTH = 160
-"""So much of an event is shown in a line; ``--json`` shows all of it."""
+"""The length at which a line is cut off; ``--json`` has the whole text."""
+ESCAPED_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+"""Control and format characters (bidi among them), surrogates, unassigned ones, separators."""
+INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
+    map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)
+"""Characters of other categories that are shown as nothing.
+https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
+"""
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """Return the text with its control and invisible characters escaped, but for those in keep."""
+    return "".join(
+        _escape(character) if _is_hidden(character) and character not in keep else character
+        for character in text
+    )
+
+
+def one_line(event: Any, *, max_length: int = MAX_LENGTH) -> str:
+    """Return an event as one printable line, cut off where it is long."""
+    text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
+    text = printable(" ".join(text.split()))
+    return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
 
 
 def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as what is in them, the last as wide as it likes."""
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    """Return a table, each column as wide as its longest cell."""
+    cells = [[printable(cell) for cell in row] for row in (heads, *rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (heads, *rows)
+        for row in cells
     )
     return "\n".join(lines)
 
 
 def format_age(since: datetime, now: datetime) -> str:
-    """How long ago, in the largest unit of which there is one."""
+    """Return how long ago it was, in the largest unit that fits."""
     past = max(now - since, timedelta())
     for unit, name in (
         (timedelta(days=1), "d"),
@@ -33,19 +62,36 @@ def format_age(since: datetime, now: datetime) -> str:
     return f"{past // timedelta(seconds=1)} s"
 
 
-def one_line(event: Any, *, max_length: int = MAX_LENGTH) -> str:
-    """An event in one line, cut off if it is long."""
-    text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
-    text = " ".join(text.split())
-    return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
-
-
 def print_text(text: str) -> None:
-    """Show it on standard output, where unpaired halves of characters are as they are escaped."""
+    """Print lines, with everything escaped that the terminal might obey or cannot show."""
+    _write(printable(text, keep="\n"))
+
+
+def print_raw(text: str) -> None:
+    """Print a text as it is; on a terminal, escaped as every other text."""
+    if sys.stdout.isatty():
+        print_text(text)
+    else:
+        _write(text)
+
+
+def print_json(content: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Print JSON, for scripts. It is ASCII, and DEL is the only control character left in that."""
+    text = json.dumps(content, indent=2)
+    sys.stdout.write(text.replace("\x7f", "\\u007f") + "\n")
+
+
+def _write(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(f"{text.encode(encoding, 'backslashreplace').decode(encoding)}\n")
 
 
-def print_json(content: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Show it for a script."""
-    sys.stdout.write(f"{json.dumps(content, indent=2)}\n")
+def _is_hidden(character: str) -> bool:
+    return unicodedata.category(character) in ESCAPED_CATEGORIES or character in INVISIBLE
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

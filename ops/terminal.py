@@ -1,42 +1,47 @@
-"""What an operator sees while something is done."""
+"""Progress, as an operator sees it while the command works."""
 
 import sys
 import time
 
+from ops.output import printable
+
+SECONDS_BETWEEN_LINES = 10
+
 
 class Terminal:
-    """Shows progress: on a terminal on one line for each step, elsewhere as lines, not too many."""
+    """Shows progress: one line per step on a terminal, and a line now and then elsewhere."""
 
     def __init__(self) -> None:
-        self._tty = sys.stdout.isatty()
+        self._is_tty = sys.stdout.isatty()
         self._step = ""
-        self._said = 0.0
-        self._kept = ""
+        self._written_at = 0.0
+        self._pending = ""
 
     def say(self, line: str) -> None:
-        """Show how far a step is; its name is what stands before the colon."""
+        """Show how far a step is. The text before the colon names the step."""
+        line = printable(line)
         step = line.partition(":")[0]
-        if self._tty:
+        if self._is_tty:
             sys.stdout.write(f"\n{line}" if step != self._step else f"\r\033[K{line}")
-        elif step != self._step or time.monotonic() - self._said >= 10:
+        elif step != self._step or time.monotonic() - self._written_at >= SECONDS_BETWEEN_LINES:
             if step != self._step:
-                self._keep()
+                self._write_pending()
             sys.stdout.write(f"{line}\n")
-            self._said, self._kept = time.monotonic(), ""
+            self._written_at, self._pending = time.monotonic(), ""
         else:
-            self._kept = line
+            self._pending = line
         self._step = step
         sys.stdout.flush()
 
     def end(self) -> None:
-        """Show what was held back of the last step."""
-        if self._tty and self._step:
+        """Show the last line of the last step."""
+        if self._is_tty and self._step:
             sys.stdout.write("\n")
-        self._keep()
+        self._write_pending()
         self._step = ""
         sys.stdout.flush()
 
-    def _keep(self) -> None:
-        if self._kept:
-            sys.stdout.write(f"{self._kept}\n")
-            self._kept = ""
+    def _write_pending(self) -> None:
+        if self._pending:
+            sys.stdout.write(f"{self._pending}\n")
+            self._pending = ""

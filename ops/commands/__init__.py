@@ -1,7 +1,7 @@
-"""The commands of `python -m ops`, a module each, and what they have in common.
+"""The commands of `python -m ops`, one module each.
 
-A module's docstring is its help. ``arguments(parser)`` declares what it takes besides ``--env``;
-``run(arguments, deployed, terminal)`` does it and returns how it ended.
+A module's docstring is its help. ``arguments(parser)`` declares its arguments besides ``--env``.
+``run(arguments, deployed, terminal)`` does the work and returns the exit code.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -10,17 +10,21 @@ from typing import Protocol
 from ops.deployed import Deployed
 from ops.terminal import Terminal
 
-DONE, OPEN, FAILED, INTERRUPTED = 0, 1, 2, 130
-"""How a command ends: all is well; something is left for a person; it could not be done."""
+DONE, NEEDS_ATTENTION, FAILED, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: all is well; something is left for a person; it could not be done; interrupted."""
 
 
 class Command(Protocol):
-    """What a module of this package is."""
+    """A module of this package."""
 
     __doc__: str | None
 
     def arguments(self, parser: ArgumentParser) -> None:
-        """Declare what this verb takes."""
+        """Declare the command's arguments."""
 
     def run(self, arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-        """Do it; raises OperationError or what boto3 raises when it cannot be done."""
+        """Do the work and return the exit code.
+
+        Raises:
+            OperationError, ClientError, BotoCoreError: it cannot be done.
+        """

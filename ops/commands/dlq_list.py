@@ -1,31 +1,28 @@
-"""List every place in which failed work is parked, how much is there and since when.
+"""List every queue and bucket that holds failed work: how much, and since when.
 
-The places are found in the deployed templates. In DEPTH, +n are those that somebody looks at just
-now. SOURCE is who sends dead letters there; a redrive puts them back to TARGET.
+They are found in the deployed templates. In DEPTH, +n are messages that somebody holds just now.
+SOURCE is what sends dead letters there. TARGET is where a redrive puts them back.
 
-Ends with 0 when nothing is parked anywhere, with 1 when something is.
+Ends with 0 when all of them are empty, and with 1 when one is not.
 """
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
-from ops.commands import DONE, OPEN
+from ops.commands import DONE, NEEDS_ATTENTION
+from ops.commands.options import add_json_option
 from ops.deployed import Deployed
-from ops.dlq.failure_sinks import FailureRoute, FailureSink, Mechanism
-from ops.dlq.readers import Depth, SinkReader, reader_for
+from ops.dlq.discovery import find_failure_sinks
+from ops.dlq.failure_sinks import FailureRoute, Mechanism
+from ops.dlq.peek import SinkContents, peek_all
 from ops.output import format_age, format_table, print_json, print_text
 from ops.terminal import Terminal
 
-MAX_WORKERS = 8
-MOST = 500
-"""Among so many messages of a place the oldest is looked for: SQS tells nobody of it."""
-WORDS = {
+MAX_MESSAGES_READ = 500
+"""How many messages of a sink are read to find the oldest. SQS has no API that returns it."""
+SOURCES = {
     Mechanism.REDRIVE_POLICY: "queue {source}",
     Mechanism.SUBSCRIPTION: "SNS, for {target}",
     Mechanism.RULE: "rule {source}",
@@ -36,98 +33,79 @@ WORDS = {
     Mechanism.CONSUMER: "{source} itself",
     Mechanism.SAGA: "saga {source}",
 }
-"""Who parks, in a few words."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A place and what is in it."""
-
-    sink: FailureSink
-    depth: Depth
-    oldest: datetime | None
+"""The column SOURCE for each mechanism."""
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """Declare what this verb takes."""
-    parser.add_argument("--non-empty", action="store_true", help="only queues that hold something")
-    parser.add_argument("--json", action="store_true", help="for scripts")
+    """Declare the command's arguments."""
+    parser.add_argument("--non-empty", action="store_true", help="only those that hold something")
+    add_json_option(parser)
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Look into all places at once, a few at a time."""
-    clients = {name: deployed.client(name) for name in ("sqs", "s3")}
-    sinks = deployed.templates().failure_sinks()
-    with ThreadPoolExecutor(MAX_WORKERS) as pool:
-        found = list(
-            pool.map(lambda sink: look(sink, reader_for(sink, clients.__getitem__)), sinks)
-        )
+    """Look into all sinks, a few at a time."""
+    sinks = find_failure_sinks(deployed.templates())
+    found = peek_all(sinks, deployed.client, limit=MAX_MESSAGES_READ)
     shown = [each for each in found if each.depth.total or not arguments.non_empty]
     if arguments.json:
         print_json([as_json(each) for each in shown])
     else:
         print_text(as_table(shown, datetime.now(UTC), of=len(found)))
-    return OPEN if any(each.depth.total for each in found) else DONE
+    return NEEDS_ATTENTION if any(each.depth.total for each in found) else DONE
 
 
-def look(sink: FailureSink, reader: SinkReader) -> Found:
-    """How much is in a place, and, if there is something, since when the oldest of it."""
-    depth = reader.depth()
-    oldest = None
-    if depth.visible:
-        with closing(reader.lease_messages()) as messages:
-            oldest = min((message.sent_at for message in islice(messages, MOST)), default=None)
-    return Found(sink=sink, depth=depth, oldest=oldest)
-
-
-def as_table(found: Sequence[Found], now: datetime, *, of: int) -> str:
-    """A line for each place, of so many, and one more for each further feed."""
+def as_table(found: Sequence[SinkContents], now: datetime, *, of: int) -> str:
+    """Return a row for each sink, with a further row for each further route into it."""
     rows: list[Sequence[str]] = []
     for each in found:
-        depth = f"{each.depth.visible}" + (
-            f"+{each.depth.in_flight}" if each.depth.in_flight else ""
-        )
-        oldest = format_age(each.oldest, now) if each.oldest else ""
+        in_flight = f"+{each.depth.in_flight}" if each.depth.in_flight else ""
+        since = oldest(each)
         first, *others = [(source_of(route), target_of(route)) for route in each.sink.routes] or [
             ("", "")
         ]
-        rows.append([each.sink.name, depth, oldest, *first])
+        age = format_age(since, now) if since else ""
+        rows.append([each.sink.name, f"{each.depth.visible}{in_flight}", age, *first])
         rows += [["", "", "", *other] for other in others]
-    parked = [each for each in found if each.depth.total]
-    messages = sum(each.depth.total for each in parked)
-    summary = f"{messages} dead letters in {len(parked)} of {of} queues"
-    return f"{format_table(('QUEUE', 'DEPTH', 'OLDEST', 'SOURCE', 'TARGET'), rows)}\n\n{summary}"
+    table = format_table(("QUEUE", "DEPTH", "OLDEST", "SOURCE", "TARGET"), rows)
+    depths = [each.depth.total for each in found if each.depth.total]
+    letters = "1 dead letter" if sum(depths) == 1 else f"{sum(depths)} dead letters"
+    return f"{table}\n\n{letters} in {len(depths)} of {of} queues"
 
 
-def as_json(found: Found) -> dict[str, Any]:
-    """A place, for scripts: ages are times."""
-    resource = found.sink.resource
+def as_json(found: SinkContents) -> dict[str, Any]:
+    """Return a sink for scripts."""
+    resource, since = found.sink.resource, oldest(found)
     return {
         "queue": found.sink.name,
         "stack": resource.stack,
         "resource": resource.physical,
         "depth": {"visible": found.depth.visible, "in_flight": found.depth.in_flight},
-        "oldest": found.oldest.isoformat() if found.oldest else None,
+        "oldest": since.isoformat() if since else None,
         "routes": [
             {
                 "mechanism": route.mechanism,
                 "source": route.source.name,
-                "to": route.target and route.target.name,
+                "target": route.target and route.target.name,
             }
             for route in found.sink.routes
         ],
     }
 
 
+def oldest(found: SinkContents) -> datetime | None:
+    """Return when the oldest dead letter that was seen was sent."""
+    return min((each.message.sent_at for each in found.dead_letters), default=None)
+
+
 def source_of(route: FailureRoute) -> str:
-    """Who parks here."""
-    return WORDS[route.mechanism].format(
+    """Return what sends dead letters by this route."""
+    return SOURCES[route.mechanism].format(
         source=_short(route.source.name), target=_short(str(route.target))
     )
 
 
 def target_of(route: FailureRoute) -> str:
-    """Where a redrive puts it."""
+    """Return where a redrive puts what came by this route."""
     return route.target.name if route.target else "repair"
 
 

@@ -1,98 +1,100 @@
-"""Show what is parked in a place: the event, where it failed, why, how often, and since when.
+"""Show the dead letters of a queue: the event, where and why it failed, how often, since when.
 
-Looking takes nothing away. Others do not see the messages while it lasts.
+Nothing is taken away. While this command reads, others do not see the messages.
 
-Ends with 0 when nothing is parked there, with 1 when something is.
+Ends with 0 when the queue is empty, and with 1 when it is not.
 """
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
-from ops.commands import DONE, OPEN
-from ops.deployed import Deployed
-from ops.dlq.decode import DeadLetter, decode
+from ops.commands import DONE, NEEDS_ATTENTION
+from ops.commands.options import add_json_option
+from ops.deployed import Deployed, OperationError
+from ops.dlq.decode import DeadLetter
+from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.failure_sinks import FailureSink
-from ops.dlq.plan import NotRedrivableError, plan_redrive
+from ops.dlq.peek import lease_dead_letters
 from ops.dlq.readers import reader_for
+from ops.dlq.report import describe_plan, not_received
 from ops.dlq.selection import (
     add_selection_options,
     find_sink,
     parse_selection,
     require_found,
 )
-from ops.output import format_age, one_line, print_json, print_text
+from ops.output import format_age, one_line, print_json, print_raw, print_text, printable
 from ops.terminal import Terminal
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """Declare what this verb takes."""
-    parser.add_argument("queue", metavar="QUEUE", help="as dlq list names it, or a part of it")
+    """Declare the command's arguments."""
+    parser.add_argument("queue", metavar="QUEUE", help="a name from dlq list, or part of one")
     add_selection_options(parser)
-    shape = parser.add_mutually_exclusive_group()
-    shape.add_argument("--json", action="store_true", help="for scripts, whole")
-    shape.add_argument("--raw", action="store_true", help="the messages as they are")
+    add_json_option(parser)
+    parser.add_argument("--raw", action="store_true", help="print the message bodies as they are")
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Look at each message once, and give all of them back."""
-    sink = find_sink(deployed.templates().failure_sinks(), arguments.queue)
+    """Receive each message once, give all of them back, and print those selected."""
+    if arguments.json and arguments.raw:
+        raise OperationError("--json and --raw exclude each other")
+    sink = find_sink(find_failure_sinks(deployed.templates()), arguments.queue)
     reader = reader_for(sink, deployed.client)
     is_selected = parse_selection(arguments)
-    with closing(reader.lease_messages()) as messages:
-        dead_letters = [decode(message, sink) for message in messages]
+    dead_letters = lease_dead_letters(sink, reader)
     require_found(arguments.id, [dead_letter.message.id for dead_letter in dead_letters])
     shown = [dead_letter for dead_letter in dead_letters if is_selected(dead_letter)]
     hidden = max(reader.depth().total - len(dead_letters), 0)
     if arguments.raw:
         for dead_letter in shown:
-            print_text(dead_letter.message.body)
+            print_raw(dead_letter.message.body)
     elif arguments.json:
         print_json([as_json(dead_letter, sink) for dead_letter in shown])
     else:
         print_text(as_text(shown, sink, hidden=hidden, now=datetime.now(UTC)))
-    return OPEN if dead_letters or hidden else DONE
+    return NEEDS_ATTENTION if dead_letters or hidden else DONE
 
 
 def as_text(
     dead_letters: Sequence[DeadLetter], sink: FailureSink, *, hidden: int, now: datetime
 ) -> str:
-    """A few lines for each record; ``hidden`` are those that cannot be seen now."""
+    """Return a paragraph for each dead letter; ``hidden`` is how many cannot be seen now."""
     lines = [f"{sink.name}: {len(dead_letters)} shown"]
     for dead_letter in dead_letters:
-        facts = (
-            f"parked {format_age(dead_letter.message.sent_at, now)} ago",
-            f"tried {times(dead_letter.attempts)}" if dead_letter.attempts else "",
-            f"first {dead_letter.event_time}" if dead_letter.event_time else "",
-            f"put back {times(dead_letter.redrive_count)} before"
-            if dead_letter.redrive_count
-            else "",
-            f"group {dead_letter.message.group_id}" if dead_letter.message.group_id else "",
-        )
-        lines += ["", dead_letter.message.id]
-        parts = [("when", ", ".join(filter(None, facts)))]
-        parts += [
-            ("what", dead_letter.mechanism or "nobody can tell"),
-            ("where", named(dead_letter.failed_at, sink)),
-        ]
-        parts += [
-            ("why", dead_letter.error),
-            *(("before", reason) for reason in dead_letter.previous_errors),
-        ]
-        parts += [
-            ("event", one_line(essence(dead_letter.event))),
-            ("redrive", would(dead_letter, sink)),
-        ]
-        lines += [f"  {name:<7}  {one_line(text)}" for name, text in parts if text]
+        lines += ["", *describe(dead_letter, sink, now=now)]
     if hidden:
-        lines += ["", unseen(hidden)]
+        lines += ["", not_received(hidden)]
     return "\n".join(lines)
 
 
+def describe(dead_letter: DeadLetter, sink: FailureSink, *, now: datetime) -> list[str]:
+    """Return a few lines about a dead letter, its id first."""
+    message, count = dead_letter.message, dead_letter.redrive_count
+    facts = (
+        f"dead-lettered {format_age(message.sent_at, now)} ago",
+        f"tried {times(dead_letter.attempts)}" if dead_letter.attempts else "",
+        f"first {dead_letter.event_time}" if dead_letter.event_time else "",
+        f"redriven {times(count)} before" if count else "",
+        f"group {message.group_id}" if message.group_id else "",
+    )
+    parts = (
+        ("when", ", ".join(filter(None, facts))),
+        ("what", dead_letter.mechanism or "unknown"),
+        ("where", failed_resource(dead_letter.failed_at, sink)),
+        ("why", dead_letter.error),
+        *(("before", reason) for reason in dead_letter.previous_errors),
+        ("event", summary(dead_letter.event)),
+        ("redrive", describe_plan(dead_letter, sink)),
+    )
+    lines = [f"  {name:<7}  {one_line(text)}" for name, text in parts if text]
+    return [printable(message.id), *lines]
+
+
 def as_json(dead_letter: DeadLetter, sink: FailureSink) -> dict[str, Any]:
-    """A record, whole, for scripts."""
+    """Return a dead letter, whole, for scripts."""
     return {
         "queue": sink.name,
         "id": dead_letter.message.id,
@@ -105,42 +107,29 @@ def as_json(dead_letter: DeadLetter, sink: FailureSink) -> dict[str, Any]:
         "sent_at": dead_letter.message.sent_at.isoformat(),
         "redrive_count": dead_letter.redrive_count,
         "previous_errors": list(dead_letter.previous_errors),
-        "redrive": would(dead_letter, sink),
+        "redrive": describe_plan(dead_letter, sink),
         "group_id": dead_letter.message.group_id,
         "body": dead_letter.message.body,
         "attributes": dict(dead_letter.message.attributes),
     }
 
 
-def unseen(number: int) -> str:
-    """That there are so many more, and why nobody can see them now."""
-    return f"{number} more are held by others, or wait behind ten of their group"
-
-
 def times(number: int) -> str:
-    """How often, in words."""
+    """Return how often, in words."""
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
-def named(arn: str, sink: FailureSink) -> str:
-    """What failed, as an operator knows it, or its ARN if it is no longer what is deployed."""
+def failed_resource(arn: str, sink: FailureSink) -> str:
+    """Return the name of the resource with that ARN, or the ARN if it is no longer deployed."""
     ends = (end for route in sink.routes for end in (route.target, route.source) if end is not None)
     return next((end.name for end in ends if end.matches_arn(arn)), arn)
 
 
-def essence(event: Any) -> Any:
-    """What an event says, without what is said of it."""
+def summary(event: Any) -> str:
+    """Return an event in one line: its type and its data, without its metadata."""
     match event:
         case {"detail-type": str(kind), "detail": {"data": data}}:
             return f"{kind} {one_line(data)}"
         case {"detail_type": str(kind), "data": data}:
             return f"{kind} {one_line(data)}"
-    return event
-
-
-def would(dead_letter: DeadLetter, sink: FailureSink) -> str:
-    """What a redrive would do with it."""
-    try:
-        return f"would {plan_redrive(dead_letter, sink)}"
-    except NotRedrivableError as reason:
-        return f"cannot: {reason}"
+    return one_line(event)

@@ -1,8 +1,8 @@
-"""Replay a time of the archive to rules that hear replays.
+"""Replay a time of the archive to rules that accept replays.
 
-Without --yes it only says what it would do. No live rule but the catch-all hears replays: they are
-for a rule of your own, whose pattern has "replay-name": [{"exists": true}]. Whatever is behind it
-gets events twice, and in no order. Interrupted, it cancels the replay.
+Without --yes, nothing is replayed. Of the deployed rules, only the catch-all accepts replayed
+events. Make a rule of your own, with "replay-name": [{"exists": true}] in its pattern. Its targets
+may get events twice, and in any order. An interruption cancels the replay.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ops.commands import DONE
+from ops.commands.options import add_json_option, add_yes_option
 from ops.deployed import Deployed, OperationError
 from ops.output import print_json, print_text
 from ops.replay.archive import Archive, Replay
@@ -22,20 +23,25 @@ from ops.replay.plan import ReplayPlan, Rule, parse_time, select_rules
 from ops.terminal import Terminal
 
 PAUSE = 2
+"""Seconds between two looks at the progress."""
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """Declare what this verb takes."""
+    """Declare the command's arguments."""
     parser.add_argument(
         "--from",
         dest="since",
         type=_parse_time,
         required=True,
         metavar="TIME",
-        help="of the first events, such as 2026-12-01T08:00 (UTC)",
+        help="the time of the first events, such as 2026-12-01T08:00 (UTC)",
     )
     parser.add_argument(
-        "--to", dest="until", type=_parse_time, metavar="TIME", help="of the last (default: now)"
+        "--to",
+        dest="until",
+        type=_parse_time,
+        metavar="TIME",
+        help="the time of the last events (default: now)",
     )
     parser.add_argument(
         "--rule",
@@ -43,14 +49,14 @@ def arguments(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="who is to hear them; may be given several times",
+        help="a rule that gets them; may be repeated",
     )
-    parser.add_argument("--yes", action="store_true", help="do it")
-    parser.add_argument("--json", action="store_true", help="say it for scripts")
+    add_yes_option(parser)
+    add_json_option(parser)
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Say what would be replayed; with ``--yes``, do it and follow it to its end."""
+    """Print the plan. With ``--yes``, start the replay and follow it to its end."""
     now = datetime.now(UTC)
     backbone = deployed.outputs("Backbone")
     events = deployed.client("events")
@@ -84,7 +90,7 @@ def follow(
     say: Callable[[str], object],
     pause: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Say how far a replay is until it has ended; whatever ends this before cancels it."""
+    """Show how far a replay is until it has ended. Cancel it if this function ends earlier."""
     try:
         while (progress := replay.progress())["State"] != "COMPLETED":
             last = progress.get("EventLastReplayedTime")
@@ -97,7 +103,7 @@ def follow(
 
 
 def rules_of(events: Any, bus: str) -> list[Rule]:
-    """The rules of a bus, those that hear replays with their targets."""
+    """Return the rules of a bus; those that accept replays have their targets."""
     rules = [
         Rule(
             name=rule["Name"],
@@ -128,4 +134,4 @@ def _parse_time(text: str) -> datetime:
     try:
         return parse_time(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is no time such as 2026-12-01T08:00") from None
+        raise argparse.ArgumentTypeError(f"{text} is not a time such as 2026-12-01T08:00") from None

@@ -1,34 +1,37 @@
-"""Finish what sagas could not undo: all of it, or that of one order.
+"""Repair sagas: call the compensations that failed for good, for one order or for all.
 
-Without --yes, nothing is done. A compensation is called as the saga called it, where its order is
-rejected or cancelled; when it succeeds, its order knows. An order that stands is left as it is:
-what was parked on its way may be deleted. A record whose outcome could not be written is done with
-when its order has come to its end since.
+Without --yes, nothing is done. A compensation is called as its saga called it, where the order is
+rejected or cancelled. When it succeeds, the order's row is updated. An order that is neither is
+left as it is: its dead letter is out of date and may be deleted. The dead letter of a row that
+could not be written is deleted once its order has ended.
 
-Ends with 0 when all is repaired, or could be, with 1 when something could not.
+Ends with 0 when all is repaired, or could be, and with 1 when something could not.
 """
 
 from argparse import ArgumentParser, Namespace
 
-from ops.commands.dlq_redrive import move, moving
+from ops.commands import DONE, NEEDS_ATTENTION
+from ops.commands.options import add_redrive_options
 from ops.deployed import Deployed
+from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.failure_sinks import Mechanism
+from ops.dlq.runner import redrive_sinks
 from ops.orders.collect import RecordCollector
 from ops.terminal import Terminal
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """Declare what this verb takes."""
+    """Declare the command's arguments."""
     parser.add_argument("match", metavar="ORDER", nargs="?", help="an order's id (default: all)")
     parser.set_defaults(id=None, field=None)
-    moving(parser)
+    add_redrive_options(parser)
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Repair what is in the places that sagas park in."""
+    """Redrive the sinks that sagas dead-letter to."""
     if arguments.match is not None:
         RecordCollector(deployed, arguments.match).order()
-    sinks = [
-        sink for sink in deployed.templates().failure_sinks() if sink.routes_by(Mechanism.SAGA)
-    ]
-    return move(sinks, arguments, deployed, terminal, word="repaired")
+    sinks = find_failure_sinks(deployed.templates())
+    of_sagas = [sink for sink in sinks if sink.routes_by(Mechanism.SAGA)]
+    repaired = redrive_sinks(of_sagas, arguments, deployed, terminal, word="repaired")
+    return DONE if repaired else NEEDS_ATTENTION

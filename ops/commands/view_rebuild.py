@@ -1,15 +1,16 @@
 """Rebuild a view from the archive, compare it with the live one, and switch to it.
 
-Without --yes, it does everything but switch. It never switches to a view that differs, unless
---despite-differences says so.
+Without --yes, it does all but the switch. It does not switch to a view that differs, unless
+--despite-differences is given.
 
-Ends with 0 when the views are equal, or may differ, with 1 when they differ.
+Ends with 0 when the views are equal or may differ, and with 1 when they differ.
 """
 
 from argparse import ArgumentParser, Namespace
 from datetime import timedelta
 
-from ops.commands import DONE, OPEN
+from ops.commands import DONE, NEEDS_ATTENTION
+from ops.commands.options import add_json_option, add_yes_option
 from ops.deployed import Deployed
 from ops.output import print_json
 from ops.terminal import Terminal
@@ -18,29 +19,29 @@ from ops.views.registry import VIEWS
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """Declare what this verb takes."""
+    """Declare the command's arguments."""
     parser.add_argument("view", choices=VIEWS, metavar="VIEW", help=", ".join(VIEWS))
     parser.add_argument(
         "--despite-differences",
         action="store_true",
-        help="switch also if the views differ, as they have to after a projection was mended",
+        help="switch although the views differ, as they do after a projection was corrected",
     )
     parser.add_argument(
         "--overlap",
         type=int,
         default=OVERLAP // timedelta(minutes=1),
         metavar="MINUTES",
-        help="how much of the latest past is taken from the stream (default: %(default)s)",
+        help="how far back the order stream is read (default: %(default)s)",
     )
     parser.add_argument(
         "--compare-timeout",
         type=int,
         default=COMPARE_TIMEOUT // timedelta(seconds=1),
         metavar="SECONDS",
-        help="for how long items that differ are looked at again (default: %(default)s)",
+        help="how long items that differ are compared again (default: %(default)s)",
     )
-    parser.add_argument("--yes", action="store_true", help="switch")
-    parser.add_argument("--json", action="store_true", help="for scripts")
+    add_yes_option(parser, help="switch")
+    add_json_option(parser)
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
@@ -60,4 +61,4 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
         print_json({"view": arguments.view, "equal": equal, "switched": switched})
     elif good and not arguments.yes:
         terminal.say("compared only: to switch to it, add --yes")
-    return DONE if good else OPEN
+    return DONE if good else NEEDS_ATTENTION

@@ -1,79 +1,82 @@
-"""What is in a place, decoded: what was to be done, where it failed, why, and how often.
+"""Decode a dead letter: what was to be done, where it failed, why, and how often.
 
-A message that nobody can decode is a record all the same: its body as it is, and nothing known.
+A message of an unknown shape is decoded, too: its event is its body, and nothing else is known.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from ops.dlq.failure_sinks import FailureSink, Mechanism
+from ops.dlq.json_text import parse_json, to_json
 
 REDRIVEN, PREVIOUS_ERRORS = "redriven", "earlier"
-"""Message attributes that a redrive adds: how often it was one, and the reasons until then."""
+"""The attributes that a redrive adds to a message: how often it was redriven, and its errors."""
 ERROR = ("RequestID", "ErrorCode", "ErrorMessage")
-"""Those that Lambda adds to an event that a function failed at.
+"""The attributes that Lambda adds to an event that a function failed on.
 
-SNS has been seen to add the same to what it could not deliver, of which its guide says nothing.
+SNS has been seen to add the same to a message that it could not deliver. Its guide does not say so.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
 """
+MAX_DIGITS = 9
+"""A counter with more digits is none of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawMessage:
-    """A queue's message or a bucket's object as it is.
-
-    ``id`` stays the same however often it is looked at; ``handle`` is what deletes it. ``since``
-    is when it was parked; where AWS keeps the time of the first sending instead, that.
-    """
+    """A message of a queue, or an object of a bucket, as it is."""
 
     id: str
+    """Stays the same however often the message is received. An object's id is its key."""
     body: str
     sent_at: datetime
+    """When it was dead-lettered. After a redrive policy moved it: when it was first sent."""
     receipt_handle: str = ""
+    """What deletes the message."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     group_id: str = ""
     source_queue_arn: str = ""
+    """The queue whose redrive policy moved it here; empty for other messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """A decoded message. ``how`` it came here is None if it cannot be told.
-
-    ``event`` is what was to be done, as JSON or as text. ``where`` is the name or ARN of what
-    failed at it, ``why`` its error, ``times`` the number of attempts, ``first`` the time of the
-    event, as they were written; 0 or empty is what the message does not tell. ``redriven`` counts
-    how often it was put back before; ``earlier`` are the reasons why it came here then.
-    """
+    """A decoded message. A field is empty, or 0, where the message does not say."""
 
     message: RawMessage
     mechanism: Mechanism | None = None
+    """How it came here; None if that is unknown."""
     event: Any = None
+    """What was to be done: a JSON value, or the text where it is not JSON."""
     failed_at: str = ""
+    """The name or ARN of what failed on it."""
     error: str = ""
     attempts: int = 0
     event_time: str = ""
+    """When the event happened, as the event has it."""
     redrive_count: int = 0
+    """How often it was redriven before."""
     previous_errors: Sequence[str] = ()
+    """Why it was dead-lettered those times."""
     report: Mapping[str, Any] = field(default_factory=dict)
+    """The envelope around the event that Lambda, a saga or a consumer wrote."""
 
     def mentions(self, text: str) -> bool:
-        """Whether a text is in the message, or in one of its attributes."""
+        """Return whether a text is in the message, or in one of its attributes."""
         whole = (self.message.body, *self.message.attributes.values())
         return any(text in part for part in whole)
 
     def has_field(self, path: str, value: str) -> bool:
-        """Whether a field of the event, such as ``detail.data.order_id``, has that value."""
+        """Return whether a field of the event, such as ``detail.data.order_id``, has a value."""
         found = self.event
         for name in path.split("."):
             found = found.get(name) if isinstance(found, Mapping) else None
-        return found is not None and value == (found if isinstance(found, str) else _text(found))
+        return found is not None and value == (found if isinstance(found, str) else to_json(found))
 
 
 def decode(message: RawMessage, sink: FailureSink) -> DeadLetter:
-    """Decode what was found in a place, by its shape and by what can have put it there."""
+    """Decode a message by its shape, and by the routes that lead into its sink."""
     body = parse_json(message.body)
     attributes = message.attributes
     dead_letter = DeadLetter(
@@ -95,7 +98,7 @@ def decode(message: RawMessage, sink: FailureSink) -> DeadLetter:
                 event_time=_event_time(body) or attributes.get("SCHEDULED_TIME", ""),
             )
     if "RequestID" in attributes and sink.routes_by(Mechanism.FUNCTION_DLQ):
-        # The event may be an envelope itself, of what another function did.
+        # The event may look like an invocation record itself: of another function.
         # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
         error = _join(attributes.get("ErrorCode"), attributes.get("ErrorMessage"))
         return replace(
@@ -107,7 +110,7 @@ def decode(message: RawMessage, sink: FailureSink) -> DeadLetter:
 
 
 def _decode_report(body: dict[str, Any], dead_letter: DeadLetter) -> DeadLetter | None:
-    """A record whose body is an envelope: of Lambda, of a saga, or of a function that parks."""
+    """Decode a body that is an envelope written by Lambda, by a saga or by a consumer."""
     match body:
         case {"requestContext": {"functionArn": str()}}:
             return _decode_invocation_record(body, dead_letter)
@@ -155,7 +158,7 @@ def _decode_report(body: dict[str, Any], dead_letter: DeadLetter) -> DeadLetter 
 
 
 def _decode_invocation_record(body: dict[str, Any], dead_letter: DeadLetter) -> DeadLetter | None:
-    """What Lambda writes about an event, or a batch, that a function failed at.
+    """Decode Lambda's record of an event, or a batch, that a function failed on.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
@@ -186,7 +189,7 @@ def _decode_invocation_record(body: dict[str, Any], dead_letter: DeadLetter) -> 
 
 
 def _decode_unwrapped(dead_letter: DeadLetter, sink: FailureSink) -> DeadLetter:
-    """A record that is parked as it was: by a queue, by SNS, by Lambda, or by its consumer."""
+    """Decode a body that is the event itself: from a queue, SNS, Lambda, or a consumer."""
     attributes, source = dead_letter.message.attributes, dead_letter.message.source_queue_arn
     dead_letter = replace(dead_letter, event_time=_event_time(dead_letter.event))
     if "reason" in attributes:
@@ -199,7 +202,7 @@ def _decode_unwrapped(dead_letter: DeadLetter, sink: FailureSink) -> DeadLetter:
             dead_letter,
             mechanism=Mechanism.REDRIVE_POLICY,
             failed_at=source,
-            error="it came again and again",
+            error="it was received too often",
         )
     _, code, explanation = ERROR
     dead_letter = replace(
@@ -212,18 +215,6 @@ def _decode_unwrapped(dead_letter: DeadLetter, sink: FailureSink) -> DeadLetter:
     if len(left) == 1:
         return replace(dead_letter, mechanism=left.pop())
     return dead_letter
-
-
-def parse_json(text: Any) -> Any:
-    """A text as JSON, or as it is if it is none, as NaN is not, or is nested too deeply."""
-    try:
-        return json.loads(text, parse_constant=_refuse) if isinstance(text, str) else text
-    except (ValueError, RecursionError):
-        return text
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _event_time(event: Any) -> str:
@@ -244,7 +235,7 @@ def _error(answer: Any) -> str:
             return f"{kind}: {cause.get('errorMessage') if isinstance(cause, dict) else cause}"
         case None:
             return ""
-    return answer if isinstance(answer, str) else _text(answer)
+    return answer if isinstance(answer, str) else to_json(answer)
 
 
 def _join(*parts: object) -> str:
@@ -253,8 +244,4 @@ def _join(*parts: object) -> str:
 
 def _number(value: object) -> int:
     text = str(value)
-    return int(text) if text.isdecimal() else 0
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return int(text) if text.isdecimal() and len(text) <= MAX_DIGITS else 0

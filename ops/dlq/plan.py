@@ -14,20 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ops.dlq.decode import ERROR, PREVIOUS_ERRORS, REDRIVEN, DeadLetter, parse_json
-from ops.dlq.failure_sinks import (
-    FUNCTION,
-    MACHINE,
-    QUEUE,
-    FailureRoute,
-    FailureSink,
-    Mechanism,
-    Resource,
-)
+from ops.dlq.decode import ERROR, PREVIOUS_ERRORS, REDRIVEN, DeadLetter
+from ops.dlq.failure_sinks import FailureRoute, FailureSink, Mechanism
+from ops.dlq.json_text import parse_json
+from ops.dlq.templates import FUNCTION, MACHINE, QUEUE, Resource
 
 BATCH_POINTER_FIELDS = {"streamArn", "shardId", "startSequenceNumber", "endSequenceNumber"}
 MAX_HISTORY_LENGTH = 1_000
-"""So much of the earlier reasons is kept, the latest: a message has a limit to its size."""
+"""How many characters of the previous errors are kept, the latest: a message's size is limited."""
+READ_IT = "read it with dlq show --raw"
 
 
 class NotRedrivableError(Exception):
@@ -149,7 +144,7 @@ def plan_redrive(dead_letter: DeadLetter, sink: FailureSink) -> Action:
         NotRedrivableError: there is no way, or none that anybody can tell.
     """
     if dead_letter.mechanism is None:
-        raise NotRedrivableError("nobody can tell where it came from: read it with dlq show --raw")
+        raise NotRedrivableError(f"where it came from is unknown: {READ_IT}")
     route = route_of(dead_letter, sink)
     if route is None:
         raise NotRedrivableError(f"{dead_letter.failed_at or sink.name} is no longer deployed")
@@ -188,6 +183,8 @@ def _to_rule_target(dead_letter: DeadLetter, route: FailureRoute) -> Action:
 
 
 def _hand_to(dead_letter: DeadLetter, target: Resource, event: Any) -> Action:
+    if target.kind != QUEUE and event == dead_letter.message.body:
+        raise NotRedrivableError(f"its body is no JSON that {target} can read: {READ_IT}")
     match target.kind:
         case "AWS::SQS::Queue":
             body = event if isinstance(event, str) else json.dumps(event)
@@ -226,6 +223,8 @@ def _send_to(
 
 def _retry_batch(dead_letter: DeadLetter, route: FailureRoute) -> Action:
     target = _require_target(route)
+    if not isinstance(dead_letter.event, dict):
+        raise NotRedrivableError(f"its batch is no JSON object: {READ_IT}")
     if "payload" in dead_letter.report:
         return InvokeWithBatch(target=target, payload=dead_letter.event)
     if not dead_letter.event.keys() >= BATCH_POINTER_FIELDS:
@@ -254,7 +253,9 @@ def _repair(dead_letter: DeadLetter, route: FailureRoute) -> Action:
 
 
 def _with_history(dead_letter: DeadLetter) -> Any:
-    """A stream's record with its history in it, where a function leaves it that parks it again."""
+    """Add the history to a stream record; a consumer that dead-letters it again keeps that."""
+    if not isinstance(dead_letter.event, dict):
+        raise NotRedrivableError(f"it is no JSON object, and so no record: {READ_IT}")
     history = {"times": dead_letter.redrive_count + 1, PREVIOUS_ERRORS: _error_history(dead_letter)}
     return {**dead_letter.event, REDRIVEN: history}
 

@@ -18,7 +18,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 from ops.dlq.decode import RawMessage
-from ops.dlq.failure_sinks import QUEUE, FailureSink
+from ops.dlq.failure_sinks import FailureSink
+from ops.dlq.templates import QUEUE
 
 BATCH_SIZE = 10
 VISIBILITY_TIMEOUT = 600

@@ -1,14 +1,14 @@
-"""A redrive: what is in a place is put back, one after the other, and then deleted from it.
+"""Redrive the dead letters of a sink: hand each to what failed on it, and then delete it.
 
-First it is put, and then deleted. When that is interrupted in between, the record is there twice,
-and a redrive that is run again puts it a second time: every consumer bears that.
+In that order, nothing is lost. A redrive that is interrupted in between hands the dead letter over
+once more when it is run again. Every consumer can bear that.
 """
 
 import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from botocore.exceptions import ClientError
 
@@ -20,7 +20,7 @@ from ops.dlq.readers import SinkReader
 from ops.dlq.selection import Predicate
 
 ACCESS_DENIED_CODES = ("AccessDenied", "AuthorizationError")
-"""With what the codes begin of errors that the other records of a place would meet as well."""
+"""How the codes begin of errors that the other dead letters of a sink would meet, too."""
 FATAL_CODES = (
     *ACCESS_DENIED_CODES,
     "ExpiredToken",
@@ -28,7 +28,7 @@ FATAL_CODES = (
     "InvalidClientTokenId",
     "UnrecognizedClient",
 )
-"""The same with those that the records of all other places would meet, too.
+"""How the codes begin of errors that all dead letters, in every sink, would meet.
 
 SNS and S3 have words of their own.
 https://docs.aws.amazon.com/botocore/latest/reference/services/sns/client/exceptions/AuthorizationErrorException.html
@@ -38,12 +38,13 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedriveResult:
-    """What became of a record, or would: moved by ``action``, or not, and ``why`` not."""
+    """What became of a dead letter, or would become of it in a dry run."""
 
     sink: FailureSink
     dead_letter: DeadLetter
     action: Action | None = None
     error: str = ""
+    """Why it was not moved; empty if it was."""
 
     @property
     def moved(self) -> bool:
@@ -53,19 +54,17 @@ class RedriveResult:
 
 @dataclass(slots=True)
 class Tally:
-    """What a redrive came to: exact at any moment, also when it is interrupted.
-
-    ``skipped`` counts those that were not meant, or came while it went on; ``not_received`` those
-    that SQS did not give out, roughly; ``in_progress`` is the one that was put, perhaps, and not
-    yet deleted. ``access_denied`` has the names of places that were left because of a right that
-    is missing, and which.
-    """
+    """The results of a run: exact at any moment, so that an interrupted run can report them."""
 
     results: list[RedriveResult] = field(default_factory=list)
     skipped: int = 0
+    """How many were not selected, or came during the run."""
     not_received: int = 0
+    """Roughly how many SQS did not give out."""
     in_progress: DeadLetter | None = None
+    """The one that may have been handed over and is not deleted yet."""
     access_denied: dict[str, str] = field(default_factory=dict)
+    """The names of sinks that were left because a right is missing, and the error."""
 
     @property
     def moved(self) -> int:
@@ -74,18 +73,18 @@ class Tally:
 
     @property
     def failed(self) -> int:
-        """How many were meant, and stayed where they are."""
+        """How many were selected and stay where they are."""
         return len(self.results) - self.moved
 
     @property
     def seen(self) -> int:
-        """How many were looked at."""
+        """How many were received."""
         return len(self.results) + self.skipped
 
 
 @dataclass(slots=True)
 class RateLimit:
-    """No more than so many a second."""
+    """Lets pass at most so many a second."""
 
     per_second: float
     clock: Callable[[], float] = time.monotonic
@@ -93,7 +92,7 @@ class RateLimit:
     _next: float = 0
 
     def wait(self) -> None:
-        """Wait until the next one may go."""
+        """Wait until the next one may pass."""
         now = self.clock()
         if now < self._next:
             self.sleep(self._next - now)
@@ -102,27 +101,28 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redrive:
-    """How a redrive is to be done: ``execute`` does an action; without it, nothing is done."""
+    """How dead letters are redriven."""
 
     is_selected: Predicate
     execute: Callable[[Action], None] | None
+    """Does an action; None in a dry run."""
     throttle: Callable[[], None]
     progress: Callable[[Tally], None]
+    dead_lettered_before: datetime
+    """Everything that was dead-lettered since is left: it may be what this run handed over."""
 
     def run(self, sink: FailureSink, reader: SinkReader, tally: Tally) -> None:
-        """Put back what is chosen of a place, and count it in ``tally``.
+        """Redrive what is selected of a sink, and count it in ``tally``.
 
-        Behind one of a FIFO queue that could not be moved, its group stays, in its order. What is
-        parked while this goes on is left: it may be what was put back, and would be for ever.
+        When a message of a FIFO queue cannot be moved, the rest of its group stays, in its order.
         """
         blocked_groups: set[str] = set()
-        began, before = reader.depth(), tally.seen
+        depth, seen_before = reader.depth(), tally.seen
         with closing(reader.lease_messages()) as messages:
             for message in messages:
                 dead_letter = decode(message, sink)
-                if _arrived_since(began.measured_at, dead_letter) or not self.is_selected(
-                    dead_letter
-                ):
+                is_new = message.sent_at >= self.dead_lettered_before
+                if is_new or not self.is_selected(dead_letter):
                     tally.skipped += 1
                     continue
                 result = self._redrive_one(sink, reader, dead_letter, tally, blocked_groups)
@@ -130,7 +130,7 @@ class Redrive:
                 if message.group_id and not result.moved:
                     blocked_groups.add(message.group_id)
                 self.progress(tally)
-        tally.not_received += max(began.total - (tally.seen - before), 0)
+        tally.not_received += max(depth.total - (tally.seen - seen_before), 0)
 
     def _redrive_one(
         self,
@@ -167,12 +167,3 @@ class Redrive:
         reader.delete(dead_letter.message)
         tally.in_progress = None
         return RedriveResult(sink=sink, dead_letter=dead_letter, action=action)
-
-
-def _arrived_since(began: datetime, dead_letter: DeadLetter) -> bool:
-    """Whether a record was parked after a redrive began, of which the second is known.
-
-    In that second, what was put back before is taken for what has just been.
-    """
-    known = began if dead_letter.redrive_count else began + timedelta(seconds=1)
-    return dead_letter.message.sent_at >= known

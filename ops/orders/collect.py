@@ -1,4 +1,4 @@
-"""What each service has on record of an order: read, strongly consistent, and left as it is."""
+"""Read what each service has on record of an order, consistently. Nothing is changed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,8 +14,9 @@ from lambdas.runtime.dynamodb import from_item, to_item
 from ops.deployed import Deployed, OperationError
 from ops.orders import ledger
 from ops.orders.dead_letters import find_dead_letters
-from ops.orders.executions import UNKNOWN, Execution, execution_of, is_express
-from ops.orders.trace import OrderRecords, Row
+from ops.orders.executions import UNKNOWN, Execution, execution_of, is_execution_arn, is_express
+from ops.orders.records import OrderRecords, Row
+from ops.orders.row_checks import RowError, check_row, parse_order
 
 ORDER_TABLES = {
     "inventory": ("Inventory", "ReservationsTable"),
@@ -23,15 +24,23 @@ ORDER_TABLES = {
     "warehouse": ("Warehouse", "PickingsTable"),
     "storefront": ("Storefront", "TimelinesTable"),
 }
-"""Where services keep their rows of orders: the stack, and its output that names the table."""
-READ_ERRORS = (OperationError, ClientError, BotoCoreError, DatabaseError, InterfaceError, OSError)
+"""Each service's table with a row per order: the stack, and its output that names the table."""
+READ_ERRORS = (
+    OperationError,
+    RowError,
+    ClientError,
+    BotoCoreError,
+    DatabaseError,
+    InterfaceError,
+    OSError,
+)
 MAX_READS = 3
-"""How often all is read again because the order changed meanwhile; then it is told as it is."""
+"""How often all records are read again because the order changed meanwhile."""
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class RecordCollector:
-    """The services, asked about one order."""
+    """Reads the records of one order."""
 
     def __init__(self, deployed: Deployed, order_id: str) -> None:
         self._deployed = deployed
@@ -40,7 +49,7 @@ class RecordCollector:
         self._client = cache(deployed.client)
 
     def collect(self) -> OrderRecords:
-        """All that they know of the order; of what cannot be read, the reason is known.
+        """Return all records of the order, and why a service's records could not be read.
 
         Raises:
             OperationError: there is no such order.
@@ -55,11 +64,19 @@ class RecordCollector:
         return self._with_dead_letters(known)
 
     def order(self) -> Row:
-        """Orders' own row of it; raises as ``ask``."""
+        """Return the row of orders.
+
+        Raises:
+            OperationError: there is no such order, or the row is no order.
+        """
         known = is_order_id(self._order_id)
         order = self._row("Orders", "OrdersTable") if known else None
         if order is None:
             raise OperationError(f"there is no order {self._order_id}")
+        try:
+            parse_order(order)
+        except RowError as error:
+            raise OperationError(f"the row {self._order_id} is no order: {error}") from error
         return order
 
     def _collect(self, order: Row) -> OrderRecords:
@@ -72,7 +89,10 @@ class RecordCollector:
         for name, read in readers.items():
             try:
                 found[name] = read()
+                if name in ORDER_TABLES and found[name] is not None:
+                    check_row(name, found[name])
             except READ_ERRORS as error:
+                found.pop(name, None)
                 unreadable[name] = _line(error)
         executions = found.pop("saga", ())
         return OrderRecords(
@@ -84,7 +104,7 @@ class RecordCollector:
             pieces, unseen = find_dead_letters(self._deployed, self._order_id)
         except READ_ERRORS as error:
             return replace(known, unreadable={**known.unreadable, "dead_letters": _line(error)})
-        held = f"somebody else holds some of {', '.join(unseen)}: ask again"
+        held = f"others hold some of {', '.join(unseen)}: try again"
         unreadable = {**known.unreadable, **({"dead_letters": held} if unseen else {})}
         return replace(known, dead_letters=pieces, unreadable=unreadable)
 
@@ -101,12 +121,14 @@ class RecordCollector:
         return ledger.read_payment(self._deployed, endpoint, self._order_id)
 
     def _executions(self, order: Row) -> list[Execution]:
-        """Those that ever had the claim on the order; by when they began, if that is known."""
+        """Return the executions that ever claimed the order, by when they began."""
         claims = {*order.get("claimed_by", ()), order.get("claim_owner")} - {None}
         found = [self._execution(arn) for arn in sorted(claims)]
         return sorted(found, key=lambda execution: execution.began or END_OF_TIME)
 
     def _execution(self, arn: str) -> Execution:
+        if not is_execution_arn(arn):
+            return Execution(arn=arn, status=UNKNOWN, note="this is no execution's ARN")
         if is_express(arn):
             note = "an Express workflow: its steps are only in /aws/vendedlogs/states/..."
             return Execution(arn=arn, status=UNKNOWN, note=note)
@@ -121,7 +143,7 @@ class RecordCollector:
 
 
 def _line(error: Exception) -> str:
-    """An error in one line; the database's has its parts by letters."""
+    """Return an error in one line. The fields of a PostgreSQL error are named by letters."""
     if isinstance(error, DatabaseError):
         return str(error.args[0].get("M", error))
     return str(error).partition("\n")[0]

@@ -1,53 +1,34 @@
-"""What of an order is parked, wherever that is; looking leaves it where it is."""
+"""Find the dead letters that are about an order, and leave them where they are."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 
 from ops.deployed import Deployed
-from ops.dlq.decode import decode
-from ops.dlq.failure_sinks import FailureSink
-from ops.dlq.readers import SinkReader, reader_for
-from ops.orders.trace import OrderDeadLetter
-
-MAX_WORKERS = 8
+from ops.dlq.discovery import find_failure_sinks
+from ops.dlq.peek import SinkContents, peek_all
+from ops.orders.records import OrderDeadLetter
 
 
 def find_dead_letters(
     deployed: Deployed, order_id: str
 ) -> tuple[Sequence[OrderDeadLetter], Sequence[str]]:
-    """The pieces that name the order, and the places of which not all could be seen.
+    """Return the order's dead letters, and the names of sinks that were not seen completely.
 
-    A pointer into a table's stream names none: what it points to is the order's row, or its event.
-    Places that SQS says are empty are passed over, which it may know a minute late.
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
+    A pointer into a table's stream names no order. What it points to is the order's row.
     """
-    clients = {name: deployed.client(name) for name in ("sqs", "s3")}
-    sinks = deployed.templates().failure_sinks()
-    readers = [reader_for(sink, clients.__getitem__) for sink in sinks]
-    with ThreadPoolExecutor(MAX_WORKERS) as pool:
-        searches = list(pool.map(search_sink, sinks, readers, [order_id] * len(sinks)))
-    pieces = [piece for found, _ in searches for piece in found]
-    return pieces, [sink.name for sink, (_, all) in zip(sinks, searches, strict=True) if not all]
+    contents = peek_all(find_failure_sinks(deployed.templates()), deployed.client)
+    found = [each for sink in contents for each in dead_letters_of(order_id, sink)]
+    return found, [each.sink.name for each in contents if not each.is_complete]
 
 
-def search_sink(
-    sink: FailureSink, reader: SinkReader, order_id: str
-) -> tuple[Sequence[OrderDeadLetter], bool]:
-    """The order's pieces in a place, and whether that are all: somebody else may hold some."""
-    depth = reader.depth()
-    if not depth.total:
-        return (), True
-    with closing(reader.lease_messages()) as messages:
-        dead_letters = [decode(message, sink) for message in messages]
-    pieces = [
+def dead_letters_of(order_id: str, contents: SinkContents) -> Sequence[OrderDeadLetter]:
+    """Return the dead letters of a sink that mention the order."""
+    return [
         OrderDeadLetter(
-            queue=sink.name,
+            queue=contents.sink.name,
             id=dead_letter.message.id,
             at=dead_letter.message.sent_at.isoformat(),
-            what=dead_letter.error or dead_letter.mechanism or "nobody can tell why",
+            what=dead_letter.error or dead_letter.mechanism or "for an unknown reason",
         )
-        for dead_letter in dead_letters
+        for dead_letter in contents.dead_letters
         if dead_letter.mentions(order_id)
     ]
-    return pieces, len(dead_letters) >= depth.total

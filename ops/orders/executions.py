@@ -1,4 +1,4 @@
-"""What a saga's execution did, step by step, of its history in Step Functions.
+"""What a saga's execution did, step by step, from its history in Step Functions.
 
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html
 """
@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 RUNNING, UNKNOWN = "RUNNING", "UNKNOWN"
+ARN_PARTS = 8
 TERMINAL_STATUSES = {
     "ExecutionSucceeded": "SUCCEEDED",
     "ExecutionFailed": "FAILED",
@@ -20,19 +21,20 @@ TERMINAL_STATUSES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionStep:
-    """A task of an execution; ``error`` is that of its last attempt, ``ended`` None before it."""
+    """A task of an execution."""
 
     name: str
     began: datetime
     ended: datetime | None = None
     attempts: int = 0
     error: str = ""
+    """The error of the last attempt."""
 
     @property
     def outcome(self) -> str:
-        """What became of it, for people."""
+        """What became of the task, for people."""
         if self.ended is None:
-            done = f"under way{f', after {self.error}' if self.error else ''}"
+            done = f"in progress{f', after {self.error}' if self.error else ''}"
         else:
             done = self.error or f"done in {(self.ended - self.began).total_seconds():.1f} s"
         return done if self.attempts <= 1 else f"{done} ({self.attempts} attempts)"
@@ -40,17 +42,23 @@ class ExecutionStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """An execution of a saga; ``note`` says what is to be known of it besides its steps."""
+    """An execution of a saga."""
 
     arn: str
     status: str
     began: datetime | None = None
     steps: Sequence[ExecutionStep] = ()
     note: str = ""
+    """Its error, or why its steps are unknown."""
+
+
+def is_execution_arn(arn: str) -> bool:
+    """Return whether a text has the parts of an execution's ARN."""
+    return len(arn.split(":")) >= ARN_PARTS
 
 
 def is_express(arn: str) -> bool:
-    """Whether it is of an Express workflow: of those, Step Functions keeps no history.
+    """Return whether an execution is of an Express workflow. Step Functions keeps no history of it.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html
     """
@@ -58,7 +66,7 @@ def is_express(arn: str) -> bool:
 
 
 def execution_of(arn: str, history: Iterable[Mapping[str, Any]]) -> Execution:
-    """The execution that a history tells of, its oldest event first; one task runs at a time."""
+    """Return an execution from its history, oldest event first. One task runs at a time."""
     steps: list[ExecutionStep] = []
     began, status, note = None, RUNNING, ""
     for event in history:
@@ -81,7 +89,7 @@ def execution_of(arn: str, history: Iterable[Mapping[str, Any]]) -> Execution:
 
 
 def _details(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What an event says besides its type: it is named after that."""
+    """Return an event's details. Their name begins with the event's type."""
     found: Mapping[str, Any] = next(
         (value for name, value in event.items() if name.endswith("EventDetails")), {}
     )
@@ -89,7 +97,7 @@ def _details(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _error(details: Mapping[str, Any]) -> str:
-    """The error's name and message; a function's is in JSON."""
+    """Return the error's name and message. A function's message is inside JSON."""
     cause = details.get("cause", "")
     try:
         cause = json.loads(cause)["errorMessage"]

@@ -1,4 +1,4 @@
-"""An order's journey for people: what `ops.orders.trace` made of it, as text."""
+"""An order's trace as text."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,15 +9,15 @@ from lambdas.orders.domain import HoldState
 from ops.orders.trace import format_amount
 
 MAX_LINES_SHOWN = 3
-"""So many lines of an order are named; of the others it is said how many there are."""
+"""How many of an order's lines are shown; of the rest, only their number is."""
 
 Document = Mapping[str, Any]
 
 
-def render_lines(journey: Document) -> Iterator[str]:
-    """Where the order stands, what happened in its order, and what is wrong."""
-    order = journey["records"]["orders"]
-    yield f"order {journey['order_id']} is {journey['state']}"
+def render_lines(trace: Document) -> Iterator[str]:
+    """Return where the order stands, what happened to it, and what is wrong."""
+    order = trace["records"]["orders"]
+    yield f"order {trace['order_id']} is {trace['state']}"
     yield ""
     yield from _table(
         ("customer", order["customer_id"]),
@@ -27,40 +27,40 @@ def render_lines(journey: Document) -> Iterator[str]:
     )
     yield ""
     yield "Where it stands"
-    yield from _table(*_status(journey))
+    yield from _table(*_status(trace))
     yield ""
     yield "What happened (UTC)"
     yield from _table(
         *(
             (f"{_at(each['at'])}  {each['service']:<13}", f"{each['what']}  {each['detail']}")
-            for each in journey["history"]
+            for each in trace["history"]
         )
     )
     yield ""
-    yield from _list("What is wrong", journey["problems"])
-    unreadable = [f"{service}: {why}" for service, why in journey["unreadable"].items()]
+    yield from _list("What is wrong", trace["problems"])
+    unreadable = [f"{service}: {why}" for service, why in trace["unreadable"].items()]
     if unreadable:
         yield from _list("What could not be read", unreadable)
 
 
-def _status(journey: Document) -> Iterator[tuple[str, str]]:
-    records, unreadable = journey["records"], journey["unreadable"]
-    said = {service: list(RENDERERS[service](row)) for service, row in records.items()}
-    said["saga"] = list(_sagas(journey))
-    said["dlq"] = [f"{each['queue']}: {each['what']}" for each in journey["dead_letters"]] or [
+def _status(trace: Document) -> Iterator[tuple[str, str]]:
+    records, unreadable = trace["records"], trace["unreadable"]
+    standing = {service: list(RENDERERS[service](row)) for service, row in records.items()}
+    standing["saga"] = list(_sagas(trace))
+    standing["dlq"] = [f"{each['queue']}: {each['what']}" for each in trace["dead_letters"]] or [
         "nothing"
     ]
-    said |= {service: ["could not be read"] for service in unreadable}
-    for service, texts in said.items():
+    standing |= {service: ["could not be read"] for service in unreadable}
+    for service, texts in standing.items():
         yield from zip(chain([service], repeat("")), texts, strict=False)
 
 
-def _sagas(journey: Document) -> Iterator[str]:
-    for execution in journey["executions"]:
-        machine, name = execution["arn"].split(":")[6:8]
+def _sagas(trace: Document) -> Iterator[str]:
+    for execution in trace["executions"]:
         note = f": {execution['note']}" if execution["note"] else ""
-        yield f"{execution['status']}, {machine} {name}{note}"
-    if not journey["executions"]:
+        name = " ".join(execution["arn"].split(":")[6:8]) or execution["arn"]
+        yield f"{execution['status']}, {name}{note}"
+    if not trace["executions"]:
         yield "none has claimed it"
 
 
@@ -80,9 +80,9 @@ def _payment(row: Document | None) -> Iterator[str]:
     total = format_amount(row) if row["amount"] is not None else "of nothing"
     yield ", ".join(filter(None, (f"{row['state']} {total}", row["explanation"])))
     for entry in row["entries"]:
-        untold = "" if entry["published"] else ", not published yet"
+        unpublished = "" if entry["published"] else ", not published yet"
         moved = f"from {entry['credit']} to {entry['debit']}"
-        yield f"{entry['kind']} {format_amount(entry)} {moved}{untold}"
+        yield f"{entry['kind']} {format_amount(entry)} {moved}{unpublished}"
 
 
 def _reservation(row: Document | None) -> Iterator[str]:
@@ -115,7 +115,7 @@ RENDERERS = {
     "warehouse": _picking,
     "storefront": _timeline,
 }
-"""What is said of each service's row."""
+"""How each service's row is shown."""
 
 
 def _units(lines: Sequence[Document]) -> str:

@@ -1,4 +1,4 @@
-"""Replays of the archive: to the rules that are named, and to no other."""
+"""Replays of the archive, to named rules and to no others."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,14 +10,18 @@ TERMINAL_STATES = {"COMPLETED", "CANCELLED", "FAILED"}
 
 
 class Replay:
-    """A replay that was started."""
+    """A replay that was started. It is addressed by its name alone."""
 
     def __init__(self, events: Any, name: str) -> None:
         self._events = events
         self._name = name
 
     def progress(self) -> Mapping[str, Any]:
-        """How far it is, as DescribeReplay says; raises if it came to another end than its own."""
+        """Return how far it is, as DescribeReplay does.
+
+        Raises:
+            OperationError: it was cancelled, or it failed.
+        """
         replay: Mapping[str, Any] = self._events.describe_replay(ReplayName=self._name)
         if replay["State"] in ("CANCELLED", "FAILED"):
             why = replay.get("StateReason", "no reason was given")
@@ -26,19 +30,18 @@ class Replay:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all of it was delivered to its rules; raises as ``progress``."""
+        """Whether all of it was delivered to its rules. Raises like ``progress``."""
         return bool(self.progress()["State"] == "COMPLETED")
 
     def cancel(self) -> None:
-        """End it, if it has not ended."""
+        """Cancel it, unless it has ended."""
         if self._events.describe_replay(ReplayName=self._name)["State"] not in TERMINAL_STATES:
             self._events.cancel_replay(ReplayName=self._name)
 
 
 class Archive:
-    """An archive of a bus.
+    """The archive of a bus. Its events may lag by ten minutes, and its counts by a day.
 
-    It may lag by ten minutes, and what it says of its size by a day.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html#eb-archive-timing
     """
 
@@ -47,7 +50,7 @@ class Archive:
         self._arn = arn
 
     def describe(self) -> Mapping[str, Any]:
-        """What DescribeArchive says."""
+        """Return what DescribeArchive returns."""
         name = self._arn.rpartition("/")[2]
         described: Mapping[str, Any] = self._events.describe_archive(ArchiveName=name)
         return described
@@ -55,18 +58,18 @@ class Archive:
     def replay(
         self, name: str, *, since: datetime, until: datetime, rules: Sequence[str]
     ) -> Replay:
-        """Start a replay of what happened from ``since`` to ``until`` to the rules of these ARNs.
+        """Start a replay of a time to the rules of these ARNs.
 
-        Only one at a time: two to one rule would come through one queue.
+        Only one runs at a time: the events of two would be mixed in one queue.
 
         Raises:
-            OperationError: another one is under way.
+            OperationError: another replay is running.
         """
         for state in ("STARTING", "RUNNING"):
             answer = self._events.list_replays(EventSourceArn=self._arn, State=state)
             for other in answer["Replays"]:
                 raise OperationError(
-                    f"replay {other['ReplayName']} is under way: wait, or, if its command was "
+                    f"replay {other['ReplayName']} is running: wait, or, if its command was "
                     f"killed, 'aws events cancel-replay --replay-name {other['ReplayName']}'"
                 )
         self._events.start_replay(

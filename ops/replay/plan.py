@@ -1,4 +1,4 @@
-"""What can be known of a replay before it is started: who would hear it, and how much it is."""
+"""What is known of a replay before it is started: which rules get it, and how much it is."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,26 +8,27 @@ from typing import Any
 from ops.deployed import OperationError
 
 ARCHIVE_LAG = timedelta(minutes=10)
-"""By so much the archive may lag behind the bus.
+"""How far the archive may lag behind the bus.
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html#eb-archive-timing
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A rule of the archive's bus; ``targets`` are ARNs."""
+    """A rule of the archive's bus."""
 
     name: str
     arn: str
     enabled: bool
     pattern: Mapping[str, Any]
     targets: Sequence[str]
+    """Their ARNs."""
 
     @property
     def receives(self) -> str:
-        """What it hears of a replay, and what besides; empty if no replay reaches it.
+        """Which events reach it, if replayed ones do; empty if they do not.
 
-        Replayed events carry ``replay-name``, and match every rule whose pattern does not mind.
+        Replayed events have ``replay-name``. They match every pattern that does not exclude it.
         https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html
         """
         if "replay-name" not in self.pattern:
@@ -36,9 +37,9 @@ class Rule:
 
     @property
     def unreachable_because(self) -> str:
-        """Why a replay to it would come to nothing; empty if it would not."""
+        """Why no replay could reach its targets; empty if one could."""
         if not self.receives:
-            return "leaves replayed events out, so that nothing is done twice"
+            return "excludes replayed events, so that nothing is done twice"
         if not self.enabled:
             return "is disabled"
         return "" if self.targets else "has no target"
@@ -46,19 +47,18 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayPlan:
-    """A replay of what happened from ``since`` to ``until`` to some rules."""
+    """A replay of the events from ``since`` to ``until`` to some rules."""
 
     archive: Mapping[str, Any]
-    """As DescribeArchive says."""
+    """What DescribeArchive returned."""
     since: datetime
     until: datetime
     rules: Sequence[Rule]
 
     def estimated_events(self, *, now: datetime) -> int | None:
-        """How many events that is if they came evenly; None if the archive has not counted yet.
+        """Return how many events that is if they came evenly; None before the archive counted them.
 
-        EventBridge tells how many there are in the archive, as of some time of the last 24 hours,
-        and not when they came.
+        EventBridge counts the events of an archive once a day. It does not say when they came.
         """
         count, first = self.archive["EventCount"], self.archive["CreationTime"]
         if days := self.archive.get("RetentionDays"):
@@ -68,7 +68,7 @@ class ReplayPlan:
         return round(count * min(share, 1.0)) if count else None
 
     def as_json(self, *, now: datetime) -> dict[str, Any]:
-        """The plan for scripts."""
+        """Return the plan for scripts."""
         return {
             "archive": self.archive["ArchiveName"],
             "events_in_archive": self.archive["EventCount"],
@@ -83,7 +83,7 @@ class ReplayPlan:
         }
 
     def lines(self, *, now: datetime) -> Iterator[str]:
-        """The plan for people."""
+        """Return the plan for people, line by line."""
         archive, estimated_events = self.archive, self.estimated_events(now=now)
         days = archive.get("RetentionDays")
         kept = f"of the last {days} days" if days else "of all time"
@@ -91,20 +91,20 @@ class ReplayPlan:
         yield f"holds    {archive['EventCount']:,} events {kept}, as counted once a day"
         yield f"from     {self.since:%Y-%m-%d %H:%M:%S} UTC"
         yield f"to       {self.until:%Y-%m-%d %H:%M:%S} UTC"
-        many = "nobody knows how many" if estimated_events is None else f"some {estimated_events:,}"
+        many = "an unknown number" if estimated_events is None else f"some {estimated_events:,}"
         yield f"events   {many}: EventBridge does not say when they came"
         if self.until > now - ARCHIVE_LAG:
             yield "         those of the last ten minutes may not be in the archive yet"
         for rule in self.rules:
             yield f"rule     {rule.name} receives {rule.receives}"
-            yield from (f"           and tells {short_name(target)}" for target in rule.targets)
+            yield from (f"           sends to {short_name(target)}" for target in rule.targets)
 
 
 def select_rules(rules: Sequence[Rule], names: Sequence[str]) -> list[Rule]:
-    """The rules of these names.
+    """Return the rules of these names.
 
     Raises:
-        OperationError: a replay to one of them would come to nothing; it says which could hear it.
+        OperationError: no replay could reach one of them. The message names those that it could.
     """
     known = {rule.name: rule for rule in rules}
     problems = [
@@ -113,19 +113,23 @@ def select_rules(rules: Sequence[Rule], names: Sequence[str]) -> list[Rule]:
         if name not in known or known[name].unreachable_because
     ]
     if problems or not names:
-        hearing = ", ".join(rule.name for rule in rules if not rule.unreachable_because) or "nobody"
-        wrong = "; ".join(problems) or "name the rules that are to hear it"
-        raise OperationError(f"{wrong}. A replay is heard by: {hearing}")
+        reachable = ", ".join(rule.name for rule in rules if not rule.unreachable_because) or "none"
+        wrong = "; ".join(problems) or "name the rules that are to get it"
+        raise OperationError(f"{wrong}. Rules that accept a replay: {reachable}")
     return [known[name] for name in dict.fromkeys(names)]
 
 
 def parse_time(text: str) -> datetime:
-    """A time in ISO 8601, UTC unless it says otherwise; raises ValueError if it is none."""
+    """Return a time in ISO 8601, in UTC unless it has an offset.
+
+    Raises:
+        ValueError: the text is no time.
+    """
     time = datetime.fromisoformat(text)
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def short_name(arn: str) -> str:
-    """A resource's service and name."""
+    """Return a resource's service and name."""
     _, _, service, _, _, name = arn.split(":", 5)
     return f"{service} {name}"

@@ -1,6 +1,6 @@
-"""Where a rebuild has facts from: the archive first, and then the order stream.
+"""The events that a view is rebuilt from: the archive's, and then the order stream's.
 
-Both give what they have in no order that could be relied upon, and some of it twice.
+Both deliver events in any order, and some of them twice.
 """
 
 import time
@@ -8,69 +8,60 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from ops.replay import archive
-from ops.replay.archive import Archive
+from ops.replay.archive import Archive, Replay
 
 WAIT_SECONDS = 2
-"""Seconds for which a receive call waits: it then asks all of SQS's servers, not some.
+"""Seconds for which a receive call waits. A long poll asks all of SQS's servers, not some.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
 """
 MAX_EMPTY_RECEIVES = 2
-"""So many receive calls in a row that find nothing end a replay that is over."""
+"""After the replay, this many receive calls in a row without a message end the reading."""
 BATCH_SIZE = 500
-"""Records that are read from a shard at a time."""
+"""How many records are read from a shard at a time."""
 
 
-class ReplayReader:
-    """All that an archive holds, through the queue of the rule for replays, and nothing but that.
+class ReplayQueue:
+    """The queue of the rule for replays. Nothing else sends to it."""
 
-    The archive may lag by ten minutes, so what is new is to be had from the stream.
-    """
-
-    def __init__(self, events: Any, sqs: Any, *, backbone: Mapping[str, str]) -> None:
-        """``backbone`` are the outputs of the stack of that name."""
-        self._archive = Archive(events, backbone["EventArchiveArn"])
+    def __init__(self, sqs: Any, url: str) -> None:
         self._sqs = sqs
-        self._rule = backbone["ReplayRuleArn"]
-        self._queue = backbone["ReplayQueueUrl"]
-        self._replay: archive.Replay | None = None
-
-    def start(self, name: str, *, now: datetime) -> None:
-        """Ask for the replay; refused while another one is under way: it has the same queue."""
-        # What was told when the archive was new may have happened before.
-        first = self._archive.describe()["CreationTime"] - timedelta(days=1)
-        self._replay = self._archive.replay(name, since=first, until=now, rules=[self._rule])
+        self._url = url
 
     def receive(self) -> list[Mapping[str, Any]]:
-        """Some messages; they come again unless they are ``done`` within a minute."""
+        """Receive some messages. They come again unless they are deleted within a minute."""
         answer = self._sqs.receive_message(
-            QueueUrl=self._queue, MaxNumberOfMessages=10, WaitTimeSeconds=WAIT_SECONDS
+            QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=WAIT_SECONDS
         )
         return list(answer.get("Messages", []))
 
     def delete(self, messages: Sequence[Mapping[str, Any]]) -> None:
-        """What was made of these messages is written."""
+        """Delete messages whose events are written."""
         if messages:
             entries = [
                 {"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]}
                 for n, message in enumerate(messages)
             ]
-            self._sqs.delete_message_batch(QueueUrl=self._queue, Entries=entries)
+            self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether everything is in the queue; raises if the replay came to another end."""
-        return self._replay is not None and self._replay.is_complete
 
-    def cancel(self) -> None:
-        """End it, if it was started and has not ended."""
-        if self._replay is not None:
-            self._replay.cancel()
+def replay_all(events: Any, backbone: Mapping[str, str], name: str, *, until: datetime) -> Replay:
+    """Start a replay of the whole archive to the rule for replays.
+
+    ``backbone`` are the outputs of the stack of that name. The archive may lag by ten minutes, so
+    newer events are read from the order stream.
+
+    Raises:
+        OperationError: another replay is running. It would use the same queue.
+    """
+    archive = Archive(events, backbone["EventArchiveArn"])
+    # An event is archived by the time at which it happened, which may be before the archive.
+    first = archive.describe()["CreationTime"] - timedelta(days=1)
+    return archive.replay(name, since=first, until=until, rules=[backbone["ReplayRuleArn"]])
 
 
 class OrderStreamReader:
-    """What came into the order stream since some time, and what comes in."""
+    """Reads the order stream from some time on."""
 
     def __init__(self, kinesis: Any, name: str, *, since: datetime) -> None:
         self._kinesis = kinesis
@@ -82,12 +73,12 @@ class OrderStreamReader:
         self._find_shards()
 
     def read(self) -> Iterator[tuple[Sequence[bytes], int]]:
-        """Read once from each shard: some records, and by how many milliseconds it is behind.
+        """Read once from each shard; yield records, and how many milliseconds remain to the end.
 
-        That is one at least when the shard has ended: what follows in its children was not read.
+        The rest of a shard that was split or merged is in its children. So at least 1 ms remains.
 
-        Not more than once a second, for a shard is read five times a second at most, and the
-        projections read it as well.
+        This reads once a second at most. A shard allows five reads a second to all its readers, and
+        the projections are among these.
         https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
         """
         time.sleep(max(0.0, self._next - time.monotonic()))
@@ -117,7 +108,7 @@ class OrderStreamReader:
         try:
             return self._kinesis.get_records(ShardIterator=iterator, Limit=BATCH_SIZE)
         except self._kinesis.exceptions.ExpiredIteratorException:
-            # Five minutes went by since it was given.
+            # An iterator is valid for five minutes.
             return self._kinesis.get_records(ShardIterator=self._iterator(shard), Limit=BATCH_SIZE)
 
     def _iterator(self, shard: str) -> str:

@@ -1,6 +1,6 @@
-"""What views are made of afresh: all that was told of orders, or what inventory has in stock.
+"""The sources that views are rebuilt from: events of orders, or inventory's stock table.
 
-Each gives what it has in no order that could be relied upon, and some of it twice.
+Both deliver in any order, and some of it twice.
 """
 
 import time
@@ -12,76 +12,89 @@ from typing import Any
 
 from lambdas.runtime.dynamodb import from_item
 from ops.deployed import Deployed
+from ops.replay.archive import Replay
 from ops.views.compare import PAGE, DynamoTable
-from ops.views.event_readers import MAX_EMPTY_RECEIVES, OrderStreamReader, ReplayReader
+from ops.views.event_readers import (
+    MAX_EMPTY_RECEIVES,
+    OrderStreamReader,
+    ReplayQueue,
+    replay_all,
+)
 
 MAX_WORKERS = 8
-"""So many batches are taken from a replay, or written of a page of rows, at a time."""
+"""How many batches of a replay, or of a page of rows, are written at a time."""
 
 WriteBodies = Callable[[Sequence[Any]], None]
-"""Writes what these bodies tell."""
+"""Writes the events in these bodies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebuildContext:
-    """What is to be rebuilt, into which table, and how."""
+    """What is rebuilt, into which table, and how."""
 
     deployed: Deployed
     name: str
-    """Of the rebuild, new with each."""
+    """The rebuild's name, which is unique."""
     began: datetime
     overlap: timedelta
-    """So much of the latest past is taken from the stream as well."""
+    """How much of the latest past is read from the stream as well."""
     idle: DynamoTable
+    """The view's table that is not live."""
     write: WriteBodies
 
 
 class RebuildSource:
-    """Has the past first, and then what came since; what it lacks of that, it need not do."""
+    """Writes the past first, and then what came since. Subclasses implement what they need."""
 
     def start(self) -> None:
-        """Prepare the past; raises OperationError if it cannot be had now."""
+        """Prepare the backfill.
+
+        Raises:
+            OperationError: it is not possible now.
+        """
 
     def backfill(self) -> Iterator[str]:
-        """Write all there was; yields, now and then, how much that was so far."""
+        """Write the past; yield now and then how much that was so far."""
         raise NotImplementedError
 
     def stop(self) -> None:
-        """End what was started, wherever it is."""
+        """End the backfill, however far it is."""
 
     def refresh(self) -> None:
-        """Write what the past has become meanwhile."""
+        """Write what has changed in the past meanwhile."""
 
     def follow(self) -> int:
-        """Write a little of what came since; how many milliseconds are left to its end."""
+        """Write some of what came since; return how many milliseconds remain to its end."""
         return 0
 
 
 class OrderEventSource(RebuildSource):
-    """What was told of orders: the archive first, and then the order stream."""
+    """Events of orders: from the archive first, and then from the order stream."""
 
     def __init__(self, context: RebuildContext) -> None:
         self._context = context
         self._backbone = context.deployed.outputs("Backbone")
-        self._replay = ReplayReader(
-            context.deployed.client("events"),
-            context.deployed.client("sqs"),
-            backbone=self._backbone,
-        )
+        self._queue = ReplayQueue(context.deployed.client("sqs"), self._backbone["ReplayQueueUrl"])
+        self._replay: Replay | None = None
         self._stream: OrderStreamReader | None = None
 
     def start(self) -> None:
-        """Begin the replay; refused while another one is under way."""
-        self._replay.start(self._context.name, now=self._context.began)
+        """Start the replay. Another one that is running is an OperationError."""
+        events = self._context.deployed.client("events")
+        self._replay = replay_all(
+            events, self._backbone, self._context.name, until=self._context.began
+        )
 
     def backfill(self) -> Iterator[str]:
-        """The replay."""
-        for messages in drain(self._replay, self._context.write):
+        """Write the events of the replay that was started."""
+        assert self._replay is not None  # noqa: S101
+        for messages in drain(self._queue, self._replay, self._context.write):
             yield f"replayed: {messages:,} events"
 
     def stop(self) -> None:
-        """Cancel the replay, if it has not ended."""
-        self._replay.cancel()
+        """Cancel the replay, if it was started and has not ended."""
+        if self._replay is not None:
+            self._replay.cancel()
 
     def follow(self) -> int:
         """Read once from each shard of the stream."""
@@ -95,7 +108,7 @@ class OrderEventSource(RebuildSource):
 
 
 class StockSource(RebuildSource):
-    """Inventory's rows of stock: each is its own outbox, and so tells the latest of its SKU."""
+    """Inventory's stock table. Each row is its own outbox: it has the SKU's latest event."""
 
     def __init__(self, context: RebuildContext) -> None:
         self._context = context
@@ -104,7 +117,7 @@ class StockSource(RebuildSource):
         self._next = 0.0
 
     def backfill(self) -> Iterator[str]:
-        """All rows."""
+        """Write all rows."""
         count = 0
         for rows in self._pages():
             self._write(rows)
@@ -112,7 +125,7 @@ class StockSource(RebuildSource):
             yield f"read: {count:,} rows"
 
     def refresh(self) -> None:
-        """Write the rows that have changed; not more than once a second."""
+        """Write the rows that have changed, once a second at most."""
         time.sleep(max(0.0, self._next - time.monotonic()))
         self._next = time.monotonic() + 1
         for rows in self._pages():
@@ -136,30 +149,32 @@ class StockSource(RebuildSource):
             )
 
 
-def drain(replay: ReplayReader, write: WriteBodies, *, workers: int = MAX_WORKERS) -> Iterator[int]:
-    """Write all that a replay brings; yields, now and then, how many messages that was so far.
+def drain(
+    queue: ReplayQueue, replay: Replay, write: WriteBodies, *, workers: int = MAX_WORKERS
+) -> Iterator[int]:
+    """Write all events of a replay; yield now and then how many messages that was so far.
 
-    Most of what it brings concerns others.
+    Most of the events are of no interest to the view.
     """
 
     def work(_: int) -> int:
-        messages = replay.receive()
+        messages = queue.receive()
         write([message["Body"] for message in messages])
-        replay.delete(messages)
+        queue.delete(messages)
         return len(messages)
 
     messages = silent = 0
     with ThreadPoolExecutor(workers) as pool:
         while silent < MAX_EMPTY_RECEIVES:
-            over = replay.is_complete
-            came = sum(pool.map(work, range(workers)))
-            messages += came
-            silent = silent + 1 if over and not came else 0
+            complete = replay.is_complete
+            received = sum(pool.map(work, range(workers)))
+            messages += received
+            silent = silent + 1 if complete and not received else 0
             yield messages
 
 
 def follow(stream: OrderStreamReader, write: WriteBodies) -> int:
-    """Write what came into the stream; how many milliseconds are left to its end."""
+    """Read the stream once; return how many milliseconds remain to its end."""
     behind = 0
     for records, late in stream.read():
         write(records)

@@ -26,7 +26,8 @@ from emulator.deploy import deploy
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.orders.domain import order_id
 from lambdas.runtime.dynamodb import from_item
-from ops.dlq.failure_sinks import QUEUE, Mechanism
+from ops.dlq.failure_sinks import Mechanism
+from ops.dlq.templates import QUEUE
 from stacks.environments import DEV
 from tests.support.cli import run_ops_in_process
 from tests.support.grants import cloud_recording_grants

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ops.dlq.failure_sinks import MAPPING, FailureRoute, FailureSink, Mechanism, Resource, Templates
+from ops.dlq.failure_sinks import FailureRoute, FailureSink, Mechanism
+from ops.dlq.templates import MAPPING, Resource, Templates
 
 Client = Callable[[str], Any]
 DEAD_LETTER_RESOURCES = ("arn:aws:sqs:*",)

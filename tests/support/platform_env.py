@@ -15,6 +15,7 @@ from demo.snapshot import Snapshot
 from emulator.cloud import Cloud, RootSession
 from lambdas.runtime.dynamodb import from_item, to_item
 from ops.deployed import Deployed
+from ops.dlq.discovery import find_failure_sinks
 from tests.support.faults import FaultCatalog
 from tests.support.redrive_driver import Operator
 
@@ -89,7 +90,7 @@ def running_platform(
     database.executescript(order_book.SCHEMA + SCHEMA)
     customers = api_client.create_customers(cloud, outputs, CUSTOMER)
     deployed = Deployed(session=RootSession(cloud), environment=environment).templates()
-    places = list(deployed.failure_sinks())
+    places = list(find_failure_sinks(deployed))
     client = cache(cloud.client)
     return Platform(
         cloud=cloud,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from typing import NamedTuple
@@ -101,6 +102,7 @@ class Operator:
             execute=ActionExecutor(self.client, lambda: self.mark_compensation_completed).execute,
             throttle=lambda: None,
             progress=lambda _: None,
+            dead_lettered_before=datetime.max.replace(tzinfo=UTC),
         )
         redrive.run(place, reader_for(place, self.client), tally)
         return tally.results

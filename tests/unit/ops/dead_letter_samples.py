@@ -11,14 +11,9 @@ from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.runtime.dead_letters import DeadLetterQueue
 from ops.dlq.decode import RawMessage
-from ops.dlq.failure_sinks import (
-    DeployedStack,
-    FailureRoute,
-    FailureSink,
-    Mechanism,
-    Resource,
-    Templates,
-)
+from ops.dlq.discovery import find_failure_sinks
+from ops.dlq.failure_sinks import FailureRoute, FailureSink, Mechanism
+from ops.dlq.templates import DeployedStack, Resource, Templates
 from tests.contracts.catalog import read, sample_of
 from tests.templates.synthesis import platform
 
@@ -77,7 +72,7 @@ def templates(environment: str = "dev") -> Templates:
 
 @cache
 def sinks(environment: str = "dev") -> Sequence[FailureSink]:
-    return templates(environment).failure_sinks()
+    return find_failure_sinks(templates(environment))
 
 
 def sink(name: str) -> FailureSink:

@@ -80,7 +80,12 @@ def test_a_message_is_sent_to_its_group():
 @pytest.mark.parametrize(
     ("name", "request_", "parameter", "content"),
     [
-        ("shipping/DispatchShipmentOnOrderPickedRuleUndelivered", "lambda.invoke", "Payload", EVENT),
+        (
+            "shipping/DispatchShipmentOnOrderPickedRuleUndelivered",
+            "lambda.invoke",
+            "Payload",
+            EVENT,
+        ),
         ("orders/StartFulfilmentRuleUndelivered", "stepfunctions.start_execution", "input",
          EVENT["detail"]),
         ("backbone/ToOrderStreamRuleUndelivered", "kinesis.put_record", "Data", EVENT),

@@ -5,16 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from ops.dlq.decode import decode
-from ops.dlq.failure_sinks import (
-    BUCKET,
-    QUEUE,
-    DeployedStack,
-    FailureSink,
-    Mechanism,
-    Resource,
-    Templates,
-)
+from ops.dlq.discovery import find_failure_sinks
+from ops.dlq.failure_sinks import FailureSink, Mechanism
 from ops.dlq.plan import Action, Repair, plan_redrive
+from ops.dlq.templates import BUCKET, QUEUE, DeployedStack, Resource, Templates
 from stacks.environments import ENVIRONMENTS
 from tests.templates.synthesis import platform
 from tests.unit.ops.dead_letter_samples import EVENT, dead_lettered_by, sink, sinks
@@ -151,9 +145,9 @@ def test_what_no_template_of_ours_declares_yet_is_known_too():
             "Properties": {"FunctionName": {"Ref": "Function12345678"}, **failed},
         },
     }
-    dead, destination = Templates(
-        {"Orders-Dev-New": DeployedStack({"Resources": template}, {})}
-    ).failure_sinks()
+    dead, destination = find_failure_sinks(
+        Templates({"Orders-Dev-New": DeployedStack({"Resources": template}, {})})
+    )
 
     assert [(route.mechanism, str(route.target)) for route in dead.routes] == [
         (Mechanism.FUNCTION_DLQ, "new/Function")
@@ -170,7 +164,9 @@ def test_a_queue_that_nobody_empties_is_a_place_though_nothing_is_known_to_feed_
     declared = {"Lonely12345678": {"Type": QUEUE}}
     templates = Templates({"Orders-Dev-New": DeployedStack({"Resources": declared}, {})})
 
-    assert [(each.name, each.routes) for each in templates.failure_sinks()] == [("new/Lonely", [])]
+    assert [(each.name, each.routes) for each in find_failure_sinks(templates)] == [
+        ("new/Lonely", [])
+    ]
 
 
 @pytest.mark.parametrize(

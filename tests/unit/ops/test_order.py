@@ -23,22 +23,18 @@ from lambdas.shipping.domain import Shipment, ShipmentState
 from ops.commands import order_show as command
 from ops.deployed import Deployed, OperationError
 from ops.dlq.decode import RawMessage
-from ops.dlq.failure_sinks import FailureSink, Resource
+from ops.dlq.failure_sinks import FailureSink
+from ops.dlq.peek import peek
 from ops.dlq.readers import Depth, LeasedMessages
+from ops.dlq.templates import Resource
 from ops.orders import collect, ledger
 from ops.orders.collect import MAX_READS, RecordCollector
-from ops.orders.dead_letters import search_sink
+from ops.orders.dead_letters import dead_letters_of
 from ops.orders.executions import Execution, execution_of
+from ops.orders.problems import OVERDUE_AFTER, find_problems
+from ops.orders.records import OrderDeadLetter, OrderRecords
 from ops.orders.render import render_lines
-from ops.orders.trace import (
-    OVERDUE_AFTER,
-    OrderDeadLetter,
-    OrderRecords,
-    find_problems,
-    format_amount,
-    history,
-    journey_document,
-)
+from ops.orders.trace import format_amount, history, trace_document
 from ops.terminal import Terminal
 from workers.warehouse.domain import Picking
 
@@ -293,14 +289,14 @@ SITUATIONS = {
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_the_journey_for_people(situation: str, golden: SnapshotAssertion):
-    told = journey_document(SITUATIONS[situation], now=NOW)
+    told = trace_document(SITUATIONS[situation], now=NOW)
 
     assert "\n".join(render_lines(told)) == golden
 
 
 @pytest.mark.parametrize("situation", ["troubled"])
 def test_the_journey_for_scripts(situation: str, golden: SnapshotAssertion):
-    told = journey_document(SITUATIONS[situation], now=NOW)
+    told = trace_document(SITUATIONS[situation], now=NOW)
 
     assert json.dumps(told, indent=2, ensure_ascii=False) == golden
 
@@ -446,20 +442,20 @@ class TestWrong:
             ),
             (
                 changed(REJECTED, storefront=seen("orders/2 OrderRejected 2")),
-                "of the 2 events that orders told, the timeline lacks [1]",
+                "of the 2 events of orders, the timeline lacks [1]",
             ),
             (
                 changed(DISPATCHED, payments=charge("TAKEN", "CHARGE", told=False)),
                 "the ledger's CHARGE was never published",
             ),
-            (PLACED, "it is PLACED, and nobody has worked on it since 2026-12-01 08:26:00"),
+            (PLACED, "it is PLACED, and no saga has worked on it since 2026-12-01 08:26:00"),
             (
                 replace(PLACED, order={**PLACED.order, "claim_owner": ARN, "claim_until": 7200}),
-                "it is PLACED, and nobody has worked on it since 1970-01-01 02:00:00",
+                "it is PLACED, and no saga has worked on it since 1970-01-01 02:00:00",
             ),
             (
                 replace(REJECTED, dead_letters=TROUBLED.dead_letters),
-                "orders/Repair holds a piece of it: RefundPayment: no answer",
+                "orders/Repair has a dead letter of it: RefundPayment: no answer",
             ),
         ],
     )
@@ -497,9 +493,9 @@ class TestWrong:
         assert list(find_problems(TROUBLED, now=NOW)) == [
             "RefundPayment failed for good and waits for a person",
             "it is CANCELLED, and payments has it TAKEN",
-            "of the 5 events that orders told, the timeline lacks [4, 5]",
+            "of the 5 events of orders, the timeline lacks [4, 5]",
             "the ledger's CHARGE was never published",
-            "orders/Repair holds a piece of it: RefundPayment: no answer",
+            "orders/Repair has a dead letter of it: RefundPayment: no answer",
         ]
 
 
@@ -519,7 +515,7 @@ class TestExecutions:
         history = [STARTED, *list(task("Claim", 0.2, "Boom: no"))[:-1]]
         execution = execution_of(ARN, history)
         assert execution.status == "RUNNING"
-        assert execution.steps[-1].outcome == "under way, after Boom: no"
+        assert execution.steps[-1].outcome == "in progress, after Boom: no"
 
     @pytest.mark.parametrize("kind", ["Failed", "TimedOut", "Aborted"])
     def test_one_that_died_says_of_what(self, kind: str):
@@ -615,24 +611,30 @@ REPAIR = FailureSink(
 )
 
 
-class TestParked:
-    def test_an_orders_pieces_are_found_and_given_back(self):
+class TestDeadLetters:
+    def test_dead_letters_that_mention_the_order_are_found_and_given_back(self):
         piece = {"compensation": "RefundPayment", "function": "f", "payload": {"order_id": ID}}
         other = {**piece, "payload": {"order_id": "another"}}
         held = Held(json.dumps(other), json.dumps(piece), f"nobody knows what of {ID}")
 
-        pieces, all = search_sink(REPAIR, held, ID)
+        contents = peek(REPAIR, held)
+        pieces = dead_letters_of(ID, contents)
 
         assert [(piece.queue, piece.id, piece.what) for piece in pieces] == [
             ("orders/Repair", "m1", "RefundPayment"),
-            ("orders/Repair", "m2", "nobody can tell why"),
+            ("orders/Repair", "m2", "for an unknown reason"),
         ]
-        assert (all, held.given_back) == (True, True)
+        assert (contents.is_complete, held.given_back) == (True, True)
 
-    def test_what_somebody_else_holds_is_known_not_to_be_seen(self):
-        assert search_sink(REPAIR, Held("{}", held=1), ID) == ([], False)
-        assert search_sink(REPAIR, Held(held=1), ID) == ([], False)
-        assert search_sink(REPAIR, Held(), ID) == ((), True)
+    @pytest.mark.parametrize(
+        ("held", "complete"),
+        [(Held("{}", held=1), False), (Held(held=1), False), (Held(), True)],
+    )
+    def test_sink_of_which_others_hold_some_is_incomplete(self, held: Held, complete: bool):
+        contents = peek(REPAIR, held)
+
+        assert dead_letters_of(ID, contents) == []
+        assert contents.is_complete == complete
 
 
 class Books:
@@ -675,7 +677,7 @@ class TestLedger:
         row = ["REFUNDED", None, None, "", NOW, NOW, *[None] * 6, True]
         found = self.collect(monkeypatch, row)
         assert (found["amount"], found["entries"]) == (None, [])
-        told = journey_document(replace(REJECTED, records={"payments": found}), now=NOW)
+        told = trace_document(replace(REJECTED, records={"payments": found}), now=NOW)
         assert "  payments  REFUNDED of nothing" in list(render_lines(told))
 
     def test_no_charge_is_none(self, monkeypatch: pytest.MonkeyPatch):
@@ -742,14 +744,63 @@ class TestWitnesses:
     def test_what_somebody_else_holds_cannot_be_seen(self):
         self.held = ["orders/Repair"]
         known = self.collect(Account(CLAIMED, e1=FULFILLED))
-        assert known.unreadable == {
-            "dead_letters": "somebody else holds some of orders/Repair: ask again"
-        }
+        assert known.unreadable == {"dead_letters": "others hold some of orders/Repair: try again"}
 
     @pytest.mark.parametrize("id", [ID, "o-1"])
     def test_an_order_that_there_is_not_is_said_so(self, id: str):
         with pytest.raises(OperationError, match=f"there is no order {id}"):
             self.collect(Account(None), id)
+
+    @pytest.mark.parametrize(
+        ("column", "value"),
+        [
+            ("state", "NONSENSE"),
+            ("state", None),
+            ("changed_at", "yesterday"),
+            ("changed_at", "2026-12-01T00:00:00"),
+            ("total", "much"),
+            ("lines", "none"),
+            ("lines", [{"sku": 7}]),
+            ("holds", [{"state": "HELD"}]),
+            ("holds", "h"),
+            ("claim_until", 10**20),
+            ("claimed_by", "e"),
+            ("reason", b"\x00"),
+        ],
+    )
+    def test_row_that_is_no_order_is_said_in_one_line(self, column: str, value: Any):
+        with pytest.raises(OperationError, match=f"the row {ID} is no order: ") as refused:
+            self.collect(Account({**CLAIMED, column: value}))
+
+        assert "\n" not in str(refused.value)
+
+    @pytest.mark.parametrize(
+        ("service", "table", "row"),
+        [
+            ("inventory", "ReservationsTable", {"state": "RESERVED"}),
+            ("shipping", "ShipmentsTable", {**shipment("BOOKED"), "created_at": 7}),
+            ("warehouse", "PickingsTable", {"lines": "x", "picked_at": at(1)}),
+            ("storefront", "TimelinesTable", {"order_id": ID, "orders/x": {}}),
+            ("storefront", "TimelinesTable", {"order_id": ID, "orders/1": "text"}),
+        ],
+    )
+    def test_garbled_row_of_a_service_is_unreadable_and_the_rest_is_shown(
+        self, service: str, table: str, row: dict[str, Any]
+    ):
+        account = Account(CLAIMED, e1=FULFILLED)
+        account.tables[table] = row
+
+        known = self.collect(account)
+
+        assert set(known.unreadable) == {service}
+        assert service not in known.records
+        assert list(render_lines(trace_document(known, now=NOW)))
+
+    def test_execution_that_is_no_arn_is_shown_as_unknown(self):
+        known = self.collect(Account(order("REJECTED", by=["nonsense"])))
+
+        assert [each.status for each in known.executions] == ["UNKNOWN"]
+        assert list(render_lines(trace_document(known, now=NOW)))
 
     @pytest.mark.parametrize(
         ("row", "executions"),

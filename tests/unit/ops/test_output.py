@@ -4,8 +4,7 @@
 """
 
 import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -14,14 +13,16 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from syrupy.assertion import SnapshotAssertion
 
-from ops import __main__ as main
-from ops.commands import dlq_list, dlq_redrive, dlq_show
+from ops.commands import dlq_list, dlq_show
 from ops.deployed import OperationError
+from ops.dlq import report, runner
 from ops.dlq.decode import DeadLetter, RawMessage, decode
 from ops.dlq.failure_sinks import FailureSink, Mechanism
+from ops.dlq.peek import SinkContents
 from ops.dlq.readers import Depth
 from ops.dlq.redrive import Redrive, Tally
 from ops.output import format_age, one_line
+from tests.unit.ops.conftest import EmptyDeployed
 from tests.unit.ops.dead_letter_samples import (
     AT,
     compensation,
@@ -29,7 +30,6 @@ from tests.unit.ops.dead_letter_samples import (
     message,
     outcome,
     sink,
-    templates,
 )
 from tests.unit.ops.fakes import FakeSinkReader
 
@@ -45,13 +45,13 @@ NAMES = (
 )
 
 
-def found() -> list[dlq_list.Found]:
-    def at(name: str, there: int, in_flight: int = 0) -> dlq_list.Found:
-        oldest = AT if there else None
-        return dlq_list.Found(
+def found() -> list[SinkContents]:
+    def at(name: str, there: int, in_flight: int = 0) -> SinkContents:
+        letters = [decode(message("{}", id=str(number)), sink(name)) for number in range(there)]
+        return SinkContents(
             sink=sink(name),
             depth=Depth(visible=there, in_flight=in_flight, measured_at=AT),
-            oldest=oldest,
+            dead_letters=letters,
         )
 
     return [at(name, number, in_flight=number // 3) for number, name in enumerate(NAMES)]
@@ -77,7 +77,8 @@ def test_dlq_list_json(golden: SnapshotAssertion):
 
 
 def test_dlq_list_when_all_are_empty(golden: SnapshotAssertion):
-    empty = dlq_list.Found(sink=sink(NAMES[0]), depth=Depth(visible=0, measured_at=AT), oldest=None)
+    depth = Depth(visible=0, measured_at=AT)
+    empty = SinkContents(sink=sink(NAMES[0]), depth=depth, dead_letters=())
 
     assert dlq_list.as_table([empty], NOW, of=66) + "\n" == golden
 
@@ -105,27 +106,28 @@ def test_redrive(golden: SnapshotAssertion, done: bool):
         execute=(lambda action: None) if done else None,
         throttle=lambda: None,
         progress=lambda _: None,
+        dead_lettered_before=NOW,
     )
     how.run(at, FakeSinkReader([*whole, message("x", id="held")], in_flight={"held"}), tally)
 
-    assert dlq_redrive.as_text(tally, done=done) + "\n" == golden
-    assert dlq_redrive.as_json(tally)["failed"] == 1
+    assert report.tally_as_text(tally, done=done) + "\n" == golden
+    assert report.tally_as_json(tally)["failed"] == 1
 
 
 def test_a_redrive_that_is_interrupted_says_which_may_come_twice(golden: SnapshotAssertion):
     tally = Tally(in_progress=records(sink("shipping/OutboxDeadLetters"))[0])
 
-    assert dlq_redrive.as_text(tally, done=True) + "\n" == golden
+    assert report.tally_as_text(tally, done=True) + "\n" == golden
 
 
 @pytest.mark.parametrize(
     ("done", "of", "shown"), [(0, 0, 0), (0, 9, 0), (3, 9, 10), (9, 9, 30), (10, 9, 30)]
 )
 def test_a_bar_is_as_long_as_it_is_far(done: int, of: int, shown: int):
-    text = dlq_redrive.bar(done, of)
+    text = report.progress_bar(done, of)
 
     assert text.count("#") == shown
-    assert len(text.partition("]")[0]) == dlq_redrive.BAR + 1
+    assert len(text.partition("]")[0]) == report.BAR_WIDTH + 1
 
 
 @pytest.mark.parametrize(
@@ -148,44 +150,7 @@ def test_a_line_is_one_line():
     assert one_line("x" * 200, max_length=10) == "x" * 9 + "…"
 
 
-class Deployed:
-    """An environment whose places are those of the templates, and empty."""
-
-    def __init__(self, problem: BaseException | None = None) -> None:
-        self._problem = problem
-
-    def templates(self) -> Any:
-        if self._problem is not None:
-            raise self._problem
-        return templates()
-
-    def outputs(self, stack: str) -> Any:
-        raise NotImplementedError
-
-    def client(self, service: str) -> Any:
-        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        attributes = dict.fromkeys(names, "0")
-        dated = {"ResponseMetadata": {"HTTPHeaders": {"date": "Tue, 01 Dec 2026 09:00:00 GMT"}}}
-        return SimpleNamespace(
-            get_queue_attributes=lambda **_: {"Attributes": attributes, **dated},
-            receive_message=lambda **_: {},
-            get_paginator=lambda _: SimpleNamespace(paginate=lambda **_: [dated]),
-        )
-
-
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    def run(*arguments: str, problem: BaseException | None = None) -> tuple[int, str, str]:
-        monkeypatch.setattr(main, "deployed", lambda _: Deployed(problem))
-        monkeypatch.setattr(sys, "argv", ["ops", *arguments])
-        code = main.main()
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    yield run
 
 
 @pytest.mark.parametrize(
@@ -230,9 +195,9 @@ def test_where_somebody_may_not_be_reached_the_other_places_are_redriven(
         for name in names
     }
     monkeypatch.setattr(
-        dlq_redrive, "reader_for", lambda at, _: readers.get(at.name, FakeSinkReader([]))
+        runner, "reader_for", lambda at, _: readers.get(at.name, FakeSinkReader([]))
     )
-    monkeypatch.setattr(Deployed, "client", lambda *_: SimpleNamespace(invoke=invoke))
+    monkeypatch.setattr(EmptyDeployed, "client", lambda *_: SimpleNamespace(invoke=invoke))
 
     ended, out, err = run("dlq", "redrive", "--all", "--yes")
     json_ended, told, _ = run("dlq", "redrive", "--all", "--json")
@@ -240,7 +205,7 @@ def test_where_somebody_may_not_be_reached_the_other_places_are_redriven(
     assert [readers[name].ids for name in names] == [["m"], []]
     assert (ended, json_ended) == (1, 0)
     assert "1 moved, 0 could not be" in out
-    assert f"{names[0]}  not gone through: An error occurred ({code})" in out
+    assert f"{names[0]}  not processed: An error occurred ({code})" in out
     assert (err, json.loads(told)["access_denied"]) == ("", {})
 
 
@@ -261,9 +226,11 @@ def test_what_was_put_and_may_not_be_deleted_ends_it_and_is_named(
         )
     }
     monkeypatch.setattr(
-        dlq_redrive, "reader_for", lambda at, _: readers.get(at.name, FakeSinkReader([]))
+        runner, "reader_for", lambda at, _: readers.get(at.name, FakeSinkReader([]))
     )
-    monkeypatch.setattr(Deployed, "client", lambda *_: SimpleNamespace(invoke=lambda **_: None))
+    monkeypatch.setattr(
+        EmptyDeployed, "client", lambda *_: SimpleNamespace(invoke=lambda **_: None)
+    )
 
     code, out, err = run("dlq", "redrive", "--all", "--yes")
 
@@ -280,7 +247,7 @@ def test_what_every_place_would_meet_ends_it(run: Run, monkeypatch: pytest.Monke
         asked.append(at.name)
         raise error
 
-    monkeypatch.setattr(dlq_redrive, "reader_for", expired)
+    monkeypatch.setattr(runner, "reader_for", expired)
 
     code, _, err = run("dlq", "redrive", "--all")
 

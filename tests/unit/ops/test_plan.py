@@ -153,10 +153,10 @@ class TestRecords:
         assert action.payload == {"Records": [{**RECORD, "redriven": history}]}
 
     def test_and_that_come_again_have_all_of_it(self):
-        body = {"reason": "second", "record": planned(
-            "storefront/SalesProjectionDeadLetters", Mechanism.CONSUMER).payload["Records"][0]}  # fmt: skip
+        name = "storefront/SalesProjectionDeadLetters"
+        (first,) = planned(name, Mechanism.CONSUMER).payload["Records"]
 
-        (record,) = again("storefront/SalesProjectionDeadLetters", message(body)).payload["Records"]
+        (record,) = again(name, message({"reason": "second", "record": first})).payload["Records"]
 
         assert record["redriven"] == {"times": 2, "earlier": ["it makes no sense", "second"]}
 
@@ -199,7 +199,7 @@ class TestSagas:
 
 
 def test_what_nobody_can_decode_stays():
-    with pytest.raises(NotRedrivableError, match="nobody can tell"):
+    with pytest.raises(NotRedrivableError, match="where it came from is unknown"):
         again("shipping/DispatchShipmentDeadLetters", message("poison"))
 
 

@@ -18,12 +18,13 @@ from botocore.exceptions import ClientError
 from lambdas.contracts.envelope import EventEnvelope
 from ops import __main__ as command
 from ops.deployed import OperationError, deployed
+from ops.replay.archive import Replay
 from ops.terminal import Terminal
 from ops.views.compare import MAX_DIFFS, PAGE, DynamoTable, compare, still_differing
-from ops.views.event_readers import MAX_EMPTY_RECEIVES, OrderStreamReader, ReplayReader
+from ops.views.event_readers import MAX_EMPTY_RECEIVES, OrderStreamReader, replay_all
 from ops.views.rebuild import MAX_ATTEMPTS, ProjectionWriter, Rebuild, project_with_retries
 from ops.views.registry import VIEWS
-from ops.views.sources import drain, follow
+from ops.views.sources import OrderEventSource, RebuildContext, drain, follow
 from stacks.environments import ENVIRONMENTS
 from tests.unit.storefront.fakes import FakeTable
 from tests.unit.storefront.order_events import bus_event, order_history
@@ -256,11 +257,17 @@ class Queue:
         self.held -= len(messages)
 
 
+def drain_all(
+    queue: Queue, write: Callable[[Sequence[Any]], None], workers: int = 1
+) -> Iterator[int]:
+    return drain(cast(Any, queue), cast(Any, queue), write, workers=workers)
+
+
 class TestReplaying:
     def test_all_comes_and_no_more_is_held_than_is_in_work(self):
         queue, written = Queue(5_000), []
 
-        last = list(drain(queue, lambda bodies: written.append(len(bodies)), workers=4))[-1]  # type: ignore[arg-type]
+        last = list(drain_all(queue, lambda bodies: written.append(len(bodies)), workers=4))[-1]
 
         assert last == sum(written) == 5_000
         assert queue.held == 0
@@ -269,7 +276,7 @@ class TestReplaying:
     def test_an_empty_queue_is_no_end_while_the_replay_goes_on(self):
         queue = Queue(0, ends_after=20)
 
-        list(drain(queue, lambda _: None, workers=1))  # type: ignore[arg-type]
+        list(drain_all(queue, lambda _: None))
 
         assert queue.looks == 20 + MAX_EMPTY_RECEIVES
 
@@ -280,12 +287,12 @@ class TestReplaying:
             raise ValueError
 
         with pytest.raises(ValueError):
-            list(drain(queue, fail, workers=1))  # type: ignore[arg-type]
+            list(drain_all(queue, fail))
         assert queue.held == 10
 
     def test_a_replay_names_the_rule_that_it_may_reach_as_the_only_one(self):
         events = Events()
-        replay(events).start("r", now=NOW)
+        replay(events)
 
         assert events.started["Destination"] == {"Arn": "bus", "FilterArns": ["rule"]}
         assert events.started["EventEndTime"] == NOW
@@ -293,15 +300,14 @@ class TestReplaying:
     def test_it_is_refused_while_another_is_under_way(self):
         events = Events(running=["rebuild-Sales-1"])
 
-        with pytest.raises(OperationError, match="rebuild-Sales-1 is under way"):
-            replay(events).start("r", now=NOW)
+        with pytest.raises(OperationError, match="rebuild-Sales-1 is running"):
+            replay(events)
         assert events.started == {}
 
     @pytest.mark.parametrize("state", ["FAILED", "CANCELLED"])
     def test_one_that_comes_to_another_end_is_an_error(self, state: str):
         events = Events(state=state)
         asked = replay(events)
-        asked.start("r", now=NOW)
 
         with pytest.raises(OperationError, match=f"r is {state}"):
             _ = asked.is_complete
@@ -309,11 +315,12 @@ class TestReplaying:
     @pytest.mark.parametrize(("state", "cancelled"), [("RUNNING", ["r"]), ("COMPLETED", [])])
     def test_what_is_broken_off_cancels_its_replay(self, state: str, cancelled: list[str]):
         events = Events(state=state)
-        asked = replay(events)
-        asked.cancel()
-        asked.start("r", now=NOW)
+        source = OrderEventSource(context(events))
+        source.stop()
+        assert events.cancelled == []
+        source.start()
 
-        asked.cancel()
+        source.stop()
 
         assert events.cancelled == cancelled
 
@@ -344,13 +351,27 @@ class Events:
         self.cancelled.append(ReplayName)
 
 
-def replay(events: Events) -> ReplayReader:
-    backbone = {
-        "EventArchiveArn": "arn:aws:events:r:a:archive/facts",
-        "ReplayRuleArn": "rule",
-        "ReplayQueueUrl": "queue",
-    }
-    return ReplayReader(events, None, backbone=backbone)
+BACKBONE = {
+    "EventArchiveArn": "arn:aws:events:r:a:archive/facts",
+    "ReplayRuleArn": "rule",
+    "ReplayQueueUrl": "queue",
+}
+
+
+def replay(events: Events) -> Replay:
+    return replay_all(events, BACKBONE, "r", until=NOW)
+
+
+def context(events: Events) -> RebuildContext:
+    deployed = SimpleNamespace(outputs=lambda _: BACKBONE, client=lambda _: events)
+    return RebuildContext(
+        deployed=cast(Any, deployed),
+        name="r",
+        began=NOW,
+        overlap=timedelta(0),
+        idle=cast(Any, None),
+        write=lambda _: None,
+    )
 
 
 class Expired(Exception):
@@ -513,6 +534,63 @@ class TestCommand:
         code, said = run("timelines", AWS_DEFAULT_REGION="eu-west-1")
         assert (code, said.count("\n")) == (2, 1)
         assert said.startswith("no credentials: ")
+
+    @pytest.mark.parametrize(
+        ("equal", "options", "switch", "code", "printed"),
+        [
+            (True, (), False, 0, {"equal": True, "switched": False}),
+            (True, ("--yes",), True, 0, {"equal": True, "switched": True}),
+            (False, (), False, 1, {"equal": False, "switched": False}),
+            (False, ("--yes",), True, 1, {"equal": False, "switched": False}),
+            (
+                False,
+                ("--yes", "--despite-differences"),
+                True,
+                0,
+                {"equal": False, "switched": True},
+            ),
+            (False, ("--despite-differences",), False, 0, {"equal": False, "switched": False}),
+        ],
+    )
+    def test_rebuild_switches_with_yes_only(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        equal: bool,
+        options: tuple[str, ...],
+        switch: bool,
+        code: int,
+        printed: dict[str, bool],
+    ):
+        asked: list[dict[str, bool]] = []
+
+        def rebuild(_: Rebuild, **how: bool) -> bool:
+            asked.append(how)
+            return equal
+
+        monkeypatch.setattr(Rebuild, "run", rebuild)
+        monkeypatch.setattr(command, "deployed", lambda _: None)
+        monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", "sales", "--json", *options])
+
+        assert command.main() == code
+        assert json.loads(capsys.readouterr().out) == {"view": "sales", **printed}
+        despite = "--despite-differences" in options
+        assert asked == [{"switch": switch, "ignore_differences": despite}]
+
+    @pytest.mark.parametrize(("options", "hint"), [((), True), (("--yes",), False)])
+    def test_rebuild_without_yes_says_how_to_switch(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        options: tuple[str, ...],
+        hint: bool,
+    ):
+        monkeypatch.setattr(Rebuild, "run", lambda *_, **__: True)
+        monkeypatch.setattr(command, "deployed", lambda _: None)
+        monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", "sales", *options])
+
+        assert command.main() == 0
+        assert ("to switch to it, add --yes" in capsys.readouterr().out) == hint
 
     def test_an_unknown_view_is_told_those_there_are(self, run: Callable[..., tuple[int, str]]):
         code, said = run("prices")

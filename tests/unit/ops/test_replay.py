@@ -39,12 +39,12 @@ class TestHearing:
     @pytest.mark.parametrize(
         ("names", "wrong"),
         [
-            ("", "name the rules that are to hear it"),
+            ("", "name the rules that are to get it"),
             ("None", "None is no rule of the bus"),
-            ("Live", "Live leaves replayed events out, so that nothing is done twice"),
+            ("Live", "Live excludes replayed events, so that nothing is done twice"),
             ("Off", "Off is disabled"),
             ("Bare", "Bare has no target"),
-            ("Mine Live None", "Live leaves replayed .*; None is no rule of the bus"),
+            ("Mine Live None", "Live excludes replayed .*; None is no rule of the bus"),
         ],
     )
     def test_what_would_come_to_nothing_is_refused_with_those_that_hear(
@@ -57,7 +57,9 @@ class TestHearing:
             rule("Bare", targets=()),
             rule("All", {}),
         ]
-        with pytest.raises(OperationError, match=f"^{wrong}.*A replay is heard by: Mine, All$"):
+        with pytest.raises(
+            OperationError, match=f"^{wrong}.*Rules that accept a replay: Mine, All$"
+        ):
             select_rules(rules, names.split())
 
     def test_a_rule_named_twice_is_named_once(self):
@@ -103,7 +105,7 @@ class TestTimes:
         command.arguments(parser)
         with pytest.raises(SystemExit):
             parser.parse_args(["--from", "noon"])
-        assert "noon is no time such as 2026-12-01T08:00" in capsys.readouterr().err
+        assert "noon is not a time such as 2026-12-01T08:00" in capsys.readouterr().err
 
 
 class Events:

@@ -1,0 +1,92 @@
+"""Delete single dead letters of a queue by their ids.
+
+Without --yes, nothing is deleted: the command shows what would be. Nothing is deleted either where
+one of the ids is not found. What was deleted is gone: keep what `dlq show --json` has of it.
+
+Ends with 0 when all of them were deleted, or would be.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+
+from ops.commands import DONE, dlq_show
+from ops.commands.options import add_json_option, add_yes_option
+from ops.deployed import Deployed
+from ops.dlq.decode import DeadLetter, RawMessage, decode
+from ops.dlq.discovery import find_failure_sinks
+from ops.dlq.failure_sinks import FailureSink
+from ops.dlq.readers import LeasedMessages, reader_for
+from ops.dlq.selection import find_sink, require_found
+from ops.output import print_json, print_text
+from ops.terminal import Terminal
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("queue", metavar="QUEUE", help="a name from dlq list, or part of one")
+    parser.add_argument(
+        "--id",
+        action="append",
+        required=True,
+        metavar="ID",
+        help="an id from dlq show; may be repeated",
+    )
+    add_yes_option(parser, help="delete them")
+    add_json_option(parser)
+
+
+def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
+    """Find all of the ids first, and delete them while they are leased."""
+    sink = find_sink(find_failure_sinks(deployed.templates()), arguments.queue)
+    reader = reader_for(sink, deployed.client)
+    deleted: list[str] = []
+    with closing(reader.lease_messages()) as messages:
+        found = find_messages(messages, arguments.id)
+        require_found(arguments.id, [message.id for message in found])
+        dead_letters = [decode(message, sink) for message in found]
+        try:
+            for message in found if arguments.yes else ():
+                reader.delete(message)
+                deleted.append(message.id)
+        finally:
+            report(dead_letters, sink, deleted, arguments)
+    return DONE
+
+
+def find_messages(messages: LeasedMessages, ids: Sequence[str]) -> list[RawMessage]:
+    """Return the messages of these ids. Stop reading once all are found."""
+    missing, found = set(ids), list[RawMessage]()
+    for message in messages:
+        if message.id in missing:
+            missing.remove(message.id)
+            found.append(message)
+        if not missing:
+            break
+    return found
+
+
+def report(
+    dead_letters: Sequence[DeadLetter],
+    sink: FailureSink,
+    deleted: Sequence[str],
+    arguments: Namespace,
+) -> None:
+    """Print each dead letter, and which of them were deleted."""
+    if arguments.json:
+        print_json(
+            [
+                {**dlq_show.as_json(each, sink), "deleted": each.message.id in deleted}
+                for each in dead_letters
+            ]
+        )
+        return
+    now, lines = datetime.now(UTC), list[str]()
+    for each in dead_letters:
+        lines += [*dlq_show.describe(each, sink, now=now), ""]
+    if arguments.yes:
+        lines.append(f"{len(deleted)} deleted")
+    else:
+        lines.append(f"{len(dead_letters)} would be deleted; to do it, add --yes")
+    print_text("\n".join(lines))

@@ -1,0 +1,91 @@
+"""List orders, the newest first, and what is wrong with each according to its row.
+
+The whole table of orders is read. An order is stuck when no saga has worked on it for ten minutes
+though it is open, or when a compensation of it failed for good. `order show` also looks at what
+the other services have on record.
+
+Ends with 0 when nothing is wrong with the orders selected, and with 1 when something is.
+"""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from lambdas.contracts.orders import OrderState
+from ops.commands import DONE, NEEDS_ATTENTION
+from ops.commands.options import add_json_option
+from ops.deployed import Deployed
+from ops.orders.listing import ListedOrder, Selection, UnreadableRow, list_orders
+from ops.orders.trace import format_amount
+from ops.output import format_age, format_table, one_line, print_json, print_text
+from ops.terminal import Terminal
+
+DEFAULT_LIMIT = 100
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "--state",
+        type=str.upper,
+        choices=[str(state) for state in OrderState],
+        help="orders in this state",
+    )
+    parser.add_argument("--customer", metavar="ID", help="orders of this customer")
+    parser.add_argument("--held", action="store_true", help="orders that a hold keeps")
+    parser.add_argument("--stuck", action="store_true", help="orders that need a person")
+    parser.add_argument(
+        "--limit",
+        type=_positive,
+        default=DEFAULT_LIMIT,
+        metavar="N",
+        help="the newest N of them (default: %(default)s)",
+    )
+    add_json_option(parser)
+
+
+def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
+    """Read all orders, and print those selected."""
+    now = datetime.now(UTC)
+    selection = Selection(
+        state=arguments.state,
+        customer=arguments.customer,
+        held=arguments.held,
+        stuck=arguments.stuck,
+    )
+    table, dynamodb = deployed.outputs("Orders")["OrdersTable"], deployed.client("dynamodb")
+    listing = list_orders(dynamodb, table, selection, limit=arguments.limit, now=now)
+    if arguments.json:
+        unreadable = [each.as_json() for each in listing.unreadable]
+        print_json([*unreadable, *(each.as_json() for each in listing.orders)])
+    else:
+        print_text(as_text(listing.orders, listing.unreadable, of=listing.selected, now=now))
+    return NEEDS_ATTENTION if listing.unreadable or listing.with_problems else DONE
+
+
+def as_text(
+    orders: Sequence[ListedOrder], unreadable: Sequence[UnreadableRow], *, of: int, now: datetime
+) -> str:
+    """Return a row for each order, and a line for each row of the table that is no order."""
+    rows = [
+        (
+            each.order.order_id,
+            str(each.order.state),
+            format_age(datetime.fromisoformat(each.order.placed_at), now),
+            format_amount({"amount": each.order.total, "currency": each.order.currency}),
+            each.order.customer_id,
+            "; ".join([*(f"held: {reason}" for reason in each.held), *each.problems]),
+        )
+        for each in orders
+    ]
+    lines = [
+        f"{one_line(each.order_id)} is no order: {one_line(each.error)}" for each in unreadable
+    ]
+    table = format_table(("ORDER", "STATE", "AGE", "TOTAL", "CUSTOMER", "REMARKS"), rows)
+    return "\n".join([*lines, table, "", f"{len(orders)} of {of} orders"])
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise ArgumentTypeError("wants a number above 0")
+    return int(text)

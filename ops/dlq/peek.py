@@ -1,0 +1,60 @@
+"""Look into failure sinks and leave everything where it is."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from ops.dlq.decode import DeadLetter, decode
+from ops.dlq.failure_sinks import FailureSink
+from ops.dlq.readers import Depth, SinkReader, reader_for
+
+MAX_WORKERS = 8
+"""How many sinks are read at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkContents:
+    """What a sink holds."""
+
+    sink: FailureSink
+    depth: Depth
+    dead_letters: Sequence[DeadLetter]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of it was seen. Others may hold some of it."""
+        return len(self.dead_letters) >= self.depth.total
+
+
+def lease_dead_letters(
+    sink: FailureSink, reader: SinkReader, *, limit: int | None = None
+) -> list[DeadLetter]:
+    """Return what a sink holds, up to a limit, and give all of it back."""
+    with closing(reader.lease_messages()) as messages:
+        return [decode(message, sink) for message in islice(messages, limit)]
+
+
+def peek(sink: FailureSink, reader: SinkReader, *, limit: int | None = None) -> SinkContents:
+    """Return what a sink holds. A sink that SQS says is empty is not read.
+
+    SQS may know of a new message a minute late.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
+    """
+    depth = reader.depth()
+    dead_letters = lease_dead_letters(sink, reader, limit=limit) if depth.visible else ()
+    return SinkContents(sink=sink, depth=depth, dead_letters=dead_letters)
+
+
+def peek_all(
+    sinks: Sequence[FailureSink], client: Callable[[str], Any], *, limit: int | None = None
+) -> list[SinkContents]:
+    """Return what each of the sinks holds; ``client`` makes boto3's client of a service."""
+    clients = {name: client(name) for name in ("sqs", "s3")}
+    readers = [reader_for(sink, clients.__getitem__) for sink in sinks]
+    with ThreadPoolExecutor(MAX_WORKERS) as pool:
+        return list(
+            pool.map(lambda pair: peek(*pair, limit=limit), zip(sinks, readers, strict=True))
+        )

@@ -1,0 +1,84 @@
+"""What a redrive did, or would do, as text and as JSON."""
+
+from typing import Any
+
+from ops.dlq.decode import DeadLetter
+from ops.dlq.failure_sinks import FailureSink
+from ops.dlq.plan import NotRedrivableError, plan_redrive
+from ops.dlq.redrive import RedriveResult, Tally
+from ops.output import one_line, printable
+
+BAR_WIDTH = 30
+
+
+def progress_bar(done: int, of: int) -> str:
+    """Return how far a redrive is. SQS knows the total only roughly, so it may grow."""
+    of = max(done, of)
+    full = BAR_WIDTH * done // of if of else 0
+    return f"[{'#' * full}{'.' * (BAR_WIDTH - full)}] {done} of {of}"
+
+
+def describe_plan(dead_letter: DeadLetter, sink: FailureSink) -> str:
+    """Return what a redrive would do with a dead letter, or why it cannot."""
+    try:
+        return f"would {plan_redrive(dead_letter, sink)}"
+    except NotRedrivableError as reason:
+        return f"cannot: {reason}"
+
+
+def not_received(number: int) -> str:
+    """Say that the sink holds more dead letters that cannot be received now, and why."""
+    return f"{number} more are held by others, or wait behind ten of their group"
+
+
+def tally_as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
+    """Return a summary, with a line for each dead letter that was not moved.
+
+    In a dry run (not ``done``), each dead letter that would be moved has a line, too.
+    """
+    lines = [
+        f"{result.sink.name}  {printable(result.dead_letter.message.id)}\n"
+        f"  {one_line(_outcome(result, word))}"
+        for result in tally.results
+        if not (done and result.moved)
+    ]
+    if tally.in_progress is not None:
+        id = printable(tally.in_progress.message.id)
+        lines.append(f"{id} was being {word}: it may be done twice")
+    lines += [
+        f"{name}  not processed: {one_line(why)}" for name, why in tally.access_denied.items()
+    ]
+    if tally.not_received:
+        lines.append(not_received(tally.not_received))
+    counts = f"{tally.failed} could not be, {tally.skipped} were left"
+    if done:
+        return "\n".join([*lines, f"{tally.moved} {word}, {counts}"])
+    return "\n".join([*lines, f"{tally.moved} would be {word}, {counts}; to do it, add --yes"])
+
+
+def tally_as_json(tally: Tally) -> dict[str, Any]:
+    """Return the same for scripts."""
+    return {
+        "moved": tally.moved,
+        "failed": tally.failed,
+        "skipped": tally.skipped,
+        "not_received": tally.not_received,
+        "access_denied": tally.access_denied,
+        "in_progress": tally.in_progress and tally.in_progress.message.id,
+        "records": [
+            {
+                "queue": result.sink.name,
+                "id": result.dead_letter.message.id,
+                "moved": result.moved,
+                "action": result.action and str(result.action),
+                "error": result.error,
+            }
+            for result in tally.results
+        ],
+    }
+
+
+def _outcome(result: RedriveResult, word: str) -> str:
+    if result.error:
+        return f"not {word}: {result.error}"
+    return describe_plan(result.dead_letter, result.sink)

@@ -1,0 +1,91 @@
+"""Deployed templates: their resources, and what refers to what in them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+QUEUE, BUCKET, FUNCTION = "AWS::SQS::Queue", "AWS::S3::Bucket", "AWS::Lambda::Function"
+MAPPING, MACHINE = "AWS::Lambda::EventSourceMapping", "AWS::StepFunctions::StateMachine"
+ID_HASH_LENGTH = 8
+"""The number of letters that the CDK appends to a logical id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A resource of a stack."""
+
+    stack: str
+    id: str
+    """Its logical id."""
+    kind: str
+    """Its CloudFormation type."""
+    physical: str
+    """Its physical id: a name, an ARN or a URL."""
+    properties: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name that the command shows, such as ``orders/Repair``."""
+        return f"{self.stack.rpartition('-')[2].lower()}/{self.id[:-ID_HASH_LENGTH]}"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def matches_arn(self, arn: str) -> bool:
+        """Return whether an ARN is this resource's: it has the last part of the physical id."""
+        parts = re.compile("[/:|]")
+        return bool(arn) and parts.split(self.physical)[-1] in parts.split(arn)
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedStack:
+    """A deployed stack: its template, and the physical ids of its resources by logical id."""
+
+    template: Mapping[str, Any]
+    ids: Mapping[str, str]
+
+
+class Templates:
+    """The templates of an environment's stacks, by stack."""
+
+    def __init__(self, stacks: Mapping[str, DeployedStack]) -> None:
+        self._stacks = stacks
+
+    def resources(self, *kinds: str) -> Iterator[Resource]:
+        """Return the resources of these types, or all where none is given."""
+        for name, stack in self._stacks.items():
+            for id, declared in stack.template["Resources"].items():
+                if not kinds or declared["Type"] in kinds:
+                    yield self._resource(name, id)
+
+    def references(self, stack: str, value: Any) -> Iterator[Resource]:
+        """Return the resources that a value of a template refers to, anywhere in it."""
+        match value:
+            case {"Ref": str(id)} | {"Fn::GetAtt": [str(id), *_]}:
+                if id in self._stacks[stack].template["Resources"]:
+                    yield self._resource(stack, id)
+            case {"Fn::GetStackOutput": {"StackName": str(other), "OutputName": str(output)}}:
+                if other in self._stacks:
+                    outputs = self._stacks[other].template["Outputs"]
+                    yield from self.references(other, outputs[output]["Value"])
+            case dict():
+                for inner in value.values():
+                    yield from self.references(stack, inner)
+            case list():
+                for inner in value:
+                    yield from self.references(stack, inner)
+
+    def first_reference(self, stack: str, value: Any) -> Resource | None:
+        """Return the first resource that a value refers to, or None."""
+        return next(self.references(stack, value), None)
+
+    def _resource(self, stack: str, id: str) -> Resource:
+        declared = self._stacks[stack].template["Resources"][id]
+        return Resource(
+            stack=stack,
+            id=id,
+            kind=declared["Type"],
+            physical=self._stacks[stack].ids.get(id, ""),
+            properties=declared.get("Properties", {}),
+        )

@@ -1,0 +1,118 @@
+"""Select orders from their table."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from heapq import nlargest
+from typing import Any
+
+from lambdas.contracts.orders import HOLDABLE_STATES
+from lambdas.orders.domain import Order
+from lambdas.runtime.dynamodb import from_item
+from ops.orders.problems import order_problems
+from ops.orders.row_checks import RowError, parse_order
+
+MAX_UNREADABLE = 100
+"""How many rows that are no orders are listed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which orders are selected: those that meet all that is given."""
+
+    state: str | None = None
+    customer: str | None = None
+    held: bool = False
+    stuck: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedOrder:
+    """An order, what holds it, and what is wrong with it."""
+
+    order: Order
+    held: Sequence[str]
+    """The reasons of the holds that keep it."""
+    problems: Sequence[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for scripts."""
+        return {
+            "order_id": self.order.order_id,
+            "state": self.order.state,
+            "customer_id": self.order.customer_id,
+            "placed_at": self.order.placed_at,
+            "changed_at": self.order.changed_at,
+            "total": self.order.total,
+            "currency": self.order.currency,
+            "held": list(self.held),
+            "problems": list(self.problems),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableRow:
+    """A row of the table that is no order."""
+
+    order_id: str
+    error: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for scripts."""
+        return {"order_id": self.order_id, "unreadable": self.error}
+
+
+@dataclass(slots=True, kw_only=True)
+class Listing:
+    """The newest of the selected orders, and how many were selected."""
+
+    orders: Sequence[ListedOrder] = ()
+    selected: int = 0
+    with_problems: int = 0
+    unreadable: list[UnreadableRow] = field(default_factory=list)
+
+
+def list_orders(
+    dynamodb: Any, table: str, selection: Selection, *, limit: int, now: datetime
+) -> Listing:
+    """Scan the table. Only the newest ``limit`` orders are held in memory."""
+    listing = Listing()
+    listing.orders = nlargest(
+        limit,
+        _selected(dynamodb, table, selection, listing, now),
+        key=lambda each: (datetime.fromisoformat(each.order.placed_at), each.order.order_id),
+    )
+    return listing
+
+
+def _selected(
+    dynamodb: Any, table: str, selection: Selection, listing: Listing, now: datetime
+) -> Iterator[ListedOrder]:
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    for row in (from_item(item) for page in pages for item in page["Items"]):
+        try:
+            listed = _listed(parse_order(row), now)
+        except RowError as error:
+            if len(listing.unreadable) < MAX_UNREADABLE:
+                unreadable = UnreadableRow(order_id=str(row.get("order_id")), error=str(error))
+                listing.unreadable.append(unreadable)
+            continue
+        if _is_selected(listed, selection):
+            listing.selected += 1
+            listing.with_problems += bool(listed.problems)
+            yield listed
+
+
+def _listed(order: Order, now: datetime) -> ListedOrder:
+    held = [hold.reason for hold in order.held] if order.state in HOLDABLE_STATES else []
+    return ListedOrder(order=order, held=held, problems=list(order_problems(order, now=now)))
+
+
+def _is_selected(listed: ListedOrder, selection: Selection) -> bool:
+    order = listed.order
+    return (
+        selection.state in (None, order.state)
+        and selection.customer in (None, order.customer_id)
+        and (bool(listed.held) or not selection.held)
+        and (bool(listed.problems) or not selection.stuck)
+    )

@@ -1,0 +1,105 @@
+"""Find what is wrong with an order and does not resolve itself."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from lambdas.contracts.orders import FULFILLED_STATES, UNDONE_STATES, OrderState
+from lambdas.orders.domain import Order
+from lambdas.orders.rows import order_of
+from lambdas.orders.stalled_orders import is_stalled
+from ops.orders.records import OrderRecords
+
+OVERDUE_AFTER = timedelta(minutes=10)
+"""What has not happened by then needs a person. Schedules run every minute, and views are seconds
+behind.
+"""
+FORBIDDEN_WHEN_UNDONE = {
+    "payments": {"PENDING", "TAKEN"},
+    "inventory": {"RESERVED", "SHIPPED"},
+    "shipping": {"BOOKED", "DISPATCHED"},
+}
+"""States of other services' rows that contradict an order that is undone."""
+FORBIDDEN_WHEN_FULFILLED = {
+    "payments": {None, "PENDING", "DECLINED", "REFUNDED"},
+    "inventory": {None, "REFUSED", "RELEASED"},
+    "shipping": {None, "REFUSED", "CANCELLED"},
+}
+"""States that contradict an order that is fulfilled; None stands for no row."""
+
+
+def find_problems(known: OrderRecords, *, now: datetime) -> Iterator[str]:
+    """Return what is wrong with an order, in sentences."""
+    order = order_of(known.order)
+    yield from order_problems(order, now=now)
+    yield from _contradictions(known)
+    yield from _missing_next_step(known, order, now)
+    missing = _missing_from_timeline(known)
+    if missing and now - _time(order.changed_at) > OVERDUE_AFTER:
+        yield f"of the {order.sequence} events of orders, the timeline lacks {missing}"
+    for entry in (known.records.get("payments") or {}).get("entries", ()):
+        if not entry["published"] and now - _time(entry["occurred_at"]) > OVERDUE_AFTER:
+            yield f"the ledger's {entry['kind']} was never published"
+    for dead_letter in known.dead_letters:
+        yield f"{dead_letter.queue} has a dead letter of it: {dead_letter.what}"
+
+
+def order_problems(order: Order, *, now: datetime) -> Iterator[str]:
+    """Return what is wrong with an order according to its own row."""
+    for name in order.outstanding_compensations:
+        yield f"{name} failed for good and waits for a person"
+    since = _unattended_since(order)
+    if is_stalled(order, now=int(now.timestamp())) and now - since > OVERDUE_AFTER:
+        yield f"it is {order.state}, and no saga has worked on it since {since:%Y-%m-%d %H:%M:%S}"
+
+
+def _contradictions(known: OrderRecords) -> Iterator[str]:
+    """Return which services' rows contradict the order's state."""
+    state = known.order["state"]
+    bad = (
+        FORBIDDEN_WHEN_FULFILLED
+        if state in FULFILLED_STATES
+        else FORBIDDEN_WHEN_UNDONE
+        if state in UNDONE_STATES
+        else {}
+    )
+    for service, states in bad.items():
+        if service in known.records:
+            found = (known.records[service] or {}).get("state")
+            if found in states:
+                yield f"it is {state}, and {service} has it {found or 'nowhere'}"
+
+
+def _missing_next_step(known: OrderRecords, order: Order, now: datetime) -> Iterator[str]:
+    """Return what should have followed on the order's state by now, and has not."""
+    states = {service: (row or {}).get("state") for service, row in known.records.items()}
+    picking = known.records.get("warehouse") or {}
+    times = (order.changed_at, picking.get("picked_at"), *(hold.at for hold in order.holds))
+    if now - max(_time(time) for time in times if time) <= OVERDUE_AFTER:
+        return
+    if order.state == OrderState.CONFIRMED and "warehouse" in states:
+        # A held order is picked, too. It waits to be dispatched.
+        if not picking:
+            yield "it is CONFIRMED, and has not been picked"
+        elif not order.held and (found := states.get("shipping")) in ("BOOKED", "DISPATCHED"):
+            yield f"it is CONFIRMED and picked, and shipping has it {found}"
+    if order.state == OrderState.DISPATCHED and states.get("inventory") == "RESERVED":
+        yield "it is DISPATCHED, and inventory has it RESERVED"
+
+
+def _unattended_since(order: Order) -> datetime:
+    """Return since when no saga has worked on the order, if none does."""
+    if order.claim_until is not None:
+        return datetime.fromtimestamp(order.claim_until, UTC)
+    return _time(order.changed_at)
+
+
+def _missing_from_timeline(known: OrderRecords) -> list[int]:
+    """Return the numbers of the events of orders that the timeline lacks."""
+    if "storefront" not in known.records:
+        return []
+    seen = known.records["storefront"] or {}
+    return [n for n in range(1, known.order["sequence"] + 1) if f"orders/{n}" not in seen]
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,109 @@
+"""Where AWS cannot be reached, the command ends within seconds, with one line and exit code 2."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+LIMIT = 30
+"""Seconds. An interpreter that starts on a busy machine needs some of them."""
+ACCOUNT = {
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "k",
+    "AWS_SECRET_ACCESS_KEY": "s",
+}
+COMMANDS = [("dlq", "list"), ("order", "show", "0" * 32), ("order", "list"), ("saga", "repair")]
+
+
+def ops(*words: str, **environment: str) -> tuple[int, str, str, float]:
+    """Run the command with these variables of AWS and no others."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    nowhere = {"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}
+    began = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "-m", "ops", *words],
+        env={**others, **nowhere, **environment},
+        capture_output=True,
+        text=True,
+        timeout=2 * LIMIT,
+        check=False,
+    )
+    return ended.returncode, ended.stdout, ended.stderr, time.monotonic() - began
+
+
+def assert_one_line(result: tuple[int, str, str, float], text: str) -> None:
+    code, out, err, seconds = result
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert text in err
+    assert seconds < LIMIT
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port whose connections are never accepted: its backlog is full."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        port = server.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]
+        try:
+            for each in waiting:
+                each.setblocking(False)
+                each.connect_ex(("127.0.0.1", port))
+            yield port
+        finally:
+            for each in waiting:
+                each.close()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_endpoint_that_refuses_connections(command: tuple[str, ...]):
+    result = ops(*command, AWS_ENDPOINT_URL="http://127.0.0.1:1", **ACCOUNT)
+
+    assert_one_line(result, "Could not connect")
+
+
+def test_endpoint_whose_name_is_unknown():
+    result = ops("dlq", "list", AWS_ENDPOINT_URL="https://aws.invalid", **ACCOUNT)
+
+    assert_one_line(result, "Could not connect")
+
+
+def test_endpoint_that_does_not_answer(silent_port: int):
+    result = ops("dlq", "list", AWS_ENDPOINT_URL=f"http://127.0.0.1:{silent_port}", **ACCOUNT)
+
+    assert_one_line(result, "onnect")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "http://", "http://a b", "//\x1b[2J"])
+def test_endpoint_that_is_no_url(url: str):
+    result = ops("dlq", "list", AWS_ENDPOINT_URL=url, **ACCOUNT)
+
+    assert_one_line(result, "AWS_ENDPOINT_URL")
+    assert result[2].strip().isprintable()
+
+
+def test_no_credentials():
+    result = ops("dlq", "list", AWS_DEFAULT_REGION="eu-west-1")
+
+    assert_one_line(result, "no credentials: ")
+
+
+def test_profile_that_does_not_exist():
+    result = ops("dlq", "list", AWS_PROFILE="nobody", AWS_DEFAULT_REGION="eu-west-1")
+
+    assert_one_line(result, "nobody")
+
+
+def test_reader_that_closes_the_pipe_gets_no_traceback():
+    with subprocess.Popen(
+        [sys.executable, "-m", "ops", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as command:
+        assert command.stdout is not None
+        assert command.stderr is not None
+        command.stdout.close()
+        assert b"Traceback" not in command.stderr.read()

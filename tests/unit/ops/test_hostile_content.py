@@ -1,0 +1,142 @@
+"""Whatever a message or a row holds, the command shows it and stays in control of the terminal."""
+
+import json
+import sys
+
+import pytest
+
+from ops.commands import dlq_show
+from ops.dlq.decode import RawMessage, decode
+from ops.dlq.plan import NotRedrivableError, plan_redrive
+from ops.output import one_line, print_json, print_raw, print_text, printable
+from ops.terminal import Terminal
+from tests.unit.ops.dead_letter_samples import AT, arn, message, sink, sinks
+
+DEEP = "[" * 5_000 + "]" * 5_000
+BODIES = {
+    "text": "poison",
+    "list": "[1]",
+    "null": "null",
+    "number": "1",
+    "json text": '"text"',
+    "deep": DEEP,
+    "deep inside an object": f'{{"record": {DEEP}, "reason": "r"}}',
+    "moderately deep": "[" * 600 + "]" * 600,
+    "not a number": '{"a": NaN}',
+    "infinite": '{"a": 1e999}',
+    "huge integer": "9" * 5_000,
+    "empty": "",
+    "half a character": '{"a": "\\ud800"}',
+    "control": "\x1b[2J\x07\x00",
+    "batch that is text": json.dumps(
+        {
+            "requestContext": {"functionArn": "arn:aws:lambda:eu-west-1:1:function:f"},
+            "DDBStreamBatchInfo": {},
+            "payload": "poison",
+        }
+    ),
+}
+ATTRIBUTES: dict[str, dict[str, str]] = {
+    "none": {},
+    "reason": {"reason": "it makes no sense"},
+    "rule": {"RULE_ARN": "arn:aws:events:eu-west-1:1:rule/r", "TARGET_ARN": "t"},
+    "function": {"RequestID": "r", "ErrorCode": "200", "ErrorMessage": "no"},
+    "count": {"redriven": "9" * 5_000},
+}
+
+
+@pytest.fixture(params=[(body, said) for body in BODIES for said in ATTRIBUTES], ids="-".join)
+def hostile(request: pytest.FixtureRequest) -> RawMessage:
+    body, said = request.param
+    return message(BODIES[body], ATTRIBUTES[said])
+
+
+def test_any_message_in_any_queue_is_shown_and_planned_or_refused(
+    hostile: RawMessage, capsys: pytest.CaptureFixture[str]
+):
+    for at in sinks():
+        dead_letter = decode(hostile, at)
+        print_text(dlq_show.as_text([dead_letter], at, hidden=0, now=AT))
+        print_json([dlq_show.as_json(dead_letter, at)])
+
+    out = capsys.readouterr().out
+    assert out.replace("\n", "").isprintable()
+
+
+def test_record_that_is_no_object_is_not_redrivable():
+    at = sink("shipping/OutboxDeadLetters")
+
+    with pytest.raises(NotRedrivableError, match="no JSON object"):
+        plan_redrive(decode(message("poison", {"reason": "r"}), at), at)
+
+
+def test_body_that_is_no_json_is_not_handed_to_a_function():
+    at = sink("shipping/DispatchShipmentOnOrderPickedRuleUndelivered")
+    said = {"RULE_ARN": arn(at.routes[0].source)}
+
+    with pytest.raises(NotRedrivableError, match="no JSON that shipping/DispatchShipment can read"):
+        plan_redrive(decode(message(DEEP, said), at), at)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain é 订单 🙂", "plain é 订单 🙂"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\rb\tc\x7f\x9b", "a\\x0db\\x09c\\x7f\\x9b"),
+        ("a\u202eb\u2066c\u200fd", "a\\u202eb\\u2066c\\u200fd"),
+        ("a\u200bb\ufeffc\u00add\u3164e", "a\\u200bb\\ufeffc\\xadd\\u3164e"),
+        ("a\u2028b", "a\\u2028b"),
+        ("a\ud800b", "a\\ud800b"),
+        ("a\U000e0041b", "a\\U000e0041b"),
+        ("two\nlines", "two\\x0alines"),
+    ],
+)
+def test_control_and_invisible_characters_are_escaped(text: str, shown: str):
+    assert printable(text) == shown
+
+
+def test_printed_text_keeps_its_lines_and_escapes_the_rest(capsys: pytest.CaptureFixture[str]):
+    print_text("two\nlines\x1b[2J")
+
+    assert capsys.readouterr().out == "two\nlines\\x1b[2J\n"
+
+
+def test_one_line_of_hostile_text_is_one_printable_line():
+    assert one_line("a\nb\x1b\u2028c") == "a b\\x1b c"
+
+
+def test_progress_line_is_escaped(capsys: pytest.CaptureFixture[str]):
+    terminal = Terminal()
+    terminal.say("differs: \x1b[2Jsku")
+    terminal.end()
+
+    assert capsys.readouterr().out == "differs: \\x1b[2Jsku\n"
+
+
+def test_json_output_has_no_raw_control_character(capsys: pytest.CaptureFixture[str]):
+    print_json({"a": "\x7f\x1b\u202e"})
+
+    out = capsys.readouterr().out
+    assert json.loads(out) == {"a": "\x7f\x1b\u202e"}
+    assert out.replace("\n", "").isprintable()
+
+
+def test_message_id_cannot_forge_a_line():
+    at = sink("storefront/ProjectionDeadLetters")
+    forged = decode(message("x", id="key\n0 would be moved\x1b"), at)
+
+    text = dlq_show.as_text([forged], at, hidden=0, now=AT)
+
+    assert "key\\x0a0 would be moved\\x1b" in text.splitlines()
+
+
+@pytest.mark.parametrize(("tty", "shown"), [(True, "a\\x1bb\n"), (False, "a\x1bb\n")])
+def test_raw_bodies_are_escaped_on_a_terminal_only(
+    tty: bool, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: tty)
+
+    print_raw("a\x1bb")
+
+    assert capsys.readouterr().out == shown
