@@ -1,9 +1,9 @@
-"""Every place that can hold failed work gets some, and all of it comes to a correct end.
+"""Every failure sink gets failed work, and all of that work ends correctly.
 
-At first nothing works as it should: nobody can deliver, and whoever gets something fails at it. A
-few orders go their way all the same, because each thing is mended once it has shown where it parks,
-and what is parked is redriven. Which places and ways into them there are, the templates say. With
-Express sagas, which give a compensation up in seconds.
+At first everything fails: no delivery is allowed, and every consumer fails. A few orders come to
+their end all the same, because each fault is removed once its dead letters have been seen, and the
+dead letters are redriven. The failure sinks and the paths into them come from the templates. The
+sagas are Express workflows, which give a compensation up in seconds.
 """
 
 import json
@@ -45,7 +45,7 @@ ENV = replace(
     sender=SENDER,
 )
 SHORT = {"LEASE_SECONDS": "3"}
-"""What a worker fails at comes again within a test's patience."""
+"""A worker's failed messages come back soon enough for a test."""
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         yield running_platform(cloud, outputs, database, environment=ENV.name)
 
 
-def test_whatever_fails_is_parked_and_comes_to_a_correct_end(platform: Platform):
+def test_all_failed_work_is_dead_lettered_and_ends_correctly(platform: Platform):
     operator, ada = platform.operator, subject(platform.customers.token(CUSTOMER))
     late = order_id(ada, "disputed")
     contact = platform.api("NotificationsUrl").put_contact(
@@ -67,14 +67,14 @@ def test_whatever_fails_is_parked_and_comes_to_a_correct_end(platform: Platform)
     )
     assert contact.status < 300, contact
     hurry_schedules(platform)
-    with platform.snapshot.listening("announcements"), operator.all_faults_injected():
+    with platform.snapshot.listening("stock-events"), operator.all_faults_injected():
         arrived = {"sku": SKU, "quantity": STOCK, "minimum": STOCK}
         platform.call("ReceiveStock", delivery_id=f"d-{SKU}", lines=[arrived])
         good, far = platform.place("good"), platform.place("far", NOWHERE)
         withdrawn, left = platform.place("withdrawn"), platform.place("left")
         assert platform.cancel(left) == "CANCELLED"
         leave_behind(platform, left, customer=ada)
-        tell_nonsense(platform)
+        send_nonsense(platform)
         play_aws(platform)
         for number, order in enumerate((late, left)):
             publish_dispute(
@@ -106,19 +106,21 @@ def test_whatever_fails_is_parked_and_comes_to_a_correct_end(platform: Platform)
                 platform.call("LiftHold", order_id=late, cause=hold["cause"])
             platform.becomes("DISPATCHED", good, late)
             replay_in_vain(platform)
-            operator.until("everything was parked once", lambda: operator.seen == operator.ways)
+            operator.until(
+                "every path has had a dead letter", lambda: operator.seen == operator.ways
+            )
             forget_nonsense(platform)
             operator.until(
-                "nothing is parked, and all is right",
+                "no dead letter is left, and no promise is broken",
                 lambda: (
                     run_ops_in_process(platform.cloud, "dlq", "list")[0] == 0
                     and not platform.violations()
                 ),
             )
-            told = ("OrderConfirmed", "OrderDispatched", "Invoice")
+            kinds = ("OrderConfirmed", "OrderDispatched", "Invoice")
             operator.until(
                 "its customer has all mails",
-                lambda: mails(platform, good) == dict.fromkeys(told, "SENT"),
+                lambda: mails(platform, good) == dict.fromkeys(kinds, "SENT"),
             )
 
     assert [view.summary for view in rebuild_views(platform.cloud) if not view.equal] == []
@@ -152,8 +154,8 @@ def nonsense_rows(platform: Platform) -> Iterator[dict[str, Any]]:
         yield {"TableName": platform.outputs[f"{table}Table"], "Item": {key: {"S": NONSENSE}}}
 
 
-def tell_nonsense(platform: Platform) -> None:
-    """Tell each outbox, inbox and projection, and the partner's bus, what makes no sense."""
+def send_nonsense(platform: Platform) -> None:
+    """Send unreadable input to each outbox, consumer and projection, and to the partner's bus."""
     for row in nonsense_rows(platform):
         platform.client("dynamodb").put_item(**row)
     event = {"source": OrderConfirmed.source, "detail-type": OrderConfirmed.detail_type}
@@ -181,9 +183,9 @@ def forget_nonsense(platform: Platform) -> None:
 
 
 def play_aws(platform: Platform) -> None:
-    """Tell what AWS tells on the default bus, where nobody else may speak in its name.
+    """Publish AWS's own events on the default bus.
 
-    So its rules hear another name from now on.
+    Only AWS may use its sources, so the rules get other ones first.
     """
     events = platform.client("events")
     for rule in events.list_rules()["Rules"]:
@@ -199,7 +201,7 @@ def play_aws(platform: Platform) -> None:
 
 
 def replay_in_vain(platform: Platform) -> None:
-    """Replay everything, and fail at it so often that it is parked."""
+    """Replay all events, and fail so often that they are dead-lettered."""
     operator, sqs = platform.operator, platform.client("sqs")
     rule = platform.outputs["ReplayRuleArn"].rpartition("/")[2]
     code, said, wrong = run_ops_in_process(

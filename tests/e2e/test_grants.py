@@ -53,10 +53,10 @@ UNUSED = {
 BY_CHANCE = {
     "*OftenRole: lambda:InvokeFunction on *": "the tests may end before a schedule runs",
     "*/WorkersRole: sqs:ChangeMessageVisibility on Picking": (
-        "a worker returns what it has in hand when it is told to stop, if it has any"
+        "a worker that is stopped returns the messages in flight, if it has any"
     ),
 }
-"""Rights of which nobody can say whether they are used here, each with the reason."""
+"""Permissions whose use cannot be seen here, each with the reason."""
 
 
 def test_every_right_that_is_granted_is_used() -> None:

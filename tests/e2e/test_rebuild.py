@@ -39,7 +39,7 @@ class Traffic:
 
     platform: Platform
     customer: str
-    told: list[EventEnvelope[Any]] = field(default_factory=list)
+    published: list[EventEnvelope[Any]] = field(default_factory=list)
     dice: random.Random = field(default_factory=lambda: random.Random(7))
 
     def order(self, order: str) -> None:
@@ -53,7 +53,7 @@ class Traffic:
             (1, ShipmentDispatched(order_id=order, country="Italy", **parcel)),
         ]
         facts = [self._fact(order, number, event) for number, event in events]
-        self.told.extend(facts)
+        self.published.extend(facts)
         facts += self.dice.sample(facts, 1)
         self.dice.shuffle(facts)
         entries = [fact.to_put_events_entry(self.platform.outputs["EventBus"]) for fact in facts]
@@ -72,19 +72,19 @@ class Traffic:
 
     @contextmanager
     def flowing(self, name: str) -> Iterator[None]:
-        """Tell of one order after another until the block ends."""
+        """Publish the events of one order after another until the block ends."""
         over = threading.Event()
 
         def flow() -> None:
             number, took = 0, 0.0
-            # However slow the machine, most of it is left to those who follow. Each order that is
-            # told of makes all later rebuilds longer.
+            # However slow the machine, most of it is left to those who follow. Each order that has
+            # events makes all later rebuilds longer.
             while not over.wait(max(0.3, 5 * took)):
                 began = time.monotonic()
                 self.order(f"{name}-{number}")
                 number, took = number + 1, time.monotonic() - began
 
-        with self._beside(flow, over):
+        with self._in_background(flow, over):
             yield
 
     @contextmanager
@@ -97,11 +97,11 @@ class Traffic:
             while not over.wait(0.05):
                 statuses.append(self.platform.get(path, token)[0])
 
-        with self._beside(ask, over):
+        with self._in_background(ask, over):
             yield statuses
 
     @contextmanager
-    def _beside(self, work: Callable[[], None], over: threading.Event) -> Iterator[None]:
+    def _in_background(self, work: Callable[[], None], over: threading.Event) -> Iterator[None]:
         thread = threading.Thread(target=work)
         thread.start()
         try:
@@ -190,9 +190,9 @@ def rows(platform: Platform, table: str) -> Any:
 
 
 def up_to_date(platform: Platform, view: str, traffic: Traffic) -> None:
-    """Wait until the view shows all that was told."""
+    """Wait until the view shows all published events."""
     name, expected = EXPECTED[view]
-    table, wanted = outputs(platform)[f"{name}Table"], expected(traffic.told)
+    table, wanted = outputs(platform)[f"{name}Table"], expected(traffic.published)
     assert eventually(lambda: rows(platform, table) == wanted), view
 
 
@@ -221,16 +221,16 @@ def test_a_view_is_rebuilt_under_live_traffic_and_switched_without_a_gap(
 def test_a_rebuilt_view_equals_the_live_one_item_by_item(platform: Platform, traffic: Traffic):
     for view, (name, _) in EXPECTED.items():
         tables = outputs(platform)
-        live, beside = tables[f"{name}Table"], tables[f"{name}StandbyTable"]
+        live, standby = tables[f"{name}Table"], tables[f"{name}StandbyTable"]
         up_to_date(platform, view, traffic)
 
         assert rebuilt(platform, view)[0] == 0
 
-        assert items(platform, beside) == items(platform, live) != []
+        assert items(platform, standby) == items(platform, live) != []
         assert outputs(platform) == tables
 
 
-def test_what_differs_is_told_and_not_switched_unless_it_is_meant(
+def test_difference_is_reported_and_the_view_is_switched_only_on_request(
     platform: Platform, traffic: Traffic
 ):
     tables = outputs(platform)
@@ -308,17 +308,19 @@ def test_a_replay_to_all_rules_reaches_the_catch_all_and_the_queue_for_replays_o
 
     replay = partial(events.describe_replay, ReplayName="to-all")
     assert eventually(lambda: replay()["State"] == "COMPLETED")
-    told = {fact.metadata.event_id for fact in traffic.told if fact.metadata.subject == "to-all"}
-    heard: set[str] = set()
+    expected_ids = {
+        fact.metadata.event_id for fact in traffic.published if fact.metadata.subject == "to-all"
+    }
+    received_events: set[str] = set()
 
-    def all_heard() -> bool:
+    def all_received() -> bool:
         # What a rebuild that was broken off had in hand may come again among them.
         details = [json.loads(m["Body"])["detail"] for m in received(platform.cloud, queue)]
-        heard.update(detail["metadata"]["event_id"] for detail in details)
-        return told <= heard
+        received_events.update(detail["metadata"]["event_id"] for detail in details)
+        return expected_ids <= received_events
 
     queue = named["ReplayQueueUrl"]
-    assert eventually(all_heard)
+    assert eventually(all_received)
     replayed = '"replay-name": "to-all"'
     assert any(replayed in line for line in lines(platform.cloud, named["EventLogGroup"], replayed))
     (shard,) = kinesis.list_shards(StreamName=named["OrderStreamName"])["Shards"]
@@ -330,7 +332,7 @@ def test_a_replay_to_all_rules_reaches_the_catch_all_and_the_queue_for_replays_o
     )
     streamed = kinesis.get_records(ShardIterator=start["ShardIterator"])["Records"]
     live = [json.loads(record["Data"]) for record in streamed]
-    assert {event["detail"]["metadata"]["event_id"] for event in live} == told
+    assert {event["detail"]["metadata"]["event_id"] for event in live} == expected_ids
     assert not [event for event in live if "replay-name" in event]
 
 
@@ -363,11 +365,11 @@ def test_an_operator_replays_a_time_to_a_rule_of_ones_own_and_to_no_other(
     assert refused[1].startswith(f"{live} leaves replayed events out")
     assert "OfAnOperator" in refused[1]
     assert (code, said.splitlines()[-1]) == (0, "replayed: 100%")
-    told = sum(fact.metadata.subject == "replayed" for fact in traffic.told) + 1
-    messages = received(platform.cloud, url, told)
-    heard = [json.loads(message["Body"]) for message in messages]
-    assert {event["detail"]["metadata"]["subject"] for event in heard} == {"replayed"}
-    assert {event["replay-name"].partition("-")[0] for event in heard} == {"ops"}
+    expected_count = sum(fact.metadata.subject == "replayed" for fact in traffic.published) + 1
+    messages = received(platform.cloud, url, expected_count)
+    received_events = [json.loads(message["Body"]) for message in messages]
+    assert {event["detail"]["metadata"]["subject"] for event in received_events} == {"replayed"}
+    assert {event["replay-name"].partition("-")[0] for event in received_events} == {"ops"}
     logged = client(platform.cloud, "logs").filter_log_events(
         logGroupName=platform.outputs["EventLogGroup"], startTime=int(since.timestamp() * 1000)
     )

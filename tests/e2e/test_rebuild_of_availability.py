@@ -48,7 +48,7 @@ class Stock(Traffic):
                 self.arrives(f"more-{number}", *self.dice.sample(SKUS, 3))
                 number += 1
 
-        with self._beside(arrive, over):
+        with self._in_background(arrive, over):
             yield
 
     @property
@@ -96,7 +96,7 @@ def test_it_is_rebuilt_while_stock_moves_and_switched_without_a_gap(
     assert (status, product["available"]) == (200, stock.there[SKUS[0]][0])
 
 
-def test_what_is_shown_wrongly_is_told_and_mended(platform: Platform, stock: Stock):
+def test_wrong_item_is_reported_and_corrected(platform: Platform, stock: Stock):
     tables, dynamodb = outputs(platform), client(platform.cloud, "dynamodb")
     live: dict[str, Any] = {"TableName": tables["AvailabilityTable"]}
     dynamodb.delete_item(**live, Key={"sku": {"S": "S1"}})

@@ -23,7 +23,7 @@ from tests.templates.synthesis import new_app
 
 @pytest.fixture(scope="module")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The backbone, and what hears of its alarms."""
+    """The backbone, and the topic of its alarms."""
     folder: Path = tmp_path_factory.mktemp("assembly")
     app = new_app(outdir=str(folder))
     operations = OperationsStack(app, env=DEV)
@@ -66,7 +66,7 @@ def test_a_throttled_stream_gets_twice_the_shards_once(deployed: tuple[Cloud, di
             )
         ],
     )
-    # The schedule may come first: whoever does it, it is done once.
+    # The schedule may come first: in either case the change is made once.
     run(cloud, function)
     assert run(cloud, function) == {"shards": 2, "changed": False}
 
