@@ -45,13 +45,11 @@ class Ses:
 
 def refusal(code: str, status: int = 400) -> ClientError:
     """Return the error with which SES rejects an e-mail; it contains the address."""
-    return ClientError(
-        {
-            "Error": {"Code": code, "Message": f"not to {ADDRESS}"},
-            "ResponseMetadata": {"HTTPStatusCode": status},
-        },
-        "SendEmail",
-    )
+    response: Any = {
+        "Error": {"Code": code, "Message": f"not to {ADDRESS}"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(response, "SendEmail")
 
 
 def raising(error: BaseException) -> Callable[[], object]:

@@ -33,7 +33,7 @@ def s3(endpoint: str) -> Any:
         aws_access_key_id=ACCOUNT["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
     )
-    place = {"LocationConstraint": ACCOUNT["AWS_DEFAULT_REGION"]}
+    place: Any = {"LocationConstraint": ACCOUNT["AWS_DEFAULT_REGION"]}
     client.create_bucket(Bucket="invoices", CreateBucketConfiguration=place)
     return client
 
