@@ -279,7 +279,7 @@ def test_bad_dispute_is_dead_lettered_again_when_redriven(platform: Platform):
     assert eventually(lambda: len(shown()) == 1)
     (after,) = shown()
     assert after["id"] != before["id"]
-    assert (after["event"], after["why"]) == (before["event"], before["why"])
+    assert (after["event"], after["error"]) == (before["event"], before["error"])
 
 
 def test_dispute_of_an_unknown_order_is_dead_lettered_and_processed_once_there_is_one(
