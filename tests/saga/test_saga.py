@@ -35,7 +35,7 @@ def test_all_actions_done_in_order_confirm_the_record(harness):
 
 
 @pytest.mark.parametrize("fate", ["work", "refuse"])
-def test_its_number_comes_behind_what_was_told_beside_it(harness, fate):
+def test_outcome_sequence_counts_out_of_band_events(harness, fate):
     opened = harness.open(Second=fate)
     harness.add_out_of_band_event(opened)
     harness.add_out_of_band_event(opened)
@@ -101,7 +101,7 @@ def test_an_expired_claim_is_taken_over(harness):
     assert harness.record(opened)["state"] == "DONE"
 
 
-def test_who_took_a_claim_over_undoes_everything_though_it_came_less_far_itself(harness):
+def test_execution_that_took_a_claim_over_undoes_every_step(harness):
     opened = harness.open(First="refuse")
     harness.claim(opened, owner="dead", until=1)
     assert harness.run(opened) == "SUCCEEDED"
@@ -110,7 +110,7 @@ def test_who_took_a_claim_over_undoes_everything_though_it_came_less_far_itself(
     assert harness.record(opened)["reason"] == "Refused"
 
 
-def test_a_compensation_that_fails_for_good_is_parked_and_the_others_run_on(harness):
+def test_failed_compensation_is_dead_lettered_and_the_others_run(harness):
     opened = harness.open(Third="refuse", UndoSecond="crash")
     assert harness.run(opened) == "SUCCEEDED"
     tried = ["UndoSecond"] * (1 + QUICK_TIMEOUTS.compensation_retries)
@@ -129,7 +129,7 @@ def test_a_compensation_that_fails_for_good_is_parked_and_the_others_run_on(harn
     assert [name["S"] for name in record["failed_compensations"]] == ["UndoSecond"]
 
 
-def test_every_compensation_may_fail_and_every_one_is_parked(harness):
+def test_every_failed_compensation_is_dead_lettered(harness):
     opened = harness.open(Third="crash", **{undo: "crash" for _, undo in NAMES})
     assert harness.run(opened) == "SUCCEEDED"
     dead_letters = {message["compensation"] for message in harness.dead_letters()}
@@ -137,7 +137,7 @@ def test_every_compensation_may_fail_and_every_one_is_parked(harness):
     assert len(harness.record(opened)["failed_compensations"]) == len(NAMES)
 
 
-def test_without_a_repair_queue_the_others_are_undone_all_the_same(cloud):
+def test_other_compensations_run_without_a_repair_queue(cloud):
     harness = SagaHarness(cloud, "STANDARD")
     harness.sqs.delete_queue(QueueUrl=harness.queue)
     opened = harness.open(Third="refuse", UndoSecond="crash")
@@ -150,7 +150,7 @@ def test_without_a_repair_queue_the_others_are_undone_all_the_same(cloud):
     )
 
 
-def test_an_outcome_that_cannot_be_written_is_parked_and_nothing_is_undone(harness):
+def test_unwritable_outcome_is_dead_lettered_and_nothing_is_undone(harness):
     opened = harness.open(Third="steal the claim")
     assert harness.run(opened) == "FAILED"
     assert harness.calls(opened) == ACTIONS
@@ -159,7 +159,7 @@ def test_an_outcome_that_cannot_be_written_is_parked_and_nothing_is_undone(harne
     assert message["error"]["Error"] == "DynamoDB.ConditionalCheckFailedException"
 
 
-def test_a_wish_to_cancel_is_heeded_by_the_last_write_and_all_is_undone(harness):
+def test_cancellation_request_makes_the_last_write_undo_everything(harness):
     opened = harness.open(Third="cancel")
     assert harness.run(opened) == "SUCCEEDED"
     assert harness.calls(opened) == [*ACTIONS, *(UNDO[action] for action in reversed(ACTIONS))]
@@ -167,7 +167,7 @@ def test_a_wish_to_cancel_is_heeded_by_the_last_write_and_all_is_undone(harness)
     assert (record["state"], record["reason"], record["sequence"]) == ("CANCELLED", CANCELLED, "2")
 
 
-def test_that_a_step_was_undone_before_is_not_tried_again_and_no_reason_to_tell(harness):
+def test_already_compensated_step_is_not_retried_and_gives_no_reason(harness):
     opened = harness.open(Second="be late")
     assert harness.run(opened) == "SUCCEEDED"
     assert harness.calls(opened) == ["First", "Second", "UndoSecond", "UndoFirst"]
@@ -177,7 +177,7 @@ def test_that_a_step_was_undone_before_is_not_tried_again_and_no_reason_to_tell(
 
 
 @pytest.mark.parametrize("fate", ["be late", "refuse", "crash"])
-def test_who_takes_over_what_was_to_be_cancelled_cancels_it(harness, fate):
+def test_takeover_of_a_record_with_a_cancellation_request_cancels_it(harness, fate):
     opened = harness.open(Second=fate)
     harness.claim(opened, owner="dead", until=1)
     why = {"reason": "DuplicateOrder", "explanation": "the same as another"}
@@ -188,7 +188,7 @@ def test_who_takes_over_what_was_to_be_cancelled_cancels_it(harness, fate):
     assert {name: record[name] for name in why} == why
 
 
-def test_a_refusal_comes_before_a_wish_to_cancel(harness):
+def test_refusal_wins_over_a_cancellation_request(harness):
     opened = harness.open(First="cancel", Third="refuse")
     assert harness.run(opened) == "SUCCEEDED"
     assert (harness.record(opened)["state"], harness.record(opened)["reason"]) == (
@@ -197,7 +197,7 @@ def test_a_refusal_comes_before_a_wish_to_cancel(harness):
     )
 
 
-def test_without_anything_to_do_a_saga_only_undoes(harness):
+def test_saga_without_completed_state_only_compensates(harness):
     opened = harness.open()
     assert harness.withdraw(opened) == "SUCCEEDED"
     assert harness.calls(opened) == [UNDO[action] for action in reversed(ACTIONS)]
@@ -206,7 +206,7 @@ def test_without_anything_to_do_a_saga_only_undoes(harness):
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_what_has_left_for_good_is_kept_whole_whichever_step_fails(harness, action):
+def test_irreversible_step_keeps_all_effects_whichever_step_fails(harness, action):
     opened = harness.open(**{action: "crash", "UndoThird": "be gone"})
     assert harness.leave(opened) == "SUCCEEDED"
     assert harness.calls(opened)[-1] == "UndoThird"
@@ -214,14 +214,14 @@ def test_what_has_left_for_good_is_kept_whole_whichever_step_fails(harness, acti
     assert harness.record(opened)["state"] == "KEPT"
 
 
-def test_what_may_have_left_and_has_not_is_undone_whole(harness):
+def test_reversible_last_step_is_undone_with_all_others(harness):
     opened = harness.open(First="crash")
     assert harness.leave(opened) == "SUCCEEDED"
     assert harness.calls(opened)[-3:] == ["UndoThird", "UndoSecond", "UndoFirst"]
     assert harness.record(opened)["state"] == "UNDONE"
 
 
-def test_whoever_cancels_a_record_says_why(harness):
+def test_cancelled_record_keeps_the_requests_reason(harness):
     under_way, done = harness.open(Third="cancel"), harness.open()
     why = {"reason": "DuplicateOrder", "explanation": "the same as another"}
     for opened in (under_way, done):
@@ -233,7 +233,7 @@ def test_whoever_cancels_a_record_says_why(harness):
         assert {name: record[name] for name in why} == why
 
 
-def test_a_record_at_its_end_is_unfinished_no_more(harness):
+def test_closed_record_leaves_the_index_of_open_records(harness):
     for script, over in (({}, False), ({"Second": "refuse"}, True), ({"Third": "cancel"}, True)):
         opened = harness.open(**script)
         assert "open_shard" in harness.record(opened)

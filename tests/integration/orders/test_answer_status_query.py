@@ -82,7 +82,7 @@ def ask(
         OrderState.DISPATCHED,
     ],
 )
-def test_the_state_of_the_order_is_told_and_the_order_left_alone(
+def test_state_is_published_and_the_order_unchanged(
     ask: Ask, orders: Orders, state: OrderState, kind: type[Any]
 ):
     order: Order = orders.add(replace(placed(key="k"), state=state))
@@ -94,7 +94,7 @@ def test_the_state_of_the_order_is_told_and_the_order_left_alone(
 
 
 @pytest.mark.parametrize("order_id", ["0" * 32, "no id of an order", ""])
-def test_an_order_that_there_is_not_is_an_error_and_nothing_is_told(ask: Ask, order_id: str):
+def test_unknown_order_is_an_error_and_nothing_is_published(ask: Ask, order_id: str):
     events = FakeEvents()
     with pytest.raises(UnknownOrderError, match=f"there is no order {order_id}, and there is "):
         ask(question(order_id), events)
@@ -102,7 +102,7 @@ def test_an_order_that_there_is_not_is_an_error_and_nothing_is_told(ask: Ask, or
     assert events.requests == []
 
 
-def test_a_question_that_comes_twice_has_one_answer_by_its_id(ask: Ask, orders: Orders):
+def test_redelivered_query_gets_an_answer_with_the_same_id(ask: Ask, orders: Orders):
     order = orders.add(placed(key="k"))
     asked = question(order.order_id)
     id_ = asked["detail"]["metadata"]["event_id"]
@@ -114,7 +114,7 @@ def test_a_question_that_comes_twice_has_one_answer_by_its_id(ask: Ask, orders: 
     assert answers[0].correlation_id == "c"
 
 
-def test_an_answer_that_the_bus_does_not_take_is_an_error(ask: Ask, orders: Orders):
+def test_rejected_answer_is_an_error(ask: Ask, orders: Orders):
     asked = question(orders.add(placed(key="k")).order_id)
     refusing = FakeEvents(refused={asked["detail"]["metadata"]["event_id"]})
 
@@ -122,7 +122,7 @@ def test_an_answer_that_the_bus_does_not_take_is_an_error(ask: Ask, orders: Orde
         ask(asked, refusing)
 
 
-def test_what_is_no_question_is_refused_by_name(ask: Ask):
+def test_other_event_is_refused_by_name(ask: Ask):
     rejected = OrderRejected(order_id="o", customer_id="c", reason="r", explanation="e")
     with pytest.raises(ContractError, match=r"OrderRejected of com\.aws\.orders is none of "):
         ask(delivered(rejected, "o"))

@@ -104,7 +104,7 @@ def is_resolved(order: Order, policy: str, *, repeats: Order) -> bool:
 
 
 class TestFound:
-    def test_the_later_one_is_held(self, load: Callable[[str], Job], world: World):
+    def test_later_duplicate_is_held(self, load: Callable[[str], Job], world: World):
         earlier, later = confirmed(world, "1", after(1)), confirmed(world, "2", after(3))
 
         assert did(load("hold")) == counts(kept=1, held=1)
@@ -131,7 +131,7 @@ class TestFound:
         assert customer_view(world.row(later))["held"][0]["explanation"] == explanation
         assert world.row(earlier) == earlier
 
-    def test_or_cancelled(self, load: Callable[[str], Job], world: World):
+    def test_later_duplicate_is_cancelled(self, load: Callable[[str], Job], world: World):
         earlier, later = confirmed(world, "1", after(1)), confirmed(world, "2", after(3))
 
         assert did(load("cancel")) == counts(kept=1, cancelled=1)
@@ -145,7 +145,7 @@ class TestFound:
         assert customer_view(world.row(later))["explanation"] == explanation
         assert world.row(earlier) == earlier
 
-    def test_of_three_the_first_stays(self, job: Job, policy: str, world: World):
+    def test_first_of_three_duplicates_is_kept(self, job: Job, policy: str, world: World):
         first, *others = [confirmed(world, f"{number}", after(number)) for number in range(4)]
 
         assert did(job)["kept"] == 1
@@ -153,13 +153,13 @@ class TestFound:
         assert world.row(first) == first
         assert all(is_resolved(world.row(order), policy, repeats=first) for order in others)
 
-    def test_in_which_order_lines_stand_makes_no_difference(self, job: Job, world: World):
+    def test_sequence_of_lines_makes_no_difference(self, job: Job, world: World):
         confirmed(world, "1", after(1))
         confirmed(world, "2", after(2), body=BODY | {"lines": BODY["lines"][::-1]})
 
         assert sum(did(job).values()) == 2
 
-    def test_what_differs_is_not_found(self, job: Job, world: World):
+    def test_different_order_is_not_found(self, job: Job, world: World):
         confirmed(world, "1", after(1))
         confirmed(world, "2", after(2), customer="12583")
         for number, body in enumerate(
@@ -178,7 +178,7 @@ class TestFound:
         assert did(job) == NOTHING
         assert world.rows() == before
 
-    def test_where_periods_meet_it_is_found(self, job: Job, policy: str, world: World):
+    def test_duplicate_across_periods_is_found(self, job: Job, policy: str, world: World):
         earlier, later = confirmed(world, "1", after(-1)), confirmed(world, "2", after(0))
         assert earlier.dedup_bucket != later.dedup_bucket
 
@@ -186,7 +186,7 @@ class TestFound:
 
         assert is_resolved(world.row(later), policy, repeats=earlier)
 
-    def test_one_that_has_left_is_reported_once(
+    def test_dispatched_duplicate_is_reported_once(
         self, job: Job, policy: str, world: World, capsys: pytest.CaptureFixture[str]
     ):
         earlier = confirmed(world, "1", after(1))
@@ -209,7 +209,7 @@ class TestFound:
         assert later.order_id in capsys.readouterr().out
         assert did(job) == NOTHING
 
-    def test_it_waits_for_what_becomes_of_the_earlier_one(
+    def test_scan_waits_for_the_outcome_of_the_earlier_order(
         self, job: Job, policy: str, world: World
     ):
         earlier, later = world.placed("1", after(1)), confirmed(world, "2", after(2))
@@ -227,7 +227,7 @@ class TestFound:
         assert is_resolved(world.row(later), policy, repeats=earlier)
         assert world.row(wanted) == wanted
 
-    def test_one_under_way_is_settled_too(self, job: Job, policy: str, world: World):
+    def test_duplicate_in_progress_is_resolved(self, job: Job, policy: str, world: World):
         earlier = confirmed(world, "1", after(1))
         claimed = world.placed("2", after(2), claim_owner="execution", claim_until=9)
 
@@ -239,9 +239,7 @@ class TestFound:
         if policy == "cancel":
             assert (found.cancel_requested_at, found.reason) == (NOW.isoformat(), "DuplicateOrder")
 
-    def test_what_a_person_lets_go_is_not_held_again(
-        self, load: Callable[[str], Job], world: World
-    ):
+    def test_lifted_duplicate_is_not_held_again(self, load: Callable[[str], Job], world: World):
         earlier, later = confirmed(world, "1", after(1)), confirmed(world, "2", after(3))
         job = load("hold")
         did(job)
@@ -263,7 +261,7 @@ class TestRuns:
             found.append(later)
         return found
 
-    def test_a_dry_run_says_the_same_and_changes_nothing(self, job: Job, world: World):
+    def test_dry_run_reports_the_same_and_changes_nothing(self, job: Job, world: World):
         self.pairs(world, 3, after(-16))
         confirmed(world, "3", after(-14), customer="0")
         before = world.rows()
@@ -278,7 +276,7 @@ class TestRuns:
     @pytest.mark.parametrize(
         ("operation", "number"), [("put_item", 3), ("get_item", 9), ("query", 40)]
     )
-    def test_when_it_is_killed_the_next_run_does_the_rest(
+    def test_next_run_finishes_the_work_of_a_killed_run(
         self, job: Job, policy: str, world: World, operation: str, number: int
     ):
         later = self.pairs(world, 8, after(1))
@@ -294,7 +292,7 @@ class TestRuns:
         assert {rows[order.order_id].sequence for order in later} == {3}
         assert did(job) == NOTHING
 
-    def test_two_runs_at_once_settle_each_once(self, job: Job, world: World):
+    def test_concurrent_runs_resolve_each_duplicate_once(self, job: Job, world: World):
         later = self.pairs(world, 20, after(1))
 
         with ThreadPoolExecutor(2) as pool:
@@ -304,7 +302,7 @@ class TestRuns:
         rows = world.rows()
         assert {rows[order.order_id].sequence for order in later} == {3}
 
-    def test_an_order_that_changes_meanwhile_is_looked_at_again(self, job: Job, world: World):
+    def test_order_that_changes_during_a_run_is_checked_again(self, job: Job, world: World):
         (later,) = self.pairs(world, 1, after(1))
         gone = cancel(later, now=NOW.isoformat())
 
@@ -320,13 +318,13 @@ class TestRuns:
         assert world.row(later) == gone
 
     @ONCE
-    def test_a_period_is_done_when_it_is_over_and_settled(self, job: Job, world: World):
+    def test_period_is_done_when_it_ended_and_is_resolved(self, job: Job, world: World):
         for minutes, done in ((0, -5), (0.99, -5), (1, 0), (5.99, 0), (6, 5)):
             job.at(after(minutes))
             assert job.run()["done_until"] == after(done).isoformat()
 
     @ONCE
-    def test_it_goes_on_where_it_stopped(self, job: Job, world: World):
+    def test_run_continues_where_the_last_one_stopped(self, job: Job, world: World):
         job.run()
         self.pairs(world, 1, after(11))
         made: list[str] = []
@@ -361,7 +359,7 @@ class TestRuns:
         assert sum(report["held"] + report["cancelled"] for report in done) == 6
 
     @ONCE
-    def test_of_very_many_alike_some_are_settled_at_a_time(
+    def test_large_group_is_resolved_in_parts(
         self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setattr(scans, "MAX_CANDIDATES", 4)
@@ -449,7 +447,7 @@ class TestRuns:
 
         assert world.row(last).duplicate_of
 
-    def test_what_cannot_be_read_keeps_no_other_from_being_settled(self, job: Job, world: World):
+    def test_unreadable_row_does_not_stop_the_others(self, job: Job, world: World):
         bad, earlier, later = (confirmed(world, str(i), after(i)) for i in (1, 2, 3))
         world.garble(bad)
 

@@ -51,7 +51,7 @@ def report(checked: int, expired: int) -> dict[str, Any]:
     return {"before": BEFORE.isoformat(), "checked": checked, "expired": expired}
 
 
-def test_what_has_been_over_for_long_enough_goes_and_nothing_else(job: Job, world: World):
+def test_only_orders_past_their_retention_are_deleted(job: Job, world: World):
     for state in (OrderState.REJECTED, OrderState.CANCELLED, OrderState.DISPATCHED):
         closed_order(world, f"old {state}", OLD, state)
     confirmed = world.placed("old", OLD, state=OrderState.CONFIRMED, sequence=2, open_shard=None)
@@ -97,7 +97,7 @@ def test_what_has_been_over_for_long_enough_goes_and_nothing_else(job: Job, worl
     assert job.run() == report(checked=2, expired=0)
 
 
-def test_a_run_is_bounded_and_the_next_goes_on_where_it_stopped(
+def test_run_is_bounded_and_the_next_continues(
     job: Job, world: World, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(scans, "PAGE_SIZE", 4)
@@ -110,7 +110,9 @@ def test_a_run_is_bounded_and_the_next_goes_on_where_it_stopped(
     assert done == [8, 8, 3, 0]
 
 
-def test_it_says_which_have_gone(job: Job, world: World, capsys: pytest.CaptureFixture[str]):
+def test_ids_of_deleted_orders_are_logged(
+    job: Job, world: World, capsys: pytest.CaptureFixture[str]
+):
     order = closed_order(world, "old", OLD, OrderState.DISPATCHED)
 
     job.run()
@@ -122,7 +124,7 @@ def test_it_says_which_have_gone(job: Job, world: World, capsys: pytest.CaptureF
     ]
 
 
-def test_a_dry_run_says_the_same_and_changes_nothing(job: Job, world: World):
+def test_dry_run_reports_the_same_and_changes_nothing(job: Job, world: World):
     for number in range(5):
         closed_order(world, f"{number}", OLD, OrderState.DISPATCHED)
     before = world.rows()
@@ -136,7 +138,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(job: Job, world: World):
 @pytest.mark.parametrize(
     ("operation", "number"), [("delete_item", 3), ("get_item", 4), ("query", 5)]
 )
-def test_when_it_is_killed_the_next_run_does_the_rest(
+def test_next_run_finishes_the_work_of_a_killed_run(
     job: Job, world: World, operation: str, number: int
 ):
     for key in range(10):
@@ -153,7 +155,7 @@ def test_when_it_is_killed_the_next_run_does_the_rest(
     assert world.rows() == {}
 
 
-def test_of_two_runs_at_once_one_deletes_each(job: Job, world: World):
+def test_concurrent_runs_delete_each_order_once(job: Job, world: World):
     for number in range(40):
         closed_order(world, f"{number}", OLD, OrderState.DISPATCHED)
 
@@ -164,7 +166,7 @@ def test_of_two_runs_at_once_one_deletes_each(job: Job, world: World):
     assert world.rows() == {}
 
 
-def test_an_order_that_changes_meanwhile_stays(job: Job, world: World):
+def test_order_that_changes_during_a_run_is_kept(job: Job, world: World):
     order = closed_order(world, "old", OLD, OrderState.REJECTED)
     parked = replace(order, sequence=3, failed_compensations=["RefundPayment"])
 
@@ -178,9 +180,7 @@ def test_an_order_that_changes_meanwhile_stays(job: Job, world: World):
     assert world.row(order) == parked
 
 
-def test_the_same_request_makes_the_same_order_when_it_comes_again_afterwards(
-    job: Job, world: World
-):
+def test_repeated_request_after_expiry_makes_the_same_order(job: Job, world: World):
     """Its events have the ids they had: whoever remembers them does nothing twice."""
     first = closed_order(world, "old", OLD, OrderState.DISPATCHED)
     job.run()
@@ -195,7 +195,7 @@ def test_the_same_request_makes_the_same_order_when_it_comes_again_afterwards(
     assert told.metadata.event_id == known.metadata.event_id
 
 
-def test_what_cannot_be_read_keeps_no_other_from_going_and_fails_the_run(
+def test_unreadable_row_fails_the_run_after_the_others_are_deleted(
     job: Job, world: World, capsys: pytest.CaptureFixture[str]
 ):
     bad, *others = (

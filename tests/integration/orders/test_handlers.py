@@ -115,7 +115,7 @@ class TestPlaceOrder:
         assert [p["field"] for p in content(answer)["problems"]] == ["Idempotency-Key"]
 
     @pytest.mark.parametrize("body", ["{", "", "currency=GBP", "[" * 100_000])
-    def test_what_is_no_json_is_said_to_be_none(self, place_order: Handler, body: str):
+    def test_body_that_is_no_json_is_refused(self, place_order: Handler, body: str):
         answer = place_order(request(body), None)
 
         assert answer["statusCode"] == 400
@@ -170,7 +170,7 @@ class TestGetOrder:
         assert content(answer)["lines"] == BODY["lines"]
         assert content(answer)["total"] == 3564
 
-    def test_nobody_else_does(self, place_order: Handler, get_order: Handler):
+    def test_other_customer_gets_404(self, place_order: Handler, get_order: Handler):
         order_id = content(place_order(request(), None))["order_id"]
 
         strangers, unknown = (
@@ -293,7 +293,7 @@ class TestAnnounceChanges:
 
         return run
 
-    def test_changes_are_told_in_their_order(self, relay: Any):
+    def test_changes_are_published_in_order(self, relay: Any):
         order = placed()
         rejected = replace(
             order, state=OrderState.REJECTED, sequence=2, reason="OutOfStock", explanation="x"
@@ -307,7 +307,7 @@ class TestAnnounceChanges:
         assert {entry["EventBusName"] for entry in events.taken} == {"Orders"}
         assert {entry["Source"] for entry in events.taken} == {"com.aws.orders"}
 
-    def test_a_claim_tells_nothing(self, relay: Any):
+    def test_claim_has_no_event(self, relay: Any):
         order = placed()
         events = FakeEvents()
 
@@ -327,7 +327,7 @@ class TestAnnounceChanges:
         with pytest.raises(ConnectionError):
             relay(events, placements(1))
 
-    def test_a_record_told_twice_has_the_same_id(self, relay: Any):
+    def test_redelivered_record_has_the_same_event_id(self, relay: Any):
         events = FakeEvents()
 
         relay(events, placements(1))

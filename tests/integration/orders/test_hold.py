@@ -122,7 +122,7 @@ class TestHandlers:
             "the payment is disputed: fraudulent",
         )
 
-    def test_one_of_no_order_of_ours_is_parked(
+    def test_dispute_of_an_unknown_order_is_dead_lettered(
         self, load: Callable[[str], Handler], sqs: FakeSqs, table: str
     ):
         event = self.disputed(CONFIRMED_ORDER)
@@ -135,7 +135,7 @@ class TestHandlers:
         assert message["QueueUrl"] == "dead-letters"
         assert json.loads(message["MessageBody"])["event"] == event
 
-    def test_an_operator_lifts_it(
+    def test_operator_lifts_a_hold(
         self, load: Callable[[str], Handler], kept: Callable[[Order], Order]
     ):
         order = kept(held(held(CONFIRMED_ORDER), "dispute-2"))
@@ -150,13 +150,13 @@ class TestHandlers:
         with pytest.raises(NoSuchHoldError, match="held by nothing"):
             lift("dispute-3")
 
-    def test_what_cannot_be_lifted_is_told(self, load: Callable[[str], Handler]):
+    def test_unliftable_hold_is_an_error(self, load: Callable[[str], Handler]):
         with pytest.raises(NoSuchHoldError, match="there is no order"):
             load("lift_hold")({"order_id": CONFIRMED_ORDER.order_id, "cause": "x"}, None)
         with pytest.raises(ContractError, match="cause is missing"):
             load("lift_hold")({"order_id": CONFIRMED_ORDER.order_id}, None)
 
-    def test_one_that_left_all_the_same_is_told_of(
+    def test_missed_hold_of_a_dispatched_order_is_recorded(
         self, load: Callable[[str], Handler], kept: Callable[[Order], Order], orders: Orders
     ):
         order = kept(held(held(CONFIRMED_ORDER), "dispute-2"))

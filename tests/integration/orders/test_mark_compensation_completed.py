@@ -26,7 +26,7 @@ class TestHandler:
         handler = load_handler("lambdas.orders.mark_compensation_completed", ORDERS_TABLE=table)
         return lambda **command: handler(command, None)
 
-    def test_it_notes_a_repair_once(self, note: Callable[..., Any], orders: Orders):
+    def test_completion_is_recorded_once(self, note: Callable[..., Any], orders: Orders):
         kept = orders.add(ORDER_WITH_DEAD_LETTERS)
 
         for _ in range(2):
@@ -44,7 +44,7 @@ class TestHandler:
     @pytest.mark.parametrize(
         ("order", "finished"), [(placed(), False), (ORDER_WITH_DEAD_LETTERS, True)]
     )
-    def test_it_says_how_an_order_stands(
+    def test_command_without_compensation_returns_the_order(
         self, note: Callable[..., Any], orders: Orders, order: Order, finished: bool
     ):
         kept = orders.add(order)
@@ -52,7 +52,7 @@ class TestHandler:
         assert note(order_id=kept.order_id)["finished"] is finished
         assert orders.find(kept.order_id) == orders.add(order)
 
-    def test_an_order_that_is_not_there_is_said_to_be_so(self, note: Callable[..., Any]):
+    def test_unknown_order_is_an_error(self, note: Callable[..., Any]):
         with pytest.raises(UnknownOrderError, match="there is no order 0"):
             note(order_id="0" * 32, compensation="ReleaseStock")
         with pytest.raises(ContractError, match="order_id"):

@@ -29,7 +29,7 @@ class TestHandler:
 
         return note
 
-    def test_it_notes_the_dispatch_once(self, note: Callable[[str], Any], orders: Orders):
+    def test_redelivered_dispatch_is_ignored(self, note: Callable[[str], Any], orders: Orders):
         kept = orders.add(CONFIRMED_ORDER)
 
         for _ in range(2):
@@ -42,6 +42,6 @@ class TestHandler:
         assert found is not None
         assert (found.state, found.sequence, found.changed_at) == (OrderState.DISPATCHED, 3, LATER)
 
-    def test_an_order_that_is_not_there_is_for_a_person(self, note: Callable[[str], Any]):
+    def test_unknown_order_is_an_error(self, note: Callable[[str], Any]):
         with pytest.raises(UnexpectedDispatchError, match="there is no order"):
             note("0" * 32)

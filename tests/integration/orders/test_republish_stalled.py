@@ -71,7 +71,7 @@ def of_one_shard(world: World, number: int, *, first: int = 0, **changes: Any) -
     ]
 
 
-def test_those_that_nobody_works_on_are_told_as_the_first_time(job: Job, world: World):
+def test_stalled_orders_events_are_published_as_the_first_time(job: Job, world: World):
     unclaimed = world.placed("unclaimed", OLD)
     expired = world.placed("expired", OLD, **claim(seconds=-1))
     confirmed = world.placed("withdrawn", OLD, state=OrderState.CONFIRMED, sequence=2)
@@ -93,7 +93,7 @@ def test_those_that_nobody_works_on_are_told_as_the_first_time(job: Job, world: 
     )
 
 
-def test_the_others_are_left_alone(job: Job, world: World):
+def test_other_orders_are_unchanged(job: Job, world: World):
     live = claim(seconds=60)
     claimed = world.placed("claimed", OLD, **live)
     undoing = world.placed("undoing", OLD, state=OrderState.WITHDRAWN, sequence=3, **live)
@@ -123,7 +123,7 @@ def test_the_others_are_left_alone(job: Job, world: World):
     assert world.rows() == before | moved
 
 
-def test_an_order_is_told_of_again_and_again_with_patience(job: Job, world: World):
+def test_stalled_order_is_republished_after_each_interval(job: Job, world: World):
     order = world.placed("forgotten", OLD)
     events = fake_bus(job)
 
@@ -134,7 +134,7 @@ def test_an_order_is_told_of_again_and_again_with_patience(job: Job, world: Worl
     assert order_ids(events) == [order.order_id] * 2
 
 
-def test_a_claimed_one_is_taken_over_as_soon_as_its_claim_has_run_out(job: Job, world: World):
+def test_claimed_order_is_republished_once_its_claim_expired(job: Job, world: World):
     order = world.placed("dying", OLD, **claim(seconds=60))
     events = fake_bus(job)
 
@@ -145,7 +145,7 @@ def test_a_claimed_one_is_taken_over_as_soon_as_its_claim_has_run_out(job: Job, 
     assert order_ids(events) == [order.order_id]
 
 
-def test_many_that_are_worked_on_hide_none_behind_them(job: Job, world: World):
+def test_claimed_orders_hide_no_stalled_one(job: Job, world: World):
     of_one_shard(world, 3 * scans.PAGE_SIZE, **claim(seconds=600))
     (hidden,) = of_one_shard(world, 1, first=3 * scans.PAGE_SIZE)
     events = fake_bus(job)
@@ -155,7 +155,7 @@ def test_many_that_are_worked_on_hide_none_behind_them(job: Job, world: World):
     assert job.run() == {"checked": 0, "published": 0, "rejected": 0}
 
 
-def test_a_run_is_bounded_and_the_next_goes_on_where_it_stopped(
+def test_run_is_bounded_and_the_next_continues(
     job: Job, world: World, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(scans, "PAGE_SIZE", 4)
@@ -167,7 +167,7 @@ def test_a_run_is_bounded_and_the_next_goes_on_where_it_stopped(
     assert order_ids(events) == kept
 
 
-def test_a_dry_run_says_the_same_and_changes_nothing(job: Job, world: World):
+def test_dry_run_reports_the_same_and_changes_nothing(job: Job, world: World):
     of_one_shard(world, 3)
     of_one_shard(world, 2, first=3, **claim(seconds=60))
     before = world.rows()
@@ -179,7 +179,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(job: Job, world: World):
     assert job.run() == said == {"checked": 5, "published": 3, "rejected": 0}
 
 
-def test_what_the_bus_did_not_take_is_reported_and_told_by_the_next_run(
+def test_rejected_event_is_reported_and_published_by_the_next_run(
     job: Job, world: World, capsys: pytest.CaptureFixture[str]
 ):
     orders = of_one_shard(world, 3)
@@ -196,7 +196,7 @@ def test_what_the_bus_did_not_take_is_reported_and_told_by_the_next_run(
 
 
 @pytest.mark.parametrize(("operation", "number"), [("put_item", 3), ("get_item", 7), ("query", 2)])
-def test_when_it_is_killed_the_next_run_does_the_rest(
+def test_next_run_finishes_the_work_of_a_killed_run(
     job: Job, world: World, monkeypatch: pytest.MonkeyPatch, operation: str, number: int
 ):
     monkeypatch.setattr(scans, "PAGE_SIZE", 4)
@@ -218,7 +218,7 @@ def test_when_it_is_killed_the_next_run_does_the_rest(
     }
 
 
-def test_two_runs_at_once_do_no_harm(job: Job, world: World):
+def test_concurrent_runs_do_no_harm(job: Job, world: World):
     kept = [order.order_id for order in of_one_shard(world, 60)]
     events = fake_bus(job)
 
@@ -232,7 +232,7 @@ def test_two_runs_at_once_do_no_harm(job: Job, world: World):
     }
 
 
-def test_an_order_that_ends_meanwhile_is_left_as_it_is(job: Job, world: World):
+def test_order_that_ends_during_a_run_is_unchanged(job: Job, world: World):
     order = world.placed("unclaimed", OLD)
     closed = replace(
         order, state=OrderState.CONFIRMED, sequence=2, open_shard=None, check_after=None
@@ -249,7 +249,7 @@ def test_an_order_that_ends_meanwhile_is_left_as_it_is(job: Job, world: World):
     assert world.row(order) == closed
 
 
-def test_an_index_that_lags_is_overruled_by_the_row(job: Job, world: World):
+def test_row_wins_over_a_lagging_index(job: Job, world: World):
     """The index is a moment late: it may still name an order that has ended, or is gone."""
     order, gone = of_one_shard(world, 2)
     closed = replace(order, state=OrderState.CANCELLED, open_shard=None, check_after=None)
@@ -268,7 +268,7 @@ def test_an_index_that_lags_is_overruled_by_the_row(job: Job, world: World):
     assert (events.requests, world.rows()) == ([], {order.order_id: closed})
 
 
-def test_an_idle_run_asks_each_shard_once(job: Job, world: World):
+def test_idle_run_queries_each_shard_once(job: Job, world: World):
     made: list[str] = []
     job.set(orders=scans.OrderScans(world.table, dynamodb=Spy(world.dynamodb, made.append)))
     fake_bus(job)
@@ -278,7 +278,7 @@ def test_an_idle_run_asks_each_shard_once(job: Job, world: World):
     assert made == ["query"] * len(scans.SHARDS)
 
 
-def test_what_cannot_be_read_keeps_no_other_from_being_told(job: Job, world: World):
+def test_unreadable_row_does_not_stop_the_others(job: Job, world: World):
     bad, other = of_one_shard(world, 2)
     world.garble(bad)
     events = fake_bus(job)
@@ -289,7 +289,7 @@ def test_what_cannot_be_read_keeps_no_other_from_being_told(job: Job, world: Wor
     assert order_ids(events) == [other.order_id]
 
 
-def test_a_saga_that_fails_for_weeks_does_not_fill_its_row(
+def test_claims_of_an_ever_failing_saga_are_bounded(
     job: Job, world: World, monkeypatch: pytest.MonkeyPatch
 ):
     """The first claims are kept, and the last, which is the row's owner until the next."""

@@ -60,7 +60,7 @@ class TestAdd:
 
         assert orders.find(placed().order_id, customer_id="17850") == placed()
 
-    def test_of_many_at_once_one_is_kept(self, orders: Orders):
+    def test_one_of_many_concurrent_adds_is_stored(self, orders: Orders):
         attempts = [replace(placed(), request_id=str(i)) for i in range(16)]
         with ThreadPoolExecutor(16) as pool:
             kept = list(pool.map(orders.add, attempts))
@@ -190,7 +190,7 @@ class TestUpdate:
         ("before", "meanwhile"),
         [({}, CLAIM)] + [(before, other) for before in ({}, CLAIM) for other in OTHER_WRITES],
     )
-    def test_what_another_wrote_in_between_is_noticed(
+    def test_concurrent_write_is_detected(
         self,
         orders: Orders,
         write: Callable[[Mapping[str, Any]], None],
@@ -213,7 +213,7 @@ class TestUpdate:
         assert after == replace(seen[1], explanation="ours")
         assert orders.find(placed().order_id, customer_id="17850") == after
 
-    def test_it_gives_up_on_an_order_that_others_keep_changing(
+    def test_update_fails_after_max_attempts(
         self, orders: Orders, write: Callable[[Mapping[str, Any]], None]
     ):
         orders.add(placed())
@@ -231,7 +231,7 @@ class TestUpdate:
         kept = orders.find(placed().order_id, customer_id="17850")
         assert kept == replace(placed(), claim_until=RETRY.max_attempts)
 
-    def test_of_many_at_once_one_is_told(self, orders: Orders):
+    def test_one_of_many_concurrent_cancellations_is_written(self, orders: Orders):
         """However often it is cancelled, it is one cancellation."""
         orders.add(placed())
 

@@ -103,7 +103,7 @@ NOTHING: dict[str, Any] = {}
         ),
     ],
 )
-def test_cancelling_changes_this_and_nothing_else(
+def test_cancel_changes_only_the_expected_fields(
     state: OrderState, claimed: bool, wished: bool, change: dict[str, Any]
 ):
     before = order(state, claimed=claimed, wished=wished)
@@ -113,7 +113,7 @@ def test_cancelling_changes_this_and_nothing_else(
 
 @pytest.mark.parametrize("claimed", [False, True])
 @pytest.mark.parametrize("wished", [False, True])
-def test_what_is_on_its_way_cannot_be_cancelled(claimed: bool, wished: bool):
+def test_dispatched_order_cannot_be_cancelled(claimed: bool, wished: bool):
     with pytest.raises(TooLateError, match=placed().order_id):
         cancel(order(OrderState.DISPATCHED, claimed=claimed, wished=wished), now=NOW)
 
@@ -129,7 +129,7 @@ def test_what_is_on_its_way_cannot_be_cancelled(claimed: bool, wished: bool):
     ],
 )
 @pytest.mark.parametrize("claimed", [False, True])
-def test_cancelling_again_changes_nothing(state: OrderState, claimed: bool):
+def test_second_cancel_changes_nothing(state: OrderState, claimed: bool):
     once = cancel(order(state, claimed=claimed, wished=False), now=NOW)
 
     assert cancel(once, now="later") == once
@@ -139,7 +139,7 @@ def test_cancelling_again_changes_nothing(state: OrderState, claimed: bool):
 @pytest.mark.parametrize(
     ("claim_until", "nobody_works"), [(None, True), (999, True), (1_000, False), (1_001, False)]
 )
-def test_an_order_is_overdue_when_nobody_works_on_it(
+def test_open_order_without_a_valid_claim_is_stalled(
     state: OrderState, claim_until: int | None, nobody_works: bool
 ):
     claimed = replace(order(state, claimed=True, wished=False), claim_until=claim_until)
@@ -149,13 +149,13 @@ def test_an_order_is_overdue_when_nobody_works_on_it(
     )
 
 
-def test_the_shard_of_every_order_is_among_those_that_are_asked():
+def test_every_order_shard_is_scanned():
     assert {shard(order_id("ada", str(number))) for number in range(1_000)} == set(SHARDS)
 
 
 @pytest.mark.parametrize("state", [OrderState.PLACED, OrderState.CONFIRMED])
 @pytest.mark.parametrize("claimed", [False, True])
-def test_whoever_cancels_says_why(state: OrderState, claimed: bool):
+def test_cancel_records_reason_and_explanation(state: OrderState, claimed: bool):
     before = order(state, claimed=claimed, wished=False)
 
     after = cancel(before, now=NOW, reason="DuplicateOrder", explanation="the same as another")
@@ -176,9 +176,7 @@ LIVE = int(datetime.fromisoformat(NOW).timestamp()) + 60
         (LIVE + 900, "2026-12-01T09:16:01+00:00"),
     ],
 )
-def test_the_next_to_look_after_an_order_comes_when_it_may_need_somebody(
-    claim_until: int | None, check_after: str
-):
+def test_check_is_rescheduled_to_the_end_of_the_claim(claim_until: int | None, check_after: str):
     before = replace(placed(), claim_owner="execution", claim_until=claim_until)
 
     after = reschedule_check(before, now=datetime.fromisoformat(NOW))
@@ -191,7 +189,7 @@ def test_the_next_to_look_after_an_order_comes_when_it_may_need_somebody(
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("parked", [(), ("RefundPayment",)])
 @pytest.mark.parametrize(("changed_at", "old"), [(EARLIER, True), (NOW, False)])
-def test_what_is_over_and_needs_nobody_may_go(
+def test_only_ended_orders_without_outstanding_compensations_expire(
     state: OrderState, parked: Sequence[str], changed_at: str, old: bool
 ):
     before = order(state, claimed=True, wished=False)

@@ -33,31 +33,33 @@ class TestRepeated:
     )
     @pytest.mark.parametrize("first", [OrderState.CONFIRMED, OrderState.DISPATCHED])
     @pytest.mark.parametrize("minutes", [0.01, 4.99, 5])
-    def test_one_that_stands_is(self, state: OrderState, first: OrderState, minutes: float):
+    def test_order_repeats_a_confirmed_one(
+        self, state: OrderState, first: OrderState, minutes: float
+    ):
         earlier, later = self.order("1", 0, first), self.order("2", minutes, state)
 
         assert find_original(later, [later, earlier], within=WITHIN) == earlier
         assert find_original(earlier, [later, earlier], within=WITHIN) is None
 
-    def test_one_of_longer_ago_is_not(self):
+    def test_order_does_not_repeat_one_outside_the_window(self):
         earlier, later = self.order("1", 0), self.order("2", 5.01)
 
         assert find_original(later, [earlier, later], within=WITHIN) is None
 
     @pytest.mark.parametrize("first", [OrderState.REJECTED, OrderState.CANCELLED])
-    def test_one_that_came_to_nothing_is_not(self, first: OrderState):
+    def test_order_does_not_repeat_an_undone_one(self, first: OrderState):
         earlier, later = self.order("1", 0, first), self.order("2", 1)
 
         assert find_original(later, [earlier, later], within=WITHIN) is None
 
     @pytest.mark.parametrize("first", [OrderState.PLACED, OrderState.WITHDRAWN])
-    def test_one_that_is_open_may_be(self, first: OrderState):
+    def test_open_earlier_order_is_undecided(self, first: OrderState):
         earlier, later = self.order("1", 0, first), self.order("2", 1)
 
         with pytest.raises(UndecidedError):
             find_original(later, [earlier, later], within=WITHIN)
 
-    def test_while_one_is_open_another_may_stand(self):
+    def test_confirmed_candidate_wins_over_an_open_one(self):
         earlier, stands, later = (
             self.order("1", 0, OrderState.PLACED),
             self.order("2", 1),
@@ -66,7 +68,7 @@ class TestRepeated:
 
         assert find_original(later, [earlier, stands, later], within=WITHIN) == stands
 
-    def test_a_duplicate_is_not(self):
+    def test_order_does_not_repeat_a_duplicate(self):
         first, second, third = (
             self.order("1", 0),
             self.order("2", 4, duplicate_of="1"),
@@ -85,12 +87,12 @@ class TestRepeated:
             {"state": OrderState.PLACED, "cancel_requested_at": "now"},
         ],
     )
-    def test_by_one_that_goes_anyway_nothing_is(self, changes: dict[str, Any]):
+    def test_order_being_undone_repeats_nothing(self, changes: dict[str, Any]):
         earlier, later = self.order("1", 0), self.order("2", 1, **changes)
 
         assert find_original(later, [earlier, later], within=WITHIN) is None
 
-    def test_of_two_at_one_time_one_is(self):
+    def test_one_of_two_simultaneous_orders_repeats_the_other(self):
         both = [self.order("1", 0), self.order("2", 0)]
         first, second = sorted(both, key=lambda order: order.order_id)
 
@@ -98,5 +100,5 @@ class TestRepeated:
         assert find_original(first, both, within=WITHIN) is None
 
 
-def test_periods_are_those_of_the_clock():
+def test_periods_are_aligned_to_the_clock():
     assert periods(after(-0.1), after(5)) == [after(-5), after(0), after(5)]

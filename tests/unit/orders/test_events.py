@@ -88,7 +88,7 @@ def test_a_new_order_is_placed():
         (WITHDRAWN_ORDER, GIVEN_UP_ORDER, OrderCancelled),
     ],
 )
-def test_a_changed_order_tells_what_it_became(before: Order, now: Order, event: type):
+def test_state_change_is_published(before: Order, now: Order, event: type):
     fact = event_for_change(before, now)
 
     assert fact is not None
@@ -99,14 +99,14 @@ def test_a_changed_order_tells_what_it_became(before: Order, now: Order, event: 
     assert fact.metadata.occurred_at == LATER
 
 
-def test_a_rejected_order_tells_why():
+def test_rejection_is_published_with_its_reason():
     fact = event_for_change(PLACED_ORDER, REJECTED_ORDER)
 
     assert fact is not None
     assert (fact.data.reason, fact.data.explanation) == ("PaymentDeclined", "over the limit")
 
 
-def test_an_order_with_something_parked_tells_what():
+def test_failed_compensations_are_published():
     fact = event_for_change(REJECTED_ORDER, ORDER_WITH_DEAD_LETTERS)
 
     assert fact is not None
@@ -122,7 +122,7 @@ def test_an_order_with_something_parked_tells_what():
         replace(PLACED_ORDER, changed_at=LATER),
     ],
 )
-def test_what_counts_no_sequence_up_tells_nothing(now: Order):
+def test_change_without_a_new_sequence_has_no_event(now: Order):
     assert event_for_change(PLACED_ORDER, now) is None
 
 
@@ -137,7 +137,7 @@ def test_what_counts_no_sequence_up_tells_nothing(now: Order):
         (WITHDRAWN_ORDER, GIVEN_UP_ORDER),
     ],
 )
-def test_a_record_delivered_twice_is_the_same_event(before: Order | None, now: Order):
+def test_redelivered_record_gives_the_same_event(before: Order | None, now: Order):
     assert event_for_change(before, now) == event_for_change(before, now)
 
 
@@ -152,7 +152,7 @@ def test_a_record_delivered_twice_is_the_same_event(before: Order | None, now: O
         (CONFIRMED_ORDER, WITHDRAWN_ORDER, replace(WITHDRAWN_ORDER, claim_owner="execution")),
     ],
 )
-def test_an_order_told_of_again_is_the_same_event(before: Order | None, first: Order, now: Order):
+def test_republished_order_gives_the_same_event(before: Order | None, first: Order, now: Order):
     assert event_for_change(None, now) == event_for_change(before, first)
 
 
@@ -202,7 +202,7 @@ FULL_ORDER = replace(
         FULL_ORDER,
     ],
 )
-def test_a_row_says_all_that_an_order_is(order: Order):
+def test_order_survives_a_round_trip_through_its_row(order: Order):
     kept = from_item(to_item(row_of(order) | {"another_column": 1}))
 
     assert order_of(kept) == order
@@ -228,7 +228,7 @@ def test_a_row_has_no_empty_columns():
 
 
 class TestView:
-    def test_a_customer_sees_no_inner_workings(self):
+    def test_customer_view_has_no_internal_fields(self):
         claimed = replace(PLACED_ORDER, claim_owner="execution", claim_until=1)
 
         assert set(customer_view(claimed)) == {
@@ -242,12 +242,12 @@ class TestView:
             "changed_at",
         }
 
-    def test_a_rejected_order_says_why(self):
+    def test_customer_view_of_a_rejected_order_has_the_reason(self):
         assert customer_view(REJECTED_ORDER)["reason"] == "PaymentDeclined"
         assert customer_view(REJECTED_ORDER)["explanation"] == "over the limit"
 
 
-def test_what_failed_inside_is_not_for_customers():
+def test_customer_view_hides_technical_failures():
     """It stays on the row, for operators."""
     failed = replace(
         REJECTED_ORDER, reason="TechnicalFailure", explanation="TakePayment: States.Timeout"

@@ -39,7 +39,7 @@ def told(before: Order | None, after: Order) -> EventEnvelope[Event]:
 
 
 @pytest.mark.parametrize("order", [PLACED_ORDER, CONFIRMED_ORDER])
-def test_it_stays_and_that_is_told(order: Order):
+def test_hold_of_a_holdable_order_is_recorded_and_published(order: Order):
     after = held(order)
 
     assert after == replace(
@@ -70,7 +70,7 @@ def test_it_stays_and_that_is_told(order: Order):
     )
 
 
-def test_its_customer_sees_why_until_it_is_lifted():
+def test_customer_sees_the_hold_until_it_is_lifted():
     after = held(CONFIRMED_ORDER)
 
     assert customer_view(after)["held"] == [
@@ -84,7 +84,7 @@ def test_its_customer_sees_why_until_it_is_lifted():
     "state",
     [OrderState.REJECTED, OrderState.WITHDRAWN, OrderState.CANCELLED, OrderState.DISPATCHED],
 )
-def test_to_come_too_late_is_told_as_well(state: OrderState):
+def test_hold_that_comes_too_late_is_published_as_missed(state: OrderState):
     order = replace(CONFIRMED_ORDER, state=state, sequence=4)
     after = held(order)
 
@@ -113,14 +113,14 @@ def test_to_come_too_late_is_told_as_well(state: OrderState):
         OrderState.DISPATCHED,
     ],
 )
-def test_what_was_heard_is_not_heard_again(state: OrderState):
+def test_redelivered_hold_is_ignored(state: OrderState):
     once = held(replace(CONFIRMED_ORDER, state=state))
 
     assert held(once) is once
     assert held(replace(once, state=OrderState.DISPATCHED)).holds == once.holds
 
 
-def test_a_lifted_hold_stays_lifted_however_late_its_cause_comes_again():
+def test_redelivered_cause_does_not_restore_a_lifted_hold():
     lifted = lift_hold(held(CONFIRMED_ORDER), cause="dispute-1", now=LATER)
 
     assert [hold.state for hold in lifted.holds] == [HoldState.LIFTED]
@@ -133,7 +133,7 @@ def test_a_lifted_hold_stays_lifted_however_late_its_cause_comes_again():
     assert (fact.metadata.sequence, fact.metadata.occurred_at) == (4, LATER)
 
 
-def test_it_leaves_when_the_last_hold_is_lifted():
+def test_only_lifting_the_last_hold_is_published():
     twice = held(held(CONFIRMED_ORDER), "dispute-2")
     once = lift_hold(twice, cause="dispute-1", now=LATER)
     free = lift_hold(once, cause="dispute-2", now=LATER)
@@ -157,7 +157,7 @@ def test_it_leaves_when_the_last_hold_is_lifted():
         (held(replace(CONFIRMED_ORDER, state=OrderState.DISPATCHED)), "dispute-1", "is DISPATCHED"),
     ],
 )
-def test_what_cannot_be_lifted_says_why(order: Order, cause: str, says: str):
+def test_unliftable_hold_is_refused_with_a_reason(order: Order, cause: str, says: str):
     with pytest.raises(NoSuchHoldError, match=says):
         lift_hold(order, cause=cause, now=LATER)
 
@@ -165,13 +165,13 @@ def test_what_cannot_be_lifted_says_why(order: Order, cause: str, says: str):
 class TestBesideTheSaga:
     """What the saga tells is counted from its event; a hold is counted beside it."""
 
-    def test_a_held_order_that_is_announced_again_is_the_same_event(self):
+    def test_republished_event_of_a_held_order_is_the_same(self):
         claimed = replace(held(PLACED_ORDER), claim_owner="execution", claim_until=1)
 
         assert told(None, claimed) == told(None, PLACED_ORDER)
         assert isinstance(told(None, claimed).data, OrderPlaced)
 
-    def test_so_is_one_that_is_withdrawn(self):
+    def test_republished_event_of_a_withdrawn_held_order_is_the_same(self):
         withdrawn = cancel(held(CONFIRMED_ORDER), now=LATER)
         missed = held(withdrawn, "dispute-2")
 
@@ -189,7 +189,7 @@ class TestBesideTheSaga:
 
 
 class TestLeftInSpiteOfIt:
-    def test_every_hold_that_was_missed_is_told_once(self):
+    def test_each_missed_hold_is_published_once(self):
         order = held(held(CONFIRMED_ORDER), "dispute-2")
         left = dispatch(order, now=LATER)
         first = mark_hold_missed(left, now=LATER)
@@ -214,7 +214,7 @@ class TestLeftInSpiteOfIt:
         ]
         assert mark_hold_missed(second, now=LATER) is second
 
-    def test_nothing_is_missed_of_one_that_has_not_left(self):
+    def test_hold_of_an_order_that_has_not_left_is_not_missed(self):
         order = held(CONFIRMED_ORDER)
 
         assert mark_hold_missed(order, now=LATER) is order

@@ -17,7 +17,7 @@ DEAD_LETTERED = ["ReleaseStock", "RefundPayment"]
 ORDER_WITH_DEAD_LETTERS = replace(REJECTED_ORDER, failed_compensations=DEAD_LETTERED, sequence=3)
 
 
-def test_it_waits_no_longer_and_nothing_is_told():
+def test_completed_compensation_is_not_outstanding_and_has_no_event():
     repaired = complete_compensation(ORDER_WITH_DEAD_LETTERS, "RefundPayment")
 
     assert repaired.outstanding_compensations == ["ReleaseStock"]
@@ -25,14 +25,14 @@ def test_it_waits_no_longer_and_nothing_is_told():
     assert complete_compensation(repaired, "ReleaseStock").outstanding_compensations == []
 
 
-def test_a_second_time_changes_nothing():
+def test_second_completion_changes_nothing():
     repaired = complete_compensation(ORDER_WITH_DEAD_LETTERS, "RefundPayment")
 
     assert complete_compensation(repaired, "RefundPayment") is repaired
     assert complete_compensation(repaired, None) is repaired
 
 
-def test_it_may_be_repaired_before_the_saga_says_that_it_is_parked():
+def test_completion_may_precede_the_recorded_failure():
     early = complete_compensation(REJECTED_ORDER, "RefundPayment")
 
     assert replace(
@@ -43,7 +43,7 @@ def test_it_may_be_repaired_before_the_saga_says_that_it_is_parked():
 @pytest.mark.parametrize(
     "state", [OrderState.PLACED, OrderState.CONFIRMED, OrderState.WITHDRAWN, OrderState.DISPATCHED]
 )
-def test_an_order_that_was_not_undone_has_nothing_to_repair(state: OrderState):
+def test_completion_is_refused_for_an_order_that_was_not_undone(state: OrderState):
     """A withdrawal of it may park the same, and has then to be repaired in earnest."""
     order = replace(placed(), state=state)
 

@@ -16,7 +16,7 @@ WITHDRAWN_ORDER = cancel(CONFIRMED_ORDER, now="2026-12-01T09:00:00Z")
 
 
 @pytest.mark.parametrize("order", [CONFIRMED_ORDER, WITHDRAWN_ORDER])
-def test_it_is_dispatched_and_that_is_told_once(order: Order):
+def test_dispatch_is_recorded_and_published_once(order: Order):
     dispatched = dispatch(order, now=LATER)
 
     assert dispatched == replace(
@@ -38,7 +38,7 @@ def test_it_is_dispatched_and_that_is_told_once(order: Order):
     assert event_for_change(dispatched, dispatched) is None
 
 
-def test_the_saga_that_is_too_late_tells_the_same():
+def test_withdrawal_saga_that_is_too_late_adds_no_event():
     """Both count from OrderWithdrawn: whoever writes second changes nothing that is told."""
     by_hearing = dispatch(WITHDRAWN_ORDER, now=LATER)
     by_the_saga = replace(by_hearing, sequence=WITHDRAWN_ORDER.sequence + 1)
@@ -47,6 +47,6 @@ def test_the_saga_that_is_too_late_tells_the_same():
 
 
 @pytest.mark.parametrize("state", [OrderState.PLACED, OrderState.REJECTED, OrderState.CANCELLED])
-def test_what_should_have_stayed_is_for_a_person(state: OrderState):
+def test_dispatch_of_an_order_that_was_not_to_leave_is_an_error(state: OrderState):
     with pytest.raises(UnexpectedDispatchError, match=state):
         dispatch(replace(placed(), state=state), now=LATER)

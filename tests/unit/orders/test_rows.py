@@ -7,7 +7,7 @@ from lambdas.orders.rows import order_of, row_of
 from tests.support.order_requests import placed
 
 
-def test_what_a_later_version_writes_is_passed_over():
+def test_unknown_columns_are_ignored():
     hold = Hold(cause="c", reason="r", explanation="e", state=HoldState.HELD, at=NOW)
     held = replace(placed(), holds=(hold,))
 

@@ -3,7 +3,7 @@
 from lambdas.contracts.orders import OrderState, OrderStatusReported
 
 
-def test_every_state_is_over_stands_or_is_under_way():
+def test_each_state_is_undone_confirmed_or_neither():
     def kinds(state: str) -> tuple[bool, bool]:
         said = OrderStatusReported(order_id="o", state=state)
         return said.is_undone, said.is_confirmed
