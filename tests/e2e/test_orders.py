@@ -3,11 +3,7 @@ after one setting was changed and the app deployed again, with Express ones.
 
 A payment that waits until the test lets it go on holds a saga where it is; a rule that is off keeps
 one from starting. Scheduled jobs run when a test says so. What Step Functions retries for minutes
-<<<<<<< HEAD
 is tested in tests/saga with shorter time-outs.
-=======
-is tried in tests/saga with shorter time-outs.
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
 """
 
 import json
@@ -64,11 +60,7 @@ def handler(event, context, _handler=handler):
 Not for longer than the function may run, 7 s, but its saga asks again: twice at least.
 """
 SECONDS = 180
-<<<<<<< HEAD
 """Longer than the sweeper takes to publish the event of a payment that the bus refused at first."""
-=======
-"""Longer than the sweeper takes to publish a payment that the bus rejected at first."""
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
 ACTIONS = ("Claim", "ReserveStock", "TakePayment", "BookShipment")
 SERVICES = ("orders", "payments", "inventory", "shipping")
 EXTRAS: dict[str, int] = {}
@@ -91,11 +83,7 @@ class Platform:
     database: sqlite3.Connection
     snapshot: Snapshot
     operations: str
-<<<<<<< HEAD
     """A queue that gets operations' notifications."""
-=======
-    """A queue that receives what operators receive."""
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
     gate: Path
     """Payments wait as long as this file is there."""
 
@@ -163,13 +151,9 @@ def platform(
         api=api_client.ApiClient(outputs["ApiUrl"], customers, http=http, sleep=lambda _: None),
         database=database,
         snapshot=Snapshot(cloud, outputs, database),
-<<<<<<< HEAD
         operations=subscribe(
             cloud, outputs["OperationsTopic"], name="operations-notified", raw=True
         ),
-=======
-        operations=subscribe(cloud, outputs["OperationsTopic"], name="operators", raw=True),
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
         gate=cloud.directory / "payments-wait",
     )
     (arn,) = (
@@ -229,22 +213,14 @@ def payments_wait(platform: Platform) -> Iterator[None]:
 
 @contextmanager
 def no_saga_starts(platform: Platform) -> Iterator[None]:
-<<<<<<< HEAD
     """Orders that are placed now have published their events before the block ends."""
-=======
-    """Disable the rule for orders placed now: no saga receives their events afterwards."""
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
     events = platform.client("events")
     name = platform.resource("AWS::Events::Rule", "StartFulfilment").rpartition("|")[2]
     rule = {"Name": name.rpartition("/")[2], "EventBusName": platform.outputs["EventBus"]}
     events.disable_rule(**rule)
     try:
         yield
-<<<<<<< HEAD
         wait_until("all orders' events are published", lambda: all_published(platform))
-=======
-        wait_until("all orders are published", lambda: all_published(platform))
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
     finally:
         events.enable_rule(**rule)
 
@@ -301,11 +277,7 @@ def all_published(platform: Platform) -> bool:
     return not unpublished
 
 
-<<<<<<< HEAD
 def published(platform: Platform, order: str) -> list[str]:
-=======
-def published_events(platform: Platform, order: str) -> list[str]:
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
     """The events of an order that were logged, each once."""
     rows = platform.database.execute(
         "SELECT DISTINCT sequence, detail_type FROM events WHERE order_id = ? ORDER BY sequence",
@@ -334,33 +306,20 @@ def deliver_again(platform: Platform, order: str) -> None:
     )
 
 
-<<<<<<< HEAD
 def trace_once_published(platform: Platform, order: str) -> tuple[int, Any]:
     """An order's trace once its payment event is published: otherwise the sweeper publishes it."""
-=======
-def journey_once_published(platform: Platform, order: str) -> tuple[int, Any]:
-    """An order's journey once its payment is published: else it waits for the sweeper."""
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
     asked: list[tuple[int, Any]] = []
 
     def payment_is_published() -> bool:
         asked[:] = [journey(platform.cloud, order)]
         return all(entry["published"] for entry in asked[0][1]["records"]["payments"]["entries"])
 
-<<<<<<< HEAD
     wait_until("its payment event is published", payment_is_published)
-=======
-    wait_until("its payment is published", payment_is_published)
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
     return asked[0]
 
 
 def steps(journey: Mapping[str, Any]) -> dict[str, list[str]]:
-<<<<<<< HEAD
     """The steps of each saga in a trace."""
-=======
-    """The steps of each saga in a journey."""
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
     return {
         re.findall("Fulfilment|Withdrawal", execution["arn"])[0]: [
             step["name"] for step in execution["steps"]
@@ -414,13 +373,8 @@ def test_an_order_is_confirmed_and_a_second_delivery_changes_nothing(platform):
 
     assert row(platform, order) == before
     check_promises(platform)
-<<<<<<< HEAD
     assert published(platform, order) == ["OrderPlaced", "OrderConfirmed"]
     code, trace = trace_once_published(platform, order)
-=======
-    assert published_events(platform, order) == ["OrderPlaced", "OrderConfirmed"]
-    code, trace = journey_once_published(platform, order)
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
     assert (code, trace["problems"], trace["dead_letters"]) == (0, [], [])
     assert steps(trace) == {"Fulfilment": [*ACTIONS, "Confirm"]}
     standing = ["CONFIRMED", "TAKEN", "RESERVED", "BOOKED"]
@@ -442,11 +396,7 @@ def test_a_refusal_at_any_step_undoes_what_was_done(platform):
         ("REJECTED", "AddressUndeliverable"),
     ]
     check_promises(platform)
-<<<<<<< HEAD
     assert published(platform, orders[0]) == ["OrderPlaced", "OrderRejected"]
-=======
-    assert published_events(platform, orders[0]) == ["OrderPlaced", "OrderRejected"]
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
     code, said = run_ops(platform.cloud, "order", "show", orders[1])
     assert code == 0, said
     assert re.search("saga +TakePayment  PaymentDeclined: above the card's limit", said)
@@ -467,11 +417,7 @@ class TestCancelling:
         assert "claim_owner" not in before
         assert cancel(platform, order) == (200, "CANCELLED")
         check_promises(platform)
-<<<<<<< HEAD
         assert published(platform, order) == ["OrderPlaced", "OrderCancelled"]
-=======
-        assert published_events(platform, order) == ["OrderPlaced", "OrderCancelled"]
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
 
     def test_during_the_saga(self, platform):
         with payments_wait(platform):
@@ -481,11 +427,7 @@ class TestCancelling:
             assert cancel(platform, order) == (202, "PLACED")
         assert ended(platform, order) == [("CANCELLED", "Cancelled")]
         check_promises(platform)
-<<<<<<< HEAD
         assert published(platform, order) == ["OrderPlaced", "OrderCancelled"]
-=======
-        assert published_events(platform, order) == ["OrderPlaced", "OrderCancelled"]
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
 
     def test_after_the_saga(self, platform):
         order = place(platform, "after")
@@ -495,11 +437,7 @@ class TestCancelling:
 
         assert ended(platform, order, at_first="WITHDRAWN") == [("CANCELLED", "Cancelled")]
         check_promises(platform)
-<<<<<<< HEAD
         assert published(platform, order) == [
-=======
-        assert published_events(platform, order) == [
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
             "OrderPlaced",
             "OrderConfirmed",
             "OrderWithdrawn",
@@ -569,11 +507,7 @@ class TestScheduledJobs:
         assert (hold["reason"], first in hold["explanation"]) == ("DuplicateOrder", True)
         assert "duplicate_of" not in row(platform, first)
         check_promises(platform)
-<<<<<<< HEAD
         assert published(platform, second) == ["OrderPlaced", "OrderConfirmed", "OrderHeld"]
-=======
-        assert published_events(platform, second) == ["OrderPlaced", "OrderConfirmed", "OrderHeld"]
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
 
     def test_or_cancelled_where_that_is_the_policy(self, platform):
         with configured(platform, "JobsFindDuplicates", DUPLICATE_POLICY="cancel"):
@@ -610,11 +544,7 @@ class TestScheduledJobs:
         check_promises(platform)
 
 
-<<<<<<< HEAD
 def test_failed_compensation_waits_for_a_person_who_is_notified(platform):
-=======
-def test_compensation_that_fails_for_good_waits_for_repair_and_notifies_operators(platform):
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
     if platform.kind is StateMachineType.STANDARD:
         pytest.skip("Standard retries a compensation for a minute; tests/saga has it")
     lambda_ = platform.client("lambda")
@@ -624,11 +554,7 @@ def test_compensation_that_fails_for_good_waits_for_repair_and_notifies_operator
 
     assert ended(platform, order) == [("REJECTED", "AddressUndeliverable")]
 
-<<<<<<< HEAD
     wait_until("operations are notified", lambda: row(platform, order)["sequence"] == 3)
-=======
-    wait_until("operators are notified", lambda: row(platform, order)["sequence"] == 3)
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
     code, trace = journey(platform.cloud, order)
     assert (code, trace["dead_letters"][0]["queue"]) == (1, "orders/Repair")
     assert "it is REJECTED, and inventory has it RESERVED" in trace["problems"]
@@ -638,15 +564,9 @@ def test_compensation_that_fails_for_good_waits_for_repair_and_notifies_operator
     notes: list[dict[str, Any]] = []
 
     def note_arrives() -> bool:
-<<<<<<< HEAD
         # Operations are notified of held orders as well.
         notifications = received(platform, platform.operations)
         notes.extend(each for each in notifications if each["detail"]["data"]["order_id"] == order)
-=======
-        # Operators receive held orders as well.
-        notices = received(platform, platform.operations)
-        notes.extend(each for each in notices if each["detail"]["data"]["order_id"] == order)
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
         return bool(notes)
 
     wait_until("a note arrives", note_arrives)
@@ -665,40 +585,21 @@ def test_compensation_that_fails_for_good_waits_for_repair_and_notifies_operator
 
     assert "FunctionError" not in answer
     check_promises(platform)
-<<<<<<< HEAD
     assert published(platform, order) == ["OrderPlaced", "OrderRejected", "OrderNeedsAttention"]
 
 
 def test_unreadable_change_is_dead_lettered_and_the_rest_is_published(platform):
-=======
-    assert published_events(platform, order) == [
-        "OrderPlaced",
-        "OrderRejected",
-        "OrderNeedsAttention",
-    ]
-
-
-def test_malformed_change_is_dead_lettered_and_the_rest_is_published(platform):
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
     table, key = platform.outputs["OrdersTable"], {"order_id": {"S": "nonsense"}}
     platform.client("dynamodb").put_item(TableName=table, Item=key)
     order = place(platform, "after-nonsense")
 
     assert ended(platform, order) == [("CONFIRMED", None)]
 
-<<<<<<< HEAD
     unpublished = platform.resource("AWS::SQS::Queue", "OutboxDeadLetters")
     dead_letters: list[dict[str, Any]] = []
 
     def is_dead_lettered() -> bool:
         dead_letters.extend(received(platform, unpublished))
-=======
-    queue = platform.resource("AWS::SQS::Queue", "OutboxDeadLetters")
-    dead_letters: list[dict[str, Any]] = []
-
-    def is_dead_lettered() -> bool:
-        dead_letters.extend(received(platform, queue))
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
         return bool(dead_letters)
 
     # The rest of its batch is published first.
@@ -789,11 +690,7 @@ class TestTheDoor:
 
         assert answer.status == 401
 
-<<<<<<< HEAD
     def test_bad_order_is_refused_field_by_field_and_leaves_no_trace(self, platform):
-=======
-    def test_malformed_order_gets_an_error_for_each_field_and_leaves_no_trace(self, platform):
->>>>>>> 7c69d7b (Name the relay's role in the end-to-end test as it is deployed, and its tests by condition and result)
         before = self.keys(platform)
 
         answer = platform.api.place(
