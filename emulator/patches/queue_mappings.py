@@ -21,7 +21,7 @@ from emulator.patches._mapping_poller import MappingPoller, matching_ids, regist
 from emulator.patches._seams import seam
 
 _ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-_MOST_AT_ONCE = 10
+_MAX_MESSAGES = 10
 
 
 def install() -> None:
@@ -62,7 +62,7 @@ class _QueuePoller(MappingPoller):
     def _receive(self, now: float) -> bool:
         if not self.may(self._needs, now):
             return False
-        most = min(self._state.receive_count(), _MOST_AT_ONCE)
+        most = min(self._state.receive_count(), _MAX_MESSAGES)
         received = sqs._receive_messages_for_esm(self._url, most)
         records = [self._record(message) for message in received]
         passing = matching_ids(self.mapping, records)

@@ -1,21 +1,22 @@
-"""Which of the rights that the deployed app grants are used, over the clouds of all tests.
+"""The permissions that the deployed app grants, and which of them are used in all tests.
 
-A right is one action on one resource, for one role or service. It is named by logical ids, which
-are the same in every cloud: ``Orders-Dev-Orders/PlaceOrderRole: dynamodb:PutItem on table/Orders``.
+A permission is one action on one resource, for one role or service. It is named by logical ids,
+which are the same in every cloud:
+``Orders-Dev-Orders/PlaceOrderRole: dynamodb:PutItem on table/Orders``.
 """
 
 import functools
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from emulator.cloud import Cloud, UsedPermission, running
+from tests.support.policy_statements import POLICIES, like, listed, principals, sources
 from tests.support.small_stacks import client
 
 BOOTSTRAP = "CDKToolkit"
@@ -35,7 +36,7 @@ class Grant:
     """One action on one resource, as a statement in a cloud allows it."""
 
     holder: str
-    """Whose policy it is: a role, which gets the right, or a resource, which gives it."""
+    """The owner of the policy: a role, or a resource."""
     principal: str
     action: str
     resource: str
@@ -43,7 +44,7 @@ class Grant:
     """The resource for which a service may do it; without it, for any."""
 
     def allows(self, used: UsedPermission) -> bool:
-        """Whether this is the right that was used, or one of those."""
+        """Return whether this grant allows the permission that was used."""
         return (
             like(used.principal, self.principal)
             and like(used.action.lower(), self.action.lower())
@@ -54,7 +55,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class GrantUsage:
-    """All rights that were granted, and those of them that were used."""
+    """The permissions that were granted, and those of them that were used."""
 
     granted: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
@@ -121,7 +122,7 @@ def cloud_recording_grants(only: tuple[str, ...] = ("",)) -> Iterator[Cloud]:
 
 
 def recorded_grants() -> Mapping[str, GrantUsage]:
-    """What the modules of tests left, by module."""
+    """Return what each module of tests has recorded."""
     return {
         path.stem: GrantUsage(
             **{key: set(names) for key, names in json.loads(path.read_text()).items()}
@@ -165,7 +166,7 @@ def resources_of(cloud: Cloud) -> Iterator[Resource]:
 
 
 def physical(cloud: Cloud, kind: str) -> dict[str, str]:
-    """The physical ids of the resources of a type, by logical id without its hash."""
+    """Return the physical ids of the resources of a type, by logical id without its hash."""
     return {each.name: each.physical_id for each in resources_of(cloud) if each.kind == kind}
 
 
@@ -190,109 +191,6 @@ def grants(cloud: Cloud, resources: list[Resource]) -> Iterator[Grant]:
                                 resource=on,
                                 source=source,
                             )
-
-
-Statements = Iterator[dict[str, Any]]
-
-
-def of_role(cloud: Cloud, name: str) -> Statements:
-    iam = client(cloud, "iam")
-    arn = iam.get_role(RoleName=name)["Role"]["Arn"]
-    documents = [
-        iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
-        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
-    ]
-    for attached in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
-        policy = attached["PolicyArn"]
-        version = iam.get_policy(PolicyArn=policy)["Policy"]["DefaultVersionId"]
-        found = iam.get_policy_version(PolicyArn=policy, VersionId=version)
-        documents.append(found["PolicyVersion"]["Document"])
-    for document in documents:
-        for statement in statements(document):
-            yield {**statement, "Principal": {"AWS": arn}}
-
-
-def of_queue(cloud: Cloud, url: str) -> Statements:
-    found = client(cloud, "sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
-    yield from statements(found.get("Attributes", {}).get("Policy", "{}"))
-
-
-def of_topic(cloud: Cloud, arn: str) -> Statements:
-    found = client(cloud, "sns").get_topic_attributes(TopicArn=arn)
-    yield from statements(found["Attributes"]["Policy"])
-
-
-def of_bucket(cloud: Cloud, name: str) -> Statements:
-    s3 = client(cloud, "s3")
-    try:
-        policy = s3.get_bucket_policy(Bucket=name)["Policy"]
-    except s3.exceptions.from_code("NoSuchBucketPolicy"):
-        return
-    yield from statements(policy)
-
-
-def of_key(cloud: Cloud, key: str) -> Statements:
-    yield from statements(client(cloud, "kms").get_key_policy(KeyId=key)["Policy"])
-
-
-def of_function(cloud: Cloud, name: str) -> Statements:
-    functions = client(cloud, "lambda")
-    try:
-        policy = functions.get_policy(FunctionName=name)["Policy"]
-    except functions.exceptions.ResourceNotFoundException:
-        return
-    yield from statements(policy)
-
-
-def of_logs(cloud: Cloud, name: str) -> Statements:
-    for policy in client(cloud, "logs").describe_resource_policies()["resourcePolicies"]:
-        if policy["policyName"] == name:
-            yield from statements(policy["policyDocument"])
-
-
-POLICIES: dict[str, Callable[[Cloud, str], Statements]] = {
-    "AWS::IAM::Role": of_role,
-    "AWS::SQS::Queue": of_queue,
-    "AWS::SNS::Topic": of_topic,
-    "AWS::S3::Bucket": of_bucket,
-    "AWS::KMS::Key": of_key,
-    "AWS::Lambda::Function": of_function,
-    "AWS::Logs::ResourcePolicy": of_logs,
-}
-
-
-def statements(document: Any) -> Statements:
-    if isinstance(document, str):
-        document = json.loads(document)
-    yield from listed(document.get("Statement", []))
-
-
-def principals(principal: Any) -> list[str]:
-    if isinstance(principal, str):
-        return [principal]
-    return [name for names in principal.values() for name in listed(names)]
-
-
-def sources(statement: Mapping[str, Any]) -> list[str]:
-    """The resources that a condition names for which a service may act."""
-    named = [
-        source
-        for keys in statement.get("Condition", {}).values()
-        for key, values in keys.items()
-        if key.lower() == "aws:sourcearn"
-        for source in listed(values)
-    ]
-    return named or ["*"]
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def like(text: str, pattern: str) -> bool:
-    """Whether an IAM pattern, in which only * and ? are special, matches the whole text."""
-    wild = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.fullmatch(wild, text) is not None
 
 
 def names(resources: list[Resource]) -> Iterator[tuple[str, str]]:
