@@ -11,13 +11,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from lambdas.contracts.codec import decode, encode
-from lambdas.contracts.inventory import DeliveredLine
 from lambdas.contracts.values import Line
 from lambdas.inventory.domain import (
-    DEFAULT_MINIMUM,
     Delivery,
     Reservation,
     ReservationState,
@@ -25,22 +21,15 @@ from lambdas.inventory.domain import (
     index_shard,
     out_of_stock_message,
 )
+from lambdas.inventory.transactions import (
+    CONDITION_FAILED,
+    RETRY,
+    is_transient,
+    movement,
+    transact,
+)
 from lambdas.runtime.dynamodb import from_item, put_if_absent, to_item
 from lambdas.runtime.retry import RetryPolicy
-
-CONDITION_FAILED = "ConditionalCheckFailed"
-RETRYABLE_CODES = {
-    "TransactionConflict",
-    "TransactionConflictException",
-    "ThrottlingError",
-    "ProvisionedThroughputExceeded",
-}
-"""Errors that pass: conflicts with other transactions on the same items, and throttling inside a
-transaction, which boto3 does not retry. A cancelled transaction has codes of its own.
-https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
-"""
-RETRY = RetryPolicy(max_attempts=5, base_delay=0.025)
-"""Waits at most 0.4 s altogether, a fraction of the function's time-out."""
 
 
 class StockMismatchError(Exception):
@@ -91,7 +80,7 @@ class Reservations:
             }
         }
         movements = [
-            _movement(
+            movement(
                 self._stock,
                 line,
                 source="available",
@@ -101,7 +90,7 @@ class Reservations:
             )
             for line in lines
         ]
-        failures = _transact(self._dynamodb, [guard, *movements], self._retry)
+        failures = transact(self._dynamodb, [guard, *movements], self._retry)
         if failures is None:
             return reservation
         existing, *stock = failures
@@ -199,7 +188,7 @@ class Reservations:
             }
         }
         movements = [
-            _movement(
+            movement(
                 self._stock,
                 line,
                 source="reserved",
@@ -209,7 +198,7 @@ class Reservations:
             )
             for line in found.lines
         ]
-        failures = _transact(self._dynamodb, [guard, *movements], self._retry)
+        failures = transact(self._dynamodb, [guard, *movements], self._retry)
         if failures is None:
             return replace(found, state=state, changed_at=now)
         if failures[0]["Code"] != CONDITION_FAILED:
@@ -223,7 +212,7 @@ class Reservations:
         row = encode(reservation)
         kept = self._retry.call(
             lambda: put_if_absent(self._dynamodb, self._table, row, key="order_id"),
-            is_transient=_is_transient,
+            is_transient=is_transient,
         )
         return decode(Reservation, kept)
 
@@ -256,7 +245,7 @@ class Deliveries:
             }
         }
         movements = [
-            _movement(
+            movement(
                 self._stock,
                 line,
                 source=None,
@@ -267,85 +256,9 @@ class Deliveries:
             for line in delivery.lines
         ]
         # Only the guard has a condition. If it fails, the delivery was received before.
-        _transact(self._dynamodb, [guard, *movements], self._retry)
+        transact(self._dynamodb, [guard, *movements], self._retry)
 
 
 def parse_stock_row(row: Mapping[str, Any]) -> StockLevel:
     """Parse a row of the stock table; raise ContractError if it is none."""
     return decode(StockLevel, row)
-
-
-def _movement(
-    table: str,
-    line: Line | DeliveredLine,
-    *,
-    source: str | None,
-    target: str | None,
-    cause: str,
-    now: str,
-) -> dict[str, Any]:
-    """Return the write that moves a line's units from ``source`` to ``target``.
-
-    Both are columns; None is outside of the stock. The write fails if ``source`` has too few units.
-    ADD counts a missing number, or row, as zero. A condition on a missing row fails.
-    """
-    change = {"available": 0, "reserved": 0}
-    values: dict[str, Any] = {":now": now}
-    condition = {}
-    if target:
-        change[target] = line.quantity
-    if source:
-        change[source] = -line.quantity
-        condition = {"ConditionExpression": f"{source} >= :units"}
-        values[":units"] = line.quantity
-    minimum = line.minimum if isinstance(line, DeliveredLine) else None
-    kept = "if_not_exists(minimum, :minimum)" if minimum is None else ":minimum"
-    return {
-        "Update": {
-            "TableName": table,
-            "Key": to_item({"sku": line.sku}),
-            "UpdateExpression": "ADD available :available, reserved :reserved, #sequence :one "
-            f"SET changed_at = :now, cause = :cause, minimum = {kept}",
-            "ExpressionAttributeNames": {"#sequence": "sequence"},
-            "ExpressionAttributeValues": to_item(
-                values
-                | {
-                    ":available": change["available"],
-                    ":reserved": change["reserved"],
-                    ":one": 1,
-                    ":cause": cause,
-                    ":minimum": DEFAULT_MINIMUM if minimum is None else minimum,
-                }
-            ),
-            **condition,
-        }
-    }
-
-
-def _transact(
-    dynamodb: Any, items: list[dict[str, Any]], retry: RetryPolicy
-) -> list[dict[str, Any]] | None:
-    """Write all items or none; return None, or the reasons why not, one for each item.
-
-    Such a reason is a failed condition. Any other cancellation raises: DynamoDB may then not have
-    checked the other conditions.
-    """
-    try:
-        retry.call(
-            lambda: dynamodb.transact_write_items(TransactItems=items), is_transient=_is_transient
-        )
-    except dynamodb.exceptions.TransactionCanceledException as cancelled:
-        if set(_reasons(cancelled)) - {"None"} != {CONDITION_FAILED}:
-            raise
-        return list(cancelled.response["CancellationReasons"])
-    return None
-
-
-def _reasons(error: ClientError) -> list[str]:
-    return [reason["Code"] for reason in error.response.get("CancellationReasons", [])]
-
-
-def _is_transient(error: BaseException) -> bool:
-    if not isinstance(error, ClientError):
-        return False
-    return bool(RETRYABLE_CODES & {error.response["Error"]["Code"], *_reasons(error)})

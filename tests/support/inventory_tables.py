@@ -6,7 +6,8 @@ from typing import Any
 from lambdas.contracts.inventory import DeliveredLine
 from lambdas.contracts.values import Line
 from lambdas.inventory.domain import Delivery, Reservation
-from lambdas.inventory.store import RETRY, Deliveries, Reservations
+from lambdas.inventory.store import Deliveries, Reservations
+from lambdas.inventory.transactions import RETRY
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.retry import RetryPolicy
 

@@ -8,6 +8,7 @@ from tests.support.modules import ROOT, SHARED, modules, within
 ADAPTERS = {
     "lambdas/backbone/stream": "Kinesis, CloudWatch",
     "lambdas/inventory/store": "DynamoDB",
+    "lambdas/inventory/transactions": "DynamoDB",
     "lambdas/inventory/unresolved_reservations": "DynamoDB, EventBridge",
     "lambdas/notifications/mail_sender": "SES",
     "lambdas/notifications/store": "DynamoDB, S3",

@@ -8,7 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambdas.inventory.domain import DEFAULT_MINIMUM
-from lambdas.inventory.store import RETRY, StockMismatchError
+from lambdas.inventory.store import StockMismatchError
+from lambdas.inventory.transactions import RETRY
 from tests.support.inventory_tables import LATER, NOW, Inventory
 from tests.support.spy import Spy
 
