@@ -1,4 +1,4 @@
-"""What the pages tell of the templates is what is in them."""
+"""Tests that the pages agree with the templates."""
 
 import re
 

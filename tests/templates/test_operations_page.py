@@ -1,4 +1,4 @@
-"""Whoever is on call finds each queue in which something may be parked in its page."""
+"""Tests that the operator's page has a row for each dead-letter queue."""
 
 import re
 
