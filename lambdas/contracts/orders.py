@@ -232,7 +232,7 @@ STATUS_EVENTS: tuple[type[OrderConfirmed | OrderStatusReported], ...] = (
     OrderConfirmed,
     OrderStatusReported,
 )
-"""The events that tell another service whether its work for an order stays."""
+"""The events from which another service learns whether its work for an order stays."""
 
 
 def parse_order_status(event: Mapping[str, Any]) -> OrderStatusReported:

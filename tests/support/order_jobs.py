@@ -50,7 +50,7 @@ class World:
         return self.keep(replace(with_dedup_key(order), **changes))
 
     def garble(self, order: Order) -> None:
-        """Make a row of which nobody can make an order."""
+        """Replace the order's row by one that cannot be read."""
         row = {name: value for name, value in row_of(order).items() if name != "total"}
         self.dynamodb.put_item(TableName=self.table, Item=to_item(row))
 
@@ -67,7 +67,7 @@ class World:
         return OrderScans(self.table, dynamodb=self.dynamodb)
 
     def killed_at(self, operation: str, number: int) -> OrderScans:
-        """The table as a job sees it that dies with its so-manieth request of that kind."""
+        """Return the table for a job that dies at its ``number``-th request of that kind."""
         made = 0
 
         def before(name: str) -> None:
@@ -80,7 +80,7 @@ class World:
 
 
 class Job:
-    """A job's handler, loaded as Lambda does, with settings of which a test may change some."""
+    """A job's handler, loaded as Lambda does it; a test may change its module's names."""
 
     def __init__(
         self,

@@ -120,7 +120,7 @@ class Execution:
         self.event = event
         self.dead_lettered: list[str] = []
         self.too_late = False
-        """Whether it was told that it cannot undo any more."""
+        """Whether a compensation was refused because its action is irreversible."""
         self._machine = MACHINES[event]
         self._sequence = detail["metadata"]["sequence"]
         self._order_id = detail["data"]["order_id"]
@@ -139,7 +139,7 @@ class Execution:
     ) -> None:
         """Play the state.
 
-        ``write`` makes an update and tells whether its condition held, ``row`` says what the row
+        ``write`` makes an update and returns whether its condition held, ``row`` says what the row
         is. A ``fault`` of a service is to refuse, or to crash before or after its effect; "lost" is
         an answer that got lost on the way back from wherever: the state is played again.
         """
@@ -155,7 +155,7 @@ class Execution:
         after = state if error is None else self._catch(state, error)
         for name, value in after.get("Assign", {}).items():
             if value and name == "dead_lettered":
-                # By the state that is named after what it parks.
+                # The state is named after the compensation that it dead-letters.
                 value = [*self.dead_lettered, str(self.state).removeprefix("DeadLetter")]
             if name == "taken_over":
                 value = self._returned is not None and self._returned.claim_owner is not None
@@ -165,9 +165,9 @@ class Execution:
                 wished = self._returned is not None and self._returned.cancel_requested_at
                 value = OrderState.CANCELLED if wished else OrderState.REJECTED
             if name in DEFAULTS and value.startswith(UNLESS_CANCELLED):
-                told = value.partition(" : ")[2].removesuffix(" %}").strip("'")
+                reported = value.partition(" : ")[2].removesuffix(" %}").strip("'")
                 cancelled = self._variables["outcome"] == OrderState.CANCELLED
-                value = self._variables[name] if cancelled else told
+                value = self._variables[name] if cancelled else reported
                 value = value.replace("$states.errorOutput.Error", str(error))
             self._variables[name] = value
         self.dead_lettered = self._variables.get("dead_lettered", [])

@@ -171,7 +171,7 @@ class TestWords:
         assert set(calls(saga(platform(environment), name))) == doing | UNDOING
 
     def test_a_payload_is_its_command(self, environment: str, name: str):
-        told = field_types(STARTED_BY[name])
+        provided = field_types(STARTED_BY[name])
         for command, state in calls(saga(platform(environment), name)).items():
             asked = field_types(COMMANDS[command])
             assert state["Arguments"]["Payload"] == {
@@ -180,9 +180,9 @@ class TestWords:
                 else f"{{% $data.{field} %}}"
                 for field, kind in asked.items()
             }
-            assert {f: kind for f, kind in asked.items() if not fits(kind, told.get(f))} == {}, (
-                command
-            )
+            assert {
+                f: kind for f, kind in asked.items() if not fits(kind, provided.get(f))
+            } == {}, command
 
     def test_a_command_goes_to_the_function_of_its_name(self, environment: str, name: str):
         of = platform(environment)
@@ -210,7 +210,7 @@ class TestWords:
             *refused, _ = (caught["ErrorEquals"] for caught in state["Catch"])
             never = [r["ErrorEquals"] for r in state["Retry"] if r["MaxAttempts"] == 0]
             if command in ("ReserveStock", "TakePayment", "BookShipment"):
-                # That its compensation came before it is no reason to tell anybody.
+                # An action that was compensated before is a failure, not a reason to publish.
                 assert refused == [[REASONS[command].__name__]]
                 assert never == [[*refused[0], ALREADY_COMPENSATED[command].__name__]]
                 assert {*never[0]} == known - {ShipmentAlreadyDispatched.__name__}

@@ -187,13 +187,13 @@ def test_check_is_rescheduled_to_the_end_of_the_claim(claim_until: int | None, c
 
 
 @pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("parked", [(), ("RefundPayment",)])
+@pytest.mark.parametrize("failed", [(), ("RefundPayment",)])
 @pytest.mark.parametrize(("changed_at", "old"), [(EARLIER, True), (NOW, False)])
 def test_only_ended_orders_without_outstanding_compensations_expire(
-    state: OrderState, parked: Sequence[str], changed_at: str, old: bool
+    state: OrderState, failed: Sequence[str], changed_at: str, old: bool
 ):
     before = order(state, claimed=True, wished=False)
-    asked = replace(before, failed_compensations=parked, changed_at=changed_at)
+    asked = replace(before, failed_compensations=failed, changed_at=changed_at)
 
     over = state in (OrderState.REJECTED, OrderState.CANCELLED, OrderState.DISPATCHED)
-    assert is_expired(asked, before=NOW) == (over and old and not parked)
+    assert is_expired(asked, before=NOW) == (over and old and not failed)

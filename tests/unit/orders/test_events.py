@@ -157,13 +157,13 @@ def test_republished_order_gives_the_same_event(before: Order | None, first: Ord
 
 
 def test_every_event_of_an_order_has_its_own_id():
-    told = [
+    published = [
         event_for_change(None, PLACED_ORDER),
         event_for_change(PLACED_ORDER, REJECTED_ORDER),
         event_for_change(REJECTED_ORDER, ORDER_WITH_DEAD_LETTERS),
     ]
 
-    assert len({fact.metadata.event_id for fact in told if fact is not None}) == 3
+    assert len({fact.metadata.event_id for fact in published if fact is not None}) == 3
 
 
 FULL_ORDER = replace(
@@ -255,6 +255,6 @@ def test_customer_view_hides_technical_failures():
     fact = event_for_change(PLACED_ORDER, failed)
 
     assert fact is not None
-    for told in (fact.data.explanation, customer_view(failed)["explanation"]):
-        assert told == "something went wrong on our side"
+    for published in (fact.data.explanation, customer_view(failed)["explanation"]):
+        assert published == "something went wrong on our side"
     assert (fact.data.reason, customer_view(failed)["reason"]) == ("TechnicalFailure",) * 2

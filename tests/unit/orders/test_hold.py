@@ -32,10 +32,10 @@ def held(order: Order, cause: str = "dispute-1") -> Order:
     return hold(order, cause=cause, reason="PaymentDisputed", explanation="disputed", now=NOW)
 
 
-def told(before: Order | None, after: Order) -> EventEnvelope[Event]:
-    fact = event_for_change(before, after)
-    assert fact is not None
-    return fact
+def published(before: Order | None, after: Order) -> EventEnvelope[Event]:
+    event = event_for_change(before, after)
+    assert event is not None
+    return event
 
 
 @pytest.mark.parametrize("order", [PLACED_ORDER, CONFIRMED_ORDER])
@@ -56,14 +56,14 @@ def test_hold_of_a_holdable_order_is_recorded_and_published(order: Order):
             ),
         ),
     )
-    fact = told(order, after)
-    assert fact.data == OrderHeld(
+    event = published(order, after)
+    assert event.data == OrderHeld(
         order_id=order.order_id,
         customer_id="17850",
         reason="PaymentDisputed",
         explanation="disputed",
     )
-    assert (fact.metadata.sequence, fact.metadata.causation_id, fact.metadata.occurred_at) == (
+    assert (event.metadata.sequence, event.metadata.causation_id, event.metadata.occurred_at) == (
         order.sequence + 1,
         "dispute-1",
         NOW,
@@ -91,15 +91,15 @@ def test_hold_that_comes_too_late_is_published_as_missed(state: OrderState):
     assert [hold.state for hold in after.holds] == [HoldState.MISSED]
     assert after.state == state
     assert "held" not in customer_view(after)
-    fact = told(order, after)
-    assert fact.data == OrderHoldMissed(
+    event = published(order, after)
+    assert event.data == OrderHoldMissed(
         order_id=order.order_id,
         customer_id="17850",
         reason="PaymentDisputed",
         explanation="disputed",
         state=state,
     )
-    assert (fact.metadata.sequence, fact.metadata.causation_id) == (5, "dispute-1")
+    assert (event.metadata.sequence, event.metadata.causation_id) == (5, "dispute-1")
 
 
 @pytest.mark.parametrize(
@@ -126,11 +126,11 @@ def test_redelivered_cause_does_not_restore_a_lifted_hold():
     assert [hold.state for hold in lifted.holds] == [HoldState.LIFTED]
     assert held(lifted) is lifted
     assert lift_hold(lifted, cause="dispute-1", now="later still") is lifted
-    fact = told(held(CONFIRMED_ORDER), lifted)
-    assert fact.data == OrderHoldLifted(
+    event = published(held(CONFIRMED_ORDER), lifted)
+    assert event.data == OrderHoldLifted(
         order_id=lifted.order_id, customer_id="17850", reason="PaymentDisputed"
     )
-    assert (fact.metadata.sequence, fact.metadata.occurred_at) == (4, LATER)
+    assert (event.metadata.sequence, event.metadata.occurred_at) == (4, LATER)
 
 
 def test_only_lifting_the_last_hold_is_published():
@@ -140,7 +140,7 @@ def test_only_lifting_the_last_hold_is_published():
 
     assert [hold.cause for hold in once.held] == ["dispute-2"]
     assert event_for_change(twice, once) is None
-    assert isinstance(told(once, free).data, OrderHoldLifted)
+    assert isinstance(published(once, free).data, OrderHoldLifted)
     assert not free.held
 
 
@@ -163,28 +163,28 @@ def test_unliftable_hold_is_refused_with_a_reason(order: Order, cause: str, says
 
 
 class TestBesideTheSaga:
-    """What the saga tells is counted from its event; a hold is counted beside it."""
+    """The saga's events are numbered from its first; holds are counted separately."""
 
     def test_republished_event_of_a_held_order_is_the_same(self):
         claimed = replace(held(PLACED_ORDER), claim_owner="execution", claim_until=1)
 
-        assert told(None, claimed) == told(None, PLACED_ORDER)
-        assert isinstance(told(None, claimed).data, OrderPlaced)
+        assert published(None, claimed) == published(None, PLACED_ORDER)
+        assert isinstance(published(None, claimed).data, OrderPlaced)
 
     def test_republished_event_of_a_withdrawn_held_order_is_the_same(self):
         withdrawn = cancel(held(CONFIRMED_ORDER), now=LATER)
         missed = held(withdrawn, "dispute-2")
 
-        assert told(held(CONFIRMED_ORDER), withdrawn).data == OrderWithdrawn(
+        assert published(held(CONFIRMED_ORDER), withdrawn).data == OrderWithdrawn(
             order_id=withdrawn.order_id, customer_id="17850"
         )
         assert withdrawn.out_of_band_events == 0
-        assert told(None, missed) == told(held(CONFIRMED_ORDER), withdrawn)
+        assert published(None, missed) == published(held(CONFIRMED_ORDER), withdrawn)
 
     def test_a_held_order_can_be_cancelled(self):
         cancelled = cancel(held(PLACED_ORDER), now=LATER)
 
-        assert isinstance(told(held(PLACED_ORDER), cancelled).data, OrderCancelled)
+        assert isinstance(published(held(PLACED_ORDER), cancelled).data, OrderCancelled)
         assert cancelled.sequence == 3
 
 
@@ -195,10 +195,10 @@ class TestLeftInSpiteOfIt:
         first = mark_hold_missed(left, now=LATER)
         second = mark_hold_missed(first, now=LATER)
 
-        assert isinstance(told(order, left).data, OrderDispatched)
+        assert isinstance(published(order, left).data, OrderDispatched)
         assert [
-            (fact.data, fact.metadata.causation_id)
-            for fact in (told(left, first), told(first, second))
+            (event.data, event.metadata.causation_id)
+            for event in (published(left, first), published(first, second))
         ] == [
             (
                 OrderHoldMissed(

@@ -44,7 +44,7 @@ def test_completion_may_precede_the_recorded_failure():
     "state", [OrderState.PLACED, OrderState.CONFIRMED, OrderState.WITHDRAWN, OrderState.DISPATCHED]
 )
 def test_completion_is_refused_for_an_order_that_was_not_undone(state: OrderState):
-    """A withdrawal of it may park the same, and has then to be repaired in earnest."""
+    """A later withdrawal may dead-letter the same compensation, which then counts."""
     order = replace(placed(), state=state)
 
     with pytest.raises(OrderNotUndoneError, match=f"is {state}: RefundPayment is no repair"):

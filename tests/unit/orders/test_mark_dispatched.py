@@ -39,11 +39,11 @@ def test_dispatch_is_recorded_and_published_once(order: Order):
 
 
 def test_withdrawal_saga_that_is_too_late_adds_no_event():
-    """Both count from OrderWithdrawn: whoever writes second changes nothing that is told."""
-    by_hearing = dispatch(WITHDRAWN_ORDER, now=LATER)
-    by_the_saga = replace(by_hearing, sequence=WITHDRAWN_ORDER.sequence + 1)
+    """Both count from OrderWithdrawn, so the second write has no event."""
+    by_event = dispatch(WITHDRAWN_ORDER, now=LATER)
+    by_saga = replace(by_event, sequence=WITHDRAWN_ORDER.sequence + 1)
 
-    assert event_for_change(by_hearing, by_the_saga) is None
+    assert event_for_change(by_event, by_saga) is None
 
 
 @pytest.mark.parametrize("state", [OrderState.PLACED, OrderState.REJECTED, OrderState.CANCELLED])
