@@ -9,7 +9,7 @@ import random
 import sys
 import tracemalloc
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from lambdas.contracts.envelope import envelope
 from lambdas.contracts.event import Event
@@ -101,7 +101,7 @@ def main() -> int:
     for name, view in of_events.items():
         for orders in ORDER_COUNTS:
             table = CountingTable()
-            write = ProjectionWriter(view, view.projector("table", table))
+            write = ProjectionWriter(view, view.projector("table", cast(Any, table)))
             tracemalloc.start()
             replay: Any = FakeReplay(orders)
             for _ in drain(replay, replay, write, workers=1):

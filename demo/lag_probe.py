@@ -6,9 +6,13 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 from sqlite3 import Connection
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lambdas.runtime.dynamodb import from_item
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
 
 INTERVAL = 0.1
 """Seconds between two readings of the timelines."""
@@ -20,7 +24,7 @@ export."""
 class LagProbe:
     """Measures how long after an event happened it was first seen in its order's timeline."""
 
-    def __init__(self, dynamodb: Any, table: str) -> None:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
         """`table` is that of the timelines."""
         self._dynamodb = dynamodb
         self._table = table

@@ -1,7 +1,10 @@
 """A queue that receives a copy of what a topic or a rule delivers to others."""
 
 import json
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
 
 
 class ListenerQueue(NamedTuple):
@@ -11,7 +14,9 @@ class ListenerQueue(NamedTuple):
     arn: str
 
 
-def create_listener_queue(sqs: Any, name: str, *, service: str, source: str) -> ListenerQueue:
+def create_listener_queue(
+    sqs: "SQSClient", name: str, *, service: str, source: str
+) -> ListenerQueue:
     """Create a queue to which a service may send for one topic or rule.
 
     Args:
@@ -20,7 +25,7 @@ def create_listener_queue(sqs: Any, name: str, *, service: str, source: str) -> 
         service: The service that sends: "sns" or "events".
         source: The ARN of the topic or rule.
     """
-    fifo = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
+    fifo: Any = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
     url: str = sqs.create_queue(QueueName=name, Attributes=fifo)["QueueUrl"]
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     arn: str = answer["Attributes"]["QueueArn"]

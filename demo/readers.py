@@ -3,15 +3,20 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from sqlite3 import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from demo.database import insert
 from lambdas.runtime.dynamodb import from_item
 
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_logs import CloudWatchLogsClient
+
+
 BEGINNING = datetime.fromtimestamp(0, UTC)
 
 
-def scan(dynamodb: Any, table: str) -> Iterator[list[dict[str, Any]]]:
+def scan(dynamodb: "DynamoDBClient", table: str) -> Iterator[list[dict[str, Any]]]:
     """Yield the rows of a DynamoDB table, a page at a time."""
     for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
         yield [from_item(item) for item in page["Items"]]
@@ -41,7 +46,7 @@ def ledger_pages(
 
 
 def read_log(
-    logs: Any,
+    logs: "CloudWatchLogsClient",
     group: str,
     database: Connection,
     table: str,

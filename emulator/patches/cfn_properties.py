@@ -142,7 +142,7 @@ def _lifecycle_rule(stated: dict[str, Any]) -> dict[str, Any]:
 
 def _rules(operation: str, rules: list[dict[str, Any]]) -> bytes:
     """Write the rules as the API's XML."""
-    model = Session().get_service_model("s3").operation_model(operation)
+    model: Any = Session().get_service_model("s3").operation_model(operation)
     member = model.input_shape.serialization["payload"]
     request = {"Bucket": "any", member: {"Rules": rules}}
     return bytes(create_serializer("rest-xml").serialize_to_request(request, model)["body"])

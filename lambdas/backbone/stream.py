@@ -10,11 +10,16 @@ once, as it was made once.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from lambdas.backbone.domain import DAY, MinuteMetrics, StreamState
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch import CloudWatchClient
+    from types_boto3_kinesis import KinesisClient
+
 
 RESHARDED_TAG = "Resharded"
 # A tag's value has 256 characters, and none of them may be a colon: ten of these fit.
@@ -34,7 +39,9 @@ https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
 class OrderStream:
     """The stream of that name, by boto3's clients of Kinesis and CloudWatch."""
 
-    def __init__(self, name: str, *, kinesis: Any, cloudwatch: Any) -> None:
+    def __init__(
+        self, name: str, *, kinesis: "KinesisClient", cloudwatch: "CloudWatchClient"
+    ) -> None:
         self._name = name
         self._kinesis = kinesis
         self._cloudwatch = cloudwatch
@@ -122,7 +129,7 @@ class OrderStream:
 
         But for the lag: a consumer that asks tells how far behind it is, be it by zero.
         """
-        queries = [
+        queries: list[Any] = [
             *(
                 self._metric_query(f"written{n}", metric, "Sum")
                 for n, metric in enumerate(WRITE_METRICS)

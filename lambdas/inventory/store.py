@@ -9,7 +9,7 @@ see ``unresolved_reservations.py``.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.contracts.values import Line
@@ -31,6 +31,9 @@ from lambdas.inventory.transactions import (
 from lambdas.runtime.dynamodb import from_item, put_if_absent, to_item
 from lambdas.runtime.retry import RetryPolicy
 
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
 
 class StockMismatchError(Exception):
     """A reservation holds more units than its SKU's row has reserved: the tables were edited."""
@@ -44,7 +47,12 @@ class Reservations:
     """The table of reservations, keyed by ``order_id``, and the stock that they hold."""
 
     def __init__(
-        self, table: str, *, stock_table: str, dynamodb: Any, retry: RetryPolicy = RETRY
+        self,
+        table: str,
+        *,
+        stock_table: str,
+        dynamodb: "DynamoDBClient",
+        retry: RetryPolicy = RETRY,
     ) -> None:
         """``table`` and ``stock_table`` are names, ``dynamodb`` is boto3's client."""
         self._table = table
@@ -221,7 +229,12 @@ class Deliveries:
     """The table of deliveries, keyed by ``delivery_id``, and the stock that they add to."""
 
     def __init__(
-        self, table: str, *, stock_table: str, dynamodb: Any, retry: RetryPolicy = RETRY
+        self,
+        table: str,
+        *,
+        stock_table: str,
+        dynamodb: "DynamoDBClient",
+        retry: RetryPolicy = RETRY,
     ) -> None:
         """``table`` and ``stock_table`` are names, ``dynamodb`` is boto3's client."""
         self._table = table

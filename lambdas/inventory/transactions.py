@@ -1,6 +1,6 @@
 """Transactions of the inventory's tables: the movement of units, and the retries."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -9,6 +9,10 @@ from lambdas.contracts.values import Line
 from lambdas.inventory.domain import DEFAULT_MINIMUM
 from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
 
 CONDITION_FAILED = "ConditionalCheckFailed"
 RETRYABLE_CODES = {
@@ -72,9 +76,7 @@ def movement(
     }
 
 
-def transact(
-    dynamodb: Any, items: list[dict[str, Any]], retry: RetryPolicy
-) -> list[dict[str, Any]] | None:
+def transact(dynamodb: "DynamoDBClient", items: list[Any], retry: RetryPolicy) -> list[Any] | None:
     """Write all items or none; return None, or the reasons why not, one for each item.
 
     Such a reason is a failed condition. Any other cancellation raises: DynamoDB may then not have

@@ -7,7 +7,7 @@ when they were made, or last queried. See ``lambdas/runtime/status_queries.py``.
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.inventory import ReservationUnresolved
@@ -18,6 +18,10 @@ from lambdas.runtime.bus import Bus
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.status_queries import RESOLVED, UNCHANGED, QueryOutcome, publish_queries
 
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
 PAGE_SIZE = 50
 """How many orders of a shard a run queries at most; the next run continues with the next."""
 
@@ -25,7 +29,7 @@ PAGE_SIZE = 50
 class UnresolvedReservations:
     """The index of unresolved reservations."""
 
-    def __init__(self, table: str, *, dynamodb: Any) -> None:
+    def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
         """``table`` is the name of the reservations' table, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
@@ -19,6 +19,9 @@ from lambdas.notifications.email_records import (
 )
 from lambdas.notifications.messages import EmailMessage, add_salutation
 from lambdas.notifications.store import Contacts, EmailRecords
+
+if TYPE_CHECKING:
+    from types_boto3_sesv2 import SESV2Client
 
 
 def clock() -> str:
@@ -38,7 +41,7 @@ class MailSender:
         contacts: Contacts,
         records: EmailRecords,
         sender: str,
-        ses: Any,
+        ses: "SESV2Client",
         now: Callable[[], str] = clock,
     ) -> None:
         """Make a sender.
@@ -114,7 +117,7 @@ class MailSender:
         return str(response["MessageId"])
 
 
-def _ses_content(contact: Contact, message: EmailMessage) -> dict[str, Any]:
+def _ses_content(contact: Contact, message: EmailMessage) -> Any:
     """Return the e-mail in the form that SES expects.
 
     https://docs.aws.amazon.com/ses/latest/dg/attachments.html

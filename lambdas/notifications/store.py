@@ -1,19 +1,23 @@
 """The service's data: the tables of contacts and of e-mail records, the bucket of invoices."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.notifications.contacts import Contact
 from lambdas.notifications.email_records import SENDING, SENT, EmailRecord
-from lambdas.runtime.dynamodb import from_item, to_item
+from lambdas.runtime.dynamodb import from_item, refused_row, to_item
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_s3 import S3Client
 
 
 class Contacts:
     """The table of customers, keyed by ``customer_id``: the only place that holds addresses."""
 
-    def __init__(self, table: str, *, dynamodb: Any) -> None:
+    def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
         """``table`` is its name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
@@ -33,7 +37,7 @@ class Contacts:
 class EmailRecords:
     """The table of e-mail records, keyed by ``order_id`` and ``kind``."""
 
-    def __init__(self, table: str, *, dynamodb: Any) -> None:
+    def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
         """``table`` is its name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
@@ -52,7 +56,7 @@ class EmailRecords:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException as conflict:
-            known = decode(EmailRecord, from_item(conflict.response["Item"]))
+            known = decode(EmailRecord, refused_row(conflict))
             return None if known == record else known
         return None
 
@@ -88,7 +92,7 @@ class EmailRecords:
 class Invoices:
     """The bucket of invoices."""
 
-    def __init__(self, bucket: str, *, s3: Any) -> None:
+    def __init__(self, bucket: str, *, s3: "S3Client") -> None:
         """``bucket`` is its name, ``s3`` boto3's client."""
         self._bucket = bucket
         self._s3 = s3

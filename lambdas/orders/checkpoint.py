@@ -1,15 +1,18 @@
 """The progress of a job that goes through orders by the time at which they were placed."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lambdas.runtime.dynamodb import from_item, to_item
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
 
 
 class Checkpoint:
     """A job's row in a table that has one row for each job, keyed by ``job``."""
 
-    def __init__(self, table: str, *, job: str, dynamodb: Any) -> None:
+    def __init__(self, table: str, *, job: str, dynamodb: "DynamoDBClient") -> None:
         """``table`` is its name, ``dynamodb`` boto3's client."""
         self._table = table
         self._key = {"job": job}

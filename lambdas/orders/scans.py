@@ -6,7 +6,7 @@ from datetime import datetime
 from heapq import merge
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.orders_table import OrderColumn
 from lambdas.orders.dedup_index import bucket_name, digest_of
@@ -14,6 +14,10 @@ from lambdas.orders.domain import Order
 from lambdas.orders.store import Orders
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.log import log
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
 
 SHARDS = "0123456789abcdef"
 """The shards of each index: the first digit of a digest."""
@@ -35,7 +39,7 @@ class OrderScans(Orders):
     A search skips rows that cannot be read and remembers their ids: see ``raise_if_unreadable``.
     """
 
-    def __init__(self, table: str, *, dynamodb: Any) -> None:
+    def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
         """``table`` is the table's name, ``dynamodb`` boto3's client."""
         super().__init__(table, dynamodb=dynamodb)
         self._unreadable: list[str] = []

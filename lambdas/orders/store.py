@@ -1,7 +1,7 @@
 """The table of orders. A row is an order, and at the same time the outbox of its events."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lambdas.orders.domain import KeyReusedError, Order, is_order_id
 from lambdas.orders.rows import order_of, row_of
@@ -14,6 +14,10 @@ from lambdas.runtime.dynamodb import (
 )
 from lambdas.runtime.errors import ConcurrentUpdateError
 from lambdas.runtime.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
 
 RETRY = RetryPolicy(max_attempts=5)
 VERSION_ATTRIBUTES = (
@@ -34,7 +38,7 @@ VERSION_ATTRIBUTES = (
 class Orders:
     """The table of orders, keyed by ``order_id``: reads and writes of single rows."""
 
-    def __init__(self, table: str, *, dynamodb: Any) -> None:
+    def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
         """``table`` is the table's name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb

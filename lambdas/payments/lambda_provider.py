@@ -4,7 +4,7 @@ A real provider is reached over HTTPS; its adapter would implement the same port
 """
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
@@ -12,6 +12,10 @@ from lambdas.contracts.values import Money
 from lambdas.payments.domain import Charged, ChargeResult, Declined, Voided
 from lambdas.payments.provider import ProviderError
 from lambdas.runtime.aws import CONFIG, client
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
 
 # Charging a card takes seconds. One attempt: the saga retries the whole step, with backoff.
 _SINGLE_ATTEMPT = CONFIG.merge(
@@ -22,7 +26,7 @@ _SINGLE_ATTEMPT = CONFIG.merge(
 class LambdaProvider:
     """Implements ``Provider`` by invoking the simulator's function and waiting for its response."""
 
-    def __init__(self, function: str, *, lambda_client: Any = None) -> None:
+    def __init__(self, function: str, *, lambda_client: "LambdaClient | None" = None) -> None:
         """Make the adapter.
 
         Args:

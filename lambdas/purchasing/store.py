@@ -1,7 +1,7 @@
 """The purchase orders table: one row for each crossing, so that it leads to one order."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.purchasing.domain import (
@@ -11,11 +11,14 @@ from lambdas.purchasing.domain import (
 )
 from lambdas.runtime.dynamodb import from_item, put_if_absent, to_item
 
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
 
 class PurchaseOrders:
     """The table of purchase orders, keyed by ``purchase_order_id``."""
 
-    def __init__(self, table: str, *, dynamodb: Any) -> None:
+    def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
         """``table`` is its name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb

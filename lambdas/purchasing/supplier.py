@@ -5,7 +5,7 @@ that dies in between delivers them again: inventory ignores that, and the order 
 """
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -13,6 +13,10 @@ from lambdas.contracts.codec import ContractError, encode
 from lambdas.purchasing.domain import PurchaseOrder, delivery_command
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.runtime.log import log
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
 
 MAX_DELIVERIES = 100
 """How many orders a run delivers at most; the next run delivers the rest."""
@@ -25,7 +29,9 @@ class DeliveryFailedError(Exception):
 class Supplier:
     """Delivers the open purchase orders that are due."""
 
-    def __init__(self, orders: PurchaseOrders, *, receive_stock: str, functions: Any) -> None:
+    def __init__(
+        self, orders: PurchaseOrders, *, receive_stock: str, functions: "LambdaClient"
+    ) -> None:
         """``receive_stock`` is inventory's function, ``functions`` boto3's client of Lambda."""
         self._orders = orders
         self._receive_stock = receive_stock
@@ -67,7 +73,7 @@ class Supplier:
             )
         except (BotoCoreError, ClientError) as no_answer:
             return f"{type(no_answer).__name__}: {no_answer}", False
-        if "FunctionError" not in answer:
+        if not answer.get("FunctionError"):
             return "", True
         error = json.load(answer["Payload"])
         problem = f"{error.get('errorType')}: {error.get('errorMessage')}"

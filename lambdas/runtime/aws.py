@@ -23,4 +23,4 @@ SINGLE_ATTEMPT = CONFIG.merge(
 @cache
 def client(service: str, config: Config = CONFIG) -> Any:
     """The boto3 client of ``service``; made once per execution environment."""
-    return boto3.client(service, config=config)
+    return boto3.client(service, config=config)  # type: ignore[call-overload]

@@ -1,10 +1,13 @@
 """Publishing events on the event bus."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.runtime.publisher import Publisher
+
+if TYPE_CHECKING:
+    from types_boto3_events import EventBridgeClient
 
 
 class Bus(Publisher):
@@ -14,15 +17,14 @@ class Bus(Publisher):
     are escaped in JSON: under 80 KB) do not reach that.
     """
 
-    def __init__(self, name: str, *, eventbridge: Any) -> None:
+    def __init__(self, name: str, *, eventbridge: "EventBridgeClient") -> None:
         """``eventbridge`` is boto3's client of EventBridge."""
         self._name = name
         self._eventbridge = eventbridge
 
     def _put(self, batch: Sequence[EventEnvelope[Any]]) -> list[EventEnvelope[Any]]:
-        response = self._eventbridge.put_events(
-            Entries=[event.to_put_events_entry(self._name) for event in batch]
-        )
+        entries: list[Any] = [event.to_put_events_entry(self._name) for event in batch]
+        response = self._eventbridge.put_events(Entries=entries)
         return [
             event
             for event, entry in zip(batch, response["Entries"], strict=True)

@@ -5,10 +5,14 @@ Lambda dead-letters too, but only what a function failed at again and again.
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdas.runtime.aws import client
 from lambdas.runtime.settings import setting
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
 
 Record = Mapping[str, Any]
 
@@ -16,7 +20,7 @@ Record = Mapping[str, Any]
 class DeadLetterQueue:
     """A function's own dead-letter queue."""
 
-    def __init__(self, url: str, *, sqs: Any) -> None:
+    def __init__(self, url: str, *, sqs: "SQSClient") -> None:
         """``url`` is the queue's, ``sqs`` boto3's client."""
         self._url = url
         self._sqs = sqs

@@ -5,9 +5,14 @@ Rows hold texts, whole numbers, booleans, None, sets of texts, and lists and dic
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+    from types_boto3_dynamodb import DynamoDBClient
+
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -23,7 +28,9 @@ def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _plain(_deserialize(value)) for name, value in item.items()}
 
 
-def put_if_absent(dynamodb: Any, table: str, row: Mapping[str, Any], *, key: str) -> dict[str, Any]:
+def put_if_absent(
+    dynamodb: "DynamoDBClient", table: str, row: Mapping[str, Any], *, key: str
+) -> dict[str, Any]:
     """Put ``row`` unless there is one with its ``key``; return the row that the table then has.
 
     The row that was there first comes with the refusal, without a read.
@@ -38,12 +45,18 @@ def put_if_absent(dynamodb: Any, table: str, row: Mapping[str, Any], *, key: str
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except dynamodb.exceptions.ConditionalCheckFailedException as conflict:
-        return from_item(conflict.response["Item"])
+        return refused_row(conflict)
     return dict(row)
 
 
+def refused_row(refusal: "ClientError") -> dict[str, Any]:
+    """Return the row that came with a ConditionalCheckFailedException of a write with ALL_OLD."""
+    response: Mapping[str, Any] = refusal.response
+    return from_item(response["Item"])
+
+
 def put_if_unchanged(
-    dynamodb: Any,
+    dynamodb: "DynamoDBClient",
     table: str,
     old: Mapping[str, Any],
     new: Mapping[str, Any],
@@ -59,7 +72,7 @@ def put_if_unchanged(
 
 
 def delete_if_unchanged(
-    dynamodb: Any,
+    dynamodb: "DynamoDBClient",
     table: str,
     old: Mapping[str, Any],
     *,
@@ -85,7 +98,7 @@ def _unchanged(old: Mapping[str, Any], version_attributes: Sequence[str]) -> dic
     }
 
 
-def _try_write(dynamodb: Any, write: Callable[..., object], **request: Any) -> bool:
+def _try_write(dynamodb: "DynamoDBClient", write: Callable[..., object], **request: Any) -> bool:
     """Make a conditional write; tell whether its condition held."""
     try:
         write(**request)

@@ -3,10 +3,14 @@
 import re
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.runtime.publisher import Publisher
+
+if TYPE_CHECKING:
+    from types_boto3_sns import SNSClient
+
 
 GROUP_ID = re.compile("[!-~]{1,128}")
 """The valid group ids: letters, digits and punctuation of ASCII, no space.
@@ -23,7 +27,7 @@ class Topic(Publisher):
 
     keeps_order = True
 
-    def __init__(self, arn: str, *, sns: Any) -> None:
+    def __init__(self, arn: str, *, sns: "SNSClient") -> None:
         """``sns`` is boto3's client of SNS."""
         self._arn = arn
         self._sns = sns

@@ -1,10 +1,16 @@
 """The shipments table: one row for each order, so that an order has one shipment."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambdas.contracts.codec import decode, encode
-from lambdas.runtime.dynamodb import from_item, put_if_absent, put_if_unchanged, to_item
+from lambdas.runtime.dynamodb import (
+    from_item,
+    put_if_absent,
+    put_if_unchanged,
+    refused_row,
+    to_item,
+)
 from lambdas.runtime.errors import ConcurrentUpdateError
 from lambdas.runtime.retry import RetryPolicy
 from lambdas.shipping.domain import (
@@ -13,6 +19,10 @@ from lambdas.shipping.domain import (
     merge_hold,
     shipment_id,
 )
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
 
 S = TypeVar("S", bound=Shipment | None)
 RETRY = RetryPolicy(max_attempts=5)
@@ -24,7 +34,7 @@ VERSION_ATTRIBUTES = ("state", "held", "hold_sequence", "picked")
 class Shipments:
     """The table of shipments, keyed by ``order_id``."""
 
-    def __init__(self, table: str, *, dynamodb: Any) -> None:
+    def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
         """``table`` is its name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
@@ -78,7 +88,7 @@ class Shipments:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException as final:
-            return decode(Shipment, from_item(final.response["Item"]))
+            return decode(Shipment, refused_row(final))
         return decode(Shipment, from_item(answer["Attributes"]))
 
     def update(self, order_id: str, *, change: Callable[[Shipment | None], S]) -> S:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import Event
@@ -16,6 +16,9 @@ from lambdas.storefront.domain import (
     split_into_transactions,
 )
 from lambdas.storefront.store import AvailabilityView, CustomerOrdersView, PerOrderView, SalesView
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
 
 
 def update_availability(
@@ -56,7 +59,7 @@ class Projection:
     """Writes a batch of events into the view."""
 
     def updater(
-        self, table: str, *, dynamodb: Any
+        self, table: str, *, dynamodb: "DynamoDBClient"
     ) -> Callable[[Sequence[EventEnvelope[Any]]], None]:
         """Return what writes events into that table."""
         view = self.view(table, dynamodb=dynamodb)

@@ -1,7 +1,7 @@
 """The storefront's views."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.runtime.dynamodb import from_item, to_item
@@ -15,6 +15,10 @@ from lambdas.storefront.domain import (
     partition_key,
     sum_increments,
 )
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
 
 MAX_KEY_BYTES = 2_048
 """In bytes of UTF-8. What is longer is in no table, and DynamoDB refuses to look for it.
@@ -31,7 +35,7 @@ class UnprocessedKeysError(Exception):
 class AvailabilityView:
     """The view of what can be bought, keyed by ``sku``."""
 
-    def __init__(self, table: str, *, dynamodb: Any) -> None:
+    def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
         """``table`` is its name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
@@ -59,7 +63,7 @@ class AvailabilityView:
 class PerOrderView:
     """A view with a row for each order, keyed by ``order_id``."""
 
-    def __init__(self, table: str, *, dynamodb: Any) -> None:
+    def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
         """``table`` is its name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
@@ -102,6 +106,7 @@ class CustomerOrdersView(PerOrderView):
             "placed": page.after,
             "order_id": page.after.partition("#")[2],
         }
+        start: dict[str, Any] = {"ExclusiveStartKey": to_item(after)} if page.after else {}
         found = self._dynamodb.query(
             TableName=self._table,
             IndexName="customer_id",
@@ -109,7 +114,7 @@ class CustomerOrdersView(PerOrderView):
             ExpressionAttributeValues=to_item({":customer": customer_id}),
             ScanIndexForward=False,
             Limit=page.limit + 1,
-            **({"ExclusiveStartKey": to_item(after)} if page.after else {}),
+            **start,
         )["Items"]
         shown = [{"order_id": item["order_id"]} for item in found[: page.limit]]
         rows = {row["order_id"]: row for row in self._rows(shown)} if shown else {}
@@ -120,10 +125,12 @@ class CustomerOrdersView(PerOrderView):
     def _rows(self, keys: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Rows as they were written: another read may not know yet what the index knows."""
         for _ in READ_RETRY.attempts():
-            wanted = {self._table: {"Keys": keys, "ConsistentRead": True}}
-            answer = self._dynamodb.batch_get_item(RequestItems=wanted)
+            answer = self._dynamodb.batch_get_item(
+                RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
+            )
             yield from map(from_item, answer["Responses"][self._table])
-            keys = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
+            unprocessed: dict[str, Any] = dict(answer["UnprocessedKeys"])
+            keys = unprocessed.get(self._table, {}).get("Keys", [])
             if not keys:
                 return
         raise UnprocessedKeysError(f"{len(keys)} orders could not be read; try again")
@@ -132,7 +139,7 @@ class CustomerOrdersView(PerOrderView):
 class SalesView:
     """Counters of what was sold, keyed by ``partition_key`` and ``sort_key``, and a mark for each order."""
 
-    def __init__(self, table: str, *, dynamodb: Any) -> None:
+    def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
         """``table`` is its name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
@@ -144,8 +151,8 @@ class SalesView:
         """
         uncounted = list(sales)
         while uncounted:
-            markers = [{"Put": self._put_counted_marker(sale)} for sale in uncounted]
-            updates = [
+            markers: list[Any] = [{"Put": self._put_counted_marker(sale)} for sale in uncounted]
+            updates: list[Any] = [
                 {"Update": self._increment(*counter, counts)}
                 for counter, counts in sum_increments(uncounted).items()
             ]
@@ -199,7 +206,7 @@ class SalesView:
         }
 
 
-def _row(dynamodb: Any, table: str, key: str, value: str) -> dict[str, Any]:
+def _row(dynamodb: "DynamoDBClient", table: str, key: str, value: str) -> dict[str, Any]:
     """The row with that key, empty if there is none."""
     if len(value.encode()) > MAX_KEY_BYTES:
         return {}

@@ -12,7 +12,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ops.commands import DONE
 from ops.commands.options import add_json_option, add_yes_option
@@ -21,6 +21,10 @@ from ops.output import print_json, print_text
 from ops.replay.archive import Archive, Replay
 from ops.replay.plan import ReplayPlan, Rule, parse_time, select_rules
 from ops.terminal import Terminal
+
+if TYPE_CHECKING:
+    from types_boto3_events import EventBridgeClient
+
 
 PAUSE = 2
 """Seconds between two looks at the progress."""
@@ -102,7 +106,7 @@ def follow(
     say("replayed: 100%")
 
 
-def rules_of(events: Any, bus: str) -> list[Rule]:
+def rules_of(events: "EventBridgeClient", bus: str) -> list[Rule]:
     """Return the rules of a bus; those that accept replays have their targets."""
     rules = [
         Rule(
@@ -121,7 +125,7 @@ def rules_of(events: Any, bus: str) -> list[Rule]:
     ]
 
 
-def _targets(events: Any, bus: str, rule: Rule) -> list[str]:
+def _targets(events: "EventBridgeClient", bus: str, rule: Rule) -> list[str]:
     pages = events.get_paginator("list_targets_by_rule")
     return [
         target["Arn"]

@@ -15,11 +15,16 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ops.dlq.decode import RawMessage
 from ops.dlq.failure_sinks import FailureSink
 from ops.dlq.templates import QUEUE
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_sqs import SQSClient
+
 
 BATCH_SIZE = 10
 VISIBILITY_TIMEOUT = 600
@@ -69,13 +74,19 @@ class QueueReader:
     """A queue, by its URL; ``sqs`` is boto3's client."""
 
     url: str
-    sqs: Any = field(repr=False)
+    sqs: "SQSClient" = field(repr=False)
 
     def depth(self) -> Depth:
         """How much there is."""
-        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        answer = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=list(names))
-        visible, in_flight = (int(answer["Attributes"][name]) for name in names)
+        answer = self.sqs.get_queue_attributes(
+            QueueUrl=self.url,
+            AttributeNames=[
+                "ApproximateNumberOfMessages",
+                "ApproximateNumberOfMessagesNotVisible",
+            ],
+        )
+        visible = int(answer["Attributes"]["ApproximateNumberOfMessages"])
+        in_flight = int(answer["Attributes"]["ApproximateNumberOfMessagesNotVisible"])
         return Depth(visible=visible, in_flight=in_flight, measured_at=_date(answer))
 
     def lease_messages(self) -> LeasedMessages:
@@ -125,7 +136,7 @@ class BucketReader:
     """A bucket, by its name; ``s3`` is boto3's client. Nobody can hold what is in it."""
 
     name: str
-    s3: Any = field(repr=False)
+    s3: "S3Client" = field(repr=False)
 
     def depth(self) -> Depth:
         """How much there is."""

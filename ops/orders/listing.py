@@ -4,13 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import nlargest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.orders import HOLDABLE_STATES
 from lambdas.orders.domain import Order
 from lambdas.runtime.dynamodb import from_item
 from ops.orders.problems import order_problems
 from ops.orders.row_checks import RowError, parse_order
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
 
 MAX_UNREADABLE = 100
 """How many rows that are no orders are listed."""
@@ -73,7 +77,7 @@ class Listing:
 
 
 def list_orders(
-    dynamodb: Any, table: str, selection: Selection, *, limit: int, now: datetime
+    dynamodb: "DynamoDBClient", table: str, selection: Selection, *, limit: int, now: datetime
 ) -> Listing:
     """Scan the table. Only the newest ``limit`` orders are held in memory."""
     listing = Listing()
@@ -86,7 +90,7 @@ def list_orders(
 
 
 def _selected(
-    dynamodb: Any, table: str, selection: Selection, listing: Listing, now: datetime
+    dynamodb: "DynamoDBClient", table: str, selection: Selection, listing: Listing, now: datetime
 ) -> Iterator[ListedOrder]:
     pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     for row in (from_item(item) for page in pages for item in page["Items"]):

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ops.deployed import OperationError
+
+if TYPE_CHECKING:
+    from types_boto3_events import EventBridgeClient
+
 
 TERMINAL_STATES = {"COMPLETED", "CANCELLED", "FAILED"}
 
@@ -12,7 +16,7 @@ TERMINAL_STATES = {"COMPLETED", "CANCELLED", "FAILED"}
 class Replay:
     """A replay that was started. It is addressed by its name alone."""
 
-    def __init__(self, events: Any, name: str) -> None:
+    def __init__(self, events: "EventBridgeClient", name: str) -> None:
         self._events = events
         self._name = name
 
@@ -45,7 +49,7 @@ class Archive:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html#eb-archive-timing
     """
 
-    def __init__(self, events: Any, arn: str) -> None:
+    def __init__(self, events: "EventBridgeClient", arn: str) -> None:
         self._events = events
         self._arn = arn
 

@@ -4,7 +4,11 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
 
 PAGE = 100
 """As many keys as one BatchGetItem takes, and as many items as are held at a time."""
@@ -25,7 +29,7 @@ class DynamoTable:
     """A table of DynamoDB, read page by page and consistently; ``table`` is boto3's."""
 
     table: Any
-    client: Any = field(repr=False)
+    client: "DynamoDBClient" = field(repr=False)
 
     @property
     def key_names(self) -> list[str]:
@@ -55,7 +59,8 @@ class DynamoTable:
                     RequestItems={self.table.name: {"Keys": wanted, "ConsistentRead": True}}
                 )
                 found |= self._by_key(answer["Responses"][self.table.name])
-                wanted = answer["UnprocessedKeys"].get(self.table.name, {}).get("Keys")
+                unprocessed: dict[str, Any] = dict(answer["UnprocessedKeys"])
+                wanted = unprocessed.get(self.table.name, {}).get("Keys")
                 if not wanted:
                     break
                 time.sleep(random.uniform(0, longest))  # noqa: S311

@@ -6,9 +6,15 @@ Both deliver events in any order, and some of them twice.
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ops.replay.archive import Archive, Replay
+
+if TYPE_CHECKING:
+    from types_boto3_events import EventBridgeClient
+    from types_boto3_kinesis import KinesisClient
+    from types_boto3_sqs import SQSClient
+
 
 WAIT_SECONDS = 2
 """Seconds for which a receive call waits. A long poll asks all of SQS's servers, not some.
@@ -24,7 +30,7 @@ BATCH_SIZE = 500
 class ReplayQueue:
     """The queue of the rule for replays. Nothing else sends to it."""
 
-    def __init__(self, sqs: Any, url: str) -> None:
+    def __init__(self, sqs: "SQSClient", url: str) -> None:
         self._sqs = sqs
         self._url = url
 
@@ -38,14 +44,16 @@ class ReplayQueue:
     def delete(self, messages: Sequence[Mapping[str, Any]]) -> None:
         """Delete messages whose events are written."""
         if messages:
-            entries = [
+            entries: list[Any] = [
                 {"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]}
                 for n, message in enumerate(messages)
             ]
             self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
 
 
-def replay_all(events: Any, backbone: Mapping[str, str], name: str, *, until: datetime) -> Replay:
+def replay_all(
+    events: "EventBridgeClient", backbone: Mapping[str, str], name: str, *, until: datetime
+) -> Replay:
     """Start a replay of the whole archive to the rule for replays.
 
     ``backbone`` are the outputs of the stack of that name. The archive may lag by ten minutes, so
@@ -63,7 +71,7 @@ def replay_all(events: Any, backbone: Mapping[str, str], name: str, *, until: da
 class OrderStreamReader:
     """Reads the order stream from some time on."""
 
-    def __init__(self, kinesis: Any, name: str, *, since: datetime) -> None:
+    def __init__(self, kinesis: "KinesisClient", name: str, *, since: datetime) -> None:
         self._kinesis = kinesis
         self._name = name
         self._since = since

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.codec import decode
 from lambdas.contracts.envelope import EventEnvelope
@@ -16,6 +16,10 @@ from lambdas.inventory.domain import StockLevel, event_for_change
 from lambdas.storefront.domain import CUSTOMER_ORDER_EVENTS
 from lambdas.storefront.projections import PROJECTIONS, Projection
 from ops.views.sources import OrderEventSource, RebuildContext, RebuildSource, StockSource
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
 
 Projector = Callable[[Sequence[EventEnvelope[Any]]], None]
 
@@ -34,7 +38,7 @@ class View:
     """How many batches may be written at a time."""
     source: Callable[[RebuildContext], RebuildSource] = OrderEventSource
 
-    def projector(self, table: str, dynamodb: Any) -> Projector:
+    def projector(self, table: str, dynamodb: "DynamoDBClient") -> Projector:
         """Return what writes events into that table."""
         return self.projection.updater(table, dynamodb=dynamodb)
 

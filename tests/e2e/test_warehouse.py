@@ -207,7 +207,7 @@ def test_a_worker_may_do_no_more_than_its_instance(platform: Platform):
     )
 
     def client(service: str) -> Any:
-        return session.client(
+        return session.client(  # type: ignore[call-overload]
             service, endpoint_url=platform.cloud.endpoint, verify=str(platform.cloud.certificate)
         )
 

@@ -50,7 +50,7 @@ def test_the_single_actions_right_is_asked_for(cloud: Cloud, deploy: Deploy) -> 
 def acting(cloud: Cloud, role_arn: str, service: str) -> Any:
     """A client of somebody who has assumed that role."""
     keys = client(cloud, "sts").assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
-    return boto3.client(
+    return boto3.client(  # type: ignore[call-overload]
         service,
         endpoint_url=cloud.endpoint,
         verify=str(cloud.certificate),

@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
+from tests.support.doubles import ClientDouble
 
-class FakeEvents:
+
+class FakeEvents(ClientDouble):
     """Stands in for boto3's client of EventBridge.
 
     Entries of ``refused`` subjects are refused for the first ``times`` requests that hold one.
@@ -39,7 +41,7 @@ class FakeEvents:
         return json.loads(entry["Detail"])["metadata"]["subject"] in self._refused
 
 
-class FakeSns:
+class FakeSns(ClientDouble):
     """Stands in for boto3's client of SNS, with a FIFO topic that never forgets a deduplication id.
 
     Messages of ``refused`` (group, sequence) are refused for the first ``times`` requests that hold
@@ -86,7 +88,7 @@ def _name(entry: dict[str, Any]) -> tuple[str, int]:
     return metadata["subject"], metadata["sequence"]
 
 
-class FakeSqs:
+class FakeSqs(ClientDouble):
     """Stands in for boto3's client of SQS with a dead-letter queue."""
 
     def __init__(self, *, broken: bool = False) -> None:

@@ -24,6 +24,8 @@ class Rule:
 
 CDK = ("aws_cdk", "constructs", "jsii")
 SDK = ("boto3", "botocore")
+CLIENT_SOURCES = (*SDK, "emulator")
+"""Folders that import one of these handle boto3's clients, and may import their types."""
 SERVICE = ("lambdas.contracts", "lambdas.runtime", *SDK)
 PLATFORM = ("app", "lambdas", "simulators", "stacks", "workers")
 TOOLS = ("bench", "demo", "emulator", "ops", "simulation", "tools")
@@ -147,7 +149,7 @@ def violation(module: Path, name: str) -> str | None:
     if found is None:
         return "the folder has no rule"
     own, rule = found
-    needed = "boto3" if is_stub(name) else name
-    if not within(needed, own, *rule.allowed):
+    is_client_type = is_stub(name) and not set(CLIENT_SOURCES).isdisjoint(rule.allowed)
+    if not is_client_type and not within(name, own, *rule.allowed):
         return rule.reason
     return impurity(module, name) if must_be_pure(module) else None

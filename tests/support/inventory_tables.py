@@ -10,6 +10,7 @@ from lambdas.inventory.store import Deliveries, Reservations
 from lambdas.inventory.transactions import RETRY
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.retry import RetryPolicy
+from tests.support.doubles import ClientDouble
 
 NOW, LATER = "2026-01-01T00:00:00+00:00", "2026-01-01T00:05:00+00:00"
 
@@ -20,7 +21,7 @@ def lines(units: Units) -> tuple[Line, ...]:
     return tuple(Line(sku=sku, quantity=quantity) for sku, quantity in units.items())
 
 
-class Inventory:
+class Inventory(ClientDouble):
     """Empty tables; what is asked of them goes through the client given to ``use``."""
 
     def __init__(self, dynamodb: Any, make_table: Callable[..., str]) -> None:

@@ -13,6 +13,7 @@ from lambdas.notifications.mail_sender import MailSender
 from lambdas.notifications.messages import EmailMessage
 from lambdas.notifications.store import Contacts, EmailRecords
 from lambdas.runtime.dynamodb import from_item
+from tests.support.doubles import ClientDouble
 
 ADDRESS = "ada@example.com"
 ADA = Contact(customer_id="ada", email=ADDRESS, name="Ada Lovelace", changed_at="2026-12-01")
@@ -26,7 +27,7 @@ MESSAGE = EmailMessage(
 SENDER = "shop@example.com"
 
 
-class Ses:
+class Ses(ClientDouble):
     """Calls ``first`` at each request, then accepts the e-mail."""
 
     def __init__(self) -> None:

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from tests.support.doubles import ClientDouble
 
-class Spy:
+
+class Spy(ClientDouble):
     """A client that calls ``before`` with the operation's name ahead of each request.
 
     ``before`` may count, raise what AWS would answer, or let somebody else work in between.

@@ -7,6 +7,7 @@ from threading import Lock
 from typing import Any
 
 from lambdas.contracts.envelope import EventEnvelope
+from tests.support.doubles import ClientDouble
 from workers.runtime.queue import MAX_BATCH, Message
 from workers.warehouse.domain import Picking, StockLevel
 
@@ -19,7 +20,7 @@ def message(body: str, group: str | None = None) -> Message:
     return Message(id=f"id of {body}", body=body, receipt=f"receipt of {body}", group=group)
 
 
-class FakeQueue:
+class FakeQueue(ClientDouble):
     """Hands messages out as SQS does: of a group, none while another of it is in somebody's hands.
 
     ``then`` is called ahead of each operation with its name: it may count, raise, or do more.

@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
 
 MAX_BATCH = 10
 """The most messages that one request receives, deletes or returns.
@@ -24,7 +28,9 @@ class Message:
 class Queue:
     """Receives, deletes, leases, returns and dead-letters messages."""
 
-    def __init__(self, url: str, *, dead_letter_url: str, wait: int, lease: int, sqs: Any) -> None:
+    def __init__(
+        self, url: str, *, dead_letter_url: str, wait: int, lease: int, sqs: "SQSClient"
+    ) -> None:
         """``wait`` is the long poll, ``lease`` the visibility time-out, both in seconds."""
         self.name = url.rpartition("/")[2]
         self._url = url
@@ -68,7 +74,7 @@ class Queue:
 
     def dead_letter(self, message: Message, *, reason: str) -> None:
         """Send a message to the dead-letter queue as it is, with the reason as an attribute."""
-        ordered = (
+        ordered: dict[str, Any] = (
             {"MessageGroupId": message.group, "MessageDeduplicationId": message.id}
             if message.group and self._dead_letter_url.endswith(".fifo")
             else {}

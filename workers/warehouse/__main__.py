@@ -68,7 +68,8 @@ def _consumers(shutdown: Shutdown) -> list[Consumer]:
 def _client(service: str, **more: Any) -> Any:
     """Make a boto3 client with a connection for each thread."""
     connections = Config(max_pool_connections=2 * CONSUMERS_PER_QUEUE * (MAX_BATCH + 1), **more)
-    return boto3.client(service, config=CONFIG.merge(connections))
+    config = CONFIG.merge(connections)
+    return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
 if __name__ == "__main__":

@@ -1,16 +1,21 @@
 """The warehouse's tables: its picture of the stock, and its picking list."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.runtime.dynamodb import put_if_absent, to_item
 from workers.warehouse.domain import Picking, StockLevel
 
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
 
 class Warehouse:
     """The tables of stock, keyed by ``sku``, and of pickings, keyed by ``order_id``."""
 
-    def __init__(self, *, stock_table: str, pickings_table: str, dynamodb: Any) -> None:
+    def __init__(
+        self, *, stock_table: str, pickings_table: str, dynamodb: "DynamoDBClient"
+    ) -> None:
         """``stock_table`` and ``pickings_table`` are names, ``dynamodb`` is boto3's client."""
         self._stock = stock_table
         self._pickings = pickings_table

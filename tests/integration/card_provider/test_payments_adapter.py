@@ -9,9 +9,10 @@ from lambdas.contracts.values import Money
 from lambdas.payments.domain import Charged, Declined, Voided
 from lambdas.payments.lambda_provider import LambdaProvider
 from simulators.card_provider.handle_request import handler
+from tests.support.doubles import ClientDouble
 
 
-class InProcess:
+class InProcess(ClientDouble):
     """A Lambda client that runs the simulator in this process."""
 
     def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803

@@ -18,6 +18,7 @@ from lambdas.notifications.email_records import EmailOutcomeUnknownError, EmailR
 from lambdas.notifications.mail_sender import MailSender
 from lambdas.notifications.store import EmailRecords
 from lambdas.runtime.aws import CONFIG, SINGLE_ATTEMPT
+from tests.support.doubles import ClientDouble
 from tests.support.mailer import (
     ADA,
     ADDRESS,
@@ -155,7 +156,7 @@ def test_rejection_that_was_not_recorded_leaves_an_unknown_outcome(mailer: Maile
         mailer.send()
 
 
-class LostAnswers:
+class LostAnswers(ClientDouble):
     """A client that loses the first response to a write, so that boto3 sends it a second time."""
 
     def __init__(self, dynamodb: Any, operation: str, meanwhile: Callable[[], object]) -> None:

@@ -19,7 +19,7 @@ from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.relay import Relay, row_to_event
 from lambdas.runtime.settings import SettingMissing
-from tests.support.aws_fakes import FakeEvents
+from tests.support.aws_fakes import FakeEvents, FakeSqs
 from tests.support.order_requests import BODY, line, placed, query, request
 
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
@@ -285,7 +285,7 @@ class TestAnnounceChanges:
             relaying = Relay(
                 to_event=row_to_event(order_of, event_for_change),
                 publisher=Bus("Orders", eventbridge=events),
-                dead_letters=DeadLetterQueue("untold", sqs=None),
+                dead_letters=DeadLetterQueue("untold", sqs=FakeSqs()),
             )
             monkeypatch.setattr(module, "relay", relaying)
             answer = handler({"Records": records}, None)

@@ -14,11 +14,12 @@ from lambdas.orders.rows import row_of
 from lambdas.orders.store import RETRY, Orders
 from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.errors import ConcurrentUpdateError
+from tests.support.doubles import ClientDouble
 from tests.support.order_requests import BODY, line, placed
 from tests.support.spy import Spy
 
 
-class Requests:
+class Requests(ClientDouble):
     """Notes each request to DynamoDB with its parameters."""
 
     def __init__(self, client: Any) -> None:

@@ -14,6 +14,7 @@ from lambdas.purchasing import supplier as module
 from lambdas.purchasing.domain import plan_purchase_order
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.purchasing.supplier import DeliveryFailedError, Supplier
+from tests.support.doubles import ClientDouble
 from tests.support.low_stock import low
 from tests.support.spy import Spy
 from tests.templates.kinds import FUNCTION
@@ -24,7 +25,7 @@ DUE = (START + timedelta(minutes=10)).isoformat()
 Rows = Callable[[], list[dict[str, Any]]]
 
 
-class Inventory:
+class Inventory(ClientDouble):
     """Stands in for boto3's client of Lambda, and inventory's function: a delivery counts once."""
 
     def __init__(self) -> None:

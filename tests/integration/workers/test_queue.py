@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.support.doubles import ClientDouble
 from tests.support.handlers import ACCOUNT
 from workers.runtime.queue import Queue
 
@@ -116,7 +117,7 @@ def test_what_could_not_be_done_is_said(sqs: Any, urls: Any):
 
 
 def _with(sqs: Any, other: Any) -> Any:
-    class Client:
+    class Client(ClientDouble):
         def __getattr__(self, name: str) -> Any:
             return getattr(other, name, None) or getattr(sqs, name)
 

@@ -23,7 +23,7 @@ NUMBERS = count(1)
 
 @pytest.fixture(scope="module")
 def make_client(endpoint: str) -> Callable[[str], Any]:
-    return lambda service: boto3.client(
+    return lambda service: boto3.client(  # type: ignore[call-overload]
         service,
         endpoint_url=endpoint,
         region_name=ACCOUNT["AWS_DEFAULT_REGION"],
@@ -243,7 +243,7 @@ class TestReshard:
                         StreamName=name, TargetShardCount=4, ScalingType="UNIFORM_SCALING"
                     )
                 error = {"Code": "LimitExceededException"}
-                answer = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}}
+                answer: Any = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}}
                 raise ClientError(answer, operation)
 
         orders = OrderStream(name, kinesis=kinesis, cloudwatch=cloudwatch)

@@ -1,6 +1,6 @@
 import sqlite3
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -24,7 +24,7 @@ def test_lag_is_from_the_event_to_its_first_reading(
 
     database = sqlite3.connect(":memory:")
     database.executescript(SCHEMA)
-    probe = LagProbe(SimpleNamespace(batch_get_item=get), "t")
+    probe = LagProbe(cast(Any, SimpleNamespace(batch_get_item=get)), "t")
     probe.read()
     insert(database, "accepted", [("a", "1"), ("b", "2")])
     probe.follow_newest(database)
@@ -53,7 +53,7 @@ def test_only_the_newest_orders_are_watched(database: sqlite3.Connection):
         return {"Responses": {"t": []}}
 
     insert(database, "accepted", [(f"o{n}", f"i{n}") for n in range(40)])
-    probe = LagProbe(SimpleNamespace(batch_get_item=get), "t")
+    probe = LagProbe(cast(Any, SimpleNamespace(batch_get_item=get)), "t")
     probe.follow_newest(database)
     probe.read()
     assert asked == [[f"o{n}" for n in range(39, 23, -1)]]

@@ -15,6 +15,7 @@ from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.failure_sinks import FailureRoute, FailureSink, Mechanism
 from ops.dlq.templates import DeployedStack, Resource, Templates
 from tests.contracts.catalog import read, sample_of
+from tests.support.doubles import ClientDouble
 from tests.templates.synthesis import platform
 
 AT = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
@@ -35,7 +36,7 @@ BATCH = {
 RECORD = {"dynamodb": {"SequenceNumber": "100", "NewImage": {"order_id": {"S": ORDER}}}}
 
 
-class FakeQueue:
+class FakeQueue(ClientDouble):
     """Has what a function parks."""
 
     body = ""

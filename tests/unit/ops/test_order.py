@@ -560,7 +560,7 @@ class Account:
         assert (ConsistentRead, Key) == (True, {"order_id": {"S": ID}})
         self.asked.append(TableName)
         if TableName == self.denied:
-            error = {"Code": "AccessDeniedException", "Message": "no\nnot you"}
+            error: Any = {"Code": "AccessDeniedException", "Message": "no\nnot you"}
             raise ClientError({"Error": error}, "GetItem")
         row = self.tables.get(TableName)
         if TableName == "OrdersTable" and self.changes:

@@ -19,7 +19,7 @@ BUCKETS = count(1)
 
 
 def client(endpoint: str, service: str) -> Any:
-    return boto3.client(
+    return boto3.client(  # type: ignore[call-overload]
         service,
         endpoint_url=endpoint,
         region_name=ACCOUNT["AWS_DEFAULT_REGION"],

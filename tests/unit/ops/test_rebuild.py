@@ -26,6 +26,7 @@ from ops.views.rebuild import MAX_ATTEMPTS, ProjectionWriter, Rebuild, project_w
 from ops.views.registry import VIEWS
 from ops.views.sources import OrderEventSource, RebuildContext, drain, follow
 from stacks.environments import ENVIRONMENTS
+from tests.support.doubles import ClientDouble
 from tests.unit.storefront.fakes import FakeTable
 from tests.unit.storefront.order_events import bus_event, order_history
 
@@ -34,7 +35,7 @@ PATIENCE = 10
 """Seconds until a test gives up what it waits for; nothing is asserted of how long it took."""
 
 
-class Items:
+class Items(ClientDouble):
     """boto3's table and its service in one: page by page, of any size."""
 
     name = "table"
@@ -325,7 +326,7 @@ class TestReplaying:
         assert events.cancelled == cancelled
 
 
-class Events:
+class Events(ClientDouble):
     """EventBridge, as far as replays go."""
 
     def __init__(self, *, running: Sequence[str] = (), state: str = "RUNNING") -> None:
@@ -378,7 +379,7 @@ class Expired(Exception):
     pass
 
 
-class Kinesis:
+class Kinesis(ClientDouble):
     """A shard ``a`` that was split after its first records into ``b``; iterators expire once."""
 
     class exceptions:  # noqa: N801

@@ -18,6 +18,7 @@ from ops.deployed import Deployed, OperationError
 from ops.replay.archive import Replay
 from ops.replay.plan import ReplayPlan, Rule, parse_time, select_rules
 from ops.terminal import Terminal
+from tests.support.doubles import ClientDouble
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 AGO = timedelta(hours=1)
@@ -108,7 +109,7 @@ class TestTimes:
         assert "noon is not a time such as 2026-12-01T08:00" in capsys.readouterr().err
 
 
-class Events:
+class Events(ClientDouble):
     """EventBridge: one archive, its bus's rules, a replay that takes its time."""
 
     def __init__(self, *states: str) -> None:

@@ -10,9 +10,10 @@ from lambdas.contracts.values import Money
 from lambdas.payments.domain import Charged, Declined, Voided
 from lambdas.payments.lambda_provider import LambdaProvider
 from lambdas.payments.provider import ProviderError
+from tests.support.doubles import ClientDouble
 
 
-class Client:
+class Client(ClientDouble):
     """A Lambda client whose function returns ``response``."""
 
     def __init__(self, response: object, **invocation: object) -> None:

@@ -13,9 +13,10 @@ from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.relay import Relay, Row
 from tests.support.aws_fakes import FakeEvents
+from tests.support.doubles import ClientDouble
 
 
-class FakeQueue:
+class FakeQueue(ClientDouble):
     def __init__(self) -> None:
         self.dead_lettered: list[dict[str, Any]] = []
 

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from lambdas.runtime.dynamodb import from_item
+from tests.support.doubles import ClientDouble
 
 
 class Cancelled(Exception):
@@ -22,7 +23,7 @@ class Exceptions:
     TransactionCanceledException = Cancelled
 
 
-class FakeTable:
+class FakeTable(ClientDouble):
     """Items by their key's values. Writes of the keys in ``broken`` fail."""
 
     exceptions = Exceptions

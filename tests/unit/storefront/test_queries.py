@@ -27,6 +27,7 @@ from lambdas.storefront.store import (
     SalesView,
     UnprocessedKeysError,
 )
+from tests.support.doubles import ClientDouble
 from tests.unit.storefront.order_events import confirmed, order_history, placed
 
 Get = Callable[..., tuple[int, Any]]
@@ -228,7 +229,7 @@ class TestOrders:
         assert len(pauses) == READ_RETRY.max_attempts - 1
 
 
-class ClientProxy:
+class ClientProxy(ClientDouble):
     def __init__(self, dynamodb: Any) -> None:
         self.dynamodb = dynamodb
 

@@ -42,7 +42,7 @@ class Stage:
         self.handlers = MessageHandlers(self.warehouse, bus=self.bus, now=lambda: "now")  # type: ignore[arg-type]
 
     def consumer(self, queue: FakeQueue, handle: Callable[[Message], None]) -> Consumer:
-        return Consumer(queue, handle, shutdown=Shutdown(grace=60))  # type: ignore[arg-type]
+        return Consumer(queue, handle, shutdown=Shutdown(grace=60))
 
     def die_at(self, step: int, queue: FakeQueue) -> None:
         """Be killed at the nth thing that is done anywhere, and do nothing from then on."""

@@ -24,7 +24,7 @@ TIMEOUT = 10
 def consumer(
     queue: FakeQueue, handle: Callable[[Message], None], shutdown: Shutdown | None = None
 ) -> Consumer:
-    return Consumer(queue, handle, shutdown=shutdown or Shutdown(grace=TIMEOUT))  # type: ignore[arg-type]
+    return Consumer(queue, handle, shutdown=shutdown or Shutdown(grace=TIMEOUT))
 
 
 def out_of_reach(_: str) -> None:
