@@ -86,6 +86,8 @@ class TestIndependence:
         [
             "README.md",
             "tests/unit/orders/test_domain.py",
+            "tools/event_docs.py",
+            "ops/deployed.py",
             "stacks/orders/stack.py",
             "lambdas/README.md",
             "lambdas/orders/__pycache__/domain.cpython-314.pyc",

@@ -79,8 +79,8 @@ def test_app_prints_one_line_for_invalid_setting(context: dict[str, str], said: 
 def test_status_is_queried_only_after_saga_and_takeover_end(
     env: Environment,
 ):
-    announced_again = 300 + 2 * 60
-    sagas = STANDARD_TIMEOUTS.lease + announced_again + STANDARD_TIMEOUTS.execution
+    republished = 300 + 2 * 60
+    sagas = STANDARD_TIMEOUTS.lease + republished + STANDARD_TIMEOUTS.execution
     assert env.unresolved_after.to_seconds() > sagas
 
 

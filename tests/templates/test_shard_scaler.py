@@ -83,9 +83,9 @@ class TestScaler:
     def test_scaler_is_not_called_by_alarms(self, environment: str):
         deployed = platform(environment)
 
-        heard = [
+        notified = [
             deployed.referred(alarm.stack, action)
             for alarm in self.alarms(environment)
             for action in alarm.properties["AlarmActions"]
         ]
-        assert {resource and resource.kind for resource in heard} == {kinds.TOPIC}
+        assert {resource and resource.kind for resource in notified} == {kinds.TOPIC}

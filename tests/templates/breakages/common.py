@@ -14,7 +14,7 @@ Case = tuple[Check, Breakage]
 
 
 def change(kind: str, containing: str = "", /, *gone: str, **changed: Any) -> Breakage:
-    """Change, or take away, properties of the first such resource."""
+    """Change and remove properties of the first resource of that type and id."""
 
     def break_it(broken: Platform) -> Resource:
         resource = next(r for r in broken.all(kind) if containing in r.id)
@@ -27,7 +27,7 @@ def change(kind: str, containing: str = "", /, *gone: str, **changed: Any) -> Br
 
 
 def grant(role: str, **changed: Any) -> Breakage:
-    """Change the last statement of what a role may do."""
+    """Change the last statement of a role's policy."""
 
     def break_it(broken: Platform) -> Resource:
         found = next(r for r in broken.all(kinds.ROLE) if role in r.id)
@@ -39,7 +39,7 @@ def grant(role: str, **changed: Any) -> Breakage:
 
 
 def take_from_policy(kind: str, containing: str, effect: str, owner: str) -> Breakage:
-    """Take the statements of this effect from a resource policy."""
+    """Remove the statements with this effect from a resource policy."""
 
     def break_it(broken: Platform) -> Resource:
         document = broken.one(kind, containing).properties["PolicyDocument"]

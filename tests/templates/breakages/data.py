@@ -9,7 +9,7 @@ from tests.templates.synthesis import Platform, Resource
 
 
 def retain(kind: str, **changed: Any) -> Breakage:
-    """Change how the resource itself is declared, beside its properties."""
+    """Change attributes of the resource other than its properties."""
 
     def break_it(broken: Platform) -> Resource:
         resource = next(broken.all(kind))
@@ -49,7 +49,7 @@ BREAKAGES: list[Case] = [
     ),
     (
         data.physical_names_are_contracts,
-        change(kinds.QUEUE, QueueName="parked"),
+        change(kinds.QUEUE, QueueName="dead-letters"),
     ),
     (
         data.physical_names_are_contracts,

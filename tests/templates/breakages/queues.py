@@ -10,13 +10,13 @@ from tests.templates.synthesis import Platform, Resource
 
 
 def publish_as_another(broken: Platform) -> Resource:
-    """Let purchasing tell what inventory owns."""
+    """Let purchasing publish to inventory's topic."""
     topic = broken.one(kinds.SUBSCRIPTION, "LowStock").properties["TopicArn"]
     return grant("RaisePurchaseOrders", Action="sns:Publish", Resource=topic)(broken)
 
 
 def break_subscription_queue(queue: str, **changed: Any) -> Breakage:
-    """Change a queue to which a subscription delivers, or in which it parks."""
+    """Change the queue of a subscription, or its dead-letter queue."""
 
     def break_it(broken: Platform) -> Resource:
         change(kinds.QUEUE, queue, **changed)(broken)

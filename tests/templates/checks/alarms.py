@@ -13,18 +13,18 @@ from tests.templates.synthesis import Platform, Resource
 def queue_has_alarm(platform: Platform) -> Iterator[str]:
     for queue in platform.all(QUEUE):
         if not any(_watches(platform, alarm, queue) for alarm in platform.all(ALARM)):
-            yield f"{queue}: nobody hears that something is in it"
+            yield f"{queue}: no alarm reports that it is not empty"
 
 
 @check
 def alarm_description_is_unique(platform: Platform) -> Iterator[str]:
-    """Only the description tells an operator which alarm it is; it begins with the service."""
+    """Operators identify an alarm by its description, which begins with the service."""
     seen: dict[str, Resource] = {}
     for alarm in platform.all(ALARM):
         description = str(alarm.properties.get("AlarmDescription"))
         service = service_of(alarm.stack)
         if not re.match(rf"{service}/\w+: ", description):
-            yield f"{alarm}: it does not say whose alarm it is: {description}"
+            yield f"{alarm}: it does not name service and consumer: {description}"
         other = seen.setdefault(description, alarm)
         if other is not alarm:
             yield f"{alarm}: it reads the same as {other}"
@@ -44,7 +44,7 @@ def state_machine_has_failure_alarms(platform: Platform) -> Iterator[str]:
         }
         for end in ("TimedOut", "Aborted", "Failed"):
             if f"Executions{end}" not in watched_metrics:
-                yield f"{machine}: nobody hears of an execution that has {end}"
+                yield f"{machine}: no alarm reports an execution that has {end}"
 
 
 def _watches(platform: Platform, alarm: Resource, queue: Resource) -> bool:
@@ -53,12 +53,12 @@ def _watches(platform: Platform, alarm: Resource, queue: Resource) -> bool:
         for action in alarm.properties.get("AlarmActions", [])
     ]
     dimension = {"Name": "QueueName", "Value": {"Fn::GetAtt": [queue.id, "QueueName"]}}
-    # Where a consumer takes messages out again, it is their age that says that it does not.
+    # A queue with a consumer may hold messages; their age shows that it does not keep up.
     watched = {
         "ApproximateNumberOfMessagesVisible": 0,
         **({"ApproximateAgeOfOldestMessage": 900} if "RedrivePolicy" in queue.properties else {}),
     }
-    # What is parked is still there when SQS says nothing of a queue that nobody uses.
+    # SQS reports no metrics of an unused queue, even if it still holds dead letters.
     unknown = "notBreaching" if "RedrivePolicy" in queue.properties else "ignore"
     return (
         alarm.stack == queue.stack
@@ -73,13 +73,13 @@ def _watches(platform: Platform, alarm: Resource, queue: Resource) -> bool:
 
 @check
 def topic_lets_alarms_publish(platform: Platform) -> Iterator[str]:
-    rung = [
+    notified = [
         platform.referred(alarm.stack, action)
         for alarm in platform.all(ALARM)
         for action in alarm.properties.get("AlarmActions", [])
     ]
     for topic in platform.all(TOPIC):
-        if topic in rung and not any(
+        if topic in notified and not any(
             statement["Effect"] == "Allow"
             and statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
             and statement["Action"] == "sns:Publish"

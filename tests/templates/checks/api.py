@@ -16,7 +16,7 @@ def route_requires_a_token(platform: Platform) -> Iterator[str]:
             or authorizer is None
             or authorizer.properties["AuthorizerType"] != "JWT"
         ):
-            yield f"{route}: anybody may call {route.properties['RouteKey']}"
+            yield f"{route}: no token is required for {route.properties['RouteKey']}"
 
 
 @check
@@ -26,14 +26,14 @@ def authorizer_names_pool_and_client(platform: Platform) -> Iterator[str]:
         issuer = tokens["Issuer"]["Fn::Join"][1]
         pool = [platform.referred(authorizer.stack, part) for part in issuer]
         if not any(resource is not None and resource.kind == USER_POOL for resource in pool):
-            yield f"{authorizer}: it takes tokens that are not of our user pool"
+            yield f"{authorizer}: it accepts tokens of another issuer than our user pool"
         if not tokens.get("Audience"):
-            yield f"{authorizer}: it takes tokens made for any client"
+            yield f"{authorizer}: it accepts tokens of any client"
 
 
 @check
 def machine_client_requires_scope(platform: Platform) -> Iterator[str]:
-    """Its token has a subject too, by which it would be taken for a customer."""
+    """A machine client's token has a subject too, so it would pass as a customer."""
     for route in platform.all(ROUTE):
         authorizer = platform.referred(route.stack, route.properties.get("AuthorizerId"))
         if authorizer is None:
@@ -44,7 +44,8 @@ def machine_client_requires_scope(platform: Platform) -> Iterator[str]:
         ]
         machines = [c for c in clients if c is not None and c.properties.get("GenerateSecret")]
         if bool(machines) != bool(route.properties.get("AuthorizationScopes")):
-            yield f"{route}: {route.properties['RouteKey']} lets in whom it should not"
+            key = route.properties["RouteKey"]
+            yield f"{route}: {key} must require a scope of machine clients, and only of them"
 
 
 @check

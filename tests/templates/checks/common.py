@@ -22,24 +22,24 @@ def check(function: Check) -> Check:
 
 
 def as_list(value: Any) -> list[Any]:
-    """IAM writes a list of one as its only element."""
+    """Return a list; IAM writes a list of one as its only element."""
     return value if isinstance(value, list) else [value]
 
 
 def statements(resource: Resource) -> list[Any]:
-    """Those of a resource's policy document."""
+    """Return the statements of a resource's policy document."""
     return list(resource.properties["PolicyDocument"]["Statement"])
 
 
 def policies_of(platform: Platform, role: Resource) -> Iterator[Resource]:
-    """The policies that a role has been given."""
+    """Yield the policies of a role."""
     for policy in platform.all(POLICY):
         if policy.stack == role.stack and {"Ref": role.id} in policy.properties["Roles"]:
             yield policy
 
 
 def permissions(platform: Platform) -> Iterator[tuple[Resource, Any]]:
-    """Each role with each statement of what it may do."""
+    """Yield each role with each statement of its policies."""
     for role in platform.all(ROLE):
         for policy in policies_of(platform, role):
             for statement in statements(policy):
@@ -52,7 +52,7 @@ def assumed_by(role: Resource) -> str:
 
 
 def queue_policy_statements(platform: Platform, queue: Resource) -> list[Any]:
-    """The statements of a queue's own policy."""
+    """Return the statements of a queue's resource policy."""
     return [
         statement
         for policy in platform.all(QUEUE_POLICY)

@@ -19,7 +19,7 @@ from tests.templates.kinds import (
 from tests.templates.synthesis import Platform
 
 NO_PHYSICAL_NAME = {
-    # Instances say these when they have drained.
+    # Instances use these names when they complete the lifecycle action.
     ("AWS::AutoScaling::AutoScalingGroup", "AutoScalingGroupName"),
     ("AWS::AutoScaling::LifecycleHook", "AutoScalingGroupName"),
     ("AWS::AutoScaling::LifecycleHook", "LifecycleHookName"),
@@ -29,11 +29,11 @@ NO_PHYSICAL_NAME = {
     ("AWS::ApiGatewayV2::Authorizer", "Name"),
     ("AWS::ApiGatewayV2::Stage", "StageName"),
     ("AWS::CloudWatch::Alarm", "MetricName"),
-    # What a Ref gives of a resource server has to be made of one.
+    # The name is required.
     ("AWS::Cognito::UserPoolResourceServer", "Name"),
     ("AWS::Events::Rule", "EventBusName"),
     ("AWS::IAM::Policy", "PolicyName"),
-    # Must be given, and is the stack's and the projection's.
+    # The name is required; it is made of the stack's and the projection's.
     ("AWS::Kinesis::StreamConsumer", "ConsumerName"),
     ("AWS::Lambda::EventInvokeConfig", "FunctionName"),
     ("AWS::Lambda::EventSourceMapping", "FunctionName"),
@@ -45,7 +45,7 @@ NO_PHYSICAL_NAME = {
     ("AWS::Scheduler::Schedule", "GroupName"),
     ("AWS::Scheduler::ScheduleGroup", "Name"),
 }
-"""Properties called a name that are a label, or refer to another resource, or must be given."""
+"""Properties ``…Name`` that are labels, refer to another resource, or are required."""
 
 
 @check
@@ -63,7 +63,7 @@ def bucket_is_private_and_expires(platform: Platform) -> Iterator[str]:
             if rule.get("Status") == "Enabled"
         ]
         if not all(days) or not days:
-            yield f"{bucket}: what is in it stays for ever"
+            yield f"{bucket}: its objects never expire"
         denials = [
             statement
             for policy in platform.all(BUCKET_POLICY)
@@ -100,11 +100,11 @@ def data_is_retained_only_in_prod(platform: Platform) -> Iterator[str]:
 
 @check
 def only_data_is_retained(platform: Platform) -> Iterator[str]:
-    """What stays and has a name of ours keeps the next deployment from making it again."""
+    """A retained resource with a physical name blocks the next deployment."""
     for resource in platform.all():
         data = resource.kind in (TABLE, DSQL, USER_POOL, STREAM, BUCKET, ARCHIVE)
         if not data and resource.declaration.get("DeletionPolicy", "Delete") != "Delete":
-            yield f"{resource}: it holds no data, and stays when its stack goes"
+            yield f"{resource}: it holds no data, but is retained"
 
 
 @check

@@ -26,7 +26,7 @@ SOURCES = {
     "Warehouse": warehouse.SOURCE,
     "Notifications": DESTINATION_SOURCE,
 }
-"""Under which source each service's stack may put events on the bus, or has Lambda put them."""
+"""The source under which each service's stack, or Lambda for it, may put events on the bus."""
 
 
 @check
@@ -40,7 +40,7 @@ def rule_target_has_retries_and_dead_letter_queue(platform: Platform) -> Iterato
             if queue is None or queue.kind != QUEUE:
                 yield f"{rule}: its target has no dead-letter queue"
             elif queue.properties.get("FifoQueue"):
-                yield f"{rule}: EventBridge parks in standard queues only, {queue.id} is FIFO"
+                yield f"{rule}: EventBridge needs a standard dead-letter queue, {queue.id} is FIFO"
             elif not any(
                 _allows_event_rule_to_send(statement, rule, queue)
                 for statement in queue_policy_statements(platform, queue)
@@ -61,9 +61,9 @@ def _allows_event_rule_to_send(statement: Any, rule: Resource, queue: Resource) 
 
 @check
 def rule_ignores_replayed_events(platform: Platform) -> Iterator[str]:
-    """All but the catch-all, and the one rule for replays: it hears nothing else.
+    """All but the catch-all, and the one rule that matches replayed events only.
 
-    Its queue wakes no function: only who asks for a replay reads it.
+    Its queue invokes no function: only a rebuild reads it.
     """
     read = [
         platform.referred(m.stack, m.properties["EventSourceArn"]) for m in platform.all(MAPPING)
@@ -74,9 +74,9 @@ def rule_ignores_replayed_events(platform: Platform) -> Iterator[str]:
             continue
         queues = [platform.referred(rule.stack, t["Arn"]) for t in rule.properties["Targets"]]
         if replays != [{"exists": True}] or any(q is None or q.kind != QUEUE for q in queues):
-            yield f"{rule}: it would hear replayed events"
+            yield f"{rule}: it would match replayed events"
         elif any(queue in read for queue in queues):
-            yield f"{rule}: replayed events would wake a function"
+            yield f"{rule}: replayed events would invoke a function"
 
 
 @check
@@ -86,9 +86,9 @@ def catch_all_rule_is_as_in_the_tutorial(platform: Platform) -> Iterator[str]:
         yield f"*: {len(caught)} rules are called {catch_all_name(platform)}"
     for rule in caught:
         if rule.properties["Description"] != "Catchall rule for development purposes":
-            yield f"{rule}: its description is another"
+            yield f"{rule}: its description differs"
         if rule.properties["EventPattern"] != {"source": ["com.aws.orders"]}:
-            yield f"{rule}: its pattern is another"
+            yield f"{rule}: its pattern differs"
         if rule.properties["State"] != "ENABLED":
             yield f"{rule}: it is not enabled"
         (target,) = rule.properties["Targets"]

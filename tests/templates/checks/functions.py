@@ -46,7 +46,7 @@ def function_has_all_its_settings(platform: Platform) -> Iterator[str]:
 
 
 def _settings_read(path: str, seen: set[str]) -> set[str]:
-    """The names of all settings that a module, or what it imports from lambdas, reads."""
+    """Return the names of the settings that a module and its imports from lambdas read."""
     if path in seen or not (ROOT / path).is_file():
         return set()
     seen.add(path)
@@ -62,18 +62,18 @@ def _settings_read(path: str, seen: set[str]) -> set[str]:
 
 @check
 def schedule_has_retries_and_dead_letter_queue(platform: Platform) -> Iterator[str]:
-    """Scheduler calls a function asynchronously: both of them can give up."""
+    """Scheduler invokes functions asynchronously: Scheduler and Lambda may both give up."""
     for schedule in platform.all(SCHEDULE):
         target = schedule.properties["Target"]
         queue = target.get("DeadLetterConfig", {}).get("Arn")
         if platform.referred(schedule.stack, queue) is None:
-            yield f"{schedule}: a call that could not be made is lost"
+            yield f"{schedule}: an invocation that Scheduler could not make is lost"
         if {"MaximumEventAgeInSeconds", "MaximumRetryAttempts"} - target.get(
             "RetryPolicy", {}
         ).keys():
             yield f"{schedule}: retries are not bounded"
         if schedule.properties["FlexibleTimeWindow"]["Mode"] != "FLEXIBLE":
-            yield f"{schedule}: it fires with all others at the full minute"
+            yield f"{schedule}: it fires at the full minute, like all others"
         function = platform.referred(schedule.stack, target["Arn"])
         configs = [
             config.properties
@@ -90,7 +90,7 @@ def schedule_has_retries_and_dead_letter_queue(platform: Platform) -> Iterator[s
 
 @check
 def function_of_a_rule_has_failure_destination(platform: Platform) -> Iterator[str]:
-    """EventBridge calls a function asynchronously: once it has handed over, Lambda can give up."""
+    """EventBridge invokes functions asynchronously, so Lambda may give up on the event."""
     for rule in platform.all(RULE):
         for target in rule.properties["Targets"]:
             function = platform.referred(rule.stack, target["Arn"])
@@ -106,7 +106,7 @@ def function_of_a_destination_has_failure_destination(platform: Platform) -> Ite
             if called is not None and called.kind == FUNCTION:
                 yield from _without_failure_destination(platform, called)
             if called is not None and is_fifo(called):
-                yield f"{config}: Lambda tells no FIFO queue or topic, such as {called.id}"
+                yield f"{config}: a Lambda destination cannot be FIFO, {called.id} is"
 
 
 def _without_failure_destination(platform: Platform, function: Resource) -> Iterator[str]:
@@ -120,16 +120,16 @@ def _without_failure_destination(platform: Platform, function: Resource) -> Iter
         and "OnFailure" in config["DestinationConfig"]
         for config in configs
     ):
-        yield f"{function}: events that it fails at are lost"
+        yield f"{function}: events that it fails on are lost"
 
 
 @check
 def async_function_keeps_failed_events_in_a_queue(platform: Platform) -> Iterator[str]:
-    """A record in a topic is read and gone: what is to be put back has to be in a queue."""
+    """A message of a topic cannot be redriven: failed events must also be in a queue."""
     for config in platform.all(INVOKE_CONFIG):
         function = platform.referred(config.stack, config.properties["FunctionName"])
         failure = config.properties["DestinationConfig"].get("OnFailure", {}).get("Destination")
         retained = function and function.properties.get("DeadLetterConfig", {}).get("TargetArn")
         places = [platform.referred(config.stack, place) for place in (failure, retained)]
         if not any(place is not None and place.kind == QUEUE for place in places):
-            yield f"{function}: what it fails at is in no queue"
+            yield f"{function}: events that it fails on are in no queue"

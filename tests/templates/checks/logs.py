@@ -9,22 +9,22 @@ from tests.templates.synthesis import Platform
 
 @check
 def there_is_one_logs_resource_policy(platform: Platform) -> Iterator[str]:
-    """A region holds ten, and each environment and each other application wants some."""
+    """A Region holds ten, for all environments and applications in the account."""
     first, *more = platform.all(LOG_POLICY)
     for policy in more:
-        yield f"{policy}: {first} is there for all"
+        yield f"{policy}: {first} already covers all rules"
 
 
 @check
 def log_group_has_retention(platform: Platform) -> Iterator[str]:
     for group in platform.all(LOG_GROUP):
         if not group.properties.get("RetentionInDays"):
-            yield f"{group}: it keeps its lines for ever"
+            yield f"{group}: it has no retention"
 
 
 @check
 def no_role_creates_log_groups(platform: Platform) -> Iterator[str]:
-    """A group that a function creates comes back after destroy, and keeps its lines for ever."""
+    """A group that a function creates reappears after destroy, without retention."""
     for role, statement in permissions(platform):
         if {"logs:CreateLogGroup", "logs:*", "*"} & set(as_list(statement["Action"])):
             yield f"{role}: it may create log groups"
@@ -32,7 +32,7 @@ def no_role_creates_log_groups(platform: Platform) -> Iterator[str]:
 
 @check
 def aws_service_logs_are_vended(platform: Platform) -> Iterator[str]:
-    """Elsewhere each adds itself to a resource policy whose size is limited."""
+    """For other groups AWS extends a resource policy whose size is limited."""
     for resource in platform.all(STAGE, MACHINE):
         if resource.kind == STAGE:
             destinations = [resource.properties.get("AccessLogSettings", {}).get("DestinationArn")]

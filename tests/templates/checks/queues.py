@@ -18,7 +18,7 @@ from tests.templates.synthesis import Platform, Resource
 
 @check
 def only_the_owner_publishes_to_a_topic(platform: Platform) -> Iterator[str]:
-    """Nobody else tells what the service owns; the operations topic is there for all."""
+    """Only its service publishes to a FIFO topic; all may publish to the operations topic."""
     for role, statement in permissions(platform):
         if "sns:Publish" in as_list(statement["Action"]):
             topic = platform.referred(role.stack, statement["Resource"])
@@ -40,7 +40,7 @@ def fifo_is_high_throughput(platform: Platform) -> Iterator[str]:
             if resource.properties.get(name) != value:
                 yield f"{resource}: its {name} is {resource.properties.get(name)}"
         if resource.properties.get("ContentBasedDeduplication"):
-            yield f"{resource}: it takes different events of the same content for one"
+            yield f"{resource}: it drops different events with equal content"
 
 
 @check
@@ -52,14 +52,14 @@ def subscription_has_filter_and_dead_letter_queue(platform: Platform) -> Iterato
         dead_letters = platform.referred(subscription.stack, dead_letters_arn)
         topic = platform.referred(subscription.stack, given["TopicArn"])
         if given.get("RawMessageDelivery") is not True:
-            yield f"{subscription}: messages come wrapped up"
+            yield f"{subscription}: messages are not delivered raw"
         if not given.get("FilterPolicy") or given.get("FilterPolicyScope") != "MessageBody":
-            yield f"{subscription}: it is not filtered by what a message says"
+            yield f"{subscription}: it has no filter on the message body"
         if dead_letters is None:
             yield f"{subscription}: what cannot be delivered is lost"
         for end in filter(None, (queue, dead_letters)):
             if topic is None or is_fifo(end) != is_fifo(topic):
-                yield f"{subscription}: {end.id} is not of its topic's kind"
+                yield f"{subscription}: {end.id} and its topic are not both FIFO or both standard"
             if not any(
                 _allows_topic_to_send(statement, given["TopicArn"], end)
                 for statement in queue_policy_statements(platform, end)
@@ -68,7 +68,7 @@ def subscription_has_filter_and_dead_letter_queue(platform: Platform) -> Iterato
             if end.properties.get("KmsMasterKeyId"):
                 yield f"{subscription}: SNS needs a right to the key of {end.id}"
             if end.properties.get("MessageRetentionPeriod") != FOURTEEN_DAYS:
-                yield f"{subscription}: SQS could keep the messages of {end.id} for longer"
+                yield f"{subscription}: {end.id} keeps messages for less than 14 days"
 
 
 def _allows_topic_to_send(statement: Any, topic: Any, queue: Resource) -> bool:
@@ -83,7 +83,7 @@ def _allows_topic_to_send(statement: Any, topic: Any, queue: Resource) -> bool:
 
 @check
 def queue_mapping_is_bounded(platform: Platform) -> Iterator[str]:
-    """Each message is tried a few times; then it is parked, and the function may do so itself."""
+    """A message is retried a few times, then dead-lettered, by SQS or by the function itself."""
     for mapping in platform.all(MAPPING):
         given = mapping.properties
         queue = platform.referred(mapping.stack, given["EventSourceArn"])
@@ -93,15 +93,15 @@ def queue_mapping_is_bounded(platform: Platform) -> Iterator[str]:
         redrive = queue.properties.get("RedrivePolicy", {})
         dead_letters = platform.referred(queue.stack, redrive.get("deadLetterTargetArn"))
         if dead_letters is None or is_fifo(dead_letters) != is_fifo(queue):
-            yield f"{mapping}: what it gives up on is not parked in a queue of the same kind"
+            yield f"{mapping}: its queue has no dead-letter queue of the same kind"
         elif function.properties["Environment"]["Variables"].get("DEAD_LETTER_QUEUE_URL") != {
             "Ref": dead_letters.id
         }:
-            yield f"{mapping}: poison is parked elsewhere than what it gives up on"
+            yield f"{mapping}: its function has another dead-letter queue than its queue"
         if not 5 <= redrive.get("maxReceiveCount", 0) <= 20:
-            yield f"{mapping}: messages are tried too seldom, or too often"
+            yield f"{mapping}: messages are received too few or too many times"
         if queue.properties.get("VisibilityTimeout", 30) < 6 * function.properties["Timeout"]:
-            yield f"{mapping}: messages come back while they are tried"
+            yield f"{mapping}: messages reappear while they are processed"
         if given.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
             yield f"{mapping}: partial failures are not reported"
         if not given.get("ScalingConfig", {}).get("MaximumConcurrency"):
@@ -134,4 +134,4 @@ def queue_and_topic_require_tls(platform: Platform) -> Iterator[str]:
 def queue_keeps_messages_for_fourteen_days(platform: Platform) -> Iterator[str]:
     for queue in platform.all(QUEUE):
         if queue.properties.get("MessageRetentionPeriod") != FOURTEEN_DAYS:
-            yield f"{queue}: SQS could keep its messages for longer"
+            yield f"{queue}: it keeps messages for less than 14 days"

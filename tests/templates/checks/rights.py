@@ -39,24 +39,24 @@ WILDCARDS = {
         "xray:PutTraceSegments",
     },
 }
-"""What AWS offers on all resources only, by who the role is for."""
+"""Actions without resource-level permissions, by the service that assumes the role."""
 
 A_GROUP = "autoScalingGroup:*:autoScalingGroupName/"
-"""In a group's ARN there is an id that it gets when it is made: a name it has to be."""
+"""A group's ARN holds an id that is not known before the group exists; only its name is."""
 
 OBJECTS = (
     # Lambda's own names: https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
     "/aws/lambda/*",
     "/invoices/*",
 )
-"""Objects of a bucket that are named only when they are put."""
+"""Key patterns of objects whose names are not known at deployment."""
 
 
 @check
 def no_role_has_managed_policies(platform: Platform) -> Iterator[str]:
     for role in platform.all(ROLE):
         if role.properties.get("ManagedPolicyArns"):
-            yield f"{role}: {role.properties['ManagedPolicyArns']} give more than it needs"
+            yield f"{role}: {role.properties['ManagedPolicyArns']} grant more than it needs"
 
 
 @check
@@ -96,7 +96,7 @@ def database_is_used_only_by_its_service(platform: Platform) -> Iterator[str]:
 
 @check
 def resource_policy_has_source_condition(platform: Platform) -> Iterator[str]:
-    """Without a condition on the source, AWS's services do it for anybody: a confused deputy.
+    """Without a condition on the source, an AWS service acts for any account: a confused deputy.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
     """

@@ -16,7 +16,7 @@ def task_has_timeout_retry_and_catch(platform: Platform) -> Iterator[str]:
             if state["Type"] != "Task":
                 continue
             if not state.get("TimeoutSeconds"):
-                yield f"{machine}: {name} may take for ever"
+                yield f"{machine}: {name} has no time-out"
             if not any(
                 retry["ErrorEquals"] == ["States.ALL"]
                 and retry.get("JitterStrategy") == "FULL"
@@ -33,18 +33,18 @@ def task_has_timeout_retry_and_catch(platform: Platform) -> Iterator[str]:
 
 @check
 def task_timeout_exceeds_function_timeout(platform: Platform) -> Iterator[str]:
-    """A state that gives up first would undo, or try again, what is still being done."""
+    """A state that times out first would retry or undo a call that is still running."""
     for machine in platform.all(MACHINE):
         for name, state in definition(machine)["States"].items():
             if not state.get("Resource", "").endswith("lambda:invoke"):
                 continue
             function = invoked(platform, machine, state)
             if function.properties["Timeout"] >= state["TimeoutSeconds"]:
-                yield f"{machine}: {name} gives up before {function.id} does"
+                yield f"{machine}: {name} times out before {function.id} does"
 
 
 def invoked(platform: Platform, machine: Resource, state: Any) -> Resource:
-    """The function that a state invokes."""
+    """Return the function that a state invokes."""
     stack, _, output = state["Arguments"]["FunctionName"].strip("${}").partition("/")
     value = {"Fn::GetStackOutput": {"StackName": stack, "OutputName": output}}
     function = platform.referred(machine.stack, value)

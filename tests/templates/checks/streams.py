@@ -10,7 +10,7 @@ from tests.templates.synthesis import Platform, Resource
 
 @check
 def stream_mapping_is_bounded(platform: Platform) -> Iterator[str]:
-    """Left alone, a mapping tries a poison record for as long as the stream keeps it."""
+    """By default, a mapping retries a poison record for as long as the stream keeps it."""
     for mapping in platform.all(MAPPING):
         given = mapping.properties
         if not {"StartingPosition"} & given.keys() and "Stream" not in str(given["EventSourceArn"]):
@@ -22,18 +22,18 @@ def stream_mapping_is_bounded(platform: Platform) -> Iterator[str]:
         if not 60 <= given.get("MaximumRecordAgeInSeconds", -1) < retained:
             yield f"{mapping}: the age of records is not bounded below what the stream keeps"
         if given.get("BisectBatchOnFunctionError") is not True:
-            yield f"{mapping}: one bad record takes its batch along"
+            yield f"{mapping}: one bad record fails its whole batch"
         if given.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
             yield f"{mapping}: partial failures are not reported"
         if given.get("StartingPosition") != "TRIM_HORIZON":
-            yield f"{mapping}: records written before it existed are passed over"
+            yield f"{mapping}: records written before it existed are skipped"
         on_failure = given.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         if platform.referred(mapping.stack, on_failure) is None:
-            yield f"{mapping}: what it gives up on is lost"
+            yield f"{mapping}: failed batches are lost"
 
 
 def stream_of(platform: Platform, mapping: Resource) -> Resource | None:
-    """The Kinesis stream that a mapping reads, itself or by a consumer."""
+    """Return the Kinesis stream that a mapping reads, directly or through a consumer."""
     source = platform.referred(mapping.stack, mapping.properties["EventSourceArn"])
     if source is not None and source.kind == CONSUMER:
         source = platform.referred(source.stack, source.properties["StreamARN"])
@@ -41,7 +41,7 @@ def stream_of(platform: Platform, mapping: Resource) -> Resource | None:
 
 
 def projections(platform: Platform) -> Iterator[Resource]:
-    """The mappings that read a Kinesis stream."""
+    """Return the mappings that read a Kinesis stream."""
     return (mapping for mapping in platform.all(MAPPING) if stream_of(platform, mapping))
 
 
@@ -59,11 +59,11 @@ def projection_has_failure_destination_and_alarms(platform: Platform) -> Iterato
         on_failure = given.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         bucket = platform.referred(mapping.stack, on_failure)
         if bucket is None or bucket.kind != BUCKET:
-            yield f"{mapping}: of what it gives up on only a pointer is kept"
+            yield f"{mapping}: only the positions of failed batches are kept, not the records"
         variables = function.properties["Environment"]["Variables"]
         dead_letters_arn = platform.referred(mapping.stack, variables.get("DEAD_LETTER_QUEUE_URL"))
         if dead_letters_arn is None or dead_letters_arn.kind != QUEUE or is_fifo(dead_letters_arn):
-            yield f"{mapping}: its function has no place for poison"
+            yield f"{mapping}: its function has no standard dead-letter queue"
         uses = {"Name": "EventSourceMappingUUID", "Value": {"Ref": mapping.id}}
         runs = {"Name": "FunctionName", "Value": {"Ref": function.id}}
         watched = {
@@ -71,7 +71,7 @@ def projection_has_failure_destination_and_alarms(platform: Platform) -> Iterato
             "IteratorAge": (runs, 900_000),
         }
         if given.get("MetricsConfig") != {"Metrics": ["EventCount"]}:
-            yield f"{mapping}: it does not count what it gives up on"
+            yield f"{mapping}: it does not count failed batches"
         for metric, (dimension, threshold) in watched.items():
             if not any(
                 alarm.stack == mapping.stack
@@ -82,7 +82,7 @@ def projection_has_failure_destination_and_alarms(platform: Platform) -> Iterato
                 and alarm.properties.get("AlarmActions")
                 for alarm in platform.all(ALARM)
             ):
-                yield f"{mapping}: no alarm rings by its {metric}"
+                yield f"{mapping}: no alarm watches its {metric}"
 
 
 @check
@@ -100,7 +100,7 @@ def stream_is_retained_and_encrypted(platform: Platform) -> Iterator[str]:
     for stream in platform.all(STREAM):
         given = stream.properties
         if given.get("RetentionPeriodHours", 24) < 4 * 24:
-            yield f"{stream}: what nobody reads over a long weekend is lost"
+            yield f"{stream}: events may expire over a long weekend"
         if given.get("StreamEncryption") != {
             "EncryptionType": "KMS",
             "KeyId": "alias/aws/kinesis",
@@ -116,7 +116,7 @@ def stream_is_retained_and_encrypted(platform: Platform) -> Iterator[str]:
 
 @check
 def stream_is_partitioned_by_subject(platform: Platform) -> Iterator[str]:
-    """The facts of a subject are then in one shard, in the order in which they came."""
+    """All events of a subject are then in one shard, in order of arrival."""
     for rule in platform.all(RULE):
         for target in rule.properties["Targets"]:
             stream = platform.referred(rule.stack, target["Arn"])
@@ -127,4 +127,4 @@ def stream_is_partitioned_by_subject(platform: Platform) -> Iterator[str]:
                 ]
                 detail = "$.detail.responsePayload" if via_destination else "$.detail"
                 if path != f"{detail}.metadata.subject":
-                    yield f"{rule}: it spreads events by {path}"
+                    yield f"{rule}: it partitions events by {path}"
