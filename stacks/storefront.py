@@ -1,4 +1,4 @@
-"""Storefront: the read side, put together from what the services tell."""
+"""Storefront: the read side, views made from the events of the services."""
 
 from collections.abc import Mapping
 from functools import partial

@@ -259,7 +259,7 @@ def worker_has_all_its_settings(platform: Platform) -> Iterator[str]:
             redrive = (source and source.properties.get("RedrivePolicy")) or {}
             dead_letters = platform.referred(group.stack, redrive.get("deadLetterTargetArn"))
             if dead_letters is None or dead_letters != platform.referred(group.stack, value):
-                yield f"{group}: poison is parked elsewhere than what it gives up on, by {name}"
+                yield f"{group}: its malformed messages go elsewhere than its dead letters, by {name}"
 
 
 @check
@@ -277,7 +277,7 @@ def scaling_events_reach_operations(platform: Platform) -> Iterator[str]:
         for outcome in ("Launch", "Terminate"):
             for how in ("Successful", "Unsuccessful"):
                 if f"EC2 Instance {outcome} {how}" not in event_types:
-                    yield f"{group}: nobody is told of {outcome} {how}"
+                    yield f"{group}: no rule reports {outcome} {how}"
 
 
 def _is(platform: Platform, rule: Resource, target: Any, kind: str) -> bool:
