@@ -115,7 +115,8 @@ class Platform:
             FunctionName=self.functions["HoldOrder"]
         )["LoggingConfig"]["LogGroup"]
         events = self.client("logs").filter_log_events(logGroupName=group)["events"]
-        return sum("hold_applied" in event["message"] and id_ in event["message"] for event in events)
+        messages = [event["message"] for event in events]
+        return sum("hold_applied" in message and id_ in message for message in messages)
 
     def dead_letter(self, queue: str) -> Any:
         """What is on a queue; it is there again at once."""
