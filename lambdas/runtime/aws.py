@@ -13,8 +13,8 @@ CONFIG = Config(
 )
 
 
-# For a request that must not be repeated by itself, when nobody knows what became of the first. A
-# person has to find out, so the answer is waited for as long as the functions' 15 s allow.
+# For a request that boto3 must not repeat, because the outcome of the first may be unknown. A person
+# would have to find out, so the read time-out is as long as the functions' 15 s allow.
 SINGLE_ATTEMPT = CONFIG.merge(
     Config(read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1})
 )
@@ -22,5 +22,5 @@ SINGLE_ATTEMPT = CONFIG.merge(
 
 @cache
 def client(service: str, config: Config = CONFIG) -> Any:
-    """The boto3 client of ``service``; made once per execution environment."""
+    """Return the boto3 client of ``service``; it is made once per execution environment."""
     return boto3.client(service, config=config)  # type: ignore[call-overload]

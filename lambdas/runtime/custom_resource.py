@@ -12,18 +12,19 @@ from typing import Any
 from lambdas.runtime.log import log
 
 _TIMEOUT = 10
-# The whole answer may have 4,096 bytes, and a character up to six of them in JSON.
+# The whole response may have 4,096 bytes, and a character up to six of them in JSON.
 _REASON_LENGTH = 400
 
 
 def respond(request: dict[str, Any], work: Callable[[], None]) -> None:
-    """Do ``work`` and tell CloudFormation how it went.
+    """Do ``work`` and report the result to CloudFormation.
 
-    A failure is answered with its reason, so that the stack fails at once: without an answer it
-    would wait for an hour. The resource's physical id never changes, so no update replaces it.
+    A failure is reported with its reason, so that the stack fails at once; without a response,
+    CloudFormation would wait for an hour. The resource's physical id never changes, so no update
+    replaces the resource.
 
     Raises:
-        OSError: the answer could not be delivered.
+        OSError: the response could not be delivered.
     """
     trace = None
     response = {
@@ -35,7 +36,7 @@ def respond(request: dict[str, Any], work: Callable[[], None]) -> None:
     }
     try:
         work()
-    except Exception as error:  # noqa: BLE001 -- whatever it is, the stack has to hear of it
+    except Exception as error:  # noqa: BLE001 -- CloudFormation must learn of any failure
         trace = traceback.format_exc()
         response["Status"] = "FAILED"
         response["Reason"] = f"{type(error).__name__}: {error}"[:_REASON_LENGTH]

@@ -1,4 +1,4 @@
-"""Between plain rows and the items of DynamoDB's low-level client.
+"""Conversion between rows and DynamoDB's items, and conditional writes.
 
 Rows hold texts, whole numbers, booleans, None, sets of texts, and lists and dictionaries of these.
 """
@@ -19,12 +19,12 @@ _deserialize = TypeDeserializer().deserialize
 
 
 def to_item(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as DynamoDB's JSON: ``{"n": 1}`` is ``{"n": {"N": "1"}}``."""
+    """Return a row as DynamoDB's JSON: ``{"n": 1}`` is ``{"n": {"N": "1"}}``."""
     return {name: _serialize(value) for name, value in row.items()}
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """DynamoDB's JSON as a row, its numbers as ``int``."""
+    """Return DynamoDB's JSON as a row, with numbers as ``int``."""
     return {name: _plain(_deserialize(value)) for name, value in item.items()}
 
 
@@ -33,7 +33,7 @@ def put_if_absent(
 ) -> dict[str, Any]:
     """Put ``row`` unless there is one with its ``key``; return the row that the table then has.
 
-    The row that was there first comes with the refusal, without a read.
+    If the write is refused, the existing row comes with the error, without a read.
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
     """
     try:
@@ -63,9 +63,11 @@ def put_if_unchanged(
     *,
     version_attributes: Sequence[str],
 ) -> bool:
-    """Put the row ``new`` where ``old`` still stands, or nothing if that is empty; say if it did.
+    """Replace the row ``old`` by ``new`` if it is unchanged; return whether it was.
 
-    ``version_attributes`` are the attributes of which every other write of a row changes one.
+    An empty ``old`` means that there must be no row.
+
+    Every write of a row changes at least one of its ``version_attributes``.
     """
     condition = _unchanged(old, version_attributes)
     return _try_write(dynamodb, dynamodb.put_item, TableName=table, Item=to_item(new), **condition)
@@ -79,13 +81,13 @@ def delete_if_unchanged(
     key: str,
     version_attributes: Sequence[str],
 ) -> bool:
-    """Delete the row ``old``, which has that ``key``, where it still stands; say if it did."""
+    """Delete the row ``old`` with this ``key`` if it is unchanged; return whether it was."""
     condition, item_key = _unchanged(old, version_attributes), to_item({key: old[key]})
     return _try_write(dynamodb, dynamodb.delete_item, TableName=table, Key=item_key, **condition)
 
 
 def _unchanged(old: Mapping[str, Any], version_attributes: Sequence[str]) -> dict[str, Any]:
-    """The condition that none of the version_attributes has changed."""
+    """Return the condition that none of the version attributes has changed."""
     comparisons = [
         f"#{name} = :{name}" if name in old else f"attribute_not_exists(#{name})"
         for name in version_attributes
@@ -99,7 +101,7 @@ def _unchanged(old: Mapping[str, Any], version_attributes: Sequence[str]) -> dic
 
 
 def _try_write(dynamodb: "DynamoDBClient", write: Callable[..., object], **request: Any) -> bool:
-    """Make a conditional write; tell whether its condition held."""
+    """Make a conditional write; return whether its condition held."""
     try:
         write(**request)
     except dynamodb.exceptions.ConditionalCheckFailedException:

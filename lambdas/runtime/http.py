@@ -1,4 +1,4 @@
-"""Requests and answers of an HTTP API (payload format 2.0).
+"""Requests and responses of an HTTP API (payload format 2.0).
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -15,7 +15,7 @@ class NotJsonError(Exception):
 
 
 def body(event: Mapping[str, Any]) -> Any:
-    """The request's body as JSON; raises NotJsonError when it is none."""
+    """Return the request's body, parsed; raise NotJsonError when it is not JSON."""
     text = event.get("body") or ""
     try:
         return json.loads(base64.b64decode(text) if event.get("isBase64Encoded") else text)
@@ -24,27 +24,27 @@ def body(event: Mapping[str, Any]) -> Any:
 
 
 def header(event: Mapping[str, Any], name: str) -> str:
-    """A header's value, or an empty text; HTTP APIs give header names in lower case."""
+    """Return a header's value, or an empty string; HTTP APIs send header names in lower case."""
     return str(event.get("headers", {}).get(name.lower(), ""))
 
 
 def query_parameters(event: Mapping[str, Any]) -> Mapping[str, str]:
-    """The query's parameters; the values of one that is repeated come joined by commas."""
+    """Return the query's parameters; the values of a repeated one are joined by commas."""
     return event.get("queryStringParameters") or {}
 
 
 def caller_id(event: Mapping[str, Any]) -> str:
-    """Who asks: the subject of the token that the authorizer has verified."""
+    """Return the caller's id: the subject of the token that the authorizer has verified."""
     return str(event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"])
 
 
 def request_id(event: Mapping[str, Any]) -> str:
-    """The id that API Gateway gave the request."""
+    """Return the id that API Gateway gave the request."""
     return str(event["requestContext"]["requestId"])
 
 
 def json_response(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
-    """An answer with a JSON body."""
+    """Return a response with a JSON body."""
     return {
         "statusCode": status,
         "headers": {"content-type": "application/json", "cache-control": "no-store"},
@@ -53,7 +53,7 @@ def json_response(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def cached_response(event: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
-    """An answer with a JSON body and its tag; 304, without body, to whoever has that already.
+    """Return a response with a JSON body and its ETag, or 304 if the caller has that body already.
 
     https://www.rfc-editor.org/rfc/rfc9110#name-if-none-match
     """

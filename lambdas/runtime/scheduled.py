@@ -1,4 +1,4 @@
-"""A run of scheduled work."""
+"""Scheduled runs."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from lambdas.contracts.codec import decode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledRun:
-    """What the event of a run says. A dry run says what a real one would do, and changes nothing.
+    """The event of a run. A dry run reports what a real run would do, and changes nothing.
 
-    Scheduler's own event says nothing of it.
+    Scheduler's own event has no ``dry_run``.
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html
     """
 
@@ -17,9 +17,9 @@ class ScheduledRun:
 
 
 def is_dry_run(event: object) -> bool:
-    """Whether the run is to change nothing.
+    """Return whether the run must change nothing.
 
     Raises:
-        ContractError: ``dry_run`` is neither true nor false: better no run than the wrong one.
+        ContractError: ``dry_run`` is neither true nor false.
     """
     return decode(ScheduledRun, event).dry_run

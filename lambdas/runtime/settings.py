@@ -1,14 +1,14 @@
-"""A function's settings, which its stack puts into the environment."""
+"""A function's settings: environment variables that its stack sets."""
 
 import os
 
 
 class SettingMissing(Exception):
-    """The stack did not give the function a setting that it needs."""
+    """The stack did not set a setting that the function needs."""
 
 
 def setting(name: str) -> str:
-    """The value of ``name``; raises SettingMissing when the stack left it out."""
+    """Return the value of ``name``; raise SettingMissing when the stack did not set it."""
     try:
         return os.environ[name]
     except KeyError:
