@@ -13,8 +13,8 @@ CONFIG = Config(
 )
 
 
-# For a request that boto3 must not repeat, because the outcome of the first may be unknown. A person
-# would have to find out, so the read time-out is as long as the functions' 15 s allow.
+# For a request that boto3 must not repeat, because the outcome of the first may be unknown. Only a
+# person can find it out, so the read time-out is as long as the functions' 15 s allow.
 SINGLE_ATTEMPT = CONFIG.merge(
     Config(read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1})
 )
