@@ -259,7 +259,7 @@ def worker_has_all_its_settings(platform: Platform) -> Iterator[str]:
             redrive = (source and source.properties.get("RedrivePolicy")) or {}
             dead_letters = platform.referred(group.stack, redrive.get("deadLetterTargetArn"))
             if dead_letters is None or dead_letters != platform.referred(group.stack, value):
-                yield f"{group}: its malformed messages go elsewhere than its dead letters, by {name}"
+                yield f"{group}: {name} is not the dead-letter queue of its queue"
 
 
 @check
