@@ -1,1 +1,1 @@
-"""What the operator's command does with dead letters: found, read, explained and moved back."""
+"""Dead letters: find, decode, show, redrive and delete them."""

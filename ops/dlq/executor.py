@@ -1,4 +1,4 @@
-"""Hands records to whoever failed at them, as ``ops.dlq.plan`` planned."""
+"""Execute the actions that ``ops.dlq.plan`` planned."""
 
 import json
 import time
@@ -26,28 +26,26 @@ from ops.dlq.stream_records import StreamReadError, read_changes
 
 
 class ActionFailedError(Exception):
-    """Whoever got the record failed at it again, or did not get it; the message says why."""
+    """The target failed again, or was not reached. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionExecutor:
-    """Does what was planned, one action at a time; it is done when ``do`` returns.
-
-    ``client`` makes boto3's client of a service; ``mark_compensation_completed`` returns the name
-    of orders' function that marks a compensation as done.
-    """
+    """Executes one action at a time. An action is done when ``execute`` returns."""
 
     client: Callable[[str], Any]
+    """Makes boto3's client of a service."""
     mark_compensation_completed: Callable[[], str]
+    """Returns the name of orders' function that marks a compensation as completed."""
 
     @singledispatchmethod
     def execute(self, action: Action) -> None:
-        """Do it.
+        """Execute an action.
 
         Raises:
-            ActionFailedError: it failed again; the record is to stay where it is.
+            ActionFailedError: the target failed again. The dead letter must stay where it is.
         """
-        raise TypeError(f"nobody knows how to {action}")
+        raise TypeError(f"unknown action: {action}")
 
     @execute.register
     def _(self, action: SendTo) -> None:
@@ -94,7 +92,7 @@ class ActionExecutor:
     @execute.register
     def _(self, action: Start) -> None:
         machines = self.client("stepfunctions")
-        # It does if a redrive that was interrupted had started it.
+        # It exists if an interrupted redrive has started it.
         with suppress(machines.exceptions.ExecutionAlreadyExists):
             machines.start_execution(
                 stateMachineArn=action.target.physical,
@@ -130,19 +128,19 @@ class ActionExecutor:
 
     @execute.register
     def _(self, action: Repair) -> None:
-        # What an order is once it has ended, it stays: it may be asked first, and then undone.
+        # An order that has ended stays as it is. So its state may be checked before the call.
         order = self._invoke(self.mark_compensation_completed(), {"order_id": action.order})
         if not order["finished"]:
             raise ActionFailedError(
-                f"order {action.order} is {order['state']}: its saga is at it, or begins again"
-                " when its lease has run out; come back when it has ended"
+                f"order {action.order} is {order['state']}: its saga works on it, or is started"
+                " again when its claim expires; try again when the order has ended"
             )
         if not action.compensation:
             return
         if order["state"] not in UNDONE_STATES:
             raise ActionFailedError(
                 f"order {action.order} is {order['state']}: it stands, and {action.compensation}"
-                " would undo it; what is parked is out of date, and may be deleted"
+                " would undo it; the dead letter is out of date and may be purged"
             )
         self._invoke(action.function, action.payload)
         repaired = {"order_id": action.order, "compensation": action.compensation}
@@ -152,17 +150,17 @@ class ActionExecutor:
         answer = self._invoke(function, payload)
         failed = (answer or {}).get("batchItemFailures")
         if failed:
-            raise ActionFailedError(f"the function failed at {len(failed)} of the records again")
+            raise ActionFailedError(f"the function failed on {len(failed)} of the records again")
 
     def _invoke(self, function: str, payload: Any) -> Any:
         return invoke_function(self.client("lambda"), function, payload)
 
 
 def invoke_function(lambda_: Any, function: str, payload: Any) -> Any:
-    """What a function answers; ``lambda_`` is boto3's client.
+    """Return a function's result; ``lambda_`` is boto3's client.
 
     Raises:
-        ActionFailedError: it failed.
+        ActionFailedError: the function failed.
     """
     called = lambda_.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
     content = json.loads(called["Payload"].read() or b"null")

@@ -1,11 +1,11 @@
-"""What a redrive does with a record: the action that hands it to whoever failed at it.
+"""Plan a redrive: the action that hands a dead letter to what failed on it.
 
-Nothing goes to where it has no effect any more, and nothing past the consumer: it gets what it got
-before, in the way it got it, and parks it again if it fails again.
+The consumer gets what it got before, in the way it got it. It dead-letters it again if it fails
+again. Nothing is sent where it would have no effect.
 
-Its history goes along where there is room beside the message: in attributes on a queue, in a record
-of a stream that a function parks by itself. An event for a function, a state machine, a topic or
-a log goes as it was, so if it is parked again it looks like new.
+The history goes along where there is room for it beside the event: in the attributes of a message,
+or in a stream record that its consumer dead-letters by itself. An event for a function, a state
+machine, a topic or a log has no such room. Dead-lettered again, it looks new.
 """
 
 import json
@@ -26,14 +26,15 @@ READ_IT = "read it with dlq show --raw"
 
 
 class NotRedrivableError(Exception):
-    """There is no way back for a record; the message says why, and what a person may do."""
+    """A dead letter cannot be redriven. The message says why, and what a person may do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """What is done with a record; ``to`` is who gets it."""
+    """What a redrive does with a dead letter."""
 
     target: Resource
+    """The resource that gets it."""
 
     def __str__(self) -> str:
         verb = re.sub(r"([A-Z])", r" \1", type(self).__name__).strip().lower()
@@ -44,9 +45,9 @@ class Action:
 class SendTo(Action):
     """Send a message to a queue.
 
-    In a FIFO queue it goes into its ``group``, under a deduplication id of its own: under the one
-    it first came with the queue may still know it, and take it without keeping it. The id is made
-    of the parked message's, so that a redrive that is interrupted and run again sends it once.
+    In a FIFO queue it gets a new deduplication id: under its first one, SQS might drop it as a
+    duplicate. The id is derived from the dead letter's id. So a redrive that is interrupted and run
+    again sends the message once.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html
     """
 
@@ -65,26 +66,24 @@ class Invoke(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvokeWithBatch(Action):
-    """Invoke a function with records of a stream and see what it answers, as a mapping does."""
+    """Invoke a function with stream records and check its result, as a mapping does."""
 
     payload: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvokeFromStream(Action):
-    """The same with records that are still to be read from the stream.
-
-    ``batch`` says which: ``streamArn``, ``shardId``, ``startSequenceNumber`` and
-    ``endSequenceNumber``; of these the function gets what one of ``filters`` lets through.
-    """
+    """Invoke a function with records that are first read from the stream."""
 
     batch: Mapping[str, Any]
+    """A pointer to the records, with ``BATCH_POINTER_FIELDS``."""
     filters: Sequence[Any] = ()
+    """The function gets the records that one of these patterns matches; all without patterns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start(Action):
-    """Start a state machine, under a ``name`` by which a second start is no second execution."""
+    """Start a state machine. A second start under the same name is no second execution."""
 
     input: Any
     name: str
@@ -114,10 +113,9 @@ class PublishTo(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repair(Action):
-    """Call a compensation, see that it succeeds, and have its order know.
+    """Call a compensation, and mark it as completed on its order. The target is the saga.
 
-    Or, without a ``compensation``, see whether the order that could not be written has come to its
-    end since. ``to`` is the saga.
+    Without a compensation: check that the order, whose row could not be written, has ended since.
     """
 
     order: str
@@ -127,7 +125,7 @@ class Repair(Action):
 
 
 def route_of(dead_letter: DeadLetter, sink: FailureSink) -> FailureRoute | None:
-    """Who parked a record in a place, if that is still deployed and can be told."""
+    """Return the route by which a dead letter came, if it is known and still deployed."""
     if dead_letter.mechanism is None:
         return None
     execution = dead_letter.report.get("execution")
@@ -138,10 +136,10 @@ def route_of(dead_letter: DeadLetter, sink: FailureSink) -> FailureRoute | None:
 
 
 def plan_redrive(dead_letter: DeadLetter, sink: FailureSink) -> Action:
-    """How to put a record back.
+    """Return the action that redrives a dead letter.
 
     Raises:
-        NotRedrivableError: there is no way, or none that anybody can tell.
+        NotRedrivableError: there is none, or it cannot be determined.
     """
     if dead_letter.mechanism is None:
         raise NotRedrivableError(f"where it came from is unknown: {READ_IT}")
@@ -171,7 +169,7 @@ def plan_redrive(dead_letter: DeadLetter, sink: FailureSink) -> Action:
 
 
 def _to_rule_target(dead_letter: DeadLetter, route: FailureRoute) -> Action:
-    """To a rule's target, with what the rule gives it of the event."""
+    """Return the action for a rule's target. The target gets the input that the rule makes."""
     event, target_config = dead_letter.event, route.target_config
     whole = isinstance(event, dict) and "detail-type" in event
     target_input = _target_input(event, target_config) if whole else event
@@ -188,7 +186,7 @@ def _hand_to(dead_letter: DeadLetter, target: Resource, event: Any) -> Action:
     match target.kind:
         case "AWS::SQS::Queue":
             body = event if isinstance(event, str) else json.dumps(event)
-            # What stands beside it is what AWS said of it.
+            # AWS wrote the attributes, about the failure.
             return _send_to(dead_letter, target, body, {})
         case "AWS::Lambda::Function":
             return Invoke(target=target, payload=event)
@@ -266,12 +264,14 @@ def _error_history(dead_letter: DeadLetter) -> list[str]:
 
 def _require_target(route: FailureRoute) -> Resource:
     if route.target is None:
-        raise NotRedrivableError(f"{route.source} hands over to what this environment has not")
+        raise NotRedrivableError(
+            f"{route.source} hands over to a resource that this environment does not have"
+        )
     return route.target
 
 
 def _target_input(event: Mapping[str, Any], target_config: Mapping[str, Any]) -> Any:
-    """What a target gets of an event.
+    """Return the input of a rule's target.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
     """
@@ -280,15 +280,15 @@ def _target_input(event: Mapping[str, Any], target_config: Mapping[str, Any]) ->
     if "InputPath" in target_config:
         return _value_at(event, target_config["InputPath"])
     if "InputTransformer" in target_config:
-        raise NotRedrivableError("its rule transforms events, which a redrive does not know how to")
+        raise NotRedrivableError("its rule transforms events, which a redrive cannot do")
     return event
 
 
 def _value_at(event: Any, path: str) -> Any:
-    """What is at a path such as ``$.detail.metadata.subject``."""
+    """Return the value at a path such as ``$.detail.metadata.subject``."""
     found = event
     for name in path.removeprefix("$").strip(".").split("."):
         if name and (not isinstance(found, dict) or name not in found):
-            raise NotRedrivableError(f"the event has no {path}, which its rule wants")
+            raise NotRedrivableError(f"the event has no {path}, which its rule needs")
         found = found[name] if name else found
     return found

@@ -1,13 +1,13 @@
-"""Queues and buckets that hold failed work: looked into without taking anything, and taken from.
+"""Read and delete the messages of queues and the objects of buckets that hold failed work.
 
-Looking means receiving and giving back: SQS has no other way. A parking queue has no redrive policy
-of its own, so it matters to nobody how often a message was received. While somebody looks, others
-do not see what he holds; when he is done, or interrupted, it is back at once, and at the latest
-after ``VISIBILITY_TIMEOUT``.
+To look at a queue is to receive its messages and give them back: SQS has no other way. A
+dead-letter queue has no redrive policy of its own, so it does not matter how often a message is
+received. While a reader leases messages, others do not see them. It gives them back when it is
+done or interrupted, and SQS does so after ``VISIBILITY_TIMEOUT``.
 
-Of a FIFO queue, SQS gives out ten messages of a group at a time, and no more of them until these
-are back or deleted. So at most the first ten of a group can be seen; how many are behind them is
-known. To receive them for no time at all would show the same ten again.
+Of a group of a FIFO queue, SQS delivers ten messages at a time, and no more until these are deleted
+or given back. So only the first ten of a group can be seen; the queue's depth says how many follow.
+A visibility timeout of 0 would not help: SQS would deliver the same ten again.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html
 """
 
@@ -28,23 +28,22 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 10
 VISIBILITY_TIMEOUT = 600
-"""Seconds until what was taken and not given back is there again."""
+"""Seconds after which others see a message again that was not given back."""
 WAIT_SECONDS = 1
-"""Seconds: a long poll asks all of SQS's servers, so an empty answer means that there is nothing.
+"""Seconds. A long poll asks all of SQS's servers, so an empty answer means an empty queue.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
-    """How much is there, and how much of it somebody holds just now; SQS tells it roughly.
-
-    ``measured_at`` is when that was, by the service's own clock, to the second that has begun.
-    """
+    """How much a sink holds. SQS knows it only roughly."""
 
     visible: int
     in_flight: int = 0
+    """How many messages others have leased."""
     measured_at: datetime = field(compare=False)
+    """When, by the service's own clock, in whole seconds."""
 
     @property
     def total(self) -> int:
@@ -53,31 +52,31 @@ class Depth:
 
 
 LeasedMessages = Generator[RawMessage, None, None]
-"""To be closed, so that what was taken is given back: ``with closing(reader.lease_messages())``."""
+"""Close it to give the messages back: ``with closing(reader.lease_messages())``."""
 
 
 class SinkReader(Protocol):
-    """A place's contents."""
+    """Reads a sink."""
 
     def depth(self) -> Depth:
-        """How much there is."""
+        """Return how much the sink holds."""
 
     def lease_messages(self) -> LeasedMessages:
-        """Each message once; what is not deleted is there again when this ends."""
+        """Yield each message once. When this ends, those not deleted are given back."""
 
     def delete(self, message: RawMessage) -> None:
-        """Delete a message that was taken."""
+        """Delete a leased message."""
 
 
 @dataclass(slots=True)
 class QueueReader:
-    """A queue, by its URL; ``sqs`` is boto3's client."""
+    """Reads a queue, by its URL."""
 
     url: str
     sqs: "SQSClient" = field(repr=False)
 
     def depth(self) -> Depth:
-        """How much there is."""
+        """Return how much the sink holds."""
         answer = self.sqs.get_queue_attributes(
             QueueUrl=self.url,
             AttributeNames=[
@@ -90,14 +89,14 @@ class QueueReader:
         return Depth(visible=visible, in_flight=in_flight, measured_at=_date(answer))
 
     def lease_messages(self) -> LeasedMessages:
-        """Each message once; what is not deleted is there again when this ends."""
+        """Yield each message once. When this ends, those not deleted are given back."""
         handles: dict[str, str] = {}
         try:
             while received := self._receive():
                 new = [each for each in received if each["MessageId"] not in handles]
                 handles |= {each["MessageId"]: each["ReceiptHandle"] for each in received}
                 if not new:
-                    # Our own leases run out: all that there is was seen.
+                    # Our own leases have expired: everything was seen.
                     return
                 for each in new:
                     yield _message(each)
@@ -105,7 +104,7 @@ class QueueReader:
             self._release(list(handles.values()))
 
     def delete(self, message: RawMessage) -> None:
-        """Delete a message that was taken."""
+        """Delete a leased message."""
         self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message.receipt_handle)
 
     def _receive(self) -> Sequence[Any]:
@@ -120,7 +119,7 @@ class QueueReader:
         return list(answer.get("Messages", []))
 
     def _release(self, handles: Sequence[str]) -> None:
-        """Let others see them again; of those that are deleted, SQS says that it cannot."""
+        """Give messages back. SQS ignores those that were deleted."""
         for at in range(0, len(handles), BATCH_SIZE):
             self.sqs.change_message_visibility_batch(
                 QueueUrl=self.url,
@@ -133,24 +132,24 @@ class QueueReader:
 
 @dataclass(slots=True)
 class BucketReader:
-    """A bucket, by its name; ``s3`` is boto3's client. Nobody can hold what is in it."""
+    """Reads a bucket, by its name. Objects cannot be leased."""
 
     name: str
     s3: "S3Client" = field(repr=False)
 
     def depth(self) -> Depth:
-        """How much there is."""
+        """Return how much the sink holds."""
         pages = list(self._pages())
         visible = sum(len(page.get("Contents", [])) for page in pages)
         return Depth(visible=visible, measured_at=_date(pages[0]))
 
     def lease_messages(self) -> LeasedMessages:
-        """Each object once, in the order of their names."""
+        """Yield each object once, in the order of their names."""
         for each in self._objects():
             try:
                 content = self.s3.get_object(Bucket=self.name, Key=each["Key"])["Body"].read()
             except self.s3.exceptions.NoSuchKey:
-                # Somebody else put it back meanwhile.
+                # Others have deleted it meanwhile.
                 continue
             yield RawMessage(
                 id=each["Key"],
@@ -171,7 +170,7 @@ class BucketReader:
 
 
 def reader_for(sink: FailureSink, client: Any) -> SinkReader:
-    """A place's contents; ``client`` makes boto3's client of a service."""
+    """Return the reader of a sink; ``client`` makes boto3's client of a service."""
     if sink.resource.kind == QUEUE:
         return QueueReader(sink.resource.physical, client("sqs"))
     return BucketReader(sink.resource.physical, client("s3"))

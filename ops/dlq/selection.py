@@ -1,4 +1,4 @@
-"""Which places and which of their records are meant."""
+"""Select sinks, and dead letters in them."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Sequence
@@ -11,24 +11,24 @@ Predicate = Callable[[DeadLetter], bool]
 
 
 def add_selection_options(parser: ArgumentParser) -> None:
-    """Declare the options that choose records; those given must all hold."""
+    """Declare the options that select dead letters. A dead letter must meet all that are given."""
     parser.add_argument(
         "--id",
         action="append",
         metavar="ID",
-        help="this one, as dlq show names it; may be repeated",
+        help="an id from dlq show; may be repeated",
     )
-    parser.add_argument("--match", metavar="TEXT", help="those in which this text is, anywhere")
+    parser.add_argument("--match", metavar="TEXT", help="dead letters that contain this text")
     parser.add_argument(
         "--field",
         action="append",
         metavar="PATH=VALUE",
-        help="those of whose event this is true, such as detail.data.order_id=…",
+        help="dead letters whose event has this value, such as detail.data.order_id=…",
     )
 
 
 def parse_selection(arguments: Namespace) -> Predicate:
-    """Whether a record is meant.
+    """Return the predicate of the options.
 
     Raises:
         OperationError: an option cannot be read.
@@ -59,10 +59,10 @@ def require_found(ids: Sequence[str] | None, found: Iterable[str]) -> None:
 
 
 def find_sink(sinks: Sequence[FailureSink], name: str) -> FailureSink:
-    """The place of that name, or of the only name that has this text in it.
+    """Return the sink of that name, or else the only one whose name contains it.
 
     Raises:
-        OperationError: there is none, or more than one.
+        OperationError: no name contains it, or several do.
     """
     exact = [sink for sink in sinks if name in (sink.name, sink.resource.physical)]
     found = exact or [sink for sink in sinks if name.lower() in sink.name.lower()]

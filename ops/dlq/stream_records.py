@@ -1,4 +1,4 @@
-"""Changes of a table that are still on its stream, as a function gets them from there."""
+"""Read the changes of a table from its stream, as a function gets them from there."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -6,29 +6,29 @@ from datetime import datetime
 from typing import Any
 
 MAX_EMPTY_READS = 10
-"""So many answers without a record mean that no more are there: one or two may be empty."""
+"""This many reads without a record mean that none are left. One or two reads may be empty."""
 
 
 class StreamReadError(Exception):
-    """The records are gone, or not all there, or it cannot be told which of them are meant."""
+    """The records are gone or incomplete, or the filter cannot be applied."""
 
 
 def read_changes(
     streams: Any, batch: Mapping[str, Any], *, filters: Sequence[Any] = ()
 ) -> list[dict[str, Any]]:
-    """Read the records of a batch that a mapping gave up, those that its filters let through.
+    """Return the records of a batch that a mapping gave up, filtered as the mapping does.
 
     ``streams`` is boto3's client; ``batch`` is the ``DDBStreamBatchInfo`` of an invocation record.
     A stream keeps records for 24 hours.
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 
     Raises:
-        StreamReadError: they are no longer there, or the stream did not give all of them.
+        StreamReadError: the stream no longer has them, or did not return all of them.
     """
     arn, shard = batch["streamArn"], batch["shardId"]
     last = int(batch["endSequenceNumber"])
     if ":dynamodb:" not in arn:
-        raise StreamReadError(f"nobody can read {arn} again by this pointer")
+        raise StreamReadError(f"a pointer into {arn} cannot be read")
     found: list[dict[str, Any]] = []
     reached, empty = False, 0
     try:
@@ -51,23 +51,23 @@ def read_changes(
     ):
         found, reached = [], False
     if found and not reached:
-        raise StreamReadError("the stream gave only the first of these changes: try again")
+        raise StreamReadError("the stream returned only the first of these changes: try again")
     wanted = [r for r in found if not filters or any(matches_filter(f, r) for f in filters)]
     if not wanted:
         raise StreamReadError(
             "the stream no longer has these changes, it keeps them for a day:"
-            " the rows say what was to be told"
+            " the rows say what should have been published"
         )
     return [_as_delivered(record, arn) for record in wanted]
 
 
 def matches_filter(pattern: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
-    """Whether a mapping's filter lets a record through, of what filters can say: exact values.
+    """Return whether a mapping's filter matches a record. Only exact values are supported.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
 
     Raises:
-        StreamReadError: the filter says something else.
+        StreamReadError: the filter has another kind of condition.
     """
     for name, wanted in pattern.items():
         value = record.get(name)
@@ -82,7 +82,7 @@ def matches_filter(pattern: Mapping[str, Any], record: Mapping[str, Any]) -> boo
 
 
 def _as_delivered(record: Mapping[str, Any], arn: str) -> dict[str, Any]:
-    """The record as Lambda writes it: times as seconds, bytes in base64.
+    """Return the record as Lambda writes it: times as seconds, bytes in base64.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
     """

@@ -1,1 +1,1 @@
-"""What the operator's command does with an order's trace, collected from every service."""
+"""Orders: list them, and collect the trace of one from every service."""

@@ -1,8 +1,8 @@
-"""What the ledger has on record of an order, as its administrator reads it.
+"""Read what the payments ledger has on record of an order, as its administrator.
 
-The functions connect as a role of the database that may also write, and which is open to them only.
-Whoever operates the platform has a role of his own in nobody's list, so the one that needs no entry
-is used: `admin`, by whom IAM lets in. One query is one snapshot, and nothing is written.
+The functions use a database role that may write, and that only they can assume. An operator's role
+is in no list of the database. So the role `admin` is used, which needs no entry: IAM decides who
+may assume it. Nothing is written.
 https://docs.aws.amazon.com/aurora-dsql/latest/userguide/authentication-authorization.html
 """
 
@@ -29,10 +29,10 @@ ORDER BY e.occurred_at
 
 
 def read_payment(deployed: Deployed, endpoint: str, order_id: str) -> Mapping[str, Any] | None:
-    """The charge of an order with its ``entries``, each ``published`` or not, or None.
+    """Return the charge of an order with its ``entries``, each ``published`` or not, or None.
 
     Raises:
-        DatabaseError: the operator is not let in: that takes ``dsql:DbConnectAdmin``.
+        DatabaseError: the operator lacks ``dsql:DbConnectAdmin``.
         InterfaceError, OSError: the server cannot be reached or trusted.
     """
     with closing(_connect(deployed, endpoint)) as ledger:

@@ -1,1 +1,1 @@
-"""What the operator's command does with replays of the archive."""
+"""Replays of the archive."""

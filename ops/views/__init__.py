@@ -1,1 +1,1 @@
-"""What the operator's command does with rebuilding a materialized view."""
+"""Views: rebuild and compare them."""

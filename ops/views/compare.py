@@ -1,4 +1,4 @@
-"""Whether two tables that are both written to hold the same, item by item."""
+"""Compare two tables item by item while both are being written."""
 
 import random
 import time
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 PAGE = 100
-"""As many keys as one BatchGetItem takes, and as many items as are held at a time."""
+"""How many keys one BatchGetItem takes, and how many items are held in memory."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
-"""Seconds, at most, before what a busy table did not answer is asked for again.
+"""The longest pause, in seconds, before unprocessed keys are requested again.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 """
 MAX_DIFFS = 1_000
-"""With so many items that differ, these are told before the comparison goes on."""
+"""This many differing items are yielded before the comparison goes on."""
 
 Key = tuple[Any, ...]
 Item = Mapping[str, Any]
@@ -26,18 +26,18 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class DynamoTable:
-    """A table of DynamoDB, read page by page and consistently; ``table`` is boto3's."""
+    """Reads a DynamoDB table consistently, page by page; ``table`` is boto3's."""
 
     table: Any
     client: "DynamoDBClient" = field(repr=False)
 
     @property
     def key_names(self) -> list[str]:
-        """The attributes of its key."""
+        """The names of its key attributes."""
         return [each["AttributeName"] for each in self.table.key_schema]
 
     def pages(self) -> Iterator[dict[Key, Item]]:
-        """All items, by their keys."""
+        """Yield all items, by their keys."""
         start: dict[str, Any] = {}
         while True:
             answer = self.table.scan(ConsistentRead=True, Limit=PAGE, **start)
@@ -47,7 +47,7 @@ class DynamoTable:
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def batch_get(self, keys: Sequence[Key]) -> dict[Key, Item]:
-        """Those of these items that there are."""
+        """Return the existing items with these keys."""
         found: dict[Key, Item] = {}
         for at in range(0, len(keys), PAGE):
             wanted: Any = [
@@ -68,7 +68,7 @@ class DynamoTable:
         return found
 
     def delete_all(self) -> int:
-        """Delete all items; tell how many there were."""
+        """Delete all items and return how many there were."""
         gone = 0
         with self.table.batch_writer() as batch:
             for page in self.pages():
@@ -84,18 +84,18 @@ class DynamoTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """How many items of the live table were compared so far, and what differs of the latest."""
+    """How many items of the live table were compared so far, and which of the latest differ."""
 
     items: int
     differing: Sequence[Key]
 
 
 def compare(live: Any, rebuilt: Any, *, meanwhile: Callable[[], object]) -> Iterator[Comparison]:
-    """Compare two tables; ``meanwhile`` is called after each page.
+    """Compare two tables; call ``meanwhile`` after each page.
 
-    Tells what differs whenever that is ``MAX_DIFFS``, and what is left of it at the end: the tables
-    were compared when this has ended, and not before. No more than a page of items is held, and the
-    keys of ``MAX_DIFFS`` and a page that differ.
+    Yield the differing keys whenever there are ``MAX_DIFFS`` of them, and the rest at the end. The
+    comparison is complete when this iterator ends. It holds one page of items, and at most
+    ``MAX_DIFFS`` keys and a page's.
     """
     items, differing = 0, dict[Key, None]()
     for one, other, counted in ((live, rebuilt, True), (rebuilt, live, False)):
@@ -111,7 +111,7 @@ def compare(live: Any, rebuilt: Any, *, meanwhile: Callable[[], object]) -> Iter
 
 
 def still_differing(live: Any, rebuilt: Any, keys: Sequence[Key]) -> list[Key]:
-    """Those of the keys under which the tables do not hold the same even now."""
+    """Return the keys whose items still differ."""
     differing: list[Key] = []
     for at in range(0, len(keys), PAGE):
         some = keys[at : at + PAGE]

@@ -1,11 +1,10 @@
-"""A view, made afresh beside the live one, proven equal, and put in its place.
+"""Rebuild a view in its idle table, compare it with the live one, and switch to it.
 
-It reads facts and writes the view's other table, and nothing else: no function is called, and
-replayed events reach the queue of their own rule only. What it holds in memory does not grow with
-the past: ten messages for each batch in work, a shard's records, a page of items.
+A rebuild reads events and writes the view's idle table. It invokes no function, and replayed events
+reach only the queue of the rule for replays. Its memory does not grow with the archive: it holds
+ten messages for each batch in progress, a shard's records, and a page of items.
 """
 
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,16 +16,17 @@ from botocore.exceptions import ClientError
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import EventEnvelope
+from lambdas.runtime.retry import RetryPolicy
 from ops.deployed import Deployed
 from ops.views.compare import DynamoTable, Key, compare, still_differing
 from ops.views.registry import Projector, View
 from ops.views.sources import RebuildContext
 
 OVERLAP = timedelta(hours=1)
-"""So much of the latest past comes from the stream as well: the archive may lag behind."""
+"""How far back the order stream is read: the archive may lag behind."""
 COMPARE_TIMEOUT = timedelta(minutes=2)
-"""For so long items that differ are looked at again: one of the views may be late."""
-MAX_ATTEMPTS = 10
+"""How long differing items are compared again: one of the views may be late."""
+CONFLICT_RETRIES = RetryPolicy(max_attempts=10, base_delay=0.05)
 MAX_KEYS_SHOWN = 10
 
 Progress = Callable[[str], None]
@@ -34,10 +34,7 @@ Progress = Callable[[str], None]
 
 @dataclass(slots=True)
 class ProjectionWriter:
-    """Writes facts into a table, as many batches at a time as the view bears.
-
-    Knows how many facts, and of how many records it made no sense.
-    """
+    """Writes events into a table, and counts them and the records that cannot be parsed."""
 
     view: View
     project: Projector
@@ -50,14 +47,14 @@ class ProjectionWriter:
         self._turns = threading.Semaphore(self.view.max_parallel_writes)
 
     def __call__(self, bodies: Sequence[Any]) -> None:
-        """Write what these bodies tell, as the view's function does."""
+        """Write the events in these bodies, as the view's function does."""
         events: list[EventEnvelope[Any]] = []
         unreadable = 0
         for body in bodies:
             try:
                 event = self.view.parse(body)
             except ContractError:
-                # The live function parked it, whole and with its reason.
+                # The live function has dead-lettered it, with the reason.
                 unreadable += 1
                 continue
             if event is not None:
@@ -71,17 +68,14 @@ class ProjectionWriter:
 
 
 def project_with_retries(project: Projector, events: Sequence[EventEnvelope[Any]]) -> None:
-    """Write facts, again if a transaction met another one: after the switch, two write."""
-    for attempt in range(MAX_ATTEMPTS):
-        try:
-            return project(events)
-        except ClientError as refused:
-            code = refused.response["Error"]["Code"]
-            if code != "TransactionCanceledException" or attempt == MAX_ATTEMPTS - 1:
-                raise
-        # Full jitter: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
-        time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311
-    return None
+    """Write events. Retry conflicts of transactions: after the switch, two writers are active."""
+    CONFLICT_RETRIES.call(lambda: project(events), is_transient=_is_conflict)
+
+
+def _is_conflict(error: BaseException) -> bool:
+    if not isinstance(error, ClientError):
+        return False
+    return error.response["Error"]["Code"] == "TransactionCanceledException"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +89,10 @@ class Rebuild:
     compare_timeout: timedelta = COMPARE_TIMEOUT
 
     def run(self, *, switch: bool = True, ignore_differences: bool = False) -> bool:
-        """Build, prove and switch; whether the views are equal.
+        """Rebuild, compare and switch; return whether the views are equal.
 
-        Nothing is switched unless they are. ``ignore_differences`` switches all the same: after a
-        projection was mended, views have to differ.
+        Views that differ are switched with ``ignore_differences`` only. After a projection was
+        corrected, they must differ.
         """
         began = datetime.now(UTC)
         outputs = self.deployed.outputs("Storefront")
@@ -139,7 +133,7 @@ class Rebuild:
         catch_up()
         equal = self._verify(live, idle, follow, catch_up)
         if write.unreadable:
-            self.progress(f"passed over: records that make no sense, {write.unreadable:,} times")
+            self.progress(f"skipped: {write.unreadable:,} records that cannot be parsed")
         if switch and (equal or ignore_differences):
             self._switch(catch_up)
         return equal
@@ -151,7 +145,7 @@ class Rebuild:
         follow: Callable[[], object],
         catch_up: Callable[[], object],
     ) -> bool:
-        """Whether each item of either table was, at some moment, the same in both."""
+        """Return whether each item of either table was the same in both at some moment."""
         for found in compare(live, idle, meanwhile=follow):
             differing: Sequence[Key] = found.differing
             until = time.monotonic() + self.compare_timeout.total_seconds()
@@ -168,10 +162,10 @@ class Rebuild:
         return True
 
     def _switch(self, catch_up: Callable[[], object]) -> None:
-        """Make the rebuilt table the live one; the other stays as it is.
+        """Make the rebuilt table the live one. The other table stays as it is.
 
-        Until the writer has changed, facts are written here. After that, what came before may still
-        be in the hands of a writer of old, so it is caught up with once more.
+        During the switch, this process writes the events. Then it catches up once more: writers
+        that started before the switch may have written to the old table.
         """
         slot = f"{self.view.name}Slot"
         now = self.deployed.parameters("Storefront")[slot]

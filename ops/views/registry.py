@@ -1,4 +1,4 @@
-"""The views that can be rebuilt: how each is made of facts, by the functions' own code."""
+"""The views that can be rebuilt. The storefront's own projections write them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ Projector = Callable[[Sequence[EventEnvelope[Any]]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A view of storefront: what it hears, and what it does with it."""
+    """A view of the storefront."""
 
     name: str
-    """As the stack calls it."""
+    """The name in the stack's outputs and parameters."""
     parse: Callable[[Any], EventEnvelope[Any] | None]
-    """Raises ContractError if a body of the origin makes no sense."""
+    """Returns the event in a body, or None; raises ContractError if it cannot be parsed."""
     projection: Projection
     """The storefront's own code that writes events into the view."""
     max_parallel_writes: int

@@ -78,6 +78,7 @@ RULES: dict[str, Rule] = {
             "pg8000",
             "lambdas.contracts",
             "lambdas.runtime.dynamodb",
+            "lambdas.runtime.retry",
             "stacks.names",
             *OFFERED_TO_OPERATORS,
         ),

@@ -90,7 +90,7 @@ class Operator:
             steps = list(chain.from_iterable(pool.map(partial(self._put_back, meant), held)))
         stayed = [(result.sink.name, result.error) for result in steps if not result.moved]
         # A saga dead-letters a compensation a moment before it ends its order.
-        assert [(name, why) for name, why in stayed if "its saga is at it" not in why] == []
+        assert [(name, why) for name, why in stayed if "its saga works on it" not in why] == []
         if not meant:
             time.sleep(PAUSE)
 

@@ -16,7 +16,7 @@ from ops.dlq.failure_sinks import FailureRoute, FailureSink, Mechanism
 from ops.dlq.templates import DeployedStack, Resource, Templates
 from tests.contracts.catalog import read, sample_of
 from tests.support.doubles import ClientDouble
-from tests.templates.synthesis import platform
+from tests.support.template_snapshots import snapshot_templates
 
 AT = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 ORDER = "6f1c7a40c0e04d0a9b1b5d1f0e3b6a11"
@@ -66,7 +66,7 @@ def templates(environment: str = "dev") -> Templates:
                     for id, declared in template["Resources"].items()
                 },
             )
-            for name, template in platform(environment).templates.items()
+            for name, template in snapshot_templates(environment).items()
         }
     )
 

@@ -130,7 +130,7 @@ def physical(name: str) -> str:
     ("answer", "said"),
     [
         ({"errorType": "KeyError", "errorMessage": "'x'"}, "KeyError: 'x'"),
-        ({"batchItemFailures": [{"itemIdentifier": "1"}]}, "failed at 1 of the records again"),
+        ({"batchItemFailures": [{"itemIdentifier": "1"}]}, "failed on 1 of the records again"),
     ],
 )
 def test_a_batch_that_a_function_fails_at_again_is_not_done(answer: Any, said: str):
@@ -169,8 +169,8 @@ class TestRepair:
         [
             ("CONFIRMED", True, "is CONFIRMED: it stands, and ReleaseStock would undo it"),
             ("DISPATCHED", True, "is DISPATCHED: it stands"),
-            ("PLACED", False, "is PLACED: its saga is at it"),
-            ("WITHDRAWN", False, "is WITHDRAWN: its saga is at it"),
+            ("PLACED", False, "is PLACED: its saga works on it"),
+            ("WITHDRAWN", False, "is WITHDRAWN: its saga works on it"),
         ],
     )
     def test_an_order_that_stands_or_is_still_open_is_not_undone(

@@ -22,7 +22,7 @@ from ops.replay.archive import Replay
 from ops.terminal import Terminal
 from ops.views.compare import MAX_DIFFS, PAGE, DynamoTable, compare, still_differing
 from ops.views.event_readers import MAX_EMPTY_RECEIVES, OrderStreamReader, replay_all
-from ops.views.rebuild import MAX_ATTEMPTS, ProjectionWriter, Rebuild, project_with_retries
+from ops.views.rebuild import CONFLICT_RETRIES, ProjectionWriter, Rebuild, project_with_retries
 from ops.views.registry import VIEWS
 from ops.views.sources import OrderEventSource, RebuildContext, drain, follow
 from stacks.environments import ENVIRONMENTS
@@ -492,7 +492,8 @@ class TestWriting:
         assert (write.events, write.unreadable) == (len(list(order_history())), 1)
 
     def test_transactions_that_meet_another_are_tried_again(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("ops.views.rebuild.time.sleep", lambda _: None)
+        at_once = replace(CONFLICT_RETRIES, base_delay=0)
+        monkeypatch.setattr("ops.views.rebuild.CONFLICT_RETRIES", at_once)
         tries: list[int] = []
 
         def meets(_: Sequence[EventEnvelope[Any]], times: int, code: str) -> None:
@@ -506,7 +507,7 @@ class TestWriting:
             tries.clear()
             with pytest.raises(ClientError):
                 project_with_retries(lambda facts: meets(facts, times, code), [])  # noqa: B023
-            assert len(tries) == min(times, MAX_ATTEMPTS)
+            assert len(tries) == min(times, CONFLICT_RETRIES.max_attempts)
 
 
 class TestCommand:

@@ -18,8 +18,8 @@ NAMES = [f"m{number:02}" for number in range(23)]
 BUCKETS = count(1)
 
 
-def client(endpoint: str, service: str) -> Any:
-    return boto3.client(  # type: ignore[call-overload]
+def client(endpoint: str, service: Any) -> Any:
+    return boto3.client(
         service,
         endpoint_url=endpoint,
         region_name=ACCOUNT["AWS_DEFAULT_REGION"],
