@@ -18,7 +18,7 @@ NOTIFY = "lambdas/notifications/notify_customer.py"
 DIES = """
 import os
 
-post._ses.send_email = lambda **mail: os._exit(1)
+mail_sender._ses.send_email = lambda **mail: os._exit(1)
 """
 """At the end of the function's module: when a mail is to be sent, the process is gone."""
 
