@@ -20,7 +20,8 @@ from emulator.cloud import Cloud
 from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
 from lambdas.contracts.parsing import unwrap_event
 from lambdas.contracts.patterns import live_pattern
-from lambdas.storefront.domain import render_order, render_timeline
+from lambdas.storefront.customer_orders import render_order
+from lambdas.storefront.timeline import render_timeline
 
 SCHEMA = """
 CREATE TABLE logged_events (

@@ -6,7 +6,7 @@ from lambdas.runtime import http
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.domain import render_product
+from lambdas.storefront.availability import render_product
 from lambdas.storefront.store import AvailabilityView
 
 view = AvailabilityView(setting("AVAILABILITY_TABLE"), dynamodb=client("dynamodb"))

@@ -6,7 +6,8 @@ from lambdas.runtime import http
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.domain import InvalidQueryError, parse_sales_query, render_sales
+from lambdas.storefront.queries import InvalidQueryError, parse_sales_query
+from lambdas.storefront.sales import render_sales
 from lambdas.storefront.store import SalesView
 
 view = SalesView(setting("SALES_TABLE"), dynamodb=client("dynamodb"))

@@ -6,8 +6,8 @@ from lambdas.runtime import http
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.domain import render_timeline
 from lambdas.storefront.store import PerOrderView
+from lambdas.storefront.timeline import render_timeline
 
 view = PerOrderView(setting("TIMELINES_TABLE"), dynamodb=client("dynamodb"))
 

@@ -6,12 +6,8 @@ from lambdas.runtime import http
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.domain import (
-    InvalidQueryError,
-    encode_page_token,
-    parse_page_request,
-    render_order,
-)
+from lambdas.storefront.customer_orders import render_order
+from lambdas.storefront.queries import InvalidQueryError, encode_page_token, parse_page_request
 from lambdas.storefront.store import CustomerOrdersView
 
 view = CustomerOrdersView(setting("CUSTOMER_ORDERS_TABLE"), dynamodb=client("dynamodb"))

@@ -8,14 +8,11 @@ from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import Event
 from lambdas.contracts.inventory import StockEvent
 from lambdas.contracts.orders import OrderConfirmed
-from lambdas.storefront.domain import (
-    build_availabilities,
-    build_order_upserts,
-    build_sales,
-    build_timeline_upserts,
-    split_into_transactions,
-)
+from lambdas.storefront.availability import build_availabilities
+from lambdas.storefront.customer_orders import build_order_upserts
+from lambdas.storefront.sales import build_sales, split_into_transactions
 from lambdas.storefront.store import AvailabilityView, CustomerOrdersView, PerOrderView, SalesView
+from lambdas.storefront.timeline import build_timeline_upserts
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -6,15 +6,10 @@ from typing import TYPE_CHECKING, Any
 from lambdas.contracts.codec import decode, encode
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.retry import RetryPolicy
-from lambdas.storefront.domain import (
-    BUCKETS,
-    Availability,
-    OrderUpsert,
-    PageRequest,
-    Sale,
-    partition_key,
-    sum_increments,
-)
+from lambdas.storefront.availability import Availability
+from lambdas.storefront.order_upserts import OrderUpsert
+from lambdas.storefront.queries import PageRequest
+from lambdas.storefront.sales import BUCKETS, Sale, partition_key, sum_increments
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -137,7 +132,10 @@ class CustomerOrdersView(PerOrderView):
 
 
 class SalesView:
-    """Counters of what was sold, keyed by ``partition_key`` and ``sort_key``, and a mark for each order."""
+    """Counters of sales, and a marker for each counted order.
+
+    Both are keyed by ``partition_key`` and ``sort_key``.
+    """
 
     def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
         """``table`` is its name, ``dynamodb`` boto3's client."""

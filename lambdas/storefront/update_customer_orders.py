@@ -9,7 +9,7 @@ from lambdas.runtime.consumer import StreamConsumer
 from lambdas.runtime.dead_letters import make_dead_letter_queue
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.domain import CUSTOMER_ORDER_EVENTS
+from lambdas.storefront.customer_orders import CUSTOMER_ORDER_EVENTS
 from lambdas.storefront.projections import update_customer_orders
 from lambdas.storefront.store import CustomerOrdersView
 

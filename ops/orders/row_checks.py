@@ -9,7 +9,7 @@ from typing import Any
 
 from lambdas.orders.domain import Order
 from lambdas.orders.rows import order_of
-from lambdas.storefront.domain import render_timeline
+from lambdas.storefront.timeline import render_timeline
 from ops.orders.records import Row
 
 Check = Callable[[Any], object]

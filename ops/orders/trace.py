@@ -7,7 +7,7 @@ from typing import Any
 
 from lambdas.contracts import values
 from lambdas.orders.duplicates import DUPLICATE
-from lambdas.storefront.domain import render_timeline
+from lambdas.storefront.timeline import render_timeline
 from ops.orders.problems import find_problems
 from ops.orders.records import OrderRecords, Row
 

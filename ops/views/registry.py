@@ -13,7 +13,7 @@ from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.parsing import parse_event_if_known
 from lambdas.inventory.domain import StockLevel, event_for_change
-from lambdas.storefront.domain import CUSTOMER_ORDER_EVENTS
+from lambdas.storefront.customer_orders import CUSTOMER_ORDER_EVENTS
 from lambdas.storefront.projections import PROJECTIONS, Projection
 from ops.views.sources import OrderEventSource, RebuildContext, RebuildSource, StockSource
 

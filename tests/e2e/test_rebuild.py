@@ -20,7 +20,9 @@ from lambdas.contracts.orders import OrderCancelled, OrderConfirmed, OrderPlaced
 from lambdas.contracts.payments import PaymentTaken
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.contracts.values import Line
-from lambdas.storefront.domain import build_order_upserts, build_sales, build_timeline_upserts
+from lambdas.storefront.customer_orders import build_order_upserts
+from lambdas.storefront.sales import build_sales
+from lambdas.storefront.timeline import build_timeline_upserts
 from tests.e2e.test_read_side import LINES, TOTAL, Platform, platform, subject
 from tests.support.cli import ops, run_ops
 from tests.support.deliveries import eventually, received

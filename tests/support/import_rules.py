@@ -36,8 +36,9 @@ OFFERED_TO_OPERATORS = (
     "lambdas.orders.holds",
     "lambdas.orders.rows",
     "lambdas.orders.stalled_orders",
-    "lambdas.storefront.domain",
+    "lambdas.storefront.customer_orders",
     "lambdas.storefront.projections",
+    "lambdas.storefront.timeline",
 )
 """What the services offer to the operator's command: decisions, readings of rows, projections."""
 
@@ -103,7 +104,8 @@ RULES: dict[str, Rule] = {
             "lambdas.contracts",
             "lambdas.runtime.dynamodb",
             "lambdas.backbone.stream",
-            "lambdas.storefront.domain",
+            "lambdas.storefront.customer_orders",
+            "lambdas.storefront.timeline",
         ),
     ),
     "simulation": Rule(

@@ -15,7 +15,7 @@ from lambdas.contracts.inventory import (
     StockSoldOut,
 )
 from lambdas.runtime.dead_letters import DeadLetterQueue
-from lambdas.storefront.domain import build_availabilities, render_product
+from lambdas.storefront.availability import build_availabilities, render_product
 from lambdas.storefront.store import AvailabilityView
 from tests.support.aws_fakes import FakeSqs, records
 from tests.support.spy import Spy

@@ -20,20 +20,18 @@ from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold
 from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.runtime.dynamodb import from_item
-from lambdas.storefront.domain import (
+from lambdas.storefront.customer_orders import build_order_upserts, render_order
+from lambdas.storefront.projections import update_customer_orders
+from lambdas.storefront.sales import (
     BUCKETS,
     MAX_TRANSACTION_ITEMS,
     PRODUCT,
-    build_order_upserts,
     build_sales,
-    build_timeline_upserts,
-    render_order,
     render_sales,
-    render_timeline,
     split_into_transactions,
 )
-from lambdas.storefront.projections import update_customer_orders
 from lambdas.storefront.store import CustomerOrdersView, SalesView
+from lambdas.storefront.timeline import build_timeline_upserts, render_timeline
 from tests.support.aws_fakes import FakeSqs
 from tests.support.order_requests import placed as placed_order
 from tests.unit.storefront.fakes import FakeTable

@@ -9,17 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.storefront.domain import (
+from lambdas.storefront.customer_orders import build_order_upserts, render_order
+from lambdas.storefront.queries import (
     InvalidQueryError,
-    build_order_upserts,
-    build_sales,
-    build_timeline_upserts,
     encode_page_token,
     parse_page_request,
     parse_sales_query,
-    render_order,
-    split_into_transactions,
 )
+from lambdas.storefront.sales import build_sales, split_into_transactions
 from lambdas.storefront.store import (
     READ_RETRY,
     CustomerOrdersView,
@@ -27,6 +24,7 @@ from lambdas.storefront.store import (
     SalesView,
     UnprocessedKeysError,
 )
+from lambdas.storefront.timeline import build_timeline_upserts
 from tests.support.doubles import ClientDouble
 from tests.unit.storefront.order_events import confirmed, order_history, placed
 

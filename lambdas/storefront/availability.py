@@ -1,0 +1,59 @@
+"""Availability: the stock of a SKU as its product page shows it.
+
+Every stock event has the whole stock of its SKU, so the latest event alone determines the view.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lambdas.contracts.envelope import EventEnvelope
+from lambdas.contracts.inventory import StockEvent
+
+IN_STOCK, LOW, SOLD_OUT = "IN_STOCK", "LOW", "SOLD_OUT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Availability:
+    """How much of a SKU can be bought, as of the change number ``sequence`` of its stock."""
+
+    sku: str
+    state: str
+    available: int
+    sequence: int
+    changed_at: str
+
+
+def build_availabilities(events: Sequence[EventEnvelope[StockEvent]]) -> list[Availability]:
+    """What the latest fact about each SKU says: every one of them tells the whole stock."""
+    latest: dict[str, EventEnvelope[StockEvent]] = {}
+    for event in events:
+        known = latest.setdefault(event.data.sku, event)
+        if known.metadata.sequence < event.metadata.sequence:
+            latest[event.data.sku] = event
+    return [_build_availability(event) for event in latest.values()]
+
+
+def _build_availability(event: EventEnvelope[StockEvent]) -> Availability:
+    stock = event.data
+    if stock.available == 0:
+        state = SOLD_OUT
+    else:
+        state = IN_STOCK if stock.available >= stock.minimum else LOW
+    return Availability(
+        sku=stock.sku,
+        state=state,
+        available=stock.available,
+        sequence=event.metadata.sequence,
+        changed_at=event.metadata.occurred_at,
+    )
+
+
+def render_product(product: Availability) -> dict[str, Any]:
+    """The product as a customer sees it."""
+    return {
+        "sku": product.sku,
+        "state": product.state,
+        "available": product.available,
+        "changed_at": product.changed_at,
+    }

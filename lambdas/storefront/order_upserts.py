@@ -1,0 +1,40 @@
+"""Upserts: what events add to the row of their order.
+
+Each event adds an attribute of its own, named by its source and sequence. The row is therefore the
+same in whatever order events arrive, and however often.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lambdas.contracts.envelope import EventEnvelope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderUpsert:
+    """Attributes that events add to an order's row; attributes that exist keep their value."""
+
+    order_id: str
+    attributes: Mapping[str, Any]
+    """Values by attribute name."""
+
+
+def upserts_by_order(
+    events: Iterable[EventEnvelope[Any]], build_attributes: Any
+) -> list[OrderUpsert]:
+    """Merge the attributes of all events of an order into one upsert."""
+    orders: dict[str, dict[str, Any]] = {}
+    for event in events:
+        orders.setdefault(event.metadata.subject, {}).update(build_attributes(event))
+    return [OrderUpsert(order_id=id_, attributes=attributes) for id_, attributes in orders.items()]
+
+
+def event_key(event: EventEnvelope[Any]) -> str:
+    """Return the attribute name of an event: unique among the events of its order."""
+    return f"{event.data.source.rpartition('.')[2]}/{event.metadata.sequence}"
+
+
+def sequence_of(name: str) -> int:
+    """Return the sequence number in an attribute name of ``event_key``."""
+    return int(name.rpartition("/")[2])

@@ -1,0 +1,103 @@
+"""Sales: counters, to which each confirmed order adds once."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import md5
+from typing import Any
+
+from lambdas.contracts.envelope import EventEnvelope
+from lambdas.contracts.orders import OrderConfirmed
+
+BUCKETS = 4
+"""Over how many items a counter is spread. An order's bucket follows from the hash by which Kinesis
+finds its shard: as long as there are no more shards than buckets, no two add to one item at once.
+"""
+MAX_TRANSACTION_ITEMS = 100
+"""https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html"""
+MINUTE, PRODUCT = "minute", "product"
+CounterKey = tuple[str, str]
+"""Where a counter is kept: the part of the table (a day, a kind, a bucket), and the entry in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sale:
+    """What one order adds to which counters."""
+
+    order_id: str
+    increments: Mapping[CounterKey, Mapping[str, int]]
+
+
+def build_sales(events: Iterable[EventEnvelope[OrderConfirmed]]) -> list[Sale]:
+    """What the orders add that were confirmed, each once."""
+    return list({event.data.order_id: _build_sale(event) for event in events}.values())
+
+
+def _build_sale(event: EventEnvelope[OrderConfirmed]) -> Sale:
+    order = event.data
+    at = datetime.fromisoformat(event.metadata.occurred_at).astimezone(UTC)
+    bucket = md5(order.order_id.encode(), usedforsecurity=False).digest()[0] * BUCKETS // 256
+    currency = order.total.currency
+    minutes, products = (partition_key(f"{at:%Y-%m-%d}", per, bucket) for per in (MINUTE, PRODUCT))
+    increments: dict[CounterKey, Mapping[str, int]] = {
+        (minutes, f"{at:%H:%M}/{currency}"): {
+            "orders": 1,
+            "units": sum(line.quantity for line in order.lines),
+            "amount": order.total.amount,
+        }
+    }
+    for line in order.lines:
+        increments[products, f"{line.sku}/{currency}"] = {
+            "orders": 1,
+            "units": line.quantity,
+            "amount": line.quantity * line.unit_price,
+        }
+    return Sale(order_id=order.order_id, increments=increments)
+
+
+def partition_key(day: str, per: str, bucket: int) -> str:
+    """The part of the table in which a day's counters of one kind are, of one bucket."""
+    return f"{day}/{per}/{bucket}"
+
+
+def split_into_transactions(sales: Iterable[Sale]) -> Iterator[list[Sale]]:
+    """Sales that fit into one transaction each: an item a sale, and one a counter they add to."""
+    group: list[Sale] = []
+    counters: set[CounterKey] = set()
+    for sale in sales:
+        if (
+            group
+            and len(group) + 1 + len(counters | sale.increments.keys()) > MAX_TRANSACTION_ITEMS
+        ):
+            yield group
+            group, counters = [], set()
+        group.append(sale)
+        counters |= sale.increments.keys()
+    if group:
+        yield group
+
+
+def sum_increments(sales: Iterable[Sale]) -> dict[CounterKey, dict[str, int]]:
+    """What the sales add together."""
+    sums: dict[CounterKey, dict[str, int]] = {}
+    for sale in sales:
+        for counter, increments in sale.increments.items():
+            _add_counts(sums.setdefault(counter, {}), increments)
+    return sums
+
+
+def render_sales(per: str, rows: Iterable[tuple[str, Mapping[str, int]]]) -> list[dict[str, Any]]:
+    """The counters of a day, each with what all its buckets have, by minute or SKU."""
+    sums: dict[str, dict[str, int]] = {}
+    for sort_key, counts in rows:
+        _add_counts(sums.setdefault(sort_key, {}), counts)
+    what = {MINUTE: "minute", PRODUCT: "sku"}[per]
+    return [
+        {what: sort_key.rpartition("/")[0], "currency": sort_key.rpartition("/")[2], **counts}
+        for sort_key, counts in sorted(sums.items())
+    ]
+
+
+def _add_counts(sums: dict[str, int], counts: Mapping[str, int]) -> None:
+    for name, count in counts.items():
+        sums[name] = sums.get(name, 0) + count

@@ -1,0 +1,44 @@
+"""The timeline of an order: the events of all services."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from lambdas.contracts.codec import encode
+from lambdas.contracts.envelope import EventEnvelope
+from lambdas.contracts.event import Event
+from lambdas.storefront.order_upserts import (
+    OrderUpsert,
+    event_key,
+    sequence_of,
+    upserts_by_order,
+)
+
+TIMELINE_FIELDS = ("total", "shipment_id", "reason", "explanation", "notice", "result")
+"""What of a fact's data its line in the timeline repeats."""
+
+
+def build_timeline_upserts(events: Iterable[EventEnvelope[Event]]) -> list[OrderUpsert]:
+    """What the facts add to the timelines of their orders."""
+    return upserts_by_order(events, _timeline_attributes)
+
+
+def _timeline_attributes(event: EventEnvelope[Any]) -> dict[str, Any]:
+    data = encode(event.data)
+    details = {name: data[name] for name in TIMELINE_FIELDS if name in data}
+    line = {"event": event.data.detail_type, "at": event.metadata.occurred_at, **details}
+    owner = {name: data[name] for name in ("customer_id",) if name in data}
+    return {event_key(event): line, **owner}
+
+
+def render_timeline(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The timeline as the customer sees it, by the time at which things happened."""
+    lines = [
+        {"service": name.partition("/")[0], **line} for name, line in row.items() if "/" in name
+    ]
+    numbers = [sequence_of(name) for name in row if "/" in name]
+    ordered = sorted(
+        zip(lines, numbers, strict=True),
+        key=lambda each: (datetime.fromisoformat(each[0]["at"]), each[0]["service"], each[1]),
+    )
+    return {"order_id": row["order_id"], "events": [line for line, _ in ordered]}
