@@ -186,7 +186,7 @@ def _timeline_rows(row: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def _customer_order_rows(row: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-    if "placed" in row:
+    if "listing_key" in row:
         shown = render_order(row)
         total = shown["total"]
         yield (

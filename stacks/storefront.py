@@ -1,4 +1,4 @@
-"""Storefront: the read side, views made from the events of the services."""
+"""Storefront: the views of customers and operators, made from the events of all services."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -22,7 +22,7 @@ from stacks.inventory import InventoryStack
 
 
 class StorefrontStack(Stack):
-    """The views, with two tables each, and an API of its own for the customers."""
+    """The views, with two tables each, and the API of their queries."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class StorefrontStack(Stack):
             id="CustomerOrders",
             setting="CUSTOMER_ORDERS_TABLE",
             key="order_id",
-            index=("customer_id", "placed"),
+            index=("customer_id", "listing_key"),
         )
         sales = view(id="Sales", setting="SALES_TABLE", key="partition_key", sort_key="sort_key")
         dead_letter_bucket = DeadLetterBucket(self, "ProjectionDeadLetters", env=env)
@@ -99,7 +99,7 @@ class StorefrontStack(Stack):
             events=ORDER_EVENTS,
             parallelization_factor=2,
         )
-        # One batch of a shard at a time: two would be in each other's way at the same counters.
+        # One batch per shard at a time: concurrent batches would conflict on the same counters.
         projection(id="SalesProjection", function=update_sales, events=[OrderConfirmed])
 
         queries = HttpApi(self, "Queries", env=env, user_pool_of=http_api)
@@ -113,7 +113,7 @@ class StorefrontStack(Stack):
             pool=http_api.user_pool,
             service="storefront",
             scope_name="sales",
-            scope_description="read what was sold",
+            scope_description="read the sales counters",
         )
         queries.route_for(operators, apigw.HttpMethod.GET, "/sales", get_sales)
 

@@ -9,8 +9,8 @@ from typing import Self
 from lambdas.contracts.codec import decode
 
 MAX_REFUSAL_LENGTH = 1_000
-"""The most characters of a refusal. A saga reads it from an error, of which Step Functions keeps
-32,768 characters; one character of a refusal may take twelve of them.
+"""The most characters of a refusal. A saga reads it from an error, and Step Functions keeps 32,768
+characters of an error; one character of a refusal may take twelve of them.
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_TaskFailedEventDetails.html
 """
 

@@ -35,10 +35,5 @@ consumer = BatchConsumer(
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Raise purchase orders; return the messages that failed, so that SQS delivers them again."""
     outcome = consumer.process(event["Records"])
-    log(
-        "purchase_orders_raised",
-        processed=outcome.processed,
-        dead_lettered=outcome.dead_lettered,
-        failed=len(outcome.failed),
-    )
+    log("purchase_orders_raised", **outcome.counts)
     return outcome.response

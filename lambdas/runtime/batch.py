@@ -17,6 +17,15 @@ class BatchOutcome:
     """The ids of those that are to be delivered again."""
 
     @property
+    def counts(self) -> dict[str, int]:
+        """The fields of the consumer's log line."""
+        return {
+            "processed": self.processed,
+            "dead_lettered": self.dead_lettered,
+            "failed": len(self.failed),
+        }
+
+    @property
     def response(self) -> dict[str, Any]:
         """The function's response, a partial batch failure.
 

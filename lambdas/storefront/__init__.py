@@ -1,1 +1,1 @@
-"""Storefront: what customers see, put together from what the services tell."""
+"""Storefront: the views of customers and operators, made from the events of all services."""

@@ -11,21 +11,26 @@ from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.inventory import StockEvent
 
 IN_STOCK, LOW, SOLD_OUT = "IN_STOCK", "LOW", "SOLD_OUT"
+"""The states of a SKU's availability."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Availability:
-    """How much of a SKU can be bought, as of the change number ``sequence`` of its stock."""
+    """How much of a SKU can be bought."""
 
     sku: str
     state: str
+    """IN_STOCK, LOW or SOLD_OUT."""
     available: int
+    """Units that no order has reserved."""
     sequence: int
+    """The sequence number of the stock event that this is derived from."""
     changed_at: str
+    """When that event occurred."""
 
 
 def build_availabilities(events: Sequence[EventEnvelope[StockEvent]]) -> list[Availability]:
-    """What the latest fact about each SKU says: every one of them tells the whole stock."""
+    """Return the availability after the latest event of each SKU."""
     latest: dict[str, EventEnvelope[StockEvent]] = {}
     for event in events:
         known = latest.setdefault(event.data.sku, event)
@@ -50,7 +55,7 @@ def _build_availability(event: EventEnvelope[StockEvent]) -> Availability:
 
 
 def render_product(product: Availability) -> dict[str, Any]:
-    """The product as a customer sees it."""
+    """Return a product as a customer sees it."""
     return {
         "sku": product.sku,
         "state": product.state,

@@ -1,4 +1,4 @@
-"""The list of a customer's orders."""
+"""The list of a customer's orders: what events add to an order, and how it is shown."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -39,7 +39,7 @@ CUSTOMER_ORDER_EVENTS: tuple[type[Event], ...] = (*STATE_BY_EVENT, OrderHeld, Or
 
 
 def build_order_upserts(events: Iterable[EventEnvelope[Any]]) -> list[OrderUpsert]:
-    """What the facts add to what customers see of their orders."""
+    """Return what events add to the rows of their orders."""
     return upserts_by_order(events, _order_attributes)
 
 
@@ -48,18 +48,21 @@ def _order_attributes(event: EventEnvelope[Any]) -> dict[str, Any]:
     if kind in STATE_BY_EVENT:
         details = {"state": STATE_BY_EVENT[kind], "at": event.metadata.occurred_at}
     else:
-        # That one of several holds was lifted is not told, so no list of them could be right.
+        # No event says that one of several holds was lifted, so a list of holds could be wrong.
         details = {"held": event.data.reason if kind is OrderHeld else ""}
     attributes = {event_key(event): details, "customer_id": event.data.customer_id}
     if isinstance(event.data, OrderPlaced):
-        # Only with this is the order in its customer's list.
-        attributes["placed"] = f"{event.metadata.occurred_at}#{event.data.order_id}"
+        # The index of the list is sparse: it has only orders with this attribute.
+        attributes["listing_key"] = f"{event.metadata.occurred_at}#{event.data.order_id}"
         attributes["total"] = encode(event.data.total)
     return attributes
 
 
 def render_order(row: Mapping[str, Any]) -> dict[str, Any]:
-    """An order as its customer's list shows it; why it is held is told of the order itself."""
+    """Return an order as its customer's list shows it.
+
+    The list marks a held order but gives no reason: only orders knows all holds of an order.
+    """
     details = [row[name] for name in sorted((n for n in row if "/" in n), key=sequence_of)]
     latest = [each for each in details if "state" in each][-1]
     held = [each["held"] for each in details if "held" in each][-1:]
@@ -67,7 +70,7 @@ def render_order(row: Mapping[str, Any]) -> dict[str, Any]:
         "order_id": row["order_id"],
         "state": latest["state"],
         "total": row["total"],
-        "placed_at": row["placed"].partition("#")[0],
+        "placed_at": row["listing_key"].partition("#")[0],
         "changed_at": latest["at"],
     }
     return shown | ({"held": True} if any(held) and latest["state"] in HOLDABLE_STATES else {})

@@ -1,4 +1,4 @@
-"""GET /products/{sku}: what can be bought of a product, a moment ago."""
+"""GET /products/{sku}: the availability of a product."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ view = AvailabilityView(setting("AVAILABILITY_TABLE"), dynamodb=client("dynamodb
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer 200 with the product, or 404 when nothing was ever heard of it."""
+    """Return 200 with the product, or 404 if there was no event of it yet."""
     sku = event["pathParameters"]["sku"]
     product = view.find(sku)
     log("product_requested", sku=sku, found=product is not None)

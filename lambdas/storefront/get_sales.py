@@ -1,4 +1,4 @@
-"""GET /sales: what was sold on a day (UTC), by minute or by product."""
+"""GET /sales: the sales of a day (UTC), by minute or by product."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ view = SalesView(setting("SALES_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer 200 with the counters, or 400 naming every bad parameter."""
+    """Return 200 with the counters, or 400 naming every invalid parameter."""
     try:
         day, per = parse_sales_query(http.query_parameters(event))
     except InvalidQueryError as bad:

@@ -1,4 +1,4 @@
-"""GET /orders/{order_id}/timeline: what happened to a customer's order, so far."""
+"""GET /orders/{order_id}/timeline: the events of a customer's order."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ view = PerOrderView(setting("TIMELINES_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer 200 with the timeline, or 404 also when the order is another customer's."""
+    """Return 200 with the timeline, or 404 if the order is unknown or another customer's."""
     order_id = event["pathParameters"]["order_id"]
     row = view.find(order_id, customer_id=http.caller_id(event))
     log("timeline_requested", order_id=order_id, found=row is not None)

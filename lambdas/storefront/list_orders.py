@@ -14,16 +14,16 @@ view = CustomerOrdersView(setting("CUSTOMER_ORDERS_TABLE"), dynamodb=client("dyn
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer 200 with a page and the token of the next, or 400 naming every bad parameter."""
+    """Return 200 with a page and the next page's token, or 400 naming every invalid parameter."""
     try:
-        wanted = parse_page_request(http.query_parameters(event))
+        page = parse_page_request(http.query_parameters(event))
     except InvalidQueryError as bad:
         log("orders_query_rejected", problems=len(bad.problems))
         return http.json_response(400, {"message": "bad parameters", "problems": bad.problems})
-    rows, last = view.find_page(http.caller_id(event), wanted)
+    rows, position = view.find_page(http.caller_id(event), page)
     log("orders_listed", found=len(rows))
     content = {
         "orders": [render_order(row) for row in rows],
-        "next": encode_page_token(last) if last else None,
+        "next": encode_page_token(position) if position else None,
     }
     return http.cached_response(event, content)

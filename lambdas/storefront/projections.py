@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 def update_availability(
     view: AvailabilityView, events: Sequence[EventEnvelope[StockEvent]]
 ) -> None:
-    """Show the latest that a batch tells of a SKU: one write, however much it tells."""
+    """Write the latest availability of each SKU in a batch: one write per SKU."""
     for availability in build_availabilities(events):
         view.put_if_newer(availability)
 
 
 def update_timelines(view: PerOrderView, events: Sequence[EventEnvelope[Event]]) -> None:
-    """Note all that a batch tells of an order: one write, however much it tells."""
+    """Add a batch of events to the timelines of their orders: one write per order."""
     for upsert in build_timeline_upserts(events):
         view.upsert(upsert)
 
@@ -35,13 +35,13 @@ def update_timelines(view: PerOrderView, events: Sequence[EventEnvelope[Event]])
 def update_customer_orders(
     view: CustomerOrdersView, events: Sequence[EventEnvelope[Event]]
 ) -> None:
-    """Note the states to which a batch's orders came: one write for an order."""
+    """Add a batch of events to the lists of customers' orders: one write per order."""
     for upsert in build_order_upserts(events):
         view.upsert(upsert)
 
 
 def update_sales(view: SalesView, events: Sequence[EventEnvelope[OrderConfirmed]]) -> None:
-    """Count each of a batch's orders once, in as few transactions as hold them."""
+    """Count each order of a batch once, in as few transactions as possible."""
     for group in split_into_transactions(build_sales(events)):
         view.count(group)
 
@@ -51,14 +51,14 @@ class Projection:
     """A view's table and how a batch of events changes it."""
 
     view: Callable[..., Any]
-    """The class of the view; it takes the table's name and boto3's client of DynamoDB."""
+    """The class of the view's table; it takes the name and boto3's client of DynamoDB."""
     update: Callable[[Any, Sequence[EventEnvelope[Any]]], None]
-    """Writes a batch of events into the view."""
+    """Writes a batch of events into the view's table."""
 
     def updater(
         self, table: str, *, dynamodb: "DynamoDBClient"
     ) -> Callable[[Sequence[EventEnvelope[Any]]], None]:
-        """Return what writes events into that table."""
+        """Return a function that writes events into that table."""
         view = self.view(table, dynamodb=dynamodb)
         return lambda events: self.update(view, events)
 
@@ -69,4 +69,4 @@ PROJECTIONS: Mapping[str, Projection] = {
     "sales": Projection(SalesView, update_sales),
     "timelines": Projection(PerOrderView, update_timelines),
 }
-"""What a rebuild needs of each view."""
+"""The projection of each view, for its rebuild."""

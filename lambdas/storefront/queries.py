@@ -10,9 +10,10 @@ from lambdas.storefront.sales import MINUTE, PRODUCT
 
 
 class InvalidQueryError(Exception):
-    """The query cannot be answered; ``problems`` has what is wrong with each bad parameter."""
+    """A query has invalid parameters."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
+        """Set what is wrong with each parameter, by its name."""
         super().__init__("; ".join(f"{name} {problem}" for name, problem in problems.items()))
         self.problems = [{"field": name, "problem": text} for name, text in problems.items()]
 
@@ -23,14 +24,20 @@ MAX_PAGE_POSITION_LENGTH = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
-    """So many orders, placed before the one that is at ``after``; the newest if that is empty."""
+    """A request for one page of a customer's orders, newest first."""
 
     limit: int
+    """The most orders of the page."""
     after: str
+    """The ``listing_key`` of the previous page's last order; empty for the first page."""
 
 
 def parse_page_request(parameters: Mapping[str, str]) -> PageRequest:
-    """Read ``limit`` and ``page``; raises InvalidQueryError naming those that are bad."""
+    """Parse ``limit`` and ``page``.
+
+    Raises:
+        InvalidQueryError: naming every invalid parameter.
+    """
     problems = {}
     limit = parameters.get("limit", str(DEFAULT_PAGE_SIZE))
     if not re.fullmatch("[0-9]{1,3}", limit) or not 1 <= int(limit) <= MAX_PAGE_SIZE:
@@ -45,22 +52,27 @@ def parse_page_request(parameters: Mapping[str, str]) -> PageRequest:
     return PageRequest(limit=int(limit), after=after)
 
 
-def encode_page_token(placed: str) -> str:
-    """What a client gives back to get the orders before that one."""
-    return urlsafe_b64encode(placed.encode()).decode().rstrip("=")
+def encode_page_token(listing_key: str) -> str:
+    """Return the token with which a client requests the page after that order."""
+    return urlsafe_b64encode(listing_key.encode()).decode().rstrip("=")
 
 
 def _decode_page_token(token: str) -> str:
     try:
-        placed = urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
+        listing_key = urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
     except ValueError:
         return ""
-    at, _, order_id = placed.partition("#")
-    return placed if at and order_id and len(placed) <= MAX_PAGE_POSITION_LENGTH else ""
+    at, _, order_id = listing_key.partition("#")
+    is_valid = at and order_id and len(listing_key) <= MAX_PAGE_POSITION_LENGTH
+    return listing_key if is_valid else ""
 
 
 def parse_sales_query(parameters: Mapping[str, str]) -> tuple[str, str]:
-    """Read ``day`` and ``per``; raises InvalidQueryError naming those that are bad."""
+    """Parse ``day`` and ``per``.
+
+    Raises:
+        InvalidQueryError: naming every invalid parameter.
+    """
     problems = {}
     day, per = parameters.get("day", ""), parameters.get("per", "")
     try:

@@ -10,26 +10,30 @@ from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.orders import OrderConfirmed
 
 BUCKETS = 4
-"""Over how many items a counter is spread. An order's bucket follows from the hash by which Kinesis
-finds its shard: as long as there are no more shards than buckets, no two add to one item at once.
+"""How many items each counter is spread over.
+
+The hash that determines an order's shard in Kinesis determines its bucket too. As long as there are
+no more shards than buckets, no two shards increment the same item.
 """
 MAX_TRANSACTION_ITEMS = 100
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html"""
 MINUTE, PRODUCT = "minute", "product"
+"""The kinds of counters."""
 CounterKey = tuple[str, str]
-"""Where a counter is kept: the part of the table (a day, a kind, a bucket), and the entry in it."""
+"""A counter's partition key (day, kind and bucket) and its sort key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sale:
-    """What one order adds to which counters."""
+    """The increments of one order."""
 
     order_id: str
     increments: Mapping[CounterKey, Mapping[str, int]]
+    """Orders, units and amount to add, by counter."""
 
 
 def build_sales(events: Iterable[EventEnvelope[OrderConfirmed]]) -> list[Sale]:
-    """What the orders add that were confirmed, each once."""
+    """Return the sales of confirmed orders, each order once."""
     return list({event.data.order_id: _build_sale(event) for event in events}.values())
 
 
@@ -56,12 +60,15 @@ def _build_sale(event: EventEnvelope[OrderConfirmed]) -> Sale:
 
 
 def partition_key(day: str, per: str, bucket: int) -> str:
-    """The part of the table in which a day's counters of one kind are, of one bucket."""
+    """Return the partition key of a day's counters of one kind, in one bucket."""
     return f"{day}/{per}/{bucket}"
 
 
 def split_into_transactions(sales: Iterable[Sale]) -> Iterator[list[Sale]]:
-    """Sales that fit into one transaction each: an item a sale, and one a counter they add to."""
+    """Yield groups of sales that fit into one transaction.
+
+    A transaction has one item per sale and one per counter.
+    """
     group: list[Sale] = []
     counters: set[CounterKey] = set()
     for sale in sales:
@@ -78,7 +85,7 @@ def split_into_transactions(sales: Iterable[Sale]) -> Iterator[list[Sale]]:
 
 
 def sum_increments(sales: Iterable[Sale]) -> dict[CounterKey, dict[str, int]]:
-    """What the sales add together."""
+    """Return the sum of the sales' increments by counter."""
     sums: dict[CounterKey, dict[str, int]] = {}
     for sale in sales:
         for counter, increments in sale.increments.items():
@@ -87,7 +94,7 @@ def sum_increments(sales: Iterable[Sale]) -> dict[CounterKey, dict[str, int]]:
 
 
 def render_sales(per: str, rows: Iterable[tuple[str, Mapping[str, int]]]) -> list[dict[str, Any]]:
-    """The counters of a day, each with what all its buckets have, by minute or SKU."""
+    """Return a day's counters, by minute or SKU: each the sum of its buckets."""
     sums: dict[str, dict[str, int]] = {}
     for sort_key, counts in rows:
         _add_counts(sums.setdefault(sort_key, {}), counts)

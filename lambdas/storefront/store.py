@@ -1,4 +1,4 @@
-"""The storefront's views."""
+"""The tables of the views."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 
 MAX_KEY_BYTES = 2_048
-"""In bytes of UTF-8. What is longer is in no table, and DynamoDB refuses to look for it.
+"""The most bytes of a key, in UTF-8. DynamoDB rejects a request with a longer one.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 """
 READ_RETRY = RetryPolicy(max_attempts=5, base_delay=0.05)
-"""Waits at most 0.75 s altogether, a fraction of the function's time-out."""
+"""Its waits sum up to at most 0.75 s, a fraction of the function's time-out."""
 
 
 class UnprocessedKeysError(Exception):
-    """DynamoDB did not answer all that it was asked for, again and again."""
+    """DynamoDB left keys unprocessed in every attempt."""
 
 
 class AvailabilityView:
-    """The view of what can be bought, keyed by ``sku``."""
+    """The availability of each SKU, keyed by ``sku``."""
 
     def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
-        """``table`` is its name, ``dynamodb`` boto3's client."""
+        """Set the table's name and boto3's client of DynamoDB."""
         self._table = table
         self._dynamodb = dynamodb
 
     def put_if_newer(self, availability: Availability) -> bool:
-        """Show this, unless what is shown is as late or later; tell whether it is shown now."""
+        """Put a row unless the table has it as new or newer; return whether it was put."""
         try:
             self._dynamodb.put_item(
                 TableName=self._table,
@@ -50,21 +50,21 @@ class AvailabilityView:
         return True
 
     def find(self, sku: str) -> Availability | None:
-        """What is shown of a SKU; None if nothing was ever heard of it."""
+        """Return the availability of a SKU; None if there was no event of it yet."""
         row = _row(self._dynamodb, self._table, "sku", sku)
         return decode(Availability, row) if row else None
 
 
 class PerOrderView:
-    """A view with a row for each order, keyed by ``order_id``."""
+    """A view with one row per order, keyed by ``order_id``."""
 
     def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
-        """``table`` is its name, ``dynamodb`` boto3's client."""
+        """Set the table's name and boto3's client of DynamoDB."""
         self._table = table
         self._dynamodb = dynamodb
 
     def upsert(self, upsert: OrderUpsert) -> None:
-        """Add to an order's row what is not there yet: one write, whatever was there before."""
+        """Add the attributes that the order's row does not have yet, in one write."""
         names = {f"#{i}": name for i, name in enumerate(upsert.attributes)}
         values = {f":{i}": value for i, value in enumerate(upsert.attributes.values())}
         each = (f"#{i} = if_not_exists(#{i}, :{i})" for i in range(len(names)))
@@ -77,28 +77,30 @@ class PerOrderView:
         )
 
     def find(self, order_id: str, *, customer_id: str) -> dict[str, Any] | None:
-        """The row of this customer's order; None also when it is another's, or not yet known."""
+        """Return the row of a customer's order; None if it is unknown or another customer's."""
         row = _row(self._dynamodb, self._table, "order_id", order_id)
         return row if row.get("customer_id") == customer_id else None
 
 
 class CustomerOrdersView(PerOrderView):
-    """The same, with a sparse index of ``customer_id`` and ``placed``, which has only keys.
+    """The view of customers' orders, with a sparse index of ``customer_id`` and ``listing_key``.
 
-    An order is entered in it once, so that changes of its state do not pay for it.
+    The index has only keys and never changes after an order entered it: changes of an order's state
+    cost no write there.
     """
 
     def find_page(self, customer_id: str, page: PageRequest) -> tuple[list[dict[str, Any]], str]:
-        """A page of the customer's orders, newest first, and ``placed`` of its last if more follow.
+        """Return a page of a customer's orders, newest first, and the position of the next page.
 
-        Pages begin at an order and not at a number: new orders do not shift them.
+        The position is the ``listing_key`` of the page's last order, or empty after the last page.
+        Pages begin after an order, not at a number, so new orders do not shift them.
 
         Raises:
-            UnprocessedKeysError: try again.
+            UnprocessedKeysError: The rows could not be read; the client may retry.
         """
         after = {
             "customer_id": customer_id,
-            "placed": page.after,
+            "listing_key": page.after,
             "order_id": page.after.partition("#")[2],
         }
         start: dict[str, Any] = {"ExclusiveStartKey": to_item(after)} if page.after else {}
@@ -114,11 +116,11 @@ class CustomerOrdersView(PerOrderView):
         shown = [{"order_id": item["order_id"]} for item in found[: page.limit]]
         rows = {row["order_id"]: row for row in self._rows(shown)} if shown else {}
         ids = [key["order_id"]["S"] for key in shown]
-        more = found[page.limit - 1]["placed"]["S"] if len(found) > page.limit else ""
+        more = found[page.limit - 1]["listing_key"]["S"] if len(found) > page.limit else ""
         return [rows[id_] for id_ in ids if id_ in rows], more
 
     def _rows(self, keys: Sequence[Any]) -> Iterator[dict[str, Any]]:
-        """Rows as they were written: another read may not know yet what the index knows."""
+        """Yield rows by consistent reads: others might be older than the index."""
         for _ in READ_RETRY.attempts():
             answer = self._dynamodb.batch_get_item(
                 RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
@@ -128,7 +130,7 @@ class CustomerOrdersView(PerOrderView):
             keys = unprocessed.get(self._table, {}).get("Keys", [])
             if not keys:
                 return
-        raise UnprocessedKeysError(f"{len(keys)} orders could not be read; try again")
+        raise UnprocessedKeysError(f"{len(keys)} orders could not be read; retry")
 
 
 class SalesView:
@@ -138,14 +140,15 @@ class SalesView:
     """
 
     def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
-        """``table`` is its name, ``dynamodb`` boto3's client."""
+        """Set the table's name and boto3's client of DynamoDB."""
         self._table = table
         self._dynamodb = dynamodb
 
     def count(self, sales: Sequence[Sale]) -> int:
-        """Count sales that fit into one transaction, each once; tell how many were new.
+        """Count sales that fit into one transaction, each once; return how many were new.
 
-        The mark of an order is put in the transaction that adds to its counters.
+        The transaction that increments an order's counters puts its marker too. When markers exist
+        already, the transaction is tried again without their sales.
         """
         uncounted = list(sales)
         while uncounted:
@@ -170,7 +173,7 @@ class SalesView:
         return len(uncounted)
 
     def read_counters(self, day: str, per: str) -> Iterator[tuple[str, dict[str, int]]]:
-        """The entries of a day's counters of one kind; one counter may have several."""
+        """Yield sort keys and counts of one kind of a day, once for each bucket that has them."""
         pages = self._dynamodb.get_paginator("query")
         for bucket in range(BUCKETS):
             for page in pages.paginate(
@@ -205,7 +208,7 @@ class SalesView:
 
 
 def _row(dynamodb: "DynamoDBClient", table: str, key: str, value: str) -> dict[str, Any]:
-    """The row with that key, empty if there is none."""
+    """Return the row with that key, empty if there is none."""
     if len(value.encode()) > MAX_KEY_BYTES:
         return {}
     answer = dynamodb.get_item(TableName=table, Key=to_item({key: value}))

@@ -15,11 +15,11 @@ from lambdas.storefront.order_upserts import (
 )
 
 TIMELINE_FIELDS = ("total", "shipment_id", "reason", "explanation", "notice", "result")
-"""What of a fact's data its line in the timeline repeats."""
+"""The fields of an event's data that its line in the timeline shows."""
 
 
 def build_timeline_upserts(events: Iterable[EventEnvelope[Event]]) -> list[OrderUpsert]:
-    """What the facts add to the timelines of their orders."""
+    """Return what events add to the rows of their orders."""
     return upserts_by_order(events, _timeline_attributes)
 
 
@@ -32,7 +32,7 @@ def _timeline_attributes(event: EventEnvelope[Any]) -> dict[str, Any]:
 
 
 def render_timeline(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The timeline as the customer sees it, by the time at which things happened."""
+    """Return the timeline as the customer sees it, sorted by the time of each event."""
     lines = [
         {"service": name.partition("/")[0], **line} for name, line in row.items() if "/" in name
     ]

@@ -1,4 +1,4 @@
-"""The stock of some SKUs changed: show it."""
+"""Consumes stock events: updates the availability of SKUs."""
 
 from functools import partial
 from typing import Any
@@ -23,12 +23,7 @@ consumer = BatchConsumer(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Show what changed; report what could not be shown as failed."""
+    """Update the view; return the failed records, so that Lambda retries them."""
     outcome = consumer.process(event["Records"])
-    log(
-        "availability_updated",
-        processed=outcome.processed,
-        dead_lettered=outcome.dead_lettered,
-        failed=len(outcome.failed),
-    )
+    log("availability_updated", **outcome.counts)
     return outcome.response

@@ -1,4 +1,4 @@
-"""Something happened to some orders: add it to their timelines."""
+"""Consumes order events: updates the timelines of orders."""
 
 from functools import partial
 from typing import Any
@@ -22,12 +22,7 @@ consumer = StreamConsumer(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Note what happened; report what could not be noted as failed."""
+    """Update the view; return the failed records, so that Lambda retries them."""
     outcome = consumer.process(event["Records"])
-    log(
-        "timelines_updated",
-        processed=outcome.processed,
-        dead_lettered=outcome.dead_lettered,
-        failed=len(outcome.failed),
-    )
+    log("timelines_updated", **outcome.counts)
     return outcome.response

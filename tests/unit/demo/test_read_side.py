@@ -231,7 +231,7 @@ def test_views_are_copied_as_customers_see_them_and_events_as_they_were_logged()
     cloud: Any = Cloud(
         timelines=[row],
         orders=[
-            {"order_id": "c", "customer_id": "ada", "placed": "p", "total": total}
+            {"order_id": "c", "customer_id": "ada", "listing_key": "p", "total": total}
             | (states | later),
             # Its OrderPlaced has not been processed yet.
             {"order_id": "d", "customer_id": "ada"} | later,

@@ -422,7 +422,7 @@ class TestCustomerOrders:
     def test_order_is_listed_only_once_placed(self):
         (upsert,) = build_order_upserts([confirmed()])
 
-        assert "placed" not in upsert.attributes
+        assert "listing_key" not in upsert.attributes
 
 
 skus = st.sampled_from([f"sku{i}" for i in range(120)])

@@ -84,7 +84,7 @@ class TestTimeline:
 
 @pytest.fixture
 def orders(make_table: Callable[..., str], dynamodb: Any) -> CustomerOrdersView:
-    table = make_table("view", "order_id", index=("customer_id", "placed"))
+    table = make_table("view", "order_id", index=("customer_id", "listing_key"))
     return CustomerOrdersView(table, dynamodb=dynamodb)
 
 
@@ -189,14 +189,14 @@ class TestOrders:
         self, orders: CustomerOrdersView, dynamodb: Any
     ):
         class LaggingClient(ClientProxy):
-            """Has not heard of the placing yet, unless it must."""
+            """Returns rows from before OrderPlaced, unless the read is consistent."""
 
             def batch_get_item(self, *, RequestItems: Any) -> Any:  # noqa: N803
                 answer = dynamodb.batch_get_item(RequestItems=RequestItems)
                 ((table, wanted),) = RequestItems.items()
                 for item in answer["Responses"][table]:
                     if not wanted.get("ConsistentRead"):
-                        del item["placed"], item["total"], item["orders/1"]
+                        del item["listing_key"], item["total"], item["orders/1"]
                 return answer
 
         project(orders, confirmed("o1"), placed("o1"))
@@ -222,7 +222,7 @@ class TestOrders:
         project(orders, placed("o1"), placed("o2"))
         orders._dynamodb = ThrottledClient(dynamodb, answers=0)
 
-        with pytest.raises(UnprocessedKeysError, match="2 orders could not be read; try again"):
+        with pytest.raises(UnprocessedKeysError, match="2 orders could not be read; retry"):
             orders.find_page("ada", parse_page_request({}))
         assert len(pauses) == READ_RETRY.max_attempts - 1
 
@@ -347,7 +347,7 @@ class TestSales:
 def test_pages_together_list_every_order(
     make_table: Callable[..., str], dynamodb: Any, limit: int, minutes: list[int]
 ):
-    table = make_table("view", "order_id", index=("customer_id", "placed"))
+    table = make_table("view", "order_id", index=("customer_id", "listing_key"))
     orders = CustomerOrdersView(table, dynamodb=dynamodb)
     project(orders, *(placed(f"o{minute}", minute=minute) for minute in minutes))
     seen: list[str] = []
