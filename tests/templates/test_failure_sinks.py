@@ -30,7 +30,7 @@ def queues(environment: str) -> set[str]:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_all_places_are_found(environment: str):
+def test_every_failure_sink_is_found(environment: str):
     found = {each.name for each in sinks(environment)}
 
     assert found - queues(environment) == {"storefront/ProjectionDeadLetters"}
@@ -38,7 +38,7 @@ def test_all_places_are_found(environment: str):
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_whatever_a_template_says_of_failed_work_leads_to_a_place(environment: str):
+def test_every_failure_target_in_a_template_is_a_sink(environment: str):
     """Read without knowing which resources have what: no new kind of edge is overlooked."""
     for stack, template in platform(environment).templates.items():
         resources = template["Resources"]
@@ -63,7 +63,7 @@ def references(value: object, *words: str) -> Iterator[tuple[set[str], str]]:
 
 
 @pytest.mark.parametrize("sink", PLACES)
-def test_each_is_fed_and_each_feed_has_a_way_back(sink: FailureSink):
+def test_every_sink_has_routes_and_every_route_has_a_redrive(sink: FailureSink):
     assert sink.routes
 
     for route in sink.routes:
@@ -72,7 +72,7 @@ def test_each_is_fed_and_each_feed_has_a_way_back(sink: FailureSink):
         assert isinstance(plan_redrive(record, sink), Action)
 
 
-def test_what_is_handed_over_goes_to_who_failed():
+def test_redrive_targets_the_failed_resource():
     def ways(name: str) -> set[tuple[str, str]]:
         return {(route.mechanism.name, str(route.target)) for route in sink(name).routes}
 
@@ -100,7 +100,7 @@ def test_what_is_handed_over_goes_to_who_failed():
     assert len(sink("orders/Repair").routes_by(Mechanism.SAGA)) == 2
 
 
-def test_of_several_feeds_it_is_the_one_that_parked_it():
+def test_route_is_the_one_that_dead_lettered():
     bucket = sink("storefront/ProjectionDeadLetters")
 
     for route in bucket.routes:
@@ -111,7 +111,7 @@ def test_of_several_feeds_it_is_the_one_that_parked_it():
 
 
 @pytest.mark.parametrize("machine", ["FulfilmentMachine", "WithdrawalMachine"])
-def test_a_repair_is_of_the_saga_that_parked_it(machine: str):
+def test_repair_belongs_to_the_saga_that_dead_lettered(machine: str):
     repair = sink("orders/Repair")
     (route,) = (route for route in repair.routes if route.source.name == f"orders/{machine}")
 
@@ -121,7 +121,7 @@ def test_a_repair_is_of_the_saga_that_parked_it(machine: str):
     assert action.target == route.source
 
 
-def test_a_receiver_that_was_replaced_is_the_one_of_today():
+def test_replaced_target_is_the_current_one():
     failed = sink("shipping/DispatchShipmentDeadLetters")
     route = failed.find_route(
         Mechanism.DESTINATION, "arn:aws:lambda:eu-west-1:1:function:of-yesterday"
@@ -130,7 +130,7 @@ def test_a_receiver_that_was_replaced_is_the_one_of_today():
     assert route == failed.routes[0]
 
 
-def test_what_no_template_of_ours_declares_yet_is_known_too():
+def test_mechanisms_that_no_template_uses_yet_are_known():
     def arn(id: str) -> dict[str, list[str]]:
         return {"Fn::GetAtt": [f"{id}12345678", "Arn"]}
 
@@ -160,7 +160,7 @@ def test_what_no_template_of_ours_declares_yet_is_known_too():
         assert (str(action), getattr(action, "payload", None)) == ("invoke new/Function", EVENT)
 
 
-def test_a_queue_that_nobody_empties_is_a_place_though_nothing_is_known_to_feed_it():
+def test_unconsumed_queue_without_routes_is_a_sink():
     declared = {"Lonely12345678": {"Type": QUEUE}}
     templates = Templates({"Orders-Dev-New": DeployedStack({"Resources": declared}, {})})
 
@@ -179,7 +179,7 @@ def test_a_queue_that_nobody_empties_is_a_place_though_nothing_is_known_to_feed_
         ("", "", False),
     ],
 )
-def test_an_arn_is_known_by_its_end(physical: str, arn: str, known: bool):
+def test_resource_matches_an_arn_by_its_last_part(physical: str, arn: str, known: bool):
     resource = Resource(stack="s", id="r", kind="k", physical=physical)
 
     assert resource.matches_arn(arn) is known

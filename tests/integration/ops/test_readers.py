@@ -83,7 +83,9 @@ def seen(reader: SinkReader) -> list[str]:
         return [message.body for message in messages]
 
 
-def test_all_of_a_queue_is_seen_once_and_is_there_again(make_queue: Callable[..., QueueReader]):
+def test_every_message_of_a_queue_is_read_once_and_given_back(
+    make_queue: Callable[..., QueueReader],
+):
     queue = make_queue(*NAMES)
 
     for _ in range(2):
@@ -91,7 +93,7 @@ def test_all_of_a_queue_is_seen_once_and_is_there_again(make_queue: Callable[...
         assert queue.depth() == depth(23)
 
 
-def test_what_is_said_beside_a_message_is_seen(make_queue: Callable[..., QueueReader]):
+def test_attributes_and_group_of_a_message_are_read(make_queue: Callable[..., QueueReader]):
     queue = make_queue("m", group_id="A")
 
     with closing(queue.lease_messages()) as messages:
@@ -100,7 +102,7 @@ def test_what_is_said_beside_a_message_is_seen(make_queue: Callable[..., QueueRe
     assert (message.attributes, message.group_id) == ({"reason": "why"}, "A")
 
 
-def test_whoever_is_cut_off_gives_back_what_was_taken(make_queue: Callable[..., QueueReader]):
+def test_interrupted_reader_gives_messages_back(make_queue: Callable[..., QueueReader]):
     queue = make_queue(*NAMES)
 
     with closing(queue.lease_messages()) as messages:
@@ -110,7 +112,7 @@ def test_whoever_is_cut_off_gives_back_what_was_taken(make_queue: Callable[..., 
     assert queue.depth() == depth(23)
 
 
-def test_what_is_deleted_is_gone_and_a_group_comes_in_order(make_queue: Callable[..., QueueReader]):
+def test_group_is_read_in_order_and_deleted(make_queue: Callable[..., QueueReader]):
     queue = make_queue(*NAMES, group_id="A")
 
     taken: list[str] = []
@@ -124,7 +126,7 @@ def test_what_is_deleted_is_gone_and_a_group_comes_in_order(make_queue: Callable
     assert queue.depth() == depth(0)
 
 
-def test_of_a_group_at_least_ten_are_seen_and_all_are_there_again(
+def test_first_ten_of_a_group_are_read_and_given_back(
     make_queue: Callable[..., QueueReader],
 ):
     queue = make_queue(*NAMES, group_id="A")
@@ -136,7 +138,7 @@ def test_of_a_group_at_least_ten_are_seen_and_all_are_there_again(
     assert queue.depth() == depth(23)
 
 
-def test_all_of_a_bucket_is_seen_and_what_is_deleted_is_gone(bucket: BucketReader):
+def test_every_object_of_a_bucket_is_read_and_deleted_ones_are_gone(bucket: BucketReader):
     assert seen(bucket) == NAMES
     assert recent(bucket)
     assert bucket.depth() == depth(23)
@@ -147,7 +149,7 @@ def test_all_of_a_bucket_is_seen_and_what_is_deleted_is_gone(bucket: BucketReade
     assert seen(bucket) == NAMES[1:]
 
 
-def test_what_somebody_else_deletes_of_a_bucket_meanwhile_is_passed_over(bucket: BucketReader):
+def test_object_deleted_meanwhile_is_skipped(bucket: BucketReader):
     with closing(bucket.lease_messages()) as messages:
         first, second = next(messages), replace(next(messages), id=f"aws/lambda/{NAMES[2]}")
         bucket.delete(second)

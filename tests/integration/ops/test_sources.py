@@ -103,7 +103,7 @@ def test_all_rows_are_read_page_by_page(world: World):
     ]
 
 
-def test_of_what_is_there_only_what_has_changed_is_written_again(world: World):
+def test_refresh_writes_changed_rows_only(world: World):
     world.keep(*map(shelf, range(20)))
     list(world.source.backfill())
     world.batches.clear()
@@ -115,11 +115,11 @@ def test_of_what_is_there_only_what_has_changed_is_written_again(world: World):
     assert (world.shown("S7").sequence, world.shown("S20").sequence) == (2, 1)
 
 
-def test_nothing_is_left_to_follow(world: World):
+def test_stock_source_has_nothing_to_follow(world: World):
     assert world.source.follow() == 0
 
 
-def test_what_makes_no_sense_is_passed_over(world: World):
+def test_unparseable_row_is_skipped(world: World):
     world.keep(shelf(1), {"sku": "garbled"}, shelf(2))
 
     list(world.source.backfill())

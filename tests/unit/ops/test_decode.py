@@ -32,7 +32,7 @@ def told(record: DeadLetter) -> tuple[str, int, str]:
     return record.error, record.attempts, record.event_time
 
 
-def test_an_event_that_was_not_delivered():
+def test_undelivered_event_is_decoded():
     record = decoded("shipping/DispatchShipmentOnOrderPickedRuleUndelivered", Mechanism.RULE)
 
     assert record.event == EVENT
@@ -40,14 +40,14 @@ def test_an_event_that_was_not_delivered():
     assert "DispatchShipment" in record.failed_at
 
 
-def test_a_call_that_scheduler_could_not_make():
+def test_failed_scheduler_invocation_is_decoded():
     record = decoded("orders/JobsRepublishStalledDeadLetters", Mechanism.SCHEDULE)
 
     assert record.event == {}
     assert told(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T09:00:00Z")
 
 
-def test_an_event_that_a_function_failed_at():
+def test_event_that_a_function_failed_on_is_decoded():
     record = decoded("shipping/DispatchShipmentDeadLetters", Mechanism.DESTINATION)
 
     assert record.event == EVENT
@@ -58,26 +58,26 @@ def test_an_event_that_a_function_failed_at():
     )
 
 
-def test_a_batch_of_which_only_a_pointer_is_there():
+def test_pointer_to_a_batch_is_decoded():
     record = decoded("shipping/OutboxDeadLetters", Mechanism.STREAM_MAPPING)
 
     assert record.event["startSequenceNumber"] == "100"
     assert told(record) == ("RetriesExhausted", 3, "2026-12-01T08:00:00Z")
 
 
-def test_a_batch_that_is_there_whole():
+def test_whole_batch_is_decoded():
     record = decoded("storefront/ProjectionDeadLetters", Mechanism.STREAM_MAPPING)
 
     assert record.event == {"Records": [{"kinesis": {"sequenceNumber": "1"}}]}
 
 
-def test_a_record_that_its_function_parked():
+def test_record_that_its_function_dead_lettered_is_decoded():
     record = decoded("storefront/SalesProjectionDeadLetters", Mechanism.CONSUMER)
 
     assert (record.event, record.error) == (RECORD, "it makes no sense")
 
 
-def test_a_dead_letter_that_is_the_record_of_another_functions_success():
+def test_event_that_is_an_invocation_record_is_no_report():
     at = sink("notifications/EmailInvoiceDeadLetters")
     (route,) = at.routes
     told_by_lambda = {"requestContext": {"functionArn": arn(route.source), "condition": "Success"},
@@ -93,28 +93,28 @@ def test_a_dead_letter_that_is_the_record_of_another_functions_success():
     )
 
 
-def test_an_event_that_its_function_parked():
+def test_event_that_its_function_dead_lettered_is_decoded():
     record = decoded("orders/HoldOrderDeadLetters", Mechanism.CONSUMER)
 
     assert record.event == EVENT
     assert told(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
 
 
-def test_a_message_that_its_function_parked():
+def test_message_that_its_function_dead_lettered_is_decoded():
     record = decoded("purchasing/LowStockDeadLetters", Mechanism.CONSUMER)
 
     assert record.event["source"] == EVENT["source"]
     assert told(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
 
 
-def test_a_message_that_came_too_often():
+def test_message_received_too_often_is_decoded():
     record = decoded("warehouse/PickingDeadLetters", Mechanism.REDRIVE_POLICY)
 
     assert record.error == "it was received too often"
     assert record.failed_at.endswith("-Picking" + record.failed_at[-8:])
 
 
-def test_a_message_that_a_worker_parked_is_of_the_queue_it_came_from():
+def test_message_that_a_worker_dead_lettered_belongs_to_its_queue():
     at = sink("warehouse/PickingDeadLetters")
 
     record = decode(message("poison", {"reason": "it is no JSON"}), at)
@@ -126,7 +126,7 @@ def test_a_message_that_a_worker_parked_is_of_the_queue_it_came_from():
     )
 
 
-def test_a_compensation_and_an_outcome():
+def test_compensation_and_unwritten_outcome_are_decoded():
     repair = sink("orders/Repair")
     machine = repair.routes[0].source
 
@@ -138,7 +138,7 @@ def test_a_compensation_and_an_outcome():
     assert (failed.mechanism, unwritten.mechanism) == (Mechanism.SAGA, Mechanism.SAGA)
 
 
-def test_how_often_it_was_put_back_and_why_it_came_again():
+def test_redrive_count_and_previous_errors_are_decoded():
     at = sink("purchasing/LowStockDeadLetters")
     history = {"redriven": "2", "earlier": "first\nsecond", "reason": "third"}
     attributes = decode(message("x", history), at)
@@ -157,7 +157,7 @@ def test_how_often_it_was_put_back_and_why_it_came_again():
     "body",
     ["", "poison", "[]", "7", '{"a": 1}', '{"requestContext": {}}', '{"record": 1}', "\ud800"],
 )
-def test_what_nobody_can_decode_is_there_as_it_is(body: str):
+def test_unknown_message_is_kept_as_it_is(body: str):
     record = decode(message(body), sink("shipping/DispatchShipmentDeadLetters"))
 
     assert record.mechanism is None
@@ -165,7 +165,7 @@ def test_what_nobody_can_decode_is_there_as_it_is(body: str):
 
 
 @pytest.mark.parametrize("body", ['{"a": NaN}', "[" * 100_000], ids=["NaN", "deep"])
-def test_what_scripts_could_not_read_is_a_text(body: str):
+def test_invalid_json_is_kept_as_text(body: str):
     assert decode(message(body), sink("shipping/DispatchShipmentDeadLetters")).event == body
 
 
@@ -178,7 +178,7 @@ FEEDS = [(route, sink) for sink in sinks() for route in sink.routes]
 
 
 @given(number=st.integers(0, len(FEEDS) - 1), data=st.data())
-def test_nothing_that_looks_like_something_is_lost(number: int, data: st.DataObject):
+def test_message_of_a_similar_shape_is_kept(number: int, data: st.DataObject):
     """Whatever stands in one place of an envelope instead of what should, it is shown."""
     route, sink = FEEDS[number]
     body = json.loads(dead_lettered_by(route, sink).body)
@@ -197,7 +197,7 @@ def test_nothing_that_looks_like_something_is_lost(number: int, data: st.DataObj
     assert describe_plan(record, sink)
 
 
-def test_records_are_found_by_text_and_by_field():
+def test_dead_letters_are_found_by_text_and_by_field():
     record = decoded("shipping/DispatchShipmentDeadLetters", Mechanism.DESTINATION)
     order = EVENT["detail"]["data"]["order_id"]
 

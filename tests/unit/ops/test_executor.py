@@ -65,7 +65,7 @@ def move(aws: FakeAws, name: str, how: Mechanism, message: Any = None) -> None:
     )
 
 
-def test_a_message_is_sent_to_its_group():
+def test_message_is_sent_to_its_group():
     aws = FakeAws()
 
     move(aws, "purchasing/LowStockUndelivered", Mechanism.SUBSCRIPTION)
@@ -92,7 +92,7 @@ def test_a_message_is_sent_to_its_group():
         ("orders/AlertOrderNeedsAttentionRuleUndelivered", "sns.publish", "Message", EVENT),
     ],
 )  # fmt: skip
-def test_an_event_is_handed_to_its_target(name: str, request_: str, parameter: str, content: Any):
+def test_event_is_handed_to_its_target(name: str, request_: str, parameter: str, content: Any):
     aws = FakeAws()
 
     move(aws, name, Mechanism.RULE)
@@ -103,7 +103,7 @@ def test_an_event_is_handed_to_its_target(name: str, request_: str, parameter: s
     assert parameters.get("InvocationType", "Event") == "Event"
 
 
-def test_an_event_is_logged_though_the_log_stream_is_there_already():
+def test_event_is_logged_to_an_existing_log_stream():
     aws = FakeAws(logs_create_log_stream=AlreadyThere())
 
     move(aws, "backbone/CatchAllUndelivered", Mechanism.RULE)
@@ -112,7 +112,7 @@ def test_an_event_is_logged_though_the_log_stream_is_there_already():
     assert json.loads(logged["logEvents"][0]["message"]) == EVENT
 
 
-def test_what_is_started_already_is_started():
+def test_execution_that_exists_is_not_an_error():
     aws = FakeAws(stepfunctions_start_execution=AlreadyThere())
 
     move(aws, "orders/StartFulfilmentRuleUndelivered", Mechanism.RULE)
@@ -133,7 +133,7 @@ def physical(name: str) -> str:
         ({"batchItemFailures": [{"itemIdentifier": "1"}]}, "failed on 1 of the records again"),
     ],
 )
-def test_a_batch_that_a_function_fails_at_again_is_not_done(answer: Any, said: str):
+def test_batch_that_fails_again_is_an_error(answer: Any, said: str):
     name = "storefront/SalesProjectionDeadLetters"
     aws = FakeAws(**{physical(name): answer})
 
@@ -142,7 +142,7 @@ def test_a_batch_that_a_function_fails_at_again_is_not_done(answer: Any, said: s
 
 
 @pytest.mark.parametrize("answer", [{"batchItemFailures": []}, None])
-def test_a_batch_that_a_function_is_done_with_is_done(answer: Any):
+def test_batch_without_failures_succeeds(answer: Any):
     name = "storefront/SalesProjectionDeadLetters"
 
     move(FakeAws(**{physical(name): answer} if answer else {}), name, Mechanism.CONSUMER)
@@ -152,7 +152,7 @@ class TestRepair:
     FUNCTION = "arn:aws:lambda:eu_west_1:123456789012:function:release"
 
     @pytest.mark.parametrize("state", ["REJECTED", "CANCELLED"])
-    def test_what_is_to_be_undone_is_undone_and_then_its_order_knows(self, state: str):
+    def test_compensation_is_called_and_then_marked_as_completed(self, state: str):
         aws = FakeAws(mark_compensation_completed={"state": state, "finished": True})
 
         move(aws, "orders/Repair", Mechanism.SAGA)
@@ -173,7 +173,7 @@ class TestRepair:
             ("WITHDRAWN", False, "is WITHDRAWN: its saga works on it"),
         ],
     )
-    def test_an_order_that_stands_or_is_still_open_is_not_undone(
+    def test_open_or_fulfilled_order_is_not_compensated(
         self, state: str, finished: bool, said: str
     ):
         """A saga parked this and died; the next one found everything done, or is yet to begin."""
@@ -185,7 +185,7 @@ class TestRepair:
         (asked,) = (json.loads(request["Payload"]) for _, request in aws.requests)
         assert asked == {"order_id": ORDER}
 
-    def test_one_that_fails_again_is_not_noted(self):
+    def test_failed_compensation_is_not_marked_as_completed(self):
         error = {"errorType": "NoStockError", "errorMessage": "no stock"}
         aws = FakeAws(
             **{self.FUNCTION: error},
@@ -197,13 +197,13 @@ class TestRepair:
 
         assert len(aws.requests) == 2
 
-    def test_one_whose_order_cannot_know_is_not_done(self):
+    def test_compensation_that_cannot_be_marked_is_an_error(self):
         error = {"errorType": "UnknownOrderError", "errorMessage": "there is no order"}
 
         with pytest.raises(ActionFailedError, match="no order"):
             move(FakeAws(mark_compensation_completed=error), "orders/Repair", Mechanism.SAGA)
 
-    def test_an_outcome_is_done_with_when_its_order_has_ended(self):
+    def test_unwritten_outcome_is_resolved_when_its_order_has_ended(self):
         unwritten = outcome(sink("orders/Repair").routes[0].source)
 
         move(

@@ -10,7 +10,7 @@ import pytest
 from lambdas.orders.domain import Hold, HoldState
 from lambdas.runtime.dynamodb import to_item
 from ops import __main__ as main
-from tests.unit.ops.test_order import at, order
+from tests.unit.ops.order_samples import at, order
 
 Run = Callable[..., tuple[int, str, str]]
 HOLD = Hold(cause="d", reason="PaymentDisputed", explanation="why", state=HoldState.HELD, at=at(1))

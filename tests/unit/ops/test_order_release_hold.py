@@ -12,7 +12,7 @@ from lambdas.contracts.orders import LiftHold
 from lambdas.orders.domain import Hold, HoldState
 from lambdas.runtime.dynamodb import to_item
 from ops import __main__ as main
-from tests.unit.ops.test_order import ID, at, order
+from tests.unit.ops.order_samples import ID, at, order
 
 ANSWER = {"order_id": ID, "state": "CONFIRMED", "held": []}
 
@@ -59,7 +59,7 @@ def lift(
 @pytest.mark.parametrize(
     ("causes", "code", "left"), [(("a",), 0, "nothing"), (("a", "b", "c"), 1, "b, c")]
 )
-def test_without_yes_nothing_is_done(
+def test_release_without_yes_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     causes: tuple[str, ...],
@@ -72,7 +72,7 @@ def test_without_yes_nothing_is_done(
 
 
 @pytest.mark.parametrize(("left", "code", "said"), [((), 0, "nothing"), (("b",), 1, "b")])
-def test_what_still_holds_the_order_is_what_its_service_answers(
+def test_release_reports_the_holds_that_orders_returns(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     left: tuple[str, ...],
@@ -87,7 +87,9 @@ def test_what_still_holds_the_order_is_what_its_service_answers(
     assert capsys.readouterr().out == f"lifted; order {ID} is held by {said}\n"
 
 
-def test_for_scripts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_release_json_has_the_remaining_holds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     lift(monkeypatch, Deployed(held("a", "b"), ANSWER), "a", "--json")
 
     assert json.loads(capsys.readouterr().out) == {"order_id": ID, "lifted": False, "held": ["b"]}
@@ -103,7 +105,7 @@ REFUSED = {"errorType": "NoSuchHoldError", "errorMessage": "it has left"}
         (Deployed(held("a"), REFUSED), "a", "NoSuchHoldError: it has left"),
     ],
 )
-def test_what_cannot_be_lifted_is_said_in_a_line(
+def test_refused_release_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     deployed: Deployed,

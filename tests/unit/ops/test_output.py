@@ -114,7 +114,7 @@ def test_redrive(golden: SnapshotAssertion, done: bool):
     assert report.tally_as_json(tally)["failed"] == 1
 
 
-def test_a_redrive_that_is_interrupted_says_which_may_come_twice(golden: SnapshotAssertion):
+def test_interrupted_redrive_names_what_may_come_twice(golden: SnapshotAssertion):
     tally = Tally(in_progress=records(sink("shipping/OutboxDeadLetters"))[0])
 
     assert report.tally_as_text(tally, done=True) + "\n" == golden
@@ -123,7 +123,7 @@ def test_a_redrive_that_is_interrupted_says_which_may_come_twice(golden: Snapsho
 @pytest.mark.parametrize(
     ("done", "of", "shown"), [(0, 0, 0), (0, 9, 0), (3, 9, 10), (9, 9, 30), (10, 9, 30)]
 )
-def test_a_bar_is_as_long_as_it_is_far(done: int, of: int, shown: int):
+def test_bar_grows_with_progress(done: int, of: int, shown: int):
     text = report.progress_bar(done, of)
 
     assert text.count("#") == shown
@@ -140,11 +140,11 @@ def test_a_bar_is_as_long_as_it_is_far(done: int, of: int, shown: int):
         (timedelta(days=13, hours=23), "13 d"),
     ],
 )
-def test_an_age_is_said_in_one_unit(past: timedelta, text: str):
+def test_age_has_one_unit(past: timedelta, text: str):
     assert format_age(AT, AT + past) == text
 
 
-def test_a_line_is_one_line():
+def test_line_breaks_are_removed_from_one_line():
     assert one_line({"a": "b\nc"}) == '{"a": "b\\nc"}'
     assert one_line("a\n b") == "a b"
     assert one_line("x" * 200, max_length=10) == "x" * 9 + "…"
@@ -158,7 +158,7 @@ Run = Callable[..., tuple[int, str, str]]
     [["dlq", "list"], ["dlq", "show", "Repair"], ["dlq", "redrive", "--all"],
      ["dlq", "redrive", "Repair", "--yes"], ["saga", "repair"], ["saga", "repair", "--yes"]],
 )  # fmt: skip
-def test_where_nothing_is_parked_all_is_well(run: Run, arguments: Sequence[str]):
+def test_empty_sinks_end_with_0(run: Run, arguments: Sequence[str]):
     code, out, err = run(*arguments)
 
     assert (code, err) == (0, "")
@@ -168,7 +168,7 @@ def test_where_nothing_is_parked_all_is_well(run: Run, arguments: Sequence[str])
 @pytest.mark.parametrize(
     ("noun", "verb", "word"), [("dlq", "redrive", "moved"), ("saga", "repair", "repaired")]
 )
-def test_each_verb_says_what_it_does(run: Run, noun: str, verb: str, word: str):
+def test_summary_has_the_verb_of_the_command(run: Run, noun: str, verb: str, word: str):
     sink = ["Repair"] if verb == "redrive" else []
 
     _, dry, _ = run(noun, verb, *sink)
@@ -179,9 +179,7 @@ def test_each_verb_says_what_it_does(run: Run, noun: str, verb: str, word: str):
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "AuthorizationError"])
-def test_where_somebody_may_not_be_reached_the_other_places_are_redriven(
-    run: Run, monkeypatch: pytest.MonkeyPatch, code: str
-):
+def test_sink_without_permission_is_skipped(run: Run, monkeypatch: pytest.MonkeyPatch, code: str):
     called: list[str] = []
 
     def invoke(**_: Any) -> None:
@@ -209,7 +207,7 @@ def test_where_somebody_may_not_be_reached_the_other_places_are_redriven(
     assert (err, json.loads(told)["access_denied"]) == ("", {})
 
 
-def test_what_was_put_and_may_not_be_deleted_ends_it_and_is_named(
+def test_undeletable_message_ends_the_redrive_and_is_named(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ):
     error = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DeleteMessage")
@@ -239,7 +237,7 @@ def test_what_was_put_and_may_not_be_deleted_ends_it_and_is_named(
     assert readers["shipping/DispatchShipmentDeadLetters"].ids == ["second"]
 
 
-def test_what_every_place_would_meet_ends_it(run: Run, monkeypatch: pytest.MonkeyPatch):
+def test_error_of_every_sink_ends_the_redrive(run: Run, monkeypatch: pytest.MonkeyPatch):
     error = ClientError({"Error": {"Code": "ExpiredToken", "Message": "x"}}, "GetQueueAttributes")
     asked: list[str] = []
 
@@ -268,7 +266,7 @@ def test_what_every_place_would_meet_ends_it(run: Run, monkeypatch: pytest.Monke
         (["dlq", "redrive", "Repair", "--per-second", "0"], "--per-second wants a number above 0"),
     ],
 )
-def test_what_cannot_be_meant_is_said_in_a_line(run: Run, arguments: Sequence[str], said: str):
+def test_invalid_arguments_are_one_line(run: Run, arguments: Sequence[str], said: str):
     code, _, err = run(*arguments)
 
     assert (code, err.count("\n")) == (2, 1)
@@ -284,13 +282,13 @@ def test_what_cannot_be_meant_is_said_in_a_line(run: Run, arguments: Sequence[st
         EndpointConnectionError(endpoint_url="https://127.0.0.1:1"),
     ],
 )
-def test_what_is_missing_is_said_in_a_line(run: Run, problem: Exception):
+def test_missing_prerequisite_is_one_line(run: Run, problem: Exception):
     code, out, err = run("dlq", "list", problem=problem)
 
     assert (code, out, err) == (2, "", f"{problem}\n")
 
 
-def test_an_interruption_ends_with_its_own_code(run: Run):
+def test_interruption_has_its_own_exit_code(run: Run):
     code, _, err = run("dlq", "list", problem=KeyboardInterrupt())
 
     assert code == 130

@@ -46,13 +46,13 @@ def again(name: str, parked: RawMessage) -> Any:
 
 
 class TestEvents:
-    def test_for_a_function_are_given_to_it_whole(self):
+    def test_event_for_a_function_is_sent_whole(self):
         action = planned("shipping/DispatchShipmentOnOrderPickedRuleUndelivered", Mechanism.RULE)
 
         assert isinstance(action, Invoke)
         assert (action.target.name, action.payload) == ("shipping/DispatchShipment", EVENT)
 
-    def test_for_a_state_machine_start_it_once_with_what_its_rule_gives(self):
+    def test_event_for_a_state_machine_starts_it_once_with_the_rules_input(self):
         action = planned("orders/StartFulfilmentRuleUndelivered", Mechanism.RULE)
 
         assert isinstance(action, Start)
@@ -62,13 +62,13 @@ class TestEvents:
             < 80
         )
 
-    def test_for_a_stream_are_put_under_the_key_of_their_rule(self):
+    def test_event_for_a_stream_gets_the_rules_partition_key(self):
         action = planned("backbone/ToOrderStreamRuleUndelivered", Mechanism.RULE)
 
         assert isinstance(action, PutOn)
         assert (action.data, action.key) == (EVENT, EVENT["detail"]["metadata"]["subject"])
 
-    def test_for_a_log_or_a_topic_are_told_whole(self):
+    def test_event_for_a_log_or_a_topic_is_sent_whole(self):
         log = planned("backbone/CatchAllUndelivered", Mechanism.RULE)
         topic = planned("orders/AlertOrderNeedsAttentionRuleUndelivered", Mechanism.RULE)
 
@@ -76,7 +76,7 @@ class TestEvents:
         assert isinstance(topic, PublishTo)
         assert log.event == topic.event == EVENT
 
-    def test_for_a_queue_are_sent_without_what_eventbridge_says_of_them(self):
+    def test_event_for_a_queue_is_sent_without_eventbridges_attributes(self):
         action = planned("warehouse/PickRuleUndelivered", Mechanism.RULE)
 
         assert isinstance(action, SendTo)
@@ -84,25 +84,25 @@ class TestEvents:
         assert action.attributes == {"redriven": "1", "earlier": "NO_PERMISSIONS: it may not"}
         assert (action.group_id, action.deduplication_id) == ("", "")
 
-    def test_that_a_function_failed_at_are_given_to_it_again(self):
+    def test_event_that_a_function_failed_on_is_sent_to_it_again(self):
         action = planned("shipping/DispatchShipmentDeadLetters", Mechanism.DESTINATION)
 
         assert isinstance(action, Invoke)
         assert action.payload == EVENT
 
-    def test_that_a_function_parked_are_given_to_it_again(self):
+    def test_event_that_a_function_dead_lettered_is_sent_to_it_again(self):
         action = planned("orders/HoldOrderDeadLetters", Mechanism.CONSUMER)
 
         assert isinstance(action, Invoke)
         assert (action.target.name, action.payload) == ("orders/HoldOrder", EVENT)
 
-    def test_without_what_their_rule_wants_stay(self):
+    def test_event_without_the_rules_fields_is_not_redrivable(self):
         hollow = json.dumps({**EVENT, "detail": {}})
 
         with pytest.raises(NotRedrivableError, match=r"no \$\.detail\.metadata\.subject"):
             planned("backbone/ToOrderStreamRuleUndelivered", Mechanism.RULE, body=hollow)
 
-    def test_of_which_only_the_beginning_is_there_stay(self):
+    def test_truncated_event_is_not_redrivable(self):
         at = sink("orders/JobsRepublishStalledDeadLetters")
         parked = dead_lettered_by(at.routes_by(Mechanism.SCHEDULE)[0], at)
         cut = {**parked.attributes, "IS_PAYLOAD_TRUNCATED": "true"}
@@ -112,7 +112,7 @@ class TestEvents:
 
 
 class TestMessages:
-    def test_go_back_in_their_group_under_a_new_id_for_deduplication(self):
+    def test_fifo_message_keeps_its_group_and_gets_a_new_deduplication_id(self):
         action = planned("purchasing/LowStockUndelivered", Mechanism.SUBSCRIPTION)
 
         assert isinstance(action, SendTo)
@@ -120,7 +120,7 @@ class TestMessages:
         assert (action.group_id, action.deduplication_id) == ("g", "redrive-m1")
         assert action.attributes == {"redriven": "1"}
 
-    def test_go_back_without_what_sns_says_of_them(self):
+    def test_message_is_sent_without_snss_attributes(self):
         said = {"RequestID": "r", "ErrorCode": "AccessDenied", "ErrorMessage": "no", "kind": "low"}
 
         action = planned("purchasing/LowStockUndelivered", Mechanism.SUBSCRIPTION, attributes=said)
@@ -128,7 +128,7 @@ class TestMessages:
         history = {"redriven": "1", "earlier": "AccessDenied: no"}
         assert action.attributes == {"kind": "low", **history}
 
-    def test_go_back_as_they_came_with_their_history(self):
+    def test_message_is_sent_unchanged_with_its_history(self):
         parked = message("x", {"reason": "third", "redriven": "2", "earlier": "a\nb", "own": "o"})
 
         action = again("purchasing/LowStockDeadLetters", replace(parked, group_id="g"))
@@ -136,7 +136,7 @@ class TestMessages:
         assert action.body == "x"
         assert action.attributes == {"own": "o", "redriven": "3", "earlier": "a\nb\nthird"}
 
-    def test_have_room_for_so_much_history(self):
+    def test_history_of_a_message_is_limited(self):
         parked = message("x", {"reason": "r" * 5_000, "earlier": "gone"})
 
         kept = again("purchasing/LowStockDeadLetters", parked).attributes["earlier"]
@@ -145,14 +145,14 @@ class TestMessages:
 
 
 class TestRecords:
-    def test_that_a_function_parked_are_given_to_it_with_their_history_inside(self):
+    def test_stream_record_carries_its_history(self):
         action = planned("storefront/SalesProjectionDeadLetters", Mechanism.CONSUMER)
 
         assert isinstance(action, InvokeWithBatch)
         history = {"times": 1, "earlier": ["it makes no sense"]}
         assert action.payload == {"Records": [{**RECORD, "redriven": history}]}
 
-    def test_and_that_come_again_have_all_of_it(self):
+    def test_stream_record_keeps_its_earlier_history(self):
         name = "storefront/SalesProjectionDeadLetters"
         (first,) = planned(name, Mechanism.CONSUMER).payload["Records"]
 
@@ -160,20 +160,20 @@ class TestRecords:
 
         assert record["redriven"] == {"times": 2, "earlier": ["it makes no sense", "second"]}
 
-    def test_of_which_there_is_a_pointer_are_read_again(self):
+    def test_batch_with_a_pointer_is_read_from_the_stream(self):
         action = planned("shipping/OutboxDeadLetters", Mechanism.STREAM_MAPPING)
 
         assert isinstance(action, InvokeFromStream)
         assert action.batch == BATCH
         assert action.filters == [{"eventName": ["INSERT", "MODIFY"]}]
 
-    def test_in_a_bucket_are_given_to_the_function_as_the_batch_they_were(self):
+    def test_batch_in_a_bucket_is_sent_as_it_was(self):
         action = planned("storefront/ProjectionDeadLetters", Mechanism.STREAM_MAPPING)
 
         assert isinstance(action, InvokeWithBatch)
         assert action.payload == {"Records": [{"kinesis": {"sequenceNumber": "1"}}]}
 
-    def test_to_which_nothing_points_stay(self):
+    def test_batch_without_a_pointer_is_not_redrivable(self):
         at = sink("shipping/OutboxDeadLetters")
         whole = json.loads(dead_lettered_by(at.routes_by(Mechanism.STREAM_MAPPING)[0], at).body)
         whole["DDBStreamBatchInfo"] = {}
@@ -183,14 +183,14 @@ class TestRecords:
 
 
 class TestSagas:
-    def test_a_compensation_is_called_as_the_saga_called_it(self):
+    def test_compensation_is_called_with_the_sagas_payload(self):
         action = planned("orders/Repair", Mechanism.SAGA)
 
         assert isinstance(action, Repair)
         assert (action.order, action.compensation) == (ORDER, "ReleaseStock")
         assert action.payload == {"order_id": ORDER}
 
-    def test_an_outcome_is_looked_after(self):
+    def test_unwritten_outcome_is_a_repair_without_compensation(self):
         machine = sink("orders/Repair").routes[0].source
 
         action = again("orders/Repair", outcome(machine))
@@ -198,12 +198,12 @@ class TestSagas:
         assert (action.order, action.compensation, action.function) == (ORDER, "", "")
 
 
-def test_what_nobody_can_decode_stays():
+def test_unknown_message_is_not_redrivable():
     with pytest.raises(NotRedrivableError, match="where it came from is unknown"):
         again("shipping/DispatchShipmentDeadLetters", message("poison"))
 
 
-def test_an_action_is_said_in_words():
+def test_action_is_described_in_words():
     said = {
         str(planned("shipping/DispatchShipmentDeadLetters", Mechanism.DESTINATION)),
         str(planned("shipping/OutboxDeadLetters", Mechanism.STREAM_MAPPING)),

@@ -42,7 +42,7 @@ def redrive(
     return tally
 
 
-def test_everything_is_moved_once_and_gone():
+def test_every_message_is_moved_once_and_deleted():
     reader, consumer = FakeSinkReader([parked(name) for name in NAMES]), FakeConsumer()
 
     tally = redrive(reader, consumer.execute)
@@ -51,7 +51,7 @@ def test_everything_is_moved_once_and_gone():
     assert (tally.moved, tally.failed, tally.skipped) == (25, 0, 0)
 
 
-def test_a_dry_run_touches_nothing_and_says_the_same():
+def test_dry_run_changes_nothing_and_counts_the_same():
     reader = FakeSinkReader([parked(name) for name in NAMES])
 
     tally = redrive(reader, None)
@@ -61,7 +61,7 @@ def test_a_dry_run_touches_nothing_and_says_the_same():
     assert {str(result.action) for result in tally.results} == {"invoke shipping/DispatchShipment"}
 
 
-def test_what_waits_behind_ten_of_its_group_is_said_to_be_unseen():
+def test_messages_behind_ten_of_their_group_are_not_received():
     reader, consumer = FakeSinkReader([parked(name, "A") for name in NAMES]), FakeConsumer()
 
     dry = redrive(reader, None)
@@ -71,7 +71,7 @@ def test_what_waits_behind_ten_of_its_group_is_said_to_be_unseen():
     assert (done.moved, done.not_received) == (25, 0)
 
 
-def test_what_somebody_else_holds_is_said_to_be_unseen_in_each_place():
+def test_messages_that_others_hold_are_not_received():
     reader, tally = (
         FakeSinkReader([parked(name) for name in NAMES], in_flight={"e1", "e2"}),
         Tally(),
@@ -83,7 +83,7 @@ def test_what_somebody_else_holds_is_said_to_be_unseen_in_each_place():
     assert (tally.moved, tally.skipped, tally.not_received) == (2, 22, 2)
 
 
-def test_what_is_not_meant_is_left():
+def test_unselected_messages_are_left():
     reader, consumer = FakeSinkReader([parked(name) for name in NAMES]), FakeConsumer()
 
     tally = redrive(reader, consumer.execute, lambda record: record.message.id in ("e3", "e20"))
@@ -94,7 +94,7 @@ def test_what_is_not_meant_is_left():
     assert reader.in_flight == set()
 
 
-def test_what_fails_again_stays_and_the_others_go():
+def test_failed_messages_stay_and_the_others_are_moved():
     bad = FakeSinkReader([parked(name) for name in NAMES] + [message("poison", id="p")])
     consumer = FakeConsumer(fails_on={"e1"})
 
@@ -107,7 +107,7 @@ def test_what_fails_again_stays_and_the_others_go():
     assert reasons[1].startswith("where it came from is unknown")
 
 
-def test_what_is_parked_again_while_it_goes_on_is_left():
+def test_message_dead_lettered_during_the_redrive_is_left():
     reader, number = FakeSinkReader([parked("e0")]), count()
 
     def park_again(action: Action) -> None:
@@ -128,7 +128,7 @@ def test_message_that_came_when_the_run_began_is_left(history: dict[str, str]):
     assert redrive(reader, None).skipped == 1
 
 
-def test_behind_one_that_fails_its_group_stays_in_its_order():
+def test_group_stays_in_order_behind_a_failed_message():
     pairs = [("a1", "A"), ("b1", "B"), ("a2", "A"), ("b2", "B"), ("a3", "A")]
     reader = FakeSinkReader([parked(*pair) for pair in pairs])
     consumer = FakeConsumer(fails_on={"a2"})
@@ -140,7 +140,7 @@ def test_behind_one_that_fails_its_group_stays_in_its_order():
     assert (tally.moved, tally.failed) == (3, 2)
 
 
-def test_a_group_of_more_than_ten_is_moved_in_order():
+def test_group_of_more_than_ten_is_moved_in_order():
     reader = FakeSinkReader([parked(name, "A") for name in NAMES])
     consumer = FakeConsumer()
 
@@ -150,7 +150,7 @@ def test_a_group_of_more_than_ten_is_moved_in_order():
 
 
 @pytest.mark.parametrize("group", ["", "A"])
-def test_cut_off_anywhere_and_run_again_it_has_each_effect_once(group: str):
+def test_interrupted_and_repeated_redrive_has_each_effect_once(group: str):
     """At every step of the holder and of the consumer, before and after what it does."""
     for at in count(1):
         fuse = Fuse(at)
@@ -180,7 +180,7 @@ def test_cut_off_anywhere_and_run_again_it_has_each_effect_once(group: str):
 @pytest.mark.parametrize(
     "code", ["AccessDeniedException", "AuthorizationError", "ExpiredTokenException"]
 )
-def test_without_a_right_it_ends_and_touches_no_other(code: str):
+def test_missing_permission_ends_the_redrive_of_a_sink(code: str):
     def refused(action: Action) -> None:
         raise ClientError({"Error": {"Code": code, "Message": "no"}}, "Invoke")
 
@@ -197,7 +197,7 @@ def test_without_a_right_it_ends_and_touches_no_other(code: str):
     )
 
 
-def test_what_aws_refuses_of_one_is_said_of_that_one():
+def test_error_of_one_message_is_reported_for_it():
     def refused(action: Action) -> None:
         raise ClientError({"Error": {"Code": "InvalidParameterValue", "Message": "big"}}, "Send")
 
@@ -209,7 +209,7 @@ def test_what_aws_refuses_of_one_is_said_of_that_one():
     assert "big" in tally.results[0].error
 
 
-def test_it_keeps_its_pace():
+def test_rate_limit_spaces_calls():
     now, slept = 0.0, list[float]()
 
     def sleep(seconds: float) -> None:

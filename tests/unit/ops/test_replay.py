@@ -30,11 +30,11 @@ def rule(name: str = "Mine", pattern: Any = MINE, **changed: Any) -> Rule:
     return Rule(name=name, pattern=pattern, **sent)
 
 
-class TestHearing:
-    def test_the_contracts_pattern_of_a_live_rule_hears_no_replay(self):
+class TestRules:
+    def test_pattern_of_a_contract_excludes_replays(self):
         assert rule(pattern=live_pattern([OrderPlaced])).receives == ""
 
-    def test_a_pattern_that_does_not_mind_hears_live_and_replayed_events(self):
+    def test_pattern_without_replay_name_gets_live_and_replayed_events(self):
         assert rule(pattern={"source": ["s"]}).receives == "live and replayed events"
 
     @pytest.mark.parametrize(
@@ -48,9 +48,7 @@ class TestHearing:
             ("Mine Live None", "Live excludes replayed .*; None is no rule of the bus"),
         ],
     )
-    def test_what_would_come_to_nothing_is_refused_with_those_that_hear(
-        self, names: str, wrong: str
-    ):
+    def test_unreachable_rule_is_refused_with_the_reachable_ones(self, names: str, wrong: str):
         rules = [
             rule(),
             rule("Live", live_pattern([OrderConfirmed])),
@@ -63,7 +61,7 @@ class TestHearing:
         ):
             select_rules(rules, names.split())
 
-    def test_a_rule_named_twice_is_named_once(self):
+    def test_rule_given_twice_is_used_once(self):
         assert select_rules([rule(), rule("Other")], ["Mine", "Mine"]) == [rule()]
 
 
@@ -90,18 +88,18 @@ class TestEstimate:
             (plan(count=0), None),
         ],
     )
-    def test_it_is_that_part_of_what_the_archive_holds(
+    def test_estimate_is_the_periods_share_of_the_archive(
         self, archive: ReplayPlan, events: int | None
     ):
         assert archive.estimated_events(now=NOW) == events
 
 
 class TestTimes:
-    def test_they_are_of_utc_unless_they_say_otherwise(self):
+    def test_times_are_utc_without_an_offset(self):
         assert parse_time("2026-12-01T12:00") == parse_time("2026-12-01T13:00+01:00") == NOW
         assert parse_time("2026-12-01") == NOW - 12 * AGO
 
-    def test_what_is_none_is_said(self, capsys: pytest.CaptureFixture[str]):
+    def test_invalid_time_is_refused(self, capsys: pytest.CaptureFixture[str]):
         parser = ArgumentParser()
         command.arguments(parser)
         with pytest.raises(SystemExit):
@@ -163,7 +161,7 @@ class Pages:
 
 
 class TestFollowing:
-    def test_it_says_how_far_it_is_until_it_has_ended(self):
+    def test_progress_is_shown_until_the_replay_ends(self):
         said: list[str] = []
         events = Events("STARTING", "RUNNING")
 
@@ -176,7 +174,7 @@ class TestFollowing:
         ]
         assert events.cancelled == []
 
-    def test_what_interrupts_it_cancels_it(self):
+    def test_interruption_cancels_the_replay(self):
         events = Events("RUNNING", "RUNNING")
 
         def interrupt(_: float) -> None:
@@ -187,7 +185,7 @@ class TestFollowing:
 
         assert events.cancelled == ["r"]
 
-    def test_one_that_fails_is_an_error(self):
+    def test_failed_replay_is_an_error(self):
         with pytest.raises(OperationError, match="replay r is FAILED: no reason was given"):
             follow(Replay(Events("FAILED", "FAILED"), "r"), plan(), lambda _: None)
 
@@ -211,14 +209,14 @@ class TestCommand:
         arguments = parser.parse_args(["--from", "2026-11-01", *words])
         return command.run(arguments, cast(Deployed, Backbone()), Terminal())
 
-    def test_without_yes_it_says_what_it_would_do(
+    def test_replay_without_yes_prints_the_plan_only(
         self, events: Events, capsys: pytest.CaptureFixture[str]
     ):
         assert self.run(events, "--rule", "Mine") == 0
         assert events.started == {}
         assert capsys.readouterr().out.endswith("nothing was replayed; to do it, add --yes\n")
 
-    def test_with_yes_it_names_the_rules_that_it_may_reach(self, events: Events):
+    def test_replay_with_yes_names_its_rules(self, events: Events):
         until = "2026-11-02"
         assert self.run(events, "--to", until, "--rule", "Mine", "--rule", "Catchall", "--yes") == 0
         assert events.started["Destination"] == {
@@ -227,21 +225,19 @@ class TestCommand:
         }
         assert events.started["EventEndTime"] == parse_time(until)
 
-    def test_for_scripts_it_says_one_document(
-        self, events: Events, capsys: pytest.CaptureFixture[str]
-    ):
+    def test_replay_json_is_one_document(self, events: Events, capsys: pytest.CaptureFixture[str]):
         self.run(events, "--rule", "Mine", "--yes", "--json")
         said = json.loads(capsys.readouterr().out)
         assert (said["replayed"], said["rules"][0]["name"]) == (True, "Mine")
 
-    def test_a_time_that_is_none_is_refused(self, events: Events):
+    def test_invalid_time_argument_is_refused(self, events: Events):
         with pytest.raises(OperationError, match="--from has to be before --to"):
             self.run(events, "--to", "2026-10-01", "--rule", "Mine", "--yes")
         assert events.started == {}
 
-    def test_the_plan_for_people(self, golden: SnapshotAssertion):
+    def test_plan_as_text(self, golden: SnapshotAssertion):
         rules = [*rules_of(Events(), "Orders")[::2], rule("Two", targets=("arn:aws:s:r:a:x",) * 2)]
         assert "\n".join(replace(plan(days=30), rules=rules).lines(now=NOW)) == golden
 
-    def test_the_plan_for_scripts(self, golden: SnapshotAssertion):
+    def test_plan_as_json(self, golden: SnapshotAssertion):
         assert json.dumps(plan().as_json(now=NOW), indent=2) == golden

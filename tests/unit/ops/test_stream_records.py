@@ -60,21 +60,21 @@ def numbers(stream: FakeStream, **options: Any) -> list[str]:
     return [record["dynamodb"]["SequenceNumber"] for record in records]
 
 
-def test_those_that_are_meant_and_no_others_are_read():
+def test_records_of_the_batch_and_no_others_are_read():
     stream = FakeStream([change(100)], [], [change(101), change(102), change(103)], [change(104)])
 
     assert numbers(stream) == ["100", "101", "102"]
     assert stream.asked == 3
 
 
-def test_what_the_filters_hold_back_is_held_back():
+def test_records_that_no_filter_matches_are_left_out():
     stream = FakeStream([change(100), change(101, "REMOVE"), change(102)])
 
     assert numbers(stream, filters=FILTERS) == ["100", "102"]
 
 
 @pytest.mark.parametrize("closed", [True, False], ids=["closed", "silent"])
-def test_a_stream_that_does_not_give_all_of_them_is_not_taken_for_all(closed: bool):
+def test_incomplete_batch_is_an_error(closed: bool):
     stream = FakeStream([change(100)], closed=closed)
 
     with pytest.raises(StreamReadError, match="only the first"):
@@ -83,7 +83,7 @@ def test_a_stream_that_does_not_give_all_of_them_is_not_taken_for_all(closed: bo
     assert stream.asked == (1 if closed else 1 + MAX_EMPTY_READS)
 
 
-def test_they_come_as_a_function_gets_them():
+def test_records_have_the_format_that_functions_get():
     (record,) = read_changes(FakeStream([change(102)], closed=True), BATCH)
 
     assert record["eventSourceARN"] == BATCH["streamArn"]
@@ -92,17 +92,17 @@ def test_they_come_as_a_function_gets_them():
 
 
 @pytest.mark.parametrize("stream", [FakeStream(trimmed=True), FakeStream(closed=True)])
-def test_what_is_gone_is_said_to_be_gone(stream: FakeStream):
+def test_trimmed_batch_is_an_error(stream: FakeStream):
     with pytest.raises(StreamReadError, match="no longer has"):
         numbers(stream)
 
 
-def test_another_kind_of_stream_is_said_not_to_be_read():
+def test_stream_of_another_service_is_an_error():
     with pytest.raises(StreamReadError, match="kinesis"):
         read_changes(FakeStream(), {**BATCH, "streamArn": "arn:aws:kinesis:eu-west-1:1:stream/s"})
 
 
-def test_filters_are_read_as_far_as_they_name_values():
+def test_filter_with_other_than_exact_values_is_an_error():
     record = change(100)
 
     assert matches_filter({"dynamodb": {"NewImage": {"id": {"S": ["x", "y"]}}}}, record)

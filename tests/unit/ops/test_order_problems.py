@@ -1,0 +1,180 @@
+"""What is wrong with an order is named; what may still happen by itself is not."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from lambdas.contracts.codec import encode
+from ops.orders.problems import OVERDUE_AFTER, find_problems
+from ops.orders.records import OrderRecords
+from tests.unit.ops.order_samples import (
+    ARN,
+    DISPATCHED,
+    NOW,
+    PLACED,
+    REJECTED,
+    TROUBLED,
+    at,
+    charge,
+    hold,
+    order,
+    reservation,
+    seen,
+    shipment,
+)
+
+
+def changed(known: OrderRecords, **records: Any) -> OrderRecords:
+    return replace(known, records={**known.records, **records})
+
+
+CONFIRMED = replace(
+    DISPATCHED,
+    order=order("CONFIRMED", 2, 2, [ARN], claim_owner=ARN, claim_until=1),
+    records={
+        **DISPATCHED.records,
+        "inventory": reservation("RESERVED"),
+        "shipping": shipment("BOOKED"),
+    },
+)
+
+
+NOT_PICKED = changed(CONFIRMED, warehouse=None)
+
+
+def with_hold(known: OrderRecords, state: str, *, since: str) -> OrderRecords:
+    encoded = encode(hold("R", "why", state, since))
+    return replace(known, order={**known.order, "holds": [encoded]})
+
+
+class TestNextSteps:
+    """What follows by itself on an order that was confirmed, or has left."""
+
+    @pytest.mark.parametrize(
+        ("known", "said"),
+        [
+            (NOT_PICKED, "it is CONFIRMED, and has not been picked"),
+            (CONFIRMED, "it is CONFIRMED and picked, and shipping has it BOOKED"),
+            (
+                changed(CONFIRMED, shipping=shipment("DISPATCHED")),
+                "it is CONFIRMED and picked, and shipping has it DISPATCHED",
+            ),
+            (
+                with_hold(NOT_PICKED, "HELD", since=at(2)),
+                "it is CONFIRMED, and has not been picked",
+            ),
+            (
+                with_hold(CONFIRMED, "LIFTED", since=at(3)),
+                "it is CONFIRMED and picked, and shipping has it BOOKED",
+            ),
+            (
+                changed(DISPATCHED, inventory=reservation("RESERVED")),
+                "it is DISPATCHED, and inventory has it RESERVED",
+            ),
+        ],
+    )
+    def test_overdue_next_step_is_a_problem(self, known: OrderRecords, said: str):
+        assert list(find_problems(known, now=NOW)) == [said]
+        assert list(find_problems(known, now=datetime.fromisoformat(at(2)) + OVERDUE_AFTER)) == []
+
+    def test_held_order_is_not_overdue(self):
+        assert list(find_problems(with_hold(CONFIRMED, "HELD", since=at(3)), now=NOW)) == []
+
+    def test_overdue_time_counts_from_the_last_step(self):
+        just = (NOW - OVERDUE_AFTER / 2).isoformat()
+        picked = changed(
+            CONFIRMED, warehouse={**cast(Any, CONFIRMED.records["warehouse"]), "picked_at": just}
+        )
+        for known in (picked, with_hold(CONFIRMED, "LIFTED", since=just)):
+            assert list(find_problems(known, now=NOW)) == []
+
+    @pytest.mark.parametrize("service", ["warehouse", "shipping"])
+    def test_unreadable_service_is_no_overdue_step(self, service: str):
+        records = {name: row for name, row in CONFIRMED.records.items() if name != service}
+        assert list(find_problems(replace(CONFIRMED, records=records), now=NOW)) == []
+
+
+class TestProblems:
+    @pytest.mark.parametrize("known", [DISPATCHED, REJECTED])
+    def test_finished_order_has_no_problem(self, known: OrderRecords):
+        assert list(find_problems(known, now=NOW)) == []
+
+    @pytest.mark.parametrize(
+        ("known", "said"),
+        [
+            (changed(DISPATCHED, payments=None), "it is DISPATCHED, and payments has it nowhere"),
+            (
+                changed(DISPATCHED, payments=charge("PENDING")),
+                "it is DISPATCHED, and payments has it PENDING",
+            ),
+            (
+                changed(DISPATCHED, shipping=shipment("CANCELLED")),
+                "it is DISPATCHED, and shipping has it CANCELLED",
+            ),
+            (
+                changed(REJECTED, inventory=reservation("RESERVED")),
+                "it is REJECTED, and inventory has it RESERVED",
+            ),
+            (
+                changed(REJECTED, payments=charge("TAKEN", "CHARGE")),
+                "it is REJECTED, and payments has it TAKEN",
+            ),
+            (
+                changed(REJECTED, storefront=seen("orders/2 OrderRejected 2")),
+                "of the 2 events of orders, the timeline lacks [1]",
+            ),
+            (
+                changed(DISPATCHED, payments=charge("TAKEN", "CHARGE", told=False)),
+                "the ledger's CHARGE was never published",
+            ),
+            (PLACED, "it is PLACED, and no saga has worked on it since 2026-12-01 08:26:00"),
+            (
+                replace(PLACED, order={**PLACED.order, "claim_owner": ARN, "claim_until": 7200}),
+                "it is PLACED, and no saga has worked on it since 1970-01-01 02:00:00",
+            ),
+            (
+                replace(REJECTED, dead_letters=TROUBLED.dead_letters),
+                "orders/Repair has a dead letter of it: RefundPayment: no answer",
+            ),
+        ],
+    )
+    def test_problem_is_named(self, known: OrderRecords, said: str):
+        assert said in list(find_problems(known, now=NOW))
+
+    @pytest.mark.parametrize("service", DISPATCHED.records)
+    def test_unreadable_service_is_no_contradiction(self, service: str):
+        records = {name: row for name, row in DISPATCHED.records.items() if name != service}
+        assert list(find_problems(replace(DISPATCHED, records=records), now=NOW)) == []
+
+    def test_recent_change_is_no_problem(self):
+        soon = datetime.fromisoformat(at(9)) + OVERDUE_AFTER / 2
+        for known in (
+            PLACED,
+            changed(REJECTED, storefront=None),
+            changed(DISPATCHED, payments=charge("TAKEN", "CHARGE", told=False)),
+        ):
+            assert list(find_problems(known, now=soon)) == []
+
+    def test_claimed_order_is_no_problem(self):
+        until = int((NOW + timedelta(seconds=5)).timestamp())
+        claimed = {**PLACED.order, "claim_owner": ARN, "claim_until": until}
+        assert list(find_problems(replace(PLACED, order=claimed), now=NOW)) == []
+
+    def test_completed_compensation_is_no_problem(self):
+        repaired = replace(
+            TROUBLED, order={**TROUBLED.order, "completed_compensations": ["RefundPayment"]}
+        )
+        assert not [
+            each for each in find_problems(repaired, now=NOW) if "waits for a person" in each
+        ]
+
+    def test_all_problems_of_an_order_are_named(self):
+        assert list(find_problems(TROUBLED, now=NOW)) == [
+            "RefundPayment failed for good and waits for a person",
+            "it is CANCELLED, and payments has it TAKEN",
+            "of the 5 events of orders, the timeline lacks [4, 5]",
+            "the ledger's CHARGE was never published",
+            "orders/Repair has a dead letter of it: RefundPayment: no answer",
+        ]

@@ -1,0 +1,74 @@
+"""An order's trace: what it shows, in golden files, and in which order."""
+
+import json
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from ops.orders.records import OrderRecords
+from ops.orders.render import render_lines
+from ops.orders.trace import format_amount, history, trace_document
+from tests.unit.ops.order_samples import NOW, PLACED, SITUATIONS, TROUBLED, at, hold, order
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_trace_as_text(situation: str, golden: SnapshotAssertion):
+    told = trace_document(SITUATIONS[situation], now=NOW)
+
+    assert "\n".join(render_lines(told)) == golden
+
+
+@pytest.mark.parametrize("situation", ["troubled"])
+def test_trace_as_json(situation: str, golden: SnapshotAssertion):
+    told = trace_document(SITUATIONS[situation], now=NOW)
+
+    assert json.dumps(told, indent=2, ensure_ascii=False) == golden
+
+
+class TestHistory:
+    @pytest.mark.parametrize("known", SITUATIONS.values())
+    def test_history_is_sorted_by_time(self, known: OrderRecords):
+        times = [datetime.fromisoformat(moment["at"]) for moment in history(known)]
+        assert times == sorted(times)
+
+    def test_history_compares_times_of_different_offsets(self):
+        known = replace(
+            PLACED,
+            order={**PLACED.order, "cancel_requested_at": "2026-12-01T09:25:59.5+01:00"},
+        )
+        assert [moment["what"] for moment in history(known)] == [
+            "cancellation",
+            "OrderPlaced",
+            "OrderHeld",
+        ]
+
+    @pytest.mark.parametrize(
+        ("more", "why"),
+        [
+            ({}, "asked for by the customer"),
+            ({"duplicate_of": "0e" * 16}, f"it repeats order {'0e' * 16}"),
+            (
+                {
+                    "duplicate_of": "0e" * 16,
+                    "holds": (hold("DuplicateOrder", "the same as another", "LIFTED", at(2)),),
+                },
+                "asked for by the customer",
+            ),
+        ],
+    )
+    def test_history_says_who_cancelled(self, more: dict[str, Any], why: str):
+        """A duplicate that was held is the customer's to cancel."""
+        known = replace(TROUBLED, order=order("CANCELLED", 5, 9, cancel_requested_at=at(3), **more))
+        details = [each["detail"] for each in history(known) if each["what"] == "cancellation"]
+        assert details == [why]
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [(1_500, "JPY", "1,500 JPY"), (1_500, "KWD", "1.500 KWD"), (123_405, "GBP", "1,234.05 GBP")],
+)
+def test_amount_has_the_digits_of_its_currency(amount: int, currency: str, text: str):
+    assert format_amount({"amount": amount, "currency": currency}) == text

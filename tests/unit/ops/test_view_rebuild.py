@@ -1,0 +1,125 @@
+"""The command `view rebuild`: its options, output and exit codes."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from ops import __main__ as command
+from ops.deployed import deployed
+from ops.terminal import Terminal
+from ops.views.rebuild import Rebuild
+from ops.views.registry import VIEWS
+from stacks.environments import ENVIRONMENTS
+
+
+class TestCommand:
+    @pytest.fixture
+    def run(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> Callable[..., tuple[int, str]]:
+        def run(*arguments: str, **environment: str) -> tuple[int, str]:
+            for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_PROFILE"):
+                monkeypatch.delenv(name, raising=False)
+            monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+            monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+            monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+            for name, value in environment.items():
+                monkeypatch.setenv(name, value)
+            monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", *arguments])
+            try:
+                return command.main(), capsys.readouterr().err
+            except SystemExit as ended:
+                return int(str(ended.code)), capsys.readouterr().err
+
+        return run
+
+    def test_missing_prerequisite_is_one_line(self, run: Callable[..., tuple[int, str]]):
+        assert run("timelines")[1].startswith("no region: ")
+        code, said = run("timelines", AWS_DEFAULT_REGION="eu-west-1")
+        assert (code, said.count("\n")) == (2, 1)
+        assert said.startswith("no credentials: ")
+
+    @pytest.mark.parametrize(
+        ("equal", "options", "switch", "code", "printed"),
+        [
+            (True, (), False, 0, {"equal": True, "switched": False}),
+            (True, ("--yes",), True, 0, {"equal": True, "switched": True}),
+            (False, (), False, 1, {"equal": False, "switched": False}),
+            (False, ("--yes",), True, 1, {"equal": False, "switched": False}),
+            (
+                False,
+                ("--yes", "--despite-differences"),
+                True,
+                0,
+                {"equal": False, "switched": True},
+            ),
+            (False, ("--despite-differences",), False, 0, {"equal": False, "switched": False}),
+        ],
+    )
+    def test_rebuild_switches_with_yes_only(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        equal: bool,
+        options: tuple[str, ...],
+        switch: bool,
+        code: int,
+        printed: dict[str, bool],
+    ):
+        asked: list[dict[str, bool]] = []
+
+        def rebuild(_: Rebuild, **how: bool) -> bool:
+            asked.append(how)
+            return equal
+
+        monkeypatch.setattr(Rebuild, "run", rebuild)
+        monkeypatch.setattr(command, "deployed", lambda _: None)
+        monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", "sales", "--json", *options])
+
+        assert command.main() == code
+        assert json.loads(capsys.readouterr().out) == {"view": "sales", **printed}
+        despite = "--despite-differences" in options
+        assert asked == [{"switch": switch, "ignore_differences": despite}]
+
+    @pytest.mark.parametrize(("options", "hint"), [((), True), (("--yes",), False)])
+    def test_rebuild_without_yes_says_how_to_switch(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        options: tuple[str, ...],
+        hint: bool,
+    ):
+        monkeypatch.setattr(Rebuild, "run", lambda *_, **__: True)
+        monkeypatch.setattr(command, "deployed", lambda _: None)
+        monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", "sales", *options])
+
+        assert command.main() == 0
+        assert ("to switch to it, add --yes" in capsys.readouterr().out) == hint
+
+    def test_unknown_view_is_refused_with_the_known_ones(self, run: Callable[..., tuple[int, str]]):
+        code, said = run("prices")
+        assert code == 2
+        assert all(view in said for view in VIEWS)
+
+    def test_progress_without_a_terminal_is_the_first_and_last_line_of_each_step(
+        self, monkeypatch: pytest.MonkeyPatch
+    ):
+        out = io.StringIO()
+        monkeypatch.setattr(sys, "stdout", out)
+        terminal = Terminal()
+
+        for line in ("a: 1", "a: 2", "a: 3", "b: 1", "b: 2"):
+            terminal.say(line)
+        terminal.end()
+
+        assert out.getvalue().split("\n") == ["a: 1", "a: 3", "b: 1", "b: 2", ""]
+
+    def test_stacks_are_found_by_their_names(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "k")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+        for env in ENVIRONMENTS.values():
+            assert deployed(env.name)._name("Storefront") == env.stack_name("Storefront")
