@@ -3,8 +3,8 @@
 The consumer gets what it got before, in the way it got it. It dead-letters it again if it fails
 again. Nothing is sent where it would have no effect.
 
-The history goes along where there is room for it beside the event: in the attributes of a message,
-or in a stream record that its consumer dead-letters by itself. An event for a function, a state
+The history goes along where there is room for it: in the attributes of a message, or in a stream
+record that its consumer dead-letters by itself. An event for a function, a state
 machine, a topic or a log has no such room. Dead-lettered again, it looks new.
 """
 
@@ -226,7 +226,7 @@ def _retry_batch(dead_letter: DeadLetter, route: FailureRoute) -> Action:
     if "payload" in dead_letter.report:
         return InvokeWithBatch(target=target, payload=dead_letter.event)
     if not dead_letter.event.keys() >= BATCH_POINTER_FIELDS:
-        raise NotRedrivableError("it does not say which records of which stream it means")
+        raise NotRedrivableError("it has no complete pointer to records of a stream")
     filters = route.target_config.get("FilterCriteria", {}).get("Filters", [])
     return InvokeFromStream(
         target=target,

@@ -1,4 +1,4 @@
-"""Every place that can hold failed work is found, with who parks there and the way back."""
+"""Every failure sink in the templates is found, with its routes and their redrives."""
 
 from collections.abc import Iterator
 

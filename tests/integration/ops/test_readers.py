@@ -45,7 +45,7 @@ def make_queue(sqs: Any) -> Callable[..., QueueReader]:
 
     def make(*bodies: str, group_id: str = "") -> QueueReader:
         fifo = {"FifoQueue": "true"} if group_id else {}
-        name = f"parked-{next(numbers)}{'.fifo' if group_id else ''}"
+        name = f"dead-letters-{next(numbers)}{'.fifo' if group_id else ''}"
         url = sqs.create_queue(QueueName=name, Attributes=fifo)["QueueUrl"]
         for body in bodies:
             ordered = (

@@ -37,7 +37,7 @@ def shelf(number: int, sequence: int = 1) -> dict[str, Any]:
 
 @dataclass
 class World:
-    """Inventory's table, the one beside the view's, and who reads the one into the other."""
+    """Inventory's table, the view's idle table, and the source that reads one into the other."""
 
     dynamodb: Any
     stock: str

@@ -1,4 +1,4 @@
-"""The places of the synthesized templates, and what AWS and our functions would park there."""
+"""The sinks of the templates, and what AWS and our functions would dead-letter there."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ RECORD = {"dynamodb": {"SequenceNumber": "100", "NewImage": {"order_id": {"S": O
 
 
 class FakeQueue(ClientDouble):
-    """Has what a function parks."""
+    """Keeps what a function dead-letters."""
 
     body = ""
 
@@ -82,7 +82,7 @@ def sink(name: str) -> FailureSink:
 
 
 def arn(resource: Resource) -> str:
-    """As AWS writes it into what is parked."""
+    """Return the ARN as AWS writes it into a dead letter."""
     start = "arn:aws:{}:eu-west-1:123456789012"
     match resource.kind:
         case "AWS::Lambda::Function":
@@ -112,15 +112,15 @@ def message(
 
 
 def _matching(rule: Resource) -> Mapping[str, Any]:
-    """What the rule hears, as far as a redrive is concerned."""
+    """Return an event that the rule matches, as far as a redrive is concerned."""
     via_destination = rule.properties["EventPattern"].get("source") == ["lambda"]
     return BY_LAMBDA if via_destination else EVENT
 
 
 def dead_lettered_by(route: FailureRoute, sink: FailureSink, *, id: str = "m1") -> RawMessage:
-    """What this feed parks, by the documentation of who parks it."""
+    """Return what this route dead-letters, by AWS's documentation or our own code."""
     fifo = sink.is_fifo
-    told = {"source": EVENT["source"], "detail_type": "OrderConfirmed", **EVENT["detail"]}
+    body = {"source": EVENT["source"], "detail_type": "OrderConfirmed", **EVENT["detail"]}
     function = arn(route.target) if route.target else ""
     envelope = {"version": "1.0", "timestamp": "2026-12-01T09:00:00Z",
                 "requestContext": {**CONTEXT, "functionArn": function}}  # fmt: skip
@@ -149,7 +149,7 @@ def dead_lettered_by(route: FailureRoute, sink: FailureSink, *, id: str = "m1") 
         case Mechanism.STREAM_MAPPING:
             return message({**envelope, "DDBStreamBatchInfo": BATCH}, id=id)
         case Mechanism.CONSUMER if fifo:
-            return message(told, {"reason": "it makes no sense"}, id=id, fifo=True)
+            return message(body, {"reason": "it makes no sense"}, id=id, fifo=True)
         case Mechanism.CONSUMER if sink.routes_by(Mechanism.DESTINATION):
             sqs = FakeQueue()
             DeadLetterQueue("url", sqs=sqs).send_event(EVENT, reason="it makes no sense")
@@ -159,8 +159,8 @@ def dead_lettered_by(route: FailureRoute, sink: FailureSink, *, id: str = "m1") 
         case Mechanism.SAGA:
             return compensation(route.source, id=id)
     if route.mechanism is Mechanism.REDRIVE_POLICY:
-        return _from(message(told, id=id, fifo=fifo), arn(route.source))
-    return message(told, id=id, fifo=fifo)
+        return _from(message(body, id=id, fifo=fifo), arn(route.source))
+    return message(body, id=id, fifo=fifo)
 
 
 def compensation(machine: Resource, *, order: str = ORDER, id: str = "m1") -> RawMessage:

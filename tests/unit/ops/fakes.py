@@ -1,4 +1,4 @@
-"""A place's contents and a consumer, which can be cut off at any point."""
+"""A sink's contents and a consumer, which can be interrupted at any point."""
 
 from collections.abc import Generator
 from dataclasses import dataclass, field

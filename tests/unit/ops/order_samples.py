@@ -90,7 +90,9 @@ def shipment(state: str, *, changed: float = 1.5) -> dict[str, Any]:
     )
 
 
-def charge(state: str, *kinds: str, explanation: str = "", told: bool = True) -> dict[str, Any]:
+def charge(
+    state: str, *kinds: str, explanation: str = "", published: bool = True
+) -> dict[str, Any]:
     accounts = {
         "CHARGE": ("card-provider", "customer/ada"),
         "REFUND": ("customer/ada", "card-provider"),
@@ -102,7 +104,7 @@ def charge(state: str, *kinds: str, explanation: str = "", told: bool = True) ->
             "credit": accounts[kind][1],
             **TOTAL,
             "occurred_at": at(second),
-            "published": told,
+            "published": published,
         }
         for kind, second in zip(kinds, (1, 4), strict=False)
     ]
@@ -113,7 +115,7 @@ def charge(state: str, *kinds: str, explanation: str = "", told: bool = True) ->
 def seen(*events: str, **last: str) -> dict[str, Any]:
     """The timeline's row: ``orders/1 OrderPlaced 0`` is an event, its number and its second.
 
-    ``last`` is what the last of them tells besides.
+    ``last`` are further details of the last event.
     """
     row: dict[str, Any] = {"order_id": ID, "customer_id": "ada"}
     for event in events:
@@ -248,7 +250,7 @@ TROUBLED = OrderRecords(
         failed_compensations=["RefundPayment"],
     ),
     records={
-        "payments": charge("TAKEN", "CHARGE", told=False),
+        "payments": charge("TAKEN", "CHARGE", published=False),
         "inventory": reservation("RELEASED", changed=4),
         "shipping": shipment("CANCELLED", changed=3.5),
         "warehouse": None,

@@ -1,4 +1,4 @@
-"""What is parked is decoded, whoever parked it; what nobody can decode is there as it is."""
+"""Dead letters are decoded, whatever wrote them; unknown ones are kept as they are."""
 
 import json
 
@@ -28,7 +28,7 @@ def decoded(name: str, how: Mechanism) -> DeadLetter:
     return decode(dead_lettered_by(at.routes_by(how)[0], at), at)
 
 
-def told(record: DeadLetter) -> tuple[str, int, str]:
+def facts(record: DeadLetter) -> tuple[str, int, str]:
     return record.error, record.attempts, record.event_time
 
 
@@ -36,7 +36,7 @@ def test_undelivered_event_is_decoded():
     record = decoded("shipping/DispatchShipmentOnOrderPickedRuleUndelivered", Mechanism.RULE)
 
     assert record.event == EVENT
-    assert told(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T08:26:02.918Z")
+    assert facts(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T08:26:02.918Z")
     assert "DispatchShipment" in record.failed_at
 
 
@@ -44,14 +44,14 @@ def test_failed_scheduler_invocation_is_decoded():
     record = decoded("orders/JobsRepublishStalledDeadLetters", Mechanism.SCHEDULE)
 
     assert record.event == {}
-    assert told(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T09:00:00Z")
+    assert facts(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T09:00:00Z")
 
 
 def test_event_that_a_function_failed_on_is_decoded():
     record = decoded("shipping/DispatchShipmentDeadLetters", Mechanism.DESTINATION)
 
     assert record.event == EVENT
-    assert told(record) == (
+    assert facts(record) == (
         "RetriesExhausted: NoShipmentError: there is no shipment",
         3,
         "2026-12-01T08:26:02.918Z",
@@ -62,7 +62,7 @@ def test_pointer_to_a_batch_is_decoded():
     record = decoded("shipping/OutboxDeadLetters", Mechanism.STREAM_MAPPING)
 
     assert record.event["startSequenceNumber"] == "100"
-    assert told(record) == ("RetriesExhausted", 3, "2026-12-01T08:00:00Z")
+    assert facts(record) == ("RetriesExhausted", 3, "2026-12-01T08:00:00Z")
 
 
 def test_whole_batch_is_decoded():
@@ -97,14 +97,14 @@ def test_event_that_its_function_dead_lettered_is_decoded():
     record = decoded("orders/HoldOrderDeadLetters", Mechanism.CONSUMER)
 
     assert record.event == EVENT
-    assert told(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
+    assert facts(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
 
 
 def test_message_that_its_function_dead_lettered_is_decoded():
     record = decoded("purchasing/LowStockDeadLetters", Mechanism.CONSUMER)
 
     assert record.event["source"] == EVENT["source"]
-    assert told(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
+    assert facts(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
 
 
 def test_message_received_too_often_is_decoded():
@@ -142,9 +142,9 @@ def test_redrive_count_and_previous_errors_are_decoded():
     at = sink("purchasing/LowStockDeadLetters")
     history = {"redriven": "2", "earlier": "first\nsecond", "reason": "third"}
     attributes = decode(message("x", history), at)
-    parked = {**RECORD, "redriven": {"times": 2, "earlier": ["first", "second"]}}
+    stream_record = {**RECORD, "redriven": {"times": 2, "earlier": ["first", "second"]}}
     inside = decode(
-        message({"reason": "third", "record": parked}),
+        message({"reason": "third", "record": stream_record}),
         sink("storefront/SalesProjectionDeadLetters"),
     )
 
@@ -179,7 +179,7 @@ FEEDS = [(route, sink) for sink in sinks() for route in sink.routes]
 
 @given(number=st.integers(0, len(FEEDS) - 1), data=st.data())
 def test_message_of_a_similar_shape_is_kept(number: int, data: st.DataObject):
-    """Whatever stands in one place of an envelope instead of what should, it is shown."""
+    """Any value at any position of an envelope is shown."""
     route, sink = FEEDS[number]
     body = json.loads(dead_lettered_by(route, sink).body)
     inner, names = body, ["reason", "record", "requestContext", "payload"]

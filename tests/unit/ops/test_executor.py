@@ -1,4 +1,4 @@
-"""What was planned is done by the right request, and what fails again is told."""
+"""Each action makes the right request of AWS; a target that fails again is an error."""
 
 import io
 import json
@@ -20,7 +20,7 @@ class AlreadyThere(Exception):
 
 
 class FakeAws:
-    """Notes each request; a function answers as it is told to."""
+    """Records each request; functions return what the test gives."""
 
     def __init__(self, **answers: Any) -> None:
         self.requests: list[tuple[str, Mapping[str, Any]]] = []
@@ -59,9 +59,9 @@ class FakeClient:
 
 def move(aws: FakeAws, name: str, how: Mechanism, message: Any = None) -> None:
     at = sink(name)
-    parked = message or dead_lettered_by(at.routes_by(how)[0], at)
+    raw = message or dead_lettered_by(at.routes_by(how)[0], at)
     ActionExecutor(aws.client, lambda: "mark-compensation-completed").execute(
-        plan_redrive(decode(parked, at), at)
+        plan_redrive(decode(raw, at), at)
     )
 
 
@@ -176,7 +176,7 @@ class TestRepair:
     def test_open_or_fulfilled_order_is_not_compensated(
         self, state: str, finished: bool, said: str
     ):
-        """A saga parked this and died; the next one found everything done, or is yet to begin."""
+        """The saga that dead-lettered this died; its next execution found all done, or will start."""
         aws = FakeAws(mark_compensation_completed={"state": state, "finished": finished})
 
         with pytest.raises(ActionFailedError, match=said):

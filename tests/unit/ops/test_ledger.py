@@ -53,8 +53,8 @@ class TestLedger:
         row = ["REFUNDED", None, None, "", NOW, NOW, *[None] * 6, True]
         found = self.collect(monkeypatch, row)
         assert (found["amount"], found["entries"]) == (None, [])
-        told = trace_document(replace(REJECTED, records={"payments": found}), now=NOW)
-        assert "  payments  REFUNDED of nothing" in list(render_lines(told))
+        document = trace_document(replace(REJECTED, records={"payments": found}), now=NOW)
+        assert "  payments  REFUNDED of nothing" in list(render_lines(document))
 
     def test_missing_charge_is_none(self, monkeypatch: pytest.MonkeyPatch):
         assert self.collect(monkeypatch) is None

@@ -14,7 +14,7 @@ from tests.unit.ops.order_samples import ID, NOW
 
 
 class Held:
-    """A place's contents, of which others may hold some."""
+    """The contents of a sink. Others may hold some of it."""
 
     def __init__(self, *bodies: str, held: int = 0) -> None:
         self.bodies = bodies

@@ -126,7 +126,7 @@ class TestProblems:
                 "of the 2 events of orders, the timeline lacks [1]",
             ),
             (
-                changed(DISPATCHED, payments=charge("TAKEN", "CHARGE", told=False)),
+                changed(DISPATCHED, payments=charge("TAKEN", "CHARGE", published=False)),
                 "the ledger's CHARGE was never published",
             ),
             (PLACED, "it is PLACED, and no saga has worked on it since 2026-12-01 08:26:00"),
@@ -153,7 +153,7 @@ class TestProblems:
         for known in (
             PLACED,
             changed(REJECTED, storefront=None),
-            changed(DISPATCHED, payments=charge("TAKEN", "CHARGE", told=False)),
+            changed(DISPATCHED, payments=charge("TAKEN", "CHARGE", published=False)),
         ):
             assert list(find_problems(known, now=soon)) == []
 

@@ -26,10 +26,10 @@ def held(*causes: str) -> Mapping[str, Any]:
 
 
 class Deployed:
-    """An order, and the function that lifts its holds, which notes what it is told to do."""
+    """An order, and the function that lifts its holds, which records its commands."""
 
     def __init__(self, row: Mapping[str, Any], answer: Any) -> None:
-        self.told: list[Any] = []
+        self.commands: list[Any] = []
         self._row, self._answer = row, answer
 
     def outputs(self, stack: str) -> Mapping[str, str]:
@@ -43,7 +43,7 @@ class Deployed:
 
     def _invoke(self, *, FunctionName: str, Payload: bytes) -> Mapping[str, Any]:  # noqa: N803
         assert FunctionName == "lift-hold"
-        self.told.append(LiftHold.decode(json.loads(Payload)))
+        self.commands.append(LiftHold.decode(json.loads(Payload)))
         failed = {"FunctionError": "Unhandled"} if "errorType" in self._answer else {}
         return {"Payload": io.BytesIO(json.dumps(self._answer).encode()), **failed}
 
@@ -53,7 +53,7 @@ def lift(
 ) -> tuple[int, list[Any]]:
     monkeypatch.setattr(main, "deployed", lambda _: deployed)
     monkeypatch.setattr("sys.argv", ["ops", "order", "release-hold", ID, cause, *options])
-    return main.main(), deployed.told
+    return main.main(), deployed.commands
 
 
 @pytest.mark.parametrize(

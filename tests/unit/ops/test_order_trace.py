@@ -16,16 +16,16 @@ from tests.unit.ops.order_samples import NOW, PLACED, SITUATIONS, TROUBLED, at, 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_trace_as_text(situation: str, golden: SnapshotAssertion):
-    told = trace_document(SITUATIONS[situation], now=NOW)
+    document = trace_document(SITUATIONS[situation], now=NOW)
 
-    assert "\n".join(render_lines(told)) == golden
+    assert "\n".join(render_lines(document)) == golden
 
 
 @pytest.mark.parametrize("situation", ["troubled"])
 def test_trace_as_json(situation: str, golden: SnapshotAssertion):
-    told = trace_document(SITUATIONS[situation], now=NOW)
+    document = trace_document(SITUATIONS[situation], now=NOW)
 
-    assert json.dumps(told, indent=2, ensure_ascii=False) == golden
+    assert json.dumps(document, indent=2, ensure_ascii=False) == golden
 
 
 class TestHistory:

@@ -58,7 +58,7 @@ def found() -> list[SinkContents]:
 
 
 def records(at: FailureSink) -> list[DeadLetter]:
-    """One of each kind that is parked there, and one that nobody can decode."""
+    """Return a dead letter of each kind, and one of an unknown shape."""
     kinds = [dead_lettered_by(route, at, id=f"m{number}") for number, route in enumerate(at.routes)]
     if at.routes_by(Mechanism.SAGA):
         machine = at.routes[0].source
@@ -198,13 +198,13 @@ def test_sink_without_permission_is_skipped(run: Run, monkeypatch: pytest.Monkey
     monkeypatch.setattr(EmptyDeployed, "client", lambda *_: SimpleNamespace(invoke=invoke))
 
     ended, out, err = run("dlq", "redrive", "--all", "--yes")
-    json_ended, told, _ = run("dlq", "redrive", "--all", "--json")
+    json_ended, document, _ = run("dlq", "redrive", "--all", "--json")
 
     assert [readers[name].ids for name in names] == [["m"], []]
     assert (ended, json_ended) == (1, 0)
     assert "1 moved, 0 could not be" in out
     assert f"{names[0]}  not processed: An error occurred ({code})" in out
-    assert (err, json.loads(told)["access_denied"]) == ("", {})
+    assert (err, json.loads(document)["access_denied"]) == ("", {})
 
 
 def test_undeletable_message_ends_the_redrive_and_is_named(

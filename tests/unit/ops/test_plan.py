@@ -36,13 +36,13 @@ from tests.unit.ops.dead_letter_samples import (
 
 def planned(name: str, how: Mechanism, **changed: Any) -> Any:
     at = sink(name)
-    parked = replace(dead_lettered_by(at.routes_by(how)[0], at), **changed)
-    return plan_redrive(decode(parked, at), at)
+    raw = replace(dead_lettered_by(at.routes_by(how)[0], at), **changed)
+    return plan_redrive(decode(raw, at), at)
 
 
-def again(name: str, parked: RawMessage) -> Any:
+def again(name: str, raw: RawMessage) -> Any:
     at = sink(name)
-    return plan_redrive(decode(parked, at), at)
+    return plan_redrive(decode(raw, at), at)
 
 
 class TestEvents:
@@ -104,11 +104,11 @@ class TestEvents:
 
     def test_truncated_event_is_not_redrivable(self):
         at = sink("orders/JobsRepublishStalledDeadLetters")
-        parked = dead_lettered_by(at.routes_by(Mechanism.SCHEDULE)[0], at)
-        cut = {**parked.attributes, "IS_PAYLOAD_TRUNCATED": "true"}
+        raw = dead_lettered_by(at.routes_by(Mechanism.SCHEDULE)[0], at)
+        cut = {**raw.attributes, "IS_PAYLOAD_TRUNCATED": "true"}
 
         with pytest.raises(NotRedrivableError, match="beginning"):
-            again(at.name, replace(parked, attributes=cut))
+            again(at.name, replace(raw, attributes=cut))
 
 
 class TestMessages:
@@ -129,17 +129,17 @@ class TestMessages:
         assert action.attributes == {"kind": "low", **history}
 
     def test_message_is_sent_unchanged_with_its_history(self):
-        parked = message("x", {"reason": "third", "redriven": "2", "earlier": "a\nb", "own": "o"})
+        raw = message("x", {"reason": "third", "redriven": "2", "earlier": "a\nb", "own": "o"})
 
-        action = again("purchasing/LowStockDeadLetters", replace(parked, group_id="g"))
+        action = again("purchasing/LowStockDeadLetters", replace(raw, group_id="g"))
 
         assert action.body == "x"
         assert action.attributes == {"own": "o", "redriven": "3", "earlier": "a\nb\nthird"}
 
     def test_history_of_a_message_is_limited(self):
-        parked = message("x", {"reason": "r" * 5_000, "earlier": "gone"})
+        raw = message("x", {"reason": "r" * 5_000, "earlier": "gone"})
 
-        kept = again("purchasing/LowStockDeadLetters", parked).attributes["earlier"]
+        kept = again("purchasing/LowStockDeadLetters", raw).attributes["earlier"]
 
         assert kept == "r" * MAX_HISTORY_LENGTH
 
@@ -178,7 +178,7 @@ class TestRecords:
         whole = json.loads(dead_lettered_by(at.routes_by(Mechanism.STREAM_MAPPING)[0], at).body)
         whole["DDBStreamBatchInfo"] = {}
 
-        with pytest.raises(NotRedrivableError, match="which records"):
+        with pytest.raises(NotRedrivableError, match="no complete pointer"):
             again("shipping/OutboxDeadLetters", message(whole))
 
 

@@ -18,7 +18,7 @@ FAILED = sink("shipping/DispatchShipmentDeadLetters")
 NAMES = [f"e{number}" for number in range(25)]
 
 
-def parked(name: str, group: str = "") -> RawMessage:
+def dead_letter_of(name: str, group: str = "") -> RawMessage:
     function = "arn:aws:lambda:eu-west-1:1:function:f"
     body = {"requestContext": {**CONTEXT, "functionArn": function}, "requestPayload": {"id": name}}
     return replace(message(body, id=name), group_id=group)
@@ -43,7 +43,7 @@ def redrive(
 
 
 def test_every_message_is_moved_once_and_deleted():
-    reader, consumer = FakeSinkReader([parked(name) for name in NAMES]), FakeConsumer()
+    reader, consumer = FakeSinkReader([dead_letter_of(name) for name in NAMES]), FakeConsumer()
 
     tally = redrive(reader, consumer.execute)
 
@@ -52,7 +52,7 @@ def test_every_message_is_moved_once_and_deleted():
 
 
 def test_dry_run_changes_nothing_and_counts_the_same():
-    reader = FakeSinkReader([parked(name) for name in NAMES])
+    reader = FakeSinkReader([dead_letter_of(name) for name in NAMES])
 
     tally = redrive(reader, None)
 
@@ -62,7 +62,7 @@ def test_dry_run_changes_nothing_and_counts_the_same():
 
 
 def test_messages_behind_ten_of_their_group_are_not_received():
-    reader, consumer = FakeSinkReader([parked(name, "A") for name in NAMES]), FakeConsumer()
+    reader, consumer = FakeSinkReader([dead_letter_of(name, "A") for name in NAMES]), FakeConsumer()
 
     dry = redrive(reader, None)
     done = redrive(reader, consumer.execute)
@@ -73,18 +73,18 @@ def test_messages_behind_ten_of_their_group_are_not_received():
 
 def test_messages_that_others_hold_are_not_received():
     reader, tally = (
-        FakeSinkReader([parked(name) for name in NAMES], in_flight={"e1", "e2"}),
+        FakeSinkReader([dead_letter_of(name) for name in NAMES], in_flight={"e1", "e2"}),
         Tally(),
     )
 
     redrive(reader, None, lambda record: record.message.id == "e3", tally)
-    redrive(FakeSinkReader([parked("e0")]), None, tally=tally)
+    redrive(FakeSinkReader([dead_letter_of("e0")]), None, tally=tally)
 
     assert (tally.moved, tally.skipped, tally.not_received) == (2, 22, 2)
 
 
 def test_unselected_messages_are_left():
-    reader, consumer = FakeSinkReader([parked(name) for name in NAMES]), FakeConsumer()
+    reader, consumer = FakeSinkReader([dead_letter_of(name) for name in NAMES]), FakeConsumer()
 
     tally = redrive(reader, consumer.execute, lambda record: record.message.id in ("e3", "e20"))
 
@@ -95,7 +95,7 @@ def test_unselected_messages_are_left():
 
 
 def test_failed_messages_stay_and_the_others_are_moved():
-    bad = FakeSinkReader([parked(name) for name in NAMES] + [message("poison", id="p")])
+    bad = FakeSinkReader([dead_letter_of(name) for name in NAMES] + [message("poison", id="p")])
     consumer = FakeConsumer(fails_on={"e1"})
 
     tally = redrive(bad, consumer.execute)
@@ -108,10 +108,10 @@ def test_failed_messages_stay_and_the_others_are_moved():
 
 
 def test_message_dead_lettered_during_the_redrive_is_left():
-    reader, number = FakeSinkReader([parked("e0")]), count()
+    reader, number = FakeSinkReader([dead_letter_of("e0")]), count()
 
     def park_again(action: Action) -> None:
-        again = parked(f"again{next(number)}")
+        again = dead_letter_of(f"again{next(number)}")
         reader.messages.append(replace(again, sent_at=reader.began + timedelta(seconds=1)))
 
     tally = redrive(reader, park_again)
@@ -122,15 +122,15 @@ def test_message_dead_lettered_during_the_redrive_is_left():
 
 @pytest.mark.parametrize("history", [{}, {"redriven": "1"}])
 def test_message_that_came_when_the_run_began_is_left(history: dict[str, str]):
-    reader = FakeSinkReader([parked("e0")])
-    reader.messages = [replace(parked("e0"), sent_at=reader.began, attributes=history)]
+    reader = FakeSinkReader([dead_letter_of("e0")])
+    reader.messages = [replace(dead_letter_of("e0"), sent_at=reader.began, attributes=history)]
 
     assert redrive(reader, None).skipped == 1
 
 
 def test_group_stays_in_order_behind_a_failed_message():
     pairs = [("a1", "A"), ("b1", "B"), ("a2", "A"), ("b2", "B"), ("a3", "A")]
-    reader = FakeSinkReader([parked(*pair) for pair in pairs])
+    reader = FakeSinkReader([dead_letter_of(*pair) for pair in pairs])
     consumer = FakeConsumer(fails_on={"a2"})
 
     tally = redrive(reader, consumer.execute)
@@ -141,7 +141,7 @@ def test_group_stays_in_order_behind_a_failed_message():
 
 
 def test_group_of_more_than_ten_is_moved_in_order():
-    reader = FakeSinkReader([parked(name, "A") for name in NAMES])
+    reader = FakeSinkReader([dead_letter_of(name, "A") for name in NAMES])
     consumer = FakeConsumer()
 
     redrive(reader, consumer.execute)
@@ -154,7 +154,7 @@ def test_interrupted_and_repeated_redrive_has_each_effect_once(group: str):
     """At every step of the holder and of the consumer, before and after what it does."""
     for at in count(1):
         fuse = Fuse(at)
-        reader = FakeSinkReader([parked(name, group) for name in NAMES[:4]], fuse)
+        reader = FakeSinkReader([dead_letter_of(name, group) for name in NAMES[:4]], fuse)
         consumer = FakeConsumer(fuse=fuse)
         tally = Tally()
         try:
@@ -184,7 +184,7 @@ def test_missing_permission_ends_the_redrive_of_a_sink(code: str):
     def refused(action: Action) -> None:
         raise ClientError({"Error": {"Code": code, "Message": "no"}}, "Invoke")
 
-    reader, tally = FakeSinkReader([parked(name) for name in NAMES]), Tally()
+    reader, tally = FakeSinkReader([dead_letter_of(name) for name in NAMES]), Tally()
 
     with pytest.raises(ClientError):
         redrive(reader, refused, tally=tally)
@@ -201,7 +201,7 @@ def test_error_of_one_message_is_reported_for_it():
     def refused(action: Action) -> None:
         raise ClientError({"Error": {"Code": "InvalidParameterValue", "Message": "big"}}, "Send")
 
-    reader = FakeSinkReader([parked(name) for name in NAMES[:2]])
+    reader = FakeSinkReader([dead_letter_of(name) for name in NAMES[:2]])
 
     tally = redrive(reader, refused)
 

@@ -1,4 +1,4 @@
-"""Which rules hear a replay, what is said before one is started, and how it is followed."""
+"""Which rules accept a replay, what its plan says, and how its progress is followed."""
 
 import json
 from argparse import ArgumentParser
