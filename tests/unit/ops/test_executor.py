@@ -176,7 +176,7 @@ class TestRepair:
     def test_open_or_fulfilled_order_is_not_compensated(
         self, state: str, finished: bool, said: str
     ):
-        """The saga that dead-lettered this died; its next execution found all done, or will start."""
+        """The saga that dead-lettered this died. Its next execution did the rest, or will."""
         aws = FakeAws(mark_compensation_completed={"state": state, "finished": finished})
 
         with pytest.raises(ActionFailedError, match=said):
