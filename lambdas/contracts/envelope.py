@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 from lambdas.contracts.codec import encode
 from lambdas.contracts.event import Event, Metadata
+from lambdas.contracts.versions import downcast
 
 UUID_NAMESPACE = UUID("8e1ee3b4-31a0-4d0f-9f1a-3a1f6f0a2c5d")
 
@@ -41,7 +42,8 @@ class EventEnvelope(Generic[E]):
         return kind | self._detail()
 
     def _detail(self) -> dict[str, Any]:
-        return {"metadata": encode(self.metadata), "data": encode(self.data)}
+        metadata = encode(self.metadata) | {"schema_version": self.data.publishes}
+        return {"metadata": metadata, "data": downcast(type(self.data), encode(self.data))}
 
 
 def envelope(
@@ -66,7 +68,7 @@ def envelope(
             correlation_id=correlation_id,
             causation_id=causation_id,
             occurred_at=occurred_at,
-            schema_version=event.version,
+            schema_version=event.publishes,
         ),
         data=event,
     )

@@ -4,6 +4,7 @@ Events are named in the past tense. They travel on the event bus or, where order
 FIFO topic.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -22,7 +23,8 @@ class Metadata:
     ``sequence`` grows by one with each event of its ``subject``. EventBridge keeps no order, so a
     consumer that needs it compares sequences. ``correlation_id`` is the same for everything that
     follows from one request. ``causation_id`` is the id of the message that directly caused this
-    event. ``occurred_at`` is UTC, ISO 8601.
+    event. ``occurred_at`` is UTC, ISO 8601. ``schema_version`` is the version in which
+    the data were published; a consumer may have them in a newer one.
     """
 
     event_id: str
@@ -34,6 +36,10 @@ class Metadata:
     schema_version: int
 
 
+Conversion = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Returns an event's data, as plain JSON, in the next or the previous version. It is pure."""
+
+
 class Event:
     """The base of all events; each is a frozen, slotted, keyword-only dataclass of its data."""
 
@@ -43,7 +49,13 @@ class Event:
     detail_type: ClassVar[str]
     """The name of the class."""
     version: ClassVar[int]
-    """The version of the contract; a change that breaks readers is a new version."""
+    """The version that the class models: the newest. A change that breaks readers is a new one."""
+    publishes: ClassVar[int]
+    """The version that is published; that of the class where it states none."""
+    upcasters: ClassVar[Mapping[int, Conversion]] = {}
+    """By version, what makes its data into the next version's; without gaps up to the newest."""
+    downcasters: ClassVar[Mapping[int, Conversion]] = {}
+    """By version, what makes its data into the previous version's, while that is published."""
     subject_field: ClassVar[str] = "order_id"
     """The field that must equal the metadata's subject; empty when none does."""
     topic: ClassVar[str] = ""
@@ -56,3 +68,10 @@ class Event:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.detail_type = cls.__name__
+        if "version" in vars(cls) and "publishes" not in vars(cls):
+            cls.publishes = cls.version
+
+    @classmethod
+    def reads(cls) -> tuple[int, ...]:
+        """Return the versions from which the event can be read, the oldest first."""
+        return (*sorted(cls.upcasters), cls.version)

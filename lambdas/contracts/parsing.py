@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from lambdas.contracts.codec import ContractError, decode
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import DESTINATION_DETAIL_TYPE, DESTINATION_SOURCE, Event, Metadata
+from lambdas.contracts.versions import upcast
 
 E = TypeVar("E", bound=Event)
 
@@ -36,16 +37,12 @@ def parse_detail(contract: type[E], detail: object) -> EventEnvelope[E]:
 
     Raises:
         ContractError: naming every field that is missing or of a wrong type, or the version when
-            it is not the contract's.
+            it is none that the contract reads.
     """
     parts = detail if isinstance(detail, dict) else {}
     metadata = decode(Metadata, parts.get("metadata"))
-    if metadata.schema_version != contract.version:
-        raise ContractError(
-            contract.detail_type,
-            [f"schema_version is {metadata.schema_version}, this code knows {contract.version}"],
-        )
-    return EventEnvelope(metadata=metadata, data=decode(contract, parts.get("data")))
+    data = upcast(contract, metadata.schema_version, parts.get("data"))
+    return EventEnvelope(metadata=metadata, data=decode(contract, data))
 
 
 def parse_event(

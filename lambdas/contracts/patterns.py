@@ -1,4 +1,8 @@
-"""What selects events: patterns of EventBridge rules, filters of streams and subscriptions."""
+"""What selects events: patterns of EventBridge rules, filters of streams and subscriptions.
+
+None of them names a version: an event of an unknown version must reach its consumer, which
+dead-letters it with the reason. An event that no rule matches would be lost without a trace.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,8 +31,7 @@ def _pattern(contracts: Sequence[type[Event]], *, replayed: bool) -> dict[str, A
     )
     alternatives = []
     if published:
-        version = {"schema_version": _distinct("version", published)}
-        alternatives.append({**record_filter(published), "detail": {"metadata": version}})
+        alternatives.append(record_filter(published))
     if returned:
         alternatives.append(
             {
@@ -42,7 +45,7 @@ def _pattern(contracts: Sequence[type[Event]], *, replayed: bool) -> dict[str, A
 
 
 def record_filter(contracts: Sequence[type[Event]]) -> dict[str, Any]:
-    """Return the pattern of a stream mapping's filter for these events, in any version.
+    """Return the pattern of a stream mapping's filter for these events.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html
     """
@@ -60,7 +63,6 @@ def filter_policy(contracts: Sequence[type[Event]]) -> dict[str, Any]:
     return {
         "source": _distinct("source", contracts),
         "detail_type": _distinct("detail_type", contracts),
-        "metadata": {"schema_version": _distinct("version", contracts)},
     }
 
 

@@ -1,5 +1,6 @@
 """The sagas of an order: their steps, the states they move the order between, what starts them."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from aws_cdk import aws_events as events
@@ -8,6 +9,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from lambdas.contracts.event import Event
 from lambdas.contracts.inventory import (
     OutOfStock,
     ReleaseStock,
@@ -67,6 +69,11 @@ WITHDRAWAL_STATES = {
     "irreversible": OrderState.DISPATCHED,
 }
 
+READ_VERSIONS: Mapping[type[Event], Sequence[int]] = {OrderPlaced: (1,), OrderWithdrawn: (1,)}
+"""The versions from which each saga starts. A new one belongs here once the fields that the saga's
+commands take are the same in it; it is read one release before it is published.
+"""
+
 
 def saga_steps(
     inventory: InventoryStack, payments: PaymentsStack, shipping: ShippingStack
@@ -117,6 +124,7 @@ def declare_sagas(
             env=env,
             record=SagaRecord(table=table, columns=COLUMNS, **states),
             steps=steps,
+            versions=READ_VERSIONS[event],
             repair_queue=repair_queue,
             alarms=alarms,
         )

@@ -26,8 +26,9 @@ TUTORIAL = {
 """The tutorial's test event, which only the catch-all hears."""
 
 
-def sample_of(event: type[Event]) -> Path:
-    return SAMPLES / f"{event.__name__}.v{event.version}.json"
+def sample_of(event: type[Event], version: int | None = None) -> Path:
+    """The sample of a version; of the one that is published when none is named."""
+    return SAMPLES / f"{event.__name__}.v{version or event.publishes}.json"
 
 
 def read(sample: Path) -> Any:
@@ -35,9 +36,9 @@ def read(sample: Path) -> Any:
     return json.loads(sample.read_text())
 
 
-def detail_of(event: type[Event]) -> Any:
+def detail_of(event: type[Event], version: int | None = None) -> Any:
     """The metadata and data of an event's sample."""
-    sample = read(sample_of(event))
+    sample = read(sample_of(event, version))
     if event.via_destination:
         return sample["detail"]["responsePayload"]
     return sample if event.topic else sample["detail"]

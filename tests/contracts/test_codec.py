@@ -103,7 +103,7 @@ class TestParseDetail:
         detail = read(sample_of(OrderPlaced))["detail"]
         detail["metadata"]["schema_version"] = 2
 
-        with pytest.raises(ContractError, match="schema_version is 2, this code knows 1"):
+        with pytest.raises(ContractError, match="schema_version is 2, this code reads 1"):
             parse_detail(OrderPlaced, detail)
 
     @pytest.mark.parametrize("detail", [None, {}, {"metadata": None}, []])

@@ -86,6 +86,21 @@ def test_a_second_delivery_of_the_event_ends_at_once_and_changes_nothing(harness
     assert harness.record(opened) == before
 
 
+def test_record_of_an_event_of_unknown_version_is_dead_lettered_untouched(harness):
+    opened = harness.open()
+    opened["metadata"]["schema_version"] = 7
+    # Where the unknown version has its fields, the saga cannot know.
+    opened["data"] = {"order": opened["data"]}
+    assert harness.run(opened) == "FAILED"
+    (message,) = harness.dead_letters()
+    assert message["record"] == opened["metadata"]["subject"]
+    assert message["error"] == {
+        "Error": "UnknownVersion",
+        "Cause": "schema_version is 7, this saga reads 1",
+    }
+    assert "claim_owner" not in harness.record({"data": opened["data"]["order"]})
+
+
 def test_a_claimed_record_is_left_to_its_owner(harness):
     opened = harness.open()
     harness.claim(opened, owner="other", until=99_999_999_999)

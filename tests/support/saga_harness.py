@@ -143,6 +143,7 @@ class SagaHarness:
                 **ends,
             ),
             steps=steps,
+            versions=[1],
             repair_queue=cast(Any, SimpleNamespace(queue_url=self.queue)),
             timeouts=QUICK_TIMEOUTS,
         )
@@ -168,7 +169,8 @@ class SagaHarness:
             },
         )
         data = {"order_id": order_id, "script": json.dumps(script), "lines": ["only one"]}
-        return {"metadata": {"sequence": 1}, "data": data}
+        metadata = {"subject": order_id, "sequence": 1, "schema_version": 1}
+        return {"metadata": metadata, "data": data}
 
     def claim(self, detail: dict[str, Any], *, owner: str, until: int) -> None:
         """Put somebody else's claim on the record, until so many seconds since 1970."""

@@ -4,6 +4,7 @@ The writes of the order are made in a real table, under the conditions that the 
 The three services behind it are played: each has done, undone or refused its part.
 """
 
+import json
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
@@ -62,6 +63,7 @@ def _build_definition(**states: str) -> dict[str, Any]:
             )
             for action, undo in PAIRS
         ],
+        versions=[1],
         repair_queue=cast(Any, SimpleNamespace(queue_url="queue")),
         timeouts=STANDARD_TIMEOUTS,
     )
@@ -123,10 +125,12 @@ class Execution:
         """Whether a compensation was refused because its action is irreversible."""
         self._machine = MACHINES[event]
         self._sequence = detail["metadata"]["sequence"]
+        self._version = detail["metadata"]["schema_version"]
         self._order_id = detail["data"]["order_id"]
         self._variables: dict[str, Any] = {}
         self._returned: Order | None = None
-        self.state: OrderState | None = self._machine["StartAt"]
+        # The check of the version reads only the input, so nothing can happen before it.
+        self.state: OrderState | None = self._chosen(self._machine["StartAt"])
 
     def step(
         self,
@@ -145,8 +149,7 @@ class Execution:
         """
         state = self._machine["States"][self.state]
         if state["Type"] != "Task":
-            chosen = (c["Next"] for c in state.get("Choices", []) if self._holds(c["Condition"]))
-            self.state = next(chosen, state.get("Default"))
+            self.state = self._chosen(self.state)
             return
         error = self._play(state, write, services, row, now, fault)
         if fault == "lost":
@@ -173,8 +176,16 @@ class Execution:
         self.dead_lettered = self._variables.get("dead_lettered", [])
         self.state = after.get("Next")
 
+    def _chosen(self, name: Any) -> Any:
+        """The state that a choice leads to; None at an end."""
+        state = self._machine["States"][name]
+        chosen = (c["Next"] for c in state.get("Choices", []) if self._holds(c["Condition"]))
+        return next(chosen, state.get("Default"))
+
     def _holds(self, condition: str) -> bool:
         source = condition.removeprefix("{% ").removesuffix(" %}")
+        if source.startswith("$states.input.metadata.schema_version in "):
+            return self._version in json.loads(source.partition(" in ")[2])
         if source.startswith("$undo_from = "):
             return bool(self._variables["undo_from"] == source.split("'")[1])
         return bool(

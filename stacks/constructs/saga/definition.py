@@ -16,23 +16,59 @@ from stacks.constructs.saga.tasks import CONDITION_FAILED, EXECUTION_ID, State, 
 
 
 def build_definition(
-    *, record: SagaRecord, steps: Sequence[SagaStep], repair_queue: sqs.IQueue, timeouts: Timeouts
+    *,
+    record: SagaRecord,
+    steps: Sequence[SagaStep],
+    versions: Sequence[int],
+    repair_queue: sqs.IQueue,
+    timeouts: Timeouts,
 ) -> dict[str, Any]:
     """Return the saga as Amazon States Language.
 
-    Its input is the ``detail`` of the event that starts it: ``metadata`` and ``data``.
+    Its input is the ``detail`` of the event that starts it: ``metadata`` and ``data``. A state
+    machine converts no data, so the fields that the commands take are the same in all ``versions``
+    of that event.
     """
     tasks = Tasks(record, repair_queue.queue_url, timeouts)
     first = steps[0].action if record.completed else steps[-1].compensation
     return {
         "QueryLanguage": "JSONata",
         "TimeoutSeconds": timeouts.execution,
-        "StartAt": "Claim",
+        "StartAt": "CheckVersion",
         "States": {
+            **_version_states(tasks, versions),
             **_claim_states(tasks, next=first.name),
             **(action_states(tasks, steps) if record.completed else {}),
             **compensation_states(tasks, steps),
             **_dead_letter_states(tasks),
+        },
+    }
+
+
+def _version_states(tasks: Tasks, versions: Sequence[int]) -> dict[str, State]:
+    """Dead-letter the record when the event has another version. Only metadata are read then."""
+    version = "$states.input.metadata.schema_version"
+    read = " and ".join(map(str, versions))
+    return {
+        "CheckVersion": {
+            "Type": "Choice",
+            "Choices": [
+                {"Condition": f"{{% {version} in {list(versions)} %}}", "Next": "Claim"},
+            ],
+            "Default": "UnknownVersion",
+        },
+        "UnknownVersion": {
+            "Type": "Pass",
+            "Assign": {
+                "data": {tasks.columns.key: "{% $states.input.metadata.subject %}"},
+                "failed_write": "Claim",
+                "error": {
+                    "Error": "UnknownVersion",
+                    "Cause": f"{{% 'schema_version is ' & $string({version})"
+                    f" & ', this saga reads {read}' %}}",
+                },
+            },
+            "Next": "DeadLetterRecord",
         },
     }
 

@@ -2,7 +2,8 @@
 
 Every saga built here keeps these rules:
 
-- It first claims its record with a conditional write of an owner and a lease. A redelivery of the
+- It starts only for versions of the event that it reads. It dead-letters the record of any other.
+- It then claims its record with a conditional write of an owner and a lease. A redelivery of the
   event that starts it finds the claim and ends without an effect. The record lists the executions
   that claimed it, because Step Functions cannot be searched by record.
 - A refusal is not retried. What was done before it is undone, in reverse order.
@@ -56,10 +57,15 @@ class Saga(Construct):
         env: Environment,
         record: SagaRecord,
         steps: Sequence[SagaStep],
+        versions: Sequence[int],
         repair_queue: sqs.IQueue,
         alarms: sns.ITopic,
     ) -> None:
-        """Declare the saga. A rule has to start its state machine, ``machine``."""
+        """Declare the saga. A rule has to start its state machine, ``machine``.
+
+        ``versions`` are those of the starting event in which the fields that the commands take are
+        the same.
+        """
         super().__init__(scope, id)
         express = env.saga_type == sfn.StateMachineType.EXPRESS
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
@@ -85,6 +91,7 @@ class Saga(Construct):
                     build_definition(
                         record=record,
                         steps=steps,
+                        versions=versions,
                         repair_queue=repair_queue,
                         timeouts=EXPRESS_TIMEOUTS if express else STANDARD_TIMEOUTS,
                     )

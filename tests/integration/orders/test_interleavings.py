@@ -15,6 +15,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from lambdas.contracts.codec import encode
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.orders import (
     HOLDABLE_STATES,
@@ -314,7 +315,7 @@ class Life(RuleBasedStateMachine):
     def start(self, fact: EventEnvelope[Any]) -> None:
         self.started += 1
         detail = {
-            "metadata": {"sequence": fact.metadata.sequence},
+            "metadata": encode(fact.metadata),
             "data": {"order_id": fact.data.order_id},
         }
         self.executions.append(Execution(self.started, fact.data.detail_type, detail))

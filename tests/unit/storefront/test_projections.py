@@ -196,7 +196,7 @@ class TestFailure:
         assert projection.table.items == expected.table.items
         assert sorted(projection.reasons) == [
             "not a OrderConfirmed: order_id is o9, and the event is about o2",
-            "not a OrderConfirmed: schema_version is 2, this code knows 1",
+            "not a OrderConfirmed: schema_version is 2, this code reads 1",
             "not a delivered event: it is not JSON: Expecting value: line 1 column 1 (char 0)",
         ]
         parked = json.loads(projection.sqs.sent[0]["MessageBody"])["record"]
