@@ -130,16 +130,19 @@ class ActionExecutor:
     def _(self, action: Repair) -> None:
         # An order that has ended stays as it is. So its state may be checked before the call.
         order = self._invoke(self.mark_compensation_completed(), {"order_id": action.order})
+        if not (isinstance(order, Mapping) and "finished" in order):
+            raise ActionFailedError(f"orders returned no state of order {action.order}: {order!r}")
+        state = order.get("state")
         if not order["finished"]:
             raise ActionFailedError(
-                f"order {action.order} is {order['state']}: its saga works on it, or is started"
+                f"order {action.order} is {state}: its saga works on it, or is started"
                 " again when its claim expires; try again when the order has ended"
             )
         if not action.compensation:
             return
-        if order["state"] not in UNDONE_STATES:
+        if state not in UNDONE_STATES:
             raise ActionFailedError(
-                f"order {action.order} is {order['state']}: it stands, and {action.compensation}"
+                f"order {action.order} is {state}: it stands, and {action.compensation}"
                 " would undo it; the dead letter is out of date and may be purged"
             )
         self._invoke(action.function, action.payload)
@@ -148,7 +151,12 @@ class ActionExecutor:
 
     def _invoke_with_batch(self, function: str, payload: Any) -> None:
         answer = self._invoke(function, payload)
-        failed = (answer or {}).get("batchItemFailures")
+        # An empty result, and an empty list in it, mean that all records were processed.
+        # https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+        answer = {} if answer is None else answer
+        failed = answer.get("batchItemFailures") or [] if isinstance(answer, Mapping) else None
+        if not isinstance(failed, list):
+            raise ActionFailedError(f"the function returned no result of a batch: {answer!r}")
         if failed:
             raise ActionFailedError(f"the function failed on {len(failed)} of the records again")
 

@@ -19,7 +19,8 @@ from ops.dlq.failure_sinks import FailureRoute, FailureSink, Mechanism
 from ops.dlq.json_text import parse_json
 from ops.dlq.templates import FUNCTION, MACHINE, QUEUE, Resource
 
-BATCH_POINTER_FIELDS = {"streamArn", "shardId", "startSequenceNumber", "endSequenceNumber"}
+SEQUENCE_NUMBERS = ("startSequenceNumber", "endSequenceNumber")
+BATCH_POINTER_FIELDS = ("streamArn", "shardId", *SEQUENCE_NUMBERS)
 MAX_HISTORY_LENGTH = 1_000
 """How many characters of the previous errors are kept, the latest: a message's size is limited."""
 READ_IT = "read it with dlq show --raw"
@@ -225,7 +226,7 @@ def _retry_batch(dead_letter: DeadLetter, route: FailureRoute) -> Action:
         raise NotRedrivableError(f"its batch is no JSON object: {READ_IT}")
     if "payload" in dead_letter.report:
         return InvokeWithBatch(target=target, payload=dead_letter.event)
-    if not dead_letter.event.keys() >= BATCH_POINTER_FIELDS:
+    if not _is_batch_pointer(dead_letter.event):
         raise NotRedrivableError("it has no complete pointer to records of a stream")
     filters = route.target_config.get("FilterCriteria", {}).get("Filters", [])
     return InvokeFromStream(
@@ -233,6 +234,11 @@ def _retry_batch(dead_letter: DeadLetter, route: FailureRoute) -> Action:
         batch=dead_letter.event,
         filters=[parse_json(each["Pattern"]) for each in filters],
     )
+
+
+def _is_batch_pointer(batch: Mapping[str, Any]) -> bool:
+    texts = all(isinstance(batch.get(name), str) for name in BATCH_POINTER_FIELDS)
+    return texts and all(batch[name].isdecimal() for name in SEQUENCE_NUMBERS)
 
 
 def _repair(dead_letter: DeadLetter, route: FailureRoute) -> Action:

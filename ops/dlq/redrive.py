@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from ops.dlq.decode import DeadLetter, decode
 from ops.dlq.executor import ActionFailedError
@@ -152,7 +152,7 @@ class Redrive:
             self.throttle()
             tally.in_progress = dead_letter
             self.execute(action)
-        except (NotRedrivableError, ActionFailedError) as reason:
+        except (NotRedrivableError, ActionFailedError, ParamValidationError) as reason:
             tally.in_progress = None
             return RedriveResult(
                 sink=sink, dead_letter=dead_letter, action=action, error=str(reason)

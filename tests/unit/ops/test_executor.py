@@ -34,7 +34,7 @@ class FakeAws:
         if request != "lambda.invoke" or parameters.get("InvocationType") == "Event":
             return self._answers.get(request.replace(".", "_"), {})
         answer = self._answers.get(parameters["FunctionName"].replace("-", "_"), {})
-        failed = {"FunctionError": "Unhandled"} if "errorType" in answer else {}
+        failed = {"FunctionError": "Unhandled"} if "errorType" in (answer or {}) else {}
         return {"Payload": io.BytesIO(json.dumps(answer).encode()), **failed}
 
 
@@ -131,6 +131,8 @@ def physical(name: str) -> str:
     [
         ({"errorType": "KeyError", "errorMessage": "'x'"}, "KeyError: 'x'"),
         ({"batchItemFailures": [{"itemIdentifier": "1"}]}, "failed on 1 of the records again"),
+        (["nonsense"], "returned no result of a batch"),
+        ("nonsense", "returned no result of a batch"),
     ],
 )
 def test_batch_that_fails_again_is_an_error(answer: Any, said: str):
@@ -141,7 +143,9 @@ def test_batch_that_fails_again_is_an_error(answer: Any, said: str):
         move(aws, name, Mechanism.CONSUMER)
 
 
-@pytest.mark.parametrize("answer", [{"batchItemFailures": []}, None])
+@pytest.mark.parametrize(
+    "answer", [{"batchItemFailures": []}, {"batchItemFailures": None}, {}, None]
+)
 def test_batch_without_failures_succeeds(answer: Any):
     name = "storefront/SalesProjectionDeadLetters"
 
@@ -184,6 +188,15 @@ class TestRepair:
 
         (asked,) = (json.loads(request["Payload"]) for _, request in aws.requests)
         assert asked == {"order_id": ORDER}
+
+    @pytest.mark.parametrize("answer", [{}, {"state": "REJECTED"}, [], "text", None])
+    def test_order_without_a_state_is_not_compensated(self, answer: Any):
+        aws = FakeAws(mark_compensation_completed=answer)
+
+        with pytest.raises(ActionFailedError, match="orders returned no state"):
+            move(aws, "orders/Repair", Mechanism.SAGA)
+
+        assert len(aws.requests) == 1
 
     def test_failed_compensation_is_not_marked_as_completed(self):
         error = {"errorType": "NoStockError", "errorMessage": "no stock"}

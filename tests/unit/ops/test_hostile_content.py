@@ -4,13 +4,17 @@ import json
 import sys
 
 import pytest
+from botocore.exceptions import ParamValidationError
 
 from ops.commands import dlq_show
 from ops.dlq.decode import RawMessage, decode
-from ops.dlq.plan import NotRedrivableError, plan_redrive
+from ops.dlq.failure_sinks import Mechanism
+from ops.dlq.plan import Action, NotRedrivableError, plan_redrive
+from ops.dlq.redrive import Redrive, Tally
 from ops.output import one_line, print_json, print_raw, print_text, printable
 from ops.terminal import Terminal
-from tests.unit.ops.dead_letter_samples import AT, arn, message, sink, sinks
+from tests.unit.ops.dead_letter_samples import AT, arn, dead_lettered_by, message, sink, sinks
+from tests.unit.ops.fakes import FakeSinkReader
 
 DEEP = "[" * 5_000 + "]" * 5_000
 BODIES = {
@@ -140,3 +144,44 @@ def test_raw_bodies_are_escaped_on_a_terminal_only(
     print_raw("a\x1bb")
 
     assert capsys.readouterr().out == shown
+
+
+@pytest.mark.parametrize(
+    "pointer",
+    [
+        {"streamArn": 1},
+        {"startSequenceNumber": "x"},
+        {"endSequenceNumber": None},
+        {"shardId": {}},
+    ],
+    ids=str,
+)
+def test_pointer_with_other_values_is_not_redrivable(pointer: dict[str, object]):
+    at = sink("shipping/OutboxDeadLetters")
+    (route,) = at.routes_by(Mechanism.STREAM_MAPPING)
+    body = json.loads(dead_lettered_by(route, at).body)
+    body["DDBStreamBatchInfo"] |= pointer
+
+    with pytest.raises(NotRedrivableError, match="no complete pointer"):
+        plan_redrive(decode(message(body), at), at)
+
+
+def test_message_that_no_request_can_carry_fails_alone():
+    at = sink("shipping/DispatchShipmentDeadLetters")
+    reader = FakeSinkReader([dead_lettered_by(at.routes[0], at, id=id) for id in ("a", "b")])
+    results: list[str] = []
+
+    def execute(_: Action) -> None:
+        results.append("called")
+        raise ParamValidationError(report="Invalid length for parameter PartitionKey")
+
+    tally = Tally()
+    Redrive(
+        is_selected=lambda _: True,
+        execute=execute,
+        throttle=lambda: None,
+        progress=lambda _: None,
+        dead_lettered_before=reader.began,
+    ).run(at, reader, tally)
+
+    assert (len(results), tally.failed, reader.ids) == (2, 2, ["a", "b"])
