@@ -7,7 +7,7 @@ cursor, reorder text or hide any, so every character that does is shown as its e
 import json
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -65,6 +65,11 @@ def format_age(since: datetime, now: datetime) -> str:
 def print_text(text: str) -> None:
     """Print lines, with everything escaped that the terminal might obey or cannot show."""
     _write(printable(text, keep="\n"))
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines. A line break inside of one is escaped, too."""
+    _write("\n".join(map(printable, lines)))
 
 
 def print_raw(text: str) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ops.commands import DONE
 from ops.commands.options import add_json_option, add_yes_option
 from ops.deployed import Deployed, OperationError
-from ops.output import print_json, print_text
+from ops.output import print_json, print_lines, print_text
 from ops.replay.archive import Archive, Replay
 from ops.replay.plan import ReplayPlan, Rule, parse_time, select_rules
 from ops.terminal import Terminal
@@ -74,7 +74,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     if plan.since >= plan.until:
         raise OperationError("--from has to be before --to, and before now")
     if not arguments.json:
-        print_text("\n".join(plan.lines(now=now)))
+        print_lines(plan.lines(now=now))
     if arguments.yes:
         name = f"ops-{now:%Y%m%dT%H%M%S%f}"
         replay = archive.replay(

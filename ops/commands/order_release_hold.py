@@ -18,7 +18,7 @@ from ops.commands.options import add_json_option, add_yes_option
 from ops.deployed import Deployed, OperationError
 from ops.dlq.executor import ActionFailedError, invoke_function
 from ops.orders.collect import RecordCollector
-from ops.output import print_json, print_text
+from ops.output import print_json, print_lines
 from ops.terminal import Terminal
 
 
@@ -46,7 +46,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     if arguments.json:
         print_json(outcome)
     else:
-        print_text(as_text(outcome))
+        print_lines([as_text(outcome)])
     return NEEDS_ATTENTION if held else DONE
 
 

@@ -14,7 +14,7 @@ from ops.deployed import Deployed
 from ops.orders.collect import RecordCollector
 from ops.orders.render import render_lines
 from ops.orders.trace import trace_document
-from ops.output import print_json, print_text
+from ops.output import print_json, print_lines
 from ops.terminal import Terminal
 
 
@@ -31,7 +31,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     if arguments.json:
         print_json(trace)
     else:
-        print_text("\n".join(render_lines(trace)))
+        print_lines(render_lines(trace))
     if trace["unreadable"]:
         return FAILED
     return NEEDS_ATTENTION if trace["problems"] else DONE

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ParamValidationError
@@ -11,10 +12,13 @@ from ops.dlq.decode import RawMessage, decode
 from ops.dlq.failure_sinks import Mechanism
 from ops.dlq.plan import Action, NotRedrivableError, plan_redrive
 from ops.dlq.redrive import Redrive, Tally
-from ops.output import one_line, print_json, print_raw, print_text, printable
+from ops.orders.render import render_lines
+from ops.orders.trace import trace_document
+from ops.output import one_line, print_json, print_lines, print_raw, print_text, printable
 from ops.terminal import Terminal
 from tests.unit.ops.dead_letter_samples import AT, arn, dead_lettered_by, message, sink, sinks
 from tests.unit.ops.fakes import FakeSinkReader
+from tests.unit.ops.order_samples import REJECTED
 
 DEEP = "[" * 5_000 + "]" * 5_000
 BODIES = {
@@ -123,6 +127,17 @@ def test_json_output_has_no_raw_control_character(capsys: pytest.CaptureFixture[
 
     out = capsys.readouterr().out
     assert json.loads(out) == {"a": "\x7f\x1b\u202e"}
+    assert out.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("name", ["explanation", "customer_id", "country"])
+def test_text_of_an_order_cannot_forge_a_line(name: str, capsys: pytest.CaptureFixture[str]):
+    known = replace(REJECTED, order={**REJECTED.order, name: "x\n  nothing\x1b"})
+
+    print_lines(render_lines(trace_document(known, now=AT)))
+
+    out = capsys.readouterr().out
+    assert "x\\x0a  nothing\\x1b" in out
     assert out.replace("\n", "").isprintable()
 
 
