@@ -4,6 +4,7 @@ import csv
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -33,7 +34,10 @@ ZERO_BYTE = "holds a zero byte"
 
 
 class ExportError(Exception):
-    """The file is not an export; the message is one clear line that says what to do."""
+    """The file is not an export; the message is one clear line that says what to do.
+
+    Where a file is read without its name, the message is what is to be said of it.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +74,12 @@ def rows(file: BinaryIO) -> Iterator[Row | Rejection]:
         ExportError: the first line does not name the columns.
     """
     lines = _Lines(file)
-    header = next(lines.take(), (1, ""))[1]
+    _, header = next(lines.take(), (1, None))
+    if header is None:
+        raise ExportError("is empty: its first line must name the columns")
     if isinstance(header, Rejection):
         raise ExportError(
-            f"The orders file is not a CSV file, for its first line {header.reason}:"
-            " save it as CSV in UTF-8 first."
+            f"is not a CSV file, for its first line {header.reason}: save it as CSV in UTF-8 first"
         )
     delimiter, places = _header(header)
     width = max(places.values()) + 1
@@ -105,8 +110,8 @@ def _header(text: str) -> tuple[str, dict[str, int]]:
     if missing:
         columns = ("column " if len(missing) == 1 else "columns ") + ", ".join(missing)
         raise ExportError(
-            f"The orders file lacks the {columns}: its first line must name the columns of the"
-            " Online Retail data set, separated by commas, semicolons or tabs."
+            f"lacks the {columns}: its first line must name the columns of the"
+            " Online Retail data set, separated by commas, semicolons or tabs"
         )
     return delimiter, places
 
@@ -123,11 +128,13 @@ def _places(header: Sequence[str]) -> dict[str, int]:
 
 
 class _Lines:
-    """A file's lines. Some can be put back; a line that is no text is a rejection."""
+    """A file's lines. Some can be put back; a line that is no text is a rejection.
+
+    A line ends with a line feed, a carriage return, or both.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._number = 0
+        self._lines = enumerate(_split(file), 1)
         self._returned: deque[tuple[int, str | Rejection]] = deque()
 
     def take(self) -> Iterator[tuple[int, str | Rejection]]:
@@ -135,26 +142,10 @@ class _Lines:
             if self._returned:
                 yield self._returned.popleft()
                 continue
-            raw = self._file.readline(MAX_LINE)
-            if not raw:
+            numbered = next(self._lines, None)
+            if numbered is None:
                 return
-            self._number += 1
-            yield self._number, self._text(raw)
-
-    def _text(self, raw: bytes) -> str | Rejection:
-        if self._number == 1 and raw.startswith(b"PK\x03\x04"):
-            raise ExportError("The orders file is an Excel workbook: save it as CSV first.")
-        if len(raw) == MAX_LINE:
-            while raw and not raw.endswith(b"\n"):
-                raw = self._file.readline(MAX_LINE)
-            return Rejection(line=self._number, invoice="", reason=TOO_LONG)
-        if b"\0" in raw:
-            return Rejection(line=self._number, invoice="", reason=ZERO_BYTE)
-        try:
-            text = raw.decode("utf-8")
-        except UnicodeDecodeError:
-            text = raw.decode("latin-1")
-        return text.rstrip("\r\n").replace("\r", " ") + "\n"
+            yield numbered[0], _text(*numbered)
 
     def records(self, delimiter: str) -> Iterator[tuple[int, list[str] | Rejection]]:
         """The rows, each with the number of its first line.
@@ -178,6 +169,40 @@ class _Lines:
                 self._returned.extendleft(reversed(list(enumerate(record[1:], number + 1))))
                 record = record[:1]
             yield number, next(csv.reader(record, delimiter=delimiter), [])
+
+
+def _split(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a file, each cut off at `MAX_LINE` bytes."""
+    begun, cut_off = b"", b""
+    while chunk := file.readline(MAX_LINE):
+        lines = (begun + chunk).splitlines(keepends=True)
+        # A carriage return at the end of the chunk may be half of a line's end.
+        begun = b"" if lines[-1].endswith(b"\n") else lines.pop()
+        for line in lines:
+            yield (cut_off or line)[:MAX_LINE]
+            cut_off = b""
+        if len(begun) >= MAX_LINE:
+            cut_off, begun = cut_off or begun, begun[-1:]
+    if begun or cut_off:
+        yield (cut_off or begun)[:MAX_LINE]
+
+
+def _text(number: int, raw: bytes) -> str | Rejection:
+    if number == 1 and raw.startswith(b"PK\x03\x04"):
+        raise ExportError("is an Excel workbook: save it as CSV first")
+    if len(raw) >= MAX_LINE:
+        return Rejection(line=number, invoice="", reason=TOO_LONG)
+    if b"\0" in raw:
+        return Rejection(line=number, invoice="", reason=ZERO_BYTE)
+    return _decoded(raw).rstrip("\r\n") + "\n"
+
+
+def _decoded(raw: bytes) -> str:
+    # Windows-1252 leaves five bytes undefined; Latin-1 has something for each.
+    for encoding in ("utf-8", "cp1252"):
+        with suppress(UnicodeDecodeError):
+            return raw.decode(encoding)
+    return raw.decode("latin-1")
 
 
 def _open_quote(lines: Sequence[str], delimiter: str) -> bool:

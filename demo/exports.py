@@ -9,16 +9,14 @@ which they do in any export that was not sorted by something else.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from decimal import Decimal
-from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from demo.export_cells import UnusableError, is_date, number, require
 from demo.export_rows import ExportError, Rejection, Row, rows
 from lambdas.contracts.values import PricedLine
 
@@ -30,38 +28,13 @@ FEES = frozenset(
 )
 """Stock codes of the data set under which postage, fees, discounts and corrections are booked."""
 FEE_PREFIXES = ("GIFT_", "TEST0")
-DATES = (
-    "%Y-%m-%d %H:%M:%S",
-    "%Y-%m-%d %H:%M",
-    "%Y-%m-%d",
-    "%m/%d/%Y %H:%M",
-    "%d/%m/%Y %H:%M",
-    "%m/%d/%Y %H:%M:%S",
-    "%d/%m/%Y %H:%M:%S",
-    "%m/%d/%Y",
-    "%d/%m/%Y",
-    "%m/%d/%y %H:%M",
-    "%d/%m/%y %H:%M",
-    "%d.%m.%Y %H:%M",
-    "%d.%m.%Y",
-    "%d-%m-%Y %H:%M",
-    "%d-%m-%Y",
-    "%d-%b-%y",
-    "%d %b %Y",
-)
-
 MAX_QUANTITY = 100_000
-MAX_PENCE = 100_000_000
+MAX_PRICE = 1_000_000
 MAX_TEXT = 64
 MAX_ROWS = 5_000
 """The most rows that one invoice may have before the rest of it is refused: memory is bounded."""
 NO_ROW_LEFT = "no usable row left"
 
-_PLAIN = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
-_ENGLISH = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+\.[0-9]+")
-_CONTINENTAL = re.compile(r"[+-]?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+")
-_AMBIGUOUS = re.compile(r"[+-]?[0-9]{1,3},[0-9]{3}")
-_WHOLE = re.compile(r"[+-]?[0-9]+(?:[.,]0*)?")
 _ID = re.compile(r"[A-Za-z0-9._@-]+")
 
 
@@ -98,12 +71,6 @@ class _Draft:
     lines: dict[str, PricedLine] = field(default_factory=dict)
 
 
-class _UnusableError(Exception):
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason)
-        self.reason, self.detail = reason, detail
-
-
 def read(path: Path) -> Iterator[Invoice | Cancellation | Rejection]:
     """Read an export's invoices, and what of it cannot be used, in the order of the file.
 
@@ -115,20 +82,45 @@ def read(path: Path) -> Iterator[Invoice | Cancellation | Rejection]:
 
 
 def check(path: Path) -> None:
-    """Raise ExportError when the file is not an export; only its beginning is looked at."""
-    with _open(path) as file:
-        for _ in islice(invoices(file), 1):
+    """Look for the first order of an export.
+
+    Raises:
+        ExportError: The file is not an export, or none of its rows can be used.
+    """
+    reasons: Counter[str] = Counter()
+    first: Rejection | None = None
+    only_cancels = False
+    for found in read(path):
+        if isinstance(found, Invoice):
             return
+        if isinstance(found, Cancellation):
+            only_cancels = True
+        else:
+            first = first or found
+            reasons[found.reason] += found.reason != NO_ROW_LEFT
+    if first:
+        (reason, times), *_ = reasons.most_common(1)
+        example = f"{first.reason}: {first.detail!r}" if first.detail else first.reason
+        raise ExportError(
+            f"{path} has no order to place: its rows were refused, {times:,} times for"
+            f" '{reason}', the first on line {first.line:,} ({example})."
+        )
+    if only_cancels:
+        raise ExportError(f"{path} has no order to place, only cancellations.")
     raise ExportError(f"{path} has no rows: it must have one line for each item sold.")
 
 
-def _open(path: Path) -> BinaryIO:
-    if not path.exists():
-        raise ExportError(f"{path} does not exist: ORDERS must name a CSV file.")
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    """Open a file; what is wrong with it is raised with its name."""
     if not path.is_file():
-        raise ExportError(f"{path} is not a file: ORDERS must name a CSV file.")
+        what = "is not a file" if path.exists() else "does not exist"
+        raise ExportError(f"{path} {what}: ORDERS must name a CSV file.")
     try:
-        return path.open("rb")
+        with path.open("rb") as file:
+            yield file
+    except ExportError as error:
+        raise ExportError(f"{path} {error}.") from None
     except OSError as error:
         raise ExportError(f"{path} cannot be read: {error.strerror}.") from None
 
@@ -150,7 +142,7 @@ def invoices(file: BinaryIO) -> Iterator[Invoice | Cancellation | Rejection]:
                 _add_customer(draft, row)
             else:
                 _add(draft, row)
-        except _UnusableError as bad:
+        except UnusableError as bad:
             yield Rejection(
                 line=row.line, invoice=row.invoice, reason=bad.reason, detail=bad.detail
             )
@@ -183,17 +175,17 @@ def _finished(draft: _Draft) -> Invoice | Cancellation | Rejection:
 
 def _add(draft: _Draft, row: Row) -> None:
     """Add a row to its invoice; rows of one SKU at one price are summed."""
-    _require(draft.rows <= MAX_ROWS, f"more than {MAX_ROWS} rows in one invoice")
+    require(draft.rows <= MAX_ROWS, f"more than {MAX_ROWS} rows in one invoice")
     _identifier(row.invoice, "invoice number")
     line = _line(row)
     customer = _customer(draft, row)
-    _require(row.country != "", "no country")
-    _require(len(row.country) <= MAX_TEXT, "country is too long", row.country[:MAX_TEXT])
-    _require(_is_date(row.date), "not a date", row.date)
+    require(row.country != "", "no country")
+    require(len(row.country) <= MAX_TEXT, "country is too long", row.country[:MAX_TEXT])
+    require(is_date(row.date), "not a date", row.date)
     if draft.lines:
-        _require(row.country == draft.country, "another country than its invoice's", row.country)
+        require(row.country == draft.country, "another country than its invoice's", row.country)
     before = draft.lines.get(line.sku, replace(line, quantity=0))
-    _require(
+    require(
         before.unit_price == line.unit_price,
         "another price than the SKU has in the same invoice",
         f"{line.sku} at {row.price}",
@@ -211,60 +203,34 @@ def _add_customer(draft: _Draft, row: Row) -> None:
 def _customer(draft: _Draft, row: Row) -> str:
     customer = _identifier(row.customer.removesuffix(".0"), "customer")
     known = draft.customer or customer
-    _require(customer == known, "another customer than its invoice's", customer)
+    require(customer == known, "another customer than its invoice's", customer)
     return customer
 
 
 def _line(row: Row) -> PricedLine:
     sku = row.sku.upper()
-    _require(sku != "", "no stock code")
-    _require(len(sku) <= MAX_TEXT, "stock code is too long", sku[:MAX_TEXT])
-    _require(sku not in FEES and not sku.startswith(FEE_PREFIXES), "not a product", sku)
-    _require(_WHOLE.fullmatch(row.quantity) is not None, "quantity is not a number", row.quantity)
-    quantity = int(re.split("[.,]", row.quantity)[0])
-    _require(quantity > 0, "quantity is not positive", row.quantity)
-    _require(quantity <= MAX_QUANTITY, f"quantity is above {MAX_QUANTITY:,}", row.quantity)
-    return PricedLine(sku=sku, quantity=quantity, unit_price=pence(row.price))
+    require(sku != "", "no stock code")
+    require(len(sku) <= MAX_TEXT, "stock code is too long", sku[:MAX_TEXT])
+    require(sku not in FEES and not sku.startswith(FEE_PREFIXES), "not a product", sku)
+    quantity = number(row.quantity, "quantity")
+    require(quantity > 0, "quantity is not positive", row.quantity)
+    require(quantity <= MAX_QUANTITY, f"quantity is above {MAX_QUANTITY:,}", row.quantity)
+    require(quantity == int(quantity), "quantity is not a whole number", row.quantity)
+    return PricedLine(sku=sku, quantity=int(quantity), unit_price=pence(row.price))
 
 
 def pence(text: str) -> int:
-    """A price such as ``2.55``, ``2,55``, ``£1,234.50`` or ``1.234,50`` in minor units."""
-    price = text.strip("£$€ \u00a0")
-    if _AMBIGUOUS.fullmatch(price):
-        raise _UnusableError("price can be read in two ways", text)
-    if _ENGLISH.fullmatch(price):
-        price = price.replace(",", "")
-    elif _CONTINENTAL.fullmatch(price):
-        price = price.replace(".", "")
-    elif not _PLAIN.fullmatch(price):
-        raise _UnusableError("price is not a number", text)
-    amount = Decimal(price.replace(",", ".")) * 100
-    _require(amount > 0, "price is not positive", text)
-    _require(amount <= MAX_PENCE, f"price is above {MAX_PENCE // 100:,}", text)
-    _require(amount == amount.to_integral_value(), "price has a fraction of a penny", text)
+    """Return a price such as ``2.55``, ``£1,234.50`` or ``1.234,50 €`` in minor units."""
+    price = number(text.strip("£$€ \u00a0"), "price")
+    require(price > 0, "price is not positive", text)
+    require(price <= MAX_PRICE, f"price is above {MAX_PRICE:,}", text)
+    amount = price * 100
+    require(amount == int(amount), "price has a fraction of a penny", text)
     return int(amount)
 
 
 def _identifier(text: str, name: str) -> str:
-    _require(text != "", f"no {name}")
+    require(text != "", f"no {name}")
     good = len(text) <= MAX_TEXT and _ID.fullmatch(text)
-    _require(bool(good), f"{name} is not an identifier", text[:MAX_TEXT])
+    require(bool(good), f"{name} is not an identifier", text[:MAX_TEXT])
     return text
-
-
-@lru_cache(maxsize=1024)
-def _is_date(text: str) -> bool:
-    """Whether it is a date, in whichever format: no order depends on which day it was."""
-    with suppress(ValueError):
-        datetime.fromisoformat(text)
-        return True
-    for form in DATES:
-        with suppress(ValueError):
-            datetime.strptime(text, form)
-            return True
-    return False
-
-
-def _require(condition: bool, reason: str, detail: str = "") -> None:
-    if not condition:
-        raise _UnusableError(reason, detail)

@@ -105,7 +105,11 @@ def test_a_row_at_another_price_is_refused_and_the_rest_flows():
         ("Quantity", "-6", "quantity is not positive"),
         ("Quantity", "100001", "quantity is above 100,000"),
         ("Quantity", "six", "quantity is not a number"),
-        ("Quantity", "1.5", "quantity is not a number"),
+        ("Quantity", "1.5", "quantity is not a whole number"),
+        ("Quantity", '"1,000"', "quantity can be read in two ways"),
+        ("Quantity", "12.000", "quantity can be read in two ways"),
+        ("Quantity", '"1,000,00"', "quantity is not a number"),
+        ("Quantity", "9" * 5_000, "quantity is above 100,000"),
         ("Quantity", "1e3", "quantity is not a number"),
         ("Quantity", "\u0666", "quantity is not a number"),
         ("Quantity", "", "quantity is not a number"),
@@ -116,10 +120,15 @@ def test_a_row_at_another_price_is_refused_and_the_rest_flows():
         ("UnitPrice", "", "price is not a number"),
         ("UnitPrice", "0.001", "price has a fraction of a penny"),
         ("UnitPrice", '"1,250"', "price can be read in two ways"),
+        ("UnitPrice", "1.250", "price can be read in two ways"),
         ("UnitPrice", "1000000.01", "price is above 1,000,000"),
         ("InvoiceDate", "", "not a date"),
         ("InvoiceDate", "31/31/2010 8:26", "not a date"),
         ("InvoiceDate", "soon", "not a date"),
+        ("InvoiceDate", "12/1/2010 24:26", "not a date"),
+        ("InvoiceDate", "12/1/2010 13:26 PM", "not a date"),
+        ("InvoiceDate", "40513 8:26", "not a date"),
+        ("InvoiceDate", "7", "not a date"),
         ("InvoiceNo", "", "no invoice number"),
         ("InvoiceNo", "53 6365", "invoice number is not an identifier"),
     ],
@@ -210,6 +219,11 @@ def test_an_invoice_is_held_to_a_bounded_number_of_rows(monkeypatch: pytest.Monk
         ("1,000,000.00", 1_000_000_00),
         ("0.29", 29),
         ("1.15", 115),
+        ("0.250", 25),
+        ("1,000,000", 1_000_000_00),
+        ("1 234,50", 123450),
+        ("1\u00a0234,50 €", 123450),
+        ("1'234.50", 123450),
     ],
 )
 def test_prices_are_exact_minor_units(price: str, amount: int):
@@ -229,6 +243,21 @@ def test_prices_are_exact_minor_units(price: str, amount: int):
         "01.12.2010 08:26",
         "01-Dec-10",
         "12/1/10 8:26",
+        "12/1/10",
+        "13/12/10",
+        "01-12-10 8:26",
+        "13-12-10",
+        "12/1/2010 8:26:00 AM",
+        '"12/1/10, 8:26 pm"',
+        "8:26:00 AM",
+        "08:26",
+        "2010/12/01 08:26",
+        "01-Dec-2010 08:26",
+        "1 December 2010",
+        '"Dec 1, 2010"',
+        "40513",
+        "40513.3513888889",
+        '"40513,35"',
     ],
 )
 def test_dates_come_in_many_formats(date: str):
@@ -257,6 +286,58 @@ def test_latin_1_among_utf_8():
     found = list(invoices(BytesIO(text.encode("latin-1"))))
     assert len(only_order(found).lines) == 1
     assert [one.detail for one in found if isinstance(one, Rejection)] == ["C\u00f4te d'Ivoire"]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "units"),
+    [("6", 6), ("6.0", 6), ('"6,00"', 6), ('"1,000.0"', 1000), ("1 000", 1000)],
+)
+def test_whole_quantities_are_read(quantity: str, units: int):
+    assert only_order(parsed(row(Quantity=quantity))).lines == (line("85123A", units, 255),)
+
+
+def test_windows_1252_has_euros_and_curly_apostrophes():
+    text = "\n".join([HEADER, row(UnitPrice="€2.55", Country="Land’s End"), ""])
+    order = only_order(list(invoices(BytesIO(text.encode("cp1252")))))
+    assert (order.country, order.lines) == ("Land’s End", (line("85123A", 6, 255),))
+
+
+def test_a_byte_that_windows_1252_does_not_know_is_read_as_latin_1():
+    raw = f"{HEADER}\n{row(Description='?')}\n".encode().replace(b"?", b"\x81\xe9")
+    assert only_order(list(invoices(BytesIO(raw)))).country == "United Kingdom"
+
+
+def test_a_lone_carriage_return_ends_a_line():
+    text = f"{HEADER}\n{GOOD}\r{row(InvoiceNo='536366')}\n{row(Quantity='0')}\r\n"
+    found = list(invoices(BytesIO(text.encode())))
+    orders = [one for one in found if isinstance(one, Invoice)]
+    assert [(one.number, one.country) for one in orders] == [
+        ("536365", "United Kingdom"),
+        ("536366", "United Kingdom"),
+    ]
+    assert [one.line for one in found if isinstance(one, Rejection)] == [4, 4]
+
+
+def test_a_quoted_carriage_return_is_part_of_its_cell():
+    order = only_order(parsed(GOOD, row(StockCode="71053", Description='"Lantern\rin red"')))
+    assert len(order.lines) == 2
+
+
+@pytest.mark.parametrize("rows", [3, 3_000])
+def test_a_file_whose_lines_end_with_carriage_returns_only(rows: int):
+    numbered = [row(InvoiceNo=str(number)) for number in range(rows)]
+    found = list(invoices(BytesIO("\r".join([HEADER, *numbered, ""]).encode())))
+    assert [one.line for one in found] == list(range(2, rows + 2))
+    assert all(isinstance(one, Invoice) for one in found)
+
+
+def test_a_line_end_of_two_characters_on_the_edge_of_a_chunk_is_one():
+    short = f"{GOOD}\r"
+    long = row(Description="x" * (export_rows.MAX_LINE - len(short) - len(row(Description="")) - 1))
+    text = f"{HEADER}\n{short}{long}\r\n{row(Quantity='0')}\r\n"
+    found = list(invoices(BytesIO(text.encode())))
+    assert only_order(found).lines == (line("85123A", 12, 255),)
+    assert [one.line for one in found if isinstance(one, Rejection)] == [4]
 
 
 def test_windows_line_ends_and_quoted_cells():
@@ -296,7 +377,8 @@ def test_an_open_quote_at_the_end_of_the_file():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "lacks the columns InvoiceNo, StockCode, Quantity"),
+        (b"", "is empty"),
+        (b"\n", "lacks the columns InvoiceNo, StockCode, Quantity"),
         (b"a,b,c\n1,2,3\n", "lacks the columns InvoiceNo"),
         (HEADER.replace(",Country", "").encode(), "lacks the column Country:"),
         (HEADER.encode(), "has no rows"),
@@ -310,7 +392,36 @@ def test_what_is_no_export_is_refused_in_one_line(tmp_path: Path, content: bytes
     path.write_bytes(content)
     with pytest.raises(ExportError, match=message) as refused:
         check(path)
+    assert str(refused.value).startswith(f"{path} ")
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            [row(InvoiceDate="soon"), row(InvoiceDate="so\x1b[2Jon"), row(Quantity="0")],
+            r"no order to place: its rows were refused, 2 times for 'not a date',"
+            r" the first on line 2 \(not a date: 'soon'\)",
+        ),
+        ([row(InvoiceDate="so\x1bon")], r"not a date: 'so\\x1bon'"),
+        ([row(InvoiceNo="C536365")], "no order to place, only cancellations"),
+    ],
+)
+def test_an_export_without_a_usable_order_is_refused_in_one_line(
+    tmp_path: Path, rows: list[str], message: str
+):
+    path = tmp_path / "orders.csv"
+    path.write_text("\n".join([HEADER, *rows]))
+    with pytest.raises(ExportError, match=message) as refused:
+        check(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_export_whose_last_order_can_be_used_is_one(tmp_path: Path):
+    path = tmp_path / "orders.csv"
+    path.write_text("\n".join([HEADER, row(Quantity="0"), row(InvoiceNo="536366")]))
+    check(path)
 
 
 @pytest.mark.parametrize("length", [export_rows.MAX_LINE, 10 * export_rows.MAX_LINE + 7])

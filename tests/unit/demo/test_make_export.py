@@ -64,7 +64,7 @@ def test_above_every_limit():
         "stock code is too long",
         "too few columns",
     }
-    assert max(line.unit_price for line in lines) == exports.MAX_PENCE
+    assert max(line.unit_price for line in lines) == 100 * exports.MAX_PRICE
     assert max(line.quantity for line in lines) >= exports.MAX_QUANTITY
 
 
