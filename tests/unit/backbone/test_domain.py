@@ -1,4 +1,4 @@
-"""What the scaler decides, and why."""
+"""The decisions of the scaler, and their reasons."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ ENOUGH = "half the shards are enough, and have been for a while"
 def lags(*minutes: float | None, load: float, known: int = 28) -> StreamState:
     """Eight shards whose consumers were so many minutes behind, up to the latest minute known.
 
-    None is a minute that does not tell.
+    None is a minute without a lag.
     """
     last = [
         minute(len(minutes) + 1 - index, load=load, lag=lag) for index, lag in enumerate(minutes)
@@ -47,7 +47,7 @@ def lags(*minutes: float | None, load: float, known: int = 28) -> StreamState:
         ),
         (stream(12, steady(11)), 16, FULL),
         (stream(16, steady(15)), 16, f"{FULL}, but this is the ceiling"),
-        # Up again: at once, but not for what was before
+        # Up again: at once, but not because of minutes before the last change
         (stream(8, steady(7), changed=[5]), 16, FULL),
         (
             stream(8, steady(1, overrides=[minute(2, load=7)]), changed=[1.5]),
@@ -66,7 +66,7 @@ def lags(*minutes: float | None, load: float, known: int = 28) -> StreamState:
         (lags(6, 4, 5, load=1), 8, "consumers are behind"),
         (lags(0, 0.1, 0.9, load=1), 4, ENOUGH),
         (stream(8, [minute(2, load=1, lag=9)], changed=[2.5]), 8, "the last change was"),
-        # Lag of which some minutes, such as a last one that is not over, tell nothing
+        # The lag of some minutes is unknown, for example of the current one
         (lags(1, 2, 3, None, load=4), 16, BEHIND),
         (lags(None, 1, None, 2, None, load=4), 16, BEHIND),
         (lags(1, 2, 3, None, load=3.9), 8, STUCK),

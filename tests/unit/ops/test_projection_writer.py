@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 from lambdas.contracts.envelope import EventEnvelope
 from ops.views.rebuild import CONFLICT_RETRIES, ProjectionWriter, Rebuild, project_with_retries
 from ops.views.registry import VIEWS
+from tests.support.order_events import bus_event, order_history
+from tests.support.view_tables import FakeTable
 from tests.unit.ops.test_compare import PATIENCE
-from tests.unit.storefront.fakes import FakeTable
-from tests.unit.storefront.order_events import bus_event, order_history
 
 
 def test_rebuild_catches_up_once_more_after_the_switch():

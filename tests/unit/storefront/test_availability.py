@@ -1,55 +1,30 @@
-"""What can be bought, as the latest of what is told of a SKU says."""
-
-from collections.abc import Callable
-from typing import Any
+"""The availability of SKUs, derived from stock events."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.inventory import (
     STOCK_EVENTS,
-    StockChanged,
-    StockEvent,
-    StockSoldOut,
 )
-from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.storefront.availability import build_availabilities, render_product
-from lambdas.storefront.store import AvailabilityView
-from tests.support.aws_fakes import FakeSqs, records
-from tests.support.spy import Spy
+from tests.support.stock_events import stock_event
 
 
-def stock(
-    sku: str, sequence: int, available: int, kind: type[StockEvent] = StockChanged
-) -> EventEnvelope[StockEvent]:
-    return envelope(
-        kind(sku=sku, available=available, reserved=0, minimum=5),
-        subject=sku,
-        sequence=sequence,
-        correlation_id="c",
-        causation_id="c",
-        occurred_at=f"2026-01-01T00:00:{sequence:02}+00:00",
-    )
-
-
-@pytest.fixture
-def table(make_table: Callable[..., str]) -> str:
-    return make_table("availability", "sku")
-
-
-class TestDomain:
+class TestAvailability:
     @pytest.mark.parametrize(
         ("available", "state"), [(9, "IN_STOCK"), (5, "IN_STOCK"), (4, "LOW"), (0, "SOLD_OUT")]
     )
     def test_any_stock_event_determines_the_state(self, available: int, state: str):
         for kind in STOCK_EVENTS:
-            (shown,) = build_availabilities([stock("A", 1, available, kind)])
+            (shown,) = build_availabilities([stock_event("A", 1, available, kind)])
             assert (shown.state, shown.available) == (state, available)
 
     def test_latest_event_of_each_sku_wins_in_any_position(self):
-        events = [stock("A", 2, 7), stock("B", 1, 1), stock("A", 3, 6), stock("A", 1, 8)]
+        events = [
+            stock_event("A", 2, 7),
+            stock_event("B", 1, 1),
+            stock_event("A", 3, 6),
+            stock_event("A", 1, 8),
+        ]
 
         assert [(shown.sku, shown.sequence) for shown in build_availabilities(events)] == [
             ("A", 3),
@@ -57,7 +32,7 @@ class TestDomain:
         ]
 
     def test_rendered_product_hides_internals(self):
-        (shown,) = build_availabilities([stock("A", 3, 7)])
+        (shown,) = build_availabilities([stock_event("A", 3, 7)])
 
         assert render_product(shown) == {
             "sku": "A",
@@ -65,146 +40,3 @@ class TestDomain:
             "available": 7,
             "changed_at": "2026-01-01T00:00:03+00:00",
         }
-
-
-class TestStore:
-    def test_stale_or_redelivered_stock_changes_nothing(self, table: str, dynamodb: Any):
-        store = AvailabilityView(table, dynamodb=dynamodb)
-        (first,), (second,) = (
-            build_availabilities([stock("A", 1, 9)]),
-            build_availabilities([stock("A", 2, 0)]),
-        )
-
-        assert [store.put_if_newer(shown) for shown in (second, first, second)] == [
-            True,
-            False,
-            False,
-        ]
-        assert store.find("A") == second
-
-    def test_unknown_sku_has_no_availability(self, table: str, dynamodb: Any):
-        assert AvailabilityView(table, dynamodb=dynamodb).find("A") is None
-
-
-@pytest.fixture
-def handle(load_handler: Callable[..., Any], table: str, monkeypatch: Any) -> Callable[..., Any]:
-    """The handler, called with messages of (group, body); parks in the queue given."""
-
-    def call(
-        *bodies: tuple[str, str], sqs: FakeSqs | None = None, dynamodb: Any = None
-    ) -> list[str]:
-        handler = load_handler(
-            "lambdas.storefront.update_availability",
-            AVAILABILITY_TABLE=table,
-            DEAD_LETTER_QUEUE_URL="dead-letters",
-        )
-        dead_letters = DeadLetterQueue("dead-letters", sqs=sqs or FakeSqs())
-        monkeypatch.setattr(handler.__globals__["consumer"], "_dead_letters", dead_letters)
-        if dynamodb:
-            monkeypatch.setattr(handler.__globals__["view"], "_dynamodb", dynamodb)
-        answer = handler({"Records": records(*bodies)}, None)
-        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-    return call
-
-
-def bodies(*events: EventEnvelope[StockEvent]) -> list[tuple[str, str]]:
-    return [(event.data.sku, event.to_sns_message()) for event in events]
-
-
-class TestHandler:
-    def test_sku_is_written_once_per_batch(
-        self, handle: Callable[..., Any], table: str, dynamodb: Any
-    ):
-        writes: list[str] = []
-        published = [stock("A", number, number) for number in range(1, 9)] + [stock("B", 1, 3)]
-
-        assert handle(*bodies(*published), dynamodb=Spy(dynamodb, writes.append)) == []
-        assert writes == ["put_item"] * 2
-        shown = AvailabilityView(table, dynamodb=dynamodb).find("A")
-        assert shown is not None
-        assert (shown.available, shown.sequence) == (8, 8)
-
-    def test_failed_group_is_retried_and_others_are_written(
-        self, handle: Callable[..., Any], table: str, dynamodb: Any
-    ):
-        def fail_first(operation: str) -> None:
-            if not failed:
-                failed.append(operation)
-                raise ConnectionError("no table")
-
-        failed: list[str] = []
-        published = bodies(stock("A", 1, 1), stock("B", 1, 3), stock("A", 2, 2))
-
-        assert handle(*published, dynamodb=Spy(dynamodb, fail_first)) == ["m0", "m2"]
-        store = AvailabilityView(table, dynamodb=dynamodb)
-        assert store.find("A") is None
-        assert store.find("B") is not None
-        assert handle(*published) == []
-        assert store.find("A") is not None
-
-    def test_bad_message_is_dead_lettered_and_its_group_continues(
-        self, handle: Callable[..., Any], table: str, dynamodb: Any
-    ):
-        sqs = FakeSqs()
-        bad = stock("A", 2, 2).to_sns_message().replace('"available": 2', '"available": -2')
-
-        assert handle(*bodies(stock("A", 1, 1)), ("A", bad), sqs=sqs) == []
-        assert sqs.reasons == ["not a StockChanged: available must be at least 0, not -2"]
-        shown = AvailabilityView(table, dynamodb=dynamodb).find("A")
-        assert shown is not None
-        assert shown.sequence == 1
-
-
-drawn = st.lists(st.tuples(st.sampled_from("AB"), st.integers(1, 6)), min_size=1, max_size=20)
-
-
-@settings(max_examples=40)
-@given(drawn, st.lists(st.integers(1, 5), max_size=20))
-def test_availability_converges_to_the_latest_event(
-    dynamodb: Any,
-    make_table: Callable[..., str],
-    drawn: list[tuple[str, int]],
-    sizes: list[int],
-):
-    """Whatever comes, late, twice, or in whatever batches: the latest is shown, and never less."""
-    store = AvailabilityView(make_table("availability", "sku"), dynamodb=dynamodb)
-    events = [stock(sku, number, number % 4, STOCK_EVENTS[number % 4]) for sku, number in drawn]
-    latest: dict[str, int] = {}
-
-    for size in [*sizes, *[3] * len(events)]:
-        batch, events = events[:size], events[size:]
-        for shown in build_availabilities(batch):
-            store.put_if_newer(shown)
-        for event in batch:
-            known = latest.get(event.data.sku, 0)
-            latest[event.data.sku] = max(known, event.metadata.sequence)
-        for sku, number in latest.items():
-            found = store.find(sku)
-            assert found is not None
-            assert (found.sequence, found.available) == (number, number % 4)
-
-
-class TestGetProduct:
-    @pytest.fixture
-    def get(self, load_handler: Callable[..., Any], table: str) -> Callable[[str], Any]:
-        handler = load_handler("lambdas.storefront.get_product", AVAILABILITY_TABLE=table)
-        return lambda sku: handler({"pathParameters": {"sku": sku}}, None)
-
-    def test_known_product_is_returned(self, get: Callable[[str], Any], table: str, dynamodb: Any):
-        (shown,) = build_availabilities([stock("85123A", 3, 0, StockSoldOut)])
-        AvailabilityView(table, dynamodb=dynamodb).put_if_newer(shown)
-
-        answer = get("85123A")
-
-        assert answer["statusCode"] == 200
-        assert '"state": "SOLD_OUT"' in answer["body"]
-
-    def test_unknown_product_is_404(self, get: Callable[[str], Any]):
-        answer = get("nope")
-
-        assert answer["statusCode"] == 404
-        assert "there is no product nope" in answer["body"]
-
-    def test_oversized_sku_is_404(self, get: Callable[[str], Any]):
-        assert get("ä" * 1_025)["statusCode"] == 404

@@ -1,6 +1,6 @@
-"""A table that counts what DynamoDB would bill, and knows the two requests that projections make.
+"""A fake table for the two requests that projections make; it counts the billed write units.
 
-That DynamoDB itself does the same with them is shown in the same tests, on fewer cases.
+An integration test compares it with DynamoDB.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The order stream by its API, and the handler; CloudWatch's metrics of it are put by hand."""
+"""The order stream in Kinesis, and the handler; the tests put the metrics of CloudWatch."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -44,7 +44,7 @@ def cloudwatch(make_client: Callable[[str], Any]) -> Any:
 
 @pytest.fixture
 def name(kinesis: Any) -> Iterator[str]:
-    """A stream of two shards, which no other test has."""
+    """A stream of two shards, for one test only."""
     name = f"orders-{next(NUMBERS)}"
     kinesis.create_stream(StreamName=name, ShardCount=2)
     kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
@@ -59,7 +59,7 @@ def orders(name: str, kinesis: Any, cloudwatch: Any) -> OrderStream:
 
 @pytest.fixture
 def measure(name: str, cloudwatch: Any) -> Callable[..., None]:
-    """Put what AWS would have measured so many minutes ago."""
+    """Put the metrics that AWS would have measured that many minutes ago."""
 
     def put(minutes_ago: int, *, consumer: str = "", **values: float) -> None:
         metrics = {

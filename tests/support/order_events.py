@@ -1,4 +1,4 @@
-"""What is told of orders, and the records in which it comes."""
+"""Events of orders, and the stream records that carry them."""
 
 import base64
 import json
@@ -106,7 +106,7 @@ def notified(
 
 
 def order_history(order: str = "o1", customer: str = "ada") -> list[EventEnvelope[Event]]:
-    """Six facts of an order that goes well, across services."""
+    """Six events of an order that is dispatched, across services."""
     units = tuple(Line(sku=line.sku, quantity=line.quantity) for line in LINES)
     taken = PaymentTaken(order_id=order, customer_id=customer, total=TOTAL)
     picked = OrderPicked(order_id=order, lines=units)
@@ -123,7 +123,7 @@ def order_history(order: str = "o1", customer: str = "ada") -> list[EventEnvelop
 
 
 def bus_event(published: EventEnvelope[Event]) -> dict[str, Any]:
-    """A fact as the bus delivers it."""
+    """An event as the bus delivers it."""
     if published.data.via_destination:
         record = {"responsePayload": published.to_lambda_response()}
         return {
@@ -140,7 +140,7 @@ def bus_event(published: EventEnvelope[Event]) -> dict[str, Any]:
 
 
 def record(number: int, key: str, data: bytes) -> dict[str, Any]:
-    """A record of a Kinesis stream as Lambda hands it over."""
+    """A record of a Kinesis stream, as Lambda passes it to a function."""
     return {
         "kinesis": {
             "partitionKey": key,
@@ -151,7 +151,7 @@ def record(number: int, key: str, data: bytes) -> dict[str, Any]:
 
 
 def records(*published: EventEnvelope[Event] | tuple[str, bytes]) -> list[dict[str, Any]]:
-    """The records of facts, and of (partition key, data)."""
+    """The records of events, and of pairs of partition key and data."""
     return [
         record(number, *each)
         if isinstance(each, tuple)

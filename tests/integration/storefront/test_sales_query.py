@@ -1,0 +1,51 @@
+"""The query of sales counters."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lambdas.storefront.sales import build_sales, split_into_transactions
+from lambdas.storefront.store import (
+    SalesView,
+)
+from tests.support.order_events import confirmed
+from tests.support.queries import Get, make_get
+
+
+class TestSales:
+    @pytest.fixture
+    def get(
+        self, load_handler: Callable[..., Any], make_table: Callable[..., str], dynamodb: Any
+    ) -> Get:
+        table = make_table("view", "partition_key", sorted_by="sort_key")
+        published = [confirmed(f"o{i}", minute=26 + i % 2) for i in range(12)]
+        for group in split_into_transactions(build_sales(published)):
+            SalesView(table, dynamodb=dynamodb).count(group)
+        return make_get(load_handler("lambdas.storefront.get_sales", SALES_TABLE=table))
+
+    def test_sales_by_minute_sum_all_buckets(self, get: Get):
+        status, content = get(day="2026-12-01", per="minute")
+
+        minute = {"currency": "GBP", "orders": 6, "units": 48, "amount": 13_248}
+        assert (status, content["sales"]) == (
+            200,
+            [{"minute": "08:26", **minute}, {"minute": "08:27", **minute}],
+        )
+
+    def test_sales_by_product_sum_all_buckets(self, get: Get):
+        _, content = get(day="2026-12-01", per="product")
+
+        assert content["sales"] == [
+            {"sku": "85123A", "currency": "GBP", "orders": 12, "units": 72, "amount": 18_360},
+            {"sku": "W/71053", "currency": "GBP", "orders": 12, "units": 24, "amount": 8_136},
+        ]
+
+    def test_sales_of_another_day_are_empty(self, get: Get):
+        assert get(day="2026-12-02", per="product")[1]["sales"] == []
+
+    def test_each_invalid_parameter_is_named(self, get: Get):
+        status, content = get(day="x", per="y")
+
+        assert status == 400
+        assert [problem["field"] for problem in content["problems"]] == ["day", "per"]
