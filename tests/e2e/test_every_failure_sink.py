@@ -165,7 +165,7 @@ def send_nonsense(platform: Platform) -> None:
         Data=json.dumps({**event, "detail": NONSENSE}),
     )
     for route in [
-        route for place in platform.operator.places for route in place.routes_by(Mechanism.CONSUMER)
+        route for sink in platform.operator.sinks for route in sink.routes_by(Mechanism.CONSUMER)
     ]:
         if route.target is not None and route.target.kind == QUEUE:
             platform.client("sqs").send_message(
@@ -211,7 +211,7 @@ def replay_in_vain(platform: Platform) -> None:
     queue = {"QueueUrl": platform.outputs["ReplayQueueUrl"], "MaxNumberOfMessages": 10}
 
     def given_up() -> bool:
-        if any(way.place == "backbone/ReplaysQueueDeadLetters" for way in operator.seen):
+        if any(way.sink == "backbone/ReplaysQueueDeadLetters" for way in operator.seen):
             return True
         while sqs.receive_message(**queue, VisibilityTimeout=0).get("Messages"):
             pass

@@ -90,7 +90,7 @@ def running_platform(
     database.executescript(order_book.SCHEMA + SCHEMA)
     customers = api_client.create_customers(cloud, outputs, CUSTOMER)
     deployed = Deployed(session=RootSession(cloud), environment=environment).templates()
-    places = list(find_failure_sinks(deployed))
+    sinks = list(find_failure_sinks(deployed))
     client = cache(cloud.client)
     return Platform(
         cloud=cloud,
@@ -105,8 +105,8 @@ def running_platform(
         snapshot=Snapshot(cloud, outputs, database),
         operator=Operator(
             client=client,
-            places=places,
-            breaking=FaultCatalog(deployed, places),
+            sinks=sinks,
+            faults=FaultCatalog(deployed, sinks),
             mark_compensation_completed=outputs["MarkCompensationCompletedFunction"],
         ),
     )

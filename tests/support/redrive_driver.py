@@ -29,7 +29,7 @@ PAUSE = 0.2
 class FailurePath(NamedTuple):
     """One way in which work gets into a failure sink."""
 
-    place: str
+    sink: str
     mechanism: Mechanism
     source: str
 
@@ -42,8 +42,8 @@ class Operator:
     """
 
     client: Client
-    places: list[FailureSink]
-    breaking: FaultCatalog
+    sinks: list[FailureSink]
+    faults: FaultCatalog
     mark_compensation_completed: str
     """Orders' function that marks a compensation as done."""
     wrong: dict[Fault, set[FailurePath]] = field(default_factory=dict)
@@ -56,16 +56,16 @@ class Operator:
     @property
     def ways(self) -> set[FailurePath]:
         """All paths into all failure sinks."""
-        return set().union(*map(self._ways, self.places))
+        return set().union(*map(self._ways, self.sinks))
 
     @contextmanager
     def all_faults_injected(self) -> Iterator[None]:
         """Inject all faults; each ends when dead letters have come by all of its paths."""
         try:
-            for place in self.places:
-                for route in place.routes:
-                    for fault in self.breaking.faults(route):
-                        self._break(fault).add(fed(place, route))
+            for sink in self.sinks:
+                for route in sink.routes:
+                    for fault in self.faults.faults(route):
+                        self._break(fault).add(fed(sink, route))
             yield
         finally:
             self._mend(list(self.wrong))
@@ -80,21 +80,21 @@ class Operator:
     def turn(self) -> None:
         """Read the dead letters, remove the faults behind them, redrive what can succeed."""
         with ThreadPoolExecutor(MAX_THREADS) as pool:
-            found = dict(chain.from_iterable(pool.map(self._look, self.places)))
+            found = dict(chain.from_iterable(pool.map(self._look, self.sinks)))
             self.seen.update(found.values())
             self._mend([fault for fault, ways in self.wrong.items() if ways <= self.seen])
             broken = set().union(*self.wrong.values())
             # What came since then is for the next turn.
             meant = {id_ for id_, way in found.items() if way not in broken}
-            held = [place for place in self.places if self._ways(place) & set(found.values())]
-            steps = list(chain.from_iterable(pool.map(partial(self._put_back, meant), held)))
+            held = [sink for sink in self.sinks if self._ways(sink) & set(found.values())]
+            steps = list(chain.from_iterable(pool.map(partial(self._redrive, meant), held)))
         stayed = [(result.sink.name, result.error) for result in steps if not result.moved]
         # A saga dead-letters a compensation a moment before it ends its order.
         assert [(name, why) for name, why in stayed if "its saga works on it" not in why] == []
         if not meant:
             time.sleep(PAUSE)
 
-    def _put_back(self, meant: set[str], place: FailureSink) -> list[RedriveResult]:
+    def _redrive(self, meant: set[str], sink: FailureSink) -> list[RedriveResult]:
         """Redrive these messages of a failure sink."""
         tally = Tally()
         redrive = Redrive(
@@ -104,29 +104,29 @@ class Operator:
             progress=lambda _: None,
             dead_lettered_before=datetime.max.replace(tzinfo=UTC),
         )
-        redrive.run(place, reader_for(place, self.client), tally)
+        redrive.run(sink, reader_for(sink, self.client), tally)
         return tally.results
 
-    def _look(self, place: FailureSink) -> list[tuple[str, FailurePath]]:
+    def _look(self, sink: FailureSink) -> list[tuple[str, FailurePath]]:
         """Return the ids and paths of a failure sink's messages; delete the hopeless ones."""
-        held = reader_for(place, self.client)
+        held = reader_for(sink, self.client)
         if not held.depth().total:
             return []
         with closing(held.lease_messages()) as messages:
-            records = [decode(message, place) for message in messages]
-            found = [(self._way(place, record), record) for record in records]
+            records = [decode(message, sink) for message in messages]
+            found = [(self._way(sink, record), record) for record in records]
             for way, record in found:
                 if self._is_past_help(way, record):
                     held.delete(record.message)
         return [(record.message.id, way) for way, record in found]
 
-    def _ways(self, place: FailureSink) -> set[FailurePath]:
-        return {fed(place, route) for route in place.routes}
+    def _ways(self, sink: FailureSink) -> set[FailurePath]:
+        return {fed(sink, route) for route in sink.routes}
 
-    def _way(self, place: FailureSink, record: DeadLetter) -> FailurePath:
-        route = route_of(record, place)
+    def _way(self, sink: FailureSink, record: DeadLetter) -> FailurePath:
+        route = route_of(record, sink)
         assert route is not None, record
-        return fed(place, route)
+        return fed(sink, route)
 
     def _is_past_help(self, way: FailurePath, record: DeadLetter) -> bool:
         """Return whether a message is unreadable and was redriven before."""
@@ -151,6 +151,6 @@ class Operator:
             del self.wrong[fault]
 
 
-def fed(place: FailureSink, route: FailureRoute) -> FailurePath:
+def fed(sink: FailureSink, route: FailureRoute) -> FailurePath:
     """Return the path of a route into a failure sink."""
-    return FailurePath(place.name, route.mechanism, route.source.name)
+    return FailurePath(sink.name, route.mechanism, route.source.name)
