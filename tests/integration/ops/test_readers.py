@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
+from ops.commands.dlq_purge import find_messages
 from ops.dlq import readers
 from ops.dlq.readers import BucketReader, Depth, QueueReader, SinkReader
 from tests.support.handlers import ACCOUNT
@@ -156,3 +157,17 @@ def test_object_deleted_meanwhile_is_skipped(bucket: BucketReader):
         others = [message.body for message in messages]
 
     assert (first.body, others) == (NAMES[0], NAMES[3:])
+
+
+def test_purge_deletes_one_message_and_gives_the_others_back(
+    make_queue: Callable[..., QueueReader],
+):
+    queue = make_queue(*NAMES)
+    with closing(queue.lease_messages()) as messages:
+        chosen = next(message.id for message in messages if message.body == NAMES[20])
+
+    with closing(queue.lease_messages()) as messages:
+        for message in find_messages(messages, [chosen]):
+            queue.delete(message)
+
+    assert sorted(seen(queue)) == [name for name in NAMES if name != NAMES[20]]
