@@ -10,12 +10,12 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lambdas.contracts.partner import DISPUTE_OPENED
-from lambdas.contracts.payments import SOURCE
+from lambdas.contracts.payments import PaymentDisputed
 from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION
 from stacks.constructs.event_rule import AwsEventRule, LogGroupTarget
 from stacks.constructs.failed_invocations import dead_letter_failures
 from stacks.constructs.function import ServiceFunction
-from stacks.constructs.grants import grant_put_events
+from stacks.constructs.grants import grant_publish
 from stacks.environments import Environment
 
 
@@ -73,7 +73,7 @@ class DisputesStack(Stack):
         ingest_dispute.add_environment("DEAD_LETTER_QUEUE_URL", dead_letters.queue_url)
 
         # Grants
-        grant_put_events(ingest_dispute, bus, source=SOURCE)
+        grant_publish(ingest_dispute, bus, published=[PaymentDisputed])
 
         CfnOutput(self, "PartnerBus", value=partner_bus.event_bus_name)
         CfnOutput(self, "PartnerLogGroup", value=log_group.log_group_name)

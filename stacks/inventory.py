@@ -11,12 +11,13 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.contracts.inventory import SOURCE
+from lambdas.contracts.inventory import STOCK_EVENTS, ReservationUnresolved
 from lambdas.contracts.orders import STATUS_EVENTS
 from lambdas.contracts.shipping import ShipmentDispatched
+from stacks.constructs.contract_outputs import note_published
 from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION, EventHandler
 from stacks.constructs.function import ServiceFunction
-from stacks.constructs.grants import grant, grant_put_events
+from stacks.constructs.grants import grant, grant_publish
 from stacks.constructs.outbox import Outbox
 from stacks.constructs.schedule import SCHEDULE_HAS_DESTINATION, Schedule
 from stacks.constructs.table import ServiceTable
@@ -108,10 +109,11 @@ class InventoryStack(Stack):
         on_reservations_table(query_stale, "dynamodb:UpdateItem")
         by_activity_arn = f"{reservations.table_arn}/index/{by_activity[0]}"
         grant(query_stale, "dynamodb:Query", on=by_activity_arn)
-        grant_put_events(query_stale, bus, source=SOURCE)
+        grant_publish(query_stale, bus, published=[ReservationUnresolved])
         stock.grant(self.receive_stock, "dynamodb:UpdateItem")
         deliveries.grant(self.receive_stock, "dynamodb:PutItem")
         grant(relay_outbox, "sns:Publish", on=self.topic.topic_arn)
+        note_published(relay_outbox, STOCK_EVENTS)
 
         CfnOutput(self, "StockTopic", value=self.topic.topic_arn)
         CfnOutput(self, "StockTable", value=stock.table_name)

@@ -10,7 +10,7 @@ from aws_cdk import aws_ses as ses
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.contracts.notifications import NOTIFIED_EVENTS
+from lambdas.contracts.notifications import NOTIFIED_EVENTS, CustomerNotified
 from lambdas.contracts.orders import OrderConfirmed
 from stacks.constructs.async_function import AsyncFunction
 from stacks.constructs.bucket import ServiceBucket
@@ -77,7 +77,7 @@ class NotificationsStack(Stack):
             handler="notifications.notify_customer",
             settings=mail_settings,
             timeout=Duration.seconds(15),
-            on_success=to_bus(bus),
+            on_success=to_bus(bus, CustomerNotified),
         )
         email_invoice = function(
             id="EmailInvoice",

@@ -10,10 +10,10 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lambdas.contracts.orders import STATUS_EVENTS
-from lambdas.contracts.payments import SOURCE
+from lambdas.contracts.payments import ORDER_EVENTS, ChargeUnresolved
 from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION, EventHandler
 from stacks.constructs.function import ServiceFunction
-from stacks.constructs.grants import grant, grant_put_events
+from stacks.constructs.grants import grant, grant_publish
 from stacks.constructs.schedule import SCHEDULE_HAS_DESTINATION, Schedule
 from stacks.constructs.sql_database import Migrations, SqlDatabase
 from stacks.environments import Environment
@@ -101,7 +101,7 @@ class PaymentsStack(Stack):
         ledger_users = [*provider_callers, publish_outbox, query_stale_charges]
         for user in ledger_users:
             ledger.grant_connect(user)
-            grant_put_events(user, bus, source=SOURCE)
+            grant_publish(user, bus, published=[*ORDER_EVENTS, ChargeUnresolved])
         Migrations(
             self,
             "Migrations",

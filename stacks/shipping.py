@@ -9,11 +9,11 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lambdas.contracts.orders import OrderHeld, OrderHoldLifted
-from lambdas.contracts.shipping import SOURCE
+from lambdas.contracts.shipping import EVENTS
 from lambdas.contracts.warehouse import OrderPicked
 from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION, EventHandler
 from stacks.constructs.function import ServiceFunction
-from stacks.constructs.grants import grant_put_events
+from stacks.constructs.grants import grant_publish
 from stacks.constructs.outbox import Outbox
 from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
@@ -74,6 +74,6 @@ class ShippingStack(Stack):
         shipments.grant(self.cancel_shipment, "dynamodb:UpdateItem")
         for writer in (dispatch_shipment, apply_hold):
             shipments.grant(writer, "dynamodb:GetItem", "dynamodb:PutItem")
-        grant_put_events(relay_outbox, bus, source=SOURCE)
+        grant_publish(relay_outbox, bus, published=EVENTS)
 
         CfnOutput(self, "ShipmentsTable", value=shipments.table_name)

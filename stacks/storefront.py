@@ -10,6 +10,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from lambdas.contracts.inventory import STOCK_EVENTS
+from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
 from lambdas.contracts.orders import ORDER_EVENTS, OrderConfirmed
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.http_api import HttpApi
@@ -92,7 +93,13 @@ class StorefrontStack(Stack):
             dead_letter_bucket=dead_letter_bucket,
             alarms=alarms,
         )
-        projection(id="TimelinesProjection", function=update_timelines, parallelization_factor=2)
+        projection(
+            id="TimelinesProjection",
+            function=update_timelines,
+            events=ORDER_STREAM_EVENTS,
+            filtered=False,
+            parallelization_factor=2,
+        )
         projection(
             id="CustomerOrdersProjection",
             function=update_customer_orders,

@@ -10,9 +10,9 @@ from constructs import Construct
 
 from lambdas.contracts.inventory import STOCK_EVENTS
 from lambdas.contracts.orders import OrderConfirmed
-from lambdas.contracts.warehouse import SOURCE
+from lambdas.contracts.warehouse import EVENTS
 from stacks.constructs.event_rule import EventRule
-from stacks.constructs.grants import grant, grant_put_events
+from stacks.constructs.grants import grant, grant_publish
 from stacks.constructs.queue import WorkQueue
 from stacks.constructs.table import ServiceTable
 from stacks.constructs.topic_queue import TopicQueue
@@ -92,7 +92,7 @@ class WarehouseStack(Stack):
         # Grants
         for table in (stock, pickings):
             grant(workers.role, "dynamodb:PutItem", on=table.table_arn)
-        grant_put_events(workers.role, bus, source=SOURCE)
+        grant_publish(workers.role, bus, published=EVENTS)
 
         CfnOutput(self, "WarehouseGroup", value=workers.name)
         CfnOutput(self, "WarehouseStockTable", value=stock.table_name)

@@ -18,9 +18,9 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from lambdas.contracts.event import DESTINATION_SOURCE
+from lambdas.contracts.event import Event
 from stacks.constructs.bucket import ServiceBucket
-from stacks.constructs.grants import grant, grant_put_events
+from stacks.constructs.grants import grant, grant_publish
 
 FAILED_BATCH_KEYS = "aws/lambda/*"
 """The keys under which Lambda stores failed batches."""
@@ -58,10 +58,10 @@ class BatchDestination:
         return lambda_.DlqDestinationConfig(destination=self._arn)
 
 
-def to_bus(bus: events.IEventBus) -> InvocationDestination:
-    """Put the records on the bus, under the source that Lambda gives them."""
+def to_bus(bus: events.IEventBus, event: type[Event]) -> InvocationDestination:
+    """Publish the event that the function returns: put the records on the bus as Lambda does."""
     return InvocationDestination(
-        bus.event_bus_arn, partial(grant_put_events, bus=bus, source=DESTINATION_SOURCE)
+        bus.event_bus_arn, partial(grant_publish, bus=bus, published=[event])
     )
 
 

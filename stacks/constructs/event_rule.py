@@ -16,6 +16,7 @@ from constructs import Construct
 
 from lambdas.contracts.event import Event
 from lambdas.contracts.patterns import live_pattern
+from stacks.constructs.contract_outputs import note_read
 from stacks.constructs.grants import grant
 from stacks.constructs.queue import DeadLetterQueue
 
@@ -42,12 +43,14 @@ class EventRule(Construct):
         event: type[Event] | Sequence[type[Event]],
         target: Target,
         alarms: sns.ITopic,
+        versions: Sequence[int] | None = None,
         label: str = "",
         consumer: str = "",
     ) -> None:
         """Declare the rule.
 
         ``target`` is a target's class with all arguments bound but those of the delivery.
+        ``versions`` are those that the target reads; the default is what the event's class reads.
         ``label`` is a short name for several event types. ``consumer`` names the target in the
         alarm; the default is the rule's id.
         """
@@ -63,6 +66,7 @@ class EventRule(Construct):
             event_pattern=events.EventPattern(source=[contract.source for contract in wanted]),
         )
         override_pattern(rule, live_pattern(wanted))
+        note_read(self, wanted, versions)
         add_target(rule, target, consumer=consumer, contents=f"undelivered {label}", alarms=alarms)
 
 

@@ -1,7 +1,13 @@
 """Least-privilege grants, where the CDK's own grant more than is needed."""
 
+from collections.abc import Sequence
+
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+
+from lambdas.contracts.event import DESTINATION_SOURCE, Event
+from stacks.constructs.contract_outputs import note_published
 
 
 def grant(grantee: iam.IGrantable, *actions: str, on: str) -> None:
@@ -11,11 +17,18 @@ def grant(grantee: iam.IGrantable, *actions: str, on: str) -> None:
     )
 
 
-def grant_put_events(grantee: iam.IGrantable, bus: events.IEventBus, *, source: str) -> None:
-    """Let ``grantee`` put events on ``bus``, with its own service's source only.
+def grant_publish(
+    grantee: lambda_.IFunction | iam.Role,
+    bus: events.IEventBus,
+    *,
+    published: Sequence[type[Event]],
+) -> None:
+    """Let ``grantee`` publish these events on ``bus``: put events with their sources only.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
     """
+    sources = {DESTINATION_SOURCE if event.via_destination else event.source for event in published}
+    (source,) = sources
     grantee.grant_principal.add_to_principal_policy(
         iam.PolicyStatement(
             actions=["events:PutEvents"],
@@ -23,3 +36,4 @@ def grant_put_events(grantee: iam.IGrantable, bus: events.IEventBus, *, source: 
             conditions={"StringEquals": {"events:source": source}},
         )
     )
+    note_published(grantee, published)

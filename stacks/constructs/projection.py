@@ -13,6 +13,7 @@ from lambdas.contracts.event import Event
 from lambdas.contracts.patterns import record_filter
 from stacks.constructs.alarm import alarm
 from stacks.constructs.bucket import ServiceBucket
+from stacks.constructs.contract_outputs import note_read
 from stacks.constructs.destinations import batches_to_bucket
 from stacks.constructs.grants import grant
 from stacks.constructs.queue import DeadLetterQueue
@@ -52,16 +53,18 @@ class Projection(Construct):
         function: lambda_.Function,
         dead_letter_bucket: "DeadLetterBucket",
         alarms: sns.ITopic,
-        events: Sequence[type[Event]] = (),
+        events: Sequence[type[Event]],
+        filtered: bool = True,
         parallelization_factor: int = 1,
     ) -> None:
         """Declare the mapping, its dead letters and its alarms.
 
-        ``events`` are the event types that the function gets; the default is all. Its
-        filter also drops records that are not JSON. ``parallelization_factor`` is the number of
+        ``events`` are the event types that the function reads. ``filtered`` keeps all other records
+        from it, and also those that are not JSON. ``parallelization_factor`` is the number of
         concurrent batches per shard; two of them never hold records of the same order.
         """
         super().__init__(scope, id)
+        note_read(self, events)
         dead_letters = DeadLetterQueue(
             self,
             "DeadLetters",
@@ -96,7 +99,7 @@ class Projection(Construct):
             bisect_batch_on_error=True,
             report_batch_item_failures=True,
             filters=[lambda_.FilterCriteria.filter({"data": record_filter(events)})]
-            if events
+            if filtered
             else None,
             on_failure=batches_to_bucket(dead_letter_bucket),
             metrics_config=lambda_.MetricsConfig(metrics=[lambda_.MetricType.EVENT_COUNT]),

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from lambdas.contracts.event import Event
 from lambdas.contracts.patterns import replay_pattern
+from stacks.constructs.contract_outputs import note_read
 from stacks.constructs.event_rule import add_target, override_pattern
 from stacks.constructs.queue import WorkQueue
 
@@ -53,6 +54,7 @@ class Replays(Construct):
             event_pattern=events.EventPattern(source=[contract.source for contract in event_types]),
         )
         override_pattern(rule, replay_pattern(event_types))
+        note_read(self, event_types)
         add_target(
             rule,
             partial(targets.SqsQueue, queue),

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from lambdas.contracts.event import Event
 from lambdas.contracts.patterns import filter_policy
+from stacks.constructs.contract_outputs import note_read
 from stacks.constructs.queue import HIGH_THROUGHPUT_FIFO, DeadLetterQueue, alarm_on_message_age
 
 MAX_RECEIVES = 10
@@ -81,6 +82,7 @@ class TopicQueue(Construct):
             )
         )
         override_filter_policy(subscription, filter_policy(events))
+        note_read(self, events)
 
 
 def override_filter_policy(subscription: sns.Subscription, policy: dict[str, object]) -> None:

@@ -5,10 +5,10 @@ from functools import partial
 from aws_cdk import aws_events as events
 from constructs import Construct
 
-from lambdas.contracts.orders import SOURCE
+from lambdas.contracts.orders import ORDER_EVENTS, OrderStatusReported
 from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION
 from stacks.constructs.function import ServiceFunction
-from stacks.constructs.grants import grant, grant_put_events
+from stacks.constructs.grants import grant, grant_publish
 from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
 
@@ -74,5 +74,5 @@ class OrderFunctions:
         )
         for writer in filter(None, writers):
             grant(writer, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
-        for publisher in (self.relay_outbox, self.answer_status_query):
-            grant_put_events(publisher, bus, source=SOURCE)
+        grant_publish(self.relay_outbox, bus, published=ORDER_EVENTS)
+        grant_publish(self.answer_status_query, bus, published=[OrderStatusReported])

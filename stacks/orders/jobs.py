@@ -6,10 +6,10 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.contracts.orders import SOURCE
+from lambdas.contracts.orders import ORDER_EVENTS
 from lambdas.contracts.orders_table import OrderColumn
 from stacks.constructs.function import ServiceFunction
-from stacks.constructs.grants import grant, grant_put_events
+from stacks.constructs.grants import grant, grant_publish
 from stacks.constructs.schedule import SCHEDULE_HAS_DESTINATION, Schedule
 from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
@@ -66,7 +66,7 @@ class OrderJobs(Construct):
         )
         grant(republish_stalled, "dynamodb:PutItem", on=orders.table_arn)
         grant_query(republish_stalled, OrderColumn.OPEN_SHARD)
-        grant_put_events(republish_stalled, bus, source=SOURCE)
+        grant_publish(republish_stalled, bus, published=ORDER_EVENTS)
 
         # Orders that repeat an earlier one
         checkpoints = ServiceTable(self, "Checkpoints", env=env, key="job")

@@ -133,6 +133,7 @@ def declare_sagas(
             f"Start{id}",
             bus=bus,
             event=event,
+            versions=READ_VERSIONS[event],
             target=partial(targets.SfnStateMachine, machine=saga.machine, input=detail),
             alarms=alarms,
         )
