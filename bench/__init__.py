@@ -1,1 +1,1 @@
-"""What is measured, and how: timings and throughputs belong here, never into a test."""
+"""Benchmarks: timings and throughputs are measured here, and never asserted in a test."""

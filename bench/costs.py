@@ -1,8 +1,8 @@
-"""Compute what an environment costs at rest, and what a thousand orders cost, by list price.
+"""Compute the cost of an idle environment, and of a thousand orders, at list prices.
 
 `python -m bench.costs` prints the tables of `docs/costs.md`: unit prices times counts. Resources at
 rest are counted in the templates. The work for an order is measured by `bench.function_calls`,
-counted in the design, or assumed, as each line says. A test keeps the page equal to this.
+counted in the design, or assumed, as each line says. A test compares the page with this module.
 """
 
 import json
@@ -29,16 +29,17 @@ Templates = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What ``per`` of something cost: ``usd`` dollars, on the page of ``service``."""
+    """A list price: ``per`` units cost ``usd`` dollars."""
 
     usd: float
     per: int
     unit: str
     service: str
+    """The service's path on AWS's pricing pages."""
 
     @property
     def unit_usd(self) -> float:
-        """Dollars for one."""
+        """The price of one unit in dollars."""
         return self.usd / self.per
 
 
@@ -78,16 +79,18 @@ PRICES = [price for price in list(globals().values()) if isinstance(price, Price
 
 @dataclass(frozen=True, slots=True)
 class CostItem:
-    """So many of something, each at a price; ``known`` says from where the count is."""
+    """A line of a cost table."""
 
     description: str
     count: float
+    """The number of units."""
     price: Price
     basis: str = "counted"
+    """Whether the number is counted, measured or assumed."""
 
     @property
     def cost(self) -> float:
-        """Dollars."""
+        """The cost in dollars."""
         return self.count * self.price.unit_usd
 
 
@@ -97,15 +100,15 @@ DISK_GB_PER_INSTANCE, POLL_LOOPS, LONG_POLL_SECONDS = 8, 4, 20
 MAPPING_POLLS = 5
 INDEX_SHARDS = 16
 CALLS_PER_ORDER = 29.2
-"""Measured by `bench.function_calls`: functions called for an order, each order alone."""
+"""Invocations per order when orders come one at a time, measured by `bench.function_calls`."""
 STATES_PER_SAGA = 5
-"""The same: states that a saga enters on its way to a confirmed order."""
+"""States that a saga enters until its order is confirmed, measured in the same way."""
 CALLS_IN_SAGA = 4
-"""Of the calls: the saga's three, and the card provider's. They share the saga's trace."""
+"""Invocations in a saga, the card provider's included. They share the saga's trace."""
 EVENTS_PER_ORDER = 8
 SKUS_PER_ORDER = 2
 STOCK_CHANGES_PER_ORDER = 2 * SKUS_PER_ORDER
-"""Each SKU is set aside, and leaves."""
+"""Each SKU is reserved and shipped."""
 WRITES_PER_ORDER = {
     "orders: placed 3, claimed 1, confirmed 2, dispatched 2, deleted in the end 3": 11,
     "inventory: reserved 7, resolved 2, shipped 6": 15,
@@ -114,11 +117,11 @@ WRITES_PER_ORDER = {
     "storefront: timeline 8, customer's orders 4, sales 8, availability 4": 24,
     "notifications: three mails, begun and sent": 6,
 }
-"""Of 1 KB each, entries of indexes included; a transaction's count twice."""
+"""Write units of 1 KB, index entries included; those of a transaction count twice."""
 
 
 def idle_costs(env: Environment, templates: Templates) -> list[CostItem]:
-    """What an environment costs in a month in which nobody orders anything."""
+    """Return the monthly cost of an environment without orders."""
     found = list(_resources(templates))
     kinds = [kind for kind, _ in found]
     runs = sum(
@@ -180,7 +183,7 @@ def idle_costs(env: Environment, templates: Templates) -> list[CostItem]:
 
 
 def saga_costs(standard: bool, orders: int = 1_000) -> list[CostItem]:
-    """Return the cost of the sagas of confirmed orders, without the functions that they call."""
+    """Return the cost of the sagas of confirmed orders, without the functions they invoke."""
     if standard:
         return [
             CostItem("state transitions", STATES_PER_SAGA * orders, STATE_TRANSITION, "measured")
@@ -194,7 +197,7 @@ def saga_costs(standard: bool, orders: int = 1_000) -> list[CostItem]:
 
 
 def order_costs(orders: int = 1_000) -> list[CostItem]:
-    """Return the cost of so many orders, confirmed and dispatched one after another."""
+    """Return the cost of orders that are confirmed and dispatched one after another."""
     call_gb_seconds = CALLS_PER_ORDER * CALL_SECONDS * MEMORY_GB
     log_gb = (CALLS_PER_ORDER + 8 + 3) * LOG_KB_PER_CALL / MILLION
     queue_requests = 3 * 2 * STOCK_CHANGES_PER_ORDER
@@ -223,7 +226,7 @@ def order_costs(orders: int = 1_000) -> list[CostItem]:
 
 
 def synthesize(name: str) -> Templates:
-    """The templates of an environment, a partner's event source configured."""
+    """Return the templates of an environment with a partner's event source."""
     context = json.loads(Path("cdk.json").read_text())["context"]
     with TemporaryDirectory() as folder:
         app = App(context=context, outdir=folder, builtin_cloud_formation_validation=False)
@@ -232,7 +235,7 @@ def synthesize(name: str) -> Templates:
 
 
 def render_tables(environments: Mapping[str, Templates]) -> Iterator[str]:
-    """The page's tables in Markdown: prices, at rest, per thousand orders, the saga on Express."""
+    """Yield the tables of the page in Markdown."""
     yield _table(
         ["USD", "for", "to be checked on AWS's page"],
         [

@@ -29,7 +29,7 @@ FUNCTION_LOG_GROUP = re.compile(r"(?P<function>\w+)Logs[0-9A-F]{8}")
 SCHEDULED_FUNCTIONS = re.compile(r"Jobs|QueryStale|PublishOutbox|DeliverPurchaseOrders|Scaler")
 TIMEOUT_SECONDS = 60.0
 IDLE_SECONDS = 4.0
-"""Seconds without a call, after which what an order caused is over."""
+"""Seconds without an invocation after which an order is finished."""
 
 
 def main() -> int:
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def _prepare_shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
-    """A shop with full shelves and one customer, who can be written to; returns how to order."""
+    """Stock the shop, add a customer with a contact; return a function that places an order."""
     lines = [{"sku": sku, "quantity": 1_000_000} for sku in SKUS]
     cloud.client("lambda").invoke(
         FunctionName=outputs["ReceiveStockFunction"],
@@ -91,12 +91,12 @@ def _prepare_shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
 def _await_idle(
     cloud: Cloud, outputs: Mapping[str, str], groups: Mapping[str, str], orders: int
 ) -> None:
-    """Wait until so many orders have left, and nothing is called any more."""
+    """Wait until that many orders are dispatched and no function is invoked any more."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     before, since = _count_calls(cloud, groups), time.monotonic()
     while time.monotonic() - since < IDLE_SECONDS or _count_dispatched(cloud, outputs) < orders:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{orders} orders have not left after {TIMEOUT_SECONDS} s")
+            raise TimeoutError(f"{orders} orders are not dispatched after {TIMEOUT_SECONDS} s")
         time.sleep(0.5)
         now = _count_calls(cloud, groups)
         if now != before:
@@ -109,7 +109,7 @@ def _count_dispatched(cloud: Cloud, outputs: Mapping[str, str]) -> int:
 
 
 def _count_calls(cloud: Cloud, groups: Mapping[str, str]) -> Counter[str]:
-    """Return how often each function was called so far, by its log."""
+    """Return how often each function was invoked so far, according to its log."""
     logs = cloud.client("logs").get_paginator("filter_log_events")
     calls: Counter[str] = Counter()
     for function, group in groups.items():
@@ -122,7 +122,7 @@ def _count_calls(cloud: Cloud, groups: Mapping[str, str]) -> Counter[str]:
 
 
 def _log_groups(cloud: Cloud) -> dict[str, str]:
-    """The log group of each function that no schedule calls, such as ``orders: PlaceOrder``."""
+    """Return the log group of each function without a schedule, by service and function."""
     stacks = cloud.client("cloudformation")
     return {
         f"{stack['StackName'].rpartition('-')[2].lower()}: {named['function']}": resource[
@@ -140,7 +140,7 @@ def _log_groups(cloud: Cloud) -> dict[str, str]:
 
 
 def _count_states_entered(cloud: Cloud) -> list[int]:
-    """Of each fulfilment that succeeded, how many states it entered."""
+    """Return how many states each successful fulfilment entered."""
     states = cloud.client("stepfunctions")
     return [
         sum(

@@ -1,4 +1,4 @@
-"""Measure how long an event takes from the bus into a view, hop by hop, in the local cloud.
+"""Measure the latency of each hop of an event from the bus to a view, in the local cloud.
 
 `python -m bench.latency` publishes one event after another, each alone. Then it waits in silence
 and publishes one more, as often as requested. The functions are not changed. The time of a hop
@@ -28,7 +28,7 @@ TIMEOUT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class LatencyProbe:
-    """The cloud's clients, and the names of the deployed resources that are measured."""
+    """The clients and the deployed resources that a measurement uses."""
 
     clients: Any
     bus: str
@@ -37,7 +37,7 @@ class LatencyProbe:
     logs: str
 
     def measure(self, order: str) -> list[float]:
-        """Publish one event and return the seconds from then to each hop."""
+        """Publish one event; return the seconds until each hop."""
         event = PaymentTaken(
             order_id=order, customer_id="bench", total=Money(amount=1, currency="GBP")
         )
@@ -81,7 +81,7 @@ class LatencyProbe:
         return float(record["ApproximateArrivalTimestamp"].timestamp())
 
     def _started_at(self, since: float) -> float:
-        """Return when the invocation began that wrote the row; its log arrives a moment later."""
+        """Return when the invocation that wrote the row began; its log entry arrives later."""
         until = time.time() + TIMEOUT_SECONDS
         while time.time() < until:
             events = self.clients("logs").filter_log_events(

@@ -1,4 +1,4 @@
-"""Measure how many orders a second pass the whole order path in the local cloud, and how fast.
+"""Measure the throughput and latency of the whole order path in the local cloud.
 
 `python -m bench.order_throughput --rate 100 --seconds 60` sends orders to the HTTP API at a steady
 rate, whether or not the platform keeps up. Then it waits until all of them have ended. An order
@@ -35,12 +35,12 @@ SENDER_THREADS = 24
 WARM_UP_ORDERS = 40
 FINAL_STATES = (OrderState.CONFIRMED, *TERMINAL_STATES)
 STALL_TIMEOUT_SECONDS = 60.0
-"""Seconds without any order ending, after which the rest is given up."""
+"""Seconds without a finished order after which the measurement ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentOrder:
-    """One order that was sent: its status, how late it went out, how long the answer took."""
+    """One request that was sent: its status, its delay, and the duration of the response."""
 
     order_id: str
     status: int
@@ -49,7 +49,7 @@ class SentOrder:
 
 
 def main() -> int:
-    """Measure and print; 1 if an order was not accepted or did not end confirmed."""
+    """Measure and print; return 1 if an order was not accepted or not confirmed."""
     parser = argparse.ArgumentParser(prog="python -m bench.order_throughput", description=__doc__)
     parser.add_argument("--rate", type=float, default=100, help="orders a second")
     parser.add_argument("--seconds", type=float, default=60, help="for how long")
@@ -94,7 +94,7 @@ def _prepare(cloud: Cloud, outputs: Mapping[str, str]) -> api_client.Customers:
 
 
 class _Sender:
-    """Sends one order; the n-th is always the same, and no other looks like it."""
+    """Sends orders; the n-th is always the same and is no duplicate of another."""
 
     def __init__(
         self, cloud: Cloud, outputs: Mapping[str, str], customers: api_client.Customers
@@ -139,7 +139,7 @@ class _Sender:
 
 
 def _send_all(send: _Sender, *, count: int, rate: float) -> tuple[list[SentOrder], float]:
-    """Send so many orders, each at its time; return them and how long it took."""
+    """Send orders at their times; return their requests and the total duration."""
     began = time.monotonic()
     turns = iter(range(count))
     lock = threading.Lock()
@@ -163,7 +163,7 @@ def _send_all(send: _Sender, *, count: int, rate: float) -> tuple[list[SentOrder
 def _await_final_states(
     cloud: Cloud, outputs: Mapping[str, str], total: int
 ) -> list[dict[str, Any]]:
-    """The orders, as soon as so many have ended, or when no more do."""
+    """Return the orders when that many are finished, or when none is finished any more."""
     pages = cloud.client("dynamodb").get_paginator("scan")
     most, since = 0, time.monotonic()
     while True:
@@ -183,7 +183,7 @@ def _await_final_states(
 
 
 class _CpuSeconds(NamedTuple):
-    """Seconds of processor time: of the one process that is AWS, and of functions and databases."""
+    """Processor seconds of the emulator's process, and of functions and databases."""
 
     server: float
     others: float
@@ -193,7 +193,7 @@ class _CpuSeconds(NamedTuple):
 
 
 def _cpu_seconds(cloud: Cloud) -> _CpuSeconds:
-    """What the local cloud has worked so far, whatever else this machine does."""
+    """Return the processor time of the local cloud so far."""
     processes = list(_processes())
     (server,) = [
         each.pid
@@ -211,11 +211,11 @@ class _Process(NamedTuple):
     command: Sequence[str]
     own: float
     of_ended: float
-    """Seconds of the processor: the process's own, and those of its children that have ended."""
+    """Return the processor seconds of a process and of its ended children."""
 
 
 def _processes() -> Iterator[_Process]:
-    """All processes of this machine: proc_pid_stat(5)."""
+    """Return all processes of this machine: proc_pid_stat(5)."""
     second = os.sysconf("SC_CLK_TCK")
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -36,11 +36,11 @@ MINUTE = timedelta(minutes=1)
 RESHARD_DURATION = timedelta(seconds=30)
 RECORD_BYTES = 700
 READS_PER_SHARD = 1_500
-"""Records that consumers process in a second for each shard."""
+"""Records that consumers process per second and shard."""
 
 
 def limits(env: Environment) -> Limits:
-    """Those of the environment's scaler."""
+    """Return the limits of the environment's scaler."""
     if env.shards is None:
         raise ValueError(f"{env.name} leaves its shards to Kinesis")
     floor, ceiling = env.shards
@@ -53,14 +53,14 @@ LIMITS = limits(PROD)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """How many records a second are written when, and when a consumer meets poison, if ever."""
+    """The records written per second over time, and the period of a poison record."""
 
     rate: Callable[[timedelta], float]
     poison: tuple[timedelta, timedelta] = (timedelta(days=9), timedelta(days=9))
 
 
 def hours(at: float) -> timedelta:
-    """That time of the day."""
+    """Return the time of day."""
     return timedelta(hours=at)
 
 
@@ -78,29 +78,31 @@ SALE_DAY = Load(rate=_sale_day_rate, poison=(hours(15), hours(15.5)))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedMinute:
-    """The stream in one minute.
-
-    ``late`` is the age of the oldest record that nobody has processed; ``seen`` are the shards of
-    which the decision was made, ``busy`` is whether they were being split or merged then.
-    """
+    """The stream in one minute."""
 
     at: datetime
+    """When the minute began."""
     load: float
+    """The number of shards whose capacity the written records would use up."""
     shards: int
+    """The shards at the end of the minute."""
     backlog_age: timedelta
+    """The largest age of a record that was not processed yet."""
     shards_before: int
+    """The shards when the scaler decided."""
     resharding: bool
+    """Whether shards were being split or merged when the scaler decided."""
     decision: Decision
 
     @property
     def changed(self) -> bool:
-        """Whether the scaler asked for other shards."""
+        """Whether the scaler changed the number of shards."""
         return self.decision.shards != self.shards_before
 
 
 @dataclass(slots=True)
 class _Backlog:
-    """Records that wait, in order, and for how long the first has."""
+    """The records that wait, in order, and the age of the first."""
 
     records: deque[tuple[datetime, float]] = field(default_factory=deque)
 
@@ -123,7 +125,7 @@ class _Backlog:
 
 
 class Simulation:
-    """A stream, its producers that try again what was throttled, its consumers and its scaler."""
+    """A stream with its scaler, its consumers, and producers that retry throttled records."""
 
     def __init__(self, load: Load, *, limits: Limits = LIMITS, seed: int = 1) -> None:
         self.calls: list[datetime] = []
@@ -134,7 +136,7 @@ class Simulation:
         self._published_metrics: list[tuple[datetime, MinuteMetrics]] = []
 
     def run(self, length: timedelta = DAY) -> Iterator[SimulatedMinute]:
-        """The minutes of a day, or of however long."""
+        """Yield the minutes of the simulation."""
         now = START
         while now < START + length:
             yield self._minute(now)
@@ -206,13 +208,13 @@ class Simulation:
 
 
 def recovery_time(day: Sequence[SimulatedMinute], begin: timedelta) -> timedelta:
-    """How long after that time of the day records were late for the last time before midnight."""
+    """Return the time from ``begin`` to the last minute in which records were late."""
     late = [moment.at for moment in day if moment.backlog_age > LAG_TOLERANCE]
     return max((at - START - begin + MINUTE for at in late), default=timedelta())
 
 
 def render_chart(day: Sequence[SimulatedMinute]) -> str:
-    """Shards and load above, lateness below, over the hours of the day."""
+    """Return a chart with shards and load above, and the age of records below."""
     at = [(moment.at - START).total_seconds() / 3600 for moment in day]
     return render_svg(
         "A simulated day of the order stream: a flash sale from 9 to 11, poison from 15 to 15:30, "
@@ -244,7 +246,7 @@ def render_chart(day: Sequence[SimulatedMinute]) -> str:
 
 
 def main() -> int:
-    """Simulate and print; draw if asked to."""
+    """Simulate and print; write the chart with ``--draw``."""
     parser = argparse.ArgumentParser(prog="python -m bench.shard_simulation", description=__doc__)
     parser.add_argument("--draw", action="store_true", help=f"write {CHART_PATH.name}")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Lines over time as an SVG that is readable on light and on dark."""
+"""Draw lines over time as an SVG for light and dark backgrounds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ STYLE = """
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What is drawn, and under which name."""
+    """A line of a chart, and its label."""
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -32,14 +32,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Up to two lines with the same unit."""
+    """A panel with up to two lines of the same unit."""
 
     unit: str
     lines: Sequence[Line]
 
 
 def render_svg(title: str, *, x_label: str, x_max: int, panels: Sequence[Panel]) -> str:
-    """Panels below each other, over the same axis from nought, which is in ``across``."""
+    """Return the SVG: panels one below the other, with the same horizontal axis from 0."""
     height = TOP + len(panels) * (HEIGHT + GAP)
     drawn = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
@@ -82,14 +82,14 @@ def _panel(panel: Panel, top: float, *, x_label: str, x_max: int) -> list[str]:
 
 
 def _grid_step(y_max: float) -> int:
-    """What lies between two lines of the grid, so that there are a handful."""
+    """Return the distance of grid lines, so that there are about five."""
     rough = max(1.0, y_max / 5)
     power: int = 10 ** int(log10(rough))
     return next(power * part for part in (1, 2, 5, 10) if power * part >= rough)
 
 
 def drop_level_points(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The points without those on a level with both their neighbours."""
+    """Return the points without those at the level of both neighbours."""
     inner = [
         point
         for (before, point), after in zip(pairwise(points), points[2:], strict=False)

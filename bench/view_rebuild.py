@@ -24,26 +24,26 @@ from ops.views.sources import OrderEventSource, drain
 ORDER_COUNTS = (500, 5_000)
 LINES = tuple(PricedLine(sku=f"S{n}", quantity=1, unit_price=250) for n in range(4))
 SHUFFLE_WINDOW = 400
-"""The archive's events are shuffled within windows of so many."""
+"""The number of events within which the replay is shuffled."""
 
 
 class CountingTable:
-    """A table that keeps nothing and counts requests, and the items that they write."""
+    """A table that stores nothing and counts the billed items."""
 
     def __init__(self) -> None:
         self.items = 0
 
     def update_item(self, **_: Any) -> None:
-        """A note."""
+        """Count an upsert."""
         self.items += 1
 
     def transact_write_items(self, *, TransactItems: Sequence[Any]) -> None:  # noqa: N803
-        """Marks and counters; a transaction's items count twice, as they are billed."""
+        """Count markers and counters; the items of a transaction are billed twice."""
         self.items += 2 * len(TransactItems)
 
 
 class FakeReplay:
-    """A replay of orders that are made up as it goes on."""
+    """A replay of generated orders."""
 
     def __init__(self, orders: int) -> None:
         self._orders = iter(range(orders))
@@ -52,7 +52,7 @@ class FakeReplay:
         self.is_complete = False
 
     def receive(self) -> list[dict[str, str]]:
-        """Ten events."""
+        """Return up to ten events."""
         while (
             len(self._pending) < SHUFFLE_WINDOW and (order := next(self._orders, None)) is not None
         ):
@@ -63,7 +63,7 @@ class FakeReplay:
         return [{"Body": body} for body in some]
 
     def delete(self, _: Sequence[Any]) -> None:
-        """They are written."""
+        """Do nothing: the events are written."""
 
 
 def _events(order: str) -> list[str]:

@@ -68,7 +68,7 @@ class BackboneStack(Stack):
             self,
             "Archive",
             source_event_bus=self.bus,
-            description="Every fact, for replaying to rules that ask for replays",
+            description="All events of services, for replays",
             # Events of Lambda destinations have their own source.
             event_pattern=events.EventPattern(
                 source=events.Match.any_of(

@@ -1,1 +1,1 @@
-"""Backbone: the order stream has as many shards as it needs."""
+"""Backbone: scales the shards of the order stream."""

@@ -1,7 +1,6 @@
-"""How many shards the order stream should have.
+"""The decision how many shards the order stream should have.
 
-It doubles or halves, which is as far as AWS goes in one call and the fewest calls for any change:
-a stream may be changed ten times in 24 hours.
+The number is doubled or halved: AWS allows no larger change per call, and ten calls in 24 hours.
 https://docs.aws.amazon.com/kinesis/latest/APIReference/API_UpdateShardCount.html
 """
 
@@ -10,38 +9,48 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-# What a shard takes in a second.
+# The capacity of a shard per second.
 # https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 SHARD_BYTES, SHARD_RECORDS = 1_000_000, 1_000
 DAY = timedelta(days=1)
 MAX_CALLS_PER_DAY = 10
 
 GROW_ABOVE = 0.75
+"""The share of the shards' capacity above which they are doubled."""
 SHRINK_BELOW = 0.5
-"""Shares of what the shards take. Half the shards must not be at the point of growing again."""
+"""The share of half the shards' capacity up to which they are halved.
+
+It is less than ``GROW_ABOVE``, so that fewer shards do not have to be doubled again at once.
+"""
 THROTTLED_ABOVE = 0.01
-"""The share of records whose rejection is not just two of them meeting on one shard."""
+"""The share of rejected records above which writes are throttled.
+
+A smaller share is due to short bursts on one shard.
+"""
 LAG_TOLERANCE = timedelta(minutes=1)
-"""A consumer that is less behind than that is not behind."""
+"""A consumer with at most this lag is not behind."""
 RECENT_WINDOW = timedelta(minutes=6)
-"""What growing looks at: CloudWatch knows of a minute one to two minutes after it."""
+"""The minutes that may lead to growing: CloudWatch reports a minute one to two minutes late."""
 LOW_LOAD = 0.5
-"""Where the load is below this share, shards are not what a consumer lacks that does not move."""
+"""The share of capacity below which a consumer that makes no progress is stuck, not overloaded."""
 STUCK_LAG_GROWTH = 0.9
-"""A consumer that falls behind nearly as fast as time goes by does not move at all."""
+"""The growth of the lag per elapsed time from which a consumer makes no progress."""
 
 
 class UnreachableCeilingError(Exception):
-    """From this floor AWS's calls of one day do not lead to that ceiling."""
+    """The calls that AWS allows in a day do not lead from the floor to the ceiling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The fewest and the most shards, and how long load has to be low before shards go."""
+    """The limits of scaling."""
 
     floor: int
+    """The fewest shards."""
     ceiling: int
+    """The most shards."""
     cooldown: timedelta
+    """How long load must be low, and no change made, before the shards are halved."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.floor <= self.ceiling:
@@ -52,61 +61,63 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinuteMetrics:
-    """What a minute was like: what was written, what was rejected, how far consumers were behind.
-
-    ``records`` and ``bytes`` are what the shards took; ``lag`` is the consumers' iterator age, None
-    where it is not known: that is no sign that nobody is behind.
-    """
+    """The metrics of one minute of the stream."""
 
     at: datetime
+    """When the minute began."""
     bytes: float = 0.0
+    """The bytes that the shards accepted."""
     records: float = 0.0
+    """The records that the shards accepted."""
     rejected: float = 0.0
+    """The records that were throttled."""
     lag: timedelta | None = None
+    """The largest iterator age of a consumer; None if it is unknown, which does not mean zero."""
 
     @property
     def load(self) -> float:
-        """How many shards this would have filled."""
+        """The number of shards whose capacity the accepted records would use up."""
         return max(self.bytes / SHARD_BYTES, self.records / SHARD_RECORDS) / 60
 
     @property
     def throttled(self) -> bool:
-        """Whether the shards took too little."""
+        """Whether the shards rejected more than a small share of the records."""
         return self.rejected > THROTTLED_ABOVE * (self.records + self.rejected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamState:
-    """What is known of the stream: ``changes`` are the calls of the last day, oldest first.
-
-    ``minutes``, oldest first, leaves out those that CloudWatch knows nothing of, or not yet.
-    """
+    """The state and the metrics of the stream."""
 
     shards: int
+    """The number of open shards."""
     active: bool
+    """Whether no change is in progress."""
     changes: Sequence[datetime]
+    """The calls of the last day that changed the shards, oldest first."""
     minutes: Sequence[MinuteMetrics]
+    """The minutes for which CloudWatch has metrics, oldest first."""
 
     def minutes_since(self, moment: datetime) -> list[MinuteMetrics]:
-        """The minutes that began then or later."""
+        """Return the minutes that began then or later."""
         return [minute for minute in self.minutes if minute.at >= moment]
 
     @property
     def calls_left(self) -> int:
-        """How often AWS will let the shards be changed until the oldest change is a day old."""
+        """The number of calls that AWS allows until the oldest change is a day old."""
         return MAX_CALLS_PER_DAY - len(self.changes)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """How many shards there are to be, and why."""
+    """The number of shards that the stream should have, and the reason."""
 
     shards: int
     reason: str
 
 
 def count_doublings(shards: int, goal: int) -> int:
-    """How many calls lead from so many shards up to the goal."""
+    """Return how many calls it takes to grow to that many shards."""
     calls = 0
     while shards < goal:
         shards, calls = shards * 2, calls + 1
@@ -114,10 +125,10 @@ def count_doublings(shards: int, goal: int) -> int:
 
 
 def decide(stream: StreamState, limits: Limits, *, now: datetime) -> Decision:
-    """Say how many shards there are to be: as many as there are, unless something speaks for more.
+    """Decide how many shards the stream should have.
 
-    Whatever happened, the calls that are left lead up to the ceiling: a shrink that would use one
-    of those has to wait.
+    The calls that are left always suffice to grow to the ceiling: a shrink that would use one of
+    them has to wait.
     """
     if not stream.active:
         return Decision(stream.shards, "the stream is being changed")
@@ -148,18 +159,18 @@ def _desired(stream: StreamState, limits: Limits, now: datetime) -> Decision:
 
 
 def _lags(minutes: Sequence[MinuteMetrics]) -> list[tuple[datetime, timedelta]]:
-    """How far consumers were behind, and when, as far as that is known."""
+    """Return the known lags, each with its minute."""
     return [(minute.at, minute.lag) for minute in minutes if minute.lag is not None]
 
 
 def _falling_behind(recent: Sequence[MinuteMetrics]) -> bool:
-    """Whether consumers are behind, and do not catch up."""
+    """Return whether consumers are behind and do not catch up."""
     lags = [lag for _, lag in _lags(recent)]
     return len(lags) > 1 and lags[-1] > max(LAG_TOLERANCE, lags[0]) and lags[-1] == max(lags)
 
 
 def _is_stuck(recent: Sequence[MinuteMetrics], shards: int) -> bool:
-    """Whether consumers fall behind for no lack of shards: one meets a record it cannot process."""
+    """Return whether a consumer makes no progress under little load, as with a poison record."""
     if not _falling_behind(recent) or max(minute.load for minute in recent) >= LOW_LOAD * shards:
         return False
     (before, earlier), (last, later) = _lags(recent)[-2:]
@@ -167,7 +178,7 @@ def _is_stuck(recent: Sequence[MinuteMetrics], shards: int) -> bool:
 
 
 def _reason_to_grow(recent: Sequence[MinuteMetrics], shards: int) -> str:
-    """Why more shards would help now; empty if they would not."""
+    """Return why more shards would help now; empty if they would not."""
     if any(minute.throttled for minute in recent):
         return "writes are throttled"
     if any(minute.load > GROW_ABOVE * shards for minute in recent):
@@ -176,7 +187,7 @@ def _reason_to_grow(recent: Sequence[MinuteMetrics], shards: int) -> str:
 
 
 def _reason_not_to_shrink(stream: StreamState, limits: Limits, fewer: int, now: datetime) -> str:
-    """Why there cannot be that many instead; empty if there can."""
+    """Return why the shards cannot be reduced to ``fewer``; empty if they can."""
     if fewer == stream.shards:
         return "no fewer are possible"
     since = now - limits.cooldown
@@ -200,7 +211,7 @@ def _reason_not_to_shrink(stream: StreamState, limits: Limits, fewer: int, now: 
 def describe_decision(
     stream: StreamState, limits: Limits, decision: Decision, now: datetime
 ) -> dict[str, Any]:
-    """All that the decision was made of, and the decision, for the log."""
+    """Return the decision and its inputs, for the log."""
     return {
         "shards": stream.shards,
         "to": decision.shards,

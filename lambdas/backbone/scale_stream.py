@@ -1,4 +1,4 @@
-"""On schedule: gives the order stream as many shards as it needs."""
+"""Runs every minute: scales the shards of the order stream."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ LIMITS = Limits(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Decide, say why, and do it; return what was decided and whether this run did it."""
+    """Decide on the number of shards, log why, and request it; return the decision."""
     now = datetime.now(UTC)
     state = stream.observe(now=now, window=LIMITS.cooldown)
     decision = decide(state, LIMITS, now=now)

@@ -1,10 +1,10 @@
-"""The order stream: what AWS tells of it, and how its shards are changed.
+"""The order stream: its state and metrics, and the change of its shards.
 
-AWS does not tell when it was changed. So a change is written on the stream itself, as a tag, before
-it is asked for: a run that dies in between has used up a call that it did not make, and never makes
-one that nobody counts. A call that AWS refused is taken off again. Two runs at once ask for the
-same number of shards, and AWS takes no second change while it makes one; the tag then counts it
-once, as it was made once.
+AWS does not report when a stream was resharded. The times of the calls are therefore in a tag of
+the stream, and each is written before its call. A run that dies in between has counted one call too
+many, never one too few. When AWS refuses a call, its time is removed from the tag. Two concurrent
+runs request the same number of shards, AWS refuses the second change during the first, and the tag
+counts one call.
 """
 
 from collections import defaultdict
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 RESHARDED_TAG = "Resharded"
-# A tag's value has 256 characters, and none of them may be a colon: ten of these fit.
+# A tag's value has at most 256 characters and no colon: ten of these times fit.
 # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Tag.html
 TAG_TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 WRITE_METRICS = ("IncomingBytes", "IncomingRecords", "WriteProvisionedThroughputExceeded")
@@ -30,24 +30,25 @@ POLLING_LAG_METRIC, FAN_OUT_LAG_METRIC = (
     "GetRecords.IteratorAgeMilliseconds",
     "SubscribeToShardEvent.MillisBehindLatest",
 )
-"""How far consumers are behind: those that poll, all in one, and each that has enhanced fan-out.
+"""The lag of all polling consumers together, and of each consumer with enhanced fan-out.
 
 https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
 """
 
 
 class OrderStream:
-    """The stream of that name, by boto3's clients of Kinesis and CloudWatch."""
+    """A stream in Kinesis, with its metrics in CloudWatch."""
 
     def __init__(
         self, name: str, *, kinesis: "KinesisClient", cloudwatch: "CloudWatchClient"
     ) -> None:
+        """Set the stream's name and boto3's clients."""
         self._name = name
         self._kinesis = kinesis
         self._cloudwatch = cloudwatch
 
     def observe(self, *, now: datetime, window: timedelta) -> StreamState:
-        """What is known now, with the minutes of the last while."""
+        """Return the stream's state now, with the metrics of each minute in the window."""
         summary = self._describe()
         consumers = self._list_consumers(summary["StreamARN"])
         return StreamState(
@@ -58,9 +59,16 @@ class OrderStream:
         )
 
     def reshard(self, stream: StreamState, *, shards: int, now: datetime) -> bool:
-        """Change what was seen to so many shards; False if somebody else is changing it.
+        """Request that many shards; return False if another change is in progress.
 
-        Raises ClientError when AWS does not change it for another reason.
+        Args:
+            stream: The state that ``observe`` returned.
+            shards: The number to request.
+            now: The time of the call.
+
+        Raises:
+            ClientError: AWS refused the change for another reason.
+
         https://docs.aws.amazon.com/streams/latest/dev/kinesis-using-sdk-java-resharding.html
         """
         self._save_changes([*stream.changes, now])
@@ -78,7 +86,7 @@ class OrderStream:
         return True
 
     def _is_unchanged(self, stream: StreamState) -> bool:
-        """Whether the shards are as seen: no request of ours, and nobody else, changes them."""
+        """Return whether the shards are as observed, and no change of them is in progress."""
         summary = self._describe()
         return (summary["OpenShardCount"], summary["StreamStatus"]) == (stream.shards, "ACTIVE")
 
@@ -98,7 +106,7 @@ class OrderStream:
         ]
 
     def _list_consumers(self, stream: str) -> list[str]:
-        """The names of those that have enhanced fan-out; there are fewer than a page holds.
+        """Return the names of consumers with enhanced fan-out; all fit into one page.
 
         https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
         """
@@ -125,9 +133,10 @@ class OrderStream:
     def _read_minutes(
         self, begin: datetime, end: datetime, consumers: Iterable[str]
     ) -> Sequence[MinuteMetrics]:
-        """What CloudWatch has; in a minute that has anything, what it does not tell is nothing.
+        """Return the metrics of each minute for which CloudWatch has any.
 
-        But for the lag: a consumer that asks tells how far behind it is, be it by zero.
+        A write metric that is missing in such a minute is zero. A missing lag is unknown: a
+        consumer that reads reports its lag even if it is zero.
         """
         queries: list[Any] = [
             *(
