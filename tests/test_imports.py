@@ -154,7 +154,7 @@ def test_types_of_boto3_are_imported_by_type_checkers_only(module: Path):
     assert [n for n in runtime_imports(module, source_of(module)) if is_stub(n)] == []
 
 
-def test_import_for_type_checkers_is_told_from_others():
+def test_import_for_type_checkers_is_distinguished_from_others():
     only = "if TYPE_CHECKING:\n    from types_boto3_sqs import SQSClient\n"
 
     assert list(runtime_imports(Path("a.py"), only + "import os")) == ["os"]

@@ -23,7 +23,7 @@ TUTORIAL = {
     "resources": [],
     "detail": {"category": "lab-supplies", "value": 415, "location": "eu-west"},
 }
-"""The tutorial's test event, which only the catch-all hears."""
+"""The tutorial's test event; only the catch-all rule matches it."""
 
 
 def sample_of(event: type[Event], version: int | None = None) -> Path:

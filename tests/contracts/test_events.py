@@ -1,4 +1,4 @@
-"""Each event has one meaning for ever, one source, and somebody who hears it."""
+"""Each event has one meaning for ever, one source and a subscriber."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -145,7 +145,7 @@ class TestSources:
         for module in services().values():
             assert set(declared(module, Event)) == set(module.EVENTS), module.__name__
 
-    def test_an_event_is_told_apart_by_source_and_type(self):
+    def test_source_and_type_identify_an_event(self):
         identities = [(event.source, event.detail_type) for event in EVENTS]
 
         assert len(set(identities)) == len(identities)
@@ -185,12 +185,12 @@ def rules(of: Platform) -> Iterator[Resource]:
 
 
 def is_replay_rule(rule: Resource) -> bool:
-    """Whether it is the rule through which views are rebuilt, which hears nothing live."""
+    """Whether it is the rule for rebuilding views, which matches no live event."""
     return bool(rule.properties["EventPattern"].get("replay-name") == [{"exists": True}])
 
 
 def subscriptions(of: Platform) -> Iterator[Resource]:
-    """Those that listen to events of ours on a topic."""
+    """The subscriptions to events on a topic."""
     return of.all(SUBSCRIPTION)
 
 
@@ -200,7 +200,7 @@ def matched_by(pattern: Any, events: Iterable[type[Event]] = EVENTS) -> list[typ
 
 
 def patterns_of(of: Platform) -> list[Any]:
-    """Of all that listens to events of ours."""
+    """The patterns and filter policies of all subscribers."""
     return [
         *(rule.properties["EventPattern"] for rule in rules(of)),
         *(subscription.properties["FilterPolicy"] for subscription in subscriptions(of)),
@@ -208,7 +208,7 @@ def patterns_of(of: Platform) -> list[Any]:
 
 
 def without_subscriber(patterns: list[Any], events: Iterable[type[Event]] = EVENTS) -> list[str]:
-    """The events of which it is not true that they are either heard or said not to be."""
+    """The events that have neither a subscriber nor a reason for none, or that have both."""
     matched = {event for pattern in patterns for event in matched_by(pattern, events)}
     return [
         event.__name__ for event in events if (event in matched) == bool(event.no_subscriber_reason)
@@ -442,9 +442,9 @@ def delivered(parsed: EventEnvelope[Any]) -> dict[str, Any]:
 
 
 class TestDestinationEvents:
-    """What a function answers is told by Lambda, in a record of its own making."""
+    """A function's result, which a Lambda destination publishes in its own envelope."""
 
-    def test_it_is_heard_by_what_the_function_says(self):
+    def test_event_is_parsed_from_the_response_payload(self):
         matched = parse_event_if_known(
             ORDER_STREAM_EVENTS, sample_of(CustomerNotified).read_bytes()
         )
@@ -452,7 +452,7 @@ class TestDestinationEvents:
         assert matched == parse_detail(CustomerNotified, detail_of(CustomerNotified))
 
     @pytest.mark.parametrize("payload", [None, "done", {"state": "SENT"}])
-    def test_another_function_says_nothing_that_is_known(self, payload: Any):
+    def test_result_of_another_function_is_rejected(self, payload: Any):
         event = read(sample_of(CustomerNotified))
         event["detail"]["responsePayload"] = payload
         pattern = live_pattern([CustomerNotified])
@@ -461,21 +461,21 @@ class TestDestinationEvents:
         with pytest.raises(ContractError, match="no source and detail-type"):
             parse_event_if_known(ORDER_STREAM_EVENTS, json.dumps(event).encode())
 
-    def test_a_failure_is_none(self):
+    def test_failed_invocation_is_ignored(self):
         event = read(sample_of(CustomerNotified))
         event["detail-type"] = "Lambda Function Invocation Result - Failure"
 
         assert not matches(live_pattern([CustomerNotified]), event)
         assert parse_event_if_known(ORDER_STREAM_EVENTS, json.dumps(event).encode()) is None
 
-    def test_nobody_tells_it_in_lambdas_place(self):
+    def test_event_put_on_the_bus_directly_is_ignored(self):
         answer = detail_of(CustomerNotified)
         event = {"source": answer["source"], "detail-type": answer["detail_type"], "detail": answer}
 
         assert not matches(live_pattern([CustomerNotified]), event)
         assert parse_event_if_known(ORDER_STREAM_EVENTS, json.dumps(event).encode()) is None
 
-    def test_no_function_answers_what_a_service_has_to_put(self):
+    def test_result_with_an_event_of_the_bus_is_ignored(self):
         event = read(sample_of(CustomerNotified))
         event["detail"]["responsePayload"] = parse_detail(
             OrderPlaced, detail_of(OrderPlaced)
@@ -486,15 +486,15 @@ class TestDestinationEvents:
 
 
 class TestTheTestsThemselves:
-    """A rule for nothing, and an event for nobody, would be seen."""
+    """A rule that matches nothing and an event without a subscriber are found."""
 
-    def test_a_rule_for_no_contract_hears_nothing(self):
+    def test_rule_for_no_contract_matches_nothing(self):
         assert matched_by(live_pattern([OrderPlaced]) | {"detail-type": ["OrderPlacedd"]}) == []
 
-    def test_an_event_nobody_hears_is_reported(self):
+    def test_event_without_a_subscriber_is_reported(self):
         assert without_subscriber([], [OrderPlaced]) == ["OrderPlaced"]
 
-    def test_an_event_heard_and_declared_unheard_is_reported(self, monkeypatch: Any):
+    def test_event_with_a_subscriber_and_a_reason_for_none_is_reported(self, monkeypatch: Any):
         monkeypatch.setattr(OrderRejected, "no_subscriber_reason", "nobody is there")
 
         assert without_subscriber([live_pattern([OrderRejected])], [OrderRejected]) == [
@@ -533,8 +533,8 @@ def test_metadata_are_the_envelopes_whole():
     assert set(Metadata.__dataclass_fields__) == fields
 
 
-def test_a_refusal_is_short_enough_for_a_saga_to_hear_it():
-    """Lambda tells it as JSON, in which a letter may take twelve."""
+def test_refusal_fits_into_the_cause_that_a_saga_reads():
+    """Lambda reports it as JSON, where a character may take twelve."""
     error = json.dumps({"errorMessage": str(Refusal("\N{GRINNING FACE}" * 100_000))})
 
     assert len(error) < MAX_CAUSE_LENGTH / 2

@@ -1,4 +1,4 @@
-"""Versions of a contract beside each other: reading older ones, publishing older ones."""
+"""Versions of a contract: reading and publishing older ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -107,9 +107,9 @@ def test_redelivered_query_gets_an_answer_with_the_same_id(ask: Ask, orders: Ord
     asked = question(order.order_id)
     id_ = asked["detail"]["metadata"]["event_id"]
 
-    answers = [fact.metadata for _ in range(2) for fact in ask(asked)]
+    answers = [event.metadata for _ in range(2) for event in ask(asked)]
 
-    assert {told.event_id for told in answers} == {event_id(SOURCE, id_, 1)}
+    assert {answer.event_id for answer in answers} == {event_id(SOURCE, id_, 1)}
     assert (answers[0].subject, answers[0].causation_id) == (id_, id_)
     assert answers[0].correlation_id == "c"
 

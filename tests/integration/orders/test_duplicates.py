@@ -202,7 +202,7 @@ class TestFound:
             None,
             earlier.order_id,
         )
-        # A hold that comes too late is told to people.
+        # A hold that is too late is recorded.
         assert [hold.state for hold in left.holds] == (
             [HoldState.MISSED] if policy == "hold" else []
         )

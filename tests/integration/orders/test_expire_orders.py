@@ -36,7 +36,7 @@ def job(load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table
 
 
 def closed_order(world: World, key: str, at: datetime, state: OrderState, **changes: Any) -> Order:
-    """An order that came to its end then, as the saga writes it."""
+    """An order that was closed at that time, as the saga writes it."""
     done = {
         "state": state,
         "sequence": 2,
@@ -59,7 +59,7 @@ def test_only_orders_past_their_retention_are_deleted(job: Job, world: World):
     both = ["RefundPayment", "ReleaseStock"]
     closed_order(
         world,
-        "parked and repaired",
+        "failed and repaired",
         OLD,
         OrderState.REJECTED,
         failed_compensations=both,
@@ -73,11 +73,11 @@ def test_only_orders_past_their_retention_are_deleted(job: Job, world: World):
         world.placed("old and withdrawn", OLD, state=OrderState.WITHDRAWN, sequence=3),
         world.placed("old and claimed", OLD, claim_owner="execution", claim_until=1),
         closed_order(
-            world, "parked", OLD, OrderState.REJECTED, failed_compensations=["RefundPayment"]
+            world, "failed", OLD, OrderState.REJECTED, failed_compensations=["RefundPayment"]
         ),
         closed_order(
             world,
-            "parked too",
+            "failed too",
             OLD,
             OrderState.CANCELLED,
             failed_compensations=both,
@@ -117,8 +117,8 @@ def test_ids_of_deleted_orders_are_logged(
 
     job.run()
 
-    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert told == [
+    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert logged == [
         {"message": "expired_orders_found", "dry_run": False, "order_ids": [order.order_id]},
         {"message": "orders_expired", "dry_run": False, **report(checked=1, expired=1)},
     ]
@@ -168,31 +168,31 @@ def test_concurrent_runs_delete_each_order_once(job: Job, world: World):
 
 def test_order_that_changes_during_a_run_is_kept(job: Job, world: World):
     order = closed_order(world, "old", OLD, OrderState.REJECTED)
-    parked = replace(order, sequence=3, failed_compensations=["RefundPayment"])
+    failed = replace(order, sequence=3, failed_compensations=["RefundPayment"])
 
     def before(operation: str) -> None:
         if operation == "delete_item":
-            world.keep(parked)
+            world.keep(failed)
 
     job.set(orders=scans.OrderScans(world.table, dynamodb=Spy(world.dynamodb, before)))
 
     assert job.run() == report(checked=1, expired=0)
-    assert world.row(order) == parked
+    assert world.row(order) == failed
 
 
 def test_repeated_request_after_expiry_makes_the_same_order(job: Job, world: World):
-    """Its events have the ids they had: whoever remembers them does nothing twice."""
+    """Its events have the same ids as before, so consumers recognize them."""
     first = closed_order(world, "old", OLD, OrderState.DISPATCHED)
     job.run()
 
     again = world.placed("old", NOW)
 
     assert world.orders().add(again) == again
-    told = event_for_change(None, again)
+    event = event_for_change(None, again)
     known = event_for_change(None, replace(first, state=OrderState.PLACED, sequence=1))
-    assert told is not None
+    assert event is not None
     assert known is not None
-    assert told.metadata.event_id == known.metadata.event_id
+    assert event.metadata.event_id == known.metadata.event_id
 
 
 def test_unreadable_row_fails_the_run_after_the_others_are_deleted(
@@ -208,8 +208,8 @@ def test_unreadable_row_fails_the_run_after_the_others_are_deleted(
 
     left = world.dynamodb.scan(TableName=world.table)["Items"]
     assert [item["order_id"]["S"] for item in left] == [bad.order_id]
-    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert told[-1]["expired"] == len(others)
-    # What was said once is not said of the next run.
+    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert logged[-1]["expired"] == len(others)
+    # The next run does not report it again.
     world.keep(bad)
     assert job.run() == report(checked=1, expired=1)

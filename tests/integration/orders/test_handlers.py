@@ -271,13 +271,13 @@ def placements(number: int) -> list[dict[str, Any]]:
     return [change(100 + i, None, placed(key=str(i))) for i in range(number)]
 
 
-class TestAnnounceChanges:
+class TestRelayOutbox:
     @pytest.fixture
     def relay(
         self, load_handler: Callable[..., Handler], monkeypatch: pytest.MonkeyPatch
     ) -> Callable[[FakeEvents, list[dict[str, Any]]], list[str]]:
         handler = load_handler(
-            "lambdas.orders.relay_outbox", EVENT_BUS="Orders", DEAD_LETTER_QUEUE_URL="untold"
+            "lambdas.orders.relay_outbox", EVENT_BUS="Orders", DEAD_LETTER_QUEUE_URL="dead-letters"
         )
 
         def run(events: FakeEvents, records: list[dict[str, Any]]) -> list[str]:
@@ -285,7 +285,7 @@ class TestAnnounceChanges:
             relaying = Relay(
                 to_event=row_to_event(order_of, event_for_change),
                 publisher=Bus("Orders", eventbridge=events),
-                dead_letters=DeadLetterQueue("untold", sqs=FakeSqs()),
+                dead_letters=DeadLetterQueue("dead-letters", sqs=FakeSqs()),
             )
             monkeypatch.setattr(module, "relay", relaying)
             answer = handler({"Records": records}, None)

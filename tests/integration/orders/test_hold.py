@@ -38,14 +38,14 @@ def held(order: Order, cause: str = "dispute-1") -> Order:
     return hold(order, cause=cause, reason="PaymentDisputed", explanation="disputed", now=NOW)
 
 
-def told(before: Order | None, after: Order) -> EventEnvelope[Event]:
-    fact = event_for_change(before, after)
-    assert fact is not None
-    return fact
+def event_of(before: Order | None, after: Order) -> EventEnvelope[Event]:
+    event = event_for_change(before, after)
+    assert event is not None
+    return event
 
 
 def test_one_hold_is_lifted_while_the_customer_cancels(orders: Orders):
-    """Nothing is told of it, and yet nobody writes over it."""
+    """Lifting one of several holds has no event; concurrent writes still keep it."""
     order = orders.add(placed())
     for cause in ("dispute-1", "dispute-2"):
         orders.update(order.order_id, change=partial(held, cause=cause))

@@ -40,24 +40,24 @@ def job(load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table
 
 
 def fake_bus(job: Job, **faults: Any) -> FakeEvents:
-    """Give the job a bus, which notes what it takes."""
+    """Give the job a bus that records its entries."""
     events = FakeEvents(**faults)
     job.set(bus=Bus("Orders", eventbridge=events))
     return events
 
 
 def claim(*, seconds: int) -> dict[str, Any]:
-    """A claim that holds for so many seconds from now."""
+    """A claim that expires after that many seconds."""
     return {"claim_owner": "execution", "claim_until": int(NOW.timestamp()) + seconds}
 
 
 def order_ids(events: FakeEvents) -> list[str]:
-    """Of which orders was told."""
+    """The orders of the published events."""
     return [json.loads(entry["Detail"])["data"]["order_id"] for entry in events.taken]
 
 
 def of_one_shard(world: World, number: int, *, first: int = 0, **changes: Any) -> list[Order]:
-    """So many orders of one shard, each of them older than the one after it."""
+    """Orders of one shard, oldest first."""
     return [
         world.placed(
             str(i),
@@ -103,7 +103,7 @@ def test_other_orders_are_unchanged(job: Job, world: World):
     ):
         world.placed(f"{number}", OLD, state=state, sequence=2, **closed)
     world.placed(
-        "parked",
+        "failed",
         OLD,
         state=OrderState.REJECTED,
         sequence=3,
@@ -117,7 +117,7 @@ def test_other_orders_are_unchanged(job: Job, world: World):
     assert job.run() == {"checked": 2, "published": 0, "rejected": 0}
 
     assert events.requests == []
-    # Those are looked at again when their claims run out.
+    # They are checked again when their claims expire.
     then = (NOW + timedelta(seconds=61)).isoformat()
     moved = {order.order_id: replace(order, check_after=then) for order in (claimed, undoing)}
     assert world.rows() == before | moved
@@ -127,9 +127,9 @@ def test_stalled_order_is_republished_after_each_interval(job: Job, world: World
     order = world.placed("forgotten", OLD)
     events = fake_bus(job)
 
-    for now, told in ((NOW, 1), (NOW + STALLED_AFTER, 0), (LATER, 1)):
+    for now, published in ((NOW, 1), (NOW + STALLED_AFTER, 0), (LATER, 1)):
         job.at(now)
-        assert job.run()["published"] == told
+        assert job.run()["published"] == published
 
     assert order_ids(events) == [order.order_id] * 2
 
@@ -138,9 +138,9 @@ def test_claimed_order_is_republished_once_its_claim_expired(job: Job, world: Wo
     order = world.placed("dying", OLD, **claim(seconds=60))
     events = fake_bus(job)
 
-    for seconds, told in ((0, 0), (59, 0), (62, 1)):
+    for seconds, published in ((0, 0), (59, 0), (62, 1)):
         job.at(NOW + timedelta(seconds=seconds))
-        assert job.run()["published"] == told
+        assert job.run()["published"] == published
 
     assert order_ids(events) == [order.order_id]
 
@@ -209,10 +209,10 @@ def test_next_run_finishes_the_work_of_a_killed_run(
     job.set(orders=world.orders())
     job.run()
 
-    # One page, at most, was told of and not put off.
-    told = order_ids(events)
-    assert sorted(set(told)) == kept
-    assert len(told) - len(kept) <= 4
+    # At most one page of orders was published but not rescheduled.
+    published = order_ids(events)
+    assert sorted(set(published)) == kept
+    assert len(published) - len(kept) <= 4
     assert {order.check_after for order in world.rows().values()} == {
         (NOW + STALLED_AFTER).isoformat()
     }

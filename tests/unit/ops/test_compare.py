@@ -16,7 +16,7 @@ from tests.support.doubles import ClientDouble
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 
-PATIENCE = 10
+TIMEOUT_SECONDS = 10
 """Seconds until a test gives up what it waits for; nothing is asserted of how long it took."""
 
 

@@ -80,15 +80,15 @@ def test_record_that_its_function_dead_lettered_is_decoded():
 def test_event_that_is_an_invocation_record_is_no_report():
     at = sink("notifications/EmailInvoiceDeadLetters")
     (route,) = at.routes
-    told_by_lambda = {"requestContext": {"functionArn": arn(route.source), "condition": "Success"},
+    lambda_record = {"requestContext": {"functionArn": arn(route.source), "condition": "Success"},
                       "requestPayload": EVENT, "responsePayload": {"number": "1"}}  # fmt: skip
     attributes = {"RequestID": "r", "ErrorCode": "200", "ErrorMessage": "no"}
 
-    record = decode(message(told_by_lambda, attributes), at)
+    record = decode(message(lambda_record, attributes), at)
 
     assert (record.mechanism, record.event, record.error) == (
         Mechanism.FUNCTION_DLQ,
-        told_by_lambda,
+        lambda_record,
         "200: no",
     )
 

@@ -16,7 +16,7 @@ from ops.views.rebuild import CONFLICT_RETRIES, ProjectionWriter, Rebuild, proje
 from ops.views.registry import VIEWS
 from tests.support.order_events import bus_event, order_history
 from tests.support.view_tables import FakeTable
-from tests.unit.ops.test_compare import PATIENCE
+from tests.unit.ops.test_compare import TIMEOUT_SECONDS
 
 
 def test_rebuild_catches_up_once_more_after_the_switch():
@@ -54,7 +54,7 @@ class TestWriting:
 
         def project(_: Sequence[EventEnvelope[Any]]) -> None:
             try:
-                both.wait(0.2 if workers == 1 else PATIENCE)
+                both.wait(0.2 if workers == 1 else TIMEOUT_SECONDS)
                 met.append(True)
             except threading.BrokenBarrierError:
                 met.append(False)

@@ -110,11 +110,11 @@ def test_failed_messages_stay_and_the_others_are_moved():
 def test_message_dead_lettered_during_the_redrive_is_left():
     reader, number = FakeSinkReader([dead_letter_of("e0")]), count()
 
-    def park_again(action: Action) -> None:
+    def dead_letter_again(action: Action) -> None:
         again = dead_letter_of(f"again{next(number)}")
         reader.messages.append(replace(again, sent_at=reader.began + timedelta(seconds=1)))
 
-    tally = redrive(reader, park_again)
+    tally = redrive(reader, dead_letter_again)
 
     assert (tally.moved, tally.failed, tally.skipped) == (1, 0, 1)
     assert reader.ids == ["again0"]

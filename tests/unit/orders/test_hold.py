@@ -162,7 +162,7 @@ def test_unliftable_hold_is_refused_with_a_reason(order: Order, cause: str, says
         lift_hold(order, cause=cause, now=LATER)
 
 
-class TestBesideTheSaga:
+class TestOutOfBandEvents:
     """The saga's events are numbered from its first; holds are counted separately."""
 
     def test_republished_event_of_a_held_order_is_the_same(self):

@@ -1,4 +1,4 @@
-"""A FIFO queue's batches: each group in order, each group on its own, poison parked whole."""
+"""Batches of a FIFO queue: groups are independent and in order; poison is dead-lettered whole."""
 
 import base64
 import json
@@ -121,13 +121,13 @@ def test_poison_is_dead_lettered_as_received_with_its_reason():
 def test_dead_letter_keeps_message_attributes():
     sqs = FakeSqs()
     (record,) = records(("A", "poison"))
-    beside = {"stringValue": "1", "stringListValues": [], "dataType": "Number"}
+    attribute = {"stringValue": "1", "stringListValues": [], "dataType": "Number"}
     parse = partial(parse_event, STOCK_EVENTS)
     consumer: BatchConsumer[Any] = BatchConsumer(
         parse=parse, handle=Handler().handle, dead_letters=DeadLetterQueue("dead-letters", sqs=sqs)
     )
 
-    consumer.process([record | {"messageAttributes": {"redriven": beside}}])
+    consumer.process([record | {"messageAttributes": {"redriven": attribute}}])
 
     attributes = sqs.sent[0]["MessageAttributes"]
     assert attributes["redriven"] == {"DataType": "Number", "StringValue": "1"}
@@ -197,7 +197,7 @@ def test_queue_poison_in_a_failed_group_is_dead_lettered():
 
 
 class TestStream:
-    """A stream's batches: each partition key in order, each on its own, poison parked whole."""
+    """Batches of a stream: partition keys are independent and in order; poison is dead-lettered."""
 
     def process(
         self,

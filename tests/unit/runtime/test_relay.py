@@ -1,4 +1,4 @@
-"""The outbox relay: what makes no sense is parked whole, and the rest flows."""
+"""The outbox relay: an unreadable change is dead-lettered whole, and the others are published."""
 
 import json
 from typing import Any

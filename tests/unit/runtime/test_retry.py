@@ -1,4 +1,4 @@
-"""Retries: how often, after which waits, and of which errors."""
+"""Retries: number of attempts, delays, and retried errors."""
 
 from typing import Any
 

@@ -103,7 +103,7 @@ def test_what_follows_a_lasting_failure_is_held_back_and_the_others_go_on():
 def test_first_deliveries_up_to_a_failure_are_in_order(
     subjects: list[str], refused: set[tuple[str, int]], times: int
 ):
-    """And whatever is rejected is the end of its subject's facts: told again, none is missing."""
+    """A rejected event and those behind it are the rest of their subject: retries miss none."""
     sns = FakeSns(refused=refused, times=times)
     sent = events(*subjects)
 

@@ -1,11 +1,11 @@
-"""The unit tests' cloud leaves nothing behind."""
+"""The process of the local AWS APIs."""
 
 import socket
 import subprocess
 import sys
 
 
-def test_it_ends_when_whoever_started_it_is_gone():
+def test_process_ends_with_the_process_that_started_it():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.ministack_process", str(listener.fileno())],
@@ -15,7 +15,7 @@ def test_it_ends_when_whoever_started_it_is_gone():
             stderr=subprocess.DEVNULL,
         )
     try:
-        # Closes its standard input, as the end of this process would.
+        # This closes its standard input, as the end of this process would.
         process.communicate(timeout=60)
         assert process.returncode == 0
     finally:
