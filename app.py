@@ -3,6 +3,7 @@
 
 ``-c partner=NAME`` names the partner event source through which the card company reports disputes.
 ``-c sender=ADDRESS`` sets the address that sends mails to customers.
+``-c domain=NAME -c certificate=ARN`` give the HTTP API a domain name of its own.
 """
 
 import sys
@@ -14,6 +15,7 @@ from stacks.backbone import BackboneStack
 from stacks.card_provider import CardProviderStack
 from stacks.disputes import DisputesStack
 from stacks.environments import Environment, InvalidSettingError, environment
+from stacks.http_api import HttpApiStack
 from stacks.inventory import InventoryStack
 from stacks.notifications import NotificationsStack
 from stacks.operations import OperationsStack
@@ -28,6 +30,7 @@ from stacks.warehouse import WarehouseStack
 def compose(app: App, env: Environment) -> None:
     """Declare every stack of the platform in ``app``."""
     operations = OperationsStack(app, env=env)
+    http_api = HttpApiStack(app, env=env).http_api
     backbone = BackboneStack(app, env=env, alarms=operations.topic, schedules=operations.schedules)
     inventory = InventoryStack(
         app,
@@ -55,7 +58,7 @@ def compose(app: App, env: Environment) -> None:
         )
     shipping = ShippingStack(app, env=env, bus=backbone.bus, alarms=operations.topic)
     WarehouseStack(app, env=env, bus=backbone.bus, alarms=operations.topic, inventory=inventory)
-    orders = OrdersStack(
+    OrdersStack(
         app,
         env=env,
         bus=backbone.bus,
@@ -64,6 +67,7 @@ def compose(app: App, env: Environment) -> None:
         inventory=inventory,
         payments=payments,
         shipping=shipping,
+        http_api=http_api,
     )
     PurchasingStack(
         app,
@@ -78,14 +82,14 @@ def compose(app: App, env: Environment) -> None:
         alarms=operations.topic,
         order_stream=backbone.order_stream,
         inventory=inventory,
-        http_api=orders.http_api,
+        http_api=http_api,
     )
     NotificationsStack(
         app,
         env=env,
         bus=backbone.bus,
         alarms=operations.topic,
-        http_api=orders.http_api,
+        http_api=http_api,
     )
 
 
@@ -96,7 +100,11 @@ def main() -> int:
     setting = app.node.try_get_context
     try:
         env = environment(
-            setting("env") or "dev", partner=setting("partner"), sender=setting("sender")
+            setting("env") or "dev",
+            partner=setting("partner"),
+            sender=setting("sender"),
+            domain=setting("domain"),
+            certificate=setting("certificate"),
         )
     except InvalidSettingError as error:
         sys.stderr.write(f"{error}\n")

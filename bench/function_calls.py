@@ -67,9 +67,7 @@ def _prepare_shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
     )
     customers = api_client.create_customers(cloud, outputs, CUSTOMER)
     http = api_client.http(cloud)
-    contact = api_client.ApiClient(
-        outputs["NotificationsUrl"], customers, http=http, sleep=time.sleep
-    )
+    contact = api_client.ApiClient(outputs["ApiUrl"], customers, http=http, sleep=time.sleep)
     contact.put_contact(customer=CUSTOMER, email="ada@customers.example", name="Ada")
     api = api_client.ApiClient(outputs["ApiUrl"], customers, http=http, sleep=time.sleep)
 

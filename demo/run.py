@@ -70,7 +70,7 @@ def create_run(
         snapshot=Snapshot(cloud, outputs, database),
         read_side=ReadSide(cloud, outputs, database),
         resharding=Resharding(cloud, outputs, database) if reshard else None,
-        notifications=Notifications(cloud, outputs, database, api=api(outputs["NotificationsUrl"])),
+        notifications=Notifications(cloud, outputs, database, api=api(outputs["ApiUrl"])),
         api=api(outputs["ApiUrl"]),
         customers=customers,
         stop=stop,

@@ -17,9 +17,21 @@ from stacks.names import stack_name
 PARTNER_SOURCE_NAME = re.compile(r"aws\.partner(/[._A-Za-z0-9-]+){2,}")
 """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPartnerEventsRequestEntry.html"""
 
+DOMAIN_NAME = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+CERTIFICATE_ARN = re.compile(r"arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+")
+
 
 class InvalidSettingError(Exception):
     """A setting is invalid; the message names it and says what is valid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiDomain:
+    """The domain name of the HTTP API, and the certificate for it."""
+
+    name: str
+    certificate_arn: str
+    """A certificate of AWS Certificate Manager, in the Region of the deployment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +85,8 @@ class Environment:
 
     SES asks the owner of the address for confirmation first.
     """
+    api_domain: ApiDomain | None = None
+    """The HTTP API's own domain name; without one, API Gateway gives it an address."""
     notification_concurrency: int | None
     """The reserved concurrency of each function that writes mails or invoices; None means none."""
 
@@ -130,11 +144,18 @@ PROD = Environment(
 ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}
 
 
-def environment(name: str, *, partner: str | None = None, sender: str | None = None) -> Environment:
-    """Return the environment ``name``, with the given partner event source and sender.
+def environment(
+    name: str,
+    *,
+    partner: str | None = None,
+    sender: str | None = None,
+    domain: str | None = None,
+    certificate: str | None = None,
+) -> Environment:
+    """Return the environment ``name``, with the given partner event source, sender and domain.
 
     Raises:
-        InvalidSettingError: there is no such environment, or the partner or sender is invalid.
+        InvalidSettingError: there is no such environment, or another setting is invalid.
     """
     if name not in ENVIRONMENTS:
         known = ", ".join(ENVIRONMENTS)
@@ -149,8 +170,23 @@ def environment(name: str, *, partner: str | None = None, sender: str | None = N
             f"{sender!r} is no sender: -c sender=ADDRESS takes one such as orders@your.shop"
         )
     env = ENVIRONMENTS[name]
+    api_domain = _api_domain(domain, certificate) if domain or certificate else None
     return replace(
         env,
         partner_event_source=partner or env.partner_event_source,
         sender=sender or env.sender,
+        api_domain=api_domain or env.api_domain,
     )
+
+
+def _api_domain(name: str | None, certificate: str | None) -> ApiDomain:
+    if not name or not DOMAIN_NAME.fullmatch(name):
+        raise InvalidSettingError(
+            f"{name!r} is no domain name: -c domain=NAME takes one such as api.your.shop"
+        )
+    if not certificate or not CERTIFICATE_ARN.fullmatch(certificate):
+        raise InvalidSettingError(
+            f"{certificate!r} is no certificate for {name}: -c certificate=ARN takes one of AWS "
+            "Certificate Manager, such as arn:aws:acm:eu-west-1:123456789012:certificate/ID"
+        )
+    return ApiDomain(name=name, certificate_arn=certificate)

@@ -3,7 +3,6 @@
 from functools import partial
 
 from aws_cdk import CfnOutput, Duration, Stack
-from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_ses as ses
@@ -19,6 +18,7 @@ from stacks.constructs.event_rule import EventRule
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant
 from stacks.constructs.http_api import HttpApi
+from stacks.constructs.http_route import HttpRoute
 from stacks.constructs.packages import PackagesLayer
 from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
@@ -111,8 +111,9 @@ class NotificationsStack(Stack):
             event=OrderConfirmed,
             target=partial(targets.LambdaFunction, issue_invoice),
         )
-        contact = HttpApi(self, "Contact", env=env, user_pool_of=http_api)
-        contact.route(apigw.HttpMethod.PUT, "/contact", put_contact)
+        HttpRoute(
+            self, "PUT /contact", api=http_api, callers=http_api.customers, function=put_contact
+        )
 
         # Grants
         grant(put_contact, "dynamodb:PutItem", on=customers.table_arn)
@@ -137,6 +138,5 @@ class NotificationsStack(Stack):
             # SES may require this too for an attachment.
             grant(email_invoice, "ses:SendEmail", "ses:SendRawEmail", on=identity)
 
-        CfnOutput(self, "NotificationsUrl", value=contact.api.api_endpoint)
         CfnOutput(self, "EmailRecordsTable", value=email_records.table_name)
         CfnOutput(self, "InvoicesBucket", value=invoices.bucket_name)

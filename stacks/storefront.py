@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 
 from aws_cdk import CfnOutput, Duration, Stack
-from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -14,7 +13,7 @@ from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
 from lambdas.contracts.orders import ORDER_EVENTS, OrderConfirmed
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.http_api import HttpApi
-from stacks.constructs.operator_client import OperatorClient
+from stacks.constructs.http_route import HttpRoute
 from stacks.constructs.projection import DeadLetterBucket, Projection
 from stacks.constructs.subscriber import Subscriber
 from stacks.constructs.view import View
@@ -23,7 +22,7 @@ from stacks.inventory import InventoryStack
 
 
 class StorefrontStack(Stack):
-    """The views, with two tables each, and the API of their queries."""
+    """The views, with two tables each, and the routes that query them."""
 
     def __init__(
         self,
@@ -109,20 +108,12 @@ class StorefrontStack(Stack):
         # One batch per shard at a time: concurrent batches would conflict on the same counters.
         projection(id="SalesProjection", function=update_sales, events=[OrderConfirmed])
 
-        queries = HttpApi(self, "Queries", env=env, user_pool_of=http_api)
-        queries.route(apigw.HttpMethod.GET, "/products/{sku}", get_product)
-        queries.route(apigw.HttpMethod.GET, "/orders", list_orders)
-        queries.route(apigw.HttpMethod.GET, "/orders/{order_id}/timeline", get_timeline)
-        operators = OperatorClient(
-            self,
-            "Operators",
-            env=env,
-            pool=http_api.user_pool,
-            service="storefront",
-            scope_name="sales",
-            scope_description="read the sales counters",
-        )
-        queries.route_for(operators, apigw.HttpMethod.GET, "/sales", get_sales)
+        query = partial(HttpRoute, self, api=http_api, callers=http_api.customers)
+        # A SKU may have a slash, and HTTP APIs decode %2F before they look for a route.
+        query("GET /products/{sku+}", function=get_product)
+        query("GET /orders", function=list_orders)
+        query("GET /orders/{order_id}/timeline", function=get_timeline)
+        query("GET /sales", function=get_sales, callers=http_api.operators_read)
 
         # Grants
         availability.connect(
@@ -151,8 +142,4 @@ class StorefrontStack(Stack):
             reads=["dynamodb:Query"],
         )
 
-        CfnOutput(self, "StorefrontUrl", value=queries.api.api_endpoint)
-        CfnOutput(self, "OperatorsClientId", value=operators.client.user_pool_client_id)
-        CfnOutput(self, "OperatorsTokenUrl", value=f"{operators.domain.base_url()}/oauth2/token")
-        CfnOutput(self, "OperatorsScope", value=operators.scope)
         CfnOutput(self, "ProjectionDeadLettersBucket", value=dead_letter_bucket.bucket_name)

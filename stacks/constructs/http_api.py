@@ -1,31 +1,36 @@
-"""An HTTP API, its access log, and the user pool of its customers."""
+"""The HTTP API, with its access log, its users, and who of them may call which route."""
 
 import json
+from dataclasses import dataclass
 
 import jsii
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import CfnOutput, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
-from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cognito as cognito
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.constructs.nag import acknowledge
-from stacks.constructs.operator_client import OperatorClient
+from stacks.constructs.user_pool import SIGNED_IN, UserPool
 from stacks.environments import Environment
 
 ACCESS_LOG = {
     "request": "$context.requestId",
     "route": "$context.routeKey",
     "status": "$context.status",
+    "caller": "$context.authorizer.claims.sub",
+    "client": "$context.authorizer.claims.client_id",
+    "address": "$context.identity.sourceIp",
     "latency_ms": "$context.responseLatency",
     "integration_error": "$context.integrationErrorMessage",
     "authorizer_error": "$context.authorizer.error",
 }
-"""Access logs hold no personal data: neither IP address nor user name."""
+"""A line says who called, with which client and from which address, and nothing of the content.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+"""
 
 
 @jsii.implements(apigw.IAccessLogSettings)
@@ -46,28 +51,32 @@ class AccessLog:
         return apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG))
 
 
-class HttpApi(Construct):
-    """An HTTP API whose every route requires an access token, a customer's or an operator's."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callers:
+    """Those whose access tokens a route accepts."""
 
-    def __init__(
-        self, scope: Construct, id: str, *, env: Environment, user_pool_of: "HttpApi | None" = None
-    ) -> None:
-        """Declare the API; with ``user_pool_of`` it uses the user pool of that API."""
+    authorizer: apigw.IHttpRouteAuthorizer
+    scope: str
+    """The scope that a token must have."""
+
+
+class HttpApi(Construct):
+    """An HTTP API of which other stacks declare the routes, each with an ``HttpRoute``."""
+
+    def __init__(self, scope: Construct, id: str, *, env: Environment, users: UserPool) -> None:
         super().__init__(scope, id)
-        self.user_pool: cognito.UserPool = (
-            user_pool_of.user_pool if user_pool_of else self._create_user_pool(env)
-        )
-        self.user_pool_client: cognito.UserPoolClient = (
-            user_pool_of.user_pool_client if user_pool_of else self._create_client()
-        )
-        self.api = apigw.HttpApi(self, "Api", create_default_stage=False)
-        self._authorizer = authorizers.HttpUserPoolAuthorizer(
-            "Customers", self.user_pool, user_pool_clients=[self.user_pool_client]
+        # With a name of its own, the API answers at that name only.
+        self.api = apigw.HttpApi(
+            self,
+            "Api",
+            api_name=env.stack_name("api").lower(),
+            create_default_stage=False,
+            disable_execute_api_endpoint=True if env.api_domain else None,
         )
         log_group = logs.LogGroup(
             self,
             "AccessLogs",
-            log_group_name=f"/aws/vendedlogs/http-api/{env.stack_name(id)}".lower(),
+            log_group_name=f"/aws/vendedlogs/http-api/{env.stack_name('api')}".lower(),
             retention=env.log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
@@ -78,66 +87,34 @@ class HttpApi(Construct):
             throttle=apigw.ThrottleSettings(rate_limit=env.rate_limit, burst_limit=env.burst_limit),
             access_log_settings=AccessLog(log_group),
         )
+        self.url = self._custom_url(env) or self.api.api_endpoint
 
-    def route(self, method: apigw.HttpMethod, path: str, function: lambda_.IFunction) -> None:
-        """Add a route for customers."""
-        self.api.add_routes(
-            path=path,
-            methods=[method],
-            integration=integrations.HttpLambdaIntegration(f"{method.name}{path}", function),
-            authorizer=self._authorizer,
+        def callers(id: str, client: cognito.IUserPoolClient, *scopes: str) -> list[Callers]:
+            authorizer = authorizers.HttpUserPoolAuthorizer(
+                id, users.pool, user_pool_clients=[client]
+            )
+            return [Callers(authorizer=authorizer, scope=scope) for scope in scopes]
+
+        # A machine's token has a subject too: with one authorizer it would pass as a customer's.
+        (self.customers,) = callers("Customers", users.shop, SIGNED_IN)
+        self.operators_read, self.operators_write = callers(
+            "Operators", users.operators, users.read_scope, users.write_scope
         )
 
-    def route_for(
-        self,
-        operators: OperatorClient,
-        method: apigw.HttpMethod,
-        path: str,
-        function: lambda_.IFunction,
-    ) -> None:
-        """Add a route that requires a token with the operators' scope."""
-        self.api.add_routes(
-            path=path,
-            methods=[method],
-            integration=integrations.HttpLambdaIntegration(f"{method.name}{path}", function),
-            authorizer=authorizers.HttpUserPoolAuthorizer(
-                "Operators", self.user_pool, user_pool_clients=[operators.client]
-            ),
-            authorization_scopes=[operators.scope],
-        )
-
-    def _create_client(self) -> cognito.UserPoolClient:
-        return self.user_pool.add_client(
-            "Shop",
-            auth_flows=cognito.AuthFlow(user_password=True, user_srp=True),
-            access_token_validity=Duration.hours(1),
-            prevent_user_existence_errors=True,
-            disable_o_auth=True,
-        )
-
-    def _create_user_pool(self, env: Environment) -> cognito.UserPool:
-        pool = cognito.UserPool(
+    def _custom_url(self, env: Environment) -> str | None:
+        """Return the URL under the environment's own domain name, if it has one."""
+        if env.api_domain is None:
+            return None
+        domain = apigw.DomainName(
             self,
-            "Customers",
-            self_sign_up_enabled=False,
-            password_policy=cognito.PasswordPolicy(
-                min_length=12,
-                require_lowercase=True,
-                require_uppercase=True,
-                require_digits=True,
-                require_symbols=True,
+            "Domain",
+            domain_name=env.api_domain.name,
+            certificate=acm.Certificate.from_certificate_arn(
+                self, "Certificate", env.api_domain.certificate_arn
             ),
-            deletion_protection=env.keep_data,
-            removal_policy=env.removal_policy,
         )
-        acknowledge(
-            pool,
-            "AwsSolutions-COG2",
-            reason="a shop that requires a second factor of its customers loses them",
+        apigw.ApiMapping(self, "Mapping", api=self.api, domain_name=domain, stage=self.stage)
+        CfnOutput(self, "DomainTarget", value=domain.regional_domain_name).override_logical_id(
+            "ApiDomainTarget"
         )
-        acknowledge(
-            pool,
-            "AwsSolutions-COG8",
-            reason="the plus plan is billed by active customer; nothing here needs it",
-        )
-        return pool
+        return f"https://{env.api_domain.name}"

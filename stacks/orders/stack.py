@@ -3,7 +3,6 @@
 from functools import partial
 
 from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -19,6 +18,7 @@ from lambdas.contracts.shipping import ShipmentDispatched
 from stacks.constructs.event_handler import EventHandler
 from stacks.constructs.event_rule import EventRule
 from stacks.constructs.http_api import HttpApi
+from stacks.constructs.http_route import HttpRoute
 from stacks.constructs.outbox import Outbox
 from stacks.constructs.queue import DeadLetterQueue
 from stacks.constructs.table import ServiceTable
@@ -45,6 +45,7 @@ class OrdersStack(Stack):
         inventory: InventoryStack,
         payments: PaymentsStack,
         shipping: ShippingStack,
+        http_api: HttpApi,
     ) -> None:
         super().__init__(scope, env.stack_name("Orders"))
 
@@ -64,7 +65,7 @@ class OrdersStack(Stack):
         functions = OrderFunctions(self, env=env, table=table, bus=bus)
 
         # Flow: in through the HTTP API, out through the outbox, on by the sagas
-        self.http_api = self._http_api(env, functions)
+        self._add_routes(http_api, functions)
         Outbox(self, "Outbox", table=table, relay=functions.relay_outbox, alarms=alarms)
         OrderJobs(self, "Jobs", env=env, orders=table, bus=bus, group=schedules, alarms=alarms)
         sagas = partial(declare_sagas, self, env=env, bus=bus, alarms=alarms)
@@ -76,9 +77,6 @@ class OrdersStack(Stack):
         functions.grant_access(table=table, bus=bus)
 
         outputs = {
-            "ApiUrl": self.http_api.api.api_endpoint,
-            "UserPoolId": self.http_api.user_pool.user_pool_id,
-            "UserPoolClientId": self.http_api.user_pool_client.user_pool_client_id,
             "OrdersTable": table.table_name,
             "LiftHoldFunction": functions.lift_hold.function_name,
             "RepairQueue": repair_queue.queue_url,
@@ -89,12 +87,11 @@ class OrdersStack(Stack):
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
 
-    def _http_api(self, env: Environment, functions: OrderFunctions) -> HttpApi:
-        http_api = HttpApi(self, "HttpApi", env=env)
-        http_api.route(apigw.HttpMethod.POST, "/orders", functions.place_order)
-        http_api.route(apigw.HttpMethod.GET, "/orders/{order_id}", functions.get_order)
-        http_api.route(apigw.HttpMethod.DELETE, "/orders/{order_id}", functions.cancel_order)
-        return http_api
+    def _add_routes(self, api: HttpApi, functions: OrderFunctions) -> None:
+        add_route = partial(HttpRoute, self, api=api, callers=api.customers)
+        add_route("POST /orders", function=functions.place_order)
+        add_route("GET /orders/{order_id}", function=functions.get_order)
+        add_route("DELETE /orders/{order_id}", function=functions.cancel_order)
 
     def _alert_operators(self, bus: events.IEventBus, alarms: sns.ITopic) -> None:
         rule = partial(EventRule, self, bus=bus, alarms=alarms)

@@ -25,6 +25,7 @@ from stacks.backbone import BackboneStack
 from stacks.card_provider import CardProviderStack
 from stacks.disputes import DisputesStack
 from stacks.environments import DEV
+from stacks.http_api import HttpApiStack
 from stacks.inventory import InventoryStack
 from stacks.operations import OperationsStack
 from stacks.orders import OrdersStack
@@ -156,6 +157,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         inventory=inventory,
         payments=payments,
         shipping=shipping,
+        http_api=HttpApiStack(app, env=ENV).http_api,
     )
     app.synth()
     with cloud_recording_grants(only=("Disputes", "Orders", "Shipping")) as cloud:

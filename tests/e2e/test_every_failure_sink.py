@@ -62,7 +62,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 def test_all_failed_work_is_dead_lettered_and_ends_correctly(platform: Platform):
     operator, ada = platform.operator, subject(platform.customers.token(CUSTOMER))
     late = order_id(ada, "disputed")
-    contact = platform.api("NotificationsUrl").put_contact(
+    contact = platform.api("ApiUrl").put_contact(
         customer=CUSTOMER, email="ada@example.com", name="Ada"
     )
     assert contact.status < 300, contact

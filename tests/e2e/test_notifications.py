@@ -32,7 +32,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 @pytest.fixture(scope="module", autouse=True)
 def reachable(platform: Platform) -> None:
     """Ada says where to write to."""
-    url = f"{platform.outputs['NotificationsUrl']}/contact"
+    url = f"{platform.outputs['ApiUrl']}/contact"
     contact = {"email": ADDRESS, "name": "Ada"}
     assert platform.ask("PUT", url, "", contact)[0] == 401
     status, bad = platform.ask("PUT", url, platform.ada, {"email": "ada", "name": "Ada"})

@@ -54,7 +54,7 @@ class Platform:
     def get(self, path: str, token: str, **headers: str) -> tuple[int, Any, Mapping[str, str]]:
         answer = api_client.http(self.cloud).request(
             "GET",
-            self.outputs["StorefrontUrl"] + path,
+            self.outputs["ApiUrl"] + path,
             headers={"Authorization": f"Bearer {token}", **headers},
             retries=False,
         )
@@ -75,10 +75,10 @@ class Platform:
         basic = base64.b64encode(f"{client}:{secret}".encode()).decode()
         answer = api_client.http(self.cloud).request(
             "POST",
-            f"{self.cloud.endpoint}/oauth2/token",
+            self.outputs["OperatorsTokenUrl"],
             fields={
                 "grant_type": "client_credentials",
-                "scope": self.outputs["OperatorsScope"],
+                "scope": "operators/read",
             },
             headers={"Authorization": f"Basic {basic}"},
             encode_multipart=False,

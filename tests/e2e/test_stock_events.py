@@ -81,7 +81,7 @@ class Platform:
 
     def get(self, path: str, token: str = "") -> tuple[int, Any]:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        url = self.outputs["StorefrontUrl"] + path
+        url = self.outputs["ApiUrl"] + path
         answer = api_client.http(self.cloud).request("GET", url, headers=headers, retries=False)
         return answer.status, json.loads(answer.data)
 

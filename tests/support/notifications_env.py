@@ -105,7 +105,7 @@ class Platform:
 
     def notices(self, order: str, token: str = "") -> list[dict[str, Any]]:
         """Return the entries of an order's timeline that are about mails."""
-        url = f"{self.outputs['StorefrontUrl']}/orders/{order}/timeline"
+        url = f"{self.outputs['ApiUrl']}/orders/{order}/timeline"
         status, content = self.ask("GET", url, token or self.ada)
         events = content["events"] if status == 200 else []
         return [event for event in events if event["event"] == "CustomerNotified"]

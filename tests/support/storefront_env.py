@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from aws_cdk import App, CfnOutput, Stack
-from aws_cdk import aws_apigatewayv2 as apigw
+from aws_cdk import App
 
 from stacks.backbone import BackboneStack
 from stacks.constructs.http_api import HttpApi
 from stacks.environments import Environment
+from stacks.http_api import HttpApiStack
 from stacks.inventory import InventoryStack
 from stacks.operations import OperationsStack
 from stacks.storefront import StorefrontStack
@@ -24,25 +24,20 @@ class StorefrontStacks:
 
 
 def declare_storefront_stacks(app: App, env: Environment) -> StorefrontStacks:
-    """Declare the stacks, with an HTTP API of their own in place of the platform's."""
+    """Declare the stacks, with the HTTP API."""
     operations = OperationsStack(app, env=env)
     alarms, schedules = operations.topic, operations.schedules
     backbone = BackboneStack(app, env=env, alarms=alarms, schedules=schedules)
     inventory = InventoryStack(app, env=env, bus=backbone.bus, alarms=alarms, schedules=schedules)
-    entrance = Stack(app, "Entrance")
-    door = HttpApi(entrance, "HttpApi", env=env)
-    # An API has to have a route before it has a stage.
-    door.route(apigw.HttpMethod.POST, "/stock", inventory.receive_stock)
-    CfnOutput(entrance, "UserPoolId", value=door.user_pool.user_pool_id)
-    CfnOutput(entrance, "UserPoolClientId", value=door.user_pool_client.user_pool_client_id)
+    http_api = HttpApiStack(app, env=env).http_api
     StorefrontStack(
         app,
         env=env,
         alarms=alarms,
         order_stream=backbone.order_stream,
         inventory=inventory,
-        http_api=door,
+        http_api=http_api,
     )
     return StorefrontStacks(
-        operations=operations, backbone=backbone, inventory=inventory, http_api=door
+        operations=operations, backbone=backbone, inventory=inventory, http_api=http_api
     )

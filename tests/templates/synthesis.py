@@ -17,6 +17,7 @@ from stacks.environments import Environment, environment
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = (
     "Operations",
+    "HttpApi",
     "Backbone",
     "Inventory",
     "CardProvider",

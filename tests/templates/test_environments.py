@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,10 +15,12 @@ from stacks.constructs.saga.model import STANDARD_TIMEOUTS
 from stacks.environments import (
     DEV,
     ENVIRONMENTS,
+    ApiDomain,
     Environment,
     InvalidSettingError,
     environment,
 )
+from stacks.http_api import HttpApiStack
 from stacks.operations import OperationsStack
 from tests.templates.checks.streams import stream_is_retained_and_encrypted
 from tests.templates.kinds import STREAM
@@ -47,6 +50,41 @@ def test_invalid_sender_is_named_in_the_error(sender: str):
         InvalidSettingError, match=f"'{sender}' is no sender: -c sender=ADDRESS takes"
     ):
         environment("dev", sender=sender)
+
+
+CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/c0ffee"
+
+
+def test_domain_is_the_address_of_the_api(tmp_path: Path):
+    env = environment("dev", domain="api.your.shop", certificate=CERTIFICATE)
+    app = new_app(outdir=str(tmp_path))
+    HttpApiStack(app, env=env)
+
+    (template,) = templates(app).values()
+
+    assert env.api_domain == ApiDomain(name="api.your.shop", certificate_arn=CERTIFICATE)
+    assert template["Outputs"]["ApiUrl"]["Value"] == "https://api.your.shop"
+    kinds = {resource["Type"]: resource for resource in template["Resources"].values()}
+    assert kinds["AWS::ApiGatewayV2::Api"]["Properties"]["DisableExecuteApiEndpoint"] is True
+    assert kinds["AWS::ApiGatewayV2::DomainName"]["Properties"]["DomainName"] == "api.your.shop"
+    assert "AWS::ApiGatewayV2::ApiMapping" in kinds
+
+
+@pytest.mark.parametrize(
+    ("domain", "certificate", "said"),
+    [
+        ("https://api.your.shop", CERTIFICATE, "is no domain name: -c domain=NAME takes"),
+        ("api", CERTIFICATE, "'api' is no domain name: -c domain=NAME takes"),
+        (None, CERTIFICATE, "None is no domain name: -c domain=NAME takes"),
+        ("api.your.shop", None, "None is no certificate for api.your.shop: -c certificate=ARN"),
+        ("api.your.shop", "c0ffee", "'c0ffee' is no certificate for api.your.shop"),
+    ],
+)
+def test_invalid_domain_or_certificate_is_named_in_the_error(
+    domain: str | None, certificate: str | None, said: str
+):
+    with pytest.raises(InvalidSettingError, match=re.escape(said)):
+        environment("dev", domain=domain, certificate=certificate)
 
 
 @pytest.mark.parametrize(

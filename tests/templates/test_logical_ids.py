@@ -18,7 +18,7 @@ STATEFUL = {
     "Payments/LedgerCluster7BFE519F": DSQL,
     "Shipping/Shipments6E8A22F1": TABLE,
     "Orders/OrdersA9B65338": TABLE,
-    "Orders/HttpApiCustomers5C7440D1": USER_POOL,
+    "HttpApi/UsersPoolBFC35D3B": USER_POOL,
     "Orders/JobsCheckpoints4025189A": TABLE,
     "Purchasing/PurchaseOrders0DDC80A0": TABLE,
     "Warehouse/Stock38709CBC": TABLE,

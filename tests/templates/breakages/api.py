@@ -9,25 +9,30 @@ from tests.templates.synthesis import Platform, Resource
 def mix_clients_in_one_authorizer(broken: Platform) -> Resource:
     customers, operators = (
         next(a for a in broken.all(kinds.AUTHORIZER) if id in a.id)
-        for id in ("QueriesApiCustomers", "QueriesApiOperators")
+        for id in ("Customers", "Operators")
     )
     audience = customers.properties["JwtConfiguration"]["Audience"]
     audience += operators.properties["JwtConfiguration"]["Audience"]
-    routes = broken.all(kinds.ROUTE)
-    for route in [r for r in routes if r.id.startswith("QueriesApiGETorders")][1:]:
+    kept, *others = (r for r in broken.all(kinds.ROUTE) if "Sales" not in r.id)
+    for route in others:
         broken.templates[route.stack]["Resources"].pop(route.id)
-    broken.templates[customers.stack]["Resources"].pop(
-        broken.one(kinds.ROUTE, "QueriesApiGETproducts").id
-    )
-    return broken.one(kinds.ROUTE, "QueriesApiGETorders")
+    return kept
 
 
 BREAKAGES: list[Case] = [
     (
-        api.machine_client_requires_scope,
-        change(kinds.ROUTE, "GETsales", "AuthorizationScopes"),
+        api.route_requires_scope_of_its_callers,
+        change(kinds.ROUTE, "GetSales", "AuthorizationScopes"),
     ),
-    (api.machine_client_requires_scope, mix_clients_in_one_authorizer),
+    (
+        api.route_requires_scope_of_its_callers,
+        change(kinds.ROUTE, "PlaceOrder", "AuthorizationScopes"),
+    ),
+    (
+        api.route_requires_scope_of_its_callers,
+        change(kinds.ROUTE, "PlaceOrder", AuthorizationScopes=["operators/read"]),
+    ),
+    (api.route_requires_scope_of_its_callers, mix_clients_in_one_authorizer),
     (api.route_requires_a_token, change(kinds.ROUTE, AuthorizationType="NONE")),
     (api.route_requires_a_token, change(kinds.ROUTE, "", "AuthorizerId")),
     (

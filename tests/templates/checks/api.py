@@ -32,20 +32,28 @@ def authorizer_names_pool_and_client(platform: Platform) -> Iterator[str]:
 
 
 @check
-def machine_client_requires_scope(platform: Platform) -> Iterator[str]:
-    """A machine client's token has a subject too, so it would pass as a customer."""
+def route_requires_scope_of_its_callers(platform: Platform) -> Iterator[str]:
+    """A machine client's token has a subject too, so it would pass as a customer.
+
+    And an ID token has no scope: a route without one would take it for an access token.
+    """
     for route in platform.all(ROUTE):
         authorizer = platform.referred(route.stack, route.properties.get("AuthorizerId"))
         if authorizer is None:
             continue
         clients = [
-            platform.referred(route.stack, client)
+            platform.referred(authorizer.stack, client)
             for client in authorizer.properties["JwtConfiguration"].get("Audience", [])
         ]
-        machines = [c for c in clients if c is not None and c.properties.get("GenerateSecret")]
-        if bool(machines) != bool(route.properties.get("AuthorizationScopes")):
-            key = route.properties["RouteKey"]
-            yield f"{route}: {key} must require a scope of machine clients, and only of them"
+        key = route.properties["RouteKey"]
+        machines = {bool(c.properties.get("GenerateSecret")) for c in clients if c is not None}
+        if len(machines) > 1:
+            yield f"{route}: {key} mixes customers and machine clients"
+        signed_in = "aws.cognito.signin.user.admin" in str(
+            route.properties.get("AuthorizationScopes", [])
+        )
+        if not route.properties.get("AuthorizationScopes") or machines == {signed_in}:
+            yield f"{route}: {key} must require a scope that only its callers' tokens have"
 
 
 @check

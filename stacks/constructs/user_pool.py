@@ -1,0 +1,89 @@
+"""The users of the HTTP API: customers, who sign in, and operators, who come with a secret."""
+
+from aws_cdk import Aws, Duration
+from aws_cdk import aws_cognito as cognito
+from constructs import Construct
+
+from stacks.constructs.nag import acknowledge
+from stacks.environments import Environment
+
+SIGNED_IN = "aws.cognito.signin.user.admin"
+"""The scope of every access token that signing in through Cognito's API gives. ID tokens have none.
+https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-define-resource-servers.html
+"""
+TOKEN_LIFE = Duration.hours(1)
+"""How long a token works, also after its user has signed out or was deleted: API Gateway checks a
+token's signature and expiry, and does not ask Cognito.
+"""
+
+
+class UserPool(Construct):
+    """One pool with two clients: the shop's, for customers, and one for operators.
+
+    Cognito adds custom scopes only to tokens of its OAuth endpoint, not to tokens of users who sign
+    in through its API. The client credentials grant needs a domain, but no sign-in page.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, env: Environment) -> None:
+        super().__init__(scope, id)
+        self.pool = self._pool(env)
+        self.shop = self.pool.add_client(
+            "Shop",
+            auth_flows=cognito.AuthFlow(user_password=True, user_srp=True),
+            access_token_validity=TOKEN_LIFE,
+            prevent_user_existence_errors=True,
+            disable_o_auth=True,
+        )
+        read, write = (
+            cognito.ResourceServerScope(scope_name=name, scope_description=description)
+            for name, description in (("read", "see"), ("write", "change"))
+        )
+        server = self.pool.add_resource_server(
+            "Operators", identifier="operators", scopes=[read, write]
+        )
+        scopes = [cognito.OAuthScope.resource_server(server, each) for each in (read, write)]
+        self.read_scope, self.write_scope = (each.scope_name for each in scopes)
+        self.operators = self.pool.add_client(
+            "OperatorsClient",
+            generate_secret=True,
+            access_token_validity=TOKEN_LIFE,
+            prevent_user_existence_errors=True,
+            o_auth=cognito.OAuthSettings(
+                flows=cognito.OAuthFlows(client_credentials=True), scopes=scopes
+            ),
+        )
+        # The prefix must be unique in the Region, across all accounts.
+        domain = self.pool.add_domain(
+            "Domain",
+            cognito_domain=cognito.CognitoDomainOptions(
+                domain_prefix=f"{env.stack_name('api').lower()}-{Aws.ACCOUNT_ID}"
+            ),
+        )
+        self.token_url = f"{domain.base_url()}/oauth2/token"
+
+    def _pool(self, env: Environment) -> cognito.UserPool:
+        pool = cognito.UserPool(
+            self,
+            "Pool",
+            self_sign_up_enabled=False,
+            password_policy=cognito.PasswordPolicy(
+                min_length=12,
+                require_lowercase=True,
+                require_uppercase=True,
+                require_digits=True,
+                require_symbols=True,
+            ),
+            deletion_protection=env.keep_data,
+            removal_policy=env.removal_policy,
+        )
+        acknowledge(
+            pool,
+            "AwsSolutions-COG2",
+            reason="a shop that requires a second factor of its customers loses them",
+        )
+        acknowledge(
+            pool,
+            "AwsSolutions-COG8",
+            reason="the plus plan is billed by active customer; nothing here needs it",
+        )
+        return pool
