@@ -61,7 +61,7 @@ class Callers:
 
 
 class HttpApi(Construct):
-    """An HTTP API of which other stacks declare the routes, each with an ``HttpRoute``."""
+    """An HTTP API whose routes other stacks declare, each with an ``HttpRoute``."""
 
     def __init__(self, scope: Construct, id: str, *, env: Environment, users: UserPool) -> None:
         super().__init__(scope, id)
