@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, get_args, get_origin
 
 import lambdas.contracts
-from lambdas.contracts.codec import JSON_TYPES, field_types, unwrap_optional
+from lambdas.contracts.codec import JSON_TYPES, field_types, split_bounds, unwrap_optional
 from lambdas.contracts.commands import Command, Refusal
 from lambdas.contracts.event import DESTINATION_DETAIL_TYPE, DESTINATION_SOURCE, Event, Metadata
 
@@ -130,11 +130,13 @@ def _schema(kind: Any, refs: str) -> dict[str, Any]:
     inner = unwrap_optional(kind)
     if inner is not None:
         return {"anyOf": [_schema(inner, refs), {"type": "null"}]}
-    if get_origin(kind) is tuple:
-        return {"type": "array", "items": _schema(get_args(kind)[0], refs)}
-    if is_dataclass(kind):
-        return {"$ref": f"{refs}{kind.__name__}"}  # type: ignore[union-attr]
-    return {"type": JSON_TYPES[kind]}
+    plain, bounds = split_bounds(kind)
+    limits = bounds.schema() if bounds else {}
+    if get_origin(plain) is tuple:
+        return {"type": "array", "items": _schema(get_args(plain)[0], refs), **limits}
+    if is_dataclass(plain):
+        return {"$ref": f"{refs}{plain.__name__}"}  # type: ignore[union-attr]
+    return {"type": JSON_TYPES[plain], **limits}
 
 
 def _object(kind: Any, refs: str) -> dict[str, Any]:
@@ -176,7 +178,7 @@ def _values(kinds: list[Any], refs: str) -> dict[str, Any]:
 
 def _value_types(kind: Any) -> Iterator[Any]:
     for inner in field_types(kind).values():
-        leaf = unwrap_optional(inner) or inner
+        leaf, _ = split_bounds(unwrap_optional(inner) or inner)
         leaf = get_args(leaf)[0] if get_origin(leaf) is tuple else leaf
         if is_dataclass(leaf):
             yield leaf
@@ -283,9 +285,12 @@ def _type_label(kind: Any) -> str:
     inner = unwrap_optional(kind)
     if inner is not None:
         return f"{_type_label(inner)}, or null"
-    if get_origin(kind) is tuple:
-        return f"array of {_type_label(get_args(kind)[0])}"
-    return kind.__name__ if is_dataclass(kind) else JSON_TYPES[kind]  # type: ignore[union-attr]
+    plain, bounds = split_bounds(kind)
+    limits = bounds.label() if bounds else ""
+    if get_origin(plain) is tuple:
+        return f"array{limits} of {_type_label(get_args(plain)[0])}"
+    name = plain.__name__ if is_dataclass(plain) else JSON_TYPES[plain]  # type: ignore[union-attr]
+    return f"{name}{limits}"
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
 """Between plain JSON values and the contracts' dataclasses.
 
 Decoding is tolerant: unknown fields are ignored, so a producer may add fields at any time.
-A missing field or one of a wrong type is an error that names the field.
+A missing field, or one of a wrong type or out of its bounds, is an error that names the field.
 """
 
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from lambdas.contracts.bounds import DEFAULT_BOUNDS, Bounds, quoted
 
 T = TypeVar("T")
 
@@ -32,7 +34,7 @@ def decode(contract: type[T], data: object) -> T:
     """Build ``contract`` from plain JSON data.
 
     Raises:
-        ContractError: naming every missing field and every field of a wrong type.
+        ContractError: naming every field that is missing, of a wrong type or out of its bounds.
     """
     problems: list[str] = []
     value = _build(contract, data, "", problems)
@@ -42,13 +44,13 @@ def decode(contract: type[T], data: object) -> T:
 
 
 def field_types(contract: type) -> dict[str, Any]:
-    """Return the resolved type of each field of a dataclass, in order of declaration."""
+    """Return the resolved type of each field of a dataclass, with its bounds, in order."""
     return _field_types(contract)
 
 
 @cache
 def _field_types(contract: Any) -> dict[str, Any]:
-    hints = get_type_hints(contract)
+    hints = get_type_hints(contract, include_extras=True)
     return {f.name: hints[f.name] for f in fields(contract)}
 
 
@@ -60,12 +62,31 @@ def unwrap_optional(kind: Any) -> Any | None:
     return inner
 
 
+def split_bounds(kind: Any) -> tuple[Any, Bounds | None]:
+    """Return a field's type without its bounds, and these: its own or the default."""
+    if get_origin(kind) is Annotated:
+        plain, bounds = get_args(kind)
+        return plain, bounds
+    return kind, DEFAULT_BOUNDS.get(get_origin(kind) or kind)
+
+
 def _build(kind: Any, data: object, path: str, problems: list[str]) -> Any:
     inner = unwrap_optional(kind)
     if inner is not None:
         return None if data is None else _build(inner, data, path, problems)
+    plain, bounds = split_bounds(kind)
+    found = len(problems)
+    value = _build_plain(plain, data, path, problems)
+    if bounds is not None and len(problems) == found and (problem := bounds.problem(value)):
+        problems.append(f"{path or 'it'} {problem}")
+    return value
+
+
+def _build_plain(kind: Any, data: object, path: str, problems: list[str]) -> Any:
     if get_origin(kind) is tuple:
         return _build_list(get_args(kind)[0], data, path, problems)
+    if get_origin(kind) is frozenset:
+        return _build_set(get_args(kind)[0], data, path, problems)
     if is_dataclass(kind):
         return _build_object(kind, data, path, problems)  # type: ignore[arg-type]
     if issubclass(kind, StrEnum):
@@ -90,6 +111,14 @@ def _build_list(kind: Any, data: object, path: str, problems: list[str]) -> Any:
     return tuple(_build(kind, item, f"{path}[{i}]", problems) for i, item in enumerate(data))
 
 
+def _build_set(kind: Any, data: object, path: str, problems: list[str]) -> Any:
+    """Build a set, which rows have and JSON has not."""
+    if not isinstance(data, set | frozenset):
+        problems.append(f"{path or 'it'} must be a set, not {_name(data)}")
+        return frozenset()
+    return frozenset(_build(kind, item, f"{path}[]", problems) for item in data)
+
+
 def _build_object(kind: type, data: object, path: str, problems: list[str]) -> Any:
     if not isinstance(data, dict):
         problems.append(f"{path or 'it'} must be an object, not {_name(data)}")
@@ -111,7 +140,7 @@ def _article(noun: str) -> str:
 
 
 def _quoted(data: object) -> str:
-    return repr(str(data)) if isinstance(data, str) else _name(data)
+    return quoted(str(data)) if isinstance(data, str) else _name(data)
 
 
 def _name(data: object) -> str:

@@ -6,7 +6,10 @@ FIFO topic.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from lambdas.contracts.bounds import TextBounds
+from lambdas.contracts.values import Identifier, SequenceNumber, Time
 
 DESTINATION_SOURCE = "lambda"
 DESTINATION_DETAIL_TYPE = "Lambda Function Invocation Result - Success"
@@ -27,12 +30,12 @@ class Metadata:
     the data were published; a consumer may have them in a newer one.
     """
 
-    event_id: str
-    subject: str
-    sequence: int
+    event_id: Identifier
+    subject: Annotated[str, TextBounds(minimum=1, maximum=250)]
+    sequence: SequenceNumber
     correlation_id: str
     causation_id: str
-    occurred_at: str
+    occurred_at: Time
     schema_version: int
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.commands import Command, Refusal
 from lambdas.contracts.event import Event
-from lambdas.contracts.values import Line
+from lambdas.contracts.values import Identifier, Lines, Sku
 
 SOURCE = "com.aws.inventory"
 TOPIC = "inventory"
@@ -19,7 +19,7 @@ class Stock:
     No number is below zero: such an event can be neither built nor parsed.
     """
 
-    sku: str
+    sku: Sku
     available: int
     reserved: int
     minimum: int
@@ -99,7 +99,7 @@ class ReservationUnresolved(Event):
     version: ClassVar = 1
     subject_field: ClassVar = ""
 
-    order_id: str
+    order_id: Identifier
 
 
 EVENTS: tuple[type[Event], ...] = (*STOCK_EVENTS, ReservationUnresolved)
@@ -109,22 +109,22 @@ EVENTS: tuple[type[Event], ...] = (*STOCK_EVENTS, ReservationUnresolved)
 class ReserveStock(Command):
     """Reserve the stock of an order: all lines or none."""
 
-    order_id: str
-    lines: tuple[Line, ...]
+    order_id: Identifier
+    lines: Lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseStock(Command):
     """Release an order's reservation; the compensation of ReserveStock."""
 
-    order_id: str
+    order_id: Identifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveredLine:
     """A quantity of a SKU, and its new minimum; null leaves the minimum as it is."""
 
-    sku: str
+    sku: Sku
     quantity: int
     minimum: int | None = None
 
@@ -136,7 +136,7 @@ class ReceiveStock(Command):
     A new SKU is created, with a minimum of 5 unless the line has another.
     """
 
-    delivery_id: str
+    delivery_id: Identifier
     lines: tuple[DeliveredLine, ...]
 
 

@@ -10,6 +10,7 @@ from lambdas.contracts.orders import (
     OrderDispatched,
     OrderRejected,
 )
+from lambdas.contracts.values import Identifier
 
 SOURCE = "com.aws.notifications"
 NOTIFIED_EVENTS: tuple[type[Event], ...] = (
@@ -34,8 +35,8 @@ class CustomerNotified(Event):
     version: ClassVar = 1
     via_destination: ClassVar = True
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     notice: str
     result: str
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from lambdas.contracts.commands import Command
 from lambdas.contracts.event import Event
 from lambdas.contracts.parsing import parse_event
-from lambdas.contracts.values import Money, PricedLine
+from lambdas.contracts.values import Country, Identifier, Money, PricedLines
 
 SOURCE = "com.aws.orders"
 
@@ -47,11 +47,11 @@ class OrderPlaced(Event):
     source: ClassVar = SOURCE
     version: ClassVar = 1
 
-    order_id: str
-    customer_id: str
-    lines: tuple[PricedLine, ...]
+    order_id: Identifier
+    customer_id: Identifier
+    lines: PricedLines
     total: Money
-    country: str
+    country: Country
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +61,11 @@ class OrderConfirmed(Event):
     source: ClassVar = SOURCE
     version: ClassVar = 1
 
-    order_id: str
-    customer_id: str
-    lines: tuple[PricedLine, ...]
+    order_id: Identifier
+    customer_id: Identifier
+    lines: PricedLines
     total: Money
-    country: str
+    country: Country
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +78,8 @@ class OrderRejected(Event):
     source: ClassVar = SOURCE
     version: ClassVar = 1
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     reason: str
     explanation: str
 
@@ -91,8 +91,8 @@ class OrderWithdrawn(Event):
     source: ClassVar = SOURCE
     version: ClassVar = 1
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +102,8 @@ class OrderCancelled(Event):
     source: ClassVar = SOURCE
     version: ClassVar = 1
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +113,8 @@ class OrderDispatched(Event):
     source: ClassVar = SOURCE
     version: ClassVar = 1
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +127,8 @@ class OrderNeedsAttention(Event):
     source: ClassVar = SOURCE
     version: ClassVar = 1
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     failed_compensations: tuple[str, ...]
 
 
@@ -136,7 +136,7 @@ class OrderNeedsAttention(Event):
 class MarkCompensationCompleted(Command):
     """Record that a compensation from the repair queue succeeded."""
 
-    order_id: str
+    order_id: Identifier
     compensation: str | None = None
     """None changes nothing: the command then only returns how the order stands."""
 
@@ -153,8 +153,8 @@ class OrderHeld(Event):
     source: ClassVar = SOURCE
     version: ClassVar = 1
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     reason: str
     explanation: str
 
@@ -166,8 +166,8 @@ class OrderHoldLifted(Event):
     source: ClassVar = SOURCE
     version: ClassVar = 1
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     reason: str
 
 
@@ -181,8 +181,8 @@ class OrderHoldMissed(Event):
     source: ClassVar = SOURCE
     version: ClassVar = 1
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     reason: str
     explanation: str
     state: str
@@ -200,7 +200,7 @@ class OrderStatusReported(Event):
     version: ClassVar = 1
     subject_field: ClassVar = ""
 
-    order_id: str
+    order_id: Identifier
     state: str
 
     @property
@@ -251,6 +251,6 @@ def parse_order_status(event: Mapping[str, Any]) -> OrderStatusReported:
 class LiftHold(Command):
     """Lift one hold of an order. Operators send this."""
 
-    order_id: str
+    order_id: Identifier
     cause: str
     """The id of the event that caused the hold."""

@@ -7,7 +7,6 @@ topic is the detail with ``source`` and ``detail_type`` added.
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from lambdas.contracts.codec import ContractError, decode
@@ -110,17 +109,8 @@ def _check_metadata(event: EventEnvelope[Any]) -> None:
     metadata, field = event.metadata, event.data.subject_field
     if field and (subject := getattr(event.data, field)) != metadata.subject:
         problems.append(f"{field} is {subject}, and the event is about {metadata.subject}")
-    if not _is_time(metadata.occurred_at):
-        problems.append(f"occurred_at is no time with its offset: {metadata.occurred_at}")
     if problems:
         raise ContractError(event.data.detail_type, problems)
-
-
-def _is_time(text: str) -> bool:
-    try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
-        return False
 
 
 def _load(body: str | bytes) -> Any:

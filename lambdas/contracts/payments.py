@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from lambdas.contracts.commands import Command, Refusal
 from lambdas.contracts.event import Event
-from lambdas.contracts.values import Money
+from lambdas.contracts.values import Identifier, Money
 
 SOURCE = "com.aws.payments"
 
@@ -17,8 +17,8 @@ class PaymentTaken(Event):
     source: ClassVar = SOURCE
     version: ClassVar = 1
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     total: Money
 
 
@@ -32,8 +32,8 @@ class PaymentRefunded(Event):
     source: ClassVar = SOURCE
     version: ClassVar = 1
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     total: Money
 
 
@@ -49,8 +49,8 @@ class PaymentDisputed(Event):
     version: ClassVar = 1
     subject_field: ClassVar = ""
 
-    order_id: str
-    dispute_id: str
+    order_id: Identifier
+    dispute_id: Identifier
     reason: str
 
 
@@ -66,7 +66,7 @@ class ChargeUnresolved(Event):
     version: ClassVar = 1
     subject_field: ClassVar = ""
 
-    order_id: str
+    order_id: Identifier
 
 
 ORDER_EVENTS: tuple[type[Event], ...] = (PaymentTaken, PaymentRefunded)
@@ -78,8 +78,8 @@ EVENTS: tuple[type[Event], ...] = (*ORDER_EVENTS, PaymentDisputed, ChargeUnresol
 class TakePayment(Command):
     """Charge the customer for an order, once."""
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     total: Money
 
 
@@ -87,7 +87,7 @@ class TakePayment(Command):
 class RefundPayment(Command):
     """Refund the order's payment; the compensation of TakePayment."""
 
-    order_id: str
+    order_id: Identifier
 
 
 class PaymentDeclined(Refusal):

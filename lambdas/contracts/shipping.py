@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from lambdas.contracts.commands import Command, Refusal
 from lambdas.contracts.event import Event
-from lambdas.contracts.values import Line
+from lambdas.contracts.values import Country, Identifier, Lines
 
 SOURCE = "com.aws.shipping"
 
@@ -17,10 +17,10 @@ class ShipmentDispatched(Event):
     source: ClassVar = SOURCE
     version: ClassVar = 1
 
-    order_id: str
-    shipment_id: str
-    country: str
-    lines: tuple[Line, ...]
+    order_id: Identifier
+    shipment_id: Identifier
+    country: Country
+    lines: Lines
 
 
 EVENTS: tuple[type[Event], ...] = (ShipmentDispatched,)
@@ -30,16 +30,16 @@ EVENTS: tuple[type[Event], ...] = (ShipmentDispatched,)
 class BookShipment(Command):
     """Book the shipment of an order, once."""
 
-    order_id: str
-    country: str
-    lines: tuple[Line, ...]
+    order_id: Identifier
+    country: Country
+    lines: Lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelShipment(Command):
     """Cancel an order's shipment; the compensation of BookShipment."""
 
-    order_id: str
+    order_id: Identifier
 
 
 class AddressUndeliverable(Refusal):

@@ -1,6 +1,9 @@
-"""Values that several contracts share."""
+"""Values and types of fields that several contracts share."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from lambdas.contracts.bounds import ArrayBounds, IntegerBounds, TextBounds, TimeBounds
 
 MAX_SKUS = 90
 """The most SKUs an order may have: a DynamoDB transaction holds 100 items, and reserving takes one
@@ -8,30 +11,47 @@ for each SKU and one for the reservation itself.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
 
+Identifier = Annotated[str, TextBounds(minimum=1, maximum=200)]
+"""An opaque id. It fits a key of DynamoDB (a sort key has 1,024 bytes) next to a currency or time.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+"""
+Sku = Annotated[str, TextBounds(minimum=1, maximum=64)]
+"""The id of an article. Ten orders of ``MAX_SKUS`` fit one request to the event bus."""
+Country = Annotated[str, TextBounds(maximum=64)]
+Currency = Annotated[str, TextBounds(pattern="[A-Z]{3}")]
+"""ISO 4217, such as ``GBP``."""
+Time = Annotated[str, TimeBounds()]
+Quantity = Annotated[int, IntegerBounds(minimum=1, maximum=1_000_000_000)]
+SequenceNumber = Annotated[int, IntegerBounds(minimum=1)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
     """An amount in minor units (cents, pence) of a currency (ISO 4217, such as ``GBP``)."""
 
     amount: int
-    currency: str
+    currency: Currency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """A quantity of a SKU."""
 
-    sku: str
-    quantity: int
+    sku: Sku
+    quantity: Quantity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricedLine:
     """A quantity of a SKU with its unit price, in minor units of the order's currency."""
 
-    sku: str
-    quantity: int
+    sku: Sku
+    quantity: Quantity
     unit_price: int
+
+
+PricedLines = Annotated[tuple[PricedLine, ...], ArrayBounds(minimum=1, maximum=MAX_SKUS)]
+Lines = Annotated[tuple[Line, ...], ArrayBounds(minimum=1, maximum=MAX_SKUS)]
 
 
 MINOR_UNIT_DIGITS = dict.fromkeys(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lambdas.contracts.event import Event
-from lambdas.contracts.values import Line
+from lambdas.contracts.values import Identifier, Lines
 
 SOURCE = "com.aws.warehouse"
 
@@ -19,8 +19,8 @@ class OrderPicked(Event):
     source: ClassVar = SOURCE
     version: ClassVar = 1
 
-    order_id: str
-    lines: tuple[Line, ...]
+    order_id: Identifier
+    lines: Lines
 
 
 EVENTS: tuple[type[Event], ...] = (OrderPicked,)

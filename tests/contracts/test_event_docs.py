@@ -1,5 +1,6 @@
 """The generated documents are up to date, and true."""
 
+import re
 from typing import Any
 
 import pytest
@@ -26,7 +27,8 @@ def faults(value: Any, schema: Any, root: Any, place: str = "$") -> list[str]:
     """What a value lacks to fit a schema; of JSON Schema, the words that ours use."""
     if unknown := set(schema) - {
         *("$schema", "$id", "$defs", "$ref", "title", "description", "allOf", "anyOf"),
-        *("const", "type", "properties", "required", "items"),
+        *("const", "type", "properties", "required", "items", "format"),
+        *("minLength", "maxLength", "pattern", "minimum", "maximum", "minItems", "maxItems"),
     }:
         raise NotImplementedError(f"this validator does not know {unknown}")
     if "$ref" in schema:
@@ -44,6 +46,7 @@ def faults(value: Any, schema: Any, root: Any, place: str = "$") -> list[str]:
         return found if value is None else [f"{place} is not null"]
     if kind and type(value) is not TYPES[kind]:
         return [*found, f"{place} is no {kind}"]
+    found += bounds_missed(value, schema, place)
     if isinstance(value, dict):
         found += [
             f"{place}.{name} is missing" for name in schema.get("required", []) if name not in value
@@ -55,6 +58,18 @@ def faults(value: Any, schema: Any, root: Any, place: str = "$") -> list[str]:
         for i, item in enumerate(value):
             found += faults(item, schema.get("items", {}), root, f"{place}[{i}]")
     return found
+
+
+def bounds_missed(value: Any, schema: Any, place: str) -> list[str]:
+    if not isinstance(value, str | list | int):
+        return []
+    size = value if isinstance(value, int) else len(value)
+    low = {name for name in ("minLength", "minimum", "minItems") if size < schema.get(name, size)}
+    high = {name for name in ("maxLength", "maximum", "maxItems") if size > schema.get(name, size)}
+    missed = low | high
+    if "pattern" in schema and not re.search(schema["pattern"], value):
+        missed.add("pattern")
+    return [f"{place} misses its {name}" for name in sorted(missed)]
 
 
 def resolve(reference: str, root: Any) -> Any:

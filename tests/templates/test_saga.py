@@ -11,7 +11,7 @@ from aws_cdk.aws_stepfunctions import StateMachineType
 
 from app import compose
 from lambdas.contracts import inventory, payments, shipping
-from lambdas.contracts.codec import field_types, unwrap_optional
+from lambdas.contracts.codec import field_types, split_bounds, unwrap_optional
 from lambdas.contracts.commands import Command, Refusal
 from lambdas.contracts.orders import OrderPlaced, OrderState, OrderWithdrawn
 from lambdas.contracts.shipping import ShipmentAlreadyDispatched
@@ -150,6 +150,9 @@ def fits(wanted: Any, given: Any) -> bool:
     """Whether a value of one contract's type can be read as another's; more fields do no harm."""
     if unwrap_optional(wanted) is not None:
         return fits(unwrap_optional(wanted), unwrap_optional(given) or given)
+    (wanted, bounds), (given, given_bounds) = split_bounds(wanted), split_bounds(given)
+    if bounds != given_bounds:
+        return False
     if get_origin(wanted) is tuple:
         return get_origin(given) is tuple and fits(get_args(wanted)[0], get_args(given)[0])
     if is_dataclass(wanted) and isinstance(wanted, type) and isinstance(given, type):
@@ -176,7 +179,7 @@ class TestWords:
             asked = field_types(COMMANDS[command])
             assert state["Arguments"]["Payload"] == {
                 field: f"{{% [$data.{field}] %}}"
-                if get_origin(kind) is tuple
+                if get_origin(split_bounds(kind)[0]) is tuple
                 else f"{{% $data.{field} %}}"
                 for field, kind in asked.items()
             }

@@ -6,7 +6,7 @@ from typing import get_origin
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 
-from lambdas.contracts.codec import field_types
+from lambdas.contracts.codec import field_types, split_bounds
 from lambdas.contracts.commands import Command, Refusal
 
 EXPRESS_MAX_SECONDS = 300
@@ -39,9 +39,10 @@ class CommandCall:
         An array stands in brackets, because JSONata takes an array of one for its only element.
         https://docs.jsonata.org/processing#sequences
         """
+        plain = {name: split_bounds(kind)[0] for name, kind in field_types(self.command).items()}
         return {
             field: f"[$data.{field}]" if get_origin(kind) is tuple else f"$data.{field}"
-            for field, kind in field_types(self.command).items()
+            for field, kind in plain.items()
         }
 
 
