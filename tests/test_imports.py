@@ -182,7 +182,7 @@ def test_listed_adapter_exists_and_is_not_pure(name: str):
 
 
 @pytest.mark.parametrize("name", OFFERED_TO_OPERATORS)
-def test_what_operators_are_offered_is_no_store(name: str):
+def test_module_offered_to_operators_is_no_store(name: str):
     service, module = name.split(".")[1:]
 
     assert service not in SHARED

@@ -82,6 +82,6 @@ def test_the_operators_page_has_every_verb_of_the_command() -> None:
     assert [command for command in commands if f"\n| `{command}" not in page] == []
 
 
-def test_what_leads_nowhere_is_found_out() -> None:
+def test_broken_link_is_found() -> None:
     assert not is_there(ROOT / "docs" / "nothing.md", "")
     assert not is_there(ROOT / "README.md", "nothing")

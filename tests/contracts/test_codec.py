@@ -49,7 +49,7 @@ def problems_of(data: object) -> list[str]:
 
 
 class TestDecode:
-    def test_what_fits(self):
+    def test_valid_object_is_decoded(self):
         assert decode(Whole, GOOD) == Whole(
             name="a", sure=True, parts=(Part(number=1),), spare=None, note="none"
         )
@@ -85,7 +85,7 @@ class TestDecode:
     def test_a_wrong_field_is_named(self, changed: dict[str, Any], problem: str):
         assert problems_of(GOOD | changed) == [problem]
 
-    def test_all_that_is_wrong_is_named_at_once(self):
+    def test_every_problem_is_reported_together(self):
         assert problems_of({"name": 1, "parts": [{}], "spare": 2}) == [
             "name must be a string, not int",
             "sure is missing",
@@ -94,7 +94,7 @@ class TestDecode:
         ]
 
     @pytest.mark.parametrize("data", [None, [], "x", 1])
-    def test_what_is_no_object_is_refused(self, data: object):
+    def test_non_object_is_rejected(self, data: object):
         assert problems_of(data)[0].startswith("it must be an object")
 
 

@@ -16,7 +16,7 @@ by_name = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__nam
 
 
 @pytest.mark.parametrize("name", documents())
-def test_it_is_up_to_date(name: str):
+def test_generated_page_is_up_to_date(name: str):
     assert (DOCS / name).read_text() == documents()[name], "run: make docs"
 
 

@@ -346,7 +346,7 @@ class TestMessages:
             ('{"source": ["x"], "detail_type": {}}', "it has no source and detail-type"),
         ],
     )
-    def test_what_is_no_message_of_ours_is_refused_by_name(self, body: str, problem: str):
+    def test_malformed_message_is_rejected_with_its_problem(self, body: str, problem: str):
         with pytest.raises(ContractError, match=problem):
             parse_event([StockSoldOut], body)
 
@@ -386,7 +386,7 @@ class TestOrderStream:
         assert parsed is not None
         assert type(parsed.data) is event
 
-    def test_what_is_not_listened_to_is_passed_over(self):
+    def test_event_without_subscription_is_ignored(self):
         assert parse_event_if_known([OrderRejected], sample_of(OrderPlaced).read_bytes()) is None
         assert parse_event_if_known(ORDER_STREAM_EVENTS, json.dumps(TUTORIAL).encode()) is None
 
@@ -400,7 +400,7 @@ class TestOrderStream:
             (b'{"source": [], "detail-type": {}}', "it has no source and detail-type"),
         ],
     )
-    def test_what_is_no_event_is_refused(self, body: bytes, problem: str):
+    def test_malformed_event_is_rejected(self, body: bytes, problem: str):
         with pytest.raises(ContractError, match=problem):
             parse_event_if_known(ORDER_STREAM_EVENTS, body)
 
@@ -418,7 +418,7 @@ class TestOrderStream:
             ("data", {"total": None}, "total must be an object, not null"),
         ],
     )
-    def test_what_does_not_fit_its_contract_is_refused(
+    def test_event_that_violates_its_contract_is_rejected(
         self, part: str, changed: dict[str, Any], problem: str
     ):
         event = read(sample_of(OrderPlaced))

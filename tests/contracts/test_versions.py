@@ -149,7 +149,7 @@ def test_older_version_is_published_while_the_class_says_so():
     assert published["data"] == DATA_BY_VERSION[2]
 
 
-def test_what_one_release_publishes_is_read_by_the_next():
+def test_next_release_reads_what_this_one_publishes():
     published = measured(BoxMeasuredBefore).to_lambda_response()
 
     assert parse_detail(BoxMeasured, published).data == measured(BoxMeasured).data

@@ -139,7 +139,7 @@ def unanswered_charge(platform: Platform, order_id: str) -> None:
                 charge(platform, order_id)
 
 
-def test_what_is_left_behind_goes_and_what_is_to_stay_stays(platform: Platform) -> None:
+def test_cleanup_removes_leftovers_and_keeps_everything_else(platform: Platform) -> None:
     kept, state = platform.order("kept", 1)
     assert state == "CONFIRMED"
     rejected, state = platform.order("rejected", STOCK + 1)

@@ -202,7 +202,7 @@ def test_events_that_functions_failed_at_are_given_to_them_again(platform: Platf
     assert platform.dead_letters() == {}
 
 
-def test_what_a_saga_could_not_undo_is_undone_and_its_order_needs_nobody(platform: Platform):
+def test_repair_completes_the_failed_compensation_of_an_order(platform: Platform):
     lambda_, release = platform.client("lambda"), platform.physical("Inventory", "ReleaseStock")
     lambda_.put_function_concurrency(FunctionName=release, ReservedConcurrentExecutions=0)
     order = platform.place("stuck", country="Unspecified")
@@ -222,7 +222,7 @@ def test_what_a_saga_could_not_undo_is_undone_and_its_order_needs_nobody(platfor
     assert platform.ops("dlq", "list")[0] == 0
 
 
-def test_what_is_missing_is_said_in_a_line(platform: Platform):
+def test_missing_stack_is_reported_in_one_line(platform: Platform):
     code, out, err = platform.run("dlq", "list", "--env", "prod")
 
     assert (code, out) == (2, "")

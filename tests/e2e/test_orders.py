@@ -466,7 +466,7 @@ def started_and_stopped(platform: Platform, key: str) -> str:
     return order
 
 
-def test_what_a_dead_saga_left_is_finished_when_its_lease_has_run_out(platform):
+def test_work_of_a_dead_saga_is_finished_after_its_lease(platform):
     """Standard executions can be stopped; an Express one can only be cut off, which looks alike."""
     with payments_wait(platform):
         orders = [
@@ -494,7 +494,7 @@ def test_what_a_dead_saga_left_is_finished_when_its_lease_has_run_out(platform):
 
 
 class TestScheduledJobs:
-    def test_of_two_orders_that_look_the_same_the_later_is_held(self, platform):
+    def test_later_of_two_duplicate_orders_is_held(self, platform):
         first = place(platform, "same-1")
         assert ended(platform, first) == [("CONFIRMED", None)]
         second = place(platform, "same-2", like="same-1")

@@ -76,7 +76,7 @@ def stock(platform: Platform, ada: str) -> Stock:
     return stock
 
 
-def test_it_is_rebuilt_while_stock_moves_and_switched_without_a_gap(
+def test_availability_is_rebuilt_under_load_and_switched_without_a_gap(
     platform: Platform, ada: str, stock: Stock
 ):
     path, before = f"/products/{SKUS[0]}", outputs(platform)

@@ -118,7 +118,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         )
 
 
-def test_what_runs_low_is_ordered_once_a_crossing_and_shown_until_it_arrives(platform: Platform):
+def test_low_stock_is_ordered_once_per_crossing_and_shown_until_delivery(platform: Platform):
     platform.receive("d1", "85123A", 9)
     eventually(lambda: platform.shown("85123A"), ("IN_STOCK", 1))
 

@@ -123,7 +123,7 @@ def with_other_code(before: str) -> dict[str, Any]:
         ("update_function_configuration", {"Environment": {"Variables": {"STATE": "new"}}}),
     ],
 )
-def test_what_runs_while_a_function_changes_goes_on_and_what_comes_later_sees_the_change(
+def test_running_invocation_survives_an_update_and_later_ones_see_it(
     cloud: Cloud, deploy: Deploy, change: str, what: dict[str, Any]
 ) -> None:
     changes = function(

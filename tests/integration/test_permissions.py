@@ -128,7 +128,7 @@ def test_a_role_may_do_what_the_resources_policy_says(account: Account) -> None:
     check(WORKER, SEND, QUEUE)
 
 
-def test_what_the_resources_policy_denies_a_role_may_not(account: Account) -> None:
+def test_role_denied_by_the_resource_policy_is_denied(account: Account) -> None:
     account.worker(SEND)
     account.queue(by(WORKER, SEND, effect="Deny"))
     with pytest.raises(AccessDenied):
@@ -182,7 +182,7 @@ def test_a_service_may_do_what_the_resources_policy_lets_it_do_for_that_source(
             check(refused, action, resource)
 
 
-def test_what_one_of_several_policies_denies_a_service_may_not(account: Account) -> None:
+def test_service_denied_by_one_of_several_policies_is_denied(account: Account) -> None:
     account.logs(by(EVENTS, WRITE), "allows")
     check(EVENTS, WRITE, STREAM)
     account.logs(by(EVENTS, WRITE, effect="Deny"), "denies")
@@ -249,7 +249,7 @@ def test_a_change_of_policy_takes_effect_at_once(account: Account) -> None:
 # What is on record
 
 
-def test_what_was_used_is_on_record_once_and_what_was_denied_is_not(
+def test_used_permission_is_recorded_once_and_denied_one_is_not(
     account: Account, tmp_path: Path
 ) -> None:
     account.worker("sqs:ReceiveMessage")
@@ -265,9 +265,7 @@ def test_what_was_used_is_on_record_once_and_what_was_denied_is_not(
     ]
 
 
-def test_what_is_denied_again_and_again_is_logged_once(
-    account: Account, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_repeated_denial_is_logged_once(account: Account, caplog: pytest.LogCaptureFixture) -> None:
     account.queue()
     account.worker()
     permissions._warn_once.cache_clear()

@@ -108,7 +108,7 @@ def test_a_failed_group_waits_and_the_others_go_on(cloud: Cloud, deploy: Deploy)
         ({"batchItemFailures": [{"id": "x"}]}, 3),
     ],
 )
-def test_what_a_report_leaves_in_the_queue(
+def test_reported_failures_stay_in_the_queue(
     cloud: Cloud, deploy: Deploy, answer: Any, remaining: int
 ) -> None:
     function = consumer(ANSWERS=json.dumps(answer)) if answer else consumer(REPORTS="yes")

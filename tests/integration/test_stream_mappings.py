@@ -255,7 +255,7 @@ def test_a_mapping_starts_at_a_timestamp(cloud: Cloud, deploy: Deploy) -> None:
     assert created["BatchSize"] == 100
 
 
-def test_what_grows_too_old_is_given_up_and_an_update_counts(cloud: Cloud, deploy: Deploy) -> None:
+def test_too_old_record_is_discarded_by_the_updated_limit(cloud: Cloud, deploy: Deploy) -> None:
     stack = deploy(
         {
             "Stream": STREAM, **consumer(), "Role": ROLE, "DeadLetters": QUEUE,

@@ -50,7 +50,7 @@ def held_after_all(found: list[Difference]) -> set[str]:
 # Reading back
 
 
-def test_all_that_the_platform_states_arrives_but_what_is_listed(
+def test_deployed_platform_equals_its_templates_except_exemptions(
     cloud: Cloud, app: Mapping[str, Template]
 ) -> None:
     found = list(find_differences(cloud, app))
@@ -420,7 +420,7 @@ def test_properties_of_services_to_come_arrive(
         ),
     ],
 )
-def test_what_cannot_be_carried_out_is_not_deployed(
+def test_unsupported_resource_is_not_deployed(
     cloud: Cloud, tmp_path: Path, resource: Template, cause: str
 ) -> None:
     stack = {

@@ -110,7 +110,7 @@ class TestTime:
         ],
         ids=["dev", "prod", "express"],
     )
-    def test_it_ends_before_it_is_ended(self, of: Any, timeouts: Timeouts, name: str):
+    def test_longest_path_is_shorter_than_the_timeout(self, of: Any, timeouts: Timeouts, name: str):
         machine = saga(of(), name)
 
         assert machine["TimeoutSeconds"] == timeouts.execution
@@ -223,7 +223,7 @@ class TestWords:
                 )
                 assert refused == never == too_late
 
-    def test_it_writes_what_an_order_has(self, environment: str, name: str):
+    def test_saga_writes_columns_of_an_order(self, environment: str, name: str):
         states = saga(platform(environment), name)["States"]
         columns = set(Order.__dataclass_fields__)
         writes = [s for s in states.values() if s.get("Resource", "").endswith("updateItem")]
@@ -239,7 +239,7 @@ class TestWords:
             written |= set(re.findall(r"if_not_exists\((\w+),", sets))
             assert {aliases.get(column, column) for column in written} <= columns
 
-    def test_it_knows_an_orders_states(self, environment: str, name: str):
+    def test_saga_uses_states_of_an_order(self, environment: str, name: str):
         states = saga(platform(environment), name)["States"]
 
         def values(state: str) -> Any:

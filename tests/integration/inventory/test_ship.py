@@ -13,7 +13,7 @@ from tests.contracts.catalog import read, sample_of
 from tests.support.inventory_tables import LATER, Inventory
 
 
-def test_what_left_is_neither_available_nor_reserved(inventory: Inventory):
+def test_shipped_units_are_neither_available_nor_reserved(inventory: Inventory):
     inventory.receive("d1", {"A": 5, "B": 1})
     inventory.reserve("o1", {"A": 3, "B": 1})
     inventory.reserve("o2", {"A": 1})
@@ -29,7 +29,7 @@ def test_what_left_is_neither_available_nor_reserved(inventory: Inventory):
 
 
 @pytest.mark.parametrize("before", ["nothing", "refused", "released"])
-def test_what_was_not_held_is_for_a_person(inventory: Inventory, before: str):
+def test_shipment_without_reservation_raises_nothing_to_ship(inventory: Inventory, before: str):
     inventory.receive("d1", {"A": 5})
     if before != "nothing":
         inventory.reserve("o1", {"A": 5 if before == "released" else 6})
@@ -58,7 +58,7 @@ def test_contradicting_tables_are_left_alone(inventory: Inventory, dynamodb: Any
     assert inventory.reservations()["o1"]["state"] == "RESERVED"
 
 
-def test_of_a_release_and_a_shipment_one_wins(inventory: Inventory):
+def test_concurrent_release_and_shipment_have_one_winner(inventory: Inventory):
     inventory.receive("d1", {"A": 100})
     for i in range(20):
         order = f"o{i}"

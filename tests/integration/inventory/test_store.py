@@ -64,7 +64,7 @@ class TestReceive:
 
         assert inventory.stock() == {"A": (5, 0)}
 
-    def test_what_is_reserved_stays_so(self, inventory: Inventory):
+    def test_delivery_leaves_reserved_units_reserved(self, inventory: Inventory):
         inventory.receive("d1", {"A": 5})
         inventory.reserve("o1", {"A": 3})
         inventory.receive("d2", {"A": 1})
@@ -125,7 +125,7 @@ class TestReceive:
 
 
 class TestReserve:
-    def test_all_lines_are_set_aside(self, inventory: Inventory):
+    def test_all_lines_are_reserved(self, inventory: Inventory):
         inventory.receive("d1", {"A": 5, "B": 2})
 
         assert inventory.reserve("o1", {"A": 3, "B": 2}).state == "RESERVED"
@@ -210,7 +210,7 @@ class TestRelease:
         assert (row["state"], row["created_at"], row["changed_at"]) == ("RELEASED", NOW, LATER)
         assert [line["sku"] for line in row["lines"]] == ["A", "B"]
 
-    def test_of_nothing_leaves_a_tombstone(self, inventory: Inventory):
+    def test_release_without_reservation_leaves_a_tombstone(self, inventory: Inventory):
         assert inventory.release("o1").state == "RELEASED"
         assert inventory.reservations()["o1"]["state"] == "RELEASED"
 
@@ -301,7 +301,9 @@ class TestRetries:
 
         assert inventory.release("o1").state == "RELEASED"
 
-    def test_it_ends_and_decides_nothing(self, inventory: Inventory, dynamodb: Any):
+    def test_lasting_conflict_is_raised_and_is_no_refusal(
+        self, inventory: Inventory, dynamodb: Any
+    ):
         """A conflict hides what the other conditions say, so it must not become a refusal."""
         inventory.receive("d1", {"A": 1})
         mixed = cancelled(dynamodb, "None", "ConditionalCheckFailed", "TransactionConflict")

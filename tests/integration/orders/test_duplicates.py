@@ -339,7 +339,7 @@ class TestRuns:
         assert made.count("query") == 3 * 2 * len(scans.SHARDS)
 
     @ONCE
-    def test_what_waits_holds_its_period_and_those_after_it_up_but_not_for_ever(
+    def test_unfinished_order_delays_the_checkpoint_for_a_limited_time(
         self, job: Job, world: World
     ):
         world.placed("1", after(1))
@@ -398,7 +398,7 @@ class TestRuns:
         assert until == [after(0) + periods * PERIOD for periods in (13, 26, 30)]
 
     @ONCE
-    def test_what_a_run_did_not_come_to_is_not_given_up(
+    def test_orders_that_a_bounded_run_missed_are_scanned_later(
         self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
     ):
         job.run()
@@ -460,7 +460,7 @@ class TestRuns:
 
 
 class TestProgress:
-    def test_it_only_goes_forward(self, dynamodb: Any, make_table: Callable[..., str]):
+    def test_checkpoint_only_advances(self, dynamodb: Any, make_table: Callable[..., str]):
         table = make_table("progress", "job")
         progress, other = (Checkpoint(table, job=job, dynamodb=dynamodb) for job in "ab")
         assert progress.done_until() is None

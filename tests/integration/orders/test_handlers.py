@@ -63,9 +63,7 @@ class TestPlaceOrder:
         assert answer["statusCode"] == 202
         assert content(answer) == {"order_id": placed().order_id, "state": OrderState.PLACED}
 
-    def test_it_can_be_found_by_what_it_looks_like(
-        self, place_order: Handler, dynamodb: Any, table: str
-    ):
+    def test_placed_order_has_a_dedup_key(self, place_order: Handler, dynamodb: Any, table: str):
         place_order(request(), None)
 
         (row,) = map(from_item, dynamodb.scan(TableName=table)["Items"])
@@ -141,7 +139,7 @@ class TestPlaceOrder:
         assert theirs["statusCode"] == 202
         assert content(mine)["order_id"] != content(theirs)["order_id"]
 
-    def test_it_logs_one_line_without_personal_data(
+    def test_one_line_without_personal_data_is_logged(
         self, place_order: Handler, capsys: pytest.CaptureFixture[str]
     ):
         place_order(request(), None)
@@ -197,7 +195,7 @@ class TestCancelOrder:
             (replace(placed(), state=OrderState.CANCELLED, sequence=2), 200, OrderState.CANCELLED),
         ],
     )
-    def test_it_says_where_the_order_is(
+    def test_cancellation_returns_the_state_of_the_order(
         self,
         cancel_order: Handler,
         get_order: Handler,
@@ -216,7 +214,7 @@ class TestCancelOrder:
         assert cancel_order(asked, None) == answer
         assert content(get_order(query(order.order_id), None))["state"] == state
 
-    def test_what_is_on_its_way_is_a_conflict(
+    def test_dispatched_order_is_a_conflict(
         self, cancel_order: Handler, keep: Callable[[Order], Order], dynamodb: Any, table: str
     ):
         order = keep(replace(placed(), state=OrderState.DISPATCHED, sequence=3))
@@ -241,7 +239,7 @@ class TestCancelOrder:
         assert strangers["body"].replace(order.order_id, "unknown") == unknown["body"]
         assert dynamodb.scan(TableName=table)["Items"] == [to_item(row_of(order))]
 
-    def test_it_logs_one_line_without_personal_data(
+    def test_one_line_without_personal_data_is_logged(
         self,
         cancel_order: Handler,
         keep: Callable[[Order], Order],

@@ -68,7 +68,7 @@ class TestAdd:
 
         assert len({order.request_id for order in kept}) == 1
 
-    def test_it_takes_one_request(self, dynamodb: Any, table: str):
+    def test_add_takes_one_request(self, dynamodb: Any, table: str):
         made: list[str] = []
         Orders(table, dynamodb=Spy(dynamodb, made.append)).add(placed())
 
@@ -85,13 +85,13 @@ class TestFind:
         assert orders.find(placed().order_id, customer_id="12583") is None
 
     @pytest.mark.parametrize("text", ["", "a" * 3_000, "../orders", "G" * 32])
-    def test_what_is_no_id_is_not_asked_for(self, dynamodb: Any, table: str, text: str):
+    def test_invalid_id_is_not_read(self, dynamodb: Any, table: str, text: str):
         requests = Requests(dynamodb)
 
         assert Orders(table, dynamodb=requests).find(text, customer_id="17850") is None
         assert requests.made == []
 
-    def test_it_is_read_as_it_stands_now(self, dynamodb: Any, table: str):
+    def test_read_is_consistent(self, dynamodb: Any, table: str):
         requests = Requests(dynamodb)
 
         Orders(table, dynamodb=requests).find("0" * 32, customer_id="17850")
@@ -146,7 +146,7 @@ class TestUpdate:
         assert after == cancelled(placed())
         assert orders.find(placed().order_id, customer_id="17850") == after
 
-    def test_it_takes_one_read_and_one_write(self, orders: Orders, dynamodb: Any, table: str):
+    def test_update_takes_one_read_and_one_write(self, orders: Orders, dynamodb: Any, table: str):
         orders.add(placed())
         made: list[str] = []
 
@@ -156,7 +156,7 @@ class TestUpdate:
 
         assert made == ["get_item", "put_item"]
 
-    def test_what_is_not_changed_is_not_written(self, orders: Orders, dynamodb: Any, table: str):
+    def test_unchanged_order_is_not_written(self, orders: Orders, dynamodb: Any, table: str):
         orders.add(placed())
         made: list[str] = []
 
@@ -170,7 +170,7 @@ class TestUpdate:
     @pytest.mark.parametrize(
         ("order_id", "customer"), [(placed().order_id, "12583"), ("0" * 32, "17850"), ("x", "x")]
     )
-    def test_what_is_not_the_customers_is_not_touched(
+    def test_order_of_another_customer_is_not_updated(
         self, orders: Orders, order_id: str, customer: str
     ):
         orders.add(placed())

@@ -75,7 +75,7 @@ def deliver(orders: PurchaseOrders, inventory: Inventory, now: str = DUE) -> int
     return supplier.deliver(now=now)
 
 
-def test_what_is_due_arrives_and_is_closed(
+def test_due_order_is_delivered_and_closed(
     orders: PurchaseOrders, inventory: Inventory, rows: Rows
 ):
     raise_purchase_orders(orders, "A", "B")
@@ -89,7 +89,7 @@ def test_what_is_due_arrives_and_is_closed(
     assert inventory.calls == 2
 
 
-def test_what_is_not_due_yet_waits(orders: PurchaseOrders, inventory: Inventory, rows: Rows):
+def test_order_not_yet_due_stays_open(orders: PurchaseOrders, inventory: Inventory, rows: Rows):
     raise_purchase_orders(orders, "A")
 
     assert deliver(orders, inventory, now=START.isoformat()) == 0
@@ -145,7 +145,7 @@ def test_two_runs_at_once_deliver_once(table: str, dynamodb: Any, inventory: Inv
     assert [row["state"] for row in rows()] == ["DELIVERED"]
 
 
-def test_what_is_closed_meanwhile_is_not_handed_over_again(
+def test_order_closed_meanwhile_is_not_delivered_again(
     table: str, dynamodb: Any, inventory: Inventory
 ):
     """The index still lists it."""
@@ -160,7 +160,7 @@ def test_what_is_closed_meanwhile_is_not_handed_over_again(
     assert inventory.calls == 1
 
 
-def test_what_is_closed_stays_as_it_is(orders: PurchaseOrders, inventory: Inventory, rows: Rows):
+def test_closed_order_is_unchanged(orders: PurchaseOrders, inventory: Inventory, rows: Rows):
     raise_purchase_orders(orders, "A")
     (order,) = orders.due(now=DUE, limit=1)
     deliver(orders, inventory)
@@ -186,7 +186,7 @@ def test_refused_delivery_closes_the_order_with_the_reason_and_fails_the_run(
     assert deliver(orders, inventory) == 0
 
 
-def test_what_inventory_fails_on_stays_open_and_does_not_keep_others_waiting(
+def test_failed_delivery_stays_open_and_others_are_delivered(
     orders: PurchaseOrders, inventory: Inventory, rows: Rows
 ):
     raise_purchase_orders(orders, "A", "B")
@@ -219,7 +219,7 @@ def test_as_many_failures_as_a_run_has_orders_do_not_keep_the_others_waiting(
     ]
 
 
-def test_what_is_delivered_meanwhile_is_not_due_again(
+def test_order_delivered_meanwhile_is_not_rescheduled(
     table: str, dynamodb: Any, inventory: Inventory, rows: Rows
 ):
     orders = PurchaseOrders(table, dynamodb=dynamodb)

@@ -41,7 +41,7 @@ def shipments(dynamodb: Any, make_table: Callable[[str, str], str]) -> Shipments
     return Shipments(make_table("shipments", "order_id"), dynamodb=dynamodb)
 
 
-def test_what_was_booked_leaves_once(shipments: Shipments):
+def test_booked_shipment_is_dispatched_once(shipments: Shipments):
     shipments.book(BOOKED)
     left = dispatch(shipments, "o1", cause="picked-1", now=LATER)
 
@@ -53,19 +53,19 @@ def test_what_was_booked_leaves_once(shipments: Shipments):
     assert shipments.book(BOOKED) == left
 
 
-def test_what_was_cancelled_stays(shipments: Shipments):
+def test_cancelled_shipment_is_not_dispatched(shipments: Shipments):
     shipments.book(BOOKED)
     cancelled = shipments.cancel("o1", now=LATER)
 
     assert dispatch(shipments, "o1", cause="picked", now=LATER) == cancelled
 
 
-def test_what_was_never_booked_does_not_leave(shipments: Shipments):
+def test_unbooked_shipment_is_not_dispatched(shipments: Shipments):
     assert dispatch(shipments, "o1", cause="picked", now=NOW) is None
     assert shipments.cancel("o1", now=LATER).created_at == LATER
 
 
-def test_of_a_cancellation_and_a_dispatch_one_wins(shipments: Shipments):
+def test_concurrent_cancellation_and_dispatch_have_one_winner(shipments: Shipments):
     for i in range(20):
         order_id = f"o{i}"
         shipments.book(replace(BOOKED, order_id=order_id))
@@ -142,7 +142,7 @@ class TestHandlers:
         with pytest.raises(ShipmentAlreadyDispatched, match="o1"):
             load("cancel_shipment")({"order_id": "o1"}, None)
 
-    def test_what_was_cancelled_before_stays_without_a_fuss(self, load: Callable[[str], Any]):
+    def test_cancelled_shipment_stays_cancelled_without_error(self, load: Callable[[str], Any]):
         load("cancel_shipment")({"order_id": "o1"}, None)
 
         assert load("dispatch_shipment")(self.picked(), None)["state"] == ShipmentState.CANCELLED

@@ -68,7 +68,7 @@ class TestStore:
         refuse_unless_booked(booked)
         assert shipments.book(PLAN) == booked
 
-    def test_what_is_only_held_can_be_cancelled(self, shipments: Shipments):
+    def test_held_shipment_can_be_cancelled_before_booking(self, shipments: Shipments):
         apply(shipments, held=True, sequence=2)
 
         assert shipments.cancel("o1", now=LATER).state == ShipmentState.CANCELLED
@@ -117,7 +117,7 @@ class TestStore:
         with pytest.raises(ConcurrentUpdateError, match="o1"):
             busy.book(PLAN)
 
-    def test_of_a_hold_and_a_dispatch_one_wins(
+    def test_concurrent_hold_and_dispatch_have_one_winner(
         self, dynamodb: Any, make_table: Callable[[str, str], str]
     ):
         for _ in range(20):
@@ -137,7 +137,7 @@ REQUESTS = st.sampled_from(["book", "cancel", "pick", *range(2, 7)])
 
 @settings(max_examples=100)
 @given(requests=st.lists(REQUESTS, min_size=4, max_size=12))
-def test_it_leaves_when_it_is_booked_picked_and_not_held(
+def test_shipment_is_dispatched_when_booked_picked_and_not_held(
     dynamodb: Any, make_table: Callable[[str, str], str], requests: list[Any]
 ):
     shipments = Shipments(make_table("shipments", "order_id"), dynamodb=dynamodb)
@@ -181,7 +181,7 @@ class TestHandlers:
         event["detail"]["data"]["order_id"] = "o1"
         return event
 
-    def test_it_is_held_waits_and_leaves(self, load: Callable[[str], Any]):
+    def test_held_shipment_waits_and_is_dispatched_after_the_lift(self, load: Callable[[str], Any]):
         load("book_shipment")(
             {"order_id": "o1", "country": "France", "lines": [{"sku": "A", "quantity": 2}]}, None
         )

@@ -47,7 +47,7 @@ def queue(urls: tuple[str, str], sqs: Any) -> Queue:
     return Queue(urls[0], dead_letter_url=urls[1], wait=0, lease=30, sqs=sqs)
 
 
-def test_what_is_received_is_hidden_until_it_is_given_back(sqs: Any, urls: Any):
+def test_received_message_is_hidden_until_its_visibility_is_reset(sqs: Any, urls: Any):
     pair = urls("")
     mine = queue(pair, sqs)
     for body in ("a", "b"):
@@ -100,7 +100,7 @@ def test_poison_is_dead_lettered_whole_with_its_reason(sqs: Any, urls: Any, suff
     assert dead_letter.get("Attributes", {}).get("MessageGroupId") == ("A" if suffix else None)
 
 
-def test_what_could_not_be_done_is_said(sqs: Any, urls: Any):
+def test_failed_batch_entries_are_returned(sqs: Any, urls: Any):
     pair = urls("")
     mine = queue(pair, sqs)
     for body in ("a", "b"):

@@ -93,7 +93,7 @@ def test_a_contact_is_kept_under_the_customers_token():
     assert request.headers["Authorization"] == "Bearer token-1"
 
 
-def test_what_fails_for_a_moment_is_sent_again_under_the_same_key_with_backoff():
+def test_transient_failure_is_retried_with_the_same_key_and_backoff():
     broken = urllib3.exceptions.ProtocolError("reset")
     server = Server((429, {}), (503, b"<html>"), broken, (202, {"order_id": "o"}))
     client, pauses = api(server)

@@ -387,7 +387,7 @@ def test_an_open_quote_at_the_end_of_the_file():
         (b"x" * export_rows.MAX_LINE, "its first line is longer than"),
     ],
 )
-def test_what_is_no_export_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str):
+def test_invalid_export_is_rejected_in_one_line(tmp_path: Path, content: bytes, message: str):
     path = tmp_path / "orders.csv"
     path.write_bytes(content)
     with pytest.raises(ExportError, match=message) as refused:

@@ -97,7 +97,7 @@ def test_one_mail_for_each_event_breaks_no_promise(snapshot: sqlite3.Connection)
 
 
 @pytest.mark.parametrize(("change", "invariant", "subject", "problem"), BREAKS)
-def test_what_is_missing_or_doubled_is_named(
+def test_missing_or_duplicate_email_is_named(
     snapshot: sqlite3.Connection, change: str, invariant: int, subject: str, problem: str
 ):
     snapshot.execute(change)
@@ -108,7 +108,7 @@ def test_what_is_missing_or_doubled_is_named(
     assert any(problem in violation.problem for violation in found)
 
 
-def test_what_stands_on_a_queue_is_not_lost(snapshot: sqlite3.Connection):
+def test_dead_lettered_notification_is_not_lost(snapshot: sqlite3.Connection):
     insert(snapshot, "orders", [("r", *[None] * 7)])
     snapshot.execute("DELETE FROM email_records WHERE order_id = 'r'")
     snapshot.execute(
@@ -118,7 +118,7 @@ def test_what_stands_on_a_queue_is_not_lost(snapshot: sqlite3.Connection):
     assert list(find_violations(snapshot, CHECKS)) == []
 
 
-def test_it_is_shown(snapshot: sqlite3.Connection):
+def test_report_shows_emails_and_invoices(snapshot: sqlite3.Connection):
     out = io.StringIO()
 
     notifications.show(Screen(out), snapshot)

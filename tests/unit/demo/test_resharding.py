@@ -113,7 +113,7 @@ def test_both_steps_are_made_however_few_orders_there_are(database: sqlite3.Conn
     assert run.completed()
 
 
-def test_what_was_decided_before_the_run_is_not_its_own(database: sqlite3.Connection):
+def test_decision_before_the_run_is_ignored(database: sqlite3.Connection):
     cloud = Scaled()
     early = {"message": "shard_count_decided", "shards": 4, "to": 2, "reason": "long ago"}
     cloud.log.append({"timestamp": 1_000, "message": json.dumps(early)})

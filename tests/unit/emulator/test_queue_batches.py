@@ -119,7 +119,7 @@ def failing(*identifiers: Any) -> dict[str, Any]:
         ("not an object", ""),
     ],
 )
-def test_what_a_report_leaves_in_the_queue(answer: Any, deleted: str) -> None:
+def test_reported_failures_stay_in_the_queue(answer: Any, deleted: str) -> None:
     batch = tuple(messages("g", "g", "h"))
     done = to_delete(batch, Settings(reports=True), answer=answer, failed=False)
     assert "".join(ids(tuple(done))) == deleted, ERRORS

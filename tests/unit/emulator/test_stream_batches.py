@@ -142,7 +142,7 @@ RULES = [
 
 
 @pytest.mark.parametrize(("source", "options", "function", "invoked", "given_up"), RULES)
-def test_what_is_invoked_and_given_up(
+def test_invocations_and_discarded_batches(
     source: str,
     options: Settings,
     function: Function,
@@ -178,7 +178,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("answer", "again_from"), ANSWERS)
-def test_what_a_report_means(answer: Any, again_from: int | None) -> None:
+def test_batch_is_retried_from_the_reported_failure(answer: Any, again_from: int | None) -> None:
     running = Run(Shard(Settings(reports=True, retries=0)), lambda batch: {"answer": answer})
     running.add_records(four())
     running.to_the_end()
@@ -216,13 +216,13 @@ def test_a_throttled_invocation_costs_no_retry_and_splits_nothing() -> None:
         (100, [], [[0, 1, 2]]),
     ],
 )
-def test_what_is_too_old_is_not_sent(age: float, given_up: Any, invoked: Any) -> None:
+def test_too_old_record_is_not_invoked(age: float, given_up: Any, invoked: Any) -> None:
     records = [record(0, arrived=0), record(1, arrived=39), record(2, arrived=40)]
     ended = run(Settings(age=age), records, poisoned(), now=100)
     assert (ended.given_up, ended.invoked) == (given_up, invoked), PARAMETERS
 
 
-def test_what_grows_too_old_between_two_attempts_is_given_up() -> None:
+def test_record_that_expires_between_attempts_is_discarded() -> None:
     ended = run(Settings(age=60), [record(0)], poisoned(0))
     assert ended.given_up == [([0], "RecordAgeExceeded", len(ended.invoked))], DISCARDED
 

@@ -67,7 +67,7 @@ def test_something_else(expected: Any, actual: Any, path: str):
     assert paths({"P": expected}, {"P": actual}) == [path]
 
 
-def test_what_differs_is_said_in_one_line():
+def test_mismatch_is_reported_in_one_line():
     ((path, what),) = find_mismatches({"P": "a\nb"}, {})
     assert (path, what) == ("P", r'is nothing, not "a\nb"')
 

@@ -77,7 +77,7 @@ def test_a_refusal_names_what_is_lacking():
     assert out_of_stock_message(["85123A", "71053"]) == "too few available of 85123A, 71053"
 
 
-def test_of_many_that_are_lacking_the_first_are_named():
+def test_first_of_many_lacking_skus_are_named():
     named = ", ".join("ABCDEFGHIJ")
 
     assert out_of_stock_message("ABCDEFGHIJ") == f"too few available of {named}"

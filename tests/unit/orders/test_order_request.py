@@ -28,7 +28,7 @@ def bad_fields(body: object, **given_: str) -> list[str]:
 
 
 class TestGood:
-    def test_it_becomes_an_order(self):
+    def test_valid_request_becomes_an_order(self):
         order = placed()
 
         assert order.state == OrderState.PLACED
@@ -156,7 +156,7 @@ class TestBad:
             placed(BODY | {"lines": [0] * (MAX_LINES + 1)})
         assert [problem.field for problem in bad.value.errors] == ["lines"]
 
-    def test_all_that_may_be_wrong_fits_into_an_answer(self):
+    def test_largest_error_report_fits_into_a_response(self):
         worst = line(sku="\N{GRINNING FACE}" * MAX_TEXT)
         lines = [{**worst, "unit_price": 1 + i} for i in range(MAX_LINES)]
         for each in (lines, [{"sku": 0}] * MAX_LINES):
@@ -170,7 +170,7 @@ class TestBad:
     def test_a_bad_key_is_named(self, key: str):
         assert bad_fields(BODY, key=key) == ["Idempotency-Key"]
 
-    def test_all_that_is_bad_is_named_at_once(self):
+    def test_every_invalid_field_is_named_together(self):
         body = {"currency": "£", "lines": [line(sku="", quantity=0), 7, line(unit_price=None)]}
 
         assert bad_fields(body, key="") == [
@@ -281,7 +281,7 @@ class TestOrderId:
         ("one", "other"),
         [(("ab", "c"), ("a", "bc")), (("1", "1:11"), ("11:1", "1")), (("", "1:x"), ("x", ""))],
     )
-    def test_what_looks_alike_when_joined_is_not(
+    def test_ids_differ_for_parts_that_are_equal_when_joined(
         self, one: tuple[str, str], other: tuple[str, str]
     ):
         assert order_id(*one) != order_id(*other)

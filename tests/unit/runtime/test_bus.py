@@ -88,7 +88,7 @@ def test_only_what_was_rejected_is_sent_again():
     ]
 
 
-def test_it_is_sent_again_a_few_times_and_then_returned():
+def test_rejected_event_is_retried_and_then_returned():
     events = FakeEvents(refused={"1", "12"})
     sent = envelopes(13)
 

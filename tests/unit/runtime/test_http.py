@@ -29,7 +29,7 @@ class TestBody:
         assert body({"body": encoded, "isBase64Encoded": True}) == {"country": "Österreich"}
 
     @pytest.mark.parametrize("text", ["", "{", "a=b", "{'a': 1}", "[" * 100_000, "1" * 5_000])
-    def test_what_is_no_json_is_refused(self, text: str):
+    def test_malformed_json_is_rejected(self, text: str):
         with pytest.raises(NotJsonError, match="the body is not JSON"):
             body({"body": text})
 

@@ -85,7 +85,7 @@ def test_each_subject_is_sent_again_from_its_first_failure_on():
     ]
 
 
-def test_what_follows_a_lasting_failure_is_held_back_and_the_others_go_on():
+def test_events_behind_a_lasting_failure_are_not_sent_and_other_subjects_are():
     sns = FakeSns(refused={("A", 2)})
     sent = events(*"A" * 10, "B", "A")
 

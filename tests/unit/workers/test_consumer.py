@@ -102,7 +102,7 @@ def test_the_order_of_a_group_is_kept_whatever_fails(
     )
 
 
-def test_what_fails_goes_back_with_all_behind_it_and_the_rest_is_done():
+def test_failed_message_and_those_behind_it_are_returned_and_others_are_handled():
     queue = FakeQueue(
         message("a1", "A"), message("a2", "A"), message("a3", "A"), message("b1", "B")
     )
@@ -146,7 +146,7 @@ def test_poison_that_cannot_be_dead_lettered_is_redelivered():
     assert queue.bodies == ["a1"]
 
 
-def test_what_takes_long_is_held():
+def test_visibility_of_a_slow_message_is_extended():
     queue = FakeQueue(message("slow", "A"), message("behind it", "A"), message("quick"), lease=0.03)
     held_twice = Event()
 
@@ -196,7 +196,7 @@ class TestStop:
 
         assert (shutdown.requested, shutdown.remaining) == (True, 5)
 
-    def test_what_is_begun_is_finished_and_the_rest_given_back(self):
+    def test_shutdown_finishes_the_current_message_and_returns_the_rest(self):
         shutdown = Shutdown(grace=TIMEOUT)
         queue = FakeQueue(*(message(body, "A") for body in ("a1", "a2", "a3")))
 
@@ -205,7 +205,7 @@ class TestStop:
         assert queue.bodies == ["a2", "a3"]
         assert queue.visibility_changes == [("a2", 0), ("a3", 0)]
 
-    def test_what_comes_too_late_is_given_back_untouched(self):
+    def test_message_received_during_shutdown_is_returned_unhandled(self):
         shutdown = Shutdown(grace=TIMEOUT)
         queue = FakeQueue(message("a"), message("b"))
         queue.then = lambda step: shutdown.request() if step == "receive" else None
@@ -216,7 +216,7 @@ class TestStop:
         assert handled == []
         assert sorted(queue.visibility_changes) == [("a", 0), ("b", 0)]
 
-    def test_what_outlasts_the_grace_is_given_back(self):
+    def test_message_that_outlasts_the_grace_period_is_returned(self):
         shutdown = Shutdown(grace=0)
         queue = FakeQueue(message("a1", "A"), message("a2", "A"))
         ended = Event()
@@ -245,7 +245,7 @@ class TestStop:
         assert shutdown.remaining == 6
 
 
-def test_it_is_ready_once_the_queue_has_answered():
+def test_consumer_is_ready_after_the_first_response_of_the_queue():
     queue = FakeQueue()
     mine = consumer(queue, lambda _: None)
 
