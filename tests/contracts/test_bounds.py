@@ -118,7 +118,7 @@ def with_changed(value: Any, path: tuple[Any, ...], new: object) -> Any:
 
 
 @given(st.data())
-def test_whatever_a_contract_admits_can_be_stored_told_and_is_in_its_schema(data: st.DataObject):
+def test_any_valid_event_can_be_stored_and_published_and_fits_its_schema(data: st.DataObject):
     event: type[Event] = data.draw(st.sampled_from(EVENTS))
     sample = detail_of(event)
     path = data.draw(st.sampled_from(leaves(sample)))
