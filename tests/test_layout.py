@@ -27,15 +27,15 @@ def length(function: ast.FunctionDef) -> int:
 
 
 class TestHandlers:
-    def test_they_are_found(self):
+    def test_handlers_are_found(self):
         assert len(list(handlers())) >= 12
 
-    def test_they_are_short(self):
+    def test_handlers_are_short(self):
         sizes = {str(module): length(function) for module, function in handlers()}
 
         assert {module: size for module, size in sizes.items() if size > MAX_HANDLER_LINES} == {}
 
-    def test_they_take_an_event_and_a_context_and_have_a_docstring(self):
+    def test_handlers_take_an_event_and_a_context_and_have_a_docstring(self):
         for module, function in handlers():
             assert [argument.arg for argument in function.args.args] == ["event", "context"], module
             assert ast.get_docstring(function), module

@@ -1,4 +1,4 @@
-"""GET /products/{sku}: the availability of a product."""
+"""GET /products/{sku+}: the availability of a product."""
 
 from typing import Any
 

@@ -54,7 +54,7 @@ class TestDecode:
             name="a", sure=True, parts=(Part(number=1),), spare=None, note="none"
         )
 
-    def test_and_back(self):
+    def test_encoded_object_decodes_to_itself(self):
         whole = decode(Whole, GOOD | {"spare": {"number": 2}, "note": "some"})
 
         assert decode(Whole, encode(whole)) == whole

@@ -67,7 +67,7 @@ def bounds_missed(value: Any, schema: Any, place: str) -> list[str]:
     low = {name for name in ("minLength", "minimum", "minItems") if size < schema.get(name, size)}
     high = {name for name in ("maxLength", "maximum", "maxItems") if size > schema.get(name, size)}
     missed = low | high
-    if "pattern" in schema and not re.search(schema["pattern"], value):
+    if "pattern" in schema and not re.search(schema["pattern"], str(value)):
         missed.add("pattern")
     return [f"{place} misses its {name}" for name in sorted(missed)]
 

@@ -128,7 +128,7 @@ class TestSamples:
 
 
 class TestSources:
-    def test_each_service_has_its_own(self):
+    def test_each_service_has_its_own_source(self):
         sources = [module.SOURCE for module in services().values()]
 
         assert len(set(sources)) == len(sources) >= 4
@@ -330,7 +330,7 @@ class TestSubscriptions:
 
 
 class TestMessages:
-    def test_one_is_read_as_the_contract_that_it_names(self):
+    def test_message_is_parsed_by_the_contract_it_names(self):
         for event in STOCK_EVENTS:
             parsed = parse_event(STOCK_EVENTS, sample_of(event).read_text())
 
@@ -380,7 +380,7 @@ class TestOrderStream:
     )
 
     @about_orders
-    def test_each_is_read_and_is_about_its_order(self, event: type[Event]):
+    def test_stream_event_is_parsed_and_its_subject_is_the_order(self, event: type[Event]):
         parsed = parse_event_if_known(ORDER_STREAM_EVENTS, sample_of(event).read_bytes())
 
         assert parsed is not None

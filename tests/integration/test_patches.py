@@ -444,7 +444,7 @@ def test_a_role_connects_with_its_privileges_and_no_more(cluster: Cluster) -> No
         ("missing", None, 'role "missing" does not exist'),
     ],
 )
-def test_who_may_not_connect_is_refused(
+def test_connection_without_permission_is_refused(
     cluster: Cluster, user: str, role: str | None, reason: str
 ) -> None:
     with pytest.raises(pg8000.dbapi.Error, match=reason):

@@ -148,7 +148,7 @@ class TestReserve:
         assert inventory.reserve("o1", {"A": 3}, now=LATER) == first
         assert inventory.stock() == {"A": (2, 3)}
 
-    def test_when_one_line_is_lacking_none_is_set_aside(self, inventory: Inventory):
+    def test_no_line_is_reserved_if_one_is_lacking(self, inventory: Inventory):
         inventory.receive("d1", {"A": 5, "B": 1, "C": 1})
 
         refused = inventory.reserve("o1", {"A": 5, "B": 2, "C": 1, "unknown": 1})

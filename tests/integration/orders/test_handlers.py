@@ -147,7 +147,7 @@ class TestPlaceOrder:
         (logged,) = capsys.readouterr().out.splitlines()
         assert json.loads(logged) == {"message": "order_placed", "order_id": placed().order_id}
 
-    def test_without_its_table_it_does_not_start(
+    def test_import_without_its_table_setting_fails(
         self, load_handler: Callable[..., Handler], monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.delenv("ORDERS_TABLE", raising=False)
@@ -225,7 +225,7 @@ class TestCancelOrder:
         assert "on its way" in content(answer)["message"]
         assert dynamodb.scan(TableName=table)["Items"] == [to_item(row_of(order))]
 
-    def test_nobody_elses_order_is_cancelled(
+    def test_order_of_another_customer_is_not_cancelled(
         self, cancel_order: Handler, keep: Callable[[Order], Order], dynamodb: Any, table: str
     ):
         order = keep(placed())

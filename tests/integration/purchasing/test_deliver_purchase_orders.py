@@ -200,7 +200,7 @@ def test_failed_delivery_stays_open_and_others_are_delivered(
     assert deliver(orders, inventory) == 1
 
 
-def test_as_many_failures_as_a_run_has_orders_do_not_keep_the_others_waiting(
+def test_run_full_of_failures_does_not_block_other_orders(
     orders: PurchaseOrders, inventory: Inventory, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module, "MAX_DELIVERIES", 2)

@@ -102,7 +102,7 @@ class TestStore:
 
         assert (booked.state, booked.held, booked.hold_sequence) == (ShipmentState.BOOKED, True, 4)
 
-    def test_one_that_others_change_for_ever_is_tried_again_later(self, dynamodb: Any, table: str):
+    def test_lasting_conflict_fails_for_a_later_retry(self, dynamodb: Any, table: str):
         others = Shipments(table, dynamodb=dynamodb)
         numbers = iter(range(2, 100))
 

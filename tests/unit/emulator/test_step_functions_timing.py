@@ -33,7 +33,7 @@ def test_full_jitter_draws_from_zero_up_to_the_capped_delay():
         ({"TimeoutSeconds": 10}, True, 10),
     ],
 )
-def test_how_long_an_execution_may_run(definition, express, seconds):
+def test_timeout_of_an_execution(definition, express, seconds):
     assert execution_timeout(definition, express=express) == seconds
 
 

@@ -286,7 +286,7 @@ def test_filtered_records_count_as_processed() -> None:
         ("AT_TIMESTAMP", 31, 4),
     ],
 )
-def test_where_a_new_mapping_starts(position: str, timestamp: float, expected: int) -> None:
+def test_starting_position_of_a_new_mapping(position: str, timestamp: float, expected: int) -> None:
     assert start(position, [10, 20, 20, 30], timestamp) == expected, PARAMETERS
 
 

@@ -146,7 +146,7 @@ class TestBad:
         with pytest.raises(BadRequestError, match="at most 90 SKUs, not 91"):
             placed(BODY | {"lines": [line(sku=str(i)) for i in range(MAX_SKUS + 1)]})
 
-    def test_as_many_lines_as_are_allowed_are_all_looked_at(self):
+    def test_every_line_up_to_the_limit_is_validated(self):
         assert len(bad_fields(BODY | {"lines": [0] * MAX_LINES})) == MAX_LINES
         assert placed(BODY | {"lines": [line(quantity=1)] * MAX_LINES}).total == 255 * MAX_LINES
 

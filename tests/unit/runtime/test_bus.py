@@ -30,7 +30,7 @@ def subjects(request: list[dict[str, Any]]) -> list[str]:
     return [json.loads(entry["Detail"])["metadata"]["subject"] for entry in request]
 
 
-def test_as_many_of_the_largest_events_as_go_in_a_request_are_less_than_it_takes():
+def test_full_request_of_largest_events_is_below_the_limit():
     wide = "\N{GRINNING FACE}"
     country = wide * MAX_TEXT
     lines = tuple(
@@ -78,7 +78,7 @@ def test_order_is_kept():
     assert subjects(events.taken) == [str(i) for i in range(25)]
 
 
-def test_only_what_was_rejected_is_sent_again():
+def test_only_rejected_events_are_retried():
     events = FakeEvents(refused={"1", "3"}, times=1)
 
     assert Bus("Orders", eventbridge=events).publish(envelopes(5)) == []

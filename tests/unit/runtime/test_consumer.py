@@ -65,7 +65,7 @@ def test_events_are_handled_one_by_one_in_order():
     assert handler.handled == [[("A", 1)], [("A", 2)], [("B", 1)]]
 
 
-def test_by_group_hands_over_a_whole_group():
+def test_by_group_handles_a_group_in_one_call():
     handler = Handler()
 
     assert process(handler, *BATCH, by_group=True).processed == 3

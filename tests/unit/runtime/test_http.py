@@ -59,7 +59,7 @@ def test_headers_are_found_by_any_spelling_of_their_name():
     assert header({}, "Another") == ""
 
 
-def test_who_asks_is_the_tokens_subject():
+def test_caller_is_the_subject_of_the_token():
     context = {"requestId": "r", "authorizer": {"jwt": {"claims": {"sub": "17850"}}}}
 
     assert caller_id({"requestContext": context}) == "17850"
@@ -89,7 +89,7 @@ class TestCachedResponse:
         assert first["headers"]["cache-control"] == "private, no-cache"
 
     @pytest.mark.parametrize("spelt", ["{}", "W/{}", '"other", {}', '"other",W/{}', "*"])
-    def test_who_has_it_gets_no_body(self, spelt: str):
+    def test_matching_etag_gets_no_body(self, spelt: str):
         tag = cached_response({}, {"n": 1})["headers"]["etag"]
         event = {"headers": {"if-none-match": spelt.format(tag)}}
 
@@ -100,5 +100,5 @@ class TestCachedResponse:
         assert "body" not in response
 
     @pytest.mark.parametrize("spelt", ["", '"other"', "nonsense,,"])
-    def test_who_has_another_gets_it_whole(self, spelt: str):
+    def test_other_etag_gets_the_whole_body(self, spelt: str):
         assert cached_response({"headers": {"if-none-match": spelt}}, {"n": 1})["statusCode"] == 200

@@ -26,7 +26,7 @@ def event(subject: str, sequence: int) -> EventEnvelope[Any]:
     )
 
 
-def test_as_many_of_the_largest_messages_as_go_in_a_request_are_less_than_it_takes():
+def test_full_request_of_largest_messages_is_below_the_limit():
     sku = "\N{GRINNING FACE}" * MAX_TEXT
     sent = envelope(
         StockChanged(sku=sku, available=10**9, reserved=10**9, minimum=10**9),
