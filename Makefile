@@ -11,6 +11,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 # jsii prints a banner for a Node release past its end of life; it still works there.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
 CDK := cdk -c env=$(ENV) $(if $(PARTNER),-c partner=$(PARTNER)) $(if $(SENDER),-c sender=$(SENDER))
+# Make puts ORDERS into the environment, whatever the file's name is. An empty one is refused.
+ORDERS_OPTION = $(if $(filter undefined,$(origin ORDERS)),,--orders "$$ORDERS")
 
 .PHONY: help setup demo up test check python lint types unit synth-alone docs lock synth deploy destroy clean
 .DEFAULT_GOAL := help
@@ -21,7 +23,7 @@ help: ## list the targets
 setup: $(VENV)/installed node_modules/installed ## install what is needed, here and nowhere else
 
 demo: setup ## the platform on this machine: feed it orders, see what happened (ORDERS=file.csv)
-	@python -m demo run $(if $(ORDERS),--orders "$(ORDERS)") $(if $(PORT),--port $(PORT))
+	@python -m demo run $(ORDERS_OPTION) $(if $(PORT),--port $(PORT))
 
 up: setup ## the platform on this machine, until Ctrl-C
 	@python -m demo up $(if $(PORT),--port $(PORT))

@@ -8,6 +8,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
     sys.exit(2)
 
 import argparse
+import os
 import signal
 from pathlib import Path
 
@@ -47,6 +48,10 @@ def main() -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         return 130
+    except BrokenPipeError:
+        # Who read the output has gone. What Python would still flush to it goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
 
 
 def _say(error: Exception) -> int:
@@ -60,7 +65,7 @@ def _arguments() -> argparse.Namespace:
     run = commands.add_parser("run", help="deploy to a local cloud, place orders, show it all")
     run.add_argument(
         "--orders",
-        type=Path,
+        type=_file,
         default=SAMPLE,
         metavar="FILE.csv",
         help="an export in the columns of the Online Retail data set (default: our sample)",
@@ -71,6 +76,12 @@ def _arguments() -> argparse.Namespace:
             "--port", type=_port, help="the local cloud's port on 127.0.0.1 (default: any free one)"
         )
     return parser.parse_args()
+
+
+def _file(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("ORDERS is empty: name a CSV file, or leave it out")
+    return Path(text)
 
 
 def _port(text: str) -> int:

@@ -39,7 +39,7 @@ class Disputes:
         """Dispute a few confirmed orders, and wait until the orders and shipments are held."""
         found = self._database.execute(
             "SELECT order_id FROM accepted JOIN orders USING (order_id) WHERE state = 'CONFIRMED'"
-            " ORDER BY order_id LIMIT ?",
+            " AND order_id NOT IN (SELECT order_id FROM duplicates) ORDER BY order_id LIMIT ?",
             [len(REASONS)],
         ).fetchall()
         for (order_id,), reason in zip(found, REASONS, strict=False):

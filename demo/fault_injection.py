@@ -4,11 +4,12 @@ Each fault denies a permission until something is dead-lettered for the lack of 
 """
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from demo.ops_command import run_ops
@@ -113,17 +114,44 @@ class FaultInjection:
         self._physical = {each.name: each.physical for each in templates.resources()}
         self._listing = ""
         self._moved = self._left = 0
+        self._found: list[InjectedFault] = []
         self._missing: list[InjectedFault] = []
 
     @contextmanager
-    def active(self, faults: Sequence[InjectedFault]) -> Iterator[None]:
-        """Inject the faults while the block runs; wait at its end until all are over."""
+    def active(
+        self,
+        faults: Sequence[InjectedFault],
+        *,
+        is_over: Callable[[], bool] = lambda: False,
+        is_concerned: Callable[[], bool] = lambda: True,
+    ) -> Iterator[None]:
+        """Inject the faults before the block runs; wait at its end until all are over.
+
+        Args:
+            faults: The faults. Each ends by itself when it has caused a dead letter.
+            is_over: Whether no more work can meet them: there is nothing to wait for then.
+            is_concerned: Whether any work has met them, and must have been dead-lettered.
+        """
+        stop = threading.Event()
         with ThreadPoolExecutor(len(faults)) as pool:
-            dead_lettered = pool.map(self._inject, faults)
-            yield
-            self._missing += [
-                fault for fault, found in zip(faults, dead_lettered, strict=True) if not found
-            ]
+            try:
+                injected = {
+                    fault: pool.submit(self._await_dead_letter, fault, self._deny(fault), stop)
+                    for fault in faults
+                }
+                yield
+
+                def are_over() -> bool:
+                    return all(future.done() for future in injected.values()) or is_over()
+
+                poll(are_over, seconds=DEAD_LETTER_TIMEOUT, interval=0.2)
+            finally:
+                stop.set()
+        for fault, future in injected.items():
+            if future.result():
+                self._found.append(fault)
+            elif is_concerned():
+                self._missing.append(fault)
 
     def redrive_all(self, note: Note) -> None:
         """Redrive all dead letters, again and again, until none is left or the time is over."""
@@ -142,18 +170,22 @@ class FaultInjection:
 
     @property
     def succeeded(self) -> bool:
-        """Whether each fault caused a dead letter, and none is left."""
+        """Whether each fault that work met caused a dead letter, and none is left."""
         return not self._missing and not self._left
 
     def show(self, screen: Screen) -> None:
         """Show the faults, what the operator saw of them, and how they ended."""
         screen.title("Injected faults")
         for fault in (*FAULTS_WHILE_PLACING, *FAULTS_WHILE_DISPATCHING):
-            outcome = f"dead-lettered in {fault.queue}"
-            screen.item(
-                fault.what,
-                outcome if fault not in self._missing else screen.paint(f"not {outcome}", RED),
-            )
+            if fault in self._found:
+                outcome = f"dead-lettered in {fault.queue}"
+            elif fault in self._missing:
+                outcome = screen.paint(f"not dead-lettered in {fault.queue}", RED)
+            else:
+                outcome = "left out: no order would have met it"
+            screen.item(fault.what, outcome)
+        if not self._found:
+            return
         screen.say("\n  $ python -m ops dlq list --non-empty")
         for line in self._listing.splitlines():
             screen.say(f"  {line}")
@@ -161,17 +193,25 @@ class FaultInjection:
         left = screen.paint(f"{self._left:,} still there", RED) if self._left else "none is left"
         screen.say(f"  {self._moved:,} redriven, {left}")
 
-    def _inject(self, fault: InjectedFault) -> bool:
-        """Deny the permission until there is a dead letter; return whether there was one."""
-        reader = reader_for(find_sink(self._sinks, fault.queue), self._client)
-        with self._denied(fault):
-            return bool(
-                poll(lambda: reader.depth().total, seconds=DEAD_LETTER_TIMEOUT, interval=0.1)
+    def _await_dead_letter(
+        self, fault: InjectedFault, permit: Callable[[], None], stop: threading.Event
+    ) -> bool:
+        """Wait for a dead letter, and permit again; return whether there was one."""
+        try:
+            poll(
+                lambda: stop.is_set() or self._depth(fault),
+                seconds=DEAD_LETTER_TIMEOUT,
+                interval=0.1,
             )
+            return self._depth(fault) > 0
+        finally:
+            permit()
 
-    @contextmanager
-    def _denied(self, fault: InjectedFault) -> Iterator[None]:
-        """Deny the permission while the block runs."""
+    def _depth(self, fault: InjectedFault) -> int:
+        return reader_for(find_sink(self._sinks, fault.queue), self._client).depth().total
+
+    def _deny(self, fault: InjectedFault) -> Callable[[], None]:
+        """Deny the permission; return how to permit again."""
         name = self._physical[fault.holder]
         of_role = fault.holder.endswith("Role")
         policy = _RolePolicy(self._client, name) if of_role else _QueuePolicy(self._client, name)
@@ -180,10 +220,7 @@ class FaultInjection:
         if not of_role:
             denial["Principal"] = "*"
         policy.write({**whole, "Statement": [*whole["Statement"], denial]})
-        try:
-            yield
-        finally:
-            policy.write(whole)
+        return partial(policy.write, whole)
 
     def _dead_letters(self) -> int:
         return sum(reader_for(sink, self._client).depth().total for sink in self._sinks)

@@ -31,7 +31,11 @@ def run_ops(cloud: Cloud, *words: str) -> subprocess.CompletedProcess[str]:
         CloudError: The command failed.
     """
     with start_ops(cloud, *words, stderr=subprocess.PIPE) as process:
-        output, errors = process.communicate()
+        try:
+            output, errors = process.communicate()
+        except BaseException:
+            process.terminate()
+            raise
     if process.returncode >= _FAILED:
         raise CloudError(f"python -m ops {' '.join(words)} failed: {errors.strip()}")
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)

@@ -89,13 +89,19 @@ class _Request:
 
 
 def submit_orders(
-    api: ApiClient, database: Connection, *, limiter: InFlightLimiter, stop: threading.Event
+    api: ApiClient,
+    database: Connection,
+    *,
+    limiter: InFlightLimiter,
+    stop: threading.Event,
+    before_order: Callable[[int], None] = lambda _: None,
 ) -> Iterator[ApiResponse | None]:
     """Place and cancel orders in the sequence of the export; record and yield the responses.
 
     A cancellation waits for the response to its order, not for the order's end: one that soon
     follows its order may overtake the saga. The response is None for a cancellation that was not
-    sent because its order was not accepted.
+    sent because its order was not accepted. `before_order` is called with each order's line in the
+    export just before it is sent.
     """
     placing: dict[str, Future[str | None]] = {}
 
@@ -107,6 +113,7 @@ def submit_orders(
         ):
             if invoice is None:
                 limiter.wait()
+                before_order(line)
                 placed = placing[number] = Future()
             else:
                 placed = placing.get(invoice) or _accepted_order(database, invoice)
@@ -150,7 +157,7 @@ def map_in_threads(
     try:
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) >= 2 * THREADS:
+            while waiting and (len(waiting) >= 2 * THREADS or waiting[0].done()):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -5,6 +5,8 @@ from contextlib import ExitStack
 
 from demo import order_driver
 from demo.database import count
+from demo.duplicates import Duplicates
+from demo.errors import DemoError
 from demo.fault_injection import FAULTS_WHILE_PLACING, FaultInjection
 from demo.run import Run
 from demo.screen import Note, Screen, bar
@@ -15,6 +17,7 @@ from demo.waiting import wait_until_none
 _ENDED = """SELECT coalesce(sum(CASE detail_type WHEN 'OrderWithdrawn' THEN -1 ELSE 1 END), 0)
     FROM events WHERE detail_type IN
     ('OrderConfirmed', 'OrderRejected', 'OrderWithdrawn', 'OrderCancelled')"""
+_ACCEPTED_INVOICES = "accepted JOIN invoices ON number = invoice"
 _OPEN = """accepted WHERE order_id NOT IN (
     SELECT order_id FROM orders WHERE state IN ('CONFIRMED', 'DISPATCHED', 'REJECTED', 'CANCELLED')
     UNION SELECT order_id FROM stuck_orders)"""
@@ -57,25 +60,57 @@ def submit_orders(run: Run, screen: Screen, faults: FaultInjection | None) -> No
         ExitStack() as active_faults,
     ):
         total = count(run.database, "invoices") + count(run.database, "cancellations")
+        faulty_line = _first_faulty_line(run)
 
         def ended() -> int:
             run.snapshot.gather_events()
             (number,) = run.database.execute(_ENDED).fetchone()
             return int(number)
 
+        def inject(line: int) -> None:
+            if faults and line == faulty_line:
+                active_faults.enter_context(
+                    faults.active(
+                        FAULTS_WHILE_PLACING,
+                        is_over=lambda: ended() - before >= count(run.database, "accepted"),
+                        is_concerned=lambda: count(run.database, concerned) > 0,
+                    )
+                )
+
         before = ended()
+        concerned = f"{_ACCEPTED_INVOICES} WHERE line >= {faulty_line}"
         limiter = order_driver.InFlightLimiter(lambda: ended() - before)
         responses = order_driver.submit_orders(
-            run.api, run.database, limiter=limiter, stop=run.stop
+            run.api, run.database, limiter=limiter, stop=run.stop, before_order=inject
         )
         for done, _ in enumerate(responses, 1):
             note(bar(done, total))
             lags.follow_newest(run.database)
             if run.resharding:
                 run.resharding.advance(done / total)
-            # Not earlier: an order that fails keeps one of the few slots that there are at first.
-            if faults and done == total // 3:
-                active_faults.enter_context(faults.active(FAULTS_WHILE_PLACING))
+    if not count(run.database, "accepted"):
+        raise DemoError(f"None of the {total:,} orders was accepted: {_first_rejection(run)}.")
+
+
+def _first_faulty_line(run: Run) -> int:
+    """Return the line of the first order that is placed while faults are injected.
+
+    It is not among the first ones if there are others: an order that fails keeps one of the few
+    slots that there are at first.
+    """
+    orders = count(run.database, "invoices")
+    number = max(orders // 3, min(orders, 2 * order_driver.ENDED_PER_SLOT))
+    (line,) = run.database.execute(
+        "SELECT line FROM invoices ORDER BY line LIMIT 1 OFFSET ?", [number - 1]
+    ).fetchone()
+    return int(line)
+
+
+def _first_rejection(run: Run) -> str:
+    line, reason, detail = run.database.execute(
+        "SELECT line, reason, detail FROM rejections JOIN invoices USING (line) ORDER BY line"
+    ).fetchone()
+    return f"for the first, on line {line:,}, {reason} ({detail!r})"
 
 
 def await_sagas(run: Run, screen: Screen) -> None:
@@ -93,13 +128,24 @@ def await_sagas(run: Run, screen: Screen) -> None:
         wait_until_none(open_orders)
 
 
-def await_dispatch(run: Run, note: Note) -> None:
-    """Wait until every order was dispatched, rejected or cancelled."""
+def find_duplicates(run: Run, screen: Screen, duplicates: Duplicates) -> None:
+    """Have the orders found that repeat an earlier one, and decide about each."""
+    with screen.phase("finding duplicates") as note:
+        duplicates.find(note)
+        duplicates.decide()
+
+
+def await_dispatch(run: Run, note: Note, duplicates: Duplicates) -> None:
+    """Wait until every order was dispatched, rejected or cancelled.
+
+    Those that are held as duplicates meanwhile, because they were undecided before, are decided.
+    """
 
     def not_dispatched() -> int:
         # The log is read from where the last reading ended. Reading whole tables again and again
         # would take time from the work.
         run.snapshot.gather_events()
+        duplicates.decide_if_held()
         dispatched, others, total = run.database.execute(_DISPATCHED).fetchone()
         note(bar(dispatched, total - others))
         return int(total - others - dispatched)

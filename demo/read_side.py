@@ -13,7 +13,7 @@ from sqlite3 import Connection
 from typing import Any
 
 from demo.database import insert
-from demo.invariants import view_equals
+from demo.invariants import Check, view_equals
 from demo.lag_probe import LagProbe
 from demo.readers import log_id, read_log, scan
 from emulator.cloud import Cloud
@@ -83,6 +83,15 @@ CREATE VIEW actual_sales AS SELECT day, per, entry, currency, sum(orders) AS ord
 """
 
 CHECKS = (
+    Check(
+        2,
+        """SELECT order_id, 'event ' || sequence || ' of ' || service || ' was published as '
+            || group_concat(said, ', and as ') FROM (
+            SELECT DISTINCT order_id, service, sequence, detail_type || ' at ' || at || ' with '
+                || data AS said FROM logged_events JOIN accepted USING (order_id)
+            WHERE sequence IS NOT NULL ORDER BY said
+        ) GROUP BY order_id, service, sequence HAVING count(*) > 1""",
+    ),
     view_equals(
         *("actual_timelines", "expected_timelines", "the timeline shows"),
         "detail_type || ' of ' || service || ' as number ' || position || ', at ' || at",
@@ -102,7 +111,9 @@ CHECKS = (
         true="the events say",
     ),
 )
-"""What holds once all events are processed: promise 6 for the views of the order stream."""
+"""What holds once all events are processed: promise 6 for the views of the order stream, and that
+no event is published in two ways.
+"""
 
 
 class ReadSide:

@@ -11,6 +11,7 @@ from demo import (
     api_client,
     database,
     disputes,
+    duplicates,
     notifications,
     order_book,
     read_side,
@@ -50,7 +51,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path)
     # The database goes with the run: nothing in it is worth waiting for the disk.
     connection.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
-    for part in (order_book, database, read_side, resharding, disputes, notifications):
+    for part in (order_book, database, read_side, resharding, disputes, duplicates, notifications):
         connection.executescript(part.SCHEMA)
     return connection
 

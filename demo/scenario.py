@@ -7,8 +7,19 @@ from contextlib import ExitStack, closing, nullcontext
 from functools import partial
 from pathlib import Path
 
-from demo import disputes, invariant_checks, notifications, phases, read_side, report, view_report
+from demo import (
+    disputes,
+    duplicates,
+    invariant_checks,
+    notifications,
+    phases,
+    read_side,
+    report,
+    view_report,
+)
+from demo.database import count
 from demo.disputes import Disputes
+from demo.duplicates import Duplicates
 from demo.fault_injection import FAULTS_WHILE_DISPATCHING, FaultInjection
 from demo.invariants import Violation, find_violations
 from demo.order_book import load_orders
@@ -25,7 +36,11 @@ CHECKS = (
     *invariant_checks.QUIESCENT_CHECKS,
     *read_side.CHECKS,
     *notifications.CHECKS,
+    *duplicates.CHECKS,
 )
+
+MIN_ORDERS_TO_RESHARD = 10
+"""The fewest orders that flow long enough for the order stream to be resharded meanwhile."""
 
 
 def run_demo(orders: Path, *, port: int | None) -> int:
@@ -65,7 +80,8 @@ def run_export(
         name: Begins the deliveries' ids; another for each export on the same cloud.
         with_faults: Whether to inject faults, reshard the order stream and rebuild the views.
     """
-    run = create_run(cloud, outputs, database, reshard=with_faults)
+    enough = count(database, "invoices") >= MIN_ORDERS_TO_RESHARD
+    run = create_run(cloud, outputs, database, reshard=with_faults and enough)
     faults = FaultInjection(cloud) if with_faults else None
     with (
         run.snapshot.listening(f"{name}-stock-events"),
@@ -76,20 +92,25 @@ def run_export(
         phases.register_customers(run, screen)
         phases.submit_orders(run, screen, faults)
         phases.await_sagas(run, screen)
+        repeated = Duplicates(cloud, outputs, database, api=run.api)
+        phases.find_duplicates(run, screen, repeated)
         disputed = Disputes(cloud, outputs, database)
         with screen.phase("disputing payments") as note:
             disputed.open_disputes(note)
         with screen.phase("picking, dispatching") as note:
             stack.enter_context(running_workers(cloud, outputs))
-            with faults.active(FAULTS_WHILE_DISPATCHING) if faults else nullcontext():
+            leaving = count(database, "orders WHERE state = 'CONFIRMED'")
+            with faults.active(FAULTS_WHILE_DISPATCHING) if faults and leaving else nullcontext():
                 disputed.lift_holds(note, progress=partial(phases.count_events, run))
             if faults:
                 faults.redrive_all(note)
                 run.snapshot.gather_dead_letters()
-            phases.await_dispatch(run, note)
+            repeated.find(note)
+            phases.await_dispatch(run, note, repeated)
         with screen.phase("checking") as note:
             event_id = publish_tutorial_event(run)
-            violations = _find_violations(run, event_id)
+            repeated.find(note)
+            violations = _find_violations(run, event_id, repeated)
             note(f"{len(CHECKS)} rules")
         views = _rebuild_views(run, screen) if with_faults else []
     return _show_outcome(
@@ -97,7 +118,7 @@ def run_export(
     )
 
 
-def _find_violations(run: Run, event_id: str) -> list[Violation]:
+def _find_violations(run: Run, event_id: str, repeated: Duplicates) -> list[Violation]:
     """Check all promises until they hold: the views and the log lag behind by a moment."""
     found: list[Violation] = []
 
@@ -107,6 +128,7 @@ def _find_violations(run: Run, event_id: str) -> list[Violation]:
         run.snapshot.gather_events()
         run.read_side.gather()
         run.notifications.gather()
+        repeated.gather()
         found[:] = find_violations(run.database, CHECKS)
         return len(found) + (not logged_event(run, event_id))
 
@@ -145,6 +167,7 @@ def _show_outcome(
         "logged whole, in no dead-letter queue" if whole else screen.paint("BROKEN", RED),
     )
     disputes.show(screen, database)
+    duplicates.show(screen, database)
     view_report.show_stock(screen, database)
     view_report.show_views(screen, database, resharded=resharded, rebuilt=views)
     notifications.show(screen, database)

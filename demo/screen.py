@@ -61,7 +61,12 @@ class Screen:
                 self.out.flush()
 
         note("")
-        yield note
+        try:
+            yield note
+        except Exception:
+            if self.out.isatty():
+                self.say()
+            raise
         start = "\r\033[K" if self.out.isatty() else ""
         self.say(f"{start}  {name:<22}{last:<50}{time.monotonic() - began:6.1f} s")
 

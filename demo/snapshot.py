@@ -3,7 +3,7 @@
 import json
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from sqlite3 import Connection
 from typing import Any
@@ -144,7 +144,9 @@ class Snapshot:
                 if not batch:
                     break
                 insert(
-                    self._database, "dead_letters", ((name, message["Body"]) for message in batch)
+                    self._database,
+                    "dead_letters",
+                    ((name, opened(message["Body"])) for message in batch),
                 )
                 seen |= {message["MessageId"]: message["ReceiptHandle"] for message in batch}
             for handle in seen.values():
@@ -204,6 +206,23 @@ class Snapshot:
         """Copy the events that were logged since the last call."""
         group = self._outputs["EventLogGroup"]
         read_log(self._client("logs"), group, self._database, "events", _event_row)
+
+
+def opened(body: str) -> str:
+    """Return a dead letter's body with the JSON texts in it opened, to be searched by its keys."""
+    return json.dumps(_opened(body), ensure_ascii=False)
+
+
+def _opened(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _opened(each) for name, each in value.items()}
+        case list():
+            return [_opened(each) for each in value]
+        case str() if value[:1] in ("{", "["):
+            with suppress(ValueError, RecursionError):
+                return _opened(json.loads(value))
+    return value
 
 
 def _event_row(logged: Mapping[str, Any]) -> tuple[str, str | None, int | None, str, str]:

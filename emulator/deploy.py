@@ -5,8 +5,9 @@ import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from emulator import template_check
@@ -49,8 +50,9 @@ def deploy(
     if not _CLI.exists():
         raise CloudError("The CDK command line is missing: run 'npm ci'.")
     outputs = cloud.directory / "outputs.json"
-    with ThreadPoolExecutor(1) as background:
-        bootstrapped = background.submit(_bootstrap, cloud, progress)
+    started: list[subprocess.Popen[str]] = []
+    with ThreadPoolExecutor(1) as background, _killed_on_error(started):
+        bootstrapped = background.submit(_bootstrap, cloud, progress, started)
         if assembly is None:
             assembly = cloud.directory / "cdk.out"
             options = context_options(context)
@@ -71,16 +73,38 @@ def deploy(
     return {name: value for stack in stacks.values() for name, value in stack.items()}
 
 
-def _bootstrap(cloud: Cloud, progress: Progress) -> None:
+@contextmanager
+def _killed_on_error(processes: Iterable[subprocess.Popen[str]]) -> Iterator[None]:
+    """Kill these processes when the block fails, so that nobody waits for them."""
+    try:
+        yield
+    except BaseException:
+        for process in processes:
+            process.kill()
+        raise
+
+
+def _bootstrap(cloud: Cloud, progress: Progress, started: list[subprocess.Popen[str]]) -> None:
     parameters = cloud.client("ssm").get_parameters(Names=[_BOOTSTRAPPED])["Parameters"]
     if not parameters:
         # Away from cdk.json: bootstrapping a named environment need not synthesize the app.
-        _cdk(cloud, progress, "bootstrap", f"aws://{cloud.account}/{cloud.region}")
+        account = f"aws://{cloud.account}/{cloud.region}"
+        _cdk(cloud, progress, "bootstrap", account, started=started)
 
 
 def _cdk(
-    cloud: Cloud, progress: Progress, command: str, *arguments: str | Path, cwd: Path | None = None
+    cloud: Cloud,
+    progress: Progress,
+    command: str,
+    *arguments: str | Path,
+    cwd: Path | None = None,
+    started: list[subprocess.Popen[str]] | None = None,
 ) -> None:
+    """Run the command line; it is added to those that were `started`.
+
+    Raises:
+        CloudError: The command line failed.
+    """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment = {
         **inherited,
@@ -95,22 +119,23 @@ def _cdk(
         "CI": "true",
     }
     last: deque[str] = deque(maxlen=_LAST_LINES)
-    with subprocess.Popen(
-        [_CLI, command, "--no-notices", "--no-version-reporting", "--no-color", *arguments],
-        cwd=cwd or cloud.directory,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
-        try:
-            for line in process.stdout or ():
-                last.append(line.rstrip())
-                progress(line.rstrip())
-        except BaseException:
-            process.kill()
-            raise
+    with (
+        subprocess.Popen(
+            [_CLI, command, "--no-notices", "--no-version-reporting", "--no-color", *arguments],
+            cwd=cwd or cloud.directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process,
+        _killed_on_error([process]),
+    ):
+        if started is not None:
+            started.append(process)
+        for line in process.stdout or ():
+            last.append(line.rstrip())
+            progress(line.rstrip())
     if process.returncode:
         raise CloudError(f"cdk {command} failed; its output ends with:\n" + "\n".join(last))

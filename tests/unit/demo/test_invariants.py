@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -104,6 +105,9 @@ CLEAN: dict[str, list[tuple[Any, ...]]] = {
     ],
 }
 
+EVENT = '{"detail-type": "OrderConfirmed", "detail": {"metadata": {"subject": "ORDER"}}}'
+REPAIR = '{"payload": {"order_id": "ORDER"}}'
+
 BREAKS = [
     ("DELETE FROM orders WHERE order_id = 's'", 1, "s", "is not in the orders table"),
     ("UPDATE orders SET state = 'PLACED' WHERE order_id = 's'", 1, "s", "still PLACED"),
@@ -163,6 +167,36 @@ BREAKS = [
         1,
         "w",
         "published 4 events, 3 were logged",
+    ),
+    (
+        "INSERT INTO events VALUES ('two', 'c', 2, 'OrderRejected', '')",
+        2,
+        "c",
+        "event 2 was published as OrderConfirmed, OrderRejected",
+    ),
+    (
+        "INSERT INTO events VALUES ('two', 'c', 3, 'OrderRejected', '')",
+        2,
+        "c",
+        "was confirmed and rejected",
+    ),
+    (
+        "INSERT INTO events VALUES ('two', 'g', 4, 'OrderCancelled', '')",
+        2,
+        "g",
+        "ended more than once: OrderDispatched, OrderCancelled",
+    ),
+    (
+        "INSERT INTO events VALUES ('two', 's', 3, 'OrderRejected', '')",
+        2,
+        "s",
+        "ended more than once: OrderRejected, OrderRejected",
+    ),
+    (
+        "INSERT INTO events VALUES ('two', 'c', 3, 'OrderConfirmed', '')",
+        2,
+        "c",
+        "was confirmed 2 times",
     ),
     ("INSERT INTO orders SELECT * FROM orders WHERE order_id = 'c'", 2, "c", "2 rows"),
     ("INSERT INTO reservations VALUES ('c', 'RELEASED')", 2, "c", "2 reservations"),
@@ -280,6 +314,42 @@ LATE_BREAKS = [
         "B2",
         "was StockSoldOut as change 1, and nothing was ordered",
     ),
+    *(
+        (f"INSERT INTO {table} (order_id) VALUES ('x')", 1, "x", f"in {table}, and is no order")
+        for table in ("reservations", "charges", "provider_charges", "shipments", "picked_lines")
+    ),
+    *(
+        (
+            f"INSERT INTO picked_lines VALUES ('{one}', 'A1', 2)",
+            *(2, one, f"was picked, is {ENDS[one]}, and was never confirmed"),
+        )
+        for one in "bms"
+    ),
+    (
+        "INSERT INTO stock_events VALUES (NULL, 'B2/2b', 'B2', 2, 'StockReplenished')",
+        2,
+        "B2",
+        "change 2 was published as StockChanged, StockReplenished",
+    ),
+    *(
+        (
+            f"UPDATE stock_events SET detail_type = '{before}' WHERE event_id = 'A1/14'",
+            *(2, "A1", "crossed its minimum with change 14 and again with change 15"),
+        )
+        for before in ("StockBelowMinimum", "StockSoldOut")
+    ),
+    (
+        "UPDATE stock_events SET detail_type = 'StockSoldOut' WHERE sku = 'B2'",
+        2,
+        "B2",
+        "sold out with change 1 and again with the next",
+    ),
+    (
+        "INSERT INTO purchase_orders VALUES ('A1/14', 'A1', 9)",
+        2,
+        "A1",
+        "was ordered for StockChanged, change 14",
+    ),
     ("DELETE FROM picked_lines", 3, "g", "ordered 2 of A1, and 0 were picked"),
     ("UPDATE picked_lines SET quantity = 3", 3, "g", "ordered 2 of A1, and 3 were picked"),
     ("UPDATE picked_lines SET sku = 'B2'", 3, "g", "ordered 0 of B2, and 2 were picked"),
@@ -382,7 +452,7 @@ def test_each_rule_is_broken_by_one_of_these(quiescent: sqlite3.Connection):
 def test_order_in_the_picking_dead_letters_is_not_lost(quiescent: sqlite3.Connection):
     quiescent.execute("INSERT INTO accepted VALUES ('c', 'invoice-c')")
     assert [one.subject for one in find_violations(quiescent, QUIESCENT_CHECKS)] == ["c"]
-    insert(quiescent, "dead_letters", [("PickingDeadLetters", "c")])
+    insert(quiescent, "dead_letters", [("PickingDeadLetters", EVENT.replace("ORDER", "c"))])
     assert list(find_violations(quiescent, QUIESCENT_CHECKS)) == []
 
 
@@ -407,3 +477,106 @@ def test_a_violation_names_promise_subject_and_fault(snapshot: sqlite3.Connectio
     assert list(find_violations(snapshot, CHECKS)) == [
         Violation(invariant=5, subject="v", problem="still has its shipment")
     ]
+
+
+ANSWERS = ("CANCELLED", "PLACED", "WITHDRAWN", "REJECTED", None)
+
+
+@pytest.mark.parametrize(
+    ("answered", "state"),
+    list(
+        product(
+            ("CANCELLED", "PLACED", "WITHDRAWN", "REJECTED", None),
+            ("CONFIRMED", "DISPATCHED", "REJECTED", "CANCELLED"),
+        )
+    ),
+)
+def test_an_order_ends_as_the_answer_to_its_cancellation_said(
+    snapshot: sqlite3.Connection, answered: str | None, state: str
+):
+    # PLACED asks a saga, which may reject the order; WITHDRAWN undoes, DISPATCHED was too late.
+    allowed = {
+        "CANCELLED": ("CANCELLED",),
+        "PLACED": ("CANCELLED", "REJECTED"),
+        "WITHDRAWN": ("CANCELLED", "DISPATCHED"),
+        "REJECTED": ("REJECTED", "CONFIRMED", "DISPATCHED"),
+        None: ("CANCELLED", "REJECTED", "CONFIRMED", "DISPATCHED"),
+    }[answered]
+    snapshot.execute(
+        "UPDATE cancel_requests SET answered_state = ? WHERE order_id = 'l'", [answered]
+    )
+    snapshot.execute("UPDATE orders SET state = ? WHERE order_id = 'l'", [state])
+    problem = f"was to be cancelled, and is {state}"
+    found = [one.subject for one in find_violations(snapshot, CHECKS) if one.problem == problem]
+    assert found == ([] if state in allowed else ["l"])
+
+
+@pytest.mark.parametrize(
+    ("change", "order"),
+    [
+        ("DELETE FROM events WHERE log_id = 'p/1'", "p"),
+        ("UPDATE events SET detail_type = 'OrderX' WHERE log_id = 'p/2'", "p"),
+        ("UPDATE events SET detail_type = 'OrderX' WHERE log_id = 'w/3'", "w"),
+        ("UPDATE reservations SET state = 'RESERVED' WHERE order_id = 'g'", "g"),
+        ("UPDATE orders SET state = 'PLACED' WHERE order_id = 'p'", "p"),
+    ],
+)
+def test_only_the_order_that_a_dead_letter_is_about_is_excused(
+    snapshot: sqlite3.Connection, change: str, order: str
+):
+    snapshot.execute(change)
+    subjects = {one.subject for one in find_violations(snapshot, CHECKS)} - {"A1"}
+    assert subjects == {order}
+    insert(
+        snapshot, "dead_letters", [("Q", REPAIR.replace("ORDER", "zz")), ("Q", "no JSON " + order)]
+    )
+    insert(snapshot, "dead_letters", [("Q", f'{{"explanation": "the same as order {order}"}}')])
+    insert(
+        snapshot, "dead_letters", [("Q", f'{{"explanation": "{order}", "order_ids": "{order}"}}')]
+    )
+    assert {one.subject for one in find_violations(snapshot, CHECKS)} - {"A1"} == {order}
+    insert(snapshot, "dead_letters", [("Q", EVENT.replace("ORDER", order))])
+    assert {one.subject for one in find_violations(snapshot, CHECKS)} - {"A1"} == set()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE stock SET available = 0, reserved = reserved + 4 WHERE sku = 'B2'",
+        "UPDATE stock SET reserved = 0, available = available + 1 WHERE sku = 'B2'",
+    ],
+)
+def test_a_stock_of_nothing_is_not_below_nothing(snapshot: sqlite3.Connection, change: str):
+    snapshot.execute(change)
+    found = [
+        one.problem for one in find_violations(snapshot, CHECKS) if "available is" in one.problem
+    ]
+    assert found == []
+
+
+def test_an_entry_of_nothing_is_named(snapshot: sqlite3.Connection):
+    snapshot.execute("UPDATE entries SET amount = 0 WHERE order_id = 'c'")
+    found = [one.problem for one in find_violations(snapshot, CHECKS) if one.subject == "c"]
+    assert "an entry moves 0 from customer/ada to card-provider" in found
+
+
+def test_crossings_with_a_replenishment_between_them_are_two(quiescent: sqlite3.Connection):
+    types = ["StockBelowMinimum", "StockReplenished", "StockBelowMinimum"]
+    for sequence, kind in zip((13, 14, 15), types, strict=True):
+        quiescent.execute(
+            "UPDATE stock_events SET detail_type = ? WHERE sku = 'A1' AND sequence = ?",
+            [kind, sequence],
+        )
+    insert(quiescent, "purchase_orders", [("A1/13", "A1", 9)])
+    assert list(find_violations(quiescent, QUIESCENT_CHECKS)) == []
+
+
+def test_selling_out_again_after_another_change_is_another_crossing(quiescent: sqlite3.Connection):
+    types = ["StockSoldOut", "StockChanged", "StockSoldOut"]
+    for sequence, kind in zip((13, 14, 15), types, strict=True):
+        quiescent.execute(
+            "UPDATE stock_events SET detail_type = ? WHERE sku = 'A1' AND sequence = ?",
+            [kind, sequence],
+        )
+    insert(quiescent, "purchase_orders", [("A1/13", "A1", 9)])
+    assert list(find_violations(quiescent, QUIESCENT_CHECKS)) == []

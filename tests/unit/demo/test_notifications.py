@@ -112,7 +112,8 @@ def test_dead_lettered_notification_is_not_lost(snapshot: sqlite3.Connection):
     insert(snapshot, "orders", [("r", *[None] * 7)])
     snapshot.execute("DELETE FROM email_records WHERE order_id = 'r'")
     snapshot.execute(
-        "INSERT INTO dead_letters VALUES ('NotifyCustomerFailureRecords', '... r ...')"
+        "INSERT INTO dead_letters VALUES ('NotifyCustomerFailureRecords',"
+        """ '{"requestPayload": {"detail": {"metadata": {"subject": "r"}}}}')"""
     )
 
     assert list(find_violations(snapshot, CHECKS)) == []

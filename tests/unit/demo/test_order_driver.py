@@ -205,3 +205,35 @@ def test_refused_order_frees_its_slot():
         limiter.wait()
         limiter.refused()
     assert time.now == 0.0
+
+
+def test_the_first_result_does_not_wait_for_later_items():
+    pulled: list[int] = []
+    worked = threading.Event()
+
+    def items() -> Iterator[int]:
+        for item in range(100):
+            pulled.append(item)
+            yield item
+            worked.wait(5)
+
+    results = order_driver.map_in_threads(lambda _: worked.set(), items(), stop=threading.Event())
+    next(results)
+    assert len(pulled) <= api_client.THREADS
+    results.close()
+
+
+def test_each_order_is_announced_before_it_is_sent(tmp_path: Path, database: sqlite3.Connection):
+    load_orders(write_export(tmp_path / "orders.csv", ORDERS[0], ORDERS[2]), database)
+    server = Server((202, {"order_id": "o"}))
+    announced: list[tuple[int, int]] = []
+    list(
+        order_driver.submit_orders(
+            api(server)[0],
+            database,
+            limiter=order_driver.InFlightLimiter(lambda: len(server.requests)),
+            stop=threading.Event(),
+            before_order=lambda line: announced.append((line, len(server.requests))),
+        )
+    )
+    assert announced == [(2, 0), (3, 1)]

@@ -154,9 +154,22 @@ def test_a_view_that_says_something_else_is_caught_and_named(
     assert [one for one in found if one.subject == subject and problem in one.problem], found
 
 
+TWICE = (
+    "INSERT INTO logged_events SELECT 'again', service, order_id, sequence, detail_type, at,"
+    " json_replace(data, '$.total.amount', 1) FROM logged_events WHERE log_id = '3'"
+)
+
+
+def test_an_event_published_in_two_ways_is_named(snapshot: sqlite3.Connection):
+    snapshot.execute(TWICE)
+    (found,) = [one for one in find_violations(snapshot, CHECKS) if one.invariant == 2]
+    assert found.subject == "d"
+    assert found.problem.startswith("event 1 of orders was published as OrderPlaced at 2026")
+
+
 def test_each_rule_is_broken_by_one_of_these(snapshot: sqlite3.Connection):
     fired = set()
-    for change, *_ in BREAKS:
+    for change, *_ in [*BREAKS, (TWICE,)]:
         snapshot.execute("SAVEPOINT clean")
         snapshot.execute(change)
         fired |= {i for i, rule in enumerate(CHECKS) if snapshot.execute(rule.query).fetchone()}

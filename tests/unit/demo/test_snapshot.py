@@ -7,7 +7,7 @@ from typing import Any
 
 from demo.database import SCHEMA
 from demo.readers import ledger_pages
-from demo.snapshot import Snapshot
+from demo.snapshot import Snapshot, opened
 from lambdas.runtime.dynamodb import to_item
 
 
@@ -223,3 +223,12 @@ def test_stock_events_are_copied_in_order_from_the_subscription_on():
         "purchase_orders": ("p", "A1", 5),
     }.items():
         assert snapshot.execute(f"SELECT * FROM {table}").fetchall() == [row]
+
+
+def test_json_texts_in_a_dead_letter_are_opened_and_anything_else_stays():
+    inner = json.dumps({"detail": json.dumps({"subject": "o1"}), "text": "{ no JSON", "n": 1})
+    assert json.loads(opened(json.dumps([{"Message": inner}]))) == [
+        {"Message": {"detail": {"subject": "o1"}, "text": "{ no JSON", "n": 1}}
+    ]
+    assert json.loads(opened("no JSON")) == "no JSON"
+    assert json.loads(opened("[" * 100_000)) == "[" * 100_000
