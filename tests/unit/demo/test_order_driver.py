@@ -223,17 +223,17 @@ def test_the_first_result_does_not_wait_for_later_items():
     results.close()
 
 
-def test_each_order_is_announced_before_it_is_sent(tmp_path: Path, database: sqlite3.Connection):
+def test_each_line_is_known_before_its_order_is_sent(tmp_path: Path, database: sqlite3.Connection):
     load_orders(write_export(tmp_path / "orders.csv", ORDERS[0], ORDERS[2]), database)
     server = Server((202, {"order_id": "o"}))
-    announced: list[tuple[int, int]] = []
+    lines: list[tuple[int, int]] = []
     list(
         order_driver.submit_orders(
             api(server)[0],
             database,
             limiter=order_driver.InFlightLimiter(lambda: len(server.requests)),
             stop=threading.Event(),
-            before_order=lambda line: announced.append((line, len(server.requests))),
+            before_order=lambda line: lines.append((line, len(server.requests))),
         )
     )
-    assert announced == [(2, 0), (3, 1)]
+    assert lines == [(2, 0), (3, 1)]
