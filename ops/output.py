@@ -81,7 +81,7 @@ def print_raw(text: str) -> None:
 
 
 def print_json(content: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Print JSON, for scripts. It is ASCII, and DEL is the only control character left in that."""
+    """Print JSON, for scripts. The output is ASCII, and every DEL in it is escaped."""
     text = json.dumps(content, indent=2)
     sys.stdout.write(text.replace("\x7f", "\\u007f") + "\n")
 

@@ -68,17 +68,17 @@ class Tally:
 
     @property
     def moved(self) -> int:
-        """How many were moved, or would be."""
+        """The number of dead letters moved, or in a dry run the number that would be."""
         return sum(result.moved for result in self.results)
 
     @property
     def failed(self) -> int:
-        """How many were selected and stay where they are."""
+        """The number of selected dead letters that stay in the sink."""
         return len(self.results) - self.moved
 
     @property
     def seen(self) -> int:
-        """How many were received."""
+        """The number of dead letters received."""
         return len(self.results) + self.skipped
 
 
