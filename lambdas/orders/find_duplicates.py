@@ -21,7 +21,7 @@ DUPLICATE_WINDOW = timedelta(seconds=int(setting("DUPLICATE_WINDOW_SECONDS")))
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Resolve duplicates; return the number of orders by outcome.
 
-    An order whose row cannot be read is taken for none that another one repeats.
+    An order whose row cannot be read never counts as the original of a duplicate.
     """
     return run_job(event, find_duplicates, orders=orders, log_event="duplicates_resolved")
 

@@ -36,7 +36,7 @@ class WorkerRole(iam.Role):
         log_group: logs.LogGroup,
         queues: Mapping[sqs.IQueue, sqs.IQueue],
     ) -> None:
-        """Each of ``queues`` goes with its consumer's dead-letter queue."""
+        """``queues`` maps each queue to its consumer's dead-letter queue."""
         super().__init__(scope, id, assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
         for arn in object_arns:
             grant(self, "s3:GetObject", on=arn)
