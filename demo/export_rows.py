@@ -34,9 +34,10 @@ ZERO_BYTE = "holds a zero byte"
 
 
 class ExportError(Exception):
-    """The file is not an export; the message is one clear line that says what to do.
+    """The file is not an export; the message is one line that says what to do.
 
-    Where a file is read without its name, the message is what is to be said of it.
+    The parser does not know the file's name. Its messages lack a subject, as in "is empty", and the
+    code that opens the file puts the name before them.
     """
 
 
