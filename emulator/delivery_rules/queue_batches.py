@@ -91,7 +91,7 @@ class QueueMapping:
         self._waiting.extend(messages)
 
     def due(self, now: float) -> Batch:
-        """Return the batch to invoke now, which is then running; empty if none is."""
+        """Mark the next batch as running and return it; return an empty one if none is due."""
         if len(self._running) >= self.settings.concurrency:
             return ()
         # SQS gives a group's next messages when a visibility timeout ends, though the function

@@ -104,7 +104,7 @@ def matching_ids(mapping: Mapping[str, Any], records: list[Any]) -> set[int]:
 
 
 def register_poller(service: str, poller: Callable[[dict[str, Any]], MappingPoller]) -> None:
-    """Have the mappings of a service's sources done by such workers."""
+    """Register the poller for event source mappings whose sources belong to ``service``."""
     _factories[service] = poller
     _take_over()
 

@@ -32,7 +32,7 @@ _LOOK_SECONDS = 1
 
 
 def install() -> None:
-    """Check often for what is due, and distinguish schedules from rules."""
+    """Check every second for schedules that are due; deliver them as Scheduler does."""
     seam(scheduler, "_ticker_loop")
     scheduler._SCHEDULE_TICK_INTERVAL = _LOOK_SECONDS
     invoke_target = seam(eventbridge, "_invoke_target", "target", "event", "rule", "view")
