@@ -56,10 +56,10 @@ class PaymentDisputed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeUnresolved(Event):
-    """An order's payment is taken or pending, and no event of the order has arrived for long.
+    """An order's payment is taken or pending, and no event of the order has come for a long time.
 
-    It queries the order's status. The subject is ``charge:<order_id>``, and the sequence counts the
-    queries.
+    This event queries the order's status. The subject is ``charge:<order_id>``, and the sequence
+    counts the queries.
     """
 
     source: ClassVar = SOURCE
