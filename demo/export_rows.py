@@ -149,9 +149,10 @@ class _Lines:
             yield numbered[0], _text(*numbered)
 
     def records(self, delimiter: str) -> Iterator[tuple[int, list[str] | Rejection]]:
-        """The rows, each with the number of its first line.
+        """Yield the rows, each with the number of its first line.
 
-        A row whose quote is still open after a few lines is cut off at its first line.
+        A quoted cell may span lines, up to `MAX_RECORD` for a row. If its quote is not closed by
+        then, the row is its first line only, and the next line starts another row.
         """
         for number, text in self.take():
             if isinstance(text, Rejection):
