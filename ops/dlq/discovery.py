@@ -60,9 +60,9 @@ def _declared_routes(templates: Templates) -> Iterator[tuple[Resource, FailureRo
 def _consumer_routes(
     templates: Templates, sinks: set[Resource]
 ) -> Iterator[tuple[Resource, FailureRoute]]:
-    """Return routes from functions whose settings name a sink.
+    """Yield a route from each function whose settings name a sink.
 
-    A function that consumes a queue gets its messages through that queue again.
+    The route's target is the queue that the function consumes, or else the function itself.
     """
     sources = {
         templates.first_reference(

@@ -62,7 +62,7 @@ class SinkReader(Protocol):
         """Return how much the sink holds."""
 
     def lease_messages(self) -> LeasedMessages:
-        """Yield each message once. When this ends, those not deleted are given back."""
+        """Yield each message once. At the end, return to the sink those that were not deleted."""
 
     def delete(self, message: RawMessage) -> None:
         """Delete a leased message."""
@@ -89,7 +89,7 @@ class QueueReader:
         return Depth(visible=visible, in_flight=in_flight, measured_at=_date(answer))
 
     def lease_messages(self) -> LeasedMessages:
-        """Yield each message once. When this ends, those not deleted are given back."""
+        """Yield each message once. At the end, return to the sink those that were not deleted."""
         handles: dict[str, str] = {}
         try:
             while received := self._receive():

@@ -101,10 +101,11 @@ class ReplayPlan:
 
 
 def select_rules(rules: Sequence[Rule], names: Sequence[str]) -> list[Rule]:
-    """Return the rules of these names.
+    """Return the rules with these names.
 
     Raises:
-        OperationError: no replay could reach one of them. The message names those that it could.
+        OperationError: no name was given, or a replay cannot reach one of the rules. The message
+            names the rules that a replay can reach.
     """
     known = {rule.name: rule for rule in rules}
     problems = [
