@@ -32,7 +32,7 @@ from stacks.shipping import ShippingStack
 
 
 class OrdersStack(Stack):
-    """From a customer's POST to an order that is confirmed, or rejected with all undone."""
+    """Takes customers' orders, and runs the sagas that confirm, reject and withdraw them."""
 
     def __init__(
         self,
