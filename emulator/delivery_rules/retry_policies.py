@@ -64,9 +64,10 @@ _THROTTLE_LONGEST = 300
 
 
 def decide_target_retry(limits: Limits, failed: FailedAttempt) -> Verdict:
-    """Follow an attempt at the target of an EventBridge rule or schedule.
+    """Decide what follows a failed attempt at the target of an EventBridge rule or schedule.
 
-    Exponential back-off with jitter within both limits; a lasting error ends it at once.
+    It is retried with exponential back-off and jitter, within both limits. After a permanent error
+    it is not retried.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
     https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html
     """
@@ -79,11 +80,12 @@ def decide_target_retry(limits: Limits, failed: FailedAttempt) -> Verdict:
 
 
 def decide_async_retry(limits: Limits, failed: FailedAttempt) -> Verdict:
-    """Follow an asynchronous invocation of a function.
+    """Decide what follows a failed attempt at an asynchronous invocation of a function.
 
-    The retries are those of a function that fails, after one and two minutes; a function that
-    cannot be reached is waited for until the event is too old, from one second to five minutes
-    apart. Failures of the two sorts are counted apart. A reserved concurrency of zero is lasting.
+    A function error is retried after one minute and after two, at most ``limits.retries`` times. A
+    throttle or an error of the service is retried until the event is too old, with delays that grow
+    from one second to five minutes. The two sorts of failures are counted separately. A reserved
+    concurrency of zero is permanent.
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
     """
     if failed.kind is FailureKind.PERMANENT:
@@ -100,10 +102,10 @@ def decide_async_retry(limits: Limits, failed: FailedAttempt) -> Verdict:
 
 
 def decide_subscription_retry(failed: FailedAttempt) -> Verdict:
-    """Follow a delivery from an SNS topic to a queue or function.
+    """Decide what follows a failed delivery from an SNS topic to a queue or function.
 
-    Three retries at once, two a second apart, ten from 1 to 20 seconds, 100,000 every 20 seconds,
-    with jitter. A client-side error ends it at once.
+    Three retries come at once, two a second apart, ten after delays that grow from 1 to 20 seconds,
+    and 100,000 every 20 seconds, with jitter. After a client-side error there is no retry.
     https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
     https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
     """
