@@ -41,7 +41,7 @@ _LIFECYCLE = (
 
 
 def install() -> None:
-    """Pass the properties on after each creation and update."""
+    """Set the dropped properties in MiniStack's services after each creation and update."""
     after("AWS::ApiGatewayV2::Stage", _stage)
     after("AWS::DynamoDB::GlobalTable", _global_table)
     after("AWS::Lambda::Function", _function)

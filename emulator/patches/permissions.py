@@ -31,7 +31,10 @@ logger = logging.getLogger("emulator.permissions")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """A service that acts under a role; where it is named, the role has to trust it."""
+    """A role under which a service acts.
+
+    If ``service`` is given, the role's trust policy must allow it to assume the role.
+    """
 
     arn: str
     service: str = ""
