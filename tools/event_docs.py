@@ -34,7 +34,7 @@ def services() -> dict[str, ModuleType]:
 
 
 def declared(module: ModuleType, base: type) -> list[type]:
-    """Return the subclasses of ``base`` that a service's module declares, in its order."""
+    """Return the subclasses of ``base`` that ``module`` declares, in the order of the source."""
     return [
         kind
         for kind in vars(module).values()

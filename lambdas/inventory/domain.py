@@ -200,7 +200,8 @@ def event_for_change(
     """Return the event for a change of a SKU's row; None if no unit moved.
 
     The row is its own outbox: each write that moves units increments ``sequence`` and leads to one
-    event. Published again, it is the same event, under the same id.
+    event. Published again, it is the same event, under the same id. A new SKU counts as one that
+    was in stock before.
     """
     if before is not None and before.sequence == after.sequence:
         return None
@@ -221,7 +222,7 @@ def event_for_change(
 
 
 def _event_type(old_status: StockStatus, new_status: StockStatus) -> type[StockEvent]:
-    """Return the event for a change of status. A new SKU counts as in stock before."""
+    """Return the class of the event for a change from one stock status to another."""
     if old_status == new_status:
         return StockChanged
     if new_status == StockStatus.SOLD_OUT:

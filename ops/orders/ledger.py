@@ -29,7 +29,10 @@ ORDER BY e.occurred_at
 
 
 def read_payment(deployed: Deployed, endpoint: str, order_id: str) -> Mapping[str, Any] | None:
-    """Return the charge of an order with its ``entries``, each ``published`` or not, or None.
+    """Return the charge of an order; None if there is none.
+
+    Each of its ``entries`` says whether its event is ``published``.
+
 
     Raises:
         DatabaseError: the operator lacks ``dsql:DbConnectAdmin``.

@@ -17,7 +17,7 @@ class Schedule(Construct):
     """Invokes a function at a rate, within a flexible window.
 
     Retries: EventBridge Scheduler tries three times to invoke the function, asynchronously. Lambda
-    does not retry a failed run: the next run does what it left.
+    does not retry a failed run: the next scheduled run does the work that was left.
     Dead letters: ``<Function>DeadLetters`` gets failed runs, and invocations that Scheduler could
     not make.
     Alarms: when that queue is not empty.

@@ -34,7 +34,7 @@ class ShardScaler(Construct):
         schedules: scheduler.IScheduleGroup,
         alarms: sns.ITopic,
     ) -> None:
-        """Declare the scaler; the stream's shards are provisioned."""
+        """Declare the scaler. ``stream`` must have provisioned shards, not on-demand capacity."""
         super().__init__(scope, id)
         if env.shards is None:
             raise ValueError("a stream that Kinesis scales needs no scaler")
