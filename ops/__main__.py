@@ -28,6 +28,7 @@ from ops.commands import (
     order_release_hold,
     order_show,
     saga_repair,
+    saga_resume,
     view_rebuild,
 )
 from ops.deployed import OperationError, deployed
@@ -37,7 +38,7 @@ from ops.terminal import Terminal
 COMMANDS: Mapping[str, Mapping[str, Command]] = {
     "dlq": {"list": dlq_list, "show": dlq_show, "redrive": dlq_redrive, "purge": dlq_purge},
     "order": {"list": order_list, "show": order_show, "release-hold": order_release_hold},
-    "saga": {"repair": saga_repair},
+    "saga": {"repair": saga_repair, "resume": saga_resume},
     "events": {"replay": events_replay},
     "view": {"rebuild": view_rebuild},
 }

@@ -63,6 +63,13 @@ class Environment:
 
     It must be well above the duration of a saga and its takeover.
     """
+    dispatch_within: Duration = Duration.hours(12)  # noqa: RUF009 -- it never changes
+    """How soon an order is dispatched after its confirmation.
+
+    Then its event is published again; after twice that time a person is called.
+    """
+    resumed_per_minute: int = 1_200
+    """How many stalled or deferred orders are taken up again in a minute."""
     duplicate_action: Literal["hold", "cancel"]
     """Whether a duplicate order is held for a person to decide, or cancelled."""
     duplicate_window: Duration

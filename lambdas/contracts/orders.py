@@ -30,6 +30,8 @@ class OrderState(StrEnum):
     """The shipment left."""
 
 
+OPEN_STATES = (OrderState.PLACED, OrderState.WITHDRAWN)
+"""A saga works on an order in one of these states, or has to."""
 UNDONE_STATES = (OrderState.CANCELLED, OrderState.REJECTED)
 """Nothing may be left of an order in one of these states."""
 FULFILLED_STATES = (OrderState.CONFIRMED, OrderState.DISPATCHED)
@@ -119,9 +121,10 @@ class OrderDispatched(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderNeedsAttention(Event):
-    """A compensation of the order failed for good; a person has to finish it.
+    """The order does not go on by itself; a person has to look at it.
 
-    ``failed_compensations`` names the compensations that wait on the repair queue.
+    ``failed_compensations`` names the compensations that failed for good and wait on the repair
+    queue. ``waits_for`` says instead what the order has waited for, for too long.
     """
 
     source: ClassVar = SOURCE
@@ -130,6 +133,7 @@ class OrderNeedsAttention(Event):
     order_id: Identifier
     customer_id: Identifier
     failed_compensations: tuple[str, ...]
+    waits_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +143,13 @@ class MarkCompensationCompleted(Command):
     order_id: Identifier
     compensation: str | None = None
     """None changes nothing: the command then only returns how the order stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeOrder(Command):
+    """Take a deferred order up again at once. Operators send this."""
+
+    order_id: Identifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,12 @@ class OrderColumn(StrEnum):
     OPEN_SHARD = "open_shard"
     CHECK_AFTER = "check_after"
     CLOSED_SHARD = "closed_shard"
+    DEFERRED_SHARD = "deferred_shard"
+    DEFERRED_SINCE = "deferred_since"
+    DEFERRED_STEP = "deferred_step"
+    DEFERRED_ERROR = "deferred_error"
+    DEFERRALS = "deferrals"
+    ATTENTION_REQUESTED_AT = "attention_requested_at"
     DEDUP_BUCKET = "dedup_bucket"
     DEDUP_KEY = "dedup_key"
     FAILED_COMPENSATIONS = "failed_compensations"
@@ -32,8 +38,10 @@ ORDER_INDEXES = (
     (OrderColumn.OPEN_SHARD, OrderColumn.CHECK_AFTER),
     (OrderColumn.CLOSED_SHARD, OrderColumn.CHANGED_AT),
     (OrderColumn.DEDUP_BUCKET, OrderColumn.DEDUP_KEY),
+    (OrderColumn.DEFERRED_SHARD, OrderColumn.DEFERRED_SINCE),
 )
 """The sparse indexes of the table, each named after its partition key: (partition key, sort key).
 
-In turn: orders that are open, orders that are closed, orders by what makes them alike.
+In turn: orders to be looked at again, orders that are closed, orders by what makes them alike,
+orders that are deferred.
 """

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from lambdas.contracts.commands import CANCELLED as CANCELLED_BY_CUSTOMER
 from lambdas.contracts.orders import OrderState
-from lambdas.orders.domain import Order, next_check, shard
+from lambdas.orders.domain import NO_LONGER_OPEN, NO_LONGER_WAITING, Order, next_check, shard
 
 
 class TooLateError(Exception):
@@ -20,8 +20,10 @@ def cancel(
 ) -> Order:
     """Return the order with the cancellation applied; unchanged if there is nothing to do.
 
-    - Placed and not claimed by the saga: it is cancelled at once.
+    - Placed and never claimed by a saga: it is cancelled at once.
     - Claimed: the request is recorded. The saga's last write checks it and undoes everything.
+    - Claimed before and deferred: the request is recorded, and the order is due at once. The next
+      saga undoes everything.
     - Confirmed: it is withdrawn. A saga of its own then undoes everything.
 
     ``reason`` and ``explanation`` are for the customer.
@@ -31,7 +33,7 @@ def cancel(
     """
     if order.state == OrderState.DISPATCHED:
         raise TooLateError(f"order {order.order_id} is on its way and cannot be cancelled")
-    if order.state == OrderState.PLACED and order.claim_owner is None:
+    if order.state == OrderState.PLACED and not order.claimed_by:
         return replace(
             order,
             state=OrderState.CANCELLED,
@@ -39,12 +41,17 @@ def cancel(
             explanation=explanation,
             sequence=order.sequence + 1,
             changed_at=now,
-            open_shard=None,
-            check_after=None,
             closed_shard=shard(order.order_id),
+            **NO_LONGER_OPEN,
         )
     if order.state == OrderState.PLACED and order.cancel_requested_at is None:
-        return replace(order, cancel_requested_at=now, reason=reason, explanation=explanation)
+        return replace(
+            order,
+            cancel_requested_at=now,
+            reason=reason,
+            explanation=explanation,
+            check_after=order.check_after if order.claim_owner else now,
+        )
     if order.state == OrderState.CONFIRMED:
         return replace(
             order,
@@ -59,5 +66,6 @@ def cancel(
             open_shard=shard(order.order_id),
             out_of_band_events=0,
             check_after=next_check(now),
+            **NO_LONGER_WAITING,
         )
     return order

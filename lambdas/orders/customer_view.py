@@ -25,4 +25,7 @@ def customer_view(order: Order) -> dict[str, Any]:
             {"reason": hold.reason, "explanation": hold.explanation, "since": hold.at}
             for hold in order.held
         ]
+    if order.deferred_since:
+        explanation = "we are working on your order; it takes longer than usual"
+        shown["delayed"] = {"since": order.deferred_since, "explanation": explanation}
     return shown

@@ -27,6 +27,10 @@ class UnexpectedDispatchError(Exception):
     """A shipment left for an order that was never confirmed, or that has been undone."""
 
 
+class NotDeferredError(Exception):
+    """The order does not wait to be taken up again."""
+
+
 class OrderNotUndoneError(Exception):
     """A compensation was reported for an order that was not undone: there is nothing to repair."""
 
@@ -89,11 +93,23 @@ class Order:
     cancel_requested_at: str | None = None
     """When a cancellation was requested that the saga has to carry out."""
     open_shard: str | None = None
-    """The order's shard in the index of open orders; absent once it is confirmed or has ended."""
+    """The order's shard in the index of orders to look at again; absent once it has ended."""
     check_after: str | None = None
-    """When an open order is next checked for having stalled; sorts the index of open orders."""
+    """When that is: an open order may have stalled, a confirmed one may not have left."""
     closed_shard: str | None = None
     """The order's shard in the index of closed orders; absent until it has ended."""
+    deferred_shard: str | None = None
+    """The order's shard in the index of deferred orders."""
+    deferred_since: str | None = None
+    """When a saga first deferred the order. An outcome removes this and what follows."""
+    deferred_step: str | None = None
+    """The state of the saga that failed last."""
+    deferred_error: str | None = None
+    """The name of the error with which it failed."""
+    deferrals: int | None = None
+    """How often the order was deferred."""
+    attention_requested_at: str | None = None
+    """When a person was called because the order has not gone on for so long."""
     dedup_bucket: str | None = None
     """The period in which the order was placed and a shard; absent once judged a duplicate."""
     dedup_key: str | None = None
@@ -129,11 +145,29 @@ class Order:
         return self.fingerprint == other.fingerprint
 
     @property
+    def deferred_because(self) -> str:
+        """What the order waits for, as a text for operators."""
+        return f"{self.deferred_step}: {self.deferred_error}" if self.deferred_since else ""
+
+    @property
     def outstanding_compensations(self) -> Sequence[str]:
         """The failed compensations that still wait for a person."""
         return [
             name for name in self.failed_compensations if name not in self.completed_compensations
         ]
+
+
+NO_LONGER_WAITING: Mapping[str, Any] = {
+    "deferred_shard": None,
+    "deferred_since": None,
+    "deferred_step": None,
+    "deferred_error": None,
+    "deferrals": None,
+    "attention_requested_at": None,
+}
+"""The columns of an order that is not, or no longer, kept waiting."""
+NO_LONGER_OPEN: Mapping[str, Any] = {"open_shard": None, "check_after": None, **NO_LONGER_WAITING}
+"""The columns of an order that has ended."""
 
 
 def order_id(customer_id: str, idempotency_key: str) -> str:
@@ -179,9 +213,8 @@ def dispatch(order: Order, *, now: str) -> Order:
         explanation=None,
         sequence=order.sequence + 1,
         changed_at=now,
-        open_shard=None,
-        check_after=None,
         closed_shard=shard(order.order_id),
+        **NO_LONGER_OPEN,
     )
 
 

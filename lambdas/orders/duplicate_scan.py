@@ -48,6 +48,7 @@ class DuplicateScan:
         self._within = within
         self._now = now
         self._dry_run = dry_run
+        self._undecided: set[str] = set()
         self._outcomes = Counter(kept=0, held=0, cancelled=0, too_late=0, undecided=0)
 
     def run(self) -> dict[str, Any]:
@@ -94,13 +95,18 @@ class DuplicateScan:
                     continue
                 candidates[i], outcome = self._resolve(order, candidates)
                 self._outcomes[outcome] += 1
-                unresolved |= outcome == "undecided"
+                if outcome == "undecided":
+                    # Whatever repeats this one is undecided, too. Each run comes past it again.
+                    self._undecided.add(order.order_id)
+                    unresolved = True
         return not unresolved
 
     def _resolve(self, order: Order, candidates: Sequence[Order]) -> tuple[Order, str]:
         """Resolve the order; return it as it then is, and the outcome."""
         try:
-            earlier = find_original(order, candidates, within=self._within)
+            earlier = find_original(
+                order, candidates, within=self._within, undecided=self._undecided
+            )
         except UndecidedError:
             return order, "undecided"
         if earlier is None:

@@ -1,11 +1,17 @@
 """Deciding whether an order repeats an earlier one, and what then happens to it."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from lambdas.contracts.envelope import event_id
-from lambdas.contracts.orders import SOURCE, UNDONE_STATES, OrderState
+from lambdas.contracts.orders import (
+    FULFILLED_STATES,
+    OPEN_STATES,
+    SOURCE,
+    UNDONE_STATES,
+    OrderState,
+)
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.domain import Order
 from lambdas.orders.holds import hold
@@ -19,14 +25,21 @@ class UndecidedError(Exception):
     """The outcome of an earlier order is open, so whether this one repeats it is, too."""
 
 
-def find_original(order: Order, candidates: Sequence[Order], *, within: timedelta) -> Order | None:
+def find_original(
+    order: Order,
+    candidates: Sequence[Order],
+    *,
+    within: timedelta,
+    undecided: Set[str] = frozenset(),
+) -> Order | None:
     """Return the first candidate that ``order`` repeats, or None.
 
     ``candidates`` are orders that look the same. ``order`` repeats one that was placed before it,
     at most ``within`` earlier, if that one is confirmed or dispatched and no duplicate itself.
+    ``undecided`` are the ids of candidates that may yet turn out to be duplicates.
 
     Raises:
-        UndecidedError: an earlier order is not confirmed yet, or is being undone.
+        UndecidedError: an earlier order is not confirmed yet, is being undone, or is undecided.
     """
     if order.duplicate_of or order.cancel_requested_at or order.state in UNDONE_STATES:
         return None
@@ -38,10 +51,10 @@ def find_original(order: Order, candidates: Sequence[Order], *, within: timedelt
         and not other.duplicate_of
     ]
     for other in before:
-        if other.state in (OrderState.CONFIRMED, OrderState.DISPATCHED):
+        if other.state in OPEN_STATES or other.order_id in undecided:
+            raise UndecidedError
+        if other.state in FULFILLED_STATES:
             return other
-    if any(other.state in (OrderState.PLACED, OrderState.WITHDRAWN) for other in before):
-        raise UndecidedError
     return None
 
 

@@ -41,6 +41,8 @@ def event_for_change(before: Order | None, after: Order) -> EventEnvelope[Any] |
         return None
     if before is not None and before.holds != after.holds:
         return _hold_event(before, after)
+    if before is not None and _is_attention_requested(before, after):
+        return _attention_event(after)
     # An event that is published again was followed by out-of-band events since.
     number = after.sequence if before else after.sequence - after.out_of_band_events
     first = number == 1
@@ -52,6 +54,28 @@ def event_for_change(before: Order | None, after: Order) -> EventEnvelope[Any] |
         causation_id=after.request_id if first else event_id(SOURCE, after.order_id, 1),
         # Claiming a placed order changes it without an event.
         occurred_at=after.placed_at if first else after.changed_at,
+    )
+
+
+def _is_attention_requested(before: Order, after: Order) -> bool:
+    requested = after.attention_requested_at
+    return requested is not None and requested != before.attention_requested_at
+
+
+def _attention_event(order: Order) -> EventEnvelope[Any]:
+    confirmed = order.state == OrderState.CONFIRMED
+    return envelope(
+        OrderNeedsAttention(
+            order_id=order.order_id,
+            customer_id=order.customer_id,
+            failed_compensations=(),
+            waits_for="dispatch" if confirmed else order.deferred_because or "a saga",
+        ),
+        subject=order.order_id,
+        sequence=order.sequence,
+        correlation_id=order.order_id,
+        causation_id=event_id(SOURCE, order.order_id, 1),
+        occurred_at=order.attention_requested_at or order.changed_at,
     )
 
 

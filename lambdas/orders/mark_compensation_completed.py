@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.orders import MarkCompensationCompleted
+from lambdas.contracts.orders import OPEN_STATES, MarkCompensationCompleted
 from lambdas.orders.domain import UnknownOrderError, complete_compensation
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
@@ -29,6 +29,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {
         "order_id": order.order_id,
         "state": order.state,
-        "finished": order.open_shard is None,
+        "finished": order.state not in OPEN_STATES,
         "outstanding_compensations": list(order.outstanding_compensations),
     }

@@ -1,25 +1,36 @@
-"""On schedule: publish the events of stalled orders again.
+"""On schedule: publish the events of orders that do not go on again.
 
-An order stalls when its event was lost, or when its saga execution died. The event is published
-again under the same id. Consumers that processed it before recognise it. The saga claims the order,
-or takes over the dead execution's claim, and finishes it.
+An order stalls when its event was lost, when its saga execution died, or when its saga deferred it.
+The event is published again under the same id. Consumers that processed it before recognise it. The
+saga claims the order, or takes over the dead execution's claim, and finishes it. A confirmed order
+that was not dispatched in time is published again as well. In the end a person is called.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lambdas.orders.domain import Order
 from lambdas.orders.events import event_for_change
 from lambdas.orders.scans import OrderScans
 from lambdas.orders.scheduled_job import run_job
-from lambdas.orders.stalled_orders import is_stalled, reschedule_check
+from lambdas.orders.stalled_orders import (
+    is_stalled,
+    is_undispatched,
+    needs_attention,
+    request_attention,
+    reschedule_check,
+)
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
+from lambdas.runtime.metrics import put_metrics
 from lambdas.runtime.settings import setting
 
 orders = OrderScans(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 bus = Bus(setting("EVENT_BUS"), eventbridge=client("events"))
-MAX_ORDERS = 2_000
-"""The limit of a run: so many orders take some 20 s. The next run continues from there."""
+ENVIRONMENT = setting("ENVIRONMENT")
+DISPATCH_WITHIN = timedelta(seconds=int(setting("DISPATCH_WITHIN_SECONDS")))
+MAX_ORDERS = int(setting("RESUMED_PER_MINUTE"))
+"""The limit of a run: 2,000 orders take some 20 s. The next run continues from there."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -30,18 +41,38 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def republish_stalled(dry_run: bool) -> dict[str, Any]:
     """Publish the stalled orders' events, then reschedule the check of every order found.
 
-    An order whose event the bus rejects is not rescheduled, so the next run finds it again.
+    An order whose event the bus rejects is not rescheduled, so the next run finds it again. So does
+    an order for which a person is called first.
     """
     now = datetime.now(UTC)
-    report = {"checked": 0, "published": 0, "rejected": 0}
+    report = {"checked": 0, "published": 0, "rejected": 0, "attention": 0}
     for page in orders.due_for_check(due=now.isoformat(), limit=MAX_ORDERS):
-        stalled = [order for order in page if is_stalled(order, now=int(now.timestamp()))]
-        events = [event for order in stalled if (event := event_for_change(None, order))]
+        late = [order for order in page if _is_late(order, now)]
+        urgent = [
+            order
+            for order in late
+            if needs_attention(order, now=now, dispatch_within=DISPATCH_WITHIN)
+        ]
+        if not dry_run:
+            for order in urgent:
+                orders.replace(order, request_attention(order, now=now.isoformat()))
+        left = [order for order in late if order not in urgent]
+        events = [event for order in left if (event := event_for_change(None, order))]
         rejected = set() if dry_run else {e.data.order_id for e in bus.publish(events)}
         for order in page:
-            if not dry_run and order.open_shard and order.order_id not in rejected:
-                orders.replace(order, reschedule_check(order, now=now))
+            skipped = order in urgent or order.order_id in rejected or not order.open_shard
+            if not dry_run and not skipped:
+                after = reschedule_check(order, now=now, dispatch_within=DISPATCH_WITHIN)
+                orders.replace(order, after)
         report["checked"] += len(page)
+        report["attention"] += len(urgent)
         report["published"] += len(events) - len(rejected)
         report["rejected"] += len(rejected)
-    return report
+    deferred = orders.count_deferred()
+    if not dry_run:
+        put_metrics("Orders", {"Environment": ENVIRONMENT}, DeferredOrders=deferred)
+    return {**report, "deferred": deferred}
+
+
+def _is_late(order: Order, now: datetime) -> bool:
+    return is_stalled(order, now=int(now.timestamp())) or is_undispatched(order)

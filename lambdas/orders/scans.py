@@ -57,6 +57,17 @@ class OrderScans(Orders):
             OrderColumn.CLOSED_SHARD, OrderColumn.CHANGED_AT, before=before, limit=limit
         )
 
+    def count_deferred(self) -> int:
+        """Return how many orders are deferred. The index lags by moments."""
+        condition = f"{OrderColumn.DEFERRED_SHARD} = :shard"
+        return sum(
+            len(keys)
+            for shard in SHARDS
+            for keys in self._query(
+                OrderColumn.DEFERRED_SHARD, condition, {":shard": shard}, size=20 * PAGE_SIZE
+            )
+        )
+
     def duplicate_candidates(self, periods: Sequence[datetime]) -> Iterator[list[Order]]:
         """Yield groups of orders that look the same, each sorted by age.
 

@@ -33,6 +33,7 @@ def arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--customer", metavar="ID", help="orders of this customer")
     parser.add_argument("--held", action="store_true", help="orders that a hold keeps")
+    parser.add_argument("--deferred", action="store_true", help="orders that wait to be resumed")
     parser.add_argument("--stuck", action="store_true", help="orders that need a person")
     parser.add_argument(
         "--limit",
@@ -52,6 +53,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
         customer=arguments.customer,
         held=arguments.held,
         stuck=arguments.stuck,
+        deferred=arguments.deferred,
     )
     table, dynamodb = deployed.outputs("Orders")["OrdersTable"], deployed.client("dynamodb")
     listing = list_orders(dynamodb, table, selection, limit=arguments.limit, now=now)
@@ -74,7 +76,7 @@ def as_text(
             format_age(datetime.fromisoformat(each.order.placed_at), now),
             format_amount({"amount": each.order.total, "currency": each.order.currency}),
             each.order.customer_id,
-            "; ".join([*(f"held: {reason}" for reason in each.held), *each.problems]),
+            "; ".join(_remarks(each)),
         )
         for each in orders
     ]
@@ -83,6 +85,15 @@ def as_text(
     ]
     table = format_table(("ORDER", "STATE", "AGE", "TOTAL", "CUSTOMER", "REMARKS"), rows)
     return "\n".join([*lines, table, "", f"{len(orders)} of {of} orders"])
+
+
+def _remarks(each: ListedOrder) -> list[str]:
+    deferred = [each.order.deferred_because] if each.order.deferred_since else []
+    return [
+        *(f"held: {reason}" for reason in each.held),
+        *(f"deferred: {because}" for because in deferred),
+        *each.problems,
+    ]
 
 
 def _positive(text: str) -> int:

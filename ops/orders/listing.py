@@ -28,6 +28,9 @@ class Selection:
     customer: str | None = None
     held: bool = False
     stuck: bool = False
+    deferred: bool = False
+    reason: str | None = None
+    """The step or the error for which an order was deferred."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,7 @@ class ListedOrder:
             "total": self.order.total,
             "currency": self.order.currency,
             "held": list(self.held),
+            "deferred": self.order.deferred_because or None,
             "problems": list(self.problems),
         }
 
@@ -119,4 +123,6 @@ def _is_selected(listed: ListedOrder, selection: Selection) -> bool:
         and selection.customer in (None, order.customer_id)
         and (bool(listed.held) or not selection.held)
         and (bool(listed.problems) or not selection.stuck)
+        and (bool(order.deferred_since) or not selection.deferred)
+        and selection.reason in (None, order.deferred_step, order.deferred_error)
     )

@@ -47,6 +47,9 @@ def order_problems(order: Order, *, now: datetime) -> Iterator[str]:
     """Return what is wrong with an order according to its own row."""
     for name in order.outstanding_compensations:
         yield f"{name} failed for good and waits for a person"
+    if order.attention_requested_at:
+        waits_for = order.deferred_because or "too long"
+        yield f"a person was called because it is {order.state} and waits: {waits_for}"
     since = _unattended_since(order)
     if is_stalled(order, now=int(now.timestamp())) and now - since > OVERDUE_AFTER:
         yield f"it is {order.state}, and no saga has worked on it since {since:%Y-%m-%d %H:%M:%S}"
@@ -87,9 +90,11 @@ def _missing_next_step(known: OrderRecords, order: Order, now: datetime) -> Iter
 
 
 def _unattended_since(order: Order) -> datetime:
-    """Return since when no saga has worked on the order, if none does."""
+    """Return since when no saga has worked on the order though one should, if none does."""
     if order.claim_until is not None:
         return datetime.fromtimestamp(order.claim_until, UTC)
+    if order.deferred_since and order.check_after:
+        return _time(order.check_after)
     return _time(order.changed_at)
 
 

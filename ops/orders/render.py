@@ -67,6 +67,10 @@ def _sagas(trace: Document) -> Iterator[str]:
 def _order(row: Document) -> Iterator[str]:
     why = ": ".join(row[name] for name in ("reason", "explanation") if row.get(name))
     yield f"{row['state']}{f', {why}' if why else ''}, event number {row['sequence']}"
+    if since := row.get("deferred_since"):
+        because = f"because of {row.get('deferred_step')}: {row.get('deferred_error')}"
+        due = row.get("check_after") or row["changed_at"]
+        yield f"deferred since {_at(since)}, next look at {_at(due)}, {because}"
     for hold in row.get("holds", ()):
         if hold["state"] == HoldState.HELD:
             since = f"since {_at(hold['at'])}, {hold['reason']}: {hold['explanation']}"

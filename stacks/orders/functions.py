@@ -49,6 +49,11 @@ class OrderFunctions:
         self.lift_hold = function(
             id="LiftHold", handler="orders.lift_hold", settings=table_settings
         )
+        self.resume_order = function(
+            id="ResumeOrder",
+            handler="orders.resume_order",
+            settings={**table_settings, **bus_settings},
+        )
         self.answer_status_query = event_function(
             id="AnswerStatusQuery",
             handler="orders.answer_status_query",
@@ -70,9 +75,11 @@ class OrderFunctions:
             self.mark_dispatched,
             self.mark_compensation_completed,
             self.lift_hold,
+            self.resume_order,
             self.hold_order,
         )
         for writer in filter(None, writers):
             grant(writer, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
-        grant_publish(self.relay_outbox, bus, published=ORDER_EVENTS)
+        for publisher in (self.relay_outbox, self.resume_order):
+            grant_publish(publisher, bus, published=ORDER_EVENTS)
         grant_publish(self.answer_status_query, bus, published=[OrderStatusReported])

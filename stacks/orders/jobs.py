@@ -1,6 +1,7 @@
 """The scheduled work of the orders service."""
 
 from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
@@ -8,6 +9,7 @@ from constructs import Construct
 
 from lambdas.contracts.orders import ORDER_EVENTS
 from lambdas.contracts.orders_table import OrderColumn
+from stacks.constructs.alarm import alarm
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant, grant_publish
 from stacks.constructs.schedule import SCHEDULE_HAS_DESTINATION, Schedule
@@ -60,13 +62,34 @@ class OrderJobs(Construct):
         republish_stalled = job(
             "RepublishStalled",
             "republish_stalled",
-            {"EVENT_BUS": bus.event_bus_name},
+            {
+                "EVENT_BUS": bus.event_bus_name,
+                "ENVIRONMENT": env.name,
+                "DISPATCH_WITHIN_SECONDS": str(int(env.dispatch_within.to_seconds())),
+                "RESUMED_PER_MINUTE": str(env.resumed_per_minute),
+            },
             every=Duration.minutes(1),
             timeout=Duration.seconds(50),
         )
         grant(republish_stalled, "dynamodb:PutItem", on=orders.table_arn)
-        grant_query(republish_stalled, OrderColumn.OPEN_SHARD)
+        for index in (OrderColumn.OPEN_SHARD, OrderColumn.DEFERRED_SHARD):
+            grant_query(republish_stalled, index)
         grant_publish(republish_stalled, bus, published=ORDER_EVENTS)
+
+        alarm(
+            self,
+            "OrdersDeferred",
+            alarm_description="Fulfilment: orders have been deferred for 15 minutes",
+            metric=cloudwatch.Metric(
+                namespace="Orders",
+                metric_name="DeferredOrders",
+                dimensions_map={"Environment": env.name},
+                period=Duration.minutes(1),
+                statistic="Maximum",
+            ),
+            evaluation_periods=15,
+            alarms=alarms,
+        )
 
         # Orders that repeat an earlier one
         checkpoints = ServiceTable(self, "Checkpoints", env=env, key="job")

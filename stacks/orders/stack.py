@@ -79,6 +79,7 @@ class OrdersStack(Stack):
         outputs = {
             "OrdersTable": table.table_name,
             "LiftHoldFunction": functions.lift_hold.function_name,
+            "ResumeOrderFunction": functions.resume_order.function_name,
             "RepairQueue": repair_queue.queue_url,
             "MarkCompensationCompletedFunction": (
                 functions.mark_compensation_completed.function_name

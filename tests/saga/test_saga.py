@@ -1,12 +1,22 @@
 """What holds for every saga, tried on Standard and on Express."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from emulator.cloud import running
 from lambdas.contracts.commands import CANCELLED, TECHNICAL_FAILURE
+from lambdas.contracts.transient import TRANSIENT_ERRORS
 from tests.support.saga_harness import ACTIONS, NAMES, QUICK_TIMEOUTS, UNDO, SagaHarness
+
+DEFERRAL = (
+    "deferred_shard",
+    "deferred_since",
+    "deferred_step",
+    "deferred_error",
+    "deferrals",
+)
 
 
 @pytest.fixture(scope="session")
@@ -59,22 +69,68 @@ def test_a_refusal_is_not_retried_and_undoes_exactly_what_was_done_before_it(har
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_any_other_failure_is_retried_and_then_undone_from_the_failed_step_on(harness, action):
+def test_any_other_failure_is_retried_and_then_deferred(harness, action):
     opened = harness.open(**{action: "crash"})
+    before = harness.record(opened)
+    began = datetime.now(UTC)
     assert harness.run(opened) == "SUCCEEDED"
     tried = [action] * (1 + QUICK_TIMEOUTS.action_retries)
-    done = ACTIONS[: ACTIONS.index(action)]
-    assert harness.calls(opened) == [*done, *tried, UNDO[action], *undone_before(action)]
+    assert harness.calls(opened) == [*ACTIONS[: ACTIONS.index(action)], *tried]
     record = harness.record(opened)
-    assert (record["state"], record["reason"]) == ("UNDONE", TECHNICAL_FAILURE)
-    assert record["explanation"].startswith(f"{action}: ")
+    assert record.keys() - before.keys() == {"claimed_by", *DEFERRAL}
+    assert (record["state"], record["sequence"], record["deferrals"]) == ("OPEN", "1", "1")
+    assert (record["deferred_step"], record["deferred_error"]) == (action, "RuntimeError")
+    assert record["deferred_shard"] == opened["data"]["order_id"][0]
+    since, due = (
+        datetime.fromisoformat(record[name]) for name in ("deferred_since", "check_after")
+    )
+    assert began - timedelta(seconds=1) <= since <= datetime.now(UTC)
+    assert timedelta(seconds=14) <= due - since <= timedelta(seconds=31)
+    assert harness.dead_letters() == []
 
 
-def test_after_a_time_out_the_step_itself_is_undone_too(harness):
+def test_deferred_record_is_finished_by_a_later_execution(harness):
+    opened = harness.open(Second="crash")
+    harness.run(opened)
+    assert harness.run(harness.rewrite(opened)) == "SUCCEEDED"
+    assert harness.calls(opened)[-3:] == ACTIONS
+    record = harness.record(opened)
+    assert (record["state"], record["sequence"]) == ("DONE", "2")
+    assert not {*DEFERRAL} & record.keys()
+
+
+def test_deferrals_are_counted_and_grow(harness):
+    opened = harness.open(First="crash")
+    harness.run(opened)
+    first = harness.record(opened)
+    harness.set_number(opened, deferrals=4)
+    harness.run(opened)
+    record = harness.record(opened)
+    assert (record["deferrals"], record["deferred_since"]) == ("5", first["deferred_since"])
+    wait = datetime.fromisoformat(record["check_after"]) - datetime.now(UTC)
+    # 30 s, doubled four times, half of it jitter.
+    assert timedelta(seconds=200) <= wait <= timedelta(seconds=480)
+
+
+def test_time_out_is_deferred(harness):
     opened = harness.open(Second="hang")
     assert harness.run(opened) == "SUCCEEDED"
-    assert harness.calls(opened)[-2:] == ["UndoSecond", "UndoFirst"]
-    assert harness.record(opened)["state"] == "UNDONE"
+    record = harness.record(opened)
+    assert (record["state"], record["deferred_step"]) == ("OPEN", "Second")
+    assert record["deferred_error"] in TRANSIENT_ERRORS
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_refusal_after_a_deferral_undoes_every_step(harness, action):
+    """The execution before may have come further than this one."""
+    opened = harness.open(Third="crash")
+    harness.run(opened)
+    assert harness.run(harness.rewrite(opened, **{action: "refuse"})) == "SUCCEEDED"
+    assert harness.calls(opened)[-3:] == [UNDO[name] for name in reversed(ACTIONS)]
+    assert (harness.record(opened)["state"], harness.record(opened)["reason"]) == (
+        "UNDONE",
+        "Refused",
+    )
 
 
 def test_a_second_delivery_of_the_event_ends_at_once_and_changes_nothing(harness):
@@ -145,7 +201,7 @@ def test_failed_compensation_is_dead_lettered_and_the_others_run(harness):
 
 
 def test_every_failed_compensation_is_dead_lettered(harness):
-    opened = harness.open(Third="crash", **{undo: "crash" for _, undo in NAMES})
+    opened = harness.open(Third="be late", **{undo: "crash" for _, undo in NAMES})
     assert harness.run(opened) == "SUCCEEDED"
     dead_letters = {message["compensation"] for message in harness.dead_letters()}
     assert dead_letters == {undo for _, undo in NAMES}
@@ -165,13 +221,28 @@ def test_other_compensations_run_without_a_repair_queue(cloud):
     )
 
 
-def test_unwritable_outcome_is_dead_lettered_and_nothing_is_undone(harness):
-    opened = harness.open(Third="steal the claim")
-    assert harness.run(opened) == "FAILED"
+@pytest.mark.parametrize(
+    ("happens", "owner", "state"),
+    [("steal the claim", "somebody else", "OPEN"), ("confirm", None, "DONE")],
+)
+def test_record_that_is_no_longer_to_be_confirmed_is_left_as_it_is(harness, happens, owner, state):
+    """Another execution has it, or an attempt to confirm it took effect without a response."""
+    opened = harness.open(Third=happens)
+    assert harness.run(opened) == "SUCCEEDED"
     assert harness.calls(opened) == ACTIONS
-    (message,) = harness.dead_letters()
-    assert (message["record"], message["write"]) == (opened["data"]["order_id"], "Confirm")
-    assert message["error"]["Error"] == "DynamoDB.ConditionalCheckFailedException"
+    assert harness.dead_letters() == []
+    record = harness.record(opened)
+    assert record["state"] == state
+    assert owner in (None, record["claim_owner"])
+
+
+def test_record_that_cannot_be_claimed_is_left_open(harness):
+    opened = harness.open()
+    harness.set_columns(opened, claimed_by="no set of texts")
+    before = harness.record(opened)
+    assert harness.run(opened) == "FAILED"
+    assert (harness.calls(opened), harness.dead_letters()) == ([], [])
+    assert harness.record(opened) == before
 
 
 def test_cancellation_request_makes_the_last_write_undo_everything(harness):
@@ -191,13 +262,17 @@ def test_already_compensated_step_is_not_retried_and_gives_no_reason(harness):
     assert record["explanation"] == "Second: AlreadyCompensated"
 
 
-@pytest.mark.parametrize("fate", ["be late", "refuse", "crash"])
-def test_takeover_of_a_record_with_a_cancellation_request_cancels_it(harness, fate):
-    opened = harness.open(Second=fate)
-    harness.claim(opened, owner="dead", until=1)
+@pytest.mark.parametrize("claimed", [True, False])
+def test_cancellation_on_record_at_the_claim_stops_the_saga_before_its_first_action(
+    harness, claimed
+):
+    opened = harness.open()
+    if claimed:
+        harness.claim(opened, owner="dead", until=1)
     why = {"reason": "DuplicateOrder", "explanation": "the same as another"}
     harness.set_columns(opened, cancel_requested_at="now", **why)
     assert harness.run(opened) == "SUCCEEDED"
+    assert harness.calls(opened) == [UNDO[name] for name in reversed(ACTIONS)]
     record = harness.record(opened)
     assert record["state"] == "CANCELLED"
     assert {name: record[name] for name in why} == why
@@ -221,8 +296,8 @@ def test_saga_without_completed_state_only_compensates(harness):
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_irreversible_step_keeps_all_effects_whichever_step_fails(harness, action):
-    opened = harness.open(**{action: "crash", "UndoThird": "be gone"})
+def test_irreversible_step_keeps_all_effects_whichever_step_was_undone(harness, action):
+    opened = harness.open(**{action: "be late", "UndoThird": "be gone"})
     assert harness.leave(opened) == "SUCCEEDED"
     assert harness.calls(opened)[-1] == "UndoThird"
     assert not {"UndoFirst", "UndoSecond"} & set(harness.calls(opened))
@@ -230,10 +305,38 @@ def test_irreversible_step_keeps_all_effects_whichever_step_fails(harness, actio
 
 
 def test_reversible_last_step_is_undone_with_all_others(harness):
-    opened = harness.open(First="crash")
+    opened = harness.open(First="be late")
     assert harness.leave(opened) == "SUCCEEDED"
     assert harness.calls(opened)[-3:] == ["UndoThird", "UndoSecond", "UndoFirst"]
     assert harness.record(opened)["state"] == "UNDONE"
+
+
+def test_nothing_else_is_undone_until_the_irreversible_step_has_answered(harness):
+    opened = harness.open(Third="be late", UndoThird="crash")
+    assert harness.leave(opened) == "SUCCEEDED"
+    assert harness.calls(opened)[-2:] == ["UndoThird"] * 2
+    record = harness.record(opened)
+    assert (record["state"], record["reason"]) == ("OPEN", TECHNICAL_FAILURE)
+    assert (record["deferred_step"], record["deferrals"]) == ("UndoThird", "1")
+    assert harness.dead_letters() == []
+
+    assert harness.leave(harness.rewrite(opened)) == "SUCCEEDED"
+    # It goes on undoing, and does not begin again.
+    assert harness.calls(opened)[-4:] == ["UndoThird", "UndoThird", "UndoSecond", "UndoFirst"]
+    record = harness.record(opened)
+    assert (record["state"], record["reason"]) == ("UNDONE", TECHNICAL_FAILURE)
+    assert not {*DEFERRAL} & record.keys()
+
+
+def test_completed_record_is_looked_at_again(harness):
+    opened = harness.open()
+    harness.add_out_of_band_event(opened)
+    assert harness.leave(opened) == "SUCCEEDED"
+    record = harness.record(opened)
+    assert (record["state"], record["sequence"], record["out_of_band_events"]) == ("DONE", "3", "0")
+    due = datetime.fromisoformat(record["check_after"]) - datetime.now(UTC)
+    assert timedelta(seconds=30) <= due <= timedelta(seconds=60)
+    assert "open_shard" in record
 
 
 def test_cancelled_record_keeps_the_requests_reason(harness):

@@ -50,6 +50,10 @@ def handler(event, context):
         dynamodb.update_item(TableName=os.environ["RECORDS"], Key={"order_id": {"S": order_id}},
             UpdateExpression="SET cancel_requested_at = :now",
             ExpressionAttributeValues={":now": {"S": "now"}})
+    if act == "confirm":
+        dynamodb.update_item(TableName=os.environ["RECORDS"], Key={"order_id": {"S": order_id}},
+            UpdateExpression="SET #state = :done", ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues={":done": {"S": "DONE"}})
     if act == "steal the claim":
         dynamodb.update_item(TableName=os.environ["RECORDS"], Key={"order_id": {"S": order_id}},
             UpdateExpression="SET claim_owner = :thief",
@@ -131,9 +135,9 @@ class SagaHarness:
         self._withdrawal = self._create(kind, steps)
         leaving = [*steps[:-1], replace(steps[-1], irreversible=(Irreversible,))]
         ends = {"completed": "DONE", "cancelled": "CANCELLED", "irreversible": "KEPT"}
-        self._leaving = self._create(kind, leaving, **ends)
+        self._leaving = self._create(kind, leaving, completed_check=60, **ends)
 
-    def _create(self, kind: str, steps: list[SagaStep], **ends: str) -> str:
+    def _create(self, kind: str, steps: list[SagaStep], **ends: Any) -> str:
         asl = build_definition(
             record=SagaRecord(
                 table=cast(Any, SimpleNamespace(table_name=self.records)),
@@ -177,8 +181,13 @@ class SagaHarness:
         self.dynamodb.update_item(
             TableName=self.records,
             Key={"order_id": {"S": detail["data"]["order_id"]}},
-            UpdateExpression="SET claim_owner = :owner, claim_until = :until",
-            ExpressionAttributeValues={":owner": {"S": owner}, ":until": {"N": str(until)}},
+            UpdateExpression="SET claim_owner = :owner, claim_until = :until"
+            " ADD claimed_by :owners",
+            ExpressionAttributeValues={
+                ":owner": {"S": owner},
+                ":until": {"N": str(until)},
+                ":owners": {"SS": [owner]},
+            },
         )
 
     def add_out_of_band_event(self, detail: dict[str, Any]) -> None:
@@ -190,6 +199,19 @@ class SagaHarness:
             ExpressionAttributeNames={"#sequence": "sequence"},
             ExpressionAttributeValues={":one": {"N": "1"}},
         )
+
+    def set_number(self, detail: dict[str, Any], *, deferrals: int) -> None:
+        """Put on the record how often it was deferred."""
+        self.dynamodb.update_item(
+            TableName=self.records,
+            Key={"order_id": {"S": detail["data"]["order_id"]}},
+            UpdateExpression="SET deferrals = :number",
+            ExpressionAttributeValues={":number": {"N": str(deferrals)}},
+        )
+
+    def rewrite(self, detail: dict[str, Any], **script: str) -> dict[str, Any]:
+        """The same event, with actors that follow another script from now on."""
+        return {**detail, "data": {**detail["data"], "script": json.dumps(script)}}
 
     def set_columns(self, detail: dict[str, Any], **columns: str) -> None:
         """Put texts on the record."""

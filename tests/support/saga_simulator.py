@@ -6,6 +6,7 @@ The three services behind it are played: each has done, undone or refused its pa
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -49,10 +50,10 @@ def _call(command: Any) -> CommandCall:
     return CommandCall(command=command, function=cast(Any, SimpleNamespace(function_arn="arn")))
 
 
-def _build_definition(**states: str) -> dict[str, Any]:
+def _build_definition(**states: Any) -> dict[str, Any]:
     table = cast(Any, SimpleNamespace(table_name="orders"))
     return build_definition(
-        record=SagaRecord(table=table, columns=COLUMNS, **states),
+        record=SagaRecord(table=table, columns=COLUMNS, completed_check=3600, **states),
         steps=[
             SagaStep(
                 action=_call(action),
@@ -144,8 +145,8 @@ class Execution:
         """Play the state.
 
         ``write`` makes an update and returns whether its condition held, ``row`` says what the row
-        is. A ``fault`` of a service is to refuse, or to crash before or after its effect; "lost" is
-        an answer that got lost on the way back from wherever: the state is played again.
+        is. A ``fault`` is to refuse, or to fail before or after the effect, in every attempt;
+        "lost" is an answer that got lost on the way back: the state is played again.
         """
         state = self._machine["States"][self.state]
         if state["Type"] != "Task":
@@ -161,13 +162,17 @@ class Execution:
                 # The state is named after the compensation that it dead-letters.
                 value = [*self.dead_lettered, str(self.state).removeprefix("DeadLetter")]
             if name == "taken_over":
-                value = self._returned is not None and self._returned.claim_owner is not None
+                value = self._returned is not None and bool(self._returned.claimed_by)
+            if name == "deferrals":
+                value = (self._returned and self._returned.deferrals) or 0
+            if name == "deferred_error":
+                value = error
             if value == cancellation_reason(COLUMNS).get(name):
                 value = getattr(self._returned, name) or DEFAULTS[name]
-            if name == "outcome" and "cancel_requested_at" in value:
+            if name == "outcome" and "cancel_requested_at" in str(value):
                 wished = self._returned is not None and self._returned.cancel_requested_at
                 value = OrderState.CANCELLED if wished else OrderState.REJECTED
-            if name in DEFAULTS and value.startswith(UNLESS_CANCELLED):
+            if name in DEFAULTS and str(value).startswith(UNLESS_CANCELLED):
                 reported = value.partition(" : ")[2].removesuffix(" %}").strip("'")
                 cancelled = self._variables["outcome"] == OrderState.CANCELLED
                 value = self._variables[name] if cancelled else reported
@@ -206,10 +211,12 @@ class Execution:
         match state["Resource"]:
             case task if task == UPDATE:
                 old, returned = row(), state["Arguments"].get("ReturnValues")
+                if fault == "before":
+                    return "DynamoDB.ThrottlingException"
                 if not write(**self._written(state["Arguments"], now)):
                     return CONDITION_FAILED
                 self._returned = {"ALL_OLD": old, "ALL_NEW": row(), None: None}[returned]
-                return None
+                return "DynamoDB.ThrottlingException" if fault == "after" else None
             case task if task == INVOKE:
                 try:
                     if fault != "before":
@@ -252,7 +259,12 @@ class Execution:
         source = written.removeprefix("{% ").removesuffix(" %}")
         if source.startswith("[$map($dead_lettered"):
             return [{"S": name} for name in self.dead_lettered]
+        if source.startswith("$fromMillis($millis() + "):
+            return f"{datetime.fromtimestamp(now + 30, UTC):%Y-%m-%dT%H:%M:%S.000Z}"
         return {
+            "$string($deferrals + 1)": str(self._variables.get("deferrals", 0) + 1),
+            "$deferred_step": self._variables.get("deferred_step"),
+            "$deferred_error": self._variables.get("deferred_error"),
             "$states.context.Execution.Id": self.me,
             f"$string({seconds})": str(now),
             f"$string({seconds} + {LEASE})": str(now + LEASE),

@@ -15,6 +15,7 @@ from lambdas.contracts.codec import field_types, split_bounds, unwrap_optional
 from lambdas.contracts.commands import Command, Refusal
 from lambdas.contracts.orders import OrderPlaced, OrderState, OrderWithdrawn
 from lambdas.contracts.shipping import ShipmentAlreadyDispatched
+from lambdas.contracts.transient import TRANSIENT_ERRORS
 from lambdas.orders.domain import Order
 from stacks.constructs.saga.model import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS, Timeouts
 from stacks.environments import DEV, ENVIRONMENTS
@@ -117,6 +118,16 @@ class TestTime:
         assert 0 < longest_path(machine) < timeouts.execution
 
     @pytest.mark.parametrize("name", SAGAS)
+    @pytest.mark.parametrize(
+        ("of", "seconds"), [(lambda: platform("dev"), 120), (express, 40)], ids=["dev", "express"]
+    )
+    def test_execution_waits_for_a_busy_participant_for_a_bounded_time(
+        self, of: Any, seconds: int, name: str
+    ):
+        for state in calls(saga(of(), name)).values():
+            assert seconds / 2 < longest(state) <= seconds
+
+    @pytest.mark.parametrize("name", SAGAS)
     def test_express_stays_within_its_five_minutes(self, name: str):
         # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
         assert saga(express(), name)["TimeoutSeconds"] <= 300
@@ -210,28 +221,40 @@ class TestWords:
                 and issubclass(refusal, Refusal)
                 and refusal is not Refusal
             }
-            *refused, _ = (caught["ErrorEquals"] for caught in state["Catch"])
+            caught = [(caught["ErrorEquals"], caught["Next"]) for caught in state["Catch"]]
             never = [r["ErrorEquals"] for r in state["Retry"] if r["MaxAttempts"] == 0]
+            busy, anything = list(TRANSIENT_ERRORS), ["States.ALL"]
             if command in ("ReserveStock", "TakePayment", "BookShipment"):
                 # An action that was compensated before is a failure, not a reason to publish.
-                assert refused == [[REASONS[command].__name__]]
-                assert never == [[*refused[0], ALREADY_COMPENSATED[command].__name__]]
+                refused, before = REASONS[command].__name__, ALREADY_COMPENSATED[command].__name__
+                assert caught == [
+                    ([refused], "Undo"),
+                    ([before], "Undo"),
+                    (busy, "Defer"),
+                    (anything, "Defer"),
+                ]
+                assert never == [[refused, before]]
                 assert {*never[0]} == known - {ShipmentAlreadyDispatched.__name__}
+            elif command == "CancelShipment":
+                too_late = [ShipmentAlreadyDispatched.__name__]
+                assert caught == [
+                    (too_late, "KeepEffects"),
+                    (busy, "DeferUndoing"),
+                    (anything, "DeferUndoing"),
+                ]
+                assert never == [too_late]
             else:
-                too_late = (
-                    [[ShipmentAlreadyDispatched.__name__]] if command == "CancelShipment" else []
-                )
-                assert refused == never == too_late
+                assert caught == [(anything, f"DeadLetter{command}")]
+                assert never == []
 
     def test_saga_writes_columns_of_an_order(self, environment: str, name: str):
         states = saga(platform(environment), name)["States"]
         columns = set(Order.__dataclass_fields__)
         writes = [s for s in states.values() if s.get("Resource", "").endswith("updateItem")]
-        assert len(writes) == (6 if name == "Fulfilment" else 4)
+        assert len(writes) == (9 if name == "Fulfilment" else 5)
         for write in writes:
-            sets, _, removes = (
-                write["Arguments"]["UpdateExpression"].removeprefix("SET ").partition(" REMOVE ")
-            )
+            expression = write["Arguments"]["UpdateExpression"].removeprefix("SET ")
+            sets, _, removes = expression.partition(" ADD ")[0].partition(" REMOVE ")
             aliases = write["Arguments"]["ExpressionAttributeNames"]
             # A comma within parentheses is a function's.
             written = {part.split(" = ")[0] for part in re.split(r", (?![^(]*\))", sets)}
@@ -255,9 +278,11 @@ class TestWords:
             assert values("Confirm")[":state"] == {"S": OrderState.CONFIRMED}
             assert states["Cancel"]["Assign"]["outcome"] == OrderState.CANCELLED
             assert outcome.endswith(f"? '{OrderState.CANCELLED}' : '{undone}' %}}")
+            assert values("Defer")[":initial"] == {"S": opened}
         else:
             assert "Confirm" not in states
             assert outcome == undone
+        assert values("DeferUndoing")[":initial"] == {"S": opened}
         assert values("KeepEffects")[":state"] == {"S": OrderState.DISPATCHED}
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from stacks.constructs.saga.catches import (
+    DEFER,
     cancellation_reason,
-    catch_failed_write,
-    catch_failure,
+    catch_already_compensated,
+    catch_failures,
     catch_refusals,
 )
 from stacks.constructs.saga.compensation_states import compensation_before
+from stacks.constructs.saga.deferral_states import LEFT_TO_SCHEDULE
 from stacks.constructs.saga.model import SagaRecord, SagaStep
 from stacks.constructs.saga.tasks import CONDITION_FAILED, NOW, State, Tasks
 
@@ -36,11 +38,19 @@ def _actions(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
                 catch_refusals(
                     tasks.record, step.refusals, undo_from=compensation_before(steps, i)
                 ),
-                catch_failure(
-                    tasks.record,
-                    step.action.name,
-                    undo_from=_first_compensation(tasks.record, steps, step),
+                *(
+                    [
+                        catch_already_compensated(
+                            tasks.record,
+                            step.already_compensated,
+                            step.action.name,
+                            undo_from=_first_compensation(tasks.record, steps, step),
+                        )
+                    ]
+                    if step.already_compensated
+                    else []
                 ),
+                *catch_failures(step.action.name, tasks.timeouts, next=DEFER),
             ],
             "Next": following[i],
         }
@@ -49,7 +59,7 @@ def _actions(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
 
 
 def _first_compensation(record: SagaRecord, steps: Sequence[SagaStep], step: SagaStep) -> str:
-    """The compensation to start with after a failure of ``step``, which may have taken effect.
+    """The compensation to start with when ``step`` was undone before.
 
     If the last step may be irreversible, that one is compensated first.
     """
@@ -60,7 +70,7 @@ def _first_compensation(record: SagaRecord, steps: Sequence[SagaStep], step: Sag
 def _undo(steps: Sequence[SagaStep]) -> State:
     return {
         "Type": "Choice",
-        "Comment": "A previous owner of the claim may have come further: then undo everything",
+        "Comment": "An earlier execution may have come further: then undo everything",
         "Choices": [
             {"Condition": "{% $taken_over %}", "Next": steps[-1].compensation.name},
             *(
@@ -73,15 +83,22 @@ def _undo(steps: Sequence[SagaStep]) -> State:
 
 
 def _confirm(tasks: Tasks) -> State:
-    requested = tasks.columns.cancel_requested_at
-    return tasks.write_outcome(
+    """Write the completed state. The out-of-band events that follow count from here."""
+    columns, check = tasks.columns, tasks.record.completed_check
+    requested, none = columns.cancel_requested_at, f", {columns.out_of_band_events} = :none"
+    confirm = tasks.write_outcome(
         tasks.record.completed,
-        condition=f"{tasks.owns_claim} AND (#state = :state OR"
-        f" (#state = :initial AND attribute_not_exists({requested})))",
-    ) | {
+        condition=f"{tasks.owns_claim} AND #state = :initial AND attribute_not_exists({requested})",
+        also=none if check is None else f"{none}, {columns.check_after} = :then",
+        remove=() if check else (columns.open_shard, columns.check_after),
+    )
+    if check is not None:
+        values = confirm["Arguments"]["ExpressionAttributeValues"]
+        values[":then"] = tasks.time_after(str(check))
+    return confirm | {
         "Catch": [
             {"ErrorEquals": [CONDITION_FAILED], "Next": "Cancel"},
-            catch_failed_write("Confirm"),
+            *catch_failures("Confirm", tasks.timeouts, next=DEFER),
         ],
         "End": True,
     }
@@ -96,7 +113,11 @@ def _cancel(tasks: Tasks) -> State:
     )
     cancel["Arguments"]["ReturnValues"] = "ALL_NEW"
     return cancel | {
-        "Comment": "Not confirmed: a cancellation was requested, or the claim is lost",
+        "Comment": "Not confirmed: a cancellation was requested, the claim is lost, or the record"
+        " was confirmed by an attempt whose response was lost",
         "Assign": {"outcome": tasks.record.cancelled, **cancellation_reason(tasks.columns)},
-        "Catch": [catch_failed_write("Confirm")],
+        "Catch": [
+            {"ErrorEquals": [CONDITION_FAILED], "Next": LEFT_TO_SCHEDULE},
+            *catch_failures("Confirm", tasks.timeouts, next=DEFER),
+        ],
     }

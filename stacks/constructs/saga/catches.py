@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from lambdas.contracts.commands import CANCELLED, TECHNICAL_FAILURE, Refusal
-from stacks.constructs.saga.model import RecordColumns, SagaRecord
+from lambdas.contracts.transient import TRANSIENT_ERRORS
+from stacks.constructs.saga.model import RecordColumns, SagaRecord, Timeouts
 from stacks.constructs.saga.tasks import State
+
+DEFER, DEFER_UNDOING = "Defer", "DeferUndoing"
+"""The states that defer the record: to go on with its actions, or to go on undoing them."""
 
 
 def cancellation_reason(columns: RecordColumns) -> dict[str, str]:
-    """Return the variables that say why a cancelled record is undone, from the record just read.
+    """Return the variables that say why a record is undone, from the record just read.
 
     Records that were cancelled before they had these columns get a default.
     """
@@ -31,30 +35,42 @@ def catch_refusals(
     why = _reason_variables(
         record, "$states.errorOutput.Error", "$parse($states.errorOutput.Cause).errorMessage"
     )
-    return {
-        "ErrorEquals": [refusal.__name__ for refusal in refusals],
-        "Assign": why | {"undo_from": undo_from},
-        "Next": "Undo",
-    }
+    return _catch_names(refusals, why | {"undo_from": undo_from}, next="Undo")
 
 
-def catch_failure(record: SagaRecord, action: str, *, undo_from: str) -> State:
-    """Undo because an action failed, from that compensation on."""
+def catch_already_compensated(
+    record: SagaRecord, refusals: Sequence[type[Refusal]], action: str, *, undo_from: str
+) -> State:
+    """Undo because an earlier execution undid the step, from that compensation on."""
     why = _reason_variables(
         record, f"'{TECHNICAL_FAILURE}'", f"'{action}: ' & $states.errorOutput.Error"
     )
-    return catch_all(why | {"undo_from": undo_from}, next="Undo")
+    return _catch_names(refusals, why | {"undo_from": undo_from}, next="Undo")
 
 
-def catch_failed_write(write: str, also: dict[str, str] | None = None) -> State:
-    """Dead-letter the record, because this write of it failed."""
-    error = {"failed_write": write, "error": "{% $states.errorOutput %}"}
-    return catch_all(error | (also or {}), next="DeadLetterRecord")
+def catch_failures(step: str, timeouts: Timeouts, *, next: str) -> list[State]:
+    """Defer the record because this state failed: for less long if somebody is only busy."""
+    why = {"deferred_step": step, "deferred_error": "{% $states.errorOutput.Error %}"}
+    return [
+        {
+            "ErrorEquals": list(TRANSIENT_ERRORS),
+            "Assign": why | {"max_deferral": timeouts.max_busy_deferral},
+            "Next": next,
+        },
+        catch_all(why | {"max_deferral": timeouts.max_failing_deferral}, next=next),
+    ]
 
 
 def catch_all(variables: dict[str, Any], *, next: str) -> State:
     """On any error, set the variables and go on there."""
     return {"ErrorEquals": ["States.ALL"], "Assign": variables, "Next": next}
+
+
+def _catch_names(
+    refusals: Sequence[type[Refusal]], variables: dict[str, str], *, next: str
+) -> State:
+    names = [refusal.__name__ for refusal in refusals]
+    return {"ErrorEquals": names, "Assign": variables, "Next": next}
 
 
 def _reason_variables(record: SagaRecord, reason: str, explanation: str) -> dict[str, str]:

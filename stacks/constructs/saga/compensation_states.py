@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stacks.constructs.saga.catches import catch_all, catch_failed_write
+from stacks.constructs.saga.catches import DEFER_UNDOING, catch_all, catch_failures
 from stacks.constructs.saga.model import SagaStep
 from stacks.constructs.saga.tasks import NOW, State, Tasks, sequence_values
 
@@ -35,19 +35,21 @@ def _compensations(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
     for i, step in reversed(list(enumerate(steps))):
         name, after = step.compensation.name, compensation_before(steps, i)
         irreversible = step.irreversible if tasks.record.irreversible else ()
-        on_irreversible = {
-            "ErrorEquals": [refusal.__name__ for refusal in irreversible],
-            "Next": "KeepEffects",
-        }
         states[name] = tasks.call(
             step.compensation, tasks.timeouts.compensation_retries, irreversible
-        ) | {
-            "Catch": [
-                *([on_irreversible] if irreversible else []),
-                catch_all({"error": "{% $states.errorOutput %}"}, next=f"DeadLetter{name}"),
-            ],
-            "Next": after,
-        }
+        ) | {"Next": after}
+        if irreversible:
+            # Nothing else is undone until it is known whether this still can be.
+            on_irreversible = {
+                "ErrorEquals": [refusal.__name__ for refusal in irreversible],
+                "Next": "KeepEffects",
+            }
+            deferred = catch_failures(name, tasks.timeouts, next=DEFER_UNDOING)
+            states[name]["Catch"] = [on_irreversible, *deferred]
+            continue
+        states[name]["Catch"] = [
+            catch_all({"error": "{% $states.errorOutput %}"}, next=f"DeadLetter{name}")
+        ]
         variables = {"dead_lettered": f"{{% $append($dead_lettered, ['{name}']) %}}"}
         states[f"DeadLetter{name}"] = tasks.dead_letter(step.compensation) | {
             "Assign": variables,
@@ -65,9 +67,13 @@ def _reject(tasks: Tasks) -> State:
         columns={
             columns.reason: "{% $reason %}",
             columns.explanation: "{% $explanation %}",
-            columns.closed_shard: _closed_shard(tasks),
+            columns.closed_shard: tasks.shard,
         },
-    ) | {"Catch": [catch_failed_write("Reject")], "Next": "AllUndone"}
+        remove=(columns.open_shard, columns.check_after),
+    ) | {
+        "Catch": catch_failures("Reject", tasks.timeouts, next=DEFER_UNDOING),
+        "Next": "AllUndone",
+    }
 
 
 def _keep_effects(tasks: Tasks) -> State:
@@ -75,11 +81,11 @@ def _keep_effects(tasks: Tasks) -> State:
     return tasks.write_outcome(
         tasks.record.irreversible,
         condition=f"{tasks.owns_claim} AND #state IN (:initial, :state)",
-        remove=(columns.reason, columns.explanation),
-        columns={columns.closed_shard: _closed_shard(tasks)},
+        remove=(columns.open_shard, columns.check_after, columns.reason, columns.explanation),
+        columns={columns.closed_shard: tasks.shard},
     ) | {
         "Comment": "What was done can no longer be undone: nothing is",
-        "Catch": [catch_failed_write("KeepEffects")],
+        "Catch": catch_failures("KeepEffects", tasks.timeouts, next=DEFER_UNDOING),
         "Next": "Undone",
     }
 
@@ -97,8 +103,12 @@ def _request_attention(tasks: Tasks) -> State:
             **sequence_values(2),
             ":now": NOW,
         },
-    ) | {"Catch": [catch_failed_write("RequestAttention")], "Next": "Undone"}
-
-
-def _closed_shard(tasks: Tasks) -> str:
-    return f"{{% $substring($data.{tasks.columns.key}, 0, 1) %}}"
+    ) | {
+        "Catch": [
+            catch_all(
+                {"failed_write": "RequestAttention", "error": "{% $states.errorOutput %}"},
+                next="DeadLetterRecord",
+            )
+        ],
+        "Next": "Undone",
+    }

@@ -8,9 +8,11 @@ from typing import Any
 
 from aws_cdk import aws_sqs as sqs
 
+from lambdas.contracts.transient import TRANSIENT_ERRORS
 from stacks.constructs.saga.action_states import action_states
-from stacks.constructs.saga.catches import cancellation_reason, catch_failed_write
+from stacks.constructs.saga.catches import cancellation_reason
 from stacks.constructs.saga.compensation_states import compensation_states
+from stacks.constructs.saga.deferral_states import LEFT_TO_SCHEDULE, deferral_states
 from stacks.constructs.saga.model import SagaRecord, SagaStep, Timeouts
 from stacks.constructs.saga.tasks import CONDITION_FAILED, EXECUTION_ID, State, Tasks
 
@@ -30,16 +32,17 @@ def build_definition(
     of that event.
     """
     tasks = Tasks(record, repair_queue.queue_url, timeouts)
-    first = steps[0].action if record.completed else steps[-1].compensation
+    first, undo = steps[0].action.name, steps[-1].compensation.name
     return {
         "QueryLanguage": "JSONata",
         "TimeoutSeconds": timeouts.execution,
         "StartAt": "CheckVersion",
         "States": {
             **_version_states(tasks, versions),
-            **_claim_states(tasks, next=first.name),
+            **_claim_states(tasks, next=first, undo=undo),
             **(action_states(tasks, steps) if record.completed else {}),
             **compensation_states(tasks, steps),
+            **deferral_states(tasks),
             **_dead_letter_states(tasks),
         },
     }
@@ -73,7 +76,35 @@ def _version_states(tasks: Tasks, versions: Sequence[int]) -> dict[str, State]:
     }
 
 
-def _claim_states(tasks: Tasks, *, next: str) -> dict[str, State]:
+def _claim_states(tasks: Tasks, *, next: str, undo: str) -> dict[str, State]:
+    """Claim the record to do what comes ``next``, or to ``undo`` it if that has been decided."""
+    columns = tasks.columns
+    decided = (columns.cancel_requested_at, columns.reason)
+    undecided = "".join(f" AND attribute_not_exists({column})" for column in decided)
+    to_undo = f" AND (attribute_exists({decided[0]}) OR attribute_exists({decided[1]}))"
+    claims = (
+        {
+            "Claim": _claim(tasks, undecided, next=next, otherwise="ClaimToUndo"),
+            "ClaimToUndo": _claim(tasks, to_undo, next=undo, otherwise="AlreadyClaimed"),
+        }
+        if tasks.record.completed
+        else {"Claim": _claim(tasks, "", next=undo, otherwise="AlreadyClaimed")}
+    )
+    return {
+        **claims,
+        "AlreadyClaimed": {
+            "Type": "Succeed",
+            "Comment": "Another execution has the claim, or the record is open no longer",
+        },
+        "NotClaimed": {
+            "Type": "Fail",
+            "Error": "NotClaimed",
+            "Cause": "The record could not be claimed; its event is published again",
+        },
+    }
+
+
+def _claim(tasks: Tasks, condition: str, *, next: str, otherwise: str) -> State:
     """Claim the record, and set the variables of the saga."""
     columns = tasks.columns
     now = "$floor($millis() / 1000)"
@@ -81,7 +112,7 @@ def _claim_states(tasks: Tasks, *, next: str) -> dict[str, State]:
         f"SET {columns.claim_owner} = :me, {columns.claim_until} = :until"
         f" ADD {columns.claimed_by} :mine",
         condition=f"#state = :initial AND (attribute_not_exists({columns.claim_owner})"
-        f" OR {tasks.owns_claim} OR {columns.claim_until} < :now)",
+        f" OR {tasks.owns_claim} OR {columns.claim_until} < :now){condition}",
         values={
             ":initial": {"S": tasks.record.initial},
             ":now": {"N": f"{{% $string({now}) %}}"},
@@ -90,32 +121,28 @@ def _claim_states(tasks: Tasks, *, next: str) -> dict[str, State]:
         },
     )
     # $data is not assigned yet.
-    claim["Arguments"]["Key"] = {columns.key: {"S": f"{{% $states.input.data.{columns.key} %}}"}}
+    event = "$states.context.Execution.Input"
+    claim["Arguments"]["Key"] = {columns.key: {"S": f"{{% {event}.data.{columns.key} %}}"}}
     claim["Arguments"]["ReturnValues"] = "ALL_OLD"
-    event_data = {"data": "{% $states.input.data %}"}
-    return {
-        "Claim": claim
-        | {
-            "Assign": event_data
-            | {
-                "sequence": "{% $states.input.metadata.sequence %}",
-                "dead_lettered": [],
-                # A previous execution had the claim and died, or the response to this execution's
-                # first attempt was lost: that attempt may then have taken the claim over.
-                "taken_over": f"{{% $exists($states.result.Attributes.{columns.claim_owner}) %}}",
-                "outcome": _outcome(tasks.record),
-                **cancellation_reason(columns),
-            },
-            "Catch": [
-                {"ErrorEquals": [CONDITION_FAILED], "Next": "AlreadyClaimed"},
-                catch_failed_write("Claim", event_data),
-            ],
-            "Next": next,
+    deferrals = f"$states.result.Attributes.{columns.deferrals}.N"
+    return claim | {
+        "Assign": {
+            "data": f"{{% {event}.data %}}",
+            "sequence": f"{{% {event}.metadata.sequence %}}",
+            "dead_lettered": [],
+            # An earlier execution had the claim, or the response to this execution's first attempt
+            # was lost: that attempt may then have taken the claim over.
+            "taken_over": f"{{% $exists($states.result.Attributes.{columns.claimed_by}) %}}",
+            "outcome": _outcome(tasks.record),
+            "deferrals": f"{{% $exists({deferrals}) ? $number({deferrals}) : 0 %}}",
+            **cancellation_reason(columns),
         },
-        "AlreadyClaimed": {
-            "Type": "Succeed",
-            "Comment": "Another execution has the claim, or the record is open no longer",
-        },
+        "Catch": [
+            {"ErrorEquals": [CONDITION_FAILED], "Next": otherwise},
+            {"ErrorEquals": list(TRANSIENT_ERRORS), "Next": LEFT_TO_SCHEDULE},
+            {"ErrorEquals": ["States.ALL"], "Next": "NotClaimed"},
+        ],
+        "Next": next,
     }
 
 
@@ -128,7 +155,7 @@ def _outcome(record: SagaRecord) -> str:
 
 
 def _dead_letter_states(tasks: Tasks) -> dict[str, State]:
-    """Dead-letter a record that could not be written, and fail."""
+    """Dead-letter a record whose event is unknown or that could not be written, and fail."""
     record = {
         "record": f"$data.{tasks.columns.key}",
         "write": "$failed_write",

@@ -62,8 +62,7 @@ class SagaStep:
     irreversible: tuple[type[Refusal], ...] = ()
     """The compensation's refusals when the action can no longer be undone; only for the last step.
 
-    Its compensation is then called first after every failure: a record that is processed once more
-    may be about an action that took effect long ago.
+    Nothing else is undone until that compensation has answered.
     """
 
 
@@ -94,10 +93,36 @@ class RecordColumns:
 
     Others may publish events of the record if they count them here and in ``sequence``.
     """
-    open_index: tuple[str, ...]
-    """The keys of a sparse index of open records; the outcome's write removes them."""
+    open_shard: str
+    """The partition key of a sparse index of open records."""
+    check_after: str
+    """Its sort key: when an open record is looked at again."""
     closed_shard: str
     """The key of a sparse index of closed records: the first letter of the record's key."""
+    deferred_shard: str
+    """The key of a sparse index of deferred records: the first letter of the record's key."""
+    deferred_since: str
+    """When the record was deferred first."""
+    deferred_step: str
+    """The state that the saga waits for."""
+    deferred_error: str
+    """How that state failed last."""
+    deferrals: str
+    """How often the record was deferred."""
+    attention_requested_at: str
+    """When a person was called, because the record has been open for too long."""
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The columns that an open record has only while it waits; the outcome removes them."""
+        return (
+            self.deferred_shard,
+            self.deferred_since,
+            self.deferred_step,
+            self.deferred_error,
+            self.deferrals,
+            self.attention_requested_at,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +141,8 @@ class SagaRecord:
     """The state once everything is undone because a cancellation was requested."""
     irreversible: str = ""
     """The state when undoing came too late and everything stays as it is."""
+    completed_check: int | None = None
+    """How many seconds after its completion a record is looked at again; None means never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,16 +161,23 @@ class Timeouts:
     write_retries: int = 3
     max_delay: int
 
+    first_deferral: int = 30
+    """How long a deferred record waits at first; each time it waits twice as long."""
+    max_busy_deferral: int = 900
+    """How long it waits at most while somebody is busy or out of reach."""
+    max_failing_deferral: int = 21_600
+    """How long it waits at most while an action fails for any other reason."""
+
     @property
     def lease(self) -> int:
         """How long a claim is valid: longer than the execution that made it can run."""
         return self.execution + 60
 
 
-STANDARD_TIMEOUTS = Timeouts(execution=900, action_retries=3, compensation_retries=6, max_delay=32)
+STANDARD_TIMEOUTS = Timeouts(execution=900, action_retries=6, compensation_retries=6, max_delay=32)
 EXPRESS_TIMEOUTS = Timeouts(
     execution=EXPRESS_MAX_SECONDS,
-    action_retries=2,
+    action_retries=3,
     compensation_retries=2,
     write_retries=2,
     max_delay=4,

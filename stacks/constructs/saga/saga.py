@@ -7,21 +7,21 @@ Every saga built here keeps these rules:
   event that starts it finds the claim and ends without an effect. The record lists the executions
   that claimed it, because Step Functions cannot be searched by record.
 - A refusal is not retried. What was done before it is undone, in reverse order.
-- Any other failure is retried with backoff and full jitter. Then compensation starts with the
-  failed step, because after a time-out nobody knows whether it took effect. If the last step may be
-  irreversible, compensation starts with that step; when it is, nothing is undone.
-- An execution that took over an expired claim undoes all steps when it fails, because the previous
-  execution may have come further.
+- Any other failure is retried with backoff and full jitter. Then the record is deferred: one write
+  releases the claim and says when to look at the record again, and why. Nothing is undone.
+- After an earlier execution a refusal undoes all steps, because that one may have come further.
 - A cancellation request is honoured by the write that would confirm the record: all steps are
-  undone instead. If the request was there at the claim, it is the reason for any compensation.
-- A compensation that fails for good is dead-lettered to the repair queue with all that is needed to
-  finish it, and the other compensations go on. A record whose outcome could not be written is
-  dead-lettered too.
+  undone instead. If the request, or the reason of a refusal, is there at the claim, all steps are
+  undone at once.
+- If the last step may be irreversible, its compensation has to answer before the others run. Until
+  then the record is deferred. When the step is irreversible, nothing is undone.
+- Another compensation that fails for good is dead-lettered to the repair queue with all that is
+  needed to finish it, and the other compensations go on.
 - The outcome is written together with the record's next sequence number. The number is that of the
   event that started the saga, plus the out-of-band events since, plus one. Writing it twice has the
   same effect as writing it once.
-- When an execution ends without an outcome, its record's last event has to be published again. An
-  alarm reports each such end, because it may repeat for ever.
+- When an execution ends without an outcome, its record's last event has to be published again, once
+  ``check_after`` has come. An alarm reports each execution that failed, because it may for ever.
 """
 
 from collections.abc import Sequence

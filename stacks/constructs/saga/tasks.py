@@ -42,6 +42,16 @@ class Tasks:
         return f"#sequence = :sequence + if_not_exists({self.columns.out_of_band_events}, :none)"
 
     @property
+    def shard(self) -> str:
+        """The record's shard in an index: the first letter of its key."""
+        return f"{{% $substring($data.{self.columns.key}, 0, 1) %}}"
+
+    @staticmethod
+    def time_after(seconds: str) -> dict[str, str]:
+        """Return the time in so many seconds, a JSONata expression; UTC, ISO 8601."""
+        return {"S": f"{{% $fromMillis($millis() + $floor(1000 * ({seconds}))) %}}"}
+
+    @property
     def owns_claim(self) -> str:
         """The condition that this execution has the claim."""
         return f"{self.columns.claim_owner} = :me"
@@ -53,17 +63,18 @@ class Tasks:
         condition: str,
         remove: Sequence[str] = (),
         columns: Mapping[str, str] | None = None,
+        also: str = "",
     ) -> State:
-        """Write the outcome under the claim. Repeating the write changes nothing.
+        """Write the outcome under the claim.
 
-        ``columns`` are more columns to set.
+        ``remove`` are more columns to remove, ``columns`` more to set, ``also`` more assignments.
         """
         more = columns or {}
         sets = "".join(f", {name} = :{name}" for name in more)
-        removed = ", ".join([*self.columns.open_index, *remove])
+        removed = ", ".join([*self.columns.waiting, *remove])
         return self.update(
-            f"SET #state = :state, {self.next_sequence}, {self.columns.changed_at} = :now{sets}"
-            f" REMOVE {removed}",
+            f"SET #state = :state, {self.next_sequence}, {self.columns.changed_at} = :now"
+            f"{sets}{also} REMOVE {removed}",
             condition=condition,
             values={
                 ":initial": {"S": self.record.initial},

@@ -227,9 +227,31 @@ class TestFound:
         assert is_resolved(world.row(later), policy, repeats=earlier)
         assert world.row(wanted) == wanted
 
+    @pytest.mark.parametrize("start", [-6, -2.5, 0])
+    def test_undecided_order_makes_those_after_it_undecided(
+        self, job: Job, policy: str, world: World, start: float
+    ):
+        """Whether the second repeats the first is open, so whether the third repeats it is, too."""
+        first = world.placed("1", after(start))
+        second, third = (
+            confirmed(world, "2", after(start + 4)),
+            confirmed(world, "3", after(start + 8)),
+        )
+        job.at(NOON + timedelta(minutes=start + 8, seconds=10))
+        did(job)
+        assert [world.row(order) for order in (second, third)] == [second, third]
+
+        world.keep(replace(first, state=OrderState.CONFIRMED, sequence=2, **DONE))
+        did(job)
+
+        assert is_resolved(world.row(second), policy, repeats=first)
+        # Of the third, the second is now no original.
+        assert world.row(third) == third
+
     def test_duplicate_in_progress_is_resolved(self, job: Job, policy: str, world: World):
         earlier = confirmed(world, "1", after(1))
-        claimed = world.placed("2", after(2), claim_owner="execution", claim_until=9)
+        claim: dict[str, Any] = {"claim_owner": "execution", "claimed_by": {"execution"}}
+        claimed = world.placed("2", after(2), claim_until=9, **claim)
 
         did(job)
 

@@ -180,7 +180,11 @@ class TestGetOrder:
         assert strangers["body"].replace(order_id, "unknown") == unknown["body"]
 
 
-CLAIM: dict[str, Any] = {"claim_owner": "execution", "claim_until": 1_000}
+CLAIM: dict[str, Any] = {
+    "claim_owner": "execution",
+    "claim_until": 1_000,
+    "claimed_by": {"execution"},
+}
 
 
 class TestCancelOrder:

@@ -1,7 +1,8 @@
 """An order's sagas, jobs and requests in any interleaving, with crashes and redeliveries."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -19,17 +20,24 @@ from lambdas.contracts.codec import encode
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.orders import (
     HOLDABLE_STATES,
+    OPEN_STATES,
     TERMINAL_STATES,
     OrderHeld,
     OrderHoldMissed,
     OrderState,
 )
 from lambdas.orders.cancellation import TooLateError, cancel
-from lambdas.orders.domain import Order, UnexpectedDispatchError
+from lambdas.orders.domain import NotDeferredError, Order
 from lambdas.orders.domain import dispatch as dispatch_order
 from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, mark_hold_missed
-from lambdas.orders.stalled_orders import is_stalled, reschedule_check
+from lambdas.orders.stalled_orders import (
+    is_stalled,
+    is_undispatched,
+    request_attention,
+    reschedule_check,
+    resume,
+)
 from lambdas.orders.store import Orders
 from tests.integration.orders.conftest import make_orders_table
 from tests.support.order_requests import placed
@@ -137,11 +145,7 @@ class Life(RuleBasedStateMachine):
                 steps.pop()()
             return dispatch_order(order, now=self.time)
 
-        try:
-            self.orders.update(self.first.order_id, change=change)
-        except UnexpectedDispatchError:
-            # Only if the compensation of the shipment was dead-lettered.
-            assert "BookShipment" in self.dead_lettered
+        self.orders.update(self.first.order_id, change=change)
         self.relay()
         while self.order and self.order.state == OrderState.DISPATCHED and self.order.held:
             self.orders.update(self.first.order_id, change=partial(mark_hold_missed, now=self.time))
@@ -168,8 +172,27 @@ class Life(RuleBasedStateMachine):
         """The job reschedules its check of an open order."""
         if self.order and self.order.open_shard:
             seen, now = self.order, datetime.fromtimestamp(self.now, UTC)
-            assert self.orders.replace(seen, reschedule_check(seen, now=now))
+            after = reschedule_check(seen, now=now, dispatch_within=timedelta(hours=1))
+            assert self.orders.replace(seen, after)
             self.relay()
+
+    @rule()
+    def call_a_person(self) -> None:
+        """The schedule finds that the order has not gone on for long."""
+        waits = self.order and (is_stalled(self.order, now=self.now) or is_undispatched(self.order))
+        if self.order and waits and not self.order.attention_requested_at:
+            assert self.orders.replace(self.order, request_attention(self.order, now=self.time))
+            self.relay()
+            self.check()
+
+    @rule()
+    def resume(self) -> None:
+        """An operator has the order taken up again, which may not be deferred."""
+        change = partial(resume, now=datetime.fromtimestamp(self.now, UTC))
+        with suppress(NotDeferredError):
+            self.orders.update(self.first.order_id, change=change)
+        self.relay()
+        self.check()
 
     @rule(cause=CAUSES)
     def lift_hold(self, cause: str) -> None:
@@ -239,13 +262,16 @@ class Life(RuleBasedStateMachine):
     def check(self) -> None:
         assert self.order is not None
         state = self.order.state
-        # An order is in the index of open orders until it is final.
-        assert (self.order.open_shard is not None) == (
-            state in (OrderState.PLACED, OrderState.WITHDRAWN)
-        )
-        assert (self.order.check_after is not None) == (
-            state in (OrderState.PLACED, OrderState.WITHDRAWN)
-        )
+        # It is looked at again until its end.
+        assert (self.order.open_shard is not None) == (state not in TERMINAL_STATES)
+        assert (self.order.check_after is not None) == (state not in TERMINAL_STATES)
+        # It is in the index of deferred orders as long as it is open.
+        deferred = self.order.deferred_since is not None
+        assert (self.order.deferred_shard is not None) == deferred
+        assert not deferred or state in OPEN_STATES
+        # Nothing is taken from a shipment that has left.
+        assert not self.services.dispatched or self.services.done == set(ACTIONS)
+        assert "BookShipment" not in self.dead_lettered
         # From then on it is in the index of closed orders.
         assert (self.order.closed_shard is not None) == (state in TERMINAL_STATES)
         # The first cancellation determines the reason.
@@ -260,7 +286,7 @@ class Life(RuleBasedStateMachine):
             assert self.services.done == set(ACTIONS)
         if state == OrderState.DISPATCHED:
             assert self.services.dispatched
-            assert self.services.done == set(ACTIONS) or "BookShipment" in self.dead_lettered
+            assert self.services.done == set(ACTIONS)
         if state in (OrderState.CANCELLED, OrderState.REJECTED):
             assert self.services.done <= self.dead_lettered
         # A compensation by an earlier execution is no reason.
@@ -276,7 +302,8 @@ class Life(RuleBasedStateMachine):
                 self.step(0, "")
             self.wait()
             for event in self.republish():
-                self.start(event)
+                if event.data.detail_type in MACHINES:
+                    self.start(event)
         if self.services.dispatched:
             self.dispatch(meanwhile=False, index=0, fault="")
         assert self.order is not None
@@ -289,7 +316,7 @@ class Life(RuleBasedStateMachine):
         if self.acknowledged:
             assert self.order.state != OrderState.CONFIRMED
         if self.services.dispatched:
-            assert self.order.state == OrderState.DISPATCHED or "BookShipment" in self.dead_lettered
+            assert self.order.state == OrderState.DISPATCHED
         self.check_holds()
 
     def check_holds(self) -> None:
@@ -365,7 +392,7 @@ class Life(RuleBasedStateMachine):
 
     def republish(self) -> list[EventEnvelope[Any]]:
         assert self.order is not None
-        if not is_stalled(self.order, now=self.now):
+        if not is_stalled(self.order, now=self.now) and not is_undispatched(self.order):
             return []
         event = event_for_change(None, self.order)
         assert event == self.published[self.order.sequence - self.order.out_of_band_events]
@@ -404,19 +431,107 @@ def test_order_dispatched_before_its_cancellation_has_no_reason(life: Callable[[
     assert (order.row().state, order.row().reason) == (OrderState.DISPATCHED, None)
 
 
-@pytest.mark.parametrize("fault", ["", *ACTIONS])
+@pytest.mark.parametrize("trouble", ["before", "after"])
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_nothing_is_refunded_or_released_until_shipping_has_answered(
+    life: Callable[[], Life], trouble: str, confirmed: bool
+):
+    """It is cancelled in the end, unless it left meanwhile."""
+    order = life()
+    if confirmed:
+        order.finish(index=0)
+        order.cancel(meanwhile=False, index=0, fault="", reason="Cancelled")
+        order.deliver(index=1)
+    else:
+        order.steps(index=0, most=4)
+        order.cancel(meanwhile=False, index=0, fault="", reason="Cancelled")
+    for deferrals in (1, 2):
+        while order.executions[0].state != "CancelShipment":
+            order.step(index=0, fault="")
+        order.step(index=0, fault=trouble)
+        order.finish(index=0)
+        assert order.services.done >= {"ReserveStock", "TakePayment"}
+        row = order.row()
+        assert (row.deferrals, row.deferred_because) == (
+            deferrals,
+            "CancelShipment: Lambda.Unknown",
+        )
+        (event,) = order.republish()
+        order.start(event)
+    if confirmed and trouble == "before":
+        order.pick()
+        order.finish(index=0)
+        assert order.row().state == OrderState.DISPATCHED
+    else:
+        order.finish(index=0)
+        assert (order.row().state, order.services.done) == (OrderState.CANCELLED, set())
+
+
+@pytest.mark.parametrize("trouble", ["before", "after"])
+@pytest.mark.parametrize("action", [*ACTIONS, "Confirm"])
+def test_order_is_deferred_not_undone_when_an_action_fails(
+    life: Callable[[], Life], action: str, trouble: str
+):
+    order = life()
+    while order.executions[0].state != action:
+        order.step(index=0, fault="")
+    order.step(index=0, fault=trouble)
+    order.finish(index=0)
+    written = (action, trouble) == ("Confirm", "after")
+    assert order.row().state == (OrderState.CONFIRMED if written else OrderState.PLACED)
+    assert order.row().deferred_step == (None if written else action)
+
+    order.deliver(index=0)
+    order.finish(index=0)
+
+    assert (order.row().state, order.row().deferred_since) == (OrderState.CONFIRMED, None)
+
+
+def test_cancellation_on_record_at_the_claim_stops_the_saga_before_money_moves(
+    life: Callable[[], Life],
+):
+    order = life()
+    order.step(index=0, fault="")
+    order.step(index=0, fault="before")
+    order.finish(index=0)
+    order.cancel(meanwhile=False, index=0, fault="", reason="Cancelled")
+    assert (order.row().state, order.row().check_after) == (OrderState.PLACED, order.time)
+
+    order.deliver(index=0)
+    order.step(index=0, fault="")
+    order.step(index=0, fault="")
+    assert order.executions[0].state == "CancelShipment"
+    order.finish(index=0)
+
+    assert order.row().state == OrderState.CANCELLED
+
+
+def test_refusal_that_is_deferred_while_undoing_keeps_its_reason(life: Callable[[], Life]):
+    order = life()
+    order.steps(index=0, most=2)
+    order.step(index=0, fault="refuse")
+    while order.executions[0].state != "Reject":
+        order.step(index=0, fault="")
+    order.step(index=0, fault="before")
+    order.finish(index=0)
+    assert (order.row().state, order.row().reason) == (OrderState.PLACED, "Refused")
+
+    order.deliver(index=0)
+    order.finish(index=0)
+
+    assert (order.row().state, order.row().reason) == (OrderState.REJECTED, "Refused")
+
+
 def test_repeated_request_of_an_expired_dispatched_order_refunds_nothing(
-    life: Callable[[], Life], fault: str
+    life: Callable[[], Life],
 ):
     """The row is new because the old one had expired; the services still have their rows."""
     order = life()
     order.ways = {*WAYS, (OrderState.PLACED, OrderState.DISPATCHED)}
     order.services.states = dict.fromkeys(ACTIONS, "done") | {"BookShipment": "dispatched"}
     order.step(index=0, fault="")
-    if not fault:
-        order.cancel(meanwhile=False, index=0, fault="", reason="Cancelled")
-    while order.executions:
-        order.step(index=0, fault="before" if order.executions[0].state == fault else "")
+    order.cancel(meanwhile=False, index=0, fault="", reason="Cancelled")
+    order.finish(index=0)
 
     assert (order.row().state, order.row().reason) == (OrderState.DISPATCHED, None)
     assert order.services.done == set(ACTIONS)

@@ -12,7 +12,7 @@ import pytest
 from lambdas.contracts.orders import OrderState
 from lambdas.orders import scans, stalled_orders
 from lambdas.orders.cancellation import cancel
-from lambdas.orders.domain import STALLED_AFTER, Order
+from lambdas.orders.domain import STALLED_AFTER, Hold, HoldState, Order
 from lambdas.orders.events import event_for_change
 from lambdas.orders.scans import UnreadableError
 from lambdas.runtime.bus import Bus
@@ -22,6 +22,7 @@ from tests.support.spy import Spy
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 OLD = NOW - STALLED_AFTER - timedelta(seconds=5)
+DISPATCH_WITHIN = timedelta(hours=12)
 LATER = NOW + STALLED_AFTER + timedelta(seconds=1)
 
 
@@ -33,7 +34,14 @@ def world(dynamodb: Any, table: str) -> World:
 @pytest.fixture
 def job(load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table: str) -> Job:
     job = Job(
-        load_handler, monkeypatch, "republish_stalled", ORDERS_TABLE=table, EVENT_BUS="Orders"
+        load_handler,
+        monkeypatch,
+        "republish_stalled",
+        ORDERS_TABLE=table,
+        EVENT_BUS="Orders",
+        ENVIRONMENT="test",
+        DISPATCH_WITHIN_SECONDS=str(DISPATCH_WITHIN // timedelta(seconds=1)),
+        RESUMED_PER_MINUTE="2000",
     )
     job.at(NOW)
     return job
@@ -44,6 +52,28 @@ def fake_bus(job: Job, **faults: Any) -> FakeEvents:
     events = FakeEvents(**faults)
     job.set(bus=Bus("Orders", eventbridge=events))
     return events
+
+
+def report(**counts: int) -> dict[str, int]:
+    return {"checked": 0, "published": 0, "rejected": 0, "attention": 0, "deferred": 0} | counts
+
+
+def deferred(world: World, key: str, *, due: datetime, **changes: Any) -> Order:
+    """An order that a saga deferred."""
+    columns: dict[str, Any] = {
+        "deferred_step": "TakePayment",
+        "deferred_error": "States.Timeout",
+    }
+    order = world.placed(key, OLD, claimed_by={"execution"}, deferrals=1, **columns)
+    return world.keep(
+        replace(
+            order,
+            check_after=due.isoformat(),
+            deferred_shard=order.open_shard,
+            deferred_since=OLD.isoformat(),
+            **changes,
+        )
+    )
 
 
 def claim(*, seconds: int) -> dict[str, Any]:
@@ -83,7 +113,7 @@ def test_stalled_orders_events_are_published_as_the_first_time(job: Job, world: 
     ]
     events = fake_bus(job)
 
-    assert job.run() == {"checked": 3, "published": 3, "rejected": 0}
+    assert job.run() == report(checked=3, published=3)
 
     def by_id(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return sorted(entries, key=lambda entry: str(entry["Detail"]))
@@ -114,7 +144,7 @@ def test_other_orders_are_unchanged(job: Job, world: World):
     before = world.rows()
     events = fake_bus(job)
 
-    assert job.run() == {"checked": 2, "published": 0, "rejected": 0}
+    assert job.run() == report(checked=2, published=0)
 
     assert events.requests == []
     # They are checked again when their claims expire.
@@ -150,9 +180,9 @@ def test_claimed_orders_hide_no_stalled_one(job: Job, world: World):
     (hidden,) = of_one_shard(world, 1, first=3 * scans.PAGE_SIZE)
     events = fake_bus(job)
 
-    assert job.run() == {"checked": 3 * scans.PAGE_SIZE + 1, "published": 1, "rejected": 0}
+    assert job.run() == report(checked=3 * scans.PAGE_SIZE + 1, published=1)
     assert order_ids(events) == [hidden.order_id]
-    assert job.run() == {"checked": 0, "published": 0, "rejected": 0}
+    assert job.run() == report(checked=0, published=0)
 
 
 def test_run_is_bounded_and_the_next_continues(
@@ -176,7 +206,7 @@ def test_dry_run_reports_the_same_and_changes_nothing(job: Job, world: World):
     said = job.run(dry_run=True)
 
     assert (events.requests, world.rows()) == ([], before)
-    assert job.run() == said == {"checked": 5, "published": 3, "rejected": 0}
+    assert job.run() == said == report(checked=5, published=3)
 
 
 def test_rejected_event_is_reported_and_published_by_the_next_run(
@@ -185,13 +215,16 @@ def test_rejected_event_is_reported_and_published_by_the_next_run(
     orders = of_one_shard(world, 3)
     fake_bus(job, refused={orders[1].order_id})
 
-    assert job.run() == {"checked": 3, "published": 2, "rejected": 1}
-    (logged,) = capsys.readouterr().out.splitlines()
-    report = {"dry_run": False, "checked": 3, "published": 2, "rejected": 1}
-    assert json.loads(logged) == {"message": "stalled_orders_republished", **report}
+    assert job.run() == report(checked=3, published=2, rejected=1)
+    _, logged = capsys.readouterr().out.splitlines()
+    assert json.loads(logged) == {
+        "message": "stalled_orders_republished",
+        "dry_run": False,
+        **report(checked=3, published=2, rejected=1),
+    }
 
     later = fake_bus(job)
-    assert job.run() == {"checked": 1, "published": 1, "rejected": 0}
+    assert job.run() == report(checked=1, published=1)
     assert order_ids(later) == [orders[1].order_id]
 
 
@@ -264,18 +297,18 @@ def test_row_wins_over_a_lagging_index(job: Job, world: World):
     job.set(orders=scans.OrderScans(world.table, dynamodb=Spy(world.dynamodb, before)))
     events = fake_bus(job)
 
-    assert job.run() == {"checked": 1, "published": 0, "rejected": 0}
+    assert job.run() == report(checked=1, published=0)
     assert (events.requests, world.rows()) == ([], {order.order_id: closed})
 
 
-def test_idle_run_queries_each_shard_once(job: Job, world: World):
+def test_idle_run_queries_each_shard_of_both_indexes_once(job: Job, world: World):
     made: list[str] = []
     job.set(orders=scans.OrderScans(world.table, dynamodb=Spy(world.dynamodb, made.append)))
     fake_bus(job)
 
     job.run()
 
-    assert made == ["query"] * len(scans.SHARDS)
+    assert made == ["query"] * len(scans.SHARDS) * 2
 
 
 def test_unreadable_row_does_not_stop_the_others(job: Job, world: World):
@@ -307,3 +340,63 @@ def test_claims_of_an_ever_failing_saga_are_bounded(
     row = world.row(order)
     assert row.claimed_by == {"first", *(f"execution-{i}" for i in range(4))}
     assert row.claim_owner == me
+
+
+def test_deferred_orders_are_resumed_when_due_and_counted(
+    job: Job, world: World, capsys: pytest.CaptureFixture[str]
+):
+    due = deferred(world, "due", due=NOW - timedelta(seconds=1))
+    deferred(world, "not due", due=NOW + timedelta(seconds=1))
+    events = fake_bus(job)
+
+    assert job.run() == report(checked=1, published=1, deferred=2)
+
+    assert order_ids(events) == [due.order_id]
+    metrics = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (metrics["DeferredOrders"], metrics["Environment"]) == (2, "test")
+    (described,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert described == {
+        "Namespace": "Orders",
+        "Dimensions": [["Environment"]],
+        "Metrics": [{"Name": "DeferredOrders", "Unit": "Count"}],
+    }
+
+
+def test_person_is_called_once_for_an_order_that_keeps_failing(job: Job, world: World):
+    failing = {"deferred_error": "KeyError", "deferrals": stalled_orders.MAX_FAILURES}
+    order = deferred(world, "failing", due=NOW - timedelta(seconds=1), **failing)
+    events = fake_bus(job)
+
+    assert job.run(dry_run=True) == job.run() == report(checked=1, attention=1, deferred=1)
+    called = world.row(order)
+    assert (called.attention_requested_at, called.sequence) == (NOW.isoformat(), 2)
+
+    assert job.run() == report(checked=1, published=1, deferred=1)
+    assert order_ids(events) == [order.order_id]
+    # It is the event that starts the saga, not the one that calls the person.
+    assert json.loads(events.taken[0]["Detail"])["metadata"]["sequence"] == 1
+
+
+def test_confirmed_order_that_is_not_dispatched_in_time_is_published_again(job: Job, world: World):
+    late = world.placed("late", OLD, state=OrderState.CONFIRMED, sequence=2)
+    hold = {"cause": "c", "reason": "R", "explanation": "x", "at": OLD.isoformat()}
+    world.placed(
+        "held",
+        OLD,
+        state=OrderState.CONFIRMED,
+        sequence=3,
+        holds=(Hold(state=HoldState.HELD, **hold),),
+    )
+    events = fake_bus(job)
+
+    assert job.run() == report(checked=2, published=1)
+    assert job.run() == report()
+
+    assert order_ids(events) == [late.order_id]
+    assert events.taken[0]["DetailType"] == "OrderConfirmed"
+    then = (NOW + DISPATCH_WITHIN).isoformat()
+    assert {order.check_after for order in world.rows().values()} == {then}
+
+    job.at(NOW + 2 * DISPATCH_WITHIN + timedelta(seconds=1))
+    assert job.run() == report(checked=2, attention=1)
+    assert job.run() == report(checked=1, published=1)

@@ -133,6 +133,7 @@ def test_list_json_is_an_array_of_orders(listed: Run):
         "total": ROWS[2]["total"],
         "currency": "GBP",
         "held": ["PaymentDisputed"],
+        "deferred": None,
         "problems": [],
     }
 
@@ -168,3 +169,14 @@ def test_unknown_state_is_refused_with_the_known_ones(
         listed("--state", "LOST")
 
     assert "PLACED" in capsys.readouterr().err
+
+
+def test_deferred_orders_are_listed_with_what_they_wait_for(listed: Run):
+    waits = {"deferred_step": "TakePayment", "deferred_error": "States.Timeout"}
+    due = {"deferred_since": past(8), "check_after": "2100-01-01T00:00:00Z"}
+    table = Table(*ROWS, row(8, "PLACED", **waits, **due))
+
+    code, out, _ = listed("--deferred", table=table)
+
+    assert (code, ids(out)) == (0, [8])
+    assert "deferred: TakePayment: States.Timeout" in out

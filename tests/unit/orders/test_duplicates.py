@@ -59,14 +59,28 @@ class TestRepeated:
         with pytest.raises(UndecidedError):
             find_original(later, [earlier, later], within=WITHIN)
 
-    def test_confirmed_candidate_wins_over_an_open_one(self):
-        earlier, stands, later = (
+    def test_open_first_order_makes_all_later_ones_undecided(self):
+        """The second may repeat the first, and the third then repeats neither."""
+        first, second, third = (
             self.order("1", 0, OrderState.PLACED),
-            self.order("2", 1),
+            self.order("2", 4),
+            self.order("3", 8),
+        )
+        group = [first, second, third]
+
+        with pytest.raises(UndecidedError):
+            find_original(second, group, within=WITHIN)
+        with pytest.raises(UndecidedError):
+            find_original(third, group, within=WITHIN, undecided={second.order_id})
+
+    def test_confirmed_first_order_wins_over_an_open_one(self):
+        first, second, third = (
+            self.order("1", 0),
+            self.order("2", 1, OrderState.PLACED),
             self.order("3", 2),
         )
 
-        assert find_original(later, [earlier, stands, later], within=WITHIN) == stands
+        assert find_original(third, [first, second, third], within=WITHIN) == first
 
     def test_order_does_not_repeat_a_duplicate(self):
         first, second, third = (

@@ -19,9 +19,10 @@ from lambdas.contracts.orders import (
 from lambdas.contracts.values import Money, PricedLine
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.customer_view import customer_view
-from lambdas.orders.domain import Hold, HoldState, Order
+from lambdas.orders.domain import NO_LONGER_WAITING, Hold, HoldState, Order
 from lambdas.orders.events import event_for_change
 from lambdas.orders.rows import order_of, row_of
+from lambdas.orders.stalled_orders import request_attention
 from lambdas.runtime.dynamodb import from_item, to_item
 from tests.support.order_requests import placed
 
@@ -39,7 +40,12 @@ REJECTED_ORDER = after(
     PLACED_ORDER, state=OrderState.REJECTED, reason="PaymentDeclined", explanation="over the limit"
 )
 ORDER_WITH_DEAD_LETTERS = after(REJECTED_ORDER, failed_compensations=["RefundPayment"])
-CLAIMED_ORDER = replace(PLACED_ORDER, claim_owner="execution", claim_until=1)
+CLAIMED_ORDER = replace(
+    PLACED_ORDER, claim_owner="execution", claim_until=1, claimed_by={"execution"}
+)
+DEFERRED_ORDER = replace(
+    PLACED_ORDER, deferred_since=LATER, deferred_step="TakePayment", deferred_error="States.Timeout"
+)
 CANCELLED_ORDER = cancel(PLACED_ORDER, now=LATER)
 WISHED_ORDER = cancel(CLAIMED_ORDER, now=LATER)
 WITHDRAWN_ORDER = cancel(CONFIRMED_ORDER, now=LATER)
@@ -104,6 +110,41 @@ def test_rejection_is_published_with_its_reason():
 
     assert fact is not None
     assert (fact.data.reason, fact.data.explanation) == ("PaymentDeclined", "over the limit")
+
+
+@pytest.mark.parametrize(
+    ("order", "waits_for"),
+    [
+        (PLACED_ORDER, "a saga"),
+        (DEFERRED_ORDER, "TakePayment: States.Timeout"),
+        (CONFIRMED_ORDER, "dispatch"),
+    ],
+)
+def test_request_for_attention_says_what_the_order_waits_for(order: Order, waits_for: str):
+    requested = request_attention(order, now=LATER)
+
+    fact = event_for_change(order, requested)
+
+    assert fact is not None
+    assert fact.data == OrderNeedsAttention(
+        order_id=order.order_id,
+        customer_id=order.customer_id,
+        failed_compensations=(),
+        waits_for=waits_for,
+    )
+    assert (fact.metadata.sequence, fact.metadata.occurred_at) == (requested.sequence, LATER)
+    # The order's last event is published again as before.
+    assert event_for_change(None, requested) == event_for_change(None, order)
+
+
+def test_deferral_has_no_event_and_the_outcome_after_it_has_its_own():
+    requested = request_attention(DEFERRED_ORDER, now=LATER)
+    done = after(requested, state=OrderState.CONFIRMED, **NO_LONGER_WAITING)
+
+    assert event_for_change(CLAIMED_ORDER, DEFERRED_ORDER) is None
+    fact = event_for_change(requested, done)
+    assert fact is not None
+    assert type(fact.data) is OrderConfirmed
 
 
 def test_failed_compensations_are_published():
@@ -174,6 +215,12 @@ FULL_ORDER = replace(
     cancel_requested_at=LATER,
     open_shard="7",
     check_after=LATER,
+    deferred_shard="7",
+    deferred_since=LATER,
+    deferred_step="TakePayment",
+    deferred_error="States.Timeout",
+    deferrals=2,
+    attention_requested_at=LATER,
     closed_shard="7",
     dedup_bucket="2026-12-01T08:25+00:00 7",
     dedup_key="7",

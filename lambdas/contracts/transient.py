@@ -1,0 +1,38 @@
+"""The errors that say that somebody is busy or out of reach, and not that something is broken."""
+
+TRANSIENT_ERRORS = (
+    # The call never got to the function, got no answer, or none in time.
+    # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    "States.Timeout",
+    "Sandbox.Timedout",
+    "Lambda.TooManyRequestsException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.Unknown",
+    # The saga's own writes.
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+    "DynamoDB.ProvisionedThroughputExceededException",
+    "DynamoDB.RequestLimitExceeded",
+    "DynamoDB.ThrottlingException",
+    "DynamoDB.TransactionConflictException",
+    "DynamoDB.InternalServerErrorException",
+    "DynamoDB.InternalServerError",
+    "DynamoDB.SdkClientException",
+    # What a function raises, by the name of its exception's class.
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "TransactionConflictException",
+    "TransactionCanceledException",
+    "InternalServerError",
+    "EndpointConnectionError",
+    "ConnectTimeoutError",
+    "ReadTimeoutError",
+    "ConnectionClosedError",
+    "ConcurrentUpdateError",
+    "DatabaseUnavailableError",
+    "ProviderError",
+)
+"""As Step Functions names them. A call that failed so may be retried for as long as it takes."""

@@ -1,0 +1,71 @@
+"""Resume deferred orders now: one, those that wait for the same reason, or all.
+
+Without --yes, nothing is done. An order is deferred when its saga cannot get on with it; a job
+resumes it when it is due. Resumed, its saga starts at once, and counts its deferrals from none.
+
+Ends with 0 when all selected orders are resumed, or could be, and with 1 when one could not.
+"""
+
+import time
+from argparse import ArgumentParser, Namespace
+from datetime import UTC, datetime
+
+from lambdas.orders.stalled_orders import is_stalled
+from ops.commands import DONE, NEEDS_ATTENTION
+from ops.commands.options import add_redrive_options
+from ops.deployed import Deployed, OperationError
+from ops.dlq.executor import ActionFailedError, invoke_function
+from ops.orders.collect import RecordCollector
+from ops.orders.listing import Selection, list_orders
+from ops.orders.row_checks import parse_order
+from ops.output import print_json, print_text
+from ops.terminal import Terminal
+
+MAX_ORDERS = 100_000
+"""How many orders one command resumes at most."""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("order_id", metavar="ORDER", nargs="?", help="an order's id")
+    which.add_argument("--all", action="store_true", help="all deferred orders")
+    which.add_argument("--reason", metavar="R", help="those deferred by this step or error")
+    add_redrive_options(parser)
+
+
+def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
+    """Invoke orders' own function for each order, or say for how many it would be invoked."""
+    selected = _selected(arguments, deployed)
+    failed: dict[str, str] = {}
+    if arguments.yes:
+        function = deployed.outputs("Orders")["ResumeOrderFunction"]
+        for number, order_id in enumerate(selected):
+            time.sleep(1 / arguments.per_second if number else 0)
+            try:
+                invoke_function(deployed.client("lambda"), function, {"order_id": order_id})
+            except ActionFailedError as reason:
+                failed[order_id] = str(reason)
+    resumed = len(selected) - len(failed) if arguments.yes else 0
+    if arguments.json:
+        print_json({"selected": len(selected), "resumed": resumed, "failed": failed})
+    else:
+        done = f"{resumed} resumed" if arguments.yes else f"{len(selected)} to resume; add --yes"
+        print_text("\n".join([*(f"{id}: {why}" for id, why in failed.items()), done]))
+    return NEEDS_ATTENTION if failed else DONE
+
+
+def _selected(arguments: Namespace, deployed: Deployed) -> list[str]:
+    """Return the ids of the deferred orders that no saga works on, the longest deferred first."""
+    now = datetime.now(UTC)
+    if arguments.order_id is not None:
+        row = RecordCollector(deployed, arguments.order_id).order()
+        order = parse_order(row)
+        if not order.deferred_since or not is_stalled(order, now=int(now.timestamp())):
+            raise OperationError(f"order {order.order_id} is {order.state}, and is not deferred")
+        return [order.order_id]
+    selection = Selection(deferred=True, reason=arguments.reason)
+    table, dynamodb = deployed.outputs("Orders")["OrdersTable"], deployed.client("dynamodb")
+    listed = list_orders(dynamodb, table, selection, limit=MAX_ORDERS, now=now).orders
+    waiting = [each.order for each in listed if is_stalled(each.order, now=int(now.timestamp()))]
+    return [order.order_id for order in sorted(waiting, key=lambda each: each.deferred_since or "")]

@@ -1,0 +1,53 @@
+"""How a saga lets go of a record that it cannot finish now, so that a later execution does."""
+
+from stacks.constructs.saga.catches import DEFER, DEFER_UNDOING
+from stacks.constructs.saga.tasks import NOW, State, Tasks
+
+LEFT_TO_SCHEDULE = "LeftToSchedule"
+"""The end without an outcome. A scheduled job finds the open record."""
+
+
+def deferral_states(tasks: Tasks) -> dict[str, State]:
+    """Return the writes that defer the record, and the end that follows them."""
+    return {
+        **({DEFER: _defer(tasks)} if tasks.record.completed else {}),
+        DEFER_UNDOING: _defer(tasks, undoing=True),
+        LEFT_TO_SCHEDULE: {
+            "Type": "Succeed",
+            "Comment": "No outcome yet: the record's event is published again when it is due",
+        },
+    }
+
+
+def _defer(tasks: Tasks, *, undoing: bool = False) -> State:
+    """Release the claim and say when to go on, in one write.
+
+    While undoing, the reason is recorded too: the next execution does not begin with the actions.
+    If the write fails, the claim expires, and the record is found all the same. If its response
+    was lost, the claim is gone already.
+    """
+    columns, first = tasks.columns, tasks.timeouts.first_deferral
+    delay = f"$min([$max_deferral, {first} * $power(2, $min([$deferrals, 12]))])"
+    why = {columns.reason: "{% $reason %}", columns.explanation: "{% $explanation %}"}
+    kept = "".join(f", {name} = if_not_exists({name}, :{name})" for name in why if undoing)
+    defer = tasks.update(
+        f"SET {columns.check_after} = :then,"
+        f" {columns.deferred_since} = if_not_exists({columns.deferred_since}, :now),"
+        f" {columns.deferred_shard} = :shard, {columns.deferred_step} = :step,"
+        f" {columns.deferred_error} = :error, {columns.deferrals} = :deferrals{kept}"
+        f" REMOVE {columns.claim_owner}, {columns.claim_until}",
+        condition=f"{tasks.owns_claim} AND #state = :initial",
+        values={
+            ":initial": {"S": tasks.record.initial},
+            ":now": NOW,
+            # Half of the delay is jitter, so that records deferred together come back apart.
+            ":then": tasks.time_after(f"{delay} * (1 + $random()) / 2"),
+            ":shard": {"S": tasks.shard},
+            ":step": {"S": "{% $deferred_step %}"},
+            ":error": {"S": "{% $deferred_error %}"},
+            ":deferrals": {"N": "{% $string($deferrals + 1) %}"},
+            **({f":{name}": {"S": value} for name, value in why.items()} if undoing else {}),
+        },
+    )
+    caught = {"ErrorEquals": ["States.ALL"], "Next": LEFT_TO_SCHEDULE}
+    return defer | {"Catch": [caught], "Next": LEFT_TO_SCHEDULE}
