@@ -52,7 +52,7 @@ class Customers:
         self._cognito.admin_set_user_password(**user, Password=self.password, Permanent=True)
 
     def token(self, customer: str, *, fresh: bool = False) -> str:
-        """A customer's access token: the one at hand, unless it must be ``fresh``."""
+        """Return a customer's access token: a cached one, unless it must be ``fresh``."""
         with self._lock:
             if not fresh and customer in self._tokens:
                 self._tokens.move_to_end(customer)

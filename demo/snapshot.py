@@ -77,9 +77,10 @@ class Snapshot:
     def _gather_table(
         self, output: str, table: str | None, *columns: str, lines: tuple[str, str] | None = None
     ) -> None:
-        """Copy some columns of a DynamoDB table's rows.
+        """Replace the rows of `table` by a DynamoDB table's rows, with these columns only.
 
-        `lines` is a table and the name of a key: the `lines` of each row go there, under that key.
+        The stack output `output` names the DynamoDB table. `lines` is another table of the snapshot
+        and a key attribute. Each row's `lines` are copied to that table, with the row's key.
         """
         for name in filter(None, (table, lines and lines[0])):
             self._database.execute(f"DELETE FROM {name}")  # noqa: S608
