@@ -58,11 +58,11 @@ class Tally:
 
     results: list[RedriveResult] = field(default_factory=list)
     skipped: int = 0
-    """How many were not selected, or came during the run."""
+    """The number of dead letters that were not selected, or came during the run."""
     not_received: int = 0
-    """Roughly how many SQS did not give out."""
+    """The approximate number of dead letters that SQS did not return."""
     in_progress: DeadLetter | None = None
-    """The one that may have been handed over and is not deleted yet."""
+    """The dead letter that may have reached its target and is not deleted yet."""
     access_denied: dict[str, str] = field(default_factory=dict)
     """The names of sinks that were left because a right is missing, and the error."""
 
@@ -84,7 +84,7 @@ class Tally:
 
 @dataclass(slots=True)
 class RateLimit:
-    """Lets pass at most so many a second."""
+    """Delays actions, so that at most ``per_second`` start in a second."""
 
     per_second: float
     clock: Callable[[], float] = time.monotonic
@@ -92,7 +92,7 @@ class RateLimit:
     _next: float = 0
 
     def wait(self) -> None:
-        """Wait until the next one may pass."""
+        """Wait until the next action may start."""
         now = self.clock()
         if now < self._next:
             self.sleep(self._next - now)

@@ -152,9 +152,9 @@ class StockSource(RebuildSource):
 def drain(
     queue: ReplayQueue, replay: Replay, write: WriteBodies, *, workers: int = MAX_WORKERS
 ) -> Iterator[int]:
-    """Write all events of a replay; yield now and then how many messages that was so far.
+    """Write the events of a replay; yield the number of messages received after each round.
 
-    Most of the events are of no interest to the view.
+    It counts all messages, also those of events that the view ignores.
     """
 
     def work(_: int) -> int:
