@@ -24,7 +24,7 @@ class CommandCall:
 
     @property
     def name(self) -> str:
-        """The state's name: the command's."""
+        """The name of the state that makes the call: that of the command's class."""
         return self.command.__name__
 
     @property
