@@ -60,7 +60,7 @@ synth-alone: setup build/alone/installed ## prove that requirements.txt suffices
 
 build/alone/installed: requirements.txt
 	@uv venv --quiet --clear --python $(VENV)/bin/python build/alone
-	@uv pip install --quiet --python build/alone/bin/python --require-hashes -r requirements.txt
+	@uv pip install --quiet --system-certs --python build/alone/bin/python --require-hashes -r requirements.txt
 	@touch $@
 
 lock: setup ## pin everything that is installed, with hashes (UPGRADE=--upgrade for newer ones)

@@ -51,7 +51,7 @@ UNUSED = {
 """Rights that are never used here, each with the reason."""
 
 BY_CHANCE = {
-    "*OftenRole: lambda:InvokeFunction on *": "the tests may end before a schedule runs",
+    "*ScheduleRole: lambda:InvokeFunction on *": "the tests may end before a schedule runs",
     "*/WorkersRole: sqs:ChangeMessageVisibility on Picking": (
         "a worker that is stopped returns the messages in flight, if it has any"
     ),
