@@ -18,6 +18,7 @@ from typing import Any
 from demo import api_client
 from demo.deployment import deploy_app
 from demo.errors import DemoError
+from demo.mailbox import Mailbox
 from demo.workers import running_workers
 from emulator.cloud import Cloud, running
 from lambdas.contracts.orders import OrderState
@@ -69,6 +70,9 @@ def _prepare_shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
     http = api_client.http(cloud)
     contact = api_client.ApiClient(outputs["ApiUrl"], customers, http=http, sleep=time.sleep)
     contact.put_contact(customer=CUSTOMER, email="ada@customers.example", name="Ada")
+    mailbox = Mailbox(http, endpoint=cloud.endpoint)
+    for link in mailbox.links():
+        mailbox.confirm(link)
     api = api_client.ApiClient(outputs["ApiUrl"], customers, http=http, sleep=time.sleep)
 
     def place(key: str) -> None:

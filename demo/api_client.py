@@ -124,7 +124,7 @@ class ApiClient:
         return self._ask("GET", f"/orders/{order_id}", customer, headers={})
 
     def put_contact(self, *, customer: str, email: str, name: str) -> ApiResponse:
-        """Say where a customer is to be written to."""
+        """Say where a customer is to be written to, once the address is confirmed."""
         contact = json.dumps({"email": email, "name": name})
         headers = {"Content-Type": "application/json"}
         return self._ask("PUT", "/contact", customer, body=contact, headers=headers)

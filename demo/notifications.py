@@ -3,17 +3,16 @@
 What SES has sent is read from the local cloud's own record: no mail leaves the machine.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from hashlib import sha256
 from sqlite3 import Connection
-from typing import Any
 
 from demo import api_client
 from demo.database import count, insert
 from demo.errors import DemoError
 from demo.invariants import Check
+from demo.mailbox import Mailbox
 from demo.readers import scan
 from demo.screen import Screen
 from emulator.cloud import Cloud
@@ -39,7 +38,7 @@ CREATE VIEW checked_emails AS SELECT m.*, CASE WHEN customer IN (SELECT customer
 """
 """The tables of the notifications.
 
-- `reachable`: the customers who have given an address.
+- `reachable`: the customers who have given an address and confirmed it.
 - `email_records`: what notifications has recorded of each mail.
 - `sent_emails`: what SES has accepted.
 - `pdf_invoices`: the invoices in the bucket (`invoices` are those of the export).
@@ -112,20 +111,23 @@ class Notifications:
         api: api_client.ApiClient,
     ) -> None:
         """`outputs` are those of the deployed stacks; `api` is a client of notifications' API."""
-        self._cloud = cloud
+        self.mailbox = Mailbox(api_client.http(cloud), endpoint=cloud.endpoint)
         self._client = cache(cloud.client)
         self._outputs = outputs
         self._database = database
         self._api = api
 
     def register(self, customer: str) -> str | None:
-        """Register a customer's address; return the customer, or None without an address."""
+        """Register a customer's address; return the customer, or None without an address.
+
+        The address is used once it is confirmed: see ``mailbox``.
+        """
         digest = sha256(customer.encode()).digest()
         if int.from_bytes(digest[:4]) % NO_ADDRESS_ONE_IN == 0:
             return None
         address = f"{digest.hex()[:16]}@customers.example"
         answer = self._api.put_contact(customer=customer, email=address, name="Customer")
-        if answer.status != 200:
+        if answer.status not in (200, 202):
             raise DemoError(f"{customer}'s address was refused: {answer.body}")
         return customer
 
@@ -143,18 +145,13 @@ class Notifications:
         for page in scan(self._client("dynamodb"), self._outputs["EmailRecordsTable"]):
             rows = (tuple(row[name] for name in columns) for row in page)
             insert(self._database, "email_records", rows)
-        sent = ((mail["MessageId"], mail["Subject"]) for mail in self._sent_emails())
+        sent = ((mail["MessageId"], mail["Subject"]) for mail in self.mailbox.order_mails())
         insert(self._database, "sent_emails", sent)
         pages = self._client("s3").get_paginator("list_objects_v2")
         for found in pages.paginate(Bucket=self._outputs["InvoicesBucket"]):
             keys = (each["Key"] for each in found.get("Contents", []))
             ids = ((key.rpartition("/")[2].removesuffix(".pdf"),) for key in keys)
             insert(self._database, "pdf_invoices", ids)
-
-    def _sent_emails(self) -> list[Mapping[str, Any]]:
-        url = f"{self._cloud.endpoint}/_ministack/ses/messages"
-        content = json.loads(api_client.http(self._cloud).request("GET", url).data)
-        return [mail for mails in content["messages"].values() for mail in mails]
 
 
 def show(screen: Screen, database: Connection) -> None:

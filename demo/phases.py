@@ -38,7 +38,7 @@ def deliver_demand(run: Run, screen: Screen, name: str) -> None:
 
 
 def register_customers(run: Run, screen: Screen) -> None:
-    """Create the customers' users and register their addresses."""
+    """Create the customers' users, register their addresses, and use the links mailed there."""
     with screen.phase("registering customers") as note:
         total = count(run.database, "(SELECT DISTINCT customer FROM invoices)")
         names = run.database.execute("SELECT DISTINCT customer FROM invoices")
@@ -50,6 +50,12 @@ def register_customers(run: Run, screen: Screen) -> None:
         registered = order_driver.map_in_threads(register, names, stop=run.stop)
         for done, _ in enumerate(run.notifications.record_reachable(registered), 1):
             note(bar(done, total))
+    with screen.phase("confirming addresses") as note:
+        mailbox = run.notifications.mailbox
+        links = mailbox.links()
+        confirmed = order_driver.map_in_threads(mailbox.confirm, links, stop=run.stop)
+        for done, _ in enumerate(confirmed, 1):
+            note(bar(done, len(links)))
 
 
 def submit_orders(run: Run, screen: Screen, faults: FaultInjection | None) -> None:

@@ -26,6 +26,8 @@ def up(*, port: int | None) -> int:
         run = create_run(cloud, show_deployment(cloud, screen), database, reshard=False)
         run.customers.sign_up("ada")
         run.notifications.register("ada")
+        for link in run.notifications.mailbox.links():
+            run.notifications.mailbox.confirm(link)
         database.execute("INSERT INTO demand VALUES ('85123A', 1000)")
         deliver_stock(cloud, run.outputs["ReceiveStockFunction"], database)
         stack.enter_context(running_workers(cloud, run.outputs))

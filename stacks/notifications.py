@@ -15,12 +15,11 @@ from stacks.constructs.async_function import AsyncFunction
 from stacks.constructs.bucket import ServiceBucket
 from stacks.constructs.destinations import to_bus, to_function, to_topic
 from stacks.constructs.event_rule import EventRule
-from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant
 from stacks.constructs.http_api import HttpApi
-from stacks.constructs.http_route import HttpRoute
 from stacks.constructs.packages import PackagesLayer
 from stacks.constructs.table import ServiceTable
+from stacks.contacts import Contacts
 from stacks.environments import Environment
 
 
@@ -40,7 +39,15 @@ class NotificationsStack(Stack):
 
         # State
         customers = ServiceTable(self, "Customers", env=env, key="customer_id")
-        email_records = ServiceTable(self, "EmailRecords", env=env, key="order_id", sort_key="kind")
+        email_records = ServiceTable(
+            self,
+            "EmailRecords",
+            env=env,
+            key="order_id",
+            sort_key="kind",
+            # Erasing a customer asks for the customer's records.
+            indexes=[("customer_id", "order_id")],
+        )
         # Accounts have to be kept for ten years.
         invoices = ServiceBucket(
             self,
@@ -51,20 +58,12 @@ class NotificationsStack(Stack):
         )
 
         # Functions
-        customers_settings = {"CUSTOMERS_TABLE": customers.table_name}
         invoices_settings = {"INVOICES_BUCKET": invoices.bucket_name}
         mail_settings = {
-            **customers_settings,
+            "CUSTOMERS_TABLE": customers.table_name,
             "EMAIL_RECORDS_TABLE": email_records.table_name,
             "SENDER": env.sender or "",
         }
-        put_contact = ServiceFunction(
-            self,
-            "PutContact",
-            env=env,
-            handler="notifications.put_contact",
-            settings=customers_settings,
-        )
         function = partial(
             AsyncFunction,
             self,
@@ -111,12 +110,16 @@ class NotificationsStack(Stack):
             event=OrderConfirmed,
             target=partial(targets.LambdaFunction, issue_invoice),
         )
-        HttpRoute(
-            self, "PUT /contact", api=http_api, callers=http_api.customers, function=put_contact
+        contacts = Contacts(
+            self,
+            "Contacts",
+            env=env,
+            http_api=http_api,
+            customers=customers,
+            email_records=email_records,
         )
 
         # Grants
-        grant(put_contact, "dynamodb:PutItem", on=customers.table_arn)
         invoice_objects = {
             "objects": "invoices/*",
             "reason": "one object for each order, and the order names it",
@@ -135,8 +138,10 @@ class NotificationsStack(Stack):
                 self, "Sender", identity=ses.Identity.email(env.sender)
             ).email_identity_arn
             grant(notify_customer, "ses:SendEmail", on=identity)
+            grant(contacts.put_contact, "ses:SendEmail", on=identity)
             # SES may require this too for an attachment.
             grant(email_invoice, "ses:SendEmail", "ses:SendRawEmail", on=identity)
 
+        CfnOutput(self, "EraseCustomerFunction", value=contacts.erase_customer.function_name)
         CfnOutput(self, "EmailRecordsTable", value=email_records.table_name)
         CfnOutput(self, "InvoicesBucket", value=invoices.bucket_name)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lambdas.contracts.commands import Command
 from lambdas.contracts.event import Event
 from lambdas.contracts.orders import (
     OrderCancelled,
@@ -27,8 +28,9 @@ class CustomerNotified(Event):
     """The customer was notified of an event of the order, or it is final that no mail is sent.
 
     ``notice`` is the type of that event, such as ``OrderConfirmed``. The sequence is that event's
-    sequence, so it has gaps. ``result`` is ``SENT``; ``NO_ADDRESS`` when no address is known; or
-    ``RECORDED`` where the environment has no sender. The event contains no address.
+    sequence, so it has gaps. ``result`` is ``SENT``; ``NO_ADDRESS`` when no address is known;
+    ``UNCONFIRMED`` when its owner has not confirmed it; or ``RECORDED`` where the environment has
+    no sender. The event contains no address.
     """
 
     source: ClassVar = SOURCE
@@ -42,3 +44,12 @@ class CustomerNotified(Event):
 
 
 EVENTS: tuple[type[Event], ...] = (CustomerNotified,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseCustomer(Command):
+    """Erase what leads to the person: address, name, and the records of mails."""
+
+    customer_id: str
+    dry_run: bool = False
+    """Whether to count only."""

@@ -3,20 +3,56 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from unicodedata import category
+
+
+class AddressState(StrEnum):
+    """Whether the owner of an address has confirmed it."""
+
+    CONFIRMED = "CONFIRMED"
+    UNCONFIRMED = "UNCONFIRMED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedContact:
+    """The address and the name under which a customer wants to receive mail."""
+
+    email: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingContact:
+    """Contact details that wait until the owner of the address confirms it."""
+
+    email: str
+    name: str
+    token_hash: str
+    """The hash of the token in the confirmation mail; the token itself is not kept."""
+    expires_at: int
+    """When the token expires: seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """The address and the name under which a customer receives mail."""
+    """A customer's contact details.
+
+    A new address replaces the confirmed one when it is confirmed itself, not before.
+    """
 
     customer_id: str
-    email: str
-    name: str
+    email: str = ""
+    """Empty until the first address is confirmed."""
+    name: str = ""
     changed_at: str
     """The time of the last change: UTC, ISO 8601."""
+    confirmed_at: str = ""
+    """When the address was confirmed: UTC, ISO 8601. Empty if it was not: no mail goes to it."""
+    pending: PendingContact | None = None
 
 
-MAX_EMAIL, MAX_LOCAL_PART, MAX_NAME = 254, 64, 100
+MAX_EMAIL, MAX_LOCAL_PART, MAX_NAME = 254, 64, 60
 """The maximum lengths, in characters; those of addresses are from
 https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1
 """
@@ -30,6 +66,10 @@ EMAIL = re.compile(
 SES accepts ASCII only; an internationalized domain has to be given as Punycode.
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html
 """
+LETTERS_AND_MARKS = {"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc"}
+PUNCTUATION_IN_NAMES = " .,'’-·"
+DOMAIN = re.compile(r"\.\w\w")
+"""What makes a domain name, which mail programs turn into a link: ``shop.example``, not ``J.R.``"""
 
 
 class BadContactError(Exception):
@@ -40,7 +80,7 @@ class BadContactError(Exception):
         self.problems = [{"field": name, "problem": text} for name, text in problems.items()]
 
 
-def parse_contact(body: object, *, customer_id: str, now: str) -> Contact:
+def parse_contact(body: object) -> WantedContact:
     """Parse a request's body; raise BadContactError naming every bad field."""
     if not isinstance(body, Mapping):
         raise BadContactError({"body": "must be a JSON object"})
@@ -49,10 +89,12 @@ def parse_contact(body: object, *, customer_id: str, now: str) -> Contact:
     if not isinstance(email, str) or not _is_email(email):
         problems["email"] = "must be an e-mail address, such as ada@example.com"
     if not isinstance(name, str) or not _is_name(name):
-        problems["name"] = f"must be a line of 1 to {MAX_NAME} letters"
+        problems["name"] = (
+            f"must be a name of 1 to {MAX_NAME} letters, without digits, signs and links"
+        )
     if problems:
         raise BadContactError(problems)
-    return Contact(customer_id=customer_id, email=str(email), name=str(name), changed_at=now)
+    return WantedContact(email=str(email), name=str(name))
 
 
 def _is_email(text: str) -> bool:
@@ -65,5 +107,13 @@ def _is_email(text: str) -> bool:
 
 
 def _is_name(text: str) -> bool:
-    """Return whether ``text`` is one printable line: a name must not add lines to an e-mail."""
-    return text.isprintable() and text.strip() != "" and len(text) <= MAX_NAME
+    """Return whether ``text`` can stand in a mail as a name: it says nothing and links nowhere."""
+    return (
+        any(map(str.isalpha, text))
+        and all(
+            category(character) in LETTERS_AND_MARKS or character in PUNCTUATION_IN_NAMES
+            for character in text
+        )
+        and DOMAIN.search(text) is None
+        and len(text) <= MAX_NAME
+    )

@@ -3,10 +3,11 @@
 from typing import Any
 
 from lambdas.contracts.codec import decode
+from lambdas.notifications.contact_store import Contacts
 from lambdas.notifications.invoices import IssuedInvoice
 from lambdas.notifications.mail_sender import MailSender
 from lambdas.notifications.messages import compose_invoice_email
-from lambdas.notifications.store import Contacts, EmailRecords, Invoices
+from lambdas.notifications.store import EmailRecords, Invoices
 from lambdas.runtime.aws import SINGLE_ATTEMPT, client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting

@@ -6,12 +6,13 @@ from typing import Any
 from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.notifications import CustomerNotified
 
-SENDING, SENT, RECORDED, NO_ADDRESS = "SENDING", "SENT", "RECORDED", "NO_ADDRESS"
+SENDING, SENT, RECORDED = "SENDING", "SENT", "RECORDED"
+NO_ADDRESS, UNCONFIRMED = "NO_ADDRESS", "UNCONFIRMED"
 """The states of a record.
 
-SENDING is written before SES is called, SENT after SES has accepted the e-mail. The other two are
+SENDING is written before SES is called, SENT after SES has accepted the e-mail. The others are
 final at once: RECORDED if the environment has no sender address, NO_ADDRESS if the customer has no
-contact.
+contact, UNCONFIRMED if the owner of its address has not confirmed it.
 """
 
 
@@ -21,7 +22,8 @@ class EmailRecord:
 
     order_id: str
     kind: str
-    customer_id: str
+    customer_id: str = ""
+    """Empty when the customer has been erased."""
     state: str
     changed_at: str
     """The time of the last change: UTC, ISO 8601."""
@@ -65,7 +67,7 @@ def event_for_record(
     return envelope(
         CustomerNotified(
             order_id=record.order_id,
-            customer_id=record.customer_id,
+            customer_id=event.data.customer_id,
             notice=record.kind,
             result=record.state,
         ),

@@ -5,20 +5,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
-
+from lambdas.notifications.contact_store import Contacts
 from lambdas.notifications.contacts import Contact
 from lambdas.notifications.email_records import (
     NO_ADDRESS,
     RECORDED,
     SENDING,
-    EmailOutcomeUnknownError,
+    UNCONFIRMED,
     EmailRecord,
     EmailRejectedError,
     require_outcome,
 )
 from lambdas.notifications.messages import EmailMessage, add_salutation
-from lambdas.notifications.store import Contacts, EmailRecords
+from lambdas.notifications.ses import send_through_ses, text_content
+from lambdas.notifications.store import EmailRecords
 
 if TYPE_CHECKING:
     from types_boto3_sesv2 import SESV2Client
@@ -82,7 +82,12 @@ class MailSender:
         if contact is None or record.state != SENDING:
             return record
         try:
-            message_id = self._call_ses(contact, message)
+            message_id = send_through_ses(
+                self._ses,
+                sender=self._sender,
+                to=contact.email,
+                content=_ses_content(contact, message),
+            )
         except EmailRejectedError:
             self._records.delete(record)
             raise
@@ -91,30 +96,9 @@ class MailSender:
     def _initial_state(self, contact: Contact | None) -> str:
         if contact is None:
             return NO_ADDRESS
-        return SENDING if self._sender else RECORDED
-
-    def _call_ses(self, contact: Contact, message: EmailMessage) -> str:
-        """Send the e-mail through SES; return its message id.
-
-        A client error (4xx) means that nothing was sent. After a server error (5xx) or a lost
-        connection the outcome is unknown. SES's own message may contain the address, so it is not
-        logged.
-        https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html
-        """
-        try:
-            response = self._ses.send_email(
-                FromEmailAddress=self._sender,
-                Destination={"ToAddresses": [contact.email]},
-                Content={"Simple": _ses_content(contact, message)},
-            )
-        except ClientError as refused:
-            code = refused.response["Error"]["Code"]
-            if refused.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
-                raise EmailOutcomeUnknownError(f"SES failed: {code}") from None
-            raise EmailRejectedError(f"SES rejected the e-mail: {code}") from None
-        except (ConnectTimeoutError, EndpointConnectionError) as unreached:
-            raise EmailRejectedError(f"SES was not reached: {unreached}") from None
-        return str(response["MessageId"])
+        if not self._sender:
+            return RECORDED
+        return SENDING if contact.confirmed_at else UNCONFIRMED
 
 
 def _ses_content(contact: Contact, message: EmailMessage) -> Any:
@@ -122,10 +106,7 @@ def _ses_content(contact: Contact, message: EmailMessage) -> Any:
 
     https://docs.aws.amazon.com/ses/latest/dg/attachments.html
     """
-    content: dict[str, Any] = {
-        "Subject": {"Data": message.subject, "Charset": "UTF-8"},
-        "Body": {"Text": {"Data": add_salutation(contact, message.text), "Charset": "UTF-8"}},
-    }
+    content = text_content(message.subject, add_salutation(contact, message.text))
     if message.attachment:
         content["Attachments"] = [
             {

@@ -6,13 +6,24 @@ from typing import Any
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import EventEnvelope
+from lambdas.contracts.inventory import OutOfStock
 from lambdas.contracts.notifications import NOTIFIED_EVENTS
 from lambdas.contracts.orders import OrderCancelled, OrderConfirmed, OrderRejected
 from lambdas.contracts.parsing import parse_event_if_known
+from lambdas.contracts.payments import PaymentDeclined
+from lambdas.contracts.shipping import AddressUndeliverable
 from lambdas.contracts.values import format_money
 from lambdas.notifications.contacts import Contact
 from lambdas.notifications.invoices import IssuedInvoice
 
+REJECTIONS = {
+    OutOfStock.__name__: "not everything in it is in stock",
+    PaymentDeclined.__name__: "the payment was declined",
+    AddressUndeliverable.__name__: "we cannot deliver to the country that you gave",
+}
+"""By the reason of a rejection, the text about it. A refusal's own explanation may repeat what came
+with the order, so no mail contains it.
+"""
 INVOICE = "Invoice"
 """The kind of the e-mail that carries the invoice; the others' kind is the type of their event."""
 
@@ -52,10 +63,8 @@ def compose_email(event: EventEnvelope[Any]) -> EmailMessage:
             text = f"Your order is confirmed. We have charged {total}; the invoice follows."
         case OrderRejected() as order:
             what = "cannot be fulfilled"
-            text = (
-                f"We are sorry: your order cannot be fulfilled, {order.explanation}. "
-                "Nothing is charged."
-            )
+            why = REJECTIONS.get(order.reason, "something on our side has failed")
+            text = f"We are sorry: your order cannot be fulfilled; {why}. Nothing is charged."
         case OrderCancelled():
             what = "is cancelled"
             text = "Your order is cancelled. Whatever was charged for it is given back."

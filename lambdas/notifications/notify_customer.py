@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from lambdas.notifications.contact_store import Contacts
 from lambdas.notifications.email_records import event_for_record
 from lambdas.notifications.mail_sender import MailSender
 from lambdas.notifications.messages import compose_email, parse_notified_event
-from lambdas.notifications.store import Contacts, EmailRecords
+from lambdas.notifications.store import EmailRecords
 from lambdas.runtime.aws import SINGLE_ATTEMPT, client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting

@@ -1,37 +1,17 @@
-"""The service's data: the tables of contacts and of e-mail records, the bucket of invoices."""
+"""The table of e-mail records and the bucket of invoices."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from lambdas.contracts.codec import decode, encode
-from lambdas.notifications.contacts import Contact
 from lambdas.notifications.email_records import SENDING, SENT, EmailRecord
 from lambdas.runtime.dynamodb import from_item, refused_row, to_item
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
-
-
-class Contacts:
-    """The table of customers, keyed by ``customer_id``: the only place that holds addresses."""
-
-    def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
-        """``table`` is its name, ``dynamodb`` boto3's client."""
-        self._table = table
-        self._dynamodb = dynamodb
-
-    def put(self, contact: Contact) -> None:
-        """Store a contact, in place of the customer's earlier one."""
-        self._dynamodb.put_item(TableName=self._table, Item=to_item(encode(contact)))
-
-    def find(self, customer_id: str) -> Contact | None:
-        """Return the contact of a customer; None if there is none."""
-        response = self._dynamodb.get_item(
-            TableName=self._table, Key=to_item({"customer_id": customer_id}), ConsistentRead=True
-        )
-        return decode(Contact, from_item(response["Item"])) if "Item" in response else None
 
 
 class EmailRecords:
@@ -87,6 +67,39 @@ class EmailRecords:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             # A first request deleted it and its response was lost: the record is another attempt's.
             return
+
+    def of_customer(self, customer_id: str) -> Iterator[tuple[str, str]]:
+        """Yield order and kind of each e-mail to a customer; the newest may be missing for a while.
+
+        An index is updated after its table.
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
+        """
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName="customer_id",
+            KeyConditionExpression="customer_id = :customer",
+            ExpressionAttributeValues=to_item({":customer": customer_id}),
+        )
+        for page in pages:
+            for row in map(from_item, page["Items"]):
+                yield row["order_id"], row["kind"]
+
+    def clear_customer(self, key: tuple[str, str]) -> bool:
+        """Remove what leads from an e-mail's record to the customer; return whether it was there.
+
+        The state stays: it keeps the e-mail from being sent a second time.
+        """
+        order_id, kind = key
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item({"order_id": order_id, "kind": kind}),
+                UpdateExpression="REMOVE customer_id, message_id",
+                ConditionExpression="attribute_exists(customer_id)",
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
 
 class Invoices:

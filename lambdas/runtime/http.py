@@ -8,6 +8,10 @@ import json
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
+from urllib.parse import parse_qsl
+
+MAX_FORM = 4_096
+"""The most characters of a posted form."""
 
 
 class NotJsonError(Exception):
@@ -21,6 +25,22 @@ def body(event: Mapping[str, Any]) -> Any:
         return json.loads(base64.b64decode(text) if event.get("isBase64Encoded") else text)
     except (ValueError, RecursionError) as error:
         raise NotJsonError(f"the body is not JSON: {error}") from None
+
+
+def form(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields of a posted HTML form; none if the body is no small form.
+
+    https://url.spec.whatwg.org/#application/x-www-form-urlencoded
+    """
+    text = str(event.get("body") or "")
+    if len(text) > MAX_FORM:
+        return {}
+    try:
+        if event.get("isBase64Encoded"):
+            text = base64.b64decode(text).decode()
+        return dict(parse_qsl(text, max_num_fields=10))
+    except ValueError:
+        return {}
 
 
 def header(event: Mapping[str, Any], name: str) -> str:
@@ -49,6 +69,22 @@ def json_response(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
         "statusCode": status,
         "headers": {"content-type": "application/json", "cache-control": "no-store"},
         "body": json.dumps(content),
+    }
+
+
+def html_response(status: int, page: str) -> dict[str, Any]:
+    """Return a response with an HTML page that runs no script, loads nothing and fits no frame."""
+    policy = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    return {
+        "statusCode": status,
+        "headers": {
+            "content-type": "text/html; charset=utf-8",
+            "cache-control": "no-store",
+            "content-security-policy": policy,
+            "referrer-policy": "no-referrer",
+            "x-content-type-options": "nosniff",
+        },
+        "body": page,
     }
 
 

@@ -21,12 +21,14 @@ class ServiceTable(dynamodb.TableV2):
         sort_key: str = "",
         stream: dynamodb.StreamViewType | None = None,
         indexes: Sequence[tuple[str, str]] = (),
+        expiry: str | None = None,
     ) -> None:
         """Declare the table.
 
         ``stream`` says which images of an item its stream carries; None means no stream.
         ``indexes`` are pairs of partition key and sort key. Each index is named after its partition
-        key, is sparse, and holds only keys.
+        key, is sparse, and holds only keys. ``expiry`` is the attribute with the time, in seconds
+        since the epoch, after which DynamoDB deletes an item, within days.
         """
         super().__init__(
             scope,
@@ -36,6 +38,7 @@ class ServiceTable(dynamodb.TableV2):
             billing=dynamodb.Billing.on_demand(),
             encryption=dynamodb.TableEncryptionV2.dynamo_owned_key(),
             dynamo_stream=stream,
+            time_to_live_attribute=expiry,
             global_secondary_indexes=[_sparse(*index) for index in indexes] or None,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True

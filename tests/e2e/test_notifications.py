@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from demo import api_client
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderDispatched
 from lambdas.contracts.parsing import parse_detail
@@ -31,13 +32,25 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 @pytest.fixture(scope="module", autouse=True)
 def reachable(platform: Platform) -> None:
-    """Ada says where to write to."""
+    """Ada says where to write to, and confirms it by the link in the mail that she gets."""
     url = f"{platform.outputs['ApiUrl']}/contact"
     contact = {"email": ADDRESS, "name": "Ada"}
     assert platform.ask("PUT", url, "", contact)[0] == 401
     status, bad = platform.ask("PUT", url, platform.ada, {"email": "ada", "name": "Ada"})
     assert (status, [problem["field"] for problem in bad["problems"]]) == (400, ["email"])
-    assert platform.ask("PUT", url, platform.ada, contact) == (200, contact)
+    unconfirmed = {**contact, "state": "UNCONFIRMED"}
+    assert platform.ask("PUT", url, platform.ada, contact) == (202, unconfirmed)
+    (link,) = platform.mailbox.links()
+    http = api_client.http(platform.cloud)
+    page = http.request("GET", f"{link.page}?token={link.token}")
+    assert (page.status, f'value="{link.token}"' in page.data.decode()) == (200, True)
+    # Following the link has confirmed nothing; the button does.
+    assert platform.ask("PUT", url, platform.ada, contact) == (202, unconfirmed)
+    (newest,) = platform.mailbox.links()
+    for link in (newest, newest):
+        platform.mailbox.confirm(link)
+    confirmed = {**contact, "state": "CONFIRMED"}
+    assert platform.ask("PUT", url, platform.ada, contact) == (200, confirmed)
 
 
 def test_event_becomes_a_mail_and_a_destination_event_as_aws_writes_it(platform: Platform):
@@ -129,6 +142,39 @@ def test_customer_without_an_address_is_recorded_as_such(platform: Platform):
     assert notice["result"] == "NO_ADDRESS"
     assert len(platform.invoices("o4")) == 1
     assert platform.sent("o4") == []
+
+
+def test_customer_who_has_not_confirmed_gets_no_mail_and_nothing_is_dead_lettered(
+    platform: Platform,
+):
+    url = f"{platform.outputs['ApiUrl']}/contact"
+    contact = {"email": "bob@example.com", "name": "Bob"}
+    assert platform.ask("PUT", url, platform.bob, contact)[0] == 202
+    platform.confirm("o4u", token=platform.bob)
+
+    unconfirmed = {"OrderConfirmed": "UNCONFIRMED", "Invoice": "UNCONFIRMED"}
+    assert eventually(lambda: platform.mails("o4u") == unconfirmed)
+    (notice,) = eventually(lambda: platform.notices("o4u", platform.bob))
+    assert notice["result"] == "UNCONFIRMED"
+    assert platform.sent("o4u") == []
+
+    assert platform.ask("DELETE", url, platform.bob) == (204, None)
+    platform.confirm("o4e", token=platform.bob)
+    erased = {"OrderConfirmed": "NO_ADDRESS", "Invoice": "NO_ADDRESS"}
+    assert eventually(lambda: platform.mails("o4e") == erased)
+
+
+def test_operator_erases_a_customer_with_the_function_of_the_command(platform: Platform):
+    platform.confirm("o4o", token=platform.bob)
+    assert eventually(lambda: len(platform.mails("o4o")) == 2)
+    command = {"customer_id": subject(platform.bob), "dry_run": False}
+    response = platform.cloud.client("lambda").invoke(
+        FunctionName=platform.outputs["EraseCustomerFunction"], Payload=json.dumps(command)
+    )
+
+    erased = json.loads(response["Payload"].read())
+    assert erased["emails"] >= 2
+    assert subject(platform.bob) not in platform.email_records()
 
 
 def test_without_a_sender_mails_are_recorded(platform: Platform):

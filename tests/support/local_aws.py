@@ -98,7 +98,8 @@ def make_table(dynamodb: Any) -> Callable[..., str]:
                 for attribute, kind in zip(keys, kinds, strict=False)
             ],
             AttributeDefinitions=[
-                {"AttributeName": attribute, "AttributeType": "S"} for attribute in (*keys, *index)
+                {"AttributeName": attribute, "AttributeType": "S"}
+                for attribute in sorted({*keys, *index})
             ],
             BillingMode="PAY_PER_REQUEST",
             **({"GlobalSecondaryIndexes": [sparse]} if sparse else {}),

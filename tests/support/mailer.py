@@ -7,16 +7,24 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from lambdas.contracts.codec import encode
+from lambdas.notifications.contact_store import Contacts
 from lambdas.notifications.contacts import Contact
 from lambdas.notifications.email_records import EmailRecord
 from lambdas.notifications.mail_sender import MailSender
 from lambdas.notifications.messages import EmailMessage
-from lambdas.notifications.store import Contacts, EmailRecords
-from lambdas.runtime.dynamodb import from_item
+from lambdas.notifications.store import EmailRecords
+from lambdas.runtime.dynamodb import from_item, to_item
 from tests.support.doubles import ClientDouble
 
 ADDRESS = "ada@example.com"
-ADA = Contact(customer_id="ada", email=ADDRESS, name="Ada Lovelace", changed_at="2026-12-01")
+ADA = Contact(
+    customer_id="ada",
+    email=ADDRESS,
+    name="Ada Lovelace",
+    changed_at="2026-12-01T08:00:00+00:00",
+    confirmed_at="2026-12-01T08:00:00+00:00",
+)
 MESSAGE = EmailMessage(
     order_id="o1",
     kind="OrderConfirmed",
@@ -66,12 +74,19 @@ class Mailer:
     def __init__(self, dynamodb: Any, make_table: Callable[..., str]) -> None:
         self.dynamodb = dynamodb
         self.contacts_table = make_table("customers", "customer_id")
-        self.records_table = make_table("email-records", "order_id", sorted_by="kind")
+        self.counters_table = make_table("confirmation-counters", "counter")
+        self.records_table = make_table(
+            "email-records", "order_id", sorted_by="kind", index=("customer_id", "order_id")
+        )
         self.contacts = Contacts(self.contacts_table, dynamodb=dynamodb)
         self.records = EmailRecords(self.records_table, dynamodb=dynamodb)
         self.ses = Ses()
         self._seconds = count()
-        self.contacts.put(ADA)
+        self.put(ADA)
+
+    def put(self, contact: Contact) -> None:
+        item = to_item(encode(contact))
+        self.dynamodb.put_item(TableName=self.contacts_table, Item=item)
 
     def mail_sender(
         self, *, sender: str = SENDER, records: EmailRecords | None = None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from demo import api_client
+from demo.mailbox import Mailbox
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
 from lambdas.contracts.envelope import EventEnvelope, envelope
@@ -91,12 +92,19 @@ class Platform:
             row["kind"]: row["state"] for row in map(from_item, rows) if row["order_id"] == order
         }
 
+    def email_records(self) -> str:
+        """The whole table of e-mail records, as a text."""
+        table = self.outputs["EmailRecordsTable"]
+        return str(self.cloud.client("dynamodb").scan(TableName=table)["Items"])
+
     def sent(self, order: str) -> list[Mapping[str, Any]]:
         """The mails about an order that SES has taken."""
-        status, content = self.ask("GET", f"{self.cloud.endpoint}/_ministack/ses/messages")
-        assert status == 200
-        every = [mail for mails in content["messages"].values() for mail in mails]
+        every = self.mailbox.order_mails()
         return [mail for mail in every if order in mail["Subject"] + mail["BodyText"]]
+
+    @property
+    def mailbox(self) -> Mailbox:
+        return Mailbox(api_client.http(self.cloud), endpoint=self.cloud.endpoint)
 
     def invoices(self, order: str) -> list[Any]:
         bucket = self.outputs["InvoicesBucket"]

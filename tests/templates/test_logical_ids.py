@@ -25,6 +25,7 @@ STATEFUL = {
     "Warehouse/PickingsC56AC608": TABLE,
     "Notifications/Customers6955EA0A": TABLE,
     "Notifications/EmailRecords04F9D766": TABLE,
+    "Notifications/ContactsCounters6B422166": TABLE,
     "Notifications/InvoicesF0222E8D": BUCKET,
     "Storefront/AvailabilityBlue2AF1349F": TABLE,
     "Storefront/AvailabilityGreen1AE91823": TABLE,

@@ -18,6 +18,7 @@ from lambdas.notifications.email_records import EmailOutcomeUnknownError, EmailR
 from lambdas.notifications.mail_sender import MailSender
 from lambdas.notifications.store import EmailRecords
 from lambdas.runtime.aws import CONFIG, SINGLE_ATTEMPT
+from lambdas.runtime.dynamodb import to_item
 from tests.support.doubles import ClientDouble
 from tests.support.mailer import (
     ADA,
@@ -247,10 +248,26 @@ def test_one_of_many_concurrent_attempts_sends(mailer: Mailer):
 
 def test_missing_address_is_recorded_and_final(mailer: Mailer):
     assert mailer.send(customer_id="bob").state == "NO_ADDRESS"
-    mailer.contacts.put(replace(ADA, customer_id="bob"))
+    mailer.put(replace(ADA, customer_id="bob"))
 
     assert mailer.send(customer_id="bob").state == "NO_ADDRESS"
     assert mailer.ses.sent == []
+
+
+def test_unconfirmed_address_gets_no_email_and_that_is_final(mailer: Mailer):
+    mailer.put(replace(ADA, confirmed_at=""))
+    assert mailer.send().state == "UNCONFIRMED"
+    mailer.put(ADA)
+
+    assert mailer.send().state == "UNCONFIRMED"
+    assert mailer.ses.sent == []
+
+
+def test_contact_of_an_older_release_counts_as_unconfirmed(mailer: Mailer):
+    row = {"customer_id": "ada", "email": ADDRESS, "name": "Ada", "changed_at": "2026-12-01"}
+    mailer.dynamodb.put_item(TableName=mailer.contacts_table, Item=to_item(row))
+
+    assert mailer.send().state == "UNCONFIRMED"
 
 
 def test_missing_sender_is_recorded_and_final(mailer: Mailer):

@@ -29,6 +29,13 @@ def test_event_for_record_is_the_same_at_every_attempt():
     assert notified == parse_detail(CustomerNotified, detail_of(CustomerNotified))
 
 
+def test_event_of_an_erased_customers_record_names_the_customer_of_its_cause():
+    parsed = parse_sample(OrderConfirmed)
+    record = EmailRecord(order_id="o", kind="OrderConfirmed", state="SENT", changed_at="")
+
+    assert event_for_record(parsed, record).data.customer_id == parsed.data.customer_id
+
+
 def test_events_of_two_records_of_an_order_have_different_ids():
     def numbered(event: Any, sequence: int) -> str:
         parsed = parse_sample(event)

@@ -1,0 +1,64 @@
+"""The mails that the local cloud's SES has accepted, and the links in them."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from demo.errors import DemoError
+
+_LINK = re.compile(r"(https://\S+/contact/confirmation)\?token=(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmationLink:
+    """The link in a mail that asks its reader to confirm the address."""
+
+    page: str
+    token: str
+
+
+class Mailbox:
+    """All mails to all customers."""
+
+    def __init__(self, http: Any, *, endpoint: str) -> None:
+        """``http`` is urllib3's pool manager, ``endpoint`` the local cloud's."""
+        self._http = http
+        self._url = f"{endpoint}/_ministack/ses/messages"
+
+    def order_mails(self) -> list[Mapping[str, Any]]:
+        """Return the mails that are about orders."""
+        return [mail for mail in self._read() if _link(mail) is None]
+
+    def links(self) -> list[ConfirmationLink]:
+        """Return the newest link that was mailed to each address; an older one works no more."""
+        mails = sorted(self._read(), key=lambda mail: float(mail["Timestamp"]))
+        links = {mail["To"][0]: link for mail in mails if (link := _link(mail))}
+        return list(links.values())
+
+    def confirm(self, link: ConfirmationLink) -> None:
+        """Confirm an address, as the button on the link's page does.
+
+        Raises:
+            DemoError: the link was neither accepted nor used before.
+        """
+        answer = self._http.request(
+            "POST",
+            link.page,
+            body=urlencode({"token": link.token}),
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            retries=False,
+        )
+        if answer.status not in (200, 410):
+            raise DemoError(f"the link of a mail was answered with {answer.status}")
+
+    def _read(self) -> list[Mapping[str, Any]]:
+        content = json.loads(self._http.request("GET", self._url).data)
+        return [mail for mails in content["messages"].values() for mail in mails]
+
+
+def _link(mail: Mapping[str, Any]) -> ConfirmationLink | None:
+    match = _LINK.search(mail["BodyText"])
+    return ConfirmationLink(match[1], match[2]) if match else None

@@ -1,0 +1,49 @@
+"""The pages that the owner of an address sees: fixed texts, without scripts.
+
+The page of the link only shows a button: programs that scan mails follow links, and must not
+confirm an address. Pressing it posts the token.
+"""
+
+from typing import Any
+
+from lambdas.notifications.confirmations import PATH, Token
+from lambdas.runtime.http import html_response
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="robots" content="noindex">
+<title>{title}</title>
+<h1>{title}</h1>
+{content}
+</html>
+"""
+_BUTTON = """<p>Press the button to be told about your orders at the e-mail address to which the
+link was sent.</p>
+<form method="post" action="{action}">
+<input type="hidden" name="token" value="{token}">
+<button>Confirm this address</button>
+</form>"""
+
+
+def button_page(token: Token) -> dict[str, Any]:
+    """Return the page with the button. A token needs no escaping: it has no special characters."""
+    # Relative, because an API's stage may be part of the path.
+    content = _BUTTON.format(action=PATH.rpartition("/")[2], token=token.text)
+    return html_response(200, _PAGE.format(title="Confirm your e-mail address", content=content))
+
+
+def confirmed_page() -> dict[str, Any]:
+    """Return the page that says that the address is confirmed."""
+    content = "<p>You will be told about your orders there.</p>"
+    return html_response(200, _PAGE.format(title="Your address is confirmed", content=content))
+
+
+def expired_page() -> dict[str, Any]:
+    """Return the page for a link that was used, has expired, or never was one."""
+    content = (
+        "<p>A link works once, within a day, and only the newest does. If you pressed its button "
+        "before, your address is confirmed. If not, give your address to the shop again.</p>"
+    )
+    return html_response(410, _PAGE.format(title="This link does not work", content=content))

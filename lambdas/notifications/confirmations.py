@@ -1,0 +1,90 @@
+"""Confirming an address: the token that proves that its owner read the mail, and that mail.
+
+The confirmation mail is the only one that goes to an unconfirmed address, which may be a
+stranger's. Its text is fixed: it repeats nothing that the customer wrote.
+"""
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from hashlib import sha256
+from typing import Self
+
+PATH = "/contact/confirmation"
+TOKEN_LIFETIME = timedelta(days=1)
+MAILS_PER_ADDRESS, MAILS_PER_CUSTOMER = 3, 5
+"""The most confirmation mails a day (UTC)."""
+SUBJECT = "Confirm your e-mail address"
+_TEXT = """Hello,
+
+this e-mail address was given to our shop as the one for news of a customer's orders. If you are \
+that customer, open this page and press its button:
+
+{link}
+
+The page works once, within a day.
+
+If you are not, do nothing: no news of orders will be sent to you.
+
+Your shop
+"""
+_TOKEN = re.compile(r"(?P<customer>[A-Za-z0-9-]{1,64})\.[A-Za-z0-9_-]{43}")
+
+
+class TooManyConfirmationsError(Exception):
+    """The address, or the customer, has had all confirmation mails of the day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What proves that a mail was read: 256 random bits behind the id of the customer."""
+
+    customer_id: str
+    text: str
+
+    @classmethod
+    def create(cls, customer_id: str) -> Self:
+        """Return a new token."""
+        return cls(customer_id=customer_id, text=f"{customer_id}.{secrets.token_urlsafe(32)}")
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Return the token of a link or form; None if the text is none."""
+        match = _TOKEN.fullmatch(text)
+        return cls(customer_id=match["customer"], text=text) if match else None
+
+    @property
+    def hash(self) -> str:
+        """What is kept of the token. It is random and long, so a plain hash does."""
+        return sha256(self.text.encode()).hexdigest()
+
+
+def confirmation_text(token: Token, *, api_url: str) -> str:
+    """Return the text of the confirmation mail."""
+    return _TEXT.format(link=f"{api_url.rstrip('/')}{PATH}?token={token.text}")
+
+
+def expiry(now: datetime) -> int:
+    """Return when a token of now expires: seconds since the epoch."""
+    return int((now + TOKEN_LIFETIME).timestamp())
+
+
+def address_counter(email: str, now: datetime) -> str:
+    """Return the key under which the day's mails to an address are counted.
+
+    Variants of an address that reach one mailbox count as one: upper case, and ``+`` with a tag.
+    """
+    local_part, _, domain = email.lower().rpartition("@")
+    mailbox = f"{local_part.partition('+')[0]}@{domain}"
+    return f"address#{sha256(mailbox.encode()).hexdigest()}#{now:%Y-%m-%d}"
+
+
+def customer_counter(customer_id: str, now: datetime) -> str:
+    """Return the key under which the day's mails at a customer's request are counted."""
+    return f"customer#{customer_id}#{now:%Y-%m-%d}"
+
+
+def end_of_day(now: datetime) -> datetime:
+    """Return when the counters of now's day no longer count."""
+    return datetime.combine(now.date() + timedelta(days=1), time(), UTC)

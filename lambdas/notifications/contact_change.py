@@ -1,0 +1,54 @@
+"""Changing a contact: a new address is used once its owner has confirmed it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from lambdas.notifications.confirmations import SUBJECT, Token, confirmation_text, expiry
+from lambdas.notifications.contact_store import Contacts, PendingContacts
+from lambdas.notifications.contacts import AddressState, PendingContact, WantedContact
+from lambdas.notifications.ses import send_through_ses, text_content
+
+if TYPE_CHECKING:
+    from types_boto3_sesv2 import SESV2Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactChange:
+    """Changes contacts, and mails the link that confirms a new address."""
+
+    contacts: Contacts
+    pending: PendingContacts
+    sender: str
+    """The address that mails come from; if it is empty, none is sent, and nothing confirmed."""
+    api_url: str
+    """The URL of the HTTP API, in the link."""
+    ses: "SESV2Client"
+    """boto3's client of SES v2, which must not retry a request by itself."""
+    new_token: Callable[[str], Token] = Token.create
+
+    def request(self, customer_id: str, wanted: WantedContact, *, now: datetime) -> AddressState:
+        """Change the name at once, the address once it is confirmed; return the address's state.
+
+        Raises:
+            TooManyConfirmationsError: nothing was changed.
+            EmailRejectedError, EmailOutcomeUnknownError: the mail was not sent, or may not have
+                been. The request may be repeated; a repeated one has another token.
+        """
+        if self.contacts.rename(customer_id, wanted, now=now):
+            return AddressState.CONFIRMED
+        token = self.new_token(customer_id)
+        pending = PendingContact(
+            email=wanted.email, name=wanted.name, token_hash=token.hash, expires_at=expiry(now)
+        )
+        self.pending.put(customer_id, pending, now=now)
+        if self.sender:
+            text = confirmation_text(token, api_url=self.api_url)
+            send_through_ses(
+                self.ses,
+                sender=self.sender,
+                to=wanted.email,
+                content=text_content(SUBJECT, text),
+            )
+        return AddressState.UNCONFIRMED

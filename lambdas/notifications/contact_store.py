@@ -1,0 +1,138 @@
+"""The tables of contacts and of the confirmation mails that are counted."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from lambdas.contracts.codec import decode, encode
+from lambdas.notifications.confirmations import (
+    MAILS_PER_ADDRESS,
+    MAILS_PER_CUSTOMER,
+    Token,
+    TooManyConfirmationsError,
+    address_counter,
+    customer_counter,
+    end_of_day,
+)
+from lambdas.notifications.contacts import Contact, PendingContact, WantedContact
+from lambdas.runtime.dynamodb import from_item, to_item
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+class Contacts:
+    """The table of customers, keyed by ``customer_id``: the only place that holds addresses."""
+
+    def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
+        """``table`` is its name, ``dynamodb`` boto3's client."""
+        self._table = table
+        self._dynamodb = dynamodb
+
+    def find(self, customer_id: str) -> Contact | None:
+        """Return the contact of a customer; None if there is none."""
+        response = self._dynamodb.get_item(
+            TableName=self._table, Key=to_item({"customer_id": customer_id}), ConsistentRead=True
+        )
+        return decode(Contact, from_item(response["Item"])) if "Item" in response else None
+
+    def rename(self, customer_id: str, wanted: WantedContact, *, now: datetime) -> bool:
+        """Change the name, and drop a pending address, if the wanted address is confirmed.
+
+        Return whether it is.
+        """
+        return self._update(
+            customer_id,
+            UpdateExpression="SET #name = :name, changed_at = :now REMOVE pending",
+            ConditionExpression="email = :email AND confirmed_at > :never",
+            ExpressionAttributeNames={"#name": "name"},
+            values={":name": wanted.name, ":email": wanted.email, ":now": now.isoformat(),
+                    ":never": ""},
+        )  # fmt: skip
+
+    def confirm(self, token: Token, *, now: datetime) -> bool:
+        """Make the pending contact the confirmed one; return whether the token works.
+
+        It works once, because the pending contact goes in the same write.
+        """
+        return self._update(
+            token.customer_id,
+            UpdateExpression="SET email = pending.email, #name = pending.#name,"
+            " confirmed_at = :now, changed_at = :now REMOVE pending",
+            ConditionExpression="pending.token_hash = :hash AND pending.expires_at > :seconds",
+            ExpressionAttributeNames={"#name": "name"},
+            values={":hash": token.hash, ":now": now.isoformat(),
+                    ":seconds": int(now.timestamp())},
+        )  # fmt: skip
+
+    def erase(self, customer_id: str) -> bool:
+        """Delete a customer's contact, also a pending one; return whether there was one."""
+        response = self._dynamodb.delete_item(
+            TableName=self._table,
+            Key=to_item({"customer_id": customer_id}),
+            ReturnValues="ALL_OLD",
+        )
+        return "Attributes" in response
+
+    def _update(self, customer_id: str, *, values: dict[str, Any], **request: Any) -> bool:
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item({"customer_id": customer_id}),
+                ExpressionAttributeValues=to_item(values),
+                **request,
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+class PendingContacts:
+    """Contacts that wait for confirmation, and the table that counts the mails that ask for it."""
+
+    def __init__(self, customers: str, counters: str, *, dynamodb: "DynamoDBClient") -> None:
+        """``customers`` and ``counters`` are the tables' names, ``dynamodb`` boto3's client."""
+        self._customers = customers
+        self._counters = counters
+        self._dynamodb = dynamodb
+
+    def put(self, customer_id: str, pending: PendingContact, *, now: datetime) -> None:
+        """Store a pending contact in place of an earlier one, and count its mail.
+
+        Raises:
+            TooManyConfirmationsError: nothing was stored.
+        """
+        counts = [
+            self._count(address_counter(pending.email, now), limit=MAILS_PER_ADDRESS, now=now),
+            self._count(customer_counter(customer_id, now), limit=MAILS_PER_CUSTOMER, now=now),
+        ]
+        store: Any = {
+            "Update": {
+                "TableName": self._customers,
+                "Key": to_item({"customer_id": customer_id}),
+                "UpdateExpression": "SET pending = :pending, changed_at = :now",
+                "ExpressionAttributeValues": to_item(
+                    {":pending": encode(pending), ":now": now.isoformat()}
+                ),
+            }
+        }
+        try:
+            self._dynamodb.transact_write_items(TransactItems=[*counts, store])
+        except self._dynamodb.exceptions.TransactionCanceledException as cancelled:
+            reasons = [each.get("Code") for each in cancelled.response["CancellationReasons"]]
+            if "ConditionalCheckFailed" not in reasons:
+                raise
+            raise TooManyConfirmationsError from None
+
+    def _count(self, counter: str, *, limit: int, now: datetime) -> Any:
+        """Return the write that counts one mail, or fails at the limit."""
+        return {
+            "Update": {
+                "TableName": self._counters,
+                "Key": to_item({"counter": counter}),
+                "UpdateExpression": "ADD mails :one SET expires_at = :expires_at",
+                "ConditionExpression": "attribute_not_exists(mails) OR mails < :limit",
+                "ExpressionAttributeValues": to_item(
+                    {":one": 1, ":limit": limit, ":expires_at": int(end_of_day(now).timestamp())}
+                ),
+            }
+        }

@@ -1,0 +1,46 @@
+"""Sending one e-mail through SES, with an answer that says whether it may have been sent."""
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
+
+from lambdas.notifications.email_records import EmailOutcomeUnknownError, EmailRejectedError
+
+if TYPE_CHECKING:
+    from types_boto3_sesv2 import SESV2Client
+
+
+def send_through_ses(ses: "SESV2Client", *, sender: str, to: str, content: Any) -> str:
+    """Send an e-mail with this content to one address; return SES's message id.
+
+    A client error (4xx) means that nothing was sent. After a server error (5xx) or a lost
+    connection the outcome is unknown. SES's own message may contain the address, so it is not
+    logged.
+    https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html
+
+    Raises:
+        EmailOutcomeUnknownError: it may have been sent.
+        EmailRejectedError: it was not sent.
+    """
+    try:
+        response = ses.send_email(
+            FromEmailAddress=sender,
+            Destination={"ToAddresses": [to]},
+            Content={"Simple": content},
+        )
+    except ClientError as refused:
+        code = refused.response["Error"]["Code"]
+        if refused.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+            raise EmailOutcomeUnknownError(f"SES failed: {code}") from None
+        raise EmailRejectedError(f"SES rejected the e-mail: {code}") from None
+    except (ConnectTimeoutError, EndpointConnectionError) as unreached:
+        raise EmailRejectedError(f"SES was not reached: {unreached}") from None
+    return str(response["MessageId"])
+
+
+def text_content(subject: str, text: str) -> dict[str, Any]:
+    """Return a subject and a text in the form that SES expects."""
+    return {
+        "Subject": {"Data": subject, "Charset": "UTF-8"},
+        "Body": {"Text": {"Data": text, "Charset": "UTF-8"}},
+    }

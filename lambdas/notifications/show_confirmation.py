@@ -1,0 +1,13 @@
+"""GET /contact/confirmation: shows the button that confirms an address. It changes nothing."""
+
+from typing import Any
+
+from lambdas.notifications.confirmation_pages import button_page, expired_page
+from lambdas.notifications.confirmations import Token
+from lambdas.runtime import http
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Return the page with the button, or 410 if the link has no token."""
+    token = Token.parse(http.query_parameters(event).get("token", ""))
+    return button_page(token) if token else expired_page()
