@@ -19,6 +19,7 @@ from ops.commands import (
     FAILED,
     INTERRUPTED,
     Command,
+    customer_erase,
     dlq_list,
     dlq_purge,
     dlq_redrive,
@@ -38,6 +39,7 @@ from ops.terminal import Terminal
 COMMANDS: Mapping[str, Mapping[str, Command]] = {
     "dlq": {"list": dlq_list, "show": dlq_show, "redrive": dlq_redrive, "purge": dlq_purge},
     "order": {"list": order_list, "show": order_show, "release-hold": order_release_hold},
+    "customer": {"erase": customer_erase},
     "saga": {"repair": saga_repair, "resume": saga_resume},
     "events": {"replay": events_replay},
     "view": {"rebuild": view_rebuild},

@@ -50,6 +50,6 @@ EVENTS: tuple[type[Event], ...] = (CustomerNotified,)
 class EraseCustomer(Command):
     """Erase what leads to the person: address, name, and the records of mails."""
 
-    customer_id: str
+    customer_id: Identifier
     dry_run: bool = False
     """Whether to count only."""

@@ -19,7 +19,7 @@ _PAGE = """<!doctype html>
 {content}
 </html>
 """
-_BUTTON = """<p>Press the button to be told about your orders at the e-mail address to which the
+_BUTTON = """<p>Press the button to be informed of your orders at the e-mail address to which the
 link was sent.</p>
 <form method="post" action="{action}">
 <input type="hidden" name="token" value="{token}">
@@ -36,7 +36,7 @@ def button_page(token: Token) -> dict[str, Any]:
 
 def confirmed_page() -> dict[str, Any]:
     """Return the page that says that the address is confirmed."""
-    content = "<p>You will be told about your orders there.</p>"
+    content = "<p>You will be informed of your orders there.</p>"
     return html_response(200, _PAGE.format(title="Your address is confirmed", content=content))
 
 

@@ -18,14 +18,14 @@ MAILS_PER_ADDRESS, MAILS_PER_CUSTOMER = 3, 5
 SUBJECT = "Confirm your e-mail address"
 _TEXT = """Hello,
 
-this e-mail address was given to our shop as the one for news of a customer's orders. If you are \
-that customer, open this page and press its button:
+this e-mail address was given to our shop as the one for mails about a customer's orders. If you
+are that customer, open this page and press its button:
 
 {link}
 
 The page works once, within a day.
 
-If you are not, do nothing: no news of orders will be sent to you.
+If you are not, do nothing: no mail about orders will be sent to you.
 
 Your shop
 """

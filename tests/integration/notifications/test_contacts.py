@@ -160,7 +160,7 @@ def test_name_of_a_confirmed_contact_changes_at_once_and_drops_a_pending_one(
     assert (found.email, found.name) == (ADDRESS, "Countess")
 
 
-def test_an_address_gets_three_confirmation_mails_a_day_whoever_asks(load: Load, mailer: Mailer):
+def test_an_address_gets_three_confirmation_mails_a_day_in_all(load: Load, mailer: Mailer):
     variants = ("bob@example.com", "BOB@example.com", "bob+1@example.com", "bob@example.com")
 
     states = [put(load, each, customer=f"c{n}")[0] for n, each in enumerate(variants)]
@@ -273,7 +273,7 @@ def test_erasing_a_customer_leaves_others_alone(load: Load, mailer: Mailer):
     assert "ada" in str(mailer.dynamodb.scan(TableName=mailer.records_table)["Items"])
 
 
-def test_operator_is_told_what_would_be_erased_and_what_was(load: Load, mailer: Mailer):
+def test_operator_sees_what_would_be_erased_and_what_was(load: Load, mailer: Mailer):
     mailer.send()
     mailer.send(kind="Invoice")
     wanted = {"contact": True, "emails": 2}

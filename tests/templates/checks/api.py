@@ -7,7 +7,7 @@ from tests.templates.kinds import AUTHORIZER, ROUTE, STAGE, USER_POOL
 from tests.templates.synthesis import Platform
 
 OPEN_ROUTES = {"GET /contact/confirmation", "POST /contact/confirmation"}
-"""The routes that require no token: whoever opens a link in a mail is not signed in."""
+"""The routes that require no token: the reader of a mail is not signed in."""
 
 
 @check

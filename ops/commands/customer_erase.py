@@ -1,0 +1,49 @@
+"""Erase a customer's address and name, and what leads from records of mails to the customer.
+
+Without --yes, nothing is done. CUSTOMER is the id that events and orders carry. Invoices and the
+ledger stay, as the law requires; docs/security.md says what else does. It may be repeated: mails
+of the last seconds may be found only then.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from typing import Any
+
+from ops.commands import DONE
+from ops.commands.options import add_json_option, add_yes_option
+from ops.deployed import Deployed, OperationError
+from ops.dlq.executor import ActionFailedError, invoke_function
+from ops.output import print_json, print_lines
+from ops.terminal import Terminal
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("customer_id", metavar="CUSTOMER", help="the customer's id")
+    add_yes_option(parser)
+    add_json_option(parser)
+
+
+def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
+    """Erase the customer, or say what would be erased. Notifications' own code does either."""
+    command = {"customer_id": arguments.customer_id, "dry_run": not arguments.yes}
+    function = deployed.outputs("Notifications")["EraseCustomerFunction"]
+    try:
+        found = invoke_function(deployed.client("lambda"), function, command)
+    except ActionFailedError as reason:
+        raise OperationError(str(reason)) from reason
+    outcome = {"customer_id": arguments.customer_id, "erased": arguments.yes, **found}
+    if arguments.json:
+        print_json(outcome)
+    else:
+        print_lines([as_text(outcome)])
+    return DONE
+
+
+def as_text(outcome: Mapping[str, Any]) -> str:
+    """Return what was erased, or would be."""
+    contact = "a contact" if outcome["contact"] else "no contact"
+    what = f"{contact} and the customer in {outcome['emails']} records of mails"
+    if outcome["erased"]:
+        return f"erased {what}"
+    return f"{what} would be erased; to erase them, add --yes"
