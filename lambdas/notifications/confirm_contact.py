@@ -19,6 +19,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     token = Token.parse(http.form(event).get("token", ""))
     if token is None or not contacts.confirm(token, now=datetime.now(UTC)):
         log("confirmation_refused")
-        return expired_page()
+        return http.html_response(410, expired_page())
     log("contact_confirmed", customer_id=token.customer_id)
-    return confirmed_page()
+    return http.html_response(200, confirmed_page())

@@ -4,10 +4,7 @@ The page of the link only shows a button: programs that scan mails follow links,
 confirm an address. Pressing it posts the token.
 """
 
-from typing import Any
-
 from lambdas.notifications.confirmations import PATH, Token
-from lambdas.runtime.http import html_response
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -27,23 +24,23 @@ link was sent.</p>
 </form>"""
 
 
-def button_page(token: Token) -> dict[str, Any]:
+def button_page(token: Token) -> str:
     """Return the page with the button. A token needs no escaping: it has no special characters."""
     # Relative, because an API's stage may be part of the path.
     content = _BUTTON.format(action=PATH.rpartition("/")[2], token=token.text)
-    return html_response(200, _PAGE.format(title="Confirm your e-mail address", content=content))
+    return _PAGE.format(title="Confirm your e-mail address", content=content)
 
 
-def confirmed_page() -> dict[str, Any]:
+def confirmed_page() -> str:
     """Return the page that says that the address is confirmed."""
     content = "<p>You will be informed of your orders there.</p>"
-    return html_response(200, _PAGE.format(title="Your address is confirmed", content=content))
+    return _PAGE.format(title="Your address is confirmed", content=content)
 
 
-def expired_page() -> dict[str, Any]:
+def expired_page() -> str:
     """Return the page for a link that was used, has expired, or never was one."""
     content = (
         "<p>A link works once, within a day, and only the newest does. If you pressed its button "
         "before, your address is confirmed. If not, give your address to the shop again.</p>"
     )
-    return html_response(410, _PAGE.format(title="This link does not work", content=content))
+    return _PAGE.format(title="This link does not work", content=content)

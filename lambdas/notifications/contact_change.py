@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
 from lambdas.notifications.confirmations import SUBJECT, Token, confirmation_text, expiry
@@ -12,6 +13,11 @@ from lambdas.notifications.ses import send_through_ses, text_content
 
 if TYPE_CHECKING:
     from types_boto3_sesv2 import SESV2Client
+
+
+def create_secret() -> str:
+    """Return 43 characters that nobody can guess: 256 random bits."""
+    return token_urlsafe(32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +32,7 @@ class ContactChange:
     """The URL of the HTTP API, in the link."""
     ses: "SESV2Client"
     """boto3's client of SES v2, which must not retry a request by itself."""
-    new_token: Callable[[str], Token] = Token.create
+    new_secret: Callable[[], str] = create_secret
 
     def request(self, customer_id: str, wanted: WantedContact, *, now: datetime) -> AddressState:
         """Change the name at once, the address once it is confirmed; return the address's state.
@@ -38,7 +44,7 @@ class ContactChange:
         """
         if self.contacts.rename(customer_id, wanted, now=now):
             return AddressState.CONFIRMED
-        token = self.new_token(customer_id)
+        token = Token.create(customer_id, secret=self.new_secret())
         pending = PendingContact(
             email=wanted.email, name=wanted.name, token_hash=token.hash, expires_at=expiry(now)
         )

@@ -10,4 +10,6 @@ from lambdas.runtime import http
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return the page with the button, or 410 if the link has no token."""
     token = Token.parse(http.query_parameters(event).get("token", ""))
-    return button_page(token) if token else expired_page()
+    if token is None:
+        return http.html_response(410, expired_page())
+    return http.html_response(200, button_page(token))
