@@ -55,6 +55,7 @@ class NotificationsStack(Stack):
             env=env,
             retention=Duration.days(3_653),
             reason="one function writes to it and one reads; both log which invoice they had",
+            locked=True,
         )
 
         # Functions

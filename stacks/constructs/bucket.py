@@ -13,20 +13,39 @@ from stacks.environments import Environment
 class ServiceBucket(s3.Bucket):
     """A private, encrypted bucket whose objects expire after ``retention``.
 
-    The environment decides whether the bucket outlives its stack.
+    The environment decides whether the bucket outlives its stack, and whether ``locked`` objects
+    are: then each keeps its versions, and none can be deleted before it expires, unless by somebody
+    who may bypass the lock (governance mode).
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
     """
 
     def __init__(
-        self, scope: Construct, id: str, *, env: Environment, retention: Duration, reason: str
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        env: Environment,
+        retention: Duration,
+        reason: str,
+        locked: bool = False,
     ) -> None:
         """Declare the bucket; ``reason`` says why it needs no access log."""
+        lock = s3.ObjectLockRetention.governance(retention) if locked and env.keep_data else None
         super().__init__(
             scope,
             id,
             encryption=s3.BucketEncryption.S3_MANAGED,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             enforce_ssl=True,
-            lifecycle_rules=[s3.LifecycleRule(expiration=retention)],
+            versioned=True if lock else None,
+            object_lock_default_retention=lock,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    expiration=retention,
+                    # What has expired in a versioned bucket is hidden, and still there.
+                    noncurrent_version_expiration=Duration.days(1) if lock else None,
+                )
+            ],
             removal_policy=env.removal_policy,
         )
         acknowledge(self, "AwsSolutions-S1", reason=reason)

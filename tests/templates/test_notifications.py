@@ -10,7 +10,7 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 from app import compose
 from stacks.environments import DEV, ENVIRONMENTS
 from tests.templates.checks.common import CHECKS, permissions
-from tests.templates.kinds import ALARM, FUNCTION, INVOKE_CONFIG
+from tests.templates.kinds import ALARM, BUCKET, FUNCTION, INVOKE_CONFIG
 from tests.templates.synthesis import Platform, new_app, platform, templates
 
 IDENTITY = "AWS::SES::EmailIdentity"
@@ -67,6 +67,15 @@ def test_with_sender_every_check_holds(app: App, sending: Platform):
     assert [line for check in CHECKS for line in check(sending)] == []
     for pack in (AwsSolutionsChecks(app), ServerlessChecks(app)):
         assert pack.validate_scope(app).violations == []
+
+
+def test_invoices_are_versioned_and_locked_in_prod_only():
+    invoices = platform("prod").one(BUCKET, "Invoices").properties
+
+    assert invoices["VersioningConfiguration"] == {"Status": "Enabled"}
+    lock = invoices["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+    assert lock == {"Mode": "GOVERNANCE", "Days": 3_653}
+    assert "ObjectLockConfiguration" not in platform("dev").one(BUCKET, "Invoices").properties
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
