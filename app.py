@@ -13,6 +13,7 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from stacks.backbone import BackboneStack
 from stacks.card_provider import CardProviderStack
+from stacks.catalog import CatalogStack
 from stacks.disputes import DisputesStack
 from stacks.environments import Environment, InvalidSettingError, environment
 from stacks.http_api import HttpApiStack
@@ -69,6 +70,13 @@ def compose(app: App, env: Environment) -> None:
         shipping=shipping,
         http_api=http_api,
     )
+    CatalogStack(
+        app,
+        env=env,
+        bus=backbone.bus,
+        alarms=operations.topic,
+        http_api=http_api,
+    )
     PurchasingStack(
         app,
         env=env,
@@ -79,6 +87,7 @@ def compose(app: App, env: Environment) -> None:
     StorefrontStack(
         app,
         env=env,
+        bus=backbone.bus,
         alarms=operations.topic,
         order_stream=backbone.order_stream,
         inventory=inventory,

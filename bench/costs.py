@@ -210,7 +210,7 @@ def order_costs(orders: int = 1_000) -> list[CostItem]:
         CostItem("traces, all recorded", CALLS_PER_ORDER - CALLS_IN_SAGA + 1, TRACE, "assumed"),
         CostItem("logs, 1 KB a call, 8 KB a saga, 3 events", log_gb, LOG_GB, "assumed"),
         CostItem("writes of tables", sum(WRITES_PER_ORDER.values()), WRITE_UNIT),
-        CostItem("reads of tables, consistent", 6, READ_UNIT),
+        CostItem("reads of tables, half units for the two offers", 7, READ_UNIT),
         CostItem("the ledger", 1, DPU, "assumed"),
         CostItem("events", EVENTS_PER_ORDER, BUS_EVENT),
         CostItem("requests to the API", 1, API_REQUEST),

@@ -7,6 +7,7 @@ Step Functions bills. Scheduled calls are not counted: they cost the same withou
 """
 
 import argparse
+import itertools
 import json
 import re
 import sys
@@ -19,12 +20,14 @@ from demo import api_client
 from demo.deployment import deploy_app
 from demo.errors import DemoError
 from demo.mailbox import Mailbox
+from demo.offers import put_prices_on_offer
 from demo.workers import running_workers
 from emulator.cloud import Cloud, running
 from lambdas.contracts.orders import OrderState
 from lambdas.runtime.dynamodb import from_item
 
 SKUS = ("SKU-1", "SKU-2")
+PRICE = 100
 CUSTOMER = "ada"
 FUNCTION_LOG_GROUP = re.compile(r"(?P<function>\w+)Logs[0-9A-F]{8}")
 SCHEDULED_FUNCTIONS = re.compile(r"Jobs|QueryStale|PublishOutbox|DeliverPurchaseOrders|Scaler")
@@ -69,20 +72,23 @@ def _prepare_shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
     customers = api_client.create_customers(cloud, outputs, CUSTOMER)
     http = api_client.http(cloud)
     contact = api_client.ApiClient(outputs["ApiUrl"], customers, http=http, sleep=time.sleep)
+    put_prices_on_offer(cloud, outputs, SKUS, PRICE)
     contact.put_contact(customer=CUSTOMER, email="ada@customers.example", name="Ada")
     mailbox = Mailbox(http, endpoint=cloud.endpoint)
     for link in mailbox.links():
         mailbox.confirm(link)
     api = api_client.ApiClient(outputs["ApiUrl"], customers, http=http, sleep=time.sleep)
 
+    numbers = itertools.count()
+
     def place(key: str) -> None:
-        # Another price each time: orders that look the same within minutes are held.
-        price = 100 + sum(key.encode()) + len(key)
+        # Another quantity each time: orders that look the same within minutes are held.
+        quantity = 1 + next(numbers)
         answer = api.place(
             customer=CUSTOMER,
             key=key,
             country="United Kingdom",
-            lines=[{"sku": sku, "quantity": 1, "unit_price": price} for sku in SKUS],
+            lines=[{"sku": sku, "quantity": quantity, "unit_price": PRICE} for sku in SKUS],
         )
         if answer.status != 202:
             raise DemoError(f"{key} was not accepted: {answer.body}")

@@ -3,7 +3,8 @@
 `python -m bench.order_throughput --rate 100 --seconds 60` sends orders to the HTTP API at a steady
 rate, whether or not the platform keeps up. Then it waits until all of them have ended. An order
 goes through the API, the outbox, the saga with its three functions and the ledger, and is published
-as OrderConfirmed. Only that path is deployed; `--whole` deploys all other consumers as well.
+as OrderConfirmed. Only that path
+and the catalogue are deployed; `--whole` deploys all other consumers as well.
 """
 
 import argparse
@@ -24,12 +25,14 @@ import urllib3
 
 from demo import api_client
 from demo.deployment import deploy_app
+from demo.offers import put_prices_on_offer
 from emulator.cloud import Cloud, running
 from lambdas.contracts.orders import TERMINAL_STATES, OrderState
 from lambdas.runtime.dynamodb import from_item
 from stacks.environments import DEV
 
 SKUS = 500
+PRICE = 250
 CUSTOMERS = 50
 SENDER_THREADS = 24
 WARM_UP_ORDERS = 40
@@ -56,8 +59,10 @@ def main() -> int:
     parser.add_argument("--whole", action="store_true", help="deploy the whole platform")
     arguments = parser.parse_args()
     with running() as cloud:
-        stack = None if arguments.whole else DEV.stack_name("Orders")
-        outputs = deploy_app(cloud, stack=stack, progress=lambda _: None)
+        outputs: dict[str, str] = {}
+        stacks = [None] if arguments.whole else map(DEV.stack_name, ("Orders", "Catalog"))
+        for stack in stacks:
+            outputs |= deploy_app(cloud, stack=stack, progress=lambda _: None)
         customers = _prepare(cloud, outputs)
         send = _Sender(cloud, outputs, customers)
         # One by one, so that the functions' first starts are not part of the measurement.
@@ -86,6 +91,7 @@ def _prepare(cloud: Cloud, outputs: Mapping[str, str]) -> api_client.Customers:
             FunctionName=outputs["ReceiveStockFunction"],
             Payload=json.dumps({"delivery_id": f"bench-{start}", "lines": lines}),
         )
+    put_prices_on_offer(cloud, outputs, [f"SKU-{n}" for n in range(SKUS)], PRICE)
     customers = api_client.create_customers(cloud, outputs)
     for n in range(CUSTOMERS):
         customers.sign_up(f"customer-{n}")
@@ -113,7 +119,7 @@ class _Sender:
     def __call__(self, late: float) -> SentOrder:
         n = next(self._run)
         lines = [
-            {"sku": f"SKU-{(n * 7 + k) % SKUS}", "quantity": k + 1, "unit_price": 250 + n % 9_000}
+            {"sku": f"SKU-{(n * 7 + k) % SKUS}", "quantity": k + 1 + n // SKUS, "unit_price": PRICE}
             for k in range(1 + n % 4)
         ]
         body = {"currency": "GBP", "country": "United Kingdom", "lines": lines}

@@ -8,7 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import quote
 
 import urllib3
 
@@ -16,6 +17,8 @@ from emulator.cloud import Cloud
 
 CURRENCY = "GBP"
 """The data set's prices are in pounds; an export says nothing of it."""
+OPERATORS_SCOPE = "operators/write"
+"""What the routes require that change things."""
 THREADS = 4
 ATTEMPTS = 8
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
@@ -29,6 +32,42 @@ class ApiResponse:
 
     status: int
     body: Mapping[str, Any]
+
+
+class Tokens(Protocol):
+    """Who calls the API."""
+
+    def token(self, caller: str, *, fresh: bool = False) -> str:
+        """The caller's access token: the one at hand, unless it must be ``fresh``."""
+
+
+class Operators:
+    """The operators' machine client, which may change things: it gets its token for a secret."""
+
+    def __init__(self, cloud: Cloud, outputs: Mapping[str, str]) -> None:
+        """``outputs`` are those of the deployed stacks."""
+        self._client = outputs["OperatorsClientId"]
+        found = cloud.client("cognito-idp").describe_user_pool_client(
+            UserPoolId=outputs["UserPoolId"], ClientId=self._client
+        )
+        self.secret = str(found["UserPoolClient"]["ClientSecret"])
+        self._cloud = cloud
+        self._url = outputs["OperatorsTokenUrl"]
+        self._token = ""
+
+    def token(self, caller: str, *, fresh: bool = False) -> str:
+        """The client's access token; all callers are this one client."""
+        if fresh or not self._token:
+            basic = urllib3.make_headers(basic_auth=f"{self._client}:{self.secret}")
+            answer = http(self._cloud).request(
+                "POST",
+                self._url,
+                fields={"grant_type": "client_credentials", "scope": OPERATORS_SCOPE},
+                headers=basic,
+                encode_multipart=False,
+            )
+            self._token = str(json.loads(answer.data)["access_token"])
+        return self._token
 
 
 class Customers:
@@ -93,7 +132,7 @@ class ApiClient:
     def __init__(
         self,
         url: str,
-        customers: Customers,
+        callers: Tokens,
         *,
         http: Any,
         sleep: Callable[[float], object],
@@ -101,7 +140,7 @@ class ApiClient:
     ) -> None:
         """``http`` is urllib3's pool manager; ``jitter`` draws from 0 to 1."""
         self._url = url.rstrip("/")
-        self._customers = customers
+        self._callers = callers
         self._http = http
         self._sleep = sleep
         self._draw = jitter
@@ -123,6 +162,15 @@ class ApiClient:
         """An order as its customer sees it."""
         return self._ask("GET", f"/orders/{order_id}", customer, headers={})
 
+    def put_product(
+        self, sku: str, *, name: str, offers: Iterable[Mapping[str, Any]]
+    ) -> ApiResponse:
+        """Put a product into the catalogue, as an operator."""
+        product = json.dumps({"name": name, "offers": list(offers)})
+        headers = {"Content-Type": "application/json"}
+        path = f"/products/{quote(sku, safe='')}"
+        return self._ask("PUT", path, "operator", body=product, headers=headers)
+
     def put_contact(self, *, customer: str, email: str, name: str) -> ApiResponse:
         """Say where a customer is to be written to, once the address is confirmed."""
         contact = json.dumps({"email": email, "name": name})
@@ -142,7 +190,7 @@ class ApiClient:
             if attempt and not fresh:
                 pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)
                 self._sleep(pause * self._draw())
-            token = self._customers.token(customer, fresh=fresh)
+            token = self._callers.token(customer, fresh=fresh)
             answer = self._send(method, path, body, {**headers, "Authorization": f"Bearer {token}"})
             if answer.status == 401 and not fresh:
                 fresh = True

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from demo import order_driver
+from demo import offers, order_driver
 from demo.database import count
 from demo.duplicates import Duplicates
 from demo.errors import DemoError
@@ -35,6 +35,23 @@ def deliver_demand(run: Run, screen: Screen, name: str) -> None:
             run.cloud, run.outputs["ReceiveStockFunction"], run.database, name=name
         )
         note(f"{skus:,} SKUs, {units:,} units")
+
+
+def fill_catalogue(run: Run, screen: Screen) -> None:
+    """Put every price of the export on offer."""
+    with screen.phase("putting products on offer") as note:
+        total = count(run.database, "demand")
+        for done in offers.put_export_on_offer(
+            run.cloud, run.outputs, run.catalog, run.database, stop=run.stop
+        ):
+            note(bar(done, total))
+
+
+def tamper_with_prices(run: Run, screen: Screen) -> None:
+    """Send orders whose prices are not on offer."""
+    with screen.phase("tampering with prices") as note:
+        offers.tamper_with_prices(run.api, run.database)
+        note(f"{offers.count_refused(run.database)} refused")
 
 
 def register_customers(run: Run, screen: Screen) -> None:

@@ -13,6 +13,7 @@ from demo import (
     disputes,
     duplicates,
     notifications,
+    offers,
     order_book,
     read_side,
     resharding,
@@ -41,6 +42,8 @@ class Run:
     resharding: Resharding | None
     """None when the order stream keeps its shards."""
     api: api_client.ApiClient
+    catalog: api_client.ApiClient
+    """The same as operators of the catalogue use it."""
     customers: api_client.Customers
     stop: threading.Event
     """Set when the run ends early: waiting threads then give up."""
@@ -51,7 +54,8 @@ def open_database(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path)
     # The database goes with the run: nothing in it is worth waiting for the disk.
     connection.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
-    for part in (order_book, database, read_side, resharding, disputes, duplicates, notifications):
+    parts = (order_book, database, read_side, resharding, disputes, duplicates, notifications)
+    for part in (*parts, offers):
         connection.executescript(part.SCHEMA)
     return connection
 
@@ -63,7 +67,9 @@ def create_run(
     customers = api_client.create_customers(cloud, outputs)
     stop = threading.Event()
     http = api_client.http(cloud)
-    api = partial(api_client.ApiClient, customers=customers, http=http, sleep=stop.wait)
+    client = partial(api_client.ApiClient, http=http, sleep=stop.wait)
+    api = partial(client, callers=customers)
+    operators = api_client.Operators(cloud, outputs)
     return Run(
         cloud=cloud,
         outputs=outputs,
@@ -73,6 +79,7 @@ def create_run(
         resharding=Resharding(cloud, outputs, database) if reshard else None,
         notifications=Notifications(cloud, outputs, database, api=api(outputs["ApiUrl"])),
         api=api(outputs["ApiUrl"]),
+        catalog=client(outputs["ApiUrl"], operators),
         customers=customers,
         stop=stop,
     )

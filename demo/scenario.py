@@ -12,6 +12,7 @@ from demo import (
     duplicates,
     invariant_checks,
     notifications,
+    offers,
     phases,
     read_side,
     report,
@@ -89,7 +90,9 @@ def run_export(
         ExitStack() as stack,
     ):
         phases.deliver_demand(run, screen, name)
+        phases.fill_catalogue(run, screen)
         phases.register_customers(run, screen)
+        phases.tamper_with_prices(run, screen)
         phases.submit_orders(run, screen, faults)
         phases.await_sagas(run, screen)
         repeated = Duplicates(cloud, outputs, database, api=run.api)
@@ -159,6 +162,7 @@ def _show_outcome(
     whole = is_logged_whole(run, event_id)
     resharded = run.resharding.completed() if run.resharding else None
     report.show_orders(screen, database, _explanations(run))
+    offers.show(screen, database)
     report.show_rejections(screen, database)
     report.show_events(
         screen,
@@ -178,6 +182,7 @@ def _show_outcome(
     return (
         whole
         and disputes.succeeded(database)
+        and offers.succeeded(database)
         and resharded is not False
         and (faults is None or faults.succeeded)
         and all(view.equal for view in views)

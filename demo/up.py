@@ -6,7 +6,9 @@ import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from demo import api_client
 from demo.deployment import CONTEXT_OPTIONS
+from demo.offers import put_on_offer, wait_until_on_offer
 from demo.run import Run, create_run, open_database, show_deployment
 from demo.screen import Screen
 from demo.stock_delivery import deliver_stock
@@ -30,6 +32,8 @@ def up(*, port: int | None) -> int:
             run.notifications.mailbox.confirm(link)
         database.execute("INSERT INTO demand VALUES ('85123A', 1000)")
         deliver_stock(cloud, run.outputs["ReceiveStockFunction"], database)
+        (offer,) = put_on_offer(run.catalog, "85123A", [255]).body["offers"]
+        wait_until_on_offer(cloud, run.outputs, {"85123A": offer["valid_from"]})
         stack.enter_context(running_workers(cloud, run.outputs))
         _explain(run, screen)
         signal.pause()
@@ -44,6 +48,9 @@ def _explain(run: Run, screen: Screen) -> None:
         "API": run.outputs["ApiUrl"],
         "COGNITO_CLIENT": run.outputs["UserPoolClientId"],
         "ADA": run.customers.password,
+        "OPERATORS_CLIENT": run.outputs["OperatorsClientId"],
+        "OPERATORS_SECRET": api_client.Operators(run.cloud, run.outputs).secret,
+        "OPERATORS_TOKEN_URL": run.outputs["OperatorsTokenUrl"],
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
     }
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
@@ -73,6 +80,18 @@ Sign in as customer ada, place an order, read it:
       "lines": [{{"sku": "85123A", "quantity": 6, "unit_price": 255}}]}}'
 
   curl -s --cacert "$AWS_CA_BUNDLE" "$API/orders/ORDER_ID" -H "Authorization: Bearer $TOKEN"
+
+Put a product on offer, as an operator:
+
+  OPERATOR=$(curl -s --cacert "$AWS_CA_BUNDLE" "$OPERATORS_TOKEN_URL" \\
+    -u "$OPERATORS_CLIENT:$OPERATORS_SECRET" \\
+    -d grant_type=client_credentials -d scope={api_client.OPERATORS_SCOPE} |
+    sed -E 's/.*"access_token": *"([^"]+)".*/\\1/')
+
+  curl -s --cacert "$AWS_CA_BUNDLE" -X PUT "$API/products/85123A" \\
+    -H "Authorization: Bearer $OPERATOR" -H 'Content-Type: application/json' -d '{{
+      "name": "White hanging heart", "offers": [
+        {{"currency": "GBP", "unit_price": 255}}, {{"currency": "GBP", "unit_price": 295}}]}}'
 
 Read its events, and put one of your own:
 

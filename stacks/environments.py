@@ -70,6 +70,17 @@ class Environment:
     """
     resumed_per_minute: int = 1_200
     """How many stalled or deferred orders are taken up again in a minute."""
+    offer_lead_time: Duration
+    """How long after it was written a new offer begins at the earliest.
+
+    By then every view must know it: the price that a customer reads is then the one that is
+    checked.
+    """
+    offer_grace: Duration = Duration.minutes(15)  # noqa: RUF009 -- it never changes
+    """How long a price is honoured after its offer ended, because customers read it before.
+
+    At most a day: the catalogue forgets ended offers after ``ENDED_OFFERS_KEPT``.
+    """
     duplicate_action: Literal["hold", "cancel"]
     """Whether a duplicate order is held for a person to decide, or cancelled."""
     duplicate_window: Duration
@@ -127,6 +138,8 @@ DEV = Environment(
     enhanced_fan_out=False,
     notification_concurrency=None,
     lead_time=Duration.minutes(10),
+    # A laptop's views are late by a second or two, and nobody wants to wait.
+    offer_lead_time=Duration.seconds(5),
     duplicate_action="hold",
     duplicate_window=Duration.minutes(5),
 )
@@ -145,6 +158,7 @@ PROD = Environment(
     enhanced_fan_out=True,
     notification_concurrency=10,
     lead_time=Duration.days(2),
+    offer_lead_time=Duration.minutes(2),
     duplicate_action="hold",
     duplicate_window=Duration.minutes(5),
 )

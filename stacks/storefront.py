@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from functools import partial
 
 from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_events as events
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from lambdas.contracts.catalog import OffersChanged
 from lambdas.contracts.inventory import STOCK_EVENTS
 from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
 from lambdas.contracts.orders import ORDER_EVENTS, OrderConfirmed
+from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION, EventHandler
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.http_api import HttpApi
 from stacks.constructs.http_route import HttpRoute
@@ -29,6 +32,7 @@ class StorefrontStack(Stack):
         scope: Construct,
         *,
         env: Environment,
+        bus: events.IEventBus,
         alarms: sns.ITopic,
         order_stream: kinesis.IStream,
         inventory: InventoryStack,
@@ -39,6 +43,7 @@ class StorefrontStack(Stack):
         # State
         view = partial(View, self, env=env)
         availability = view(id="Availability", setting="AVAILABILITY_TABLE", key="sku")
+        products = view(id="Products", setting="PRODUCTS_TABLE", key="sku")
         timelines = view(id="Timelines", setting="TIMELINES_TABLE", key="order_id")
         customer_orders = view(
             id="CustomerOrders",
@@ -65,17 +70,27 @@ class StorefrontStack(Stack):
         update_availability = function(
             "UpdateAvailability", "update_availability", availability.settings
         )
+        update_products = ServiceFunction(
+            self,
+            "UpdateProducts",
+            env=env,
+            handler="storefront.update_products",
+            settings=products.settings,
+            no_dlq_reason=HANDLER_HAS_DESTINATION,
+        )
         update_timelines = function("UpdateTimelines", "update_timelines", timelines.settings, 60)
         update_customer_orders = function(
             "UpdateCustomerOrders", "update_customer_orders", customer_orders.settings, 60
         )
         update_sales = function("UpdateSales", "update_sales", sales.settings, 60)
-        get_product = function("GetProduct", "get_product", availability.settings)
+        get_product = function(
+            "GetProduct", "get_product", {**availability.settings, **products.settings}
+        )
         get_timeline = function("GetTimeline", "get_timeline", timelines.settings)
         list_orders = function("ListOrders", "list_orders", customer_orders.settings)
         get_sales = function("GetSales", "get_sales", sales.settings)
 
-        # Flow: in from inventory's topic and the order stream, out through the API
+        # Flow: in from inventory's topic, the bus and the order stream, out through the API
         Subscriber(
             self,
             "AvailabilitySubscriber",
@@ -84,6 +99,7 @@ class StorefrontStack(Stack):
             function=update_availability,
             alarms=alarms,
         )
+        EventHandler(self, bus=bus, event=OffersChanged, function=update_products, alarms=alarms)
         projection = partial(
             Projection,
             self,
@@ -118,6 +134,12 @@ class StorefrontStack(Stack):
         # Grants
         availability.connect(
             writer=update_availability,
+            writes=["dynamodb:PutItem"],
+            reader=get_product,
+            reads=["dynamodb:GetItem"],
+        )
+        products.connect(
+            writer=update_products,
             writes=["dynamodb:PutItem"],
             reader=get_product,
             reads=["dynamodb:GetItem"],

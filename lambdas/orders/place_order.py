@@ -1,10 +1,13 @@
 """POST /orders: accept an order. The outbox relay publishes its event."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.orders.dedup_index import with_dedup_key
-from lambdas.orders.domain import KeyReusedError
+from lambdas.orders.domain import Order, OrderConflictError
+from lambdas.orders.offers import PriceNotOnOfferError, check_prices
+from lambdas.orders.offers_view import OffersView
 from lambdas.orders.order_request import BadRequestError, parse_order_request
 from lambdas.orders.store import Orders
 from lambdas.runtime import http
@@ -13,22 +16,26 @@ from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
+offers = OffersView(setting("OFFERS_TABLE"), dynamodb=client("dynamodb"))
+grace = timedelta(seconds=int(setting("OFFER_GRACE_SECONDS")))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return 202 with the order's id, 400 naming every bad field, or 409 for a reused key.
+    """Return 202 with the order's id, 400 naming every bad field, or 409.
 
-    A retry gets the order's id and its current state.
+    A 409 is for a reused key, or names each line whose price is not on offer. A retry gets the
+    order's id and its current state.
     """
     try:
+        body = http.body(event)
         requested = parse_order_request(
-            http.body(event),
+            body,
             customer_id=http.caller_id(event),
             idempotency_key=http.header(event, "Idempotency-Key"),
             request_id=http.request_id(event),
             now=datetime.now(UTC).isoformat(),
         )
-        order = orders.add(with_dedup_key(requested))
+        order = _accept(with_dedup_key(requested), lines=body["lines"])
     except BadRequestError as bad:
         log("order_request_refused", problems=len(bad.errors))
         problems = [{"field": p.field, "problem": p.problem} for p in bad.errors]
@@ -38,8 +45,30 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     except http.NotJsonError as bad:
         log("order_request_refused", problems=1)
         return http.json_response(400, {"message": str(bad), "problems": []})
-    except KeyReusedError as conflict:
+    except OrderConflictError as conflict:
         log("order_request_refused", reason=str(conflict))
-        return http.json_response(409, {"message": str(conflict)})
+        content = {"message": str(conflict), "problems": conflict.problems}
+        return http.json_response(409, content)
     log("order_placed", order_id=order.order_id)
     return http.json_response(202, {"order_id": order.order_id, "state": order.state})
+
+
+def _accept(order: Order, *, lines: Sequence[Mapping[str, Any]]) -> Order:
+    """Store the order if its prices are on offer; a retry is found whatever they are now.
+
+    Only an order that is about to be refused costs a second read.
+    """
+    try:
+        check_prices(
+            lines,
+            currency=order.currency,
+            offers=offers.find(line["sku"] for line in order.lines),
+            now=datetime.fromisoformat(order.placed_at),
+            grace=grace,
+        )
+    except PriceNotOnOfferError:
+        stored = orders.find_retried(order)
+        if stored is None:
+            raise
+        return stored
+    return orders.add(order)

@@ -50,9 +50,16 @@ class Orders:
             KeyReusedError: the key was used for a different order.
         """
         stored = order_of(put_if_absent(self._dynamodb, self._table, row_of(order), key="order_id"))
-        if not stored.same_request_as(order):
-            raise KeyReusedError("this Idempotency-Key was used for a different order")
-        return stored
+        return _same_request(stored, order)
+
+    def find_retried(self, order: Order) -> Order | None:
+        """Return the order that is stored under this one's key; None if there is none.
+
+        Raises:
+            KeyReusedError: the key was used for a different order.
+        """
+        stored = self.find(order.order_id)
+        return _same_request(stored, order) if stored else None
 
     def find(self, order_id: str, *, customer_id: str | None = None) -> Order | None:
         """Return the order as it is now; None if there is none, or none of that customer."""
@@ -94,3 +101,10 @@ class Orders:
         return delete_if_unchanged(
             self._dynamodb, self._table, row, key="order_id", version_attributes=VERSION_ATTRIBUTES
         )
+
+
+def _same_request(stored: Order, order: Order) -> Order:
+    """Return the stored order; raise KeyReusedError if ``order`` is of another request."""
+    if not stored.same_request_as(order):
+        raise KeyReusedError("this Idempotency-Key was used for a different order")
+    return stored

@@ -3,19 +3,27 @@
 Rows hold texts, whole numbers, booleans, None, sets of texts, and lists and dictionaries of these.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from lambdas.runtime.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from types_boto3_dynamodb import DynamoDBClient
 
 
+READ_RETRY = RetryPolicy(max_attempts=5, base_delay=0.05)
+"""Waits at most 0.75 s altogether, a fraction of the function's time-out."""
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
+
+
+class UnprocessedKeysError(Exception):
+    """DynamoDB left some keys of a batch unread in every attempt; try again later."""
 
 
 def to_item(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,6 +34,53 @@ def to_item(row: Mapping[str, Any]) -> dict[str, Any]:
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return DynamoDB's JSON as a row, with numbers as ``int``."""
     return {name: _plain(_deserialize(value)) for name, value in item.items()}
+
+
+def batch_get(
+    dynamodb: "DynamoDBClient",
+    table: str,
+    keys: Sequence[Mapping[str, Any]],
+    *,
+    consistent: bool = False,
+    retry: RetryPolicy = READ_RETRY,
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows that there are under these keys: 1 to 100 keys, all different.
+
+    DynamoDB may leave keys unprocessed when it is throttled; those are requested again.
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+
+    Raises:
+        UnprocessedKeysError: keys were left in every attempt.
+    """
+    waiting: Any = [to_item(key) for key in keys]
+    for _ in retry.attempts():
+        answer = dynamodb.batch_get_item(
+            RequestItems={table: {"Keys": waiting, "ConsistentRead": consistent}}
+        )
+        yield from map(from_item, answer["Responses"].get(table, ()))
+        unprocessed: dict[str, Any] = dict(answer["UnprocessedKeys"])
+        waiting = unprocessed.get(table, {}).get("Keys", [])
+        if not waiting:
+            return
+    raise UnprocessedKeysError(f"{len(waiting)} rows of {table} could not be read; try again")
+
+
+def put_if_newer(
+    dynamodb: "DynamoDBClient", table: str, row: Mapping[str, Any], *, key: str
+) -> bool:
+    """Put ``row`` unless the one with its ``key`` has its ``sequence`` or a higher one.
+
+    Return whether it was put.
+    """
+    return _try_write(
+        dynamodb,
+        dynamodb.put_item,
+        TableName=table,
+        Item=to_item(row),
+        ConditionExpression="attribute_not_exists(#key) OR #sequence < :sequence",
+        ExpressionAttributeNames={"#key": key, "#sequence": "sequence"},
+        ExpressionAttributeValues=to_item({":sequence": row["sequence"]}),
+    )
 
 
 def put_if_absent(

@@ -5,7 +5,6 @@ Every stock event has the whole stock of its SKU, so the latest event alone dete
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.inventory import StockEvent
@@ -52,13 +51,3 @@ def _build_availability(event: EventEnvelope[StockEvent]) -> Availability:
         sequence=event.metadata.sequence,
         changed_at=event.metadata.occurred_at,
     )
-
-
-def render_product(product: Availability) -> dict[str, Any]:
-    """Return a product as a customer sees it."""
-    return {
-        "sku": product.sku,
-        "state": product.state,
-        "available": product.available,
-        "changed_at": product.changed_at,
-    }

@@ -1,22 +1,24 @@
-"""GET /products/{sku+}: the availability of a product."""
+"""GET /products/{sku+}: a product's name and offers, and its availability."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
-from lambdas.storefront.availability import render_product
-from lambdas.storefront.store import AvailabilityView
+from lambdas.storefront.products import render_product
+from lambdas.storefront.store import AvailabilityView, ProductView
 
-view = AvailabilityView(setting("AVAILABILITY_TABLE"), dynamodb=client("dynamodb"))
+availabilities = AvailabilityView(setting("AVAILABILITY_TABLE"), dynamodb=client("dynamodb"))
+products = ProductView(setting("PRODUCTS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return 200 with the product, or 404 if there was no event of it yet."""
+    """Return 200 with the product, or 404 if there was no event of its stock or offers yet."""
     sku = event["pathParameters"]["sku"]
-    product = view.find(sku)
+    product = render_product(availabilities.find(sku), products.find(sku), now=datetime.now(UTC))
     log("product_requested", sku=sku, found=product is not None)
     if product is None:
         return http.json_response(404, {"message": f"there is no product {sku}"})
-    return http.json_response(200, render_product(product))
+    return http.json_response(200, product)

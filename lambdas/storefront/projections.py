@@ -4,14 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lambdas.contracts.catalog import OffersChanged
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import Event
 from lambdas.contracts.inventory import StockEvent
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.storefront.availability import build_availabilities
 from lambdas.storefront.customer_orders import build_order_upserts
+from lambdas.storefront.products import build_product_offers
 from lambdas.storefront.sales import build_sales, split_into_transactions
-from lambdas.storefront.store import AvailabilityView, CustomerOrdersView, PerOrderView, SalesView
+from lambdas.storefront.store import (
+    AvailabilityView,
+    CustomerOrdersView,
+    PerOrderView,
+    ProductView,
+    SalesView,
+)
 from lambdas.storefront.timeline import build_timeline_upserts
 
 if TYPE_CHECKING:
@@ -24,6 +32,12 @@ def update_availability(
     """Write the latest availability of each SKU in a batch: one write per SKU."""
     for availability in build_availabilities(events):
         view.put_if_newer(availability)
+
+
+def update_products(view: ProductView, events: Sequence[EventEnvelope[OffersChanged]]) -> None:
+    """Write the latest name and offers of each SKU in a batch: one write per SKU."""
+    for product in build_product_offers(events):
+        view.put_if_newer(product)
 
 
 def update_timelines(view: PerOrderView, events: Sequence[EventEnvelope[Event]]) -> None:
@@ -66,6 +80,7 @@ class Projection:
 PROJECTIONS: Mapping[str, Projection] = {
     "availability": Projection(AvailabilityView, update_availability),
     "orders": Projection(CustomerOrdersView, update_customer_orders),
+    "products": Projection(ProductView, update_products),
     "sales": Projection(SalesView, update_sales),
     "timelines": Projection(PerOrderView, update_timelines),
 }

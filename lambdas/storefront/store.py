@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.codec import decode, encode
-from lambdas.runtime.dynamodb import from_item, to_item
-from lambdas.runtime.retry import RetryPolicy
+from lambdas.runtime.dynamodb import READ_RETRY, batch_get, from_item, put_if_newer, to_item
 from lambdas.storefront.availability import Availability
 from lambdas.storefront.order_upserts import OrderUpsert
+from lambdas.storefront.products import ProductOffers
 from lambdas.storefront.queries import PageRequest
 from lambdas.storefront.sales import BUCKETS, Sale, partition_key, sum_increments
 
@@ -19,12 +19,6 @@ MAX_KEY_BYTES = 2_048
 """The most bytes of a key, in UTF-8. DynamoDB rejects a request with a longer one.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 """
-READ_RETRY = RetryPolicy(max_attempts=5, base_delay=0.05)
-"""Its waits sum up to at most 0.75 s, a fraction of the function's time-out."""
-
-
-class UnprocessedKeysError(Exception):
-    """DynamoDB left keys unprocessed in every attempt."""
 
 
 class AvailabilityView:
@@ -37,22 +31,30 @@ class AvailabilityView:
 
     def put_if_newer(self, availability: Availability) -> bool:
         """Put a row unless the table has it as new or newer; return whether it was put."""
-        try:
-            self._dynamodb.put_item(
-                TableName=self._table,
-                Item=to_item(encode(availability)),
-                ConditionExpression="attribute_not_exists(sku) OR #sequence < :sequence",
-                ExpressionAttributeNames={"#sequence": "sequence"},
-                ExpressionAttributeValues=to_item({":sequence": availability.sequence}),
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        return put_if_newer(self._dynamodb, self._table, encode(availability), key="sku")
 
     def find(self, sku: str) -> Availability | None:
         """Return the availability of a SKU; None if there was no event of it yet."""
         row = _row(self._dynamodb, self._table, "sku", sku)
         return decode(Availability, row) if row else None
+
+
+class ProductView:
+    """The name and the offers of each SKU, keyed by ``sku``."""
+
+    def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
+        """Set the table's name and boto3's client of DynamoDB."""
+        self._table = table
+        self._dynamodb = dynamodb
+
+    def put_if_newer(self, product: ProductOffers) -> bool:
+        """Put a row unless the table has it as new or newer; return whether it was put."""
+        return put_if_newer(self._dynamodb, self._table, encode(product), key="sku")
+
+    def find(self, sku: str) -> ProductOffers | None:
+        """Return the name and the offers of a SKU; None if there was no event of it yet."""
+        row = _row(self._dynamodb, self._table, "sku", sku)
+        return decode(ProductOffers, row) if row else None
 
 
 class PerOrderView:
@@ -113,24 +115,15 @@ class CustomerOrdersView(PerOrderView):
             Limit=page.limit + 1,
             **start,
         )["Items"]
-        shown = [{"order_id": item["order_id"]} for item in found[: page.limit]]
-        rows = {row["order_id"]: row for row in self._rows(shown)} if shown else {}
-        ids = [key["order_id"]["S"] for key in shown]
+        ids = [item["order_id"]["S"] for item in found[: page.limit]]
+        rows = {row["order_id"]: row for row in self._rows(ids)} if ids else {}
         more = found[page.limit - 1]["listing_key"]["S"] if len(found) > page.limit else ""
         return [rows[id_] for id_ in ids if id_ in rows], more
 
-    def _rows(self, keys: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    def _rows(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Yield rows by consistent reads: others might be older than the index."""
-        for _ in READ_RETRY.attempts():
-            answer = self._dynamodb.batch_get_item(
-                RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
-            )
-            yield from map(from_item, answer["Responses"][self._table])
-            unprocessed: dict[str, Any] = dict(answer["UnprocessedKeys"])
-            keys = unprocessed.get(self._table, {}).get("Keys", [])
-            if not keys:
-                return
-        raise UnprocessedKeysError(f"{len(keys)} orders could not be read; retry")
+        keys = [{"order_id": id_} for id_ in ids]
+        return batch_get(self._dynamodb, self._table, keys, consistent=True, retry=READ_RETRY)
 
 
 class SalesView:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from lambdas.catalog.domain import Product
+from lambdas.catalog.domain import event_for_change as catalog_event
+from lambdas.contracts.catalog import OffersChanged
 from lambdas.contracts.codec import decode
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import Event
@@ -12,10 +15,11 @@ from lambdas.contracts.inventory import StockEvent
 from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.parsing import parse_event_if_known
-from lambdas.inventory.domain import StockLevel, event_for_change
+from lambdas.inventory.domain import StockLevel
+from lambdas.inventory.domain import event_for_change as stock_event
 from lambdas.storefront.customer_orders import CUSTOMER_ORDER_EVENTS
 from lambdas.storefront.projections import PROJECTIONS, Projection
-from ops.views.sources import OrderEventSource, RebuildContext, RebuildSource, StockSource
+from ops.views.sources import OrderEventSource, RebuildContext, RebuildSource, TableSource
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -49,7 +53,12 @@ def _order_event_parser(*events: type[Event]) -> Callable[[Any], EventEnvelope[A
 
 def _stock_event_of(row: Mapping[str, Any]) -> EventEnvelope[StockEvent] | None:
     """Return the event that inventory would publish of a SKU whose first stock this is."""
-    return event_for_change(None, decode(StockLevel, row))
+    return stock_event(None, decode(StockLevel, row))
+
+
+def _catalog_event_of(row: Mapping[str, Any]) -> EventEnvelope[OffersChanged] | None:
+    """Return the event that the catalog would publish of a SKU whose first offers these are."""
+    return catalog_event(None, decode(Product, row))
 
 
 VIEWS: Mapping[str, View] = {
@@ -77,6 +86,13 @@ VIEWS: Mapping[str, View] = {
         parse=_stock_event_of,
         projection=PROJECTIONS["availability"],
         max_parallel_writes=8,
-        source=StockSource,
+        source=partial(TableSource, service="Inventory", output="StockTable"),
+    ),
+    "products": View(
+        name="Products",
+        parse=_catalog_event_of,
+        projection=PROJECTIONS["products"],
+        max_parallel_writes=8,
+        source=partial(TableSource, service="Catalog", output="CatalogTable"),
     ),
 }

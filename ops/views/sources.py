@@ -107,13 +107,14 @@ class OrderEventSource(RebuildSource):
         return follow(self._stream, self._context.write)
 
 
-class StockSource(RebuildSource):
-    """Inventory's stock table. Each row is its own outbox: it has the SKU's latest event."""
+class TableSource(RebuildSource):
+    """A service's table of SKUs. Each row is its own outbox: it has the SKU's latest event."""
 
-    def __init__(self, context: RebuildContext) -> None:
+    def __init__(self, context: RebuildContext, *, service: str, output: str) -> None:
+        """Read the table that an output of the service's stack names."""
         self._context = context
         self._dynamodb = context.deployed.client("dynamodb")
-        self._table = context.deployed.outputs("Inventory")["StockTable"]
+        self._table = context.deployed.outputs(service)[output]
         self._next = 0.0
 
     def backfill(self) -> Iterator[str]:

@@ -17,17 +17,30 @@ class OrderFunctions:
     """The functions, each an attribute named after its handler; ``scope`` owns them."""
 
     def __init__(
-        self, scope: Construct, *, env: Environment, table: ServiceTable, bus: events.IEventBus
+        self,
+        scope: Construct,
+        *,
+        env: Environment,
+        table: ServiceTable,
+        offers: ServiceTable,
+        bus: events.IEventBus,
     ) -> None:
         """Declare the functions; ``hold_order`` only where a partner reports disputes."""
         table_settings = {"ORDERS_TABLE": table.table_name}
+        offers_settings = {"OFFERS_TABLE": offers.table_name}
+        grace = {"OFFER_GRACE_SECONDS": str(int(env.offer_grace.to_seconds()))}
         bus_settings = {"EVENT_BUS": bus.event_bus_name}
 
         function = partial(ServiceFunction, scope, env=env)
         event_function = partial(function, no_dlq_reason=HANDLER_HAS_DESTINATION)
 
         self.place_order = function(
-            id="PlaceOrder", handler="orders.place_order", settings=table_settings
+            id="PlaceOrder",
+            handler="orders.place_order",
+            settings={**table_settings, **offers_settings, **grace},
+        )
+        self.update_offers = event_function(
+            id="UpdateOffers", handler="orders.update_offers", settings=offers_settings
         )
         self.get_order = function(
             id="GetOrder", handler="orders.get_order", settings=table_settings
@@ -65,9 +78,13 @@ class OrderFunctions:
                 id="HoldOrder", handler="orders.hold_order", settings=table_settings
             )
 
-    def grant_access(self, *, table: ServiceTable, bus: events.IEventBus) -> None:
-        """Grant each function what it does to the table and the bus, and nothing else."""
-        grant(self.place_order, "dynamodb:PutItem", on=table.table_arn)
+    def grant_access(
+        self, *, table: ServiceTable, offers: ServiceTable, bus: events.IEventBus
+    ) -> None:
+        """Grant each function what it does to the tables and the bus, and nothing else."""
+        grant(self.place_order, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
+        grant(self.place_order, "dynamodb:BatchGetItem", on=offers.table_arn)
+        grant(self.update_offers, "dynamodb:PutItem", on=offers.table_arn)
         for reader in (self.get_order, self.answer_status_query):
             grant(reader, "dynamodb:GetItem", on=table.table_arn)
         writers = (

@@ -10,6 +10,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from lambdas.contracts.catalog import OffersChanged
 from lambdas.contracts.inventory import ReservationUnresolved
 from lambdas.contracts.orders import OrderHeld, OrderHoldMissed, OrderNeedsAttention
 from lambdas.contracts.orders_table import ORDER_INDEXES, OrderColumn
@@ -58,11 +59,12 @@ class OrdersStack(Stack):
             stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
             indexes=ORDER_INDEXES,
         )
+        offers = ServiceTable(self, "Offers", env=env, key="sku")
         repair_queue = DeadLetterQueue(
             self, "Repair", consumer="Sagas", contents="failed compensations", alarms=alarms
         )
 
-        functions = OrderFunctions(self, env=env, table=table, bus=bus)
+        functions = OrderFunctions(self, env=env, table=table, offers=offers, bus=bus)
 
         # Flow: in through the HTTP API, out through the outbox, on by the sagas
         self._add_routes(http_api, functions)
@@ -74,10 +76,11 @@ class OrdersStack(Stack):
         self._alert_operators(bus, alarms)
         self._handle_events(functions, bus, alarms)
 
-        functions.grant_access(table=table, bus=bus)
+        functions.grant_access(table=table, offers=offers, bus=bus)
 
         outputs = {
             "OrdersTable": table.table_name,
+            "OffersTable": offers.table_name,
             "LiftHoldFunction": functions.lift_hold.function_name,
             "ResumeOrderFunction": functions.resume_order.function_name,
             "RepairQueue": repair_queue.queue_url,
@@ -105,6 +108,7 @@ class OrdersStack(Stack):
     ) -> None:
         handler = partial(EventHandler, self, bus=bus, alarms=alarms)
         handler(event=ShipmentDispatched, function=functions.mark_dispatched)
+        handler(event=OffersChanged, function=functions.update_offers)
         handler(
             event=(ReservationUnresolved, ChargeUnresolved), function=functions.answer_status_query
         )

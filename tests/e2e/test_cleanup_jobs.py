@@ -24,6 +24,7 @@ from emulator.deploy import deploy
 from lambdas.runtime.dynamodb import from_item
 from stacks.environments import DEV
 from tests.support.grants import cloud_recording_grants, physical
+from tests.support.offers import put_on_offer
 from tests.support.small_stacks import client
 from tests.support.waiting import wait_until
 from tests.templates.synthesis import new_app
@@ -52,6 +53,7 @@ class Platform:
     def order(self, key: str, quantity: int) -> tuple[str, str]:
         """Place an order; return its id and the state in which it ends."""
         lines = [{"sku": SKU, "quantity": quantity, "unit_price": PRICE}]
+        put_on_offer(client(self.cloud, "dynamodb"), self.outputs["OffersTable"], *lines)
         answer = self.api.place(customer="ada", key=key, country="United Kingdom", lines=lines)
         assert answer.status == 202, answer
         order_id = str(answer.body["order_id"])
@@ -73,6 +75,7 @@ class Platform:
         events.disable_rule(Name=rule, EventBusName=bus)
         try:
             lines = [{"sku": SKU, "quantity": 2, "unit_price": PRICE}]
+            put_on_offer(client(self.cloud, "dynamodb"), self.outputs["OffersTable"], *lines)
             placed = self.api.place(customer="ada", key=key, country="Italy", lines=lines)
             order_id = str(placed.body["order_id"])
             assert self.api.cancel(order_id, customer="ada").body["state"] == "CANCELLED"

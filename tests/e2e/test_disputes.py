@@ -35,6 +35,7 @@ from tests.support.cli import run_ops
 from tests.support.deliveries import eventually, received
 from tests.support.grants import cloud_recording_grants, physical, resources_of
 from tests.support.listeners import listen
+from tests.support.offers import put_on_offer
 from tests.support.small_stacks import lines
 from tests.templates.synthesis import new_app
 
@@ -57,6 +58,7 @@ class Platform:
         # No two look the same, or the later one would be held for that.
         price = 255 + sum(key.encode())
         order = [{"sku": "85123A", "quantity": 1, "unit_price": price}]
+        put_on_offer(self.cloud.client("dynamodb"), self.outputs["OffersTable"], *order)
         answer = self.api.place(customer="ada", key=key, country="France", lines=order)
         assert answer.status == 202, answer
         id_ = str(answer.body["order_id"])

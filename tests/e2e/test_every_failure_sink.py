@@ -21,6 +21,7 @@ from app import compose
 from demo import api_client
 from demo.deployment import PARTNER_SOURCE, SENDER
 from demo.mailbox import Mailbox
+from demo.offers import put_on_offer
 from demo.partner import publish_dispute
 from demo.view_rebuild import rebuild_views
 from demo.workers import running_workers
@@ -75,6 +76,7 @@ def test_all_failed_work_is_dead_lettered_and_ends_correctly(platform: Platform)
     with platform.snapshot.listening("stock-events"), operator.all_faults_injected():
         arrived = {"sku": SKU, "quantity": STOCK, "minimum": STOCK}
         platform.call("ReceiveStock", delivery_id=f"d-{SKU}", lines=[arrived])
+        put_product(platform)
         good, far = platform.place("good"), platform.place("far", NOWHERE)
         withdrawn, left = platform.place("withdrawn"), platform.place("left")
         assert platform.cancel(left) == "CANCELLED"
@@ -129,6 +131,17 @@ def test_all_failed_work_is_dead_lettered_and_ends_correctly(platform: Platform)
             )
 
     assert [view.summary for view in rebuild_views(platform.cloud) if not view.equal] == []
+
+
+def put_product(platform: Platform) -> None:
+    """Put a product on offer, so that the catalogue publishes an event."""
+    catalog = api_client.ApiClient(
+        platform.outputs["ApiUrl"],
+        api_client.Operators(platform.cloud, platform.outputs),
+        http=api_client.http(platform.cloud),
+        sleep=lambda _: None,
+    )
+    assert put_on_offer(catalog, "offered", [255]).status == 200
 
 
 def hurry_schedules(platform: Platform) -> None:

@@ -27,6 +27,7 @@ from tests.e2e.test_read_side import subject
 from tests.support.cli import run_ops_in_process
 from tests.support.deliveries import eventually
 from tests.support.grants import cloud_recording_grants, resources_of
+from tests.support.offers import put_on_offer
 from tests.templates.synthesis import new_app, templates
 
 SKU, PRICE = "85123A", 255
@@ -87,6 +88,7 @@ class Platform:
 
     def place(self, key: str, country: str = "France") -> str:
         lines = [{"sku": SKU, "quantity": 1, "unit_price": PRICE}]
+        put_on_offer(self.client("dynamodb"), self.outputs["OffersTable"], *lines)
         answer = self.api.place(customer="ada", key=key, country=country, lines=lines)
         assert answer.status == 202, answer
         return str(answer.body["order_id"])

@@ -26,6 +26,7 @@ from demo import api_client, order_book
 from demo.database import SCHEMA, insert
 from demo.invariant_checks import CHECKS
 from demo.invariants import Violation, find_violations
+from demo.offers import put_prices_on_offer
 from demo.snapshot import Snapshot
 from demo.stock_delivery import deliver_stock
 from emulator.cloud import Cloud
@@ -40,6 +41,7 @@ from stacks.environments import DEV
 from tests.support.cli import journey, run_ops
 from tests.support.grants import cloud_recording_grants, resources_of
 from tests.support.listeners import subscribe
+from tests.support.offers import put_on_offer
 from tests.support.patching import disable_schedules, patched_function
 from tests.support.waiting import wait_until
 from tests.templates.synthesis import new_app
@@ -79,6 +81,7 @@ class Platform:
     resources: Mapping[str, str]
     """The physical ids of resources by type and logical id."""
     http: urllib3.PoolManager
+    customers: api_client.Customers
     api: api_client.ApiClient
     database: sqlite3.Connection
     snapshot: Snapshot
@@ -148,6 +151,7 @@ def platform(
         outputs=outputs,
         resources={f"{r.kind} {r.logical_id}": r.physical_id for r in resources_of(cloud)},
         http=http,
+        customers=customers,
         api=api_client.ApiClient(outputs["ApiUrl"], customers, http=http, sleep=lambda _: None),
         database=database,
         snapshot=Snapshot(cloud, outputs, database),
@@ -232,6 +236,7 @@ def place(
     key, like = platform.key(key), platform.key(like or key)
     price = PRICE + EXTRAS.setdefault(like, len(EXTRAS))
     lines = [{"sku": SKU, "quantity": quantity, "unit_price": price}]
+    put_on_offer(platform.client("dynamodb"), platform.outputs["OffersTable"], *lines)
     answer = platform.api.place(customer="ada", key=key, country=country, lines=lines)
     assert answer.status == 202, answer
     insert(platform.database, "accepted", [(answer.body["order_id"], key)])
@@ -737,6 +742,39 @@ class TestTheDoor:
             assert [answer.status for answer in asked] == [404, 404]
             assert row(platform, order) == before
             cancel(platform, order)
+
+    def test_price_that_is_not_on_offer_is_refused_and_keeps_nothing(self, platform):
+        sku, token = platform.key("heart"), platform.customers.token("ada")
+        put_prices_on_offer(platform.cloud, platform.outputs, [sku], PRICE)
+
+        def try_price(price: int) -> api_client.ApiResponse:
+            lines = [{"sku": sku, "quantity": 1, "unit_price": price}]
+            answer: api_client.ApiResponse = platform.api.place(
+                customer="ada", key=platform.key("priced"), country=NOWHERE, lines=lines
+            )
+            return answer
+
+        before = self.keys(platform)
+        refused = try_price(PRICE - 1)
+
+        assert refused.status == 409
+        (problem,) = refused.body["problems"]
+        assert problem["field"] == "lines[0].unit_price"
+        assert [offer["unit_price"] for offer in problem["offers"]] == [PRICE]
+        assert self.keys(platform) == before
+        assert try_price(PRICE).status == 202
+
+        def shown() -> list[int]:
+            answer = platform.http.request(
+                "GET",
+                f"{platform.outputs['ApiUrl']}/products/{sku}",
+                headers={"Authorization": f"Bearer {token}"},
+                retries=False,
+            )
+            product = json.loads(answer.data)
+            return [offer["unit_price"] for offer in product.get("offers", [])]
+
+        wait_until("the storefront shows the offer", lambda: shown() == [PRICE])
 
     @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
     def test_without_a_token_there_is_no_answer(self, platform, method):

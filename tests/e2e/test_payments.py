@@ -30,6 +30,7 @@ from lambdas.contracts.values import Money
 from lambdas.runtime.dynamodb import from_item
 from tests.support.grants import cloud_recording_grants, physical
 from tests.support.listeners import listen
+from tests.support.offers import put_on_offer
 from tests.support.waiting import wait_until
 
 SKU, PRICE = "85123A", 255
@@ -110,6 +111,8 @@ def price(key: str) -> int:
 def place(platform: Platform, key: str, country: str) -> str:
     # No two look the same, or the later one would be held for that.
     lines = [{"sku": SKU, "quantity": 1, "unit_price": price(key)}]
+    dynamodb = platform.cloud.client("dynamodb")
+    put_on_offer(dynamodb, platform.outputs["OffersTable"], *lines)
     answer = platform.api.place(customer="ada", key=key, country=country, lines=lines)
     assert answer.status == 202, answer
     return str(answer.body["order_id"])

@@ -25,6 +25,7 @@ from lambdas.runtime.dynamodb import from_item
 from tests.contracts.catalog import read, sample_of
 from tests.support.deliveries import received
 from tests.support.grants import cloud_recording_grants
+from tests.support.offers import put_on_offer
 from tests.support.waiting import wait_until
 
 SKUS, STOCK, PRICE = ("85123A", "71053", "84406B"), 100, 255
@@ -54,6 +55,7 @@ class Platform:
         # No two look the same, or the later one would be held for that.
         sku, price = SKUS[number % len(SKUS)], PRICE + number
         lines = [{"sku": sku, "quantity": 1, "unit_price": price}]
+        put_on_offer(self.cloud.client("dynamodb"), self.outputs["OffersTable"], *lines)
         answer = self.api.place(
             customer="ada", key=f"order-{number}", country="France", lines=lines
         )

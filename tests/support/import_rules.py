@@ -30,6 +30,7 @@ SERVICE = ("lambdas.contracts", "lambdas.runtime", *SDK)
 PLATFORM = ("app", "lambdas", "simulators", "stacks", "workers")
 TOOLS = ("bench", "demo", "emulator", "ops", "simulation", "tools")
 OFFERED_TO_OPERATORS = (
+    "lambdas.catalog.domain",
     "lambdas.inventory.domain",
     "lambdas.orders.domain",
     "lambdas.orders.duplicates",

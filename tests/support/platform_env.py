@@ -17,6 +17,7 @@ from lambdas.runtime.dynamodb import from_item, to_item
 from ops.deployed import Deployed
 from ops.dlq.discovery import find_failure_sinks
 from tests.support.faults import FaultCatalog
+from tests.support.offers import put_on_offer
 from tests.support.redrive_driver import Operator
 
 CUSTOMER = "ada"
@@ -47,6 +48,7 @@ class Platform:
         # No two look the same, or the later one would be held for that.
         price = PRICE + sum(key.encode())
         lines = [{"sku": SKU, "quantity": 1, "unit_price": price}]
+        put_on_offer(self.client("dynamodb"), self.outputs["OffersTable"], *lines)
         answer = self.api().place(customer=CUSTOMER, key=key, country=country, lines=lines)
         assert answer.status == 202, answer
         insert(self.database, "accepted", [(answer.body["order_id"], key)])

@@ -7,6 +7,7 @@ from tests.support.modules import ROOT, SHARED, modules, within
 
 ADAPTERS = {
     "lambdas/backbone/stream": "Kinesis, CloudWatch",
+    "lambdas/catalog/store": "DynamoDB",
     "lambdas/inventory/store": "DynamoDB",
     "lambdas/inventory/transactions": "DynamoDB",
     "lambdas/inventory/unresolved_reservations": "DynamoDB, EventBridge",
@@ -18,6 +19,7 @@ ADAPTERS = {
     "lambdas/notifications/store": "DynamoDB, S3",
     "lambdas/orders/checkpoint": "DynamoDB",
     "lambdas/orders/duplicate_scan": "DynamoDB",
+    "lambdas/orders/offers_view": "DynamoDB",
     "lambdas/orders/scans": "DynamoDB",
     "lambdas/orders/scheduled_job": "the log",
     "lambdas/orders/store": "DynamoDB",

@@ -33,6 +33,7 @@ def declare_storefront_stacks(app: App, env: Environment) -> StorefrontStacks:
     StorefrontStack(
         app,
         env=env,
+        bus=backbone.bus,
         alarms=alarms,
         order_stream=backbone.order_stream,
         inventory=inventory,

@@ -26,6 +26,7 @@ SERVICES = (
     "Shipping",
     "Warehouse",
     "Orders",
+    "Catalog",
     "Purchasing",
     "Storefront",
     "Notifications",

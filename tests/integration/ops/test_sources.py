@@ -16,7 +16,7 @@ from ops.deployed import Deployed
 from ops.views.compare import PAGE, DynamoTable
 from ops.views.rebuild import ProjectionWriter
 from ops.views.registry import VIEWS
-from ops.views.sources import RebuildContext, StockSource
+from ops.views.sources import RebuildContext, TableSource
 from tests.support.handlers import ACCOUNT
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -47,7 +47,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.write = ProjectionWriter(VIEW, VIEW.projector(self.idle, self.dynamodb))
-        self.source = StockSource(
+        self.source = TableSource(
             RebuildContext(
                 deployed=cast(Deployed, self),
                 name="",
@@ -55,7 +55,9 @@ class World:
                 overlap=timedelta(0),
                 idle=DynamoTable(self.resource.Table(self.idle), self.resource),
                 write=self._write,
-            )
+            ),
+            service="Inventory",
+            output="StockTable",
         )
 
     def _write(self, bodies: Any) -> None:

@@ -20,14 +20,20 @@ from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.relay import Relay, row_to_event
 from lambdas.runtime.settings import SettingMissing
 from tests.support.aws_fakes import FakeEvents, FakeSqs
+from tests.support.offers import put_on_offer
 from tests.support.order_requests import BODY, line, placed, query, request
 
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
 
 @pytest.fixture
-def place_order(load_handler: Callable[..., Handler], table: str) -> Handler:
-    return load_handler("lambdas.orders.place_order", ORDERS_TABLE=table)
+def place_order(
+    load_handler: Callable[..., Handler], make_table: Callable[..., str], dynamodb: Any, table: str
+) -> Handler:
+    offers = make_table("offers", "sku")
+    put_on_offer(dynamodb, offers, *BODY["lines"])
+    settings = {"ORDERS_TABLE": table, "OFFERS_TABLE": offers, "OFFER_GRACE_SECONDS": "900"}
+    return load_handler("lambdas.orders.place_order", **settings)
 
 
 @pytest.fixture

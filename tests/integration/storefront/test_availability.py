@@ -150,8 +150,14 @@ def test_availability_converges_to_the_latest_event(
 
 class TestGetProduct:
     @pytest.fixture
-    def get(self, load_handler: Callable[..., Any], table: str) -> Callable[[str], Any]:
-        handler = load_handler("lambdas.storefront.get_product", AVAILABILITY_TABLE=table)
+    def get(
+        self, load_handler: Callable[..., Any], make_table: Callable[..., str], table: str
+    ) -> Callable[[str], Any]:
+        handler = load_handler(
+            "lambdas.storefront.get_product",
+            AVAILABILITY_TABLE=table,
+            PRODUCTS_TABLE=make_table("products", "sku"),
+        )
         return lambda sku: handler({"pathParameters": {"sku": sku}}, None)
 
     def test_known_product_is_returned(self, get: Callable[[str], Any], table: str, dynamodb: Any):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from lambdas.contracts import inventory, orders, payments, shipping, warehouse
+from lambdas.contracts import catalog, inventory, orders, payments, shipping, warehouse
 from lambdas.contracts.event import DESTINATION_SOURCE
 from tests.templates.checks.common import (
     as_list,
@@ -17,6 +17,7 @@ from tests.templates.kinds import BUS, MAPPING, QUEUE, RULE
 from tests.templates.synthesis import Platform, Resource
 
 SOURCES = {
+    "Catalog": catalog.SOURCE,
     "Orders": orders.SOURCE,
     "Inventory": inventory.SOURCE,
     "Payments": payments.SOURCE,

@@ -5,7 +5,7 @@ import pytest
 from lambdas.contracts.inventory import (
     STOCK_EVENTS,
 )
-from lambdas.storefront.availability import build_availabilities, render_product
+from lambdas.storefront.availability import build_availabilities
 from tests.support.stock_events import stock_event
 
 
@@ -30,13 +30,3 @@ class TestAvailability:
             ("A", 3),
             ("B", 1),
         ]
-
-    def test_rendered_product_hides_internals(self):
-        (shown,) = build_availabilities([stock_event("A", 3, 7)])
-
-        assert render_product(shown) == {
-            "sku": "A",
-            "state": "IN_STOCK",
-            "available": 7,
-            "changed_at": "2026-01-01T00:00:03+00:00",
-        }

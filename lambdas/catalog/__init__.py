@@ -1,0 +1,1 @@
+"""Catalog: what is for sale, under which name and at which prices."""

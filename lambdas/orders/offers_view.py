@@ -1,0 +1,35 @@
+"""The table of the prices on offer: the orders service's own view of the catalogue."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from lambdas.contracts.catalog import Offer
+from lambdas.contracts.codec import decode, encode
+from lambdas.orders.offers import SkuOffers
+from lambdas.runtime.dynamodb import batch_get, put_if_newer
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+class OffersView:
+    """The view, keyed by ``sku``."""
+
+    def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
+        """``table`` is the table's name, ``dynamodb`` boto3's client."""
+        self._table = table
+        self._dynamodb = dynamodb
+
+    def put_if_newer(self, offers: SkuOffers) -> bool:
+        """Store a SKU's offers unless the stored ones are as new; return whether that was done."""
+        return put_if_newer(self._dynamodb, self._table, encode(offers), key="sku")
+
+    def find(self, skus: Iterable[str]) -> dict[str, tuple[Offer, ...]]:
+        """Return the offers by SKU, of 1 to 100 SKUs, read in one request.
+
+        Raises:
+            UnprocessedKeysError: DynamoDB is throttled; try again.
+        """
+        keys = [{"sku": sku} for sku in dict.fromkeys(skus)]
+        rows = batch_get(self._dynamodb, self._table, keys)
+        return {found.sku: found.offers for found in (decode(SkuOffers, row) for row in rows)}
