@@ -14,7 +14,7 @@ CDK := cdk -c env=$(ENV) $(if $(PARTNER),-c partner=$(PARTNER)) $(if $(SENDER),-
 # Make puts ORDERS into the environment, whatever the file's name is. An empty one is refused.
 ORDERS_OPTION = $(if $(filter undefined,$(origin ORDERS)),,--orders "$$ORDERS")
 
-.PHONY: help setup demo up test check python lint types unit synth-alone docs lock synth deploy destroy clean
+.PHONY: help setup demo up test check python lint types unit contracts synth-alone docs lock synth deploy destroy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -28,8 +28,8 @@ demo: setup ## the platform on this machine: feed it orders, see what happened (
 up: setup ## the platform on this machine, until Ctrl-C
 	@python -m demo up $(if $(PORT),--port $(PORT))
 
-check: setup python ## lint, types and every test that needs no local cloud
-	@$(MAKE) --jobs 2 lint types unit
+check: setup python ## lint, types, contracts and every test that needs no local cloud
+	@$(MAKE) --jobs 2 lint types unit contracts
 
 python:
 	@python -c 'import sys; v = "%d.%d" % sys.version_info[:2]; v == "$(LAMBDA_PYTHON)" or print( \
@@ -43,6 +43,9 @@ lint:
 
 types:
 	mypy
+
+contracts: ## compare the events' contracts with the last release's; say which of two releases this is
+	@python -m tools.contract_check
 
 unit:
 	pytest --ignore tests/integration --ignore tests/e2e --ignore tests/saga --numprocesses 2

@@ -4,42 +4,23 @@
 https://www.asyncapi.com/docs/reference/specification/v3.0.0
 """
 
-import importlib
 import json
-import pkgutil
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from inspect import getdoc
 from pathlib import Path
-from types import ModuleType
 from typing import Any, get_args, get_origin
 
-import lambdas.contracts
 from lambdas.contracts.codec import JSON_TYPES, field_types, split_bounds, unwrap_optional
 from lambdas.contracts.commands import Command, Refusal
 from lambdas.contracts.event import DESTINATION_DETAIL_TYPE, DESTINATION_SOURCE, Event, Metadata
+from tools.contract_modules import declared, services
+from tools.declared_contracts import DeclaredContracts, declared_contracts
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 BUS, FUNCTIONS = "bus", "functions"
-
-
-def services() -> dict[str, ModuleType]:
-    """Return the contracts' module of each service, by the service's name."""
-    modules = {
-        found.name: importlib.import_module(f"{lambdas.contracts.__name__}.{found.name}")
-        for found in pkgutil.iter_modules(lambdas.contracts.__path__)
-    }
-    return {name: module for name, module in modules.items() if hasattr(module, "SOURCE")}
-
-
-def declared(module: ModuleType, base: type) -> list[type]:
-    """Return the subclasses of ``base`` that ``module`` declares, in the order of the source."""
-    return [
-        kind
-        for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, base) and kind.__module__ == module.__name__
-    ]
 
 
 def detail_schema(event: type[Event]) -> dict[str, Any]:
@@ -52,14 +33,19 @@ def detail_schema(event: type[Event]) -> dict[str, Any]:
     }
 
 
-def asyncapi() -> dict[str, Any]:
-    """Return all events and commands as an AsyncAPI 3 document."""
+def asyncapi(declared_by: DeclaredContracts) -> dict[str, Any]:
+    """Return all events and commands as an AsyncAPI 3 document.
+
+    An event's schema is that of its newest version. Its message has ``x-versions``, those that are
+    published and read, and ``x-publishers`` and ``x-consumers``, the services' stacks.
+    """
     refs = "#/components/schemas/"
     events = [event for module in services().values() for event in module.EVENTS]
     topics = dict.fromkeys(event.topic for event in events if event.topic)
     commands = [c for module in services().values() for c in declared(module, Command)]
     bodies = {event.__name__: _detail(event, refs) for event in events}
     bodies |= {command.__name__: _object(command, refs) for command in commands}
+    extensions = {event.__name__: _extensions(event, declared_by) for event in events}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -99,6 +85,7 @@ def asyncapi() -> dict[str, Any]:
                     "title": name,
                     "description": body["description"],
                     "payload": {"$ref": refs + name},
+                    **extensions.get(name, {}),
                 }
                 for name, body in bodies.items()
             },
@@ -107,16 +94,18 @@ def asyncapi() -> dict[str, Any]:
     }
 
 
-def page() -> str:
+def page(declared_by: DeclaredContracts) -> str:
     """Return the page of each service's events, commands and refusals."""
-    return "\n".join(_page())
+    return "\n".join(_page(declared_by))
 
 
+@cache
 def documents() -> dict[str, str]:
     """Return the generated files of ``docs/`` with their content."""
+    declared_by = declared_contracts()
     return {
-        "asyncapi.json": json.dumps(asyncapi(), indent=2) + "\n",
-        "events.md": page(),
+        "asyncapi.json": json.dumps(asyncapi(declared_by), indent=2) + "\n",
+        "events.md": page(declared_by),
     }
 
 
@@ -167,6 +156,14 @@ def _detail(event: type[Event], refs: str) -> dict[str, Any]:
     }
 
 
+def _extensions(event: type[Event], declared_by: DeclaredContracts) -> dict[str, Any]:
+    return {
+        "x-versions": {"published": event.publishes, "read": list(event.reads())},
+        "x-publishers": declared_by.publishers(event.detail_type),
+        "x-consumers": declared_by.consumers(event.detail_type),
+    }
+
+
 def _values(kinds: list[Any], refs: str) -> dict[str, Any]:
     """Return the schemas of Metadata and of every dataclass that these refer to."""
     found = {Metadata: _object(Metadata, refs)}
@@ -211,14 +208,16 @@ def _operations() -> Iterator[tuple[str, Any]]:
                 )
 
 
-def _page() -> Iterator[str]:
+def _page(declared_by: DeclaredContracts) -> Iterator[str]:
     yield "# Events and commands"
     yield ""
     yield "Made from `lambdas/contracts/` by `make docs`; not to be edited. The same for machines:"
     yield "[asyncapi.json](asyncapi.json)."
     yield ""
     yield "Every event travels as a `detail` of two parts, `metadata` and `data`. A message on an"
-    yield "SNS topic has these two as well, and its `source` and `detail_type`. The metadata:"
+    yield "SNS topic has these two as well, and its `source` and `detail_type`. A table shows the"
+    yield "newest version; [how-to/change-an-event.md](how-to/change-an-event.md) says how versions"
+    yield "change. Services are named after their stacks. The metadata:"
     yield ""
     yield from _paragraphs(Metadata)
     yield from _fields(Metadata)
@@ -231,6 +230,8 @@ def _page() -> Iterator[str]:
             yield f"### {event.detail_type}, version {event.version}"
             yield ""
             yield from _paragraphs(event)
+            yield _travels(event, declared_by)
+            yield ""
             if event.topic:
                 yield f"Published on the SNS FIFO topic `{event.topic}`."
                 yield ""
@@ -262,6 +263,17 @@ def _page() -> Iterator[str]:
         yield ""
         yield from _paragraphs(value)
         yield from _fields(value)
+
+
+def _travels(event: type[Event], declared_by: DeclaredContracts) -> str:
+    """Return a line: who publishes which version of an event, and who reads which."""
+    publishers = ", ".join(declared_by.publishers(event.detail_type)) or "nobody"
+    consumers = ", ".join(declared_by.consumers(event.detail_type)) or "nobody"
+    read = " and ".join(map(str, event.reads()))
+    return (
+        f"Published by: {publishers}, in version {event.publishes}. "
+        f"Read by: {consumers}, in version {read}."
+    )
 
 
 def _description(kind: Any) -> str:

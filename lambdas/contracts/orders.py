@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from lambdas.contracts.commands import Command
+from lambdas.contracts.commands import CANCELLED, Command
 from lambdas.contracts.event import Event
 from lambdas.contracts.parsing import parse_event
 from lambdas.contracts.values import Country, Identifier, Money, PricedLines
@@ -97,15 +97,47 @@ class OrderWithdrawn(Event):
     customer_id: Identifier
 
 
+DUPLICATE = "DuplicateOrder"
+"""The reason when an order is held or cancelled because it repeats an earlier one."""
+CANCELLATION_EXPLANATIONS: Mapping[str, str] = {
+    CANCELLED: "it was cancelled at your request",
+    DUPLICATE: "it repeats an earlier order",
+}
+"""By reason, the explanation for customers. No text that somebody wrote is published."""
+
+
+def explain_cancellation(reason: str) -> str:
+    """Return the explanation of a cancellation; empty for a reason that has none."""
+    return CANCELLATION_EXPLANATIONS.get(reason, "")
+
+
+def _add_empty_reason(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Version 1 did not say why, and nothing may be made up."""
+    return {**data, "reason": "", "explanation": ""}
+
+
+def _remove_reason(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: data[name] for name in data if name not in ("reason", "explanation")}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCancelled(Event):
-    """The order was cancelled, and every completed step is undone."""
+    """The order was cancelled, and every completed step is undone.
+
+    ``reason`` is a name, such as ``DuplicateOrder``; ``explanation`` is for customers, and follows
+    from the reason. Both are empty for an event that was published in version 1.
+    """
 
     source: ClassVar = SOURCE
-    version: ClassVar = 1
+    version: ClassVar = 2
+    publishes: ClassVar = 1
+    upcasters: ClassVar = {1: _add_empty_reason}
+    downcasters: ClassVar = {2: _remove_reason}
 
     order_id: Identifier
     customer_id: Identifier
+    reason: str
+    explanation: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,9 +65,10 @@ def compose_email(event: EventEnvelope[Any]) -> EmailMessage:
             what = "cannot be fulfilled"
             why = REJECTIONS.get(order.reason, "something on our side has failed")
             text = f"We are sorry: your order cannot be fulfilled; {why}. Nothing is charged."
-        case OrderCancelled():
+        case OrderCancelled() as order:
             what = "is cancelled"
-            text = "Your order is cancelled. Whatever was charged for it is given back."
+            why = f": {order.explanation}" if order.explanation else ""
+            text = f"Your order is cancelled{why}. Whatever was charged for it is given back."
         case _:
             what = "is on its way"
             text = "Your order has left our warehouse and is on its way to you."

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from lambdas.contracts.envelope import event_id
 from lambdas.contracts.orders import (
+    DUPLICATE,
     FULFILLED_STATES,
     OPEN_STATES,
     SOURCE,
@@ -18,7 +19,6 @@ from lambdas.orders.holds import hold
 
 CANCEL = "cancel"
 """The policy that cancels a duplicate. The other policy, ``hold``, holds it."""
-DUPLICATE = "DuplicateOrder"
 
 
 class UndecidedError(Exception):

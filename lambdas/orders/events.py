@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lambdas.contracts.commands import CANCELLED
 from lambdas.contracts.envelope import EventEnvelope, envelope, event_id
 from lambdas.contracts.event import Event
 from lambdas.contracts.orders import (
@@ -18,13 +19,13 @@ from lambdas.contracts.orders import (
     OrderRejected,
     OrderState,
     OrderWithdrawn,
+    explain_cancellation,
 )
 from lambdas.contracts.values import Money, PricedLine
 from lambdas.orders.domain import HoldState, Order
 
 EVENTS_WITHOUT_DETAILS: Mapping[str, Callable[..., Event]] = {
     OrderState.WITHDRAWN: OrderWithdrawn,
-    OrderState.CANCELLED: OrderCancelled,
     OrderState.DISPATCHED: OrderDispatched,
 }
 """The events that carry only the ids of order and customer, by the state they report."""
@@ -109,6 +110,15 @@ def _state_event(before: Order | None, after: Order) -> Event:
     if after.state in EVENTS_WITHOUT_DETAILS:
         return EVENTS_WITHOUT_DETAILS[after.state](
             order_id=after.order_id, customer_id=after.customer_id
+        )
+    if after.state == OrderState.CANCELLED:
+        # Rows that were cancelled before they had a reason were cancelled by their customer.
+        reason = after.reason or CANCELLED
+        return OrderCancelled(
+            order_id=after.order_id,
+            customer_id=after.customer_id,
+            reason=reason,
+            explanation=explain_cancellation(reason),
         )
     if after.state == OrderState.REJECTED:
         return OrderRejected(

@@ -47,6 +47,8 @@ def _order_attributes(event: EventEnvelope[Any]) -> dict[str, Any]:
     kind = type(event.data)
     if kind in STATE_BY_EVENT:
         details = {"state": STATE_BY_EVENT[kind], "at": event.metadata.occurred_at}
+        if isinstance(event.data, OrderCancelled) and event.data.explanation:
+            details["explanation"] = event.data.explanation
     else:
         # No event says that one of several holds was lifted, so a list of holds could be wrong.
         details = {"held": event.data.reason if kind is OrderHeld else ""}
@@ -61,7 +63,8 @@ def _order_attributes(event: EventEnvelope[Any]) -> dict[str, Any]:
 def render_order(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return an order as its customer's list shows it.
 
-    The list marks a held order but gives no reason: only orders knows all holds of an order.
+    A cancelled order has an explanation, where its event has one. The list marks a held order but
+    gives no reason: only orders knows all holds of an order.
     """
     details = [row[name] for name in sorted((n for n in row if "/" in n), key=sequence_of)]
     latest = [each for each in details if "state" in each][-1]
@@ -73,4 +76,6 @@ def render_order(row: Mapping[str, Any]) -> dict[str, Any]:
         "placed_at": row["listing_key"].partition("#")[0],
         "changed_at": latest["at"],
     }
+    if "explanation" in latest:
+        shown["explanation"] = latest["explanation"]
     return shown | ({"held": True} if any(held) and latest["state"] in HOLDABLE_STATES else {})

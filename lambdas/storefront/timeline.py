@@ -15,7 +15,7 @@ from lambdas.storefront.order_upserts import (
 )
 
 TIMELINE_FIELDS = ("total", "shipment_id", "reason", "explanation", "notice", "result")
-"""The fields of an event's data that its line in the timeline shows."""
+"""The fields of an event's data that its line in the timeline shows, where they are not empty."""
 
 
 def build_timeline_upserts(events: Iterable[EventEnvelope[Event]]) -> list[OrderUpsert]:
@@ -25,7 +25,7 @@ def build_timeline_upserts(events: Iterable[EventEnvelope[Event]]) -> list[Order
 
 def _timeline_attributes(event: EventEnvelope[Any]) -> dict[str, Any]:
     data = encode(event.data)
-    details = {name: data[name] for name in TIMELINE_FIELDS if name in data}
+    details = {name: data[name] for name in TIMELINE_FIELDS if data.get(name)}
     line = {"event": event.data.detail_type, "at": event.metadata.occurred_at, **details}
     owner = {name: data[name] for name in ("customer_id",) if name in data}
     return {event_key(event): line, **owner}

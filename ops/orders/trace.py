@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts import values
-from lambdas.orders.duplicates import DUPLICATE
+from lambdas.contracts.orders import DUPLICATE
 from lambdas.storefront.timeline import render_timeline
 from ops.orders.problems import find_problems
 from ops.orders.records import OrderRecords, Row

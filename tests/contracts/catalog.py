@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lambdas.contracts.event import Event
-from tools.event_docs import services
+from tools.contract_modules import services
 
 SAMPLES = Path(__file__).parent / "samples"
 EVENTS: tuple[type[Event], ...] = tuple(

@@ -34,7 +34,7 @@ from tests.contracts.catalog import EVENTS, SAMPLES, TUTORIAL, detail_of, matche
 from tests.templates.checks.common import is_catch_all
 from tests.templates.kinds import ARCHIVE, RULE, SUBSCRIPTION
 from tests.templates.synthesis import Platform, Resource, platform
-from tools.event_docs import declared, services
+from tools.contract_modules import declared, services
 
 MAX_CAUSE_LENGTH = 32_768
 """So many letters of an error does Step Functions keep, and cuts off the rest.

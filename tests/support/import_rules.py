@@ -33,7 +33,6 @@ OFFERED_TO_OPERATORS = (
     "lambdas.catalog.domain",
     "lambdas.inventory.domain",
     "lambdas.orders.domain",
-    "lambdas.orders.duplicates",
     "lambdas.orders.holds",
     "lambdas.orders.rows",
     "lambdas.orders.stalled_orders",
@@ -117,7 +116,16 @@ RULES: dict[str, Rule] = {
         "a benchmark measures the platform; it is part of nothing",
         ("aws_cdk", "urllib3", "app", "stacks.environments", "lambdas", "demo", "emulator", "ops"),
     ),
-    "tools": Rule("a generator reads contracts", ("lambdas.contracts",)),
+    "tools": Rule(
+        "a generator reads contracts, and which stacks publish and read them",
+        (
+            "lambdas.contracts",
+            "app",
+            "aws_cdk",
+            "stacks.constructs.contract_outputs",
+            "stacks.environments",
+        ),
+    ),
     "tests/support": Rule(
         "helpers serve all levels of tests and belong to none",
         (

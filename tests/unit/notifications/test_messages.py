@@ -67,6 +67,19 @@ def test_rejection_email_says_why_without_repeating_the_explanation():
     assert "our side" in rejected("TechnicalFailure")
 
 
+@pytest.mark.parametrize(
+    ("version", "text"),
+    [
+        (1, "Your order is cancelled. Whatever"),
+        (2, "Your order is cancelled: it repeats an earlier order. Whatever"),
+    ],
+)
+def test_cancellation_email_explains_where_the_event_does(version: int, text: str):
+    event = parse_detail(OrderCancelled, detail_of(OrderCancelled, version))
+
+    assert compose_email(event).text.startswith(text)
+
+
 def test_cancellation_email_does_not_claim_that_the_customer_asked():
     assert "asked" not in compose_email(parse_sample(OrderCancelled)).text
 

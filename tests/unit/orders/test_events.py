@@ -147,6 +147,26 @@ def test_deferral_has_no_event_and_the_outcome_after_it_has_its_own():
     assert type(fact.data) is OrderConfirmed
 
 
+@pytest.mark.parametrize(
+    ("reason", "published", "explanation"),
+    [
+        ("DuplicateOrder", "DuplicateOrder", "it repeats an earlier order"),
+        ("Cancelled", "Cancelled", "it was cancelled at your request"),
+        (None, "Cancelled", "it was cancelled at your request"),
+        ("NewReason", "NewReason", ""),
+    ],
+)
+def test_cancellation_is_published_with_its_reason_and_no_text_that_somebody_wrote(
+    reason: str | None, published: str, explanation: str
+):
+    cancelled = replace(CANCELLED_ORDER, reason=reason, explanation="written by somebody")
+
+    fact = event_for_change(PLACED_ORDER, cancelled)
+
+    assert fact is not None
+    assert (fact.data.reason, fact.data.explanation) == (published, explanation)
+
+
 def test_failed_compensations_are_published():
     fact = event_for_change(REJECTED_ORDER, ORDER_WITH_DEAD_LETTERS)
 

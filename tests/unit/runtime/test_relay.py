@@ -29,7 +29,7 @@ def to_event(before: Row | None, after: Row) -> EventEnvelope[OrderCancelled] | 
     if before is not None and before["n"] == after["n"]:
         return None
     return envelope(
-        OrderCancelled(order_id=after["id"], customer_id="1"),
+        OrderCancelled(order_id=after["id"], customer_id="1", reason="", explanation=""),
         subject=after["id"],
         sequence=int(after["n"]),
         correlation_id="c",

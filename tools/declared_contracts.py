@@ -1,0 +1,60 @@
+"""The versions of events that the stacks of this code read and publish."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App, CfnOutput, Stack
+
+from app import compose
+from stacks.constructs.contract_outputs import PUBLISHED, READ
+from stacks.environments import environment
+
+PARTNER = "aws.partner/example.com/card-company/disputes"
+"""Any name: with it, the stack that is only deployed where it is configured is there too."""
+CDK_JSON = Path(__file__).resolve().parents[1] / "cdk.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredContracts:
+    """By service, such as ``Orders``: what its stack reads and publishes."""
+
+    read: Mapping[str, Mapping[str, list[int]]]
+    """By event, the versions."""
+    published: Mapping[str, Mapping[str, int]]
+    """By event, the version."""
+
+    def consumers(self, event: str) -> list[str]:
+        """Return the services that read an event."""
+        return sorted(service for service, read in self.read.items() if event in read)
+
+    def publishers(self, event: str) -> list[str]:
+        """Return the services that publish an event."""
+        return sorted(service for service, events in self.published.items() if event in events)
+
+
+@cache
+def declared_contracts() -> DeclaredContracts:
+    """Compose the stacks, without synthesizing them, and return what they note."""
+    context = json.loads(CDK_JSON.read_text())["context"]
+    app = App(context={**context, "aws:cdk:bundling-stacks": []})
+    compose(app, environment("dev", partner=PARTNER))
+    stacks = [child for child in app.node.children if isinstance(child, Stack)]
+    return DeclaredContracts(
+        read={_service(stack): noted for stack in stacks if (noted := _noted(stack, READ))},
+        published={
+            _service(stack): noted for stack in stacks if (noted := _noted(stack, PUBLISHED))
+        },
+    )
+
+
+def _service(stack: Stack) -> str:
+    return stack.stack_name.rpartition("-")[2]
+
+
+def _noted(stack: Stack, name: str) -> dict[str, Any]:
+    output = stack.node.try_find_child(name)
+    return json.loads(output.value) if isinstance(output, CfnOutput) else {}
