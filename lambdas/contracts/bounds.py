@@ -155,6 +155,7 @@ DEFAULT_BOUNDS: Mapping[type, Bounds] = {
     str: TextBounds(),
     int: IntegerBounds(),
     tuple: ArrayBounds(),
+    Sequence: ArrayBounds(),
 }
 
 

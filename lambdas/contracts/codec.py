@@ -4,6 +4,7 @@ Decoding is tolerant: unknown fields are ignored, so a producer may add fields a
 A missing field, or one of a wrong type or out of its bounds, is an error that names the field.
 """
 
+from collections.abc import Sequence, Set
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
@@ -83,9 +84,9 @@ def _build(kind: Any, data: object, path: str, problems: list[str]) -> Any:
 
 
 def _build_plain(kind: Any, data: object, path: str, problems: list[str]) -> Any:
-    if get_origin(kind) is tuple:
+    if get_origin(kind) in (tuple, Sequence):
         return _build_list(get_args(kind)[0], data, path, problems)
-    if get_origin(kind) is frozenset:
+    if get_origin(kind) is Set:
         return _build_set(get_args(kind)[0], data, path, problems)
     if is_dataclass(kind):
         return _build_object(kind, data, path, problems)  # type: ignore[arg-type]
@@ -113,7 +114,7 @@ def _build_list(kind: Any, data: object, path: str, problems: list[str]) -> Any:
 
 def _build_set(kind: Any, data: object, path: str, problems: list[str]) -> Any:
     """Build a set, which rows have and JSON has not."""
-    if not isinstance(data, set | frozenset):
+    if not isinstance(data, Set):
         problems.append(f"{path or 'it'} must be a set, not {_name(data)}")
         return frozenset()
     return frozenset(_build(kind, item, f"{path}[]", problems) for item in data)

@@ -29,7 +29,7 @@ class EventEnvelope(Generic[E]):
             "Source": self.data.source,
             "DetailType": self.data.detail_type,
             "Time": datetime.fromisoformat(self.metadata.occurred_at),
-            "Detail": json.dumps(self._detail()),
+            "Detail": json.dumps(self.detail),
         }
 
     def to_sns_message(self) -> str:
@@ -39,9 +39,11 @@ class EventEnvelope(Generic[E]):
     def to_lambda_response(self) -> dict[str, Any]:
         """Return the response of a function whose destination publishes the event."""
         kind = {"source": self.data.source, "detail_type": self.data.detail_type}
-        return kind | self._detail()
+        return kind | self.detail
 
-    def _detail(self) -> dict[str, Any]:
+    @property
+    def detail(self) -> dict[str, Any]:
+        """The ``detail`` as plain data, in the version that is published."""
         metadata = encode(self.metadata) | {"schema_version": self.data.publishes}
         return {"metadata": metadata, "data": downcast(type(self.data), encode(self.data))}
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lambdas.contracts.codec import encode
 from lambdas.contracts.orders import HOLDABLE_STATES
 from lambdas.orders.domain import Order
 
@@ -13,7 +14,7 @@ def customer_view(order: Order) -> dict[str, Any]:
         "state": order.state,
         "currency": order.currency,
         "country": order.country,
-        "lines": list(order.lines),
+        "lines": [encode(line) for line in order.lines],
         "total": order.total,
         "placed_at": order.placed_at,
         "changed_at": order.changed_at,

@@ -19,7 +19,7 @@ def with_dedup_key(order: Order) -> Order:
     The sequence of the lines makes no difference. ``dedup_key`` is a digest of these, followed by
     the time of placing: sorted by it, orders that look the same are neighbours, the oldest first.
     """
-    lines = sorted((line["sku"], line["quantity"], line["unit_price"]) for line in order.lines)
+    lines = sorted((line.sku, line.quantity, line.unit_price) for line in order.lines)
     content = [order.customer_id, order.currency, order.country, lines]
     digest = sha256(json.dumps(content).encode()).hexdigest()[:32]
     dedup_bucket = bucket_name(period_start(datetime.fromisoformat(order.placed_at)), digest[0])

@@ -1,15 +1,17 @@
 """An order: its columns, its identity, and the changes that shipping and repairs make to it."""
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any
+from typing import Annotated
 
+from lambdas.contracts.bounds import TextBounds
 from lambdas.contracts.commands import TECHNICAL_FAILURE
 from lambdas.contracts.orders import TERMINAL_STATES, UNDONE_STATES, OrderState
+from lambdas.contracts.values import PricedLine
 
 STALLED_AFTER = timedelta(minutes=5)
 """How long after an event of an open order the first check whether it has stalled takes place."""
@@ -82,15 +84,15 @@ class Order:
     request_id: str
     currency: str
     country: str
-    lines: Sequence[Mapping[str, Any]]
+    lines: tuple[PricedLine, ...]
     total: int
     """In minor units of ``currency``."""
     placed_at: str
     changed_at: str
     reason: str | None = None
     """Why the order is undone: the name of a refusal, a cancellation or ``TechnicalFailure``."""
-    explanation: str | None = None
-    """The same as a sentence."""
+    explanation: Annotated[str, TextBounds(maximum=40_000)] | None = None
+    """The same as a sentence, or a failed step's error: AWS keeps 32,768 characters of one."""
     claim_owner: str | None = None
     """The id of the saga execution that works on the order."""
     claim_until: int | None = None

@@ -21,7 +21,7 @@ from lambdas.contracts.orders import (
     OrderWithdrawn,
     explain_cancellation,
 )
-from lambdas.contracts.values import Money, PricedLine
+from lambdas.contracts.values import Money
 from lambdas.orders.domain import HoldState, Order
 
 EVENTS_WITHOUT_DETAILS: Mapping[str, Callable[..., Event]] = {
@@ -131,7 +131,7 @@ def _state_event(before: Order | None, after: Order) -> Event:
     return kind(
         order_id=after.order_id,
         customer_id=after.customer_id,
-        lines=tuple(PricedLine(**line) for line in after.lines),
+        lines=after.lines,
         total=Money(amount=after.total, currency=after.currency),
         country=after.country,
     )

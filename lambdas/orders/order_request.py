@@ -71,7 +71,7 @@ def parse_order_request(
         request_id=request_id,
         currency=currency,
         country=country,
-        lines=rows,
+        lines=tuple(lines),
         total=sum(line.quantity * line.unit_price for line in lines),
         placed_at=now,
         changed_at=now,

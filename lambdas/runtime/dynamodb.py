@@ -1,6 +1,7 @@
 """Conversion between rows and DynamoDB's items, and conditional writes.
 
 Rows hold texts, whole numbers, booleans, None, sets of texts, and lists and dictionaries of these.
+What else an item may have, such as a fraction, stays what boto3 makes of it; contracts refuse it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ def to_item(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return DynamoDB's JSON as a row, with numbers as ``int``."""
+    """Return DynamoDB's JSON as a row, with whole numbers as ``int``."""
     return {name: _plain(_deserialize(value)) for name, value in item.items()}
 
 
@@ -167,7 +168,7 @@ def _try_write(dynamodb: "DynamoDBClient", write: Callable[..., object], **reque
 def _plain(value: Any) -> Any:
     match value:
         case Decimal():
-            return int(value)
+            return int(value) if value == value.to_integral_value() else value
         case list():
             return [_plain(entry) for entry in value]
         case dict():

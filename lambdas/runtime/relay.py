@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, TypeVar
 
-from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import EventEnvelope
+from lambdas.contracts.parsing import parse_detail
 from lambdas.runtime.batch import BatchOutcome
 from lambdas.runtime.dead_letters import DeadLetterQueue, make_dead_letter_queue
 from lambdas.runtime.dynamodb import from_item
@@ -17,9 +17,6 @@ T = TypeVar("T")
 Row = Mapping[str, Any]
 ToEvent = Callable[[Row | None, Row], EventEnvelope[Any] | None]
 """Returns the event of a change from one row (None for a new one) to another, or None."""
-
-POISON_ERRORS = (ContractError, KeyError, TypeError, ValueError)
-"""The errors of a row that its service did not write; they would come back at every retry."""
 
 
 class Relay:
@@ -47,7 +44,7 @@ class Relay:
             number = _number(record)
             try:
                 event = self._event_of(record)
-            except POISON_ERRORS as error:
+            except Exception as error:  # noqa: BLE001 -- no I/O: whatever it is, it comes again
                 poison[number] = f"{type(error).__name__}: {error}"
                 continue
             if event is not None:
@@ -65,9 +62,13 @@ class Relay:
         )
 
     def _event_of(self, record: Mapping[str, Any]) -> EventEnvelope[Any] | None:
+        """Return the event of a record, or None; raise if a consumer could not read the event."""
         change = record["dynamodb"]
         before = from_item(change["OldImage"]) if "OldImage" in change else None
-        return self._to_event(before, from_item(change["NewImage"]))
+        event = self._to_event(before, from_item(change["NewImage"]))
+        if event is not None:
+            parse_detail(type(event.data), event.detail)
+        return event
 
 
 def _number(record: Mapping[str, Any]) -> str:

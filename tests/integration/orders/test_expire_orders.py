@@ -73,7 +73,7 @@ def test_only_orders_past_their_retention_are_deleted(job: Job, world: World):
         world.placed("old and withdrawn", OLD, state=OrderState.WITHDRAWN, sequence=3),
         world.placed("old and claimed", OLD, claim_owner="execution", claim_until=1),
         closed_order(
-            world, "failed", OLD, OrderState.REJECTED, failed_compensations=["RefundPayment"]
+            world, "failed", OLD, OrderState.REJECTED, failed_compensations=("RefundPayment",)
         ),
         closed_order(
             world,
@@ -168,7 +168,7 @@ def test_concurrent_runs_delete_each_order_once(job: Job, world: World):
 
 def test_order_that_changes_during_a_run_is_kept(job: Job, world: World):
     order = closed_order(world, "old", OLD, OrderState.REJECTED)
-    failed = replace(order, sequence=3, failed_compensations=["RefundPayment"])
+    failed = replace(order, sequence=3, failed_compensations=("RefundPayment",))
 
     def before(operation: str) -> None:
         if operation == "delete_item":

@@ -137,7 +137,7 @@ def test_other_orders_are_unchanged(job: Job, world: World):
         OLD,
         state=OrderState.REJECTED,
         sequence=3,
-        failed_compensations=["RefundPayment"],
+        failed_compensations=("RefundPayment",),
         **closed,
     )
     world.placed("new", NOW - timedelta(seconds=1))

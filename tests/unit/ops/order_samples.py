@@ -8,7 +8,7 @@ from typing import Any
 
 from lambdas.contracts.codec import encode
 from lambdas.contracts.orders import OrderState
-from lambdas.contracts.values import Line
+from lambdas.contracts.values import Line, PricedLine
 from lambdas.inventory.domain import Reservation, ReservationState
 from lambdas.orders.domain import Hold, HoldState, Order
 from lambdas.orders.rows import row_of
@@ -42,7 +42,7 @@ def at(second: float) -> str:
 def order(
     state: str, sequence: int = 2, second: float = 2, by: Sequence[str] = (), **more: Any
 ) -> dict[str, Any]:
-    lines = [{"sku": line.sku, "quantity": line.quantity, "unit_price": 276} for line in UNITS]
+    lines = tuple(PricedLine(**encode(line), unit_price=276) for line in UNITS)
     return row_of(
         Order(
             order_id=ID,

@@ -39,7 +39,7 @@ CONFIRMED_ORDER = after(PLACED_ORDER, state=OrderState.CONFIRMED)
 REJECTED_ORDER = after(
     PLACED_ORDER, state=OrderState.REJECTED, reason="PaymentDeclined", explanation="over the limit"
 )
-ORDER_WITH_DEAD_LETTERS = after(REJECTED_ORDER, failed_compensations=["RefundPayment"])
+ORDER_WITH_DEAD_LETTERS = after(REJECTED_ORDER, failed_compensations=("RefundPayment",))
 CLAIMED_ORDER = replace(
     PLACED_ORDER, claim_owner="execution", claim_until=1, claimed_by={"execution"}
 )
@@ -87,7 +87,7 @@ def test_a_new_order_is_placed():
         (WISHED_ORDER, UNDONE_ORDER, OrderCancelled),
         (
             UNDONE_ORDER,
-            after(UNDONE_ORDER, failed_compensations=["ReleaseStock"]),
+            after(UNDONE_ORDER, failed_compensations=("ReleaseStock",)),
             OrderNeedsAttention,
         ),
         (CONFIRMED_ORDER, WITHDRAWN_ORDER, OrderWithdrawn),
@@ -252,7 +252,7 @@ FULL_ORDER = replace(
         Hold(cause="d", reason="PaymentDisputed", explanation="y", state=HoldState.HELD, at=LATER),
     ),
     out_of_band_events=3,
-    completed_compensations=["ReleaseStock"],
+    completed_compensations=("ReleaseStock",),
 )
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.contracts.orders import OrderState
-from lambdas.contracts.values import MAX_SKUS
+from lambdas.contracts.values import MAX_SKUS, PricedLine
 from lambdas.orders.domain import order_id
 from lambdas.orders.order_request import (
     MAX_LINES,
@@ -43,10 +43,10 @@ class TestGood:
     def test_lines_of_one_sku_are_summed(self):
         lines = [line(quantity=2), line(sku="71053"), line(quantity=3)]
 
-        assert list(placed(BODY | {"lines": lines}).lines) == [
-            line(quantity=5),
-            line(sku="71053"),
-        ]
+        assert placed(BODY | {"lines": lines}).lines == (
+            PricedLine(**line(quantity=5)),
+            PricedLine(**line(sku="71053")),
+        )
 
     def test_unknown_fields_are_passed_over(self):
         more = BODY | {"coupon": "X", "lines": [line(colour="red"), *BODY["lines"][1:]]}
@@ -256,11 +256,11 @@ class TestAnything:
     def test_summing_loses_nothing(self, body: Any):
         order = placed(body)
 
-        skus = [kept["sku"] for kept in order.lines]
+        skus = [kept.sku for kept in order.lines]
         assert len(skus) == len(set(skus))
         for sku in skus:
             asked = sum(each["quantity"] for each in body["lines"] if each["sku"] == sku)
-            assert [kept["quantity"] for kept in order.lines if kept["sku"] == sku] == [asked]
+            assert [kept.quantity for kept in order.lines if kept.sku == sku] == [asked]
         assert order.total == 7 * sum(each["quantity"] for each in body["lines"])
 
 
