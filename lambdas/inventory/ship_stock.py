@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lambdas.contracts.parsing import parse_detail
+from lambdas.contracts.parsing import parse_event
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.inventory.store import Reservations
 from lambdas.runtime.aws import client
@@ -16,7 +16,7 @@ reservations = Reservations(
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return SHIPPED, also for a repeated event; raise NothingToShipError without units."""
-    dispatched = parse_detail(ShipmentDispatched, event["detail"])
+    dispatched = parse_event([ShipmentDispatched], event)
     reservation = reservations.ship(dispatched.data.order_id, now=dispatched.metadata.occurred_at)
     log("stock_shipped", order_id=reservation.order_id, state=reservation.state)
     return {"order_id": reservation.order_id, "state": reservation.state}

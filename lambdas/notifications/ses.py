@@ -18,10 +18,14 @@ def send_through_ses(ses: "SESV2Client", *, sender: str, to: str, content: Any) 
     logged.
     https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html
 
+    The connection is a new one. One that was kept alive may have been closed by SES, and the loss
+    of the request on it would look like a lost response.
+
     Raises:
         EmailOutcomeUnknownError: it may have been sent.
         EmailRejectedError: it was not sent.
     """
+    ses.close()
     try:
         response = ses.send_email(
             FromEmailAddress=sender,

@@ -1,12 +1,12 @@
 """An order: its columns, its identity, and the changes that shipping and repairs make to it."""
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Any
 
 from lambdas.contracts.bounds import TextBounds
 from lambdas.contracts.commands import TECHNICAL_FAILURE

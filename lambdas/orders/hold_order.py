@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.parsing import parse_detail
+from lambdas.contracts.parsing import parse_event
 from lambdas.contracts.payments import PaymentDisputed
 from lambdas.orders.holds import hold
 from lambdas.orders.store import Orders
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     It is not held if it left or ended before; that publishes OrderHoldMissed. A dispute about an
     unknown order is dead-lettered.
     """
-    envelope = parse_detail(PaymentDisputed, event["detail"])
+    envelope = parse_event([PaymentDisputed], event)
     change = partial(
         hold,
         cause=envelope.metadata.event_id,

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.parsing import parse_detail
+from lambdas.contracts.parsing import parse_event
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.orders.domain import UnexpectedDispatchError, dispatch
 from lambdas.orders.holds import mark_hold_missed
@@ -21,7 +21,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     Raises:
         UnexpectedDispatchError: the order was not to leave, or there is no such order.
     """
-    envelope = parse_detail(ShipmentDispatched, event["detail"])
+    envelope = parse_event([ShipmentDispatched], event)
     at = envelope.metadata.occurred_at
     order = orders.update(envelope.data.order_id, change=partial(dispatch, now=at))
     while order and order.held:

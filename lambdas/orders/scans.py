@@ -8,6 +8,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from lambdas.contracts.codec import ContractError
 from lambdas.contracts.orders_table import OrderColumn
 from lambdas.orders.dedup_index import bucket_name, digest_of
 from lambdas.orders.domain import Order
@@ -25,8 +26,6 @@ PAGE_SIZE = 50
 MAX_CANDIDATES = 100
 """How many orders that look the same are compared at most."""
 MAX_NAMED_ROWS = 10
-UNREADABLE_ROW_ERRORS = (TypeError, ValueError, AttributeError)
-"""What reading a row raises that is no order. A retry would raise it again."""
 
 
 class UnreadableError(Exception):
@@ -100,7 +99,7 @@ class OrderScans(Orders):
         for key in keys:
             try:
                 order = self.find(key["order_id"])
-            except UNREADABLE_ROW_ERRORS as error:
+            except ContractError as error:
                 log("order_unreadable", order_id=key["order_id"], error=repr(error))
                 self._unreadable.append(key["order_id"])
                 continue

@@ -27,6 +27,10 @@ TIMEOUT = 2
 RETRY = RetryPolicy(max_attempts=5, base_delay=0.04)
 """Waits at most 0.6 s altogether."""
 _CONFLICT = "40001"
+# The server has ended the connection: it shuts down, restarts or moves, or the session was idle.
+# https://www.postgresql.org/docs/16/errcodes-appendix.html
+_CONNECTION_ENDED = ("57P01", "57P02", "57P05", "25P03")
+_CONNECTION_ERRORS = "08"
 # DSQL ends a connection after 60 minutes; a token is only needed to open one.
 # https://docs.aws.amazon.com/aurora-dsql/latest/userguide/CHAP_quotas.html
 _LIFETIME = 50 * 60
@@ -66,8 +70,8 @@ def connect(timeout: float = TIMEOUT) -> Connection:
 class Database:
     """Runs transactions on one connection, which is replaced when it is broken or too old.
 
-    A transaction is retried, after a random wait, if it lost a conflict or its connection broke; so
-    it must be idempotent. A transaction that timed out is not retried.
+    A transaction is retried, after a random wait, if it lost a conflict, or if its connection broke
+    or was ended by the server; so it must be idempotent. One that timed out is not retried.
     """
 
     def __init__(
@@ -127,7 +131,7 @@ class Database:
             try:
                 return work(connection)
             except BaseException as error:
-                if isinstance(error, DatabaseError) and _transient(error):
+                if _sqlstate(error) == _CONFLICT:
                     self._roll_back(connection)
                 else:
                     self.close()
@@ -156,8 +160,16 @@ class Database:
         return self._connection
 
 
+def _sqlstate(error: BaseException) -> str:
+    """Return the code of a server's error; empty for another error."""
+    is_servers = isinstance(error, DatabaseError) and isinstance(error.args[0], dict)
+    return str(error.args[0].get("C", "")) if is_servers else ""
+
+
 def _transient(error: BaseException) -> bool:
     if isinstance(error, DatabaseError):
-        return bool(error.args[0].get("C") == _CONFLICT)
+        code = _sqlstate(error)
+        is_ended = code in _CONNECTION_ENDED or code.startswith(_CONNECTION_ERRORS)
+        return code == _CONFLICT or is_ended
     timed_out = isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
     return isinstance(error, InterfaceError | OSError) and not timed_out

@@ -90,6 +90,9 @@ class BatchConsumer(Generic[E]):
             except ContractError as reason:
                 poison[id_] = str(reason)
                 continue
+            except Exception as error:  # noqa: BLE001 -- no I/O: whatever it is, it comes again
+                poison[id_] = f"{type(error).__name__}: {error}"
+                continue
             if event is None:
                 processed.add(id_)
             else:

@@ -5,22 +5,21 @@ from functools import partial
 from typing import Any
 
 from lambdas.contracts.orders import OrderHeld, OrderHoldLifted
-from lambdas.contracts.parsing import parse_detail
+from lambdas.contracts.parsing import parse_event
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 from lambdas.shipping.domain import apply_hold
 from lambdas.shipping.store import Shipments
 
+HOLD_EVENTS: tuple[type[OrderHeld | OrderHoldLifted], ...] = (OrderHeld, OrderHoldLifted)
 shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return the shipment's state: DISPATCHED also if it left before the hold."""
-    held = event["detail-type"] == OrderHeld.detail_type
-    contract: type[OrderHeld | OrderHoldLifted] = OrderHeld if held else OrderHoldLifted
-    received = parse_detail(contract, event["detail"])
-    order_id = received.data.order_id
+    received = parse_event(HOLD_EVENTS, event)
+    order_id, held = received.data.order_id, isinstance(received.data, OrderHeld)
     change = partial(
         apply_hold,
         order_id=order_id,

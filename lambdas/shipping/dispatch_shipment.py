@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.parsing import parse_detail
+from lambdas.contracts.parsing import parse_event
 from lambdas.contracts.warehouse import OrderPicked
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -17,7 +17,7 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return the shipment: DISPATCHED, BOOKED while held, or CANCELLED; raise NoShipmentError."""
-    picked = parse_detail(OrderPicked, event["detail"])
+    picked = parse_event([OrderPicked], event)
     order_id, now = picked.data.order_id, datetime.now(UTC).isoformat()
     change = partial(mark_picked, cause=picked.metadata.event_id, now=now)
     shipment = require_shipment(shipments.update(order_id, change=change), order_id)

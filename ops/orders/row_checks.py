@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from lambdas.contracts.codec import ContractError
 from lambdas.orders.domain import Order
 from lambdas.orders.rows import order_of
 from lambdas.storefront.timeline import render_timeline
@@ -30,7 +31,7 @@ def parse_order(row: Row) -> Order:
         _check_columns(hold, HOLD_COLUMNS)
     try:
         return order_of(row)
-    except (TypeError, ValueError, AttributeError) as error:
+    except ContractError as error:
         raise RowError(str(error)) from error
 
 

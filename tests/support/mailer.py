@@ -41,8 +41,14 @@ class Ses(ClientDouble):
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
         self.first: Callable[[], object] = lambda: None
+        self.connected = True
+
+    def close(self) -> None:
+        self.connected = False
 
     def send_email(self, **record: Any) -> dict[str, str]:
+        assert not self.connected, "the connection of an earlier request is used again"
+        self.connected = True
         self.first()
         self.sent.append(record)
         return {"MessageId": f"m{len(self.sent)}"}

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lambdas.runtime.dead_letters import with_reason
+
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
@@ -82,10 +84,7 @@ class Queue:
         self._sqs.send_message(
             QueueUrl=self._dead_letter_url,
             MessageBody=message.body,
-            MessageAttributes={
-                **message.attributes,
-                "reason": {"DataType": "String", "StringValue": reason},
-            },
+            MessageAttributes=with_reason(message.attributes, reason, body=message.body),
             **ordered,
         )
 

@@ -25,6 +25,7 @@ class TestHandler:
         def note(order_id: str) -> Any:
             event = read(sample_of(ShipmentDispatched))
             event["detail"]["data"]["order_id"] = order_id
+            event["detail"]["metadata"]["subject"] = order_id
             return handler(event, None)
 
         return note

@@ -139,7 +139,13 @@ def failing_rollback(counted):
 
 
 @pytest.mark.parametrize(
-    "failure", [InterfaceError("network error"), BrokenPipeError(), DatabaseError({"C": "40001"})]
+    "failure",
+    [
+        InterfaceError("network error"),
+        BrokenPipeError(),
+        DatabaseError({"C": "40001"}),
+        DatabaseError({"C": "57P01"}),
+    ],
 )
 def test_connection_that_fails_to_roll_back_is_replaced_and_its_transaction_retried(
     failing_rollback, failure
@@ -151,7 +157,7 @@ def test_connection_that_fails_to_roll_back_is_replaced_and_its_transaction_retr
     database.close()
 
 
-@pytest.mark.parametrize("failure", [timed_out(), TimeoutError(), DatabaseError({"C": "57P01"})])
+@pytest.mark.parametrize("failure", [timed_out(), TimeoutError(), DatabaseError({"C": "42501"})])
 def test_timed_out_rollback_is_not_retried_and_its_connection_is_replaced(
     failing_rollback, failure
 ):

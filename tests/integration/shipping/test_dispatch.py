@@ -127,6 +127,7 @@ class TestHandlers:
     def picked(self) -> dict[str, Any]:
         event: dict[str, Any] = read(sample_of(OrderPicked))
         event["detail"]["data"]["order_id"] = "o1"
+        event["detail"]["metadata"]["subject"] = "o1"
         return event
 
     def booking(self) -> dict[str, Any]:

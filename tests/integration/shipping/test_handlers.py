@@ -54,4 +54,5 @@ def test_bad_input_is_named(load: Load):
     assert refusal.value.problems == [
         "order_id must be a string, not int",
         "country is missing",
+        "lines must have 1 to 90 items, not 0",
     ]

@@ -179,6 +179,7 @@ class TestHandlers:
     def event(self, contract: Any) -> dict[str, Any]:
         event: dict[str, Any] = read(sample_of(contract))
         event["detail"]["data"]["order_id"] = "o1"
+        event["detail"]["metadata"]["subject"] = "o1"
         return event
 
     def test_held_shipment_waits_and_is_dispatched_after_the_lift(self, load: Callable[[str], Any]):
