@@ -8,7 +8,7 @@ from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.inventory import ReservationUnresolved
 from lambdas.contracts.orders import OrderConfirmed, OrderStatusReported
 from lambdas.contracts.parsing import parse_detail
-from lambdas.contracts.values import Money
+from lambdas.contracts.values import Money, PricedLine
 from lambdas.inventory.domain import index_shard, reservation_unresolved
 from lambdas.inventory.unresolved_reservations import (
     StaleReservationPoller,
@@ -61,7 +61,7 @@ def confirmed(order_id: str) -> dict[str, Any]:
             OrderConfirmed(
                 order_id=order_id,
                 customer_id="c1",
-                lines=(),
+                lines=(PricedLine(sku="A", quantity=1, unit_price=1),),
                 total=Money(amount=1, currency="GBP"),
                 country="France",
             ),

@@ -80,7 +80,7 @@ class TestHandler:
             (low("A", 1).to_sns_message().replace('"minimum": 5', '"minimum": -5'), "not -5"),
             (
                 low("A", 1).to_sns_message().replace('"sku": "A"', '"sku": ""'),
-                "sku must not be empty",
+                "sku must have 1 to 64 characters, not 0",
             ),
             (low("A", 1).to_sns_message().replace('"sku": "A"', '"sku": "B"'), "sku is B"),
         ],
