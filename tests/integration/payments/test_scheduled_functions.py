@@ -111,7 +111,7 @@ class TestFunctions:
             "outcome": "RESOLVED",
         }
         assert reconcile_charge.handler(looked_up, None)["outcome"] == "REFUNDED"
-        with pytest.raises(ContractError, match="OrderRejected of .* is none of OrderConfirmed"):
+        with pytest.raises(ContractError, match=r"OrderRejected of .* is none of OrderConfirmed"):
             reconcile_charge.handler(self.event("OrderRejected", "com.aws.orders"), None)
 
     def test_dry_run_of_publish_outbox_publishes_nothing(
