@@ -58,6 +58,7 @@ RULES: dict[str, Rule] = {
             "lambdas.contracts.commands",
             "lambdas.contracts.event",
             "lambdas.contracts.patterns",
+            "lambdas.contracts.transient",
         ),
     ),
     "lambdas/contracts": Rule("contracts need the standard library only"),
