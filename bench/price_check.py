@@ -51,7 +51,7 @@ def main() -> int:
         _put_on_offer(cloud, outputs["OffersTable"])
         checked = _place_order(cloud)
         functions = {"unchecked": _create_twin(cloud, checked), "checked": checked}
-        print("| SKUs | without | with the check | ratio |\n|---|---|---|---|")
+        print("| SKUs | without | with the check | ratio |\n|---|---|---|---|", flush=True)
         for lines in LINES:
             times: dict[str, list[float]] = {name: [] for name in functions}
             for n in range(orders + 20):
