@@ -116,10 +116,6 @@ def _add_empty_reason(data: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**data, "reason": "", "explanation": ""}
 
 
-def _remove_reason(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: data[name] for name in data if name not in ("reason", "explanation")}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCancelled(Event):
     """The order was cancelled, and every completed step is undone.
@@ -130,9 +126,7 @@ class OrderCancelled(Event):
 
     source: ClassVar = SOURCE
     version: ClassVar = 2
-    publishes: ClassVar = 1
     upcasters: ClassVar = {1: _add_empty_reason}
-    downcasters: ClassVar = {2: _remove_reason}
 
     order_id: Identifier
     customer_id: Identifier
