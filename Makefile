@@ -78,8 +78,10 @@ docs: setup ## write the generated pages of docs/ again
 synth: setup ## the templates of ENV (dev or prod)
 	$(CDK) synth --quiet
 
-deploy: setup ## to the AWS account of your credentials (ENV=dev or prod; SENDER=address)
-	$(CDK) deploy --all
+deploy: setup ## to the AWS account of your credentials, if what is deployed can read its events (ENV=dev or prod; SENDER=address)
+	$(CDK) synth --quiet
+	python -m ops contracts check --env $(ENV)
+	$(CDK) deploy --all --app cdk.out
 
 destroy: setup ## take ENV away again; prod keeps what holds data
 	$(CDK) destroy --all

@@ -19,6 +19,7 @@ from ops.commands import (
     FAILED,
     INTERRUPTED,
     Command,
+    contracts_check,
     customer_erase,
     dlq_list,
     dlq_purge,
@@ -37,6 +38,7 @@ from ops.output import printable
 from ops.terminal import Terminal
 
 COMMANDS: Mapping[str, Mapping[str, Command]] = {
+    "contracts": {"check": contracts_check},
     "dlq": {"list": dlq_list, "show": dlq_show, "redrive": dlq_redrive, "purge": dlq_purge},
     "order": {"list": order_list, "show": order_show, "release-hold": order_release_hold},
     "customer": {"erase": customer_erase},
