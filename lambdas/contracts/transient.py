@@ -33,6 +33,12 @@ TRANSIENT_ERRORS = (
     "ConnectionClosedError",
     "ConcurrentUpdateError",
     "DatabaseUnavailableError",
+    "InterfaceError",
+    "TimeoutError",
+    "ConnectionRefusedError",
+    "ConnectionResetError",
+    "BrokenPipeError",
+    "gaierror",
     "ProviderError",
 )
 """As Step Functions names them. A call that failed so may be retried for as long as it takes."""

@@ -31,6 +31,8 @@ _CONFLICT = "40001"
 # https://www.postgresql.org/docs/16/errcodes-appendix.html
 _CONNECTION_ENDED = ("57P01", "57P02", "57P05", "25P03")
 _CONNECTION_ERRORS = "08"
+# The server accepts no more connections for now.
+_TOO_BUSY = "53"
 # DSQL ends a connection after 60 minutes; a token is only needed to open one.
 # https://docs.aws.amazon.com/aurora-dsql/latest/userguide/CHAP_quotas.html
 _LIFETIME = 50 * 60
@@ -67,6 +69,13 @@ def connect(timeout: float = TIMEOUT) -> Connection:
     )
 
 
+class DatabaseUnavailableError(DatabaseError):  # type: ignore[misc]
+    """The database is too busy, or ends connections; nothing is wrong with the transaction.
+
+    A saga knows this error by its name, and defers the order.
+    """
+
+
 class Database:
     """Runs transactions on one connection, which is replaced when it is broken or too old.
 
@@ -98,7 +107,9 @@ class Database:
         """Run one statement as a transaction of its own; return its rows.
 
         Raises:
-            DatabaseError: the statement failed; a conflict is raised after the last attempt only.
+            DatabaseUnavailableError: conflicts, a busy server or ended connections outlasted all
+                attempts.
+            DatabaseError: the statement failed.
             InterfaceError, OSError: there is no connection, or no response in time.
         """
         return self._repeat(lambda connection: connection.run(sql, **values) or [])
@@ -125,6 +136,9 @@ class Database:
                 return
 
     def _repeat(self, work: Callable[[Connection], T]) -> T:
+        return _if_unavailable(lambda: self._attempt(work))
+
+    def _attempt(self, work: Callable[[Connection], T]) -> T:
         for attempt in self._retry.attempts():
             # Outside of the try: a failure to connect is not retried.
             connection = self._connected()
@@ -160,6 +174,21 @@ class Database:
         return self._connection
 
 
+def _if_unavailable(work: Callable[[], T]) -> T:
+    """Return what ``work`` returns; raise DatabaseUnavailableError where the database is busy."""
+    try:
+        return work()
+    except DatabaseError as error:
+        code = _sqlstate(error)
+        if code == _CONFLICT or _is_unavailable(code):
+            raise DatabaseUnavailableError(*error.args) from error
+        raise
+
+
+def _is_unavailable(code: str) -> bool:
+    return code in _CONNECTION_ENDED or code.startswith((_CONNECTION_ERRORS, _TOO_BUSY))
+
+
 def _sqlstate(error: BaseException) -> str:
     """Return the code of a server's error; empty for another error."""
     is_servers = isinstance(error, DatabaseError) and isinstance(error.args[0], dict)
@@ -169,7 +198,6 @@ def _sqlstate(error: BaseException) -> str:
 def _transient(error: BaseException) -> bool:
     if isinstance(error, DatabaseError):
         code = _sqlstate(error)
-        is_ended = code in _CONNECTION_ENDED or code.startswith(_CONNECTION_ERRORS)
-        return code == _CONFLICT or is_ended
+        return code == _CONFLICT or _is_unavailable(code)
     timed_out = isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
     return isinstance(error, InterfaceError | OSError) and not timed_out
