@@ -82,8 +82,8 @@ def _deaf_as_deployed(wanted: Contracts, deployed: Contracts) -> Iterator[str]:
                 if versions is not None and version not in versions:
                     yield (
                         f"{name} as deployed reads {event} {_list(versions)}, and {publisher} "
-                        f"would publish {version}: deploy the release that reads {version} and does not "
-                        "publish it first"
+                        f"would publish {version}: deploy the release that only reads "
+                        f"{version} first"
                     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.contracts import StackContracts, find_unread, read_synthesized
+from ops.contracts import Contracts, StackContracts, find_unread, read_synthesized
 from ops.deployed import OperationError
 
 BEFORE = StackContracts(read=None)
@@ -13,12 +13,12 @@ READS_1 = StackContracts(read={"BoxPacked": [1]})
 READS_BOTH = StackContracts(read={"BoxPacked": [1, 2]})
 PUBLISHES_1 = StackContracts(read={}, published={"BoxPacked": 1})
 PUBLISHES_2 = StackContracts(read={}, published={"BoxPacked": 2})
-A = {"Boxes": PUBLISHES_1, "Views": READS_BOTH}
-B = {"Boxes": PUBLISHES_2, "Views": READS_BOTH}
+A: Contracts = {"Boxes": PUBLISHES_1, "Views": READS_BOTH}
+B: Contracts = {"Boxes": PUBLISHES_2, "Views": READS_BOTH}
 
 
 @pytest.mark.parametrize("deployed", [{}, A, B])
-def test_release_b_is_deployed_where_both_versions_are_read_or_nothing_is(deployed: dict):
+def test_release_b_is_deployed_where_both_versions_are_read_or_nothing_is(deployed: Contracts):
     assert find_unread(B, deployed) == []
 
 
