@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from demo.errors import DemoError
+from emulator.cloud import Cloud
+from emulator.gateway import KEY_HEADER
 
 _LINK = re.compile(r"(https://\S+/contact/confirmation)\?token=(\S+)")
 
@@ -23,10 +25,11 @@ class ConfirmationLink:
 class Mailbox:
     """All mails to all customers."""
 
-    def __init__(self, http: Any, *, endpoint: str) -> None:
-        """``http`` is urllib3's pool manager, ``endpoint`` the local cloud's."""
+    def __init__(self, http: Any, *, cloud: Cloud) -> None:
+        """``http`` is urllib3's pool manager for the local cloud."""
         self._http = http
-        self._url = f"{endpoint}/_ministack/ses/messages"
+        self._url = f"{cloud.endpoint}/_ministack/ses/messages"
+        self._headers = {KEY_HEADER: cloud.access_key}
 
     def order_mails(self) -> list[Mapping[str, Any]]:
         """Return the mails that are about orders."""
@@ -55,7 +58,7 @@ class Mailbox:
             raise DemoError(f"the link of a mail was answered with {answer.status}")
 
     def _read(self) -> list[Mapping[str, Any]]:
-        content = json.loads(self._http.request("GET", self._url).data)
+        content = json.loads(self._http.request("GET", self._url, headers=self._headers).data)
         return [mail for mails in content["messages"].values() for mail in mails]
 
 

@@ -111,7 +111,7 @@ class Notifications:
         api: api_client.ApiClient,
     ) -> None:
         """`outputs` are those of the deployed stacks; `api` is a client of notifications' API."""
-        self.mailbox = Mailbox(api_client.http(cloud), endpoint=cloud.endpoint)
+        self.mailbox = Mailbox(api_client.http(cloud), cloud=cloud)
         self._client = cache(cloud.client)
         self._outputs = outputs
         self._database = database

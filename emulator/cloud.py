@@ -1,7 +1,9 @@
 """Start, use and end the local cloud."""
 
+import base64
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -13,7 +15,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,13 +27,20 @@ from emulator import certificate
 
 USED_PERMISSIONS_FILE = "used_permissions.jsonl"
 """The file in a cloud's directory that lists every permission that was used."""
+ACCESS_KEY_VARIABLE = "EMULATOR_ACCESS_KEY"
+"""The environment variable from which the server takes the root user's access key."""
 REGION = "eu-west-1"
 ACCOUNT = "000000000000"
-# MiniStack's name for the account's root user, which is both key and secret.
-_KEY = "test"
+MAX_DIRECTORY = 40
+"""The most characters of a temporary directory in which the names of sockets still fit."""
 _ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 30
 _STOP_SECONDS = 3
+
+
+def new_access_key() -> str:
+    """Return an access key by chance. It is secret, and its own secret access key, too."""
+    return "AKIA" + base64.b32encode(secrets.token_bytes(20)).decode()
 
 
 class UsedPermission(NamedTuple):
@@ -58,6 +67,8 @@ class Cloud:
     """The certificate that clients have to trust."""
     directory: Path
     """Where the cloud writes everything; it is removed when the cloud ends."""
+    access_key: str = field(default_factory=new_access_key, repr=False)
+    """The root user's, of this run only. With it, one runs code as the user who started it."""
 
     @property
     def log(self) -> Path:
@@ -75,8 +86,8 @@ class Cloud:
         trusted = str(self.certificate)
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": _KEY,
-            "AWS_SECRET_ACCESS_KEY": _KEY,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.access_key,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_CA_BUNDLE": trusted,
@@ -96,7 +107,9 @@ class Cloud:
     def clients(self) -> Callable[[str], Any]:
         """Return a factory of such clients that share a session: fast, but for one thread only."""
         session = boto3.session.Session(
-            aws_access_key_id=_KEY, aws_secret_access_key=_KEY, region_name=self.region
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.access_key,
+            region_name=self.region,
         )
         return partial(
             session.client,
@@ -126,9 +139,10 @@ def running(*, port: int | None = None) -> Iterator[Cloud]:
     standard input close and ends itself.
     """
     directory = Path(tempfile.mkdtemp(prefix="orders-", dir=_short_temporary_directory()))
-    # PostgreSQL may run as another user and has to pass through.
-    directory.chmod(0o711)
+    # Where the developer is root, PostgreSQL runs as another user and has to pass through.
+    directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
     try:
+        check_programs_may_run(directory)
         with _listen(port) as listener:
             certificate_path, key_path = certificate.write(directory)
             cloud = Cloud(
@@ -146,6 +160,20 @@ def running(*, port: int | None = None) -> Iterator[Cloud]:
         _remove(directory)
 
 
+def check_programs_may_run(directory: Path) -> None:
+    """Check that PostgreSQL may run in a directory, where a root user's run copies it.
+
+    Raises:
+        CloudError: The directory's file system is mounted noexec.
+    """
+    noexec = getattr(os, "ST_NOEXEC", 0)
+    if os.geteuid() == 0 and os.statvfs(directory).f_flag & noexec:
+        raise CloudError(
+            f"{directory.parent} is mounted noexec, so the database cannot run there: name another"
+            " directory with TMPDIR, or run this as a user who is not root."
+        )
+
+
 def _remove(directory: Path) -> None:
     # A killed process may need a moment to be gone, and until then write what is being removed.
     deadline = time.monotonic() + 10
@@ -161,7 +189,8 @@ def _remove(directory: Path) -> None:
 def _short_temporary_directory() -> str:
     # The path of a Unix socket holds about 100 characters. macOS's default uses 50 of them.
     shortest = "/tmp"  # noqa: S108 - the name below it is random
-    return shortest if os.access(shortest, os.W_OK) else tempfile.gettempdir()
+    wanted = os.environ.get("TMPDIR") and len(tempfile.gettempdir()) <= MAX_DIRECTORY
+    return tempfile.gettempdir() if wanted or not os.access(shortest, os.W_OK) else shortest
 
 
 def _listen(port: int | None) -> socket.socket:
@@ -182,7 +211,7 @@ def _listen(port: int | None) -> socket.socket:
 
 def _start(cloud: Cloud, listener: socket.socket, key: Path) -> subprocess.Popen[bytes]:
     scratch = cloud.directory / "tmp"
-    scratch.mkdir()
+    scratch.mkdir(mode=0o700)
     trusted = str(cloud.certificate)
     # The developer's own AWS settings must reach neither the emulator nor the functions.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -211,12 +240,15 @@ def _start(cloud: Cloud, listener: socket.socket, key: Path) -> subprocess.Popen
         "NO_PROXY": "127.0.0.1,localhost",
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONDONTWRITEBYTECODE": "1",
+        # Taken out by the server before it starts others.
+        ACCESS_KEY_VARIABLE: cloud.access_key,
     }
-    with cloud.log.open("wb") as log:
+    with open(cloud.log, "wb", opener=_private) as log:
         return subprocess.Popen(
             [sys.executable, "-m", "emulator.server", str(listener.fileno()), str(cloud.directory)],
             cwd=_ROOT,
             env=inherited | settings,
+            umask=0o077,
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -224,6 +256,10 @@ def _start(cloud: Cloud, listener: socket.socket, key: Path) -> subprocess.Popen
             # Ctrl-C goes to the whole foreground group; we end the server when we are done.
             start_new_session=True,
         )
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _await_health(cloud: Cloud, server: subprocess.Popen[bytes]) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.cloud import Cloud, CloudError
+from emulator.gateway import KEY_HEADER
 from emulator.parent_process import watch_parent
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -117,7 +118,10 @@ def _credentials(cloud: Cloud, role: str) -> dict[str, str]:
         url = urllib.request.Request(  # noqa: S310 -- the endpoint is the local cloud's
             f"{cloud.endpoint}/latest/{path}",
             method=method,
-            headers={f"X-aws-ec2-metadata-{name}": value for name, value in headers.items()},
+            headers={
+                KEY_HEADER: cloud.access_key,
+                **{f"X-aws-ec2-metadata-{name}": value for name, value in headers.items()},
+            },
         )
         with opener.open(url, timeout=5) as answer:
             return answer.read().decode()

@@ -1,13 +1,17 @@
 """How MiniStack is served: its own way takes nearly twice as long."""
 
+from collections.abc import Callable
+
 import uvicorn
 from ministack.app import app
 
+from emulator.gateway import App
 
-def config(**tls: str) -> uvicorn.Config:
-    """By plain HTTP, unless uvicorn's settings of TLS are given."""
+
+def config(gate: Callable[[App], App] = lambda app: app, **tls: str) -> uvicorn.Config:
+    """By plain HTTP, unless uvicorn's settings of TLS are given; behind the gate."""
     return uvicorn.Config(
-        app,
+        gate(app),
         loop="uvloop",
         http="httptools",
         ws="none",

@@ -111,6 +111,10 @@ def _programs(directory: Path) -> Path:
         # A root's virtual environment may lie where nobody else may look.
         copy = directory / "postgres" / package.name
         if not copy.exists():
+            # Its user has to pass through, whatever the umask is.
+            copy.mkdir(parents=True)
+            copy.parent.chmod(0o711)
+            copy.chmod(0o711)
             shutil.copytree(package / "pginstall", copy / "pginstall", symlinks=True)
             # The shared libraries lie next to the package, as auditwheel and delocate put them.
             for libraries in (package.with_name(f"{package.name}.libs"), package / ".dylibs"):

@@ -15,13 +15,16 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
 from emulator import dsql, ministack_server, patches
-from emulator.cloud import USED_PERMISSIONS_FILE
+from emulator.cloud import ACCESS_KEY_VARIABLE, USED_PERMISSIONS_FILE
+from emulator.gateway import gated
 from emulator.parent_process import watch_parent
+from emulator.patches import root_user
 from emulator.patches._permission_record import record_in
 
 
@@ -31,18 +34,22 @@ def main() -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, lambda *_: _end())
     watch_parent(lambda: _end(directory))
+    access_key = os.environ.pop(ACCESS_KEY_VARIABLE)
     certificate, key = os.environ["MINISTACK_SSL_CERT"], os.environ["MINISTACK_SSL_KEY"]
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
     dsql.install(directory, tls)
     patches.install()
+    root_user.use(access_key)
     record_in(directory / USED_PERMISSIONS_FILE)
     # What is there stays, and what comes is mostly freed at once: to look for cycles as often as
     # Python does by itself takes a fifteenth of what an order costs.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    config = ministack_server.config(ssl_certfile=certificate, ssl_keyfile=key)
-    _Server(config).run([socket.socket(fileno=listener)])
+    opened = socket.socket(fileno=listener)
+    app = partial(gated, port=opened.getsockname()[1], key=access_key)
+    config = ministack_server.config(app, ssl_certfile=certificate, ssl_keyfile=key)
+    _Server(config).run([opened])
 
 
 class _Server(uvicorn.Server):

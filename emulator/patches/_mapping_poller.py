@@ -99,8 +99,19 @@ class MappingPoller(ABC):
 
 
 def matching_ids(mapping: Mapping[str, Any], records: list[Any]) -> set[int]:
-    """Return the ids, in Python's sense, of the records that the mapping's filters let through."""
-    return {id(record) for record in lambda_svc._apply_filter_criteria(records, mapping)}
+    """Return the ids, in Python's sense, of the records that the mapping's filters let through.
+
+    A record that is nested too deeply to be read is filtered out, like one that is no JSON: it must
+    not stop those that come after it.
+    """
+    return {id(record) for record in records if _matches(mapping, record)}
+
+
+def _matches(mapping: Mapping[str, Any], record: Any) -> bool:
+    try:
+        return bool(lambda_svc._apply_filter_criteria([record], mapping))
+    except RecursionError:
+        return False
 
 
 def register_poller(service: str, poller: Callable[[dict[str, Any]], MappingPoller]) -> None:

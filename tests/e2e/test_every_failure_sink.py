@@ -69,7 +69,7 @@ def test_all_failed_work_is_dead_lettered_and_ends_correctly(platform: Platform)
         customer=CUSTOMER, email="ada@example.com", name="Ada"
     )
     assert contact.status == 202, contact
-    mailbox = Mailbox(api_client.http(platform.cloud), endpoint=platform.cloud.endpoint)
+    mailbox = Mailbox(api_client.http(platform.cloud), cloud=platform.cloud)
     (link,) = mailbox.links()
     mailbox.confirm(link)
     hurry_schedules(platform)

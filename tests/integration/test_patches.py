@@ -310,7 +310,8 @@ class Cluster:
 
     def connect(self, user: str, role: str | None, *, port: int | None = None) -> Any:
         """Connect as a function with this role would; without a role, as the root user."""
-        keys: dict[str, str] = {"AccessKeyId": "test", "SecretAccessKey": "test"}
+        key = self.cloud.access_key
+        keys: dict[str, str] = {"AccessKeyId": key, "SecretAccessKey": key}
         if role:
             arn = self.outputs[role]
             assumed = client(self.cloud, "sts").assume_role(RoleArn=arn, RoleSessionName="probe")

@@ -104,7 +104,7 @@ class Platform:
 
     @property
     def mailbox(self) -> Mailbox:
-        return Mailbox(api_client.http(self.cloud), endpoint=self.cloud.endpoint)
+        return Mailbox(api_client.http(self.cloud), cloud=self.cloud)
 
     def invoices(self, order: str) -> list[Any]:
         bucket = self.outputs["InvoicesBucket"]

@@ -49,7 +49,9 @@ def sign_as(session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture(scope="session")
 def root(local_cloud: cloud.Cloud) -> boto3.session.Session:
-    return boto3.session.Session("test", "test", region_name=local_cloud.region)
+    return boto3.session.Session(
+        local_cloud.access_key, local_cloud.access_key, region_name=local_cloud.region
+    )
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ class Shop:
 
 def register(api: Shop, customer: str) -> str | None:
     database = sqlite3.connect(":memory:")
-    cloud: Any = SimpleNamespace(client=str, certificate="", endpoint="")
+    cloud: Any = SimpleNamespace(client=str, access_key="key", certificate="", endpoint="")
     found: Any = api
     return Notifications(cloud, {}, database, api=found).register(customer)
 

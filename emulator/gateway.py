@@ -1,0 +1,61 @@
+"""Who may talk to the local cloud at all: a gate before MiniStack.
+
+The port is open to every user of the machine, and to every page in the developer's browser.
+Requests to AWS's API are signed, and checked by MiniStack and `emulator.patches.root_user`. What is
+guarded here is not signed: MiniStack's own pages, and the metadata service of instances.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from hmac import compare_digest
+from typing import Any
+
+KEY_HEADER = "x-orders-key"
+"""The header of a request to what is not signed; its value is the root user's access key."""
+
+GUARDED = ("/_ministack/", "/_localstack/", "/latest/")
+OPEN = (
+    "/_ministack/health",
+    # Both paths end in a token of their own, as AWS's presigned URLs do.
+    "/_ministack/cfn-response/",
+    "/_ministack/cfn-signal/",
+    # What AWS gives a presigned URL for.
+    "/_ministack/lambda-code/",
+    "/_ministack/lambda-layers/",
+)
+
+Scope = MutableMapping[str, Any]
+App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Any]
+
+
+def gated(app: App, *, port: int, key: str) -> App:
+    """Return the application behind the gate.
+
+    A request is refused if it names another host, as those of a page whose name was bound to this
+    address do (DNS rebinding), or asks for what is guarded without the key.
+    """
+    hosts = {f"{host}:{port}" for host in ("127.0.0.1", "localhost")}
+
+    async def gate(scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and (refusal := _refusal(scope, hosts, key)):
+            await _refuse(send, *refusal)
+            return
+        await app(scope, receive, send)
+
+    return gate
+
+
+def _refusal(scope: Scope, hosts: set[str], key: str) -> tuple[int, str] | None:
+    headers = {name.decode("latin-1").lower(): value for name, value in scope["headers"]}
+    if headers.get("host", b"").decode("latin-1").lower() not in hosts:
+        return 421, "This is a local cloud: ask for it as 127.0.0.1 or localhost, with its port."
+    path = scope["path"].lower()
+    guarded = path.startswith(GUARDED) and not path.startswith(OPEN)
+    if guarded and not compare_digest(headers.get(KEY_HEADER, b""), key.encode()):
+        return 403, f"This needs the header {KEY_HEADER} with the run's access key."
+    return None
+
+
+async def _refuse(send: Any, status: int, message: str) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": message.encode()})
