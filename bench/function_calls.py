@@ -74,7 +74,7 @@ def _prepare_shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
     contact = api_client.ApiClient(outputs["ApiUrl"], customers, http=http, sleep=time.sleep)
     put_prices_on_offer(cloud, outputs, SKUS, PRICE)
     contact.put_contact(customer=CUSTOMER, email="ada@customers.example", name="Ada")
-    mailbox = Mailbox(http, endpoint=cloud.endpoint)
+    mailbox = Mailbox(http, cloud=cloud)
     for link in mailbox.links():
         mailbox.confirm(link)
     api = api_client.ApiClient(outputs["ApiUrl"], customers, http=http, sleep=time.sleep)

@@ -62,7 +62,7 @@ def _accept(order: Order, *, lines: Sequence[Mapping[str, Any]]) -> Order:
         check_prices(
             lines,
             currency=order.currency,
-            offers=offers.find(line["sku"] for line in order.lines),
+            offers=offers.find(line.sku for line in order.lines),
             now=datetime.fromisoformat(order.placed_at),
             grace=grace,
         )
