@@ -22,11 +22,11 @@ help: ## list the targets
 
 setup: $(VENV)/installed node_modules/installed ## install what is needed, here and nowhere else
 
-demo: setup ## the platform on this machine: feed it orders, see what happened (ORDERS=file.csv)
-	@python -m demo run $(ORDERS_OPTION) $(if $(PORT),--port $(PORT))
+demo: setup ## the platform on this machine: feed it orders, see what happened (ORDERS=file.csv; KEEP=1 leaves it running)
+	@python -m demo run $(ORDERS_OPTION) $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
 
-up: setup ## the platform on this machine, until Ctrl-C
-	@python -m demo up $(if $(PORT),--port $(PORT))
+up: setup ## the platform on this machine, until Ctrl-C (ORDERS=file.csv)
+	@python -m demo up $(ORDERS_OPTION) $(if $(PORT),--port $(PORT))
 
 check: setup python ## lint, types, contracts and every test that needs no local cloud
 	@$(MAKE) --jobs 2 lint types unit contracts

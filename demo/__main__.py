@@ -20,6 +20,8 @@ SAMPLE = Path(__file__).with_name("sample.csv")
 def main() -> int:
     """Run the command; return 0, 1 for a broken promise, or 2 if it could not be run."""
     arguments = _arguments()
+    # What is written is nobody else's to read: a key is in it with which code runs as this user.
+    os.umask(0o077)
     for ending in (signal.SIGTERM, signal.SIGHUP):
         # Under nohup, a hang-up is ignored already, and stays so.
         if signal.getsignal(ending) is signal.SIG_DFL:
@@ -37,12 +39,12 @@ def main() -> int:
     from emulator.cloud import CloudError
 
     try:
-        if arguments.command == "run":
+        if arguments.orders:
             check(arguments.orders)
         with exclusive_lock():
             if arguments.command == "run":
-                return run_demo(arguments.orders, port=arguments.port)
-            return up(port=arguments.port)
+                return run_demo(arguments.orders, port=arguments.port, keep=arguments.keep)
+            return up(arguments.orders, port=arguments.port)
     except (UnreadyError, ExportError, CloudError, DemoError) as error:
         return _say(error)
     except KeyboardInterrupt:
@@ -70,7 +72,13 @@ def _arguments() -> argparse.Namespace:
         metavar="FILE.csv",
         help="an export in the columns of the Online Retail data set (default: our sample)",
     )
+    run.add_argument(
+        "--keep", action="store_true", help="leave the platform running afterwards, with its orders"
+    )
     up = commands.add_parser("up", help="deploy to a local cloud and leave it running")
+    up.add_argument(
+        "--orders", type=_file, metavar="FILE.csv", help="an export whose orders are placed first"
+    )
     for command in (run, up):
         command.add_argument(
             "--port", type=_port, help="the local cloud's port on 127.0.0.1 (default: any free one)"

@@ -1,9 +1,10 @@
 """The demo: send an export through the platform, and show what became of it."""
 
+import signal
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from demo.database import count
 from demo.disputes import Disputes
 from demo.duplicates import Duplicates
 from demo.fault_injection import FAULTS_WHILE_DISPATCHING, FaultInjection
+from demo.guide import explain
 from demo.invariants import Violation, find_violations
 from demo.order_book import load_orders
 from demo.run import Run, create_run, open_database, show_deployment
@@ -44,8 +46,11 @@ MIN_ORDERS_TO_RESHARD = 10
 """The fewest orders that flow long enough for the order stream to be resharded meanwhile."""
 
 
-def run_demo(orders: Path, *, port: int | None) -> int:
-    """Send an export through a new local cloud; return 0, or 1 if a promise is broken."""
+def run_demo(orders: Path, *, port: int | None, keep: bool) -> int:
+    """Send an export through a new local cloud; return 0, or 1 if a promise is broken.
+
+    With `keep`, the platform then goes on, with the orders in it, until Ctrl-C ends it.
+    """
     screen = Screen()
     began = time.monotonic()
     screen.title(f"{orders.name} on a local cloud")
@@ -57,7 +62,8 @@ def run_demo(orders: Path, *, port: int | None) -> int:
         with screen.phase("reading") as note:
             note(f"{load_orders(orders, database):,} orders")
         outputs = show_deployment(cloud, screen)
-        kept = run_export(cloud, outputs, database, screen)
+        use = partial(_use_until_interrupted, screen=screen) if keep else None
+        kept = run_export(cloud, outputs, database, screen, use=use)
     screen.say(f"\n  {time.monotonic() - began:.1f} s in all")
     return 0 if kept else 1
 
@@ -70,6 +76,7 @@ def run_export(
     *,
     name: str = "delivery",
     with_faults: bool = True,
+    use: Callable[[Run], None] | None = None,
 ) -> bool:
     """Send the loaded orders through the platform; return whether all promises were kept.
 
@@ -80,6 +87,7 @@ def run_export(
         screen: Where to show what happens.
         name: Begins the deliveries' ids; another for each export on the same cloud.
         with_faults: Whether to inject faults, reshard the order stream and rebuild the views.
+        use: Is called at the end, when the outcome is shown.
     """
     enough = count(database, "invoices") >= MIN_ORDERS_TO_RESHARD
     run = create_run(cloud, outputs, database, reshard=with_faults and enough)
@@ -116,9 +124,23 @@ def run_export(
             violations = _find_violations(run, event_id, repeated)
             note(f"{len(CHECKS)} rules")
         views = _rebuild_views(run, screen) if with_faults else []
-    return _show_outcome(
+    kept = _show_outcome(
         run, screen, event_id=event_id, violations=violations, views=views, faults=faults
     )
+    if use:
+        use(run)
+    return kept
+
+
+def _use_until_interrupted(run: Run, screen: Screen) -> None:
+    """Say how to use the platform, and leave it running until Ctrl-C."""
+    customer, sku, price = run.database.execute(
+        "SELECT customer, lines ->> '$[0].sku', lines ->> '$[0].unit_price'"
+        " FROM invoices JOIN accepted ON invoice = number LIMIT 1"
+    ).fetchone()
+    with running_workers(run.cloud, run.outputs), suppress(KeyboardInterrupt):
+        explain(run, screen, customer=customer, line=(sku, int(price)))
+        signal.pause()
 
 
 def _find_violations(run: Run, event_id: str, repeated: Duplicates) -> list[Violation]:

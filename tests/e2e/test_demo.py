@@ -172,7 +172,7 @@ def test_up_can_be_talked_to_as_it_says_and_leaves_nothing_behind():
                 {
                     "AuthFlow": "USER_PASSWORD_AUTH",
                     "ClientId": settings["COGNITO_CLIENT"],
-                    "AuthParameters": {"USERNAME": "ada", "PASSWORD": settings["ADA"]},
+                    "AuthParameters": {"USERNAME": "ada", "PASSWORD": settings["PASSWORD"]},
                 }
             ),
         )

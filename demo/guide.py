@@ -1,0 +1,108 @@
+"""How to use a platform that runs on a laptop: a shell's settings, and what to type."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from demo.deployment import CONTEXT_OPTIONS
+from demo.run import Run
+from demo.screen import Screen
+
+
+def explain(run: Run, screen: Screen, *, customer: str, line: tuple[str, int]) -> None:
+    """Write a shell's settings to a file, and print how to use the platform.
+
+    `customer` is one who can sign in, `line` a SKU that is on offer and its price.
+    """
+    sku, price = line
+    settings = run.cloud.directory / "env"
+    settings.touch(mode=0o600)
+    settings.write_text(_settings(run, customer))
+    screen.say(
+        f"""
+In another shell, first:
+
+  . {settings}
+
+Sign in as customer {customer}, place an order, read it and its timeline, cancel it:
+
+  TOKEN=$(curl -s --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL" \\
+    -H 'X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth' \\
+    -H 'Content-Type: application/x-amz-json-1.1' \\
+    -d '{{"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": "'"$COGNITO_CLIENT"'",
+         "AuthParameters": {{"USERNAME": "'"$CUSTOMER"'", "PASSWORD": "'"$PASSWORD"'"}}}}' |
+    sed -E 's/.*"AccessToken": *"([^"]+)".*/\\1/')
+  api() {{ curl -s --cacert "$AWS_CA_BUNDLE" -H "Authorization: Bearer $TOKEN" \\
+    -H 'Content-Type: application/json' "$API$@"; }}
+
+  api /orders -H 'Idempotency-Key: first' -d '{{
+      "currency": "GBP", "country": "United Kingdom",
+      "lines": [{{"sku": "{sku}", "quantity": 6, "unit_price": {price}}}]}}'
+  api /orders/ORDER_ID
+  api /orders/ORDER_ID/timeline
+  api /orders/ORDER_ID -X DELETE
+
+See all the customer's orders, and a product; set the address for mails:
+
+  api /orders
+  api /products/{sku}
+  api /contact -X PUT -d '{{"email": "{customer}@customers.example", "name": "Customer"}}'
+
+Sign in as an operator, put a product on offer, and see the sales of a day:
+
+  OPERATOR=$(curl -s --cacert "$AWS_CA_BUNDLE" "$OPERATORS_TOKEN_URL" \\
+    -u "$OPERATORS_CLIENT:$OPERATORS_SECRET" -d grant_type=client_credentials |
+    sed -E 's/.*"access_token": *"([^"]+)".*/\\1/')
+  TOKEN=$OPERATOR api /products/{sku} -X PUT -d '{{
+      "name": "An article", "offers": [{{"currency": "GBP", "unit_price": {price}}},
+        {{"currency": "GBP", "unit_price": {price + 40}}}]}}'
+  TOKEN=$OPERATOR api "/sales?per=product&day=$(date -u +%F)"
+
+Operate it:
+
+  python -m ops --help
+  python -m ops order list
+  python -m ops order show ORDER_ID
+  python -m ops dlq list
+
+Read its events, and put one of your own:
+
+  aws --endpoint-url "$AWS_ENDPOINT_URL" logs filter-log-events --output text \\
+    --log-group-name {run.outputs["EventLogGroup"]} --query 'events[].message'
+  aws --endpoint-url "$AWS_ENDPOINT_URL" events put-events --entries '[{{
+    "EventBusName": "{run.outputs["EventBus"]}", "Source": "com.aws.orders",
+    "DetailType": "Order Notification",
+    "Detail": "{{\\"category\\": \\"lab-supplies\\", \\"value\\": 415}}"}}]'
+
+See the mails that were sent; none has left this machine:
+
+  curl -s --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL/_ministack/ses/messages" \\
+    -H "x-orders-key: $AWS_ACCESS_KEY_ID"
+
+After an edit (the warehouse's workers keep the code that they were started with):
+
+  npx cdk deploy --all --require-approval never {" ".join(CONTEXT_OPTIONS)}
+
+Ctrl-C here ends everything."""
+    )
+
+
+def _settings(run: Run, customer: str) -> str:
+    operators = run.cloud.client("cognito-idp").describe_user_pool_client(
+        UserPoolId=run.outputs["UserPoolId"], ClientId=run.outputs["OperatorsClientId"]
+    )["UserPoolClient"]
+    variables = {
+        **run.cloud.environment(),
+        "API": run.outputs["ApiUrl"],
+        "COGNITO_CLIENT": run.outputs["UserPoolClientId"],
+        "CUSTOMER": customer,
+        "PASSWORD": run.customers.password,
+        "OPERATORS_CLIENT": operators["ClientId"],
+        "OPERATORS_SECRET": operators["ClientSecret"],
+        "OPERATORS_TOKEN_URL": run.outputs["OperatorsTokenUrl"],
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
+    }
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    # cdk.json says python3, and this is the one that has the app's requirements.
+    lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
+    return "\n".join(lines) + "\n"

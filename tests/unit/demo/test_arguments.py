@@ -1,0 +1,47 @@
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from demo import __main__ as demo
+
+
+def arguments(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:
+    monkeypatch.setattr(sys, "argv", ["demo", *words])
+    return demo._arguments()
+
+
+def test_an_empty_file_name_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    for command in ("run", "up"):
+        with pytest.raises(SystemExit) as ended:
+            arguments(monkeypatch, command, "--orders", "")
+        assert ended.value.code == 2
+        assert "ORDERS is empty" in capsys.readouterr().err
+
+
+def test_without_a_file_the_demo_takes_the_sample_and_up_none(monkeypatch: pytest.MonkeyPatch):
+    assert getattr(arguments(monkeypatch, "run"), "orders", None) == demo.SAMPLE
+    assert getattr(arguments(monkeypatch, "up"), "orders", "") is None
+
+
+def test_a_pipe_that_is_closed_early_ends_the_demo_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    def broken(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as closed, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", closed)
+        patch.setattr(sys, "argv", ["demo", "run"])
+        patch.setattr(sys, "stderr", io.StringIO())
+        patch.setattr("demo.__main__.check_tools", lambda: None)
+        patch.setattr("demo.__main__.exclusive_lock", broken)
+        patch.setattr(os, "umask", lambda _: 0)
+        assert demo.main() == 141
+        print("goes nowhere", file=closed, flush=True)

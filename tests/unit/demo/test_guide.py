@@ -1,0 +1,70 @@
+import io
+import re
+import shlex
+import sqlite3
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from demo.guide import explain
+from demo.screen import Screen
+from demo.up import STOCK, stock_shelf
+from emulator.cloud import Cloud
+
+
+class Cognito:
+    def describe_user_pool_client(self, **_: str) -> Any:
+        return {"UserPoolClient": {"ClientId": "ops", "ClientSecret": "s p"}}
+
+
+class QuietCloud(Cloud):
+    def client(self, service: str) -> Any:
+        return Cognito()
+
+
+def explained(directory: Path) -> tuple[str, dict[str, str], Path]:
+    """Return what is printed, the shell's settings, and their file."""
+    cloud = QuietCloud(
+        endpoint="https://127.0.0.1:4566", certificate=directory / "crt", directory=directory
+    )
+    names = ["ApiUrl", "EventBus", "EventLogGroup", "OperatorsClientId", "UserPoolId"]
+    names.append("OperatorsTokenUrl")
+    outputs = {name: name for name in (*names, "UserPoolClientId")}
+    customers = SimpleNamespace(password="pa'ss")
+    run: Any = SimpleNamespace(cloud=cloud, outputs=outputs, customers=customers)
+    out = io.StringIO()
+    explain(run, Screen(out), customer="ada", line=("85123A", 255))
+    (path,) = re.findall(r"^  \. (\S+/env)$", out.getvalue(), re.MULTILINE)
+    lines = [shlex.split(line)[1] for line in Path(path).read_text().splitlines()]
+    return out.getvalue(), dict(line.split("=", 1) for line in lines), Path(path)
+
+
+def test_the_settings_are_for_their_user_only_and_a_shell_reads_them(tmp_path: Path):
+    _, settings, path = explained(tmp_path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert settings["PASSWORD"] == "pa'ss"
+    assert settings["OPERATORS_SECRET"] == "s p"
+    assert settings["API"] == "ApiUrl"
+
+
+def test_every_route_and_the_operators_command_are_shown(tmp_path: Path):
+    shown, settings, _ = explained(tmp_path)
+    for use in ("/orders -H", "/orders/ORDER_ID/timeline", "-X DELETE", "/products/85123A"):
+        assert f"api {use}" in shown or use in shown
+    for use in (
+        "api /contact -X PUT",
+        "/sales?per=product&day=",
+        "api /products/85123A -X PUT",
+        "python -m ops --help",
+    ):
+        assert use in shown
+    used = set(re.findall(r"\$([A-Z_]+)", shown)) - {"TOKEN", "OPERATOR"}
+    assert used <= set(settings)
+
+
+def test_the_shelf_is_added_to_what_an_export_orders(database: sqlite3.Connection):
+    sku, units = next(iter(STOCK.items()))
+    database.execute("INSERT INTO demand VALUES (?, 5)", [sku])
+    on_shelf = stock_shelf(database)
+    assert on_shelf == list(STOCK)[1:]
+    assert dict(database.execute("SELECT * FROM demand")) == {**STOCK, sku: units + 5}
