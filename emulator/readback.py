@@ -223,7 +223,10 @@ def _bucket(query: Query, name: str, expected: Properties) -> Properties:
 
     encryption = get("bucket_encryption", when="BucketEncryption")
     lifecycle = get("bucket_lifecycle_configuration", when="LifecycleConfiguration")
+    lock = get("object_lock_configuration", when="ObjectLockConfiguration")
     return {
+        **lock,
+        "ObjectLockEnabled": "ObjectLockConfiguration" in lock,
         **get("public_access_block", when="PublicAccessBlockConfiguration"),
         "BucketEncryption": {
             "ServerSideEncryptionConfiguration": [
@@ -439,8 +442,8 @@ READERS: dict[str, tuple[Read, str]] = {
         "PolicyDocument PolicyName"),
     "AWS::S3::Bucket": (
         _bucket,
-        "BucketEncryption BucketName LifecycleConfiguration PublicAccessBlockConfiguration "
-        "VersioningConfiguration"),
+        "BucketEncryption BucketName LifecycleConfiguration ObjectLockConfiguration "
+        "ObjectLockEnabled PublicAccessBlockConfiguration VersioningConfiguration"),
     "AWS::S3::BucketPolicy": (_get("s3", "get_bucket_policy", of="Bucket", Policy="PolicyDocument"),
         "Bucket PolicyDocument"),
     "AWS::SES::EmailIdentity": (_identity, "EmailIdentity"),

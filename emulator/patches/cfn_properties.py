@@ -122,6 +122,14 @@ def _bucket(name: str, properties: Properties, _attributes: dict[str, Any]) -> N
         stated = properties["LifecycleConfiguration"]["Rules"]
         body = _rules("PutBucketLifecycleConfiguration", [_lifecycle_rule(rule) for rule in stated])
         call(s3._put_bucket_lifecycle(name, body))
+    if "ObjectLockConfiguration" in properties:
+        lock = dict(properties["ObjectLockConfiguration"])
+        if retention := lock.get("Rule", {}).get("DefaultRetention"):
+            periods = {
+                name: int(retention[name]) for name in ("Days", "Years") if name in retention
+            }
+            lock["Rule"] = {"DefaultRetention": {**retention, **periods}}
+        call(s3._put_object_lock_configuration(name, _xml("PutObjectLockConfiguration", lock)))
 
 
 def _encryption_rule(stated: dict[str, Any]) -> dict[str, Any]:
@@ -142,9 +150,14 @@ def _lifecycle_rule(stated: dict[str, Any]) -> dict[str, Any]:
 
 def _rules(operation: str, rules: list[dict[str, Any]]) -> bytes:
     """Write the rules as the API's XML."""
+    return _xml(operation, {"Rules": rules})
+
+
+def _xml(operation: str, content: dict[str, Any]) -> bytes:
+    """Write the content of an operation of S3 as the API's XML."""
     model: Any = Session().get_service_model("s3").operation_model(operation)
     member = model.input_shape.serialization["payload"]
-    request = {"Bucket": "any", member: {"Rules": rules}}
+    request = {"Bucket": "any", member: content}
     return bytes(create_serializer("rest-xml").serialize_to_request(request, model)["body"])
 
 
