@@ -6,7 +6,7 @@ https://www.asyncapi.com/docs/reference/specification/v3.0.0
 
 import json
 from collections.abc import Iterator
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import is_dataclass
 from functools import cache
 from inspect import getdoc
 from pathlib import Path
@@ -17,20 +17,16 @@ from lambdas.contracts.commands import Command, Refusal
 from lambdas.contracts.event import DESTINATION_DETAIL_TYPE, DESTINATION_SOURCE, Event, Metadata
 from tools.contract_modules import declared, services
 from tools.declared_contracts import DeclaredContracts, declared_contracts
+from tools.json_schema import (
+    description,
+    event_schema,
+    object_schema,
+    value_schemas,
+    value_types,
+)
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 BUS, FUNCTIONS = "bus", "functions"
-
-
-def detail_schema(event: type[Event]) -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of the ``detail`` of ``event``."""
-    return {
-        "$schema": DIALECT,
-        "$id": f"urn:{event.source}:{event.detail_type}:{event.version}",
-        **_detail(event, "#/$defs/"),
-        "$defs": _values([Metadata, event], "#/$defs/"),
-    }
 
 
 def asyncapi(declared_by: DeclaredContracts) -> dict[str, Any]:
@@ -43,8 +39,8 @@ def asyncapi(declared_by: DeclaredContracts) -> dict[str, Any]:
     events = [event for module in services().values() for event in module.EVENTS]
     topics = dict.fromkeys(event.topic for event in events if event.topic)
     commands = [c for module in services().values() for c in declared(module, Command)]
-    bodies = {event.__name__: _detail(event, refs) for event in events}
-    bodies |= {command.__name__: _object(command, refs) for command in commands}
+    bodies = {event.__name__: event_schema(event, refs) for event in events}
+    bodies |= {command.__name__: object_schema(command, refs) for command in commands}
     extensions = {event.__name__: _extensions(event, declared_by) for event in events}
     return {
         "asyncapi": "3.0.0",
@@ -89,7 +85,7 @@ def asyncapi(declared_by: DeclaredContracts) -> dict[str, Any]:
                 }
                 for name, body in bodies.items()
             },
-            "schemas": bodies | _values([Metadata, *events, *commands], refs),
+            "schemas": bodies | value_schemas([Metadata, *events, *commands], refs),
         },
     }
 
@@ -115,71 +111,12 @@ def main() -> None:
         (DOCS / name).write_text(text)
 
 
-def _schema(kind: Any, refs: str) -> dict[str, Any]:
-    inner = unwrap_optional(kind)
-    if inner is not None:
-        return {"anyOf": [_schema(inner, refs), {"type": "null"}]}
-    plain, bounds = split_bounds(kind)
-    limits = bounds.schema() if bounds else {}
-    if get_origin(plain) is tuple:
-        return {"type": "array", "items": _schema(get_args(plain)[0], refs), **limits}
-    if is_dataclass(plain):
-        return {"$ref": f"{refs}{plain.__name__}"}  # type: ignore[union-attr]
-    return {"type": JSON_TYPES[plain], **limits}
-
-
-def _object(kind: Any, refs: str) -> dict[str, Any]:
-    """Return a dataclass's schema; it allows further properties, because decoding is tolerant."""
-    return {
-        "description": _description(kind),
-        "type": "object",
-        "properties": {name: _schema(inner, refs) for name, inner in field_types(kind).items()},
-        "required": [
-            field.name
-            for field in fields(kind)
-            if field.default is MISSING and field.default_factory is MISSING
-        ],
-    }
-
-
-def _detail(event: type[Event], refs: str) -> dict[str, Any]:
-    version = {"properties": {"schema_version": {"const": event.version}}}
-    return {
-        "title": event.detail_type,
-        "description": _description(event),
-        "type": "object",
-        "properties": {
-            "metadata": {"allOf": [{"$ref": f"{refs}Metadata"}, version]},
-            "data": _object(event, refs),
-        },
-        "required": ["metadata", "data"],
-    }
-
-
 def _extensions(event: type[Event], declared_by: DeclaredContracts) -> dict[str, Any]:
     return {
         "x-versions": {"published": event.publishes, "read": list(event.reads())},
         "x-publishers": declared_by.publishers(event.detail_type),
         "x-consumers": declared_by.consumers(event.detail_type),
     }
-
-
-def _values(kinds: list[Any], refs: str) -> dict[str, Any]:
-    """Return the schemas of Metadata and of every dataclass that these refer to."""
-    found = {Metadata: _object(Metadata, refs)}
-    for kind in kinds:
-        for value in _value_types(kind):
-            found[value] = _object(value, refs)
-    return {value.__name__: schema for value, schema in found.items()}
-
-
-def _value_types(kind: Any) -> Iterator[Any]:
-    for inner in field_types(kind).values():
-        leaf, _ = split_bounds(unwrap_optional(inner) or inner)
-        leaf = get_args(leaf)[0] if get_origin(leaf) is tuple else leaf
-        if is_dataclass(leaf):
-            yield leaf
-            yield from _value_types(leaf)
 
 
 def _message_refs(kinds: list[type]) -> dict[str, Any]:
@@ -253,12 +190,12 @@ def _page(declared_by: DeclaredContracts) -> Iterator[str]:
         if refusals:
             yield "Refusals:"
             yield ""
-            yield from (f"- `{refusal.__name__}`: {_description(refusal)}" for refusal in refusals)
+            yield from (f"- `{refusal.__name__}`: {description(refusal)}" for refusal in refusals)
             yield ""
     yield "## Values"
     yield ""
     kinds = [k for m in services().values() for k in (*m.EVENTS, *declared(m, Command))]
-    for value in dict.fromkeys(value for kind in kinds for value in _value_types(kind)):
+    for value in dict.fromkeys(value for kind in kinds for value in value_types(kind)):
         yield f"### {value.__name__}"
         yield ""
         yield from _paragraphs(value)
@@ -274,11 +211,6 @@ def _travels(event: type[Event], declared_by: DeclaredContracts) -> str:
         f"Published by: {publishers}, in version {event.publishes}. "
         f"Read by: {consumers}, in version {read}."
     )
-
-
-def _description(kind: Any) -> str:
-    """Return the docstring as one line, with Markdown's code marks."""
-    return " ".join((getdoc(kind) or "").replace("``", "`").split())
 
 
 def _paragraphs(kind: Any) -> Iterator[str]:

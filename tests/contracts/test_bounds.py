@@ -18,7 +18,7 @@ from lambdas.contracts.values import Time
 from lambdas.runtime.dynamodb import to_item
 from tests.contracts.catalog import EVENTS, detail_of
 from tests.contracts.test_event_docs import faults
-from tools.event_docs import detail_schema
+from tools.json_schema import detail_schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from lambdas.contracts.orders import OrderPlaced
 from lambdas.contracts.parsing import parse_detail
 from tests.contracts.catalog import EVENTS, detail_of
 from tools.declared_contracts import DeclaredContracts
-from tools.event_docs import DOCS, asyncapi, detail_schema, documents
+from tools.event_docs import DOCS, asyncapi, documents
+from tools.json_schema import detail_schema
 
 NOBODY = DeclaredContracts(read={}, published={})
 by_name = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
