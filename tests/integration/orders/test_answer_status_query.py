@@ -93,7 +93,15 @@ def test_state_is_published_and_the_order_unchanged(
     assert orders.find(order.order_id) == order
 
 
-@pytest.mark.parametrize("order_id", ["0" * 32, "no id of an order", ""])
+def test_query_without_an_order_id_is_refused(ask: Ask):
+    events = FakeEvents()
+    with pytest.raises(ContractError, match="order_id"):
+        ask(question(""), events)
+
+    assert events.requests == []
+
+
+@pytest.mark.parametrize("order_id", ["0" * 32, "no id of an order"])
 def test_unknown_order_is_an_error_and_nothing_is_published(ask: Ask, order_id: str):
     events = FakeEvents()
     with pytest.raises(UnknownOrderError, match=f"there is no order {order_id}, and there is "):

@@ -56,7 +56,7 @@ def test_only_orders_past_their_retention_are_deleted(job: Job, world: World):
         closed_order(world, f"old {state}", OLD, state)
     confirmed = world.placed("old", OLD, state=OrderState.CONFIRMED, sequence=2, open_shard=None)
     world.keep(dispatch(replace(confirmed, order_id="e" * 32), now=OLD.isoformat()))
-    both = ["RefundPayment", "ReleaseStock"]
+    both = ("RefundPayment", "ReleaseStock")
     closed_order(
         world,
         "failed and repaired",

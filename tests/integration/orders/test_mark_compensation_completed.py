@@ -39,7 +39,7 @@ class TestHandler:
 
         found = orders.find(kept.order_id)
         assert found is not None
-        assert found.completed_compensations == ["ReleaseStock"]
+        assert found.completed_compensations == ("ReleaseStock",)
 
     @pytest.mark.parametrize(
         ("order", "finished"), [(placed(), False), (ORDER_WITH_DEAD_LETTERS, True)]

@@ -118,7 +118,7 @@ OTHER_WRITES: list[dict[str, Any]] = [
     {"duplicate_of": "0" * 32},
     # The saga looks whether somebody cancelled.
     {"changed_at": NOW},
-    {"completed_compensations": ["ReleaseStock"]},
+    {"completed_compensations": ("ReleaseStock",)},
 ]
 
 
