@@ -166,7 +166,7 @@ def test_poison_is_dead_lettered_with_its_reason_and_later_messages_are_processe
     )["Messages"]
     assert dead_letter["Body"] == "poison"
     reason = dead_letter["MessageAttributes"]["reason"]["StringValue"]
-    assert reason.startswith("not a message: it is not JSON")
+    assert reason.startswith("not a delivered event: it is not JSON")
 
 
 class Impatient:
