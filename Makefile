@@ -10,11 +10,12 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 # jsii prints a banner for a Node release past its end of life; it still works there.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
-CDK := cdk -c env=$(ENV) $(if $(PARTNER),-c partner=$(PARTNER)) $(if $(SENDER),-c sender=$(SENDER))
+CDK := cdk -c env=$(ENV) $(if $(PARTNER),-c partner=$(PARTNER)) $(if $(SENDER),-c sender=$(SENDER)) \
+	$(if $(DOMAIN),-c domain=$(DOMAIN)) $(if $(CERTIFICATE),-c certificate=$(CERTIFICATE))
 # Make puts ORDERS into the environment, whatever the file's name is. An empty one is refused.
 ORDERS_OPTION = $(if $(filter undefined,$(origin ORDERS)),,--orders "$$ORDERS")
 
-.PHONY: help setup demo up test check python lint types unit contracts synth-alone docs lock synth deploy destroy clean
+.PHONY: help setup demo up test check python lint types unit contracts synth-alone docs api-docs lock synth deploy destroy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -25,7 +26,7 @@ setup: $(VENV)/installed node_modules/installed ## install what is needed, here 
 demo: setup ## the platform on this machine: feed it orders, see what happened (ORDERS=file.csv; KEEP=1 leaves it running)
 	@python -m demo run $(ORDERS_OPTION) $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
 
-up: setup ## the platform on this machine, until Ctrl-C (ORDERS=file.csv)
+up: setup api-docs ## the platform on this machine, until Ctrl-C (ORDERS=file.csv)
 	@python -m demo up $(ORDERS_OPTION) $(if $(PORT),--port $(PORT))
 
 check: setup python ## lint, types, contracts and every test that needs no local cloud
@@ -73,7 +74,11 @@ lock: setup ## pin everything that is installed, with hashes (UPGRADE=--upgrade 
 
 docs: setup ## write the generated pages of docs/ again
 	python -m tools.event_docs
+	python -m tools.openapi
 	python -m bench.shard_simulation --draw
+
+api-docs: setup ## a page that shows the HTTP API: prints its address
+	@python -m tools.openapi --page
 
 synth: setup ## the templates of ENV (dev or prod)
 	$(CDK) synth --quiet
@@ -103,5 +108,5 @@ node_modules/installed: package-lock.json
 		{ echo "Orders needs Node 20 or newer for the CDK: install it from https://nodejs.org" >&2; exit 1; }
 	@[ ! -L node_modules ] || { echo "node_modules is a link: nothing is installed through it" >&2; exit 1; }
 	@echo "installing the CDK command line into node_modules"
-	@npm ci --no-audit --no-fund --loglevel=error
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

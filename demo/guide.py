@@ -42,7 +42,8 @@ Sign in as customer {customer}, place an order, read it and its timeline, cancel
   api /orders/ORDER_ID/timeline
   api /orders/ORDER_ID -X DELETE
 
-See all the customer's orders, and a product; set the address for mails:
+See all the customer's orders, and a product; set the address for mails (docs/openapi.json has every
+route, and make api-docs shows them):
 
   api /orders
   api /products/{sku}

@@ -118,7 +118,7 @@ def tamper_with_prices(api: ApiClient, database: Connection) -> None:
         lines = json.loads(text)
         lines[-1]["unit_price"] = tampered
         answer = api.place(customer=customer, key=number, country=country, lines=lines)
-        named = {problem["field"] for problem in answer.body.get("problems", ())}
+        named = {problem["field"] for problem in answer.body.get("errors", ())}
         is_named = f"lines[{len(lines) - 1}].unit_price" in named
         insert(database, "tampered_orders", [(number, answer.status, is_named)])
 

@@ -197,6 +197,6 @@ def _reason(answer: ApiResponse) -> str:
 
 
 def _detail(answer: ApiResponse) -> str:
-    problems = answer.body.get("problems") or ()
+    problems = answer.body.get("errors") or ()
     named = [f"{problem['field']} {problem['problem']}" for problem in problems]
-    return "; ".join(named) or str(answer.body.get("message", ""))
+    return "; ".join(named) or str(answer.body.get("detail") or answer.body.get("message", ""))

@@ -1,21 +1,13 @@
 """A product, and how a request of an operator changes it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 from lambdas.contracts.catalog import ENDED_OFFERS_KEPT, MAX_OFFERS, Offer, OffersChanged
-from lambdas.contracts.codec import encode
 from lambdas.contracts.envelope import EventEnvelope, envelope
-
-
-class BadProductError(Exception):
-    """The request is no valid product; ``problems`` names each bad field and what is wrong."""
-
-    def __init__(self, problems: Mapping[str, str]) -> None:
-        super().__init__("; ".join(f"{name} {problem}" for name, problem in problems.items()))
-        self.problems = [{"field": name, "problem": text} for name, text in problems.items()]
+from lambdas.contracts.problems import FieldProblem, InvalidRequestError
+from lambdas.contracts.times import format_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,23 +60,27 @@ def change_product(
     without a price. One that has not begun is dropped.
 
     Raises:
-        BadProductError: an offer would end before it begins, or there are too many.
+        InvalidRequestError: an offer would end before it begins, or there are too many.
     """
     earliest = now + lead_time
     before = stored.offers if stored else ()
     wanted = [_schedule(offer, before, now=now, earliest=earliest) for offer in requested.offers]
-    problems = {
-        f"offers[{i}].valid_until": f"must be after the offer begins, at {offer.valid_from}"
+    problems = [
+        FieldProblem(
+            field=f"offers[{i}].valid_until",
+            problem=f"must be after the offer begins, at {offer.valid_from}",
+        )
         for i, offer in enumerate(wanted)
         if offer.valid_until and not _starts(offer) < datetime.fromisoformat(offer.valid_until)
-    }
+    ]
     offers = sorted({*wanted, *_ended(before, wanted, now=now, earliest=earliest)}, key=_order)
     if len(offers) > MAX_OFFERS:
-        problems["offers"] = (
+        problem = (
             f"would be {len(offers)}, with those that ended within a day; at most {MAX_OFFERS} fit"
         )
+        problems.append(FieldProblem(field="offers", problem=problem))
     if problems:
-        raise BadProductError(problems)
+        raise InvalidRequestError(problems)
     after = Product(
         sku=requested.sku,
         name=requested.name,
@@ -156,15 +152,3 @@ def event_for_change(before: Product | None, after: Product) -> EventEnvelope[Of
         causation_id=after.request_id,
         occurred_at=after.changed_at,
     )
-
-
-def render_product(product: Product) -> dict[str, Any]:
-    """Return the product as an operator sees it."""
-    shown = encode(product)
-    return {name: shown[name] for name in ("sku", "name", "offers", "changed_at")}
-
-
-def format_time(at: datetime) -> str:
-    """Return a time in UTC as ISO 8601 with milliseconds, such as 2026-12-01T08:26:00.000Z."""
-    text = at.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")

@@ -1,10 +1,11 @@
-"""PUT /products/{sku}: an operator puts a product on offer, or changes its name and offers."""
+"""PUT /products/{sku+}: an operator puts a product on offer, or changes its name and offers."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from lambdas.catalog.domain import BadProductError, change_product, render_product
+from lambdas.catalog.api import CatalogProduct
+from lambdas.catalog.domain import change_product
 from lambdas.catalog.product_request import parse_product_request
 from lambdas.catalog.store import Products
 from lambdas.runtime import http
@@ -16,24 +17,23 @@ products = Products(setting("PRODUCTS_TABLE"), dynamodb=client("dynamodb"))
 lead_time = timedelta(seconds=int(setting("LEAD_TIME_SECONDS")))
 
 
+@http.answer_problems
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return 200 with the product and when its offers begin, or 400 naming every bad field."""
-    try:
-        requested = parse_product_request(http.body(event), sku=event["pathParameters"]["sku"])
-        change = partial(
-            change_product,
-            requested=requested,
-            now=datetime.now(UTC),
-            lead_time=lead_time,
-            request_id=http.request_id(event),
-        )
-        product = products.change(requested.sku, change=change)
-    except BadProductError as bad:
-        log("product_refused", problems=len(bad.problems))
-        content = {"message": "the product has bad fields", "problems": bad.problems}
-        return http.json_response(400, content)
-    except http.NotJsonError as bad:
-        log("product_refused", problems=1)
-        return http.json_response(400, {"message": str(bad), "problems": []})
+    requested = parse_product_request(http.body(event), sku=event["pathParameters"]["sku"])
+    change = partial(
+        change_product,
+        requested=requested,
+        now=datetime.now(UTC),
+        lead_time=lead_time,
+        request_id=http.request_id(event),
+    )
+    product = products.change(requested.sku, change=change)
     log("product_put", sku=product.sku, sequence=product.sequence, offers=len(product.offers))
-    return http.json_response(200, render_product(product))
+    shown = CatalogProduct(
+        sku=product.sku,
+        name=product.name,
+        offers=product.offers,
+        changed_at=product.changed_at,
+    )
+    return http.json_response(200, shown)

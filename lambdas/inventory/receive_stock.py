@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.inventory import ReceiveStock
+from lambdas.contracts.times import format_time
 from lambdas.inventory.domain import plan_delivery
 from lambdas.inventory.store import Deliveries
 from lambdas.runtime.aws import client
@@ -18,7 +19,7 @@ deliveries = Deliveries(
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return RECEIVED. A repeated command adds nothing and returns the same."""
     command = ReceiveStock.decode(event)
-    received = plan_delivery(command, received_at=datetime.now(UTC).isoformat())
+    received = plan_delivery(command, received_at=format_time(datetime.now(UTC)))
     deliveries.receive(received)
     log("stock_received", delivery_id=received.delivery_id, skus=len(received.lines))
     return {"delivery_id": received.delivery_id, "state": "RECEIVED"}

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.orders import parse_order_status
+from lambdas.contracts.times import format_time
 from lambdas.inventory.store import Reservations
 from lambdas.inventory.unresolved_reservations import UnresolvedReservations, reconcile
 from lambdas.runtime.aws import client
@@ -18,7 +19,7 @@ unresolved = UnresolvedReservations(table, dynamodb=client("dynamodb"))
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return the reservation's final state, RESOLVED, or UNCHANGED: see ``reconcile``."""
     order = parse_order_status(event)
-    now = datetime.now(UTC).isoformat()
+    now = format_time(datetime.now(UTC))
     outcome = reconcile(order, reservations=reservations, unresolved=unresolved, now=now)
     log("reservation_reconciled", order_id=order.order_id, order=order.state, outcome=outcome)
     return {"order_id": order.order_id, "order": order.state, "outcome": outcome}

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.inventory import ReleaseStock
+from lambdas.contracts.times import format_time
 from lambdas.inventory.store import Reservations
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -17,6 +18,6 @@ reservations = Reservations(
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return the reservation's final state: RELEASED, SHIPPED, or REFUSED, which holds nothing."""
     command = ReleaseStock.decode(event)
-    reservation = reservations.release(command.order_id, now=datetime.now(UTC).isoformat())
+    reservation = reservations.release(command.order_id, now=format_time(datetime.now(UTC)))
     log("stock_released", order_id=reservation.order_id, state=reservation.state)
     return {"order_id": reservation.order_id, "state": reservation.state}

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.inventory import ReserveStock
+from lambdas.contracts.times import format_time
 from lambdas.inventory.domain import merge_lines_by_sku, refuse_unless_reserved
 from lambdas.inventory.store import Reservations
 from lambdas.runtime.aws import client
@@ -18,7 +19,7 @@ reservations = Reservations(
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return the reservation's state; raise OutOfStock or ReservationAlreadyReleased."""
     command = ReserveStock.decode(event)
-    now = datetime.now(UTC).isoformat()
+    now = format_time(datetime.now(UTC))
     reservation = reservations.reserve(command.order_id, merge_lines_by_sku(command), now=now)
     log("stock_reservation_decided", order_id=reservation.order_id, state=reservation.state)
     refuse_unless_reserved(reservation)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.inventory import ReservationUnresolved
 from lambdas.contracts.orders import OrderStatusReported
+from lambdas.contracts.times import format_time
 from lambdas.inventory.domain import INDEX_SHARDS, reservation_unresolved
 from lambdas.inventory.store import Reservations
 from lambdas.runtime.bus import Bus
@@ -126,14 +127,14 @@ class StaleReservationPoller:
         pages = self._unresolved.stale_pages(before=self._cutoff(now))
         return publish_queries(
             (
-                [query for row in page if (query := self._claim_query(row, now.isoformat()))]
+                [query for row in page if (query := self._claim_query(row, format_time(now)))]
                 for page in pages
             ),
             self._bus,
         )
 
     def _cutoff(self, now: datetime) -> str:
-        return (now - self._stale_after).isoformat()
+        return format_time(now - self._stale_after)
 
     def _claim_query(
         self, row: dict[str, Any], now: str

@@ -1,10 +1,12 @@
-"""Customers' contact details: their fields, and how a request for a change is checked."""
+"""Customers' contact details."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated, Any
 from unicodedata import category
+
+from lambdas.contracts.requests import Text
 
 
 class AddressState(StrEnum):
@@ -12,14 +14,6 @@ class AddressState(StrEnum):
 
     CONFIRMED = "CONFIRMED"
     UNCONFIRMED = "UNCONFIRMED"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedContact:
-    """The address and the name under which a customer wants to receive mail."""
-
-    email: str
-    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +51,8 @@ MAX_EMAIL, MAX_LOCAL_PART, MAX_NAME = 254, 64, 60
 https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1
 """
 _WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-EMAIL = re.compile(
-    rf"{_WORD}(\.{_WORD})*@"
+EMAIL = (
+    rf"(?=[^@]{{1,{MAX_LOCAL_PART}}}@){_WORD}(\.{_WORD})*@"
     r"((?!-)[A-Za-z0-9-]{1,63}(?<!-)\.)+(?!-)[A-Za-z0-9-]{2,63}(?<!-)"
 )
 """A valid e-mail address: dots and hyphens stand only between other characters.
@@ -72,38 +66,33 @@ DOMAIN = re.compile(r"\.\w\w")
 """What makes a domain name, which mail programs turn into a link: ``shop.example``, not ``J.R.``"""
 
 
-class BadContactError(Exception):
-    """The request is no valid contact; ``problems`` names each bad field and what is wrong."""
+class Name:
+    """The rule of a name that can stand in a mail: it says nothing and links nowhere."""
 
-    def __init__(self, problems: Mapping[str, str]) -> None:
-        super().__init__("; ".join(f"{name} {problem}" for name, problem in problems.items()))
-        self.problems = [{"field": name, "problem": text} for name, text in problems.items()]
+    def problem(self, value: object) -> str | None:
+        """Return what is wrong with the name."""
+        if isinstance(value, str) and _is_name(value):
+            return None
+        return f"must be a name of 1 to {MAX_NAME} letters, without digits, signs and links"
 
-
-def parse_contact(body: object) -> WantedContact:
-    """Parse a request's body; raise BadContactError naming every bad field."""
-    if not isinstance(body, Mapping):
-        raise BadContactError({"body": "must be a JSON object"})
-    problems = {}
-    email, name = body.get("email"), body.get("name")
-    if not isinstance(email, str) or not _is_email(email):
-        problems["email"] = "must be an e-mail address, such as ada@example.com"
-    if not isinstance(name, str) or not _is_name(name):
-        problems["name"] = (
-            f"must be a name of 1 to {MAX_NAME} letters, without digits, signs and links"
-        )
-    if problems:
-        raise BadContactError(problems)
-    return WantedContact(email=str(email), name=str(name))
+    def schema(self) -> dict[str, Any]:
+        """Return the rule as a JSON Schema."""
+        return {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
 
 
-def _is_email(text: str) -> bool:
-    local_part = text.partition("@")[0]
-    return (
-        EMAIL.fullmatch(text) is not None
-        and len(text) <= MAX_EMAIL
-        and len(local_part) <= MAX_LOCAL_PART
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedContact:
+    """The address and the name under which a customer wants to receive mail."""
+
+    email: Annotated[
+        str,
+        Text(
+            maximum=MAX_EMAIL,
+            pattern=EMAIL,
+            hint="must be an e-mail address, such as ada@example.com",
+        ),
+    ]
+    name: Annotated[str, Name()]
 
 
 def _is_name(text: str) -> bool:

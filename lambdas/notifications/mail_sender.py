@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from lambdas.contracts.times import format_time
 from lambdas.notifications.contact_store import Contacts
 from lambdas.notifications.contacts import Contact
 from lambdas.notifications.email_records import (
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 def clock() -> str:
     """Return the current time: UTC, ISO 8601."""
-    return datetime.now(UTC).isoformat()
+    return format_time(datetime.now(UTC))
 
 
 class MailSender:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.parsing import parse_event
+from lambdas.contracts.times import format_time
 from lambdas.orders.domain import UnknownOrderError
 from lambdas.orders.status_queries import STATUS_QUERIES, status_report
 from lambdas.orders.store import Orders
@@ -30,7 +31,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if order is None:
         subject = query.metadata.subject
         raise UnknownOrderError(f"there is no order {query.data.order_id}, and there is {subject}")
-    report = status_report(query, order, now=datetime.now(UTC).isoformat())
+    report = status_report(query, order, now=format_time(datetime.now(UTC)))
     if bus.publish([report]):
         raise PublishError(f"the bus rejected the status of order {report.data.order_id}")
     log("order_status_reported", order_id=report.data.order_id, state=report.data.state)

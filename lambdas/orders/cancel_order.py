@@ -5,6 +5,9 @@ from functools import partial
 from typing import Any
 
 from lambdas.contracts.orders import UNDONE_STATES
+from lambdas.contracts.problems import NOT_FOUND, ProblemError
+from lambdas.contracts.times import format_time
+from lambdas.orders.api import TOO_LATE, OrderPath, OrderStatus
 from lambdas.orders.cancellation import TooLateError, cancel
 from lambdas.orders.store import Orders
 from lambdas.runtime import http
@@ -15,20 +18,20 @@ from lambdas.runtime.settings import setting
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 
 
+@http.answer_problems
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return 202 while the order is being cancelled and 200 once everything is undone.
 
     Return 404 if the customer has no such order, and 409 if it was dispatched.
     """
-    order_id = event["pathParameters"]["order_id"]
-    change = partial(cancel, now=datetime.now(UTC).isoformat())
+    order_id = http.path(event, OrderPath).order_id
+    change = partial(cancel, now=format_time(datetime.now(UTC)))
     try:
         order = orders.update(order_id, customer_id=http.caller_id(event), change=change)
     except TooLateError as refusal:
-        log("cancellation_refused", order_id=order_id, reason=str(refusal))
-        return http.json_response(409, {"message": str(refusal)})
+        raise ProblemError(TOO_LATE, str(refusal)) from None
     log("cancellation_requested", order_id=order_id, state=order.state if order else None)
     if order is None:
-        return http.json_response(404, {"message": f"you have no order {order_id}"})
+        raise ProblemError(NOT_FOUND, f"you have no order {order_id}")
     status = 200 if order.state in UNDONE_STATES else 202
-    return http.json_response(status, {"order_id": order.order_id, "state": order.state})
+    return http.json_response(status, OrderStatus(order_id=order.order_id, state=order.state))

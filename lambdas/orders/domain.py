@@ -17,14 +17,7 @@ STALLED_AFTER = timedelta(minutes=5)
 """How long after an event of an open order the first check whether it has stalled takes place."""
 
 
-class OrderConflictError(Exception):
-    """The request is an order, but cannot be accepted as things are now."""
-
-    problems: Sequence[Mapping[str, Any]] = ()
-    """What is wrong with which field, where a field can be named."""
-
-
-class KeyReusedError(OrderConflictError):
+class KeyReusedError(Exception):
     """The Idempotency-Key was used for a different order."""
 
 

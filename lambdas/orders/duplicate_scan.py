@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lambdas.contracts.orders import OrderState
+from lambdas.contracts.times import format_time
 from lambdas.orders.checkpoint import Checkpoint
 from lambdas.orders.dedup_index import PERIOD, period_start, periods
 from lambdas.orders.domain import Order
@@ -112,7 +113,7 @@ class DuplicateScan:
         if earlier is None:
             return order, "kept"
         after = resolve_duplicate(
-            order, repeats=earlier, policy=self._policy, now=self._now.isoformat()
+            order, repeats=earlier, policy=self._policy, now=format_time(self._now)
         )
         if not self._dry_run and not self._orders.replace(order, after):
             return order, "undecided"

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from lambdas.contracts.codec import decode
+from lambdas.contracts.problems import NOT_FOUND, ProblemError
+from lambdas.orders.api import OrderPath, OrderView
 from lambdas.orders.customer_view import customer_view
 from lambdas.orders.store import Orders
 from lambdas.runtime import http
@@ -12,11 +15,12 @@ from lambdas.runtime.settings import setting
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 
 
+@http.answer_problems
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return 200 with the order, or 404 if it does not exist or is another customer's."""
-    order_id = event["pathParameters"]["order_id"]
+    order_id = http.path(event, OrderPath).order_id
     order = orders.find(order_id, customer_id=http.caller_id(event))
     log("order_read", order_id=order_id, found=order is not None)
     if order is None:
-        return http.json_response(404, {"message": f"you have no order {order_id}"})
-    return http.json_response(200, customer_view(order))
+        raise ProblemError(NOT_FOUND, f"you have no order {order_id}")
+    return http.json_response(200, decode(OrderView, customer_view(order)))

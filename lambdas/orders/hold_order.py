@@ -6,6 +6,7 @@ from typing import Any
 
 from lambdas.contracts.parsing import parse_event
 from lambdas.contracts.payments import PaymentDisputed
+from lambdas.contracts.times import format_time
 from lambdas.orders.holds import hold
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
@@ -29,7 +30,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         cause=envelope.metadata.event_id,
         reason=envelope.data.detail_type,
         explanation=f"the payment is disputed: {envelope.data.reason}",
-        now=datetime.now(UTC).isoformat(),
+        now=format_time(datetime.now(UTC)),
     )
     order = orders.update(envelope.data.order_id, change=change)
     if order is None:

@@ -6,16 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lambdas.contracts.catalog import Offer
-from lambdas.contracts.codec import encode
-from lambdas.orders.domain import OrderConflictError
+from lambdas.orders.api import PriceProblem
 
 
-class PriceNotOnOfferError(OrderConflictError):
-    """A line's price is not on offer; ``problems`` names each such line and what is on offer."""
+class PriceNotOnOfferError(Exception):
+    """A line's price is not on offer; ``errors`` names each such line and what is on offer."""
 
-    def __init__(self, problems: Sequence[Mapping[str, Any]]) -> None:
-        super().__init__(f"prices of {len(problems)} lines are not on offer")
-        self.problems = problems
+    def __init__(self, errors: Sequence[PriceProblem]) -> None:
+        super().__init__(f"prices of {len(errors)} lines are not on offer")
+        self.errors = errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +41,7 @@ def check_prices(
     Raises:
         PriceNotOnOfferError: naming each line whose price is not on offer.
     """
-    problems = []
+    errors = []
     for i, line in enumerate(lines):
         known = offers.get(line["sku"], ())
         price = (currency, line["unit_price"])
@@ -50,12 +49,12 @@ def check_prices(
             (offer.currency, offer.unit_price) == price and offer.is_valid(now, grace=grace)
             for offer in known
         ):
-            problems.append(
-                {
-                    "field": f"lines[{i}].unit_price",
-                    "problem": f"is not on offer for {line['sku']} in {currency}",
-                    "offers": [encode(offer) for offer in known if offer.is_valid(now)],
-                }
+            errors.append(
+                PriceProblem(
+                    field=f"lines[{i}].unit_price",
+                    problem=f"is not on offer for {line['sku']} in {currency}",
+                    offers=tuple(offer for offer in known if offer.is_valid(now)),
+                )
             )
-    if problems:
-        raise PriceNotOnOfferError(problems)
+    if errors:
+        raise PriceNotOnOfferError(errors)

@@ -1,65 +1,33 @@
-"""Parsing and validating a customer's order request."""
+"""Validating a customer's order request, and the order that it describes."""
 
 import json
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 from hashlib import sha256
-from typing import Any, TypeGuard
 
 from lambdas.contracts.orders import OrderState
+from lambdas.contracts.problems import FieldProblem, InvalidRequestError
+from lambdas.contracts.requests import check_headers, check_request
 from lambdas.contracts.values import MAX_SKUS, PricedLine
+from lambdas.orders.api import MAX_QUANTITY, PlaceOrder, PlaceOrderHeaders, RequestedLine
 from lambdas.orders.domain import Order, next_check, order_id, shard
-
-MAX_LINES = 1_000
-MAX_QUANTITY = 100_000
-MAX_UNIT_PRICE = 100_000_000
-MAX_TEXT = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldError:
-    """What is wrong with one field of a request."""
-
-    field: str
-    problem: str
-
-
-class BadRequestError(Exception):
-    """The request is not an order; ``errors`` names every bad field."""
-
-    def __init__(self, errors: Sequence[FieldError]) -> None:
-        super().__init__("; ".join(f"{p.field} {p.problem}" for p in errors))
-        self.errors = errors
 
 
 def parse_order_request(
     body: object, *, customer_id: str, idempotency_key: str, request_id: str, now: str
 ) -> Order:
-    """Return the order that a request's body describes.
-
-    The body is ``{"currency": "GBP", "country": "United Kingdom", "lines": [{"sku": "85123A",
-    "quantity": 6, "unit_price": 255}]}``, prices in minor units. Lines of one SKU at one price are
-    summed.
+    """Return the order that a request's body describes, a ``PlaceOrder`` as JSON.
 
     Raises:
-        BadRequestError: naming every bad field.
+        InvalidRequestError: naming every bad field.
     """
-    errors: list[FieldError] = []
-    fields = body if isinstance(body, Mapping) else {}
-    if not isinstance(body, Mapping):
-        errors.append(FieldError(field="body", problem="must be a JSON object"))
-    if not 1 <= len(idempotency_key) <= MAX_TEXT:
-        errors.append(
-            FieldError(
-                field="Idempotency-Key", problem=f"must be a header of 1 to {MAX_TEXT} letters"
-            )
-        )
-    currency = _currency(fields.get("currency"), errors)
-    country = _text(fields, "country", errors)
-    lines = _lines(fields.get("lines"), errors)
-    if errors:
-        raise BadRequestError(errors)
+    problems = check_headers(PlaceOrderHeaders, {"Idempotency-Key": idempotency_key})
+    requested, more = check_request(PlaceOrder, body)
+    lines, across = _sum_lines(_valid_lines(body))
+    problems += [*more, *across]
+    if problems or requested is None:
+        raise InvalidRequestError(problems)
+    currency, country = requested.currency, requested.country.strip()
     rows = [asdict(line) for line in lines]
     id_ = order_id(customer_id, idempotency_key)
     return Order(
@@ -80,69 +48,32 @@ def parse_order_request(
     )
 
 
-def _currency(value: object, errors: list[FieldError]) -> str:
-    if not isinstance(value, str) or not re.fullmatch("[A-Z]{3}", value):
-        errors.append(FieldError(field="currency", problem="must be three capitals, such as GBP"))
-        return ""
-    return value
+def _valid_lines(body: object) -> Iterator[tuple[int, RequestedLine]]:
+    """Yield the lines that are valid by themselves, each with its index."""
+    raw = body.get("lines") if isinstance(body, Mapping) else None
+    for i, each in enumerate(raw if isinstance(raw, list) else ()):
+        line, _ = check_request(RequestedLine, each)
+        if line is not None:
+            yield i, line
 
 
-def _text(fields: Mapping[str, Any], name: str, errors: list[FieldError]) -> str:
-    value = fields.get(name)
-    if not _is_text(value) or not 1 <= len(value.strip()) <= MAX_TEXT:
-        problem = f"must be a text of 1 to {MAX_TEXT} letters"
-        errors.append(FieldError(field=name, problem=problem))
-        return ""
-    return value.strip()
-
-
-def _is_text(value: object) -> TypeGuard[str]:
-    """Whether ``value`` is a text that can be stored. JSON can also contain lone surrogates."""
-    return isinstance(value, str) and value.encode(errors="ignore").decode() == value
-
-
-def _lines(value: object, errors: list[FieldError]) -> list[PricedLine]:
-    if not isinstance(value, list) or not value:
-        errors.append(FieldError(field="lines", problem="must be an array of at least one line"))
-        return []
-    if len(value) > MAX_LINES:
-        # Each line may have an error of its own, and a response is limited to 6 MB.
-        problem = f"must be at most {MAX_LINES} lines, not {len(value)}"
-        errors.append(FieldError(field="lines", problem=problem))
-        return []
+def _sum_lines(
+    lines: Iterator[tuple[int, RequestedLine]],
+) -> tuple[list[PricedLine], list[FieldProblem]]:
+    """Return the lines summed by SKU, and what is wrong with them together."""
+    problems: list[FieldProblem] = []
     summed: dict[str, PricedLine] = {}
-    for i, raw in enumerate(value):
-        line = _line(f"lines[{i}]", raw, errors)
-        if line is None:
-            continue
-        before = summed.get(line.sku, replace(line, quantity=0))
+    for i, line in lines:
+        new = PricedLine(sku=line.sku, quantity=0, unit_price=line.unit_price)
+        before = summed.get(line.sku, new)
         if before.unit_price != line.unit_price:
             problem = f"differs from the price of another line of {line.sku}"
-            errors.append(FieldError(field=f"lines[{i}].unit_price", problem=problem))
-        summed[line.sku] = replace(line, quantity=before.quantity + line.quantity)
+            problems.append(FieldProblem(field=f"lines[{i}].unit_price", problem=problem))
+        summed[line.sku] = replace(before, quantity=before.quantity + line.quantity)
         if summed[line.sku].quantity > MAX_QUANTITY:
             problem = f"makes more than {MAX_QUANTITY} of {line.sku}"
-            errors.append(FieldError(field=f"lines[{i}].quantity", problem=problem))
+            problems.append(FieldProblem(field=f"lines[{i}].quantity", problem=problem))
     if len(summed) > MAX_SKUS:
         problem = f"must name at most {MAX_SKUS} SKUs, not {len(summed)}"
-        errors.append(FieldError(field="lines", problem=problem))
-    return list(summed.values())
-
-
-def _line(path: str, raw: object, errors: list[FieldError]) -> PricedLine | None:
-    if not isinstance(raw, Mapping):
-        errors.append(FieldError(field=path, problem="must be an object"))
-        return None
-    found = len(errors)
-    sku = raw.get("sku")
-    if not _is_text(sku) or not 1 <= len(sku) <= MAX_TEXT or sku != sku.strip():
-        problem = f"must be a text of 1 to {MAX_TEXT} letters without space around it"
-        errors.append(FieldError(field=f"{path}.sku", problem=problem))
-    for name, maximum in (("quantity", MAX_QUANTITY), ("unit_price", MAX_UNIT_PRICE)):
-        number = raw.get(name)
-        if type(number) is not int or not 1 <= number <= maximum:
-            problem = f"must be a whole number from 1 to {maximum}"
-            errors.append(FieldError(field=f"{path}.{name}", problem=problem))
-    if len(errors) > found:
-        return None
-    return PricedLine(sku=raw["sku"], quantity=raw["quantity"], unit_price=raw["unit_price"])
+        problems.append(FieldProblem(field="lines", problem=problem))
+    return list(summed.values()), problems

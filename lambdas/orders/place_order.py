@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lambdas.contracts.problems import ProblemError
+from lambdas.contracts.times import format_time
+from lambdas.orders.api import KEY_REUSED, PRICE_NOT_ON_OFFER, OrderStatus
 from lambdas.orders.dedup_index import with_dedup_key
-from lambdas.orders.domain import Order, OrderConflictError
+from lambdas.orders.domain import KeyReusedError, Order
 from lambdas.orders.offers import PriceNotOnOfferError, check_prices
 from lambdas.orders.offers_view import OffersView
-from lambdas.orders.order_request import BadRequestError, parse_order_request
+from lambdas.orders.order_request import parse_order_request
 from lambdas.orders.store import Orders
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
@@ -20,37 +23,29 @@ offers = OffersView(setting("OFFERS_TABLE"), dynamodb=client("dynamodb"))
 grace = timedelta(seconds=int(setting("OFFER_GRACE_SECONDS")))
 
 
+@http.answer_problems
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return 202 with the order's id, 400 naming every bad field, or 409.
 
     A 409 is for a reused key, or names each line whose price is not on offer. A retry gets the
     order's id and its current state.
     """
+    body = http.body(event)
+    requested = parse_order_request(
+        body,
+        customer_id=http.caller_id(event),
+        idempotency_key=http.header(event, "Idempotency-Key"),
+        request_id=http.request_id(event),
+        now=format_time(datetime.now(UTC)),
+    )
     try:
-        body = http.body(event)
-        requested = parse_order_request(
-            body,
-            customer_id=http.caller_id(event),
-            idempotency_key=http.header(event, "Idempotency-Key"),
-            request_id=http.request_id(event),
-            now=datetime.now(UTC).isoformat(),
-        )
         order = _accept(with_dedup_key(requested), lines=body["lines"])
-    except BadRequestError as bad:
-        log("order_request_refused", problems=len(bad.errors))
-        problems = [{"field": p.field, "problem": p.problem} for p in bad.errors]
-        return http.json_response(
-            400, {"message": "the order has bad fields", "problems": problems}
-        )
-    except http.NotJsonError as bad:
-        log("order_request_refused", problems=1)
-        return http.json_response(400, {"message": str(bad), "problems": []})
-    except OrderConflictError as conflict:
-        log("order_request_refused", reason=str(conflict))
-        content = {"message": str(conflict), "problems": conflict.problems}
-        return http.json_response(409, content)
+    except KeyReusedError as conflict:
+        raise ProblemError(KEY_REUSED, str(conflict)) from None
+    except PriceNotOnOfferError as bad:
+        raise ProblemError(PRICE_NOT_ON_OFFER, str(bad), errors=bad.errors) from None
     log("order_placed", order_id=order.order_id)
-    return http.json_response(202, {"order_id": order.order_id, "state": order.state})
+    return http.json_response(202, OrderStatus(order_id=order.order_id, state=order.state))
 
 
 def _accept(order: Order, *, lines: Sequence[Mapping[str, Any]]) -> Order:

@@ -9,7 +9,7 @@ tombstone: the refund came before there was a charge.
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from lambdas.contracts.envelope import EventEnvelope, envelope
@@ -22,6 +22,7 @@ from lambdas.contracts.payments import (
     RefundPayment,
     TakePayment,
 )
+from lambdas.contracts.times import format_time
 from lambdas.contracts.values import Money
 
 PROVIDER_ACCOUNT = "card-provider"
@@ -174,7 +175,7 @@ def event_for_entry(entry: Entry, posted_at: datetime) -> LedgerEvent:
         sequence=sequence,
         correlation_id=entry.order_id,
         causation_id=f"{cause.__name__}/{entry.order_id}",
-        occurred_at=posted_at.astimezone(UTC).isoformat(),
+        occurred_at=format_time(posted_at),
     )
 
 
@@ -188,7 +189,7 @@ def charge_unresolved(
         sequence=query_number,
         correlation_id=order_id,
         causation_id=f"{TakePayment.__name__}/{order_id}",
-        occurred_at=now.astimezone(UTC).isoformat(),
+        occurred_at=format_time(now),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from botocore.config import Config
 
+from lambdas.contracts.times import format_time
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.purchasing.supplier import Supplier
 from lambdas.runtime.aws import CONFIG, client
@@ -25,4 +26,4 @@ supplier = Supplier(
 
 def handler(event: dict[str, Any], context: object) -> dict[str, int]:
     """Return how many orders were delivered; raise DeliveryFailedError if some were not."""
-    return {"delivered": supplier.deliver(now=datetime.now(UTC).isoformat())}
+    return {"delivered": supplier.deliver(now=format_time(datetime.now(UTC)))}

@@ -12,6 +12,7 @@ from lambdas.contracts.inventory import (
     StockBelowMinimum,
     StockSoldOut,
 )
+from lambdas.contracts.times import format_time
 
 LowStockEvent = StockBelowMinimum | StockSoldOut
 LOW_STOCK_EVENTS: tuple[type[LowStockEvent], ...] = (StockBelowMinimum, StockSoldOut)
@@ -61,9 +62,9 @@ def plan_purchase_order(
         sku=event.data.sku,
         quantity=max(event.data.minimum, 1),
         state=PurchaseOrderState.OPEN,
-        raised_at=now.isoformat(),
-        due_at=(now + lead_time).isoformat(),
-        changed_at=now.isoformat(),
+        raised_at=format_time(now),
+        due_at=format_time(now + lead_time),
+        changed_at=format_time(now),
         awaiting=SUPPLIER,
     )
 

@@ -1,30 +1,81 @@
-"""Requests and responses of an HTTP API (payload format 2.0).
+"""Requests and responses of the HTTP API (payload format 2.0).
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
 
 import base64
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from functools import wraps
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
+
+from lambdas.contracts.problems import (
+    BODY_TOO_LARGE,
+    FieldProblem,
+    InvalidRequestError,
+    ProblemError,
+)
+from lambdas.contracts.requests import parse_request
+from lambdas.contracts.responses import encode_response
+from lambdas.runtime.log import log
+
+T = TypeVar("T")
+Request = Mapping[str, Any]
+Response = dict[str, Any]
 
 MAX_FORM = 4_096
 """The most characters of a posted form."""
+MAX_BODY_BYTES = 256 * 1024
+"""An order of the most lines and the longest SKUs has less, unless it spells out each character."""
+MAX_DEPTH = 8
+"""The most arrays and objects inside each other; an order has three."""
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
-class NotJsonError(Exception):
-    """The request's body is not JSON."""
+def answer_problems(handler: Callable[[Any, Any], Response]) -> Callable[[Any, Any], Response]:
+    """Decorate a handler so that a ProblemError becomes the response, and is logged."""
+
+    @wraps(handler)
+    def answered(event: Request, context: object) -> Response:
+        try:
+            return handler(event, context)
+        except ProblemError as refusal:
+            fields = [each.field for each in refusal.errors][:10]
+            log("request_refused", problem=refusal.kind.name, fields=fields)
+            return problem_response(refusal)
+
+    return answered
 
 
-def body(event: Mapping[str, Any]) -> Any:
-    """Return the request's body, parsed; raise NotJsonError when it is not JSON."""
-    text = event.get("body") or ""
+def body(event: Request) -> Any:
+    """Return the request's body, parsed.
+
+    Raises:
+        ProblemError: it is larger than MAX_BODY_BYTES.
+        InvalidRequestError: it is not JSON, or nested deeper than MAX_DEPTH. Both sizes are checked
+            before parsing, which takes some hundred times a nested body's size in memory.
+    """
+    text: str = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        if len(text) > MAX_BODY_BYTES * 4 // 3 + 4:
+            raise _too_large()
+        try:
+            raw = base64.b64decode(text)
+            text = raw.decode()
+        except ValueError as error:
+            raise _bad_body(f"is not JSON: {error}") from None
+    # A character has at least one byte: what has more characters need not be encoded.
+    if len(text) > MAX_BODY_BYTES or len(text.encode(errors="replace")) > MAX_BODY_BYTES:
+        raise _too_large()
+    if _depth(text) > MAX_DEPTH:
+        raise _bad_body(f"must not have more than {MAX_DEPTH} arrays and objects in each other")
     try:
-        return json.loads(base64.b64decode(text) if event.get("isBase64Encoded") else text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise NotJsonError(f"the body is not JSON: {error}") from None
+        raise _bad_body(f"is not JSON: {error}") from None
 
 
 def form(event: Mapping[str, Any]) -> dict[str, str]:
@@ -43,33 +94,38 @@ def form(event: Mapping[str, Any]) -> dict[str, str]:
         return {}
 
 
-def header(event: Mapping[str, Any], name: str) -> str:
+def header(event: Request, name: str) -> str:
     """Return a header's value, or an empty string; HTTP APIs send header names in lower case."""
     return str(event.get("headers", {}).get(name.lower(), ""))
 
 
-def query_parameters(event: Mapping[str, Any]) -> Mapping[str, str]:
+def query_parameters(event: Request) -> Mapping[str, str]:
     """Return the query's parameters; the values of a repeated one are joined by commas."""
     return event.get("queryStringParameters") or {}
 
 
-def caller_id(event: Mapping[str, Any]) -> str:
+def path(event: Request, kind: type[T]) -> T:
+    """Return the path's parameters as ``kind``.
+
+    Raises:
+        InvalidRequestError: naming every bad parameter.
+    """
+    return parse_request(kind, event.get("pathParameters") or {})
+
+
+def caller_id(event: Request) -> str:
     """Return the caller's id: the subject of the token that the authorizer has verified."""
     return str(event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"])
 
 
-def request_id(event: Mapping[str, Any]) -> str:
+def request_id(event: Request) -> str:
     """Return the id that API Gateway gave the request."""
     return str(event["requestContext"]["requestId"])
 
 
-def json_response(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a response with a JSON body."""
-    return {
-        "statusCode": status,
-        "headers": {"content-type": "application/json", "cache-control": "no-store"},
-        "body": json.dumps(content),
-    }
+def json_response(status: int, content: object) -> Response:
+    """Return a response whose body is a dataclass as JSON."""
+    return _response(status, content, media_type="application/json")
 
 
 def html_response(status: int, page: str) -> dict[str, Any]:
@@ -88,7 +144,16 @@ def html_response(status: int, page: str) -> dict[str, Any]:
     }
 
 
-def cached_response(event: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+def problem_response(refusal: ProblemError) -> Response:
+    """Return the response that says why a request is refused."""
+    problem = refusal.problem()
+    response = _response(problem.status, problem, media_type="application/problem+json")
+    if refusal.retry_after:
+        response["headers"]["retry-after"] = str(refusal.retry_after)
+    return response
+
+
+def cached_response(event: Request, content: object) -> Response:
     """Return a response with a JSON body and its ETag, or 304 if the caller has that body already.
 
     https://www.rfc-editor.org/rfc/rfc9110#name-if-none-match
@@ -100,3 +165,32 @@ def cached_response(event: Mapping[str, Any], content: Mapping[str, Any]) -> dic
     if known & {tag, "*"}:
         return {"statusCode": 304, "headers": headers}
     return full | {"headers": full["headers"] | headers}
+
+
+def _response(status: int, content: object, *, media_type: str) -> Response:
+    return {
+        "statusCode": status,
+        "headers": {"content-type": media_type, "cache-control": "no-store"},
+        "body": json.dumps(encode_response(content)),
+    }
+
+
+def _depth(text: str) -> int:
+    """Return how many arrays and objects are inside each other, at most."""
+    depth = deepest = 0
+    for token in _TOKEN.finditer(text):
+        match token[0]:
+            case "[" | "{":
+                depth += 1
+                deepest = max(deepest, depth)
+            case "]" | "}":
+                depth -= 1
+    return deepest
+
+
+def _too_large() -> ProblemError:
+    return ProblemError(BODY_TOO_LARGE, f"the body must have at most {MAX_BODY_BYTES} bytes")
+
+
+def _bad_body(problem: str) -> InvalidRequestError:
+    return InvalidRequestError([FieldProblem(field="body", problem=problem)])

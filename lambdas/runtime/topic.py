@@ -1,6 +1,5 @@
 """Publishing events on an SNS FIFO topic."""
 
-import re
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -10,12 +9,6 @@ from lambdas.runtime.publisher import Publisher
 
 if TYPE_CHECKING:
     from types_boto3_sns import SNSClient
-
-
-GROUP_ID = re.compile("[!-~]{1,128}")
-"""The valid group ids: letters, digits and punctuation of ASCII, no space.
-https://docs.aws.amazon.com/sns/latest/api/API_PublishBatchRequestEntry.html
-"""
 
 
 class Topic(Publisher):
@@ -62,5 +55,9 @@ class Topic(Publisher):
 
 
 def group_id(subject: str) -> str:
-    """Return the group id of a subject: the subject itself, or its hash where SNS rejects it."""
-    return subject if GROUP_ID.fullmatch(subject) else sha256(subject.encode()).hexdigest()
+    """Return the group id of a subject, such as a SKU: its hash.
+
+    A group id has at most 128 letters, digits and marks of ASCII, and no space; a SKU may have any.
+    https://docs.aws.amazon.com/sns/latest/api/API_PublishBatchRequestEntry.html
+    """
+    return sha256(subject.encode()).hexdigest()

@@ -6,6 +6,7 @@ from typing import Any
 
 from lambdas.contracts.orders import OrderHeld, OrderHoldLifted
 from lambdas.contracts.parsing import parse_event
+from lambdas.contracts.times import format_time
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
@@ -26,7 +27,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         held=held,
         sequence=received.metadata.sequence,
         cause=received.metadata.event_id,
-        now=datetime.now(UTC).isoformat(),
+        now=format_time(datetime.now(UTC)),
     )
     state = shipments.update(order_id, change=change).state
     log("hold_applied", order_id=order_id, held=held, state=state)

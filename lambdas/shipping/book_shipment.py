@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.shipping import BookShipment
+from lambdas.contracts.times import format_time
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
@@ -16,7 +17,7 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return the shipment; raise AddressUndeliverable or ShipmentAlreadyCancelled."""
     command = BookShipment.decode(event)
-    shipment = shipments.book(plan_shipment(command, now=datetime.now(UTC).isoformat()))
+    shipment = shipments.book(plan_shipment(command, now=format_time(datetime.now(UTC))))
     log("shipment_booking_decided", order_id=shipment.order_id, state=shipment.state)
     refuse_unless_booked(shipment)
     return {

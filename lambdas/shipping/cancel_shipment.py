@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.shipping import CancelShipment
+from lambdas.contracts.times import format_time
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
@@ -16,7 +17,7 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return the shipment, CANCELLED or REFUSED; raise ShipmentAlreadyDispatched."""
     command = CancelShipment.decode(event)
-    shipment = shipments.cancel(command.order_id, now=datetime.now(UTC).isoformat())
+    shipment = shipments.cancel(command.order_id, now=format_time(datetime.now(UTC)))
     log("shipment_cancellation_decided", order_id=shipment.order_id, state=shipment.state)
     refuse_unless_cancelled(shipment)
     return {

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from lambdas.contracts.parsing import parse_event
+from lambdas.contracts.times import format_time
 from lambdas.contracts.warehouse import OrderPicked
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -18,7 +19,7 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return the shipment: DISPATCHED, BOOKED while held, or CANCELLED; raise NoShipmentError."""
     picked = parse_event([OrderPicked], event)
-    order_id, now = picked.data.order_id, datetime.now(UTC).isoformat()
+    order_id, now = picked.data.order_id, format_time(datetime.now(UTC))
     change = partial(mark_picked, cause=picked.metadata.event_id, now=now)
     shipment = require_shipment(shipments.update(order_id, change=change), order_id)
     log("shipment_dispatch_decided", order_id=order_id, state=shipment.state, held=shipment.held)

@@ -1,24 +1,14 @@
 """The parameters of the storefront's queries: parsed and validated."""
 
-import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from lambdas.storefront.sales import MINUTE, PRODUCT
+from lambdas.contracts.problems import FieldProblem, InvalidRequestError
+from lambdas.contracts.requests import check_request
+from lambdas.storefront.api import BAD_DAY, BAD_PAGE, ListOrdersQuery, SalesQuery
 
-
-class InvalidQueryError(Exception):
-    """A query has invalid parameters."""
-
-    def __init__(self, problems: Mapping[str, str]) -> None:
-        """Set what is wrong with each parameter, by its name."""
-        super().__init__("; ".join(f"{name} {problem}" for name, problem in problems.items()))
-        self.problems = [{"field": name, "problem": text} for name, text in problems.items()]
-
-
-MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE = 100, 20
 MAX_PAGE_POSITION_LENGTH = 200
 
 
@@ -36,20 +26,17 @@ def parse_page_request(parameters: Mapping[str, str]) -> PageRequest:
     """Parse ``limit`` and ``page``.
 
     Raises:
-        InvalidQueryError: naming every invalid parameter.
+        InvalidRequestError: naming every invalid parameter.
     """
-    problems = {}
-    limit = parameters.get("limit", str(DEFAULT_PAGE_SIZE))
-    if not re.fullmatch("[0-9]{1,3}", limit) or not 1 <= int(limit) <= MAX_PAGE_SIZE:
-        problems["limit"] = f"must be a whole number from 1 to {MAX_PAGE_SIZE}"
+    query, problems = check_request(ListOrdersQuery, parameters)
     after = ""
-    if "page" in parameters:
-        after = _decode_page_token(parameters["page"])
+    if query and query.page is not None:
+        after = _decode_page_token(query.page)
         if not after:
-            problems["page"] = "must be what the page before gave as next"
-    if problems:
-        raise InvalidQueryError(problems)
-    return PageRequest(limit=int(limit), after=after)
+            problems = [FieldProblem(field="page", problem=BAD_PAGE)]
+    if query is None or problems:
+        raise InvalidRequestError(problems)
+    return PageRequest(limit=int(query.limit), after=after)
 
 
 def encode_page_token(listing_key: str) -> str:
@@ -71,16 +58,12 @@ def parse_sales_query(parameters: Mapping[str, str]) -> tuple[str, str]:
     """Parse ``day`` and ``per``.
 
     Raises:
-        InvalidQueryError: naming every invalid parameter.
+        InvalidRequestError: naming every invalid parameter.
     """
-    problems = {}
-    day, per = parameters.get("day", ""), parameters.get("per", "")
+    query, problems = check_request(SalesQuery, parameters)
+    if query is None:
+        raise InvalidRequestError(problems)
     try:
-        day = date.fromisoformat(day).isoformat()
+        return date.fromisoformat(query.day).isoformat(), query.per
     except ValueError:
-        problems["day"] = "must be a day, such as 2026-12-01"
-    if per not in (MINUTE, PRODUCT):
-        problems["per"] = f"must be {MINUTE} or {PRODUCT}"
-    if problems:
-        raise InvalidQueryError(problems)
-    return day, per
+        raise InvalidRequestError([FieldProblem(field="day", problem=BAD_DAY)]) from None

@@ -37,7 +37,7 @@ def reachable(platform: Platform) -> None:
     contact = {"email": ADDRESS, "name": "Ada"}
     assert platform.ask("PUT", url, "", contact)[0] == 401
     status, bad = platform.ask("PUT", url, platform.ada, {"email": "ada", "name": "Ada"})
-    assert (status, [problem["field"] for problem in bad["problems"]]) == (400, ["email"])
+    assert (status, [problem["field"] for problem in bad["errors"]]) == (400, ["email"])
     unconfirmed = {**contact, "state": "UNCONFIRMED"}
     assert platform.ask("PUT", url, platform.ada, contact) == (202, unconfirmed)
     (link,) = platform.mailbox.links()

@@ -726,7 +726,7 @@ class TestTheDoor:
         )
 
         assert answer.status == 409
-        assert "Idempotency-Key" in answer.body["message"]
+        assert "Idempotency-Key" in answer.body["detail"]
         check_promises(platform)
 
     def test_an_order_is_its_customers_alone(self, platform):
@@ -758,7 +758,7 @@ class TestTheDoor:
         refused = try_price(PRICE - 1)
 
         assert refused.status == 409
-        (problem,) = refused.body["problems"]
+        (problem,) = refused.body["errors"]
         assert problem["field"] == "lines[0].unit_price"
         assert [offer["unit_price"] for offer in problem["offers"]] == [PRICE]
         assert self.keys(platform) == before
@@ -795,7 +795,7 @@ class TestTheDoor:
         )
 
         assert answer.status == 400
-        assert [problem["field"] for problem in answer.body["problems"]] == [
+        assert [problem["field"] for problem in answer.body["errors"]] == [
             "country",
             "lines[0].quantity",
             "lines[0].unit_price",

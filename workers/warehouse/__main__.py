@@ -6,6 +6,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from lambdas.contracts.times import format_time
 from lambdas.runtime.aws import CONFIG
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.settings import setting
@@ -37,7 +38,7 @@ def _consumers(shutdown: Shutdown) -> list[Consumer]:
             dynamodb=_client("dynamodb"),
         ),
         bus=Bus(setting("EVENT_BUS"), eventbridge=_client("events")),
-        now=lambda: datetime.now(UTC).isoformat(),
+        now=lambda: format_time(datetime.now(UTC)),
     )
     # A long poll returns when messages come, which may take the whole wait.
     sqs = _client("sqs", read_timeout=wait_seconds + 5)

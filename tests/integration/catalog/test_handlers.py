@@ -73,7 +73,7 @@ def test_product_that_is_put_again_is_not_written_again(
 
 
 @pytest.mark.parametrize(
-    ("body", "fields"), [({"name": "", "offers": 1}, ["name", "offers"]), ("{", [])]
+    ("body", "fields"), [({"name": "", "offers": 1}, ["name", "offers"]), ("{", ["body"])]
 )
 def test_bad_request_names_its_fields_and_leaves_no_trace(
     put: Callable[..., tuple[int, Any]], dynamodb: Any, table: str, body: object, fields: list[str]
@@ -81,7 +81,7 @@ def test_bad_request_names_its_fields_and_leaves_no_trace(
     status, content = put(body)
 
     assert status == 400
-    assert [problem["field"] for problem in content["problems"]] == fields
+    assert [problem["field"] for problem in content["errors"]] == fields
     assert rows(dynamodb, table) == []
 
 

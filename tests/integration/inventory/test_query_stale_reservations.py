@@ -13,6 +13,7 @@ import pytest
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import event_id
 from lambdas.contracts.inventory import SOURCE
+from lambdas.contracts.times import format_time
 from lambdas.inventory import unresolved_reservations as module
 from lambdas.inventory.domain import index_shard
 from lambdas.runtime.bus import Bus
@@ -36,7 +37,7 @@ class TestQueryStale:
     def test_only_stale_reservations_are_queried(self, inventory: Inventory, query_stale: Any):
         inventory.receive("opening", {"A": 2})
         inventory.reserve("old", {"A": 1})
-        inventory.reserve("young", {"A": 1}, now=(STALE_AT - STALE_AFTER).isoformat())
+        inventory.reserve("young", {"A": 1}, now=format_time(STALE_AT - STALE_AFTER))
 
         assert query_stale() == ["old"]
 

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from inspect import unwrap
 from typing import Any
 from urllib.parse import urlencode
 
@@ -32,8 +33,9 @@ def load(load_handler: Callable[..., Any], mailer: Mailer) -> Load:
             EMAIL_RECORDS_TABLE=mailer.records_table,
             SENDER=sender,
         )
-        if "change" in handler.__globals__:
-            object.__setattr__(handler.__globals__["change"], "ses", mailer.ses)
+        names = unwrap(handler).__globals__
+        if "change" in names:
+            object.__setattr__(names["change"], "ses", mailer.ses)
         return handler
 
     return load

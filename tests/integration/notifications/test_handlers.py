@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from inspect import unwrap
 from typing import Any
 
 import boto3
@@ -54,9 +55,9 @@ def load(load_handler: Callable[..., Any], mailer: Mailer, s3: Any) -> Load:
             SENDER=SENDER,
         )
         if "mail_sender" in handler.__globals__:
-            handler.__globals__["mail_sender"]._ses = mailer.ses
-        if "change" in handler.__globals__:
-            object.__setattr__(handler.__globals__["change"], "ses", mailer.ses)
+            unwrap(handler).__globals__["mail_sender"]._ses = mailer.ses
+        if "change" in unwrap(handler).__globals__:
+            object.__setattr__(unwrap(handler).__globals__["change"], "ses", mailer.ses)
         return handler
 
     return load
@@ -138,7 +139,7 @@ def test_logs_contain_no_personal_data(
 
     lines = capsys.readouterr().out.splitlines()
     assert [json.loads(line)["message"] for line in lines] == [
-        *("contact_updated", "confirmation_not_sent", "customer_notified"),
+        *("contact_updated", "confirmation_not_sent", "request_refused", "customer_notified"),
         *("invoice_issued", "invoice_emailed"),
     ]
     assert not [line for line in lines if "@" in line or "Bob" in line]

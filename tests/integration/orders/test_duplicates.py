@@ -10,6 +10,7 @@ import pytest
 
 from lambdas.contracts.envelope import event_id
 from lambdas.contracts.orders import SOURCE, OrderState
+from lambdas.contracts.times import format_time
 from lambdas.orders import duplicate_scan, scans
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.checkpoint import Checkpoint
@@ -124,7 +125,7 @@ class TestFound:
                     reason="DuplicateOrder",
                     explanation=explanation,
                     state=HoldState.HELD,
-                    at=NOW.isoformat(),
+                    at=format_time(NOW),
                 ),
             ),
         )
@@ -141,7 +142,7 @@ class TestFound:
             f"the same as order {earlier.order_id}, which was placed at {earlier.placed_at}"
         )
         why = {"reason": "DuplicateOrder", "explanation": explanation}
-        assert world.row(later) == cancel(noted, now=NOW.isoformat(), **why)
+        assert world.row(later) == cancel(noted, now=format_time(NOW), **why)
         assert customer_view(world.row(later))["explanation"] == explanation
         assert world.row(earlier) == earlier
 
@@ -259,14 +260,14 @@ class TestFound:
         assert found.duplicate_of == earlier.order_id
         assert (found.state, found.claim_owner) == (OrderState.PLACED, "execution")
         if policy == "cancel":
-            assert (found.cancel_requested_at, found.reason) == (NOW.isoformat(), "DuplicateOrder")
+            assert (found.cancel_requested_at, found.reason) == (format_time(NOW), "DuplicateOrder")
 
     def test_lifted_duplicate_is_not_held_again(self, load: Callable[[str], Job], world: World):
         earlier, later = confirmed(world, "1", after(1)), confirmed(world, "2", after(3))
         job = load("hold")
         did(job)
         cause = event_id(SOURCE, earlier.order_id, 1)
-        lifted = world.keep(lift_hold(world.row(later), cause=cause, now=NOW.isoformat()))
+        lifted = world.keep(lift_hold(world.row(later), cause=cause, now=format_time(NOW)))
 
         assert did(job) == NOTHING
         assert world.row(later) == lifted
@@ -326,7 +327,7 @@ class TestRuns:
 
     def test_order_that_changes_during_a_run_is_checked_again(self, job: Job, world: World):
         (later,) = self.pairs(world, 1, after(1))
-        gone = cancel(later, now=NOW.isoformat())
+        gone = cancel(later, now=format_time(NOW))
 
         def before(operation: str) -> None:
             if operation == "put_item":

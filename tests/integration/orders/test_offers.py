@@ -52,7 +52,8 @@ class TestPlaceOrder:
         status, content = place(tampered)
 
         assert status == 409
-        (problem,) = content["problems"]
+        assert content["type"] == "urn:problem-type:orders:price-not-on-offer"
+        (problem,) = content["errors"]
         assert problem["field"] == "lines[1].unit_price"
         assert [offer["unit_price"] for offer in problem["offers"]] == [339]
         assert stored(dynamodb, table) == 0
@@ -76,7 +77,7 @@ class TestPlaceOrder:
         status, content = place(BODY | {"lines": [line(unit_price=1)]})
 
         assert status == 409
-        assert "Idempotency-Key" in content["message"]
+        assert "Idempotency-Key" in content["detail"]
 
 
 class TestView:

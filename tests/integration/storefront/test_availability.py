@@ -1,5 +1,6 @@
 """The availability view in DynamoDB, and the function that updates it."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -175,5 +176,9 @@ class TestGetProduct:
         assert answer["statusCode"] == 404
         assert "there is no product nope" in answer["body"]
 
-    def test_oversized_sku_is_404(self, get: Callable[[str], Any]):
-        assert get("ä" * 1_025)["statusCode"] == 404
+    @pytest.mark.parametrize("sku", ["ä" * 1_025, "a\u202eb", "a\x1b[2J", ".."])
+    def test_invalid_sku_is_400(self, get: Callable[[str], Any], sku: str):
+        answer = get(sku)
+
+        assert answer["statusCode"] == 400
+        assert [each["field"] for each in json.loads(answer["body"])["errors"]] == ["sku"]

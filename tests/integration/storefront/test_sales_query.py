@@ -48,4 +48,4 @@ class TestSales:
         status, content = get(day="x", per="y")
 
         assert status == 400
-        assert [problem["field"] for problem in content["problems"]] == ["day", "per"]
+        assert [each["field"] for each in content["errors"]] == ["day", "per"]

@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lambdas.catalog.domain import (
-    BadProductError,
     Product,
     RequestedOffer,
     RequestedProduct,
     change_product,
     event_for_change,
-    format_time,
 )
 from lambdas.contracts.catalog import ENDED_OFFERS_KEPT, MAX_OFFERS
+from lambdas.contracts.problems import InvalidRequestError
+from lambdas.contracts.times import format_time
 
 NOW = datetime(2026, 12, 1, 8, 26, tzinfo=UTC)
 LEAD = timedelta(minutes=2)
@@ -71,10 +71,10 @@ class TestBeginning:
         assert periods(again) == [(255, minutes(2), minutes(10)), (255, minutes(62), None)]
 
     def test_end_before_the_beginning_is_named(self):
-        with pytest.raises(BadProductError) as bad:
+        with pytest.raises(InvalidRequestError) as bad:
             put(None, wanted(1), wanted(255, ends=NOW + timedelta(minutes=2)))
 
-        assert [problem["field"] for problem in bad.value.problems] == ["offers[1].valid_until"]
+        assert [problem.field for problem in bad.value.errors] == ["offers[1].valid_until"]
 
 
 class TestEnding:
@@ -105,7 +105,7 @@ class TestEnding:
     def test_more_offers_than_fit_are_named(self):
         full = put(None, *(wanted(price) for price in range(1, MAX_OFFERS + 1)))
 
-        with pytest.raises(BadProductError, match="would be 101"):
+        with pytest.raises(InvalidRequestError, match="would be 101"):
             put(full, wanted(MAX_OFFERS + 1), at=NOW + timedelta(hours=1))
 
 

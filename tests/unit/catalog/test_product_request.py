@@ -5,19 +5,21 @@ from typing import Any
 
 import pytest
 
-from lambdas.catalog.domain import BadProductError, RequestedOffer
-from lambdas.catalog.product_request import MAX_NAME, MAX_UNIT_PRICE, parse_product_request
+from lambdas.catalog.api import MAX_NAME, MAX_UNIT_PRICE
+from lambdas.catalog.domain import RequestedOffer
+from lambdas.catalog.product_request import parse_product_request
 from lambdas.contracts.catalog import MAX_OFFERS
+from lambdas.contracts.problems import InvalidRequestError
 
 OFFER: dict[str, Any] = {"currency": "GBP", "unit_price": 255}
 BODY: dict[str, Any] = {"name": "Heart", "offers": [OFFER]}
 
 
 def bad_fields(body: object, *, sku: str = "85123A") -> list[str]:
-    with pytest.raises(BadProductError) as bad:
+    with pytest.raises(InvalidRequestError) as bad:
         parse_product_request(body, sku=sku)
-    assert all(problem["problem"] for problem in bad.value.problems)
-    return [problem["field"] for problem in bad.value.problems]
+    assert all(problem.problem for problem in bad.value.errors)
+    return [problem.field for problem in bad.value.errors]
 
 
 def test_request_becomes_a_product():
@@ -78,7 +80,8 @@ def test_text_with_invisible_characters_or_space_around_is_named(text: str):
 
 
 @pytest.mark.parametrize(
-    "time", ["tomorrow", "0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00"]
+    "time",
+    ["tomorrow", "0001-01-01T00:00:00+10:00", "2000-12-31T23:59:59Z", "2199-01-01T00:00:00Z"],
 )
 def test_time_that_is_none_is_named(time: str):
     assert bad_fields(BODY | {"offers": [OFFER | {"valid_from": time}]}) == ["offers[0].valid_from"]

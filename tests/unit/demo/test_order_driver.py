@@ -16,9 +16,7 @@ def test_responses_are_recorded(tmp_path: Path, database: sqlite3.Connection):
     rows = [f"{number},A1,x,2,2010-12-01,1.00,7,EIRE" for number in range(30)]
     load_orders(write_export(tmp_path / "orders.csv", *rows), database)
     problems = [{"field": "lines", "problem": "must name at most 90 SKUs, not 92"}]
-    client, _ = api(
-        Server((400, {"message": "bad", "problems": problems}), (202, {"order_id": "o"}))
-    )
+    client, _ = api(Server((400, {"detail": "bad", "errors": problems}), (202, {"order_id": "o"})))
     answers = list(
         order_driver.submit_orders(
             client,
@@ -72,7 +70,7 @@ def sent(path: Path, database: sqlite3.Connection, *rows: str, cancelling: Any) 
             return cancelling
         key = request.headers["Idempotency-Key"]
         threading.Event().wait(0.05)
-        return (202, {"order_id": f"order-{key}"}) if key != "3" else (400, {"message": "no"})
+        return (202, {"order_id": f"order-{key}"}) if key != "3" else (400, {"detail": "no"})
 
     server = Server(answer)
     load_orders(write_export(path / "orders.csv", *rows), database)
@@ -114,7 +112,7 @@ def test_order_that_the_api_refused_is_not_cancelled(tmp_path: Path, database: s
 
 def test_cancellation_refused_by_the_api_is_rejected(tmp_path: Path, database: sqlite3.Connection):
     rows = [ORDERS[0], "C1,A1,x,-2,2010-12-01,1.00,7,EIRE"]
-    sent(tmp_path, database, *rows, cancelling=(409, {"message": "on its way"}))
+    sent(tmp_path, database, *rows, cancelling=(409, {"detail": "on its way"}))
     assert database.execute("SELECT * FROM rejections").fetchall() == [
         (3, "C1", "the API answered 409", "on its way")
     ]

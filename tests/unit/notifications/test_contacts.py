@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from lambdas.notifications.contacts import BadContactError, WantedContact, parse_contact
+from lambdas.contracts.problems import InvalidRequestError
+from lambdas.contracts.requests import parse_request
+from lambdas.notifications.contacts import WantedContact
 
 
 @pytest.mark.parametrize(
@@ -15,7 +17,7 @@ from lambdas.notifications.contacts import BadContactError, WantedContact, parse
     ],
 )
 def test_valid_contact_is_parsed(email: str):
-    contact = parse_contact({"email": email, "name": "Ada"})
+    contact = parse_request(WantedContact, {"email": email, "name": "Ada"})
 
     assert contact == WantedContact(email=email, name="Ada")
 
@@ -28,7 +30,7 @@ def test_valid_contact_is_parsed(email: str):
     ],
 )
 def test_valid_name_is_parsed(name: str):
-    assert parse_contact({"email": "ada@example.com", "name": name}).name == name
+    assert parse_request(WantedContact, {"email": "ada@example.com", "name": name}).name == name
 
 
 @pytest.mark.parametrize(
@@ -44,10 +46,10 @@ def test_valid_name_is_parsed(name: str):
     ],
 )
 def test_invalid_address_is_reported_as_field_email(email: Any):
-    with pytest.raises(BadContactError) as bad:
-        parse_contact({"email": email, "name": "Ada"})
+    with pytest.raises(InvalidRequestError) as bad:
+        parse_request(WantedContact, {"email": email, "name": "Ada"})
 
-    assert [problem["field"] for problem in bad.value.problems] == ["email"]
+    assert [problem.field for problem in bad.value.errors] == ["email"]
 
 
 @pytest.mark.parametrize(
@@ -72,15 +74,15 @@ def test_invalid_address_is_reported_as_field_email(email: Any):
     ],
 )
 def test_invalid_name_is_reported_as_field_name(name: Any):
-    with pytest.raises(BadContactError) as bad:
-        parse_contact({"email": "ada@example.com", "name": name})
+    with pytest.raises(InvalidRequestError) as bad:
+        parse_request(WantedContact, {"email": "ada@example.com", "name": name})
 
-    assert [problem["field"] for problem in bad.value.problems] == ["name"]
+    assert [problem.field for problem in bad.value.errors] == ["name"]
 
 
 def test_all_bad_fields_are_reported_together():
     for body, fields in (({}, ["email", "name"]), ([], ["body"]), ("x", ["body"])):
-        with pytest.raises(BadContactError) as bad:
-            parse_contact(body)
+        with pytest.raises(InvalidRequestError) as bad:
+            parse_request(WantedContact, body)
 
-        assert [problem["field"] for problem in bad.value.problems] == fields
+        assert [problem.field for problem in bad.value.errors] == fields

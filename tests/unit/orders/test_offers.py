@@ -31,7 +31,7 @@ def refused(*lines: dict[str, Any], offers: Mapping[str, Sequence[Offer]]) -> li
     try:
         check_prices(lines, currency="GBP", offers=offers, now=NOW, grace=GRACE)
     except PriceNotOnOfferError as bad:
-        return list(bad.problems)
+        return list(bad.errors)
     return []
 
 
@@ -52,14 +52,14 @@ def test_price_on_offer_or_just_ended_is_accepted(valid: Offer):
 def test_price_that_is_not_on_offer_is_refused(other: Offer):
     (problem,) = refused(line(), offers={"85123A": (other,)})
 
-    assert problem["field"] == "lines[0].unit_price"
-    assert problem["problem"] == "is not on offer for 85123A in GBP"
+    assert problem.field == "lines[0].unit_price"
+    assert problem.problem == "is not on offer for 85123A in GBP"
 
 
 def test_sku_that_is_not_in_the_catalogue_is_refused():
     (problem,) = refused(line(), offers={})
 
-    assert problem["offers"] == []
+    assert problem.offers == ()
 
 
 def test_each_refused_line_is_named_with_the_offers_that_are_valid_now():
@@ -67,5 +67,5 @@ def test_each_refused_line_is_named_with_the_offers_that_are_valid_now():
 
     first, second = refused(line(unit_price=1), line(), line(unit_price=2), offers=offers)
 
-    assert (first["field"], second["field"]) == ("lines[0].unit_price", "lines[2].unit_price")
-    assert [each["unit_price"] for each in first["offers"]] == [255, 295]
+    assert (first.field, second.field) == ("lines[0].unit_price", "lines[2].unit_price")
+    assert [each.unit_price for each in first.offers] == [255, 295]

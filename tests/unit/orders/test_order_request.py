@@ -9,20 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.contracts.orders import OrderState
+from lambdas.contracts.problems import InvalidRequestError
 from lambdas.contracts.values import MAX_SKUS, PricedLine
+from lambdas.orders.api import MAX_LINES, MAX_QUANTITY, MAX_TEXT, MAX_UNIT_PRICE
 from lambdas.orders.domain import order_id
-from lambdas.orders.order_request import (
-    MAX_LINES,
-    MAX_QUANTITY,
-    MAX_TEXT,
-    MAX_UNIT_PRICE,
-    BadRequestError,
-)
 from tests.support.order_requests import BODY, NOW, line, placed
 
 
 def bad_fields(body: object, **given_: str) -> list[str]:
-    with pytest.raises(BadRequestError) as bad:
+    with pytest.raises(InvalidRequestError) as bad:
         placed(body, **given_)
     return [problem.field for problem in bad.value.errors]
 
@@ -143,7 +138,7 @@ class TestBad:
         assert bad_fields(BODY | {"lines": [line(), line(unit_price=1)]}) == ["lines[1].unit_price"]
 
     def test_more_than_ninety_skus_are_refused_with_the_limit(self):
-        with pytest.raises(BadRequestError, match="at most 90 SKUs, not 91"):
+        with pytest.raises(InvalidRequestError, match="at most 90 SKUs, not 91"):
             placed(BODY | {"lines": [line(sku=str(i)) for i in range(MAX_SKUS + 1)]})
 
     def test_every_line_up_to_the_limit_is_validated(self):
@@ -152,7 +147,7 @@ class TestBad:
 
     def test_more_lines_are_not_looked_at(self):
         """What is wrong with each would make an answer that Lambda does not give."""
-        with pytest.raises(BadRequestError, match="at most 1000 lines, not 1001") as bad:
+        with pytest.raises(InvalidRequestError, match="at most 1000 lines, not 1001") as bad:
             placed(BODY | {"lines": [0] * (MAX_LINES + 1)})
         assert [problem.field for problem in bad.value.errors] == ["lines"]
 
@@ -160,7 +155,7 @@ class TestBad:
         worst = line(sku="\N{GRINNING FACE}" * MAX_TEXT)
         lines = [{**worst, "unit_price": 1 + i} for i in range(MAX_LINES)]
         for each in (lines, [{"sku": 0}] * MAX_LINES):
-            with pytest.raises(BadRequestError) as bad:
+            with pytest.raises(InvalidRequestError) as bad:
                 placed(BODY | {"lines": each})
             # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
             problems = [asdict(problem) for problem in bad.value.errors]
@@ -246,7 +241,7 @@ class TestAnything:
     def test_any_body_is_an_order_or_has_its_bad_fields_named(self, body: object):
         try:
             order = placed(body)
-        except BadRequestError as bad:
+        except InvalidRequestError as bad:
             assert bad.errors
             assert all(problem.field and problem.problem for problem in bad.errors)
         else:

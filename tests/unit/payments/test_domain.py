@@ -118,6 +118,6 @@ def test_event_of_an_entry_has_its_sequence_and_cause(entry, event, sequence, ca
         sequence=sequence,
         correlation_id="o-1",
         causation_id=cause,
-        occurred_at="2026-12-01T08:26:01.482000+00:00",
+        occurred_at="2026-12-01T08:26:01.482Z",
         schema_version=1,
     )

@@ -20,7 +20,7 @@ class TestPlanPurchaseOrder:
         raised = order(low("A", 7, minimum=12))
 
         assert (raised.sku, raised.quantity, raised.state) == ("A", 12, "OPEN")
-        assert raised.due_at == "2026-01-01T00:10:00+00:00"
+        assert raised.due_at == "2026-01-01T00:10:00.000Z"
 
     def test_quantity_is_at_least_one(self):
         assert order(low("A", 7, kind=StockSoldOut, minimum=0)).quantity == 1

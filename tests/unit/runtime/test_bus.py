@@ -6,7 +6,7 @@ import pytest
 from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.orders import OrderNeedsAttention, OrderPlaced
 from lambdas.contracts.values import MAX_SKUS, Money, PricedLine
-from lambdas.orders.order_request import MAX_QUANTITY, MAX_TEXT, MAX_UNIT_PRICE
+from lambdas.orders.api import MAX_QUANTITY, MAX_TEXT, MAX_UNIT_PRICE
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.publisher import MAX_ENTRIES, RETRY
 from tests.support.aws_fakes import FakeEvents

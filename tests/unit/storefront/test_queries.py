@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.contracts.problems import InvalidRequestError
 from lambdas.storefront.queries import (
-    InvalidQueryError,
     encode_page_token,
     parse_page_request,
     parse_sales_query,
@@ -17,21 +17,21 @@ class TestParameters:
         "limit", ["", "0", "101", "-1", "1.5", "ten", "1,2", "9" * 5_000, "２"]
     )
     def test_invalid_limit_is_rejected(self, limit: str):
-        with pytest.raises(InvalidQueryError, match="limit must be a whole number from 1 to 100"):
+        with pytest.raises(InvalidRequestError, match="limit must be a whole number from 1 to 100"):
             parse_page_request({"limit": limit})
 
     @given(st.text(max_size=40))
     def test_any_page_token_is_rejected_or_a_position(self, text: str):
         try:
             at, _, order_id = parse_page_request({"page": text}).after.partition("#")
-        except InvalidQueryError as bad:
-            assert [problem["field"] for problem in bad.problems] == ["page"]
+        except InvalidRequestError as bad:
+            assert [each.field for each in bad.errors] == ["page"]
         else:
             assert at and order_id
 
     @pytest.mark.parametrize("place", ["", "#o1", "2026#", "2026", "a#" + "x" * 2_000])
     def test_malformed_page_position_is_rejected(self, place: str):
-        with pytest.raises(InvalidQueryError, match="page must be"):
+        with pytest.raises(InvalidRequestError, match="page must be"):
             parse_page_request({"page": encode_page_token(place)})
 
     def test_valid_parameters_are_parsed(self):
@@ -53,7 +53,7 @@ class TestParameters:
     def test_each_invalid_sales_parameter_is_named(
         self, parameters: dict[str, str], fields: list[str]
     ):
-        with pytest.raises(InvalidQueryError) as bad:
+        with pytest.raises(InvalidRequestError) as bad:
             parse_sales_query(parameters)
 
-        assert [problem["field"] for problem in bad.value.problems] == fields
+        assert [each.field for each in bad.value.errors] == fields

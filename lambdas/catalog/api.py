@@ -1,0 +1,105 @@
+"""The route of the catalog service: what it takes and what it answers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from lambdas.contracts.catalog import MAX_OFFERS, Offer
+from lambdas.contracts.requests import Items, Sku, Text, WholeNumber
+from lambdas.contracts.routes import OPERATOR, Route
+from lambdas.contracts.values import Time
+
+MAX_NAME = 200
+MAX_UNIT_PRICE = 100_000_000
+"""As much as an order's line may say."""
+
+
+class Moment:
+    """The rule of a time with its offset from UTC, which may be null."""
+
+    def problem(self, value: object) -> str | None:
+        """Return what is wrong with the time."""
+        if value is None or (isinstance(value, str) and parse_moment(value)):
+            return None
+        return "must be a time with its offset, such as 2026-12-01T08:00:00Z"
+
+    def schema(self) -> dict[str, Any]:
+        """Return the rule as a JSON Schema."""
+        return {"type": ["string", "null"], "format": "date-time"}
+
+
+def parse_moment(text: str) -> datetime | None:
+    """Return a time, its fraction beyond milliseconds cut off; None if the text is none.
+
+    It is of the years 2001 to 2198: whatever its offset, a contract may say it.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if at.tzinfo is None or not 2000 < at.year < 2199:
+        return None
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductPath:
+    """The product that the route is about; a slash in its SKU stays a slash, or is %2F."""
+
+    sku: Annotated[str, Sku()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutOffer:
+    """A price in minor units, and for how long it is on offer.
+
+    Without ``valid_from`` the offer begins as soon as possible; without ``valid_until`` it has no
+    end.
+    """
+
+    currency: Annotated[
+        str, Text(maximum=3, pattern="[A-Z]{3}", hint="must be three capitals, such as GBP")
+    ]
+    unit_price: Annotated[int, WholeNumber(minimum=1, maximum=MAX_UNIT_PRICE)]
+    valid_from: Annotated[str | None, Moment()] = None
+    valid_until: Annotated[str | None, Moment()] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutProduct:
+    """A product's name, and the offers that take the place of all that there were."""
+
+    name: Annotated[
+        str,
+        Text(
+            maximum=MAX_NAME,
+            pattern=r"\S(.*\S)?",
+            hint=f"must be a line of 1 to {MAX_NAME} characters without space around it",
+        ),
+    ]
+    offers: Annotated[
+        tuple[PutOffer, ...], Items(maximum=MAX_OFFERS, noun="offer", may_be_empty=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogProduct:
+    """A product as the catalogue has it, and when its offers begin and end."""
+
+    sku: str
+    name: str
+    offers: tuple[Offer, ...]
+    """With those that ended within a day."""
+    changed_at: Time
+
+
+ROUTES = (
+    Route(
+        key="PUT /products/{sku+}",
+        summary="Put a product on offer, or change its name and offers",
+        caller=OPERATOR,
+        path=ProductPath,
+        body=PutProduct,
+        responses={200: CatalogProduct},
+    ),
+)

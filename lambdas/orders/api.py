@@ -1,0 +1,152 @@
+"""The routes of the orders service: what they take and what they answer."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from lambdas.contracts.bounds import TextBounds
+from lambdas.contracts.catalog import Offer
+from lambdas.contracts.orders import OrderState
+from lambdas.contracts.problems import NOT_FOUND, FieldProblem, Problem, ProblemType
+from lambdas.contracts.requests import Items, Sku, Text, WholeNumber
+from lambdas.contracts.routes import Route
+from lambdas.contracts.values import PricedLine, Time
+
+MAX_LINES = 1_000
+MAX_QUANTITY = 100_000
+MAX_UNIT_PRICE = 100_000_000
+MAX_TEXT = 64
+MAX_EXPLANATION = 40_000
+"""As much as an order's row may say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceProblem(FieldProblem):
+    """A line's price that is not on offer, and what is."""
+
+    offers: tuple[Offer, ...]
+    """The offers of the line's SKU that are valid now, in every currency."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceNotOnOffer(Problem):
+    """Every line whose price is not on offer, and what is."""
+
+    errors: tuple[PriceProblem, ...] = ()
+    """Every such line."""
+
+
+KEY_REUSED = ProblemType(
+    status=409, name="key-reused", title="The Idempotency-Key has another order"
+)
+PRICE_NOT_ON_OFFER = ProblemType(
+    status=409,
+    name="price-not-on-offer",
+    title="A price is not on offer",
+    body=PriceNotOnOffer,
+)
+TOO_LATE = ProblemType(status=409, name="too-late", title="The order has left")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPath:
+    """The order that a route is about."""
+
+    order_id: Annotated[str, Text(maximum=MAX_TEXT)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrderHeaders:
+    """What makes a repeated request the same order."""
+
+    idempotency_key: Annotated[str, Text(maximum=MAX_TEXT)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestedLine:
+    """A quantity of a SKU at a price, in minor units of the order's currency."""
+
+    sku: Annotated[str, Sku()]
+    quantity: Annotated[int, WholeNumber(minimum=1, maximum=MAX_QUANTITY)]
+    unit_price: Annotated[int, WholeNumber(minimum=1, maximum=MAX_UNIT_PRICE)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrder:
+    """An order as a customer requests it. Lines of one SKU at one price are summed."""
+
+    currency: Annotated[
+        str, Text(maximum=3, pattern="[A-Z]{3}", hint="must be three capitals, such as GBP")
+    ]
+    country: Annotated[str, Text(maximum=MAX_TEXT)]
+    lines: Annotated[tuple[RequestedLine, ...], Items(maximum=MAX_LINES, noun="line")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderStatus:
+    """An order's id and its current state."""
+
+    order_id: str
+    state: OrderState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldView:
+    """Why an order is held, and since when."""
+
+    reason: str
+    explanation: str
+    since: Time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelayView:
+    """Since when an order waits for a service that is busy."""
+
+    since: Time
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderView:
+    """An order as its customer sees it; prices are in minor units of the currency."""
+
+    order_id: str
+    state: OrderState
+    currency: str
+    country: str
+    lines: tuple[PricedLine, ...]
+    total: int
+    placed_at: Time
+    changed_at: Time
+    reason: str | None = None
+    """Why it was rejected or cancelled: a name."""
+    explanation: Annotated[str, TextBounds(maximum=MAX_EXPLANATION)] | None = None
+    """The same for people."""
+    held: tuple[HoldView, ...] | None = None
+    delayed: DelayView | None = None
+
+
+ROUTES = (
+    Route(
+        key="POST /orders",
+        summary="Place an order; a repeated request gets the order's current state",
+        headers=PlaceOrderHeaders,
+        body=PlaceOrder,
+        responses={202: OrderStatus},
+        problems=(KEY_REUSED, PRICE_NOT_ON_OFFER),
+    ),
+    Route(
+        key="GET /orders/{order_id}",
+        summary="Read an order",
+        path=OrderPath,
+        responses={200: OrderView},
+        problems=(NOT_FOUND,),
+    ),
+    Route(
+        key="DELETE /orders/{order_id}",
+        summary="Cancel an order: 202 while it is being undone, 200 once it is",
+        path=OrderPath,
+        responses={200: OrderStatus, 202: OrderStatus},
+        problems=(NOT_FOUND, TOO_LATE),
+    ),
+)

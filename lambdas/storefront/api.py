@@ -1,0 +1,181 @@
+"""The routes of the storefront: what they take and what they answer."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from lambdas.contracts.catalog import Offer
+from lambdas.contracts.orders import OrderState
+from lambdas.contracts.problems import NOT_FOUND
+from lambdas.contracts.requests import Choice, Sku, Text
+from lambdas.contracts.responses import UNLIMITED
+from lambdas.contracts.routes import OPERATOR, Route
+from lambdas.contracts.values import Money, Time
+from lambdas.storefront.sales import MINUTE, PRODUCT
+
+MAX_PAGE_SIZE = 100
+MAX_PAGE_TOKEN = 400
+BAD_PAGE = "must be what the page before gave as next"
+BAD_DAY = "must be a day, such as 2026-12-01"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPath:
+    """The order that a route is about."""
+
+    order_id: Annotated[str, Text(maximum=64)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductPath:
+    """The product that a route is about; a slash in its SKU stays a slash, or is %2F."""
+
+    sku: Annotated[str, Sku()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListOrdersQuery:
+    """Which page of the orders."""
+
+    limit: Annotated[
+        str,
+        Text(
+            maximum=3,
+            pattern="0*[1-9][0-9]?|100",
+            hint=f"must be a whole number from 1 to {MAX_PAGE_SIZE}",
+        ),
+    ] = "20"
+    page: Annotated[
+        str | None,
+        Text(
+            maximum=MAX_PAGE_TOKEN,
+            pattern="[A-Za-z0-9_-]+",
+            hint=BAD_PAGE,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SalesQuery:
+    """Which day's sales, counted by what."""
+
+    day: Annotated[
+        str,
+        Text(
+            maximum=10,
+            pattern="[0-9]{4}-[0-9]{2}-[0-9]{2}",
+            hint=BAD_DAY,
+        ),
+    ]
+    per: Annotated[str, Choice(among=(MINUTE, PRODUCT))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownProduct:
+    """A product's name and offers, and how much of it can be bought, a moment ago."""
+
+    sku: str
+    name: str | None
+    """None if there is stock of it, and the catalogue does not have it."""
+    offers: tuple[Offer, ...]
+    """Those that are valid now."""
+    state: str
+    available: int
+    changed_at: Time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedOrder:
+    """An order in its customer's list."""
+
+    order_id: str
+    state: OrderState
+    total: Money
+    placed_at: Time
+    changed_at: Time
+    held: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersPage:
+    """Some orders, newest first, and what gives the next ones as ``page``; null at the end."""
+
+    orders: tuple[ListedOrder, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """Something that happened to an order."""
+
+    service: str
+    event: str
+    at: Time
+    total: Money | None = None
+    shipment_id: str | None = None
+    reason: str | None = None
+    explanation: str | None = None
+    notice: str | None = None
+    result: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """What happened to an order, in the order of time."""
+
+    order_id: str
+    events: Annotated[tuple[TimelineEntry, ...], UNLIMITED]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SalesCount:
+    """What was sold in a minute, or of a product; amounts are in minor units."""
+
+    currency: str
+    orders: int
+    units: int
+    amount: int
+    minute: str | None = None
+    sku: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sales:
+    """What was sold on a day (UTC)."""
+
+    day: str
+    per: str
+    sales: Annotated[tuple[SalesCount, ...], UNLIMITED]
+
+
+ROUTES = (
+    Route(
+        key="GET /products/{sku+}",
+        summary="Read a product's name and offers, and how much of it can be bought",
+        path=ProductPath,
+        responses={200: ShownProduct},
+        problems=(NOT_FOUND,),
+    ),
+    Route(
+        key="GET /orders",
+        summary="List your orders, newest first",
+        query=ListOrdersQuery,
+        responses={200: OrdersPage},
+        cached=True,
+    ),
+    Route(
+        key="GET /orders/{order_id}/timeline",
+        summary="Read what happened to an order",
+        path=OrderPath,
+        responses={200: Timeline},
+        problems=(NOT_FOUND,),
+        cached=True,
+    ),
+    Route(
+        key="GET /sales",
+        summary="Read what was sold on a day, by minute or by product",
+        caller=OPERATOR,
+        query=SalesQuery,
+        responses={200: Sales},
+        cached=True,
+    ),
+)
