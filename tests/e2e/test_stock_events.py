@@ -19,6 +19,7 @@ from emulator.polling import poll
 from lambdas.contracts.envelope import envelope, event_id
 from lambdas.contracts.inventory import SOURCE, StockBelowMinimum
 from lambdas.runtime.dynamodb import from_item
+from lambdas.runtime.topic import group_id
 from stacks.environments import DEV
 from stacks.purchasing import PurchasingStack
 from tests.support.grants import cloud_recording_grants, physical
@@ -243,7 +244,7 @@ def test_failing_message_blocks_its_sku_only_until_it_is_dead_lettered(
 
     (message,) = dead_letters(platform, "LowStockDeadLetters")
     assert json.loads(message["Body"])["metadata"]["event_id"] == stuck
-    assert message["Attributes"]["MessageGroupId"] == "22423"
+    assert message["Attributes"]["MessageGroupId"] == group_id("22423")
     group = platform.function("RaisePurchaseOrders")["LoggingConfig"]["LogGroup"]
     why = lines(platform.cloud, group, "group_failed")
     assert any("22423" in line and "ContractError" in line for line in why), why
