@@ -364,7 +364,7 @@ def test_an_operator_replays_a_time_to_a_rule_of_ones_own_and_to_no_other(
 
     assert (planned[0], json.loads(planned[1])["replayed"]) == (0, False)
     assert refused[0] == 2
-    assert refused[1].startswith(f"{live} leaves replayed events out")
+    assert refused[1].startswith(f"{live} excludes replayed events")
     assert "OfAnOperator" in refused[1]
     assert (code, said.splitlines()[-1]) == (0, "replayed: 100%")
     expected_count = sum(fact.metadata.subject == "replayed" for fact in traffic.published) + 1
