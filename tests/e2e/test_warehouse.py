@@ -30,6 +30,8 @@ from tests.support.waiting import wait_until
 
 SKUS, STOCK, PRICE = ("85123A", "71053", "84406B"), 100, 255
 NUMBER, SECONDS = 15, 180
+MAX_NUMBER = 210
+"""No order has a higher number."""
 SHORT = {"LEASE_SECONDS": "3", "WAIT_SECONDS": "1"}
 """The messages of a killed worker come back soon enough for a test."""
 
@@ -55,7 +57,13 @@ class Platform:
         # No two look the same, or the later one would be held for that.
         sku, price = SKUS[number % len(SKUS)], PRICE + number
         lines = [{"sku": sku, "quantity": 1, "unit_price": price}]
-        put_on_offer(self.cloud.client("dynamodb"), self.outputs["OffersTable"], *lines)
+        # All prices of the SKU at once: orders that are placed at a time would overwrite theirs.
+        offered = range(number % len(SKUS), MAX_NUMBER, len(SKUS))
+        put_on_offer(
+            self.cloud.client("dynamodb"),
+            self.outputs["OffersTable"],
+            *({"sku": sku, "quantity": 1, "unit_price": PRICE + n} for n in offered),
+        )
         answer = self.api.place(
             customer="ada", key=f"order-{number}", country="France", lines=lines
         )

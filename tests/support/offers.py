@@ -13,7 +13,11 @@ LONG_AGO = "2000-01-01T00:00:00.000Z"
 
 def put_on_offer(dynamodb: Any, table: str, *lines: Mapping[str, Any]) -> None:
     """Write the prices of an order's lines into orders' view, in place of the SKUs' others."""
+    prices: dict[str, dict[int, Offer]] = {}
     for line in lines:
-        offer = Offer(currency="GBP", unit_price=line["unit_price"], valid_from=LONG_AGO)
-        offers = SkuOffers(sku=line["sku"], sequence=0, offers=(offer,))
+        price = line["unit_price"]
+        offer = Offer(currency="GBP", unit_price=price, valid_from=LONG_AGO)
+        prices.setdefault(line["sku"], {})[price] = offer
+    for sku, offered in prices.items():
+        offers = SkuOffers(sku=sku, sequence=0, offers=tuple(offered.values()))
         dynamodb.put_item(TableName=table, Item=to_item(encode(offers)))
