@@ -168,7 +168,8 @@ def leave_behind(platform: Platform, order: str, *, customer: str) -> None:
 
 
 def nonsense_rows(platform: Platform) -> Iterator[dict[str, Any]]:
-    for table, key in (("Orders", "order_id"), ("Stock", "sku"), ("Shipments", "order_id")):
+    keys = {"Orders": "order_id", "Products": "sku", "Shipments": "order_id", "Stock": "sku"}
+    for table, key in keys.items():
         yield {"TableName": platform.outputs[f"{table}Table"], "Item": {key: {"S": NONSENSE}}}
 
 
