@@ -72,4 +72,4 @@ class CatalogStack(Stack):
         grant(put_product, "dynamodb:GetItem", "dynamodb:PutItem", on=products.table_arn)
         grant_publish(relay_outbox, bus, published=EVENTS)
 
-        CfnOutput(self, "ProductsTable", value=products.table_name)
+        CfnOutput(self, "CatalogTable", value=products.table_name)

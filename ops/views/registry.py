@@ -93,6 +93,6 @@ VIEWS: Mapping[str, View] = {
         parse=_catalog_event_of,
         projection=PROJECTIONS["products"],
         max_parallel_writes=8,
-        source=partial(TableSource, service="Catalog", output="ProductsTable"),
+        source=partial(TableSource, service="Catalog", output="CatalogTable"),
     ),
 }

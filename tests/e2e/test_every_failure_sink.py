@@ -168,7 +168,7 @@ def leave_behind(platform: Platform, order: str, *, customer: str) -> None:
 
 
 def nonsense_rows(platform: Platform) -> Iterator[dict[str, Any]]:
-    keys = {"Orders": "order_id", "Products": "sku", "Shipments": "order_id", "Stock": "sku"}
+    keys = {"Catalog": "sku", "Orders": "order_id", "Shipments": "order_id", "Stock": "sku"}
     for table, key in keys.items():
         yield {"TableName": platform.outputs[f"{table}Table"], "Item": {key: {"S": NONSENSE}}}
 
