@@ -1,7 +1,10 @@
 """The logical ids of what holds data: with another id, CloudFormation makes another one, empty."""
 
+from collections import Counter
+
 import pytest
 
+from stacks.constructs.contract_outputs import PUBLISHED, READ
 from stacks.environments import ENVIRONMENTS
 from tests.templates.kinds import ARCHIVE, BUCKET, BUS, DSQL, STREAM, TABLE, USER_POOL
 from tests.templates.synthesis import platform
@@ -53,3 +56,16 @@ def test_logical_ids_of_data_are_stable(environment: str):
     }
 
     assert found == STATEFUL
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_outputs_of_all_stacks_have_different_names(environment: str):
+    """The laptop, the tests and the operator read the outputs of all stacks as one set."""
+    names = Counter(
+        name
+        for template in platform(environment).templates.values()
+        for name in template.get("Outputs", {})
+        if name not in (READ, PUBLISHED) and not name.startswith("ExportsOutput")
+    )
+
+    assert [name for name, stacks in names.items() if stacks > 1] == []
