@@ -19,7 +19,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from emulator.cloud import Cloud, CloudError
-from emulator.readback import READERS, UNSUPPORTED, Query
+from emulator.readback import READERS, UNSUPPORTED
+from emulator.readers import Query
 
 Template = Mapping[str, Any]
 _PSEUDO = "AccountId NoValue NotificationARNs Partition Region StackId StackName URLSuffix"

@@ -1,4 +1,4 @@
-"""The sagas of an order: their steps, the states they move the order between, what starts them."""
+"""The sagas of an order: their steps, and the events that start them."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -16,8 +16,7 @@ from lambdas.contracts.inventory import (
     ReservationAlreadyReleased,
     ReserveStock,
 )
-from lambdas.contracts.orders import OrderPlaced, OrderState, OrderWithdrawn
-from lambdas.contracts.orders_table import OrderColumn
+from lambdas.contracts.orders import OrderPlaced, OrderWithdrawn
 from lambdas.contracts.payments import (
     PaymentAlreadyRefunded,
     PaymentDeclined,
@@ -32,49 +31,14 @@ from lambdas.contracts.shipping import (
     ShipmentAlreadyDispatched,
 )
 from stacks.constructs.event_rule import EventRule
-from stacks.constructs.saga.model import CommandCall, RecordColumns, SagaRecord, SagaStep
+from stacks.constructs.saga.model import CommandCall, SagaRecord, SagaStep
 from stacks.constructs.saga.saga import Saga
 from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
+from stacks.orders.saga_record import COLUMNS, FULFILMENT_STATES, WITHDRAWAL_STATES
 from stacks.payments import PaymentsStack
 from stacks.shipping import ShippingStack
-
-COLUMNS = RecordColumns(
-    key=OrderColumn.ORDER_ID,
-    state=OrderColumn.STATE,
-    sequence=OrderColumn.SEQUENCE,
-    changed_at=OrderColumn.CHANGED_AT,
-    reason=OrderColumn.REASON,
-    explanation=OrderColumn.EXPLANATION,
-    claim_owner=OrderColumn.CLAIM_OWNER,
-    claim_until=OrderColumn.CLAIM_UNTIL,
-    claimed_by=OrderColumn.CLAIMED_BY,
-    cancel_requested_at=OrderColumn.CANCEL_REQUESTED_AT,
-    failed_compensations=OrderColumn.FAILED_COMPENSATIONS,
-    out_of_band_events=OrderColumn.OUT_OF_BAND_EVENTS,
-    open_shard=OrderColumn.OPEN_SHARD,
-    check_after=OrderColumn.CHECK_AFTER,
-    closed_shard=OrderColumn.CLOSED_SHARD,
-    deferred_shard=OrderColumn.DEFERRED_SHARD,
-    deferred_since=OrderColumn.DEFERRED_SINCE,
-    deferred_step=OrderColumn.DEFERRED_STEP,
-    deferred_error=OrderColumn.DEFERRED_ERROR,
-    deferrals=OrderColumn.DEFERRALS,
-    attention_requested_at=OrderColumn.ATTENTION_REQUESTED_AT,
-)
-FULFILMENT_STATES = {
-    "initial": OrderState.PLACED,
-    "completed": OrderState.CONFIRMED,
-    "compensated": OrderState.REJECTED,
-    "cancelled": OrderState.CANCELLED,
-    "irreversible": OrderState.DISPATCHED,
-}
-WITHDRAWAL_STATES = {
-    "initial": OrderState.WITHDRAWN,
-    "compensated": OrderState.CANCELLED,
-    "irreversible": OrderState.DISPATCHED,
-}
 
 READ_VERSIONS: Mapping[type[Event], Sequence[int]] = {OrderPlaced: (1,), OrderWithdrawn: (1,)}
 """The versions from which each saga starts. A new one belongs here once the fields that the saga's

@@ -28,7 +28,7 @@ from lambdas.contracts.orders import (
 )
 from lambdas.contracts.parsing import parse_detail, parse_event, parse_event_if_known
 from lambdas.contracts.patterns import live_pattern
-from stacks.backbone import SERVICE_SOURCE_PREFIX
+from stacks.backbone.stack import SERVICE_SOURCE_PREFIX
 from stacks.environments import ENVIRONMENTS
 from tests.contracts.catalog import EVENTS, SAMPLES, TUTORIAL, detail_of, matches, read, sample_of
 from tests.templates.checks.common import is_catch_all

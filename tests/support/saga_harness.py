@@ -12,7 +12,7 @@ from emulator.cloud import Cloud
 from lambdas.contracts.commands import Command, Refusal
 from stacks.constructs.saga.definition import build_definition
 from stacks.constructs.saga.model import CommandCall, SagaRecord, SagaStep, Timeouts
-from stacks.orders.sagas import COLUMNS
+from stacks.orders.saga_record import COLUMNS
 from tests.support.waiting import wait_until
 
 ACTOR = '''

@@ -20,7 +20,7 @@ from stacks.constructs.saga.catches import cancellation_reason
 from stacks.constructs.saga.definition import build_definition
 from stacks.constructs.saga.model import STANDARD_TIMEOUTS, CommandCall, SagaRecord, SagaStep
 from stacks.constructs.saga.tasks import CONDITION_FAILED
-from stacks.orders.sagas import COLUMNS, FULFILMENT_STATES, WITHDRAWAL_STATES
+from stacks.orders.saga_record import COLUMNS, FULFILMENT_STATES, WITHDRAWAL_STATES
 
 TASKS = "arn:aws:states:::"
 UPDATE, INVOKE, SEND = (

@@ -1,0 +1,94 @@
+"""The functions of notifications that events invoke: they send e-mails and issue invoices."""
+
+from functools import partial
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from lambdas.contracts.notifications import CustomerNotified
+from stacks.constructs.async_function import AsyncFunction
+from stacks.constructs.bucket import ServiceBucket
+from stacks.constructs.destinations import to_bus, to_function, to_topic
+from stacks.constructs.grants import grant
+from stacks.constructs.packages import PackagesLayer
+from stacks.constructs.table import ServiceTable
+from stacks.environments import Environment
+
+
+class NotificationFunctions:
+    """The functions, each an attribute named after its handler; ``scope`` owns them."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        env: Environment,
+        customers: ServiceTable,
+        email_records: ServiceTable,
+        invoices: ServiceBucket,
+        bus: events.IEventBus,
+        alarms: sns.ITopic,
+    ) -> None:
+        """Declare the functions and the destinations of their outcomes."""
+        invoices_settings = {"INVOICES_BUCKET": invoices.bucket_name}
+        mail_settings = {
+            "CUSTOMERS_TABLE": customers.table_name,
+            "EMAIL_RECORDS_TABLE": email_records.table_name,
+            "SENDER": env.sender or "",
+        }
+        function = partial(
+            AsyncFunction,
+            scope,
+            env=env,
+            alarms=alarms,
+            timeout=Duration.seconds(15),
+            reserved_concurrency=env.notification_concurrency,
+        )
+        self.notify_customer = function(
+            id="NotifyCustomer",
+            handler="notifications.notify_customer",
+            settings=mail_settings,
+            on_success=to_bus(bus, CustomerNotified),
+        )
+        self.email_invoice = function(
+            id="EmailInvoice",
+            handler="notifications.email_invoice",
+            settings={**mail_settings, **invoices_settings},
+        )
+        # fpdf2 and its dependencies without images, all in pure Python: docs/adr/0021.
+        writer = PackagesLayer(scope, "Writer", packages=["fpdf2", "fonttools", "defusedxml"])
+        self.issue_invoice = function(
+            id="IssueInvoice",
+            handler="notifications.issue_invoice",
+            settings=invoices_settings,
+            memory_mib=512,
+            layers=[writer],
+            on_success=to_function(self.email_invoice),
+            on_failure=to_topic(alarms),
+        )
+
+    def grant_access(
+        self, *, customers: ServiceTable, email_records: ServiceTable, invoices: ServiceBucket
+    ) -> None:
+        """Grant each function what it does to the tables and the bucket, and nothing else."""
+        invoice_objects = {
+            "objects": "invoices/*",
+            "reason": "one object for each order, and the order names it",
+        }
+        invoices.grant_objects(self.issue_invoice.role, "s3:PutObject", **invoice_objects)
+        invoices.grant_objects(self.email_invoice.role, "s3:GetObject", **invoice_objects)
+        for mailer in (self.notify_customer, self.email_invoice):
+            grant(mailer, "dynamodb:GetItem", on=customers.table_arn)
+            grant(
+                mailer,
+                *("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+                on=email_records.table_arn,
+            )
+
+    def grant_send(self, identity: str) -> None:
+        """Let the functions send e-mails from the SES identity with this ARN."""
+        grant(self.notify_customer, "ses:SendEmail", on=identity)
+        # SES may require this too for an attachment.
+        grant(self.email_invoice, "ses:SendEmail", "ses:SendRawEmail", on=identity)
