@@ -118,7 +118,7 @@ def idle_costs(env: Environment, templates: Templates) -> list[CostItem]:
         for kind, properties in found
     )
     waits = MINUTES_PER_MONTH * 60 / LONG_POLL_SECONDS
-    queries = MINUTES_PER_MONTH * INDEX_SHARDS * (1 + 2 + 2 / 15)
+    queries = MINUTES_PER_MONTH * INDEX_SHARDS * (4 + 2 + 2 / 15)
     items = [
         CostItem("shards of the order stream", shards * HOURS_PER_MONTH, SHARD_HOUR),
         CostItem(

@@ -70,6 +70,12 @@ class Environment:
     """
     resumed_per_minute: int = 1_200
     """How many stalled or deferred orders are taken up again in a minute."""
+    max_open_orders: int = 72_000
+    """The largest backlog with which new orders are accepted; above it they are answered with 429.
+
+    The orders that are resumed in an hour, so that nobody waits much longer. It is well above what
+    the platform ends in a minute, between two counts: it is busy until the next orders come.
+    """
     offer_lead_time: Duration
     """How long after it was written a new offer begins at the earliest.
 

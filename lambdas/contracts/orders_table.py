@@ -45,3 +45,8 @@ ORDER_INDEXES = (
 In turn: orders to be looked at again, orders that are closed, orders by what makes them alike,
 orders that are deferred.
 """
+CONFIRMED_SHARD = "confirmed-"
+"""What is put before a shard's name for confirmed orders in the index of orders to be looked at.
+
+So they are apart from open orders, which can then be counted.
+"""

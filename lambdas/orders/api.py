@@ -35,6 +35,9 @@ class PriceNotOnOffer(Problem):
     """Every such line."""
 
 
+BUSY = ProblemType(
+    status=429, name="busy", title="Too many orders are waiting; Retry-After says how long to wait"
+)
 KEY_REUSED = ProblemType(
     status=409, name="key-reused", title="The Idempotency-Key has another order"
 )
@@ -133,7 +136,7 @@ ROUTES = (
         headers=PlaceOrderHeaders,
         body=PlaceOrder,
         responses={202: OrderStatus},
-        problems=(KEY_REUSED, PRICE_NOT_ON_OFFER),
+        problems=(KEY_REUSED, PRICE_NOT_ON_OFFER, BUSY),
     ),
     Route(
         key="GET /orders/{order_id}",

@@ -6,7 +6,9 @@ from typing import Any
 
 from lambdas.contracts.problems import ProblemError
 from lambdas.contracts.times import format_time
-from lambdas.orders.api import KEY_REUSED, PRICE_NOT_ON_OFFER, OrderStatus
+from lambdas.orders.admission import RETRY_AFTER, Admission, TooManyOpenOrdersError
+from lambdas.orders.api import BUSY, KEY_REUSED, PRICE_NOT_ON_OFFER, OrderStatus
+from lambdas.orders.backlog import BacklogStore
 from lambdas.orders.dedup_index import with_dedup_key
 from lambdas.orders.domain import KeyReusedError, Order
 from lambdas.orders.offers import PriceNotOnOfferError, check_prices
@@ -21,14 +23,16 @@ from lambdas.runtime.settings import setting
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 offers = OffersView(setting("OFFERS_TABLE"), dynamodb=client("dynamodb"))
 grace = timedelta(seconds=int(setting("OFFER_GRACE_SECONDS")))
+backlog = BacklogStore(setting("CHECKPOINTS_TABLE"), dynamodb=client("dynamodb"))
+admission = Admission(backlog.read, limit=int(setting("MAX_OPEN_ORDERS")))
 
 
 @http.answer_problems
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return 202 with the order's id, 400 naming every bad field, or 409.
+    """Return 202 with the order's id, 400 naming every bad field, 409, or 429.
 
-    A 409 is for a reused key, or names each line whose price is not on offer. A retry gets the
-    order's id and its current state.
+    A 409 is for a reused key, or names each line whose price is not on offer; a 429 says that too
+    many orders are waiting. A retry gets the order's id and its current state all the same.
     """
     body = http.body(event)
     requested = parse_order_request(
@@ -44,24 +48,28 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         raise ProblemError(KEY_REUSED, str(conflict)) from None
     except PriceNotOnOfferError as bad:
         raise ProblemError(PRICE_NOT_ON_OFFER, str(bad), errors=bad.errors) from None
+    except TooManyOpenOrdersError as busy:
+        raise ProblemError(BUSY, str(busy), retry_after=RETRY_AFTER) from None
     log("order_placed", order_id=order.order_id)
     return http.json_response(202, OrderStatus(order_id=order.order_id, state=order.state))
 
 
 def _accept(order: Order, *, lines: Sequence[Mapping[str, Any]]) -> Order:
-    """Store the order if its prices are on offer; a retry is found whatever they are now.
+    """Store the order if it may be; a retry is found whatever the prices and the backlog are now.
 
     Only an order that is about to be refused costs a second read.
     """
+    now = datetime.fromisoformat(order.placed_at)
     try:
+        admission.check(now)
         check_prices(
             lines,
             currency=order.currency,
             offers=offers.find(line.sku for line in order.lines),
-            now=datetime.fromisoformat(order.placed_at),
+            now=now,
             grace=grace,
         )
-    except PriceNotOnOfferError:
+    except (TooManyOpenOrdersError, PriceNotOnOfferError):
         stored = orders.find_retried(order)
         if stored is None:
             raise

@@ -4,11 +4,14 @@ An order stalls when its event was lost, when its saga execution died, or when i
 The event is published again under the same id. Consumers that processed it before recognise it. The
 saga claims the order, or takes over the dead execution's claim, and finishes it. A confirmed order
 that was not dispatched in time is published again as well. In the end a person is called.
+
+Before that the job counts the open orders: above a limit, no new ones are accepted.
 """
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lambdas.orders.backlog import BacklogStore
 from lambdas.orders.domain import Order
 from lambdas.orders.events import event_for_change
 from lambdas.orders.scans import OrderScans
@@ -27,6 +30,7 @@ from lambdas.runtime.settings import setting
 
 orders = OrderScans(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 bus = Bus(setting("EVENT_BUS"), eventbridge=client("events"))
+backlog = BacklogStore(setting("CHECKPOINTS_TABLE"), dynamodb=client("dynamodb"))
 ENVIRONMENT = setting("ENVIRONMENT")
 DISPATCH_WITHIN = timedelta(seconds=int(setting("DISPATCH_WITHIN_SECONDS")))
 MAX_ORDERS = int(setting("RESUMED_PER_MINUTE"))
@@ -39,13 +43,15 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def republish_stalled(dry_run: bool) -> dict[str, Any]:
-    """Publish the stalled orders' events, then reschedule the check of every order found.
+    """Count, publish the stalled orders' events, reschedule the check of every order found.
 
     An order whose event the bus rejects is not rescheduled, so the next run finds it again. So does
     an order for which a person is called first.
     """
     now = datetime.now(UTC)
-    report = {"checked": 0, "published": 0, "rejected": 0, "attention": 0}
+    # First: a run that is cut off has counted, and the next one goes on with the orders.
+    counts = count_orders(now, dry_run=dry_run)
+    report = {"checked": 0, "published": 0, "rejected": 0, "attention": 0, **counts}
     for page in orders.due_for_check(due=now.isoformat(), limit=MAX_ORDERS):
         late = [order for order in page if _is_late(order, now)]
         urgent = [
@@ -68,10 +74,17 @@ def republish_stalled(dry_run: bool) -> dict[str, Any]:
         report["attention"] += len(urgent)
         report["published"] += len(events) - len(rejected)
         report["rejected"] += len(rejected)
-    deferred = orders.count_deferred()
+    return report
+
+
+def count_orders(now: datetime, *, dry_run: bool) -> dict[str, int]:
+    """Count the open and the deferred orders, for the metrics and for those who place orders."""
+    counts = {"open": orders.count_open(), "deferred": orders.count_deferred()}
     if not dry_run:
-        put_metrics("Orders", {"Environment": ENVIRONMENT}, DeferredOrders=deferred)
-    return {**report, "deferred": deferred}
+        backlog.write(counts["open"], now=now)
+        metrics = {f"{name.capitalize()}Orders": count for name, count in counts.items()}
+        put_metrics("Orders", {"Environment": ENVIRONMENT}, **metrics)
+    return counts
 
 
 def _is_late(order: Order, now: datetime) -> bool:

@@ -1,7 +1,7 @@
 """Finding many orders by the sparse indexes of their table."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import merge
 from itertools import groupby, islice
@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.orders_table import OrderColumn
+from lambdas.contracts.orders_table import CONFIRMED_SHARD, OrderColumn
 from lambdas.orders.dedup_index import bucket_name, digest_of
 from lambdas.orders.domain import Order
 from lambdas.orders.store import Orders
@@ -44,28 +44,26 @@ class OrderScans(Orders):
         self._unreadable: list[str] = []
 
     def due_for_check(self, *, due: str, limit: int) -> Iterator[list[Order]]:
-        """Yield pages of open orders whose check is due, one page of each shard in turn.
+        """Yield pages of orders whose check is due, one page of each shard in turn.
 
         ``due`` is UTC, ISO 8601. The pages end once they have ``limit`` orders or more.
         """
-        return self._pages(OrderColumn.OPEN_SHARD, OrderColumn.CHECK_AFTER, before=due, limit=limit)
+        shards = [*SHARDS, *(CONFIRMED_SHARD + shard for shard in SHARDS)]
+        columns = OrderColumn.OPEN_SHARD, OrderColumn.CHECK_AFTER
+        return self._pages(*columns, shards=shards, before=due, limit=limit)
 
     def closed_orders(self, *, before: str, limit: int) -> Iterator[list[Order]]:
         """Yield pages of orders that ended before that time, in the same way."""
-        return self._pages(
-            OrderColumn.CLOSED_SHARD, OrderColumn.CHANGED_AT, before=before, limit=limit
-        )
+        columns = OrderColumn.CLOSED_SHARD, OrderColumn.CHANGED_AT
+        return self._pages(*columns, shards=SHARDS, before=before, limit=limit)
+
+    def count_open(self) -> int:
+        """Return how many orders are open. The index lags by moments."""
+        return self._count(OrderColumn.OPEN_SHARD)
 
     def count_deferred(self) -> int:
         """Return how many orders are deferred. The index lags by moments."""
-        condition = f"{OrderColumn.DEFERRED_SHARD} = :shard"
-        return sum(
-            len(keys)
-            for shard in SHARDS
-            for keys in self._query(
-                OrderColumn.DEFERRED_SHARD, condition, {":shard": shard}, size=20 * PAGE_SIZE
-            )
-        )
+        return self._count(OrderColumn.DEFERRED_SHARD)
 
     def duplicate_candidates(self, periods: Sequence[datetime]) -> Iterator[list[Order]]:
         """Yield groups of orders that look the same, each sorted by age.
@@ -107,13 +105,23 @@ class OrderScans(Orders):
                 orders.append(order)
         return orders
 
+    def _count(self, index: str) -> int:
+        """Return the number of orders in the shards of an index, without their keys."""
+        return sum(
+            answer["Count"]
+            for shard in SHARDS
+            for answer in self._answers(
+                index, f"{index} = :shard", {":shard": shard}, Select="COUNT"
+            )
+        )
+
     def _pages(
-        self, index: str, sorted_by: str, *, before: str, limit: int
+        self, index: str, sorted_by: str, *, shards: Iterable[str], before: str, limit: int
     ) -> Iterator[list[Order]]:
         condition = f"{index} = :shard AND {sorted_by} < :before"
         turns = deque(
             self._query(index, condition, {":shard": shard, ":before": before}, size=PAGE_SIZE)
-            for shard in SHARDS
+            for shard in shards
         )
         found = 0
         while turns and found < limit:
@@ -136,6 +144,12 @@ class OrderScans(Orders):
         self, index: str, condition: str, values: Mapping[str, str], *, size: int
     ) -> Iterator[list[dict[str, Any]]]:
         """Yield the keys of an index page by page. Each page is requested when it is needed."""
+        for answer in self._answers(index, condition, values, Limit=size):
+            yield [from_item(key) for key in answer["Items"]]
+
+    def _answers(
+        self, index: str, condition: str, values: Mapping[str, str], **parameters: Any
+    ) -> Iterator[Mapping[str, Any]]:
         start: dict[str, Any] = {}
         while True:
             answer = self._dynamodb.query(
@@ -143,10 +157,10 @@ class OrderScans(Orders):
                 IndexName=index,
                 KeyConditionExpression=condition,
                 ExpressionAttributeValues=to_item(values),
-                Limit=size,
+                **parameters,
                 **start,
             )
-            yield [from_item(key) for key in answer["Items"]]
+            yield answer
             if "LastEvaluatedKey" not in answer:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}

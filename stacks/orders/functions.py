@@ -23,12 +23,17 @@ class OrderFunctions:
         env: Environment,
         table: ServiceTable,
         offers: ServiceTable,
+        checkpoints: ServiceTable,
         bus: events.IEventBus,
     ) -> None:
         """Declare the functions; ``hold_order`` only where a partner reports disputes."""
         table_settings = {"ORDERS_TABLE": table.table_name}
         offers_settings = {"OFFERS_TABLE": offers.table_name}
         grace = {"OFFER_GRACE_SECONDS": str(int(env.offer_grace.to_seconds()))}
+        backlog = {
+            "CHECKPOINTS_TABLE": checkpoints.table_name,
+            "MAX_OPEN_ORDERS": str(env.max_open_orders),
+        }
         bus_settings = {"EVENT_BUS": bus.event_bus_name}
 
         function = partial(ServiceFunction, scope, env=env)
@@ -37,7 +42,7 @@ class OrderFunctions:
         self.place_order = function(
             id="PlaceOrder",
             handler="orders.place_order",
-            settings={**table_settings, **offers_settings, **grace},
+            settings={**table_settings, **offers_settings, **grace, **backlog},
         )
         self.update_offers = event_function(
             id="UpdateOffers", handler="orders.update_offers", settings=offers_settings
@@ -79,11 +84,17 @@ class OrderFunctions:
             )
 
     def grant_access(
-        self, *, table: ServiceTable, offers: ServiceTable, bus: events.IEventBus
+        self,
+        *,
+        table: ServiceTable,
+        offers: ServiceTable,
+        checkpoints: ServiceTable,
+        bus: events.IEventBus,
     ) -> None:
         """Grant each function what it does to the tables and the bus, and nothing else."""
         grant(self.place_order, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
         grant(self.place_order, "dynamodb:BatchGetItem", on=offers.table_arn)
+        grant(self.place_order, "dynamodb:GetItem", on=checkpoints.table_arn)
         grant(self.update_offers, "dynamodb:PutItem", on=offers.table_arn)
         for reader in (self.get_order, self.answer_status_query):
             grant(reader, "dynamodb:GetItem", on=table.table_arn)

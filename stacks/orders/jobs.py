@@ -38,6 +38,8 @@ class OrderJobs(Construct):
     ) -> None:
         """Declare the jobs; the table ``orders`` has the ``ORDER_INDEXES``."""
         super().__init__(scope, id)
+        self.checkpoints = ServiceTable(self, "Checkpoints", env=env, key="job")
+        """A row for each job: its progress, or its result."""
 
         def job(
             id: str, handler: str, settings: dict[str, str], *, every: Duration, timeout: Duration
@@ -63,6 +65,7 @@ class OrderJobs(Construct):
             "RepublishStalled",
             "republish_stalled",
             {
+                "CHECKPOINTS_TABLE": self.checkpoints.table_name,
                 "EVENT_BUS": bus.event_bus_name,
                 "ENVIRONMENT": env.name,
                 "DISPATCH_WITHIN_SECONDS": str(int(env.dispatch_within.to_seconds())),
@@ -71,33 +74,44 @@ class OrderJobs(Construct):
             every=Duration.minutes(1),
             timeout=Duration.seconds(50),
         )
-        grant(republish_stalled, "dynamodb:PutItem", on=orders.table_arn)
+        for table in (orders, self.checkpoints):
+            grant(republish_stalled, "dynamodb:PutItem", on=table.table_arn)
         for index in (OrderColumn.OPEN_SHARD, OrderColumn.DEFERRED_SHARD):
             grant_query(republish_stalled, index)
         grant_publish(republish_stalled, bus, published=ORDER_EVENTS)
 
-        alarm(
-            self,
-            "OrdersDeferred",
-            alarm_description="Fulfilment: orders have been deferred for 15 minutes",
-            metric=cloudwatch.Metric(
-                namespace="Orders",
-                metric_name="DeferredOrders",
-                dimensions_map={"Environment": env.name},
-                period=Duration.minutes(1),
-                statistic="Maximum",
+        for id, metric, condition, limit, minutes in (
+            ("OrdersDeferred", "DeferredOrders", "orders have been deferred for 15 minutes", 0, 15),
+            (
+                "OrdersRefused",
+                "OpenOrders",
+                "too many orders are open; new ones are refused",
+                env.max_open_orders,
+                1,
             ),
-            evaluation_periods=15,
-            alarms=alarms,
-        )
+        ):
+            alarm(
+                self,
+                id,
+                alarm_description=f"Fulfilment: {condition}",
+                metric=cloudwatch.Metric(
+                    namespace="Orders",
+                    metric_name=metric,
+                    dimensions_map={"Environment": env.name},
+                    period=Duration.minutes(1),
+                    statistic="Maximum",
+                ),
+                threshold=limit,
+                evaluation_periods=minutes,
+                alarms=alarms,
+            )
 
         # Orders that repeat an earlier one
-        checkpoints = ServiceTable(self, "Checkpoints", env=env, key="job")
         find_duplicates = job(
             "FindDuplicates",
             "find_duplicates",
             {
-                "CHECKPOINTS_TABLE": checkpoints.table_name,
+                "CHECKPOINTS_TABLE": self.checkpoints.table_name,
                 "DUPLICATE_POLICY": env.duplicate_action,
                 "DUPLICATE_WINDOW_SECONDS": str(int(env.duplicate_window.to_seconds())),
             },
@@ -105,7 +119,8 @@ class OrderJobs(Construct):
             timeout=Duration.minutes(5),
         )
         grant(find_duplicates, "dynamodb:PutItem", on=orders.table_arn)
-        grant(find_duplicates, "dynamodb:GetItem", "dynamodb:PutItem", on=checkpoints.table_arn)
+        progress = self.checkpoints.table_arn
+        grant(find_duplicates, "dynamodb:GetItem", "dynamodb:PutItem", on=progress)
         grant_query(find_duplicates, OrderColumn.DEDUP_BUCKET)
 
         # Orders past their retention

@@ -17,6 +17,7 @@ from lambdas.contracts.inventory import (
     ReserveStock,
 )
 from lambdas.contracts.orders import OrderPlaced, OrderWithdrawn
+from lambdas.contracts.orders_table import CONFIRMED_SHARD
 from lambdas.contracts.payments import (
     PaymentAlreadyRefunded,
     PaymentDeclined,
@@ -97,6 +98,7 @@ def declare_sagas(
                 table=table,
                 columns=COLUMNS,
                 completed_check=int(env.dispatch_within.to_seconds()),
+                completed_shard=CONFIRMED_SHARD,
                 **states,
             ),
             steps=steps,

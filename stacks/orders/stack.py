@@ -64,19 +64,23 @@ class OrdersStack(Stack):
             self, "Repair", consumer="Sagas", contents="failed compensations", alarms=alarms
         )
 
-        functions = OrderFunctions(self, env=env, table=table, offers=offers, bus=bus)
+        # What runs on a schedule, and what requests, events and operators invoke
+        jobs = OrderJobs(
+            self, "Jobs", env=env, orders=table, bus=bus, group=schedules, alarms=alarms
+        )
+        tables = {"table": table, "offers": offers, "checkpoints": jobs.checkpoints}
+        functions = OrderFunctions(self, env=env, bus=bus, **tables)
 
         # Flow: in through the HTTP API, out through the outbox, on by the sagas
         self._add_routes(http_api, functions)
         Outbox(self, "Outbox", table=table, relay=functions.relay_outbox, alarms=alarms)
-        OrderJobs(self, "Jobs", env=env, orders=table, bus=bus, group=schedules, alarms=alarms)
         sagas = partial(declare_sagas, self, env=env, bus=bus, alarms=alarms)
         steps = saga_steps(inventory, payments, shipping)
         sagas(table=table, steps=steps, repair_queue=repair_queue)
         self._alert_operators(bus, alarms)
         self._handle_events(functions, bus, alarms)
 
-        functions.grant_access(table=table, offers=offers, bus=bus)
+        functions.grant_access(bus=bus, **tables)
 
         outputs = {
             "OrdersTable": table.table_name,

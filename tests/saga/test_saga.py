@@ -336,7 +336,7 @@ def test_completed_record_is_looked_at_again(harness):
     assert (record["state"], record["sequence"], record["out_of_band_events"]) == ("DONE", "3", "0")
     due = datetime.fromisoformat(record["check_after"]) - datetime.now(UTC)
     assert timedelta(seconds=30) <= due <= timedelta(seconds=60)
-    assert "open_shard" in record
+    assert record["open_shard"] == f"done-{opened['data']['order_id'][0]}"
 
 
 def test_cancelled_record_keeps_the_requests_reason(harness):

@@ -17,6 +17,7 @@ ADAPTERS = {
     "lambdas/notifications/mail_sender": "SES",
     "lambdas/notifications/ses": "SES",
     "lambdas/notifications/store": "DynamoDB, S3",
+    "lambdas/orders/backlog": "DynamoDB",
     "lambdas/orders/checkpoint": "DynamoDB",
     "lambdas/orders/duplicate_scan": "DynamoDB",
     "lambdas/orders/offers_view": "DynamoDB",

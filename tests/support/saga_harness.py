@@ -135,7 +135,9 @@ class SagaHarness:
         self._withdrawal = self._create(kind, steps)
         leaving = [*steps[:-1], replace(steps[-1], irreversible=(Irreversible,))]
         ends = {"completed": "DONE", "cancelled": "CANCELLED", "irreversible": "KEPT"}
-        self._leaving = self._create(kind, leaving, completed_check=60, **ends)
+        self._leaving = self._create(
+            kind, leaving, completed_check=60, completed_shard="done-", **ends
+        )
 
     def _create(self, kind: str, steps: list[SagaStep], **ends: Any) -> str:
         asl = build_definition(

@@ -13,6 +13,7 @@ from typing import Any, cast
 from lambdas.contracts.commands import Refusal
 from lambdas.contracts.inventory import ReleaseStock, ReserveStock
 from lambdas.contracts.orders import OrderState
+from lambdas.contracts.orders_table import CONFIRMED_SHARD
 from lambdas.contracts.payments import RefundPayment, TakePayment
 from lambdas.contracts.shipping import BookShipment, CancelShipment
 from lambdas.orders.domain import Order
@@ -53,7 +54,13 @@ def _call(command: Any) -> CommandCall:
 def _build_definition(**states: Any) -> dict[str, Any]:
     table = cast(Any, SimpleNamespace(table_name="orders"))
     return build_definition(
-        record=SagaRecord(table=table, columns=COLUMNS, completed_check=3600, **states),
+        record=SagaRecord(
+            table=table,
+            columns=COLUMNS,
+            completed_check=3600,
+            completed_shard=CONFIRMED_SHARD,
+            **states,
+        ),
         steps=[
             SagaStep(
                 action=_call(action),
@@ -272,6 +279,9 @@ class Execution:
             "$string($sequence + 2)": str(self._sequence + 2),
             "$now()": f"at {now}",
             "$substring($data.order_id, 0, 1)": self._order_id[0],
+            f"'{CONFIRMED_SHARD}' & $substring($data.order_id, 0, 1)": (
+                CONFIRMED_SHARD + self._order_id[0]
+            ),
             "$outcome": self._variables.get("outcome"),
             "$reason": self._variables.get("reason"),
             "$explanation": self._variables.get("explanation"),

@@ -89,12 +89,16 @@ def _confirm(tasks: Tasks) -> State:
     confirm = tasks.write_outcome(
         tasks.record.completed,
         condition=f"{tasks.owns_claim} AND #state = :initial AND attribute_not_exists({requested})",
-        also=none if check is None else f"{none}, {columns.check_after} = :then",
+        also=none
+        if check is None
+        else f"{none}, {columns.check_after} = :then, {columns.open_shard} = :shard",
         remove=() if check else (columns.open_shard, columns.check_after),
     )
     if check is not None:
-        values = confirm["Arguments"]["ExpressionAttributeValues"]
-        values[":then"] = tasks.time_after(str(check))
+        confirm["Arguments"]["ExpressionAttributeValues"] |= {
+            ":then": tasks.time_after(str(check)),
+            ":shard": {"S": tasks.completed_shard},
+        }
     return confirm | {
         "Catch": [
             {"ErrorEquals": [CONDITION_FAILED], "Next": "Cancel"},

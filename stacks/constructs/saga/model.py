@@ -143,6 +143,8 @@ class SagaRecord:
     """The state when undoing came too late and everything stays as it is."""
     completed_check: int | None = None
     """How many seconds after its completion a record is looked at again; None means never."""
+    completed_shard: str = ""
+    """What is put before the shard's name then: completed records are apart from open ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,12 @@ class Tasks:
         """The record's shard in an index: the first letter of its key."""
         return f"{{% $substring($data.{self.columns.key}, 0, 1) %}}"
 
+    @property
+    def completed_shard(self) -> str:
+        """The shard of a completed record in the index of records to be looked at again."""
+        shard = f"$substring($data.{self.columns.key}, 0, 1)"
+        return f"{{% '{self.record.completed_shard}' & {shard} %}}"
+
     @staticmethod
     def time_after(seconds: str) -> dict[str, str]:
         """Return the time in so many seconds, a JSONata expression; UTC, ISO 8601."""

@@ -5,11 +5,15 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from lambdas.contracts.orders import OrderState
+from lambdas.orders.admission import RETRY_AFTER
+from lambdas.orders.api import KEY_REUSED
+from lambdas.orders.backlog import BacklogStore
 from lambdas.orders.dedup_index import with_dedup_key
 from lambdas.orders.domain import Order
 from lambdas.orders.events import event_for_change
@@ -22,18 +26,36 @@ from lambdas.runtime.settings import SettingMissing
 from tests.support.aws_fakes import FakeEvents, FakeSqs
 from tests.support.offers import put_on_offer
 from tests.support.order_requests import BODY, line, placed, query, request
+from tests.support.spy import Spy
 
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
+
+LIMIT = 100
+
+
+@pytest.fixture
+def checkpoints(make_table: Callable[..., str]) -> str:
+    return make_table("checkpoints", "job")
+
+
+@pytest.fixture
+def backlog(checkpoints: str, dynamodb: Any) -> BacklogStore:
+    return BacklogStore(checkpoints, dynamodb=dynamodb)
 
 
 @pytest.fixture
 def place_order(
-    load_handler: Callable[..., Handler], make_table: Callable[..., str], dynamodb: Any, table: str
+    load_handler: Callable[..., Handler],
+    make_table: Callable[..., str],
+    dynamodb: Any,
+    table: str,
+    checkpoints: str,
 ) -> Handler:
     offers = make_table("offers", "sku")
     put_on_offer(dynamodb, offers, *BODY["lines"])
     settings = {"ORDERS_TABLE": table, "OFFERS_TABLE": offers, "OFFER_GRACE_SECONDS": "900"}
-    return load_handler("lambdas.orders.place_order", **settings)
+    limit = {"CHECKPOINTS_TABLE": checkpoints, "MAX_OPEN_ORDERS": str(LIMIT)}
+    return load_handler("lambdas.orders.place_order", **settings, **limit)
 
 
 @pytest.fixture
@@ -95,6 +117,45 @@ class TestPlaceOrder:
 
         assert again["statusCode"] == 202
         assert content(again) == content(first) | {"state": state}
+
+    def test_new_order_is_refused_while_too_many_wait(
+        self, place_order: Handler, backlog: BacklogStore, dynamodb: Any, table: str
+    ):
+        backlog.write(LIMIT + 1, now=datetime.now(UTC))
+
+        answer = place_order(request(), None)
+
+        assert answer["statusCode"] == 429
+        assert content(answer)["type"] == "urn:problem-type:orders:busy"
+        assert answer["headers"]["retry-after"] == str(RETRY_AFTER)
+        assert dynamodb.scan(TableName=table)["Items"] == []
+
+    def test_retry_of_an_accepted_order_is_answered_while_too_many_wait(
+        self, place_order: Handler, backlog: BacklogStore, keep: Callable[[Order], Order]
+    ):
+        backlog.write(LIMIT + 1, now=datetime.now(UTC))
+        keep(placed())
+
+        again = place_order(request(), None)
+        other = place_order(request(BODY | {"country": "France"}), None)
+
+        assert again["statusCode"] == 202
+        assert content(again)["order_id"] == placed().order_id
+        assert (other["statusCode"], content(other)["title"]) == (409, KEY_REUSED.title)
+
+    def test_accepted_orders_cost_one_read_of_the_backlog_in_seconds(
+        self, place_order: Handler, backlog: BacklogStore, monkeypatch: pytest.MonkeyPatch
+    ):
+        backlog.write(LIMIT, now=datetime.now(UTC))
+        made: list[str] = []
+        module = sys.modules["lambdas.orders.place_order"]
+        for store in (module.orders, module.offers, module.backlog):
+            monkeypatch.setattr(store, "_dynamodb", Spy(store._dynamodb, made.append))
+
+        place_order(request(key="1"), None)
+        place_order(request(key="2"), None)
+
+        assert made == ["get_item", "batch_get_item", "put_item", "batch_get_item", "put_item"]
 
     def test_a_body_in_base64_is_read(self, place_order: Handler):
         encoded = base64.b64encode(json.dumps(BODY).encode()).decode()

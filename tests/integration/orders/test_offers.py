@@ -23,10 +23,17 @@ def offers_table(make_table: Callable[..., str]) -> str:
 
 
 @pytest.fixture
-def place(load_handler: Callable[..., Any], table: str, offers_table: str) -> Place:
+def place(
+    load_handler: Callable[..., Any],
+    make_table: Callable[..., str],
+    table: str,
+    offers_table: str,
+) -> Place:
     handler = load_handler(
         "lambdas.orders.place_order",
         ORDERS_TABLE=table,
+        CHECKPOINTS_TABLE=make_table("checkpoints", "job"),
+        MAX_OPEN_ORDERS="100",
         OFFERS_TABLE=offers_table,
         OFFER_GRACE_SECONDS="900",
     )

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.orders import OrderState
+from lambdas.contracts.orders_table import CONFIRMED_SHARD
 from lambdas.orders import scans, stalled_orders
+from lambdas.orders.admission import Backlog
+from lambdas.orders.backlog import BacklogStore
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.domain import STALLED_AFTER, Hold, HoldState, Order
 from lambdas.orders.events import event_for_change
@@ -32,12 +35,23 @@ def world(dynamodb: Any, table: str) -> World:
 
 
 @pytest.fixture
-def job(load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table: str) -> Job:
+def checkpoints(make_table: Callable[..., str]) -> str:
+    return make_table("checkpoints", "job")
+
+
+@pytest.fixture
+def job(
+    load_handler: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    table: str,
+    checkpoints: str,
+) -> Job:
     job = Job(
         load_handler,
         monkeypatch,
         "republish_stalled",
         ORDERS_TABLE=table,
+        CHECKPOINTS_TABLE=checkpoints,
         EVENT_BUS="Orders",
         ENVIRONMENT="test",
         DISPATCH_WITHIN_SECONDS=str(DISPATCH_WITHIN // timedelta(seconds=1)),
@@ -55,7 +69,15 @@ def fake_bus(job: Job, **faults: Any) -> FakeEvents:
 
 
 def report(**counts: int) -> dict[str, int]:
-    return {"checked": 0, "published": 0, "rejected": 0, "attention": 0, "deferred": 0} | counts
+    """What a run reports, but for the counts of orders."""
+    return {"checked": 0, "published": 0, "rejected": 0, "attention": 0} | counts
+
+
+def run(job: Job, *, dry_run: bool = False) -> dict[str, int]:
+    """Run the job; return its report without the counts of orders."""
+    counts = ("open", "deferred")
+    said = job.run(dry_run=dry_run)
+    return {name: count for name, count in said.items() if name not in counts}
 
 
 def deferred(world: World, key: str, *, due: datetime, **changes: Any) -> Order:
@@ -113,7 +135,7 @@ def test_stalled_orders_events_are_published_as_the_first_time(job: Job, world: 
     ]
     events = fake_bus(job)
 
-    assert job.run() == report(checked=3, published=3)
+    assert run(job) == report(checked=3, published=3)
 
     def by_id(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return sorted(entries, key=lambda entry: str(entry["Detail"]))
@@ -144,7 +166,7 @@ def test_other_orders_are_unchanged(job: Job, world: World):
     before = world.rows()
     events = fake_bus(job)
 
-    assert job.run() == report(checked=2, published=0)
+    assert run(job) == report(checked=2, published=0)
 
     assert events.requests == []
     # They are checked again when their claims expire.
@@ -180,9 +202,9 @@ def test_claimed_orders_hide_no_stalled_one(job: Job, world: World):
     (hidden,) = of_one_shard(world, 1, first=3 * scans.PAGE_SIZE)
     events = fake_bus(job)
 
-    assert job.run() == report(checked=3 * scans.PAGE_SIZE + 1, published=1)
+    assert run(job) == report(checked=3 * scans.PAGE_SIZE + 1, published=1)
     assert order_ids(events) == [hidden.order_id]
-    assert job.run() == report(checked=0, published=0)
+    assert run(job) == report(checked=0, published=0)
 
 
 def test_run_is_bounded_and_the_next_continues(
@@ -206,7 +228,8 @@ def test_dry_run_reports_the_same_and_changes_nothing(job: Job, world: World):
     said = job.run(dry_run=True)
 
     assert (events.requests, world.rows()) == ([], before)
-    assert job.run() == said == report(checked=5, published=3)
+    assert job.run() == said
+    assert said == report(checked=5, published=3) | {"open": 5, "deferred": 0}
 
 
 def test_rejected_event_is_reported_and_published_by_the_next_run(
@@ -215,20 +238,21 @@ def test_rejected_event_is_reported_and_published_by_the_next_run(
     orders = of_one_shard(world, 3)
     fake_bus(job, refused={orders[1].order_id})
 
-    assert job.run() == report(checked=3, published=2, rejected=1)
+    assert run(job) == report(checked=3, published=2, rejected=1)
     _, logged = capsys.readouterr().out.splitlines()
     assert json.loads(logged) == {
         "message": "stalled_orders_republished",
         "dry_run": False,
         **report(checked=3, published=2, rejected=1),
+        **{"open": 3, "deferred": 0},
     }
 
     later = fake_bus(job)
-    assert job.run() == report(checked=1, published=1)
+    assert run(job) == report(checked=1, published=1)
     assert order_ids(later) == [orders[1].order_id]
 
 
-@pytest.mark.parametrize(("operation", "number"), [("put_item", 3), ("get_item", 7), ("query", 2)])
+@pytest.mark.parametrize(("operation", "number"), [("put_item", 3), ("get_item", 7), ("query", 34)])
 def test_next_run_finishes_the_work_of_a_killed_run(
     job: Job, world: World, monkeypatch: pytest.MonkeyPatch, operation: str, number: int
 ):
@@ -297,18 +321,19 @@ def test_row_wins_over_a_lagging_index(job: Job, world: World):
     job.set(orders=scans.OrderScans(world.table, dynamodb=Spy(world.dynamodb, before)))
     events = fake_bus(job)
 
-    assert job.run() == report(checked=1, published=0)
+    assert run(job) == report(checked=1, published=0)
     assert (events.requests, world.rows()) == ([], {order.order_id: closed})
 
 
-def test_idle_run_queries_each_shard_of_both_indexes_once(job: Job, world: World):
+def test_idle_run_queries_each_shard_of_each_index_once(job: Job, world: World):
     made: list[str] = []
     job.set(orders=scans.OrderScans(world.table, dynamodb=Spy(world.dynamodb, made.append)))
     fake_bus(job)
 
     job.run()
 
-    assert made == ["query"] * len(scans.SHARDS) * 2
+    counted, searched = ("open", "deferred"), ("open", "confirmed")
+    assert made == ["query"] * len(scans.SHARDS) * len(counted + searched)
 
 
 def test_unreadable_row_does_not_stop_the_others(job: Job, world: World):
@@ -342,24 +367,58 @@ def test_claims_of_an_ever_failing_saga_are_bounded(
     assert row.claim_owner == me
 
 
-def test_deferred_orders_are_resumed_when_due_and_counted(
-    job: Job, world: World, capsys: pytest.CaptureFixture[str]
-):
+def test_deferred_orders_are_resumed_when_due(job: Job, world: World):
     due = deferred(world, "due", due=NOW - timedelta(seconds=1))
     deferred(world, "not due", due=NOW + timedelta(seconds=1))
     events = fake_bus(job)
 
-    assert job.run() == report(checked=1, published=1, deferred=2)
+    assert run(job) == report(checked=1, published=1)
 
     assert order_ids(events) == [due.order_id]
+
+
+def test_open_and_deferred_orders_are_counted(
+    job: Job,
+    world: World,
+    dynamodb: Any,
+    checkpoints: str,
+    capsys: pytest.CaptureFixture[str],
+):
+    deferred(world, "deferred", due=NOW + timedelta(seconds=1))
+    world.placed("new", NOW)
+    confirmed = world.placed("confirmed", OLD, state=OrderState.CONFIRMED, sequence=2)
+    world.keep(replace(confirmed, open_shard=f"{CONFIRMED_SHARD}{confirmed.open_shard}"))
+    fake_bus(job)
+
+    job.run(dry_run=True)
+    backlog = BacklogStore(checkpoints, dynamodb=dynamodb)
+    assert backlog.read() is None
+    capsys.readouterr()
+    job.run()
+
+    assert backlog.read() == Backlog(orders=2, counted_at=NOW)
     metrics = json.loads(capsys.readouterr().out.splitlines()[0])
-    assert (metrics["DeferredOrders"], metrics["Environment"]) == (2, "test")
+    names = ("Environment", "OpenOrders", "DeferredOrders")
+    assert [metrics[name] for name in names] == ["test", 2, 1]
     (described,) = metrics["_aws"]["CloudWatchMetrics"]
     assert described == {
         "Namespace": "Orders",
         "Dimensions": [["Environment"]],
-        "Metrics": [{"Name": "DeferredOrders", "Unit": "Count"}],
+        "Metrics": [{"Name": name, "Unit": "Count"} for name in names[1:]],
     }
+
+
+def test_orders_are_counted_by_a_run_that_is_then_killed(
+    job: Job, world: World, dynamodb: Any, checkpoints: str
+):
+    world.placed("stalled", OLD)
+    job.set(orders=world.killed_at("get_item", 1))
+    fake_bus(job)
+
+    with pytest.raises(Killed):
+        job.run()
+
+    assert BacklogStore(checkpoints, dynamodb=dynamodb).read() == Backlog(orders=1, counted_at=NOW)
 
 
 def test_person_is_called_once_for_an_order_that_keeps_failing(job: Job, world: World):
@@ -367,18 +426,25 @@ def test_person_is_called_once_for_an_order_that_keeps_failing(job: Job, world: 
     order = deferred(world, "failing", due=NOW - timedelta(seconds=1), **failing)
     events = fake_bus(job)
 
-    assert job.run(dry_run=True) == job.run() == report(checked=1, attention=1, deferred=1)
+    assert run(job, dry_run=True) == run(job) == report(checked=1, attention=1)
     called = world.row(order)
     assert (called.attention_requested_at, called.sequence) == (NOW.isoformat(), 2)
 
-    assert job.run() == report(checked=1, published=1, deferred=1)
+    assert run(job) == report(checked=1, published=1)
     assert order_ids(events) == [order.order_id]
     # It is the event that starts the saga, not the one that calls the person.
     assert json.loads(events.taken[0]["Detail"])["metadata"]["sequence"] == 1
 
 
 def test_confirmed_order_that_is_not_dispatched_in_time_is_published_again(job: Job, world: World):
-    late = world.placed("late", OLD, state=OrderState.CONFIRMED, sequence=2)
+    late = world.placed(
+        "late",
+        OLD,
+        state=OrderState.CONFIRMED,
+        sequence=2,
+        order_id=f"a{0:031x}",
+        open_shard=f"{CONFIRMED_SHARD}a",
+    )
     hold = {"cause": "c", "reason": "R", "explanation": "x", "at": OLD.isoformat()}
     world.placed(
         "held",
@@ -389,8 +455,8 @@ def test_confirmed_order_that_is_not_dispatched_in_time_is_published_again(job: 
     )
     events = fake_bus(job)
 
-    assert job.run() == report(checked=2, published=1)
-    assert job.run() == report()
+    assert run(job) == report(checked=2, published=1)
+    assert run(job) == report()
 
     assert order_ids(events) == [late.order_id]
     assert events.taken[0]["DetailType"] == "OrderConfirmed"
@@ -398,5 +464,5 @@ def test_confirmed_order_that_is_not_dispatched_in_time_is_published_again(job: 
     assert {order.check_after for order in world.rows().values()} == {then}
 
     job.at(NOW + 2 * DISPATCH_WITHIN + timedelta(seconds=1))
-    assert job.run() == report(checked=2, attention=1)
-    assert job.run() == report(checked=1, published=1)
+    assert run(job) == report(checked=2, attention=1)
+    assert run(job) == report(checked=1, published=1)

@@ -1,0 +1,35 @@
+"""The table's row that says how many orders are open: a job writes it, ``place_order`` reads it."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from lambdas.orders.admission import Backlog
+from lambdas.runtime.dynamodb import from_item, to_item
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+KEY = {"job": "count_open_orders"}
+
+
+class BacklogStore:
+    """One row of the table of checkpoints."""
+
+    def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
+        """``table`` is its name, ``dynamodb`` boto3's client."""
+        self._table = table
+        self._dynamodb = dynamodb
+
+    def write(self, orders: int, *, now: datetime) -> None:
+        """Record how many orders are open now."""
+        row = {**KEY, "orders": orders, "counted_at": now.isoformat()}
+        self._dynamodb.put_item(TableName=self._table, Item=to_item(row))
+
+    def read(self) -> Backlog | None:
+        """Return what was recorded last, or a moment before; None if nothing ever was."""
+        answer = self._dynamodb.get_item(TableName=self._table, Key=to_item(KEY))
+        if "Item" not in answer:
+            return None
+        row = from_item(answer["Item"])
+        counted_at = datetime.fromisoformat(row["counted_at"])
+        return Backlog(orders=row["orders"], counted_at=counted_at)
