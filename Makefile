@@ -10,8 +10,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 # jsii prints a banner for a Node release past its end of life; it still works there.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
-CDK := cdk -c env=$(ENV) $(if $(PARTNER),-c partner=$(PARTNER)) $(if $(SENDER),-c sender=$(SENDER)) \
-	$(if $(DOMAIN),-c domain=$(DOMAIN)) $(if $(CERTIFICATE),-c certificate=$(CERTIFICATE))
+CDK := cdk -c env=$(ENV)
 # Make puts ORDERS into the environment, whatever the file's name is. An empty one is refused.
 ORDERS_OPTION = $(if $(filter undefined,$(origin ORDERS)),,--orders "$$ORDERS")
 
@@ -83,7 +82,7 @@ api-docs: setup ## a page that shows the HTTP API: prints its address
 synth: setup ## the templates of ENV (dev or prod)
 	$(CDK) synth --quiet
 
-deploy: setup ## to the AWS account of your credentials, if what is deployed can read its events (ENV=dev or prod; SENDER=address)
+deploy: setup ## to the AWS account of your credentials, if what is deployed can read its events (ENV=dev or prod)
 	$(CDK) synth --quiet
 	python -m ops contracts check --env $(ENV)
 	$(CDK) deploy --all --app cdk.out

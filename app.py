@@ -1,9 +1,7 @@
 #!/usr/bin/env python3
 """Compose the platform for the environment that ``-c env=NAME`` selects; the default is ``dev``.
 
-``-c partner=NAME`` names the partner event source through which the card company reports disputes.
-``-c sender=ADDRESS`` sets the address that sends mails to customers.
-``-c domain=NAME -c certificate=ARN`` give the HTTP API a domain name of its own.
+All other settings are in ``stacks/environments.py``.
 """
 
 import sys
@@ -106,15 +104,8 @@ def main() -> int:
     """Synthesize, checked against the rules of AWS Solutions and Serverless."""
     app = App()
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
-    setting = app.node.try_get_context
     try:
-        env = environment(
-            setting("env") or "dev",
-            partner=setting("partner"),
-            sender=setting("sender"),
-            domain=setting("domain"),
-            certificate=setting("certificate"),
-        )
+        env = environment(app.node.try_get_context("env") or "dev")
     except InvalidSettingError as error:
         sys.stderr.write(f"{error}\n")
         return 2

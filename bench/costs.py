@@ -8,7 +8,7 @@ counted in the design, or assumed, as each line says. A test compares the page w
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -49,7 +49,7 @@ from bench.prices import (
     WRITE_UNIT,
     Price,
 )
-from stacks.environments import ENVIRONMENTS, Environment, environment
+from stacks.environments import ENVIRONMENTS, Environment
 
 HOURS_PER_MONTH = 730
 MINUTES_PER_MONTH = 60 * HOURS_PER_MONTH
@@ -212,7 +212,7 @@ def synthesize(name: str) -> Templates:
     context = json.loads(Path("cdk.json").read_text())["context"]
     with TemporaryDirectory() as folder:
         app = App(context=context, outdir=folder, builtin_cloud_formation_validation=False)
-        compose(app, environment(name, partner=PARTNER_SOURCE))
+        compose(app, replace(ENVIRONMENTS[name], partner_event_source=PARTNER_SOURCE))
         return {stack.stack_name: stack.template for stack in app.synth().stacks}
 
 

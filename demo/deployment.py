@@ -1,14 +1,10 @@
-"""The app's settings on a laptop, and its deployment to a local cloud."""
+"""The app's deployment to a local cloud."""
 
 from emulator.cloud import Cloud
 from emulator.deploy import Progress, context_options, deploy
 
-SENDER = "orders@shop.example"
-"""The sender's address of mails. No mail leaves the machine."""
-PARTNER_SOURCE = "aws.partner/example.com/card-company/disputes"
-"""The name of the card company's event source, and so of its bus."""
-CONTEXT = {"partner": PARTNER_SOURCE, "sender": SENDER}
-"""The CDK context with which the app is synthesized."""
+CONTEXT = {"env": "laptop"}
+"""The CDK context with which the app is synthesized: `dev` with every option."""
 CONTEXT_OPTIONS = context_options(CONTEXT)
 
 

@@ -44,7 +44,11 @@ class Disputes:
         ).fetchall()
         for (order_id,), reason in zip(found, REASONS, strict=False):
             publish_dispute(
-                self._cloud, dispute_id=f"dp_{order_id}", payment_key=order_id, reason=reason
+                self._cloud,
+                self._outputs["PartnerBus"],
+                dispute_id=f"dp_{order_id}",
+                payment_key=order_id,
+                reason=reason,
             )
             self._database.execute(
                 "INSERT INTO disputes (order_id, reason) VALUES (?, ?)", [order_id, reason]

@@ -3,16 +3,18 @@
 import json
 from typing import Any
 
-from demo.deployment import PARTNER_SOURCE
 from emulator.cloud import Cloud
 from lambdas.contracts.partner import DISPUTE_OPENED
 
 
-def publish_dispute(cloud: Cloud, **detail: Any) -> None:
-    """Put a dispute on the partner's bus; `detail` has the fields of `DisputeOpened`."""
+def publish_dispute(cloud: Cloud, bus: str, **detail: Any) -> None:
+    """Put a dispute on the partner's bus, which has the name of the partner's event source.
+
+    `detail` has the fields of `DisputeOpened`.
+    """
     answer = cloud.client("events").put_partner_events(
         Entries=[
-            {"Source": PARTNER_SOURCE, "DetailType": DISPUTE_OPENED, "Detail": json.dumps(detail)},
+            {"Source": bus, "DetailType": DISPUTE_OPENED, "Detail": json.dumps(detail)},
         ]
     )
     if answer["FailedEntryCount"]:

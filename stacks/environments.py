@@ -35,11 +35,28 @@ class ApiDomain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who sends mails to customers."""
+
+    address: str
+    identity: str
+    """The identity in SES that covers the address: the address itself, or its domain.
+
+    It must exist, and may be used by several environments, unless this one owns it.
+    """
+    owned: bool = False
+    """Whether this environment makes the identity, and deletes it.
+
+    SES then asks the owner of the address for confirmation.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """The settings of one environment."""
 
     name: str
-    """The name that ``-c env=NAME`` selects."""
+    """The environment's part of its stacks' names."""
     log_retention: RetentionDays
     """How long log groups keep their lines."""
     archive_retention: Duration | None
@@ -104,11 +121,8 @@ class Environment:
     """
     partner_event_source: str | None = None
     """The card company's partner event source; without one, nothing for disputes is deployed."""
-    sender: str | None = None
-    """The address that sends mails to customers; without one, mails are recorded but not sent.
-
-    SES asks the owner of the address for confirmation first.
-    """
+    sender: Sender | None = None
+    """Who sends mails to customers; without a sender, mails are recorded but not sent."""
     api_domain: ApiDomain | None = None
     """The HTTP API's own domain name; without one, API Gateway gives it an address."""
     notification_concurrency: int | None
@@ -168,52 +182,58 @@ PROD = Environment(
     duplicate_action="hold",
     duplicate_window=Duration.minutes(5),
 )
+LAPTOP = replace(
+    DEV,
+    partner_event_source="aws.partner/example.com/card-company/disputes",
+    # No mail leaves the machine.
+    sender=Sender(address="orders@shop.example", identity="orders@shop.example", owned=True),
+)
+"""``dev`` with every option, as it is deployed to the local cloud."""
 ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}
+"""The environments of an account."""
 
 
-def environment(
-    name: str,
-    *,
-    partner: str | None = None,
-    sender: str | None = None,
-    domain: str | None = None,
-    certificate: str | None = None,
-) -> Environment:
-    """Return the environment ``name``, with the given partner event source, sender and domain.
+def environment(name: str) -> Environment:
+    """Return the environment that ``-c env=NAME`` selects.
 
     Raises:
-        InvalidSettingError: there is no such environment, or another setting is invalid.
+        InvalidSettingError: there is no such environment, or one of its settings is invalid.
     """
-    if name not in ENVIRONMENTS:
-        known = ", ".join(ENVIRONMENTS)
+    selectable = {**ENVIRONMENTS, "laptop": LAPTOP}
+    if name not in selectable:
+        known = ", ".join(selectable)
         raise InvalidSettingError(f"unknown environment {name!r}: -c env=NAME takes one of {known}")
+    check_settings(selectable[name])
+    return selectable[name]
+
+
+def check_settings(env: Environment) -> None:
+    """Check the settings that name something outside of the app.
+
+    Raises:
+        InvalidSettingError: naming the environment, the setting, and a valid value.
+    """
+    partner = env.partner_event_source
     if partner is not None and not PARTNER_SOURCE_NAME.fullmatch(partner):
-        raise InvalidSettingError(
-            f"no partner event source is called {partner!r}: -c partner=NAME takes a name such as "
-            "aws.partner/example.com/disputes"
-        )
-    if sender and (sender.count("@") != 1 or not all(sender.split("@"))):
-        raise InvalidSettingError(
-            f"{sender!r} is no sender: -c sender=ADDRESS takes one such as orders@your.shop"
-        )
-    env = ENVIRONMENTS[name]
-    api_domain = _api_domain(domain, certificate) if domain or certificate else None
-    return replace(
-        env,
-        partner_event_source=partner or env.partner_event_source,
-        sender=sender or env.sender,
-        api_domain=api_domain or env.api_domain,
+        raise _invalid(env, f"partner_event_source={partner!r}", "aws.partner/example.com/disputes")
+    if env.sender:
+        user, _, domain = env.sender.address.rpartition("@")
+        if not user or "@" in user or not DOMAIN_NAME.fullmatch(domain.lower()):
+            raise _invalid(env, f"sender.address={env.sender.address!r}", "orders@your.shop")
+        if env.sender.identity not in (env.sender.address, domain):
+            raise _invalid(
+                env, f"sender.identity={env.sender.identity!r}", f"{env.sender.address} or {domain}"
+            )
+    if env.api_domain:
+        name, certificate = env.api_domain.name, env.api_domain.certificate_arn
+        if not DOMAIN_NAME.fullmatch(name):
+            raise _invalid(env, f"api_domain.name={name!r}", "api.your.shop")
+        if not CERTIFICATE_ARN.fullmatch(certificate):
+            valid = "arn:aws:acm:eu-west-1:123456789012:certificate/ID"
+            raise _invalid(env, f"api_domain.certificate_arn={certificate!r}", valid)
+
+
+def _invalid(env: Environment, setting: str, valid: str) -> InvalidSettingError:
+    return InvalidSettingError(
+        f"stacks/environments.py: {env.name} has {setting}, and it must be such as {valid}"
     )
-
-
-def _api_domain(name: str | None, certificate: str | None) -> ApiDomain:
-    if not name or not DOMAIN_NAME.fullmatch(name):
-        raise InvalidSettingError(
-            f"{name!r} is no domain name: -c domain=NAME takes one such as api.your.shop"
-        )
-    if not certificate or not CERTIFICATE_ARN.fullmatch(certificate):
-        raise InvalidSettingError(
-            f"{certificate!r} is no certificate for {name}: -c certificate=ARN takes one of AWS "
-            "Certificate Manager, such as arn:aws:acm:eu-west-1:123456789012:certificate/ID"
-        )
-    return ApiDomain(name=name, certificate_arn=certificate)

@@ -11,10 +11,8 @@ from aws_cdk import App, CfnOutput, Stack
 
 from app import compose
 from stacks.constructs.contract_outputs import PUBLISHED, READ
-from stacks.environments import environment
+from stacks.environments import LAPTOP
 
-PARTNER = "aws.partner/example.com/card-company/disputes"
-"""Any name: with it, the stack that is only deployed where it is configured is there too."""
 CDK_JSON = Path(__file__).resolve().parents[1] / "cdk.json"
 
 
@@ -38,10 +36,10 @@ class DeclaredContracts:
 
 @cache
 def declared_contracts() -> DeclaredContracts:
-    """Compose the stacks, without synthesizing them, and return what they note."""
+    """Compose all stacks, the optional one too, without synthesis, and return what they note."""
     context = json.loads(CDK_JSON.read_text())["context"]
     app = App(context={**context, "aws:cdk:bundling-stacks": []})
-    compose(app, environment("dev", partner=PARTNER))
+    compose(app, LAPTOP)
     stacks = [child for child in app.node.children if isinstance(child, Stack)]
     return DeclaredContracts(
         read={_service(stack): noted for stack in stacks if (noted := _noted(stack, READ))},

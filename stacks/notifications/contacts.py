@@ -41,7 +41,7 @@ class Contacts(Construct):
             settings={
                 **customers_settings,
                 "CONFIRMATION_COUNTERS_TABLE": counters.table_name,
-                "SENDER": env.sender or "",
+                "SENDER": env.sender.address if env.sender else "",
                 "API_URL": http_api.url,
             },
             # It calls SES, and waits long for it: a lost response cannot be asked for again.

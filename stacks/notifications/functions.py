@@ -36,7 +36,7 @@ class NotificationFunctions:
         mail_settings = {
             "CUSTOMERS_TABLE": customers.table_name,
             "EMAIL_RECORDS_TABLE": email_records.table_name,
-            "SENDER": env.sender or "",
+            "SENDER": env.sender.address if env.sender else "",
         }
         function = partial(
             AsyncFunction,

@@ -16,7 +16,7 @@ from stacks.constructs.event_rule import EventRule
 from stacks.constructs.grants import grant
 from stacks.constructs.http_api import HttpApi
 from stacks.constructs.table import ServiceTable
-from stacks.environments import Environment
+from stacks.environments import Environment, Sender
 from stacks.notifications.contacts import Contacts
 from stacks.notifications.functions import NotificationFunctions
 
@@ -92,10 +92,16 @@ class NotificationsStack(Stack):
         # Grants
         functions.grant_access(customers=customers, email_records=email_records, invoices=invoices)
         if env.sender:
-            sender = ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(env.sender))
-            functions.grant_send(sender.email_identity_arn)
-            grant(contacts.put_contact, "ses:SendEmail", on=sender.email_identity_arn)
+            identity = self._identity(env.sender).email_identity_arn
+            functions.grant_send(identity)
+            grant(contacts.put_contact, "ses:SendEmail", on=identity)
+            CfnOutput(self, "MailSender", value=env.sender.address)
 
         CfnOutput(self, "EraseCustomerFunction", value=contacts.erase_customer.function_name)
         CfnOutput(self, "EmailRecordsTable", value=email_records.table_name)
         CfnOutput(self, "InvoicesBucket", value=invoices.bucket_name)
+
+    def _identity(self, sender: Sender) -> ses.IEmailIdentity:
+        if not sender.owned:
+            return ses.EmailIdentity.from_email_identity_name(self, "Sender", sender.identity)
+        return ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(sender.identity))

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from demo import api_client, partner
-from demo.deployment import PARTNER_SOURCE
 from emulator.cloud import Cloud
 from emulator.deploy import deploy
 from lambdas.contracts.envelope import envelope
@@ -39,6 +38,7 @@ from tests.support.offers import put_on_offer
 from tests.support.small_stacks import lines
 from tests.templates.synthesis import new_app
 
+PARTNER_SOURCE = "aws.partner/example.com/card-company/disputes"
 ENV = replace(DEV, partner_event_source=PARTNER_SOURCE)
 
 
@@ -78,8 +78,9 @@ class Platform:
         return from_item(answer["Item"])
 
     def dispute(self, id_: str, dispute: str) -> None:
+        bus = self.outputs["PartnerBus"]
         partner.publish_dispute(
-            self.cloud, dispute_id=dispute, payment_key=id_, reason="fraudulent"
+            self.cloud, bus, dispute_id=dispute, payment_key=id_, reason="fraudulent"
         )
 
     def pick(self, id_: str) -> None:
@@ -259,7 +260,8 @@ def test_late_dispute_notifies_operations(platform: Platform):
 
 
 def test_bad_dispute_is_dead_lettered_with_all_errors(platform: Platform):
-    partner.publish_dispute(platform.cloud, dispute_id=7, reason="!", amount=415)
+    bus = platform.outputs["PartnerBus"]
+    partner.publish_dispute(platform.cloud, bus, dispute_id=7, reason="!", amount=415)
 
     dead_letter = platform.dead_letter(platform.outputs["DisputeDeadLetterQueue"])
     assert dead_letter["reason"] == (

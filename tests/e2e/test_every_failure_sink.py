@@ -19,7 +19,6 @@ from aws_cdk.aws_stepfunctions import StateMachineType
 
 from app import compose
 from demo import api_client
-from demo.deployment import PARTNER_SOURCE, SENDER
 from demo.mailbox import Mailbox
 from demo.offers import put_on_offer
 from demo.partner import publish_dispute
@@ -31,7 +30,7 @@ from lambdas.orders.domain import order_id
 from lambdas.runtime.dynamodb import from_item
 from ops.dlq.failure_sinks import Mechanism
 from ops.dlq.templates import QUEUE
-from stacks.environments import DEV
+from stacks.environments import LAPTOP
 from tests.support.cli import run_ops_in_process
 from tests.support.grants import cloud_recording_grants
 from tests.support.notifications_env import subject
@@ -41,11 +40,9 @@ from tests.templates.synthesis import new_app, templates
 
 STOCK, NOWHERE = 100, "Unspecified"
 ENV = replace(
-    DEV,
+    LAPTOP,
     saga_type=StateMachineType.EXPRESS,
     unresolved_after=Duration.seconds(1),
-    partner_event_source=PARTNER_SOURCE,
-    sender=SENDER,
 )
 SHORT = {"LEASE_SECONDS": "3"}
 """A worker's failed messages come back soon enough for a test."""
@@ -85,7 +82,11 @@ def test_all_failed_work_is_dead_lettered_and_ends_correctly(platform: Platform)
         play_aws(platform)
         for number, order in enumerate((late, left)):
             publish_dispute(
-                platform.cloud, dispute_id=f"dp_{number}", payment_key=order, reason="fraudulent"
+                platform.cloud,
+                platform.outputs["PartnerBus"],
+                dispute_id=f"dp_{number}",
+                payment_key=order,
+                reason="fraudulent",
             )
 
         operator.until(
@@ -193,7 +194,7 @@ def send_nonsense(platform: Platform) -> None:
                 MessageGroupId=NONSENSE,
                 MessageDeduplicationId=NONSENSE,
             )
-    publish_dispute(platform.cloud, dispute_id=7, reason=NONSENSE)
+    publish_dispute(platform.cloud, platform.outputs["PartnerBus"], dispute_id=7, reason=NONSENSE)
 
 
 def forget_nonsense(platform: Platform) -> None:

@@ -17,7 +17,7 @@ from lambdas.contracts.event import Event
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.values import Money, PricedLine
 from lambdas.runtime.dynamodb import from_item
-from stacks.environments import DEV
+from stacks.environments import DEV, Sender
 from stacks.notifications import NotificationsStack
 from tests.support.deliveries import received
 from tests.support.grants import cloud_recording_grants, physical
@@ -27,7 +27,7 @@ from tests.support.storefront_env import declare_storefront_stacks
 from tests.templates.synthesis import new_app
 
 SENDER = "orders@shop.example"
-ENV = replace(DEV, sender=SENDER)
+ENV = replace(DEV, sender=Sender(address=SENDER, identity=SENDER, owned=True))
 TOTAL = Money(amount=1_530, currency="GBP")
 LINES = (PricedLine(sku="85123A", quantity=6, unit_price=255),)
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ from typing import Any
 from aws_cdk import App
 
 from app import compose
-from stacks.environments import Environment, environment
+from stacks.environments import ENVIRONMENTS, Environment
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = (
@@ -106,7 +106,7 @@ class Synthesis:
 
 def with_partner(name: str) -> Environment:
     """An environment with all that can be configured in it."""
-    return environment(name, partner=PARTNER)
+    return replace(ENVIRONMENTS[name], partner_event_source=PARTNER)
 
 
 @cache

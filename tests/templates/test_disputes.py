@@ -1,18 +1,15 @@
 """The stack of disputes exists only where a partner event source is configured."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 
 import pytest
 
 from app import compose
-from stacks.environments import DEV, ENVIRONMENTS, InvalidSettingError, environment
+from stacks.environments import DEV, ENVIRONMENTS
 from tests.templates.kinds import BUS, FUNCTION, LOG_GROUP, RULE
-from tests.templates.synthesis import PARTNER, ROOT, Platform, new_app, platform, templates
+from tests.templates.synthesis import PARTNER, Platform, new_app, platform, templates
 
 
 @cache
@@ -89,29 +86,3 @@ class TestPartner:
         )
 
         assert group == {"dev": "/aws/events/partner", "prod": "/aws/events/partner-prod"}[name]
-
-
-@pytest.mark.parametrize(
-    "name", ["", "example.com", "aws.partner/x", "aws.partner/x/y z", "Orders"]
-)
-def test_invalid_partner_name_is_refused(name: str):
-    with pytest.raises(InvalidSettingError, match="-c partner=NAME takes a name such as"):
-        environment("dev", partner=name)
-
-
-def test_app_prints_one_line_for_invalid_setting():
-    app = subprocess.run(
-        [sys.executable, "app.py"],
-        cwd=ROOT,
-        env={**os.environ, "CDK_CONTEXT_JSON": json.dumps({"partner": "example.com"})},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-    assert app.returncode == 2
-    assert app.stderr == (
-        "no partner event source is called 'example.com': -c partner=NAME takes a name such as "
-        "aws.partner/example.com/disputes\n"
-    )

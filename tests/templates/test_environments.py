@@ -2,11 +2,12 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,12 @@ from stacks.constructs.saga.model import STANDARD_TIMEOUTS
 from stacks.environments import (
     DEV,
     ENVIRONMENTS,
+    LAPTOP,
     ApiDomain,
     Environment,
     InvalidSettingError,
+    Sender,
+    check_settings,
     environment,
 )
 from stacks.http_api import HttpApiStack
@@ -25,6 +29,8 @@ from stacks.operations import OperationsStack
 from tests.templates.checks.streams import stream_is_retained_and_encrypted
 from tests.templates.kinds import STREAM
 from tests.templates.synthesis import ROOT, Platform, new_app, templates
+
+UNKNOWN = "unknown environment 'nope': -c env=NAME takes one of dev, prod, laptop\n"
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -36,33 +42,66 @@ def test_unknown_environment_lists_the_known_ones():
     with pytest.raises(InvalidSettingError) as unknown:
         environment("nope")
 
-    assert str(unknown.value) == "unknown environment 'nope': -c env=NAME takes one of dev, prod"
+    assert f"{unknown.value}\n" == UNKNOWN
 
 
-def test_sender_overrides_the_environment():
-    assert environment("dev", sender="a@b.example") == replace(DEV, sender="a@b.example")
-    assert environment("dev", sender=None) == environment("dev", sender="") == DEV
+def test_laptop_has_the_stacks_of_dev_and_every_option():
+    laptop = environment("laptop")
 
-
-@pytest.mark.parametrize("sender", ["b.example", "@b.example", "a@", "a@b@c"])
-def test_invalid_sender_is_named_in_the_error(sender: str):
-    with pytest.raises(
-        InvalidSettingError, match=f"'{sender}' is no sender: -c sender=ADDRESS takes"
-    ):
-        environment("dev", sender=sender)
+    assert replace(laptop, partner_event_source=None, sender=None) == DEV
+    assert laptop.partner_event_source
+    assert laptop.sender
 
 
 CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/c0ffee"
+API_DOMAIN = ApiDomain(name="api.your.shop", certificate_arn=CERTIFICATE)
+SENDER = Sender(address="orders@your.shop", identity="your.shop")
+
+
+@pytest.mark.parametrize("env", [*ENVIRONMENTS.values(), LAPTOP])
+def test_settings_of_every_environment_are_valid(env: Environment):
+    check_settings(env)
+    check_settings(replace(env, sender=SENDER, api_domain=API_DOMAIN))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        *(
+            ({"partner_event_source": name}, f"dev has partner_event_source='{name}', and")
+            for name in ("", "example.com", "aws.partner/x", "aws.partner/x/y z", "Orders")
+        ),
+        *(
+            ({"sender": replace(SENDER, address=address)}, f"has sender.address='{address}', and")
+            for address in ("b.example", "@b.example", "a@", "a@b@c.example", "a@b")
+        ),
+        (
+            {"sender": replace(SENDER, identity="their.shop")},
+            "has sender.identity='their.shop', and it must be such as orders@your.shop or your",
+        ),
+        *(
+            ({"api_domain": replace(API_DOMAIN, name=name)}, f"has api_domain.name='{name}', and")
+            for name in ("https://api.your.shop", "api", "")
+        ),
+        (
+            {"api_domain": replace(API_DOMAIN, certificate_arn="c0ffee")},
+            "has api_domain.certificate_arn='c0ffee', and it must be such as arn:aws:acm:",
+        ),
+    ],
+)
+def test_invalid_setting_is_named_with_its_environment(changed: Mapping[str, Any], said: str):
+    with pytest.raises(InvalidSettingError, match=r"stacks/environments\.py: dev has") as invalid:
+        check_settings(replace(DEV, **changed))
+
+    assert said in str(invalid.value)
 
 
 def test_domain_is_the_address_of_the_api(tmp_path: Path):
-    env = environment("dev", domain="api.your.shop", certificate=CERTIFICATE)
     app = new_app(outdir=str(tmp_path))
-    HttpApiStack(app, env=env)
+    HttpApiStack(app, env=replace(DEV, api_domain=API_DOMAIN))
 
     (template,) = templates(app).values()
 
-    assert env.api_domain == ApiDomain(name="api.your.shop", certificate_arn=CERTIFICATE)
     assert template["Outputs"]["ApiUrl"]["Value"] == "https://api.your.shop"
     kinds = {resource["Type"]: resource for resource in template["Resources"].values()}
     assert kinds["AWS::ApiGatewayV2::Api"]["Properties"]["DisableExecuteApiEndpoint"] is True
@@ -70,38 +109,11 @@ def test_domain_is_the_address_of_the_api(tmp_path: Path):
     assert "AWS::ApiGatewayV2::ApiMapping" in kinds
 
 
-@pytest.mark.parametrize(
-    ("domain", "certificate", "said"),
-    [
-        ("https://api.your.shop", CERTIFICATE, "is no domain name: -c domain=NAME takes"),
-        ("api", CERTIFICATE, "'api' is no domain name: -c domain=NAME takes"),
-        (None, CERTIFICATE, "None is no domain name: -c domain=NAME takes"),
-        ("api.your.shop", None, "None is no certificate for api.your.shop: -c certificate=ARN"),
-        ("api.your.shop", "c0ffee", "'c0ffee' is no certificate for api.your.shop"),
-    ],
-)
-def test_invalid_domain_or_certificate_is_named_in_the_error(
-    domain: str | None, certificate: str | None, said: str
-):
-    with pytest.raises(InvalidSettingError, match=re.escape(said)):
-        environment("dev", domain=domain, certificate=certificate)
-
-
-@pytest.mark.parametrize(
-    ("context", "said"),
-    [
-        ({"env": "nope"}, "unknown environment 'nope': -c env=NAME takes one of dev, prod\n"),
-        (
-            {"sender": "nope"},
-            "'nope' is no sender: -c sender=ADDRESS takes one such as orders@your.shop\n",
-        ),
-    ],
-)
-def test_app_prints_one_line_for_invalid_setting(context: dict[str, str], said: str):
+def test_app_prints_one_line_for_invalid_setting():
     app = subprocess.run(
         [sys.executable, "app.py"],
         cwd=ROOT,
-        env={**os.environ, "CDK_CONTEXT_JSON": json.dumps(context)},
+        env={**os.environ, "CDK_CONTEXT_JSON": json.dumps({"env": "nope"})},
         capture_output=True,
         text=True,
         timeout=60,
@@ -109,7 +121,7 @@ def test_app_prints_one_line_for_invalid_setting(context: dict[str, str], said: 
     )
 
     assert app.returncode == 2
-    assert app.stderr == said
+    assert app.stderr == UNKNOWN
     assert app.stdout == ""
 
 

@@ -1,6 +1,7 @@
 """Whether mails are sent at all, and who may send them, is the environment's."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from aws_cdk import App
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from app import compose
-from stacks.environments import DEV, ENVIRONMENTS
+from stacks.environments import DEV, ENVIRONMENTS, LAPTOP, Sender
 from tests.templates.checks.common import CHECKS, permissions
 from tests.templates.kinds import ALARM, BUCKET, FUNCTION, INVOKE_CONFIG
 from tests.templates.synthesis import Platform, new_app, platform, templates
@@ -22,13 +23,13 @@ MAILERS = ("NotifyCustomer", "EmailInvoice")
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> App:
     app = new_app(outdir=str(tmp_path_factory.mktemp("with-a-sender")))
-    compose(app, replace(DEV, sender=SENDER))
+    compose(app, LAPTOP)
     return app
 
 
 @pytest.fixture(scope="module")
 def sending(app: App) -> Platform:
-    return Platform(environment=replace(DEV, sender=SENDER), templates=templates(app))
+    return Platform(environment=LAPTOP, templates=templates(app))
 
 
 def may_send(of: Platform) -> dict[str, Any]:
@@ -61,6 +62,18 @@ def test_with_sender_three_functions_may_send_from_that_identity(sending: Platfo
     for name in MAILERS:
         variables = sending.one(FUNCTION, name).properties["Environment"]["Variables"]
         assert variables["SENDER"] == SENDER
+
+
+def test_existing_identity_is_used_and_not_owned(tmp_path: Path):
+    app = new_app(outdir=str(tmp_path))
+    compose(app, replace(DEV, sender=Sender(address=SENDER, identity="shop.example")))
+    of = Platform(environment=DEV, templates=templates(app))
+
+    assert list(of.all(IDENTITY)) == []
+    assert set(may_send(of)) == {*MAILERS, "ContactsPutContact"}
+    for resource in may_send(of).values():
+        *_, name = resource["Fn::Join"][1]
+        assert name.endswith(":identity/shop.example")
 
 
 def test_with_sender_every_check_holds(app: App, sending: Platform):
