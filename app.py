@@ -23,6 +23,7 @@ from stacks.payments import PaymentsStack
 from stacks.purchasing import PurchasingStack
 from stacks.shipping import ShippingStack
 from stacks.storefront import StorefrontStack
+from stacks.supplier import SupplierStack
 from stacks.warehouse import WarehouseStack
 
 
@@ -75,12 +76,14 @@ def compose(app: App, env: Environment) -> None:
         alarms=operations.topic,
         http_api=http_api,
     )
+    supplier = SupplierStack(app, env=env)
     PurchasingStack(
         app,
         env=env,
         alarms=operations.topic,
         schedules=operations.schedules,
         inventory=inventory,
+        supplier=supplier.answer_purchase_order,
     )
     StorefrontStack(
         app,

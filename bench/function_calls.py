@@ -30,7 +30,7 @@ SKUS = ("SKU-1", "SKU-2")
 PRICE = 100
 CUSTOMER = "ada"
 FUNCTION_LOG_GROUP = re.compile(r"(?P<function>\w+)Logs[0-9A-F]{8}")
-SCHEDULED_FUNCTIONS = re.compile(r"Jobs|QueryStale|PublishOutbox|DeliverPurchaseOrders|Scaler")
+SCHEDULED_FUNCTIONS = re.compile(r"Jobs|QueryStale|PublishOutbox|FollowUpPurchaseOrders|Scaler")
 TIMEOUT_SECONDS = 60.0
 IDLE_SECONDS = 4.0
 """Seconds without an invocation after which an order is finished."""

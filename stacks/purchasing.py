@@ -1,6 +1,7 @@
-"""Purchasing: orders more of what runs low, and has it delivered."""
+"""Purchasing: orders more of what runs low from the supplier, and receives it."""
 
 from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -16,7 +17,7 @@ from stacks.inventory import InventoryStack
 
 
 class PurchasingStack(Stack):
-    """From low stock to a delivery; the supplier is simulated."""
+    """Purchase orders, from low stock to a delivery."""
 
     def __init__(
         self,
@@ -26,6 +27,7 @@ class PurchasingStack(Stack):
         alarms: sns.ITopic,
         schedules: scheduler.IScheduleGroup,
         inventory: InventoryStack,
+        supplier: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, env.stack_name("Purchasing"))
 
@@ -35,7 +37,7 @@ class PurchasingStack(Stack):
             "PurchaseOrders",
             env=env,
             key="purchase_order_id",
-            indexes=[("awaiting", "due_at")],
+            indexes=[("awaiting", "check_after")],
         )
 
         # Functions
@@ -45,22 +47,23 @@ class PurchasingStack(Stack):
             "RaisePurchaseOrders",
             env=env,
             handler="purchasing.raise_purchase_orders",
-            settings={**on_table, "LEAD_TIME_SECONDS": str(env.lead_time.to_seconds())},
+            settings=on_table,
         )
-        deliver_purchase_orders = ServiceFunction(
+        follow_up_purchase_orders = ServiceFunction(
             self,
-            "DeliverPurchaseOrders",
+            "FollowUpPurchaseOrders",
             env=env,
-            handler="purchasing.deliver_purchase_orders",
+            handler="purchasing.follow_up_purchase_orders",
             settings={
                 **on_table,
+                "SUPPLIER_FUNCTION": supplier.function_name,
                 "RECEIVE_STOCK_FUNCTION": inventory.receive_stock.function_name,
             },
             timeout=Duration.seconds(50),
             no_dlq_reason=SCHEDULE_HAS_DESTINATION,
         )
 
-        # Flow: events from inventory's topic, commands to inventory's function
+        # Flow: events from inventory's topic, orders to the supplier, deliveries to inventory
         Subscriber(
             self,
             "LowStock",
@@ -71,7 +74,7 @@ class PurchasingStack(Stack):
         )
         Schedule(
             self,
-            function=deliver_purchase_orders,
+            function=follow_up_purchase_orders,
             every=Duration.minutes(1),
             group=schedules,
             alarms=alarms,
@@ -80,16 +83,13 @@ class PurchasingStack(Stack):
         # Grants
         grant(raise_purchase_orders, "dynamodb:PutItem", on=table.table_arn)
         grant(
-            deliver_purchase_orders, "dynamodb:GetItem", "dynamodb:UpdateItem", on=table.table_arn
+            follow_up_purchase_orders, "dynamodb:GetItem", "dynamodb:UpdateItem", on=table.table_arn
         )
-        grant(deliver_purchase_orders, "dynamodb:Query", on=f"{table.table_arn}/index/awaiting")
-        grant(
-            deliver_purchase_orders,
-            "lambda:InvokeFunction",
-            on=inventory.receive_stock.function_arn,
-        )
+        grant(follow_up_purchase_orders, "dynamodb:Query", on=f"{table.table_arn}/index/awaiting")
+        for called in (supplier, inventory.receive_stock):
+            grant(follow_up_purchase_orders, "lambda:InvokeFunction", on=called.function_arn)
 
         CfnOutput(self, "PurchaseOrdersTable", value=table.table_name)
         CfnOutput(
-            self, "DeliverPurchaseOrdersFunction", value=deliver_purchase_orders.function_name
+            self, "FollowUpPurchaseOrdersFunction", value=follow_up_purchase_orders.function_name
         )

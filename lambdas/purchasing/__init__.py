@@ -1,1 +1,1 @@
-"""Purchasing: raises purchase orders for what runs low, and has them delivered."""
+"""Purchasing: raises purchase orders for what runs low, follows them up with the supplier."""

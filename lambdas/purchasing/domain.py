@@ -1,7 +1,7 @@
-"""Decisions about purchase orders: how much to order, and when it is due."""
+"""Decisions about purchase orders: how much to order, and what its delivery brings."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from lambdas.contracts.envelope import EventEnvelope, event_id
@@ -39,8 +39,8 @@ class PurchaseOrder:
     quantity: int
     state: PurchaseOrderState
     raised_at: str
-    due_at: str
-    """When the supplier delivers."""
+    check_after: str
+    """When to send the order to the supplier: at once, and again when it will be delivered."""
     changed_at: str
     """When ``state`` changed last."""
     explanation: str = ""
@@ -49,9 +49,7 @@ class PurchaseOrder:
     """The supplier's name while the order is open: the key of the index of open orders."""
 
 
-def plan_purchase_order(
-    event: EventEnvelope[LowStockEvent], *, now: datetime, lead_time: timedelta
-) -> PurchaseOrder:
+def plan_purchase_order(event: EventEnvelope[LowStockEvent], *, now: datetime) -> PurchaseOrder:
     """Return the one order for a crossing of a threshold; a repeated event leads to the same.
 
     Each of the two thresholds orders as much as the minimum: when a SKU is sold out, twice that is
@@ -63,7 +61,7 @@ def plan_purchase_order(
         quantity=max(event.data.minimum, 1),
         state=PurchaseOrderState.OPEN,
         raised_at=format_time(now),
-        due_at=format_time(now + lead_time),
+        check_after=format_time(now),
         changed_at=format_time(now),
         awaiting=SUPPLIER,
     )

@@ -1,7 +1,7 @@
 """On StockBelowMinimum and StockSoldOut: raise one purchase order for each crossing."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -16,13 +16,12 @@ from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
 orders = PurchaseOrders(setting("PURCHASE_ORDERS_TABLE"), dynamodb=client("dynamodb"))
-LEAD_TIME = timedelta(seconds=int(setting("LEAD_TIME_SECONDS")))
 
 
 def raise_purchase_orders(events: Sequence[EventEnvelope[LowStockEvent]]) -> None:
     """Raise the purchase order for each event."""
     for event in events:
-        orders.put_once(plan_purchase_order(event, now=datetime.now(UTC), lead_time=LEAD_TIME))
+        orders.put_once(plan_purchase_order(event, now=datetime.now(UTC)))
 
 
 consumer = BatchConsumer(

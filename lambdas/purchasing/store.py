@@ -4,11 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lambdas.contracts.codec import decode, encode
-from lambdas.purchasing.domain import (
-    SUPPLIER,
-    PurchaseOrder,
-    PurchaseOrderState,
-)
+from lambdas.purchasing.domain import SUPPLIER, PurchaseOrder, PurchaseOrderState
 from lambdas.runtime.dynamodb import from_item, put_if_absent, to_item
 
 if TYPE_CHECKING:
@@ -30,11 +26,11 @@ class PurchaseOrders:
         return decode(PurchaseOrder, kept)
 
     def due(self, *, now: str, limit: int) -> Iterator[PurchaseOrder]:
-        """Yield the open orders that are due, at most ``limit``, the longest due first."""
+        """Yield at most ``limit`` open orders to be checked by ``now``, the longest due first."""
         keys = self._dynamodb.query(
             TableName=self._table,
             IndexName="awaiting",
-            KeyConditionExpression="awaiting = :supplier AND due_at <= :now",
+            KeyConditionExpression="awaiting = :supplier AND check_after <= :now",
             ExpressionAttributeValues=to_item({":supplier": SUPPLIER, ":now": now}),
             Limit=limit,
         )
@@ -49,12 +45,12 @@ class PurchaseOrders:
                 yield decode(PurchaseOrder, from_item(found["Item"]))
 
     def postpone(self, order: PurchaseOrder, *, until: str) -> None:
-        """Set when an open order is due, so that orders due before that come first."""
+        """Check an open order again at ``until``, after those that are due before."""
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key=to_item({"purchase_order_id": order.purchase_order_id}),
-                UpdateExpression="SET due_at = :until",
+                UpdateExpression="SET check_after = :until",
                 ConditionExpression="#state = :open",
                 ExpressionAttributeNames={"#state": "state"},
                 ExpressionAttributeValues=to_item(

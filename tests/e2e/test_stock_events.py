@@ -22,6 +22,7 @@ from lambdas.runtime.dynamodb import from_item
 from lambdas.runtime.topic import group_id
 from stacks.environments import DEV
 from stacks.purchasing import PurchasingStack
+from stacks.supplier import SupplierStack
 from tests.support.grants import cloud_recording_grants, physical
 from tests.support.patching import disable_schedules, patched_function
 from tests.support.small_stacks import lines
@@ -97,18 +98,20 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     assembly: Path = tmp_path_factory.mktemp("assembly")
     app = new_app(outdir=str(assembly))
     storefront = declare_storefront_stacks(app, ENV)
+    supplier = SupplierStack(app, env=ENV)
     PurchasingStack(
         app,
         env=ENV,
         alarms=storefront.operations.topic,
         schedules=storefront.operations.schedules,
         inventory=storefront.inventory,
+        supplier=supplier.answer_purchase_order,
     )
     app.synth()
     with cloud_recording_grants() as cloud:
         outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
         # What the supplier delivers changes the stock: not behind the back of who counts changes.
-        disable_schedules(cloud, "DeliverPurchaseOrders")
+        disable_schedules(cloud, "FollowUpPurchaseOrders")
         customers = api_client.create_customers(cloud, outputs, "ada")
         yield Platform(
             cloud=cloud,
@@ -129,11 +132,11 @@ def test_low_stock_is_ordered_once_per_crossing_and_shown_until_delivery(platfor
     eventually(lambda: platform.shown("85123A"), ("SOLD_OUT", 4))
     eventually(lambda: len(platform.rows("PurchaseOrdersTable", "85123A")), 2)
 
-    assert platform.call("DeliverPurchaseOrders") == {"delivered": 2}
+    assert platform.call("FollowUpPurchaseOrders") == {"delivered": 2}
     eventually(lambda: platform.shown("85123A"), ("IN_STOCK", 6))
     (row,) = platform.rows("StockTable", "85123A")
     assert (row["available"], row["reserved"]) == (10, 9)
-    assert platform.call("DeliverPurchaseOrders") == {"delivered": 0}
+    assert platform.call("FollowUpPurchaseOrders") == {"delivered": 0}
     states = [row["state"] for row in platform.rows("PurchaseOrdersTable", "85123A")]
     assert states == ["DELIVERED"] * 2
 

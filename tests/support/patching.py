@@ -47,7 +47,8 @@ def disable_schedules(cloud: Cloud, *jobs: str) -> None:
     scheduler = cloud.client("scheduler")
     schedules = scheduler.list_schedules()["Schedules"]
     for job in jobs:
-        (found,) = (each for each in schedules if f"-{job}Schedule" in each["Name"])
+        # By the function: a schedule's own name is cut off.
+        (found,) = (each for each in schedules if f"-{job}" in each["Target"]["Arn"])
         named = {"Name": found["Name"], "GroupName": found["GroupName"]}
         stated = scheduler.get_schedule(**named)
         kept = ("FlexibleTimeWindow", "ScheduleExpression", "Target")

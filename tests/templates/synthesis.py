@@ -27,6 +27,7 @@ SERVICES = (
     "Warehouse",
     "Orders",
     "Catalog",
+    "Supplier",
     "Purchasing",
     "Storefront",
     "Notifications",

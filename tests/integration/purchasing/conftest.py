@@ -8,7 +8,7 @@ from lambdas.runtime.dynamodb import from_item
 
 @pytest.fixture
 def table(make_table: Callable[..., str]) -> str:
-    return make_table("purchase-orders", "purchase_order_id", index=("awaiting", "due_at"))
+    return make_table("purchase-orders", "purchase_order_id", index=("awaiting", "check_after"))
 
 
 @pytest.fixture

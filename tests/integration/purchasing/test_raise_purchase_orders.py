@@ -23,7 +23,7 @@ Handle = Callable[..., Any]
 
 
 def order(event: EventEnvelope[Any], now: datetime = START) -> Any:
-    return plan_purchase_order(event, now=now, lead_time=timedelta(minutes=10))
+    return plan_purchase_order(event, now=now)
 
 
 @pytest.fixture
@@ -34,7 +34,6 @@ def handle(load_handler: Callable[..., Any], table: str, monkeypatch: Any) -> Ha
         handler = load_handler(
             "lambdas.purchasing.raise_purchase_orders",
             PURCHASE_ORDERS_TABLE=table,
-            LEAD_TIME_SECONDS="600",
             DEAD_LETTER_QUEUE_URL="dead-letters",
         )
         dead_letters = DeadLetterQueue("dead-letters", sqs=sqs or FakeSqs())
@@ -107,7 +106,7 @@ def test_each_crossing_leads_to_one_order(
     dynamodb: Any, make_table: Callable[..., str], drawn: list[tuple[str, int, bool]]
 ):
     """For every order and number of deliveries of the events."""
-    table = make_table("purchase-orders", "purchase_order_id", index=("awaiting", "due_at"))
+    table = make_table("purchase-orders", "purchase_order_id", index=("awaiting", "check_after"))
     store = PurchaseOrders(table, dynamodb=dynamodb)
 
     for i, (sku, sequence, sold_out) in enumerate(drawn):
@@ -116,4 +115,4 @@ def test_each_crossing_leads_to_one_order(
 
     due = list(store.due(now="2027", limit=100))
     assert len(due) == len({(sku, sequence) for sku, sequence, _ in drawn})
-    assert [raised.due_at for raised in due] == sorted(raised.due_at for raised in due)
+    assert [raised.check_after for raised in due] == sorted(raised.check_after for raised in due)

@@ -12,7 +12,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def order(event: EventEnvelope[Any], now: datetime = START) -> Any:
-    return plan_purchase_order(event, now=now, lead_time=timedelta(minutes=10))
+    return plan_purchase_order(event, now=now)
 
 
 class TestPlanPurchaseOrder:
@@ -20,7 +20,7 @@ class TestPlanPurchaseOrder:
         raised = order(low("A", 7, minimum=12))
 
         assert (raised.sku, raised.quantity, raised.state) == ("A", 12, "OPEN")
-        assert raised.due_at == "2026-01-01T00:10:00.000Z"
+        assert raised.raised_at == raised.check_after == "2026-01-01T00:00:00.000Z"
 
     def test_quantity_is_at_least_one(self):
         assert order(low("A", 7, kind=StockSoldOut, minimum=0)).quantity == 1

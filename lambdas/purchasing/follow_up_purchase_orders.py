@@ -1,4 +1,4 @@
-"""On schedule: have the simulated supplier deliver what is due."""
+"""On schedule: send open purchase orders to the supplier, and receive what it has delivered."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,24 +6,27 @@ from typing import Any
 from botocore.config import Config
 
 from lambdas.contracts.times import format_time
+from lambdas.purchasing.follow_up import FollowUp
+from lambdas.purchasing.lambda_supplier import LambdaSupplier
 from lambdas.purchasing.store import PurchaseOrders
-from lambdas.purchasing.supplier import Supplier
 from lambdas.runtime.aws import CONFIG, client
 from lambdas.runtime.settings import setting
 
-# Inventory may take 6 s, as on a cold start. With a shorter time-out, a delivery that succeeds
+# A called function may take 6 s, as on a cold start. With a shorter time-out, a call that succeeds
 # would count as failed. One attempt: the next run tries again.
 INVOKE_CONFIG = CONFIG.merge(
     Config(read_timeout=7, retries={"mode": "standard", "total_max_attempts": 1})
 )
 
-supplier = Supplier(
+functions = client("lambda", INVOKE_CONFIG)
+follow_up = FollowUp(
     PurchaseOrders(setting("PURCHASE_ORDERS_TABLE"), dynamodb=client("dynamodb")),
+    supplier=LambdaSupplier(setting("SUPPLIER_FUNCTION"), functions=functions),
     receive_stock=setting("RECEIVE_STOCK_FUNCTION"),
-    functions=client("lambda", INVOKE_CONFIG),
+    functions=functions,
 )
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, int]:
-    """Return how many orders were delivered; raise DeliveryFailedError if some were not."""
-    return {"delivered": supplier.deliver(now=format_time(datetime.now(UTC)))}
+    """Return how many orders were delivered; raise FollowUpFailedError if some failed."""
+    return {"delivered": follow_up.run(now=format_time(datetime.now(UTC)))}

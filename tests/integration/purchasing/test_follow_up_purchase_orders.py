@@ -1,4 +1,4 @@
-"""What is due arrives, once, wherever a run is cut off."""
+"""Purchase orders are sent, and their goods arrive once, wherever a run is cut off."""
 
 import io
 import json
@@ -10,10 +10,12 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from lambdas.contracts.inventory import ReceiveStock
-from lambdas.purchasing import supplier as module
-from lambdas.purchasing.domain import plan_purchase_order
+from lambdas.contracts.times import format_time
+from lambdas.purchasing import follow_up as module
+from lambdas.purchasing.domain import PurchaseOrder, plan_purchase_order
+from lambdas.purchasing.follow_up import FollowUp, FollowUpFailedError
 from lambdas.purchasing.store import PurchaseOrders
-from lambdas.purchasing.supplier import DeliveryFailedError, Supplier
+from lambdas.purchasing.supplier import Confirmed, Delivered, SupplierError
 from tests.support.doubles import ClientDouble
 from tests.support.low_stock import low
 from tests.support.spy import Spy
@@ -21,7 +23,8 @@ from tests.templates.kinds import FUNCTION
 from tests.templates.synthesis import platform
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-DUE = (START + timedelta(minutes=10)).isoformat()
+NOW = format_time(START)
+DUE = format_time(START + timedelta(minutes=10))
 Rows = Callable[[], list[dict[str, Any]]]
 
 
@@ -65,14 +68,37 @@ def orders(table: str, dynamodb: Any) -> PurchaseOrders:
 def raise_purchase_orders(orders: PurchaseOrders, *skus: str) -> None:
     for i, sku in enumerate(skus):
         raised_at = START - timedelta(seconds=len(skus) - i)
-        orders.put_once(
-            plan_purchase_order(low(sku, i + 1), now=raised_at, lead_time=timedelta(minutes=10))
-        )
+        orders.put_once(plan_purchase_order(low(sku, i + 1), now=raised_at))
 
 
-def deliver(orders: PurchaseOrders, inventory: Inventory, now: str = DUE) -> int:
-    supplier = Supplier(orders, receive_stock="receive-stock", functions=inventory)
-    return supplier.deliver(now=now)
+class Deliverer:
+    """A supplier that has delivered every order, or answers and fails as it is said."""
+
+    def __init__(self, *answers: Confirmed | SupplierError) -> None:
+        self.sent: list[PurchaseOrder] = []
+        self._answers = list(answers)
+
+    def send(self, order: PurchaseOrder) -> Confirmed | Delivered:
+        self.sent.append(order)
+        answer = self._answers.pop(0) if self._answers else Delivered()
+        if isinstance(answer, SupplierError):
+            raise answer
+        return answer
+
+
+def deliver(
+    orders: PurchaseOrders,
+    inventory: Inventory,
+    now: str = NOW,
+    supplier: Deliverer | None = None,
+) -> int:
+    follow_up = FollowUp(
+        orders,
+        supplier=supplier or Deliverer(),
+        receive_stock="receive-stock",
+        functions=inventory,
+    )
+    return follow_up.run(now=now)
 
 
 def test_due_order_is_delivered_and_closed(
@@ -83,23 +109,57 @@ def test_due_order_is_delivered_and_closed(
     assert deliver(orders, inventory) == 2
     assert inventory.units == {"A": 5, "B": 5}
     assert [(row["state"], row["changed_at"], "awaiting" in row) for row in rows()] == [
-        ("DELIVERED", DUE, False)
+        ("DELIVERED", NOW, False)
     ] * 2
     assert deliver(orders, inventory) == 0
     assert inventory.calls == 2
 
 
-def test_order_not_yet_due_stays_open(orders: PurchaseOrders, inventory: Inventory, rows: Rows):
+def test_confirmed_order_is_sent_again_when_it_is_due_and_not_before(
+    orders: PurchaseOrders, inventory: Inventory, rows: Rows
+):
     raise_purchase_orders(orders, "A")
+    supplier = Deliverer(Confirmed(DUE))
 
-    assert deliver(orders, inventory, now=START.isoformat()) == 0
-    assert [row["state"] for row in rows()] == ["OPEN"]
+    for _ in range(2):
+        assert deliver(orders, inventory, supplier=supplier) == 0
+    assert [(row["state"], row["check_after"]) for row in rows()] == [("OPEN", DUE)]
+    assert (len(supplier.sent), inventory.calls) == (1, 0)
+
+    assert deliver(orders, inventory, now=DUE, supplier=supplier) == 1
+    first, second = supplier.sent
+    assert (first.purchase_order_id, first.quantity) == (second.purchase_order_id, second.quantity)
+    assert inventory.units == {"A": 5}
+
+
+def test_order_confirmed_for_the_past_lets_others_come_first(
+    orders: PurchaseOrders, inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "MAX_ORDERS", 1)
+    raise_purchase_orders(orders, "A", "B")
+    supplier = Deliverer(Confirmed("2025-01-01T00:00:00.000Z"))
+
+    assert deliver(orders, inventory, supplier=supplier) == 0
+    assert deliver(orders, inventory, supplier=supplier) == 1
+    assert inventory.units == {"B": 5}
+
+
+def test_failing_supplier_leaves_the_order_open_and_others_are_delivered(
+    orders: PurchaseOrders, inventory: Inventory, rows: Rows
+):
+    raise_purchase_orders(orders, "A", "B")
+    supplier = Deliverer(SupplierError("the supplier failed"))
+
+    with pytest.raises(FollowUpFailedError, match="the supplier failed"):
+        deliver(orders, inventory, supplier=supplier)
+    assert [row["state"] for row in rows()] == ["OPEN", "DELIVERED"]
+    assert deliver(orders, inventory) == 1
 
 
 def test_a_run_has_its_bound_and_the_next_does_the_rest(
     orders: PurchaseOrders, inventory: Inventory, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(module, "MAX_DELIVERIES", 2)
+    monkeypatch.setattr(module, "MAX_ORDERS", 2)
     raise_purchase_orders(orders, "C", "A", "B")
 
     assert deliver(orders, inventory) == 2
@@ -162,12 +222,12 @@ def test_order_closed_meanwhile_is_not_delivered_again(
 
 def test_closed_order_is_unchanged(orders: PurchaseOrders, inventory: Inventory, rows: Rows):
     raise_purchase_orders(orders, "A")
-    (order,) = orders.due(now=DUE, limit=1)
+    (order,) = orders.due(now=NOW, limit=1)
     deliver(orders, inventory)
 
     orders.close(order, now="2027", refusal_reason="too late")
 
-    assert [(row["state"], row["changed_at"]) for row in rows()] == [("DELIVERED", DUE)]
+    assert [(row["state"], row["changed_at"]) for row in rows()] == [("DELIVERED", NOW)]
 
 
 def test_refused_delivery_closes_the_order_with_the_reason_and_fails_the_run(
@@ -176,7 +236,7 @@ def test_refused_delivery_closes_the_order_with_the_reason_and_fails_the_run(
     raise_purchase_orders(orders, "A", "B")
     inventory.errors = {"A": "ContractError"}
 
-    with pytest.raises(DeliveryFailedError, match="ContractError: no"):
+    with pytest.raises(FollowUpFailedError, match="ContractError: no"):
         deliver(orders, inventory)
 
     assert [(row["state"], row["explanation"]) for row in rows()] == [
@@ -192,7 +252,7 @@ def test_failed_delivery_stays_open_and_others_are_delivered(
     raise_purchase_orders(orders, "A", "B")
     inventory.errors = {"A": "Sandbox.Timedout"}
 
-    with pytest.raises(DeliveryFailedError, match=r"Sandbox\.Timedout"):
+    with pytest.raises(FollowUpFailedError, match=r"Sandbox\.Timedout"):
         deliver(orders, inventory)
     assert [row["state"] for row in rows()] == ["OPEN", "DELIVERED"]
 
@@ -203,14 +263,14 @@ def test_failed_delivery_stays_open_and_others_are_delivered(
 def test_run_full_of_failures_does_not_block_other_orders(
     orders: PurchaseOrders, inventory: Inventory, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(module, "MAX_DELIVERIES", 2)
+    monkeypatch.setattr(module, "MAX_ORDERS", 2)
     raise_purchase_orders(orders, "A", "B", "C", "D", "E")
     inventory.errors = {"A": "KeyError", "B": "KeyError"}
 
-    with pytest.raises(DeliveryFailedError, match="KeyError"):
+    with pytest.raises(FollowUpFailedError, match="KeyError"):
         deliver(orders, inventory)
     assert deliver(orders, inventory) == 2
-    with pytest.raises(DeliveryFailedError, match="KeyError"):
+    with pytest.raises(FollowUpFailedError, match="KeyError"):
         deliver(orders, inventory)
     assert [(row["sku"], row["state"]) for row in rows()] == [
         ("A", "OPEN"),
@@ -231,11 +291,11 @@ def test_order_delivered_meanwhile_is_not_rescheduled(
             inventory.errors = {}
             deliver(orders, inventory)
 
-    with pytest.raises(DeliveryFailedError, match="KeyError"):
+    with pytest.raises(FollowUpFailedError, match="KeyError"):
         deliver(PurchaseOrders(table, dynamodb=Spy(dynamodb, mend)), inventory)
 
     (row,) = rows()
-    assert (row["state"], "awaiting" in row, row["due_at"] < DUE) == ("DELIVERED", False, True)
+    assert (row["state"], "awaiting" in row, row["check_after"] < NOW) == ("DELIVERED", False, True)
 
 
 def test_an_inventory_that_does_not_answer_is_asked_again_by_the_next_run(
@@ -250,7 +310,7 @@ def test_an_inventory_that_does_not_answer_is_asked_again_by_the_next_run(
 
     monkeypatch.setattr(inventory, "invoke", hang_once)
 
-    with pytest.raises(DeliveryFailedError, match="ReadTimeoutError"):
+    with pytest.raises(FollowUpFailedError, match="ReadTimeoutError"):
         deliver(orders, inventory)
     assert [row["state"] for row in rows()] == ["OPEN", "DELIVERED"]
     assert deliver(orders, inventory) == 1
@@ -261,11 +321,13 @@ def test_the_handler_answers_how_many(
 ):
     raise_purchase_orders(orders, "A")
     handler = load_handler(
-        "lambdas.purchasing.deliver_purchase_orders",
+        "lambdas.purchasing.follow_up_purchase_orders",
         PURCHASE_ORDERS_TABLE=table,
         RECEIVE_STOCK_FUNCTION="receive-stock",
+        SUPPLIER_FUNCTION="supplier",
     )
-    handler.__globals__["supplier"]._functions = Inventory()
+    follow_up = handler.__globals__["follow_up"]
+    follow_up._functions, follow_up._supplier = Inventory(), Deliverer()
 
     assert handler({}, None) == {"delivered": 1}
 
@@ -275,12 +337,17 @@ def test_inventory_is_asked_once_and_waited_for_as_long_as_it_may_take(
 ):
     """Who hangs up before, as on a cold start, has a delivery that counts for one that failed."""
     handler = load_handler(
-        "lambdas.purchasing.deliver_purchase_orders",
+        "lambdas.purchasing.follow_up_purchase_orders",
         PURCHASE_ORDERS_TABLE=table,
         RECEIVE_STOCK_FUNCTION="receive-stock",
+        SUPPLIER_FUNCTION="supplier",
     )
-    config = handler.__globals__["supplier"]._functions.meta.config
-    may_take = platform("dev").one(FUNCTION, "ReceiveStock").properties["Timeout"]
+    config = handler.__globals__["functions"].meta.config
+    called = [
+        platform("dev").one(FUNCTION, "ReceiveStock"),
+        *(one for one in platform("dev").all(FUNCTION) if one.stack.endswith("Supplier")),
+    ]
 
-    assert config.read_timeout > may_take
+    assert len(called) == 2
+    assert config.read_timeout > max(one.properties["Timeout"] for one in called)
     assert config.retries["total_max_attempts"] == 1

@@ -1,0 +1,106 @@
+"""Follow up on open purchase orders: send them to the supplier, receive what it has delivered.
+
+Goods are received before their order is closed, under a delivery id made from the order's. A run
+that dies in between receives them again: inventory ignores that, and the order is closed then.
+"""
+
+import json
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.contracts.codec import ContractError, encode
+from lambdas.purchasing.domain import PurchaseOrder, delivery_command
+from lambdas.purchasing.store import PurchaseOrders
+from lambdas.purchasing.supplier import Confirmed, Supplier, SupplierError
+from lambdas.runtime.log import log
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+
+MAX_ORDERS = 100
+"""How many orders a run follows up at most; the next run does the rest."""
+
+
+class FollowUpFailedError(Exception):
+    """Some orders could not be followed up; the message names them and the reasons."""
+
+
+class FollowUp:
+    """Follows up on the open purchase orders that are due."""
+
+    def __init__(
+        self,
+        orders: PurchaseOrders,
+        *,
+        supplier: Supplier,
+        receive_stock: str,
+        functions: "LambdaClient",
+    ) -> None:
+        """``receive_stock`` is inventory's function, ``functions`` boto3's client of Lambda."""
+        self._orders = orders
+        self._supplier = supplier
+        self._receive_stock = receive_stock
+        self._functions = functions
+
+    def run(self, *, now: str) -> int:
+        """Follow up on what is due, and return how many orders were delivered.
+
+        An order that the supplier confirms is due again when it will be delivered. If inventory
+        refuses an order's goods, the order is closed with the reason. If the supplier or inventory
+        fails, the order stays open and is tried again after those that are due by then. None of
+        this delays the other orders.
+
+        Raises:
+            FollowUpFailedError: names the refused and failed orders, after all were tried.
+        """
+        confirmed = delivered = 0
+        problems: list[str] = []
+        for order in self._orders.due(now=now, limit=MAX_ORDERS):
+            try:
+                answer = self._supplier.send(order)
+            except SupplierError as error:
+                problems.append(f"{order.purchase_order_id}: {error}")
+                self._orders.postpone(order, until=now)
+                continue
+            if isinstance(answer, Confirmed):
+                confirmed += 1
+                self._orders.postpone(order, until=max(answer.due_at, now))
+                continue
+            problem, final = self._receive(order)
+            if problem:
+                problems.append(f"{order.purchase_order_id}: {problem}")
+            else:
+                delivered += 1
+            if final:
+                self._orders.close(order, now=now, refusal_reason=problem)
+            else:
+                self._orders.postpone(order, until=now)
+        log(
+            "purchase_orders_followed_up",
+            confirmed=confirmed,
+            delivered=delivered,
+            problems=len(problems),
+        )
+        if problems:
+            raise FollowUpFailedError("; ".join(problems))
+        return delivered
+
+    def _receive(self, order: PurchaseOrder) -> tuple[str, bool]:
+        """Add the goods to inventory's stock; return the problem, if any, and whether it is final.
+
+        Inventory's answer to a repeated delivery is the same as to the first.
+        """
+        try:
+            answer = self._functions.invoke(
+                FunctionName=self._receive_stock,
+                Payload=json.dumps(encode(delivery_command(order))),
+            )
+        except (BotoCoreError, ClientError) as no_answer:
+            return f"{type(no_answer).__name__}: {no_answer}", False
+        if not answer.get("FunctionError"):
+            return "", True
+        error = json.load(answer["Payload"])
+        problem = f"{error.get('errorType')}: {error.get('errorMessage')}"
+        return problem, error.get("errorType") == ContractError.__name__

@@ -1,0 +1,60 @@
+"""The adapter to the supplier's simulator, which is a Lambda function.
+
+A real supplier is reached over HTTPS or EDI; its adapter would implement the same port,
+``Supplier``.
+"""
+
+import json
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.contracts.times import reformat_time
+from lambdas.purchasing.domain import PurchaseOrder
+from lambdas.purchasing.supplier import Confirmed, Delivered, SupplierError
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+
+class LambdaSupplier:
+    """Implements ``Supplier`` by invoking the simulator's function and waiting for its answer."""
+
+    def __init__(self, function: str, *, functions: "LambdaClient") -> None:
+        """``function`` is the simulator's name, ``functions`` boto3's client of Lambda."""
+        self._function = function
+        self._functions = functions
+
+    def send(self, order: PurchaseOrder) -> Confirmed | Delivered:
+        """See Supplier; raises SupplierError."""
+        request = {
+            "purchase_order_id": order.purchase_order_id,
+            "sku": order.sku,
+            "quantity": order.quantity,
+            "ordered_at": order.raised_at,
+        }
+        try:
+            invocation = self._functions.invoke(
+                FunctionName=self._function, Payload=json.dumps(request)
+            )
+        except (BotoCoreError, ClientError) as no_answer:
+            raise SupplierError(f"{type(no_answer).__name__}: {no_answer}") from no_answer
+        response = json.load(invocation["Payload"])
+        # An error in the function's code is a successful invocation with FunctionError set.
+        # https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+        if invocation.get("FunctionError"):
+            raise SupplierError(f"the supplier failed: {response}")
+        match response:
+            case {"state": "CONFIRMED", "due_at": str(due_at)}:
+                return Confirmed(_time(due_at))
+            case {"state": "DELIVERED"}:
+                return Delivered()
+            case _:
+                raise SupplierError(f"the supplier's answer is not understood: {response}")
+
+
+def _time(text: str) -> str:
+    try:
+        return reformat_time(text)
+    except ValueError as no_time:
+        raise SupplierError(f"the supplier's due_at is no time: {text}") from no_time

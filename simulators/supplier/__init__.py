@@ -1,0 +1,1 @@
+"""A simulator of a supplier. The platform only sends it purchase orders."""
