@@ -1,12 +1,22 @@
 """The progress of a job that goes through orders by the time at which they were placed."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lambdas.runtime.dynamodb import from_item, to_item
+from lambdas.runtime.dynamodb import from_item, put_if_unchanged, to_item
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a job has come."""
+
+    done_until: datetime
+    unresolved: tuple[datetime, ...] = ()
+    """The starts of earlier periods that it has to come back to, the next one first."""
 
 
 class Checkpoint:
@@ -18,22 +28,30 @@ class Checkpoint:
         self._key = {"job": job}
         self._dynamodb = dynamodb
 
-    def done_until(self) -> datetime | None:
-        """Return the time up to which the job is done; None before its first run."""
+    def read(self) -> Progress | None:
+        """Return the job's progress; None before its first run."""
         answer = self._dynamodb.get_item(
             TableName=self._table, Key=to_item(self._key), ConsistentRead=True
         )
-        return datetime.fromisoformat(from_item(answer["Item"])["at"]) if "Item" in answer else None
+        if "Item" not in answer:
+            return None
+        row = from_item(answer["Item"])
+        return Progress(
+            done_until=datetime.fromisoformat(row["at"]),
+            unresolved=tuple(map(datetime.fromisoformat, row.get("unresolved", ()))),
+        )
 
-    def advance(self, to: datetime) -> None:
-        """Record that the job is done up to a time, unless another run has recorded a later one."""
-        try:
-            self._dynamodb.put_item(
-                TableName=self._table,
-                Item=to_item({**self._key, "at": to.isoformat()}),
-                ConditionExpression="attribute_not_exists(#at) OR #at < :at",
-                ExpressionAttributeNames={"#at": "at"},
-                ExpressionAttributeValues=to_item({":at": to.isoformat()}),
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return
+    def write(self, progress: Progress, *, before: Progress | None) -> None:
+        """Record the progress, unless another run has recorded some since ``before`` was read."""
+        put_if_unchanged(
+            self._dynamodb,
+            self._table,
+            self._row(before) if before else {},
+            self._row(progress),
+            version_attributes=("at", "unresolved"),
+        )
+
+    def _row(self, progress: Progress) -> dict[str, Any]:
+        unresolved = [at.isoformat() for at in progress.unresolved]
+        row = {**self._key, "at": progress.done_until.isoformat()}
+        return row | ({"unresolved": unresolved} if unresolved else {})

@@ -1,18 +1,19 @@
 """The scan for orders that repeat an earlier one.
 
 It goes through the periods in which orders were placed, from the first that is not done. A period
-is done when it has ended and each of its orders is resolved, or when the scan has waited long
-enough for the rest.
+is done when it has ended and each of its orders is resolved. One with orders that are still open
+after an hour is set aside: the scan goes on, and comes back to some of those in each run.
 """
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from lambdas.contracts.orders import OrderState
 from lambdas.contracts.times import format_time
-from lambdas.orders.checkpoint import Checkpoint
+from lambdas.orders.checkpoint import Checkpoint, Progress
 from lambdas.orders.dedup_index import PERIOD, period_start, periods
 from lambdas.orders.domain import Order
 from lambdas.orders.duplicates import CANCEL, UndecidedError, find_original, resolve_duplicate
@@ -25,8 +26,14 @@ next run continues where this one stops.
 """
 INDEX_LAG = timedelta(minutes=1)
 """How long after its period an order may appear in the index; usually it takes far less."""
-GIVE_UP_AFTER = timedelta(hours=1)
-"""How long the scan waits for the outcome of an order that is still open."""
+SET_ASIDE_AFTER = timedelta(hours=1)
+"""How long the scan comes past a period in each run because an order of it is still open."""
+GIVE_UP_AFTER = timedelta(days=3)
+"""How long it comes back to it. A deferred order is open for as long as somebody is busy; after a
+day a person is called.
+"""
+MAX_REVISITED = 6
+"""To how many periods a run comes back: to those of a day within an hour."""
 
 
 class DuplicateScan:
@@ -49,7 +56,9 @@ class DuplicateScan:
         self._within = within
         self._now = now
         self._dry_run = dry_run
+        self._recorded: Progress | None = None
         self._undecided: set[str] = set()
+        self._unvisited: set[datetime] = set()
         self._outcomes = Counter(kept=0, held=0, cancelled=0, too_late=0, undecided=0)
 
     def run(self) -> dict[str, Any]:
@@ -57,22 +66,56 @@ class DuplicateScan:
 
         An undecided order waits for the outcome of an earlier one.
         """
-        first = done_until = self._checkpoint.done_until() or period_start(
-            self._now - GIVE_UP_AFTER
+        self._recorded = self._checkpoint.read()
+        first = (
+            self._recorded.done_until
+            if self._recorded
+            else period_start(self._now - SET_ASIDE_AFTER)
         )
+        progress = self._recorded or Progress(done_until=first)
+        self._unvisited = set(progress.unresolved)
+        progress = self._record(replace(progress, unresolved=self._revisit(progress.unresolved)))
         for at in periods(first, self._now)[:MAX_PERIODS]:
             all_resolved = self._scan_period(at)
             over = at + PERIOD + INDEX_LAG <= self._now
-            given_up = at + PERIOD + GIVE_UP_AFTER <= self._now and (
+            set_aside = at + PERIOD + SET_ASIDE_AFTER <= self._now and (
                 not self._full or (at == first and not self._changed)
             )
-            if at == done_until and over and (all_resolved or given_up):
-                done_until = at + PERIOD
-                if not self._dry_run:
-                    self._checkpoint.advance(done_until)
+            if at == progress.done_until and over and (all_resolved or set_aside):
+                to_revisit = () if all_resolved or self._full else (at,)
+                unresolved = progress.unresolved + to_revisit
+                progress = self._record(Progress(done_until=at + PERIOD, unresolved=unresolved))
             if self._full:
                 break
-        return {**self._outcomes, "done_until": done_until.isoformat()}
+        return {
+            **self._outcomes,
+            "done_until": progress.done_until.isoformat(),
+            "unresolved_periods": len(progress.unresolved),
+        }
+
+    def _record(self, progress: Progress) -> Progress:
+        """Record and return the progress. An overlapping run's is left as it is."""
+        if not self._dry_run and progress != self._recorded:
+            self._checkpoint.write(progress, before=self._recorded)
+            self._recorded = progress
+        return progress
+
+    def _revisit(self, unresolved: tuple[datetime, ...]) -> tuple[datetime, ...]:
+        """Scan some of the periods that were set aside; return those to come back to, in order.
+
+        The last one of a run is the first of the next: an order of the period after it may depend
+        on one of this period.
+        """
+        due, later = sorted(unresolved[:MAX_REVISITED]), unresolved[MAX_REVISITED:]
+        still = []
+        for at in due:
+            self._unvisited.discard(at)
+            given_up = at + PERIOD + GIVE_UP_AFTER <= self._now
+            if not given_up and (
+                self._outcomes.total() > MAX_ORDERS // 2 or not self._scan_period(at)
+            ):
+                still.append(at)
+        return (*still[-1:], *later, *still[:-1])
 
     @property
     def _full(self) -> bool:
@@ -92,7 +135,7 @@ class DuplicateScan:
                 return False
             unresolved |= len(candidates) == MAX_CANDIDATES
             for i, order in enumerate(candidates):
-                if period_start(datetime.fromisoformat(order.placed_at)) != at:
+                if _period_of(order) != at:
                     continue
                 candidates[i], outcome = self._resolve(order, candidates)
                 self._outcomes[outcome] += 1
@@ -104,10 +147,11 @@ class DuplicateScan:
 
     def _resolve(self, order: Order, candidates: Sequence[Order]) -> tuple[Order, str]:
         """Resolve the order; return it as it then is, and the outcome."""
+        undecided = self._undecided | {
+            other.order_id for other in candidates if _period_of(other) in self._unvisited
+        }
         try:
-            earlier = find_original(
-                order, candidates, within=self._within, undecided=self._undecided
-            )
+            earlier = find_original(order, candidates, within=self._within, undecided=undecided)
         except UndecidedError:
             return order, "undecided"
         if earlier is None:
@@ -122,3 +166,7 @@ class DuplicateScan:
         ids = {"order_id": order.order_id, "repeats": earlier.order_id}
         log("duplicate_found", outcome=outcome, dry_run=self._dry_run, **ids)
         return after, outcome
+
+
+def _period_of(order: Order) -> datetime:
+    return period_start(datetime.fromisoformat(order.placed_at))

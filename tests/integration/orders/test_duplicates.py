@@ -13,7 +13,7 @@ from lambdas.contracts.orders import SOURCE, OrderState
 from lambdas.contracts.times import format_time
 from lambdas.orders import duplicate_scan, scans
 from lambdas.orders.cancellation import cancel
-from lambdas.orders.checkpoint import Checkpoint
+from lambdas.orders.checkpoint import Checkpoint, Progress
 from lambdas.orders.customer_view import customer_view
 from lambdas.orders.dedup_index import PERIOD
 from lambdas.orders.domain import Hold, HoldState, Order
@@ -49,7 +49,9 @@ def load(
 ) -> Callable[[str], Job]:
     progress = make_table("progress", "job")
     # What was placed longer ago is done: each period more takes a query of each shard.
-    Checkpoint(progress, job="find_duplicates", dynamodb=dynamodb).advance(after(-20))
+    Checkpoint(progress, job="find_duplicates", dynamodb=dynamodb).write(
+        Progress(done_until=after(-20)), before=None
+    )
     settings = {
         "ORDERS_TABLE": table,
         "CHECKPOINTS_TABLE": progress,
@@ -87,7 +89,7 @@ def confirmed(world: World, key: str, at: datetime, **changes: Any) -> Order:
 def did(job: Job, **others: int) -> dict[str, int]:
     """What the job's next run did, without how far it came."""
     report = job.run()
-    del report["done_until"]
+    del report["done_until"], report["unresolved_periods"]
     return report
 
 
@@ -483,13 +485,125 @@ class TestRuns:
 
 
 class TestProgress:
-    def test_checkpoint_only_advances(self, dynamodb: Any, make_table: Callable[..., str]):
+    def test_what_another_run_recorded_is_kept(self, dynamodb: Any, make_table: Callable[..., str]):
         table = make_table("progress", "job")
-        progress, other = (Checkpoint(table, job=job, dynamodb=dynamodb) for job in "ab")
-        assert progress.done_until() is None
+        checkpoint, other = (Checkpoint(table, job=job, dynamodb=dynamodb) for job in "ab")
+        assert checkpoint.read() is None
+        first = Progress(done_until=after(5), unresolved=(after(0), after(-5)))
+        second = Progress(done_until=after(10))
 
-        progress.advance(after(5))
-        progress.advance(after(0))
+        checkpoint.write(first, before=None)
+        checkpoint.write(second, before=None)
+        assert checkpoint.read() == first
 
-        assert progress.done_until() == after(5)
-        assert other.done_until() is None
+        checkpoint.write(second, before=first)
+        checkpoint.write(first, before=first)
+        assert checkpoint.read() == second
+        assert other.read() is None
+
+
+@ONCE
+class TestOrdersOpenForLong:
+    """A deferred order is open for as long as somebody is busy."""
+
+    def open_pair(self, world: World, key: str, at: datetime) -> tuple[Order, Order]:
+        """An order that is open, and a confirmed one a minute later that looks the same."""
+        body = BODY | {"country": key}
+        first = world.placed(f"{key} 1", at, body)
+        second = world.placed(
+            f"{key} 2",
+            at + timedelta(minutes=1),
+            body,
+            **{"state": OrderState.CONFIRMED, "sequence": 2, **DONE},
+        )
+        return first, second
+
+    @staticmethod
+    def end(world: World, order: Order, state: OrderState) -> None:
+        world.keep(replace(world.row(order), state=state, sequence=2, **DONE))
+
+    @pytest.mark.parametrize("hours", [2, 26, 70])
+    def test_duplicate_is_found_once_the_earlier_order_is_confirmed(
+        self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch, hours: int
+    ):
+        monkeypatch.setattr(duplicate_scan, "MAX_PERIODS", 10)
+        first, second = self.open_pair(world, "x", after(1))
+        for hour in (2, hours):
+            job.at(NOW + timedelta(hours=hour))
+            assert job.run()["unresolved_periods"] == 1
+        self.end(world, first, OrderState.CONFIRMED)
+
+        report = job.run()
+
+        assert (report["held"], report["unresolved_periods"]) == (1, 0)
+        assert world.row(second).duplicate_of == first.order_id
+
+    def test_open_order_keeps_no_later_period_waiting(
+        self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(duplicate_scan, "MAX_PERIODS", 10)
+        self.open_pair(world, "x", after(1))
+        confirmed(world, "1", after(61))
+        later = confirmed(world, "2", after(62))
+        job.at(NOW + timedelta(hours=2.5))
+
+        for _ in range(2):
+            report = job.run()
+
+        assert world.row(later).duplicate_of
+        assert report["done_until"] == after(-20 + 2 * 10 * 5).isoformat()
+
+    def test_it_is_given_up_after_days(
+        self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(duplicate_scan, "MAX_PERIODS", 10)
+        first, second = self.open_pair(world, "x", after(1))
+        job.at(NOW + timedelta(hours=2))
+        job.run()
+        job.at(NOW + duplicate_scan.GIVE_UP_AFTER + timedelta(hours=1))
+        assert job.run()["unresolved_periods"] == 0
+        self.end(world, first, OrderState.CONFIRMED)
+
+        job.run()
+
+        assert world.row(second).duplicate_of is None
+
+    def test_periods_that_are_set_aside_take_turns(
+        self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(duplicate_scan, "MAX_REVISITED", 2)
+        pairs = [self.open_pair(world, f"{n}", after(1 + 5 * n)) for n in range(5)]
+        job.at(NOW + timedelta(hours=1.5))
+        assert job.run()["unresolved_periods"] == 5
+        for first, _ in pairs:
+            self.end(world, first, OrderState.CONFIRMED)
+
+        left = [job.run()["unresolved_periods"] for _ in range(3)]
+
+        assert left == [3, 1, 0]
+        assert all(world.row(second).duplicate_of for _, second in pairs)
+
+    def test_order_that_repeats_an_undecided_one_waits_for_its_turn(
+        self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
+    ):
+        """The third repeats the second, which may repeat the first; each is of another period."""
+        monkeypatch.setattr(duplicate_scan, "MAX_REVISITED", 1)
+        first, second = self.open_pair(world, "x", after(4.5))
+        third = world.placed(
+            "x 3",
+            after(10.1),
+            BODY | {"country": "x"},
+            **{"state": OrderState.CONFIRMED, "sequence": 2, **DONE},
+        )
+        job.at(NOW + timedelta(hours=1.5))
+        for _ in range(4):
+            job.run()
+        assert [world.row(order).duplicate_of for order in (second, third)] == [None, None]
+
+        self.end(world, first, OrderState.CONFIRMED)
+        for _ in range(4):
+            job.run()
+
+        # The second repeats the first. The third came too long after that one.
+        assert world.row(second).duplicate_of == first.order_id
+        assert world.row(third).duplicate_of is None

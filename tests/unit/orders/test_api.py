@@ -6,7 +6,13 @@ from lambdas.contracts.catalog import Offer
 from lambdas.contracts.codec import decode
 from lambdas.contracts.problems import ProblemError
 from lambdas.contracts.responses import encode_response
-from lambdas.orders.api import MAX_EXPLANATION, PRICE_NOT_ON_OFFER, OrderView, PriceProblem
+from lambdas.orders.api import (
+    MAX_EXPLANATION,
+    PRICE_NOT_ON_OFFER,
+    DelayView,
+    OrderView,
+    PriceProblem,
+)
 from lambdas.orders.customer_view import customer_view
 from tests.support.order_requests import NOW, placed
 
@@ -17,6 +23,14 @@ def test_order_with_the_longest_explanation_is_shown():
     order = replace(placed(), reason="OutOfStock", explanation="x" * MAX_EXPLANATION)
 
     assert decode(OrderView, customer_view(order)).explanation == order.explanation
+
+
+def test_deferred_order_is_shown_as_worked_on():
+    order = replace(placed(), deferred_since=NOW, deferred_error="States.Timeout")
+
+    assert decode(OrderView, customer_view(order)).delayed == DelayView(
+        since=NOW, explanation="we are working on your order; it takes longer than usual"
+    )
 
 
 def test_refused_price_is_answered_with_the_offers():
