@@ -26,6 +26,7 @@ from stacks.environments import DEV
 from tests.e2e.test_read_side import subject
 from tests.support.cli import run_ops_in_process
 from tests.support.deliveries import eventually
+from tests.support.faults import denied_function
 from tests.support.grants import cloud_recording_grants, resources_of
 from tests.support.offers import put_on_offer
 from tests.templates.synthesis import new_app, templates
@@ -205,12 +206,12 @@ def test_events_that_functions_failed_at_are_given_to_them_again(platform: Platf
 
 
 def test_repair_completes_the_failed_compensation_of_an_order(platform: Platform):
-    lambda_, release = platform.client("lambda"), platform.physical("Inventory", "ReleaseStock")
-    lambda_.put_function_concurrency(FunctionName=release, ReservedConcurrentExecutions=0)
+    fault = denied_function(platform.client, platform.physical("Inventory", "ReleaseStock"))
+    fault.begin(platform.client)
     order = platform.place("stuck", country="Unspecified")
     eventually(lambda: "failed_compensations" in platform.row(order))
     assert platform.row(order)["failed_compensations"] == ["ReleaseStock"]
-    lambda_.delete_function_concurrency(FunctionName=release)
+    fault.end(platform.client)
 
     assert platform.ops("saga", "repair", order)[1]["moved"] == 1
     assert platform.ops("saga", "repair", order, "--yes")[0] == 0

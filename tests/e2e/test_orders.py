@@ -39,6 +39,7 @@ from lambdas.orders.rows import order_of
 from lambdas.runtime.dynamodb import from_item, to_item
 from stacks.environments import DEV
 from tests.support.cli import journey, run_ops
+from tests.support.faults import denied_function
 from tests.support.grants import cloud_recording_grants, resources_of
 from tests.support.listeners import subscribe
 from tests.support.offers import put_on_offer
@@ -564,8 +565,8 @@ def test_failed_compensation_waits_for_a_person_who_is_notified(platform):
     if platform.kind is StateMachineType.STANDARD:
         pytest.skip("Standard retries a compensation for a minute; tests/saga has it")
     lambda_ = platform.client("lambda")
-    release = platform.function("ReleaseStock")
-    lambda_.put_function_concurrency(FunctionName=release, ReservedConcurrentExecutions=0)
+    fault = denied_function(platform.client, platform.function("ReleaseStock"))
+    fault.begin(platform.client)
     order = place(platform, "stuck", country=NOWHERE)
 
     assert ended(platform, order) == [("REJECTED", "AddressUndeliverable")]
@@ -576,7 +577,7 @@ def test_failed_compensation_waits_for_a_person_who_is_notified(platform):
     assert "it is REJECTED, and inventory has it RESERVED" in trace["problems"]
     (dead_letter,) = received(platform, platform.outputs["RepairQueue"])
     assert dead_letter["compensation"] == "ReleaseStock"
-    assert dead_letter["error"]["Error"] == "Lambda.TooManyRequestsException"
+    assert dead_letter["error"]["Error"] == "ClientError"
     notes: list[dict[str, Any]] = []
 
     def note_arrives() -> bool:
@@ -594,7 +595,7 @@ def test_failed_compensation_waits_for_a_person_who_is_notified(platform):
         failed_compensations=("ReleaseStock",),
     )
 
-    lambda_.delete_function_concurrency(FunctionName=release)
+    fault.end(platform.client)
     answer = lambda_.invoke(
         FunctionName=dead_letter["function"], Payload=json.dumps(dead_letter["payload"])
     )
@@ -602,6 +603,25 @@ def test_failed_compensation_waits_for_a_person_who_is_notified(platform):
     assert "FunctionError" not in answer
     check_promises(platform)
     assert published(platform, order) == ["OrderPlaced", "OrderRejected", "OrderNeedsAttention"]
+
+
+def test_throttled_compensation_delays_the_end_and_nobody_is_called(platform):
+    if platform.kind is StateMachineType.STANDARD:
+        pytest.skip("Standard retries a compensation for a minute; tests/saga has it")
+    lambda_, release = platform.client("lambda"), platform.function("ReleaseStock")
+    lambda_.put_function_concurrency(FunctionName=release, ReservedConcurrentExecutions=0)
+    order = place(platform, "delayed", country=NOWHERE)
+    wait_until("it is deferred", lambda: "deferred_since" in row(platform, order))
+    assert row(platform, order)["deferred_step"] == "ReleaseStock"
+    lambda_.delete_function_concurrency(FunctionName=release)
+
+    code, said = run_ops(platform.cloud, "saga", "resume", order, "--yes")
+
+    assert code == 0, said
+    assert ended(platform, order) == [("REJECTED", "AddressUndeliverable")]
+    assert received(platform, platform.outputs["RepairQueue"]) == []
+    assert published(platform, order) == ["OrderPlaced", "OrderRejected"]
+    check_promises(platform)
 
 
 def test_unreadable_change_is_dead_lettered_and_the_rest_is_published(platform):

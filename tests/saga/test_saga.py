@@ -200,6 +200,24 @@ def test_failed_compensation_is_dead_lettered_and_the_others_run(harness):
     assert [name["S"] for name in record["failed_compensations"]] == ["UndoSecond"]
 
 
+def test_busy_compensation_is_tried_again_later_and_the_others_run(harness):
+    opened = harness.open(Third="refuse", UndoSecond="be busy")
+    assert harness.run(opened) == "SUCCEEDED"
+    tried = ["UndoSecond"] * (1 + QUICK_TIMEOUTS.compensation_retries)
+    assert harness.calls(opened) == [*ACTIONS, *tried, "UndoFirst"]
+    record = harness.record(opened)
+    assert (record["state"], record["reason"]) == ("OPEN", "Refused")
+    assert (record["deferred_step"], record["deferred_error"]) == ("UndoSecond", "TimeoutError")
+    assert harness.dead_letters() == []
+
+    assert harness.run(harness.rewrite(opened)) == "SUCCEEDED"
+    assert harness.calls(opened)[-3:] == ["UndoThird", "UndoSecond", "UndoFirst"]
+    record = harness.record(opened)
+    assert (record["state"], record["reason"], record["sequence"]) == ("UNDONE", "Refused", "2")
+    assert "failed_compensations" not in record
+    assert harness.dead_letters() == []
+
+
 def test_every_failed_compensation_is_dead_lettered(harness):
     opened = harness.open(Third="be late", **{undo: "crash" for _, undo in NAMES})
     assert harness.run(opened) == "SUCCEEDED"

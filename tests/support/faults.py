@@ -80,6 +80,12 @@ class DeniedFunctionRole:
         self.role.end(client)
 
 
+def denied_function(client: Client, name: str) -> DeniedFunctionRole:
+    """Return the fault that lets a function fail for good: it may do nothing but write its log."""
+    role = client("lambda").get_function_configuration(FunctionName=name)["Role"].split("/")[-1]
+    return DeniedFunctionRole(name, DeniedRole(role, spared=("arn:aws:logs:*",)))
+
+
 @dataclass(frozen=True, slots=True)
 class ClosedQueue:
     """A queue that accepts nothing from EventBridge and SNS."""

@@ -44,6 +44,8 @@ def handler(event, context):
         raise Irreversible(f"{name} comes too late")
     if act == "crash":
         raise RuntimeError("an accident")
+    if act == "be busy":
+        raise TimeoutError("somebody is busy")
     if act == "hang":
         time.sleep(5)
     if act == "cancel":

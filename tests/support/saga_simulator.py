@@ -202,7 +202,11 @@ class Execution:
             return bool(self._variables["undo_from"] == source.split("'")[1])
         return bool(
             self._variables[
-                {"$count($dead_lettered) > 0": "dead_lettered", "$taken_over": "taken_over"}[source]
+                {
+                    "$count($dead_lettered) > 0": "dead_lettered",
+                    "$taken_over": "taken_over",
+                    "$busy": "busy",
+                }[source]
             ]
         )
 

@@ -50,15 +50,24 @@ def catch_already_compensated(
 
 def catch_failures(step: str, timeouts: Timeouts, *, next: str) -> list[State]:
     """Defer the record because this state failed: for less long if somebody is only busy."""
-    why = {"deferred_step": step, "deferred_error": "{% $states.errorOutput.Error %}"}
-    return [
-        {
-            "ErrorEquals": list(TRANSIENT_ERRORS),
-            "Assign": why | {"max_deferral": timeouts.max_busy_deferral},
-            "Next": next,
-        },
-        catch_all(why | {"max_deferral": timeouts.max_failing_deferral}, next=next),
-    ]
+    why = _failure_variables(step, timeouts.max_failing_deferral)
+    return [catch_transient(step, timeouts, {}, next=next), catch_all(why, next=next)]
+
+
+def catch_transient(
+    step: str, timeouts: Timeouts, variables: dict[str, Any], *, next: str
+) -> State:
+    """Keep that this state failed because somebody is busy, set the variables, and go on there."""
+    return {
+        "ErrorEquals": list(TRANSIENT_ERRORS),
+        "Assign": _failure_variables(step, timeouts.max_busy_deferral) | variables,
+        "Next": next,
+    }
+
+
+def _failure_variables(step: str, max_deferral: int) -> dict[str, Any]:
+    error = "{% $states.errorOutput.Error %}"
+    return {"deferred_step": step, "deferred_error": error, "max_deferral": max_deferral}
 
 
 def catch_all(variables: dict[str, Any], *, next: str) -> State:

@@ -2,7 +2,12 @@
 
 from collections.abc import Sequence
 
-from stacks.constructs.saga.catches import DEFER_UNDOING, catch_all, catch_failures
+from stacks.constructs.saga.catches import (
+    DEFER_UNDOING,
+    catch_all,
+    catch_failures,
+    catch_transient,
+)
 from stacks.constructs.saga.model import SagaStep
 from stacks.constructs.saga.tasks import NOW, State, Tasks, sequence_values
 
@@ -11,6 +16,12 @@ def compensation_states(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, St
     """Return the states from the last compensation to the end of the saga."""
     return {
         **_compensations(tasks, steps),
+        "AnyBusy": {
+            "Type": "Choice",
+            "Comment": "What could not be undone because somebody was busy is tried again later",
+            "Choices": [{"Condition": "{% $busy %}", "Next": DEFER_UNDOING}],
+            "Default": "Reject",
+        },
         "Reject": _reject(tasks),
         **({"KeepEffects": _keep_effects(tasks)} if tasks.record.irreversible else {}),
         "AllUndone": {
@@ -33,7 +44,8 @@ def compensation_before(steps: Sequence[SagaStep], i: int) -> str:
 def _compensations(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
     states: dict[str, State] = {}
     for i, step in reversed(list(enumerate(steps))):
-        name, after = step.compensation.name, compensation_before(steps, i)
+        name = step.compensation.name
+        after = steps[i - 1].compensation.name if i else "AnyBusy"
         irreversible = step.irreversible if tasks.record.irreversible else ()
         states[name] = tasks.call(
             step.compensation, tasks.timeouts.compensation_retries, irreversible
@@ -48,7 +60,8 @@ def _compensations(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
             states[name]["Catch"] = [on_irreversible, *deferred]
             continue
         states[name]["Catch"] = [
-            catch_all({"error": "{% $states.errorOutput %}"}, next=f"DeadLetter{name}")
+            catch_transient(name, tasks.timeouts, {"busy": True}, next=after),
+            catch_all({"error": "{% $states.errorOutput %}"}, next=f"DeadLetter{name}"),
         ]
         variables = {"dead_lettered": f"{{% $append($dead_lettered, ['{name}']) %}}"}
         states[f"DeadLetter{name}"] = tasks.dead_letter(step.compensation) | {

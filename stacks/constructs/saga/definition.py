@@ -130,6 +130,7 @@ def _claim(tasks: Tasks, condition: str, *, next: str, otherwise: str) -> State:
             "data": f"{{% {event}.data %}}",
             "sequence": f"{{% {event}.metadata.sequence %}}",
             "dead_lettered": [],
+            "busy": False,
             # An earlier execution had the claim, or the response to this execution's first attempt
             # was lost: that attempt may then have taken the claim over.
             "taken_over": f"{{% $exists($states.result.Attributes.{columns.claimed_by}) %}}",

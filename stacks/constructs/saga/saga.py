@@ -15,8 +15,9 @@ Every saga built here keeps these rules:
   undone at once.
 - If the last step may be irreversible, its compensation has to answer before the others run. Until
   then the record is deferred. When the step is irreversible, nothing is undone.
-- Another compensation that fails for good is dead-lettered to the repair queue with all that is
-  needed to finish it, and the other compensations go on.
+- Another compensation that fails never stops the rest. If somebody is busy, the record is deferred
+  after the rest, and everything is undone again later. If it fails for good, it is dead-lettered to
+  the repair queue with all that is needed to finish it.
 - The outcome is written together with the record's next sequence number. The number is that of the
   event that started the saga, plus the out-of-band events since, plus one. Writing it twice has the
   same effect as writing it once.
