@@ -1,5 +1,7 @@
 """`python -m ops NOUN VERB`: operate the platform, in an account or in the local cloud.
 
+`python -m ops console` shows it in a browser.
+
 Credentials and Region come from the usual settings of AWS's tools. AWS_ENDPOINT_URL leads to a
 local cloud.
 
@@ -12,6 +14,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -19,6 +22,7 @@ from ops.commands import (
     FAILED,
     INTERRUPTED,
     Command,
+    console,
     contracts_check,
     customer_erase,
     dlq_list,
@@ -37,7 +41,8 @@ from ops.deployed import OperationError, deployed
 from ops.output import printable
 from ops.terminal import Terminal
 
-COMMANDS: Mapping[str, Mapping[str, Command]] = {
+COMMANDS: Mapping[str, Mapping[str, Command] | Command] = {
+    "console": console,
     "contracts": {"check": contracts_check},
     "dlq": {"list": dlq_list, "show": dlq_show, "redrive": dlq_redrive, "purge": dlq_purge},
     "order": {"list": order_list, "show": order_show, "release-hold": order_release_hold},
@@ -73,7 +78,7 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    command = COMMANDS[arguments.noun][arguments.verb]
+    command: Command = arguments.command
     code = command.run(arguments, deployed(arguments.env), terminal)
     # A pipe that is broken shows here, and not while Python exits.
     sys.stdout.flush()
@@ -85,21 +90,28 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m ops", description=__doc__, formatter_class=style)
     nouns = parser.add_subparsers(dest="noun", required=True, metavar="NOUN")
     for noun, commands in COMMANDS.items():
+        if not isinstance(commands, Mapping):
+            _declare(nouns, noun, commands)
+            continue
         group = nouns.add_parser(noun, help=", ".join(commands))
         verbs = group.add_subparsers(dest="verb", required=True, metavar="VERB")
         for verb, command in commands.items():
-            description = command.__doc__ or ""
-            declared = verbs.add_parser(
-                verb,
-                help=description.partition("\n")[0],
-                description=description,
-                formatter_class=style,
-            )
-            declared.add_argument(
-                "--env", default="dev", metavar="NAME", help="dev (default) or prod"
-            )
-            command.arguments(declared)
+            _declare(verbs, verb, command)
     return parser.parse_args()
+
+
+def _declare(group: Any, name: str, command: Command) -> None:
+    """Declare a command in a group of argparse's subparsers."""
+    description = command.__doc__ or ""
+    declared = group.add_parser(
+        name,
+        help=description.partition("\n")[0],
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    declared.add_argument("--env", default="dev", metavar="NAME", help="dev (default) or prod")
+    declared.set_defaults(command=command)
+    command.arguments(declared)
 
 
 if __name__ == "__main__":

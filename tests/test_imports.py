@@ -1,5 +1,6 @@
 """Who may import whom: the rules of ``tests/support/import_rules.py``, and that they hold."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,18 @@ def test_module_offered_to_operators_is_no_store(name: str):
 
     assert service not in SHARED
     assert module != "store"
+
+
+def test_no_command_waits_for_the_consoles_web_server():
+    """Only a function of the console's own command imports it."""
+    web = {
+        (str(module), node.col_offset)
+        for module in modules("ops")
+        if module.parts[1] != "console"
+        for node in ast.walk(ast.parse(source_of(module)))
+        if isinstance(node, ast.ImportFrom)
+        and within(node.module or "", "ops.console", "jinja2", "starlette", "uvicorn")
+    }
+
+    assert {module for module, _ in web} == {"ops/commands/console.py"}
+    assert 0 not in {column for _, column in web}

@@ -8,17 +8,17 @@ Ends with 0 when all of them were deleted, or would be.
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 
 from ops.commands import DONE, dlq_show
 from ops.commands.options import add_json_option, add_yes_option
 from ops.deployed import Deployed
-from ops.dlq.decode import DeadLetter, RawMessage, decode
+from ops.dlq.decode import DeadLetter
 from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.failure_sinks import FailureSink
-from ops.dlq.readers import LeasedMessages, reader_for
-from ops.dlq.selection import find_sink, require_found
+from ops.dlq.purge import Purged, purge
+from ops.dlq.readers import reader_for
+from ops.dlq.selection import find_sink
 from ops.output import print_json, print_text
 from ops.terminal import Terminal
 
@@ -41,30 +41,13 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Find all of the ids first, and delete them while they are leased."""
     sink = find_sink(find_failure_sinks(deployed.templates()), arguments.queue)
     reader = reader_for(sink, deployed.client)
-    deleted: list[str] = []
-    with closing(reader.lease_messages()) as messages:
-        found = find_messages(messages, arguments.id)
-        require_found(arguments.id, [message.id for message in found])
-        dead_letters = [decode(message, sink) for message in found]
-        try:
-            for message in found if arguments.yes else ():
-                reader.delete(message)
-                deleted.append(message.id)
-        finally:
-            report(dead_letters, sink, deleted, arguments)
+    purged = Purged()
+    try:
+        purge(sink, reader, arguments.id, purged, execute=arguments.yes)
+    finally:
+        if purged.dead_letters:
+            report(purged.dead_letters, sink, purged.deleted, arguments)
     return DONE
-
-
-def find_messages(messages: LeasedMessages, ids: Sequence[str]) -> list[RawMessage]:
-    """Return the messages of these ids. Stop reading once all are found."""
-    missing, found = set(ids), list[RawMessage]()
-    for message in messages:
-        if message.id in missing:
-            missing.remove(message.id)
-            found.append(message)
-        if not missing:
-            break
-    return found
 
 
 def report(

@@ -9,7 +9,7 @@ Ends with 0 when nothing is wrong with the orders selected, and with 1 when some
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from lambdas.contracts.orders import OrderState
 from ops.commands import DONE, NEEDS_ATTENTION
@@ -36,6 +36,9 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--deferred", action="store_true", help="orders that wait to be resumed")
     parser.add_argument("--stuck", action="store_true", help="orders that need a person")
     parser.add_argument(
+        "--older-than", type=_minutes, metavar="MINUTES", help="orders placed that long ago"
+    )
+    parser.add_argument(
         "--limit",
         type=_positive,
         default=DEFAULT_LIMIT,
@@ -54,6 +57,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
         held=arguments.held,
         stuck=arguments.stuck,
         deferred=arguments.deferred,
+        older_than=arguments.older_than,
     )
     table, dynamodb = deployed.outputs("Orders")["OrdersTable"], deployed.client("dynamodb")
     listing = list_orders(dynamodb, table, selection, limit=arguments.limit, now=now)
@@ -100,3 +104,7 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise ArgumentTypeError("wants a number above 0")
     return int(text)
+
+
+def _minutes(text: str) -> timedelta:
+    return timedelta(minutes=_positive(text))

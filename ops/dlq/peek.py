@@ -1,15 +1,18 @@
 """Look into failure sinks and leave everything where it is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from ops.dlq.decode import DeadLetter, decode
 from ops.dlq.failure_sinks import FailureSink
 from ops.dlq.readers import Depth, SinkReader, reader_for
+from ops.dlq.redrive import is_denied
 
 MAX_WORKERS = 8
 """How many sinks are read at a time."""
@@ -58,3 +61,21 @@ def peek_all(
         return list(
             pool.map(lambda pair: peek(*pair, limit=limit), zip(sinks, readers, strict=True))
         )
+
+
+def measure_all(readers: Mapping[str, SinkReader]) -> tuple[dict[str, Depth], dict[str, str]]:
+    """Return the depth of each sink that may be read, and why the others may not be."""
+    denied: dict[str, str] = {}
+
+    def measure(name: str) -> Depth | None:
+        try:
+            return readers[name].depth()
+        except ClientError as error:
+            if not is_denied(error):
+                raise
+            denied[name] = str(error)
+            return None
+
+    with ThreadPoolExecutor(MAX_WORKERS) as pool:
+        measured = list(zip(readers, pool.map(measure, readers), strict=True))
+    return {name: depth for name, depth in measured if depth is not None}, denied

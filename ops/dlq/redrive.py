@@ -167,3 +167,9 @@ class Redrive:
         reader.delete(dead_letter.message)
         tally.in_progress = None
         return RedriveResult(sink=sink, dead_letter=dead_letter, action=action)
+
+
+def is_denied(error: ClientError) -> bool:
+    """Return whether an error says that a right is missing."""
+    code: str = error.response["Error"]["Code"]
+    return code.startswith(ACCESS_DENIED_CODES)

@@ -7,8 +7,8 @@ sink or in another one. So a run leaves everything that was dead-lettered after 
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -17,16 +17,78 @@ from botocore.exceptions import ClientError
 from ops.deployed import Deployed, OperationError
 from ops.dlq.executor import ActionExecutor
 from ops.dlq.failure_sinks import FailureSink
-from ops.dlq.peek import MAX_WORKERS
+from ops.dlq.peek import measure_all
 from ops.dlq.readers import Depth, SinkReader, reader_for
-from ops.dlq.redrive import ACCESS_DENIED_CODES, RateLimit, Redrive, Tally
+from ops.dlq.redrive import RateLimit, Redrive, Tally, is_denied
 from ops.dlq.report import progress_bar, tally_as_json, tally_as_text
-from ops.dlq.selection import parse_selection, require_found
+from ops.dlq.selection import Predicate, parse_selection, require_found
 from ops.output import print_json, print_text
 from ops.terminal import Terminal
 
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 CLOCK_RESOLUTION = timedelta(seconds=1)
 """The resolution at which SQS and S3 say what time it is, in the header ``Date``."""
+
+
+@dataclass(slots=True, kw_only=True)
+class RedriveRun:
+    """A redrive of some sinks, which are measured and not read yet."""
+
+    sinks: Sequence[FailureSink]
+    deployed: Deployed
+    readers: Mapping[str, SinkReader]
+    depths: Mapping[str, Depth]
+    """Of the sinks that may be read. The tally has the others."""
+    tally: Tally
+
+    @property
+    def total(self) -> int:
+        """How many dead letters there are, roughly."""
+        return sum(depth.total for depth in self.depths.values())
+
+    def run(
+        self,
+        *,
+        is_selected: Predicate,
+        per_second: float,
+        execute: bool,
+        progress: Callable[[Tally], None] = lambda _: None,
+    ) -> None:
+        """Redrive what is selected, or in a dry run plan it, and count it in the tally."""
+        executor = ActionExecutor(
+            cache(self.deployed.client),
+            lambda: self.deployed.outputs("Orders")["MarkCompensationCompletedFunction"],
+        )
+        redrive = Redrive(
+            is_selected=is_selected,
+            execute=executor.execute if execute else None,
+            throttle=RateLimit(per_second).wait,
+            progress=progress,
+            dead_lettered_before=_begin(self.depths) if execute else END_OF_TIME,
+        )
+        for sink in self.sinks:
+            if sink.name in self.depths and self.depths[sink.name].total:
+                try:
+                    redrive.run(sink, self.readers[sink.name], self.tally)
+                except ClientError as error:
+                    # A message that was moved and not deleted must be the last of this run.
+                    if self.tally.in_progress is not None or not is_denied(error):
+                        raise
+                    self.tally.access_denied[sink.name] = str(error)
+
+
+def prepare_redrive(sinks: Sequence[FailureSink], deployed: Deployed) -> RedriveRun:
+    """Measure the sinks, and return a run that has not begun."""
+    client = cache(deployed.client)
+    readers = {sink.name: reader_for(sink, client) for sink in sinks}
+    depths, denied = measure_all(readers)
+    return RedriveRun(
+        sinks=sinks,
+        deployed=deployed,
+        readers=readers,
+        depths=depths,
+        tally=Tally(access_denied=denied),
+    )
 
 
 def redrive_sinks(
@@ -43,37 +105,22 @@ def redrive_sinks(
     """
     if not arguments.per_second > 0:
         raise OperationError("--per-second wants a number above 0")
-    client = cache(deployed.client)
-    executor = ActionExecutor(
-        client, lambda: deployed.outputs("Orders")["MarkCompensationCompletedFunction"]
-    )
-    readers = {sink.name: reader_for(sink, client) for sink in sinks}
-    tally = Tally()
-    depths = _measure(readers, tally)
-    total = sum(depth.total for depth in depths.values())
+    redrive = prepare_redrive(sinks, deployed)
+    tally, total = redrive.tally, redrive.total
 
     def progress(tally: Tally) -> None:
         if arguments.yes and not arguments.json:
             bar = progress_bar(len(tally.results), total)
             terminal.say(f"{arguments.verb}: {bar}, {tally.failed} failed")
 
-    redrive = Redrive(
-        is_selected=parse_selection(arguments),
-        execute=executor.execute if arguments.yes else None,
-        throttle=RateLimit(arguments.per_second).wait,
-        progress=progress,
-        dead_lettered_before=_begin(depths) if arguments.yes else datetime.max.replace(tzinfo=UTC),
-    )
+    is_selected = parse_selection(arguments)
     try:
-        for sink in sinks:
-            if sink.name in depths and depths[sink.name].total:
-                try:
-                    redrive.run(sink, readers[sink.name], tally)
-                except ClientError as error:
-                    # A message that was moved and not deleted must be the last of this run.
-                    if tally.in_progress is not None or not _is_denied(error):
-                        raise
-                    tally.access_denied[sink.name] = str(error)
+        redrive.run(
+            is_selected=is_selected,
+            per_second=arguments.per_second,
+            execute=arguments.yes,
+            progress=progress,
+        )
     finally:
         terminal.end()
         if arguments.json:
@@ -85,31 +132,9 @@ def redrive_sinks(
     return not (tally.failed or tally.not_received or tally.access_denied)
 
 
-def _measure(readers: Mapping[str, SinkReader], tally: Tally) -> dict[str, Depth]:
-    """Return the depth of each sink that may be read; the tally gets the others."""
-
-    def measure(name: str) -> Depth | None:
-        try:
-            return readers[name].depth()
-        except ClientError as error:
-            if not _is_denied(error):
-                raise
-            tally.access_denied[name] = str(error)
-            return None
-
-    with ThreadPoolExecutor(MAX_WORKERS) as pool:
-        measured = list(zip(readers, pool.map(measure, readers), strict=True))
-    return {name: depth for name, depth in measured if depth is not None}
-
-
 def _begin(depths: Mapping[str, Depth]) -> datetime:
     """Return when this run begins, and wait until it is that time by the services' clocks."""
     if not any(depth.total for depth in depths.values()):
-        return datetime.max.replace(tzinfo=UTC)
+        return END_OF_TIME
     time.sleep(CLOCK_RESOLUTION / timedelta(seconds=1))
     return max(depth.measured_at for depth in depths.values()) + CLOCK_RESOLUTION
-
-
-def _is_denied(error: ClientError) -> bool:
-    code: str = error.response["Error"]["Code"]
-    return code.startswith(ACCESS_DENIED_CODES)

@@ -48,6 +48,8 @@ class Execution:
     status: str
     began: datetime | None = None
     steps: Sequence[ExecutionStep] = ()
+    entered: Sequence[str] = ()
+    """The states that it entered, in this order: tasks, choices and ends."""
     note: str = ""
     """Its error, or why its steps are unknown."""
 
@@ -68,9 +70,12 @@ def is_express(arn: str) -> bool:
 def execution_of(arn: str, history: Iterable[Mapping[str, Any]]) -> Execution:
     """Return an execution from its history, oldest event first. One task runs at a time."""
     steps: list[ExecutionStep] = []
+    entered: list[str] = []
     began, status, note = None, RUNNING, ""
     for event in history:
         kind, details = event["type"], _details(event)
+        if kind.endswith("StateEntered") and "name" in details:
+            entered.append(details["name"])
         if kind == "ExecutionStarted":
             began = event["timestamp"]
         elif kind == "TaskStateEntered":
@@ -85,7 +90,7 @@ def execution_of(arn: str, history: Iterable[Mapping[str, Any]]) -> Execution:
             status, note = TERMINAL_STATUSES[kind], _error(details)
         elif kind.startswith("Task") and "error" in details:
             steps[-1] = replace(steps[-1], error=_error(details))
-    return Execution(arn=arn, status=status, began=began, steps=steps, note=note)
+    return Execution(arn=arn, status=status, began=began, steps=steps, entered=entered, note=note)
 
 
 def _details(event: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ class Selection:
     deferred: bool = False
     reason: str | None = None
     """The step or the error for which an order was deferred."""
+    older_than: timedelta | None = None
+    """How long ago it was placed, at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +107,7 @@ def _selected(
                 unreadable = UnreadableRow(order_id=str(row.get("order_id")), error=str(error))
                 listing.unreadable.append(unreadable)
             continue
-        if _is_selected(listed, selection):
+        if _is_selected(listed, selection, now):
             listing.selected += 1
             listing.with_problems += bool(listed.problems)
             yield listed
@@ -116,13 +118,15 @@ def _listed(order: Order, now: datetime) -> ListedOrder:
     return ListedOrder(order=order, held=held, problems=list(order_problems(order, now=now)))
 
 
-def _is_selected(listed: ListedOrder, selection: Selection) -> bool:
+def _is_selected(listed: ListedOrder, selection: Selection, now: datetime) -> bool:
     order = listed.order
+    age = now - datetime.fromisoformat(order.placed_at)
     return (
         selection.state in (None, order.state)
         and selection.customer in (None, order.customer_id)
         and (bool(listed.held) or not selection.held)
         and (bool(listed.problems) or not selection.stuck)
         and (bool(order.deferred_since) or not selection.deferred)
+        and (selection.older_than is None or age >= selection.older_than)
         and selection.reason in (None, order.deferred_step, order.deferred_error)
     )

@@ -85,6 +85,19 @@ RULES: dict[str, Rule] = {
             *OFFERED_TO_OPERATORS,
         ),
     ),
+    "ops/console": Rule(
+        "the console shows what the command's modules know; only it needs a web server",
+        (
+            "botocore",
+            "jinja2",
+            "markupsafe",
+            "starlette",
+            "uvicorn",
+            "ops",
+            "lambdas.contracts",
+            "lambdas.orders.domain",
+        ),
+    ),
     "emulator": Rule(
         "the emulator knows nothing of what runs on it",
         (

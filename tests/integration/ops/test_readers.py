@@ -10,8 +10,8 @@ from typing import Any
 import boto3
 import pytest
 
-from ops.commands.dlq_purge import find_messages
 from ops.dlq import readers
+from ops.dlq.purge import find_messages
 from ops.dlq.readers import BucketReader, Depth, QueueReader, SinkReader
 from tests.support.handlers import ACCOUNT
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -180,3 +181,17 @@ def test_deferred_orders_are_listed_with_what_they_wait_for(listed: Run):
 
     assert (code, ids(out)) == (0, [8])
     assert "deferred: TakePayment: States.Timeout" in out
+
+
+def test_orders_of_an_age_are_listed(listed: Run):
+    recent = {**row(1, "PLACED"), "placed_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000Z}"}
+
+    _, out, _ = listed("--older-than", "10", table=Table(recent, row(2, "DISPATCHED")))
+
+    assert ids(out) == [2]
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "ten"])
+def test_age_that_is_no_number_is_refused(listed: Run, minutes: str):
+    with pytest.raises(SystemExit, match="2"):
+        listed("--older-than", minutes)

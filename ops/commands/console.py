@@ -1,0 +1,46 @@
+"""Show the platform in a browser: the map, orders, dead letters.
+
+The printed address has a key, which is valid for this run only. Nobody else can use the console:
+it listens on this machine, and acts with your own rights. Against an account it only reads; with
+--write, it also redrives, repairs and purges, each after a dry run. A local cloud needs no --write.
+"""
+
+from argparse import ArgumentParser, Namespace
+from urllib.parse import urlsplit
+
+from ops.commands import DONE
+from ops.deployed import Deployed, OperationError
+from ops.terminal import Terminal
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--port", type=int, metavar="N", help="a port (default: any free one)")
+    parser.add_argument("--open", action="store_true", help="open it in the browser")
+    parser.add_argument(
+        "--write", action="store_true", help="allow redrives, repairs and purges in an account"
+    )
+
+
+def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
+    """Serve the console until it is interrupted."""
+    # Only now: no other command needs a web server, and each would wait for its import.
+    try:
+        from ops.console.page import Console
+        from ops.console.remembered import RememberedDeployed
+        from ops.console.serve import serve
+    except ModuleNotFoundError as error:
+        raise OperationError(f"the console needs {error.name}: run make setup") from error
+    remembered = RememberedDeployed(session=deployed.session, environment=deployed.environment)
+    remembered.templates()
+    is_local = is_on_this_machine(remembered.client("cloudformation").meta.endpoint_url)
+    console = Console(deployed=remembered, may_write=arguments.write or is_local, is_local=is_local)
+    serve(console, port=arguments.port, open_browser=arguments.open)
+    return DONE
+
+
+def is_on_this_machine(endpoint: str) -> bool:
+    """Return whether an endpoint's host is this machine."""
+    return urlsplit(endpoint).hostname in LOOPBACK

@@ -1,0 +1,103 @@
+"""Pages: what they are rendered with, and how texts, times and amounts look in them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from ops.commands.dlq_show import times
+from ops.console.guard import Secrets
+from ops.console.saga_picture import in_words
+from ops.deployed import Deployed
+from ops.orders.trace import format_amount
+from ops.output import format_age, one_line, printable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """What every page needs."""
+
+    deployed: Deployed
+    may_write: bool
+    """Whether dead letters may be moved and deleted from here."""
+    is_local: bool
+    """Whether it runs against a local cloud."""
+    secrets: Secrets = field(default_factory=Secrets)
+
+    @property
+    def place(self) -> str:
+        """Which environment this is, and where."""
+        where = "this machine" if self.is_local else self.deployed.session.region_name
+        return f"{self.deployed.environment} · {where}"
+
+
+def console_of(request: Request) -> Console:
+    """Return the console that a request is for."""
+    return cast(Console, request.app.state.console)
+
+
+def page(
+    request: Request, template: str, context: Mapping[str, Any], *, status: int = 200
+) -> HTMLResponse:
+    """Render a page."""
+    console = console_of(request)
+    common = {
+        "console": console,
+        "csrf": console.secrets.csrf,
+        "path": request.url.path,
+        "now": datetime.now(UTC),
+    }
+    return HTMLResponse(PAGES.get_template(template).render({**common, **context}), status)
+
+
+def _finalize(value: Any) -> Any:
+    """Escape the control and invisible characters of a shown text; Jinja escapes the markup."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return printable(value, keep="\n\t")
+    return value
+
+
+def _time(value: str | datetime) -> datetime:
+    at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return at.astimezone(UTC)
+
+
+def _clock(value: str | datetime) -> str:
+    at = _time(value)
+    return f"{at:%H:%M:%S}.{at.microsecond // 1000:03}"
+
+
+def _pretty(value: Any) -> str:
+    try:
+        return json.dumps(value, indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return str(value)[:100_000]
+
+
+PAGES = Environment(
+    loader=PackageLoader("ops.console"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    finalize=_finalize,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+PAGES.filters |= {
+    "age": lambda since, now: format_age(_time(since), now),
+    "clock": _clock,
+    "day": lambda value: f"{_time(value):%Y-%m-%d}",
+    "amount": format_amount,
+    "order_total": lambda order: format_amount(
+        {"amount": order["total"], "currency": order["currency"]}
+    ),
+    "pretty": _pretty,
+    "one_line": one_line,
+    "times": times,
+    "words": lambda name: " ".join(in_words(name)),
+}

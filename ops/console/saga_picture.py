@@ -1,0 +1,198 @@
+"""A saga as a picture: its actions from left to right, and its compensations back below them.
+
+The rows are read out of the definition. The first follows the states from the start to the end of
+success. The second is where the first leads when a state fails, and runs back, so that each
+compensation is below its action. Other states are shown where the execution entered them.
+"""
+
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from ops.orders.executions import RUNNING, Execution, ExecutionStep
+
+WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 124, 50, 24, 44, 12
+"""The measures of a state and of the space between two, in pixels."""
+MAX_LETTERS = 15
+"""How many letters have room on a line of a state."""
+
+States = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A state."""
+
+    name: str
+    lines: Sequence[str]
+    """Its name in words, on one line or two."""
+    x: int
+    y: int
+    look: str
+    """How it is drawn: idle, done, failed, deferred or active."""
+    note: str = ""
+    """How long it took, and how many attempts it needed."""
+    title: str = ""
+    """Its error, or what else there is to know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A way from a state to another."""
+
+    path: str
+    """As SVG has it."""
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A saga, with the way that an execution took."""
+
+    width: int
+    height: int
+    boxes: Sequence[Box]
+    lines: Sequence[Line]
+    hidden: int
+    """The number of states that are not drawn, because they were not entered."""
+    way: Sequence[str]
+    """The states that were entered, in this order."""
+
+
+def picture_of(definition: Mapping[str, Any], execution: Execution) -> Picture:
+    """Return the picture of an execution of a machine with this definition."""
+    states: States = definition["States"]
+    way = [name for name in execution.entered if name in states]
+    first = _longest(states, definition["StartAt"])
+    second = _second_row(states, first)
+    columns = max(len(first), len(second))
+    places = {name: (columns - len(first) + i, 0) for i, name in enumerate(first)}
+    places |= {name: (columns - 1 - i, 1) for i, name in enumerate(second)}
+    _place_others(places, way)
+    steps = {step.name: step for step in execution.steps}
+    boxes = [
+        _box(name, place, steps.get(name), execution, entered=name in way)
+        for name, place in places.items()
+    ]
+    at = {box.name: box for box in boxes}
+    taken = set(pairwise(way))
+    drawn = {*pairwise(first), *pairwise(second), *taken}
+    lines = [
+        Line(path=_path(at[a], at[b]), taken=(a, b) in taken)
+        for a, b in sorted(drawn, key=lambda pair: pair in taken)
+        if a != b
+    ]
+    rows = 1 + max(row for _, row in places.values())
+    return Picture(
+        width=2 * MARGIN + columns * (WIDTH + GAP_X) - GAP_X,
+        height=2 * MARGIN + rows * (HEIGHT + GAP_Y) - GAP_Y,
+        boxes=boxes,
+        lines=lines,
+        hidden=len(states) - len(places),
+        way=way,
+    )
+
+
+def _longest(states: States, start: str, seen: frozenset[str] = frozenset()) -> list[str]:
+    """Return the longest way from a state to a success; the empty one where there is none."""
+    state = states[start]
+    if state["Type"] == "Succeed" or state.get("End"):
+        return [start]
+    if state["Type"] == "Fail":
+        return []
+    ways = [_longest(states, name, seen | {start}) for name in _next(state) if name not in {*seen}]
+    longest = max(ways, key=len, default=[])
+    return [start, *longest] if longest else []
+
+
+def _next(state: Mapping[str, Any]) -> Iterator[str]:
+    """Return the states that may follow where nothing failed."""
+    names = (state.get("Next"), state.get("Default"))
+    yield from filter(None, (*names, *(choice.get("Next") for choice in state.get("Choices", ()))))
+
+
+def _second_row(states: States, first: Sequence[str]) -> list[str]:
+    """Return the way to an end that most of the first row's states begin when they fail.
+
+    Two states are no row: these are exits, such as a deferral.
+    """
+    caught = Counter(
+        name for each in first for name in {c["Next"] for c in states[each].get("Catch", ())}
+    )
+    ways = {name: _longest(states, name) for name in sorted({*caught} - {*first})}
+    rows = [way for way in ways.values() if len(way) > 2 and not {*way} & {*first}]
+    return max(rows, key=lambda way: caught[way[0]], default=[])
+
+
+def _place_others(places: dict[str, tuple[int, int]], way: Sequence[str]) -> None:
+    """Place the other states that were entered below those which they were entered from."""
+    below = 1 + max(row for _, row in places.values())
+    columns = range(1 + max(column for column, _ in places.values()))
+    column, count = 0, 0
+    for name in way:
+        if name not in places:
+            row = below + count // len(columns)
+            used = {other for other, at in places.values() if at == row}
+            free = min({*columns} - used, key=lambda each: (abs(each - column), each))
+            places[name] = (free, row)
+            count += 1
+        column = places[name][0]
+
+
+def _box(
+    name: str,
+    place: tuple[int, int],
+    step: ExecutionStep | None,
+    execution: Execution,
+    *,
+    entered: bool,
+) -> Box:
+    column, row = place
+    look, note, title = ("done" if entered else "idle"), "", ""
+    if step is not None:
+        look = "failed" if step.error else "done"
+        if step.ended is None:
+            look = "active" if execution.status == RUNNING else "failed"
+        else:
+            note = f"{(step.ended - step.began).total_seconds():.1f} s"
+        title = step.outcome
+        if step.attempts > 1:
+            note = f"{note} · {step.attempts} tries".removeprefix(" · ")
+    if entered and name.startswith(("Defer", "LeftToSchedule")):
+        look = "deferred"
+    return Box(
+        name=name,
+        lines=in_words(name),
+        x=MARGIN + column * (WIDTH + GAP_X),
+        y=MARGIN + row * (HEIGHT + GAP_Y),
+        look=look,
+        note=note,
+        title=title,
+    )
+
+
+def in_words(name: str) -> list[str]:
+    """Return a name such as ``ReserveStock`` in words, broken where it is long."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).capitalize()
+    return textwrap.wrap(words, MAX_LETTERS)[:2]
+
+
+def _path(a: Box, b: Box) -> str:
+    """Return a curve from a box's side to another's, or from its bottom or top."""
+    if a.y == b.y and abs(a.x - b.x) == WIDTH + GAP_X:
+        forward = b.x > a.x
+        start, end = (a.x + WIDTH, b.x - 5) if forward else (a.x, b.x + WIDTH + 5)
+        y = a.y + HEIGHT // 2
+        return f"M{start} {y} H{end}"
+    middle_a, middle_b = a.x + WIDTH // 2, b.x + WIDTH // 2
+    if a.y == b.y:
+        bottom = a.y + HEIGHT
+        low = bottom + GAP_Y // 2
+        return f"M{middle_a} {bottom} C{middle_a} {low} {middle_b} {low} {middle_b} {bottom + 5}"
+    start, end = (a.y + HEIGHT, b.y - 5) if b.y > a.y else (a.y, b.y + HEIGHT + 5)
+    half = (start + end) // 2
+    return f"M{middle_a} {start} C{middle_a} {half} {middle_b} {half} {middle_b} {end}"

@@ -1,0 +1,2 @@
+// What the pages do without being asked: nothing yet.
+"use strict";
