@@ -11,10 +11,13 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 # jsii prints a banner for a Node release past its end of life; it still works there.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
 CDK := cdk -c env=$(ENV)
+# In CI, and without a terminal, nobody can be asked for an approval.
+APPROVAL := $(if $(CI),never,$(shell test -t 0 && echo broadening || echo never))
 # Make puts ORDERS into the environment, whatever the file's name is. An empty one is refused.
 ORDERS_OPTION = $(if $(filter undefined,$(origin ORDERS)),,--orders "$$ORDERS")
 
-.PHONY: help setup demo up test check python lint types unit contracts synth-alone docs api-docs lock synth deploy destroy clean
+.PHONY: help setup demo up test check python lint types unit contracts synth-alone docs api-docs lock synth
+.PHONY: preflight deploy destroy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -82,13 +85,16 @@ api-docs: setup ## a page that shows the HTTP API: prints its address
 synth: setup ## the templates of ENV (dev or prod)
 	$(CDK) synth --quiet
 
-deploy: setup ## to the AWS account of your credentials, if what is deployed can read its events (ENV=dev or prod)
-	$(CDK) synth --quiet
+preflight: synth ## what would make a deployment of ENV fail, surprise, or lose something (ANYWAY=1 ends well all the same)
+	python -m ops preflight --env $(ENV) $(if $(ANYWAY),--anyway)
 	python -m ops contracts check --env $(ENV)
-	$(CDK) deploy --all --app cdk.out
 
-destroy: setup ## take ENV away again; prod keeps what holds data
-	$(CDK) destroy --all
+deploy: preflight ## to the AWS account of your credentials (ENV=dev or prod; IMPORT=1 takes over a bus and archive that were kept)
+	$(CDK) deploy --all --app cdk.out --require-approval $(APPROVAL) $(if $(IMPORT),--import-existing-resources)
+
+destroy: synth ## take ENV away again; prod keeps what holds data (YES=1 does not ask)
+	python -m ops teardown --env $(ENV) $(if $(YES),--yes,--ask)
+	$(CDK) destroy --all --force --app cdk.out
 
 clean: ## remove all that was installed or built here
 	rm -rf $(VENV) node_modules build cdk.out .local .mypy_cache .pytest_cache .ruff_cache .hypothesis

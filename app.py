@@ -12,6 +12,7 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 from stacks.backbone import BackboneStack
 from stacks.card_provider import CardProviderStack
 from stacks.catalog import CatalogStack
+from stacks.constructs.queue import retain_queues
 from stacks.disputes import DisputesStack
 from stacks.environments import Environment, InvalidSettingError, environment
 from stacks.http_api import HttpApiStack
@@ -101,6 +102,8 @@ def compose(app: App, env: Environment) -> None:
         alarms=operations.topic,
         http_api=http_api,
     )
+    if env.keep_data:
+        retain_queues(app)
 
 
 def main() -> int:

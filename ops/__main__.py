@@ -1,4 +1,4 @@
-"""`python -m ops NOUN VERB`: operate the platform, in an account or in the local cloud.
+"""`python -m ops NOUN [VERB]`: operate the platform, in an account or in the local cloud.
 
 `python -m ops console` shows it in a browser.
 
@@ -33,8 +33,11 @@ from ops.commands import (
     order_list,
     order_release_hold,
     order_show,
+    preflight,
+    retained,
     saga_repair,
     saga_resume,
+    teardown,
     view_rebuild,
 )
 from ops.deployed import OperationError, deployed
@@ -50,7 +53,11 @@ COMMANDS: Mapping[str, Mapping[str, Command] | Command] = {
     "saga": {"repair": saga_repair, "resume": saga_resume},
     "events": {"replay": events_replay},
     "view": {"rebuild": view_rebuild},
+    "preflight": preflight,
+    "retained": retained,
+    "teardown": teardown,
 }
+"""By noun and verb; what concerns an environment as a whole has no noun."""
 
 
 def main() -> int:
@@ -88,7 +95,7 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 def _arguments() -> argparse.Namespace:
     style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m ops", description=__doc__, formatter_class=style)
-    nouns = parser.add_subparsers(dest="noun", required=True, metavar="NOUN")
+    nouns = parser.add_subparsers(required=True, metavar="NOUN")
     for noun, commands in COMMANDS.items():
         if not isinstance(commands, Mapping):
             _declare(nouns, noun, commands)

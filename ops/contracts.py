@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ops.deployed import Deployed, OperationError
+from ops.deployed import Deployed
+from ops.environment.synthesized import read_synthesized_templates
 from stacks.names import stack_name
 
 READ, PUBLISHED = "ContractsRead", "ContractsPublished"
@@ -33,14 +34,11 @@ def read_synthesized(folder: Path, environment: str) -> Contracts:
     Raises:
         OperationError: the folder has none.
     """
-    prefix = stack_name(environment, "")
     found = {}
-    for path in sorted(folder.glob(f"{prefix}*.template.json")):
-        outputs = json.loads(path.read_text()).get("Outputs", {})
+    for stack, template in read_synthesized_templates(folder, environment).items():
+        outputs = template.get("Outputs", {})
         values = {name: output["Value"] for name, output in outputs.items()}
-        found[path.name.removesuffix(".template.json")] = _contracts({READ: "{}", **values})
-    if not found:
-        raise OperationError(f"{folder} has no template of {prefix}…: run make synth")
+        found[stack] = _contracts({READ: "{}", **values})
     return found
 
 

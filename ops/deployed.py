@@ -45,14 +45,22 @@ class Deployed:
         Raises:
             OperationError: there are none.
         """
+        found = self.all_templates()
+        if not found.by_stack:
+            raise OperationError(
+                f"there is no stack {self._name('')}… in {self.session.region_name}"
+            )
+        return found
+
+    def all_templates(self) -> Templates:
+        """Return the templates of this environment's stacks; none where nothing is deployed."""
         stacks = self.client("cloudformation")
         pages = stacks.get_paginator("describe_stacks").paginate()
         names = [each["StackName"] for page in pages for each in page["Stacks"]]
         prefix = self._name("")
-        found = {name: self._stack(stacks, name) for name in names if name.startswith(prefix)}
-        if not found:
-            raise OperationError(f"there is no stack {prefix}… in {self.session.region_name}")
-        return Templates(found)
+        return Templates(
+            {name: self._stack(stacks, name) for name in names if name.startswith(prefix)}
+        )
 
     def table(self, name: str) -> Any:
         """Return boto3's DynamoDB table of that name."""

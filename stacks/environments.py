@@ -123,6 +123,11 @@ class Environment:
     """The card company's partner event source; without one, nothing for disputes is deployed."""
     sender: Sender | None = None
     """Who sends mails to customers; without a sender, mails are recorded but not sent."""
+    alarm_addresses: tuple[str, ...] = ()
+    """The e-mail addresses that receive alarms, and notices of orders that need a person.
+
+    SNS asks each of them for confirmation first.
+    """
     api_domain: ApiDomain | None = None
     """The HTTP API's own domain name; without one, API Gateway gives it an address."""
     notification_concurrency: int | None
@@ -130,8 +135,21 @@ class Environment:
 
     @property
     def removal_policy(self) -> RemovalPolicy:
-        """What CloudFormation does with data when its stack is destroyed."""
+        """What CloudFormation does with data when its stack is destroyed.
+
+        Data that is protected against deletion stays after a creation that is rolled back, too.
+        """
         return RemovalPolicy.RETAIN if self.keep_data else RemovalPolicy.DESTROY
+
+    @property
+    def removal_policy_unprotected(self) -> RemovalPolicy:
+        """The same for what has no protection against deletion: buckets, queues, bus and archive.
+
+        What is new and empty goes when its creation is rolled back: a name that stayed would
+        block the next attempt.
+        """
+        keep = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+        return keep if self.keep_data else RemovalPolicy.DESTROY
 
     def stack_name(self, service: str) -> str:
         """Return the name of a service's stack, such as ``Orders-Dev-Payments``."""
@@ -217,13 +235,16 @@ def check_settings(env: Environment) -> None:
     if partner is not None and not PARTNER_SOURCE_NAME.fullmatch(partner):
         raise _invalid(env, f"partner_event_source={partner!r}", "aws.partner/example.com/disputes")
     if env.sender:
-        user, _, domain = env.sender.address.rpartition("@")
-        if not user or "@" in user or not DOMAIN_NAME.fullmatch(domain.lower()):
+        domain = env.sender.address.rpartition("@")[2]
+        if not _is_address(env.sender.address):
             raise _invalid(env, f"sender.address={env.sender.address!r}", "orders@your.shop")
         if env.sender.identity not in (env.sender.address, domain):
             raise _invalid(
                 env, f"sender.identity={env.sender.identity!r}", f"{env.sender.address} or {domain}"
             )
+    for address in env.alarm_addresses:
+        if not _is_address(address):
+            raise _invalid(env, f"alarm_addresses with {address!r}", "on-call@your.shop")
     if env.api_domain:
         name, certificate = env.api_domain.name, env.api_domain.certificate_arn
         if not DOMAIN_NAME.fullmatch(name):
@@ -231,6 +252,11 @@ def check_settings(env: Environment) -> None:
         if not CERTIFICATE_ARN.fullmatch(certificate):
             valid = "arn:aws:acm:eu-west-1:123456789012:certificate/ID"
             raise _invalid(env, f"api_domain.certificate_arn={certificate!r}", valid)
+
+
+def _is_address(text: str) -> bool:
+    user, _, domain = text.rpartition("@")
+    return bool(user) and "@" not in user and DOMAIN_NAME.fullmatch(domain.lower()) is not None
 
 
 def _invalid(env: Environment, setting: str, valid: str) -> InvalidSettingError:

@@ -4,6 +4,7 @@ from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from stacks.environments import Environment
@@ -25,6 +26,9 @@ class OperationsStack(Stack):
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
         )
+
+        for address in env.alarm_addresses:
+            self.topic.add_subscription(subscriptions.EmailSubscription(address))
 
         # The group has a physical name: a retained one would block the next deployment.
         self.schedules = scheduler.ScheduleGroup(

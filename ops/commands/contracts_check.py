@@ -9,9 +9,9 @@ Ends with 0 when all is read, or nothing is deployed, and with 2 when a stack wo
 """
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from ops.commands import DONE
+from ops.commands.options import add_templates_option
 from ops.contracts import describe_contracts, find_unread, read_deployed, read_synthesized
 from ops.deployed import Deployed, OperationError
 from ops.output import print_text
@@ -20,13 +20,7 @@ from ops.terminal import Terminal
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "--templates",
-        type=Path,
-        default=Path("cdk.out"),
-        metavar="FOLDER",
-        help="where `cdk synth` wrote the templates (default: %(default)s)",
-    )
+    add_templates_option(parser)
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:

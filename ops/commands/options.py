@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 from argparse import ArgumentParser
+from pathlib import Path
 
 DEFAULT_PER_SECOND = 20.0
 
@@ -13,6 +14,17 @@ def add_yes_option(parser: ArgumentParser, *, help: str = "do it") -> None:
 def add_json_option(parser: ArgumentParser) -> None:
     """Declare ``--json``."""
     parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
+
+
+def add_templates_option(parser: ArgumentParser) -> None:
+    """Declare ``--templates``."""
+    parser.add_argument(
+        "--templates",
+        type=Path,
+        default=Path("cdk.out"),
+        metavar="FOLDER",
+        help="where `cdk synth` wrote the templates (default: %(default)s)",
+    )
 
 
 def add_redrive_options(parser: ArgumentParser) -> None:

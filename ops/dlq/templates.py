@@ -23,6 +23,8 @@ class Resource:
     physical: str
     """Its physical id: a name, an ARN or a URL."""
     properties: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
+    deletion_policy: str = field(default="Delete", compare=False)
+    """What becomes of it when its stack is deleted."""
 
     @property
     def name(self) -> str:
@@ -51,6 +53,11 @@ class Templates:
 
     def __init__(self, stacks: Mapping[str, DeployedStack]) -> None:
         self._stacks = stacks
+
+    @property
+    def by_stack(self) -> Mapping[str, Mapping[str, Any]]:
+        """The templates as they are, by stack."""
+        return {name: stack.template for name, stack in self._stacks.items()}
 
     def resources(self, *kinds: str) -> Iterator[Resource]:
         """Return the resources of these types, or all where none is given."""
@@ -88,4 +95,5 @@ class Templates:
             kind=declared["Type"],
             physical=self._stacks[stack].ids.get(id, ""),
             properties=declared.get("Properties", {}),
+            deletion_policy=declared.get("DeletionPolicy", "Delete"),
         )

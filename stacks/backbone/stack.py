@@ -29,7 +29,8 @@ class BackboneStack(Stack):
     ) -> None:
         super().__init__(scope, env.stack_name("Backbone"))
 
-        self.bus = events.EventBus(self, "Bus", event_bus_name=f"Orders{env.suffix.capitalize()}")
+        name = f"Orders{env.suffix.capitalize()}"
+        self.bus = events.EventBus(self, "Bus", event_bus_name=name)
         event_log = declare_event_log(self, env=env, bus=self.bus, alarms=alarms)
 
         # Archive
@@ -37,6 +38,7 @@ class BackboneStack(Stack):
             self,
             "Archive",
             source_event_bus=self.bus,
+            archive_name=name,
             description="All events of services, for replays",
             # Events of Lambda destinations have their own source.
             event_pattern=events.EventPattern(
@@ -47,7 +49,10 @@ class BackboneStack(Stack):
             ),
             retention=env.archive_retention,
         )
-        archive.apply_removal_policy(env.removal_policy)
+        # EventBridge deletes no bus that has an archive: both stay, or neither. By their names, the
+        # next deployment can import both.
+        for kept in (self.bus, archive):
+            kept.apply_removal_policy(env.removal_policy_unprotected)
         Replays(
             self,
             "Replays",

@@ -46,7 +46,7 @@ class ServiceBucket(s3.Bucket):
                     noncurrent_version_expiration=Duration.days(1) if lock else None,
                 )
             ],
-            removal_policy=env.removal_policy,
+            removal_policy=env.removal_policy_unprotected,
         )
         acknowledge(self, "AwsSolutions-S1", reason=reason)
 

@@ -21,5 +21,5 @@ class EventStream(kinesis.Stream):
             # https://aws.amazon.com/kinesis/data-streams/pricing/
             retention_period=Duration.days(7),
             encryption=kinesis.StreamEncryption.MANAGED,
-            removal_policy=env.removal_policy,
+            removal_policy=env.removal_policy_unprotected,
         )

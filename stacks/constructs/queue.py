@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from aws_cdk import Duration
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from stacks.constructs.alarm import alarm
 from stacks.constructs.nag import acknowledge
@@ -124,6 +124,16 @@ class WorkQueue(sqs.Queue):
             alarm_description=f"{consumer}: messages wait for over 15 minutes ({contents})",
             alarms=alarms,
         )
+
+
+def retain_queues(scope: IConstruct) -> None:
+    """Keep every queue, and the messages in it, when it is removed from its stack.
+
+    One that is new goes when its creation is rolled back.
+    """
+    for construct in scope.node.find_all():
+        if isinstance(construct, sqs.CfnQueue):
+            construct.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
 
 
 def alarm_on_message_age(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from hashlib import sha256
 
-from aws_cdk import Annotations, CustomResource, Duration, Stack, Token
+from aws_cdk import CustomResource, Duration
 from aws_cdk import aws_dsql as dsql
 from constructs import Construct
 
@@ -12,27 +12,12 @@ from stacks.constructs.grants import grant
 from stacks.constructs.packages import PackagesLayer
 from stacks.environments import Environment
 
-REGIONS = {
-    "us-east-1", "us-east-2", "us-west-2", "ca-central-1", "ca-west-1",
-    "eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1", "eu-north-1",
-    "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-southeast-1", "ap-southeast-2",
-    "ap-south-1", "sa-east-1",
-}  # fmt: skip
-"""The regions that offer Aurora DSQL.
-https://docs.aws.amazon.com/aurora-dsql/latest/userguide/what-is-aurora-dsql.html#region-availability
-"""
-
 
 class SqlDatabase(Construct):
     """A DSQL cluster, and a layer with the driver that functions need."""
 
     def __init__(self, scope: Construct, id: str, *, env: Environment) -> None:
         super().__init__(scope, id)
-        region = Stack.of(self).region
-        if not Token.is_unresolved(region) and region not in REGIONS:
-            Annotations.of(self).add_error(
-                f"Aurora DSQL is not offered in {region}; it is in {', '.join(sorted(REGIONS))}"
-            )
         self.cluster = dsql.CfnCluster(self, "Cluster", deletion_protection_enabled=env.keep_data)
         self.cluster.apply_removal_policy(env.removal_policy)
         # pg8000 is pure Python: one asset for every architecture, and no compiler anywhere.

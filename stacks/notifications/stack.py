@@ -96,6 +96,7 @@ class NotificationsStack(Stack):
             functions.grant_send(identity)
             grant(contacts.put_contact, "ses:SendEmail", on=identity)
             CfnOutput(self, "MailSender", value=env.sender.address)
+            CfnOutput(self, "MailIdentity", value=env.sender.identity)
 
         CfnOutput(self, "EraseCustomerFunction", value=contacts.erase_customer.function_name)
         CfnOutput(self, "EmailRecordsTable", value=email_records.table_name)

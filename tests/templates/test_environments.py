@@ -75,6 +75,7 @@ def test_settings_of_every_environment_are_valid(env: Environment):
             ({"sender": replace(SENDER, address=address)}, f"has sender.address='{address}', and")
             for address in ("b.example", "@b.example", "a@", "a@b@c.example", "a@b")
         ),
+        ({"alarm_addresses": ("a@b.example", "b")}, "has alarm_addresses with 'b', and"),
         (
             {"sender": replace(SENDER, identity="their.shop")},
             "has sender.identity='their.shop', and it must be such as orders@your.shop or your",
@@ -94,6 +95,17 @@ def test_invalid_setting_is_named_with_its_environment(changed: Mapping[str, Any
         check_settings(replace(DEV, **changed))
 
     assert said in str(invalid.value)
+
+
+def test_alarms_go_to_the_addresses_that_are_set(tmp_path: Path):
+    app = new_app(outdir=str(tmp_path))
+    OperationsStack(app, env=replace(DEV, alarm_addresses=("on-call@your.shop",)))
+
+    (template,) = templates(app).values()
+
+    kinds = {each["Type"]: each["Properties"] for each in template["Resources"].values()}
+    assert kinds["AWS::SNS::Subscription"]["Protocol"] == "email"
+    assert kinds["AWS::SNS::Subscription"]["Endpoint"] == "on-call@your.shop"
 
 
 def test_domain_is_the_address_of_the_api(tmp_path: Path):

@@ -31,7 +31,7 @@ def change_replica(**changed: Any) -> Breakage:
 BREAKAGES: list[Case] = [
     *(
         (data.data_is_retained_only_in_prod, retain(kind, DeletionPolicy="Snapshot"))
-        for kind in (kinds.TABLE, kinds.DSQL, kinds.USER_POOL)
+        for kind in (*data.PROTECTED, *data.UNPROTECTED)
     ),
     (data.data_is_retained_only_in_prod, retain(kinds.TABLE, UpdateReplacePolicy="")),
     (

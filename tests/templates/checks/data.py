@@ -11,12 +11,13 @@ from tests.templates.kinds import (
     BUS,
     DSQL,
     LOG_GROUP,
+    QUEUE,
     RULE,
     STREAM,
     TABLE,
     USER_POOL,
 )
-from tests.templates.synthesis import Platform
+from tests.templates.synthesis import Platform, Resource
 
 NO_PHYSICAL_NAME = {
     # Instances use these names when they complete the lifecycle action.
@@ -77,12 +78,21 @@ def bucket_is_private_and_expires(platform: Platform) -> Iterator[str]:
             yield f"{bucket}: it can be reached without TLS"
 
 
+PROTECTED, UNPROTECTED = (TABLE, DSQL, USER_POOL), (STREAM, BUCKET, BUS, ARCHIVE, QUEUE)
+"""What holds data: it can be protected against deletion, or only be kept."""
+
+
+def holds_data(resource: Resource) -> bool:
+    """Return whether it does; a partner's bus belongs to the partner."""
+    partners = "EventSourceName" in resource.properties
+    return resource.kind in (*PROTECTED, *UNPROTECTED) and not partners
+
+
 @check
 def data_is_retained_only_in_prod(platform: Platform) -> Iterator[str]:
     keep = platform.environment.name == "prod"
-    policy = "Retain" if keep else "Delete"
-    for resource in platform.all(TABLE, DSQL, USER_POOL, STREAM, BUCKET):
-        if resource.kind in (STREAM, BUCKET):
+    for resource in filter(holds_data, platform.all()):
+        if resource.kind in UNPROTECTED:
             protections = []
         elif resource.kind == TABLE:
             replicas = resource.properties["Replicas"]
@@ -93,17 +103,20 @@ def data_is_retained_only_in_prod(platform: Platform) -> Iterator[str]:
             protections = [resource.properties["DeletionProtection"] == "ACTIVE"]
         if protections != [keep] * len(protections):
             yield f"{resource}: its deletion protection is {protections}"
-        for name in ("DeletionPolicy", "UpdateReplacePolicy"):
+        # What is protected could not be deleted in a rollback.
+        kept = "RetainExceptOnCreate" if resource.kind in UNPROTECTED else "Retain"
+        expected = (kept, "Retain") if keep else ("Delete", "Delete")
+        for name, policy in zip(("DeletionPolicy", "UpdateReplacePolicy"), expected, strict=True):
             if resource.declaration.get(name) != policy:
                 yield f"{resource}: its {name} is {resource.declaration.get(name)}"
 
 
 @check
 def only_data_is_retained(platform: Platform) -> Iterator[str]:
-    """A retained resource with a physical name blocks the next deployment."""
+    """A retained resource with a physical name must be imported by the next deployment."""
     for resource in platform.all():
-        data = resource.kind in (TABLE, DSQL, USER_POOL, STREAM, BUCKET, ARCHIVE)
-        if not data and resource.declaration.get("DeletionPolicy", "Delete") != "Delete":
+        policy = resource.declaration.get("DeletionPolicy", "Delete")
+        if not holds_data(resource) and policy != "Delete":
             yield f"{resource}: it holds no data, but is retained"
 
 
@@ -122,7 +135,9 @@ def physical_names_are_contracts(platform: Platform) -> Iterator[str]:
         for name, value in resource.properties.items():
             if not name.endswith("Name") or (resource.kind, name) in NO_PHYSICAL_NAME:
                 continue
-            if resource.kind == BUS or (resource.kind == RULE and is_catch_all(resource, platform)):
+            if resource.kind in (BUS, ARCHIVE):
+                continue
+            if resource.kind == RULE and is_catch_all(resource, platform):
                 continue
             if resource.kind == LOG_GROUP and re.match(r"/aws/(events|vendedlogs)/", str(value)):
                 continue

@@ -1,0 +1,155 @@
+"""The account and the Region: what they offer, and what is in them already."""
+
+import json
+from collections.abc import Iterator
+
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from ops.preflight.findings import Finding, Preflight, fine, note, stop
+
+FUNCTION, LAUNCH_TEMPLATE = "AWS::Lambda::Function", "AWS::EC2::LaunchTemplate"
+BUS, LOG_GROUP = "AWS::Events::EventBus", "AWS::Logs::LogGroup"
+DSQL_REGIONS = "https://docs.aws.amazon.com/general/latest/gr/dsql.html"
+BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
+BROKEN = {"ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED", "DELETE_FAILED", "CREATE_FAILED"}
+
+
+def check_bootstrap(preflight: Preflight) -> Iterator[Finding]:
+    """CDK's bootstrap stack, and its version.
+
+    https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
+    """
+    wanted = _bootstrap_version(preflight)
+    command = f"run npx cdk bootstrap aws://{preflight.account}/{preflight.region}"
+    answer = preflight.client("ssm").get_parameters(Names=[BOOTSTRAP_PARAMETER])
+    if not answer["Parameters"]:
+        yield stop(f"the account is not bootstrapped in {preflight.region}: {command}")
+        return
+    version = int(answer["Parameters"][0]["Value"])
+    if version < wanted:
+        yield stop(
+            f"CDK's bootstrap stack has version {version}, and {wanted} is needed: {command}"
+        )
+    else:
+        yield fine(f"CDK's bootstrap stack has version {version}")
+
+
+def _bootstrap_version(preflight: Preflight) -> int:
+    artifacts = json.loads((preflight.assembly / "manifest.json").read_text())["artifacts"]
+    versions = (
+        artifact.get("properties", {}).get("requiresBootstrapStackVersion", 0)
+        for name, artifact in artifacts.items()
+        if name in preflight.wanted
+    )
+    return max(versions, default=0)
+
+
+def check_region(preflight: Preflight) -> Iterator[Finding]:
+    """What the Region offers: Aurora DSQL, the runtime and processor of functions and instances.
+
+    DSQL is asked itself: a list of its Regions would be out of date.
+    """
+    try:
+        preflight.client("dsql").list_clusters(maxResults=1)
+    except EndpointConnectionError:
+        yield stop(
+            f"Aurora DSQL is not offered in {preflight.region}: {DSQL_REGIONS} has its Regions"
+        )
+    else:
+        yield fine(f"Aurora DSQL is offered in {preflight.region}")
+    yield from _check_runtimes(preflight)
+    yield from _check_instance_types(preflight)
+
+
+def _check_runtimes(preflight: Preflight) -> Iterator[Finding]:
+    pairs = {
+        (function["Runtime"], function.get("Architectures", ["x86_64"])[0])
+        for function in preflight.properties(FUNCTION)
+        if "Runtime" in function
+    }
+    for runtime, architecture in sorted(pairs):
+        try:
+            # An unknown value of either is refused.
+            preflight.client("lambda").list_layers(
+                CompatibleRuntime=runtime, CompatibleArchitecture=architecture, MaxItems=1
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in (
+                "ValidationException",
+                "InvalidParameterValueException",
+            ):
+                raise
+            yield stop(f"Lambda has no {runtime} on {architecture} in {preflight.region}")
+        else:
+            yield fine(f"Lambda has {runtime} on {architecture}")
+
+
+def _check_instance_types(preflight: Preflight) -> Iterator[Finding]:
+    for type in sorted(instance_types(preflight)):
+        offers = preflight.client("ec2").describe_instance_type_offerings(
+            Filters=[{"Name": "instance-type", "Values": [type]}]
+        )["InstanceTypeOfferings"]
+        if offers:
+            yield fine(f"EC2 has {type}")
+        else:
+            yield stop(f"EC2 has no {type} in {preflight.region}: choose another instance type")
+
+
+def instance_types(preflight: Preflight) -> set[str]:
+    """Return the types of the instances that the templates launch."""
+    return {
+        template["LaunchTemplateData"]["InstanceType"]
+        for template in preflight.properties(LAUNCH_TEMPLATE)
+    }
+
+
+def check_names(preflight: Preflight) -> Iterator[Finding]:
+    """Names that new stacks need and that are taken, as by what an earlier environment kept."""
+    new = {stack: preflight.wanted[stack] for stack in preflight.new_stacks}
+    taken = []
+    for stack, template in sorted(new.items()):
+        for declaration in template["Resources"].values():
+            properties = declaration.get("Properties", {})
+            name = properties.get("Name" if declaration["Type"] == BUS else "LogGroupName")
+            if isinstance(name, str) and _is_taken(preflight, declaration["Type"], name):
+                taken.append(f"{name} (for {stack})")
+    if taken:
+        yield stop(
+            f"these names are taken: {', '.join(taken)}; delete what has them, or take over a bus "
+            "and an archive that an earlier environment kept: make deploy IMPORT=1"
+        )
+    else:
+        yield fine("no name that is needed is taken")
+
+
+def _is_taken(preflight: Preflight, kind: str, name: str) -> bool:
+    if kind == BUS and not name.startswith("aws.partner/"):
+        buses = preflight.client("events").list_event_buses(NamePrefix=name)["EventBuses"]
+        return any(bus["Name"] == name for bus in buses)
+    if kind == LOG_GROUP:
+        answer = preflight.client("logs").describe_log_groups(logGroupNamePrefix=name)
+        return any(group["logGroupName"] == name for group in answer["logGroups"])
+    return False
+
+
+def check_stacks(preflight: Preflight) -> Iterator[Finding]:
+    """The states of the deployed stacks: some cannot be updated."""
+    pages = preflight.client("cloudformation").get_paginator("describe_stacks").paginate()
+    states = {
+        stack["StackName"]: stack["StackStatus"]
+        for page in pages
+        for stack in page["Stacks"]
+        if stack["StackName"] in {*preflight.wanted, *preflight.there.by_stack}
+    }
+    bad = {
+        name: state
+        for name, state in sorted(states.items())
+        if state in BROKEN or state.endswith("_IN_PROGRESS")
+    }
+    for name, state in bad.items():
+        if state in BROKEN:
+            yield stop(f"{name} is in {state}: look at its events, and mend or delete it")
+        else:
+            yield note(f"{name} is in {state}: somebody deploys it just now")
+    if not bad:
+        yield fine(f"{len(states)} stacks are deployed, {len(preflight.new_stacks)} are new")
