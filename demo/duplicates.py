@@ -20,7 +20,7 @@ from emulator.cloud import Cloud, RootSession
 from ops.deployed import Deployed
 from ops.dlq.templates import FUNCTION
 
-JOB = "orders/JobsFindDuplicates"
+JOB = "orders/JobsResolveDuplicates"
 """The scheduled function that finds duplicates."""
 REASON = "DuplicateOrder"
 LIFT, CANCEL = "LIFT", "CANCEL"

@@ -151,7 +151,7 @@ def await_sagas(run: Run, screen: Screen) -> None:
         wait_until_none(open_orders)
 
 
-def find_duplicates(run: Run, screen: Screen, duplicates: Duplicates) -> None:
+def resolve_duplicates(run: Run, screen: Screen, duplicates: Duplicates) -> None:
     """Have the orders found that repeat an earlier one, and decide about each."""
     with screen.phase("finding duplicates") as note:
         duplicates.find(note)

@@ -104,7 +104,7 @@ def run_export(
         phases.submit_orders(run, screen, faults)
         phases.await_sagas(run, screen)
         repeated = Duplicates(cloud, outputs, database, api=run.api)
-        phases.find_duplicates(run, screen, repeated)
+        phases.resolve_duplicates(run, screen, repeated)
         disputed = Disputes(cloud, outputs, database)
         with screen.phase("disputing payments") as note:
             disputed.open_disputes(note)

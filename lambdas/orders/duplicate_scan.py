@@ -1,4 +1,4 @@
-"""The scan for orders that repeat an earlier one.
+"""One run of the job `resolve_duplicates`: it scans the index, and applies the rules to each order.
 
 It goes through the periods in which orders were placed, from the first that is not done. A period
 is done when it has ended and each of its orders is resolved. One with orders that are still open
@@ -14,9 +14,9 @@ from typing import Any
 from lambdas.contracts.orders import OrderState
 from lambdas.contracts.times import format_time
 from lambdas.orders.checkpoint import Checkpoint, Progress
-from lambdas.orders.dedup_index import PERIOD, period_start, periods
+from lambdas.orders.dedup_key import PERIOD, period_start, periods
 from lambdas.orders.domain import Order
-from lambdas.orders.duplicates import CANCEL, UndecidedError, find_original, resolve_duplicate
+from lambdas.orders.duplicate_rules import CANCEL, UndecidedError, find_original, resolve_duplicate
 from lambdas.orders.scans import MAX_CANDIDATES, OrderScans
 from lambdas.runtime.log import log
 

@@ -9,7 +9,7 @@ from lambdas.contracts.times import format_time
 from lambdas.orders.admission import RETRY_AFTER, Admission, TooManyOpenOrdersError
 from lambdas.orders.api import BUSY, KEY_REUSED, PRICE_NOT_ON_OFFER, OrderStatus
 from lambdas.orders.backlog import BacklogStore
-from lambdas.orders.dedup_index import with_dedup_key
+from lambdas.orders.dedup_key import with_dedup_key
 from lambdas.orders.domain import KeyReusedError, Order
 from lambdas.orders.offers import PriceNotOnOfferError, check_prices
 from lambdas.orders.offers_view import OffersView

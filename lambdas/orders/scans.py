@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.orders_table import CONFIRMED_SHARD, OrderColumn
-from lambdas.orders.dedup_index import bucket_name, digest_of
+from lambdas.orders.dedup_key import bucket_name, digest_of
 from lambdas.orders.domain import Order
 from lambdas.orders.store import Orders
 from lambdas.runtime.dynamodb import from_item, to_item

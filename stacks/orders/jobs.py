@@ -107,9 +107,9 @@ class OrderJobs(Construct):
             )
 
         # Orders that repeat an earlier one
-        find_duplicates = job(
-            "FindDuplicates",
-            "find_duplicates",
+        resolve_duplicates = job(
+            "ResolveDuplicates",
+            "resolve_duplicates",
             {
                 "CHECKPOINTS_TABLE": self.checkpoints.table_name,
                 "DUPLICATE_POLICY": env.duplicate_action,
@@ -118,10 +118,10 @@ class OrderJobs(Construct):
             every=Duration.minutes(1),
             timeout=Duration.minutes(5),
         )
-        grant(find_duplicates, "dynamodb:PutItem", on=orders.table_arn)
+        grant(resolve_duplicates, "dynamodb:PutItem", on=orders.table_arn)
         progress = self.checkpoints.table_arn
-        grant(find_duplicates, "dynamodb:GetItem", "dynamodb:PutItem", on=progress)
-        grant_query(find_duplicates, OrderColumn.DEDUP_BUCKET)
+        grant(resolve_duplicates, "dynamodb:GetItem", "dynamodb:PutItem", on=progress)
+        grant_query(resolve_duplicates, OrderColumn.DEDUP_BUCKET)
 
         # Orders past their retention
         if env.orders_retention:

@@ -68,7 +68,7 @@ ACTIONS = ("Claim", "ReserveStock", "TakePayment", "BookShipment")
 SERVICES = ("orders", "payments", "inventory", "shipping")
 EXTRAS: dict[str, int] = {}
 """What each order's price has been raised by."""
-JOBS = ("RepublishStalled", "FindDuplicates", "ExpireOrders")
+JOBS = ("RepublishStalled", "ResolveDuplicates", "ExpireOrders")
 LONG_AGO = "2000-01-01T00:00:00+00:00"
 
 
@@ -517,7 +517,7 @@ class TestScheduledJobs:
         second = place(platform, "same-2", like="same-1")
         assert ended(platform, second) == [("CONFIRMED", None)]
 
-        run(platform, "FindDuplicates")
+        run(platform, "ResolveDuplicates")
 
         assert row(platform, second)["duplicate_of"] == first
         (hold,) = platform.api.order(second, customer="ada").body["held"]
@@ -527,17 +527,17 @@ class TestScheduledJobs:
         assert published(platform, second) == ["OrderPlaced", "OrderConfirmed", "OrderHeld"]
 
     def test_or_cancelled_where_that_is_the_policy(self, platform):
-        with configured(platform, "JobsFindDuplicates", DUPLICATE_POLICY="cancel"):
+        with configured(platform, "JobsResolveDuplicates", DUPLICATE_POLICY="cancel"):
             first = place(platform, "equal-1")
             assert ended(platform, first) == [("CONFIRMED", None)]
             with payments_wait(platform):
                 under_way = place(platform, "equal-2", like="equal-1")
                 wait_until("it is claimed", lambda: "claim_owner" in row(platform, under_way))
-                run(platform, "FindDuplicates")
+                run(platform, "ResolveDuplicates")
                 assert row(platform, under_way)["duplicate_of"] == first
             confirmed = place(platform, "equal-3", like="equal-1")
             ended(platform, confirmed)
-            run(platform, "FindDuplicates")
+            run(platform, "ResolveDuplicates")
 
         ends = [("CANCELLED", "DuplicateOrder")]
         assert ended(platform, under_way) == ends

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.orders.dedup_index import with_dedup_key
+from lambdas.orders.dedup_key import with_dedup_key
 from lambdas.orders.domain import Order
 from lambdas.orders.order_request import parse_order_request
 from lambdas.orders.rows import order_of, row_of

@@ -14,7 +14,7 @@ from lambdas.contracts.orders import OrderState
 from lambdas.orders.admission import RETRY_AFTER
 from lambdas.orders.api import KEY_REUSED
 from lambdas.orders.backlog import BacklogStore
-from lambdas.orders.dedup_index import with_dedup_key
+from lambdas.orders.dedup_key import with_dedup_key
 from lambdas.orders.domain import Order
 from lambdas.orders.events import event_for_change
 from lambdas.orders.rows import order_of, row_of

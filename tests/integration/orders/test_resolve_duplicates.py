@@ -15,7 +15,7 @@ from lambdas.orders import duplicate_scan, scans
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.checkpoint import Checkpoint, Progress
 from lambdas.orders.customer_view import customer_view
-from lambdas.orders.dedup_index import PERIOD
+from lambdas.orders.dedup_key import PERIOD
 from lambdas.orders.domain import Hold, HoldState, Order
 from lambdas.orders.holds import lift_hold
 from lambdas.orders.scans import UnreadableError
@@ -49,7 +49,7 @@ def load(
 ) -> Callable[[str], Job]:
     progress = make_table("progress", "job")
     # What was placed longer ago is done: each period more takes a query of each shard.
-    Checkpoint(progress, job="find_duplicates", dynamodb=dynamodb).write(
+    Checkpoint(progress, job="resolve_duplicates", dynamodb=dynamodb).write(
         Progress(done_until=after(-20)), before=None
     )
     settings = {
@@ -59,7 +59,9 @@ def load(
     }
 
     def load(policy: str) -> Job:
-        job = Job(load_handler, monkeypatch, "find_duplicates", DUPLICATE_POLICY=policy, **settings)
+        job = Job(
+            load_handler, monkeypatch, "resolve_duplicates", DUPLICATE_POLICY=policy, **settings
+        )
         job.at(NOW)
         return job
 
@@ -401,7 +403,7 @@ class TestRuns:
         self, job: Job, world: World, dynamodb: Any, make_table: Callable[..., str]
     ):
         progress = make_table("progress", "job")
-        job.set(checkpoint=Checkpoint(progress, job="find_duplicates", dynamodb=dynamodb))
+        job.set(checkpoint=Checkpoint(progress, job="resolve_duplicates", dynamodb=dynamodb))
         earlier = self.pairs(world, 1, after(-61), "earlier ")
         (later,) = self.pairs(world, 1, after(-60), "later ")
 

@@ -1,4 +1,4 @@
-"""On schedule: find orders that repeat an earlier one, and hold or cancel them."""
+"""On schedule: hold or cancel orders that repeat an earlier one."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from lambdas.runtime.settings import setting
 
 orders = OrderScans(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 checkpoint = Checkpoint(
-    setting("CHECKPOINTS_TABLE"), job="find_duplicates", dynamodb=client("dynamodb")
+    setting("CHECKPOINTS_TABLE"), job="resolve_duplicates", dynamodb=client("dynamodb")
 )
 POLICY = setting("DUPLICATE_POLICY")
 DUPLICATE_WINDOW = timedelta(seconds=int(setting("DUPLICATE_WINDOW_SECONDS")))
@@ -23,10 +23,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
     An order whose row cannot be read never counts as the original of a duplicate.
     """
-    return run_job(event, find_duplicates, orders=orders, log_event="duplicates_resolved")
+    return run_job(event, resolve_duplicates, orders=orders, log_event="duplicates_resolved")
 
 
-def find_duplicates(dry_run: bool) -> dict[str, Any]:
+def resolve_duplicates(dry_run: bool) -> dict[str, Any]:
     """Run the scan once; return its report."""
     return DuplicateScan(
         orders,

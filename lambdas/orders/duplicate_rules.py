@@ -1,4 +1,4 @@
-"""Deciding whether an order repeats an earlier one, and what then happens to it."""
+"""The rules for duplicates: whether an order repeats an earlier one, and what follows."""
 
 from collections.abc import Sequence, Set
 from dataclasses import replace

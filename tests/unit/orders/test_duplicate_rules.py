@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.orders import OrderState
-from lambdas.orders.dedup_index import periods
+from lambdas.orders.dedup_key import periods
 from lambdas.orders.domain import Order
-from lambdas.orders.duplicates import UndecidedError, find_original
+from lambdas.orders.duplicate_rules import UndecidedError, find_original
 from tests.support.order_requests import placed
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)

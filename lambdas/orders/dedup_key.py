@@ -1,4 +1,8 @@
-"""The index that finds orders that look the same: by period, then by a digest and age."""
+"""The dedup key of an order: by its index, orders that look the same are neighbours.
+
+The index is partitioned by the period in which an order was placed, and sorted by the key: a digest
+of what was ordered, then the time.
+"""
 
 import json
 from dataclasses import replace
