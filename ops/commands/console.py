@@ -28,6 +28,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Serve the console until it is interrupted."""
     # Only now: no other command needs a web server, and each would wait for its import.
     try:
+        from ops.console.live_counts import SECONDS_LOCAL, SECONDS_REMOTE, LiveCounts
         from ops.console.page import Console
         from ops.console.remembered import RememberedDeployed
         from ops.console.serve import serve
@@ -36,7 +37,12 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     remembered = RememberedDeployed(session=deployed.session, environment=deployed.environment)
     remembered.templates()
     is_local = is_on_this_machine(remembered.client("cloudformation").meta.endpoint_url)
-    console = Console(deployed=remembered, may_write=arguments.write or is_local, is_local=is_local)
+    console = Console(
+        deployed=remembered,
+        may_write=arguments.write or is_local,
+        is_local=is_local,
+        counts=LiveCounts(remembered, SECONDS_LOCAL if is_local else SECONDS_REMOTE),
+    )
     serve(console, port=arguments.port, open_browser=arguments.open)
     return DONE
 

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from ops.console import dead_letters, orders
+from ops.console import dead_letters, map, orders
 from ops.console.guard import Guard
 from ops.console.page import Console, page
 from ops.deployed import OperationError
@@ -23,9 +23,10 @@ def create_app(console: Console, *, port: int) -> Starlette:
     """Return the application, for a server that listens on this port of the loopback interface."""
     app = Starlette(
         routes=[
-            Route("/", lambda request: RedirectResponse("/orders", 303)),
+            Route("/", lambda request: RedirectResponse("/map", 303)),
             *dead_letters.ROUTES,
             *orders.ROUTES,
+            *map.ROUTES,
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(Guard, port=port, secrets=console.secrets)],

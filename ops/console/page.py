@@ -13,10 +13,13 @@ from starlette.responses import HTMLResponse
 
 from ops.commands.dlq_show import times
 from ops.console.guard import Secrets
+from ops.console.live_counts import LiveCounts
 from ops.console.saga_picture import in_words
+from ops.console.wiring import KINDS
 from ops.deployed import Deployed
 from ops.orders.trace import format_amount
 from ops.output import format_age, one_line, printable
+from stacks.names import service_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,7 @@ class Console:
     """Whether dead letters may be moved and deleted from here."""
     is_local: bool
     """Whether it runs against a local cloud."""
+    counts: LiveCounts
     secrets: Secrets = field(default_factory=Secrets)
 
     @property
@@ -99,5 +103,7 @@ PAGES.filters |= {
     "pretty": _pretty,
     "one_line": one_line,
     "times": times,
+    "kind": KINDS.__getitem__,
+    "service": lambda thing: service_of(thing.stack),
     "words": lambda name: " ".join(in_words(name)),
 }

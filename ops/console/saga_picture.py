@@ -178,7 +178,7 @@ def _box(
 def in_words(name: str) -> list[str]:
     """Return a name such as ``ReserveStock`` in words, broken where it is long."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).capitalize()
-    return textwrap.wrap(words, MAX_LETTERS)[:2]
+    return textwrap.wrap(words, MAX_LETTERS)
 
 
 def _path(a: Box, b: Box) -> str:

@@ -96,6 +96,7 @@ RULES: dict[str, Rule] = {
             "ops",
             "lambdas.contracts",
             "lambdas.orders.domain",
+            "stacks.names",
         ),
     ),
     "emulator": Rule(

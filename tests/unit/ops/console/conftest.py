@@ -9,6 +9,7 @@ import pytest
 
 from lambdas.runtime.dynamodb import to_item
 from ops.console.app import create_app
+from ops.console.live_counts import LiveCounts
 from ops.console.page import Console
 from ops.dlq.decode import RawMessage
 from tests.support.asgi import Browser
@@ -84,6 +85,8 @@ class FakeDeployed:
     rows: list[dict[str, Any]] = field(default_factory=list)
     sqs: FakeSqs = field(default_factory=FakeSqs)
     lambda_: FakeLambda = field(default_factory=FakeLambda)
+    running: int = 0
+    """How many executions of each saga run."""
     environment: str = "dev"
     session: Any = field(default_factory=lambda: SimpleNamespace(region_name="eu-west-1"))
 
@@ -97,7 +100,12 @@ class FakeDeployed:
         dated = {"ResponseMetadata": {"HTTPHeaders": {"date": "Tue, 01 Dec 2026 10:00:00 GMT"}}}
         page = {"Items": [to_item(row) for row in self.rows], **dated}
         paginator = SimpleNamespace(paginate=lambda **_: [page])
-        clients: dict[str, Any] = {"sqs": self.sqs, "lambda": self.lambda_}
+        running = SimpleNamespace(list_executions=lambda **_: {"executions": [{}] * self.running})
+        clients: dict[str, Any] = {
+            "sqs": self.sqs,
+            "lambda": self.lambda_,
+            "stepfunctions": running,
+        }
         return clients.get(service, SimpleNamespace(get_paginator=lambda _: paginator))
 
 
@@ -107,9 +115,15 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> FakeDeployed:
     return FakeDeployed()
 
 
+def new_console(deployed: Any) -> Console:
+    """A console of an own run."""
+    counts = LiveCounts(deployed, seconds=2)
+    return Console(deployed=deployed, may_write=True, is_local=True, counts=counts)
+
+
 @pytest.fixture
 def console(deployed: FakeDeployed) -> Console:
-    return Console(deployed=deployed, may_write=True, is_local=True)  # type: ignore[arg-type]
+    return new_console(deployed)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import pytest
 from ops.console.app import create_app
 from ops.console.page import Console
 from tests.support.asgi import Browser
+from tests.unit.ops.console.conftest import new_console
 
 FORM = "/dead-letters/orders/MarkDispatchedDeadLetters/plan"
 
@@ -36,8 +37,7 @@ def test_without_the_cookie_nothing_is_shown(stranger: Browser, path: str):
 
 
 def test_key_of_another_run_is_refused(browser: Browser, console: Console):
-    other = Console(deployed=console.deployed, may_write=True, is_local=True)
-    browser.app = create_app(other, port=8800)
+    browser.app = create_app(new_console(console.deployed), port=8800)
 
     assert browser.get("/orders").status == 401
 
@@ -96,7 +96,7 @@ def test_every_answer_forbids_inline_scripts_frames_and_other_hosts(browser: Bro
 
 
 def test_pages_have_no_inline_script_and_no_inline_style(browser: Browser):
-    for path in ("/orders", "/dead-letters", "/none"):
+    for path in ("/map", "/map/orders", "/orders", "/dead-letters", "/none"):
         text = browser.get(path).text
         assert "<script>" not in text
         assert "<style" not in text

@@ -1,0 +1,96 @@
+"""How much is in flight and how much is dead-lettered, by service and by queue.
+
+The counts are taken for pages that are open, once for all of them. Without a page, nothing is
+asked.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+
+from botocore.exceptions import ClientError
+
+from ops.console.wiring import Wiring
+from ops.deployed import Deployed
+from ops.dlq.peek import measure_all
+from ops.dlq.readers import QueueReader, SinkReader, reader_for
+from ops.dlq.templates import MACHINE, QUEUE
+from stacks.names import service_of
+
+SECONDS_LOCAL, SECONDS_REMOTE = 2.0, 15.0
+"""How long counts are good for: a request to SQS in an account costs money, if little."""
+
+Counts = Mapping[str, int]
+"""By key: ``orders.dead`` and ``orders.flying`` of a service, and a thing's or sink's name."""
+
+
+@dataclass(slots=True)
+class LiveCounts:
+    """Takes the counts, and keeps them for a moment."""
+
+    deployed: Deployed
+    seconds: float
+    clock: Callable[[], float] = time.monotonic
+    _taken_at: float = float("-inf")
+    _counts: Counts = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def now(self) -> Counts:
+        """Return counts that are at most ``seconds`` old."""
+        with self._lock:
+            if self.clock() - self._taken_at >= self.seconds:
+                self._counts = count(self.deployed)
+                self._taken_at = self.clock()
+            return self._counts
+
+
+def count(deployed: Deployed) -> Counts:
+    """Return how much every queue, sink and saga holds now, and each service's sums."""
+    wiring = Wiring(deployed.templates())
+    queues = [each for each in wiring.things if each.kind == QUEUE]
+    readers: dict[str, SinkReader] = {
+        each.name: QueueReader(each.physical, deployed.client("sqs")) for each in queues
+    }
+    readers |= {sink.name: reader_for(sink, deployed.client) for sink in wiring.sinks}
+    depths, _ = measure_all(readers)
+    counts = Counter({name: depth.total for name, depth in depths.items()})
+    stacks = {each.name: each.stack for each in queues}
+    for name, stack in stacks.items():
+        counts[f"{service_of(stack)}.flying"] += counts[name]
+    for sink in wiring.sinks:
+        counts[f"{service_of(sink.resource.stack)}.dead"] += counts[sink.name]
+    for machine in (each for each in wiring.things if each.kind == MACHINE):
+        counts[machine.name] = _running(deployed, machine.physical)
+        counts[f"{service_of(machine.stack)}.flying"] += counts[machine.name]
+    return dict(counts)
+
+
+def _running(deployed: Deployed, machine: str) -> int:
+    """Return how many executions run, up to a hundred. An Express machine does not say."""
+    states = deployed.client("stepfunctions")
+    try:
+        found = states.list_executions(
+            stateMachineArn=machine, statusFilter="RUNNING", maxResults=100
+        )
+    except ClientError:
+        return 0
+    return len(found["executions"])
+
+
+async def events(
+    counts: Callable[[], Awaitable[Counts]], pause: Callable[[], Awaitable[None]]
+) -> AsyncIterator[str]:
+    """Yield server-sent events: all counts at first, and then those that changed.
+
+    https://html.spec.whatwg.org/multipage/server-sent-events.html
+    """
+    known: Counts = {}
+    while True:
+        current = await counts()
+        changed = {name: n for name, n in current.items() if known.get(name) != n}
+        known = current
+        yield f"data: {json.dumps(changed)}\n\n" if changed else ": nothing changed\n\n"
+        await pause()
