@@ -61,7 +61,7 @@ def find_unread(wanted: Contracts, deployed: Contracts) -> list[str]:
 
     A deployed stack that does not say what it reads is of a release that knew only version 1.
     """
-    return [*_deaf_as_deployed(wanted, deployed), *_deaf_once_deployed(wanted, deployed)]
+    return sorted([*_deaf_as_deployed(wanted, deployed), *_deaf_once_deployed(wanted, deployed)])
 
 
 def describe_contracts(wanted: Contracts, deployed: Contracts) -> str:

@@ -10,10 +10,10 @@ Ends with 0 when all is read, or nothing is deployed, and with 2 when a stack wo
 
 from argparse import ArgumentParser, Namespace
 
-from ops.commands import DONE
+from ops.commands import DONE, FAILED
 from ops.commands.options import add_templates_option
 from ops.contracts import describe_contracts, find_unread, read_deployed, read_synthesized
-from ops.deployed import Deployed, OperationError
+from ops.deployed import Deployed
 from ops.output import print_text
 from ops.terminal import Terminal
 
@@ -24,14 +24,11 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Compare both sides, and print what was compared.
-
-    Raises:
-        OperationError: naming each stack, event and version that would not be read.
-    """
+    """Compare both sides; print what was compared, or each stack, event and version unread."""
     wanted = read_synthesized(arguments.templates, deployed.environment)
     there = read_deployed(deployed)
     if unread := find_unread(wanted, there):
-        raise OperationError("; ".join(unread))
+        print_text("\n".join(unread))
+        return FAILED
     print_text(describe_contracts(wanted, there))
     return DONE

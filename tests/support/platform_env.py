@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from demo import api_client, order_book
 from demo.database import SCHEMA, insert
 from demo.invariant_checks import CHECKS, QUIESCENT_CHECKS
-from demo.invariants import Violation, find_violations
+from demo.invariants import Check, Violation, find_violations
 from demo.snapshot import Snapshot
 from emulator.cloud import Cloud, RootSession
 from lambdas.runtime.dynamodb import from_item, to_item
@@ -23,6 +23,7 @@ from tests.support.redrive_driver import Operator
 CUSTOMER = "ada"
 SKU, PRICE = "85123A", 255
 HERE = "France"
+ALL_CHECKS = (*CHECKS, *QUIESCENT_CHECKS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +80,11 @@ class Platform:
             f"{orders} become {state}", lambda: {self.state(each) for each in orders} == {state}
         )
 
-    def violations(self) -> list[Violation]:
+    def violations(self, checks: Sequence[Check] = ALL_CHECKS) -> list[Violation]:
         self.snapshot.gather()
         self.snapshot.gather_dead_letters()
         self.snapshot.gather_events()
-        return list(find_violations(self.database, (*CHECKS, *QUIESCENT_CHECKS)))
+        return list(find_violations(self.database, checks))
 
 
 def running_platform(
