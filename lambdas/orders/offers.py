@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from lambdas.contracts.catalog import Offer
+from lambdas.contracts.catalog import Offer, OffersChanged
+from lambdas.contracts.envelope import EventEnvelope
 from lambdas.orders.api import PriceProblem
+
+MAX_OFFERS_SHOWN = 200
+"""The most offers in one refusal, some 25 KB: a thousand lines may have a hundred each."""
 
 
 class PriceNotOnOfferError(Exception):
@@ -26,6 +30,12 @@ class SkuOffers:
     offers: tuple[Offer, ...]
 
 
+def offers_of(event: EventEnvelope[OffersChanged]) -> SkuOffers:
+    """Return the offers that an event of the catalogue says: all of its SKU's."""
+    sequence = event.metadata.sequence
+    return SkuOffers(sku=event.data.sku, sequence=sequence, offers=event.data.offers)
+
+
 def check_prices(
     lines: Sequence[Mapping[str, Any]],
     *,
@@ -39,9 +49,11 @@ def check_prices(
     An offer counts for ``grace`` after its end: a customer may have read it just before.
 
     Raises:
-        PriceNotOnOfferError: naming each line whose price is not on offer.
+        PriceNotOnOfferError: naming each line whose price is not on offer, the first of them with
+            ``MAX_OFFERS_SHOWN`` offers altogether.
     """
     errors = []
+    room = MAX_OFFERS_SHOWN
     for i, line in enumerate(lines):
         known = offers.get(line["sku"], ())
         price = (currency, line["unit_price"])
@@ -49,11 +61,13 @@ def check_prices(
             (offer.currency, offer.unit_price) == price and offer.is_valid(now, grace=grace)
             for offer in known
         ):
+            shown = tuple(offer for offer in known if offer.is_valid(now))[:room]
+            room -= len(shown)
             errors.append(
                 PriceProblem(
                     field=f"lines[{i}].unit_price",
                     problem=f"is not on offer for {line['sku']} in {currency}",
-                    offers=tuple(offer for offer in known if offer.is_valid(now)),
+                    offers=shown,
                 )
             )
     if errors:

@@ -4,7 +4,7 @@ from typing import Any
 
 from lambdas.contracts.catalog import OffersChanged
 from lambdas.contracts.parsing import parse_event
-from lambdas.orders.offers import SkuOffers
+from lambdas.orders.offers import offers_of
 from lambdas.orders.offers_view import OffersView
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
@@ -15,10 +15,7 @@ view = OffersView(setting("OFFERS_TABLE"), dynamodb=client("dynamodb"))
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return whether the offers are stored; an event that comes late changes nothing."""
-    received = parse_event([OffersChanged], event)
-    changed = received.data
-    stored = view.put_if_newer(
-        SkuOffers(sku=changed.sku, sequence=received.metadata.sequence, offers=changed.offers)
-    )
-    log("offers_received", sku=changed.sku, sequence=received.metadata.sequence, stored=stored)
-    return {"sku": changed.sku, "stored": stored}
+    offers = offers_of(parse_event([OffersChanged], event))
+    stored = view.put_if_newer(offers)
+    log("offers_received", sku=offers.sku, sequence=offers.sequence, stored=stored)
+    return {"sku": offers.sku, "stored": stored}

@@ -34,6 +34,7 @@ OFFERED_TO_OPERATORS = (
     "lambdas.inventory.domain",
     "lambdas.orders.domain",
     "lambdas.orders.holds",
+    "lambdas.orders.offers",
     "lambdas.orders.rows",
     "lambdas.orders.stalled_orders",
     "lambdas.storefront.customer_orders",
