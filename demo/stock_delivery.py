@@ -7,6 +7,7 @@ from sqlite3 import Connection
 
 from demo.errors import DemoError
 from emulator.cloud import Cloud
+from lambdas.contracts.text import sku_problem
 from lambdas.contracts.values import MAX_SKUS
 
 SHORT_ONE_IN = 50
@@ -29,7 +30,8 @@ def deliver_stock(
     """Deliver stock for the demand in the database; return the numbers of SKUs and of units.
 
     `function` is inventory's that receives deliveries. `name` begins the deliveries' ids: inventory
-    receives a delivery id only once.
+    receives a delivery id only once. SKUs that inventory refuses, and no order can have, are left
+    out.
 
     Raises:
         DemoError: A delivery was not received.
@@ -39,7 +41,7 @@ def deliver_stock(
     lines = (
         {"sku": sku, "quantity": quantity}
         for sku, ordered in demand
-        if (quantity := delivered_quantity(sku, ordered)) > 0
+        if (quantity := delivered_quantity(sku, ordered)) > 0 and not sku_problem(sku)
     )
     skus = units = number = 0
     while delivery := list(islice(lines, MAX_SKUS)):

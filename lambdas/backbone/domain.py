@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from lambdas.contracts.times import format_time
+
 # The capacity of a shard per second.
 # https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 SHARD_BYTES, SHARD_RECORDS = 1_000_000, 1_000
@@ -218,7 +220,7 @@ def describe_decision(
         "reason": decision.reason,
         "active": stream.active,
         "calls_left": stream.calls_left,
-        "changes": [moment.isoformat() for moment in stream.changes],
+        "changes": [format_time(moment) for moment in stream.changes],
         "minutes_known": len(stream.minutes),
         "busiest_load": round(max((minute.load for minute in stream.minutes), default=0.0), 3),
         "recent": [

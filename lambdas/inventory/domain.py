@@ -21,6 +21,7 @@ from lambdas.contracts.inventory import (
     StockReplenished,
     StockSoldOut,
 )
+from lambdas.contracts.text import sku_problem
 from lambdas.contracts.values import MAX_SKUS, Line
 
 DEFAULT_MINIMUM = 5
@@ -137,8 +138,15 @@ def plan_delivery(command: ReceiveStock, *, received_at: str) -> Delivery:
     A SKU's minimum is the last one that the command's lines set for it.
 
     Raises:
-        ContractError: names every field that is empty or out of range.
+        ContractError: names every line whose SKU could not be ordered, by the rule of the routes.
     """
+    problems = [
+        f"lines[{i}].sku {problem}"
+        for i, line in enumerate(command.lines)
+        if (problem := sku_problem(line.sku))
+    ]
+    if problems:
+        raise ContractError(ReceiveStock.__name__, problems)
     minimums = {line.sku: line.minimum for line in command.lines if line.minimum is not None}
     return Delivery(
         delivery_id=command.delivery_id,

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.times import format_time
 from lambdas.notifications.confirmations import (
     MAILS_PER_ADDRESS,
     MAILS_PER_CUSTOMER,
@@ -45,7 +46,7 @@ class Contacts:
             UpdateExpression="SET #name = :name, changed_at = :now REMOVE pending",
             ConditionExpression="email = :email AND confirmed_at > :never",
             ExpressionAttributeNames={"#name": "name"},
-            values={":name": wanted.name, ":email": wanted.email, ":now": now.isoformat(),
+            values={":name": wanted.name, ":email": wanted.email, ":now": format_time(now),
                     ":never": ""},
         )  # fmt: skip
 
@@ -60,7 +61,7 @@ class Contacts:
             " confirmed_at = :now, changed_at = :now REMOVE pending",
             ConditionExpression="pending.token_hash = :hash AND pending.expires_at > :seconds",
             ExpressionAttributeNames={"#name": "name"},
-            values={":hash": token.hash, ":now": now.isoformat(),
+            values={":hash": token.hash, ":now": format_time(now),
                     ":seconds": int(now.timestamp())},
         )  # fmt: skip
 
@@ -111,7 +112,7 @@ class PendingContacts:
                 "Key": to_item({"customer_id": customer_id}),
                 "UpdateExpression": "SET pending = :pending, changed_at = :now",
                 "ExpressionAttributeValues": to_item(
-                    {":pending": encode(pending), ":now": now.isoformat()}
+                    {":pending": encode(pending), ":now": format_time(now)}
                 ),
             }
         }

@@ -24,7 +24,10 @@ class PriceProblem(FieldProblem):
     """A line's price that is not on offer, and what is."""
 
     offers: tuple[Offer, ...]
-    """The offers of the line's SKU that are valid now, in every currency."""
+    """The offers of the line's SKU that are valid now, in every currency.
+
+    A refusal names at most 200, those of its first lines; ``GET /products/{sku}`` has the others.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

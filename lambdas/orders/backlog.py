@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from lambdas.contracts.times import format_time
 from lambdas.orders.admission import Backlog
 from lambdas.runtime.dynamodb import from_item, to_item
 
@@ -22,7 +23,7 @@ class BacklogStore:
 
     def write(self, orders: int, *, now: datetime) -> None:
         """Record how many orders are open now."""
-        row = {**KEY, "orders": orders, "counted_at": now.isoformat()}
+        row = {**KEY, "orders": orders, "counted_at": format_time(now)}
         self._dynamodb.put_item(TableName=self._table, Item=to_item(row))
 
     def read(self) -> Backlog | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from lambdas.contracts.times import format_time
 from lambdas.runtime.dynamodb import from_item, put_if_unchanged, to_item
 
 if TYPE_CHECKING:
@@ -52,6 +53,6 @@ class Checkpoint:
         )
 
     def _row(self, progress: Progress) -> dict[str, Any]:
-        unresolved = [at.isoformat() for at in progress.unresolved]
-        row = {**self._key, "at": progress.done_until.isoformat()}
+        unresolved = [format_time(at) for at in progress.unresolved]
+        row = {**self._key, "at": format_time(progress.done_until)}
         return row | ({"unresolved": unresolved} if unresolved else {})

@@ -13,6 +13,7 @@ from lambdas.contracts.orders import (
     UNDONE_STATES,
     OrderState,
 )
+from lambdas.contracts.times import format_time
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.domain import Order
 from lambdas.orders.holds import hold
@@ -65,7 +66,7 @@ def resolve_duplicate(order: Order, *, repeats: Order, policy: str, now: str) ->
     judged only once, even if a person lifts the hold afterwards.
     """
     marked = replace(order, duplicate_of=repeats.order_id, dedup_bucket=None)
-    at = _placed(repeats).isoformat(timespec="seconds")
+    at = format_time(_placed(repeats))
     explanation = f"the same as order {repeats.order_id}, which was placed at {at}"
     if policy == CANCEL:
         too_late = order.state == OrderState.DISPATCHED

@@ -89,7 +89,7 @@ class DuplicateScan:
                 break
         return {
             **self._outcomes,
-            "done_until": progress.done_until.isoformat(),
+            "done_until": format_time(progress.done_until),
             "unresolved_periods": len(progress.unresolved),
         }
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lambdas.contracts.times import format_time
 from lambdas.orders.domain import is_expired
 from lambdas.orders.scans import OrderScans
 from lambdas.orders.scheduled_job import run_job
@@ -23,7 +24,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def expire_orders(dry_run: bool) -> dict[str, Any]:
     """Delete expired orders; return the number checked and expired."""
-    before = (datetime.now(UTC) - RETENTION).isoformat()
+    before = format_time(datetime.now(UTC) - RETENTION)
     checked = expired = 0
     for page in orders.closed_orders(before=before, limit=MAX_ORDERS):
         due = [order for order in page if is_expired(order, before=before)]

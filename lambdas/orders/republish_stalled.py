@@ -11,6 +11,7 @@ Before that the job counts the open orders: above a limit, no new ones are accep
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lambdas.contracts.times import format_time
 from lambdas.orders.backlog import BacklogStore
 from lambdas.orders.domain import Order
 from lambdas.orders.events import event_for_change
@@ -52,7 +53,7 @@ def republish_stalled(dry_run: bool) -> dict[str, Any]:
     # First: a run that is cut off has counted, and the next one goes on with the orders.
     counts = count_orders(now, dry_run=dry_run)
     report = {"checked": 0, "published": 0, "rejected": 0, "attention": 0, **counts}
-    for page in orders.due_for_check(due=now.isoformat(), limit=MAX_ORDERS):
+    for page in orders.due_for_check(due=format_time(now), limit=MAX_ORDERS):
         late = [order for order in page if _is_late(order, now)]
         urgent = [
             order
@@ -61,7 +62,7 @@ def republish_stalled(dry_run: bool) -> dict[str, Any]:
         ]
         if not dry_run:
             for order in urgent:
-                orders.replace(order, request_attention(order, now=now.isoformat()))
+                orders.replace(order, request_attention(order, now=format_time(now)))
         left = [order for order in late if order not in urgent]
         events = [event for order in left if (event := event_for_change(None, order))]
         rejected = set() if dry_run else {e.data.order_id for e in bus.publish(events)}

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from lambdas.contracts.orders import OPEN_STATES, OrderState
+from lambdas.contracts.times import format_time
 from lambdas.contracts.transient import TRANSIENT_ERRORS
 from lambdas.orders.domain import STALLED_AFTER, NotDeferredError, Order
 
@@ -63,7 +64,7 @@ def resume(order: Order, *, now: datetime) -> Order:
     """
     if not order.deferred_since or not is_stalled(order, now=int(now.timestamp())):
         raise NotDeferredError(f"order {order.order_id} is {order.state}, and is not deferred")
-    check_after = (now + STALLED_AFTER).isoformat()
+    check_after = format_time(now + STALLED_AFTER)
     return replace(order, deferrals=None, attention_requested_at=None, check_after=check_after)
 
 
@@ -83,4 +84,4 @@ def reschedule_check(order: Order, *, now: datetime, dispatch_within: timedelta)
     claims = order.claimed_by
     if claims and len(claims) > MAX_CLAIMS:
         claims -= {order.claim_owner or max(claims)}
-    return replace(order, check_after=then.isoformat(), claimed_by=claims)
+    return replace(order, check_after=format_time(then), claimed_by=claims)

@@ -7,8 +7,9 @@ from typing import Any
 
 from lambdas.contracts.codec import ContractError, decode
 from lambdas.contracts.envelope import EventEnvelope, envelope
-from lambdas.contracts.partner import DisputeOpened
+from lambdas.contracts.partner import DISPUTE_OPENED, DisputeOpened
 from lambdas.contracts.payments import PaymentDisputed
+from lambdas.contracts.times import reformat_time
 
 IDENTIFIER = re.compile("[A-Za-z0-9_.:-]{1,64}")
 """The allowed characters of each field: customers and operators read them."""
@@ -20,8 +21,10 @@ def translate_dispute(event: Mapping[str, Any]) -> EventEnvelope[PaymentDisputed
     Every report of the same dispute has the same event id.
 
     Raises:
-        ContractError: naming every field that is missing or bad.
+        ContractError: it is no event of this type, or naming every field that is missing or bad.
     """
+    if (kind := event.get("detail-type")) != DISPUTE_OPENED:
+        raise ContractError(DisputeOpened.__name__, [f"its detail-type is {kind!r}"])
     dispute = _parse_opened(event["detail"])
     return envelope(
         PaymentDisputed(
@@ -34,7 +37,7 @@ def translate_dispute(event: Mapping[str, Any]) -> EventEnvelope[PaymentDisputed
         sequence=1,
         correlation_id=dispute.payment_key,
         causation_id=event["id"],
-        occurred_at=event["time"],
+        occurred_at=reformat_time(event["time"]),
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdas.contracts.times import format_time
 from ops.commands import DONE, NEEDS_ATTENTION
 from ops.commands.options import add_json_option
 from ops.deployed import Deployed
@@ -80,7 +81,7 @@ def as_json(found: SinkContents) -> dict[str, Any]:
         "stack": resource.stack,
         "resource": resource.physical,
         "depth": {"visible": found.depth.visible, "in_flight": found.depth.in_flight},
-        "oldest": since.isoformat() if since else None,
+        "oldest": format_time(since) if since else None,
         "routes": [
             {
                 "mechanism": route.mechanism,

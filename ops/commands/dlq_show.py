@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdas.contracts.times import format_time
 from ops.commands import DONE, NEEDS_ATTENTION
 from ops.commands.options import add_json_option
 from ops.deployed import Deployed, OperationError
@@ -104,7 +105,7 @@ def as_json(dead_letter: DeadLetter, sink: FailureSink) -> dict[str, Any]:
         "error": dead_letter.error,
         "attempts": dead_letter.attempts,
         "event_time": dead_letter.event_time,
-        "sent_at": dead_letter.message.sent_at.isoformat(),
+        "sent_at": format_time(dead_letter.message.sent_at),
         "redrive_count": dead_letter.redrive_count,
         "previous_errors": list(dead_letter.previous_errors),
         "redrive": describe_plan(dead_letter, sink),

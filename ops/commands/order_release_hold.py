@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdas.contracts.times import format_time
 from lambdas.orders.holds import NoSuchHoldError, lift_hold
 from lambdas.orders.rows import order_of
 from ops.commands import DONE, NEEDS_ATTENTION
@@ -34,7 +35,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Release the hold, or say what would still hold the order. Orders' own code decides."""
     order = order_of(RecordCollector(deployed, arguments.order_id).order())
     try:
-        lifted = lift_hold(order, cause=arguments.cause, now=datetime.now(UTC).isoformat())
+        lifted = lift_hold(order, cause=arguments.cause, now=format_time(datetime.now(UTC)))
         held = [hold.cause for hold in lifted.held]
         if arguments.yes:
             command = {"order_id": order.order_id, "cause": arguments.cause}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lambdas.contracts.times import format_time
 from ops.deployed import Deployed
 from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.peek import SinkContents, peek_all
@@ -26,7 +27,7 @@ def dead_letters_of(order_id: str, contents: SinkContents) -> Sequence[OrderDead
         OrderDeadLetter(
             queue=contents.sink.name,
             id=dead_letter.message.id,
-            at=dead_letter.message.sent_at.isoformat(),
+            at=format_time(dead_letter.message.sent_at),
             what=dead_letter.error or dead_letter.mechanism or "for an unknown reason",
         )
         for dead_letter in contents.dead_letters

@@ -14,6 +14,7 @@ from typing import Any
 
 from pg8000.native import Connection
 
+from lambdas.contracts.times import format_time
 from ops.deployed import Deployed
 
 TIMEOUT = 10
@@ -48,8 +49,8 @@ def read_payment(deployed: Deployed, endpoint: str, order_id: str) -> Mapping[st
         "amount": amount,
         "currency": currency,
         "explanation": explanation,
-        "created_at": created.isoformat(),
-        "changed_at": changed.isoformat(),
+        "created_at": format_time(created),
+        "changed_at": format_time(changed),
         "entries": [
             {
                 "kind": kind,
@@ -57,7 +58,7 @@ def read_payment(deployed: Deployed, endpoint: str, order_id: str) -> Mapping[st
                 "credit": credit,
                 "amount": amount,
                 "currency": currency,
-                "occurred_at": occurred.isoformat(),
+                "occurred_at": format_time(occurred),
                 "published": published,
             }
             for *_, kind, debit, credit, amount, currency, occurred, published in rows

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from lambdas.contracts import values
 from lambdas.contracts.orders import DUPLICATE
+from lambdas.contracts.times import format_time
 from lambdas.storefront.timeline import render_timeline
 from ops.orders.problems import find_problems
 from ops.orders.records import OrderRecords, Row
@@ -52,7 +53,7 @@ def _events(known: OrderRecords) -> Iterator[dict[str, str]]:
 def _steps(known: OrderRecords) -> Iterator[dict[str, str]]:
     for execution in known.executions:
         for step in execution.steps:
-            yield _moment(step.began.astimezone(UTC).isoformat(), "saga", step.name, step.outcome)
+            yield _moment(format_time(step.began), "saga", step.name, step.outcome)
 
 
 def _rows(known: OrderRecords) -> Iterator[dict[str, str]]:
@@ -84,7 +85,7 @@ def _to_json(value: Any) -> Any:
     """Return a value as JSON has it, which has neither sets nor times nor bytes."""
     match value:
         case datetime():
-            return value.isoformat()
+            return format_time(value)
         case Mapping():
             return {name: _to_json(inner) for name, inner in value.items()}
         case Set():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lambdas.contracts.times import format_time
 from ops.deployed import OperationError
 
 ARCHIVE_LAG = timedelta(minutes=10)
@@ -73,8 +74,8 @@ class ReplayPlan:
             "archive": self.archive["ArchiveName"],
             "events_in_archive": self.archive["EventCount"],
             "bytes_in_archive": self.archive["SizeBytes"],
-            "from": self.since.isoformat(),
-            "to": self.until.isoformat(),
+            "from": format_time(self.since),
+            "to": format_time(self.until),
             "events_estimated": self.estimated_events(now=now),
             "rules": [
                 {"name": rule.name, "receives": rule.receives, "targets": list(rule.targets)}

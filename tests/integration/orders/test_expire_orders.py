@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.orders import OrderState
+from lambdas.contracts.times import format_time
 from lambdas.orders import scans
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.domain import Order, dispatch
@@ -48,7 +49,7 @@ def closed_order(world: World, key: str, at: datetime, state: OrderState, **chan
 
 
 def report(checked: int, expired: int) -> dict[str, Any]:
-    return {"before": BEFORE.isoformat(), "checked": checked, "expired": expired}
+    return {"before": format_time(BEFORE), "checked": checked, "expired": expired}
 
 
 def test_only_orders_past_their_retention_are_deleted(job: Job, world: World):

@@ -11,6 +11,7 @@ import pytest
 
 from lambdas.contracts.orders import OrderState
 from lambdas.contracts.orders_table import CONFIRMED_SHARD
+from lambdas.contracts.times import format_time
 from lambdas.orders import scans, stalled_orders
 from lambdas.orders.admission import Backlog
 from lambdas.orders.backlog import BacklogStore
@@ -170,7 +171,7 @@ def test_other_orders_are_unchanged(job: Job, world: World):
 
     assert events.requests == []
     # They are checked again when their claims expire.
-    then = (NOW + timedelta(seconds=61)).isoformat()
+    then = format_time(NOW + timedelta(seconds=61))
     moved = {order.order_id: replace(order, check_after=then) for order in (claimed, undoing)}
     assert world.rows() == before | moved
 
@@ -271,7 +272,7 @@ def test_next_run_finishes_the_work_of_a_killed_run(
     assert sorted(set(published)) == kept
     assert len(published) - len(kept) <= 4
     assert {order.check_after for order in world.rows().values()} == {
-        (NOW + STALLED_AFTER).isoformat()
+        format_time(NOW + STALLED_AFTER)
     }
 
 
@@ -285,7 +286,7 @@ def test_concurrent_runs_do_no_harm(job: Job, world: World):
     assert sorted(set(order_ids(events))) == kept
     assert len({entry["Detail"] for entry in events.taken}) == len(kept)
     assert {order.check_after for order in world.rows().values()} == {
-        (NOW + STALLED_AFTER).isoformat()
+        format_time(NOW + STALLED_AFTER)
     }
 
 
@@ -428,7 +429,7 @@ def test_person_is_called_once_for_an_order_that_keeps_failing(job: Job, world: 
 
     assert run(job, dry_run=True) == run(job) == report(checked=1, attention=1)
     called = world.row(order)
-    assert (called.attention_requested_at, called.sequence) == (NOW.isoformat(), 2)
+    assert (called.attention_requested_at, called.sequence) == (format_time(NOW), 2)
 
     assert run(job) == report(checked=1, published=1)
     assert order_ids(events) == [order.order_id]
@@ -460,7 +461,7 @@ def test_confirmed_order_that_is_not_dispatched_in_time_is_published_again(job: 
 
     assert order_ids(events) == [late.order_id]
     assert events.taken[0]["DetailType"] == "OrderConfirmed"
-    then = (NOW + DISPATCH_WITHIN).isoformat()
+    then = format_time(NOW + DISPATCH_WITHIN)
     assert {order.check_after for order in world.rows().values()} == {then}
 
     job.at(NOW + 2 * DISPATCH_WITHIN + timedelta(seconds=1))

@@ -10,7 +10,7 @@ import pytest
 
 from lambdas.contracts.envelope import event_id
 from lambdas.contracts.orders import SOURCE, OrderState
-from lambdas.contracts.times import format_time
+from lambdas.contracts.times import format_time, reformat_time
 from lambdas.orders import duplicate_scan, scans
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.checkpoint import Checkpoint, Progress
@@ -114,9 +114,8 @@ class TestFound:
 
         assert did(load("hold")) == counts(kept=1, held=1)
 
-        explanation = (
-            f"the same as order {earlier.order_id}, which was placed at {earlier.placed_at}"
-        )
+        at = reformat_time(earlier.placed_at)
+        explanation = f"the same as order {earlier.order_id}, which was placed at {at}"
         assert world.row(later) == replace(
             later,
             sequence=3,
@@ -142,9 +141,8 @@ class TestFound:
         assert did(load("cancel")) == counts(kept=1, cancelled=1)
 
         noted = replace(later, dedup_bucket=None, duplicate_of=earlier.order_id)
-        explanation = (
-            f"the same as order {earlier.order_id}, which was placed at {earlier.placed_at}"
-        )
+        at = reformat_time(earlier.placed_at)
+        explanation = f"the same as order {earlier.order_id}, which was placed at {at}"
         why = {"reason": "DuplicateOrder", "explanation": explanation}
         assert world.row(later) == cancel(noted, now=format_time(NOW), **why)
         assert customer_view(world.row(later))["explanation"] == explanation
@@ -348,7 +346,7 @@ class TestRuns:
     def test_period_is_done_when_it_ended_and_is_resolved(self, job: Job, world: World):
         for minutes, done in ((0, -5), (0.99, -5), (1, 0), (5.99, 0), (6, 5)):
             job.at(after(minutes))
-            assert job.run()["done_until"] == after(done).isoformat()
+            assert job.run()["done_until"] == format_time(after(done))
 
     @ONCE
     def test_run_continues_where_the_last_one_stopped(self, job: Job, world: World):
@@ -360,7 +358,7 @@ class TestRuns:
 
         report = job.run()
 
-        assert report["done_until"] == after(10).isoformat()
+        assert report["done_until"] == format_time(after(10))
         assert report["held"] + report["cancelled"] == 1
         # Periods of 12:00, 12:05 and 12:10, each with the one before it, in all shards.
         assert made.count("query") == 3 * 2 * len(scans.SHARDS)
@@ -373,7 +371,7 @@ class TestRuns:
         confirmed(world, "2", after(2))
         for minutes, done in ((6, 0), (64.99, 0), (65, 60), (66, 65)):
             job.at(after(minutes))
-            assert job.run()["done_until"] == after(done).isoformat()
+            assert job.run()["done_until"] == format_time(after(done))
 
     @ONCE
     def test_a_run_is_bounded(self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch):
@@ -553,7 +551,7 @@ class TestOrdersOpenForLong:
             report = job.run()
 
         assert world.row(later).duplicate_of
-        assert report["done_until"] == after(-20 + 2 * 10 * 5).isoformat()
+        assert report["done_until"] == format_time(after(-20 + 2 * 10 * 5))
 
     def test_it_is_given_up_after_days(
         self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch

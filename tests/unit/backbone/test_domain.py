@@ -149,7 +149,7 @@ def test_log_has_every_input_of_the_decision():
         "reason": THROTTLED,
         "active": True,
         "calls_left": 9,
-        "changes": ["2026-01-02T10:00:20+00:00"],
+        "changes": ["2026-01-02T10:00:20.000Z"],
         "minutes_known": 28,
         "busiest_load": 1.0,
         "floor": 2,

@@ -14,6 +14,7 @@ from lambdas.inventory.domain import (
     ReservationState,
     merge_lines_by_sku,
     out_of_stock_message,
+    plan_delivery,
     refuse_unless_reserved,
 )
 
@@ -90,3 +91,13 @@ def test_the_answer_follows_the_reservations_state():
         refuse_unless_reserved(reservation("REFUSED", out_of_stock_message(["A"])))
     with pytest.raises(ReservationAlreadyReleased, match="order o1 was released"):
         refuse_unless_reserved(reservation("RELEASED"))
+
+
+@pytest.mark.parametrize("sku", [" 85123A", "a//b", "85123A\u200b", "85123A\n"])
+def test_delivery_of_a_sku_that_no_route_takes_is_refused(sku: str):
+    command = ReceiveStock(delivery_id="d1", lines=(delivered("A", 1), delivered(sku, 1)))
+
+    with pytest.raises(ContractError, match=r"lines\[1\]\.sku must") as refusal:
+        plan_delivery(command, received_at="2026-12-01T08:00:00.000Z")
+
+    assert "lines[0]" not in str(refusal.value)

@@ -205,10 +205,10 @@ LIVE = int(datetime.fromisoformat(NOW).timestamp()) + 60
 @pytest.mark.parametrize(
     ("claim_until", "check_after"),
     [
-        (None, "2026-12-01T09:05:00+00:00"),
-        (1_000, "2026-12-01T09:05:00+00:00"),
-        (LIVE, "2026-12-01T09:01:01+00:00"),
-        (LIVE + 900, "2026-12-01T09:16:01+00:00"),
+        (None, "2026-12-01T09:05:00.000Z"),
+        (1_000, "2026-12-01T09:05:00.000Z"),
+        (LIVE, "2026-12-01T09:01:01.000Z"),
+        (LIVE + 900, "2026-12-01T09:16:01.000Z"),
     ],
 )
 def test_check_is_rescheduled_to_the_end_of_the_claim(claim_until: int | None, check_after: str):
@@ -274,7 +274,7 @@ def test_check_of_a_confirmed_order_is_rescheduled_by_the_time_to_dispatch():
 
     after = reschedule_check(before, now=now, dispatch_within=DISPATCH_WITHIN)
 
-    assert changed(before, after) == {"check_after": "2026-12-01T21:00:00+00:00"}
+    assert changed(before, after) == {"check_after": "2026-12-01T21:00:00.000Z"}
 
 
 def test_resumed_order_is_as_if_deferred_for_the_first_time():
@@ -285,7 +285,7 @@ def test_resumed_order_is_as_if_deferred_for_the_first_time():
     assert changed(before, after) == {
         "deferrals": None,
         "attention_requested_at": None,
-        "check_after": "2026-12-01T09:05:00+00:00",
+        "check_after": "2026-12-01T09:05:00.000Z",
     }
 
 

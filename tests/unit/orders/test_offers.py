@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.catalog import Offer
-from lambdas.orders.offers import PriceNotOnOfferError, check_prices
+from lambdas.orders.offers import MAX_OFFERS_SHOWN, PriceNotOnOfferError, check_prices
 from tests.support.order_requests import line
 
 NOW = datetime(2026, 12, 1, 8, 26, tzinfo=UTC)
@@ -69,3 +69,13 @@ def test_each_refused_line_is_named_with_the_offers_that_are_valid_now():
 
     assert (first.field, second.field) == ("lines[0].unit_price", "lines[2].unit_price")
     assert [each.unit_price for each in first.offers] == [255, 295]
+
+
+def test_refusal_of_many_lines_names_each_with_a_bounded_number_of_offers():
+    offers = {f"S{n}": tuple(offer(100 + i) for i in range(60)) for n in range(1_000)}
+
+    problems = refused(*(line(sku=sku, unit_price=1) for sku in offers), offers=offers)
+
+    assert [each.field for each in problems] == [f"lines[{n}].unit_price" for n in range(1_000)]
+    assert [len(each.offers) for each in problems[:5]] == [60, 60, 60, 20, 0]
+    assert sum(len(each.offers) for each in problems) == MAX_OFFERS_SHOWN

@@ -40,7 +40,13 @@ def test_dispute_is_translated_into_an_event_about_its_order():
     assert (envelope.metadata.subject, envelope.metadata.sequence) == ("dispute/dp_1", 1)
     assert envelope.metadata.correlation_id == ORDER
     assert envelope.metadata.causation_id == event()["id"]
-    assert envelope.metadata.occurred_at == "2026-12-01T09:12:43Z"
+    assert envelope.metadata.occurred_at == "2026-12-01T09:12:43.000Z"
+
+
+@pytest.mark.parametrize("kind", ["Dispute Closed", None])
+def test_event_of_another_type_is_refused(kind: str | None):
+    with pytest.raises(ContractError, match="detail-type is"):
+        translate_dispute(event() | {"detail-type": kind})
 
 
 def test_repeated_report_has_the_same_event_id():
