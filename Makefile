@@ -16,7 +16,7 @@ APPROVAL := $(if $(CI),never,$(shell test -t 0 && echo broadening || echo never)
 # Make puts ORDERS into the environment, whatever the file's name is. An empty one is refused.
 ORDERS_OPTION = $(if $(filter undefined,$(origin ORDERS)),,--orders "$$ORDERS")
 
-.PHONY: help setup demo up test check python lint types unit contracts synth-alone docs api-docs lock synth
+.PHONY: help setup demo up test check simulate python lint types unit contracts synth-alone docs api-docs lock synth
 .PHONY: preflight deploy destroy clean
 .DEFAULT_GOAL := help
 
@@ -68,6 +68,9 @@ build/alone/installed: requirements.txt
 	@uv venv --quiet --clear --python $(VENV)/bin/python build/alone
 	@uv pip install --quiet --system-certs --python build/alone/bin/python --require-hashes -r requirements.txt
 	@touch $@
+
+simulate: setup ## the platform in virtual time, with faults by chance (SEED=7 plays one; SEEDS=500 FROM=1234 many)
+	@python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500) --from $(or $(FROM),1))
 
 lock: setup ## pin everything that is installed, with hashes (UPGRADE=--upgrade for newer ones)
 	@for name in requirements requirements-dev; do \

@@ -126,7 +126,17 @@ RULES: dict[str, Rule] = {
     ),
     "simulation": Rule(
         "the simulation runs the real handlers in one process",
-        (*SDK, "ministack", *PLATFORM, "emulator.delivery_rules"),
+        (
+            *SDK,
+            "aws_cdk",
+            "greenlet",
+            "jsonata",
+            "ministack",
+            "pg8000",
+            *PLATFORM,
+            "emulator.delivery_rules",
+            "emulator.postgres",
+        ),
     ),
     "bench": Rule(
         "a benchmark measures the platform; it is part of nothing",

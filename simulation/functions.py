@@ -1,0 +1,202 @@
+"""Lambda: the real handlers, in environments that start, keep their state, and die."""
+
+import importlib.util
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from types import CodeType
+from typing import Any
+
+from emulator.delivery_rules.retry_policies import (
+    FailedAttempt,
+    FailureKind,
+    GiveUp,
+    Limits,
+    decide_async_retry,
+)
+from simulation import chance as kinds
+from simulation.chance import Chance
+from simulation.kernel import Kernel, Process
+from simulation.seams import virtual_datetime
+
+SKEW = 2.0
+"""The most seconds by which the clocks of two machines differ from the true time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an invocation ended: with ``payload``, or with an ``error`` of that name."""
+
+    payload: Any = None
+    error: str = ""
+    message: str = ""
+    throttled: bool = False
+
+
+Done = Callable[[Outcome], None]
+
+
+@dataclass(slots=True)
+class AsyncSettings:
+    """What becomes of an asynchronous invocation that fails, or succeeds."""
+
+    limits: Limits
+    on_failure: str = ""
+    on_success: str = ""
+
+
+class Function:
+    """A function of the templates. An environment handles one invocation at a time."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        handler: str,
+        settings: dict[str, str],
+        timeout: float,
+        kernel: Kernel,
+        chance: Chance,
+    ) -> None:
+        self.name = name
+        self.short = ".".join(handler.split(".")[1:-1])
+        self.asynchronous = AsyncSettings(Limits(retries=2, age=21_600))
+        self.invocations = 0
+        self._module = handler.rpartition(".")[0]
+        self._settings = settings
+        self._timeout = timeout
+        self._kernel = kernel
+        self._chance = chance
+        self._idle: list[dict[str, Any]] = []
+
+    def invoke(self, payload: Any, done: Done) -> None:
+        """Invoke the function with a payload, and call back when it has ended."""
+        self.invocations += 1
+        answer = partial(self._kernel.after, 0, done)
+        if self._chance.fault(f"invoke {self.short}", [kinds.THROTTLE]):
+            answer(Outcome(error="TooManyRequestsException", throttled=True))
+            return
+        environment = self._idle.pop() if self._idle else {}
+        crash = self._chance.fault(f"run {self.short}", [kinds.CRASH, kinds.DEATH])
+        if crash == kinds.CRASH:
+            # The environment dies before its handler begins: out of memory, a bad host.
+            answer(Outcome(error="Runtime.ExitError", message="the environment died"))
+            return
+        ended = False
+
+        def end(outcome: Outcome) -> None:
+            nonlocal ended
+            if not ended:
+                ended = True
+                timer.cancel()
+                answer(outcome)
+
+        def run() -> None:
+            try:
+                if not environment:
+                    self._start(environment)
+                event = json.loads(json.dumps(payload))
+                result = json.loads(json.dumps(environment["handler"](event, None)))
+            except Exception as error:  # noqa: BLE001 -- Lambda reports whatever it is
+                self._idle.append(environment)
+                end(Outcome(error=type(error).__name__, message=str(error)))
+            else:
+                self._idle.append(environment)
+                end(Outcome(payload=result))
+
+        def stop(error: str) -> None:
+            process.kill()
+            end(Outcome(error=error, message=f"{self.short} was stopped"))
+
+        skew = self._chance.between("skew", -SKEW, SKEW)
+        process = Process(self.short, run, settings=self._settings, skew=skew)
+        process.on_death = lambda: end(Outcome(error="Runtime.ExitError", message="died"))
+        timer = self._kernel.after(self._timeout, stop, "Sandbox.Timedout")
+        if crash == kinds.DEATH:
+            self._kernel.after(self._chance.between("moment of death", 0, 0.2), process.kill)
+        self._kernel.start(process)
+
+    def _start(self, environment: dict[str, Any]) -> None:
+        """Import the handler's module, as a new environment does."""
+        environment["__name__"] = self._module
+        exec(_code(self._module), environment)  # noqa: S102 -- the platform's own code
+        if "datetime" in environment:
+            environment["datetime"] = virtual_datetime(self._kernel)
+
+
+@cache
+def _code(module: str) -> CodeType:
+    importlib.import_module(module.rpartition(".")[0])
+    spec = importlib.util.find_spec(module)
+    loader: Any = spec and spec.loader
+    code: CodeType = loader.get_code(module)
+    return code
+
+
+class AsyncQueue:
+    """Lambda's queue of asynchronous invocations: duplicates, retries, destinations."""
+
+    def __init__(
+        self, kernel: Kernel, chance: Chance, send: Callable[[str, Mapping[str, Any]], None]
+    ) -> None:
+        """``send`` sends the record of an invocation to its destination."""
+        self._kernel, self._chance, self._send = kernel, chance, send
+
+    def add(self, function: Function, payload: Any) -> None:
+        """Invoke the function soon, once, or now and then twice."""
+        where = f"queue of {function.short}"
+        fault = self._chance.fault(where, [kinds.DUPLICATE, kinds.DELAY])
+        delays = [self._chance.between(where, 0, 0.05)]
+        if fault == kinds.DUPLICATE:
+            delays.append(self._chance.between(where, 0, 300))
+        elif fault == kinds.DELAY:
+            delays = [self._chance.between(where, 0, 600)]
+        for delay in delays:
+            self._kernel.after(delay, self._attempt, function, payload, self._kernel.now, 0, 0)
+
+    def _attempt(
+        self, function: Function, payload: Any, since: float, errors: int, throttles: int
+    ) -> None:
+        def done(outcome: Outcome) -> None:
+            settings = function.asynchronous
+            if not outcome.error:
+                self._record(settings.on_success, function, payload, outcome, "Success", errors)
+                return
+            failures = errors + (not outcome.throttled), throttles + outcome.throttled
+            kind = FailureKind.THROTTLED if outcome.throttled else FailureKind.FUNCTION_ERROR
+            failed = FailedAttempt(
+                kind=kind,
+                times=failures[outcome.throttled],
+                age=self._kernel.now - since,
+                jitter=self._chance.draw("jitter"),
+            )
+            verdict = decide_async_retry(settings.limits, failed)
+            if isinstance(verdict, GiveUp):
+                given_up = settings.on_failure
+                self._record(given_up, function, payload, outcome, verdict.condition, errors)
+            else:
+                self._kernel.after(
+                    verdict.delay, self._attempt, function, payload, since, *failures
+                )
+
+        function.invoke(payload, done)
+
+    def _record(
+        self,
+        destination: str,
+        function: Function,
+        payload: Any,
+        outcome: Outcome,
+        condition: str,
+        errors: int,
+    ) -> None:
+        if destination:
+            record = {
+                "function": function.name,
+                "condition": condition,
+                "requestPayload": payload,
+                "responsePayload": outcome.payload,
+                "error": f"{outcome.error}: {outcome.message}",
+            }
+            self._send(destination, record)

@@ -1,0 +1,181 @@
+"""What must hold: after every change, and once the faults have ended and time has run on.
+
+The numbers are those of the promises in `docs/reliability.md`.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lambdas.contracts.orders import OPEN_STATES, UNDONE_STATES, OrderState
+from simulation.bus import Event
+from simulation.scenario import PRICE, Customers
+from simulation.tables import Change
+from simulation.world import World
+
+Row = Mapping[str, Any]
+LIMIT = 100_000
+"""Above it the provider declines a charge."""
+ORDER_MOVES: Mapping[str, Sequence[str]] = {
+    "PLACED": ("CONFIRMED", "REJECTED", "CANCELLED", "DISPATCHED"),
+    "CONFIRMED": ("WITHDRAWN", "DISPATCHED"),
+    "WITHDRAWN": ("CANCELLED", "DISPATCHED"),
+}
+SHIPMENT_MOVES: Mapping[str, Sequence[str]] = {
+    "AWAITED": ("BOOKED", "CANCELLED", "REFUSED"),
+    "BOOKED": ("CANCELLED", "DISPATCHED"),
+}
+
+
+class BrokenPromiseError(Exception):
+    """A promise was broken; ``order_id`` is the order whose journey shows how."""
+
+    def __init__(self, promise: int, problem: str, order_id: str = "") -> None:
+        super().__init__(f"promise {promise}: {problem}")
+        self.promise, self.order_id = promise, order_id
+
+
+class Invariants:
+    """The promises, checked against the tables, the ledger, the provider and the events."""
+
+    def __init__(self, world: World, customers: Customers, delivered: Mapping[str, int]) -> None:
+        """``delivered`` are the units that were ever delivered, by SKU."""
+        self._world, self._customers, self._delivered = world, customers, delivered
+        self._events: dict[str, Any] = {}
+        self._orders = world.table("Orders", "Orders")
+        self._stock = world.table("Inventory", "Stock")
+        self._reservations = world.table("Inventory", "Reservations")
+        self._shipments = world.table("Shipping", "Shipments")
+        self._charges = world.table("CardProvider", "Charges")
+        world.checks.append(self.after_change)
+        world.event_checks.append(self.after_event)
+
+    def after_change(self, changes: Sequence[Change]) -> None:
+        """Check what a change may have broken."""
+        tables = {change.table for change in changes}
+        if tables & {self._stock, self._reservations}:
+            self._check_stock()
+        if tables & {self._shipments, self._charges, self._reservations}:
+            self._check_dispatched()
+        for change in changes:
+            if change.table == self._orders:
+                self._check_move("order", ORDER_MOVES, change)
+            elif change.table == self._shipments:
+                self._check_move("shipment", SHIPMENT_MOVES, change)
+
+    def after_event(self, event: Event) -> None:
+        """Check that an event that is published again is the same."""
+        detail = event["detail"]
+        if metadata := detail.get("metadata"):
+            content = (event["detail-type"], detail["data"])
+            first = self._events.setdefault(metadata["event_id"], content)
+            if first != content:
+                order_id = detail["data"].get("order_id", "")
+                raise BrokenPromiseError(
+                    2, f"two events have one id: {first} and {content}", order_id
+                )
+
+    def at_the_end(self) -> None:
+        """Check every order, once all is quiet."""
+        orders = self._rows(self._orders, "order_id")
+        for request in self._customers.requests:
+            if request.order_id and request.order_id not in orders:
+                raise BrokenPromiseError(1, "an accepted order is gone", request.order_id)
+            if request.cancelled and orders[request.order_id]["state"] == OrderState.CONFIRMED:
+                raise BrokenPromiseError(1, "a cancelled order stands", request.order_id)
+        entries = list(self._world.ledger.rows("entries"))
+        charges = {row["order_id"]: row for row in self._world.ledger.rows("charges")}
+        for order_id, order in orders.items():
+            posted = Counter(e["kind"] for e in entries if e["order_id"] == order_id)
+            self._check_order(order, posted, charges.get(order_id))
+        if pending := list(self._world.ledger.rows("outbox")):
+            raise BrokenPromiseError(1, f"entries are not published: {pending}")
+
+    def _check_order(self, order: Row, posted: Counter[str], charge: Row | None) -> None:
+        order_id, state = order["order_id"], order["state"]
+        reservation = self._state(self._reservations, "order_id", order_id)
+        shipment = self._state(self._shipments, "order_id", order_id)
+        provider = self._state(self._charges, "key", order_id)
+        found = {
+            "reservation": reservation,
+            "shipment": shipment,
+            "card": provider,
+            "charge": charge["state"] if charge else "",
+            "entries": dict(posted),
+        }
+        if state in OPEN_STATES or state == OrderState.CONFIRMED:
+            raise BrokenPromiseError(1, f"the order is {state} for ever: {found}", order_id)
+        if state == OrderState.DISPATCHED:
+            expected = ("SHIPPED", "DISPATCHED", "CHARGED", "TAKEN", {"CHARGE": 1})
+            if tuple(found.values()) != expected:
+                raise BrokenPromiseError(2, f"the order is DISPATCHED: {found}", order_id)
+        if state in UNDONE_STATES:
+            left = [
+                reservation in ("RESERVED", "SHIPPED"),
+                shipment in ("BOOKED", "DISPATCHED"),
+                provider == "CHARGED",
+                found["charge"] in ("PENDING", "TAKEN"),
+                posted["CHARGE"] != posted["REFUND"],
+            ]
+            if any(left):
+                raise BrokenPromiseError(5, f"the order is {state}: {found}", order_id)
+        if state == OrderState.REJECTED:
+            self._check_reason(order)
+
+    def _check_reason(self, order: Row) -> None:
+        """Check that no order is rejected because somebody was busy.
+
+        When an execution dies while it undoes a refused order, the next one undoes the rest, and
+        does not know the refusal's name. The order must have been refused for all that.
+        """
+        total = sum(line["quantity"] * PRICE for line in order["lines"])
+        wanted = Counter[str]()
+        for row in self._world.tables.rows(self._orders):
+            wanted.update({line["sku"]: line["quantity"] for line in row["lines"]})
+        justified = {
+            "PaymentDeclined": total > LIMIT,
+            "AddressUndeliverable": order["country"] == "Unspecified",
+            "OutOfStock": any(
+                wanted[line["sku"]] > self._delivered[line["sku"]] for line in order["lines"]
+            ),
+        }
+        justified["TechnicalFailure"] = any(justified.values())
+        if not justified.get(order["reason"], False):
+            problem = f"the order was rejected: {order['reason']} ({order.get('explanation')})"
+            raise BrokenPromiseError(11, problem, order["order_id"])
+
+    def _check_stock(self) -> None:
+        held, left = Counter[str](), Counter[str]()
+        for row in self._world.tables.rows(self._reservations):
+            count = {"RESERVED": held, "SHIPPED": left}.get(row["state"])
+            if count is not None:
+                count.update({line["sku"]: line["quantity"] for line in row["lines"]})
+        for row in self._world.tables.rows(self._stock):
+            sku, available, reserved = row["sku"], row["available"], row["reserved"]
+            if available < 0 or reserved != held[sku]:
+                raise BrokenPromiseError(3, f"{row}, and {held[sku]} are reserved")
+            if available + reserved + left[sku] != self._world.delivered(sku, self._delivered):
+                raise BrokenPromiseError(3, f"{row}, and {left[sku]} have left")
+
+    def _check_dispatched(self) -> None:
+        for row in self._world.tables.rows(self._shipments):
+            if row["state"] == "DISPATCHED":
+                order_id = row["order_id"]
+                card = self._state(self._charges, "key", order_id)
+                reservation = self._state(self._reservations, "order_id", order_id)
+                if card != "CHARGED" or reservation not in ("RESERVED", "SHIPPED"):
+                    problem = f"dispatched, and its card is {card}, its stock {reservation}"
+                    raise BrokenPromiseError(4, problem, order_id)
+
+    def _check_move(self, what: str, moves: Mapping[str, Sequence[str]], change: Change) -> None:
+        if change.before and change.after:
+            before, after = change.before["state"]["S"], change.after["state"]["S"]
+            if before != after and after not in moves.get(before, ()):
+                order_id = change.after["order_id"]["S"]
+                raise BrokenPromiseError(2, f"the {what} went from {before} to {after}", order_id)
+
+    def _rows(self, table: str, key: str) -> dict[str, Row]:
+        return {row[key]: row for row in self._world.tables.rows(table)}
+
+    def _state(self, table: str, key: str, value: str) -> str:
+        return str(self._rows(table, key).get(value, {}).get("state", ""))

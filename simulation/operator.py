@@ -1,0 +1,107 @@
+"""An operator, who puts back, repairs, lifts and resumes, at the wrong moment too.
+
+The acts are those of `python -m ops`: with the same functions, the same payloads, and the same
+checks before a repair.
+"""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from lambdas.contracts.orders import UNDONE_STATES
+from lambdas.orders.domain import HoldState
+from lambdas.orders.rows import order_of
+from simulation.functions import Outcome
+from simulation.queues import Queue, Sent
+from simulation.world import World
+
+
+class Operator:
+    """Clears the failure sinks, and the orders that wait for a person."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._consumers = {
+            queue.dead_letters.name: queue for queue in world.queues.values() if queue.dead_letters
+        }
+        self._rules = {target.rule: target for target in world.targets()}
+
+    def begin(self) -> None:
+        """Come by now and then, while things go wrong."""
+        chance, kernel = self._world.chance, self._world.kernel
+        for _ in range(int(chance.draw("operator") * 5)):
+            kernel.after(chance.between("operator", 0, 5_000), self.clear)
+
+    def clear(self) -> None:
+        """Redrive every dead letter, lift the holds, resume what was deferred."""
+        for queue in list(self._world.queues.values()):
+            if self.is_sink(queue):
+                for message in list(queue.messages):
+                    self._redrive(queue, message)
+        for row in self._world.tables.rows(self._world.table("Orders", "Orders")):
+            order = order_of(row)
+            if order.deferred_since and self._world.chance.draw("resume") < 0.5:
+                self._call("orders.resume_order", {"order_id": order.order_id})
+            for hold in order.holds:
+                if hold.state == HoldState.HELD:
+                    command = {"order_id": order.order_id, "cause": hold.cause}
+                    self._call("orders.lift_hold", command)
+
+    def is_sink(self, queue: Queue) -> bool:
+        """Whether what is in the queue waits for a person."""
+        return "DeadLetters" in queue.name or "Undelivered" in queue.name or "Repair" in queue.name
+
+    def _redrive(self, queue: Queue, message: Sent) -> None:
+        if consumed := self._consumers.get(queue.name):
+            queue.delete(message)
+            consumed.send(message.body, group=message.group, deduplication=message.deduplication)
+            return
+        content = json.loads(message.body)
+        gone = partial(queue.delete, message)
+        match content:
+            case {"event": event, "rule": rule}:
+                self._rules[rule].deliver(event)
+                gone()
+            case {"records": records, "function": function}:
+                self._invoke(function, {"Records": records}, gone)
+            case {"requestPayload": {}, "function": function} if not content["requestPayload"]:
+                gone()  # A schedule's run: the next one comes by itself.
+            case {"requestPayload": payload, "function": function}:
+                self._world.asynchronous.add(self._world.functions[function], payload)
+                gone()
+            case {"compensation": name, "function": function, "payload": payload}:
+                self._repair(name, function, payload, gone)
+            case {"record": order_id, "write": _}:
+                if self._state(order_id) != "PLACED":
+                    gone()
+            case _:
+                raise ValueError(f"{queue.name} has an unknown dead letter: {content}")
+
+    def _repair(
+        self, name: str, function: str, payload: dict[str, Any], gone: Callable[[], None]
+    ) -> None:
+        """Call a compensation that failed for good, if its order was undone."""
+        order_id = payload["order_id"]
+        state = self._state(order_id)
+        if state in ("CONFIRMED", "DISPATCHED"):
+            gone()
+        elif state in UNDONE_STATES:
+            completed = {"order_id": order_id, "compensation": name}
+            mark = self._world.function("orders.mark_compensation_completed").name
+            self._invoke(function, payload, lambda: self._invoke(mark, completed, gone))
+
+    def _state(self, order_id: str) -> str:
+        rows = self._world.tables.rows(self._world.table("Orders", "Orders"))
+        return next((row["state"] for row in rows if row["order_id"] == order_id), "")
+
+    def _call(self, function: str, command: dict[str, Any]) -> None:
+        self._invoke(self._world.function(function).name, command, lambda: None)
+
+    def _invoke(self, function: str, payload: dict[str, Any], then: Callable[[], None]) -> None:
+        def done(outcome: Outcome) -> None:
+            failed = (outcome.payload or {}).get("batchItemFailures")
+            if not outcome.error and not failed:
+                then()
+
+        self._world.functions[function].invoke(payload, done)

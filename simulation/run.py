@@ -1,0 +1,120 @@
+"""A run of one seed, from the first order until all is quiet."""
+
+from collections import Counter
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from lambdas.contracts.orders import TERMINAL_STATES
+from simulation import chance as kinds
+from simulation.chance import Fault
+from simulation.invariants import BrokenPromiseError, Invariants
+from simulation.journey import Note
+from simulation.operator import Operator
+from simulation.scenario import CardCompany, Customers, WarehouseWorkers, stock
+from simulation.templates import synthesized
+from simulation.world import World
+
+FAULTY = 2 * 3600
+"""How many seconds things go wrong."""
+ROUND, ROUNDS = 1_800, 150
+"""After that an operator comes by once a round, until all is quiet."""
+OUT = ("Orders", "Reservations", "Shipments", "sns", "events", "Backbone")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a run came to."""
+
+    seed: int
+    orders: Counter[str]
+    """How many orders ended in each state."""
+    faults: Sequence[Fault]
+    notes: list[Note]
+    steps: int
+    hours: float
+    promise: int = 0
+    """The number of the promise that was broken; 0 if none was."""
+    problem: str = ""
+    order_id: str = ""
+    """The order that shows it."""
+
+    @property
+    def digest(self) -> str:
+        """A digest of all that happened: two runs of one seed have the same."""
+        return sha256("\n".join(map(str, self.notes)).encode()).hexdigest()[:16]
+
+
+def run(seed: int, *, without: Container[str] = ()) -> Result:
+    """Run a seed; ``without`` are the ids of faults that are left out.
+
+    Every third seed has Express workflows.
+    """
+    world = World(synthesized(express=seed % 3 == 2), seed, without=without)
+    broken = None
+    with world.installed():
+        try:
+            _play(world)
+        except BrokenPromiseError as error:
+            broken = error
+    orders = Counter(
+        str(row["state"]) for row in world.tables.rows(world.table("Orders", "Orders"))
+    )
+    result = Result(
+        seed=seed,
+        orders=orders,
+        faults=world.chance.faults,
+        notes=world.journey.notes,
+        steps=world.kernel.steps,
+        hours=(world.kernel.now - world.start) / 3600,
+        promise=broken.promise if broken else 0,
+        problem=str(broken or ""),
+        order_id=broken.order_id if broken else "",
+    )
+    world.close()
+    return result
+
+
+def _play(world: World) -> None:
+    kernel, chance = world.kernel, world.chance
+    chance.calm_from = 0
+    customers = Customers(world)
+    units = stock(world)
+    kernel.run(until=world.start + 60)
+    invariants = Invariants(world, customers, units)
+    operator = Operator(world)
+    chance.calm_from = world.start + FAULTY
+    WarehouseWorkers(world)
+    customers.begin()
+    operator.begin()
+    CardCompany(world, customers)
+    _plan_outage(world)
+    kernel.run(until=chance.calm_from)
+    for _ in range(ROUNDS):
+        operator.clear()
+        kernel.run(until=kernel.now + ROUND)
+        if _is_quiet(world, operator):
+            break
+    invariants.at_the_end()
+
+
+def _plan_outage(world: World) -> None:
+    """Let a service or a table be out of order for a while, in some seeds."""
+    chance = world.chance
+    out = chance.pick("outage", OUT)
+    since = world.kernel.now + chance.between("outage since", 0, 1_800)
+    until = since + chance.pick("outage for", (60, 600, 3_600))
+    if chance.draw("is out") < 0.3 and chance.allows("outage", kinds.OUTAGE):
+        world.outages.append((out, since, until))
+        chance.record("outage", kinds.OUTAGE, f"{out} for {until - since:.0f} s")
+
+
+def _is_quiet(world: World, operator: Operator) -> bool:
+    """Whether every order has ended, and nothing is under way."""
+    rows = world.tables.rows(world.table("Orders", "Orders"))
+    waiting = any(queue.messages for name, queue in world.queues.items() if "Replays" not in name)
+    return (
+        world.kernel.foreground == 0
+        and not waiting
+        and all(row["state"] in TERMINAL_STATES for row in rows)
+    )

@@ -1,0 +1,231 @@
+"""What people do in a run: customers, the warehouse, the card company, and an operator."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from lambdas.contracts.codec import ContractError
+from lambdas.contracts.times import format_time
+from lambdas.runtime.aws import client
+from lambdas.runtime.bus import Bus
+from simulation.functions import Outcome
+from simulation.kernel import Process, Signal
+from simulation.queues import Queue, Sent
+from simulation.templates import PARTNER
+from simulation.world import START, World
+from workers.runtime.queue import Message
+from workers.warehouse.handlers import MessageHandlers
+from workers.warehouse.store import Warehouse
+
+SKUS = ("cup", "jug", "pan")
+PRICE = 700
+"""The price of every SKU. The provider declines an order of more than 142 units."""
+COUNTRIES = ("France", "Japan", "Norway", "France", "Japan", "Norway", "Unspecified")
+ORDERING = 1_800
+"""How many seconds customers place orders."""
+RETRY = 5
+"""Seconds after which the warehouse returns a message that it failed at."""
+
+
+@dataclass(slots=True)
+class Request:
+    """What a customer wants, and what came of it."""
+
+    customer: str
+    key: str
+    body: dict[str, Any]
+    order_id: str = ""
+    """Present once the API has accepted it."""
+    cancelled: bool = False
+    """Whether the API accepted its cancellation."""
+
+
+@dataclass(slots=True)
+class Customers:
+    """Customers place up to five orders, some twice; they retry, and cancel some."""
+
+    world: World
+    requests: list[Request] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Let the customers come, each in a time of their own."""
+        chance = self.world.chance
+        for number in range(1 + int(chance.draw("orders") * 5)):
+            repeats = self.requests and chance.draw("repeats") < 0.25
+            body = self.requests[-1].body if repeats else self._body()
+            customer = self.requests[-1].customer if repeats else f"customer-{number % 2}"
+            request = Request(customer, f"key-{number}", body)
+            self.requests.append(request)
+            at = chance.between("order", 0, ORDERING)
+            self.world.kernel.after(at, self._start, "customer", partial(self._place, request))
+
+    def cancel_later(self, request: Request) -> None:
+        """Cancel an order: within seconds, while its saga runs, or much later."""
+        delay = self.world.chance.pick("cancel", (1, 3, 30, 600, 4_000))
+        at = self.world.chance.between("cancel", 0, delay)
+        self.world.kernel.after(at, self._start, "customer", partial(self._cancel, request))
+
+    def _body(self) -> dict[str, Any]:
+        chance = self.world.chance
+        skus = [sku for sku in SKUS if chance.draw("sku") < 0.5] or [SKUS[0]]
+        quantity = chance.pick("quantity", (1, 2, 3, 5, 12, 80))
+        return {
+            "currency": "GBP",
+            "country": chance.pick("country", COUNTRIES),
+            "lines": [{"sku": sku, "quantity": quantity, "unit_price": PRICE} for sku in skus],
+        }
+
+    def _start(self, name: str, work: Callable[[], object]) -> None:
+        self.world.kernel.start(Process(name, work))
+
+    def _place(self, request: Request) -> None:
+        for _ in range(6):
+            answer = self._call("orders.place_order", request, body=json.dumps(request.body))
+            if answer and answer["statusCode"] == 202:
+                request.order_id = json.loads(answer["body"])["order_id"]
+                if self.world.chance.draw("cancels") < 0.35:
+                    self.cancel_later(request)
+                if self.world.chance.draw("asks again") > 0.2:
+                    return
+            self.world.kernel.sleep(self.world.chance.between("again", 0.5, 30))
+
+    def _cancel(self, request: Request) -> None:
+        for _ in range(4):
+            path = {"order_id": request.order_id}
+            answer = self._call("orders.cancel_order", request, pathParameters=path)
+            if answer:
+                request.cancelled = answer["statusCode"] in (200, 202)
+                return
+            self.world.kernel.sleep(self.world.chance.between("again", 0.5, 30))
+
+    def _call(self, function: str, request: Request, **more: Any) -> dict[str, Any] | None:
+        event = {
+            "headers": {"idempotency-key": request.key},
+            "requestContext": {
+                "requestId": f"request of {request.key}",
+                "authorizer": {"jwt": {"claims": {"sub": request.customer}}},
+            },
+            **more,
+        }
+        signal = Signal()
+        self.world.function(function).invoke(event, signal.fire)
+        outcome: Outcome = signal.wait()
+        return None if outcome.error else outcome.payload
+
+
+class WarehouseWorkers:
+    """The warehouse's workers, with the real handlers of their messages."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        opens = world.chance.pick("warehouse opens", (0, 0, ORDERING, 2 * ORDERING))
+        self._opens = world.kernel.now + opens
+        self._handlers = MessageHandlers(
+            Warehouse(
+                stock_table=world.table("Warehouse", "Stock"),
+                pickings_table=world.table("Warehouse", "Pickings"),
+                dynamodb=client("dynamodb"),
+            ),
+            bus=Bus(
+                next(n for n in world.bus_names if "Backbone" in n), eventbridge=client("events")
+            ),
+            now=lambda: format_time(world.kernel.moment),
+        )
+        for name, handle in (
+            ("PickingE", self._handlers.pick),
+            ("StockChangesQueue", self._handlers.update_stock),
+        ):
+            queue = world.queue("Warehouse", name)
+            queue.on_arrival = partial(self._pump, queue, handle)
+
+    def _pump(self, queue: Queue, handle: Callable[[Message], None]) -> None:
+        kernel = self._world.kernel
+        if kernel.now < self._opens:
+            kernel.after(self._opens - kernel.now, queue.on_arrival)
+            return
+        groups: dict[str, list[Sent]] = {}
+        for sent in queue.receive(10):
+            groups.setdefault(sent.group or sent.id, []).append(sent)
+        for group in groups.values():
+            work = partial(self._handle_group, queue, handle, group)
+            kernel.start(Process("warehouse", work))
+
+    def _handle_group(
+        self, queue: Queue, handle: Callable[[Message], None], group: list[Sent]
+    ) -> None:
+        """Handle messages as the worker's consumer does: what failed, and follows, comes again."""
+        kernel = self._world.kernel
+        for i, sent in enumerate(group):
+            message = Message(id=sent.id, body=sent.body, receipt=sent.id, group=sent.group or None)
+            try:
+                handle(message)
+            except ContractError:
+                if queue.dead_letters:
+                    queue.dead_letters.send(sent.body, group=sent.group)
+            except Exception:  # noqa: BLE001 -- as the worker: SQS delivers it again
+                for later in group[i:]:
+                    later.visible_from = kernel.now + RETRY
+                kernel.after(RETRY, queue.on_arrival)
+                return
+            queue.delete(sent)
+
+
+class CardCompany:
+    """The card company reports disputes about some orders, at any time."""
+
+    def __init__(self, world: World, customers: Customers) -> None:
+        self._world, self._customers = world, customers
+        if world.chance.draw("disputes") < 0.3:
+            world.kernel.after(world.chance.between("dispute", 5, 2 * ORDERING), self._report)
+
+    def _report(self) -> None:
+        accepted = [request for request in self._customers.requests if request.order_id]
+        if accepted:
+            disputed = self._world.chance.pick("disputed", accepted).order_id
+            self._world.bus("Disputes").accept(
+                {
+                    "id": "dispute",
+                    "source": PARTNER,
+                    "detail-type": "Dispute Opened",
+                    "time": format_time(self._world.kernel.moment),
+                    "detail": {
+                        "dispute_id": "dispute-1",
+                        "payment_key": disputed,
+                        "reason": "fraudulent",
+                    },
+                }
+            )
+
+
+def stock(world: World) -> dict[str, int]:
+    """Put offers and stock there; return the units by SKU."""
+    valid_from = format_time(START - timedelta(days=30))
+    offer = {"currency": "GBP", "unit_price": PRICE, "valid_from": valid_from}
+    units = {sku: world.chance.pick("stock", (8, 100, 500)) for sku in SKUS}
+    for sku in SKUS:
+        changed = {
+            "metadata": {
+                "event_id": f"offers of {sku}",
+                "subject": sku,
+                "sequence": 1,
+                "correlation_id": sku,
+                "causation_id": sku,
+                "occurred_at": valid_from,
+                "schema_version": 1,
+            },
+            "data": {"sku": sku, "name": sku, "offers": [offer]},
+        }
+        event = {"source": "com.aws.catalog", "detail-type": "OffersChanged", "detail": changed}
+        world.function("orders.update_offers").invoke(event, _expect_success)
+    lines = [{"sku": sku, "quantity": count} for sku, count in units.items()]
+    delivery = {"delivery_id": "first", "lines": lines}
+    world.function("inventory.receive_stock").invoke(delivery, _expect_success)
+    return units
+
+
+def _expect_success(outcome: Outcome) -> None:
+    if outcome.error:
+        raise ValueError(f"the world could not be set up: {outcome}")

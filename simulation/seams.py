@@ -1,0 +1,128 @@
+"""Where the simulation takes the place of the world: clients, settings, clock, logs, connections.
+
+Nothing in the platform's code knows of it. Everything is put back at the end.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, tzinfo
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, Protocol
+from unittest.mock import patch
+
+from botocore.config import Config
+from greenlet import getcurrent
+
+from lambdas.payments import database
+from lambdas.runtime import aws, log, metrics, settings
+from lambdas.runtime.retry import RetryPolicy
+from simulation.kernel import Kernel, Process
+from simulation.requests import error_class
+
+
+class Cloud(Protocol):
+    """What a handler's code reaches out to."""
+
+    kernel: Kernel
+
+    def call(self, service: str, operation: str, request: dict[str, Any], config: Config) -> Any:
+        """Make a request as boto3 does; return the answer or raise."""
+
+    def connect(self, **options: Any) -> Any:
+        """Open a connection to the ledger's database."""
+
+    def log(self, line: str) -> None:
+        """Take a line of a function's log."""
+
+
+class Client:
+    """A client of one service, which looks to its user like boto3's."""
+
+    meta = SimpleNamespace(region_name="eu-west-1")
+
+    def __init__(self, cloud: Cloud, service: str, config: Config) -> None:
+        self._cloud, self._service, self._config = cloud, service, config
+        self.exceptions = _Exceptions(service)
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        if operation.startswith("generate_"):
+            return lambda *_: "token"
+        return lambda **request: self._cloud.call(self._service, operation, request, self._config)
+
+
+class _Exceptions:
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __getattr__(self, name: str) -> type[Exception]:
+        return error_class(self._service, name)
+
+
+class _Settings:
+    """The environment variables of the process that runs."""
+
+    @property
+    def environ(self) -> dict[str, str]:
+        process = getcurrent()
+        return process.settings if isinstance(process, Process) else {}
+
+
+def virtual_datetime(kernel: Kernel) -> type[datetime]:
+    """Return a ``datetime`` whose ``now`` is the clock of the process that runs."""
+
+    class VirtualDatetime(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            skew = getattr(getcurrent(), "skew", 0.0)
+            return datetime.fromtimestamp(kernel.now + skew, tz or UTC)
+
+    return VirtualDatetime
+
+
+@contextmanager
+def installed(cloud: Cloud, draw: Callable[[str], float]) -> Iterator[None]:
+    """Let the platform's code reach ``cloud`` in place of the world."""
+    make_client = partial(Client, cloud)
+    policies = list(_retry_policies())
+    before = [(policy.sleep, policy.jitter) for policy in policies]
+    printed = partial(patch.object, attribute="print", create=True)
+    with (
+        patch.object(
+            aws, "boto3", SimpleNamespace(client=lambda name, config: make_client(name, config))
+        ),
+        patch.object(settings, "os", _Settings()),
+        patch.object(database, "Connection", cloud.connect),
+        # A context reads all certificates of the machine, and no connection here is encrypted.
+        patch.object(database, "ssl", SimpleNamespace(create_default_context=lambda: None)),
+        printed(log, new=lambda line, **_: cloud.log(line)),
+        printed(metrics, new=lambda *_, **__: None),
+    ):
+        aws.client.cache_clear()
+        for policy in policies:
+            _set(policy, cloud.kernel.sleep, partial(draw, "jitter"))
+        try:
+            yield
+        finally:
+            aws.client.cache_clear()
+            for policy, (sleep, jitter) in zip(policies, before, strict=True):
+                _set(policy, sleep, jitter)
+
+
+def _retry_policies() -> Iterator[RetryPolicy]:
+    """Yield the policies of all modules: their waits have to be virtual."""
+    found: dict[int, RetryPolicy] = {}
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("lambdas.", "workers.", "simulators.")):
+            for value in vars(module).values():
+                if isinstance(value, RetryPolicy):
+                    found[id(value)] = value
+    yield from found.values()
+
+
+def _set(
+    policy: RetryPolicy, sleep: Callable[[float], object], jitter: Callable[[], float]
+) -> None:
+    object.__setattr__(policy, "sleep", sleep)
+    object.__setattr__(policy, "jitter", jitter)

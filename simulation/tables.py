@@ -1,0 +1,126 @@
+"""DynamoDB: MiniStack's, called in the process, with streams, and indexes that lag."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import chain, takewhile
+from typing import Any
+
+from ministack.services import dynamodb
+
+from lambdas.runtime.dynamodb import from_item
+from simulation import chance as kinds
+from simulation.chance import Chance
+from simulation.kernel import Kernel
+from simulation.requests import client_error
+from simulation.templates import Resource
+
+Image = dict[str, Any] | None
+LAG = 30.0
+"""The most seconds by which an index lags."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of an item, as its table's stream has it."""
+
+    table: str
+    at: float
+    before: Image
+    after: Image
+
+
+class Tables:
+    """The tables of the templates. ``on_change`` gets every change, ``on_write`` every write."""
+
+    def __init__(self, kernel: Kernel, chance: Chance) -> None:
+        self._kernel = kernel
+        self._chance = chance
+        self._changes: list[Change] = []
+        self._batch: list[Change] = []
+        self.on_changes: Callable[[Sequence[Change]], None] = lambda _: None
+
+    def create(self, resources: Sequence[Resource]) -> None:
+        """Create the tables anew, empty."""
+        dynamodb._tables.clear()
+        dynamodb._emit_stream_event = self._on_change
+        for table in resources:
+            names = ("AttributeDefinitions", "BillingMode", "KeySchema", "GlobalSecondaryIndexes")
+            declared = {k: v for k, v in table.properties.items() if k in names}
+            status, _, body = dynamodb._create_table(
+                {"TableName": table.name, **deepcopy(declared)}
+            )
+            if status != 200:
+                raise ValueError(f"{table.name}: {body}")
+
+    def perform(self, operation: str, request: Mapping[str, Any]) -> Any:
+        """Carry an operation out; return its answer, or the exception that boto3 raises."""
+        if operation == "query" and "IndexName" in request:
+            with self._lagging(request["TableName"]):
+                return self._perform(operation, request)
+        return self._perform(operation, request)
+
+    def is_empty(self, query: Mapping[str, Any]) -> bool:
+        """Whether an index has had no item of the partition that is queried, for longer than LAG.
+
+        The jobs query hundreds of such partitions a run; nothing can come of it.
+        """
+        column, _, value = query["KeyConditionExpression"].partition(" AND ")[0].split()
+        wanted, name = query["ExpressionAttributeValues"][value], query["TableName"]
+        lag_since = self._kernel.now - LAG
+        recent = (
+            change.before
+            for change in takewhile(lambda change: change.at > lag_since, reversed(self._changes))
+            if change.table == name and change.before
+        )
+        items = (item for by in dynamodb._tables[name]["items"].values() for item in by.values())
+        return all(item.get(column) != wanted for item in chain(items, recent))
+
+    def rows(self, table: str) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a table as they are now."""
+        for items in dynamodb._tables[table]["items"].values():
+            yield from map(from_item, items.values())
+
+    def _perform(self, operation: str, request: Mapping[str, Any]) -> Any:
+        self._batch = []
+        status, _, body = getattr(dynamodb, f"_{operation}")(json.loads(json.dumps(request)))
+        answer = json.loads(body) if body else {}
+        if self._batch:
+            self._changes += self._batch
+            self.on_changes(self._batch)
+        if status == 200:
+            return answer
+        code = answer.pop("__type").rpartition("#")[2]
+        return client_error("dynamodb", code, operation, **answer)
+
+    def _on_change(
+        self, table: str, _: str, before: Image, after: Image, replicate: bool = True
+    ) -> None:
+        if before != after:
+            self._batch.append(Change(table, self._kernel.now, before, after))
+
+    @contextmanager
+    def _lagging(self, name: str) -> Iterator[None]:
+        """Let a table look as it did a while ago, for the query of an index."""
+        if self._chance.fault(f"index of {name}", [kinds.STALE], rate=3) is None:
+            yield
+            return
+        since = self._kernel.now - self._chance.between("lag", 0, LAG)
+        table = dynamodb._tables[name]
+        now, key = table["items"], table["pk_name"]
+        then = {value: dict(items) for value, items in now.items()}
+        for change in reversed(self._changes):
+            if change.at <= since:
+                break
+            if change.table == name:
+                value = (change.before or change.after or {})[key]["S"]
+                then[value] = {"__no_sort__": change.before} if change.before else {}
+        table["items"] = {value: items for value, items in then.items() if items}
+        members = table.pop(dynamodb._INDEX_MEMBERS, None)
+        try:
+            yield
+        finally:
+            table["items"] = now
+            table[dynamodb._INDEX_MEMBERS] = members

@@ -1,0 +1,91 @@
+"""What the templates of an environment say, with every reference resolved to a name.
+
+A resource's name is its stack and logical id, and stands for its ARN and its URL as well.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from aws_cdk import App
+from aws_cdk import aws_stepfunctions as sfn
+
+from app import compose
+from stacks.environments import DEV
+
+ROOT = Path(__file__).resolve().parents[1]
+PARTNER = "aws.partner/example.com/card-company/disputes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A resource with its properties, references resolved."""
+
+    name: str
+    kind: str
+    properties: Mapping[str, Any]
+
+
+class Templates:
+    """The templates of an environment, by stack."""
+
+    def __init__(self, templates: Mapping[str, Any]) -> None:
+        self._templates = templates
+
+    def all(self, kind: str) -> Iterator[Resource]:
+        """Yield the resources of this type, in the order of the templates."""
+        for stack, template in self._templates.items():
+            for id_, declared in template["Resources"].items():
+                if declared["Type"] == kind:
+                    properties = self._resolved(stack, declared.get("Properties", {}))
+                    yield Resource(name=f"{stack}.{id_}", kind=kind, properties=properties)
+
+    def output(self, stack: str, name: str) -> str:
+        """Return an output of the stack whose name ends so."""
+        (full,) = (each for each in self._templates if each.endswith(f"-{stack}"))
+        return str(self._resolved(full, self._templates[full]["Outputs"][name]["Value"]))
+
+    def _resolved(self, stack: str, value: Any) -> Any:
+        match value:
+            case {"Ref": id_}:
+                template = self._templates[stack]
+                if id_ in template["Resources"]:
+                    return f"{stack}.{id_}"
+                parameter = template.get("Parameters", {}).get(id_, {})
+                return parameter.get("Default", id_)
+            case {"Fn::GetAtt": [id_, *_]}:
+                return f"{stack}.{id_}"
+            case {"Fn::GetStackOutput": {"StackName": other, "OutputName": output}}:
+                return self._resolved(other, self._templates[other]["Outputs"][output]["Value"])
+            case {"Fn::Join": [separator, parts]}:
+                return separator.join(str(self._resolved(stack, part)) for part in parts)
+            case {"Fn::Select": [index, choices]}:
+                return self._resolved(stack, choices)[int(self._resolved(stack, index))]
+            case dict():
+                return {name: self._resolved(stack, inner) for name, inner in value.items()}
+            case list():
+                return [self._resolved(stack, inner) for inner in value]
+        return value
+
+
+@cache
+def synthesized(*, express: bool) -> Templates:
+    """Run the app for the dev environment, with Express or Standard workflows."""
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    with TemporaryDirectory(prefix="orders-simulation-") as folder:
+        app = App(
+            context=context,
+            outdir=folder,
+            builtin_cloud_formation_validation=False,
+            analytics_reporting=False,
+        )
+        kind = sfn.StateMachineType.EXPRESS if express else sfn.StateMachineType.STANDARD
+        compose(app, replace(DEV, partner_event_source=PARTNER, saga_type=kind))
+        stacks = app.synth().stacks
+        return Templates(
+            {s.stack_name: json.loads(Path(s.template_full_path).read_text()) for s in stacks}
+        )

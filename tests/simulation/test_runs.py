@@ -1,0 +1,41 @@
+"""Whole runs: a share of the seeds that `make simulate` plays."""
+
+from collections import Counter
+
+import pytest
+
+from simulation.run import run
+
+FIRST, SEEDS = 1, 12
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
+def test_seed_keeps_every_promise(seed: int) -> None:
+    result = run(seed)
+
+    assert result.problem == "", f"make simulate SEED={seed} shows the journey"
+
+
+def test_same_seed_is_the_same_run() -> None:
+    first, second = run(4), run(4)
+
+    assert first.faults
+    assert first.digest == second.digest
+
+
+def test_run_without_its_faults_has_none_of_them() -> None:
+    faulty = run(4)
+
+    calm = run(4, without={fault.id for fault in faulty.faults})
+
+    assert {fault.id for fault in calm.faults}.isdisjoint(fault.id for fault in faulty.faults)
+
+
+def test_orders_end_in_different_ways_and_faults_are_of_many_kinds() -> None:
+    results = [run(seed) for seed in range(FIRST, FIRST + SEEDS)]
+
+    ended = Counter[str]()
+    for result in results:
+        ended.update(result.orders)
+    assert {"DISPATCHED", "CANCELLED", "REJECTED"} <= set(ended)
+    assert len({fault.kind for result in results for fault in result.faults}) >= 10
