@@ -17,7 +17,7 @@ APPROVAL := $(if $(CI),never,$(shell test -t 0 && echo broadening || echo never)
 ORDERS_OPTION = $(if $(filter undefined,$(origin ORDERS)),,--orders "$$ORDERS")
 
 .PHONY: help setup demo up test check simulate python lint types unit contracts synth-alone docs api-docs lock synth
-.PHONY: preflight deploy destroy clean
+.PHONY: preflight deploy smoke destroy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -94,6 +94,9 @@ preflight: synth ## what would make a deployment of ENV fail, surprise, or lose 
 
 deploy: preflight ## to the AWS account of your credentials (ENV=dev or prod; IMPORT=1 takes over a bus and archive that were kept)
 	$(CDK) deploy --all --app cdk.out --require-approval $(APPROVAL) $(if $(IMPORT),--import-existing-resources)
+
+smoke: setup ## use what is deployed in ENV as a customer and an operator do, and say whether it works
+	python -m ops smoke --env $(ENV)
 
 destroy: synth ## take ENV away again; prod keeps what holds data (YES=1 does not ask)
 	python -m ops teardown --env $(ENV) $(if $(YES),--yes,--ask)

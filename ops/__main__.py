@@ -38,6 +38,7 @@ from ops.commands import (
     retained,
     saga_repair,
     saga_resume,
+    smoke,
     teardown,
     view_rebuild,
 )
@@ -57,6 +58,7 @@ COMMANDS: Mapping[str, Mapping[str, Command] | Command] = {
     "view": {"rebuild": view_rebuild},
     "preflight": preflight,
     "retained": retained,
+    "smoke": smoke,
     "teardown": teardown,
 }
 """By noun and verb; what concerns an environment as a whole has no noun."""

@@ -1,0 +1,50 @@
+"""Use what is deployed as a customer and an operator do, and say whether it works.
+
+It signs in, puts the product SMOKE-TEST on offer, has an order rejected, one cancelled and one
+dispatched, compares the views, and redrives a dead letter. Then it takes away what it can: the
+offer, the user, open orders. Ended orders, their charges on the simulated card and their events
+stay as long as those of customers. An order is dispatched only where a worker runs.
+
+Ends with 0 when all of it works, and with 1 at the first step that does not.
+"""
+
+import time
+from argparse import ArgumentParser, Namespace
+
+from ops.commands import DONE, NEEDS_ATTENTION
+from ops.deployed import Deployed
+from ops.output import print_lines
+from ops.smoke.orders import SmokeError
+from ops.smoke.run import SmokeTest
+from ops.terminal import Terminal
+
+WAIT_SECONDS = 300.0
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=WAIT_SECONDS,
+        metavar="SECONDS",
+        help="how long a step may take (default: %(default)g)",
+    )
+
+
+def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
+    """Run the steps until one fails, and clean up."""
+    test = SmokeTest(deployed=deployed, wait_seconds=arguments.wait)
+    try:
+        for what, step in test.steps():
+            began = time.monotonic()
+            try:
+                step()
+            except (SmokeError, LookupError, OSError) as error:
+                print_lines([f"FAILED  {what}: {error}"])
+                return NEEDS_ATTENTION
+            print_lines([f"works   {what} ({time.monotonic() - began:.1f} s)"])
+        return DONE
+    finally:
+        for line in test.clean_up():
+            print_lines([f"left    {line}"])

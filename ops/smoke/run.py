@@ -1,0 +1,129 @@
+"""The steps of the smoke test, and what takes away what they made."""
+
+import base64
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from botocore.exceptions import ClientError
+
+from ops.deployed import Deployed
+from ops.dlq.discovery import find_failure_sinks
+from ops.dlq.runner import prepare_redrive
+from ops.dlq.selection import find_sink
+from ops.smoke.api import Api, Send, Users, open_request
+from ops.smoke.orders import OPEN, SKU, TOO_MANY, SmokeError, SmokeOrders
+
+STACKS = ("HttpApi", "Inventory", "Notifications")
+"""The services whose stacks have the outputs that are needed."""
+PICKING = "warehouse/PickingDeadLetters"
+QUANTITY = 2
+
+Steps = Iterator[tuple[str, Callable[[], object]]]
+
+
+@dataclass(slots=True, kw_only=True)
+class SmokeTest:
+    """Uses the platform as a customer and as an operator do, under names of its own."""
+
+    deployed: Deployed
+    wait_seconds: float
+    send: Send = open_request
+    run_id: str = field(default_factory=lambda: f"smoke-{secrets.token_hex(6)}")
+    outputs: dict[str, str] = field(init=False, default_factory=dict)
+    users: Users = field(init=False)
+    orders: SmokeOrders = field(init=False)
+
+    def __post_init__(self) -> None:
+        for stack in STACKS:
+            self.outputs.update(self.deployed.outputs(stack))
+        cognito = self.deployed.client("cognito-idp")
+        self.users = Users(cognito=cognito, outputs=self.outputs, send=self.send)
+
+    def steps(self) -> Steps:
+        """Yield what each step shows, and the step."""
+        yield "an operator and a customer sign in", self._sign_in
+        yield "a product is on offer", lambda: self.orders.offer_product()
+        yield "an order is rejected: out of stock", self._reject
+        yield "stock is received", self._receive_stock
+        yield "an order is cancelled", self._cancel
+        yield "an order is dispatched", self._dispatch
+        yield "the views show the same orders", lambda: self.orders.await_views()
+        yield "a dead letter is redriven", self._redrive
+
+    def clean_up(self) -> Iterator[str]:
+        """Take away what can be: yield what was left, and why."""
+        if hasattr(self, "orders"):
+            for order_id in self.orders.placed.values():
+                with suppress(SmokeError, OSError):
+                    if self.orders.state(order_id) in OPEN:
+                        self.orders.cancel(order_id)
+            try:
+                self.orders.withdraw_product()
+            except (SmokeError, OSError) as error:
+                yield f"{SKU} is still on offer: {error}"
+        name = self.users.name
+        try:
+            self.users.delete_customer()
+        except ClientError as error:
+            yield f"the user {name} is still there: {error}"
+
+    def _sign_in(self) -> None:
+        url = self.outputs["ApiUrl"]
+        operator = Api(url=url, token=self.users.operator_token(), send=self.send)
+        customer = Api(url=url, token=self.users.customer_token(), send=self.send)
+        self.orders = SmokeOrders(
+            customer=customer,
+            operator=operator,
+            run_id=self.run_id,
+            wait_seconds=self.wait_seconds,
+        )
+
+    def _receive_stock(self) -> None:
+        delivery = {"delivery_id": self.run_id, "lines": [{"sku": SKU, "quantity": QUANTITY}]}
+        answer = self.deployed.client("lambda").invoke(
+            FunctionName=self.outputs["ReceiveStockFunction"], Payload=json.dumps(delivery)
+        )
+        if "FunctionError" in answer:
+            raise SmokeError(f"the delivery failed: {answer['Payload'].read()!r}")
+
+    def _reject(self) -> None:
+        from_nothing = self.orders.place("rejected", TOO_MANY)
+        self.orders.await_state(from_nothing, "REJECTED")
+
+    def _cancel(self) -> None:
+        # One unit: an equal order would be held as a duplicate.
+        order_id = self.orders.place("cancelled", 1)
+        self.orders.cancel(order_id)
+        self.orders.await_state(order_id, "CANCELLED")
+
+    def _dispatch(self) -> None:
+        self.orders.await_state(self.orders.place("dispatched", QUANTITY), "DISPATCHED")
+
+    def _redrive(self) -> None:
+        """Dead-letter what the warehouse has done already: doing it again changes nothing."""
+        sink = find_sink(find_failure_sinks(self.deployed.templates()), PICKING)
+        order_id = self.orders.placed["dispatched"]
+        body = self.orders.confirmed_event(order_id, _subject(self.orders.customer), QUANTITY)
+        sent = self.deployed.client("sqs").send_message(
+            QueueUrl=sink.resource.physical, MessageBody=body
+        )
+        redrive = prepare_redrive([sink], self.deployed)
+        redrive.run(
+            is_selected=lambda letter: letter.message.id == sent["MessageId"],
+            per_second=1,
+            execute=True,
+        )
+        for result in redrive.tally.results:
+            if result.error:
+                raise SmokeError(f"{sent['MessageId']} stays in {PICKING}: {result.error}")
+        if not redrive.tally.results:
+            raise SmokeError(f"{sent['MessageId']} was not found in {PICKING}")
+
+
+def _subject(api: Api) -> str:
+    """Return who a customer is to the services."""
+    claims = api.token.split(".")[1]
+    return str(json.loads(base64.urlsafe_b64decode(f"{claims}=="))["sub"])

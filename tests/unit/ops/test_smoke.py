@@ -1,0 +1,171 @@
+"""The smoke test: its steps wait, fail by name, and take away what they made."""
+
+import base64
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import pytest
+
+from ops import __main__ as main
+from ops.smoke.api import Answer, Api
+from ops.smoke.orders import SmokeError, SmokeOrders
+from ops.smoke.run import SmokeTest
+from tests.unit.ops.account_fakes import FakeDeployed, answering, fake_client
+
+CLAIMS = base64.urlsafe_b64encode(json.dumps({"sub": "c1"}).encode()).decode().rstrip("=")
+TOKEN = f"h.{CLAIMS}.s"
+STATES = {"rejected": "REJECTED", "cancelled": "CANCELLED", "dispatched": "DISPATCHED"}
+
+
+class Shop:
+    """The HTTP API in memory: each order has one state, and prices are on offer late."""
+
+    def __init__(self, states: Mapping[str, str] = STATES, *, refusals: int = 0) -> None:
+        self.calls: list[str] = []
+        self._states = states
+        self._refusals = refusals
+        self._orders: dict[str, str] = {}
+
+    def send(self, request: urllib.request.Request) -> Answer:
+        method, path = request.get_method(), request.full_url.removeprefix("https://api")
+        self.calls.append(f"{method} {path}")
+        if path == "/token":
+            return Answer(200, {"access_token": TOKEN})
+        if path.startswith("/products/"):
+            data: Any = request.data
+            offers = json.loads(data)["offers"]
+            begins = {"valid_from": "2026-01-01T08:00:00+00:00"}
+            return Answer(200, {"offers": [{**offer, **begins} for offer in offers]})
+        if method == "POST":
+            return self._place(request)
+        if path == "/orders":
+            shown = [{"order_id": id, "state": state} for id, state in self._orders.items()]
+            return Answer(200, {"orders": shown})
+        return Answer(200, {"state": self._orders[path.split("/")[2]]})
+
+    def _place(self, request: urllib.request.Request) -> Answer:
+        if self._refusals:
+            self._refusals -= 1
+            return Answer(409, {})
+        purpose = str(request.get_header("Idempotency-key")).rpartition("-")[2]
+        self._orders[f"order-{purpose}"] = self._states[purpose]
+        return Answer(202, {"order_id": f"order-{purpose}"})
+
+
+class Clock:
+    """Time passes while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def orders(shop: Shop) -> SmokeOrders:
+    clock = Clock()
+    api = Api(url="https://api", token=TOKEN, send=shop.send, sleep=clock.sleep)
+    return SmokeOrders(
+        customer=api,
+        operator=api,
+        run_id="smoke",
+        wait_seconds=10,
+        clock=lambda: clock.now,
+        sleep=clock.sleep,
+    )
+
+
+class Deployed(FakeDeployed):
+    """A deployed platform with a user pool, whose deleted users are known."""
+
+    def __init__(self) -> None:
+        self.deleted: list[str] = []
+        cognito = fake_client(
+            describe_user_pool_client=answering(
+                UserPoolClient={"ClientId": "client", "ClientSecret": "secret"}
+            ),
+            admin_create_user=answering(),
+            admin_set_user_password=answering(),
+            initiate_auth=answering(AuthenticationResult={"AccessToken": TOKEN}),
+            admin_delete_user=lambda Username, **_: self.deleted.append(Username),  # noqa: N803
+        )
+        lambda_ = fake_client(invoke=answering())
+        super().__init__(clients={"cognito-idp": cognito, "lambda": lambda_})
+
+    def outputs(self, stack: str) -> Mapping[str, str]:
+        names = ("UserPoolId", "UserPoolClientId", "OperatorsClientId", "ReceiveStockFunction")
+        urls = {"ApiUrl": "https://api", "OperatorsTokenUrl": "https://api/token"}
+        return {**dict.fromkeys(names, "x"), **urls}
+
+
+def test_order_is_placed_again_until_its_price_is_on_offer():
+    shop = Shop(refusals=3)
+
+    assert orders(shop).place("dispatched", 1) == "order-dispatched"
+
+    assert shop.calls == ["POST /orders"] * 4
+
+
+def test_price_that_is_never_on_offer_is_named():
+    with pytest.raises(SmokeError, match="SMOKE-TEST is not on offer in orders after 10 s"):
+        orders(Shop(refusals=99)).place("dispatched", 1)
+
+
+def test_order_that_ends_otherwise_fails_at_once():
+    of = orders(Shop({"dispatched": "REJECTED"}))
+
+    with pytest.raises(SmokeError, match="order order-dispatched is REJECTED, not DISPATCHED"):
+        of.await_state(of.place("dispatched", 1), "DISPATCHED")
+
+
+def test_order_that_does_not_end_in_time_is_named_with_its_state():
+    of = orders(Shop({"dispatched": "CONFIRMED"}))
+
+    with pytest.raises(SmokeError, match="is still CONFIRMED, not DISPATCHED after 10 s"):
+        of.await_state(of.place("dispatched", 1), "DISPATCHED")
+
+
+def test_throttled_request_is_sent_again():
+    answers = iter([Answer(429, {}), Answer(503, {}), Answer(200, {"state": "PLACED"})])
+    api = Api(url="https://api", token=TOKEN, send=lambda _: next(answers), sleep=lambda _: None)
+
+    assert api.call("GET", "/orders/1").body == {"state": "PLACED"}
+
+
+class SmokeTestWithoutQueues(SmokeTest):
+    """All steps but the last."""
+
+    def steps(self) -> Iterator[Any]:
+        named = SmokeTest.steps(self)
+        return (each for each in named if each[0] != "a dead letter is redriven")
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "said"),
+    [
+        ({}, 0, "works   the views show the same orders"),
+        ({"dispatched": "CONFIRMED"}, 1, "FAILED  an order is dispatched: order order-dispatched"),
+    ],
+)
+def test_command_says_what_works_and_takes_away_what_it_made(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    changed: Mapping[str, str],
+    code: int,
+    said: str,
+):
+    deployed, shop = Deployed(), Shop({**STATES, **changed})
+    monkeypatch.setattr(main, "deployed", lambda _: deployed)
+    test = partial(SmokeTestWithoutQueues, send=shop.send)
+    monkeypatch.setattr("ops.commands.smoke.SmokeTest", test)
+    monkeypatch.setattr("sys.argv", ["ops", "smoke", "--wait", "0"])
+
+    assert main.main() == code
+
+    assert capsys.readouterr().out.splitlines()[-1].startswith(said)
+    assert shop.calls[-1] == "PUT /products/SMOKE-TEST"
+    assert ("DELETE /orders/order-dispatched" in shop.calls) == bool(changed)
+    assert len(deployed.deleted) == 1
