@@ -145,9 +145,20 @@ class ActionExecutor:
                 f"order {action.order} is {state}: it stands, and {action.compensation}"
                 " would undo it; the dead letter is out of date and may be purged"
             )
-        self._invoke(action.function, action.payload)
+        self._invoke(self._function_of(action), action.payload)
         repaired = {"order_id": action.order, "compensation": action.compensation}
         self._invoke(self.mark_compensation_completed(), repaired)
+
+    def _function_of(self, action: Repair) -> str:
+        """Return the function that the deployed saga calls for a compensation.
+
+        The one that the dead letter names may have been replaced by another since.
+        """
+        described = self.client("stepfunctions").describe_state_machine(
+            stateMachineArn=action.target.physical
+        )
+        state = json.loads(described["definition"])["States"].get(action.compensation, {})
+        return str(state.get("Arguments", {}).get("FunctionName", action.function))
 
     def _invoke_with_batch(self, function: str, payload: Any) -> None:
         answer = self._invoke(function, payload)

@@ -4,7 +4,7 @@ import io
 import json
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -153,18 +153,37 @@ def test_batch_without_failures_succeeds(answer: Any):
 
 
 class TestRepair:
-    FUNCTION = "arn:aws:lambda:eu_west_1:123456789012:function:release"
+    OLD, FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:release", "release_stock"
+
+    @staticmethod
+    def machine(states: Any) -> Any:
+        return {"definition": json.dumps({"States": states})}
+
+    CALL: ClassVar[Any] = {"ReleaseStock": {"Arguments": {"FunctionName": "release-stock"}}}
 
     @pytest.mark.parametrize("state", ["REJECTED", "CANCELLED"])
-    def test_compensation_is_called_and_then_marked_as_completed(self, state: str):
-        aws = FakeAws(mark_compensation_completed={"state": state, "finished": True})
+    @pytest.mark.parametrize(
+        ("states", "function"), [(CALL, "release-stock"), ({}, OLD), ({"ReleaseStock": {}}, OLD)]
+    )
+    def test_compensation_is_called_by_its_name_and_then_marked_as_completed(
+        self, state: str, states: Any, function: str
+    ):
+        """The function that the dead letter names is called where the saga has none by now."""
+        aws = FakeAws(
+            mark_compensation_completed={"state": state, "finished": True},
+            stepfunctions_describe_state_machine=self.machine(states),
+        )
 
         move(aws, "orders/Repair", Mechanism.SAGA)
 
-        called = [(r["FunctionName"], json.loads(r["Payload"])) for _, r in aws.requests]
+        called = [
+            (r["FunctionName"], json.loads(r["Payload"]))
+            for name, r in aws.requests
+            if name == "lambda.invoke"
+        ]
         assert called == [
             ("mark-compensation-completed", {"order_id": ORDER}),
-            (self.FUNCTION.replace("_", "-"), {"order_id": ORDER}),
+            (function, {"order_id": ORDER}),
             ("mark-compensation-completed", {"order_id": ORDER, "compensation": "ReleaseStock"}),
         ]
 
@@ -203,12 +222,14 @@ class TestRepair:
         aws = FakeAws(
             **{self.FUNCTION: error},
             mark_compensation_completed={"state": "REJECTED", "finished": True},
+            stepfunctions_describe_state_machine=self.machine(self.CALL),
         )
 
         with pytest.raises(ActionFailedError, match="NoStockError: no stock"):
             move(aws, "orders/Repair", Mechanism.SAGA)
 
-        assert len(aws.requests) == 2
+        invoked = [name for name, _ in aws.requests if name == "lambda.invoke"]
+        assert len(invoked) == 2
 
     def test_compensation_that_cannot_be_marked_is_an_error(self):
         error = {"errorType": "UnknownOrderError", "errorMessage": "there is no order"}
