@@ -40,7 +40,7 @@ def is_supplied(reference: str) -> bool:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row[0][:50] for row in ROWS])
-def test_a_behaviour_has_a_source_a_module_and_a_test(row: list[str]) -> None:
+def test_every_behaviour_has_a_source_a_module_and_a_test(row: list[str]) -> None:
     _behaviour, source, module, test = row
     assert "](https://docs.aws.amazon.com/" in source
     assert quoted(module)
@@ -49,7 +49,7 @@ def test_a_behaviour_has_a_source_a_module_and_a_test(row: list[str]) -> None:
     assert [name for name in quoted(test) if not is_there(name)] == []
 
 
-def test_a_reference_that_leads_nowhere_is_found_out() -> None:
+def test_reference_to_nothing_is_found() -> None:
     assert not is_there("test_nobody_wrote_this_…")
     assert not is_there("tests/e2e/test_nothing.py")
     assert not is_supplied("nothing")

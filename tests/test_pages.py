@@ -49,7 +49,7 @@ def is_there(target: Path, anchor: str) -> bool:
 
 
 @pytest.mark.parametrize("page", [*PAGES, *DECISIONS], ids=lambda page: page.name)
-def test_a_page_points_to_what_is_there(page: Path) -> None:
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     assert [link for link in links(page) if not is_there(*link)] == []
     assert [path for path in PATH.findall(page.read_text()) if not (ROOT / path).exists()] == []
 

@@ -65,7 +65,7 @@ class TestDecode:
         assert decode(Whole, more) == decode(Whole, GOOD)
 
     @pytest.mark.parametrize("field", ["name", "sure", "parts", "spare"])
-    def test_a_missing_field_is_named(self, field: str):
+    def test_missing_field_is_named(self, field: str):
         assert problems_of({n: v for n, v in GOOD.items() if n != field}) == [f"{field} is missing"]
 
     @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ class TestDecode:
             ({"spare": {"number": "1"}}, "spare.number must be an integer, not str"),
         ],
     )
-    def test_a_wrong_field_is_named(self, changed: dict[str, Any], problem: str):
+    def test_invalid_field_is_named(self, changed: dict[str, Any], problem: str):
         assert problems_of(GOOD | changed) == [problem]
 
     def test_every_problem_is_reported_together(self):
@@ -99,7 +99,7 @@ class TestDecode:
 
 
 class TestParseDetail:
-    def test_another_version_is_refused_by_name(self):
+    def test_other_version_is_refused_by_name(self):
         detail = read(sample_of(OrderPlaced))["detail"]
         detail["metadata"]["schema_version"] = 2
 
@@ -133,7 +133,7 @@ class TestParseDetail:
         ]
 
 
-def test_a_command_is_read_from_a_payload():
+def test_command_is_read_from_a_payload():
     with pytest.raises(ContractError, match="country is missing"):
         BookShipment.decode({"order_id": "1", "lines": []})
 

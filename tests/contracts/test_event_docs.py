@@ -84,18 +84,18 @@ def resolve(reference: str, root: Any) -> Any:
 
 @by_name
 class TestSchemas:
-    def test_the_sample_fits(self, event: type[Event]):
+    def test_sample_fits_the_schema(self, event: type[Event]):
         schema = detail_schema(event)
 
         assert faults(detail_of(event, event.version), schema, schema) == []
 
-    def test_the_sample_fits_the_asyncapi_document_too(self, event: type[Event]):
+    def test_sample_fits_the_asyncapi_document(self, event: type[Event]):
         document = asyncapi(NOBODY)
         payload = document["components"]["messages"][event.__name__]["payload"]
 
         assert faults(detail_of(event, event.version), payload, document) == []
 
-    def test_every_required_field_is_missed_by_schema_and_code(self, event: type[Event]):
+    def test_missing_required_field_is_refused_by_schema_and_code(self, event: type[Event]):
         schema = detail_schema(event)
         for field in schema["properties"]["data"]["required"]:
             detail = detail_of(event, event.version)
@@ -105,7 +105,7 @@ class TestSchemas:
             with pytest.raises(ContractError, match=f"{field} is missing"):
                 parse_detail(event, detail)
 
-    def test_another_version_does_not_fit(self, event: type[Event]):
+    def test_other_version_does_not_fit_the_schema(self, event: type[Event]):
         schema = detail_schema(event)
         detail = detail_of(event, event.version)
         detail["metadata"]["schema_version"] = event.version + 1
@@ -126,7 +126,7 @@ def references(value: Any) -> list[str]:
     return []
 
 
-def test_every_reference_leads_somewhere():
+def test_every_reference_is_resolved():
     document = asyncapi(NOBODY)
     found = references(document)
 

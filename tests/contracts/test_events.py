@@ -72,7 +72,7 @@ class TestSamples:
     A sample may lack optional fields that its version got later.
     """
 
-    def test_every_version_has_one_and_there_are_no_others(self):
+    def test_samples_are_one_for_each_version(self):
         wanted = {sample_of(event, version) for event in EVENTS for version in event.reads()}
 
         assert set(SAMPLES.iterdir()) == wanted
@@ -133,11 +133,11 @@ class TestSources:
 
         assert len(set(sources)) == len(sources) >= 4
 
-    def test_a_source_bears_its_services_name(self):
+    def test_source_has_its_services_name(self):
         for name, module in services().items():
             assert f"{SERVICE_SOURCE_PREFIX}{name}" == module.SOURCE
 
-    def test_an_event_bears_the_source_of_its_service(self):
+    def test_event_has_the_source_of_its_service(self):
         for module in services().values():
             assert {event.source for event in module.EVENTS} <= {module.SOURCE}
 
@@ -150,7 +150,7 @@ class TestSources:
 
         assert len(set(identities)) == len(identities)
 
-    def test_a_different_subject_or_number_is_a_different_event(self):
+    def test_event_id_differs_by_subject_and_sequence(self):
         def id_of(subject: str, sequence: int, event: Event) -> str:
             first = envelope(
                 event,
@@ -217,7 +217,7 @@ def without_subscriber(patterns: list[Any], events: Iterable[type[Event]] = EVEN
 
 @everywhere
 class TestRules:
-    def test_a_rule_matches_exactly_one_contract_or_those_it_is_for(self, environment: str):
+    def test_rule_matches_exactly_its_contracts(self, environment: str):
         found = {
             rule.id: matched_by(rule.properties["EventPattern"])
             for rule in rules(platform(environment))
@@ -279,7 +279,7 @@ class TestRules:
 
         assert [is_catch_all(rule, of) for rule in matched] == [True]
 
-    def test_the_archive_takes_every_event_of_the_bus(self, environment: str):
+    def test_archive_takes_every_event_of_the_bus(self, environment: str):
         pattern = platform(environment).one(ARCHIVE).properties["EventPattern"]
 
         on_the_bus = [event for event in EVENTS if not event.topic]
@@ -350,7 +350,7 @@ class TestMessages:
         with pytest.raises(ContractError, match=problem):
             parse_event([StockSoldOut], body)
 
-    def test_a_known_event_that_is_not_listened_to_is_refused(self):
+    def test_known_event_without_this_consumer_is_refused(self):
         with pytest.raises(ContractError, match=r"StockChanged of com\.aws\.inventory is none of"):
             parse_event([StockSoldOut], sample_of(StockChanged).read_text())
 
@@ -364,7 +364,7 @@ class TestMessages:
             ({"sku": "71053"}, "sku is 71053, and the event is about 85123A"),
         ],
     )
-    def test_a_stock_that_cannot_be_is_refused(self, changed: dict[str, Any], problem: str):
+    def test_impossible_stock_is_refused(self, changed: dict[str, Any], problem: str):
         message = read(sample_of(StockChanged))
         message["data"] |= changed
 
@@ -523,7 +523,7 @@ class TestTheTestsThemselves:
         assert matches(pattern, event) is does
 
 
-def test_metadata_are_the_envelopes_whole():
+def test_metadata_is_the_whole_envelope():
     fields = {
         "event_id",
         "subject",

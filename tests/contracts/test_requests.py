@@ -77,7 +77,7 @@ def test_array_that_may_be_empty_is_parsed_when_it_is():
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 1])
-def test_what_is_no_object_is_named_as_the_body(data: object):
+def test_body_that_is_no_object_is_named(data: object):
     assert fields(data) == ["body"]
 
 

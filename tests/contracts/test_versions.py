@@ -165,5 +165,5 @@ def test_event_of_an_older_version_is_published_again_in_the_version_of_the_code
 
 
 @pytest.mark.parametrize("pattern", [live_pattern, replay_pattern, filter_policy, record_filter])
-def test_no_pattern_names_a_version(pattern: Any):
+def test_patterns_name_no_version(pattern: Any):
     assert "version" not in str(pattern([BoxMeasured]))

@@ -72,7 +72,7 @@ def count(output: str, label: str) -> int:
     return int(found[1].replace(",", ""))
 
 
-def test_the_demo_of_the_sample_keeps_every_promise():
+def test_demo_of_the_sample_keeps_every_promise():
     with started("run") as demo:
         assert demo.stdout is not None
         output = read_until(demo, "starting")
@@ -147,7 +147,7 @@ def test_the_demo_of_the_sample_keeps_every_promise():
     ]
 
 
-def test_a_port_that_is_taken_is_one_line():
+def test_taken_port_is_an_error_of_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert f"Port {port} of 127.0.0.1 cannot be used" in one_line(ended("run", "--port", port))

@@ -191,7 +191,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         )
 
 
-def test_a_disputed_order_stays_though_it_is_picked_and_leaves_when_the_hold_is_lifted(
+def test_disputed_order_is_dispatched_only_when_its_hold_is_lifted(
     platform: Platform,
 ):
     order = platform.confirmed("stays")

@@ -93,7 +93,9 @@ def watching() -> set[str]:
         ("b", "a c", ["listed, but not granted: c"]),
     ],
 )
-def test_a_right_is_used_or_has_a_reason(reasons: str, by_chance: str, faults: list[str]) -> None:
+def test_granted_right_is_used_or_has_a_reason(
+    reasons: str, by_chance: str, faults: list[str]
+) -> None:
     ledger = GrantUsage(granted={"a", "b"}, used={"a"})
     given = (dict.fromkeys(patterns.split(), "because") for patterns in (reasons, by_chance))
     assert ledger.faults(*given) == faults

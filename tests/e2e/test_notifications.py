@@ -177,7 +177,7 @@ def test_operator_erases_a_customer_with_the_function_of_the_command(platform: P
     assert subject(platform.bob) not in platform.email_records()
 
 
-def test_without_a_sender_mails_are_recorded(platform: Platform):
+def test_mail_without_a_sender_is_recorded_as_not_sent(platform: Platform):
     with platform.setting("NotifyCustomer", SENDER=""), platform.setting("EmailInvoice", SENDER=""):
         platform.confirm("o5")
         recorded = {"OrderConfirmed": "RECORDED", "Invoice": "RECORDED"}
@@ -207,7 +207,7 @@ def gave_up(record: Any, function: str, *, error: str, event: Any) -> None:
     assert record["requestPayload"] == event
 
 
-def test_a_function_sends_from_its_own_identity_and_a_refusal_is_dead_lettered_and_redriven(
+def test_mail_from_a_foreign_identity_is_dead_lettered_and_redriven(
     platform: Platform,
 ):
     with platform.setting("NotifyCustomer", SENDER="somebody@else.example"):

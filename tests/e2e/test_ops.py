@@ -169,7 +169,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         )
 
 
-def test_an_event_that_could_not_start_a_saga_starts_it(platform: Platform):
+def test_undelivered_event_starts_its_saga_when_redriven(platform: Platform):
     place = "orders/StartFulfilmentRuleUndelivered"
     with platform.without("Orders", "FulfilmentMachineEventsRole", "states:StartExecution"):
         order = platform.place("no-saga")

@@ -381,7 +381,7 @@ def check_promises(platform: Platform) -> None:
     assert platform.database.execute("SELECT * FROM dead_letters").fetchall() == []
 
 
-def test_an_order_is_confirmed_and_a_second_delivery_changes_nothing(platform):
+def test_order_is_confirmed_and_a_second_delivery_changes_nothing(platform):
     order = place(platform, "good")
     assert ended(platform, order) == [("CONFIRMED", None)]
     before = row(platform, order)
@@ -400,7 +400,7 @@ def test_an_order_is_confirmed_and_a_second_delivery_changes_nothing(platform):
     assert (entry["kind"], entry["amount"]) == ("CHARGE", row(platform, order)["total"])
 
 
-def test_a_refusal_at_any_step_undoes_what_was_done(platform):
+def test_refusal_at_any_step_undoes_the_steps_before_it(platform):
     orders = [
         place(platform, "too-many", quantity=5 * STOCK),
         place(platform, "too-dear", quantity=500),
@@ -547,7 +547,7 @@ class TestScheduledJobs:
         assert row(platform, first)["state"] == "CONFIRMED"
         check_promises(platform)
 
-    def test_an_order_that_has_been_over_for_long_goes(self, platform):
+    def test_order_past_its_retention_is_deleted(self, platform):
         with no_saga_starts(platform):
             order = place(platform, "long-ago")
             cancel(platform, order)
@@ -715,7 +715,7 @@ def without(platform: Platform, role: str, right: str) -> Iterator[str]:
         ("BookShipmentRole", "dynamodb:PutItem"),
     ],
 )
-def test_a_right_that_is_missing_is_named_and_no_promise_is_broken(platform, cloud, role, right):
+def test_missing_right_is_logged_and_no_promise_is_broken(platform, cloud, role, right):
     # The log of the cloud has what was denied to the other kind of saga as well.
     before = len(cloud.log.read_text())
     with without(platform, role, right) as name:
@@ -733,7 +733,7 @@ class TestTheDoor:
         answer = platform.client("dynamodb").scan(TableName=platform.outputs["OrdersTable"])
         return {item["order_id"]["S"] for item in answer["Items"]}
 
-    def test_a_reused_key_is_a_conflict(self, platform):
+    def test_reused_key_is_a_conflict(self, platform):
         order = place(platform, "reused")
         assert ended(platform, order) == [("CONFIRMED", None)]
 
@@ -749,7 +749,7 @@ class TestTheDoor:
         assert "Idempotency-Key" in answer.body["detail"]
         check_promises(platform)
 
-    def test_an_order_is_its_customers_alone(self, platform):
+    def test_order_is_visible_to_its_customer_only(self, platform):
         with no_saga_starts(platform):
             order = place(platform, "private")
             before = row(platform, order)
@@ -797,7 +797,7 @@ class TestTheDoor:
         wait_until("the storefront shows the offer", lambda: shown() == [PRICE])
 
     @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
-    def test_without_a_token_there_is_no_answer(self, platform, method):
+    def test_request_without_a_token_is_refused(self, platform, method):
         path = "/orders" if method == "POST" else f"/orders/{'0' * 32}"
 
         answer = platform.http.request(method, platform.outputs["ApiUrl"] + path, retries=False)

@@ -193,7 +193,7 @@ def check_promises(platform: Platform) -> None:
         pytest.param({"moment": "before", "fails": False, "delay_ms": 4500}, 2, id="slow"),
     ],
 )
-def test_a_provider_that_fails_for_a_while_is_asked_again_and_charges_once(
+def test_provider_that_fails_for_a_while_is_retried_and_charges_once(
     platform, fault, asked, request
 ):
     behave(platform, charge=fault, refund=fault)
@@ -216,7 +216,7 @@ def test_a_provider_that_fails_for_a_while_is_asked_again_and_charges_once(
     assert record(platform, undone)["refund_faults"] == 1
 
 
-def test_a_charge_whose_responses_are_lost_is_retried_and_stands(platform):
+def test_charge_whose_responses_are_lost_is_retried_and_charges_once(platform):
     """The card is charged, and four responses are lost: nothing is refunded for that."""
     behave(platform, charge={"moment": "after", "attempts": 4})
     order = place(platform, "no-answer", HERE)

@@ -237,7 +237,7 @@ def test_poison_is_dead_lettered_with_its_reason_and_later_records_are_processed
         )
 
 
-def test_a_batch_that_a_function_fails_at_ends_in_the_bucket_whole(platform: Platform, ada: str):
+def test_failed_batch_ends_in_the_bucket_whole(platform: Platform, ada: str):
     """The functions fail because they may not write their views for a while."""
     order = "unwritable"
     roles = physical(platform.cloud, "AWS::IAM::Role")

@@ -199,7 +199,7 @@ def up_to_date(platform: Platform, view: str, traffic: Traffic) -> None:
 
 
 @pytest.mark.parametrize("view", EXPECTED)
-def test_a_view_is_rebuilt_under_live_traffic_and_switched_without_a_gap(
+def test_view_is_rebuilt_under_live_traffic_and_switched_without_a_gap(
     platform: Platform, ada: str, traffic: Traffic, view: str
 ):
     name, _ = EXPECTED[view]
@@ -220,7 +220,7 @@ def test_a_view_is_rebuilt_under_live_traffic_and_switched_without_a_gap(
     up_to_date(platform, view, traffic)
 
 
-def test_a_rebuilt_view_equals_the_live_one_item_by_item(platform: Platform, traffic: Traffic):
+def test_rebuilt_view_equals_the_live_one_item_by_item(platform: Platform, traffic: Traffic):
     for view, (name, _) in EXPECTED.items():
         tables = outputs(platform)
         live, standby = tables[f"{name}Table"], tables[f"{name}StandbyTable"]
@@ -255,7 +255,7 @@ def test_difference_is_reported_and_the_view_is_switched_only_on_request(
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_rebuild_that_was_broken_off_can_be_run_again(
+def test_interrupted_rebuild_can_be_run_again(
     platform: Platform, traffic: Traffic, ending: signal.Signals
 ):
     broken = ops(platform.cloud, *rebuilding("timelines"))
@@ -272,7 +272,7 @@ def test_a_rebuild_that_was_broken_off_can_be_run_again(
     assert code == 0, said
 
 
-def test_an_environment_that_is_not_there_is_said_in_a_line(platform: Platform):
+def test_missing_environment_is_an_error_of_one_line(platform: Platform):
     code, said = rebuilt(platform, "timelines", "--env", "prod")
     assert (code, said) == (
         2,
@@ -287,7 +287,7 @@ def the_next_second() -> datetime:
     return since
 
 
-def test_a_replay_to_all_rules_reaches_the_catch_all_and_the_queue_for_replays_only(
+def test_replay_to_all_rules_reaches_the_catch_all_and_the_replay_queue_only(
     platform: Platform, traffic: Traffic
 ):
     events = client(platform.cloud, "events")
@@ -338,9 +338,7 @@ def test_a_replay_to_all_rules_reaches_the_catch_all_and_the_queue_for_replays_o
     assert not [event for event in live if "replay-name" in event]
 
 
-def test_an_operator_replays_a_time_to_a_rule_of_ones_own_and_to_no_other(
-    platform: Platform, traffic: Traffic
-):
+def test_operator_replays_a_period_to_one_rule_only(platform: Platform, traffic: Traffic):
     since = the_next_second()
     traffic.order("replayed")
     wanted = ("events", "replay", "--from", since.isoformat())

@@ -45,7 +45,7 @@ def run(cloud: Cloud, function: str) -> Any:
     return content
 
 
-def test_a_throttled_stream_gets_twice_the_shards_once(deployed: tuple[Cloud, dict[str, str]]):
+def test_throttled_stream_gets_twice_the_shards_once(deployed: tuple[Cloud, dict[str, str]]):
     cloud, outputs = deployed
     stream, function = outputs["OrderStreamName"], outputs["ScaleStreamFunction"]
 

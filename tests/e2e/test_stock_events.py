@@ -141,7 +141,7 @@ def test_low_stock_is_ordered_once_per_crossing_and_shown_until_delivery(platfor
     assert states == ["DELIVERED"] * 2
 
 
-def test_a_product_is_shown_to_customers(platform: Platform):
+def test_product_is_shown_to_customers(platform: Platform):
     platform.receive("d2", "71053", 3)
     eventually(lambda: platform.shown("71053"), ("LOW", 1))
 
@@ -253,7 +253,7 @@ def test_failing_message_blocks_its_sku_only_until_it_is_dead_lettered(
     assert any(group_id("22423") in line and "ContractError" in line for line in why), why
 
 
-def test_a_consumer_that_dies_amid_a_batch_loses_and_doubles_nothing(platform: Platform):
+def test_consumer_that_dies_amid_a_batch_loses_and_doubles_nothing(platform: Platform):
     skus = [f"DIES-{n}" for n in range(5)]
     with Impatient(platform, "LowStockQueue", function="RaisePurchaseOrders") as queue:
         with patched_function(
@@ -329,7 +329,7 @@ def test_message_that_the_topic_may_not_deliver_is_dead_lettered_whole_and_redri
     eventually(lambda: platform.shown("84879"), ("IN_STOCK", 1))
 
 
-def test_every_setting_of_the_edge_arrived(platform: Platform):
+def test_queue_topic_and_mapping_have_every_setting(platform: Platform):
     """CloudFormation says so whatever happens; only a read-back proves it."""
     sns, sqs = platform.cloud.client("sns"), platform.cloud.client("sqs")
     topic = platform.outputs["StockTopic"]

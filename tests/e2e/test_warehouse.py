@@ -208,7 +208,7 @@ def test_poison_stands_alone_with_its_reason(platform: Platform):
         assert reason in dead_letter["MessageAttributes"]["reason"]["StringValue"]
 
 
-def test_a_worker_may_do_no_more_than_its_instance(platform: Platform):
+def test_worker_has_the_rights_of_its_instance_only(platform: Platform):
     session = boto3.session.Session(
         aws_access_key_id=platform.settings["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=platform.settings["AWS_SECRET_ACCESS_KEY"],
@@ -243,7 +243,7 @@ def test_a_worker_may_do_no_more_than_its_instance(platform: Platform):
             attempt()
 
 
-def test_a_worker_does_not_outlive_who_started_it(platform: Platform):
+def test_worker_ends_with_its_parent(platform: Platform):
     with running_workers(platform.cloud, platform.outputs, workers=1) as (worker,):
         assert worker.instance.process.stdin is not None
         worker.instance.process.stdin.close()

@@ -42,7 +42,7 @@ def client(cloud: Cloud, service: str, key: str | None) -> Any:
     ("service", "operation"),
     [("lambda", "list_functions"), ("s3", "list_buckets"), ("sqs", "list_queues")],
 )
-def test_a_request_without_the_runs_key_is_refused(
+def test_request_without_the_runs_key_is_refused(
     cloud: Cloud, key: str | None, service: str, operation: str
 ):
     with pytest.raises(ClientError):
@@ -50,7 +50,7 @@ def test_a_request_without_the_runs_key_is_refused(
     getattr(cloud.client(service), operation)()
 
 
-def test_the_metadata_service_of_instances_answers_those_who_have_the_key(cloud: Cloud):
+def test_metadata_service_of_instances_answers_requests_with_the_key(cloud: Cloud):
     http = urllib3.PoolManager(ca_certs=str(cloud.certificate))
     url = f"{cloud.endpoint}/latest/api/token"
     headers = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
@@ -59,7 +59,7 @@ def test_the_metadata_service_of_instances_answers_those_who_have_the_key(cloud:
     assert http.request("PUT", url, headers={**headers, **key}).status == 200
 
 
-def test_nothing_that_is_written_can_be_read_by_another_user(cloud: Cloud):
+def test_written_files_are_unreadable_for_other_users(cloud: Cloud):
     readable = {path.name for path in cloud.directory.iterdir() if path.stat().st_mode & 0o044}
     assert readable <= {"cloud.crt"}
 
@@ -86,7 +86,7 @@ def test_attributes_that_sqs_refuses_are_refused(cloud: Cloud, attributes: Any):
 
 
 @pytest.mark.parametrize("admins_only", [True, False])
-def test_only_administrators_sign_up_users_where_the_pool_says_so(cloud: Cloud, admins_only: bool):
+def test_sign_up_follows_the_pools_setting(cloud: Cloud, admins_only: bool):
     cognito = cloud.client("cognito-idp")
     pool = cognito.create_user_pool(
         PoolName="p", AdminCreateUserConfig={"AllowAdminCreateUserOnly": admins_only}
@@ -100,7 +100,7 @@ def test_only_administrators_sign_up_users_where_the_pool_says_so(cloud: Cloud, 
         cognito.sign_up(**eve)
 
 
-def test_a_record_nested_too_deeply_is_filtered_out_alone():
+def test_too_deeply_nested_record_is_filtered_out_alone():
     mapping = {"FilterCriteria": {"Filters": [{"Pattern": '{"body": {"kind": ["good"]}}'}]}}
     deep = {"body": "[" * 100_000 + "]" * 100_000}
     records = [{"body": '{"kind": "good"}'}, deep, {"body": '{"kind": "good"}'}, {"body": "no"}]

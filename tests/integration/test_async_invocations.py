@@ -78,7 +78,7 @@ def failing(deploy: Deploy, **properties: Any) -> Stack:
     )
 
 
-def test_a_failed_event_goes_to_the_destination_with_its_record_and_to_the_dead_letters_as_it_was(
+def test_failed_event_goes_to_the_destination_as_a_record_and_to_the_dead_letters_unchanged(
     cloud: Cloud, deploy: Deploy
 ) -> None:
     stack = failing(deploy)
@@ -132,7 +132,7 @@ def test_without_retries_one_failure_is_enough(cloud: Cloud, deploy: Deploy) -> 
     assert body(failed)["responsePayload"]["errorMessage"] == "attempt 1"
 
 
-def test_an_event_that_would_be_too_old_is_not_tried_again(cloud: Cloud, deploy: Deploy) -> None:
+def test_event_that_would_be_too_old_is_not_retried(cloud: Cloud, deploy: Deploy) -> None:
     stack = deploy(
         {
             "Role": RIGHTS,
@@ -195,7 +195,7 @@ def test_throttled_events_wait_and_none_is_lost(cloud: Cloud, deploy: Deploy) ->
     assert received(cloud, stack.outputs["Failed"], 0) == []
 
 
-def test_a_function_that_is_slow_holds_up_no_other(cloud: Cloud, deploy: Deploy) -> None:
+def test_slow_function_delays_no_other(cloud: Cloud, deploy: Deploy) -> None:
     # Longer than anybody here waits for anything.
     sleeps = function(
         "handler",
@@ -324,7 +324,7 @@ def test_both_outcomes_are_published_on_a_bus_as_lambda_writes_them(
 # Versions and aliases
 
 
-def test_an_alias_has_settings_of_its_own(cloud: Cloud, deploy: Deploy) -> None:
+def test_alias_has_its_own_settings(cloud: Cloud, deploy: Deploy) -> None:
     alias = {
         "FunctionName": ref("Answers"),
         "FunctionVersion": get("Version", "Version"),
@@ -358,7 +358,7 @@ def test_an_alias_has_settings_of_its_own(cloud: Cloud, deploy: Deploy) -> None:
 
 
 @pytest.mark.parametrize("role_", [RIGHTS, role()], ids=["missing", "denied"])
-def test_a_destination_that_does_not_take_it_is_named_in_the_log(
+def test_destination_that_refuses_is_named_in_the_log(
     cloud: Cloud, deploy: Deploy, role_: Template
 ) -> None:
     gone = {"Fn::Sub": "arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}-gone"}
@@ -387,7 +387,9 @@ def test_a_destination_that_does_not_take_it_is_named_in_the_log(
 
 
 @pytest.mark.parametrize("name", ["invoke_async_with_retry", "_execute_function_dispatch"])
-def test_the_seam_is_where_it_is_expected(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_patched_function_of_ministack_is_where_it_is_expected(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setattr(lambda_svc, name, lambda *_: None)
     with pytest.raises(RuntimeError, match=rf"MiniStack has changed: .*lambda_svc\.{name}"):
         async_invocations.install()

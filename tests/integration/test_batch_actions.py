@@ -13,7 +13,7 @@ from tests.support.small_stacks import Deploy, client, ref, role
 ENTRIES = [{"Id": "1", "Message": "a"}]
 
 
-def test_the_single_actions_right_is_asked_for(cloud: Cloud, deploy: Deploy) -> None:
+def test_batch_needs_the_right_of_the_single_action(cloud: Cloud, deploy: Deploy) -> None:
     roles = {
         name: json.loads(json.dumps(role(*actions)))
         for name, actions in {

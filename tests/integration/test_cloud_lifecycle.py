@@ -59,11 +59,11 @@ def processes(directory: str) -> list[str]:
     return [line for line in listing.stdout.splitlines() if directory in line]
 
 
-def test_the_emulator_is_the_one_that_the_supplements_were_written_for() -> None:
+def test_installed_ministack_is_the_version_that_the_patches_expect() -> None:
     assert version("ministack") == "1.5.33"
 
 
-def test_a_port_in_use_is_one_line_that_says_what_to_do() -> None:
+def test_port_in_use_is_an_error_of_one_line() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -75,7 +75,7 @@ def test_a_port_in_use_is_one_line_that_says_what_to_do() -> None:
     assert "\n" not in str(error.value)
 
 
-def test_only_known_keys_are_let_in() -> None:
+def test_unknown_access_key_is_refused() -> None:
     with running() as cloud:
         assert cloud.client("sts").get_caller_identity()["Arn"].endswith(":root")
         stranger = boto3.client(
@@ -110,7 +110,7 @@ def parents() -> Iterator[dict[str, subprocess.Popen[str]]]:
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_nothing_is_left_however_the_parent_ends(
+def test_cloud_leaves_nothing_however_its_parent_ends(
     parents: dict[str, subprocess.Popen[str]], end: str
 ) -> None:
     parent = parents[end]
@@ -133,7 +133,7 @@ def test_nothing_is_left_however_the_parent_ends(
     assert not Path(directory).exists()
 
 
-def test_a_deployment_answers_outputs_and_a_failed_one_says_why(tmp_path: Path) -> None:
+def test_deployment_returns_outputs_or_raises_with_the_reason(tmp_path: Path) -> None:
     queue = {"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": 3}}
     outputs = {"Address": {"Value": {"Ref": "Queue"}}}
     stack = {

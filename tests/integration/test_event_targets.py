@@ -105,7 +105,7 @@ def logs(principal: str | None) -> dict[str, Template]:
 GROUP = {"Fn::Sub": "arn:aws:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Group}"}
 
 
-def test_an_event_appears_whole_in_a_log_group(cloud: Cloud, deploy: Deploy) -> None:
+def test_log_group_gets_the_event_whole(cloud: Cloud, deploy: Deploy) -> None:
     resources = logs("events.amazonaws.com")
     stack = to(deploy, {"Arn": GROUP}, resources=resources, Group=ref("Group"))
     put(cloud, stack.outputs["Bus"])
@@ -117,7 +117,7 @@ def test_an_event_appears_whole_in_a_log_group(cloud: Cloud, deploy: Deploy) -> 
 
 
 @pytest.mark.parametrize("principal", [None, "sns.amazonaws.com"])
-def test_no_event_is_logged_without_a_policy(
+def test_event_is_not_logged_without_a_policy(
     cloud: Cloud, deploy: Deploy, principal: str | None
 ) -> None:
     stack = to(deploy, {"Arn": GROUP, **DEAD}, resources=logs(principal), Group=ref("Group"))
@@ -134,7 +134,7 @@ def test_no_event_is_logged_without_a_policy(
     ("parameters", "key"),
     [({"KinesisParameters": {"PartitionKeyPath": "$.detail.order"}}, "o-7"), ({}, "the event id")],
 )
-def test_a_stream_gets_the_event_under_its_partition_key(
+def test_stream_gets_the_event_under_its_partition_key(
     cloud: Cloud, deploy: Deploy, parameters: Template, key: str
 ) -> None:
     stack = to(
@@ -194,7 +194,7 @@ def topic_policy(service: str) -> Template:
     }
 
 
-def test_a_fifo_queue_gets_the_event_in_its_group_and_drops_a_repeated_one(
+def test_fifo_queue_gets_the_event_in_its_group_and_drops_a_repeated_one(
     cloud: Cloud, deploy: Deploy
 ) -> None:
     stack = to(
@@ -217,7 +217,7 @@ def test_a_fifo_queue_gets_the_event_in_its_group_and_drops_a_repeated_one(
     assert {message["Attributes"]["MessageGroupId"] for message in messages} == {"orders"}
 
 
-def test_a_topic_gets_the_event_as_the_transformer_makes_it(cloud: Cloud, deploy: Deploy) -> None:
+def test_topic_gets_the_event_as_the_transformer_makes_it(cloud: Cloud, deploy: Deploy) -> None:
     transformer = {"InputPathsMap": {"v": "$.detail.value"}, "InputTemplate": '{"worth": <v>}'}
     stack = to(
         deploy,
@@ -245,7 +245,7 @@ def test_a_topic_gets_the_event_as_the_transformer_makes_it(cloud: Cloud, deploy
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_a_queue_with_a_customers_key_needs_the_key_as_well(
+def test_queue_with_a_customer_managed_key_gets_events_only_with_rights_on_the_key(
     cloud: Cloud, deploy: Deploy, allowed: bool
 ) -> None:
     everyone = {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}
@@ -278,7 +278,7 @@ def test_a_queue_with_a_customers_key_needs_the_key_as_well(
 # Lambda
 
 
-def test_a_function_gets_the_event_through_its_asynchronous_queue(
+def test_function_gets_the_event_through_its_asynchronous_queue(
     cloud: Cloud, deploy: Deploy
 ) -> None:
     stack = to(
@@ -303,7 +303,7 @@ def test_a_function_gets_the_event_through_its_asynchronous_queue(
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_a_machine_is_started_under_the_targets_role(
+def test_state_machine_is_started_under_the_targets_role(
     cloud: Cloud, deploy: Deploy, allowed: bool
 ) -> None:
     actions = ["states:StartExecution"] if allowed else []
@@ -337,7 +337,7 @@ def test_a_machine_is_started_under_the_targets_role(
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_another_bus_gets_the_event_under_the_targets_role(
+def test_other_bus_gets_the_event_under_the_targets_role(
     cloud: Cloud, deploy: Deploy, allowed: bool
 ) -> None:
     actions = ["events:PutEvents"] if allowed else []
@@ -362,7 +362,9 @@ def test_another_bus_gets_the_event_under_the_targets_role(
         assert attributes(dead_letter)["ERROR_CODE"] == "NO_PERMISSIONS"
 
 
-def test_a_role_that_does_not_trust_eventbridge_is_of_no_use(cloud: Cloud, deploy: Deploy) -> None:
+def test_role_that_does_not_trust_eventbridge_delivers_nothing(
+    cloud: Cloud, deploy: Deploy
+) -> None:
     stack = to(
         deploy,
         {"Arn": get("Queue"), "RoleArn": get("Role"), **DEAD},
@@ -415,7 +417,7 @@ def test_event_for_a_deleted_queue_is_dead_lettered_whole(cloud: Cloud, deploy: 
     ],
     ids=["queue", "topic", "function"],
 )
-def test_a_resource_whose_policy_does_not_let_eventbridge_in_gets_nothing(
+def test_resource_whose_policy_denies_eventbridge_gets_nothing(
     cloud: Cloud, deploy: Deploy, target_: Any, resources: dict[str, Template]
 ) -> None:
     stack = to(deploy, {"Arn": target_, **DEAD}, resources=resources)
@@ -425,7 +427,7 @@ def test_a_resource_whose_policy_does_not_let_eventbridge_in_gets_nothing(
     assert "events.amazonaws.com is not authorized" in attributes(dead_letter)["ERROR_MESSAGE"]
 
 
-def test_a_dead_letter_queue_that_refuses_is_named_in_the_log(cloud: Cloud, deploy: Deploy) -> None:
+def test_dead_letter_queue_that_refuses_is_named_in_the_log(cloud: Cloud, deploy: Deploy) -> None:
     stack = deploy(
         {
             "Bus": bus(),
@@ -444,7 +446,7 @@ def test_a_dead_letter_queue_that_refuses_is_named_in_the_log(cloud: Cloud, depl
 # Trying again, which no target of this cloud can be made to need
 
 
-def test_a_delivery_is_tried_again_until_it_succeeds() -> None:
+def test_failed_delivery_is_retried_until_it_succeeds() -> None:
     failures = [DeliveryError("ResourceInUseException", "busy", permanent=False)] * 3
     attempts: list[int] = []
     decided: list[FailedAttempt] = []
@@ -488,7 +490,7 @@ def test_undelivered_event_is_dead_lettered_with_the_number_of_retries() -> None
     assert len(attempts) == 3
 
 
-def test_an_error_of_the_emulator_counts_as_one_of_the_service(
+def test_error_of_the_emulator_counts_as_one_of_the_service(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def broken(*_: Any) -> None:
@@ -506,7 +508,9 @@ def test_an_error_of_the_emulator_counts_as_one_of_the_service(
 # The seam
 
 
-def test_the_seam_is_where_it_is_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patched_function_of_ministack_is_where_it_is_expected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def moved(target: Any, event: Any) -> None: ...
 
     monkeypatch.setattr(eventbridge, "_invoke_target", moved)
@@ -517,7 +521,7 @@ def test_the_seam_is_where_it_is_expected(monkeypatch: pytest.MonkeyPatch) -> No
         event_targets.install()
 
 
-def test_the_emulator_still_tries_once_and_forgets() -> None:
+def test_ministack_alone_still_tries_once_only() -> None:
     source = inspect.getsource(eventbridge._invoke_target)
     assert "DeadLetterConfig" not in source, (
         "MiniStack dead-letters by itself: remove event_targets"

@@ -3,7 +3,7 @@
 from emulator.cloud import Cloud
 
 
-def test_a_batch_is_deleted_entry_by_entry_and_the_others_stay(cloud: Cloud) -> None:
+def test_deleted_batch_removes_its_entries_and_no_others(cloud: Cloud) -> None:
     sqs = cloud.client("sqs")
     queue = sqs.create_queue(QueueName="long")["QueueUrl"]
     for n in range(5):

@@ -32,7 +32,7 @@ from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 # Events
 
 
-def test_a_policy_may_allow_events_of_one_source_only(cloud: Cloud, deploy: Deploy) -> None:
+def test_policy_on_the_source_allows_only_that_source(cloud: Cloud, deploy: Deploy) -> None:
     publisher = json.loads(json.dumps(role("events:PutEvents")))
     properties = publisher["Properties"]
     (statement,) = properties["Policies"][0]["PolicyDocument"]["Statement"]
@@ -64,7 +64,7 @@ def test_a_policy_may_allow_events_of_one_source_only(cloud: Cloud, deploy: Depl
             put_events(*refused)
 
 
-def test_an_archive_is_a_resource(cloud: Cloud, deploy: Deploy) -> None:
+def test_archive_is_created_by_cloudformation(cloud: Cloud, deploy: Deploy) -> None:
     bus = {"Type": "AWS::Events::EventBus", "Properties": {"Name": "archived"}}
     pattern = {"source": ["com.aws.orders"]}
     archive = {
@@ -81,7 +81,7 @@ def test_an_archive_is_a_resource(cloud: Cloud, deploy: Deploy) -> None:
 # Functions
 
 
-def test_an_exception_is_reported_by_name_and_the_environment_stays(
+def test_exception_is_reported_by_name_and_the_environment_is_reused(
     cloud: Cloud, deploy: Deploy
 ) -> None:
     stack = deploy({"Role": role(), "Fails": function("fails")}, Name=ref("Fails"))
@@ -95,7 +95,7 @@ def test_an_exception_is_reported_by_name_and_the_environment_stays(
         assert "raise OutOfStock" in error["stackTrace"][0]
 
 
-def test_a_process_that_ends_is_an_exit_error(cloud: Cloud, deploy: Deploy) -> None:
+def test_process_that_ends_is_an_exit_error(cloud: Cloud, deploy: Deploy) -> None:
     stack = deploy({"Role": role(), "Ends": function("ends")}, Name=ref("Ends"))
     answer = client(cloud, "lambda").invoke(FunctionName=stack.outputs["Name"])
     assert json.loads(answer["Payload"].read())["errorType"] == "Runtime.ExitError"
@@ -169,7 +169,7 @@ def test_log_records_are_json_objects_when_the_format_is_json(cloud: Cloud, depl
     assert record["requestId"]
 
 
-def test_a_silent_handler_does_not_wait_for_its_log(cloud: Cloud, deploy: Deploy) -> None:
+def test_silent_handler_does_not_wait_for_its_log(cloud: Cloud, deploy: Deploy) -> None:
     silent = function("handler", Code={"ZipFile": "def handler(event, context): return 1"})
     stack = deploy({"Role": role(), "Silent": silent}, Name=ref("Silent"))
     functions = client(cloud, "lambda")
@@ -183,7 +183,7 @@ def test_a_silent_handler_does_not_wait_for_its_log(cloud: Cloud, deploy: Deploy
     assert eventually(lambda: seconds() < 0.04)
 
 
-def test_the_end_of_a_log_is_waited_for_though_it_comes_late() -> None:
+def test_late_end_of_a_log_is_waited_for() -> None:
     """Else it would be taken for that of the next invocation's log, and each would miss its own."""
 
     class Worker:
@@ -205,13 +205,13 @@ def test_the_end_of_a_log_is_waited_for_though_it_comes_late() -> None:
     assert worker._drain_stderr_bounded() == "the last line"
 
 
-def test_a_custom_resource_answers_by_https(deploy: Deploy) -> None:
+def test_custom_resource_answers_by_https(deploy: Deploy) -> None:
     custom = {"Type": "Custom::Probe", "Properties": {"ServiceToken": get("Answers")}}
     resources = {"Role": role(), "Answers": function("answers"), "Probe": custom}
     assert deploy(resources, Answer=get("Probe", "Answer")).outputs["Answer"] == "42"
 
 
-def test_a_custom_resource_without_an_answer_fails_with_the_functions_error(
+def test_custom_resource_without_an_answer_fails_with_the_functions_error(
     deploy: Deploy,
 ) -> None:
     custom = {"Type": "Custom::Probe", "Properties": {"ServiceToken": get("Fails")}}
@@ -222,9 +222,7 @@ def test_a_custom_resource_without_an_answer_fails_with_the_functions_error(
 # The HTTP API
 
 
-def test_the_apis_endpoint_answers_and_its_authorizer_knows_the_pools_keys(
-    cloud: Cloud, deploy: Deploy
-) -> None:
+def test_api_endpoint_accepts_the_pools_tokens_and_no_others(cloud: Cloud, deploy: Deploy) -> None:
     issuer = {
         "Fn::Sub": "https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}/${Pool}",
     }
@@ -406,7 +404,7 @@ def cluster(cloud: Cloud) -> Cluster:
     return cluster
 
 
-def test_a_cluster_is_a_resource(cluster: Cluster) -> None:
+def test_cluster_is_created_by_cloudformation(cluster: Cluster) -> None:
     found = client(cluster.cloud, "dsql").get_cluster(identifier=cluster.outputs["Identifier"])
     assert found["arn"] == cluster.outputs["ResourceArn"]
     assert cluster.outputs["Endpoint"].startswith("localhost:")
@@ -425,7 +423,7 @@ def found_protection(cluster: Cluster) -> bool:
     return bool(found["deletionProtectionEnabled"])
 
 
-def test_a_role_connects_with_its_privileges_and_no_more(cluster: Cluster) -> None:
+def test_role_connects_with_its_privileges_and_no_more(cluster: Cluster) -> None:
     app = cluster.connect("app", "Application")
     assert cluster.sql(app, "SELECT current_user, amount FROM ledger.entries") == (["app", 100],)
     with pytest.raises(pg8000.dbapi.Error, match="permission denied for table entries"):
@@ -452,18 +450,18 @@ def test_connection_without_permission_is_refused(
         cluster.connect(user, role)
 
 
-def test_a_token_for_another_endpoint_is_refused(cluster: Cluster) -> None:
+def test_token_for_another_endpoint_is_refused(cluster: Cluster) -> None:
     with pytest.raises(pg8000.dbapi.Error, match="another endpoint"):
         cluster.connect("app", "Application", port=1)
 
 
-def test_grants_are_shown(cluster: Cluster) -> None:
+def test_catalog_shows_grants(cluster: Cluster) -> None:
     admin = cluster.connect("admin", "Administrator")
     shown = cluster.sql(admin, "SELECT pg_role_name, arn FROM sys.iam_pg_role_mappings")
     assert shown == (["app", cluster.outputs["Application"]],)
 
 
-def test_a_revoked_grant_is_gone(cluster: Cluster) -> None:
+def test_revoked_grant_is_gone(cluster: Cluster) -> None:
     admin = cluster.connect("admin", "Administrator")
     identity = cluster.outputs["Ungranted"]
     cluster.sql(admin, f"AWS IAM GRANT app TO '{identity}'")
@@ -473,7 +471,7 @@ def test_a_revoked_grant_is_gone(cluster: Cluster) -> None:
         cluster.connect("app", "Ungranted")
 
 
-def test_the_second_of_two_concurrent_updates_fails_with_40001(cluster: Cluster) -> None:
+def test_second_of_two_concurrent_updates_fails_with_40001(cluster: Cluster) -> None:
     first, second = (cluster.connect("app", "Application") for _ in range(2))
     for connection in (first, second):
         connection.autocommit = False
@@ -485,7 +483,7 @@ def test_the_second_of_two_concurrent_updates_fails_with_40001(cluster: Cluster)
     second.rollback()
 
 
-def test_a_connection_in_clear_text_is_refused(cluster: Cluster) -> None:
+def test_unencrypted_connection_is_refused(cluster: Cluster) -> None:
     host, _, port = cluster.outputs["Endpoint"].partition(":")
     with pytest.raises(pg8000.dbapi.Error, match="SSL is required"):
         pg8000.dbapi.connect(user="app", password="x", host=host, port=int(port), ssl_context=False)

@@ -113,7 +113,7 @@ OTHER = Service(name="events.amazonaws.com", source_arn=f"{RULE}-other")
 SNS = Service(name="sns.amazonaws.com", source_arn=RULE)
 
 
-def test_a_role_may_do_what_its_policy_says(account: Account) -> None:
+def test_role_is_allowed_by_its_policy(account: Account) -> None:
     account.queue()
     account.worker(SEND)
     check(WORKER, SEND, QUEUE)
@@ -122,7 +122,7 @@ def test_a_role_may_do_what_its_policy_says(account: Account) -> None:
         check(WORKER, "sqs:DeleteMessage", QUEUE)
 
 
-def test_a_role_may_do_what_the_resources_policy_says(account: Account) -> None:
+def test_role_is_allowed_by_the_resources_policy(account: Account) -> None:
     account.worker()
     account.queue(by(WORKER, SEND))
     check(WORKER, SEND, QUEUE)
@@ -135,7 +135,7 @@ def test_role_denied_by_the_resource_policy_is_denied(account: Account) -> None:
         check(WORKER, SEND, QUEUE)
 
 
-def test_a_role_may_not_do_what_is_outside_its_boundary(account: Account) -> None:
+def test_action_outside_the_roles_boundary_is_denied(account: Account) -> None:
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
     iam._policies[boundary] = {
         "DefaultVersionId": "v1",
@@ -148,7 +148,7 @@ def test_a_role_may_not_do_what_is_outside_its_boundary(account: Account) -> Non
         check(WORKER, PUBLISH, TOPIC)
 
 
-def test_a_role_has_to_trust_the_service_that_acts_under_it(account: Account) -> None:
+def test_service_cannot_act_under_a_role_that_does_not_trust_it(account: Account) -> None:
     account.worker(SEND, trusts="scheduler.amazonaws.com")
     account.queue()
     check(Role(arn=ROLE, service="scheduler.amazonaws.com", source_arn=RULE), SEND, QUEUE)
@@ -156,7 +156,7 @@ def test_a_role_has_to_trust_the_service_that_acts_under_it(account: Account) ->
         check(Role(arn=ROLE, service="events.amazonaws.com", source_arn=RULE), SEND, QUEUE)
 
 
-def test_a_role_that_does_not_exist_may_nothing(account: Account) -> None:
+def test_missing_role_is_denied(account: Account) -> None:
     account.queue()
     with pytest.raises(AccessDenied, match="role/worker is not authorized"):
         check(WORKER, SEND, QUEUE)
@@ -171,7 +171,7 @@ def test_a_role_that_does_not_exist_may_nothing(account: Account) -> None:
         ("logs", WRITE, STREAM),
     ],
 )
-def test_a_service_may_do_what_the_resources_policy_lets_it_do_for_that_source(
+def test_service_is_allowed_by_the_resources_policy_for_that_source_only(
     account: Account, kind: str, action: str, resource: str
 ) -> None:
     getattr(account, kind)(by(EVENTS, action))
@@ -190,13 +190,13 @@ def test_service_denied_by_one_of_several_policies_is_denied(account: Account) -
         check(EVENTS, WRITE, STREAM)
 
 
-def test_a_service_may_nothing_without_a_policy(account: Account) -> None:
+def test_service_is_denied_without_a_policy(account: Account) -> None:
     account.queue()
     with pytest.raises(AccessDenied, match=SEND):
         check(EVENTS, SEND, QUEUE)
 
 
-def test_a_policy_may_ask_for_further_keys(account: Account) -> None:
+def test_condition_on_further_keys_is_checked(account: Account) -> None:
     allowed = policy(
         SEND,
         Principal={"Service": EVENTS.name},
@@ -213,7 +213,7 @@ def test_a_policy_may_ask_for_further_keys(account: Account) -> None:
 
 @pytest.mark.parametrize("principal", [EVENTS, WORKER])
 @pytest.mark.parametrize("missing", ["kms:Decrypt", "kms:GenerateDataKey"])
-def test_a_queue_with_a_customers_key_needs_the_key(
+def test_encrypted_queue_needs_rights_on_its_customer_managed_key(
     account: Account, principal: Principal, missing: str
 ) -> None:
     rights = {"kms:Decrypt", "kms:GenerateDataKey"}
@@ -228,7 +228,7 @@ def test_a_queue_with_a_customers_key_needs_the_key(
         check(principal, SEND, QUEUE)
 
 
-def test_aws_own_key_lets_no_service_in(account: Account) -> None:
+def test_aws_managed_key_denies_services(account: Account) -> None:
     account.worker(SEND)
     account.queue(by(EVENTS, SEND), "alias/aws/sqs")
     check(WORKER, SEND, QUEUE)
@@ -236,7 +236,7 @@ def test_aws_own_key_lets_no_service_in(account: Account) -> None:
         check(EVENTS, SEND, QUEUE)
 
 
-def test_a_change_of_policy_takes_effect_at_once(account: Account) -> None:
+def test_changed_policy_takes_effect_at_once(account: Account) -> None:
     account.function(by(EVENTS, INVOKE))
     check(EVENTS, INVOKE, FUNCTION)
     statement = lambda_svc._functions["work"]["policy"]["Statement"].pop()
@@ -275,7 +275,7 @@ def test_repeated_denial_is_logged_once(account: Account, caplog: pytest.LogCapt
     assert caplog.messages == [f"{ROLE} is not authorized to perform: {SEND} on resource: {QUEUE}"]
 
 
-def test_a_request_from_outside_is_on_record_and_its_denial_is_logged(
+def test_request_from_outside_is_recorded_and_its_denial_is_logged(
     cloud: Cloud, deploy: Deploy
 ) -> None:
     sender: Any = role(SEND)
@@ -348,7 +348,7 @@ def api(*, permission: bool) -> dict[str, Template]:
 
 
 @pytest.mark.parametrize("permission", [True, False])
-def test_a_routes_function_has_to_let_the_api_call_it(
+def test_route_fails_if_its_function_does_not_allow_the_api(
     cloud: Cloud, deploy: Deploy, permission: bool
 ) -> None:
     stack = deploy(
@@ -373,7 +373,7 @@ def get_order(cloud: Cloud, endpoint: str) -> dict[str, Any]:
         return dict(json.load(answer))
 
 
-def test_a_function_writes_logs_only_if_its_role_may(cloud: Cloud, deploy: Deploy) -> None:
+def test_function_writes_logs_only_if_its_role_allows_it(cloud: Cloud, deploy: Deploy) -> None:
     group = {"LoggingConfig": {"LogGroup": ref("Group")}}
     powerless: Any = role(service="lambda")
     powerless["Properties"]["Policies"] = []
@@ -417,7 +417,7 @@ def test_a_function_writes_logs_only_if_its_role_may(cloud: Cloud, deploy: Deplo
         (lambda_svc._emit_lambda_logs, "func request_id"),
     ],
 )
-def test_the_seam_is_where_it_was(seam: Any, parameters: str) -> None:
+def test_patched_function_of_ministack_is_where_it_is_expected(seam: Any, parameters: str) -> None:
     found = list(inspect.signature(seam).parameters)
     assert found[: len(parameters.split())] == parameters.split(), (
         "MiniStack changed it: adapt emulator/patches/permissions.py"
@@ -432,7 +432,7 @@ def test_the_seam_is_where_it_was(seam: Any, parameters: str) -> None:
         stepfunctions._invoke_resource,
     ],
 )
-def test_the_emulator_does_not_ask_by_itself(seam: Any) -> None:
+def test_ministack_alone_still_asks_no_permission(seam: Any) -> None:
     assert "iam_evaluator" not in inspect.getsource(seam), (
         "MiniStack asks for permission here now: emulator/patches need not"
     )

@@ -90,7 +90,7 @@ def test_groups_run_in_parallel_and_each_in_order(cloud: Cloud, deploy: Deploy) 
     assert until(lambda: left(cloud, stack), lambda n: n == 0) == 0
 
 
-def test_a_failed_group_waits_and_the_others_go_on(cloud: Cloud, deploy: Deploy) -> None:
+def test_failed_group_waits_and_others_go_on(cloud: Cloud, deploy: Deploy) -> None:
     stack = queue_with(deploy, FIFO, consumer(REPORTS="yes"), BatchSize=1, **REPORTS)
     send(cloud, stack, "bad", "b1", "a0", "a1", "a2")
     found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: all_of(s) >= {"bad", "a2"})
@@ -123,7 +123,7 @@ def test_reported_failures_stay_in_the_queue(
 
 
 @pytest.mark.parametrize("queue", [{}, FIFO], ids=["standard", "fifo"])
-def test_a_failed_batch_comes_back_when_its_time_is_over(
+def test_failed_batch_returns_after_its_visibility_timeout(
     cloud: Cloud, deploy: Deploy, queue: Any
 ) -> None:
     # A slow function is not done by then: what came back meanwhile is in a batch of its own.
@@ -133,7 +133,7 @@ def test_a_failed_batch_comes_back_when_its_time_is_over(
     assert bodies(found)[:2] == [["bad"], ["bad"]]
 
 
-def test_a_batching_window_gathers_more_than_a_receive_answers(
+def test_batching_window_gathers_more_than_one_receive_returns(
     cloud: Cloud, deploy: Deploy
 ) -> None:
     stack = queue_with(
@@ -145,7 +145,7 @@ def test_a_batching_window_gathers_more_than_a_receive_answers(
     assert [sorted(one) for one in bodies(found)] == [sorted(expected)]
 
 
-def test_no_more_at_once_than_allowed(cloud: Cloud, deploy: Deploy) -> None:
+def test_concurrency_stays_below_the_maximum(cloud: Cloud, deploy: Deploy) -> None:
     stack = queue_with(
         # Long enough for the local cloud to start a second process rather than wait for the first.
         deploy, QUEUE["Properties"], consumer(SECONDS="1.5"), BatchSize=1,
@@ -167,7 +167,7 @@ def test_filtered_messages_are_deleted(cloud: Cloud, deploy: Deploy) -> None:
     assert bodies(seen(cloud, stack.outputs["Log"])) == [[a]]
 
 
-def test_a_mapping_that_is_switched_off_rests(cloud: Cloud, deploy: Deploy) -> None:
+def test_disabled_mapping_receives_nothing(cloud: Cloud, deploy: Deploy) -> None:
     stack = queue_with(deploy, QUEUE["Properties"], consumer())
     switch(cloud, stack, on=False)
     send(cloud, stack, "a")
@@ -179,9 +179,7 @@ def test_a_mapping_that_is_switched_off_rests(cloud: Cloud, deploy: Deploy) -> N
 
 
 @pytest.mark.parametrize("missing", READ_QUEUE)
-def test_a_role_that_may_not_receive_gets_nothing(
-    cloud: Cloud, deploy: Deploy, missing: str
-) -> None:
+def test_role_that_may_not_receive_gets_nothing(cloud: Cloud, deploy: Deploy, missing: str) -> None:
     stack = deploy(
         {
             "Queue": QUEUE, **consumer(),
@@ -199,7 +197,7 @@ def test_a_role_that_may_not_receive_gets_nothing(
     assert bodies(found) == [["a", "b"]], "nothing before, and all as soon as it may"
 
 
-def test_an_encrypted_queue_needs_its_key(cloud: Cloud, deploy: Deploy) -> None:
+def test_encrypted_queue_is_read_only_with_rights_on_its_key(cloud: Cloud, deploy: Deploy) -> None:
     owner = {"AWS": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:root"}}
     statement = {"Effect": "Allow", "Principal": owner, "Action": "kms:*", "Resource": "*"}
     stack = deploy(
@@ -219,7 +217,7 @@ def test_an_encrypted_queue_needs_its_key(cloud: Cloud, deploy: Deploy) -> None:
     assert not seen(cloud, stack.outputs["Log"])
 
 
-def test_ministack_still_needs_this() -> None:
+def test_ministack_still_lacks_what_the_patch_adds() -> None:
     limit = inspect.getsource(lambda_svc._sqs_esm_concurrency)
     assert "return 1" in limit, "MiniStack runs FIFO groups in parallel: is queue_mappings needed?"
     poll = inspect.getsource(lambda_svc._poll_sqs)

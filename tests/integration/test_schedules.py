@@ -36,7 +36,7 @@ def schedule(target: Any, **properties: Any) -> Template:
     }
 
 
-def test_a_target_is_reached_under_the_schedules_role(cloud: Cloud, deploy: Deploy) -> None:
+def test_target_is_invoked_under_the_schedules_role(cloud: Cloud, deploy: Deploy) -> None:
     stack = deploy(
         {
             "Schedule": schedule(get("Queue")),
@@ -50,7 +50,7 @@ def test_a_target_is_reached_under_the_schedules_role(cloud: Cloud, deploy: Depl
     assert message["Body"] == INPUT
 
 
-def test_a_function_is_invoked_asynchronously(cloud: Cloud, deploy: Deploy) -> None:
+def test_function_is_invoked_asynchronously(cloud: Cloud, deploy: Deploy) -> None:
     stack = deploy(
         {
             "Schedule": schedule(get("Fails")),
@@ -112,7 +112,7 @@ def test_schedule_whose_role_lacks_the_right_to_the_target_dead_letters_under_th
     assert logged(cloud, stack.outputs["Role"], "not authorized", "lambda:InvokeFunction")
 
 
-def test_a_queue_that_insists_on_tls_takes_what_comes_from_no_request(
+def test_queue_that_requires_tls_accepts_the_schedulers_messages(
     cloud: Cloud, deploy: Deploy
 ) -> None:
     only_tls = {
@@ -145,7 +145,7 @@ def test_a_queue_that_insists_on_tls_takes_what_comes_from_no_request(
     [role(service="scheduler"), role("sqs:SendMessage", service="lambda")],
     ids=["no right", "no trust"],
 )
-def test_a_role_that_may_do_nothing_loses_it_and_the_log_says_so(
+def test_role_without_rights_delivers_nothing_and_is_logged(
     cloud: Cloud, deploy: Deploy, role_: Template
 ) -> None:
     stack = deploy(
@@ -158,7 +158,9 @@ def test_a_role_that_may_do_nothing_loses_it_and_the_log_says_so(
     assert received(cloud, stack.outputs["Dead"], 0) == []
 
 
-def test_the_seam_is_where_it_is_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patched_function_of_ministack_is_where_it_is_expected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(eventbridge, "_invoke_target", lambda *_: None)
     with pytest.raises(RuntimeError, match=r"MiniStack has changed: .*eventbridge\._invoke_target"):
         schedules.install()
@@ -169,6 +171,6 @@ def test_ministack_still_waits_the_whole_delay() -> None:
     assert "time.sleep(_SCHEDULE_TICK_INTERVAL)" in source, "look at schedules again"
 
 
-def test_the_emulator_still_takes_a_schedule_for_a_rule() -> None:
+def test_ministack_alone_still_takes_a_schedule_for_a_rule() -> None:
     source = inspect.getsource(scheduler._tick_schedules)
     assert "_eb._invoke_target(target, event, sched)" in source, "look at schedules again"

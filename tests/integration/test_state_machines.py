@@ -46,7 +46,7 @@ def history(cloud: Cloud, run: Mapping[str, Any]) -> list[str]:
 # Errors and outputs
 
 
-def test_a_named_exception_is_caught_by_its_name(cloud: Cloud, deploy: Deploy) -> None:
+def test_exception_is_caught_by_its_name(cloud: Cloud, deploy: Deploy) -> None:
     caught = {
         "ErrorEquals": ["OutOfStock"],
         "Assign": {"reason": "{% $states.errorOutput.Error %}"},
@@ -69,7 +69,7 @@ def test_a_named_exception_is_caught_by_its_name(cloud: Cloud, deploy: Deploy) -
     assert (run["status"], json.loads(run["output"])) == ("SUCCEEDED", {"reason": "OutOfStock"})
 
 
-def test_a_throttled_task_fails_with_lambdas_name_for_it(cloud: Cloud, deploy: Deploy) -> None:
+def test_throttled_task_fails_with_lambdas_error_name(cloud: Cloud, deploy: Deploy) -> None:
     stack = deploy(
         {
             "Role": role(),
@@ -89,7 +89,7 @@ def test_a_throttled_task_fails_with_lambdas_name_for_it(cloud: Cloud, deploy: D
 # Time
 
 
-def test_the_delay_of_a_retry_is_capped(cloud: Cloud, deploy: Deploy) -> None:
+def test_retry_delay_is_capped(cloud: Cloud, deploy: Deploy) -> None:
     retry = {
         "ErrorEquals": ["OutOfStock"],
         "IntervalSeconds": 1,
@@ -112,7 +112,7 @@ def test_the_delay_of_a_retry_is_capped(cloud: Cloud, deploy: Deploy) -> None:
     assert "attempt 3" in outcome(cloud, stack.outputs["Machine"])["cause"]
 
 
-def test_a_delay_of_more_than_a_minute_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retry_delay_of_more_than_a_minute_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     monkeypatch.setattr(stepfunctions, "_scaled_sleep", waited.append)
     monkeypatch.setattr(
@@ -127,7 +127,7 @@ def test_a_delay_of_more_than_a_minute_is_waited_for(monkeypatch: pytest.MonkeyP
     assert (waited, retrier["IntervalSeconds"]) == ([90], 0)
 
 
-def test_an_execution_that_outlives_its_machines_time_out_is_timed_out_and_retries_no_more(
+def test_execution_past_its_machines_time_out_is_timed_out_and_not_retried(
     cloud: Cloud, deploy: Deploy
 ) -> None:
     retry = {"ErrorEquals": ["States.ALL"], **PATIENT}
@@ -169,9 +169,7 @@ def test_an_execution_that_outlives_its_machines_time_out_is_timed_out_and_retri
     assert error["errorMessage"] == f"attempt {attempts + 1}"
 
 
-def test_a_task_that_outlives_its_own_time_out_fails_and_can_be_caught(
-    cloud: Cloud, deploy: Deploy
-) -> None:
+def test_task_past_its_time_out_fails_and_can_be_caught(cloud: Cloud, deploy: Deploy) -> None:
     slow = "import time\ndef handler(event, context):\n    time.sleep(3)"
     caught = {
         "ErrorEquals": ["States.Timeout"],
@@ -275,7 +273,7 @@ SEND = {"QueueUrl": ref("Queue"), "MessageBody": "hello"}
     ],
     ids=["lambda", "dynamodb", "sqs", "sdk-dynamodb", "sdk-sqs"],
 )
-def test_a_task_needs_the_right_of_its_machines_role(
+def test_task_needs_the_right_in_its_machines_role(
     cloud: Cloud,
     deploy: Deploy,
     resource: str,
@@ -313,7 +311,9 @@ def test_a_task_needs_the_right_of_its_machines_role(
     assert run["cause"] in cloud.log.read_text()
 
 
-def test_a_machines_role_has_to_trust_step_functions(cloud: Cloud, deploy: Deploy) -> None:
+def test_machine_fails_if_its_role_does_not_trust_step_functions(
+    cloud: Cloud, deploy: Deploy
+) -> None:
     stack = deploy(
         {
             "Role": role("lambda:InvokeFunction", service="lambda"),
@@ -341,7 +341,9 @@ def test_a_machines_role_has_to_trust_step_functions(cloud: Cloud, deploy: Deplo
         ("_call_lambda", ["func_ref", "event"]),
     ],
 )
-def test_the_seam_is_where_it_was(name: str, parameters: list[str]) -> None:
+def test_patched_function_of_ministack_is_where_it_is_expected(
+    name: str, parameters: list[str]
+) -> None:
     seam = getattr(stepfunctions, name, None)
     assert seam, f"MiniStack moved stepfunctions.{name}: adapt emulator/patches/state_machines.py"
     assert list(inspect.signature(seam).parameters) == parameters
@@ -351,7 +353,7 @@ def test_the_seam_is_where_it_was(name: str, parameters: list[str]) -> None:
     "missing",
     ['TIMED_OUT"', "HeartbeatSeconds", "MaxDelaySeconds", "JitterStrategy", "enforce("],
 )
-def test_the_emulator_does_not_know_it_by_itself(missing: str) -> None:
+def test_ministack_still_lacks_what_the_patch_adds(missing: str) -> None:
     assert missing not in inspect.getsource(stepfunctions), (
         f"MiniStack knows {missing} now: take it out of emulator/patches/state_machines.py"
     )

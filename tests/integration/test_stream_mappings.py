@@ -86,7 +86,7 @@ ONLY_BY_TLS = {
 }
 
 
-def test_poison_stays_alone_and_a_queue_learns_where_it_is(
+def test_poison_stays_alone_and_a_queue_gets_its_position(
     cloud: Cloud, deploy: Deploy, source: Any
 ) -> None:
     resources, arn, outputs = source
@@ -156,9 +156,7 @@ def test_poison_stays_alone_and_a_bucket_gets_it_whole(
     assert bodies(found)[:2] == [TEN, TEN[6:]], "tried again from the first failed record"
 
 
-def test_a_report_that_names_what_is_not_there_fails_the_batch(
-    cloud: Cloud, deploy: Deploy
-) -> None:
+def test_report_of_an_unknown_record_fails_the_batch(cloud: Cloud, deploy: Deploy) -> None:
     answer = {"batchItemFailures": [{"itemIdentifier": "unknown"}]}
     stack = deploy(
         {
@@ -177,7 +175,7 @@ def test_a_report_that_names_what_is_not_there_fails_the_batch(
     assert bodies(found) == [["a", "b"]] * 3 + [["c"]] * 3
 
 
-def test_a_slow_mapping_stalls_nobody(cloud: Cloud, deploy: Deploy) -> None:
+def test_slow_mapping_delays_no_other(cloud: Cloud, deploy: Deploy) -> None:
     # Longer than anybody here waits for anything.
     slow = consumer("Slow", SECONDS=str(2 * TIMEOUT_SECONDS))
     slow["Slow"]["Properties"]["Timeout"] = 3 * TIMEOUT_SECONDS
@@ -220,7 +218,7 @@ def test_lanes_run_in_parallel_and_each_key_in_order(cloud: Cloud, deploy: Deplo
     assert any(one.overlaps(other) for one, other in pairwise(found))
 
 
-def test_a_batching_window_gathers(cloud: Cloud, deploy: Deploy, source: Any) -> None:
+def test_batching_window_gathers_records(cloud: Cloud, deploy: Deploy, source: Any) -> None:
     resources, arn, outputs = source
     stack = deploy(
         {
@@ -236,7 +234,7 @@ def test_a_batching_window_gathers(cloud: Cloud, deploy: Deploy, source: Any) ->
     assert bodies(found) == [["a", "b", "c"]]
 
 
-def test_a_mapping_starts_at_a_timestamp(cloud: Cloud, deploy: Deploy) -> None:
+def test_mapping_starts_at_its_timestamp(cloud: Cloud, deploy: Deploy) -> None:
     stack = deploy(
         {"Stream": STREAM, **consumer(), "Role": ROLE},
         Stream=ref("Stream"), Arn=get("Stream"), Function=ref("Consumer"), Log=ref("ConsumerLog"),
@@ -285,7 +283,7 @@ def test_too_old_record_is_discarded_by_the_updated_limit(cloud: Cloud, deploy: 
     assert found[-1].bodies == ["good"]
 
 
-def test_a_consumer_with_enhanced_fan_out(cloud: Cloud, deploy: Deploy) -> None:
+def test_enhanced_fan_out_consumer_gets_records(cloud: Cloud, deploy: Deploy) -> None:
     stack = deploy(
         {
             "Stream": STREAM, **consumer(),
@@ -312,7 +310,7 @@ def test_a_consumer_with_enhanced_fan_out(cloud: Cloud, deploy: Deploy) -> None:
 
 
 @pytest.mark.parametrize("missing", [*READ_STREAM])
-def test_a_role_that_may_not_read_gets_nothing(cloud: Cloud, deploy: Deploy, missing: str) -> None:
+def test_role_that_may_not_read_gets_nothing(cloud: Cloud, deploy: Deploy, missing: str) -> None:
     stack = deploy(
         {
             "Stream": STREAM, **consumer(),
@@ -330,7 +328,7 @@ def test_a_role_that_may_not_read_gets_nothing(cloud: Cloud, deploy: Deploy, mis
     assert bodies(found) == [["a", "b"]], "nothing before, and all as soon as it may"
 
 
-def test_a_failure_destination_is_written_to_under_the_functions_role(
+def test_failure_destination_is_written_to_under_the_functions_role(
     cloud: Cloud, deploy: Deploy
 ) -> None:
     stack = deploy(
@@ -381,7 +379,7 @@ def merge_two(cloud: Cloud, stream: str) -> None:
 @pytest.mark.parametrize(
     ("shards", "reshard"), [(1, split), (2, merge), (1, split_one), (2, merge_two)]
 )
-def test_the_order_of_a_key_holds_across_a_split_or_merge(
+def test_order_of_a_key_is_kept_across_a_split_or_merge(
     cloud: Cloud, deploy: Deploy, shards: int, reshard: Callable[[Cloud, str], None]
 ) -> None:
     stack = deploy(
@@ -409,7 +407,7 @@ def test_the_order_of_a_key_holds_across_a_split_or_merge(
     assert min(names_of_shards) > f"shardId-{shards - 1:012d}", "no name is used again"
 
 
-def test_a_tumbling_window_carries_its_state(cloud: Cloud, deploy: Deploy) -> None:
+def test_tumbling_window_carries_its_state(cloud: Cloud, deploy: Deploy) -> None:
     stack = deploy(
         {
             "Stream": STREAM, **consumer(), "Role": ROLE,
@@ -427,7 +425,7 @@ def test_a_tumbling_window_carries_its_state(cloud: Cloud, deploy: Deploy) -> No
     ]
 
 
-def test_ministack_still_needs_this() -> None:
+def test_ministack_still_lacks_what_the_patch_adds() -> None:
     polls = inspect.getsource(lambda_svc._poll_kinesis)
     tables = inspect.getsource(lambda_svc._poll_dynamodb_streams)
     for lacking in (

@@ -59,7 +59,7 @@ def publish(cloud: Cloud, stack: Stack, message: str = "sold out", **options: An
     )
 
 
-def test_a_queue_gets_a_raw_message_with_its_attributes(cloud: Cloud, deploy: Deploy) -> None:
+def test_queue_gets_a_raw_message_with_its_attributes(cloud: Cloud, deploy: Deploy) -> None:
     stack = subscribed(
         deploy,
         subscription("sqs", get("Queue"), RawMessageDelivery=True),
@@ -91,7 +91,7 @@ def test_message_for_a_deleted_queue_is_dead_lettered_as_it_is(
     assert logged(cloud, "not delivered after 0 retries", "NonExistentQueue", stack.name)
 
 
-def test_a_queue_that_does_not_let_the_topic_in_gets_nothing(cloud: Cloud, deploy: Deploy) -> None:
+def test_queue_that_denies_the_topic_gets_nothing(cloud: Cloud, deploy: Deploy) -> None:
     stack = subscribed(deploy, subscription("sqs", get("Queue")), Queue=queue())
     publish(cloud, stack)
     (dead,) = received(cloud, stack.outputs["Dead"])
@@ -133,7 +133,9 @@ def test_fifo_topic_dead_letters_in_order_with_group_and_deduplication_id(
     assert {message["Attributes"]["MessageGroupId"] for message in dead} == {"sku-1"}
 
 
-def test_a_fifo_queue_numbers_what_it_gets_of_a_topic(cloud: Cloud, deploy: Deploy) -> None:
+def test_fifo_queue_gives_the_topics_messages_sequence_numbers(
+    cloud: Cloud, deploy: Deploy
+) -> None:
     name = {"Fn::Sub": "${AWS::StackName}.fifo"}
     stack = subscribed(
         deploy,
@@ -151,7 +153,7 @@ def test_a_fifo_queue_numbers_what_it_gets_of_a_topic(cloud: Cloud, deploy: Depl
     assert numbers == sorted(set(numbers))
 
 
-def test_a_functions_failures_are_those_of_an_asynchronous_invocation(
+def test_subscribed_function_fails_like_an_asynchronous_invocation(
     cloud: Cloud, deploy: Deploy
 ) -> None:
     stack = subscribed(
@@ -172,9 +174,7 @@ def test_a_functions_failures_are_those_of_an_asynchronous_invocation(
     assert received(cloud, stack.outputs["Dead"], 0) == []
 
 
-def test_a_function_that_does_not_let_the_topic_in_is_not_invoked(
-    cloud: Cloud, deploy: Deploy
-) -> None:
+def test_function_that_denies_the_topic_is_not_invoked(cloud: Cloud, deploy: Deploy) -> None:
     stack = subscribed(
         deploy, subscription("lambda", get("Logs")), Role=role(), Logs=function("logs")
     )
@@ -184,20 +184,22 @@ def test_a_function_that_does_not_let_the_topic_in_is_not_invoked(
     assert logged(cloud, "sns.amazonaws.com is not authorized", "lambda:InvokeFunction")
 
 
-def test_a_dead_letter_queue_that_refuses_is_named_in_the_log(cloud: Cloud, deploy: Deploy) -> None:
+def test_dead_letter_queue_that_refuses_is_named_in_the_log(cloud: Cloud, deploy: Deploy) -> None:
     stack = subscribed(deploy, subscription("sqs", GONE), DeadPolicy=queue_policy("s3", "Dead"))
     publish(cloud, stack)
     assert logged(cloud, "not taken by its dead-letter queue, AccessDenied", stack.name)
 
 
 @pytest.mark.parametrize("name", ["_deliver_to_sqs", "_deliver_to_lambda"])
-def test_the_seam_is_where_it_is_expected(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_patched_function_of_ministack_is_where_it_is_expected(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setattr(sns, name, lambda *_: None)
     with pytest.raises(RuntimeError, match=rf"MiniStack has changed: .*sns\.{name}"):
         subscriptions.install()
 
 
-def test_the_emulator_still_tries_once_and_forgets() -> None:
+def test_ministack_alone_still_tries_once_only() -> None:
     source = inspect.getsource(sns)
     assert "deadLetterTargetArn" not in source, (
         "MiniStack dead-letters by itself: remove subscriptions"

@@ -58,7 +58,7 @@ def test_deployed_platform_equals_its_templates_except_exemptions(
     assert held_after_all(found) == set()
 
 
-def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Template]) -> None:
+def test_changed_resource_is_found_and_named(cloud: Cloud, app: Mapping[str, Template]) -> None:
     listing = client(cloud, "cloudformation").get_paginator("list_stack_resources")
     pages = [page for stack in app for page in listing.paginate(StackName=stack)]
     at = {
@@ -281,7 +281,7 @@ def test_whatever_changes_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
     }
 
 
-def test_a_difference_is_one_line(cloud: Cloud, deploy: Deploy) -> None:
+def test_difference_is_one_line(cloud: Cloud, deploy: Deploy) -> None:
     stack = deploy({"Queue": QUEUE}, Queue=ref("Queue"))
     template = {stack.name: {"Resources": {"Queue": QUEUE}}}
     verify_deployment(cloud, template)
@@ -307,7 +307,7 @@ def test_two_resources_of_one_name_are_found(cloud: Cloud, deploy: Deploy) -> No
         verify_deployment(cloud, {stack.name: {"Resources": resources}})
 
 
-def test_a_listed_property_that_is_held_is_found(
+def test_unsupported_property_that_is_there_after_all_is_found(
     cloud: Cloud, deploy: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack = deploy({"Queue": QUEUE})
@@ -318,7 +318,7 @@ def test_a_listed_property_that_is_held_is_found(
     assert "AWS::SQS::Queue.DelaySeconds" in held_after_all(found)
 
 
-def test_properties_of_services_to_come_arrive(
+def test_properties_of_further_services_are_read_back(
     cloud: Cloud, deploy: Deploy, code: Mapping[str, str]
 ) -> None:
     def of(kind: str, **properties: Any) -> Template:

@@ -58,7 +58,7 @@ def test_outcome_sequence_counts_out_of_band_events(harness, fate):
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_refusal_is_not_retried_and_undoes_exactly_what_was_done_before_it(harness, action):
+def test_refusal_is_not_retried_and_undoes_exactly_the_steps_before_it(harness, action):
     opened = harness.open(**{action: "refuse"})
     assert harness.run(opened) == "SUCCEEDED"
     done = ACTIONS[: ACTIONS.index(action) + 1]
@@ -133,7 +133,7 @@ def test_refusal_after_a_deferral_undoes_every_step(harness, action):
     )
 
 
-def test_a_second_delivery_of_the_event_ends_at_once_and_changes_nothing(harness):
+def test_second_delivery_of_the_event_ends_at_once_and_changes_nothing(harness):
     opened = harness.open()
     harness.run(opened)
     before = harness.record(opened)
@@ -157,7 +157,7 @@ def test_record_of_an_event_of_unknown_version_is_dead_lettered_untouched(harnes
     assert "claim_owner" not in harness.record({"data": opened["data"]["order"]})
 
 
-def test_a_claimed_record_is_left_to_its_owner(harness):
+def test_claimed_record_is_left_to_its_owner(harness):
     opened = harness.open()
     harness.claim(opened, owner="other", until=99_999_999_999)
     assert harness.run(opened) == "SUCCEEDED"
@@ -165,7 +165,7 @@ def test_a_claimed_record_is_left_to_its_owner(harness):
     assert harness.record(opened)["claim_owner"] == "other"
 
 
-def test_an_expired_claim_is_taken_over(harness):
+def test_expired_claim_is_taken_over(harness):
     opened = harness.open()
     harness.claim(opened, owner="dead", until=1)
     assert harness.run(opened) == "SUCCEEDED"
@@ -379,7 +379,7 @@ def test_closed_record_leaves_the_index_of_open_records(harness):
         assert record.get("closed_shard") == (opened["data"]["order_id"][0] if over else None)
 
 
-def test_an_array_of_one_reaches_the_action_as_an_array(harness, cloud):
+def test_array_of_one_reaches_the_action_as_an_array(harness, cloud):
     opened = harness.open()
     harness.run(opened)
     group = f"/aws/lambda/First-{harness._id}"

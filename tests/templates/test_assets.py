@@ -106,7 +106,7 @@ class TestIndependence:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 class TestContents:
-    def test_a_service_has_one_asset(self, environment: str):
+    def test_service_has_one_asset(self, environment: str):
         pairs = {(service_of(f), asset_of(f)) for f in platform(environment).all(FUNCTION)}
 
         assert len(pairs) == len({service for service, _ in pairs})

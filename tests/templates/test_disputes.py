@@ -27,7 +27,7 @@ def mentions_partner(of: Platform) -> Iterator[str]:
             yield str(resource)
 
 
-def test_without_partner_nothing_mentions_it():
+def test_template_without_a_partner_does_not_mention_disputes():
     assert list(mentions_partner(without())) == []
     assert set(platform("dev").templates) - set(without().templates) == {"Orders-Dev-Disputes"}
 

@@ -83,7 +83,7 @@ def unacknowledged(environment: str) -> tuple[list[Finding], list[Acknowledged]]
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 class TestRulePacks:
-    def test_nothing_is_found(self, environment: str):
+    def test_rule_packs_find_nothing(self, environment: str):
         assert findings(synthesis(environment).app) == []
 
     def test_each_acknowledgement_covers_one_finding(self, environment: str):

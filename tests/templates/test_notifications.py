@@ -42,7 +42,7 @@ def may_send(of: Platform) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_without_sender_nobody_may_send(environment: str):
+def test_no_function_may_send_without_a_sender(environment: str):
     of = platform(environment)
 
     assert list(of.all(IDENTITY)) == []
@@ -52,7 +52,7 @@ def test_without_sender_nobody_may_send(environment: str):
         assert variables["SENDER"] == ""
 
 
-def test_with_sender_three_functions_may_send_from_that_identity(sending: Platform):
+def test_three_functions_may_send_from_the_senders_identity(sending: Platform):
     identity = sending.one(IDENTITY)
     assert identity.properties["EmailIdentity"] == SENDER
     for resource in may_send(sending).values():
@@ -76,7 +76,7 @@ def test_existing_identity_is_used_and_not_owned(tmp_path: Path):
         assert name.endswith(":identity/shop.example")
 
 
-def test_with_sender_every_check_holds(app: App, sending: Platform):
+def test_every_check_holds_with_a_sender(app: App, sending: Platform):
     assert [line for check in CHECKS for line in check(sending)] == []
     for pack in (AwsSolutionsChecks(app), ServerlessChecks(app)):
         assert pack.validate_scope(app).violations == []

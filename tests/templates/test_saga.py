@@ -82,7 +82,7 @@ def longest_path(machine: Mapping[str, Any], name: str | None = None) -> float:
 
 
 class TestTime:
-    def test_a_path_is_the_sum_of_all_tries_and_waits(self):
+    def test_longest_path_is_the_sum_of_all_attempts_and_waits(self):
         retry = {"IntervalSeconds": 1, "BackoffRate": 2, "MaxDelaySeconds": 3, "MaxAttempts": 3}
         machine = {
             "StartAt": "A",
@@ -136,11 +136,11 @@ class TestTime:
     @pytest.mark.parametrize(
         "timeouts", [STANDARD_TIMEOUTS, EXPRESS_TIMEOUTS], ids=["standard", "express"]
     )
-    def test_the_claim_outlives_the_execution(self, timeouts: Timeouts):
+    def test_claim_outlives_the_execution(self, timeouts: Timeouts):
         assert timeouts.lease > timeouts.execution
 
     @pytest.mark.parametrize("name", SAGAS)
-    def test_the_claim_is_written_with_that_lease(self, name: str):
+    def test_claim_is_written_with_that_lease(self, name: str):
         values = saga(platform("dev"), name)["States"]["Claim"]["Arguments"][
             "ExpressionAttributeValues"
         ]
@@ -184,7 +184,7 @@ class TestWords:
         doing = {"ReserveStock", "TakePayment", "BookShipment"} if name == "Fulfilment" else set()
         assert set(calls(saga(platform(environment), name))) == doing | UNDOING
 
-    def test_a_payload_is_its_command(self, environment: str, name: str):
+    def test_payload_has_the_commands_fields(self, environment: str, name: str):
         provided = field_types(STARTED_BY[name])
         for command, state in calls(saga(platform(environment), name)).items():
             asked = field_types(COMMANDS[command])
@@ -198,7 +198,7 @@ class TestWords:
                 f: kind for f, kind in asked.items() if not fits(kind, provided.get(f))
             } == {}, command
 
-    def test_a_command_goes_to_the_function_of_its_name(self, environment: str, name: str):
+    def test_command_goes_to_the_function_of_its_name(self, environment: str, name: str):
         of = platform(environment)
         for command, state in calls(saga(of, name)).items():
             handler = invoked(of, of.one(MACHINE, name), state).properties["Handler"]

@@ -33,7 +33,7 @@ everywhere = pytest.mark.parametrize("environment", ENVIRONMENTS)
 
 @everywhere
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_holds(check: Check, environment: str):
+def test_check_finds_nothing_in_the_templates(check: Check, environment: str):
     assert list(check(platform(environment))) == []
 
 

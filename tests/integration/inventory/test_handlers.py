@@ -34,7 +34,7 @@ def lines(**units: int) -> list[dict[str, Any]]:
     return [{"sku": sku, "quantity": quantity} for sku, quantity in units.items()]
 
 
-def test_from_delivery_to_release(
+def test_stock_is_received_reserved_and_released(
     load: Load, inventory: Inventory, capsys: pytest.CaptureFixture[str]
 ):
     received = load("receive_stock")({"delivery_id": "d1", "lines": lines(A=5)}, None)
@@ -63,7 +63,7 @@ def test_too_few_are_refused_by_name(load: Load, capsys: pytest.CaptureFixture[s
     assert json.loads(capsys.readouterr().out)["state"] == "REFUSED"
 
 
-def test_a_late_request_is_refused_by_name(load: Load):
+def test_reservation_after_its_release_is_refused_by_name(load: Load):
     load("release_stock")({"order_id": "o1"}, None)
 
     with pytest.raises(ReservationAlreadyReleased):
@@ -85,7 +85,7 @@ def test_bad_input_is_named_and_leaves_no_trace(load: Load, inventory: Inventory
         assert inventory.rows(table) == []
 
 
-def test_a_function_without_its_settings_does_not_start(load_handler: Callable[..., Any]):
+def test_function_without_its_settings_does_not_start(load_handler: Callable[..., Any]):
     with pytest.raises(SettingMissing, match="RESERVATIONS_TABLE"):
         load_handler("lambdas.inventory.release_stock", STOCK_TABLE="stock")
 

@@ -148,7 +148,7 @@ def test_redelivered_record_is_the_same_message_even_after_the_deduplication_int
     assert sns.entries[0] == sns.entries[1]
 
 
-def test_a_hundred_changes_are_ten_requests(inventory: Inventory):
+def test_hundred_changes_are_published_in_ten_requests(inventory: Inventory):
     stream = Stream(inventory)
     stream.work("receive", "d1", {f"sku{i}": 9 for i in range(90)})
     stream.work("receive", "d2", {f"sku{i}": 9 for i in range(10)})

@@ -75,7 +75,7 @@ def test_concurrent_release_and_shipment_have_one_winner(inventory: Inventory):
         assert inventory.stock()["A"] == (before - (state == "SHIPPED"), 0)
 
 
-def test_the_handler_ships_what_left(load_handler: Callable[..., Any], inventory: Inventory):
+def test_handler_ships_dispatched_lines(load_handler: Callable[..., Any], inventory: Inventory):
     handler = load_handler(
         "lambdas.inventory.ship_stock",
         STOCK_TABLE=inventory.stock_table,

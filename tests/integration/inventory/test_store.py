@@ -58,7 +58,7 @@ class TestReceive:
 
         assert inventory.stock() == {"A": (7, 0), "B": (1, 0)}
 
-    def test_a_delivery_counts_once(self, inventory: Inventory):
+    def test_repeated_delivery_counts_once(self, inventory: Inventory):
         inventory.receive("d1", {"A": 5})
         inventory.receive("d1", {"A": 5})
 
@@ -93,7 +93,7 @@ class TestReceive:
             }
         ]
 
-    def test_a_minimum_is_what_the_last_delivery_that_says_one_says(self, inventory: Inventory):
+    def test_minimum_is_that_of_the_last_delivery_that_has_one(self, inventory: Inventory):
         def minimum() -> int:
             (row,) = inventory.rows(inventory.stock_table)
             return int(row["minimum"])
@@ -107,7 +107,7 @@ class TestReceive:
         inventory.reserve("o1", {"A": 1})
         assert minimum() == 0
 
-    def test_every_move_is_counted_and_says_its_cause(self, inventory: Inventory):
+    def test_every_change_is_counted_and_has_its_cause(self, inventory: Inventory):
         def counted() -> tuple[int, str]:
             (row,) = inventory.rows(inventory.stock_table)
             return row["sequence"], row["cause"]
@@ -148,7 +148,7 @@ class TestReserve:
         assert inventory.reserve("o1", {"A": 3}, now=LATER) == first
         assert inventory.stock() == {"A": (2, 3)}
 
-    def test_no_line_is_reserved_if_one_is_lacking(self, inventory: Inventory):
+    def test_no_line_is_reserved_if_one_is_short(self, inventory: Inventory):
         inventory.receive("d1", {"A": 5, "B": 1, "C": 1})
 
         refused = inventory.reserve("o1", {"A": 5, "B": 2, "C": 1, "unknown": 1})
@@ -159,7 +159,7 @@ class TestReserve:
         )
         assert inventory.stock() == {"A": (5, 0), "B": (1, 0), "C": (1, 0)}
 
-    def test_a_refusal_stands_when_stock_has_arrived(self, inventory: Inventory):
+    def test_refusal_stays_when_stock_has_arrived(self, inventory: Inventory):
         refused = inventory.reserve("o1", {"A": 1})
         inventory.receive("d1", {"A": 9})
 
@@ -182,7 +182,7 @@ class TestReserve:
         assert inventory.release("o1").state == "RELEASED"
         assert set(inventory.stock().values()) == {(1, 0)}
 
-    def test_a_faster_duplicate_decides(self, inventory: Inventory, dynamodb: Any):
+    def test_concurrent_duplicate_decides(self, inventory: Inventory, dynamodb: Any):
         """Between finding too few and saying so, stock arrives for the other request."""
 
         def arrive(operation: str) -> None:
@@ -198,7 +198,7 @@ class TestReserve:
 
 
 class TestRelease:
-    def test_every_line_goes_back_once(self, inventory: Inventory):
+    def test_repeated_release_returns_every_line_once(self, inventory: Inventory):
         inventory.receive("d1", {"A": 5, "B": 2})
         inventory.reserve("o1", {"A": 3, "B": 2})
         inventory.reserve("o2", {"A": 1})
@@ -214,13 +214,13 @@ class TestRelease:
         assert inventory.release("o1").state == "RELEASED"
         assert inventory.reservations()["o1"]["state"] == "RELEASED"
 
-    def test_a_refused_reservation_holds_nothing_and_stays(self, inventory: Inventory):
+    def test_release_of_a_refused_reservation_changes_nothing(self, inventory: Inventory):
         refused = inventory.reserve("o1", {"A": 1})
 
         assert inventory.release("o1") == refused
         assert inventory.reserve("o1", {"A": 1}) == refused
 
-    def test_a_faster_release_is_enough(self, inventory: Inventory, dynamodb: Any):
+    def test_concurrent_release_counts_once(self, inventory: Inventory, dynamodb: Any):
         inventory.receive("d1", {"A": 5})
         inventory.reserve("o1", {"A": 3})
 
@@ -246,7 +246,7 @@ class TestRelease:
 
 
 class TestConcurrently:
-    def test_the_last_units_are_not_sold_twice(self, inventory: Inventory):
+    def test_last_units_are_not_reserved_twice(self, inventory: Inventory):
         inventory.receive("d1", {"A": 20, "B": 10})
 
         answers = at_once(lambda i: inventory.reserve(f"o{i}", {"A": 1, "B": 1}).state)
@@ -277,7 +277,7 @@ class TestRetries:
     @pytest.mark.parametrize(
         "busy", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]
     )
-    def test_a_busy_transaction_is_tried_again(
+    def test_conflicting_transaction_is_retried(
         self, inventory: Inventory, dynamodb: Any, busy: str
     ):
         inventory.receive("d1", {"A": 5})
@@ -291,7 +291,7 @@ class TestRetries:
         assert inventory.reserve("o1", {"A": 3}).state == "RESERVED"
         assert pauses == [0.025, 0.025]
 
-    def test_a_put_that_meets_a_transaction_is_tried_again(
+    def test_put_that_conflicts_with_a_transaction_is_retried(
         self, inventory: Inventory, dynamodb: Any
     ):
         answer: Any = {"Error": {"Code": "TransactionConflictException", "Message": "ongoing"}}
@@ -329,7 +329,7 @@ class TestRetries:
         assert inventory.reservations() == {}
 
 
-def test_no_request_more_than_needed(inventory: Inventory, dynamodb: Any):
+def test_each_operation_makes_no_unneeded_request(inventory: Inventory, dynamodb: Any):
     requests: list[str] = []
     inventory.use(Spy(dynamodb, requests.append))
 

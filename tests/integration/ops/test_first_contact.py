@@ -87,7 +87,7 @@ def test_endpoint_that_is_no_url(url: str):
     assert result[2].strip().isprintable()
 
 
-def test_no_credentials():
+def test_missing_credentials_are_named():
     result = ops("dlq", "list", AWS_DEFAULT_REGION="eu-west-1")
 
     assert_one_line(result, "no credentials: ")

@@ -86,7 +86,7 @@ def content(answer: dict[str, Any]) -> Any:
 
 
 class TestPlaceOrder:
-    def test_a_good_order_is_accepted(self, place_order: Handler):
+    def test_valid_order_is_accepted(self, place_order: Handler):
         answer = place_order(request(), None)
 
         assert answer["statusCode"] == 202
@@ -100,7 +100,7 @@ class TestPlaceOrder:
         assert kept == with_dedup_key(kept)
         assert kept.dedup_bucket is not None
 
-    def test_a_retry_gets_the_same_answer(self, place_order: Handler):
+    def test_retry_gets_the_same_answer(self, place_order: Handler):
         assert place_order(request(), None) == place_order(request(), None)
 
     @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ class TestPlaceOrder:
 
         assert made == ["get_item", "batch_get_item", "put_item", "batch_get_item", "put_item"]
 
-    def test_a_body_in_base64_is_read(self, place_order: Handler):
+    def test_base64_body_is_read(self, place_order: Handler):
         encoded = base64.b64encode(json.dumps(BODY).encode()).decode()
 
         answer = place_order(request(encoded) | {"isBase64Encoded": True}, None)
@@ -174,7 +174,7 @@ class TestPlaceOrder:
         ]
         assert all(problem["problem"] for problem in content(answer)["errors"])
 
-    def test_a_missing_key_is_named(self, place_order: Handler):
+    def test_missing_idempotency_key_is_named(self, place_order: Handler):
         answer = place_order(request(key=None), None)
 
         assert answer["statusCode"] == 400
@@ -193,7 +193,7 @@ class TestPlaceOrder:
 
         assert dynamodb.scan(TableName=table)["Items"] == []
 
-    def test_a_reused_key_is_a_conflict(self, place_order: Handler):
+    def test_reused_key_is_a_conflict(self, place_order: Handler):
         place_order(request(), None)
 
         answer = place_order(request(BODY | {"country": "France"}), None)
@@ -201,13 +201,13 @@ class TestPlaceOrder:
         assert answer["statusCode"] == 409
         assert "Idempotency-Key" in content(answer)["detail"]
 
-    def test_two_customers_may_use_one_key(self, place_order: Handler):
+    def test_same_key_of_two_customers_is_two_orders(self, place_order: Handler):
         mine, theirs = (place_order(request(customer=c), None) for c in ("17850", "12583"))
 
         assert theirs["statusCode"] == 202
         assert content(mine)["order_id"] != content(theirs)["order_id"]
 
-    def test_one_line_without_personal_data_is_logged(
+    def test_request_is_logged_in_one_line_without_personal_data(
         self, place_order: Handler, capsys: pytest.CaptureFixture[str]
     ):
         place_order(request(), None)
@@ -225,7 +225,7 @@ class TestPlaceOrder:
 
 
 class TestGetOrder:
-    def test_a_customer_sees_the_order(self, place_order: Handler, get_order: Handler):
+    def test_customer_sees_own_order(self, place_order: Handler, get_order: Handler):
         order_id = content(place_order(request(), None))["order_id"]
 
         answer = get_order(query(order_id), None)
@@ -311,7 +311,7 @@ class TestCancelOrder:
         assert strangers["body"].replace(order.order_id, "unknown") == unknown["body"]
         assert dynamodb.scan(TableName=table)["Items"] == [to_item(row_of(order))]
 
-    def test_one_line_without_personal_data_is_logged(
+    def test_request_is_logged_in_one_line_without_personal_data(
         self,
         cancel_order: Handler,
         keep: Callable[[Order], Order],
@@ -391,7 +391,7 @@ class TestRelayOutbox:
         assert relay(events, records) == ["103", "111"]
         assert len(events.taken) == 10
 
-    def test_a_failure_of_the_bus_fails_the_batch(self, relay: Any):
+    def test_failure_of_the_bus_fails_the_batch(self, relay: Any):
         events = FakeEvents(broken=True)
 
         with pytest.raises(ConnectionError):

@@ -100,7 +100,7 @@ class TestHandlers:
         event["detail"]["data"]["order_id"] = order.order_id
         return event
 
-    def test_a_dispute_holds_its_order_once(
+    def test_repeated_dispute_holds_its_order_once(
         self, load: Callable[[str], Handler], kept: Callable[[Order], Order], orders: Orders
     ):
         order = kept(CONFIRMED_ORDER)

@@ -374,7 +374,7 @@ class TestRuns:
             assert job.run()["done_until"] == format_time(after(done))
 
     @ONCE
-    def test_a_run_is_bounded(self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch):
+    def test_run_is_bounded(self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch):
         self.pairs(world, 6, after(-20))
         monkeypatch.setattr(duplicate_scan, "MAX_ORDERS", 4)
 
@@ -397,7 +397,7 @@ class TestRuns:
         assert [report["held"] + report["cancelled"] for report in done] == [3, 3, 3, 0, 0]
 
     @ONCE
-    def test_the_first_run_of_all_begins_an_hour_ago(
+    def test_first_run_begins_an_hour_ago(
         self, job: Job, world: World, dynamodb: Any, make_table: Callable[..., str]
     ):
         progress = make_table("progress", "job")
@@ -454,7 +454,7 @@ class TestRuns:
         assert world.row(later).duplicate_of
 
     @ONCE
-    def test_a_period_is_given_up_only_after_a_run_of_its_own(
+    def test_period_is_given_up_only_after_a_run_of_its_own(
         self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
     ):
         job.run()
@@ -485,7 +485,9 @@ class TestRuns:
 
 
 class TestProgress:
-    def test_what_another_run_recorded_is_kept(self, dynamodb: Any, make_table: Callable[..., str]):
+    def test_progress_of_a_concurrent_run_is_kept(
+        self, dynamodb: Any, make_table: Callable[..., str]
+    ):
         table = make_table("progress", "job")
         checkpoint, other = (Checkpoint(table, job=job, dynamodb=dynamodb) for job in "ab")
         assert checkpoint.read() is None
@@ -553,7 +555,7 @@ class TestOrdersOpenForLong:
         assert world.row(later).duplicate_of
         assert report["done_until"] == format_time(after(-20 + 2 * 10 * 5))
 
-    def test_it_is_given_up_after_days(
+    def test_period_with_open_orders_is_given_up_after_days(
         self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setattr(duplicate_scan, "MAX_PERIODS", 10)

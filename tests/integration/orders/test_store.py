@@ -36,24 +36,22 @@ class Requests(ClientDouble):
 
 
 class TestAdd:
-    def test_a_new_order_is_kept(self, orders: Orders):
+    def test_new_order_is_stored(self, orders: Orders):
         assert orders.add(placed()) == placed()
         assert orders.find(placed().order_id, customer_id="17850") == placed()
 
-    def test_a_retry_gets_the_same_answer(self, orders: Orders):
+    def test_retry_gets_the_same_answer(self, orders: Orders):
         first = orders.add(placed())
 
         assert orders.add(replace(placed(), placed_at="later", request_id="2")) == first
 
-    def test_a_retry_gets_the_order_as_it_stands_now(
-        self, orders: Orders, dynamodb: Any, table: str
-    ):
+    def test_retry_gets_the_order_as_it_is_now(self, orders: Orders, dynamodb: Any, table: str):
         confirmed = replace(placed(), state=OrderState.CONFIRMED, sequence=2)
         dynamodb.put_item(TableName=table, Item=to_item(row_of(confirmed)))
 
         assert orders.add(placed()) == confirmed
 
-    def test_another_order_under_the_key_is_refused_and_changes_nothing(self, orders: Orders):
+    def test_other_order_under_a_used_key_is_refused_and_changes_nothing(self, orders: Orders):
         orders.add(placed())
 
         with pytest.raises(KeyReusedError):
@@ -76,10 +74,10 @@ class TestAdd:
 
 
 class TestFind:
-    def test_an_order_that_is_not_there(self, orders: Orders):
+    def test_missing_order_is_not_found(self, orders: Orders):
         assert orders.find("0" * 32, customer_id="17850") is None
 
-    def test_an_order_of_somebody_else(self, orders: Orders):
+    def test_order_of_another_customer_is_not_found(self, orders: Orders):
         orders.add(placed())
 
         assert orders.find(placed().order_id, customer_id="12583") is None
@@ -138,7 +136,7 @@ class TestUpdate:
 
         return write
 
-    def test_a_change_is_kept(self, orders: Orders):
+    def test_change_is_stored(self, orders: Orders):
         orders.add(placed())
 
         after = orders.update(placed().order_id, customer_id="17850", change=cancelled)
@@ -178,7 +176,7 @@ class TestUpdate:
         assert orders.update(order_id, customer_id=customer, change=cancelled) is None
         assert orders.find(placed().order_id, customer_id="17850") == placed()
 
-    def test_a_refused_change_is_not_written(self, orders: Orders):
+    def test_refused_change_is_not_written(self, orders: Orders):
         dispatched = replace(placed(), state=OrderState.DISPATCHED)
         orders.add(dispatched)
 

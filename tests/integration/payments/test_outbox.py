@@ -85,7 +85,7 @@ class TestPublishAtOnce:
         assert {entry["EventBusName"] for entry in events.taken} == {"Orders"}
         assert kinds_in_outbox(admin, command.order_id) == []
 
-    def test_nothing_is_published_where_no_money_moved(self, admin, store, provider, events):
+    def test_declined_charge_publishes_nothing(self, admin, store, provider, events):
         tombstone, declined = take_command(), take_command()
         refund(refund_command(tombstone.order_id), store, provider)
         take(tombstone, store, provider)

@@ -156,7 +156,7 @@ def test_failing_supplier_leaves_the_order_open_and_others_are_delivered(
     assert deliver(orders, inventory) == 1
 
 
-def test_a_run_has_its_bound_and_the_next_does_the_rest(
+def test_run_is_bounded_and_the_next_does_the_rest(
     orders: PurchaseOrders, inventory: Inventory, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module, "MAX_ORDERS", 2)
@@ -169,7 +169,7 @@ def test_a_run_has_its_bound_and_the_next_does_the_rest(
 
 
 @pytest.mark.parametrize("crash", range(6))
-def test_wherever_a_run_is_cut_off_goods_arrive_once(
+def test_goods_arrive_once_wherever_a_run_is_cut_off(
     table: str, dynamodb: Any, inventory: Inventory, rows: Rows, crash: int
 ):
     """query, then for each order: get_item, the handing over, update_item."""
@@ -191,7 +191,7 @@ def test_wherever_a_run_is_cut_off_goods_arrive_once(
     assert [row["state"] for row in rows()] == ["DELIVERED"] * 2
 
 
-def test_two_runs_at_once_deliver_once(table: str, dynamodb: Any, inventory: Inventory, rows: Rows):
+def test_concurrent_runs_deliver_once(table: str, dynamodb: Any, inventory: Inventory, rows: Rows):
     orders = PurchaseOrders(table, dynamodb=dynamodb)
     raise_purchase_orders(orders, "A")
 
@@ -298,7 +298,7 @@ def test_order_delivered_meanwhile_is_not_rescheduled(
     assert (row["state"], "awaiting" in row, row["check_after"] < NOW) == ("DELIVERED", False, True)
 
 
-def test_an_inventory_that_does_not_answer_is_asked_again_by_the_next_run(
+def test_inventory_that_does_not_answer_is_called_again_by_the_next_run(
     orders: PurchaseOrders, inventory: Inventory, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ):
     raise_purchase_orders(orders, "A", "B")
@@ -316,7 +316,7 @@ def test_an_inventory_that_does_not_answer_is_asked_again_by_the_next_run(
     assert deliver(orders, inventory) == 1
 
 
-def test_the_handler_answers_how_many(
+def test_handler_returns_how_many_were_delivered(
     load_handler: Callable[..., Any], table: str, orders: PurchaseOrders
 ):
     raise_purchase_orders(orders, "A")
@@ -332,7 +332,7 @@ def test_the_handler_answers_how_many(
     assert handler({}, None) == {"delivered": 1}
 
 
-def test_inventory_is_asked_once_and_waited_for_as_long_as_it_may_take(
+def test_call_is_made_once_and_waits_as_long_as_the_called_function_may_take(
     load_handler: Callable[..., Any], table: str
 ):
     """Who hangs up before, as on a cold start, has a delivery that counts for one that failed."""

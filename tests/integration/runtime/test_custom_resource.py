@@ -85,12 +85,12 @@ def test_failure_is_answered_with_its_reason_and_fits(mailbox, capsys):
 
 
 @pytest.mark.parametrize("work", [lambda: None, fail])
-def test_the_physical_id_never_changes(mailbox, work):
+def test_physical_id_never_changes(mailbox, work):
     respond(request(mailbox, RequestType="Update", PhysicalResourceId="first"), work)
     assert json.loads(mailbox.received[0][3])["PhysicalResourceId"] == "first"
 
 
-def test_an_answer_that_was_not_accepted_is_an_error(mailbox):
+def test_rejected_response_is_an_error(mailbox):
     mailbox.status = 403
     with pytest.raises(OSError, match="403"):
         respond(request(mailbox), lambda: None)

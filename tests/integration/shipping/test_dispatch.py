@@ -133,7 +133,7 @@ class TestHandlers:
     def booking(self) -> dict[str, Any]:
         return {"order_id": "o1", "country": "France", "lines": [{"sku": "A", "quantity": 2}]}
 
-    def test_once_it_has_left_it_cannot_be_cancelled(self, load: Callable[[str], Any]):
+    def test_dispatched_shipment_cannot_be_cancelled(self, load: Callable[[str], Any]):
         load("book_shipment")(self.booking(), None)
 
         for _ in range(2):
@@ -149,7 +149,7 @@ class TestHandlers:
         assert load("dispatch_shipment")(self.picked(), None)["state"] == ShipmentState.CANCELLED
 
     @pytest.mark.parametrize("country", [None, "Unspecified"])
-    def test_without_a_shipment_a_person_has_to_look(
+    def test_dispatch_without_a_shipment_is_an_error(
         self, load: Callable[[str], Any], country: str | None
     ):
         if country:

@@ -32,7 +32,7 @@ def test_booked_then_cancelled(load: Load, capsys: pytest.CaptureFixture[str]):
     ]
 
 
-def test_no_country_is_refused_by_name_and_stays_so(load: Load):
+def test_undeliverable_country_is_refused_by_name_and_stays_refused(load: Load):
     for _ in range(2):
         with pytest.raises(AddressUndeliverable, match="European Community"):
             load("book_shipment")(booking("European Community"), None)
@@ -40,7 +40,7 @@ def test_no_country_is_refused_by_name_and_stays_so(load: Load):
     assert load("cancel_shipment")({"order_id": "o1"}, None)["state"] == "REFUSED"
 
 
-def test_a_late_booking_is_refused_by_name(load: Load):
+def test_booking_after_its_cancellation_is_refused_by_name(load: Load):
     load("cancel_shipment")({"order_id": "o1"}, None)
 
     with pytest.raises(ShipmentAlreadyCancelled):

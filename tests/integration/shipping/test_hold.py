@@ -60,7 +60,7 @@ def apply(shipments: Shipments, *, held: bool, sequence: int) -> Shipment:
 
 
 class TestStore:
-    def test_a_booking_keeps_the_hold_that_came_first(self, shipments: Shipments):
+    def test_booking_keeps_an_earlier_hold(self, shipments: Shipments):
         apply(shipments, held=True, sequence=2)
         booked = shipments.book(PLAN)
 
@@ -75,7 +75,7 @@ class TestStore:
         with pytest.raises(ShipmentAlreadyCancelled):
             refuse_unless_booked(shipments.book(PLAN))
 
-    def test_a_row_from_before_there_were_holds_is_held_as_well(
+    def test_row_without_the_column_of_holds_can_be_held(
         self, shipments: Shipments, dynamodb: Any, table: str
     ):
         row = {
@@ -88,7 +88,7 @@ class TestStore:
 
         assert apply(shipments, held=True, sequence=2).held
 
-    def test_a_hold_that_comes_during_the_booking_is_kept(self, dynamodb: Any, table: str):
+    def test_hold_during_the_booking_is_kept(self, dynamodb: Any, table: str):
         others = Shipments(table, dynamodb=dynamodb)
         apply(others, held=True, sequence=2)
         holds = iter([(False, 3), (True, 4)])

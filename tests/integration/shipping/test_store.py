@@ -36,7 +36,7 @@ def rows(dynamodb: Any, table: str) -> list[dict[str, Any]]:
     return [from_item(item) for item in items]
 
 
-def test_a_booking_is_kept(shipments: Shipments, dynamodb: Any, table: str):
+def test_booking_is_stored(shipments: Shipments, dynamodb: Any, table: str):
     assert shipments.book(planned("o1")).state == "BOOKED"
     assert rows(dynamodb, table) == [
         {
@@ -62,7 +62,7 @@ def test_booking_again_is_the_same_shipment(shipments: Shipments):
     assert shipments.book(planned("o1", now=LATER)) == first
 
 
-def test_a_refusal_stands_whatever_is_asked_later(shipments: Shipments):
+def test_refusal_stays_whatever_is_requested_later(shipments: Shipments):
     refused = shipments.book(planned("o1", country="Unspecified"))
 
     assert refused.state == "REFUSED"
@@ -70,7 +70,7 @@ def test_a_refusal_stands_whatever_is_asked_later(shipments: Shipments):
     assert shipments.cancel("o1", now=LATER) == refused
 
 
-def test_a_cancellation_keeps_what_was_booked(shipments: Shipments, dynamodb: Any, table: str):
+def test_cancellation_keeps_the_booked_lines(shipments: Shipments, dynamodb: Any, table: str):
     shipments.book(planned("o1"))
     cancelled = shipments.cancel("o1", now=LATER)
 
@@ -100,7 +100,7 @@ def test_cancelling_nothing_leaves_a_tombstone(shipments: Shipments, dynamodb: A
     assert shipments.book(planned("o1", country="Unspecified")) == tombstone
 
 
-def test_one_request_each(dynamodb: Any, table: str):
+def test_each_operation_is_one_request(dynamodb: Any, table: str):
     requests: list[str] = []
     shipments = Shipments(table, dynamodb=Spy(dynamodb, requests.append))
 
@@ -128,7 +128,7 @@ def test_concurrent_duplicates_are_one_shipment(shipments: Shipments, dynamodb: 
         max_size=12,
     )
 )
-def test_the_first_request_decides_and_only_a_booking_can_change(
+def test_first_request_decides_and_only_a_booking_can_change(
     dynamodb: Any, make_table: Callable[[str, str], str], requests: list[tuple[str, str]]
 ):
     table = make_table("shipments", "order_id")

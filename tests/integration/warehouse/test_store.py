@@ -44,7 +44,7 @@ def harness(dynamodb: Any, make_table: Callable[[str, str], str]) -> WarehouseHa
     return WarehouseHarness(dynamodb, make_table)
 
 
-def test_an_order_is_picked_once(harness: WarehouseHarness):
+def test_order_is_picked_once(harness: WarehouseHarness):
     assert harness.warehouse.put_picking(PICKING) == PICKING
     later = replace(PICKING, picked_at="later", cause="another")
     assert harness.warehouse.put_picking(later) == PICKING

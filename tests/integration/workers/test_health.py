@@ -84,7 +84,7 @@ class TestSystemd:
         with pytest.raises(BlockingIOError):
             notifications()
 
-    def test_without_systemd_nothing_is_sent(self, monkeypatch: pytest.MonkeyPatch):
+    def test_nothing_is_sent_without_systemd(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
 
         health.notify_systemd(READY)

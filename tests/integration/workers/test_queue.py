@@ -65,7 +65,7 @@ def test_received_message_is_hidden_until_its_visibility_is_reset(sqs: Any, urls
     assert mine.receive() == []
 
 
-def test_a_group_comes_in_order_and_waits_for_itself_alone(sqs: Any, urls: Any):
+def test_message_group_comes_in_order_and_blocks_no_other(sqs: Any, urls: Any):
     pair = urls(".fifo")
     mine = queue(pair, sqs)
     for i, (group, body) in enumerate([("A", "a1"), ("B", "b1"), ("A", "a2")]):

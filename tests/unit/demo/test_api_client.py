@@ -65,7 +65,7 @@ def api(server: Server, cognito: Cognito | None = None) -> tuple[api_client.ApiC
     )
 
 
-def test_an_order_is_placed_once_when_all_is_well():
+def test_accepted_order_is_placed_once():
     server = Server((202, {"order_id": "o", "state": "PLACED"}))
     client, pauses = api(server)
     assert client.place(**ORDER) == api_client.ApiResponse(
@@ -83,7 +83,7 @@ def test_an_order_is_placed_once_when_all_is_well():
     assert pauses == []
 
 
-def test_a_contact_is_kept_under_the_customers_token():
+def test_contact_is_put_under_the_customers_token():
     server = Server((200, {}))
     client, _ = api(server)
     assert client.put_contact(customer="7", email="a@b.example", name="A").status == 200
@@ -113,14 +113,14 @@ def test_client_gives_up_after_its_attempts_and_returns_the_last_response():
 
 
 @pytest.mark.parametrize("status", [400, 404, 409])
-def test_a_clear_no_is_not_asked_again(status: int):
+def test_refused_request_is_not_retried(status: int):
     server = Server((status, {"message": "no"}))
     client, _ = api(server)
     assert client.place(**ORDER).status == status
     assert len(server.requests) == 1
 
 
-def test_an_expired_token_is_replaced_once():
+def test_expired_token_is_replaced_once():
     server = Server((401, {}), (202, {"order_id": "o"}))
     client, pauses = api(server)
     assert client.place(**ORDER).status == 202

@@ -13,7 +13,7 @@ def arguments(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:
     return demo._arguments()
 
 
-def test_an_empty_file_name_is_refused(
+def test_empty_file_name_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     for command in ("run", "up"):
@@ -23,12 +23,12 @@ def test_an_empty_file_name_is_refused(
         assert "ORDERS is empty" in capsys.readouterr().err
 
 
-def test_without_a_file_the_demo_takes_the_sample_and_up_none(monkeypatch: pytest.MonkeyPatch):
+def test_demo_without_a_file_takes_the_sample_and_up_takes_none(monkeypatch: pytest.MonkeyPatch):
     assert getattr(arguments(monkeypatch, "run"), "orders", None) == demo.SAMPLE
     assert getattr(arguments(monkeypatch, "up"), "orders", "") is None
 
 
-def test_a_pipe_that_is_closed_early_ends_the_demo_without_a_traceback(
+def test_closed_pipe_ends_the_demo_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     def broken(*_: object, **__: object) -> None:

@@ -46,7 +46,7 @@ def test_held_and_dispatched_orders_are_shown(database: sqlite3.Connection):
     ]
 
 
-def test_nothing_is_shown_where_nothing_was_disputed(database: sqlite3.Connection):
+def test_nothing_is_shown_without_disputes(database: sqlite3.Connection):
     out = io.StringIO()
     disputes.show(Screen(out), database)
 

@@ -80,7 +80,7 @@ def test_duplicates_that_were_noticed_and_decided_break_no_promise(database: sql
         ),
     ],
 )
-def test_a_duplicate_that_is_judged_wrong_is_found_and_named(
+def test_duplicate_with_the_wrong_outcome_is_found_and_named(
     database: sqlite3.Connection, change: str, invariant: int, subject: str, problem: str
 ):
     database.execute(change)
@@ -97,7 +97,7 @@ def test_a_duplicate_that_is_judged_wrong_is_found_and_named(
         "INSERT INTO cancel_requests VALUES ('l', 'WITHDRAWN')",
     ],
 )
-def test_a_repeated_order_without_an_equal_that_stands_is_no_duplicate(
+def test_repeated_order_whose_original_was_undone_is_no_duplicate(
     database: sqlite3.Connection, excuse: str
 ):
     database.execute("DELETE FROM duplicates")
@@ -120,7 +120,7 @@ def test_duplicates_and_decisions_are_shown(database: sqlite3.Connection):
     ]
 
 
-def test_nothing_is_shown_where_no_order_was_repeated(database: sqlite3.Connection):
+def test_nothing_is_shown_without_repeated_orders(database: sqlite3.Connection):
     database.execute("UPDATE placements SET duplicate_of = NULL")
     out = io.StringIO()
     duplicates.show(Screen(out), database)

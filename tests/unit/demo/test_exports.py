@@ -36,7 +36,7 @@ def line(sku: str, quantity: int, unit_price: int) -> PricedLine:
     return PricedLine(sku=sku, quantity=quantity, unit_price=unit_price)
 
 
-def test_an_invoice_is_an_order():
+def test_invoice_is_an_order():
     found = parsed(GOOD, row(StockCode="71053", Quantity="2", UnitPrice="3.39"))
     assert found == [
         Invoice(
@@ -49,7 +49,7 @@ def test_an_invoice_is_an_order():
     ]
 
 
-def test_the_next_number_begins_the_next_order():
+def test_next_invoice_number_begins_the_next_order():
     found = parsed(GOOD, row(InvoiceNo="536366"), row(InvoiceNo="536366", StockCode="71053"))
     assert [
         (one.line, one.number, len(one.lines)) for one in found if isinstance(one, Invoice)
@@ -59,7 +59,7 @@ def test_the_next_number_begins_the_next_order():
     ]
 
 
-def test_orders_come_while_the_file_is_still_being_read():
+def test_orders_are_yielded_while_the_file_is_read():
     class Endless(BytesIO):
         def __init__(self):
             super().__init__()
@@ -77,7 +77,7 @@ def test_rows_of_one_sku_at_one_price_are_summed():
     )
 
 
-def test_a_row_at_another_price_is_refused_and_the_rest_flows():
+def test_row_at_another_price_is_refused_and_the_rest_is_read():
     found = parsed(GOOD, row(UnitPrice="2.60"), row(StockCode="71053"))
     assert only_order(found).lines == (line("85123A", 6, 255), line("71053", 6, 255))
     assert found[0] == Rejection(
@@ -133,12 +133,12 @@ def test_a_row_at_another_price_is_refused_and_the_rest_flows():
         ("InvoiceNo", "53 6365", "invoice number is not an identifier"),
     ],
 )
-def test_a_bad_row_is_refused_with_its_line_and_reason(column: str, value: str, reason: str):
+def test_bad_row_is_refused_with_its_line_and_reason(column: str, value: str, reason: str):
     bad = row(**{column: value})
     assert refusals(row(InvoiceNo="1"), bad, row(InvoiceNo="2"))[0] == (3, reason)
 
 
-def test_an_invoice_without_a_usable_row_is_refused_too():
+def test_invoice_without_a_usable_row_is_refused():
     assert refusals(row(Quantity="0"), row(Quantity="-1")) == [
         (2, "quantity is not positive"),
         (3, "quantity is not positive"),
@@ -146,7 +146,7 @@ def test_an_invoice_without_a_usable_row_is_refused_too():
     ]
 
 
-def test_an_invoice_of_two_customers_or_countries_keeps_the_first():
+def test_invoice_of_two_customers_or_countries_keeps_the_first():
     found = parsed(GOOD, row(CustomerID="1"), row(Country="France"), row(StockCode="71053"))
     assert only_order(found).customer == "17850"
     assert len(only_order(found).lines) == 2
@@ -157,7 +157,7 @@ def test_an_invoice_of_two_customers_or_countries_keeps_the_first():
 
 
 @pytest.mark.parametrize("mark", ["C", "c"])
-def test_an_invoice_with_a_c_cancels_the_order_of_the_rest(mark: str):
+def test_invoice_number_with_a_c_cancels_the_order_of_that_number(mark: str):
     rows = [
         row(InvoiceNo=f"{mark}536365", Quantity="-1", UnitPrice="", StockCode="POST"),
         row(InvoiceNo=f"{mark}536365", Quantity="six", InvoiceDate="soon", Country=""),
@@ -176,26 +176,24 @@ def test_an_invoice_with_a_c_cancels_the_order_of_the_rest(mark: str):
         ({"InvoiceNo": "C53 6365"}, "invoice number is not an identifier"),
     ],
 )
-def test_a_cancellation_that_names_nobody_or_nothing_is_refused(
-    changes: dict[str, str], reason: str
-):
+def test_cancellation_without_customer_or_order_is_refused(changes: dict[str, str], reason: str):
     assert refusals(GOOD, row(**changes)) == [(3, reason), (3, exports.NO_ROW_LEFT)]
 
 
-def test_a_cancellation_of_two_customers_keeps_the_first():
+def test_cancellation_of_two_customers_keeps_the_first():
     rows = [row(InvoiceNo="C536365"), row(InvoiceNo="C536365", CustomerID="1")]
     found = parsed(*rows)
     assert isinstance(found[1], Cancellation)
     assert refusals(*rows) == [(3, "another customer than its invoice's")]
 
 
-def test_a_row_cut_short_is_refused_and_blank_ones_are_ignored():
+def test_short_row_is_refused_and_blank_rows_are_ignored():
     assert refusals(GOOD, "536365,71053,Lantern", "", ",,,,,,,", row(StockCode="71053")) == [
         (3, "too few columns")
     ]
 
 
-def test_an_invoice_is_held_to_a_bounded_number_of_rows(monkeypatch: pytest.MonkeyPatch):
+def test_rows_of_an_invoice_are_limited(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(exports, "MAX_ROWS", 2)
     found = parsed(GOOD, GOOD, GOOD)
     assert only_order(found).lines == (line("85123A", 12, 255),)
@@ -265,7 +263,7 @@ def test_dates_come_in_many_formats(date: str):
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_the_second_edition_of_the_data_set(delimiter: str):
+def test_columns_of_the_data_sets_second_edition_are_read(delimiter: str):
     header = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country"
     cells = ["489434.0", "85048 ", "Balls", "12", "2009-12-01 07:45:00", "6.95", "13085.0", "EIRE"]
     order = only_order(
@@ -275,13 +273,13 @@ def test_the_second_edition_of_the_data_set(delimiter: str):
     assert order.lines == (line("85048", 12, 695),)
 
 
-def test_columns_in_any_order_case_and_company():
+def test_columns_are_found_in_any_order_and_case_among_others():
     header = "country,Note,invoice_no,STOCKCODE,quantity,invoice date,unit price,customer_id"
     order = only_order(parsed("EIRE,x,1,A1,2,2010-12-01,1.00,7", header=header))
     assert (order.country, order.lines) == ("EIRE", (line("A1", 2, 100),))
 
 
-def test_latin_1_among_utf_8():
+def test_latin_1_line_in_a_utf_8_file_is_read():
     text = "\n".join([HEADER, row(Description="Caf\u00e9"), row(Country="C\u00f4te d'Ivoire")])
     found = list(invoices(BytesIO(text.encode("latin-1"))))
     assert len(only_order(found).lines) == 1
@@ -302,12 +300,12 @@ def test_windows_1252_has_euros_and_curly_apostrophes():
     assert (order.country, order.lines) == ("Land’s End", (line("85123A", 6, 255),))
 
 
-def test_a_byte_that_windows_1252_does_not_know_is_read_as_latin_1():
+def test_byte_unknown_to_windows_1252_is_read_as_latin_1():
     raw = f"{HEADER}\n{row(Description='?')}\n".encode().replace(b"?", b"\x81\xe9")
     assert only_order(list(invoices(BytesIO(raw)))).country == "United Kingdom"
 
 
-def test_a_lone_carriage_return_ends_a_line():
+def test_lone_carriage_return_ends_a_line():
     text = f"{HEADER}\n{GOOD}\r{row(InvoiceNo='536366')}\n{row(Quantity='0')}\r\n"
     found = list(invoices(BytesIO(text.encode())))
     orders = [one for one in found if isinstance(one, Invoice)]
@@ -318,20 +316,20 @@ def test_a_lone_carriage_return_ends_a_line():
     assert [one.line for one in found if isinstance(one, Rejection)] == [4, 4]
 
 
-def test_a_quoted_carriage_return_is_part_of_its_cell():
+def test_quoted_carriage_return_is_part_of_its_cell():
     order = only_order(parsed(GOOD, row(StockCode="71053", Description='"Lantern\rin red"')))
     assert len(order.lines) == 2
 
 
 @pytest.mark.parametrize("rows", [3, 3_000])
-def test_a_file_whose_lines_end_with_carriage_returns_only(rows: int):
+def test_file_with_carriage_returns_only_is_read(rows: int):
     numbered = [row(InvoiceNo=str(number)) for number in range(rows)]
     found = list(invoices(BytesIO("\r".join([HEADER, *numbered, ""]).encode())))
     assert [one.line for one in found] == list(range(2, rows + 2))
     assert all(isinstance(one, Invoice) for one in found)
 
 
-def test_a_line_end_of_two_characters_on_the_edge_of_a_chunk_is_one():
+def test_line_end_split_by_a_chunk_counts_once():
     short = f"{GOOD}\r"
     long = row(Description="x" * (export_rows.MAX_LINE - len(short) - len(row(Description="")) - 1))
     text = f"{HEADER}\n{short}{long}\r\n{row(Quantity='0')}\r\n"
@@ -340,20 +338,20 @@ def test_a_line_end_of_two_characters_on_the_edge_of_a_chunk_is_one():
     assert [one.line for one in found if isinstance(one, Rejection)] == [4]
 
 
-def test_windows_line_ends_and_quoted_cells():
+def test_windows_line_ends_and_quoted_cells_are_read():
     quoted = row(Description='"Set of ""two"", blue"')
     order = only_order(list(invoices(BytesIO(f"{HEADER}\r\n{quoted}\r\n".encode()))))
     assert order.country == "United Kingdom"
 
 
-def test_a_quoted_cell_may_span_lines_and_line_numbers_stay_right():
+def test_quoted_cell_spans_lines_and_line_numbers_stay_right():
     spanning = row(Description='"Lantern\nin red"', StockCode="71053")
     found = parsed(GOOD, spanning, row(Quantity="0"))
     assert len(only_order(found).lines) == 2
     assert [one.line for one in found if isinstance(one, Rejection)] == [5]
 
 
-def test_a_quote_that_is_never_closed_costs_its_own_row_only():
+def test_unclosed_quote_loses_its_own_row_only():
     others = [row(StockCode=str(number)) for number in range(10, 30)]
     found = parsed(GOOD, row(Description='"12 inch'), *others)
     assert len(only_order(found).lines) == 21
@@ -362,14 +360,14 @@ def test_a_quote_that_is_never_closed_costs_its_own_row_only():
     ]
 
 
-def test_a_quote_that_is_never_closed_is_not_looked_for_in_the_whole_file():
+def test_unclosed_quote_is_not_searched_in_the_whole_file():
     others = [row(StockCode=str(number)) for number in range(10, 1_000)]
     file = BytesIO("\n".join([HEADER, row(Description='"12 inch'), *others]).encode())
     assert isinstance(next(invoices(file)), Rejection)
     assert len(file.read().splitlines()) > 980
 
 
-def test_an_open_quote_at_the_end_of_the_file():
+def test_unclosed_quote_at_the_end_of_the_file_is_refused():
     found = parsed(GOOD, row(Description='"12 inch'), row(StockCode="71053"))
     assert len(only_order(found).lines) == 2
 
@@ -408,7 +406,7 @@ def test_invalid_export_is_rejected_in_one_line(tmp_path: Path, content: bytes, 
         ([row(InvoiceNo="C536365")], "no order to place, only cancellations"),
     ],
 )
-def test_an_export_without_a_usable_order_is_refused_in_one_line(
+def test_export_without_a_usable_order_is_refused_in_one_line(
     tmp_path: Path, rows: list[str], message: str
 ):
     path = tmp_path / "orders.csv"
@@ -418,14 +416,14 @@ def test_an_export_without_a_usable_order_is_refused_in_one_line(
     assert "\n" not in str(refused.value)
 
 
-def test_an_export_whose_last_order_can_be_used_is_one(tmp_path: Path):
+def test_export_with_only_its_last_order_usable_is_accepted(tmp_path: Path):
     path = tmp_path / "orders.csv"
     path.write_text("\n".join([HEADER, row(Quantity="0"), row(InvoiceNo="536366")]))
     check(path)
 
 
 @pytest.mark.parametrize("length", [export_rows.MAX_LINE, 10 * export_rows.MAX_LINE + 7])
-def test_a_giant_line_costs_itself_only(length: int):
+def test_giant_line_loses_itself_only(length: int):
     giant = row(Description="x" * length)
     assert refusals(GOOD, giant, row(Quantity="0")) == [
         (3, export_rows.TOO_LONG),
@@ -434,7 +432,7 @@ def test_a_giant_line_costs_itself_only(length: int):
     assert refusals(GOOD, giant) == [(3, export_rows.TOO_LONG)]
 
 
-def test_a_giant_field_is_not_read_into_memory():
+def test_giant_field_is_not_read_into_memory():
     class Watched(BytesIO):
         longest = 0
 
@@ -448,7 +446,7 @@ def test_a_giant_field_is_not_read_into_memory():
     assert file.longest == export_rows.MAX_LINE
 
 
-def test_a_zero_byte_costs_its_own_line_only():
+def test_zero_byte_loses_its_own_line_only():
     assert refusals(GOOD, row(Description="\0"), row(Quantity="0")) == [
         (3, export_rows.ZERO_BYTE),
         (4, "quantity is not positive"),
@@ -461,14 +459,14 @@ def test_giant_line_inside_an_open_quote_is_rejected_and_the_rest_is_read():
     assert len(only_order(parsed(GOOD, *rows)).lines) == 2
 
 
-def test_a_missing_file_and_a_folder(tmp_path: Path):
+def test_missing_file_or_folder_is_refused_in_one_line(tmp_path: Path):
     with pytest.raises(ExportError, match="does not exist"):
         check(tmp_path / "none.csv")
     with pytest.raises(ExportError, match="is not a file"):
         check(tmp_path)
 
 
-def test_the_sample_has_something_of_everything():
+def test_sample_has_every_kind_of_row():
     found = list(read(Path(exports.__file__).with_name("sample.csv")))
     orders = [one for one in found if isinstance(one, Invoice)]
     reasons = {one.reason for one in found if isinstance(one, Rejection)}

@@ -36,7 +36,7 @@ def shown(faults: Faults) -> str:
     return out.getvalue()
 
 
-def test_a_fault_is_injected_before_the_block_and_over_after_it():
+def test_fault_is_injected_before_the_block_and_removed_after_it():
     faults = Faults()
     with faults.active([FAULT]):
         assert faults.denied == [FAULT]
@@ -46,7 +46,7 @@ def test_a_fault_is_injected_before_the_block_and_over_after_it():
     assert f"{FAULT.what:<22}dead-lettered in {FAULT.queue}" in shown(faults)
 
 
-def test_a_fault_that_no_work_met_is_not_waited_for_nor_claimed():
+def test_fault_without_affected_work_is_not_waited_for():
     faults = Faults()
     began = time.monotonic()
     with faults.active([FAULT], is_over=lambda: True, is_concerned=lambda: False):
@@ -58,7 +58,7 @@ def test_a_fault_that_no_work_met_is_not_waited_for_nor_claimed():
     assert "redriven" not in shown(faults)
 
 
-def test_a_fault_that_work_met_without_a_dead_letter_is_a_failure():
+def test_affected_work_without_a_dead_letter_is_a_failure():
     faults = Faults()
     with faults.active([FAULT], is_over=lambda: True):
         pass
@@ -72,7 +72,7 @@ def test_faults_that_were_never_injected_are_not_claimed():
     )
 
 
-def test_an_interruption_ends_the_faults_at_once():
+def test_interruption_removes_the_faults_at_once():
     faults = Faults()
     began = time.monotonic()
     with pytest.raises(SystemExit), faults.active(FAULTS_WHILE_DISPATCHING):

@@ -39,7 +39,7 @@ def explained(directory: Path) -> tuple[str, dict[str, str], Path]:
     return out.getvalue(), dict(line.split("=", 1) for line in lines), Path(path)
 
 
-def test_the_settings_are_for_their_user_only_and_a_shell_reads_them(tmp_path: Path):
+def test_settings_file_is_private_and_readable_by_a_shell(tmp_path: Path):
     _, settings, path = explained(tmp_path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert settings["PASSWORD"] == "pa'ss"
@@ -62,7 +62,7 @@ def test_every_route_and_the_operators_command_are_shown(tmp_path: Path):
     assert used <= set(settings)
 
 
-def test_the_shelf_is_added_to_what_an_export_orders(database: sqlite3.Connection):
+def test_shelf_stock_is_added_to_the_demand_of_an_export(database: sqlite3.Connection):
     sku, units = next(iter(STOCK.items()))
     database.execute("INSERT INTO demand VALUES (?, 5)", [sku])
     on_shelf = stock_shelf(database)

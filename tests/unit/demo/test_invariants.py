@@ -402,7 +402,7 @@ def test_clean_records_break_no_promise(snapshot: sqlite3.Connection):
 
 
 @pytest.mark.parametrize(("change", "invariant", "subject", "problem"), BREAKS)
-def test_a_broken_promise_is_caught_and_named(
+def test_broken_promise_is_found_and_named(
     snapshot: sqlite3.Connection, change: str, invariant: int, subject: str, problem: str
 ):
     snapshot.execute(change)
@@ -438,7 +438,7 @@ def test_promise_broken_when_all_work_is_done_is_found_and_named(
     ], found
 
 
-def test_each_rule_is_broken_by_one_of_these(quiescent: sqlite3.Connection):
+def test_each_rule_is_broken_by_a_sample(quiescent: sqlite3.Connection):
     rules = CHECKS + QUIESCENT_CHECKS
     fired = set()
     for change, *_ in BREAKS + LATE_BREAKS:
@@ -463,7 +463,7 @@ def test_withdrawn_order_in_a_dead_letter_is_not_lost(snapshot: sqlite3.Connecti
     assert list(find_violations(snapshot, CHECKS)) == []
 
 
-def test_an_order_that_stands_on_a_queue_is_not_lost(snapshot: sqlite3.Connection):
+def test_order_on_a_queue_is_not_lost(snapshot: sqlite3.Connection):
     snapshot.execute("UPDATE orders SET state = 'PLACED' WHERE order_id = 'p'")
     snapshot.execute("DELETE FROM events WHERE order_id = 'p' AND sequence = 2")
     snapshot.execute("UPDATE reservations SET state = 'RELEASED' WHERE order_id = 'p'")
@@ -472,7 +472,7 @@ def test_an_order_that_stands_on_a_queue_is_not_lost(snapshot: sqlite3.Connectio
     assert list(find_violations(snapshot, CHECKS)) == []
 
 
-def test_a_violation_names_promise_subject_and_fault(snapshot: sqlite3.Connection):
+def test_violation_names_promise_subject_and_fault(snapshot: sqlite3.Connection):
     snapshot.execute("UPDATE shipments SET state = 'BOOKED' WHERE order_id = 'v'")
     assert list(find_violations(snapshot, CHECKS)) == [
         Violation(invariant=5, subject="v", problem="still has its shipment")
@@ -491,7 +491,7 @@ ANSWERS = ("CANCELLED", "PLACED", "WITHDRAWN", "REJECTED", None)
         )
     ),
 )
-def test_an_order_ends_as_the_answer_to_its_cancellation_said(
+def test_order_that_ends_against_its_cancellations_answer_is_named(
     snapshot: sqlite3.Connection, answered: str | None, state: str
 ):
     # PLACED asks a saga, which may reject the order; WITHDRAWN undoes, DISPATCHED was too late.
@@ -546,7 +546,7 @@ def test_only_the_order_that_a_dead_letter_is_about_is_excused(
         "UPDATE stock SET reserved = 0, available = available + 1 WHERE sku = 'B2'",
     ],
 )
-def test_a_stock_of_nothing_is_not_below_nothing(snapshot: sqlite3.Connection, change: str):
+def test_stock_of_zero_is_not_below_a_minimum_of_zero(snapshot: sqlite3.Connection, change: str):
     snapshot.execute(change)
     found = [
         one.problem for one in find_violations(snapshot, CHECKS) if "available is" in one.problem
@@ -554,7 +554,7 @@ def test_a_stock_of_nothing_is_not_below_nothing(snapshot: sqlite3.Connection, c
     assert found == []
 
 
-def test_an_entry_of_nothing_is_named(snapshot: sqlite3.Connection):
+def test_ledger_entry_of_zero_is_named(snapshot: sqlite3.Connection):
     snapshot.execute("UPDATE entries SET amount = 0 WHERE order_id = 'c'")
     found = [one.problem for one in find_violations(snapshot, CHECKS) if one.subject == "c"]
     assert "an entry moves 0 from customer/ada to card-provider" in found

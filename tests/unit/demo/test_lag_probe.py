@@ -63,5 +63,5 @@ def test_only_the_newest_orders_are_watched(database: sqlite3.Connection):
     ("count", "share", "expected"),
     [(1, 50, 1), (1, 99, 1), (4, 50, 2), (4, 51, 3), (100, 95, 95), (100, 99, 99), (3, 99, 3)],
 )
-def test_a_percentile_is_one_of_the_lags(count: int, share: int, expected: float):
+def test_percentile_is_one_of_the_lags(count: int, share: int, expected: float):
     assert percentile([float(n) for n in range(1, count + 1)], share) == expected

@@ -13,18 +13,18 @@ def made(variant: str, *, seed: int = 7, orders: int = 400) -> bytes:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_seed_decides_about_every_byte(variant: str):
+def test_same_seed_makes_the_same_bytes(variant: str):
     assert made(variant) == made(variant)
     assert made(variant) != made(variant, seed=8)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_shorter_export_begins_as_a_longer_one(variant: str):
+def test_shorter_export_is_the_beginning_of_a_longer_one(variant: str):
     assert made(variant).startswith(made(variant, orders=BACK))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_an_export_has_something_of_everything(variant: str):
+def test_made_export_has_every_kind_of_row(variant: str):
     found = list(invoices(BytesIO(made(variant, orders=2_000))))
     orders = [one for one in found if isinstance(one, Invoice)]
     cancelled = [one for one in found if isinstance(one, Cancellation)]

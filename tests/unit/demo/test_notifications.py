@@ -159,6 +159,6 @@ def test_one_customer_in_twenty_gives_no_address():
     assert len(set(api.kept)) == len(api.kept) == 1_000 - given.count(None)
 
 
-def test_an_address_that_is_not_taken_ends_the_run():
+def test_refused_address_ends_the_run():
     with pytest.raises(DemoError, match="1's address was refused"):
         register(Shop(500), "1")

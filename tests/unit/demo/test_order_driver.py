@@ -205,7 +205,7 @@ def test_refused_order_frees_its_slot():
     assert time.now == 0.0
 
 
-def test_the_first_result_does_not_wait_for_later_items():
+def test_first_result_does_not_wait_for_later_items():
     pulled: list[int] = []
     worked = threading.Event()
 

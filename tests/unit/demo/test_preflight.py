@@ -29,14 +29,14 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_no_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_missing_node_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UnreadyError, match=r"Node\.js is missing: install"):
         check_tools()
 
 
 @pytest.mark.parametrize("version", ["v18.20.1", "v8.0.0", ""])
-def test_an_old_or_broken_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str):
+def test_old_or_broken_node_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str):
     node(tmp_path, version)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     with pytest.raises(UnreadyError, match=f"is {version or 'broken'} .* install 20 or later"):
@@ -62,7 +62,7 @@ def test_missing_cdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     check_tools()
 
 
-def test_only_one_at_a_time_and_the_other_is_named(tmp_path: Path):
+def test_second_run_is_refused_and_the_first_is_named(tmp_path: Path):
     lock = tmp_path / "made" / "lock"
     with exclusive_lock(lock):
         running = rf"running already \(process {os.getpid()}, since"
@@ -73,7 +73,7 @@ def test_only_one_at_a_time_and_the_other_is_named(tmp_path: Path):
         pass
 
 
-def test_a_killed_one_leaves_no_lock(tmp_path: Path):
+def test_killed_run_leaves_no_lock(tmp_path: Path):
     lock = tmp_path / "lock"
     code = (
         "import sys, pathlib, os\n"
@@ -87,7 +87,7 @@ def test_a_killed_one_leaves_no_lock(tmp_path: Path):
         assert lock.read_text().startswith(f"process {os.getpid()}")
 
 
-def test_a_lock_that_cannot_be_made(tmp_path: Path):
+def test_lock_that_cannot_be_made_is_an_error_of_one_line(tmp_path: Path):
     (tmp_path / "file").touch()
     with (
         pytest.raises(UnreadyError, match="cannot be written"),
@@ -103,7 +103,7 @@ def test_a_lock_that_cannot_be_made(tmp_path: Path):
         ("a;b\n1;2\n", "lacks the columns InvoiceNo"),
     ],
 )
-def test_a_bad_orders_file_is_one_line_and_status_2(
+def test_bad_orders_file_is_one_line_and_status_2(
     tmp_path: Path, content: str | None, message: str
 ):
     path = tmp_path / "orders.csv"
@@ -116,13 +116,13 @@ def test_a_bad_orders_file_is_one_line_and_status_2(
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_a_missing_tool_is_one_line_and_status_2(tmp_path: Path):
+def test_missing_tool_is_one_line_and_status_2(tmp_path: Path):
     ended = run("up", PATH=str(tmp_path))
     assert ended.returncode == 2
     assert ended.stderr == ("Node.js is missing: install Node.js 20 or later (22 is advised).\n")
 
 
-def test_a_bad_port_is_refused():
+def test_bad_port_is_refused():
     ended = run("up", "--port", "70000")
     assert ended.returncode == 2
     assert "70000 is not a port" in ended.stderr

@@ -140,12 +140,12 @@ def snapshot() -> Iterator[sqlite3.Connection]:
     database.close()
 
 
-def test_views_that_say_what_the_facts_say_break_no_promise(snapshot: sqlite3.Connection):
+def test_views_that_equal_the_events_break_no_promise(snapshot: sqlite3.Connection):
     assert list(find_violations(snapshot, CHECKS)) == []
 
 
 @pytest.mark.parametrize(("change", "subject", "problem"), BREAKS)
-def test_a_view_that_says_something_else_is_caught_and_named(
+def test_view_that_differs_from_the_events_is_found_and_named(
     snapshot: sqlite3.Connection, change: str, subject: str, problem: str
 ):
     snapshot.execute(change)
@@ -160,14 +160,14 @@ TWICE = (
 )
 
 
-def test_an_event_published_in_two_ways_is_named(snapshot: sqlite3.Connection):
+def test_event_published_with_two_contents_is_named(snapshot: sqlite3.Connection):
     snapshot.execute(TWICE)
     (found,) = [one for one in find_violations(snapshot, CHECKS) if one.invariant == 2]
     assert found.subject == "d"
     assert found.problem.startswith("event 1 of orders was published as OrderPlaced at 2026")
 
 
-def test_each_rule_is_broken_by_one_of_these(snapshot: sqlite3.Connection):
+def test_each_rule_is_broken_by_a_sample(snapshot: sqlite3.Connection):
     fired = set()
     for change, *_ in [*BREAKS, (TWICE,)]:
         snapshot.execute("SAVEPOINT clean")

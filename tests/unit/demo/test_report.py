@@ -25,14 +25,14 @@ def database() -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-def test_a_bar_is_empty_half_and_full():
+def test_bar_is_drawn_empty_half_and_full():
     assert bar(0, 4, width=4) == "[....] 0 of 4"
     assert bar(2, 4, width=4) == "[##..] 2 of 4"
     assert bar(1_000, 1_000, width=4) == "[####] 1,000 of 1,000"
     assert bar(0, 0, width=4) == "[####] 0 of 0"
 
 
-def test_a_phase_is_one_plain_line_away_from_a_terminal():
+def test_phase_without_a_terminal_is_one_plain_line():
     out = io.StringIO()
     with Screen(out).phase("placing") as note:
         note("1 of 2")
@@ -40,7 +40,7 @@ def test_a_phase_is_one_plain_line_away_from_a_terminal():
     assert re.fullmatch(r"  placing +2 of 2 +\d+\.\d s\n", out.getvalue())
 
 
-def test_a_phase_is_redrawn_on_a_terminal():
+def test_phase_on_a_terminal_is_redrawn():
     out = Terminal()
     with Screen(out).phase("placing") as note:
         note("1 of 2")

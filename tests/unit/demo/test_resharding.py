@@ -87,7 +87,7 @@ def resharding(cloud: Any, database: sqlite3.Connection) -> Resharding:
     return Resharding(cloud, outputs, database)
 
 
-def test_the_scaler_is_brought_to_double_and_to_halve(database: sqlite3.Connection):
+def test_scaler_is_driven_to_double_and_to_halve(database: sqlite3.Connection):
     cloud = Scaled()
     run = resharding(cloud, database)
     run.advance(0.2)
@@ -134,7 +134,7 @@ def test_decision_before_the_run_is_ignored(database: sqlite3.Connection):
         ([1, 2, 4, 2, 1], False),
     ],
 )
-def test_there_and_back_is_one_doubling_and_one_halving(
+def test_resharding_is_one_doubling_and_one_halving(
     database: sqlite3.Connection, counts: list[int], completed: bool
 ):
     cloud = Scaled()
@@ -147,7 +147,7 @@ def test_there_and_back_is_one_doubling_and_one_halving(
     assert run.completed() == completed
 
 
-def test_a_stream_that_is_not_as_it_was_decided_has_not_gone_back(database: sqlite3.Connection):
+def test_stream_with_other_shards_than_decided_is_not_restored(database: sqlite3.Connection):
     cloud = Scaled()
     run = resharding(cloud, database)
     run.advance(1.0)
@@ -155,7 +155,7 @@ def test_a_stream_that_is_not_as_it_was_decided_has_not_gone_back(database: sqli
     assert not run.completed()
 
 
-def test_a_scaler_that_fails_is_not_passed_over(database: sqlite3.Connection):
+def test_failing_scaler_fails_the_run(database: sqlite3.Connection):
     cloud = Scaled()
     cloud.fails = True
     with pytest.raises(CloudError, match="The scaler failed: broken"):

@@ -11,7 +11,7 @@ from demo.snapshot import Snapshot, opened
 from lambdas.runtime.dynamodb import to_item
 
 
-def test_the_ledger_is_read_in_pages_by_key():
+def test_ledger_is_read_in_pages_by_key():
     rows = [[f"o{i:02}", kind] for i in range(7) for kind in ("CHARGE", "REFUND")]
     asked: list[dict[str, str]] = []
 

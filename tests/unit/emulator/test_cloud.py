@@ -22,7 +22,7 @@ def test_each_cloud_has_an_access_key_of_its_own_that_is_not_shown():
     ("user", "flags", "message"),
     [(0, os.ST_NOEXEC, "noexec"), (0, 0, ""), (1000, os.ST_NOEXEC, "")],
 )
-def test_a_directory_mounted_noexec_is_refused_where_the_database_would_run_in_it(
+def test_noexec_directory_is_refused_for_the_database(
     monkeypatch: pytest.MonkeyPatch, user: int, flags: int, message: str
 ):
     monkeypatch.setattr(os, "geteuid", lambda: user)

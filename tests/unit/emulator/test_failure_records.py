@@ -20,7 +20,7 @@ def record(sequence: str, arrived: float) -> Record:
 RECORDS = (record("4960118", 1573691884.835), record("4960119", 1573691885.58))
 
 
-def test_a_queue_learns_where_in_the_kinesis_stream_the_records_are() -> None:
+def test_queue_gets_the_position_of_kinesis_records() -> None:
     discarded = DiscardedBatch(
         records=RECORDS, condition="RetryAttemptsExhausted", invocations=3, error=True
     )
@@ -77,7 +77,7 @@ def test_failure_record_of_a_table_change_has_whole_seconds() -> None:
     assert "responseContext" not in sent, "no function was invoked"
 
 
-def test_a_function_that_reported_failures_raised_no_error() -> None:
+def test_reported_failures_are_recorded_without_an_error() -> None:
     discarded = DiscardedBatch(
         records=RECORDS, condition="RetryAttemptsExhausted", invocations=1, error=False
     )
@@ -88,7 +88,7 @@ def test_a_function_that_reported_failures_raised_no_error() -> None:
     assert "functionError" not in sent["responseContext"]
 
 
-def test_a_bucket_gets_the_event_as_well_under_a_name_that_sorts_by_time() -> None:
+def test_bucket_gets_the_event_too_under_a_name_that_sorts_by_time() -> None:
     sent = with_payload({"version": "1.0"}, [r.body for r in RECORDS])
     assert sent["version"] == "1.0"
     assert json.loads(sent["payload"]) == {"Records": [{"is": "4960118"}, {"is": "4960119"}]}

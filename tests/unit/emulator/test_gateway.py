@@ -27,12 +27,12 @@ def answer(path: str, *, host: str = "127.0.0.1:4566", key: str = "") -> int:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:4566", "localhost:4566", "LOCALHOST:4566"])
-def test_a_request_to_this_machine_by_name_passes(host: str):
+def test_request_to_this_machine_by_name_passes(host: str):
     assert answer("/", host=host) == 200
 
 
 @pytest.mark.parametrize("host", ["shop.example:4566", "127.0.0.1", "127.0.0.1:80", ""])
-def test_a_request_to_another_host_is_refused(host: str):
+def test_request_to_another_host_is_refused(host: str):
     assert answer("/", host=host) == 421
 
 
@@ -48,7 +48,7 @@ def test_a_request_to_another_host_is_refused(host: str):
         "/latest/meta-data/iam/security-credentials/role",
     ],
 )
-def test_what_is_not_signed_needs_the_runs_key(path: str):
+def test_unsigned_request_needs_the_runs_key(path: str):
     assert answer(path) == 403
     assert answer(path, key="test") == 403
     assert answer(path, key=KEY) == 200
@@ -57,11 +57,11 @@ def test_what_is_not_signed_needs_the_runs_key(path: str):
 @pytest.mark.parametrize(
     "path", ["/_ministack/health", "/_ministack/cfn-response/token", "/orders"]
 )
-def test_what_has_a_token_of_its_own_or_is_harmless_needs_none(path: str):
+def test_request_with_its_own_token_or_without_harm_needs_no_key(path: str):
     assert answer(path) == 200
 
 
-def test_the_servers_own_events_pass():
+def test_servers_own_events_pass():
     seen: list[str] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -31,7 +31,7 @@ def record(condition: str, response: payloads.Response | None, invocations: int 
     )
 
 
-def test_the_record_of_a_failure_is_that_of_the_documentation() -> None:
+def test_failure_record_equals_the_documented_one() -> None:
     error = {"errorMessage": "Process exited before completing request"}
     response = payloads.Response(payload=error, version="$LATEST", failed=True)
     assert record("RetriesExhausted", response) == {
@@ -53,7 +53,7 @@ def test_the_record_of_a_failure_is_that_of_the_documentation() -> None:
     }, RECORD
 
 
-def test_the_record_of_a_success_names_no_error() -> None:
+def test_success_record_has_no_error() -> None:
     response = payloads.Response(payload=None, version="7", failed=False)
     written = record("Success", response, invocations=1)
     assert written["responseContext"] == {"statusCode": 200, "executedVersion": "7"}, RECORD
@@ -61,7 +61,7 @@ def test_the_record_of_a_success_names_no_error() -> None:
 
 
 @pytest.mark.parametrize("condition", ["ZeroReservedConcurrency", "EventAgeExceeded"])
-def test_a_function_that_never_ran_has_no_response(condition: str) -> None:
+def test_record_of_a_function_that_never_ran_has_no_response(condition: str) -> None:
     written = record(condition, None, invocations=0)
     assert written.keys() == {"version", "timestamp", "requestContext", "requestPayload"}, RECORD
 
@@ -75,7 +75,7 @@ def test_a_function_that_never_ran_has_no_response(condition: str) -> None:
         ("ZeroReservedConcurrency", "Failure"),
     ],
 )
-def test_on_a_bus_the_record_is_the_detail(condition: str, outcome: str) -> None:
+def test_record_on_a_bus_is_the_events_detail(condition: str, outcome: str) -> None:
     written = record(condition, None)
     entry = payloads.invocation_event(written, BUS)
     assert json.loads(entry.pop("Detail")) == written, RECORD
@@ -86,7 +86,7 @@ def test_on_a_bus_the_record_is_the_detail(condition: str, outcome: str) -> None
     }, RECORD
 
 
-def test_a_functions_dead_letter_says_which_request_failed_and_why() -> None:
+def test_dead_letter_of_a_function_names_request_and_error() -> None:
     assert payloads.function_attributes("e4b46cbf", 200, "no funds") == {
         "RequestID": "e4b46cbf",
         "ErrorCode": 200,
@@ -97,7 +97,7 @@ def test_a_functions_dead_letter_says_which_request_failed_and_why() -> None:
 @example("x" * 2000)
 @example("x" + "ü" * 2000)
 @given(st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=3000))
-def test_a_functions_dead_letter_has_the_first_kilobyte_of_the_message(message: str) -> None:
+def test_dead_letter_of_a_function_has_the_first_kilobyte_of_the_error(message: str) -> None:
     kept = payloads.function_attributes("e4b46cbf", 200, message)["ErrorMessage"]
     assert isinstance(kept, str)
     assert message.startswith(kept), f"{RECORD}#invocation-dlq"
@@ -123,9 +123,7 @@ def test_a_functions_dead_letter_has_the_first_kilobyte_of_the_message(message: 
         ("InvalidMessageContents", "ERROR_FROM_TARGET"),
     ],
 )
-def test_a_rules_dead_letter_says_what_failed_in_eventbridges_words(
-    code: str, written: str
-) -> None:
+def test_dead_letter_of_a_rule_has_eventbridges_error(code: str, written: str) -> None:
     assert payloads.rule_attributes(
         rule="r", target="t", code=code, message="m", condition="", retries=0
     ) == {
@@ -138,7 +136,7 @@ def test_a_rules_dead_letter_says_what_failed_in_eventbridges_words(
 
 
 @pytest.mark.parametrize("condition", ["MaximumRetryAttempts", "MaximumEventAgeInSeconds"])
-def test_a_limit_that_was_reached_is_named(condition: str) -> None:
+def test_reached_limit_is_named(condition: str) -> None:
     rule = payloads.rule_attributes(
         rule="r", target="t", code="c", message="m", condition=condition, retries=185
     )
@@ -151,7 +149,7 @@ def test_a_limit_that_was_reached_is_named(condition: str) -> None:
     assert schedule["EXHAUSTED_RETRY_CONDITION"] == condition, SCHEDULE
 
 
-def test_a_schedules_dead_letter_has_the_services_own_error() -> None:
+def test_dead_letter_of_a_schedule_has_the_services_error() -> None:
     assert payloads.schedule_attributes(
         schedule="arn:aws:scheduler:us-west-2:123456789012:schedule/DLQ-test",
         target="arn:aws:sqs:us-west-2:123456789012:does-not-exist",
@@ -173,7 +171,7 @@ def test_a_schedules_dead_letter_has_the_services_own_error() -> None:
     }, SCHEDULE
 
 
-def test_a_function_gets_a_notification_as_a_record() -> None:
+def test_function_gets_a_notification_as_a_record() -> None:
     assert payloads.notification_event({"Message": "m"}, "arn:sub") == {
         "Records": [
             {

@@ -48,7 +48,7 @@ def test_settings_are_read_as_lambda_names_them(
     assert Settings.of(mapping, fifo=fifo, reserved=reserved) == expected, (PARAMETERS, SCALING)
 
 
-def test_without_a_window_what_is_there_is_a_batch() -> None:
+def test_batch_without_a_window_is_what_is_there() -> None:
     mapping = QueueMapping(Settings())
     assert mapping.due(0) == ()
     assert mapping.next_due() == math.inf
@@ -57,7 +57,7 @@ def test_without_a_window_what_is_there_is_a_batch() -> None:
     assert mapping.due(0) == ()
 
 
-def test_a_window_gathers_until_its_end_or_a_full_batch() -> None:
+def test_window_gathers_until_its_end_or_a_full_batch() -> None:
     mapping = QueueMapping(Settings(batch_size=3, batching_window=10))
     a, b, *more = messages("", "", "", "", "")
     mapping.add_messages([a], 100)
@@ -70,7 +70,7 @@ def test_a_window_gathers_until_its_end_or_a_full_batch() -> None:
     assert mapping.due(111) == tuple(more)
 
 
-def test_no_more_batches_at_once_than_allowed() -> None:
+def test_concurrent_batches_stay_below_the_maximum() -> None:
     mapping = QueueMapping(Settings(batch_size=1, concurrency=2))
     mapping.add_messages(messages("", "", ""), 0)
     first, second = mapping.due(0), mapping.due(0)
@@ -125,7 +125,7 @@ def test_reported_failures_stay_in_the_queue(answer: Any, deleted: str) -> None:
     assert "".join(ids(tuple(done))) == deleted, ERRORS
 
 
-def test_a_report_counts_only_if_asked_for_and_an_error_fails_all() -> None:
+def test_report_counts_only_if_enabled_and_an_error_fails_the_batch() -> None:
     batch = tuple(messages("", ""))
     assert to_delete(batch, Settings(), answer=failing("1"), failed=False) == list(batch), ERRORS
     assert to_delete(batch, Settings(reports=True), answer=failing("1"), failed=True) == []
@@ -180,7 +180,7 @@ class Fifo:
     ),
     strategies.integers(0, 2**32),
 )
-def test_every_message_is_done_once_and_in_the_order_of_its_group(
+def test_every_message_is_processed_once_in_the_order_of_its_group(
     groups: str, options: Settings, seed: int
 ) -> None:
     queue = Fifo(groups, options, Random(seed))

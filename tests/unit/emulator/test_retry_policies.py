@@ -86,7 +86,7 @@ def test_targets_of_rules_and_schedules(
     assert decide_target_retry(limits, attempt) == verdict, source
 
 
-def test_the_defaults_of_targets_are_a_day_and_185_retries() -> None:
+def test_target_defaults_are_a_day_and_185_retries() -> None:
     assert Limits(retries=185, age=DAY) == TARGET_LIMITS, EVENTBRIDGE
     ages = 0.0
     for times in range(1, 186):
@@ -143,7 +143,7 @@ def test_asynchronous_invocations(
     assert decide_async_retry(limits, attempt) == verdict, source
 
 
-def test_the_defaults_of_asynchronous_invocations() -> None:
+def test_asynchronous_invocation_defaults_are_six_hours_and_two_retries() -> None:
     assert Limits(retries=2, age=SIX_HOURS) == ASYNCHRONOUS_LIMITS, LAMBDA_API
 
 
@@ -166,7 +166,7 @@ def test_subscriptions(attempt: FailedAttempt, verdict: Verdict, source: str) ->
     assert decide_subscription_retry(attempt) == verdict, source
 
 
-def test_the_retries_of_subscriptions_take_over_23_days() -> None:
+def test_subscription_retries_take_over_23_days() -> None:
     verdicts = [decide_subscription_retry(failed(TRANSIENT, times)) for times in range(1, 100_016)]
     delays = [verdict.delay for verdict in verdicts if isinstance(verdict, RetryAfter)]
     assert len(delays) == SUBSCRIPTION_RETRIES == 100_015, SNS
@@ -205,7 +205,7 @@ def test_delays_are_bounded(rule, longest: float, limits: Limits, attempt: Faile
 
 @pytest.mark.parametrize("rule", [decide_target_retry, decide_async_retry])
 @given(limits=limits_of_ours, kind=kinds, drawn=st.lists(draws, min_size=1))
-def test_no_attempt_comes_too_late_and_all_come_to_an_end(
+def test_retries_end_and_none_comes_too_late(
     rule, limits: Limits, kind: FailureKind, drawn: list[float]
 ) -> None:
     age, times = 0.0, 0
@@ -222,7 +222,7 @@ def test_no_attempt_comes_too_late_and_all_come_to_an_end(
 
 
 @given(limits=limits_of_ours, times=st.integers(1, 1000), age=st.floats(0, DAY), jitter=draws)
-def test_a_lasting_error_is_never_tried_again(
+def test_permanent_error_is_never_retried(
     limits: Limits, times: int, age: float, jitter: float
 ) -> None:
     for rule, _ in RULES:

@@ -9,12 +9,12 @@ from emulator.delivery_rules.step_functions_timing import (
 )
 
 
-def test_a_delay_grows_up_to_its_cap():
+def test_delay_grows_up_to_its_cap():
     retrier = {"IntervalSeconds": 4, "BackoffRate": 3, "MaxDelaySeconds": 10}
     assert [retry_delay(retrier, retries, jitter=0.5) for retries in range(3)] == [4, 10, 10]
 
 
-def test_without_a_cap_a_delay_grows_on_from_one_second_doubling():
+def test_delay_without_a_cap_doubles_from_one_second():
     assert [retry_delay({}, retries, jitter=0.5) for retries in range(8)][-1] == 128
 
 

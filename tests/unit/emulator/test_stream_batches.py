@@ -188,7 +188,7 @@ def test_batch_is_retried_from_the_reported_failure(answer: Any, again_from: int
     assert [positions for positions, *_ in running.given_up] == failed, REPORTS
 
 
-def test_without_a_limit_a_batch_is_tried_for_ever_less_and_less_often() -> None:
+def test_batch_without_a_limit_is_retried_for_ever_with_backoff() -> None:
     running = Run(Shard(Settings(delay_scale=0.5)), poisoned(0))
     running.add_records([record(0), record(1)])
     for _ in range(20):
@@ -201,7 +201,7 @@ def test_without_a_limit_a_batch_is_tried_for_ever_less_and_less_often() -> None
     assert running.shard.checkpoint == 0
 
 
-def test_a_throttled_invocation_costs_no_retry_and_splits_nothing() -> None:
+def test_throttled_invocation_costs_no_retry_and_splits_no_batch() -> None:
     answers = iter([{"throttled": True}] * 5 + [{"error": True}, {}])
     ended = run(Settings(retries=1), four(), lambda batch: next(answers))
     assert ended.invoked == [[0, 1, 2, 3]] * 7, DISCARDED
@@ -227,7 +227,7 @@ def test_record_that_expires_between_attempts_is_discarded() -> None:
     assert ended.given_up == [([0], "RecordAgeExceeded", len(ended.invoked))], DISCARDED
 
 
-def test_a_batching_window_gathers_until_its_end_or_a_full_batch() -> None:
+def test_batching_window_gathers_until_its_end_or_a_full_batch() -> None:
     running = Run(Shard(Settings(batch_size=3, batching_window=10)), poisoned(), now=100)
     running.add_records([record(0)])
     assert not running.step()
@@ -261,7 +261,7 @@ def test_lanes_run_at_once_and_the_checkpoint_waits_for_the_slowest() -> None:
     assert not running.shard.busy
 
 
-def test_no_more_is_read_than_can_soon_be_used() -> None:
+def test_reading_ahead_is_bounded() -> None:
     shard = Shard(Settings(batch_size=3, lanes=2))
     assert shard.capacity == 12
     shard.add_records([record(n) for n in range(12)], 0)
@@ -328,7 +328,7 @@ def windows_of(running: Run) -> list[tuple[Any, ...]]:
     return windows
 
 
-def test_a_window_carries_its_state_to_a_final_invocation() -> None:
+def test_window_carries_its_state_to_a_final_invocation() -> None:
     running = Run(Shard(Settings(batch_size=2, tumbling_window=60)), counting, now=130)
     running.add_records(record(n, arrived=arrived) for n, arrived in enumerate([61, 70, 119, 120]))
     assert windows_of(running) == [
@@ -341,7 +341,7 @@ def test_a_window_carries_its_state_to_a_final_invocation() -> None:
     assert running.now == 180, "the last window ends by the clock"
 
 
-def test_an_answer_without_state_is_a_failure() -> None:
+def test_answer_without_state_is_a_failure() -> None:
     running = Run(Shard(Settings(tumbling_window=60, retries=0)), lambda batch: {"answer": {}})
     running.add_records([record(0)])
     (batch,) = running.step()
@@ -349,7 +349,7 @@ def test_an_answer_without_state_is_a_failure() -> None:
     assert [p.condition for p in running.shard.due(0)[1]] == ["RetryAttemptsExhausted"], WINDOWS
 
 
-def test_a_failed_final_invocation_holds_up_what_is_behind_it() -> None:
+def test_failed_final_invocation_blocks_later_windows() -> None:
     failures = iter([True] * 3)
 
     def function(batch: Batch) -> dict[str, Any]:
@@ -364,7 +364,7 @@ def test_a_failed_final_invocation_holds_up_what_is_behind_it() -> None:
     assert running.shard.checkpoint == 2
 
 
-def test_a_state_that_grows_too_large_ends_the_window_early() -> None:
+def test_too_large_state_ends_the_window_early() -> None:
     def function(batch: Batch) -> dict[str, Any]:
         return {"answer": {"state": {"n": 1, "much": "x" * 2**20 if batch.records else ""}}}
 
@@ -377,7 +377,7 @@ def test_a_state_that_grows_too_large_ends_the_window_early() -> None:
     ], WINDOWS
 
 
-def test_a_closed_shard_ends_its_window_and_is_finished() -> None:
+def test_closed_shard_ends_its_window_and_is_finished() -> None:
     running = Run(Shard(Settings(tumbling_window=60, batching_window=10)), counting)
     running.add_records([record(0)])
     running.shard.close()
@@ -521,7 +521,7 @@ def test_attempts_are_bounded(world: World) -> None:
 
 @settings(max_examples=400)
 @given(worlds)
-def test_with_bisecting_poison_stays_alone(world: World) -> None:
+def test_poison_stays_alone_with_bisecting(world: World) -> None:
     if not world.options.bisect:
         return
     world.to_the_end()
@@ -530,7 +530,7 @@ def test_with_bisecting_poison_stays_alone(world: World) -> None:
 
 @settings(max_examples=400)
 @given(worlds, strategies.integers(1, 40))
-def test_a_restart_from_the_checkpoint_only_repeats(world: World, steps: int) -> None:
+def test_restart_from_the_checkpoint_repeats_and_loses_nothing(world: World, steps: int) -> None:
     for _ in range(steps):
         if not world.idle:
             world.step()

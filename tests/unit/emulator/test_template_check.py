@@ -36,7 +36,7 @@ def paths(expected: Any, actual: Any) -> list[str]:
         ([{"Id": "a"}, {"Id": "b"}], [{"Id": "b", "State": "on"}, {"Id": "a"}]),
     ],
 )
-def test_the_same_in_other_words(expected: Any, actual: Any):
+def test_equal_values_in_different_spelling_match(expected: Any, actual: Any):
     assert paths({"P": expected}, {"P": actual}) == []
 
 
@@ -104,12 +104,12 @@ def stacks(value: Any, **attributes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("value", REFERRING.values(), ids=REFERRING)
-def test_a_reference_to_what_exists(value: Any):
+def test_reference_to_a_resource_is_resolved(value: Any):
     check_templates(stacks(value, DependsOn=["Other"]))
 
 
 @pytest.mark.parametrize(("name", "value"), DANGLING.items(), ids=DANGLING)
-def test_a_reference_to_what_does_not_exist(name: str, value: Any):
+def test_reference_to_nothing_is_an_error(name: str, value: Any):
     with pytest.raises(CloudError) as refused:
         check_templates(stacks(value))
     assert str(refused.value) == (
@@ -118,24 +118,24 @@ def test_a_reference_to_what_does_not_exist(name: str, value: Any):
 
 
 @pytest.mark.parametrize("names", ["Gone", ["Gone", "Other"]])
-def test_a_dependency_on_what_does_not_exist(names: Any):
+def test_dependency_on_nothing_is_an_error(names: Any):
     with pytest.raises(CloudError, match=r"^Here: Queue .* refers to Gone, which"):
         check_templates(stacks("q", DependsOn=names))
 
 
-def test_an_output_of_what_does_not_exist():
+def test_output_of_nothing_is_an_error():
     both = stacks("q")
     both["There"]["Outputs"]["Address"]["Value"] = {"Ref": "Gone"}
     with pytest.raises(CloudError, match=r"^There: Outputs: it refers to Gone, which"):
         check_templates(both)
 
 
-def test_an_attribute_that_would_be_ignored():
+def test_unknown_attribute_is_named():
     with pytest.raises(CloudError, match=r"^Here: Queue .* does not know the attribute Update"):
         check_templates(stacks("q", UpdatePolicy={}))
 
 
-def test_each_cause_has_its_line():
+def test_each_mismatch_has_its_own_line():
     both = json.loads(json.dumps(stacks("q")))
     both["Here"]["Resources"]["Queue"]["Properties"] |= {"Colour": 1, "Weight": 2}
     both["There"]["Resources"]["Odd"] = {"Type": "AWS::Odd::Thing"}
@@ -146,11 +146,11 @@ def test_each_cause_has_its_line():
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_the_local_cloud_knows_all_that_the_platform_states(environment: str):
+def test_every_property_of_the_platform_has_an_entry(environment: str):
     check_templates(platform(environment).templates)
 
 
-def test_nothing_is_held_and_not_to_be_held():
+def test_no_property_is_both_compared_and_unsupported():
     properties = {
         f"{kind}.{name}" for kind, (_, names) in READERS.items() for name in names.split()
     }

@@ -8,7 +8,7 @@ from emulator.patches import user_pools
 
 
 @pytest.mark.parametrize(("use", "taken"), [("access", True), ("id", True), ("refresh", False)])
-def test_an_http_api_takes_no_refresh_token(monkeypatch: pytest.MonkeyPatch, use: str, taken: bool):
+def test_http_api_refuses_a_refresh_token(monkeypatch: pytest.MonkeyPatch, use: str, taken: bool):
     async def validated(route: Any, authorizer: Any, headers: Any, query_params: Any) -> Any:
         return {"token_use": use}, [], None
 

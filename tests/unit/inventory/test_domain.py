@@ -60,12 +60,12 @@ def test_every_bad_field_is_named():
     assert str(refusal.value).startswith("not a ReceiveStock: ")
 
 
-def test_no_lines_at_all_are_refused():
+def test_command_without_lines_is_refused():
     with pytest.raises(ContractError, match="lines must not be empty"):
         merge_lines_by_sku(ReserveStock(order_id="o1", lines=()))
 
 
-def test_as_many_skus_as_fit_into_a_transaction():
+def test_number_of_skus_is_limited_by_a_transaction():
     fit = [line(f"sku{i}", 1) for i in range(MAX_SKUS)]
     repeated = (*fit, fit[0])
 
@@ -74,7 +74,7 @@ def test_as_many_skus_as_fit_into_a_transaction():
         merge_lines_by_sku(ReserveStock(order_id="o1", lines=(*fit, line("one more", 1))))
 
 
-def test_a_refusal_names_what_is_lacking():
+def test_refusal_names_the_missing_units():
     assert out_of_stock_message(["85123A", "71053"]) == "too few available of 85123A, 71053"
 
 
@@ -85,7 +85,7 @@ def test_first_of_many_lacking_skus_are_named():
     assert out_of_stock_message("ABCDEFGHIJKL") == f"too few available of {named} and 2 more"
 
 
-def test_the_answer_follows_the_reservations_state():
+def test_answer_follows_the_reservations_state():
     refuse_unless_reserved(reservation("RESERVED"))
     with pytest.raises(OutOfStock, match=r"^too few available of A$"):
         refuse_unless_reserved(reservation("REFUSED", out_of_stock_message(["A"])))

@@ -56,7 +56,7 @@ def test_change_leads_to_one_event(before: int | None, after: int, event: str):
     ("before", "after", "event"),
     [(9, 4, "StockChanged"), (1, 0, "StockSoldOut"), (0, 1, "StockReplenished")],
 )
-def test_without_a_minimum_only_zero_is_a_threshold(before: int, after: int, event: str):
+def test_threshold_without_a_minimum_is_zero(before: int, after: int, event: str):
     assert (
         event_type(stock_level(before, sequence=1, minimum=0), stock_level(after, minimum=0))
         == event

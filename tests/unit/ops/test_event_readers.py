@@ -47,7 +47,7 @@ def drain_all(
 
 
 class TestReplaying:
-    def test_all_messages_are_read_and_only_those_in_work_are_held(self):
+    def test_messages_are_all_read_and_only_those_in_work_stay_invisible(self):
         queue, written = Queue(5_000), []
 
         last = list(drain_all(queue, lambda bodies: written.append(len(bodies)), workers=4))[-1]

@@ -64,7 +64,7 @@ def retained(monkeypatch: pytest.MonkeyPatch, *events: str) -> int:
     return main.main()
 
 
-def test_what_a_deleted_stack_kept_is_listed_once_and_only_while_it_may_exist(
+def test_retained_resource_of_a_deleted_stack_is_listed_once_while_it_may_exist(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     assert retained(monkeypatch, "gone-id") == 1
@@ -79,7 +79,7 @@ def test_what_a_deleted_stack_kept_is_listed_once_and_only_while_it_may_exist(
     ]
 
 
-def test_what_a_later_deployment_imported_is_kept_later_and_not_already(
+def test_resource_imported_by_a_later_deployment_is_listed_as_kept_later(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     assert retained(monkeypatch, "there-id") == 0

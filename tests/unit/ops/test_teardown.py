@@ -65,7 +65,7 @@ def teardown(
     return main.main()
 
 
-def test_without_yes_it_says_what_would_be_lost_and_what_stays(
+def test_teardown_without_yes_lists_what_would_be_lost_and_what_stays(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], templates: Path
 ):
     account = Account()
@@ -80,7 +80,7 @@ def test_without_yes_it_says_what_would_be_lost_and_what_stays(
     ]
 
 
-def test_with_yes_buckets_are_emptied_with_all_versions_and_forgotten_stacks_deleted(
+def test_teardown_with_yes_empties_buckets_and_deletes_forgotten_stacks(
     monkeypatch: pytest.MonkeyPatch, templates: Path
 ):
     account = Account()
@@ -106,7 +106,7 @@ def test_object_that_cannot_be_deleted_is_named_and_no_stack_is_deleted(
 
 
 @pytest.mark.parametrize(("answer", "code", "calls"), [("dev", 0, 3), ("no", 1, 0)])
-def test_with_ask_the_name_of_the_environment_is_the_agreement(
+def test_teardown_with_ask_needs_the_name_of_the_environment(
     monkeypatch: pytest.MonkeyPatch, templates: Path, answer: str, code: int, calls: int
 ):
     account = Account()
@@ -118,7 +118,7 @@ def test_with_ask_the_name_of_the_environment_is_the_agreement(
     assert len(account.deleted) == calls
 
 
-def test_without_terminal_nobody_is_asked(
+def test_teardown_without_a_terminal_asks_nobody(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], templates: Path
 ):
     account = Account()

@@ -57,7 +57,7 @@ GIVEN_UP_ORDER = after(
 )
 
 
-def test_a_new_order_is_placed():
+def test_new_order_publishes_order_placed():
     fact = event_for_change(None, PLACED_ORDER)
 
     assert fact is not None
@@ -275,11 +275,11 @@ def test_order_survives_a_round_trip_through_its_row(order: Order):
     assert order_of(kept) == order
 
 
-def test_a_row_has_every_column_there_is():
+def test_full_order_has_every_column():
     assert row_of(FULL_ORDER).keys() == {field.name for field in fields(Order)}
 
 
-def test_a_row_has_no_empty_columns():
+def test_row_has_no_empty_columns():
     empty = {name for name in row_of(FULL_ORDER) if getattr(PLACED_ORDER, name) in (None, ())}
 
     assert {

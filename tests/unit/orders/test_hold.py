@@ -181,7 +181,7 @@ class TestOutOfBandEvents:
         assert withdrawn.out_of_band_events == 0
         assert published(None, missed) == published(held(CONFIRMED_ORDER), withdrawn)
 
-    def test_a_held_order_can_be_cancelled(self):
+    def test_held_order_can_be_cancelled(self):
         cancelled = cancel(held(PLACED_ORDER), now=LATER)
 
         assert isinstance(published(held(PLACED_ORDER), cancelled).data, OrderCancelled)

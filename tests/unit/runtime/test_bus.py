@@ -96,7 +96,7 @@ def test_rejected_event_is_retried_and_then_returned():
     assert len(events.requests) == 2 * RETRY.max_attempts
 
 
-def test_an_entry_is_what_put_events_takes():
+def test_entry_has_the_fields_of_put_events():
     events = FakeEvents()
 
     Bus("OrdersProd", eventbridge=events).publish(envelopes(1))

@@ -240,7 +240,7 @@ class TestStream:
         assert self.process(handler, *BATCH, whole_batch=True).processed == 3
         assert handler.handled == [[("A", 1), ("B", 1), ("A", 2)]]
 
-    def test_a_key_that_fails_is_reported_by_its_sequence_numbers_and_the_others_go_on(self):
+    def test_failed_key_is_reported_by_sequence_numbers_and_others_go_on(self):
         handler = Handler(fails_on={("A", 2)})
 
         outcome = self.process(handler, *BATCH)

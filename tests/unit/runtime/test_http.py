@@ -43,7 +43,7 @@ class TestBody:
             body({"body": text})
 
     @pytest.mark.parametrize("event", [{}, {"body": None}])
-    def test_no_body_is_no_json(self, event: dict[str, Any]):
+    def test_missing_body_is_refused(self, event: dict[str, Any]):
         with pytest.raises(InvalidRequestError):
             body(event)
 
@@ -156,7 +156,7 @@ def test_caller_is_the_subject_of_the_token():
     assert request_id({"requestContext": context}) == "r"
 
 
-def test_an_answer_is_json_that_nobody_keeps():
+def test_response_is_json_and_not_cached():
     assert json_response(404, {"message": "no"}) == {
         "statusCode": 404,
         "headers": {"content-type": "application/json", "cache-control": "no-store"},
@@ -164,13 +164,13 @@ def test_an_answer_is_json_that_nobody_keeps():
     }
 
 
-def test_a_query_may_have_no_parameters():
+def test_query_without_parameters_is_empty():
     assert query_parameters({"queryStringParameters": {"limit": "3"}}) == {"limit": "3"}
     assert query_parameters({}) == {}
 
 
 class TestCachedResponse:
-    def test_the_same_content_has_the_same_tag(self):
+    def test_same_content_has_the_same_etag(self):
         first, again, other = (cached_response({}, {"n": n}) for n in (1, 1, 2))
 
         assert first == again

@@ -170,7 +170,7 @@ ATTRIBUTES = st.recursive(
 
 
 @given(st.sampled_from(CHANGES), st.data())
-def test_no_row_whatever_it_holds_keeps_others_from_being_published(
+def test_unreadable_row_does_not_stop_the_others(
     change: tuple[ToEvent, Any, Any], data: st.DataObject
 ):
     to_event, after, before = change

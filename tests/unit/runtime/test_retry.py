@@ -44,7 +44,7 @@ def test_waits_double_and_are_scaled_by_the_jitter():
     assert waits == [0.25, 0.5, 1.0]
 
 
-def test_without_a_base_delay_nothing_waits():
+def test_no_wait_without_a_base_delay():
     retry, waits = policy(max_attempts=4)
 
     assert len(list(retry.attempts())) == 4

@@ -63,7 +63,7 @@ def test_ten_go_in_a_request(number: int, batches: list[int]):
     assert MAX_ENTRIES == 10
 
 
-def test_a_message_is_what_its_subscribers_need():
+def test_message_has_body_group_and_attributes():
     sns = FakeSns()
 
     publish(sns, events("A"))

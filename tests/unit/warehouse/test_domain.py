@@ -26,7 +26,7 @@ def confirmed(**changed: Any) -> str:
 
 
 class TestPicking:
-    def test_a_confirmed_order_is_to_be_picked(self):
+    def test_confirmed_order_is_to_be_picked(self):
         metadata = read(sample_of(OrderConfirmed))["detail"]["metadata"]
 
         assert parse_picking(confirmed(), now=NOW) == Picking(

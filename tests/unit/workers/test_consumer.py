@@ -72,7 +72,7 @@ def test_messages_without_a_group_do_not_wait_either():
     failing=st.sets(st.integers(0, 24)),
     poison=st.sets(st.integers(0, 24)),
 )
-def test_the_order_of_a_group_is_kept_whatever_fails(
+def test_order_of_a_group_is_kept_whatever_fails(
     groups: list[str], failing: set[int], poison: set[int]
 ):
     queue = FakeQueue(*(message(str(i), group) for i, group in enumerate(groups)))
@@ -182,7 +182,7 @@ class Interrupted(Event):
 
 
 class TestStop:
-    def test_a_second_signal_in_the_middle_of_the_first_changes_nothing(self):
+    def test_second_signal_during_the_first_changes_nothing(self):
         now = [100.0]
         shutdown = Shutdown(grace=10, clock=lambda: now[0])
 
@@ -258,7 +258,7 @@ def test_consumer_is_ready_after_the_first_response_of_the_queue():
     assert mine.ready
 
 
-def test_a_queue_out_of_reach_is_tried_again():
+def test_unreachable_queue_is_retried():
     shutdown = Shutdown(grace=TIMEOUT)
     queue = FakeQueue(message("a"))
     tries: list[str] = []

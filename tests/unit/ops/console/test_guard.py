@@ -30,7 +30,7 @@ def test_wrong_key_is_refused(stranger: Browser, key: str):
 
 
 @pytest.mark.parametrize("path", ["/", "/orders", "/dead-letters", "/static/console.css", "/none"])
-def test_without_the_cookie_nothing_is_shown(stranger: Browser, path: str):
+def test_request_without_the_cookie_is_refused(stranger: Browser, path: str):
     stranger.cookies["orders-console-8800"] = "guessed"
 
     assert stranger.get(path).status == 401
