@@ -132,7 +132,7 @@ def in_memory_database() -> sqlite3.Connection:
 
 def open_shop(cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection) -> Platform:
     """Return the deployed platform with stock, in which no order is taken for a duplicate."""
-    disable_schedules(cloud, "JobsFindDuplicates")
+    disable_schedules(cloud, "JobsResolveDuplicates")
     platform = running_platform(cloud, outputs, database, environment="dev")
     database.execute("INSERT INTO demand VALUES (?, ?)", [SKU, 10_000])
     deliver_stock(cloud, outputs["ReceiveStockFunction"], database)

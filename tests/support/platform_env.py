@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -42,7 +43,7 @@ class Platform:
     def api(self, output: str = "ApiUrl") -> api_client.ApiClient:
         http = api_client.http(self.cloud)
         return api_client.ApiClient(
-            self.outputs[output], self.customers, http=http, sleep=lambda _: None
+            self.outputs[output], self.customers, http=http, sleep=time.sleep
         )
 
     def place(self, key: str, country: str = HERE) -> str:
@@ -57,6 +58,7 @@ class Platform:
 
     def cancel(self, order: str) -> str:
         answer = self.api().cancel(order, customer=CUSTOMER)
+        assert "state" in answer.body, answer
         insert(self.database, "cancel_requests", [(order, answer.body["state"])])
         return str(answer.body["state"])
 
