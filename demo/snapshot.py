@@ -12,6 +12,7 @@ from demo.database import insert
 from demo.listener_queue import create_listener_queue
 from demo.readers import ledger_pages, log_id, read_log, scan
 from emulator.cloud import Cloud
+from lambdas.contracts.orders_table import EXPIRED_AT
 
 
 class Snapshot:
@@ -84,7 +85,8 @@ class Snapshot:
         """
         for name in filter(None, (table, lines and lines[0])):
             self._database.execute(f"DELETE FROM {name}")  # noqa: S608
-        for rows in scan(self._client("dynamodb"), self._outputs[output]):
+        for page in scan(self._client("dynamodb"), self._outputs[output]):
+            rows = [row for row in page if EXPIRED_AT not in row]
             if table:
                 insert(
                     self._database,

@@ -11,7 +11,7 @@ from typing import Any
 
 from lambdas.contracts.orders import UNDONE_STATES
 from lambdas.orders.domain import HoldState
-from lambdas.orders.rows import order_of
+from lambdas.orders.rows import is_tombstone, order_of
 from simulation.functions import Outcome
 from simulation.queues import Queue, Sent
 from simulation.world import World
@@ -40,6 +40,8 @@ class Operator:
                 for message in list(queue.messages):
                     self._redrive(queue, message)
         for row in self._world.tables.rows(self._world.table("Orders", "Orders")):
+            if is_tombstone(row):
+                continue
             order = order_of(row)
             if order.deferred_since and self._world.chance.draw("resume") < 0.5:
                 self._call("orders.resume_order", {"order_id": order.order_id})

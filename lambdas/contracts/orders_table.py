@@ -50,3 +50,5 @@ CONFIRMED_SHARD = "confirmed-"
 
 So they are apart from open orders, which can then be counted.
 """
+EXPIRED_AT = "expired_at"
+"""The column that only the tombstone of an expired order has, besides ``order_id``: when it was."""

@@ -41,9 +41,7 @@ class PriceNotOnOffer(Problem):
 BUSY = ProblemType(
     status=429, name="busy", title="Too many orders are waiting; Retry-After says how long to wait"
 )
-KEY_REUSED = ProblemType(
-    status=409, name="key-reused", title="The Idempotency-Key has another order"
-)
+KEY_REUSED = ProblemType(status=409, name="key-reused", title="The Idempotency-Key was used before")
 PRICE_NOT_ON_OFFER = ProblemType(
     status=409,
     name="price-not-on-offer",

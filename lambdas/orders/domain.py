@@ -18,7 +18,7 @@ STALLED_AFTER = timedelta(minutes=5)
 
 
 class KeyReusedError(Exception):
-    """The Idempotency-Key was used for a different order."""
+    """The Idempotency-Key was used for a different order, or for one that has expired."""
 
 
 class UnknownOrderError(Exception):

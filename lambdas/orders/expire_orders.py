@@ -1,4 +1,4 @@
-"""On schedule: delete orders that ended longer ago than they are to be kept."""
+"""On schedule: delete orders that ended longer ago than they are to be kept; their ids stay."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,12 +23,13 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def expire_orders(dry_run: bool) -> dict[str, Any]:
-    """Delete expired orders; return the number checked and expired."""
-    before = format_time(datetime.now(UTC) - RETENTION)
+    """Replace expired orders by their tombstones; return the number checked and expired."""
+    now = datetime.now(UTC)
+    before, at = format_time(now - RETENTION), format_time(now)
     checked = expired = 0
     for page in orders.closed_orders(before=before, limit=MAX_ORDERS):
         due = [order for order in page if is_expired(order, before=before)]
-        gone = [order.order_id for order in due if dry_run or orders.remove(order)]
+        gone = [order.order_id for order in due if dry_run or orders.expire(order, at=at)]
         if gone:
             log("expired_orders_found", dry_run=dry_run, order_ids=gone)
         checked += len(page)

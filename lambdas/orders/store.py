@@ -1,12 +1,11 @@
 """The table of orders. A row is an order, and at the same time the outbox of its events."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from lambdas.orders.domain import KeyReusedError, Order, is_order_id
-from lambdas.orders.rows import order_of, row_of
+from lambdas.orders.rows import is_tombstone, order_of, row_of, tombstone_of
 from lambdas.runtime.dynamodb import (
-    delete_if_unchanged,
     from_item,
     put_if_absent,
     put_if_unchanged,
@@ -47,29 +46,30 @@ class Orders:
         """Store a new order; return it, or the stored one if this is a retry.
 
         Raises:
-            KeyReusedError: the key was used for a different order.
+            KeyReusedError: the key was used for a different order, or for one that has expired.
         """
-        stored = order_of(put_if_absent(self._dynamodb, self._table, row_of(order), key="order_id"))
+        stored = put_if_absent(self._dynamodb, self._table, row_of(order), key="order_id")
         return _same_request(stored, order)
 
     def find_retried(self, order: Order) -> Order | None:
         """Return the order that is stored under this one's key; None if there is none.
 
         Raises:
-            KeyReusedError: the key was used for a different order.
+            KeyReusedError: the key was used for a different order, or for one that has expired.
         """
-        stored = self.find(order.order_id)
+        stored = self._row(order.order_id)
         return _same_request(stored, order) if stored else None
 
     def find(self, order_id: str, *, customer_id: str | None = None) -> Order | None:
-        """Return the order as it is now; None if there is none, or none of that customer."""
-        if not is_order_id(order_id):
+        """Return the order as it is now; None if there is none, or none of that customer.
+
+        An order that has expired is none.
+        """
+        row = self._row(order_id) if is_order_id(order_id) else None
+        if row is None or is_tombstone(row):
             return None
-        answer = self._dynamodb.get_item(
-            TableName=self._table, Key=to_item({"order_id": order_id}), ConsistentRead=True
-        )
-        order = order_of(from_item(answer["Item"])) if "Item" in answer else None
-        return order if order and customer_id in (None, order.customer_id) else None
+        order = order_of(row)
+        return order if customer_id in (None, order.customer_id) else None
 
     def update(
         self, order_id: str, *, customer_id: str | None = None, change: Callable[[Order], Order]
@@ -95,16 +95,27 @@ class Orders:
             self._dynamodb, self._table, *rows, version_attributes=VERSION_ATTRIBUTES
         )
 
-    def remove(self, order: Order) -> bool:
-        """Delete the order if its row is unchanged; return whether it was."""
-        row = row_of(order)
-        return delete_if_unchanged(
-            self._dynamodb, self._table, row, key="order_id", version_attributes=VERSION_ATTRIBUTES
+    def expire(self, order: Order, *, at: str) -> bool:
+        """Replace the order by its tombstone if its row is unchanged; return whether it was."""
+        rows = row_of(order), tombstone_of(order, at=at)
+        return put_if_unchanged(
+            self._dynamodb, self._table, *rows, version_attributes=VERSION_ATTRIBUTES
         )
 
+    def _row(self, order_id: str) -> dict[str, Any] | None:
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key=to_item({"order_id": order_id}), ConsistentRead=True
+        )
+        return from_item(answer["Item"]) if "Item" in answer else None
 
-def _same_request(stored: Order, order: Order) -> Order:
-    """Return the stored order; raise KeyReusedError if ``order`` is of another request."""
+
+def _same_request(row: Mapping[str, Any], order: Order) -> Order:
+    """Return the stored order; raise KeyReusedError if ``order`` must not have its key."""
+    if is_tombstone(row):
+        raise KeyReusedError(
+            "this Idempotency-Key was used for an order that is no longer kept; use a new one"
+        )
+    stored = order_of(row)
     if not stored.same_request_as(order):
         raise KeyReusedError("this Idempotency-Key was used for a different order")
     return stored

@@ -129,19 +129,6 @@ def put_if_unchanged(
     return _try_write(dynamodb, dynamodb.put_item, TableName=table, Item=to_item(new), **condition)
 
 
-def delete_if_unchanged(
-    dynamodb: "DynamoDBClient",
-    table: str,
-    old: Mapping[str, Any],
-    *,
-    key: str,
-    version_attributes: Sequence[str],
-) -> bool:
-    """Delete the row ``old`` with this ``key`` if it is unchanged; return whether it was."""
-    condition, item_key = _unchanged(old, version_attributes), to_item({key: old[key]})
-    return _try_write(dynamodb, dynamodb.delete_item, TableName=table, Key=item_key, **condition)
-
-
 def _unchanged(old: Mapping[str, Any], version_attributes: Sequence[str]) -> dict[str, Any]:
     """Return the condition that none of the version attributes has changed."""
     comparisons = [

@@ -9,7 +9,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from pg8000.native import DatabaseError, InterfaceError
 
+from lambdas.contracts.orders_table import EXPIRED_AT
 from lambdas.orders.domain import is_order_id
+from lambdas.orders.rows import is_tombstone
 from lambdas.runtime.dynamodb import from_item, to_item
 from ops.deployed import Deployed, OperationError
 from ops.orders import ledger
@@ -73,6 +75,8 @@ class RecordCollector:
         order = self._row("Orders", "OrdersTable") if known else None
         if order is None:
             raise OperationError(f"there is no order {self._order_id}")
+        if is_tombstone(order):
+            raise OperationError(f"order {self._order_id} expired at {order[EXPIRED_AT]}")
         try:
             parse_order(order)
         except RowError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.orders import HOLDABLE_STATES
 from lambdas.orders.domain import Order
+from lambdas.orders.rows import is_tombstone
 from lambdas.runtime.dynamodb import from_item
 from ops.orders.problems import order_problems
 from ops.orders.row_checks import RowError, parse_order
@@ -100,6 +101,8 @@ def _selected(
 ) -> Iterator[ListedOrder]:
     pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     for row in (from_item(item) for page in pages for item in page["Items"]):
+        if is_tombstone(row):
+            continue
         try:
             listed = _listed(parse_order(row), now)
         except RowError as error:

@@ -132,5 +132,5 @@ class OrderJobs(Construct):
                 every=Duration.minutes(15),
                 timeout=Duration.minutes(5),
             )
-            grant(expire_orders, "dynamodb:DeleteItem", on=orders.table_arn)
+            grant(expire_orders, "dynamodb:PutItem", on=orders.table_arn)
             grant_query(expire_orders, OrderColumn.CLOSED_SHARD)

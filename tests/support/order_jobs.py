@@ -11,7 +11,7 @@ import pytest
 from lambdas.orders.dedup_key import with_dedup_key
 from lambdas.orders.domain import Order
 from lambdas.orders.order_request import parse_order_request
-from lambdas.orders.rows import order_of, row_of
+from lambdas.orders.rows import is_tombstone, order_of, row_of
 from lambdas.orders.scans import OrderScans
 from lambdas.runtime.dynamodb import from_item, to_item
 from tests.support.order_requests import BODY
@@ -56,9 +56,16 @@ class World:
 
     def rows(self) -> dict[str, Order]:
         """All orders there are."""
-        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table)
-        found = [order_of(from_item(item)) for page in pages for item in page["Items"]]
+        found = [order_of(row) for row in self._rows() if not is_tombstone(row)]
         return {order.order_id: order for order in found}
+
+    def tombstones(self) -> list[dict[str, Any]]:
+        """What stays of expired orders."""
+        return [row for row in self._rows() if is_tombstone(row)]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table)
+        return [from_item(item) for page in pages for item in page["Items"]]
 
     def row(self, order: Order) -> Order:
         return self.rows()[order.order_id]

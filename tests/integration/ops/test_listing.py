@@ -18,7 +18,9 @@ def test_orders_of_all_pages_are_listed(dynamodb: Any, make_table: Callable[...,
     for number in range(12):
         row = {**order("CONFIRMED"), "order_id": f"{number:032x}", "filler": FILLER}
         dynamodb.put_item(TableName=table, Item=to_item(row))
-    dynamodb.put_item(TableName=table, Item=to_item({"order_id": "garbled"}))
+    expired = {"order_id": "f" * 32, "expired_at": "2026-12-01T00:00:00.000Z"}
+    for row in ({"order_id": "garbled"}, expired):
+        dynamodb.put_item(TableName=table, Item=to_item(row))
 
     listing = list_orders(dynamodb, table, Selection(state="CONFIRMED"), limit=5, now=NOW)
 

@@ -13,10 +13,11 @@ from lambdas.contracts.orders import OrderState
 from lambdas.contracts.times import format_time
 from lambdas.orders import scans
 from lambdas.orders.cancellation import cancel
-from lambdas.orders.domain import Order, dispatch
-from lambdas.orders.events import event_for_change
+from lambdas.orders.domain import KeyReusedError, Order, dispatch
+from lambdas.orders.order_request import parse_order_request
 from lambdas.orders.scans import UnreadableError
 from tests.support.order_jobs import Job, Killed, World
+from tests.support.order_requests import BODY, line
 from tests.support.spy import Spy
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -136,9 +137,7 @@ def test_dry_run_reports_the_same_and_changes_nothing(job: Job, world: World):
     assert job.run() == said == report(checked=5, expired=5)
 
 
-@pytest.mark.parametrize(
-    ("operation", "number"), [("delete_item", 3), ("get_item", 4), ("query", 5)]
-)
+@pytest.mark.parametrize(("operation", "number"), [("put_item", 3), ("get_item", 4), ("query", 5)])
 def test_next_run_finishes_the_work_of_a_killed_run(
     job: Job, world: World, operation: str, number: int
 ):
@@ -172,7 +171,7 @@ def test_order_that_changes_during_a_run_is_kept(job: Job, world: World):
     failed = replace(order, sequence=3, failed_compensations=("RefundPayment",))
 
     def before(operation: str) -> None:
-        if operation == "delete_item":
+        if operation == "put_item":
             world.keep(failed)
 
     job.set(orders=scans.OrderScans(world.table, dynamodb=Spy(world.dynamodb, before)))
@@ -181,19 +180,26 @@ def test_order_that_changes_during_a_run_is_kept(job: Job, world: World):
     assert world.row(order) == failed
 
 
-def test_repeated_request_after_expiry_makes_the_same_order(job: Job, world: World):
-    """Its events have the same ids as before, so consumers recognize them."""
+@pytest.mark.parametrize(
+    "body", [BODY, BODY | {"lines": [line(quantity=1)]}], ids=["the same order", "another order"]
+)
+def test_key_of_an_expired_order_is_never_used_again(job: Job, world: World, body: dict[str, Any]):
+    """Stock, payments and shipping know the id for ever: a second order would be mixed with it."""
     first = closed_order(world, "old", OLD, OrderState.DISPATCHED)
     job.run()
+    again = parse_order_request(
+        body, customer_id="17850", idempotency_key="old", request_id="r", now=format_time(NOW)
+    )
+    assert again.order_id == first.order_id
 
-    again = world.placed("old", NOW)
+    for use in (world.orders().add, world.orders().find_retried):
+        with pytest.raises(KeyReusedError, match="no longer kept"):
+            use(again)
 
-    assert world.orders().add(again) == again
-    event = event_for_change(None, again)
-    known = event_for_change(None, replace(first, state=OrderState.PLACED, sequence=1))
-    assert event is not None
-    assert known is not None
-    assert event.metadata.event_id == known.metadata.event_id
+    tombstone = {"order_id": first.order_id, "expired_at": format_time(NOW)}
+    assert (world.rows(), world.tombstones()) == ({}, [tombstone])
+    assert world.orders().find(first.order_id) is None
+    assert world.orders().update(first.order_id, change=lambda order: order) is None
 
 
 def test_unreadable_row_fails_the_run_after_the_others_are_deleted(
@@ -207,8 +213,7 @@ def test_unreadable_row_fails_the_run_after_the_others_are_deleted(
     with pytest.raises(UnreadableError, match=f"1 row of the table is no order: {bad.order_id}"):
         job.run()
 
-    left = world.dynamodb.scan(TableName=world.table)["Items"]
-    assert [item["order_id"]["S"] for item in left] == [bad.order_id]
+    assert {row["order_id"] for row in world.tombstones()} == {each.order_id for each in others}
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert logged[-1]["expired"] == len(others)
     # The next run does not report it again.

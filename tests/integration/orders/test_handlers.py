@@ -16,12 +16,11 @@ from lambdas.orders.api import KEY_REUSED
 from lambdas.orders.backlog import BacklogStore
 from lambdas.orders.dedup_key import with_dedup_key
 from lambdas.orders.domain import Order
-from lambdas.orders.events import event_for_change
-from lambdas.orders.rows import order_of, row_of
+from lambdas.orders.rows import order_of, row_of, tombstone_of
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.runtime.dynamodb import from_item, to_item
-from lambdas.runtime.relay import Relay, row_to_event
+from lambdas.runtime.relay import Relay
 from lambdas.runtime.settings import SettingMissing
 from tests.support.aws_fakes import FakeEvents, FakeSqs
 from tests.support.offers import put_on_offer
@@ -350,12 +349,14 @@ class TestRelayOutbox:
             "lambdas.orders.relay_outbox", EVENT_BUS="Orders", DEAD_LETTER_QUEUE_URL="dead-letters"
         )
 
-        def run(events: FakeEvents, records: list[dict[str, Any]]) -> list[str]:
+        def run(
+            events: FakeEvents, records: list[dict[str, Any]], queue: FakeSqs | None = None
+        ) -> list[str]:
             module = sys.modules["lambdas.orders.relay_outbox"]
             relaying = Relay(
-                to_event=row_to_event(order_of, event_for_change),
+                to_event=module.to_event,
                 publisher=Bus("Orders", eventbridge=events),
-                dead_letters=DeadLetterQueue("dead-letters", sqs=FakeSqs()),
+                dead_letters=DeadLetterQueue("dead-letters", sqs=queue or FakeSqs()),
             )
             monkeypatch.setattr(module, "relay", relaying)
             answer = handler({"Records": records}, None)
@@ -376,6 +377,15 @@ class TestRelayOutbox:
         assert [entry["DetailType"] for entry in events.taken] == ["OrderPlaced", "OrderRejected"]
         assert {entry["EventBusName"] for entry in events.taken} == {"Orders"}
         assert {entry["Source"] for entry in events.taken} == {"com.aws.orders"}
+
+    def test_expiry_has_no_event(self, relay: Any):
+        order = placed()
+        record = change(1, order, replace(order, state=OrderState.DISPATCHED, sequence=2))
+        record["dynamodb"]["NewImage"] = to_item(tombstone_of(order, at="2026-12-31T00:00:00.000Z"))
+        events, queue = FakeEvents(), FakeSqs()
+
+        assert relay(events, [record], queue) == []
+        assert (events.requests, queue.sent) == ([], [])
 
     def test_claim_has_no_event(self, relay: Any):
         order = placed()

@@ -164,6 +164,11 @@ class TestCollecting:
         with pytest.raises(OperationError, match=f"there is no order {id}"):
             self.collect(Account(None), id)
 
+    def test_expired_order_is_said_to_be_one(self):
+        tombstone = {"order_id": ID, "expired_at": "2026-12-01T00:00:00.000Z"}
+        with pytest.raises(OperationError, match=f"order {ID} expired at 2026-12-01T00:00:00.000Z"):
+            self.collect(Account(tombstone))
+
     @pytest.mark.parametrize(
         ("column", "value"),
         [
