@@ -31,7 +31,7 @@ from stacks.warehouse import WarehouseStack
 def compose(app: App, env: Environment) -> None:
     """Declare every stack of the platform in ``app``."""
     operations = OperationsStack(app, env=env)
-    http_api = HttpApiStack(app, env=env).http_api
+    http_api = HttpApiStack(app, env=env, alarms=operations.topic).http_api
     backbone = BackboneStack(app, env=env, alarms=operations.topic, schedules=operations.schedules)
     inventory = InventoryStack(
         app,

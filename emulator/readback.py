@@ -86,8 +86,8 @@ READERS: dict[str, tuple[Read, str]] = {
         "AutoScalingGroupName PolicyType TargetTrackingConfiguration"),
     "AWS::CloudWatch::Alarm": (
         listed("cloudwatch", "describe_alarms", by="AlarmName", inside="MetricAlarms"),
-        "AlarmActions AlarmDescription ComparisonOperator Dimensions EvaluationPeriods MetricName "
-        "Namespace Period Statistic Threshold TreatMissingData"),
+        "AlarmActions AlarmDescription ComparisonOperator Dimensions EvaluationPeriods "
+        "ExtendedStatistic MetricName Namespace Period Statistic Threshold TreatMissingData"),
     "AWS::Cognito::UserPool": (
         call("cognito-idp", "describe_user_pool", by="UserPoolId", inside="UserPool"),
         "AccountRecoverySetting AdminCreateUserConfig DeletionProtection EmailVerificationMessage "

@@ -17,6 +17,10 @@ from stacks.names import stack_name
 PARTNER_SOURCE_NAME = re.compile(r"aws\.partner(/[._A-Za-z0-9-]+){2,}")
 """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPartnerEventsRequestEntry.html"""
 
+DAY_SECONDS = 86_400
+"""The longest period of an alarm's metric.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+"""
 DOMAIN_NAME = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 CERTIFICATE_ARN = re.compile(r"arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+")
 
@@ -127,6 +131,11 @@ class Environment:
     """The e-mail addresses that receive alarms, and notices of orders that need a person.
 
     SNS asks each of them for confirmation first.
+    """
+    order_expected_within: Duration | None = None
+    """How long it may be until the next order before an alarm says so; without it, none does.
+
+    A day at most, and a whole number of minutes.
     """
     api_domain: ApiDomain | None = None
     """The HTTP API's own domain name; without one, API Gateway gives it an address."""
@@ -245,6 +254,11 @@ def check_settings(env: Environment) -> None:
     for address in env.alarm_addresses:
         if not _is_address(address):
             raise _invalid(env, f"alarm_addresses with {address!r}", "on-call@your.shop")
+    expected = env.order_expected_within
+    if expected and not 60 <= expected.to_seconds() <= DAY_SECONDS:
+        raise _invalid(
+            env, f"order_expected_within={expected.to_human_string()}", "Duration.hours(6)"
+        )
     if env.api_domain:
         name, certificate = env.api_domain.name, env.api_domain.certificate_arn
         if not DOMAIN_NAME.fullmatch(name):

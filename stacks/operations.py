@@ -1,12 +1,14 @@
 """Operations: what people on call need."""
 
-from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from stacks.constructs.alarm import alarm
 from stacks.environments import Environment
 
 
@@ -29,6 +31,22 @@ class OperationsStack(Stack):
 
         for address in env.alarm_addresses:
             self.topic.add_subscription(subscriptions.EmailSubscription(address))
+
+        # All functions share the account's concurrency. The metric without dimensions is of all.
+        # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+        alarm(
+            self,
+            "Throttled",
+            alarm_description="Functions: throttled for 15 minutes (of the whole account)",
+            metric=cloudwatch.Metric(
+                namespace="AWS/Lambda",
+                metric_name="Throttles",
+                period=Duration.minutes(5),
+                statistic="Sum",
+            ),
+            evaluation_periods=3,
+            alarms=self.topic,
+        )
 
         # The group has a physical name: a retained one would block the next deployment.
         self.schedules = scheduler.ScheduleGroup(

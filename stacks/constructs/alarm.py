@@ -1,5 +1,7 @@
 """Alarms that notify the people on call."""
 
+from typing import Any
+
 from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -28,15 +30,46 @@ def alarm(
     Missing data is no breach: an unused resource has no metrics. With ``ignore_missing_data`` the
     alarm keeps its state until there is data again.
     """
-    cloudwatch.Alarm(
+    missing = cloudwatch.TreatMissingData
+    _notify(
         scope,
         id,
-        alarm_description=f"{service_of(Stack.of(scope).node.id)}/{alarm_description}",
+        alarm_description,
+        alarms,
         metric=metric,
         threshold=threshold,
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
         evaluation_periods=evaluation_periods,
-        treat_missing_data=cloudwatch.TreatMissingData.IGNORE
-        if ignore_missing_data
-        else cloudwatch.TreatMissingData.NOT_BREACHING,
+        treat_missing_data=missing.IGNORE if ignore_missing_data else missing.NOT_BREACHING,
+    )
+
+
+def alarm_on_silence(
+    scope: Construct,
+    id: str,
+    *,
+    alarm_description: str,
+    metric: cloudwatch.IMetric,
+    alarms: sns.ITopic,
+) -> None:
+    """Notify ``alarms`` when the metric is 0, or missing, for its whole period: a day at most."""
+    _notify(
+        scope,
+        id,
+        alarm_description,
+        alarms,
+        metric=metric,
+        threshold=1,
+        comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+        evaluation_periods=1,
+        treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+    )
+
+
+def _notify(
+    scope: Construct, id: str, description: str, alarms: sns.ITopic, **condition: Any
+) -> None:
+    service = service_of(Stack.of(scope).node.id)
+    cloudwatch.Alarm(
+        scope, id, alarm_description=f"{service}/{description}", **condition
     ).add_alarm_action(actions.SnsAction(alarms))

@@ -4,18 +4,22 @@ import json
 from dataclasses import dataclass
 
 import jsii
-from aws_cdk import CfnOutput, RemovalPolicy
+from aws_cdk import CfnOutput, Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from stacks.constructs.alarm import alarm
 from stacks.constructs.user_pool import SIGNED_IN, UserPool
 from stacks.environments import Environment
 
+MAX_ERRORS, MAX_LATENCY = 5, Duration.seconds(3)
+"""From which errors and latencies on the API alarms."""
 ACCESS_LOG = {
     "request": "$context.requestId",
     "route": "$context.routeKey",
@@ -63,7 +67,15 @@ class Callers:
 class HttpApi(Construct):
     """An HTTP API whose routes other stacks declare, each with an ``HttpRoute``."""
 
-    def __init__(self, scope: Construct, id: str, *, env: Environment, users: UserPool) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        env: Environment,
+        users: UserPool,
+        alarms: sns.ITopic,
+    ) -> None:
         super().__init__(scope, id)
         # With a name of its own, the API answers at that name only.
         self.api = apigw.HttpApi(
@@ -100,6 +112,40 @@ class HttpApi(Construct):
         self.operators_read, self.operators_write = callers(
             "Operators", users.operators, users.read_scope, users.write_scope
         )
+        self._add_alarms(alarms)
+
+    def _add_alarms(self, alarms: sns.ITopic) -> None:
+        """Alarm on errors and latency, those of the functions behind the routes included.
+
+        A customer's client sends a request again that fails once: a few errors are no outage.
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+        """
+        period = Duration.minutes(5)
+        for id, condition, metric, threshold, periods in (
+            (
+                "Errors",
+                f"more than {MAX_ERRORS} requests in 5 minutes failed (5xx)",
+                self.api.metric_server_error(period=period, statistic="Sum"),
+                MAX_ERRORS,
+                2,
+            ),
+            (
+                "Slow",
+                f"one request in ten takes over {MAX_LATENCY.to_seconds():g} s, for 15 minutes",
+                self.api.metric_latency(period=period, statistic="p90"),
+                MAX_LATENCY.to_milliseconds(),
+                3,
+            ),
+        ):
+            alarm(
+                self,
+                id,
+                alarm_description=f"Api: {condition}",
+                metric=metric,
+                threshold=threshold,
+                evaluation_periods=periods,
+                alarms=alarms,
+            )
 
     def _custom_url(self, env: Environment) -> str | None:
         """Return the URL under the environment's own domain name, if it has one."""

@@ -31,6 +31,7 @@ from lambdas.contracts.shipping import (
     ShipmentAlreadyCancelled,
     ShipmentAlreadyDispatched,
 )
+from stacks.constructs.alarm import alarm_on_silence
 from stacks.constructs.event_rule import EventRule
 from stacks.constructs.saga.model import CommandCall, SagaRecord, SagaStep
 from stacks.constructs.saga.saga import Saga
@@ -106,6 +107,15 @@ def declare_sagas(
             repair_queue=repair_queue,
             alarms=alarms,
         )
+        if env.order_expected_within and event is OrderPlaced:
+            within = env.order_expected_within
+            alarm_on_silence(
+                scope,
+                "NoOrders",
+                alarm_description=f"{id}: no order for {within.to_human_string()}",
+                metric=saga.machine.metric_started(period=within, statistic="Sum"),
+                alarms=alarms,
+            )
         EventRule(
             scope,
             f"Start{id}",

@@ -160,7 +160,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         inventory=inventory,
         payments=payments,
         shipping=shipping,
-        http_api=HttpApiStack(app, env=ENV).http_api,
+        http_api=HttpApiStack(app, env=ENV, alarms=alarms).http_api,
     )
     app.synth()
     with cloud_recording_grants(only=("Disputes", "Orders", "Shipping")) as cloud:

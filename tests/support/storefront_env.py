@@ -29,7 +29,7 @@ def declare_storefront_stacks(app: App, env: Environment) -> StorefrontStacks:
     alarms, schedules = operations.topic, operations.schedules
     backbone = BackboneStack(app, env=env, alarms=alarms, schedules=schedules)
     inventory = InventoryStack(app, env=env, bus=backbone.bus, alarms=alarms, schedules=schedules)
-    http_api = HttpApiStack(app, env=env).http_api
+    http_api = HttpApiStack(app, env=env, alarms=alarms).http_api
     StorefrontStack(
         app,
         env=env,

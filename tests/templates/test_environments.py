@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cdk import Duration
 
 from stacks.backbone import BackboneStack
 from stacks.constructs.saga.model import STANDARD_TIMEOUTS
@@ -75,6 +76,10 @@ def test_settings_of_every_environment_are_valid(env: Environment):
             ({"sender": replace(SENDER, address=address)}, f"has sender.address='{address}', and")
             for address in ("b.example", "@b.example", "a@", "a@b@c.example", "a@b")
         ),
+        *(
+            ({"order_expected_within": Duration.seconds(s)}, f"has order_expected_within={said}")
+            for s, said in ((30, "30 seconds"), (90_000, "1 day 1 hour"))
+        ),
         ({"alarm_addresses": ("a@b.example", "b")}, "has alarm_addresses with 'b', and"),
         (
             {"sender": replace(SENDER, identity="their.shop")},
@@ -109,10 +114,11 @@ def test_alarms_go_to_the_addresses_that_are_set(tmp_path: Path):
 
 
 def test_domain_is_the_address_of_the_api(tmp_path: Path):
+    env = replace(DEV, api_domain=API_DOMAIN)
     app = new_app(outdir=str(tmp_path))
-    HttpApiStack(app, env=replace(DEV, api_domain=API_DOMAIN))
+    HttpApiStack(app, env=env, alarms=OperationsStack(app, env=env).topic)
 
-    (template,) = templates(app).values()
+    template = templates(app)["Orders-Dev-HttpApi"]
 
     assert template["Outputs"]["ApiUrl"]["Value"] == "https://api.your.shop"
     kinds = {resource["Type"]: resource for resource in template["Resources"].values()}

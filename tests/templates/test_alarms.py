@@ -1,0 +1,70 @@
+"""Alarms that say that customers are not served."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aws_cdk import Duration
+
+from app import compose
+from stacks.environments import DEV
+from tests.templates.kinds import ALARM
+from tests.templates.synthesis import Platform, new_app, platform, templates
+
+
+def alarm(of: Platform, containing: str) -> Any:
+    (found,) = (
+        each.properties
+        for each in of.all(ALARM)
+        if containing in each.properties["AlarmDescription"]
+    )
+    assert found["AlarmActions"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("containing", "namespace", "metric", "statistic", "threshold"),
+    [
+        ("httpapi/Api: more than 5 requests in 5 minutes", "AWS/ApiGateway", "5xx", "Sum", 5),
+        (
+            "httpapi/Api: one request in ten takes over 3 s",
+            "AWS/ApiGateway",
+            "Latency",
+            "p90",
+            3000,
+        ),
+        ("operations/Functions: throttled", "AWS/Lambda", "Throttles", "Sum", 0),
+    ],
+)
+def test_failing_slow_and_throttled_requests_raise_an_alarm(
+    containing: str, namespace: str, metric: str, statistic: str, threshold: int
+):
+    found = alarm(platform("prod"), containing)
+
+    assert (found["Namespace"], found["MetricName"]) == (namespace, metric)
+    assert statistic in (found.get("Statistic"), found.get("ExtendedStatistic"))
+    assert found["Threshold"] == threshold
+    assert found["TreatMissingData"] == "notBreaching"
+
+
+def test_throttles_are_those_of_all_functions():
+    assert "Dimensions" not in alarm(platform("prod"), "operations/Functions: throttled")
+
+
+def test_no_order_for_a_while_raises_an_alarm_where_it_is_set(tmp_path: Any):
+    env = replace(DEV, order_expected_within=Duration.hours(6))
+    app = new_app(outdir=str(tmp_path))
+    compose(app, env)
+    found = alarm(Platform(environment=env, templates=templates(app)), "no order for 6 hours")
+
+    assert found["MetricName"] == "ExecutionsStarted"
+    assert (found["Period"], found["Threshold"]) == (21_600, 1)
+    assert found["ComparisonOperator"] == "LessThanThreshold"
+    # Step Functions reports nothing while nothing starts.
+    assert found["TreatMissingData"] == "breaching"
+
+
+def test_no_order_for_a_while_raises_no_alarm_by_default():
+    said = [each.properties["AlarmDescription"] for each in platform("prod").all(ALARM)]
+
+    assert [text for text in said if "no order for" in text] == []
