@@ -30,6 +30,7 @@ RETIRED = {
     r"patience": "the limit's own name: STALE_AFTER, LEASE",
     r"likeness": "dedup key",
     r"news": "notification, email, event",
+    r"facts?": "event",
 }
 # Exceptions: files in which a retired word is the right one.
 RIGHT: set[tuple[str, str]] = set()

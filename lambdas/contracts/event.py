@@ -1,4 +1,4 @@
-"""What an event is: a fact about one subject, published by the one service that owns it.
+"""What an event is: what happened to one subject, published by the one service that owns it.
 
 Events are named in the past tense. They travel on the event bus or, where order matters, on an SNS
 FIFO topic.

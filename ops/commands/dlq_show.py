@@ -74,7 +74,7 @@ def as_text(
 def describe(dead_letter: DeadLetter, sink: FailureSink, *, now: datetime) -> list[str]:
     """Return a few lines about a dead letter, its id first."""
     message, count = dead_letter.message, dead_letter.redrive_count
-    facts = (
+    history = (
         f"dead-lettered {format_age(message.sent_at, now)} ago",
         f"tried {times(dead_letter.attempts)}" if dead_letter.attempts else "",
         f"first {dead_letter.event_time}" if dead_letter.event_time else "",
@@ -82,7 +82,7 @@ def describe(dead_letter: DeadLetter, sink: FailureSink, *, now: datetime) -> li
         f"group {message.group_id}" if message.group_id else "",
     )
     parts = (
-        ("when", ", ".join(filter(None, facts))),
+        ("when", ", ".join(filter(None, history))),
         ("what", dead_letter.mechanism or "unknown"),
         ("where", failed_resource(dead_letter.failed_at, sink)),
         ("why", dead_letter.error),

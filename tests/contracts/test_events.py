@@ -429,7 +429,7 @@ class TestOrderStream:
 
 
 def delivered(parsed: EventEnvelope[Any]) -> dict[str, Any]:
-    """What EventBridge delivers of a published fact, and of one that is a function's answer."""
+    """What EventBridge delivers of a published event, and of one that is a function's answer."""
     if parsed.data.via_destination:
         record = {"responsePayload": parsed.to_lambda_response()}
         return {

@@ -85,7 +85,7 @@ class Platform:
 
     def pick(self, id_: str) -> None:
         """The warehouse has picked it."""
-        fact = envelope(
+        event = envelope(
             OrderPicked(order_id=id_, lines=(Line(sku="85123A", quantity=1),)),
             subject=id_,
             sequence=1,
@@ -94,7 +94,7 @@ class Platform:
             occurred_at="2026-12-01T10:00:00+00:00",
         )
         answer = self.client("events").put_events(
-            Entries=[fact.to_put_events_entry(self.outputs["EventBus"])]
+            Entries=[event.to_put_events_entry(self.outputs["EventBus"])]
         )
         assert answer["FailedEntryCount"] == 0
 

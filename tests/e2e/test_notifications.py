@@ -54,7 +54,7 @@ def reachable(platform: Platform) -> None:
 
 
 def test_event_becomes_a_mail_and_a_destination_event_as_aws_writes_it(platform: Platform):
-    fact = platform.confirm("o1")
+    published = platform.confirm("o1")
 
     event = next(
         event
@@ -79,7 +79,7 @@ def test_event_becomes_a_mail_and_a_destination_event_as_aws_writes_it(platform:
         "timestamp": record["timestamp"],
     }
     assert record["version"] == "1.0"
-    assert record["requestPayload"]["detail"]["metadata"]["event_id"] == fact.metadata.event_id
+    assert record["requestPayload"]["detail"]["metadata"]["event_id"] == published.metadata.event_id
     assert record["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST"}
     assert (answer.data.notice, answer.data.result) == ("OrderConfirmed", "SENT")
     assert ADDRESS not in json.dumps(event)
@@ -211,12 +211,12 @@ def test_mail_from_a_foreign_identity_is_dead_lettered_and_redriven(
     platform: Platform,
 ):
     with platform.setting("NotifyCustomer", SENDER="somebody@else.example"):
-        fact = platform.confirm("o6")
+        published = platform.confirm("o6")
         dead_letter = platform.dead_letter("NotifyCustomerFailureRecords")
         dead = platform.dead_letter("NotifyCustomerDeadLetters")
 
     event = json.loads(dead["Body"])
-    assert event["detail"]["metadata"]["event_id"] == fact.metadata.event_id
+    assert event["detail"]["metadata"]["event_id"] == published.metadata.event_id
     gave_up(
         json.loads(dead_letter["Body"]),
         platform.function_arn("NotifyCustomer"),

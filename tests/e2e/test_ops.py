@@ -108,7 +108,7 @@ class Platform:
 
     def dispatch(self, order: str) -> None:
         """Publish that an order was dispatched, as shipping would."""
-        fact = envelope(
+        event = envelope(
             ShipmentDispatched(
                 order_id=order,
                 shipment_id="s",
@@ -121,7 +121,7 @@ class Platform:
             causation_id=order,
             occurred_at="2026-12-01T09:02:11.893+00:00",
         )
-        entries = [fact.to_put_events_entry(self.outputs["EventBus"])]
+        entries = [event.to_put_events_entry(self.outputs["EventBus"])]
         assert self.client("events").put_events(Entries=entries)["FailedEntryCount"] == 0
 
     @contextmanager

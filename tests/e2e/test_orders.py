@@ -313,10 +313,10 @@ def deliver_again(platform: Platform, order: str) -> None:
 
     before = len(executions())
     first = replace(order_of(row(platform, order)), state=OrderState.PLACED, sequence=1)
-    fact = event_for_change(None, first)
-    assert fact is not None
+    event = event_for_change(None, first)
+    assert event is not None
     bus = platform.outputs["EventBus"]
-    platform.client("events").put_events(Entries=[fact.to_put_events_entry(bus)])
+    platform.client("events").put_events(Entries=[event.to_put_events_entry(bus)])
     wait_until(
         "the second execution ends",
         lambda: len(found := executions()) == before + 1 and "RUNNING" not in found,

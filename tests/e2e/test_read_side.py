@@ -41,7 +41,7 @@ class Platform:
     queues: Mapping[str, str]
 
     def publish(self, order: str, sequence: int, event: Event, at: str) -> None:
-        """Put a fact on the bus."""
+        """Put an event on the bus."""
         entry = entry_of(order, sequence, event, at) | {"EventBusName": self.outputs["EventBus"]}
         answer = self.cloud.client("events").put_events(Entries=[entry])
         assert answer["FailedEntryCount"] == 0
@@ -115,8 +115,8 @@ def subject(token: str) -> str:
 
 
 def entry_of(order: str, sequence: int, event: Event, at: str) -> dict[str, Any]:
-    """A fact as it is put on the bus."""
-    fact = envelope(
+    """An event as it is put on the bus."""
+    published = envelope(
         event,
         subject=order,
         sequence=sequence,
@@ -124,7 +124,7 @@ def entry_of(order: str, sequence: int, event: Event, at: str) -> dict[str, Any]
         causation_id=order,
         occurred_at=f"2026-12-01T{at}+00:00",
     )
-    return fact.to_put_events_entry("")
+    return published.to_put_events_entry("")
 
 
 def written(entry: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Views are rebuilt from the archive by the operator's command, while facts come in."""
+"""Views are rebuilt from the archive by the operator's command, while events come in."""
 
 import json
 import random
@@ -37,7 +37,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Puts facts on the bus, of each order in any order and some of them twice."""
+    """Puts events on the bus, of each order in any order and some of them twice."""
 
     platform: Platform
     customer: str
@@ -54,15 +54,18 @@ class Traffic:
             (1, PaymentTaken(**about, total=TOTAL)),
             (1, ShipmentDispatched(order_id=order, country="Italy", **parcel)),
         ]
-        facts = [self._fact(order, number, event) for number, event in events]
-        self.published.extend(facts)
-        facts += self.dice.sample(facts, 1)
-        self.dice.shuffle(facts)
-        entries = [fact.to_put_events_entry(self.platform.outputs["EventBus"]) for fact in facts]
+        published = [self._envelope(order, number, event) for number, event in events]
+        self.published.extend(published)
+        published += self.dice.sample(published, 1)
+        self.dice.shuffle(published)
+        entries = [
+            published.to_put_events_entry(self.platform.outputs["EventBus"])
+            for published in published
+        ]
         answer = client(self.platform.cloud, "events").put_events(Entries=entries)
         assert answer["FailedEntryCount"] == 0
 
-    def _fact(self, order: str, number: int, event: Event) -> EventEnvelope[Any]:
+    def _envelope(self, order: str, number: int, event: Event) -> EventEnvelope[Any]:
         return envelope(
             event,
             subject=order,
@@ -150,27 +153,27 @@ def items(platform: Platform, table: str) -> list[Row]:
 def noted(
     make: Callable[[list[EventEnvelope[Any]]], Any],
 ) -> Callable[[list[EventEnvelope[Any]]], Any]:
-    def rows(facts: list[EventEnvelope[Any]]) -> Any:
-        return {n.order_id: set(n.attributes) | {"order_id"} for n in make(facts)}
+    def rows(events: list[EventEnvelope[Any]]) -> Any:
+        return {n.order_id: set(n.attributes) | {"order_id"} for n in make(events)}
 
     return rows
 
 
-def of_orders(fact: EventEnvelope[Any]) -> bool:
-    return isinstance(fact.data, OrderPlaced | OrderConfirmed | OrderCancelled)
+def of_orders(event: EventEnvelope[Any]) -> bool:
+    return isinstance(event.data, OrderPlaced | OrderConfirmed | OrderCancelled)
 
 
 EXPECTED: dict[str, tuple[str, Callable[[list[EventEnvelope[Any]]], Any]]] = {
     "timelines": ("Timelines", noted(build_timeline_upserts)),
     "orders": (
         "CustomerOrders",
-        noted(lambda facts: build_order_upserts(filter(of_orders, facts))),
+        noted(lambda events: build_order_upserts(filter(of_orders, events))),
     ),
     "sales": (
         "Sales",
-        lambda facts: {
+        lambda events: {
             f"order/{sale.order_id}": {"partition_key", "sort_key"}
-            for sale in build_sales(f for f in facts if isinstance(f.data, OrderConfirmed))
+            for sale in build_sales(f for f in events if isinstance(f.data, OrderConfirmed))
         },
     ),
 }
@@ -311,7 +314,9 @@ def test_replay_to_all_rules_reaches_the_catch_all_and_the_replay_queue_only(
     replay = partial(events.describe_replay, ReplayName="to-all")
     assert eventually(lambda: replay()["State"] == "COMPLETED")
     expected_ids = {
-        fact.metadata.event_id for fact in traffic.published if fact.metadata.subject == "to-all"
+        published.metadata.event_id
+        for published in traffic.published
+        if published.metadata.subject == "to-all"
     }
     received_events: set[str] = set()
 
@@ -365,7 +370,7 @@ def test_operator_replays_a_period_to_one_rule_only(platform: Platform, traffic:
     assert refused[1].startswith(f"{live} excludes replayed events")
     assert "OfAnOperator" in refused[1]
     assert (code, said.splitlines()[-1]) == (0, "replayed: 100%")
-    expected_count = sum(fact.metadata.subject == "replayed" for fact in traffic.published) + 1
+    expected_count = sum(one.metadata.subject == "replayed" for one in traffic.published) + 1
     messages = received(platform.cloud, url, expected_count)
     received_events = [json.loads(message["Body"]) for message in messages]
     assert {event["detail"]["metadata"]["subject"] for event in received_events} == {"replayed"}

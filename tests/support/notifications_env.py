@@ -63,7 +63,7 @@ class Platform:
     def publish(
         self, order: str, sequence: int, event: Event, times: int = 1
     ) -> EventEnvelope[Event]:
-        fact = envelope(
+        published = envelope(
             event,
             subject=order,
             sequence=sequence,
@@ -71,10 +71,10 @@ class Platform:
             causation_id=order,
             occurred_at=f"2026-12-01T08:26:0{sequence}+00:00",
         )
-        entries = [fact.to_put_events_entry(self.outputs["EventBus"])] * times
+        entries = [published.to_put_events_entry(self.outputs["EventBus"])] * times
         answer = self.cloud.client("events").put_events(Entries=entries)
         assert answer["FailedEntryCount"] == 0
-        return fact
+        return published
 
     def ask(self, method: str, url: str, token: str = "", body: Any = None) -> tuple[int, Any]:
         headers = {"Authorization": f"Bearer {token}"} if token else {}

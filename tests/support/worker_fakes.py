@@ -107,17 +107,17 @@ class FakeWarehouse:
 
 
 class FakeBus:
-    """Takes facts, unless it is ``full``."""
+    """Takes events, unless it is ``full``."""
 
     def __init__(self) -> None:
         self.published: list[EventEnvelope[Any]] = []
         self.full = False
         self.then: Callable[[str], object] = lambda _: None
 
-    def publish(self, facts: Sequence[EventEnvelope[Any]]) -> list[EventEnvelope[Any]]:
+    def publish(self, events: Sequence[EventEnvelope[Any]]) -> list[EventEnvelope[Any]]:
         self.then("publish")
         if self.full:
-            return list(facts)
-        self.published += facts
+            return list(events)
+        self.published += events
         self.then("published")
         return []

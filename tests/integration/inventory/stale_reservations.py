@@ -31,7 +31,7 @@ class Crash(Exception):
 
 
 def delivered(event: EventEnvelope[Any]) -> dict[str, Any]:
-    """The fact as EventBridge hands it to a function."""
+    """The event as EventBridge hands it to a function."""
     entry = event.to_put_events_entry("Orders")
     return {
         "source": entry["Source"],

@@ -60,13 +60,13 @@ def ask(
         events = bus or FakeEvents()
         monkeypatch.setattr(sys.modules[name], "bus", Bus("Orders", eventbridge=events))
         answer = handler(event, None)
-        facts = [
+        published = [
             parse_detail(OrderStatusReported, json.loads(entry["Detail"])) for entry in events.taken
         ]
-        assert [(fact.data.order_id, fact.data.state) for fact in facts] == [
+        assert [(one.data.order_id, one.data.state) for one in published] == [
             (answer["order_id"], answer["state"])
         ]
-        return facts
+        return published
 
     return ask
 
@@ -87,9 +87,9 @@ def test_state_is_published_and_the_order_unchanged(
 ):
     order: Order = orders.add(replace(placed(key="k"), state=state))
 
-    (fact,) = ask(question(order.order_id, kind))
+    (event,) = ask(question(order.order_id, kind))
 
-    assert fact.data.state == state
+    assert event.data.state == state
     assert orders.find(order.order_id) == order
 
 

@@ -142,7 +142,7 @@ def test_stalled_orders_events_are_published_as_the_first_time(job: Job, world: 
         return sorted(entries, key=lambda entry: str(entry["Detail"]))
 
     assert by_id(events.taken) == by_id(
-        [fact.to_put_events_entry("Orders") for fact in first if fact]
+        [event.to_put_events_entry("Orders") for event in first if event]
     )
 
 

@@ -28,7 +28,7 @@ def decoded(name: str, how: Mechanism) -> DeadLetter:
     return decode(dead_lettered_by(at.routes_by(how)[0], at), at)
 
 
-def facts(record: DeadLetter) -> tuple[str, int, str]:
+def error_tries_time(record: DeadLetter) -> tuple[str, int, str]:
     return record.error, record.attempts, record.event_time
 
 
@@ -36,7 +36,7 @@ def test_undelivered_event_is_decoded():
     record = decoded("shipping/DispatchShipmentOnOrderPickedRuleUndelivered", Mechanism.RULE)
 
     assert record.event == EVENT
-    assert facts(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T08:26:02.918Z")
+    assert error_tries_time(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T08:26:02.918Z")
     assert "DispatchShipment" in record.failed_at
 
 
@@ -44,14 +44,14 @@ def test_failed_scheduler_invocation_is_decoded():
     record = decoded("orders/JobsRepublishStalledDeadLetters", Mechanism.SCHEDULE)
 
     assert record.event == {}
-    assert facts(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T09:00:00Z")
+    assert error_tries_time(record) == ("NO_PERMISSIONS: it may not", 1, "2026-12-01T09:00:00Z")
 
 
 def test_event_that_a_function_failed_on_is_decoded():
     record = decoded("shipping/DispatchShipmentDeadLetters", Mechanism.DESTINATION)
 
     assert record.event == EVENT
-    assert facts(record) == (
+    assert error_tries_time(record) == (
         "RetriesExhausted: NoShipmentError: there is no shipment",
         3,
         "2026-12-01T08:26:02.918Z",
@@ -62,7 +62,7 @@ def test_pointer_to_a_batch_is_decoded():
     record = decoded("shipping/OutboxDeadLetters", Mechanism.STREAM_MAPPING)
 
     assert record.event["startSequenceNumber"] == "100"
-    assert facts(record) == ("RetriesExhausted", 3, "2026-12-01T08:00:00Z")
+    assert error_tries_time(record) == ("RetriesExhausted", 3, "2026-12-01T08:00:00Z")
 
 
 def test_whole_batch_is_decoded():
@@ -97,14 +97,14 @@ def test_event_that_its_function_dead_lettered_is_decoded():
     record = decoded("orders/HoldOrderDeadLetters", Mechanism.CONSUMER)
 
     assert record.event == EVENT
-    assert facts(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
+    assert error_tries_time(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
 
 
 def test_message_that_its_function_dead_lettered_is_decoded():
     record = decoded("purchasing/LowStockDeadLetters", Mechanism.CONSUMER)
 
     assert record.event["source"] == EVENT["source"]
-    assert facts(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
+    assert error_tries_time(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
 
 
 def test_message_received_too_often_is_decoded():

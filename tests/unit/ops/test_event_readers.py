@@ -135,7 +135,7 @@ class Events(ClientDouble):
 
 
 BACKBONE = {
-    "EventArchiveArn": "arn:aws:events:r:a:archive/facts",
+    "EventArchiveArn": "arn:aws:events:r:a:archive/events",
     "ReplayRuleArn": "rule",
     "ReplayQueueUrl": "queue",
 }

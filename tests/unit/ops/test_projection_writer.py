@@ -38,7 +38,7 @@ def test_rebuild_catches_up_once_more_after_the_switch():
 
 class TestWriting:
     def test_view_is_the_same_in_any_order_and_with_repetitions(self):
-        bodies = [json.dumps(bus_event(fact)) for fact in order_history()]
+        bodies = [json.dumps(bus_event(event)) for event in order_history()]
         written: list[Any] = []
         for order in (bodies, bodies[::-1] + bodies):
             table = FakeTable()
@@ -70,7 +70,7 @@ class TestWriting:
         view = VIEWS["timelines"]
         write = ProjectionWriter(view, view.projector("table", FakeTable()))
 
-        write([json.dumps(bus_event(fact)) for fact in order_history()] + [b"poison"])
+        write([json.dumps(bus_event(event)) for event in order_history()] + [b"poison"])
 
         assert (write.events, write.unreadable) == (len(list(order_history())), 1)
 
@@ -84,10 +84,10 @@ class TestWriting:
             if len(tries) <= times:
                 raise ClientError({"Error": {"Code": code}}, "TransactWriteItems")
 
-        project_with_retries(lambda facts: meets(facts, 3, "TransactionCanceledException"), [])
+        project_with_retries(lambda events: meets(events, 3, "TransactionCanceledException"), [])
         assert len(tries) == 4
         for times, code in ((99, "TransactionCanceledException"), (1, "AccessDenied")):
             tries.clear()
             with pytest.raises(ClientError):
-                project_with_retries(lambda facts: meets(facts, times, code), [])  # noqa: B023
+                project_with_retries(lambda events: meets(events, times, code), [])  # noqa: B023
             assert len(tries) == min(times, CONFLICT_RETRIES.max_attempts)

@@ -67,7 +67,7 @@ class TestRules:
 
 def plan(*, count: int = 1_000, days: int = 0, since: datetime = NOW - AGO) -> ReplayPlan:
     archive = {
-        "ArchiveName": "Facts",
+        "ArchiveName": "Archive",
         "EventCount": count,
         "SizeBytes": 123_456,
         "CreationTime": NOW - timedelta(hours=100),
@@ -199,7 +199,7 @@ class TestCommand:
         class Backbone:
             def outputs(self, stack: str) -> dict[str, str]:
                 assert stack == "Backbone"
-                return {"EventArchiveArn": "arn:archive/Facts", "EventBus": "Orders"}
+                return {"EventArchiveArn": "arn:archive/Archive", "EventBus": "Orders"}
 
             def client(self, service: str) -> Events:
                 return events

@@ -58,10 +58,10 @@ GIVEN_UP_ORDER = after(
 
 
 def test_new_order_publishes_order_placed():
-    fact = event_for_change(None, PLACED_ORDER)
+    event = event_for_change(None, PLACED_ORDER)
 
-    assert fact is not None
-    assert fact.data == OrderPlaced(
+    assert event is not None
+    assert event.data == OrderPlaced(
         order_id=PLACED_ORDER.order_id,
         customer_id="17850",
         lines=(
@@ -71,10 +71,10 @@ def test_new_order_publishes_order_placed():
         total=Money(amount=6 * 255 + 6 * 339, currency="GBP"),
         country="United Kingdom",
     )
-    assert fact.metadata.subject == fact.metadata.correlation_id == PLACED_ORDER.order_id
-    assert fact.metadata.causation_id == "request-1"
-    assert fact.metadata.sequence == 1
-    assert fact.metadata.occurred_at == PLACED_ORDER.placed_at
+    assert event.metadata.subject == event.metadata.correlation_id == PLACED_ORDER.order_id
+    assert event.metadata.causation_id == "request-1"
+    assert event.metadata.sequence == 1
+    assert event.metadata.occurred_at == PLACED_ORDER.placed_at
 
 
 @pytest.mark.parametrize(
@@ -95,21 +95,21 @@ def test_new_order_publishes_order_placed():
     ],
 )
 def test_state_change_is_published(before: Order, now: Order, event: type):
-    fact = event_for_change(before, now)
+    published = event_for_change(before, now)
 
-    assert fact is not None
-    assert type(fact.data) is event
-    assert fact.metadata.sequence == now.sequence
-    assert fact.metadata.causation_id == event_id(SOURCE, now.order_id, 1)
-    assert fact.metadata.correlation_id == now.order_id
-    assert fact.metadata.occurred_at == LATER
+    assert published is not None
+    assert type(published.data) is event
+    assert published.metadata.sequence == now.sequence
+    assert published.metadata.causation_id == event_id(SOURCE, now.order_id, 1)
+    assert published.metadata.correlation_id == now.order_id
+    assert published.metadata.occurred_at == LATER
 
 
 def test_rejection_is_published_with_its_reason():
-    fact = event_for_change(PLACED_ORDER, REJECTED_ORDER)
+    event = event_for_change(PLACED_ORDER, REJECTED_ORDER)
 
-    assert fact is not None
-    assert (fact.data.reason, fact.data.explanation) == ("PaymentDeclined", "over the limit")
+    assert event is not None
+    assert (event.data.reason, event.data.explanation) == ("PaymentDeclined", "over the limit")
 
 
 @pytest.mark.parametrize(
@@ -123,16 +123,16 @@ def test_rejection_is_published_with_its_reason():
 def test_request_for_attention_says_what_the_order_waits_for(order: Order, waits_for: str):
     requested = request_attention(order, now=LATER)
 
-    fact = event_for_change(order, requested)
+    event = event_for_change(order, requested)
 
-    assert fact is not None
-    assert fact.data == OrderNeedsAttention(
+    assert event is not None
+    assert event.data == OrderNeedsAttention(
         order_id=order.order_id,
         customer_id=order.customer_id,
         failed_compensations=(),
         waits_for=waits_for,
     )
-    assert (fact.metadata.sequence, fact.metadata.occurred_at) == (requested.sequence, LATER)
+    assert (event.metadata.sequence, event.metadata.occurred_at) == (requested.sequence, LATER)
     # The order's last event is published again as before.
     assert event_for_change(None, requested) == event_for_change(None, order)
 
@@ -142,9 +142,9 @@ def test_deferral_has_no_event_and_the_outcome_after_it_has_its_own():
     done = after(requested, state=OrderState.CONFIRMED, **NO_LONGER_WAITING)
 
     assert event_for_change(CLAIMED_ORDER, DEFERRED_ORDER) is None
-    fact = event_for_change(requested, done)
-    assert fact is not None
-    assert type(fact.data) is OrderConfirmed
+    event = event_for_change(requested, done)
+    assert event is not None
+    assert type(event.data) is OrderConfirmed
 
 
 @pytest.mark.parametrize(
@@ -161,17 +161,17 @@ def test_cancellation_is_published_with_its_reason_and_no_text_that_somebody_wro
 ):
     cancelled = replace(CANCELLED_ORDER, reason=reason, explanation="written by somebody")
 
-    fact = event_for_change(PLACED_ORDER, cancelled)
+    event = event_for_change(PLACED_ORDER, cancelled)
 
-    assert fact is not None
-    assert (fact.data.reason, fact.data.explanation) == (published, explanation)
+    assert event is not None
+    assert (event.data.reason, event.data.explanation) == (published, explanation)
 
 
 def test_failed_compensations_are_published():
-    fact = event_for_change(REJECTED_ORDER, ORDER_WITH_DEAD_LETTERS)
+    event = event_for_change(REJECTED_ORDER, ORDER_WITH_DEAD_LETTERS)
 
-    assert fact is not None
-    assert fact.data.failed_compensations == ("RefundPayment",)
+    assert event is not None
+    assert event.data.failed_compensations == ("RefundPayment",)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_every_event_of_an_order_has_its_own_id():
         event_for_change(REJECTED_ORDER, ORDER_WITH_DEAD_LETTERS),
     ]
 
-    assert len({fact.metadata.event_id for fact in published if fact is not None}) == 3
+    assert len({event.metadata.event_id for event in published if event is not None}) == 3
 
 
 FULL_ORDER = replace(
@@ -319,9 +319,9 @@ def test_customer_view_hides_technical_failures():
     failed = replace(
         REJECTED_ORDER, reason="TechnicalFailure", explanation="TakePayment: States.Timeout"
     )
-    fact = event_for_change(PLACED_ORDER, failed)
+    event = event_for_change(PLACED_ORDER, failed)
 
-    assert fact is not None
-    for published in (fact.data.explanation, customer_view(failed)["explanation"]):
+    assert event is not None
+    for published in (event.data.explanation, customer_view(failed)["explanation"]):
         assert published == "something went wrong on our side"
-    assert (fact.data.reason, customer_view(failed)["reason"]) == ("TechnicalFailure",) * 2
+    assert (event.data.reason, customer_view(failed)["reason"]) == ("TechnicalFailure",) * 2

@@ -30,10 +30,10 @@ def test_dispatch_is_recorded_and_published_once(order: Order):
         reason=None,
         explanation=None,
     )
-    fact = event_for_change(order, dispatched)
-    assert fact is not None
-    assert fact.data == OrderDispatched(order_id=order.order_id, customer_id="17850")
-    assert fact.metadata.occurred_at == LATER
+    event = event_for_change(order, dispatched)
+    assert event is not None
+    assert event.data == OrderDispatched(order_id=order.order_id, customer_id="17850")
+    assert event.metadata.occurred_at == LATER
     assert dispatch(dispatched, now="later") is dispatched
     assert event_for_change(dispatched, dispatched) is None
 

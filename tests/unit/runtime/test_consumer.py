@@ -30,7 +30,7 @@ def message(sku: str, sequence: int = 1) -> str:
 
 
 class Handler:
-    """Acts on facts, and fails on some."""
+    """Acts on events, and fails on some."""
 
     def __init__(self, *, fails_on: set[tuple[str, int]] | None = None) -> None:
         self.handled: list[list[tuple[str, int]]] = []
