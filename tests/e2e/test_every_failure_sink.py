@@ -36,6 +36,7 @@ from tests.support.grants import cloud_recording_grants
 from tests.support.notifications_env import subject
 from tests.support.platform_env import CUSTOMER, SKU, Platform, running_platform
 from tests.support.redrive_driver import NONSENSE
+from tests.support.waiting import wait_until
 from tests.templates.synthesis import new_app, templates
 
 STOCK, NOWHERE = 100, "Unspecified"
@@ -134,7 +135,25 @@ def test_all_failed_work_is_dead_lettered_and_ends_correctly(platform: Platform)
     assert [view.summary for view in rebuild_views(platform.cloud) if not view.equal] == []
 
 
-def put_product(platform: Platform) -> None:
+def test_products_are_rebuilt_from_the_catalogue_and_switched_to(platform: Platform):
+    put_product(platform, price=260)
+    code, said, _ = run_ops_in_process(platform.cloud, "view", "rebuild", "products", "--yes")
+    assert (code, "switched: " in said) == (0, True), said
+
+    put_product(platform, price=300)
+
+    def shown_prices() -> list[int]:
+        answer = api_client.http(platform.cloud).request(
+            "GET",
+            f"{platform.outputs['ApiUrl']}/products/offered",
+            headers={"Authorization": f"Bearer {platform.customers.token(CUSTOMER)}"},
+        )
+        return [offer["unit_price"] for offer in json.loads(answer.data)["offers"]]
+
+    wait_until("the new price is shown", lambda: 300 in shown_prices())
+
+
+def put_product(platform: Platform, *, price: int = 255) -> None:
     """Put a product on offer, so that the catalogue publishes an event."""
     catalog = api_client.ApiClient(
         platform.outputs["ApiUrl"],
@@ -142,7 +161,7 @@ def put_product(platform: Platform) -> None:
         http=api_client.http(platform.cloud),
         sleep=lambda _: None,
     )
-    assert put_on_offer(catalog, "offered", [255]).status == 200
+    assert put_on_offer(catalog, "offered", [price]).status == 200
 
 
 def hurry_schedules(platform: Platform) -> None:

@@ -71,14 +71,22 @@ def test_every_right_that_is_granted_is_used() -> None:
 
 
 def watching() -> set[str]:
-    """The modules of tests that watch a cloud, by themselves or by what they import for it."""
-    others = {path.stem: path.read_text() for path in HERE.glob("*.py") if path != Path(__file__)}
-    watch = {module for module, text in others.items() if "with watched(" in text}
+    """Return the modules of tests whose cloud records grants, theirs or that of an imported one."""
+    modules = {
+        f"tests.{path.parent.name}.{path.stem}": path.read_text()
+        for folder in (HERE, HERE.parent / "support")
+        for path in folder.glob("*.py")
+        if path != Path(__file__)
+    }
+    recording = {
+        module for module, text in modules.items() if "with cloud_recording_grants(" in text
+    }
+    assert recording, "no cloud records grants: has its function another name?"
     return {
-        module
-        for module, text in others.items()
-        if module.startswith("test_")
-        and (module in watch or any(f"from tests.e2e.{each} import" in text for each in watch))
+        path
+        for module, text in modules.items()
+        if (path := module.rpartition(".")[2]).startswith("test_")
+        and (module in recording or any(f"from {each} import" in text for each in recording))
     }
 
 

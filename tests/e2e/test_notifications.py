@@ -167,13 +167,17 @@ def test_customer_who_has_not_confirmed_gets_no_mail_and_nothing_is_dead_lettere
 def test_operator_erases_a_customer_with_the_function_of_the_command(platform: Platform):
     platform.confirm("o4o", token=platform.bob)
     assert eventually(lambda: len(platform.mails("o4o")) == 2)
-    command = {"customer_id": subject(platform.bob), "dry_run": False}
-    response = platform.cloud.client("lambda").invoke(
-        FunctionName=platform.outputs["EraseCustomerFunction"], Payload=json.dumps(command)
-    )
 
-    erased = json.loads(response["Payload"].read())
-    assert erased["emails"] >= 2
+    def erase(*, dry_run: bool) -> Any:
+        response = platform.cloud.client("lambda").invoke(
+            FunctionName=platform.outputs["EraseCustomerFunction"],
+            Payload=json.dumps({"customer_id": subject(platform.bob), "dry_run": dry_run}),
+        )
+        return json.loads(response["Payload"].read())
+
+    assert erase(dry_run=True)["emails"] >= 2
+    assert subject(platform.bob) in platform.email_records()
+    assert erase(dry_run=False)["emails"] >= 2
     assert subject(platform.bob) not in platform.email_records()
 
 
