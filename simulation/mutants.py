@@ -1,0 +1,175 @@
+"""Known bugs, put back in: each has to be found within a thousand seeds.
+
+`python -m simulation.mutants` plays them one after another and says after how many seeds each broke
+a promise; with names, only those. It ends with 1 if one was not found.
+"""
+
+import subprocess
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+
+ROOT = Path(__file__).resolve().parents[1]
+SEEDS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A guard that is taken out: what stands in place of its text in a module."""
+
+    name: str
+    module: str
+    guard: str
+    instead: str
+
+
+MUTANTS = (
+    Mutant(
+        "a shipment that has left is cancelled all the same",
+        "lambdas.shipping.domain",
+        "if shipment.state == ShipmentState.DISPATCHED:\n        raise",
+        "if False:\n        raise",
+    ),
+    Mutant(
+        "stock is reserved again for an order that has a reservation",
+        "lambdas.inventory.store",
+        '"ConditionExpression": "attribute_not_exists(order_id)",\n'
+        '                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",',
+        "",
+    ),
+    Mutant(
+        "units are reserved that are not there",
+        "lambdas.inventory.transactions",
+        'condition = {"ConditionExpression": f"{source} >= :units"}\n        values[":units"]',
+        "condition = {}\n        unused = {}\n        unused[0]",
+    ),
+    Mutant(
+        "a cancellation during the saga is confirmed over",
+        "stacks.constructs.saga.action_states",
+        " AND attribute_not_exists({requested})",
+        "",
+    ),
+    Mutant(
+        "a claim is taken from an execution that is alive",
+        "stacks.constructs.saga.definition",
+        "OR {columns.claim_until} < :now)",
+        "OR {columns.claim_until} > :now)",
+    ),
+    Mutant(
+        "a refund that meets no charge leaves no tombstone",
+        "lambdas.payments.charging",
+        "charge = charges.find_or_create(tombstone(command.order_id))",
+        "charge = tombstone(command.order_id)",
+    ),
+    Mutant(
+        "a payment that a refund has overtaken is kept",
+        "lambdas.payments.charging",
+        "if charge.state is State.REFUNDED and isinstance(result, Charged):",
+        "if False:",
+    ),
+    Mutant(
+        "a busy participant rejects the order",
+        "stacks.constructs.saga.action_states",
+        "*catch_failures(step.action.name, tasks.timeouts, next=DEFER),",
+        '{"ErrorEquals": ["States.ALL"], "Next": "Undo", "Assign": {"reason": "TechnicalFailure",'
+        ' "explanation": "busy", "undo_from": step.compensation.name}},',
+    ),
+    Mutant(
+        "a relay does not report the events that the bus rejected",
+        "lambdas.runtime.relay",
+        "failed = [numbers[event.metadata.event_id] for event in rejected]",
+        "failed = []",
+    ),
+    Mutant(
+        "orders whose execution died are left alone",
+        "lambdas.orders.stalled_orders",
+        "return order.state in OPEN_STATES and (order.claim_until or 0) < now",
+        "return False",
+    ),
+    Mutant(
+        "the ledger's outbox is not swept",
+        "lambdas.payments.outbox",
+        "page = self._due_events()",
+        "page = []",
+    ),
+    Mutant(
+        "an order's row is written over what others wrote",
+        "lambdas.orders.store",
+        "*rows, version_attributes=VERSION_ATTRIBUTES",
+        '*rows, version_attributes=("order_id",)',
+    ),
+    Mutant(
+        "what a takeover finds is not undone from the end",
+        "stacks.constructs.saga.action_states",
+        "{% $taken_over %}",
+        "{% false %}",
+    ),
+)
+
+
+class _Loader(SourceFileLoader):
+    """Loads a module with its guard taken out."""
+
+    def __init__(self, mutant: Mutant, spec: ModuleSpec) -> None:
+        super().__init__(spec.name, str(spec.origin))
+        self._mutant = mutant
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """Return the code of the changed source; raise ValueError if the guard is not there."""
+        source = self.get_data(self.path).decode()
+        if self._mutant.guard not in source:
+            raise ValueError(f"{fullname} has no {self._mutant.guard!r}: change the mutant too")
+        changed = source.replace(self._mutant.guard, self._mutant.instead)
+        return compile(changed, self.path, "exec", dont_inherit=True)
+
+
+class Finder(MetaPathFinder):
+    """Finds the module of one mutant."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self._mutant = mutant
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the changed module's spec; None for any other module."""
+        if fullname != self._mutant.module:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec:
+            spec.loader = _Loader(self._mutant, spec)
+        return spec
+
+
+def main() -> int:
+    """Play the mutants that the arguments name."""
+    parser = ArgumentParser(prog="python -m simulation.mutants", description=__doc__)
+    parser.add_argument("names", nargs="*", help="words of a mutant's name (default: all)")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many seeds each gets")
+    arguments = parser.parse_args()
+    chosen = [
+        (number, mutant)
+        for number, mutant in enumerate(MUTANTS)
+        if not arguments.names or any(name in mutant.name for name in arguments.names)
+    ]
+    found = 0
+    for number, mutant in chosen:
+        command = [sys.executable, "-m", "simulation", "--mutant", str(number), "--no-shrink"]
+        command += ["--seeds", str(arguments.seeds), "--stop", "--jobs", "1"]
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        broken = ran.returncode == 1 and " seeds from " in ran.stdout
+        found += broken
+        lines = [line for line in ran.stdout.splitlines() if line.startswith("seed ")]
+        outcome = f"found by {lines[-1]}" if broken and lines else ran.stderr[-300:] or "not found"
+        print(f"{mutant.name}: {outcome}", flush=True)
+    print(f"{found} of {len(chosen)} mutants found, each within {arguments.seeds} seeds")
+    return 0 if found == len(chosen) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
