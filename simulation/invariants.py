@@ -60,13 +60,18 @@ class Invariants:
         for change in changes:
             if change.table == self._orders:
                 self._check_move("order", ORDER_MOVES, change)
+                self._check_cancellation(change)
             elif change.table == self._shipments:
                 self._check_move("shipment", SHIPMENT_MOVES, change)
 
     def after_event(self, event: Event) -> None:
-        """Check that an event that is published again is the same."""
+        """Check that an event that is published again is the same.
+
+        An answer to a status query has an id made from the query's, and says what is so when it is
+        given: an answer to a query that was delivered twice may differ.
+        """
         detail = event["detail"]
-        if metadata := detail.get("metadata"):
+        if (metadata := detail.get("metadata")) and event["detail-type"] != "OrderStatusReported":
             content = (event["detail-type"], detail["data"])
             first = self._events.setdefault(metadata["event_id"], content)
             if first != content:
@@ -173,6 +178,13 @@ class Invariants:
             if before != after and after not in moves.get(before, ()):
                 order_id = change.after["order_id"]["S"]
                 raise BrokenPromiseError(2, f"the {what} went from {before} to {after}", order_id)
+
+    def _check_cancellation(self, change: Change) -> None:
+        before, after = change.before or {}, change.after or {}
+        confirmed = after.get("state") == {"S": "CONFIRMED"} != before.get("state")
+        if confirmed and "cancel_requested_at" in before:
+            order_id = after["order_id"]["S"]
+            raise BrokenPromiseError(1, "a cancelled order was confirmed", order_id)
 
     def _rows(self, table: str, key: str) -> dict[str, Row]:
         return {row[key]: row for row in self._world.tables.rows(table)}

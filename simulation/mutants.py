@@ -67,23 +67,11 @@ MUTANTS = (
         "charge = tombstone(command.order_id)",
     ),
     Mutant(
-        "a payment that a refund has overtaken is kept",
-        "lambdas.payments.charging",
-        "if charge.state is State.REFUNDED and isinstance(result, Charged):",
-        "if False:",
-    ),
-    Mutant(
         "a busy participant rejects the order",
         "stacks.constructs.saga.action_states",
         "*catch_failures(step.action.name, tasks.timeouts, next=DEFER),",
         '{"ErrorEquals": ["States.ALL"], "Next": "Undo", "Assign": {"reason": "TechnicalFailure",'
         ' "explanation": "busy", "undo_from": step.compensation.name}},',
-    ),
-    Mutant(
-        "a relay does not report the events that the bus rejected",
-        "lambdas.runtime.relay",
-        "failed = [numbers[event.metadata.event_id] for event in rejected]",
-        "failed = []",
     ),
     Mutant(
         "orders whose execution died are left alone",
@@ -100,14 +88,10 @@ MUTANTS = (
     Mutant(
         "an order's row is written over what others wrote",
         "lambdas.orders.store",
-        "*rows, version_attributes=VERSION_ATTRIBUTES",
-        '*rows, version_attributes=("order_id",)',
-    ),
-    Mutant(
-        "what a takeover finds is not undone from the end",
-        "stacks.constructs.saga.action_states",
-        "{% $taken_over %}",
-        "{% false %}",
+        "rows = row_of(before), row_of(after)\n        return put_if_unchanged(\n"
+        "            self._dynamodb, self._table, *rows, version_attributes=VERSION_ATTRIBUTES",
+        "rows = row_of(before), row_of(after)\n        return put_if_unchanged(\n"
+        '            self._dynamodb, self._table, *rows, version_attributes=("order_id",)',
     ),
 )
 
@@ -165,7 +149,8 @@ def main() -> int:
         broken = ran.returncode == 1 and " seeds from " in ran.stdout
         found += broken
         lines = [line for line in ran.stdout.splitlines() if line.startswith("seed ")]
-        outcome = f"found by {lines[-1]}" if broken and lines else ran.stderr[-300:] or "not found"
+        failure = "not found" if ran.returncode == 0 else ran.stderr
+        outcome = f"found by {lines[-1]}" if broken and lines else failure
         print(f"{mutant.name}: {outcome}", flush=True)
     print(f"{found} of {len(chosen)} mutants found, each within {arguments.seeds} seeds")
     return 0 if found == len(chosen) else 1
