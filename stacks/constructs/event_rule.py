@@ -19,6 +19,10 @@ from lambdas.contracts.patterns import live_pattern
 from stacks.constructs.contract_outputs import note_read
 from stacks.constructs.grants import grant
 from stacks.constructs.queue import DeadLetterQueue
+from stacks.constructs.trust import service_for_this_account, trust_for_this_account
+
+CDK_ROLE = "EventsRole"
+"""The id of the role that a target of the CDK makes below the rule."""
 
 Target = Callable[..., Any]
 """Returns an IRuleTarget; takes ``dead_letter_queue``, ``retry_attempts``, ``max_event_age``."""
@@ -126,6 +130,8 @@ def add_target(
             max_event_age=Duration.hours(24),
         )
     )
+    if role := rule.node.try_find_child(CDK_ROLE):
+        trust_for_this_account(role)
 
 
 def override_pattern(rule: events.Rule, pattern: dict[str, Any]) -> None:
@@ -174,7 +180,8 @@ class StreamTarget:
         found = self._stream.node.try_find_child(id)
         if isinstance(found, iam.Role):
             return found
-        role = iam.Role(self._stream, id, assumed_by=iam.ServicePrincipal("events.amazonaws.com"))
+        trusted = service_for_this_account(self._stream, "events.amazonaws.com")
+        role = iam.Role(self._stream, id, assumed_by=trusted)
         grant(role, "kinesis:PutRecord", on=self._stream.stream_arn)
         return role
 

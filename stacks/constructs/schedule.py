@@ -1,6 +1,6 @@
 """A function that runs on a schedule."""
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
@@ -9,6 +9,7 @@ from constructs import Construct
 
 from stacks.constructs.failed_invocations import dead_letter_failures
 from stacks.constructs.grants import grant
+from stacks.constructs.trust import service_for_this_account
 
 SCHEDULE_HAS_DESTINATION = "a failed run goes to the function's failure destination"
 
@@ -45,10 +46,7 @@ class Schedule(Construct):
         role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
-            ),
+            assumed_by=service_for_this_account(self, "scheduler.amazonaws.com"),
         )
         grant(role, "lambda:InvokeFunction", on=function.function_arn)
         grant(role, "sqs:SendMessage", on=dead_letters.queue_arn)

@@ -5,6 +5,7 @@ from functools import partial
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -36,6 +37,7 @@ from stacks.constructs.event_rule import EventRule
 from stacks.constructs.saga.model import CommandCall, SagaRecord, SagaStep
 from stacks.constructs.saga.saga import Saga
 from stacks.constructs.table import ServiceTable
+from stacks.constructs.trust import service_for_this_account
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
 from stacks.orders.saga_record import COLUMNS, FULFILMENT_STATES, WITHDRAWAL_STATES
@@ -116,12 +118,19 @@ def declare_sagas(
                 metric=saga.machine.metric_started(period=within, statistic="Sum"),
                 alarms=alarms,
             )
+        starter = iam.Role(
+            saga.machine,
+            "EventsRole",
+            assumed_by=service_for_this_account(scope, "events.amazonaws.com"),
+        )
         EventRule(
             scope,
             f"Start{id}",
             bus=bus,
             event=event,
             versions=READ_VERSIONS[event],
-            target=partial(targets.SfnStateMachine, machine=saga.machine, input=detail),
+            target=partial(
+                targets.SfnStateMachine, machine=saga.machine, input=detail, role=starter
+            ),
             alarms=alarms,
         )

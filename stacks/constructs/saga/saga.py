@@ -44,6 +44,7 @@ from stacks.constructs.saga.model import (
     SagaRecord,
     SagaStep,
 )
+from stacks.constructs.trust import service_for_this_account
 from stacks.environments import Environment
 
 
@@ -69,7 +70,8 @@ class Saga(Construct):
         """
         super().__init__(scope, id)
         express = env.saga_type == sfn.StateMachineType.EXPRESS
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+        trusted = service_for_this_account(self, "states.amazonaws.com")
+        role = iam.Role(self, "Role", assumed_by=trusted)
         calls = [step.action for step in steps] if record.completed else []
         calls += [step.compensation for step in steps]
         for actions, resources in (
