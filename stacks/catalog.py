@@ -66,7 +66,14 @@ class CatalogStack(Stack):
             callers=http_api.operators_write,
             function=put_product,
         )
-        Outbox(self, "Outbox", table=products, relay=relay_outbox, alarms=alarms)
+        Outbox(
+            self,
+            "Outbox",
+            table=products,
+            relay=relay_outbox,
+            alarms=alarms,
+            parallelization_factor=env.relay_parallelization,
+        )
 
         # Grants
         grant(put_product, "dynamodb:GetItem", "dynamodb:PutItem", on=products.table_arn)

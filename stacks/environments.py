@@ -116,6 +116,13 @@ class Environment:
     """The minimum and maximum number of warehouse instances."""
     shards: tuple[int, int] | None
     """The minimum and maximum number of shards of the order stream; None means on-demand mode."""
+    relay_parallelization: int
+    """How many batches of a shard of a table's stream are relayed concurrently; at most 10.
+
+    Two of them never hold changes of the same row.
+    """
+    subscriber_concurrency: int
+    """How many batches of a subscriber's queue are processed concurrently; 2 to 1,000."""
     shards_cooldown: Duration
     """How long shards must be unneeded before the scaler removes them."""
     enhanced_fan_out: bool
@@ -181,6 +188,8 @@ DEV = Environment(
     burst_limit=400,
     workers=(1, 2),
     shards=(1, 4),
+    relay_parallelization=1,
+    subscriber_concurrency=10,
     shards_cooldown=Duration.minutes(15),
     enhanced_fan_out=False,
     notification_concurrency=None,
@@ -197,13 +206,18 @@ PROD = Environment(
     orders_retention=Duration.days(400),
     saga_type=StateMachineType.STANDARD,
     keep_data=True,
-    rate_limit=500,
-    burst_limit=1_000,
-    workers=(2, 10),
+    # What no setting may be below for a thousand orders a second: docs/scaling.md.
+    rate_limit=5_000,
+    burst_limit=2_500,
+    workers=(2, 20),
     shards=(2, 32),
+    relay_parallelization=10,
+    subscriber_concurrency=100,
     shards_cooldown=Duration.hours(1),
     enhanced_fan_out=True,
-    notification_concurrency=10,
+    notification_concurrency=100,
+    resumed_per_minute=3_000,
+    max_open_orders=180_000,
     lead_time=Duration.days(2),
     offer_lead_time=Duration.minutes(2),
     duplicate_action="hold",

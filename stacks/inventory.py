@@ -96,7 +96,14 @@ class InventoryStack(Stack):
             group=schedules,
             alarms=alarms,
         )
-        Outbox(self, "Outbox", table=stock, relay=relay_outbox, alarms=alarms)
+        Outbox(
+            self,
+            "Outbox",
+            table=stock,
+            relay=relay_outbox,
+            alarms=alarms,
+            parallelization_factor=env.relay_parallelization,
+        )
 
         # Grants
         for writer in (self.reserve_stock, self.release_stock, ship_stock, reconcile):

@@ -70,6 +70,7 @@ class PurchasingStack(Stack):
             topic=inventory.topic,
             events=(StockBelowMinimum, StockSoldOut),
             function=raise_purchase_orders,
+            max_concurrency=env.subscriber_concurrency,
             alarms=alarms,
         )
         Schedule(

@@ -67,7 +67,14 @@ class ShippingStack(Stack):
         event_handler = partial(EventHandler, self, bus=bus, alarms=alarms)
         event_handler(event=OrderPicked, function=dispatch_shipment)
         event_handler(event=[OrderHeld, OrderHoldLifted], function=apply_hold)
-        Outbox(self, "Outbox", table=shipments, relay=relay_outbox, alarms=alarms)
+        Outbox(
+            self,
+            "Outbox",
+            table=shipments,
+            relay=relay_outbox,
+            alarms=alarms,
+            parallelization_factor=env.relay_parallelization,
+        )
 
         # Grants
         shipments.grant(self.book_shipment, "dynamodb:PutItem")

@@ -9,7 +9,7 @@ from typing import Any
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.orders import OrderConfirmed
 
-BUCKETS = 4
+BUCKETS = 32
 """How many items each counter is spread over.
 
 The hash that determines an order's shard in Kinesis determines its bucket too. As long as there are

@@ -30,7 +30,9 @@ class Outbox(Construct):
         table: dynamodb.TableV2,
         relay: lambda_.Function,
         alarms: sns.ITopic,
+        parallelization_factor: int,
     ) -> None:
+        """``parallelization_factor`` is the number of concurrent batches of a shard."""
         super().__init__(scope, id)
         dead_letters = DeadLetterQueue(
             self,
@@ -45,7 +47,7 @@ class Outbox(Construct):
                 table,
                 starting_position=lambda_.StartingPosition.TRIM_HORIZON,
                 batch_size=100,
-                parallelization_factor=1,
+                parallelization_factor=parallelization_factor,
                 retry_attempts=10,
                 max_record_age=Duration.hours(6),
                 bisect_batch_on_error=True,

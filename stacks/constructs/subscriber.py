@@ -29,8 +29,10 @@ class Subscriber(TopicQueue):
         topic: sns.ITopic,
         events: Sequence[type[Event]],
         function: lambda_.Function,
+        max_concurrency: int,
         alarms: sns.ITopic,
     ) -> None:
+        """``max_concurrency`` is the number of batches that are processed concurrently."""
         super().__init__(
             scope,
             id,
@@ -45,7 +47,10 @@ class Subscriber(TopicQueue):
         grant(function, "sqs:SendMessage", on=self.dead_letters.queue_arn)
         function.add_event_source(
             sources.SqsEventSource(
-                self.queue, batch_size=10, max_concurrency=10, report_batch_item_failures=True
+                self.queue,
+                batch_size=10,
+                max_concurrency=max_concurrency,
+                report_batch_item_failures=True,
             )
         )
         acknowledge(

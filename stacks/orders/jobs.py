@@ -42,7 +42,13 @@ class OrderJobs(Construct):
         """A row for each job: its progress, or its result."""
 
         def job(
-            id: str, handler: str, settings: dict[str, str], *, every: Duration, timeout: Duration
+            id: str,
+            handler: str,
+            settings: dict[str, str],
+            *,
+            every: Duration,
+            timeout: Duration,
+            memory_mib: int = 256,
         ) -> ServiceFunction:
             function = ServiceFunction(
                 self,
@@ -51,6 +57,7 @@ class OrderJobs(Construct):
                 handler=f"orders.{handler}",
                 settings={"ORDERS_TABLE": orders.table_name, **settings},
                 timeout=timeout,
+                memory_mib=memory_mib,
                 no_dlq_reason=SCHEDULE_HAS_DESTINATION,
             )
             Schedule(self, function=function, every=every, group=group, alarms=alarms)
@@ -73,6 +80,8 @@ class OrderJobs(Construct):
             },
             every=Duration.minutes(1),
             timeout=Duration.seconds(50),
+            # CPU comes with memory, and it is what takes the time of an order that is resumed.
+            memory_mib=1_024,
         )
         for table in (orders, self.checkpoints):
             grant(republish_stalled, "dynamodb:PutItem", on=table.table_arn)

@@ -73,7 +73,14 @@ class OrdersStack(Stack):
 
         # Flow: in through the HTTP API, out through the outbox, on by the sagas
         self._add_routes(http_api, functions)
-        Outbox(self, "Outbox", table=table, relay=functions.relay_outbox, alarms=alarms)
+        Outbox(
+            self,
+            "Outbox",
+            table=table,
+            relay=functions.relay_outbox,
+            alarms=alarms,
+            parallelization_factor=env.relay_parallelization,
+        )
         sagas = partial(declare_sagas, self, env=env, bus=bus, alarms=alarms)
         steps = saga_steps(inventory, payments, shipping)
         sagas(table=table, steps=steps, repair_queue=repair_queue)

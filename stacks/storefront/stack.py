@@ -52,6 +52,7 @@ class StorefrontStack(Stack):
             topic=inventory.topic,
             events=STOCK_EVENTS,
             function=functions.update_availability,
+            max_concurrency=env.subscriber_concurrency,
             alarms=alarms,
         )
         EventHandler(

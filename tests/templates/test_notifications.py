@@ -99,7 +99,7 @@ def test_concurrency_is_reserved_only_in_prod(environment: str):
         for name in (*MAILERS, "IssueInvoice")
     }
 
-    expected = 10 if environment == "prod" else None
+    expected = 100 if environment == "prod" else None
     assert set(reserved.values()) == {expected}
     assert of.environment.notification_concurrency == expected
 

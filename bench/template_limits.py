@@ -1,0 +1,59 @@
+"""Limits that the templates set."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from bench.costs import Templates
+from bench.load_figures import (
+    NEW_TABLE_PARTITIONS,
+    RELAY_RECORDS_PER_SECOND,
+    SUBSCRIBER_BATCH_SECONDS,
+)
+
+
+def changes_relayed(templates: Templates, service: str) -> float:
+    """Return how many changes of a service's table its relay takes in a second."""
+    (mapping,) = (
+        mapping
+        for stack, template in templates.items()
+        if stack.endswith(f"-{service}")
+        for mapping in properties({stack: template}, "AWS::Lambda::EventSourceMapping")
+        if "ParallelizationFactor" in mapping
+    )
+    concurrent = NEW_TABLE_PARTITIONS * mapping["ParallelizationFactor"]
+    return float(concurrent * RELAY_RECORDS_PER_SECOND)
+
+
+def messages_taken(templates: Templates) -> float:
+    """Return how many messages a second the slowest subscriber of a queue takes."""
+    concurrency, batch = min(
+        (mapping["ScalingConfig"]["MaximumConcurrency"], mapping["BatchSize"])
+        for mapping in properties(templates, "AWS::Lambda::EventSourceMapping")
+        if "ScalingConfig" in mapping
+    )
+    return float(concurrency * batch / SUBSCRIBER_BATCH_SECONDS)
+
+
+def timeout(templates: Templates, function: str) -> float:
+    """Return the time-out in seconds of the function whose logical id begins so."""
+    (seconds,) = (
+        resource["Properties"]["Timeout"]
+        for template in templates.values()
+        for id, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Function" and id.startswith(function)
+    )
+    return float(seconds)
+
+
+def one(templates: Templates, kind: str) -> Any:
+    """Return the properties of the only resource of a type."""
+    (found,) = properties(templates, kind)
+    return found
+
+
+def properties(templates: Templates, kind: str) -> Iterator[Any]:
+    """Yield the properties of each resource of a type."""
+    for template in templates.values():
+        for resource in template["Resources"].values():
+            if resource["Type"] == kind:
+                yield resource.get("Properties", {})
