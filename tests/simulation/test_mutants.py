@@ -21,8 +21,9 @@ def test_mutant_is_valid_code_of_that_module_only(mutant: Mutant) -> None:
     finder = Finder(mutant)
     package = mutant.module.rpartition(".")[0]
     folder = find_spec(package)
+    assert folder
 
-    spec = finder.find_spec(mutant.module, folder and folder.submodule_search_locations)
+    spec = finder.find_spec(mutant.module, folder.submodule_search_locations)
 
     assert spec and spec.loader
     assert spec.loader.get_code(mutant.module)  # type: ignore[attr-defined]
