@@ -102,7 +102,7 @@ def test_changed_resource_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
         for page in pages
         for each in page["StackResourceSummaries"]
         if each["ResourceType"] == "AWS::Lambda::EventInvokeConfig"
-        and each["LogicalResourceId"].startswith("DeliverPurchaseOrders")
+        and each["LogicalResourceId"].startswith("FollowUpPurchaseOrders")
     )
     deny = {"Effect": "Deny", "Action": "sts:AssumeRole"}
     trust, permissions = (
