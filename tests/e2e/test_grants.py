@@ -30,9 +30,6 @@ UNUSED = {
     "*: sqs:GetQueueUrl on *Queue": "the CDK grants it to every consumer of a queue",
     "*: sqs:ChangeMessageVisibility on AvailabilitySubscriberQueue": "the same",
     "*: sqs:ChangeMessageVisibility on LowStockQueue": "the same",
-    "*/ReceiveStock: lambda:InvokeFunction * by apigateway.amazonaws.com for *": (
-        "a test's own route: an API has to have one"
-    ),
     "*/NotifyOfWorkerScalingRuleEventsRole: sns:Publish on Topic": "a group launches nothing here",
     "*/WorkersRole: autoscaling:CompleteLifecycleAction on *": "the same",
     "*/WorkersRole: cloudformation:SignalResource on *": "the same",
