@@ -246,7 +246,8 @@ def test_customer_erases_address_name_and_records_of_mails(load: Load, mailer: M
         assert load("delete_contact")(request("ada"), None) == {"statusCode": 204}
 
     left = everything(mailer)
-    assert [each for each in ("ada", ADDRESS, EMAIL, ADA.name, "m1") if each in left] == []
+    # As a whole value: the random claim of a record may have the letters of the id.
+    assert [each for each in ("'ada'", ADDRESS, EMAIL, ADA.name, "m1") if each in left] == []
 
 
 def test_erased_customer_gets_no_mail_a_second_time_and_none_anew(load: Load, mailer: Mailer):
@@ -272,7 +273,7 @@ def test_erasing_a_customer_leaves_others_alone(load: Load, mailer: Mailer):
     load("delete_contact")(request(BOB), None)
 
     assert mailer.contacts.find("ada") == ADA
-    assert "ada" in str(mailer.dynamodb.scan(TableName=mailer.records_table)["Items"])
+    assert "'ada'" in str(mailer.dynamodb.scan(TableName=mailer.records_table)["Items"])
 
 
 def test_operator_sees_what_would_be_erased_and_what_was(load: Load, mailer: Mailer):
