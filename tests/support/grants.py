@@ -197,7 +197,8 @@ def names(resources: list[Resource]) -> Iterator[tuple[str, str]]:
     """The logical name for each physical name that may occur in an ARN."""
     for resource in resources:
         physical = resource.physical_id.rpartition("/" if "://" in resource.physical_id else ":")[2]
-        if len(physical) >= 8:
+        # The ARN of a stream's consumer ends with the second in which it was made: that is no name.
+        if len(physical) >= 8 and not physical.isdigit():
             yield physical, resource.name
 
 
@@ -205,4 +206,5 @@ def rename(names: Mapping[str, str], arn: str) -> str:
     """An ARN's own part, by logical names."""
     for physical in sorted(names, key=len, reverse=True):
         arn = arn.replace(physical, names[physical])
-    return re.sub(r"/stream/[\dTZ:.-]+$", "/stream/*", arn.split(":", 5)[-1])
+    own = re.sub(r"/stream/[\dTZ:.-]+$", "/stream/*", arn.split(":", 5)[-1])
+    return re.sub(r"(/consumer/[^:]+):\d+$", r"\1", own)
