@@ -3,7 +3,6 @@
 A real provider is reached over HTTPS; its adapter would implement the same port, ``Provider``.
 """
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
@@ -12,6 +11,7 @@ from lambdas.contracts.values import Money
 from lambdas.payments.domain import Charged, ChargeResult, Declined, Voided
 from lambdas.payments.provider import ProviderError
 from lambdas.runtime.aws import CONFIG, client
+from lambdas.runtime.function_calls import FunctionFailedError, call_function
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -65,13 +65,10 @@ class LambdaProvider:
                 raise _not_understood(response)
 
     def _invoke(self, **request: object) -> Any:
-        invocation = self._lambda.invoke(FunctionName=self._function, Payload=json.dumps(request))
-        response = json.load(invocation["Payload"])
-        # An error in the function's code is a successful invocation with FunctionError set.
-        # https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-        if "FunctionError" in invocation:
-            raise ProviderError(f"the provider failed: {response}")
-        return response
+        try:
+            return call_function(self._lambda, self._function, request)
+        except FunctionFailedError as failure:
+            raise ProviderError(f"the provider failed: {failure}") from failure
 
 
 def _not_understood(response: object) -> ProviderError:

@@ -4,7 +4,6 @@ Goods are received before their order is closed, under a delivery id made from t
 that dies in between receives them again: inventory ignores that, and the order is closed then.
 """
 
-import json
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,6 +12,7 @@ from lambdas.contracts.codec import ContractError, encode
 from lambdas.purchasing.domain import PurchaseOrder, delivery_command
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.purchasing.supplier import Confirmed, Supplier, SupplierError
+from lambdas.runtime.function_calls import FunctionFailedError, call_function
 from lambdas.runtime.log import log
 
 if TYPE_CHECKING:
@@ -92,15 +92,11 @@ class FollowUp:
 
         Inventory's answer to a repeated delivery is the same as to the first.
         """
+        command = encode(delivery_command(order))
         try:
-            answer = self._functions.invoke(
-                FunctionName=self._receive_stock,
-                Payload=json.dumps(encode(delivery_command(order))),
-            )
+            call_function(self._functions, self._receive_stock, command)
         except (BotoCoreError, ClientError) as no_answer:
             return f"{type(no_answer).__name__}: {no_answer}", False
-        if not answer.get("FunctionError"):
-            return "", True
-        error = json.load(answer["Payload"])
-        problem = f"{error.get('errorType')}: {error.get('errorMessage')}"
-        return problem, error.get("errorType") == ContractError.__name__
+        except FunctionFailedError as refusal:
+            return str(refusal), refusal.error_type == ContractError.__name__
+        return "", True

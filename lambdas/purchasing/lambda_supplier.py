@@ -4,7 +4,6 @@ A real supplier is reached over HTTPS or EDI; its adapter would implement the sa
 ``Supplier``.
 """
 
-import json
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -12,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambdas.contracts.times import reformat_time
 from lambdas.purchasing.domain import PurchaseOrder
 from lambdas.purchasing.supplier import Confirmed, Delivered, SupplierError
+from lambdas.runtime.function_calls import FunctionFailedError, call_function
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -34,16 +34,11 @@ class LambdaSupplier:
             "ordered_at": order.raised_at,
         }
         try:
-            invocation = self._functions.invoke(
-                FunctionName=self._function, Payload=json.dumps(request)
-            )
+            response = call_function(self._functions, self._function, request)
         except (BotoCoreError, ClientError) as no_answer:
             raise SupplierError(f"{type(no_answer).__name__}: {no_answer}") from no_answer
-        response = json.load(invocation["Payload"])
-        # An error in the function's code is a successful invocation with FunctionError set.
-        # https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-        if invocation.get("FunctionError"):
-            raise SupplierError(f"the supplier failed: {response}")
+        except FunctionFailedError as failure:
+            raise SupplierError(f"the supplier failed: {failure}") from failure
         match response:
             case {"state": "CONFIRMED", "due_at": str(due_at)}:
                 return Confirmed(_time(due_at))

@@ -1,33 +1,15 @@
 """The adapter to the card provider's function."""
 
-import io
-import json
-from typing import Any
-
 import pytest
 
 from lambdas.contracts.values import Money
 from lambdas.payments.domain import Charged, Declined, Voided
 from lambdas.payments.lambda_provider import LambdaProvider
 from lambdas.payments.provider import ProviderError
-from tests.support.doubles import ClientDouble
+from tests.support.doubles import OneFunction
 
 
-class Client(ClientDouble):
-    """A Lambda client whose function returns ``response``."""
-
-    def __init__(self, response: object, **invocation: object) -> None:
-        self.response = response
-        self.invocation = invocation
-        self.requests: list[Any] = []
-
-    def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803
-        assert FunctionName == "simulator"
-        self.requests.append(json.loads(Payload))
-        return {"Payload": io.BytesIO(json.dumps(self.response).encode()), **self.invocation}
-
-
-def charge(client: Client) -> object:
+def charge(client: OneFunction) -> object:
     return LambdaProvider("simulator", lambda_client=client).charge(
         "o-1", "c-1", Money(amount=415, currency="GBP")
     )
@@ -42,7 +24,7 @@ def charge(client: Client) -> object:
     ],
 )
 def test_charge_is_requested_under_its_key_and_the_response_is_parsed(response, result):
-    client = Client(response)
+    client = OneFunction(response)
     assert charge(client) == result
     assert client.requests == [
         {
@@ -57,7 +39,7 @@ def test_charge_is_requested_under_its_key_and_the_response_is_parsed(response, 
 
 @pytest.mark.parametrize("state", ["REFUNDED", "VOIDED", "DECLINED"])
 def test_refund_is_requested_under_its_key(state):
-    client = Client({"state": state})
+    client = OneFunction({"state": state})
     LambdaProvider("simulator", lambda_client=client).refund("o-1")
     assert client.requests == [{"operation": "refund", "key": "o-1"}]
 
@@ -65,13 +47,13 @@ def test_refund_is_requested_under_its_key(state):
 @pytest.mark.parametrize("response", [{"state": "MAYBE"}, {"state": "DECLINED"}, None, "CHARGED"])
 def test_unknown_response_to_a_charge_is_an_error(response):
     with pytest.raises(ProviderError, match="not understood"):
-        charge(Client(response))
+        charge(OneFunction(response))
 
 
 @pytest.mark.parametrize("response", [{"state": "CHARGED"}, {"state": "MAYBE"}, {}, None, "VOIDED"])
 def test_refund_whose_response_does_not_rule_out_held_money_is_an_error(response):
     with pytest.raises(ProviderError, match="not understood"):
-        LambdaProvider("simulator", lambda_client=Client(response)).refund("o-1")
+        LambdaProvider("simulator", lambda_client=OneFunction(response)).refund("o-1")
 
 
 @pytest.mark.parametrize(
@@ -79,4 +61,4 @@ def test_refund_whose_response_does_not_rule_out_held_money_is_an_error(response
 )
 def test_failure_of_the_function_is_an_error(call):
     with pytest.raises(ProviderError, match="boom"):
-        call(Client({"errorMessage": "boom", "state": "CHARGED"}, FunctionError="Unhandled"))
+        call(OneFunction({"errorMessage": "boom", "state": "CHARGED"}, FunctionError="Unhandled"))

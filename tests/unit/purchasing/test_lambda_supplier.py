@@ -1,9 +1,6 @@
 """The adapter to the supplier's function."""
 
-import io
-import json
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -11,29 +8,13 @@ from botocore.exceptions import ReadTimeoutError
 from lambdas.purchasing.domain import plan_purchase_order
 from lambdas.purchasing.lambda_supplier import LambdaSupplier
 from lambdas.purchasing.supplier import Confirmed, Delivered, SupplierError
-from tests.support.doubles import ClientDouble
+from tests.support.doubles import OneFunction
 from tests.support.low_stock import low
 
 ORDER = plan_purchase_order(low("A", 7), now=datetime(2026, 1, 1, tzinfo=UTC))
 
 
-class Client(ClientDouble):
-    """A Lambda client whose function returns ``response``, or which raises it."""
-
-    def __init__(self, response: object, **invocation: object) -> None:
-        self.response = response
-        self.invocation = invocation
-        self.requests: list[Any] = []
-
-    def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803
-        assert FunctionName == "simulator"
-        self.requests.append(json.loads(Payload))
-        if isinstance(self.response, Exception):
-            raise self.response
-        return {"Payload": io.BytesIO(json.dumps(self.response).encode()), **self.invocation}
-
-
-def send(client: Client) -> object:
+def send(client: OneFunction) -> object:
     return LambdaSupplier("simulator", functions=client).send(ORDER)
 
 
@@ -48,7 +29,7 @@ def send(client: Client) -> object:
     ],
 )
 def test_order_is_sent_whole_and_the_answer_is_parsed(response, result):
-    client = Client(response)
+    client = OneFunction(response)
 
     assert send(client) == result
     assert client.requests == [
@@ -64,19 +45,19 @@ def test_order_is_sent_whole_and_the_answer_is_parsed(response, result):
 @pytest.mark.parametrize("response", [{"state": "MAYBE"}, {"state": "CONFIRMED"}, {}, None])
 def test_unknown_answer_is_an_error(response):
     with pytest.raises(SupplierError, match="not understood"):
-        send(Client(response))
+        send(OneFunction(response))
 
 
 def test_confirmation_without_a_time_is_an_error():
     with pytest.raises(SupplierError, match="due_at is no time: soon"):
-        send(Client({"state": "CONFIRMED", "due_at": "soon"}))
+        send(OneFunction({"state": "CONFIRMED", "due_at": "soon"}))
 
 
 def test_failure_of_the_function_is_an_error():
     with pytest.raises(SupplierError, match="boom"):
-        send(Client({"errorMessage": "boom", "state": "DELIVERED"}, FunctionError="Unhandled"))
+        send(OneFunction({"errorMessage": "boom", "state": "DELIVERED"}, FunctionError="Unhandled"))
 
 
 def test_function_that_does_not_answer_is_an_error():
     with pytest.raises(SupplierError, match="ReadTimeoutError"):
-        send(Client(ReadTimeoutError(endpoint_url="https://lambda")))
+        send(OneFunction(ReadTimeoutError(endpoint_url="https://lambda")))
