@@ -65,13 +65,9 @@ class Invariants:
                 self._check_move("shipment", SHIPMENT_MOVES, change)
 
     def after_event(self, event: Event) -> None:
-        """Check that an event that is published again is the same.
-
-        An answer to a status query has an id made from the query's, and says what is so when it is
-        given: an answer to a query that was delivered twice may differ.
-        """
+        """Check that an event that is published again is the same."""
         detail = event["detail"]
-        if (metadata := detail.get("metadata")) and event["detail-type"] != "OrderStatusReported":
+        if metadata := detail.get("metadata"):
             content = (event["detail-type"], detail["data"])
             first = self._events.setdefault(metadata["event_id"], content)
             if first != content:

@@ -229,8 +229,8 @@ class OrderHoldMissed(Event):
 class OrderStatusReported(Event):
     """The answer to a service's status query: the order's state at that moment.
 
-    The subject is the query's event id, and this is the subject's only event. A redelivered query
-    is answered again under the same event id, with the state of that moment.
+    The subject is the query's event id and that state, and this is the subject's only event. A
+    redelivered query is answered again: with the same event id if the state is the same.
     """
 
     source: ClassVar = SOURCE

@@ -13,10 +13,14 @@ STATUS_QUERIES: tuple[type[StatusQuery], ...] = (ReservationUnresolved, ChargeUn
 def status_report(
     query: EventEnvelope[StatusQuery], order: Order, *, now: str
 ) -> EventEnvelope[OrderStatusReported]:
-    """Return the event that answers the query with the order's state."""
+    """Return the event that answers the query with the order's state.
+
+    A query that is delivered again, when the order is in another state, has another answer: so the
+    answer's subject, and with it its id, is made of both.
+    """
     return envelope(
         OrderStatusReported(order_id=order.order_id, state=order.state.value),
-        subject=query.metadata.event_id,
+        subject=f"{query.metadata.event_id}/{order.state.value}",
         sequence=1,
         correlation_id=query.metadata.correlation_id,
         causation_id=query.metadata.event_id,

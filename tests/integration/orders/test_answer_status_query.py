@@ -110,21 +110,36 @@ def test_unknown_order_is_an_error_and_nothing_is_published(ask: Ask, order_id: 
     assert events.requests == []
 
 
-def test_redelivered_query_gets_an_answer_with_the_same_id(ask: Ask, orders: Orders):
+def test_redelivered_query_gets_the_same_answer_with_the_same_id(ask: Ask, orders: Orders):
     order = orders.add(placed(key="k"))
     asked = question(order.order_id)
     id_ = asked["detail"]["metadata"]["event_id"]
 
-    answers = [event.metadata for _ in range(2) for event in ask(asked)]
+    first, again = (event for _ in range(2) for event in ask(asked))
 
-    assert {answer.event_id for answer in answers} == {event_id(SOURCE, id_, 1)}
-    assert (answers[0].subject, answers[0].causation_id) == (id_, id_)
-    assert answers[0].correlation_id == "c"
+    assert again.metadata.event_id == first.metadata.event_id
+    assert first.metadata.event_id == event_id(SOURCE, f"{id_}/PLACED", 1)
+    assert (first.metadata.causation_id, first.metadata.correlation_id) == (id_, "c")
+
+
+def test_redelivered_query_gets_an_answer_with_another_id_once_the_state_differs(
+    ask: Ask, orders: Orders
+):
+    order = orders.add(placed(key="k"))
+    asked = question(order.order_id)
+    (before,) = ask(asked)
+    assert orders.replace(order, replace(order, state=OrderState.CONFIRMED))
+
+    (after,) = ask(asked)
+
+    assert (before.data.state, after.data.state) == ("PLACED", "CONFIRMED")
+    assert before.metadata.event_id != after.metadata.event_id
 
 
 def test_rejected_answer_is_an_error(ask: Ask, orders: Orders):
     asked = question(orders.add(placed(key="k")).order_id)
-    refusing = FakeEvents(refused={asked["detail"]["metadata"]["event_id"]})
+    id_ = asked["detail"]["metadata"]["event_id"]
+    refusing = FakeEvents(refused={f"{id_}/PLACED"})
 
     with pytest.raises(PublishError, match="the bus rejected"):
         ask(asked, refusing)
