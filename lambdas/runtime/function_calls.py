@@ -28,6 +28,6 @@ def call_function(functions: "LambdaClient", name: str, payload: Mapping[str, An
     """
     invocation = functions.invoke(FunctionName=name, Payload=json.dumps(payload))
     response = json.load(invocation["Payload"])
-    if "FunctionError" in invocation:
+    if invocation.get("FunctionError"):
         raise FunctionFailedError(response)
     return response

@@ -29,6 +29,8 @@ HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
 }
 """On every answer. No script or style may be in a page itself."""
+NOT_STORED: Mapping[str, str] = {"Cache-Control": "no-store"}
+"""On every answer that does not say how long it may be stored."""
 
 
 def _secret() -> str:
@@ -107,9 +109,6 @@ class Guard:
             return PlainTextResponse("the form is of another run: load the page again", 403)
         request.scope["form"] = fields
         return None
-
-
-NOT_STORED: Mapping[str, str] = {"Cache-Control": "no-store"}
 
 
 def form_of(request: Request) -> dict[str, list[str]]:

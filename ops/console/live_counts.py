@@ -23,6 +23,8 @@ from stacks.names import service_of
 SECONDS_LOCAL, SECONDS_REMOTE = 2.0, 15.0
 """How long counts are good for: a request to SQS in an account costs money, if little."""
 
+UNKNOWN = ("StateMachineTypeNotSupported", "AccessDeniedException")
+"""The errors with which Step Functions refuses to say what runs."""
 Counts = Mapping[str, int]
 """By key: ``orders.dead`` and ``orders.flying`` of a service, and a thing's or sink's name."""
 
@@ -63,20 +65,28 @@ def count(deployed: Deployed) -> Counts:
     for sink in wiring.sinks:
         counts[f"{service_of(sink.resource.stack)}.dead"] += counts[sink.name]
     for machine in (each for each in wiring.things if each.kind == MACHINE):
-        counts[machine.name] = _running(deployed, machine.physical)
-        counts[f"{service_of(machine.stack)}.flying"] += counts[machine.name]
+        running = _running(deployed, machine.physical)
+        if running is not None:
+            counts[machine.name] = running
+            counts[f"{service_of(machine.stack)}.flying"] += running
     return dict(counts)
 
 
-def _running(deployed: Deployed, machine: str) -> int:
-    """Return how many executions run, up to a hundred. An Express machine does not say."""
+def _running(deployed: Deployed, machine: str) -> int | None:
+    """Return how many executions run, up to a hundred; None where that is not known.
+
+    An Express machine does not say, and the operator may lack the right to ask.
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
+    """
     states = deployed.client("stepfunctions")
     try:
         found = states.list_executions(
             stateMachineArn=machine, statusFilter="RUNNING", maxResults=100
         )
-    except ClientError:
-        return 0
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in UNKNOWN:
+            raise
+        return None
     return len(found["executions"])
 
 

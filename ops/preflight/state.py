@@ -10,6 +10,7 @@ from ops.dlq.readers import reader_for
 from ops.environment.leftovers import find_leftover_stacks, find_switched_off
 from ops.preflight.findings import Finding, Preflight, fine, note, stop
 
+ROOT = Path(__file__).resolve().parents[2]
 COSTS = Path("docs/costs.md")
 READERS = 8
 
@@ -53,8 +54,10 @@ def check_costs(preflight: Preflight) -> Iterator[Finding]:
     name = preflight.deployed.environment
     table = re.search(
         rf"^`{re.escape(name)}`:$.*?^\| \*\*together\*\* .*?\*\*([0-9.]+)\*\* \|$",
-        COSTS.read_text(),
+        (ROOT / COSTS).read_text(),
         re.MULTILINE | re.DOTALL,
     )
     if table:
         yield fine(f"without orders it costs some {float(table[1]):.0f} USD a month ({COSTS})")
+    else:
+        yield note(f"{COSTS} does not say what {name} costs without orders")

@@ -9,6 +9,7 @@ from typing import Any
 
 from lambdas.contracts.envelope import envelope
 from lambdas.contracts.orders import OrderConfirmed
+from lambdas.contracts.times import format_time
 from lambdas.contracts.values import Money, PricedLine
 from ops.smoke.api import Answer, Api
 
@@ -122,7 +123,7 @@ class SmokeOrders:
             sequence=2,
             correlation_id=order_id,
             causation_id=self.run_id,
-            occurred_at=_now().isoformat(),
+            occurred_at=format_time(_now()),
         )
         return json.dumps(
             {"source": event.source, "detail-type": event.detail_type, "detail": made.detail}

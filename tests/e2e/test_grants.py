@@ -80,9 +80,9 @@ def watching() -> set[str]:
     }
     assert recording, "no cloud records grants: has its function another name?"
     return {
-        path
+        name
         for module, text in modules.items()
-        if (path := module.rpartition(".")[2]).startswith("test_")
+        if (name := module.rpartition(".")[2]).startswith("test_")
         and (module in recording or any(f"from {each} import" in text for each in recording))
     }
 

@@ -194,6 +194,16 @@ def test_costs_at_rest_are_those_of_the_page():
     assert finding.text.endswith("USD a month (docs/costs.md)")
 
 
+def test_environment_whose_costs_no_page_says_is_noted(monkeypatch: pytest.MonkeyPatch):
+    of = preflight()
+    monkeypatch.setattr(of.deployed, "environment", "staging")
+
+    (finding,) = state.check_costs(of)
+
+    assert finding.verdict is NOTE
+    assert finding.text == "docs/costs.md does not say what staging costs without orders"
+
+
 @pytest.mark.parametrize(
     ("total", "unreserved", "there", "verdict"),
     [

@@ -169,3 +169,19 @@ def test_command_says_what_works_and_takes_away_what_it_made(
     assert shop.calls[-1] == "PUT /products/SMOKE-TEST"
     assert ("DELETE /orders/order-dispatched" in shop.calls) == bool(changed)
     assert len(deployed.deleted) == 1
+
+
+def test_order_that_could_not_be_cancelled_is_said_to_be_left():
+    shop = Shop({"dispatched": "CONFIRMED"})
+
+    def send(request: urllib.request.Request) -> Answer:
+        return Answer(404, {}) if request.get_method() == "DELETE" else shop.send(request)
+
+    test = SmokeTest(deployed=Deployed(), wait_seconds=0, send=send)  # type: ignore[arg-type]
+    steps = dict(test.steps())
+    steps["an operator and a customer sign in"]()
+    test.orders.place("dispatched", 1)
+
+    (left,) = test.clean_up()
+
+    assert left == "the order order-dispatched may still be open: the API answers 404: {}"

@@ -14,6 +14,7 @@ from ops.console.page import Console
 from ops.dlq.decode import RawMessage
 from tests.support.asgi import Browser
 from tests.support.doubles import ClientDouble
+from tests.unit.ops.account_fakes import client_error
 from tests.unit.ops.dead_letter_samples import templates
 
 TABLE = "orders-table"
@@ -87,6 +88,8 @@ class FakeDeployed:
     lambda_: FakeLambda = field(default_factory=FakeLambda)
     running: int = 0
     """How many executions of each saga run."""
+    running_refused: str = ""
+    """The error with which Step Functions refuses to say so."""
     environment: str = "dev"
     session: Any = field(default_factory=lambda: SimpleNamespace(region_name="eu-west-1"))
 
@@ -100,13 +103,18 @@ class FakeDeployed:
         dated = {"ResponseMetadata": {"HTTPHeaders": {"date": "Tue, 01 Dec 2026 10:00:00 GMT"}}}
         page = {"Items": [to_item(row) for row in self.rows], **dated}
         paginator = SimpleNamespace(paginate=lambda **_: [page])
-        running = SimpleNamespace(list_executions=lambda **_: {"executions": [{}] * self.running})
+        running = SimpleNamespace(list_executions=self._list_executions)
         clients: dict[str, Any] = {
             "sqs": self.sqs,
             "lambda": self.lambda_,
             "stepfunctions": running,
         }
         return clients.get(service, SimpleNamespace(get_paginator=lambda _: paginator))
+
+    def _list_executions(self, **_: Any) -> Any:
+        if self.running_refused:
+            raise client_error(self.running_refused)
+        return {"executions": [{}] * self.running}
 
 
 @pytest.fixture

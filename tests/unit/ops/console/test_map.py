@@ -7,6 +7,7 @@ import re
 from itertools import combinations
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ops.console.live_counts import LiveCounts, count, events
 from ops.console.overview import HEIGHT, WIDTH, overview
@@ -142,6 +143,23 @@ def test_counts_are_by_thing_sink_and_service(deployed: FakeDeployed, fill: Fill
     assert (counts["orders/Repair"], counts["orders.dead"]) == (2, 2)
     assert (counts["warehouse/Picking"], counts["warehouse.flying"]) == (1, 1)
     assert (counts["orders/FulfilmentMachine"], counts["orders.flying"]) == (3, 6)
+
+
+@pytest.mark.parametrize("code", ["StateMachineTypeNotSupported", "AccessDeniedException"])
+def test_executions_that_nobody_says_are_not_counted_as_none(deployed: FakeDeployed, code: str):
+    deployed.running_refused = code
+
+    counts = count(deployed)  # type: ignore[arg-type]
+
+    assert "orders/FulfilmentMachine" not in counts
+    assert counts["orders/Repair"] == 0
+
+
+def test_other_failure_of_step_functions_is_no_count(deployed: FakeDeployed):
+    deployed.running_refused = "ThrottlingException"
+
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        count(deployed)  # type: ignore[arg-type]
 
 
 def test_counts_are_taken_once_for_all_pages_while_they_are_good(
