@@ -129,9 +129,7 @@ class WarehouseWorkers:
                 pickings_table=world.table("Warehouse", "Pickings"),
                 dynamodb=client("dynamodb"),
             ),
-            bus=Bus(
-                next(n for n in world.bus_names if "Backbone" in n), eventbridge=client("events")
-            ),
+            bus=Bus(next(n for n in world.buses if "Backbone" in n), eventbridge=client("events")),
             now=lambda: format_time(world.kernel.moment),
         )
         for name, handle in (
