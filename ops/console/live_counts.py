@@ -17,14 +17,15 @@ from ops.console.wiring import Wiring
 from ops.deployed import Deployed
 from ops.dlq.peek import measure_all
 from ops.dlq.readers import QueueReader, SinkReader, reader_for
+from ops.dlq.redrive import is_denied
 from ops.dlq.templates import MACHINE, QUEUE
 from stacks.names import service_of
 
 SECONDS_LOCAL, SECONDS_REMOTE = 2.0, 15.0
 """How long counts are good for: a request to SQS in an account costs money, if little."""
 
-UNKNOWN = ("StateMachineTypeNotSupported", "AccessDeniedException")
-"""The errors with which Step Functions refuses to say what runs."""
+EXPRESS = "StateMachineTypeNotSupported"
+"""The error with which Step Functions says that it keeps no list of a machine's executions."""
 Counts = Mapping[str, int]
 """By key: ``orders.dead`` and ``orders.flying`` of a service, and a thing's or sink's name."""
 
@@ -84,9 +85,9 @@ def _running(deployed: Deployed, machine: str) -> int | None:
             stateMachineArn=machine, statusFilter="RUNNING", maxResults=100
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] not in UNKNOWN:
-            raise
-        return None
+        if error.response["Error"]["Code"] == EXPRESS or is_denied(error):
+            return None
+        raise
     return len(found["executions"])
 
 
