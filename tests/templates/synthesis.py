@@ -111,13 +111,18 @@ def with_partner(name: str) -> Environment:
 
 
 @cache
-def synthesis(environment: str) -> Synthesis:
+def synthesis_of(environment: Environment) -> Synthesis:
     """Run the app for an environment, as the command line would, without its slow validation."""
     folder = TemporaryDirectory(prefix="orders-synthesis-")
     app = new_app(outdir=folder.name)
-    compose(app, with_partner(environment))
-    platform = Platform(environment=with_partner(environment), templates=templates(app))
+    compose(app, environment)
+    platform = Platform(environment=environment, templates=templates(app))
     return Synthesis(app=app, platform=platform, folder=folder)
+
+
+def synthesis(environment: str) -> Synthesis:
+    """What the app leaves behind for the environment of this name, with a partner."""
+    return synthesis_of(with_partner(environment))
 
 
 def templates(app: App) -> dict[str, Json]:

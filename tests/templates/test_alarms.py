@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 from aws_cdk import Duration
 
-from app import compose
 from stacks.environments import DEV
 from tests.templates.kinds import ALARM
-from tests.templates.synthesis import Platform, new_app, platform, templates
+from tests.templates.synthesis import Platform, platform, synthesis_of
 
 
 def alarm(of: Platform, containing: str) -> Any:
@@ -51,11 +50,9 @@ def test_throttles_are_those_of_all_functions():
     assert "Dimensions" not in alarm(platform("prod"), "operations/Functions: throttled")
 
 
-def test_no_order_for_a_while_raises_an_alarm_where_it_is_set(tmp_path: Any):
+def test_no_order_for_a_while_raises_an_alarm_where_it_is_set():
     env = replace(DEV, order_expected_within=Duration.hours(6))
-    app = new_app(outdir=str(tmp_path))
-    compose(app, env)
-    found = alarm(Platform(environment=env, templates=templates(app)), "no order for 6 hours")
+    found = alarm(synthesis_of(env).platform, "no order for 6 hours")
 
     assert found["MetricName"] == "ExecutionsStarted"
     assert (found["Period"], found["Threshold"]) == (21_600, 1)

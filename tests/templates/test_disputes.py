@@ -2,21 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from functools import cache
 
 import pytest
 
-from app import compose
 from stacks.environments import DEV, ENVIRONMENTS
 from tests.templates.kinds import BUS, FUNCTION, LOG_GROUP, RULE
-from tests.templates.synthesis import PARTNER, Platform, new_app, platform, templates
+from tests.templates.synthesis import PARTNER, Platform, platform, synthesis_of
 
 
-@cache
 def without() -> Platform:
-    app = new_app()
-    compose(app, DEV)
-    return Platform(environment=DEV, templates=templates(app))
+    return synthesis_of(DEV).platform
 
 
 def mentions_partner(of: Platform) -> Iterator[str]:

@@ -1,18 +1,15 @@
 """Whether mails are sent at all, and who may send them, is the environment's."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
-from app import compose
 from stacks.environments import DEV, ENVIRONMENTS, LAPTOP, Sender
 from tests.templates.checks.common import CHECKS, permissions
 from tests.templates.kinds import ALARM, BUCKET, FUNCTION, INVOKE_CONFIG
-from tests.templates.synthesis import Platform, new_app, platform, templates
+from tests.templates.synthesis import Platform, platform, synthesis_of
 
 IDENTITY = "AWS::SES::EmailIdentity"
 SENDER = "orders@shop.example"
@@ -20,16 +17,8 @@ MAILERS = ("NotifyCustomer", "EmailInvoice")
 """The functions that send mails about orders; one more asks for confirmation of addresses."""
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> App:
-    app = new_app(outdir=str(tmp_path_factory.mktemp("with-a-sender")))
-    compose(app, LAPTOP)
-    return app
-
-
-@pytest.fixture(scope="module")
-def sending(app: App) -> Platform:
-    return Platform(environment=LAPTOP, templates=templates(app))
+def sending() -> Platform:
+    return synthesis_of(LAPTOP).platform
 
 
 def may_send(of: Platform) -> dict[str, Any]:
@@ -52,22 +41,22 @@ def test_no_function_may_send_without_a_sender(environment: str):
         assert variables["SENDER"] == ""
 
 
-def test_three_functions_may_send_from_the_senders_identity(sending: Platform):
-    identity = sending.one(IDENTITY)
+def test_three_functions_may_send_from_the_senders_identity():
+    of = sending()
+    identity = of.one(IDENTITY)
     assert identity.properties["EmailIdentity"] == SENDER
-    for resource in may_send(sending).values():
+    for resource in may_send(of).values():
         *_, name = resource["Fn::Join"][1]
         assert name == {"Ref": identity.id}
-    assert set(may_send(sending)) == {*MAILERS, "ContactsPutContact"}
+    assert set(may_send(of)) == {*MAILERS, "ContactsPutContact"}
     for name in MAILERS:
-        variables = sending.one(FUNCTION, name).properties["Environment"]["Variables"]
+        variables = of.one(FUNCTION, name).properties["Environment"]["Variables"]
         assert variables["SENDER"] == SENDER
 
 
-def test_existing_identity_is_used_and_not_owned(tmp_path: Path):
-    app = new_app(outdir=str(tmp_path))
-    compose(app, replace(DEV, sender=Sender(address=SENDER, identity="shop.example")))
-    of = Platform(environment=DEV, templates=templates(app))
+def test_existing_identity_is_used_and_not_owned():
+    sender = Sender(address=SENDER, identity="shop.example")
+    of = synthesis_of(replace(DEV, sender=sender)).platform
 
     assert list(of.all(IDENTITY)) == []
     assert set(may_send(of)) == {*MAILERS, "ContactsPutContact"}
@@ -76,8 +65,10 @@ def test_existing_identity_is_used_and_not_owned(tmp_path: Path):
         assert name.endswith(":identity/shop.example")
 
 
-def test_every_check_holds_with_a_sender(app: App, sending: Platform):
-    assert [line for check in CHECKS for line in check(sending)] == []
+def test_every_check_holds_with_a_sender():
+    app = synthesis_of(LAPTOP).app
+
+    assert [line for check in CHECKS for line in check(sending())] == []
     for pack in (AwsSolutionsChecks(app), ServerlessChecks(app)):
         assert pack.validate_scope(app).violations == []
 

@@ -3,13 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import is_dataclass, replace
-from functools import cache
 from typing import Any, get_args, get_origin
 
 import pytest
 from aws_cdk.aws_stepfunctions import StateMachineType
 
-from app import compose
 from lambdas.contracts import inventory, payments, shipping
 from lambdas.contracts.codec import field_types, split_bounds, unwrap_optional
 from lambdas.contracts.commands import Command, Refusal
@@ -21,7 +19,7 @@ from stacks.constructs.saga.model import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS, Ti
 from stacks.environments import DEV, ENVIRONMENTS
 from tests.templates.checks.sagas import invoked
 from tests.templates.kinds import MACHINE
-from tests.templates.synthesis import Platform, definition, new_app, platform, templates
+from tests.templates.synthesis import Platform, definition, platform, synthesis_of
 
 COMMANDS: Mapping[str, type[Command]] = {
     command.__name__: command
@@ -31,13 +29,9 @@ COMMANDS: Mapping[str, type[Command]] = {
 }
 
 
-@cache
 def express() -> Platform:
     """The development environment with its one setting changed."""
-    env = replace(DEV, saga_type=StateMachineType.EXPRESS)
-    app = new_app()
-    compose(app, env)
-    return Platform(environment=env, templates=templates(app))
+    return synthesis_of(replace(DEV, saga_type=StateMachineType.EXPRESS)).platform
 
 
 REASONS = {

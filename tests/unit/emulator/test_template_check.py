@@ -6,8 +6,6 @@ import pytest
 from emulator.cloud import CloudError
 from emulator.readback import READERS, UNSUPPORTED
 from emulator.template_check import check_templates, find_mismatches
-from stacks.environments import ENVIRONMENTS
-from tests.templates.synthesis import platform
 
 
 def paths(expected: Any, actual: Any) -> list[str]:
@@ -143,11 +141,6 @@ def test_each_mismatch_has_its_own_line():
         check_templates(both)
     lines = str(refused.value).splitlines()
     assert [line.split(" (")[0] for line in lines] == ["Here: Queue", "Here: Queue", "There: Odd"]
-
-
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_every_property_of_the_platform_has_an_entry(environment: str):
-    check_templates(platform(environment).templates)
 
 
 def test_no_property_is_both_compared_and_unsupported():
