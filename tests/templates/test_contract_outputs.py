@@ -11,7 +11,7 @@ from stacks.constructs.contract_outputs import PUBLISHED, READ, note_published, 
 from stacks.environments import ENVIRONMENTS
 from stacks.orders.sagas import READ_VERSIONS
 from tests.contracts.catalog import EVENTS
-from tests.contracts.test_events import matched_by, rules, subscriptions
+from tests.contracts.subscribers import matched_by, rules, subscriptions
 from tests.templates.synthesis import platform
 
 everywhere = pytest.mark.parametrize("environment", ENVIRONMENTS)
