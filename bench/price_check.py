@@ -1,9 +1,10 @@
 """Measure what checking the prices adds to accepting an order, side by side in the local cloud.
 
-`python -m bench.price_check` deploys the orders service, and next to its function PlaceOrder a twin
-of the same code that checks no price. Orders go to both in turns, so that both see the same load.
-The time is that of an invocation: authorizer and routing of the HTTP API, which are the same for
-both, are not in it.
+`python -m bench.price_check` deploys the orders service, and next to its function PlaceOrder, which
+has read these prices a moment ago, two twins of the same code: one that reads them for each order,
+and one that checks no price. Orders go to all in turns, so that all see the same load. The time is
+that of an invocation: authorizer and routing of the HTTP API, which are the same for all, are not
+in it.
 """
 
 import argparse
@@ -30,12 +31,20 @@ from lambdas.runtime.dynamodb import to_item
 from stacks.environments import DEV
 
 PRICE = 250
-TWIN = """
+UNCHECKED = """
 from lambdas.orders import place_order
 
-place_order.offers.find = lambda skus: {}
+place_order.offers.find = lambda *_, **__: {}
 place_order.check_prices = lambda *_, **__: None
 handler = place_order.handler
+"""
+READING = """
+from datetime import timedelta
+
+from lambdas.orders import known_offers
+
+known_offers.LONGEST = timedelta()
+from lambdas.orders.place_order import handler  # noqa: E402, F401
 """
 LINES = (2, 20, 90)
 _numbers = count()
@@ -49,9 +58,14 @@ def main() -> int:
     with running() as cloud:
         outputs = deploy_app(cloud, stack=DEV.stack_name("Orders"), progress=lambda _: None)
         _put_on_offer(cloud, outputs["OffersTable"])
-        checked = _place_order(cloud)
-        functions = {"unchecked": _create_twin(cloud, checked), "checked": checked}
-        print("| SKUs | without | with the check | ratio |\n|---|---|---|---|", flush=True)
+        known = _place_order(cloud)
+        functions = {
+            "unchecked": _create_twin(cloud, known, "unchecked", UNCHECKED),
+            "reading": _create_twin(cloud, known, "reading", READING),
+            "known": known,
+        }
+        print("| SKUs | no check | prices read | ratio | prices known | ratio |")
+        print("|---|---|---|---|---|---|", flush=True)
         for lines in LINES:
             times: dict[str, list[float]] = {name: [] for name in functions}
             for n in range(orders + 20):
@@ -59,8 +73,9 @@ def main() -> int:
                     took = _invoke(cloud, function, lines)
                     if n >= 20:  # Before, the functions' processes start.
                         times[name].append(took)
-            without, with_it = (1000 * statistics.median(times[name]) for name in functions)
-            print(f"| {lines} | {without:.1f} ms | {with_it:.1f} ms | {with_it / without:.2f} |")
+            none, read, kept = (1000 * statistics.median(times[name]) for name in functions)
+            cells = f"{none:.1f} ms | {read:.1f} ms | {read / none:.2f}"
+            print(f"| {lines} | {cells} | {kept:.1f} ms | {kept / none:.2f} |", flush=True)
     return 0
 
 
@@ -84,8 +99,8 @@ def _place_order(cloud: Cloud) -> str:
     return name
 
 
-def _create_twin(cloud: Cloud, function: str) -> str:
-    """Create the function that checks no price; return its name."""
+def _create_twin(cloud: Cloud, function: str, name: str, module: str) -> str:
+    """Create a function with this module in front of the function's code; return its name."""
     functions = cloud.client("lambda")
     found = functions.get_function(FunctionName=function)
     configuration: Mapping[str, Any] = found["Configuration"]
@@ -94,15 +109,15 @@ def _create_twin(cloud: Cloud, function: str) -> str:
     url = f"{cloud.endpoint}{location.path}?{location.query}"
     archive = io.BytesIO(http.request("GET", url).data)
     with zipfile.ZipFile(archive, "a") as code:
-        code.writestr("lambdas/orders/place_order_unchecked.py", TWIN)
+        code.writestr(f"lambdas/orders/place_order_{name}.py", module)
     kept = ("Runtime", "Role", "Timeout", "MemorySize", "Environment", "Architectures")
     functions.create_function(
-        FunctionName="unchecked",
-        Handler="lambdas.orders.place_order_unchecked.handler",
+        FunctionName=name,
+        Handler=f"lambdas.orders.place_order_{name}.handler",
         Code={"ZipFile": archive.getvalue()},
-        **{name: configuration[name] for name in kept},
+        **{setting: configuration[setting] for setting in kept},
     )
-    return "unchecked"
+    return name
 
 
 def _invoke(cloud: Cloud, function: str, lines: int) -> float:

@@ -11,6 +11,7 @@ from lambdas.orders.api import BUSY, KEY_REUSED, PRICE_NOT_ON_OFFER, OrderStatus
 from lambdas.orders.backlog import BacklogStore
 from lambdas.orders.dedup_key import with_dedup_key
 from lambdas.orders.domain import KeyReusedError, Order
+from lambdas.orders.known_offers import KnownOffers
 from lambdas.orders.offers import PriceNotOnOfferError, check_prices
 from lambdas.orders.offers_view import OffersView
 from lambdas.orders.order_request import parse_order_request
@@ -21,8 +22,9 @@ from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
-offers = OffersView(setting("OFFERS_TABLE"), dynamodb=client("dynamodb"))
+offers_view = OffersView(setting("OFFERS_TABLE"), dynamodb=client("dynamodb"))
 grace = timedelta(seconds=int(setting("OFFER_GRACE_SECONDS")))
+offers = KnownOffers(offers_view.find, grace=grace)
 backlog = BacklogStore(setting("CHECKPOINTS_TABLE"), dynamodb=client("dynamodb"))
 admission = Admission(backlog.read, limit=int(setting("MAX_OPEN_ORDERS")))
 
@@ -65,7 +67,7 @@ def _accept(order: Order, *, lines: Sequence[Mapping[str, Any]]) -> Order:
         check_prices(
             lines,
             currency=order.currency,
-            offers=offers.find(line.sku for line in order.lines),
+            offers=offers.find(lines, currency=order.currency, now=now),
             now=now,
             grace=grace,
         )

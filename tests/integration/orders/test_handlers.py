@@ -142,19 +142,19 @@ class TestPlaceOrder:
         assert content(again)["order_id"] == placed().order_id
         assert (other["statusCode"], content(other)["title"]) == (409, KEY_REUSED.title)
 
-    def test_accepted_orders_cost_one_read_of_the_backlog_in_seconds(
+    def test_accepted_orders_cost_one_read_of_the_backlog_and_of_each_price_in_seconds(
         self, place_order: Handler, backlog: BacklogStore, monkeypatch: pytest.MonkeyPatch
     ):
         backlog.write(LIMIT, now=datetime.now(UTC))
         made: list[str] = []
         module = sys.modules["lambdas.orders.place_order"]
-        for store in (module.orders, module.offers, module.backlog):
+        for store in (module.orders, module.offers_view, module.backlog):
             monkeypatch.setattr(store, "_dynamodb", Spy(store._dynamodb, made.append))
 
         place_order(request(key="1"), None)
         place_order(request(key="2"), None)
 
-        assert made == ["get_item", "batch_get_item", "put_item", "batch_get_item", "put_item"]
+        assert made == ["get_item", "batch_get_item", "put_item", "put_item"]
 
     def test_base64_body_is_read(self, place_order: Handler):
         encoded = base64.b64encode(json.dumps(BODY).encode()).decode()
