@@ -1,6 +1,6 @@
 """Where the code of a deployed function is."""
 
-from ops.dlq.templates import FUNCTION, Resource
+from ops.dlq.templates import FUNCTION, MAPPING, QUEUE, Resource, Templates
 
 
 def code_place(resource: Resource) -> str | None:
@@ -9,3 +9,17 @@ def code_place(resource: Resource) -> str | None:
     if resource.kind != FUNCTION or not isinstance(handler, str):
         return None
     return f"{handler.rpartition('.')[0].replace('.', '/')}.py"
+
+
+def failed_code(failed: Resource, templates: Templates) -> str | None:
+    """Return the file of the code that failed: what failed itself, or what consumes the queue."""
+    if failed.kind != QUEUE:
+        return code_place(failed)
+    for mapping in templates.resources(MAPPING):
+        source, function = (
+            templates.first_reference(mapping.stack, mapping.properties[name])
+            for name in ("EventSourceArn", "FunctionName")
+        )
+        if source == failed and function is not None:
+            return code_place(function)
+    return None

@@ -12,7 +12,7 @@ from lambdas.orders.domain import is_order_id
 from ops.commands.dlq_list import source_of, target_of
 from ops.commands.dlq_show import summary
 from ops.commands.options import DEFAULT_PER_SECOND
-from ops.console.code_places import code_place
+from ops.console.code_places import failed_code
 from ops.console.guard import form_of
 from ops.console.page import console_of, page
 from ops.deployed import OperationError
@@ -163,7 +163,7 @@ def _letter(dead_letter: DeadLetter, sink: FailureSink, templates: Templates) ->
     return {
         "dead_letter": dead_letter,
         "where": failed.name if failed else dead_letter.failed_at,
-        "code": code_place(failed) if failed else None,
+        "code": failed_code(failed, templates) if failed else None,
         "order": order_id_in(dead_letter.event),
         "summary": summary(dead_letter.event),
         "plan": describe_plan(dead_letter, sink),

@@ -1,13 +1,14 @@
 """Pages: what they are rendered with, and how texts, times and amounts look in them."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -77,6 +78,12 @@ def _clock(value: str | datetime) -> str:
     return f"{at:%H:%M:%S}.{at.microsecond // 1000:03}"
 
 
+def _path(value: str) -> Markup:
+    """Return a file's place, which may be broken after a folder and after a word."""
+    parts = [escape(printable(part)) for part in re.split("(?<=[/_])", value)]
+    return Markup("<code>{}</code>").format(Markup("<wbr>").join(parts))
+
+
 def _pretty(value: Any) -> str:
     try:
         return json.dumps(value, indent=2, ensure_ascii=False)
@@ -102,6 +109,7 @@ PAGES.filters |= {
     ),
     "pretty": _pretty,
     "one_line": one_line,
+    "path": _path,
     "times": times,
     "kind": KINDS.__getitem__,
     "service": lambda thing: service_of(thing.stack),

@@ -47,9 +47,18 @@ def test_dead_letter_is_shown_with_why_where_its_code_and_what_a_redrive_would_d
 
     assert "RetriesExhausted: NoShipmentError: there is no shipment" in page
     assert "orders/MarkDispatched" in page
-    assert "<code>lambdas/orders/mark_dispatched.py</code>" in page
+    assert "<code>lambdas/orders/mark_dispatched.py</code>" in page.replace("<wbr>", "")
     assert "would invoke orders/MarkDispatched" in page
     assert "tried 3 times" in page
+
+
+def test_code_of_a_queue_is_that_of_its_consumer(browser: Browser, fill: Fill):
+    queue = sink("purchasing/LowStockDeadLetters")
+    fill(queue, message({"a": 1}, {"reason": "not an event"}))
+
+    page = browser.get(f"/dead-letters/{queue.name}").text.replace("<wbr>", "")
+
+    assert "<code>lambdas/purchasing/raise_purchase_orders.py</code>" in page
 
 
 def test_history_of_redrives_is_shown(browser: Browser, fill: Fill):

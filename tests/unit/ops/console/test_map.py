@@ -117,7 +117,7 @@ def test_page_of_a_thing_has_its_code_its_properties_and_its_failures(browser: B
 
     page = html.unescape(browser.get(f"/map/orders/{thing.id}").text)
 
-    assert "<code>lambdas/orders/mark_dispatched.py</code>" in page
+    assert "<code>lambdas/orders/mark_dispatched.py</code>" in page.replace("<wbr>", "")
     assert '"Handler": "lambdas.orders.mark_dispatched.handler"' in page
     assert f'href="/dead-letters/{place.name}"' in page
     assert ">orders/MarkDispatchedOnShipmentDispatchedRule</a>" in page
