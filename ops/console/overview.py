@@ -11,6 +11,8 @@ from ops.dlq.templates import FUNCTION, MACHINE, Resource
 
 WIDTH, HEIGHT, GAP, MARGIN, TOP = 138, 68, 26, 14, 62
 BUS_Y, ROW_GAP, BAR = 60, 150, 26
+BOW = 42
+"""How far a line between two services of a row may lead away from it."""
 ENTRANCE = "POST /orders"
 WAY = ("OrderPlaced", "OrderConfirmed", "OrderPicked", "ShipmentDispatched", "OrderDispatched")
 """The events of an order that goes well, in this order."""
@@ -89,9 +91,12 @@ def overview(wiring: Wiring) -> Overview:
         bars.append(bar)
         lines += added
     return Overview(
-        width=width, height=top + HEIGHT + MARGIN + 10, cards=list(cards.values()), bars=bars,
+        width=width,
+        height=top + HEIGHT + BOW + MARGIN,
+        cards=list(cards.values()),
+        bars=bars,
         lines=lines,
-    )  # fmt: skip
+    )
 
 
 def below_places(names: Sequence[str]) -> dict[str, tuple[int, int]]:

@@ -2,7 +2,8 @@
 
 The rows are read out of the definition. The first follows the states from the start to the end of
 success. The second is where the first leads when a state fails, and runs back, so that each
-compensation is below its action. Other states are shown where the execution entered them.
+compensation is below its action; what is longer than the first goes on below it, and is shown where
+the execution entered it. So are other states.
 """
 
 import re
@@ -15,7 +16,7 @@ from typing import Any
 
 from ops.orders.executions import RUNNING, Execution, ExecutionStep
 
-WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 124, 50, 24, 44, 12
+WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 134, 50, 24, 44, 12
 """The measures of a state and of the space between two, in pixels."""
 MAX_LETTERS = 15
 """How many letters have room on a line of a state."""
@@ -69,9 +70,11 @@ def picture_of(definition: Mapping[str, Any], execution: Execution) -> Picture:
     way = [name for name in execution.entered if name in states]
     first = _longest(states, definition["StartAt"])
     second = _second_row(states, first)
-    columns = max(len(first), len(second))
-    places = {name: (columns - len(first) + i, 0) for i, name in enumerate(first)}
-    places |= {name: (columns - 1 - i, 1) for i, name in enumerate(second)}
+    columns = len(first)
+    places = {name: (i, 0) for i, name in enumerate(first)}
+    if not {*second[columns:]} & {*way}:
+        second = second[:columns]
+    places |= {name: _back(i, columns) for i, name in enumerate(second)}
     _place_others(places, way)
     steps = {step.name: step for step in execution.steps}
     boxes = [
@@ -89,12 +92,19 @@ def picture_of(definition: Mapping[str, Any], execution: Execution) -> Picture:
     rows = 1 + max(row for _, row in places.values())
     return Picture(
         width=2 * MARGIN + columns * (WIDTH + GAP_X) - GAP_X,
-        height=2 * MARGIN + rows * (HEIGHT + GAP_Y) - GAP_Y,
+        # Below the last row, too, a line may lead around a state.
+        height=2 * MARGIN + rows * (HEIGHT + GAP_Y) - (GAP_Y if rows == 1 else GAP_Y // 2),
         boxes=boxes,
         lines=lines,
         hidden=len(states) - len(places),
         way=way,
     )
+
+
+def _back(number: int, columns: int) -> tuple[int, int]:
+    """Return the place of the second row's state of this number: back, and forth below it."""
+    row, column = divmod(number, columns)
+    return (columns - 1 - column if row % 2 == 0 else column), 1 + row
 
 
 def _longest(states: States, start: str, seen: frozenset[str] = frozenset()) -> list[str]:
@@ -158,7 +168,7 @@ def _box(
         if step.ended is None:
             look = "active" if execution.status == RUNNING else "failed"
         else:
-            note = f"{(step.ended - step.began).total_seconds():.1f} s"
+            note = _duration((step.ended - step.began).total_seconds())
         title = step.outcome
         if step.attempts > 1:
             note = f"{note} · {step.attempts} tries".removeprefix(" · ")
@@ -173,6 +183,10 @@ def _box(
         note=note,
         title=title,
     )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 0.1 else f"{1000 * seconds:.0f} ms"
 
 
 def in_words(name: str) -> list[str]:

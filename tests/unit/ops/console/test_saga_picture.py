@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ops.console.saga_picture import Picture, picture_of
+from ops.console.saga_picture import WIDTH, Picture, picture_of
 from ops.orders.executions import Execution, execution_of
 from tests.unit.ops.dead_letter_samples import templates
 from tests.unit.ops.order_samples import ARN, OUT_OF_STOCK, STARTED, happened, task
@@ -73,6 +73,20 @@ def test_way_that_was_taken_is_drawn_with_attempts_and_errors():
     assert sum(line.taken for line in shown.lines) == 5
 
 
+def test_end_of_the_way_back_is_drawn_below_it_once_it_was_entered(idle: Picture):
+    shown = picture(
+        "FulfilmentMachine",
+        *task("Claim", 0.2),
+        *task("ReserveStock", 0.4, OUT_OF_STOCK),
+        *task("Reject", 1.4),
+        happened("ChoiceStateEntered", 1.5, name="AllUndone"),
+    )
+
+    assert "AllUndone" not in {box.name for box in idle.boxes}
+    assert row(shown, 2)[0] == "AllUndone"
+    assert shown.width == idle.width
+
+
 def test_exit_that_was_entered_is_drawn_below():
     shown = picture(
         "FulfilmentMachine",
@@ -103,7 +117,7 @@ def test_boxes_never_cover_each_other_and_are_inside_of_the_picture():
     assert {box.name for box in shown.boxes} == set(states)
     places = [(box.x, box.y) for box in shown.boxes]
     assert len({*places}) == len(places)
-    assert all(x + 124 <= shown.width and y + 50 <= shown.height for x, y in places)
+    assert all(x + WIDTH <= shown.width and y + 50 <= shown.height for x, y in places)
 
 
 def test_saga_of_one_way_has_one_row():
