@@ -17,7 +17,7 @@ APPROVAL := $(if $(CI),never,$(shell test -t 0 && echo broadening || echo never)
 ORDERS_OPTION = $(if $(filter undefined,$(origin ORDERS)),,--orders "$$ORDERS")
 
 .PHONY: help setup demo up test check simulate python lint types unit contracts synth-alone docs api-docs lock synth
-.PHONY: preflight deploy smoke destroy clean
+.PHONY: preflight deploy smoke destroy clean pictures
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -81,6 +81,12 @@ docs: setup ## write the generated pages of docs/ again
 	python -m tools.event_docs
 	python -m tools.openapi
 	python -m bench.shard_simulation --draw
+
+PICTURES := map journey dead-letter
+pictures: setup ## the console's pictures in docs/images, taken by its test in a browser
+	pytest tests/e2e/test_console.py
+	mkdir -p docs/images
+	cp $(addprefix build/console/,$(addsuffix .png,$(PICTURES))) docs/images/
 
 api-docs: setup ## a page that shows the HTTP API: prints its address
 	@python -m tools.openapi --page

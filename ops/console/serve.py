@@ -1,6 +1,7 @@
 """Serve the console on the loopback interface until it is interrupted."""
 
 import socket
+import sys
 import webbrowser
 
 import uvicorn
@@ -35,6 +36,8 @@ def serve(console: Console, *, port: int | None, open_browser: bool) -> None:
             ws="none",
         )
         print_text(f"The console of {console.place}, until Ctrl-C:\n\n  {address}\n")
+        # Who started it may read it through a pipe.
+        sys.stdout.flush()
         if open_browser:
             webbrowser.open(address)
         uvicorn.Server(settings).run(sockets=[listener])

@@ -160,6 +160,8 @@ RULES: dict[str, Rule] = {
             *SDK,
             "aws_cdk",
             "constructs",
+            "PIL",
+            "playwright",
             "pytest",
             "uvicorn",
             "tests.contracts.catalog",

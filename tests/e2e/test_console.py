@@ -1,0 +1,279 @@
+"""The console in a real browser, against the whole platform: a walk through its pages.
+
+Each page is checked for accessibility in light and dark. `build/console` gets pictures of the
+pages, which `make pictures` puts into the documentation.
+"""
+
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+
+from demo import api_client
+from demo.deployment import deploy_app
+from demo.ops_command import start_ops
+from demo.workers import running_workers
+from emulator.cloud import Cloud
+from tests.support.browser import running_browser, take_picture
+from tests.support.grants import cloud_recording_grants, resources_of
+from tests.support.offers import put_on_offer
+from tests.support.waiting import TIMEOUT_SECONDS, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+PICTURES = ROOT / "build" / "console"
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+SKU, PRICE = "85123A", 255
+PLACE = "purchasing/LowStockDeadLetters"
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+SCALE = 1.5
+WIDE: ViewportSize = {"width": 1280, "height": 760}
+NARROW: ViewportSize = {"width": 390, "height": 844}
+MILLISECONDS = 15_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    cloud: Cloud
+    outputs: Mapping[str, str]
+    address: str
+    """The console's, with its key."""
+    dispatched: str
+    rejected: str
+
+    @property
+    def base(self) -> str:
+        return self.address.partition("/enter")[0]
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[Platform]:
+    with cloud_recording_grants() as cloud:
+        outputs = deploy_app(cloud, progress=lambda _: None)
+        api = api_client.ApiClient(
+            outputs["ApiUrl"],
+            api_client.create_customers(cloud, outputs, "ada", "grace"),
+            http=api_client.http(cloud),
+            sleep=lambda _: None,
+        )
+        receive_stock(cloud, outputs)
+        poison(cloud)
+        with running_workers(cloud, outputs, workers=1):
+            dispatched = place(cloud, outputs, api, "ada", 6, "France")
+            rejected = place(cloud, outputs, api, "grace", 2, "Unspecified")
+            for units in (1, 3, 4, 12):
+                place(cloud, outputs, api, "ada", units, "Italy")
+            await_state(cloud, outputs, dispatched, "DISPATCHED")
+            await_state(cloud, outputs, rejected, "REJECTED")
+        console = start_ops(cloud, "console", stderr=subprocess.STDOUT)
+        try:
+            yield Platform(
+                cloud=cloud,
+                outputs=outputs,
+                address=address_of(console),
+                dispatched=dispatched,
+                rejected=rejected,
+            )
+        finally:
+            console.terminate()
+            console.communicate()
+
+
+def receive_stock(cloud: Cloud, outputs: Mapping[str, str]) -> None:
+    cloud.client("lambda").invoke(
+        FunctionName=outputs["ReceiveStockFunction"],
+        Payload=b'{"delivery_id": "d1", "lines": [{"sku": "%s", "quantity": 100}]}' % SKU.encode(),
+    )
+
+
+def poison(cloud: Cloud) -> None:
+    """Send a queue what its consumer cannot parse."""
+    (queue,) = (
+        each.physical_id
+        for each in resources_of(cloud)
+        if each.logical_id.startswith("LowStockQueue") and each.physical_id.startswith("http")
+    )
+    cloud.client("sqs").send_message(
+        QueueUrl=queue,
+        MessageBody='{"poison": "<b>record</b>"}',
+        MessageGroupId="poison",
+        MessageDeduplicationId="poison",
+    )
+
+
+def place(
+    cloud: Cloud,
+    outputs: Mapping[str, str],
+    api: api_client.ApiClient,
+    customer: str,
+    units: int,
+    country: str,
+) -> str:
+    lines = [{"sku": SKU, "quantity": units, "unit_price": PRICE}]
+    put_on_offer(cloud.client("dynamodb"), outputs["OffersTable"], *lines)
+    answer = api.place(customer=customer, key=f"{country}-{units}", country=country, lines=lines)
+    assert answer.status == 202, answer
+    return str(answer.body["order_id"])
+
+
+def await_state(cloud: Cloud, outputs: Mapping[str, str], order: str, state: str) -> None:
+    client = cloud.client("dynamodb")
+
+    def is_reached() -> bool:
+        key = {"order_id": {"S": order}}
+        answer: Any = client.get_item(
+            TableName=outputs["OrdersTable"], Key=key, ConsistentRead=True
+        )
+        return bool(answer["Item"]["state"]["S"] == state)
+
+    wait_until(f"{order} is {state}", is_reached, seconds=5 * TIMEOUT_SECONDS)
+
+
+def address_of(console: "subprocess.Popen[str]") -> str:
+    assert console.stdout is not None
+    for line in console.stdout:
+        if found := re.search(r"http://\S+", line):
+            return found.group()
+    raise AssertionError("the console said no address")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(params=SCHEMES)
+def page(chromium: Browser, platform: Platform, request: pytest.FixtureRequest) -> Iterator[Page]:
+    with entered(chromium, platform, scheme=request.param) as page:
+        yield page
+
+
+@contextmanager
+def entered(
+    chromium: Browser, platform: Platform, *, size: ViewportSize = WIDE, scheme: Scheme = "light"
+) -> Iterator[Page]:
+    """Open the printed address, and fail on whatever the browser refuses or cannot load."""
+    errors: list[str] = []
+    with chromium.new_context(
+        viewport=size, color_scheme=scheme, device_scale_factor=SCALE
+    ) as context:
+        context.set_default_timeout(MILLISECONDS)
+        page = context.new_page()
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(platform.address)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Map")
+        yield page
+    assert errors == []
+
+
+def look(page: Page, name: str) -> None:
+    """Check the page's accessibility, and take its picture."""
+    page.wait_for_load_state("load")
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run()")["violations"]
+    shown = [(each["id"], node["html"]) for each in found for node in each["nodes"]]
+    assert shown == [], name
+    is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    take_picture(page, PICTURES / f"{name}{'-dark' if is_dark else ''}.png")
+
+
+def test_map_leads_from_the_services_to_a_function_and_its_code(page: Page):
+    expect(page.locator("[data-live='purchasing.dead']")).to_have_text("1")
+    look(page, "map")
+
+    page.get_by_role("link", name="purchasing").click()
+    look(page, "service")
+    page.locator("svg a", has_text="Raise purchase").click()
+
+    expect(page.get_by_text("lambdas/purchasing/raise_purchase_orders.py")).to_be_visible()
+    look(page, "thing")
+
+
+def test_orders_are_found_and_their_journeys_are_drawn(page: Page, platform: Platform):
+    page.get_by_role("link", name="Orders", exact=True).last.click()
+    look(page, "orders")
+    page.get_by_label("State").select_option("REJECTED")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_role("link", name=platform.rejected[:12]).click()
+
+    expect(page.locator(".box.failed text").first).to_have_text("Book shipment")
+    expect(page.locator(".box.done", has_text="Release stock")).to_be_visible()
+    look(page, "journey")
+
+    page.goto(f"{platform.base}/orders/{platform.dispatched}")
+    expect(page.locator(".box.done", has_text="Confirm")).to_be_visible()
+    expect(page.locator(".timeline")).to_contain_text("ShipmentDispatched")
+    look(page, "journey-dispatched")
+
+
+def test_narrow_page_needs_no_scrolling_to_the_side(chromium: Browser, platform: Platform):
+    pages = {
+        "map": "/map",
+        "service": "/map/orders",
+        "orders": "/orders",
+        "journey": f"/orders/{platform.rejected}",
+        "dead-letter": f"/dead-letters/{PLACE}",
+    }
+    with entered(chromium, platform, size=NARROW) as page:
+        for name, path in pages.items():
+            page.goto(f"{platform.base}{path}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], path
+            look(page, f"narrow-{name}")
+
+
+def test_page_is_used_by_keyboard_alone(page: Page):
+    page.goto(page.url)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", level=1)).not_to_have_text("Map")
+
+
+def test_pages_work_without_scripts(chromium: Browser, platform: Platform):
+    with chromium.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(platform.address)
+
+        expect(page.locator("[data-live='purchasing.dead']")).to_have_text("1")
+
+
+def test_dead_letter_is_redriven_after_a_dry_run_and_the_map_shows_it(
+    chromium: Browser, platform: Platform
+):
+    """It fails again, as a poison record does, and comes back with its history."""
+    with entered(chromium, platform) as watcher, entered(chromium, platform) as page:
+        page.get_by_role("link", name="Dead letters").click()
+        look(page, "dead-letters")
+        page.get_by_role("link", name=PLACE).click()
+        expect(page.get_by_text("lambdas/purchasing/raise_purchase_orders.py")).to_be_visible()
+        look(page, "dead-letter")
+
+        page.get_by_role("button", name="Redrive the chosen").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Dry run: 1 of 1 would be moved")
+        look(page, "dry-run")
+        page.get_by_role("button", name="Redrive 1 now").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("1 moved")
+
+        def came_back() -> bool:
+            page.goto(f"{platform.base}/dead-letters/{PLACE}")
+            return page.get_by_text("redriven once").count() > 0
+
+        wait_until("the poison record is a dead letter again", came_back)
+        page.get_by_role("button", name="Purge the chosen").click()
+        page.get_by_role("button", name="Purge 1 now").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("1 deleted")
+        # Without loading the page again: the count was pushed.
+        expect(watcher.locator("[data-live='purchasing.dead']")).to_have_text("0")
