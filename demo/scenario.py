@@ -19,6 +19,7 @@ from demo import (
     report,
     view_report,
 )
+from demo.console import running_console
 from demo.database import count
 from demo.disputes import Disputes
 from demo.duplicates import Duplicates
@@ -138,8 +139,12 @@ def _use_until_interrupted(run: Run, screen: Screen) -> None:
         "SELECT customer, lines ->> '$[0].sku', lines ->> '$[0].unit_price'"
         " FROM invoices JOIN accepted ON invoice = number LIMIT 1"
     ).fetchone()
-    with running_workers(run.cloud, run.outputs), suppress(KeyboardInterrupt):
-        explain(run, screen, customer=customer, line=(sku, int(price)))
+    with (
+        running_workers(run.cloud, run.outputs),
+        running_console(run.cloud, screen) as console,
+        suppress(KeyboardInterrupt),
+    ):
+        explain(run, screen, customer=customer, line=(sku, int(price)), console=console)
         signal.pause()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from demo import phases
+from demo.console import running_console
 from demo.guide import explain
 from demo.offers import put_prices_on_offer
 from demo.order_book import load_orders
@@ -54,7 +55,8 @@ def up(orders: Path | None, *, port: int | None) -> int:
             phases.submit_orders(run, screen, None)
             phases.await_sagas(run, screen)
         stack.enter_context(running_workers(cloud, run.outputs))
-        explain(run, screen, customer=CUSTOMERS[0], line=first_line(database))
+        console = stack.enter_context(running_console(cloud, screen))
+        explain(run, screen, customer=CUSTOMERS[0], line=first_line(database), console=console)
         signal.pause()
     return 0
 

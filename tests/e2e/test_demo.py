@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import urllib3
 
 from demo.fault_injection import FAULTS_WHILE_DISPATCHING, FAULTS_WHILE_PLACING
@@ -184,6 +185,9 @@ def test_up_can_be_talked_to_as_it_says_and_leaves_nothing_behind():
         order = f"{orders}/{placed.json()['order_id']}"
         assert state(http, order, headers) == "DISPATCHED"
 
+        (console,) = re.findall(r"^  (http://127.0.0.1:\S+)$", output, re.MULTILINE)
+        assert urllib3.request("GET", console, redirect=False).status == 303
+
         directory = str(Path(path).parent)
         assert processes_of(directory)
         up.send_signal(signal.SIGTERM)
@@ -191,6 +195,23 @@ def test_up_can_be_talked_to_as_it_says_and_leaves_nothing_behind():
         # Those that were killed may need a moment to be gone.
         assert eventually(lambda: not processes_of(directory)), processes_of(directory)
         assert not Path(directory).exists()
+        with pytest.raises(urllib3.exceptions.MaxRetryError, match="refused"):
+            urllib3.request("GET", console)
+
+
+def test_demo_that_is_kept_shows_its_console_until_it_is_interrupted(tmp_path: Path):
+    one = tmp_path / "one.csv"
+    sample = (ROOT / "demo" / "sample.csv").read_text().splitlines(keepends=True)
+    one.write_text("".join(sample[:2]))
+    with started("run", "--orders", str(one), "--keep") as demo:
+        output = read_until(demo, "ends everything")
+        (console,) = re.findall(r"^  (http://127.0.0.1:\S+)$", output, re.MULTILINE)
+        assert urllib3.request("GET", console, redirect=False).status == 303
+
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=SECONDS)
+        with pytest.raises(urllib3.exceptions.MaxRetryError, match="refused"):
+            urllib3.request("GET", console)
 
 
 def state(http: urllib3.PoolManager, order: str, headers: dict[str, str]) -> Any:

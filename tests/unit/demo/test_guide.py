@@ -33,7 +33,13 @@ def explained(directory: Path) -> tuple[str, dict[str, str], Path]:
     customers = SimpleNamespace(password="pa'ss")
     run: Any = SimpleNamespace(cloud=cloud, outputs=outputs, customers=customers)
     out = io.StringIO()
-    explain(run, Screen(out), customer="ada", line=("85123A", 255))
+    explain(
+        run,
+        Screen(out),
+        customer="ada",
+        line=("85123A", 255),
+        console="http://127.0.0.1:1/enter?key=k",
+    )
     (path,) = re.findall(r"^  \. (\S+/env)$", out.getvalue(), re.MULTILINE)
     lines = [shlex.split(line)[1] for line in Path(path).read_text().splitlines()]
     return out.getvalue(), dict(line.split("=", 1) for line in lines), Path(path)
@@ -45,6 +51,12 @@ def test_settings_file_is_private_and_readable_by_a_shell(tmp_path: Path):
     assert settings["PASSWORD"] == "pa'ss"
     assert settings["OPERATORS_SECRET"] == "s p"
     assert settings["API"] == "ApiUrl"
+
+
+def test_address_of_the_console_is_shown_first(tmp_path: Path):
+    shown, _, _ = explained(tmp_path)
+
+    assert shown.index("  http://127.0.0.1:1/enter?key=k\n") < shown.index("In another shell")
 
 
 def test_every_route_and_the_operators_command_are_shown(tmp_path: Path):
