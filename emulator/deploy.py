@@ -32,6 +32,7 @@ def deploy(
     assembly: Path | None = None,
     context: Mapping[str, str] = {},
     stack: str | None = None,
+    concurrency: int = 8,
     progress: Progress,
 ) -> dict[str, str]:
     """Deploy every stack of an app and return the outputs of all of them.
@@ -41,6 +42,8 @@ def deploy(
         assembly: The cloud assembly to deploy; without it, this repository's app is synthesized.
         context: The CDK context of the synthesis.
         stack: The one stack to deploy, with those it depends on; without it, all of them.
+        concurrency: How many stacks are deployed at a time; with 1, they are deployed one by one in
+            the order of their dependencies, as `make deploy` does.
         progress: Is called with each line that the command line writes.
 
     Raises:
@@ -64,7 +67,7 @@ def deploy(
         cloud,
         progress,
         "deploy", stack or "--all", "--app", assembly.resolve(), "--require-approval", "never",
-        "--concurrency", "8", "--outputs-file", outputs,
+        "--concurrency", str(concurrency), "--outputs-file", outputs,
     )  # fmt: skip
     stacks: dict[str, dict[str, str]] = json.loads(outputs.read_text())
     template_check.verify_deployment(

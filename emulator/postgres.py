@@ -61,13 +61,14 @@ def start(directory: Path, *, settings: Mapping[str, str], setup: str) -> Postgr
         "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions",
     )  # fmt: skip
     run(
-        programs / "postgres", "--single", "-D", data, "-c", "exit_on_error=on", "postgres",
-        text=setup,
+        programs / "postgres", "--single", "-D", data, "-c", "exit_on_error=on",
+        "-c", "log_checkpoints=off", "postgres", text=setup,
     )  # fmt: skip
     configured = {
         "listen_addresses": "",
         "unix_socket_directories": str(directory),
         "fsync": "off",
+        "log_checkpoints": "off",
         "max_connections": "200",
         "shared_buffers": "32MB",
         "max_logical_replication_workers": "0",

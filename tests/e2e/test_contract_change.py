@@ -86,7 +86,7 @@ def assemblies(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
 
 def test_a_contract_changes_in_two_releases_and_no_event_is_lost(assemblies: Mapping[str, Path]):
     with running() as cloud, closing(in_memory_database()) as database:
-        release = partial(deploy, cloud, progress=lambda _: None)
+        release = partial(deploy, cloud, concurrency=1, progress=lambda _: None)
         platform = open_shop(cloud, release(assembly=assemblies["today"]), database)
         customer = Customer(platform)
         late = listen(
