@@ -1,4 +1,4 @@
-"""One order with its sagas' executions and services, of which every change is checked."""
+"""One order, the executions of its sagas and the services; each change of it is checked."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

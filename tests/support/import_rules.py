@@ -161,6 +161,7 @@ RULES: dict[str, Rule] = {
             "aws_cdk",
             "constructs",
             "PIL",
+            "hypothesis",
             "playwright",
             "pytest",
             "uvicorn",
