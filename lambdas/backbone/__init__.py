@@ -1,1 +1,1 @@
-"""Backbone: scales the shards of the order stream."""
+"""Backbone: the job that scales the shards of the order stream."""

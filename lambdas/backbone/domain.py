@@ -1,7 +1,7 @@
 """The decision how many shards the order stream should have.
 
-The number is doubled or halved: AWS allows no larger change per call, and ten calls in 24 hours.
-https://docs.aws.amazon.com/kinesis/latest/APIReference/API_UpdateShardCount.html
+Each call at most doubles or halves the number: AWS allows no larger change. It allows ten calls in
+24 hours. https://docs.aws.amazon.com/kinesis/latest/APIReference/API_UpdateShardCount.html
 """
 
 from collections.abc import Sequence
@@ -40,12 +40,12 @@ STUCK_LAG_GROWTH = 0.9
 
 
 class UnreachableCeilingError(Exception):
-    """The calls that AWS allows in a day do not lead from the floor to the ceiling."""
+    """Growing from the floor to the ceiling takes more calls than AWS allows in a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The limits of scaling."""
+    """The configured limits: how few and how many shards, and how soon they may be halved."""
 
     floor: int
     """The fewest shards."""
@@ -78,12 +78,12 @@ class MinuteMetrics:
 
     @property
     def load(self) -> float:
-        """The number of shards whose capacity the accepted records would use up."""
+        """The load in shards: how many shards the accepted records would fill."""
         return max(self.bytes / SHARD_BYTES, self.records / SHARD_RECORDS) / 60
 
     @property
     def throttled(self) -> bool:
-        """Whether the shards rejected more than a small share of the records."""
+        """Whether more than ``THROTTLED_ABOVE`` of the records were rejected."""
         return self.rejected > THROTTLED_ABOVE * (self.records + self.rejected)
 
 
@@ -101,12 +101,12 @@ class StreamState:
     """The minutes for which CloudWatch has metrics, oldest first."""
 
     def minutes_since(self, moment: datetime) -> list[MinuteMetrics]:
-        """Return the minutes that began then or later."""
+        """Return the metrics of the minutes that began at ``moment`` or later."""
         return [minute for minute in self.minutes if minute.at >= moment]
 
     @property
     def calls_left(self) -> int:
-        """The number of calls that AWS allows until the oldest change is a day old."""
+        """How many calls AWS still allows now, of ten in the last 24 hours."""
         return MAX_CALLS_PER_DAY - len(self.changes)
 
 
@@ -119,7 +119,7 @@ class Decision:
 
 
 def count_doublings(shards: int, goal: int) -> int:
-    """Return how many calls it takes to grow to that many shards."""
+    """Return how many calls, each of them doubling, it takes to grow to ``goal``."""
     calls = 0
     while shards < goal:
         shards, calls = shards * 2, calls + 1
@@ -129,8 +129,8 @@ def count_doublings(shards: int, goal: int) -> int:
 def decide(stream: StreamState, limits: Limits, *, now: datetime) -> Decision:
     """Decide how many shards the stream should have.
 
-    The calls that are left always suffice to grow to the ceiling: a shrink that would use one of
-    them has to wait.
+    The calls left always suffice to grow to the ceiling: shards are not halved if that would use up
+    a call needed for growing.
     """
     if not stream.active:
         return Decision(stream.shards, "the stream is being changed")
@@ -146,7 +146,7 @@ def _desired(stream: StreamState, limits: Limits, now: datetime) -> Decision:
         return Decision(min(2 * shards, limits.floor), "fewer than the floor")
     if shards > limits.ceiling:
         return Decision(max(half, limits.ceiling), "more than the ceiling")
-    # What was measured before the last change was another stream's.
+    # Metrics from before the last change were measured with another number of shards.
     recent = stream.minutes_since(max([now - RECENT_WINDOW, *stream.changes]))
     if _is_stuck(recent, shards):
         return Decision(shards, "a consumer is stuck: more shards would not help")
@@ -161,12 +161,12 @@ def _desired(stream: StreamState, limits: Limits, now: datetime) -> Decision:
 
 
 def _lags(minutes: Sequence[MinuteMetrics]) -> list[tuple[datetime, timedelta]]:
-    """Return the known lags, each with its minute."""
+    """Return each known lag with the start of its minute."""
     return [(minute.at, minute.lag) for minute in minutes if minute.lag is not None]
 
 
 def _falling_behind(recent: Sequence[MinuteMetrics]) -> bool:
-    """Return whether consumers are behind and do not catch up."""
+    """Return whether a consumer is behind by more than ``LAG_TOLERANCE``, and the lag grows."""
     lags = [lag for _, lag in _lags(recent)]
     return len(lags) > 1 and lags[-1] > max(LAG_TOLERANCE, lags[0]) and lags[-1] == max(lags)
 
@@ -180,7 +180,7 @@ def _is_stuck(recent: Sequence[MinuteMetrics], shards: int) -> bool:
 
 
 def _reason_to_grow(recent: Sequence[MinuteMetrics], shards: int) -> str:
-    """Return why more shards would help now; empty if they would not."""
+    """Return why the stream needs more shards; empty if it does not."""
     if any(minute.throttled for minute in recent):
         return "writes are throttled"
     if any(minute.load > GROW_ABOVE * shards for minute in recent):
@@ -189,7 +189,7 @@ def _reason_to_grow(recent: Sequence[MinuteMetrics], shards: int) -> str:
 
 
 def _reason_not_to_shrink(stream: StreamState, limits: Limits, fewer: int, now: datetime) -> str:
-    """Return why the shards cannot be reduced to ``fewer``; empty if they can."""
+    """Return why the shards cannot be reduced to ``fewer`` now; empty if they can."""
     if fewer == stream.shards:
         return "no fewer are possible"
     since = now - limits.cooldown

@@ -20,7 +20,10 @@ LIMITS = Limits(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Decide on the number of shards, log why, and request it; return the decision."""
+    """Decide on the number of shards, log the reason, request a change if one is needed.
+
+    Return the decision.
+    """
     now = datetime.now(UTC)
     state = stream.observe(now=now, window=LIMITS.cooldown)
     decision = decide(state, LIMITS, now=now)

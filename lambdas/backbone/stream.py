@@ -1,10 +1,10 @@
 """The order stream: its state and metrics, and the change of its shards.
 
-AWS does not report when a stream was resharded. The times of the calls are therefore in a tag of
-the stream, and each is written before its call. A run that dies in between has counted one call too
-many, never one too few. When AWS refuses a call, its time is removed from the tag. Two concurrent
-runs request the same number of shards, AWS refuses the second change during the first, and the tag
-counts one call.
+AWS does not report when a stream was resharded. A tag of the stream therefore has the times of the
+calls. Each time is written before its call, so a run that dies in between has counted one call too
+many, never one too few. When AWS refuses a call, its time is removed from the tag. If two runs
+overlap, they request the same number of shards: AWS refuses the second call during the first
+change, and the tag counts one call.
 """
 
 from collections import defaultdict
@@ -37,12 +37,12 @@ https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
 
 
 class OrderStream:
-    """A stream in Kinesis, with its metrics in CloudWatch."""
+    """The Kinesis stream of order events, with its metrics in CloudWatch."""
 
     def __init__(
         self, name: str, *, kinesis: "KinesisClient", cloudwatch: "CloudWatchClient"
     ) -> None:
-        """Set the stream's name and boto3's clients."""
+        """``name`` is the stream's name; ``kinesis`` and ``cloudwatch`` are boto3's clients."""
         self._name = name
         self._kinesis = kinesis
         self._cloudwatch = cloudwatch
@@ -86,7 +86,7 @@ class OrderStream:
         return True
 
     def _is_unchanged(self, stream: StreamState) -> bool:
-        """Return whether the shards are as observed, and no change of them is in progress."""
+        """Return whether the number of shards is as observed, and no change is in progress."""
         summary = self._describe()
         return (summary["OpenShardCount"], summary["StreamStatus"]) == (stream.shards, "ACTIVE")
 
@@ -135,8 +135,8 @@ class OrderStream:
     ) -> Sequence[MinuteMetrics]:
         """Return the metrics of each minute for which CloudWatch has any.
 
-        A write metric that is missing in such a minute is zero. A missing lag is unknown: a
-        consumer that reads reports its lag even if it is zero.
+        In such a minute, a missing write metric means zero. A missing lag means unknown: a consumer
+        that reads reports its lag even if it is zero.
         """
         queries: list[Any] = [
             *(

@@ -1,1 +1,1 @@
-"""Catalog: what is for sale, under which name and at which prices."""
+"""Catalog: the products for sale, with their names and their offers."""

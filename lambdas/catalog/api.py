@@ -1,4 +1,4 @@
-"""The route of the catalog service: what it takes and what it answers."""
+"""The requests and responses of the catalog service's route."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,10 +15,10 @@ MAX_UNIT_PRICE = 100_000_000
 
 
 class Moment:
-    """The rule of a time with its offset from UTC, which may be null."""
+    """The rule of a time with an offset from UTC, or null."""
 
     def problem(self, value: object) -> str | None:
-        """Return what is wrong with the time."""
+        """Return what is wrong with the time; None if nothing is."""
         if value is None or (isinstance(value, str) and parse_moment(value)):
             return None
         return "must be a time with its offset, such as 2026-12-01T08:00:00Z"
@@ -29,9 +29,9 @@ class Moment:
 
 
 def parse_moment(text: str) -> datetime | None:
-    """Return a time, its fraction beyond milliseconds cut off; None if the text is none.
+    """Return the time in a text, cut to milliseconds; None if it has no time with an offset.
 
-    It is of the years 2001 to 2198: whatever its offset, a contract may say it.
+    The year must be from 2001 to 2198. Converted to UTC, the time is then within ``TimeBounds``.
     """
     try:
         at = datetime.fromisoformat(text)
@@ -44,14 +44,14 @@ def parse_moment(text: str) -> datetime | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductPath:
-    """The product that the route is about; a slash in its SKU stays a slash, or is %2F."""
+    """The path parameter: a SKU. A slash in it may be written as ``/`` or as ``%2F``."""
 
     sku: Annotated[str, Sku()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutOffer:
-    """A price in minor units, and for how long it is on offer.
+    """A price in minor units, and the time for which it is on offer.
 
     Without ``valid_from`` the offer begins as soon as possible; without ``valid_until`` it has no
     end.
@@ -67,7 +67,7 @@ class PutOffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutProduct:
-    """A product's name, and the offers that take the place of all that there were."""
+    """A product's name, and its offers. They replace all earlier offers."""
 
     name: Annotated[
         str,
@@ -84,7 +84,7 @@ class PutProduct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogProduct:
-    """A product as the catalogue has it, and when its offers begin and end."""
+    """A product as it is stored, with the times at which its offers begin and end."""
 
     sku: str
     name: str

@@ -12,7 +12,7 @@ from lambdas.contracts.times import format_time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedOffer:
-    """An offer as an operator asks for it."""
+    """An offer as an operator requests it."""
 
     currency: str
     unit_price: int
@@ -23,7 +23,7 @@ class RequestedOffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedProduct:
-    """A product as an operator asks for it; its offers take the place of all that there were."""
+    """A product as an operator requests it. Its offers replace all earlier ones."""
 
     sku: str
     name: str
@@ -55,9 +55,9 @@ def change_product(
 ) -> Product:
     """Return the product as requested; ``stored`` itself if that changes nothing.
 
-    A new offer begins ``lead_time`` from now at the earliest: by then every view knows it. A
-    running offer that is not requested any more ends at that moment, so that there is no time
-    without a price. One that has not begun is dropped.
+    A new offer begins ``lead_time`` from now at the earliest: by then every view has it. A running
+    offer that is not requested any more ends at that moment, so that there is no time without a
+    price. An offer that has not begun and is not requested any more is dropped.
 
     Raises:
         InvalidRequestError: an offer would end before it begins, or there are too many.
@@ -96,7 +96,11 @@ def change_product(
 def _schedule(
     wanted: RequestedOffer, before: Sequence[Offer], *, now: datetime, earliest: datetime
 ) -> Offer:
-    """Return the offer with the time at which it begins: a known one keeps its beginning."""
+    """Return the offer with the time at which it begins.
+
+    An offer that exists with this price keeps its beginning, if the request allows it. A new one
+    begins as requested, but not before ``earliest``.
+    """
     starts = max(wanted.valid_from or earliest, earliest)
     for known in before:
         same = (known.currency, known.unit_price) == (wanted.currency, wanted.unit_price)
@@ -117,7 +121,10 @@ def _schedule(
 def _ended(
     before: Sequence[Offer], wanted: Sequence[Offer], *, now: datetime, earliest: datetime
 ) -> Iterator[Offer]:
-    """Yield the offers that began and are not wanted any more, until they are forgotten."""
+    """Yield the offers that have begun and are not wanted any more.
+
+    Running ones end at ``earliest``. Ended ones are kept for ``ENDED_OFFERS_KEPT``.
+    """
     kept = {_order(offer) for offer in wanted}
     for offer in before:
         if _order(offer) in kept or _starts(offer) > now:
@@ -141,7 +148,7 @@ def _order(offer: Offer) -> tuple[str, str, int]:
 
 
 def event_for_change(before: Product | None, after: Product) -> EventEnvelope[OffersChanged] | None:
-    """Return OffersChanged for a change of a product's row; None if the row says nothing new."""
+    """Return OffersChanged for a change of a product's row; None if ``sequence`` did not change."""
     if before is not None and before.sequence == after.sequence:
         return None
     return envelope(

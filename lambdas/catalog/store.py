@@ -26,7 +26,7 @@ class Products:
         self._dynamodb = dynamodb
 
     def find(self, sku: str) -> Product | None:
-        """Return the product as it is now; None if there is none."""
+        """Return the product with a consistent read; None if there is none."""
         answer = self._dynamodb.get_item(
             TableName=self._table, Key=to_item({"sku": sku}), ConsistentRead=True
         )
@@ -36,7 +36,7 @@ class Products:
         """Apply ``change`` and return the product; nothing is written if it stays the same.
 
         Raises:
-            ConcurrentUpdateError: others changed the product during each attempt.
+            ConcurrentUpdateError: each attempt met a concurrent change of the product.
         """
         for _ in RETRY.attempts():
             before = self.find(sku)

@@ -1,7 +1,7 @@
-"""What a field may hold, beyond its type: what every consumer and its database can bear.
+"""The bounds of a contract's field, beyond its type: values that every consumer can store.
 
 A field's type is ``Annotated`` with its bounds; ``values.py`` names the common ones. A text, an
-integer or an array without bounds of its own has ``DEFAULT_BOUNDS``, so no field is without.
+integer or an array without bounds of its own has ``DEFAULT_BOUNDS``, so each field is bounded.
 """
 
 import re
@@ -20,16 +20,16 @@ _SHOWN = 40
 
 
 class Bounds(Protocol):
-    """The bounds of one type's values."""
+    """The bounds of a field: which values of its type are valid."""
 
     def problem(self, value: Any) -> str:
-        """Return what is wrong with a value of the right type; empty if it fits."""
+        """Return what is wrong with a value of the right type; empty if it is within the bounds."""
 
     def schema(self) -> Mapping[str, Any]:
-        """Return the keywords of JSON Schema that say the same."""
+        """Return the bounds as keywords of JSON Schema, such as ``{"maxLength": 2000}``."""
 
     def label(self) -> str:
-        """Return the bounds for people, to follow the type's name; empty for the default."""
+        """Return the bounds in words, to follow the type's name; empty for the default bounds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class TextBounds:
     pattern: str = ""
 
     def problem(self, value: str) -> str:
-        """See ``Bounds``."""
+        """Return what is wrong with the text's length or characters; empty if nothing is."""
         if not self.minimum <= len(value) <= self.maximum:
             return f"must have {self.minimum} to {self.maximum} characters, not {len(value)}"
         if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
@@ -54,7 +54,7 @@ class TextBounds:
         return ""
 
     def schema(self) -> Mapping[str, Any]:
-        """See ``Bounds``."""
+        """Return the length and the pattern as keywords of JSON Schema."""
         return {
             **({"minLength": self.minimum} if self.minimum else {}),
             "maxLength": self.maximum,
@@ -62,7 +62,7 @@ class TextBounds:
         }
 
     def label(self) -> str:
-        """See ``Bounds``."""
+        """Return the length, and the pattern if there is one, in words; empty for the default."""
         if self == TextBounds():
             return ""
         return f" that matches `{self.pattern}`" if self.pattern else _range(self, " characters")
@@ -82,7 +82,7 @@ class TimeBounds:
     )
 
     def problem(self, value: str) -> str:
-        """See ``Bounds``."""
+        """Return what is wrong with the time's format or year; empty if nothing is."""
         try:
             if re.fullmatch(self.pattern, value) and datetime.fromisoformat(value).tzinfo:
                 return ""
@@ -94,11 +94,11 @@ class TimeBounds:
         )
 
     def schema(self) -> Mapping[str, Any]:
-        """See ``Bounds``."""
+        """Return the format ``date-time`` as a keyword of JSON Schema."""
         return {"format": "date-time", "pattern": f"^{self.pattern}$"}
 
     def label(self) -> str:
-        """See ``Bounds``."""
+        """Return the format in words."""
         return ": a time with its offset from UTC"
 
 
@@ -110,19 +110,19 @@ class IntegerBounds:
     maximum: int = MAX_INTEGER
 
     def problem(self, value: int) -> str:
-        """See ``Bounds``."""
+        """Return what is wrong with the integer; empty if it is in the range."""
         if self.minimum <= value <= self.maximum:
             return ""
-        # Python refuses to write an integer of more than 4,300 digits.
+        # Python raises ValueError when an integer of more than 4,300 digits becomes a text.
         found = value if abs(value) < 10**_SHOWN else "a longer one"
         return f"must be an integer from {self.minimum} to {self.maximum}, not {found}"
 
     def schema(self) -> Mapping[str, Any]:
-        """See ``Bounds``."""
+        """Return the range as keywords of JSON Schema."""
         return {"minimum": self.minimum, "maximum": self.maximum}
 
     def label(self) -> str:
-        """See ``Bounds``."""
+        """Return the range in words; empty for the default."""
         if self == IntegerBounds():
             return ""
         return f" from {self.minimum}" if self.maximum == MAX_INTEGER else _range(self)
@@ -130,24 +130,24 @@ class IntegerBounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrayBounds:
-    """How many items an array has."""
+    """The number of items of an array."""
 
     minimum: int = 0
     maximum: int = MAX_ITEMS
 
     def problem(self, value: Sequence[object]) -> str:
-        """See ``Bounds``."""
+        """Return what is wrong with the number of items; empty if it is in the range."""
         if self.minimum <= len(value) <= self.maximum:
             return ""
         return f"must have {self.minimum} to {self.maximum} items, not {len(value)}"
 
     def schema(self) -> Mapping[str, Any]:
-        """See ``Bounds``."""
+        """Return the range of the number of items as keywords of JSON Schema."""
         minimum = {"minItems": self.minimum} if self.minimum else {}
         return {**minimum, "maxItems": self.maximum}
 
     def label(self) -> str:
-        """See ``Bounds``."""
+        """Return the range of the number of items in words; empty for the default."""
         return "" if self == ArrayBounds() else _range(self, " items")
 
 
@@ -160,7 +160,7 @@ DEFAULT_BOUNDS: Mapping[type, Bounds] = {
 
 
 def quoted(text: str) -> str:
-    """Return a text in quotes for a message, its special characters escaped, and not too long."""
+    """Return a text in quotes for a message: escaped, and cut off after 40 characters."""
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 
 

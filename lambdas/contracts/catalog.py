@@ -1,4 +1,4 @@
-"""The event of the catalog service, and what an offer is."""
+"""The event of the catalog service, and the offers in it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ ENDED_OFFERS_KEPT = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A price at which a SKU can be bought for some time. Times are UTC, ISO 8601."""
+    """A price at which a SKU can be bought, and from when until when. Times are UTC, ISO 8601."""
 
     currency: Currency
     unit_price: Annotated[int, IntegerBounds(minimum=1)]
@@ -27,7 +27,7 @@ class Offer:
     """The offer is over at that moment; None means that it has no end yet."""
 
     def is_valid(self, at: datetime, *, grace: timedelta = timedelta()) -> bool:
-        """Return whether the offer has begun, and has not been over for ``grace`` or longer."""
+        """Return whether the offer has begun and, plus ``grace``, has not ended."""
         if at < datetime.fromisoformat(self.valid_from):
             return False
         return self.valid_until is None or at < datetime.fromisoformat(self.valid_until) + grace

@@ -1,7 +1,7 @@
-"""Between plain JSON values and the contracts' dataclasses.
+"""Encoding of the contracts' dataclasses as plain JSON values, and decoding.
 
-Decoding is tolerant: unknown fields are ignored, so a producer may add fields at any time.
-A missing field, or one of a wrong type or out of its bounds, is an error that names the field.
+Decoding is tolerant: unknown fields are ignored, so a producer may add fields at any time. A
+missing field, or one of a wrong type or out of its bounds, is an error that names the field.
 """
 
 from collections.abc import Sequence, Set
@@ -45,7 +45,7 @@ def decode(contract: type[T], data: object) -> T:
 
 
 def field_types(contract: type) -> dict[str, Any]:
-    """Return the resolved type of each field of a dataclass, with its bounds, in order."""
+    """Return the type of each field of a dataclass, in order. ``Annotated`` keeps its bounds."""
     return _field_types(contract)
 
 
@@ -64,7 +64,7 @@ def unwrap_optional(kind: Any) -> Any | None:
 
 
 def split_bounds(kind: Any) -> tuple[Any, Bounds | None]:
-    """Return a field's type without its bounds, and these: its own or the default."""
+    """Return a field's type without ``Annotated``, and its bounds or the type's default."""
     if get_origin(kind) is Annotated:
         plain, bounds = get_args(kind)
         return plain, bounds
@@ -113,7 +113,7 @@ def _build_list(kind: Any, data: object, path: str, problems: list[str]) -> Any:
 
 
 def _build_set(kind: Any, data: object, path: str, problems: list[str]) -> Any:
-    """Build a set, which rows have and JSON has not."""
+    """Build a set. Only rows of DynamoDB have sets; JSON has none."""
     if not isinstance(data, Set):
         problems.append(f"{path or 'it'} must be a set, not {_name(data)}")
         return frozenset()

@@ -1,7 +1,8 @@
-"""What a command and a refusal are.
+"""The base classes of commands and refusals.
 
 A command asks one service to act. It is named in the imperative and is the payload of that
-service's function. A refusal is the service's final, named answer that it will not act.
+service's function. A refusal is the service's final answer that it will not act; its name is the
+reason.
 """
 
 from typing import Self
@@ -22,13 +23,13 @@ CANCELLED = "Cancelled"
 
 
 class Command:
-    """The base of all commands; each is a frozen, slotted, keyword-only dataclass."""
+    """The base class of commands; each is a frozen, slotted, keyword-only dataclass."""
 
     __slots__ = ()
 
     @classmethod
     def decode(cls, payload: object) -> Self:
-        """Read a function's payload.
+        """Return the command in a function's payload.
 
         Raises:
             ContractError: naming every field that does not fit.
@@ -37,9 +38,10 @@ class Command:
 
 
 class Refusal(Exception):
-    """A business refusal of a command: it is never retried, and stays the same when repeated.
+    """A service's final answer that it will not do what a command asks. It is never retried.
 
-    The explanation is for customers. It is cut off after ``MAX_REFUSAL_LENGTH`` characters.
+    The same command, repeated, gets the same refusal. The explanation is for customers. It is cut
+    off after ``MAX_REFUSAL_LENGTH`` characters.
     """
 
     def __init__(self, explanation: str = "") -> None:

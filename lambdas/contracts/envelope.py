@@ -43,7 +43,7 @@ class EventEnvelope(Generic[E]):
 
     @property
     def detail(self) -> dict[str, Any]:
-        """The ``detail`` as plain data, in the version that is published."""
+        """The event as plain data: its metadata and its data, in the version that is published."""
         metadata = encode(self.metadata) | {"schema_version": self.data.publishes}
         return {"metadata": metadata, "data": downcast(type(self.data), encode(self.data))}
 
@@ -77,5 +77,5 @@ def envelope(
 
 
 def event_id(source: str, subject: str, sequence: int) -> str:
-    """Return the id of event number ``sequence`` of ``source`` about ``subject``."""
+    """Return the id of the event with this source, subject and sequence: always the same."""
     return str(uuid5(UUID_NAMESPACE, f"{source}/{subject}/{sequence}"))

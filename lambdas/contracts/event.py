@@ -1,7 +1,8 @@
-"""What an event is: what happened to one subject, published by the one service that owns it.
+"""The base class of events, and their metadata.
 
-Events are named in the past tense. They travel on the event bus or, where order matters, on an SNS
-FIFO topic.
+An event says what happened to one subject, and is published by the one service that owns the
+subject. Events are named in the past tense. They travel on the event bus or, where order matters,
+on an SNS FIFO topic.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,13 +22,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.htm
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """What every event carries, whatever its type.
+    """The fields that every event has, whatever its type.
 
-    ``sequence`` grows by one with each event of its ``subject``. EventBridge keeps no order, so a
-    consumer that needs it compares sequences. ``correlation_id`` is the same for everything that
-    follows from one request. ``causation_id`` is the id of the message that directly caused this
-    event. ``occurred_at`` is UTC, ISO 8601. ``schema_version`` is the version in which
-    the data were published; a consumer may have them in a newer one.
+    ``sequence`` grows by one with each event of its ``subject``. EventBridge does not keep the
+    order of events, so a consumer that needs it compares sequences. ``correlation_id`` is the same
+    for everything that follows from one request. ``causation_id`` is the id of the message that
+    directly caused this event. ``occurred_at`` is UTC, ISO 8601. ``schema_version`` is the version
+    in which the data were published; a consumer may have them upcast to a newer one.
     """
 
     event_id: Identifier
@@ -44,7 +45,7 @@ Conversion = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class Event:
-    """The base of all events; each is a frozen, slotted, keyword-only dataclass of its data."""
+    """The base class of events; each is a frozen, slotted, keyword-only dataclass of its data."""
 
     __slots__ = ()
     source: ClassVar[str]
@@ -76,5 +77,5 @@ class Event:
 
     @classmethod
     def reads(cls) -> tuple[int, ...]:
-        """Return the versions from which the event can be read, the oldest first."""
+        """Return the versions that this code can read, the oldest first."""
         return (*sorted(cls.upcasters), cls.version)

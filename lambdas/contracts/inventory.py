@@ -89,7 +89,7 @@ Each carries the whole stock, so a consumer that only needs the stock may take a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationUnresolved(Event):
-    """An order's stock is reserved, and no event of the order has come for a long time.
+    """An order's stock is reserved, and no event of the order has arrived for a long time.
 
     This event queries the order's status. The subject is ``reservation:<order_id>``; the sequence
     counts the queries.

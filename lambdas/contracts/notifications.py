@@ -25,7 +25,7 @@ NOTIFIED_EVENTS: tuple[type[Event], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerNotified(Event):
-    """The customer was notified of an event of the order, or it is final that no mail is sent.
+    """The customer was notified of an event of the order, or it was decided that no mail is sent.
 
     ``notice`` is the type of that event, such as ``OrderConfirmed``. The sequence is that event's
     sequence, so it has gaps. ``result`` is ``SENT``; ``NO_ADDRESS`` when no address is known;
@@ -48,7 +48,7 @@ EVENTS: tuple[type[Event], ...] = (CustomerNotified,)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EraseCustomer(Command):
-    """Erase what leads to the person: address, name, and the records of mails."""
+    """Erase a customer's personal data: address, name, and the id in records of mails."""
 
     customer_id: Identifier
     dry_run: bool = False

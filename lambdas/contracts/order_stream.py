@@ -1,4 +1,4 @@
-"""The events of the order stream: what all services publish about an order."""
+"""The events in the order stream: all that services publish about orders."""
 
 from lambdas.contracts import notifications, orders, payments, shipping, warehouse
 from lambdas.contracts.event import Event

@@ -1,4 +1,4 @@
-"""The orders service's contracts: its events, the commands it takes, an order's states."""
+"""The contracts of the orders service: its events, its commands and the states of an order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ HOLDABLE_STATES = (OrderState.PLACED, OrderState.CONFIRMED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderPlaced(Event):
-    """A customer's order was accepted. The fulfilment saga begins here."""
+    """A customer's order was accepted. This event starts the fulfilment saga."""
 
     source: ClassVar = SOURCE
     version: ClassVar = 1
@@ -58,7 +58,7 @@ class OrderPlaced(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderConfirmed(Event):
-    """Stock is reserved, the payment taken, the shipment booked: the promise to the customer."""
+    """Stock is reserved, the payment taken, the shipment booked: the order will be delivered."""
 
     source: ClassVar = SOURCE
     version: ClassVar = 1
@@ -88,7 +88,7 @@ class OrderRejected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderWithdrawn(Event):
-    """A confirmed order was cancelled. The withdrawal saga begins here."""
+    """A confirmed order was cancelled. This event starts the withdrawal saga."""
 
     source: ClassVar = SOURCE
     version: ClassVar = 1
@@ -107,12 +107,12 @@ CANCELLATION_EXPLANATIONS: Mapping[str, str] = {
 
 
 def explain_cancellation(reason: str) -> str:
-    """Return the explanation of a cancellation; empty for a reason that has none."""
+    """Return the explanation for customers that belongs to a reason; empty if it has none."""
     return CANCELLATION_EXPLANATIONS.get(reason, "")
 
 
 def _add_empty_reason(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Version 1 did not say why, and nothing may be made up."""
+    """Upcast from version 1, which had no reason: reason and explanation are empty."""
     return {**data, "reason": "", "explanation": ""}
 
 
@@ -136,7 +136,10 @@ class OrderCancelled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderDispatched(Event):
-    """The order's shipment left. It can no longer be cancelled; a pending cancellation lapses."""
+    """The order's shipment was dispatched. The order can no longer be cancelled.
+
+    A cancellation that was requested and not yet done has no effect.
+    """
 
     source: ClassVar = SOURCE
     version: ClassVar = 1
@@ -147,10 +150,10 @@ class OrderDispatched(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderNeedsAttention(Event):
-    """The order does not go on by itself; a person has to look at it.
+    """The order makes no progress; an operator has to look at it.
 
-    ``failed_compensations`` names the compensations that failed for good and wait on the repair
-    queue. ``waits_for`` says instead what the order has waited for, for too long.
+    ``failed_compensations`` names the compensations that failed for good and wait in the repair
+    queue. Otherwise ``waits_for`` names what the order has waited for, for too long.
     """
 
     source: ClassVar = SOURCE
@@ -164,7 +167,7 @@ class OrderNeedsAttention(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkCompensationCompleted(Command):
-    """Record that a compensation from the repair queue succeeded."""
+    """Record that a failed compensation in the repair queue was done after all."""
 
     order_id: Identifier
     compensation: str | None = None
@@ -173,7 +176,7 @@ class MarkCompensationCompleted(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeOrder(Command):
-    """Take a deferred order up again at once. Operators send this."""
+    """Resume a deferred order at once. Operators send this."""
 
     order_id: Identifier
 
@@ -210,7 +213,7 @@ class OrderHoldLifted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderHoldMissed(Event):
-    """A hold was requested too late; a person has to act.
+    """A hold was requested too late; an operator has to act.
 
     ``state`` is the order's state: dispatched, ended, or being undone.
     """
@@ -229,8 +232,8 @@ class OrderHoldMissed(Event):
 class OrderStatusReported(Event):
     """The answer to a service's status query: the order's state at that moment.
 
-    The subject is the query's event id and that state, and this is the subject's only event. A
-    redelivered query is answered again: with the same event id if the state is the same.
+    The subject is made of the query's event id and the state, and has this one event. If a query is
+    redelivered, the answer has the same event id unless the state has changed.
     """
 
     source: ClassVar = SOURCE
@@ -247,7 +250,10 @@ class OrderStatusReported(Event):
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether what was done for the order stays. Only a saga may undo it later."""
+        """Whether the order is confirmed, so that what was done for it stays.
+
+        Only a saga may undo it.
+        """
         return self.state in FULFILLED_STATES
 
 
@@ -273,7 +279,7 @@ STATUS_EVENTS: tuple[type[OrderConfirmed | OrderStatusReported], ...] = (
 
 
 def parse_order_status(event: Mapping[str, Any]) -> OrderStatusReported:
-    """Return the order status that a delivered event of ``STATUS_EVENTS`` reports.
+    """Return the order status in a delivered event, which is one of ``STATUS_EVENTS``.
 
     Raises:
         ContractError: the event is none of them, or does not match its contract.

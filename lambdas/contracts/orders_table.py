@@ -1,10 +1,10 @@
-"""The columns and indexes of the orders table that both its stack and its service name."""
+"""The columns and indexes of the orders table that both the stack and the service use."""
 
 from enum import StrEnum
 
 
 class OrderColumn(StrEnum):
-    """The columns of an order's row that the stack names: index keys, and what sagas write.
+    """The columns of an order's row that the stack uses: index keys, and columns that sagas write.
 
     ``lambdas.orders.domain.Order`` describes each of them.
     """

@@ -1,4 +1,4 @@
-"""Reading events as they are delivered.
+"""Parsing events as they are delivered.
 
 An event arrives in one of three forms. EventBridge delivers ``source``, ``detail-type`` and
 ``detail``. Lambda's destinations wrap a function's response into such an event. A message of an SNS
@@ -18,7 +18,7 @@ E = TypeVar("E", bound=Event)
 
 
 class UnknownEventError(ContractError):
-    """The event is none of those that its reader knows."""
+    """The event is of none of the types that its consumer knows."""
 
 
 class Delivered(NamedTuple):
@@ -32,11 +32,11 @@ class Delivered(NamedTuple):
 
 
 def parse_detail(contract: type[E], detail: object) -> EventEnvelope[E]:
-    """Read the ``detail`` of a delivered event as an event of this contract.
+    """Return the event in the ``detail`` of a delivered event of this contract.
 
     Raises:
-        ContractError: naming every field that is missing or of a wrong type, or the version when
-            it is none that the contract reads.
+        ContractError: naming every field that is missing or of a wrong type, or the version if the
+            contract cannot read it.
     """
     parts = detail if isinstance(detail, dict) else {}
     metadata = decode(Metadata, parts.get("metadata"))
@@ -47,12 +47,12 @@ def parse_detail(contract: type[E], detail: object) -> EventEnvelope[E]:
 def parse_event(
     contracts: Sequence[type[E]], delivered: Mapping[str, Any] | str | bytes
 ) -> EventEnvelope[E]:
-    """Read a delivered event, or its JSON, as an event of one of these contracts.
+    """Return the event in a delivered event, or in its JSON; it is of one of these contracts.
 
     Raises:
-        UnknownEventError: it is an event of none of these contracts.
-        ContractError: it is no event, does not fit its contract, is about another subject than its
-            data, or has no valid time.
+        UnknownEventError: it is of none of these contracts.
+        ContractError: it is no event, does not fit its contract, has no valid time, or its metadata
+            and its data name different subjects.
     """
     event = unwrap_event(delivered)
     for contract in contracts:
@@ -70,7 +70,7 @@ def parse_event(
 def parse_event_if_known(
     contracts: Sequence[type[E]], delivered: Mapping[str, Any] | str | bytes
 ) -> EventEnvelope[E] | None:
-    """Read a delivered event like ``parse_event``, but return None when it is unknown.
+    """Return the event as ``parse_event`` does, or None if it is of none of these contracts.
 
     Raises:
         ContractError: as ``parse_event``.

@@ -1,4 +1,4 @@
-"""What selects events: patterns of EventBridge rules, filters of streams and subscriptions.
+"""Patterns that select events: of EventBridge rules, and filters of streams and subscriptions.
 
 None of them names a version: an event of an unknown version must reach its consumer, which
 dead-letters it with the reason. An event that no rule matches would be lost without a trace.

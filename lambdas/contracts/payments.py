@@ -12,7 +12,10 @@ SOURCE = "com.aws.payments"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentTaken(Event):
-    """The order's payment was taken and is in the ledger; the first event of its order."""
+    """The order's payment was taken and is in the ledger.
+
+    This is the first event of the payment.
+    """
 
     source: ClassVar = SOURCE
     version: ClassVar = 1

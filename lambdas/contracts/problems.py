@@ -1,4 +1,4 @@
-"""What our functions answer when they refuse a request: problem details.
+"""The bodies of HTTP responses that refuse a request: problem details.
 
 https://www.rfc-editor.org/rfc/rfc9457
 """
@@ -21,9 +21,9 @@ class Problem:
     """The body of a response of media type ``application/problem+json``."""
 
     type: str
-    """The kind of problem, by which a client decides."""
+    """The type of problem, as a URI. Clients compare it."""
     title: str
-    """The kind of problem, for people."""
+    """The type of problem, in words for people."""
     status: int
     """The status code of the response."""
     detail: str
@@ -34,19 +34,19 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemType:
-    """A kind of refusal; clients decide by its ``uri``."""
+    """A type of problem: its status, title and body. Clients distinguish types by their ``uri``."""
 
     status: int
     """The status code of the response."""
     name: str
     title: str
-    """What it is, for people; the same for every occurrence."""
+    """The type in words for people; the same in every response."""
     body: type[Problem] = Problem
-    """What the response says; a kind whose ``errors`` say more has a body of its own."""
+    """The class of the response's body; a subclass if its ``errors`` have more fields."""
 
     @property
     def uri(self) -> str:
-        """The identifier of the kind."""
+        """The identifier of the type, as problem details have it in ``type``."""
         return f"urn:problem-type:orders:{self.name}"
 
 
@@ -60,7 +60,7 @@ BODY_TOO_LARGE = ProblemType(
 
 
 class ProblemError(Exception):
-    """The request is refused."""
+    """A request is refused. The response is made from this exception."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class ProblemError(Exception):
         errors: Sequence[FieldProblem] = (),
         retry_after: int | None = None,
     ) -> None:
-        """``retry_after`` is in seconds."""
+        """``kind`` is the type, ``detail`` a text for the client, ``retry_after`` is in seconds."""
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
@@ -78,7 +78,7 @@ class ProblemError(Exception):
         self.retry_after = retry_after
 
     def problem(self) -> Problem:
-        """Return what the response says."""
+        """Return the body of the response."""
         return self.kind.body(
             type=self.kind.uri,
             title=self.kind.title,
@@ -89,7 +89,7 @@ class ProblemError(Exception):
 
 
 class InvalidRequestError(ProblemError):
-    """Fields of the request are bad; ``errors`` names each of them."""
+    """A request has bad fields; ``errors`` names each of them."""
 
     def __init__(self, errors: Sequence[FieldProblem]) -> None:
         detail = "; ".join(f"{each.field} {each.problem}" for each in errors[:3])

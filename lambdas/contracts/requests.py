@@ -1,7 +1,8 @@
-"""What a request must be like: dataclasses whose fields say so, and the parser of them.
+"""The rules of requests' fields, and the parser of requests.
 
-A field is annotated with its rule: ``sku: Annotated[str, Sku()]``. The same rules make the schemas
-of ``docs/openapi.json``. Unknown fields are ignored, so that clients may send more.
+A request is a dataclass. Each field is annotated with its rule: ``sku: Annotated[str, Sku()]``. The
+same rules make the schemas of ``docs/openapi.json``. Unknown fields are ignored, so that clients
+may send more.
 """
 
 import re
@@ -18,7 +19,7 @@ MAX_SKU = 64
 
 
 class Rule(Protocol):
-    """What a value of a request must be like."""
+    """The rule of a request's field: which values are valid."""
 
     def problem(self, value: Any) -> str | None:
         """Return what is wrong with the value; None if nothing is."""
@@ -29,7 +30,7 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """A text of visible characters, and not of spaces only."""
+    """A text of visible characters, not only spaces, of at most ``maximum`` characters."""
 
     maximum: int
     """The most characters."""
@@ -39,7 +40,7 @@ class Text:
     """What the text must be, for people; needed with a pattern."""
 
     def problem(self, value: Any) -> str | None:
-        """Return what is wrong with the text."""
+        """Return what is wrong with the text; None if nothing is."""
         if not isinstance(value, str) or not value.strip() or len(value) > self.maximum:
             return self.hint or f"must be a text of 1 to {self.maximum} letters"
         if problem := text_problem(value):
@@ -57,7 +58,7 @@ class Sku:
     """A SKU: visible characters that can stand in the path of a URL."""
 
     def problem(self, value: Any) -> str | None:
-        """Return what is wrong with the SKU."""
+        """Return what is wrong with the SKU; None if nothing is."""
         return Text(maximum=MAX_SKU).problem(value) or sku_problem(value)
 
     def schema(self) -> dict[str, Any]:
@@ -67,13 +68,13 @@ class Sku:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeNumber:
-    """A whole number; a boolean and ``1.0`` are none."""
+    """An integer from ``minimum`` to ``maximum``. A boolean is no integer, nor is ``1.0``."""
 
     minimum: int
     maximum: int
 
     def problem(self, value: Any) -> str | None:
-        """Return what is wrong with the number."""
+        """Return what is wrong with the number; None if nothing is."""
         if type(value) is int and self.minimum <= value <= self.maximum:
             return None
         return f"must be a whole number from {self.minimum} to {self.maximum}"
@@ -85,12 +86,12 @@ class WholeNumber:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One of a few texts."""
+    """One of the texts in ``among``."""
 
     among: tuple[str, ...]
 
     def problem(self, value: Any) -> str | None:
-        """Return what is wrong with the text."""
+        """Return what is wrong with the text; None if nothing is."""
         return None if value in self.among else f"must be {' or '.join(self.among)}"
 
     def schema(self) -> dict[str, Any]:
@@ -100,14 +101,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Items:
-    """An array of objects; ``noun`` names one of them."""
+    """An array of objects. ``noun`` is what messages call one of them."""
 
     maximum: int
     noun: str
     may_be_empty: bool = False
 
     def problem(self, value: Any) -> str | None:
-        """Return what is wrong with the array, its items left aside."""
+        """Return what is wrong with the array's type or length. The items are checked elsewhere."""
         if not isinstance(value, list) or not (value or self.may_be_empty):
             least = f"{self.noun}s" if self.may_be_empty else f"at least one {self.noun}"
             return f"must be an array of {least}"
@@ -135,14 +136,17 @@ def parse_request(kind: type[T], data: object) -> T:
 
 
 def check_request(kind: type[T], data: object) -> tuple[T | None, list[FieldProblem]]:
-    """Return the request, or None and every bad field: for callers that know of more."""
+    """Return the request, or None, and its bad fields. For callers that have more to check."""
     problems: list[FieldProblem] = []
     request = _build(kind, data, "", problems)
     return (None if problems else request), problems
 
 
 def check_headers(kind: type, headers: Mapping[str, str]) -> list[FieldProblem]:
-    """Return every bad header; ``kind`` has their names in lower case with underscores."""
+    """Return every bad header.
+
+    The fields of ``kind`` are named like headers: ``idempotency_key``.
+    """
     names = {header_name(each.name): each.name for each in fields(kind)}
     _, problems = check_request(kind, {names[n]: v for n, v in headers.items() if n in names})
     return [FieldProblem(field=header_name(p.field), problem=p.problem) for p in problems]
@@ -161,7 +165,7 @@ def rules_of(kind: Any) -> dict[str, tuple[Any, Rule]]:
 
 
 def item_type(kind: Any) -> Any | None:
-    """Return the dataclass of the items of an array; None if ``kind`` is no such array."""
+    """Return the dataclass of an array's items; None if ``kind`` is no array of dataclasses."""
     item = (get_args(kind) or (None,))[0]
     return item if is_dataclass(item) else None
 

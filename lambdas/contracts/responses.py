@@ -1,4 +1,7 @@
-"""What a response says, as plain JSON: made of the dataclasses from which its schema is made."""
+"""Encoding of responses as plain JSON.
+
+The schemas of responses are made of the same dataclasses.
+"""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -14,10 +17,10 @@ UNLIMITED = ArrayBounds(maximum=MAX_INTEGER)
 
 
 def encode_response(value: Any) -> Any:
-    """Return a dataclass as plain JSON, its times in the one format.
+    """Return a dataclass as plain JSON, with all times in the format of ``times.py``.
 
-    Rows and events of older releases have times in another one. A field whose default is None, and
-    which is None, is left out.
+    Rows and events of older releases have times in another format. An optional field that is None
+    is left out.
     """
     if is_dataclass(value) and not isinstance(value, type):
         return {
@@ -33,7 +36,7 @@ def encode_response(value: Any) -> Any:
 
 
 def is_time(kind: Any) -> bool:
-    """Return whether a field's type is ``Time``, or that or None."""
+    """Return whether a field's type is ``Time`` or ``Time | None``."""
     return any(isinstance(each, TimeBounds) for each in get_args(unwrap_optional(kind) or kind))
 
 

@@ -1,4 +1,4 @@
-"""A description of a route of the HTTP API, from which its documentation is made."""
+"""The description of a route of the HTTP API. The API's documentation is made from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ CUSTOMER, OPERATOR, ANYONE = "customer", "operator", "anyone"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A route, and the dataclasses that its handler parses and responds with."""
+    """A route, and the dataclasses of its requests and responses."""
 
     key: str
     """Its method and path, as API Gateway writes them: ``GET /products/{sku+}``."""

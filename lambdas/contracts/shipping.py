@@ -12,7 +12,10 @@ SOURCE = "com.aws.shipping"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShipmentDispatched(Event):
-    """The order's shipment has left, with these units; the only event of its order."""
+    """The order's shipment was dispatched, with these units.
+
+    This is the only event of a shipment.
+    """
 
     source: ClassVar = SOURCE
     version: ClassVar = 1
@@ -51,4 +54,4 @@ class ShipmentAlreadyCancelled(Refusal):
 
 
 class ShipmentAlreadyDispatched(Refusal):
-    """The order's shipment has left: CancelShipment is too late and changes nothing."""
+    """The order's shipment was dispatched: CancelShipment is too late and changes nothing."""

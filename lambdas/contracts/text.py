@@ -1,4 +1,4 @@
-"""What a text from outside may contain: characters that a reader sees, and plain spaces."""
+"""Which characters a text from a client may contain: visible ones and plain spaces."""
 
 from unicodedata import name as character_name
 
@@ -24,10 +24,10 @@ printable. https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
 
 
 def text_problem(text: str) -> str | None:
-    """Return what is wrong with the characters of a text; None if all can be seen.
+    """Return what is wrong with the characters of a text; None if all are visible.
 
-    Control, bidirectional and invisible characters are wrong, any space but the plain one, halves
-    of characters (surrogates) and code points without a meaning.
+    Not allowed are control, bidirectional and invisible characters, spaces other than U+0020, lone
+    surrogates, and unassigned code points.
     """
     for character in text:
         if not character.isprintable() or character in IGNORABLE:

@@ -1,16 +1,16 @@
-"""The one format of times: UTC, ISO 8601, milliseconds: ``2026-12-01T08:26:00.000Z``.
+"""The one format of times: UTC, ISO 8601, with milliseconds: ``2026-12-01T08:26:00.000Z``.
 
-Texts of one format sort like the times.
+In this format, texts sort like the times that they say.
 """
 
 from datetime import UTC, datetime
 
 
 def format_time(moment: datetime) -> str:
-    """Return a time with its offset in this format."""
+    """Return a time, which has an offset from UTC, in this format."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def reformat_time(text: str) -> str:
-    """Return a time of any ISO 8601 format in this one."""
+    """Convert a time from any ISO 8601 format to this one."""
     return format_time(datetime.fromisoformat(text))

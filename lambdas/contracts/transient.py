@@ -1,7 +1,7 @@
-"""The errors that say that somebody is busy or out of reach, and not that something is broken."""
+"""The names of transient errors: a service is busy or unreachable, but nothing is broken."""
 
 TRANSIENT_ERRORS = (
-    # The call never got to the function, got no answer, or none in time.
+    # The call did not reach the function, or no answer came in time.
     # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     "States.Timeout",
     "Sandbox.Timedout",

@@ -1,7 +1,8 @@
-"""Between the versions of an event's contract.
+"""Conversion between the versions of an event's data.
 
-The class models the newest version. Data of older versions, which are still on the way or in the
-archive, are made into it; while an older version is published, its data are made from the class.
+The event's class models the newest version. Data of older versions, in transit or in the archive,
+are upcast to it when they are read. While an older version is still published, the class's data are
+downcast to it.
 """
 
 from collections.abc import Mapping

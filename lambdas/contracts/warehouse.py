@@ -11,9 +11,9 @@ SOURCE = "com.aws.warehouse"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderPicked(Event):
-    """The goods of an order were picked and are ready; the only event of its order.
+    """The goods of an order were picked and are ready. This is the only event of a picking.
 
-    Shipping decides whether they leave: the order may have been cancelled meanwhile.
+    Shipping decides whether they are dispatched: the order may have been cancelled since.
     """
 
     source: ClassVar = SOURCE

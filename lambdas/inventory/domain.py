@@ -46,7 +46,7 @@ class ReservationState(StrEnum):
 
 
 class StockStatus(StrEnum):
-    """How the available units of a SKU compare with its minimum."""
+    """The available units of a SKU, compared with its minimum."""
 
     SOLD_OUT = "SOLD_OUT"
     """Nothing is available."""
@@ -102,14 +102,14 @@ class StockLevel:
 
     @property
     def stock_status(self) -> StockStatus:
-        """Return how the available units compare with the minimum."""
+        """Return the stock status: the available units compared with the minimum."""
         if self.available == 0:
             return StockStatus.SOLD_OUT
         return StockStatus.IN_STOCK if self.available >= self.minimum else StockStatus.BELOW_MINIMUM
 
 
 def merge_lines_by_sku(command: ReserveStock | ReceiveStock) -> tuple[Line, ...]:
-    """Return the command's lines, summed: one for each SKU.
+    """Return the command's lines with the quantities of each SKU summed: one line for each SKU.
 
     Raises:
         ContractError: names every field that is empty or out of range.
@@ -138,7 +138,8 @@ def plan_delivery(command: ReceiveStock, *, received_at: str) -> Delivery:
     A SKU's minimum is the last one that the command's lines set for it.
 
     Raises:
-        ContractError: names every line whose SKU could not be ordered, by the rule of the routes.
+        ContractError: names every field that is empty or out of range, and every SKU that the API
+            would not accept in an order.
     """
     problems = [
         f"lines[{i}].sku {problem}"
@@ -166,7 +167,7 @@ def out_of_stock_message(skus: Sequence[str]) -> str:
 
 
 def refuse_unless_reserved(reservation: Reservation) -> None:
-    """Raise the refusal that fits the reservation's state, if one does.
+    """Raise a refusal if the reservation is refused or released.
 
     Raises:
         OutOfStock: the reservation was refused; the message is its explanation.
@@ -181,7 +182,7 @@ def refuse_unless_reserved(reservation: Reservation) -> None:
 
 
 def index_shard(order_id: str) -> str:
-    """Return the shard of the index of unresolved reservations that has the order's."""
+    """Return the shard of an order's reservation in the index of unresolved reservations."""
     return f"{crc32(order_id.encode()) % INDEX_SHARDS:02}"
 
 
@@ -208,7 +209,7 @@ def event_for_change(
     """Return the event for a change of a SKU's row; None if no unit moved.
 
     The row is its own outbox: each write that moves units increments ``sequence`` and leads to one
-    event. Published again, it is the same event, under the same id. A new SKU counts as one that
+    event. Deriving it again gives the same event with the same id. A new SKU is treated as if it
     was in stock before.
     """
     if before is not None and before.sequence == after.sequence:

@@ -1,4 +1,4 @@
-"""On schedule: query the orders whose reservations have been unresolved for long."""
+"""On schedule: query the status of orders whose reservations have been unresolved for long."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,7 +18,7 @@ poller = StaleReservationPoller(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return how many queries were published and rejected; a dry run, the orders to query."""
+    """Return the numbers of queries published and rejected; in a dry run, the orders to query."""
     now = datetime.now(UTC)
     return run_status_queries(
         event,

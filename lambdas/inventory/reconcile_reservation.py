@@ -1,4 +1,4 @@
-"""On an order's status: keep its reservation if the order stands, release it if not."""
+"""On an order's status: release the reservation if the order is undone, keep it if confirmed."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -16,7 +16,7 @@ reservations = Reservations(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return the reservation's final state: RELEASED, SHIPPED, or REFUSED, which holds nothing."""
+    """Return the reservation's final state: RELEASED, SHIPPED, or REFUSED."""
     command = ReleaseStock.decode(event)
     reservation = reservations.release(command.order_id, now=format_time(datetime.now(UTC)))
     log("stock_released", order_id=reservation.order_id, state=reservation.state)

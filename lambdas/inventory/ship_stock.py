@@ -15,7 +15,11 @@ reservations = Reservations(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return SHIPPED, also for a repeated event; raise NothingToShipError without units."""
+    """Return SHIPPED, for a repeated event too.
+
+    Raises:
+        NothingToShipError: the order has no reserved units.
+    """
     dispatched = parse_event([ShipmentDispatched], event)
     reservation = reservations.ship(dispatched.data.order_id, now=dispatched.metadata.occurred_at)
     log("stock_shipped", order_id=reservation.order_id, state=reservation.state)

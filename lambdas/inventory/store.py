@@ -40,7 +40,10 @@ class StockMismatchError(Exception):
 
 
 class NothingToShipError(Exception):
-    """A shipment left for an order that holds no units: a person has to find out why."""
+    """A shipment was dispatched for an order that holds no units.
+
+    An operator has to find out why.
+    """
 
 
 class Reservations:
@@ -63,11 +66,11 @@ class Reservations:
     def reserve(self, order_id: str, lines: tuple[Line, ...], *, now: str) -> Reservation:
         """Reserve all the lines or none, and return the order's reservation.
 
-        An existing reservation is returned as it is. A refusal is stored as a reservation too, so
-        a repeated request is refused again even if stock has arrived. ``lines`` have each SKU once.
+        An existing reservation is returned as it is. A refusal is stored as a reservation too, so a
+        repeated request is refused again even if stock has arrived. ``lines`` have each SKU once.
 
         Raises:
-            ClientError: it is not known whether anything was written; try again.
+            ClientError: it is not known whether the transaction was written; try again.
         """
         reservation = Reservation(
             order_id=order_id,
@@ -120,12 +123,12 @@ class Reservations:
     def release(self, order_id: str, *, now: str) -> Reservation:
         """Make an order's units available again, and return its reservation, which is then final.
 
-        Without a reservation this writes a tombstone, so that a late request to reserve finds it.
-        A refused or shipped reservation holds nothing and stays as it is.
+        Without a reservation this writes a tombstone, so that a late request to reserve finds it. A
+        refused or shipped reservation holds no units and stays as it is.
 
         Raises:
             StockMismatchError: the tables contradict each other; nothing was written.
-            ClientError: it is not known whether anything was written; try again.
+            ClientError: it is not known whether the transaction was written; try again.
         """
         found = self._put_if_absent(
             Reservation(
@@ -145,12 +148,12 @@ class Reservations:
         )
 
     def ship(self, order_id: str, *, now: str) -> Reservation:
-        """Take the units that an order holds out of the stock, once, and return its reservation.
+        """Remove the units that an order holds from the stock, once, and return its reservation.
 
         Raises:
             NothingToShipError: the order holds no units and has shipped none.
             StockMismatchError: the tables contradict each other; nothing was written.
-            ClientError: it is not known whether anything was written; try again.
+            ClientError: it is not known whether the transaction was written; try again.
         """
         answer = self._dynamodb.get_item(
             TableName=self._table, Key=to_item({"order_id": order_id}), ConsistentRead=True
@@ -178,7 +181,7 @@ class Reservations:
         cause_type: str,
         now: str,
     ) -> Reservation:
-        """Move the units that a reservation holds to ``target``, and close it as ``state``."""
+        """Move the reservation's units to the column ``target``, and set its state to ``state``."""
         if found.state != ReservationState.RESERVED:
             return found
         guard = {
@@ -248,7 +251,7 @@ class Deliveries:
         ``delivery.lines`` have each SKU once.
 
         Raises:
-            ClientError: it is not known whether anything was written; try again.
+            ClientError: it is not known whether the transaction was written; try again.
         """
         guard = {
             "Put": {
@@ -273,5 +276,5 @@ class Deliveries:
 
 
 def parse_stock_row(row: Mapping[str, Any]) -> StockLevel:
-    """Parse a row of the stock table; raise ContractError if it is none."""
+    """Return the stock level in a row of the stock table; raise ContractError if it has none."""
     return decode(StockLevel, row)

@@ -1,4 +1,4 @@
-"""Transactions of the inventory's tables: the movement of units, and the retries."""
+"""DynamoDB transactions on the inventory's tables: moving units, and retrying conflicts."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -38,10 +38,10 @@ def movement(
     cause: str,
     now: str,
 ) -> dict[str, Any]:
-    """Return the write that moves a line's units from ``source`` to ``target``.
+    """Return the transaction's item that moves a line's units from ``source`` to ``target``.
 
     Both are columns; None is outside of the stock. The write fails if ``source`` has too few units.
-    ADD counts a missing number, or row, as zero. A condition on a missing row fails.
+    A missing row or number counts as zero in ``target``, and as too few in ``source``.
     """
     change = {"available": 0, "reserved": 0}
     values: dict[str, Any] = {":now": now}
@@ -77,10 +77,10 @@ def movement(
 
 
 def transact(dynamodb: "DynamoDBClient", items: list[Any], retry: RetryPolicy) -> list[Any] | None:
-    """Write all items or none; return None, or the reasons why not, one for each item.
+    """Write all items or none; return None if they were written.
 
-    Such a reason is a failed condition. Any other cancellation raises: DynamoDB may then not have
-    checked the other conditions.
+    Otherwise return DynamoDB's cancellation reasons, one for each item, if a condition failed. Any
+    other cancellation raises ClientError: DynamoDB may then not have checked the other conditions.
     """
     try:
         retry.call(

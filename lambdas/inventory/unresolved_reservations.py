@@ -1,8 +1,9 @@
-"""Unresolved reservations: it is not known yet whether their orders stand.
+"""Unresolved reservations: inventory does not know yet how their orders end.
 
-A reservation is unresolved from the write that makes it to the one that releases it, ships it, or
-records that its order stands. The sparse index has exactly these, sorted by ``last_activity_at``:
-when they were made, or last queried. See ``lambdas/runtime/status_queries.py``.
+A reservation is unresolved from the write that makes it to the write that releases it, ships it, or
+records that its order was confirmed. The sparse index has exactly these, sorted by
+``last_activity_at``: when they were made, or last queried. See
+``lambdas/runtime/status_queries.py``.
 """
 
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ class UnresolvedReservations:
         self._dynamodb = dynamodb
 
     def stale_pages(self, *, before: str) -> Iterator[list[dict[str, Any]]]:
-        """Yield the rows without activity since ``before``: a page of each shard's oldest."""
+        """Yield a page of each shard: rows without activity since ``before``, the oldest first."""
         for shard in range(INDEX_SHARDS):
             page = self._dynamodb.query(
                 TableName=self._table,
@@ -48,10 +49,10 @@ class UnresolvedReservations:
             yield [from_item(item) for item in page["Items"]]
 
     def claim(self, row: dict[str, Any], *, now: str) -> int | None:
-        """Claim a row for a query: record ``now`` as its last activity.
+        """Claim a row for a query: record ``now`` as its last activity, and count the query.
 
-        Return the number of the query; None if the row has changed meanwhile, as the reservation
-        was resolved or another run claimed it.
+        Return the number of the query, from 1. Return None if the row has changed since it was
+        read, because the reservation was resolved or another run claimed it.
         """
         try:
             answer = self._dynamodb.update_item(
@@ -74,7 +75,10 @@ class UnresolvedReservations:
         return int(from_item(answer["Attributes"])["query_count"])
 
     def resolve(self, order_id: str) -> bool:
-        """Record that the order stands: it is not queried again. Return whether that is new."""
+        """Record that the order is confirmed, so that it is not queried again.
+
+        Return True if the reservation was unresolved before.
+        """
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
@@ -97,8 +101,8 @@ def reconcile(
     """Apply an order's status to its reservation; return the outcome.
 
     An undone order's reservation is released: the outcome is its final state. A confirmed order's
-    reservation is resolved: the outcome is RESOLVED the first time. An order in progress has a
-    saga that decides: the outcome is UNCHANGED. Raises what ``Reservations.release`` raises.
+    reservation is resolved: the outcome is RESOLVED the first time. The saga of an order in
+    progress decides itself: the outcome is UNCHANGED. Raises what ``Reservations.release`` raises.
     """
     if order.is_undone:
         return reservations.release(order.order_id, now=now).state
@@ -123,7 +127,7 @@ class StaleReservationPoller:
         return [row["order_id"] for page in pages for row in page]
 
     def query_stale(self, *, now: datetime) -> QueryOutcome:
-        """Query a page of each shard; see ``publish_queries``."""
+        """Query the stale reservations of one page of each shard; see ``publish_queries``."""
         pages = self._unresolved.stale_pages(before=self._cutoff(now))
         return publish_queries(
             (

@@ -1,4 +1,4 @@
-"""The routes of the notifications service: what they take and what they answer."""
+"""The requests and responses of the notifications service's routes."""
 
 from dataclasses import dataclass
 

@@ -15,7 +15,7 @@ contacts = Contacts(setting("CUSTOMERS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return 200 when the address is confirmed now, or 410 if the token does not work."""
+    """Return 200 if the address is confirmed now, or 410 if the token is not or no longer valid."""
     token = Token.parse(http.form(event).get("token", ""))
     if token is None or not contacts.confirm(token, now=datetime.now(UTC)):
         log("confirmation_refused")

@@ -1,7 +1,7 @@
-"""The pages that the owner of an address sees: fixed texts, without scripts.
+"""The HTML pages for the owner of an address: fixed texts, without scripts.
 
-The page of the link only shows a button: programs that scan mails follow links, and must not
-confirm an address. Pressing it posts the token.
+The link in the mail leads to a page that only shows a button: programs that scan mails follow
+links, and must not confirm an address. The button posts the token.
 """
 
 from lambdas.notifications.confirmations import PATH, Token
@@ -25,7 +25,7 @@ link was sent.</p>
 
 
 def button_page(token: Token) -> str:
-    """Return the page with the button. A token needs no escaping: it has no special characters."""
+    """Return the page with the button that posts ``token``. A token needs no HTML escaping."""
     # Relative, because an API's stage may be part of the path.
     content = _BUTTON.format(action=PATH.rpartition("/")[2], token=token.text)
     return _PAGE.format(title="Confirm your e-mail address", content=content)
@@ -38,7 +38,7 @@ def confirmed_page() -> str:
 
 
 def expired_page() -> str:
-    """Return the page for a link that was used, has expired, or never was one."""
+    """Return the page for a link that was used, has expired, or never existed."""
     content = (
         "<p>A link works once, within a day, and only the newest does. If you pressed its button "
         "before, your address is confirmed. If not, give your address to the shop again.</p>"

@@ -1,7 +1,7 @@
-"""Confirming an address: the token that proves that its owner read the mail, and that mail.
+"""Confirming an address: the token that proves that its owner read the mail, and the mail itself.
 
-The confirmation mail is the only one that goes to an unconfirmed address, which may be a
-stranger's. Its text is fixed: it repeats nothing that the customer wrote.
+The confirmation mail is the only one that is sent to an unconfirmed address, which may be a
+stranger's. Its text is fixed, and has nothing that the customer wrote.
 """
 
 import re
@@ -32,30 +32,30 @@ _TOKEN = re.compile(r"(?P<customer>[A-Za-z0-9-]{1,64})\.[A-Za-z0-9_-]{43}")
 
 
 class TooManyConfirmationsError(Exception):
-    """The address, or the customer, has had all confirmation mails of the day."""
+    """The day's confirmation mails for the address, or for the customer, are used up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """What proves that a mail was read: 256 random bits behind the id of the customer."""
+    """The proof that a mail was read: the customer's id, followed by 256 random bits."""
 
     customer_id: str
     text: str
 
     @classmethod
     def create(cls, customer_id: str, *, secret: str) -> Self:
-        """Return a token; ``secret`` has 43 characters that nobody can guess."""
+        """Return a customer's token. ``secret`` comes from ``create_secret``."""
         return cls(customer_id=customer_id, text=f"{customer_id}.{secret}")
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Return the token of a link or form; None if the text is none."""
+        """Return the token in the text of a link or form; None if it is not a token."""
         match = _TOKEN.fullmatch(text)
         return cls(customer_id=match["customer"], text=text) if match else None
 
     @property
     def hash(self) -> str:
-        """What is kept of the token. It is random and long, so a plain hash does."""
+        """The digest that is stored in place of the token. Random and long, it needs no salt."""
         return sha256(self.text.encode()).hexdigest()
 
 
@@ -65,12 +65,12 @@ def confirmation_text(token: Token, *, api_url: str) -> str:
 
 
 def expiry(now: datetime) -> int:
-    """Return when a token of now expires: seconds since the epoch."""
+    """Return when a token that is made at ``now`` expires: seconds since 1970."""
     return int((now + TOKEN_LIFETIME).timestamp())
 
 
 def address_counter(email: str, now: datetime) -> str:
-    """Return the key under which the day's mails to an address are counted.
+    """Return the key of the counter of mails to this address on the day of ``now`` (UTC).
 
     Variants of an address that reach one mailbox count as one: upper case, and ``+`` with a tag.
     """
@@ -80,10 +80,10 @@ def address_counter(email: str, now: datetime) -> str:
 
 
 def customer_counter(customer_id: str, now: datetime) -> str:
-    """Return the key under which the day's mails at a customer's request are counted."""
+    """Return the key of the counter of mails caused by this customer on the day of ``now``."""
     return f"customer#{customer_id}#{now:%Y-%m-%d}"
 
 
 def end_of_day(now: datetime) -> datetime:
-    """Return when the counters of now's day no longer count."""
+    """Return the midnight (UTC) after ``now``: then the day's counters of mails expire."""
     return datetime.combine(now.date() + timedelta(days=1), time(), UTC)

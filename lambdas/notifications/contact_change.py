@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def create_secret() -> str:
-    """Return 43 characters that nobody can guess: 256 random bits."""
+    """Return 256 random bits as a text of 43 characters."""
     return token_urlsafe(32)
 
 
@@ -35,12 +35,14 @@ class ContactChange:
     new_secret: Callable[[], str] = create_secret
 
     def request(self, customer_id: str, wanted: WantedContact, *, now: datetime) -> AddressState:
-        """Change the name at once, the address once it is confirmed; return the address's state.
+        """Change the name at once and the address once it is confirmed; return the address's state.
+
+        A repeated request makes a new token and sends another mail.
 
         Raises:
             TooManyConfirmationsError: nothing was changed.
-            EmailRejectedError, EmailOutcomeUnknownError: the mail was not sent, or may not have
-                been. The request may be repeated; a repeated one has another token.
+            EmailRejectedError: the mail was not sent. The request may be repeated.
+            EmailOutcomeUnknownError: the mail may not have been sent. The request may be repeated.
         """
         if self.contacts.rename(customer_id, wanted, now=now):
             return AddressState.CONFIRMED

@@ -1,4 +1,4 @@
-"""The tables of contacts and of the confirmation mails that are counted."""
+"""The table of contacts, and the table that counts confirmation mails."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ class Contacts:
     """The table of customers, keyed by ``customer_id``: the only place that holds addresses."""
 
     def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
-        """``table`` is its name, ``dynamodb`` boto3's client."""
+        """``table`` is the table's name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
 
@@ -37,9 +37,9 @@ class Contacts:
         return decode(Contact, from_item(response["Item"])) if "Item" in response else None
 
     def rename(self, customer_id: str, wanted: WantedContact, *, now: datetime) -> bool:
-        """Change the name, and drop a pending address, if the wanted address is confirmed.
+        """Change the name and drop any pending address, if the wanted address is already confirmed.
 
-        Return whether it is.
+        Return whether it is. If it is not, nothing is changed.
         """
         return self._update(
             customer_id,
@@ -51,9 +51,10 @@ class Contacts:
         )  # fmt: skip
 
     def confirm(self, token: Token, *, now: datetime) -> bool:
-        """Make the pending contact the confirmed one; return whether the token works.
+        """Make the pending contact the confirmed one; return False if the token does not match.
 
-        It works once, because the pending contact goes in the same write.
+        A token works once: the pending contact, which has its hash, is removed in the same write.
+        It does not match either once it has expired.
         """
         return self._update(
             token.customer_id,
@@ -66,7 +67,7 @@ class Contacts:
         )  # fmt: skip
 
     def erase(self, customer_id: str) -> bool:
-        """Delete a customer's contact, also a pending one; return whether there was one."""
+        """Delete a customer's contact, a pending one included; return whether there was one."""
         response = self._dynamodb.delete_item(
             TableName=self._table,
             Key=to_item({"customer_id": customer_id}),
@@ -88,7 +89,7 @@ class Contacts:
 
 
 class PendingContacts:
-    """Contacts that wait for confirmation, and the table that counts the mails that ask for it."""
+    """The contacts that wait for confirmation, and the counters of their mails."""
 
     def __init__(self, customers: str, counters: str, *, dynamodb: "DynamoDBClient") -> None:
         """``customers`` and ``counters`` are the tables' names, ``dynamodb`` boto3's client."""
@@ -97,10 +98,10 @@ class PendingContacts:
         self._dynamodb = dynamodb
 
     def put(self, customer_id: str, pending: PendingContact, *, now: datetime) -> None:
-        """Store a pending contact in place of an earlier one, and count its mail.
+        """Store a pending contact, which replaces an earlier one, and count its mail.
 
         Raises:
-            TooManyConfirmationsError: nothing was stored.
+            TooManyConfirmationsError: a counter is at its limit. Nothing was stored.
         """
         counts = [
             self._count(address_counter(pending.email, now), limit=MAILS_PER_ADDRESS, now=now),
@@ -125,7 +126,10 @@ class PendingContacts:
             raise TooManyConfirmationsError from None
 
     def _count(self, counter: str, *, limit: int, now: datetime) -> Any:
-        """Return the write that counts one mail, or fails at the limit."""
+        """Return the transaction's item that counts one mail.
+
+        It fails if the counter is at ``limit``.
+        """
         return {
             "Update": {
                 "TableName": self._counters,

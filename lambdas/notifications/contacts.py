@@ -18,7 +18,7 @@ class AddressState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingContact:
-    """Contact details that wait until the owner of the address confirms it."""
+    """Contact details that are used once the owner of the address has confirmed it."""
 
     email: str
     name: str
@@ -32,7 +32,7 @@ class PendingContact:
 class Contact:
     """A customer's contact details.
 
-    A new address replaces the confirmed one when it is confirmed itself, not before.
+    A new address replaces the confirmed one only when it is confirmed itself.
     """
 
     customer_id: str
@@ -67,10 +67,10 @@ DOMAIN = re.compile(r"\.\w\w")
 
 
 class Name:
-    """The rule of a name that can stand in a mail: it says nothing and links nowhere."""
+    """The rule of a customer's name in mails: letters, and neither a message nor a link."""
 
     def problem(self, value: object) -> str | None:
-        """Return what is wrong with the name."""
+        """Return what is wrong with the name; None if nothing is."""
         if isinstance(value, str) and _is_name(value):
             return None
         return f"must be a name of 1 to {MAX_NAME} letters, without digits, signs and links"
@@ -96,7 +96,7 @@ class WantedContact:
 
 
 def _is_name(text: str) -> bool:
-    """Return whether ``text`` can stand in a mail as a name: it says nothing and links nowhere."""
+    """Return whether ``text`` has only letters and a name's punctuation, and no domain."""
     return (
         any(map(str.isalpha, text))
         and all(

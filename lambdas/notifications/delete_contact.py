@@ -17,7 +17,7 @@ erasure = Erasure(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return 204, also when there is nothing to erase."""
+    """Return 204, even if there is nothing to erase."""
     customer_id = http.caller_id(event)
     erased = erasure.erase(customer_id)
     log("customer_erased", customer_id=customer_id, emails=erased.emails)

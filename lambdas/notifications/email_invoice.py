@@ -1,4 +1,4 @@
-"""Sends an invoice to its customer; called when ``issue_invoice`` has succeeded."""
+"""Sends an invoice to its customer. It is invoked when ``issue_invoice`` has succeeded."""
 
 from typing import Any
 

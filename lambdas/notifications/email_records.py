@@ -1,4 +1,4 @@
-"""E-mail records: what became of each e-mail, and the event that reports it."""
+"""E-mail records: the state of each e-mail, and the event that reports its outcome."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ contact, UNCONFIRMED if the owner of its address has not confirmed it.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailRecord:
-    """What became of an e-mail. An order has at most one of each kind. It holds no address."""
+    """The record of an e-mail. An order has at most one of each kind. It holds no address."""
 
     order_id: str
     kind: str
@@ -36,17 +36,17 @@ class EmailRecord:
 class EmailOutcomeUnknownError(Exception):
     """An earlier attempt called SES, and its outcome is unknown: the e-mail is not sent again.
 
-    That attempt may still be running; a later one then finds the state SENT. If it died, a person
-    has to find out.
+    That attempt may still be running; a later attempt then finds the state SENT. If it died, an
+    operator has to find out whether the mail was sent.
     """
 
 
 class EmailRejectedError(Exception):
-    """SES did not accept the e-mail, for the reason given: sending it may be tried again."""
+    """SES did not accept the e-mail; the message is SES's reason. Sending may be tried again."""
 
 
 def require_outcome(record: EmailRecord) -> EmailRecord:
-    """Return an existing record; raise EmailOutcomeUnknownError if it is still SENDING."""
+    """Return the record; raise EmailOutcomeUnknownError if its state is still SENDING."""
     if record.state == SENDING:
         raise EmailOutcomeUnknownError(
             f"sending the e-mail {record.kind} of order {record.order_id} began at "

@@ -18,7 +18,7 @@ erasure = Erasure(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return what was erased, or would be."""
+    """Return what was erased; in a dry run, what would be."""
     command = EraseCustomer.decode(event)
     if command.dry_run:
         return encode(erasure.preview(command.customer_id))

@@ -1,4 +1,4 @@
-"""Erasing a customer: everything in this service that leads to the person."""
+"""Erasing a customer: all personal data in this service."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from lambdas.notifications.store import EmailRecords
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """What was erased, or would be."""
+    """The result of an erasure or its preview."""
 
     contact: bool
     """Whether there was an address or a name."""
@@ -18,13 +18,13 @@ class Erased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
-    """Erases customers. It may be repeated, and ends what an interrupted one began."""
+    """Erases customers. It may be repeated: a repetition completes an interrupted erasure."""
 
     contacts: Contacts
     records: EmailRecords
 
     def erase(self, customer_id: str) -> Erased:
-        """Delete the contact first, so that no further mail is sent; then clear the records."""
+        """Delete the contact, so that no further mail is sent; then clear the e-mail records."""
         contact = self.contacts.erase(customer_id)
         emails = sum(map(self.records.clear_customer, self.records.of_customer(customer_id)))
         return Erased(contact=contact, emails=emails)

@@ -10,7 +10,7 @@ from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.values import format_amount, format_money
 
 with warnings.catch_warnings():
-    # It warns that Pillow is missing, which only images need; there are none.
+    # fpdf warns that Pillow is missing. Only images need it, and an invoice has none.
     warnings.simplefilter("ignore")
     from fpdf import FPDF
 
@@ -25,7 +25,7 @@ COLUMNS: Sequence[tuple[str, int, Any]] = (
 
 
 def render(event: EventEnvelope[OrderConfirmed], *, number: str) -> bytes:
-    """Return the PDF of an invoice, which depends on nothing but the arguments.
+    """Return the PDF of an invoice. The same arguments give the same bytes.
 
     The customer appears by id: events carry no names, and a name may change. The font is one that
     every PDF reader has, so none is embedded. It has the letters of Western Europe; others become

@@ -1,4 +1,4 @@
-"""Invoices: their numbers and where they are stored. ``invoice_pdf`` renders them."""
+"""Invoices: their numbers and their keys in the bucket. ``invoice_pdf`` renders them."""
 
 from dataclasses import dataclass
 

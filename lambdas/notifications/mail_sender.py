@@ -1,4 +1,4 @@
-"""Sends each e-mail at most once, and records what became of it."""
+"""Sends each e-mail at most once, and records its outcome."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -33,7 +33,8 @@ def clock() -> str:
 class MailSender:
     """Sends e-mails through SES. Each is recorded before it is sent.
 
-    SES has no idempotency token. So an attempt that finds a record in state SENDING does not send.
+    SES has no idempotency token. So if an attempt finds a record in state SENDING, it does not
+    send.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class MailSender:
         ses: "SESV2Client",
         now: Callable[[], str] = clock,
     ) -> None:
-        """Make a sender.
+        """Keep the clients and stores that ``send`` uses.
 
         Args:
             contacts: the customers' addresses.
@@ -61,10 +62,10 @@ class MailSender:
         self._now = now
 
     def send(self, message: EmailMessage) -> EmailRecord:
-        """Send the e-mail unless there is a record of it; return the record.
+        """Send the e-mail and record it; if there is a record already, only return that.
 
         Raises:
-            EmailOutcomeUnknownError: an attempt called SES, and its outcome is unknown.
+            EmailOutcomeUnknownError: an earlier or this attempt called SES; the outcome is unknown.
             EmailRejectedError: SES did not accept it. Its record is deleted, so sending it may be
                 tried again.
         """

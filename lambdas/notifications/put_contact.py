@@ -1,4 +1,4 @@
-"""PUT /contact: takes a customer's e-mail address and name."""
+"""PUT /contact: sets a customer's e-mail address and name."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -37,10 +37,10 @@ change = ContactChange(
 
 @http.answer_problems
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return 200 if the address is confirmed already, 202 if it is to be confirmed, or a refusal.
+    """Return 200 if the address is already confirmed, 202 if a confirmation mail was sent.
 
-    400 names every bad field; 429 says that no further mail is sent today; 503 that the mail that
-    asks for confirmation was not sent, or may not have been.
+    Refusals: 400 names every bad field; 429 says that no further mail is sent today; 503 says that
+    the confirmation mail was not sent, or may not have been.
     """
     customer_id, now = http.caller_id(event), datetime.now(UTC)
     wanted = parse_request(WantedContact, http.body(event))

@@ -1,4 +1,4 @@
-"""Sending one e-mail through SES, with an answer that says whether it may have been sent."""
+"""Sending one e-mail through SES. Errors say whether it may have been sent."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,10 @@ def send_through_ses(ses: "SESV2Client", *, sender: str, to: str, content: Any) 
 
     A client error (4xx) means that nothing was sent. After a server error (5xx) or a lost
     connection the outcome is unknown. SES's own message may contain the address, so it is not
-    logged.
-    https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html
+    logged. https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html
 
-    The connection is a new one. One that was kept alive may have been closed by SES, and the loss
-    of the request on it would look like a lost response.
+    Each call opens a new connection. SES may have closed a kept one, and a request lost on it would
+    look like a lost response.
 
     Raises:
         EmailOutcomeUnknownError: it may have been sent.
@@ -43,7 +42,7 @@ def send_through_ses(ses: "SESV2Client", *, sender: str, to: str, content: Any) 
 
 
 def text_content(subject: str, text: str) -> dict[str, Any]:
-    """Return a subject and a text in the form that SES expects."""
+    """Return an e-mail of plain text as SES's ``Content``."""
     return {
         "Subject": {"Data": subject, "Charset": "UTF-8"},
         "Body": {"Text": {"Data": text, "Charset": "UTF-8"}},

@@ -1,4 +1,4 @@
-"""GET /contact/confirmation: shows the button that confirms an address. It changes nothing."""
+"""GET /contact/confirmation: shows the page with the button that confirms an address."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from lambdas.runtime import http
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return the page with the button, or 410 if the link has no token."""
+    """Return 200 with the page, or 410 if the link has no token. Nothing is changed."""
     token = Token.parse(http.query_parameters(event).get("token", ""))
     if token is None:
         return http.html_response(410, expired_page())

@@ -18,15 +18,15 @@ class EmailRecords:
     """The table of e-mail records, keyed by ``order_id`` and ``kind``."""
 
     def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
-        """``table`` is its name, ``dynamodb`` boto3's client."""
+        """``table`` is the table's name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
 
     def create(self, record: EmailRecord) -> EmailRecord | None:
-        """Create a record. Return None if it is new, else the record that exists already.
+        """Create a record. Return None if it was created, else the record that exists already.
 
-        If the response to the first request is lost, boto3's retry finds the record that the first
-        one created; it counts as new.
+        If the response to a request is lost, boto3's retry finds the record that the request
+        created. That counts as created.
         """
         try:
             self._dynamodb.put_item(
@@ -65,13 +65,13 @@ class EmailRecords:
                 ExpressionAttributeValues=to_item({":claim": record.claim}),
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            # A first request deleted it and its response was lost: the record is another attempt's.
+            # An earlier request deleted it, and its response was lost. This record is a newer one.
             return
 
     def of_customer(self, customer_id: str) -> Iterator[tuple[str, str]]:
-        """Yield order and kind of each e-mail to a customer; the newest may be missing for a while.
+        """Yield order id and kind of each e-mail to a customer. The newest ones may be missing.
 
-        An index is updated after its table.
+        The index is updated shortly after its table.
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
         """
         pages = self._dynamodb.get_paginator("query").paginate(
@@ -85,7 +85,7 @@ class EmailRecords:
                 yield row["order_id"], row["kind"]
 
     def clear_customer(self, key: tuple[str, str]) -> bool:
-        """Remove what leads from an e-mail's record to the customer; return whether it was there.
+        """Remove the customer from an e-mail's record; return whether it was there.
 
         The state stays: it keeps the e-mail from being sent a second time.
         """
@@ -106,12 +106,12 @@ class Invoices:
     """The bucket of invoices."""
 
     def __init__(self, bucket: str, *, s3: "S3Client") -> None:
-        """``bucket`` is its name, ``s3`` boto3's client."""
+        """``bucket`` is the bucket's name, ``s3`` boto3's client."""
         self._bucket = bucket
         self._s3 = s3
 
     def put_if_absent(self, key: str, pdf: bytes) -> bool:
-        """Store an invoice unless there is one under the key; return whether it is new.
+        """Store an invoice unless one is stored under the key; return whether it was stored.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """

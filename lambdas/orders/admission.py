@@ -1,4 +1,4 @@
-"""Whether new orders are accepted: not while too many wait for their turn already."""
+"""Admission: new orders are refused while too many accepted orders wait to be processed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ RETRY_AFTER = 60
 
 
 class TooManyOpenOrdersError(Exception):
-    """So many orders wait for their turn that no new one is accepted."""
+    """The backlog of open orders is above its limit, so no new order is accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,20 +25,23 @@ class Backlog:
 
 
 class Admission:
-    """Refuses new orders while the backlog is above a limit; reads its count now and then."""
+    """Refuses new orders while the backlog is above a limit.
+
+    Reads the count every ``READ_EVERY``.
+    """
 
     def __init__(self, read: Callable[[], Backlog | None], *, limit: int) -> None:
-        """``read`` returns the last count; ``limit`` is the largest backlog that may grow."""
+        """``read`` returns the last count. Above ``limit`` open orders, new orders are refused."""
         self._read = read
         self._limit = limit
         self._backlog: Backlog | None = None
         self._read_at: datetime | None = None
 
     def check(self, now: datetime) -> None:
-        """Check that new orders are accepted.
+        """Return if new orders are accepted. A count older than ``FORGOTTEN_AFTER`` refuses none.
 
         Raises:
-            TooManyOpenOrdersError: they are not.
+            TooManyOpenOrdersError: the backlog is above the limit.
         """
         if self._read_at is None or now - self._read_at >= READ_EVERY:
             self._backlog, self._read_at = self._read(), now

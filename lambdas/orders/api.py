@@ -1,4 +1,4 @@
-"""The routes of the orders service: what they take and what they answer."""
+"""The requests and responses of the orders service's routes."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -21,7 +21,7 @@ MAX_EXPLANATION = 40_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceProblem(FieldProblem):
-    """A line's price that is not on offer, and what is."""
+    """A line's price that is not on offer, together with the offers that there are."""
 
     offers: tuple[Offer, ...]
     """The offers of the line's SKU that are valid now, in every currency.
@@ -32,7 +32,7 @@ class PriceProblem(FieldProblem):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceNotOnOffer(Problem):
-    """Every line whose price is not on offer, and what is."""
+    """The answer to an order with prices that are not on offer: one error for each such line."""
 
     errors: tuple[PriceProblem, ...] = ()
     """Every such line."""
@@ -53,14 +53,14 @@ TOO_LATE = ProblemType(status=409, name="too-late", title="The order has left")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderPath:
-    """The order that a route is about."""
+    """The path parameter of a route that concerns one order."""
 
     order_id: Annotated[str, Text(maximum=MAX_TEXT)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceOrderHeaders:
-    """What makes a repeated request the same order."""
+    """The idempotency key: two requests of a customer with the same key are one order."""
 
     idempotency_key: Annotated[str, Text(maximum=MAX_TEXT)]
 
@@ -104,7 +104,7 @@ class HoldView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelayView:
-    """Since when an order waits for a service that is busy."""
+    """Since when, and why, an order waits for a service that is busy."""
 
     since: Time
     explanation: str

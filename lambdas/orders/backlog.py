@@ -1,4 +1,4 @@
-"""The table's row that says how many orders are open: a job writes it, ``place_order`` reads it."""
+"""The row that has the number of open orders. A job writes it, and ``place_order`` reads it."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,10 +14,10 @@ KEY = {"job": "count_open_orders"}
 
 
 class BacklogStore:
-    """One row of the table of checkpoints."""
+    """The row of the backlog, in the table of checkpoints."""
 
     def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
-        """``table`` is its name, ``dynamodb`` boto3's client."""
+        """``table`` is the name of the table of checkpoints, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
 
@@ -27,7 +27,10 @@ class BacklogStore:
         self._dynamodb.put_item(TableName=self._table, Item=to_item(row))
 
     def read(self) -> Backlog | None:
-        """Return what was recorded last, or a moment before; None if nothing ever was."""
+        """Return the last recorded count, None if there is none.
+
+        The read is eventually consistent.
+        """
         answer = self._dynamodb.get_item(TableName=self._table, Key=to_item(KEY))
         if "Item" not in answer:
             return None

@@ -1,4 +1,4 @@
-"""Cancelling an order: what it leads to depends on the order's state."""
+"""Cancelling an order. Its state decides what follows."""
 
 from dataclasses import replace
 

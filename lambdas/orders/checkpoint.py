@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a job has come."""
+    """How far a job has come: until when it is done, and which earlier periods are not."""
 
     done_until: datetime
     unresolved: tuple[datetime, ...] = ()
@@ -21,10 +21,10 @@ class Progress:
 
 
 class Checkpoint:
-    """A job's row in a table that has one row for each job, keyed by ``job``."""
+    """The row of one job in the table of checkpoints, which is keyed by ``job``."""
 
     def __init__(self, table: str, *, job: str, dynamodb: "DynamoDBClient") -> None:
-        """``table`` is its name, ``dynamodb`` boto3's client."""
+        """``table`` is the table's name, ``dynamodb`` boto3's client."""
         self._table = table
         self._key = {"job": job}
         self._dynamodb = dynamodb
@@ -43,7 +43,7 @@ class Checkpoint:
         )
 
     def write(self, progress: Progress, *, before: Progress | None) -> None:
-        """Record the progress, unless another run has recorded some since ``before`` was read."""
+        """Record the progress; do nothing if another run has written since ``before`` was read."""
         put_if_unchanged(
             self._dynamodb,
             self._table,

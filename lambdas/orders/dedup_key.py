@@ -1,7 +1,7 @@
-"""The dedup key of an order: by its index, orders that look the same are neighbours.
+"""The dedup key of an order: in its index, orders that look the same lie next to each other.
 
-The index is partitioned by the period in which an order was placed, and sorted by the key: a digest
-of what was ordered, then the time.
+The index is partitioned by the period in which an order was placed, and by shard. It is sorted by
+the dedup key: a digest of what was ordered, then the time.
 """
 
 import json
@@ -31,7 +31,7 @@ def with_dedup_key(order: Order) -> Order:
 
 
 def digest_of(dedup_key: str) -> str:
-    """Return the digest in a ``dedup_key``: it is equal for orders that look the same."""
+    """Return the digest part of a ``dedup_key``. It is equal for orders that look the same."""
     return dedup_key.partition(" ")[0]
 
 
@@ -41,13 +41,13 @@ def period_start(at: datetime) -> datetime:
 
 
 def periods(since: datetime, until: datetime) -> list[datetime]:
-    """Return the start of each period from the one with ``since`` to the one with ``until``."""
+    """Return the starts of all periods from that of ``since`` to that of ``until``, inclusive."""
     first = period_start(since)
     return [first + PERIOD * i for i in range((until - first) // PERIOD + 1)]
 
 
 def bucket_name(period_start: datetime, shard: str) -> str:
-    """Return the bucket of a period's orders in one shard: ``2026-12-01T08:25+00:00 7``.
+    """Return the index's partition for a period and a shard: ``2026-12-01T08:25+00:00 7``.
 
     The shard is the digest's first digit, so orders that look the same share one.
     """

@@ -26,11 +26,11 @@ class UnknownOrderError(Exception):
 
 
 class UnexpectedDispatchError(Exception):
-    """A shipment left for an order that was never confirmed, or that has been undone."""
+    """A shipment was dispatched for an order that was never confirmed, or that has been undone."""
 
 
 class NotDeferredError(Exception):
-    """The order does not wait to be taken up again."""
+    """The order is not deferred, so it cannot be resumed."""
 
 
 class OrderNotUndoneError(Exception):
@@ -50,7 +50,7 @@ class HoldState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A reason why an order must not leave."""
+    """A hold: a reason why an order must not be dispatched."""
 
     cause: str
     """The id of the event that requested the hold."""
@@ -132,12 +132,15 @@ class Order:
 
     @property
     def held(self) -> Sequence[Hold]:
-        """The holds in force. The order does not leave while there is one."""
+        """The holds in force. While there is one, the order is not dispatched."""
         return [hold for hold in self.holds if hold.state == HoldState.HELD]
 
     @property
     def customer_explanation(self) -> str:
-        """Why the order was undone, for its customer. Technical details stay on the row."""
+        """Why the order was undone, in words for its customer.
+
+        Technical details stay in the row.
+        """
         if self.reason == TECHNICAL_FAILURE:
             return "something went wrong on our side"
         return self.explanation or ""
@@ -148,12 +151,12 @@ class Order:
 
     @property
     def deferred_because(self) -> str:
-        """What the order waits for, as a text for operators."""
+        """What the order waits for, in words for operators."""
         return f"{self.deferred_step}: {self.deferred_error}" if self.deferred_since else ""
 
     @property
     def outstanding_compensations(self) -> Sequence[str]:
-        """The failed compensations that still wait for a person."""
+        """The failed compensations that an operator still has to repair."""
         return [
             name for name in self.failed_compensations if name not in self.completed_compensations
         ]
@@ -183,12 +186,12 @@ def is_order_id(text: str) -> bool:
 
 
 def shard(order_id: str) -> str:
-    """Return an order's index shard: its id's first digit. Ids are digests, so they spread."""
+    """Return the order's shard in the indexes: the first digit of its id, which is a digest."""
     return order_id[0]
 
 
 def next_check(now: str) -> str:
-    """Return when an open order is to be checked after an event at ``now``; UTC, ISO 8601."""
+    """Return when an open order, last changed at ``now``, is to be checked; both UTC, ISO 8601."""
     return (datetime.fromisoformat(now) + STALLED_AFTER).isoformat()
 
 
@@ -196,11 +199,12 @@ def dispatch(order: Order, *, now: str) -> Order:
     """Return the order as dispatched; unchanged if it was already.
 
     A dispatch overrides a withdrawal that came too late. Shipping also refuses the withdrawal
-    saga's compensation, and the saga then writes the same state under the same sequence number, so
-    the event is published once.
+    saga's compensation. The saga then writes the same state under the same sequence number, so the
+    event is published once.
 
     Raises:
-        UnexpectedDispatchError: the order was not to leave; a person has to find the goods.
+        UnexpectedDispatchError: the order should not have been dispatched. An operator has to find
+            the goods.
     """
     if order.state == OrderState.DISPATCHED:
         return order
@@ -223,7 +227,7 @@ def dispatch(order: Order, *, now: str) -> Order:
 def complete_compensation(order: Order, compensation: str | None) -> Order:
     """Return the order with the compensation marked as completed. This publishes no event.
 
-    A completed compensation stays recorded, even if it is recorded before its failure is.
+    The mark stays, even if it is made before the compensation's failure is recorded.
 
     Raises:
         OrderNotUndoneError: the order was not undone.

@@ -23,7 +23,7 @@ CANCEL = "cancel"
 
 
 class UndecidedError(Exception):
-    """The outcome of an earlier order is open, so whether this one repeats it is, too."""
+    """It is not known yet whether the order is a duplicate: an earlier order is still undecided."""
 
 
 def find_original(
@@ -60,10 +60,10 @@ def find_original(
 
 
 def resolve_duplicate(order: Order, *, repeats: Order, policy: str, now: str) -> Order:
-    """Return the order as a duplicate: held or cancelled, as ``policy`` says.
+    """Return the order as a duplicate of ``repeats``: held or cancelled, as ``policy`` says.
 
-    One that was dispatched is only marked as a duplicate. The order also leaves the index, so it is
-    judged only once, even if a person lifts the hold afterwards.
+    If it was already dispatched, it is only marked as a duplicate. The order also leaves the index
+    of dedup keys, so it is judged only once, even if an operator lifts the hold afterwards.
     """
     marked = replace(order, duplicate_of=repeats.order_id, dedup_bucket=None)
     at = format_time(_placed(repeats))

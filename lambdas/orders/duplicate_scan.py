@@ -1,8 +1,8 @@
 """One run of the job `resolve_duplicates`: it scans the index, and applies the rules to each order.
 
-It goes through the periods in which orders were placed, from the first that is not done. A period
-is done when it has ended and each of its orders is resolved. One with orders that are still open
-after an hour is set aside: the scan goes on, and comes back to some of those in each run.
+The run goes through the periods in which orders were placed, from the first that is not done. A
+period is done when it has ended and each of its orders is resolved. A period that still has open
+orders after an hour is set aside: the scan goes on, and each run comes back to some of these.
 """
 
 from collections import Counter
@@ -94,17 +94,17 @@ class DuplicateScan:
         }
 
     def _record(self, progress: Progress) -> Progress:
-        """Record and return the progress. An overlapping run's is left as it is."""
+        """Write the progress to the checkpoint, unless this is a dry run, and return it."""
         if not self._dry_run and progress != self._recorded:
             self._checkpoint.write(progress, before=self._recorded)
             self._recorded = progress
         return progress
 
     def _revisit(self, unresolved: tuple[datetime, ...]) -> tuple[datetime, ...]:
-        """Scan some of the periods that were set aside; return those to come back to, in order.
+        """Scan some of the periods that were set aside; return those that are still unresolved.
 
-        The last one of a run is the first of the next: an order of the period after it may depend
-        on one of this period.
+        They are returned in the order in which the next runs visit them. The last period that stays
+        unresolved comes first: orders of the period after it may depend on it.
         """
         due, later = sorted(unresolved[:MAX_REVISITED]), unresolved[MAX_REVISITED:]
         still = []
@@ -128,7 +128,11 @@ class DuplicateScan:
         return any(self._outcomes[outcome] for outcome in ("held", "cancelled", "too_late"))
 
     def _scan_period(self, at: datetime) -> bool:
-        """Resolve the orders placed in the period that starts ``at``; return whether all are."""
+        """Resolve the orders placed in the period that starts ``at``.
+
+        Return whether all are resolved. False if an order is undecided, if the run reached its
+        limit, or if a group of orders was cut off.
+        """
         unresolved = False
         for candidates in self._orders.duplicate_candidates(periods(at - self._within, at)):
             if self._full:
@@ -140,13 +144,13 @@ class DuplicateScan:
                 candidates[i], outcome = self._resolve(order, candidates)
                 self._outcomes[outcome] += 1
                 if outcome == "undecided":
-                    # Whatever repeats this one is undecided, too. Each run comes past it again.
+                    # Orders that repeat this one are undecided, too. The next run tries again.
                     self._undecided.add(order.order_id)
                     unresolved = True
         return not unresolved
 
     def _resolve(self, order: Order, candidates: Sequence[Order]) -> tuple[Order, str]:
-        """Resolve the order; return it as it then is, and the outcome."""
+        """Apply the rules to one order; return the order as it is then, and the outcome."""
         undecided = self._undecided | {
             other.order_id for other in candidates if _period_of(other) in self._unvisited
         }

@@ -32,7 +32,7 @@ EVENTS_WITHOUT_DETAILS: Mapping[str, Callable[..., Event]] = {
 
 
 def event_for_change(before: Order | None, after: Order) -> EventEnvelope[Any] | None:
-    """Return the event for a change of an order's row, or None.
+    """Return the event for a change of an order's row; None if the change has no event.
 
     The row is its own outbox: each write that has an event increases ``sequence``. The event is
     derived from the change alone, so deriving it again gives the same event with the same id.
@@ -44,7 +44,7 @@ def event_for_change(before: Order | None, after: Order) -> EventEnvelope[Any] |
         return _hold_event(before, after)
     if before is not None and _is_attention_requested(before, after):
         return _attention_event(after)
-    # An event that is published again was followed by out-of-band events since.
+    # Since an event was first published, out-of-band events may have raised the sequence.
     number = after.sequence if before else after.sequence - after.out_of_band_events
     first = number == 1
     return envelope(

@@ -1,4 +1,4 @@
-"""On schedule: delete orders that ended longer ago than they are to be kept; their ids stay."""
+"""On schedule: delete orders that ended before the retention time. A tombstone keeps their ids."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -21,8 +21,8 @@ dead_letters = make_dead_letter_queue()
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Hold the order; return its state and whether it is held.
 
-    It is not held if it left or ended before; that publishes OrderHoldMissed. A dispute about an
-    unknown order is dead-lettered.
+    It is not held if it was dispatched, or ended, before; OrderHoldMissed is published then. A
+    dispute about an unknown order is dead-lettered.
     """
     envelope = parse_event([PaymentDisputed], event)
     change = partial(

@@ -1,6 +1,7 @@
-"""Holding an order, so that it does not leave until the hold is lifted.
+"""Holding an order, so that it is not dispatched until the hold is lifted.
 
-Hold events are out-of-band: they neither wait for the saga nor disturb its sequence numbers.
+Events about holds are out-of-band: they neither wait for the saga nor change the sequence numbers
+that it writes.
 """
 
 from dataclasses import replace
@@ -10,14 +11,15 @@ from lambdas.orders.domain import Hold, HoldState, Order
 
 
 class NoSuchHoldError(Exception):
-    """There is no such hold in force, or the order can no longer be held."""
+    """The order has no such hold in force, or can no longer be held."""
 
 
 def hold(order: Order, *, cause: str, reason: str, explanation: str, now: str) -> Order:
-    """Return the order with a hold; unchanged if this ``cause`` requested one before.
+    """Return the order with a hold; unchanged if this ``cause`` has held it before.
 
     ``cause`` is the id of the event that requests the hold. ``reason`` is a name, ``explanation`` a
-    text; the customer sees both. A hold that comes too late is recorded as missed and published.
+    text; the customer sees both. A hold that comes too late is recorded as missed, and has an
+    event.
     """
     if any(known.cause == cause for known in order.holds):
         return order
@@ -32,12 +34,12 @@ def hold(order: Order, *, cause: str, reason: str, explanation: str, now: str) -
 
 
 def lift_hold(order: Order, *, cause: str, now: str) -> Order:
-    """Return the order with that hold lifted; unchanged if it already is.
+    """Return the order with the hold of this ``cause`` lifted; unchanged if it already is.
 
     Only lifting the last hold in force publishes an event.
 
     Raises:
-        NoSuchHoldError: naming the holds in force.
+        NoSuchHoldError: there is no such hold; the message names the holds in force.
     """
     known = {hold.cause: hold.state for hold in order.holds}.get(cause, HoldState.MISSED)
     if known == HoldState.LIFTED:
@@ -52,7 +54,7 @@ def lift_hold(order: Order, *, cause: str, now: str) -> Order:
 
 
 def mark_hold_missed(order: Order, *, now: str) -> Order:
-    """Return a dispatched order with its first hold in force marked as missed, which is published.
+    """Return a dispatched order with its first hold in force marked as missed, which has an event.
 
     An order that was not dispatched, or has no hold in force, is unchanged.
     """

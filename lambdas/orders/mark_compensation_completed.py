@@ -1,4 +1,4 @@
-"""On an operator's command: record that a failed compensation has succeeded since."""
+"""On an operator's command: record that a failed compensation has been done after all."""
 
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Record the compensation, if one is named; return how the order stands.
+    """Record the compensation, if the command names one; return the order's state.
 
     Raises:
         UnknownOrderError: there is no such order.

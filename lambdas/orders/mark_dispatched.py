@@ -16,10 +16,10 @@ orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Mark the order as dispatched, then each hold in force as missed, one write for each event.
+    """Mark the order as dispatched, then each hold in force as missed: one write for each event.
 
     Raises:
-        UnexpectedDispatchError: the order was not to leave, or there is no such order.
+        UnexpectedDispatchError: the order should not have been dispatched, or does not exist.
     """
     envelope = parse_event([ShipmentDispatched], event)
     at = envelope.metadata.occurred_at

@@ -1,4 +1,4 @@
-"""The prices on offer, and whether an order's are among them."""
+"""The offers of SKUs, and the check of an order's prices against them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MAX_OFFERS_SHOWN = 200
 
 
 class PriceNotOnOfferError(Exception):
-    """A line's price is not on offer; ``errors`` names each such line and what is on offer."""
+    """A line's price is not on offer. ``errors`` has each such line with the offers of its SKU."""
 
     def __init__(self, errors: Sequence[PriceProblem]) -> None:
         super().__init__(f"prices of {len(errors)} lines are not on offer")
@@ -23,7 +23,10 @@ class PriceNotOnOfferError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkuOffers:
-    """The offers of a SKU, as of the change number ``sequence`` of the catalogue."""
+    """All offers of a SKU.
+
+    ``sequence`` is the number of the catalogue's change that made them so.
+    """
 
     sku: str
     sequence: int
@@ -31,7 +34,7 @@ class SkuOffers:
 
 
 def offers_of(event: EventEnvelope[OffersChanged]) -> SkuOffers:
-    """Return the offers that an event of the catalogue says: all of its SKU's."""
+    """Return the offers in an event of the catalogue, which has all offers of its SKU."""
     sequence = event.metadata.sequence
     return SkuOffers(sku=event.data.sku, sequence=sequence, offers=event.data.offers)
 
@@ -44,13 +47,14 @@ def check_prices(
     now: datetime,
     grace: timedelta,
 ) -> None:
-    """Check the lines of a request, in its order, against the offers by SKU.
+    """Check that each line's price is on offer. ``offers`` are the offers by SKU.
 
-    An offer counts for ``grace`` after its end: a customer may have read it just before.
+    An offer counts for ``grace`` after its end: a customer may have read it just before. ``lines``
+    are in the request's order, because errors name a line by its index.
 
     Raises:
-        PriceNotOnOfferError: naming each line whose price is not on offer, the first of them with
-            ``MAX_OFFERS_SHOWN`` offers altogether.
+        PriceNotOnOfferError: naming each line whose price is not on offer. The first of them list
+            their offers, ``MAX_OFFERS_SHOWN`` altogether.
     """
     errors = []
     room = MAX_OFFERS_SHOWN

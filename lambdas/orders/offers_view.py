@@ -21,7 +21,7 @@ class OffersView:
         self._dynamodb = dynamodb
 
     def put_if_newer(self, offers: SkuOffers) -> bool:
-        """Store a SKU's offers unless the stored ones are as new; return whether that was done."""
+        """Store a SKU's offers if they are newer than the stored ones; return whether they are."""
         return put_if_newer(self._dynamodb, self._table, encode(offers), key="sku")
 
     def find(self, skus: Iterable[str]) -> dict[str, tuple[Offer, ...]]:

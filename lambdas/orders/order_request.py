@@ -1,4 +1,4 @@
-"""Validating a customer's order request, and the order that it describes."""
+"""Parsing the request to place an order."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -60,7 +60,7 @@ def _valid_lines(body: object) -> Iterator[tuple[int, RequestedLine]]:
 def _sum_lines(
     lines: Iterator[tuple[int, RequestedLine]],
 ) -> tuple[list[PricedLine], list[FieldProblem]]:
-    """Return the lines summed by SKU, and what is wrong with them together."""
+    """Return the lines summed by SKU, and the problems that show only when they are summed."""
     problems: list[FieldProblem] = []
     summed: dict[str, PricedLine] = {}
     for i, line in lines:

@@ -31,10 +31,10 @@ admission = Admission(backlog.read, limit=int(setting("MAX_OPEN_ORDERS")))
 
 @http.answer_problems
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return 202 with the order's id, 400 naming every bad field, 409, or 429.
+    """Return 202 with the order's id and state, or 400 naming every bad field, 409, or 429.
 
-    A 409 is for a reused key, or names each line whose price is not on offer; a 429 says that too
-    many orders are waiting. A retry gets the order's id and its current state all the same.
+    A 409 is for a reused key, or names each line whose price is not on offer. A 429 says that too
+    many orders are waiting. A retry of an accepted order always gets its id and its current state.
     """
     body = http.body(event)
     requested = parse_order_request(
@@ -57,9 +57,15 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _accept(order: Order, *, lines: Sequence[Mapping[str, Any]]) -> Order:
-    """Store the order if it may be; a retry is found whatever the prices and the backlog are now.
+    """Store the order and return it; if this is a retry, return the stored one.
 
-    Only an order that is about to be refused costs a second read.
+    Prices and the backlog are checked for new orders only. A retry is looked up separately only
+    when one of these checks fails, so an accepted order costs no second read.
+
+    Raises:
+        TooManyOpenOrdersError: the backlog is above its limit.
+        PriceNotOnOfferError: a line's price is not on offer.
+        KeyReusedError: the key was used for a different order, or for one that has expired.
     """
     now = datetime.fromisoformat(order.placed_at)
     try:

@@ -1,11 +1,12 @@
-"""On schedule: publish the events of orders that do not go on again.
+"""On schedule: publish the last event of stalled orders again, so that their sagas go on.
 
 An order stalls when its event was lost, when its saga execution died, or when its saga deferred it.
-The event is published again under the same id. Consumers that processed it before recognise it. The
-saga claims the order, or takes over the dead execution's claim, and finishes it. A confirmed order
-that was not dispatched in time is published again as well. In the end a person is called.
+The event is published again under the same id, and consumers that processed it before ignore it.
+The saga claims the order, or takes over the dead execution's claim, and finishes it. The event of a
+confirmed order that was not dispatched in time is published again as well. If an order stays
+stalled for too long, an operator is notified.
 
-Before that the job counts the open orders: above a limit, no new ones are accepted.
+The job first counts the open orders: see ``admission.py``.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -39,18 +40,18 @@ MAX_ORDERS = int(setting("RESUMED_PER_MINUTE"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Publish the events of stalled orders again; return how many."""
+    """Publish the last events of stalled orders again; return how many."""
     return run_job(event, republish_stalled, orders=orders, log_event="stalled_orders_republished")
 
 
 def republish_stalled(dry_run: bool) -> dict[str, Any]:
-    """Count, publish the stalled orders' events, reschedule the check of every order found.
+    """Count open orders, publish the stalled orders' events, and schedule the next checks.
 
-    An order whose event the bus rejects is not rescheduled, so the next run finds it again. So does
-    an order for which a person is called first.
+    An order whose event the bus rejects is not rescheduled, so the next run finds it again. The
+    same holds for an order for which this run requests an operator's attention.
     """
     now = datetime.now(UTC)
-    # First: a run that is cut off has counted, and the next one goes on with the orders.
+    # Counted first, so that a run which times out has counted. The next one does the rest.
     counts = count_orders(now, dry_run=dry_run)
     report = {"checked": 0, "published": 0, "rejected": 0, "attention": 0, **counts}
     for page in orders.due_for_check(due=format_time(now), limit=MAX_ORDERS):
@@ -79,7 +80,10 @@ def republish_stalled(dry_run: bool) -> dict[str, Any]:
 
 
 def count_orders(now: datetime, *, dry_run: bool) -> dict[str, int]:
-    """Count the open and the deferred orders, for the metrics and for those who place orders."""
+    """Count the open and the deferred orders.
+
+    Write the counts as metrics, and store the backlog.
+    """
     counts = {"open": orders.count_open(), "deferred": orders.count_deferred()}
     if not dry_run:
         backlog.write(counts["open"], now=now)

@@ -1,4 +1,4 @@
-"""On an operator's command: take a deferred order up again at once."""
+"""On an operator's command: resume a deferred order at once."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     Raises:
         UnknownOrderError: there is no such order.
         NotDeferredError: the order is not deferred.
-        PublishError: the bus rejected the event; the scheduled job publishes it in minutes.
+        PublishError: the bus rejected the event. The scheduled job publishes it in some minutes.
     """
     command = ResumeOrder.decode(event)
     order = orders.update(command.order_id, change=partial(resume, now=datetime.now(UTC)))

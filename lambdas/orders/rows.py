@@ -1,4 +1,4 @@
-"""Between an order and its row in the table."""
+"""The conversion of orders to rows of the table, and back."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,12 +14,15 @@ def row_of(order: Order) -> dict[str, Any]:
 
 
 def tombstone_of(order: Order, *, at: str) -> dict[str, Any]:
-    """Return the row that stays of an order which expired; it keeps the order's id from use."""
+    """Return the row that replaces an expired order.
+
+    It keeps the order's id from being used again.
+    """
     return {"order_id": order.order_id, EXPIRED_AT: at}
 
 
 def is_tombstone(row: Mapping[str, Any]) -> bool:
-    """Whether the row is what stays of an order which expired."""
+    """Whether the row is the tombstone of an expired order."""
     return EXPIRED_AT in row
 
 

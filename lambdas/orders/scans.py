@@ -29,7 +29,7 @@ MAX_NAMED_ROWS = 10
 
 
 class UnreadableError(Exception):
-    """Rows of the table are no orders that this code knows; the message names them."""
+    """Some rows of the table cannot be parsed as orders; the message names them."""
 
 
 class OrderScans(Orders):
@@ -44,29 +44,30 @@ class OrderScans(Orders):
         self._unreadable: list[str] = []
 
     def due_for_check(self, *, due: str, limit: int) -> Iterator[list[Order]]:
-        """Yield pages of orders whose check is due, one page of each shard in turn.
+        """Yield pages of orders whose check is due at ``due`` (UTC, ISO 8601).
 
-        ``due`` is UTC, ISO 8601. The pages end once they have ``limit`` orders or more.
+        Each shard gives one page in turn. No page follows once ``limit`` orders or more were
+        yielded.
         """
         shards = [*SHARDS, *(CONFIRMED_SHARD + shard for shard in SHARDS)]
         columns = OrderColumn.OPEN_SHARD, OrderColumn.CHECK_AFTER
         return self._pages(*columns, shards=shards, before=due, limit=limit)
 
     def closed_orders(self, *, before: str, limit: int) -> Iterator[list[Order]]:
-        """Yield pages of orders that ended before that time, in the same way."""
+        """Yield pages of orders that ended before ``before``, as ``due_for_check`` does."""
         columns = OrderColumn.CLOSED_SHARD, OrderColumn.CHANGED_AT
         return self._pages(*columns, shards=SHARDS, before=before, limit=limit)
 
     def count_open(self) -> int:
-        """Return how many orders are open. The index lags by moments."""
+        """Return the number of open orders. The index is eventually consistent."""
         return self._count(OrderColumn.OPEN_SHARD)
 
     def count_deferred(self) -> int:
-        """Return how many orders are deferred. The index lags by moments."""
+        """Return the number of deferred orders. The index is eventually consistent."""
         return self._count(OrderColumn.DEFERRED_SHARD)
 
     def duplicate_candidates(self, periods: Sequence[datetime]) -> Iterator[list[Order]]:
-        """Yield groups of orders that look the same, each sorted by age.
+        """Yield groups of orders that look the same, each sorted by age, the oldest first.
 
         A group has two or more orders of these periods, at least one of them of the last period. A
         larger group is cut off after ``MAX_CANDIDATES``. The index is sorted by ``dedup_key``, so
@@ -92,7 +93,7 @@ class OrderScans(Orders):
             raise UnreadableError(f"{rows} no order: {', '.join(ids[:MAX_NAMED_ROWS])}")
 
     def _read(self, keys: Sequence[Mapping[str, Any]]) -> list[Order]:
-        """Return the orders of an index's keys. The index lags, so a row may be gone."""
+        """Return the orders that these keys of an index name, without those deleted since."""
         orders = []
         for key in keys:
             try:
@@ -106,7 +107,7 @@ class OrderScans(Orders):
         return orders
 
     def _count(self, index: str) -> int:
-        """Return the number of orders in the shards of an index, without their keys."""
+        """Return the number of orders in an index, over all shards. Reads no rows."""
         return sum(
             answer["Count"]
             for shard in SHARDS
@@ -143,7 +144,7 @@ class OrderScans(Orders):
     def _query(
         self, index: str, condition: str, values: Mapping[str, str], *, size: int
     ) -> Iterator[list[dict[str, Any]]]:
-        """Yield the keys of an index page by page. Each page is requested when it is needed."""
+        """Yield the keys of an index page by page, and request a page only when it is needed."""
         for answer in self._answers(index, condition, values, Limit=size):
             yield [from_item(key) for key in answer["Items"]]
 

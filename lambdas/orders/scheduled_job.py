@@ -1,4 +1,4 @@
-"""What every scheduled job of this service does around its own work."""
+"""The frame of each scheduled job of this service: dry run, log, unreadable rows."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,8 @@
-"""Orders that wait: open ones that no saga execution works on, and confirmed ones that stay."""
+"""The rules for orders that make no progress.
+
+These are open orders on which no saga execution works, and confirmed orders that are not dispatched
+in time.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,22 +23,24 @@ MAX_FAILURES = 5
 
 
 def is_stalled(order: Order, *, now: int) -> bool:
-    """Whether the order is open and unclaimed, or its claim expired before ``now``.
+    """Whether the order is open, and no saga's claim on it is valid at ``now``.
 
-    ``now`` is in seconds since 1970, as the claim's end is.
+    ``now`` is in seconds since 1970, as ``claim_until`` is.
     """
     return order.state in OPEN_STATES and (order.claim_until or 0) < now
 
 
 def is_undispatched(order: Order) -> bool:
-    """Whether the order is confirmed and nothing keeps it: found by a check, it is late."""
+    """Whether the order is confirmed and not held. If its check is due, its dispatch is late."""
     return order.state == OrderState.CONFIRMED and not order.held
 
 
 def needs_attention(order: Order, *, now: datetime, dispatch_within: timedelta) -> bool:
-    """Whether a person is to be called for this stalled or undispatched order; once for each.
+    """Whether to request an operator's attention for a stalled or undispatched order, once.
 
-    An order may be confirmed for twice ``dispatch_within``, and holds start that time anew.
+    A confirmed order needs it after twice ``dispatch_within``, counted from the last change of its
+    state or of a hold. An open order needs it after ``ATTENTION_AFTER``, or after ``MAX_FAILURES``
+    deferrals if its error is not transient.
     """
     if order.attention_requested_at:
         return False
@@ -47,7 +53,7 @@ def needs_attention(order: Order, *, now: datetime, dispatch_within: timedelta) 
 
 
 def request_attention(order: Order, *, now: str) -> Order:
-    """Return the order with a person called, which is published."""
+    """Return the order with an operator's attention requested, which has an event."""
     return replace(
         order,
         attention_requested_at=now,
@@ -57,7 +63,7 @@ def request_attention(order: Order, *, now: str) -> Order:
 
 
 def resume(order: Order, *, now: datetime) -> Order:
-    """Return the deferred order as if it were deferred for the first time, and taken up just now.
+    """Return the deferred order with its deferrals reset, and its check due as after a new event.
 
     Raises:
         NotDeferredError: a saga works on the order, or it was never deferred.
@@ -71,10 +77,11 @@ def resume(order: Order, *, now: datetime) -> Order:
 def reschedule_check(order: Order, *, now: datetime, dispatch_within: timedelta) -> Order:
     """Return the order with its next check scheduled.
 
-    The check is due when the current claim expires, or after ``STALLED_AFTER`` if there is none;
-    that of a confirmed order, after ``dispatch_within``. Beyond ``MAX_CLAIMS``, an execution is
-    dropped from ``claimed_by``: the one in ``claim_owner``, where it is recorded until the next one
-    claims the order, or any if the order was deferred.
+    The check is due when the current claim expires, or after ``STALLED_AFTER`` if there is none.
+    The check of a confirmed order is due after ``dispatch_within``.
+
+    If ``claimed_by`` has more than ``MAX_CLAIMS`` executions, one is dropped: the one that is also
+    recorded in ``claim_owner``, or any if the order was deferred.
     """
     then = now + STALLED_AFTER
     if order.state == OrderState.CONFIRMED:

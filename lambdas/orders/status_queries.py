@@ -1,4 +1,4 @@
-"""The status queries of other services, and the answer."""
+"""The answers to the status queries of other services."""
 
 from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.inventory import ReservationUnresolved
@@ -15,8 +15,8 @@ def status_report(
 ) -> EventEnvelope[OrderStatusReported]:
     """Return the event that answers the query with the order's state.
 
-    A query that is delivered again, when the order is in another state, has another answer: so the
-    answer's subject, and with it its id, is made of both.
+    The answer's subject has the query's id and the state. So a query that is delivered again while
+    the order is in another state gets an answer with another id.
     """
     return envelope(
         OrderStatusReported(order_id=order.order_id, state=order.state.value),

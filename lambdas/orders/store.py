@@ -43,7 +43,7 @@ class Orders:
         self._dynamodb = dynamodb
 
     def add(self, order: Order) -> Order:
-        """Store a new order; return it, or the stored one if this is a retry.
+        """Store a new order and return it; if this is a retry, return the stored order.
 
         Raises:
             KeyReusedError: the key was used for a different order, or for one that has expired.
@@ -52,7 +52,7 @@ class Orders:
         return _same_request(stored, order)
 
     def find_retried(self, order: Order) -> Order | None:
-        """Return the order that is stored under this one's key; None if there is none.
+        """Return the stored order with the same id, if there is one: ``order`` is a retry of it.
 
         Raises:
             KeyReusedError: the key was used for a different order, or for one that has expired.
@@ -61,10 +61,7 @@ class Orders:
         return _same_request(stored, order) if stored else None
 
     def find(self, order_id: str, *, customer_id: str | None = None) -> Order | None:
-        """Return the order as it is now; None if there is none, or none of that customer.
-
-        An order that has expired is none.
-        """
+        """Return the order; None if it does not exist, has expired, or is another customer's."""
         row = self._row(order_id) if is_order_id(order_id) else None
         if row is None or is_tombstone(row):
             return None
@@ -74,10 +71,10 @@ class Orders:
     def update(
         self, order_id: str, *, customer_id: str | None = None, change: Callable[[Order], Order]
     ) -> Order | None:
-        """Apply ``change`` and return the order; None if there is none, or none of that customer.
+        """Apply ``change`` to the order and return it; None if ``find`` would return None.
 
         Raises:
-            ConcurrentUpdateError: others changed the order during each attempt.
+            ConcurrentUpdateError: each attempt met a concurrent change of the order.
         """
         for _ in RETRY.attempts():
             before = self.find(order_id, customer_id=customer_id)
@@ -89,7 +86,7 @@ class Orders:
         raise ConcurrentUpdateError(f"order {order_id} is being changed by others; try again")
 
     def replace(self, before: Order, after: Order) -> bool:
-        """Write ``after`` if the row still is ``before``; return whether it was."""
+        """Write ``after`` if the row still equals ``before``; return whether it was written."""
         rows = row_of(before), row_of(after)
         return put_if_unchanged(
             self._dynamodb, self._table, *rows, version_attributes=VERSION_ATTRIBUTES
@@ -110,7 +107,11 @@ class Orders:
 
 
 def _same_request(row: Mapping[str, Any], order: Order) -> Order:
-    """Return the stored order; raise KeyReusedError if ``order`` must not have its key."""
+    """Return the order in the row.
+
+    Raises:
+        KeyReusedError: the row is a tombstone, or ``order`` comes from another request.
+    """
     if is_tombstone(row):
         raise KeyReusedError(
             "this Idempotency-Key was used for an order that is no longer kept; use a new one"

@@ -1,4 +1,4 @@
-"""On OffersChanged: store the SKU's offers, against which orders' prices are checked."""
+"""On OffersChanged: store the SKU's offers in the view that prices are checked against."""
 
 from typing import Any
 
@@ -14,7 +14,10 @@ view = OffersView(setting("OFFERS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return whether the offers are stored; an event that comes late changes nothing."""
+    """Return whether the offers were stored.
+
+    An event older than the stored offers changes nothing.
+    """
     offers = offers_of(parse_event([OffersChanged], event))
     stored = view.put_if_newer(offers)
     log("offers_received", sku=offers.sku, sequence=offers.sequence, stored=stored)

@@ -7,17 +7,17 @@ same key, and gets the same result.
 
 A refund that finds no charge records a tombstone, which stops a later taking at its first step. A
 refund that finds a pending or taken charge calls the provider *before* it records anything. The
-provider's refund is final for the key: it returns the money, and makes a charge that is still under
-way fail as voided. So once the row is REFUNDED, the money is back and no more can be taken. Until
-then the same command repeats all of it. If the row were written first, a crash before the call
+provider's refund is final for the key: it returns the money, and makes a charge in progress fail as
+voided. So once the row is REFUNDED, the money is back and no more can be taken. Until then,
+repeating the command repeats all steps. If the row were written first, a crash before the call
 would leave a row that claims a refund that never happened.
 
-Another command may change the row in the meantime; ``transition`` then returns the state on record,
-which decides what follows. A taking that was overtaken by a refund posts no entry and refunds its
-money. A refund that was overtaken by a taking refunds that payment, with its reversing entry.
+Another command may change the row in the meantime; ``transition`` then returns the recorded charge,
+which decides what follows. If a refund came before a taking was recorded, the taking posts no entry
+and refunds its money. If a taking came before a refund was recorded, the refund refunds that
+payment too, with a reversing entry.
 
-A report of the order's state leads to the same refund, to a note that the charge is kept, or to
-nothing.
+A reported order status leads to the same refund, to a note that the charge is kept, or to nothing.
 """
 
 from typing import Protocol
@@ -39,27 +39,32 @@ from lambdas.runtime.status_queries import RESOLVED, UNCHANGED
 
 
 class Charges(Protocol):
-    """The charges on record, with their ledger."""
+    """The port to the recorded charges and their ledger."""
 
     def find_or_create(self, charge: Charge) -> Charge:
-        """Record ``charge`` unless its order has one already; return the one on record."""
+        """Record ``charge`` unless its order has a charge already; return the recorded one."""
 
     def transition(self, before: Charge, after: Charge) -> Charge:
-        """Replace ``before`` by ``after`` and post the ledger entry, if ``before`` is on record.
+        """Replace ``before`` by ``after`` and post the ledger entry, if ``before`` is recorded.
 
-        Return the charge on record: ``after``, or the result of another command.
+        Return the charge that is recorded then: ``after``, or the result of another command.
         """
 
 
 class UnresolvedCharges(Protocol):
-    """The charges that are not known to be kept."""
+    """The port to the charges for which it is not known whether they are kept."""
 
     def resolve(self, order_id: str) -> bool:
-        """Record that the order's charge is kept, if it is taken; return whether that was new."""
+        """Record that the order's charge, if taken, is kept; return whether that is new."""
 
 
 def take(command: TakePayment, charges: Charges, provider: Provider) -> Charge:
-    """Take the payment of an order, once; return the charge on record."""
+    """Take the payment of an order, once; return the recorded charge: TAKEN, DECLINED or REFUNDED.
+
+    Raises:
+        TotalMismatchError: the command was repeated with another total.
+        ProviderError: it is unknown whether the provider acted; try again.
+    """
     charge = charges.find_or_create(pending_charge(command))
     check_total(charge, command)
     if charge.state is State.PENDING:
@@ -71,9 +76,13 @@ def take(command: TakePayment, charges: Charges, provider: Provider) -> Charge:
 
 
 def refund(command: RefundPayment, charges: Charges, provider: Provider) -> Charge:
-    """Refund the payment of an order, and prevent a later one; return the charge on record."""
+    """Refund the payment of an order, and prevent a later one; return the recorded charge.
+
+    Raises:
+        ProviderError: it is unknown whether the provider acted; try again.
+    """
     charge = charges.find_or_create(tombstone(command.order_id))
-    # States only move forward, so there are at most three rounds.
+    # A charge only moves forward through its states, so this loops at most three times.
     while charge.state is not State.REFUNDED:
         if charge.state is not State.DECLINED:
             provider.refund(command.order_id)
@@ -88,7 +97,7 @@ def reconcile(
     provider: Provider,
     unresolved_charges: UnresolvedCharges,
 ) -> str:
-    """Keep or refund a charge according to the state of its order; return what was done.
+    """Keep or refund a charge according to the status of its order; return what was done.
 
     The charge of an undone order is refunded, at every report. That of a confirmed order is kept.
     If the order's saga is still running, nothing is done.

@@ -1,7 +1,7 @@
 """A connection to the service's Aurora DSQL cluster, and transactions that are retried.
 
-DSQL takes no locks: of two transactions that changed the same row, the later to commit fails with
-SQLSTATE 40001 and has to be retried. A change of the schema in the meantime has the same error.
+DSQL takes no locks: if two transactions change the same row, the one that commits later fails with
+SQLSTATE 40001 and has to be retried. If the schema changes meanwhile, the error is the same.
 https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-concurrency-control.html
 """
 
@@ -40,15 +40,15 @@ _TOKEN_SECONDS = 60
 
 
 def connect(timeout: float = TIMEOUT) -> Connection:
-    """Open an encrypted connection to DATABASE_ENDPOINT as DATABASE_ROLE.
+    """Open an encrypted connection to DATABASE_ENDPOINT as DATABASE_ROLE; ``timeout`` in seconds.
 
     The endpoint is ``host`` or ``host:port``; the password is a token signed with the function's
     own credentials. The server's certificate must be valid for its host name.
     https://docs.aws.amazon.com/aurora-dsql/latest/userguide/SECTION_authentication-token.html
 
     Raises:
-        DatabaseError: the role is not open to the function.
-        InterfaceError, OSError: the server cannot be reached or trusted.
+        DatabaseError: the function may not connect as this role.
+        InterfaceError, OSError: the server cannot be reached, or its certificate is not valid.
     """
     host, _, port = setting("DATABASE_ENDPOINT").partition(":")
     role = setting("DATABASE_ROLE")
@@ -72,15 +72,16 @@ def connect(timeout: float = TIMEOUT) -> Connection:
 class DatabaseUnavailableError(DatabaseError):  # type: ignore[misc]
     """The database is too busy, or ends connections; nothing is wrong with the transaction.
 
-    A saga knows this error by its name, and defers the order.
+    Its name is among the transient errors: a saga defers the order.
     """
 
 
 class Database:
     """Runs transactions on one connection, which is replaced when it is broken or too old.
 
-    A transaction is retried, after a random wait, if it lost a conflict, or if its connection broke
-    or was ended by the server; so it must be idempotent. One that timed out is not retried.
+    A transaction is retried, after a random wait, if it conflicted with another, or if its
+    connection broke or was ended by the server; so it must be idempotent. After a time-out it is
+    not retried.
     """
 
     def __init__(
@@ -107,15 +108,17 @@ class Database:
         """Run one statement as a transaction of its own; return its rows.
 
         Raises:
-            DatabaseUnavailableError: conflicts, a busy server or ended connections outlasted all
-                attempts.
+            DatabaseUnavailableError: conflicts, a busy server or ended connections in each attempt.
             DatabaseError: the statement failed.
             InterfaceError, OSError: there is no connection, or no response in time.
         """
         return self._repeat(lambda connection: connection.run(sql, **values) or [])
 
     def transaction(self, work: Callable[[Run], T]) -> T:
-        """Run ``work``'s statements as one transaction; raises what ``run`` raises."""
+        """Run all statements of ``work`` in one transaction; return its result.
+
+        Raises as ``run``.
+        """
 
         def whole(connection: Connection) -> T:
             connection.run("BEGIN")
@@ -156,7 +159,7 @@ class Database:
     def _roll_back(self, connection: Connection) -> None:
         """Roll back the transaction, or close the connection if that fails.
 
-        Otherwise the next statement might receive a response to an earlier one.
+        On a connection left open, the next statement might receive the response to an earlier one.
         """
         try:
             connection.run("ROLLBACK")
@@ -175,7 +178,12 @@ class Database:
 
 
 def _if_unavailable(work: Callable[[], T]) -> T:
-    """Return what ``work`` returns; raise DatabaseUnavailableError where the database is busy."""
+    """Return the result of ``work``; convert its error if the database is unavailable.
+
+    Raises:
+        DatabaseUnavailableError: a conflict, a busy server or an ended connection.
+        DatabaseError: any other error of the database.
+    """
     try:
         return work()
     except DatabaseError as error:
@@ -190,7 +198,7 @@ def _is_unavailable(code: str) -> bool:
 
 
 def _sqlstate(error: BaseException) -> str:
-    """Return the code of a server's error; empty for another error."""
+    """Return the SQLSTATE of a server's error; empty if the error is not the server's."""
     is_servers = isinstance(error, DatabaseError) and isinstance(error.args[0], dict)
     return str(error.args[0].get("C", "")) if is_servers else ""
 

@@ -1,4 +1,4 @@
-"""Disputes, as the card company reports them: external data, so every field is checked."""
+"""Disputes as the card company reports them. The data are external, so each field is checked."""
 
 import re
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ def translate_dispute(event: Mapping[str, Any]) -> EventEnvelope[PaymentDisputed
     Every report of the same dispute has the same event id.
 
     Raises:
-        ContractError: it is no event of this type, or naming every field that is missing or bad.
+        ContractError: it is no event of this type, or fields are missing or bad: each is named.
     """
     if (kind := event.get("detail-type")) != DISPUTE_OPENED:
         raise ContractError(DisputeOpened.__name__, [f"its detail-type is {kind!r}"])
     dispute = _parse_opened(event["detail"])
     return envelope(
         PaymentDisputed(
-            # Payments are charged under the order's id.
+            # The key of a charge is the order's id.
             order_id=dispute.payment_key,
             dispute_id=dispute.dispute_id,
             reason=dispute.reason,

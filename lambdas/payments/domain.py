@@ -2,7 +2,7 @@
 
 A charge is the payment of one order. Its state only ever moves forward:
 
-    PENDING → TAKEN or DECLINED → REFUNDED,  PENDING → REFUNDED
+  PENDING → TAKEN or DECLINED → REFUNDED,  PENDING → REFUNDED
 
 REFUNDED is final: nothing more is taken for the order. A refunded charge without an amount is a
 tombstone: the refund came before there was a charge.
@@ -33,7 +33,7 @@ LedgerEvent = EventEnvelope[PaymentTaken | PaymentRefunded]
 
 
 def customer_account(customer_id: str) -> str:
-    """Return the name of the account of what a customer has paid and we owe goods for."""
+    """Return the name of a customer's account: what was paid for goods not yet delivered."""
     return f"{_CUSTOMER_PREFIX}{customer_id}"
 
 
@@ -58,12 +58,12 @@ class Charge:
 
     @property
     def is_closed(self) -> bool:
-        """Whether no money is held or requested for the order, and none will be."""
+        """Whether the charge is final and without money: declined or refunded."""
         return self.state in (State.DECLINED, State.REFUNDED)
 
 
 class Kind(StrEnum):
-    """What an entry records; the ledger has at most one entry of each kind for an order."""
+    """The kind of a ledger entry. An order has at most one entry of each kind."""
 
     CHARGE = "CHARGE"
     REFUND = "REFUND"
@@ -97,14 +97,14 @@ class Declined:
 
 @dataclass(frozen=True, slots=True)
 class Voided:
-    """The charge was refunded before: the provider holds no money and will take none."""
+    """The key was refunded before: the provider holds no money and will take none."""
 
 
 ChargeResult = Charged | Declined | Voided
 
 
 class TotalMismatchError(Exception):
-    """A TakePayment was repeated with another total: a defect of the caller."""
+    """A TakePayment was repeated with another total. The caller is defective."""
 
 
 def pending_charge(command: TakePayment) -> Charge:
@@ -118,7 +118,7 @@ def pending_charge(command: TakePayment) -> Charge:
 
 
 def tombstone(order_id: str) -> Charge:
-    """Return the charge that a refund records if there is none, so that none can be taken later."""
+    """Return the record of a refund without a charge. It prevents a later charge."""
     return Charge(order_id=order_id, state=State.REFUNDED)
 
 
@@ -182,7 +182,7 @@ def event_for_entry(entry: Entry, posted_at: datetime) -> LedgerEvent:
 def charge_unresolved(
     order_id: str, *, query_number: int, now: datetime
 ) -> EventEnvelope[ChargeUnresolved]:
-    """Return the event that queries, for the ``query_number``-th time, the status of an order."""
+    """Return the event that queries an order's status. ``query_number`` counts queries from 1."""
     return envelope(
         ChargeUnresolved(order_id=order_id),
         subject=f"charge:{order_id}",
@@ -194,7 +194,7 @@ def charge_unresolved(
 
 
 def check_total(charge: Charge, command: TakePayment) -> None:
-    """Raise TotalMismatchError if the charge on record has another total than the command."""
+    """Raise TotalMismatchError if the recorded charge has another total than the command."""
     if charge.total is not None and charge.total != command.total:
         raise TotalMismatchError(
             f"order {charge.order_id} has a charge of {charge.total}, not {command.total}"
@@ -205,7 +205,7 @@ def check_taken(charge: Charge) -> None:
     """Check that the charge is taken.
 
     Raises:
-        PaymentDeclined: with the provider's explanation.
+        PaymentDeclined: the charge was declined; the message is the provider's explanation.
         PaymentAlreadyRefunded: the order's payment was refunded, perhaps before it was taken.
     """
     if charge.state is State.DECLINED:

@@ -1,8 +1,8 @@
 """The database role of the service's functions, and its privileges.
 
-A function connects as a database role that was granted to its IAM role. The database role has the
-privileges that the functions need, and no more. Every statement is a transaction of its own and is
-idempotent, or runs only if it is needed.
+A function's IAM role may connect as this database role. The database role has the privileges that
+the functions need, and no more. Every statement here is a transaction of its own, and is idempotent
+or runs only if needed.
 https://docs.aws.amazon.com/aurora-dsql/latest/userguide/using-database-and-iam-roles.html
 """
 

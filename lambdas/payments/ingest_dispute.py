@@ -1,4 +1,4 @@
-"""Publishes a dispute that the card company reported; dead-letters an invalid report."""
+"""Publishes a dispute that the card company reported. An invalid report is dead-lettered."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ dead_letters = make_dead_letter_queue()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return the published event's id, or the reason for dead-lettering the report.
+    """Return the published event's id, or the reason why the report was dead-lettered.
 
     Raises PublishError if the bus rejects the event; Lambda then retries.
     """

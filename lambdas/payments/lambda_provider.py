@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
 
-# Charging a card takes seconds. One attempt: the saga retries the whole step, with backoff.
+# Charging a card may take seconds. boto3 makes one attempt: the saga retries the whole step.
 _SINGLE_ATTEMPT = CONFIG.merge(
     Config(read_timeout=4, retries={"mode": "standard", "total_max_attempts": 1})
 )
@@ -27,17 +27,15 @@ class LambdaProvider:
     """Implements ``Provider`` by invoking the simulator's function and waiting for its response."""
 
     def __init__(self, function: str, *, lambda_client: "LambdaClient | None" = None) -> None:
-        """Make the adapter.
+        """``lambda_client`` is boto3's client of Lambda, which must not retry a request by itself.
 
-        Args:
-            function: the function's name.
-            lambda_client: boto3's client of Lambda, which must not retry a request by itself.
+        ``function`` is the name of the simulator's function.
         """
         self._function = function
         self._lambda = lambda_client or client("lambda", _SINGLE_ATTEMPT)
 
     def charge(self, key: str, customer_id: str, amount: Money) -> ChargeResult:
-        """See Provider; raises ProviderError."""
+        """Charge a card through the simulator; raise ProviderError if its response is not valid."""
         response = self._invoke(
             operation="charge",
             key=key,
@@ -56,7 +54,7 @@ class LambdaProvider:
                 raise _not_understood(response)
 
     def refund(self, key: str) -> None:
-        """See Provider; raises ProviderError unless the response says that no money is held."""
+        """Refund through the simulator; raise ProviderError if its response is not valid."""
         response = self._invoke(operation="refund", key=key)
         match response:
             case {"state": "REFUNDED" | "VOIDED" | "DECLINED"}:

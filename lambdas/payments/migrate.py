@@ -1,7 +1,7 @@
-"""Applies the migrations and grants of a deployment; the function of a custom resource.
+"""Applies a deployment's migrations and grants. CloudFormation invokes it for a custom resource.
 
-CloudFormation calls it again if a property changes, so the stack passes a digest of the migrations
-as one. Deleting the resource deletes nothing: the data is deleted with the cluster.
+It is invoked again if a property changes, so the stack passes a digest of the migrations as one.
+Deleting the resource deletes nothing: the data is deleted with the cluster.
 """
 
 import json

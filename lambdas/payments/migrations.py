@@ -1,11 +1,11 @@
 """The schema of the ledger: the files in ``migrations/``, applied in order, each once.
 
-A file has one statement, because a DSQL transaction may have one DDL statement and no DML besides.
-So applying a file and recording it are two transactions, with a possible crash in between: each
-statement must be idempotent (``IF NOT EXISTS``).
+A DSQL transaction may have one DDL statement and no DML. So a file has one statement, and applying
+it and recording it are two transactions. A crash may come in between: each statement must be
+idempotent (``IF NOT EXISTS``).
 https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-ddl.html
 
-The tables have a schema of their own, because on DSQL only ``admin`` may use ``public``.
+The tables are in a schema of their own, because on DSQL only ``admin`` may use ``public``.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class MigrationChangedError(Exception):
 
 
 def files(folder: Path = FOLDER) -> Mapping[str, str]:
-    """Return the migrations by name, in the order of their application."""
+    """Return the migrations by name, sorted in the order in which they are applied."""
     return {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.sql"))}
 
 

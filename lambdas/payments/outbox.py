@@ -49,21 +49,21 @@ _DELETE = "DELETE FROM payments.outbox WHERE event_id = ANY(:event_ids)"
 
 @dataclass(frozen=True, slots=True)
 class SweepOutcome:
-    """How many events a sweep published, and how many the bus rejected."""
+    """The result of a sweep: how many events were published, and how many the bus rejected."""
 
     published: int
     rejected: int
 
 
 class Outbox:
-    """The table of the outbox, and the bus to which it publishes. Every method is idempotent."""
+    """The outbox's table, and the bus on which its events are published. Methods are idempotent."""
 
     def __init__(self, database: Database, bus: Bus) -> None:
         self._database = database
         self._bus = bus
 
     def add(self, run: Run, entry: Entry, event: LedgerEvent) -> None:
-        """Record, in the transaction of ``run``, that the event of ``entry`` is to be published."""
+        """Add the entry's event to the outbox, in the transaction of ``run``."""
         run(
             _ADD,
             event_id=event.metadata.event_id,
@@ -72,7 +72,7 @@ class Outbox:
         )
 
     def publish(self, events: Sequence[LedgerEvent]) -> int:
-        """Publish events whose entries are committed; return how many the bus accepted.
+        """Publish events of committed entries and remove them; return how many the bus accepted.
 
         Raises what ``Database.run`` raises, and boto3's errors.
         """
@@ -83,7 +83,7 @@ class Outbox:
         return len(taken)
 
     def try_publish(self, event: LedgerEvent) -> None:
-        """Publish an event; if that fails, log it and leave the row to the sweeper.
+        """Publish an event. If that fails, log it: the next sweep publishes the event.
 
         The payment is committed by now, so the command has succeeded.
         """

@@ -1,4 +1,4 @@
-"""The port to a card provider: what payments requires of one."""
+"""The port to a card provider: the operations that payments needs."""
 
 from typing import Protocol
 
@@ -7,13 +7,13 @@ from lambdas.payments.domain import ChargeResult
 
 
 class ProviderError(Exception):
-    """The provider gave no valid response; it is unknown whether it acted on the request."""
+    """The provider's response is missing or not valid; it is unknown whether it acted."""
 
 
 class Provider(Protocol):
     """A card provider that is idempotent by key.
 
-    However often a request is repeated, a key is charged at most once and refunded at most once.
+    A key is charged at most once and refunded at most once, however often a request is repeated.
     """
 
     def charge(self, key: str, customer_id: str, amount: Money) -> ChargeResult:

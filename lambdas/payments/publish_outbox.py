@@ -13,8 +13,8 @@ outbox = make_outbox(Database())
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Publish the due events; return how many were published and how many the bus rejected.
 
-    A dry run returns the ids of the events that it would publish. After an error the next run
-    continues with the events that are left.
+    A dry run returns the ids of the events that it would publish. If a run fails, the next one
+    publishes the events that are left.
     """
     if is_dry_run(event):
         due = outbox.due_event_ids()

@@ -13,7 +13,7 @@ charges = make_unresolved_charges()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return how many queries were published and rejected; a dry run, the orders to query."""
+    """Return the numbers of queries published and rejected; in a dry run, the orders to query."""
     return run_status_queries(
         event,
         "charges",

@@ -1,4 +1,4 @@
-"""Reconciles a charge with the reported state of its order: it is kept or refunded."""
+"""Reconciles a charge with the reported status of its order: it is kept or refunded."""
 
 from typing import Any
 

@@ -14,7 +14,7 @@ provider = LambdaProvider(setting("CARD_PROVIDER_FUNCTION"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Carry out a RefundPayment; raise ContractError if the event is not one."""
+    """Refund the payment; return the charge's state. Raise ContractError for any other event."""
     command = RefundPayment.decode(event)
     charge = refund(command, charges, provider)
     log("payment_refunded", order_id=charge.order_id, state=charge.state)

@@ -33,14 +33,14 @@ RETURNING occurred_at
 
 
 class LedgerStore:
-    """Implements ``charging.Charges``; each method is one transaction."""
+    """Implements ``charging.Charges``. Each method is one transaction of ``Database``."""
 
     def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database = database
         self._outbox = outbox
 
     def find_or_create(self, charge: Charge) -> Charge:
-        """See Charges; raises what ``Database.run`` raises."""
+        """Record the charge if its order has none; return the order's charge."""
 
         def work(run: Run) -> Charge:
             if not run(
@@ -59,7 +59,7 @@ class LedgerStore:
         return self._database.transaction(work)
 
     def transition(self, before: Charge, after: Charge) -> Charge:
-        """See Charges; raises what ``Database.run`` raises. Tries to publish the entry's event."""
+        """Update the charge, post its entry, store the event; then try to publish it."""
         entry = posting(before, after)
 
         def work(run: Run) -> tuple[Charge, LedgerEvent | None]:
@@ -115,6 +115,6 @@ def _charge(row: Row) -> Charge:
 
 
 def make_store() -> LedgerStore:
-    """Make the store, with a connection of its own, whose events go to EVENT_BUS."""
+    """Make the store, with a connection of its own. Events are published on EVENT_BUS."""
     database = Database()
     return LedgerStore(database, make_outbox(database))

@@ -15,7 +15,7 @@ provider = LambdaProvider(setting("CARD_PROVIDER_FUNCTION"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Carry out a TakePayment.
+    """Take the payment; return the charge's state.
 
     Raises:
         ContractError: the event is not a TakePayment.

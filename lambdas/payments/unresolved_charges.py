@@ -2,7 +2,7 @@
 
 A charge has a row in the index until it is declined, refunded, or known to be kept because its
 order is confirmed. A row's last activity is its creation or its last status query. See
-``lambdas.runtime.status_queries`` for what happens to a row without activity.
+``lambdas.runtime.status_queries`` for what happens to a row without recent activity.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ SELECT order_id FROM payments.unresolved_charges
 WHERE last_activity_at < now() - CAST(:stale_after AS interval)
 ORDER BY last_activity_at LIMIT :row_limit
 """
-# Two runs that claim the same rows conflict: the later one is retried, and finds other rows.
+# If two runs claim the same rows, the later commit fails. Its retry finds other rows.
 _CLAIM = f"""
 UPDATE payments.unresolved_charges SET last_activity_at = now(), query_count = query_count + 1
 WHERE order_id IN ({_STALE}) RETURNING order_id, query_count, last_activity_at
@@ -41,35 +41,38 @@ WHERE order_id IN ({_STALE}) RETURNING order_id, query_count, last_activity_at
 
 
 def add(run: Run, order_id: str) -> None:
-    """Add, in the transaction of ``run``, the order's charge to the index."""
+    """Add the order's charge to the index, in the transaction of ``run``."""
     run(_ADD, order_id=order_id)
 
 
 def drop(run: Run, order_id: str) -> None:
-    """Remove, in the transaction of ``run``, the order's charge from the index."""
+    """Remove the order's charge from the index, in the transaction of ``run``."""
     run(_DROP, order_id=order_id)
 
 
 class UnresolvedCharges:
-    """The index, and the bus for status queries. Methods raise what ``Database.run`` raises."""
+    """The index, and the bus for status queries.
+
+    Each method raises what ``Database.run`` raises.
+    """
 
     def __init__(self, database: Database, bus: Bus) -> None:
         self._database = database
         self._bus = bus
 
     def resolve(self, order_id: str) -> bool:
-        """See ``charging.UnresolvedCharges``."""
+        """Remove a taken charge from the index, because it is kept; return whether it was there."""
         return bool(self._database.run(_RESOLVE, order_id=order_id))
 
     def find_stale(self, *, stale_after: timedelta) -> list[str]:
-        """Return the orders that a run would query, those without activity for longest first."""
+        """Return the ids of the orders that a run would query, the longest inactive first."""
         rows = self._database.run(
             _STALE, stale_after=_interval(stale_after), row_limit=PAGE * PAGES
         )
         return [order_id for (order_id,) in rows]
 
     def query_stale(self, *, stale_after: timedelta) -> QueryOutcome:
-        """Query the orders of charges without activity for ``stale_after``, oldest page first.
+        """Query the orders of charges without activity for ``stale_after``, the longest first.
 
         See ``publish_queries``.
         """
@@ -92,5 +95,5 @@ def _interval(stale_after: timedelta) -> str:
 
 
 def make_unresolved_charges() -> UnresolvedCharges:
-    """Make the index, with a connection of its own, whose queries go to EVENT_BUS."""
+    """Make the index, with a connection of its own. Queries are published on EVENT_BUS."""
     return UnresolvedCharges(Database(), Bus(setting("EVENT_BUS"), eventbridge=client("events")))

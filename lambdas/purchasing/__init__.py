@@ -1,1 +1,1 @@
-"""Purchasing: raises purchase orders for what runs low, follows them up with the supplier."""
+"""Purchasing: raises purchase orders for SKUs low in stock, and follows them to their delivery."""

@@ -1,4 +1,4 @@
-"""Decisions about purchase orders: how much to order, and what its delivery brings."""
+"""Decisions about purchase orders: how much to order, and the command when it is delivered."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,10 +50,11 @@ class PurchaseOrder:
 
 
 def plan_purchase_order(event: EventEnvelope[LowStockEvent], *, now: datetime) -> PurchaseOrder:
-    """Return the one order for a crossing of a threshold; a repeated event leads to the same.
+    """Return the purchase order for a SKU's stock event. A repeated event gives the same order.
 
-    Each of the two thresholds orders as much as the minimum: when a SKU is sold out, twice that is
-    on its way. So the deliveries lift it to its minimum, and a threshold can be crossed again.
+    There are two thresholds: below the minimum, and sold out. Each orders as much as the minimum,
+    so twice that is ordered when a SKU sells out. The deliveries then lift the stock to its minimum
+    or above, so that each threshold can be crossed again.
     """
     return PurchaseOrder(
         purchase_order_id=event_id(SOURCE, event.data.sku, event.metadata.sequence),
@@ -68,7 +69,10 @@ def plan_purchase_order(event: EventEnvelope[LowStockEvent], *, now: datetime) -
 
 
 def delivery_command(order: PurchaseOrder) -> ReceiveStock:
-    """Return the command to inventory. Its delivery id is made from the order's: it counts once."""
+    """Return the command to inventory.
+
+    Its delivery id is made from the order's id: it counts once.
+    """
     return ReceiveStock(
         delivery_id=f"purchase-order/{order.purchase_order_id}",
         lines=(DeliveredLine(sku=order.sku, quantity=order.quantity),),

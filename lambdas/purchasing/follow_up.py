@@ -1,7 +1,7 @@
 """Follow up on open purchase orders: send them to the supplier, receive what it has delivered.
 
-Goods are received before their order is closed, under a delivery id made from the order's. A run
-that dies in between receives them again: inventory ignores that, and the order is closed then.
+Goods are received before their order is closed, under a delivery id made from the order's. If a run
+dies in between, the next run receives them again, which inventory ignores, and closes the order.
 """
 
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ class FollowUpFailedError(Exception):
 
 
 class FollowUp:
-    """Follows up on the open purchase orders that are due."""
+    """Sends the open purchase orders that are due to the supplier, and receives delivered goods."""
 
     def __init__(
         self,
@@ -38,19 +38,19 @@ class FollowUp:
         receive_stock: str,
         functions: "LambdaClient",
     ) -> None:
-        """``receive_stock`` is inventory's function, ``functions`` boto3's client of Lambda."""
+        """``receive_stock`` is the name of inventory's function, ``functions`` boto3's client."""
         self._orders = orders
         self._supplier = supplier
         self._receive_stock = receive_stock
         self._functions = functions
 
     def run(self, *, now: str) -> int:
-        """Follow up on what is due, and return how many orders were delivered.
+        """Follow up on the due orders, and return how many were delivered.
 
-        An order that the supplier confirms is due again when it will be delivered. If inventory
-        refuses an order's goods, the order is closed with the reason. If the supplier or inventory
-        fails, the order stays open and is tried again after those that are due by then. None of
-        this delays the other orders.
+        An order that the supplier confirms is due again at its delivery date. If inventory refuses
+        an order's goods, the order is closed with the reason. If the supplier or inventory fails,
+        the order stays open, and is tried again after the orders that are due by then. One order's
+        failure does not delay the others.
 
         Raises:
             FollowUpFailedError: names the refused and failed orders, after all were tried.
@@ -88,9 +88,10 @@ class FollowUp:
         return delivered
 
     def _receive(self, order: PurchaseOrder) -> tuple[str, bool]:
-        """Add the goods to inventory's stock; return the problem, if any, and whether it is final.
+        """Add the goods to the stock; return the problem, if any, and whether it is final.
 
-        Inventory's answer to a repeated delivery is the same as to the first.
+        Without a problem the text is empty. Inventory answers a repeated delivery as it did the
+        first.
         """
         command = encode(delivery_command(order))
         try:

@@ -12,8 +12,8 @@ from lambdas.purchasing.store import PurchaseOrders
 from lambdas.runtime.aws import CONFIG, client
 from lambdas.runtime.settings import setting
 
-# A called function may take 6 s, as on a cold start. With a shorter time-out, a call that succeeds
-# would count as failed. One attempt: the next run tries again.
+# A called function may take up to 6 s at a cold start. With a shorter time-out, a call that
+# succeeds would count as failed. boto3 makes one attempt: the next run tries again.
 INVOKE_CONFIG = CONFIG.merge(
     Config(read_timeout=7, retries={"mode": "standard", "total_max_attempts": 1})
 )

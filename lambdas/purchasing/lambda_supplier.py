@@ -26,7 +26,7 @@ class LambdaSupplier:
         self._functions = functions
 
     def send(self, order: PurchaseOrder) -> Confirmed | Delivered:
-        """See Supplier; raises SupplierError."""
+        """Send the order to the simulator; raise SupplierError if its answer is not valid."""
         request = {
             "purchase_order_id": order.purchase_order_id,
             "sku": order.sku,

@@ -1,4 +1,4 @@
-"""On StockBelowMinimum and StockSoldOut: raise one purchase order for each crossing."""
+"""On StockBelowMinimum and StockSoldOut: raise one purchase order for each event."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

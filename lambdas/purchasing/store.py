@@ -1,4 +1,4 @@
-"""The purchase orders table: one row for each crossing, so that it leads to one order."""
+"""The purchase orders table: one row for each stock event that leads to an order."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -15,18 +15,18 @@ class PurchaseOrders:
     """The table of purchase orders, keyed by ``purchase_order_id``."""
 
     def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
-        """``table`` is its name, ``dynamodb`` boto3's client."""
+        """``table`` is the table's name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
 
     def put_once(self, order: PurchaseOrder) -> PurchaseOrder:
-        """Store a new order, or return the existing one of the same crossing."""
+        """Store a new order, or return the existing one with its id."""
         row = {name: value for name, value in encode(order).items() if value is not None}
         kept = put_if_absent(self._dynamodb, self._table, row, key="purchase_order_id")
         return decode(PurchaseOrder, kept)
 
     def due(self, *, now: str, limit: int) -> Iterator[PurchaseOrder]:
-        """Yield at most ``limit`` open orders to be checked by ``now``, the longest due first."""
+        """Yield at most ``limit`` open orders whose check is due at ``now``, oldest first."""
         keys = self._dynamodb.query(
             TableName=self._table,
             IndexName="awaiting",
@@ -40,12 +40,12 @@ class PurchaseOrders:
                 Key={"purchase_order_id": key["purchase_order_id"]},
                 ConsistentRead=True,
             )
-            # The index is eventually consistent: the order may be closed.
+            # The index is eventually consistent: the order may be closed already.
             if "awaiting" in found.get("Item", {}):
                 yield decode(PurchaseOrder, from_item(found["Item"]))
 
     def postpone(self, order: PurchaseOrder, *, until: str) -> None:
-        """Check an open order again at ``until``, after those that are due before."""
+        """Set the next check of an open order to ``until``."""
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
@@ -61,7 +61,10 @@ class PurchaseOrders:
             return  # Another run delivered it.
 
     def close(self, order: PurchaseOrder, *, now: str, refusal_reason: str = "") -> None:
-        """Record that the goods were delivered or, for a reason, refused; closed stays closed."""
+        """Close an open order as delivered or, if ``refusal_reason`` is given, as refused.
+
+        An order that is closed already stays as it is.
+        """
         try:
             self._dynamodb.update_item(
                 TableName=self._table,

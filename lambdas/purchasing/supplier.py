@@ -1,4 +1,4 @@
-"""The port to a supplier: what purchasing requires of one."""
+"""The port to a supplier: the operation that purchasing needs."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,15 +16,15 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The goods of the order have arrived, all of them."""
+    """All goods of the order have been delivered."""
 
 
 class SupplierError(Exception):
-    """The supplier gave no valid answer; it is unknown whether it has the order."""
+    """The supplier's answer is missing or not valid; it is unknown whether it has the order."""
 
 
 class Supplier(Protocol):
-    """A supplier that is idempotent by purchase order: it delivers the goods of each once."""
+    """A supplier that is idempotent by purchase order id: it delivers each order once."""
 
     def send(self, order: PurchaseOrder) -> Confirmed | Delivered:
-        """Send a purchase order, for the first time or again; raise SupplierError."""
+        """Send a purchase order, or repeat it, and return its progress; raise SupplierError."""

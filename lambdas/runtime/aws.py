@@ -1,4 +1,4 @@
-"""AWS clients as functions need them: bounded waits, a few quick retries, one session."""
+"""boto3 clients for functions: short time-outs, a few quick retries, one shared session."""
 
 from functools import cache
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-# A call that hangs must fail while the function still has time to say so: the shortest function
+# A call that hangs must fail while the function still has time to log it: the shortest function
 # time-out is 6 s, and DynamoDB answers in single-digit milliseconds.
 CONFIG = Config(
     connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}

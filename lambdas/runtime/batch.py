@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOutcome:
-    """What became of a batch."""
+    """The outcome of a batch: how many were processed or dead-lettered, and which failed."""
 
     processed: int
     """How many messages or records were processed; a relay counts the published events."""

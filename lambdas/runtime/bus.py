@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 class Bus(Publisher):
     """An event bus.
 
-    The entries of a request may have 1 MB. Ten of our largest events (90 lines, whose characters
-    are escaped in JSON: under 80 KB) do not reach that.
+    The entries of a request may have 1 MB. Our largest event has 90 lines whose characters are all
+    escaped in JSON: under 80 KB, so ten of them fit.
     """
 
     def __init__(self, name: str, *, eventbridge: "EventBridgeClient") -> None:
-        """``eventbridge`` is boto3's client of EventBridge."""
+        """``name`` is the bus's name, ``eventbridge`` boto3's client of EventBridge."""
         self._name = name
         self._eventbridge = eventbridge
 

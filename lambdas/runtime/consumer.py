@@ -15,13 +15,13 @@ E = TypeVar("E", bound=Event)
 
 
 class BatchConsumer(Generic[E]):
-    """Handles the events of a batch of messages, in the order of their groups.
+    """Handles the events in a batch of messages. Each group's messages are handled in order.
 
-    A message that cannot be parsed is dead-lettered, and the messages behind it are handled. When
-    handling an event fails, it and all that follow in its group are delivered again: a group keeps
-    its order, and the other groups go on. Messages are dead-lettered last, when it is known what is
-    delivered again: a poison message that is delivered again anyway is dead-lettered only then, so
-    that it is on the queue once.
+    A message that cannot be parsed is dead-lettered, and the messages after it are handled. If
+    handling an event fails, its message and all later ones of its group are delivered again; other
+    groups are not affected. Messages are dead-lettered at the end, when it is known which ones are
+    delivered again: of those, poison messages are dead-lettered only when they come again, so that
+    each is in the queue once.
     """
 
     _rewinds = False
@@ -35,10 +35,10 @@ class BatchConsumer(Generic[E]):
         dead_letters: DeadLetterQueue,
         by_group: bool = False,
     ) -> None:
-        """Set what reads a message and what handles its event.
+        """Keep the functions that parse and handle, and the queue for poison messages.
 
         Args:
-            parse: Reads a body. It raises ContractError for a poison message, and returns None for
+            parse: Parses a body. It raises ContractError for a poison message, and returns None for
                 one that is to be skipped.
             handle: Handles events; it must be idempotent.
             dead_letters: A FIFO queue.
@@ -50,7 +50,7 @@ class BatchConsumer(Generic[E]):
         self._by_group = by_group
 
     def process(self, records: Sequence[Record]) -> BatchOutcome:
-        """Process a batch of messages."""
+        """Parse and handle a batch of messages; return which of them failed."""
         groups: dict[str, list[Record]] = {}
         for record in records:
             groups.setdefault(self._group(record), []).append(record)
@@ -81,7 +81,10 @@ class BatchConsumer(Generic[E]):
     def _process_group(
         self, group: Sequence[Record], processed: set[str], poison: dict[str, str]
     ) -> None:
-        """Handle a group's events; record the processed ids, and the reasons of poison messages."""
+        """Handle a group's events.
+
+        Add processed ids to ``processed`` and poison ones to ``poison``.
+        """
         events: dict[str, EventEnvelope[E]] = {}
         for record in group:
             id_ = self._id(record)
@@ -103,7 +106,7 @@ class BatchConsumer(Generic[E]):
             processed.update(call)
 
     def _try_dead_letter(self, record: Record, reason: str) -> bool:
-        """Dead-letter a message; return whether that succeeded."""
+        """Dead-letter a message; return False if that failed."""
         try:
             self._dead_letter(record, reason)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the message comes again
@@ -140,7 +143,7 @@ class StreamConsumer(BatchConsumer[E]):
         dead_letters: DeadLetterQueue,
         whole_batch: bool = False,
     ) -> None:
-        """``handle`` gets all events of a partition key, or with ``whole_batch`` of the batch."""
+        """``handle`` gets all events of a partition key; if ``whole_batch``, all of the batch."""
         super().__init__(
             parse=parse,
             handle=handle,

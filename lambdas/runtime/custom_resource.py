@@ -12,7 +12,7 @@ from typing import Any
 from lambdas.runtime.log import log
 
 _TIMEOUT = 10
-# The whole response may have 4,096 bytes, and a character up to six of them in JSON.
+# The whole response may have 4,096 bytes, and a character may take six bytes in JSON.
 _REASON_LENGTH = 400
 
 

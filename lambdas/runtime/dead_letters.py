@@ -1,6 +1,6 @@
-"""Dead-lettering by a function itself: what it can never process, whole and with the reason.
+"""Dead-lettering by a function itself: records that it can never process, with the reason.
 
-Lambda dead-letters too, but only what a function failed at again and again.
+Lambda dead-letters only what a function has failed at repeatedly.
 """
 
 import base64
@@ -28,26 +28,27 @@ class DeadLetterQueue:
     """A function's own dead-letter queue."""
 
     def __init__(self, url: str, *, sqs: "SQSClient") -> None:
-        """``url`` is the queue's, ``sqs`` boto3's client."""
+        """``url`` is the queue's URL, ``sqs`` boto3's client."""
         self._url = url
         self._sqs = sqs
 
     def send_event(self, event: Mapping[str, Any], *, reason: str) -> None:
-        """Send an invocation's event with its reason to a standard queue."""
+        """Send the event of an asynchronous invocation, with the reason, to a standard queue."""
         self._send({"reason": printable(reason), "event": event})
 
     def send_record(self, record: Record, *, reason: str) -> None:
-        """Send a stream's record with its reason to a standard queue.
+        """Send a stream's record, with the reason, to a standard queue.
 
-        A record cannot be put back into its stream, so a FIFO queue would keep no useful order.
+        A record cannot be put back into its stream, so the order that a FIFO queue keeps has no
+        use.
         """
         self._send({"reason": printable(reason), "record": record})
 
     def send_message(self, record: Record, *, reason: str) -> None:
-        """Send a message of a FIFO queue unchanged to a FIFO queue, the reason as an attribute.
+        """Send a message of a FIFO queue, unchanged, to a FIFO queue; the reason is an attribute.
 
-        A redrive then restores the message. Its deduplication id stays the same, so a message that
-        is dead-lettered again after a crash is on the queue once.
+        So a redrive can restore the message. Its deduplication id stays the same: a message that is
+        dead-lettered again after a crash is in the queue once.
         """
         attributes = record["attributes"]
         self._sqs.send_message(
@@ -70,7 +71,7 @@ def make_dead_letter_queue() -> DeadLetterQueue:
 def printable(reason: str) -> str:
     """Return a reason with special characters escaped, cut to ``MAX_REASON`` characters.
 
-    A reason quotes what was found. SQS refuses control characters in attributes.
+    A reason may quote bad data, and SQS refuses control characters in attributes.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
     """
     shown = "".join(
@@ -81,7 +82,7 @@ def printable(reason: str) -> str:
 
 
 def with_reason(attributes: Mapping[str, Any], reason: str, *, body: str) -> dict[str, Any]:
-    """Return a message's attributes with the reason, or without where SQS has no room for it."""
+    """Return the attributes with the reason, or without it if SQS has no room for it."""
     added: dict[str, Any] = {
         **attributes,
         "reason": {"DataType": "String", "StringValue": printable(reason) or "unknown"},
@@ -100,7 +101,7 @@ def _size(body: str, attributes: Mapping[str, Any]) -> int:
 
 
 def _attributes(record: Record) -> dict[str, Any]:
-    """Return a record's attributes in the form that SQS takes."""
+    """Return a record's message attributes in the form that SendMessage takes."""
     return {
         name: {"DataType": value["dataType"], **_attribute_value(value)}
         for name, value in record.get("messageAttributes", {}).items()

@@ -1,7 +1,7 @@
 """Conversion between rows and DynamoDB's items, and conditional writes.
 
-Rows hold texts, whole numbers, booleans, None, sets of texts, and lists and dictionaries of these.
-What else an item may have, such as a fraction, stays what boto3 makes of it; contracts refuse it.
+Rows have texts, whole numbers, booleans, None, sets of texts, and lists and dictionaries of these.
+Any other value of an item, such as a fraction, is converted as boto3 does; contracts refuse it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ _deserialize = TypeDeserializer().deserialize
 
 
 class UnprocessedKeysError(Exception):
-    """DynamoDB left some keys of a batch unread in every attempt; try again later."""
+    """After all attempts DynamoDB had still not read some keys of a batch; try again later."""
 
 
 def to_item(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,13 +45,13 @@ def batch_get(
     consistent: bool = False,
     retry: RetryPolicy = READ_RETRY,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows that there are under these keys: 1 to 100 keys, all different.
+    """Yield the rows that exist under 1 to 100 different keys.
 
-    DynamoDB may leave keys unprocessed when it is throttled; those are requested again.
+    DynamoDB may leave keys unprocessed when it throttles; those are requested again.
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 
     Raises:
-        UnprocessedKeysError: keys were left in every attempt.
+        UnprocessedKeysError: keys were left after all attempts.
     """
     waiting: Any = [to_item(key) for key in keys]
     for _ in retry.attempts():
@@ -69,9 +69,9 @@ def batch_get(
 def put_if_newer(
     dynamodb: "DynamoDBClient", table: str, row: Mapping[str, Any], *, key: str
 ) -> bool:
-    """Put ``row`` unless the one with its ``key`` has its ``sequence`` or a higher one.
+    """Put ``row`` unless the stored row has the same ``sequence`` or a higher one.
 
-    Return whether it was put.
+    ``key`` is the name of the key's column. Return whether the row was put.
     """
     return _try_write(
         dynamodb,
@@ -87,9 +87,10 @@ def put_if_newer(
 def put_if_absent(
     dynamodb: "DynamoDBClient", table: str, row: Mapping[str, Any], *, key: str
 ) -> dict[str, Any]:
-    """Put ``row`` unless there is one with its ``key``; return the row that the table then has.
+    """Put ``row`` unless its key exists; return the row that is stored then, new or old.
 
-    If the write is refused, the existing row comes with the error, without a read.
+    ``key`` is the name of the key's column. If the write is refused, the stored row comes with the
+    error and needs no read.
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
     """
     try:
@@ -106,7 +107,7 @@ def put_if_absent(
 
 
 def refused_row(refusal: "ClientError") -> dict[str, Any]:
-    """Return the row that came with a ConditionalCheckFailedException of a write with ALL_OLD."""
+    """Return the stored row from a ConditionalCheckFailedException; the write had ALL_OLD."""
     response: Mapping[str, Any] = refusal.response
     return from_item(response["Item"])
 
@@ -119,18 +120,17 @@ def put_if_unchanged(
     *,
     version_attributes: Sequence[str],
 ) -> bool:
-    """Replace the row ``old`` by ``new`` if it is unchanged; return whether it was.
+    """Replace the row ``old`` by ``new`` if the stored row is still ``old``; return whether it was.
 
-    An empty ``old`` means that there must be no row.
-
-    Every write of a row changes at least one of its ``version_attributes``.
+    If ``old`` is empty, there must be no stored row. Each write of a row has to change at least one
+    of its ``version_attributes``: only these are compared.
     """
     condition = _unchanged(old, version_attributes)
     return _try_write(dynamodb, dynamodb.put_item, TableName=table, Item=to_item(new), **condition)
 
 
 def _unchanged(old: Mapping[str, Any], version_attributes: Sequence[str]) -> dict[str, Any]:
-    """Return the condition that none of the version attributes has changed."""
+    """Return the condition that all version attributes have the values of ``old``."""
     comparisons = [
         f"#{name} = :{name}" if name in old else f"attribute_not_exists(#{name})"
         for name in version_attributes

@@ -1,8 +1,8 @@
-"""Failures that a retry may cure; every service raises them by these names."""
+"""Errors after which a retry may succeed. Services share them, because sagas know their names."""
 
 
 class ConcurrentUpdateError(Exception):
-    """Others changed the row during each attempt to update it."""
+    """Each attempt to update a row met a concurrent change of it."""
 
 
 class PublishError(Exception):

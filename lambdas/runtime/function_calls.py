@@ -1,4 +1,4 @@
-"""Calls of other functions whose response is waited for."""
+"""Synchronous calls of other functions."""
 
 import json
 from collections.abc import Mapping

@@ -36,7 +36,7 @@ _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def answer_problems(handler: Callable[[Any, Any], Response]) -> Callable[[Any, Any], Response]:
-    """Decorate a handler so that a ProblemError becomes the response, and is logged."""
+    """Decorate a handler: if it raises ProblemError, log it and return it as the response."""
 
     @wraps(handler)
     def answered(event: Request, context: object) -> Response:
@@ -51,12 +51,14 @@ def answer_problems(handler: Callable[[Any, Any], Response]) -> Callable[[Any, A
 
 
 def body(event: Request) -> Any:
-    """Return the request's body, parsed.
+    """Return the request's body, parsed from JSON.
+
+    Size and depth are checked before parsing, because parsing a nested body takes some hundred
+    times its size in memory.
 
     Raises:
         ProblemError: it is larger than MAX_BODY_BYTES.
-        InvalidRequestError: it is not JSON, or nested deeper than MAX_DEPTH. Both sizes are checked
-            before parsing, which takes some hundred times a nested body's size in memory.
+        InvalidRequestError: it is not JSON, or nested deeper than MAX_DEPTH.
     """
     text: str = event.get("body") or ""
     if event.get("isBase64Encoded"):
@@ -67,7 +69,7 @@ def body(event: Request) -> Any:
             text = raw.decode()
         except ValueError as error:
             raise _bad_body(f"is not JSON: {error}") from None
-    # A character has at least one byte: what has more characters need not be encoded.
+    # A character has at least one byte, so a text that is too long need not be encoded.
     if len(text) > MAX_BODY_BYTES or len(text.encode(errors="replace")) > MAX_BODY_BYTES:
         raise _too_large()
     if _depth(text) > MAX_DEPTH:
@@ -79,7 +81,7 @@ def body(event: Request) -> Any:
 
 
 def form(event: Mapping[str, Any]) -> dict[str, str]:
-    """Return the fields of a posted HTML form; none if the body is no small form.
+    """Return the fields of a posted HTML form; empty if the body is no form, or is too large.
 
     https://url.spec.whatwg.org/#application/x-www-form-urlencoded
     """
@@ -95,12 +97,12 @@ def form(event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def header(event: Request, name: str) -> str:
-    """Return a header's value, or an empty string; HTTP APIs send header names in lower case."""
+    """Return a header's value, or an empty string. ``name`` is in lower case, as in HTTP APIs."""
     return str(event.get("headers", {}).get(name.lower(), ""))
 
 
 def query_parameters(event: Request) -> Mapping[str, str]:
-    """Return the query's parameters; the values of a repeated one are joined by commas."""
+    """Return the query's parameters. If one is repeated, its values are joined by commas."""
     return event.get("queryStringParameters") or {}
 
 
@@ -129,7 +131,7 @@ def json_response(status: int, content: object) -> Response:
 
 
 def html_response(status: int, page: str) -> dict[str, Any]:
-    """Return a response with an HTML page that runs no script, loads nothing and fits no frame."""
+    """Return an HTML page with headers that forbid scripts, other resources and frames."""
     policy = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     return {
         "statusCode": status,
@@ -145,7 +147,7 @@ def html_response(status: int, page: str) -> dict[str, Any]:
 
 
 def problem_response(refusal: ProblemError) -> Response:
-    """Return the response that says why a request is refused."""
+    """Return the response that explains a refusal."""
     problem = refusal.problem()
     response = _response(problem.status, problem, media_type="application/problem+json")
     if refusal.retry_after:
@@ -176,7 +178,7 @@ def _response(status: int, content: object, *, media_type: str) -> Response:
 
 
 def _depth(text: str) -> int:
-    """Return how many arrays and objects are inside each other, at most."""
+    """Return how deeply arrays and objects are nested."""
     depth = deepest = 0
     for token in _TOKEN.finditer(text):
         match token[0]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 
 def put_metrics(namespace: str, dimensions: Mapping[str, str], **counts: int) -> None:
-    """Write one line with these counts. It needs no permission and waits for nothing."""
+    """Write these counts as one log line. That needs no permission and no request."""
     definition = {
         "Namespace": namespace,
         "Dimensions": [list(dimensions)],

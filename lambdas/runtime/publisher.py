@@ -25,9 +25,9 @@ class Publisher(ABC):
     def publish(self, events: Sequence[EventEnvelope[Any]]) -> list[EventEnvelope[Any]]:
         """Publish the events in batches; return those that were rejected, in order.
 
-        A request may succeed for some entries only. Rejected entries are sent again at once, a few
-        times; the caller retries the rest later. Where order matters, an event that follows a
-        rejected one of its subject counts as rejected.
+        A request may succeed for only some of its entries. Rejected entries are sent again at once,
+        a few times; the caller retries those that are still rejected. Where order matters, the
+        later events of a rejected event's subject count as rejected too.
         """
         rejected: list[EventEnvelope[Any]] = []
         waiting = list(events)
@@ -46,4 +46,4 @@ class Publisher(ABC):
 
     @abstractmethod
     def _put(self, batch: Sequence[EventEnvelope[Any]]) -> list[EventEnvelope[Any]]:
-        """Send a batch in one request; return the events that are to be sent again."""
+        """Send a batch in one request; return the events that have to be sent again."""

@@ -20,7 +20,7 @@ ToEvent = Callable[[Row | None, Row], EventEnvelope[Any] | None]
 
 
 class Relay:
-    """Publishes the events of a table's changes, and dead-letters records that it cannot read."""
+    """Publishes the events of a table's changes, and dead-letters poison records."""
 
     def __init__(
         self, *, to_event: ToEvent, publisher: Publisher, dead_letters: DeadLetterQueue
@@ -31,11 +31,11 @@ class Relay:
         self._dead_letters = dead_letters
 
     def relay(self, records: Sequence[Mapping[str, Any]]) -> BatchOutcome:
-        """Relay a batch of the stream's records.
+        """Publish the events of a batch of the stream's records.
 
-        The record of a rejected event is reported as failed; published twice, an event has the same
-        id. A poison record behind a failed one is delivered again, and dead-lettered only then, so
-        that it is on the queue once.
+        If the bus rejects an event, its record is reported as failed and delivered again; an event
+        that is published twice has the same id. A poison record after a failed one is dead-lettered
+        only when it is delivered again, so that it is in the queue once.
         """
         numbers: dict[str, str] = {}
         events: list[EventEnvelope[Any]] = []
@@ -62,7 +62,7 @@ class Relay:
         )
 
     def _event_of(self, record: Mapping[str, Any]) -> EventEnvelope[Any] | None:
-        """Return the event of a record, or None; raise if a consumer could not read the event."""
+        """Return a record's event, or None; raise if consumers could not parse the event."""
         change = record["dynamodb"]
         before = from_item(change["OldImage"]) if "OldImage" in change else None
         event = self._to_event(before, from_item(change["NewImage"]))
@@ -78,7 +78,7 @@ def _number(record: Mapping[str, Any]) -> str:
 def row_to_event(
     parse: Callable[[Row], T], event_for_change: Callable[[T | None, T], EventEnvelope[Any] | None]
 ) -> ToEvent:
-    """Compose a row's parser and a service's ``event_for_change`` into the relay's ``to_event``."""
+    """Return the relay's ``to_event``: it parses the rows and calls ``event_for_change``."""
 
     def to_event(before: Row | None, after: Row) -> EventEnvelope[Any] | None:
         return event_for_change(parse(before) if before else None, parse(after))
@@ -87,7 +87,7 @@ def row_to_event(
 
 
 def make_relay(to_event: ToEvent, publisher: Publisher) -> Relay:
-    """Make a function's relay, which dead-letters to DEAD_LETTER_QUEUE_URL."""
+    """Make a function's relay. It dead-letters to the queue of DEAD_LETTER_QUEUE_URL."""
     return Relay(
         to_event=to_event,
         publisher=publisher,
@@ -96,7 +96,7 @@ def make_relay(to_event: ToEvent, publisher: Publisher) -> Relay:
 
 
 def relay_batch(relay: Relay, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Relay the batch that a stream invokes a function with; return the first failed record."""
+    """Relay the stream's batch in ``event``; return the response with the first failed record."""
     outcome = relay.relay(event["Records"])
     log(
         "outbox_relayed",

@@ -1,4 +1,4 @@
-"""The one way to try again: a bounded number of attempts, with full jitter between them."""
+"""Retries: a bounded number of attempts, with full jitter between them."""
 
 import random
 import time
@@ -10,12 +10,12 @@ T = TypeVar("T")
 
 
 class NoAttemptError(Exception):
-    """A retry policy allows no attempt at all: its ``max_attempts`` must be at least 1."""
+    """A retry policy was made with ``max_attempts`` below 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often to try, and how long to wait in between.
+    """How many attempts to make, and how long to wait between them.
 
     The wait before retry ``n`` (0 for the first) is a random part of ``base_delay * 2**n`` seconds.
     https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
@@ -31,9 +31,9 @@ class RetryPolicy:
     """Draws from 0 to 1."""
 
     def attempts(self) -> Iterator[int]:
-        """Yield the number of each attempt, from 0, and wait between two of them.
+        """Yield the number of each attempt, from 0, and wait before each one but the first.
 
-        The caller leaves the loop when an attempt succeeds. The loop ends when none is left.
+        The caller leaves the loop when an attempt succeeds. The loop ends after the last attempt.
         """
         for attempt in range(self.max_attempts):
             if attempt and self.base_delay:
@@ -41,11 +41,11 @@ class RetryPolicy:
             yield attempt
 
     def is_last(self, attempt: int) -> bool:
-        """Return whether no attempt follows the one of this number."""
+        """Return whether this attempt, counted from 0, is the last."""
         return attempt >= self.max_attempts - 1
 
     def call(self, work: Callable[[], T], *, is_transient: Callable[[BaseException], bool]) -> T:
-        """Return the result of ``work``, which is repeated while its error is transient.
+        """Call ``work`` until it succeeds or fails with a non-transient error; return its result.
 
         Raises what ``work`` raises: an error that is not transient at once, a transient one after
         the last attempt.

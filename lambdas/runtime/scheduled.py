@@ -1,4 +1,4 @@
-"""Scheduled runs."""
+"""The event of a scheduled function, which may ask for a dry run."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from lambdas.contracts.codec import decode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledRun:
-    """The event of a run. A dry run reports what a real run would do, and changes nothing.
+    """The event of a scheduled run. A dry run reports what it would do, and changes nothing.
 
-    Scheduler's own event has no ``dry_run``.
+    EventBridge Scheduler's own event has no ``dry_run``.
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html
     """
 
@@ -17,7 +17,7 @@ class ScheduledRun:
 
 
 def is_dry_run(event: object) -> bool:
-    """Return whether the run must change nothing.
+    """Return whether the event asks for a dry run.
 
     Raises:
         ContractError: ``dry_run`` is neither true nor false.

@@ -4,11 +4,11 @@ import os
 
 
 class SettingMissing(Exception):
-    """The stack did not set a setting that the function needs."""
+    """The function needs a setting that its stack did not set."""
 
 
 def setting(name: str) -> str:
-    """Return the value of ``name``; raise SettingMissing when the stack did not set it."""
+    """Return the environment variable ``name``; raise SettingMissing if it is not set."""
     try:
         return os.environ[name]
     except KeyError:

@@ -1,6 +1,6 @@
-"""Status queries: a service asks orders whether something of an order is to stay or to be undone.
+"""Status queries: a service asks orders whether to keep or undo what it has done for an order.
 
-A service keeps an index of what is unresolved: reservations, or charges. When an entry has been
+A service keeps an index of unresolved entries: reservations, or charges. When an entry has been
 inactive for long, a scheduled run claims it and publishes a query about its order. Only the answer
 decides: the service itself cannot distinguish an undone order from one whose events are late.
 """
@@ -22,7 +22,7 @@ UNCHANGED = "UNCHANGED"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryOutcome:
-    """The outcome of a run."""
+    """The outcome of a run: how many queries were published, and how many the bus rejected."""
 
     queried: int
     """How many queries the bus took."""
@@ -31,12 +31,12 @@ class QueryOutcome:
 
 
 def publish_queries(pages: Iterable[Sequence[EventEnvelope[Any]]], bus: Bus) -> QueryOutcome:
-    """Publish queries page by page; stop after the first page that the bus does not take whole.
+    """Publish queries page by page; stop after the first page with a rejected query.
 
-    ``pages`` is lazy: the entries of a page are claimed when the page before it is published. So
-    concurrent runs query an order once, and the oldest entries do not keep others from their turn.
-    A query that is lost between claim and bus, or rejected, is published again under the next
-    number, when its entry has been inactive for as long once more.
+    ``pages`` is lazy: a page's entries are claimed only when the page before it is published. So
+    concurrent runs query an order once, and no entry waits for ever behind older ones. A query that
+    is rejected, or lost between claim and bus, is published again under the next number, once its
+    entry has been inactive for that long again.
     """
     queried = rejected = 0
     for page in pages:
@@ -56,8 +56,8 @@ def run_status_queries(
 ) -> dict[str, Any]:
     """Handle a scheduled run; return how many queries were published and rejected.
 
-    A dry run changes nothing and returns the ids of the orders that it would query. ``entries``
-    names what is unresolved, for the log: ``reservations`` or ``charges``.
+    A dry run changes nothing and returns the ids of the orders that it would query. ``entries`` is
+    the log's name for the unresolved entries: ``reservations`` or ``charges``.
 
     Raises:
         ContractError: ``dry_run`` is neither true nor false.

@@ -12,24 +12,23 @@ if TYPE_CHECKING:
 
 
 class Topic(Publisher):
-    """A FIFO topic; the events of a subject are a message group and keep their order.
+    """A FIFO topic. The events of a subject are one message group, so they keep their order.
 
-    The messages of a request may have 256 KB. Ten of our messages (under 2.5 KB each) do not reach
-    that.
+    The messages of a request may have 256 KB. Our messages have under 2.5 KB each, so ten fit.
     """
 
     keeps_order = True
 
     def __init__(self, arn: str, *, sns: "SNSClient") -> None:
-        """``sns`` is boto3's client of SNS."""
+        """``arn`` is the topic's ARN, ``sns`` boto3's client of SNS."""
         self._arn = arn
         self._sns = sns
 
     def _put(self, batch: Sequence[EventEnvelope[Any]]) -> list[EventEnvelope[Any]]:
         """Send a batch; return each subject's events from its first failed one on.
 
-        Events behind a failed one are sent again behind it. The topic drops those that it took
-        before, and consumers compare sequences.
+        The events after a failed one are sent again after it. The topic drops those that it has
+        accepted already, and consumers compare sequences.
         """
         response = self._sns.publish_batch(
             TopicArn=self._arn,
@@ -55,9 +54,9 @@ class Topic(Publisher):
 
 
 def group_id(subject: str) -> str:
-    """Return the group id of a subject, such as a SKU: its hash.
+    """Return the message group id of a subject, such as a SKU: its hash.
 
-    A group id has at most 128 letters, digits and marks of ASCII, and no space; a SKU may have any.
-    https://docs.aws.amazon.com/sns/latest/api/API_PublishBatchRequestEntry.html
+    A group id has at most 128 ASCII letters, digits and punctuation marks; a SKU may have other
+    characters. https://docs.aws.amazon.com/sns/latest/api/API_PublishBatchRequestEntry.html
     """
     return sha256(subject.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""On OrderHeld and OrderHoldLifted: hold the order's shipment, or let it leave."""
+"""On OrderHeld and OrderHoldLifted: hold the order's shipment, or allow its dispatch again."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +18,7 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return the shipment's state: DISPATCHED also if it left before the hold."""
+    """Return the shipment's state. It is DISPATCHED if the hold came too late."""
     received = parse_event(HOLD_EVENTS, event)
     order_id, held = received.data.order_id, isinstance(received.data, OrderHeld)
     change = partial(

@@ -17,7 +17,11 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return the shipment: DISPATCHED, BOOKED while held, or CANCELLED; raise NoShipmentError."""
+    """Return the shipment: DISPATCHED; BOOKED if it is held; or CANCELLED.
+
+    Raises:
+        NoShipmentError: the order has no shipment, or it was refused.
+    """
     picked = parse_event([OrderPicked], event)
     order_id, now = picked.data.order_id, format_time(datetime.now(UTC))
     change = partial(mark_picked, cause=picked.metadata.event_id, now=now)

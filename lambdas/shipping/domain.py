@@ -59,12 +59,12 @@ class Shipment:
 
 
 def shipment_id(order_id: str) -> str:
-    """Return the id of the order's shipment: opaque, and always the same."""
+    """Return the id of the order's shipment: opaque, and the same at every call."""
     return str(uuid5(UUID_NAMESPACE, f"{SOURCE}/{order_id}/shipment"))
 
 
 def plan_shipment(command: BookShipment, *, now: str) -> Shipment:
-    """Return the shipment for the command: BOOKED, or REFUSED where no carrier delivers."""
+    """Return the shipment that the command asks for: BOOKED, or REFUSED if no carrier delivers."""
     country = command.country.strip()
     undeliverable = country.lower() in NON_COUNTRIES
     return Shipment(
@@ -100,11 +100,11 @@ def mark_picked(shipment: Shipment | None, *, cause: str, now: str) -> Shipment 
 def apply_hold(
     existing: Shipment | None, order_id: str, *, held: bool, sequence: int, cause: str, now: str
 ) -> Shipment:
-    """Return the shipment after its order was held, or a hold was lifted.
+    """Return the shipment after its order was held, or after the last hold was lifted.
 
     A picked shipment is dispatched when the hold is lifted. ``existing`` is None if the order has
-    no shipment yet. ``sequence`` and ``cause`` are the sequence and id of the event: one that is
-    older than what was applied before changes nothing.
+    no shipment yet. ``sequence`` and ``cause`` are the sequence and id of the event. An event older
+    than one that was applied before changes nothing.
     """
     shipment = existing or Shipment(
         order_id=order_id,
@@ -128,12 +128,12 @@ def _dispatch(shipment: Shipment, *, cause: str, now: str) -> Shipment:
 
 
 def merge_hold(awaited: Shipment, planned: Shipment) -> Shipment:
-    """Return the planned shipment with the hold that came before it."""
+    """Return the planned shipment with the hold that was recorded before it was booked."""
     return replace(planned, held=awaited.held, hold_sequence=awaited.hold_sequence)
 
 
 def refuse_unless_booked(shipment: Shipment) -> None:
-    """Raise the refusal that fits the shipment's state, if one does.
+    """Raise a refusal if the shipment is refused or cancelled.
 
     Raises:
         AddressUndeliverable: the shipment was refused; the message is its explanation.
@@ -146,13 +146,13 @@ def refuse_unless_booked(shipment: Shipment) -> None:
 
 
 def refuse_unless_cancelled(shipment: Shipment) -> None:
-    """Raise ShipmentAlreadyDispatched if the shipment has left."""
+    """Raise ShipmentAlreadyDispatched if the shipment was dispatched."""
     if shipment.state == ShipmentState.DISPATCHED:
         raise ShipmentAlreadyDispatched(f"the shipment of order {shipment.order_id} has left")
 
 
 class NoShipmentError(Exception):
-    """An order was picked that has no shipment: it was never confirmed."""
+    """An order was picked that has no shipment, because it was never confirmed."""
 
 
 def require_shipment(shipment: Shipment | None, order_id: str) -> Shipment:
@@ -169,7 +169,7 @@ def require_shipment(shipment: Shipment | None, order_id: str) -> Shipment:
 def event_for_change(
     before: Shipment | None, after: Shipment
 ) -> EventEnvelope[ShipmentDispatched] | None:
-    """Return ShipmentDispatched if the change of a shipment's row is its dispatch, else None."""
+    """Return ShipmentDispatched if the change of the row is the dispatch; None otherwise."""
     if after.state != ShipmentState.DISPATCHED or (
         before is not None and before.state == ShipmentState.DISPATCHED
     ):

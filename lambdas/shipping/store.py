@@ -35,17 +35,17 @@ class Shipments:
     """The table of shipments, keyed by ``order_id``."""
 
     def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
-        """``table`` is its name, ``dynamodb`` boto3's client."""
+        """``table`` is the table's name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
 
     def book(self, planned: Shipment) -> Shipment:
         """Store the planned shipment, or return the order's existing one, whatever its state.
 
-        If only a hold is known, the shipment is stored with it.
+        If the row has only a hold, the shipment is stored together with that hold.
 
         Raises:
-            ConcurrentUpdateError: the hold changed meanwhile, in every attempt.
+            ConcurrentUpdateError: each attempt met a concurrent change of the hold.
         """
         for _ in RETRY.attempts():
             row = put_if_absent(self._dynamodb, self._table, encode(planned), key="order_id")
@@ -69,7 +69,7 @@ class Shipments:
             answer = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=to_item({"order_id": order_id}),
-                # An update creates the row that it does not find: here, the tombstone.
+                # If there is no row, DynamoDB's update creates one: here, the tombstone.
                 UpdateExpression="SET #state = :cancelled, changed_at = :now, "
                 "shipment_id = :shipment_id, created_at = if_not_exists(created_at, :now)",
                 ConditionExpression="attribute_not_exists(order_id)"
@@ -92,10 +92,10 @@ class Shipments:
         return decode(Shipment, from_item(answer["Attributes"]))
 
     def update(self, order_id: str, *, change: Callable[[Shipment | None], S]) -> S:
-        """Apply ``change`` to the order's shipment, None if there is none, and return the result.
+        """Apply ``change`` to the order's shipment, or to None, and return the result.
 
         Raises:
-            ConcurrentUpdateError: other requests changed it meanwhile, in every attempt.
+            ConcurrentUpdateError: each attempt met a concurrent change of the shipment.
         """
         for _ in RETRY.attempts():
             answer = self._dynamodb.get_item(

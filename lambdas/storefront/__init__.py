@@ -1,1 +1,1 @@
-"""Storefront: the views of customers and operators, made from the events of all services."""
+"""Storefront: the views for customers and operators, made from the events of all services."""

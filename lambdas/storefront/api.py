@@ -1,4 +1,4 @@
-"""The routes of the storefront: what they take and what they answer."""
+"""The requests and responses of the storefront's routes."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -20,21 +20,21 @@ BAD_DAY = "must be a day, such as 2026-12-01"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderPath:
-    """The order that a route is about."""
+    """The path parameter of a route that concerns one order."""
 
     order_id: Annotated[str, Text(maximum=64)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductPath:
-    """The product that a route is about; a slash in its SKU stays a slash, or is %2F."""
+    """The path parameter: a SKU. A slash in it may be written as ``/`` or as ``%2F``."""
 
     sku: Annotated[str, Sku()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListOrdersQuery:
-    """Which page of the orders."""
+    """The query parameters: the size of a page, and the token of the page."""
 
     limit: Annotated[
         str,
@@ -56,7 +56,7 @@ class ListOrdersQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SalesQuery:
-    """Which day's sales, counted by what."""
+    """The query parameters: the day (UTC), and whether to count by minute or by product."""
 
     day: Annotated[
         str,
@@ -71,7 +71,7 @@ class SalesQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownProduct:
-    """A product's name and offers, and how much of it can be bought, a moment ago."""
+    """A product's name, its offers, and how many units can be bought; a moment old."""
 
     sku: str
     name: str | None
@@ -97,7 +97,7 @@ class ListedOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrdersPage:
-    """Some orders, newest first, and what gives the next ones as ``page``; null at the end."""
+    """Some orders, newest first. ``next`` is the next page's token; null after the last page."""
 
     orders: tuple[ListedOrder, ...]
     next: str | None
@@ -105,7 +105,7 @@ class OrdersPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEntry:
-    """Something that happened to an order."""
+    """An event of an order."""
 
     service: str
     event: str
@@ -120,7 +120,7 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """What happened to an order, in the order of time."""
+    """The events of an order, sorted by time."""
 
     order_id: str
     events: Annotated[tuple[TimelineEntry, ...], UNLIMITED]
@@ -128,7 +128,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SalesCount:
-    """What was sold in a minute, or of a product; amounts are in minor units."""
+    """The sales of one minute, or of one product. Amounts are in minor units."""
 
     currency: str
     orders: int
@@ -140,7 +140,7 @@ class SalesCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sales:
-    """What was sold on a day (UTC)."""
+    """The sales of a day (UTC)."""
 
     day: str
     per: str

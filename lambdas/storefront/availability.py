@@ -15,7 +15,7 @@ IN_STOCK, LOW, SOLD_OUT = "IN_STOCK", "LOW", "SOLD_OUT"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Availability:
-    """How much of a SKU can be bought."""
+    """The stock status of a SKU, and how many units can be bought."""
 
     sku: str
     state: str
@@ -29,7 +29,7 @@ class Availability:
 
 
 def build_availabilities(events: Sequence[EventEnvelope[StockEvent]]) -> list[Availability]:
-    """Return the availability after the latest event of each SKU."""
+    """Return the availability of each SKU, from its latest event in ``events``."""
     latest: dict[str, EventEnvelope[StockEvent]] = {}
     for event in events:
         known = latest.setdefault(event.data.sku, event)

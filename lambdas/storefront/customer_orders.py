@@ -1,4 +1,4 @@
-"""The list of a customer's orders: what events add to an order, and how it is shown."""
+"""The list of a customer's orders: the attributes that events add, and how an order is shown."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -39,7 +39,7 @@ CUSTOMER_ORDER_EVENTS: tuple[type[Event], ...] = (*STATE_BY_EVENT, OrderHeld, Or
 
 
 def build_order_upserts(events: Iterable[EventEnvelope[Any]]) -> list[OrderUpsert]:
-    """Return what events add to the rows of their orders."""
+    """Return the attributes that the events add to the rows of their orders."""
     return upserts_by_order(events, _order_attributes)
 
 
@@ -50,7 +50,7 @@ def _order_attributes(event: EventEnvelope[Any]) -> dict[str, Any]:
         if isinstance(event.data, OrderCancelled) and event.data.explanation:
             details["explanation"] = event.data.explanation
     else:
-        # No event says that one of several holds was lifted, so a list of holds could be wrong.
+        # OrderHoldLifted is published for the last hold only, so a list of holds could be wrong.
         details = {"held": event.data.reason if kind is OrderHeld else ""}
     attributes = {event_key(event): details, "customer_id": event.data.customer_id}
     if isinstance(event.data, OrderPlaced):
@@ -63,8 +63,8 @@ def _order_attributes(event: EventEnvelope[Any]) -> dict[str, Any]:
 def render_order(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return an order as its customer's list shows it.
 
-    A cancelled order has an explanation, where its event has one. The list marks a held order but
-    gives no reason: only orders knows all holds of an order.
+    A cancelled order has an explanation, if its event has one. A held order is marked as held,
+    without a reason: only the orders service knows all holds of an order.
     """
     details = [row[name] for name in sorted((n for n in row if "/" in n), key=sequence_of)]
     latest = [each for each in details if "state" in each][-1]

@@ -1,4 +1,4 @@
-"""Upserts: what events add to the row of their order.
+"""Upserts: the attributes that events add to the row of their order.
 
 Each event adds an attribute of its own, named by its source and sequence. The row is therefore the
 same in whatever order events arrive, and however often.
@@ -13,7 +13,7 @@ from lambdas.contracts.envelope import EventEnvelope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderUpsert:
-    """Attributes that events add to an order's row; attributes that exist keep their value."""
+    """Attributes to add to an order's row. Attributes that the row has already keep their value."""
 
     order_id: str
     attributes: Mapping[str, Any]
@@ -23,7 +23,7 @@ class OrderUpsert:
 def upserts_by_order(
     events: Iterable[EventEnvelope[Any]], build_attributes: Any
 ) -> list[OrderUpsert]:
-    """Merge the attributes of all events of an order into one upsert."""
+    """Return one upsert for each order, with the attributes of all its events."""
     orders: dict[str, dict[str, Any]] = {}
     for event in events:
         orders.setdefault(event.metadata.subject, {}).update(build_attributes(event))
@@ -31,10 +31,10 @@ def upserts_by_order(
 
 
 def event_key(event: EventEnvelope[Any]) -> str:
-    """Return the attribute name of an event: unique among the events of its order."""
+    """Return the name of the attribute for an event: unique among the events of its order."""
     return f"{event.data.source.rpartition('.')[2]}/{event.metadata.sequence}"
 
 
 def sequence_of(name: str) -> int:
-    """Return the sequence number in an attribute name of ``event_key``."""
+    """Return the sequence number in an attribute's name, as ``event_key`` makes it."""
     return int(name.rpartition("/")[2])

@@ -1,4 +1,4 @@
-"""A product as a customer sees it: its name and offers, and how much of it there is."""
+"""A product as a customer sees it: its name, its offers and its availability."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from lambdas.storefront.availability import SOLD_OUT, Availability
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductOffers:
-    """The name and the offers of a SKU, as of the change number ``sequence`` of the catalogue."""
+    """The name and all offers of a SKU. ``sequence`` is the number of the catalogue's change."""
 
     sku: str
     name: str
@@ -25,7 +25,7 @@ class ProductOffers:
 def build_product_offers(
     events: Sequence[EventEnvelope[OffersChanged]],
 ) -> list[ProductOffers]:
-    """Return what the latest event about each SKU says: each event carries all of its offers."""
+    """Return name and offers of each SKU, from its latest event: an event has all its offers."""
     latest: dict[str, EventEnvelope[OffersChanged]] = {}
     for event in sorted(events, key=lambda event: event.metadata.sequence):
         latest[event.data.sku] = event
@@ -46,8 +46,8 @@ def render_product(
 ) -> dict[str, Any] | None:
     """Return the product as a customer sees it; None if nothing is known of it.
 
-    Its offers are those that are valid now. A product without stock is sold out; one that the
-    catalogue does not have has no name.
+    Its offers are those that are valid now. A product without stock is sold out. A product that is
+    not in the catalogue has no name.
     """
     known = availability or product
     if known is None:

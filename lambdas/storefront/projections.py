@@ -1,4 +1,4 @@
-"""How events change a view: the same code serves the view's function and its rebuild."""
+"""How events change each view. A view's function and its rebuild share this code."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def update_sales(view: SalesView, events: Sequence[EventEnvelope[OrderConfirmed]
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A view's table and how a batch of events changes it."""
+    """A view's table, and the function that writes a batch of events into it."""
 
     view: Callable[..., Any]
     """The class of the view's table; it takes the name and boto3's client of DynamoDB."""
@@ -72,7 +72,7 @@ class Projection:
     def updater(
         self, table: str, *, dynamodb: "DynamoDBClient"
     ) -> Callable[[Sequence[EventEnvelope[Any]]], None]:
-        """Return a function that writes events into that table."""
+        """Return a function that writes events into the table of this name."""
         view = self.view(table, dynamodb=dynamodb)
         return lambda events: self.update(view, events)
 

@@ -1,4 +1,4 @@
-"""The parameters of the storefront's queries: parsed and validated."""
+"""The parsers of the storefront's query parameters."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def parse_page_request(parameters: Mapping[str, str]) -> PageRequest:
 
 
 def encode_page_token(listing_key: str) -> str:
-    """Return the token with which a client requests the page after that order."""
+    """Return the token of the page that begins after the order with this listing key."""
     return urlsafe_b64encode(listing_key.encode()).decode().rstrip("=")
 
 

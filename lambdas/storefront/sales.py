@@ -1,4 +1,4 @@
-"""Sales: counters, to which each confirmed order adds once."""
+"""Sales: counters that each confirmed order increments once."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ CounterKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sale:
-    """The increments of one order."""
+    """The increments that one order adds to the counters."""
 
     order_id: str
     increments: Mapping[CounterKey, Mapping[str, int]]
@@ -60,14 +60,14 @@ def _build_sale(event: EventEnvelope[OrderConfirmed]) -> Sale:
 
 
 def partition_key(day: str, per: str, bucket: int) -> str:
-    """Return the partition key of a day's counters of one kind, in one bucket."""
+    """Return the partition key of a day's counters by minute or by product, in one bucket."""
     return f"{day}/{per}/{bucket}"
 
 
 def split_into_transactions(sales: Iterable[Sale]) -> Iterator[list[Sale]]:
-    """Yield groups of sales that fit into one transaction.
+    """Yield groups of sales, each small enough for one transaction.
 
-    A transaction has one item per sale and one per counter.
+    A transaction has one item for each sale and one for each counter.
     """
     group: list[Sale] = []
     counters: set[CounterKey] = set()
@@ -94,7 +94,7 @@ def sum_increments(sales: Iterable[Sale]) -> dict[CounterKey, dict[str, int]]:
 
 
 def render_sales(per: str, rows: Iterable[tuple[str, Mapping[str, int]]]) -> list[dict[str, Any]]:
-    """Return a day's counters, by minute or SKU: each the sum of its buckets."""
+    """Return a day's counters by minute or SKU. Each is the sum over its buckets."""
     sums: dict[str, dict[str, int]] = {}
     for sort_key, counts in rows:
         _add_counts(sums.setdefault(sort_key, {}), counts)

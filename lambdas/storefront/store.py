@@ -1,4 +1,4 @@
-"""The tables of the views."""
+"""The tables of the storefront's views."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,12 +25,12 @@ class AvailabilityView:
     """The availability of each SKU, keyed by ``sku``."""
 
     def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
-        """Set the table's name and boto3's client of DynamoDB."""
+        """``table`` is the table's name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
 
     def put_if_newer(self, availability: Availability) -> bool:
-        """Put a row unless the table has it as new or newer; return whether it was put."""
+        """Put a row if it is newer than the SKU's stored row; return whether it was put."""
         return put_if_newer(self._dynamodb, self._table, encode(availability), key="sku")
 
     def find(self, sku: str) -> Availability | None:
@@ -43,12 +43,12 @@ class ProductView:
     """The name and the offers of each SKU, keyed by ``sku``."""
 
     def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
-        """Set the table's name and boto3's client of DynamoDB."""
+        """``table`` is the table's name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
 
     def put_if_newer(self, product: ProductOffers) -> bool:
-        """Put a row unless the table has it as new or newer; return whether it was put."""
+        """Put a row if it is newer than the SKU's stored row; return whether it was put."""
         return put_if_newer(self._dynamodb, self._table, encode(product), key="sku")
 
     def find(self, sku: str) -> ProductOffers | None:
@@ -61,7 +61,7 @@ class PerOrderView:
     """A view with one row per order, keyed by ``order_id``."""
 
     def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
-        """Set the table's name and boto3's client of DynamoDB."""
+        """``table`` is the table's name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
 
@@ -87,8 +87,7 @@ class PerOrderView:
 class CustomerOrdersView(PerOrderView):
     """The view of customers' orders, with a sparse index of ``customer_id`` and ``listing_key``.
 
-    The index has only keys and never changes after an order entered it: changes of an order's state
-    cost no write there.
+    The index has only keys. These never change, so changes of an order's state cost no write there.
     """
 
     def find_page(self, customer_id: str, page: PageRequest) -> tuple[list[dict[str, Any]], str]:
@@ -121,7 +120,7 @@ class CustomerOrdersView(PerOrderView):
         return [rows[id_] for id_ in ids if id_ in rows], more
 
     def _rows(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Yield rows by consistent reads: others might be older than the index."""
+        """Yield these orders' rows. Consistent reads: rows must not be older than the index."""
         keys = [{"order_id": id_} for id_ in ids]
         return batch_get(self._dynamodb, self._table, keys, consistent=True, retry=READ_RETRY)
 
@@ -133,15 +132,15 @@ class SalesView:
     """
 
     def __init__(self, table: str, *, dynamodb: "DynamoDBClient") -> None:
-        """Set the table's name and boto3's client of DynamoDB."""
+        """``table`` is the table's name, ``dynamodb`` boto3's client."""
         self._table = table
         self._dynamodb = dynamodb
 
     def count(self, sales: Sequence[Sale]) -> int:
         """Count sales that fit into one transaction, each once; return how many were new.
 
-        The transaction that increments an order's counters puts its marker too. When markers exist
-        already, the transaction is tried again without their sales.
+        The transaction that increments the counters for an order also puts the order's marker. If
+        markers exist already, the transaction is tried again without their sales.
         """
         uncounted = list(sales)
         while uncounted:
@@ -166,7 +165,10 @@ class SalesView:
         return len(uncounted)
 
     def read_counters(self, day: str, per: str) -> Iterator[tuple[str, dict[str, int]]]:
-        """Yield sort keys and counts of one kind of a day, once for each bucket that has them."""
+        """Yield a day's counters, by minute or product, as sort key and counts.
+
+        A counter comes once for each bucket that has it.
+        """
         pages = self._dynamodb.get_paginator("query")
         for bucket in range(BUCKETS):
             for page in pages.paginate(

@@ -19,7 +19,7 @@ TIMELINE_FIELDS = ("total", "shipment_id", "reason", "explanation", "notice", "r
 
 
 def build_timeline_upserts(events: Iterable[EventEnvelope[Event]]) -> list[OrderUpsert]:
-    """Return what events add to the rows of their orders."""
+    """Return the attributes that the events add to the rows of their orders."""
     return upserts_by_order(events, _timeline_attributes)
 
 

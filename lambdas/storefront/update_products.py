@@ -1,4 +1,4 @@
-"""On OffersChanged: show the product's name and offers."""
+"""On OffersChanged: update the product's name and offers in the view."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ view = ProductView(setting("PRODUCTS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return the SKU; an event that comes late changes nothing."""
+    """Return the SKU. An event older than the stored row changes nothing."""
     received = parse_event([OffersChanged], event)
     update_products(view, [received])
     log("product_updated", sku=received.data.sku, sequence=received.metadata.sequence)
