@@ -1,1 +1,1 @@
-"""Stand-ins for other companies' systems: no part of the platform but to be called."""
+"""Stand-ins for other companies' systems. The platform calls them, and shares nothing with them."""

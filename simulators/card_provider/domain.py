@@ -1,11 +1,11 @@
-"""The simulator's rules: which charges it declines, and what repeated requests return."""
+"""The card provider's rules: which charges it declines, and how it answers repeated requests."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """The state of a key. A VOIDED key was refunded before it was ever charged."""
+    """The state of a key. VOIDED means: refunded before it was charged."""
 
     CHARGED = "CHARGED"
     DECLINED = "DECLINED"
@@ -25,7 +25,10 @@ class Charge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """A request to refund a charge, or to make it impossible."""
+    """A request to refund a charge.
+
+    An unknown key is voided, so that it cannot be charged later.
+    """
 
     key: str
 
@@ -41,11 +44,11 @@ class Record:
 
 
 class KeyReusedError(Exception):
-    """A key was used again with another amount: a defect of the caller."""
+    """A key was used again with another amount. The caller is defective."""
 
 
 def decide_charge(charge: Charge, limit: int) -> Record:
-    """Return the record of a charge under a new key; above ``limit`` it is declined."""
+    """Return the record of a charge under a new key: DECLINED if the amount is above ``limit``."""
     declined = charge.amount > limit
     return Record(
         state=State.DECLINED if declined else State.CHARGED,

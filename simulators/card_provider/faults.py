@@ -24,12 +24,12 @@ from simulators.card_provider.store import count_fault
 
 
 class InjectedFaultError(Exception):
-    """The failure that a fault injects."""
+    """The error that an injected fault raises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What goes wrong with an operation."""
+    """A fault of one operation: when it happens, for which keys, and how often."""
 
     moment: str
     """``before`` or ``after`` the operation's effect."""
@@ -43,12 +43,12 @@ class Fault:
     """How many requests with such a key have the fault; later ones succeed."""
 
     def applies_to(self, operation: str, key: str) -> bool:
-        """Return whether the key has the fault."""
+        """Return whether the key is among the ``percent`` of keys that have the fault."""
         digest = sha256(f"{operation}/{key}".encode()).digest()
         return int.from_bytes(digest[:4]) % 100 < self.percent
 
     def trigger(self, moment: str) -> None:
-        """Wait and fail if ``moment`` is the fault's; raises InjectedFaultError."""
+        """If ``moment`` is the fault's, wait and then raise InjectedFaultError if it fails."""
         if moment != self.moment:
             return
         time.sleep(self.delay_ms / 1000)

@@ -1,7 +1,7 @@
 """The provider's own record of requests and their effects, with one item for each key.
 
-``attempts`` counts the requests for a charge under the key. A customer who was charged twice for
-one order would have two items. An item without a state has had no effect yet, only faults.
+``attempts`` counts the requests for a charge under the key. If a customer were charged twice for an
+order, there would be two items. An item without a state has only counted faults so far.
 """
 
 from typing import Any
@@ -11,9 +11,9 @@ from simulators.card_provider.domain import Charge, Record, State
 
 
 def record_charge(table: str, charge: Charge, record: Record) -> Record | None:
-    """Record a charge under a new key; for a known key, count the attempt.
+    """Record a charge under a new key and return None; for a known key, return its record.
 
-    Return None if the key is new, else the existing record.
+    A repeated request counts as an attempt.
     """
     dynamodb = client("dynamodb")
     try:
@@ -53,7 +53,7 @@ def record_refund(table: str, key: str) -> State:
             return known
         if _void(table, key):
             return State.VOIDED
-        # A charge was recorded in between. Items are never deleted, so the next round finds it.
+        # A charge was recorded in between. Items are never deleted, so the next loop finds it.
 
 
 def _refund(table: str, key: str) -> State | None:
@@ -79,7 +79,7 @@ def _refund(table: str, key: str) -> State | None:
 
 
 def _void(table: str, key: str) -> bool:
-    """Record an unknown key as voided; return False if it has become known."""
+    """Record an unknown key as voided; return False if another request has recorded it."""
     dynamodb = client("dynamodb")
     try:
         dynamodb.update_item(

@@ -1,7 +1,7 @@
-"""The supplier's API: takes a purchase order, whole, and answers how far it is.
+"""The supplier's API: takes a purchase order, and answers whether it has been delivered.
 
-    {"purchase_order_id", "sku", "quantity", "ordered_at"}
-        → {"state": "CONFIRMED", "due_at"} | {"state": "DELIVERED"}
+  {"purchase_order_id", "sku", "quantity", "ordered_at"}
+  → {"state": "CONFIRMED", "due_at"} | {"state": "DELIVERED"}
 
 The supplier keeps no record: everything it needs is in the request.
 """

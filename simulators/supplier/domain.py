@@ -1,4 +1,4 @@
-"""The simulator's rule: an order is delivered when the lead time is over."""
+"""The supplier's rule: an order is delivered when its lead time is over."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from lambdas.contracts.times import format_time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurchaseOrder:
-    """An order as the platform sends it."""
+    """A purchase order as the platform sends it."""
 
     purchase_order_id: str
     sku: str
@@ -18,10 +18,10 @@ class PurchaseOrder:
 
 
 def answer(order: PurchaseOrder, *, now: datetime, lead_time: timedelta) -> dict[str, str]:
-    """Return whether the order has been delivered; if not, when it will be.
+    """Return whether the order has been delivered, or when it will be.
 
-    The same order gets the same date however often it is sent, because the date counts from
-    ``ordered_at``. Raises ValueError if that is no time.
+    The date counts from ``ordered_at``, so it is the same however often the order is sent. Raises
+    ValueError if ``ordered_at`` is no time.
     """
     due_at = datetime.fromisoformat(order.ordered_at) + lead_time
     if now < due_at:

@@ -29,8 +29,9 @@ class Consumer:
 
     A message is deleted after it was handled. After a crash it is delivered again, so ``handle``
     must be idempotent. A message that raises ContractError is dead-lettered at once, with the
-    reason. A message that fails otherwise is returned to the queue, with all that follow in its
-    group, and delivered again after a pause; SQS dead-letters it when it was received too often.
+    reason. After any other failure, the message and all later ones of its group return to the
+    queue, and are delivered again after a pause. SQS dead-letters a message that was received too
+    often.
     """
 
     def __init__(
@@ -47,12 +48,12 @@ class Consumer:
         self._pool = ThreadPoolExecutor(MAX_BATCH)
 
     def run(self) -> None:
-        """Consume until the shutdown is requested."""
+        """Receive and handle messages until the shutdown is requested."""
         while not self._shutdown.requested:
             self.poll()
 
     def poll(self) -> None:
-        """Receive once and handle all messages received."""
+        """Receive a batch and handle its messages; return when all are done."""
         self.last_progress_at = self._shutdown.clock()
         try:
             messages = self._queue.receive()
@@ -78,8 +79,8 @@ class Consumer:
                 )
             in_flight = [message for job in pending for message in jobs[job]]
             expired = self._shutdown.remaining <= 0
-            # A renewal that fails is not repeated: another consumer may have the message by then,
-            # and handles it too. That is why ``handle`` is idempotent.
+            # A failed renewal is not repeated: another consumer may have received the message by
+            # then, and handle it too. This is one reason why ``handle`` must be idempotent.
             for start in range(0, len(in_flight), MAX_BATCH):
                 batch = in_flight[start : start + MAX_BATCH]
                 seconds = 0 if expired else self._queue.lease

@@ -18,7 +18,7 @@ STUCK_AFTER = 120
 
 
 def state(consumers: Sequence[Consumer], shutdown: Shutdown) -> str:
-    """Return the program's state."""
+    """Return the program's state: ``starting``, ``ready``, ``draining`` or ``stuck``."""
     if any(shutdown.clock() - consumer.last_progress_at > STUCK_AFTER for consumer in consumers):
         return STUCK
     if shutdown.requested:
@@ -29,7 +29,8 @@ def state(consumers: Sequence[Consumer], shutdown: Shutdown) -> str:
 def serve(port: int, state: Callable[[], str]) -> ThreadingHTTPServer:
     """Serve ``/alive`` and ``/ready`` on the loopback interface: 200 for yes, 503 for no.
 
-    ``/alive`` is no only when stuck; ``/ready`` is yes only when ready. The body has the state.
+    ``/alive`` is yes unless the state is stuck; ``/ready`` is yes only if it is ready. The body has
+    the state.
     """
 
     class Probe(BaseHTTPRequestHandler):
@@ -53,8 +54,9 @@ def serve(port: int, state: Callable[[], str]) -> ThreadingHTTPServer:
 
 
 def notify_systemd(state: str) -> None:
-    """Notify systemd, if it started the program. When stuck, stay silent: systemd restarts it.
+    """Report the state to systemd, if it started the program. If stuck, report nothing.
 
+    systemd restarts a program that does not report.
     https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
     """
     address = os.environ.get("NOTIFY_SOCKET", "")

@@ -1,4 +1,4 @@
-"""The main loop of a worker: run its consumers until a signal, report its health, drain."""
+"""The main loop of a worker: run its consumers until a signal, report its health, then drain."""
 
 import signal
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ def stop_on_signals(shutdown: Shutdown) -> None:
 
 
 def run(consumers: Sequence[Consumer], shutdown: Shutdown, *, health_port: int) -> None:
-    """Run until the shutdown is requested, or until a consumer fails.
+    """Run the consumers until the shutdown is requested, or until one fails.
 
-    Raises what a consumer failed with, after the others have drained.
+    The others are drained first; then the failed consumer's error is raised.
     """
     health.serve(health_port, lambda: health.state(consumers, shutdown))
     runs = [ThreadPoolExecutor(1).submit(consumer.run) for consumer in consumers]

@@ -1,4 +1,4 @@
-"""An SQS queue, as its consumer uses it."""
+"""An SQS queue with the operations that a consumer needs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quota
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A received message. Messages of one ``group`` are ordered; one without is independent."""
+    """A received message. Messages of the same ``group`` are in order; one without has no order."""
 
     id: str
     body: str
@@ -33,7 +33,7 @@ class Queue:
     def __init__(
         self, url: str, *, dead_letter_url: str, wait: int, lease: int, sqs: "SQSClient"
     ) -> None:
-        """``wait`` is the long poll, ``lease`` the visibility time-out, both in seconds."""
+        """``wait`` is the long poll and ``lease`` the visibility time-out, both in seconds."""
         self.name = url.rpartition("/")[2]
         self._url = url
         self._dead_letter_url = dead_letter_url
@@ -42,7 +42,10 @@ class Queue:
         self._sqs = sqs
 
     def receive(self) -> list[Message]:
-        """Receive messages. Those of a group are in order; others follow once these are gone."""
+        """Receive messages, in order within their groups.
+
+        SQS delivers a group's next messages only when the received ones are deleted or returned.
+        """
         answer = self._sqs.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=MAX_BATCH,
@@ -63,19 +66,19 @@ class Queue:
         ]
 
     def delete(self, messages: Sequence[Message]) -> list[Message]:
-        """Delete messages; return those that could not be deleted: they are delivered again."""
+        """Delete messages; return those that were not deleted. SQS delivers these again."""
         return self._batch(messages, self._sqs.delete_message_batch, {})
 
     def set_visibility(self, messages: Sequence[Message], *, seconds: int) -> list[Message]:
-        """Hide messages from other consumers for so long from now; 0 returns them at once.
+        """Hide messages from other consumers for ``seconds`` from now; 0 returns them at once.
 
-        Return the messages for which that failed: another consumer may have them by now.
+        Return the messages for which that failed: another consumer may have received them.
         """
         change = {"VisibilityTimeout": seconds}
         return self._batch(messages, self._sqs.change_message_visibility_batch, change)
 
     def dead_letter(self, message: Message, *, reason: str) -> None:
-        """Send a message to the dead-letter queue as it is, with the reason as an attribute."""
+        """Send a message unchanged to the dead-letter queue, with the reason as an attribute."""
         ordered: dict[str, Any] = (
             {"MessageGroupId": message.group, "MessageDeduplicationId": message.id}
             if message.group and self._dead_letter_url.endswith(".fifo")

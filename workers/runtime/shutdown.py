@@ -1,4 +1,4 @@
-"""A graceful stop: no new work, and some seconds to finish what is in progress."""
+"""A graceful stop: accept no new work, and give work in progress some seconds to finish."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from threading import Event
 
 @dataclass(slots=True, kw_only=True)
 class Shutdown:
-    """Whether the program is to stop, and how long work in progress may still take."""
+    """Whether the program is to stop, and how many seconds work in progress still has."""
 
     grace: float
     """Seconds that work in progress may take after the request."""
@@ -20,8 +20,9 @@ class Shutdown:
     def request(self) -> None:
         """Request the shutdown: no new work from now on.
 
-        A signal handler may interrupt another call of this method. Setting an event takes a lock,
-        for which the second call would wait for ever. So it checks whether the first has begun.
+        A signal handler may interrupt another call of this method. Setting an event takes a lock;
+        the second call would wait for it for ever. So the second call returns if the first has
+        begun.
         """
         if not self._begun:
             self._begun = True
@@ -35,9 +36,9 @@ class Shutdown:
 
     @property
     def remaining(self) -> float:
-        """The seconds that are left until work in progress is given up."""
+        """The seconds until work in progress is abandoned."""
         return self._deadline - self.clock()
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long or until the request; return whether the shutdown was requested."""
+        """Wait ``seconds``, or until the request; return whether there was one."""
         return self._requested.wait(seconds)

@@ -1,1 +1,1 @@
-"""The warehouse: its own picture of the stock, and the list of picked orders."""
+"""The warehouse: its own copy of the stock levels, and the list of picked orders."""

@@ -22,7 +22,7 @@ CONSUMERS_PER_QUEUE = 2
 
 
 def main() -> None:
-    """Run until a signal, or until a consumer fails: then its error is raised."""
+    """Run until a signal comes or a consumer fails. A consumer's error is raised."""
     shutdown = Shutdown(grace=float(setting("GRACE_SECONDS")))
     stop_on_signals(shutdown)
     run(_consumers(shutdown), shutdown, health_port=int(setting("HEALTH_PORT")))
@@ -40,7 +40,7 @@ def _consumers(shutdown: Shutdown) -> list[Consumer]:
         bus=Bus(setting("EVENT_BUS"), eventbridge=_client("events")),
         now=lambda: format_time(datetime.now(UTC)),
     )
-    # A long poll returns when messages come, which may take the whole wait.
+    # A long poll may last the whole wait before it returns.
     sqs = _client("sqs", read_timeout=wait_seconds + 5)
     return [
         Consumer(

@@ -23,7 +23,7 @@ class StockLevel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picking:
-    """A picked order: its row of the picking list, and the data of its event."""
+    """A picked order: a row of the picking list, from which its event is made."""
 
     order_id: str
     lines: tuple[Line, ...]
@@ -35,7 +35,7 @@ class Picking:
 
 
 def parse_stock_level(body: str) -> StockLevel:
-    """Parse a message of the stock queue; raise ContractError if it is no stock event."""
+    """Return the stock level in a message of the stock queue; raise ContractError."""
     event = parse_event(STOCK_EVENTS, body)
     return StockLevel(
         sku=event.data.sku,
@@ -47,7 +47,7 @@ def parse_stock_level(body: str) -> StockLevel:
 
 
 def parse_picking(body: str, *, now: str) -> Picking:
-    """Parse a message of the picking queue: OrderConfirmed, as the bus delivers it.
+    """Return the picking for a message of the picking queue: OrderConfirmed, as delivered.
 
     Raises:
         ContractError: it is another event, or does not fit its contract.
@@ -64,7 +64,7 @@ def parse_picking(body: str, *, now: str) -> Picking:
 
 
 def order_picked_event(picking: Picking) -> EventEnvelope[OrderPicked]:
-    """Return the event for a picking. Published again, it is the same event, under the same id."""
+    """Return the event for a picking. Each call returns the same event, with the same id."""
     return envelope(
         OrderPicked(order_id=picking.order_id, lines=picking.lines),
         subject=picking.order_id,

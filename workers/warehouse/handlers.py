@@ -1,4 +1,4 @@
-"""The handler of each queue's messages; both are idempotent."""
+"""The handlers of the messages of both queues; both are idempotent."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from workers.warehouse.store import Warehouse
 
 
 class MessageHandlers:
-    """Updates the picture of the stock, and picks orders."""
+    """Updates the warehouse's copy of the stock levels, and picks orders."""
 
     def __init__(self, warehouse: Warehouse, *, bus: Bus, now: Callable[[], str]) -> None:
         """``now`` returns the time, UTC and ISO 8601."""
@@ -20,7 +20,7 @@ class MessageHandlers:
         self._now = now
 
     def update_stock(self, message: Message) -> None:
-        """Store a SKU's stock, unless a later event was stored; raise ContractError."""
+        """Store a SKU's stock level unless a later one is stored; raise ContractError."""
         stock_level = parse_stock_level(message.body)
         is_newer = self._warehouse.put_stock_level(stock_level)
         log(
@@ -33,12 +33,12 @@ class MessageHandlers:
     def pick(self, message: Message) -> None:
         """Pick an order once, and publish OrderPicked.
 
-        The picking is on the list before its event is published, and the message is deleted after
-        that. After a crash in between, the same event is published again, under the same id.
+        The picking is stored before its event is published, and the message is deleted last. After
+        a crash in between, the same event is published again, under the same id.
 
         Raises:
             ContractError: the message is no OrderConfirmed, or its lines cannot be picked.
-            PublishError: the bus did not take the event.
+            PublishError: the bus rejected the event.
         """
         picking = self._warehouse.put_picking(parse_picking(message.body, now=self._now()))
         if self._bus.publish([order_picked_event(picking)]):

@@ -1,4 +1,4 @@
-"""The warehouse's tables: its picture of the stock, and its picking list."""
+"""The warehouse's tables: its copy of the stock levels, and its picking list."""
 
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ class Warehouse:
         self._dynamodb = dynamodb
 
     def put_stock_level(self, stock_level: StockLevel) -> bool:
-        """Store a SKU's stock unless a later one is stored; return whether it was stored."""
+        """Store a SKU's stock level unless a later one is stored; return whether it was stored."""
         try:
             self._dynamodb.put_item(
                 TableName=self._stock,
@@ -36,6 +36,6 @@ class Warehouse:
         return True
 
     def put_picking(self, picking: Picking) -> Picking:
-        """Store the picking, or return the order's existing one."""
+        """Store the picking, or return the order's existing one unchanged."""
         kept = put_if_absent(self._dynamodb, self._pickings, encode(picking), key="order_id")
         return decode(Picking, kept)
