@@ -128,6 +128,7 @@ def _next(state: Mapping[str, Any]) -> Iterator[str]:
 def _second_row(states: States, first: Sequence[str]) -> list[str]:
     """Return the way to an end that most of the first row's states begin when they fail.
 
+    It begins with the state before the first call, so that each compensation is below its action.
     Two states are no row: these are exits, such as a deferral.
     """
     caught = Counter(
@@ -135,7 +136,9 @@ def _second_row(states: States, first: Sequence[str]) -> list[str]:
     )
     ways = {name: _longest(states, name) for name in sorted({*caught} - {*first})}
     rows = [way for way in ways.values() if len(way) > 2 and not {*way} & {*first}]
-    return max(rows, key=lambda way: caught[way[0]], default=[])
+    row = max(rows, key=lambda way: caught[way[0]], default=[])
+    calls = (i for i, name in enumerate(row) if "lambda:invoke" in states[name].get("Resource", ""))
+    return row[max(0, next(calls, 0) - 1) :]
 
 
 def _place_others(places: dict[str, tuple[int, int]], way: Sequence[str]) -> None:

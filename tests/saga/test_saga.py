@@ -305,6 +305,21 @@ def test_refusal_wins_over_a_cancellation_request(harness):
     )
 
 
+def test_refusal_is_on_record_before_anything_is_undone(harness):
+    opened = harness.open(Third="refuse", UndoSecond="steal the claim")
+    assert harness.run(opened) == "SUCCEEDED"
+    assert harness.calls(opened)[-2:] == ["UndoSecond", "UndoFirst"]
+    record = harness.record(opened)
+    assert (record["state"], record["reason"]) == ("OPEN", "Refused")
+
+    harness.claim(opened, owner="dead", until=1)
+    assert harness.run(harness.rewrite(opened)) == "SUCCEEDED"
+    assert harness.calls(opened)[-3:] == ["UndoThird", "UndoSecond", "UndoFirst"]
+    record = harness.record(opened)
+    assert (record["state"], record["reason"]) == ("UNDONE", "Refused")
+    assert record["explanation"] == "Third says no"
+
+
 def test_saga_without_completed_state_only_compensates(harness):
     opened = harness.open()
     assert harness.withdraw(opened) == "SUCCEEDED"

@@ -198,6 +198,8 @@ class Execution:
         source = condition.removeprefix("{% ").removesuffix(" %}")
         if source.startswith("$states.input.metadata.schema_version in "):
             return self._version in json.loads(source.partition(" in ")[2])
+        if source == "$taken_over or $undo_from != 'Reject'":
+            return bool(self._variables["taken_over"] or self._variables["undo_from"] != "Reject")
         if source.startswith("$undo_from = "):
             return bool(self._variables["undo_from"] == source.split("'")[1])
         return bool(

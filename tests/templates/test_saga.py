@@ -222,8 +222,8 @@ class TestWords:
                 # An action that was compensated before is a failure, not a reason to publish.
                 refused, before = REASONS[command].__name__, ALREADY_COMPENSATED[command].__name__
                 assert caught == [
-                    ([refused], "Undo"),
-                    ([before], "Undo"),
+                    ([refused], "AnythingToUndo"),
+                    ([before], "AnythingToUndo"),
                     (busy, "Defer"),
                     (anything, "Defer"),
                 ]
@@ -249,7 +249,7 @@ class TestWords:
         states = saga(platform(environment), name)["States"]
         columns = set(Order.__dataclass_fields__)
         writes = [s for s in states.values() if s.get("Resource", "").endswith("updateItem")]
-        assert len(writes) == (9 if name == "Fulfilment" else 5)
+        assert len(writes) == (10 if name == "Fulfilment" else 5)
         for write in writes:
             expression = write["Arguments"]["UpdateExpression"].removeprefix("SET ")
             sets, _, removes = expression.partition(" ADD ")[0].partition(" REMOVE ")

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from stacks.constructs.saga.catches import (
+    ANYTHING_TO_UNDO,
     DEFER,
+    DEFER_UNDOING,
     cancellation_reason,
     catch_already_compensated,
     catch_failures,
@@ -19,7 +21,7 @@ def action_states(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
     """Return the states from the first action to the confirmation, and the ways off to undoing."""
     return {
         **_actions(tasks, steps),
-        "Undo": _undo(steps),
+        **_undo(tasks, steps),
         "Confirm": _confirm(tasks),
         "Cancel": _cancel(tasks) | {"Next": steps[-1].compensation.name},
     }
@@ -67,18 +69,46 @@ def _first_compensation(record: SagaRecord, steps: Sequence[SagaStep], step: Sag
     return (last if last.irreversible and record.irreversible else step).compensation.name
 
 
-def _undo(steps: Sequence[SagaStep]) -> State:
+def _undo(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
+    """The ways to the compensations, or to the rejection of a record with nothing to undo."""
+    compensations = [step.compensation.name for step in reversed(steps)]
     return {
-        "Type": "Choice",
-        "Comment": "An earlier execution may have come further: then undo everything",
-        "Choices": [
-            {"Condition": "{% $taken_over %}", "Next": steps[-1].compensation.name},
-            *(
-                {"Condition": f"{{% $undo_from = '{name}' %}}", "Next": name}
-                for name in reversed([step.compensation.name for step in steps])
-            ),
+        ANYTHING_TO_UNDO: {
+            "Type": "Choice",
+            "Choices": [
+                {"Condition": "{% $taken_over or $undo_from != 'Reject' %}", "Next": "RecordReason"}
+            ],
+            "Default": "Reject",
+        },
+        "RecordReason": _record_reason(tasks),
+        "Undo": {
+            "Type": "Choice",
+            "Comment": "An earlier execution may have come further: then undo everything",
+            "Choices": [
+                {"Condition": "{% $taken_over %}", "Next": compensations[0]},
+                *(
+                    {"Condition": f"{{% $undo_from = '{name}' %}}", "Next": name}
+                    for name in compensations[1:]
+                ),
+            ],
+            "Default": compensations[0],
+        },
+    }
+
+
+def _record_reason(tasks: Tasks) -> State:
+    """Write why the record is undone before anything is: an execution that takes over reads it."""
+    assignments, values = tasks.keep_reason
+    return tasks.update(
+        f"SET {tasks.columns.changed_at} = :now{assignments}",
+        condition=f"{tasks.owns_claim} AND #state = :initial",
+        values={":initial": {"S": tasks.record.initial}, ":now": NOW, **values},
+    ) | {
+        "Catch": [
+            {"ErrorEquals": [CONDITION_FAILED], "Next": LEFT_TO_SCHEDULE},
+            *catch_failures("RecordReason", tasks.timeouts, next=DEFER_UNDOING),
         ],
-        "Default": "Reject",
+        "Next": "Undo",
     }
 
 

@@ -8,6 +8,8 @@ from lambdas.contracts.transient import TRANSIENT_ERRORS
 from stacks.constructs.saga.model import RecordColumns, SagaRecord, Timeouts
 from stacks.constructs.saga.tasks import State
 
+ANYTHING_TO_UNDO = "AnythingToUndo"
+"""The state that goes on to undo the record, or ends it at once."""
 DEFER, DEFER_UNDOING = "Defer", "DeferUndoing"
 """The states that defer the record: to go on with its actions, or to go on undoing them."""
 
@@ -35,17 +37,17 @@ def catch_refusals(
     why = _reason_variables(
         record, "$states.errorOutput.Error", "$parse($states.errorOutput.Cause).errorMessage"
     )
-    return _catch_names(refusals, why | {"undo_from": undo_from}, next="Undo")
+    return _catch_names(refusals, why | {"undo_from": undo_from}, next=ANYTHING_TO_UNDO)
 
 
 def catch_already_compensated(
     record: SagaRecord, refusals: Sequence[type[Refusal]], action: str, *, undo_from: str
 ) -> State:
-    """Undo because an earlier execution undid the step, from that compensation on."""
+    """Undo because the step was undone without a reason on record, from that compensation on."""
     why = _reason_variables(
         record, f"'{TECHNICAL_FAILURE}'", f"'{action}: ' & $states.errorOutput.Error"
     )
-    return _catch_names(refusals, why | {"undo_from": undo_from}, next="Undo")
+    return _catch_names(refusals, why | {"undo_from": undo_from}, next=ANYTHING_TO_UNDO)
 
 
 def catch_failures(step: str, timeouts: Timeouts, *, next: str) -> list[State]:

@@ -22,14 +22,14 @@ def deferral_states(tasks: Tasks) -> dict[str, State]:
 def _defer(tasks: Tasks, *, undoing: bool = False) -> State:
     """Release the claim and say when to go on, in one write.
 
-    While undoing, the reason is recorded too: the next execution does not begin with the actions.
+    While undoing, the reason is recorded too, should it not be on record yet: the next execution
+    does not begin with the actions.
     If the write fails, the claim expires, and the record is found all the same. If its response
     was lost, the claim is gone already.
     """
     columns, first = tasks.columns, tasks.timeouts.first_deferral
     delay = f"$min([$max_deferral, {first} * $power(2, $min([$deferrals, 12]))])"
-    why = {columns.reason: "{% $reason %}", columns.explanation: "{% $explanation %}"}
-    kept = "".join(f", {name} = if_not_exists({name}, :{name})" for name in why if undoing)
+    kept, why = tasks.keep_reason if undoing else ("", {})
     defer = tasks.update(
         f"SET {columns.check_after} = :then,"
         f" {columns.deferred_since} = if_not_exists({columns.deferred_since}, :now),"
@@ -46,7 +46,7 @@ def _defer(tasks: Tasks, *, undoing: bool = False) -> State:
             ":step": {"S": "{% $deferred_step %}"},
             ":error": {"S": "{% $deferred_error %}"},
             ":deferrals": {"N": "{% $string($deferrals + 1) %}"},
-            **({f":{name}": {"S": value} for name, value in why.items()} if undoing else {}),
+            **why,
         },
     )
     caught = {"ErrorEquals": ["States.ALL"], "Next": LEFT_TO_SCHEDULE}

@@ -57,7 +57,8 @@ class SagaStep:
     already_compensated: tuple[type[Refusal], ...] = ()
     """The action's refusals when its compensation came first: an earlier execution undid the step.
 
-    That execution did not record its reason, so this counts as a failure, not as a refusal.
+    A saga records its reason before it undoes a step, and later ones do not begin with the actions.
+    So this meets what others undid, and counts as a failure: it is no reason to give to a customer.
     """
     irreversible: tuple[type[Refusal], ...] = ()
     """The compensation's refusals when the action can no longer be undone; only for the last step.

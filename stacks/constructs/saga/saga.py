@@ -6,7 +6,8 @@ Every saga built here keeps these rules:
 - It then claims its record with a conditional write of an owner and a lease. A redelivery of the
   event that starts it finds the claim and ends without an effect. The record lists the executions
   that claimed it, because Step Functions cannot be searched by record.
-- A refusal is not retried. What was done before it is undone, in reverse order.
+- A refusal is not retried. What was done before it is undone, in reverse order. One write records
+  the reason first, for an execution that takes over.
 - Any other failure is retried with backoff and full jitter. Then the record is deferred: one write
   releases the claim and says when to look at the record again, and why. Nothing is undone.
 - After an earlier execution a refusal undoes all steps, because that one may have come further.

@@ -62,6 +62,18 @@ class Tasks:
         """The condition that this execution has the claim."""
         return f"{self.columns.claim_owner} = :me"
 
+    @property
+    def keep_reason(self) -> tuple[str, dict[str, Any]]:
+        """The assignments that record why the record is undone, and their values.
+
+        A reason that is on record stays: that of a cancellation request.
+        """
+        columns = {self.columns.reason: "reason", self.columns.explanation: "explanation"}
+        return (
+            "".join(f", {column} = if_not_exists({column}, :{column})" for column in columns),
+            {f":{column}": {"S": f"{{% ${value} %}}"} for column, value in columns.items()},
+        )
+
     def write_outcome(
         self,
         state: str,

@@ -156,7 +156,7 @@ def test_repeated_request_of_an_expired_dispatched_order_refunds_nothing(
 def test_execution_that_takes_over_while_undoing_keeps_the_reason(
     life: Callable[[], Life], is_cancelled: bool
 ):
-    """A refunded payment is no reason; a cancellation is one."""
+    """That of the refusal or of the cancellation, and not that a step was undone before."""
     order = life()
     order.steps(index=0, most=3)
     if is_cancelled:
@@ -173,6 +173,6 @@ def test_execution_that_takes_over_while_undoing_keeps_the_reason(
     expected = (
         (OrderState.CANCELLED, "DuplicateOrder")
         if is_cancelled
-        else (OrderState.REJECTED, "TechnicalFailure")
+        else (OrderState.REJECTED, "Refused")
     )
     assert (row.state, row.reason) == expected

@@ -60,9 +60,11 @@ def test_way_that_was_taken_is_drawn_with_attempts_and_errors():
         *task("Claim", 0.2),
         *task("ReserveStock", 0.4),
         *task("TakePayment", 0.8, "States.Timeout", "PaymentDeclined: too little"),
-        happened("ChoiceStateEntered", 1, name="Undo"),
-        *task("ReleaseStock", 1.2),
-        *task("Reject", 1.4),
+        happened("ChoiceStateEntered", 1, name="AnythingToUndo"),
+        *task("RecordReason", 1.1),
+        happened("ChoiceStateEntered", 1.2, name="Undo"),
+        *task("ReleaseStock", 1.3),
+        *task("Reject", 1.5),
     )
 
     looks = {box.name: (box.look, box.note) for box in shown.boxes}
@@ -70,7 +72,7 @@ def test_way_that_was_taken_is_drawn_with_attempts_and_errors():
     assert looks["TakePayment"] == ("failed", "0.2 s · 2 tries")
     assert looks["ReleaseStock"][0] == "done"
     assert looks["CancelShipment"][0] == "idle"
-    assert sum(line.taken for line in shown.lines) == 5
+    assert sum(line.taken for line in shown.lines) == 7
 
 
 def test_end_of_the_way_back_is_drawn_below_it_once_it_was_entered(idle: Picture):
