@@ -1,5 +1,6 @@
 """How to use a platform that runs on a laptop: a shell's settings, and what to type."""
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -7,6 +8,41 @@ from pathlib import Path
 from demo.deployment import CONTEXT_OPTIONS
 from demo.run import Run
 from demo.screen import Screen
+
+EXPORTED = (
+    "EventBus",
+    "EventLogGroup",
+    "PartnerBus",
+    "PartnerLogGroup",
+    "OrderStreamName",
+    "WarehouseStockTable",
+    "PickingsTable",
+)
+"""The outputs of stacks that a shell gets, as `EVENT_BUS` and so on."""
+
+FUNCTIONS = r"""
+customer_token() {
+  curl -s --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL" \
+    -H 'X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth' \
+    -H 'Content-Type: application/x-amz-json-1.1' \
+    -d '{"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": "'"$COGNITO_CLIENT"'",
+         "AuthParameters": {"USERNAME": "'"$CUSTOMER"'", "PASSWORD": "'"$PASSWORD"'"}}' |
+    sed -E 's/.*"AccessToken": *"([^"]+)".*/\1/'
+}
+operator_token() {
+  curl -s --cacert "$AWS_CA_BUNDLE" "$OPERATORS_TOKEN_URL" \
+    -u "$OPERATORS_CLIENT:$OPERATORS_SECRET" -d grant_type=client_credentials |
+    sed -E 's/.*"access_token": *"([^"]+)".*/\1/'
+}
+call() {
+  token=$1 && shift
+  curl -s --cacert "$AWS_CA_BUNDLE" -H "Authorization: Bearer $token" \
+    -H 'Content-Type: application/json' "$API$@" && echo
+}
+api() { call "$(customer_token)" "$@"; }
+operator() { call "$(operator_token)" "$@"; }
+"""
+"""Calls of the HTTP API as a customer and as an operator. They sign in each time: tokens expire."""
 
 
 def explain(
@@ -31,16 +67,8 @@ In another shell, first:
 
   . {settings}
 
-Sign in as customer {customer}, place an order, read it and its timeline, cancel it:
-
-  TOKEN=$(curl -s --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL" \\
-    -H 'X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth' \\
-    -H 'Content-Type: application/x-amz-json-1.1' \\
-    -d '{{"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": "'"$COGNITO_CLIENT"'",
-         "AuthParameters": {{"USERNAME": "'"$CUSTOMER"'", "PASSWORD": "'"$PASSWORD"'"}}}}' |
-    sed -E 's/.*"AccessToken": *"([^"]+)".*/\\1/')
-  api() {{ curl -s --cacert "$AWS_CA_BUNDLE" -H "Authorization: Bearer $TOKEN" \\
-    -H 'Content-Type: application/json' "$API$@"; }}
+As customer {customer}, who is signed in by every call, place an order, read it and its timeline,
+cancel it:
 
   api /orders -H 'Idempotency-Key: first' -d '{{
       "currency": "GBP", "country": "United Kingdom",
@@ -56,15 +84,12 @@ route, and make api-docs shows them):
   api /products/{sku}
   api /contact -X PUT -d '{{"email": "{customer}@customers.example", "name": "Customer"}}'
 
-Sign in as an operator, put a product on offer, and see the sales of a day:
+As an operator, put a product on offer, and see the sales of a day:
 
-  OPERATOR=$(curl -s --cacert "$AWS_CA_BUNDLE" "$OPERATORS_TOKEN_URL" \\
-    -u "$OPERATORS_CLIENT:$OPERATORS_SECRET" -d grant_type=client_credentials |
-    sed -E 's/.*"access_token": *"([^"]+)".*/\\1/')
-  TOKEN=$OPERATOR api /products/{sku} -X PUT -d '{{
+  operator /products/{sku} -X PUT -d '{{
       "name": "An article", "offers": [{{"currency": "GBP", "unit_price": {price}}},
         {{"currency": "GBP", "unit_price": {price + 40}}}]}}'
-  TOKEN=$OPERATOR api "/sales?per=product&day=$(date -u +%F)"
+  operator "/sales?per=product&day=$(date -u +%F)"
 
 Operate it:
 
@@ -73,13 +98,11 @@ Operate it:
   python -m ops order show ORDER_ID
   python -m ops dlq list
 
-Read its events, and put one of your own:
+Read its events, and put one of your own (docs/tour.md shows each part of the platform so):
 
-  aws --endpoint-url "$AWS_ENDPOINT_URL" logs filter-log-events --output text \\
-    --log-group-name {run.outputs["EventLogGroup"]} --query 'events[].message'
-  aws --endpoint-url "$AWS_ENDPOINT_URL" events put-events --entries '[{{
-    "EventBusName": "{run.outputs["EventBus"]}", "Source": "com.aws.orders",
-    "DetailType": "Order Notification",
+  aws logs filter-log-events --log-group-name "$EVENT_LOG_GROUP" --query 'events[].message'
+  aws events put-events --entries '[{{"EventBusName": "{run.outputs["EventBus"]}",
+    "Source": "com.aws.orders", "DetailType": "Order Notification",
     "Detail": "{{\\"category\\": \\"lab-supplies\\", \\"value\\": 415}}"}}]'
 
 See the mails that were sent; none has left this machine:
@@ -108,9 +131,15 @@ def _settings(run: Run, customer: str) -> str:
         "OPERATORS_CLIENT": operators["ClientId"],
         "OPERATORS_SECRET": operators["ClientSecret"],
         "OPERATORS_TOKEN_URL": run.outputs["OperatorsTokenUrl"],
+        **{variable(name): run.outputs[name] for name in EXPORTED},
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
     }
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     # cdk.json says python3, and this is the one that has the app's requirements.
     lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + FUNCTIONS
+
+
+def variable(output: str) -> str:
+    """Return the variable of a shell that has an output of a stack: EVENT_BUS for EventBus."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", output).upper()

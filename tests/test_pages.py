@@ -2,16 +2,19 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from demo.guide import EXPORTED, FUNCTIONS, variable
 from ops.__main__ import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "how-to").glob("*.md")),
     *(page for top in ("lambdas", "workers") for page in sorted((ROOT / top).glob("*/README.md"))),
 ]
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
@@ -84,6 +87,37 @@ def test_the_operators_page_has_every_verb_of_the_command() -> None:
     ]
 
     assert [command for command in commands if f"\n| `{command}" not in page] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_of_a_page_is_there(page: Path) -> None:
+    text = page.read_text()
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    commands = "\n".join(
+        [*re.findall(r"`([^`\n]+)`", text), *re.findall(r"```sh\n(.*?)```", text, re.DOTALL)]
+    )
+
+    made = re.findall(r"(?:^|[;(] ?)make ([a-z-]+)", commands, re.MULTILINE)
+    assert [target for target in made if target not in targets] == []
+    modules = re.findall(r"python -m ((?:bench|demo|simulation|tools)[\w.]*)", commands)
+    assert [name for name in modules if find_spec(name) is None] == []
+    operated = re.findall(r"python -m ops ([a-z]\S*)(?: ([a-z]\S*))?", commands)
+    assert [words for words in operated if not is_command(*words)] == []
+
+
+def is_command(noun: str, verb: str) -> bool:
+    verbs = COMMANDS.get(noun, {})
+    return noun in COMMANDS and (not isinstance(verbs, Mapping) or verb in verbs)
+
+
+def test_the_tour_uses_what_its_shell_has() -> None:
+    text = (ROOT / "docs" / "tour.md").read_text()
+    commands = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    known = {variable(name) for name in EXPORTED} | set(re.findall(r"\b([A-Z]+)=", commands))
+
+    assert set(re.findall(r"\$\{?([A-Z_]+)", commands)) <= known
+    called = {word for word in ("api", "operator") if re.search(rf"(^|[({{] ?){word} ", commands)}
+    assert called <= set(re.findall(r"^(\w+)\(\)", FUNCTIONS, re.MULTILINE))
 
 
 def test_broken_link_is_found() -> None:

@@ -159,7 +159,8 @@ def test_up_can_be_talked_to_as_it_says_and_leaves_nothing_behind():
         output = read_until(up, "ends everything")
         (path,) = re.findall(r"^  \. (\S+/env)$", output, re.MULTILINE)
         # What its own shell lines export, as a shell understands them.
-        lines = [shlex.split(line)[1] for line in Path(path).read_text().splitlines()]
+        exports = re.findall(r"^export .+$", Path(path).read_text(), re.MULTILINE)
+        lines = [shlex.split(line)[1] for line in exports]
         settings = dict(line.split("=", 1) for line in lines)
         http = urllib3.PoolManager(ca_certs=settings["AWS_CA_BUNDLE"])
         answer = http.request(

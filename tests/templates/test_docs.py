@@ -38,3 +38,12 @@ def test_costs_page_is_current():
     computed = render_tables({name: platform(name).templates for name in ENVIRONMENTS})
 
     assert [table for table in computed if table not in page] == []
+
+
+def test_tour_reads_log_groups_that_are_declared():
+    page = (ROOT / "docs" / "tour.md").read_text()
+    named = re.findall(r"/aws/cloudformation/([\w-]+)/(\w+)", page)
+    templates = platform("dev").templates
+
+    assert named
+    assert [(stack, id) for stack, id in named if id not in templates[stack]["Resources"]] == []

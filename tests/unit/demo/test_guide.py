@@ -2,11 +2,12 @@ import io
 import re
 import shlex
 import sqlite3
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from demo.guide import explain
+from demo.guide import EXPORTED, explain
 from demo.screen import Screen
 from demo.up import STOCK, stock_shelf
 from emulator.cloud import Cloud
@@ -27,7 +28,7 @@ def explained(directory: Path) -> tuple[str, dict[str, str], Path]:
     cloud = QuietCloud(
         endpoint="https://127.0.0.1:4566", certificate=directory / "crt", directory=directory
     )
-    names = ["ApiUrl", "EventBus", "EventLogGroup", "OperatorsClientId", "UserPoolId"]
+    names = ["ApiUrl", "OperatorsClientId", "UserPoolId", *EXPORTED]
     names.append("OperatorsTokenUrl")
     outputs = {name: name for name in (*names, "UserPoolClientId")}
     customers = SimpleNamespace(password="pa'ss")
@@ -41,7 +42,8 @@ def explained(directory: Path) -> tuple[str, dict[str, str], Path]:
         console="http://127.0.0.1:1/enter?key=k",
     )
     (path,) = re.findall(r"^  \. (\S+/env)$", out.getvalue(), re.MULTILINE)
-    lines = [shlex.split(line)[1] for line in Path(path).read_text().splitlines()]
+    exports = re.findall(r"^export .+$", Path(path).read_text(), re.MULTILINE)
+    lines = [shlex.split(line)[1] for line in exports]
     return out.getvalue(), dict(line.split("=", 1) for line in lines), Path(path)
 
 
@@ -51,6 +53,18 @@ def test_settings_file_is_private_and_readable_by_a_shell(tmp_path: Path):
     assert settings["PASSWORD"] == "pa'ss"
     assert settings["OPERATORS_SECRET"] == "s p"
     assert settings["API"] == "ApiUrl"
+    assert settings["ORDER_STREAM_NAME"] == "OrderStreamName"
+
+
+def test_a_shell_reads_the_settings_and_has_the_calls_of_the_api(tmp_path: Path):
+    _, _, path = explained(tmp_path)
+    said = subprocess.run(
+        ["sh", "-c", f". {path} && command -v api && command -v operator && echo $EVENT_BUS"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split() == ["api", "operator", "EventBus"]
 
 
 def test_address_of_the_console_is_shown_first(tmp_path: Path):
@@ -66,12 +80,11 @@ def test_every_route_and_the_operators_command_are_shown(tmp_path: Path):
     for use in (
         "api /contact -X PUT",
         "/sales?per=product&day=",
-        "api /products/85123A -X PUT",
+        "operator /products/85123A -X PUT",
         "python -m ops --help",
     ):
         assert use in shown
-    used = set(re.findall(r"\$([A-Z_]+)", shown)) - {"TOKEN", "OPERATOR"}
-    assert used <= set(settings)
+    assert set(re.findall(r"\$([A-Z_]+)", shown)) <= set(settings)
 
 
 def test_shelf_stock_is_added_to_the_demand_of_an_export(database: sqlite3.Connection):
