@@ -48,6 +48,8 @@ def _listen(port: int | None) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port or 0))
+        # Who reads the address may connect at once.
+        listener.listen()
     except OSError as error:
         listener.close()
         raise OperationError(f"port {port} of {HOST} cannot be used: {error.strerror}") from error
