@@ -15,7 +15,7 @@ from ops.console.saga_picture import picture_of
 from ops.deployed import Deployed
 from ops.orders.collect import READ_ERRORS, RecordCollector
 from ops.orders.executions import Execution
-from ops.orders.listing import Selection, list_orders
+from ops.orders.listing import Selection, list_newest, list_orders
 from ops.orders.render import RENDERERS
 from ops.orders.trace import trace_document
 
@@ -42,13 +42,12 @@ def show_list(request: Request) -> Response:
         older_than=timedelta(minutes=int(age)) if age and age in AGES else None,
     )
     deployed = console_of(request).deployed
-    listing = list_orders(
-        deployed.client("dynamodb"),
-        deployed.outputs("Orders")["OrdersTable"],
-        selection,
-        limit=LIMIT,
-        now=datetime.now(UTC),
-    )
+    table = deployed.client("dynamodb"), deployed.outputs("Orders")["OrdersTable"]
+    now = datetime.now(UTC)
+    if selection == Selection():
+        listing = list_newest(*table, limit=LIMIT, now=now)
+    else:
+        listing = list_orders(*table, selection, limit=LIMIT, now=now)
     context = {"listing": listing, "asked": selection, "age": age, "ages": AGES}
     return page(request, "orders.html", {**context, "states": list(OrderState)})
 

@@ -1,6 +1,6 @@
 """Select orders from their table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import nlargest
@@ -96,24 +96,51 @@ def list_orders(
     return listing
 
 
+def list_newest(dynamodb: "DynamoDBClient", table: str, *, limit: int, now: datetime) -> Listing:
+    """Scan the table, and parse the newest rows only, which takes half of the time.
+
+    A row that is no order is reported where it says to be among the newest.
+    """
+    listing = Listing()
+
+    def counted() -> Iterator[Mapping[str, Any]]:
+        for row in _rows(dynamodb, table):
+            listing.selected += 1
+            yield row
+
+    newest = nlargest(limit, counted(), key=lambda row: str(row.get("placed_at")))
+    listing.orders = list(_readable(newest, listing, now))
+    return listing
+
+
+def _rows(dynamodb: "DynamoDBClient", table: str) -> Iterator[Mapping[str, Any]]:
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    for row in (from_item(item) for page in pages for item in page["Items"]):
+        if not is_tombstone(row):
+            yield row
+
+
 def _selected(
     dynamodb: "DynamoDBClient", table: str, selection: Selection, listing: Listing, now: datetime
 ) -> Iterator[ListedOrder]:
-    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-    for row in (from_item(item) for page in pages for item in page["Items"]):
-        if is_tombstone(row):
-            continue
-        try:
-            listed = _listed(parse_order(row), now)
-        except RowError as error:
-            if len(listing.unreadable) < MAX_UNREADABLE:
-                unreadable = UnreadableRow(order_id=str(row.get("order_id")), error=str(error))
-                listing.unreadable.append(unreadable)
-            continue
+    for listed in _readable(_rows(dynamodb, table), listing, now):
         if _is_selected(listed, selection, now):
             listing.selected += 1
             listing.with_problems += bool(listed.problems)
             yield listed
+
+
+def _readable(
+    rows: Iterable[Mapping[str, Any]], listing: Listing, now: datetime
+) -> Iterator[ListedOrder]:
+    """Yield the orders; note the rows that are none."""
+    for row in rows:
+        try:
+            yield _listed(parse_order(row), now)
+        except RowError as error:
+            if len(listing.unreadable) < MAX_UNREADABLE:
+                unreadable = UnreadableRow(order_id=str(row.get("order_id")), error=str(error))
+                listing.unreadable.append(unreadable)
 
 
 def _listed(order: Order, now: datetime) -> ListedOrder:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ops.orders.records import OrderRecords
+from ops.orders.row_checks import parse_order
 from tests.support.asgi import Browser
 from tests.unit.ops.console.conftest import FakeDeployed
 from tests.unit.ops.order_samples import DISPATCHED, ID, NOW, PLACED, REJECTED, TROUBLED
@@ -23,6 +24,30 @@ def test_orders_are_listed_with_state_total_and_what_is_wrong(
     assert "22.08" in page
     assert "RefundPayment failed for good and waits for a person" in page
     assert '<span class="tag held">held</span> PaymentDisputed' in page
+
+
+def test_list_parses_no_more_orders_than_it_shows(
+    browser: Browser, deployed: FakeDeployed, monkeypatch: pytest.MonkeyPatch
+):
+    parsed: list[Any] = []
+    monkeypatch.setattr("ops.orders.listing.parse_order", noting(parsed, parse_order))
+    deployed.rows = [
+        {**PLACED.order, "order_id": f"{number:032x}", "placed_at": f"{2000 + number}-01-01T00:00Z"}
+        for number in range(200)
+    ]
+
+    page = browser.get("/orders").text
+
+    assert "The newest 100 of 200." in page
+    assert [row["placed_at"][:4] for row in parsed] == [str(2199 - n) for n in range(100)]
+
+
+def noting(calls: list[Any], function: Any) -> Any:
+    def call(row: Any) -> Any:
+        calls.append(row)
+        return function(row)
+
+    return call
 
 
 @pytest.mark.parametrize(
