@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+from tests.support.export_parsing import HEADER
+
 ORDERS = [
     "1,A1,x,2,2010-12-01,1.00,7,EIRE",
     "2,A1,x,2,2010-12-01,0.00,8,EIRE",
@@ -12,5 +13,5 @@ ORDERS = [
 
 def write_export(path: Path, *rows: str) -> Path:
     """Write an export of these rows; return its path."""
-    path.write_text(HEADER + "\n".join(rows))
+    path.write_text("\n".join([HEADER, *rows]))
     return path

@@ -1,7 +1,6 @@
 """The events that follow from changes of an order's row."""
 
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
@@ -17,43 +16,23 @@ from lambdas.contracts.orders import (
     OrderWithdrawn,
 )
 from lambdas.contracts.values import Money, PricedLine
-from lambdas.orders.cancellation import cancel
-from lambdas.orders.customer_view import customer_view
-from lambdas.orders.domain import NO_LONGER_WAITING, Hold, HoldState, Order
+from lambdas.orders.domain import NO_LONGER_WAITING, Order
 from lambdas.orders.events import event_for_change
-from lambdas.orders.rows import order_of, row_of
 from lambdas.orders.stalled_orders import request_attention
-from lambdas.runtime.dynamodb import from_item, to_item
-from tests.support.order_requests import placed
-
-LATER = "2026-12-01T08:26:02.918Z"
-
-
-def after(order: Order, **changed: Any) -> Order:
-    """The order after the saga's next write."""
-    return replace(order, sequence=order.sequence + 1, changed_at=LATER, **changed)
-
-
-PLACED_ORDER = placed()
-CONFIRMED_ORDER = after(PLACED_ORDER, state=OrderState.CONFIRMED)
-REJECTED_ORDER = after(
-    PLACED_ORDER, state=OrderState.REJECTED, reason="PaymentDeclined", explanation="over the limit"
-)
-ORDER_WITH_DEAD_LETTERS = after(REJECTED_ORDER, failed_compensations=("RefundPayment",))
-CLAIMED_ORDER = replace(
-    PLACED_ORDER, claim_owner="execution", claim_until=1, claimed_by={"execution"}
-)
-DEFERRED_ORDER = replace(
-    PLACED_ORDER, deferred_since=LATER, deferred_step="TakePayment", deferred_error="States.Timeout"
-)
-CANCELLED_ORDER = cancel(PLACED_ORDER, now=LATER)
-WISHED_ORDER = cancel(CLAIMED_ORDER, now=LATER)
-WITHDRAWN_ORDER = cancel(CONFIRMED_ORDER, now=LATER)
-UNDONE_ORDER = after(
-    WISHED_ORDER, state=OrderState.CANCELLED, reason="Cancelled", explanation="cancelled"
-)
-GIVEN_UP_ORDER = after(
-    WITHDRAWN_ORDER, state=OrderState.CANCELLED, reason="Cancelled", explanation="x"
+from tests.support.changed_orders import (
+    CANCELLED_ORDER,
+    CLAIMED_ORDER,
+    CONFIRMED_ORDER,
+    DEFERRED_ORDER,
+    GIVEN_UP_ORDER,
+    LATER,
+    ORDER_WITH_DEAD_LETTERS,
+    PLACED_ORDER,
+    REJECTED_ORDER,
+    UNDONE_ORDER,
+    WISHED_ORDER,
+    WITHDRAWN_ORDER,
+    after,
 )
 
 
@@ -225,103 +204,3 @@ def test_every_event_of_an_order_has_its_own_id():
     ]
 
     assert len({event.metadata.event_id for event in published if event is not None}) == 3
-
-
-FULL_ORDER = replace(
-    ORDER_WITH_DEAD_LETTERS,
-    claim_owner="execution",
-    claimed_by={"execution"},
-    claim_until=1,
-    cancel_requested_at=LATER,
-    open_shard="7",
-    check_after=LATER,
-    deferred_shard="7",
-    deferred_since=LATER,
-    deferred_step="TakePayment",
-    deferred_error="States.Timeout",
-    deferrals=2,
-    attention_requested_at=LATER,
-    closed_shard="7",
-    dedup_bucket="2026-12-01T08:25+00:00 7",
-    dedup_key="7",
-    duplicate_of="0" * 32,
-    holds=(
-        Hold(
-            cause="c", reason="PaymentDisputed", explanation="x", state=HoldState.LIFTED, at=LATER
-        ),
-        Hold(cause="d", reason="PaymentDisputed", explanation="y", state=HoldState.HELD, at=LATER),
-    ),
-    out_of_band_events=3,
-    completed_compensations=("ReleaseStock",),
-)
-
-
-@pytest.mark.parametrize(
-    "order",
-    [
-        PLACED_ORDER,
-        CONFIRMED_ORDER,
-        REJECTED_ORDER,
-        ORDER_WITH_DEAD_LETTERS,
-        CANCELLED_ORDER,
-        WISHED_ORDER,
-        WITHDRAWN_ORDER,
-        FULL_ORDER,
-    ],
-)
-def test_order_survives_a_round_trip_through_its_row(order: Order):
-    kept = from_item(to_item(row_of(order) | {"another_column": 1}))
-
-    assert order_of(kept) == order
-
-
-def test_full_order_has_every_column():
-    assert row_of(FULL_ORDER).keys() == {field.name for field in fields(Order)}
-
-
-def test_row_has_no_empty_columns():
-    empty = {name for name in row_of(FULL_ORDER) if getattr(PLACED_ORDER, name) in (None, ())}
-
-    assert {
-        "reason",
-        "claim_until",
-        "cancel_requested_at",
-        "failed_compensations",
-        "holds",
-        "closed_shard",
-    } <= empty
-    assert row_of(PLACED_ORDER).keys() & empty == set()
-    assert "open_shard" not in row_of(CANCELLED_ORDER)
-
-
-class TestView:
-    def test_customer_view_has_no_internal_fields(self):
-        claimed = replace(PLACED_ORDER, claim_owner="execution", claim_until=1)
-
-        assert set(customer_view(claimed)) == {
-            "order_id",
-            "state",
-            "currency",
-            "country",
-            "lines",
-            "total",
-            "placed_at",
-            "changed_at",
-        }
-
-    def test_customer_view_of_a_rejected_order_has_the_reason(self):
-        assert customer_view(REJECTED_ORDER)["reason"] == "PaymentDeclined"
-        assert customer_view(REJECTED_ORDER)["explanation"] == "over the limit"
-
-
-def test_customer_view_hides_technical_failures():
-    """It stays on the row, for operators."""
-    failed = replace(
-        REJECTED_ORDER, reason="TechnicalFailure", explanation="TakePayment: States.Timeout"
-    )
-    event = event_for_change(PLACED_ORDER, failed)
-
-    assert event is not None
-    for published in (event.data.explanation, customer_view(failed)["explanation"]):
-        assert published == "something went wrong on our side"
-    assert (event.data.reason, customer_view(failed)["reason"]) == ("TechnicalFailure",) * 2
