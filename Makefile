@@ -17,7 +17,7 @@ APPROVAL := $(if $(CI),never,$(shell test -t 0 && echo broadening || echo never)
 ORDERS_OPTION = $(if $(filter undefined,$(origin ORDERS)),,--orders "$$ORDERS")
 
 .PHONY: help setup demo up test check simulate python lint types unit contracts synth-alone docs api-docs lock synth
-.PHONY: preflight deploy smoke destroy clean pictures
+.PHONY: lint-templates preflight deploy smoke destroy clean pictures
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -61,6 +61,18 @@ test: check ## everything, the local cloud and the demo included
 	pytest tests/e2e/test_grants.py
 	@$(MAKE) synth-alone
 
+lint-templates: setup build/lint/installed ## other people's checkers over the synthesized templates: cfn-lint, checkov
+	cdk synth --quiet -c env=laptop --output build/templates/laptop
+	cdk synth --quiet -c env=prod --output build/templates/prod
+	build/lint/bin/cfn-lint build/templates/*/*.template.json
+	build/lint/bin/checkov --directory build/templates/prod
+
+# checkov wants an older boto3 than the local cloud.
+build/lint/installed: requirements-lint.txt
+	@uv venv --quiet --clear --python $(VENV)/bin/python build/lint
+	@uv pip install --quiet --system-certs --python build/lint/bin/python --require-hashes -r $<
+	@touch $@
+
 synth-alone: setup build/alone/installed ## prove that requirements.txt suffices for synthesis
 	env -u PYTHONPATH cdk synth --quiet -c env=prod --app "build/alone/bin/python app.py" --output build/alone/cdk.out
 
@@ -73,7 +85,7 @@ simulate: setup ## the platform in virtual time, with faults by chance (SEED=7 p
 	@python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500) --from $(or $(FROM),1))
 
 lock: setup ## pin everything that is installed, with hashes (UPGRADE=--upgrade for newer ones)
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev requirements-lint; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) \
 			--custom-compile-command "make lock" $$name.in --output-file $$name.txt || exit 1; done
 

@@ -9,6 +9,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from stacks.constructs.alarm import alarm
+from stacks.constructs.nag import acknowledge_checkov
 from stacks.environments import Environment
 
 
@@ -19,6 +20,11 @@ class OperationsStack(Stack):
         super().__init__(scope, env.stack_name("Operations"))
 
         self.topic = sns.Topic(self, "Topic", display_name="Orders operations", enforce_ssl=True)
+        acknowledge_checkov(
+            self.topic,
+            "CKV_AWS_26",
+            reason="the key that AWS manages lets neither CloudWatch nor EventBridge publish",
+        )
         # An explicit policy replaces the default one, which lets alarms publish.
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(

@@ -6,7 +6,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.constructs.grants import grant
-from stacks.constructs.nag import acknowledge
+from stacks.constructs.nag import acknowledge, acknowledge_checkov
 from stacks.environments import Environment
 
 
@@ -49,6 +49,7 @@ class ServiceBucket(s3.Bucket):
             removal_policy=env.removal_policy_unprotected,
         )
         acknowledge(self, "AwsSolutions-S1", reason=reason)
+        acknowledge_checkov(self, "CKV_AWS_18", reason=reason)
 
     def grant_objects(
         self, grantee: iam.IRole | None, action: str, *, objects: str, reason: str

@@ -10,7 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs.backlog_scaling import scale_on_backlog
-from stacks.constructs.nag import acknowledge
+from stacks.constructs.nag import acknowledge, acknowledge_checkov
 from stacks.constructs.network import Network
 from stacks.constructs.worker_assets import WorkerAssets
 from stacks.constructs.worker_role import WorkerRole
@@ -104,6 +104,8 @@ class WorkerGroup(Construct):
             ],
             user_data=user_data,
         )
+        reason = "it reaches AWS without a NAT gateway, and nothing reaches it: docs/adr/0010"
+        acknowledge_checkov(template, "CKV_AWS_88", reason=reason)
         min_size, max_size = env.workers
         public_subnets = network.select_subnets(subnet_type=ec2.SubnetType.PUBLIC)
         group = autoscaling.AutoScalingGroup(

@@ -9,7 +9,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs.grants import grant
-from stacks.constructs.nag import acknowledge
+from stacks.constructs.nag import acknowledge, acknowledge_checkov
 
 SESSION_MANAGER_ACTIONS = (
     "ssm:UpdateInstanceInformation",
@@ -58,11 +58,9 @@ class WorkerRole(iam.Role):
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
         grant(self, "autoscaling:CompleteLifecycleAction", on=group_arn)
-        acknowledge(
-            self,
-            "AwsSolutions-IAM5[Resource::*]",
-            reason="Session Manager's channels know no resources",
-        )
+        reason = "Session Manager's channels know no resources"
+        acknowledge(self, "AwsSolutions-IAM5[Resource::*]", reason=reason)
+        acknowledge_checkov(self.node.find_child("DefaultPolicy"), "CKV_AWS_111", reason=reason)
         acknowledge(
             self,
             "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:autoscaling:<AWS::Region>:"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+LOCKS = ("requirements", "requirements-dev", "requirements-lint")
 ROOT = Path(__file__).resolve().parents[2]
 PIN = re.compile(r"^([\w.-]+==[\w.]+)(?: ;[^\\\n]*)? ?(\\\n    --hash=sha256:)?", re.MULTILINE)
 
@@ -14,12 +15,12 @@ def pins(file: str) -> dict[str, bool]:
     return {pin: bool(hash) for pin, hash in PIN.findall((ROOT / file).read_text())}
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_lock_has_every_pin_of_its_source(name: str) -> None:
     assert pins(f"{name}.in").keys() - pins(f"{name}.txt").keys() == set()
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_every_pin_of_a_lock_has_a_hash(name: str) -> None:
     locked = pins(f"{name}.txt")
 
