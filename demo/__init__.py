@@ -1,1 +1,1 @@
-"""Orders played through the platform on a laptop, with faults injected and invariants checked."""
+"""The demo: runs orders through the platform on a laptop, injects faults, checks invariants."""

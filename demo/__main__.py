@@ -18,19 +18,19 @@ SAMPLE = Path(__file__).with_name("sample.csv")
 
 
 def main() -> int:
-    """Run the command; return 0, 1 for a broken promise, or 2 if it could not be run."""
+    """Run the command. Return 0; 1 if a promise is broken; or 2 if the demo could not run."""
     arguments = _arguments()
-    # What is written is nobody else's to read: a key is in it with which code runs as this user.
+    # No other user may read the files: they have a key with which code can run as this user.
     os.umask(0o077)
     for ending in (signal.SIGTERM, signal.SIGHUP):
-        # Under nohup, a hang-up is ignored already, and stays so.
+        # If SIGHUP is ignored already, as under nohup, it stays ignored.
         if signal.getsignal(ending) is signal.SIG_DFL:
             signal.signal(ending, lambda number, _: sys.exit(128 + number))
     try:
         check_tools()
     except UnreadyError as unready:
         return _say(unready)
-    # Only now: these modules need the packages that were just checked.
+    # Imported only here: these modules need the packages that were checked above.
     from demo.errors import DemoError
     from demo.export_rows import ExportError
     from demo.exports import check
@@ -51,7 +51,7 @@ def main() -> int:
         sys.stderr.write("\n")
         return 130
     except BrokenPipeError:
-        # Who read the output has gone. What Python would still flush to it goes nowhere.
+        # The reader of the output has closed it. What Python flushes at exit goes to /dev/null.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
 

@@ -1,4 +1,4 @@
-"""The platform's HTTP API as its customers use it: signed in, and patient."""
+"""A client of the platform's HTTP API: it signs in as a customer or operator, and retries."""
 
 import json
 import random
@@ -28,24 +28,24 @@ MAX_TOKENS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """An answer of the API; status 0 is none at all, however often it was asked."""
+    """A response of the API. Status 0 means that all attempts got no response."""
 
     status: int
     body: Mapping[str, Any]
 
 
 class Tokens(Protocol):
-    """Who calls the API."""
+    """Access tokens of the API's callers."""
 
     def token(self, caller: str, *, fresh: bool = False) -> str:
-        """The caller's access token: the one at hand, unless it must be ``fresh``."""
+        """Return the caller's access token; a cached one unless it must be ``fresh``."""
 
 
 class Operators:
-    """The operators' machine client, which may change things: it gets its token for a secret."""
+    """The machine client of operators. Its token lets it change the catalogue and more."""
 
     def __init__(self, cloud: Cloud, outputs: Mapping[str, str]) -> None:
-        """``outputs`` are those of the deployed stacks."""
+        """``outputs`` are the outputs of the deployed stacks."""
         self._client = outputs["OperatorsClientId"]
         found = cloud.client("cognito-idp").describe_user_pool_client(
             UserPoolId=outputs["UserPoolId"], ClientId=self._client
@@ -56,7 +56,7 @@ class Operators:
         self._token = ""
 
     def token(self, caller: str, *, fresh: bool = False) -> str:
-        """The client's access token; all callers are this one client."""
+        """Return the client's access token, whoever ``caller`` is."""
         if fresh or not self._token:
             basic = urllib3.make_headers(basic_auth=f"{self._client}:{self.secret}")
             answer = http(self._cloud).request(
@@ -71,20 +71,20 @@ class Operators:
 
 
 class Customers:
-    """The customers as users of the platform's user pool, and their access tokens."""
+    """The customers as users of the platform's user pool, with their access tokens."""
 
     def __init__(self, cognito: Any, *, pool: str, client: str) -> None:
         """``cognito`` is boto3's client of cognito-idp."""
         self._cognito = cognito
         self._pool = pool
         self._client = client
-        # One password for all: it never leaves this process.
+        # One password for all users. It never leaves this process.
         self.password = f"Aa1!{secrets.token_urlsafe(24)}"
         self._tokens: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
 
     def sign_up(self, customer: str) -> None:
-        """Create a customer's user; names that differ in case only are one user."""
+        """Create a customer's user. Names that differ only in case are one user."""
         user = {"UserPoolId": self._pool, "Username": customer}
         with suppress(self._cognito.exceptions.UsernameExistsException):
             self._cognito.admin_create_user(**user, MessageAction="SUPPRESS")
@@ -111,7 +111,10 @@ class Customers:
 
 
 def create_customers(cloud: Cloud, outputs: Mapping[str, str], *admitted: str) -> Customers:
-    """The customers of a deployed platform, with these admitted; ``outputs`` are its stacks'."""
+    """Return the customers of a deployed platform; create users for those in ``admitted``.
+
+    ``outputs`` are the outputs of its stacks.
+    """
     customers = Customers(
         cloud.client("cognito-idp"),
         pool=outputs["UserPoolId"],
@@ -123,10 +126,10 @@ def create_customers(cloud: Cloud, outputs: Mapping[str, str], *admitted: str) -
 
 
 class ApiClient:
-    """The platform's HTTP API as a patient client uses it.
+    """A client of the platform's HTTP API that retries.
 
-    What fails for a moment (429, 5xx, a broken connection) is asked again, with backoff, full
-    jitter and the same Idempotency-Key: however often it is sent, it is one order.
+    A transient failure (429, 5xx, a broken connection) is retried with backoff, full jitter and the
+    same Idempotency-Key: however often it is sent, it is one order.
     """
 
     def __init__(
@@ -138,7 +141,7 @@ class ApiClient:
         sleep: Callable[[float], object],
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """``http`` is urllib3's pool manager; ``jitter`` draws from 0 to 1."""
+        """``http`` is urllib3's pool manager; ``jitter`` returns a random number from 0 to 1."""
         self._url = url.rstrip("/")
         self._callers = callers
         self._http = http
@@ -159,7 +162,7 @@ class ApiClient:
         )
 
     def order(self, order_id: str, *, customer: str) -> ApiResponse:
-        """An order as its customer sees it."""
+        """Get an order, as its customer sees it."""
         return self._ask("GET", f"/orders/{order_id}", customer, headers={})
 
     def put_product(
@@ -172,7 +175,7 @@ class ApiClient:
         return self._ask("PUT", path, "operator", body=product, headers=headers)
 
     def put_contact(self, *, customer: str, email: str, name: str) -> ApiResponse:
-        """Say where a customer is to be written to, once the address is confirmed."""
+        """Set a customer's address and name. The address is used once it is confirmed."""
         contact = json.dumps({"email": email, "name": name})
         headers = {"Content-Type": "application/json"}
         return self._ask("PUT", "/contact", customer, body=contact, headers=headers)
@@ -215,7 +218,7 @@ class ApiClient:
 
 
 def http(cloud: Cloud) -> urllib3.PoolManager:
-    """Connections to the local cloud that are kept alive, one a thread."""
+    """Return a pool of kept-alive connections to the local cloud, one for each thread."""
     return urllib3.PoolManager(
         maxsize=THREADS,
         block=True,

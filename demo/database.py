@@ -1,4 +1,4 @@
-"""The SQLite database of a run: one table for each kind of record that the services keep.
+"""The SQLite database of a run. Each kind of record that services keep has a table.
 
 Amounts are in minor units of their currency.
 """
@@ -90,7 +90,7 @@ Besides the services' own records:
 
 
 def insert(database: Connection, table: str, rows: Iterable[Sequence[Any]]) -> None:
-    """Insert rows, column by column, except those whose primary key exists already."""
+    """Insert rows, except those whose primary key exists already. A row has a value per column."""
     width = len(database.execute(f"SELECT * FROM {table} LIMIT 0").description)  # noqa: S608
     marks = ", ".join("?" * width)
     with database:

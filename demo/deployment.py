@@ -11,6 +11,6 @@ CONTEXT_OPTIONS = context_options(CONTEXT)
 def deploy_app(cloud: Cloud, *, stack: str | None = None, progress: Progress) -> dict[str, str]:
     """Synthesize and deploy this repository's app; return the outputs of its stacks.
 
-    With a `stack`, only that one and those it depends on are deployed.
+    If `stack` is given, only that stack and those it depends on are deployed.
     """
     return deploy(cloud, context=CONTEXT, stack=stack, progress=progress)

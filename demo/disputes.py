@@ -1,4 +1,4 @@
-"""Disputed payments: their orders are held, and are dispatched once the holds are lifted."""
+"""Disputed payments: their orders are held, and dispatched once an operator lifts the holds."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -27,10 +27,10 @@ REASONS = ("fraudulent", "product_not_received", "duplicate")
 
 
 class Disputes:
-    """Plays the card company, which opens disputes, and the operator, who lifts the holds."""
+    """Acts as the card company, which opens disputes, and as the operator, who lifts the holds."""
 
     def __init__(self, cloud: Cloud, outputs: Mapping[str, str], database: Connection) -> None:
-        """`outputs` are those of the deployed stacks; `database` has the schema."""
+        """`outputs` are the outputs of the deployed stacks; `database` has the run's schema."""
         self._cloud = cloud
         self._outputs = outputs
         self._database = database
@@ -56,7 +56,7 @@ class Disputes:
         note(f"{self._record_when(HELD, self._is_held)} of {len(found)} held")
 
     def lift_holds(self, note: Note, *, progress: Callable[[], int]) -> None:
-        """Wait until the held orders were picked, and lift the holds.
+        """Wait until the held orders are picked, then lift the holds.
 
         `progress` returns a number that changes as long as workers pick orders.
         """
@@ -66,7 +66,7 @@ class Disputes:
     def _record_when(
         self, statement: str, is_so: Callable[[str], bool], progress: Callable[[], int] = int
     ) -> int:
-        """Run the statement for each disputed order when `is_so` becomes true of it; count them."""
+        """Run the statement for each disputed order once `is_so` is true of it; count them."""
         open_ = [row[0] for row in self._database.execute("SELECT order_id FROM disputes")]
         total = len(open_)
 
@@ -113,7 +113,7 @@ class Disputes:
 
 
 def show(screen: Screen, database: Connection) -> None:
-    """Show how many payments were disputed, and what became of their orders."""
+    """Show how many payments were disputed, and how their orders ended."""
     opened, held, held_when_picked, lifted, dispatched = database.execute(
         "SELECT count(*), sum(held), sum(held_when_picked), sum(lifted), sum(state = 'DISPATCHED')"
         " FROM disputed"

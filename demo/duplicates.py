@@ -1,7 +1,7 @@
-"""Orders that repeat an earlier one: orders holds them, and an operator decides about each.
+"""Orders that repeat an earlier one: orders holds them, and an operator decides on each.
 
-A customer of a real export orders the same again now and then, and the demo sends in a minute what
-took a year: all of it is within the time in which a repeated order counts as a duplicate.
+Now and then a customer of a real export orders the same again. The demo sends in a minute what took
+a year, so all these orders come soon enough after each other to count as duplicates.
 """
 
 import json
@@ -93,7 +93,7 @@ CHECKS = (
 
 
 class Duplicates:
-    """Has orders' job look for duplicates, and plays the operator who decides about them."""
+    """Runs the job that finds duplicates, and acts as the operator who decides on them."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class Duplicates:
         *,
         api: ApiClient,
     ) -> None:
-        """`outputs` are those of the deployed stacks; `database` has the schema."""
+        """`outputs` are the outputs of the deployed stacks; `database` has the run's schema."""
         self._cloud = cloud
         self._outputs = outputs
         self._database = database
@@ -113,7 +113,7 @@ class Duplicates:
         self._published = 0
 
     def find(self, note: Note) -> None:
-        """Run the job as its schedule does, until it finds no more.
+        """Run the job, as its schedule does, until it finds no more duplicates.
 
         Raises:
             DemoError: The job failed.
@@ -130,7 +130,7 @@ class Duplicates:
             note(f"{total:,} found")
 
     def decide(self) -> None:
-        """Decide about the duplicates that are held: by turns, let one go and cancel one."""
+        """Decide on the held duplicates: by turns, lift the hold of one and cancel the next."""
         for page in scan(self._cloud.client("dynamodb"), self._outputs["OrdersTable"]):
             for row in page:
                 for hold in row.get("holds", ()):
@@ -138,14 +138,14 @@ class Duplicates:
                         self._decide_about(row["order_id"], hold)
 
     def decide_if_held(self) -> None:
-        """Decide if a hold was published since the last call."""
+        """Decide on the duplicates if a hold was published since the last call."""
         published = count(self._database, "events WHERE detail_type = 'OrderHeld'")
         if published != self._published:
             self._published = published
             self.decide()
 
     def _decide_about(self, order_id: str, hold: Mapping[str, Any]) -> None:
-        """Decide about a duplicate of this run, once."""
+        """Decide on one duplicate of this run, once."""
         customers = self._database.execute(
             "SELECT customer FROM accepted JOIN invoices ON number = invoice WHERE order_id = ?"
             " AND order_id NOT IN (SELECT order_id FROM duplicates)",
@@ -168,7 +168,7 @@ class Duplicates:
         insert(self._database, "cancel_requests", [(order_id, state)])
 
     def gather(self) -> None:
-        """Copy what orders has on record of duplicates."""
+        """Copy the records of duplicates from orders' table."""
         lambda_ = self._cloud.client("lambda")
         configured = lambda_.get_function_configuration(FunctionName=self._job)
         within = int(configured["Environment"]["Variables"]["DUPLICATE_WINDOW_SECONDS"])

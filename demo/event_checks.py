@@ -1,4 +1,4 @@
-"""The checks of what was published: an event is published in one way, and an order ends once."""
+"""The checks of published events: each is published in one way, and an order ends once."""
 
 from demo.invariants import Check
 

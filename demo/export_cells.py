@@ -1,4 +1,4 @@
-"""What the cells of an export mean: numbers and dates, as databases and spreadsheets write them."""
+"""The parsers of an export's cells: numbers and dates, as databases and spreadsheets write them."""
 
 import re
 from contextlib import suppress
@@ -32,7 +32,7 @@ _SERIAL = re.compile(r"[1-9][0-9]{4}(?:[.,][0-9]+)?")
 
 
 class UnusableError(Exception):
-    """A cell that cannot be used: why, and what was found."""
+    """A cell cannot be used. The error has the reason, and what was found."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason)
@@ -48,9 +48,11 @@ def require(condition: bool, reason: str, detail: str = "") -> None:
 def number(text: str, name: str) -> Decimal:
     """Return a number such as ``2.55``, ``2,55``, ``1,234.50``, ``1.234,50`` or ``1 234,50``.
 
+    ``name`` is what messages call the number.
+
     Raises:
-        UnusableError: It is no number; or it is like ``1,234`` or ``1.234``, where nobody knows
-            whether thousands or decimals are parted. ``name`` says what the number is.
+        UnusableError: It is no number; or it is like ``1,234`` or ``1.234``, where the mark may
+            separate thousands or decimals.
     """
     require(not _AMBIGUOUS.fullmatch(text), f"{name} can be read in two ways", text)
     if _PLAIN.fullmatch(text):
@@ -64,9 +66,9 @@ def number(text: str, name: str) -> Decimal:
 
 @lru_cache(maxsize=1024)
 def is_date(text: str) -> bool:
-    """Return whether it is a date, a time or both: no order depends on which day it was.
+    """Return whether the text is a date, a time or both.
 
-    A spreadsheet whose cells are formatted as times writes the time alone.
+    The value is not needed. A spreadsheet whose cells are formatted as times writes only the time.
     """
     with suppress(ValueError):
         datetime.fromisoformat(text)

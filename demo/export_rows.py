@@ -1,4 +1,7 @@
-"""The rows of an export, whose file may hold anything: each is read, or refused with a reason."""
+"""The rows of an export.
+
+The file may contain anything: a row is parsed, or rejected with a reason.
+"""
 
 import csv
 import re
@@ -36,16 +39,17 @@ ZERO_BYTE = "holds a zero byte"
 class ExportError(Exception):
     """The file is not an export; the message is one line that says what to do.
 
-    The parser does not know the file's name. Its messages lack a subject, as in "is empty", and the
-    code that opens the file puts the name before them.
+    The parser does not know the file's name. Its messages have no subject, as in "is empty", and
+    the code that opens the file puts the name in front.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """A row or an invoice that is not carried out.
+    """A row or an invoice that is not used.
 
-    ``reason`` is one of a few phrases and can be counted; ``detail`` shows what was found.
+    ``reason`` is one of a few phrases, so that rejections can be counted; ``detail`` shows what was
+    found.
     """
 
     line: int
@@ -56,7 +60,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A row as it is written, but for the blanks around its cells."""
+    """A row's cells as they are written, without the spaces around them."""
 
     line: int
     invoice: str
@@ -69,7 +73,7 @@ class Row:
 
 
 def rows(file: BinaryIO) -> Iterator[Row | Rejection]:
-    """The rows that have something in them.
+    """Yield the rows that are not empty, and rejections.
 
     Raises:
         ExportError: the first line does not name the columns.
@@ -101,7 +105,7 @@ def rows(file: BinaryIO) -> Iterator[Row | Rejection]:
 
 
 def _header(text: str) -> tuple[str, dict[str, int]]:
-    """The delimiter, and the place of each column."""
+    """Return the delimiter, and the index of each column, from the first line."""
     found = [
         (delimiter, _places(next(csv.reader([text], delimiter=delimiter), [])))
         for delimiter in DELIMITERS
@@ -118,7 +122,7 @@ def _header(text: str) -> tuple[str, dict[str, int]]:
 
 
 def _places(header: Sequence[str]) -> dict[str, int]:
-    # Letters only: a byte-order mark goes too.
+    # Only letters are kept, so a byte-order mark is removed too.
     names = [re.sub("[^a-z]", "", cell.lower()) for cell in header]
     return {
         column: names.index(name.lower())
@@ -129,7 +133,7 @@ def _places(header: Sequence[str]) -> dict[str, int]:
 
 
 class _Lines:
-    """A file's lines. Some can be put back; a line that is no text is a rejection.
+    """The lines of a file, some of which can be put back. A line that is no text is a rejection.
 
     A line ends with a line feed, a carriage return, or both.
     """
@@ -152,7 +156,7 @@ class _Lines:
         """Yield the rows, each with the number of its first line.
 
         A quoted cell may span lines, up to `MAX_RECORD` for a row. If its quote is not closed by
-        then, the row is its first line only, and the next line starts another row.
+        then, only the first line is the row, and the next line starts another row.
         """
         for number, text in self.take():
             if isinstance(text, Rejection):
@@ -178,7 +182,7 @@ def _split(file: BinaryIO) -> Iterator[bytes]:
     begun, cut_off = b"", b""
     while chunk := file.readline(MAX_LINE):
         lines = (begun + chunk).splitlines(keepends=True)
-        # A carriage return at the end of the chunk may be half of a line's end.
+        # A carriage return at the end of the chunk may be followed by a line feed.
         begun = b"" if lines[-1].endswith(b"\n") else lines.pop()
         for line in lines:
             yield (cut_off or line)[:MAX_LINE]
@@ -200,7 +204,7 @@ def _text(number: int, raw: bytes) -> str | Rejection:
 
 
 def _decoded(raw: bytes) -> str:
-    # Windows-1252 leaves five bytes undefined; Latin-1 has something for each.
+    # Windows-1252 leaves five bytes undefined; Latin-1 defines every byte.
     for encoding in ("utf-8", "cp1252"):
         with suppress(UnicodeDecodeError):
             return raw.decode(encoding)
@@ -208,7 +212,7 @@ def _decoded(raw: bytes) -> str:
 
 
 def _open_quote(lines: Sequence[str], delimiter: str) -> bool:
-    """Whether the last of these lines ends inside a quoted cell."""
+    """Return whether a quoted cell is still open at the end of these lines."""
     if not any('"' in line for line in lines):
         return False
     end = "\N{END OF TEXT}"

@@ -2,10 +2,10 @@
 
 https://archive.ics.uci.edu/dataset/352/online+retail
 
-One invoice is an order, and an invoice C<number> cancels the order of invoice <number>, all of it.
-Real exports are dirty, so what cannot be used is reported, row by row, with line and reason,
-and everything else flows. One invoice is held in memory at a time: its rows have to stand together,
-which they do in any export that was not sorted by something else.
+One invoice is an order. An invoice C<number> cancels the whole order of invoice <number>. Real
+exports have errors. What cannot be used is reported row by row, with line and reason, and the rest
+is used. One invoice is held in memory at a time: its rows have to be next to each other, as in any
+export that was not sorted by another column.
 """
 
 import re
@@ -40,7 +40,7 @@ _ID = re.compile(r"[A-Za-z0-9._@-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
-    """One order of the export; ``line`` is where in the file it begins, prices are pence."""
+    """One order of the export. ``line`` is its first line in the file; prices are in pence."""
 
     line: int
     number: str
@@ -51,7 +51,7 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancellation:
-    """A wish to cancel the order of ``invoice``; its own ``number`` begins with a C."""
+    """A request to cancel the order of ``invoice``; its own ``number`` begins with a C."""
 
     line: int
     number: str
@@ -61,7 +61,7 @@ class Cancellation:
 
 @dataclass(slots=True, kw_only=True)
 class _Draft:
-    """An invoice whose rows are still being read."""
+    """An invoice of which not all rows have been read yet."""
 
     line: int
     number: str
@@ -72,17 +72,17 @@ class _Draft:
 
 
 def read(path: Path) -> Iterator[Invoice | Cancellation | Rejection]:
-    """Read an export's invoices, and what of it cannot be used, in the order of the file.
+    """Yield an export's invoices and cancellations, and rejections, in the order of the file.
 
     Raises:
-        ExportError: it is not such a file at all.
+        ExportError: the file is not an export.
     """
     with _open(path) as file:
         yield from invoices(file)
 
 
 def check(path: Path) -> None:
-    """Look for the first order of an export.
+    """Check that an export has an order, by reading up to the first one.
 
     Raises:
         ExportError: The file is not an export, or none of its rows can be used.
@@ -112,7 +112,7 @@ def check(path: Path) -> None:
 
 @contextmanager
 def _open(path: Path) -> Iterator[BinaryIO]:
-    """Open a file; what is wrong with it is raised with its name."""
+    """Open a file. Errors are raised with the file's name."""
     if not path.is_file():
         what = "is not a file" if path.exists() else "does not exist"
         raise ExportError(f"{path} {what}: ORDERS must name a CSV file.")
@@ -126,7 +126,7 @@ def _open(path: Path) -> Iterator[BinaryIO]:
 
 
 def invoices(file: BinaryIO) -> Iterator[Invoice | Cancellation | Rejection]:
-    """Read the invoices of an open export; see `read`."""
+    """Yield the invoices of an open export; see `read`."""
     draft: _Draft | None = None
     for row in rows(file):
         if isinstance(row, Rejection):
@@ -174,7 +174,7 @@ def _finished(draft: _Draft) -> Invoice | Cancellation | Rejection:
 
 
 def _add(draft: _Draft, row: Row) -> None:
-    """Add a row to its invoice; rows of one SKU at one price are summed."""
+    """Add a row to its invoice. Rows of one SKU at one price are summed."""
     require(draft.rows <= MAX_ROWS, f"more than {MAX_ROWS} rows in one invoice")
     _identifier(row.invoice, "invoice number")
     line = _line(row)
@@ -195,7 +195,7 @@ def _add(draft: _Draft, row: Row) -> None:
 
 
 def _add_customer(draft: _Draft, row: Row) -> None:
-    """Add a row to its cancellation, which is of the whole order, whatever its rows hold."""
+    """Add a row to its cancellation. Only the customer counts: it cancels the whole order."""
     _identifier(row.invoice[1:], "invoice number")
     draft.customer = _customer(draft, row)
 

@@ -1,6 +1,6 @@
-"""Injected faults, and their repair with the operator's command.
+"""Faults that the demo injects, and their repair with the operator's command.
 
-Each fault denies a permission until something is dead-lettered for the lack of it.
+Each fault denies a permission until a message is dead-lettered because of it.
 """
 
 import json
@@ -27,7 +27,7 @@ DEAD_LETTER_TIMEOUT = 180.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InjectedFault:
-    """A permission that is denied for a while."""
+    """A permission that is denied for some time."""
 
     what: str
     """The fault's name in the report."""
@@ -129,8 +129,8 @@ class FaultInjection:
 
         Args:
             faults: The faults. Each ends by itself when it has caused a dead letter.
-            is_over: Whether no more work can meet them: there is nothing to wait for then.
-            is_concerned: Whether any work has met them, and must have been dead-lettered.
+            is_over: Whether all work is done, so that no fault can cause a dead letter any more.
+            is_concerned: Whether any work met the faults, so that there must be a dead letter.
         """
         stop = threading.Event()
         with ThreadPoolExecutor(len(faults)) as pool:
@@ -154,7 +154,7 @@ class FaultInjection:
                 self._missing.append(fault)
 
     def redrive_all(self, note: Note) -> None:
-        """Redrive all dead letters, again and again, until none is left or the time is over."""
+        """Redrive all dead letters, repeatedly, until none is left or the time is over."""
         self._listing = self._ops("dlq", "list", "--non-empty")
 
         def is_done() -> bool:
@@ -196,7 +196,7 @@ class FaultInjection:
     def _await_dead_letter(
         self, fault: InjectedFault, permit: Callable[[], None], stop: threading.Event
     ) -> bool:
-        """Wait for a dead letter, and permit again; return whether there was one."""
+        """Wait for a dead letter, then permit again; return whether there was one."""
         try:
             poll(
                 lambda: stop.is_set() or self._depth(fault),
@@ -211,7 +211,7 @@ class FaultInjection:
         return reader_for(find_sink(self._sinks, fault.queue), self._client).depth().total
 
     def _deny(self, fault: InjectedFault) -> Callable[[], None]:
-        """Deny the permission; return how to permit again."""
+        """Deny the permission; return a function that permits it again."""
         name = self._physical[fault.holder]
         of_role = fault.holder.endswith("Role")
         policy = _RolePolicy(self._client, name) if of_role else _QueuePolicy(self._client, name)

@@ -1,4 +1,4 @@
-"""How to use a platform that runs on a laptop: a shell's settings, and what to type."""
+"""Instructions for a platform that runs on a laptop: settings for a shell, and commands to try."""
 
 import re
 import shlex
@@ -50,8 +50,7 @@ def explain(
 ) -> None:
     """Write a shell's settings to a file, and print how to use the platform.
 
-    `customer` is one who can sign in, `line` a SKU that is on offer and its price, `console` the
-    console's address.
+    `customer` is one who can sign in; `line` is a SKU that is on offer, and its price.
     """
     sku, price = line
     settings = run.cloud.directory / "env"
@@ -135,7 +134,7 @@ def _settings(run: Run, customer: str) -> str:
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
     }
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    # cdk.json says python3, and this is the one that has the app's requirements.
+    # cdk.json runs `python3`: this has to be the interpreter that has the app's requirements.
     lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
     return "\n".join(lines) + "\n" + FUNCTIONS
 

@@ -1,4 +1,4 @@
-"""The checks of the services' records, by promise. The numbers are those of `INVARIANTS`."""
+"""The checks of the services' records, by promise. `INVARIANTS` has the numbers."""
 
 from demo import event_checks
 from demo.invariants import Check, view_equals
@@ -7,7 +7,7 @@ _OF_ORDERS = ("reservations", "charges", "provider_charges", "shipments", "picke
 
 
 def _of_known_orders(table: str) -> Check:
-    """Return the check that a table has rows of known orders only."""
+    """Return the check that each row of a table belongs to a known order."""
     return Check(
         1,
         f"SELECT order_id, 'is in {table}, and is no order' FROM {table}"  # noqa: S608

@@ -1,8 +1,8 @@
-"""The platform's promises to the orders of a run, and how a check of them is written.
+"""The platform's promises about the orders of a run, and the form of their checks.
 
-Each promise has its checks: SQL queries over the run's database that must return nothing. Those of
-the services' records are in `demo.invariant_checks`, those of the views of the order stream in
-`demo.read_side`, those of mails and invoices in `demo.notifications`.
+Each promise has checks: SQL queries over the run's database that must return nothing.
+`demo.invariant_checks` has those of the services' records, `demo.read_side` those of the views of
+the order stream, and `demo.notifications` those of mails and invoices.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,10 @@ INVARIANTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """A broken promise: about which order, SKU or account, and what is wrong with it."""
+    """A broken promise.
+
+    ``subject`` is the order, SKU or account; ``problem`` says what is wrong.
+    """
 
     invariant: int
     subject: str
@@ -30,14 +33,14 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A query for rows (subject, what is wrong with it) that must return none."""
+    """A query for violations: rows of a subject and its problem. It must return none."""
 
     invariant: int
     query: str
 
 
 def find_violations(snapshot: Connection, checks: Sequence[Check]) -> Iterator[Violation]:
-    """Run the checks, and yield what they find."""
+    """Run the checks, and yield the violations that they find."""
     for check in checks:
         for subject, problem in snapshot.execute(check.query):
             yield Violation(invariant=check.invariant, subject=subject, problem=problem)
@@ -46,15 +49,15 @@ def find_violations(snapshot: Connection, checks: Sequence[Check]) -> Iterator[V
 def view_equals(
     view: str, truth: str, who: str, what: str, *, subject: str = "sku", true: str = "is"
 ) -> Check:
-    """Return the check that a view has the rows of the truth, and no others.
+    """Return the check that a view has exactly the rows of ``truth``.
 
     Args:
         view: The table or view that is checked.
-        truth: What it must equal.
-        who: What the view's rows are called in the message: "the storefront shows".
+        truth: The table or view that it must equal.
+        who: The subject of messages about rows of the view: "the storefront shows".
         what: The SQL expression that describes a row.
-        subject: The column that names what a row is about.
-        true: What the truth's rows are called in the message.
+        subject: The column with the row's subject.
+        true: The verb of messages about rows of the truth.
     """
     return Check(
         6,

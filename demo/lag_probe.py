@@ -1,4 +1,4 @@
-"""How soon the events of orders appear in storefront's timelines."""
+"""Measurement of how soon orders' events appear in storefront's timelines."""
 
 import math
 import threading
@@ -22,10 +22,10 @@ export."""
 
 
 class LagProbe:
-    """Measures how long after an event happened it was first seen in its order's timeline."""
+    """Measures the time from an event to its appearance in its order's timeline."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        """`table` is that of the timelines."""
+        """`table` is the name of the timelines' table."""
         self._dynamodb = dynamodb
         self._table = table
         self._orders: Sequence[str] = ()
@@ -36,19 +36,19 @@ class LagProbe:
         """Seconds, by order and event; None for events seen in the first reading of an order."""
 
     def follow_newest(self, database: Connection) -> None:
-        """Watch the orders that were accepted last."""
+        """Measure the orders that were accepted last."""
         newest = database.execute(
             "SELECT order_id FROM accepted ORDER BY rowid DESC LIMIT ?", [WATCHED_ORDERS]
         )
         self._orders = [order_id for (order_id,) in newest]
 
     def run(self) -> None:
-        """Read the timelines again and again, until `stop` is set."""
+        """Read the timelines repeatedly, until `stop` is set."""
         while not self.stop.wait(INTERVAL):
             self.read()
 
     def read(self) -> None:
-        """Read the timelines once, and note which events are new in them."""
+        """Read the timelines once, and record the lags of the events that are new in them."""
         orders = self._orders
         if not orders:
             return
@@ -66,5 +66,5 @@ class LagProbe:
 
 
 def percentile(lags: Sequence[float], share: float) -> float:
-    """Return the smallest of the sorted lags that so many percent of them do not exceed."""
+    """Return the smallest lag that at least `share` percent of the sorted lags do not exceed."""
     return lags[max(0, math.ceil(len(lags) * share / 100) - 1)]

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class ListenerQueue(NamedTuple):
-    """A queue, by its URL and its ARN."""
+    """A queue's URL and ARN."""
 
     url: str
     arn: str
@@ -17,7 +17,7 @@ class ListenerQueue(NamedTuple):
 def create_listener_queue(
     sqs: "SQSClient", name: str, *, service: str, source: str
 ) -> ListenerQueue:
-    """Create a queue to which a service may send for one topic or rule.
+    """Create a queue to which a service may send messages of one topic or rule.
 
     Args:
         sqs: boto3's client of SQS.

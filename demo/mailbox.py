@@ -1,4 +1,4 @@
-"""The mails that the local cloud's SES has accepted, and the links in them."""
+"""The mails that the local cloud's SES accepted, and the confirmation links in them."""
 
 import json
 import re
@@ -23,7 +23,7 @@ class ConfirmationLink:
 
 
 class Mailbox:
-    """All mails to all customers."""
+    """The mails to all customers."""
 
     def __init__(self, http: Any, *, cloud: Cloud) -> None:
         """``http`` is urllib3's pool manager for the local cloud."""
@@ -36,7 +36,7 @@ class Mailbox:
         return [mail for mail in self._read() if _link(mail) is None]
 
     def links(self) -> list[ConfirmationLink]:
-        """Return the newest link that was mailed to each address; an older one works no more."""
+        """Return the newest confirmation link for each address; older ones are no longer valid."""
         mails = sorted(self._read(), key=lambda mail: float(mail["Timestamp"]))
         links = {mail["To"][0]: link for mail in mails if (link := _link(mail))}
         return list(links.values())
@@ -45,7 +45,7 @@ class Mailbox:
         """Confirm an address, as the button on the link's page does.
 
         Raises:
-            DemoError: the link was neither accepted nor used before.
+            DemoError: the link was not accepted, and was not used before.
         """
         answer = self._http.request(
             "POST",

@@ -68,10 +68,10 @@ EXCESSES: tuple[Flaw, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Variant:
-    """How a shop writes: ``rename`` is what becomes of the names of the columns.
+    """The format of a shop's export. ``rename`` converts the names of the columns.
 
-    ``first`` is its first invoice's number: no two shops may give the same one to a customer.
-    ``large`` is the share of invoices that have hundreds of lines.
+    ``first`` is the number of its first invoice: it differs between shops, so that a customer's
+    orders differ. ``large`` is the share of invoices that have hundreds of lines.
     """
 
     first: int
@@ -118,7 +118,7 @@ VARIANTS: Mapping[str, _Variant] = {
 def export(
     *, seed: int, orders: int, variant: str, cancelled: float = CANCELLED
 ) -> Iterator[bytes]:
-    """An export's lines, which are made as they are asked for: it may be of any size.
+    """Yield an export's lines, each made when it is needed, so an export may be of any size.
 
     ``cancelled`` is the share of orders that are followed by a cancellation.
     """
@@ -154,7 +154,7 @@ def _first_row(style: _Variant, draw: Random, number: int) -> Row:
 
 
 def _item(style: _Variant, draw: Random, which: int) -> Row:
-    """One of the shop's products, always at the same price."""
+    """Return a row with one of the shop's products. A product always has the same price."""
     pounds, pence = divmod(25 + which * 37 % 995, 100)
     return {
         "StockCode": f"{20_000 + which}{draw.choice(('', '', 'A'))}",
@@ -165,7 +165,7 @@ def _item(style: _Variant, draw: Random, which: int) -> Row:
 
 
 def _invoice(style: _Variant, draw: Random, first: Row) -> Iterator[Row]:
-    # Large ones name at most 80 SKUs again and again, or hundreds, which is too many.
+    # A large invoice repeats at most 80 SKUs, or has hundreds of SKUs, which is too many.
     large = draw.random() < style.large
     rows = draw.randint(91, 400) if large else draw.choice((1, 1, 2, 2, 3, 4, 5, 8))
     products = draw.choice((40, SKUS)) if large else SKUS
@@ -185,7 +185,7 @@ def _invoice(style: _Variant, draw: Random, first: Row) -> Iterator[Row]:
 
 
 def _cancellation(draw: Random, made: deque[Row]) -> Iterator[Row]:
-    """One that comes at once, soon, late, too early, for a stranger, or for nothing."""
+    """Yield a cancellation's row: at once, soon, late, too early, by a stranger, or of no order."""
     how = draw.choice((0, 0, 1, 2, 3, 5, 40, 120, "early", "stranger", "unknown"))
     target = made[-1 - min(how, len(made) - 1)] if isinstance(how, int) else made[-1]
     number, customer = target["InvoiceNo"], target["CustomerID"]

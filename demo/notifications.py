@@ -1,6 +1,6 @@
-"""Whether customers got their mails and invoices, each once.
+"""Check of mails and invoices: each customer got each of them once.
 
-What SES has sent is read from the local cloud's own record: no mail leaves the machine.
+The mails are read from the local cloud's SES: no mail leaves the machine.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -100,7 +100,7 @@ CHECKS = (
 
 
 class Notifications:
-    """Registers customers' addresses, and copies what became of their mails and invoices."""
+    """Registers customers' addresses, and copies the records of their mails and invoices."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Notifications:
         *,
         api: api_client.ApiClient,
     ) -> None:
-        """`outputs` are those of the deployed stacks; `api` is a client of notifications' API."""
+        """`outputs` are the outputs of the deployed stacks; `api` is a client of the HTTP API."""
         self.mailbox = Mailbox(api_client.http(cloud), cloud=cloud)
         self._client = cache(cloud.client)
         self._outputs = outputs
@@ -132,13 +132,13 @@ class Notifications:
         return customer
 
     def record_reachable(self, customers: Iterable[str | None]) -> Iterator[None]:
-        """Record the customers who have an address; yield once for each customer."""
+        """Record the customers who have an address; yield None once for each item."""
         for customer in customers:
             insert(self._database, "reachable", [(customer,)] if customer else [])
             yield
 
     def gather(self) -> None:
-        """Copy the records of mails, what SES has sent, and the list of invoices."""
+        """Copy the records of mails, the mails that SES accepted, and the list of invoices."""
         for table in ("email_records", "sent_emails", "pdf_invoices"):
             self._database.execute(f"DELETE FROM {table}")  # noqa: S608
         columns = ("order_id", "kind", "state", "message_id")
@@ -155,7 +155,7 @@ class Notifications:
 
 
 def show(screen: Screen, database: Connection) -> None:
-    """Show how many customers can be reached, what was mailed, and the number of invoices."""
+    """Show how many customers have an address, how many mails were sent, and how many invoices."""
     screen.title("Notifications of customers")
     customers = count(database, "(SELECT DISTINCT customer FROM invoices)")
     screen.item(

@@ -33,9 +33,10 @@ def put_export_on_offer(
     *,
     stop: threading.Event,
 ) -> Iterator[int]:
-    """Put all prices of the export on offer, and wait; yield now and then how many SKUs are done.
+    """Put all prices of the export on offer, and wait until they are on offer.
 
-    A SKU that the catalogue refuses stays out of it. The API then refuses its orders, with reason.
+    Yield the number of SKUs done after each one. If the catalogue refuses a SKU, it has no offer,
+    and the API refuses its orders with a reason.
     """
     rows = database.execute(
         """SELECT DISTINCT line.value ->> '$.sku' AS sku, line.value ->> '$.unit_price' AS price
@@ -68,10 +69,10 @@ def put_on_offer(catalog: ApiClient, sku: str, prices: Iterable[int]) -> ApiResp
 def put_prices_on_offer(
     cloud: Cloud, outputs: Mapping[str, str], skus: Iterable[str], price: int
 ) -> None:
-    """Put SKUs on offer at one price, and wait until they are.
+    """Put SKUs on offer at one price, and wait until they are on offer.
 
     Raises:
-        DemoError: The catalogue refused one.
+        DemoError: The catalogue refused a SKU.
     """
     catalog = ApiClient(
         outputs["ApiUrl"],
@@ -89,7 +90,10 @@ def put_prices_on_offer(
 
 
 def wait_until_on_offer(cloud: Cloud, outputs: Mapping[str, str], begin: Mapping[str, str]) -> None:
-    """Wait until orders' view has these SKUs, and their offers have begun."""
+    """Wait until these SKUs are in orders' view and their offers have begun.
+
+    ``begin`` has the time at which each SKU's offer begins.
+    """
     client = cloud.client("dynamodb")
 
     def missing() -> int:
@@ -104,7 +108,8 @@ def wait_until_on_offer(cloud: Cloud, outputs: Mapping[str, str], begin: Mapping
 def tamper_with_prices(api: ApiClient, database: Connection) -> None:
     """Send some of the orders with a price that is not on offer, under their own keys.
 
-    What is refused keeps nothing under its key: the orders are placed under the same keys later.
+    A refused request stores nothing under its key, so the orders are placed under the same keys
+    later.
     """
     prices = database.execute(
         "SELECT DISTINCT line.value ->> '$.unit_price' FROM invoices, json_each(lines) AS line"
@@ -132,7 +137,7 @@ def show(screen: Screen, database: Connection) -> None:
 
 
 def count_refused(database: Connection) -> int:
-    """Return how many orders with a tampered price were refused as they must be."""
+    """Return how many orders with a tampered price were refused for that reason."""
     return count(database, "tampered_orders WHERE status = 409 AND named")
 
 

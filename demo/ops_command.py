@@ -1,4 +1,4 @@
-"""Run the operator's command, as a person does in a shell."""
+"""Run the operator's command as a person does in a shell."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ _FAILED = 2
 
 
 def start_ops(cloud: Cloud, *words: str, **options: Any) -> subprocess.Popen[str]:
-    """Start `python -m ops` with these words; `options` are those of `Popen`."""
+    """Start `python -m ops` with these arguments; `options` are those of `Popen`."""
     return subprocess.Popen(
         [sys.executable, "-m", "ops", *words],
         cwd=_ROOT,
@@ -25,7 +25,7 @@ def start_ops(cloud: Cloud, *words: str, **options: Any) -> subprocess.Popen[str
 
 
 def run_ops(cloud: Cloud, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m ops` with these words.
+    """Run `python -m ops` with these arguments; return the completed process with its output.
 
     Raises:
         CloudError: The command failed.

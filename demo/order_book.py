@@ -76,7 +76,7 @@ def load_orders(path: Path, database: Connection) -> int:
 
 
 def record_rejection(database: Connection, rejection: Rejection) -> None:
-    """Record what was not carried out, and why."""
+    """Record a row or invoice that was not used, and why."""
     database.execute(
         "INSERT INTO rejections VALUES (:line, :invoice, :reason, :detail)", asdict(rejection)
     )
@@ -88,7 +88,7 @@ def _is_known(database: Connection, number: str) -> bool:
 
 
 def _reject_unmatched_cancellations(database: Connection) -> None:
-    # Only at the end of the export are all invoices known.
+    # All invoices are known only at the end of the export.
     database.execute(
         "INSERT INTO rejections SELECT line, number, reason, '' FROM unmatched_cancellations"
     )

@@ -1,4 +1,4 @@
-"""Send an export's orders and cancellations to the API, a limited number of orders at a time."""
+"""Sends an export's orders and cancellations to the API, a limited number at a time."""
 
 import json
 import threading
@@ -33,8 +33,8 @@ STALL_TIMEOUT = 10.0
 class InFlightLimiter:
     """Limits the number of orders in flight: one at first, while functions start, and more later.
 
-    The next order is sent when another has ended. An order that does not end loses its slot after a
-    while, so that the run goes on.
+    The next order is sent when another has ended. If an order does not end, its slot is freed after
+    some time, so that the run goes on.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class InFlightLimiter:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One request to the API: to place an order, or to cancel one."""
+    """A request to the API, to place or to cancel an order."""
 
     line: int
     customer: str
@@ -98,10 +98,9 @@ def submit_orders(
 ) -> Iterator[ApiResponse | None]:
     """Place and cancel orders in the sequence of the export; record and yield the responses.
 
-    A cancellation waits for the response to its order, not for the order's end: one that soon
-    follows its order may overtake the saga. The response is None for a cancellation that was not
-    sent because its order was not accepted. `before_order` is called with each order's line in the
-    export just before it is sent.
+    A cancellation is sent after the response to its order, perhaps while the saga is still running.
+    If the order was not accepted, it is not sent, and None is yielded. `before_order` is called
+    with each order's line in the export just before the order is sent.
     """
     placing: dict[str, Future[str | None]] = {}
 
@@ -132,7 +131,7 @@ def submit_orders(
                 lines=json.loads(request.lines),
             )
         finally:
-            # Even after an exception, no cancellation may wait for ever.
+            # Set even after an exception, or a cancellation would wait for ever.
             request.placed.set_result(answer.body.get("order_id") if answer.status == 202 else None)
         if request.placed.result() is None:
             limiter.refused()

@@ -1,4 +1,7 @@
-"""The card company as a SaaS partner. The local cloud lets the account itself play the partner."""
+"""The card company as a SaaS partner.
+
+In the local cloud, the account itself acts as the partner.
+"""
 
 import json
 from typing import Any
@@ -8,7 +11,7 @@ from lambdas.contracts.partner import DISPUTE_OPENED
 
 
 def publish_dispute(cloud: Cloud, bus: str, **detail: Any) -> None:
-    """Put a dispute on the partner's bus, which has the name of the partner's event source.
+    """Put a dispute on the partner's bus `bus`, whose name is also the event source.
 
     `detail` has the fields of `DisputeOpened`.
     """

@@ -13,7 +13,7 @@ from demo.screen import Note, Screen, bar
 from demo.stock_delivery import deliver_stock
 from demo.waiting import wait_until_none
 
-# An order that is withdrawn after its confirmation has ended once before, and will end once more.
+# A withdrawn order has ended once, when it was confirmed, and will end again.
 _ENDED = """SELECT coalesce(sum(CASE detail_type WHEN 'OrderWithdrawn' THEN -1 ELSE 1 END), 0)
     FROM events WHERE detail_type IN
     ('OrderConfirmed', 'OrderRejected', 'OrderWithdrawn', 'OrderCancelled')"""
@@ -29,7 +29,7 @@ _DISPATCHED = """SELECT
 
 
 def deliver_demand(run: Run, screen: Screen, name: str) -> None:
-    """Deliver the stock that the orders need; `name` begins the deliveries' ids."""
+    """Deliver the stock that the orders need. The deliveries' ids begin with `name`."""
     with screen.phase("delivering stock") as note:
         skus, units = deliver_stock(
             run.cloud, run.outputs["ReceiveStockFunction"], run.database, name=name
@@ -55,7 +55,7 @@ def tamper_with_prices(run: Run, screen: Screen) -> None:
 
 
 def register_customers(run: Run, screen: Screen) -> None:
-    """Create the customers' users, register their addresses, and use the links mailed there."""
+    """Create the customers' users, register their addresses, and confirm these."""
     with screen.phase("registering customers") as note:
         total = count(run.database, "(SELECT DISTINCT customer FROM invoices)")
         names = run.database.execute("SELECT DISTINCT customer FROM invoices")
@@ -76,7 +76,10 @@ def register_customers(run: Run, screen: Screen) -> None:
 
 
 def submit_orders(run: Run, screen: Screen, faults: FaultInjection | None) -> None:
-    """Place and cancel the orders of the export; reshard the stream and inject faults meanwhile."""
+    """Place and cancel the orders of the export.
+
+    Meanwhile, reshard the stream and inject faults.
+    """
     with (
         screen.phase("placing, cancelling") as note,
         run.read_side.measuring_lags() as lags,
@@ -118,8 +121,8 @@ def submit_orders(run: Run, screen: Screen, faults: FaultInjection | None) -> No
 def _first_faulty_line(run: Run) -> int:
     """Return the line of the first order that is placed while faults are injected.
 
-    It is not among the first ones if there are others: an order that fails keeps one of the few
-    slots that there are at first.
+    It is a later one if possible: at first there are few slots, and an order that fails keeps its
+    slot.
     """
     orders = count(run.database, "invoices")
     number = max(orders // 3, min(orders, 2 * order_driver.ENDED_PER_SLOT))
@@ -152,7 +155,7 @@ def await_sagas(run: Run, screen: Screen) -> None:
 
 
 def resolve_duplicates(run: Run, screen: Screen, duplicates: Duplicates) -> None:
-    """Have the orders found that repeat an earlier one, and decide about each."""
+    """Run the job that finds duplicates, and decide on each one."""
     with screen.phase("finding duplicates") as note:
         duplicates.find(note)
         duplicates.decide()
@@ -161,7 +164,7 @@ def resolve_duplicates(run: Run, screen: Screen, duplicates: Duplicates) -> None
 def await_dispatch(run: Run, note: Note, duplicates: Duplicates) -> None:
     """Wait until every order was dispatched, rejected or cancelled.
 
-    Those that are held as duplicates meanwhile, because they were undecided before, are decided.
+    Duplicates that could not be decided before may be held meanwhile; these are decided, too.
     """
 
     def not_dispatched() -> int:

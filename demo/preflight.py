@@ -1,4 +1,4 @@
-"""Check what the demo needs before anything starts; what is missing is one line each."""
+"""Checks what the demo needs before it starts. A message has a line for each missing thing."""
 
 import fcntl
 import os
@@ -25,7 +25,7 @@ class UnreadyError(Exception):
 
 
 def check_tools() -> None:
-    """Check that Node.js and what `make setup` installs are there.
+    """Check that Node.js is there, and all that `make setup` installs.
 
     Raises:
         UnreadyError: Something is missing.
@@ -51,12 +51,12 @@ def check_tools() -> None:
 
 @contextmanager
 def exclusive_lock(path: Path = LOCK) -> Iterator[None]:
-    """Hold the lock that lets one demo or `up` run at a time in this checkout.
+    """Hold the lock that lets only one demo or `up` run in this checkout at a time.
 
     The lock is released when the process that holds it ends, in whatever way.
 
     Raises:
-        UnreadyError: Another one runs, or the lock file cannot be written.
+        UnreadyError: Another one is running, or the lock file cannot be written.
     """
     try:
         path.parent.mkdir(exist_ok=True)

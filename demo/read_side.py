@@ -1,7 +1,7 @@
-"""Whether storefront's views of orders equal the published events.
+"""Check that storefront's views of orders equal the published events.
 
-During the run a rule on the bus logs every event about orders to a log group of the run's own. What
-the views should say follows from that log, not from the stream that the views are made of.
+During the run a rule on the bus writes every event about orders to a log group of the run. The
+expected views are made from that log, not from the stream that the views are made from.
 """
 
 import json
@@ -117,10 +117,10 @@ no event is published in two ways.
 
 
 class ReadSide:
-    """Logs the events about orders, and copies storefront's views."""
+    """Logs the events about orders, and copies storefront's views of orders."""
 
     def __init__(self, cloud: Cloud, outputs: Mapping[str, str], database: Connection) -> None:
-        """`outputs` are those of the deployed stacks; `database` has the schema."""
+        """`outputs` are the outputs of the deployed stacks; `database` has the run's schema."""
         self._client = cache(cloud.client)
         self._outputs = outputs
         self._database = database
@@ -130,7 +130,7 @@ class ReadSide:
     def listening(self, name: str) -> Iterator[None]:
         """Log the events about orders for as long as the context lasts.
 
-        `name` is that of the rule, and ends that of the log group.
+        `name` is the rule's name, and the end of the log group's name.
         """
         self._gather_sales()
         self._database.execute("INSERT INTO initial_sales_counters SELECT * FROM sales_counters")
@@ -191,7 +191,7 @@ class ReadSide:
 
 
 def _timeline_rows(row: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """Yield the events that the order's customer gets, in their order."""
+    """Yield the events in an order's timeline, in the order in which its customer gets them."""
     for position, event in enumerate(render_timeline(row)["events"], 1):
         yield row["order_id"], position, event["service"], event["event"], event["at"]
 

@@ -1,4 +1,4 @@
-"""Read tables and logs of any size, a page at a time."""
+"""Readers of tables and logs of any size. They read a page at a time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -54,11 +54,11 @@ def read_log(
     *,
     since: datetime = BEGINNING,
 ) -> None:
-    """Insert the new log events of a log group into a table.
+    """Insert the new events of a log group into a table.
 
-    `row` makes a table's row of a log event, or returns None to leave it out. The first column is
-    the `log_id`. One request returns 10,000 events at most; the next begins at the time of the last
-    one, and the primary key drops those that come again.
+    `row` converts a log event to a row, or returns None to leave it out. The first column is the
+    `log_id`. A request returns at most 10,000 events, and the next one begins at the time of the
+    last event; the primary key drops repeated events.
     """
     events = logs.get_paginator("filter_log_events")
     while True:
@@ -74,5 +74,5 @@ def read_log(
 
 
 def log_id(logged: Mapping[str, Any], unique: str) -> str:
-    """Return an identifier of a log event that sorts by time."""
+    """Return an id of a log event. Ids sort by time."""
     return f"{logged['timestamp']:015}/{unique}"

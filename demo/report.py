@@ -1,4 +1,4 @@
-"""What a run shows at the end: what became of the orders, and which promises hold."""
+"""The report at the end of a run: how orders ended, and which promises hold."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -23,7 +23,7 @@ MOMENTS = {
 def show_orders(screen: Screen, database: Connection, explanations: dict[str, str]) -> None:
     """Show how many orders were accepted and how they ended.
 
-    `explanations` has an example of the text that customers get, for each reason of a rejection.
+    `explanations` has an example of the customer's text for each reason of a rejection.
     """
     sent, accepted = count(database, "invoices"), count(database, "accepted")
     screen.title("Orders")
@@ -54,7 +54,7 @@ def show_orders(screen: Screen, database: Connection, explanations: dict[str, st
 
 
 def show_rejections(screen: Screen, database: Connection) -> None:
-    """Show which rows and invoices of the export were not carried out, and why."""
+    """Show which rows and invoices of the export were not used, and why."""
     rejections = count(database, "rejections")
     screen.title(f"Rejected rows and invoices: {rejections:,}")
     for line, invoice, reason, detail in database.execute(

@@ -1,7 +1,8 @@
-"""Double the order stream's shards and halve them again while orders flow through it.
+"""Doubles the order stream's shards and halves them again while orders flow through it.
 
-The deployed scaler decides and acts, invoked as its schedule invokes it. Two things that the local
-cloud does not have are simulated: the stream's metrics, and the time between two changes.
+The deployed scaler decides and acts; it is invoked as its schedule invokes it. Two things are
+simulated, because the local cloud does not have them: the stream's metrics, and the time between
+two changes.
 """
 
 import json
@@ -27,13 +28,13 @@ QUIET = 15
 
 
 class Resharding:
-    """Has the deployed scaler double the stream's shards and halve them again.
+    """Makes the deployed scaler double the stream's shards and halve them again.
 
-    It can be done once in a quarter of an hour, because CloudWatch keeps the metrics.
+    This works once in a quarter of an hour, because CloudWatch keeps the metrics.
     """
 
     def __init__(self, cloud: Cloud, outputs: Mapping[str, str], database: Connection) -> None:
-        """`outputs` are those of the deployed stacks; `database` has the schema."""
+        """`outputs` are the outputs of the deployed stacks; `database` has the run's schema."""
         self._cloud = cloud
         self._stream = outputs["OrderStreamName"]
         self._function = outputs["ScaleStreamFunction"]
@@ -42,15 +43,15 @@ class Resharding:
         self._began = datetime.now(UTC)
 
     def advance(self, share: float) -> None:
-        """Do the steps that are due when this share of the orders was sent."""
+        """Take the steps that are due when `share` of the orders have been sent."""
         while self._steps and share >= self._steps[0][0]:
             _, step = self._steps.pop(0)
             step()
 
     def completed(self) -> bool:
-        """Return whether the stream had twice its shards and now has as many as at first.
+        """Return whether the stream had twice its shards, and has its first number again.
 
-        Copies the scaler's decisions in this run from its log.
+        This copies the scaler's decisions in this run from its log.
         """
         self._gather()
         changes = self._database.execute(
@@ -79,12 +80,12 @@ class Resharding:
 
     def _shrink(self) -> None:
         self._put_metrics(dict.fromkeys(range(QUIET - 1, 0, -1), 0.0))
-        # Only now: the scaler's own schedule may run first, and must not see the lag as a new one.
+        # Only after the metrics: a scheduled run in between must not take the old lag for a new one.
         self._forget_changes()
         self._scale()
 
     def _put_metrics(self, lags: Mapping[int, float]) -> None:
-        """Put metrics: the consumers' lags, by how many minutes ago, and that little was written.
+        """Put metrics: a consumer's lag by minutes ago, and a low rate of writes.
 
         AWS accepts no metrics in its own namespace; the local cloud does.
         """
@@ -107,7 +108,7 @@ class Resharding:
         )
 
     def _forget_changes(self) -> None:
-        """Remove the record of the last changes, as if they were long ago."""
+        """Delete the record of the last changes, so that the scaler may change the shards again."""
         self._cloud.client("kinesis").remove_tags_from_stream(
             StreamName=self._stream, TagKeys=[RESHARDED_TAG]
         )

@@ -1,4 +1,4 @@
-"""What a run consists of."""
+"""The parts of a run, and how they are created."""
 
 import sqlite3
 import threading
@@ -52,7 +52,7 @@ class Run:
 def open_database(path: Path) -> sqlite3.Connection:
     """Create the database of a run."""
     connection = sqlite3.connect(path)
-    # The database goes with the run: nothing in it is worth waiting for the disk.
+    # The database is deleted with the run, so writes need not wait for the disk.
     connection.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
     parts = (order_book, database, read_side, resharding, disputes, duplicates, notifications)
     for part in (*parts, offers):
@@ -63,7 +63,7 @@ def open_database(path: Path) -> sqlite3.Connection:
 def create_run(
     cloud: Cloud, outputs: Mapping[str, str], database: sqlite3.Connection, *, reshard: bool
 ) -> Run:
-    """Create a run; only one on each cloud can `reshard`."""
+    """Create a run. `reshard` may be true for only one run on each cloud."""
     customers = api_client.create_customers(cloud, outputs)
     stop = threading.Event()
     http = api_client.http(cloud)
@@ -86,7 +86,7 @@ def create_run(
 
 
 def show_deployment(cloud: Cloud, screen: Screen) -> dict[str, str]:
-    """Deploy the app, show the progress, and return the outputs of its stacks."""
+    """Deploy the app and show the progress; return the outputs of its stacks."""
     with screen.phase("deploying") as note:
         outputs = deploy_app(
             cloud, progress=lambda line: note(line.strip()) if line.strip() else None

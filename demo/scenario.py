@@ -1,4 +1,4 @@
-"""The demo: send an export through the platform, and show what became of it."""
+"""The demo: sends an export through the platform, and shows the result."""
 
 import signal
 import sqlite3
@@ -50,7 +50,7 @@ MIN_ORDERS_TO_RESHARD = 10
 def run_demo(orders: Path, *, port: int | None, keep: bool) -> int:
     """Send an export through a new local cloud; return 0, or 1 if a promise is broken.
 
-    With `keep`, the platform then goes on, with the orders in it, until Ctrl-C ends it.
+    With `keep`, the platform keeps running with these orders until Ctrl-C.
     """
     screen = Screen()
     began = time.monotonic()
@@ -86,9 +86,9 @@ def run_export(
         outputs: The outputs of the deployed stacks.
         database: The run's database, with the orders in it.
         screen: Where to show what happens.
-        name: Begins the deliveries' ids; another for each export on the same cloud.
+        name: The start of the deliveries' ids; different for each export on the same cloud.
         with_faults: Whether to inject faults, reshard the order stream and rebuild the views.
-        use: Is called at the end, when the outcome is shown.
+        use: Called at the end, when the result has been shown.
     """
     enough = count(database, "invoices") >= MIN_ORDERS_TO_RESHARD
     run = create_run(cloud, outputs, database, reshard=with_faults and enough)
@@ -134,7 +134,7 @@ def run_export(
 
 
 def _use_until_interrupted(run: Run, screen: Screen) -> None:
-    """Say how to use the platform, and leave it running until Ctrl-C."""
+    """Print how to use the platform, and leave it running until Ctrl-C."""
     customer, sku, price = run.database.execute(
         "SELECT customer, lines ->> '$[0].sku', lines ->> '$[0].unit_price'"
         " FROM invoices JOIN accepted ON invoice = number LIMIT 1"
@@ -149,7 +149,7 @@ def _use_until_interrupted(run: Run, screen: Screen) -> None:
 
 
 def _find_violations(run: Run, event_id: str, repeated: Duplicates) -> list[Violation]:
-    """Check all promises until they hold: the views and the log lag behind by a moment."""
+    """Check all promises, repeatedly while there are violations: views and logs lag a little."""
     found: list[Violation] = []
 
     def violations() -> int:
@@ -184,7 +184,7 @@ def _show_outcome(
     views: Sequence[RebuiltView],
     faults: FaultInjection | None,
 ) -> bool:
-    """Show what became of the orders; return whether everything is as it must be."""
+    """Show the result of the run; return whether everything is as it must be."""
     database = run.database
     whole = is_logged_whole(run, event_id)
     resharded = run.resharding.completed() if run.resharding else None
@@ -218,7 +218,7 @@ def _show_outcome(
 
 
 def _explanations(run: Run) -> dict[str, str]:
-    """Return the explanation that a customer gets from the API, for each reason of a rejection."""
+    """Return an example of the API's explanation for each reason of a rejection."""
     examples = run.database.execute(
         """SELECT reason, min(orders.order_id), customer FROM orders
         JOIN accepted USING (order_id) JOIN invoices ON invoices.number = accepted.invoice

@@ -1,4 +1,4 @@
-"""The run's output on a terminal, in a file or in a pipe."""
+"""The output of a run, on a terminal, in a file or in a pipe."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ Note = Callable[[str], None]
 
 @dataclass(slots=True)
 class Screen:
-    """The output of a run: coloured and redrawn on a terminal, plain text elsewhere."""
+    """Writes the output of a run: coloured and redrawn on a terminal, plain text elsewhere."""
 
     out: TextIO = field(default_factory=lambda: sys.stdout)
 
@@ -34,7 +34,7 @@ class Screen:
         self.say(f"  {label:<22}{text}".rstrip())
 
     def paint(self, text: str, colour: int) -> str:
-        """Return the text in an ANSI colour where colours are wanted.
+        """Return the text in an ANSI colour, or unchanged where colours are not wanted.
 
         https://no-color.org
         """
@@ -42,13 +42,13 @@ class Screen:
         return f"\033[{colour}m{text}\033[0m" if wanted else text
 
     def of(self, count: int, expected: int) -> str:
-        """Return the count; if it differs from what is expected, with that and in red."""
+        """Return the count; if it is not the expected one, add that, in red."""
         whole = f"{count:,}"
         return whole if count == expected else self.paint(f"ONLY {whole} of {expected:,}", RED)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[Note]:
-        """Show a phase of the run. Its line ends with the last note and the time it took."""
+        """Show a phase of the run. At the end, its line has the last note and the time it took."""
         began = time.monotonic()
         last = ""
 

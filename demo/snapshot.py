@@ -1,4 +1,4 @@
-"""Copy every service's own records into the run's database, a page at a time."""
+"""Copies every service's own records into the run's database, a page at a time."""
 
 import json
 import ssl
@@ -19,9 +19,9 @@ class Snapshot:
     """Copies the services' own records into the run's database."""
 
     def __init__(self, cloud: Cloud, outputs: Mapping[str, str], database: Connection) -> None:
-        """`outputs` are those of the deployed stacks; `database` has `demo.database.SCHEMA`."""
+        """`outputs` are the deployed stacks' outputs; `database` has `demo.database.SCHEMA`."""
         self._cloud = cloud
-        # Creating a boto3 client takes long.
+        # Cached, because creating a boto3 client takes long.
         self._client = cache(cloud.client)
         self._outputs = outputs
         self._database = database
@@ -53,7 +53,7 @@ class Snapshot:
         )
 
     def gather_stock(self) -> None:
-        """Copy the stock, its events, and what other services made of them."""
+        """Copy the stock, its events, and the views that other services have of it."""
         stock_columns = ("sku", "available", "reserved", "minimum", "sequence")
         self._gather_table(
             "PurchaseOrdersTable", "purchase_orders", "purchase_order_id", "sku", "quantity"
@@ -80,8 +80,9 @@ class Snapshot:
     ) -> None:
         """Replace the rows of `table` by a DynamoDB table's rows, with these columns only.
 
-        The stack output `output` names the DynamoDB table. `lines` is another table of the snapshot
-        and a key attribute. Each row's `lines` are copied to that table, with the row's key.
+        The stack output `output` has the DynamoDB table's name. `lines` is another table of the
+        snapshot and a key attribute: each row's `lines` are copied to that table, together with the
+        row's key.
         """
         for name in filter(None, (table, lines and lines[0])):
             self._database.execute(f"DELETE FROM {name}")  # noqa: S608
@@ -130,7 +131,7 @@ class Snapshot:
                     insert(self._database, table, page)
 
     def gather_dead_letters(self) -> None:
-        """Copy the messages of every dead-letter queue, and leave them there."""
+        """Copy the messages of every dead-letter queue, without removing them."""
         sqs = self._client("sqs")
         self._database.execute("DELETE FROM dead_letters")
         for name, url in self._queues():
@@ -158,7 +159,7 @@ class Snapshot:
                 )
 
     def _queues(self) -> Iterator[tuple[str, str]]:
-        """Yield every queue of the deployed stacks: its stack and logical id, and its URL."""
+        """Yield every queue of the deployed stacks, as "<stack>/<logical id>" and URL."""
         cloudformation = self._client("cloudformation")
         for page in cloudformation.get_paginator("describe_stacks").paginate():
             for stack in page["Stacks"]:
@@ -189,7 +190,7 @@ class Snapshot:
             self._listener_url = ""
 
     def _gather_stock_events(self) -> None:
-        """Take the stock events that arrived since the last call; each SKU's are in order."""
+        """Receive the stock events that arrived since the last call. Each SKU's are in order."""
         sqs, url = self._client("sqs"), self._listener_url
         while url and (
             messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages")
@@ -212,7 +213,7 @@ class Snapshot:
 
 
 def opened(body: str) -> str:
-    """Return a dead letter's body with the JSON texts in it opened, to be searched by its keys."""
+    """Return a dead letter's body with all JSON texts inside it parsed, to search its keys."""
     return json.dumps(_opened(body), ensure_ascii=False)
 
 
@@ -236,7 +237,7 @@ def _event_row(logged: Mapping[str, Any]) -> tuple[str, str | None, int | None, 
         metadata.get("subject"),
         metadata.get("sequence"),
         event["detail-type"],
-        # Only the test event is compared as a whole. It has no metadata.
+        # Only the test event has no metadata. It is compared as a whole.
         "" if metadata else logged["message"],
     )
 

@@ -29,9 +29,9 @@ def deliver_stock(
 ) -> tuple[int, int]:
     """Deliver stock for the demand in the database; return the numbers of SKUs and of units.
 
-    `function` is inventory's that receives deliveries. `name` begins the deliveries' ids: inventory
-    receives a delivery id only once. SKUs that inventory refuses, and no order can have, are left
-    out.
+    `function` is inventory's function that receives deliveries. The deliveries' ids begin with
+    `name`: inventory receives a delivery id only once. SKUs that inventory refuses are left out; no
+    order can have them.
 
     Raises:
         DemoError: A delivery was not received.

@@ -1,4 +1,4 @@
-"""The test event of the EventBridge tutorial, which the catch-all rule must log whole."""
+"""The test event of the EventBridge tutorial, which the catch-all rule must log unchanged."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ def publish_tutorial_event(run: Run) -> str:
 
 
 def logged_event(run: Run, event_id: str) -> dict[str, Any] | None:
-    """Return the event as it was logged."""
+    """Return the event from the log; None if it is not there."""
     row = run.database.execute(
         "SELECT message FROM events WHERE substr(log_id, 17) = ?", [event_id]
     ).fetchone()
@@ -35,7 +35,7 @@ def logged_event(run: Run, event_id: str) -> dict[str, Any] | None:
 
 
 def is_logged_whole(run: Run, event_id: str) -> bool:
-    """Return whether the event was logged as it was published, and is in no dead-letter queue."""
+    """Return whether the log has the event as it was published, and no dead-letter queue has it."""
     event = logged_event(run, event_id) or {}
     return (
         event.get("source") == SOURCE

@@ -1,4 +1,4 @@
-"""Leave the platform running on a laptop, for a person to use."""
+"""Starts the platform on a laptop and leaves it running, for a person to use."""
 
 import signal
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ PRICE = 255
 def up(orders: Path | None, *, port: int | None) -> int:
     """Deploy the platform to a local cloud and leave it running until a signal ends it.
 
-    With an export, its orders are placed first.
+    If there is an export, its orders are placed first.
     """
     screen = Screen()
     screen.title("Orders on a local cloud")
@@ -62,7 +62,7 @@ def up(orders: Path | None, *, port: int | None) -> int:
 
 
 def stock_shelf(database: Connection) -> list[str]:
-    """Add the stock for a person's own orders to the demand; return the SKUs no export has."""
+    """Add stock for a person's own orders to the demand; return those SKUs, which no export has."""
     ordered = {sku for (sku,) in database.execute("SELECT sku FROM demand")}
     database.executemany(
         "INSERT INTO demand VALUES (?, ?)"

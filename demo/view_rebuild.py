@@ -9,7 +9,7 @@ from ops.views.registry import VIEWS
 
 
 class RebuiltView(NamedTuple):
-    """A view that was rebuilt."""
+    """The result of a view's rebuild."""
 
     view: str
     equal: bool
@@ -19,7 +19,7 @@ class RebuiltView(NamedTuple):
 
 
 def rebuild_views(cloud: Cloud) -> Iterator[RebuiltView]:
-    """Rebuild each view next to the live one; switch to none of them."""
+    """Rebuild each view next to the live one and compare them. Switch to none of them."""
     for view in VIEWS:
         command = run_ops(cloud, "view", "rebuild", view)
         summary = next(line for line in command.stdout.splitlines() if "equal: " in line)

@@ -1,4 +1,4 @@
-"""What a run shows of the views: those of the stock, and those of the order stream."""
+"""The report on the views: those of the stock, and those of the order stream."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -54,12 +54,12 @@ def show_stock(screen: Screen, database: Connection) -> None:
 def show_views(
     screen: Screen, database: Connection, *, resharded: bool | None, rebuilt: Sequence[RebuiltView]
 ) -> None:
-    """Show whether storefront's views equal the logged events, and how soon they did.
+    """Show whether storefront's views equal the logged events, and how large their lags were.
 
     Args:
         screen: Where to write.
         database: The run's database.
-        resharded: Whether the stream was split and merged meanwhile; None if it was not to be.
+        resharded: Whether the stream was split and merged; None if that was not planned.
         rebuilt: The views that were rebuilt.
     """
     screen.title("Views of the order stream")

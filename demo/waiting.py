@@ -1,4 +1,4 @@
-"""Wait as long as there is progress."""
+"""Waiting for as long as there is progress."""
 
 import time
 from collections.abc import Callable
@@ -10,9 +10,9 @@ STALL_TIMEOUT = 60.0
 def wait_until_none(
     remaining: Callable[[], int], *, progress: Callable[[], object] = lambda: None
 ) -> None:
-    """Call `remaining` until it returns 0, or until nothing has moved for `STALL_TIMEOUT`.
+    """Call `remaining` until it returns 0, or until there was no progress for `STALL_TIMEOUT`.
 
-    It is progress when `remaining` falls, or when `progress` returns another value.
+    There is progress when `remaining` falls, or when `progress` returns another value.
     """
     least, seen, since = remaining(), progress(), time.monotonic()
     while least and time.monotonic() - since < STALL_TIMEOUT:
@@ -20,5 +20,5 @@ def wait_until_none(
         left, now = remaining(), progress()
         if left < least or now != seen:
             least, seen, since = min(left, least), now, time.monotonic()
-        # Twice as long as the query took: the machine is mostly for the work that is waited for.
+        # Twice as long as the query took, so that most of the machine's time is left for the work.
         time.sleep(max(0.2, 2 * (time.monotonic() - began)))

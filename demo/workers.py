@@ -1,4 +1,4 @@
-"""The warehouse's workers, each a process that plays an instance of the warehouse's group."""
+"""The warehouse's workers. Each is a process in place of an instance of the warehouse's group."""
 
 import json
 import socket
@@ -24,7 +24,7 @@ class Worker:
     port: int
 
     def state(self) -> str:
-        """Return the state that the health probe reports; empty without an answer."""
+        """Return the state that the health probe reports; empty if it does not answer."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(f"http://127.0.0.1:{self.port}/alive", timeout=5) as answer:
@@ -43,7 +43,8 @@ def running_workers(
 ) -> Iterator[list[Worker]]:
     """Run this many workers for as long as the context lasts; they drain when it ends.
 
-    `outputs` are those of the deployed stacks; `settings` replace those of the launch template.
+    `outputs` are the outputs of the deployed stacks; `settings` replace those of the launch
+    template.
     """
     environment = {**worker_environment(cloud, outputs), **settings}
     with ExitStack() as stack:
@@ -53,13 +54,13 @@ def running_workers(
         try:
             yield started
         finally:
-            # All get the signal before the first is waited for.
+            # All get the signal first, so that they drain at the same time.
             for worker in started:
                 worker.instance.process.terminate()
 
 
 def worker_environment(cloud: Cloud, outputs: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a worker on one of the warehouse's instances."""
+    """Return the environment variables of a worker on an instance of the warehouse."""
     given = instance_environment(
         cloud, outputs["WarehouseGroup"], environment_file=ENVIRONMENT_FILE
     )

@@ -1,1 +1,1 @@
-"""AWS on a laptop: MiniStack with patches, DSQL and instances. It knows nothing of the demo."""
+"""AWS on a laptop: MiniStack with patches, databases for DSQL, and processes as EC2 instances."""

@@ -1,4 +1,4 @@
-"""The certificate under which every endpoint of the local cloud is served."""
+"""The TLS certificate of all endpoints of the local cloud."""
 
 import datetime
 import ipaddress

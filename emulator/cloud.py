@@ -1,4 +1,4 @@
-"""Start, use and end the local cloud."""
+"""Start the local cloud, create clients for it, and stop it."""
 
 import base64
 import json
@@ -39,12 +39,12 @@ _STOP_SECONDS = 3
 
 
 def new_access_key() -> str:
-    """Return an access key by chance. It is secret, and its own secret access key, too."""
+    """Return a random access key. It is secret: it serves as its own secret access key, too."""
     return "AKIA" + base64.b32encode(secrets.token_bytes(20)).decode()
 
 
 class UsedPermission(NamedTuple):
-    """A permission that a principal used: a role, or a service on behalf of a resource."""
+    """A permission that a role used, or a service on behalf of the resource ``source``."""
 
     principal: str
     action: str
@@ -53,7 +53,7 @@ class UsedPermission(NamedTuple):
 
 
 class CloudError(Exception):
-    """The local cloud cannot do what was requested; the message is for a person."""
+    """The local cloud cannot do what was requested. The message is for the user of the command."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Cloud:
 
     @property
     def log(self) -> Path:
-        """The server's log."""
+        """The path of the server's log file."""
         return self.directory / "server.log"
 
     def used_permissions(self) -> set[UsedPermission]:
@@ -82,7 +82,7 @@ class Cloud:
         return set()
 
     def environment(self) -> dict[str, str]:
-        """Return the environment that boto3, the AWS CLI and the CDK command line need."""
+        """Return the environment variables that boto3, the AWS CLI and the CDK CLI need."""
         trusted = str(self.certificate)
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -92,7 +92,7 @@ class Cloud:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_CA_BUNDLE": trusted,
             "AWS_EC2_METADATA_DISABLED": "true",
-            # Step Functions and others would otherwise be called at sync-<host>.
+            # Without this, boto3 calls Step Functions and others at sync-<host>.
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
             "NODE_EXTRA_CA_CERTS": trusted,
             "NO_PROXY": "127.0.0.1,localhost",
@@ -101,11 +101,17 @@ class Cloud:
         }
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of the account's root user, independent of the environment."""
+        """Return a boto3 client of the account's root user.
+
+        It ignores the environment's AWS settings.
+        """
         return self.clients()(service)
 
     def clients(self) -> Callable[[str], Any]:
-        """Return a factory of such clients that share a session: fast, but for one thread only."""
+        """Return a factory of such clients that share one session.
+
+        It is fast, but not thread-safe.
+        """
         session = boto3.session.Session(
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.access_key,
@@ -121,13 +127,13 @@ class Cloud:
 
 @dataclass(frozen=True, slots=True)
 class RootSession:
-    """The account's root user, with the part of boto3's session that creates clients."""
+    """A session of the account's root user: the part of boto3's session that creates clients."""
 
     cloud: Cloud
     region_name: str = REGION
 
     def client(self, service: str, **_: Any) -> Any:
-        """Return a client of the local cloud, whatever the settings are."""
+        """Return a client of the local cloud. Other arguments of boto3's method are ignored."""
         return self.cloud.client(service)
 
 
@@ -135,8 +141,8 @@ class RootSession:
 def running(*, port: int | None = None) -> Iterator[Cloud]:
     """Run a local cloud on the loopback interface for as long as the context lasts.
 
-    No process and no file survives the context. If this process is killed, the server sees its
-    standard input close and ends itself.
+    No process and no file is left when the context ends. If this process is killed, the server's
+    standard input closes, and the server ends itself.
     """
     directory = Path(tempfile.mkdtemp(prefix="orders-", dir=_short_temporary_directory()))
     # Where the developer is root, PostgreSQL runs as another user and has to pass through.
@@ -161,7 +167,7 @@ def running(*, port: int | None = None) -> Iterator[Cloud]:
 
 
 def check_programs_may_run(directory: Path) -> None:
-    """Check that PostgreSQL may run in a directory, where a root user's run copies it.
+    """Check that PostgreSQL's programs may run in a directory: for root they are copied there.
 
     Raises:
         CloudError: The directory's file system is mounted noexec.
@@ -175,7 +181,7 @@ def check_programs_may_run(directory: Path) -> None:
 
 
 def _remove(directory: Path) -> None:
-    # A killed process may need a moment to be gone, and until then write what is being removed.
+    # A killed process may take a moment to end, and write files in the directory until then.
     deadline = time.monotonic() + 10
     while directory.exists():
         try:
@@ -187,14 +193,14 @@ def _remove(directory: Path) -> None:
 
 
 def _short_temporary_directory() -> str:
-    # The path of a Unix socket holds about 100 characters. macOS's default uses 50 of them.
+    # The path of a Unix socket has at most some 100 characters. macOS's default uses 50 of them.
     shortest = "/tmp"  # noqa: S108 - the name below it is random
     wanted = os.environ.get("TMPDIR") and len(tempfile.gettempdir()) <= MAX_DIRECTORY
     return tempfile.gettempdir() if wanted or not os.access(shortest, os.W_OK) else shortest
 
 
 def _listen(port: int | None) -> socket.socket:
-    # Bound here and handed down, so that no one can take the port in between.
+    # Bound here and passed on, so that no other process can take the port in between.
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -263,7 +269,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _await_health(cloud: Cloud, server: subprocess.Popen[bytes]) -> None:
-    # The listener already queues connections: the first answer is the sign of health.
+    # The listener already queues connections: with the first answer, the server is ready.
     trust = ssl.create_default_context(cafile=str(cloud.certificate))
     health = f"{cloud.endpoint}/_ministack/health"
     opener = urllib.request.build_opener(

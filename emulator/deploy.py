@@ -1,4 +1,4 @@
-"""Deploy the app to the local cloud with the CDK command line, as one deploys it to AWS."""
+"""Deploy an app to the local cloud with the CDK command line, as to AWS."""
 
 import json
 import os
@@ -22,7 +22,7 @@ _BOOTSTRAPPED = "/cdk-bootstrap/hnb659fds/version"
 
 
 def context_options(context: Mapping[str, str]) -> list[str]:
-    """Return the command line's options for a CDK context."""
+    """Return the CDK command line's options for a context."""
     return [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
 
 
@@ -78,7 +78,7 @@ def deploy(
 
 @contextmanager
 def _killed_on_error(processes: Iterable[subprocess.Popen[str]]) -> Iterator[None]:
-    """Kill these processes when the block fails, so that nobody waits for them."""
+    """Kill the processes if the block fails, so that no call waits for them."""
     try:
         yield
     except BaseException:
@@ -90,7 +90,7 @@ def _killed_on_error(processes: Iterable[subprocess.Popen[str]]) -> Iterator[Non
 def _bootstrap(cloud: Cloud, progress: Progress, started: list[subprocess.Popen[str]]) -> None:
     parameters = cloud.client("ssm").get_parameters(Names=[_BOOTSTRAPPED])["Parameters"]
     if not parameters:
-        # Away from cdk.json: bootstrapping a named environment need not synthesize the app.
+        # In a directory without cdk.json: to bootstrap an environment, the app is not synthesized.
         account = f"aws://{cloud.account}/{cloud.region}"
         _cdk(cloud, progress, "bootstrap", account, started=started)
 
@@ -103,7 +103,7 @@ def _cdk(
     cwd: Path | None = None,
     started: list[subprocess.Popen[str]] | None = None,
 ) -> None:
-    """Run the command line; it is added to those that were `started`.
+    """Run the CDK command line; its process is added to ``started``.
 
     Raises:
         CloudError: The command line failed.
@@ -112,11 +112,11 @@ def _cdk(
     environment = {
         **inherited,
         **cloud.environment(),
-        # cdk.json says python3, and this is the one that has the app's requirements.
+        # cdk.json runs `python3`: this has to be the interpreter that has the app's requirements.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
         "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED": "true",
-        # Each of these would wait for the network.
+        # Each of these features would wait for the network.
         "CDK_DISABLE_VERSION_CHECK": "true",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
         "CI": "true",

@@ -1,20 +1,21 @@
 """The data plane of Aurora DSQL: for each cluster a PostgreSQL behind DSQL's endpoint.
 
-MiniStack 1.5.33 has the control plane and, in `core/pgproxy.py`, DSQL's dialect of PostgreSQL:
-what it refuses, `CREATE INDEX ASYNC`, its errors. It wants Docker for the database, lets every
-user in with any password as a superuser, speaks no TLS and knows no `AWS IAM GRANT`. Supplied
-here is what AWS documents:
+MiniStack 1.5.33 has the control plane and, in `core/pgproxy.py`, DSQL's dialect of PostgreSQL: the
+statements that it refuses, `CREATE INDEX ASYNC`, its errors. But it needs Docker for the database,
+accepts every user with any password as a superuser, has no TLS and no `AWS IAM GRANT`. This module
+adds what AWS documents:
 
 - a client authenticates with a token that an IAM identity signed for this endpoint, whose
   policies allow `dsql:DbConnect` (for `admin`: `dsql:DbConnectAdmin`) on the cluster
   https://docs.aws.amazon.com/aurora-dsql/latest/userguide/authentication-authorization.html
-- a database role is open to the IAM identities it was granted to, and has its own privileges
+- an IAM identity may connect as a database role that was granted to it; the role has its own
+  privileges
   https://docs.aws.amazon.com/aurora-dsql/latest/userguide/using-database-and-iam-roles.html
 - connections are encrypted
   https://docs.aws.amazon.com/aurora-dsql/latest/userguide/configure-root-certificates.html
 
-The grants live in memory; of the view that shows them, `sys.iam_pg_role_mappings`, plain SELECTs of
-the columns `pg_role_name` and `arn` are answered.
+The grants are kept in memory. Of the view `sys.iam_pg_role_mappings`, plain SELECTs of the columns
+`pg_role_name` and `arn` are answered.
 """
 
 import asyncio
@@ -57,7 +58,7 @@ _IAM_MAPPINGS = re.compile(
 
 @dataclass(slots=True, kw_only=True)
 class _Endpoint:
-    """One cluster's data plane."""
+    """The endpoint of one cluster, with its database."""
 
     cluster: dict[str, Any]
     region: str
@@ -69,7 +70,7 @@ class _Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Session:
-    """One authorized connection."""
+    """An authorized connection of a client."""
 
     endpoint: _Endpoint
     role: str
@@ -78,7 +79,7 @@ class _Session:
 
 @dataclass(slots=True)
 class _Replayed:
-    """A stream whose first bytes have been read already and are read once more."""
+    """A stream that returns bytes which were read before, then the rest of ``reader``."""
 
     first: bytes
     reader: asyncio.StreamReader
@@ -89,7 +90,7 @@ class _Replayed:
 
 
 class _Refused(Exception):
-    """The connection is not authorized; the message is for the client."""
+    """A connection is not authorized; the message is for the client."""
 
 
 _endpoints: dict[str, _Endpoint] = {}
@@ -97,7 +98,7 @@ _session: ContextVar[_Session] = ContextVar("session")
 
 
 def install(directory: Path, tls: ssl.SSLContext) -> None:
-    """Give every DSQL cluster that MiniStack creates a database and an encrypted endpoint."""
+    """Make MiniStack create a database and an encrypted endpoint with each DSQL cluster."""
 
     async def start_backend(identifier: str, cluster: dict[str, Any]) -> None:
         try:
@@ -132,7 +133,7 @@ def install(directory: Path, tls: ssl.SSLContext) -> None:
 
 
 def close_all() -> None:
-    """End every database."""
+    """Stop every database."""
     for identifier in list(_endpoints):
         _close(identifier)
 
@@ -210,7 +211,7 @@ def _refuse(writer: asyncio.StreamWriter, message: str) -> None:
 
 
 def _authorize(endpoint: _Endpoint, role: str, token: str) -> None:
-    """Check a connection as AWS does: the token, the IAM policies, the grant of the role."""
+    """Authorize a connection as AWS does: by the token, the IAM policies and the role's grants."""
     action = "DbConnectAdmin" if role == ADMIN else "DbConnect"
     parts = urlsplit(f"//{token}")
     query = parse_qs(parts.query)
@@ -233,14 +234,14 @@ def _authorize(endpoint: _Endpoint, role: str, token: str) -> None:
     if denied:
         raise _Refused(f"{denied.principal_arn} is not allowed dsql:{action} on {arn}")
     principal = iam_evaluator.resolve_principal(access_key, account)
-    # MiniStack's root stands for the person at the keyboard, who need not be granted a role.
+    # MiniStack's root user is the developer, who needs no grant of a role.
     is_root = principal.policies is None
     if role != ADMIN and not is_root and not _granted(endpoint, role, principal.arn):
         raise _Refused(f"AWS IAM GRANT {role} to the role of {principal.arn} is missing")
 
 
 def _granted(endpoint: _Endpoint, role: str, principal: str) -> bool:
-    """Whether the identity of a session is one of those the database role was granted to."""
+    """Return whether the database role was granted to this identity, or to its session's role."""
     granted = endpoint.grants.get(role, set())
     _, _, session = principal.partition(":assumed-role/")
     names = {arn.rpartition("/")[2] for arn in granted if ":role/" in arn}
@@ -248,7 +249,7 @@ def _granted(endpoint: _Endpoint, role: str, principal: str) -> bool:
 
 
 def _plan_grant(statement: re.Match[str]) -> tuple[str, Any]:
-    """Do what `AWS IAM GRANT role TO 'arn'` and `AWS IAM REVOKE role FROM 'arn'` say."""
+    """Execute `AWS IAM GRANT role TO 'arn'` or `AWS IAM REVOKE role FROM 'arn'`."""
     session = _session.get()
     if session.role != ADMIN:
         return "error", pgproxy.DsqlError("42501", "permission denied to manage IAM grants")
@@ -291,5 +292,5 @@ async def _connect(
 
 
 async def _backend(*_: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Give pgproxy the connection of its session."""
+    """Return the session's connection to the database, in place of pgproxy's own."""
     return _session.get().backend

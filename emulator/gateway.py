@@ -1,8 +1,8 @@
-"""Who may talk to the local cloud at all: a gate before MiniStack.
+"""The gate in front of MiniStack: it refuses requests of other users and of web pages.
 
-The port is open to every user of the machine, and to every page in the developer's browser.
-Requests to AWS's API are signed, and checked by MiniStack and `emulator.patches.root_user`. What is
-guarded here is not signed: MiniStack's own pages, and the metadata service of instances.
+Every user of the machine can reach the port, and so can every page in the developer's browser.
+Requests to AWS's API are signed, and checked by MiniStack and `emulator.patches.root_user`. The
+gate guards what is not signed: MiniStack's own pages, and the instances' metadata service.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -18,7 +18,7 @@ OPEN = (
     # Both paths end in a token of their own, as AWS's presigned URLs do.
     "/_ministack/cfn-response/",
     "/_ministack/cfn-signal/",
-    # What AWS gives a presigned URL for.
+    # On AWS, these have presigned URLs.
     "/_ministack/lambda-code/",
     "/_ministack/lambda-layers/",
 )
@@ -30,8 +30,9 @@ App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[N
 def gated(app: App, *, port: int, key: str) -> App:
     """Return the application behind the gate.
 
-    A request is refused if it names another host, as those of a page whose name was bound to this
-    address do (DNS rebinding), or asks for what is guarded without the key.
+    A request is refused if its Host header names another host: a web page can have its own name
+    resolve to this address (DNS rebinding). A request for a guarded path is refused without
+    ``key``.
     """
     hosts = {f"{host}:{port}" for host in ("127.0.0.1", "localhost")}
 

@@ -1,8 +1,8 @@
-"""Processes that play EC2 instances.
+"""Processes that take the place of EC2 instances.
 
 The local cloud launches no instances. A process gets what the group's launch template gives an
-instance: the environment file that its user data writes, and the credentials of its role, which
-allow no more here than on AWS.
+instance: the environment file that the user data writes, and credentials of the role, which allow
+the same as on AWS.
 """
 
 import base64
@@ -31,7 +31,7 @@ _LAST_LINES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceProcess:
-    """A process that plays an instance."""
+    """A process that takes the place of an instance."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -93,7 +93,7 @@ def running_instance(
             stdin=subprocess.PIPE,
             stdout=written,
             stderr=subprocess.STDOUT,
-            # Ctrl-C goes to the whole foreground group; the context decides when this one ends.
+            # Ctrl-C goes to the whole foreground group; this process has to end with the context.
             start_new_session=True,
         )
     instance = InstanceProcess(process=process, log=log)

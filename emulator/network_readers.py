@@ -1,10 +1,10 @@
-"""Readers of EC2's networks and of Auto Scaling groups."""
+"""Readers of EC2's network resources and of Auto Scaling groups."""
 
 from emulator.readers import Properties, Query, Read, find_one
 
 
 def read_auto_scaling_group(query: Query, name: str, _expected: Properties) -> Properties:
-    """Read a group; its subnets come as one text."""
+    """Read a group. Its API returns the subnets as one text, separated by commas."""
     listed = query("autoscaling", "describe_auto_scaling_groups")["AutoScalingGroups"]
     group = find_one(listed, "AutoScalingGroupName", name)
     return {**group, "VPCZoneIdentifier": group["VPCZoneIdentifier"].split(",")}
@@ -18,9 +18,9 @@ def read_lifecycle_hook(query: Query, name: str, expected: Properties) -> Proper
 
 
 def tagged(operation: str, by: str, inside: str) -> Read:
-    """Return a reader that finds the resource in a list of EC2's.
+    """Return a reader that finds the resource in a list of EC2's API.
 
-    Of its tags, it returns those that the template has: CloudFormation adds some of its own.
+    Of its tags, it returns those that the template has: CloudFormation adds tags of its own.
     """
 
     def read(query: Query, physical_id: str, _expected: Properties) -> Properties:
@@ -74,7 +74,7 @@ def read_gateway_attachment(query: Query, _id: str, expected: Properties) -> Pro
 
 
 def read_security_group(query: Query, group_id: str, expected: Properties) -> Properties:
-    """Read a security group; each range of a permission is a rule of its own."""
+    """Read a security group. Each address range of a permission becomes a rule."""
     group = _group(query, group_id, expected)
     egress = [
         {**permission, **to}

@@ -1,4 +1,4 @@
-"""End a child process when its parent is gone, however the parent ended."""
+"""End a child process when its parent has ended, in whatever way."""
 
 import os
 import threading
@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 
 def watch_parent(end: Callable[[], object]) -> None:
-    """Call `end` in a thread when the parent is gone.
+    """Call `end` in a thread when the parent process has ended.
 
     The parent holds the other end of this process's standard input, and never writes to it. When
-    the parent dies, the pipe closes.
+    the parent ends, the pipe closes.
     """
 
     def watch() -> None:
-        # Not through sys.stdin: an interpreter that shuts down would wait for its lock.
+        # Not through sys.stdin: at shutdown the interpreter would wait for sys.stdin's lock.
         os.read(0, 1)
         end()
 

@@ -8,10 +8,7 @@ T = TypeVar("T")
 
 
 def poll(look: Callable[[], T], *, seconds: float, interval: float = 0.05) -> T:
-    """Call `look` until it returns something true; return what it returned last.
-
-    After `seconds`, that is something false.
-    """
+    """Call `look` until it returns a true value, or for `seconds`; return its last value."""
     deadline = time.monotonic() + seconds
     while not (found := look()) and time.monotonic() < deadline:
         time.sleep(interval)

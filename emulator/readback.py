@@ -1,9 +1,9 @@
-"""Which properties of a template the local cloud has, and how to read them back.
+"""Which properties of templates the local cloud supports, and how to read them back.
 
-`READERS` has an entry for each type: how a resource is read from its service, and the properties
-that are compared. The spelling of names and values does not matter
-(`emulator.template_check.find_mismatches`). A property that only says where to look (`ApiId`)
-counts as equal when something is found there.
+`READERS` has an entry for each resource type: the function that reads a resource from its service,
+and the properties that are compared. Differences in the spelling of names and values are ignored
+(`emulator.template_check.find_mismatches`). A property that only identifies where to look (`ApiId`)
+counts as equal if the resource is found there.
 """
 
 from emulator.network_readers import (

@@ -1,6 +1,6 @@
-"""How the local cloud's resources are read back, in the words of templates.
+"""Readers of the local cloud's resources: they return them with the properties of a template.
 
-A reader asks a service's API once or twice, and returns the answer as the resource's properties.
+A reader calls a service's API once or twice, and converts the answer.
 """
 
 import json
@@ -26,15 +26,15 @@ def call(
     Args:
         service: boto3's name of the service.
         operation: boto3's name of the operation.
-        by: the parameter that gets the physical id; none if it is empty.
-        of: the names of properties that are parameters too, such as that of the owner.
-        inside: the part of the answer that has the properties; all of it if it is empty.
+        by: the parameter for the physical id; none if it is empty.
+        of: the names of template properties to pass as parameters, such as that of the owner.
+        inside: the key of the answer that has the properties; the whole answer if it is empty.
         renamed: names in the answer, each with the template's name of that property.
     """
 
     def read(query: Query, physical_id: str, expected: Properties) -> Properties:
         owner = {name: expected[name] for name in of.split() if name in expected}
-        # The physical id of a part may be <owner>/<part>.
+        # The physical id of an owned resource may be <owner>/<resource>.
         own = {by: physical_id.rpartition("/")[2] if of else physical_id} if by else {}
         answer = query(service, operation, **owner, **own)
         found = answer[inside] if inside else answer
@@ -44,7 +44,7 @@ def call(
 
 
 def listed(service: str, operation: str, *, by: str, inside: str) -> Read:
-    """Return a reader that finds the resource in a list of all, by its physical id."""
+    """Return a reader that finds the resource, by its physical id, in a list of all."""
     return lambda query, physical_id, _: find_one(
         query(service, operation)[inside], by, physical_id
     )
@@ -59,7 +59,7 @@ def find_one(items: Iterable[Properties], key: str, value: Any) -> Properties:
 
 
 def agreed(answers: Iterable[Any]) -> Any:
-    """Return what all of several answers say, or all of them when they do not agree."""
+    """Return the one value that all answers have; if they differ, return the list of them."""
     several = list(answers)
     return several[0] if several and all(each == several[0] for each in several) else several
 
@@ -77,7 +77,7 @@ def read_topic(query: Query, arn: str, _expected: Properties) -> Properties:
 
 
 def common_policy(of: str, read: Read) -> Read:
-    """Read the policy of several queues or topics, which must be the same."""
+    """Return a reader of a policy that several queues or topics share."""
     return lambda query, _, expected: {
         "PolicyDocument": agreed(read(query, each, expected)["Policy"] for each in expected[of]),
         of: expected[of],
@@ -85,19 +85,19 @@ def common_policy(of: str, read: Read) -> Read:
 
 
 def read_subscription(query: Query, arn: str, _expected: Properties) -> Properties:
-    """Read a subscription: its line in the list, and its attributes."""
+    """Read a subscription: its entry in the list, and its attributes."""
     listed = query("sns", "list_subscriptions")["Subscriptions"]
     answer = query("sns", "get_subscription_attributes", SubscriptionArn=arn)
     return {**find_one(listed, "SubscriptionArn", arn), **answer["Attributes"]}
 
 
 def read_identity(query: Query, name: str, _expected: Properties) -> Properties:
-    """Read an e-mail identity. SES answers without its name, and only if it exists."""
+    """Read an e-mail identity. SES's answer lacks its name, so that is added."""
     return {**query("sesv2", "get_email_identity", EmailIdentity=name), "EmailIdentity": name}
 
 
 def read_table(query: Query, name: str, _expected: Properties) -> Properties:
-    """Read a table with its expiry, backups and encryption, in the words of a global table."""
+    """Read a table with its expiry, backups and encryption, as properties of a global table."""
     table = query("dynamodb", "describe_table", TableName=name)["Table"]
     expiry = query("dynamodb", "describe_time_to_live", TableName=name)["TimeToLiveDescription"]
     backups = query("dynamodb", "describe_continuous_backups", TableName=name)
@@ -139,7 +139,7 @@ def read_role(query: Query, name: str, _expected: Properties) -> Properties:
 
 
 def read_inline_policy(query: Query, _id: str, expected: Properties) -> Properties:
-    """Read the inline policy of several roles, which must be the same in all."""
+    """Read an inline policy that several roles share."""
     name, roles = expected["PolicyName"], expected["Roles"]
     held = {
         role["RoleName"]: policy["PolicyDocument"]
@@ -160,7 +160,7 @@ def read_stream(query: Query, name: str, _expected: Properties) -> Properties:
 
 
 def read_client(query: Query, client_id: str, expected: Properties) -> Properties:
-    """Read a client of a user pool; its secret counts as one that was generated."""
+    """Read a client of a user pool. GenerateSecret is true if the client has a secret."""
     answer = query(
         "cognito-idp",
         "describe_user_pool_client",
@@ -171,7 +171,7 @@ def read_client(query: Query, client_id: str, expected: Properties) -> Propertie
 
 
 def _code(query: Query, expected: Properties, digest: str) -> Properties:
-    """A bundle is known by its digest: that of the object which the template names."""
+    """Return ``expected`` if the object it names has this digest; otherwise the digest."""
     bundle = query("s3", "get_object", Bucket=expected["S3Bucket"], Key=expected["S3Key"])["Body"]
     right = b64encode(sha256(bundle).digest()).decode() == digest
     return expected if right else {"CodeSha256": digest}
@@ -190,7 +190,7 @@ def read_function(query: Query, name: str, expected: Properties) -> Properties:
 
 
 def read_layer(query: Query, arn: str, expected: Properties) -> Properties:
-    """Read a version of a layer with its content."""
+    """Read a version of a layer, with its content."""
     answer = query("lambda", "get_layer_version_by_arn", Arn=arn)
     return {**answer, "Content": _code(query, expected["Content"], answer["Content"]["CodeSha256"])}
 
@@ -202,7 +202,7 @@ def read_mapping(query: Query, uuid: str, _expected: Properties) -> Properties:
 
 
 def read_permission(query: Query, sid: str, expected: Properties) -> Properties:
-    """Read one statement of a function's policy as a permission."""
+    """Read one statement of a function's policy, as a permission of the template."""
     policy = query("lambda", "get_policy", FunctionName=expected["FunctionName"])["Policy"]
     statement = find_one(json.loads(policy)["Statement"], "Sid", sid)
     conditions = statement.get("Condition", {})
@@ -216,10 +216,10 @@ def read_permission(query: Query, sid: str, expected: Properties) -> Properties:
 
 
 def read_bucket(query: Query, name: str, expected: Properties) -> Properties:
-    """Read a bucket: those of its settings that the template declares."""
+    """Read a bucket: the settings that the template has."""
 
     def get(operation: str, *, when: str) -> Any:
-        # Where there is nothing, S3 answers with an error.
+        # For a setting that a bucket does not have, S3 returns an error.
         return query("s3", f"get_{operation}", Bucket=name) if when in expected else {}
 
     encryption = get("bucket_encryption", when="BucketEncryption")

@@ -1,8 +1,8 @@
 """The process of the local cloud: MiniStack, the patches and the databases.
 
-Started by `emulator.cloud.running`, with the listening socket's file descriptor and the run's
-directory as arguments. It ends on SIGTERM, and when its standard input closes, which means
-that its parent is gone.
+`emulator.cloud.running` starts it, with the listening socket's file descriptor and the run's
+directory as arguments. It ends on SIGTERM, and when its standard input closes, because its parent
+has ended.
 """
 
 import gc
@@ -42,8 +42,8 @@ def main() -> None:
     patches.install()
     root_user.use(access_key)
     record_in(directory / USED_PERMISSIONS_FILE)
-    # What is there stays, and what comes is mostly freed at once: to look for cycles as often as
-    # Python does by itself takes a fifteenth of what an order costs.
+    # Objects that exist now stay, and later ones are mostly freed at once. With Python's default
+    # thresholds, the garbage collector takes a fifteenth of the time of an order.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     opened = socket.socket(fileno=listener)
@@ -55,18 +55,18 @@ def main() -> None:
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Leave SIGTERM to us: uvicorn would wait for every request to finish."""
+        """Install no handler: uvicorn's own would wait for every request to finish."""
         yield
 
 
 def _end(directory: Path | None = None) -> None:
-    """End the databases, then the whole process group, however busy it is.
+    """Stop the databases, then kill the whole process group.
 
-    Nothing here outlives the run, so there is nothing to finish: a function that hangs must not
-    hold up the end. The directory is the parent's to remove, unless the parent is gone.
+    Nothing here outlives the run, so no work has to be finished: a function that hangs must not
+    delay the end. The parent removes the directory; if the parent is gone, this process does.
     """
     if directory is not None:
-        # Only when all are gone does nobody write there any more.
+        # Only when all processes have ended, nothing writes there any more.
         wait_and_remove = 'while kill -0 "$0" 2>/dev/null; do sleep 0.05; done; rm -rf -- "$1"'
         subprocess.Popen(
             ["sh", "-c", wait_and_remove, str(os.getpid()), str(directory)], start_new_session=True

@@ -1,10 +1,9 @@
-"""Whether the local cloud is what the templates say.
+"""Checks that the local cloud has what the templates declare.
 
-CloudFormation on AWS fails a stack whose template it cannot carry out. The emulator's drops what
-it does not know, without a word. So a template is checked before it is deployed: each type and
-each property has to be in `emulator.readback`, as held or as not to be held for a reason.
-And when it is
-deployed, each property is read back through the API of its service.
+On AWS, CloudFormation fails a stack whose template it cannot carry out. The emulator's silently
+drops what it does not know. So a template is checked before it is deployed: `emulator.readback` has
+to list each type and each property, as supported or as unsupported for a reason. After the
+deployment, each supported property is read back through the API of its service.
 """
 
 import json
@@ -33,7 +32,7 @@ _VARIABLE = re.compile(r"\$\{([^!.}]+)[^}]*\}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What did not arrive as the template says."""
+    """A difference between a deployed resource and its template."""
 
     where: str
     kind: str
@@ -43,7 +42,7 @@ class Difference:
 
     @property
     def exemption(self) -> str:
-        """The entry of `UNSUPPORTED` that it comes under, if any."""
+        """The entry of `UNSUPPORTED` that covers the difference; empty if none does."""
         way = f"{self.kind}.{self.path}."
         return next((name for name in UNSUPPORTED if way.startswith(f"{name}.")), "")
 
@@ -66,7 +65,10 @@ def templates(assembly: Path) -> dict[str, Template]:
 
 
 def check_templates(stacks: Mapping[str, Template]) -> None:
-    """Raise CloudError for what the local cloud cannot carry out, a line for each cause."""
+    """Raise CloudError if the local cloud does not support all parts of the templates.
+
+    The message has a line for each cause.
+    """
     outputs = {f"{stack}.{name}" for stack, it in stacks.items() for name in it.get("Outputs", {})}
     pseudo = {f"AWS::{name}" for name in _PSEUDO.split()}
     causes = []
@@ -83,12 +85,15 @@ def check_templates(stacks: Mapping[str, Template]) -> None:
 
 
 def verify_deployment(cloud: Cloud, stacks: Mapping[str, Template]) -> None:
-    """Raise CloudError unless all that can be held is held, a line for each difference."""
+    """Raise CloudError if a deployed resource differs from its template.
+
+    The message has a line for each difference. Properties in `UNSUPPORTED` are not compared.
+    """
     _raise([str(each) for each in find_differences(cloud, stacks) if not each.exemption])
 
 
 def find_differences(cloud: Cloud, stacks: Mapping[str, Template]) -> Iterator[Difference]:
-    """Compare each property of the templates with what its service answers."""
+    """Yield the differences between the templates and what each service's API returns."""
     query, names = _cached_query(cloud), dict[Any, str]()
     for stack, template in stacks.items():
         deployed = {each["LogicalResourceId"]: each for each in _deployed(query, stack)}
@@ -108,18 +113,18 @@ def find_differences(cloud: Cloud, stacks: Mapping[str, Template]) -> Iterator[D
             name = (kind, record["PhysicalResourceId"], *(expected.get(key) for key in _SCOPES))
             if names.setdefault(name, where) != where:
                 yield difference(path="", what=f"has the same name as {names[name]}")
-            # No service gets these attributes.
+            # These attributes are CloudFormation's own; no service has them.
             stated = {key: resource[key] for key in sorted(resource.keys() - _ATTRIBUTES.split())}
             for path, what in find_mismatches({**expected, **stated}, actual):
                 yield difference(path=path, what=what)
 
 
 def find_mismatches(expected: Any, actual: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Find where the answer falls short of what was said.
+    """Yield path and description of each expected value that the actual one does not have.
 
-    It may say more: what a template leaves out has a default. It may say the same in the words of
-    an API: first letters in lower case, numbers and switches as text, objects as JSON, lists in
-    another order.
+    The actual value may have more: properties that a template leaves out have defaults. It may also
+    be spelled as in an API: first letters in lower case, numbers and booleans as text, objects as
+    JSON, lists in another order.
     """
     if isinstance(actual, str) and isinstance(expected, dict | list):
         actual = _plain(actual)
@@ -191,7 +196,7 @@ def _dangling_references(part: Mapping[str, Any], known: Set[str]) -> Iterator[s
 
 
 def _references(node: Any) -> Iterator[str]:
-    """Name all that a part of a template refers to; another stack's output is Stack.Output."""
+    """Yield all names that a part of a template refers to, and outputs as Stack.Output."""
     match node:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
             yield name
@@ -220,7 +225,7 @@ def _raise(causes: list[str]) -> None:
 
 
 def _deployed(query: Query, stack: str) -> Iterator[Any]:
-    """Yield the resources of a stack, with the properties that CloudFormation got for each."""
+    """Yield the resources of a stack. CloudFormation has resolved their properties."""
     query("cloudformation", "detect_stack_drift", StackName=stack)
     page: dict[str, str] = {"StackName": stack}
     while page:
@@ -231,7 +236,7 @@ def _deployed(query: Query, stack: str) -> Iterator[Any]:
 
 
 def _cached_query(cloud: Cloud) -> Query:
-    """Ask each question once: some of them are answered for many resources."""
+    """Return a function that calls the APIs and caches answers: some serve many resources."""
     client = cache(cloud.clients())
     answers: dict[str, Any] = {}
 

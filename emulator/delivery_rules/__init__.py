@@ -1,5 +1,5 @@
-"""AWS's delivery promises as rules: what is retried, when, what is split, what is dead-lettered.
+"""AWS's rules of delivery: what is retried and when, what is split, what is dead-lettered.
 
-Pure: no I/O, no thread, no clock that was not given. `emulator/patches` carries them out in the
-emulator; a simulation could do so as well.
+The rules are pure: no I/O, no threads, and the time is an argument. `emulator/patches` applies them
+in the emulator, and the simulation under virtual time.
 """

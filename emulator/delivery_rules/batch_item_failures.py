@@ -1,14 +1,15 @@
-"""What a function says of the batch that it was given."""
+"""Reading a function's partial batch failure."""
 
 from collections.abc import Sequence
 from typing import Any
 
 
 def failed_identifiers(answer: Any, identifiers: Sequence[str]) -> frozenset[str]:
-    """Return those of the identifiers that a function with ReportBatchItemFailures calls failed.
+    """Return which of a batch's ``identifiers`` failed, by the answer of a function.
 
-    No answer, no list, or an empty list: none has failed. An answer of another shape, an empty or
-    missing identifier, or one that is not in the batch: all have.
+    The function's mapping has ReportBatchItemFailures. If there is no answer, no list or an empty
+    list, none has failed. If the answer has another shape, an identifier is missing or empty, or
+    one is not in the batch, all have failed.
     https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """

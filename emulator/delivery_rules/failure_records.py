@@ -1,12 +1,12 @@
 """The records that a stream mapping sends to its failure destination.
 
-A queue or topic gets where the records are in the stream, and not the records; a bucket gets them
-too, as the event that the function had.
+A queue or topic gets only the position of the failed records in the stream. A bucket also gets the
+records themselves, as the event that the function received.
 https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 
-Where AWS says nothing: records that no function was invoked with have no `responseContext`, and one
-that answered with batch item failures raised no `functionError`.
+AWS does not document two cases. Here, the record has no `responseContext` if no function was
+invoked, and no `functionError` if the function answered with batch item failures.
 """
 
 import json
@@ -29,7 +29,7 @@ def failure_record(
     request_id: str,
     now: float,
 ) -> dict[str, Any]:
-    """Return the invocation record for records that were given up."""
+    """Return the invocation record for a discarded batch."""
     first, last = discarded.records[0], discarded.records[-1]
     precision = "milliseconds" if info == "KinesisBatchInfo" else "seconds"
     response: dict[str, Any] = {"statusCode": 200, "executedVersion": "$LATEST"}
@@ -58,12 +58,12 @@ def failure_record(
 
 
 def with_payload(record: Mapping[str, Any], bodies: Sequence[Any]) -> dict[str, Any]:
-    """Return the record as a bucket gets it: with the event, as a string of JSON."""
+    """Return the record for a bucket: it has the function's event as a JSON string."""
     return {**record, "payload": json.dumps({"Records": bodies})}
 
 
 def object_key(mapping: str, shard: str, *, now: float, unique: str) -> str:
-    """Return the name of the object in the bucket."""
+    """Return the key of the record's object in the bucket."""
     at = datetime.fromtimestamp(now, UTC)
     return f"aws/lambda/{mapping}/{shard}/{at:%Y/%m/%d}/{at:%Y-%m-%dT%H.%M.%S}-{unique}"
 

@@ -1,6 +1,6 @@
-"""What AWS writes about a message: an invocation's record, and the attributes of a dead letter.
+"""The records and attributes that AWS adds to messages: of invocations and of dead letters.
 
-Text becomes a String attribute of SQS and SNS, a number a Number.
+A text becomes a String attribute of SQS and SNS, a number a Number.
 """
 
 import json
@@ -29,7 +29,7 @@ _RULE_CODES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """What a function answered; `version` is the one that ran."""
+    """A function's response; `version` is the version that ran."""
 
     payload: Any
     version: str
@@ -46,7 +46,7 @@ def invocation_record(
     response: Response | None,
     at: datetime,
 ) -> dict[str, Any]:
-    """Write the record that a destination gets; without a response, the function never ran.
+    """Return the record that a destination gets. Without a response, the function never ran.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     """
@@ -70,7 +70,7 @@ def invocation_record(
 
 
 def invocation_event(record: Mapping[str, Any], bus_arn: str) -> dict[str, Any]:
-    """Write the entry that puts an invocation's record on a bus.
+    """Return the PutEvents entry for an invocation's record, for a destination that is a bus.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     """
@@ -85,7 +85,7 @@ def invocation_event(record: Mapping[str, Any], bus_arn: str) -> dict[str, Any]:
 
 
 def function_attributes(request_id: str, status: int, message: str) -> dict[str, str | int]:
-    """Return the attributes of an event in a function's dead-letter queue: why it is there.
+    """Return the attributes of an event in a function's dead-letter queue: they say why it failed.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
     """
@@ -98,7 +98,7 @@ def rule_attributes(
 ) -> dict[str, str]:
     """Return the attributes of an event in the dead-letter queue of a rule's target.
 
-    `code` is that of the target's service; EventBridge has names of its own.
+    `code` is the error code of the target's service; it is converted to EventBridge's own code.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
     """
     return {
@@ -140,7 +140,7 @@ def schedule_attributes(
 
 
 def notification_event(notification: Mapping[str, Any], subscription_arn: str) -> dict[str, Any]:
-    """Write the event that a function gets of an SNS notification.
+    """Return the event with which a function is invoked for an SNS notification.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
     """
@@ -154,5 +154,5 @@ def notification_event(notification: Mapping[str, Any], subscription_arn: str) -
 
 
 def _exhausted(condition: str) -> dict[str, str]:
-    """There is no such attribute when the error was lasting and nothing was tried again."""
+    """Return the attribute for the exhausted limit; none if no retry was made at all."""
     return {"EXHAUSTED_RETRY_CONDITION": condition} if condition else {}

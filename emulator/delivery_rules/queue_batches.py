@@ -1,16 +1,18 @@
-"""One queue's mapping: how many messages are received, and what is invoked together, and when.
+"""The mapping of one queue: how many messages it receives, and which it batches, and when.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 
-A standard queue's messages are gathered for the batching window or until the batch is full. A FIFO
-queue has no window: what a receive answers is a batch, which may hold several groups, and a group
-is in one batch at a time. What failed is left in the queue and comes back when its visibility
-timeout is over; SQS keeps the group's later messages back until then. A FIFO function itself has to
-report all that it did not do: what it does not name is deleted, here as on AWS.
+A standard queue's messages are collected until the batching window ends or the batch is full. A
+FIFO queue has no window: the messages of one receive are a batch. It may have several groups, and a
+group is in one batch at a time. Failed messages stay in the queue and return when their visibility
+timeout ends; SQS holds back the group's later messages until then. The function of a FIFO queue has
+to report all messages that it did not process: those that it does not report are deleted, here as
+on AWS.
 
-AWS begins with 5 concurrent batches and adds more by the minute; a laptop stays at 5, and takes no
-more than the function's reserved concurrency lets it invoke, where AWS does and is throttled.
+AWS begins with 5 concurrent batches and adds more every minute. Here there are at most 5, and no
+more than the function's reserved concurrency. On AWS the mapping would exceed that and be
+throttled.
 """
 
 import math
@@ -34,7 +36,7 @@ class Settings:
 
     @classmethod
     def of(cls, mapping: Mapping[str, Any], *, fifo: bool, reserved: int | None) -> "Settings":
-        """Read the settings that Lambda's API or a template gave.
+        """Return the settings of a mapping in Lambda's API or in a template.
 
         `reserved` is the function's reserved concurrency.
         https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
@@ -51,7 +53,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Message:
-    """A message that was received; `group` is empty on a standard queue."""
+    """A received message; `group` is empty on a standard queue."""
 
     id: str
     group: str = ""
@@ -62,7 +64,7 @@ Batch = tuple[Message, ...]
 
 
 def to_delete(batch: Batch, settings: Settings, *, answer: Any, failed: bool) -> list[Message]:
-    """Return the messages that an invocation has done, by what Lambda got back."""
+    """Return the messages that an invocation has processed, which Lambda deletes."""
     if failed:
         return []
     back = failed_identifiers(answer, [message.id for message in batch]) if settings.reports else ()
@@ -70,7 +72,7 @@ def to_delete(batch: Batch, settings: Settings, *, answer: Any, failed: bool) ->
 
 
 class QueueMapping:
-    """The state of one mapping. It takes what has happened, and returns what is due."""
+    """The state of one mapping. Its methods record what happened, and return what to do next."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -79,13 +81,13 @@ class QueueMapping:
         self._running: list[Batch] = []
 
     def receive_count(self) -> int:
-        """How many messages to receive now: none while there is no place to invoke them."""
+        """Return how many messages to receive now; 0 at the limit of concurrent batches."""
         if len(self._running) >= self.settings.concurrency:
             return 0
         return max(0, self.settings.batch_size - len(self._waiting))
 
     def add_messages(self, messages: Sequence[Message], now: float) -> None:
-        """Take messages in the order in which SQS gave them."""
+        """Add received messages, in the order in which SQS delivered them."""
         if messages and not self._waiting:
             self._since = now
         self._waiting.extend(messages)
@@ -94,8 +96,8 @@ class QueueMapping:
         """Mark the next batch as running and return it; return an empty one if none is due."""
         if len(self._running) >= self.settings.concurrency:
             return ()
-        # SQS gives a group's next messages when a visibility timeout ends, though the function
-        # may still be at work on those before.
+        # When a visibility timeout ends, SQS delivers a group's next messages, even if the
+        # function is still processing earlier ones.
         in_flight = {message.group for running in self._running for message in running} - {""}
         ready = [message for message in self._waiting if message.group not in in_flight]
         batch = tuple(ready[: self.settings.batch_size])
@@ -109,9 +111,9 @@ class QueueMapping:
         return batch
 
     def next_due(self) -> float:
-        """When the batching window ends."""
+        """Return when the batching window ends; infinity if no message waits."""
         return self._since + self.settings.batching_window
 
     def complete(self, batch: Batch) -> None:
-        """Know that the batch's invocation ended, however it did."""
+        """Record that the batch's invocation has ended, with any outcome."""
         self._running.remove(batch)

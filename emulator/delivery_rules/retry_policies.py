@@ -1,7 +1,7 @@
-"""What follows when a message could not be handed on: another attempt, and when, or the end.
+"""The decision after a failed delivery: when to try again, or to give up.
 
-Each rule looks at a failed attempt and the limits, and answers with the delay before the next one
-or with AWS's name for the limit that was reached.
+A rule gets the failed attempt and the limits. It returns the delay before the next attempt, or
+AWS's name for the limit that was reached.
 """
 
 import enum
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 
 class FailureKind(enum.Enum):
-    """Why an attempt failed, as far as it matters for what comes next."""
+    """The kind of a failed attempt. It decides whether and how a retry follows."""
 
-    PERMANENT = "nothing is there, or access is denied: trying again is no use"
+    PERMANENT = "the target does not exist, or access is denied: a retry would fail too"
     THROTTLED = "there was no capacity"
     FUNCTION_ERROR = "the function ran and failed"
     TRANSIENT = "the service failed"
@@ -19,7 +19,7 @@ class FailureKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How many attempts may follow the first, and the age in seconds at which they end."""
+    """The limits of retries: how many, and up to which age of the message in seconds."""
 
     retries: int
     age: float
@@ -27,11 +27,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedAttempt:
-    """An attempt that failed."""
+    """A failed attempt at a delivery."""
 
     kind: FailureKind
     times: int
-    """How many failures count by now, this one included."""
+    """How many failures have counted so far, this one included."""
     age: float
     """How many seconds ago the message came."""
     jitter: float
@@ -40,14 +40,17 @@ class FailedAttempt:
 
 @dataclass(frozen=True, slots=True)
 class RetryAfter:
-    """Try again after so many seconds."""
+    """The decision to try again after ``delay`` seconds."""
 
     delay: float
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Try no more; the condition is the limit that was reached, or empty if none was."""
+    """The decision to give up. ``condition`` is AWS's name for the limit that was reached.
+
+    It is empty if the error was permanent, so that no retry was made.
+    """
 
     condition: str = ""
 
@@ -58,7 +61,7 @@ TARGET_LIMITS = Limits(retries=185, age=24 * 60 * 60)
 ASYNCHRONOUS_LIMITS = Limits(retries=2, age=6 * 60 * 60)
 SUBSCRIPTION_RETRIES = 100_015
 
-# AWS documents neither the first delay nor the longest. With these, 185 retries fill a day.
+# AWS documents neither the first delay nor the longest. With these, 185 retries take a day.
 _TARGET_LONGEST = 480
 _THROTTLE_LONGEST = 300
 
@@ -84,15 +87,15 @@ def decide_async_retry(limits: Limits, failed: FailedAttempt) -> Verdict:
 
     A function error is retried after one minute and after two, at most ``limits.retries`` times. A
     throttle or an error of the service is retried until the event is too old, with delays that grow
-    from one second to five minutes. The two sorts of failures are counted separately. A reserved
-    concurrency of zero is permanent.
+    from one second to five minutes. The two kinds of failures are counted separately. Throttling by
+    a reserved concurrency of zero is permanent.
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
     """
     if failed.kind is FailureKind.PERMANENT:
         return GiveUp("ZeroReservedConcurrency")
     if failed.kind is not FailureKind.FUNCTION_ERROR:
         longest = min(2 ** (failed.times - 1), _THROTTLE_LONGEST)
-        # Spread within AWS's bounds, or events that were throttled together would be so again.
+        # Jitter within AWS's bounds: without it, events throttled together would be so again.
         delay = max(1, longest * (1 + failed.jitter) / 2)
     elif failed.times > limits.retries:
         return GiveUp("RetriesExhausted")
@@ -104,9 +107,9 @@ def decide_async_retry(limits: Limits, failed: FailedAttempt) -> Verdict:
 def decide_subscription_retry(failed: FailedAttempt) -> Verdict:
     """Decide what follows a failed delivery from an SNS topic to a queue or function.
 
-    Three retries come at once, two a second apart, ten after delays that grow from 1 to 20 seconds,
-    and 100,000 every 20 seconds, with jitter. After a client-side error there is no retry.
-    https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
+    The retries are: three at once, two after one second each, ten after delays that grow from 1 to
+    20 seconds, and 100,000 every 20 seconds, with jitter. After a client-side error there is no
+    retry. https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
     https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
     """
     if failed.kind is FailureKind.PERMANENT or failed.times > SUBSCRIPTION_RETRIES:
@@ -123,5 +126,5 @@ def _within(limits: Limits, failed: FailedAttempt, delay: float, condition: str)
 
 
 def _spread(delay: float, jitter: float) -> float:
-    """Between half the delay and one and a half times it."""
+    """Return the delay times a factor from 0.5 to 1.5, as ``jitter`` goes from 0 to 1."""
     return delay * (0.5 + jitter)

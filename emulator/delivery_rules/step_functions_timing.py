@@ -1,4 +1,4 @@
-"""How long Step Functions waits: before a retry, for a task, for a whole execution.
+"""The times of Step Functions: delays of retries, and time-outs of tasks and executions.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 https://docs.aws.amazon.com/step-functions/latest/dg/sfn-stuck-execution.html
@@ -16,9 +16,9 @@ _DEFAULT_RATE = 2.0
 
 
 def retry_delay(retrier: Mapping[str, Any], retries: int, *, jitter: float) -> float:
-    """The seconds before the next attempt, after this many retries.
+    """Return the seconds before the next attempt, after ``retries`` retries.
 
-    Full jitter spreads the delay from zero up, as `chance` (0 to 1) has it.
+    With the JitterStrategy FULL, the delay is multiplied by ``jitter``, a number from 0 to 1.
     """
     rate = retrier.get("BackoffRate", _DEFAULT_RATE)
     delay = retrier.get("IntervalSeconds", _DEFAULT_INTERVAL) * rate**retries
@@ -27,7 +27,7 @@ def retry_delay(retrier: Mapping[str, Any], retries: int, *, jitter: float) -> f
 
 
 def execution_timeout(definition: Mapping[str, Any], *, express: bool) -> float | None:
-    """The seconds after which an execution times out, if it ever does."""
+    """Return the seconds after which an execution times out; None if it has no limit."""
     stated = definition.get("TimeoutSeconds")
     if not express:
         return stated
@@ -35,5 +35,5 @@ def execution_timeout(definition: Mapping[str, Any], *, express: bool) -> float 
 
 
 def heartbeat_remaining(heartbeat: float, *, last: float, now: float) -> float:
-    """Return the seconds until a task's next heartbeat is due; 0 when it timed out."""
+    """Return the seconds until a task's next heartbeat is due; 0 if it is overdue."""
     return max(0.0, last + heartbeat - now)

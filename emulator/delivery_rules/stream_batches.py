@@ -1,16 +1,17 @@
-"""One shard of a stream mapping: what is invoked, retried, split and discarded, in which order.
+"""The mapping of one shard: which records are invoked, retried, split and discarded, and when.
 
-Lambda reads a shard in order and invokes the function with batches of it. A batch that fails is
-retried, and blocks the records behind it, until it succeeds, is too old, or has no retries left.
-https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
+Lambda reads a shard in order and invokes the function with batches of its records. A batch that
+fails is retried, and blocks the records behind it, until it succeeds, is too old, or has no retries
+left. https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
 https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-windows.html
 
-Where AWS says nothing: a retry waits a second, then twice as long each time, a minute at most;
-the parts of a split batch do not wait. A partial response that names the first record leaves
-nothing to checkpoint, so the batch is halved. A batch is not closed early for its size in bytes.
+AWS does not document some cases. Here, a retry waits one second, then twice as long each time, a
+minute at most; the parts of a split batch do not wait. If a partial batch failure names the first
+record, no record has been processed, so the batch is halved. The size of a batch in bytes is not
+limited.
 """
 
 import math
@@ -38,7 +39,7 @@ _LARGEST_STATE = 1024 * 1024
 class _Lane:
     waiting: deque[Record] = field(default_factory=deque)
     since: float = 0  # when the gathering of the next batch began
-    again: deque[Batch] = field(default_factory=deque)  # before the waiting ones
+    again: deque[Batch] = field(default_factory=deque)  # to be retried before the waiting records
     running: Batch | None = None
     not_before: float = 0
     delays: int = 0
@@ -46,7 +47,7 @@ class _Lane:
 
 
 class Shard:
-    """The state of one shard. It takes what has happened, and returns what is due.
+    """The state of one shard. Its methods record what happened, and return what to do next.
 
     Records of one partition key stay in order: they share a lane, and a lane runs one batch at a
     time. A restart from `checkpoint` repeats records and loses none.
@@ -77,7 +78,7 @@ class Shard:
 
     @property
     def capacity(self) -> int:
-        """The number of further records to read now."""
+        """The number of records that may be read now."""
         return max(0, 2 * self.settings.batch_size * len(self._lanes) - len(self._unfinished))
 
     def add_records(self, records: Iterable[Record], now: float) -> None:
@@ -92,17 +93,17 @@ class Shard:
                 lane.waiting.append(record)
 
     def close(self) -> None:
-        """Note that no more records will come: the shard was split or merged."""
+        """Record that the shard was split or merged, so that no more records will come."""
         self._closed = True
 
     def due(self, now: float) -> tuple[list[Batch], list[DiscardedBatch]]:
-        """Return the batches to invoke now, which are then running, and the discarded ones."""
+        """Return the batches to invoke now, and the discarded ones. The former count as running."""
         batches = [batch for n in range(len(self._lanes)) if (batch := self._next(n, now))]
         discarded, self._discarded = self._discarded, []
         return batches, discarded
 
     def next_due(self) -> float:
-        """Return the time of the next call of `due`, if nothing happens until then."""
+        """Return when to call `due` again, unless something happens before."""
         return min(map(self._lane_due, self._lanes))
 
     def complete(
@@ -114,7 +115,7 @@ class Shard:
         error: bool = False,
         throttled: bool = False,
     ) -> None:
-        """Note the outcome of a running batch: a response, an error, or a throttle."""
+        """Record the outcome of a running batch: a response, an error, or a throttle."""
         lane = self._lanes[batch.lane]
         lane.running = None
         if throttled:
@@ -142,7 +143,7 @@ class Shard:
 
     def _failed(self, lane: _Lane, batch: Batch, now: float, *, progress: bool) -> None:
         if self.settings.bisect and (progress or len(batch.records) > 1):
-            # A split costs no retry.
+            # A split does not count as a retry.
             middle = 0 if progress else len(batch.records) // 2
             for part in (batch.records[middle:], batch.records[:middle]):
                 if part:
@@ -223,5 +224,5 @@ class Shard:
 
 
 def _beyond(lane: _Lane) -> bool:
-    """Return whether the next record belongs to a later window than the open one."""
+    """Return whether the lane's next record is after the end of the open window."""
     return bool(lane.window and lane.waiting and lane.waiting[0].arrived >= lane.window.end)

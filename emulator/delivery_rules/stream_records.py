@@ -1,4 +1,4 @@
-"""What a stream mapping handles: its settings, records, batches and tumbling windows."""
+"""The data of a stream mapping: its settings, records, batches and tumbling windows."""
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """A mapping's settings. Times are in seconds; -1 is no limit."""
+    """A mapping's settings. Times are in seconds; -1 means no limit."""
 
     batch_size: int = 100
     batching_window: float = 0
@@ -28,7 +28,7 @@ class Settings:
 
     @classmethod
     def of(cls, mapping: Mapping[str, Any], *, delay_scale: float) -> "Settings":
-        """Read the settings from Lambda's API or a template.
+        """Return the settings of a mapping in Lambda's API or in a template.
 
         https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html
         """
@@ -71,7 +71,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Records for one invocation."""
+    """The records of one invocation."""
 
     lane: int
     records: tuple[Record, ...]
@@ -84,7 +84,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscardedBatch:
-    """Records that are discarded: they go to the failure destination."""
+    """Records that were given up. An invocation record goes to the failure destination."""
 
     records: tuple[Record, ...]
     condition: Condition
@@ -93,7 +93,10 @@ class DiscardedBatch:
 
 
 def start(position: str, arrivals: Sequence[float], timestamp: float = 0) -> int:
-    """Return where in a shard a new mapping starts: TRIM_HORIZON, LATEST or AT_TIMESTAMP."""
+    """Return the position in a shard at which a new mapping starts to read.
+
+    ``position`` is TRIM_HORIZON, LATEST or AT_TIMESTAMP.
+    """
     if position == "AT_TIMESTAMP":
         return bisect_left(arrivals, timestamp)
     return len(arrivals) if position == "LATEST" else 0

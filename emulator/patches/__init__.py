@@ -1,8 +1,8 @@
-"""What AWS does and MiniStack 1.5.33 does not, as far as our templates switch it on.
+"""AWS's behaviour that MiniStack 1.5.33 lacks, as far as our templates use it.
 
-One module for each seam. Its docstring says what AWS does and where that is documented, what
-MiniStack does instead, and when the patch can go. The version is pinned exactly, because
-the seams are MiniStack's internals; a test fails when it moves.
+Each module patches one thing. Its docstring says what AWS does and where that is documented, what
+MiniStack does instead, and when the patch can be removed ("Can go"). MiniStack's version is pinned
+exactly, because the patches replace its internal functions; a test fails if one of these changes.
 """
 
 from emulator.patches import (

@@ -1,4 +1,4 @@
-"""How the patches meet MiniStack's CloudFormation."""
+"""How the patches extend MiniStack's CloudFormation."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -23,13 +23,13 @@ def add_type(
     delete: Callable[[str, Properties], None],
     replacing: tuple[str, ...] = (),
 ) -> None:
-    """Teach CloudFormation a resource type; a change of a `replacing` property makes a new one."""
+    """Add a resource type to CloudFormation. If a `replacing` property changes, it is replaced."""
     _RESOURCE_HANDLERS[name] = {"create": create, "update": update, "delete": delete}
     _REPLACING_PROPERTIES[name] = replacing
 
 
 def after(name: str, apply: Callable[[str, Properties, dict[str, Any]], None]) -> None:
-    """Have `apply(physical id, properties, attributes)` complete each create and update."""
+    """Call `apply(physical id, properties, attributes)` after each create and update of a type."""
     handlers = _RESOURCE_HANDLERS[name]
     create, update = handlers["create"], handlers["update"]
 
@@ -49,15 +49,15 @@ def after(name: str, apply: Callable[[str, Properties, dict[str, Any]], None]) -
 
 
 def call(response: Response) -> dict[str, Any]:
-    """Return what a service answered, or raise its error, which fails the stack's operation."""
+    """Return a service's answer; raise ValueError if it is an error, which fails the operation."""
     status, _, body = response
     text = body.decode() if isinstance(body, bytes) else body
     if status >= 400:
         raise ValueError(text)
-    # Services of the query protocol answer in XML; nothing in it is needed here.
+    # Services of the query protocol answer in XML. No caller needs what those say.
     return dict(json.loads(text)) if text.startswith("{") else {}
 
 
 def present(properties: Properties, *names: str) -> dict[str, Any]:
-    """Return those of the properties that the template states."""
+    """Return those of the named properties that the template has."""
     return {name: properties[name] for name in names if name in properties}

@@ -1,7 +1,7 @@
-"""The one thread that works for all event source mappings, and what they have in common.
+"""The one thread that serves all event source mappings, and the base class of their pollers.
 
-It waits for MiniStack's own sign that a source has something new, and never for a function: each
-invocation has a thread of its own, which notifies this one when it has ended.
+The thread waits for MiniStack's signal that a source has something new, and never for a function:
+each invocation has a thread of its own, which wakes this one when it has ended.
 """
 
 import functools
@@ -25,7 +25,7 @@ from emulator.patches.permissions import AccessDenied, Role, check
 
 logger = logging.getLogger("emulator.mappings")
 
-# A mapping that was switched on, or a role that may do more now, is noticed after this time.
+# After this time, a mapping that was enabled, or a role with new rights, is noticed.
 _POLL_SECONDS = 1.0
 
 _factories: dict[str, Callable[[dict[str, Any]], "MappingPoller"]] = {}
@@ -34,7 +34,7 @@ _callbacks: deque[Callable[[], None]] = deque()
 
 
 class MappingPoller(ABC):
-    """Does the work of one mapping; nothing but this module's thread calls it."""
+    """Serves one mapping. Only this module's thread calls its methods."""
 
     def __init__(self, mapping: dict[str, Any]) -> None:
         self.mapping = mapping
@@ -43,27 +43,27 @@ class MappingPoller(ABC):
 
     @abstractmethod
     def work(self, now: float) -> float:
-        """Do what is due; return when something will be, if nothing happens until then."""
+        """Do what is due at ``now``; return when to call again, unless something happens before."""
 
     def step(self, now: float) -> float:
-        """Work, if the mapping is switched on and has a function."""
+        """Call ``work`` if the mapping is enabled; return when to call again."""
         with request_scope(*self._scope):
             enabled = self.mapping.get("Enabled", True) and self.function is not None
             return self.work(now) if enabled else math.inf
 
     @property
     def function(self) -> Any:
-        """MiniStack's record of the function, or of the version that an alias stands for."""
+        """MiniStack's record of the function, version or alias that the mapping invokes."""
         name, qualifier = self.mapping["FunctionName"], self.mapping.get("Qualifier")
         return lambda_svc._get_func_record_for_qualifier(name, qualifier)[0]
 
     @property
     def role(self) -> Role:
-        """The function's role, under which the source is read."""
+        """The function's role, with which the source is read."""
         return Role(arn=self.function["config"]["Role"])
 
     def may(self, needs: Iterable[tuple[str, str]], now: float) -> bool:
-        """Whether the role has the rights; asked again each second."""
+        """Return whether the role has the rights ``needs``. The answer is kept for a second."""
         if now >= max(self._trusted_until, self._refused_until):
             try:
                 for action, resource in needs:
@@ -75,7 +75,7 @@ class MappingPoller(ABC):
         return now < self._trusted_until
 
     def invoke(self, event: Mapping[str, Any], then: Callable[[dict[str, Any]], None]) -> None:
-        """Invoke the function in a thread, and call `then` with Lambda's result in this one."""
+        """Invoke the function in another thread; then call `then` with its result in this one."""
         function = self.function
 
         def run() -> None:
@@ -99,10 +99,10 @@ class MappingPoller(ABC):
 
 
 def matching_ids(mapping: Mapping[str, Any], records: list[Any]) -> set[int]:
-    """Return the ids, in Python's sense, of the records that the mapping's filters let through.
+    """Return the ids, by Python's `id()`, of the records that pass the mapping's filters.
 
-    A record that is nested too deeply to be read is filtered out, like one that is no JSON: it must
-    not stop those that come after it.
+    A record that is nested too deeply to be parsed is filtered out, like one that is not JSON: it
+    must not block the records after it.
     """
     return {id(record) for record in records if _matches(mapping, record)}
 
@@ -142,7 +142,7 @@ def _take_over() -> None:
 
 def _register(identifier: str, properties: Mapping[str, Any]) -> Any:
     mapping = lambda_svc._esms[identifier]
-    # MiniStack leaves the first two out and has one default for all sources.
+    # MiniStack does not return the first two, and has one default for all sources.
     mapping |= present(properties, "StartingPositionTimestamp", "TumblingWindowInSeconds")
     service = mapping["EventSourceArn"].split(":")[2]
     if service != "sqs":
@@ -170,7 +170,7 @@ def _run() -> None:
 
 
 def _guarded(work: Callable[[], float | None]) -> float:
-    """Keep what is wrong with one mapping from the others."""
+    """Call ``work``; log its error, so that one mapping's error does not stop the others."""
     try:
         due = work()
     except Exception:

@@ -1,4 +1,4 @@
-"""A record of every permission that was used."""
+"""A record of every permission that is used."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ _record_file: Path | None = None
 
 
 def record_in(file: Path) -> None:
-    """Write every permission that is used to this file, once, as a line of JSON."""
+    """From now on, write each used permission to this file, once, as a line of JSON."""
     global _record_file
     _record_file = file
     _recorded.clear()

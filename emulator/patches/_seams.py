@@ -1,4 +1,4 @@
-"""The places in MiniStack that the patches take hold of."""
+"""Access to MiniStack's internal functions that the patches replace."""
 
 import inspect
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def seam(module: ModuleType, name: str, *parameters: str) -> Callable[..., Any]:
-    """Return MiniStack's function, or say that this version does not have it as expected."""
+    """Return a function of MiniStack; raise RuntimeError if it or its parameters have changed."""
     function = getattr(module, name, None)
     if not callable(function) or tuple(inspect.signature(function).parameters) != parameters:
         raise RuntimeError(

@@ -1,4 +1,4 @@
-"""Streams as event sources of mappings: shards, records, and the rights to read them."""
+"""The streams that mappings read: their shards and records, and the rights to read them."""
 
 import json
 from collections.abc import Iterator
@@ -27,12 +27,12 @@ class ShardSource(NamedTuple):
 
 
 class KinesisStream:
-    """A Kinesis stream, or a consumer of one."""
+    """A Kinesis stream, or a registered consumer of one."""
 
     info: BatchInfo = "KinesisBatchInfo"
 
     def __init__(self, arn: str) -> None:
-        """`arn` is the mapping's event source."""
+        """`arn` is the ARN of the mapping's event source."""
         self._source = arn
         self.arn, _, consumer = arn.partition("/consumer/")
         reading = ("SubscribeToShard",) if consumer else ("GetShardIterator", "GetRecords")
@@ -52,7 +52,7 @@ class KinesisStream:
                 yield ShardSource(name, parents, closed, shard.get("expired", 0), shard["records"])
 
     def record(self, shard: str, position: int, raw: Any, role: str) -> Record:
-        """Return a record as the function gets it; `role` is the ARN of the function's role."""
+        """Return a record in the form that the function receives; `role` is the ARN of its role."""
         sequence, key = raw["SequenceNumber"], raw["PartitionKey"]
         arrived = raw["ApproximateArrivalTimestamp"]
         body = {
@@ -80,7 +80,7 @@ class TableStream:
     info: BatchInfo = "DDBStreamBatchInfo"
 
     def __init__(self, arn: str) -> None:
-        """`arn` is the mapping's event source."""
+        """`arn` is the ARN of the mapping's event source."""
         self.arn = arn
         self._table = arn.split("/")[1]
         actions = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
@@ -97,7 +97,7 @@ class TableStream:
             yield ShardSource(name, (), True, closed["trimmed"], closed["records"])
 
     def record(self, shard: str, position: int, raw: Any, role: str) -> Record:
-        """Return a record as the function gets it; `role` is the ARN of the function's role."""
+        """Return a record in the form that the function receives; `role` is the ARN of its role."""
         change = raw["dynamodb"]
         return Record(
             position=position,

@@ -1,16 +1,17 @@
 """Asynchronous invocations of functions, from any caller.
 
-AWS: the event waits in a queue of the function's. A failure is tried again twice, a throttle for
-hours; reserved concurrency of zero ends it at once. Then a record of the invocation goes to the
-destination for its outcome, and an event that failed as it came to the function's dead-letter
-queue, each under the function's role. A version and an alias have settings of their own.
+AWS: the event waits in a queue of the function. A failure is retried twice, a throttle for hours;
+with a reserved concurrency of zero, there is no retry. Then a record of the invocation is sent to
+the destination for its outcome. An event that failed is also sent unchanged to the function's
+dead-letter queue. Both are sent with the function's role. Each version and alias has its own
+settings.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
-MiniStack 1.5.33: tries again within seconds, throttled or not; calls no destination for success and
-no bus of failure; sends the dead-letter queue the destination's record, and only where there is no
-destination; ignores the settings of aliases.
-Can go: when both a queue for failures and a dead-letter queue get theirs.
+MiniStack 1.5.33: retries within seconds, throttled or not; sends nothing to a destination for
+success, nor to a bus for failures; sends the dead-letter queue the destination's record instead of
+the event, and only if there is no destination; ignores the settings of aliases.
+Can go: when a failed event arrives both at a failure destination and in a dead-letter queue.
 """
 
 import contextvars
@@ -66,7 +67,7 @@ class _Settings:
 
 
 def install() -> None:
-    """Take over the asynchronous queue; an invocation keeps its request id when tried again."""
+    """Replace MiniStack's asynchronous queue. A retried invocation keeps its request id."""
     seam(lambda_svc, "invoke_async_with_retry", "func", "event")
     dispatch = seam(
         lambda_svc, "_execute_function_dispatch", "func", "config", "event", "request_id", "started"
@@ -109,7 +110,7 @@ def _invoke(invocation: _Invocation) -> None:
         _send_to_destination(settings.on_success, invocation, settings, "Success", result)
         return
     invocation.failures[kind] += 1
-    # Spread in time, not a secret.
+    # For jitter, not for a secret.
     jitter = random.random()  # noqa: S311
     failed = FailedAttempt(
         kind=kind, times=invocation.failures[kind], age=invocation.age, jitter=jitter
@@ -145,7 +146,7 @@ def _run(
 
 
 def _settings(arn: str) -> _Settings | None:
-    """Look up what holds now: a function may change, or go, while an event waits."""
+    """Return the settings as they are now: the function may change while an event waits."""
     function, config, name = lambda_svc._get_func_record_for_ref(arn)
     if function is None or config is None:
         return None

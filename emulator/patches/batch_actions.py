@@ -1,10 +1,10 @@
-"""The right to do many at once.
+"""The permissions for batch operations.
 
-AWS: PublishBatch, and each batch operation of SQS, asks for the right to the single one.
+AWS: PublishBatch, and each batch operation of SQS, needs the permission of the single operation.
 https://docs.aws.amazon.com/sns/latest/dg/sns-batch-api-actions.html
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
-MiniStack 1.5.33: asks for a right of its own, such as sns:PublishBatch, which IAM does not know.
-Can go: when MiniStack asks for the single one's.
+MiniStack 1.5.33: needs a permission such as sns:PublishBatch, which does not exist in IAM.
+Can go: when MiniStack needs the permission of the single operation.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from ministack.core import iam_actions
 
 
 def install() -> None:
-    """Name the single action wherever the emulator asks which one a request is."""
+    """Return the single operation's action wherever the emulator determines a request's action."""
     extract = iam_actions.extract_iam_action
 
     def extract_iam_action(service: str, *rest: Any, **more: Any) -> str | None:

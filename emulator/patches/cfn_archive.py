@@ -2,7 +2,7 @@
 
 AWS: an archive is a resource of a stack; Ref gives its name, GetAtt its Arn.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-events-archive.html
-MiniStack 1.5.33: archives and replays work by API, but a template with one is refused whole.
+MiniStack 1.5.33: archives and replays work by API, but a template with an archive is refused.
 Can go: when MiniStack registers the type.
 """
 
@@ -16,7 +16,7 @@ from emulator.patches._cloudformation import Properties, Resource, add_type, cal
 
 
 def install() -> None:
-    """Register the type."""
+    """Register the resource type."""
     add_type(
         "AWS::Events::Archive",
         create=_create,

@@ -16,7 +16,7 @@ from ministack.services.cloudformation import drift
 
 
 def install() -> None:
-    """Give the properties of the template, whatever else is known."""
+    """Return each resource's properties as the template has them."""
     detect, compared = drift.detect_resource_drift, drift.supports_drift
 
     def detected(stack: Any, logical_id: str, record: Any, timestamp: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 AWS: a cluster is a resource of a stack; Ref gives its identifier, GetAtt among others its
 Endpoint and ResourceArn; deletion protection makes a deletion fail.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dsql-cluster.html
-MiniStack 1.5.33: clusters exist by API, but a template with one is refused whole.
+MiniStack 1.5.33: clusters exist by API, but a template with a cluster is refused.
 Can go: when MiniStack registers the type.
 
 The endpoint is localhost:<port>, where `emulator.dsql` listens.
@@ -23,10 +23,10 @@ _READY_SECONDS = 30
 
 
 def install() -> None:
-    """Register the type."""
+    """Register the resource type."""
     add_type(_TYPE, create=_create, update=_update, delete=_delete)
     blocks = stacks._runs_on_worker_thread
-    # Starting a database takes a second, which the server's event loop must not wait.
+    # Starting a database takes a second, for which the server's event loop must not wait.
     stacks._runs_on_worker_thread = lambda name: name == _TYPE or blocks(name)
 
 

@@ -1,4 +1,4 @@
-"""Properties that our templates state and MiniStack's CloudFormation drops without a word.
+"""Properties of our templates that MiniStack's CloudFormation silently drops.
 
 AWS: they take effect.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigatewayv2-stage.html
@@ -41,7 +41,7 @@ _LIFECYCLE = (
 
 
 def install() -> None:
-    """Set the dropped properties in MiniStack's services after each creation and update."""
+    """Set the dropped properties through MiniStack's APIs after each create and update."""
     after("AWS::ApiGatewayV2::Stage", _stage)
     after("AWS::DynamoDB::GlobalTable", _global_table)
     after("AWS::Lambda::Function", _function)
@@ -135,7 +135,7 @@ def _bucket(name: str, properties: Properties, _attributes: dict[str, Any]) -> N
 def _encryption_rule(stated: dict[str, Any]) -> dict[str, Any]:
     by_default = stated["ServerSideEncryptionByDefault"]
     if by_default["SSEAlgorithm"] == "aws:kms":
-        # Without a key of one's own AWS takes this one; MiniStack wants it named.
+        # This is AWS's default key. MiniStack needs it to be named.
         by_default = {"KMSMasterKeyID": "alias/aws/s3", **by_default}
     rule = present(stated, "BucketKeyEnabled")
     return {**rule, "ApplyServerSideEncryptionByDefault": by_default}
@@ -149,12 +149,12 @@ def _lifecycle_rule(stated: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rules(operation: str, rules: list[dict[str, Any]]) -> bytes:
-    """Write the rules as the API's XML."""
+    """Return a list of rules as the XML that S3's API takes."""
     return _xml(operation, {"Rules": rules})
 
 
 def _xml(operation: str, content: dict[str, Any]) -> bytes:
-    """Write the content of an operation of S3 as the API's XML."""
+    """Return the body of an S3 operation as the XML that its API takes."""
     model: Any = Session().get_service_model("s3").operation_model(operation)
     member = model.input_shape.serialization["payload"]
     request = {"Bucket": "any", member: content}
@@ -165,7 +165,7 @@ def _topic(arn: str, properties: Properties, _attributes: dict[str, Any]) -> Non
     for attribute in _TOPIC_ATTRIBUTES:
         if attribute in properties:
             value = properties[attribute]
-            # The API's attributes are all text.
+            # In the API, all attributes are texts.
             text = str(value).lower() if isinstance(value, bool) else value
             sns._topics[arn]["attributes"][attribute] = text
 
@@ -180,7 +180,7 @@ def _state_machine(arn: str, properties: Properties, _attributes: dict[str, Any]
 
 
 def _lower_camel(value: Any) -> Any:
-    """Spell a template's keys as the API does: LogGroupArn → logGroupArn."""
+    """Return a template's value with keys as in the API: LogGroupArn becomes logGroupArn."""
     if isinstance(value, dict):
         return {key[:1].lower() + key[1:]: _lower_camel(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -2,7 +2,7 @@
 
 AWS: a consumer with enhanced fan-out is a resource of a stack; Ref gives its ARN.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-kinesis-streamconsumer.html
-MiniStack 1.5.33: registers consumers by API, but a template with one is refused whole.
+MiniStack 1.5.33: registers consumers by API, but a template with a consumer is refused.
 Can go: when MiniStack registers the type.
 """
 
@@ -12,7 +12,10 @@ from emulator.patches._cloudformation import Properties, Resource, add_type, cal
 
 
 def install() -> None:
-    """Register the type; a change of either property makes a new consumer."""
+    """Register the resource type.
+
+    If one of its two properties changes, the consumer is replaced.
+    """
     add_type(
         "AWS::Kinesis::StreamConsumer",
         create=_create,

@@ -19,7 +19,7 @@ from emulator.patches._seams import seam
 
 
 def install() -> None:
-    """Keep closed shards with their records, and count the records that have expired."""
+    """Keep closed shards with their records, and count the records that expire."""
     seam(kinesis, "_expire_records", "stream")
     kinesis._expire_records = _expire_records
     for name in ("_split_shard", "_merge_shards", "_update_shard_count"):
@@ -27,7 +27,7 @@ def install() -> None:
 
 
 def _expire_records(stream: dict[str, Any]) -> None:
-    """Delete records whose retention is over, and count them: positions include them."""
+    """Delete the records whose retention has ended, and count them: positions include them."""
     oldest = time.time() - stream["RetentionPeriodHours"] * 3600
     for shard in [*stream["shards"].values(), *stream.get("closed_shards", {}).values()]:
         records = shard["records"]
@@ -39,7 +39,7 @@ def _expire_records(stream: dict[str, Any]) -> None:
 
 
 def _keeping_parents(operation: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Wrap an operation: keep the shards that it closes, and name them in their children."""
+    """Wrap an operation: keep the shards that it closes, as parents of the new ones."""
 
     def resharded(data: Any) -> Any:
         _, stream = kinesis._resolve_stream(data)
@@ -57,7 +57,7 @@ def _name_parents(stream: dict[str, Any], before: dict[str, Any]) -> None:
     stay = {name: old for name, old in before.items() if after.get(name) is old}
     gone = {name: old for name, old in before.items() if name not in stay}
     stream.setdefault("closed_shards", {}).update(gone)
-    # UpdateShardCount would begin with shard 0 again.
+    # MiniStack's UpdateShardCount would number the new shards from 0 again.
     number = itertools.count(1 + max(int(name[-12:]) for name in before))
     for shard in [new for name, new in after.items() if name not in stay]:
         parents = tuple(name for name, old in gone.items() if _overlap(old, shard))

@@ -4,7 +4,7 @@ AWS: CloudFormation waits for the function's answer until the service timeout, a
 resource states another, and then fails the resource.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html
 MiniStack 1.5.33: does the same, which on a laptop looks like a deployment that hangs.
-Here: the resource fails with the function's own error; nobody waits for an hour to read it.
+Here: the resource fails at once, with the function's own error.
 Can go: when MiniStack reports a failed function's error itself.
 """
 
@@ -15,7 +15,7 @@ from ministack.services.cloudformation import custom_resource
 
 
 def install() -> None:
-    """Look at the result of each invocation that CloudFormation makes."""
+    """Check the result of each invocation that CloudFormation makes."""
     execute = lambda_svc._execute_function_with_config_scope
 
     def executed(function: Any, event: Any) -> Any:

@@ -1,16 +1,17 @@
-"""What EventBridge does with an event for the target of a rule.
+"""Deliveries from EventBridge's rules to their targets.
 
-AWS: a target with a role is reached under that role, any other as `events.amazonaws.com` for the
-rule, if the resource's policy lets it. A delivery that fails is tried again within the target's
-retry policy, one that cannot succeed is not; then the event goes to the target's dead-letter queue.
+AWS: an event is delivered with the target's role. A target without a role gets it from
+`events.amazonaws.com`, which its resource policy has to allow for the rule. A failed delivery is
+retried within the target's retry policy, unless a retry cannot succeed; then the event goes to the
+target's dead-letter queue.
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-MiniStack 1.5.33: knows no log group and no stream, asks for no right, tries once and forgets.
+MiniStack 1.5.33: delivers to no log group and no stream, checks no permission, and tries once.
 Can go: when an event that a target refused is found in its dead-letter queue.
 
-Input transformers and API destinations stay the emulator's.
+Input transformers and API destinations are left to MiniStack.
 """
 
 import json
@@ -34,7 +35,7 @@ Target = Mapping[str, Any]
 
 
 def install() -> None:
-    """Deliver to the targets of rules."""
+    """Replace MiniStack's delivery to the targets of rules."""
     invoke_target = seam(eventbridge, "_invoke_target", "target", "event", "rule", "view")
     seam(eventbridge, "_apply_input_transformer", "transformer", "rule", "view")
     seam(eventbridge, "_dispatch_to_event_bus", "spec", "event", "rule", "event_path",
@@ -59,7 +60,7 @@ def install() -> None:
 
 
 def limits(target: Target) -> Limits:
-    """Read the retry policy of a target."""
+    """Return the limits in a target's retry policy, or EventBridge's defaults."""
     policy = target.get("RetryPolicy", {})
     default = retry_policies.TARGET_LIMITS
     return Limits(
@@ -69,7 +70,7 @@ def limits(target: Target) -> Limits:
 
 
 def attempt(target: Target, event: Any, rule: Mapping[str, Any], view: Any, by: Principal) -> None:
-    """Hand the event to the target once; raises Undelivered."""
+    """Deliver the event to the target, in one attempt; raises DeliveryError."""
     arn = target["Arn"]
     if ":event-bus/" in arn:
         _forward(target, event, rule, view, by)
@@ -79,7 +80,7 @@ def attempt(target: Target, event: Any, rule: Mapping[str, Any], view: Any, by: 
 
 
 def payload(target: Target, rule: Mapping[str, Any], view: Any) -> str:
-    """Return what the target is to get of the event."""
+    """Return the text that the target receives: the event, a part of it, or a fixed text."""
     if "InputTransformer" in target:
         return str(eventbridge._apply_input_transformer(target["InputTransformer"], rule, view))
     if "Input" in target:
@@ -105,7 +106,7 @@ def _principal(target: Target, rule_arn: str) -> Principal:
 
 
 def _group(target: Target, event: Mapping[str, Any]) -> str:
-    """Return the message group of a FIFO queue, or the partition key of a stream.
+    """Return the message group for a FIFO queue, or the partition key for a stream.
 
     https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_KinesisParameters.html
     """
@@ -121,7 +122,7 @@ def _group(target: Target, event: Mapping[str, Any]) -> str:
 
 
 def _at(event: Any, path: str) -> Any:
-    """Return what stands in the event at a JSON path of names, or None."""
+    """Return the event's value at a JSON path that has only names; None if there is none."""
     value = event
     for name in filter(None, path.removeprefix("$").split(".")):
         value = value.get(name) if isinstance(value, Mapping) else None

@@ -1,11 +1,11 @@
-"""What becomes of a function's invocations while it is changed.
+"""Invocations of a function that is being changed.
 
-AWS: they go on as they began, and later ones see the change.
+AWS: running invocations go on with the old function, and later ones use the new one.
 https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html#functions-states-updating
-MiniStack 1.5.33: ends all processes of the function, those at work as well. A caller that
-waited for a process meanwhile starts one of the old function, for all later callers.
-Can go: when an invocation outlives any change of its function, and none after it sees what was
-before.
+MiniStack 1.5.33: ends all processes of the function, those with an invocation too. A caller that
+waits for a process meanwhile starts one of the old function, which later callers get, too.
+Can go: when a change of its function does not end an invocation, and no later invocation uses the
+old function.
 """
 
 import threading
@@ -25,13 +25,16 @@ _changes: Counter[str] = Counter()
 
 
 def install() -> None:
-    """Let processes finish what they are at; after `throughput`, which leases them."""
+    """Let processes finish their invocations.
+
+    Install after `throughput`, which assigns processes.
+    """
     seam(lambda_svc, "invalidate_worker", "func_name", "qualifier", "account", "region")
     acquire, release = lambda_svc.acquire_worker, lambda_svc.release_worker
     leased = threading.local()
 
     def invalidated(func_name: str, **_which: str) -> None:
-        # No matter which version: none of our functions has any.
+        # The version does not matter: none of our functions has several.
         _changes[func_name] += 1
         lambda_runtime.kill_workers(_dismissed(lambda worker: worker.func_name == func_name))
 
@@ -45,7 +48,7 @@ def install() -> None:
 
     def released(worker: Any) -> None:
         release(worker)
-        # Nothing is released where a process proved beyond use: it was invalidated instead.
+        # A process that proved unusable is not released: MiniStack invalidates it instead.
         done, leased.worker = leased.worker, None
         if id(done) in _leaving:
             _leaving.discard(id(done))
@@ -56,7 +59,10 @@ def install() -> None:
 
 
 def _dismissed(which: Callable[[Any], bool]) -> list[Any]:
-    """Give such processes no more work; return the idle ones, the others end with what they do."""
+    """Give the matching processes no more work; return the idle ones.
+
+    Busy ones end when they are done.
+    """
     idle = []
     with lambda_runtime._lock:
         for workers in lambda_runtime._workers.values():

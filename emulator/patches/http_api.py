@@ -1,4 +1,4 @@
-"""The URLs of an HTTP API and of its token endpoint, and the keys that its authorizer uses.
+"""The URLs of an HTTP API and of its token endpoint, and the public keys of its authorizer.
 
 AWS: `ApiEndpoint` is the URL at which clients call the API.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigatewayv2-api.html
@@ -29,7 +29,7 @@ DOMAIN = re.compile(r"https://[a-z0-9-]+\.auth\.[a-z0-9-]+\.amazoncognito\.com")
 
 
 def install() -> None:
-    """Give addresses that resolve here; ask for keys where they are served."""
+    """Return URLs that resolve on this machine; fetch the authorizer's keys by HTTPS."""
     after("AWS::ApiGatewayV2::Api", _apply)
     resolve_outputs = stacks._resolve_stack_outputs
 

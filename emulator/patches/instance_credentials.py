@@ -3,10 +3,10 @@
 AWS: `/latest/meta-data/iam/security-credentials/<role>` answers with credentials of that role. EC2
 assumes it on behalf of the instance: its trust policy names EC2 and nobody else.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
-MiniStack 1.5.33: it knows one made-up role, and its credentials belong to nobody.
+MiniStack 1.5.33: it knows one invented role, whose credentials belong to no principal.
 Can go: when the metadata service answers for the roles that instance profiles hold.
 
-There are no instances here, only processes that play one: each says which role's it wants.
+There are no instances here, only processes that take their place. Each names the role that it has.
 """
 
 import json
@@ -20,7 +20,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 def install() -> None:
-    """Answer for roles that instance profiles hold; all else is MiniStack's."""
+    """Answer for roles of instance profiles; leave all other paths to MiniStack."""
     handle = imds.handle_request
 
     async def handle_request(method: str, path: str, headers: Any, *rest: Any) -> Answer:
@@ -37,7 +37,7 @@ def install() -> None:
 
 
 def _credentials(role: str) -> dict[str, Any]:
-    """Credentials of the role for as long as the cloud runs: a process cannot renew its own."""
+    """Return credentials of the role. They never expire, because a process cannot renew them."""
     document: dict[str, Any] = imds._credentials_doc()
     arn = f"arn:aws:sts::{get_account_id()}:assumed-role/{role}/{imds._INSTANCE_ID}"
     sts.register_session(

@@ -1,9 +1,9 @@
-"""A queue takes no longer to read when it is long.
+"""Receiving and deleting messages, as fast from a long queue as from a short one.
 
-AWS: whether ten or a million messages wait, a call takes the same time.
-MiniStack 1.5.33: looks at each message that waits whenever some are received, and once more for
-each one that is deleted, on the one thread that answers all requests: while a rebuild took what was
-replayed for 2,000 orders, six sevenths of that thread's work.
+AWS: a call takes the same time whether ten or a million messages wait.
+MiniStack 1.5.33: goes through all waiting messages at each receive, and again for each deleted
+message, on the one thread that answers all requests. While a rebuild read the replayed events of
+2,000 orders, this took six sevenths of that thread's time.
 Can go: when `make demo` with 2,000 orders rebuilds its views no slower without it.
 """
 
@@ -26,7 +26,7 @@ _INVALID = {
 
 
 def install() -> None:
-    """Look at no more messages than are received or deleted, and at those in flight before them."""
+    """Go through no more messages than are received or deleted, and those in flight before them."""
     sqs._collect_msgs = _collected_by(seam(sqs, "_collect_msgs", "q", "max_n", "vis_timeout"))
     sqs._expire_retained = _expired_by(seam(sqs, "_expire_retained", "q"))
     seam(sqs, "_act_delete_message_batch", "data", "qurl")
@@ -45,7 +45,7 @@ def _collected_by(collect: Callable[..., list[Any]]) -> Callable[..., list[Any]]
 
 
 def _expired_by(expire: Callable[[Queue], None]) -> Callable[[Queue], None]:
-    """Look for what was kept for too long once a second."""
+    """Wrap the removal of expired messages so that it runs once a second at most."""
     looked: dict[str, float] = {}
 
     def expired(q: Queue) -> None:
@@ -62,7 +62,7 @@ def _delete_batch(data: Mapping[str, Any], qurl: str) -> dict[str, Any]:
     entries = data.get("Entries", [])
     sqs._validate_batch_entries(entries, "DeleteMessageBatchRequestEntry")
     answer: dict[str, Any] = {"Successful": [], "Failed": []}
-    # A mapping's poller, which takes the lock, rewrites the list of messages.
+    # A mapping's poller also rewrites the list of messages, under this lock.
     with sqs._queues_lock:
         for entry in entries:
             handle = entry.get("ReceiptHandle") or None

@@ -1,4 +1,4 @@
-"""The identity that a mail is sent from, as the resource of SES's SendEmail.
+"""The sender's identity as the resource of SES's SendEmail.
 
 AWS: a policy may allow SendEmail for one identity only.
 https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html
@@ -16,7 +16,7 @@ _SEND = "/v2/email/outbound-emails"
 
 
 def install() -> None:
-    """Name the address that a SendEmail request bears as the identity it needs a right to."""
+    """Use the sender's address of a SendEmail request as the resource of its permission."""
     arn_of = seam(
         iam_actions, "_ses_v2_resource_arn", "method", "path", "body", "region", "account_id"
     )

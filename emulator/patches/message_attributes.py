@@ -1,7 +1,7 @@
-"""What a message's attributes may hold.
+"""The limits of message attributes.
 
-AWS: ten attributes at most, and a string has the same restrictions as the message's body: no
-control characters but tab, line feed and carriage return.
+AWS: a message has at most ten attributes, and a string has the same restrictions as the message's
+body: no control characters but tab, line feed and carriage return.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_MessageAttributeValue.html
 MiniStack 1.5.33: checks the body only.
@@ -18,7 +18,7 @@ MAX_ATTRIBUTES = 10
 
 
 def install() -> None:
-    """Refuse a message whose attributes AWS refuses, alone and in a batch."""
+    """Refuse the attributes that AWS refuses, in single messages and in batches."""
     send = seam(sqs, "_act_send_message", "data", "qurl")
 
     def sent(data: dict[str, Any], qurl: str) -> Any:
@@ -31,7 +31,7 @@ def install() -> None:
 
 
 def attribute_problem(attributes: dict[str, Any]) -> str:
-    """Return what is wrong with a message's attributes, or nothing."""
+    """Return what is wrong with a message's attributes; empty if nothing is."""
     if len(attributes) > MAX_ATTRIBUTES:
         return f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [10]."
     for name, value in attributes.items():

@@ -1,4 +1,4 @@
-"""What a Python function reports: its errors by name, its log lines, its environment.
+"""Python functions: the names of their errors, their log lines, their environment variables.
 
 AWS: an exception is reported with the class's name as `errorType`, which Step Functions
 matches in Retry and Catch; the execution environment stays for the next invocation. A process
@@ -51,7 +51,7 @@ def _set_up_logging():
 
 """
 
-# Each fragment of the worker's source, and what takes its place.
+# Fragments of the worker's source, each with its replacement.
 _EDITS = (
     ("def run():\n", f"{_SETUP_LOGGING}def run():\n"),
     ("    _ms_install_invoke_depth()\n    try:", "    _set_up_logging()\n"
@@ -75,7 +75,7 @@ class _Failure(dict[str, Any]):
 
 
 def install() -> None:
-    """Put the worker's new source in place, and the readers of what it writes."""
+    """Replace the worker's source, and the functions that read its output."""
     lambda_runtime._PYTHON_WORKER_SCRIPT = _edited(lambda_runtime._PYTHON_WORKER_SCRIPT)
     _wrap_worker(lambda_runtime.Worker)
     _wrap_execution()
@@ -124,7 +124,7 @@ def _wrap_worker(worker: Any) -> None:
 
 
 def _with_standard_variables(config: dict[str, Any]) -> dict[str, Any]:
-    """Add the variables of every Lambda environment that MiniStack leaves out."""
+    """Add the standard environment variables of Lambda that MiniStack does not set."""
     logging = config.get("LoggingConfig", {})
     standard = {
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.get('Runtime', '')}",

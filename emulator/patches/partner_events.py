@@ -1,11 +1,11 @@
 """Events of a SaaS partner.
 
-AWS: the partner puts them, and they come on the bus that matches their source.
+AWS: the partner puts them, and they arrive on the bus that matches their source.
 https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPartnerEvents.html
-MiniStack 1.5.33: they are taken and forgotten.
+MiniStack 1.5.33: it accepts them and drops them.
 Can go: when a rule on a partner's bus receives what was put.
 
-Here the account itself may play the partner.
+Here the account itself may act as the partner.
 """
 
 import json
@@ -19,7 +19,7 @@ from emulator.patches._seams import seam
 
 
 def install() -> None:
-    """Put each entry on the bus of its source."""
+    """Put each entry on the bus that has its source as its name."""
     seam(eventbridge, "_put_partner_events", "data")
     put_events = seam(eventbridge, "_put_events", "data", "allow_aws_source")
 

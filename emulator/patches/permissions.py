@@ -1,16 +1,17 @@
 """Authorization where the emulator has none, and a record of every permission that was used.
 
-AWS: a service that acts for us needs the right to. It acts under a role (a state machine, an event
-source mapping, a destination, a rule or schedule with a role), which has to trust it, or in its own
-name, and then the resource's policy has to let it. Messages of a queue or topic that is encrypted
-with a customer's key need that key, too; the policy of a key that AWS manages lets no service in.
+AWS: a service that acts for an account needs permissions. It acts either with a role (a state
+machine, an event source mapping, a destination, a rule or schedule with a role), which has to trust
+the service, or as itself, and then the resource's policy has to allow it. If a queue or topic is
+encrypted with a customer's key, its messages need permissions for that key, too; the policy of an
+AWS managed key allows no service to use it.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics-id-rb.html
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 MiniStack 1.5.33: authorizes requests from outside only.
 Can go: when MiniStack authorizes its services' own deliveries as well; then the record remains.
 
-A condition on the time of day is evaluated once and cached.
+Decisions are cached, so a condition on the time of day is evaluated only once.
 """
 
 import functools
@@ -31,9 +32,9 @@ logger = logging.getLogger("emulator.permissions")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """A role under which a service acts.
+    """A role with which a service acts.
 
-    If ``service`` is given, the role's trust policy must allow it to assume the role.
+    If ``service`` is given, the role's trust policy must allow that service to assume the role.
     """
 
     arn: str
@@ -43,7 +44,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A service that acts in its own name, such as events.amazonaws.com, for one resource."""
+    """A service that acts as itself, such as events.amazonaws.com, on behalf of one resource."""
 
     name: str
     source_arn: str
@@ -57,7 +58,7 @@ class AccessDenied(Exception):
 
 
 def install() -> None:
-    """Record decisions about requests; authorize HTTP APIs' calls and functions' logs."""
+    """Record the decisions about requests; authorize calls of HTTP APIs and functions' logs."""
     _wrap_requests()
     _wrap_http_apis()
     _wrap_function_logs()
@@ -80,7 +81,7 @@ def _wrap_requests() -> None:
 
 
 def _wrap_http_apis() -> None:
-    """Require that the policy of a route's function lets API Gateway invoke it.
+    """Require that the policy of a route's function allows API Gateway to invoke it.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
     """
@@ -112,7 +113,7 @@ def _wrap_http_apis() -> None:
 
 
 def _wrap_function_logs() -> None:
-    """Write a function's logs only if its role may; the function runs in any case.
+    """Write a function's logs only if its role allows it. The function runs in any case.
 
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
     """
@@ -134,9 +135,9 @@ def _wrap_function_logs() -> None:
 
 
 def check(principal: Principal, action: str, resource: str, **context: str) -> None:
-    """Raise AccessDenied unless `principal` may do `action` (`sqs:SendMessage`) on that ARN.
+    """Raise AccessDenied unless `principal` may do `action` (`sqs:SendMessage`) on `resource`.
 
-    `context` holds further condition keys, with `_` for `:`.
+    `resource` is an ARN. `context` has further condition keys, written with `_` for `:`.
     """
     keys = {name.replace("_", ":", 1).lower(): value for name, value in context.items()}
     if isinstance(principal, Role) and principal.service:
@@ -174,7 +175,7 @@ def _denial(principal: str, action: str, resource: str) -> str:
 
 @functools.cache
 def _warn_once(denial: str) -> None:
-    # A poller that is denied would log it again and again.
+    # Logged once: a poller that is denied tries again and again.
     logger.warning("%s", denial)
 
 
@@ -193,11 +194,14 @@ def _allowed(
     keys: tuple[tuple[str, str], ...],
     region: str,
 ) -> bool:
-    """Decide; the decision is cached for as long as the policies stay the same."""
+    """Return whether the policies allow the action. The result is cached by all arguments.
+
+    ``own`` has the policies of a role, None for a service; ``policies`` are those of the resource.
+    """
     account = principal.split(":")[4] if own else ""
     role = principal.rpartition("/")[2]
     asked = iam_evaluator.EvalContext(
-        # The emulator's words: an anonymous principal that only a service's name or * matches.
+        # In the emulator, a service is an anonymous principal, matched by its name or by *.
         principal_arn=f"arn:aws:sts::{account}:assumed-role/{role}/service" if own else "*",
         principal_type="AssumedRole" if own else "Service",
         principal_account=account,
@@ -266,7 +270,7 @@ def _document(policy: Any) -> str:
 
 
 def _encryption(principal: Principal, action: str, resource: str) -> list[tuple[str, str]]:
-    """Return the permissions that are needed for the key of an encrypted queue or topic."""
+    """Return the permissions that an encrypted queue or topic needs for its key."""
     if action not in ("sqs:SendMessage", "sqs:ReceiveMessage", "sns:Publish"):
         return []
     holder = (

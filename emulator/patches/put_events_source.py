@@ -13,9 +13,10 @@ from ministack.core import iam_actions
 
 
 def install() -> None:
-    """Add the sources of a PutEvents request to what its policies are evaluated against.
+    """Add the sources of a PutEvents request to the context in which policies are evaluated.
 
-    Entries of several sources in one request have no source that a policy could name.
+    If the entries have several sources, none is added, so no policy can allow the request by
+    source.
     """
     tag_context = iam_actions.request_tag_context
 

@@ -1,12 +1,11 @@
 """Event source mappings of SQS queues.
 
-AWS: `emulator/delivery_rules/queue_batches.py`
-says what is received, invoked and deleted, and where that is
-documented. The role of the function receives and deletes; a queue that is encrypted with a
-customer's key needs that key, too.
+AWS: `emulator/delivery_rules/queue_batches.py` says what is received, invoked and deleted, and
+where that is documented. The mapping receives and deletes with the function's role. If the queue
+is encrypted with a customer's key, the role needs permissions for that key, too.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 MiniStack 1.5.33: a FIFO queue has one batch at a time; a batching window is ignored, and so is a
-batch of more than ten; a partial batch response that makes no sense deletes the batch.
+batch size above ten; if a partial batch failure is not valid, the batch is deleted.
 Can go: when `_poll_sqs` and `_run_sqs_batch` in `services/lambda_svc.py` do this.
 """
 
@@ -25,7 +24,7 @@ _MAX_MESSAGES = 10
 
 
 def install() -> None:
-    """Take over the mappings of queues."""
+    """Replace MiniStack's handling of mappings of queues."""
     seam(sqs, "_receive_messages_for_esm", "queue_url", "max_number")
     seam(sqs, "_delete_messages_for_esm", "queue_url", "receipt_handles")
     register_poller("sqs", _QueuePoller)
@@ -82,7 +81,7 @@ class _QueuePoller(MappingPoller):
         return bool(received)
 
     def _record(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Return a message as the function is to see it.
+        """Return a message in the form that the function receives.
 
         https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
         """

@@ -1,9 +1,9 @@
-"""What a replay of an archive reaches.
+"""The rules that a replay of an archive reaches.
 
-AWS: the rules that it names in `FilterArns`, all if it names none.
+AWS: it reaches the rules in its `FilterArns`, or all rules if that is empty.
 https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_ReplayDestination.html
-MiniStack 1.5.33: it reaches all rules whichever it names; and it is nobody's request, so that no
-queue with a policy takes what it delivers.
+MiniStack 1.5.33: it reaches all rules in any case. Its deliveries have no principal, so a queue
+with a policy refuses them.
 Can go: when a replay that names a rule reaches the queue of that rule and of no other.
 """
 
@@ -19,7 +19,7 @@ _contexts: dict[str, contextvars.Context] = {}
 
 
 def install() -> None:
-    """Ask which rules a replay may reach; after `event_targets`, which deliver."""
+    """Restrict replays to their rules. Install after `event_targets`, which delivers."""
     start_replay = seam(eventbridge, "_start_replay", "data")
     invoke_target = seam(eventbridge, "_invoke_target", "target", "event", "rule", "view")
 

@@ -1,11 +1,12 @@
-"""Only the run's own key is the root user's, and nobody can guess a function's.
+"""Secret access keys, for the root user and for functions.
 
-AWS: access keys are secret and random, and a request without one is nobody's.
+AWS: access keys are secret and random, and a request without one has no principal.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/security-creds-programmatic-access.html
-MiniStack 1.5.33: takes `test`, any twelve digits and no key at all as the root user, whose
-signature it does not check. It derives a function's keys from the ARNs of the function and its
-role, which anybody can. The root user runs code as the developer: a function is a process.
-Can go: when MiniStack takes one configured key only, and makes up functions' keys by chance.
+MiniStack 1.5.33: a request with the key `test`, with any twelve digits or without a key comes from
+the root user, whose signature it does not check. It derives a function's keys from the ARNs of the
+function and its role, so anybody can derive them. The root user can run code as the developer,
+because a function is a process.
+Can go: when MiniStack accepts one configured key only, and makes random keys for functions.
 """
 
 import hashlib
@@ -26,13 +27,16 @@ _key = ""
 
 
 def use(key: str) -> None:
-    """Take this access key as the root user's; without it, nobody is the root user."""
+    """Make this access key the root user's only one.
+
+    If it is empty, no request is the root user's.
+    """
     global _key
     _key = key
 
 
 def install() -> None:
-    """Take the run's key only; make functions' keys by chance."""
+    """Accept only the run's key for the root user; make random keys for functions."""
     iam_evaluator.is_root_access_key = sts.is_root_access_key = _is_root
     enforce = iam_evaluator.enforce
 
@@ -44,7 +48,7 @@ def install() -> None:
     check = iam_evaluator.check_credentials
 
     def checked(access_key: str, service: str, *rest: Any, **more: Any) -> Any:
-        # The gate has checked the request.
+        # `emulator.gateway` has checked the request.
         if service == METADATA_SERVICE and iam_evaluator._anonymous.get():
             return None
         return check(access_key, service, *rest, **more)
@@ -63,7 +67,7 @@ def _is_root(access_key: str) -> bool:
 
 
 def _is_unsigned(service: str, iam_action: str) -> bool:
-    """Return whether the request is not signed and need not be, like InitiateAuth."""
+    """Return whether AWS accepts the request without a signature, such as InitiateAuth."""
     return bool(
         iam_evaluator._anonymous.get() and iam_evaluator._served_unsigned(service, iam_action)
     )

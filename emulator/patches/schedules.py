@@ -1,17 +1,18 @@
-"""What EventBridge Scheduler does when a schedule is due.
+"""Deliveries of EventBridge Scheduler when a schedule is due.
 
-AWS: the target is reached under the schedule's role, which has to trust the schedule's group, and
-again within its retry policy; what cannot be delivered goes to the dead-letter queue under the same
-role. The attributes name the service's own error.
+AWS: the payload is delivered with the schedule's role, which has to trust the schedule's group, and
+retried within the retry policy. What cannot be delivered goes to the dead-letter queue with the
+same role; its attributes have the target service's error.
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/setting-up.html#setting-up-execution-role
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
-MiniStack 1.5.33: takes a schedule for a rule, under no role and with no dead-letter queue; looks
-for what is due every ten seconds, as precise as AWS's minute, but long for somebody who waits.
+MiniStack 1.5.33: treats a schedule as a rule, without a role and without a dead-letter queue. It
+looks for due schedules every ten seconds: as precise as AWS's minute, but long for a person who
+waits.
 Can go: when a payload that a target refused is found in the schedule's dead-letter queue.
 
-AWS documents the dead letter for universal targets only, where it is the request. For the others it
-is here what the target was to get.
+AWS documents the dead letter of universal targets only: it is the request. For other targets it is
+here the payload that the target should have received.
 """
 
 from collections.abc import Mapping
@@ -32,7 +33,7 @@ _LOOK_SECONDS = 1
 
 
 def install() -> None:
-    """Check every second for schedules that are due; deliver them as Scheduler does."""
+    """Check every second for due schedules, and deliver their payloads as Scheduler does."""
     seam(scheduler, "_ticker_loop")
     scheduler._SCHEDULE_TICK_INTERVAL = _LOOK_SECONDS
     invoke_target = seam(eventbridge, "_invoke_target", "target", "event", "rule", "view")

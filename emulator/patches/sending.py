@@ -1,11 +1,11 @@
-"""Handing something to a resource on behalf of a principal: the one way out for every delivery.
+"""Sending a message to a resource on behalf of a principal. All deliveries use this module.
 
-AWS: a delivery is a request to the service of the resource, with all that it implies: the right to
-make it, deduplication in FIFO queues and topics, filters, limits.
+AWS: a delivery is a request to the service of the resource, with all its rules: permissions,
+deduplication in FIFO queues and topics, filters, limits.
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-exactly-once-processing.html
-MiniStack 1.5.33: puts messages straight into queues and asks for no right.
-Can go: when MiniStack's own deliveries do.
+MiniStack 1.5.33: puts messages straight into queues and checks no permission.
+Can go: when MiniStack's own deliveries are such requests.
 """
 
 import base64
@@ -75,11 +75,11 @@ def send(
     group: str = "",
     deduplication: str = "",
 ) -> None:
-    """Hand `body` to the resource with the ARN `to`; raises DeliveryError.
+    """Send `body` to the resource with the ARN `to`; raises DeliveryError.
 
     `attributes` become message attributes of SQS and SNS. `group` is the FIFO message group or the
-    Kinesis partition key; without `deduplication` a FIFO queue or topic has to go by the content.
-    For an event bus, `body` is an entry of PutEvents.
+    Kinesis partition key; without `deduplication`, a FIFO queue or topic must use content-based
+    deduplication. For an event bus, `body` is an entry of PutEvents.
     """
     message = _Message(to, body, _typed(attributes or {}), group, deduplication)
     context = {"events_source": json.loads(body)["Source"]} if ":event-bus/" in to else {}
@@ -92,15 +92,15 @@ def send(
     except DeliveryError:
         raise
     except Exception as error:
-        # What AWS calls a server-side error: nothing is lost, and the log shows what went wrong.
+        # Treated as a server-side error of AWS: it is retried, and the log shows what went wrong.
         logger.exception("handing a message to %s failed", to)
         raise DeliveryError("InternalError", repr(error), permanent=False) from error
 
 
 def _over_tls() -> contextvars.Context:
-    """A context in which a resource's policy sees that TLS is spoken, as AWS's services do.
+    """Return a context in which resource policies see TLS, which AWS's services use.
 
-    A thread of the emulator's own, such as that of the mappings, comes from no request.
+    Threads of the emulator, such as that of the mappings, have no context of a request.
     """
     context = contextvars.copy_context()
     context.run(iam_evaluator.pin_request_origin, "127.0.0.1", secure_transport=True)
@@ -108,9 +108,10 @@ def _over_tls() -> contextvars.Context:
 
 
 def authorize(to: str, by: Principal, **context: str) -> Any:
-    """Return the emulator's record of the resource; raise DeliveryError if `by` may not send to it.
+    """Return the emulator's record of the resource `to`, if `by` may send to it.
 
-    `context` holds further condition keys, as `check` has them.
+    `context` has further condition keys, as for `check`. Raises DeliveryError if the resource does
+    not exist, or if `by` may not send to it.
     """
     destination = _DESTINATIONS[to.split(":")[2]]
     found = destination.find(to)
@@ -127,18 +128,21 @@ def authorize(to: str, by: Principal, **context: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Something to hand on, however often that takes."""
+    """A delivery with its retries: attempts until one succeeds or the rule gives up."""
 
     what: str
-    """Names it in the log."""
+    """Its name in the log."""
     attempt: Callable[[], None]
     rule: Callable[[FailedAttempt], Verdict]
-    """Says what follows an attempt that failed."""
+    """Decides what follows a failed attempt."""
     dead_letter: Callable[[DeliveryError, GiveUp, int], None] | None
-    """Puts what is given up into the dead-letter queue, if there is one, with the retries made."""
+    """Sends a message that is given up to the dead-letter queue, with the number of retries.
+
+    None if there is no dead-letter queue.
+    """
 
     def start(self) -> None:
-        """Make the first attempt here and now, and others later."""
+        """Make the first attempt in this thread; retries follow in others."""
         self._try(1, 0.0)
 
     def _try(self, times: int, age: float) -> None:
@@ -146,7 +150,7 @@ class Delivery:
             self.attempt()
         except DeliveryError as error:
             kind = FailureKind.PERMANENT if error.permanent else FailureKind.TRANSIENT
-            # Spread in time, not a secret.
+            # For jitter, not for a secret.
             jitter = random.random()  # noqa: S311
             verdict = self.rule(FailedAttempt(kind=kind, times=times, age=age, jitter=jitter))
             if isinstance(verdict, RetryAfter):
@@ -207,7 +211,7 @@ def _to_topic(message: _Message, _topic: Any) -> None:
 
 
 def _to_function(message: _Message, function: Mapping[str, Any]) -> None:
-    # The version or alias that is named decides how failures are dealt with.
+    # Retries and destinations are those of the version or alias in the ARN.
     invoked = {**function, "config": {**function["config"], "FunctionArn": message.to}}
     lambda_svc.invoke_async_with_retry(invoked, json.loads(message.body))
 

@@ -1,25 +1,26 @@
 """Time-outs, retry delays, rights and error names in Step Functions, and the output of Succeed.
 
-AWS: an execution that outlives the machine's `TimeoutSeconds`, or an Express workflow's five
-minutes, ends TIMED_OUT with `States.Timeout`; what it asked for runs on, but nothing is retried.
+AWS: an execution that takes longer than the machine's `TimeoutSeconds`, or than an Express
+workflow's five minutes, ends TIMED_OUT with `States.Timeout`; its running calls go on, but nothing
+is retried.
 A task with a token that sends no heartbeat for its `HeartbeatSeconds` fails with
 `States.HeartbeatTimeout`. `MaxDelaySeconds` caps the delay before a retry, and nothing else does;
 `JitterStrategy: FULL` draws it at random from zero up.
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 https://docs.aws.amazon.com/step-functions/latest/dg/sfn-stuck-execution.html
-A task is done under the machine's role. A denial, which no API models, has the name that the SDK
-gives to any other error of the service: in optimized integrations that of the SDK for Java 1.x,
-such as `Lambda.AWSLambdaException` (also a throttle's `Lambda.TooManyRequestsException`); in SDK
-integrations that of 2.x, such as `Sqs.SqsException`.
+A task is done with the machine's role. No API models the error of a denied permission, so its name
+is the SDK's general one for the service: in optimized integrations that of the SDK for Java 1.x,
+such as `Lambda.AWSLambdaException` (a throttle is `Lambda.TooManyRequestsException`); in SDK
+integrations that of the SDK for Java 2.x, such as `Sqs.SqsException`.
 https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
 https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
 With JSONata a Succeed state has an `Output`.
 https://docs.aws.amazon.com/step-functions/latest/dg/state-succeed.html
 MiniStack 1.5.33: ignores all of these, goes on with tasks and their retries in an execution that
 has ended, waits 60 seconds at most before a retry, and calls a throttle `Lambda.Unknown`.
-Can go: when its `services/stepfunctions.py` knows them.
+Can go: when its `services/stepfunctions.py` has all of these.
 
-Heartbeats of activities are not supplied.
+Heartbeats of activities are not implemented.
 """
 
 import contextvars
@@ -44,7 +45,7 @@ from emulator.delivery_rules.step_functions_timing import (
 )
 from emulator.patches.permissions import AccessDenied, Role, check
 
-# The names of a denial in optimized integrations.
+# The names of a denied permission in optimized integrations.
 _DENIALS = {
     "lambda": "Lambda.AWSLambdaException",
     "dynamodb": "DynamoDB.AmazonDynamoDBException",
@@ -58,7 +59,7 @@ _running: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar(
 
 
 def install() -> None:
-    """Wrap the functions of the interpreter that decide each of them."""
+    """Wrap the interpreter's functions for each of these."""
     _wrap_execution()
     _wrap_retriers()
     _wrap_tasks()
@@ -120,9 +121,9 @@ def _wrap_retriers() -> None:
         execution = _running.get()
         if retrier is None or not execution:
             return retrier, index
-        # Spread in time, not a secret.
+        # For jitter, not for a secret.
         delay = retry_delay(retrier, counts.get(index, 0), jitter=random.random())  # noqa: S311
-        # Waited for here, because MiniStack waits for 60 seconds at most, and asks no more.
+        # The delay passes here, because MiniStack's own wait ends after 60 seconds.
         stepfunctions._scaled_sleep(delay)
         if execution["status"] != "RUNNING":
             return None, -1
@@ -149,7 +150,7 @@ def _wrap_tasks() -> None:
 
 
 def _authorize(resource: str, arguments: Any) -> None:
-    """Let the task pass if the machine's role may do what it asks for."""
+    """Check that the machine's role has the permissions that the task needs."""
     machine = stepfunctions._state_machines.get(_running.get().get("stateMachineArn"))
     if machine is None or ":activity:" in resource:
         return
@@ -169,7 +170,7 @@ def _authorize(resource: str, arguments: Any) -> None:
 
 
 def _integration(resource: str) -> tuple[bool, str, str]:
-    """Return whether it is an SDK integration, its service and its action."""
+    """Return whether the resource is an SDK integration, and its service and action."""
     if not resource.startswith("arn:aws:states:::"):
         return False, resource.split(":")[2], "invoke"
     *sdk, service, action = resource.removeprefix("arn:aws:states:::").split(":")[:3]
@@ -177,7 +178,7 @@ def _integration(resource: str) -> tuple[bool, str, str]:
 
 
 def _needs(service: str, action: str, resource: str, arguments: Any) -> Iterator[tuple[str, str]]:
-    """The rights a task needs, and on what, read as from a request of the same content."""
+    """Yield the actions that a task needs, each with its resource, as for the same API request."""
     if (service, action) == ("lambda", "invoke"):
         action = "invokeFunction"
     known = stepfunctions._AWS_SDK_SERVICE_MAP.get(service, {})
@@ -199,7 +200,7 @@ def _needs(service: str, action: str, resource: str, arguments: Any) -> Iterator
 
 
 def _listen(token: str, heartbeat: float) -> None:
-    """Fail the task with this token when it sends no heartbeat for too long."""
+    """Fail the task with this token when its heartbeat is overdue."""
     last = time.time()
     while left := heartbeat_remaining(heartbeat, last=last, now=time.time()):
         time.sleep(left)

@@ -1,8 +1,8 @@
 """Event source mappings of Kinesis and DynamoDB streams.
 
 AWS: `emulator/delivery_rules/stream_batches.py` says what is invoked, retried, split and discarded,
-and where that is documented. The role of the function reads the stream and writes to the failure
-destination.
+and where that is documented. The mapping reads the stream and writes to the failure destination
+with the function's role.
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
 MiniStack 1.5.33: invokes on the thread that polls; knows no retry limit, bisecting, batching
@@ -37,7 +37,7 @@ logger = logging.getLogger("emulator.mappings")
 
 
 def install() -> None:
-    """Process the mappings of streams, and accept consumers as their sources."""
+    """Replace MiniStack's handling of mappings of streams; accept consumers as sources."""
     register_poller("kinesis", partial(_StreamPoller, KinesisStream))
     register_poller("dynamodb", partial(_StreamPoller, TableStream))
     stream_name = seam(lambda_svc, "_kinesis_stream_name_from_arn_spec", "spec")
@@ -48,7 +48,7 @@ def install() -> None:
 
 @dataclasses.dataclass(slots=True)
 class _Reading:
-    """How far a shard was read, and when there is work on it even if nothing new arrives."""
+    """How far a shard has been read, and when it is due again even if no record arrives."""
 
     shard: Shard
     read: int
@@ -96,7 +96,7 @@ class _StreamPoller(MappingPoller):
         if reading.shard.settings != settings:
             if reading.shard.busy:
                 return now + 1
-            # As Lambda does after an update: go on from the checkpoint.
+            # After an update Lambda continues from the checkpoint.
             reading.read = reading.shard.checkpoint
             reading.shard = Shard(settings, reading.read)
         reading.read = max(reading.read, source.start)

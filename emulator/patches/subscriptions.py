@@ -1,14 +1,14 @@
-"""What SNS does with a message for a subscribed queue or function.
+"""Deliveries from SNS topics to subscribed queues and functions.
 
-AWS: the topic delivers as `sns.amazonaws.com`, if the policy of the queue or function lets it. What
-it cannot deliver goes to the subscription's dead-letter queue as it would have been delivered; a
-FIFO topic's with its group and deduplication id, to a FIFO queue. A function is invoked
-asynchronously.
+AWS: the topic delivers as `sns.amazonaws.com`, if the policy of the queue or function allows it. A
+message that cannot be delivered goes to the subscription's dead-letter queue in the form in which
+it would have been delivered. A message of a FIFO topic keeps its group and deduplication id there,
+and goes to a FIFO queue. A function is invoked asynchronously.
 https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
 https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-ordering.html
-MiniStack 1.5.33: tries once and forgets; asks for no right to invoke; runs a function outside the
-asynchronous queue, so that a failure is lost.
+MiniStack 1.5.33: tries once; checks no permission to invoke; runs a function outside the
+asynchronous queue, so that its failure is lost.
 Can go: when a message for a queue that is gone is found in the dead-letter queue.
 """
 
@@ -26,7 +26,7 @@ from emulator.patches.sending import Delivery, send
 
 
 def install() -> None:
-    """Deliver to queues and functions."""
+    """Replace MiniStack's deliveries to queues and functions."""
     seam(sns, "_deliver_to_sqs", "endpoint", "envelope", "raw", "raw_message",
          "message_group_id", "message_dedup_id", "message_attributes", "topic_arn")  # fmt: skip
     seam(sns, "_deliver_to_lambda", "endpoint", "envelope", "topic_arn", "sub_arn", "msg_id",

@@ -1,11 +1,11 @@
-"""The same work with fewer threads, processes and parsing: the orders of many on two cores.
+"""The same work with fewer threads, fewer processes and less parsing, for two cores.
 
-AWS: scales out, and an invocation that waits for a new environment takes an old one that is free
-before. Here a few cores do it all, so what is wasted is what the platform lacks.
-MiniStack 1.5.33: starts a process whenever all of a function's are busy, so that under load they
-start each other's end: starting one takes the time of fifty invocations. It starts a thread for
-each request that may call back, each invocation and each task, and parses every JSONata expression
-whenever it is evaluated.
+AWS: scales out. An invocation that waits for a new execution environment uses an old one if that is
+free first. Here a few cores have to do everything.
+MiniStack 1.5.33: starts a process whenever all processes of a function are busy. To start one takes
+the time of fifty invocations, so under load the starts delay each other until they time out. It
+starts a thread for each request that may call back, each invocation and each task, and parses every
+JSONata expression each time it is evaluated.
 Can go: when `bench/order_throughput.py` shows no difference without it.
 """
 
@@ -33,7 +33,7 @@ _MOMENT = 1.0
 
 
 def install() -> None:
-    """Put the pool where threads were started, and remember parsed expressions."""
+    """Use a pool of threads, start fewer processes, and cache parsed expressions."""
     pooled = SimpleNamespace(**{**vars(threading), "Thread": _Thread})
     for module in (concurrency, lambda_runtime, stepfunctions):
         module.threading = pooled
@@ -43,7 +43,7 @@ def install() -> None:
 
 
 class _Thread:
-    """What the emulator uses of `threading.Thread`, on a thread that was there before."""
+    """The part of `threading.Thread` that the emulator uses, on a thread of the pool."""
 
     def __init__(
         self,
@@ -68,12 +68,12 @@ class _Thread:
 
 
 class _OneThread:
-    """An executor of one thread, for one call."""
+    """An executor for one call. Its thread is the pool's."""
 
     submit = _THREADS.submit
 
     def shutdown(self, **_: bool) -> None:
-        """Leave the thread to the pool."""
+        """Do nothing: the thread belongs to the pool."""
 
 
 def _executor(max_workers: int) -> Any:
@@ -81,7 +81,7 @@ def _executor(max_workers: int) -> Any:
 
 
 def _remember_expressions() -> None:
-    """Parse each expression once: evaluating it does not change its tree."""
+    """Cache parsed expressions: their evaluation does not change the syntax tree."""
     parse = Parser.parse
 
     @lru_cache(_EXPRESSIONS)
@@ -92,18 +92,18 @@ def _remember_expressions() -> None:
 
 
 class _Turn:
-    """Whose turn it is at the processes of one function."""
+    """Decides when the next process of one function may be started."""
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
         self.next_start = 0.0
 
     def until_start(self, waiting_since: float) -> float:
-        """Seconds until one who waits may start a process."""
+        """Return the seconds until an invocation, waiting since then, may start a process."""
         return max(self.next_start, waiting_since + _MOMENT) - time.monotonic()
 
     def starts(self) -> None:
-        """Another waits until this one is up; for a while only, as it may never be started."""
+        """Make other invocations wait until this process has started, for ``_START`` at most."""
         self.next_start = time.monotonic() + _START
 
     def started(self) -> None:
@@ -113,7 +113,7 @@ class _Turn:
 
 
 def _wait_for_the_warm() -> None:
-    """Let an invocation take a process that is free in a moment, rather than start one."""
+    """Let an invocation wait a moment for a free process before it starts a new one."""
     acquire, release = lambda_svc.acquire_worker, lambda_svc.release_worker
     spawn = lambda_runtime.Worker._spawn
     turns: defaultdict[str, _Turn] = defaultdict(_Turn)

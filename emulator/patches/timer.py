@@ -1,4 +1,4 @@
-"""Work that is done later, in a thread of its own, under the account and Region of who asked."""
+"""Delayed work: it runs in a thread of its own, in the caller's account and Region."""
 
 import contextvars
 import functools
@@ -18,7 +18,7 @@ _order = itertools.count()
 
 
 def call_later(delay: float, work: Callable[[], None]) -> None:
-    """Do `work` after `delay` seconds of AWS's time, which are fewer here."""
+    """Call `work` after `delay` seconds of AWS's time, which are scaled down by `DELAY_SCALE`."""
     context = contextvars.copy_context()
     due = time.monotonic() + delay * DELAY_SCALE
     with _changed:
@@ -29,7 +29,7 @@ def call_later(delay: float, work: Callable[[], None]) -> None:
 
 @functools.cache
 def _start() -> None:
-    # One thread waits for all that is due later: when a function is throttled, that is a lot.
+    # One thread waits for all delayed work: a throttled function has a lot of it.
     threading.Thread(target=_run, name="timer", daemon=True).start()
 
 

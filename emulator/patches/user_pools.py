@@ -1,7 +1,7 @@
-"""Who may sign up at a user pool, and which of its tokens an HTTP API takes.
+"""Sign-up at user pools, and the tokens that HTTP APIs accept.
 
-AWS: where only administrators may create users, SignUp is refused. A refresh token is encrypted: no
-authorizer can read it.
+AWS: if only administrators may create users, SignUp is refused. A refresh token is encrypted, so no
+authorizer accepts it.
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminCreateUserConfigType.html
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html
 MiniStack 1.5.33: anybody may sign up; a refresh token is a signed token like an access token.
@@ -17,7 +17,10 @@ from emulator.patches._seams import seam
 
 
 def install() -> None:
-    """Refuse sign-ups where only administrators may, and refresh tokens everywhere."""
+    """Refuse SignUp if only administrators may create users.
+
+    Refuse refresh tokens in authorizers.
+    """
     sign_up = seam(cognito, "_sign_up", "data")
     validate = seam(
         apigateway,
