@@ -56,7 +56,7 @@ class Operators:
         self._token = ""
 
     def token(self, caller: str, *, fresh: bool = False) -> str:
-        """Return the client's access token, whoever ``caller`` is."""
+        """Return the client's access token. It is the same for each ``caller``."""
         if fresh or not self._token:
             basic = urllib3.make_headers(basic_auth=f"{self._client}:{self.secret}")
             answer = http(self._cloud).request(

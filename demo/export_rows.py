@@ -133,7 +133,7 @@ def _places(header: Sequence[str]) -> dict[str, int]:
 
 
 class _Lines:
-    """The lines of a file, some of which can be put back. A line that is no text is a rejection.
+    """The lines of a file. Some can be put back. A line that is no text is a rejection.
 
     A line ends with a line feed, a carriage return, or both.
     """

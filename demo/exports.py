@@ -61,7 +61,7 @@ class Cancellation:
 
 @dataclass(slots=True, kw_only=True)
 class _Draft:
-    """An invoice of which not all rows have been read yet."""
+    """An invoice whose rows have not all been read yet."""
 
     line: int
     number: str

@@ -168,8 +168,8 @@ def await_dispatch(run: Run, note: Note, duplicates: Duplicates) -> None:
     """
 
     def not_dispatched() -> int:
-        # The log is read from where the last reading ended. Reading whole tables again and again
-        # would take time from the work.
+        # Only the new part of the log is read. Reading whole tables repeatedly would slow down the
+        # work.
         run.snapshot.gather_events()
         duplicates.decide_if_held()
         dispatched, others, total = run.database.execute(_DISPATCHED).fetchone()

@@ -80,7 +80,7 @@ class Resharding:
 
     def _shrink(self) -> None:
         self._put_metrics(dict.fromkeys(range(QUIET - 1, 0, -1), 0.0))
-        # Only after the metrics: a scheduled run in between must not take the old lag for a new one.
+        # After the metrics: a scheduled run in between must not take the old lag for a new one.
         self._forget_changes()
         self._scale()
 
