@@ -134,6 +134,7 @@ def _redrive(
         (result.dead_letter.message.id, str(result.action or ""), result.error)
         for result in tally.results
     ]
+    found += [(id, "delete the twin of another", "") for id in tally.twins]
     found += [("", "", why) for why in tally.access_denied.values()]
     require_found(() if tally.access_denied else ids, [id for id, *_ in found])
     return found

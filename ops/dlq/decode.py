@@ -59,8 +59,18 @@ class DeadLetter:
     """How often it was redriven before."""
     previous_errors: Sequence[str] = ()
     """Why it was dead-lettered those times."""
+    invocation_id: str = ""
+    """The id of the asynchronous invocation that failed, where Lambda says it."""
     report: Mapping[str, Any] = field(default_factory=dict)
     """The envelope around the event that Lambda, a saga or a consumer wrote."""
+
+    def is_twin_of(self, other: "DeadLetter") -> bool:
+        """Return whether Lambda wrote both about one invocation: to a queue and a destination.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+        """
+        same = self.invocation_id and self.invocation_id == other.invocation_id
+        return bool(same and self.mechanism != other.mechanism)
 
     def mentions(self, text: str) -> bool:
         """Return whether a text is in the message, or in one of its attributes."""
@@ -102,7 +112,11 @@ def decode(message: RawMessage, sink: FailureSink) -> DeadLetter:
         # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
         error = _join(attributes.get("ErrorCode"), attributes.get("ErrorMessage"))
         return replace(
-            dead_letter, mechanism=Mechanism.FUNCTION_DLQ, error=error, event_time=_event_time(body)
+            dead_letter,
+            mechanism=Mechanism.FUNCTION_DLQ,
+            error=error,
+            event_time=_event_time(body),
+            invocation_id=attributes["RequestID"],
         )
     if isinstance(body, dict) and (read := _decode_report(body, dead_letter)) is not None:
         return read
@@ -183,7 +197,11 @@ def _decode_invocation_record(body: dict[str, Any], dead_letter: DeadLetter) -> 
         case {"requestPayload": payload}:
             first = _event_time(payload) or str(body.get("timestamp", ""))
             return replace(
-                dead_letter, mechanism=Mechanism.DESTINATION, event=payload, event_time=first
+                dead_letter,
+                mechanism=Mechanism.DESTINATION,
+                event=payload,
+                event_time=first,
+                invocation_id=str(context.get("requestId", "")),
             )
     return None
 

@@ -2,6 +2,9 @@
 
 In that order, nothing is lost. A redrive that is interrupted in between hands the dead letter over
 once more when it is run again. Every consumer can bear that.
+
+Lambda writes two dead letters about an invocation that failed, if the function has a dead-letter
+queue and a destination. One of these twins is handed over, and both are deleted.
 """
 
 import time
@@ -57,6 +60,8 @@ class Tally:
     """The results of a run: exact at any moment, so that an interrupted run can report them."""
 
     results: list[RedriveResult] = field(default_factory=list)
+    twins: dict[str, DeadLetter] = field(default_factory=dict)
+    """By their ids, those that were deleted, or would be, because their twin was handed over."""
     skipped: int = 0
     """The number of dead letters that were not selected, or came during the run."""
     not_received: int = 0
@@ -65,6 +70,8 @@ class Tally:
     """The dead letter that may have reached its target and is not deleted yet."""
     access_denied: dict[str, str] = field(default_factory=dict)
     """The names of sinks that were left because a right is missing, and the error."""
+    _moved: dict[str, DeadLetter] = field(default_factory=dict, repr=False)
+    """What was handed over, by the invocation that failed."""
 
     @property
     def moved(self) -> int:
@@ -79,7 +86,18 @@ class Tally:
     @property
     def seen(self) -> int:
         """The number of dead letters received."""
-        return len(self.results) + self.skipped
+        return len(self.results) + len(self.twins) + self.skipped
+
+    def add(self, result: RedriveResult) -> None:
+        """Count a result."""
+        self.results.append(result)
+        if result.moved and result.dead_letter.invocation_id:
+            self._moved[result.dead_letter.invocation_id] = result.dead_letter
+
+    def has_twin_of(self, dead_letter: DeadLetter) -> bool:
+        """Return whether a dead letter's twin was handed over, or would be."""
+        moved = self._moved.get(dead_letter.invocation_id)
+        return moved is not None and dead_letter.is_twin_of(moved)
 
 
 @dataclass(slots=True)
@@ -121,16 +139,33 @@ class Redrive:
         with closing(reader.lease_messages()) as messages:
             for message in messages:
                 dead_letter = decode(message, sink)
+                if self._delete_twin(reader, dead_letter, tally):
+                    continue
                 is_new = message.sent_at >= self.dead_lettered_before
                 if is_new or not self.is_selected(dead_letter):
                     tally.skipped += 1
                     continue
                 result = self._redrive_one(sink, reader, dead_letter, tally, blocked_groups)
-                tally.results.append(result)
+                tally.add(result)
                 if message.group_id and not result.moved:
                     blocked_groups.add(message.group_id)
                 self.progress(tally)
         tally.not_received += max(depth.total - (tally.seen - seen_before), 0)
+
+    def delete_twins(self, sink: FailureSink, reader: SinkReader, tally: Tally) -> None:
+        """Delete the twins in a sink of what was handed over, whether they are selected or not."""
+        with closing(reader.lease_messages()) as messages:
+            for message in messages:
+                self._delete_twin(reader, decode(message, sink), tally)
+
+    def _delete_twin(self, reader: SinkReader, dead_letter: DeadLetter, tally: Tally) -> bool:
+        """Delete a dead letter whose twin was handed over; return whether it is one."""
+        if not tally.has_twin_of(dead_letter):
+            return False
+        if self.execute is not None:
+            reader.delete(dead_letter.message)
+        tally.twins[dead_letter.message.id] = dead_letter
+        return True
 
     def _redrive_one(
         self,

@@ -50,7 +50,8 @@ def tally_as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
     ]
     if tally.not_received:
         lines.append(not_received(tally.not_received))
-    counts = f"{tally.failed} could not be, {tally.skipped} were left"
+    twins = f"{len(tally.twins)} were twins of these, " if tally.twins else ""
+    counts = f"{twins}{tally.failed} could not be, {tally.skipped} were left"
     if done:
         return "\n".join([*lines, f"{tally.moved} {word}, {counts}"])
     return "\n".join([*lines, f"{tally.moved} would be {word}, {counts}; to do it, add --yes"])
@@ -60,6 +61,7 @@ def tally_as_json(tally: Tally) -> dict[str, Any]:
     """Return the same for scripts."""
     return {
         "moved": tally.moved,
+        "twins": list(tally.twins),
         "failed": tally.failed,
         "skipped": tally.skipped,
         "not_received": tally.not_received,

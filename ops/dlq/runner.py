@@ -7,7 +7,8 @@ sink or in another one. So a run leaves everything that was dead-lettered after 
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,13 +16,15 @@ from functools import cache
 from botocore.exceptions import ClientError
 
 from ops.deployed import Deployed, OperationError
+from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.executor import ActionExecutor
-from ops.dlq.failure_sinks import FailureSink
+from ops.dlq.failure_sinks import FailureSink, Mechanism
 from ops.dlq.peek import measure_all
 from ops.dlq.readers import Depth, SinkReader, reader_for
 from ops.dlq.redrive import RateLimit, Redrive, Tally, is_denied
 from ops.dlq.report import progress_bar, tally_as_json, tally_as_text
 from ops.dlq.selection import Predicate, parse_selection, require_found
+from ops.dlq.templates import Resource
 from ops.output import print_json, print_text
 from ops.terminal import Terminal
 
@@ -68,13 +71,24 @@ class RedriveRun:
         )
         for sink in self.sinks:
             if sink.name in self.depths and self.depths[sink.name].total:
-                try:
+                with self._naming_denied(sink):
                     redrive.run(sink, self.readers[sink.name], self.tally)
-                except ClientError as error:
-                    # A message that was moved and not deleted must be the last of this run.
-                    if self.tally.in_progress is not None or not is_denied(error):
-                        raise
-                    self.tally.access_denied[sink.name] = str(error)
+        moved = [result.sink for result in self.tally.results if result.moved]
+        for sink in _sinks_of_twins(moved, self.deployed):
+            with self._naming_denied(sink):
+                reader = reader_for(sink, self.deployed.client)
+                if reader.depth().total:
+                    redrive.delete_twins(sink, reader, self.tally)
+
+    @contextmanager
+    def _naming_denied(self, sink: FailureSink) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            # A message that was moved and not deleted must be the last of this run.
+            if self.tally.in_progress is not None or not is_denied(error):
+                raise
+            self.tally.access_denied[sink.name] = str(error)
 
 
 def prepare_redrive(sinks: Sequence[FailureSink], deployed: Deployed) -> RedriveRun:
@@ -89,6 +103,20 @@ def prepare_redrive(sinks: Sequence[FailureSink], deployed: Deployed) -> Redrive
         depths=depths,
         tally=Tally(access_denied=denied),
     )
+
+
+def _sinks_of_twins(sinks: Sequence[FailureSink], deployed: Deployed) -> Sequence[FailureSink]:
+    """Return the sinks in which Lambda leaves dead letters of the functions that feed these."""
+    if not (functions := _asynchronous(sinks)):
+        return ()
+    everywhere = find_failure_sinks(deployed.templates())
+    return [sink for sink in everywhere if functions & _asynchronous([sink])]
+
+
+def _asynchronous(sinks: Sequence[FailureSink]) -> set[Resource | None]:
+    """Return the functions whose failed asynchronous invocations these sinks get."""
+    by_lambda = (Mechanism.DESTINATION, Mechanism.FUNCTION_DLQ)
+    return {route.target for sink in sinks for each in by_lambda for route in sink.routes_by(each)}
 
 
 def redrive_sinks(
@@ -128,7 +156,8 @@ def redrive_sinks(
         else:
             print_text(tally_as_text(tally, done=arguments.yes, word=word))
         sys.stdout.flush()
-    require_found(arguments.id, [result.dead_letter.message.id for result in tally.results])
+    found = [*tally.twins, *(result.dead_letter.message.id for result in tally.results)]
+    require_found(arguments.id, found)
     return not (tally.failed or tally.not_received or tally.access_denied)
 
 

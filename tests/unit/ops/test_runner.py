@@ -8,8 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ops.dlq import runner
+from ops.dlq.failure_sinks import Mechanism
 from tests.unit.ops.conftest import EmptyDeployed
 from tests.unit.ops.dead_letter_samples import AT, dead_lettered_by, sink
 from tests.unit.ops.fakes import FakeSinkReader
@@ -74,3 +76,103 @@ def test_dead_letter_whose_cause_stands_is_attempted_once_in_a_run(
     assert made == ["again"]
     assert "1 moved, 0 could not be" in out
     assert code in (0, 1)
+
+
+EVENTS = "notifications/NotifyCustomerDeadLetters"
+RECORDS = "notifications/NotifyCustomerFailureRecords"
+BY_LAMBDA = (Mechanism.FUNCTION_DLQ, Mechanism.DESTINATION)
+
+
+class FailingInvocations:
+    """A function that fails on each event; Lambda then writes to its queue and its destination."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, pieces: int) -> None:
+        self.made = 0
+        self.clock = Clock()
+        self.readers = {name: FakeSinkReader([]) for name in (EVENTS, RECORDS)}
+        for _ in range(pieces):
+            self._fail()
+        self.clock.sleep(60)
+        monkeypatch.setattr(runner, "reader_for", lambda at, _: self._reader(at.name))
+        client = SimpleNamespace(invoke=self._invoke)
+        monkeypatch.setattr(EmptyDeployed, "client", lambda *_: client)
+        monkeypatch.setattr("ops.dlq.runner.time.sleep", self.clock.sleep)
+
+    @property
+    def held(self) -> tuple[int, int]:
+        """How many events and records there are."""
+        return len(self.readers[EVENTS].ids), len(self.readers[RECORDS].ids)
+
+    def _reader(self, name: str) -> FakeSinkReader:
+        reader = self.readers.get(name, FakeSinkReader([]))
+        reader.began = self.clock.shown
+        return reader
+
+    def _invoke(self, **_: Any) -> None:
+        self.made += 1
+        self._fail()
+
+    def _fail(self) -> None:
+        number = sum(self.held) + self.made
+        for name in (EVENTS, RECORDS):
+            at = sink(name)
+            route = next(r for r in at.routes if r.mechanism in BY_LAMBDA)
+            letter = dead_lettered_by(route, at, id=f"{name} {number}")
+            body = letter.body.replace('"requestId": "r"', f'"requestId": "r{number}"')
+            said = letter.attributes and {**letter.attributes, "RequestID": f"r{number}"}
+            letter = replace(letter, body=body, attributes=said, sent_at=self.clock.now)
+            self.readers[name].messages.append(letter)
+
+
+def test_two_dead_letters_of_one_invocation_are_attempted_once_in_every_run(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+):
+    function = FailingInvocations(monkeypatch, pieces=3)
+
+    for runs in (1, 2, 3):
+        _, out, _ = run("dlq", "redrive", "--all", "--yes")
+
+        assert function.made == 3 * runs
+        assert function.held == (3, 3)
+        assert "3 moved, 3 were twins of these, 0 could not be" in out
+        function.clock.sleep(60)
+
+
+@pytest.mark.parametrize("queue", [EVENTS, RECORDS])
+def test_redrive_of_one_queue_deletes_the_twin_in_the_other(
+    run: Any, monkeypatch: pytest.MonkeyPatch, queue: str
+):
+    function = FailingInvocations(monkeypatch, pieces=2)
+    chosen = function.readers[queue].ids[1]
+
+    code, out, _ = run("dlq", "redrive", queue, "--yes", "--id", chosen)
+
+    assert (code, function.made) == (0, 1)
+    assert "1 moved, 1 were twins of these, 0 could not be" in out
+    # The other pair, and that of the invocation that failed again.
+    assert function.held == (2, 2)
+    assert chosen not in function.readers[queue].ids
+
+
+def test_dry_run_counts_twins_and_deletes_nothing(run: Any, monkeypatch: pytest.MonkeyPatch):
+    function = FailingInvocations(monkeypatch, pieces=2)
+
+    code, out, _ = run("dlq", "redrive", "--all")
+
+    assert (code, function.made, function.held) == (0, 0, (2, 2))
+    assert "2 would be moved, 2 were twins of these, 0 could not be" in out
+
+
+def test_twin_of_what_could_not_be_moved_stays(run: Any, monkeypatch: pytest.MonkeyPatch):
+    function = FailingInvocations(monkeypatch, pieces=1)
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": ""}}, "Invoke")
+
+    client = SimpleNamespace(invoke=refuse)
+    monkeypatch.setattr(EmptyDeployed, "client", lambda *_: client)
+
+    code, out, _ = run("dlq", "redrive", "--all", "--yes")
+
+    assert (code, function.held) == (1, (1, 1))
+    assert "0 moved, 2 could not be" in out
