@@ -1,5 +1,6 @@
-"""The orders table with its sparse indexes, as the stack declares it."""
+"""The orders table with its sparse indexes, as the stack declares it, and that of checkpoints."""
 
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from lambdas.contracts.orders_table import ORDER_INDEXES
 from lambdas.orders.store import Orders
+from tests.support.order_jobs import World
 
 _numbers = count(1)
 
@@ -19,6 +21,16 @@ def table(dynamodb: Any) -> str:
 @pytest.fixture
 def orders(dynamodb: Any, table: str) -> Orders:
     return Orders(table, dynamodb=dynamodb)
+
+
+@pytest.fixture
+def world(dynamodb: Any, table: str) -> World:
+    return World(dynamodb, table)
+
+
+@pytest.fixture
+def checkpoints(make_table: Callable[..., str]) -> str:
+    return make_table("checkpoints", "job")
 
 
 def make_orders_table(dynamodb: Any) -> str:

@@ -26,11 +26,6 @@ OLD, YOUNG = BEFORE - timedelta(seconds=1), BEFORE + timedelta(seconds=1)
 
 
 @pytest.fixture
-def world(dynamodb: Any, table: str) -> World:
-    return World(dynamodb, table)
-
-
-@pytest.fixture
 def job(load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table: str) -> Job:
     job = Job(load_handler, monkeypatch, "expire_orders", ORDERS_TABLE=table, RETENTION_DAYS="30")
     job.at(NOW)

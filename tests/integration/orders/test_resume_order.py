@@ -12,14 +12,8 @@ from lambdas.orders.domain import NotDeferredError, Order, UnknownOrderError
 from lambdas.orders.store import Orders
 from lambdas.runtime.bus import Bus
 from tests.support.aws_fakes import FakeEvents
+from tests.support.order_api import Handler
 from tests.support.order_requests import placed
-
-Handler = Callable[[dict[str, Any], object], dict[str, Any]]
-
-
-@pytest.fixture
-def orders(dynamodb: Any, table: str) -> Orders:
-    return Orders(table, dynamodb=dynamodb)
 
 
 @pytest.fixture

@@ -8,14 +8,9 @@ import pytest
 
 from lambdas.orders.checkpoint import Checkpoint, Progress
 from tests.support.duplicates import NOW, after
-from tests.support.order_jobs import Job, World
+from tests.support.order_jobs import Job
 
 WITHIN = timedelta(minutes=5)
-
-
-@pytest.fixture
-def world(dynamodb: Any, table: str) -> World:
-    return World(dynamodb, table)
 
 
 @pytest.fixture

@@ -1,0 +1,106 @@
+"""Deferred and ever-failing orders are resumed when due, counted, and shown to a person."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.orders import OrderState
+from lambdas.contracts.orders_table import CONFIRMED_SHARD
+from lambdas.contracts.times import format_time
+from lambdas.orders import stalled_orders
+from lambdas.orders.admission import Backlog
+from lambdas.orders.backlog import BacklogStore
+from tests.support.order_jobs import Job, Killed, World
+from tests.support.stalled_orders import NOW, OLD, deferred, fake_bus, order_ids, report, run
+
+
+def test_claims_of_an_ever_failing_saga_are_bounded(
+    job: Job, world: World, monkeypatch: pytest.MonkeyPatch
+):
+    """The first claims are kept, and the last, which is the row's owner until the next."""
+    monkeypatch.setattr(stalled_orders, "MAX_CLAIMS", 5)
+    order = world.placed("failing", OLD, claimed_by={"first"})
+    fake_bus(job)
+    for number in range(15):
+        me, row = f"execution-{number}", world.row(order)
+        claims = {*(row.claimed_by or ()), me}
+        world.keep(
+            replace(row, claim_owner=me, claim_until=1, claimed_by=claims, check_after="2000")
+        )
+        job.run()
+
+    row = world.row(order)
+    assert row.claimed_by == {"first", *(f"execution-{i}" for i in range(4))}
+    assert row.claim_owner == me
+
+
+def test_deferred_orders_are_resumed_when_due(job: Job, world: World):
+    due = deferred(world, "due", due=NOW - timedelta(seconds=1))
+    deferred(world, "not due", due=NOW + timedelta(seconds=1))
+    events = fake_bus(job)
+
+    assert run(job) == report(checked=1, published=1)
+
+    assert order_ids(events) == [due.order_id]
+
+
+def test_open_and_deferred_orders_are_counted(
+    job: Job,
+    world: World,
+    dynamodb: Any,
+    checkpoints: str,
+    capsys: pytest.CaptureFixture[str],
+):
+    deferred(world, "deferred", due=NOW + timedelta(seconds=1))
+    world.placed("new", NOW)
+    confirmed = world.placed("confirmed", OLD, state=OrderState.CONFIRMED, sequence=2)
+    world.keep(replace(confirmed, open_shard=f"{CONFIRMED_SHARD}{confirmed.open_shard}"))
+    fake_bus(job)
+
+    job.run(dry_run=True)
+    backlog = BacklogStore(checkpoints, dynamodb=dynamodb)
+    assert backlog.read() is None
+    capsys.readouterr()
+    job.run()
+
+    assert backlog.read() == Backlog(orders=2, counted_at=NOW)
+    metrics = json.loads(capsys.readouterr().out.splitlines()[0])
+    names = ("Environment", "OpenOrders", "DeferredOrders")
+    assert [metrics[name] for name in names] == ["test", 2, 1]
+    (described,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert described == {
+        "Namespace": "Orders",
+        "Dimensions": [["Environment"]],
+        "Metrics": [{"Name": name, "Unit": "Count"} for name in names[1:]],
+    }
+
+
+def test_orders_are_counted_by_a_run_that_is_then_killed(
+    job: Job, world: World, dynamodb: Any, checkpoints: str
+):
+    world.placed("stalled", OLD)
+    job.set(orders=world.killed_at("get_item", 1))
+    fake_bus(job)
+
+    with pytest.raises(Killed):
+        job.run()
+
+    assert BacklogStore(checkpoints, dynamodb=dynamodb).read() == Backlog(orders=1, counted_at=NOW)
+
+
+def test_person_is_called_once_for_an_order_that_keeps_failing(job: Job, world: World):
+    failing = {"deferred_error": "KeyError", "deferrals": stalled_orders.MAX_FAILURES}
+    order = deferred(world, "failing", due=NOW - timedelta(seconds=1), **failing)
+    events = fake_bus(job)
+
+    assert run(job, dry_run=True) == run(job) == report(checked=1, attention=1)
+    called = world.row(order)
+    assert (called.attention_requested_at, called.sequence) == (format_time(NOW), 2)
+
+    assert run(job) == report(checked=1, published=1)
+    assert order_ids(events) == [order.order_id]
+    # It is the event that starts the saga, not the one that calls the person.
+    assert json.loads(events.taken[0]["Detail"])["metadata"]["sequence"] == 1
