@@ -1,0 +1,192 @@
+"""A saga uses the commands, refusals, columns and states of the services that it calls."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from typing import Any, get_args, get_origin
+
+import pytest
+
+from lambdas.contracts import inventory, payments, shipping
+from lambdas.contracts.codec import field_types, split_bounds, unwrap_optional
+from lambdas.contracts.commands import Command, Refusal
+from lambdas.contracts.orders import OrderPlaced, OrderState, OrderWithdrawn
+from lambdas.contracts.shipping import ShipmentAlreadyDispatched
+from lambdas.contracts.transient import TRANSIENT_ERRORS
+from lambdas.orders.domain import Order
+from stacks.environments import ENVIRONMENTS
+from tests.templates.checks.sagas import invoked
+from tests.templates.kinds import MACHINE
+from tests.templates.saga_definitions import SAGAS, calls, saga
+from tests.templates.synthesis import platform
+
+COMMANDS: Mapping[str, type[Command]] = {
+    command.__name__: command
+    for module in (inventory, payments, shipping)
+    for command in vars(module).values()
+    if isinstance(command, type) and issubclass(command, Command) and command is not Command
+}
+
+
+REASONS = {
+    "ReserveStock": inventory.OutOfStock,
+    "TakePayment": payments.PaymentDeclined,
+    "BookShipment": shipping.AddressUndeliverable,
+}
+ALREADY_COMPENSATED = {
+    "ReserveStock": inventory.ReservationAlreadyReleased,
+    "TakePayment": payments.PaymentAlreadyRefunded,
+    "BookShipment": shipping.ShipmentAlreadyCancelled,
+}
+STARTED_BY = {"Fulfilment": OrderPlaced, "Withdrawal": OrderWithdrawn}
+UNDOING = {"ReleaseStock", "RefundPayment", "CancelShipment"}
+
+
+def fits(wanted: Any, given: Any) -> bool:
+    """Whether a value of one contract's type can be read as another's; more fields do no harm."""
+    if unwrap_optional(wanted) is not None:
+        return fits(unwrap_optional(wanted), unwrap_optional(given) or given)
+    (wanted, bounds), (given, given_bounds) = split_bounds(wanted), split_bounds(given)
+    if bounds != given_bounds:
+        return False
+    if get_origin(wanted) is tuple:
+        return get_origin(given) is tuple and fits(get_args(wanted)[0], get_args(given)[0])
+    if is_dataclass(wanted) and isinstance(wanted, type) and isinstance(given, type):
+        if not is_dataclass(given):
+            return False
+        fields = field_types(given)
+        return all(
+            name in fields and fits(kind, fields[name])
+            for name, kind in field_types(wanted).items()
+        )
+    return bool(wanted is given)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("name", SAGAS)
+class TestWords:
+    def test_every_command_of_a_step_is_sent(self, environment: str, name: str):
+        doing = {"ReserveStock", "TakePayment", "BookShipment"} if name == "Fulfilment" else set()
+        assert set(calls(saga(platform(environment), name))) == doing | UNDOING
+
+    def test_payload_has_the_commands_fields(self, environment: str, name: str):
+        provided = field_types(STARTED_BY[name])
+        for command, state in calls(saga(platform(environment), name)).items():
+            asked = field_types(COMMANDS[command])
+            assert state["Arguments"]["Payload"] == {
+                field: f"{{% [$data.{field}] %}}"
+                if get_origin(split_bounds(kind)[0]) is tuple
+                else f"{{% $data.{field} %}}"
+                for field, kind in asked.items()
+            }
+            assert {
+                f: kind for f, kind in asked.items() if not fits(kind, provided.get(f))
+            } == {}, command
+
+    def test_command_goes_to_the_function_of_its_name(self, environment: str, name: str):
+        of = platform(environment)
+        for command, state in calls(saga(of, name)).items():
+            handler = invoked(of, of.one(MACHINE, name), state).properties["Handler"]
+            verb = "".join(f"_{c.lower()}" if c.isupper() else c for c in command)[1:]
+            service = COMMANDS[command].__module__.rpartition(".")[2]
+            assert handler == f"lambdas.{service}.{verb}.handler"
+
+    def test_refusals_are_those_of_the_service_and_never_retried(self, environment: str, name: str):
+        for command, state in calls(saga(platform(environment), name)).items():
+            module = {inventory, payments, shipping} & {
+                m
+                for m in (inventory, payments, shipping)
+                if m.__name__ == COMMANDS[command].__module__
+            }
+            known = {
+                refusal.__name__
+                for m in module
+                for refusal in vars(m).values()
+                if isinstance(refusal, type)
+                and issubclass(refusal, Refusal)
+                and refusal is not Refusal
+            }
+            caught = [(caught["ErrorEquals"], caught["Next"]) for caught in state["Catch"]]
+            never = [r["ErrorEquals"] for r in state["Retry"] if r["MaxAttempts"] == 0]
+            busy, anything = list(TRANSIENT_ERRORS), ["States.ALL"]
+            if command in ("ReserveStock", "TakePayment", "BookShipment"):
+                # An action that was compensated before is a failure, not a reason to publish.
+                refused, before = REASONS[command].__name__, ALREADY_COMPENSATED[command].__name__
+                assert caught == [
+                    ([refused], "AnythingToUndo"),
+                    ([before], "AnythingToUndo"),
+                    (busy, "Defer"),
+                    (anything, "Defer"),
+                ]
+                assert never == [[refused, before]]
+                assert {*never[0]} == known - {ShipmentAlreadyDispatched.__name__}
+            elif command == "CancelShipment":
+                too_late = [ShipmentAlreadyDispatched.__name__]
+                assert caught == [
+                    (too_late, "KeepEffects"),
+                    (busy, "DeferUndoing"),
+                    (anything, "DeferUndoing"),
+                ]
+                assert never == [too_late]
+            else:
+                following = {"RefundPayment": "ReleaseStock", "ReleaseStock": "AnyBusy"}
+                assert caught == [
+                    (busy, following[command]),
+                    (anything, f"DeadLetter{command}"),
+                ]
+                assert never == []
+
+    def test_saga_writes_columns_of_an_order(self, environment: str, name: str):
+        states = saga(platform(environment), name)["States"]
+        columns = set(Order.__dataclass_fields__)
+        writes = [s for s in states.values() if s.get("Resource", "").endswith("updateItem")]
+        assert len(writes) == (10 if name == "Fulfilment" else 5)
+        for write in writes:
+            expression = write["Arguments"]["UpdateExpression"].removeprefix("SET ")
+            sets, _, removes = expression.partition(" ADD ")[0].partition(" REMOVE ")
+            aliases = write["Arguments"]["ExpressionAttributeNames"]
+            # A comma within parentheses is a function's.
+            written = {part.split(" = ")[0] for part in re.split(r", (?![^(]*\))", sets)}
+            written |= {column for column in removes.split(", ") if column}
+            written |= set(re.findall(r"if_not_exists\((\w+),", sets))
+            assert {aliases.get(column, column) for column in written} <= columns
+
+    def test_saga_uses_states_of_an_order(self, environment: str, name: str):
+        states = saga(platform(environment), name)["States"]
+
+        def values(state: str) -> Any:
+            return states[state]["Arguments"]["ExpressionAttributeValues"]
+
+        opened, undone = {
+            "Fulfilment": (OrderState.PLACED, OrderState.REJECTED),
+            "Withdrawal": (OrderState.WITHDRAWN, OrderState.CANCELLED),
+        }[name]
+        assert values("Claim")[":initial"] == values("Reject")[":initial"] == {"S": opened}
+        outcome = states["Claim"]["Assign"]["outcome"]
+        if name == "Fulfilment":
+            assert values("Confirm")[":state"] == {"S": OrderState.CONFIRMED}
+            assert states["Cancel"]["Assign"]["outcome"] == OrderState.CANCELLED
+            assert outcome.endswith(f"? '{OrderState.CANCELLED}' : '{undone}' %}}")
+            assert values("Defer")[":initial"] == {"S": opened}
+        else:
+            assert "Confirm" not in states
+            assert outcome == undone
+        assert values("DeferUndoing")[":initial"] == {"S": opened}
+        assert values("KeepEffects")[":state"] == {"S": OrderState.DISPATCHED}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given", "does"),
+    [
+        (str, str, True),
+        (str, int, False),
+        (str, None, False),
+        (tuple[str, ...], str, False),
+        (tuple[str, ...], tuple[str, ...], True),
+        (tuple[str, ...], tuple[int, ...], False),
+        (shipping.CancelShipment, OrderPlaced, True),
+        (OrderPlaced, shipping.CancelShipment, False),
+    ],
+)
+def test_fitting(wanted: Any, given: Any, does: bool):
+    assert fits(wanted, given) is does
