@@ -1,1 +1,1 @@
-"""The operator's command: the same against the local cloud and an account."""
+"""The operator's command. It works on an AWS account and on the local cloud alike."""

@@ -2,11 +2,11 @@
 
 `python -m ops console` shows it in a browser.
 
-Credentials and Region come from the usual settings of AWS's tools. AWS_ENDPOINT_URL leads to a
+Credentials and Region come from the usual settings of AWS's tools. Set AWS_ENDPOINT_URL to use a
 local cloud.
 
-Exit codes: 0, all is well; 1, something is left for a person; 2, it could not be done, and one
-line says why; 130, it was interrupted and may be run again.
+Exit codes: 0, all is well; 1, something is left for an operator to do; 2, the command failed, and
+one line says why; 130, it was interrupted and may be run again.
 """
 
 import argparse
@@ -66,7 +66,7 @@ COMMANDS: Mapping[str, Mapping[str, Command] | Command] = {
 
 def main() -> int:
     """Run the command that the arguments name, and return its exit code."""
-    # SIGTERM ends the command like an interruption: what it holds is given back.
+    # SIGTERM ends the command like Ctrl-C: leased messages are returned.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     arguments = _arguments()
     terminal = Terminal()
@@ -81,7 +81,7 @@ def main() -> int:
         sys.stderr.write("interrupted: what was printed is what was done; it may be run again\n")
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output, such as `head`, has ended. Python flushes once more at exit.
+        # The reader of the output, such as `head`, has closed it. Python flushes again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     finally:
@@ -91,7 +91,7 @@ def main() -> int:
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     command: Command = arguments.command
     code = command.run(arguments, deployed(arguments.env), terminal)
-    # A pipe that is broken shows here, and not while Python exits.
+    # Flushed here, so that a broken pipe raises here and not while Python exits.
     sys.stdout.flush()
     return code
 
@@ -112,7 +112,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _declare(group: Any, name: str, command: Command) -> None:
-    """Declare a command in a group of argparse's subparsers."""
+    """Add a command to a group of argparse's subparsers."""
     description = command.__doc__ or ""
     declared = group.add_parser(
         name,

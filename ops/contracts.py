@@ -1,4 +1,4 @@
-"""The versions of events that stacks read and publish: synthesized, and deployed."""
+"""The versions of events that stacks read and publish, as synthesized and as deployed."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ READ, PUBLISHED = "ContractsRead", "ContractsPublished"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackContracts:
-    """What a stack reads and publishes."""
+    """The versions of events that a stack reads, and those that it publishes."""
 
     read: Mapping[str, list[int]] | None = None
     """By event, the versions; None for a stack that was deployed before stacks said it."""
@@ -43,7 +43,7 @@ def read_synthesized(folder: Path, environment: str) -> Contracts:
 
 
 def read_deployed(deployed: Deployed) -> Contracts:
-    """Return the contracts of an environment's deployed stacks; none when nothing is deployed."""
+    """Return the contracts of an environment's deployed stacks; empty if nothing is deployed."""
     prefix = stack_name(deployed.environment, "")
     pages = deployed.client("cloudformation").get_paginator("describe_stacks").paginate()
     return {
@@ -57,15 +57,16 @@ def read_deployed(deployed: Deployed) -> Contracts:
 
 
 def find_unread(wanted: Contracts, deployed: Contracts) -> list[str]:
-    """Return a line for each stack that would get a version of an event that it does not read.
+    """Return a line for each stack that would receive an event in a version that it cannot read.
 
-    A deployed stack that does not say what it reads is of a release that knew only version 1.
+    A deployed stack whose outputs do not say what it reads is of a release that knew only version
+    1.
     """
     return sorted([*_deaf_as_deployed(wanted, deployed), *_deaf_once_deployed(wanted, deployed)])
 
 
 def describe_contracts(wanted: Contracts, deployed: Contracts) -> str:
-    """Return, in one line, what was compared."""
+    """Return one line that says what was compared."""
     if not deployed:
         return "nothing is deployed: every event will be read"
     events = {event for stack in wanted.values() for event in stack.published}

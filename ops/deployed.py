@@ -1,4 +1,4 @@
-"""What is deployed, as CloudFormation says."""
+"""The deployed stacks of an environment, as CloudFormation reports them."""
 
 import json
 import time
@@ -21,12 +21,12 @@ CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attem
 
 
 class OperationError(Exception):
-    """The command cannot do what was asked. The message says why, in one line."""
+    """The command cannot do what was requested. The message says why, in one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """The stacks of an environment, through the operator's own credentials and region."""
+    """The stacks of an environment, accessed with the operator's credentials and Region."""
 
     session: Any
     environment: str
@@ -35,7 +35,7 @@ class Deployed:
         """Return boto3's client of a service.
 
         Raises:
-            OperationError: the configured endpoint is no URL.
+            OperationError: the configured endpoint is not a URL.
         """
         return _with_endpoint(lambda: self.session.client(service, config=CONFIG))
 
@@ -43,7 +43,7 @@ class Deployed:
         """Return the templates of this environment's stacks.
 
         Raises:
-            OperationError: there are none.
+            OperationError: nothing is deployed.
         """
         found = self.all_templates()
         if not found.by_stack:
@@ -53,7 +53,7 @@ class Deployed:
         return found
 
     def all_templates(self) -> Templates:
-        """Return the templates of this environment's stacks; none where nothing is deployed."""
+        """Return the templates of this environment's stacks; none if nothing is deployed."""
         stacks = self.client("cloudformation")
         pages = stacks.get_paginator("describe_stacks").paginate()
         names = [each["StackName"] for page in pages for each in page["Stacks"]]
@@ -79,7 +79,11 @@ class Deployed:
     def change(
         self, stack: str, parameter: str, value: str, *, meanwhile: Callable[[], object]
     ) -> None:
-        """Deploy a stack with another value of a parameter; call ``meanwhile`` until it is done."""
+        """Update a stack with another value of a parameter. Call ``meanwhile`` until it is done.
+
+        Raises:
+            OperationError: the update failed.
+        """
         name = self._name(stack)
         parameters = [
             {"ParameterKey": key, "UsePreviousValue": True}
@@ -127,7 +131,7 @@ class Deployed:
 
 
 def deployed(environment: str) -> Deployed:
-    """Return an environment, with the operator's credentials and Region.
+    """Return the environment of this name, with the operator's credentials and Region.
 
     Raises:
         OperationError: there are no credentials, or there is no Region.
@@ -145,5 +149,5 @@ def _with_endpoint(make: Callable[[], Any]) -> Any:
     try:
         return make()
     except ValueError as error:
-        # botocore checks the endpoint of AWS_ENDPOINT_URL or of the profile here.
+        # Here botocore checks the endpoint in AWS_ENDPOINT_URL or in the profile.
         raise OperationError(f"AWS_ENDPOINT_URL or the profile: {error}") from error

@@ -1,13 +1,13 @@
-"""Fail fast where AWS cannot be reached at all."""
+"""Ends retries early if AWS cannot be reached at all."""
 
 from typing import Any
 
 
 class FirstContact:
-    """Ends retries of connection errors until some call has had an answer.
+    """Prevents retries of connection errors until a first call has got an answer.
 
     Without a network, or with a wrong endpoint, every retry fails like the first attempt, and ten
-    of them take minutes. Once AWS has answered, a lost connection is worth all of its retries.
+    of them take minutes. Once AWS has answered, a lost connection is retried as usual.
     https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html
     """
 
@@ -15,7 +15,7 @@ class FirstContact:
         self._made = False
 
     def watch(self, session: Any) -> None:
-        """Watch all clients that a boto3 session makes from now on."""
+        """Apply to all clients that this boto3 session makes from now on."""
         session.events.register_first("needs-retry", self)
 
     def __call__(

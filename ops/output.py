@@ -1,7 +1,7 @@
 """Text, tables, ages and JSON on standard output.
 
-What the command shows was written by others: message bodies, names, errors. It must not move the
-cursor, reorder text or hide any, so every character that does is shown as its escape.
+Much of it was written by others: message bodies, names, errors. It must not move the cursor,
+reorder text or hide any. So each character that can do this is printed as its escape sequence.
 """
 
 import json
@@ -24,7 +24,7 @@ https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    """Return the text with its control and invisible characters escaped, but for those in keep."""
+    """Return the text with control and invisible characters escaped, except those in ``keep``."""
     return "".join(
         _escape(character) if _is_hidden(character) and character not in keep else character
         for character in text
@@ -32,7 +32,7 @@ def printable(text: str, *, keep: str = "") -> str:
 
 
 def one_line(event: Any, *, max_length: int = MAX_LENGTH) -> str:
-    """Return an event as one printable line, cut off where it is long."""
+    """Return an event as one printable line of at most ``max_length`` characters."""
     text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
     text = printable(" ".join(text.split()))
     return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
@@ -50,7 +50,7 @@ def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def format_age(since: datetime, now: datetime) -> str:
-    """Return how long ago it was, in the largest unit that fits."""
+    """Return the time since ``since``, in the largest unit that fits."""
     past = max(now - since, timedelta())
     for unit, name in (
         (timedelta(days=1), "d"),
@@ -63,17 +63,17 @@ def format_age(since: datetime, now: datetime) -> str:
 
 
 def print_text(text: str) -> None:
-    """Print lines, with everything escaped that the terminal might obey or cannot show."""
+    """Print lines. Characters that control the terminal, or are invisible, are escaped."""
     _write(printable(text, keep="\n"))
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print lines. A line break inside of one is escaped, too."""
+    """Print lines. A line break inside a line is escaped, too."""
     _write("\n".join(map(printable, lines)))
 
 
 def print_raw(text: str) -> None:
-    """Print a text as it is; on a terminal, escaped as every other text."""
+    """Print a text unchanged; on a terminal, escaped as ``print_text`` does."""
     if sys.stdout.isatty():
         print_text(text)
     else:
@@ -81,7 +81,7 @@ def print_raw(text: str) -> None:
 
 
 def print_json(content: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Print JSON, for scripts. The output is ASCII, and every DEL in it is escaped."""
+    """Print JSON, for scripts. The output is ASCII; DEL (U+007F) is escaped, too."""
     text = json.dumps(content, indent=2)
     sys.stdout.write(text.replace("\x7f", "\\u007f") + "\n")
 

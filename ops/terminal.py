@@ -1,4 +1,4 @@
-"""Progress, as an operator sees it while the command works."""
+"""The progress that an operator sees while the command works."""
 
 import sys
 import time
@@ -9,7 +9,7 @@ SECONDS_BETWEEN_LINES = 10
 
 
 class Terminal:
-    """Shows progress: one line per step on a terminal, and a line now and then elsewhere."""
+    """Shows progress: one line per step on a terminal, otherwise a line now and then."""
 
     def __init__(self) -> None:
         self._is_tty = sys.stdout.isatty()
@@ -18,7 +18,7 @@ class Terminal:
         self._pending = ""
 
     def say(self, line: str) -> None:
-        """Show how far a step is. The text before the colon names the step."""
+        """Show the progress of a step. The text before the colon names the step."""
         line = printable(line)
         step = line.partition(":")[0]
         if self._is_tty:
@@ -34,7 +34,7 @@ class Terminal:
         sys.stdout.flush()
 
     def end(self) -> None:
-        """Show the last line of the last step."""
+        """Show the last line of the last step, and end it."""
         if self._is_tty and self._step:
             sys.stdout.write("\n")
         self._write_pending()

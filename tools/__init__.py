@@ -1,1 +1,1 @@
-"""Generators of reference documents."""
+"""Generators of reference documents, and the check of contracts."""

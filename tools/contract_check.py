@@ -1,8 +1,9 @@
 """Compare the contracts of this code with those of the last release.
 
-``python -m tools.contract_check`` prints which release this is of each event that changes. It ends
-with 1, and a line for each problem, when the release would break a consumer. ``--release`` writes
-the contracts of this code as those of the last release; run it when you release.
+``python -m tools.contract_check`` prints, for each changed event, the step of its change that this
+release is. It ends with 1, and a line for each problem, if the release would break a consumer.
+``--release`` writes the contracts of this code as those of the last release; run it when you
+release.
 """
 
 import json
@@ -44,9 +45,9 @@ def main() -> int:
 
 
 def current_contracts(released: Json | None, declared: DeclaredContracts) -> Json:
-    """Return the contracts of this code.
+    """Return the contracts of this code, in the form of ``released.json``.
 
-    Only the newest version of an event has a class. The schemas of the older ones are those of
+    Only the newest version of an event has a class. The schemas of older versions are those of
     ``released``.
     """
     events = [event for module in services().values() for event in module.EVENTS]

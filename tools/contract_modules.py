@@ -1,4 +1,4 @@
-"""The modules of the contracts, and what each declares."""
+"""The modules of the contracts, and the classes that each declares."""
 
 import importlib
 import pkgutil
@@ -17,7 +17,7 @@ def services() -> dict[str, ModuleType]:
 
 
 def declared(module: ModuleType, base: type) -> list[type]:
-    """Return the subclasses of ``base`` that a service's module declares, in its order."""
+    """Return the subclasses of ``base`` that a service's module declares, in that order."""
     return [
         kind
         for kind in vars(module).values()

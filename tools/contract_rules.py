@@ -1,7 +1,7 @@
-"""What a release may change of the contracts of the last one, and what it must not.
+"""The rules for changes of contracts: what a release may change since the last one.
 
-Contracts are compared as plain JSON, in the form of ``tests/contracts/released.json``: what each
-event is, the schemas of its versions, the version published, and the versions that each service
+Contracts are compared as plain JSON, in the form of ``tests/contracts/released.json``: each event's
+metadata, the schemas of its versions, the published version, and the versions that each service
 reads. docs/how-to/change-an-event.md has the procedure.
 """
 
@@ -13,7 +13,7 @@ HOW_TO = "docs/how-to/change-an-event.md"
 
 
 def find_problems(released: Json, current: Json) -> list[str]:
-    """Return a line for each change that breaks somebody, and what to do in which release."""
+    """Return a line for each change that breaks a service, with what to do in which release."""
     return [
         *_changed_samples(released, current),
         *_broken_versions(released, current),
@@ -24,7 +24,10 @@ def find_problems(released: Json, current: Json) -> list[str]:
 
 
 def describe_release(released: Json, current: Json) -> list[str]:
-    """Return which release this is for each event whose versions change; one line if none does."""
+    """Return a line for each event whose versions change: the step that this release is.
+
+    Return one line if no event's versions change.
+    """
     lines = []
     for name, event in current["events"].items():
         before = released["events"].get(name)
@@ -50,7 +53,7 @@ def _changed_samples(released: Json, current: Json) -> Iterator[str]:
 
 
 def _broken_versions(released: Json, current: Json) -> Iterator[str]:
-    """An event of a version must be read by consumers that were built for the same version."""
+    """Yield each version whose schema changed so that its consumers cannot read it any more."""
     for name, before in released["events"].items():
         after = current["events"].get(name)
         if after is None:
@@ -68,7 +71,7 @@ def _broken_versions(released: Json, current: Json) -> Iterator[str]:
 
 
 def _breaks(before: Json, after: Json, place: str) -> Iterator[str]:
-    """Say what in a schema breaks readers of new events, or new readers of old events."""
+    """Yield the differences between schemas that break readers of new events, or of old ones."""
     if "anyOf" in before and "anyOf" in after:
         yield from _breaks(before["anyOf"][0], after["anyOf"][0], place)
     elif _kind(before) != _kind(after):
@@ -100,7 +103,10 @@ def _broken_fields(before: Json, after: Json, place: str) -> Iterator[str]:
 
 
 def _limits(schema: Json) -> dict[str, Json]:
-    """Wider limits break consumers of the last release, narrower ones break on older events."""
+    """Return a schema's limits. They must not change.
+
+    Wider limits break consumers of the last release; narrower ones reject older events.
+    """
     structure = ("type", "items", "properties", "required", "anyOf")
     return {name: value for name, value in schema.items() if name not in structure}
 
@@ -112,7 +118,10 @@ def _kind(schema: Json) -> str:
 
 
 def _dropped_versions(released: Json, current: Json) -> Iterator[str]:
-    """A version stays in queues for two weeks, and in the archive for as long as that keeps it."""
+    """Yield each version that cannot be read any more, though such events may still arrive.
+
+    They stay in queues for two weeks, and in the archive for its retention.
+    """
     for service, before in released["consumers"].items():
         now = current["consumers"].get(service, {})
         for name in set(before) & set(now):

@@ -1,4 +1,4 @@
-"""The versions of events that the stacks of this code read and publish."""
+"""The versions of events that this code's stacks read and publish."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ CDK_JSON = Path(__file__).resolve().parents[1] / "cdk.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredContracts:
-    """By service, such as ``Orders``: what its stack reads and publishes."""
+    """The versions that stacks read and publish, by service, such as ``Orders``."""
 
     read: Mapping[str, Mapping[str, list[int]]]
     """By event, the versions."""
@@ -36,7 +36,10 @@ class DeclaredContracts:
 
 @cache
 def declared_contracts() -> DeclaredContracts:
-    """Compose all stacks, the optional one too, without synthesis, and return what they note."""
+    """Compose all stacks, the optional one too, and return what they declare.
+
+    Nothing is synthesized.
+    """
     context = json.loads(CDK_JSON.read_text())["context"]
     app = App(context={**context, "aws:cdk:bundling-stacks": []})
     compose(app, LAPTOP)

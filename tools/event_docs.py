@@ -32,8 +32,8 @@ BUS, FUNCTIONS = "bus", "functions"
 def asyncapi(declared_by: DeclaredContracts) -> dict[str, Any]:
     """Return all events and commands as an AsyncAPI 3 document.
 
-    An event's schema is that of its newest version. Its message has ``x-versions``, those that are
-    published and read, and ``x-publishers`` and ``x-consumers``, the services' stacks.
+    An event's schema is that of its newest version. Its message has ``x-versions``, the versions
+    that are published and read, and ``x-publishers`` and ``x-consumers``, the services' stacks.
     """
     refs = "#/components/schemas/"
     events = [event for module in services().values() for event in module.EVENTS]
@@ -203,7 +203,7 @@ def _page(declared_by: DeclaredContracts) -> Iterator[str]:
 
 
 def _travels(event: type[Event], declared_by: DeclaredContracts) -> str:
-    """Return a line: who publishes which version of an event, and who reads which."""
+    """Return a line: which services publish which version of an event, and which read which."""
     publishers = ", ".join(declared_by.publishers(event.detail_type)) or "nobody"
     consumers = ", ".join(declared_by.consumers(event.detail_type)) or "nobody"
     read = " and ".join(map(str, event.reads()))

@@ -25,7 +25,7 @@ def detail_schema(event: type[Event]) -> dict[str, Any]:
 
 
 def field_schema(kind: Any, refs: str) -> dict[str, Any]:
-    """Return the schema of a field of type ``kind``; ``refs`` is where dataclasses are defined."""
+    """Return the schema of a field's type; ``refs`` is the path to dataclasses' schemas."""
     inner = unwrap_optional(kind)
     if inner is not None:
         return {"anyOf": [field_schema(inner, refs), {"type": "null"}]}
@@ -89,5 +89,5 @@ def value_types(kind: Any) -> Iterator[Any]:
 
 
 def description(kind: Any) -> str:
-    """Return the docstring as one line, with Markdown's code marks."""
+    """Return a class's docstring as one line of Markdown."""
     return " ".join((getdoc(kind) or "").replace("``", "`").split())

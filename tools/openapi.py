@@ -1,7 +1,7 @@
 """Generator of the HTTP API's document, ``docs/openapi.json``, and of a page that shows it.
 
 ``python -m tools.openapi`` writes the document; ``python -m tools.openapi --page`` the page. Both
-come from the dataclasses that handlers parse and respond with.
+are made from the dataclasses of the handlers' requests and responses.
 https://spec.openapis.org/oas/v3.1.0.html
 """
 
@@ -206,10 +206,10 @@ def _response_schema(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
 def _named(
     kind: Any, properties: dict[str, Any], required: list[str], schemas: dict[str, Any]
 ) -> dict[str, Any]:
-    """Add an object's schema to the document's, and return the reference to it.
+    """Add an object's schema to ``schemas``, and return a reference to it.
 
     Raises:
-        ValueError: two dataclasses of one name have different fields.
+        ValueError: two dataclasses with the same name have different fields.
     """
     schema = {
         "type": "object",
@@ -232,8 +232,8 @@ def document() -> str:
 
 
 def page() -> str:
-    """Return a page that shows the document, which works from a file and asks no network."""
-    # In a script element, "</" would end it.
+    """Return a page that shows the document. It works from a file and without a network."""
+    # "</" would end the script element.
     content = json.dumps(openapi()).replace("</", "<\\/")
     return f"""<!doctype html>
 <html lang="en">
@@ -251,7 +251,11 @@ SwaggerUIBundle({{
 
 
 def write_page() -> None:
-    """Write the page, its script and its style; raise FileNotFoundError if npm has neither."""
+    """Write the page, its script and its style.
+
+    Raises:
+        FileNotFoundError: npm has not installed the script or the style.
+    """
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     for name in ("swagger-ui-bundle.js", "swagger-ui.css"):
         shutil.copyfile(SCRIPT / name, PAGE.parent / name)

@@ -1,7 +1,7 @@
 """The commands of `python -m ops`, one module each.
 
-A module's docstring is its help. ``arguments(parser)`` declares its arguments besides ``--env``.
-``run(arguments, deployed, terminal)`` does the work and returns the exit code.
+A module's docstring is its help text. ``arguments(parser)`` declares its arguments other than
+``--env``. ``run(arguments, deployed, terminal)`` does the work and returns the exit code.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -26,5 +26,5 @@ class Command(Protocol):
         """Do the work and return the exit code.
 
         Raises:
-            OperationError, ClientError, BotoCoreError: it cannot be done.
+            OperationError, ClientError, BotoCoreError: the command cannot do its work.
         """

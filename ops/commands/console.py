@@ -1,8 +1,9 @@
 """Show the platform in a browser: the map, orders, dead letters.
 
 The printed address has a key, which is valid for this run only. Nobody else can use the console:
-it listens on this machine, and acts with your own rights. Against an account it only reads; with
---write, it also redrives, repairs and purges, each after a dry run. A local cloud needs no --write.
+it listens on this machine only. It acts with your own rights. Against an account it only reads;
+with --write, it also redrives, repairs and purges, each after a dry run. A local cloud needs no
+--write.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -26,7 +27,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Serve the console until it is interrupted."""
-    # Only now: no other command needs a web server, and each would wait for its import.
+    # Imported here: no other command needs a web server, or should wait for its import.
     try:
         from ops.console.live_counts import SECONDS_LOCAL, SECONDS_REMOTE, LiveCounts
         from ops.console.page import Console

@@ -1,11 +1,11 @@
-"""Check that what is deployed can read the events that the synthesized stacks publish.
+"""Check that the deployed stacks can read the events that the synthesized stacks publish.
 
 Nothing is changed. `make deploy` runs it before it deploys. A new version of an event is published
 only where every stack reads it already: CloudFormation deploys one stack after the other, and both
 the old and the new ones run meanwhile. Stacks say what they read and publish in their outputs
 ContractsRead and ContractsPublished.
 
-Ends with 0 when all is read, or nothing is deployed, and with 2 when a stack would be deaf.
+Ends with 0 when each stack can read its events, or nothing is deployed, and with 2 when one cannot.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -24,7 +24,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Compare both sides; print what was compared, or each stack, event and version unread."""
+    """Compare both. Print what was compared, or each version that a stack could not read."""
     wanted = read_synthesized(arguments.templates, deployed.environment)
     there = read_deployed(deployed)
     if unread := find_unread(wanted, there):

@@ -1,6 +1,6 @@
-"""Erase a customer's address and name, and what leads from records of mails to the customer.
+"""Erase a customer's address and name, and the customer's id in records of mails.
 
-Without --yes, nothing is done. CUSTOMER is the id that events and orders carry. Invoices and the
+Without --yes, nothing is done. CUSTOMER is the id that events and orders have. Invoices and the
 ledger stay, as the law requires; docs/security.md says what else does. It may be repeated: mails
 of the last seconds may be found only then.
 """
@@ -25,7 +25,10 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Erase the customer, or say what would be erased. Notifications' own code does either."""
+    """Erase the customer, or say what would be erased.
+
+    Both are done by a function of notifications.
+    """
     command = {"customer_id": arguments.customer_id, "dry_run": not arguments.yes}
     function = deployed.outputs("Notifications")["EraseCustomerFunction"]
     try:
@@ -41,7 +44,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
 
 
 def as_text(outcome: Mapping[str, Any]) -> str:
-    """Return what was erased, or would be."""
+    """Return a line that says what was erased, or would be."""
     contact = "a contact" if outcome["contact"] else "no contact"
     what = f"{contact} and the customer in {outcome['emails']} records of mails"
     if outcome["erased"]:

@@ -1,6 +1,6 @@
 """List every queue and bucket that holds failed work: how much, and since when.
 
-They are found in the deployed templates. In DEPTH, +n are messages that somebody holds just now.
+They are found in the deployed templates. In DEPTH, +n are messages that are leased at the moment.
 SOURCE is what sends dead letters there. TARGET is where a redrive puts them back.
 
 Ends with 0 when all of them are empty, and with 1 when one is not.
@@ -44,7 +44,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Look into all sinks, a few at a time."""
+    """Look into all failure sinks, a few at a time."""
     sinks = find_failure_sinks(deployed.templates())
     found = peek_all(sinks, deployed.client, limit=MAX_MESSAGES_READ)
     shown = [each for each in found if each.depth.total or not arguments.non_empty]
@@ -56,7 +56,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
 
 
 def as_table(found: Sequence[SinkContents], now: datetime, *, of: int) -> str:
-    """Return a row for each sink, with a further row for each further route into it."""
+    """Return a table with a row for each sink, and one more for each further route into it."""
     rows: list[Sequence[str]] = []
     for each in found:
         in_flight = f"+{each.depth.in_flight}" if each.depth.in_flight else ""
@@ -94,7 +94,7 @@ def as_json(found: SinkContents) -> dict[str, Any]:
 
 
 def oldest(found: SinkContents) -> datetime | None:
-    """Return when the oldest dead letter that was seen was sent."""
+    """Return when the oldest dead letter was sent, of those that were seen."""
     return min((each.message.sent_at for each in found.dead_letters), default=None)
 
 
@@ -106,7 +106,7 @@ def source_of(route: FailureRoute) -> str:
 
 
 def target_of(route: FailureRoute) -> str:
-    """Return where a redrive puts what came by this route."""
+    """Return where a redrive puts dead letters that came by this route."""
     return route.target.name if route.target else "repair"
 
 

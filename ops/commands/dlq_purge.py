@@ -1,7 +1,8 @@
 """Delete single dead letters of a queue by their ids.
 
-Without --yes, nothing is deleted: the command shows what would be. Nothing is deleted either where
-one of the ids is not found. What was deleted is gone: keep what `dlq show --json` has of it.
+Without --yes, nothing is deleted: the command shows what would be deleted. Nothing is deleted
+either if one of the ids is not found. A deleted dead letter cannot be restored: keep the output of
+`dlq show --json`.
 
 Ends with 0 when all of them were deleted, or would be.
 """
@@ -38,7 +39,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Find all of the ids first, and delete them while they are leased."""
+    """Find all of the ids first, then delete them while they are leased."""
     sink = find_sink(find_failure_sinks(deployed.templates()), arguments.queue)
     reader = reader_for(sink, deployed.client)
     purged = Purged()
@@ -56,7 +57,7 @@ def report(
     deleted: Sequence[str],
     arguments: Namespace,
 ) -> None:
-    """Print each dead letter, and which of them were deleted."""
+    """Print each dead letter, and whether it was deleted."""
     if arguments.json:
         print_json(
             [

@@ -7,7 +7,7 @@ about one failed invocation, in a dead-letter queue and a destination, it hands 
 both.
 
 Ends with 0 when all selected dead letters were moved, or would be, and with 1 when one could not
-be moved or seen. A queue that you have no right to is left and named.
+be moved or seen. A queue that you may not read is named and left as it is.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -32,7 +32,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Redrive one sink, or all."""
+    """Redrive one failure sink, or all."""
     if bool(arguments.queue) == arguments.all:
         raise OperationError("name a QUEUE, or say --all")
     sinks = find_failure_sinks(deployed.templates())

@@ -1,6 +1,6 @@
 """Show the dead letters of a queue: the event, where and why it failed, how often, since when.
 
-Nothing is taken away. While this command reads, others do not see the messages.
+Nothing is deleted. While this command reads, other consumers do not see the messages.
 
 Ends with 0 when the queue is empty, and with 1 when it is not.
 """
@@ -39,7 +39,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Receive each message once, give all of them back, and print those selected."""
+    """Receive each message once, return all of them, and print those selected."""
     if arguments.json and arguments.raw:
         raise OperationError("--json and --raw exclude each other")
     sink = find_sink(find_failure_sinks(deployed.templates()), arguments.queue)
@@ -62,7 +62,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
 def as_text(
     dead_letters: Sequence[DeadLetter], sink: FailureSink, *, hidden: int, now: datetime
 ) -> str:
-    """Return a paragraph for each dead letter; ``hidden`` is how many cannot be seen now."""
+    """Return a paragraph for each dead letter; ``hidden`` is the number of those not received."""
     lines = [f"{sink.name}: {len(dead_letters)} shown"]
     for dead_letter in dead_letters:
         lines += ["", *describe(dead_letter, sink, now=now)]
@@ -72,7 +72,7 @@ def as_text(
 
 
 def describe(dead_letter: DeadLetter, sink: FailureSink, *, now: datetime) -> list[str]:
-    """Return a few lines about a dead letter, its id first."""
+    """Return some lines that describe a dead letter, its id first."""
     message, count = dead_letter.message, dead_letter.redrive_count
     history = (
         f"dead-lettered {format_age(message.sent_at, now)} ago",
@@ -116,7 +116,7 @@ def as_json(dead_letter: DeadLetter, sink: FailureSink) -> dict[str, Any]:
 
 
 def times(number: int) -> str:
-    """Return how often, in words."""
+    """Return a number of times in words."""
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 

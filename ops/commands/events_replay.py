@@ -1,4 +1,4 @@
-"""Replay a time of the archive to rules that accept replays.
+"""Replay the events of a period from the archive, to rules that accept replays.
 
 Without --yes, nothing is replayed. Of the deployed rules, only the catch-all accepts replayed
 events. Make a rule of your own, with "replay-name": [{"exists": true}] in its pattern. Its targets
@@ -94,7 +94,7 @@ def follow(
     say: Callable[[str], object],
     pause: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Show how far a replay is until it has ended. Cancel it if this function ends earlier."""
+    """Show the progress of a replay until it ends. If this function ends earlier, cancel it."""
     try:
         while (progress := replay.progress())["State"] != "COMPLETED":
             last = progress.get("EventLastReplayedTime")

@@ -28,7 +28,7 @@ def add_templates_option(parser: ArgumentParser) -> None:
 
 
 def add_redrive_options(parser: ArgumentParser) -> None:
-    """Declare how ``ops.dlq.runner.redrive_sinks`` works."""
+    """Declare the options of ``ops.dlq.runner.redrive_sinks``."""
     add_yes_option(parser)
     parser.add_argument(
         "--per-second",

@@ -72,7 +72,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
 def as_text(
     orders: Sequence[ListedOrder], unreadable: Sequence[UnreadableRow], *, of: int, now: datetime
 ) -> str:
-    """Return a row for each order, and a line for each row of the table that is no order."""
+    """Return a row for each order, and a line for each row that cannot be parsed as an order."""
     rows = [
         (
             each.order.order_id,

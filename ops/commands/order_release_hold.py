@@ -1,7 +1,7 @@
-"""Release a hold of an order, so that the order may leave.
+"""Release a hold of an order, so that the order may be dispatched.
 
 Without --yes, nothing is done. A hold is named by its cause, the id of the event that requested it:
-`order show` shows it. An order with several holds leaves when the last of them is released.
+`order show` shows it. An order with several holds is dispatched when the last of them is released.
 
 Ends with 0 when nothing holds the order any more, or would, and with 1 when something else does.
 """
@@ -32,7 +32,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Release the hold, or say what would still hold the order. Orders' own code decides."""
+    """Release the hold, or say which holds would remain. Both are done by a function of orders."""
     order = order_of(RecordCollector(deployed, arguments.order_id).order())
     try:
         lifted = lift_hold(order, cause=arguments.cause, now=format_time(datetime.now(UTC)))
@@ -52,7 +52,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
 
 
 def as_text(outcome: Mapping[str, Any]) -> str:
-    """Return what holds the order now, or would."""
+    """Return a line that says what still holds the order, or would."""
     causes = ", ".join(outcome["held"]) or "nothing"
     if outcome["lifted"]:
         return f"lifted; order {outcome['order_id']} is held by {causes}"

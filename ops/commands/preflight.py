@@ -1,4 +1,4 @@
-"""Check, before a deployment, what would make it fail, surprise, or lose something.
+"""Check, before a deployment, what would make it fail, have surprising effects, or lose data.
 
 Nothing is changed. `make deploy` runs it first. Each line is fine, a note, or a stop: credentials,
 bootstrapping, the Region, quotas, names, e-mail, who receives alarms, dead letters, what is

@@ -1,4 +1,4 @@
-"""List what is kept of an environment when it is destroyed, and what was kept already.
+"""List the resources that stay when an environment is destroyed, and those that stayed before.
 
 WHEN is "later" for what its stack keeps when it is deleted, and "already" for what is in no stack
 any more: its stack was deleted or rolled back, or no longer declares it. CloudFormation remembers
@@ -24,7 +24,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Print what stays and what stayed."""
+    """Print what will be kept, and what was kept."""
     templates = deployed.all_templates()
     later = [as_row(each) for each in find_to_be_kept(templates)]
     already = [as_row(each) for each in find_kept(deployed, templates)]

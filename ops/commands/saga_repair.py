@@ -28,7 +28,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Redrive the sinks that sagas dead-letter to."""
+    """Redrive the failure sinks to which sagas dead-letter."""
     if arguments.match is not None:
         RecordCollector(deployed, arguments.match).order()
     sinks = find_failure_sinks(deployed.templates())

@@ -1,7 +1,7 @@
 """Resume deferred orders now: one, those that wait for the same reason, or all.
 
-Without --yes, nothing is done. An order is deferred when its saga cannot get on with it; a job
-resumes it when it is due. Resumed, its saga starts at once, and counts its deferrals from none.
+Without --yes, nothing is done. An order is deferred when its saga cannot continue; a job resumes it
+when it is due. When you resume it, its saga starts at once, and its deferrals count from zero.
 
 Ends with 0 when all selected orders are resumed, or could be, and with 1 when one could not.
 """
@@ -35,7 +35,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Invoke orders' own function for each order, or say for how many it would be invoked."""
+    """Invoke orders' function for each order, or print for how many it would be invoked."""
     selected = _selected(arguments, deployed)
     failed: dict[str, str] = {}
     if arguments.yes:
@@ -56,7 +56,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
 
 
 def _selected(arguments: Namespace, deployed: Deployed) -> list[str]:
-    """Return the ids of the deferred orders that no saga works on, the longest deferred first."""
+    """Return the ids of the selected deferred orders without a saga, longest deferred first."""
     now = datetime.now(UTC)
     if arguments.order_id is not None:
         row = RecordCollector(deployed, arguments.order_id).order()

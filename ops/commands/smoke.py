@@ -1,7 +1,7 @@
-"""Use what is deployed as a customer and an operator do, and say whether it works.
+"""Use the deployed platform as a customer and as an operator, and report whether it works.
 
 It signs in, puts the product SMOKE-TEST on offer, has an order rejected, one cancelled and one
-dispatched, compares the views, and redrives a dead letter. Then it takes away what it can: the
+dispatched, compares the views, and redrives a dead letter. Then it removes what it can: the
 offer, the user, open orders. Ended orders, their charges on the simulated card and their events
 stay as long as those of customers. An order is dispatched only where a worker runs.
 

@@ -1,7 +1,8 @@
 """Make an environment ready to be destroyed; `make destroy` runs it first.
 
-Buckets that are deleted with their stacks are emptied: with anything in them, they are not
-deleted. Stacks that are deployed and no longer configured are deleted: the app does not know them.
+Buckets that are deleted with their stacks are emptied, because CloudFormation does not delete a
+bucket with objects. Stacks that are deployed and no longer configured are deleted, because
+`cdk destroy` does not know them.
 What the environment keeps is left as it is (`python -m ops retained`).
 
 Without --yes, it says what it would do. With --ask, it asks then.
@@ -30,7 +31,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Print what would be done, and do it when it is wanted.
+    """Print what would be done; do it if the options or the answer allow it.
 
     Raises:
         OperationError: it should ask and there is no terminal, or S3 kept an object.

@@ -45,7 +45,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Rebuild, and switch if the views are equal."""
+    """Rebuild the view, and switch to it if both are equal, or may differ."""
     rebuild = Rebuild(
         deployed=deployed,
         view=VIEWS[arguments.view],

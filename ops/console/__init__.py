@@ -1,4 +1,4 @@
-"""The console: a page in the browser over the same modules as the command.
+"""The console: web pages over the same modules as the command.
 
-Nothing of the command imports this package before `python -m ops console` runs.
+Only `python -m ops console` imports this package, when it runs.
 """

@@ -1,4 +1,4 @@
-"""The console as a web application."""
+"""The console's web application and its routes."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def create_app(console: Console, *, port: int) -> Starlette:
 
 
 def _refused(request: Request, error: Exception) -> Response:
-    """Say why it cannot be done, in the words of the command."""
+    """Return the page for an error, with the same message as the command."""
     return page(request, "error.html", {"title": "This cannot be done", "why": error}, status=409)
 
 

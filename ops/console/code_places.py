@@ -1,10 +1,10 @@
-"""Where the code of a deployed function is."""
+"""The source files of deployed functions."""
 
 from ops.dlq.templates import FUNCTION, MAPPING, QUEUE, Resource, Templates
 
 
 def code_place(resource: Resource) -> str | None:
-    """Return the file of a function's handler, as its template names it; None for other things."""
+    """Return the path of a function's handler, from its template; None for other resources."""
     handler = resource.properties.get("Handler")
     if resource.kind != FUNCTION or not isinstance(handler, str):
         return None
@@ -12,7 +12,7 @@ def code_place(resource: Resource) -> str | None:
 
 
 def failed_code(failed: Resource, templates: Templates) -> str | None:
-    """Return the file of the code that failed: what failed itself, or what consumes the queue."""
+    """Return the path of the code that failed: the function's, or that of the queue's consumer."""
     if failed.kind != QUEUE:
         return code_place(failed)
     for mapping in templates.resources(MAPPING):

@@ -1,4 +1,4 @@
-"""Pages about dead letters: every failure sink, one sink, and what is done with its messages."""
+"""Pages about dead letters: all failure sinks, one sink, and the actions on its messages."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ VERBS = {"redrive": "moved", "repair": "repaired", "purge": "deleted"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkRow:
-    """A sink in the list."""
+    """A failure sink in the list."""
 
     sink: FailureSink
     depth: Depth | None
@@ -44,12 +44,12 @@ class SinkRow:
 
     @property
     def total(self) -> int:
-        """How much it holds."""
+        """How many messages or objects the sink has."""
         return self.depth.total if self.depth else 0
 
     @property
     def routes(self) -> Sequence[tuple[str, str]]:
-        """What sends dead letters here, and where a redrive puts them."""
+        """The source of each route into the sink, and the target of a redrive."""
         return [(source_of(route), target_of(route)) for route in self.sink.routes]
 
 
@@ -86,12 +86,12 @@ def show_sink(request: Request) -> Response:
 
 
 def plan(request: Request) -> Response:
-    """Show what would be done with the chosen dead letters. Nothing is done."""
+    """Show what would be done with the selected dead letters. This is a dry run."""
     return _do(request, execute=False)
 
 
 def run(request: Request) -> Response:
-    """Do with the dead letters what was shown and confirmed."""
+    """Do what was shown and confirmed with the selected dead letters."""
     if not console_of(request).may_write:
         raise OperationError("this console only reads: start it with --write")
     return _do(request, execute=True)
@@ -122,7 +122,7 @@ def _do(request: Request, *, execute: bool) -> Response:
 def _redrive(
     request: Request, sink: FailureSink, ids: Sequence[str], *, execute: bool
 ) -> list[tuple[str, str, str]]:
-    """Return each dead letter's id, what is done with it, and why it is not."""
+    """Return each dead letter's id, its action, and the reason why it cannot be done, if any."""
     redrive = prepare_redrive([sink], console_of(request).deployed)
     redrive.run(
         is_selected=lambda dead_letter: dead_letter.message.id in ids,
@@ -155,7 +155,7 @@ def _sink(request: Request) -> FailureSink:
 
 
 def _mover(sink: FailureSink) -> str:
-    """Return what puts a sink's dead letters right: a redrive, or the repair of a saga."""
+    """Return the action for a sink's dead letters: redrive, or repair for those of a saga."""
     return "repair" if sink.routes_by(Mechanism.SAGA) else "redrive"
 
 
@@ -172,7 +172,7 @@ def _letter(dead_letter: DeadLetter, sink: FailureSink, templates: Templates) ->
 
 
 def _failed(dead_letter: DeadLetter, sink: FailureSink, templates: Templates) -> Iterator[Resource]:
-    """Yield what failed, as the dead letter names it, or as its only route does."""
+    """Yield the resources that failed: those that the dead letter names, or its only route's."""
     if dead_letter.failed_at:
         kinds = (FUNCTION, MACHINE, QUEUE)
         yield from (r for r in templates.resources(*kinds) if r.matches_arn(dead_letter.failed_at))

@@ -1,9 +1,10 @@
-"""Who may talk to the console: the person who started it, from its own pages.
+"""Access to the console: only for the person who started it, and only from its own pages.
 
 The console has the operator's rights, so every other page that a browser shows, and every other
-user of the machine, is an attacker. The printed address has a key, which is exchanged for a
-cookie. A page that was made to point elsewhere (DNS rebinding) fails at ``Host``, a form on
-another page at ``Origin`` and at its missing token, and a script in a shown text at the policy.
+user of the machine, is an attacker. The printed address has a key, which is exchanged for a cookie.
+A page whose host name was made to resolve to this machine (DNS rebinding) is refused by its
+``Host``; a form on another page by its ``Origin`` and its missing token; and the content security
+policy stops scripts in texts that are shown.
 https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
 """
 
@@ -52,7 +53,7 @@ class Secrets:
 
 
 class Guard:
-    """Refuses what does not come from the console's own pages, and adds the headers."""
+    """Refuses requests that do not come from the console's own pages, and adds security headers."""
 
     def __init__(self, app: ASGIApp, *, port: int, secrets: Secrets) -> None:
         self._app = app
@@ -78,7 +79,10 @@ class Guard:
         await (answer or self._app)(scope, receive, send_with_headers)
 
     def _answer(self, request: Request) -> Response | None:
-        """Return the answer to a stranger, and to one who comes in; None for the person inside."""
+        """Check the request's host and cookie. Return None if they are right, else a response.
+
+        A request with the key gets the cookie; any other is refused.
+        """
         if request.headers.get("host") not in self._hosts:
             return PlainTextResponse("the console answers at its own address only", 421)
         if request.url.path == ENTRANCE and request.method == "GET":
@@ -94,7 +98,7 @@ class Guard:
         return None
 
     async def _form_refusal(self, request: Request) -> Response | None:
-        """Read the form of a request that changes something; return why it is refused, if it is."""
+        """Read and check the form of a request that changes something; return any refusal."""
         if request.method in ("GET", "HEAD"):
             return None
         own = {f"http://{host}" for host in self._hosts}
@@ -114,7 +118,7 @@ class Guard:
 
 
 def form_of(request: Request) -> dict[str, list[str]]:
-    """Return the fields of a form that the guard has let pass."""
+    """Return the fields of a form that the guard has accepted."""
     form: dict[str, list[str]] = {}
     for name, value in request.scope.get("form", ()):
         form.setdefault(name, []).append(value)

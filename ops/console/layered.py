@@ -1,7 +1,7 @@
 """A layout of a directed graph in columns, so that it reads from left to right.
 
-Each node is right of those that lead to it, as far as there is no cycle; a column's nodes are in
-the order that keeps lines short. This is Sugiyama's method without its inner nodes.
+Each node is to the right of its predecessors, except in cycles. The order of nodes within a column
+keeps lines short. This is Sugiyama's method without its inner nodes.
 https://en.wikipedia.org/wiki/Layered_graph_drawing
 """
 
@@ -37,7 +37,7 @@ def columns(nodes: Sequence[Node], edges: Iterable[tuple[Node, Node]]) -> list[l
 
 
 def _places(found: Sequence[Sequence[Node]]) -> dict[Node, float]:
-    """Return how far down each node is in its column, from 0 to 1."""
+    """Return each node's position in its column, from 0 at the top to 1."""
     return {node: (i + 0.5) / len(column) for column in found for i, node in enumerate(column)}
 
 
@@ -53,7 +53,7 @@ def _neighbours(
 
 
 def _acyclic(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> list[tuple[Node, Node]]:
-    """Return the edges without those that lead back to a node on the way to them."""
+    """Return the edges without those that close a cycle."""
     sources, targets = _neighbours(nodes, edges)
     left, done, active = list[tuple[Node, Node]](), set[Node](), set[Node]()
 
@@ -75,7 +75,7 @@ def _acyclic(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> list[
 
 
 def _ranks(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> dict[Node, int]:
-    """Return each node's column: one right of the last node that leads to it."""
+    """Return each node's column: one to the right of its last predecessor."""
     ranks = dict.fromkeys(nodes, 0)
     for _ in nodes:
         changed = False
@@ -85,7 +85,7 @@ def _ranks(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> dict[No
         if not changed:
             break
     _, targets = _neighbours(nodes, edges)
-    # What nothing leads to is as near as possible to what it leads to.
+    # A node without predecessors is as near as possible to its successors.
     led_to = {b for _, b in edges}
     for node in nodes:
         if node not in led_to and targets[node]:

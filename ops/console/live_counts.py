@@ -1,7 +1,6 @@
-"""How much is in flight and how much is dead-lettered, by service and by queue.
+"""The numbers of messages in flight and dead-lettered, by service and by queue.
 
-The counts are taken for pages that are open, once for all of them. Without a page, nothing is
-asked.
+Counts are taken once for all open pages. While no page is open, none are taken.
 """
 
 import json
@@ -32,7 +31,7 @@ Counts = Mapping[str, int]
 
 @dataclass(slots=True)
 class LiveCounts:
-    """Takes the counts, and keeps them for a moment."""
+    """Takes the counts, and caches them for ``seconds``."""
 
     deployed: Deployed
     seconds: float
@@ -51,7 +50,7 @@ class LiveCounts:
 
 
 def count(deployed: Deployed) -> Counts:
-    """Return how much every queue, sink and saga holds now, and each service's sums."""
+    """Return the count of each queue, failure sink and saga now, and each service's sums."""
     wiring = Wiring(deployed.templates())
     queues = [each for each in wiring.things if each.kind == QUEUE]
     readers: dict[str, SinkReader] = {
@@ -74,9 +73,9 @@ def count(deployed: Deployed) -> Counts:
 
 
 def _running(deployed: Deployed, machine: str) -> int | None:
-    """Return how many executions run, up to a hundred; None where that is not known.
+    """Return the number of running executions, at most a hundred; None if it is not known.
 
-    An Express machine does not say, and the operator may lack the right to ask.
+    Executions of an Express machine cannot be listed, and the operator may lack the permission.
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
     """
     states = deployed.client("stepfunctions")
@@ -94,7 +93,7 @@ def _running(deployed: Deployed, machine: str) -> int | None:
 async def events(
     counts: Callable[[], Awaitable[Counts]], pause: Callable[[], Awaitable[None]]
 ) -> AsyncIterator[str]:
-    """Yield server-sent events: all counts at first, and then those that changed.
+    """Yield server-sent events: all counts at first, then those that changed.
 
     https://html.spec.whatwg.org/multipage/server-sent-events.html
     """

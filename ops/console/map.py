@@ -1,4 +1,4 @@
-"""Pages of the map: all services, one service, and one thing."""
+"""Pages of the map: all services, one service, and one resource."""
 
 import asyncio
 
@@ -16,13 +16,13 @@ from ops.console.wiring import KINDS, Wiring
 
 
 def show_map(request: Request) -> Response:
-    """Show all services with what is in flight and what is dead-lettered."""
+    """Show all services with their numbers of messages in flight and dead-lettered."""
     wiring = _wiring(request)
     return page(request, "map.html", {"map": overview(wiring), "counts": _counts(request)})
 
 
 def show_service(request: Request) -> Response:
-    """Show a service's things as its template wires them."""
+    """Show the resources of a service and how its template connects them."""
     wiring, service = _wiring(request), request.path_params["service"]
     things = [each for each in wiring.things if owner(each) == service]
     if not things:
@@ -38,7 +38,7 @@ def show_service(request: Request) -> Response:
 
 
 def show_thing(request: Request) -> Response:
-    """Show a thing: its template's properties, its code, what it gives to what."""
+    """Show a resource: its template's properties, its code, its connections."""
     wiring = _wiring(request)
     wanted = request.path_params["service"], request.path_params["id"]
     thing = next((each for each in wiring.things if (owner(each), each.id) == wanted), None)

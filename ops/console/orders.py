@@ -1,4 +1,4 @@
-"""Pages about orders: a searchable list, and the journey of one."""
+"""Pages about orders: a searchable list, and one order's journey."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ AGES = {"": "any age", "1": "a minute", "10": "10 minutes", "60": "an hour", "14
 
 
 def show_list(request: Request) -> Response:
-    """Show the newest of the orders that meet all that is asked for."""
+    """Show the newest orders that meet all search terms."""
     asked = request.query_params
     wanted = asked.get("customer", "").strip()
     if is_order_id(wanted):
@@ -53,7 +53,7 @@ def show_list(request: Request) -> Response:
 
 
 def show_order(request: Request) -> Response:
-    """Show where an order stands, the way its sagas took, and what happened to it."""
+    """Show an order's state, the states that its sagas entered, and its events."""
     deployed = console_of(request).deployed
     known = RecordCollector(deployed, request.path_params["order_id"]).collect()
     trace = trace_document(known, now=datetime.now(UTC))
@@ -68,7 +68,7 @@ def show_order(request: Request) -> Response:
 
 
 def _saga(deployed: Deployed, execution: Execution) -> dict[str, Any]:
-    """Return an execution with its picture, or why there is none."""
+    """Return an execution with its picture, or with the reason why there is none."""
     picture, why = None, ""
     try:
         picture = picture_of(definition_of(deployed, execution.arn), execution)

@@ -1,4 +1,4 @@
-"""The map of all services: those on an order's way above the event bus, the others below it."""
+"""The map of all services: those that an order passes through above the bus, the others below."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ WAY = ("OrderPlaced", "OrderConfirmed", "OrderPicked", "ShipmentDispatched", "Or
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A service."""
+    """A service on the map."""
 
     service: str
     x: int
@@ -35,7 +35,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """The event bus or the order stream."""
+    """The event bus or the order stream on the map."""
 
     thing: Resource
     x: int
@@ -56,7 +56,7 @@ class Overview:
 
 
 def overview(wiring: Wiring) -> Overview:
-    """Return the map."""
+    """Return the map of all services."""
     bus = _main_bus(wiring)
     backbone = owner(bus)
     calls = _calls(wiring, {backbone})
@@ -100,12 +100,12 @@ def overview(wiring: Wiring) -> Overview:
 
 
 def below_places(names: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Return the places of the services in the lower row."""
+    """Return column and row of each service in the lower row."""
     return {name: (i, 1) for i, name in enumerate(names)}
 
 
 def _main_bus(wiring: Wiring) -> Resource:
-    """Return the bus that most rules are on."""
+    """Return the bus that has the most rules."""
     buses = [each for each in wiring.things if each.kind == BUS]
     return max(buses, key=lambda bus: sum(w.source == bus for w in wiring.wires))
 
@@ -119,7 +119,10 @@ def _rules(wiring: Wiring, bus: Resource) -> Mapping[str, Sequence[Resource]]:
 
 
 def _calls(wiring: Wiring, without: set[str]) -> Mapping[tuple[str, str], str]:
-    """Return which service gives to which without the bus, and how."""
+    """Return the pairs of services connected without the bus, each with a description.
+
+    Services in ``without`` are left out.
+    """
     found: dict[tuple[str, str], str] = {}
     for wire in wiring.wires:
         pair = owner(wire.source), owner(wire.target)
@@ -133,7 +136,7 @@ def _above(
     calls: Mapping[tuple[str, str], str],
     rules: Mapping[str, Sequence[Resource]],
 ) -> list[str]:
-    """Return the services on an order's way: the API, its service, its saga's, those after it."""
+    """Return the services that an order passes through, beginning with the API."""
     first = next(w for w in wiring.wires if w.how == ENTRANCE)
     saga = (w for w in wiring.wires if w.source.kind == MACHINE and w.target.kind == FUNCTION)
     called = [owner(w.target) for w in saga]
@@ -155,7 +158,7 @@ def _above(
 def _under_partners(
     above: Sequence[str], below: Sequence[str], calls: Mapping[tuple[str, str], str]
 ) -> list[str]:
-    """Return the lower services, each near to those above that it has to do with."""
+    """Return the lower row's services, each near the upper ones that it is connected to."""
 
     def place(name: str) -> float:
         near = [
@@ -170,7 +173,7 @@ def _under_partners(
 
 
 def _parts(wiring: Wiring, service: str) -> str:
-    """Return what a service mainly consists of."""
+    """Return a text that says what a service mainly consists of."""
     if routes := sum(w.source.kind == API and owner(w.source) == service for w in wiring.wires):
         return f"{routes} routes"
     kinds = Counter(each.kind for each in wiring.things if owner(each) == service)
@@ -181,7 +184,7 @@ def _parts(wiring: Wiring, service: str) -> str:
 
 
 def _entrance(wiring: Wiring, cards: Mapping[str, Card]) -> tuple[str, str, str]:
-    """Return the line by which orders come in."""
+    """Return the line by which requests come in."""
     first = next(w for w in wiring.wires if w.how == ENTRANCE)
     start, end = cards[owner(first.source)], cards[owner(first.target)]
     y = start.y + HEIGHT // 2
@@ -194,7 +197,7 @@ def _bus_lines(cards: Iterable[Card], bus: Bar, readers: set[str]) -> list[tuple
         is_above = card.y < bus.y
         edge = card.y + HEIGHT if is_above else card.y
         rail = bus.y if is_above else bus.y + BAR
-        # Above what reads the stream is the stream.
+        # The stream is drawn above its consumers.
         middle = card.x + (4 if card.service in readers else WIDTH // 2)
         out, back = middle - 12, middle + 12
         gap = -5 if is_above else 5
@@ -234,7 +237,7 @@ def _call_lines(
 def _stream(
     stream: Resource, readers: Sequence[Card], bus: Bar
 ) -> tuple[Bar, list[tuple[str, str, str]]]:
-    """Return the stream's bar above those that read it, and its lines."""
+    """Return the stream's bar above its consumers, and its lines."""
     left = min((card.x for card in readers), default=bus.x) + 52
     right = max((card.x + WIDTH for card in readers), default=bus.x + WIDTH) + GAP - 4
     bar = Bar(thing=stream, x=left, y=bus.y + BAR + 30, width=right - left)

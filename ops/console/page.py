@@ -1,4 +1,4 @@
-"""Pages: what they are rendered with, and how texts, times and amounts look in them."""
+"""Rendering of pages, and the format of texts, times and amounts in them."""
 
 import json
 import re
@@ -25,7 +25,7 @@ from stacks.names import service_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
-    """What every page needs."""
+    """The data that every page needs."""
 
     deployed: Deployed
     may_write: bool
@@ -37,20 +37,20 @@ class Console:
 
     @property
     def place(self) -> str:
-        """Which environment this is, and where."""
+        """The environment's name, and where it runs."""
         where = "this machine" if self.is_local else self.deployed.session.region_name
         return f"{self.deployed.environment} · {where}"
 
 
 def console_of(request: Request) -> Console:
-    """Return the console that a request is for."""
+    """Return the console that serves a request."""
     return cast(Console, request.app.state.console)
 
 
 def page(
     request: Request, template: str, context: Mapping[str, Any], *, status: int = 200
 ) -> HTMLResponse:
-    """Render a page."""
+    """Render a page from a template."""
     console = console_of(request)
     common = {
         "console": console,
@@ -62,7 +62,7 @@ def page(
 
 
 def _finalize(value: Any) -> Any:
-    """Escape the control and invisible characters of a shown text; Jinja escapes the markup."""
+    """Escape the control and invisible characters of a value. Jinja itself escapes markup."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return printable(value, keep="\n\t")
     return value
@@ -79,7 +79,7 @@ def _clock(value: str | datetime) -> str:
 
 
 def _path(value: str) -> Markup:
-    """Return a file's place, which may be broken after a folder and after a word."""
+    """Return a file's path as markup that may wrap after a folder and after a word."""
     parts = [escape(printable(part)) for part in re.split("(?<=[/_])", value)]
     return Markup("<code>{}</code>").format(Markup("<wbr>").join(parts))
 

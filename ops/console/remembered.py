@@ -1,4 +1,4 @@
-"""What is deployed, remembered between two pages."""
+"""A cache of what is deployed, shared by all pages."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ class RememberedDeployed(Deployed):
         return found
 
     def _remember(self, read: Callable[[], Any], *key: str, ever: bool = False) -> Any:
-        # Making a client is not safe in threads, and reading twice at a time is waste.
+        # To make clients is not thread-safe, and two threads should not read the same stacks.
         with self._lock:
             if key in self._known and (ever or self.clock() - self._known[key][0] < SECONDS):
                 return self._known[key][1]

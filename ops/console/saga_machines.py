@@ -1,4 +1,4 @@
-"""The definition by which an execution of a saga ran."""
+"""The state machine's definition with which an execution ran."""
 
 import json
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from ops.orders.executions import is_execution_arn, is_express
 
 
 def definition_of(deployed: Deployed, execution: str) -> Mapping[str, Any]:
-    """Return the definition of an execution's machine: as it was then, where AWS keeps it.
+    """Return the definition with which an execution ran; the present one if AWS does not keep it.
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachineForExecution.html
 
     Raises:
-        OperationError: it is no execution's ARN.
-        ClientError: the machine is gone, or may not be read.
+        OperationError: ``execution`` is not an execution's ARN.
+        ClientError: the machine does not exist any more, or may not be read.
     """
     if not is_execution_arn(execution):
         raise OperationError(f"{execution} is no execution's ARN")
@@ -34,7 +34,7 @@ def definition_of(deployed: Deployed, execution: str) -> Mapping[str, Any]:
 
 
 def name_of(templates: Templates, execution: str) -> str:
-    """Return the name of an execution's machine in its template, or the execution's ARN."""
+    """Return the logical name of an execution's machine; if it is unknown, the ARN."""
     for machine in templates.resources(MACHINE):
         if machine.matches_arn(execution):
             return machine.name.rpartition("/")[2]

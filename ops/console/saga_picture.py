@@ -1,9 +1,10 @@
-"""A saga as a picture: its actions from left to right, and its compensations back below them.
+"""A picture of a saga: its actions from left to right, and its compensations below, right to left.
 
-The rows are read out of the definition. The first follows the states from the start to the end of
-success. The second is where the first leads when a state fails, and runs back, so that each
-compensation is below its action; what is longer than the first goes on below it, and is shown where
-the execution entered it. So are other states.
+Both rows are derived from the definition. The first row is the path from the start state to
+success. The second row is the path that most of the first row's states take when they fail. It runs
+right to left, so that each compensation is below its action. If it is longer than the first row,
+its rest continues in the row below, and is shown only if the execution entered it. Other states are
+also shown only if they were entered.
 """
 
 import re
@@ -26,7 +27,7 @@ States = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """A state."""
+    """A state in the picture."""
 
     name: str
     lines: Sequence[str]
@@ -43,7 +44,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A way from a state to another."""
+    """A transition from one state to another."""
 
     path: str
     """As SVG has it."""
@@ -52,7 +53,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A saga, with the way that an execution took."""
+    """The picture of a saga, with the states that an execution entered."""
 
     width: int
     height: int
@@ -92,7 +93,7 @@ def picture_of(definition: Mapping[str, Any], execution: Execution) -> Picture:
     rows = 1 + max(row for _, row in places.values())
     return Picture(
         width=2 * MARGIN + columns * (WIDTH + GAP_X) - GAP_X,
-        # Below the last row, too, a line may lead around a state.
+        # A line may also go around a state below the last row.
         height=2 * MARGIN + rows * (HEIGHT + GAP_Y) - (GAP_Y if rows == 1 else GAP_Y // 2),
         boxes=boxes,
         lines=lines,
@@ -102,13 +103,13 @@ def picture_of(definition: Mapping[str, Any], execution: Execution) -> Picture:
 
 
 def _back(number: int, columns: int) -> tuple[int, int]:
-    """Return the place of the second row's state of this number: back, and forth below it."""
+    """Return column and row of a state of the second row, which runs right to left."""
     row, column = divmod(number, columns)
     return (columns - 1 - column if row % 2 == 0 else column), 1 + row
 
 
 def _longest(states: States, start: str, seen: frozenset[str] = frozenset()) -> list[str]:
-    """Return the longest way from a state to a success; the empty one where there is none."""
+    """Return the longest path from a state to success; empty if there is none."""
     state = states[start]
     if state["Type"] == "Succeed" or state.get("End"):
         return [start]
@@ -120,16 +121,16 @@ def _longest(states: States, start: str, seen: frozenset[str] = frozenset()) -> 
 
 
 def _next(state: Mapping[str, Any]) -> Iterator[str]:
-    """Return the states that may follow where nothing failed."""
+    """Yield the states that may follow without an error."""
     names = (state.get("Next"), state.get("Default"))
     yield from filter(None, (*names, *(choice.get("Next") for choice in state.get("Choices", ()))))
 
 
 def _second_row(states: States, first: Sequence[str]) -> list[str]:
-    """Return the way to an end that most of the first row's states begin when they fail.
+    """Return the path that most of the first row's states take when they fail.
 
-    It begins with the state before the first call, so that each compensation is below its action.
-    Two states are no row: these are exits, such as a deferral.
+    It starts one state before the first call, so that each compensation is below its action. A path
+    of only two states is left out: that is an exit, such as a deferral.
     """
     caught = Counter(
         name for each in first for name in {c["Next"] for c in states[each].get("Catch", ())}
@@ -142,7 +143,7 @@ def _second_row(states: States, first: Sequence[str]) -> list[str]:
 
 
 def _place_others(places: dict[str, tuple[int, int]], way: Sequence[str]) -> None:
-    """Place the other states that were entered below those which they were entered from."""
+    """Place each other state that was entered below the state that came before it."""
     below = 1 + max(row for _, row in places.values())
     columns = range(1 + max(column for column, _ in places.values()))
     column, count = 0, 0
@@ -193,13 +194,13 @@ def _duration(seconds: float) -> str:
 
 
 def in_words(name: str) -> list[str]:
-    """Return a name such as ``ReserveStock`` in words, broken where it is long."""
+    """Return a name such as ``ReserveStock`` as words, in lines if it is long."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).capitalize()
     return textwrap.wrap(words, MAX_LETTERS)
 
 
 def _path(a: Box, b: Box) -> str:
-    """Return a curve from a box's side to another's, or from its bottom or top."""
+    """Return an SVG path: a curve between the sides of two boxes, or between bottom and top."""
     if a.y == b.y and abs(a.x - b.x) == WIDTH + GAP_X:
         forward = b.x > a.x
         start, end = (a.x + WIDTH, b.x - 5) if forward else (a.x, b.x + WIDTH + 5)

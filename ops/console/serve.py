@@ -16,10 +16,10 @@ HOST = "127.0.0.1"
 
 
 def serve(console: Console, *, port: int | None, open_browser: bool) -> None:
-    """Print the console's address, and serve it.
+    """Print the console's address, and serve it until it is interrupted.
 
     Raises:
-        OperationError: the port cannot be had.
+        OperationError: the port is not available.
     """
     with _listen(port) as listener:
         taken = listener.getsockname()[1]
@@ -36,7 +36,7 @@ def serve(console: Console, *, port: int | None, open_browser: bool) -> None:
             ws="none",
         )
         print_text(f"The console of {console.place}, until Ctrl-C:\n\n  {address}\n")
-        # Who started it may read it through a pipe.
+        # Flushed, because the output may be a pipe.
         sys.stdout.flush()
         if open_browser:
             webbrowser.open(address)
@@ -48,7 +48,7 @@ def _listen(port: int | None) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port or 0))
-        # Who reads the address may connect at once.
+        # The socket listens already, because a reader of the address may connect at once.
         listener.listen()
     except OSError as error:
         listener.close()

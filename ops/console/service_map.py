@@ -1,4 +1,4 @@
-"""The map of one service: its things from left to right, and what they have to do with others."""
+"""The map of one service: its resources from left to right, with their connections to others."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ MAX_WIDTH, SMALLEST = 1180, 0.8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A thing on a service's map. What belongs to others may be on it twice."""
+    """A resource on a service's map. A resource of another service may be there twice."""
 
     thing: Resource
     x: int
@@ -29,7 +29,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceMap:
-    """A service's map."""
+    """The map of one service."""
 
     scale: float
 
@@ -50,7 +50,7 @@ def service_map(wiring: Wiring, service: str) -> ServiceMap:
     ends = [(_key(w.source, service, "from"), _key(w.target, service, "to")) for w in wires]
     own = [(each, "") for each in wiring.things if owner(each) == service]
     nodes: list[Key] = list(dict.fromkeys((*(key for pair in ends for key in pair), *own)))
-    # What is read is not passed on: only what is given makes a way.
+    # A resource that is only read passes nothing on, so reads do not determine the columns.
     given = [end for end, wire in zip(ends, wires, strict=True) if not wire.how.startswith("is ")]
     placed = columns(nodes, given)
     tallest = max(map(len, placed), default=1)
@@ -71,12 +71,12 @@ def service_map(wiring: Wiring, service: str) -> ServiceMap:
 
 
 def owner(thing: Resource) -> str:
-    """Return the service that a thing belongs to."""
+    """Return the service that a resource belongs to."""
     return service_of(thing.stack)
 
 
 def events_of(rule: Resource) -> Sequence[str]:
-    """Return the events that a rule matches by their type; none where it does so otherwise."""
+    """Return the event types that a rule matches; none if its pattern names no types."""
     found = rule.properties.get("EventPattern", {}).get("detail-type", ())
     return [each for each in found if isinstance(each, str)]
 

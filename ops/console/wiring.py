@@ -1,8 +1,8 @@
-"""How the deployed resources are wired: what gives what to what.
+"""The connections between the deployed resources: which sends, calls or reads which.
 
-Rules, subscriptions, mappings, schedules, routes and destinations say it themselves. What a
-function, a saga or a worker writes, calls and reads, its role says: it may do nothing else, and
-every right that is granted is used.
+Rules, subscriptions, mappings, schedules, routes and destinations declare their connections. Those
+of functions, sagas and workers are derived from their roles' permissions: they can do nothing else,
+and every granted permission is used.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ READS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
-    """One thing gives to another."""
+    """A connection between two resources. ``how`` is its verb, such as "calls"."""
 
     source: Resource
     how: str
@@ -68,31 +68,31 @@ class Wire:
 
 
 class Wiring:
-    """The things of an environment, and the wires between them."""
+    """The resources of an environment that the map shows, and their connections."""
 
     def __init__(self, templates: Templates) -> None:
         self._templates = templates
 
     @cached_property
     def sinks(self) -> Sequence[FailureSink]:
-        """The failure sinks. They are no things of the map: what fails into them is."""
+        """The failure sinks. The map does not show them, but the resources that fail into them."""
         return find_failure_sinks(self._templates)
 
     @cached_property
     def things(self) -> Sequence[Resource]:
-        """What the map shows."""
+        """The resources that the map shows."""
         sinks = {sink.resource for sink in self.sinks}
         return [r for r in self._templates.resources(*KINDS) if r not in sinks]
 
     @cached_property
     def wires(self) -> Sequence[Wire]:
-        """All wires, each once, with both ends on the map."""
+        """All connections between resources on the map, each once."""
         shown = set(self.things)
         found = dict.fromkeys((*self._declared(), *self._by_role()))
         return [w for w in found if {w.source, w.target} <= shown and w.source != w.target]
 
     def sinks_of(self, thing: Resource) -> Sequence[FailureSink]:
-        """Return the sinks of what fails at a thing, or on its way to it."""
+        """Return the sinks of messages that failed at this resource, or on their way to it."""
         return [
             sink
             for sink in self.sinks
@@ -109,7 +109,7 @@ class Wiring:
                     yield Wire(source=source, how=how, target=target)
 
     def _ends(self, at: Resource) -> Iterator[tuple[Resource | None, str, Resource | None]]:
-        """Yield what a resource wires.
+        """Yield the connections that a resource declares: source, verb, target.
 
         https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-template-resource-type-ref.html
         """
@@ -139,7 +139,7 @@ class Wiring:
                     yield at, "calls" if called.kind == FUNCTION else "writes", called
 
     def _by_role(self) -> Iterator[Wire]:
-        """Yield what things may write, call and read by the policies of their roles."""
+        """Yield the connections that follow from the policies of the resources' roles."""
         owners = dict(self._owners())
         for policy in self._templates.resources("AWS::IAM::Policy"):
             for role in self._templates.references(policy.stack, policy.properties["Roles"]):
@@ -147,7 +147,7 @@ class Wiring:
                     yield from self._granted(owners[role], policy)
 
     def _owners(self) -> Iterator[tuple[Resource, Resource]]:
-        """Yield each role with the thing that has it."""
+        """Yield each role with the resource that uses it."""
         names = {FUNCTION: "Role", MACHINE: "RoleArn"}
         for thing in self._templates.resources(*names):
             if role := self._one(thing, thing.properties.get(names[thing.kind])):

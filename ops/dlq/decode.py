@@ -1,6 +1,6 @@
-"""Decode a dead letter: what was to be done, where it failed, why, and how often.
+"""Decode a dead letter: the event, where it failed, why, and how often.
 
-A message of an unknown shape is decoded, too: its event is its body, and nothing else is known.
+If a message has an unknown shape, its body is the event, and nothing else is known.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ MAX_DIGITS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawMessage:
-    """A message of a queue, or an object of a bucket, as it is."""
+    """A message of a queue, or an object of a bucket, before it is decoded."""
 
     id: str
     """Stays the same however often the message is received. An object's id is its key."""
@@ -42,7 +42,7 @@ class RawMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """A decoded message. A field is empty, or 0, where the message does not say."""
+    """A decoded message. A field is empty, or 0, if the message does not have it."""
 
     message: RawMessage
     mechanism: Mechanism | None = None
@@ -73,12 +73,12 @@ class DeadLetter:
         return bool(same and self.mechanism != other.mechanism)
 
     def mentions(self, text: str) -> bool:
-        """Return whether a text is in the message, or in one of its attributes."""
+        """Return whether the message, or one of its attributes, contains ``text``."""
         whole = (self.message.body, *self.message.attributes.values())
         return any(text in part for part in whole)
 
     def has_field(self, path: str, value: str) -> bool:
-        """Return whether a field of the event, such as ``detail.data.order_id``, has a value."""
+        """Return whether the event has ``value`` at ``path``, such as ``detail.data.order_id``."""
         found = self.event
         for name in path.split("."):
             found = found.get(name) if isinstance(found, Mapping) else None
@@ -124,7 +124,7 @@ def decode(message: RawMessage, sink: FailureSink) -> DeadLetter:
 
 
 def _decode_report(body: dict[str, Any], dead_letter: DeadLetter) -> DeadLetter | None:
-    """Decode a body that is an envelope written by Lambda, by a saga or by a consumer."""
+    """Decode a body that is an envelope by Lambda, a saga or a consumer; None if it is not one."""
     match body:
         case {"requestContext": {"functionArn": str()}}:
             return _decode_invocation_record(body, dead_letter)
@@ -172,7 +172,7 @@ def _decode_report(body: dict[str, Any], dead_letter: DeadLetter) -> DeadLetter 
 
 
 def _decode_invocation_record(body: dict[str, Any], dead_letter: DeadLetter) -> DeadLetter | None:
-    """Decode Lambda's record of an event, or a batch, that a function failed on.
+    """Decode Lambda's record of a failed event or batch; None if the body is not one.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
@@ -207,7 +207,7 @@ def _decode_invocation_record(body: dict[str, Any], dead_letter: DeadLetter) -> 
 
 
 def _decode_unwrapped(dead_letter: DeadLetter, sink: FailureSink) -> DeadLetter:
-    """Decode a body that is the event itself: from a queue, SNS, Lambda, or a consumer."""
+    """Decode a body that is the event itself, from a queue, SNS, Lambda or a consumer."""
     attributes, source = dead_letter.message.attributes, dead_letter.message.source_queue_arn
     dead_letter = replace(dead_letter, event_time=_event_time(dead_letter.event))
     if "reason" in attributes:

@@ -1,9 +1,9 @@
 """Find all failure sinks, and the routes into them, in the deployed templates.
 
 Templates declare where failed work goes: redrive policies of queues and subscriptions, dead-letter
-queues of rules, schedules and functions, failure destinations of functions and mappings. A
-function or state machine that dead-letters by itself refers to the queue in its settings or in its
-definition. So no list of queues has to be kept.
+queues of rules, schedules and functions, failure destinations of functions and mappings. A function
+or state machine that dead-letters by itself names the queue in its settings or its definition. So
+no list of queues has to be maintained.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +17,9 @@ DeclaredRoute = tuple[Mechanism, Any, Any, Mapping[str, Any]]
 
 
 def find_failure_sinks(templates: Templates) -> Sequence[FailureSink]:
-    """Return all sinks with their routes, by name.
+    """Return all failure sinks with their routes, sorted by name.
 
-    A sink is a queue or bucket that a route leads to, or a queue that nothing consumes.
+    A sink is a queue or bucket that a route leads to, or a queue without a consumer.
     """
     declared = list(_declared_routes(templates))
     consumed = {
@@ -60,7 +60,7 @@ def _declared_routes(templates: Templates) -> Iterator[tuple[Resource, FailureRo
 def _consumer_routes(
     templates: Templates, sinks: set[Resource]
 ) -> Iterator[tuple[Resource, FailureRoute]]:
-    """Yield a route from each function whose settings name a sink.
+    """Yield a sink and a route for each function whose settings name the sink.
 
     The route's target is the queue that the function consumes, or else the function itself.
     """
@@ -84,7 +84,7 @@ def _consumer_routes(
 def _saga_routes(
     templates: Templates, sinks: set[Resource]
 ) -> Iterator[tuple[Resource, FailureRoute]]:
-    """Return routes from state machines whose definitions name a sink."""
+    """Yield a sink and a route for each state machine whose definition names the sink."""
     for machine in templates.resources(MACHINE):
         definition = machine.properties.get("DefinitionString")
         for sink in sinks.intersection(templates.references(machine.stack, definition)):

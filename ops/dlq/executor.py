@@ -1,4 +1,4 @@
-"""Execute the actions that ``ops.dlq.plan`` planned."""
+"""Executes the actions that ``ops.dlq.plan`` plans."""
 
 import json
 import time
@@ -26,12 +26,12 @@ from ops.dlq.stream_records import StreamReadError, read_changes
 
 
 class ActionFailedError(Exception):
-    """The target failed again, or was not reached. The message says why."""
+    """The target failed again, or could not be reached. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionExecutor:
-    """Executes one action at a time. An action is done when ``execute`` returns."""
+    """Executes actions, one at a time. An action is done when ``execute`` returns."""
 
     client: Callable[[str], Any]
     """Makes boto3's client of a service."""
@@ -43,7 +43,7 @@ class ActionExecutor:
         """Execute an action.
 
         Raises:
-            ActionFailedError: the target failed again. The dead letter must stay where it is.
+            ActionFailedError: the target failed again. The dead letter must stay in its sink.
         """
         raise TypeError(f"unknown action: {action}")
 
@@ -92,7 +92,7 @@ class ActionExecutor:
     @execute.register
     def _(self, action: Start) -> None:
         machines = self.client("stepfunctions")
-        # It exists if an interrupted redrive has started it.
+        # The execution exists if an interrupted redrive has started it.
         with suppress(machines.exceptions.ExecutionAlreadyExists):
             machines.start_execution(
                 stateMachineArn=action.target.physical,
@@ -128,7 +128,7 @@ class ActionExecutor:
 
     @execute.register
     def _(self, action: Repair) -> None:
-        # An order that has ended stays as it is. So its state may be checked before the call.
+        # An order that has ended does not change, so its state can be checked before the call.
         order = self._invoke(self.mark_compensation_completed(), {"order_id": action.order})
         if not (isinstance(order, Mapping) and "finished" in order):
             raise ActionFailedError(f"orders returned no state of order {action.order}: {order!r}")
@@ -152,7 +152,7 @@ class ActionExecutor:
     def _function_of(self, action: Repair) -> str:
         """Return the function that the deployed saga calls for a compensation.
 
-        The one that the dead letter names may have been replaced by another since.
+        The function that the dead letter names may have been replaced since.
         """
         described = self.client("stepfunctions").describe_state_machine(
             stateMachineArn=action.target.physical
@@ -176,7 +176,7 @@ class ActionExecutor:
 
 
 def invoke_function(lambda_: Any, function: str, payload: Any) -> Any:
-    """Return a function's result; ``lambda_`` is boto3's client.
+    """Invoke a function and return its result; ``lambda_`` is boto3's client.
 
     Raises:
         ActionFailedError: the function failed.

@@ -9,7 +9,7 @@ from ops.dlq.templates import Resource
 
 
 class Mechanism(StrEnum):
-    """How failed work gets into a sink: by a mechanism of AWS, or by code of ours."""
+    """The mechanism by which failed work gets into a sink: AWS's, or our own code's."""
 
     REDRIVE_POLICY = "message received too often (maxReceiveCount)"
     SUBSCRIPTION = "message that SNS could not deliver"
@@ -24,7 +24,7 @@ class Mechanism(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureRoute:
-    """One way into a sink."""
+    """A route into a sink: what sends dead letters there, and where a redrive puts them."""
 
     mechanism: Mechanism
     source: Resource
@@ -44,23 +44,23 @@ class FailureSink:
 
     @property
     def name(self) -> str:
-        """The name that the command shows."""
+        """The sink's name in the command's output."""
         return self.resource.name
 
     @property
     def is_fifo(self) -> bool:
-        """Whether it is a FIFO queue."""
+        """Whether the sink is a FIFO queue."""
         return bool(self.resource.properties.get("FifoQueue"))
 
     def routes_by(self, mechanism: Mechanism) -> Sequence[FailureRoute]:
-        """Return the routes of this mechanism."""
+        """Return the routes with this mechanism."""
         return [route for route in self.routes if route.mechanism == mechanism]
 
     def find_route(self, mechanism: Mechanism, arn: str = "") -> FailureRoute | None:
-        """Return the route of this mechanism whose source or target has that ARN.
+        """Return the route with this mechanism whose source or target has this ARN, or None.
 
-        Where all routes of the mechanism have one target, return the first of them for any ARN:
-        the resource with that ARN may have been replaced since.
+        If all routes with the mechanism have the same target, return the first one for any ARN: the
+        resource with that ARN may have been replaced since.
         """
         routes = self.routes_by(mechanism)
         for route in routes:

@@ -1,4 +1,4 @@
-"""JSON that others wrote: parsed where it is JSON that everybody can read, else left as text."""
+"""Parsing of JSON from outside. A text that is not JSON by the standard stays a text."""
 
 import json
 import math
@@ -9,9 +9,9 @@ MAX_DEPTH = 100
 
 
 def parse_json(text: Any) -> Any:
-    """Return what a JSON text says. Return the text itself where it is not JSON.
+    """Return the value of a JSON text; the text itself if it is not JSON.
 
-    NaN and infinity are not JSON. Nesting deeper than ``MAX_DEPTH`` is left as text, too.
+    NaN and infinity are not JSON. A text nested deeper than ``MAX_DEPTH`` is not parsed either.
     """
     if not isinstance(text, str):
         return text
@@ -23,7 +23,7 @@ def parse_json(text: Any) -> Any:
 
 
 def to_json(value: Any) -> str:
-    """Return a value as JSON for people, the same for equal values."""
+    """Return a value as JSON for people. Equal values give equal texts."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 

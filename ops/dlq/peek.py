@@ -1,4 +1,4 @@
-"""Look into failure sinks and leave everything where it is."""
+"""Read failure sinks without removing anything."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ MAX_WORKERS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkContents:
-    """What a sink holds."""
+    """The contents of a sink, as far as they were read."""
 
     sink: FailureSink
     depth: Depth
@@ -28,22 +28,22 @@ class SinkContents:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all of it was seen. Others may hold some of it."""
+        """Whether all messages were read. Other consumers may have leased some."""
         return len(self.dead_letters) >= self.depth.total
 
 
 def lease_dead_letters(
     sink: FailureSink, reader: SinkReader, *, limit: int | None = None
 ) -> list[DeadLetter]:
-    """Return what a sink holds, up to a limit, and give all of it back."""
+    """Return at most ``limit`` dead letters of a sink. They are leased, and returned at the end."""
     with closing(reader.lease_messages()) as messages:
         return [decode(message, sink) for message in islice(messages, limit)]
 
 
 def peek(sink: FailureSink, reader: SinkReader, *, limit: int | None = None) -> SinkContents:
-    """Return what a sink holds. A sink that SQS says is empty is not read.
+    """Return the contents of a sink. If SQS says that it is empty, it is not read.
 
-    SQS may know of a new message a minute late.
+    SQS may count a new message a minute late.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
     """
     depth = reader.depth()
@@ -54,7 +54,7 @@ def peek(sink: FailureSink, reader: SinkReader, *, limit: int | None = None) -> 
 def peek_all(
     sinks: Sequence[FailureSink], client: Callable[[str], Any], *, limit: int | None = None
 ) -> list[SinkContents]:
-    """Return what each of the sinks holds; ``client`` makes boto3's client of a service."""
+    """Return the contents of each sink; ``client`` makes boto3's client of a service."""
     clients = {name: client(name) for name in ("sqs", "s3")}
     readers = [reader_for(sink, clients.__getitem__) for sink in sinks]
     with ThreadPoolExecutor(MAX_WORKERS) as pool:
@@ -64,7 +64,7 @@ def peek_all(
 
 
 def measure_all(readers: Mapping[str, SinkReader]) -> tuple[dict[str, Depth], dict[str, str]]:
-    """Return the depth of each sink that may be read, and why the others may not be."""
+    """Return the depths of the readable sinks, and for each other sink the reason."""
     denied: dict[str, str] = {}
 
     def measure(name: str) -> Depth | None:

@@ -1,11 +1,11 @@
-"""Plan a redrive: the action that hands a dead letter to what failed on it.
+"""Plan a redrive: the action that gives a dead letter back to the consumer that failed on it.
 
-The consumer gets what it got before, in the way it got it. It dead-letters it again if it fails
-again. Nothing is sent where it would have no effect.
+The consumer gets the same input as before, in the same way. If it fails again, it dead-letters it
+again. Nothing is sent to a target where it would have no effect.
 
-The history goes along where there is room for it: in the attributes of a message, or in a stream
-record that its consumer dead-letters by itself. An event for a function, a state
-machine, a topic or a log has no such room. Dead-lettered again, it looks new.
+The history of failures is kept where there is room for it: in the attributes of a message, or in a
+stream record that its consumer dead-letters by itself. An event for a function, a state machine, a
+topic or a log has no room for it. Dead-lettered again, it looks new.
 """
 
 import json
@@ -27,12 +27,12 @@ READ_IT = "read it with dlq show --raw"
 
 
 class NotRedrivableError(Exception):
-    """A dead letter cannot be redriven. The message says why, and what a person may do."""
+    """A dead letter cannot be redriven. The message says why, and what an operator can do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """What a redrive does with a dead letter."""
+    """The action that redrives a dead letter. ``target`` is the resource that gets it."""
 
     target: Resource
     """The resource that gets it."""
@@ -46,9 +46,9 @@ class Action:
 class SendTo(Action):
     """Send a message to a queue.
 
-    In a FIFO queue it gets a new deduplication id: under its first one, SQS might drop it as a
-    duplicate. The id is derived from the dead letter's id. So a redrive that is interrupted and run
-    again sends the message once.
+    In a FIFO queue it gets a new deduplication id: with its first one, SQS might drop it as a
+    duplicate. The id is derived from the dead letter's id. So if a redrive is interrupted and run
+    again, the message is sent once.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html
     """
 
@@ -67,14 +67,14 @@ class Invoke(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvokeWithBatch(Action):
-    """Invoke a function with stream records and check its result, as a mapping does."""
+    """Invoke a function with stream records, and check its answer, as a mapping does."""
 
     payload: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvokeFromStream(Action):
-    """Invoke a function with records that are first read from the stream."""
+    """Read the failed records from the stream, then invoke a function with them."""
 
     batch: Mapping[str, Any]
     """A pointer to the records, with ``BATCH_POINTER_FIELDS``."""
@@ -84,7 +84,7 @@ class InvokeFromStream(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start(Action):
-    """Start a state machine. A second start under the same name is no second execution."""
+    """Start an execution of a state machine. A second start with the same name does nothing."""
 
     input: Any
     name: str
@@ -100,7 +100,7 @@ class PutOn(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteTo(Action):
-    """Write an event into a log group."""
+    """Write an event to a log group."""
 
     event: Any
 
@@ -116,7 +116,7 @@ class PublishTo(Action):
 class Repair(Action):
     """Call a compensation, and mark it as completed on its order. The target is the saga.
 
-    Without a compensation: check that the order, whose row could not be written, has ended since.
+    Without a compensation, only check that the order has ended: the saga could not write its row.
     """
 
     order: str
@@ -126,7 +126,7 @@ class Repair(Action):
 
 
 def route_of(dead_letter: DeadLetter, sink: FailureSink) -> FailureRoute | None:
-    """Return the route by which a dead letter came, if it is known and still deployed."""
+    """Return the route by which a dead letter came; None if it is unknown or no longer deployed."""
     if dead_letter.mechanism is None:
         return None
     execution = dead_letter.report.get("execution")
@@ -140,7 +140,7 @@ def plan_redrive(dead_letter: DeadLetter, sink: FailureSink) -> Action:
     """Return the action that redrives a dead letter.
 
     Raises:
-        NotRedrivableError: there is none, or it cannot be determined.
+        NotRedrivableError: there is no such action, or it cannot be determined.
     """
     if dead_letter.mechanism is None:
         raise NotRedrivableError(f"where it came from is unknown: {READ_IT}")
@@ -170,7 +170,7 @@ def plan_redrive(dead_letter: DeadLetter, sink: FailureSink) -> Action:
 
 
 def _to_rule_target(dead_letter: DeadLetter, route: FailureRoute) -> Action:
-    """Return the action for a rule's target. The target gets the input that the rule makes."""
+    """Return the action for a rule's target. The target gets the input that the rule would make."""
     event, target_config = dead_letter.event, route.target_config
     whole = isinstance(event, dict) and "detail-type" in event
     target_input = _target_input(event, target_config) if whole else event
@@ -187,7 +187,7 @@ def _hand_to(dead_letter: DeadLetter, target: Resource, event: Any) -> Action:
     match target.kind:
         case "AWS::SQS::Queue":
             body = event if isinstance(event, str) else json.dumps(event)
-            # AWS wrote the attributes, about the failure.
+            # AWS added the attributes; they describe the failure.
             return _send_to(dead_letter, target, body, {})
         case "AWS::Lambda::Function":
             return Invoke(target=target, payload=event)
@@ -257,7 +257,7 @@ def _repair(dead_letter: DeadLetter, route: FailureRoute) -> Action:
 
 
 def _with_history(dead_letter: DeadLetter) -> Any:
-    """Add the history to a stream record; a consumer that dead-letters it again keeps that."""
+    """Add the history of failures to a stream record. The consumer keeps it if it fails again."""
     if not isinstance(dead_letter.event, dict):
         raise NotRedrivableError(f"it is no JSON object, and so no record: {READ_IT}")
     history = {"times": dead_letter.redrive_count + 1, PREVIOUS_ERRORS: _error_history(dead_letter)}

@@ -1,4 +1,4 @@
-"""Delete single dead letters by their ids. What was deleted is gone."""
+"""Delete single dead letters by their ids, for good."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -12,7 +12,10 @@ from ops.dlq.selection import require_found
 
 @dataclass(slots=True)
 class Purged:
-    """What was found, and which of it was deleted: exact at any moment."""
+    """The dead letters found, and the ids of those deleted.
+
+    It is exact even after an interruption.
+    """
 
     dead_letters: list[DeadLetter] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
@@ -21,7 +24,9 @@ class Purged:
 def purge(
     sink: FailureSink, reader: SinkReader, ids: Sequence[str], purged: Purged, *, execute: bool
 ) -> None:
-    """Find all of the ids first, and delete them while they are leased; in a dry run, find them.
+    """Find the dead letters of all ids, then delete them while they are leased.
+
+    In a dry run (not ``execute``), only find them.
 
     Raises:
         OperationError: one was not found. Nothing was deleted.
@@ -36,7 +41,7 @@ def purge(
 
 
 def find_messages(messages: LeasedMessages, ids: Sequence[str]) -> list[RawMessage]:
-    """Return the messages of these ids. Stop reading once all are found."""
+    """Return the messages with these ids. Stop reading once all are found."""
     missing, found = set(ids), list[RawMessage]()
     for message in messages:
         if message.id in missing:

@@ -1,13 +1,13 @@
 """Read and delete the messages of queues and the objects of buckets that hold failed work.
 
-To look at a queue is to receive its messages and give them back: SQS has no other way. A
-dead-letter queue has no redrive policy of its own, so it does not matter how often a message is
-received. While a reader leases messages, others do not see them. It gives them back when it is
-done or interrupted, and SQS does so after ``VISIBILITY_TIMEOUT``.
+To read a queue is to receive its messages and return them: SQS has no other way. A dead-letter
+queue has no redrive policy of its own, so it does not matter how often a message is received. While
+a reader leases messages, other consumers do not see them. The reader returns them when it is done
+or interrupted; otherwise SQS does so after ``VISIBILITY_TIMEOUT``.
 
-Of a group of a FIFO queue, SQS delivers ten messages at a time, and no more until these are deleted
-or given back. So only the first ten of a group can be seen; the queue's depth says how many follow.
-A visibility timeout of 0 would not help: SQS would deliver the same ten again.
+SQS delivers ten messages of a FIFO queue's group at a time, and no more until these are deleted or
+returned. So only the first ten of a group can be seen; the queue's depth says how many follow. A
+visibility timeout of 0 would not help: SQS would deliver the same ten again.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html
 """
 
@@ -37,7 +37,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
-    """How much a sink holds. SQS knows it only roughly."""
+    """The number of messages in a sink. SQS's numbers are approximate."""
 
     visible: int
     in_flight: int = 0
@@ -47,7 +47,7 @@ class Depth:
 
     @property
     def total(self) -> int:
-        """Both together."""
+        """Visible messages and those in flight together."""
         return self.visible + self.in_flight
 
 
@@ -56,13 +56,13 @@ LeasedMessages = Generator[RawMessage, None, None]
 
 
 class SinkReader(Protocol):
-    """Reads a sink."""
+    """Reads a failure sink."""
 
     def depth(self) -> Depth:
-        """Return how much the sink holds."""
+        """Return the number of messages in the sink."""
 
     def lease_messages(self) -> LeasedMessages:
-        """Yield each message once. At the end, return to the sink those that were not deleted."""
+        """Yield each message once. At the end, return those that were not deleted to the sink."""
 
     def delete(self, message: RawMessage) -> None:
         """Delete a leased message."""
@@ -76,7 +76,7 @@ class QueueReader:
     sqs: "SQSClient" = field(repr=False)
 
     def depth(self) -> Depth:
-        """Return how much the sink holds."""
+        """Return the numbers of visible messages and of those in flight, as SQS estimates them."""
         answer = self.sqs.get_queue_attributes(
             QueueUrl=self.url,
             AttributeNames=[
@@ -89,14 +89,14 @@ class QueueReader:
         return Depth(visible=visible, in_flight=in_flight, measured_at=_date(answer))
 
     def lease_messages(self) -> LeasedMessages:
-        """Yield each message once. At the end, return to the sink those that were not deleted."""
+        """Yield each message once. At the end, return those that were not deleted to the queue."""
         handles: dict[str, str] = {}
         try:
             while received := self._receive():
                 new = [each for each in received if each["MessageId"] not in handles]
                 handles |= {each["MessageId"]: each["ReceiptHandle"] for each in received}
                 if not new:
-                    # Our own leases have expired: everything was seen.
+                    # The first leases have expired and messages come again: all were seen.
                     return
                 for each in new:
                     yield _message(each)
@@ -119,7 +119,7 @@ class QueueReader:
         return list(answer.get("Messages", []))
 
     def _release(self, handles: Sequence[str]) -> None:
-        """Give messages back. SQS ignores those that were deleted."""
+        """Return messages to the queue. SQS ignores those that were deleted."""
         for at in range(0, len(handles), BATCH_SIZE):
             self.sqs.change_message_visibility_batch(
                 QueueUrl=self.url,
@@ -138,7 +138,7 @@ class BucketReader:
     s3: "S3Client" = field(repr=False)
 
     def depth(self) -> Depth:
-        """Return how much the sink holds."""
+        """Return the number of objects in the bucket."""
         pages = list(self._pages())
         visible = sum(len(page.get("Contents", [])) for page in pages)
         return Depth(visible=visible, measured_at=_date(pages[0]))
@@ -149,7 +149,7 @@ class BucketReader:
             try:
                 content = self.s3.get_object(Bucket=self.name, Key=each["Key"])["Body"].read()
             except self.s3.exceptions.NoSuchKey:
-                # Others have deleted it meanwhile.
+                # Another process has deleted the object meanwhile.
                 continue
             yield RawMessage(
                 id=each["Key"],

@@ -1,10 +1,10 @@
-"""Redrive the dead letters of a sink: hand each to what failed on it, and then delete it.
+"""Redrive the dead letters of a sink: give each to the consumer that failed, then delete it.
 
-In that order, nothing is lost. A redrive that is interrupted in between hands the dead letter over
-once more when it is run again. Every consumer can bear that.
+In that order, nothing is lost. If a redrive is interrupted between the two, the next one gives the
+same dead letter to the consumer again. All consumers are idempotent.
 
 Lambda writes two dead letters about an invocation that failed, if the function has a dead-letter
-queue and a destination. One of these twins is handed over, and both are deleted.
+queue and a destination. One of these twins is given to the consumer, and both are deleted.
 """
 
 import time
@@ -41,7 +41,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedriveResult:
-    """What became of a dead letter, or would become of it in a dry run."""
+    """The result of redriving one dead letter. In a dry run, the result to expect."""
 
     sink: FailureSink
     dead_letter: DeadLetter
@@ -51,13 +51,16 @@ class RedriveResult:
 
     @property
     def moved(self) -> bool:
-        """Whether it was moved, or would be."""
+        """Whether the dead letter was moved, or in a dry run would be."""
         return not self.error
 
 
 @dataclass(slots=True)
 class Tally:
-    """The results of a run: exact at any moment, so that an interrupted run can report them."""
+    """The results of a run.
+
+    They are exact at any time, so that an interrupted run can report them.
+    """
 
     results: list[RedriveResult] = field(default_factory=list)
     twins: dict[str, DeadLetter] = field(default_factory=dict)
@@ -102,7 +105,7 @@ class Tally:
 
 @dataclass(slots=True)
 class RateLimit:
-    """Delays actions, so that at most ``per_second`` start in a second."""
+    """Delays actions, so that at most ``per_second`` start per second."""
 
     per_second: float
     clock: Callable[[], float] = time.monotonic
@@ -119,7 +122,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redrive:
-    """How dead letters are redriven."""
+    """A redrive's options: which dead letters to select, and how to execute actions."""
 
     is_selected: Predicate
     execute: Callable[[Action], None] | None
@@ -130,9 +133,9 @@ class Redrive:
     """Everything that was dead-lettered since is left: it may be what this run handed over."""
 
     def run(self, sink: FailureSink, reader: SinkReader, tally: Tally) -> None:
-        """Redrive what is selected of a sink, and count it in ``tally``.
+        """Redrive the selected dead letters of a sink, and count them in ``tally``.
 
-        When a message of a FIFO queue cannot be moved, the rest of its group stays, in its order.
+        If a message of a FIFO queue cannot be moved, the rest of its group stays, in order.
         """
         blocked_groups: set[str] = set()
         depth, seen_before = reader.depth(), tally.seen
@@ -205,6 +208,6 @@ class Redrive:
 
 
 def is_denied(error: ClientError) -> bool:
-    """Return whether an error says that a right is missing."""
+    """Return whether the error says that a permission is missing."""
     code: str = error.response["Error"]["Code"]
     return code.startswith(ACCESS_DENIED_CODES)

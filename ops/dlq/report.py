@@ -1,4 +1,4 @@
-"""What a redrive did, or would do, as text and as JSON."""
+"""The report of a redrive or of its dry run, as text and as JSON."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ BAR_WIDTH = 30
 
 
 def progress_bar(done: int, of: int) -> str:
-    """Return how far a redrive is. SQS knows the total only roughly, so it may grow."""
+    """Return the progress of a redrive. SQS's total is approximate, so it may grow."""
     of = max(done, of)
     full = BAR_WIDTH * done // of if of else 0
     return f"[{'#' * full}{'.' * (BAR_WIDTH - full)}] {done} of {of}"
 
 
 def describe_plan(dead_letter: DeadLetter, sink: FailureSink) -> str:
-    """Return what a redrive would do with a dead letter, or why it cannot."""
+    """Return the action that a redrive would take for a dead letter, or why it cannot."""
     try:
         return f"would {plan_redrive(dead_letter, sink)}"
     except NotRedrivableError as reason:
@@ -27,14 +27,15 @@ def describe_plan(dead_letter: DeadLetter, sink: FailureSink) -> str:
 
 
 def not_received(number: int) -> str:
-    """Say that the sink holds more dead letters that cannot be received now, and why."""
+    """Return a text: the sink has more dead letters that cannot be received now, and why."""
     return f"{number} more are held by others, or wait behind ten of their group"
 
 
 def tally_as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
     """Return a summary, with a line for each dead letter that was not moved.
 
-    In a dry run (not ``done``), each dead letter that would be moved has a line, too.
+    In a dry run (not ``done``), each dead letter that would be moved has a line, too. ``word`` is
+    the verb for a moved dead letter.
     """
     lines = [
         f"{result.sink.name}  {printable(result.dead_letter.message.id)}\n"
@@ -58,7 +59,7 @@ def tally_as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
 
 
 def tally_as_json(tally: Tally) -> dict[str, Any]:
-    """Return the same for scripts."""
+    """Return the tally as JSON, for scripts."""
     return {
         "moved": tally.moved,
         "twins": list(tally.twins),

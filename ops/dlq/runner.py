@@ -1,7 +1,7 @@
-"""Redrive many sinks in one run, and report exactly what became of each dead letter.
+"""Redrive many sinks in one run, and report the exact result of each dead letter.
 
-A run attempts each dead letter once. What fails again comes back as a new message, in the same
-sink or in another one. So a run leaves everything that was dead-lettered after it began.
+A run attempts each dead letter once. One that fails again comes back as a new message, in the same
+sink or in another. So a run ignores all that was dead-lettered after it began.
 """
 
 import sys
@@ -35,7 +35,7 @@ CLOCK_RESOLUTION = timedelta(seconds=1)
 
 @dataclass(slots=True, kw_only=True)
 class RedriveRun:
-    """A redrive of some sinks, which are measured and not read yet."""
+    """A redrive of some sinks whose depths are known, but which have not been read yet."""
 
     sinks: Sequence[FailureSink]
     deployed: Deployed
@@ -46,7 +46,7 @@ class RedriveRun:
 
     @property
     def total(self) -> int:
-        """How many dead letters there are, roughly."""
+        """The approximate number of dead letters in the sinks."""
         return sum(depth.total for depth in self.depths.values())
 
     def run(
@@ -57,7 +57,7 @@ class RedriveRun:
         execute: bool,
         progress: Callable[[Tally], None] = lambda _: None,
     ) -> None:
-        """Redrive what is selected, or in a dry run plan it, and count it in the tally."""
+        """Redrive the selected dead letters, or only plan it, and count them in the tally."""
         executor = ActionExecutor(
             cache(self.deployed.client),
             lambda: self.deployed.outputs("Orders")["MarkCompensationCompletedFunction"],
@@ -85,14 +85,14 @@ class RedriveRun:
         try:
             yield
         except ClientError as error:
-            # A message that was moved and not deleted must be the last of this run.
+            # If a message was moved but could not be deleted, the run must stop there.
             if self.tally.in_progress is not None or not is_denied(error):
                 raise
             self.tally.access_denied[sink.name] = str(error)
 
 
 def prepare_redrive(sinks: Sequence[FailureSink], deployed: Deployed) -> RedriveRun:
-    """Measure the sinks, and return a run that has not begun."""
+    """Measure the sinks' depths, and return a run that has not begun."""
     client = cache(deployed.client)
     readers = {sink.name: reader_for(sink, client) for sink in sinks}
     depths, denied = measure_all(readers)
@@ -127,9 +127,9 @@ def redrive_sinks(
     *,
     word: str,
 ) -> bool:
-    """Redrive what is selected of these sinks; return whether all of it was, or would be, moved.
+    """Redrive the selected dead letters of these sinks; return whether all were moved, or would be.
 
-    ``word`` is what the report says of a dead letter that was moved.
+    ``word`` is the report's verb for a dead letter that was moved.
     """
     if not arguments.per_second > 0:
         raise OperationError("--per-second wants a number above 0")
@@ -162,7 +162,7 @@ def redrive_sinks(
 
 
 def _begin(depths: Mapping[str, Depth]) -> datetime:
-    """Return when this run begins, and wait until it is that time by the services' clocks."""
+    """Return the time at which this run begins, by the services' clocks; wait until it has come."""
     if not any(depth.total for depth in depths.values()):
         return END_OF_TIME
     time.sleep(CLOCK_RESOLUTION / timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""Select sinks, and dead letters in them."""
+"""Selection of failure sinks, and of dead letters in them."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +11,7 @@ Predicate = Callable[[DeadLetter], bool]
 
 
 def add_selection_options(parser: ArgumentParser) -> None:
-    """Declare the options that select dead letters. A dead letter must meet all that are given."""
+    """Declare the options that select dead letters. If several are given, all have to match."""
     parser.add_argument(
         "--id",
         action="append",
@@ -28,10 +28,10 @@ def add_selection_options(parser: ArgumentParser) -> None:
 
 
 def parse_selection(arguments: Namespace) -> Predicate:
-    """Return the predicate of the options.
+    """Return the predicate for the options.
 
     Raises:
-        OperationError: an option cannot be read.
+        OperationError: an option's value is not valid.
     """
     fields = [each.partition("=") for each in arguments.field or ()]
     for path, equals, _ in fields:
@@ -59,7 +59,7 @@ def require_found(ids: Sequence[str] | None, found: Iterable[str]) -> None:
 
 
 def find_sink(sinks: Sequence[FailureSink], name: str) -> FailureSink:
-    """Return the sink of that name, or else the only one whose name contains it.
+    """Return the sink with this name, or else the only one whose name contains it.
 
     Raises:
         OperationError: no name contains it, or several do.

@@ -1,4 +1,4 @@
-"""Read the changes of a table from its stream, as a function gets them from there."""
+"""Read changes of a table from its stream, in the form in which a function gets them."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,13 @@ MAX_EMPTY_READS = 10
 
 
 class StreamReadError(Exception):
-    """The records are gone or incomplete, or the filter cannot be applied."""
+    """The records are gone or incomplete, or the mapping's filter is not supported."""
 
 
 def read_changes(
     streams: Any, batch: Mapping[str, Any], *, filters: Sequence[Any] = ()
 ) -> list[dict[str, Any]]:
-    """Return the records of a batch that a mapping gave up, filtered as the mapping does.
+    """Return the records of a batch that a mapping discarded, filtered as the mapping does.
 
     ``streams`` is boto3's client; ``batch`` is the ``DDBStreamBatchInfo`` of an invocation record.
     A stream keeps records for 24 hours.
@@ -82,7 +82,7 @@ def matches_filter(pattern: Mapping[str, Any], record: Mapping[str, Any]) -> boo
 
 
 def _as_delivered(record: Mapping[str, Any], arn: str) -> dict[str, Any]:
-    """Return the record as Lambda writes it: times as seconds, bytes in base64.
+    """Return the record as Lambda delivers it: times in seconds, bytes in base64.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
     """

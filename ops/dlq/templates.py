@@ -1,4 +1,4 @@
-"""Deployed templates: their resources, and what refers to what in them."""
+"""Deployed templates: their resources, and the references between these."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -28,14 +28,14 @@ class Resource:
 
     @property
     def name(self) -> str:
-        """The name that the command shows, such as ``orders/Repair``."""
+        """The name in the command's output, such as ``orders/Repair``."""
         return f"{self.stack.rpartition('-')[2].lower()}/{self.id[:-ID_HASH_LENGTH]}"
 
     def __str__(self) -> str:
         return self.name
 
     def matches_arn(self, arn: str) -> bool:
-        """Return whether an ARN is this resource's: it has the last part of the physical id."""
+        """Return whether an ARN is this resource's: it has the end of the physical id as a part."""
         parts = re.compile("[/:|]")
         return bool(arn) and parts.split(self.physical)[-1] in parts.split(arn)
 
@@ -56,18 +56,18 @@ class Templates:
 
     @property
     def by_stack(self) -> Mapping[str, Mapping[str, Any]]:
-        """The templates as they are, by stack."""
+        """The templates as CloudFormation returned them, by stack."""
         return {name: stack.template for name, stack in self._stacks.items()}
 
     def resources(self, *kinds: str) -> Iterator[Resource]:
-        """Return the resources of these types, or all where none is given."""
+        """Yield the resources of these types, or all if no type is given."""
         for name, stack in self._stacks.items():
             for id, declared in stack.template["Resources"].items():
                 if not kinds or declared["Type"] in kinds:
                     yield self._resource(name, id)
 
     def references(self, stack: str, value: Any) -> Iterator[Resource]:
-        """Return the resources that a value of a template refers to, anywhere in it."""
+        """Yield the resources that a template's value refers to, at any depth."""
         match value:
             case {"Ref": str(id)} | {"Fn::GetAtt": [str(id), *_]}:
                 if id in self._stacks[stack].template["Resources"]:
@@ -84,7 +84,7 @@ class Templates:
                     yield from self.references(stack, inner)
 
     def first_reference(self, stack: str, value: Any) -> Resource | None:
-        """Return the first resource that a value refers to, or None."""
+        """Return the first resource that a value refers to; None if there is none."""
         return next(self.references(stack, value), None)
 
     def _resource(self, stack: str, id: str) -> Resource:

@@ -1,1 +1,1 @@
-"""An environment as a whole: what is synthesized, what is deployed, and what stays of it."""
+"""An environment as a whole: its synthesized templates, its deployed stacks, and its leftovers."""

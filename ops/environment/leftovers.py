@@ -1,4 +1,4 @@
-"""What is deployed and no longer configured."""
+"""Stacks and options that are deployed and no longer configured."""
 
 from collections.abc import Iterator, Mapping
 
@@ -16,7 +16,7 @@ MAIL_SENDER = "MailSender"
 def find_leftover_stacks(
     wanted: Mapping[str, Template], there: Mapping[str, Template]
 ) -> list[str]:
-    """Return the deployed stacks that are not synthesized: no deployment touches them."""
+    """Return the deployed stacks that are not synthesized, so that no deployment changes them."""
     return sorted(there.keys() - wanted.keys())
 
 

@@ -1,4 +1,4 @@
-"""What CloudFormation keeps of an environment: when it is destroyed, and since it was."""
+"""Resources that CloudFormation keeps: those that will stay after a destruction, and did stay."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from ops.dlq.templates import Resource, Templates
 from stacks.names import stack_name
 
 KEPT = {"Retain", "RetainExceptOnCreate"}
-UNKNOWN_TYPE = "ResourceNotFoundException"
+NOT_FOUND = "ResourceNotFoundException"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptResource:
-    """A resource that is in no stack any more, and in the account as far as can be known."""
+    """A resource that no stack has any more, and that still exists as far as is known."""
 
     stack: str
     id: str
@@ -33,14 +33,14 @@ def find_to_be_kept(templates: Templates) -> Iterator[Resource]:
 
 
 def find_kept(deployed: Deployed, templates: Templates) -> Iterator[KeptResource]:
-    """Yield what stacks left behind when they were updated, rolled back or deleted.
+    """Yield the resources that stacks left behind when they were updated, rolled back or deleted.
 
-    CloudFormation reports it as DELETE_SKIPPED, for 90 days.
+    CloudFormation reports these as DELETE_SKIPPED, for 90 days.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackEvents.html
     """
     stacks = deployed.client("cloudformation")
     control = deployed.client("cloudcontrol")
-    # A later deployment may have imported it.
+    # A later deployment may have imported the resource.
     seen = {(each.kind, each.physical) for each in templates.resources()}
     for name, id in _stack_ids(stacks, stack_name(deployed.environment, "")):
         pages = stacks.get_paginator("describe_stack_events").paginate(StackName=id)
@@ -67,14 +67,17 @@ def _stack_ids(stacks: Any, prefix: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_there(control: Any, kept: KeptResource) -> bool:
-    """Return whether it exists; Cloud Control names most types as CloudFormation does."""
+    """Return whether the resource exists.
+
+    If Cloud Control does not know its type, assume that it does.
+    """
     try:
         control.get_resource(TypeName=kept.kind, Identifier=kept.physical)
     except ClientError as error:
-        return error.response["Error"]["Code"] != UNKNOWN_TYPE
+        return error.response["Error"]["Code"] != NOT_FOUND
     return True
 
 
 def as_row(kept: KeptResource | Resource) -> Mapping[str, str]:
-    """Return what the command shows of it."""
+    """Return the columns that the command shows of a resource."""
     return {"stack": kept.stack, "id": kept.id, "type": kept.kind, "name": kept.physical}

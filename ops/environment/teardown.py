@@ -1,4 +1,4 @@
-"""Make an environment ready to be destroyed: empty its buckets, delete forgotten stacks."""
+"""Prepare an environment for its destruction: empty its buckets, delete leftover stacks."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MAX_KEYS = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeardownPlan:
-    """What destroying an environment takes besides deleting its stacks."""
+    """What has to be done before an environment's stacks can be deleted, and what stays."""
 
     buckets: Sequence[Resource]
     """The buckets that are deleted with their stacks, and so have to be empty."""
@@ -25,7 +25,7 @@ class TeardownPlan:
 
 
 def plan_teardown(templates: Templates, leftover_stacks: Sequence[str]) -> TeardownPlan:
-    """Return what has to be done, and what stays."""
+    """Return the buckets to empty, the stacks to delete, and the resources that stay."""
     return TeardownPlan(
         buckets=[
             bucket for bucket in templates.resources(BUCKET) if bucket.deletion_policy not in KEPT
@@ -36,7 +36,7 @@ def plan_teardown(templates: Templates, leftover_stacks: Sequence[str]) -> Teard
 
 
 def empty_bucket(s3: Any, bucket: str) -> int:
-    """Delete every version of every object; return how many there were.
+    """Delete every version of every object; return their number.
 
     Raises:
         OperationError: S3 refused to delete some.
@@ -54,10 +54,10 @@ def empty_bucket(s3: Any, bucket: str) -> int:
 
 
 def delete_stacks(stacks: Any, names: Sequence[str], note: Callable[[str], None]) -> None:
-    """Delete stacks one after the other, each until it is gone.
+    """Delete stacks one after the other, and wait for each deletion.
 
     Raises:
-        WaiterError: one could not be deleted.
+        WaiterError: a stack could not be deleted.
     """
     for name in names:
         note(f"deleting {name}")
@@ -66,7 +66,7 @@ def delete_stacks(stacks: Any, names: Sequence[str], note: Callable[[str], None]
 
 
 def _versions(s3: Any, bucket: str) -> Iterator[list[dict[str, str]]]:
-    # A bucket without versions lists each object with the version "null".
+    # In a bucket without versioning, each object has the version "null".
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, MaxKeys=MAX_KEYS)
     for page in pages:
         found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]

@@ -1,1 +1,1 @@
-"""Orders: list them, and collect the trace of one from every service."""
+"""Orders: list them, and collect the records of one order from every service."""

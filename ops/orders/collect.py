@@ -1,4 +1,4 @@
-"""Read what each service has on record of an order, consistently. Nothing is changed."""
+"""Read each service's records of an order, with consistent reads. Nothing is changed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -51,11 +51,11 @@ class RecordCollector:
         self._client = cache(deployed.client)
 
     def collect(self) -> OrderRecords:
-        """Return all records of the order, and why a service's records could not be read.
+        """Return all records of the order, and for each service that could not be read, the reason.
 
         Raises:
             OperationError: there is no such order.
-            ClientError, BotoCoreError: not even orders' own row can be read.
+            ClientError, BotoCoreError: the order's row in the orders table cannot be read.
         """
         order = self.order()
         for _ in range(MAX_READS):
@@ -66,10 +66,10 @@ class RecordCollector:
         return self._with_dead_letters(known)
 
     def order(self) -> Row:
-        """Return the row of orders.
+        """Return the order's row in the orders table.
 
         Raises:
-            OperationError: there is no such order, or the row is no order.
+            OperationError: there is no such row, or it cannot be parsed as an order.
         """
         known = is_order_id(self._order_id)
         order = self._row("Orders", "OrdersTable") if known else None
@@ -125,7 +125,7 @@ class RecordCollector:
         return ledger.read_payment(self._deployed, endpoint, self._order_id)
 
     def _executions(self, order: Row) -> list[Execution]:
-        """Return the executions that ever claimed the order, by when they began."""
+        """Return the executions that have claimed the order, sorted by start."""
         claims = {*order.get("claimed_by", ()), order.get("claim_owner")} - {None}
         found = [self._execution(arn) for arn in sorted(claims)]
         return sorted(found, key=lambda execution: execution.began or END_OF_TIME)
@@ -147,7 +147,7 @@ class RecordCollector:
 
 
 def _line(error: Exception) -> str:
-    """Return an error in one line. The fields of a PostgreSQL error are named by letters."""
+    """Return an error's message in one line. A PostgreSQL error has its fields under letters."""
     if isinstance(error, DatabaseError):
         return str(error.args[0].get("M", error))
     return str(error).partition("\n")[0]

@@ -1,4 +1,4 @@
-"""Find the dead letters that are about an order, and leave them where they are."""
+"""Find the dead letters of an order, without removing them."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ from ops.orders.records import OrderDeadLetter
 def find_dead_letters(
     deployed: Deployed, order_id: str
 ) -> tuple[Sequence[OrderDeadLetter], Sequence[str]]:
-    """Return the order's dead letters, and the names of sinks that were not seen completely.
+    """Return the order's dead letters, and the names of sinks that could not be read completely.
 
-    A pointer into a table's stream names no order. What it points to is the order's row.
+    A record that only points into a table's stream names no order, so it is not found.
     """
     contents = peek_all(find_failure_sinks(deployed.templates()), deployed.client)
     found = [each for sink in contents for each in dead_letters_of(order_id, sink)]

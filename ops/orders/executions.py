@@ -1,4 +1,4 @@
-"""What a saga's execution did, step by step, from its history in Step Functions.
+"""The steps of a saga's execution, from its history in Step Functions.
 
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html
 """
@@ -32,7 +32,7 @@ class ExecutionStep:
 
     @property
     def outcome(self) -> str:
-        """What became of the task, for people."""
+        """The task's outcome in words."""
         if self.ended is None:
             done = f"in progress{f', after {self.error}' if self.error else ''}"
         else:
@@ -55,12 +55,12 @@ class Execution:
 
 
 def is_execution_arn(arn: str) -> bool:
-    """Return whether a text has the parts of an execution's ARN."""
+    """Return whether a text has the form of an execution's ARN."""
     return len(arn.split(":")) >= ARN_PARTS
 
 
 def is_express(arn: str) -> bool:
-    """Return whether an execution is of an Express workflow. Step Functions keeps no history of it.
+    """Return whether it is an Express workflow's execution, whose history AWS does not keep.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html
     """
@@ -68,7 +68,10 @@ def is_express(arn: str) -> bool:
 
 
 def execution_of(arn: str, history: Iterable[Mapping[str, Any]]) -> Execution:
-    """Return an execution from its history, oldest event first. One task runs at a time."""
+    """Return an execution from its history, which begins with the oldest event.
+
+    One task runs at a time.
+    """
     steps: list[ExecutionStep] = []
     entered: list[str] = []
     began, status, note = None, RUNNING, ""
@@ -94,7 +97,7 @@ def execution_of(arn: str, history: Iterable[Mapping[str, Any]]) -> Execution:
 
 
 def _details(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an event's details. Their name begins with the event's type."""
+    """Return the details of a history event. Their key begins with the event's type."""
     found: Mapping[str, Any] = next(
         (value for name, value in event.items() if name.endswith("EventDetails")), {}
     )
@@ -102,7 +105,7 @@ def _details(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _error(details: Mapping[str, Any]) -> str:
-    """Return the error's name and message. A function's message is inside JSON."""
+    """Return the error's name and message. A function's error message is inside a JSON text."""
     cause = details.get("cause", "")
     try:
         cause = json.loads(cause)["errorMessage"]

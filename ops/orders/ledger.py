@@ -1,8 +1,8 @@
-"""Read what the payments ledger has on record of an order, as its administrator.
+"""Read an order's charge and ledger entries, with the database role `admin`.
 
-The functions use a database role that may write, and that only they can assume. An operator's role
-is in no list of the database. So the role `admin` is used, which needs no entry: IAM decides who
-may assume it. Nothing is written.
+The functions use a database role that may write, and that only their IAM roles may connect as. The
+database lists no role of an operator. `admin` needs no entry in that list: IAM decides who may
+connect as it. Nothing is written.
 https://docs.aws.amazon.com/aurora-dsql/latest/userguide/authentication-authorization.html
 """
 
@@ -30,14 +30,13 @@ ORDER BY e.occurred_at
 
 
 def read_payment(deployed: Deployed, endpoint: str, order_id: str) -> Mapping[str, Any] | None:
-    """Return the charge of an order; None if there is none.
+    """Return the charge of an order with its ``entries``; None if there is none.
 
-    Each of its ``entries`` says whether its event is ``published``.
-
+    Each entry has ``published``: whether its event was published.
 
     Raises:
         DatabaseError: the operator lacks ``dsql:DbConnectAdmin``.
-        InterfaceError, OSError: the server cannot be reached or trusted.
+        InterfaceError, OSError: the server cannot be reached, or its certificate is not valid.
     """
     with closing(_connect(deployed, endpoint)) as ledger:
         rows = ledger.run(_QUERY, order_id=order_id) or []

@@ -23,7 +23,7 @@ MAX_UNREADABLE = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which orders are selected: those that meet all that is given."""
+    """The criteria that select orders. If several are given, all have to match."""
 
     state: str | None = None
     customer: str | None = None
@@ -38,7 +38,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedOrder:
-    """An order, what holds it, and what is wrong with it."""
+    """An order with the reasons of its holds, and its problems."""
 
     order: Order
     held: Sequence[str]
@@ -46,7 +46,7 @@ class ListedOrder:
     problems: Sequence[str]
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for scripts."""
+        """Return the order as JSON, for scripts."""
         return {
             "order_id": self.order.order_id,
             "state": self.order.state,
@@ -63,19 +63,19 @@ class ListedOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableRow:
-    """A row of the table that is no order."""
+    """A row of the table that cannot be parsed as an order."""
 
     order_id: str
     error: str
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for scripts."""
+        """Return the row's id and error as JSON, for scripts."""
         return {"order_id": self.order_id, "unreadable": self.error}
 
 
 @dataclass(slots=True, kw_only=True)
 class Listing:
-    """The newest of the selected orders, and how many were selected."""
+    """The newest of the selected orders, and the number of all selected ones."""
 
     orders: Sequence[ListedOrder] = ()
     selected: int = 0
@@ -86,7 +86,10 @@ class Listing:
 def list_orders(
     dynamodb: "DynamoDBClient", table: str, selection: Selection, *, limit: int, now: datetime
 ) -> Listing:
-    """Scan the table. Only the newest ``limit`` orders are held in memory."""
+    """Scan the table, and return the selected orders.
+
+    Only the newest ``limit`` are kept in memory.
+    """
     listing = Listing()
     listing.orders = nlargest(
         limit,
@@ -97,9 +100,9 @@ def list_orders(
 
 
 def list_newest(dynamodb: "DynamoDBClient", table: str, *, limit: int, now: datetime) -> Listing:
-    """Scan the table, and parse the newest rows only, which takes half of the time.
+    """Scan the table, and parse only the newest ``limit`` rows, which takes half of the time.
 
-    A row that is no order is reported where it says to be among the newest.
+    A row that cannot be parsed is reported if its time of placing is among the newest.
     """
     listing = Listing()
 
@@ -133,7 +136,7 @@ def _selected(
 def _readable(
     rows: Iterable[Mapping[str, Any]], listing: Listing, now: datetime
 ) -> Iterator[ListedOrder]:
-    """Yield the orders; note the rows that are none."""
+    """Yield the orders in ``rows``; add the rows that cannot be parsed to ``listing``."""
     for row in rows:
         try:
             yield _listed(parse_order(row), now)

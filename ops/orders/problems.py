@@ -1,4 +1,4 @@
-"""Find what is wrong with an order and does not resolve itself."""
+"""Find the problems of an order that do not resolve themselves."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ FORBIDDEN_WHEN_FULFILLED = {
 
 
 def find_problems(known: OrderRecords, *, now: datetime) -> Iterator[str]:
-    """Return what is wrong with an order, in sentences."""
+    """Yield the problems of an order, by the records of all services, as sentences."""
     order = order_of(known.order)
     yield from order_problems(order, now=now)
     yield from _contradictions(known)
@@ -44,7 +44,7 @@ def find_problems(known: OrderRecords, *, now: datetime) -> Iterator[str]:
 
 
 def order_problems(order: Order, *, now: datetime) -> Iterator[str]:
-    """Return what is wrong with an order according to its own row."""
+    """Yield the problems of an order that its own row shows."""
     for name in order.outstanding_compensations:
         yield f"{name} failed for good and waits for a person"
     if order.attention_requested_at:
@@ -56,7 +56,7 @@ def order_problems(order: Order, *, now: datetime) -> Iterator[str]:
 
 
 def _contradictions(known: OrderRecords) -> Iterator[str]:
-    """Return which services' rows contradict the order's state."""
+    """Yield a sentence for each service whose row contradicts the order's state."""
     state = known.order["state"]
     bad = (
         FORBIDDEN_WHEN_FULFILLED
@@ -73,14 +73,14 @@ def _contradictions(known: OrderRecords) -> Iterator[str]:
 
 
 def _missing_next_step(known: OrderRecords, order: Order, now: datetime) -> Iterator[str]:
-    """Return what should have followed on the order's state by now, and has not."""
+    """Yield what should have happened by now in the order's state, and has not."""
     states = {service: (row or {}).get("state") for service, row in known.records.items()}
     picking = known.records.get("warehouse") or {}
     times = (order.changed_at, picking.get("picked_at"), *(hold.at for hold in order.holds))
     if now - max(_time(time) for time in times if time) <= OVERDUE_AFTER:
         return
     if order.state == OrderState.CONFIRMED and "warehouse" in states:
-        # A held order is picked, too. It waits to be dispatched.
+        # A held order is picked as well. Only its dispatch waits.
         if not picking:
             yield "it is CONFIRMED, and has not been picked"
         elif not order.held and (found := states.get("shipping")) in ("BOOKED", "DISPATCHED"):
@@ -90,7 +90,7 @@ def _missing_next_step(known: OrderRecords, order: Order, now: datetime) -> Iter
 
 
 def _unattended_since(order: Order) -> datetime:
-    """Return since when no saga has worked on the order though one should, if none does."""
+    """Return the time since which no saga has worked on the order, if one should."""
     if order.claim_until is not None:
         return datetime.fromtimestamp(order.claim_until, UTC)
     if order.deferred_since and order.check_after:
@@ -99,7 +99,7 @@ def _unattended_since(order: Order) -> datetime:
 
 
 def _missing_from_timeline(known: OrderRecords) -> list[int]:
-    """Return the numbers of the events of orders that the timeline lacks."""
+    """Return the sequence numbers of the order's own events that its timeline lacks."""
     if "storefront" not in known.records:
         return []
     seen = known.records["storefront"] or {}

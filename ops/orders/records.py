@@ -1,4 +1,4 @@
-"""What the services have on record of an order."""
+"""All services' records of an order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ Document = Mapping[str, Any]
 
 
 def render_lines(trace: Document) -> Iterator[str]:
-    """Return where the order stands, what happened to it, and what is wrong."""
+    """Yield the lines of the trace: the order's state, its events, its problems."""
     order = trace["records"]["orders"]
     yield f"order {trace['order_id']} is {trace['state']}"
     yield ""

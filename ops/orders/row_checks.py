@@ -1,6 +1,6 @@
-"""Check that rows have what the command reads of them, before it reads them.
+"""Check rows for the columns that the command reads.
 
-A table may hold a row that no code of ours wrote. Checked here, it is reported in one line.
+A table may have a row that none of our code wrote. This check reports it in one line.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ def parse_order(row: Row) -> Order:
     """Return the order in a row.
 
     Raises:
-        RowError: the row is no order.
+        RowError: the row cannot be parsed as an order.
     """
     _require("orders", row)
     for hold in row.get("holds", ()):
@@ -36,10 +36,10 @@ def parse_order(row: Row) -> Order:
 
 
 def check_row(service: str, row: Row) -> None:
-    """Check the row of a service.
+    """Check that the row of a service has the columns that the command reads.
 
     Raises:
-        RowError: the row is none of that service's.
+        RowError: a column is missing or has another type.
     """
     _require(service, row)
     if service == "storefront":

@@ -1,4 +1,4 @@
-"""An order's trace: one document of what every service has on record of it."""
+"""An order's trace: one document with the records of all services."""
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import asdict
@@ -14,7 +14,7 @@ from ops.orders.records import OrderRecords, Row
 
 
 def trace_document(known: OrderRecords, *, now: datetime) -> dict[str, Any]:
-    """Return where the order stands, what happened to it, and what is wrong, as JSON."""
+    """Return the order's state, its events and its problems as JSON."""
     document = {
         "order_id": known.order["order_id"],
         "state": known.order["state"],
@@ -29,20 +29,20 @@ def trace_document(known: OrderRecords, *, now: datetime) -> dict[str, Any]:
 
 
 def history(known: OrderRecords) -> list[dict[str, str]]:
-    """Return what happened to the order, oldest first; ``service`` is whose record says so."""
+    """Return what happened to the order, oldest first; ``service`` is the one that recorded it."""
     moments = [*_events(known), *_steps(known), *_rows(known)]
     if requested := known.order.get("cancel_requested_at"):
         moments.append(_moment(requested, "orders", "cancellation", _cancelled_by(known.order)))
     moments += [_moment(each.at, "dlq", each.queue, each.what) for each in known.dead_letters]
-    # The sort is stable: what happened at the same time stays in this order.
+    # The sort is stable: entries of the same time stay in this order.
     return sorted(moments, key=lambda moment: datetime.fromisoformat(moment["at"]))
 
 
 def _events(known: OrderRecords) -> Iterator[dict[str, str]]:
-    """Return the events of all services, from the timeline that joins them."""
+    """Yield the events of all services, from the order's timeline."""
     row = known.records.get("storefront")
     for line in render_timeline(row)["events"] if row else ():
-        # DynamoDB does not keep the order of names. This order has a reason before its explanation.
+        # DynamoDB does not keep the order of names. Here, a reason precedes its explanation.
         details = [
             format_amount(line[name]) if name == "total" else str(line[name])
             for name in sorted(line.keys() - {"at", "service", "event"}, reverse=True)
@@ -57,7 +57,7 @@ def _steps(known: OrderRecords) -> Iterator[dict[str, str]]:
 
 
 def _rows(known: OrderRecords) -> Iterator[dict[str, str]]:
-    """Return when stock was reserved or a shipment booked, and when that changed last."""
+    """Yield the reservation and the shipment: when each was made, and when it changed last."""
     for service, what in (("inventory", "reservation"), ("shipping", "shipment")):
         row = known.records.get(service)
         if row:
@@ -74,7 +74,7 @@ def format_amount(total: Row) -> str:
 
 
 def _cancelled_by(order: Row) -> str:
-    """Return who requested the cancellation. A duplicate that is not held was cancelled as one."""
+    """Return who cancelled the order. A duplicate that is not held was cancelled by the job."""
     held = any(hold["reason"] == DUPLICATE for hold in order.get("holds", ()))
     if "duplicate_of" in order and not held:
         return f"it repeats order {order['duplicate_of']}"
@@ -82,7 +82,7 @@ def _cancelled_by(order: Row) -> str:
 
 
 def _to_json(value: Any) -> Any:
-    """Return a value as JSON has it, which has neither sets nor times nor bytes."""
+    """Return a value as JSON, which has no sets, times and bytes."""
     match value:
         case datetime():
             return format_time(value)

@@ -1,1 +1,1 @@
-"""What is checked before a deployment."""
+"""The checks before a deployment."""

@@ -1,4 +1,4 @@
-"""The account and the Region: what they offer, and what is in them already."""
+"""Checks of the account and the Region: what they offer, and which names are taken."""
 
 import json
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def _bootstrap_version(preflight: Preflight) -> int:
 def check_region(preflight: Preflight) -> Iterator[Finding]:
     """What the Region offers: Aurora DSQL, the runtime and processor of functions and instances.
 
-    DSQL is asked itself: a list of its Regions would be out of date.
+    Whether it offers DSQL, DSQL's own API is asked: a list of Regions would be out of date.
     """
     try:
         preflight.client("dsql").list_clusters(maxResults=1)
@@ -69,7 +69,7 @@ def _check_runtimes(preflight: Preflight) -> Iterator[Finding]:
     }
     for runtime, architecture in sorted(pairs):
         try:
-            # An unknown value of either is refused.
+            # EC2 refuses an unknown value of either.
             preflight.client("lambda").list_layers(
                 CompatibleRuntime=runtime, CompatibleArchitecture=architecture, MaxItems=1
             )

@@ -1,4 +1,4 @@
-"""What a check of the preflight gets, and what it finds."""
+"""The input of the preflight's checks, and their findings."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from ops.environment.synthesized import Template, resources_of
 
 
 class Verdict(StrEnum):
-    """What a finding means for the deployment."""
+    """The consequence of a finding for the deployment."""
 
     FINE = "fine"
     NOTE = "note"
@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A line of the preflight: the verdict, and what was found or what to do."""
+    """A line of the preflight. ``text`` says what was found, or what to do."""
 
     verdict: Verdict
     text: str
@@ -31,7 +31,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """What is to be deployed, and where."""
+    """What is to be deployed, and into which account and Region."""
 
     deployed: Deployed = field(repr=False)
     wanted: Mapping[str, Template] = field(repr=False)
@@ -69,12 +69,12 @@ Check = Callable[[Preflight], Iterator[Finding]]
 
 
 def fine(text: str) -> Finding:
-    """Return a finding that asks for nothing."""
+    """Return a finding that needs no action."""
     return Finding(Verdict.FINE, text)
 
 
 def note(text: str) -> Finding:
-    """Return a finding that somebody should know of."""
+    """Return a finding that the operator should know."""
     return Finding(Verdict.NOTE, text)
 
 

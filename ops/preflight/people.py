@@ -1,4 +1,4 @@
-"""Who is reached: by e-mails to customers, and by alarms."""
+"""Checks of those who are reached by e-mail: customers, and receivers of alarms."""
 
 from collections.abc import Iterator
 

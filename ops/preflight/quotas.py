@@ -1,4 +1,4 @@
-"""Quotas: what a new account may use, and what the templates need."""
+"""Checks of quotas: what the account may use, and what the templates need."""
 
 from collections.abc import Iterator
 

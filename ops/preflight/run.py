@@ -38,9 +38,10 @@ CHECKS: Sequence[Check] = (
 def run_checks(
     deployed: Deployed, templates: Path, checks: Sequence[Check] = CHECKS
 ) -> Iterator[Finding]:
-    """Yield the findings of all checks; the first says which account and Region it is.
+    """Yield the findings of all checks. The first finding names the account and the Region.
 
-    A check that could not be made is a note: rights may be missing, or a service.
+    If a check cannot read what it needs, because a permission is missing or a service does not
+    answer, the finding is a note that says so.
 
     Raises:
         OperationError: there are no synthesized templates.

@@ -1,4 +1,4 @@
-"""What a deployment would meet of the environment as it is deployed, and what it will cost."""
+"""Checks of the deployed environment, and of what the new one will cost."""
 
 import re
 from collections.abc import Iterator

@@ -14,17 +14,17 @@ TERMINAL_STATES = {"COMPLETED", "CANCELLED", "FAILED"}
 
 
 class Replay:
-    """A replay that was started. It is addressed by its name alone."""
+    """A replay that was started. Its name identifies it."""
 
     def __init__(self, events: "EventBridgeClient", name: str) -> None:
         self._events = events
         self._name = name
 
     def progress(self) -> Mapping[str, Any]:
-        """Return how far it is, as DescribeReplay does.
+        """Return the replay's description by DescribeReplay.
 
         Raises:
-            OperationError: it was cancelled, or it failed.
+            OperationError: the replay was cancelled, or it failed.
         """
         replay: Mapping[str, Any] = self._events.describe_replay(ReplayName=self._name)
         if replay["State"] in ("CANCELLED", "FAILED"):
@@ -34,17 +34,17 @@ class Replay:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all of it was delivered to its rules. Raises like ``progress``."""
+        """Whether all events were delivered to the rules. Raises as ``progress``."""
         return bool(self.progress()["State"] == "COMPLETED")
 
     def cancel(self) -> None:
-        """Cancel it, unless it has ended."""
+        """Cancel the replay, unless it has ended."""
         if self._events.describe_replay(ReplayName=self._name)["State"] not in TERMINAL_STATES:
             self._events.cancel_replay(ReplayName=self._name)
 
 
 class Archive:
-    """The archive of a bus. Its events may lag by ten minutes, and its counts by a day.
+    """The archive of a bus. Events may be missing for ten minutes, and in its counts for a day.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html#eb-archive-timing
     """
@@ -54,7 +54,7 @@ class Archive:
         self._arn = arn
 
     def describe(self) -> Mapping[str, Any]:
-        """Return what DescribeArchive returns."""
+        """Return the archive's description by DescribeArchive."""
         name = self._arn.rpartition("/")[2]
         described: Mapping[str, Any] = self._events.describe_archive(ArchiveName=name)
         return described
@@ -62,9 +62,9 @@ class Archive:
     def replay(
         self, name: str, *, since: datetime, until: datetime, rules: Sequence[str]
     ) -> Replay:
-        """Start a replay of a time to the rules of these ARNs.
+        """Start a replay of the events from ``since`` to ``until`` to the rules with these ARNs.
 
-        Only one runs at a time: the events of two would be mixed in one queue.
+        Only one replay may run at a time: two would mix their events in one queue.
 
         Raises:
             OperationError: another replay is running.

@@ -1,4 +1,4 @@
-"""What is known of a replay before it is started: which rules get it, and how much it is."""
+"""The plan of a replay: its rules, and the estimated number of events."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Rule:
 
     @property
     def receives(self) -> str:
-        """Which events reach it, if replayed ones do; empty if they do not.
+        """Which replayed events match the rule, in words; empty if none do.
 
         Replayed events have ``replay-name``. They match every pattern that does not exclude it.
         https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html
@@ -38,7 +38,7 @@ class Rule:
 
     @property
     def unreachable_because(self) -> str:
-        """Why no replay could reach its targets; empty if one could."""
+        """Why no replay can reach the rule's targets; empty if one can."""
         if not self.receives:
             return "excludes replayed events, so that nothing is done twice"
         if not self.enabled:
@@ -48,7 +48,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayPlan:
-    """A replay of the events from ``since`` to ``until`` to some rules."""
+    """A plan to replay the events from ``since`` to ``until`` to some rules."""
 
     archive: Mapping[str, Any]
     """What DescribeArchive returned."""
@@ -57,9 +57,10 @@ class ReplayPlan:
     rules: Sequence[Rule]
 
     def estimated_events(self, *, now: datetime) -> int | None:
-        """Return how many events that is if they came evenly; None before the archive counted them.
+        """Return the number of events, if they were spread evenly over the archive's time.
 
-        EventBridge counts the events of an archive once a day. It does not say when they came.
+        Return None if the archive has no count yet. EventBridge counts an archive's events once a
+        day, and does not say when they happened.
         """
         count, first = self.archive["EventCount"], self.archive["CreationTime"]
         if days := self.archive.get("RetentionDays"):
@@ -69,7 +70,7 @@ class ReplayPlan:
         return round(count * min(share, 1.0)) if count else None
 
     def as_json(self, *, now: datetime) -> dict[str, Any]:
-        """Return the plan for scripts."""
+        """Return the plan as JSON, for scripts."""
         return {
             "archive": self.archive["ArchiveName"],
             "events_in_archive": self.archive["EventCount"],
@@ -84,7 +85,7 @@ class ReplayPlan:
         }
 
     def lines(self, *, now: datetime) -> Iterator[str]:
-        """Return the plan for people, line by line."""
+        """Yield the lines of the plan for people."""
         archive, estimated_events = self.archive, self.estimated_events(now=now)
         days = archive.get("RetentionDays")
         kept = f"of the last {days} days" if days else "of all time"
@@ -122,7 +123,7 @@ def select_rules(rules: Sequence[Rule], names: Sequence[str]) -> list[Rule]:
 
 
 def parse_time(text: str) -> datetime:
-    """Return a time in ISO 8601, in UTC unless it has an offset.
+    """Return the time in a text in ISO 8601. It is UTC unless it has an offset.
 
     Raises:
         ValueError: the text is no time.
@@ -132,6 +133,6 @@ def parse_time(text: str) -> datetime:
 
 
 def short_name(arn: str) -> str:
-    """Return a resource's service and name."""
+    """Return the service and the name in an ARN."""
     _, _, service, _, _, name = arn.split(":", 5)
     return f"{service} {name}"

@@ -1,1 +1,1 @@
-"""A smoke test of what is deployed, in an account or in the local cloud."""
+"""A smoke test of the deployed platform, in an account or in the local cloud."""

@@ -1,4 +1,4 @@
-"""The HTTP API and its two kinds of callers: a customer of the smoke test, and operators."""
+"""The HTTP API and its two kinds of callers: the smoke test's customer, and operators."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ Send = Callable[[urllib.request.Request], Answer]
 
 
 def open_request(request: urllib.request.Request) -> Answer:
-    """Send a request, and return the answer whatever its status is.
+    """Send a request, and return the answer with any status.
 
     AWS_CA_BUNDLE names the certificates to trust, as for AWS's own tools.
 
@@ -61,7 +61,7 @@ def _json(body: bytes) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """The HTTP API, for one caller."""
+    """A client of the HTTP API, for one caller."""
 
     url: str
     token: str
@@ -75,7 +75,7 @@ class Api:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] = {},
     ) -> Answer:
-        """Return the API's answer. A throttled or failed request is sent again for a while."""
+        """Return the API's answer. A throttled or failed request is retried a few times."""
         request = urllib.request.Request(  # noqa: S310 -- the URL is the stack's output
             self.url.rstrip("/") + path,
             data=None if body is None else json.dumps(body).encode(),
@@ -96,7 +96,7 @@ class Api:
 
 @dataclass(slots=True, kw_only=True)
 class Users:
-    """The user pool: the operators' client, and the one customer of the smoke test."""
+    """The user pool's operators' client, and its one customer for the smoke test."""
 
     cognito: Any
     outputs: Mapping[str, str]
@@ -108,7 +108,7 @@ class Users:
         """Return an access token of the operators' client.
 
         Raises:
-            LookupError: the pool gave none.
+            LookupError: the user pool returned none.
         """
         client = self.cognito.describe_user_pool_client(
             UserPoolId=self.outputs["UserPoolId"], ClientId=self.outputs["OperatorsClientId"]

@@ -20,12 +20,12 @@ OPEN = {"PLACED", "CONFIRMED"}
 
 
 class SmokeError(Exception):
-    """A step did not end as it should. The message says how it ended."""
+    """A step failed. The message says how it ended."""
 
 
 @dataclass(slots=True, kw_only=True)
 class SmokeOrders:
-    """Puts the product on offer, places orders, and waits for what becomes of them."""
+    """Puts the product on offer, places orders, and waits for their states."""
 
     customer: Api
     operator: Api
@@ -38,7 +38,7 @@ class SmokeOrders:
     """By purpose, the id of the order."""
 
     def offer_product(self) -> str:
-        """Put the product on offer, and wait until it is; return from when it is."""
+        """Put the product on offer and wait until the offer begins; return that time."""
         offer = {"currency": CURRENCY, "unit_price": PRICE}
         body = {"name": "Smoke test", "offers": [offer]}
         answer = self.operator.call("PUT", f"/products/{SKU}", body)
@@ -53,7 +53,7 @@ class SmokeOrders:
         _expect(self.operator.call("PUT", f"/products/{SKU}", body), 200)
 
     def place(self, purpose: str, quantity: int) -> str:
-        """Place an order, as soon as orders knows the offer; return the order's id."""
+        """Place an order, repeatedly until orders knows the offer; return the order's id."""
         line = {"sku": SKU, "quantity": quantity, "unit_price": PRICE}
         body = {"currency": CURRENCY, "country": COUNTRY, "lines": [line]}
         headers = {"Idempotency-Key": f"{self.run_id}-{purpose}"}
@@ -61,7 +61,7 @@ class SmokeOrders:
 
         def is_accepted() -> bool:
             answers.append(self.customer.call("POST", "/orders", body, headers))
-            # 409: the offer is on its way to orders.
+            # 409: orders has not received the offer yet.
             return answers[-1].status != 409
 
         self._await(is_accepted, f"the price of {SKU} is not on offer in orders")
@@ -70,7 +70,7 @@ class SmokeOrders:
         return self.placed[purpose]
 
     def cancel(self, order_id: str) -> None:
-        """Ask to cancel an order."""
+        """Request an order's cancellation."""
         _expect(self.customer.call("DELETE", f"/orders/{order_id}"), 200, 202)
 
     def state(self, order_id: str) -> str:
@@ -83,7 +83,7 @@ class SmokeOrders:
         """Wait until an order is in a state.
 
         Raises:
-            SmokeError: it ended in another, or in none in time.
+            SmokeError: it ended in another state, or did not reach the state in time.
         """
         seen = [""]
 
@@ -96,7 +96,7 @@ class SmokeOrders:
         self._await(is_reached, lambda: f"order {order_id} is still {seen[-1]}, not {wanted}")
 
     def await_views(self) -> None:
-        """Wait until the list of orders and their timelines say what orders says."""
+        """Wait until the list of orders and the timelines show the orders' states."""
         states = {id: self.state(id) for id in self.placed.values()}
         seen: list[Any] = [None]
 

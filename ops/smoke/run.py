@@ -1,4 +1,4 @@
-"""The steps of the smoke test, and what takes away what they made."""
+"""The steps of the smoke test, and the removal of what they made."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ Steps = Iterator[tuple[str, Callable[[], object]]]
 
 @dataclass(slots=True, kw_only=True)
 class SmokeTest:
-    """Uses the platform as a customer and as an operator do, under names of its own."""
+    """Uses the platform as a customer and as an operator, under unique names."""
 
     deployed: Deployed
     wait_seconds: float
@@ -42,7 +42,7 @@ class SmokeTest:
         self.users = Users(cognito=cognito, outputs=self.outputs, send=self.send)
 
     def steps(self) -> Steps:
-        """Yield what each step shows, and the step."""
+        """Yield the description of each step, and its function."""
         yield "an operator and a customer sign in", self._sign_in
         yield "a product is on offer", lambda: self.orders.offer_product()
         yield "an order is rejected: out of stock", self._reject
@@ -53,7 +53,7 @@ class SmokeTest:
         yield "a dead letter is redriven", self._redrive
 
     def clean_up(self) -> Iterator[str]:
-        """Take away what can be: yield what was left, and why."""
+        """Remove what the steps made. Yield what could not be removed, and why."""
         if hasattr(self, "orders"):
             for order_id in self.orders.placed.values():
                 try:
@@ -95,7 +95,7 @@ class SmokeTest:
         self.orders.await_state(from_nothing, "REJECTED")
 
     def _cancel(self) -> None:
-        # One unit: an equal order would be held as a duplicate.
+        # One unit, because an order equal to an earlier one would be held as a duplicate.
         order_id = self.orders.place("cancelled", 1)
         self.orders.cancel(order_id)
         self.orders.await_state(order_id, "CANCELLED")
@@ -104,7 +104,10 @@ class SmokeTest:
         self.orders.await_state(self.orders.place("dispatched", QUANTITY), "DISPATCHED")
 
     def _redrive(self) -> None:
-        """Dead-letter what the warehouse has done already: doing it again changes nothing."""
+        """Dead-letter an event that the warehouse has processed, and redrive it.
+
+        Processing it again changes nothing.
+        """
         sink = find_sink(find_failure_sinks(self.deployed.templates()), PICKING)
         order_id = self.orders.placed["dispatched"]
         body = self.orders.confirmed_event(order_id, _subject(self.orders.customer), QUANTITY)
@@ -125,6 +128,6 @@ class SmokeTest:
 
 
 def _subject(api: Api) -> str:
-    """Return who a customer is to the services."""
+    """Return the customer's id in the services: the token's subject."""
     claims = api.token.split(".")[1]
     return str(json.loads(base64.urlsafe_b64decode(f"{claims}=="))["sub"])

@@ -1,4 +1,4 @@
-"""Compare two tables item by item while both are being written."""
+"""Compare two tables item by item while both are written."""
 
 import random
 import time
@@ -84,7 +84,7 @@ class DynamoTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """How many items of the live table were compared so far, and which of the latest differ."""
+    """The number of items of the live table compared so far, and the latest keys that differ."""
 
     items: int
     differing: Sequence[Key]
@@ -94,8 +94,8 @@ def compare(live: Any, rebuilt: Any, *, meanwhile: Callable[[], object]) -> Iter
     """Compare two tables; call ``meanwhile`` after each page.
 
     Yield the differing keys whenever there are ``MAX_DIFFS`` of them, and the rest at the end. The
-    comparison is complete when this iterator ends. It holds one page of items, and at most
-    ``MAX_DIFFS`` keys and a page's.
+    comparison is complete when the iterator ends. Memory holds one page of items, and at most
+    ``MAX_DIFFS`` keys in addition to one page's.
     """
     items, differing = 0, dict[Key, None]()
     for one, other, counted in ((live, rebuilt, True), (rebuilt, live, False)):
@@ -111,7 +111,7 @@ def compare(live: Any, rebuilt: Any, *, meanwhile: Callable[[], object]) -> Iter
 
 
 def still_differing(live: Any, rebuilt: Any, keys: Sequence[Key]) -> list[Key]:
-    """Return the keys whose items still differ."""
+    """Read both tables again; return those of the keys whose items still differ."""
     differing: list[Key] = []
     for at in range(0, len(keys), PAGE):
         some = keys[at : at + PAGE]

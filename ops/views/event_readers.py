@@ -1,4 +1,4 @@
-"""The events that a view is rebuilt from: the archive's, and then the order stream's.
+"""The events from which a view is rebuilt: first from the archive, then from the order stream.
 
 Both deliver events in any order, and some of them twice.
 """
@@ -28,21 +28,24 @@ BATCH_SIZE = 500
 
 
 class ReplayQueue:
-    """The queue of the rule for replays. Nothing else sends to it."""
+    """The queue of the rule for replays. It receives nothing else."""
 
     def __init__(self, sqs: "SQSClient", url: str) -> None:
         self._sqs = sqs
         self._url = url
 
     def receive(self) -> list[Mapping[str, Any]]:
-        """Receive some messages. They come again unless they are deleted within a minute."""
+        """Receive some messages.
+
+        They return to the queue unless they are deleted within a minute.
+        """
         answer = self._sqs.receive_message(
             QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=WAIT_SECONDS
         )
         return list(answer.get("Messages", []))
 
     def delete(self, messages: Sequence[Mapping[str, Any]]) -> None:
-        """Delete messages whose events are written."""
+        """Delete messages whose events have been written."""
         if messages:
             entries: list[Any] = [
                 {"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]}
@@ -63,13 +66,13 @@ def replay_all(
         OperationError: another replay is running. It would use the same queue.
     """
     archive = Archive(events, backbone["EventArchiveArn"])
-    # An event is archived by the time at which it happened, which may be before the archive.
+    # An archived event has the time at which it happened, which may be before the archive's start.
     first = archive.describe()["CreationTime"] - timedelta(days=1)
     return archive.replay(name, since=first, until=until, rules=[backbone["ReplayRuleArn"]])
 
 
 class OrderStreamReader:
-    """Reads the order stream from some time on."""
+    """Reads the order stream from a given time on."""
 
     def __init__(self, kinesis: "KinesisClient", name: str, *, since: datetime) -> None:
         self._kinesis = kinesis
@@ -81,12 +84,11 @@ class OrderStreamReader:
         self._find_shards()
 
     def read(self) -> Iterator[tuple[Sequence[bytes], int]]:
-        """Read once from each shard; yield records, and how many milliseconds remain to the end.
+        """Read once from each shard; yield records, and how many milliseconds the reader is behind.
 
-        The rest of a shard that was split or merged is in its children. So at least 1 ms remains.
-
-        This reads once a second at most. A shard allows five reads a second to all its readers, and
-        the projections are among these.
+        If a shard was split or merged, its records continue in its children, so the reader is at
+        least 1 ms behind. Reads are at least a second apart: a shard allows five reads a second,
+        which are shared with the projections.
         https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
         """
         time.sleep(max(0.0, self._next - time.monotonic()))
@@ -101,7 +103,7 @@ class OrderStreamReader:
             self._iterators[shard] = answer.get("NextShardIterator")
             behind = answer["MillisBehindLatest"]
             if self._iterators[shard] is None:
-                # It was split or merged.
+                # The shard was split or merged.
                 self._find_shards()
                 behind = max(behind, 1)
             yield [record["Data"] for record in records], behind
@@ -116,7 +118,7 @@ class OrderStreamReader:
         try:
             return self._kinesis.get_records(ShardIterator=iterator, Limit=BATCH_SIZE)
         except self._kinesis.exceptions.ExpiredIteratorException:
-            # An iterator is valid for five minutes.
+            # A shard iterator is valid for five minutes.
             return self._kinesis.get_records(ShardIterator=self._iterator(shard), Limit=BATCH_SIZE)
 
     def _iterator(self, shard: str) -> str:

@@ -1,7 +1,7 @@
-"""Orders' own view of the offers, made again from the catalogue's table.
+"""The reload of orders' view of the offers, from the catalogue's table.
 
-A row holds what the latest event of one SKU said. So it is written in place, and needs no second
-table: while a rebuild of many events runs, a view is incomplete; this one never is.
+A row has what the latest event of one SKU said. So rows are written in place, without a second
+table. A view that is rebuilt from many events is incomplete meanwhile; this one never is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferingOffers:
-    """A SKU that orders has other offers for than the catalogue."""
+    """A SKU whose offers differ between the catalogue and orders' view."""
 
     offers: SkuOffers
     """The catalogue's."""
@@ -29,7 +29,7 @@ class DifferingOffers:
 
 
 class OffersView:
-    """The catalogue's table, and the view of it that orders has."""
+    """The catalogue's table, and orders' view of it."""
 
     def __init__(self, deployed: Deployed) -> None:
         self._dynamodb = deployed.client("dynamodb")
@@ -39,9 +39,9 @@ class OffersView:
         """How many rows of the catalogue could not be read so far."""
 
     def differing(self) -> Iterator[DifferingOffers]:
-        """Yield each SKU whose offers orders does not know, or knows otherwise.
+        """Yield each SKU whose offers are missing in orders' view, or differ there.
 
-        One that has changed in the meantime, so that orders is ahead, is none of them.
+        A SKU that has changed meanwhile, so that orders' view is newer, is left out.
 
         Raises:
             OperationError: DynamoDB is throttled; try again.
@@ -54,7 +54,7 @@ class OffersView:
                     yield DifferingOffers(offers=offers, stored=found.sequence if found else None)
 
     def write(self, differing: DifferingOffers) -> bool:
-        """Store the catalogue's offers; return False if orders has learnt newer ones by itself."""
+        """Store the catalogue's offers; return False if orders' view has newer ones by now."""
         try:
             self._dynamodb.put_item(
                 TableName=self._offers,

@@ -2,7 +2,7 @@
 
 A rebuild reads events and writes the view's idle table. It invokes no function, and replayed events
 reach only the queue of the rule for replays. Its memory does not grow with the archive: it holds
-ten messages for each batch in progress, a shard's records, and a page of items.
+ten messages for each batch in progress, one shard's records, and a page of items.
 """
 
 import threading
@@ -34,7 +34,7 @@ Progress = Callable[[str], None]
 
 @dataclass(slots=True)
 class ProjectionWriter:
-    """Writes events into a table, and counts them and the records that cannot be parsed."""
+    """Writes events into a table, and counts them, and the records that cannot be parsed."""
 
     view: View
     project: Projector
@@ -54,7 +54,7 @@ class ProjectionWriter:
             try:
                 event = self.view.parse(body)
             except ContractError:
-                # The live function has dead-lettered it, with the reason.
+                # The live function has dead-lettered this record, with the reason.
                 unreadable += 1
                 continue
             if event is not None:
@@ -68,7 +68,7 @@ class ProjectionWriter:
 
 
 def project_with_retries(project: Projector, events: Sequence[EventEnvelope[Any]]) -> None:
-    """Write events. Retry conflicts of transactions: after the switch, two writers are active."""
+    """Write events, and retry transaction conflicts: after the switch there are two writers."""
     CONFLICT_RETRIES.call(lambda: project(events), is_transient=_is_conflict)
 
 
@@ -91,8 +91,8 @@ class Rebuild:
     def run(self, *, switch: bool = True, ignore_differences: bool = False) -> bool:
         """Rebuild, compare and switch; return whether the views are equal.
 
-        Views that differ are switched with ``ignore_differences`` only. After a projection was
-        corrected, they must differ.
+        If the views differ, it switches only with ``ignore_differences``. After a projection's bug
+        was fixed, they have to differ.
         """
         began = datetime.now(UTC)
         outputs = self.deployed.outputs("Storefront")
@@ -145,7 +145,7 @@ class Rebuild:
         follow: Callable[[], object],
         catch_up: Callable[[], object],
     ) -> bool:
-        """Return whether each item of either table was the same in both at some moment."""
+        """Return whether each item of either table was the same in both at some time."""
         for found in compare(live, idle, meanwhile=follow):
             differing: Sequence[Key] = found.differing
             until = time.monotonic() + self.compare_timeout.total_seconds()
@@ -164,8 +164,8 @@ class Rebuild:
     def _switch(self, catch_up: Callable[[], object]) -> None:
         """Make the rebuilt table the live one. The other table stays as it is.
 
-        During the switch, this process writes the events. Then it catches up once more: writers
-        that started before the switch may have written to the old table.
+        During the switch, this process writes the events. Then it catches up once more, because
+        functions that started before the switch may have written to the old table.
         """
         slot = f"{self.view.name}Slot"
         now = self.deployed.parameters("Storefront")[slot]

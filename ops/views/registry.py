@@ -43,7 +43,7 @@ class View:
     source: Callable[[RebuildContext], RebuildSource] = OrderEventSource
 
     def projector(self, table: str, dynamodb: "DynamoDBClient") -> Projector:
-        """Return what writes events into that table."""
+        """Return the function that writes events into the table of this name."""
         return self.projection.updater(table, dynamodb=dynamodb)
 
 
@@ -52,12 +52,12 @@ def _order_event_parser(*events: type[Event]) -> Callable[[Any], EventEnvelope[A
 
 
 def _stock_event_of(row: Mapping[str, Any]) -> EventEnvelope[StockEvent] | None:
-    """Return the event that inventory would publish of a SKU whose first stock this is."""
+    """Return the event that inventory would publish if the row were new."""
     return stock_event(None, decode(StockLevel, row))
 
 
 def _catalog_event_of(row: Mapping[str, Any]) -> EventEnvelope[OffersChanged] | None:
-    """Return the event that the catalog would publish of a SKU whose first offers these are."""
+    """Return the event that the catalog would publish if the row were new."""
     return catalog_event(None, decode(Product, row))
 
 
@@ -78,7 +78,7 @@ VIEWS: Mapping[str, View] = {
         name="Sales",
         parse=_order_event_parser(OrderConfirmed),
         projection=PROJECTIONS["sales"],
-        # More would be in each other's way at the same counters.
+        # More writers would conflict with each other on the same counters.
         max_parallel_writes=1,
     ),
     "availability": View(

@@ -1,6 +1,6 @@
-"""The sources that views are rebuilt from: events of orders, or inventory's stock table.
+"""The sources from which views are rebuilt: events of orders, or a service's table.
 
-Both deliver in any order, and some of it twice.
+Both deliver events in any order, and some of them twice.
 """
 
 import time
@@ -30,7 +30,7 @@ WriteBodies = Callable[[Sequence[Any]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebuildContext:
-    """What is rebuilt, into which table, and how."""
+    """The settings of one rebuild, and the table that it writes."""
 
     deployed: Deployed
     name: str
@@ -44,32 +44,35 @@ class RebuildContext:
 
 
 class RebuildSource:
-    """Writes the past first, and then what came since. Subclasses implement what they need."""
+    """Writes past events first, then those that happened since.
+
+    Subclasses override what they need.
+    """
 
     def start(self) -> None:
         """Prepare the backfill.
 
         Raises:
-            OperationError: it is not possible now.
+            OperationError: a backfill is not possible now.
         """
 
     def backfill(self) -> Iterator[str]:
-        """Write the past; yield now and then how much that was so far."""
+        """Write the past events; yield the progress now and then."""
         raise NotImplementedError
 
     def stop(self) -> None:
-        """End the backfill, however far it is."""
+        """Stop the backfill, complete or not."""
 
     def refresh(self) -> None:
-        """Write what has changed in the past meanwhile."""
+        """Write those past entries again that have changed meanwhile."""
 
     def follow(self) -> int:
-        """Write some of what came since; return how many milliseconds remain to its end."""
+        """Write some of the new events; return how many milliseconds this is behind the newest."""
         return 0
 
 
 class OrderEventSource(RebuildSource):
-    """Events of orders: from the archive first, and then from the order stream."""
+    """Events of orders: first from the archive, then from the order stream."""
 
     def __init__(self, context: RebuildContext) -> None:
         self._context = context
@@ -79,7 +82,7 @@ class OrderEventSource(RebuildSource):
         self._stream: OrderStreamReader | None = None
 
     def start(self) -> None:
-        """Start the replay. Another one that is running is an OperationError."""
+        """Start the replay. Raises OperationError if another one is running."""
         events = self._context.deployed.client("events")
         self._replay = replay_all(
             events, self._backbone, self._context.name, until=self._context.began
@@ -111,7 +114,7 @@ class TableSource(RebuildSource):
     """A service's table of SKUs. Each row is its own outbox: it has the SKU's latest event."""
 
     def __init__(self, context: RebuildContext, *, service: str, output: str) -> None:
-        """Read the table that an output of the service's stack names."""
+        """``output`` is the output of the service's stack that has the table's name."""
         self._context = context
         self._dynamodb = context.deployed.client("dynamodb")
         self._table = context.deployed.outputs(service)[output]
@@ -153,7 +156,7 @@ class TableSource(RebuildSource):
 def drain(
     queue: ReplayQueue, replay: Replay, write: WriteBodies, *, workers: int = MAX_WORKERS
 ) -> Iterator[int]:
-    """Write the events of a replay; yield the number of messages received after each round.
+    """Write the events of a replay; yield the number of messages received so far.
 
     It counts all messages, also those of events that the view ignores.
     """
@@ -175,7 +178,7 @@ def drain(
 
 
 def follow(stream: OrderStreamReader, write: WriteBodies) -> int:
-    """Read the stream once; return how many milliseconds remain to its end."""
+    """Read the stream once and write the events; return how many milliseconds this is behind."""
     behind = 0
     for records, late in stream.read():
         write(records)
