@@ -66,6 +66,7 @@ lint-templates: setup build/lint/installed ## other people's checkers over the s
 	cdk synth --quiet -c env=prod --output build/templates/prod
 	build/lint/bin/cfn-lint build/templates/*/*.template.json
 	build/lint/bin/checkov --directory build/templates/prod
+	build/lint/bin/python tools/replacing_properties.py
 
 # checkov wants an older boto3 than the local cloud.
 build/lint/installed: requirements-lint.txt

@@ -2,7 +2,7 @@
 
 Nothing is changed. `make deploy` runs it first. Each line is fine, a note, or a stop: credentials,
 bootstrapping, the Region, quotas, names, e-mail, who receives alarms, dead letters, what is
-deployed and no longer configured, costs.
+deployed and no longer configured, what the update would replace, lose or have refused, costs.
 
 Ends with 0 when nothing forbids the deployment, and with 1 when a line is a stop. With --anyway it
 ends with 0 all the same.

@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ops.deployed import Deployed
 from ops.environment.synthesized import read_synthesized_templates
 from ops.preflight.account import check_bootstrap, check_names, check_region, check_stacks
+from ops.preflight.changes import check_changes
 from ops.preflight.findings import Check, Finding, Preflight, fine, note
 from ops.preflight.people import check_mail, check_subscribers
 from ops.preflight.quotas import (
@@ -24,6 +25,7 @@ CHECKS: Sequence[Check] = (
     check_stacks,
     check_names,
     check_leftovers,
+    check_changes,
     check_dead_letters,
     check_concurrency,
     check_instances,

@@ -49,6 +49,7 @@ def test_environment_is_checked_used_and_taken_away(platform: Platform):
     assert (code, err) == (0, "")
     found = {each["text"]: each["verdict"] for each in json.loads(out)}
     assert found["all that is deployed is still configured"] == "fine"
+    assert found["the update replaces, loses and opens nothing"] == "fine"
     assert found["e-mails come from orders@shop.example"] == "fine"
 
     code, out, err = run_ops_in_process(platform.cloud, "smoke", "--wait", "120")

@@ -148,6 +148,8 @@ RULES: dict[str, Rule] = {
             "lambdas.contracts",
             "app",
             "aws_cdk",
+            "cfnlint",
+            "ops.changes",
             "stacks.constructs.contract_outputs",
             "stacks.environments",
         ),
