@@ -1,0 +1,56 @@
+"""A bus takes events from the sources that a role may name, and an archive is kept as declared."""
+
+import json
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from emulator.cloud import Cloud
+from tests.support.small_stacks import Deploy, client, get, ref, role
+
+
+def test_policy_on_the_source_allows_only_that_source(cloud: Cloud, deploy: Deploy) -> None:
+    publisher = json.loads(json.dumps(role("events:PutEvents")))
+    properties = publisher["Properties"]
+    (statement,) = properties["Policies"][0]["PolicyDocument"]["Statement"]
+    statement["Condition"] = {"StringEquals": {"events:source": "com.aws.orders"}}
+    (trust,) = properties["AssumeRolePolicyDocument"]["Statement"]
+    trust["Principal"] = {"AWS": "*"}
+    stack = deploy({"Publisher": publisher}, Role=get("Publisher"))
+    keys = client(cloud, "sts").assume_role(
+        RoleArn=stack.outputs["Role"], RoleSessionName="publisher"
+    )["Credentials"]
+    events = boto3.client(
+        "events",
+        endpoint_url=cloud.endpoint,
+        verify=str(cloud.certificate),
+        region_name=cloud.region,
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+
+    def put_events(*sources: str) -> None:
+        events.put_events(
+            Entries=[{"Source": s, "DetailType": "Probe", "Detail": "{}"} for s in sources]
+        )
+
+    put_events("com.aws.orders", "com.aws.orders")
+    for refused in (["com.aws.payments"], ["com.aws.orders", "com.aws.payments"]):
+        with pytest.raises(ClientError, match="not authorized to perform: events:PutEvents"):
+            put_events(*refused)
+
+
+def test_archive_is_created_by_cloudformation(cloud: Cloud, deploy: Deploy) -> None:
+    bus = {"Type": "AWS::Events::EventBus", "Properties": {"Name": "archived"}}
+    pattern = {"source": ["com.aws.orders"]}
+    archive = {
+        "Type": "AWS::Events::Archive",
+        "Properties": {"SourceArn": get("Bus"), "RetentionDays": 3, "EventPattern": pattern},
+    }
+    stack = deploy({"Bus": bus, "Archive": archive}, Name=ref("Archive"), Arn=get("Archive"))
+    name = stack.outputs["Name"]
+    found = client(cloud, "events").describe_archive(ArchiveName=name)
+    assert (found["RetentionDays"], json.loads(found["EventPattern"])) == (3, pattern)
+    assert found["ArchiveArn"] == stack.outputs["Arn"]
