@@ -5,19 +5,22 @@ LAMBDA_PYTHON := 3.13
 PYTHON ?= $(or $(shell for python in python$(LAMBDA_PYTHON) \
 	"$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(LAMBDA_PYTHON).*/bin/python$(LAMBDA_PYTHON); do \
 	"$$python" -c 'import ensurepip, venv' 2>/dev/null && echo "$$python" && break; done),python3)
+# What compiles the functions' code that is deployed. BYTECODE=no deploys it without: slower cold starts.
+BYTECODE ?= $(shell for python in "$(PYTHON)" python$(LAMBDA_PYTHON); do "$$python" -c \
+	'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(LAMBDA_PYTHON)")' 2>/dev/null && echo "$$python" && break; done)
 ENV ?= dev
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 # jsii prints a banner for a Node release past its end of life; it still works there.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
-CDK := cdk -c env=$(ENV)
+CDK = cdk -c env=$(ENV) $(COMPILED)
 # In CI, and without a terminal, nobody can be asked for an approval.
 APPROVAL := $(if $(CI),never,$(shell test -t 0 && echo broadening || echo never))
 # Make puts ORDERS into the environment, whatever the file's name is. An empty one is refused.
 ORDERS_OPTION = $(if $(filter undefined,$(origin ORDERS)),,--orders "$$ORDERS")
 
 .PHONY: help setup demo up test check simulate python lint types unit contracts synth-alone docs api-docs lock synth
-.PHONY: lint-templates preflight deploy smoke destroy clean pictures
+.PHONY: lint-templates preflight bytecode deploy smoke destroy clean pictures
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -89,6 +92,8 @@ lock: setup ## pin everything that is installed, with hashes (UPGRADE=--upgrade 
 	@for name in requirements requirements-dev requirements-lint; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) \
 			--custom-compile-command "make lock" $$name.in --output-file $$name.txt || exit 1; done
+	@uv pip compile --quiet --universal --python-version $(LAMBDA_PYTHON) --generate-hashes $(UPGRADE) \
+		--custom-compile-command "make lock" bench/cold-start.in --output-file bench/cold-start.txt
 
 docs: setup ## write the generated pages of docs/ again
 	python -m tools.event_docs
@@ -107,11 +112,17 @@ api-docs: setup ## a page that shows the HTTP API: prints its address
 synth: setup ## the templates of ENV (dev or prod)
 	$(CDK) synth --quiet
 
+preflight deploy: COMPILED = $(if $(filter-out no,$(BYTECODE)),-c bytecode=$(BYTECODE))
+
 preflight: synth ## what would make a deployment of ENV fail, surprise, or lose something (ANYWAY=1 ends well all the same)
 	python -m ops preflight --env $(ENV) $(if $(ANYWAY),--anyway)
 	python -m ops contracts check --env $(ENV)
 
-deploy: preflight ## to the AWS account of your credentials (ENV=dev or prod; IMPORT=1 takes over a bus and archive that were kept)
+bytecode:
+	@test -n "$(BYTECODE)" || { echo "Functions run on Python $(LAMBDA_PYTHON), which compiles what is deployed, and it is not here:" \
+		"install it, or say BYTECODE=no. Then cold starts take up to twice as long." >&2; exit 1; }
+
+deploy: bytecode preflight ## to the AWS account of your credentials (ENV=dev or prod; IMPORT=1 takes over a bus and archive that were kept)
 	$(CDK) deploy --all --app cdk.out --require-approval $(APPROVAL) $(if $(IMPORT),--import-existing-resources)
 
 smoke: setup ## use what is deployed in ENV as a customer and an operator do, and say whether it works

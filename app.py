@@ -111,11 +111,10 @@ def main() -> int:
     app = App()
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
     try:
-        env = environment(app.node.try_get_context("env") or "dev")
+        compose(app, environment(app.node.try_get_context("env") or "dev"))
     except InvalidSettingError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    compose(app, env)
     app.synth()
     return 0
 

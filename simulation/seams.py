@@ -89,9 +89,7 @@ def installed(cloud: Cloud, draw: Callable[[str], float]) -> Iterator[None]:
     before = [(policy.sleep, policy.jitter) for policy in policies]
     printed = partial(patch.object, attribute="print", create=True)
     with (
-        patch.object(
-            aws, "boto3", SimpleNamespace(client=lambda name, config: make_client(name, config))
-        ),
+        patch.object(aws, "make_client", make_client),
         patch.object(settings, "os", _Settings()),
         patch.object(database, "Connection", cloud.connect),
         # A context reads all certificates of the machine, and no connection here is encrypted.

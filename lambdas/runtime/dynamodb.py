@@ -1,14 +1,14 @@
 """Conversion between rows and DynamoDB's items, and conditional writes.
 
 Rows have texts, whole numbers, booleans, None, sets of texts, and lists and dictionaries of these.
-Any other value of an item, such as a fraction, is converted as boto3 does; contracts refuse it.
+What else an item may have is refused by contracts: numbers that are not whole and sets of numbers,
+which are read as Decimals, and binary values, which stay DynamoDB's JSON.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal
+from decimal import Context
 from typing import TYPE_CHECKING, Any
-
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from lambdas.runtime.retry import RetryPolicy
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 READ_RETRY = RetryPolicy(max_attempts=5, base_delay=0.05)
 """Waits at most 0.75 s altogether, a fraction of the function's time-out."""
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
+_NUMBERS = Context(prec=38, traps=[])
+"""DynamoDB's numbers have up to 38 digits; what is none of them becomes NaN, which is refused."""
 
 
 class UnprocessedKeysError(Exception):
@@ -29,12 +29,54 @@ class UnprocessedKeysError(Exception):
 
 def to_item(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row as DynamoDB's JSON: ``{"n": 1}`` is ``{"n": {"N": "1"}}``."""
-    return {name: _serialize(value) for name, value in row.items()}
+    return {name: to_attribute(value) for name, value in row.items()}
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return DynamoDB's JSON as a row, with whole numbers as ``int``."""
-    return {name: _plain(_deserialize(value)) for name, value in item.items()}
+    return {name: from_attribute(value) for name, value in item.items()}
+
+
+def to_attribute(value: Any) -> dict[str, Any]:
+    """Return a value as DynamoDB's JSON; raise TypeError if it is of no kind that rows hold."""
+    match value:
+        case str():
+            return {"S": value}
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case None:
+            return {"NULL": True}
+        case Mapping():
+            return {"M": to_item(value)}
+        case set() | frozenset() if value and all(isinstance(entry, str) for entry in value):
+            return {"SS": sorted(value)}
+        case list() | tuple():
+            return {"L": [to_attribute(entry) for entry in value]}
+    raise TypeError(f"rows hold no {type(value).__name__}: {value!r}")
+
+
+def from_attribute(attribute: Mapping[str, Any]) -> Any:
+    """Return a value of DynamoDB's JSON, whole numbers as ``int``."""
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "S" | "BOOL":
+            return value
+        case "N":
+            number = _NUMBERS.create_decimal(value)
+            return int(number) if number == number.to_integral_value() else number
+        case "M":
+            return from_item(value)
+        case "L":
+            return [from_attribute(entry) for entry in value]
+        case "NULL":
+            return None
+        case "SS":
+            return set(value)
+        case "NS":
+            return set(map(_NUMBERS.create_decimal, value))
+    return {kind: value}
 
 
 def batch_get(
@@ -150,14 +192,3 @@ def _try_write(dynamodb: "DynamoDBClient", write: Callable[..., object], **reque
     except dynamodb.exceptions.ConditionalCheckFailedException:
         return False
     return True
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case Decimal():
-            return int(value) if value == value.to_integral_value() else value
-        case list():
-            return [_plain(entry) for entry in value]
-        case dict():
-            return {name: _plain(entry) for name, entry in value.items()}
-    return value

@@ -2,53 +2,58 @@
 
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from hashlib import sha256
 from importlib.metadata import PackagePath, distribution, version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from stacks.constructs.function import ROOT, RUNTIME
+from stacks.constructs.assets import ROOT, RUNTIME, code_asset, compiler, kept_folder
 
 
 class PackagesLayer(lambda_.LayerVersion):
     """Pure-Python packages, copied from the environment in which the app runs.
 
     Their versions are those that ``requirements.txt`` pins. Synthesis needs neither Docker nor a
-    package index, and the layer's hash changes only with a version.
+    package index, and the layer's hash changes only with a version, or with the functions' runtime.
     """
 
     def __init__(self, scope: Construct, id: str, *, packages: Sequence[str]) -> None:
         """Declare the layer; ``packages`` names each distribution, including dependencies."""
+
+        def fill(folder: Path) -> None:
+            for package in packages:
+                _copy(package, folder / "python", ())
+
         super().__init__(
             scope,
             id,
-            code=lambda_.Code.from_asset(str(packages_folder(packages))),
+            code=code_asset(
+                fill, source=_versions(packages), mounted="/opt", python=compiler(scope)
+            ),
             compatible_runtimes=[RUNTIME],
             description=", ".join(packages),
         )
 
 
-def packages_folder(packages: Sequence[str], data: Sequence[str] = ()) -> Path:
+def packages_folder(packages: Sequence[str], data: Sequence[str]) -> Path:
     """Return a folder with the packages in ``python``; create it if it is not there.
 
     Data files are included only where their path begins with one of ``data``.
     """
-    versions = " ".join([*(f"{package}-{version(package)}" for package in packages), *data])
-    folder = ROOT / "build" / "layers" / sha256(versions.encode()).hexdigest()[:16]
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder.parent) as scratch:
-            made = Path(scratch) / "layer"
-            for package in packages:
-                _copy(package, made / "python", tuple(data))
-            # A concurrent synthesis may have created it, from the same versions.
-            with suppress(OSError):
-                made.rename(folder)
-    return folder
+
+    def fill(folder: Path) -> None:
+        for package in packages:
+            _copy(package, folder / "python", tuple(data))
+
+    identity = " ".join([_versions(packages), *data])
+    name = sha256(identity.encode()).hexdigest()[:16]
+    return kept_folder(ROOT / "build" / "packages" / name, fill)
+
+
+def _versions(packages: Sequence[str]) -> str:
+    return " ".join(f"{package}-{version(package)}" for package in packages)
 
 
 def _copy(package: str, folder: Path, data: tuple[str, ...]) -> None:

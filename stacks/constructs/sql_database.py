@@ -7,7 +7,8 @@ from aws_cdk import CustomResource, Duration
 from aws_cdk import aws_dsql as dsql
 from constructs import Construct
 
-from stacks.constructs.function import ROOT, ServiceFunction
+from stacks.constructs.assets import ROOT
+from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant
 from stacks.constructs.packages import PackagesLayer
 from stacks.environments import Environment

@@ -7,7 +7,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
-from stacks.constructs.function import ROOT
+from stacks.constructs.assets import ROOT
 from stacks.constructs.packages import packages_folder
 
 PACKAGES = ("boto3", "botocore", "jmespath", "s3transfer", "python-dateutil", "six", "urllib3")

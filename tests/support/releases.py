@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from stacks.constructs.function import ROOT
+from stacks.constructs.assets import ROOT
 
 SOURCES = ("app.py", "lambdas", "simulators", "stacks", "workers")
 """What a synthesis reads. `build`, which caches packages, is the same for all releases."""

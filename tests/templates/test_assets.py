@@ -3,14 +3,15 @@
 import shutil
 import subprocess
 import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
-from aws_cdk import Stack
+from aws_cdk import App, Stack
 
-from stacks.constructs import function
+from stacks.constructs.assets import CONTEXT, asset_hash, compiler
 from stacks.constructs.function import service_code
-from stacks.environments import ENVIRONMENTS
+from stacks.environments import ENVIRONMENTS, InvalidSettingError
 from tests.templates.kinds import FUNCTION
 from tests.templates.synthesis import ROOT, Resource, new_app, platform, synthesis
 
@@ -42,14 +43,12 @@ def hashes(root: Path, change: str = "") -> dict[str, str]:
         with file.open("a") as text:
             text.write("\n# changed\n")
     app = new_app(outdir=str(root / "out"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(function, "ROOT", root)
-        locations = {
-            service: service_code(service, package=package)
-            .bind(Stack(app, service.replace("_", "-")))
-            .s3_location
-            for service, package in PACKAGES.items()
-        }
+    locations = {
+        service: service_code(service, package=package, root=root)
+        .bind(Stack(app, service.replace("_", "-")))
+        .s3_location
+        for service, package in PACKAGES.items()
+    }
     return {name: at.object_key for name, at in locations.items() if at is not None}
 
 
@@ -102,6 +101,55 @@ class TestIndependence:
         self, before: dict[str, str], tmp_path: Path, elsewhere: str
     ):
         assert hashes(tmp_path, elsewhere) == before
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The supplier's asset with bytecode."""
+    app = new_app(outdir=str(tmp_path_factory.mktemp("out")))
+    code = service_code("supplier", package="simulators", python=sys.executable)
+    location = code.bind(Stack(app, "supplier")).s3_location
+    app.synth()
+    assert location is not None
+    return Path(app.outdir) / f"asset.{location.object_key.removesuffix('.zip')}"
+
+
+class TestBytecode:
+    def test_every_module_has_bytecode(self, compiled: Path):
+        sources = {file.relative_to(compiled) for file in compiled.rglob("*.py")}
+        cached = {
+            Path(cache_from_source(str(file))).relative_to(compiled)
+            for file in (compiled / source for source in sources)
+        }
+
+        assert sources
+        assert {file for file in cached if not (compiled / file).is_file()} == set()
+
+    def test_bytecode_is_never_compared_with_its_source(self, compiled: Path):
+        """All files of an asset have the same time, which is not that of the source."""
+        flags = {file.read_bytes()[4:8] for file in compiled.rglob("*.pyc")}
+
+        assert flags == {(1).to_bytes(4, "little")}  # hashed, unchecked: PEP 552
+
+    def test_stack_traces_name_lambdas_own_folder(self, compiled: Path):
+        (file,) = compiled.rglob("answer_purchase_order.*.pyc")
+
+        assert b"/var/task/simulators/supplier/answer_purchase_order.py" in file.read_bytes()
+
+    def test_hash_says_whether_there_is_bytecode(self):
+        assert asset_hash("source", compiled=True) != asset_hash("source", compiled=False)
+
+    def test_synthesis_without_the_runtimes_python_has_sources_only(self):
+        for resource in platform("dev").all(FUNCTION):
+            asset = synthesis("dev").asset(asset_of(resource))
+            assert list(asset.rglob("*.pyc")) == []
+
+    @pytest.mark.parametrize("python", ["/no/python", "false"])
+    def test_compiler_that_is_not_the_runtimes_python_is_refused(self, python: str):
+        app = App(context={CONTEXT: python})
+
+        with pytest.raises(InvalidSettingError, match=f"{python} must be Python 3.13"):
+            compiler(app)
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

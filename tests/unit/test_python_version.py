@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks.constructs.function import RUNTIME
+from stacks.constructs.assets import RUNTIME
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = RUNTIME.name.removeprefix("python")

@@ -1,0 +1,5 @@
+"""A function that does nothing: what starting Python costs by itself."""
+
+
+def handler(event: object, context: object) -> None:
+    """Do nothing."""
