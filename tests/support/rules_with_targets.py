@@ -1,0 +1,62 @@
+"""A bus with a rule to targets, and a dead-letter queue for what they do not take."""
+
+from typing import Any
+
+from tests.support.deliveries import queue, queue_policy
+from tests.support.small_stacks import Deploy, Stack, Template, get, ref
+
+PATTERN = {"source": ["com.aws.orders"]}
+
+
+def bus(name: str = "Bus") -> Template:
+    return {
+        "Type": "AWS::Events::EventBus",
+        "Properties": {"Name": {"Fn::Sub": f"${{AWS::StackName}}-{name}"}},
+    }
+
+
+def rule(*targets: Template, on: str = "Bus", **properties: Any) -> Template:
+    given = [{"Id": f"target-{index}", **target} for index, target in enumerate(targets)]
+    return {
+        "Type": "AWS::Events::Rule",
+        "Properties": {
+            "EventBusName": ref(on),
+            "EventPattern": PATTERN,
+            "Targets": given,
+            **properties,
+        },
+    }
+
+
+DEAD = {"DeadLetterConfig": {"Arn": get("Dead")}}
+
+
+def to(deploy: Deploy, *targets: Template, resources: Template, **outputs: Any) -> Stack:
+    """A bus with a rule to these targets, a dead-letter queue `Dead`, and these resources."""
+    return deploy(
+        {
+            "Bus": bus(),
+            "Rule": rule(*targets),
+            "Dead": queue(),
+            "DeadPolicy": queue_policy("events", "Dead"),
+            **resources,
+        },
+        Bus=ref("Bus"),
+        Rule=get("Rule"),
+        Dead=ref("Dead"),
+        **outputs,
+    )
+
+
+def topic_policy(service: str) -> Template:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": "*",
+    }
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    return {
+        "Type": "AWS::SNS::TopicPolicy",
+        "Properties": {"Topics": [ref("Topic")], "PolicyDocument": document},
+    }
