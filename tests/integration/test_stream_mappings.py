@@ -1,9 +1,6 @@
-"""Event source mappings of streams against the running emulator."""
+"""Event source mappings of streams read each shard in order, as their settings say."""
 
-import base64
 import inspect
-import json
-import re
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -15,164 +12,21 @@ from ministack.services import kinesis, lambda_svc
 from emulator.cloud import Cloud
 from tests.support.consumers import (
     LOG,
-    QUEUE,
     READ_STREAM,
-    READ_TABLE,
     STREAM,
     TABLE,
-    Seen,
     all_of,
     bodies,
     consumer,
     denied,
-    messages,
     put,
     seen,
     stream_mapping,
     until,
 )
-from tests.support.small_stacks import Deploy, Stack, allowed, client, get, ref, role
+from tests.support.small_stacks import Deploy, allowed, client, get, ref, role
+from tests.support.streams import ROLE, of_each_source, write
 from tests.support.waiting import TIMEOUT_SECONDS
-
-ROLE = role(*READ_STREAM, *READ_TABLE, *LOG, "sqs:SendMessage", "s3:PutObject", "s3:ListBucket")
-
-
-def bucket_objects(cloud: Cloud, bucket: str) -> list[tuple[str, Any]]:
-    s3 = client(cloud, "s3")
-    found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
-    return [
-        (one["Key"], json.loads(s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read()))
-        for one in found
-    ]
-
-
-def write(cloud: Cloud, stack: Stack, *ids: str) -> None:
-    """Write to the stream or table, in order, in one request."""
-    if table := stack.outputs.get("Table"):
-        puts = [{"PutRequest": {"Item": {"id": {"S": identifier}}}} for identifier in ids]
-        client(cloud, "dynamodb").batch_write_item(RequestItems={table: puts})
-    else:
-        put(cloud, stack.outputs["Stream"], *ids)
-
-
-SOURCES = {
-    "kinesis": ({"Source": STREAM}, get("Source"), {"Stream": ref("Source")}),
-    "table": ({"Source": TABLE}, get("Source", "StreamArn"), {"Table": ref("Source")}),
-}
-TEN = [*(f"good{n}" for n in range(6)), "bad", *(f"good{n}" for n in range(6, 9))]
-
-
-@pytest.fixture(params=SOURCES)
-def source(request: pytest.FixtureRequest) -> Any:
-    return SOURCES[request.param]
-
-
-ONLY_BY_TLS = {
-    "Type": "AWS::SQS::QueuePolicy",
-    "Properties": {
-        "Queues": [ref("DeadLetters")],
-        "PolicyDocument": {
-            "Statement": [
-                {
-                    "Effect": "Deny",
-                    "Principal": "*",
-                    "Action": "sqs:*",
-                    "Resource": get("DeadLetters"),
-                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-                }
-            ]
-        },
-    },
-}
-
-
-def test_poison_stays_alone_and_a_queue_gets_its_position(
-    cloud: Cloud, deploy: Deploy, source: Any
-) -> None:
-    resources, arn, outputs = source
-    stack = deploy(
-        {
-            **resources, **consumer(), "Role": ROLE, "DeadLetters": QUEUE, "OnlyByTls": ONLY_BY_TLS,
-            "Mapping": stream_mapping(
-                arn, MaximumRetryAttempts=1, BisectBatchOnFunctionError=True, BatchSize=10,
-                MaximumBatchingWindowInSeconds=1,
-                DestinationConfig={"OnFailure": {"Destination": get("DeadLetters")}},
-            ),
-        },
-        Arn=arn, Log=ref("ConsumerLog"), Function=get("Consumer"),
-        DeadLetters=ref("DeadLetters"), **outputs,
-    )  # fmt: skip
-    write(cloud, stack, *TEN)
-    (failure,) = until(lambda: messages(cloud, stack.outputs["DeadLetters"]), bool)
-    assert failure["requestContext"]["condition"] == "RetryAttemptsExhausted"
-    assert failure["requestContext"]["approximateInvokeCount"] == 2
-    assert failure["requestContext"]["functionArn"] == stack.outputs["Function"]
-    assert "payload" not in failure
-    info = failure.get("KinesisBatchInfo") or failure["DDBStreamBatchInfo"]
-    assert info["batchSize"] == 1
-    assert info["startSequenceNumber"] == info["endSequenceNumber"]
-    assert info["streamArn"] == stack.outputs["Arn"]
-
-    def processed(found: list[Seen]) -> list[str]:
-        return [body for one in found for body in one.bodies if "bad" not in one.bodies]
-
-    good = [body for body in TEN if body != "bad"]
-    found = until(
-        lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(processed(s)) >= len(good)
-    )
-    assert processed(found) == good, "in order, once each"
-    assert bodies(found).count(["bad"]) == 2
-    assert not messages(cloud, stack.outputs["DeadLetters"])
-
-
-def test_poison_stays_alone_and_a_bucket_gets_it_whole(
-    cloud: Cloud, deploy: Deploy, source: Any
-) -> None:
-    resources, arn, outputs = source
-    stack = deploy(
-        {
-            **resources, **consumer(REPORTS="yes"), "Role": ROLE,
-            "DeadLetters": {"Type": "AWS::S3::Bucket"},
-            "Mapping": stream_mapping(
-                arn, MaximumRetryAttempts=0, BisectBatchOnFunctionError=True,
-                FunctionResponseTypes=["ReportBatchItemFailures"],
-                MaximumBatchingWindowInSeconds=1,
-                DestinationConfig={"OnFailure": {"Destination": get("DeadLetters")}},
-            ),
-        },
-        Log=ref("ConsumerLog"), DeadLetters=ref("DeadLetters"), Mapping=ref("Mapping"), **outputs,
-    )  # fmt: skip
-    write(cloud, stack, *TEN)
-    ((key, failure),) = until(lambda: bucket_objects(cloud, stack.outputs["DeadLetters"]), bool)
-    day, second = r"\d{4}/\d\d/\d\d", r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d"
-    mapping = stack.outputs["Mapping"]
-    assert re.fullmatch(rf"aws/lambda/{mapping}/shardId-[\d-]+/{day}/{second}-[\da-f-]{{36}}", key)
-    (record,) = json.loads(failure["payload"])["Records"]
-    if "kinesis" in record:
-        assert base64.b64decode(record["kinesis"]["data"]) == b"bad"
-    else:
-        assert record["dynamodb"]["NewImage"] == {"id": {"S": "bad"}}
-    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: all_of(s) == set(TEN))
-    assert bodies(found)[:2] == [TEN, TEN[6:]], "tried again from the first failed record"
-
-
-def test_report_of_an_unknown_record_fails_the_batch(cloud: Cloud, deploy: Deploy) -> None:
-    answer = {"batchItemFailures": [{"itemIdentifier": "unknown"}]}
-    stack = deploy(
-        {
-            "Stream": STREAM, **consumer(ANSWERS=json.dumps(answer)), "Role": ROLE,
-            "Mapping": stream_mapping(
-                get("Stream"), MaximumRetryAttempts=2,
-                FunctionResponseTypes=["ReportBatchItemFailures"],
-            ),
-        },
-        Stream=ref("Stream"), Log=ref("ConsumerLog"),
-    )  # fmt: skip
-    put(cloud, stack.outputs["Stream"], "a", "b")
-    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 3)
-    put(cloud, stack.outputs["Stream"], "c")
-    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 6)
-    assert bodies(found) == [["a", "b"]] * 3 + [["c"]] * 3
 
 
 def test_slow_mapping_delays_no_other(cloud: Cloud, deploy: Deploy) -> None:
@@ -218,6 +72,7 @@ def test_lanes_run_in_parallel_and_each_key_in_order(cloud: Cloud, deploy: Deplo
     assert any(one.overlaps(other) for one, other in pairwise(found))
 
 
+@of_each_source
 def test_batching_window_gathers_records(cloud: Cloud, deploy: Deploy, source: Any) -> None:
     resources, arn, outputs = source
     stack = deploy(
@@ -251,36 +106,6 @@ def test_mapping_starts_at_its_timestamp(cloud: Cloud, deploy: Deploy) -> None:
     client(cloud, "lambda").delete_event_source_mapping(UUID=created["UUID"])
     assert bodies(found) == [["after"]]
     assert created["BatchSize"] == 100
-
-
-def test_too_old_record_is_discarded_by_the_updated_limit(cloud: Cloud, deploy: Deploy) -> None:
-    stack = deploy(
-        {
-            "Stream": STREAM, **consumer(), "Role": ROLE, "DeadLetters": QUEUE,
-            "Mapping": stream_mapping(
-                get("Stream"),
-                DestinationConfig={"OnFailure": {"Destination": get("DeadLetters")}},
-            ),
-        },
-        Stream=ref("Stream"), DeadLetters=ref("DeadLetters"),
-        Mapping=ref("Mapping"), Log=ref("ConsumerLog"),
-    )  # fmt: skip
-    put(cloud, stack.outputs["Stream"], "bad")
-    until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) >= 3)
-    assert not messages(cloud, stack.outputs["DeadLetters"]), "without a limit it is tried for ever"
-    # AWS's least is 60.
-    client(cloud, "lambda").update_event_source_mapping(
-        UUID=stack.outputs["Mapping"], MaximumRecordAgeInSeconds=1
-    )
-    (failure,) = until(lambda: messages(cloud, stack.outputs["DeadLetters"]), bool)
-    assert failure["requestContext"]["condition"] == "RecordAgeExceeded"
-    # Or what is good might grow too old as well before it is looked at.
-    client(cloud, "lambda").update_event_source_mapping(
-        UUID=stack.outputs["Mapping"], MaximumRecordAgeInSeconds=-1
-    )
-    put(cloud, stack.outputs["Stream"], "good")
-    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: s[-1].bodies == ["good"])
-    assert found[-1].bodies == ["good"]
 
 
 def test_enhanced_fan_out_consumer_gets_records(cloud: Cloud, deploy: Deploy) -> None:
@@ -326,29 +151,6 @@ def test_role_that_may_not_read_gets_nothing(cloud: Cloud, deploy: Deploy, missi
     with allowed(cloud, stack.outputs["Role"], missing):
         found = until(lambda: seen(cloud, stack.outputs["Log"]), bool)
     assert bodies(found) == [["a", "b"]], "nothing before, and all as soon as it may"
-
-
-def test_failure_destination_is_written_to_under_the_functions_role(
-    cloud: Cloud, deploy: Deploy
-) -> None:
-    stack = deploy(
-        {
-            "Stream": STREAM, **consumer(), "Role": role(*READ_STREAM, *LOG), "DeadLetters": QUEUE,
-            "Mapping": stream_mapping(
-                get("Stream"), MaximumRetryAttempts=0,
-                DestinationConfig={"OnFailure": {"Destination": get("DeadLetters")}},
-            ),
-        },
-        Stream=ref("Stream"), DeadLetters=ref("DeadLetters"),
-        Log=ref("ConsumerLog"), Role=get("Role"),
-    )  # fmt: skip
-    put(cloud, stack.outputs["Stream"], "bad")
-    denial = f"{stack.outputs['Role']} is not authorized to perform: sqs:SendMessage"
-    assert denial in until(cloud.log.read_text, lambda log: denial in log)
-    put(cloud, stack.outputs["Stream"], "good")
-    found = until(lambda: seen(cloud, stack.outputs["Log"]), lambda s: len(s) == 2)
-    assert bodies(found) == [["bad"], ["good"]]
-    assert not messages(cloud, stack.outputs["DeadLetters"])
 
 
 def split(cloud: Cloud, stream: str) -> None:
