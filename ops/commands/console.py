@@ -1,4 +1,4 @@
-"""Show the platform in a browser: the map, orders, dead letters.
+"""Show the platform in a browser: the map, orders, dead letters, views, alarms.
 
 The printed address has a key, which is valid for this run only. Nobody else can use the console:
 it listens on this machine only. It acts with your own rights. Against an account it only reads;

@@ -215,6 +215,27 @@ def test_orders_are_found_and_their_journeys_are_drawn(page: Page, platform: Pla
     look(page, "journey-dispatched")
 
 
+def test_views_show_the_stream_and_what_the_scaler_decided(page: Page, platform: Platform):
+    def has_decided() -> bool:
+        page.goto(f"{platform.base}/views")
+        return page.get_by_role("region", name="Decisions").count() > 0
+
+    # The scaler runs every minute.
+    wait_until("the scaler decided", has_decided)
+    expect(page.get_by_role("link", name="storefront/UpdateTimelines")).to_be_visible()
+    expect(page.get_by_role("rowheader", name="timelines")).to_be_visible()
+    look(page, "views")
+
+
+def test_alarms_say_which_would_ring_by_what_a_queue_holds(page: Page):
+    page.get_by_role("link", name="Alarms").click()
+
+    ringing = page.get_by_role("region", name="Alarms that ring")
+    expect(ringing.get_by_role("row")).to_have_count(2)
+    expect(ringing).to_contain_text("would ring")
+    look(page, "alarms")
+
+
 def test_narrow_page_needs_no_scrolling_to_the_side(chromium: Browser, platform: Platform):
     pages = {
         "map": "/map",
@@ -222,6 +243,8 @@ def test_narrow_page_needs_no_scrolling_to_the_side(chromium: Browser, platform:
         "orders": "/orders",
         "journey": f"/orders/{platform.rejected}",
         "dead-letter": f"/dead-letters/{PLACE}",
+        "views": "/views",
+        "alarms": "/alarms",
     }
     with entered(chromium, platform, size=NARROW) as page:
         for name, path in pages.items():

@@ -90,6 +90,8 @@ class FakeDeployed:
     """How many executions of each saga run."""
     running_refused: str = ""
     """The error with which Step Functions refuses to say so."""
+    clients: dict[str, Any] = field(default_factory=dict)
+    """Further clients, by service."""
     environment: str = "dev"
     session: Any = field(default_factory=lambda: SimpleNamespace(region_name="eu-west-1"))
 
@@ -108,6 +110,7 @@ class FakeDeployed:
             "sqs": self.sqs,
             "lambda": self.lambda_,
             "stepfunctions": running,
+            **self.clients,
         }
         return clients.get(service, SimpleNamespace(get_paginator=lambda _: paginator))
 

@@ -1,0 +1,114 @@
+"""The order stream as it is now: shards, what reads it and how late, what the scaler decided."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from ops.console.wiring import STREAM, Wiring
+from ops.deployed import Deployed
+from ops.dlq.templates import FUNCTION, Resource
+
+SCALER = "backbone/ScalerScaleStream"
+DECIDED = "shard_count_decided"
+"""The line that the scaler logs of each decision."""
+WINDOW = timedelta(minutes=20)
+LAG_WINDOW = timedelta(minutes=5)
+Described = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumer:
+    """A function that reads the stream."""
+
+    function: Resource
+    lag_seconds: float | None
+    """How old the oldest record was that it read in the last minutes; None where nobody says."""
+
+
+def stream_of(wiring: Wiring) -> Resource:
+    """Return the order stream."""
+    return next(each for each in wiring.things if each.kind == STREAM)
+
+
+def describe(deployed: Deployed, stream: Resource) -> Described:
+    """Return the stream's summary, as Kinesis gives it."""
+    kinesis = deployed.client("kinesis")
+    answer = kinesis.describe_stream_summary(StreamName=stream.physical)
+    found: Described = answer["StreamDescriptionSummary"]
+    return found
+
+
+def consumers(deployed: Deployed, wiring: Wiring, now: datetime) -> Sequence[Consumer]:
+    """Return the functions that read the stream, with their lag.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    """
+    stream = stream_of(wiring)
+    functions = [
+        wire.target
+        for wire in wiring.wires
+        if wire.source == stream and wire.target.kind == FUNCTION
+    ]
+    queries = [
+        {
+            "Id": f"lag{number}",
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "AWS/Lambda",
+                    "MetricName": "IteratorAge",
+                    "Dimensions": [{"Name": "FunctionName", "Value": function.physical}],
+                },
+                "Period": 60,
+                "Stat": "Maximum",
+            },
+        }
+        for number, function in enumerate(functions)
+    ]
+    answer = deployed.client("cloudwatch").get_metric_data(
+        MetricDataQueries=queries, StartTime=now - LAG_WINDOW, EndTime=now
+    )
+    lags = {each["Id"]: each["Values"] for each in answer["MetricDataResults"] if each["Values"]}
+    return [
+        Consumer(
+            function=function,
+            lag_seconds=lags[f"lag{n}"][0] / 1000 if f"lag{n}" in lags else None,
+        )
+        for n, function in enumerate(functions)
+    ]
+
+
+def decisions(deployed: Deployed, now: datetime) -> Sequence[Described]:
+    """Return what the scaler decided in the last minutes, the newest first.
+
+    Decisions in a row that are the same are one, with ``times`` and ``since``.
+    """
+    group = _log_group(deployed)
+    pages = deployed.client("logs").get_paginator("filter_log_events").paginate(
+        logGroupName=group,
+        filterPattern=f'"{DECIDED}"',
+        startTime=int((now - WINDOW).timestamp() * 1000),
+    )  # fmt: skip
+    found = [line for page in pages for event in page["events"] for line in _parsed(event)]
+    found.sort(key=lambda each: each["logged_at"], reverse=True)
+    rows = [list(same) for _, same in groupby(found, key=itemgetter("shards", "to", "reason"))]
+    return [{**row[0], "times": len(row), "since": row[-1]["logged_at"]} for row in rows]
+
+
+def _log_group(deployed: Deployed) -> str:
+    templates = deployed.templates()
+    scaler = next(each for each in templates.resources(FUNCTION) if each.name == SCALER)
+    group = templates.first_reference(scaler.stack, scaler.properties.get("LoggingConfig", {}))
+    return group.physical if group else f"/aws/lambda/{scaler.physical}"
+
+
+def _parsed(event: Mapping[str, Any]) -> Iterator[Described]:
+    try:
+        line = json.loads(event["message"])
+    except ValueError:
+        return
+    if isinstance(line, dict) and line.get("message") == DECIDED:
+        yield {**line, "logged_at": datetime.fromtimestamp(event["timestamp"] / 1000, UTC)}

@@ -1,0 +1,115 @@
+"""The page about the order stream and the views that are made of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ops.console.order_stream import consumers, decisions, describe, stream_of
+from ops.console.page import console_of, page
+from ops.console.readable import Reader
+from ops.console.service_map import owner
+from ops.console.wiring import Wiring
+from ops.deployed import Deployed
+from ops.views.registry import VIEWS, View
+
+REBUILD = "rebuild-"
+"""Begins the name of a rebuild's replay."""
+STOREFRONT = "Storefront"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownView:
+    """A view: where it is read from."""
+
+    name: str
+    """As the command has it."""
+    table: str
+    slot: str
+    """Which of its two tables is live: 0 or 1."""
+    items: int
+    """How many items its table has, as DynamoDB last counted: up to six hours ago in an account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """A replay for a rebuild, and how much of the archive it has gone through."""
+
+    name: str
+    state: str
+    began: datetime
+    done: float
+    """From 0 to 1."""
+
+
+def show_views(request: Request) -> Response:
+    """Show the stream, what reads it, the scaler's decisions, the views and their rebuilds."""
+    deployed, reader, now = console_of(request).deployed, Reader(), datetime.now(UTC)
+    wiring = Wiring(deployed.templates())
+    stream = stream_of(wiring)
+    counts = console_of(request).counts.now()
+    context = {
+        "stream": stream,
+        "summary": reader.read(lambda: describe(deployed, stream)) or (),
+        "consumers": reader.read(lambda: consumers(deployed, wiring, now)) or (),
+        "decisions": reader.read(lambda: decisions(deployed, now)) or (),
+        "views": reader.read(lambda: list(find_views(deployed))) or (),
+        "replays": reader.read(lambda: list(find_replays(deployed))) or (),
+        "sinks": [
+            (sink.name, counts.get(sink.name, 0))
+            for sink in wiring.sinks
+            if owner(sink.resource) == STOREFRONT.lower()
+        ],
+        "counts": counts,
+        "denied": reader.denied,
+    }
+    return page(request, "views.html", context)
+
+
+def find_views(deployed: Deployed) -> Iterator[ShownView]:
+    """Yield the views that can be rebuilt."""
+    outputs, parameters = deployed.outputs(STOREFRONT), deployed.parameters(STOREFRONT)
+    dynamodb = deployed.client("dynamodb")
+    for name, view in VIEWS.items():
+        table = outputs[f"{view.name}Table"]
+        yield ShownView(
+            name=name,
+            table=table,
+            slot=parameters[_slot(view)],
+            items=dynamodb.describe_table(TableName=table)["Table"]["ItemCount"],
+        )
+
+
+def _slot(view: View) -> str:
+    return f"{view.name}Slot"
+
+
+def find_replays(deployed: Deployed) -> Sequence[Replay]:
+    """Return the rebuilds' replays that EventBridge still knows, the newest first.
+
+    It forgets them after 90 days.
+    https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_ListReplays.html
+    """
+    found = deployed.client("events").list_replays(NamePrefix=REBUILD)["Replays"]
+    return sorted(map(_replay, found), key=lambda each: each.began, reverse=True)
+
+
+def _replay(found: Mapping[str, Any]) -> Replay:
+    begin, end = found["EventStartTime"], found["EventEndTime"]
+    reached = found.get("EventLastReplayedTime", begin)
+    whole = (end - begin).total_seconds()
+    done = (reached - begin).total_seconds() / whole if whole else 1.0
+    is_over = found["State"] == "COMPLETED"
+    return Replay(
+        name=found["ReplayName"],
+        state=found["State"],
+        began=found.get("ReplayStartTime", begin),
+        done=1.0 if is_over else min(max(done, 0.0), 1.0),
+    )
+
+
+ROUTES = [Route("/views", show_views)]
