@@ -89,7 +89,7 @@ def test_quiet_alarms_are_said_to_be_quiet(browser: Browser, alarms: list[Any]):
     assert "None of 2 rings." in browser.get("/alarms").text
 
 
-def test_operator_who_may_not_see_alarms_is_told(browser: Browser, deployed: FakeDeployed):
+def test_operator_who_may_not_see_alarms_is_shown_why(browser: Browser, deployed: FakeDeployed):
     denied = raising(client_error("AccessDenied", "not allowed to see them"))
     deployed.clients["cloudwatch"] = fake_client({"describe_alarms": denied})
 

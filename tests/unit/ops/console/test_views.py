@@ -27,7 +27,7 @@ def decided(minutes_ago: int, shards: int, to: int, reason: str) -> dict[str, An
 
 
 @pytest.fixture
-def told(deployed: FakeDeployed) -> dict[str, Any]:
+def answers(deployed: FakeDeployed) -> dict[str, Any]:
     """What the services say; a test adds to it."""
     said: dict[str, Any] = {"events": [], "lags": {}, "replays": []}
 
@@ -57,9 +57,9 @@ def told(deployed: FakeDeployed) -> dict[str, Any]:
 
 
 def test_stream_is_shown_with_its_shards_and_how_far_each_reader_is_behind(
-    browser: Browser, told: dict[str, Any]
+    browser: Browser, answers: dict[str, Any]
 ):
-    told["lags"] = {"UpdateTimelines": [1_500.0]}
+    answers["lags"] = {"UpdateTimelines": [1_500.0]}
 
     page = browser.get("/views").text
 
@@ -70,9 +70,9 @@ def test_stream_is_shown_with_its_shards_and_how_far_each_reader_is_behind(
 
 
 def test_decisions_of_the_scaler_are_shown_with_their_reasons_and_equal_ones_once(
-    browser: Browser, told: dict[str, Any]
+    browser: Browser, answers: dict[str, Any]
 ):
-    told["events"] = [
+    answers["events"] = [
         decided(3, 2, 4, "busy <b>"),
         decided(2, 4, 4, "steady"),
         decided(1, 4, 4, "steady"),
@@ -90,7 +90,7 @@ def test_decisions_of_the_scaler_are_shown_with_their_reasons_and_equal_ones_onc
 
 
 def test_each_view_is_shown_with_its_slot_and_the_command_that_rebuilds_it(
-    browser: Browser, told: dict[str, Any]
+    browser: Browser, answers: dict[str, Any]
 ):
     page = browser.get("/views").text
 
@@ -103,7 +103,7 @@ def test_each_view_is_shown_with_its_slot_and_the_command_that_rebuilds_it(
     [("RUNNING", 3, 30), ("STARTING", None, 0), ("COMPLETED", 9, 100)],
 )
 def test_replay_of_a_rebuild_is_shown_with_its_progress(
-    browser: Browser, told: dict[str, Any], state: str, reached: int | None, percent: int
+    browser: Browser, answers: dict[str, Any], state: str, reached: int | None, percent: int
 ):
     replay = {
         "ReplayName": "rebuild-Sales-1",
@@ -113,7 +113,7 @@ def test_replay_of_a_rebuild_is_shown_with_its_progress(
     }
     if reached is not None:
         replay["EventLastReplayedTime"] = NOW - timedelta(hours=10 - reached)
-    told["replays"] = [replay]
+    answers["replays"] = [replay]
 
     page = browser.get("/views").text
 
@@ -122,7 +122,7 @@ def test_replay_of_a_rebuild_is_shown_with_its_progress(
 
 
 def test_part_that_may_not_be_read_leaves_the_others(
-    browser: Browser, deployed: FakeDeployed, told: dict[str, Any]
+    browser: Browser, deployed: FakeDeployed, answers: dict[str, Any]
 ):
     refusal = raising(client_error("AccessDeniedException", "no logs for you"))
     deployed.clients["logs"] = fake_client({"filter_log_events": refusal})
