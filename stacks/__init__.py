@@ -1,1 +1,1 @@
-"""The infrastructure: one stack per service, and components with a role of their own."""
+"""The infrastructure: one stack for each service, and stacks for parts that no service owns."""

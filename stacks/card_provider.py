@@ -9,7 +9,7 @@ from stacks.environments import Environment
 
 
 class CardProviderStack(Stack):
-    """The simulator and its own records; no part of the platform."""
+    """The simulator and its own records. It is not part of the platform."""
 
     def __init__(self, scope: Construct, *, env: Environment) -> None:
         super().__init__(scope, env.stack_name("CardProvider"))

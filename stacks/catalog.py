@@ -1,4 +1,4 @@
-"""Catalog: what is for sale, under which name, and the prices on offer."""
+"""Catalog: the products for sale, with their names and their offers."""
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_dynamodb as dynamodb

@@ -1,4 +1,4 @@
-"""Disputes: the part of payments that receives the card company's reports, where configured."""
+"""Disputes: the part of payments that receives the card company's reports, if configured."""
 
 from functools import partial
 

@@ -40,7 +40,7 @@ class ApiDomain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """Who sends mails to customers."""
+    """The sender of mails to customers: an address, and its identity in SES."""
 
     address: str
     identity: str
@@ -151,18 +151,18 @@ class Environment:
 
     @property
     def removal_policy(self) -> RemovalPolicy:
-        """What CloudFormation does with data when its stack is destroyed.
+        """What CloudFormation does with data when its stack is deleted.
 
-        Data that is protected against deletion stays after a creation that is rolled back, too.
+        Data with deletion protection also stays when its creation is rolled back.
         """
         return RemovalPolicy.RETAIN if self.keep_data else RemovalPolicy.DESTROY
 
     @property
     def removal_policy_unprotected(self) -> RemovalPolicy:
-        """The same for what has no protection against deletion: buckets, queues, bus and archive.
+        """The policy for data without deletion protection: buckets, queues, bus and archive.
 
-        What is new and empty goes when its creation is rolled back: a name that stayed would
-        block the next attempt.
+        If their creation is rolled back, they are new and empty, and are deleted: otherwise their
+        names would block the next attempt.
         """
         keep = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
         return keep if self.keep_data else RemovalPolicy.DESTROY
@@ -194,7 +194,7 @@ DEV = Environment(
     enhanced_fan_out=False,
     notification_concurrency=None,
     lead_time=Duration.minutes(10),
-    # A laptop's views are late by a second or two, and nobody wants to wait.
+    # A laptop's views lag by a second or two, and a developer should not wait for offers.
     offer_lead_time=Duration.seconds(5),
     duplicate_action="hold",
     duplicate_window=Duration.minutes(5),
@@ -206,7 +206,7 @@ PROD = Environment(
     orders_retention=Duration.days(400),
     saga_type=StateMachineType.STANDARD,
     keep_data=True,
-    # What no setting may be below for a thousand orders a second: docs/scaling.md.
+    # The minimum settings for a thousand orders a second: docs/scaling.md.
     rate_limit=5_000,
     burst_limit=2_500,
     workers=(2, 20),
@@ -226,7 +226,7 @@ PROD = Environment(
 LAPTOP = replace(
     DEV,
     partner_event_source="aws.partner/example.com/card-company/disputes",
-    # No mail leaves the machine.
+    # The local cloud sends no mail.
     sender=Sender(address="orders@shop.example", identity="orders@shop.example", owned=True),
 )
 """``dev`` with every option, as it is deployed to the local cloud."""
@@ -235,7 +235,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}
 
 
 def environment(name: str) -> Environment:
-    """Return the environment that ``-c env=NAME`` selects.
+    """Return the environment named ``name``, which ``-c env=NAME`` selects.
 
     Raises:
         InvalidSettingError: there is no such environment, or one of its settings is invalid.
@@ -252,7 +252,7 @@ def check_settings(env: Environment) -> None:
     """Check the settings that name something outside of the app.
 
     Raises:
-        InvalidSettingError: naming the environment, the setting, and a valid value.
+        InvalidSettingError: the message names the environment, the setting, and a valid value.
     """
     partner = env.partner_event_source
     if partner is not None and not PARTNER_SOURCE_NAME.fullmatch(partner):

@@ -1,4 +1,4 @@
-"""Operations: what people on call need."""
+"""Operations: the infrastructure for the operators on call."""
 
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -14,7 +14,7 @@ from stacks.environments import Environment
 
 
 class OperationsStack(Stack):
-    """The topic for alarms and for orders that need a person, and the group of schedules."""
+    """The topic for alarms and for orders that need attention, and the group of schedules."""
 
     def __init__(self, scope: Construct, *, env: Environment) -> None:
         super().__init__(scope, env.stack_name("Operations"))
@@ -25,7 +25,7 @@ class OperationsStack(Stack):
             "CKV_AWS_26",
             reason="the key that AWS manages lets neither CloudWatch nor EventBridge publish",
         )
-        # An explicit policy replaces the default one, which lets alarms publish.
+        # An explicit policy replaces the default one, which allows alarms to publish.
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
@@ -54,7 +54,7 @@ class OperationsStack(Stack):
             alarms=self.topic,
         )
 
-        # The group has a physical name: a retained one would block the next deployment.
+        # The group has a physical name, so a retained group would block the next deployment.
         self.schedules = scheduler.ScheduleGroup(
             self, "Schedules", removal_policy=RemovalPolicy.DESTROY
         )

@@ -1,4 +1,4 @@
-"""Purchasing: orders more of what runs low from the supplier, and receives it."""
+"""Purchasing: orders SKUs that are low in stock from the supplier, and receives them."""
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_lambda as lambda_
@@ -17,7 +17,7 @@ from stacks.inventory import InventoryStack
 
 
 class PurchasingStack(Stack):
-    """Purchase orders, from low stock to a delivery."""
+    """The purchase orders, from low stock to the delivery."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Supplier: the simulator of the company that delivers what purchasing orders."""
+"""Supplier: the simulator of the company that delivers purchase orders."""
 
 from aws_cdk import Stack
 from constructs import Construct
@@ -8,7 +8,7 @@ from stacks.environments import Environment
 
 
 class SupplierStack(Stack):
-    """The simulator's function; no part of the platform."""
+    """The simulator's function. It is not part of the platform."""
 
     def __init__(self, scope: Construct, *, env: Environment) -> None:
         super().__init__(scope, env.stack_name("Supplier"))

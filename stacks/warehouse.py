@@ -23,7 +23,7 @@ from stacks.inventory import InventoryStack
 
 
 class WarehouseStack(Stack):
-    """Two queues, two tables, and the workers between them."""
+    """The two queues and two tables of the warehouse, and its workers."""
 
     def __init__(
         self,

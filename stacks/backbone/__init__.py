@@ -1,4 +1,4 @@
-"""The backbone stack, by what it declares: bus and archive, event log, order stream."""
+"""The backbone stack: bus and archive, event log, order stream; one module for each."""
 
 from stacks.backbone.stack import BackboneStack
 

@@ -1,4 +1,4 @@
-"""The order stream: its shards, what scales them, and the rules that fill it."""
+"""The order stream: its shards, their scaler, and the rules that fill the stream."""
 
 from functools import partial
 
@@ -25,8 +25,8 @@ def declare_order_stream(
 ) -> EventStream:
     """Declare the stream, partitioned by order; return it.
 
-    There are two rules, because events of Lambda destinations carry the order's id elsewhere. Where
-    the environment sets no number of shards, AWS scales the stream.
+    There are two rules, because events of Lambda destinations have the order's id in another field.
+    If the environment sets no number of shards, AWS scales the stream.
     """
     stream = EventStream(scope, "OrderStream", env=env)
     if env.shards:

@@ -1,4 +1,4 @@
-"""Backbone: what all services share, and no domain owns."""
+"""Backbone: the infrastructure that all services share and no service owns."""
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_events as events
@@ -49,8 +49,8 @@ class BackboneStack(Stack):
             ),
             retention=env.archive_retention,
         )
-        # EventBridge deletes no bus that has an archive: both stay, or neither. By their names, the
-        # next deployment can import both.
+        # EventBridge refuses to delete a bus with an archive, so both stay or neither. By their names,
+        # the next deployment can import both.
         for kept in (self.bus, archive):
             kept.apply_removal_policy(env.removal_policy_unprotected)
         Replays(

@@ -1,1 +1,1 @@
-"""Constructs with one role each, and safe defaults."""
+"""Constructs: reusable pieces of stacks with safe defaults, which know no service."""

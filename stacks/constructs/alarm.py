@@ -1,4 +1,4 @@
-"""Alarms that notify the people on call."""
+"""Alarms that notify the operators on call."""
 
 from typing import Any
 
@@ -22,13 +22,13 @@ def alarm(
     evaluation_periods: int = 1,
     ignore_missing_data: bool = False,
 ) -> None:
-    """Notify ``alarms`` when the metric exceeds ``threshold`` for so many periods in a row.
+    """Notify ``alarms`` when the metric exceeds ``threshold`` in ``evaluation_periods`` in a row.
 
     ``alarm_description`` names the consumer and the condition, as in ``Picking: dead letters
-    waiting``; the service is put before it: ``warehouse/Picking: dead letters waiting``.
+    waiting``; the service is put in front: ``warehouse/Picking: dead letters waiting``.
 
-    Missing data is no breach: an unused resource has no metrics. With ``ignore_missing_data`` the
-    alarm keeps its state until there is data again.
+    Missing data does not raise the alarm: an unused resource has no metrics. With
+    ``ignore_missing_data`` the alarm keeps its state until there is data again.
     """
     missing = cloudwatch.TreatMissingData
     _notify(

@@ -1,4 +1,4 @@
-"""A function that is invoked asynchronously, and the destinations of its outcomes."""
+"""A function that is invoked asynchronously, with a destination for each outcome."""
 
 from typing import Any
 

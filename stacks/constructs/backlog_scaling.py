@@ -1,4 +1,4 @@
-"""Scaling of an Auto Scaling group on the backlog of its queues."""
+"""Scaling of an Auto Scaling group by the backlog of its queues."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ BACKLOG_PER_INSTANCE = 500
 def scale_on_backlog(
     scope: Construct, *, group: autoscaling.AutoScalingGroup, queues: Iterable[sqs.IQueue]
 ) -> None:
-    """Keep the backlog of each instance at its target, up and down.
+    """Add and remove instances so that the backlog per instance stays at its target.
 
     https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-target-tracking-metric-math.html
     """
@@ -34,7 +34,7 @@ def scale_on_backlog(
         "GroupInServiceInstances",
         AutoScalingGroupName=group.auto_scaling_group_name,
     )
-    # SQS has no metric for a queue that nobody has used for hours.
+    # SQS reports no metric of a queue that has not been used for hours.
     backlog = " + ".join(f"FILL(waiting{i}, 0)" for i in range(len(names)))
     policy(
         scope,

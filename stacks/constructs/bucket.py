@@ -13,9 +13,9 @@ from stacks.environments import Environment
 class ServiceBucket(s3.Bucket):
     """A private, encrypted bucket whose objects expire after ``retention``.
 
-    The environment decides whether the bucket outlives its stack, and whether ``locked`` objects
-    are: then each keeps its versions, and none can be deleted before it expires, unless by somebody
-    who may bypass the lock (governance mode).
+    The environment decides whether the bucket stays when its stack is deleted, and whether
+    ``locked`` takes effect. A locked bucket keeps all versions of an object, and none can be
+    deleted before it expires, except by a principal that may bypass the lock (governance mode).
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
     """
 
@@ -42,7 +42,7 @@ class ServiceBucket(s3.Bucket):
             lifecycle_rules=[
                 s3.LifecycleRule(
                     expiration=retention,
-                    # What has expired in a versioned bucket is hidden, and still there.
+                    # In a versioned bucket, an expired object is hidden, but still there.
                     noncurrent_version_expiration=Duration.days(1) if lock else None,
                 )
             ],
@@ -54,7 +54,7 @@ class ServiceBucket(s3.Bucket):
     def grant_objects(
         self, grantee: iam.IRole | None, action: str, *, objects: str, reason: str
     ) -> None:
-        """Grant ``action`` on ``objects``, a key pattern, and nothing on the bucket itself.
+        """Grant ``action`` on ``objects``, a pattern of keys; nothing on the bucket itself.
 
         ``reason`` says why the pattern needs a wildcard.
         """

@@ -1,7 +1,7 @@
 """The versions of events that a stack reads and publishes, as outputs of the stack.
 
-What declares a consumer or a publisher notes its events here. `python -m ops contracts check`
-compares the outputs of what is deployed with those of what is to be deployed.
+Constructs that declare a consumer or a publisher record its events here. `python -m ops contracts
+check` compares the outputs of the deployed stacks with those of the new templates.
 """
 
 import json
@@ -19,10 +19,10 @@ READ, PUBLISHED = "ContractsRead", "ContractsPublished"
 def note_read(
     scope: IConstruct, events: Sequence[type[Event]], versions: Sequence[int] | None = None
 ) -> None:
-    """Note that a consumer in the stack of ``scope`` reads these events.
+    """Record that a consumer in the stack of ``scope`` reads these events.
 
-    ``versions`` are those that it reads; the default is what the event's class reads. Of an event
-    with several consumers in a stack, the output has the versions that all of them read.
+    ``versions`` are the versions that it reads; the default is what the event's class reads. If a
+    stack has several consumers of an event, the output has the versions that all of them read.
     """
     output, noted = _output(scope, READ)
     for event in events:
@@ -32,7 +32,7 @@ def note_read(
 
 
 def note_published(scope: IConstruct, events: Sequence[type[Event]]) -> None:
-    """Note that something in the stack of ``scope`` publishes these events."""
+    """Record that the stack of ``scope`` publishes these events."""
     output, noted = _output(scope, PUBLISHED)
     noted |= {event.detail_type: event.publishes for event in events}
     output.value = _text(noted)

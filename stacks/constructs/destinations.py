@@ -1,8 +1,8 @@
-"""Where Lambda sends the outcomes of asynchronous invocations, and the batches that failed.
+"""Lambda's destinations for outcomes of asynchronous invocations, and for failed batches.
 
-Each destination grants the function the one right that Lambda needs. The CDK's own destinations
-grant more: to receive from the queue, to read and delete the bucket's objects, or to invoke every
-version of a function.
+Each destination grants the function the one permission that Lambda needs. The CDK's own
+destinations grant more: to receive from the queue, to read and delete the bucket's objects, or to
+invoke every version of a function.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 """
@@ -59,7 +59,7 @@ class BatchDestination:
 
 
 def to_bus(bus: events.IEventBus, event: type[Event]) -> InvocationDestination:
-    """Publish the event that the function returns: put the records on the bus as Lambda does."""
+    """Put the records on the bus. Lambda then publishes the event that the function returns."""
     return InvocationDestination(
         bus.event_bus_arn, partial(grant_publish, bus=bus, published=[event])
     )

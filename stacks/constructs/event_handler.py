@@ -34,7 +34,10 @@ class EventHandler(Construct):
         function: lambda_.Function,
         alarms: sns.ITopic,
     ) -> None:
-        """Declare one rule for each event type; the ids are made from the function's."""
+        """Declare one rule for each event type.
+
+        Its id is made from the function's and the event's.
+        """
         super().__init__(scope, f"{function.node.id}On")
         contracts = [event] if isinstance(event, type) else event
         self.dead_letters = dead_letter_failures(

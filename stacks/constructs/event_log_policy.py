@@ -1,4 +1,4 @@
-"""The right of EventBridge to write to log groups."""
+"""EventBridge's permission to write to log groups."""
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
@@ -7,7 +7,7 @@ from constructs import Construct
 
 
 class EventLogPolicy(logs.ResourcePolicy):
-    """One Logs resource policy for all groups ``/aws/events/*``: a Region holds only ten policies.
+    """One Logs resource policy for all groups ``/aws/events/*``. A Region allows only ten policies.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-cloudwatchlogs-permissions
     """

@@ -1,4 +1,4 @@
-"""Rules: which events of a bus go to which target."""
+"""Rules, which send events of a bus to a target."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,10 +53,10 @@ class EventRule(Construct):
     ) -> None:
         """Declare the rule.
 
-        ``target`` is a target's class with all arguments bound but those of the delivery.
-        ``versions`` are those that the target reads; the default is what the event's class reads.
-        ``label`` is a short name for several event types. ``consumer`` names the target in the
-        alarm; the default is the rule's id.
+        ``target`` is a target's class whose arguments are bound, except those of the delivery.
+        ``versions`` are the versions that the target reads; the default is what the event's class
+        reads. ``label`` is a short name for several event types. ``consumer`` names the target in
+        the alarm; the default is the rule's id.
         """
         super().__init__(scope, id)
         wanted = [event] if isinstance(event, type) else event
@@ -94,8 +94,8 @@ class AwsEventRule(Construct):
     ) -> None:
         """Declare the rule.
 
-        Empty ``detail_types`` match every type, and no ``detail`` matches every detail. The default
-        for ``bus`` is the account's default bus, on which AWS services publish.
+        Without ``detail_types`` it matches every type, and without ``detail`` every detail. The
+        default for ``bus`` is the account's default bus, on which AWS services publish.
         """
         super().__init__(scope, id)
         rule = events.Rule(
@@ -135,7 +135,7 @@ def add_target(
 
 
 def override_pattern(rule: events.Rule, pattern: dict[str, Any]) -> None:
-    """Set the rule's whole pattern; the CDK's ``EventPattern`` has no ``replay-name``."""
+    """Set the rule's whole pattern. The CDK's ``EventPattern`` does not support ``replay-name``."""
     cfn_rule = rule.node.default_child
     if not isinstance(cfn_rule, events.CfnRule):
         raise TypeError(f"{rule.node.path} has no CfnRule")
@@ -144,7 +144,7 @@ def override_pattern(rule: events.Rule, pattern: dict[str, Any]) -> None:
 
 @jsii.implements(events.IRuleTarget)
 class StreamTarget:
-    """A stream as a target; it gets each event whole, with a partition key from the event.
+    """A stream as a target; it gets the whole event. The event has the partition key.
 
     The CDK's own target also grants ``PutRecords``, which EventBridge does not use.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html
@@ -188,10 +188,10 @@ class StreamTarget:
 
 @jsii.implements(events.IRuleTarget)
 class LogGroupTarget:
-    """A CloudWatch Logs group as a target; it gets each event whole.
+    """A CloudWatch Logs group as a target; it gets the whole event.
 
     The CDK's own target creates a custom resource and a Logs resource policy for each rule. A
-    Region holds ten such policies; ``backbone`` declares one for all rules.
+    Region allows ten such policies; ``backbone`` declares one for all rules.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
     """
 

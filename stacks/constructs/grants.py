@@ -1,4 +1,4 @@
-"""Least-privilege grants, where the CDK's own grant more than is needed."""
+"""Least-privilege grants, for which the CDK's own methods would grant too much."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from stacks.constructs.contract_outputs import note_published
 
 
 def grant(grantee: iam.IGrantable, *actions: str, on: str) -> None:
-    """Grant exactly these actions on the resource with the ARN ``on``."""
+    """Grant exactly these actions on the resource whose ARN is ``on``."""
     grantee.grant_principal.add_to_principal_policy(
         iam.PolicyStatement(actions=list(actions), resources=[on])
     )
@@ -23,7 +23,7 @@ def grant_publish(
     *,
     published: Sequence[type[Event]],
 ) -> None:
-    """Let ``grantee`` publish these events on ``bus``: put events with their sources only.
+    """Allow ``grantee`` to put events on ``bus``, with the sources of ``published`` only.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
     """

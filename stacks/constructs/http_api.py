@@ -1,4 +1,4 @@
-"""The HTTP API, with its access log, its users, and who of them may call which route."""
+"""The HTTP API: its access log, its users, and which of them may call which route."""
 
 import json
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-va
 
 @jsii.implements(apigw.IAccessLogSettings)
 class AccessLog:
-    """An access log with one JSON object per line."""
+    """An access log with one JSON object on each line."""
 
     def __init__(self, log_group: logs.ILogGroup) -> None:
         self._log_group = log_group
@@ -57,7 +57,7 @@ class AccessLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callers:
-    """Those whose access tokens a route accepts."""
+    """The callers of a route: an authorizer for their access tokens, and the scope they need."""
 
     authorizer: apigw.IHttpRouteAuthorizer
     scope: str
@@ -77,7 +77,7 @@ class HttpApi(Construct):
         alarms: sns.ITopic,
     ) -> None:
         super().__init__(scope, id)
-        # With a name of its own, the API answers at that name only.
+        # With its own domain name, the API must not answer at AWS's default name.
         self.api = apigw.HttpApi(
             self,
             "Api",
@@ -107,7 +107,7 @@ class HttpApi(Construct):
             )
             return [Callers(authorizer=authorizer, scope=scope) for scope in scopes]
 
-        # A machine's token has a subject too: with one authorizer it would pass as a customer's.
+        # A machine's token has a subject, too. One authorizer would take it for a customer's.
         (self.customers,) = callers("Customers", users.shop, SIGNED_IN)
         self.operators_read, self.operators_write = callers(
             "Operators", users.operators, users.read_scope, users.write_scope
@@ -115,9 +115,9 @@ class HttpApi(Construct):
         self._add_alarms(alarms)
 
     def _add_alarms(self, alarms: sns.ITopic) -> None:
-        """Alarm on errors and latency, those of the functions behind the routes included.
+        """Add alarms on errors and on latency, which include those of the routes' functions.
 
-        A customer's client sends a request again that fails once: a few errors are no outage.
+        A customer's client retries a failed request, so a few errors are no outage.
         https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
         """
         period = Duration.minutes(5)
@@ -148,7 +148,7 @@ class HttpApi(Construct):
             )
 
     def _custom_url(self, env: Environment) -> str | None:
-        """Return the URL under the environment's own domain name, if it has one."""
+        """Return the URL at the environment's own domain name; None if it has none."""
         if env.api_domain is None:
             return None
         domain = apigw.DomainName(

@@ -1,4 +1,4 @@
-"""A route of the HTTP API, declared in the stack of the function that answers it."""
+"""A route of the HTTP API, declared in the stack of its function."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,17 @@ from stacks.constructs.nag import acknowledge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anyone:
-    """Callers of a route that requires no token."""
+    """The callers of a route that requires no token."""
 
     reason: str
     """Why that is safe."""
 
 
 class HttpRoute(Construct):
-    """A route such as ``GET /orders/{order_id}``, its integration, and the right to invoke.
+    """A route such as ``GET /orders/{order_id}``, its integration, and the permission to invoke.
 
-    All three are in the stack of ``scope``: it depends on the API's, and the API's on none.
+    All three are in the stack of ``scope``. That stack depends on the API's stack, which depends on
+    none.
     """
 
     def __init__(

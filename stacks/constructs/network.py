@@ -1,4 +1,4 @@
-"""A network for workers: outbound TLS, no inbound traffic."""
+"""A network for workers: outbound TLS connections, no inbound traffic."""
 
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
@@ -9,8 +9,8 @@ from stacks.constructs.nag import acknowledge
 class Network(ec2.Vpc):
     """A VPC with a public subnet in each of two zones, and a security group for outbound TLS only.
 
-    It has neither NAT nor interface endpoints: ``docs/adr`` compares the prices. Most traffic goes
-    to DynamoDB and S3, through gateway endpoints, which are free.
+    It has neither a NAT gateway nor interface endpoints: ``docs/adr`` compares the prices. Most
+    traffic goes to DynamoDB and S3, through gateway endpoints, which are free.
     """
 
     def __init__(self, scope: Construct, id: str) -> None:
@@ -28,7 +28,7 @@ class Network(ec2.Vpc):
                 ),
                 "Files": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
             },
-            # To restrict it, the CDK would add a function of its own; nothing uses that group.
+            # To restrict the default security group, the CDK adds a function; nothing uses that group.
             restrict_default_security_group=False,
         )
         acknowledge(

@@ -1,4 +1,4 @@
-"""The outbox of a table: its stream, which a function relays to the bus or to a topic."""
+"""The outbox of a table: its stream, whose changes a relay publishes on the bus or a topic."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb

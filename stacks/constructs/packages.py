@@ -38,9 +38,9 @@ class PackagesLayer(lambda_.LayerVersion):
 
 
 def packages_folder(packages: Sequence[str], data: Sequence[str]) -> Path:
-    """Return a folder with the packages in ``python``; create it if it is not there.
+    """Return a folder with the packages in ``python``; create the folder if it does not exist.
 
-    Data files are included only where their path begins with one of ``data``.
+    Of the data files, only those are included whose path begins with one of ``data``.
     """
 
     def fill(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The mapping from the order stream to the function that updates a view."""
+"""The mapping that invokes a view's function with the events of the order stream."""
 
 from collections.abc import Sequence
 
@@ -90,8 +90,8 @@ class Projection(Construct):
             id,
             event_source_arn=source,
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,
-            # All events of an order in one batch are one write, so a batch covers a second: a shard
-            # accepts a thousand records in that time.
+            # All events of an order in a batch are one write, so a batch should cover a second: a
+            # shard accepts a thousand records in that time.
             batch_size=500,
             max_batching_window=Duration.seconds(1),
             parallelization_factor=parallelization_factor,
@@ -138,7 +138,7 @@ class Projection(Construct):
 class DeadLetterBucket(ServiceBucket):
     """Keeps failed batches of streams, for as long as dead-letter queues keep messages.
 
-    It is a bucket because Lambda sends only the stream positions, not the records, to a queue.
+    It is a bucket because a queue would get only the stream positions, not the records.
     """
 
     def __init__(self, scope: Construct, id: str, *, env: Environment) -> None:

@@ -1,4 +1,4 @@
-"""Dead-letter queues, and queues of work."""
+"""Dead-letter queues, and work queues."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-
 class DeadLetterQueue(sqs.Queue):
     """Keeps dead letters for 14 days, the longest that SQS allows; alarms while it is not empty.
 
-    Every asynchronous edge has one. The sagas' repair queue is one, too.
+    Every asynchronous step has one. The sagas' repair queue is one, too.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
     """
 
@@ -42,10 +42,10 @@ class DeadLetterQueue(sqs.Queue):
     ) -> None:
         """Declare the queue.
 
-        ``consumer`` and ``contents`` say in the alarm who failed and what an operator will find.
-        ``fifo`` must be set for dead letters of a FIFO queue or topic, and must not be set for
-        those of EventBridge or a Lambda destination. ``native_dlq`` is for the queue of a redrive
-        policy or of a function's ``DeadLetterConfig``: the rule packs recognize these.
+        ``consumer`` and ``contents`` are parts of the alarm's text: who failed, and what is in the
+        queue. ``fifo`` must be set for dead letters of a FIFO queue or topic, and must not be set
+        for those of EventBridge or a Lambda destination. ``native_dlq`` is for the queue of a
+        redrive policy or of a function's ``DeadLetterConfig``: the rule packs recognize these.
         """
         super().__init__(
             scope,
@@ -96,8 +96,8 @@ class WorkQueue(sqs.Queue):
     ) -> None:
         """Declare the queue.
 
-        ``contents`` says in alarms what is in it. ``consumer`` names the consumer in alarms; the
-        default is the queue's id.
+        ``contents`` says in alarms what is in the queue. ``consumer`` names the consumer in alarms;
+        the default is the queue's id.
         """
         consumer = consumer or id
         self.dead_letters = DeadLetterQueue(
@@ -127,9 +127,9 @@ class WorkQueue(sqs.Queue):
 
 
 def retain_queues(scope: IConstruct) -> None:
-    """Keep every queue, and the messages in it, when it is removed from its stack.
+    """Keep all queues and their messages when they are removed from their stack.
 
-    One that is new goes when its creation is rolled back.
+    If the creation of a new queue is rolled back, it is deleted.
     """
     for construct in scope.node.find_all():
         if isinstance(construct, sqs.CfnQueue):

@@ -19,7 +19,7 @@ class ShardScaler(Construct):
     """Checks a stream every minute, and doubles or halves its shards when needed.
 
     It reads metrics and is not invoked by alarms: an alarm acts only when it changes state, and one
-    doubling may not be enough. The alarm here is for people, when producers are throttled. Each
+    doubling may not be enough. The alarm here notifies operators when producers are throttled. Each
     projection has an alarm for a consumer that is behind.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-actions.html
     """
@@ -83,7 +83,7 @@ class ShardScaler(Construct):
         )
 
     def _grant_get_metric_data(self) -> None:
-        """Grant it in a separate policy, so that the wildcard has its own acknowledgement."""
+        """Grant GetMetricData in a policy of its own, which has the wildcard's acknowledgement."""
         if self.function.role is None:
             raise TypeError("a function that the app declares has a role")
         policy = iam.Policy(

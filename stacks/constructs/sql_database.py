@@ -29,7 +29,7 @@ class SqlDatabase(Construct):
         )
 
     def grant_connect(self, function: ServiceFunction, *, action: str = "dsql:DbConnect") -> None:
-        """Let ``function`` open connections; its database role has its privileges."""
+        """Allow ``function`` to connect. What it may do there follows from its database role."""
         grant(function, action, on=self.cluster.attr_resource_arn)
 
 
@@ -57,10 +57,10 @@ class Migrations(Construct):
             scope: the service's stack.
             id: the construct's id.
             env: the environment.
-            database: where the schema is.
+            database: the database with the schema.
             service: the package with the migrations, the grants and the function ``migrate``.
             database_role: the role that the functions connect as.
-            functions: these are granted the role, and are deployed after the schema.
+            functions: the functions that are granted the role, and are deployed after the schema.
         """
         super().__init__(scope, id)
         migrate = ServiceFunction(
@@ -89,7 +89,7 @@ class Migrations(Construct):
             },
         )
         schema.node.add_dependency(migrate)
-        # CloudFormation creates resources in parallel unless one depends on the other. Whatever
+        # CloudFormation creates resources in parallel unless one depends on the other. All that
         # calls a function refers to it, and so is created after it.
         # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-dependson.html
         for function in functions:

@@ -32,7 +32,7 @@ class Subscriber(TopicQueue):
         max_concurrency: int,
         alarms: sns.ITopic,
     ) -> None:
-        """``max_concurrency`` is the number of batches that are processed concurrently."""
+        """``max_concurrency`` is the number of batches that are processed at the same time."""
         super().__init__(
             scope,
             id,

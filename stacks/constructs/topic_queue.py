@@ -86,7 +86,7 @@ class TopicQueue(Construct):
 
 
 def override_filter_policy(subscription: sns.Subscription, policy: dict[str, object]) -> None:
-    """Set the filter on the message body; the CDK's ``FilterOrPolicy`` has no numbers."""
+    """Set the filter on the message body. The CDK's ``FilterOrPolicy`` does not support numbers."""
     cfn_subscription = subscription.node.default_child
     if not isinstance(cfn_subscription, sns.CfnSubscription):
         raise TypeError(f"{subscription.node.path} has no CfnSubscription")

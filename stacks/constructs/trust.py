@@ -1,4 +1,4 @@
-"""Who may assume the roles under which AWS services act for us."""
+"""Trust policies of roles with which AWS services act for this account."""
 
 from aws_cdk import CfnResource, Stack
 from aws_cdk import aws_iam as iam
@@ -8,8 +8,8 @@ from constructs import IConstruct
 def service_for_this_account(scope: IConstruct, service: str) -> iam.ServicePrincipal:
     """Return a service's principal, for resources of the stack's account only.
 
-    ``service`` is such as ``events.amazonaws.com``: EventBridge, its Scheduler and Step Functions
-    say for which account they act.
+    ``service`` is EventBridge, its Scheduler or Step Functions, such as ``events.amazonaws.com``:
+    these say for which account they act.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
@@ -18,7 +18,7 @@ def service_for_this_account(scope: IConstruct, service: str) -> iam.ServicePrin
 
 
 def trust_for_this_account(role: IConstruct) -> None:
-    """Restrict the trust of a role that the CDK made, whose principal nobody can give."""
+    """Restrict the trust of a role that the CDK made, and for which it takes no principal."""
     resource = role.node.default_child
     if not isinstance(resource, CfnResource):
         raise TypeError(f"{role.node.path} has no resource")

@@ -1,4 +1,4 @@
-"""The users of the HTTP API: customers, who sign in, and operators, who come with a secret."""
+"""The users of the HTTP API: customers, who sign in, and operators, whose client has a secret."""
 
 from aws_cdk import Aws, Duration
 from aws_cdk import aws_cognito as cognito

@@ -1,4 +1,4 @@
-"""The two tables of a view: one is live, the other is for rebuilding it."""
+"""The two tables of a view: one is live, the other is for a rebuild."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ class View(Construct):
     """A view with two tables; the stack's parameter ``<id>Slot`` selects the live one.
 
     `python -m ops view rebuild` fills the other table, then sets the parameter. Deployments keep
-    its value. Functions always have their rights on both tables, so that none fails while its
+    its value. Functions always have permissions for both tables, so that none fails while its
     setting changes. CloudFormation updates the reader before the writer; until the writer has
     changed, the rebuild writes to the new table in its place.
     """
@@ -32,7 +32,7 @@ class View(Construct):
         sort_key: str = "",
         index: tuple[str, str] | None = None,
     ) -> None:
-        """Declare both tables; ``setting`` is the variable that names the live one to functions."""
+        """Declare both tables. The functions' variable ``setting`` has the live table's name."""
         super().__init__(scope, id)
         indexes = [index] if index else []
         self._tables = [
@@ -62,7 +62,7 @@ class View(Construct):
         reads: Sequence[str],
         queried_by: str = "",
     ) -> None:
-        """Grant the writer and the reader their rights; ``queried_by`` names an index to query."""
+        """Grant the writer and the reader their actions; ``queried_by`` names an index to query."""
         for table in self._tables:
             grant(writer, *writes, on=table.table_arn)
             grant(reader, *reads, on=table.table_arn)
@@ -72,7 +72,7 @@ class View(Construct):
 
 
 def _select(slot: CfnParameter, names: Sequence[str]) -> str:
-    """Select a name by the parameter; the CDK's ``Fn.select`` takes no parameter as index."""
+    """Select a name by the parameter. The CDK's ``Fn.select`` cannot take a parameter as index."""
     return Token.as_string({"Fn::Select": [slot.value_as_string, list(names)]})
 
 

@@ -1,4 +1,4 @@
-"""What an instance downloads when it is launched: the worker's code and its packages."""
+"""The assets that an instance downloads at launch: the worker's code and its packages."""
 
 from collections.abc import Mapping, Sequence
 
@@ -68,9 +68,9 @@ def _fetch(asset: Asset, folder: str) -> Sequence[str]:
 
 
 def worker_asset_exclude(service: str) -> list[str]:
-    """Return the patterns that leave of the repository only the worker's code.
+    """Return the exclude patterns that leave only the worker's code of the repository.
 
-    That is its own package, and those that all workers share.
+    That is its own package and the packages that all workers share.
     """
     packages = {"workers": ("host", "runtime", service), "lambdas": ("contracts", "runtime")}
     included = [

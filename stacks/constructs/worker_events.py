@@ -1,4 +1,4 @@
-"""AWS's own events about a worker group: instance states to a log, launches to people."""
+"""AWS's own events about a worker group: instance states go to a log, launches to operators."""
 
 from functools import partial
 

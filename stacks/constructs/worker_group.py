@@ -1,4 +1,4 @@
-"""A long-running program on EC2 instances, as many as its queues need."""
+"""A long-running program on EC2 instances. The backlog of its queues decides how many."""
 
 from collections.abc import Mapping
 
@@ -52,7 +52,7 @@ class WorkerGroup(Construct):
         ``workers``; ``settings`` become its environment variables.
         """
         super().__init__(scope, id)
-        # A contract: the instances use the name, and so do rules for the group's events.
+        # The instances use this name, and so do rules for the group's events.
         self.name = env.stack_name(service.capitalize())
         assets = WorkerAssets(self, service=service)
         log_group = logs.LogGroup(
@@ -136,7 +136,7 @@ class WorkerGroup(Construct):
             "Drain",
             lifecycle_hook_name=DRAIN_HOOK,
             lifecycle_transition=autoscaling.LifecycleTransition.INSTANCE_TERMINATING,
-            # An instance that never reports that it has drained is terminated after that.
+            # If an instance does not report that it has drained, it is terminated after this time.
             heartbeat_timeout=Duration.minutes(3),
             default_result=autoscaling.DefaultResult.CONTINUE,
         )

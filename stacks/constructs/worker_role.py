@@ -24,7 +24,7 @@ https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-cre
 
 
 class WorkerRole(iam.Role):
-    """A role that may fetch the program, log, consume queues, and drain; nothing else."""
+    """A role that may fetch the program, log, consume the queues, drain, and be logged into."""
 
     def __init__(
         self,

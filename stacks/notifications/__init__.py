@@ -1,4 +1,4 @@
-"""The notifications stack, by what it declares: state, functions, contacts and the flow."""
+"""The notifications stack: state, functions, contacts and the flow; one module for each."""
 
 from stacks.notifications.stack import NotificationsStack
 

@@ -1,4 +1,4 @@
-"""How customers give, confirm and erase their contact details: a part of the notifications."""
+"""The part of notifications by which customers give, confirm and erase their contact details."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ from stacks.environments import Environment
 
 
 class Contacts(Construct):
-    """The routes of contacts with their functions, and the command that erases a customer."""
+    """The routes of contacts with their functions, and the function that erases a customer."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class Contacts(Construct):
         customers: ServiceTable,
         email_records: ServiceTable,
     ) -> None:
-        """``customers`` and ``email_records`` are the tables of the service."""
+        """``customers`` and ``email_records`` are the service's tables."""
         super().__init__(scope, id)
 
         # State
@@ -44,7 +44,7 @@ class Contacts(Construct):
                 "SENDER": env.sender.address if env.sender else "",
                 "API_URL": http_api.url,
             },
-            # It calls SES, and waits long for it: a lost response cannot be asked for again.
+            # It waits long for SES's response, because a lost response cannot be requested again.
             timeout=Duration.seconds(15),
         )
         show_confirmation = function(
@@ -58,7 +58,7 @@ class Contacts(Construct):
         erasure = partial(
             function,
             settings={**customers_settings, "EMAIL_RECORDS_TABLE": email_records.table_name},
-            # One request for each e-mail; an API's client waits 30 s at most.
+            # It makes one request for each e-mail record. API Gateway waits 30 s at most.
             timeout=Duration.seconds(29),
         )
         delete_contact = erasure(id="DeleteContact", handler="notifications.delete_contact")

@@ -72,7 +72,7 @@ class NotificationFunctions:
     def grant_access(
         self, *, customers: ServiceTable, email_records: ServiceTable, invoices: ServiceBucket
     ) -> None:
-        """Grant each function what it does to the tables and the bucket, and nothing else."""
+        """Grant each function the actions that it uses on the tables and the bucket."""
         invoice_objects = {
             "objects": "invoices/*",
             "reason": "one object for each order, and the order names it",
@@ -88,7 +88,7 @@ class NotificationFunctions:
             )
 
     def grant_send(self, identity: str) -> None:
-        """Let the functions send e-mails from the SES identity with this ARN."""
+        """Allow the functions to send e-mails from the SES identity with this ARN."""
         grant(self.notify_customer, "ses:SendEmail", on=identity)
         # SES may require this too for an attachment.
         grant(self.email_invoice, "ses:SendEmail", "ses:SendRawEmail", on=identity)

@@ -43,10 +43,10 @@ class NotificationsStack(Stack):
             env=env,
             key="order_id",
             sort_key="kind",
-            # Erasing a customer asks for the customer's records.
+            # The erasure of a customer queries the customer's records by this index.
             indexes=[("customer_id", "order_id")],
         )
-        # Accounts have to be kept for ten years.
+        # The law requires accounts to be kept for ten years.
         invoices = ServiceBucket(
             self,
             "Invoices",

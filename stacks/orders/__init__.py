@@ -1,4 +1,4 @@
-"""The orders stack, by what it declares: state, functions, sagas, jobs and the flow."""
+"""The orders stack: state, functions, sagas, jobs and the flow; one module for each."""
 
 from stacks.orders.stack import OrdersStack
 

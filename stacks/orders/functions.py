@@ -91,7 +91,7 @@ class OrderFunctions:
         checkpoints: ServiceTable,
         bus: events.IEventBus,
     ) -> None:
-        """Grant each function what it does to the tables and the bus, and nothing else."""
+        """Grant each function the actions that it uses on the tables and the bus."""
         grant(self.place_order, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
         grant(self.place_order, "dynamodb:BatchGetItem", on=offers.table_arn)
         grant(self.place_order, "dynamodb:GetItem", on=checkpoints.table_arn)

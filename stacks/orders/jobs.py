@@ -1,4 +1,4 @@
-"""The scheduled work of the orders service."""
+"""The scheduled jobs of the orders service."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -18,11 +18,11 @@ from stacks.environments import Environment
 
 
 class OrderJobs(Construct):
-    """The jobs that process orders on a schedule, because no request and no event does.
+    """The jobs for orders that no request and no event processes.
 
     Each job reads its orders from a sparse index, page by page, and continues where the previous
-    run stopped. Two runs at once do no harm. A job that an operator invokes with
-    ``{"dry_run": true}`` only reports what it would do.
+    run stopped. Two runs at once do no harm. If an operator invokes a job with ``{"dry_run":
+    true}``, it only reports what it would do.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class OrderJobs(Construct):
             },
             every=Duration.minutes(1),
             timeout=Duration.seconds(50),
-            # CPU comes with memory, and it is what takes the time of an order that is resumed.
+            # Lambda assigns CPU by memory, and most of the time of a resumed order is CPU time.
             memory_mib=1_024,
         )
         for table in (orders, self.checkpoints):

@@ -1,4 +1,4 @@
-"""What a saga reads and writes of an order: the columns of its row, and its states."""
+"""An order as the record of a saga: the columns of its row, and its states."""
 
 from lambdas.contracts.orders import OrderState
 from lambdas.contracts.orders_table import OrderColumn

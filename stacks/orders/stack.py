@@ -64,7 +64,7 @@ class OrdersStack(Stack):
             self, "Repair", consumer="Sagas", contents="failed compensations", alarms=alarms
         )
 
-        # What runs on a schedule, and what requests, events and operators invoke
+        # Scheduled jobs, and functions that requests, events and operators invoke
         jobs = OrderJobs(
             self, "Jobs", env=env, orders=table, bus=bus, group=schedules, alarms=alarms
         )

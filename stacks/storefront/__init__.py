@@ -1,4 +1,4 @@
-"""The storefront stack, by what it declares: views, functions, projections and the routes."""
+"""The storefront stack: views, functions, projections and routes; one module for each."""
 
 from stacks.storefront.stack import StorefrontStack
 

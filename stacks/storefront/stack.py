@@ -1,4 +1,4 @@
-"""Storefront: the views of customers and operators, made from the events of all services."""
+"""Storefront: the views for customers and operators, made from the events of all services."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""A saga's way forward: its actions, and the write that confirms the record."""
+"""A saga's actions, and the write that confirms the record."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ from stacks.constructs.saga.tasks import CONDITION_FAILED, NOW, State, Tasks
 
 
 def action_states(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
-    """Return the states from the first action to the confirmation, and the ways off to undoing."""
+    """Return the states from the first action to the confirmation, and those that begin to undo."""
     return {
         **_actions(tasks, steps),
         **_undo(tasks, steps),
@@ -61,16 +61,16 @@ def _actions(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
 
 
 def _first_compensation(record: SagaRecord, steps: Sequence[SagaStep], step: SagaStep) -> str:
-    """The compensation to start with when ``step`` was undone before.
+    """Return the compensation to start with if ``step`` had been undone before.
 
-    If the last step may be irreversible, that one is compensated first.
+    If the last step may be irreversible, its compensation is the first.
     """
     last = steps[-1]
     return (last if last.irreversible and record.irreversible else step).compensation.name
 
 
 def _undo(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
-    """The ways to the compensations, or to the rejection of a record with nothing to undo."""
+    """Return the states that lead to the compensations, or to the rejection if nothing was done."""
     compensations = [step.compensation.name for step in reversed(steps)]
     return {
         ANYTHING_TO_UNDO: {
@@ -97,7 +97,7 @@ def _undo(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
 
 
 def _record_reason(tasks: Tasks) -> State:
-    """Write why the record is undone before anything is: an execution that takes over reads it."""
+    """Write the reason before anything is undone: an execution that takes over reads it."""
     assignments, values = tasks.keep_reason
     return tasks.update(
         f"SET {tasks.columns.changed_at} = :now{assignments}",
@@ -113,7 +113,7 @@ def _record_reason(tasks: Tasks) -> State:
 
 
 def _confirm(tasks: Tasks) -> State:
-    """Write the completed state. The out-of-band events that follow count from here."""
+    """Write the completed state. Out-of-band events count from here again."""
     columns, check = tasks.columns, tasks.record.completed_check
     requested, none = columns.cancel_requested_at, f", {columns.out_of_band_events} = :none"
     confirm = tasks.write_outcome(

@@ -1,4 +1,4 @@
-"""What a saga does when a task fails: it keeps the reason in variables and goes on elsewhere."""
+"""The catchers of a saga's tasks: they keep the reason in variables and choose the next state."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ DEFER, DEFER_UNDOING = "Defer", "DeferUndoing"
 
 
 def cancellation_reason(columns: RecordColumns) -> dict[str, str]:
-    """Return the variables that say why a record is undone, from the record just read.
+    """Return variables with the reason of the cancellation, from the record that was just read.
 
     Records that were cancelled before they had these columns get a default.
     """
@@ -33,7 +33,7 @@ def cancellation_reason(columns: RecordColumns) -> dict[str, str]:
 def catch_refusals(
     record: SagaRecord, refusals: Sequence[type[Refusal]], *, undo_from: str
 ) -> State:
-    """Undo because of a refusal, from that compensation on."""
+    """On one of these refusals, begin to undo at the compensation ``undo_from``."""
     why = _reason_variables(
         record, "$states.errorOutput.Error", "$parse($states.errorOutput.Cause).errorMessage"
     )
@@ -43,7 +43,7 @@ def catch_refusals(
 def catch_already_compensated(
     record: SagaRecord, refusals: Sequence[type[Refusal]], action: str, *, undo_from: str
 ) -> State:
-    """Undo because the step was undone without a reason on record, from that compensation on."""
+    """Begin to undo at ``undo_from`` if the step was undone before and no reason is recorded."""
     why = _reason_variables(
         record, f"'{TECHNICAL_FAILURE}'", f"'{action}: ' & $states.errorOutput.Error"
     )
@@ -51,7 +51,7 @@ def catch_already_compensated(
 
 
 def catch_failures(step: str, timeouts: Timeouts, *, next: str) -> list[State]:
-    """Defer the record because this state failed: for less long if somebody is only busy."""
+    """Defer the record because this state failed: for a shorter time if the error is transient."""
     why = _failure_variables(step, timeouts.max_failing_deferral)
     return [catch_transient(step, timeouts, {}, next=next), catch_all(why, next=next)]
 
@@ -59,7 +59,7 @@ def catch_failures(step: str, timeouts: Timeouts, *, next: str) -> list[State]:
 def catch_transient(
     step: str, timeouts: Timeouts, variables: dict[str, Any], *, next: str
 ) -> State:
-    """Keep that this state failed because somebody is busy, set the variables, and go on there."""
+    """On a transient error, record this state as failed, set the variables, and go to ``next``."""
     return {
         "ErrorEquals": list(TRANSIENT_ERRORS),
         "Assign": _failure_variables(step, timeouts.max_busy_deferral) | variables,
@@ -73,7 +73,7 @@ def _failure_variables(step: str, max_deferral: int) -> dict[str, Any]:
 
 
 def catch_all(variables: dict[str, Any], *, next: str) -> State:
-    """On any error, set the variables and go on there."""
+    """On any error, set the variables and go to ``next``."""
     return {"ErrorEquals": ["States.ALL"], "Assign": variables, "Next": next}
 
 
@@ -85,7 +85,7 @@ def _catch_names(
 
 
 def _reason_variables(record: SagaRecord, reason: str, explanation: str) -> dict[str, str]:
-    """Why the record is undone, as JSONata. A cancelled record keeps its own reason."""
+    """Return the variables for the reason, as JSONata. A cancelled record keeps its own reason."""
     cancelled = f"$outcome = '{record.cancelled}'"
     return {
         "reason": f"{{% {cancelled} ? $reason : {reason} %}}",

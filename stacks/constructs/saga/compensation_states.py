@@ -1,4 +1,4 @@
-"""A saga's way back: its compensations, and the write of the outcome."""
+"""A saga's compensations, and the write of the outcome."""
 
 from collections.abc import Sequence
 
@@ -37,7 +37,7 @@ def compensation_states(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, St
 
 
 def compensation_before(steps: Sequence[SagaStep], i: int) -> str:
-    """Return the state that undoes the step before the one at ``i``."""
+    """Return the name of the state that undoes the step before the one at ``i``."""
     return steps[i - 1].compensation.name if i else "Reject"
 
 
@@ -51,7 +51,7 @@ def _compensations(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
             step.compensation, tasks.timeouts.compensation_retries, irreversible
         ) | {"Next": after}
         if irreversible:
-            # Nothing else is undone until it is known whether this still can be.
+            # Nothing else is undone until it is known whether this step can be undone.
             on_irreversible = {
                 "ErrorEquals": [refusal.__name__ for refusal in irreversible],
                 "Next": "KeepEffects",

@@ -1,4 +1,4 @@
-"""How a saga lets go of a record that it cannot finish now, so that a later execution does."""
+"""A saga's deferral: it releases a record that it cannot finish now, for a later execution."""
 
 from stacks.constructs.saga.catches import DEFER, DEFER_UNDOING
 from stacks.constructs.saga.tasks import NOW, State, Tasks
@@ -8,7 +8,7 @@ LEFT_TO_SCHEDULE = "LeftToSchedule"
 
 
 def deferral_states(tasks: Tasks) -> dict[str, State]:
-    """Return the writes that defer the record, and the end that follows them."""
+    """Return the states that defer the record and end the execution."""
     return {
         **({DEFER: _defer(tasks)} if tasks.record.completed else {}),
         DEFER_UNDOING: _defer(tasks, undoing=True),
@@ -20,12 +20,11 @@ def deferral_states(tasks: Tasks) -> dict[str, State]:
 
 
 def _defer(tasks: Tasks, *, undoing: bool = False) -> State:
-    """Release the claim and say when to go on, in one write.
+    """Return the write that releases the claim and sets the time of the next check.
 
-    While undoing, the reason is recorded too, should it not be on record yet: the next execution
-    does not begin with the actions.
-    If the write fails, the claim expires, and the record is found all the same. If its response
-    was lost, the claim is gone already.
+    While undoing, it also records the reason, unless one is recorded already, so that the next
+    execution does not begin with the actions. If the write fails, the claim expires, and the record
+    is found after that. If its response was lost, the claim is released already.
     """
     columns, first = tasks.columns, tasks.timeouts.first_deferral
     delay = f"$min([$max_deferral, {first} * $power(2, $min([$deferrals, 12]))])"
@@ -40,7 +39,7 @@ def _defer(tasks: Tasks, *, undoing: bool = False) -> State:
         values={
             ":initial": {"S": tasks.record.initial},
             ":now": NOW,
-            # Half of the delay is jitter, so that records deferred together come back apart.
+            # Half of the delay is jitter, so that records deferred together resume apart.
             ":then": tasks.time_after(f"{delay} * (1 + $random()) / 2"),
             ":shard": {"S": tasks.shard},
             ":step": {"S": "{% $deferred_step %}"},

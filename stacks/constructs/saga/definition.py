@@ -1,4 +1,4 @@
-"""A saga as Amazon States Language (JSONata), without any AWS resource.
+"""The definition of a saga in Amazon States Language (JSONata); it declares no AWS resource.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 """
@@ -25,11 +25,11 @@ def build_definition(
     repair_queue: sqs.IQueue,
     timeouts: Timeouts,
 ) -> dict[str, Any]:
-    """Return the saga as Amazon States Language.
+    """Return the saga in Amazon States Language.
 
     Its input is the ``detail`` of the event that starts it: ``metadata`` and ``data``. A state
-    machine converts no data, so the fields that the commands take are the same in all ``versions``
-    of that event.
+    machine cannot upcast data, so the fields that the commands need are the same in all
+    ``versions`` of that event.
     """
     tasks = Tasks(record, repair_queue.queue_url, timeouts)
     first, undo = steps[0].action.name, steps[-1].compensation.name
@@ -49,7 +49,7 @@ def build_definition(
 
 
 def _version_states(tasks: Tasks, versions: Sequence[int]) -> dict[str, State]:
-    """Dead-letter the record when the event has another version. Only metadata are read then."""
+    """Dead-letter the record if the event has another version. Only its metadata are read then."""
     version = "$states.input.metadata.schema_version"
     read = " and ".join(map(str, versions))
     return {
@@ -77,7 +77,7 @@ def _version_states(tasks: Tasks, versions: Sequence[int]) -> dict[str, State]:
 
 
 def _claim_states(tasks: Tasks, *, next: str, undo: str) -> dict[str, State]:
-    """Claim the record to do what comes ``next``, or to ``undo`` it if that has been decided."""
+    """Claim the record. Continue with ``next``, or with ``undo`` if the record has to be undone."""
     columns = tasks.columns
     decided = (columns.cancel_requested_at, columns.reason)
     undecided = "".join(f" AND attribute_not_exists({column})" for column in decided)
@@ -105,7 +105,7 @@ def _claim_states(tasks: Tasks, *, next: str, undo: str) -> dict[str, State]:
 
 
 def _claim(tasks: Tasks, condition: str, *, next: str, otherwise: str) -> State:
-    """Claim the record, and set the variables of the saga."""
+    """Return the write that claims the record if ``condition`` holds, and sets the variables."""
     columns = tasks.columns
     now = "$floor($millis() / 1000)"
     claim = tasks.update(
@@ -120,7 +120,7 @@ def _claim(tasks: Tasks, condition: str, *, next: str, otherwise: str) -> State:
             ":mine": {"SS": [EXECUTION_ID]},
         },
     )
-    # $data is not assigned yet.
+    # The variable $data is not assigned yet.
     event = "$states.context.Execution.Input"
     claim["Arguments"]["Key"] = {columns.key: {"S": f"{{% {event}.data.{columns.key} %}}"}}
     claim["Arguments"]["ReturnValues"] = "ALL_OLD"
@@ -148,7 +148,7 @@ def _claim(tasks: Tasks, condition: str, *, next: str, otherwise: str) -> State:
 
 
 def _outcome(record: SagaRecord) -> str:
-    """The state of the record once it is undone, which depends on a cancellation request."""
+    """Return JSONata for the undone record's state: cancelled if that was requested."""
     if not record.cancelled:
         return record.compensated
     requested = f"$exists($states.result.Attributes.{record.columns.cancel_requested_at})"
@@ -156,7 +156,7 @@ def _outcome(record: SagaRecord) -> str:
 
 
 def _dead_letter_states(tasks: Tasks) -> dict[str, State]:
-    """Dead-letter a record whose event is unknown or that could not be written, and fail."""
+    """Dead-letter a record whose event is unknown or that could not be written, then fail."""
     record = {
         "record": f"$data.{tasks.columns.key}",
         "write": "$failed_write",

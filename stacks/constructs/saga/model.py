@@ -1,4 +1,4 @@
-"""What a saga is declared with: its steps, its record and its timeouts."""
+"""The declaration of a saga: its steps, its record and its time-outs."""
 
 from dataclasses import dataclass
 from typing import get_origin
@@ -17,14 +17,14 @@ https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandCall:
-    """A function, and the command it is called with."""
+    """A call of a function with a command."""
 
     command: type[Command]
     function: lambda_.IFunction
 
     @property
     def name(self) -> str:
-        """The name of the state that makes the call: that of the command's class."""
+        """The name of the state that makes the call: the name of the command's class."""
         return self.command.__name__
 
     @property
@@ -34,9 +34,9 @@ class CommandCall:
 
     @property
     def fields(self) -> dict[str, str]:
-        """Where each of the command's fields comes from, as JSONata expressions.
+        """The command's fields as JSONata expressions over the event's data.
 
-        An array stands in brackets, because JSONata takes an array of one for its only element.
+        An array is in brackets, because JSONata turns an array of one into its only element.
         https://docs.jsonata.org/processing#sequences
         """
         plain = {name: split_bounds(kind)[0] for name, kind in field_types(self.command).items()}
@@ -115,7 +115,7 @@ class RecordColumns:
 
     @property
     def waiting(self) -> tuple[str, ...]:
-        """The columns that an open record has only while it waits; the outcome removes them."""
+        """The columns that an open record has only while it waits. The outcome removes them."""
         return (
             self.deferred_shard,
             self.deferred_since,
@@ -128,7 +128,7 @@ class RecordColumns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SagaRecord:
-    """The record that a saga claims and decides, and the states it moves between."""
+    """The record that a saga claims and decides, with its states."""
 
     table: dynamodb.ITableV2
     columns: RecordColumns
@@ -152,8 +152,8 @@ class SagaRecord:
 class Timeouts:
     """The time limits of a saga, in seconds, and its numbers of retries.
 
-    The longest path, compensations included, has to take less than ``execution``: Step Functions
-    ends the execution then, wherever it is.
+    The longest path, compensations included, has to take less than ``execution``: after that time
+    Step Functions ends the execution in any state.
     """
 
     execution: int
@@ -173,7 +173,7 @@ class Timeouts:
 
     @property
     def lease(self) -> int:
-        """How long a claim is valid: longer than the execution that made it can run."""
+        """How long a claim is valid, in seconds: longer than its execution can run."""
         return self.execution + 60
 
 

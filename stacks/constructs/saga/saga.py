@@ -2,7 +2,8 @@
 
 Every saga built here keeps these rules:
 
-- It starts only for versions of the event that it reads. It dead-letters the record of any other.
+- It starts only for versions of the event that it can read. A record with another version is
+  dead-lettered.
 - It then claims its record with a conditional write of an owner and a lease. A redelivery of the
   event that starts it finds the claim and ends without an effect. The record lists the executions
   that claimed it, because Step Functions cannot be searched by record.
@@ -10,20 +11,22 @@ Every saga built here keeps these rules:
   the reason first, for an execution that takes over.
 - Any other failure is retried with backoff and full jitter. Then the record is deferred: one write
   releases the claim and says when to look at the record again, and why. Nothing is undone.
-- After an earlier execution a refusal undoes all steps, because that one may have come further.
+- After an earlier execution, a refusal undoes all steps, because the earlier one may have completed
+  more of them.
 - A cancellation request is honoured by the write that would confirm the record: all steps are
   undone instead. If the request, or the reason of a refusal, is there at the claim, all steps are
   undone at once.
 - If the last step may be irreversible, its compensation has to answer before the others run. Until
   then the record is deferred. When the step is irreversible, nothing is undone.
-- Another compensation that fails never stops the rest. If somebody is busy, the record is deferred
-  after the rest, and everything is undone again later. If it fails for good, it is dead-lettered to
-  the repair queue with all that is needed to finish it.
+- A failure of any other compensation does not stop the rest. If the error is transient, the record
+  is deferred after the rest, and everything is undone again later. If the compensation fails for
+  good, it is dead-lettered to the repair queue with all that is needed to finish it.
 - The outcome is written together with the record's next sequence number. The number is that of the
   event that started the saga, plus the out-of-band events since, plus one. Writing it twice has the
   same effect as writing it once.
-- When an execution ends without an outcome, its record's last event has to be published again, once
-  ``check_after`` has come. An alarm reports each execution that failed, because it may for ever.
+- If an execution ends without an outcome, the service has to publish its record's last event again,
+  once ``check_after`` has come. An alarm reports each failed execution, because the next one may
+  fail, too.
 """
 
 from collections.abc import Sequence
@@ -66,8 +69,8 @@ class Saga(Construct):
     ) -> None:
         """Declare the saga. A rule has to start its state machine, ``machine``.
 
-        ``versions`` are those of the starting event in which the fields that the commands take are
-        the same.
+        ``versions`` are those versions of the starting event in which the fields that the commands
+        need are the same.
         """
         super().__init__(scope, id)
         express = env.saga_type == sfn.StateMachineType.EXPRESS
@@ -102,7 +105,7 @@ class Saga(Construct):
                 )
             ),
             role=role,
-            # Without execution data: personal data belongs into the table, not into a log.
+            # Without execution data: personal data must not be in a log.
             logs=sfn.LogOptions(
                 destination=logs.LogGroup(
                     self,

@@ -1,7 +1,7 @@
 """The tasks of a saga in Amazon States Language (JSONata): writes, calls and messages.
 
 Each task has a time-out and retries. Its output is empty, because the saga keeps what it needs in
-variables: ``$data`` is the data of the event that started it, ``$sequence`` that event's number.
+variables: ``$data`` is the data of the event that started it, ``$sequence`` that event's sequence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ EXECUTION_ID = "{% $states.context.Execution.Id %}"
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
-    """The tasks of the saga of one record."""
+    """The tasks of a saga, for one kind of record."""
 
     record: SagaRecord
     repair_queue: str
@@ -37,36 +37,37 @@ class Tasks:
     def next_sequence(self) -> str:
         """The assignment of the next sequence number; see ``sequence_values``.
 
-        It counts from the event that started the saga, and adds the out-of-band events since.
+        It is the sequence of the event that started the saga, plus the out-of-band events since,
+        plus one.
         """
         return f"#sequence = :sequence + if_not_exists({self.columns.out_of_band_events}, :none)"
 
     @property
     def shard(self) -> str:
-        """The record's shard in an index: the first letter of its key."""
+        """JSONata for the record's shard in an index: the first character of its key."""
         return f"{{% $substring($data.{self.columns.key}, 0, 1) %}}"
 
     @property
     def completed_shard(self) -> str:
-        """The shard of a completed record in the index of records to be looked at again."""
+        """JSONata for a completed record's shard in the index of records to be checked."""
         shard = f"$substring($data.{self.columns.key}, 0, 1)"
         return f"{{% '{self.record.completed_shard}' & {shard} %}}"
 
     @staticmethod
     def time_after(seconds: str) -> dict[str, str]:
-        """Return the time in so many seconds, a JSONata expression; UTC, ISO 8601."""
+        """Return JSONata for the time in ``seconds``, an expression itself; UTC, ISO 8601."""
         return {"S": f"{{% $fromMillis($millis() + $floor(1000 * ({seconds}))) %}}"}
 
     @property
     def owns_claim(self) -> str:
-        """The condition that this execution has the claim."""
+        """The condition that this execution holds the claim."""
         return f"{self.columns.claim_owner} = :me"
 
     @property
     def keep_reason(self) -> tuple[str, dict[str, Any]]:
-        """The assignments that record why the record is undone, and their values.
+        """The assignments that record the reason, and their values.
 
-        A reason that is on record stays: that of a cancellation request.
+        A reason that is recorded already stays, such as that of a cancellation request.
         """
         columns = {self.columns.reason: "reason", self.columns.explanation: "explanation"}
         return (
@@ -83,7 +84,7 @@ class Tasks:
         columns: Mapping[str, str] | None = None,
         also: str = "",
     ) -> State:
-        """Write the outcome under the claim.
+        """Write the outcome, if this execution holds the claim.
 
         ``remove`` are more columns to remove, ``columns`` more to set, ``also`` more assignments.
         """
@@ -104,7 +105,7 @@ class Tasks:
         )
 
     def update(self, update: str, *, condition: str, values: dict[str, Any]) -> State:
-        """Write the record.
+        """Write the record, if ``condition`` holds.
 
         The placeholders ``#state`` and ``#sequence`` are for words that DynamoDB reserves.
         """
@@ -158,7 +159,7 @@ class Tasks:
         )
 
     def send(self, message: dict[str, str]) -> State:
-        """Send a message of named JSONata expressions to the repair queue."""
+        """Send a message to the repair queue; its values are JSONata expressions."""
         return {
             "Type": "Task",
             "Resource": "arn:aws:states:::sqs:sendMessage",
@@ -189,5 +190,5 @@ def sequence_values(number: int) -> dict[str, Any]:
 
 
 def _object(fields: dict[str, str]) -> str:
-    """Return a JSONata object constructor of named expressions."""
+    """Return a JSONata object constructor with these names and expressions."""
     return "{" + ", ".join(f"'{name}': {source}" for name, source in fields.items()) + "}"
