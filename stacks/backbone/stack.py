@@ -49,8 +49,8 @@ class BackboneStack(Stack):
             ),
             retention=env.archive_retention,
         )
-        # EventBridge refuses to delete a bus with an archive, so both stay or neither. By their names,
-        # the next deployment can import both.
+        # EventBridge refuses to delete a bus with an archive, so both stay or neither. Their fixed
+        # names let the next deployment import both.
         for kept in (self.bus, archive):
             kept.apply_removal_policy(env.removal_policy_unprotected)
         Replays(

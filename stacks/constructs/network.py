@@ -28,7 +28,7 @@ class Network(ec2.Vpc):
                 ),
                 "Files": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
             },
-            # To restrict the default security group, the CDK adds a function; nothing uses that group.
+            # The CDK would need a function to restrict this group, which nothing uses.
             restrict_default_security_group=False,
         )
         acknowledge(
