@@ -1,1 +1,1 @@
-"""Benchmarks: timings and throughputs are measured here, and never asserted in a test."""
+"""Benchmarks. They measure times and throughputs, which tests never assert."""

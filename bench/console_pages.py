@@ -1,4 +1,4 @@
-"""Measure how long the console's pages take, on a laptop with many orders.
+"""Measure how long the console's pages take with many orders, on a laptop.
 
 `python -m bench.console_pages` deploys the platform to a local cloud, puts orders into its table,
 and asks a new console for each page. The first time is that of the first view.
@@ -51,7 +51,7 @@ def fill(cloud: Cloud, table: str, orders: int) -> None:
 
 
 def measure(address: str) -> Mapping[str, list[float]]:
-    """Return how many seconds each page took, each time."""
+    """Return the seconds that each page took, at each request."""
     http, base = urllib3.PoolManager(), address.partition("/enter")[0]
     entered = http.request("GET", address, redirect=False)
     headers = {"Cookie": entered.headers["Set-Cookie"].partition(";")[0]}

@@ -61,7 +61,7 @@ Templates = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class CostItem:
-    """A line of a cost table."""
+    """A line of a cost table: units of something at a list price."""
 
     description: str
     count: float

@@ -1,4 +1,4 @@
-"""Which rules of the templates an event matches, and so how often EventBridge delivers it."""
+"""Which rules of the templates an event matches, and so how many deliveries it causes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ NOTICES = 2
 
 
 def deliveries_per_order(templates: Templates) -> int:
-    """Return to how many targets of rules EventBridge delivers the events of an order."""
+    """Return how many deliveries to targets of rules the events of one order cause."""
     return sum(
         len(rule["Targets"])
         for event in _events()

@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def _prepare_shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
-    """Stock the shop, add a customer with a contact; return a function that places an order."""
+    """Deliver stock, add a customer with a contact; return a function that places an order."""
     lines = [{"sku": sku, "quantity": 1_000_000} for sku in SKUS]
     cloud.client("lambda").invoke(
         FunctionName=outputs["ReceiveStockFunction"],
@@ -82,7 +82,7 @@ def _prepare_shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
     numbers = itertools.count()
 
     def place(key: str) -> None:
-        # Another quantity each time: orders that look the same within minutes are held.
+        # The quantity differs each time, because orders that look the same are held as duplicates.
         quantity = 1 + next(numbers)
         answer = api.place(
             customer=CUSTOMER,
@@ -99,7 +99,7 @@ def _prepare_shop(cloud: Cloud, outputs: Mapping[str, str]) -> Any:
 def _await_idle(
     cloud: Cloud, outputs: Mapping[str, str], groups: Mapping[str, str], orders: int
 ) -> None:
-    """Wait until that many orders are dispatched and no function is invoked any more."""
+    """Wait until this many orders are dispatched and no function is invoked any more."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     before, since = _count_calls(cloud, groups), time.monotonic()
     while time.monotonic() - since < IDLE_SECONDS or _count_dispatched(cloud, outputs) < orders:
@@ -117,7 +117,7 @@ def _count_dispatched(cloud: Cloud, outputs: Mapping[str, str]) -> int:
 
 
 def _count_calls(cloud: Cloud, groups: Mapping[str, str]) -> Counter[str]:
-    """Return how often each function was invoked so far, according to its log."""
+    """Return how often each function was invoked so far, by its log."""
     logs = cloud.client("logs").get_paginator("filter_log_events")
     calls: Counter[str] = Counter()
     for function, group in groups.items():
@@ -148,7 +148,7 @@ def _log_groups(cloud: Cloud) -> dict[str, str]:
 
 
 def _count_states_entered(cloud: Cloud) -> list[int]:
-    """Return how many states each successful fulfilment entered."""
+    """Return how many states each successful fulfilment saga entered."""
     states = cloud.client("stepfunctions")
     return [
         sum(

@@ -28,7 +28,7 @@ TIMEOUT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class LatencyProbe:
-    """The clients and the deployed resources that a measurement uses."""
+    """The clients and the deployed resources that the measurement uses."""
 
     clients: Any
     bus: str
@@ -37,7 +37,7 @@ class LatencyProbe:
     logs: str
 
     def measure(self, order: str) -> list[float]:
-        """Publish one event; return the seconds until each hop."""
+        """Publish one event for an order; return the seconds until each hop."""
         event = PaymentTaken(
             order_id=order, customer_id="bench", total=Money(amount=1, currency="GBP")
         )
@@ -81,7 +81,7 @@ class LatencyProbe:
         return float(record["ApproximateArrivalTimestamp"].timestamp())
 
     def _started_at(self, since: float) -> float:
-        """Return when the invocation that wrote the row began; its log entry arrives later."""
+        """Return when the invocation that wrote the row began, by its log, which is late."""
         until = time.time() + TIMEOUT_SECONDS
         while time.time() < until:
             events = self.clients("logs").filter_log_events(

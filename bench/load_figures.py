@@ -1,7 +1,7 @@
-"""What an order takes of the platform's parts, and AWS's quotas, for `bench.scaling`.
+"""How much of each part an order uses, and AWS's quotas, for `bench.scaling`.
 
-What is assumed says so. Quotas are the defaults in us-east-1, as AWS's pages had them in November
-2026; other Regions have less. Check yours in Service Quotas.
+Assumed figures are marked as assumed. Quotas are the defaults in us-east-1, as on AWS's pages in
+November 2026; other Regions have lower ones. Check yours in Service Quotas.
 """
 
 REQUESTS_PER_ORDER = 2

@@ -43,7 +43,7 @@ STALL_TIMEOUT_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class SentOrder:
-    """One request that was sent: its status, its delay, and the duration of the response."""
+    """A request that was sent: its status, its delay, and the time to the response."""
 
     order_id: str
     status: int
@@ -65,7 +65,7 @@ def main() -> int:
             outputs |= deploy_app(cloud, stack=stack, progress=lambda _: None)
         customers = _prepare(cloud, outputs)
         send = _Sender(cloud, outputs, customers)
-        # One by one, so that the functions' first starts are not part of the measurement.
+        # Sent one by one before the measurement, so that the functions have started.
         _send_all(send, count=WARM_UP_ORDERS, rate=10)
         _await_final_states(cloud, outputs, WARM_UP_ORDERS)
         before = _cpu_seconds(cloud)
@@ -100,7 +100,7 @@ def _prepare(cloud: Cloud, outputs: Mapping[str, str]) -> api_client.Customers:
 
 
 class _Sender:
-    """Sends orders; the n-th is always the same and is no duplicate of another."""
+    """Sends orders. The n-th order is the same in each run, and is no duplicate of another."""
 
     def __init__(
         self, cloud: Cloud, outputs: Mapping[str, str], customers: api_client.Customers
@@ -145,7 +145,7 @@ class _Sender:
 
 
 def _send_all(send: _Sender, *, count: int, rate: float) -> tuple[list[SentOrder], float]:
-    """Send orders at their times; return their requests and the total duration."""
+    """Send orders at their times; return the requests and the total seconds."""
     began = time.monotonic()
     turns = iter(range(count))
     lock = threading.Lock()
@@ -169,7 +169,7 @@ def _send_all(send: _Sender, *, count: int, rate: float) -> tuple[list[SentOrder
 def _await_final_states(
     cloud: Cloud, outputs: Mapping[str, str], total: int
 ) -> list[dict[str, Any]]:
-    """Return the orders when that many are finished, or when none is finished any more."""
+    """Return the orders when ``total`` have ended, or when no more end."""
     pages = cloud.client("dynamodb").get_paginator("scan")
     most, since = 0, time.monotonic()
     while True:
@@ -184,12 +184,12 @@ def _await_final_states(
             most, since = ended, time.monotonic()
         if ended >= total or time.monotonic() - since > STALL_TIMEOUT_SECONDS:
             return rows
-        # Most of the machine is for what is being waited for.
+        # A long pause, so that most of the machine's time is left for the orders.
         time.sleep(max(1.0, 4 * (time.monotonic() - began)))
 
 
 class _CpuSeconds(NamedTuple):
-    """Processor seconds of the emulator's process, and of functions and databases."""
+    """Processor seconds: of the emulator's process, and of functions and databases."""
 
     server: float
     others: float
@@ -227,7 +227,7 @@ def _processes() -> Iterator[_Process]:
         try:
             command = (process / "cmdline").read_text(errors="replace").split("\0")
             _, _, after_the_name = (process / "stat").read_text().rpartition(") ")
-        except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        except (FileNotFoundError, ProcessLookupError):  # the process has ended meanwhile
             continue
         fields = after_the_name.split()
         user, system, of_ended_user, of_ended_system = (int(field) for field in fields[11:15])

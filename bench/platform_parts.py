@@ -1,7 +1,7 @@
-"""The parts of the platform that bear so many orders a second and no more.
+"""The parts of the platform that limit the number of orders per second.
 
-What an order takes of each, how much there is of it, what it looks like when that is not enough,
-and what moves it.
+For each part: how much of it an order uses, how much there is, what happens when that is not
+enough, and how to raise the limit.
 """
 
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ from stacks.environments import Environment
 
 
 class Whose(StrEnum):
-    """Who sets a limit."""
+    """The owner of a limit: who can change it."""
 
     OURS = "ours"
     """A setting of ``stacks/environments.py``, or a constant of the code."""
@@ -64,7 +64,7 @@ class Whose(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A part of the platform that gives way at some rate of orders."""
+    """A part of the platform that limits the rate of orders."""
 
     name: str
     per_order: float
@@ -79,12 +79,12 @@ class Part:
 
     @property
     def orders(self) -> float:
-        """The orders a second that it bears."""
+        """The rate of orders per second at which the part is at its limit."""
         return self.limit / self.per_order
 
 
 def parts(env: Environment, templates: Templates) -> list[Part]:
-    """Return the parts of an environment, those that bear least first."""
+    """Return the parts of an environment, the one with the lowest limit first."""
     found = [*_edges(env, templates), *_orders(env, templates), *_followers(env, templates)]
     return sorted(found, key=lambda part: part.orders)
 

@@ -1,4 +1,4 @@
-"""Measure what checking the prices adds to accepting an order, side by side in the local cloud.
+"""Measure how much time the check of prices adds to an order's acceptance, in the local cloud.
 
 `python -m bench.price_check` deploys the orders service, and next to its function PlaceOrder, which
 has read these prices a moment ago, two twins of the same code: one that reads them for each order,
@@ -71,7 +71,7 @@ def main() -> int:
             for n in range(orders + 20):
                 for name, function in functions.items():
                     took = _invoke(cloud, function, lines)
-                    if n >= 20:  # Before, the functions' processes start.
+                    if n >= 20:  # The functions' processes start before.
                         times[name].append(took)
             none, read, kept = (1000 * statistics.median(times[name]) for name in functions)
             cells = f"{none:.1f} ms | {read:.1f} ms | {read / none:.2f}"
@@ -100,7 +100,7 @@ def _place_order(cloud: Cloud) -> str:
 
 
 def _create_twin(cloud: Cloud, function: str, name: str, module: str) -> str:
-    """Create a function with this module in front of the function's code; return its name."""
+    """Create a copy of a function with ``module`` in front of its code; return its name."""
     functions = cloud.client("lambda")
     found = functions.get_function(FunctionName=function)
     configuration: Mapping[str, Any] = found["Configuration"]
@@ -121,7 +121,7 @@ def _create_twin(cloud: Cloud, function: str, name: str, module: str) -> str:
 
 
 def _invoke(cloud: Cloud, function: str, lines: int) -> float:
-    """Place an order that no other looks like; return how many seconds that took."""
+    """Place an order that looks like no other; return the seconds that it took."""
     number = next(_numbers)
     body = {
         "currency": "GBP",

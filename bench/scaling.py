@@ -1,4 +1,4 @@
-"""Compute what gives way first, at which rate of orders, and what moves it.
+"""Compute which part reaches its limit first, at which rate of orders, and how to raise the limit.
 
 `python -m bench.scaling` prints the tables of `docs/scaling.md`: for each part of the platform, how
 much of it an order takes, how much there is of it, and so how many orders a second it bears. What
@@ -24,12 +24,12 @@ HEADROOM = 1.25
 
 
 def giving_way(found: Sequence[Part], rate: int) -> list[Part]:
-    """Return the parts that bear less than so many orders a second, the weakest first."""
+    """Return the parts whose limit is below ``rate`` orders per second, the lowest first."""
     return [part for part in found if part.orders < rate]
 
 
 def cells(rate: int) -> int:
-    """Return the number of cells, each in an account of its own, for so many orders a second."""
+    """Return the number of cells that ``rate`` orders per second need, each in its own account."""
     return ceil(rate / CELL_RATE)
 
 

@@ -53,14 +53,14 @@ LIMITS = limits(PROD)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """The records written per second over time, and the period of a poison record."""
+    """The records written per second, by time of day, and the period of a poison record."""
 
     rate: Callable[[timedelta], float]
     poison: tuple[timedelta, timedelta] = (timedelta(days=9), timedelta(days=9))
 
 
 def hours(at: float) -> timedelta:
-    """Return the time of day."""
+    """Return the time of day at this number of hours."""
     return timedelta(hours=at)
 
 
@@ -78,7 +78,7 @@ SALE_DAY = Load(rate=_sale_day_rate, poison=(hours(15), hours(15.5)))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedMinute:
-    """The stream in one minute."""
+    """The stream's state in one minute."""
 
     at: datetime
     """When the minute began."""
@@ -102,7 +102,7 @@ class SimulatedMinute:
 
 @dataclass(slots=True)
 class _Backlog:
-    """The records that wait, in order, and the age of the first."""
+    """The waiting records, in order, with the age of the oldest."""
 
     records: deque[tuple[datetime, float]] = field(default_factory=deque)
 
@@ -179,7 +179,7 @@ class Simulation:
         )
 
     def _poison_lag(self, now: datetime) -> timedelta:
-        """Retry a failing record until it is dead-lettered; then process those behind it."""
+        """Return the lag that a poison record causes: it is retried until it is dead-lettered."""
         begin, end = self._load.poison
         return now - START - begin if begin <= now - START < end else timedelta()
 
@@ -214,7 +214,7 @@ def recovery_time(day: Sequence[SimulatedMinute], begin: timedelta) -> timedelta
 
 
 def render_chart(day: Sequence[SimulatedMinute]) -> str:
-    """Return a chart with shards and load above, and the age of records below."""
+    """Return an SVG chart: shards and load above, the age of records below."""
     at = [(moment.at - START).total_seconds() / 3600 for moment in day]
     return render_svg(
         "A simulated day of the order stream: a flash sale from 9 to 11, poison from 15 to 15:30, "

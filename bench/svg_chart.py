@@ -1,4 +1,4 @@
-"""Draw lines over time as an SVG for light and dark backgrounds."""
+"""Draws lines over time as an SVG, for light and dark backgrounds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,14 +82,14 @@ def _panel(panel: Panel, top: float, *, x_label: str, x_max: int) -> list[str]:
 
 
 def _grid_step(y_max: float) -> int:
-    """Return the distance of grid lines, so that there are about five."""
+    """Return the distance of grid lines, so that there are about five lines."""
     rough = max(1.0, y_max / 5)
     power: int = 10 ** int(log10(rough))
     return next(power * part for part in (1, 2, 5, 10) if power * part >= rough)
 
 
 def drop_level_points(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the points without those at the level of both neighbours."""
+    """Return the points without those whose value both neighbours have, too."""
     inner = [
         point
         for (before, point), after in zip(pairwise(points), points[2:], strict=False)

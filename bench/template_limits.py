@@ -1,4 +1,4 @@
-"""Limits that the templates set."""
+"""Limits that follow from the templates' settings."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from bench.load_figures import (
 
 
 def changes_relayed(templates: Templates, service: str) -> float:
-    """Return how many changes of a service's table its relay takes in a second."""
+    """Return how many changes of a service's table its relay can publish per second."""
     (mapping,) = (
         mapping
         for stack, template in templates.items()
@@ -25,7 +25,7 @@ def changes_relayed(templates: Templates, service: str) -> float:
 
 
 def messages_taken(templates: Templates) -> float:
-    """Return how many messages a second the slowest subscriber of a queue takes."""
+    """Return how many messages per second the slowest subscriber of a queue can process."""
     concurrency, batch = min(
         (mapping["ScalingConfig"]["MaximumConcurrency"], mapping["BatchSize"])
         for mapping in properties(templates, "AWS::Lambda::EventSourceMapping")
@@ -35,7 +35,7 @@ def messages_taken(templates: Templates) -> float:
 
 
 def timeout(templates: Templates, function: str) -> float:
-    """Return the time-out in seconds of the function whose logical id begins so."""
+    """Return the time-out in seconds of the function whose logical id begins with ``function``."""
     (seconds,) = (
         resource["Properties"]["Timeout"]
         for template in templates.values()

@@ -1,4 +1,4 @@
-"""Measure the memory and the writes of a rebuild, by the size of the archive.
+"""Measure how the memory and the writes of a rebuild depend on the size of the archive.
 
 `python -m bench.view_rebuild` replays orders of four events each, in random order, into a table
 that only counts. Memory is the peak of what Python allocates during the rebuild.
@@ -28,22 +28,22 @@ SHUFFLE_WINDOW = 400
 
 
 class CountingTable:
-    """A table that stores nothing and counts the billed items."""
+    """A table that stores nothing and counts the write units that AWS would bill."""
 
     def __init__(self) -> None:
         self.items = 0
 
     def update_item(self, **_: Any) -> None:
-        """Count an upsert."""
+        """Count one write."""
         self.items += 1
 
     def transact_write_items(self, *, TransactItems: Sequence[Any]) -> None:  # noqa: N803
-        """Count markers and counters; the items of a transaction are billed twice."""
+        """Count two writes for each item, as AWS bills transactions."""
         self.items += 2 * len(TransactItems)
 
 
 class FakeReplay:
-    """A replay of generated orders."""
+    """A replay of generated orders' events."""
 
     def __init__(self, orders: int) -> None:
         self._orders = iter(range(orders))
@@ -52,7 +52,7 @@ class FakeReplay:
         self.is_complete = False
 
     def receive(self) -> list[dict[str, str]]:
-        """Return up to ten events."""
+        """Return up to ten messages."""
         while (
             len(self._pending) < SHUFFLE_WINDOW and (order := next(self._orders, None)) is not None
         ):
@@ -63,7 +63,7 @@ class FakeReplay:
         return [{"Body": body} for body in some]
 
     def delete(self, _: Sequence[Any]) -> None:
-        """Do nothing: the events are written."""
+        """Do nothing: the replay does not return messages."""
 
 
 def _events(order: str) -> list[str]:

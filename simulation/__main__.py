@@ -1,6 +1,6 @@
-"""Play seeds of the simulation.
+"""Run seeds of the simulation.
 
-`python -m simulation --seed 7` plays one and prints all that happens. With `--seeds 500 --from
+`python -m simulation --seed 7` runs one and prints all that happens. With `--seeds 500 --from
 1234` it plays many; of each that breaks a promise it prints the order's journey, with the fewest
 faults that do. The last line is a summary. It ends with 1 if a promise was broken.
 """
@@ -12,7 +12,7 @@ from simulation.mutants import MUTANTS, Finder
 
 
 def main() -> int:
-    """Play what the arguments say."""
+    """Run the seeds that the arguments name; return the exit code."""
     parser = ArgumentParser(prog="python -m simulation", description=__doc__)
     parser.add_argument("--seed", type=int, help="play this seed, and print all that happens")
     parser.add_argument("--seeds", type=int, default=500, help="how many to play")
@@ -24,7 +24,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.mutant is not None:
         sys.meta_path.insert(0, Finder(MUTANTS[arguments.mutant]))
-    # Only now: what is imported before has no mutant in it.
+    # Imported only here: a module that was imported before would not have the mutant.
     from simulation.seeds import play_many, play_one
 
     if arguments.seed is not None:

@@ -1,4 +1,4 @@
-"""EventBridge: rules and their targets, at least once and in no order; and an SNS FIFO topic."""
+"""EventBridge's rules, which deliver at least once and in any order, and an SNS FIFO topic."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A target of a rule; ``undelivered`` is where its dead letters go."""
+    """A target of a rule. ``undelivered`` is the name of its dead-letter queue."""
 
     rule: str
     short: str
@@ -46,14 +46,14 @@ class Bus:
         dead_letter: Callable[[str, dict[str, Any]], None],
         on_event: Callable[[Event], None],
     ) -> None:
-        """``on_event`` gets every event once, when the bus takes it."""
+        """``on_event`` is called once for each event that the bus accepts."""
         self.targets: list[Target] = []
         self._kernel, self._chance = kernel, chance
         self._dead_letter, self._on_event = dead_letter, on_event
         self._count = 0
 
     def put(self, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Take entries, as PutEvents does: some of them may be rejected."""
+        """Accept entries, as PutEvents does: some of them may be rejected."""
         results = []
         for entry in entries:
             if self._chance.fault(f"entry {entry['DetailType']}", [kinds.PARTIAL]):
@@ -73,7 +73,7 @@ class Bus:
         return {"Entries": results}
 
     def accept(self, event: Event) -> None:
-        """Deliver an event to the targets of all rules that match, once or more."""
+        """Deliver an event to the targets of all matching rules, at least once."""
         self._on_event(event)
         for target in self.targets:
             if matches(target.pattern, event):
@@ -108,18 +108,21 @@ class Bus:
 
 
 class Topic:
-    """An SNS FIFO topic, whose messages reach each queue in order and once in five minutes."""
+    """An SNS FIFO topic.
+
+    Its messages reach each queue in order, duplicates of five minutes once.
+    """
 
     def __init__(self, kernel: Kernel, chance: Chance) -> None:
         self._kernel, self._chance = kernel, chance
         self._subscriptions: list[tuple[Mapping[str, Any], Queue]] = []
 
     def subscribe(self, queue: Queue, filter_policy: Mapping[str, Any]) -> None:
-        """Deliver to a queue the messages whose bodies match."""
+        """Subscribe a queue to the messages whose bodies match the filter policy."""
         self._subscriptions.append((filter_policy, queue))
 
     def publish_batch(self, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Take messages, as PublishBatch does: some of them may fail."""
+        """Accept messages, as PublishBatch does: some of them may fail."""
         failed = []
         for entry in entries:
             if self._chance.fault("message of the topic", [kinds.PARTIAL]):

@@ -1,7 +1,8 @@
-"""Chance: every decision of a run, drawn from its seed.
+"""Chance: every random decision of a run, drawn from its seed.
 
-A draw depends on the seed, on what is decided and on how often that was decided before. So a fault
-that is left out changes little else, and a failing run can be shrunk to the faults that matter.
+A draw depends on the seed, on the decision's label, and on how often that label was drawn before.
+So leaving out a fault changes little else, and a failing run can be shrunk to the faults that
+matter.
 """
 
 from collections import Counter
@@ -32,7 +33,7 @@ RATES = (0.0, 0.005, 0.02, 0.05, 0.12)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that went wrong: its id in the run, its kind, when and where."""
+    """A fault that happened: its id in the run, its kind, when and where."""
 
     id: str
     kind: str
@@ -41,14 +42,14 @@ class Fault:
 
 
 class Chance:
-    """The decisions of one run.
+    """The random decisions of one run.
 
-    Each seed has some kinds of faults and not others, at a rate of its own: rare combinations
-    happen in some seeds often.
+    Each seed has only some kinds of faults, at a rate of its own, so that some seeds often have
+    combinations that are rare otherwise.
     """
 
     def __init__(self, seed: int, kernel: Kernel, *, without: Container[str] = ()) -> None:
-        """``without`` are the ids of faults that are left out."""
+        """``without`` has the ids of faults to leave out."""
         self.seed = seed
         self.faults: list[Fault] = []
         self.calm_from = float("inf")
@@ -61,21 +62,21 @@ class Chance:
         self._rate = self.pick("rate", RATES)
 
     def draw(self, label: str) -> float:
-        """Return a number from 0 up to 1."""
+        """Return a number from 0 to below 1."""
         return self._numbered(label)[0]
 
     def between(self, label: str, low: float, high: float) -> float:
-        """Return a number of this range."""
+        """Return a number between ``low`` and ``high``."""
         return low + (high - low) * self.draw(label)
 
     def pick(self, label: str, choices: Sequence[T]) -> T:
-        """Return one of these."""
+        """Return one of ``choices``."""
         return choices[int(self.draw(label) * len(choices))]
 
     def fault(self, where: str, kinds: Sequence[str], *, rate: float = 1.0) -> str | None:
-        """Return the kind of fault that happens here and now, one of these, or None.
+        """Decide whether a fault happens here and now; return its kind, one of ``kinds``, or None.
 
-        ``rate`` is how much more often than elsewhere.
+        ``rate`` multiplies the seed's rate of faults.
         """
         drawn, id_ = self._numbered(where)
         if self._kernel.now >= self.calm_from or drawn >= self._rate * rate:
@@ -88,7 +89,7 @@ class Chance:
         return kind
 
     def allows(self, id_: str, kind: str) -> bool:
-        """Whether a fault of the seed's plan, such as an outage, takes place."""
+        """Return whether a planned fault of the seed, such as an outage, takes place."""
         return kind in self._enabled and id_ not in self._without
 
     def record(self, id_: str, kind: str, where: str) -> None:

@@ -1,4 +1,4 @@
-"""Lambda: the real handlers, in environments that start, keep their state, and die."""
+"""Lambda: the real handlers, in execution environments that start, keep their state, and die."""
 
 import importlib.util
 import json
@@ -26,7 +26,7 @@ SKEW = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an invocation ended: with ``payload``, or with an ``error`` of that name."""
+    """The outcome of an invocation: its ``payload``, or the name of its ``error``."""
 
     payload: Any = None
     error: str = ""
@@ -39,7 +39,7 @@ Done = Callable[[Outcome], None]
 
 @dataclass(slots=True)
 class AsyncSettings:
-    """What becomes of an asynchronous invocation that fails, or succeeds."""
+    """The retries and destinations of a function's asynchronous invocations."""
 
     limits: Limits
     on_failure: str = ""
@@ -47,7 +47,7 @@ class AsyncSettings:
 
 
 class Function:
-    """A function of the templates. An environment handles one invocation at a time."""
+    """A function of the templates. Each of its environments handles one invocation at a time."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Function:
         self._idle: list[dict[str, Any]] = []
 
     def invoke(self, payload: Any, done: Done) -> None:
-        """Invoke the function with a payload, and call back when it has ended."""
+        """Invoke the function with a payload; call ``done`` when the invocation has ended."""
         self.invocations += 1
         answer = partial(self._kernel.after, 0, done)
         if self._chance.fault(f"invoke {self.short}", [kinds.THROTTLE]):
@@ -80,7 +80,7 @@ class Function:
         environment = self._idle.pop() if self._idle else {}
         crash = self._chance.fault(f"run {self.short}", [kinds.CRASH, kinds.DEATH])
         if crash == kinds.CRASH:
-            # The environment dies before its handler begins: out of memory, a bad host.
+            # The environment dies before its handler begins, as without memory or on a bad host.
             answer(Outcome(error="Runtime.ExitError", message="the environment died"))
             return
         ended = False
@@ -140,11 +140,11 @@ class AsyncQueue:
     def __init__(
         self, kernel: Kernel, chance: Chance, send: Callable[[str, Mapping[str, Any]], None]
     ) -> None:
-        """``send`` sends the record of an invocation to its destination."""
+        """``send`` sends an invocation's record to its destination."""
         self._kernel, self._chance, self._send = kernel, chance, send
 
     def add(self, function: Function, payload: Any) -> None:
-        """Invoke the function soon, once, or now and then twice."""
+        """Queue an invocation of the function. Sometimes it is made twice."""
         where = f"queue of {function.short}"
         fault = self._chance.fault(where, [kinds.DUPLICATE, kinds.DELAY])
         delays = [self._chance.between(where, 0, 0.05)]

@@ -1,4 +1,4 @@
-"""What must hold: after every change, and once the faults have ended and time has run on.
+"""The invariants: checked after every change, and when the faults have ended and all is quiet.
 
 The numbers are those of the promises in `docs/reliability.md`.
 """
@@ -28,7 +28,7 @@ SHIPMENT_MOVES: Mapping[str, Sequence[str]] = {
 
 
 class BrokenPromiseError(Exception):
-    """A promise was broken; ``order_id`` is the order whose journey shows how."""
+    """A promise was broken. The journey of the order ``order_id`` shows how."""
 
     def __init__(self, promise: int, problem: str, order_id: str = "") -> None:
         super().__init__(f"promise {promise}: {problem}")
@@ -39,7 +39,7 @@ class Invariants:
     """The promises, checked against the tables, the ledger, the provider and the events."""
 
     def __init__(self, world: World, customers: Customers, delivered: Mapping[str, int]) -> None:
-        """``delivered`` are the units that were ever delivered, by SKU."""
+        """``delivered`` has the units of each SKU that were delivered at the start."""
         self._world, self._customers, self._delivered = world, customers, delivered
         self._events: dict[str, Any] = {}
         self._orders = world.table("Orders", "Orders")
@@ -51,7 +51,7 @@ class Invariants:
         world.event_checks.append(self.after_event)
 
     def after_change(self, changes: Sequence[Change]) -> None:
-        """Check what a change may have broken."""
+        """Check the promises that a change could break."""
         tables = {change.table for change in changes}
         if tables & {self._stock, self._reservations}:
             self._check_stock()
@@ -65,7 +65,7 @@ class Invariants:
                 self._check_move("shipment", SHIPMENT_MOVES, change)
 
     def after_event(self, event: Event) -> None:
-        """Check that an event that is published again is the same."""
+        """Check that an event with a known id is the same as before."""
         detail = event["detail"]
         if metadata := detail.get("metadata"):
             content = (event["detail-type"], detail["data"])
@@ -77,7 +77,7 @@ class Invariants:
                 )
 
     def at_the_end(self) -> None:
-        """Check every order, once all is quiet."""
+        """Check every order, when all is quiet."""
         orders = self._rows(self._orders, "order_id")
         for request in self._customers.requests:
             if request.order_id and request.order_id not in orders:
@@ -124,7 +124,7 @@ class Invariants:
             self._check_reason(order)
 
     def _check_reason(self, order: Row) -> None:
-        """Check that the order was refused for the reason that its customer reads."""
+        """Check that the reason that the customer reads is why the order was refused."""
         total = sum(line["quantity"] * PRICE for line in order["lines"])
         wanted = Counter[str]()
         for row in self._world.tables.rows(self._orders):

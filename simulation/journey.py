@@ -1,4 +1,4 @@
-"""What happened to each order, line by line, for the reader of a failing run."""
+"""The journeys of orders: what happened to each, line by line, to explain a failing run."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +11,7 @@ from greenlet import getcurrent
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that happened at a time, to an order or to none."""
+    """Something that happened to an order at a time; without an order id, to none."""
 
     at: float
     order_id: str
@@ -30,11 +30,11 @@ class Journey:
         self._clock = clock
 
     def note(self, order_id: str, text: str) -> None:
-        """Note that something happened to an order."""
+        """Add a note about an order."""
         self.notes.append(Note(self._clock(), order_id, text))
 
     def log(self, line: str) -> None:
-        """Note a line of a function's log."""
+        """Add a line of a function's log."""
         fields = json.loads(line)
         order_id = str(fields.pop("order_id", ""))
         name = getattr(getcurrent(), "name", "?")
@@ -42,7 +42,7 @@ class Journey:
         self.note(order_id, f"{name}: {fields['message']} {rest}".rstrip())
 
     def event(self, event: Mapping[str, Any]) -> None:
-        """Note that the bus took an event."""
+        """Add a note that the bus accepted an event."""
         detail = event["detail"]
         sequence = detail.get("metadata", {}).get("sequence", "")
         order_id = detail.get("data", {}).get("order_id", "")
@@ -50,7 +50,7 @@ class Journey:
 
 
 def of_order(notes: list[Note], order_id: str) -> Iterator[Note]:
-    """Yield the notes about an order, and the faults between them."""
+    """Yield the notes about an order, and the faults in between."""
     for note in notes:
         if note.order_id == order_id or order_id in note.text or note.text.startswith("FAULT"):
             yield note

@@ -1,7 +1,7 @@
-"""Virtual time: what happens next, and the processes that wait for it.
+"""Virtual time: the queue of what happens next, and the processes that wait for it.
 
-A process is a greenlet: it can stop in the middle of a call and go on later, without a thread.
-Only one runs at a time, and only until it waits, so a run has no races but those of its events.
+A process is a greenlet: it can stop in the middle of a call and continue later, without a thread.
+Only one runs at a time, until it waits, so a run has no races except those of its events.
 """
 
 import heapq
@@ -13,11 +13,11 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 
 class Killed(GreenletExit):  # type: ignore[misc]
-    """The process ends here, as a machine does that is switched off."""
+    """The process ends here, like a machine that is switched off."""
 
 
 class Timer:
-    """An action that is due at a time; it may be cancelled until then."""
+    """An action that is due at a time. It can be cancelled before."""
 
     __slots__ = ("action", "args", "background")
 
@@ -29,12 +29,12 @@ class Timer:
         self.background = background
 
     def cancel(self) -> None:
-        """Do nothing when the time comes."""
+        """Cancel the action: when its time comes, nothing is called."""
         self.action = None
 
 
 class Kernel:
-    """The clock, and what is due. ``now`` is in seconds since 1970."""
+    """The virtual clock, and the actions that are due. ``now`` is in seconds since 1970."""
 
     def __init__(self, start: datetime) -> None:
         self.now = start.timestamp()
@@ -49,7 +49,10 @@ class Kernel:
     def after(
         self, delay: float, action: Callable[..., object], *args: Any, background: bool = False
     ) -> Timer:
-        """Call ``action`` in so many seconds; ``background`` is what goes on for ever."""
+        """Call ``action`` in ``delay`` seconds.
+
+        ``background`` is for actions that repeat for ever; a run does not wait for these.
+        """
         timer = Timer(action, args, background)
         self._count += 1
         self.foreground += not background
@@ -57,7 +60,7 @@ class Kernel:
         return timer
 
     def run(self, *, until: float, stop: Callable[[], bool] = lambda: False) -> None:
-        """Let things happen until a time, or until ``stop`` says so."""
+        """Run the due actions until the time ``until``, or until ``stop`` returns true."""
         while self._due and self._due[0][0] <= until and not stop():
             self.now, _, timer = heapq.heappop(self._due)
             self.foreground -= not timer.background
@@ -68,31 +71,31 @@ class Kernel:
             self.now = max(self.now, until)
 
     def start(self, process: "Process") -> None:
-        """Let a process begin, now but not within the one that runs."""
+        """Begin a process at the present time, but only after the running process waits."""
         process.parent = self._hub
         self._processes.append(process)
         self.after(0, process.begin)
 
     def close(self) -> None:
-        """End all processes that still wait, in the order in which they began."""
+        """Kill all processes that still wait, in the order in which they began."""
         for process in self._processes:
             process.on_death = lambda: None
             process.kill()
 
     def sleep(self, seconds: float) -> None:
-        """Let the current process wait."""
+        """Make the current process wait."""
         signal = Signal()
         self.after(seconds, signal.fire, None)
         signal.wait()
 
     @property
     def moment(self) -> datetime:
-        """The time as a datetime, UTC."""
+        """The virtual time as a datetime, UTC."""
         return datetime.fromtimestamp(self.now, UTC)
 
 
 class Process(greenlet):  # type: ignore[misc]
-    """What runs in a function's environment, in a worker, or as an execution."""
+    """A process: an invocation in a function's environment, a worker, or a saga's execution."""
 
     def __init__(
         self,
@@ -116,7 +119,7 @@ class Process(greenlet):  # type: ignore[misc]
             self.switch()
 
     def kill(self) -> None:
-        """End the process where it waits. What it has requested may still take effect."""
+        """End the process where it waits. Requests that it has sent may still take effect."""
         if self.alive and not self.dead:
             self.alive = False
             if self:
@@ -125,7 +128,7 @@ class Process(greenlet):  # type: ignore[misc]
 
 
 class Signal:
-    """What the current process waits for; it is given once, and later ones are ignored."""
+    """Something that the current process waits for. Only the first ``fire`` has an effect."""
 
     __slots__ = ("_given", "_process")
 
@@ -134,14 +137,14 @@ class Signal:
         self._given = False
 
     def wait(self) -> Any:
-        """Return what is given."""
+        """Wait for ``fire``, and return its value."""
         if not self._process.alive:
             raise Killed
         assert self._process.parent is not None  # noqa: S101 -- for the type checker
         return self._process.parent.switch()
 
     def fire(self, value: Any) -> None:
-        """Let the process go on with this value, if it still waits. Only the kernel may do so."""
+        """Resume the process with this value, if it still waits. Only the kernel may call this."""
         if isinstance(getcurrent(), Process):
             raise TypeError("a process cannot switch to another: it would never be resumed")
         if not self._given and self._process.alive:
@@ -150,7 +153,7 @@ class Signal:
 
 
 def current() -> Process:
-    """Return the process that runs."""
+    """Return the running process."""
     process = getcurrent()
     if not isinstance(process, Process):
         raise TypeError("no process runs: only a process can wait, or call AWS")

@@ -1,7 +1,7 @@
-"""The ledger's database: a real PostgreSQL, whose ``now()`` is the simulation's.
+"""The ledger's database: a real PostgreSQL whose ``now()`` is the virtual time.
 
-A transaction is carried out in one piece, so that each is either before or after another, as DSQL's
-are; that two of them conflict is a matter of chance. It fails before its commit, or after it.
+A transaction runs without interruption, so each is either before or after another, as on DSQL;
+chance decides which transactions conflict. A transaction may fail before its commit, or after it.
 """
 
 from collections.abc import Iterator
@@ -34,19 +34,19 @@ _TRAVEL = 0.02
 
 @cache
 def server() -> Connection:
-    """Start the server, once for this process; return the one connection that all runs share."""
+    """Start the server, once in this process; return the one connection that all runs share."""
     folder = TemporaryDirectory(prefix="orders-simulation-")
     Path(folder.name).chmod(0o711)
     running = postgres.start(
         Path(folder.name) / "ledger", settings={"log_min_messages": "fatal"}, setup=""
     )
-    # Unlike atexit, this also works in a process of a pool. The server ends before its folder.
+    # Unlike atexit, this also works in a process of a pool. The server ends, then its folder goes.
     Finalize(None, running.stop, exitpriority=20)
     Finalize(None, folder.cleanup, exitpriority=10)
     connection = Connection("postgres", unix_sock=str(running.socket), database="postgres")
     for statement in _SETUP.strip().split("\nCREATE"):
         connection.run(statement if statement.startswith("CREATE") else f"CREATE{statement}")
-    # The schema first, so that the tables' defaults use its clock too.
+    # The schema comes first in the path, so that the tables' defaults use its clock, too.
     connection.run("SET search_path = simulation, pg_catalog")
     connection.run("SET simulation.now = '2030-01-01T00:00:00Z'")
     for migration in sorted(MIGRATIONS.glob("*.sql")):
@@ -66,7 +66,7 @@ class Ledger:
         """How many transactions were committed."""
 
     def connect(self, **_: Any) -> "LedgerConnection":
-        """Open a connection; raise OSError when the database is out of reach."""
+        """Open a connection; raise OSError during an outage of the database."""
         where = f"{current().name} ledger.connect"
         if self.chance.fault(where, [kinds.BEFORE]):
             self.kernel.sleep(_TRAVEL)
@@ -80,13 +80,13 @@ class Ledger:
         yield from (dict(zip(names, row, strict=True)) for row in found or [])
 
     def begin(self) -> None:
-        """Begin a transaction at the present time."""
+        """Begin a transaction at the virtual time."""
         at: datetime = self.kernel.moment
         self.server.run(f"BEGIN; SET simulation.now = '{at.isoformat()}'")
 
 
 class LedgerConnection:
-    """A connection of one environment."""
+    """A connection of one execution environment."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

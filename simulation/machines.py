@@ -1,6 +1,6 @@
-"""Step Functions: an interpreter for what the sagas use of the Amazon States Language, in JSONata.
+"""Step Functions: an interpreter of the part of Amazon States Language that the sagas use.
 
-https://states-language.net and
+It uses JSONata. https://states-language.net and
 https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 """
 
@@ -29,7 +29,7 @@ TASK_FAULTS = (
 
 
 class StateError(Exception):
-    """A state failed with this error, as Step Functions names it."""
+    """A state failed. The error has Step Functions' name for it."""
 
     def __init__(self, error: str, cause: str = "") -> None:
         super().__init__(f"{error}: {cause}")
@@ -38,7 +38,7 @@ class StateError(Exception):
 
 @dataclass(slots=True)
 class Execution:
-    """One execution: what it was given, and what it has come to."""
+    """One execution of a saga: its input, its variables and its status."""
 
     id: str
     input: Any
@@ -49,7 +49,7 @@ class Execution:
 
     @property
     def order_id(self) -> str:
-        """The order that it is about."""
+        """The id of the execution's order."""
         return str(self.input["metadata"]["subject"])
 
 
@@ -67,7 +67,7 @@ class Machine:
         chance: Chance,
         note: Callable[[str, str], None],
     ) -> None:
-        """``tasks`` carry out a task by its resource; ``note`` takes an order's journey."""
+        """``tasks`` has a function for each task's resource; ``note`` adds to a journey."""
         self.name, self.short = name, name.partition(".")[2].partition("Machine")[0]
         self.states: Mapping[str, State] = definition["States"]
         self.executions: list[Execution] = []
@@ -78,7 +78,7 @@ class Machine:
         self._kernel, self._chance, self._note = kernel, chance, note
 
     def start(self, input: Any) -> None:
-        """Start an execution; an Express workflow now and then runs twice."""
+        """Start an execution. An Express workflow sometimes runs twice."""
         # https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html
         self._start(input)
         if self._express and self._chance.fault(f"start {self.short}", [kinds.DUPLICATE], rate=2):
@@ -113,7 +113,7 @@ class Machine:
                 execution.state = following
 
     def _play(self, execution: Execution, state: State) -> str:
-        """Play a state; return the next one's name."""
+        """Execute a state; return the next one's name."""
         match state["Type"]:
             case "Succeed":
                 execution.status = "SUCCEEDED"
@@ -148,7 +148,7 @@ class Machine:
         return ""
 
     def _task(self, execution: Execution, state: State) -> Any:
-        """Carry a task out, with its retries."""
+        """Execute a task, with its retries; return its result."""
         retriers = state.get("Retry", ())
         retries = [0] * len(retriers)
         while True:
@@ -202,7 +202,7 @@ class Machine:
         execution.variables |= values
 
     def _evaluate(self, value: Any, execution: Execution, states: Mapping[str, Any]) -> Any:
-        """Return a value with its expressions evaluated."""
+        """Return a value in which all JSONata expressions are evaluated."""
         match value:
             case str() if value.startswith("{%"):
                 context = {"Execution": {"Id": execution.id, "Input": execution.input}}
@@ -241,8 +241,8 @@ def _parsed(text: str) -> Jsonata:
 
 
 def _names(rule: State, error: StateError) -> bool:
-    """Whether a retrier or catcher is for this error.
+    """Return whether a retrier or catcher applies to this error.
 
-    ``States.TaskFailed`` and others are not used. ``States.ALL`` is for all of a task's errors.
+    ``States.ALL`` applies to all errors of a task. ``States.TaskFailed`` and others are not used.
     """
     return error.error in rule["ErrorEquals"] or "States.ALL" in rule["ErrorEquals"]

@@ -1,7 +1,7 @@
-"""Known bugs, put back in: each has to be found within a thousand seeds.
+"""Known bugs that are put back in. The simulation has to find each within a thousand seeds.
 
-`python -m simulation.mutants` plays them one after another and says after how many seeds each broke
-a promise; with names, only those. It ends with 1 if one was not found.
+`python -m simulation.mutants` runs them one after another and prints after how many seeds each
+broke a promise; with names, only those. It ends with 1 if one was not found.
 """
 
 import subprocess
@@ -20,7 +20,7 @@ SEEDS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A guard that is taken out: what stands in place of its text in a module."""
+    """A bug: in a module, the text ``guard`` is replaced by ``instead``."""
 
     name: str
     module: str
@@ -97,14 +97,14 @@ MUTANTS = (
 
 
 class _Loader(SourceFileLoader):
-    """Loads a module with its guard taken out."""
+    """Loads a module with its guard replaced."""
 
     def __init__(self, mutant: Mutant, spec: ModuleSpec) -> None:
         super().__init__(spec.name, str(spec.origin))
         self._mutant = mutant
 
     def get_code(self, fullname: str) -> CodeType | None:
-        """Return the code of the changed source; raise ValueError if the guard is not there."""
+        """Return the changed source's code; raise ValueError if it lacks the guard."""
         source = self.get_data(self.path).decode()
         if self._mutant.guard not in source:
             raise ValueError(f"{fullname} has no {self._mutant.guard!r}: change the mutant too")
@@ -131,7 +131,7 @@ class Finder(MetaPathFinder):
 
 
 def main() -> int:
-    """Play the mutants that the arguments name."""
+    """Run the mutants that the arguments name; return the exit code."""
     parser = ArgumentParser(prog="python -m simulation.mutants", description=__doc__)
     parser.add_argument("names", nargs="*", help="words of a mutant's name (default: all)")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how many seeds each gets")

@@ -1,7 +1,7 @@
-"""An operator, who puts back, repairs, lifts and resumes, at the wrong moment too.
+"""An operator, who redrives, repairs, lifts holds and resumes orders, also at bad moments.
 
-The acts are those of `python -m ops`: with the same functions, the same payloads, and the same
-checks before a repair.
+The operations are those of `python -m ops`: with the same functions, the same payloads, and the
+same checks before a repair.
 """
 
 import json
@@ -18,7 +18,7 @@ from simulation.world import World
 
 
 class Operator:
-    """Clears the failure sinks, and the orders that wait for a person."""
+    """Clears the failure sinks, and handles the orders that need attention."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -28,13 +28,13 @@ class Operator:
         self._rules = {target.rule: target for target in world.targets()}
 
     def begin(self) -> None:
-        """Come by now and then, while things go wrong."""
+        """Call ``clear`` now and then, as long as there are faults."""
         chance, kernel = self._world.chance, self._world.kernel
         for _ in range(int(chance.draw("operator") * 5)):
             kernel.after(chance.between("operator", 0, 5_000), self.clear)
 
     def clear(self) -> None:
-        """Redrive every dead letter, lift the holds, resume what was deferred."""
+        """Redrive every dead letter, lift the holds, resume the deferred orders."""
         for queue in list(self._world.queues.values()):
             if self.is_sink(queue):
                 for message in list(queue.messages):
@@ -51,7 +51,7 @@ class Operator:
                     self._call("orders.lift_hold", command)
 
     def is_sink(self, queue: Queue) -> bool:
-        """Whether what is in the queue waits for a person."""
+        """Return whether the queue is a failure sink, which only an operator empties."""
         return "DeadLetters" in queue.name or "Undelivered" in queue.name or "Repair" in queue.name
 
     def _redrive(self, queue: Queue, message: Sent) -> None:
@@ -68,7 +68,7 @@ class Operator:
             case {"records": records, "function": function}:
                 self._invoke(function, {"Records": records}, gone)
             case {"requestPayload": {}, "function": function} if not content["requestPayload"]:
-                gone()  # A schedule's run: the next one comes by itself.
+                gone()  # A scheduled run: the next one does its work.
             case {"requestPayload": payload, "function": function}:
                 self._world.asynchronous.add(self._world.functions[function], payload)
                 gone()

@@ -1,4 +1,4 @@
-"""SQS: standard and FIFO queues, and what consumes them."""
+"""SQS: standard and FIFO queues, and their mappings to functions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Sent:
 
 @dataclass(slots=True)
 class Queue:
-    """A queue. A dead-letter queue is one that nothing consumes but the operator."""
+    """A queue. Nothing consumes a dead-letter queue except the operator."""
 
     name: str
     kernel: Kernel
@@ -52,7 +52,10 @@ class Queue:
         deduplication: str = "",
         attributes: Mapping[str, Any] | None = None,
     ) -> str:
-        """Take a message; a FIFO queue takes one of a deduplication id in five minutes."""
+        """Add a message and return its id.
+
+        A FIFO queue drops duplicates of the last five minutes.
+        """
         now = self.kernel.now
         if deduplication and now - self._known.get(deduplication, -LONG) < 300:
             return deduplication
@@ -74,11 +77,14 @@ class Queue:
         return message.id
 
     def take(self, body: str) -> None:
-        """Take a message, as the target of a rule."""
+        """Add a message from a rule, whose target the queue is."""
         self.send(body)
 
     def receive(self, count: int) -> list[Sent]:
-        """Return messages and hide them; a group's later ones stay back while one is hidden."""
+        """Return at most ``count`` messages and hide them.
+
+        While a message of a group is hidden, the group's later messages are not returned.
+        """
         now, taken, blocked = self.kernel.now, list[Sent](), set[str]()
         for message in list(self.messages):
             if message.group in blocked or len(taken) >= count:
@@ -94,7 +100,7 @@ class Queue:
                 continue
             message.receives += 1
             message.visible_from = now + self.visibility
-            # A standard queue may deliver a message again though it is hidden.
+            # A standard queue may deliver a hidden message again.
             if not self.fifo and self.chance.fault(f"receive {self.name}", [kinds.DUPLICATE]):
                 message.visible_from = now + self.chance.between("again", 0, 1)
             self.kernel.after(message.visible_from - now, self.on_arrival)
@@ -102,7 +108,7 @@ class Queue:
         return taken
 
     def delete(self, message: Sent) -> None:
-        """Delete a message, if it is still there; a group's next one may then be received."""
+        """Delete a message, if it is still there. Its group's next message can then be received."""
         if message in self.messages:
             self.messages.remove(message)
             if message.group:
@@ -110,7 +116,7 @@ class Queue:
 
 
 class LambdaConsumer:
-    """A mapping from a queue to a function, by the rules that the emulator has too."""
+    """A mapping from a queue to a function, by the emulator's delivery rules."""
 
     def __init__(
         self, queue: Queue, function: Function, mapping: Mapping[str, Any], kernel: Kernel

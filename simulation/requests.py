@@ -1,6 +1,6 @@
-"""A request to AWS: sent, carried out and answered, each a moment at which things go wrong.
+"""Requests to AWS. They are sent, executed and answered, and each of these may fail.
 
-What a client makes of it is boto3's: time-outs, its few quick retries, its exceptions.
+A client behaves as boto3's does: time-outs, a few quick retries, exceptions.
 """
 
 from collections.abc import Callable, Mapping
@@ -49,7 +49,7 @@ _UNANSWERED = object()
 
 @cache
 def error_class(service: str, code: str) -> type[ClientError]:
-    """Return the class of boto3's exception with this code: a function raises it by that name."""
+    """Return boto3's exception class for a code, so that functions can catch it by its name."""
     client = boto3.client(  # type: ignore[call-overload]
         service, region_name="eu-west-1"
     )
@@ -58,14 +58,14 @@ def error_class(service: str, code: str) -> type[ClientError]:
 
 
 def client_error(service: str, code: str, operation: str, **more: Any) -> ClientError:
-    """Return the exception that boto3 raises for an answer with this code."""
+    """Return the exception that boto3 raises for a response with this code."""
     body = {"Error": {"Code": code, "Message": "simulated"}, **more}
     return error_class(service, code)(body, operation)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What lies between a process and AWS."""
+    """The network between a process and AWS."""
 
     kernel: Kernel
     chance: Chance
@@ -125,7 +125,7 @@ class Network:
     def _answer(
         self, perform: Perform, there: float, back: float, timeout: float, *, lost: bool
     ) -> Any:
-        """Send a request, and wait for its answer. It takes effect even if its sender dies."""
+        """Send a request and wait for its answer. It takes effect even if its sender dies."""
         after, signal = self.kernel.after, Signal()
 
         def reply(answer: Any) -> None:

@@ -1,4 +1,4 @@
-"""A run of one seed, from the first order until all is quiet."""
+"""A run of one seed, from the first order until all orders have ended."""
 
 from collections import Counter
 from collections.abc import Container, Sequence
@@ -24,7 +24,7 @@ OUT = ("Orders", "Reservations", "Shipments", "sns", "events", "Backbone")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a run came to."""
+    """The result of a run. ``promise`` is the number of a broken promise, or 0."""
 
     seed: int
     orders: Counter[str]
@@ -41,14 +41,14 @@ class Result:
 
     @property
     def digest(self) -> str:
-        """A digest of all that happened: two runs of one seed have the same."""
+        """A digest of all that happened. Two runs of one seed have the same."""
         return sha256("\n".join(map(str, self.notes)).encode()).hexdigest()[:16]
 
 
 def run(seed: int, *, without: Container[str] = ()) -> Result:
-    """Run a seed; ``without`` are the ids of faults that are left out.
+    """Run a seed; ``without`` has the ids of faults to leave out.
 
-    Every third seed has Express workflows.
+    In every third seed, the sagas are Express workflows.
     """
     world = World(synthesized(express=seed % 3 == 2), seed, without=without)
     broken = None
@@ -99,7 +99,7 @@ def _play(world: World) -> None:
 
 
 def _plan_outage(world: World) -> None:
-    """Let a service or a table be out of order for a while, in some seeds."""
+    """Plan an outage of a service or a table, in some seeds."""
     chance = world.chance
     out = chance.pick("outage", OUT)
     since = world.kernel.now + chance.between("outage since", 0, 1_800)
@@ -110,7 +110,7 @@ def _plan_outage(world: World) -> None:
 
 
 def _is_quiet(world: World, operator: Operator) -> bool:
-    """Whether every order has ended, and nothing is under way."""
+    """Return whether every order has ended, and no work is in progress."""
     rows = world.tables.rows(world.table("Orders", "Orders"))
     waiting = any(queue.messages for name, queue in world.queues.items() if "Replays" not in name)
     return (

@@ -1,4 +1,4 @@
-"""What people do in a run: customers, the warehouse, the card company, and an operator."""
+"""The people in a run: customers, the warehouse, the card company, and an operator."""
 
 import json
 from collections.abc import Callable
@@ -32,7 +32,7 @@ RETRY = 5
 
 @dataclass(slots=True)
 class Request:
-    """What a customer wants, and what came of it."""
+    """A customer's request for an order, and its result."""
 
     customer: str
     key: str
@@ -45,13 +45,13 @@ class Request:
 
 @dataclass(slots=True)
 class Customers:
-    """Customers place up to five orders, some twice; they retry, and cancel some."""
+    """Customers place up to five orders, some of them twice. They retry, and cancel some orders."""
 
     world: World
     requests: list[Request] = field(default_factory=list)
 
     def begin(self) -> None:
-        """Let the customers come, each in a time of their own."""
+        """Schedule the requests, each at a random time."""
         chance = self.world.chance
         for number in range(1 + int(chance.draw("orders") * 5)):
             repeats = self.requests and chance.draw("repeats") < 0.25
@@ -63,7 +63,7 @@ class Customers:
             self.world.kernel.after(at, self._start, "customer", partial(self._place, request))
 
     def cancel_later(self, request: Request) -> None:
-        """Cancel an order: within seconds, while its saga runs, or much later."""
+        """Cancel an order seconds later, while its saga runs, or much later."""
         delay = self.world.chance.pick("cancel", (1, 3, 30, 600, 4_000))
         at = self.world.chance.between("cancel", 0, delay)
         self.world.kernel.after(at, self._start, "customer", partial(self._cancel, request))
@@ -154,7 +154,10 @@ class WarehouseWorkers:
     def _handle_group(
         self, queue: Queue, handle: Callable[[Message], None], group: list[Sent]
     ) -> None:
-        """Handle messages as the worker's consumer does: what failed, and follows, comes again."""
+        """Handle a group's messages as the worker's consumer does.
+
+        A failed message, and all later ones of its group, are delivered again.
+        """
         kernel = self._world.kernel
         for i, sent in enumerate(group):
             message = Message(id=sent.id, body=sent.body, receipt=sent.id, group=sent.group or None)
@@ -172,7 +175,7 @@ class WarehouseWorkers:
 
 
 class CardCompany:
-    """The card company reports disputes about some orders, at any time."""
+    """The card company, which reports disputes about some orders at random times."""
 
     def __init__(self, world: World, customers: Customers) -> None:
         self._world, self._customers = world, customers
@@ -199,7 +202,7 @@ class CardCompany:
 
 
 def stock(world: World) -> dict[str, int]:
-    """Put offers and stock there; return the units by SKU."""
+    """Put offers and stock into the tables; return the units by SKU."""
     valid_from = format_time(START - timedelta(days=30))
     offer = {"currency": "GBP", "unit_price": PRICE, "valid_from": valid_from}
     units = {sku: world.chance.pick("stock", (8, 100, 500)) for sku in SKUS}

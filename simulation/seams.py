@@ -1,6 +1,6 @@
-"""Where the simulation takes the place of the world: clients, settings, clock, logs, connections.
+"""Replacements for the outside world: clients, settings, clock, logs, connections.
 
-Nothing in the platform's code knows of it. Everything is put back at the end.
+The platform's code does not know about them. At the end, everything is restored.
 """
 
 import sys
@@ -23,7 +23,7 @@ from simulation.requests import error_class
 
 
 class Cloud(Protocol):
-    """What a handler's code reaches out to."""
+    """The operations of the simulated cloud that handlers' code uses."""
 
     kernel: Kernel
 
@@ -34,11 +34,11 @@ class Cloud(Protocol):
         """Open a connection to the ledger's database."""
 
     def log(self, line: str) -> None:
-        """Take a line of a function's log."""
+        """Handle a line of a function's log."""
 
 
 class Client:
-    """A client of one service, which looks to its user like boto3's."""
+    """A client of one service, with boto3's interface."""
 
     meta = SimpleNamespace(region_name="eu-west-1")
 
@@ -61,7 +61,7 @@ class _Exceptions:
 
 
 class _Settings:
-    """The environment variables of the process that runs."""
+    """The environment variables of the running process."""
 
     @property
     def environ(self) -> dict[str, str]:
@@ -70,7 +70,7 @@ class _Settings:
 
 
 def virtual_datetime(kernel: Kernel) -> type[datetime]:
-    """Return a ``datetime`` whose ``now`` is the clock of the process that runs."""
+    """Return a ``datetime`` class whose ``now`` is the running process's clock."""
 
     class VirtualDatetime(datetime):
         @classmethod
@@ -83,7 +83,7 @@ def virtual_datetime(kernel: Kernel) -> type[datetime]:
 
 @contextmanager
 def installed(cloud: Cloud, draw: Callable[[str], float]) -> Iterator[None]:
-    """Let the platform's code reach ``cloud`` in place of the world."""
+    """Make the platform's code use ``cloud`` for as long as the context lasts."""
     make_client = partial(Client, cloud)
     policies = list(_retry_policies())
     before = [(policy.sleep, policy.jitter) for policy in policies]
@@ -92,7 +92,7 @@ def installed(cloud: Cloud, draw: Callable[[str], float]) -> Iterator[None]:
         patch.object(aws, "make_client", make_client),
         patch.object(settings, "os", _Settings()),
         patch.object(database, "Connection", cloud.connect),
-        # A context reads all certificates of the machine, and no connection here is encrypted.
+        # A real TLS context would read all certificates of the machine. None is needed here.
         patch.object(database, "ssl", SimpleNamespace(create_default_context=lambda: None)),
         printed(log, new=lambda line, **_: cloud.log(line)),
         printed(metrics, new=lambda *_, **__: None),
@@ -109,7 +109,7 @@ def installed(cloud: Cloud, draw: Callable[[str], float]) -> Iterator[None]:
 
 
 def _retry_policies() -> Iterator[RetryPolicy]:
-    """Yield the policies of all modules: their waits have to be virtual."""
+    """Yield the retry policies of all modules: their waits have to be virtual."""
     found: dict[int, RetryPolicy] = {}
     for name, module in list(sys.modules.items()):
         if name.startswith(("lambdas.", "workers.", "simulators.")):

@@ -1,4 +1,4 @@
-"""Playing one seed, or many, and what is printed of them."""
+"""Runs one seed, or many, and prints the results."""
 
 import sys
 import time
@@ -15,7 +15,7 @@ CHUNK = 10
 
 
 def play_one(seed: int) -> int:
-    """Play a seed and print all that happens; return 1 if it broke a promise."""
+    """Run a seed and print all that happens; return 1 if it broke a promise."""
     result = run(seed)
     for note in result.notes:
         print(note)
@@ -28,9 +28,9 @@ def play_one(seed: int) -> int:
 
 
 def play_many(seeds: range, *, jobs: int, stop: bool, shrinks: bool) -> int:
-    """Play seeds and print those that break a promise, then a summary; return 1 if any did.
+    """Run seeds; print those that break a promise, then a summary. Return 1 if any did.
 
-    With ``stop`` the first failure is the end. With ``shrinks`` it is shown with few faults.
+    With ``stop`` it ends at the first failure. With ``shrinks`` it shows a failure with few faults.
     """
     began = time.monotonic()
     orders, faults, broken = Counter[str](), Counter[str](), list[int]()
@@ -61,7 +61,7 @@ def _results(seeds: range, jobs: int) -> Iterator[Result]:
         yield from map(run, seeds)
         return
     for express in (False, True):
-        synthesized(express=express)  # Once, before the processes part.
+        synthesized(express=express)  # Synthesized once, before other processes are forked.
     with ProcessPoolExecutor(jobs) as pool:
         yield from pool.map(run, seeds, chunksize=CHUNK)
 

@@ -1,4 +1,4 @@
-"""Shrinking: the fewest faults with which a seed still breaks the same promise."""
+"""Shrinking: find few faults with which a seed still breaks the same promise."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ MAX_RUNS = 150
 def shrink(failing: Result) -> Result:
     """Return a run of the seed with as few of its faults as still break the promise.
 
-    Parts of the faults are left out, ever smaller ones; they stay out if the promise still breaks.
-    What a run does without a fault may meet others; these are tried in their turn.
+    Parts of the faults are left out, smaller ones each time, as long as the promise still breaks.
+    Without a fault, a run may meet other faults; these are then tried, too.
     """
     best, left_out = failing, frozenset[str]()
     runs, size = 0, max(1, len(failing.faults) // 2)

@@ -1,4 +1,4 @@
-"""The streams of tables, and the functions that read them, by the emulator's own rules."""
+"""The streams of tables, and their mappings to functions, by the emulator's delivery rules."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,7 +18,7 @@ GiveUp = Callable[[str, list[dict[str, Any]]], None]
 
 
 class StreamMapping:
-    """A mapping from a table's stream to a function. The stream's order is that of the writes."""
+    """A mapping from a table's stream to a function. Changes are in the order of the writes."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class StreamMapping:
         wanted: Callable[[Mapping[str, Any]], bool],
         give_up: GiveUp,
     ) -> None:
-        """``wanted`` is the mapping's filter."""
+        """``wanted`` is the mapping's filter; ``give_up`` gets the batches that are discarded."""
         self._function, self._kernel, self._chance = function, kernel, chance
         self._wanted, self._give_up = wanted, give_up
         self._shard = Shard(Settings.of(mapping, delay_scale=1))
@@ -38,7 +38,7 @@ class StreamMapping:
         self._free_from = 0.0
 
     def add(self, change: Change) -> None:
-        """Deliver a change, some time after all that came before it."""
+        """Deliver a change after a random time, but after all earlier changes."""
         now, where = self._kernel.now, f"stream to {self._function.short}"
         delay = self._chance.between(where, 0, 0.2)
         if self._chance.fault(where, [kinds.DELAY]):
@@ -83,7 +83,7 @@ class StreamMapping:
         where = f"batch of {self._function.short}"
 
         def done(outcome: Outcome) -> None:
-            # The mapping may lose its place, and read the batch again.
+            # The mapping may lose its checkpoint, and read the batch again.
             again = self._chance.fault(where, [kinds.DUPLICATE])
             self._shard.complete(
                 batch,

@@ -1,4 +1,4 @@
-"""DynamoDB: MiniStack's, called in the process, with streams, and indexes that lag."""
+"""DynamoDB: MiniStack's, called in this process, with streams, and with indexes that lag."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ LAG = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of an item, as its table's stream has it."""
+    """A change of an item, as in its table's stream."""
 
     table: str
     at: float
@@ -33,7 +33,10 @@ class Change:
 
 
 class Tables:
-    """The tables of the templates. ``on_change`` gets every change, ``on_write`` every write."""
+    """The tables of the templates.
+
+    ``on_change`` is called for every change, ``on_write`` for every write.
+    """
 
     def __init__(self, kernel: Kernel, chance: Chance) -> None:
         self._kernel = kernel
@@ -43,7 +46,7 @@ class Tables:
         self.on_changes: Callable[[Sequence[Change]], None] = lambda _: None
 
     def create(self, resources: Sequence[Resource]) -> None:
-        """Create the tables anew, empty."""
+        """Create the tables again, without items."""
         dynamodb._tables.clear()
         dynamodb._emit_stream_event = self._on_change
         for table in resources:
@@ -56,16 +59,16 @@ class Tables:
                 raise ValueError(f"{table.name}: {body}")
 
     def perform(self, operation: str, request: Mapping[str, Any]) -> Any:
-        """Carry an operation out; return its answer, or the exception that boto3 raises."""
+        """Execute an operation; return its answer, or the exception that boto3 raises."""
         if operation == "query" and "IndexName" in request:
             with self._lagging(request["TableName"]):
                 return self._perform(operation, request)
         return self._perform(operation, request)
 
     def is_empty(self, query: Mapping[str, Any]) -> bool:
-        """Whether an index has had no item of the partition that is queried, for longer than LAG.
+        """Return whether the query's partition of an index has had no item for longer than LAG.
 
-        The jobs query hundreds of such partitions a run; nothing can come of it.
+        The jobs query hundreds of empty partitions in a run; this saves the query.
         """
         column, _, value = query["KeyConditionExpression"].partition(" AND ")[0].split()
         wanted, name = query["ExpressionAttributeValues"][value], query["TableName"]
@@ -79,7 +82,7 @@ class Tables:
         return all(item.get(column) != wanted for item in chain(items, recent))
 
     def rows(self, table: str) -> Iterator[dict[str, Any]]:
-        """Yield the rows of a table as they are now."""
+        """Yield the present rows of a table."""
         for items in dynamodb._tables[table]["items"].values():
             yield from map(from_item, items.values())
 
@@ -103,7 +106,7 @@ class Tables:
 
     @contextmanager
     def _lagging(self, name: str) -> Iterator[None]:
-        """Let a table look as it did a while ago, for the query of an index."""
+        """Sometimes give the table an earlier state during the context, for a query of an index."""
         if self._chance.fault(f"index of {name}", [kinds.STALE], rate=3) is None:
             yield
             return

@@ -1,6 +1,6 @@
-"""What the templates of an environment say, with every reference resolved to a name.
+"""The templates of an environment, with every reference resolved to a resource's name.
 
-A resource's name is its stack and logical id, and stands for its ARN and its URL as well.
+A resource's name is its stack and logical id; it also serves as its ARN and its URL.
 """
 
 import json
@@ -23,7 +23,7 @@ PARTNER = "aws.partner/example.com/card-company/disputes"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A resource with its properties, references resolved."""
+    """A resource whose properties have all references resolved."""
 
     name: str
     kind: str
@@ -45,7 +45,7 @@ class Templates:
                     yield Resource(name=f"{stack}.{id_}", kind=kind, properties=properties)
 
     def output(self, stack: str, name: str) -> str:
-        """Return an output of the stack whose name ends so."""
+        """Return the stack's output whose name ends with ``name``."""
         (full,) = (each for each in self._templates if each.endswith(f"-{stack}"))
         return str(self._resolved(full, self._templates[full]["Outputs"][name]["Value"]))
 
@@ -74,7 +74,7 @@ class Templates:
 
 @cache
 def synthesized(*, express: bool) -> Templates:
-    """Run the app for the dev environment, with Express or Standard workflows."""
+    """Synthesize the app for the dev environment, with Express or Standard workflows."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     with TemporaryDirectory(prefix="orders-simulation-") as folder:
         app = App(

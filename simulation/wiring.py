@@ -1,4 +1,4 @@
-"""What the templates of an environment declare, made in a world and connected as they say."""
+"""Makes the parts that the templates declare in a world, and connects them."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ class Wiring:
         self._kernel, self._chance = world.kernel, world.chance
 
     def wire(self, templates: Templates) -> None:
-        """Make all that the templates declare."""
+        """Make and connect all parts that the templates declare."""
 
         def all_of(kind: str) -> list[Resource]:
             return [r for r in templates.all(f"AWS::{kind}") if _stack(r.name) in SERVICES]
@@ -215,7 +215,7 @@ class Wiring:
         self._kernel.after(self._chance.between("first tick", 0, period), tick, background=True)
 
     def _pace(self) -> float:
-        """How many times its period a schedule waits: fewer runs make a run of the world faster."""
+        """Return the factor by which a schedule's period is longer, which makes a run faster."""
         calm = self._kernel.now >= self._chance.calm_from
         return self._chance.between("tick", 10, 30) if calm else self._chance.between("tick", 2, 8)
 

@@ -1,4 +1,4 @@
-"""A run's world: everything that the templates of an environment wire, and one seed of chance."""
+"""The world of a run: all parts of the platform's templates, and the chance of one seed."""
 
 import json
 from collections import Counter
@@ -32,7 +32,7 @@ class World:
     """The platform of one run."""
 
     def __init__(self, templates: Templates, seed: int, *, without: Container[str] = ()) -> None:
-        """``without`` are the ids of faults that are left out."""
+        """``without`` has the ids of faults to leave out."""
         self.kernel = Kernel(START)
         self.chance = Chance(seed, self.kernel, without=without)
         self.journey = Journey(lambda: self.kernel.now)
@@ -62,7 +62,7 @@ class World:
         Wiring(self).wire(templates)
 
     def installed(self) -> AbstractContextManager[None]:
-        """Let the platform's code reach this world, and no other, until the end."""
+        """Make the platform's code use this world for as long as the context lasts."""
         return installed(self, self.chance.draw)
 
     def call(self, service: str, operation: str, request: dict[str, Any], config: Config) -> Any:
@@ -85,15 +85,15 @@ class World:
         return self.ledger.connect(**options)
 
     def close(self) -> None:
-        """End every process, so that none is left for the collector to end."""
+        """Kill every process, so that the garbage collector does not have to."""
         self.kernel.close()
 
     def log(self, line: str) -> None:
-        """Take a line of a function's log into the journeys."""
+        """Add a line of a function's log to the journeys."""
         self.journey.log(line)
 
     def perform(self, service: str, operation: str, request: Mapping[str, Any]) -> Any:
-        """Carry a request out at once; return the answer, or an exception."""
+        """Execute a request at once; return the answer, or an exception."""
         match service, operation:
             case "dynamodb", _:
                 answer = self.tables.perform(operation, request)
@@ -117,19 +117,19 @@ class World:
         return answer
 
     def dead_letter(self, queue: str, content: Mapping[str, Any]) -> None:
-        """Send a failure's record to its destination."""
+        """Send a record of a failure to its destination."""
         self.queues[queue].send(json.dumps(content))
 
     def function(self, short: str) -> Function:
-        """Return the function of a handler, such as ``orders.place_order``."""
+        """Return the function of a handler's module, such as ``orders.place_order``."""
         return next(f for f in self.functions.values() if f.short == short)
 
     def table(self, stack: str, logical: str) -> str:
-        """Return the name of a table by the beginning of its logical id."""
+        """Return the name of the stack's table whose logical id begins with ``logical``."""
         return next(name for name in self.table_names if f"-{stack}.{logical}" in name)
 
     def queue(self, stack: str, logical: str) -> Queue:
-        """Return a queue by the beginning of its logical id."""
+        """Return the stack's queue whose logical id begins with ``logical``."""
         return next(q for name, q in self.queues.items() if f"-{stack}.{logical}" in name)
 
     def bus(self, stack: str) -> Bus:
@@ -142,7 +142,7 @@ class World:
             yield from bus.targets
 
     def delivered(self, sku: str, first: Mapping[str, int]) -> int:
-        """Return how many units were ever delivered, those of purchase orders included."""
+        """Return how many units were delivered so far, those of purchase orders included."""
         more = sum(
             line["quantity"]
             for row in self.tables.rows(self.table("Inventory", "Deliveries"))
@@ -175,14 +175,14 @@ class World:
             check(changes)
 
     def on_event(self, event: Event) -> None:
-        """Take an event that a bus has taken into the journeys, and check it."""
+        """Add an event that a bus accepted to the journeys, and check it."""
         self.journey.event(event)
         for check in self.event_checks:
             check(event)
 
 
 def _about(request: Mapping[str, Any]) -> str:
-    """Return what a request is about: a table, a function, a queue."""
+    """Return the target of a request: a table, a function, a queue."""
     for field in ("TableName", "FunctionName", "QueueUrl", "TopicArn"):
         if field in request:
             return str(request[field])
