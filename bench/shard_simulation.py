@@ -53,7 +53,7 @@ LIMITS = limits(PROD)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """The records written per second, by time of day, and the period of a poison record."""
+    """The records written per second, by time of day; and when a poison record is retried."""
 
     rate: Callable[[timedelta], float]
     poison: tuple[timedelta, timedelta] = (timedelta(days=9), timedelta(days=9))

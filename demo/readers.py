@@ -27,7 +27,8 @@ def ledger_pages(
 ) -> Iterator[list[list[Any]]]:
     """Yield the rows of a ledger's table in the order of their keys, a page at a time.
 
-    `run` is pg8000's, which would fetch all rows of a query at once.
+    `run` executes SQL, as pg8000's `Connection.run`. One query for all rows would load them all
+    into memory.
     """
     key = ("order_id", "kind") if "kind" in columns else ("order_id",)
     last = dict.fromkeys(key, "")

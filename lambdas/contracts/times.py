@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 
 def format_time(moment: datetime) -> str:
-    """Return a time, which has an offset from UTC, in this format."""
+    """Format a time, which must have an offset from UTC."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def reformat_time(text: str) -> str:
-    """Convert a time from any ISO 8601 format to this one."""
+    """Convert a time in any ISO 8601 format to this one."""
     return format_time(datetime.fromisoformat(text))

@@ -21,7 +21,7 @@ dead_letters = make_dead_letter_queue()
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Hold the order; return its state and whether it is held.
 
-    It is not held if it was dispatched, or ended, before; OrderHoldMissed is published then. A
+    An order that was dispatched or has ended is not held: OrderHoldMissed is published instead. A
     dispute about an unknown order is dead-lettered.
     """
     envelope = parse_event([PaymentDisputed], event)

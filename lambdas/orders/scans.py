@@ -54,7 +54,10 @@ class OrderScans(Orders):
         return self._pages(*columns, shards=shards, before=due, limit=limit)
 
     def closed_orders(self, *, before: str, limit: int) -> Iterator[list[Order]]:
-        """Yield pages of orders that ended before ``before``, as ``due_for_check`` does."""
+        """Yield pages of orders that ended before ``before`` (UTC, ISO 8601).
+
+        Shards take turns, and ``limit`` ends the pages, as in ``due_for_check``.
+        """
         columns = OrderColumn.CLOSED_SHARD, OrderColumn.CHANGED_AT
         return self._pages(*columns, shards=SHARDS, before=before, limit=limit)
 

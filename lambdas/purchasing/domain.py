@@ -1,4 +1,4 @@
-"""Decisions about purchase orders: how much to order, and the command when it is delivered."""
+"""Decisions about purchase orders: the quantity to order, and the command to receive the goods."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -143,7 +143,7 @@ class StreamConsumer(BatchConsumer[E]):
         dead_letters: DeadLetterQueue,
         whole_batch: bool = False,
     ) -> None:
-        """``handle`` gets all events of a partition key; if ``whole_batch``, all of the batch."""
+        """``handle`` is called for each partition key, or with ``whole_batch`` once for all."""
         super().__init__(
             parse=parse,
             handle=handle,

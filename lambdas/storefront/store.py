@@ -165,9 +165,9 @@ class SalesView:
         return len(uncounted)
 
     def read_counters(self, day: str, per: str) -> Iterator[tuple[str, dict[str, int]]]:
-        """Yield a day's counters, by minute or product, as sort key and counts.
+        """Yield a day's counters, by minute or product, each as sort key and counts.
 
-        A counter comes once for each bucket that has it.
+        A counter is spread over buckets, so its sort key comes once for each bucket that has it.
         """
         pages = self._dynamodb.get_paginator("query")
         for bucket in range(BUCKETS):

@@ -2,7 +2,8 @@
 
 Use it when orders refuses prices that are on offer, and no dead letter explains it. Each SKU is
 written by itself, in place; events that come meanwhile are never overwritten by older offers.
-Without --yes, it only says which SKUs differ. One that has changed a moment ago may be on its way.
+Without --yes, it only says which SKUs differ. A SKU that has just changed may differ because its
+event is still on its way.
 
 Ends with 0 when no SKU differs, or all are written, and with 1 when some differ or cannot be read.
 """

@@ -1,7 +1,7 @@
 """A layout of a directed graph in columns, so that it reads from left to right.
 
 Each node is to the right of its predecessors, except in cycles. The order of nodes within a column
-keeps lines short. This is Sugiyama's method without its inner nodes.
+keeps lines short. This is Sugiyama's method without dummy nodes on long edges.
 https://en.wikipedia.org/wiki/Layered_graph_drawing
 """
 

@@ -194,7 +194,7 @@ def _duration(seconds: float) -> str:
 
 
 def in_words(name: str) -> list[str]:
-    """Return a name such as ``ReserveStock`` as words, in lines if it is long."""
+    """Split a name such as ``ReserveStock`` into words, and into lines if it is long."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).capitalize()
     return textwrap.wrap(words, MAX_LETTERS)
 

@@ -44,8 +44,9 @@ class Replay:
 
 
 class Archive:
-    """The archive of a bus. Events may be missing for ten minutes, and in its counts for a day.
+    """The archive of a bus.
 
+    An event may appear in it ten minutes late, and in its counts a day late.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html#eb-archive-timing
     """
 

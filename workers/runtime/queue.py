@@ -18,7 +18,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quota
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A received message. Messages of the same ``group`` are in order; one without has no order."""
+    """A received message. Messages of one ``group`` are in order; those without a group are not."""
 
     id: str
     body: str

@@ -113,7 +113,7 @@ def _record_reason(tasks: Tasks) -> State:
 
 
 def _confirm(tasks: Tasks) -> State:
-    """Write the completed state. Out-of-band events count from here again."""
+    """Write the completed state, and reset the count of out-of-band events to zero."""
     columns, check = tasks.columns, tasks.record.completed_check
     requested, none = columns.cancel_requested_at, f", {columns.out_of_band_events} = :none"
     confirm = tasks.write_outcome(

@@ -55,7 +55,10 @@ class Tasks:
 
     @staticmethod
     def time_after(seconds: str) -> dict[str, str]:
-        """Return JSONata for the time in ``seconds``, an expression itself; UTC, ISO 8601."""
+        """Return the JSONata expression for the time that is ``seconds`` from now (UTC, ISO 8601).
+
+        ``seconds`` is a JSONata expression, too.
+        """
         return {"S": f"{{% $fromMillis($millis() + $floor(1000 * ({seconds}))) %}}"}
 
     @property
