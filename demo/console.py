@@ -19,7 +19,7 @@ LOG = "console.log"
 def running_console(cloud: Cloud, screen: Screen) -> Iterator[str]:
     """Run the console; yield its address, whose key is valid for this run.
 
-    It is opened in a browser where a person looks at a terminal and has a display.
+    If this runs in a terminal and there is a display, the address is opened in a browser.
 
     Raises:
         CloudError: it did not start.

@@ -1,9 +1,9 @@
 """Compare the templates of prod with those of the last release.
 
-``python -m tools.template_changes`` prints a line for each change that somebody should know of
-before a deployment: refused, lost, opened, or replaced. It ends with 1 when CloudFormation would
-refuse one. ``--release`` writes what is compared of this code's templates as those of the last
-release; run it when you release.
+``python -m tools.template_changes`` prints a line for each change that matters before a deployment:
+CloudFormation would refuse it, data would be lost, access would be opened, or a resource replaced.
+It ends with 1 if CloudFormation would refuse a change. ``--release`` stores the compared parts of
+this code's templates as those of the last release; run it when you release.
 """
 
 import json

@@ -70,7 +70,11 @@ def limits(target: Target) -> Limits:
 
 
 def attempt(target: Target, event: Any, rule: Mapping[str, Any], view: Any, by: Principal) -> None:
-    """Deliver the event to the target, in one attempt; raises DeliveryError."""
+    """Deliver the event to the target, in one attempt.
+
+    Raises:
+        DeliveryError: the target did not accept the event.
+    """
     arn = target["Arn"]
     if ":event-bus/" in arn:
         _forward(target, event, rule, view, by)

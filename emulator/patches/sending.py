@@ -55,9 +55,10 @@ _PASSING = {
 
 
 class DeliveryError(Exception):
-    """The resource did not take it; `code` is AWS's name for why.
+    """The resource did not accept the message; `code` is AWS's error code.
 
-    `lasting` says that trying again is no use: the resource is not there, or access is denied.
+    `permanent` means that a retry would fail, too: the resource does not exist, or access is
+    denied.
     """
 
     def __init__(self, code: str, message: str, *, permanent: bool) -> None:

@@ -17,7 +17,12 @@ reservations = Reservations(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return the reservation's state; raise OutOfStock or ReservationAlreadyReleased."""
+    """Return the reservation's state.
+
+    Raises:
+        OutOfStock: too few units are available.
+        ReservationAlreadyReleased: the reservation was released, perhaps before it was made.
+    """
     command = ReserveStock.decode(event)
     now = format_time(datetime.now(UTC))
     reservation = reservations.reserve(command.order_id, merge_lines_by_sku(command), now=now)

@@ -23,10 +23,7 @@ class PriceNotOnOfferError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkuOffers:
-    """All offers of a SKU.
-
-    ``sequence`` is the number of the catalogue's change that made them so.
-    """
+    """All offers of a SKU, and the ``sequence`` of the catalogue's event that has them."""
 
     sku: str
     sequence: int

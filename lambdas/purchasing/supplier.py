@@ -27,4 +27,8 @@ class Supplier(Protocol):
     """A supplier that is idempotent by purchase order id: it delivers each order once."""
 
     def send(self, order: PurchaseOrder) -> Confirmed | Delivered:
-        """Send a purchase order, or repeat it, and return its progress; raise SupplierError."""
+        """Send a purchase order, or repeat it, and return its progress.
+
+        Raises:
+            SupplierError: it is unknown whether the supplier has the order.
+        """

@@ -15,7 +15,12 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return the shipment; raise AddressUndeliverable or ShipmentAlreadyCancelled."""
+    """Return the booked shipment.
+
+    Raises:
+        AddressUndeliverable: no carrier delivers to the order's country.
+        ShipmentAlreadyCancelled: the shipment was cancelled, perhaps before it was booked.
+    """
     command = BookShipment.decode(event)
     shipment = shipments.book(plan_shipment(command, now=format_time(datetime.now(UTC))))
     log("shipment_booking_decided", order_id=shipment.order_id, state=shipment.state)

@@ -15,7 +15,11 @@ shipments = Shipments(setting("SHIPMENTS_TABLE"), dynamodb=client("dynamodb"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return the shipment, CANCELLED or REFUSED; raise ShipmentAlreadyDispatched."""
+    """Return the shipment: CANCELLED, or REFUSED if no carrier had accepted it.
+
+    Raises:
+        ShipmentAlreadyDispatched: it is too late to cancel it.
+    """
     command = CancelShipment.decode(event)
     shipment = shipments.cancel(command.order_id, now=format_time(datetime.now(UTC)))
     log("shipment_cancellation_decided", order_id=shipment.order_id, state=shipment.state)

@@ -13,7 +13,7 @@ from lambdas.storefront.availability import SOLD_OUT, Availability
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductOffers:
-    """The name and all offers of a SKU. ``sequence`` is the number of the catalogue's change."""
+    """The name and all offers of a SKU, and the ``sequence`` of the event that has them."""
 
     sku: str
     name: str

@@ -15,7 +15,7 @@ DONE, NEEDS_ATTENTION, FAILED, INTERRUPTED = 0, 1, 2, 130
 
 
 class Command(Protocol):
-    """A module of this package."""
+    """The interface of a command's module: its docstring is the help text."""
 
     __doc__: str | None
 

@@ -1,9 +1,9 @@
 """Repair sagas: call the compensations that failed for good, for one order or for all.
 
-Without --yes, nothing is done. A compensation is called as its saga called it, where the order is
-rejected or cancelled. When it succeeds, the order's row is updated. An order that is neither is
-left as it is: its dead letter is out of date and may be deleted. The dead letter of a row that
-could not be written is deleted once its order has ended.
+Without --yes, nothing is done. If the order is rejected or cancelled, the compensation is called
+with the saga's own command, and the order's row is updated when it succeeds. If the order has
+another state, nothing is undone: its dead letter is out of date and may be deleted. If the dead
+letter says that the saga could not write the order's row, it is deleted once the order has ended.
 
 Ends with 0 when all is repaired, or could be, and with 1 when something could not.
 """

@@ -75,7 +75,7 @@ class Wiring:
 
     @cached_property
     def sinks(self) -> Sequence[FailureSink]:
-        """The failure sinks. The map does not show them, but the resources that fail into them."""
+        """The failure sinks. They are not on the map; the resources that fail into them are."""
         return find_failure_sinks(self._templates)
 
     @cached_property

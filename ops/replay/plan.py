@@ -57,7 +57,7 @@ class ReplayPlan:
     rules: Sequence[Rule]
 
     def estimated_events(self, *, now: datetime) -> int | None:
-        """Return the number of events, if they were spread evenly over the archive's time.
+        """Estimate the number of events, as if they were spread evenly over the archive's time.
 
         Return None if the archive has no count yet. EventBridge counts an archive's events once a
         day, and does not say when they happened.

@@ -48,8 +48,8 @@ class WorkerGroup(Construct):
     ) -> None:
         """Declare the group, whose size follows the backlog of ``queues``.
 
-        Each of these goes with its consumer's dead-letter queue. ``service`` is a package of
-        ``workers``; ``settings`` become its environment variables.
+        ``queues`` maps each queue to the dead-letter queue of its consumer. ``service`` is a
+        package of ``workers``; ``settings`` become its environment variables.
         """
         super().__init__(scope, id)
         # The instances use this name, and so do rules for the group's events.

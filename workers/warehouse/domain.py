@@ -35,7 +35,11 @@ class Picking:
 
 
 def parse_stock_level(body: str) -> StockLevel:
-    """Return the stock level in a message of the stock queue; raise ContractError."""
+    """Return the stock level in a message of the stock queue.
+
+    Raises:
+        ContractError: the message is no stock event, or does not fit its contract.
+    """
     event = parse_event(STOCK_EVENTS, body)
     return StockLevel(
         sku=event.data.sku,

@@ -20,7 +20,11 @@ class MessageHandlers:
         self._now = now
 
     def update_stock(self, message: Message) -> None:
-        """Store a SKU's stock level unless a later one is stored; raise ContractError."""
+        """Store a SKU's stock level unless a later one is stored.
+
+        Raises:
+            ContractError: the message is no stock event, or does not fit its contract.
+        """
         stock_level = parse_stock_level(message.body)
         is_newer = self._warehouse.put_stock_level(stock_level)
         log(

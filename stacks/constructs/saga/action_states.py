@@ -61,7 +61,7 @@ def _actions(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
 
 
 def _first_compensation(record: SagaRecord, steps: Sequence[SagaStep], step: SagaStep) -> str:
-    """Return the compensation to start with if ``step`` had been undone before.
+    """Return the compensation to start with if ``step`` turns out to have been undone before.
 
     If the last step may be irreversible, its compensation is the first.
     """
