@@ -1,54 +1,14 @@
+"""Stock is received, reserved and released, each once."""
+
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from threading import Barrier
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from lambdas.inventory.domain import DEFAULT_MINIMUM
 from lambdas.inventory.store import StockMismatchError
-from lambdas.inventory.transactions import RETRY
 from tests.support.inventory_tables import LATER, NOW, Inventory
 from tests.support.spy import Spy
-
-THREADS = 16
-
-
-def cancelled(dynamodb: Any, *codes: str) -> ClientError:
-    """What DynamoDB answers to a transaction that it cancels for these reasons."""
-    answer = {
-        "Error": {"Code": "TransactionCanceledException", "Message": "Transaction cancelled"},
-        "CancellationReasons": [{"Code": code} for code in codes],
-    }
-    error: ClientError = dynamodb.exceptions.TransactionCanceledException(
-        answer, "TransactWriteItems"
-    )
-    return error
-
-
-def failing(dynamodb: Any, *failures: ClientError) -> Spy:
-    """A client whose first requests fail."""
-    left = list(failures)
-
-    def fail(operation: str) -> None:
-        if left:
-            raise left.pop(0)
-
-    return Spy(dynamodb, fail)
-
-
-def at_once(work: Callable[[int], Any]) -> list[Any]:
-    """The results of work done by all threads at the same moment."""
-    start = Barrier(THREADS)
-
-    def run(number: int) -> Any:
-        start.wait()
-        return work(number)
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(run, range(THREADS)))
 
 
 class TestReceive:
@@ -243,90 +203,6 @@ class TestRelease:
             inventory.release("o1")
         assert inventory.stock() == {"A": (5, 0)}
         assert inventory.reservations()["o1"]["state"] == "RESERVED"
-
-
-class TestConcurrently:
-    def test_last_units_are_not_reserved_twice(self, inventory: Inventory):
-        inventory.receive("d1", {"A": 20, "B": 10})
-
-        answers = at_once(lambda i: inventory.reserve(f"o{i}", {"A": 1, "B": 1}).state)
-
-        assert sorted(answers) == ["REFUSED"] * 6 + ["RESERVED"] * 10
-        assert inventory.stock() == {"A": (10, 10), "B": (0, 10)}
-        # The delivery and each reservation are changes; a refusal is none.
-        assert {row["sequence"] for row in inventory.rows(inventory.stock_table)} == {11}
-
-    def test_duplicates_of_one_request_are_one_reservation(self, inventory: Inventory):
-        inventory.receive("d1", {"A": 2})
-
-        answers = at_once(lambda _: inventory.reserve("o1", {"A": 2}).state)
-
-        assert answers == ["RESERVED"] * THREADS
-        assert inventory.stock() == {"A": (0, 2)}
-
-    def test_reserving_and_releasing_one_order_leaves_nothing(self, inventory: Inventory):
-        inventory.receive("d1", {"A": 2})
-
-        at_once(lambda i: inventory.release("o1") if i % 2 else inventory.reserve("o1", {"A": 2}))
-
-        assert inventory.reservations()["o1"]["state"] == "RELEASED"
-        assert inventory.stock() == {"A": (2, 0)}
-
-
-class TestRetries:
-    @pytest.mark.parametrize(
-        "busy", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]
-    )
-    def test_conflicting_transaction_is_retried(
-        self, inventory: Inventory, dynamodb: Any, busy: str
-    ):
-        inventory.receive("d1", {"A": 5})
-        pauses: list[float] = []
-        draws = iter([1.0, 0.5])
-        inventory.use(
-            failing(dynamodb, *[cancelled(dynamodb, "None", busy)] * 2),
-            replace(RETRY, sleep=pauses.append, jitter=lambda: next(draws)),
-        )
-
-        assert inventory.reserve("o1", {"A": 3}).state == "RESERVED"
-        assert pauses == [0.025, 0.025]
-
-    def test_put_that_conflicts_with_a_transaction_is_retried(
-        self, inventory: Inventory, dynamodb: Any
-    ):
-        answer: Any = {"Error": {"Code": "TransactionConflictException", "Message": "ongoing"}}
-        inventory.use(
-            failing(dynamodb, ClientError(answer, "PutItem")), replace(RETRY, sleep=lambda _: None)
-        )
-
-        assert inventory.release("o1").state == "RELEASED"
-
-    def test_lasting_conflict_is_raised_and_is_no_refusal(
-        self, inventory: Inventory, dynamodb: Any
-    ):
-        """A conflict hides what the other conditions say, so it must not become a refusal."""
-        inventory.receive("d1", {"A": 1})
-        mixed = cancelled(dynamodb, "None", "ConditionalCheckFailed", "TransactionConflict")
-        pauses: list[float] = []
-        inventory.use(
-            failing(dynamodb, *[mixed] * RETRY.max_attempts),
-            replace(RETRY, sleep=pauses.append, jitter=lambda: 1.0),
-        )
-
-        with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
-            inventory.reserve("o1", {"A": 1, "B": 1})
-        assert pauses == [0.025, 0.05, 0.1, 0.2]
-        assert inventory.reservations() == {}
-
-    def test_other_failures_are_the_callers(self, inventory: Inventory, dynamodb: Any):
-        pauses: list[float] = []
-        invalid = cancelled(dynamodb, "None", "ValidationError")
-        inventory.use(failing(dynamodb, invalid), replace(RETRY, sleep=pauses.append))
-
-        with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
-            inventory.reserve("o1", {"A": 1})
-        assert pauses == []
-        assert inventory.reservations() == {}
 
 
 def test_each_operation_makes_no_unneeded_request(inventory: Inventory, dynamodb: Any):
