@@ -23,12 +23,12 @@ from lambdas.contracts.values import Line
 from lambdas.orders.domain import order_id
 from lambdas.runtime.dynamodb import from_item
 from stacks.environments import DEV
-from tests.e2e.test_read_side import subject
 from tests.support.cli import run_ops_in_process
 from tests.support.deliveries import eventually
 from tests.support.faults import denied_function
 from tests.support.grants import cloud_recording_grants, resources_of
 from tests.support.offers import put_on_offer
+from tests.support.storefront_platform import subject
 from tests.templates.synthesis import new_app, templates
 
 SKU, PRICE = "85123A", 255

@@ -11,10 +11,10 @@ import pytest
 
 from lambdas.runtime.dynamodb import from_item
 from ops.views.compare import PAGE
-from tests.e2e.test_read_side import Platform, ada, platform, subject
-from tests.e2e.test_rebuild import Traffic, items, outputs, rebuilt
 from tests.support.deliveries import eventually
 from tests.support.small_stacks import client
+from tests.support.storefront_platform import Platform, ada, platform, subject
+from tests.support.storefront_traffic import Traffic, items, outputs, rebuilt
 
 __all__ = ["ada", "platform"]
 
