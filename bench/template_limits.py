@@ -13,14 +13,14 @@ from bench.load_figures import (
 
 def changes_relayed(templates: Templates, service: str) -> float:
     """Return how many changes of a service's table its relay can publish per second."""
-    (mapping,) = (
-        mapping
+    (factor,) = (
+        resource["Properties"]["ParallelizationFactor"]
         for stack, template in templates.items()
         if stack.endswith(f"-{service}")
-        for mapping in properties({stack: template}, "AWS::Lambda::EventSourceMapping")
-        if "ParallelizationFactor" in mapping
+        for id, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::EventSourceMapping" and id.startswith("RelayOutbox")
     )
-    concurrent = NEW_TABLE_PARTITIONS * mapping["ParallelizationFactor"]
+    concurrent = NEW_TABLE_PARTITIONS * factor
     return float(concurrent * RELAY_RECORDS_PER_SECOND)
 
 

@@ -39,8 +39,8 @@ CHECKS = (
     Check(
         1,
         """SELECT order_id, 'is confirmed and has no reservation' FROM fulfilled
-        WHERE order_id NOT IN
-            (SELECT order_id FROM reservations WHERE state IN ('RESERVED', 'SHIPPED'))""",
+        WHERE order_id NOT IN (SELECT order_id FROM reservations
+            WHERE state IN ('RESERVED', 'SHIPPING', 'SHIPPED'))""",
     ),
     Check(
         1,
@@ -162,7 +162,7 @@ CHECKS = (
                 SELECT sku, reserved, 0 AS summed FROM stock
                 UNION ALL
                 SELECT sku, 0, quantity FROM reserved_lines JOIN reservations USING (order_id)
-                WHERE state = 'RESERVED'
+                WHERE state IN ('RESERVED', 'RELEASING', 'SHIPPING')
             ) GROUP BY sku
         ) WHERE reserved <> summed""",
     ),
@@ -230,7 +230,7 @@ CHECKS = (
     Check(
         5,
         """SELECT order_id, 'still has its reservation' FROM undone JOIN reservations
-        USING (order_id) WHERE state IN ('RESERVED', 'SHIPPED')""",
+        USING (order_id) WHERE state IN ('WAITING', 'RESERVED', 'SHIPPING', 'SHIPPED')""",
     ),
     Check(
         5,

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lambdas.contracts.inventory import ReservationState
 from lambdas.contracts.orders import OPEN_STATES, UNDONE_STATES, OrderState
 from simulation.bus import Event
 from simulation.scenario import PRICE, Customers
@@ -112,7 +113,7 @@ class Invariants:
                 raise BrokenPromiseError(2, f"the order is DISPATCHED: {found}", order_id)
         if state in UNDONE_STATES:
             left = [
-                reservation in ("RESERVED", "SHIPPED"),
+                reservation not in ("", "REFUSED", "RELEASED"),
                 shipment in ("BOOKED", "DISPATCHED"),
                 provider == "CHARGED",
                 found["charge"] in ("PENDING", "TAKEN"),
@@ -143,9 +144,12 @@ class Invariants:
     def _check_stock(self) -> None:
         held, left = Counter[str](), Counter[str]()
         for row in self._world.tables.rows(self._reservations):
-            count = {"RESERVED": held, "SHIPPED": left}.get(row["state"])
-            if count is not None:
-                count.update({line["sku"]: line["quantity"] for line in row["lines"]})
+            units = {line["sku"]: line["quantity"] for line in row["lines"]}
+            state = ReservationState(row["state"])
+            if state.holds_units:
+                held.update(units)
+            elif state == ReservationState.SHIPPED:
+                left.update(units)
         for row in self._world.tables.rows(self._stock):
             sku, available, reserved = row["sku"], row["available"], row["reserved"]
             if available < 0 or reserved != held[sku]:
@@ -159,7 +163,7 @@ class Invariants:
                 order_id = row["order_id"]
                 card = self._state(self._charges, "key", order_id)
                 reservation = self._state(self._reservations, "order_id", order_id)
-                if card != "CHARGED" or reservation not in ("RESERVED", "SHIPPED"):
+                if card != "CHARGED" or reservation not in ("RESERVED", "SHIPPING", "SHIPPED"):
                     problem = f"dispatched, and its card is {card}, its stock {reservation}"
                     raise BrokenPromiseError(4, problem, order_id)
 

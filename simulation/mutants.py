@@ -45,8 +45,14 @@ MUTANTS = (
     Mutant(
         "units are reserved that are not there",
         "lambdas.inventory.transactions",
-        'condition = {"ConditionExpression": f"{source} >= :units"}\n        values[":units"]',
-        "condition = {}\n        unused = {}\n        unused[0]",
+        'conditions.append(f"{name} >= :{name}_needed")\n            values',
+        "{}",
+    ),
+    Mutant(
+        "a batch moves the units of a reservation that was decided before",
+        "lambdas.inventory.store",
+        '"ConditionExpression": "#state = :old",',
+        '"ConditionExpression": "attribute_exists(order_id) AND :old = :old",',
     ),
     Mutant(
         "a cancellation during the saga is confirmed over",

@@ -11,7 +11,8 @@ from simulation.chance import Fault
 from simulation.invariants import BrokenPromiseError, Invariants
 from simulation.journey import Note
 from simulation.operator import Operator
-from simulation.scenario import CardCompany, Customers, WarehouseWorkers, stock
+from simulation.scenario import SKUS, CardCompany, Customers, WarehouseWorkers, stock
+from simulation.tables import BusyRow
 from simulation.templates import synthesized
 from simulation.world import World
 
@@ -89,6 +90,7 @@ def _play(world: World) -> None:
     operator.begin()
     CardCompany(world, customers)
     _plan_outage(world)
+    _plan_busy_skus(world)
     kernel.run(until=chance.calm_from)
     for _ in range(ROUNDS):
         operator.clear()
@@ -107,6 +109,22 @@ def _plan_outage(world: World) -> None:
     if chance.draw("is out") < 0.3 and chance.allows("outage", kinds.OUTAGE):
         world.outages.append((out, since, until))
         chance.record("outage", kinds.OUTAGE, f"{out} for {until - since:.0f} s")
+
+
+def _plan_busy_skus(world: World) -> None:
+    """Let many others want one SKU, or all, for a while, in some seeds."""
+    chance = world.chance
+    skus = chance.pick("busy SKUs", (SKUS[:1], SKUS[1:2], SKUS))
+    since = world.kernel.now + chance.between("busy since", 0, 1_800)
+    until = since + chance.pick("busy for", (600, 3_600))
+    share = chance.pick("busy share", (0.6, 0.9, 1.0))
+    if chance.draw("is busy") < 0.4 and chance.allows("busy SKU", kinds.CONFLICT):
+        stock_table = world.table("Inventory", "Stock")
+        world.tables.busy += [
+            BusyRow(table=stock_table, key=sku, since=since, until=until, share=share)
+            for sku in skus
+        ]
+        chance.record("busy SKU", kinds.CONFLICT, f"{', '.join(skus)} for {until - since:.0f} s")
 
 
 def _is_quiet(world: World, operator: Operator) -> bool:

@@ -22,6 +22,17 @@ LAG = 30.0
 """The most seconds by which an index lags."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusyRow:
+    """A row that others want too: so large a share of the transactions on it conflict."""
+
+    table: str
+    key: str
+    since: float
+    until: float
+    share: float
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change of an item, as in its table's stream."""
@@ -43,6 +54,7 @@ class Tables:
         self._chance = chance
         self._changes: list[Change] = []
         self._batch: list[Change] = []
+        self.busy: list[BusyRow] = []
         self.on_changes: Callable[[Sequence[Change]], None] = lambda _: None
 
     def create(self, resources: Sequence[Resource]) -> None:
@@ -63,6 +75,14 @@ class Tables:
         if operation == "query" and "IndexName" in request:
             with self._lagging(request["TableName"]):
                 return self._perform(operation, request)
+        if operation == "transact_write_items":
+            items = [next(iter(item.values())) for item in request["TransactItems"]]
+            if any(conflicts := self._conflicts(items)):
+                codes = ["TransactionConflict" if conflict else "None" for conflict in conflicts]
+                reasons = {"CancellationReasons": [{"Code": code} for code in codes]}
+                return client_error(
+                    "dynamodb", "TransactionCanceledException", operation, **reasons
+                )
         return self._perform(operation, request)
 
     def is_empty(self, query: Mapping[str, Any]) -> bool:
@@ -85,6 +105,22 @@ class Tables:
         """Yield the present rows of a table."""
         for items in dynamodb._tables[table]["items"].values():
             yield from map(from_item, items.values())
+
+    def _conflicts(self, items: Sequence[Mapping[str, Any]]) -> list[bool]:
+        """Return for each item of a transaction whether another one is at it."""
+        by_chance = self._chance.fault("transaction", [kinds.CONFLICT])
+        other = int(self._chance.draw("conflicting item") * len(items)) if by_chance else None
+        return [at == other or self._is_busy(item) for at, item in enumerate(items)]
+
+    def _is_busy(self, item: Mapping[str, Any]) -> bool:
+        now, keys = self._kernel.now, list(item.get("Key", {}).values())
+        return any(
+            row.table == item["TableName"]
+            and {"S": row.key} in keys
+            and row.since <= now < row.until
+            and self._chance.draw(f"{row.key} is busy") < row.share
+            for row in self.busy
+        )
 
     def _perform(self, operation: str, request: Mapping[str, Any]) -> Any:
         self._batch = []

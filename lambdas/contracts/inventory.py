@@ -1,6 +1,7 @@
 """The events, commands and refusals of the inventory service."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar
 
 from lambdas.contracts.codec import ContractError
@@ -10,6 +11,38 @@ from lambdas.contracts.values import Identifier, Lines, Sku
 
 SOURCE = "com.aws.inventory"
 TOPIC = "inventory"
+
+
+class ReservationState(StrEnum):
+    """The states of a reservation."""
+
+    WAITING = "WAITING"
+    """It holds nothing yet: a SKU is busy. A batch makes it RESERVED or REFUSED."""
+    RESERVED = "RESERVED"
+    """It holds units, until it is RELEASED or SHIPPED."""
+    RELEASING = "RELEASING"
+    """It is released, and holds its units until a batch moves them and makes it RELEASED."""
+    SHIPPING = "SHIPPING"
+    """It has left, and holds its units until a batch moves them and makes it SHIPPED."""
+    REFUSED = "REFUSED"
+    """It holds nothing: too few units were available."""
+    RELEASED = "RELEASED"
+    """Its units are available again, or it is a tombstone: the release came first."""
+    SHIPPED = "SHIPPED"
+    """Its units have left."""
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether its units are still to be moved, in a batch."""
+        return self in {self.WAITING, self.RELEASING, self.SHIPPING}
+
+    @property
+    def holds_units(self) -> bool:
+        """Whether its units are among the reserved ones of the stock."""
+        return self in {self.RESERVED, self.RELEASING, self.SHIPPING}
+
+
+PENDING_STATES = tuple(state for state in ReservationState if state.is_pending)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ TRANSIENT_ERRORS = (
     "ConnectionClosedError",
     "ConcurrentUpdateError",
     "DatabaseUnavailableError",
+    "StockBusyError",
     "InterfaceError",
     "TimeoutError",
     "ConnectionRefusedError",

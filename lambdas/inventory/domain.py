@@ -13,6 +13,7 @@ from lambdas.contracts.inventory import (
     OutOfStock,
     ReceiveStock,
     ReservationAlreadyReleased,
+    ReservationState,
     ReservationUnresolved,
     ReserveStock,
     StockBelowMinimum,
@@ -32,17 +33,8 @@ MAX_SKUS_NAMED = 10
 """How many SKUs a refusal names at most."""
 
 
-class ReservationState(StrEnum):
-    """The states of a reservation."""
-
-    RESERVED = "RESERVED"
-    """It holds units. It becomes RELEASED or SHIPPED; all other states are final."""
-    REFUSED = "REFUSED"
-    """It holds nothing: too few units were available."""
-    RELEASED = "RELEASED"
-    """Its units are available again, or it is a tombstone: the release came first."""
-    SHIPPED = "SHIPPED"
-    """Its units have left."""
+class StockBusyError(Exception):
+    """Whether the order's units can be reserved is decided in a batch: ask again."""
 
 
 class StockStatus(StrEnum):
@@ -172,10 +164,13 @@ def refuse_unless_reserved(reservation: Reservation) -> None:
     Raises:
         OutOfStock: the reservation was refused; the message is its explanation.
         ReservationAlreadyReleased: the reservation was released, perhaps before it was made.
+        StockBusyError: it is not decided yet; this is no refusal.
     """
+    if reservation.state == ReservationState.WAITING:
+        raise StockBusyError(f"the reservation of order {reservation.order_id} waits for a batch")
     if reservation.state == ReservationState.REFUSED:
         raise OutOfStock(reservation.explanation)
-    if reservation.state == ReservationState.RELEASED:
+    if reservation.state in (ReservationState.RELEASING, ReservationState.RELEASED):
         raise ReservationAlreadyReleased(
             f"the reservation of order {reservation.order_id} was released"
         )

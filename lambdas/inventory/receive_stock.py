@@ -5,8 +5,8 @@ from typing import Any
 
 from lambdas.contracts.inventory import ReceiveStock
 from lambdas.contracts.times import format_time
+from lambdas.inventory.deliveries import Deliveries
 from lambdas.inventory.domain import plan_delivery
-from lambdas.inventory.store import Deliveries
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting

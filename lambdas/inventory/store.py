@@ -3,20 +3,25 @@
 A row of stock is a ``StockLevel``; units on hand are available + reserved. One transaction moves
 units and writes the row that says why: the reservation or the delivery. That row is the guard too:
 a repeated request finds it and moves nothing. A row of stock is also the outbox of its events:
-each transaction increments its ``sequence``. A reservation that holds units begins as unresolved;
-see ``unresolved_reservations.py``.
+each transaction increments its ``sequence``. When its row is busy, only the reservation is written,
+as pending, and ``batch_store.py`` moves the units. A reservation that holds units begins as
+unresolved; see ``unresolved_reservations.py``.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.inventory import ReservationState
 from lambdas.contracts.values import Line
+from lambdas.inventory.busy_skus import BusySkus
 from lambdas.inventory.domain import (
-    Delivery,
     Reservation,
-    ReservationState,
+    StockBusyError,
     StockLevel,
     index_shard,
     out_of_stock_message,
@@ -24,11 +29,12 @@ from lambdas.inventory.domain import (
 from lambdas.inventory.transactions import (
     CONDITION_FAILED,
     RETRY,
+    busy_items,
     is_transient,
     movement,
     transact,
 )
-from lambdas.runtime.dynamodb import from_item, put_if_absent, to_item
+from lambdas.runtime.dynamodb import from_item, put_if_absent, refused_row, to_item
 from lambdas.runtime.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -56,18 +62,24 @@ class Reservations:
         stock_table: str,
         dynamodb: "DynamoDBClient",
         retry: RetryPolicy = RETRY,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``table`` and ``stock_table`` are names, ``dynamodb`` is boto3's client."""
+        """``table`` and ``stock_table`` are names, ``dynamodb`` is boto3's client.
+
+        ``clock`` returns seconds; by it, SKUs cease to be busy.
+        """
         self._table = table
         self._stock = stock_table
         self._dynamodb = dynamodb
         self._retry = retry
+        self._busy = BusySkus(clock)
 
     def reserve(self, order_id: str, lines: tuple[Line, ...], *, now: str) -> Reservation:
         """Reserve all the lines or none, and return the order's reservation.
 
-        An existing reservation is returned as it is. A refusal is stored as a reservation too, so a
-        repeated request is refused again even if stock has arrived. ``lines`` have each SKU once.
+        An existing reservation is returned as it is. A refusal is stored as a reservation too, so
+        a repeated request is refused again even if stock has arrived. When a SKU is busy, the
+        reservation waits for a batch. ``lines`` have each SKU once.
 
         Raises:
             ClientError: it is not known whether the transaction was written; try again.
@@ -79,13 +91,11 @@ class Reservations:
             created_at=now,
             changed_at=now,
         )
+        in_index = {"unresolved_shard": index_shard(order_id), "last_activity_at": now}
         guard = {
             "Put": {
                 "TableName": self._table,
-                "Item": to_item(
-                    encode(reservation)
-                    | {"unresolved_shard": index_shard(order_id), "last_activity_at": now}
-                ),
+                "Item": to_item(encode(reservation) | in_index),
                 "ConditionExpression": "attribute_not_exists(order_id)",
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
@@ -101,7 +111,11 @@ class Reservations:
             )
             for line in lines
         ]
-        failures = transact(self._dynamodb, [guard, *movements], self._retry)
+        try:
+            failures = self._transact([guard, *movements], lines)
+        except StockBusyError:
+            waiting = replace(reservation, state=ReservationState.WAITING)
+            return self._put_if_absent(waiting, in_index)
         if failures is None:
             return reservation
         existing, *stock = failures
@@ -124,7 +138,8 @@ class Reservations:
         """Make an order's units available again, and return its reservation, which is then final.
 
         Without a reservation this writes a tombstone, so that a late request to reserve finds it. A
-        refused or shipped reservation holds no units and stays as it is.
+        refused or shipped reservation holds no units and stays as it is. When a SKU is busy, the
+        reservation is RELEASING: a batch makes the units available.
 
         Raises:
             StockMismatchError: the tables contradict each other; nothing was written.
@@ -142,6 +157,7 @@ class Reservations:
         return self._close(
             found,
             state=ReservationState.RELEASED,
+            pending=ReservationState.RELEASING,
             target="available",
             cause_type="ReleaseStock",
             now=now,
@@ -149,6 +165,8 @@ class Reservations:
 
     def ship(self, order_id: str, *, now: str) -> Reservation:
         """Remove the units that an order holds from the stock, once, and return its reservation.
+
+        When a SKU is busy, it is SHIPPING: a batch takes the units.
 
         Raises:
             NothingToShipError: the order holds no units and has shipped none.
@@ -164,11 +182,12 @@ class Reservations:
         closed = self._close(
             found,
             state=ReservationState.SHIPPED,
+            pending=ReservationState.SHIPPING,
             target=None,
             cause_type="ShipmentDispatched",
             now=now,
         )
-        if closed.state != ReservationState.SHIPPED:
+        if closed.state not in (ReservationState.SHIPPING, ReservationState.SHIPPED):
             raise NothingToShipError(f"the reservation of order {order_id} is {closed.state}")
         return closed
 
@@ -177,27 +196,25 @@ class Reservations:
         found: Reservation,
         *,
         state: ReservationState,
+        pending: ReservationState,
         target: str | None,
         cause_type: str,
         now: str,
     ) -> Reservation:
-        """Move the reservation's units to the column ``target``, and set its state to ``state``."""
+        """Move the reservation's units to the column ``target``, and set its state to ``state``.
+
+        When a SKU is busy, its state becomes ``pending`` instead. A WAITING reservation holds no
+        units, so its release moves none.
+        """
+        if found.state == ReservationState.WAITING and state == ReservationState.RELEASED:
+            closed = self._replace(found, replace(found, state=state, changed_at=now))
+            if closed.state != ReservationState.RESERVED:
+                return closed
+            found = closed
         if found.state != ReservationState.RESERVED:
             return found
-        guard = {
-            "Update": {
-                "TableName": self._table,
-                "Key": to_item({"order_id": found.order_id}),
-                "UpdateExpression": "SET #state = :closed, changed_at = :now "
-                "REMOVE unresolved_shard, last_activity_at",
-                "ConditionExpression": "#state = :reserved",
-                "ExpressionAttributeNames": {"#state": "state"},
-                "ExpressionAttributeValues": to_item(
-                    {":closed": state, ":reserved": ReservationState.RESERVED, ":now": now}
-                ),
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            }
-        }
+        final = replace(found, state=state, changed_at=now)
+        guard = {"Update": state_update(self._table, found, final)}
         movements = [
             movement(
                 self._stock,
@@ -209,9 +226,12 @@ class Reservations:
             )
             for line in found.lines
         ]
-        failures = transact(self._dynamodb, [guard, *movements], self._retry)
+        try:
+            failures = self._transact([guard, *movements], found.lines)
+        except StockBusyError:
+            return self._replace(found, replace(final, state=pending))
         if failures is None:
-            return replace(found, state=state, changed_at=now)
+            return final
         if failures[0]["Code"] != CONDITION_FAILED:
             raise StockMismatchError(
                 f"order {found.order_id} holds units that the stock does not reserve"
@@ -219,8 +239,37 @@ class Reservations:
         # Another request closed it first.
         return decode(Reservation, from_item(failures[0]["Item"]))
 
-    def _put_if_absent(self, reservation: Reservation) -> Reservation:
-        row = encode(reservation)
+    def _transact(self, items: list[Any], lines: Sequence[Line]) -> list[Any] | None:
+        """Write the reservation, the first item, and move its lines, the others; see ``transact``.
+
+        Raises:
+            StockBusyError: a SKU is busy; nothing was written.
+        """
+        if self._busy.has_any(line.sku for line in lines):
+            raise StockBusyError
+        try:
+            return transact(self._dynamodb, items, self._retry)
+        except ClientError as error:
+            if not is_transient(error):
+                raise
+            self._busy.note(lines[at - 1].sku for at in busy_items(error) if at)
+            raise StockBusyError from error
+
+    def _replace(self, old: Reservation, new: Reservation) -> Reservation:
+        """Change a reservation's state alone; return what it then is, if another request did."""
+        try:
+            self._retry.call(
+                lambda: self._dynamodb.update_item(**state_update(self._table, old, new)),
+                is_transient=is_transient,
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as refusal:
+            return decode(Reservation, refused_row(refusal))
+        return new
+
+    def _put_if_absent(
+        self, reservation: Reservation, in_index: Mapping[str, Any] | None = None
+    ) -> Reservation:
+        row = {**encode(reservation), **(in_index or {})}
         kept = self._retry.call(
             lambda: put_if_absent(self._dynamodb, self._table, row, key="order_id"),
             is_transient=is_transient,
@@ -228,51 +277,34 @@ class Reservations:
         return decode(Reservation, kept)
 
 
-class Deliveries:
-    """The table of deliveries, keyed by ``delivery_id``, and the stock that they add to."""
+def state_update(table: str, old: Reservation, new: Reservation) -> dict[str, Any]:
+    """Return the write of a reservation's new state, which fails if the state is not the old one.
 
-    def __init__(
-        self,
-        table: str,
-        *,
-        stock_table: str,
-        dynamodb: "DynamoDBClient",
-        retry: RetryPolicy = RETRY,
-    ) -> None:
-        """``table`` and ``stock_table`` are names, ``dynamodb`` is boto3's client."""
-        self._table = table
-        self._stock = stock_table
-        self._dynamodb = dynamodb
-        self._retry = retry
-
-    def receive(self, delivery: Delivery) -> None:
-        """Add the delivery's lines to the stock, once; a new SKU gets a row.
-
-        ``delivery.lines`` have each SKU once.
-
-        Raises:
-            ClientError: it is not known whether the transaction was written; try again.
-        """
-        guard = {
-            "Put": {
-                "TableName": self._table,
-                "Item": to_item(encode(delivery)),
-                "ConditionExpression": "attribute_not_exists(delivery_id)",
-            }
-        }
-        movements = [
-            movement(
-                self._stock,
-                line,
-                source=None,
-                target="available",
-                cause=f"ReceiveStock/{delivery.delivery_id}",
-                now=delivery.received_at,
-            )
-            for line in delivery.lines
-        ]
-        # Only the guard has a condition. If it fails, the delivery was received before.
-        transact(self._dynamodb, [guard, *movements], self._retry)
+    The index of unresolved reservations gets what is pending, so that none is forgotten, and loses
+    what holds no units.
+    """
+    values = {
+        ":new": new.state,
+        ":old": old.state,
+        ":now": new.changed_at,
+        ":explanation": new.explanation,
+    }
+    index = ""
+    if new.state.is_pending:
+        values[":shard"] = index_shard(old.order_id)
+        index = ", unresolved_shard = :shard, last_activity_at = :now"
+    elif not new.state.holds_units:
+        index = " REMOVE unresolved_shard, last_activity_at"
+    return {
+        "TableName": table,
+        "Key": to_item({"order_id": old.order_id}),
+        "UpdateExpression": "SET #state = :new, changed_at = :now, explanation = :explanation"
+        + index,
+        "ConditionExpression": "#state = :old",
+        "ExpressionAttributeNames": {"#state": "state"},
+        "ExpressionAttributeValues": to_item(values),
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
 
 
 def parse_stock_row(row: Mapping[str, Any]) -> StockLevel:

@@ -44,34 +44,57 @@ def movement(
     A missing row or number counts as zero in ``target``, and as too few in ``source``.
     """
     change = {"available": 0, "reserved": 0}
-    values: dict[str, Any] = {":now": now}
-    condition = {}
     if target:
         change[target] = line.quantity
     if source:
         change[source] = -line.quantity
-        condition = {"ConditionExpression": f"{source} >= :units"}
-        values[":units"] = line.quantity
-    minimum = line.minimum if isinstance(line, DeliveredLine) else None
+    return stock_update(
+        table,
+        line.sku,
+        **change,
+        cause=cause,
+        now=now,
+        minimum=line.minimum if isinstance(line, DeliveredLine) else None,
+    )
+
+
+def stock_update(
+    table: str,
+    sku: str,
+    *,
+    available: int,
+    reserved: int,
+    cause: str,
+    now: str,
+    minimum: int | None = None,
+    seen: int | None = None,
+) -> dict[str, Any]:
+    """Return the write that adds to a SKU's numbers, and fails if one would become negative.
+
+    It also fails if the row's sequence number is not ``seen`` any more, unless that is None. ADD
+    counts a missing number, or row, as zero. A condition on a missing row fails.
+    """
+    values: dict[str, Any] = {":now": now, ":cause": cause, ":one": 1}
+    conditions = []
+    for name, added in (("available", available), ("reserved", reserved)):
+        values[f":{name}"] = added
+        if added < 0:
+            conditions.append(f"{name} >= :{name}_needed")
+            values[f":{name}_needed"] = -added
+    if seen is not None:
+        conditions.append("#sequence = :seen")
+        values[":seen"] = seen
     kept = "if_not_exists(minimum, :minimum)" if minimum is None else ":minimum"
+    values[":minimum"] = DEFAULT_MINIMUM if minimum is None else minimum
     return {
         "Update": {
             "TableName": table,
-            "Key": to_item({"sku": line.sku}),
+            "Key": to_item({"sku": sku}),
             "UpdateExpression": "ADD available :available, reserved :reserved, #sequence :one "
             f"SET changed_at = :now, cause = :cause, minimum = {kept}",
             "ExpressionAttributeNames": {"#sequence": "sequence"},
-            "ExpressionAttributeValues": to_item(
-                values
-                | {
-                    ":available": change["available"],
-                    ":reserved": change["reserved"],
-                    ":one": 1,
-                    ":cause": cause,
-                    ":minimum": DEFAULT_MINIMUM if minimum is None else minimum,
-                }
-            ),
-            **condition,
+            "ExpressionAttributeValues": to_item(values),
+            **({"ConditionExpression": " AND ".join(conditions)} if conditions else {}),
         }
     }
 
@@ -94,6 +117,7 @@ def transact(dynamodb: "DynamoDBClient", items: list[Any], retry: RetryPolicy) -
 
 
 def _reasons(error: ClientError) -> list[str]:
+    """Return why a transaction was cancelled, a code for each of its items."""
     return [reason["Code"] for reason in error.response.get("CancellationReasons", [])]
 
 
@@ -102,3 +126,8 @@ def is_transient(error: BaseException) -> bool:
     if not isinstance(error, ClientError):
         return False
     return bool(RETRYABLE_CODES & {error.response["Error"]["Code"], *_reasons(error)})
+
+
+def busy_items(error: ClientError) -> list[int]:
+    """Return the positions of the items that were busy, for which a transaction failed."""
+    return [at for at, code in enumerate(_reasons(error)) if code in RETRYABLE_CODES]

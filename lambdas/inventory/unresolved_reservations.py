@@ -1,7 +1,8 @@
 """Unresolved reservations: inventory does not know yet how their orders end.
 
 A reservation is unresolved from the write that makes it to the write that releases it, ships it, or
-records that its order was confirmed. The sparse index has exactly these, sorted by
+records that its order was confirmed. The sparse index has these, and every pending one: the write
+that claims a query hands it to ``move_units.py`` again. The index is sorted by
 ``last_activity_at``: when they were made, or last queried. See
 ``lambdas/runtime/status_queries.py``.
 """
@@ -11,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.envelope import EventEnvelope
-from lambdas.contracts.inventory import ReservationUnresolved
+from lambdas.contracts.inventory import ReservationState, ReservationUnresolved
 from lambdas.contracts.orders import OrderStatusReported
 from lambdas.contracts.times import format_time
 from lambdas.inventory.domain import INDEX_SHARDS, reservation_unresolved
@@ -84,7 +85,9 @@ class UnresolvedReservations:
                 TableName=self._table,
                 Key=to_item({"order_id": order_id}),
                 UpdateExpression="REMOVE unresolved_shard, last_activity_at",
-                ConditionExpression="attribute_exists(unresolved_shard)",
+                ConditionExpression="attribute_exists(unresolved_shard) AND #state = :reserved",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues=to_item({":reserved": ReservationState.RESERVED}),
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False

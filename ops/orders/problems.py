@@ -15,13 +15,13 @@ behind.
 """
 FORBIDDEN_WHEN_UNDONE = {
     "payments": {"PENDING", "TAKEN"},
-    "inventory": {"RESERVED", "SHIPPED"},
+    "inventory": {"WAITING", "RESERVED", "SHIPPING", "SHIPPED"},
     "shipping": {"BOOKED", "DISPATCHED"},
 }
 """States of other services' rows that contradict an order that is undone."""
 FORBIDDEN_WHEN_FULFILLED = {
     "payments": {None, "PENDING", "DECLINED", "REFUNDED"},
-    "inventory": {None, "REFUSED", "RELEASED"},
+    "inventory": {None, "WAITING", "REFUSED", "RELEASING", "RELEASED"},
     "shipping": {None, "REFUSED", "CANCELLED"},
 }
 """States that contradict an order that is fulfilled; None stands for no row."""
@@ -85,8 +85,9 @@ def _missing_next_step(known: OrderRecords, order: Order, now: datetime) -> Iter
             yield "it is CONFIRMED, and has not been picked"
         elif not order.held and (found := states.get("shipping")) in ("BOOKED", "DISPATCHED"):
             yield f"it is CONFIRMED and picked, and shipping has it {found}"
-    if order.state == OrderState.DISPATCHED and states.get("inventory") == "RESERVED":
-        yield "it is DISPATCHED, and inventory has it RESERVED"
+    found = states.get("inventory")
+    if order.state == OrderState.DISPATCHED and found in ("RESERVED", "SHIPPING"):
+        yield f"it is DISPATCHED, and inventory has it {found}"
 
 
 def _unattended_since(order: Order) -> datetime:

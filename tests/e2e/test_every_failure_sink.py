@@ -25,14 +25,16 @@ from demo.partner import publish_dispute
 from demo.view_rebuild import rebuild_views
 from demo.workers import running_workers
 from emulator.deploy import deploy
+from lambdas.contracts.inventory import ReservationState
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.orders.domain import order_id
-from lambdas.runtime.dynamodb import from_item
+from lambdas.runtime.dynamodb import from_item, to_item
 from ops.dlq.failure_sinks import Mechanism
 from ops.dlq.templates import QUEUE
 from stacks.environments import LAPTOP
 from tests.support.cli import run_ops_in_process
 from tests.support.grants import cloud_recording_grants
+from tests.support.inventory_tables import waiting_reservation
 from tests.support.notifications_env import subject
 from tests.support.platform_env import CUSTOMER, SKU, Platform, running_platform
 from tests.support.redrive_driver import NONSENSE
@@ -40,6 +42,8 @@ from tests.support.waiting import wait_until
 from tests.templates.synthesis import new_app, templates
 
 STOCK, NOWHERE = 100, "Unspecified"
+WAITING = "waiting"
+"""The order of a reservation that waits for a batch."""
 ENV = replace(
     LAPTOP,
     saga_type=StateMachineType.EXPRESS,
@@ -79,6 +83,7 @@ def test_all_failed_work_is_dead_lettered_and_ends_correctly(platform: Platform)
         withdrawn, left = platform.place("withdrawn"), platform.place("left")
         assert platform.cancel(left) == "CANCELLED"
         leave_behind(platform, left, customer=ada)
+        leave_waiting(platform)
         send_nonsense(platform)
         play_aws(platform)
         for number, order in enumerate((late, left)):
@@ -187,10 +192,20 @@ def leave_behind(platform: Platform, order: str, *, customer: str) -> None:
     )
 
 
+def leave_waiting(platform: Platform) -> None:
+    """Leave a reservation to a batch, as a request does that finds its SKU busy; of no order."""
+    platform.client("dynamodb").put_item(
+        TableName=platform.outputs["ReservationsTable"],
+        Item=to_item(waiting_reservation(WAITING, {"unknown": 1})),
+    )
+
+
 def nonsense_rows(platform: Platform) -> Iterator[dict[str, Any]]:
     keys = {"Catalog": "sku", "Orders": "order_id", "Shipments": "order_id", "Stock": "sku"}
     for table, key in keys.items():
         yield {"TableName": platform.outputs[f"{table}Table"], "Item": {key: {"S": NONSENSE}}}
+    waiting = {"order_id": {"S": NONSENSE}, "state": {"S": ReservationState.WAITING}}
+    yield {"TableName": platform.outputs["ReservationsTable"], "Item": waiting}
 
 
 def send_nonsense(platform: Platform) -> None:
@@ -217,8 +232,12 @@ def send_nonsense(platform: Platform) -> None:
 
 
 def forget_nonsense(platform: Platform) -> None:
+    platform.client("dynamodb").delete_item(
+        TableName=platform.outputs["ReservationsTable"], Key={"order_id": {"S": WAITING}}
+    )
     for row in nonsense_rows(platform):
-        platform.client("dynamodb").delete_item(TableName=row["TableName"], Key=row["Item"])
+        (key, value), *_ = row["Item"].items()
+        platform.client("dynamodb").delete_item(TableName=row["TableName"], Key={key: value})
 
 
 def play_aws(platform: Platform) -> None:

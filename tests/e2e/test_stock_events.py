@@ -6,7 +6,9 @@ from typing import Any
 
 from lambdas.contracts.envelope import envelope, event_id
 from lambdas.contracts.inventory import SOURCE, StockBelowMinimum
+from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.topic import group_id
+from tests.support.inventory_tables import waiting_reservation
 from tests.support.patching import patched_function
 from tests.support.small_stacks import lines
 from tests.support.stock_env import Platform, eventually, platform
@@ -42,6 +44,30 @@ def test_low_stock_is_ordered_once_per_crossing_and_shown_until_delivery(platfor
     assert platform.call("FollowUpPurchaseOrders") == {"delivered": 0}
     states = [row["state"] for row in platform.rows("PurchaseOrdersTable", "85123A")]
     assert states == ["DELIVERED"] * 2
+
+
+def test_units_of_a_busy_sku_move_in_a_batch_and_the_change_is_published(platform: Platform):
+    platform.receive("d-busy", "BUSY", 9)
+    for number in range(4):
+        # What a request writes that finds the SKU busy.
+        platform.cloud.client("dynamodb").put_item(
+            TableName=platform.outputs["ReservationsTable"],
+            Item=to_item(waiting_reservation(f"busy{number}", {"BUSY": 3})),
+        )
+
+    def states() -> list[str]:
+        answer = platform.cloud.client("dynamodb").scan(
+            TableName=platform.outputs["ReservationsTable"]
+        )
+        rows = map(from_item, answer["Items"])
+        return sorted(row["state"] for row in rows if row["order_id"].startswith("busy"))
+
+    eventually(states, ["REFUSED", *["RESERVED"] * 3])
+    (row,) = platform.rows("StockTable", "BUSY")
+    assert (row["available"], row["reserved"]) == (0, 9)
+    eventually(lambda: platform.shown("BUSY"), ("SOLD_OUT", row["sequence"]))
+    platform.call("ReserveStock", order_id="busy0", lines=[{"sku": "BUSY", "quantity": 3}])
+    assert dead_letters(platform, "PendingDeadLetters") == []
 
 
 def test_product_is_shown_to_customers(platform: Platform):

@@ -8,6 +8,9 @@ from tests.support.modules import ROOT, SHARED, modules, within
 ADAPTERS = {
     "lambdas/backbone/stream": "Kinesis, CloudWatch",
     "lambdas/catalog/store": "DynamoDB",
+    "lambdas/inventory/batch_store": "DynamoDB",
+    "lambdas/inventory/deliveries": "DynamoDB",
+    "lambdas/inventory/pending_reservations": "the log, SQS",
     "lambdas/inventory/store": "DynamoDB",
     "lambdas/inventory/transactions": "DynamoDB",
     "lambdas/inventory/unresolved_reservations": "DynamoDB, EventBridge",

@@ -117,7 +117,8 @@ QUEUES = {
         OnDisputeRuleUndelivered39204EB3
     """,
     "Inventory": """
-        OutboxDeadLetters97B842CA QueryStaleReservationsDeadLetters46232EE6
+        OutboxDeadLetters97B842CA PendingDeadLetters3D86DB60
+        QueryStaleReservationsDeadLetters46232EE6
         ReconcileReservationDeadLettersA0223AB7
         ReconcileReservationOnOrderConfirmedRuleUndelivered3F45CE53
         ReconcileReservationOnOrderStatusReportedRuleUndelivered21299CE1

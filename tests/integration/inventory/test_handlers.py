@@ -6,10 +6,14 @@ import pytest
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.inventory import OutOfStock, ReservationAlreadyReleased
+from lambdas.contracts.transient import TRANSIENT_ERRORS
+from lambdas.inventory.batch_store import ReservationBatches
+from lambdas.inventory.domain import StockBusyError
+from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.settings import SettingMissing
 from lambdas.runtime.topic import Topic
-from tests.support.aws_fakes import FakeSns
+from tests.support.aws_fakes import FakeSns, FakeSqs
 from tests.support.inventory_tables import Inventory
 
 Load = Callable[[str], Callable[[Any, None], Any]]
@@ -111,3 +115,113 @@ def test_change_of_stock_is_published_on_the_topic(
 
     assert handler({"Records": [record]}, None) == {"batchItemFailures": []}
     assert sns.delivered == [("A", 1)]
+
+
+class TestMoveUnits:
+    """The function that moves units of pending reservations."""
+
+    @pytest.fixture
+    def sqs(self) -> FakeSqs:
+        return FakeSqs()
+
+    @pytest.fixture
+    def move(
+        self,
+        load_handler: Callable[..., Any],
+        inventory: Inventory,
+        sqs: FakeSqs,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> Callable[..., Any]:
+        handler = load_handler(
+            "lambdas.inventory.move_units",
+            STOCK_TABLE=inventory.stock_table,
+            RESERVATIONS_TABLE=inventory.reservations_table,
+            DEAD_LETTER_QUEUE_URL="dead-letters",
+        )
+        pending = handler.__globals__["pending"]
+        monkeypatch.setattr(pending, "_dead_letters", DeadLetterQueue("dead-letters", sqs=sqs))
+        return lambda *rows: handler({"Records": [*map(record, enumerate(rows))]}, None)
+
+    def test_pending_rows_are_decided(
+        self,
+        move: Callable[..., Any],
+        inventory: Inventory,
+        capsys: pytest.CaptureFixture[str],
+    ):
+        inventory.receive("d1", {"A": 2})
+        inventory.reserve("o1", {"A": 2}, busy=True)
+        inventory.reserve("o2", {"A": 2})
+
+        assert move(*inventory.reservations().values()) == {"batchItemFailures": []}
+        assert json.loads(capsys.readouterr().out) == {
+            "message": "reservations_moved",
+            "processed": 2,
+            "dead_lettered": 0,
+            "failed": 0,
+        }
+        assert {row["state"] for row in inventory.reservations().values()} == {
+            "RESERVED",
+            "REFUSED",
+        }
+        assert inventory.stock() == {"A": (0, 2)}
+
+    def test_malformed_and_contradicting_rows_are_dead_lettered_and_the_others_moved(
+        self, move: Callable[..., Any], inventory: Inventory, sqs: FakeSqs
+    ):
+        inventory.receive("d1", {"A": 2})
+        inventory.reserve("bad", {"A": 1})
+        inventory.release("bad", busy=True)
+        inventory.overwrite_stock("A", available=1, reserved=0)
+        inventory.reserve("good", {"A": 1}, busy=True)
+        nonsense = {"order_id": "o9", "state": "WAITING"}
+
+        assert move(nonsense, *inventory.reservations().values()) == {"batchItemFailures": []}
+        assert inventory.stock() == {"A": (0, 1)}
+        sent = [json.loads(message["MessageBody"]) for message in sqs.sent]
+        assert sorted(each["reason"].partition(":")[0] for each in sent) == [
+            "it holds more units than the stock reserves",
+            "not a Reservation",
+        ]
+
+    def test_busy_rows_come_again_and_nothing_is_dead_lettered(
+        self,
+        move: Callable[..., Any],
+        inventory: Inventory,
+        sqs: FakeSqs,
+        monkeypatch: pytest.MonkeyPatch,
+    ):
+        inventory.receive("d1", {"A": 2})
+        inventory.reserve("o1", {"A": 2}, busy=True)
+
+        def busy(*_: Any, **__: Any) -> None:
+            raise StockBusyError
+
+        monkeypatch.setattr(ReservationBatches, "move", busy)
+
+        nonsense = {"order_id": "o9", "state": "WAITING"}
+        failed = move(nonsense, *inventory.reservations().values())
+        assert failed == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+        assert sqs.sent == []
+
+
+def record(numbered: tuple[int, dict[str, Any]]) -> dict[str, Any]:
+    number, row = numbered
+    return {"dynamodb": {"SequenceNumber": str(number), "NewImage": to_item(row)}}
+
+
+def test_waiting_order_is_neither_reserved_nor_refused(load: Load, inventory: Inventory):
+    inventory.receive("d1", {"A": 2})
+    inventory.reserve("o1", {"A": 2}, busy=True)
+
+    with pytest.raises(StockBusyError, match="order o1 waits"):
+        load("reserve_stock")({"order_id": "o1", "lines": lines(A=2)}, None)
+    assert StockBusyError.__name__ in TRANSIENT_ERRORS
+
+
+def test_order_whose_release_is_pending_is_refused_by_name(load: Load, inventory: Inventory):
+    inventory.receive("d1", {"A": 2})
+    inventory.reserve("o1", {"A": 2})
+    inventory.release("o1", busy=True)
+
+    with pytest.raises(ReservationAlreadyReleased):
+        load("reserve_stock")({"order_id": "o1", "lines": lines(A=2)}, None)

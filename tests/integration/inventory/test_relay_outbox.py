@@ -24,6 +24,9 @@ requests: Any = st.one_of(
     st.tuples(st.just("reserve"), st.sampled_from(ORDERS), units),
     st.tuples(st.just("release"), st.sampled_from(ORDERS), st.just({})),
     st.tuples(st.just("receive"), st.sampled_from(["d1", "d2", "d3"]), units),
+    st.tuples(st.just("reserve busy"), st.sampled_from(ORDERS), units),
+    st.tuples(st.just("release busy"), st.sampled_from(ORDERS), st.just({})),
+    st.tuples(st.just("move"), st.just(""), st.just({})),
 )
 
 
@@ -37,10 +40,13 @@ class Stream:
         self.levels: dict[str, list[int]] = {}
 
     def work(self, verb: str, name: str, units: dict[str, int]) -> None:
+        verb, _, busy = verb.partition(" ")
         if verb == "reserve":
-            self._inventory.reserve(name, units)
+            self._inventory.reserve(name, units, busy=bool(busy))
         elif verb == "release":
-            self._inventory.release(name)
+            self._inventory.release(name, busy=bool(busy))
+        elif verb == "move":
+            self._inventory.move()
         else:
             self._inventory.receive(name, units)
         for row in self._inventory.rows(self._inventory.stock_table):

@@ -223,3 +223,8 @@ def test_each_operation_makes_no_unneeded_request(inventory: Inventory, dynamodb
     assert asked(lambda: inventory.release("o1")) == ["put_item"]
     assert asked(lambda: inventory.release("o2")) == ["put_item"]
     assert asked(lambda: inventory.release("o3")) == ["put_item"]
+    # A busy SKU costs a request more when it is found busy, and no transaction after that.
+    assert asked(lambda: inventory.reserve("o4", {"A": 1}, busy=True))[-1] == "put_item"
+    assert asked(lambda: inventory.reserve("o5", {"A": 1}, busy=True)) == ["put_item"]
+    assert asked(lambda: inventory.release("o5", busy=True)) == ["put_item", "update_item"]
+    assert asked(lambda: inventory.move("o4")) == ["batch_get_item", "transact_write_items"]

@@ -6,12 +6,12 @@ from lambdas.contracts.inventory import (
     OutOfStock,
     ReceiveStock,
     ReservationAlreadyReleased,
+    ReservationState,
     ReserveStock,
 )
 from lambdas.contracts.values import MAX_SKUS, Line
 from lambdas.inventory.domain import (
     Reservation,
-    ReservationState,
     merge_lines_by_sku,
     out_of_stock_message,
     plan_delivery,

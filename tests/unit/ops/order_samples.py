@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.codec import encode
+from lambdas.contracts.inventory import ReservationState
 from lambdas.contracts.orders import OrderState
 from lambdas.contracts.values import Line, PricedLine
-from lambdas.inventory.domain import Reservation, ReservationState
+from lambdas.inventory.domain import Reservation
 from lambdas.orders.domain import Hold, HoldState, Order
 from lambdas.orders.rows import row_of
 from lambdas.shipping.domain import Shipment, ShipmentState

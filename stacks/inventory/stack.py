@@ -11,18 +11,17 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.contracts.inventory import STOCK_EVENTS, ReservationUnresolved
+from lambdas.contracts.inventory import ReservationUnresolved
 from lambdas.contracts.orders import STATUS_EVENTS
 from lambdas.contracts.shipping import ShipmentDispatched
-from stacks.constructs.contract_outputs import note_published
 from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION, EventHandler
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant, grant_publish
-from stacks.constructs.nag import acknowledge_checkov
-from stacks.constructs.outbox import Outbox
 from stacks.constructs.schedule import SCHEDULE_HAS_DESTINATION, Schedule
 from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
+from stacks.inventory.batches import declare_batches
+from stacks.inventory.stock_events import declare_stock_events
 
 
 class InventoryStack(Stack):
@@ -44,22 +43,14 @@ class InventoryStack(Stack):
         stock = ServiceTable(self, "Stock", env=env, key="sku", stream=stream)
         by_activity = ("unresolved_shard", "last_activity_at")
         reservations = ServiceTable(
-            self, "Reservations", env=env, key="order_id", indexes=[by_activity]
+            self,
+            "Reservations",
+            env=env,
+            key="order_id",
+            indexes=[by_activity],
+            stream=dynamodb.StreamViewType.NEW_IMAGE,
         )
         deliveries = ServiceTable(self, "Deliveries", env=env, key="delivery_id")
-        # The message group is the SKU: a subscriber gets a SKU's changes in their order, and SKUs
-        # do not wait for each other.
-        # https://docs.aws.amazon.com/sns/latest/dg/fifo-high-throughput.html
-        self.topic = sns.Topic(
-            self,
-            "Changes",
-            fifo=True,
-            content_based_deduplication=False,
-            fifo_throughput_scope=sns.FifoThroughputScope.MESSAGE_GROUP,
-            enforce_ssl=True,
-        )
-        reason = "it carries stock levels only; no key of our own: docs/adr/0007"
-        acknowledge_checkov(self.topic, "CKV_AWS_26", reason=reason)
 
         # Functions
         def function(module: str, settings: Mapping[str, str], **props: Any) -> ServiceFunction:
@@ -86,7 +77,6 @@ class InventoryStack(Stack):
             timeout=Duration.seconds(50),
             no_dlq_reason=SCHEDULE_HAS_DESTINATION,
         )
-        relay_outbox = function("relay_outbox", {"STOCK_TOPIC": self.topic.topic_arn})
 
         # Flow
         event_handler = partial(EventHandler, self, bus=bus, alarms=alarms)
@@ -99,13 +89,9 @@ class InventoryStack(Stack):
             group=schedules,
             alarms=alarms,
         )
-        Outbox(
-            self,
-            "Outbox",
-            table=stock,
-            relay=relay_outbox,
-            alarms=alarms,
-            parallelization_factor=env.relay_parallelization,
+        self.topic = declare_stock_events(self, env=env, stock=stock, alarms=alarms)
+        declare_batches(
+            self, env=env, reservations=reservations, stock=stock, settings=on_both, alarms=alarms
         )
 
         # Grants
@@ -122,8 +108,6 @@ class InventoryStack(Stack):
         grant_publish(query_stale, bus, published=[ReservationUnresolved])
         stock.grant(self.receive_stock, "dynamodb:UpdateItem")
         deliveries.grant(self.receive_stock, "dynamodb:PutItem")
-        grant(relay_outbox, "sns:Publish", on=self.topic.topic_arn)
-        note_published(relay_outbox, STOCK_EVENTS)
 
         CfnOutput(self, "StockTopic", value=self.topic.topic_arn)
         CfnOutput(self, "StockTable", value=stock.table_name)

@@ -1,0 +1,135 @@
+"""Moves the units of pending reservations: many in one transaction; see ``batches.py``."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from lambdas.contracts.inventory import ReservationState
+from lambdas.inventory.batches import (
+    CAUSES,
+    CLOSED,
+    BatchPlan,
+    SeenStock,
+    StockChange,
+    plan_batch,
+    split_batches,
+)
+from lambdas.inventory.domain import Reservation, StockBusyError
+from lambdas.inventory.store import state_update
+from lambdas.inventory.transactions import CONDITION_FAILED, stock_update, transact
+from lambdas.runtime.dynamodb import batch_get
+from lambdas.runtime.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+BATCH_RETRY = RetryPolicy(max_attempts=6, base_delay=0.02)
+"""Waits at most 0.62 s altogether, a fraction of the function's time-out."""
+
+
+class ReservationBatches:
+    """The pending reservations, and the stock that they wait for."""
+
+    def __init__(
+        self,
+        table: str,
+        *,
+        stock_table: str,
+        dynamodb: "DynamoDBClient",
+        retry: RetryPolicy = BATCH_RETRY,
+    ) -> None:
+        """``table`` and ``stock_table`` are names, ``dynamodb`` is boto3's client."""
+        self._table = table
+        self._stock = stock_table
+        self._dynamodb = dynamodb
+        self._retry = retry
+
+    def move(self, pending: Sequence[Reservation], *, now: str) -> list[str]:
+        """Move the units of pending reservations, each once, and decide these.
+
+        A reservation that is not pending any more is left as it is. Return the orders whose
+        reservations hold more than the stock reserves: the tables were edited, and nothing was
+        written for these.
+
+        Raises:
+            StockBusyError: others changed the same rows again and again; try again.
+            ClientError: it is not known whether anything was written; try again.
+        """
+        # Of a reservation that changed twice, the last state counts.
+        latest = {reservation.order_id: reservation for reservation in pending}
+        return [
+            order_id
+            for batch in split_batches(list(latest.values()))
+            for order_id in self._move_batch(batch, now)
+        ]
+
+    def _move_batch(self, batch: Sequence[Reservation], now: str) -> list[str]:
+        """Plan and write a batch until a plan still fits the rows that it was made for."""
+        overdrawn: list[str] = []
+        for _ in self._retry.attempts():
+            plan = plan_batch(batch, self._read_stock(batch), now=now)
+            overdrawn += [each.order_id for each in plan.overdrawn if self._is_overdrawn(each, now)]
+            batch = self._write(plan, now)
+            if not batch:
+                return overdrawn
+        raise StockBusyError("the stock changes faster than batches of reservations are written")
+
+    def _read_stock(self, batch: Iterable[Reservation]) -> dict[str, SeenStock]:
+        skus = {line.sku for reservation in batch for line in reservation.lines}
+        seen = dict.fromkeys(skus, SeenStock())
+        keys = [{"sku": sku} for sku in sorted(skus)]
+        for row in batch_get(self._dynamodb, self._stock, keys, consistent=True) if keys else ():
+            numbers = {name: row.get(name, 0) for name in ("available", "reserved", "sequence")}
+            seen[row["sku"]] = SeenStock(**numbers)
+        return seen
+
+    def _write(self, plan: BatchPlan, now: str) -> list[Reservation]:
+        """Write a plan; return the reservations to plan again, which are still pending."""
+        if not plan.pending:
+            return []
+        guards: list[Any] = [
+            {"Update": state_update(self._table, old, new)}
+            for old, new in zip(plan.pending, plan.decided, strict=True)
+        ]
+        changes = [self._change(sku, change, now) for sku, change in plan.changes.items()]
+        failures = transact(self._dynamodb, [*guards, *changes], self._retry)
+        if failures is None:
+            return []
+        return [
+            reservation
+            for reservation, failure in zip(plan.pending, failures, strict=False)
+            if failure["Code"] != CONDITION_FAILED
+        ]
+
+    def _is_overdrawn(self, reservation: Reservation, now: str) -> bool:
+        """Try to close one reservation; return whether only the stock is in the way.
+
+        It may just not be pending any more, and its units have moved.
+        """
+        returned = reservation.state == ReservationState.RELEASING
+        plan = BatchPlan(
+            pending=[reservation],
+            decided=[replace(reservation, state=CLOSED[reservation.state], changed_at=now)],
+            changes={
+                line.sku: StockChange(
+                    available=line.quantity if returned else 0,
+                    reserved=-line.quantity,
+                    cause=f"{CAUSES[reservation.state]}/{reservation.order_id}",
+                )
+                for line in reservation.lines
+            },
+            overdrawn=[],
+        )
+        return bool(self._write(plan, now))
+
+    def _change(self, sku: str, change: StockChange, now: str) -> dict[str, Any]:
+        return stock_update(
+            self._stock,
+            sku,
+            available=change.available,
+            reserved=change.reserved,
+            cause=change.cause,
+            now=now,
+            seen=change.seen,
+        )

@@ -1,0 +1,153 @@
+"""The pending reservations of busy SKUs, whose units one transaction moves together.
+
+Two transactions on one row at a time conflict, so a row takes a hundred a second at most. When a
+SKU is that busy, a request writes its reservation only, in a pending state, and the units of many
+reservations are moved by one write of the SKU's row.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from lambdas.contracts.inventory import ReservationState
+from lambdas.inventory.domain import Reservation, out_of_stock_message
+
+MAX_ITEMS = 100
+"""How many items a transaction has at most.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+"""
+CAUSES = {
+    ReservationState.WAITING: "ReserveStock",
+    ReservationState.RELEASING: "ReleaseStock",
+    ReservationState.SHIPPING: "ShipmentDispatched",
+}
+"""The pending states, and the command or event that led to each."""
+CLOSED = {
+    ReservationState.RELEASING: ReservationState.RELEASED,
+    ReservationState.SHIPPING: ReservationState.SHIPPED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenStock:
+    """The units of a SKU as they were read; a SKU without a row has none."""
+
+    available: int = 0
+    reserved: int = 0
+    sequence: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class StockChange:
+    """What a batch adds to the numbers of a SKU, and under which condition."""
+
+    available: int = 0
+    reserved: int = 0
+    cause: str
+    """That of the first reservation that moves units of the SKU."""
+    seen: int | None = None
+    """The sequence number that the row must still have; None if any will do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPlan:
+    """One transaction: reservations that are no longer pending, and the units that move."""
+
+    pending: Sequence[Reservation]
+    """The reservations as they are."""
+    decided: Sequence[Reservation]
+    """The same reservations as they are to be."""
+    changes: Mapping[str, StockChange]
+    """The change of each SKU whose units move."""
+    overdrawn: Sequence[Reservation]
+    """Left out: they hold more units than their SKUs have reserved."""
+
+
+def split_batches(pending: Sequence[Reservation]) -> Iterator[list[Reservation]]:
+    """Yield the reservations in groups that each fit into a transaction, with their SKUs."""
+    batch: list[Reservation] = []
+    skus: set[str] = set()
+    for reservation in pending:
+        named = {line.sku for line in reservation.lines}
+        if batch and len(batch) + 1 + len(skus | named) > MAX_ITEMS:
+            yield batch
+            batch, skus = [], set()
+        batch.append(reservation)
+        skus |= named
+    if batch:
+        yield batch
+
+
+def plan_batch(
+    pending: Sequence[Reservation], stock: Mapping[str, SeenStock], *, now: str
+) -> BatchPlan:
+    """Decide pending reservations, in their order, after all that give units back.
+
+    A waiting reservation is refused if a SKU has too few units, with what the batch gives back and
+    without what the batch has taken for others. If that only is because of the others, the row has
+    to be unchanged when the batch is written: units may have arrived that suffice for all.
+    ``stock`` has every SKU that the reservations name. ``decided`` changes at ``now``.
+    """
+    plan = _Planner(stock)
+    closing = [each for each in pending if each.state in CLOSED]
+    waiting = [each for each in pending if each.state == ReservationState.WAITING]
+    for reservation in closing:
+        plan.close(reservation)
+    for reservation in waiting:
+        plan.reserve(reservation)
+    return BatchPlan(
+        pending=plan.pending,
+        decided=[replace(each, changed_at=now) for each in plan.decided],
+        changes=plan.changes,
+        overdrawn=plan.overdrawn,
+    )
+
+
+class _Planner:
+    """The decisions so far, and what they leave of the stock."""
+
+    def __init__(self, stock: Mapping[str, SeenStock]) -> None:
+        self._stock = stock
+        self._available = {sku: seen.available for sku, seen in stock.items()}
+        self._reserved = {sku: seen.reserved for sku, seen in stock.items()}
+        self.pending: list[Reservation] = []
+        self.decided: list[Reservation] = []
+        self.overdrawn: list[Reservation] = []
+        self.changes: dict[str, StockChange] = {}
+
+    def close(self, reservation: Reservation) -> None:
+        """Release or ship what a reservation holds."""
+        if any(self._reserved[line.sku] < line.quantity for line in reservation.lines):
+            self.overdrawn.append(reservation)
+            return
+        returned = reservation.state == ReservationState.RELEASING
+        for line in reservation.lines:
+            given = line.quantity if returned else 0
+            self._move(reservation, line.sku, available=given, reserved=-line.quantity)
+        self._decide(reservation, replace(reservation, state=CLOSED[reservation.state]))
+
+    def reserve(self, reservation: Reservation) -> None:
+        """Reserve all lines of a reservation, or refuse it."""
+        lacking = [line for line in reservation.lines if self._available[line.sku] < line.quantity]
+        if lacking:
+            for line in lacking:
+                if line.quantity <= self._stock[line.sku].available:
+                    self.changes[line.sku].seen = self._stock[line.sku].sequence
+            explanation = out_of_stock_message([line.sku for line in lacking])
+            refused = replace(reservation, state=ReservationState.REFUSED, explanation=explanation)
+            self._decide(reservation, refused)
+            return
+        for line in reservation.lines:
+            self._move(reservation, line.sku, available=-line.quantity, reserved=line.quantity)
+        self._decide(reservation, replace(reservation, state=ReservationState.RESERVED))
+
+    def _move(self, reservation: Reservation, sku: str, *, available: int, reserved: int) -> None:
+        cause = f"{CAUSES[reservation.state]}/{reservation.order_id}"
+        change = self.changes.setdefault(sku, StockChange(cause=cause))
+        change.available += available
+        change.reserved += reserved
+        self._available[sku] += available
+        self._reserved[sku] += reserved
+
+    def _decide(self, pending: Reservation, decided: Reservation) -> None:
+        self.pending.append(pending)
+        self.decided.append(decided)

@@ -1,0 +1,59 @@
+"""The table of deliveries, and the stock that they add to."""
+
+from typing import TYPE_CHECKING
+
+from lambdas.contracts.codec import encode
+from lambdas.inventory.domain import Delivery
+from lambdas.inventory.transactions import RETRY, movement, transact
+from lambdas.runtime.dynamodb import to_item
+from lambdas.runtime.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+class Deliveries:
+    """The table of deliveries, keyed by ``delivery_id``, and the stock that they add to."""
+
+    def __init__(
+        self,
+        table: str,
+        *,
+        stock_table: str,
+        dynamodb: "DynamoDBClient",
+        retry: RetryPolicy = RETRY,
+    ) -> None:
+        """``table`` and ``stock_table`` are names, ``dynamodb`` is boto3's client."""
+        self._table = table
+        self._stock = stock_table
+        self._dynamodb = dynamodb
+        self._retry = retry
+
+    def receive(self, delivery: Delivery) -> None:
+        """Add the delivery's lines to the stock, once; a new SKU gets a row.
+
+        ``delivery.lines`` have each SKU once.
+
+        Raises:
+            ClientError: it is not known whether the transaction was written; try again.
+        """
+        guard = {
+            "Put": {
+                "TableName": self._table,
+                "Item": to_item(encode(delivery)),
+                "ConditionExpression": "attribute_not_exists(delivery_id)",
+            }
+        }
+        movements = [
+            movement(
+                self._stock,
+                line,
+                source=None,
+                target="available",
+                cause=f"ReceiveStock/{delivery.delivery_id}",
+                now=delivery.received_at,
+            )
+            for line in delivery.lines
+        ]
+        # Only the guard has a condition. If it fails, the delivery was received before.
+        transact(self._dynamodb, [guard, *movements], self._retry)

@@ -1,0 +1,78 @@
+"""Pending reservations, as the stream of their table delivers them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.contracts.codec import ContractError, decode
+from lambdas.inventory.batch_store import ReservationBatches
+from lambdas.inventory.domain import Reservation, StockBusyError
+from lambdas.inventory.transactions import is_transient
+from lambdas.runtime.batch import BatchOutcome
+from lambdas.runtime.dead_letters import DeadLetterQueue
+from lambdas.runtime.dynamodb import from_item
+from lambdas.runtime.log import log
+
+Record = Mapping[str, Any]
+OVERDRAWN = "it holds more units than the stock reserves: the tables were edited"
+
+
+class PendingReservations:
+    """Moves the units of a batch's reservations, and dead-letters records that never can be."""
+
+    def __init__(self, batches: ReservationBatches, dead_letters: DeadLetterQueue) -> None:
+        """``dead_letters`` is a standard queue."""
+        self._batches = batches
+        self._dead_letters = dead_letters
+
+    def process(self, records: Sequence[Record], *, now: str) -> BatchOutcome:
+        """Process a batch of the stream's records.
+
+        While the rows are busy, all records are delivered again: those that were moved are not
+        pending any more. Records are dead-lettered last, so that one is on the queue once. Any
+        other failure is raised: the mapping then splits the batch, until the cause is alone.
+        """
+        poison: dict[str, str] = {}
+        pending: list[Reservation] = []
+        for record in records:
+            try:
+                reservation = parse_pending(record)
+            except ContractError as error:
+                poison[_number(record)] = str(error)
+                continue
+            if reservation is not None:
+                pending.append(reservation)
+        try:
+            overdrawn = self._batches.move(pending, now=now)
+        except (StockBusyError, ClientError) as error:
+            if not isinstance(error, StockBusyError) and not is_transient(error):
+                raise
+            log("batch_failed", error=f"{type(error).__name__}: {error}")
+            return BatchOutcome(processed=0, dead_lettered=0, failed=[_number(records[0])])
+        for record in records:
+            if _number(record) not in poison and _order_id(record) in overdrawn:
+                poison[_number(record)] = OVERDRAWN
+            if reason := poison.get(_number(record)):
+                self._dead_letters.send_record(record, reason=reason)
+        return BatchOutcome(
+            processed=len(records) - len(poison), dead_lettered=len(poison), failed=[]
+        )
+
+
+def parse_pending(record: Record) -> Reservation | None:
+    """Return the reservation that a record leaves, or None if it is not pending.
+
+    Raises:
+        ContractError: the row is no reservation.
+    """
+    reservation = decode(Reservation, from_item(record["dynamodb"]["NewImage"]))
+    return reservation if reservation.state.is_pending else None
+
+
+def _number(record: Record) -> str:
+    return str(record["dynamodb"]["SequenceNumber"])
+
+
+def _order_id(record: Record) -> Any:
+    return from_item(record["dynamodb"]["NewImage"]).get("order_id")
