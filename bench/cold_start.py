@@ -1,4 +1,4 @@
-"""Measure how long each function takes to start, side by side with functions that do less and more.
+"""Measure how long each function takes to start, next to functions that do less and more.
 
 `python -m bench.cold_start` starts every function of the `dev` templates as Lambda does: a fresh
 process of the functions' Python, the assets that a deployment ships, and AWS's runtime interface
@@ -6,8 +6,8 @@ client (awslambdaric), until it asks for its first event. In the same rounds, on
 starts an empty handler, one with the same AWS clients and packages and no other code (plain), and
 that one with Powertools, its tracer and pydantic (all-in). All packages have bytecode.
 
-What Lambda does before, it cannot show: it finds a machine and fetches the code. Times are wall
-clock and CPU, in milliseconds; the CPU's is the one that other programs disturb less.
+It cannot show what Lambda does before: find a machine and fetch the code. Times are wall clock and
+CPU, in milliseconds; other programs on the machine disturb CPU time less.
 """
 
 import argparse
@@ -45,7 +45,7 @@ Kind = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a process runs: a handler, where its code is, and its environment variables."""
+    """A process that runs a handler: where its code is, and its environment variables."""
 
     name: str
     handler: str
@@ -83,7 +83,7 @@ def main() -> int:
 
 
 def install_packages() -> str:
-    """Install what is compared, apart from this project's packages; return the Python that has it.
+    """Install the packages that are compared; return the Python that has them.
 
     Raises:
         SystemExit: this Python is not the functions' version.
@@ -141,7 +141,7 @@ def _asset(folder: str, location: Mapping[str, str]) -> str:
 
 
 def _kind(python: str, program: Program) -> Kind:
-    """Return the clients and packages of a function."""
+    """Return the AWS clients and packages that a function has once it is imported."""
     command = [python, str(CASES / "record.py"), program.handler]
     recorded = subprocess.run(
         command, env=environment(program), capture_output=True, text=True, check=False
@@ -153,7 +153,7 @@ def _kind(python: str, program: Program) -> Kind:
 
 
 def _compared(kind: Kind) -> Iterator[Program]:
-    """Yield what functions of this kind are compared with, in the order of CASE_NAMES."""
+    """Yield the programs to compare functions of this kind with, in the order of CASE_NAMES."""
     settings = {
         "CASE_CLIENTS": json.dumps(kind["clients"]),
         "CASE_PACKAGES": json.dumps(kind["packages"]),
@@ -188,7 +188,7 @@ def environment(program: Program) -> dict[str, str]:
 
 
 def start(python: str, program: Program, api: RuntimeApi, *, depth: int) -> tuple[float, float]:
-    """Start a function; return how long it took until it asked for an event, and of that, CPU."""
+    """Start a function; return the milliseconds until it asks for an event: wall clock, and CPU."""
     variables = {**environment(program), "AWS_LAMBDA_RUNTIME_API": api.address}
     command = [python, str(CASES / "start.py"), program.handler, str(depth)]
     began = perf_counter()
@@ -209,7 +209,7 @@ def median(times: Sequence[tuple[float, float]], which: int = 1) -> float:
 
 
 def meets_targets(figure: Mapping[str, Any]) -> bool:
-    """Return whether a function starts as fast as the targets want."""
+    """Return whether a function's start is within the targets."""
     own = median(figure["function"])
     return own <= PLAIN_LIMIT * median(figure["plain"]) and (
         own <= ALL_IN_LIMIT * median(figure["all_in"])

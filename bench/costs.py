@@ -208,7 +208,7 @@ def order_costs(orders: int = 1_000) -> list[CostItem]:
 
 
 def synthesize(name: str) -> Templates:
-    """Return the templates of an environment with a partner's event source."""
+    """Synthesize an environment that has a partner's event source; return its templates."""
     context = json.loads(Path("cdk.json").read_text())["context"]
     with TemporaryDirectory() as folder:
         app = App(context=context, outdir=folder, builtin_cloud_formation_validation=False)

@@ -1,4 +1,4 @@
-"""Keep what was measured as JSON in `docs/figures`, with the command, the date and the machine."""
+"""Stores measured figures as JSON in `docs/figures`, with the command, the date and the machine."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def read_figures(name: str) -> Any:
 
 
 def machine() -> dict[str, Any]:
-    """Return what is known of this machine, and how busy it was in the last minute."""
+    """Return the description of this machine, and its load in the last minute."""
     try:
         text = Path("/proc/cpuinfo").read_text()
         models = [line.partition(": ")[2] for line in text.splitlines() if "model name" in line]

@@ -16,17 +16,17 @@ class InitFailedError(Exception):
 
 
 class RuntimeApi:
-    """The API on a port of this machine; it never has an event."""
+    """The API on a port of this machine. It never returns an event."""
 
     def __init__(self, port: int, reports: "Queue[tuple[float, str]]") -> None:
         self.address = f"127.0.0.1:{port}"
         self._reports = reports
 
     def await_first_request(self, timeout: float = 30) -> float:
-        """Return when the function asked for an event, by ``perf_counter``.
+        """Return the time, by ``perf_counter``, at which the function asked for an event.
 
         Raises:
-            InitFailedError: it failed, or did not ask in time.
+            InitFailedError: the function failed, or did not ask in time.
         """
         try:
             at, error = self._reports.get(timeout=timeout)

@@ -34,7 +34,7 @@ def running_console(cloud: Cloud, screen: Screen) -> Iterator[str]:
 
 
 def may_open(screen: Screen) -> bool:
-    """Return whether a browser may be opened: a terminal is looked at, and there is a display."""
+    """Return whether to open a browser: the output is a terminal here, and there is a display."""
     displays = ("DISPLAY", "WAYLAND_DISPLAY")
     is_remote = "SSH_CONNECTION" in os.environ
     has_display = any(map(os.environ.get, displays)) or sys.platform == "darwin"

@@ -1,8 +1,8 @@
 """Write the part of botocore's endpoint data that the functions' clients need.
 
 `python -m tools.endpoint_data` writes `lambdas/runtime/botocore_data/endpoints.json`. To make a
-first client, botocore reads the whole file, more than a megabyte, and uses next to nothing of it:
-it computes endpoints from each service's rules. Only S3 has something there that no rule says.
+first client, botocore reads its whole file of more than a megabyte and uses little of it, because
+it computes endpoints from each service's rules. Only for S3 does it need data that no rule has.
 """
 
 import json

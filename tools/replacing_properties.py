@@ -1,6 +1,6 @@
-"""Write which properties make CloudFormation replace a resource, of the types in our templates.
+"""Write which properties make CloudFormation replace a resource, for the types in our templates.
 
-Run it with the Python that has cfn-lint, which brings CloudFormation's own schemas:
+Run it with the Python that has cfn-lint, which has CloudFormation's own schemas:
 ``build/lint/bin/python tools/replacing_properties.py`` compares, and ends with 1 on a difference;
 ``--write`` writes. ``make lint-templates`` compares.
 https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html

@@ -24,7 +24,7 @@ RELEASED = ROOT / "tests" / "templates" / "released.json"
 
 
 def main() -> int:
-    """Compare, or write; return the exit code."""
+    """Print the changes, or with ``--release`` store the templates; return the exit code."""
     parser = ArgumentParser("python -m tools.template_changes", description=__doc__)
     parser.add_argument("--release", action="store_true", help="write the released templates")
     arguments = parser.parse_args()
@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def released_templates() -> Mapping[str, Template]:
-    """Return what is kept of the last release's templates."""
+    """Return the stored parts of the last release's templates."""
     found: Mapping[str, Template] = json.loads(RELEASED.read_text())
     return found
 
@@ -56,7 +56,7 @@ def prod_templates() -> Mapping[str, Template]:
 
 
 def render(reduced: Mapping[str, Template]) -> str:
-    """Return the text of the file: a line for each resource, so that a diff can be read."""
+    """Return the file's text: one line for each resource, so that a diff is readable."""
     stacks = []
     for stack, template in sorted(reduced.items()):
         lines = (

@@ -1,1 +1,1 @@
-"""What the platform's functions are compared with: other handlers, and how each is started."""
+"""The handlers that the platform's functions are compared with, and the start of each."""

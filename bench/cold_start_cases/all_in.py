@@ -1,4 +1,4 @@
-"""The plain function with what is often recommended: Powertools, a tracer, pydantic."""
+"""The plain function with packages that are often recommended: Powertools, a tracer, pydantic."""
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType

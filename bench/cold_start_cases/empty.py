@@ -1,4 +1,4 @@
-"""A function that does nothing: what starting Python costs by itself."""
+"""A function that does nothing: the start of Python alone."""
 
 
 def handler(event: object, context: object) -> None:

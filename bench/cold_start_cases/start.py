@@ -10,7 +10,7 @@ from awslambdaric.__main__ import main
 
 
 def start(handler: str, depth: int) -> None:
-    """Start the client that many calls deep; it ends only by being killed."""
+    """Start the client at a depth of ``depth`` calls. It runs until it is killed."""
     if depth:
         start(handler, depth - 1)
     else:

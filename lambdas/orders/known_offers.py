@@ -1,4 +1,4 @@
-"""The offers that this process has read, so that a price read a moment ago is not read again."""
+"""A cache of offers in this process, so that a price that was just read is not read again."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ class _Copy:
 
 
 class KnownOffers:
-    """Offers by SKU, read when the copies in memory do not show that a price is on offer.
+    """A cache of offers by SKU. They are read again if it does not confirm a price.
 
-    A copy only ever confirms a price. It is used for no longer than ended offers are honoured, and
-    only for an offer that was running when it was read. Such an offer has ended after that, if at
-    all, so it is honoured still: the table would give the same answer.
+    A cached copy can only confirm a price. It is used for no longer than ended offers are honoured,
+    and only for offers that were running when it was read. If such an offer has ended since, it is
+    still honoured, so the table would give the same answer.
     """
 
     def __init__(self, find: Find, *, grace: timedelta) -> None:
@@ -38,7 +38,7 @@ class KnownOffers:
     def find(
         self, lines: Sequence[Mapping[str, Any]], *, currency: str, now: datetime
     ) -> dict[str, Sequence[Offer]]:
-        """Return the offers of the lines' SKUs; at most one request reads those that are missing.
+        """Return the offers of the lines' SKUs. One request, at most, reads what the cache lacks.
 
         Raises:
             UnprocessedKeysError: DynamoDB is throttled; try again.
@@ -58,7 +58,7 @@ class KnownOffers:
         return known
 
     def _confirmed(self, sku: str, *, currency: str, now: datetime) -> set[int]:
-        """Return the prices that the copy confirms."""
+        """Return the prices of a SKU that its cached copy confirms; empty if it is too old."""
         copy = self._copies.get(sku)
         if copy is None or now - copy.read_at >= self._kept:
             return set()

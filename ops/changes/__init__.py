@@ -1,1 +1,1 @@
-"""What an update would do to what is deployed, read from two sets of templates."""
+"""The effects of an update on what is deployed, from two sets of templates."""

@@ -1,4 +1,4 @@
-"""Compare templates with those before them: what an update replaces, loses, opens, cannot do."""
+"""Compare templates with earlier ones: what an update replaces, loses, opens, or is refused."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ POLICIES = {
 
 
 class Effect(StrEnum):
-    """What a change does."""
+    """The effect of a change on a deployed resource."""
 
     REFUSED = "refused"
     """CloudFormation would not do it, and would roll the stack back."""
@@ -45,7 +45,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A change that somebody should know of before the deployment."""
+    """A change that matters before the deployment."""
 
     effect: Effect
     stack: str
@@ -61,7 +61,7 @@ class Change:
 
 
 def compare(before: Mapping[str, Template], after: Mapping[str, Template]) -> list[Change]:
-    """Return the changes of the stacks that are in both, by stack and logical id."""
+    """Return the changes of the stacks that are in both sets, sorted by stack and logical id."""
     return [
         Change(effect=effect, stack=stack, id=id, kind=kind, text=text)
         for stack in sorted({*before} & {*after})

@@ -1,4 +1,4 @@
-"""What is compared of templates: enough to see what would be replaced, and little of it."""
+"""The parts of templates that are compared: enough to see what an update would replace."""
 
 import json
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ UNIMPORTANT = {
 
 
 def reduce_template(template: Template) -> Template:
-    """Return a template with only what is compared."""
+    """Return a template with only the parts that are compared."""
     return {
         "Resources": {
             id: _reduced(declaration)

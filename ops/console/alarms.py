@@ -29,7 +29,7 @@ RINGING, UNKNOWN = "ALARM", "INSUFFICIENT_DATA"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """An alarm, and what its metric is now where that is known."""
+    """An alarm, and the present value of its metric if it is known."""
 
     service: str
     what: str
@@ -38,19 +38,19 @@ class Alarm:
     why: str
     condition: str
     place: str
-    """The failure sink that it watches; empty where it watches something else."""
+    """The name of the failure sink that it watches; empty if it watches something else."""
     now: int | None
-    """How much the queue that it watches holds now; None where it watches something else."""
+    """The present depth of the queue that it watches; None if it watches something else."""
     threshold: float
 
     @property
     def rings(self) -> bool:
-        """Whether CloudWatch says so, or the queue holds more than it may."""
+        """Whether the alarm is on, or the depth of its queue is above the threshold now."""
         return self.state == RINGING or (self.now is not None and self.now > self.threshold)
 
 
 def show_alarms(request: Request) -> Response:
-    """Show the alarms of this environment, those that ring first."""
+    """Show the alarms of this environment, first those that are on."""
     console, reader = console_of(request), Reader()
     alarms = reader.read(lambda: list(find_alarms(console, console.counts.now()))) or []
     context = {

@@ -1,4 +1,4 @@
-"""The order stream as it is now: shards, what reads it and how late, what the scaler decided."""
+"""The present state of the order stream: its shards, its consumers' lag, the scaler's decisions."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ def stream_of(wiring: Wiring) -> Resource:
 
 
 def describe(deployed: Deployed, stream: Resource) -> Described:
-    """Return the stream's summary, as Kinesis gives it."""
+    """Return the stream's summary from Kinesis."""
     kinesis = deployed.client("kinesis")
     answer = kinesis.describe_stream_summary(StreamName=stream.physical)
     found: Described = answer["StreamDescriptionSummary"]
@@ -82,9 +82,9 @@ def consumers(deployed: Deployed, wiring: Wiring, now: datetime) -> Sequence[Con
 
 
 def decisions(deployed: Deployed, now: datetime) -> Sequence[Described]:
-    """Return what the scaler decided in the last minutes, the newest first.
+    """Return the scaler's decisions in the last minutes, the newest first.
 
-    Decisions in a row that are the same are one, with ``times`` and ``since``.
+    Equal decisions in a row are one, with ``times`` and ``since``.
     """
     group = _log_group(deployed)
     pages = deployed.client("logs").get_paginator("filter_log_events").paginate(

@@ -13,13 +13,13 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Reader:
-    """Reads a page's parts. One that is denied leaves the others readable."""
+    """Reads the parts of a page. If one part is denied, the others are still shown."""
 
     denied: list[str] = field(default_factory=list)
     """What AWS said of each part that may not be read."""
 
     def read(self, look: Callable[[], T]) -> T | None:
-        """Return what is there; None where the operator may not look."""
+        """Return the result of ``look``; None if the operator lacks the permission."""
         try:
             return look()
         except ClientError as error:

@@ -1,4 +1,4 @@
-"""The page about the order stream and the views that are made of it."""
+"""The page about the order stream and the views that are made from it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ STOREFRONT = "Storefront"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownView:
-    """A view: where it is read from."""
+    """A view, and its live table."""
 
     name: str
-    """As the command has it."""
+    """The name in `python -m ops view rebuild NAME`."""
     table: str
     slot: str
     """Which of its two tables is live: 0 or 1."""
@@ -37,7 +37,7 @@ class ShownView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """A replay for a rebuild, and how much of the archive it has gone through."""
+    """A replay for a rebuild, and which part of the archive it has replayed."""
 
     name: str
     state: str
@@ -47,7 +47,7 @@ class Replay:
 
 
 def show_views(request: Request) -> Response:
-    """Show the stream, what reads it, the scaler's decisions, the views and their rebuilds."""
+    """Show the stream, its consumers, the scaler's decisions, the views and their rebuilds."""
     deployed, reader, now = console_of(request).deployed, Reader(), datetime.now(UTC)
     wiring = Wiring(deployed.templates())
     stream = stream_of(wiring)

@@ -1,4 +1,4 @@
-"""What the update would do to what is deployed."""
+"""Check of the update's effects on what is deployed."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -51,7 +51,7 @@ def _judge(change: Change, preflight: Preflight) -> Finding:
 
 
 def _messages(change: Change, preflight: Preflight) -> int | None:
-    """Return how many messages a deployed queue has; None if it is not there."""
+    """Return the number of messages in a deployed queue; None if it is not deployed."""
     for queue in preflight.there.resources(QUEUE):
         if (queue.stack, queue.id) == (change.stack, change.id):
             found = preflight.client("sqs").get_queue_attributes(
@@ -62,7 +62,7 @@ def _messages(change: Change, preflight: Preflight) -> int | None:
 
 
 def _foreign_callers(preflight: Preflight) -> Mapping[tuple[str, str], set[str]]:
-    """Return, for the functions that other stacks refer to as deployed, which stacks do."""
+    """Return each function that other deployed stacks refer to, with the names of these stacks."""
     callers = defaultdict(set)
     for stack, template in preflight.there.by_stack.items():
         for found in preflight.there.references(stack, template["Resources"]):

@@ -28,10 +28,10 @@ CONTEXT = "bytecode"
 
 
 def compiler(scope: IConstruct) -> str | None:
-    """Return the Python that compiles assets, as ``-c bytecode=PYTHON`` says; None if none does.
+    """Return the Python that compiles assets, by ``-c bytecode=PYTHON``; None if none is to.
 
     Raises:
-        InvalidSettingError: it is not the functions' version of Python, or not there.
+        InvalidSettingError: it does not exist, or is not the functions' version of Python.
     """
     python = scope.node.try_get_context(CONTEXT)
     if python:
@@ -56,9 +56,9 @@ def code_asset(
 
 
 def asset_hash(source: str, *, compiled: bool) -> str:
-    """Return an asset's hash: of its sources, its runtime, and whether it has bytecode.
+    """Return an asset's hash, made of its sources, the runtime, and whether it has bytecode.
 
-    It is not that of the files: Python 3.13.0 and 3.13.9 may compile the same source differently.
+    It is not made of the files: Python 3.13.0 and 3.13.9 may compile the same source differently.
     """
     contents = "bytecode" if compiled else "sources"
     return sha256(f"{source} {RUNTIME.name} {contents}".encode()).hexdigest()
@@ -67,7 +67,7 @@ def asset_hash(source: str, *, compiled: bool) -> str:
 def kept_folder(
     folder: Path, fill: Callable[[Path], None], mounted: str = "", python: str | None = None
 ) -> Path:
-    """Return ``folder``; fill it, and compile what is in it, if it is not there."""
+    """Return ``folder``. If it does not exist, fill it, and compile its modules with ``python``."""
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder.parent) as scratch:
