@@ -1,8 +1,9 @@
-"""Model one SKU that every order wants: what becomes of the orders, by how its units are reserved.
+"""Model one SKU that every order wants: how orders end, by the way in which units are reserved.
 
-`python -m bench.hot_sku` prints two tables. A row of DynamoDB takes one transaction at a time, 10
-ms each; one that comes meanwhile conflicts. It takes 500 a second at most: 1,000 write units, and a
-transactional write costs two. Retries, batches and decisions are those of the deployed code.
+`python -m bench.hot_sku` prints two tables. In the model, a row of DynamoDB takes one transaction
+at a time, 10 ms each; a second one at the same time conflicts. A row takes at most 500 transactions
+a second: 1,000 write units, of which a transactional write needs two. Retries, batches and
+decisions are those of the deployed code.
 """
 
 import argparse
@@ -49,14 +50,14 @@ class ShardedRows(Model):
     rows = 64
 
     def run(self) -> Result:
-        """Spread the stock over the rows, and return what became of the orders."""
+        """Spread the stock over the rows; return how the orders ended."""
         self._rows = [Row() for _ in range(self.rows)]
         self._units = [self.available // self.rows] * self.rows
         self._units[0] += self.available % self.rows
         return super().run()
 
     def reserve(self, order: int) -> Process:
-        """Take a unit of a random row, or of one that has some, or refuse with all rows locked."""
+        """Take a unit of one of three random rows, or of the fullest row; otherwise refuse."""
         for at in self.random.sample(range(self.rows), 3):
             if self._units[at]:
                 taken = yield from self.attempts(self._rows[at], partial(self._take, at))
@@ -82,13 +83,13 @@ class ShardedRows(Model):
 
 
 class Batches(Model):
-    """An order that conflicts waits; what waits is moved in batches. The deployed design."""
+    """The deployed design: an order that meets a conflict waits, and is decided in a batch."""
 
     shards, size, window = 4, STREAM_BATCH, STREAM_WINDOW
     """Shards of the stream, which are partitions of the table of reservations; its batches."""
 
     def run(self) -> Result:
-        """Start the consumers of the stream's shards, and return what became of the orders."""
+        """Start the consumers of the stream's shards; return how the orders ended."""
         self._known = [BusySkus(lambda: self.time.now) for _ in range(PROCESSES)]
         self._stream: list[deque[Reservation]] = [deque() for _ in range(self.shards)]
         self._waiting: set[int] = set()
@@ -113,7 +114,7 @@ class Batches(Model):
         return None
 
     def ship(self, order: int) -> Process:
-        """Leave the unit to a batch; hardly any process knows of no conflict by then."""
+        """Leave the unit to a batch: by then, nearly every process has met a conflict."""
         yield SHIPPED_AFTER + WRITE
         self._wait(order, ReservationState.SHIPPING)
 
@@ -220,7 +221,7 @@ def render(results: Iterable[tuple[str, Result]]) -> str:
 
 
 def main() -> int:
-    """Print what becomes of the orders in each design."""
+    """Print how the orders end in each design."""
     parser = argparse.ArgumentParser(prog="python -m bench.hot_sku", description=__doc__)
     parser.add_argument("--rate", type=int, default=1_000, help="orders a second")
     parser.add_argument("--seconds", type=int, default=20)

@@ -27,7 +27,7 @@ class ModelError(Exception):
 
 @dataclass(slots=True)
 class Result:
-    """What became of the orders."""
+    """How the orders of a run ended."""
 
     orders: int
     waits: list[float] = field(default_factory=list)
@@ -41,7 +41,10 @@ class Result:
     """How often the SKU's numbers changed in each second; each change is an event."""
 
     def percentile(self, share: float) -> float:
-        """Return how long that share of all orders waited at most; infinity if they still wait."""
+        """Return the wait in seconds that this share of all orders does not exceed.
+
+        It is infinity if too many orders still wait.
+        """
         waits = sorted(self.waits) + [float("inf")] * (self.orders - len(self.waits))
         return waits[min(int(share * self.orders), self.orders - 1)]
 
@@ -55,7 +58,7 @@ class Row:
         """The transactions that began in each second."""
 
     def begin(self, second: int) -> bool:
-        """Return whether a transaction that begins now is neither in conflict nor throttled."""
+        """Count a transaction; return whether it neither conflicts nor is throttled."""
         self.begun[second] += 1
         return not self.busy and self.begun[second] <= ROW_TRANSACTIONS
 
@@ -75,14 +78,14 @@ class Model:
         self._decided: dict[int, bool] = {}
 
     def run(self) -> Result:
-        """Return what became of the orders."""
+        """Run the model; return how the orders ended."""
         for order in range(self.result.orders):
             self.time.start(self._saga(order), at=order / self._rate)
         self.time.run(self._seconds + GIVE_UP)
         return self.result
 
     def _saga(self, order: int) -> Process:
-        """Call the function again and again, as the saga does, and its deferrals too."""
+        """Call the function as often as the saga does, its deferrals included."""
         began, calls = self.time.now, 0
         while (answer := (yield from self.reserve(order))) is None:
             calls += 1
@@ -104,7 +107,7 @@ class Model:
         raise NotImplementedError
 
     def decide(self, order: int, reserved: bool, available: int | None = None) -> bool:
-        """Write down a decision; ``available`` are the units that it was made with."""
+        """Record a decision; ``available`` is the number of units on which it is based."""
         if order in self._decided:
             raise ModelError(f"order {order} was decided twice")
         self._decided[order] = reserved
@@ -115,7 +118,7 @@ class Model:
         return reserved
 
     def decision(self, order: int) -> bool | None:
-        """Return what was decided, None if nothing was."""
+        """Return the decision for an order; None if there is none."""
         return self._decided.get(order)
 
     def note_change(self) -> None:
@@ -148,7 +151,7 @@ class Model:
         return effect()
 
     def attempts(self, row: Row, effect: Callable[[], bool], retry: RetryPolicy = RETRY) -> Process:
-        """Try a transaction as often as a policy says; return None if all attempts conflict."""
+        """Try a transaction as often as ``retry`` allows; return None if all attempts conflict."""
         for attempt in range(retry.max_attempts):
             if attempt:
                 yield self.random.random() * retry.base_delay * 2 ** (attempt - 1)

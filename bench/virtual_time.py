@@ -9,7 +9,7 @@ Process = Generator[float, None, Any]
 
 
 class VirtualTime:
-    """Runs processes in the order of their times; nothing really waits."""
+    """Runs processes in the order of their times, without really waiting."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -17,7 +17,7 @@ class VirtualTime:
         self._numbers = count()
 
     def start(self, process: Process, *, at: float = 0.0) -> None:
-        """Start a process at a time that is not over yet."""
+        """Start a process at a time, which must not be past."""
         heapq.heappush(self._queue, (at, next(self._numbers), process))
 
     def run(self, until: float) -> None:

@@ -140,5 +140,5 @@ def _settings(run: Run, customer: str) -> str:
 
 
 def variable(output: str) -> str:
-    """Return the variable of a shell that has an output of a stack: EVENT_BUS for EventBus."""
+    """Return the shell variable's name for a stack's output: EVENT_BUS for EventBus."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", output).upper()

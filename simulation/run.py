@@ -112,7 +112,7 @@ def _plan_outage(world: World) -> None:
 
 
 def _plan_busy_skus(world: World) -> None:
-    """Let many others want one SKU, or all, for a while, in some seeds."""
+    """Plan, in some seeds, a time in which many others want one SKU, or all."""
     chance = world.chance
     skus = chance.pick("busy SKUs", (SKUS[:1], SKUS[1:2], SKUS))
     since = world.kernel.now + chance.between("busy since", 0, 1_800)

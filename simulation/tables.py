@@ -24,7 +24,7 @@ LAG = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusyRow:
-    """A row that others want too: so large a share of the transactions on it conflict."""
+    """A row that others also write, so that a share of the transactions on it conflicts."""
 
     table: str
     key: str
@@ -107,7 +107,7 @@ class Tables:
             yield from map(from_item, items.values())
 
     def _conflicts(self, items: Sequence[Mapping[str, Any]]) -> list[bool]:
-        """Return for each item of a transaction whether another one is at it."""
+        """Return, for each item of a transaction, whether another transaction is at it."""
         by_chance = self._chance.fault("transaction", [kinds.CONFLICT])
         other = int(self._chance.draw("conflicting item") * len(items)) if by_chance else None
         return [at == other or self._is_busy(item) for at, item in enumerate(items)]

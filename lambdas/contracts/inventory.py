@@ -33,12 +33,12 @@ class ReservationState(StrEnum):
 
     @property
     def is_pending(self) -> bool:
-        """Whether its units are still to be moved, in a batch."""
+        """Whether a batch has yet to move the reservation's units."""
         return self in {self.WAITING, self.RELEASING, self.SHIPPING}
 
     @property
     def holds_units(self) -> bool:
-        """Whether its units are among the reserved ones of the stock."""
+        """Whether the stock counts the reservation's units as reserved."""
         return self in {self.RESERVED, self.RELEASING, self.SHIPPING}
 
 

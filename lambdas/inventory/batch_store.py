@@ -1,4 +1,4 @@
-"""Moves the units of pending reservations: many in one transaction; see ``batches.py``."""
+"""Moves the units of many pending reservations in one transaction; see ``batches.py``."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -29,7 +29,7 @@ BATCH_RETRY = RetryPolicy(max_attempts=6, base_delay=0.02)
 
 
 class ReservationBatches:
-    """The pending reservations, and the stock that they wait for."""
+    """The tables of reservations and of stock, with transactions of many reservations."""
 
     def __init__(
         self,
@@ -46,17 +46,17 @@ class ReservationBatches:
         self._retry = retry
 
     def move(self, pending: Sequence[Reservation], *, now: str) -> list[str]:
-        """Move the units of pending reservations, each once, and decide these.
+        """Decide the pending reservations, and move the units of each once.
 
-        A reservation that is not pending any more is left as it is. Return the orders whose
-        reservations hold more than the stock reserves: the tables were edited, and nothing was
-        written for these.
+        A reservation that is not pending any more is left as it is. Return the ids of orders whose
+        reservations hold more units than the stock has reserved: the tables were edited, and
+        nothing was written for these.
 
         Raises:
-            StockBusyError: others changed the same rows again and again; try again.
+            StockBusyError: each attempt met concurrent changes of the same rows; try again.
             ClientError: it is not known whether anything was written; try again.
         """
-        # Of a reservation that changed twice, the last state counts.
+        # If a reservation changed twice, only its last state counts.
         latest = {reservation.order_id: reservation for reservation in pending}
         return [
             order_id
@@ -65,7 +65,7 @@ class ReservationBatches:
         ]
 
     def _move_batch(self, batch: Sequence[Reservation], now: str) -> list[str]:
-        """Plan and write a batch until a plan still fits the rows that it was made for."""
+        """Plan a batch and write it; repeat this until the rows have not changed in between."""
         overdrawn: list[str] = []
         for _ in self._retry.attempts():
             plan = plan_batch(batch, self._read_stock(batch), now=now)
@@ -85,7 +85,7 @@ class ReservationBatches:
         return seen
 
     def _write(self, plan: BatchPlan, now: str) -> list[Reservation]:
-        """Write a plan; return the reservations to plan again, which are still pending."""
+        """Write a plan; return the reservations that are still pending, to be planned again."""
         if not plan.pending:
             return []
         guards: list[Any] = [
@@ -103,9 +103,9 @@ class ReservationBatches:
         ]
 
     def _is_overdrawn(self, reservation: Reservation, now: str) -> bool:
-        """Try to close one reservation; return whether only the stock is in the way.
+        """Try to close one reservation; return whether the stock has too few reserved units for it.
 
-        It may just not be pending any more, and its units have moved.
+        Perhaps it is not pending any more, and its units have been moved: then it is not overdrawn.
         """
         returned = reservation.state == ReservationState.RELEASING
         plan = BatchPlan(

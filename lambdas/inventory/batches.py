@@ -1,8 +1,8 @@
 """The pending reservations of busy SKUs, whose units one transaction moves together.
 
-Two transactions on one row at a time conflict, so a row takes a hundred a second at most. When a
-SKU is that busy, a request writes its reservation only, in a pending state, and the units of many
-reservations are moved by one write of the SKU's row.
+Two transactions on one row at the same time conflict, so a row takes at most a hundred a second.
+When a SKU is that busy, a request only writes its reservation, in a pending state. Later, one write
+of the SKU's row moves the units of many reservations.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ CLOSED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenStock:
-    """The units of a SKU as they were read; a SKU without a row has none."""
+    """The units of a SKU when they were read. A SKU without a row has none."""
 
     available: int = 0
     reserved: int = 0
@@ -38,7 +38,7 @@ class SeenStock:
 
 @dataclass(slots=True, kw_only=True)
 class StockChange:
-    """What a batch adds to the numbers of a SKU, and under which condition."""
+    """The units that a batch adds to a SKU's row, and the condition of that write."""
 
     available: int = 0
     reserved: int = 0
@@ -50,7 +50,7 @@ class StockChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPlan:
-    """One transaction: reservations that are no longer pending, and the units that move."""
+    """The plan of one transaction: reservations that are decided, and units that move."""
 
     pending: Sequence[Reservation]
     """The reservations as they are."""
@@ -63,7 +63,7 @@ class BatchPlan:
 
 
 def split_batches(pending: Sequence[Reservation]) -> Iterator[list[Reservation]]:
-    """Yield the reservations in groups that each fit into a transaction, with their SKUs."""
+    """Yield groups of reservations that each fit into one transaction, with their SKUs' rows."""
     batch: list[Reservation] = []
     skus: set[str] = set()
     for reservation in pending:
@@ -80,12 +80,12 @@ def split_batches(pending: Sequence[Reservation]) -> Iterator[list[Reservation]]
 def plan_batch(
     pending: Sequence[Reservation], stock: Mapping[str, SeenStock], *, now: str
 ) -> BatchPlan:
-    """Decide pending reservations, in their order, after all that give units back.
+    """Decide pending reservations: those that give units back first, then those that wait.
 
-    A waiting reservation is refused if a SKU has too few units, with what the batch gives back and
-    without what the batch has taken for others. If that only is because of the others, the row has
-    to be unchanged when the batch is written: units may have arrived that suffice for all.
-    ``stock`` has every SKU that the reservations name. ``decided`` changes at ``now``.
+    A waiting reservation is refused if a SKU has too few units left. If the SKU's row had enough,
+    and only the others in the batch have taken them, the refusal requires that the row is still
+    unchanged when the batch is written: units may have arrived in between. ``stock`` has every SKU
+    that the reservations name. ``now`` becomes the time of the change.
     """
     plan = _Planner(stock)
     closing = [each for each in pending if each.state in CLOSED]
@@ -103,7 +103,7 @@ def plan_batch(
 
 
 class _Planner:
-    """The decisions so far, and what they leave of the stock."""
+    """The decisions so far, and the stock that they leave."""
 
     def __init__(self, stock: Mapping[str, SeenStock]) -> None:
         self._stock = stock
@@ -115,7 +115,7 @@ class _Planner:
         self.changes: dict[str, StockChange] = {}
 
     def close(self, reservation: Reservation) -> None:
-        """Release or ship what a reservation holds."""
+        """Release or ship the units of a reservation."""
         if any(self._reserved[line.sku] < line.quantity for line in reservation.lines):
             self.overdrawn.append(reservation)
             return

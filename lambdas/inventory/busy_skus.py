@@ -1,4 +1,4 @@
-"""Which SKUs are busy, as far as this process knows."""
+"""The SKUs that this process knows to be busy."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,10 +7,10 @@ BUSY_SECONDS = 30.0
 
 
 class BusySkus:
-    """The SKUs on whose rows this process met a lasting conflict lately.
+    """The SKUs on whose rows this process has recently met a lasting conflict.
 
-    It saves attempts that would fail, and disturb those that succeed. A process that knows nothing
-    yet is not wrong, only slower. A SKU that no one else wants costs no request for it.
+    Knowing them saves attempts that would fail, and disturb others. A process that does not know a
+    busy SKU is slower, but not wrong. For other SKUs this costs no request.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -19,7 +19,7 @@ class BusySkus:
         self._until: dict[str, float] = {}
 
     def note(self, skus: Iterable[str]) -> None:
-        """Note that the SKUs are busy."""
+        """Record that the SKUs are busy."""
         self._until |= dict.fromkeys(skus, self._clock() + BUSY_SECONDS)
 
     def has_any(self, skus: Iterable[str]) -> bool:

@@ -34,7 +34,7 @@ MAX_SKUS_NAMED = 10
 
 
 class StockBusyError(Exception):
-    """Whether the order's units can be reserved is decided in a batch: ask again."""
+    """The SKU's row is busy, so a batch decides about the order's units later; ask again."""
 
 
 class StockStatus(StrEnum):

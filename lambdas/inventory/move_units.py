@@ -22,7 +22,7 @@ pending = PendingReservations(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Decide the reservations of the changed rows; return the first record that failed."""
+    """Decide the reservations in the changed rows; return the first record that failed."""
     outcome = pending.process(event["Records"], now=format_time(datetime.now(UTC)))
     log("reservations_moved", **outcome.counts)
     return outcome.response

@@ -1,4 +1,4 @@
-"""Pending reservations, as the stream of their table delivers them."""
+"""The pending reservations in the records of their table's stream."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ OVERDRAWN = "it holds more units than the stock reserves: the tables were edited
 
 
 class PendingReservations:
-    """Moves the units of a batch's reservations, and dead-letters records that never can be."""
+    """Moves the units of a batch's reservations, and dead-letters poison records."""
 
     def __init__(self, batches: ReservationBatches, dead_letters: DeadLetterQueue) -> None:
         """``dead_letters`` is a standard queue."""
@@ -29,9 +29,10 @@ class PendingReservations:
     def process(self, records: Sequence[Record], *, now: str) -> BatchOutcome:
         """Process a batch of the stream's records.
 
-        While the rows are busy, all records are delivered again: those that were moved are not
-        pending any more. Records are dead-lettered last, so that one is on the queue once. Any
-        other failure is raised: the mapping then splits the batch, until the cause is alone.
+        If the stock's rows are busy, all records are delivered again; by then, those that were
+        moved are not pending any more. Records are dead-lettered last, so that each is in the queue
+        once. Any other error is raised: the mapping then splits the batch until the record that
+        causes it is alone.
         """
         poison: dict[str, str] = {}
         pending: list[Reservation] = []
@@ -61,7 +62,7 @@ class PendingReservations:
 
 
 def parse_pending(record: Record) -> Reservation | None:
-    """Return the reservation that a record leaves, or None if it is not pending.
+    """Return the reservation in a record's new row; None if it is not pending.
 
     Raises:
         ContractError: the row is no reservation.

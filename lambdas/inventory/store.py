@@ -240,7 +240,7 @@ class Reservations:
         return decode(Reservation, from_item(failures[0]["Item"]))
 
     def _transact(self, items: list[Any], lines: Sequence[Line]) -> list[Any] | None:
-        """Write the reservation, the first item, and move its lines, the others; see ``transact``.
+        """Write the reservation (first item) and move its lines (the others); see ``transact``.
 
         Raises:
             StockBusyError: a SKU is busy; nothing was written.
@@ -278,10 +278,10 @@ class Reservations:
 
 
 def state_update(table: str, old: Reservation, new: Reservation) -> dict[str, Any]:
-    """Return the write of a reservation's new state, which fails if the state is not the old one.
+    """Return the write of a reservation's new state. It fails if the state is not the old one.
 
-    The index of unresolved reservations gets what is pending, so that none is forgotten, and loses
-    what holds no units.
+    A pending reservation is put into the index of unresolved reservations, so that it is not
+    forgotten. One that holds no units is removed from it.
     """
     values = {
         ":new": new.state,

@@ -69,10 +69,10 @@ def stock_update(
     minimum: int | None = None,
     seen: int | None = None,
 ) -> dict[str, Any]:
-    """Return the write that adds to a SKU's numbers, and fails if one would become negative.
+    """Return the write that adds to a SKU's numbers. It fails if one would become negative.
 
-    It also fails if the row's sequence number is not ``seen`` any more, unless that is None. ADD
-    counts a missing number, or row, as zero. A condition on a missing row fails.
+    If ``seen`` is given, it also fails if the row's sequence is not ``seen`` any more. A missing
+    row or number counts as zero when it is added to, and fails a condition.
     """
     values: dict[str, Any] = {":now": now, ":cause": cause, ":one": 1}
     conditions = []
@@ -129,5 +129,5 @@ def is_transient(error: BaseException) -> bool:
 
 
 def busy_items(error: ClientError) -> list[int]:
-    """Return the positions of the items that were busy, for which a transaction failed."""
+    """Return the indexes of the items whose rows were busy, so that the transaction failed."""
     return [at for at, code in enumerate(_reasons(error)) if code in RETRYABLE_CODES]

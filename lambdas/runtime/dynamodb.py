@@ -38,7 +38,7 @@ def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_attribute(value: Any) -> dict[str, Any]:
-    """Return a value as DynamoDB's JSON; raise TypeError if it is of no kind that rows hold."""
+    """Return a value as DynamoDB's JSON; raise TypeError if rows cannot have such values."""
     match value:
         case str():
             return {"S": value}
@@ -58,7 +58,7 @@ def to_attribute(value: Any) -> dict[str, Any]:
 
 
 def from_attribute(attribute: Mapping[str, Any]) -> Any:
-    """Return a value of DynamoDB's JSON, whole numbers as ``int``."""
+    """Return the value in DynamoDB's JSON, with whole numbers as ``int``."""
     ((kind, value),) = attribute.items()
     match kind:
         case "S" | "BOOL":

@@ -1,4 +1,4 @@
-"""The page about alarms: what rings, what would by the queues' depth now, and what is quiet."""
+"""The page about alarms: those that are on or would be by the queues' depth now, and the others."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -65,7 +65,7 @@ class DeadLetter:
     """The envelope around the event that Lambda, a saga or a consumer wrote."""
 
     def is_twin_of(self, other: "DeadLetter") -> bool:
-        """Return whether Lambda wrote both about one invocation: to a queue and a destination.
+        """Return whether Lambda wrote both for one invocation, to a queue and to a destination.
 
         https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
         """

@@ -98,7 +98,7 @@ class Tally:
             self._moved[result.dead_letter.invocation_id] = result.dead_letter
 
     def has_twin_of(self, dead_letter: DeadLetter) -> bool:
-        """Return whether a dead letter's twin was handed over, or would be."""
+        """Return whether the dead letter's twin was redriven in this run, or would be."""
         moved = self._moved.get(dead_letter.invocation_id)
         return moved is not None and dead_letter.is_twin_of(moved)
 
@@ -156,13 +156,13 @@ class Redrive:
         tally.not_received += max(depth.total - (tally.seen - seen_before), 0)
 
     def delete_twins(self, sink: FailureSink, reader: SinkReader, tally: Tally) -> None:
-        """Delete the twins in a sink of what was handed over, whether they are selected or not."""
+        """Delete the twins of redriven dead letters from a sink, even if they are not selected."""
         with closing(reader.lease_messages()) as messages:
             for message in messages:
                 self._delete_twin(reader, decode(message, sink), tally)
 
     def _delete_twin(self, reader: SinkReader, dead_letter: DeadLetter, tally: Tally) -> bool:
-        """Delete a dead letter whose twin was handed over; return whether it is one."""
+        """Delete a dead letter if its twin was redriven; return whether it was."""
         if not tally.has_twin_of(dead_letter):
             return False
         if self.execute is not None:

@@ -106,7 +106,7 @@ def prepare_redrive(sinks: Sequence[FailureSink], deployed: Deployed) -> Redrive
 
 
 def _sinks_of_twins(sinks: Sequence[FailureSink], deployed: Deployed) -> Sequence[FailureSink]:
-    """Return the sinks in which Lambda leaves dead letters of the functions that feed these."""
+    """Return all sinks of the functions whose failed asynchronous invocations these sinks get."""
     if not (functions := _asynchronous(sinks)):
         return ()
     everywhere = find_failure_sinks(deployed.templates())
@@ -114,7 +114,7 @@ def _sinks_of_twins(sinks: Sequence[FailureSink], deployed: Deployed) -> Sequenc
 
 
 def _asynchronous(sinks: Sequence[FailureSink]) -> set[Resource | None]:
-    """Return the functions whose failed asynchronous invocations these sinks get."""
+    """Return the functions whose failed asynchronous invocations go to these sinks."""
     by_lambda = (Mechanism.DESTINATION, Mechanism.FUNCTION_DLQ)
     return {route.target for sink in sinks for each in by_lambda for route in sink.routes_by(each)}
 

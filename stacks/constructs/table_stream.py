@@ -1,4 +1,4 @@
-"""The stream of a table, with which a function is invoked."""
+"""The stream of a table, whose changes invoke a function."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,12 +39,11 @@ class TableStream(Construct):
         batch_size: int = 100,
         batching_window: Duration | None = None,
     ) -> None:
-        """``contents`` says what dead letters are.
+        """``contents`` says in the alarm what the dead letters are.
 
-        ``parallelization_factor`` is the number of concurrent batches of a shard.
-
-        ``new_image`` is a filter of rows as changes leave them; without it, all changes count.
-        ``batching_window`` is how long a batch is gathered that is not full; without it, none is.
+        ``parallelization_factor`` is the number of concurrent batches of a shard. ``new_image`` is
+        a filter on the changed rows; without it, all changes count. ``batching_window`` is how long
+        Lambda collects records for a batch that is not full; without it, Lambda does not wait.
         """
         super().__init__(scope, id)
         dead_letters = DeadLetterQueue(

@@ -1,4 +1,4 @@
-"""The inventory stack, by what it declares: tables, functions, batches, and the stock's events."""
+"""The inventory stack: tables, functions, batches and the stock's events; one module for each."""
 
 from stacks.inventory.stack import InventoryStack
 

@@ -1,4 +1,4 @@
-"""The batches in which the units of busy SKUs move."""
+"""The function that moves the units of busy SKUs in batches."""
 
 from collections.abc import Mapping
 
@@ -25,9 +25,9 @@ def declare_batches(
 ) -> None:
     """Declare the function that moves the units of pending reservations, and its stream.
 
-    Only changes that leave a reservation pending invoke it: without busy SKUs it costs nothing.
-    Batch and window are what `python -m bench.hot_sku` found best: each shard of the stream writes
-    a SKU's row a few times a second, which the row bears from up to 64 shards.
+    Only changes that leave a reservation pending invoke it, so without busy SKUs it costs nothing.
+    `python -m bench.hot_sku` found the best batch size and window: each shard of the stream writes
+    a SKU's row a few times a second, which the row allows for up to 64 shards.
     """
     move_units = ServiceFunction(
         scope,
@@ -35,7 +35,7 @@ def declare_batches(
         env=env,
         handler="inventory.move_units",
         settings=settings,
-        # A full batch of orders with many SKUs each is as many transactions as orders.
+        # If each order has many SKUs, a full batch needs one transaction for each order.
         timeout=Duration.seconds(30),
     )
     TableStream(

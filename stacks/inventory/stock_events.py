@@ -1,4 +1,4 @@
-"""The topic of the stock's events, and the relay that publishes there."""
+"""The topic of the stock's events, and the relay that publishes them."""
 
 from aws_cdk import aws_sns as sns
 from constructs import Construct
