@@ -3,9 +3,25 @@
 An assertion of a helper says what it compared, as one of a test does.
 """
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.support.work_units import LoadCloudScheduling
 
 pytest.register_assert_rewrite("tests.support")
 settings.register_profile("orders", deadline=None)
 settings.load_profile("orders")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadCloudScheduling | None":
+    """With ``--dist loadfile``, files that share a cloud go to one worker together."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    # Only a run with several workers needs the plugin.
+    from tests.support.work_units import LoadCloudScheduling
+
+    return LoadCloudScheduling(config, log)

@@ -110,7 +110,7 @@ def test_rule_allows_nothing_that_its_folder_does_not_import(folder: str):
         ("simulation/world.py", "from emulator.cloud import Cloud"),
         ("simulation/world.py", "from tests.support.faults import x"),
         ("tests/support/faults.py", "from tests.unit.orders.requests import x"),
-        ("tests/support/faults.py", "from tests.e2e.test_orders import x"),
+        ("tests/support/faults.py", "from tests.e2e.orders.test_fulfilment import x"),
         ("new_folder/module.py", "import boto3"),
     ],
 )
