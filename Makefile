@@ -95,9 +95,15 @@ lock: setup ## pin everything that is installed, with hashes (UPGRADE=--upgrade 
 	@uv pip compile --quiet --universal --python-version $(LAMBDA_PYTHON) --generate-hashes $(UPGRADE) \
 		--custom-compile-command "make lock" bench/cold-start.in --output-file bench/cold-start.txt
 
+.PHONY: service
+service: setup ## write a service that reads an event: NAME=loyalty EVENT=OrderDispatched
+	@python -m tools.new_service "$(NAME)" "$(EVENT)"
+
 docs: setup ## write the generated pages of docs/ again
 	python -m tools.event_docs
 	python -m tools.openapi
+	python -m bench.costs --write
+	python -m bench.scaling --write
 	python -m bench.shard_simulation --draw
 
 PICTURES := map journey dead-letter views

@@ -2,7 +2,8 @@
 
 `python -m bench.costs` prints the tables of `docs/costs.md`: unit prices times counts. Resources at
 rest are counted in the templates. The work for an order is measured by `bench.function_calls`,
-counted in the design, or assumed, as each line says. A test compares the page with this module.
+counted in the design, or assumed, as each line says. `--write` puts them into the page. A test
+compares the page with this module.
 """
 
 import json
@@ -16,6 +17,7 @@ from typing import Any
 from aws_cdk import App
 
 from app import compose
+from bench.page_tables import DOCS, show
 from bench.prices import (
     ADDRESS_HOUR,
     ALARM_MONTH,
@@ -274,8 +276,9 @@ def _resources(templates: Templates) -> Iterator[tuple[str, Any]]:
 
 
 def main() -> int:
-    """Print all tables."""
-    print("\n\n".join(render_tables({name: synthesize(name) for name in ENVIRONMENTS})))
+    """Print all tables, or write them into the page."""
+    tables = render_tables({name: synthesize(name) for name in ENVIRONMENTS})
+    show(DOCS / "costs.md", tables, sys.argv[1:])
     return 0
 
 

@@ -3,8 +3,8 @@
 `python -m bench.scaling` prints the tables of `docs/scaling.md`: for each part of the platform, how
 much of it an order takes, how much there is of it, and so how many orders a second it bears. What
 an order takes is counted in the templates and the design, measured, or assumed. What there is comes
-from the templates' settings and from AWS's default quotas. Tests compare the page with this module,
-and this module with the templates.
+from the templates' settings and from AWS's default quotas. `--write` puts the tables into the page.
+Tests compare the page with this module, and this module with the templates.
 """
 
 import sys
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 
 from bench.costs import Templates, synthesize
+from bench.page_tables import DOCS, show
 from bench.platform_parts import Part, Whose, parts
 from stacks.environments import ENVIRONMENTS
 
@@ -99,8 +100,9 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def main() -> int:
-    """Print all tables."""
-    print("\n\n".join(render_tables({name: synthesize(name) for name in ENVIRONMENTS})))
+    """Print all tables, or write them into the page."""
+    tables = render_tables({name: synthesize(name) for name in ENVIRONMENTS})
+    show(DOCS / "scaling.md", tables, sys.argv[1:])
     return 0
 
 

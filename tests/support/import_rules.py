@@ -167,6 +167,7 @@ RULES: dict[str, Rule] = {
             "ops.changes",
             "stacks.constructs.contract_outputs",
             "stacks.environments",
+            "stacks.names",
         ),
     ),
     "tests/support": Rule(

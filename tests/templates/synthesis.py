@@ -1,6 +1,7 @@
 """The platform's templates, synthesized once a process for each environment."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -15,23 +16,14 @@ from app import compose
 from stacks.environments import ENVIRONMENTS, Environment
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = (
-    "Operations",
-    "HttpApi",
-    "Backbone",
-    "Inventory",
-    "CardProvider",
-    "Payments",
-    "Disputes",
-    "Shipping",
-    "Warehouse",
-    "Orders",
-    "Catalog",
-    "Supplier",
-    "Purchasing",
-    "Storefront",
-    "Notifications",
+SERVICES = sorted(
+    {
+        name
+        for module in (ROOT / "stacks").rglob("*.py")
+        for name in re.findall(r'__init__\(scope, env\.stack_name\("(\w+)"\)', module.read_text())
+    }
 )
+"""The services that have a stack, as its name says it."""
 
 PARTNER = "aws.partner/example.com/card-company/disputes"
 

@@ -3,6 +3,7 @@
 import re
 
 from bench.costs import render_tables
+from bench.page_tables import updated
 from stacks.environments import ENVIRONMENTS
 from stacks.names import service_of
 from tests.templates.synthesis import ROOT, platform
@@ -27,17 +28,20 @@ def test_architecture_page_lists_every_rule():
             and re.match(rf"{name}(On\w+|Rule|[0-9A-F]{{8}}$)", rule[1]) is not None
         )
 
-    assert [rule for rule in rules if not any(same(each, rule) for each in documented)] == []
+    missing = [rule for rule in rules if not any(same(each, rule) for each in documented)]
+    assert missing == [], "give each rule a row in docs/architecture.md"
     assert [each for each in documented if not any(same(each, rule) for rule in rules)] == []
 
 
 def test_costs_page_is_current():
-    """If not, paste what ``python -m bench.costs`` prints."""
+    """If not, run ``python -m bench.costs --write``, and read the sums in the text again."""
     page = (ROOT / "docs" / "costs.md").read_text()
 
     computed = render_tables({name: platform(name).templates for name in ENVIRONMENTS})
 
-    assert [table for table in computed if table not in page] == []
+    tables = list(computed)
+    assert [table for table in tables if table not in page] == [], "python -m bench.costs --write"
+    assert updated(page.replace("| counted |", "| counted | 7 |"), tables) == page
 
 
 def test_tour_reads_log_groups_that_are_declared():

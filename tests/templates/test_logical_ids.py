@@ -1,7 +1,9 @@
 """The logical ids of what holds data: with another id, CloudFormation makes another one, empty."""
 
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,47 +21,43 @@ from tests.templates.kinds import (
     TABLE,
     USER_POOL,
 )
-from tests.templates.synthesis import platform
+from tests.templates.synthesis import Json, platform
 
-STATEFUL = {
-    "CardProvider/Charges260CEA4B": TABLE,
-    "Backbone/BusEA82B648": BUS,
-    "Backbone/Archive4DBC1EC9": ARCHIVE,
-    "Backbone/OrderStream3FA7969B": STREAM,
-    "Inventory/Stock38709CBC": TABLE,
-    "Inventory/Reservations25D4BAC6": TABLE,
-    "Inventory/DeliveriesBF2F7293": TABLE,
-    "Disputes/BusEA82B648": BUS,
-    "Payments/LedgerCluster7BFE519F": DSQL,
-    "Shipping/Shipments6E8A22F1": TABLE,
-    "Orders/OrdersA9B65338": TABLE,
-    "HttpApi/UsersPoolBFC35D3B": USER_POOL,
-    "Orders/Offers979044BE": TABLE,
-    "Orders/JobsCheckpoints4025189A": TABLE,
-    "Catalog/Products229621C6": TABLE,
-    "Purchasing/PurchaseOrders0DDC80A0": TABLE,
-    "Warehouse/Stock38709CBC": TABLE,
-    "Warehouse/PickingsC56AC608": TABLE,
-    "Notifications/Customers6955EA0A": TABLE,
-    "Notifications/EmailRecords04F9D766": TABLE,
-    "Notifications/ContactsCounters6B422166": TABLE,
-    "Notifications/InvoicesF0222E8D": BUCKET,
-    "Storefront/AvailabilityBlue2AF1349F": TABLE,
-    "Storefront/AvailabilityGreen1AE91823": TABLE,
-    "Storefront/ProductsBlue728A84F1": TABLE,
-    "Storefront/ProductsGreen74D4F2E7": TABLE,
-    "Storefront/TimelinesBlue1563AFDD": TABLE,
-    "Storefront/TimelinesGreenA705C949": TABLE,
-    "Storefront/CustomerOrdersBlueB5451708": TABLE,
-    "Storefront/CustomerOrdersGreen0CDCA699": TABLE,
-    "Storefront/SalesBlue6B6CD4F7": TABLE,
-    "Storefront/SalesGreen738A708A": TABLE,
-    "Storefront/ProjectionDeadLettersB27C707B": BUCKET,
-}
+LISTED = Path(__file__).with_name("logical_ids.json")
+"""The ids that must stay: of data by their types, and of queues by service."""
+UPDATE = "pytest tests/templates --snapshot-update"
+
+
+@pytest.fixture
+def listed(request: pytest.FixtureRequest) -> Callable[[str, Json], Json]:
+    """Return what is listed of a kind. With the option, what is new is added before."""
+
+    def read(kind: str, found: Json) -> Json:
+        ids = json.loads(LISTED.read_text())
+        if request.config.getoption("update_snapshots"):
+            ids[kind] = merged(ids[kind], found)
+            LISTED.write_text(json.dumps(ids, indent=2, sort_keys=True) + "\n")
+        return ids[kind]
+
+    return read
+
+
+def merged(listed: Json, found: Json) -> Json:
+    """What is listed and what is found: nothing that is listed is dropped."""
+    match listed, found:
+        case dict(), dict():
+            names = sorted({*listed, *found})
+            return {
+                name: merged(listed.get(name, found.get(name)), found.get(name, listed.get(name)))
+                for name in names
+            }
+        case list(), list():
+            return sorted({*listed, *found})
+    return listed
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_logical_ids_of_data_are_stable(environment: str):
+def test_logical_ids_of_data_are_stable(environment: str, listed: Callable[[str, Json], Json]):
     found = {
         f"{resource.stack.rpartition('-')[2]}/{resource.id}": resource.kind
         for resource in platform(environment).all(
@@ -67,7 +65,18 @@ def test_logical_ids_of_data_are_stable(environment: str):
         )
     }
 
-    assert found == STATEFUL
+    assert found == listed("data", found), (
+        f"{LISTED.name} differs. For new data: {UPDATE}. Data that is gone, or has a new id, is "
+        "deleted in every account; where that is meant, remove its line by hand."
+    )
+
+
+def test_new_ids_are_added_and_no_listed_one_is_dropped():
+    assert merged({"a": ["1"], "b": "x"}, {"a": ["2"], "c": "y"}) == {
+        "a": ["1", "2"],
+        "b": "x",
+        "c": "y",
+    }
 
 
 CALLED_BY_OTHER_STACKS = {
@@ -103,89 +112,20 @@ def test_functions_that_other_stacks_call_are_renamed_in_two_releases(environmen
     assert found == CALLED_BY_OTHER_STACKS
 
 
-QUEUES = {
-    "Backbone": """
-        CatchAllUndelivered6C00C32B DestinationEventsToStreamRuleUndelivered27AEBFFF
-        ReplaysQueueC975F575 ReplaysQueueDeadLetters100841F6 ReplaysRuleUndelivered9AD6BA7F
-        ScalerScaleStreamDeadLetters5F0AD471 ToOrderStreamRuleUndelivered3CF4B31C
-    """,
-    "Catalog": """
-        OutboxDeadLetters97B842CA
-    """,
-    "Disputes": """
-        IngestDisputeDeadLettersE82AF03C LogAllRuleUndelivered869DB6BC
-        OnDisputeRuleUndelivered39204EB3
-    """,
-    "Inventory": """
-        OutboxDeadLetters97B842CA PendingDeadLetters3D86DB60
-        QueryStaleReservationsDeadLetters46232EE6
-        ReconcileReservationDeadLettersA0223AB7
-        ReconcileReservationOnOrderConfirmedRuleUndelivered3F45CE53
-        ReconcileReservationOnOrderStatusReportedRuleUndelivered21299CE1
-        ShipStockDeadLettersB0439025 ShipStockOnShipmentDispatchedRuleUndelivered5AE37092
-    """,
-    "Notifications": """
-        EmailInvoiceDeadLetters68C6D77B EmailInvoiceFailureRecords81A3A7B2
-        InvoiceRuleUndeliveredA880FDB8 IssueInvoiceDeadLettersD0FEC999
-        NotifyCustomerDeadLetters49C3F5BF NotifyCustomerFailureRecords9753D192
-        NotifyRuleUndeliveredD4C42742
-    """,
-    "Payments": """
-        PublishOutboxDeadLettersA11794F5 QueryStaleChargesDeadLetters5FBDE71A
-        ReconcileChargeDeadLettersDE5C7E6F
-        ReconcileChargeOnOrderConfirmedRuleUndelivered65C7932A
-        ReconcileChargeOnOrderStatusReportedRuleUndelivered05CCA4A8
-    """,
-    "Shipping": """
-        ApplyHoldDeadLetters47DD4585 ApplyHoldOnOrderHeldRuleUndelivered2764A6DE
-        ApplyHoldOnOrderHoldLiftedRuleUndeliveredECA2DB25 DispatchShipmentDeadLetters72318EAA
-        DispatchShipmentOnOrderPickedRuleUndelivered1B7E6D33 OutboxDeadLetters97B842CA
-    """,
-    "Orders": """
-        AlertOrderHeldRuleUndeliveredBC17BE3D AlertOrderHoldMissedRuleUndeliveredB39FABCE
-        AlertOrderNeedsAttentionRuleUndeliveredE12DC084 AnswerStatusQueryDeadLetters3599CDA6
-        AnswerStatusQueryOnChargeUnresolvedRuleUndeliveredA7BEBE90
-        AnswerStatusQueryOnReservationUnresolvedRuleUndelivered827C41DE
-        HoldOrderDeadLetters13F2F2C0 HoldOrderOnPaymentDisputedRuleUndelivered7B420F0C
-        JobsExpireOrdersDeadLettersF36C46EB JobsRepublishStalledDeadLetters40496292
-        JobsResolveDuplicatesDeadLettersCA0ACDE9 MarkDispatchedDeadLettersD72D8EE7
-        MarkDispatchedOnShipmentDispatchedRuleUndeliveredFC7D7E89 OutboxDeadLetters97B842CA
-        Repair5BDAE049 StartFulfilmentRuleUndeliveredDE28EFA9
-        StartWithdrawalRuleUndelivered069CB623 UpdateOffersDeadLettersEB75DEF7
-        UpdateOffersOnOffersChangedRuleUndelivered1E87A3CC
-    """,
-    "Purchasing": """
-        FollowUpPurchaseOrdersDeadLetters68060C9D LowStockDeadLettersD6DFAECA
-        LowStockQueueA5E0ED7B LowStockUndelivered5F7453E0
-    """,
-    "Storefront": """
-        AvailabilitySubscriberDeadLetters15F1C821 AvailabilitySubscriberQueueAC1333D3
-        AvailabilitySubscriberUndelivered2A656B68 CustomerOrdersProjectionDeadLetters3B5D88DC
-        SalesProjectionDeadLettersA1D8357D TimelinesProjectionDeadLettersAC912156
-        UpdateProductsDeadLettersBFF3A751 UpdateProductsOnOffersChangedRuleUndelivered8ACC7EAC
-    """,
-    "Warehouse": """
-        LogInstancesRuleUndelivered87CD137B NotifyOfWorkerScalingRuleUndeliveredA2BD362E
-        PickRuleUndelivered4F80DA3E PickingDeadLetters664754D0 PickingE9B423F6
-        StockChangesDeadLetters24C16CEA StockChangesQueue8CC02398
-        StockChangesUndelivered2BDC19B6
-    """,
-}
-"""By service, the logical ids of its queues."""
-
-
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_logical_ids_of_queues_are_stable(environment: str):
+def test_logical_ids_of_queues_are_stable(environment: str, listed: Callable[[str, Json], Json]):
     """A renamed queue is a new one: what is in the old one is not where anybody looks for it.
 
     Look into it before (`python -m ops dlq list`). In prod the old one is kept, and
     `python -m ops retained` lists it.
     """
-    found: dict[str, set[str]] = {}
-    for queue in platform(environment).all(QUEUE):
-        found.setdefault(_service(queue.stack), set()).add(queue.id)
+    found: dict[str, list[str]] = {}
+    for queue in sorted(platform(environment).all(QUEUE), key=str):
+        found.setdefault(_service(queue.stack), []).append(queue.id)
 
-    assert found == {service: set(ids.split()) for service, ids in QUEUES.items()}
+    assert found == listed("queues", found), (
+        f"{LISTED.name} differs. For new queues: {UPDATE}. What is gone, remove by hand."
+    )
 
 
 def _service(stack: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from bench.costs import EVENTS_PER_ORDER, Templates
 from bench.event_patterns import EVENTS_OF_AN_ORDER, NOTICES, deliveries_per_order, matches
+from bench.page_tables import updated
 from bench.platform_parts import Part, Whose, parts
 from bench.scaling import CELL_RATE, cells, giving_way, render_tables
 from lambdas.orders.admission import READ_EVERY
@@ -23,12 +24,14 @@ def of(environment: str, templates: Templates | None = None) -> dict[str, Part]:
 
 
 def test_page_is_current():
-    """If not, paste what ``python -m bench.scaling`` prints."""
+    """If not, run ``python -m bench.scaling --write``, and read the text around again."""
     page = (ROOT / "docs" / "scaling.md").read_text()
 
     computed = render_tables({name: platform(name).templates for name in ENVIRONMENTS})
 
-    assert [table for table in computed if table not in page] == []
+    tables = list(computed)
+    assert [table for table in tables if table not in page] == [], "python -m bench.scaling --write"
+    assert updated(page, tables) == page
 
 
 def test_quotas_of_aws_give_way_before_settings_of_ours_in_prod():

@@ -1,0 +1,1 @@
+"""Writes a small service: ``make service NAME=loyalty EVENT=OrderDispatched``."""
