@@ -23,6 +23,7 @@ from bench.prices import (
     ALARM_MONTH,
     API_REQUEST,
     BUS_EVENT,
+    DASHBOARD_MONTH,
     DISK_GB_MONTH,
     DPU,
     EMAIL,
@@ -35,6 +36,7 @@ from bench.prices import (
     INVOCATION,
     LOG_GB,
     MACHINE_CLIENT_MONTH,
+    METRIC_MONTH,
     METRIC_REQUEST,
     MILLION,
     OBJECT_PUT,
@@ -83,6 +85,8 @@ LOG_KB_PER_CALL = 1
 DISK_GB_PER_INSTANCE, POLL_LOOPS, LONG_POLL_SECONDS = 8, 4, 20
 MAPPING_POLLS = 5
 INDEX_SHARDS = 16
+OWN_METRICS = 7
+"""Outcomes of orders 5, and the open and the deferred ones."""
 CALLS_PER_ORDER = 29.2
 """Invocations per order when orders come one at a time, measured by `bench.function_calls`."""
 STATES_PER_SAGA = 5
@@ -131,6 +135,8 @@ def idle_costs(env: Environment, templates: Templates) -> list[CostItem]:
         CostItem("addresses of instances", instances * HOURS_PER_MONTH, ADDRESS_HOUR),
         CostItem("disks of instances", instances * DISK_GB_PER_INSTANCE, DISK_GB_MONTH),
         CostItem("alarms", kinds.count("AWS::CloudWatch::Alarm"), ALARM_MONTH),
+        CostItem("dashboards", kinds.count("AWS::CloudWatch::Dashboard"), DASHBOARD_MONTH),
+        CostItem("metrics of our own", OWN_METRICS, METRIC_MONTH),
         CostItem(
             "the operators' client",
             kinds.count("AWS::Cognito::UserPoolResourceServer"),

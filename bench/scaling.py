@@ -35,8 +35,8 @@ def cells(rate: int) -> int:
 
 
 def render_tables(environments: Mapping[str, Templates]) -> Iterator[str]:
-    """Yield the tables of the page in Markdown."""
-    for name, templates in environments.items():
+    """Yield the tables of the page in Markdown: that of the largest environment first."""
+    for name, templates in reversed(list(environments.items())):
         found = parts(ENVIRONMENTS[name], templates)
         yield _table(
             ["orders a second", "of what", "an order takes", "there is", "whose", "moved by"],

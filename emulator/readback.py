@@ -88,6 +88,8 @@ READERS: dict[str, tuple[Read, str]] = {
         listed("cloudwatch", "describe_alarms", by="AlarmName", inside="MetricAlarms"),
         "AlarmActions AlarmDescription ComparisonOperator Dimensions EvaluationPeriods "
         "ExtendedStatistic MetricName Namespace Period Statistic Threshold TreatMissingData"),
+    "AWS::CloudWatch::Dashboard": (
+        call("cloudwatch", "get_dashboard", by="DashboardName"), "DashboardBody"),
     "AWS::Cognito::UserPool": (
         call("cognito-idp", "describe_user_pool", by="UserPoolId", inside="UserPool"),
         "AccountRecoverySetting AdminCreateUserConfig DeletionProtection EmailVerificationMessage "

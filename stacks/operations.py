@@ -10,11 +10,12 @@ from constructs import Construct
 
 from stacks.constructs.alarm import alarm
 from stacks.constructs.nag import acknowledge_checkov
+from stacks.dashboard import declare_dashboard
 from stacks.environments import Environment
 
 
 class OperationsStack(Stack):
-    """The topic for alarms and for orders that need attention, and the group of schedules."""
+    """The topic for alarms and orders that need attention, schedules' group, and the dashboard."""
 
     def __init__(self, scope: Construct, *, env: Environment) -> None:
         super().__init__(scope, env.stack_name("Operations"))
@@ -58,5 +59,7 @@ class OperationsStack(Stack):
         self.schedules = scheduler.ScheduleGroup(
             self, "Schedules", removal_policy=RemovalPolicy.DESTROY
         )
+
+        declare_dashboard(self, env=env)
 
         CfnOutput(self, "OperationsTopic", value=self.topic.topic_arn)

@@ -1,6 +1,7 @@
 """The events that follow from changes of an order."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lambdas.contracts.commands import CANCELLED
@@ -29,6 +30,19 @@ EVENTS_WITHOUT_DETAILS: Mapping[str, Callable[..., Event]] = {
     OrderState.DISPATCHED: OrderDispatched,
 }
 """The events that carry only the ids of order and customer, by the state they report."""
+OUTCOMES: Mapping[type[Event], str] = {
+    OrderPlaced: "OrdersPlaced",
+    OrderConfirmed: "OrdersConfirmed",
+    OrderRejected: "OrdersRejected",
+    OrderCancelled: "OrdersCancelled",
+    OrderDispatched: "OrdersDispatched",
+}
+"""The metrics of what became of orders, by the event that reports it."""
+
+
+def count_outcomes(published: Iterable[EventEnvelope[Any]]) -> dict[str, int]:
+    """Return how many of the published events report each outcome, without those of none."""
+    return dict(Counter(OUTCOMES[kind] for e in published if (kind := type(e.data)) in OUTCOMES))
 
 
 def event_for_change(before: Order | None, after: Order) -> EventEnvelope[Any] | None:

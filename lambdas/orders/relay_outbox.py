@@ -1,13 +1,14 @@
 """The outbox relay: from the stream of the orders table to the bus."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lambdas.contracts.envelope import EventEnvelope
-from lambdas.orders.events import event_for_change
+from lambdas.orders.events import count_outcomes, event_for_change
 from lambdas.orders.rows import is_tombstone, order_of
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
+from lambdas.runtime.metrics import put_metrics
 from lambdas.runtime.relay import make_relay, relay_batch, row_to_event
 from lambdas.runtime.settings import setting
 
@@ -21,7 +22,19 @@ def to_event(
     return None if is_tombstone(after) else order_event(before, after)
 
 
-relay = make_relay(to_event, Bus(setting("EVENT_BUS"), eventbridge=client("events")))
+class CountingBus(Bus):
+    """The bus, which counts the outcomes of orders: once for each event that it accepts."""
+
+    def publish(self, events: Sequence[EventEnvelope[Any]]) -> list[EventEnvelope[Any]]:
+        """Publish the events, and write what was accepted as metrics."""
+        rejected = super().publish(events)
+        counts = count_outcomes(event for event in events if event not in rejected)
+        if counts:
+            put_metrics("Orders", {"Environment": setting("ENVIRONMENT")}, **counts)
+        return rejected
+
+
+relay = make_relay(to_event, CountingBus(setting("EVENT_BUS"), eventbridge=client("events")))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

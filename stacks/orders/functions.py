@@ -54,7 +54,9 @@ class OrderFunctions:
             id="CancelOrder", handler="orders.cancel_order", settings=table_settings
         )
         self.relay_outbox = function(
-            id="RelayOutbox", handler="orders.relay_outbox", settings=bus_settings
+            id="RelayOutbox",
+            handler="orders.relay_outbox",
+            settings={**bus_settings, "ENVIRONMENT": env.name},
         )
         self.mark_compensation_completed = function(
             id="MarkCompensationCompleted",

@@ -11,7 +11,6 @@ import pytest
 from lambdas.contracts.orders import OrderState
 from lambdas.orders.domain import Order
 from lambdas.orders.rows import row_of, tombstone_of
-from lambdas.runtime.bus import Bus
 from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.relay import Relay
@@ -38,7 +37,10 @@ class TestRelayOutbox:
         self, load_handler: Callable[..., Handler], monkeypatch: pytest.MonkeyPatch
     ) -> Callable[[FakeEvents, list[dict[str, Any]]], list[str]]:
         handler = load_handler(
-            "lambdas.orders.relay_outbox", EVENT_BUS="Orders", DEAD_LETTER_QUEUE_URL="dead-letters"
+            "lambdas.orders.relay_outbox",
+            EVENT_BUS="Orders",
+            DEAD_LETTER_QUEUE_URL="dead-letters",
+            ENVIRONMENT="dev",
         )
 
         def run(
@@ -47,7 +49,7 @@ class TestRelayOutbox:
             module = sys.modules["lambdas.orders.relay_outbox"]
             relaying = Relay(
                 to_event=module.to_event,
-                publisher=Bus("Orders", eventbridge=events),
+                publisher=module.CountingBus("Orders", eventbridge=events),
                 dead_letters=DeadLetterQueue("dead-letters", sqs=queue or FakeSqs()),
             )
             monkeypatch.setattr(module, "relay", relaying)
@@ -69,6 +71,15 @@ class TestRelayOutbox:
         assert [entry["DetailType"] for entry in events.taken] == ["OrderPlaced", "OrderRejected"]
         assert {entry["EventBusName"] for entry in events.taken} == {"Orders"}
         assert {entry["Source"] for entry in events.taken} == {"com.aws.orders"}
+
+    def test_accepted_outcomes_are_counted_and_rejected_ones_are_not(
+        self, relay: Any, capsys: pytest.CaptureFixture[str]
+    ):
+        relay(FakeEvents(), placements(2))
+        relay(FakeEvents(refused={placed(key="0").order_id}), placements(1))
+
+        counted = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [line["OrdersPlaced"] for line in counted if "_aws" in line] == [2]
 
     def test_expiry_has_no_event(self, relay: Any):
         order = placed()
