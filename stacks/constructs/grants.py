@@ -25,15 +25,21 @@ def grant_publish(
 ) -> None:
     """Allow ``grantee`` to put events on ``bus``, with the sources of ``published`` only.
 
+    Lambda publishes for a function whose destination is the bus. It refuses to set the destination
+    unless the function's role may put events, and AWS does not say that it asks with a source: so
+    this role may also put events where the key is missing. In a request it never is.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_IfExists
     """
     sources = {DESTINATION_SOURCE if event.via_destination else event.source for event in published}
     (source,) = sources
+    operator = "StringEqualsIfExists" if source == DESTINATION_SOURCE else "StringEquals"
     grantee.grant_principal.add_to_principal_policy(
         iam.PolicyStatement(
             actions=["events:PutEvents"],
             resources=[bus.event_bus_arn],
-            conditions={"StringEquals": {"events:source": source}},
+            conditions={operator: {"events:source": source}},
         )
     )
     note_published(grantee, published)

@@ -10,11 +10,14 @@ from emulator.cloud import Cloud
 from tests.support.small_stacks import Deploy, client, get, ref, role
 
 
-def test_policy_on_the_source_allows_only_that_source(cloud: Cloud, deploy: Deploy) -> None:
+@pytest.mark.parametrize("operator", ["StringEquals", "StringEqualsIfExists"])
+def test_policy_on_the_source_allows_only_that_source(
+    cloud: Cloud, deploy: Deploy, operator: str
+) -> None:
     publisher = json.loads(json.dumps(role("events:PutEvents")))
     properties = publisher["Properties"]
     (statement,) = properties["Policies"][0]["PolicyDocument"]["Statement"]
-    statement["Condition"] = {"StringEquals": {"events:source": "com.aws.orders"}}
+    statement["Condition"] = {operator: {"events:source": "com.aws.orders"}}
     (trust,) = properties["AssumeRolePolicyDocument"]["Statement"]
     trust["Principal"] = {"AWS": "*"}
     stack = deploy({"Publisher": publisher}, Role=get("Publisher"))

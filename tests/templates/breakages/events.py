@@ -87,5 +87,12 @@ BREAKAGES: list[Case] = [
         events.put_events_is_limited_to_own_source,
         grant("RepublishStalled", Condition={"StringLike": {"events:source": "com.aws.*"}}),
     ),
+    (
+        events.put_events_is_limited_to_own_source,
+        grant(
+            "RepublishStalled",
+            Condition={"StringEqualsIfExists": {"events:source": "com.aws.orders"}},
+        ),
+    ),
     (events.put_events_is_limited_to_own_source, grant("RepublishStalled", Resource="*")),
 ]
