@@ -2,7 +2,7 @@
 
 `python -m bench.hot_sku` prints two tables. In the model, a row of DynamoDB takes one transaction
 at a time, 10 ms each; a second one at the same time conflicts. A row takes at most 500 transactions
-a second: 1,000 write units, of which a transactional write needs two. Retries, batches and
+a second: 1,000 write units; a transactional write needs two. Retries, batches and
 decisions are those of the deployed code.
 """
 
