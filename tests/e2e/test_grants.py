@@ -10,6 +10,7 @@ import pytest
 from tests.support.grants import GrantUsage, recorded_grants
 
 HERE = Path(__file__).parent
+RECORDS = "with cloud_recording_grants("
 
 UNUSED = {
     "*: xray:* on [*]": "the local cloud takes no traces",
@@ -68,23 +69,31 @@ def test_every_right_that_is_granted_is_used() -> None:
 
 
 def watching() -> set[str]:
-    """Return the modules of tests whose cloud records grants, theirs or that of an imported one."""
+    """Return the modules of tests whose cloud records grants, theirs or that of an imported one.
+
+    A package whose tests share such a cloud is among them.
+    """
     modules = {
         f"tests.{path.parent.name}.{path.stem}": path.read_text()
         for folder in (HERE, HERE.parent / "support")
         for path in folder.glob("*.py")
         if path != Path(__file__)
     }
-    recording = {
-        module for module, text in modules.items() if "with cloud_recording_grants(" in text
-    }
+    recording = {module for module, text in modules.items() if RECORDS in text}
     assert recording, "no cloud records grants: has its function another name?"
-    return {
+    packages = {
+        path.parent.name for path in HERE.glob("*/conftest.py") if RECORDS in path.read_text()
+    }
+    return packages | {
         name
         for module, text in modules.items()
         if (name := module.rpartition(".")[2]).startswith("test_")
         and (module in recording or any(f"from {each} import" in text for each in recording))
     }
+
+
+def test_cloud_of_a_package_is_watched_as_that_of_a_module_is() -> None:
+    assert {"orders", "test_ops", "test_read_side"} <= watching()
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from pathlib import Path
 from emulator.cloud import Cloud, UsedPermission, running
 from tests.support.policy_statements import POLICIES, like, listed, principals, sources
 from tests.support.small_stacks import client
+from tests.support.work_units import work_unit
 
 BOOTSTRAP = "CDKToolkit"
 READ_WITH_THEIR_RESOURCE = {
@@ -107,7 +108,9 @@ RIGHTS = Path(__file__).resolve().parents[2] / "build" / "rights"
 
 @contextmanager
 def cloud_recording_grants(only: tuple[str, ...] = ("",)) -> Iterator[Cloud]:
-    """Run a local cloud for a module of tests, which leaves at its end what was granted and used.
+    """Run a local cloud for a module of tests, or for a package whose files share it.
+
+    It leaves at its end what was granted and used.
 
     ``only`` is as in ``Ledger.add``.
     """
@@ -116,13 +119,13 @@ def cloud_recording_grants(only: tuple[str, ...] = ("",)) -> Iterator[Cloud]:
         ledger = GrantUsage()
         ledger.add(cloud, only)
         RIGHTS.mkdir(parents=True, exist_ok=True)
-        module = Path(os.environ["PYTEST_CURRENT_TEST"].partition("::")[0])
+        module = Path(work_unit(os.environ["PYTEST_CURRENT_TEST"]))
         rights = {"granted": sorted(ledger.granted), "used": sorted(ledger.used)}
         (RIGHTS / f"{module.stem}.json").write_text(json.dumps(rights))
 
 
 def recorded_grants() -> Mapping[str, GrantUsage]:
-    """Return what each module of tests has recorded."""
+    """Return what each module or package of tests has recorded."""
     return {
         path.stem: GrantUsage(
             **{key: set(names) for key, names in json.loads(path.read_text()).items()}
