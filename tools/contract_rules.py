@@ -24,9 +24,10 @@ def find_problems(released: Json, current: Json) -> list[str]:
 
 
 def describe_release(released: Json, current: Json) -> list[str]:
-    """Return a line for each event whose versions change: the step that this release is.
+    """Return a line for each event whose versions change, with the kind of this release: A or B.
 
-    Return one line if no event's versions change.
+    docs/how-to/change-an-event.md describes releases A and B. If no event's versions change, one
+    line says so.
     """
     lines = []
     for name, event in current["events"].items():

@@ -135,11 +135,11 @@ class Reservations:
         )
 
     def release(self, order_id: str, *, now: str) -> Reservation:
-        """Make an order's units available again, and return its reservation, which is then final.
+        """Make an order's units available again, and return its reservation.
 
         Without a reservation this writes a tombstone, so that a late request to reserve finds it. A
-        refused or shipped reservation holds no units and stays as it is. When a SKU is busy, the
-        reservation is RELEASING: a batch makes the units available.
+        refused or shipped reservation holds no units and stays as it is. The state that is returned
+        is final, except RELEASING: if a SKU is busy, a batch makes the units available later.
 
         Raises:
             StockMismatchError: the tables contradict each other; nothing was written.
@@ -256,7 +256,10 @@ class Reservations:
             raise StockBusyError from error
 
     def _replace(self, old: Reservation, new: Reservation) -> Reservation:
-        """Change a reservation's state alone; return what it then is, if another request did."""
+        """Change only a reservation's state; return the reservation as it is then.
+
+        If another request has changed the state first, that change stays.
+        """
         try:
             self._retry.call(
                 lambda: self._dynamodb.update_item(**state_update(self._table, old, new)),

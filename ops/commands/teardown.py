@@ -5,7 +5,7 @@ bucket with objects. Stacks that are deployed and no longer configured are delet
 `cdk destroy` does not know them.
 What the environment keeps is left as it is (`python -m ops retained`).
 
-Without --yes, it says what it would do. With --ask, it asks then.
+Without --yes, it only says what it would do. With --ask, it then asks whether to do it.
 
 Ends with 0 when the environment may be destroyed, and with 1 when the answer was no.
 """
