@@ -71,7 +71,7 @@ class Kernel:
             self.now = max(self.now, until)
 
     def start(self, process: "Process") -> None:
-        """Begin a process at the present time, but only after the running process waits."""
+        """Begin a process at the present time, as soon as the running process waits."""
         process.parent = self._hub
         self._processes.append(process)
         self.after(0, process.begin)

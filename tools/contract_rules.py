@@ -24,7 +24,7 @@ def find_problems(released: Json, current: Json) -> list[str]:
 
 
 def describe_release(released: Json, current: Json) -> list[str]:
-    """Return a line for each event whose versions change, with the kind of this release: A or B.
+    """Return a line for each event whose versions change: release A, release B, or another change.
 
     docs/how-to/change-an-event.md describes releases A and B. If no event's versions change, one
     line says so.

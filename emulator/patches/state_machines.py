@@ -59,7 +59,7 @@ _running: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar(
 
 
 def install() -> None:
-    """Wrap the interpreter's functions for each of these."""
+    """Replace the interpreter's functions for time-outs, delays, permissions and errors."""
     _wrap_execution()
     _wrap_retriers()
     _wrap_tasks()

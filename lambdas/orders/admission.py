@@ -38,7 +38,9 @@ class Admission:
         self._read_at: datetime | None = None
 
     def check(self, now: datetime) -> None:
-        """Return if new orders are accepted. A count older than ``FORGOTTEN_AFTER`` refuses none.
+        """Do nothing if new orders are accepted. Without a recent count, they are always accepted.
+
+        A count is recent for ``FORGOTTEN_AFTER``.
 
         Raises:
             TooManyOpenOrdersError: the backlog is above the limit.

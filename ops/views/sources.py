@@ -121,7 +121,7 @@ class TableSource(RebuildSource):
         self._next = 0.0
 
     def backfill(self) -> Iterator[str]:
-        """Write all rows."""
+        """Write the rows of the service's table into the view; yield the progress now and then."""
         count = 0
         for rows in self._pages():
             self._write(rows)

@@ -29,7 +29,7 @@ class UnknownOperationError(Exception):
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Handle a request.
+    """Charge a card or refund a charge, as ``operation`` says; return the response.
 
     Raises:
         UnknownOperationError, ContractError, KeyReusedError: the request is invalid.
