@@ -99,7 +99,7 @@ class _Turn:
         self.next_start = 0.0
 
     def until_start(self, waiting_since: float) -> float:
-        """Return the seconds until an invocation, waiting since then, may start a process."""
+        """Return in how many seconds an invocation that waits since then may start a process."""
         return max(self.next_start, waiting_since + _MOMENT) - time.monotonic()
 
     def starts(self) -> None:

@@ -61,7 +61,7 @@ class RebuildSource:
         raise NotImplementedError
 
     def stop(self) -> None:
-        """Stop the backfill, complete or not."""
+        """Stop the backfill, even if it is not complete."""
 
     def refresh(self) -> None:
         """Write those past entries again that have changed meanwhile."""
