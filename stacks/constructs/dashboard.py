@@ -11,17 +11,17 @@ WIDTH = 24
 
 
 class Dashboard(cloudwatch.Dashboard):
-    """Rows of graphs, each of the metrics that searches find.
+    """Rows of graphs. Each graph shows the metrics that its searches find.
 
-    A search finds metrics that reported within two weeks, those of new resources too: a service
-    that is added is on the dashboard without a line here, and no stack depends on another.
+    A search finds all metrics with data in the last two weeks, also those of new resources. So a
+    new service is on the dashboard without a line here, and no stack depends on another.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-search-expressions.html
     """
 
     def __init__(
         self, scope: Construct, id: str, *, rows: Sequence[Mapping[str, Sequence[str]]]
     ) -> None:
-        """Declare the dashboard. A row has searches by the titles of its graphs."""
+        """Declare the dashboard. Each row maps the titles of its graphs to searches."""
         super().__init__(scope, id, default_interval=Duration.hours(3))
         for row in rows:
             self.add_widgets(
@@ -42,9 +42,10 @@ class Dashboard(cloudwatch.Dashboard):
 
 
 def search(schema: str, metric: str, *terms: str, statistic: str = "Sum") -> str:
-    """Return the search for a metric, such as ``Errors`` of ``AWS/Lambda,FunctionName``.
+    """Return the search expression for a metric, such as ``Errors`` of ``AWS/Lambda,FunctionName``.
 
-    A term is a word of a dimension's value: a search takes ``Orders-Dev-Shipping-Outbox`` apart.
+    A term is one word of a dimension's value: CloudWatch splits ``Orders-Dev-Shipping-Outbox`` into
+    words.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html
     """
     wanted = " ".join([f'MetricName="{metric}"', *terms])

@@ -1,7 +1,7 @@
-"""``python -m tools.new_service NAME EVENT``: write a service, and all that lists it.
+"""``python -m tools.new_service NAME EVENT``: write a service, and list it.
 
-It writes the service's own files, one line of ``app.py``, a row in the tables of pages, and then
-everything that is generated from the templates. What the rows say is for the author to change.
+It writes the service's own files, a line of ``app.py`` and a row in tables of pages, and then
+generates what is made from the templates. The author has to edit the texts of the rows.
 """
 
 import subprocess
@@ -23,9 +23,9 @@ GENERATED = (
 
 
 def main(arguments: list[str]) -> int:
-    """Write the service; return 2 where it cannot be done.
+    """Write the service; return 2 if it cannot be written.
 
-    With ``--sources-only``, what is generated is left as it is.
+    With ``--sources-only``, generated files are left as they are.
     """
     generated = () if arguments[2:] == ["--sources-only"] else GENERATED
     arguments = arguments[:2]

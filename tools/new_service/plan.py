@@ -1,4 +1,4 @@
-"""What a new service is made of: its files, and its lines in files that others share."""
+"""The files of a new service, and its lines in files that services share."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ RESERVED = ("constructs", "contracts", "runtime", "environments", "names")
 
 
 class InvalidServiceError(Exception):
-    """No such service can be written; the message says why, and what to do."""
+    """The service cannot be written; the message says why, and what to do."""
 
 
 def find_event(name: str) -> tuple[str, type[Event]]:
@@ -37,10 +37,10 @@ def find_event(name: str) -> tuple[str, type[Event]]:
 
 
 def names(root: Path, name: str, event_name: str) -> dict[str, str]:
-    """Return the names that the files are made with.
+    """Return the names that the templates of the files need.
 
     Raises:
-        InvalidServiceError: the service's name is none or is taken, or the event is not known.
+        InvalidServiceError: the service's name is not valid or is taken, or the event is unknown.
     """
     if not NAME.fullmatch(name) or name in RESERVED:
         raise InvalidServiceError(f"NAME={name}: it must be such as loyalty or gift_cards")
@@ -63,7 +63,7 @@ def names(root: Path, name: str, event_name: str) -> dict[str, str]:
 
 
 def new_files(named: Mapping[str, str]) -> dict[str, str]:
-    """Return the service's own files, by their paths, with what they hold."""
+    """Return the contents of the service's own files, by path."""
     name, handler = named["name"], named["handler"]
     paths = {
         f"stacks/{name}.py": "stack",
@@ -102,7 +102,7 @@ ROWS = {
 
 
 def changed_files(root: Path, named: Mapping[str, str]) -> dict[str, str]:
-    """Return the files that others share, by their paths, with the service's lines in them."""
+    """Return the new contents of the files that services share, by path."""
     changed = {"app.py": with_stack((root / "app.py").read_text(), named)}
     for page, rows in ROWS.items():
         text = (root / page).read_text()
