@@ -59,7 +59,7 @@ class Whose(StrEnum):
     QUOTA = "AWS's quota"
     """Service Quotas raises it."""
     FIXED = "fixed"
-    """AWS does not raise it, or only another design does: a cell ends here."""
+    """AWS does not raise it, and only another design would: the limit of a cell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +68,12 @@ class Part:
 
     name: str
     per_order: float
-    """What an order takes of it."""
+    """How much of it one order uses."""
     limit: float
-    """What there is of it, a second; or at once, for what an order takes for a while."""
+    """How much there is per second; or at a time, for what an order uses for some time."""
     whose: Whose
     moved_by: str
-    """The setting or quota that moves the limit."""
+    """The setting or quota that raises the limit."""
     looks_like: str
     """What happens beyond it."""
 

@@ -19,9 +19,9 @@ from stacks.environments import ENVIRONMENTS
 RATES = (10, 100, 1_000, 10_000)
 """Orders a second."""
 CELL_RATE = 1_000
-"""The orders a second of a cell: what the settings of ``prod`` bear once AWS has raised quotas."""
+"""The orders per second of a cell: the limit of ``prod``'s settings with raised quotas."""
 HEADROOM = 1.25
-"""How much more than is needed is asked of AWS."""
+"""The factor by which requested quotas exceed what is needed."""
 
 
 def giving_way(found: Sequence[Part], rate: int) -> list[Part]:

@@ -16,9 +16,9 @@ import urllib3
 from emulator.cloud import Cloud
 
 CURRENCY = "GBP"
-"""The data set's prices are in pounds; an export says nothing of it."""
+"""The data set's prices are in pounds; an export has no currency."""
 OPERATORS_SCOPE = "operators/write"
-"""What the routes require that change things."""
+"""The scope that operators' routes require if they change something."""
 THREADS = 4
 ATTEMPTS = 8
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0

@@ -12,7 +12,7 @@ from demo.screen import Screen
 from emulator.cloud import Cloud, CloudError
 
 LOG = "console.log"
-"""The file in the cloud's directory that has what the console complains of."""
+"""The file in the cloud's directory that has the console's error output."""
 
 
 @contextmanager

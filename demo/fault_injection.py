@@ -36,7 +36,7 @@ class InjectedFault:
     right: str
     """The permission: an IAM action."""
     queue: str
-    """The dead-letter queue in which the work ends that fails for it."""
+    """The dead-letter queue for work that fails because of it."""
 
 
 FAULTS_WHILE_PLACING: Sequence[InjectedFault] = (

@@ -19,7 +19,7 @@ from emulator.cloud import Cloud
 from lambdas.contracts.catalog import MAX_OFFERS
 
 TAMPERED = 10
-"""With so many orders a price is tampered with, before they are placed as they are."""
+"""The number of orders that are first sent with a tampered price, then as they are."""
 
 SCHEMA = "CREATE TABLE tampered_orders (invoice TEXT, status INT, named BOOL);"
 """The answers to orders with a tampered price; ``named``: whether the line is named."""

@@ -35,7 +35,7 @@ class Run:
     outputs: Mapping[str, str]
     """The outputs of the deployed stacks."""
     database: sqlite3.Connection
-    """What the run remembers and finds."""
+    """The run's records and results."""
     snapshot: Snapshot
     read_side: ReadSide
     notifications: Notifications
@@ -43,7 +43,7 @@ class Run:
     """None when the order stream keeps its shards."""
     api: api_client.ApiClient
     catalog: api_client.ApiClient
-    """The same as operators of the catalogue use it."""
+    """A client of the HTTP API with an operator's token, for the catalogue."""
     customers: api_client.Customers
     stop: threading.Event
     """Set when the run ends early: waiting threads then give up."""

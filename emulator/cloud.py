@@ -32,7 +32,7 @@ ACCESS_KEY_VARIABLE = "EMULATOR_ACCESS_KEY"
 REGION = "eu-west-1"
 ACCOUNT = "000000000000"
 MAX_DIRECTORY = 40
-"""The most characters of a temporary directory in which the names of sockets still fit."""
+"""The longest path of a temporary directory, in characters: sockets' paths must fit."""
 _ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 30
 _STOP_SECONDS = 3
@@ -68,7 +68,7 @@ class Cloud:
     directory: Path
     """Where the cloud writes everything; it is removed when the cloud ends."""
     access_key: str = field(default_factory=new_access_key, repr=False)
-    """The root user's, of this run only. With it, one runs code as the user who started it."""
+    """The root user's key, of this run only. It allows to run code as this user."""
 
     @property
     def log(self) -> Path:

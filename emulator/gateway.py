@@ -10,7 +10,7 @@ from hmac import compare_digest
 from typing import Any
 
 KEY_HEADER = "x-orders-key"
-"""The header of a request to what is not signed; its value is the root user's access key."""
+"""The header that requests without a signature need; its value is the root user's key."""
 
 GUARDED = ("/_ministack/", "/_localstack/", "/latest/")
 OPEN = (

@@ -37,7 +37,7 @@ class Difference:
     where: str
     kind: str
     path: str
-    """The property, and the way down to what differs in it; empty for the resource as a whole."""
+    """The path of the value that differs, from its property on; empty for the whole resource."""
     what: str
 
     @property

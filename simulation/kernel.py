@@ -40,7 +40,7 @@ class Kernel:
         self.now = start.timestamp()
         self.steps = 0
         self.foreground = 0
-        """How many actions are due that are more than the ticks of a schedule."""
+        """The number of due actions that are not in the background."""
         self._due: list[tuple[float, int, Timer]] = []
         self._count = 0
         self._hub = getcurrent()

@@ -28,7 +28,7 @@ Perform = Callable[[Reply], None]
 TRAVEL = 0.02
 """The most seconds that a request or an answer takes, when nothing is wrong."""
 LATEST = 20.0
-"""The most seconds by which a request may take effect after its client gave it up."""
+"""The most seconds by which a request may take effect after its client gave up."""
 REQUEST_FAULTS = (
     kinds.THROTTLE, kinds.BEFORE, kinds.SERVER_ERROR, kinds.LOST, kinds.LATE, kinds.DEATH,
 )  # fmt: skip
@@ -70,7 +70,7 @@ class Network:
     kernel: Kernel
     chance: Chance
     is_out: Callable[[str], bool]
-    """Whether a service is out of order now."""
+    """Whether a service has an outage now."""
 
     def call(
         self, service: str, operation: str, perform: Perform, *, config: Config, about: str

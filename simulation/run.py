@@ -17,7 +17,7 @@ from simulation.templates import synthesized
 from simulation.world import World
 
 FAULTY = 2 * 3600
-"""How many seconds things go wrong."""
+"""For how many seconds there are faults."""
 ROUND, ROUNDS = 1_800, 150
 """After that an operator comes by once a round, until all is quiet."""
 OUT = ("Orders", "Reservations", "Shipments", "sns", "events", "Backbone")

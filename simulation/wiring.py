@@ -20,7 +20,7 @@ SERVICES = (
     "Backbone", "CardProvider", "Disputes", "Inventory", "Orders", "Payments", "Purchasing",
     "Shipping", "Supplier", "Warehouse",
 )  # fmt: skip
-"""The stacks that take part. What the bus sends to others leaves the world."""
+"""The stacks that are simulated. Deliveries to other stacks are dropped."""
 NOT_RUN = ("backbone.scale_stream",)
 """Functions whose services are not simulated."""
 

@@ -41,11 +41,11 @@ class World:
         )
         self.start = self.kernel.now
         self.checks: list[Callable[[Sequence[Change]], None]] = []
-        """What must hold after every change."""
+        """The checks to make after every change."""
         self.event_checks: list[Callable[[Event], None]] = []
-        """What must hold for every event that the bus takes."""
+        """The checks to make for every event that the bus accepts."""
         self.outages: list[tuple[str, float, float]] = []
-        """Services or tables that are out of order, from and until when."""
+        """Outages: services or tables, from when until when."""
         self.functions: dict[str, Function] = {}
         self.machines: dict[str, Machine] = {}
         self.queues: dict[str, Queue] = {}

@@ -33,7 +33,7 @@ class FailedAttempt:
     times: int
     """How many failures have counted so far, this one included."""
     age: float
-    """How many seconds ago the message came."""
+    """The message's age in seconds."""
     jitter: float
     """A number from 0 to 1 that spreads the delays."""
 

@@ -11,7 +11,7 @@ from ministack.services.cloudformation.provisioners import (
 
 Properties = Mapping[str, Any]
 Resource = tuple[str, dict[str, Any]]
-"""What a handler answers: what Ref gives, and what Fn::GetAtt gives."""
+"""A handler's result: the value of Ref, and the values of Fn::GetAtt."""
 Response = tuple[int, Mapping[str, str], bytes | str]
 
 

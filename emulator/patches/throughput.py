@@ -24,10 +24,10 @@ from ministack.core import concurrency, lambda_runtime
 from ministack.services import lambda_svc, stepfunctions
 
 _THREADS = ThreadPoolExecutor(10_000, thread_name_prefix="pooled")
-"""Starts a thread whenever none is idle: no work ever waits for what waits for it."""
+"""Starts a thread whenever none is idle, so that work never waits for a thread: no deadlock."""
 _EXPRESSIONS = 1_000
 _START = 5.0
-"""Seconds after which nobody waits any more for a process that is being started."""
+"""Seconds for which invocations wait for a process that is being started."""
 _MOMENT = 1.0
 """Seconds that an invocation waits before it has another process started, and after a start."""
 

@@ -11,7 +11,7 @@ from lambdas.contracts.values import Time
 
 MAX_NAME = 200
 MAX_UNIT_PRICE = 100_000_000
-"""As much as an order's line may say."""
+"""The same maximum as in an order's line."""
 
 
 class Moment:

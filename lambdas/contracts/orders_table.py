@@ -46,9 +46,9 @@ In turn: orders to be looked at again, orders that are closed, orders by what ma
 orders that are deferred.
 """
 CONFIRMED_SHARD = "confirmed-"
-"""What is put before a shard's name for confirmed orders in the index of orders to be looked at.
+"""The prefix of the shards of confirmed orders, in the index of orders to check.
 
-So they are apart from open orders, which can then be counted.
+It separates them from open orders, so that these can be counted.
 """
 EXPIRED_AT = "expired_at"
 """The column that only the tombstone of an expired order has, besides ``order_id``: when it was."""

@@ -13,7 +13,7 @@ from lambdas.contracts.codec import field_types, unwrap_optional
 from lambdas.contracts.times import reformat_time
 
 UNLIMITED = ArrayBounds(maximum=MAX_INTEGER)
-"""The bounds of an array that grows with what it reports."""
+"""The bounds of an array that has no limit of its own."""
 
 
 def encode_response(value: Any) -> Any:

@@ -16,7 +16,7 @@ MAX_QUANTITY = 100_000
 MAX_UNIT_PRICE = 100_000_000
 MAX_TEXT = 64
 MAX_EXPLANATION = 40_000
-"""As much as an order's row may say."""
+"""The same maximum as in an order's row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

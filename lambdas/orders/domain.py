@@ -41,7 +41,7 @@ class HoldState(StrEnum):
     """The states of a hold."""
 
     HELD = "HELD"
-    """It keeps the order from leaving."""
+    """It is in force: the order is not dispatched."""
     LIFTED = "LIFTED"
     """An operator lifted it."""
     MISSED = "MISSED"
@@ -95,9 +95,9 @@ class Order:
     cancel_requested_at: str | None = None
     """When a cancellation was requested that the saga has to carry out."""
     open_shard: str | None = None
-    """The order's shard in the index of orders to look at again; absent once it has ended."""
+    """The order's shard in the index of orders to check; absent once it has ended."""
     check_after: str | None = None
-    """When that is: an open order may have stalled, a confirmed one may not have left."""
+    """When to check whether an open order has stalled, or a confirmed one is not dispatched."""
     closed_shard: str | None = None
     """The order's shard in the index of closed orders; absent until it has ended."""
     deferred_shard: str | None = None
@@ -111,7 +111,7 @@ class Order:
     deferrals: int | None = None
     """How often the order was deferred."""
     attention_requested_at: str | None = None
-    """When a person was called because the order has not gone on for so long."""
+    """When an operator's attention was requested; None if it was not."""
     dedup_bucket: str | None = None
     """The period in which the order was placed and a shard; absent once judged a duplicate."""
     dedup_key: str | None = None

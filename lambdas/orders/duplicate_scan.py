@@ -27,13 +27,14 @@ next run continues where this one stops.
 INDEX_LAG = timedelta(minutes=1)
 """How long after its period an order may appear in the index; usually it takes far less."""
 SET_ASIDE_AFTER = timedelta(hours=1)
-"""How long the scan comes past a period in each run because an order of it is still open."""
+"""How long each run scans a period again because one of its orders is still open."""
 GIVE_UP_AFTER = timedelta(days=3)
-"""How long it comes back to it. A deferred order is open for as long as somebody is busy; after a
-day a person is called.
+"""How long runs come back to a period that was set aside.
+
+A deferred order stays open while its error is transient; after a day an operator is notified.
 """
 MAX_REVISITED = 6
-"""To how many periods a run comes back: to those of a day within an hour."""
+"""The number of periods that a run comes back to: those of a day take an hour."""
 
 
 class DuplicateScan:

@@ -37,7 +37,7 @@ OUTCOMES: Mapping[type[Event], str] = {
     OrderCancelled: "OrdersCancelled",
     OrderDispatched: "OrdersDispatched",
 }
-"""The metrics of what became of orders, by the event that reports it."""
+"""The metrics of orders' outcomes, by the event that reports the outcome."""
 
 
 def count_outcomes(published: Iterable[EventEnvelope[Any]]) -> dict[str, int]:

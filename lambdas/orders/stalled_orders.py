@@ -17,9 +17,9 @@ MAX_CLAIMS = 100
 and again, and DynamoDB limits a row to 400 KB.
 """
 ATTENTION_AFTER = timedelta(days=1)
-"""How long an order may stay open before a person is called."""
+"""How long an order may stay open before an operator's attention is requested."""
 MAX_FAILURES = 5
-"""How often an order may be deferred before a person is called, if nobody is busy."""
+"""How often an order may be deferred, by errors that are not transient, before that."""
 
 
 def is_stalled(order: Order, *, now: int) -> bool:

@@ -29,9 +29,9 @@ Response = dict[str, Any]
 MAX_FORM = 4_096
 """The most characters of a posted form."""
 MAX_BODY_BYTES = 256 * 1024
-"""An order of the most lines and the longest SKUs has less, unless it spells out each character."""
+"""The largest order is smaller, unless it escapes every character."""
 MAX_DEPTH = 8
-"""The most arrays and objects inside each other; an order has three."""
+"""The deepest nesting of arrays and objects; an order has three levels."""
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 

@@ -15,7 +15,7 @@ from lambdas.runtime.log import log
 from lambdas.runtime.scheduled import is_dry_run
 
 RESOLVED = "RESOLVED"
-"""The outcome when the order stands, which was not known before."""
+"""The outcome if the order is confirmed, and this was not known before."""
 UNCHANGED = "UNCHANGED"
 """The outcome when there is nothing to do."""
 

@@ -11,7 +11,7 @@ from ops.deployed import Deployed
 from ops.terminal import Terminal
 
 DONE, NEEDS_ATTENTION, FAILED, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: all is well; something is left for a person; it could not be done; interrupted."""
+"""Exit codes: all is well; something is left to do; the command failed; interrupted."""
 
 
 class Command(Protocol):

@@ -40,7 +40,7 @@ class SinkRow:
 
     sink: FailureSink
     depth: Depth | None
-    """None where the operator may not look."""
+    """None if the operator lacks the permission."""
 
     @property
     def total(self) -> int:

@@ -31,9 +31,9 @@ HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-"""On every answer. No script or style may be in a page itself."""
+"""Headers of every response. They forbid scripts and styles inside a page."""
 NOT_STORED: Mapping[str, str] = {"Cache-Control": "no-store"}
-"""On every answer that does not say how long it may be stored."""
+"""Headers of responses that have no Cache-Control of their own."""
 
 
 def _secret() -> str:

@@ -26,7 +26,7 @@ class Consumer:
 
     function: Resource
     lag_seconds: float | None
-    """How old the oldest record was that it read in the last minutes; None where nobody says."""
+    """The largest iterator age in the last minutes, in seconds; None if there is no metric."""
 
 
 def stream_of(wiring: Wiring) -> Resource:

@@ -15,7 +15,7 @@ BOW = 42
 """How far a line between two services of a row may lead away from it."""
 ENTRANCE = "POST /orders"
 WAY = ("OrderPlaced", "OrderConfirmed", "OrderPicked", "ShipmentDispatched", "OrderDispatched")
-"""The events of an order that goes well, in this order."""
+"""The events of an order without a failure, in this order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class Overview:
     cards: Sequence[Card]
     bars: Sequence[Bar]
     lines: Sequence[tuple[str, str, str]]
-    """The way of each line, its look, and what it says."""
+    """The SVG path of each line, its style, and its text."""
 
 
 def overview(wiring: Wiring) -> Overview:

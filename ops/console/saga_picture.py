@@ -47,7 +47,7 @@ class Line:
     """A transition from one state to another."""
 
     path: str
-    """As SVG has it."""
+    """The line's SVG path."""
     taken: bool
 
 

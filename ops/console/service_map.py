@@ -37,7 +37,7 @@ class ServiceMap:
     height: int
     nodes: Sequence[Node]
     lines: Sequence[tuple[str, str, str]]
-    """The way of each line, as SVG has it, how it looks, and what it says."""
+    """The SVG path of each line, its style, and its text."""
 
 
 Key = tuple[Resource, str]

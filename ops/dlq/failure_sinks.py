@@ -30,7 +30,7 @@ class FailureRoute:
     source: Resource
     """The resource whose failed work goes to the sink."""
     target: Resource | None
-    """The resource that a redrive hands the work to; None where the work is to be repaired."""
+    """The resource that a redrive sends the work to; None if the work has to be repaired."""
     target_config: Mapping[str, Any] = field(repr=False, default_factory=dict)
     """How the template configures the target, such as a rule's input."""
 

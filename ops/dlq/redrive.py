@@ -23,7 +23,7 @@ from ops.dlq.readers import SinkReader
 from ops.dlq.selection import Predicate
 
 ACCESS_DENIED_CODES = ("AccessDenied", "AuthorizationError")
-"""How the codes begin of errors that the other dead letters of a sink would meet, too."""
+"""Prefixes of codes of errors that the other dead letters of a sink would meet, too."""
 FATAL_CODES = (
     *ACCESS_DENIED_CODES,
     "ExpiredToken",
@@ -130,7 +130,7 @@ class Redrive:
     throttle: Callable[[], None]
     progress: Callable[[Tally], None]
     dead_lettered_before: datetime
-    """Everything that was dead-lettered since is left: it may be what this run handed over."""
+    """Later dead letters are left: they may be redriven ones that failed again."""
 
     def run(self, sink: FailureSink, reader: SinkReader, tally: Tally) -> None:
         """Redrive the selected dead letters of a sink, and count them in ``tally``.

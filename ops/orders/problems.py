@@ -10,8 +10,9 @@ from lambdas.orders.stalled_orders import is_stalled
 from ops.orders.records import OrderRecords
 
 OVERDUE_AFTER = timedelta(minutes=10)
-"""What has not happened by then needs a person. Schedules run every minute, and views are seconds
-behind.
+"""After this time, a missing step needs an operator.
+
+Schedules run every minute, and views are seconds behind.
 """
 FORBIDDEN_WHEN_UNDONE = {
     "payments": {"PENDING", "TAKEN"},

@@ -16,9 +16,9 @@ class Verdict(StrEnum):
 
     FINE = "fine"
     NOTE = "note"
-    """It goes on, and somebody should know or do something."""
+    """The deployment goes on, but the operator should know or do something."""
     STOP = "stop"
-    """It would fail, or lose something."""
+    """The deployment would fail, or lose data."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from ops.smoke.api import Answer, Api
 
 SKU, PRICE, CURRENCY, COUNTRY = "SMOKE-TEST", 100, "EUR", "Nowhere"
 TOO_MANY = 100_000
-"""The most that an order may ask for. Nobody delivers so many: the order is rejected."""
+"""The largest quantity of a line. There is never so much stock, so the order is rejected."""
 OPEN = {"PLACED", "CONFIRMED"}
 
 

@@ -19,7 +19,7 @@ from stacks.constructs.user_pool import SIGNED_IN, UserPool
 from stacks.environments import Environment
 
 MAX_ERRORS, MAX_LATENCY = 5, Duration.seconds(3)
-"""From which errors and latencies on the API alarms."""
+"""The number of errors, and the latency, above which there is an alarm."""
 ACCESS_LOG = {
     "request": "$context.requestId",
     "route": "$context.routeKey",

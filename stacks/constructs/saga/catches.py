@@ -9,7 +9,7 @@ from stacks.constructs.saga.model import RecordColumns, SagaRecord, Timeouts
 from stacks.constructs.saga.tasks import State
 
 ANYTHING_TO_UNDO = "AnythingToUndo"
-"""The state that goes on to undo the record, or ends it at once."""
+"""The state that decides whether there is anything to undo, or only the outcome to write."""
 DEFER, DEFER_UNDOING = "Defer", "DeferUndoing"
 """The states that defer the record: to go on with its actions, or to go on undoing them."""
 

@@ -111,7 +111,7 @@ class RecordColumns:
     deferrals: str
     """How often the record was deferred."""
     attention_requested_at: str
-    """When a person was called, because the record has been open for too long."""
+    """When an operator's attention was requested, because the record is open for too long."""
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -145,7 +145,7 @@ class SagaRecord:
     completed_check: int | None = None
     """How many seconds after its completion a record is looked at again; None means never."""
     completed_shard: str = ""
-    """What is put before the shard's name then: completed records are apart from open ones."""
+    """The prefix of the shard of completed records, which separates them from open ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,9 +167,9 @@ class Timeouts:
     first_deferral: int = 30
     """How long a deferred record waits at first; each time it waits twice as long."""
     max_busy_deferral: int = 900
-    """How long it waits at most while somebody is busy or out of reach."""
+    """How long it waits at most after a transient error."""
     max_failing_deferral: int = 21_600
-    """How long it waits at most while an action fails for any other reason."""
+    """How long it waits at most after any other error."""
 
     @property
     def lease(self) -> int:
