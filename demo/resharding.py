@@ -49,7 +49,7 @@ class Resharding:
             step()
 
     def completed(self) -> bool:
-        """Return whether the stream had twice its shards, and has its first number again.
+        """Return whether the stream had twice its shards, and has its original number again.
 
         This copies the scaler's decisions in this run from its log.
         """

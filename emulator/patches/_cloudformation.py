@@ -23,7 +23,10 @@ def add_type(
     delete: Callable[[str, Properties], None],
     replacing: tuple[str, ...] = (),
 ) -> None:
-    """Add a resource type to CloudFormation. If a `replacing` property changes, it is replaced."""
+    """Add a resource type to CloudFormation.
+
+    If one of the properties in `replacing` changes, the resource is replaced.
+    """
     _RESOURCE_HANDLERS[name] = {"create": create, "update": update, "delete": delete}
     _REPLACING_PROPERTIES[name] = replacing
 

@@ -66,7 +66,7 @@ class Reservations:
     ) -> None:
         """``table`` and ``stock_table`` are names, ``dynamodb`` is boto3's client.
 
-        ``clock`` returns seconds; by it, SKUs cease to be busy.
+        ``clock`` returns seconds. It decides for how long a SKU counts as busy.
         """
         self._table = table
         self._stock = stock_table

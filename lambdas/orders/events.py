@@ -41,7 +41,7 @@ OUTCOMES: Mapping[type[Event], str] = {
 
 
 def count_outcomes(published: Iterable[EventEnvelope[Any]]) -> dict[str, int]:
-    """Return how many of the published events report each outcome, without those of none."""
+    """Return how many of the published events report each outcome. Other events are not counted."""
     return dict(Counter(OUTCOMES[kind] for e in published if (kind := type(e.data)) in OUTCOMES))
 
 

@@ -1,4 +1,4 @@
-"""Compare templates with earlier ones: what an update replaces, loses, opens, or is refused."""
+"""Compare templates with earlier ones: what an update would replace, lose, open or not do."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -158,8 +158,9 @@ def _changed(old: Any, new: Any) -> _Said:
 
 
 def _changed_indexes(old: Any, new: Any) -> _Said:
-    """A table's indexes: of one table, an update makes or deletes one, and changes none.
+    """Yield what CloudFormation would refuse about a table's indexes.
 
+    An update of a table can make or delete one index, and cannot change any.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-globaltable.html
     """
     before, after = _indexes(old), _indexes(new)

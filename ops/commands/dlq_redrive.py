@@ -2,9 +2,9 @@
 
 Without --yes, nothing is done. Each dead letter goes back to what failed on it: a queue, function,
 state machine, stream, log or topic. Then it is deleted. A redrive that was interrupted may be run
-again: consumers ignore what they got before. One run attempts each dead letter once. Of two
-about one failed invocation, in a dead-letter queue and a destination, it hands one over and deletes
-both.
+again: consumers ignore what they got before. One run attempts each dead letter once. If Lambda
+wrote two for one failed invocation, to a dead-letter queue and to a destination, one is redriven,
+and both are deleted.
 
 Ends with 0 when all selected dead letters were moved, or would be, and with 1 when one could not
 be moved or seen. A queue that you may not read is named and left as it is.

@@ -1,4 +1,4 @@
-"""Resources that CloudFormation keeps: those that will stay after a destruction, and did stay."""
+"""Resources that outlive their stacks: those that will stay, and those that stayed."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

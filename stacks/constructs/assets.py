@@ -58,7 +58,8 @@ def code_asset(
 def asset_hash(source: str, *, compiled: bool) -> str:
     """Return an asset's hash, made of its sources, the runtime, and whether it has bytecode.
 
-    It is not made of the files: Python 3.13.0 and 3.13.9 may compile the same source differently.
+    The bytecode itself is not in the hash: Python 3.13.0 and 3.13.9 may compile the same source
+    differently.
     """
     contents = "bytecode" if compiled else "sources"
     return sha256(f"{source} {RUNTIME.name} {contents}".encode()).hexdigest()
