@@ -125,7 +125,7 @@ class Invariants:
             self._check_reason(order)
 
     def _check_reason(self, order: Row) -> None:
-        """Check that the order's recorded reason is the refusal that a service really gave."""
+        """Check that the order's recorded reason is true, such as OutOfStock or PaymentDeclined."""
         total = sum(line["quantity"] * PRICE for line in order["lines"])
         wanted = Counter[str]()
         for row in self._world.tables.rows(self._orders):

@@ -1,11 +1,11 @@
-"""CloudFormation returns the properties that it got, intrinsic functions resolved.
+"""The properties of templates in the results of CloudFormation's drift detection.
 
 AWS: drift detection answers, for each resource that it looked at, with the properties that the
 template states.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackResourceDrift.html
 MiniStack 1.5.33: does so for the types and properties that it can compare itself, which are few.
-Here: every type and every property; a type that MiniStack cannot compare is NOT_CHECKED. It is
-what `emulator.template_check` compares each service's answers with.
+Here: every type and every property; a type that MiniStack cannot compare is NOT_CHECKED.
+`emulator.template_check` compares each service's answers with these properties.
 Can go: when MiniStack answers so for every type.
 """
 

@@ -27,7 +27,10 @@ class Offer:
     """The offer is over at that moment; None means that it has no end yet."""
 
     def is_valid(self, at: datetime, *, grace: timedelta = timedelta()) -> bool:
-        """Return whether the offer has begun and, plus ``grace``, has not ended."""
+        """Return whether the offer is valid at a time.
+
+        It stays valid for ``grace`` after its end.
+        """
         if at < datetime.fromisoformat(self.valid_from):
             return False
         return self.valid_until is None or at < datetime.fromisoformat(self.valid_until) + grace

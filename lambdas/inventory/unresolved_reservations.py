@@ -1,9 +1,9 @@
 """Unresolved reservations: inventory does not know yet how their orders end.
 
 A reservation is unresolved from the write that makes it to the write that releases it, ships it, or
-records that its order was confirmed. The sparse index has these, and every pending one: the write
-that claims a query hands it to ``move_units.py`` again. The index is sorted by
-``last_activity_at``: when they were made, or last queried. See
+records that its order was confirmed. The sparse index has these, and all pending reservations: to
+claim one for a query is a write, so that ``move_units.py`` gets the reservation again. The index is
+sorted by ``last_activity_at``: when they were made, or last queried. See
 ``lambdas/runtime/status_queries.py``.
 """
 

@@ -1,8 +1,8 @@
 """Erase a customer's address and name, and the customer's id in records of mails.
 
 Without --yes, nothing is done. CUSTOMER is the id that events and orders have. Invoices and the
-ledger stay, as the law requires; docs/security.md says what else does. It may be repeated: mails
-of the last seconds may be found only then.
+ledger stay, as the law requires; docs/security.md lists what else stays. The command may be
+repeated, and then also finds mails of the last seconds.
 """
 
 from argparse import ArgumentParser, Namespace

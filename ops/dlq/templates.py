@@ -35,7 +35,11 @@ class Resource:
         return self.name
 
     def matches_arn(self, arn: str) -> bool:
-        """Return whether an ARN is this resource's: it has the end of the physical id as a part."""
+        """Return whether an ARN is this resource's.
+
+        The last part of the resource's physical id, such as a queue's name, has to be a part of the
+        ARN.
+        """
         parts = re.compile("[/:|]")
         return bool(arn) and parts.split(self.physical)[-1] in parts.split(arn)
 

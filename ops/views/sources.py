@@ -67,7 +67,7 @@ class RebuildSource:
         """Write those past entries again that have changed meanwhile."""
 
     def follow(self) -> int:
-        """Write some of the new events; return how many milliseconds this is behind the newest."""
+        """Write some of the new events; return how many milliseconds of events are left."""
         return 0
 
 
@@ -178,7 +178,7 @@ def drain(
 
 
 def follow(stream: OrderStreamReader, write: WriteBodies) -> int:
-    """Read the stream once and write the events; return how many milliseconds this is behind."""
+    """Read the stream once and write the events; return how many milliseconds are left."""
     behind = 0
     for records, late in stream.read():
         write(records)

@@ -144,7 +144,7 @@ def override_pattern(rule: events.Rule, pattern: dict[str, Any]) -> None:
 
 @jsii.implements(events.IRuleTarget)
 class StreamTarget:
-    """A stream as a target; it gets the whole event. The event has the partition key.
+    """A stream as a target. It gets the whole event; a field of the event is the partition key.
 
     The CDK's own target also grants ``PutRecords``, which EventBridge does not use.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html
