@@ -1,10 +1,9 @@
 """Measure how much time the check of prices adds to an order's acceptance, in the local cloud.
 
-`python -m bench.price_check` deploys the orders service, and next to its function PlaceOrder, which
-has read these prices a moment ago, two twins of the same code: one that reads them for each order,
-and one that checks no price. Orders go to all in turns, so that all see the same load. The time is
-that of an invocation: authorizer and routing of the HTTP API, which are the same for all, are not
-in it.
+`python -m bench.price_check` deploys the orders service, and two copies of its function PlaceOrder.
+The function itself has these prices in memory; one copy reads them for each order, and the other
+checks no price. Orders go to all three in turn, so that all have the same load. The time is that of
+an invocation, without the HTTP API's authorizer and routing, which are the same for all.
 """
 
 import argparse

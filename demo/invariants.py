@@ -54,10 +54,10 @@ def view_equals(
     Args:
         view: The table or view that is checked.
         truth: The table or view that it must equal.
-        who: The subject of messages about rows of the view: "the storefront shows".
+        who: How a message about the view's row begins: "the storefront shows".
         what: The SQL expression that describes a row.
         subject: The column with the row's subject.
-        true: The verb of messages about rows of the truth.
+        true: How a message goes on with the row of ``truth``: "is".
     """
     return Check(
         6,
