@@ -205,11 +205,12 @@ class Wiring:
         function = self._world.functions[own["Target"]["Arn"]]
         if function.short in NOT_RUN:
             return
+        event = json.loads(own["Target"].get("Input", "{}"))
         number, unit = own["ScheduleExpression"].removeprefix("rate(").rstrip(")").split()
         period = int(number) * {"m": 60, "h": 3600, "d": 86_400}[unit[0]]
 
         def tick() -> None:
-            self._world.asynchronous.add(function, {})
+            self._world.asynchronous.add(function, event)
             self._kernel.after(period * self._pace(), tick, background=True)
 
         self._kernel.after(self._chance.between("first tick", 0, period), tick, background=True)

@@ -90,12 +90,19 @@ class Environment:
     Then its event is published again; after twice that time a person is called.
     """
     resumed_per_minute: int = 1_200
-    """How many stalled or deferred orders are taken up again in a minute."""
+    """How many stalled or deferred orders are taken up again in a minute, at first.
+
+    While that goes well, twice as many each minute, up to some 3,500 in each of the
+    ``resuming_runs``: those take 35 s.
+    """
+    resuming_runs: int = 1
+    """How many runs of the job that resumes orders share its work; 1 to 16."""
     max_open_orders: int = 72_000
     """The largest backlog with which new orders are accepted; above it they are answered with 429.
 
-    The orders that are resumed in an hour, so that nobody waits much longer. It is well above what
-    the platform ends in a minute, between two counts: it is busy until the next orders come.
+    The orders that are resumed in an hour at the first rate, so that nobody waits much longer. It
+    is well above what the platform ends in a minute, between two counts: it is busy until the next
+    orders come.
     """
     offer_lead_time: Duration
     """How long after it was written a new offer begins at the earliest.
@@ -217,6 +224,7 @@ PROD = Environment(
     enhanced_fan_out=True,
     notification_concurrency=100,
     resumed_per_minute=3_000,
+    resuming_runs=4,
     max_open_orders=180_000,
     lead_time=Duration.days(2),
     offer_lead_time=Duration.minutes(2),

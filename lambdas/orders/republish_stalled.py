@@ -6,17 +6,23 @@ The saga claims the order, or takes over the dead execution's claim, and finishe
 confirmed order that was not dispatched in time is published again as well. If an order stays
 stalled for too long, an operator is notified.
 
-The job first counts the open orders: see ``admission.py``.
+Several runs may share the work, each with shards of its own. How many orders one resumes depends on
+how the last ones went: see ``resumption.py``. The first run also counts the open orders: see
+``admission.py``.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
+from lambdas.contracts.codec import decode
 from lambdas.contracts.times import format_time
-from lambdas.orders.backlog import BacklogStore
+from lambdas.orders.backlog import BacklogStore, ResumptionStore
 from lambdas.orders.domain import Order
 from lambdas.orders.events import event_for_change
-from lambdas.orders.scans import OrderScans
+from lambdas.orders.resumption import Resumption, next_limit
+from lambdas.orders.scans import SHARDS, OrderScans
 from lambdas.orders.scheduled_job import run_job
 from lambdas.orders.stalled_orders import (
     is_stalled,
@@ -33,18 +39,36 @@ from lambdas.runtime.settings import setting
 orders = OrderScans(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 bus = Bus(setting("EVENT_BUS"), eventbridge=client("events"))
 backlog = BacklogStore(setting("CHECKPOINTS_TABLE"), dynamodb=client("dynamodb"))
+resumptions = ResumptionStore(setting("CHECKPOINTS_TABLE"), dynamodb=client("dynamodb"))
 ENVIRONMENT = setting("ENVIRONMENT")
 DISPATCH_WITHIN = timedelta(seconds=int(setting("DISPATCH_WITHIN_SECONDS")))
-MAX_ORDERS = int(setting("RESUMED_PER_MINUTE"))
-"""The limit of a run: 2,000 orders take some 20 s. The next run continues from there."""
+AT_FIRST = int(setting("RESUMED_PER_MINUTE"))
+"""How many orders all runs of a minute resume together, before it is known how that goes."""
+RUNS = int(setting("RESUMING_RUNS"))
+"""How many runs share the shards."""
+RUN_FOR = timedelta(seconds=35)
+"""No page is taken up later in a run, which the function's time-out would cut off at 50 s. An order
+takes some 10 ms. The next run continues from there.
+"""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Publish the last events of stalled orders again; return how many."""
-    return run_job(event, republish_stalled, orders=orders, log_event="stalled_orders_republished")
+    """Publish the last events of stalled orders again; return how many.
+
+    With ``{"run": n}`` as ``event``, those of one run's shards.
+    """
+    work = partial(republish_stalled, run=decode(SharedRun, event).run)
+    return run_job(event, work, orders=orders, log_event="stalled_orders_republished")
 
 
-def republish_stalled(dry_run: bool) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedRun:
+    """The part of the event that says which of several runs this is; None if it is the only one."""
+
+    run: int | None = None
+
+
+def republish_stalled(dry_run: bool, *, run: int | None) -> dict[str, Any]:
     """Count open orders, publish the stalled orders' events, and schedule the next checks.
 
     An order whose event the bus rejects is not rescheduled, so the next run finds it again. The
@@ -52,9 +76,13 @@ def republish_stalled(dry_run: bool) -> dict[str, Any]:
     """
     now = datetime.now(UTC)
     # Counted first, so that a run which times out has counted. The next one does the rest.
-    counts = count_orders(now, dry_run=dry_run)
+    counts = {} if run else count_orders(now, dry_run=dry_run)
+    shards = SHARDS if run is None else SHARDS[run::RUNS]
+    deferred = counts["deferred"] if run is None else orders.count_deferred(shards)
+    last = resumptions.read(run)
+    limit = next_limit(last, deferred=deferred, least=AT_FIRST * len(shards) // len(SHARDS))
     report = {"checked": 0, "published": 0, "rejected": 0, "attention": 0, **counts}
-    for page in orders.due_for_check(due=format_time(now), limit=MAX_ORDERS):
+    for page in orders.due_for_check(due=format_time(now), limit=limit, shards=shards):
         late = [order for order in page if _is_late(order, now)]
         urgent = [
             order
@@ -76,6 +104,11 @@ def republish_stalled(dry_run: bool) -> dict[str, Any]:
         report["attention"] += len(urgent)
         report["published"] += len(events) - len(rejected)
         report["rejected"] += len(rejected)
+        if datetime.now(UTC) - now >= RUN_FOR:
+            break
+    if not dry_run and (report["published"] or (last and last.resumed)):
+        this = Resumption(limit=limit, resumed=report["published"], deferred=deferred)
+        resumptions.write(run, this)
     return report
 
 

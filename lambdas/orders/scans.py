@@ -43,15 +43,17 @@ class OrderScans(Orders):
         super().__init__(table, dynamodb=dynamodb)
         self._unreadable: list[str] = []
 
-    def due_for_check(self, *, due: str, limit: int) -> Iterator[list[Order]]:
-        """Yield pages of orders whose check is due at ``due`` (UTC, ISO 8601).
+    def due_for_check(
+        self, *, due: str, limit: int, shards: Sequence[str] = SHARDS
+    ) -> Iterator[list[Order]]:
+        """Yield pages of orders of these shards whose check is due at ``due`` (UTC, ISO 8601).
 
         Each shard gives one page in turn. No page follows once ``limit`` orders or more were
         yielded.
         """
-        shards = [*SHARDS, *(CONFIRMED_SHARD + shard for shard in SHARDS)]
+        partitions = [*shards, *(CONFIRMED_SHARD + shard for shard in shards)]
         columns = OrderColumn.OPEN_SHARD, OrderColumn.CHECK_AFTER
-        return self._pages(*columns, shards=shards, before=due, limit=limit)
+        return self._pages(*columns, shards=partitions, before=due, limit=limit)
 
     def closed_orders(self, *, before: str, limit: int) -> Iterator[list[Order]]:
         """Yield pages of orders that ended before ``before`` (UTC, ISO 8601).
@@ -65,9 +67,12 @@ class OrderScans(Orders):
         """Return the number of open orders. The index is eventually consistent."""
         return self._count(OrderColumn.OPEN_SHARD)
 
-    def count_deferred(self) -> int:
-        """Return the number of deferred orders. The index is eventually consistent."""
-        return self._count(OrderColumn.DEFERRED_SHARD)
+    def count_deferred(self, shards: Sequence[str] = SHARDS) -> int:
+        """Return the number of deferred orders of these shards.
+
+        The index is eventually consistent.
+        """
+        return self._count(OrderColumn.DEFERRED_SHARD, shards)
 
     def duplicate_candidates(self, periods: Sequence[datetime]) -> Iterator[list[Order]]:
         """Yield groups of orders that look the same, each sorted by age, the oldest first.
@@ -109,11 +114,11 @@ class OrderScans(Orders):
                 orders.append(order)
         return orders
 
-    def _count(self, index: str) -> int:
-        """Return the number of orders in an index, over all shards. Reads no rows."""
+    def _count(self, index: str, shards: Sequence[str] = SHARDS) -> int:
+        """Return the number of orders in these shards of an index. Reads no rows."""
         return sum(
             answer["Count"]
-            for shard in SHARDS
+            for shard in shards
             for answer in self._answers(
                 index, f"{index} = :shard", {":shard": shard}, Select="COUNT"
             )

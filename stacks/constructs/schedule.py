@@ -1,5 +1,8 @@
 """A function that runs on a schedule."""
 
+import json
+from collections.abc import Mapping, Sequence
+
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -33,8 +36,13 @@ class Schedule(Construct):
         every: Duration,
         group: scheduler.IScheduleGroup,
         alarms: sns.ITopic,
+        runs: Sequence[Mapping[str, int]] = ({},),
     ) -> None:
-        """Declare ``<Function>Schedule``; ``every`` is in whole minutes."""
+        """Declare ``<Function>Schedule``; ``every`` is in whole minutes.
+
+        ``runs`` are the events of the runs that begin each time, concurrently. An empty one stands
+        for Scheduler's own event.
+        """
         super().__init__(scope, f"{function.node.id}Schedule")
         dead_letters = dead_letter_failures(
             function,
@@ -51,22 +59,24 @@ class Schedule(Construct):
         grant(role, "lambda:InvokeFunction", on=function.function_arn)
         grant(role, "sqs:SendMessage", on=dead_letters.queue_arn)
         minutes = int(every.to_minutes())
-        scheduler.CfnSchedule(
-            self,
-            "Schedule",
-            group_name=group.schedule_group_name,
-            schedule_expression=f"rate({minutes} minute{'s' if minutes > 1 else ''})",
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(
-                mode="FLEXIBLE", maximum_window_in_minutes=1
-            ),
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=function.function_arn,
-                role_arn=role.role_arn,
-                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
-                    arn=dead_letters.queue_arn
+        for number, event in enumerate(runs):
+            scheduler.CfnSchedule(
+                self,
+                f"Schedule{number or ''}",
+                group_name=group.schedule_group_name,
+                schedule_expression=f"rate({minutes} minute{'s' if minutes > 1 else ''})",
+                flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(
+                    mode="FLEXIBLE", maximum_window_in_minutes=1
                 ),
-                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    maximum_event_age_in_seconds=60 * minutes, maximum_retry_attempts=3
+                target=scheduler.CfnSchedule.TargetProperty(
+                    arn=function.function_arn,
+                    input=json.dumps(event) if event else None,
+                    role_arn=role.role_arn,
+                    dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
+                        arn=dead_letters.queue_arn
+                    ),
+                    retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                        maximum_event_age_in_seconds=60 * minutes, maximum_retry_attempts=3
+                    ),
                 ),
-            ),
-        )
+            )

@@ -1,5 +1,7 @@
 """The scheduled jobs of the orders service."""
 
+from collections.abc import Mapping, Sequence
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
@@ -49,6 +51,7 @@ class OrderJobs(Construct):
             every: Duration,
             timeout: Duration,
             memory_mib: int = 256,
+            runs: Sequence[Mapping[str, int]] = ({},),
         ) -> ServiceFunction:
             function = ServiceFunction(
                 self,
@@ -60,7 +63,7 @@ class OrderJobs(Construct):
                 memory_mib=memory_mib,
                 no_dlq_reason=SCHEDULE_HAS_DESTINATION,
             )
-            Schedule(self, function=function, every=every, group=group, alarms=alarms)
+            Schedule(self, function=function, every=every, group=group, alarms=alarms, runs=runs)
             grant(function, "dynamodb:GetItem", on=orders.table_arn)
             return function
 
@@ -77,12 +80,15 @@ class OrderJobs(Construct):
                 "ENVIRONMENT": env.name,
                 "DISPATCH_WITHIN_SECONDS": str(int(env.dispatch_within.to_seconds())),
                 "RESUMED_PER_MINUTE": str(env.resumed_per_minute),
+                "RESUMING_RUNS": str(env.resuming_runs),
             },
             every=Duration.minutes(1),
             timeout=Duration.seconds(50),
             # Lambda assigns CPU by memory, and most of the time of a resumed order is CPU time.
             memory_mib=1_024,
+            runs=[{"run": n} for n in range(env.resuming_runs)] if env.resuming_runs > 1 else ({},),
         )
+        grant(republish_stalled, "dynamodb:GetItem", on=self.checkpoints.table_arn)
         for table in (orders, self.checkpoints):
             grant(republish_stalled, "dynamodb:PutItem", on=table.table_arn)
         for index in (OrderColumn.OPEN_SHARD, OrderColumn.DEFERRED_SHARD):

@@ -115,7 +115,10 @@ class Job:
 
         self.set(datetime=Clock)
 
-    def run(self, *, dry_run: bool = False) -> dict[str, Any]:
-        report: dict[str, Any] = self._handler({"dry_run": True} if dry_run else {}, None)
+    def run(self, *, dry_run: bool = False, **event: int) -> dict[str, Any]:
+        """Run it once, with what else its schedule's event has; return its report."""
+        report: dict[str, Any] = self._handler(
+            {**event, **({"dry_run": True} if dry_run else {})}, None
+        )
         assert report.pop("dry_run") == dry_run
         return report

@@ -27,6 +27,7 @@ def job(
         ENVIRONMENT="test",
         DISPATCH_WITHIN_SECONDS=str(DISPATCH_WITHIN // timedelta(seconds=1)),
         RESUMED_PER_MINUTE="2000",
+        RESUMING_RUNS="1",
     )
     job.at(NOW)
     return job

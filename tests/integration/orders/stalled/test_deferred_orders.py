@@ -10,9 +10,10 @@ import pytest
 from lambdas.contracts.orders import OrderState
 from lambdas.contracts.orders_table import CONFIRMED_SHARD
 from lambdas.contracts.times import format_time
-from lambdas.orders import stalled_orders
+from lambdas.orders import scans, stalled_orders
 from lambdas.orders.admission import Backlog
 from lambdas.orders.backlog import BacklogStore
+from lambdas.orders.domain import NO_LONGER_OPEN, Order
 from tests.support.order_jobs import Job, Killed, World
 from tests.support.stalled_orders import NOW, OLD, deferred, fake_bus, order_ids, report, run
 
@@ -104,3 +105,50 @@ def test_person_is_called_once_for_an_order_that_keeps_failing(job: Job, world: 
     assert order_ids(events) == [order.order_id]
     # It is the event that starts the saga, not the one that calls the person.
     assert json.loads(events.taken[0]["Detail"])["metadata"]["sequence"] == 1
+
+
+class TestPace:
+    """How many a run resumes, when many are due."""
+
+    @pytest.fixture
+    def backlog(self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch) -> list[Order]:
+        monkeypatch.setattr(scans, "PAGE_SIZE", 1)
+        job.set(AT_FIRST=2)
+        fake_bus(job)
+        due = NOW - timedelta(seconds=1)
+        return [deferred(world, f"{n}", due=due) for n in range(30)]
+
+    def test_it_doubles_while_what_was_resumed_goes_on(
+        self, job: Job, world: World, backlog: list[Order]
+    ):
+        published = []
+        for _ in range(4):
+            published.append(job.run()["published"])
+            for order in world.rows().values():
+                if order.check_after != backlog[0].check_after:
+                    world.keep(replace(order, **NO_LONGER_OPEN))
+
+        assert published == [2, 4, 8, 16]
+
+    def test_it_stays_low_while_what_was_resumed_is_deferred_again(
+        self, job: Job, backlog: list[Order]
+    ):
+        assert [job.run()["published"] for _ in range(3)] == [2, 2, 2]
+
+    def test_dry_run_does_not_change_it(self, job: Job, backlog: list[Order]):
+        assert [job.run(dry_run=True)["published"] for _ in range(3)] == [2, 2, 2]
+
+    def test_runs_share_the_orders_and_one_counts_them(
+        self, job: Job, world: World, backlog: list[Order]
+    ):
+        job.set(AT_FIRST=16 * len(backlog), RUNS=3)
+        first, *others = [job.run(run=number) for number in range(3)]
+
+        assert sum(report["published"] for report in (first, *others)) == len(backlog)
+        assert all(report["published"] for report in (first, *others))
+        assert (first["open"], [*map(len, others)]) == (len(backlog), [4, 4])
+
+    def test_run_takes_no_page_up_when_its_time_is_over(self, job: Job, backlog: list[Order]):
+        job.set(AT_FIRST=30, RUN_FOR=timedelta(0))
+
+        assert job.run()["published"] == 1

@@ -29,7 +29,7 @@ def test_run_is_bounded_and_the_next_continues(
     job: Job, world: World, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(scans, "PAGE_SIZE", 4)
-    job.set(MAX_ORDERS=8)
+    job.set(AT_FIRST=8)
     kept = [order.order_id for order in of_one_shard(world, 19)]
     events = fake_bus(job)
 
