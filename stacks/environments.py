@@ -90,10 +90,8 @@ class Environment:
     Then its event is published again; after twice that time a person is called.
     """
     resumed_per_minute: int = 1_200
-    """How many stalled or deferred orders are taken up again in a minute, at first.
-
-    While that goes well, twice as many each minute, up to some 3,500 in each of the
-    ``resuming_runs``: those take 35 s.
+    """How many stalled or deferred orders are taken up again in a minute, at first; while that goes
+    well, twice as many each minute, up to some 3,500 in each of the ``resuming_runs``.
     """
     resuming_runs: int = 1
     """How many runs of the job that resumes orders share its work; 1 to 16."""
