@@ -19,7 +19,7 @@ APPROVAL := $(if $(CI),never,$(shell test -t 0 && echo broadening || echo never)
 # Make puts ORDERS into the environment, whatever the file's name is. An empty one is refused.
 ORDERS_OPTION = $(if $(filter undefined,$(origin ORDERS)),,--orders "$$ORDERS")
 
-.PHONY: help setup demo up test check simulate python lint types unit contracts synth-alone docs api-docs lock synth
+.PHONY: help setup demo up test check simulate every-fault python lint types unit contracts synth-alone docs api-docs lock synth
 .PHONY: lint-templates preflight bytecode deploy smoke destroy clean pictures
 .DEFAULT_GOAL := help
 
@@ -87,6 +87,9 @@ build/alone/installed: requirements.txt
 
 simulate: setup ## the platform in virtual time, with faults by chance (SEED=7 plays one; SEEDS=500 FROM=1234 many)
 	@python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500) --from $(or $(FROM),1))
+
+every-fault: setup ## one order's saga with every fault at every place (PAIRS=1: every two at its tasks; ONE_IN=20: a share)
+	@python -m simulation.every_fault $(if $(PAIRS),--pairs) --one-in $(or $(ONE_IN),1)
 
 lock: setup ## pin everything that is installed, with hashes (UPGRADE=--upgrade for newer ones)
 	@for name in requirements requirements-dev requirements-lint; do \

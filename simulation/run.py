@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 
 from lambdas.contracts.orders import TERMINAL_STATES
 from simulation import chance as kinds
-from simulation.chance import Fault
+from simulation.chance import Chance, Fault
 from simulation.invariants import BrokenPromiseError, Invariants
 from simulation.journey import Note
 from simulation.operator import Operator
@@ -51,7 +52,8 @@ def run(seed: int, *, without: Container[str] = ()) -> Result:
 
     In every third seed, the sagas are Express workflows.
     """
-    world = World(synthesized(express=seed % 3 == 2), seed, without=without)
+    chance = partial(Chance, seed, without=without)
+    world = World(synthesized(express=seed % 3 == 2), chance)
     broken = None
     with world.installed():
         try:
@@ -95,7 +97,7 @@ def _play(world: World) -> None:
     for _ in range(ROUNDS):
         operator.clear()
         kernel.run(until=kernel.now + ROUND)
-        if _is_quiet(world, operator):
+        if is_quiet(world):
             break
     invariants.at_the_end()
 
@@ -127,7 +129,7 @@ def _plan_busy_skus(world: World) -> None:
         chance.record("busy SKU", kinds.CONFLICT, f"{', '.join(skus)} for {until - since:.0f} s")
 
 
-def _is_quiet(world: World, operator: Operator) -> bool:
+def is_quiet(world: World) -> bool:
     """Return whether every order has ended, and no work is in progress."""
     rows = world.tables.rows(world.table("Orders", "Orders"))
     waiting = any(queue.messages for name, queue in world.queues.items() if "Replays" not in name)
@@ -135,4 +137,5 @@ def _is_quiet(world: World, operator: Operator) -> bool:
         world.kernel.foreground == 0
         and not waiting
         and all(row["state"] in TERMINAL_STATES for row in rows)
+        and not any(world.ledger.rows("outbox"))
     )

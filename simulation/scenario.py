@@ -60,13 +60,22 @@ class Customers:
             request = Request(customer, f"key-{number}", body)
             self.requests.append(request)
             at = chance.between("order", 0, ORDERING)
-            self.world.kernel.after(at, self._start, "customer", partial(self._place, request))
+            self.world.kernel.after(at, self.place, request)
+
+    def place(self, request: Request) -> None:
+        """Let a customer place an order now."""
+        self._start("customer", partial(self._place, request))
+
+    def cancel(self, request: Request) -> None:
+        """Let a customer cancel an order now, if it was accepted."""
+        if request.order_id:
+            self._start("customer", partial(self._cancel, request))
 
     def cancel_later(self, request: Request) -> None:
         """Cancel an order seconds later, while its saga runs, or much later."""
         delay = self.world.chance.pick("cancel", (1, 3, 30, 600, 4_000))
         at = self.world.chance.between("cancel", 0, delay)
-        self.world.kernel.after(at, self._start, "customer", partial(self._cancel, request))
+        self.world.kernel.after(at, self.cancel, request)
 
     def _body(self) -> dict[str, Any]:
         chance = self.world.chance
@@ -119,9 +128,11 @@ class Customers:
 class WarehouseWorkers:
     """The warehouse's workers, with the real handlers of their messages."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, opens: int | None = None) -> None:
+        """``opens`` is in how many seconds the warehouse opens; chance says it if it is None."""
         self._world = world
-        opens = world.chance.pick("warehouse opens", (0, 0, ORDERING, 2 * ORDERING))
+        if opens is None:
+            opens = world.chance.pick("warehouse opens", (0, 0, ORDERING, 2 * ORDERING))
         self._opens = world.kernel.now + opens
         self._handlers = MessageHandlers(
             Warehouse(
@@ -180,9 +191,10 @@ class CardCompany:
     def __init__(self, world: World, customers: Customers) -> None:
         self._world, self._customers = world, customers
         if world.chance.draw("disputes") < 0.3:
-            world.kernel.after(world.chance.between("dispute", 5, 2 * ORDERING), self._report)
+            world.kernel.after(world.chance.between("dispute", 5, 2 * ORDERING), self.report)
 
-    def _report(self) -> None:
+    def report(self) -> None:
+        """Report a dispute about one of the accepted orders."""
         accepted = [request for request in self._customers.requests if request.order_id]
         if accepted:
             disputed = self._world.chance.pick("disputed", accepted).order_id

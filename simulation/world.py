@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from io import BytesIO
@@ -31,10 +31,10 @@ START = datetime(2030, 1, 1, tzinfo=UTC)
 class World:
     """The platform of one run."""
 
-    def __init__(self, templates: Templates, seed: int, *, without: Container[str] = ()) -> None:
-        """``without`` has the ids of faults to leave out."""
+    def __init__(self, templates: Templates, chance: Callable[[Kernel], Chance]) -> None:
+        """``chance`` makes the decisions of the run."""
         self.kernel = Kernel(START)
-        self.chance = Chance(seed, self.kernel, without=without)
+        self.chance = chance(self.kernel)
         self.journey = Journey(lambda: self.kernel.now)
         self.chance.on_fault = lambda fault: self.journey.note(
             "", f"FAULT {fault.kind}: {fault.where}"
