@@ -31,7 +31,8 @@ from tests.templates.checks.streams import stream_is_retained_and_encrypted
 from tests.templates.kinds import STREAM
 from tests.templates.synthesis import ROOT, Platform, new_app, templates
 
-UNKNOWN = "unknown environment 'nope': -c env=NAME takes one of dev, prod, laptop\n"
+KNOWN = ", ".join((*ENVIRONMENTS, "laptop"))
+UNKNOWN = f"unknown environment 'nope': -c env=NAME takes one of {KNOWN}\n"
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
