@@ -108,7 +108,7 @@ def api(settings: dict[str, str], *arguments: str) -> str:
 
 
 def client(settings: dict[str, str], service: str) -> Any:
-    return boto3.client(
+    return boto3.client(  # type: ignore[call-overload]
         service,
         endpoint_url=settings["AWS_ENDPOINT_URL"],
         verify=settings["AWS_CA_BUNDLE"],
