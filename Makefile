@@ -109,7 +109,7 @@ docs: setup ## write the generated pages of docs/ again
 	python -m bench.scaling --write
 	python -m bench.shard_simulation --draw
 
-PICTURES := map journey dead-letter views
+PICTURES := map journey dead-letter views play
 pictures: setup ## the console's pictures in docs/images, taken by its test in a browser
 	pytest tests/e2e/test_console.py
 	mkdir -p docs/images

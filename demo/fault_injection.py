@@ -5,12 +5,10 @@ Each fault denies a permission until a message is dead-lettered because of it.
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
 
 from demo.ops_command import run_ops
 from demo.screen import RED, Note, Screen
@@ -20,87 +18,10 @@ from ops.deployed import Deployed
 from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.readers import reader_for
 from ops.dlq.selection import find_sink
+from ops.faults import FAULTS_WHILE_DISPATCHING, FAULTS_WHILE_PLACING, Denials, InjectedFault
 
 DEAD_LETTER_TIMEOUT = 180.0
 """Seconds to wait for a dead letter, and until all are redriven."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InjectedFault:
-    """A permission that is denied for some time."""
-
-    what: str
-    """The fault's name in the report."""
-    holder: str
-    """The role or queue whose policy denies the permission."""
-    right: str
-    """The permission: an IAM action."""
-    queue: str
-    """The dead-letter queue for work that fails because of it."""
-
-
-FAULTS_WHILE_PLACING: Sequence[InjectedFault] = (
-    InjectedFault(
-        what="saga start denied",
-        holder="orders/FulfilmentMachineEventsRole",
-        right="states:StartExecution",
-        queue="orders/StartFulfilmentRuleUndelivered",
-    ),
-)
-FAULTS_WHILE_DISPATCHING: Sequence[InjectedFault] = (
-    InjectedFault(
-        what="order write denied",
-        holder="orders/MarkDispatchedRole",
-        right="dynamodb:PutItem",
-        queue="orders/MarkDispatchedDeadLetters",
-    ),
-    InjectedFault(
-        what="stock delivery denied",
-        holder="storefront/AvailabilitySubscriberQueue",
-        right="sqs:SendMessage",
-        queue="storefront/AvailabilitySubscriberUndelivered",
-    ),
-    InjectedFault(
-        what="timeline write denied",
-        holder="storefront/UpdateTimelinesRole",
-        right="dynamodb:UpdateItem",
-        queue="storefront/ProjectionDeadLetters",
-    ),
-)
-"""One fault for each kind of delivery: an event, a message, and a batch of the stream."""
-
-
-Policy = Mapping[str, Any]
-
-
-class _RolePolicy:
-    """The only inline policy of a role."""
-
-    def __init__(self, client: Callable[[str], Any], name: str) -> None:
-        self._iam = client("iam")
-        (policy,) = self._iam.list_role_policies(RoleName=name)["PolicyNames"]
-        self._named = {"RoleName": name, "PolicyName": policy}
-
-    def read(self) -> Policy:
-        return dict(self._iam.get_role_policy(**self._named)["PolicyDocument"])
-
-    def write(self, policy: Policy) -> None:
-        self._iam.put_role_policy(**self._named, PolicyDocument=json.dumps(policy))
-
-
-class _QueuePolicy:
-    """The policy of a queue."""
-
-    def __init__(self, client: Callable[[str], Any], url: str) -> None:
-        self._sqs, self._url = client("sqs"), url
-
-    def read(self) -> Policy:
-        answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["Policy"])
-        return dict(json.loads(answer["Attributes"]["Policy"]))
-
-    def write(self, policy: Policy) -> None:
-        attributes = {"Policy": json.dumps(policy)}
-        self._sqs.set_queue_attributes(QueueUrl=self._url, Attributes=attributes)
 
 
 class FaultInjection:
@@ -111,7 +32,7 @@ class FaultInjection:
         self._client = cache(cloud.client)
         templates = Deployed(session=RootSession(cloud), environment="dev").templates()
         self._sinks = find_failure_sinks(templates)
-        self._physical = {each.name: each.physical for each in templates.resources()}
+        self._denials = Denials(self._client, templates)
         self._listing = ""
         self._moved = self._left = 0
         self._found: list[InjectedFault] = []
@@ -211,16 +132,9 @@ class FaultInjection:
         return reader_for(find_sink(self._sinks, fault.queue), self._client).depth().total
 
     def _deny(self, fault: InjectedFault) -> Callable[[], None]:
-        """Deny the permission; return a function that permits it again."""
-        name = self._physical[fault.holder]
-        of_role = fault.holder.endswith("Role")
-        policy = _RolePolicy(self._client, name) if of_role else _QueuePolicy(self._client, name)
-        whole = policy.read()
-        denial = {"Effect": "Deny", "Action": fault.right, "Resource": "*"}
-        if not of_role:
-            denial["Principal"] = "*"
-        policy.write({**whole, "Statement": [*whole["Statement"], denial]})
-        return partial(policy.write, whole)
+        """Deny the permission; return how to permit again."""
+        self._denials.deny(fault)
+        return partial(self._denials.permit, fault)
 
     def _dead_letters(self) -> int:
         return sum(reader_for(sink, self._client).depth().total for sink in self._sinks)

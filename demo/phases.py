@@ -7,11 +7,12 @@ from demo import offers, order_driver
 from demo.database import count
 from demo.duplicates import Duplicates
 from demo.errors import DemoError
-from demo.fault_injection import FAULTS_WHILE_PLACING, FaultInjection
+from demo.fault_injection import FaultInjection
 from demo.run import Run
 from demo.screen import Note, Screen, bar
 from demo.stock_delivery import deliver_stock
 from demo.waiting import wait_until_none
+from ops.faults import FAULTS_WHILE_PLACING
 
 # A withdrawn order has ended once, when it was confirmed, and will end again.
 _ENDED = """SELECT coalesce(sum(CASE detail_type WHEN 'OrderWithdrawn' THEN -1 ELSE 1 END), 0)

@@ -23,7 +23,7 @@ from demo.console import running_console
 from demo.database import count
 from demo.disputes import Disputes
 from demo.duplicates import Duplicates
-from demo.fault_injection import FAULTS_WHILE_DISPATCHING, FaultInjection
+from demo.fault_injection import FaultInjection
 from demo.guide import explain
 from demo.invariants import Violation, find_violations
 from demo.order_book import load_orders
@@ -34,6 +34,7 @@ from demo.view_rebuild import RebuiltView, rebuild_views
 from demo.waiting import wait_until_none
 from demo.workers import running_workers
 from emulator.cloud import Cloud, running
+from ops.faults import FAULTS_WHILE_DISPATCHING
 
 CHECKS = (
     *invariant_checks.CHECKS,

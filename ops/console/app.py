@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from ops.console import alarms, dead_letters, map, orders, views
+from ops.console import alarms, dead_letters, map, orders, play, views
 from ops.console.guard import Guard
 from ops.console.page import Console, page
 from ops.deployed import OperationError
@@ -29,6 +29,7 @@ def create_app(console: Console, *, port: int) -> Starlette:
             *map.ROUTES,
             *views.ROUTES,
             *alarms.ROUTES,
+            *play.ROUTES,
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(Guard, port=port, secrets=console.secrets)],

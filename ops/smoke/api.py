@@ -101,6 +101,8 @@ class Users:
     cognito: Any
     outputs: Mapping[str, str]
     send: Send
+    prefix: str = "smoke"
+    """Begins the customer's user name."""
     name: str = ""
     """The customer's user name, while there is one."""
 
@@ -129,7 +131,7 @@ class Users:
 
     def customer_token(self) -> str:
         """Create a customer, and return an access token."""
-        self.name = f"smoke-{secrets.token_hex(8)}"
+        self.name = f"{self.prefix}-{secrets.token_hex(8)}"
         user = {"UserPoolId": self.outputs["UserPoolId"], "Username": self.name}
         password = f"Aa1!{secrets.token_urlsafe(24)}"
         self.cognito.admin_create_user(**user, MessageAction="SUPPRESS")

@@ -30,6 +30,7 @@ PICTURES = ROOT / "build" / "console"
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 SKU, PRICE = "85123A", 255
 PLACE = "purchasing/LowStockDeadLetters"
+UNDELIVERED = "orders/StartFulfilmentRuleUndelivered"
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 SCALE = 1.5
@@ -245,6 +246,7 @@ def test_narrow_page_needs_no_scrolling_to_the_side(chromium: Browser, platform:
         "dead-letter": f"/dead-letters/{PLACE}",
         "views": "/views",
         "alarms": "/alarms",
+        "play": "/play",
     }
     with entered(chromium, platform, size=NARROW) as page:
         for name, path in pages.items():
@@ -300,3 +302,31 @@ def test_dead_letter_is_redriven_after_a_dry_run_and_the_map_shows_it(
         expect(page.get_by_role("heading", level=1)).to_have_text("1 deleted")
         # Without loading the page again: the count was pushed.
         expect(watcher.locator("[data-live='purchasing.dead']")).to_have_text("0")
+
+
+def test_player_breaks_something_finds_it_and_puts_it_back(chromium: Browser, platform: Platform):
+    """No saga can start for an order; a redrive lets it start once it may again."""
+    with entered(chromium, platform) as page:
+        page.get_by_role("link", name="Play").click()
+        page.get_by_role("button", name="Break: saga start denied").click()
+        page.get_by_label("Orders that").select_option("go well")
+        page.get_by_role("button", name="Place").click()
+        expect(page.get_by_role("list", name="Placed orders").get_by_role("link")).to_have_count(1)
+        order = page.get_by_role("list", name="Placed orders").get_by_role("link").inner_text()
+
+        def is_dead_lettered() -> bool:
+            page.goto(f"{platform.base}/play")
+            dead = page.get_by_role("region", name="Dead letters now")
+            return dead.get_by_role("link", name=UNDELIVERED).count() > 0
+
+        wait_until("the order's event is a dead letter", is_dead_lettered)
+        look(page, "play")
+        page.get_by_role("button", name="Put back: saga start denied").click()
+        expect(page.get_by_role("button", name="Break: saga start denied")).to_be_visible()
+
+        page.get_by_role("region", name="Dead letters now").get_by_role(
+            "link", name=UNDELIVERED
+        ).click()
+        page.get_by_role("button", name="Redrive the chosen").click()
+        page.get_by_role("button", name="Redrive 1 now").click()
+        await_state(platform.cloud, platform.outputs, order, "CONFIRMED")

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from demo.fault_injection import FAULTS_WHILE_DISPATCHING, FAULTS_WHILE_PLACING
 from emulator.polling import poll
+from ops.faults import FAULTS_WHILE_DISPATCHING, FAULTS_WHILE_PLACING
 from tests.support.deliveries import eventually
 
 ROOT = Path(__file__).resolve().parents[2]

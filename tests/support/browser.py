@@ -17,7 +17,7 @@ NAMES = (
     "google-chrome",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
-COLOURS = 128
+COLOURS = 256
 """How many colours a picture has: enough for a page, and a third of the bytes."""
 
 

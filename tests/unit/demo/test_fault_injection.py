@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from demo.fault_injection import FAULTS_WHILE_DISPATCHING, FAULTS_WHILE_PLACING, FaultInjection
-from demo.fault_injection import InjectedFault as Fault
+from demo.fault_injection import FaultInjection
 from demo.screen import Screen
+from ops.faults import FAULTS_WHILE_DISPATCHING, FAULTS_WHILE_PLACING
+from ops.faults import InjectedFault as Fault
 
 (FAULT,) = FAULTS_WHILE_PLACING
 

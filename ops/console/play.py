@@ -1,0 +1,105 @@
+"""The page to practise on, on a laptop only: place orders, break something, put it back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from ops.console.guard import form_of
+from ops.console.page import Console, console_of, page
+from ops.deployed import OperationError
+from ops.faults import FAULTS_WHILE_DISPATCHING, FAULTS_WHILE_PLACING, Denials, InjectedFault
+from ops.play import BAD_QUEUE, KINDS, MAX_ORDERS, Player
+
+FAULTS: Sequence[InjectedFault] = (*FAULTS_WHILE_PLACING, *FAULTS_WHILE_DISPATCHING)
+
+
+def show_play(request: Request) -> Response:
+    """Show what can be placed and broken, and what is broken now."""
+    return _page(request, _local(request), placed=[])
+
+
+def place(request: Request) -> Response:
+    """Place orders, and show their ids."""
+    console, form = _local(request), form_of(request)
+    kind, count = form.get("kind", [""])[0], form.get("count", ["1"])[0]
+    if kind not in KINDS or not count.isdecimal() or not 1 <= int(count) <= MAX_ORDERS:
+        raise OperationError(f"choose what becomes of the orders, and 1 to {MAX_ORDERS} of them")
+    return _page(request, console, placed=_player(request).place(kind, int(count)))
+
+
+def deny(request: Request) -> Response:
+    """Deny a permission."""
+    console, fault = _local(request), _fault(request)
+    _denials(console).deny(fault)
+    return RedirectResponse("/play", 303)
+
+
+def permit(request: Request) -> Response:
+    """Permit it again."""
+    console, fault = _local(request), _fault(request)
+    _denials(console).permit(fault)
+    return RedirectResponse("/play", 303)
+
+
+def send_bad_message(request: Request) -> Response:
+    """Send a message that its consumer cannot parse."""
+    _local(request)
+    _player(request).send_bad_message()
+    return RedirectResponse("/play", 303)
+
+
+def _page(request: Request, console: Console, *, placed: Sequence[str]) -> Response:
+    denials, counts = _denials(console), console.counts.now()
+    dead = sorted(
+        {sink for sink in counts if sink.endswith(("DeadLetters", "Undelivered")) and counts[sink]}
+    )
+    context: dict[str, Any] = {
+        "kinds": KINDS,
+        "most": MAX_ORDERS,
+        "product": _player(request).product(),
+        "placed": placed,
+        "faults": [(number, each, denials.is_active(each)) for number, each in enumerate(FAULTS)],
+        "bad_queue": BAD_QUEUE,
+        "dead": [(name, counts[name]) for name in dead],
+    }
+    return page(request, "play.html", context)
+
+
+def _local(request: Request) -> Console:
+    """Return the console, if nobody else's orders are on what it shows."""
+    console = console_of(request)
+    if not console.is_local:
+        raise HTTPException(404, "only a platform on this machine is there to be broken")
+    return console
+
+
+def _player(request: Request) -> Player:
+    state = request.app.state
+    if not hasattr(state, "player"):
+        state.player = Player(deployed=console_of(request).deployed)
+    player: Player = state.player
+    return player
+
+
+def _denials(console: Console) -> Denials:
+    return Denials(console.deployed.client, console.deployed.templates())
+
+
+def _fault(request: Request) -> InjectedFault:
+    number = form_of(request).get("fault", [""])[0]
+    if not number.isdecimal() or int(number) >= len(FAULTS):
+        raise OperationError("there is no such fault")
+    return FAULTS[int(number)]
+
+
+ROUTES = [
+    Route("/play", show_play),
+    Route("/play/orders", place, methods=["POST"]),
+    Route("/play/deny", deny, methods=["POST"]),
+    Route("/play/permit", permit, methods=["POST"]),
+    Route("/play/message", send_bad_message, methods=["POST"]),
+]
