@@ -13,6 +13,10 @@ STANDARD_VCPUS = "L-1216C47A"
 """EC2's quota of running On-Demand Standard instances, which T instances belong to, in vCPUs.
 https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html
 """
+STANDARD_FAMILIES = frozenset("acdhimrtz")
+"""The first letters of the instance types that share this quota; Spot Instances have another."""
+OF_GROUP = "aws:autoscaling:groupName"
+"""The tag that Auto Scaling gives its instances."""
 DSQL_CLUSTERS = 20
 """The default quota of clusters in a Region: https://docs.aws.amazon.com/general/latest/gr/dsql.html"""
 GROUP, CLUSTER = "AWS::AutoScaling::AutoScalingGroup", "AWS::DSQL::Cluster"
@@ -49,20 +53,50 @@ def check_instances(preflight: Preflight) -> Iterator[Finding]:
     groups = list(preflight.properties(GROUP))
     if not types or not groups:
         return
-    described = preflight.client("ec2").describe_instance_types(InstanceTypes=types)
+    ec2 = preflight.client("ec2")
+    described = ec2.describe_instance_types(InstanceTypes=types)
     each = max(found["VCpuInfo"]["DefaultVCpus"] for found in described["InstanceTypes"])
-    least = each * sum(int(group["MinSize"]) for group in groups)
-    most = each * sum(int(group["MaxSize"]) for group in groups)
+    # A rolling update launches an instance before it ends one.
+    least = each * (sum(int(group["MinSize"]) for group in groups) + 1)
+    most = each * (sum(int(group["MaxSize"]) for group in groups) + 1)
+    others = _vcpus_of_others(preflight, {str(group["AutoScalingGroupName"]) for group in groups})
     quota = preflight.client("service-quotas").get_service_quota(
         ServiceCode="ec2", QuotaCode=STANDARD_VCPUS
     )["Quota"]["Value"]
-    # A rolling update launches an instance before it ends one.
-    if quota < least + each:
-        yield stop(f"EC2's quota is {quota:g} vCPUs, and the workers need {least + each}: {RAISE}")
-    elif quota < most + each:
-        yield note(f"EC2's quota is {quota:g} vCPUs, and the workers may need {most}: {RAISE}")
+    use = f"EC2's quota is {quota:g} vCPUs; other instances of the account use {others}"
+    if quota < others + least:
+        yield stop(
+            f"{use}, and the workers need {least} while an update replaces them: {RAISE}, "
+            "choose fewer workers, or end what else runs"
+        )
+    elif quota < others + most:
+        yield note(f"{use}, and the workers may need {most} under load: {RAISE}")
     else:
-        yield fine(f"EC2's quota is {quota:g} vCPUs; the workers use {least} to {most}")
+        yield fine(f"{use}, and the workers at most {most}")
+
+
+def _vcpus_of_others(preflight: Preflight, groups: set[str]) -> int:
+    """Return the vCPUs that count against the quota and are not those of these groups."""
+    pages = (
+        preflight.client("ec2")
+        .get_paginator("describe_instances")
+        .paginate(Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}])
+    )
+    instances = (
+        instance
+        for page in pages
+        for reservation in page["Reservations"]
+        for instance in reservation["Instances"]
+    )
+    return sum(
+        int(cpu["CoreCount"]) * int(cpu["ThreadsPerCore"])
+        for instance in instances
+        if instance["InstanceType"][0] in STANDARD_FAMILIES
+        and instance.get("InstanceLifecycle") != "spot"
+        and not groups
+        & {tag["Value"] for tag in instance.get("Tags", []) if tag["Key"] == OF_GROUP}
+        and (cpu := instance.get("CpuOptions"))
+    )
 
 
 def check_stack_quota(preflight: Preflight) -> Iterator[Finding]:

@@ -28,7 +28,11 @@ WORKERS = template(
     },
     Group={
         "Type": "AWS::AutoScaling::AutoScalingGroup",
-        "Properties": {"MinSize": "2", "MaxSize": "10"},
+        "Properties": {
+            "MinSize": "2",
+            "MaxSize": "10",
+            "AutoScalingGroupName": "Orders-Prod-Warehouse",
+        },
     },
 )
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from ops.preflight import quotas
-from ops.preflight.findings import Verdict
+from ops.preflight.findings import Preflight, Verdict
 from tests.unit.ops.account_fakes import answering, fake_client, preflight, template
-from tests.unit.ops.preflight_templates import FINE, NOTE, STOP, WORKERS, found, function
+from tests.unit.ops.preflight_templates import FINE, NOTE, STOP, WORKERS, found, function, texts
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,20 @@ def test_small_concurrency_is_noted_where_nothing_is_reserved():
     assert found(quotas.check_concurrency, of) == [NOTE]
 
 
-@pytest.mark.parametrize(("quota", "verdict"), [(5, STOP), (6, NOTE), (21, NOTE), (22, FINE)])
-def test_vcpus_must_suffice_for_the_group_and_a_rolling_update(quota: int, verdict: Verdict):
+def instance(type: str = "t4g.micro", *, group: str = "", **more: Any) -> Any:
+    tags = [{"Key": "aws:autoscaling:groupName", "Value": group}]
+    cpu = {"CoreCount": 1, "ThreadsPerCore": 2}
+    return {"InstanceType": type, "CpuOptions": cpu, "Tags": tags, **more}
+
+
+def with_vcpus(quota: int, *instances: Any) -> Preflight:
     types = [{"VCpuInfo": {"DefaultVCpus": 2}}]
-    of = preflight(
+    return preflight(
         wanted={"Orders-Prod-Warehouse": WORKERS},
-        ec2=fake_client(describe_instance_types=answering(InstanceTypes=types)),
+        ec2=fake_client(
+            {"describe_instances": [{"Reservations": [{"Instances": list(instances)}]}]},
+            describe_instance_types=answering(InstanceTypes=types),
+        ),
         **{
             "service-quotas": fake_client(
                 get_service_quota=answering(Quota={"Value": float(quota)})
@@ -54,7 +62,29 @@ def test_vcpus_must_suffice_for_the_group_and_a_rolling_update(quota: int, verdi
         },
     )
 
+
+@pytest.mark.parametrize(("quota", "verdict"), [(5, STOP), (6, NOTE), (21, NOTE), (22, FINE)])
+def test_vcpus_must_suffice_for_the_group_and_a_rolling_update(quota: int, verdict: Verdict):
+    assert found(quotas.check_instances, with_vcpus(quota)) == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict"),
+    [
+        (instance(group="Orders-Dev-Warehouse"), STOP),
+        (instance("m7g.medium"), STOP),
+        (instance(group="Orders-Prod-Warehouse"), NOTE),
+        (instance(InstanceLifecycle="spot"), NOTE),
+        (instance("g5.xlarge"), NOTE),
+    ],
+)
+def test_vcpus_of_other_instances_are_not_there_for_the_group(other: Any, verdict: Verdict):
+    of = with_vcpus(7, other)
+
     assert found(quotas.check_instances, of) == [verdict]
+    if verdict is STOP:
+        said = texts(quotas.check_instances, of, STOP)
+        assert "use 2, and the workers need 6 while an update replaces them" in said
 
 
 @pytest.mark.parametrize(("limit", "verdict"), [(2, STOP), (3, FINE)])
