@@ -11,7 +11,7 @@ from stacks.constructs.saga.model import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS, Ti
 from stacks.environments import DEV
 from tests.templates.kinds import MACHINE
 from tests.templates.saga_definitions import SAGAS, calls, saga
-from tests.templates.synthesis import Platform, platform, synthesis_of
+from tests.templates.synthesis import ROOT, Platform, platform, synthesis_of
 
 
 def express() -> Platform:
@@ -106,3 +106,11 @@ class TestTime:
         ]
 
         assert values[":until"]["N"].endswith(f"+ {STANDARD_TIMEOUTS.lease}) %}}")
+
+
+def test_guide_says_how_much_time_is_left():
+    guide = (ROOT / "docs" / "how-to" / "add-a-saga-step.md").read_text()
+
+    for of, timeouts in ((platform("dev"), STANDARD_TIMEOUTS), (express(), EXPRESS_TIMEOUTS)):
+        taken = longest_path(saga(of, "Fulfilment"))
+        assert f"{taken:.0f} s of {timeouts.execution}" in guide
