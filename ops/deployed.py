@@ -150,4 +150,6 @@ def _with_endpoint(make: Callable[[], Any]) -> Any:
         return make()
     except ValueError as error:
         # Here botocore checks the endpoint in AWS_ENDPOINT_URL or in the profile.
-        raise OperationError(f"AWS_ENDPOINT_URL or the profile: {error}") from error
+        raise OperationError(
+            f"the endpoint in AWS_ENDPOINT_URL or the profile is not valid: {error}"
+        ) from error

@@ -56,9 +56,14 @@ class Limits:
 
     def __post_init__(self) -> None:
         if not 1 <= self.floor <= self.ceiling:
-            raise ValueError(f"no shard count is from {self.floor} to {self.ceiling}")
+            raise ValueError(
+                f"floor and ceiling must be 1 or more, and in order: not from {self.floor}"
+                f" to {self.ceiling}"
+            )
         if count_doublings(self.floor, self.ceiling) > MAX_CALLS_PER_DAY:
-            raise UnreachableCeilingError(f"{self.floor} to {self.ceiling}")
+            raise UnreachableCeilingError(
+                f"{MAX_CALLS_PER_DAY} doublings do not suffice from {self.floor} to {self.ceiling}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         log("dispute_dead_lettered", event_id=event["id"], reason=str(reason))
         return {"dead_lettered": str(reason)}
     if bus.publish([disputed]):
-        raise PublishError(f"dispute {disputed.data.dispute_id} of order {disputed.data.order_id}")
+        raise PublishError(
+            f"the bus rejected dispute {disputed.data.dispute_id} of order {disputed.data.order_id}"
+        )
     log("dispute_published", order_id=disputed.data.order_id, dispute_id=disputed.data.dispute_id)
     return {"order_id": disputed.data.order_id, "event_id": disputed.metadata.event_id}

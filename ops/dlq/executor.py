@@ -142,8 +142,8 @@ class ActionExecutor:
             return
         if state not in UNDONE_STATES:
             raise ActionFailedError(
-                f"order {action.order} is {state}: it stands, and {action.compensation}"
-                " would undo it; the dead letter is out of date and may be purged"
+                f"order {action.order} is {state}: it is not undone, so {action.compensation} must"
+                " not be called; the dead letter is out of date and may be purged"
             )
         self._invoke(self._function_of(action), action.payload)
         repaired = {"order_id": action.order, "compensation": action.compensation}

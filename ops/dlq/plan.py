@@ -148,7 +148,7 @@ def plan_redrive(dead_letter: DeadLetter, sink: FailureSink) -> Action:
     if route is None:
         raise NotRedrivableError(f"{dead_letter.failed_at or sink.name} is no longer deployed")
     if dead_letter.message.attributes.get("IS_PAYLOAD_TRUNCATED") == "true":
-        raise NotRedrivableError("Scheduler kept only the beginning of it")
+        raise NotRedrivableError("Scheduler kept only the beginning of the payload")
     match dead_letter.mechanism:
         case Mechanism.RULE:
             return _to_rule_target(dead_letter, route)

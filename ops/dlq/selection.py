@@ -69,5 +69,6 @@ def find_sink(sinks: Sequence[FailureSink], name: str) -> FailureSink:
     if not found:
         raise OperationError(f"there is no dead-letter queue {name}: see dlq list")
     if len(found) > 1:
-        raise OperationError(f"{name} may be {', '.join(sink.name for sink in found)}")
+        names = ", ".join(sink.name for sink in found)
+        raise OperationError(f"{name} is a part of several names: {names}")
     return found[0]

@@ -59,7 +59,7 @@ class ServiceBucket(s3.Bucket):
         ``reason`` says why the pattern needs a wildcard.
         """
         if grantee is None:
-            raise TypeError("a function without a role of its own")
+            raise TypeError("the function has no role of its own")
         grant(grantee, action, on=self.arn_for_objects(objects))
         logical_id = Stack.of(self).resolve(self.bucket_arn)["Fn::GetAtt"][0]
         acknowledge(

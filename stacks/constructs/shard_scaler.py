@@ -85,7 +85,7 @@ class ShardScaler(Construct):
     def _grant_get_metric_data(self) -> None:
         """Grant GetMetricData in a policy of its own, which has the wildcard's acknowledgement."""
         if self.function.role is None:
-            raise TypeError("a function that the app declares has a role")
+            raise TypeError("the scaler's function has no role")
         policy = iam.Policy(
             self,
             "ReadMetrics",

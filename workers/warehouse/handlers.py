@@ -46,5 +46,5 @@ class MessageHandlers:
         """
         picking = self._warehouse.put_picking(parse_picking(message.body, now=self._now()))
         if self._bus.publish([order_picked_event(picking)]):
-            raise PublishError(f"OrderPicked of {picking.order_id}")
+            raise PublishError(f"the bus rejected OrderPicked of order {picking.order_id}")
         log("order_picked", order_id=picking.order_id)

@@ -190,8 +190,12 @@ class TestRepair:
     @pytest.mark.parametrize(
         ("state", "finished", "said"),
         [
-            ("CONFIRMED", True, "is CONFIRMED: it stands, and ReleaseStock would undo it"),
-            ("DISPATCHED", True, "is DISPATCHED: it stands"),
+            (
+                "CONFIRMED",
+                True,
+                "is CONFIRMED: it is not undone, so ReleaseStock must not be called",
+            ),
+            ("DISPATCHED", True, "is DISPATCHED: it is not undone"),
             ("PLACED", False, "is PLACED: its saga works on it"),
             ("WITHDRAWN", False, "is WITHDRAWN: its saga works on it"),
         ],

@@ -256,7 +256,7 @@ def test_error_of_every_sink_ends_the_redrive(run: Run, monkeypatch: pytest.Monk
     ("arguments", "said"),
     [
         (["dlq", "show", "Nothing"], "there is no dead-letter queue Nothing: see dlq list"),
-        (["dlq", "show", "Undelivered"], "Undelivered may be backbone/CatchAllUndelivered, "),
+        (["dlq", "show", "Undelivered"], "Undelivered is a part of several names: "),
         (["dlq", "show", "Repair", "--id", "m1"], "found no dead letter m1: see dlq show"),
         (["dlq", "redrive", "--all", "--id", "m1"], "found no dead letter m1: see dlq show"),
         (["saga", "repair", "order-1"], "there is no order order-1"),
