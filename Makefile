@@ -123,7 +123,7 @@ synth: setup ## the templates of ENV (dev or prod)
 
 preflight deploy: COMPILED = $(if $(filter-out no,$(BYTECODE)),-c bytecode=$(BYTECODE))
 
-preflight: synth ## what would make a deployment of ENV fail, surprise, or lose something (ANYWAY=1 ends well all the same)
+preflight: synth ## what would make a deployment of ENV fail, or lose data (ANYWAY=1: ends well in any case)
 	python -m ops preflight --env $(ENV) $(if $(ANYWAY),--anyway)
 	python -m ops contracts check --env $(ENV)
 

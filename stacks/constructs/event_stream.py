@@ -8,7 +8,10 @@ from stacks.environments import Environment
 
 
 class EventStream(kinesis.Stream):
-    """An encrypted stream that keeps events for a week; its shards are the environment's."""
+    """An encrypted stream that keeps events for a week.
+
+    The environment sets its number of shards.
+    """
 
     def __init__(self, scope: Construct, id: str, *, env: Environment) -> None:
         mode = kinesis.StreamMode.PROVISIONED if env.shards else kinesis.StreamMode.ON_DEMAND
