@@ -2,7 +2,7 @@
 
 Run it with the Python that has cfn-lint, which has CloudFormation's own schemas:
 ``build/lint/bin/python tools/replacing_properties.py`` compares, and ends with 1 on a difference;
-``--write`` writes. ``make lint-templates`` compares.
+``--write`` writes. ``make lint-templates`` installs it, synthesizes, and compares.
 https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
 """
 

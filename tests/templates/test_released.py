@@ -28,6 +28,7 @@ def test_released_templates_are_reduced():
 
 
 def test_replacing_properties_of_every_type_are_known():
+    """A new type needs a row: ``make lint-templates``, then ``tools/replacing_properties.py``."""
     kinds = {resource.kind for name in ENVIRONMENTS for resource in platform(name).all()}
 
     assert {
