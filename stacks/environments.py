@@ -118,7 +118,7 @@ class Environment:
     duplicate_window: Duration
     """How soon after an order an equal one of the same customer counts as its duplicate."""
     workers: tuple[int, int]
-    """The minimum and maximum number of warehouse instances, of 2 vCPUs; an update needs one more."""
+    """The minimum and maximum number of warehouse instances, 2 vCPUs each; an update adds one."""
     shards: tuple[int, int] | None
     """The minimum and maximum number of shards of the order stream; None means on-demand mode."""
     relay_parallelization: int
