@@ -91,8 +91,6 @@ CALLS_PER_ORDER = 29.2
 """Invocations per order when orders come one at a time, measured by `bench.function_calls`."""
 STATES_PER_SAGA = 5
 """States that a saga enters until its order is confirmed, measured in the same way."""
-CALLS_IN_SAGA = 4
-"""Invocations in a saga, the card provider's included. They share the saga's trace."""
 EVENTS_PER_ORDER = 8
 SKUS_PER_ORDER = 2
 STOCK_CHANGES_PER_ORDER = 2 * SKUS_PER_ORDER
@@ -128,7 +126,9 @@ def idle_costs(env: Environment, templates: Templates) -> list[CostItem]:
     items = [
         CostItem("shards of the order stream", shards * HOURS_PER_MONTH, SHARD_HOUR),
         CostItem(
-            "shards, as records are kept for a week", shards * HOURS_PER_MONTH, SHARD_RETENTION_HOUR
+            "shards, as records are kept for a week",
+            shards * HOURS_PER_MONTH * (env.stream_retention.to_days() > 1),
+            SHARD_RETENTION_HOUR,
         ),
         CostItem("fan-out to the projections", shards * consumers * HOURS_PER_MONTH, FAN_OUT_HOUR),
         CostItem("instances of the warehouse", instances * HOURS_PER_MONTH, INSTANCE_HOUR),
@@ -149,7 +149,6 @@ def idle_costs(env: Environment, templates: Templates) -> list[CostItem]:
             GB_SECOND,
             "assumed",
         ),
-        CostItem("traces of scheduled runs", runs, TRACE, "assumed"),
         CostItem("queries of scheduled runs", queries / 2, READ_UNIT),
         CostItem("the scaler's metrics", (4 + consumers) * MINUTES_PER_MONTH, METRIC_REQUEST),
         CostItem(
@@ -197,7 +196,7 @@ def order_costs(orders: int = 1_000) -> list[CostItem]:
         *saga_costs(standard=True, orders=1),
         CostItem("calls of functions", CALLS_PER_ORDER, INVOCATION, "measured"),
         CostItem(f"time of calls, {CALL_SECONDS} s each", call_gb_seconds, GB_SECOND, "assumed"),
-        CostItem("traces, all recorded", CALLS_PER_ORDER - CALLS_IN_SAGA + 1, TRACE, "assumed"),
+        CostItem("traces, all recorded, of the request", 1, TRACE),
         CostItem("logs, 1 KB a call, 8 KB a saga, 3 events", log_gb, LOG_GB, "assumed"),
         CostItem("writes of tables", sum(WRITES_PER_ORDER.values()), WRITE_UNIT),
         CostItem("reads of tables, half units for the two offers", 7, READ_UNIT),

@@ -45,6 +45,7 @@ class CatalogStack(Stack):
             "PutProduct",
             env=env,
             handler="catalog.put_product",
+            entry=True,
             settings={
                 "PRODUCTS_TABLE": products.table_name,
                 "LEAD_TIME_SECONDS": str(int(env.offer_lead_time.to_seconds())),

@@ -3,7 +3,6 @@
 ``dev`` also runs on a laptop: the local cloud gets the same templates as a development account.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -12,17 +11,12 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk.aws_logs import RetentionDays
 from aws_cdk.aws_stepfunctions import StateMachineType
 
-from stacks.names import stack_name
-
-PARTNER_SOURCE_NAME = re.compile(r"aws\.partner(/[._A-Za-z0-9-]+){2,}")
-"""https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPartnerEventsRequestEntry.html"""
+from stacks.names import CERTIFICATE_ARN, DOMAIN_NAME, PARTNER_SOURCE_NAME, stack_name
 
 DAY_SECONDS = 86_400
 """The longest period of an alarm's metric.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 """
-DOMAIN_NAME = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
-CERTIFICATE_ARN = re.compile(r"arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+")
 
 
 class InvalidSettingError(Exception):
@@ -121,6 +115,8 @@ class Environment:
     """The minimum and maximum number of warehouse instances, 2 vCPUs each; an update adds one."""
     shards: tuple[int, int] | None
     """The minimum and maximum number of shards of the order stream; None means on-demand mode."""
+    stream_retention: Duration
+    """How long the order stream keeps events: a day is free, two to seven days cost the same."""
     relay_parallelization: int
     """How many batches of a shard of a table's stream are relayed concurrently; at most 10.
 
@@ -144,6 +140,8 @@ class Environment:
 
     SNS asks each of them for confirmation first.
     """
+    traced: bool = True
+    """Whether X-Ray traces the functions that the HTTP API invokes; others never are (ADR 36)."""
     order_expected_within: Duration | None = None
     """How long it may be until the next order before an alarm says so; without it, none does.
 
@@ -193,6 +191,7 @@ DEV = Environment(
     burst_limit=400,
     workers=(1, 2),
     shards=(1, 4),
+    stream_retention=Duration.days(1),
     relay_parallelization=1,
     subscriber_concurrency=10,
     shards_cooldown=Duration.minutes(15),
@@ -216,6 +215,8 @@ PROD = Environment(
     burst_limit=2_500,
     workers=(2, 20),
     shards=(2, 32),
+    # A consumer may fail for a long weekend.
+    stream_retention=Duration.days(7),
     relay_parallelization=10,
     subscriber_concurrency=100,
     shards_cooldown=Duration.hours(1),

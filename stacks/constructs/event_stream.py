@@ -1,6 +1,5 @@
 """A Kinesis stream of events."""
 
-from aws_cdk import Duration
 from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
@@ -8,9 +7,9 @@ from stacks.environments import Environment
 
 
 class EventStream(kinesis.Stream):
-    """An encrypted stream that keeps events for a week.
+    """An encrypted stream of events.
 
-    The environment sets its number of shards.
+    The environment sets its number of shards, and how long it keeps events.
     """
 
     def __init__(self, scope: Construct, id: str, *, env: Environment) -> None:
@@ -20,9 +19,7 @@ class EventStream(kinesis.Stream):
             id,
             stream_mode=mode,
             shard_count=env.shards[0] if env.shards else None,
-            # A consumer may fail for a long weekend. AWS charges the same for two to seven days:
-            # https://aws.amazon.com/kinesis/data-streams/pricing/
-            retention_period=Duration.days(7),
+            retention_period=env.stream_retention,
             encryption=kinesis.StreamEncryption.MANAGED,
             removal_policy=env.removal_policy_unprotected,
         )

@@ -16,6 +16,7 @@ from stacks.constructs.assets import ROOT, RUNTIME, code_asset, compiler
 from stacks.constructs.nag import acknowledge
 from stacks.environments import Environment
 
+NOT_TRACED = "a trace costs as much as 25 invocations: only requests to the API are traced (ADR 36)"
 NOT_NEWEST = "Python 3.13 starts in 80 ms (p90 87) on arm64, 3.14 in 102 ms (p90 114): ADR 4"
 
 
@@ -39,6 +40,7 @@ class ServiceFunction(lambda_.Function):
         timeout: Duration | None = None,
         memory_mib: int = 256,
         layers: Sequence[lambda_.ILayerVersion] = (),
+        entry: bool = False,
         reserved_concurrency: int | None = None,
         dead_letter_queue: sqs.IQueue | None = None,
         no_dlq_reason: str = "it is called synchronously: the caller gets the failure",
@@ -48,9 +50,12 @@ class ServiceFunction(lambda_.Function):
         ``handler`` is a module of ``package``, such as ``inventory.reserve_stock``. ``settings``
         become environment variables. The default time-out is 6 s: DynamoDB answers in milliseconds,
         so a longer wait is a failure, and a retry is better. ``reserved_concurrency`` reserves a
-        part of the account's concurrency and limits the function to it. ``dead_letter_queue`` gets
-        the events of failed asynchronous invocations; ``no_dlq_reason`` says why there is none.
+        part of the account's concurrency and limits the function to it. ``entry`` is for one that
+        the HTTP API invokes: its requests are traced, where the environment has traces.
+        ``dead_letter_queue`` gets the events of failed asynchronous invocations; ``no_dlq_reason``
+        says why there is none.
         """
+        traced = entry and env.traced
         log_group = logs.LogGroup(
             scope,
             f"{id}Logs",
@@ -75,15 +80,19 @@ class ServiceFunction(lambda_.Function):
             dead_letter_queue=dead_letter_queue,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
-            tracing=lambda_.Tracing.ACTIVE,
+            # Without its own tracing, a function continues a trace that its caller began.
+            tracing=lambda_.Tracing.ACTIVE if traced else lambda_.Tracing.DISABLED,
         )
         for rule in ("AwsSolutions-L1", "Serverless-LambdaLatestVersion"):
             acknowledge(self, rule, reason=NOT_NEWEST)
-        acknowledge(
-            role,
-            "AwsSolutions-IAM5[Resource::*]",
-            reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources",
-        )
+        if traced:
+            acknowledge(
+                role,
+                "AwsSolutions-IAM5[Resource::*]",
+                reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources",
+            )
+        else:
+            acknowledge(self, "Serverless-LambdaTracing", reason=NOT_TRACED)
         if dead_letter_queue is None:
             acknowledge(self, "Serverless-LambdaDLQ", reason=no_dlq_reason)
 

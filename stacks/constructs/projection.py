@@ -96,7 +96,8 @@ class Projection(Construct):
             max_batching_window=Duration.seconds(1),
             parallelization_factor=parallelization_factor,
             retry_attempts=10,
-            max_record_age=Duration.days(6),
+            # Less than the stream keeps, so that what is given up is stored before it expires.
+            max_record_age=Duration.hours(int(env.stream_retention.to_hours()) * 6 // 7),
             bisect_batch_on_error=True,
             report_batch_item_failures=True,
             filters=[lambda_.FilterCriteria.filter({"data": record_filter(events)})]

@@ -35,7 +35,8 @@ class Contacts(Construct):
         # Functions
         customers_settings = {"CUSTOMERS_TABLE": customers.table_name}
         function = partial(ServiceFunction, self, env=env)
-        self.put_contact = function(
+        request_function = partial(function, entry=True)
+        self.put_contact = request_function(
             id="PutContact",
             handler="notifications.put_contact",
             settings={
@@ -47,10 +48,10 @@ class Contacts(Construct):
             # It waits long for SES's response, because a lost response cannot be requested again.
             timeout=Duration.seconds(15),
         )
-        show_confirmation = function(
+        show_confirmation = request_function(
             id="ShowConfirmation", handler="notifications.show_confirmation", settings={}
         )
-        confirm_contact = function(
+        confirm_contact = request_function(
             id="ConfirmContact",
             handler="notifications.confirm_contact",
             settings=customers_settings,
@@ -61,7 +62,9 @@ class Contacts(Construct):
             # It makes one request for each e-mail record. API Gateway waits 30 s at most.
             timeout=Duration.seconds(29),
         )
-        delete_contact = erasure(id="DeleteContact", handler="notifications.delete_contact")
+        delete_contact = erasure(
+            id="DeleteContact", handler="notifications.delete_contact", entry=True
+        )
         self.erase_customer = erasure(id="EraseCustomer", handler="notifications.erase_customer")
 
         # Flow

@@ -38,8 +38,9 @@ class OrderFunctions:
 
         function = partial(ServiceFunction, scope, env=env)
         event_function = partial(function, no_dlq_reason=HANDLER_HAS_DESTINATION)
+        request_function = partial(function, entry=True)
 
-        self.place_order = function(
+        self.place_order = request_function(
             id="PlaceOrder",
             handler="orders.place_order",
             settings={**table_settings, **offers_settings, **grace, **backlog},
@@ -47,10 +48,10 @@ class OrderFunctions:
         self.update_offers = event_function(
             id="UpdateOffers", handler="orders.update_offers", settings=offers_settings
         )
-        self.get_order = function(
+        self.get_order = request_function(
             id="GetOrder", handler="orders.get_order", settings=table_settings
         )
-        self.cancel_order = function(
+        self.cancel_order = request_function(
             id="CancelOrder", handler="orders.cancel_order", settings=table_settings
         )
         self.relay_outbox = function(

@@ -43,20 +43,21 @@ class StorefrontFunctions:
         self.update_sales = projection(
             id="UpdateSales", handler="storefront.update_sales", settings=views.sales.settings
         )
-        self.get_product = function(
+        query = partial(function, entry=True)
+        self.get_product = query(
             id="GetProduct",
             handler="storefront.get_product",
             settings={**views.availability.settings, **views.products.settings},
         )
-        self.get_timeline = function(
+        self.get_timeline = query(
             id="GetTimeline", handler="storefront.get_timeline", settings=views.timelines.settings
         )
-        self.list_orders = function(
+        self.list_orders = query(
             id="ListOrders",
             handler="storefront.list_orders",
             settings=views.customer_orders.settings,
         )
-        self.get_sales = function(
+        self.get_sales = query(
             id="GetSales", handler="storefront.get_sales", settings=views.sales.settings
         )
 

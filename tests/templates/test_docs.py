@@ -2,8 +2,11 @@
 
 import re
 
-from bench.costs import render_tables
+import pytest
+
+from bench.costs import idle_costs, order_costs, render_tables
 from bench.page_tables import updated
+from bench.prices import EMAIL, FAN_OUT_HOUR
 from stacks.environments import ENVIRONMENTS
 from stacks.names import service_of
 from tests.templates.synthesis import ROOT, platform
@@ -31,6 +34,22 @@ def test_architecture_page_lists_every_rule():
     missing = [rule for rule in rules if not any(same(each, rule) for each in documented)]
     assert missing == [], "give each rule a row in docs/architecture.md"
     assert [each for each in documented if not any(same(each, rule) for rule in rules)] == []
+
+
+def test_order_costs_at_most_a_twentieth_more_than_at_the_last_release():
+    """If it has to, change the number here, and say why in ``docs/performance.md``."""
+    last_release = 0.238
+
+    without_mails = sum(item.cost for item in order_costs() if item.price is not EMAIL)
+
+    assert without_mails <= 1.05 * last_release
+
+
+@pytest.mark.parametrize(("name", "dollars"), [("dev", 46), ("prod", 100)])
+def test_environment_at_rest_costs_at_most_what_the_page_says(name: str, dollars: float):
+    items = idle_costs(ENVIRONMENTS[name], platform(name).templates)
+
+    assert sum(item.cost for item in items if item.price is not FAN_OUT_HOUR) <= dollars
 
 
 def test_costs_page_is_current():

@@ -67,8 +67,6 @@ class TestScaler:
             "cloudwatch:GetMetricData": "*",
             "logs:CreateLogStream": {"Fn::GetAtt": [group.id, "Arn"]},
             "logs:PutLogEvents": {"Fn::GetAtt": [group.id, "Arn"]},
-            "xray:PutTraceSegments": "*",
-            "xray:PutTelemetryRecords": "*",
         }
 
     def test_throttling_raises_an_alarm(self, environment: str):

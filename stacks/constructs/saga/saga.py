@@ -40,6 +40,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stacks.constructs.alarm import alarm
+from stacks.constructs.function import NOT_TRACED
 from stacks.constructs.nag import acknowledge
 from stacks.constructs.saga.definition import build_definition
 from stacks.constructs.saga.model import (
@@ -87,7 +88,7 @@ class Saga(Construct):
         acknowledge(
             role,
             "AwsSolutions-IAM5[Resource::*]",
-            reason="X-Ray and the delivery of Step Functions' own logs know no resources",
+            reason="the delivery of Step Functions' own logs knows no resources",
         )
         self.machine = sfn.StateMachine(
             self,
@@ -117,8 +118,9 @@ class Saga(Construct):
                 level=sfn.LogLevel.ALL,
                 include_execution_data=False,
             ),
-            tracing_enabled=True,
         )
+        for rule in ("AwsSolutions-SF2", "Serverless-StepFunctionStateMachineXray"):
+            acknowledge(self.machine, rule, reason=NOT_TRACED)
         # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
         for end in ("TimedOut", "Aborted", "Failed"):
             alarm(

@@ -56,7 +56,14 @@ BREAKAGES: list[Case] = [
         change(kinds.FUNCTION, Architectures=["x86_64"]),
     ),
     (functions.function_has_own_role_and_log_group, change(kinds.FUNCTION, Runtime="python3.9")),
-    (functions.function_has_own_role_and_log_group, change(kinds.FUNCTION, "", "TracingConfig")),
+    (
+        functions.function_is_traced_if_a_route_invokes_it,
+        change(kinds.FUNCTION, "PlaceOrder", "TracingConfig"),
+    ),
+    (
+        functions.function_is_traced_if_a_route_invokes_it,
+        change(kinds.FUNCTION, "TakePayment", TracingConfig={"Mode": "Active"}),
+    ),
     (functions.function_has_own_role_and_log_group, change(kinds.FUNCTION, "", "Timeout")),
     (functions.function_has_own_role_and_log_group, change(kinds.FUNCTION, "", "MemorySize")),
     (functions.function_has_own_role_and_log_group, change(kinds.FUNCTION, "", "LoggingConfig")),

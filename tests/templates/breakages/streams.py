@@ -81,7 +81,7 @@ BREAKAGES: list[Case] = [
     *(
         (streams.stream_is_retained_and_encrypted, change(kinds.STREAM, "", **changed))
         for changed in (
-            {"RetentionPeriodHours": 24},
+            {"RetentionPeriodHours": 23},
             {"StreamEncryption": {"EncryptionType": "KMS", "KeyId": "ours"}},
             {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}},
             {"ShardCount": 9},

@@ -4,7 +4,15 @@ import ast
 from collections.abc import Iterator
 
 from tests.templates.checks.common import check, is_fifo
-from tests.templates.kinds import FUNCTION, INVOKE_CONFIG, QUEUE, RULE, SCHEDULE
+from tests.templates.kinds import (
+    FUNCTION,
+    INVOKE_CONFIG,
+    MACHINE,
+    PERMISSION,
+    QUEUE,
+    RULE,
+    SCHEDULE,
+)
 from tests.templates.synthesis import ROOT, Platform, Resource
 
 
@@ -16,7 +24,6 @@ def function_has_own_role_and_log_group(platform: Platform) -> Iterator[str]:
         wanted = {
             "Architectures": ["arm64"],
             "Runtime": "python3.13",
-            "TracingConfig": {"Mode": "Active"},
         }
         for name, value in wanted.items():
             if function.properties.get(name) != value:
@@ -33,6 +40,23 @@ def function_has_own_role_and_log_group(platform: Platform) -> Iterator[str]:
                 yield f"{function}: it has no {what} of its own"
             elif taken.setdefault(str(own), str(function)) != str(function):
                 yield f"{function}: it shares its {what} with {taken[str(own)]}"
+
+
+@check
+def function_is_traced_if_a_route_invokes_it(platform: Platform) -> Iterator[str]:
+    """A trace costs as much as 25 invocations, and each function of its own begins one."""
+    entries = {
+        str(platform.referred(permission.stack, permission.properties["FunctionName"]))
+        for permission in platform.all(PERMISSION)
+        if permission.properties["Principal"] == "apigateway.amazonaws.com"
+    }
+    for function in platform.all(FUNCTION):
+        traced = "TracingConfig" in function.properties
+        if traced is not (platform.environment.traced and str(function) in entries):
+            yield f"{function}: it is {'' if traced else 'not '}traced"
+    for machine in platform.all(MACHINE):
+        if machine.properties.get("TracingConfiguration", {}).get("Enabled"):
+            yield f"{machine}: it is traced"
 
 
 @check

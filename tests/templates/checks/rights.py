@@ -33,10 +33,6 @@ WILDCARDS = {
         "logs:ListLogDeliveries",
         "logs:PutResourcePolicy",
         "logs:UpdateLogDelivery",
-        "xray:GetSamplingRules",
-        "xray:GetSamplingTargets",
-        "xray:PutTelemetryRecords",
-        "xray:PutTraceSegments",
     },
 }
 """Actions without resource-level permissions, by the service that assumes the role."""
