@@ -65,7 +65,7 @@ def _check_columns(row: Any, columns: Mapping[str, Check]) -> None:
             raise RowError(f"it has no {name}")
         try:
             check(row[name])
-        except (TypeError, ValueError, OverflowError) as error:
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
             raise RowError(f"its {name} is {row[name]!r}") from error
 
 

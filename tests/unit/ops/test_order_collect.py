@@ -20,6 +20,7 @@ from ops.orders.records import OrderRecords
 from ops.orders.render import render_lines
 from ops.orders.trace import trace_document
 from ops.terminal import Terminal
+from tests.support.items import any_item
 from tests.unit.ops.order_samples import (
     ARN,
     FULFILLED,
@@ -80,7 +81,7 @@ class Account:
         if TableName == "OrdersTable" and self.changes:
             self.changes -= 1
             row = {**self.tables[TableName], "sequence": self.changes}
-        return {"Item": to_item(row)} if row else {}
+        return {"Item": any_item(row)} if row else {}
 
     def get_paginator(self, verb: str) -> "Account":
         assert verb == "get_execution_history"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lambdas.orders.domain import Hold, HoldState
-from lambdas.runtime.dynamodb import to_item
 from ops import __main__ as main
+from tests.support.items import any_item
 from tests.unit.ops.order_samples import at, order
 
 Run = Callable[..., tuple[int, str, str]]
@@ -58,7 +58,7 @@ class Table:
     def _pages(self, **request: Any) -> Any:
         self.requests.append(request)
         for start in range(0, len(self.rows), 2):
-            yield {"Items": [to_item(row) for row in self.rows[start : start + 2]]}
+            yield {"Items": [any_item(row) for row in self.rows[start : start + 2]]}
 
 
 @pytest.fixture
@@ -150,6 +150,7 @@ def test_list_json_is_an_array_of_orders(listed: Run):
         {**row(7, "PLACED"), "holds": 7},
         {**row(7, "PLACED"), "claim_until": "soon"},
         {**row(7, "PLACED"), "lines": [b"\x00"]},
+        {**row(7, "PLACED"), "lines": [{}]},
     ],
     ids=str,
 )

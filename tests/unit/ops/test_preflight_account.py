@@ -67,7 +67,7 @@ def test_region_with_all_that_is_needed_is_fine():
 def test_costs_at_rest_are_those_of_the_page():
     (finding,) = state.check_costs(preflight())
 
-    assert finding.text.startswith("without orders it costs some 5")
+    assert finding.text.startswith("without orders it costs some 6")
     assert finding.text.endswith("USD a month (docs/costs.md)")
 
 
