@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lambdas.contracts.inventory import ReservationState
-from lambdas.contracts.orders import OPEN_STATES, UNDONE_STATES, OrderState
+from lambdas.contracts.orders import OPEN_STATES, TERMINAL_STATES, UNDONE_STATES, OrderState
 from simulation.bus import Event
 from simulation.scenario import PRICE, Customers
 from simulation.tables import Change
@@ -47,6 +47,7 @@ class Invariants:
         self._stock = world.table("Inventory", "Stock")
         self._reservations = world.table("Inventory", "Reservations")
         self._shipments = world.table("Shipping", "Shipments")
+        self._open_orders = world.table("Orders", "OpenOrders")
         self._charges = world.table("CardProvider", "Charges")
         world.checks.append(self.after_change)
         world.event_checks.append(self.after_event)
@@ -61,6 +62,7 @@ class Invariants:
         for change in changes:
             if change.table == self._orders:
                 self._check_move("order", ORDER_MOVES, change)
+                self._check_counted(change)
                 self._check_cancellation(change)
             elif change.table == self._shipments:
                 self._check_move("shipment", SHIPMENT_MOVES, change)
@@ -90,6 +92,9 @@ class Invariants:
         for order_id, order in orders.items():
             posted = Counter(e["kind"] for e in entries if e["order_id"] == order_id)
             self._check_order(order, posted, charges.get(order_id))
+        for row in self._rows(self._open_orders, "customer_id").values():
+            if left := [id for id in row["orders"] if orders[id]["state"] not in TERMINAL_STATES]:
+                raise BrokenPromiseError(1, f"orders count for ever: {left}", left[0])
         if pending := list(self._world.ledger.rows("outbox")):
             raise BrokenPromiseError(1, f"entries are not published: {pending}")
 
@@ -173,6 +178,16 @@ class Invariants:
             if before != after and after not in moves.get(before, ()):
                 order_id = change.after["order_id"]["S"]
                 raise BrokenPromiseError(2, f"the {what} went from {before} to {after}", order_id)
+
+    def _check_counted(self, change: Change) -> None:
+        """Check that an order which has not ended counts against its customer's limits."""
+        after = change.after or {}
+        if after.get("state", {}).get("S", OrderState.CANCELLED) in TERMINAL_STATES:
+            return
+        order_id, customer = after["order_id"]["S"], after["customer_id"]["S"]
+        row = self._rows(self._open_orders, "customer_id").get(customer, {})
+        if order_id not in row.get("orders", {}):
+            raise BrokenPromiseError(10, "an open order counts against no limit", order_id)
 
     def _check_cancellation(self, change: Change) -> None:
         before, after = change.before or {}, change.after or {}

@@ -11,7 +11,9 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk.aws_logs import RetentionDays
 from aws_cdk.aws_stepfunctions import StateMachineType
 
+from lambdas.contracts.customer_limits import CustomerLimits
 from stacks.names import CERTIFICATE_ARN, DOMAIN_NAME, PARTNER_SOURCE_NAME, stack_name
+from stacks.sender import Sender
 
 DAY_SECONDS = 86_400
 """The longest period of an alarm's metric.
@@ -30,23 +32,6 @@ class ApiDomain:
     name: str
     certificate_arn: str
     """A certificate of AWS Certificate Manager, in the Region of the deployment."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
-    """The sender of mails to customers: an address, and its identity in SES."""
-
-    address: str
-    identity: str
-    """The identity in SES that covers the address: the address itself, or its domain.
-
-    It must exist, and may be used by several environments, unless this one owns it.
-    """
-    owned: bool = False
-    """Whether this environment makes the identity, and deletes it.
-
-    SES then asks the owner of the address for confirmation.
-    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +81,8 @@ class Environment:
     is well above what the platform ends in a minute, between two counts: it is busy until the next
     orders come.
     """
+    customer_limits: CustomerLimits
+    """An order that would exceed them gets 409, so that nobody can reserve the whole stock."""
     offer_lead_time: Duration
     """How long after it was written a new offer begins at the earliest.
 
@@ -198,6 +185,8 @@ DEV = Environment(
     enhanced_fan_out=False,
     notification_concurrency=None,
     lead_time=Duration.minutes(10),
+    # An export of a wholesaler is placed within minutes.
+    customer_limits=CustomerLimits(orders=500, units=1_000_000, value=10_000_000_00),
     # A laptop's views lag by a second or two, and a developer should not wait for offers.
     offer_lead_time=Duration.seconds(5),
     duplicate_action="hold",
@@ -226,6 +215,7 @@ PROD = Environment(
     resuming_runs=4,
     max_open_orders=180_000,
     lead_time=Duration.days(2),
+    customer_limits=CustomerLimits(orders=50, units=10_000, value=50_000_00),
     offer_lead_time=Duration.minutes(2),
     duplicate_action="hold",
     duplicate_window=Duration.minutes(5),

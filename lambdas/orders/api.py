@@ -41,6 +41,11 @@ class PriceNotOnOffer(Problem):
 BUSY = ProblemType(
     status=429, name="busy", title="Too many orders are waiting; Retry-After says how long to wait"
 )
+CUSTOMER_LIMIT = ProblemType(
+    status=409,
+    name="customer-limit",
+    title="Your orders that have not ended are at a limit; wait for them, or cancel one",
+)
 KEY_REUSED = ProblemType(status=409, name="key-reused", title="The Idempotency-Key was used before")
 PRICE_NOT_ON_OFFER = ProblemType(
     status=409,
@@ -137,7 +142,7 @@ ROUTES = (
         headers=PlaceOrderHeaders,
         body=PlaceOrder,
         responses={202: OrderStatus},
-        problems=(KEY_REUSED, PRICE_NOT_ON_OFFER, BUSY),
+        problems=(KEY_REUSED, PRICE_NOT_ON_OFFER, CUSTOMER_LIMIT, BUSY),
     ),
     Route(
         key="GET /orders/{order_id}",

@@ -1,14 +1,24 @@
 """POST /orders: accept an order. The outbox relay publishes its event."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lambdas.contracts.customer_limits import CustomerLimits
 from lambdas.contracts.problems import ProblemError
 from lambdas.contracts.times import format_time
 from lambdas.orders.admission import RETRY_AFTER, Admission, TooManyOpenOrdersError
-from lambdas.orders.api import BUSY, KEY_REUSED, PRICE_NOT_ON_OFFER, OrderStatus
+from lambdas.orders.api import (
+    BUSY,
+    CUSTOMER_LIMIT,
+    KEY_REUSED,
+    PRICE_NOT_ON_OFFER,
+    OrderStatus,
+)
 from lambdas.orders.backlog import BacklogStore
+from lambdas.orders.customer_limits import CustomerLimitError
+from lambdas.orders.customer_orders import CustomerOrders
 from lambdas.orders.dedup_key import with_dedup_key
 from lambdas.orders.domain import KeyReusedError, Order
 from lambdas.orders.known_offers import KnownOffers
@@ -26,6 +36,12 @@ offers_view = OffersView(setting("OFFERS_TABLE"), dynamodb=client("dynamodb"))
 grace = timedelta(seconds=int(setting("OFFER_GRACE_SECONDS")))
 offers = KnownOffers(offers_view.find, grace=grace)
 backlog = BacklogStore(setting("CHECKPOINTS_TABLE"), dynamodb=client("dynamodb"))
+customer_orders = CustomerOrders(
+    setting("OPEN_ORDERS_TABLE"),
+    orders=setting("ORDERS_TABLE"),
+    limits=CustomerLimits(**json.loads(setting("CUSTOMER_LIMITS"))),
+    dynamodb=client("dynamodb"),
+)
 admission = Admission(backlog.read, limit=int(setting("MAX_OPEN_ORDERS")))
 
 
@@ -33,8 +49,9 @@ admission = Admission(backlog.read, limit=int(setting("MAX_OPEN_ORDERS")))
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return 202 with the order's id and state, or 400 naming every bad field, 409, or 429.
 
-    A 409 is for a reused key, or names each line whose price is not on offer. A 429 says that too
-    many orders are waiting. A retry of an accepted order always gets its id and its current state.
+    A 409 is for a reused key, or names each line whose price is not on offer, or each limit that
+    the customer's open orders would exceed. A 429 says that too many orders are waiting. A retry of
+    an accepted order always gets its id and its current state.
     """
     body = http.body(event)
     requested = parse_order_request(
@@ -50,6 +67,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         raise ProblemError(KEY_REUSED, str(conflict)) from None
     except PriceNotOnOfferError as bad:
         raise ProblemError(PRICE_NOT_ON_OFFER, str(bad), errors=bad.errors) from None
+    except CustomerLimitError as excess:
+        raise ProblemError(CUSTOMER_LIMIT, str(excess)) from None
     except TooManyOpenOrdersError as busy:
         raise ProblemError(BUSY, str(busy), retry_after=RETRY_AFTER) from None
     log("order_placed", order_id=order.order_id)
@@ -59,11 +78,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def _accept(order: Order, *, lines: Sequence[Mapping[str, Any]]) -> Order:
     """Store the order and return it; if this is a retry, return the stored one.
 
-    Prices and the backlog are checked for new orders only. A retry is looked up separately only
-    when one of these checks fails, so an accepted order costs no second read.
+    Prices, the backlog and the customer's limits are checked for new orders only. A retry is looked
+    up separately only when one of these checks fails.
 
     Raises:
         TooManyOpenOrdersError: the backlog is above its limit.
+        CustomerLimitError: the customer's open orders would exceed a limit.
         PriceNotOnOfferError: a line's price is not on offer.
         KeyReusedError: the key was used for a different order, or for one that has expired.
     """
@@ -77,9 +97,9 @@ def _accept(order: Order, *, lines: Sequence[Mapping[str, Any]]) -> Order:
             now=now,
             grace=grace,
         )
-    except (TooManyOpenOrdersError, PriceNotOnOfferError):
+        return customer_orders.add(order)
+    except (TooManyOpenOrdersError, PriceNotOnOfferError, CustomerLimitError):
         stored = orders.find_retried(order)
         if stored is None:
             raise
         return stored
-    return orders.add(order)

@@ -7,7 +7,6 @@ from lambdas.orders.domain import KeyReusedError, Order, is_order_id
 from lambdas.orders.rows import is_tombstone, order_of, row_of, tombstone_of
 from lambdas.runtime.dynamodb import (
     from_item,
-    put_if_absent,
     put_if_unchanged,
     to_item,
 )
@@ -42,15 +41,6 @@ class Orders:
         self._table = table
         self._dynamodb = dynamodb
 
-    def add(self, order: Order) -> Order:
-        """Store a new order and return it; if this is a retry, return the stored order.
-
-        Raises:
-            KeyReusedError: the key was used for a different order, or for one that has expired.
-        """
-        stored = put_if_absent(self._dynamodb, self._table, row_of(order), key="order_id")
-        return _same_request(stored, order)
-
     def find_retried(self, order: Order) -> Order | None:
         """Return the stored order with the same id, if there is one: ``order`` is a retry of it.
 
@@ -58,7 +48,7 @@ class Orders:
             KeyReusedError: the key was used for a different order, or for one that has expired.
         """
         stored = self._row(order.order_id)
-        return _same_request(stored, order) if stored else None
+        return same_request(stored, order) if stored else None
 
     def find(self, order_id: str, *, customer_id: str | None = None) -> Order | None:
         """Return the order; None if it does not exist, has expired, or is another customer's."""
@@ -106,7 +96,7 @@ class Orders:
         return from_item(answer["Item"]) if "Item" in answer else None
 
 
-def _same_request(row: Mapping[str, Any], order: Order) -> Order:
+def same_request(row: Mapping[str, Any], order: Order) -> Order:
     """Return the order in the row.
 
     Raises:

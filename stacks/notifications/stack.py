@@ -16,9 +16,10 @@ from stacks.constructs.event_rule import EventRule
 from stacks.constructs.grants import grant
 from stacks.constructs.http_api import HttpApi
 from stacks.constructs.table import ServiceTable
-from stacks.environments import Environment, Sender
+from stacks.environments import Environment
 from stacks.notifications.contacts import Contacts
 from stacks.notifications.functions import NotificationFunctions
+from stacks.sender import Sender
 
 
 class NotificationsStack(Stack):

@@ -1,5 +1,7 @@
 """The functions of the orders service that requests, events and operators invoke."""
 
+import json
+from dataclasses import asdict
 from functools import partial
 
 from aws_cdk import aws_events as events
@@ -24,6 +26,7 @@ class OrderFunctions:
         table: ServiceTable,
         offers: ServiceTable,
         checkpoints: ServiceTable,
+        open_orders: ServiceTable,
         bus: events.IEventBus,
     ) -> None:
         """Declare the functions; ``hold_order`` only where a partner reports disputes."""
@@ -34,6 +37,10 @@ class OrderFunctions:
             "CHECKPOINTS_TABLE": checkpoints.table_name,
             "MAX_OPEN_ORDERS": str(env.max_open_orders),
         }
+        limits = {
+            "OPEN_ORDERS_TABLE": open_orders.table_name,
+            "CUSTOMER_LIMITS": json.dumps(asdict(env.customer_limits)),
+        }
         bus_settings = {"EVENT_BUS": bus.event_bus_name}
 
         function = partial(ServiceFunction, scope, env=env)
@@ -43,7 +50,7 @@ class OrderFunctions:
         self.place_order = request_function(
             id="PlaceOrder",
             handler="orders.place_order",
-            settings={**table_settings, **offers_settings, **grace, **backlog},
+            settings={**table_settings, **offers_settings, **grace, **backlog, **limits},
         )
         self.update_offers = event_function(
             id="UpdateOffers", handler="orders.update_offers", settings=offers_settings
@@ -92,10 +99,13 @@ class OrderFunctions:
         table: ServiceTable,
         offers: ServiceTable,
         checkpoints: ServiceTable,
+        open_orders: ServiceTable,
         bus: events.IEventBus,
     ) -> None:
         """Grant each function the actions that it uses on the tables and the bus."""
-        grant(self.place_order, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
+        for written in (table, open_orders):
+            grant(self.place_order, "dynamodb:GetItem", "dynamodb:PutItem", on=written.table_arn)
+        grant(self.place_order, "dynamodb:BatchGetItem", on=table.table_arn)
         grant(self.place_order, "dynamodb:BatchGetItem", on=offers.table_arn)
         grant(self.place_order, "dynamodb:GetItem", on=checkpoints.table_arn)
         grant(self.update_offers, "dynamodb:PutItem", on=offers.table_arn)

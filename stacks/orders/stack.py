@@ -60,6 +60,9 @@ class OrdersStack(Stack):
             indexes=ORDER_INDEXES,
         )
         offers = ServiceTable(self, "Offers", env=env, key="sku")
+        open_orders = ServiceTable(
+            self, "OpenOrders", env=env, key="customer_id", expiry="expires_at"
+        )
         repair_queue = DeadLetterQueue(
             self, "Repair", consumer="Sagas", contents="failed compensations", alarms=alarms
         )
@@ -68,7 +71,12 @@ class OrdersStack(Stack):
         jobs = OrderJobs(
             self, "Jobs", env=env, orders=table, bus=bus, group=schedules, alarms=alarms
         )
-        tables = {"table": table, "offers": offers, "checkpoints": jobs.checkpoints}
+        tables = {
+            "table": table,
+            "offers": offers,
+            "checkpoints": jobs.checkpoints,
+            "open_orders": open_orders,
+        }
         functions = OrderFunctions(self, env=env, bus=bus, **tables)
 
         # Flow: in through the HTTP API, out through the outbox, on by the sagas

@@ -18,9 +18,9 @@ from lambdas.contracts.orders import (
 from lambdas.orders.domain import Order
 from lambdas.orders.events import event_for_change
 from lambdas.orders.stalled_orders import is_stalled, is_undispatched
-from lambdas.orders.store import Orders
 from tests.support.order_requests import placed
 from tests.support.saga_simulator import ACTIONS, LEASE, Execution, Services, Undone
+from tests.support.stored_orders import StoredOrders
 
 WAYS = {
     (OrderState.PLACED, OrderState.CONFIRMED),
@@ -39,7 +39,7 @@ class CheckedOrder(RuleBasedStateMachine):
     def __init__(self, dynamodb: Any, table: str, numbers: Callable[[], int]) -> None:
         super().__init__()
         self.dynamodb, self.table = dynamodb, table
-        self.orders = Orders(table, dynamodb=dynamodb)
+        self.orders = StoredOrders(table, dynamodb=dynamodb)
         self.first = placed(key=str(numbers()))
         self.now = 1_000
         self.services = Services()

@@ -17,8 +17,9 @@ from lambdas.contracts.event import Event
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.values import Money, PricedLine
 from lambdas.runtime.dynamodb import from_item
-from stacks.environments import DEV, Sender
+from stacks.environments import DEV
 from stacks.notifications import NotificationsStack
+from stacks.sender import Sender
 from tests.support.deliveries import received
 from tests.support.grants import cloud_recording_grants, physical
 from tests.support.listeners import listen, subscribe

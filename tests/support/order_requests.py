@@ -15,6 +15,8 @@ BODY: dict[str, Any] = {
         {"sku": "71053", "quantity": 6, "unit_price": 339},
     ],
 }
+NO_LIMITS = json.dumps({"orders": 10**9, "units": 10**9, "value": 10**9})
+"""The setting of a shop whose customers may have as much as they want."""
 
 
 def placed(body: object = BODY, *, customer: str = "17850", key: str = "536365") -> Order:

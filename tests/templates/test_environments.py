@@ -21,12 +21,12 @@ from stacks.environments import (
     ApiDomain,
     Environment,
     InvalidSettingError,
-    Sender,
     check_settings,
     environment,
 )
 from stacks.http_api import HttpApiStack
 from stacks.operations import OperationsStack
+from stacks.sender import Sender
 from tests.templates.checks.streams import stream_is_retained_and_encrypted
 from tests.templates.kinds import STREAM
 from tests.templates.synthesis import ROOT, Platform, new_app, templates

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
-from stacks.environments import DEV, ENVIRONMENTS, LAPTOP, Sender
+from stacks.environments import DEV, ENVIRONMENTS, LAPTOP
+from stacks.sender import Sender
 from tests.templates.checks.common import CHECKS, permissions
 from tests.templates.kinds import ALARM, BUCKET, FUNCTION, INVOKE_CONFIG
 from tests.templates.synthesis import Platform, platform, synthesis_of

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.orders_table import ORDER_INDEXES
-from lambdas.orders.store import Orders
 from tests.support.order_jobs import World
+from tests.support.stored_orders import StoredOrders
 
 _numbers = count(1)
 
@@ -19,8 +19,8 @@ def table(dynamodb: Any) -> str:
 
 
 @pytest.fixture
-def orders(dynamodb: Any, table: str) -> Orders:
-    return Orders(table, dynamodb=dynamodb)
+def orders(dynamodb: Any, table: str) -> StoredOrders:
+    return StoredOrders(table, dynamodb=dynamodb)
 
 
 @pytest.fixture

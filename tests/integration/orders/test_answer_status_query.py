@@ -16,11 +16,11 @@ from lambdas.contracts.orders import SOURCE, OrderRejected, OrderState, OrderSta
 from lambdas.contracts.parsing import parse_detail
 from lambdas.contracts.payments import ChargeUnresolved
 from lambdas.orders.domain import Order, UnknownOrderError
-from lambdas.orders.store import Orders
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.errors import PublishError
 from tests.support.aws_fakes import FakeEvents
 from tests.support.order_requests import placed
+from tests.support.stored_orders import StoredOrders
 
 Ask = Callable[..., list[EventEnvelope[OrderStatusReported]]]
 NOW = "2026-12-01T09:00:00+00:00"
@@ -83,7 +83,7 @@ def ask(
     ],
 )
 def test_state_is_published_and_the_order_unchanged(
-    ask: Ask, orders: Orders, state: OrderState, kind: type[Any]
+    ask: Ask, orders: StoredOrders, state: OrderState, kind: type[Any]
 ):
     order: Order = orders.add(replace(placed(key="k"), state=state))
 
@@ -110,7 +110,7 @@ def test_unknown_order_is_an_error_and_nothing_is_published(ask: Ask, order_id: 
     assert events.requests == []
 
 
-def test_redelivered_query_gets_the_same_answer_with_the_same_id(ask: Ask, orders: Orders):
+def test_redelivered_query_gets_the_same_answer_with_the_same_id(ask: Ask, orders: StoredOrders):
     order = orders.add(placed(key="k"))
     asked = question(order.order_id)
     id_ = asked["detail"]["metadata"]["event_id"]
@@ -123,7 +123,7 @@ def test_redelivered_query_gets_the_same_answer_with_the_same_id(ask: Ask, order
 
 
 def test_redelivered_query_gets_an_answer_with_another_id_once_the_state_differs(
-    ask: Ask, orders: Orders
+    ask: Ask, orders: StoredOrders
 ):
     order = orders.add(placed(key="k"))
     asked = question(order.order_id)
@@ -136,7 +136,7 @@ def test_redelivered_query_gets_an_answer_with_another_id_once_the_state_differs
     assert before.metadata.event_id != after.metadata.event_id
 
 
-def test_rejected_answer_is_an_error(ask: Ask, orders: Orders):
+def test_rejected_answer_is_an_error(ask: Ask, orders: StoredOrders):
     asked = question(orders.add(placed(key="k")).order_id)
     id_ = asked["detail"]["metadata"]["event_id"]
     refusing = FakeEvents(refused={f"{id_}/PLACED"})

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from lambdas.contracts.customer_limits import CustomerLimits
 from lambdas.contracts.orders import OrderState
 from lambdas.contracts.times import format_time
 from lambdas.orders import scans
 from lambdas.orders.cancellation import cancel
+from lambdas.orders.customer_orders import CustomerOrders
 from lambdas.orders.domain import KeyReusedError, Order, dispatch
 from lambdas.orders.order_request import parse_order_request
 from lambdas.orders.scans import UnreadableError
@@ -178,7 +180,9 @@ def test_order_that_changes_during_a_run_is_kept(job: Job, world: World):
 @pytest.mark.parametrize(
     "body", [BODY, BODY | {"lines": [line(quantity=1)]}], ids=["the same order", "another order"]
 )
-def test_key_of_an_expired_order_is_never_used_again(job: Job, world: World, body: dict[str, Any]):
+def test_key_of_an_expired_order_is_never_used_again(
+    job: Job, world: World, make_table: Callable[..., str], body: dict[str, Any]
+):
     """Stock, payments and shipping know the id for ever: a second order would be mixed with it."""
     first = closed_order(world, "old", OLD, OrderState.DISPATCHED)
     job.run()
@@ -187,7 +191,13 @@ def test_key_of_an_expired_order_is_never_used_again(job: Job, world: World, bod
     )
     assert again.order_id == first.order_id
 
-    for use in (world.orders().add, world.orders().find_retried):
+    shop = CustomerOrders(
+        make_table("open-orders", "customer_id"),
+        orders=world.table,
+        limits=CustomerLimits(orders=1, units=100, value=10**6),
+        dynamodb=world.dynamodb,
+    )
+    for use in (shop.add, world.orders().find_retried):
         with pytest.raises(KeyReusedError, match="no longer kept"):
             use(again)
 

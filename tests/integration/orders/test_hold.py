@@ -22,12 +22,12 @@ from lambdas.orders.domain import HoldState, Order
 from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold
 from lambdas.orders.rows import row_of
-from lambdas.orders.store import Orders
 from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.runtime.dynamodb import to_item
 from tests.contracts.catalog import read, sample_of
 from tests.support.aws_fakes import FakeSqs
 from tests.support.order_requests import placed
+from tests.support.stored_orders import StoredOrders
 
 NOW, LATER = "2026-12-01T09:00:00+00:00", "2026-12-01T10:00:00+00:00"
 PLACED_ORDER = placed()
@@ -44,7 +44,7 @@ def event_of(before: Order | None, after: Order) -> EventEnvelope[Event]:
     return event
 
 
-def test_one_hold_is_lifted_while_the_customer_cancels(orders: Orders):
+def test_one_hold_is_lifted_while_the_customer_cancels(orders: StoredOrders):
     """Lifting one of several holds has no event; concurrent writes still keep it."""
     order = orders.add(placed())
     for cause in ("dispute-1", "dispute-2"):
@@ -101,7 +101,7 @@ class TestHandlers:
         return event
 
     def test_repeated_dispute_holds_its_order_once(
-        self, load: Callable[[str], Handler], kept: Callable[[Order], Order], orders: Orders
+        self, load: Callable[[str], Handler], kept: Callable[[Order], Order], orders: StoredOrders
     ):
         order = kept(CONFIRMED_ORDER)
         event = self.disputed(order)
@@ -157,7 +157,7 @@ class TestHandlers:
             load("lift_hold")({"order_id": CONFIRMED_ORDER.order_id}, None)
 
     def test_missed_hold_of_a_dispatched_order_is_recorded(
-        self, load: Callable[[str], Handler], kept: Callable[[Order], Order], orders: Orders
+        self, load: Callable[[str], Handler], kept: Callable[[Order], Order], orders: StoredOrders
     ):
         order = kept(held(held(CONFIRMED_ORDER), "dispute-2"))
         event = read(sample_of(ShipmentDispatched))

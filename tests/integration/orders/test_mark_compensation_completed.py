@@ -12,8 +12,8 @@ from lambdas.orders.domain import (
     Order,
     UnknownOrderError,
 )
-from lambdas.orders.store import Orders
 from tests.support.order_requests import placed
+from tests.support.stored_orders import StoredOrders
 
 REJECTED_ORDER = replace(placed(), state=OrderState.REJECTED, sequence=2, open_shard=None)
 DEAD_LETTERED = ["ReleaseStock", "RefundPayment"]
@@ -26,7 +26,7 @@ class TestHandler:
         handler = load_handler("lambdas.orders.mark_compensation_completed", ORDERS_TABLE=table)
         return lambda **command: handler(command, None)
 
-    def test_completion_is_recorded_once(self, note: Callable[..., Any], orders: Orders):
+    def test_completion_is_recorded_once(self, note: Callable[..., Any], orders: StoredOrders):
         kept = orders.add(ORDER_WITH_DEAD_LETTERS)
 
         for _ in range(2):
@@ -45,12 +45,13 @@ class TestHandler:
         ("order", "finished"), [(placed(), False), (ORDER_WITH_DEAD_LETTERS, True)]
     )
     def test_command_without_compensation_returns_the_order(
-        self, note: Callable[..., Any], orders: Orders, order: Order, finished: bool
+        self, note: Callable[..., Any], orders: StoredOrders, order: Order, finished: bool
     ):
-        kept = orders.add(order)
+        orders.add(order)
+        kept = orders.find(order.order_id)
 
-        assert note(order_id=kept.order_id)["finished"] is finished
-        assert orders.find(kept.order_id) == orders.add(order)
+        assert note(order_id=order.order_id)["finished"] is finished
+        assert orders.find(order.order_id) == kept
 
     def test_unknown_order_is_an_error(self, note: Callable[..., Any]):
         with pytest.raises(UnknownOrderError, match="there is no order 0"):

@@ -9,9 +9,9 @@ import pytest
 from lambdas.contracts.orders import OrderState
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.orders.domain import UnexpectedDispatchError
-from lambdas.orders.store import Orders
 from tests.contracts.catalog import read, sample_of
 from tests.support.order_requests import placed
+from tests.support.stored_orders import StoredOrders
 
 LATER = "2026-12-01T09:02:11.893Z"
 CONFIRMED_ORDER = replace(placed(), state=OrderState.CONFIRMED, sequence=2, open_shard=None)
@@ -30,7 +30,9 @@ class TestHandler:
 
         return note
 
-    def test_redelivered_dispatch_is_ignored(self, note: Callable[[str], Any], orders: Orders):
+    def test_redelivered_dispatch_is_ignored(
+        self, note: Callable[[str], Any], orders: StoredOrders
+    ):
         kept = orders.add(CONFIRMED_ORDER)
 
         for _ in range(2):

@@ -12,7 +12,7 @@ from lambdas.runtime.dynamodb import UnprocessedKeysError
 from tests.contracts.catalog import read, sample_of
 from tests.support.doubles import ClientDouble
 from tests.support.offers import put_on_offer
-from tests.support.order_requests import BODY, line, request
+from tests.support.order_requests import BODY, NO_LIMITS, line, request
 
 Place = Callable[..., tuple[int, Any]]
 
@@ -34,6 +34,8 @@ def place(
         ORDERS_TABLE=table,
         CHECKPOINTS_TABLE=make_table("checkpoints", "job"),
         MAX_OPEN_ORDERS="100",
+        OPEN_ORDERS_TABLE=make_table("open-orders", "customer_id"),
+        CUSTOMER_LIMITS=NO_LIMITS,
         OFFERS_TABLE=offers_table,
         OFFER_GRACE_SECONDS="900",
     )

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from lambdas.orders.domain import NotDeferredError, Order, UnknownOrderError
-from lambdas.orders.store import Orders
 from lambdas.runtime.bus import Bus
 from tests.support.aws_fakes import FakeEvents
 from tests.support.order_api import Handler
 from tests.support.order_requests import placed
+from tests.support.stored_orders import StoredOrders
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def deferred() -> Order:
 
 
 def test_deferred_order_is_published_again_at_once(
-    resume_order: Handler, orders: Orders, events: FakeEvents
+    resume_order: Handler, orders: StoredOrders, events: FakeEvents
 ):
     order = orders.add(deferred())
 
@@ -61,7 +61,7 @@ def test_deferred_order_is_published_again_at_once(
 
 
 def test_order_that_is_not_deferred_is_not_published(
-    resume_order: Handler, orders: Orders, events: FakeEvents
+    resume_order: Handler, orders: StoredOrders, events: FakeEvents
 ):
     order = orders.add(placed())
 

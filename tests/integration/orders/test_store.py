@@ -9,14 +9,14 @@ import pytest
 
 from lambdas.contracts.orders import OrderState
 from lambdas.orders.cancellation import TooLateError, cancel
-from lambdas.orders.domain import KeyReusedError, Order
-from lambdas.orders.rows import row_of
+from lambdas.orders.domain import Order
 from lambdas.orders.store import RETRY, Orders
 from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.errors import ConcurrentUpdateError
 from tests.support.doubles import ClientDouble
-from tests.support.order_requests import BODY, line, placed
+from tests.support.order_requests import placed
 from tests.support.spy import Spy
+from tests.support.stored_orders import StoredOrders
 
 
 class Requests(ClientDouble):
@@ -35,49 +35,11 @@ class Requests(ClientDouble):
         return request
 
 
-class TestAdd:
-    def test_new_order_is_stored(self, orders: Orders):
-        assert orders.add(placed()) == placed()
-        assert orders.find(placed().order_id, customer_id="17850") == placed()
-
-    def test_retry_gets_the_same_answer(self, orders: Orders):
-        first = orders.add(placed())
-
-        assert orders.add(replace(placed(), placed_at="later", request_id="2")) == first
-
-    def test_retry_gets_the_order_as_it_is_now(self, orders: Orders, dynamodb: Any, table: str):
-        confirmed = replace(placed(), state=OrderState.CONFIRMED, sequence=2)
-        dynamodb.put_item(TableName=table, Item=to_item(row_of(confirmed)))
-
-        assert orders.add(placed()) == confirmed
-
-    def test_other_order_under_a_used_key_is_refused_and_changes_nothing(self, orders: Orders):
-        orders.add(placed())
-
-        with pytest.raises(KeyReusedError):
-            orders.add(placed(BODY | {"lines": [line(quantity=1)]}))
-
-        assert orders.find(placed().order_id, customer_id="17850") == placed()
-
-    def test_one_of_many_concurrent_adds_is_stored(self, orders: Orders):
-        attempts = [replace(placed(), request_id=str(i)) for i in range(16)]
-        with ThreadPoolExecutor(16) as pool:
-            kept = list(pool.map(orders.add, attempts))
-
-        assert len({order.request_id for order in kept}) == 1
-
-    def test_add_takes_one_request(self, dynamodb: Any, table: str):
-        made: list[str] = []
-        Orders(table, dynamodb=Spy(dynamodb, made.append)).add(placed())
-
-        assert made == ["put_item"]
-
-
 class TestFind:
-    def test_missing_order_is_not_found(self, orders: Orders):
+    def test_missing_order_is_not_found(self, orders: StoredOrders):
         assert orders.find("0" * 32, customer_id="17850") is None
 
-    def test_order_of_another_customer_is_not_found(self, orders: Orders):
+    def test_order_of_another_customer_is_not_found(self, orders: StoredOrders):
         orders.add(placed())
 
         assert orders.find(placed().order_id, customer_id="12583") is None
@@ -136,7 +98,7 @@ class TestUpdate:
 
         return write
 
-    def test_change_is_stored(self, orders: Orders):
+    def test_change_is_stored(self, orders: StoredOrders):
         orders.add(placed())
 
         after = orders.update(placed().order_id, customer_id="17850", change=cancelled)
@@ -144,7 +106,9 @@ class TestUpdate:
         assert after == cancelled(placed())
         assert orders.find(placed().order_id, customer_id="17850") == after
 
-    def test_update_takes_one_read_and_one_write(self, orders: Orders, dynamodb: Any, table: str):
+    def test_update_takes_one_read_and_one_write(
+        self, orders: StoredOrders, dynamodb: Any, table: str
+    ):
         orders.add(placed())
         made: list[str] = []
 
@@ -154,7 +118,7 @@ class TestUpdate:
 
         assert made == ["get_item", "put_item"]
 
-    def test_unchanged_order_is_not_written(self, orders: Orders, dynamodb: Any, table: str):
+    def test_unchanged_order_is_not_written(self, orders: StoredOrders, dynamodb: Any, table: str):
         orders.add(placed())
         made: list[str] = []
 
@@ -169,14 +133,14 @@ class TestUpdate:
         ("order_id", "customer"), [(placed().order_id, "12583"), ("0" * 32, "17850"), ("x", "x")]
     )
     def test_order_of_another_customer_is_not_updated(
-        self, orders: Orders, order_id: str, customer: str
+        self, orders: StoredOrders, order_id: str, customer: str
     ):
         orders.add(placed())
 
         assert orders.update(order_id, customer_id=customer, change=cancelled) is None
         assert orders.find(placed().order_id, customer_id="17850") == placed()
 
-    def test_refused_change_is_not_written(self, orders: Orders):
+    def test_refused_change_is_not_written(self, orders: StoredOrders):
         dispatched = replace(placed(), state=OrderState.DISPATCHED)
         orders.add(dispatched)
 
@@ -191,7 +155,7 @@ class TestUpdate:
     )
     def test_concurrent_write_is_detected(
         self,
-        orders: Orders,
+        orders: StoredOrders,
         write: Callable[[Mapping[str, Any]], None],
         before: dict[str, Any],
         meanwhile: Mapping[str, Any],
@@ -213,7 +177,7 @@ class TestUpdate:
         assert orders.find(placed().order_id, customer_id="17850") == after
 
     def test_update_fails_after_max_attempts(
-        self, orders: Orders, write: Callable[[Mapping[str, Any]], None]
+        self, orders: StoredOrders, write: Callable[[Mapping[str, Any]], None]
     ):
         orders.add(placed())
         seen: list[Order] = []
@@ -230,7 +194,7 @@ class TestUpdate:
         kept = orders.find(placed().order_id, customer_id="17850")
         assert kept == replace(placed(), claim_until=RETRY.max_attempts)
 
-    def test_one_of_many_concurrent_cancellations_is_written(self, orders: Orders):
+    def test_one_of_many_concurrent_cancellations_is_written(self, orders: StoredOrders):
         """However often it is cancelled, it is one cancellation."""
         orders.add(placed())
 

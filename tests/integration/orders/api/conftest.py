@@ -1,5 +1,6 @@
 """The handlers of the API, over a table of orders; 401 and 403 are API Gateway's own."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +32,11 @@ def place_order(
     put_on_offer(dynamodb, offers, *BODY["lines"])
     settings = {"ORDERS_TABLE": table, "OFFERS_TABLE": offers, "OFFER_GRACE_SECONDS": "900"}
     limit = {"CHECKPOINTS_TABLE": checkpoints, "MAX_OPEN_ORDERS": str(LIMIT)}
-    return load_handler("lambdas.orders.place_order", **settings, **limit)
+    customers = {
+        "OPEN_ORDERS_TABLE": make_table("open-orders", "customer_id"),
+        "CUSTOMER_LIMITS": json.dumps({"orders": 3, "units": 1_000, "value": 10**9}),
+    }
+    return load_handler("lambdas.orders.place_order", **settings, **limit, **customers)
 
 
 @pytest.fixture

@@ -88,13 +88,29 @@ class TestPlaceOrder:
         backlog.write(LIMIT, now=datetime.now(UTC))
         made: list[str] = []
         module = sys.modules["lambdas.orders.place_order"]
-        for store in (module.orders, module.offers_view, module.backlog):
+        for store in (module.customer_orders, module.offers_view, module.backlog):
             monkeypatch.setattr(store, "_dynamodb", Spy(store._dynamodb, made.append))
 
         place_order(request(key="1"), None)
         place_order(request(key="2"), None)
 
-        assert made == ["get_item", "batch_get_item", "put_item", "put_item"]
+        write = ["get_item", "transact_write_items"]
+        assert made == ["get_item", "batch_get_item", *write, *write]
+
+    def test_order_beyond_a_limit_of_its_customer_is_refused_and_keeps_nothing(
+        self, place_order: Handler, dynamodb: Any, table: str
+    ):
+        for number in range(3):
+            assert place_order(request(key=f"{number}"), None)["statusCode"] == 202
+
+        answer = place_order(request(key="3"), None)
+        again = place_order(request(key="2"), None)
+        stranger = place_order(request(customer="12583", key="3"), None)
+
+        assert [each["statusCode"] for each in (answer, again, stranger)] == [409, 202, 202]
+        assert content(answer)["type"] == "urn:problem-type:orders:customer-limit"
+        assert "orders would be 4, and at most 3 may be" in content(answer)["detail"]
+        assert len(dynamodb.scan(TableName=table)["Items"]) == 4
 
     def test_base64_body_is_read(self, place_order: Handler):
         encoded = base64.b64encode(json.dumps(BODY).encode()).decode()

@@ -1,0 +1,47 @@
+"""How much of the shop one customer may have in open orders: those that have not ended."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lambdas.contracts.customer_limits import CustomerLimits
+from lambdas.orders.domain import Order
+
+
+class CustomerLimitError(Exception):
+    """The customer's open orders and this one exceed a limit; the message says which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOrder:
+    """What an open order counts for."""
+
+    units: int
+    value: int
+    currency: str
+
+
+def counted(order: Order) -> OpenOrder:
+    """Return what the order counts for."""
+    units = sum(line.quantity for line in order.lines)
+    return OpenOrder(units=units, value=order.total, currency=order.currency)
+
+
+def check_limits(new: OpenOrder, *, others: Iterable[OpenOrder], limits: CustomerLimits) -> None:
+    """Check that a customer who has these other open orders may place a new one.
+
+    Raises:
+        CustomerLimitError: naming each limit that is exceeded.
+    """
+    together = [new, *others]
+    value = sum(each.value for each in together if each.currency == new.currency)
+    problems = [
+        f"{what} would be {number}, and at most {limit} may be"
+        for what, number, limit in (
+            ("orders", len(together), limits.orders),
+            ("units", sum(each.units for each in together), limits.units),
+            (f"value in minor units of {new.currency}", value, limits.value),
+        )
+        if number > limit
+    ]
+    if problems:
+        raise CustomerLimitError(f"of your orders that have not ended: {'; '.join(problems)}")

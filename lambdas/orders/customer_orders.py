@@ -1,0 +1,157 @@
+"""The table of customers' open orders, and the transaction that places an order.
+
+A row has, by their ids, what a customer's orders count for. The order and its entry are written in
+one transaction. An entry counts while its order's own row says that it has not ended: so the write
+that ends an order gives back what it counted for, and no number can drift. Entries
+of ended orders are dropped with the next write of the row, if it has many or is at a limit.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.customer_limits import CustomerLimits
+from lambdas.contracts.orders import TERMINAL_STATES
+from lambdas.orders.admission import TooManyOpenOrdersError
+from lambdas.orders.customer_limits import (
+    CustomerLimitError,
+    OpenOrder,
+    check_limits,
+    counted,
+)
+from lambdas.orders.domain import Order
+from lambdas.orders.rows import row_of
+from lambdas.orders.store import same_request
+from lambdas.runtime.dynamodb import batch_get, from_item, to_item
+from lambdas.runtime.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+RETRY = RetryPolicy(max_attempts=8, base_delay=0.02)
+"""Waits at most 2.6 s altogether, a fraction of the function's time-out."""
+CONDITION_FAILED = "ConditionalCheckFailed"
+RETRYABLE_CODES = {
+    CONDITION_FAILED,
+    "TransactionConflict",
+    "ThrottlingError",
+    "ProvisionedThroughputExceeded",
+}
+"""https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html"""
+TIDY_FROM = 4
+"""A row with so many entries is tidied: it stays below 1 KB, one write unit, for most customers."""
+KEPT = timedelta(days=400)
+"""How long after a customer's last order DynamoDB deletes the row."""
+MAX_BATCH = 100
+
+
+class CustomerOrders:
+    """The tables of orders and of customers' open orders."""
+
+    def __init__(
+        self, table: str, *, orders: str, limits: CustomerLimits, dynamodb: "DynamoDBClient"
+    ) -> None:
+        """``table`` and ``orders`` are the tables' names, ``dynamodb`` boto3's client."""
+        self._table = table
+        self._orders = orders
+        self._limits = limits
+        self._dynamodb = dynamodb
+
+    def add(self, order: Order) -> Order:
+        """Store a new order; return it, or the stored one if this is a retry.
+
+        Raises:
+            CustomerLimitError: the customer's open orders are at a limit. Nothing was stored.
+            KeyReusedError: the key was used for a different order, or for one that has expired.
+            TooManyOpenOrdersError: other orders of the customer were placed during each attempt.
+        """
+        for _ in RETRY.attempts():
+            row = self._read(order.customer_id)
+            entries = self._checked(row.get("orders", {}), order)
+            reasons = self._write(order, row, entries | {order.order_id: counted(order)})
+            if not reasons:
+                return order
+            if reasons[0]["Code"] == CONDITION_FAILED:
+                return same_request(from_item(reasons[0]["Item"]), order)
+        raise TooManyOpenOrdersError("other orders of yours are being placed: try again")
+
+    def _checked(self, stored: Mapping[str, Any], order: Order) -> dict[str, OpenOrder]:
+        """Return the entries of other orders, once the new one has been checked against them."""
+        entries = {
+            id: decode(OpenOrder, entry) for id, entry in stored.items() if id != order.order_id
+        }
+        try:
+            check_limits(counted(order), others=entries.values(), limits=self._limits)
+        except CustomerLimitError:
+            entries = self._open(entries)
+            check_limits(counted(order), others=entries.values(), limits=self._limits)
+        return self._open(entries) if len(entries) >= TIDY_FROM else entries
+
+    def _open(self, entries: Mapping[str, OpenOrder]) -> dict[str, OpenOrder]:
+        """Return the entries whose orders have not ended."""
+        keys = [{"order_id": id} for id in entries]
+        rows = (
+            row
+            for at in range(0, len(entries), MAX_BATCH)
+            for row in batch_get(
+                self._dynamodb, self._orders, keys[at : at + MAX_BATCH], consistent=True
+            )
+        )
+        # What stays of an order that has expired has no state.
+        ids = [
+            row["order_id"] for row in rows if row.get("state", "") not in ("", *TERMINAL_STATES)
+        ]
+        return {id: entries[id] for id in sorted(ids)}
+
+    def _read(self, customer_id: str) -> dict[str, Any]:
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key=to_item({"customer_id": customer_id}), ConsistentRead=True
+        )
+        return from_item(answer.get("Item", {}))
+
+    def _write(
+        self, order: Order, before: Mapping[str, Any], entries: Mapping[str, OpenOrder]
+    ) -> Sequence[Any]:
+        """Write order and entries; return why neither was written, or nothing."""
+        version = before.get("version", 0)
+        placed_at = datetime.fromisoformat(order.placed_at)
+        row = {
+            "customer_id": order.customer_id,
+            "orders": {id: encode(entry) for id, entry in entries.items()},
+            "version": version + 1,
+            "expires_at": int((placed_at + KEPT).timestamp()),
+        }
+        items: Any = [
+            {
+                "Put": {
+                    "TableName": self._orders,
+                    "Item": to_item(row_of(order)),
+                    "ConditionExpression": "attribute_not_exists(order_id)",
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                }
+            },
+            {
+                "Put": {
+                    "TableName": self._table,
+                    "Item": to_item(row),
+                    "ConditionExpression": "version = :version"
+                    if version
+                    else "attribute_not_exists(version)",
+                    **(
+                        {"ExpressionAttributeValues": to_item({":version": version})}
+                        if version
+                        else {}
+                    ),
+                }
+            },
+        ]
+        try:
+            self._dynamodb.transact_write_items(TransactItems=items)
+        except self._dynamodb.exceptions.TransactionCanceledException as cancelled:
+            reasons: Sequence[Any] = cancelled.response["CancellationReasons"]
+            if not RETRYABLE_CODES & {reason.get("Code") for reason in reasons}:
+                raise
+            return reasons
+        return ()

@@ -1,0 +1,166 @@
+"""Placing an order in one transaction with what it counts for against its customer's limits."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.customer_limits import CustomerLimits
+from lambdas.contracts.orders import OrderState
+from lambdas.orders.customer_limits import CustomerLimitError
+from lambdas.orders.customer_orders import TIDY_FROM, CustomerOrders
+from lambdas.orders.domain import KeyReusedError, Order
+from lambdas.orders.rows import tombstone_of
+from lambdas.runtime.dynamodb import from_item, to_item
+from tests.support.order_requests import BODY, line, placed
+from tests.support.spy import Spy
+from tests.support.stored_orders import StoredOrders
+
+UNITS = 12
+"""Of an order that is placed."""
+OPEN = [OrderState.PLACED, OrderState.CONFIRMED, OrderState.WITHDRAWN]
+ENDED = [OrderState.DISPATCHED, OrderState.REJECTED, OrderState.CANCELLED]
+
+
+@pytest.fixture
+def customers(make_table: Callable[..., str]) -> str:
+    return make_table("open-orders", "customer_id")
+
+
+@pytest.fixture
+def shop(dynamodb: Any, table: str, customers: str) -> Callable[..., CustomerOrders]:
+    """Makes the store, with limits."""
+
+    def shop(*, orders: int = 100, units: int = 10_000, client: Any = dynamodb) -> CustomerOrders:
+        limits = CustomerLimits(orders=orders, units=units, value=10**9)
+        return CustomerOrders(customers, orders=table, limits=limits, dynamodb=client)
+
+    return shop
+
+
+def entries(dynamodb: Any, customers: str) -> dict[str, Any]:
+    (item,) = dynamodb.scan(TableName=customers)["Items"]
+    entries: dict[str, Any] = from_item(item)["orders"]
+    return entries
+
+
+def test_new_order_is_stored_with_what_it_counts_for(
+    shop: Callable[..., CustomerOrders], orders: StoredOrders, dynamodb: Any, customers: str
+):
+    assert shop().add(placed()) == placed()
+
+    assert orders.find(placed().order_id, customer_id="17850") == placed()
+    counts = {"units": UNITS, "value": placed().total, "currency": "GBP"}
+    assert entries(dynamodb, customers) == {placed().order_id: counts}
+
+
+def test_retry_gets_the_order_as_it_is_now(
+    shop: Callable[..., CustomerOrders], orders: StoredOrders, dynamodb: Any, customers: str
+):
+    shop().add(placed())
+    confirmed = orders.put(replace(placed(), state=OrderState.CONFIRMED, sequence=2))
+
+    assert shop().add(replace(placed(), placed_at="2026-12-01T09:00:00Z")) == confirmed
+    assert len(entries(dynamodb, customers)) == 1
+
+
+def test_other_order_under_a_used_key_is_refused_and_changes_nothing(
+    shop: Callable[..., CustomerOrders], orders: StoredOrders
+):
+    shop().add(placed())
+
+    with pytest.raises(KeyReusedError):
+        shop().add(placed(BODY | {"lines": [line(quantity=1)]}))
+
+    assert orders.find(placed().order_id) == placed()
+
+
+def test_one_of_many_concurrent_adds_is_stored(shop: Callable[..., CustomerOrders]):
+    attempts = [replace(placed(), request_id=str(i)) for i in range(16)]
+    with ThreadPoolExecutor(4) as pool:
+        kept = list(pool.map(shop().add, attempts))
+
+    assert len({order.request_id for order in kept}) == 1
+
+
+def test_concurrent_orders_do_not_exceed_the_limit_together(shop: Callable[..., CustomerOrders]):
+    def add(number: int) -> bool:
+        try:
+            shop(units=3 * UNITS).add(placed(key=f"{number}"))
+        except CustomerLimitError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(add, range(8))) == 3
+
+
+@pytest.mark.parametrize("state", OPEN)
+def test_order_that_has_not_ended_counts(
+    shop: Callable[..., CustomerOrders], orders: StoredOrders, state: OrderState
+):
+    store = shop(orders=1)
+    orders.put(replace(store.add(placed()), state=state, sequence=2))
+
+    with pytest.raises(CustomerLimitError, match="orders would be 2"):
+        store.add(placed(key="2"))
+
+    assert orders.find(placed(key="2").order_id) is None
+
+
+@pytest.mark.parametrize("state", ENDED)
+def test_write_that_ends_an_order_gives_back_what_it_counted_for(
+    shop: Callable[..., CustomerOrders],
+    orders: StoredOrders,
+    dynamodb: Any,
+    customers: str,
+    state: OrderState,
+):
+    store = shop(orders=1)
+    orders.put(replace(store.add(placed()), state=state, sequence=2))
+
+    store.add(placed(key="2"))
+
+    assert list(entries(dynamodb, customers)) == [placed(key="2").order_id]
+
+
+def test_order_that_has_expired_counts_no_longer(
+    shop: Callable[..., CustomerOrders], dynamodb: Any, table: str
+):
+    store = shop(orders=1)
+    tombstone = tombstone_of(store.add(placed()), at="2026-12-31T00:00:00Z")
+    dynamodb.put_item(TableName=table, Item=to_item(tombstone))
+
+    assert store.add(placed(key="2"))
+
+
+def test_other_customer_has_limits_of_their_own(shop: Callable[..., CustomerOrders]):
+    store = shop(orders=1)
+    store.add(placed())
+
+    assert store.add(placed(customer="12583"))
+
+
+def test_order_costs_a_read_and_a_transaction_of_two_items(
+    shop: Callable[..., CustomerOrders], dynamodb: Any
+):
+    made: list[str] = []
+    store = shop(client=Spy(dynamodb, made.append))
+    for number in range(TIDY_FROM):
+        store.add(placed(key=f"{number}"))
+
+    assert made == ["get_item", "transact_write_items"] * TIDY_FROM
+
+
+def test_entries_of_ended_orders_do_not_pile_up(
+    shop: Callable[..., CustomerOrders], orders: StoredOrders, dynamodb: Any, customers: str
+):
+    def end(order: Order) -> None:
+        orders.put(replace(order, state=OrderState.DISPATCHED, sequence=3))
+
+    for number in range(3 * TIDY_FROM):
+        end(shop().add(placed(key=f"{number}")))
+
+    assert len(entries(dynamodb, customers)) <= TIDY_FROM
