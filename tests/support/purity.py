@@ -19,6 +19,7 @@ ADAPTERS = {
     "lambdas/notifications/ses": "SES",
     "lambdas/orders/backlog": "DynamoDB",
     "lambdas/orders/checkpoint": "DynamoDB",
+    "lambdas/orders/customer_orders": "DynamoDB",
     "lambdas/orders/duplicate_scan": "DynamoDB",
     "lambdas/orders/offers_view": "DynamoDB",
     "lambdas/orders/scans": "DynamoDB",
