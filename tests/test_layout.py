@@ -11,7 +11,6 @@ from tests.support.modules import ROOT, modules, services
 MAX_HANDLER_LINES = 25
 MAX_LINES = 300
 """So long may a file be that is read as one."""
-NOT_YET_SPLIT = ("lambdas/inventory/store.py",)
 
 
 def handlers() -> Iterator[tuple[Path, ast.FunctionDef]]:
@@ -59,13 +58,7 @@ def test_file_is_short_enough_to_be_read_as_one():
     sizes = {str(file): lines(file) for file in (Path("app.py"), *modules(*folders))}
 
     assert len(sizes) > 500
-    too_long = {file: size for file, size in sizes.items() if size > MAX_LINES}
-    assert {file: size for file, size in too_long.items() if file not in NOT_YET_SPLIT} == {}
-
-
-@pytest.mark.parametrize("file", NOT_YET_SPLIT)
-def test_file_that_was_split_is_no_longer_listed(file: str):
-    assert lines(Path(file)) > MAX_LINES
+    assert {file: size for file, size in sizes.items() if size > MAX_LINES} == {}
 
 
 @pytest.mark.parametrize(

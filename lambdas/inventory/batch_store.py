@@ -15,8 +15,7 @@ from lambdas.inventory.batches import (
     split_batches,
 )
 from lambdas.inventory.domain import Reservation, StockBusyError
-from lambdas.inventory.store import state_update
-from lambdas.inventory.transactions import CONDITION_FAILED, stock_update, transact
+from lambdas.inventory.transactions import CONDITION_FAILED, state_update, stock_update, transact
 from lambdas.runtime.dynamodb import batch_get
 from lambdas.runtime.retry import RetryPolicy
 

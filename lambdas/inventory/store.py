@@ -32,6 +32,7 @@ from lambdas.inventory.transactions import (
     busy_items,
     is_transient,
     movement,
+    state_update,
     transact,
 )
 from lambdas.runtime.dynamodb import from_item, put_if_absent, refused_row, to_item
@@ -278,36 +279,6 @@ class Reservations:
             is_transient=is_transient,
         )
         return decode(Reservation, kept)
-
-
-def state_update(table: str, old: Reservation, new: Reservation) -> dict[str, Any]:
-    """Return the write of a reservation's new state. It fails if the state is not the old one.
-
-    A pending reservation is put into the index of unresolved reservations, so that it is not
-    forgotten. One that holds no units is removed from it.
-    """
-    values = {
-        ":new": new.state,
-        ":old": old.state,
-        ":now": new.changed_at,
-        ":explanation": new.explanation,
-    }
-    index = ""
-    if new.state.is_pending:
-        values[":shard"] = index_shard(old.order_id)
-        index = ", unresolved_shard = :shard, last_activity_at = :now"
-    elif not new.state.holds_units:
-        index = " REMOVE unresolved_shard, last_activity_at"
-    return {
-        "TableName": table,
-        "Key": to_item({"order_id": old.order_id}),
-        "UpdateExpression": "SET #state = :new, changed_at = :now, explanation = :explanation"
-        + index,
-        "ConditionExpression": "#state = :old",
-        "ExpressionAttributeNames": {"#state": "state"},
-        "ExpressionAttributeValues": to_item(values),
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    }
 
 
 def parse_stock_row(row: Mapping[str, Any]) -> StockLevel:

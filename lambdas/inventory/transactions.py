@@ -1,4 +1,4 @@
-"""DynamoDB transactions on the inventory's tables: moving units, and retrying conflicts."""
+"""Writes of the inventory's tables: moving units, changing states, and retrying conflicts."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.contracts.inventory import DeliveredLine
 from lambdas.contracts.values import Line
-from lambdas.inventory.domain import DEFAULT_MINIMUM
+from lambdas.inventory.domain import DEFAULT_MINIMUM, Reservation, index_shard
 from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.retry import RetryPolicy
 
@@ -27,6 +27,36 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWrite
 """
 RETRY = RetryPolicy(max_attempts=5, base_delay=0.025)
 """Waits at most 0.4 s altogether, a fraction of the function's time-out."""
+
+
+def state_update(table: str, old: Reservation, new: Reservation) -> dict[str, Any]:
+    """Return the write of a reservation's new state. It fails if the state is not the old one.
+
+    A pending reservation is put into the index of unresolved reservations, so that it is not
+    forgotten. One that holds no units is removed from it.
+    """
+    values = {
+        ":new": new.state,
+        ":old": old.state,
+        ":now": new.changed_at,
+        ":explanation": new.explanation,
+    }
+    index = ""
+    if new.state.is_pending:
+        values[":shard"] = index_shard(old.order_id)
+        index = ", unresolved_shard = :shard, last_activity_at = :now"
+    elif not new.state.holds_units:
+        index = " REMOVE unresolved_shard, last_activity_at"
+    return {
+        "TableName": table,
+        "Key": to_item({"order_id": old.order_id}),
+        "UpdateExpression": "SET #state = :new, changed_at = :now, explanation = :explanation"
+        + index,
+        "ConditionExpression": "#state = :old",
+        "ExpressionAttributeNames": {"#state": "state"},
+        "ExpressionAttributeValues": to_item(values),
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
 
 
 def movement(
