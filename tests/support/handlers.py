@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.runtime import aws
+from tests.support.clients import forget_clients
 
 ACCOUNT = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -20,7 +20,7 @@ def import_handler(monkeypatch: pytest.MonkeyPatch, module: str, **settings: str
     """Import ``module`` afresh with ``settings`` in its environment; return its handler."""
     for name, value in {**ACCOUNT, **settings}.items():
         monkeypatch.setenv(name, value)
-    aws.client.cache_clear()
+    forget_clients()
     sys.modules.pop(module, None)
     return importlib.import_module(module).handler
 
@@ -33,4 +33,4 @@ def load_offline_handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
         return import_handler(monkeypatch, module, **settings)
 
     yield load
-    aws.client.cache_clear()
+    forget_clients()

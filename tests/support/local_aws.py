@@ -15,7 +15,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from lambdas.runtime import aws
+from tests.support.clients import forget_clients
 from tests.support.handlers import ACCOUNT, import_handler
 
 START_SECONDS = 30.0
@@ -117,4 +117,4 @@ def load_handler(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> Iterator[Cal
         return import_handler(monkeypatch, module, **{"AWS_ENDPOINT_URL": endpoint, **settings})
 
     yield load
-    aws.client.cache_clear()
+    forget_clients()

@@ -16,9 +16,9 @@ from lambdas.payments import migrations
 from lambdas.payments.database import RETRY, Database, connect
 from lambdas.payments.store import LedgerStore
 from lambdas.payments.unresolved_charges import UnresolvedCharges
-from lambdas.runtime import aws
 from lambdas.runtime.bus import Bus
 from tests.support.aws_fakes import FakeEvents
+from tests.support.clients import forget_clients, sign_as
 from tests.support.payments import CardProvider, ledger_of
 
 
@@ -39,12 +39,6 @@ def cluster(local_cloud: cloud.Cloud) -> dict[str, str]:
         time.sleep(0.05)
     assert described["status"] == "ACTIVE"
     return {name: described[name] for name in ("identifier", "arn", "endpoint")}
-
-
-def sign_as(session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the functions' code use the credentials of ``session``."""
-    aws.client.cache_clear()
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +65,7 @@ def settings(
     monkeypatch.setenv("CARD_PROVIDER_FUNCTION", "nobody")
     sign_as(root, monkeypatch)
     yield monkeypatch
-    aws.client.cache_clear()
+    forget_clients()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from lambdas.payments.grants import grant
 from lambdas.payments.outbox import Outbox
 from lambdas.runtime.bus import Bus
 from tests.support.aws_fakes import FakeEvents
+from tests.support.clients import sign_as
 from tests.support.payments import (
     CardProvider,
     Watched,
@@ -25,8 +26,6 @@ from tests.support.payments import (
     refund_command,
     take_command,
 )
-
-from .conftest import sign_as
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import botocore.session
 import pytest
 
 from lambdas.runtime import aws
+from tests.support.clients import forget_clients
 from tests.support.handlers import ACCOUNT
 from tools.endpoint_data import TARGET, render
 
@@ -21,11 +22,9 @@ REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-7", "cn-north-1", "us-gov-wes
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     for name, value in ACCOUNT.items():
         monkeypatch.setenv(name, value)
-    aws.client.cache_clear()
-    aws._session.cache_clear()
+    forget_clients()
     yield monkeypatch
-    aws.client.cache_clear()
-    aws._session.cache_clear()
+    forget_clients()
 
 
 def target(client: Any) -> tuple[object, ...]:
