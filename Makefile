@@ -54,7 +54,7 @@ contracts: ## compare the events' contracts with the last release's; say which o
 	@python -m tools.contract_check
 
 unit:
-	pytest --ignore tests/integration --ignore tests/e2e --ignore tests/saga --numprocesses 2 --dist worksteal
+	pytest --ignore tests/integration --ignore tests/e2e --ignore tests/saga --numprocesses 2 --dist loadscope
 
 # Three clouds at a time, on two cores: they mostly wait. What all of them used of their rights is looked at last.
 test: check ## everything, the local cloud and the demo included

@@ -50,7 +50,7 @@ MUTANTS = (
     ),
     Mutant(
         "a batch moves the units of a reservation that was decided before",
-        "lambdas.inventory.store",
+        "lambdas.inventory.transactions",
         '"ConditionExpression": "#state = :old",',
         '"ConditionExpression": "attribute_exists(order_id) AND :old = :old",',
     ),

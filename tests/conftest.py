@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from tests.support.work_units import LoadCloudScheduling
+    from xdist.scheduler import LoadScopeScheduling
 
 pytest.register_assert_rewrite("tests.support")
 settings.register_profile("orders", deadline=None)
@@ -17,11 +17,12 @@ settings.load_profile("orders")
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadCloudScheduling | None":
-    """With ``--dist loadfile``, files that share a cloud go to one worker together."""
-    if config.getvalue("dist") != "loadfile":
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadScopeScheduling | None":
+    """Give one worker what takes long to set up: a cloud that files share, or a synthesis."""
+    if config.getvalue("dist") not in ("loadfile", "loadscope"):
         return None
     # Only a run with several workers needs the plugin.
-    from tests.support.work_units import LoadCloudScheduling
+    from tests.support.work_units import LoadCloudScheduling, LoadSynthesisScheduling
 
-    return LoadCloudScheduling(config, log)
+    shares_clouds = config.getvalue("dist") == "loadfile"
+    return (LoadCloudScheduling if shares_clouds else LoadSynthesisScheduling)(config, log)
