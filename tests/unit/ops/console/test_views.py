@@ -15,14 +15,13 @@ from tests.unit.ops.account_fakes import answering, client_error, fake_client, r
 from tests.unit.ops.console.conftest import FakeDeployed
 from tests.unit.ops.dead_letter_samples import templates
 
-NOW = datetime.now(UTC)
 SUMMARY = {"OpenShardCount": 3, "StreamStatus": "UPDATING", "RetentionPeriodHours": 168}
 
 
 def decided(minutes_ago: int, shards: int, to: int, reason: str) -> dict[str, Any]:
     line = {"message": "shard_count_decided", "shards": shards, "to": to, "reason": reason}
     more = {"busiest_load": 0.834, "calls_left": 7}
-    at = int((NOW - timedelta(minutes=minutes_ago)).timestamp() * 1000)
+    at = int((datetime.now(UTC) - timedelta(minutes=minutes_ago)).timestamp() * 1000)
     return {"timestamp": at, "message": json.dumps({**line, **more})}
 
 
@@ -105,14 +104,15 @@ def test_each_view_is_shown_with_its_slot_and_the_command_that_rebuilds_it(
 def test_replay_of_a_rebuild_is_shown_with_its_progress(
     browser: Browser, answers: dict[str, Any], state: str, reached: int | None, percent: int
 ):
+    now = datetime.now(UTC)
     replay = {
         "ReplayName": "rebuild-Sales-1",
         "State": state,
-        "EventStartTime": NOW - timedelta(hours=10),
-        "EventEndTime": NOW,
+        "EventStartTime": now - timedelta(hours=10),
+        "EventEndTime": now,
     }
     if reached is not None:
-        replay["EventLastReplayedTime"] = NOW - timedelta(hours=10 - reached)
+        replay["EventLastReplayedTime"] = now - timedelta(hours=10 - reached)
     answers["replays"] = [replay]
 
     page = browser.get("/views").text
