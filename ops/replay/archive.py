@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from ops.deployed import OperationError
 
 if TYPE_CHECKING:
@@ -39,8 +41,18 @@ class Replay:
 
     def cancel(self) -> None:
         """Cancel the replay, unless it has ended."""
-        if self._events.describe_replay(ReplayName=self._name)["State"] not in TERMINAL_STATES:
+        if self._has_ended():
+            return
+        try:
             self._events.cancel_replay(ReplayName=self._name)
+        except ClientError:
+            # It may have ended in between.
+            if not self._has_ended():
+                raise
+
+    def _has_ended(self) -> bool:
+        state: str = self._events.describe_replay(ReplayName=self._name)["State"]
+        return state in TERMINAL_STATES
 
 
 class Archive:

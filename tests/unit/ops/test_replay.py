@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
 from syrupy.assertion import SnapshotAssertion
 
 from lambdas.contracts.orders import OrderConfirmed, OrderPlaced
@@ -19,6 +20,7 @@ from ops.replay.archive import Replay
 from ops.replay.plan import ReplayPlan, Rule, parse_time, select_rules
 from ops.terminal import Terminal
 from tests.support.doubles import ClientDouble
+from tests.unit.ops.account_fakes import client_error
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 AGO = timedelta(hours=1)
@@ -114,6 +116,7 @@ class Events(ClientDouble):
         self.states = [*states, "COMPLETED"]
         self.started: dict[str, Any] = {}
         self.cancelled: list[str] = []
+        self.refuses_to_cancel = False
         self.rules = {
             "Mine": MINE,
             "Live": live_pattern([OrderPlaced]),
@@ -152,6 +155,8 @@ class Events(ClientDouble):
         }
 
     def cancel_replay(self, *, ReplayName: str) -> None:  # noqa: N803
+        if self.refuses_to_cancel:
+            raise client_error("IllegalStatusException")
         self.cancelled.append(ReplayName)
 
 
@@ -184,6 +189,21 @@ class TestFollowing:
             follow(Replay(events, "r"), plan(), lambda _: None, pause=interrupt)
 
         assert events.cancelled == ["r"]
+
+    def test_replay_that_ends_while_it_is_cancelled_is_no_error(self):
+        events = Events("RUNNING")
+        events.refuses_to_cancel = True
+
+        Replay(events, "r").cancel()
+
+        assert events.states == ["COMPLETED"]
+
+    def test_running_replay_that_cannot_be_cancelled_is_an_error(self):
+        events = Events("RUNNING", "RUNNING")
+        events.refuses_to_cancel = True
+
+        with pytest.raises(ClientError, match="IllegalStatusException"):
+            Replay(events, "r").cancel()
 
     def test_failed_replay_is_an_error(self):
         with pytest.raises(OperationError, match="replay r is FAILED: no reason was given"):
