@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.grants import GrantUsage, recorded_grants
+from tests.support.grants import GrantUsage, Resource, names, recorded_grants
 
 HERE = Path(__file__).parent
 RECORDS = "with cloud_recording_grants("
@@ -113,3 +113,18 @@ def test_granted_right_is_used_or_has_a_reason(
     ledger = GrantUsage(granted={"a", "b"}, used={"a"})
     given = (dict.fromkeys(patterns.split(), "because") for patterns in (reasons, by_chance))
     assert ledger.faults(*given) == faults
+
+
+@pytest.mark.parametrize(
+    ("physical_id", "name"),
+    [
+        ("94426688", "Api"),
+        ("9442668a", "Api"),
+        ("arn:aws:kinesis:r:1:stream/s/consumer/views:1764410000", None),
+    ],
+    ids=["an id of digits only", "an id", "the second in which a consumer was made"],
+)
+def test_physical_name_is_known_by_its_logical_one(physical_id: str, name: str | None) -> None:
+    resource = Resource(stack="S", kind="K", logical_id="Api1A2B3C4D", physical_id=physical_id)
+
+    assert next((logical for _, logical in names([resource])), None) == name

@@ -201,7 +201,7 @@ def names(resources: list[Resource]) -> Iterator[tuple[str, str]]:
     for resource in resources:
         physical = resource.physical_id.rpartition("/" if "://" in resource.physical_id else ":")[2]
         # The ARN of a stream's consumer ends with the second in which it was made: that is no name.
-        if len(physical) >= 8 and not physical.isdigit():
+        if len(physical) >= 8 and "/consumer/" not in resource.physical_id:
             yield physical, resource.name
 
 
