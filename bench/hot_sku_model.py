@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from bench.virtual_time import Process, VirtualTime
-from lambdas.inventory.transactions import RETRY
+from lambdas.inventory.writes import RETRY
 from lambdas.runtime.retry import RetryPolicy
 
 TRANSACTION = 0.010

@@ -55,7 +55,7 @@ class Chance:
         self.calm_from = float("inf")
         """When faults end."""
         self.on_fault: Callable[[Fault], None] = lambda _: None
-        self._kernel = kernel
+        self.kernel = kernel
         self._without = without
         self._counts: Counter[str] = Counter()
         self._enabled = [kind for kind in KINDS if self.draw("enabled " + kind) < 0.6]
@@ -79,7 +79,7 @@ class Chance:
         ``rate`` multiplies the seed's rate of faults.
         """
         drawn, id_ = self._numbered(where)
-        if self._kernel.now >= self.calm_from or drawn >= self._rate * rate:
+        if self.kernel.now >= self.calm_from or drawn >= self._rate * rate:
             return None
         possible = [kind for kind in kinds if kind in self._enabled]
         if not possible or id_ in self._without:
@@ -94,7 +94,7 @@ class Chance:
 
     def record(self, id_: str, kind: str, where: str) -> None:
         """Record that a fault happened."""
-        fault = Fault(id_, kind, self._kernel.now, where)
+        fault = Fault(id_, kind, self.kernel.now, where)
         self.faults.append(fault)
         self.on_fault(fault)
 

@@ -33,11 +33,15 @@ class Timer:
         self.action = None
 
 
+START = datetime(2030, 1, 1, tzinfo=UTC)
+"""When every run begins."""
+
+
 class Kernel:
     """The virtual clock, and the actions that are due. ``now`` is in seconds since 1970."""
 
-    def __init__(self, start: datetime) -> None:
-        self.now = start.timestamp()
+    def __init__(self) -> None:
+        self.now = START.timestamp()
         self.steps = 0
         self.foreground = 0
         """The number of due actions that are not in the background."""

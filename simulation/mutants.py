@@ -44,13 +44,13 @@ MUTANTS = (
     ),
     Mutant(
         "units are reserved that are not there",
-        "lambdas.inventory.transactions",
+        "lambdas.inventory.writes",
         'conditions.append(f"{name} >= :{name}_needed")\n            values',
         "{}",
     ),
     Mutant(
         "a batch moves the units of a reservation that was decided before",
-        "lambdas.inventory.transactions",
+        "lambdas.inventory.writes",
         '"ConditionExpression": "#state = :old",',
         '"ConditionExpression": "attribute_exists(order_id) AND :old = :old",',
     ),

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 
 from lambdas.contracts.orders import TERMINAL_STATES
@@ -11,6 +10,7 @@ from simulation import chance as kinds
 from simulation.chance import Chance, Fault
 from simulation.invariants import BrokenPromiseError, Invariants
 from simulation.journey import Note
+from simulation.kernel import Kernel
 from simulation.operator import Operator
 from simulation.scenario import SKUS, CardCompany, Customers, WarehouseWorkers, stock
 from simulation.tables import BusyRow
@@ -52,7 +52,7 @@ def run(seed: int, *, without: Container[str] = ()) -> Result:
 
     In every third seed, the sagas are Express workflows.
     """
-    chance = partial(Chance, seed, without=without)
+    chance = Chance(seed, Kernel(), without=without)
     world = World(synthesized(express=seed % 3 == 2), chance)
     broken = None
     with world.installed():

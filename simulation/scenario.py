@@ -12,10 +12,10 @@ from lambdas.contracts.times import format_time
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
 from simulation.functions import Outcome
-from simulation.kernel import Process, Signal
+from simulation.kernel import START, Process, Signal
 from simulation.queues import Queue, Sent
 from simulation.templates import PARTNER
-from simulation.world import START, World
+from simulation.world import World
 from workers.runtime.queue import Message
 from workers.warehouse.handlers import MessageHandlers
 from workers.warehouse.store import Warehouse

@@ -115,12 +115,12 @@ class PlannedChance(Chance):
     def fault(self, where: str, kinds: Sequence[str], *, rate: float = 1.0) -> str | None:
         """Return the kind of fault that is planned here, or None."""
         _, id_ = self._numbered(where)
-        if self._kernel.now >= self.calm_from:
+        if self.kernel.now >= self.calm_from:
             return None
-        if self._kernel.now < self.noted_until:
+        if self.kernel.now < self.noted_until:
             self.decisions.append((id_, kinds))
         kind, until = self._lasting.get(where, ("", 0.0))
-        if self._kernel.now < until:
+        if self.kernel.now < until:
             self.record(id_, kind, where)
             return kind
         incident = self._plan.get(id_)
@@ -131,7 +131,7 @@ class PlannedChance(Chance):
             self.acts[incident.kind]()
             return None
         if incident.lasts:
-            self._lasting[where] = (incident.kind, self._kernel.now + LASTING)
+            self._lasting[where] = (incident.kind, self.kernel.now + LASTING)
         return incident.kind
 
     def allows(self, id_: str, kind: str) -> bool:
@@ -164,21 +164,18 @@ def play_story(story: Story, plan: Plan = ()) -> StoryRun:
         "stock": {100: 0.4, 500: 0.9}[story.in_stock],
         "disputes": 1.0,
     }
-    world = World(
-        synthesized(express=story.express), lambda kernel: PlannedChance(kernel, plan, choices)
-    )
+    chance = PlannedChance(Kernel(), plan, choices)
+    world = World(synthesized(express=story.express), chance)
     problem = ""
     with world.installed():
         try:
-            _play(world, story)
+            _play(world, chance, story)
         except BrokenPromiseError as error:
             problem = str(error)
     ended = _end(world)
     acted = any(incident.kind in ACTS for incident in plan)
     if not problem and not acted and ended not in (*story.ends, NOT_ACCEPTED):
         problem = f"the order ended {ended}, not {' or '.join(story.ends)}"
-    chance = world.chance
-    assert isinstance(chance, PlannedChance)  # noqa: S101 -- for the type checker
     run = StoryRun(
         story=story,
         plan=plan,
@@ -193,9 +190,8 @@ def play_story(story: Story, plan: Plan = ()) -> StoryRun:
     return run
 
 
-def _play(world: World, story: Story) -> None:
-    kernel, chance = world.kernel, world.chance
-    assert isinstance(chance, PlannedChance)  # noqa: S101 -- for the type checker
+def _play(world: World, chance: PlannedChance, story: Story) -> None:
+    kernel = world.kernel
     chance.calm_from = 0
     customers = Customers(world)
     WarehouseWorkers(world, opens=story.warehouse_opens)

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
@@ -14,7 +13,6 @@ from simulation.bus import Bus, Event, Target, Topic
 from simulation.chance import Chance
 from simulation.functions import AsyncQueue, Function, Outcome
 from simulation.journey import Journey
-from simulation.kernel import Kernel
 from simulation.ledger import Ledger
 from simulation.machines import Machine
 from simulation.queues import Queue
@@ -25,16 +23,14 @@ from simulation.tables import Change, Tables
 from simulation.templates import Templates
 from simulation.wiring import Wiring
 
-START = datetime(2030, 1, 1, tzinfo=UTC)
-
 
 class World:
     """The platform of one run."""
 
-    def __init__(self, templates: Templates, chance: Callable[[Kernel], Chance]) -> None:
-        """``chance`` makes the decisions of the run."""
-        self.kernel = Kernel(START)
-        self.chance = chance(self.kernel)
+    def __init__(self, templates: Templates, chance: Chance) -> None:
+        """``chance`` makes the decisions of the run, and has its clock."""
+        self.kernel = chance.kernel
+        self.chance = chance
         self.journey = Journey(lambda: self.kernel.now)
         self.chance.on_fault = lambda fault: self.journey.note(
             "", f"FAULT {fault.kind}: {fault.where}"

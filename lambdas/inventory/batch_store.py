@@ -15,9 +15,10 @@ from lambdas.inventory.batches import (
     split_batches,
 )
 from lambdas.inventory.domain import Reservation, StockBusyError
-from lambdas.inventory.transactions import CONDITION_FAILED, state_update, stock_update, transact
+from lambdas.inventory.writes import state_update, stock_update
 from lambdas.runtime.dynamodb import batch_get
 from lambdas.runtime.retry import RetryPolicy
+from lambdas.runtime.transactions import CONDITION_FAILED, transact
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

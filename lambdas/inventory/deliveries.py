@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 from lambdas.contracts.codec import encode
 from lambdas.inventory.domain import Delivery
-from lambdas.inventory.transactions import RETRY, movement, transact
+from lambdas.inventory.writes import RETRY, movement
 from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.retry import RetryPolicy
+from lambdas.runtime.transactions import transact
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -8,11 +8,11 @@ from botocore.exceptions import ClientError
 from lambdas.contracts.codec import ContractError, decode
 from lambdas.inventory.batch_store import ReservationBatches
 from lambdas.inventory.domain import Reservation, StockBusyError
-from lambdas.inventory.transactions import is_transient
 from lambdas.runtime.batch import BatchOutcome
 from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.runtime.dynamodb import from_item
 from lambdas.runtime.log import log
+from lambdas.runtime.transactions import is_transient
 
 Record = Mapping[str, Any]
 OVERDRAWN = "it holds more units than the stock reserves: the tables were edited"

@@ -26,17 +26,10 @@ from lambdas.inventory.domain import (
     index_shard,
     out_of_stock_message,
 )
-from lambdas.inventory.transactions import (
-    CONDITION_FAILED,
-    RETRY,
-    busy_items,
-    is_transient,
-    movement,
-    state_update,
-    transact,
-)
+from lambdas.inventory.writes import RETRY, movement, state_update
 from lambdas.runtime.dynamodb import from_item, put_if_absent, refused_row, to_item
 from lambdas.runtime.retry import RetryPolicy
+from lambdas.runtime.transactions import CONDITION_FAILED, busy_items, is_transient, transact
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

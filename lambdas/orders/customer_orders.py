@@ -25,6 +25,7 @@ from lambdas.orders.rows import row_of
 from lambdas.orders.store import same_request
 from lambdas.runtime.dynamodb import batch_get, from_item, to_item
 from lambdas.runtime.retry import RetryPolicy
+from lambdas.runtime.transactions import CONDITION_FAILED, cancellation_codes, is_transient
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -32,14 +33,6 @@ if TYPE_CHECKING:
 
 RETRY = RetryPolicy(max_attempts=8, base_delay=0.02)
 """Waits at most 2.6 s altogether, a fraction of the function's time-out."""
-CONDITION_FAILED = "ConditionalCheckFailed"
-RETRYABLE_CODES = {
-    CONDITION_FAILED,
-    "TransactionConflict",
-    "ThrottlingError",
-    "ProvisionedThroughputExceeded",
-}
-"""https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html"""
 TIDY_FROM = 4
 """A row with so many entries is tidied: it stays below 1 KB, one write unit, for most customers."""
 KEPT = timedelta(days=400)
@@ -150,8 +143,10 @@ class CustomerOrders:
         try:
             self._dynamodb.transact_write_items(TransactItems=items)
         except self._dynamodb.exceptions.TransactionCanceledException as cancelled:
-            reasons: Sequence[Any] = cancelled.response["CancellationReasons"]
-            if not RETRYABLE_CODES & {reason.get("Code") for reason in reasons}:
+            if not is_transient(cancelled) and CONDITION_FAILED not in cancellation_codes(
+                cancelled
+            ):
                 raise
+            reasons: Sequence[Any] = cancelled.response["CancellationReasons"]
             return reasons
         return ()

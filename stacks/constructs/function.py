@@ -104,18 +104,24 @@ def service_code(
 
     ``python`` compiles it; without one, it has sources only.
     """
-    files = list(_service_files(root, service, package))
-    contents = ((file.relative_to(root).as_posix(), file.read_bytes()) for file in files)
-    digest = sha256(b"".join(b"%s %d %s" % (name.encode(), len(text), text)
-                             for name, text in contents))  # fmt: skip
 
     def fill(folder: Path) -> None:
-        for file in files:
+        for file in _service_files(root, service, package):
             target = folder / file.relative_to(root)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
 
-    return code_asset(fill, source=digest.hexdigest(), mounted="/var/task", python=python)
+    source = service_hash(service, package=package, root=root)
+    return code_asset(fill, source=source, mounted="/var/task", python=python)
+
+
+def service_hash(service: str, *, package: str = "lambdas", root: Path = ROOT) -> str:
+    """Return the hash of the sources with which a service's functions are deployed."""
+    digest = sha256()
+    for file in _service_files(root, service, package):
+        text = file.read_bytes()
+        digest.update(b"%s %d %s" % (file.relative_to(root).as_posix().encode(), len(text), text))
+    return digest.hexdigest()
 
 
 def _service_files(root: Path, service: str, package: str) -> Iterator[Path]:

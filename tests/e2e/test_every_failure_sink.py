@@ -35,9 +35,9 @@ from stacks.environments import LAPTOP
 from tests.support.cli import run_ops_in_process
 from tests.support.grants import cloud_recording_grants
 from tests.support.inventory_tables import waiting_reservation
-from tests.support.notifications_env import subject
 from tests.support.platform_env import CUSTOMER, SKU, Platform, running_platform
 from tests.support.redrive_driver import NONSENSE
+from tests.support.tokens import subject
 from tests.support.waiting import wait_until
 from tests.templates.synthesis import new_app, templates
 

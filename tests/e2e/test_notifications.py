@@ -11,8 +11,9 @@ from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderDispatched
 from lambdas.contracts.parsing import parse_detail
 from tests.support.deliveries import attributes, eventually, received
-from tests.support.notifications_env import SENDER, Platform, deployed, operations, subject
+from tests.support.notifications_env import SENDER, Platform, deployed, operations
 from tests.support.small_stacks import lines
+from tests.support.tokens import subject
 
 ADDRESS = "ada@example.com"
 NOTIFY = "lambdas/notifications/notify_customer.py"

@@ -28,7 +28,7 @@ from tests.support.deliveries import eventually
 from tests.support.faults import denied_function
 from tests.support.grants import cloud_recording_grants, resources_of
 from tests.support.offers import put_on_offer
-from tests.support.storefront_platform import subject
+from tests.support.tokens import subject
 from tests.templates.synthesis import new_app, templates
 
 SKU, PRICE = "85123A", 255

@@ -19,8 +19,8 @@ from tests.support.storefront_platform import (
     ada,
     entry_of,
     platform,
-    subject,
 )
+from tests.support.tokens import subject
 
 __all__ = ["ada", "platform"]
 

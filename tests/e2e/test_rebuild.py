@@ -14,8 +14,9 @@ from lambdas.storefront.timeline import build_timeline_upserts
 from tests.support.cli import ops
 from tests.support.deliveries import eventually
 from tests.support.small_stacks import client
-from tests.support.storefront_platform import Platform, ada, platform, subject
+from tests.support.storefront_platform import Platform, ada, platform
 from tests.support.storefront_traffic import Traffic, items, outputs, rebuilding, rebuilt
+from tests.support.tokens import subject
 from tests.support.waiting import TIMEOUT_SECONDS
 
 __all__ = ["ada", "platform"]

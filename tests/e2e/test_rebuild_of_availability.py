@@ -13,8 +13,9 @@ from lambdas.runtime.dynamodb import from_item
 from ops.views.compare import PAGE
 from tests.support.deliveries import eventually
 from tests.support.small_stacks import client
-from tests.support.storefront_platform import Platform, ada, platform, subject
+from tests.support.storefront_platform import Platform, ada, platform
 from tests.support.storefront_traffic import Traffic, items, outputs, rebuilt
+from tests.support.tokens import subject
 
 __all__ = ["ada", "platform"]
 

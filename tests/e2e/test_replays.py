@@ -10,8 +10,9 @@ from tests.support.cli import run_ops
 from tests.support.deliveries import eventually, received
 from tests.support.listeners import listen
 from tests.support.small_stacks import client, lines
-from tests.support.storefront_platform import Platform, ada, platform, subject
+from tests.support.storefront_platform import Platform, ada, platform
 from tests.support.storefront_traffic import Traffic
+from tests.support.tokens import subject
 
 __all__ = ["ada", "platform"]
 

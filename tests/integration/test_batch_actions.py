@@ -1,14 +1,12 @@
 """Who may do one may do many at once, as AWS has it."""
 
 import json
-from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from emulator.cloud import Cloud
-from tests.support.small_stacks import Deploy, client, ref, role
+from tests.support.small_stacks import Deploy, acting, ref, role
 
 ENTRIES = [{"Id": "1", "Message": "a"}]
 
@@ -45,17 +43,3 @@ def test_batch_needs_the_right_of_the_single_action(cloud: Cloud, deploy: Deploy
     # A topic without a policy lets its whole account publish.
     with pytest.raises(ClientError, match="not authorized to perform: sqs:SendMessage because"):
         publish_and_send("Other")
-
-
-def acting(cloud: Cloud, role_arn: str, service: str) -> Any:
-    """A client of somebody who has assumed that role."""
-    keys = client(cloud, "sts").assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
-    return boto3.client(  # type: ignore[call-overload]
-        service,
-        endpoint_url=cloud.endpoint,
-        verify=str(cloud.certificate),
-        region_name=cloud.region,
-        aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"],
-        aws_session_token=keys["SessionToken"],
-    )

@@ -2,12 +2,11 @@
 
 import json
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from emulator.cloud import Cloud
-from tests.support.small_stacks import Deploy, client, get, ref, role
+from tests.support.small_stacks import Deploy, acting, client, get, ref, role
 
 
 @pytest.mark.parametrize("operator", ["StringEquals", "StringEqualsIfExists"])
@@ -21,18 +20,7 @@ def test_policy_on_the_source_allows_only_that_source(
     (trust,) = properties["AssumeRolePolicyDocument"]["Statement"]
     trust["Principal"] = {"AWS": "*"}
     stack = deploy({"Publisher": publisher}, Role=get("Publisher"))
-    keys = client(cloud, "sts").assume_role(
-        RoleArn=stack.outputs["Role"], RoleSessionName="publisher"
-    )["Credentials"]
-    events = boto3.client(
-        "events",
-        endpoint_url=cloud.endpoint,
-        verify=str(cloud.certificate),
-        region_name=cloud.region,
-        aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"],
-        aws_session_token=keys["SessionToken"],
-    )
+    events = acting(cloud, stack.outputs["Role"], "events")
 
     def put_events(*sources: str) -> None:
         events.put_events(

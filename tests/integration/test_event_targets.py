@@ -17,7 +17,14 @@ from tests.support.deliveries import (
     queue_policy,
     received,
 )
-from tests.support.rules_with_targets import DEAD, bus, rule, to, topic_policy
+from tests.support.rules_with_targets import (
+    DEAD,
+    bus,
+    refused_for_lack_of_rights,
+    rule,
+    to,
+    topic_policy,
+)
 from tests.support.small_stacks import (
     Deploy,
     Template,
@@ -67,8 +74,7 @@ def test_event_is_not_logged_without_a_policy(
 ) -> None:
     stack = to(deploy, {"Arn": GROUP, **DEAD}, resources=logs(principal), Group=ref("Group"))
     put(cloud, stack.outputs["Bus"])
-    (dead_letter,) = received(cloud, stack.outputs["Dead"])
-    assert attributes(dead_letter)["ERROR_CODE"] == "NO_PERMISSIONS"
+    refused_for_lack_of_rights(cloud, stack)
     assert written(cloud, stack.outputs["Group"]) == []
 
 
@@ -230,8 +236,7 @@ def test_state_machine_is_started_under_the_targets_role(
         described = states.describe_execution(executionArn=execution["executionArn"])
         assert json.loads(described["input"])["order"] == "o-7"
     else:
-        (dead_letter,) = received(cloud, stack.outputs["Dead"])
-        assert attributes(dead_letter)["ERROR_CODE"] == "NO_PERMISSIONS"
+        refused_for_lack_of_rights(cloud, stack)
         assert executions() == []
         assert logged(cloud, stack.outputs["Starter"], "states:StartExecution", "not authorized")
 
@@ -258,5 +263,4 @@ def test_other_bus_gets_the_event_under_the_targets_role(
         (message,) = received(cloud, stack.outputs["Queue"])
         assert json.loads(message["Body"])["id"] == event
     else:
-        (dead_letter,) = received(cloud, stack.outputs["Dead"])
-        assert attributes(dead_letter)["ERROR_CODE"] == "NO_PERMISSIONS"
+        refused_for_lack_of_rights(cloud, stack)

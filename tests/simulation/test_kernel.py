@@ -1,17 +1,13 @@
 """Virtual time, and the processes that wait for it."""
 
-from datetime import UTC, datetime
-
 import pytest
 
-from simulation.kernel import Kernel, Process, Signal
-
-START = datetime(2030, 1, 1, tzinfo=UTC)
+from simulation.kernel import START, Kernel, Process, Signal
 
 
 @pytest.fixture
 def kernel() -> Kernel:
-    return Kernel(START)
+    return Kernel()
 
 
 def test_processes_wait_side_by_side_in_virtual_time(kernel: Kernel) -> None:

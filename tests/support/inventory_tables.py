@@ -11,7 +11,7 @@ from lambdas.inventory.batch_store import BATCH_RETRY, ReservationBatches
 from lambdas.inventory.deliveries import Deliveries
 from lambdas.inventory.domain import Delivery, Reservation
 from lambdas.inventory.store import Reservations
-from lambdas.inventory.transactions import RETRY
+from lambdas.inventory.writes import RETRY
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.retry import RetryPolicy
 from tests.support.doubles import ClientDouble

@@ -1,6 +1,5 @@
 """The stacks that notify customers, deployed to a local cloud. No mail leaves the machine."""
 
-import base64
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -25,18 +24,13 @@ from tests.support.grants import cloud_recording_grants, physical
 from tests.support.listeners import listen, subscribe
 from tests.support.patching import patched_function
 from tests.support.storefront_env import declare_storefront_stacks
+from tests.support.tokens import subject
 from tests.templates.synthesis import new_app
 
 SENDER = "orders@shop.example"
 ENV = replace(DEV, sender=Sender(address=SENDER, identity=SENDER, owned=True))
 TOTAL = Money(amount=1_530, currency="GBP")
 LINES = (PricedLine(sku="85123A", quantity=6, unit_price=255),)
-
-
-def subject(token: str) -> str:
-    """Who a token's customer is to the services."""
-    claims = token.split(".")[1]
-    return str(json.loads(base64.urlsafe_b64decode(claims + "=="))["sub"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ ADAPTERS = {
     "lambdas/inventory/batch_store": "DynamoDB",
     "lambdas/inventory/deliveries": "DynamoDB",
     "lambdas/inventory/pending_reservations": "the log, SQS",
-    "lambdas/inventory/transactions": "DynamoDB",
+    "lambdas/inventory/writes": "DynamoDB",
     "lambdas/inventory/unresolved_reservations": "DynamoDB, EventBridge",
     "lambdas/notifications/contact_change": "SES, chance",
     "lambdas/notifications/contact_store": "DynamoDB",

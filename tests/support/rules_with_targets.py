@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.support.deliveries import queue, queue_policy
+from emulator.cloud import Cloud
+from tests.support.deliveries import attributes, queue, queue_policy, received
 from tests.support.small_stacks import Deploy, Stack, Template, get, ref
 
 PATTERN = {"source": ["com.aws.orders"]}
@@ -46,6 +47,14 @@ def to(deploy: Deploy, *targets: Template, resources: Template, **outputs: Any) 
         Dead=ref("Dead"),
         **outputs,
     )
+
+
+def refused_for_lack_of_rights(cloud: Cloud, stack: Stack) -> dict[str, str]:
+    """The attributes of the only dead letter, which says that a right was missing."""
+    (dead_letter,) = received(cloud, stack.outputs["Dead"])
+    said = attributes(dead_letter)
+    assert said["ERROR_CODE"] == "NO_PERMISSIONS"
+    return said
 
 
 def topic_policy(service: str) -> Template:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
+
 from emulator.cloud import Cloud
 from emulator.polling import poll
 from tests.support.waiting import TIMEOUT_SECONDS, wait_until
@@ -151,3 +153,17 @@ def machine(states: Template, **properties: Any) -> dict[str, Template]:
             "Properties": {"RoleArn": get("Role"), "Definition": definition, **properties},
         },
     }
+
+
+def acting(cloud: Cloud, role_arn: str, service: str) -> Any:
+    """A client of somebody who has assumed that role."""
+    keys = client(cloud, "sts").assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        endpoint_url=cloud.endpoint,
+        verify=str(cloud.certificate),
+        region_name=cloud.region,
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )

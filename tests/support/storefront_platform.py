@@ -97,12 +97,6 @@ def ada(platform: Platform) -> str:
     return platform.customers.token("ada")
 
 
-def subject(token: str) -> str:
-    """Who a token's customer is to the services."""
-    claims = token.split(".")[1]
-    return str(json.loads(base64.urlsafe_b64decode(claims + "=="))["sub"])
-
-
 def entry_of(order: str, sequence: int, event: Event, at: str) -> dict[str, Any]:
     """An event as it is put on the bus."""
     published = envelope(

@@ -10,10 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from aws_cdk import App
+from aws_cdk import App, Duration
 
 from app import compose
-from stacks.environments import ENVIRONMENTS, Environment
+from stacks.environments import DEV, ENVIRONMENTS, Environment
+from stacks.sender import Sender
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = sorted(
@@ -25,6 +26,12 @@ SERVICES = sorted(
 )
 """The services that have a stack, as its name says it."""
 
+OPTIONS = replace(
+    DEV,
+    sender=Sender(address="orders@shop.example", identity="shop.example"),
+    order_expected_within=Duration.hours(6),
+)
+"""``dev`` with options that no environment has by itself."""
 PARTNER = "aws.partner/example.com/card-company/disputes"
 
 Json = Any

@@ -1,14 +1,11 @@
 """Alarms that say that customers are not served."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from aws_cdk import Duration
 
-from stacks.environments import DEV
 from tests.templates.kinds import ALARM
-from tests.templates.synthesis import Platform, platform, synthesis_of
+from tests.templates.synthesis import OPTIONS, Platform, platform, synthesis_of
 
 
 def alarm(of: Platform, containing: str) -> Any:
@@ -51,8 +48,7 @@ def test_throttles_are_those_of_all_functions():
 
 
 def test_no_order_for_a_while_raises_an_alarm_where_it_is_set():
-    env = replace(DEV, order_expected_within=Duration.hours(6))
-    found = alarm(synthesis_of(env).platform, "no order for 6 hours")
+    found = alarm(synthesis_of(OPTIONS).platform, "no order for 6 hours")
 
     assert found["MetricName"] == "ExecutionsStarted"
     assert (found["Period"], found["Threshold"]) == (21_600, 1)

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from importlib.util import cache_from_source
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from aws_cdk import App, Stack
 
 from stacks.constructs.assets import CONTEXT, asset_hash, compiler
-from stacks.constructs.function import service_code
+from stacks.constructs.function import service_code, service_hash
 from stacks.environments import ENVIRONMENTS, InvalidSettingError
 from tests.templates.kinds import FUNCTION
 from tests.templates.synthesis import ROOT, Resource, new_app, platform, synthesis
@@ -32,51 +33,69 @@ def asset_of(resource: Resource) -> str:
     return str(resource.properties["Code"]["S3Key"]).removesuffix(".zip")
 
 
-def hashes(root: Path, change: str = "") -> dict[str, str]:
-    """The asset's hash of each service in a copy of the project with a line added to a file."""
-    cache = shutil.ignore_patterns("__pycache__")
-    for package in ("lambdas", "simulators"):
-        shutil.copytree(ROOT / package, root / package, ignore=cache)
-    if change:
-        file = root / change
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a") as text:
-            text.write("\n# changed\n")
-    app = new_app(outdir=str(root / "out"))
-    locations = {
-        service: service_code(service, package=package, root=root)
-        .bind(Stack(app, service.replace("_", "-")))
-        .s3_location
+def hashes(root: Path) -> dict[str, str]:
+    """The hash of each service's sources in a copy of the project."""
+    return {
+        service: service_hash(service, package=package, root=root)
         for service, package in PACKAGES.items()
     }
-    return {name: at.object_key for name, at in locations.items() if at is not None}
+
+
+def hashes_after(root: Path, change: str) -> dict[str, str]:
+    """The same while a line is added to a file of the copy."""
+    file = root / change
+    before = file.read_bytes() if file.is_file() else None
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes((before or b"") + b"\n# changed\n")
+    try:
+        return hashes(root)
+    finally:
+        file.unlink() if before is None else file.write_bytes(before)
 
 
 @pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return hashes(tmp_path_factory.mktemp("before"))
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("project")
+    for package in ("lambdas", "simulators"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, root / package, ignore=ignored)
+    return root
+
+
+@pytest.fixture(scope="module")
+def before(copy: Path) -> dict[str, str]:
+    return hashes(copy)
 
 
 class TestIndependence:
+    @pytest.mark.parametrize("environment", ENVIRONMENTS)
+    def test_hash_of_sources_decides_which_asset_a_function_gets(self, environment: str):
+        for function in platform(environment).all(FUNCTION):
+            service = service_of(function)
+            source = service_hash(service, package=PACKAGES[service])
+            # The CDK hashes once more.
+            digest = sha256(asset_hash(source, compiled=False).encode()).hexdigest()
+            assert asset_of(function) == digest, function
+
     def test_services_have_different_asset_hashes(self, before: dict[str, str]):
         assert len(set(before.values())) == len(before) == len(SERVICES)
 
     @pytest.mark.parametrize("service", SERVICES)
     def test_change_in_a_service_changes_only_its_asset(
-        self, before: dict[str, str], tmp_path: Path, service: str
+        self, before: dict[str, str], copy: Path, service: str
     ):
-        after = hashes(tmp_path, f"{PACKAGES[service]}/{service}/__init__.py")
+        after = hashes_after(copy, f"{PACKAGES[service]}/{service}/__init__.py")
 
         assert {name for name in SERVICES if before[name] != after[name]} == {service}
 
-    def test_change_in_a_readme_changes_no_asset(self, before: dict[str, str], tmp_path: Path):
-        assert hashes(tmp_path, "lambdas/payments/README.md") == before
+    def test_change_in_a_readme_changes_no_asset(self, before: dict[str, str], copy: Path):
+        assert hashes_after(copy, "lambdas/payments/README.md") == before
 
     @pytest.mark.parametrize("shared", ["contracts/event.py", "runtime/new.py", "__init__.py"])
     def test_change_in_shared_code_changes_every_asset(
-        self, before: dict[str, str], tmp_path: Path, shared: str
+        self, before: dict[str, str], copy: Path, shared: str
     ):
-        after = hashes(tmp_path, f"lambdas/{shared}")
+        after = hashes_after(copy, f"lambdas/{shared}")
 
         assert {name for name in SERVICES if before[name] != after[name]} == set(SERVICES)
 
@@ -98,9 +117,9 @@ class TestIndependence:
         ],
     )
     def test_change_elsewhere_changes_no_asset(
-        self, before: dict[str, str], tmp_path: Path, elsewhere: str
+        self, before: dict[str, str], copy: Path, elsewhere: str
     ):
-        assert hashes(tmp_path, elsewhere) == before
+        assert hashes_after(copy, elsewhere) == before
 
 
 @pytest.fixture(scope="module")

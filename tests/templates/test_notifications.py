@@ -1,16 +1,14 @@
 """Whether mails are sent at all, and who may send them, is the environment's."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
-from stacks.environments import DEV, ENVIRONMENTS, LAPTOP
-from stacks.sender import Sender
+from stacks.environments import ENVIRONMENTS, LAPTOP
 from tests.templates.checks.common import CHECKS, permissions
 from tests.templates.kinds import ALARM, BUCKET, FUNCTION, INVOKE_CONFIG
-from tests.templates.synthesis import Platform, platform, synthesis_of
+from tests.templates.synthesis import OPTIONS, Platform, platform, synthesis_of
 
 IDENTITY = "AWS::SES::EmailIdentity"
 SENDER = "orders@shop.example"
@@ -56,8 +54,7 @@ def test_three_functions_may_send_from_the_senders_identity():
 
 
 def test_existing_identity_is_used_and_not_owned():
-    sender = Sender(address=SENDER, identity="shop.example")
-    of = synthesis_of(replace(DEV, sender=sender)).platform
+    of = synthesis_of(OPTIONS).platform
 
     assert list(of.all(IDENTITY)) == []
     assert set(may_send(of)) == {*MAILERS, "ContactsPutContact"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.inventory.transactions import RETRY
+from lambdas.inventory.writes import RETRY
 from tests.support.inventory_tables import Inventory
 from tests.support.spy import Spy
 

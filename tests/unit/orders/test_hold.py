@@ -22,6 +22,7 @@ from lambdas.orders.domain import Hold, HoldState, Order, dispatch
 from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, mark_hold_missed
 from tests.support.order_requests import placed
+from tests.support.order_states import STATES
 
 NOW, LATER = "2026-12-01T09:00:00+00:00", "2026-12-01T10:00:00+00:00"
 PLACED_ORDER = placed()
@@ -104,14 +105,7 @@ def test_hold_that_comes_too_late_is_published_as_missed(state: OrderState):
 
 @pytest.mark.parametrize(
     "state",
-    [
-        OrderState.PLACED,
-        OrderState.CONFIRMED,
-        OrderState.REJECTED,
-        OrderState.WITHDRAWN,
-        OrderState.CANCELLED,
-        OrderState.DISPATCHED,
-    ],
+    STATES,
 )
 def test_redelivered_hold_is_ignored(state: OrderState):
     once = held(replace(CONFIRMED_ORDER, state=state))

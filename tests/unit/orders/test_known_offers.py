@@ -1,7 +1,7 @@
 """Prices that were read a moment ago are not read again, and are judged as if they were."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,22 +11,10 @@ from hypothesis import strategies as st
 from lambdas.contracts.catalog import Offer
 from lambdas.orders.known_offers import KEPT_SKUS, KnownOffers
 from lambdas.orders.offers import PriceNotOnOfferError, check_prices
+from tests.support.offers import NOW, offer
 from tests.support.order_requests import line
 
-NOW = datetime(2026, 12, 1, 8, 26, tzinfo=UTC)
 GRACE = timedelta(minutes=15)
-
-
-def offer(
-    price: int = 255, *, currency: str = "GBP", begins: float = -60, ends: float | None = None
-) -> Offer:
-    """An offer that begins and ends so many seconds from now."""
-
-    def at(seconds: float) -> str:
-        return (NOW + timedelta(seconds=seconds)).isoformat()
-
-    until = None if ends is None else at(ends)
-    return Offer(currency=currency, unit_price=price, valid_from=at(begins), valid_until=until)
 
 
 class Table:

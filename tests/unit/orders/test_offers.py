@@ -1,29 +1,17 @@
 """Checking the prices of a request against the offers."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from lambdas.contracts.catalog import Offer
 from lambdas.orders.offers import MAX_OFFERS_SHOWN, PriceNotOnOfferError, check_prices
+from tests.support.offers import NOW, offer
 from tests.support.order_requests import line
 
-NOW = datetime(2026, 12, 1, 8, 26, tzinfo=UTC)
 GRACE = timedelta(minutes=15)
-
-
-def offer(
-    price: int = 255, *, currency: str = "GBP", begins: float = -60, ends: float | None = None
-) -> Offer:
-    """An offer that begins and ends so many minutes from now."""
-
-    def at(minutes: float) -> str:
-        return (NOW + timedelta(minutes=minutes)).isoformat()
-
-    until = None if ends is None else at(ends)
-    return Offer(currency=currency, unit_price=price, valid_from=at(begins), valid_until=until)
 
 
 def refused(*lines: dict[str, Any], offers: Mapping[str, Sequence[Offer]]) -> list[Any]:
@@ -37,7 +25,7 @@ def refused(*lines: dict[str, Any], offers: Mapping[str, Sequence[Offer]]) -> li
 
 @pytest.mark.parametrize(
     "valid",
-    [offer(), offer(begins=0), offer(ends=1), offer(ends=0), offer(ends=-14.9)],
+    [offer(), offer(begins=0), offer(ends=60), offer(ends=0), offer(ends=-894)],
     ids=["running", "just begun", "ending", "just ended", "ended within the grace"],
 )
 def test_price_on_offer_or_just_ended_is_accepted(valid: Offer):
@@ -46,7 +34,7 @@ def test_price_on_offer_or_just_ended_is_accepted(valid: Offer):
 
 @pytest.mark.parametrize(
     "other",
-    [offer(254), offer(currency="EUR"), offer(begins=0.1), offer(ends=-15)],
+    [offer(254), offer(currency="EUR"), offer(begins=6), offer(ends=-900)],
     ids=["another price", "another currency", "not begun", "ended before the grace"],
 )
 def test_price_that_is_not_on_offer_is_refused(other: Offer):
@@ -63,7 +51,7 @@ def test_sku_that_is_not_in_the_catalogue_is_refused():
 
 
 def test_each_refused_line_is_named_with_the_offers_that_are_valid_now():
-    offers = {"85123A": (offer(), offer(295), offer(199, ends=-1), offer(325, begins=1))}
+    offers = {"85123A": (offer(), offer(295), offer(199, ends=-60), offer(325, begins=60))}
 
     first, second = refused(line(unit_price=1), line(), line(unit_price=2), offers=offers)
 

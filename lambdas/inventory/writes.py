@@ -1,8 +1,6 @@
-"""Writes of the inventory's tables: moving units, changing states, and retrying conflicts."""
+"""Writes of the inventory's tables: moving units, and changing the states of reservations."""
 
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from typing import Any
 
 from lambdas.contracts.inventory import DeliveredLine
 from lambdas.contracts.values import Line
@@ -10,21 +8,6 @@ from lambdas.inventory.domain import DEFAULT_MINIMUM, Reservation, index_shard
 from lambdas.runtime.dynamodb import to_item
 from lambdas.runtime.retry import RetryPolicy
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-
-CONDITION_FAILED = "ConditionalCheckFailed"
-RETRYABLE_CODES = {
-    "TransactionConflict",
-    "TransactionConflictException",
-    "ThrottlingError",
-    "ProvisionedThroughputExceeded",
-}
-"""Errors that pass: conflicts with other transactions on the same items, and throttling inside a
-transaction, which boto3 does not retry. A cancelled transaction has codes of its own.
-https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
-"""
 RETRY = RetryPolicy(max_attempts=5, base_delay=0.025)
 """Waits at most 0.4 s altogether, a fraction of the function's time-out."""
 
@@ -127,37 +110,3 @@ def stock_update(
             **({"ConditionExpression": " AND ".join(conditions)} if conditions else {}),
         }
     }
-
-
-def transact(dynamodb: "DynamoDBClient", items: list[Any], retry: RetryPolicy) -> list[Any] | None:
-    """Write all items or none; return None if they were written.
-
-    Otherwise return DynamoDB's cancellation reasons, one for each item, if a condition failed. Any
-    other cancellation raises ClientError: DynamoDB may then not have checked the other conditions.
-    """
-    try:
-        retry.call(
-            lambda: dynamodb.transact_write_items(TransactItems=items), is_transient=is_transient
-        )
-    except dynamodb.exceptions.TransactionCanceledException as cancelled:
-        if set(_reasons(cancelled)) - {"None"} != {CONDITION_FAILED}:
-            raise
-        return list(cancelled.response["CancellationReasons"])
-    return None
-
-
-def _reasons(error: ClientError) -> list[str]:
-    """Return why a transaction was cancelled, a code for each of its items."""
-    return [reason["Code"] for reason in error.response.get("CancellationReasons", [])]
-
-
-def is_transient(error: BaseException) -> bool:
-    """Return whether a request that failed with this error may succeed when repeated."""
-    if not isinstance(error, ClientError):
-        return False
-    return bool(RETRYABLE_CODES & {error.response["Error"]["Code"], *_reasons(error)})
-
-
-def busy_items(error: ClientError) -> list[int]:
-    """Return the indexes of the items whose rows were busy, so that the transaction failed."""
-    return [at for at, code in enumerate(_reasons(error)) if code in RETRYABLE_CODES]
