@@ -77,6 +77,17 @@ class TestTime:
         assert machine["TimeoutSeconds"] == timeouts.execution
         assert 0 < longest_path(machine) < timeouts.execution
 
+    @pytest.mark.parametrize(
+        ("of", "timeouts"),
+        [(lambda: platform("dev"), STANDARD_TIMEOUTS), (express, EXPRESS_TIMEOUTS)],
+        ids=["standard", "express"],
+    )
+    def test_one_more_step_would_fit(self, of: Any, timeouts: Timeouts):
+        machine = saga(of(), "Fulfilment")
+        action_and_compensation = 2 * max(longest(state) for state in calls(machine).values())
+
+        assert longest_path(machine) + action_and_compensation < timeouts.execution
+
     @pytest.mark.parametrize("name", SAGAS)
     @pytest.mark.parametrize(
         ("of", "seconds"), [(lambda: platform("dev"), 120), (express, 40)], ids=["dev", "express"]

@@ -177,10 +177,11 @@ class Timeouts:
         return self.execution + 60
 
 
-STANDARD_TIMEOUTS = Timeouts(execution=900, action_retries=6, compensation_retries=6, max_delay=32)
+STANDARD_TIMEOUTS = Timeouts(execution=1200, action_retries=6, compensation_retries=6, max_delay=32)
 EXPRESS_TIMEOUTS = Timeouts(
     execution=EXPRESS_MAX_SECONDS,
-    action_retries=3,
+    call=7,
+    action_retries=2,
     compensation_retries=2,
     write_retries=2,
     max_delay=4,
