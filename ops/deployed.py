@@ -15,6 +15,11 @@ from ops.first_contact import FirstContact
 from stacks.names import stack_name
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+UNMADE = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"}
+"""States of a stack without resources: its creation was not begun, or was rolled back.
+
+The next deployment creates it.
+"""
 UPDATE_DONE = {"UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 10})
 """Once AWS has answered. Before, one connection error ends the command: see ``FirstContact``."""
@@ -56,11 +61,14 @@ class Deployed:
         """Return the templates of this environment's stacks; none if nothing is deployed."""
         stacks = self.client("cloudformation")
         pages = stacks.get_paginator("describe_stacks").paginate()
-        names = [each["StackName"] for page in pages for each in page["Stacks"]]
         prefix = self._name("")
-        return Templates(
-            {name: self._stack(stacks, name) for name in names if name.startswith(prefix)}
-        )
+        names = [
+            each["StackName"]
+            for page in pages
+            for each in page["Stacks"]
+            if each["StackName"].startswith(prefix) and each["StackStatus"] not in UNMADE
+        ]
+        return Templates({name: self._stack(stacks, name) for name in names})
 
     def table(self, name: str) -> Any:
         """Return boto3's DynamoDB table of that name."""

@@ -77,8 +77,9 @@ class Templates:
                 if id in self._stacks[stack].template["Resources"]:
                     yield self._resource(stack, id)
             case {"Fn::GetStackOutput": {"StackName": str(other), "OutputName": str(output)}}:
-                if other in self._stacks:
-                    outputs = self._stacks[other].template["Outputs"]
+                # A deployment that was interrupted may have removed an output that is still read.
+                outputs = self._stacks[other].template["Outputs"] if other in self._stacks else {}
+                if output in outputs:
                     yield from self.references(other, outputs[output]["Value"])
             case dict():
                 for inner in value.values():

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from ops.deployed import UNMADE
 from ops.preflight.findings import Finding, Preflight, fine, note, stop
 
 FUNCTION, LAUNCH_TEMPLATE = "AWS::Lambda::Function", "AWS::EC2::LaunchTemplate"
@@ -140,6 +141,7 @@ def check_stacks(preflight: Preflight) -> Iterator[Finding]:
         for page in pages
         for stack in page["Stacks"]
         if stack["StackName"] in {*preflight.wanted, *preflight.there.by_stack}
+        and stack["StackStatus"] not in UNMADE
     }
     bad = {
         name: state

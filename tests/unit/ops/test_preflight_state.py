@@ -47,6 +47,7 @@ def test_taken_name_stops_where_the_stack_is_new(there: Any, verdict: Verdict):
         ("UPDATE_COMPLETE", FINE),
         ("UPDATE_ROLLBACK_FAILED", STOP),
         ("UPDATE_IN_PROGRESS", NOTE),
+        ("REVIEW_IN_PROGRESS", FINE),
     ],
 )
 def test_state_of_a_stack_decides_whether_it_can_be_deployed(status: str, verdict: Verdict):

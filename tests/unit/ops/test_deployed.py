@@ -1,0 +1,52 @@
+"""Which stacks of an environment are deployed, and what of them refers to what."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ops.deployed import Deployed
+from ops.dlq.templates import DeployedStack, Templates
+from tests.unit.ops.account_fakes import client_error, fake_client, template
+
+QUEUE = {"Type": "AWS::SQS::Queue"}
+
+
+@pytest.mark.parametrize("state", ["REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"])
+def test_stack_that_was_never_created_is_not_deployed(state: str):
+    def get_template(*, StackName: str) -> Any:  # noqa: N803
+        if StackName != "Orders-Dev-There":
+            raise client_error("ValidationError")
+        return {"TemplateBody": json.dumps(template(Boxes12345678=QUEUE))}
+
+    stacks = [
+        {"StackName": "Orders-Dev-There", "StackStatus": "UPDATE_ROLLBACK_COMPLETE"},
+        {"StackName": "Orders-Dev-New", "StackStatus": state},
+        {"StackName": "Other", "StackStatus": "CREATE_COMPLETE"},
+    ]
+    resource = {"LogicalResourceId": "Boxes12345678", "PhysicalResourceId": "https://boxes"}
+    cloudformation = fake_client(
+        {
+            "describe_stacks": [{"Stacks": stacks}],
+            "list_stack_resources": [{"StackResourceSummaries": [resource]}],
+        },
+        get_template=get_template,
+    )
+    session = SimpleNamespace(client=lambda *_, **__: cloudformation)
+
+    found = Deployed(session=session, environment="dev").all_templates()
+
+    assert [str(each) for each in found.resources()] == ["there/Boxes"]
+
+
+def test_output_that_half_an_update_has_removed_refers_to_nothing():
+    reference = {"Fn::GetStackOutput": {"StackName": "Orders-Dev-A", "OutputName": "Gone"}}
+    templates = Templates(
+        {
+            "Orders-Dev-A": DeployedStack(template(outputs={"There": "x"}), {}),
+            "Orders-Dev-B": DeployedStack(template(), {}),
+        }
+    )
+
+    assert list(templates.references("Orders-Dev-B", {"Arn": [reference]})) == []
