@@ -34,6 +34,7 @@ from ministack.core import iam_evaluator, pgproxy, responses
 from ministack.services import dsql
 
 from emulator import postgres
+from emulator.faults.chance import FAULTS, Kind
 
 logger = logging.getLogger("emulator.dsql")
 
@@ -83,8 +84,11 @@ class _Replayed:
 
     first: bytes
     reader: asyncio.StreamReader
+    may_break: bool = False
 
     async def readexactly(self, count: int) -> bytes:
+        if self.may_break and FAULTS.choose("database", (Kind.CUT,)):
+            raise ConnectionResetError("injected fault")
         taken, self.first = self.first[:count], self.first[count:]
         return taken + await self.reader.readexactly(count - len(taken))
 
@@ -201,7 +205,7 @@ async def _serve(
     _session.set(_Session(endpoint=endpoint, role=role, backend=backend))
     startup = struct.pack("!II", len(payload) + 8, code) + payload
     await pgproxy._handle_client(
-        endpoint.cluster["identifier"], "", 0, _Replayed(startup, reader), writer
+        endpoint.cluster["identifier"], "", 0, _Replayed(startup, reader, role != ADMIN), writer
     )
 
 

@@ -15,14 +15,15 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import uvicorn
 
 from emulator import dsql, ministack_server, patches
 from emulator.cloud import ACCESS_KEY_VARIABLE, USED_PERMISSIONS_FILE
-from emulator.gateway import gated
+from emulator.faults import processes
+from emulator.faults.requests import faulty
+from emulator.gateway import App, gated
 from emulator.parent_process import watch_parent
 from emulator.patches import root_user
 from emulator.patches._permission_record import record_in
@@ -40,6 +41,7 @@ def main() -> None:
     tls.load_cert_chain(certificate, key)
     dsql.install(directory, tls)
     patches.install()
+    processes.install()
     root_user.use(access_key)
     record_in(directory / USED_PERMISSIONS_FILE)
     # Objects that exist now stay, and later ones are mostly freed at once. With Python's default
@@ -47,8 +49,11 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     opened = socket.socket(fileno=listener)
-    app = partial(gated, port=opened.getsockname()[1], key=access_key)
-    config = ministack_server.config(app, ssl_certfile=certificate, ssl_keyfile=key)
+
+    def gate(app: App) -> App:
+        return gated(faulty(app, key=access_key), port=opened.getsockname()[1], key=access_key)
+
+    config = ministack_server.config(gate, ssl_certfile=certificate, ssl_keyfile=key)
     _Server(config).run([opened])
 
 

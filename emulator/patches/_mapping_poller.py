@@ -19,6 +19,7 @@ from ministack.core.concurrency import esm_wake, spawn_background
 from ministack.core.responses import get_account_id, get_region, json_response, request_scope
 from ministack.services import lambda_svc
 
+from emulator.faults.deliveries import invoke_with_batch
 from emulator.patches._cloudformation import after, present
 from emulator.patches._seams import seam
 from emulator.patches.permissions import AccessDenied, Role, check
@@ -81,7 +82,8 @@ class MappingPoller(ABC):
         def run() -> None:
             result = {"error": True}
             try:
-                result = lambda_svc._execute_function(function, event)
+                execute = partial(lambda_svc._execute_function, function, event)
+                result = invoke_with_batch(f"batch of {self.mapping['FunctionName']}", execute)
             finally:
                 _callbacks.append(partial(self._ended, result, then))
                 esm_wake.set()

@@ -32,10 +32,11 @@ from ministack.services import lambda_svc
 
 from emulator.delivery_rules import payloads, retry_policies
 from emulator.delivery_rules.retry_policies import FailedAttempt, FailureKind, Limits, RetryAfter
+from emulator.faults.deliveries import deliver
 from emulator.patches._seams import seam
 from emulator.patches.permissions import Role
 from emulator.patches.sending import Attributes, DeliveryError, send
-from emulator.patches.timer import call_later
+from emulator.timer import call_later
 
 logger = logging.getLogger("emulator.async_invocations")
 
@@ -51,7 +52,7 @@ class _Invocation:
     arn: str
     """The function as it was invoked, with version or alias."""
     event: Any
-    request_id: str = field(default_factory=new_uuid)
+    request_id: str
     age: float = 0.0
     failures: Counter[FailureKind] = field(default_factory=Counter)
 
@@ -82,7 +83,8 @@ def install() -> None:
 
 def invoke(func: Mapping[str, Any], event: Any) -> None:
     """Queue an event for the function, version or alias that the configuration's ARN names."""
-    _queue(_Invocation((func.get("config") or func)["FunctionArn"], event))
+    arn, request_id = (func.get("config") or func)["FunctionArn"], new_uuid()
+    deliver(f"invocation of {arn}", lambda: _queue(_Invocation(arn, event, request_id)))
 
 
 def _queue(invocation: _Invocation) -> None:

@@ -24,9 +24,10 @@ from ministack.services import eventbridge
 
 from emulator.delivery_rules import payloads, retry_policies
 from emulator.delivery_rules.retry_policies import GiveUp, Limits
+from emulator.patches._delivery import Delivery
 from emulator.patches._seams import seam
 from emulator.patches.permissions import Principal, Role, Service
-from emulator.patches.sending import Delivery, DeliveryError, authorize, send
+from emulator.patches.sending import DeliveryError, authorize, send
 
 _EVENTBRIDGE = "events.amazonaws.com"
 _SERVICES = {"events", "kinesis", "lambda", "logs", "sns", "sqs", "states"}
@@ -51,6 +52,7 @@ def install() -> None:
         dead_letter = partial(_dead_letter, target, rule["Arn"], whole)
         Delivery(
             what=f"{whole} from {rule['Arn']} to {arn}",
+            to=arn,
             attempt=partial(attempt, target, event, rule, view, _principal(target, rule["Arn"])),
             rule=partial(retry_policies.decide_target_retry, limits(target)),
             dead_letter=dead_letter if "DeadLetterConfig" in target else None,

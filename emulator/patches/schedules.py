@@ -24,10 +24,11 @@ from ministack.services import eventbridge, scheduler
 
 from emulator.delivery_rules import payloads, retry_policies
 from emulator.delivery_rules.retry_policies import GiveUp
+from emulator.patches._delivery import Delivery
 from emulator.patches._seams import seam
 from emulator.patches.event_targets import attempt, limits, payload
 from emulator.patches.permissions import Role
-from emulator.patches.sending import Delivery, DeliveryError, send
+from emulator.patches.sending import DeliveryError, send
 
 _LOOK_SECONDS = 1
 
@@ -51,6 +52,7 @@ def install() -> None:
         dead_letter = partial(_dead_letter, target, rule["Arn"], event, body, role)
         Delivery(
             what=f"{body} from {rule['Arn']} to {target['Arn']}",
+            to=target["Arn"],
             attempt=partial(attempt, target, event, rule, view, role),
             rule=partial(retry_policies.decide_target_retry, limits(target)),
             dead_letter=dead_letter if "DeadLetterConfig" in target else None,

@@ -12,10 +12,7 @@ import base64
 import contextvars
 import json
 import logging
-import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 from ministack.core import iam_evaluator
@@ -29,15 +26,7 @@ from ministack.services import (
     stepfunctions,
 )
 
-from emulator.delivery_rules.retry_policies import (
-    FailedAttempt,
-    FailureKind,
-    GiveUp,
-    RetryAfter,
-    Verdict,
-)
 from emulator.patches.permissions import AccessDenied, Principal, check
-from emulator.patches.timer import call_later
 
 logger = logging.getLogger("emulator.sending")
 
@@ -125,52 +114,6 @@ def authorize(to: str, by: Principal, **context: str) -> Any:
     except AccessDenied as error:
         raise DeliveryError(destination.denied, str(error), permanent=True) from error
     return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """A delivery with its retries: attempts until one succeeds or the rule gives up."""
-
-    what: str
-    """Its name in the log."""
-    attempt: Callable[[], None]
-    rule: Callable[[FailedAttempt], Verdict]
-    """Decides what follows a failed attempt."""
-    dead_letter: Callable[[DeliveryError, GiveUp, int], None] | None
-    """Sends a message that is given up to the dead-letter queue, with the number of retries.
-
-    None if there is no dead-letter queue.
-    """
-
-    def start(self) -> None:
-        """Make the first attempt in this thread; retries follow in others."""
-        self._try(1, 0.0)
-
-    def _try(self, times: int, age: float) -> None:
-        try:
-            self.attempt()
-        except DeliveryError as error:
-            kind = FailureKind.PERMANENT if error.permanent else FailureKind.TRANSIENT
-            # For jitter, not for a secret.
-            jitter = random.random()  # noqa: S311
-            verdict = self.rule(FailedAttempt(kind=kind, times=times, age=age, jitter=jitter))
-            if isinstance(verdict, RetryAfter):
-                call_later(verdict.delay, partial(self._try, times + 1, age + verdict.delay))
-            else:
-                self._give_up(error, verdict, times - 1)
-
-    def _give_up(self, error: DeliveryError, verdict: GiveUp, retries: int) -> None:
-        logger.warning(
-            "not delivered after %d retries, %s: %s: %s", retries, error.code, error, self.what
-        )
-        if self.dead_letter is None:
-            return
-        try:
-            self.dead_letter(error, verdict, retries)
-        except DeliveryError as refused:
-            logger.error(  # noqa: TRY400 - the reason is what matters, not the trace
-                "not taken by its dead-letter queue, %s: %s: %s", refused.code, refused, self.what
-            )
 
 
 class _Message(NamedTuple):

@@ -29,7 +29,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -43,6 +43,8 @@ from emulator.delivery_rules.step_functions_timing import (
     heartbeat_remaining,
     retry_delay,
 )
+from emulator.faults.chance import Kind
+from emulator.faults.deliveries import InjectedError, attempt
 from emulator.patches.permissions import AccessDenied, Role, check
 
 # The names of a denied permission in optimized integrations.
@@ -50,6 +52,20 @@ _DENIALS = {
     "lambda": "Lambda.AWSLambdaException",
     "dynamodb": "DynamoDB.AmazonDynamoDBException",
     "sqs": "SQS.AmazonSQSException",
+}
+
+# The names of injected faults.
+_INJECTED = {
+    "lambda": {
+        Kind.THROTTLE: "Lambda.TooManyRequestsException",
+        Kind.SERVER_ERROR: "Lambda.ServiceException",
+        Kind.SERVER_ERROR_AFTER: "Lambda.ServiceException",
+    },
+    "dynamodb": {
+        Kind.THROTTLE: "DynamoDB.ProvisionedThroughputExceededException",
+        Kind.SERVER_ERROR: "DynamoDB.InternalServerErrorException",
+        Kind.SERVER_ERROR_AFTER: "DynamoDB.InternalServerErrorException",
+    },
 }
 
 _running: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar(
@@ -137,7 +153,7 @@ def _wrap_tasks() -> None:
 
     def invoked(resource: str, arguments: Any) -> Any:
         _authorize(resource, arguments)
-        return invoke(resource, arguments)
+        return _attempt(resource, arguments, functools.partial(invoke, resource, arguments))
 
     def called_back(resource: str, arguments: Any, token: str, state: Mapping[str, Any]) -> Any:
         _authorize(resource, arguments)
@@ -147,6 +163,19 @@ def _wrap_tasks() -> None:
 
     stepfunctions._invoke_resource = invoked
     stepfunctions._invoke_with_callback = called_back
+
+
+def _attempt(resource: str, arguments: Any, work: Callable[[], Any]) -> Any:
+    """Do a task that is a request to Lambda or DynamoDB; it may throttle or fail by chance."""
+    _, service, _ = _integration(resource)
+    names = _INJECTED.get(service)
+    if names is None:
+        return work()
+    label = f"task {arguments.get('FunctionName', resource)}"
+    try:
+        return attempt(label, work, kinds=tuple(names))
+    except InjectedError as error:
+        raise stepfunctions._ExecutionError(names[error.kind], str(error)) from error
 
 
 def _authorize(resource: str, arguments: Any) -> None:

@@ -31,7 +31,7 @@ from emulator.patches._seams import seam
 from emulator.patches._stream_sources import KinesisStream, ShardSource, TableStream
 from emulator.patches.permissions import AccessDenied, check
 from emulator.patches.sending import DeliveryError, send
-from emulator.patches.timer import DELAY_SCALE
+from emulator.timer import DELAY_SCALE
 
 logger = logging.getLogger("emulator.mappings")
 

@@ -20,9 +20,10 @@ from typing import Any
 from ministack.services import sns
 
 from emulator.delivery_rules import payloads, retry_policies
+from emulator.patches._delivery import Delivery
 from emulator.patches._seams import seam
 from emulator.patches.permissions import Service
-from emulator.patches.sending import Delivery, send
+from emulator.patches.sending import send
 
 
 def install() -> None:
@@ -70,6 +71,8 @@ def _deliver(
     queue = _dead_letters(topic_arn, endpoint)
     Delivery(
         what=f"a message from {topic_arn} to {endpoint}",
+        to=endpoint,
+        ordered=topic_arn.endswith(".fifo"),
         attempt=attempt,
         rule=retry_policies.decide_subscription_retry,
         dead_letter=(lambda *_: dead_letter(queue)) if queue else None,

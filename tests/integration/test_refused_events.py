@@ -16,8 +16,9 @@ from emulator.delivery_rules.retry_policies import (
     decide_target_retry,
 )
 from emulator.patches import event_targets, sending
+from emulator.patches._delivery import Delivery
 from emulator.patches.permissions import Service
-from emulator.patches.sending import Delivery, DeliveryError
+from emulator.patches.sending import DeliveryError
 from tests.support.deliveries import (
     attributes,
     eventually,
@@ -164,7 +165,7 @@ def test_failed_delivery_is_retried_until_it_succeeds() -> None:
         decided.append(failed)
         return RetryAfter(0.1)
 
-    Delivery(what="it", attempt=attempt, rule=at_once, dead_letter=None).start()
+    Delivery(what="it", to="there", attempt=attempt, rule=at_once, dead_letter=None).start()
     assert eventually(lambda: len(attempts) == 4)
     assert [(failed.times, round(failed.age, 1)) for failed in decided] == [
         (1, 0.0),
@@ -188,7 +189,9 @@ def test_undelivered_event_is_dead_lettered_with_the_number_of_retries() -> None
     def dead_letter(error: DeliveryError, verdict: GiveUp, retries: int) -> None:
         dead_letters.append((error.code, verdict, retries))
 
-    Delivery(what="it", attempt=attempt, rule=rule_of_two, dead_letter=dead_letter).start()
+    Delivery(
+        what="it", to="there", attempt=attempt, rule=rule_of_two, dead_letter=dead_letter
+    ).start()
     assert eventually(lambda: dead_letters)
     assert dead_letters == [("ResourceInUseException", GiveUp("MaximumRetryAttempts"), 2)]
     assert len(attempts) == 3
