@@ -91,6 +91,10 @@ simulate: setup ## the platform in virtual time, with faults by chance (SEED=7 p
 every-fault: setup ## one order's saga with every fault at every place (PAIRS=1: every two at its tasks; ONE_IN=20: a share)
 	@python -m simulation.every_fault $(if $(PAIRS),--pairs) --one-in $(or $(ONE_IN),1)
 
+.PHONY: abuse
+abuse: setup ## every route and consumer under generated and mutated input, new in each run (EXAMPLES=2000)
+	ABUSE_EXAMPLES=$(or $(EXAMPLES),2000) pytest tests/abuse
+
 lock: setup ## pin everything that is installed, with hashes (UPGRADE=--upgrade for newer ones)
 	@for name in requirements requirements-dev requirements-lint; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) \

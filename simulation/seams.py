@@ -51,6 +51,22 @@ class Client:
             return lambda *_: "token"
         return lambda **request: self._cloud.call(self._service, operation, request, self._config)
 
+    def get_paginator(self, operation: str) -> "_Paginator":
+        """Return what pages through an operation of DynamoDB."""
+        return _Paginator(getattr(self, operation))
+
+
+class _Paginator:
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def paginate(self, **request: Any) -> Iterator[Any]:
+        page = self._call(**request)
+        yield page
+        while key := page.get("LastEvaluatedKey"):
+            page = self._call(**request, ExclusiveStartKey=key)
+            yield page
+
 
 class _Exceptions:
     def __init__(self, service: str) -> None:

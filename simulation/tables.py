@@ -1,6 +1,7 @@
 """DynamoDB: MiniStack's, called in this process, with streams, and with indexes that lag."""
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -69,6 +70,23 @@ class Tables:
             )
             if status != 200:
                 raise ValueError(f"{table.name}: {body}")
+
+    def save(self) -> dict[str, Any]:
+        """Return the present items of all tables. A write replaces an item, and never changes it.
+
+        So two of these can be compared, and be given to ``restore``.
+        """
+        return {
+            name: {key: dict(by) for key, by in table["items"].items() if by}
+            for name, table in dynamodb._tables.items()
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Give all tables the items that ``save`` returned."""
+        for name, items in saved.items():
+            table = dynamodb._tables[name]
+            table["items"] = defaultdict(dict, {key: dict(by) for key, by in items.items()})
+            table.pop(dynamodb._INDEX_MEMBERS, None)
 
     def perform(self, operation: str, request: Mapping[str, Any]) -> Any:
         """Execute an operation; return its answer, or the exception that boto3 raises."""

@@ -1,18 +1,20 @@
 """Parsing and validating an operator's request to put a product."""
 
+from collections.abc import Mapping
+
 from lambdas.catalog.api import ProductPath, PutOffer, PutProduct, parse_moment
 from lambdas.catalog.domain import RequestedOffer, RequestedProduct
 from lambdas.contracts.problems import FieldProblem, InvalidRequestError
 from lambdas.contracts.requests import check_request
 
 
-def parse_product_request(body: object, *, sku: str) -> RequestedProduct:
+def parse_product_request(body: object, *, path: Mapping[str, str]) -> RequestedProduct:
     """Return the product that a request's path and body describe, a ``PutProduct`` as JSON.
 
     Raises:
         InvalidRequestError: naming every bad field.
     """
-    _, problems = check_request(ProductPath, {"sku": sku})
+    product, problems = check_request(ProductPath, path)
     put, more = check_request(PutProduct, body)
     offers = [_requested(offer) for offer in (put.offers if put else ())]
     repeats = [
@@ -21,9 +23,9 @@ def parse_product_request(body: object, *, sku: str) -> RequestedProduct:
         if offer in offers[:i]
     ]
     problems += [*more, *repeats]
-    if problems or put is None:
+    if problems or put is None or product is None:
         raise InvalidRequestError(problems)
-    return RequestedProduct(sku=sku, name=put.name, offers=offers)
+    return RequestedProduct(sku=product.sku, name=put.name, offers=offers)
 
 
 def _requested(offer: PutOffer) -> RequestedOffer:

@@ -20,7 +20,7 @@ lead_time = timedelta(seconds=int(setting("LEAD_TIME_SECONDS")))
 @http.answer_problems
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return 200 with the product and the times of its offers, or 400 naming every bad field."""
-    requested = parse_product_request(http.body(event), sku=event["pathParameters"]["sku"])
+    requested = parse_product_request(http.body(event), path=http.path_parameters(event))
     change = partial(
         change_product,
         requested=requested,

@@ -18,11 +18,18 @@ T = TypeVar("T")
 JSON_TYPES: dict[type, str] = {str: "string", int: "integer", bool: "boolean"}
 
 
+MAX_NAMED = 20
+"""The most problems that an error's text names. It becomes the reason of a dead letter, which has
+to fit into a message; a thousand bad items would not."""
+
+
 class ContractError(Exception):
     """The data does not fit the contract; ``problems`` has a line for each bad field."""
 
     def __init__(self, contract: str, problems: list[str]) -> None:
-        super().__init__(f"not a {contract}: " + "; ".join(problems))
+        left_out = len(problems) - MAX_NAMED
+        more = [f"and {left_out} more"] if left_out > 0 else []
+        super().__init__(f"not a {contract}: " + "; ".join([*problems[:MAX_NAMED], *more]))
         self.problems = problems
 
 

@@ -1,18 +1,21 @@
 """Invoices: their numbers and their keys in the bucket. ``invoice_pdf`` renders them."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from lambdas.contracts.bounds import TextBounds
 from lambdas.contracts.orders import OrderConfirmed
+from lambdas.contracts.values import Identifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedInvoice:
     """The invoice of an order; an order has exactly one."""
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     number: str
-    key: str
+    key: Annotated[str, TextBounds(minimum=1)]
     """The key of the PDF in the bucket of invoices."""
 
 

@@ -106,13 +106,18 @@ def query_parameters(event: Request) -> Mapping[str, str]:
     return event.get("queryStringParameters") or {}
 
 
+def path_parameters(event: Request) -> Mapping[str, str]:
+    """Return the path's parameters; API Gateway leaves them out if the path has none."""
+    return event.get("pathParameters") or {}
+
+
 def path(event: Request, kind: type[T]) -> T:
     """Return the path's parameters as ``kind``.
 
     Raises:
         InvalidRequestError: naming every bad parameter.
     """
-    return parse_request(kind, event.get("pathParameters") or {})
+    return parse_request(kind, path_parameters(event))
 
 
 def caller_id(event: Request) -> str:

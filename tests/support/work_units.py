@@ -7,7 +7,7 @@ from xdist.scheduler import LoadFileScheduling, LoadScopeScheduling
 SHARED_CLOUDS = ("tests/e2e/orders", "tests/saga")
 """Packages whose files share one cloud, which takes long to set up."""
 
-SYNTHESIZING = ("tests/contracts", "tests/templates")
+SYNTHESIZING = ("tests/abuse", "tests/contracts", "tests/templates")
 """Packages whose tests look at the platform's templates, which take seconds to synthesize."""
 
 

@@ -17,7 +17,7 @@ BODY: dict[str, Any] = {"name": "Heart", "offers": [OFFER]}
 
 def bad_fields(body: object, *, sku: str = "85123A") -> list[str]:
     with pytest.raises(InvalidRequestError) as bad:
-        parse_product_request(body, sku=sku)
+        parse_product_request(body, path={"sku": sku})
     assert all(problem.problem for problem in bad.value.errors)
     return [problem.field for problem in bad.value.errors]
 
@@ -25,7 +25,7 @@ def bad_fields(body: object, *, sku: str = "85123A") -> list[str]:
 def test_request_becomes_a_product():
     timed = OFFER | {"valid_from": "2026-12-01T09:00:00.1239+01:00", "valid_until": None}
 
-    product = parse_product_request(BODY | {"offers": [timed]}, sku="85123A")
+    product = parse_product_request(BODY | {"offers": [timed]}, path={"sku": "85123A"})
 
     assert (product.sku, product.name) == ("85123A", "Heart")
     assert product.offers == [
@@ -39,7 +39,7 @@ def test_request_becomes_a_product():
 
 
 def test_product_without_offers_is_not_for_sale():
-    assert parse_product_request(BODY | {"offers": []}, sku="A").offers == []
+    assert parse_product_request(BODY | {"offers": []}, path={"sku": "A"}).offers == []
 
 
 def test_every_bad_field_is_named():
