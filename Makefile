@@ -19,7 +19,7 @@ APPROVAL := $(if $(CI),never,$(shell test -t 0 && echo broadening || echo never)
 # Make puts ORDERS into the environment, whatever the file's name is. An empty one is refused.
 ORDERS_OPTION = $(if $(filter undefined,$(origin ORDERS)),,--orders "$$ORDERS")
 
-.PHONY: help setup demo up test check simulate every-fault python lint types unit contracts synth-alone docs api-docs lock synth
+.PHONY: help setup demo up chaos test check simulate every-fault python lint types unit contracts synth-alone docs api-docs lock synth
 .PHONY: lint-templates preflight bytecode deploy smoke destroy clean pictures
 .DEFAULT_GOAL := help
 
@@ -33,6 +33,9 @@ demo: setup ## the platform on this machine: feed it orders, see what happened (
 
 up: setup api-docs ## the platform on this machine, until Ctrl-C (ORDERS=file.csv)
 	@python -m demo up $(ORDERS_OPTION) $(if $(PORT),--port $(PORT))
+
+chaos: setup ## orders while all that lies between them and the local cloud fails, then everything put right (SEED=7 ORDERS=300)
+	@python -m demo chaos $(if $(SEED),--seed $(SEED)) $(ORDERS_OPTION) $(if $(PORT),--port $(PORT))
 
 check: setup python ## lint, types, contracts and every test that needs no local cloud
 	@$(MAKE) --jobs 2 lint types unit contracts

@@ -1,4 +1,4 @@
-"""`python -m demo run` and `python -m demo up`."""
+"""`python -m demo run`, `up` and `chaos`."""
 
 import sys
 
@@ -31,6 +31,7 @@ def main() -> int:
     except UnreadyError as unready:
         return _say(unready)
     # Imported only here: these modules need the packages that were checked above.
+    from demo.chaos import run_chaos
     from demo.errors import DemoError
     from demo.export_rows import ExportError
     from demo.exports import check
@@ -39,6 +40,8 @@ def main() -> int:
     from emulator.cloud import CloudError
 
     try:
+        if arguments.command == "chaos":
+            return run_chaos(seed=arguments.seed, orders=arguments.orders, port=arguments.port)
         if arguments.orders:
             check(arguments.orders)
         with exclusive_lock():
@@ -79,7 +82,12 @@ def _arguments() -> argparse.Namespace:
     up.add_argument(
         "--orders", type=_file, metavar="FILE.csv", help="an export whose orders are placed first"
     )
-    for command in (run, up):
+    chaos = commands.add_parser("chaos", help="place orders while all around them fails")
+    chaos.add_argument("--seed", type=int, default=1, help="decides what is ordered and what fails")
+    chaos.add_argument(
+        "--orders", type=int, default=300, metavar="N", help="how many (%(default)s)"
+    )
+    for command in (run, up, chaos):
         command.add_argument(
             "--port", type=_port, help="the local cloud's port on 127.0.0.1 (default: any free one)"
         )

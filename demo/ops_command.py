@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ _ROOT = Path(__file__).resolve().parent.parent
 _FAILED = 2
 
 
-def start_ops(cloud: Cloud, *words: str, **options: Any) -> subprocess.Popen[str]:
+def start_ops(
+    cloud: Cloud, *words: str, program: Sequence[str] = ("-m", "ops"), **options: Any
+) -> subprocess.Popen[str]:
     """Start `python -m ops` with these arguments; `options` are those of `Popen`."""
     return subprocess.Popen(
-        [sys.executable, "-m", "ops", *words],
+        [sys.executable, *program, *words],
         cwd=_ROOT,
         env={**os.environ, **cloud.environment()},
         stdout=subprocess.PIPE,

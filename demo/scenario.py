@@ -11,11 +11,9 @@ from pathlib import Path
 from demo import (
     disputes,
     duplicates,
-    invariant_checks,
     notifications,
     offers,
     phases,
-    read_side,
     report,
     view_report,
 )
@@ -25,24 +23,16 @@ from demo.disputes import Disputes
 from demo.duplicates import Duplicates
 from demo.fault_injection import FaultInjection
 from demo.guide import explain
-from demo.invariants import Violation, find_violations
+from demo.invariants import Violation
 from demo.order_book import load_orders
 from demo.run import Run, create_run, open_database, show_deployment
 from demo.screen import RED, Screen
 from demo.tutorial_event import is_logged_whole, logged_event, publish_tutorial_event
+from demo.verification import CHECKS, verify
 from demo.view_rebuild import RebuiltView, rebuild_views
-from demo.waiting import wait_until_none
 from demo.workers import running_workers
 from emulator.cloud import Cloud, running
 from ops.faults import FAULTS_WHILE_DISPATCHING
-
-CHECKS = (
-    *invariant_checks.CHECKS,
-    *invariant_checks.QUIESCENT_CHECKS,
-    *read_side.CHECKS,
-    *notifications.CHECKS,
-    *duplicates.CHECKS,
-)
 
 MIN_ORDERS_TO_RESHARD = 10
 """The fewest orders that flow long enough for the order stream to be resharded meanwhile."""
@@ -123,7 +113,7 @@ def run_export(
         with screen.phase("checking") as note:
             event_id = publish_tutorial_event(run)
             repeated.find(note)
-            violations = _find_violations(run, event_id, repeated)
+            violations = verify(run, repeated, missing=lambda: not logged_event(run, event_id))
             note(f"{len(CHECKS)} rules")
         views = _rebuild_views(run, screen) if with_faults else []
     kept = _show_outcome(
@@ -147,24 +137,6 @@ def _use_until_interrupted(run: Run, screen: Screen) -> None:
     ):
         explain(run, screen, customer=customer, line=(sku, int(price)), console=console)
         signal.pause()
-
-
-def _find_violations(run: Run, event_id: str, repeated: Duplicates) -> list[Violation]:
-    """Check all promises, repeatedly while there are violations: views and logs lag a little."""
-    found: list[Violation] = []
-
-    def violations() -> int:
-        run.snapshot.gather()
-        run.snapshot.gather_dead_letters()
-        run.snapshot.gather_events()
-        run.read_side.gather()
-        run.notifications.gather()
-        repeated.gather()
-        found[:] = find_violations(run.database, CHECKS)
-        return len(found) + (not logged_event(run, event_id))
-
-    wait_until_none(violations)
-    return found
 
 
 def _rebuild_views(run: Run, screen: Screen) -> list[RebuiltView]:

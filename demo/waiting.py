@@ -8,14 +8,17 @@ STALL_TIMEOUT = 60.0
 
 
 def wait_until_none(
-    remaining: Callable[[], int], *, progress: Callable[[], object] = lambda: None
+    remaining: Callable[[], int],
+    *,
+    progress: Callable[[], object] = lambda: None,
+    stall: float = STALL_TIMEOUT,
 ) -> None:
-    """Call `remaining` until it returns 0, or until there was no progress for `STALL_TIMEOUT`.
+    """Call `remaining` until it returns 0, or until there was no progress for `stall` seconds.
 
     There is progress when `remaining` falls, or when `progress` returns another value.
     """
     least, seen, since = remaining(), progress(), time.monotonic()
-    while least and time.monotonic() - since < STALL_TIMEOUT:
+    while least and time.monotonic() - since < stall:
         began = time.monotonic()
         left, now = remaining(), progress()
         if left < least or now != seen:

@@ -48,7 +48,7 @@ def running_workers(
     """
     environment = {**worker_environment(cloud, outputs), **settings}
     with ExitStack() as stack:
-        started = [_start(stack, cloud, environment, number) for number in range(workers)]
+        started = [start_worker(stack, cloud, environment, number) for number in range(workers)]
         for worker in started:
             _await_ready(worker)
         try:
@@ -68,7 +68,10 @@ def worker_environment(cloud: Cloud, outputs: Mapping[str, str]) -> dict[str, st
     return {**given, "WAIT_SECONDS": "1"}
 
 
-def _start(stack: ExitStack, cloud: Cloud, environment: Mapping[str, str], number: int) -> Worker:
+def start_worker(
+    stack: ExitStack, cloud: Cloud, environment: Mapping[str, str], number: int
+) -> Worker:
+    """Start a worker that drains when the stack ends, without waiting until it is ready."""
     port = _free_port()
     instance = stack.enter_context(
         running_instance(
