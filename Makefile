@@ -19,7 +19,7 @@ APPROVAL := $(if $(CI),never,$(shell test -t 0 && echo broadening || echo never)
 # Make puts ORDERS into the environment, whatever the file's name is. An empty one is refused.
 ORDERS_OPTION = $(if $(filter undefined,$(origin ORDERS)),,--orders "$$ORDERS")
 
-.PHONY: help setup demo up chaos test check simulate every-fault python lint types unit contracts synth-alone docs api-docs lock synth
+.PHONY: help setup demo up chaos test check simulate every-fault model python lint types unit contracts synth-alone docs api-docs lock synth
 .PHONY: lint-templates preflight bytecode deploy smoke destroy clean pictures
 .DEFAULT_GOAL := help
 
@@ -93,6 +93,10 @@ simulate: setup ## the platform in virtual time, with faults by chance (SEED=7 p
 
 every-fault: setup ## one order's saga with every fault at every place (PAIRS=1: every two at its tasks; ONE_IN=20: a share)
 	@python -m simulation.every_fault $(if $(PAIRS),--pairs) --one-in $(or $(ONE_IN),1)
+
+model: setup ## all states of one order, whatever happens in whatever order; minutes
+	@python -m simulation.model
+	@python -m simulation.model --faults 2 --disputes 0
 
 .PHONY: abuse
 abuse: setup ## every route and consumer under generated and mutated input, new in each run (EXAMPLES=2000)

@@ -8,7 +8,8 @@ faults that do. The last line is a summary. It ends with 1 if a promise was brok
 import sys
 from argparse import ArgumentParser
 
-from simulation.mutants import MUTANTS, Finder
+from simulation.known_bugs import MUTANTS
+from simulation.mutants import Finder
 
 
 def main() -> int:

@@ -120,13 +120,14 @@ class Function:
     def _start(self, environment: dict[str, Any]) -> None:
         """Import the handler's module, as a new environment does."""
         environment["__name__"] = self._module
-        exec(_code(self._module), environment)  # noqa: S102 -- the platform's own code
+        exec(code_of(self._module), environment)  # noqa: S102 -- the platform's own code
         if "datetime" in environment:
             environment["datetime"] = virtual_datetime(self._kernel)
 
 
 @cache
-def _code(module: str) -> CodeType:
+def code_of(module: str) -> CodeType:
+    """Return the code of a handler's module, to be executed for each environment."""
     importlib.import_module(module.rpartition(".")[0])
     spec = importlib.util.find_spec(module)
     loader: Any = spec and spec.loader

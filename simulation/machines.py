@@ -4,36 +4,23 @@ It uses JSONata. https://states-language.net and
 https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 """
 
-import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
-
-from jsonata import Jsonata
 
 from emulator.delivery_rules.step_functions_timing import execution_timeout, retry_delay
 from simulation import chance as kinds
 from simulation.chance import Chance
+from simulation.expressions import StateError, evaluate, names
 from simulation.functions import Outcome
 from simulation.kernel import Kernel, Process, Signal
 
 State = Mapping[str, Any]
 Perform = Callable[[Any, Callable[[Outcome], None]], None]
 """Carries a task out with its arguments; errors have Step Functions' names."""
-_PATH = re.compile(r"\$[a-z_]+(\.[a-z_]+)*")
 TASK_FAULTS = (
     kinds.THROTTLE, kinds.BEFORE, kinds.SERVER_ERROR, kinds.LOST, kinds.LATE, kinds.STOP,
 )  # fmt: skip
-
-
-class StateError(Exception):
-    """A state failed. The error has Step Functions' name for it."""
-
-    def __init__(self, error: str, cause: str = "") -> None:
-        super().__init__(f"{error}: {cause}")
-        self.error, self.cause = error, cause
 
 
 @dataclass(slots=True)
@@ -140,7 +127,7 @@ class Machine:
     def _caught(self, execution: Execution, state: State, error: StateError) -> str:
         self._note(execution.order_id, f"{execution.id} {execution.state} failed: {error}")
         for catcher in state.get("Catch", ()):
-            if _names(catcher, error):
+            if names(catcher, error.error):
                 output = {"errorOutput": {"Error": error.error, "Cause": error.cause}}
                 self._assign(execution, catcher, output)
                 return str(catcher["Next"])
@@ -155,7 +142,7 @@ class Machine:
             try:
                 return self._attempt(execution, state)
             except StateError as error:
-                found = (i for i, each in enumerate(retriers) if _names(each, error))
+                found = (i for i, each in enumerate(retriers) if names(each, error.error))
                 i = next(found, None)
                 if i is None or retries[i] >= retriers[i].get("MaxAttempts", 3):
                     raise
@@ -203,46 +190,11 @@ class Machine:
 
     def _evaluate(self, value: Any, execution: Execution, states: Mapping[str, Any]) -> Any:
         """Return a value in which all JSONata expressions are evaluated."""
-        match value:
-            case str() if value.startswith("{%"):
-                context = {"Execution": {"Id": execution.id, "Input": execution.input}}
-                known = {"input": execution.input, "context": context, **states}
-                return self._expression(
-                    value[2:-2].strip(), execution.variables | {"states": known}
-                )
-            case dict():
-                return {k: self._evaluate(v, execution, states) for k, v in value.items()}
-            case list():
-                return [self._evaluate(each, execution, states) for each in value]
-        return value
-
-    def _expression(self, text: str, variables: Mapping[str, Any]) -> Any:
-        if _PATH.fullmatch(text):
-            result: Any = variables
-            for name in text[1:].split("."):
-                result = result.get(name) if isinstance(result, dict) else None
-        else:
-            expression = _parsed(text)
-            now, moment = self._kernel.now, self._kernel.moment
-            expression.register_lambda("millis", lambda: int(now * 1000))
-            iso = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            expression.register_lambda("now", lambda: iso)
-            expression.register_lambda("random", lambda: self._chance.draw("$random"))
-            expression.register_lambda("parse", json.loads)
-            result = expression.evaluate(None, dict(variables))
-        if result is None:
-            raise StateError("States.QueryEvaluationError", f"{text} has no value")
-        return result
-
-
-@cache
-def _parsed(text: str) -> Jsonata:
-    return Jsonata.jsonata(text)
-
-
-def _names(rule: State, error: StateError) -> bool:
-    """Return whether a retrier or catcher applies to this error.
-
-    ``States.ALL`` applies to all errors of a task. ``States.TaskFailed`` and others are not used.
-    """
-    return error.error in rule["ErrorEquals"] or "States.ALL" in rule["ErrorEquals"]
+        context = {"Execution": {"Id": execution.id, "Input": execution.input}}
+        known = {"input": execution.input, "context": context, **states}
+        return evaluate(
+            value,
+            execution.variables | {"states": known},
+            now=self._kernel.moment,
+            random=lambda: self._chance.draw("$random"),
+        )

@@ -23,6 +23,9 @@ LAG = 30.0
 """The most seconds by which an index lags."""
 
 
+_NO_SORT_KEY = "__no_sort__"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusyRow:
     """A row that others also write, so that a share of the transactions on it conflicts."""
@@ -87,6 +90,19 @@ class Tables:
             table = dynamodb._tables[name]
             table["items"] = defaultdict(dict, {key: dict(by) for key, by in items.items()})
             table.pop(dynamodb._INDEX_MEMBERS, None)
+
+    def load(self, rows: Mapping[str, Image]) -> None:
+        """Replace the items of these tables, each by one item or by none."""
+        for name, item in rows.items():
+            key = dynamodb._tables[name]["pk_name"]
+            self.restore({name: {item[key]["S"]: {_NO_SORT_KEY: item}} if item else {}})
+
+    def item(self, name: str) -> Image:
+        """Return the one item of a table, or None if it has none."""
+        for items in dynamodb._tables[name]["items"].values():
+            item: Image = items.get(_NO_SORT_KEY)
+            return item
+        return None
 
     def perform(self, operation: str, request: Mapping[str, Any]) -> Any:
         """Execute an operation; return its answer, or the exception that boto3 raises."""
@@ -173,7 +189,7 @@ class Tables:
                 break
             if change.table == name:
                 value = (change.before or change.after or {})[key]["S"]
-                then[value] = {"__no_sort__": change.before} if change.before else {}
+                then[value] = {_NO_SORT_KEY: change.before} if change.before else {}
         table["items"] = {value: items for value, items in then.items() if items}
         members = table.pop(dynamodb._INDEX_MEMBERS, None)
         try:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from simulation.mutants import MUTANTS, Finder, Mutant
+from simulation.known_bugs import MUTANTS, Mutant
+from simulation.mutants import Finder
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

@@ -1,0 +1,79 @@
+"""The model of one order: its small bounds, and known bugs that it has to find there.
+
+`make model` explores larger bounds; `python -m simulation.mutants --model` tries all known bugs.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from simulation.exploration import Explored, Move, explore
+from simulation.mutants import explore_model
+from simulation.order_model import CONSUMERS, OrderModel
+from simulation.order_rules import is_end, problem_of, starts
+from simulation.order_world import World
+from simulation.pure_handlers import PureHandlers
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[OrderModel]:
+    handlers = PureHandlers()
+    with handlers.installed():
+        yield OrderModel(handlers, executions=2)
+
+
+def explored(model: OrderModel, **bounds: int) -> Explored[World]:
+    return explore(starts(**bounds), model.moves, problem_of=problem_of, is_end=is_end)
+
+
+def test_every_promise_holds_with_a_cancellation_and_a_dispute_at_any_moment(
+    model: OrderModel,
+) -> None:
+    found = explored(model, faults=0, cancellations=1, disputes=1)
+
+    assert (found.problem, found.journey) == ("", ())
+    assert found.states > 5_000
+
+
+def test_every_promise_holds_with_a_fault_and_a_cancellation_at_any_moment(
+    model: OrderModel,
+) -> None:
+    found = explored(model, faults=1, cancellations=1, disputes=0)
+
+    assert (found.problem, found.journey) == ("", ())
+    assert found.states > 15_000
+
+
+def test_every_event_and_every_answer_of_an_action_is_seen(model: OrderModel) -> None:
+    texts = set[str]()
+
+    def moves(world: World) -> Iterator[Move[World]]:
+        for move in model.moves(world):
+            texts.add(move.text)
+            yield move
+
+    explore(
+        starts(faults=0, cancellations=0, disputes=1),
+        moves,
+        problem_of=problem_of,
+        is_end=is_end,
+    )
+
+    reached = {f"{event} reaches {each}" for event, found in CONSUMERS.items() for each in found}
+    assert reached <= texts
+    refusals = {"OutOfStock", "PaymentDeclined", "AddressUndeliverable"}
+    assert refusals <= {text.rpartition(": ")[2] for text in texts}
+
+
+@pytest.mark.parametrize(
+    ("name", "moves"),
+    [
+        ("a cancellation during the saga is confirmed over", 8),
+        ("a failed cancellation of a shipment does not stop the other compensations", 14),
+    ],
+)
+def test_known_bug_is_found_in_the_fewest_moves(name: str, moves: int) -> None:
+    found, last_line = explore_model(name)
+
+    assert found
+    assert f" broken in {moves} moves: " in last_line
