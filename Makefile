@@ -118,6 +118,7 @@ docs: setup ## write the generated pages of docs/ again
 	python -m tools.openapi
 	python -m bench.costs --write
 	python -m bench.scaling --write
+	python -m bench.backlog --write
 	python -m bench.shard_simulation --draw
 
 PICTURES := map journey dead-letter views play

@@ -43,7 +43,7 @@ PUT_EVENTS, RULE_DELIVERIES = 10_000, 18_750
 """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html"""
 TABLE_WRITES = 40_000
 """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html"""
-FIFO_TOPIC_MESSAGES = 30_000
+FIFO_TOPIC_MESSAGES, FIFO_GROUP_MESSAGES = 30_000, 300
 """https://docs.aws.amazon.com/general/latest/gr/sns.html"""
 DSQL_BURST = 1_000
 """https://docs.aws.amazon.com/aurora-dsql/latest/userguide/CHAP_quotas.html"""

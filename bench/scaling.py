@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 
 from bench.costs import Templates, synthesize
+from bench.one_sku import sku_limits
 from bench.page_tables import DOCS, show
 from bench.platform_parts import Part, Whose, parts
 from stacks.environments import ENVIRONMENTS
@@ -69,6 +70,13 @@ def render_tables(environments: Mapping[str, Templates]) -> Iterator[str]:
                 _number(part.limit),
             )
             for part in giving_way(weakest, CELL_RATE)
+        ],
+    )
+    yield _table(
+        ["changes of one SKU pass", "at most so many a second", "beyond that"],
+        [
+            (limit.name, _number(limit.changes), limit.beyond)
+            for limit in sku_limits(environments["prod"])
         ],
     )
 

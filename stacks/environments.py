@@ -69,8 +69,8 @@ class Environment:
     Then its event is published again; after twice that time a person is called.
     """
     resumed_per_minute: int = 1_200
-    """How many stalled or deferred orders are taken up again in a minute, at first; while that goes
-    well, twice as many each minute, up to some 3,500 in each of the ``resuming_runs``.
+    """How many stalled or deferred orders are taken up again in a minute at least; or twice as many
+    as went on in the minute before, up to some 4,500 in each of the ``resuming_runs``.
     """
     resuming_runs: int = 1
     """How many runs of the job that resumes orders share its work; 1 to 16."""
@@ -212,7 +212,7 @@ PROD = Environment(
     enhanced_fan_out=True,
     notification_concurrency=100,
     resumed_per_minute=3_000,
-    resuming_runs=4,
+    resuming_runs=16,
     max_open_orders=180_000,
     lead_time=Duration.days(2),
     customer_limits=CustomerLimits(orders=50, units=10_000, value=50_000_00),

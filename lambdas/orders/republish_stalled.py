@@ -7,7 +7,7 @@ confirmed order that was not dispatched in time is published again as well. If a
 stalled for too long, an operator is notified.
 
 Several runs may share the work, each with shards of its own. How many orders one resumes depends on
-how the last ones went: see ``resumption.py``. The first run also counts the open orders: see
+how many went on before: see ``resumption.py``. The first run also counts the open orders: see
 ``admission.py``.
 """
 
@@ -18,10 +18,10 @@ from typing import Any
 
 from lambdas.contracts.codec import decode
 from lambdas.contracts.times import format_time
-from lambdas.orders.backlog import BacklogStore, ResumptionStore
+from lambdas.orders.backlog import BacklogStore
 from lambdas.orders.domain import Order
 from lambdas.orders.events import event_for_change
-from lambdas.orders.resumption import Resumption, next_limit
+from lambdas.orders.resumption import next_limit
 from lambdas.orders.scans import SHARDS, OrderScans
 from lambdas.orders.scheduled_job import run_job
 from lambdas.orders.stalled_orders import (
@@ -39,16 +39,17 @@ from lambdas.runtime.settings import setting
 orders = OrderScans(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 bus = Bus(setting("EVENT_BUS"), eventbridge=client("events"))
 backlog = BacklogStore(setting("CHECKPOINTS_TABLE"), dynamodb=client("dynamodb"))
-resumptions = ResumptionStore(setting("CHECKPOINTS_TABLE"), dynamodb=client("dynamodb"))
 ENVIRONMENT = setting("ENVIRONMENT")
 DISPATCH_WITHIN = timedelta(seconds=int(setting("DISPATCH_WITHIN_SECONDS")))
 AT_FIRST = int(setting("RESUMED_PER_MINUTE"))
 """How many orders all runs of a minute resume together, before it is known how that goes."""
 RUNS = int(setting("RESUMING_RUNS"))
 """How many runs share the shards."""
-RUN_FOR = timedelta(seconds=35)
+BEFORE = timedelta(minutes=1)
+"""A run begins every minute. It resumes orders according to how many went on since the last one."""
+RUN_FOR = timedelta(seconds=45)
 """No page is taken up later in a run, which the function's time-out would cut off at 50 s. An order
-takes some 10 ms. The next run continues from there.
+takes some 10 ms, a page half a second. The next run continues from there.
 """
 
 
@@ -79,8 +80,10 @@ def republish_stalled(dry_run: bool, *, run: int | None) -> dict[str, Any]:
     counts = {} if run else count_orders(now, dry_run=dry_run)
     shards = SHARDS if run is None else SHARDS[run::RUNS]
     deferred = counts["deferred"] if run is None else orders.count_deferred(shards)
-    last = resumptions.read(run)
-    limit = next_limit(last, deferred=deferred, least=AT_FIRST * len(shards) // len(SHARDS))
+    went_on = deferred and orders.count_went_on(
+        since=now - BEFORE, dispatch_within=DISPATCH_WITHIN, shards=shards
+    )
+    limit = next_limit(went_on=went_on, least=AT_FIRST * len(shards) // len(SHARDS))
     report = {"checked": 0, "published": 0, "rejected": 0, "attention": 0, **counts}
     for page in orders.due_for_check(due=format_time(now), limit=limit, shards=shards):
         late = [order for order in page if _is_late(order, now)]
@@ -106,9 +109,6 @@ def republish_stalled(dry_run: bool, *, run: int | None) -> dict[str, Any]:
         report["rejected"] += len(rejected)
         if datetime.now(UTC) - now >= RUN_FOR:
             break
-    if not dry_run and (report["published"] or (last and last.resumed)):
-        this = Resumption(limit=limit, resumed=report["published"], deferred=deferred)
-        resumptions.write(run, this)
     return report
 
 

@@ -1,34 +1,16 @@
-"""How many orders a run resumes: the more, the better those of the run before went.
+"""How many orders a run resumes: twice as many as went on in the minute before.
 
 Participants that were out of reach may bear little when they are back, and orders resumed in vain
-are deferred again, for twice as long. So a run begins with few. While at least half of what was
-resumed goes on, the next run resumes twice as many; otherwise, half as many.
+are deferred again, for twice as long. So after an outage a run begins with few, and the next runs
+resume twice as many each time, as long as these go on. While more orders come than the platform
+bears, it shows at once how many it bears.
 """
 
-from dataclasses import dataclass
 
+def next_limit(*, went_on: int, least: int) -> int:
+    """Return how many orders a run may resume: at least ``least``.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resumption:
-    """What a run did, and saw."""
-
-    limit: int
-    """How many orders it was allowed to resume."""
-    resumed: int
-    deferred: int
-    """How many orders of its shards were deferred when it began."""
-
-
-def next_limit(last: Resumption | None, *, deferred: int, least: int) -> int:
-    """Return how many orders the next run may resume: at least ``least``.
-
-    ``deferred`` counts the orders of its shards that are deferred now. A limit that was not reached
-    is not raised: nothing is known of what lies above it. So what a run has time for bounds it.
+    ``went_on`` is how many orders of its shards went on in the minute before, resumed or not. What
+    a run has time for bounds the rest.
     """
-    if last is None:
-        return least
-    if last.deferred - deferred < last.resumed / 2:
-        return max(least, last.limit // 2)
-    if last.resumed >= last.limit:
-        return 2 * last.limit
-    return last.limit
+    return max(least, 2 * went_on)

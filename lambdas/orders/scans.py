@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import merge
 from itertools import groupby, islice
 from operator import itemgetter
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.orders_table import CONFIRMED_SHARD, OrderColumn
+from lambdas.contracts.times import format_time
 from lambdas.orders.dedup_key import bucket_name, digest_of
 from lambdas.orders.domain import Order
 from lambdas.orders.store import Orders
@@ -74,6 +75,26 @@ class OrderScans(Orders):
         """
         return self._count(OrderColumn.DEFERRED_SHARD, shards)
 
+    def count_went_on(
+        self, *, since: datetime, dispatch_within: timedelta, shards: Sequence[str]
+    ) -> int:
+        """Return how many orders of these shards were confirmed, or ended, since a time.
+
+        The larger number counts: an order that is dispatched at once is not found as confirmed, and
+        one that was confirmed long ago ends now. ``dispatch_within`` after its confirmation, an
+        order is checked, and by that it is found.
+        """
+        checked = format_time(since + dispatch_within)
+        confirmed = self._count(
+            OrderColumn.OPEN_SHARD,
+            [CONFIRMED_SHARD + shard for shard in shards],
+            since=(OrderColumn.CHECK_AFTER, checked),
+        )
+        ended = self._count(
+            OrderColumn.CLOSED_SHARD, shards, since=(OrderColumn.CHANGED_AT, format_time(since))
+        )
+        return max(confirmed, ended)
+
     def duplicate_candidates(self, periods: Sequence[datetime]) -> Iterator[list[Order]]:
         """Yield groups of orders that look the same, each sorted by age, the oldest first.
 
@@ -114,13 +135,25 @@ class OrderScans(Orders):
                 orders.append(order)
         return orders
 
-    def _count(self, index: str, shards: Sequence[str] = SHARDS) -> int:
-        """Return the number of orders in these shards of an index. Reads no rows."""
+    def _count(
+        self,
+        index: str,
+        shards: Sequence[str] = SHARDS,
+        *,
+        since: tuple[str, str] | None = None,
+    ) -> int:
+        """Return the number of orders in these shards of an index. Reads no rows.
+
+        With ``since``, of those whose column of that name has at least that value.
+        """
+        condition, values = f"{index} = :shard", {}
+        if since:
+            condition, values = f"{condition} AND {since[0]} >= :since", {":since": since[1]}
         return sum(
             answer["Count"]
             for shard in shards
             for answer in self._answers(
-                index, f"{index} = :shard", {":shard": shard}, Select="COUNT"
+                index, condition, {":shard": shard, **values}, Select="COUNT"
             )
         )
 

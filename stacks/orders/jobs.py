@@ -88,10 +88,13 @@ class OrderJobs(Construct):
             memory_mib=1_024,
             runs=[{"run": n} for n in range(env.resuming_runs)] if env.resuming_runs > 1 else ({},),
         )
-        grant(republish_stalled, "dynamodb:GetItem", on=self.checkpoints.table_arn)
         for table in (orders, self.checkpoints):
             grant(republish_stalled, "dynamodb:PutItem", on=table.table_arn)
-        for index in (OrderColumn.OPEN_SHARD, OrderColumn.DEFERRED_SHARD):
+        for index in (
+            OrderColumn.OPEN_SHARD,
+            OrderColumn.DEFERRED_SHARD,
+            OrderColumn.CLOSED_SHARD,
+        ):
             grant_query(republish_stalled, index)
         grant_publish(republish_stalled, bus, published=ORDER_EVENTS)
 

@@ -145,6 +145,7 @@ RULES: dict[str, Rule] = {
             "urllib3",
             "app",
             "stacks.constructs.assets",
+            "stacks.constructs.saga.model",
             "stacks.environments",
             "lambdas",
             "demo",

@@ -7,6 +7,7 @@ import pytest
 
 from bench.costs import EVENTS_PER_ORDER, Templates
 from bench.event_patterns import EVENTS_OF_AN_ORDER, NOTICES, deliveries_per_order, matches
+from bench.one_sku import sku_limits
 from bench.page_tables import updated
 from bench.platform_parts import Part, Whose, parts
 from bench.scaling import CELL_RATE, cells, giving_way, render_tables
@@ -48,6 +49,12 @@ def test_settings_come_from_the_templates(environment: str):
     assert found["requests to our API"].limit == env.rate_limit
     assert found["changes of orders relayed"].limit == 2_000 * env.relay_parallelization
     assert found["stock changes taken by a subscriber"].limit == 100 * env.subscriber_concurrency
+
+
+def test_a_skus_changes_never_exceed_what_its_message_group_bears():
+    row, topic, subscriber = sku_limits(platform("prod").templates)
+
+    assert row.changes <= subscriber.changes < topic.changes
 
 
 def test_smaller_setting_of_a_template_lowers_what_the_platform_bears():

@@ -15,7 +15,7 @@ from lambdas.contracts.parsing import parse_detail
 from tests.support.cli import journey, run_ops
 from tests.support.faults import denied_function
 from tests.support.order_outcomes import check_promises, ended, finished, published
-from tests.support.orders_platform import NOWHERE, Platform, change, place, received, row
+from tests.support.orders_platform import NOWHERE, Platform, change, place, received, row, run
 from tests.support.waiting import wait_until
 
 
@@ -140,6 +140,7 @@ def test_deferred_order_is_seen_and_resumed_by_an_operator(platform):
     assert order in run_ops(platform.cloud, "order", "list", "--deferred")[1]
     code, said = run_ops(platform.cloud, "saga", "resume", order)
     assert (code, "to resume" in said) == (0, True), said
+    assert run(platform, "RepublishStalled")["deferred"] >= 1
     assert "deferred_since" in row(platform, order)
 
     code, said = run_ops(platform.cloud, "saga", "resume", "--all", "--yes")

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,16 @@ from lambdas.orders.admission import Backlog
 from lambdas.orders.backlog import BacklogStore
 from lambdas.orders.domain import NO_LONGER_OPEN, Order
 from tests.support.order_jobs import Job, Killed, World
-from tests.support.stalled_orders import NOW, OLD, deferred, fake_bus, order_ids, report, run
+from tests.support.stalled_orders import (
+    DISPATCH_WITHIN,
+    NOW,
+    OLD,
+    deferred,
+    fake_bus,
+    order_ids,
+    report,
+    run,
+)
 
 
 def test_claims_of_an_ever_failing_saga_are_bounded(
@@ -107,6 +116,27 @@ def test_person_is_called_once_for_an_order_that_keeps_failing(job: Job, world: 
     assert json.loads(events.taken[0]["Detail"])["metadata"]["sequence"] == 1
 
 
+def confirm(order: Order, now: datetime) -> Order:
+    """The order as the saga confirms it."""
+    check_after = format_time(now + DISPATCH_WITHIN)
+    return replace(
+        replace(order, **NO_LONGER_OPEN),
+        state=OrderState.CONFIRMED,
+        open_shard=f"{CONFIRMED_SHARD}{order.order_id[0]}",
+        check_after=check_after,
+    )
+
+
+def end(order: Order, now: datetime) -> Order:
+    """The order as it is dispatched."""
+    return replace(
+        replace(order, **NO_LONGER_OPEN),
+        state=OrderState.DISPATCHED,
+        changed_at=format_time(now),
+        closed_shard=order.order_id[0],
+    )
+
+
 class TestPace:
     """How many a run resumes, when many are due."""
 
@@ -118,17 +148,30 @@ class TestPace:
         due = NOW - timedelta(seconds=1)
         return [deferred(world, f"{n}", due=due) for n in range(30)]
 
+    @pytest.mark.parametrize("ended", [True, False])
     def test_it_doubles_while_what_was_resumed_goes_on(
-        self, job: Job, world: World, backlog: list[Order]
+        self, job: Job, world: World, backlog: list[Order], ended: bool
     ):
         published = []
-        for _ in range(4):
+        for minute in range(4):
+            now = NOW + minute * timedelta(minutes=1)
+            job.at(now)
             published.append(job.run()["published"])
             for order in world.rows().values():
-                if order.check_after != backlog[0].check_after:
-                    world.keep(replace(order, **NO_LONGER_OPEN))
+                if order.deferred_shard and order.check_after != backlog[0].check_after:
+                    world.keep(end(order, now) if ended else confirm(order, now))
 
         assert published == [2, 4, 8, 16]
+
+    def test_it_is_twice_what_goes_on_while_new_orders_are_deferred(
+        self, job: Job, world: World, backlog: list[Order]
+    ):
+        for n in range(5):
+            order = world.placed(f"new {n}", NOW)
+            world.keep(confirm(order, NOW - timedelta(seconds=30)))
+        world.keep(end(world.placed("long ago", OLD), OLD))
+
+        assert job.run()["published"] == 10
 
     def test_it_stays_low_while_what_was_resumed_is_deferred_again(
         self, job: Job, backlog: list[Order]

@@ -1,0 +1,36 @@
+"""More orders than the platform bears: the model has the deployed settings, the page the model."""
+
+import pytest
+
+from bench.backlog import Backlog, play, row
+from stacks.constructs.saga.model import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS
+from stacks.environments import ENVIRONMENTS, PROD
+from tests.templates.synthesis import ROOT
+
+SAGAS = {"Standard": STANDARD_TIMEOUTS, "Express": EXPRESS_TIMEOUTS}
+
+
+@pytest.mark.parametrize("saga", SAGAS)
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_page_is_current(environment: str, saga: str):
+    """If not, run ``python -m bench.backlog --write``, and read the text around again."""
+    page = (ROOT / "docs" / "scaling.md").read_text()
+
+    assert row(ENVIRONMENTS[environment], saga, SAGAS[saga], times=10, seconds=60) in page
+
+
+def test_ten_times_too_many_orders_end_nearly_as_fast_as_the_platform_bears():
+    result = play(PROD, STANDARD_TIMEOUTS, times=10, seconds=60)
+
+    assert result.accepted == 300_000
+    assert result.share >= 0.9
+
+
+def test_no_order_is_lost_or_ends_twice():
+    backlog = Backlog(PROD, 10, STANDARD_TIMEOUTS)
+
+    for now in range(300):
+        backlog.step(now, 20.0)
+        assert backlog.open == pytest.approx(backlog.found)
+
+    assert backlog.ended == pytest.approx(3_000, rel=0.01)
