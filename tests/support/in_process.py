@@ -5,7 +5,7 @@ no waiting. What is sent to other services is kept in ``sent``, and not delivere
 """
 
 import json
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from io import BytesIO
@@ -21,6 +21,7 @@ from simulation.requests import client_error
 from simulation.seams import installed
 from simulation.tables import Change, Tables
 from simulation.templates import Resource, Templates
+from tests.support.used_rights import Right, rights_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class InProcess:
         self.sent: list[tuple[str, str, Any]] = []
         """The requests to other services: service, operation, arguments."""
         self.functions = {f.name: self._function(f) for f in templates.all("AWS::Lambda::Function")}
+        self.used: dict[str, set[Right]] = {}
+        """The rights that each function has used so far."""
         self._saved: Any = None
 
     def installed(self) -> AbstractContextManager[None]:
@@ -68,6 +71,10 @@ class InProcess:
 
     def call(self, service: str, operation: str, request: dict[str, Any], config: Config) -> Any:
         """Make a request as boto3 does; return the answer or raise."""
+        # A worker is not a process of the kernel, and has no right of a function.
+        with suppress(TypeError):
+            rights = self.used.setdefault(current().name, set())
+            rights.update(rights_of(service, operation, request))
         if service == "dynamodb":
             answer = self.tables.perform(operation, request)
             if isinstance(answer, Exception):
@@ -93,14 +100,15 @@ class InProcess:
     def _call_function(self, function: Function, payload: str | bytes) -> dict[str, Any]:
         """Run a function within the process of the function that calls it."""
         caller, environment = current(), dict[str, Any]()
-        own, caller.settings = caller.settings, function._settings
+        before = caller.name, caller.settings
+        caller.name, caller.settings = function.short, function._settings
         try:
             function._start(environment)
             answer, failed = environment["handler"](json.loads(payload), None), {}
         except Exception as error:  # noqa: BLE001 -- Lambda reports whatever it is
             answer, failed = {"errorType": type(error).__name__}, {"FunctionError": "Unhandled"}
         finally:
-            caller.settings = own
+            caller.name, caller.settings = before
         return {"Payload": BytesIO(json.dumps(answer).encode()), **failed}
 
     def connect(self, **options: Any) -> Any:

@@ -1,8 +1,8 @@
 """Functions, and where their asynchronous invocations end."""
 
-import ast
 from collections.abc import Iterator
 
+from tests.templates.checks.code import settings_read
 from tests.templates.checks.common import check, is_fifo
 from tests.templates.kinds import (
     FUNCTION,
@@ -13,7 +13,7 @@ from tests.templates.kinds import (
     RULE,
     SCHEDULE,
 )
-from tests.templates.synthesis import ROOT, Platform, Resource
+from tests.templates.synthesis import Platform, Resource
 
 
 @check
@@ -62,26 +62,10 @@ def function_is_traced_if_a_route_invokes_it(platform: Platform) -> Iterator[str
 @check
 def function_has_all_its_settings(platform: Platform) -> Iterator[str]:
     for function in platform.all(FUNCTION):
-        module = ROOT / f"{function.properties['Handler'].rpartition('.')[0].replace('.', '/')}.py"
         given = set(function.properties.get("Environment", {}).get("Variables", {}))
-        asked = _settings_read(module.relative_to(ROOT).as_posix(), set())
+        asked = settings_read(function.properties["Handler"])
         if asked - given:
             yield f"{function}: it is not given {', '.join(sorted(asked - given))}"
-
-
-def _settings_read(path: str, seen: set[str]) -> set[str]:
-    """Return the names of the settings that a module and its imports from lambdas read."""
-    if path in seen or not (ROOT / path).is_file():
-        return set()
-    seen.add(path)
-    asked = set()
-    for node in ast.walk(ast.parse((ROOT / path).read_text())):
-        match node:
-            case ast.Call(func=ast.Name(id="setting"), args=[ast.Constant(value=str(name))]):
-                asked.add(name)
-            case ast.ImportFrom(module=str(module)) if module.startswith("lambdas."):
-                asked |= _settings_read(f"{module.replace('.', '/')}.py", seen)
-    return asked
 
 
 @check

@@ -1,0 +1,91 @@
+"""What each check of ``checks.deliveries`` must report."""
+
+import json
+
+from tests.templates import kinds
+from tests.templates.breakages.common import Breakage, Case, change
+from tests.templates.checks import deliveries
+from tests.templates.synthesis import Platform, Resource
+
+
+def show_other_images(table: str, mapping: str, **streams: str) -> Breakage:
+    """Change which images of rows a table's stream has."""
+
+    def break_it(broken: Platform) -> Resource:
+        given = next(r for r in broken.all(kinds.TABLE) if r.id.startswith(table))
+        given.properties["StreamSpecification"] = streams
+        return next(r for r in broken.all(kinds.MAPPING) if mapping in r.id)
+
+    return break_it
+
+
+def filter_by(mapping: str, **pattern: object) -> Breakage:
+    return change(
+        kinds.MAPPING, mapping, FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]}
+    )
+
+
+def break_target(kind: str, containing: str, **retry: int) -> Breakage:
+    """Change the retry policy of a rule's or a schedule's target."""
+
+    def break_it(broken: Platform) -> Resource:
+        resource = next(r for r in broken.all(kind) if containing in r.id)
+        own = resource.properties
+        (own["Target"] if kind == kinds.SCHEDULE else own["Targets"][0])["RetryPolicy"] |= retry
+        return resource
+
+    return break_it
+
+
+RELAY, BATCHES = "RelayOutboxDynamoDBEventSourceOrdersDevOrders", "MoveUnits"
+NEVER = {"MaximumRetryAttempts": 0}
+A_MINUTE = {"MaximumEventAgeInSeconds": 60}
+
+BREAKAGES: list[Case] = [
+    *(
+        (deliveries.relay_gets_every_change_with_both_images, break_it)
+        for break_it in (
+            show_other_images("Orders", RELAY, StreamViewType="NEW_IMAGE"),
+            show_other_images("Orders", RELAY, StreamViewType="OLD_IMAGE"),
+            show_other_images("Orders", RELAY),
+            show_other_images("Reservations", BATCHES, StreamViewType="KEYS_ONLY"),
+            filter_by(RELAY, eventName=["INSERT"]),
+            filter_by(RELAY, eventName=["MODIFY"]),
+            filter_by(RELAY, eventName=["INSERT", "MODIFY"], dynamodb={}),
+            filter_by(BATCHES, eventName=["INSERT"]),
+            change(kinds.MAPPING, RELAY, "FilterCriteria"),
+        )
+    ),
+    *(
+        (deliveries.stream_mapping_outlasts_an_outage_of_hours, change(kinds.MAPPING, name, **how))
+        for name in (RELAY, BATCHES, "UpdateSales")
+        for how in ({"MaximumRetryAttempts": 1}, {"MaximumRecordAgeInSeconds": 60})
+    ),
+    *(
+        (deliveries.rule_delivers_for_a_day, break_target(kinds.RULE, "PickRule", **how))
+        for how in (NEVER, A_MINUTE)
+    ),
+    *(
+        (
+            deliveries.asynchronous_event_is_retried_for_six_hours,
+            change(kinds.INVOKE_CONFIG, name, **how),
+        )
+        for name, how in (
+            ("NotifyCustomer", NEVER),
+            ("NotifyCustomer", A_MINUTE),
+            ("PublishOutbox", {"MaximumRetryAttempts": 2}),
+            ("HoldOrder", {"FunctionName": {"Ref": "Nothing"}}),
+        )
+    ),
+    *(
+        (
+            deliveries.scheduled_run_is_tried_until_the_next,
+            break_target(kinds.SCHEDULE, "ExpireOrders", **how),
+        )
+        for how in (NEVER, A_MINUTE)
+    ),
+    (
+        deliveries.scheduled_run_is_tried_until_the_next,
+        change(kinds.SCHEDULE, "ExpireOrders", State="DISABLED"),
+    ),
+]
