@@ -8,47 +8,25 @@ and the catalogue are deployed; `--whole` deploys all other consumers as well.
 """
 
 import argparse
-import json
 import os
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import urllib3
-
-from demo import api_client
+from bench.order_load import Sender, SentOrder, prepare, send_all
 from demo.deployment import deploy_app
-from demo.offers import put_prices_on_offer
 from emulator.cloud import Cloud, running
 from lambdas.contracts.orders import TERMINAL_STATES, OrderState
 from lambdas.runtime.dynamodb import from_item
 from stacks.environments import DEV
 
-SKUS = 500
-PRICE = 250
-CUSTOMERS = 50
-SENDER_THREADS = 24
 WARM_UP_ORDERS = 40
 FINAL_STATES = (OrderState.CONFIRMED, *TERMINAL_STATES)
 STALL_TIMEOUT_SECONDS = 60.0
 """Seconds without a finished order after which the measurement ends."""
-
-
-@dataclass(frozen=True, slots=True)
-class SentOrder:
-    """A request that was sent: its status, its delay, and the time to the response."""
-
-    order_id: str
-    status: int
-    late: float
-    took: float
 
 
 def main() -> int:
@@ -63,13 +41,13 @@ def main() -> int:
         stacks = [None] if arguments.whole else map(DEV.stack_name, ("Orders", "Catalog"))
         for stack in stacks:
             outputs |= deploy_app(cloud, stack=stack, progress=lambda _: None)
-        customers = _prepare(cloud, outputs)
-        send = _Sender(cloud, outputs, customers)
+        customers = prepare(cloud, outputs)
+        send = Sender(cloud, outputs, customers)
         # Sent one by one before the measurement, so that the functions have started.
-        _send_all(send, count=WARM_UP_ORDERS, rate=10)
+        send_all(send, count=WARM_UP_ORDERS, rate=10)
         _await_final_states(cloud, outputs, WARM_UP_ORDERS)
         before = _cpu_seconds(cloud)
-        sent, elapsed = _send_all(
+        sent, elapsed = send_all(
             send, count=round(arguments.rate * arguments.seconds), rate=arguments.rate
         )
         began = time.monotonic()
@@ -81,89 +59,6 @@ def main() -> int:
         _print_report(sent, elapsed, rows, drained, used)
         confirmed = sum(row["state"] == OrderState.CONFIRMED for row in rows)
     return 0 if confirmed == len(sent) else 1
-
-
-def _prepare(cloud: Cloud, outputs: Mapping[str, str]) -> api_client.Customers:
-    functions = cloud.client("lambda")
-    for start in range(0, SKUS, 50):
-        lines = [{"sku": f"SKU-{n}", "quantity": 1_000_000} for n in range(start, start + 50)]
-        functions.invoke(
-            FunctionName=outputs["ReceiveStockFunction"],
-            Payload=json.dumps({"delivery_id": f"bench-{start}", "lines": lines}),
-        )
-    put_prices_on_offer(cloud, outputs, [f"SKU-{n}" for n in range(SKUS)], PRICE)
-    customers = api_client.create_customers(cloud, outputs)
-    for n in range(CUSTOMERS):
-        customers.sign_up(f"customer-{n}")
-        customers.token(f"customer-{n}")
-    return customers
-
-
-class _Sender:
-    """Sends orders. The n-th order is the same in each run, and is no duplicate of another."""
-
-    def __init__(
-        self, cloud: Cloud, outputs: Mapping[str, str], customers: api_client.Customers
-    ) -> None:
-        self._url = f"{outputs['ApiUrl']}/orders"
-        self._customers = customers
-        self._run = count()
-        self._http = urllib3.PoolManager(
-            maxsize=SENDER_THREADS,
-            block=True,
-            ca_certs=str(cloud.certificate),
-            timeout=30,
-            retries=False,
-        )
-
-    def __call__(self, late: float) -> SentOrder:
-        n = next(self._run)
-        lines = [
-            {"sku": f"SKU-{(n * 7 + k) % SKUS}", "quantity": k + 1 + n // SKUS, "unit_price": PRICE}
-            for k in range(1 + n % 4)
-        ]
-        body = {"currency": "GBP", "country": "United Kingdom", "lines": lines}
-        token = self._customers.token(f"customer-{n % CUSTOMERS}")
-        began = time.monotonic()
-        try:
-            answer = self._http.request(
-                "POST",
-                self._url,
-                body=json.dumps(body),
-                headers={
-                    "Authorization": f"Bearer {token}",
-                    "Content-Type": "application/json",
-                    "Idempotency-Key": f"bench-{n}",
-                },
-            )
-        except urllib3.exceptions.HTTPError as error:
-            sys.stderr.write(f"order {n}: {error}\n")
-            return SentOrder("", 0, late, time.monotonic() - began)
-        took = time.monotonic() - began
-        order_id = json.loads(answer.data).get("order_id", "") if answer.status == 202 else ""
-        return SentOrder(order_id, answer.status, late, took)
-
-
-def _send_all(send: _Sender, *, count: int, rate: float) -> tuple[list[SentOrder], float]:
-    """Send orders at their times; return the requests and the total seconds."""
-    began = time.monotonic()
-    turns = iter(range(count))
-    lock = threading.Lock()
-
-    def work() -> Iterator[SentOrder]:
-        while True:
-            with lock:
-                turn = next(turns, None)
-            if turn is None:
-                return
-            due = began + turn / rate
-            time.sleep(max(0.0, due - time.monotonic()))
-            yield send(time.monotonic() - due)
-
-    with ThreadPoolExecutor(SENDER_THREADS) as pool:
-        shares = pool.map(lambda _: list(work()), range(SENDER_THREADS))
-        sent = [order for share in shares for order in share]
-    return sent, time.monotonic() - began
 
 
 def _await_final_states(

@@ -138,11 +138,13 @@ class RootSession:
 
 
 @contextmanager
-def running(*, port: int | None = None) -> Iterator[Cloud]:
+def running(*, port: int | None = None, account_concurrency: int = 1_000) -> Iterator[Cloud]:
     """Run a local cloud on the loopback interface for as long as the context lasts.
 
     No process and no file is left when the context ends. If this process is killed, the server's
     standard input closes, and the server ends itself.
+
+    More concurrent functions than ``account_concurrency`` are throttled: a new account has 10.
     """
     directory = Path(tempfile.mkdtemp(prefix="orders-", dir=_short_temporary_directory()))
     # Where the developer is root, PostgreSQL runs as another user and has to pass through.
@@ -156,7 +158,7 @@ def running(*, port: int | None = None) -> Iterator[Cloud]:
                 certificate=certificate_path,
                 directory=directory,
             )
-            server = _start(cloud, listener, key_path)
+            server = _start(cloud, listener, key_path, account_concurrency)
         try:
             _await_health(cloud, server)
             yield cloud
@@ -215,7 +217,7 @@ def _listen(port: int | None) -> socket.socket:
     return listener
 
 
-def _start(cloud: Cloud, listener: socket.socket, key: Path) -> subprocess.Popen[bytes]:
+def _start(cloud: Cloud, listener: socket.socket, key: Path, most: int) -> subprocess.Popen[bytes]:
     scratch = cloud.directory / "tmp"
     scratch.mkdir(mode=0o700)
     trusted = str(cloud.certificate)
@@ -231,8 +233,8 @@ def _start(cloud: Cloud, listener: socket.socket, key: Path) -> subprocess.Popen
         "MINISTACK_REGION": cloud.region,
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
-        # AWS's own; how many processes there are is decided by `patches.throughput`.
-        "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
+        # How many processes there are is decided by `patches.throughput`.
+        "LAMBDA_ACCOUNT_CONCURRENCY": str(most),
         "IOT_MTLS_ENABLED": "0",
         # A developer's Docker is not ours to search for containers.
         "DOCKER_HOST": "unix:///nonexistent",

@@ -1,0 +1,133 @@
+"""Orders that a benchmark sends to the HTTP API at a steady rate; what it prepares for them."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+
+import urllib3
+
+from demo import api_client
+from demo.offers import put_prices_on_offer
+from emulator.cloud import Cloud
+
+SKUS = 500
+PRICE = 250
+CUSTOMERS = 50
+SENDER_THREADS, MAX_THREADS = 24, 200
+
+
+@dataclass(frozen=True, slots=True)
+class SentOrder:
+    """A request that was sent: its status, its delay, and the time to the response."""
+
+    order_id: str
+    status: int
+    """The response's status; 0 if there was none."""
+    late: float
+    took: float
+
+
+def prepare(cloud: Cloud, outputs: Mapping[str, str]) -> api_client.Customers:
+    """Deliver stock, put it on offer, and sign customers up; return these."""
+    functions = cloud.client("lambda")
+    for start in range(0, SKUS, 50):
+        lines = [{"sku": f"SKU-{n}", "quantity": 1_000_000} for n in range(start, start + 50)]
+        functions.invoke(
+            FunctionName=outputs["ReceiveStockFunction"],
+            Payload=json.dumps({"delivery_id": f"bench-{start}", "lines": lines}),
+        )
+    put_prices_on_offer(cloud, outputs, [f"SKU-{n}" for n in range(SKUS)], PRICE)
+    customers = api_client.create_customers(cloud, outputs)
+    for n in range(CUSTOMERS):
+        customers.sign_up(f"customer-{n}")
+        customers.token(f"customer-{n}")
+    return customers
+
+
+class Sender:
+    """Sends orders. The n-th order is the same in each run, and is no duplicate of another."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        outputs: Mapping[str, str],
+        customers: api_client.Customers,
+    ) -> None:
+        self._url = f"{outputs['ApiUrl']}/orders"
+        self._customers = customers
+        self._run = count()
+        self._http = urllib3.PoolManager(
+            maxsize=MAX_THREADS,
+            block=True,
+            ca_certs=str(cloud.certificate),
+            timeout=30,
+            retries=False,
+        )
+
+    def __call__(self, late: float) -> SentOrder:
+        """Send the next order, ``late`` seconds after its time."""
+        n = next(self._run)
+        lines = [
+            {"sku": f"SKU-{(n * 7 + k) % SKUS}", "quantity": k + 1 + n // SKUS, "unit_price": PRICE}
+            for k in range(1 + n % 4)
+        ]
+        body = {"currency": "GBP", "country": "United Kingdom", "lines": lines}
+        token = self._customers.token(f"customer-{n % CUSTOMERS}")
+        began = time.monotonic()
+        try:
+            answer = self._http.request(
+                "POST",
+                self._url,
+                body=json.dumps(body),
+                headers={
+                    "Authorization": f"Bearer {token}",
+                    "Content-Type": "application/json",
+                    "Idempotency-Key": f"bench-{n}",
+                },
+            )
+        except urllib3.exceptions.HTTPError as error:
+            sys.stderr.write(f"order {n}: {error}\n")
+            return SentOrder("", 0, late, time.monotonic() - began)
+        took = time.monotonic() - began
+        order_id = json.loads(answer.data).get("order_id", "") if answer.status == 202 else ""
+        return SentOrder(order_id, answer.status, late, took)
+
+
+def send_all(
+    send: Sender,
+    *,
+    count: int,
+    rate: float,
+    threads: int = SENDER_THREADS,
+    in_time: bool = False,
+) -> tuple[list[SentOrder], float]:
+    """Send orders at their times; return the requests and the total seconds.
+
+    Orders are sent late while all ``threads`` wait for responses. With ``in_time``,
+    those that would be sent after the last one's time are not sent.
+    """
+    began = time.monotonic()
+    turns = iter(range(count))
+    lock = threading.Lock()
+
+    def work() -> Iterator[SentOrder]:
+        while True:
+            with lock:
+                turn = next(turns, None)
+            if turn is None:
+                return
+            due = began + turn / rate
+            time.sleep(max(0.0, due - time.monotonic()))
+            if in_time and time.monotonic() > began + count / rate:
+                return
+            yield send(time.monotonic() - due)
+
+    with ThreadPoolExecutor(threads) as pool:
+        shares = pool.map(lambda _: list(work()), range(threads))
+        sent = [order for share in shares for order in share]
+    return sent, time.monotonic() - began
