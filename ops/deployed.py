@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -14,6 +15,7 @@ from ops.dlq.templates import DeployedStack, Templates
 from ops.first_contact import FirstContact
 from stacks.names import stack_name
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 UNMADE = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"}
 """States of a stack without resources: its creation was not begun, or was rolled back.
@@ -35,6 +37,12 @@ class Deployed:
 
     session: Any
     environment: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is the local cloud: the endpoint's host is this machine."""
+        endpoint = self.client("cloudformation").meta.endpoint_url
+        return urlsplit(endpoint).hostname in LOOPBACK
 
     def client(self, service: str) -> Any:
         """Return boto3's client of a service.

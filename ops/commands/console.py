@@ -7,13 +7,10 @@ with --write, it also redrives, repairs and purges, each after a dry run. A loca
 """
 
 from argparse import ArgumentParser, Namespace
-from urllib.parse import urlsplit
 
 from ops.commands import DONE
 from ops.deployed import Deployed, OperationError
 from ops.terminal import Terminal
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -37,7 +34,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
         raise OperationError(f"the console needs {error.name}: run make setup") from error
     remembered = RememberedDeployed(session=deployed.session, environment=deployed.environment)
     remembered.templates()
-    is_local = is_on_this_machine(remembered.client("cloudformation").meta.endpoint_url)
+    is_local = remembered.is_local
     console = Console(
         deployed=remembered,
         may_write=arguments.write or is_local,
@@ -46,8 +43,3 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     )
     serve(console, port=arguments.port, open_browser=arguments.open)
     return DONE
-
-
-def is_on_this_machine(endpoint: str) -> bool:
-    """Return whether an endpoint's host is this machine."""
-    return urlsplit(endpoint).hostname in LOOPBACK

@@ -54,7 +54,9 @@ def test_environment_is_checked_used_and_taken_away(platform: Platform):
 
     code, out, err = run_ops_in_process(platform.cloud, "smoke", "--wait", "120")
     assert (code, err) == (0, ""), out
-    assert len(out.splitlines()) == 8
+    *steps, last = out.splitlines()
+    assert len(steps) == 8
+    assert last.startswith("later   whether alarms watch metrics that exist")
     assert eventually(lambda: platform.invoices() == 1)
 
     # As if the partner event source were no longer configured.

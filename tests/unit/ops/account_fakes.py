@@ -65,6 +65,7 @@ class FakeDeployed:
     clients: Mapping[str, Any] = field(default_factory=dict)
     stacks: Mapping[str, Any] = field(default_factory=dict)
     environment: str = "dev"
+    is_local: bool = True
     session: Any = field(default_factory=lambda: SimpleNamespace(region_name="eu-west-1"))
 
     def client(self, service: str) -> Any:
