@@ -9,6 +9,7 @@ from ops.deployed import UNMADE
 from ops.preflight.findings import Finding, Preflight, fine, note, stop
 
 FUNCTION, LAUNCH_TEMPLATE = "AWS::Lambda::Function", "AWS::EC2::LaunchTemplate"
+SUBNET = "AWS::EC2::Subnet"
 BUS, LOG_GROUP = "AWS::Events::EventBus", "AWS::Logs::LogGroup"
 DSQL_REGIONS = "https://docs.aws.amazon.com/general/latest/gr/dsql.html"
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
@@ -86,14 +87,47 @@ def _check_runtimes(preflight: Preflight) -> Iterator[Finding]:
 
 
 def _check_instance_types(preflight: Preflight) -> Iterator[Finding]:
+    """Where instances are launched, and whether their type is there: few Zones lack one.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-discovery.html
+    """
     for type in sorted(instance_types(preflight)):
         offers = preflight.client("ec2").describe_instance_type_offerings(
-            Filters=[{"Name": "instance-type", "Values": [type]}]
+            LocationType="availability-zone",
+            Filters=[{"Name": "instance-type", "Values": [type]}],
         )["InstanceTypeOfferings"]
-        if offers:
-            yield fine(f"EC2 has {type}")
-        else:
+        offered = {offer["Location"] for offer in offers}
+        zones = _zones(preflight) if offered else []
+        without = [zone for zone in zones if zone not in offered]
+        if not offered:
             yield stop(f"EC2 has no {type} in {preflight.region}: choose another instance type")
+        elif without and len(without) == len(zones):
+            yield stop(f"EC2 has no {type} in {' and '.join(without)}, where the subnets would be")
+        elif without:
+            yield note(f"EC2 has no {type} in {without[0]}: all instances are in the other Zone")
+        else:
+            yield fine(f"EC2 has {type}")
+
+
+def _zones(preflight: Preflight) -> list[str]:
+    """Return the Zones of the templates' subnets, as ``Fn::GetAZs`` gives them.
+
+    Those are the Zones with a default subnet, or all if none has one.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getavailabilityzones.html
+    """
+    ec2 = preflight.client("ec2")
+    is_default = [{"Name": "default-for-az", "Values": ["true"]}]
+    found = {
+        each["AvailabilityZone"] for each in ec2.describe_subnets(Filters=is_default)["Subnets"]
+    }
+    if not found:
+        described = ec2.describe_availability_zones()["AvailabilityZones"]
+        found = {each["ZoneName"] for each in described}
+    listed = sorted(found)
+    places = {
+        subnet["AvailabilityZone"]["Fn::Select"][0] for subnet in preflight.properties(SUBNET)
+    }
+    return [listed[place] for place in sorted(places) if place < len(listed)]
 
 
 def instance_types(preflight: Preflight) -> set[str]:

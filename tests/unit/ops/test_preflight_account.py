@@ -55,11 +55,51 @@ def test_region_without_dsql_runtime_or_instance_type_stops():
     assert "python3.13 on arm64" in texts(account.check_region, of, STOP)
 
 
+def subnet(place: int) -> Any:
+    zone = {"Fn::Select": [place, {"Fn::GetAZs": ""}]}
+    return {"Type": "AWS::EC2::Subnet", "Properties": {"AvailabilityZone": zone}}
+
+
+@pytest.mark.parametrize(
+    ("offered", "defaults", "verdict", "said"),
+    [
+        ("ab", "abc", FINE, "EC2 has t4g.micro"),
+        ("bc", "abc", NOTE, "no t4g.micro in a: all instances are in the other Zone"),
+        ("cd", "abc", STOP, "no t4g.micro in a and b, where the subnets would be"),
+        ("bc", "bc", FINE, "EC2 has t4g.micro"),
+        ("bc", "", NOTE, "no t4g.micro in a"),
+    ],
+)
+def test_zones_of_the_subnets_must_have_the_instance_type(
+    offered: str, defaults: str, verdict: Verdict, said: str
+):
+    ec2 = fake_client(
+        describe_instance_type_offerings=answering(
+            InstanceTypeOfferings=[{"Location": zone} for zone in offered]
+        ),
+        describe_subnets=answering(Subnets=[{"AvailabilityZone": zone} for zone in defaults]),
+        describe_availability_zones=answering(
+            AvailabilityZones=[{"ZoneName": zone} for zone in "cba"]
+        ),
+    )
+    network = template(A=subnet(0), B=subnet(1))
+    of = preflight(
+        wanted={"Orders-Dev-A": network, "Orders-Dev-B": WORKERS},
+        dsql=fake_client(list_clusters=answering(clusters=[])),
+        ec2=ec2,
+    )
+
+    assert said in texts(account.check_region, of, verdict)
+
+
 def test_region_with_all_that_is_needed_is_fine():
     of = preflight(
         wanted={"Orders-Dev-A": template(F=function()), "Orders-Dev-B": WORKERS},
         dsql=fake_client(list_clusters=answering(clusters=[])),
-        ec2=fake_client(describe_instance_type_offerings=answering(InstanceTypeOfferings=[{}])),
+        ec2=fake_client(
+            describe_instance_type_offerings=answering(InstanceTypeOfferings=[{"Location": "a"}]),
+            describe_subnets=answering(Subnets=[{"AvailabilityZone": "a"}]),
+        ),
         **{"lambda": fake_client(list_layers=answering(Layers=[]))},
     )
 
