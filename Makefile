@@ -20,11 +20,11 @@ APPROVAL := $(if $(CI),never,$(shell test -t 0 && echo broadening || echo never)
 ORDERS_OPTION = $(if $(filter undefined,$(origin ORDERS)),,--orders "$$ORDERS")
 
 .PHONY: help setup demo up chaos test check simulate every-fault model python lint types unit contracts synth-alone docs api-docs lock synth
-.PHONY: lint-templates preflight bytecode deploy smoke destroy clean pictures
+.PHONY: lint-templates second-cloud preflight bytecode deploy smoke destroy clean pictures
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/installed node_modules/installed ## install what is needed, here and nowhere else
 
@@ -80,6 +80,15 @@ build/lint/installed: requirements-lint.txt
 	@uv pip install --quiet --system-certs --python build/lint/bin/python --require-hashes -r $<
 	@touch $@
 
+second-cloud: setup build/second-cloud/installed ## deploy in moto what it takes of the stacks, and list what it refuses
+	cdk synth --quiet -c env=laptop --output build/templates/laptop
+	build/second-cloud/bin/python tools/second_cloud.py build/templates/laptop
+
+build/second-cloud/installed: requirements-second-cloud.txt
+	@uv venv --quiet --clear --python $(VENV)/bin/python build/second-cloud
+	@uv pip install --quiet --system-certs --python build/second-cloud/bin/python --require-hashes -r $<
+	@touch $@
+
 synth-alone: setup build/alone/installed ## prove that requirements.txt suffices for synthesis
 	env -u PYTHONPATH cdk synth --quiet -c env=prod --app "build/alone/bin/python app.py" --output build/alone/cdk.out
 
@@ -103,7 +112,7 @@ abuse: setup ## every route and consumer under generated and mutated input, new 
 	ABUSE_EXAMPLES=$(or $(EXAMPLES),2000) pytest tests/abuse
 
 lock: setup ## pin everything that is installed, with hashes (UPGRADE=--upgrade for newer ones)
-	@for name in requirements requirements-dev requirements-lint; do \
+	@for name in requirements requirements-dev requirements-lint requirements-second-cloud; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) \
 			--custom-compile-command "make lock" $$name.in --output-file $$name.txt || exit 1; done
 	@uv pip compile --quiet --universal --python-version $(LAMBDA_PYTHON) --generate-hashes $(UPGRADE) \

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-LOCKS = ("requirements", "requirements-dev", "requirements-lint")
+LOCKS = ("requirements", "requirements-dev", "requirements-lint", "requirements-second-cloud")
 ROOT = Path(__file__).resolve().parents[2]
 PIN = re.compile(r"^([\w.-]+==[\w.]+)(?: ;[^\\\n]*)? ?(\\\n    --hash=sha256:)?", re.MULTILINE)
 
