@@ -149,7 +149,7 @@ def _changed(old: Any, new: Any) -> _Said:
         yield (
             Effect.REPLACED,
             f"{what}: running executions end, and their orders are taken over after their lease; "
-            "choose a quiet time (docs/operations.md)",
+            "choose a quiet time (docs/how-to/change-the-saga-type.md)",
         )
     elif kind == MAPPING:
         yield from _new_mapping(new)
