@@ -20,6 +20,8 @@ from simulation.queues import Queue
 
 LONG = 3 * 3600
 """How many seconds an event may be delayed, when something is wrong."""
+REJECTED_FOR = (0, 0, 60)
+"""For how many seconds the entries of a type are rejected: longer than a relay tries, or once."""
 Event = dict[str, Any]
 
 
@@ -51,12 +53,13 @@ class Bus:
         self._kernel, self._chance = kernel, chance
         self._dead_letter, self._on_event = dead_letter, on_event
         self._count = 0
+        self._rejected_until: dict[str, float] = {}
 
     def put(self, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Accept entries, as PutEvents does: some of them may be rejected."""
         results = []
         for entry in entries:
-            if self._chance.fault(f"entry {entry['DetailType']}", [kinds.PARTIAL]):
+            if self._rejects(entry["DetailType"]):
                 results.append({"ErrorCode": "InternalFailure", "ErrorMessage": "simulated"})
                 continue
             self._count += 1
@@ -71,6 +74,16 @@ class Bus:
                 }
             )
         return {"Entries": results}
+
+    def _rejects(self, detail_type: str) -> bool:
+        """Decide whether an entry is rejected; sometimes all of its type are, for a while."""
+        now, where = self._kernel.now, f"entry {detail_type}"
+        if now < self._rejected_until.get(detail_type, 0):
+            return True
+        if self._chance.fault(where, [kinds.PARTIAL]) is None:
+            return False
+        self._rejected_until[detail_type] = now + self._chance.pick(where, REJECTED_FOR)
+        return True
 
     def accept(self, event: Event) -> None:
         """Deliver an event to the targets of all matching rules, at least once."""

@@ -93,6 +93,13 @@ MUTANTS = (
         found_by=(BY_SEEDS,),
     ),
     Mutant(
+        "a relay does not report the events that the bus rejected",
+        "lambdas.runtime.relay",
+        "dead_lettered=dead_lettered, failed=failed",
+        "dead_lettered=dead_lettered, failed=[]",
+        found_by=(BY_SEEDS,),
+    ),
+    Mutant(
         "a failed cancellation of a shipment does not stop the other compensations",
         "stacks.constructs.saga.compensation_states",
         "irreversible = step.irreversible if tasks.record.irreversible else ()",

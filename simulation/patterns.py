@@ -29,4 +29,5 @@ def _value_matches(wanted: Any, value: Any, *, present: bool) -> bool:
             return isinstance(value, str) and value.startswith(prefix)
         case {}:
             raise ValueError(f"the pattern {wanted} is not known here")
-    return bool(present and value == wanted)
+    # In Python True is 1; in JSON it is not.
+    return bool(present and value == wanted and isinstance(value, bool) == isinstance(wanted, bool))

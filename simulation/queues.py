@@ -60,6 +60,18 @@ class Queue:
         if deduplication and now - self._known.get(deduplication, -LONG) < 300:
             return deduplication
         self._known[deduplication] = now
+        return self.add(body, group=group, deduplication=deduplication, attributes=attributes)
+
+    def add(
+        self,
+        body: str,
+        *,
+        group: str = "",
+        deduplication: str = "",
+        attributes: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Add a message, also a duplicate: one that a queue gives to its dead-letter queue."""
+        now = self.kernel.now
         self._sent += 1
         message = Sent(
             id=f"{self.name}/{self._sent}",
@@ -94,7 +106,7 @@ class Queue:
                 continue
             if self.dead_letters and 0 < self.max_receives <= message.receives:
                 self.delete(message)
-                self.dead_letters.send(
+                self.dead_letters.add(
                     message.body, group=message.group, deduplication=message.deduplication
                 )
                 continue

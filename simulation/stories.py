@@ -31,7 +31,9 @@ LASTING = 900.0
 """Seconds for which a fault lasts that is not over at once: longer than all retries of a task."""
 AFTERWARDS = 60.0
 """Seconds after the end of the order in which something can still go wrong."""
-REPEATABLE = (kinds.THROTTLE, kinds.BEFORE, kinds.SERVER_ERROR, kinds.LOST, kinds.CRASH)
+REPEATABLE = (
+    kinds.THROTTLE, kinds.BEFORE, kinds.SERVER_ERROR, kinds.LOST, kinds.CRASH, kinds.PARTIAL,
+)  # fmt: skip
 """Faults that may last."""
 SEED = 1
 """Of the small times that requests and deliveries take."""
