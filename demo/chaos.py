@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from sqlite3 import Connection
 
 from demo import phases
 from demo.database import count
@@ -184,13 +185,19 @@ def play(
 
 def show_journeys(run: Run, screen: Screen, violations: Sequence[Violation]) -> None:
     """Print the journeys of the orders whose promises were broken."""
-    orders = {id for (id,) in run.database.execute("SELECT order_id FROM orders")}
-    concerned = list(dict.fromkeys(each.subject for each in violations if each.subject in orders))
+    concerned = concerned_orders(run.database, violations)
     for order_id in concerned[:SHOWN]:
         with start_ops(run.cloud, "order", "show", order_id) as process:
             screen.say(f"\n{process.communicate()[0]}")
     if len(concerned) > SHOWN:
         screen.say(f"\nand {len(concerned) - SHOWN:,} more orders")
+
+
+def concerned_orders(database: Connection, violations: Sequence[Violation]) -> list[str]:
+    """Return the ids of the orders that violations are about, also in a mail's subject."""
+    known = [order_id for (order_id,) in database.execute("SELECT order_id FROM orders")]
+    subjects = " ".join(violation.subject for violation in violations)
+    return [order_id for order_id in known if order_id in subjects]
 
 
 def _open(run: Run) -> int:

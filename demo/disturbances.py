@@ -83,6 +83,7 @@ class Disturbances:
     def _kill_worker(self, draw: Random) -> None:
         worker = self._workers.pop(draw.randrange(len(self._workers)))
         worker.instance.process.kill()
+        worker.instance.process.wait()
         self.counts[WORKER_KILLED] += 1
         self._start_worker()
 

@@ -9,6 +9,7 @@ from demo.database import count
 from demo.duplicates import Duplicates
 from demo.invariants import Violation
 from demo.ops_command import run_ops
+from demo.readers import scan
 from demo.run import Run
 from demo.screen import Note
 from demo.waiting import wait_until_none
@@ -71,20 +72,28 @@ class Recovery:
         wait_until_none(left, stall=STALL_SECONDS)
 
     def _look(self) -> int:
-        """Count the dead letters. Delete those of mails whose outcome is unknown."""
-        undecided: defaultdict[str, list[str]] = defaultdict(list)
+        """Count the dead letters. Delete those of mails whose outcome stays unknown."""
+        deleted: defaultdict[str, list[str]] = defaultdict(list)
         number = 0
+        sending = self._sending()
         for contents in peek_all(self._sinks, self._client):
             number += max(contents.depth.total, len(contents.dead_letters))
             for each in contents.dead_letters:
                 self._seen.add(each.message.id)
-                if order_id := _order_of_unknown_mail(each):
+                order_id = _order_of_unknown_mail(each)
+                if order_id in sending:
                     self.unknown_mails.add(order_id)
-                    undecided[contents.sink.name] += ["--id", each.message.id]
-        for name, ids in undecided.items():
-            run_ops(self._run.cloud, "dlq", "purge", name, *ids, "--yes")
-            number -= len(ids) // 2
+                    deleted[contents.sink.name].append(each.message.id)
+        for name, ids in deleted.items():
+            chosen = [word for id in ids for word in ("--id", id)]
+            run_ops(self._run.cloud, "dlq", "purge", name, *chosen, "--yes")
+            number -= len(ids)
         return number
+
+    def _sending(self) -> set[str]:
+        """Return the orders with a mail that was begun, and whose outcome is not recorded."""
+        pages = scan(self._client("dynamodb"), self._run.outputs["EmailRecordsTable"])
+        return {row["order_id"] for page in pages for row in page if row["state"] == "SENDING"}
 
     def _ops(self, *words: str) -> dict[str, int]:
         output = run_ops(self._run.cloud, *words, "--yes", "--json", "--per-second", "200").stdout

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from demo import recovery
-from demo.chaos import NO_EXCUSES, Outcome
+from demo.chaos import NO_EXCUSES, Outcome, concerned_orders
 from demo.invariants import Violation, find_violations
 from demo.recovery import Recovery
 from ops.dlq.decode import DeadLetter, RawMessage
@@ -105,3 +105,12 @@ def test_order_may_be_rejected_when_more_was_ordered_than_there_was(database: sq
         "INSERT INTO deliveries VALUES (?, 'pen', ?)", [("chaos-7-1", 3), ("PO-1", 100)]
     )
     assert list(find_violations(database, NO_EXCUSES)) == []
+
+
+def test_journeys_are_those_of_the_orders_in_the_violations(database: sqlite3.Connection):
+    for order_id in ("o1", "o2", "o3"):
+        row = (order_id, "c", "CONFIRMED", 2, 5, "GBP", None, None)
+        database.execute("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    mail = Violation(invariant=2, subject="Invoice INV-o3", problem="was mailed 2 times")
+    pen = Violation(invariant=3, subject="pen", problem="available is -1")
+    assert concerned_orders(database, [LOST, mail, pen]) == ["o1", "o3"]
