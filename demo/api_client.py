@@ -86,7 +86,10 @@ class Customers:
     def sign_up(self, customer: str) -> None:
         """Create a customer's user. Names that differ only in case are one user."""
         user = {"UserPoolId": self._pool, "Username": customer}
-        with suppress(self._cognito.exceptions.UsernameExistsException):
+        with self._lock:
+            # botocore makes the classes at the first access: two threads would make two of each.
+            exists = self._cognito.exceptions.UsernameExistsException
+        with suppress(exists):
             self._cognito.admin_create_user(**user, MessageAction="SUPPRESS")
         self._cognito.admin_set_user_password(**user, Password=self.password, Permanent=True)
 
