@@ -5,7 +5,12 @@ from functools import cache
 
 import pytest
 
+from simulation.chance import Chance
+from simulation.kernel import Kernel
+from simulation.order_model import CONSUMERS, WAREHOUSE
 from simulation.run import run
+from simulation.templates import synthesized
+from simulation.world import World
 
 FIRST, SEEDS = 1, 12
 
@@ -43,3 +48,26 @@ def test_orders_end_in_different_ways_and_faults_are_of_many_kinds() -> None:
         ended.update(result.orders)
     assert {"DISPATCHED", "CANCELLED", "REJECTED"} <= set(ended)
     assert len({fault.kind for result in results for fault in result.faults}) >= 10
+
+
+def test_model_of_one_order_has_the_consumers_that_the_templates_wire() -> None:
+    world = World(synthesized(express=False), Chance(1, Kernel()))
+
+    wired = {
+        (event, target.short.partition("On")[0])
+        for target in world.targets()
+        for event in target.pattern.get("detail-type", ())
+        if event in CONSUMERS
+    }
+
+    left_out = {("OrderConfirmed", f"Reconcile{kind}") for kind in ("Charge", "Reservation")}
+    assert wired - left_out == {
+        (event, "Pick" if consumer == WAREHOUSE else _rule_of(consumer))
+        for event, consumers in CONSUMERS.items()
+        for consumer in consumers
+    }
+
+
+def _rule_of(handler: str) -> str:
+    """Return what the names of a handler's rules begin with."""
+    return handler.rpartition(".")[2].title().replace("_", "")
