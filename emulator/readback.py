@@ -52,6 +52,7 @@ UNSUPPORTED = {
         "there is no partner: any principal that may put events on its bus plays it"
     ),
     "AWS::Lambda::EventSourceMapping.MetricsConfig": "mappings have no metrics in the local cloud",
+    "AWS::Logs::QueryDefinition": "there is no console that could offer a saved query",
     "Custom::": "a custom resource's properties are its function's arguments",
 }
 """What the local cloud cannot have, each with the reason.

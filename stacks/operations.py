@@ -12,6 +12,7 @@ from stacks.constructs.alarm import alarm
 from stacks.constructs.nag import acknowledge_checkov
 from stacks.dashboard import declare_dashboard
 from stacks.environments import Environment
+from stacks.log_queries import declare_log_queries
 
 
 class OperationsStack(Stack):
@@ -61,5 +62,6 @@ class OperationsStack(Stack):
         )
 
         declare_dashboard(self, env=env)
+        declare_log_queries(self, env=env)
 
         CfnOutput(self, "OperationsTopic", value=self.topic.topic_arn)

@@ -11,7 +11,7 @@ from lambdas.inventory.domain import Reservation, StockBusyError
 from lambdas.runtime.batch import BatchOutcome
 from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.runtime.dynamodb import from_item
-from lambdas.runtime.log import log
+from lambdas.runtime.log import log_error
 from lambdas.runtime.transactions import is_transient
 
 Record = Mapping[str, Any]
@@ -49,7 +49,7 @@ class PendingReservations:
         except (StockBusyError, ClientError) as error:
             if not isinstance(error, StockBusyError) and not is_transient(error):
                 raise
-            log("batch_failed", error=f"{type(error).__name__}: {error}")
+            log_error("batch_failed", error=f"{type(error).__name__}: {error}")
             return BatchOutcome(processed=0, dead_lettered=0, failed=[_number(records[0])])
         for record in records:
             if _number(record) not in poison and _order_id(record) in overdrawn:

@@ -19,7 +19,7 @@ from lambdas.notifications.contacts import AddressState, WantedContact
 from lambdas.notifications.email_records import EmailOutcomeUnknownError, EmailRejectedError
 from lambdas.runtime import http
 from lambdas.runtime.aws import SINGLE_ATTEMPT, client
-from lambdas.runtime.log import log
+from lambdas.runtime.log import log, log_error
 from lambdas.runtime.settings import setting
 
 change = ContactChange(
@@ -50,7 +50,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         seconds = int((end_of_day(now) - now).total_seconds()) + 1
         raise ProblemError(TOO_MANY_MAILS, TRY_TOMORROW, retry_after=seconds) from None
     except (EmailRejectedError, EmailOutcomeUnknownError) as failed:
-        log("confirmation_not_sent", customer_id=customer_id, error=str(failed))
+        log_error("confirmation_not_sent", customer_id=customer_id, error=str(failed))
         raise ProblemError(MAIL_NOT_SENT, TRY_AGAIN) from None
     log("contact_updated", customer_id=customer_id, state=state)
     status = 200 if state is AddressState.CONFIRMED else 202

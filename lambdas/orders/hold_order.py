@@ -11,7 +11,7 @@ from lambdas.orders.holds import hold
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.dead_letters import make_dead_letter_queue
-from lambdas.runtime.log import log
+from lambdas.runtime.log import log, log_error
 from lambdas.runtime.settings import setting
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
@@ -36,7 +36,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if order is None:
         reason = f"there is no order {envelope.data.order_id}"
         dead_letters.send_event(event, reason=reason)
-        log("dispute_dead_lettered", reason=reason)
+        log_error("dispute_dead_lettered", reason=reason)
         return {"dead_lettered": reason}
     log("hold_applied", order_id=order.order_id, state=order.state, held=len(order.held))
     return {"order_id": order.order_id, "state": order.state, "held": bool(order.held)}

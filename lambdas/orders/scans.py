@@ -15,7 +15,7 @@ from lambdas.orders.dedup_key import bucket_name, digest_of
 from lambdas.orders.domain import Order
 from lambdas.orders.store import Orders
 from lambdas.runtime.dynamodb import from_item, to_item
-from lambdas.runtime.log import log
+from lambdas.runtime.log import log_error
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -128,7 +128,7 @@ class OrderScans(Orders):
             try:
                 order = self.find(key["order_id"])
             except ContractError as error:
-                log("order_unreadable", order_id=key["order_id"], error=repr(error))
+                log_error("order_unreadable", order_id=key["order_id"], error=repr(error))
                 self._unreadable.append(key["order_id"])
                 continue
             if order:

@@ -8,7 +8,7 @@ from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.dead_letters import make_dead_letter_queue
 from lambdas.runtime.errors import PublishError
-from lambdas.runtime.log import log
+from lambdas.runtime.log import log, log_error
 from lambdas.runtime.settings import setting
 
 bus = Bus(setting("EVENT_BUS"), eventbridge=client("events"))
@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         disputed = translate_dispute(event)
     except ContractError as reason:
         dead_letters.send_event(event, reason=str(reason))
-        log("dispute_dead_lettered", event_id=event["id"], reason=str(reason))
+        log_error("dispute_dead_lettered", event_id=event["id"], reason=str(reason))
         return {"dead_lettered": str(reason)}
     if bus.publish([disputed]):
         raise PublishError(

@@ -17,7 +17,7 @@ from lambdas.payments.database import Database, Row, Run
 from lambdas.payments.domain import Entry, Kind, LedgerEvent, event_for_entry
 from lambdas.runtime.aws import CONFIG, client
 from lambdas.runtime.bus import Bus
-from lambdas.runtime.log import log
+from lambdas.runtime.log import log_error
 from lambdas.runtime.settings import setting
 
 SWEEP_AFTER = 30
@@ -92,7 +92,7 @@ class Outbox:
         except (BotoCoreError, ClientError, DatabaseError, InterfaceError, OSError) as failure:
             error = f"{type(failure).__name__}: {failure}"
         if error:
-            log("event_left_in_outbox", event_id=event.metadata.event_id, error=error)
+            log_error("event_left_in_outbox", event_id=event.metadata.event_id, error=error)
 
     def sweep(self) -> SweepOutcome:
         """Publish the due events, oldest first, in pages; stop early if the bus rejects some.

@@ -9,7 +9,7 @@ from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import Event
 from lambdas.runtime.batch import BatchOutcome
 from lambdas.runtime.dead_letters import DeadLetterQueue, Record
-from lambdas.runtime.log import log
+from lambdas.runtime.log import log_error
 
 E = TypeVar("E", bound=Event)
 
@@ -56,11 +56,8 @@ class BatchConsumer(Generic[E]):
             groups.setdefault(self._group(record), []).append(record)
         processed: set[str] = set()
         poison: dict[str, str] = {}
-        for name, group in groups.items():
-            try:
-                self._process_group(group, processed, poison)
-            except Exception as error:  # noqa: BLE001 -- whatever it is, the other groups go on
-                log("group_failed", group=name, error=f"{type(error).__name__}: {error}")
+        for group in groups.values():
+            self._process_group(group, processed, poison)
         dead_lettered = 0
         failed: list[str] = []
         for record in records:
@@ -81,7 +78,7 @@ class BatchConsumer(Generic[E]):
     def _process_group(
         self, group: Sequence[Record], processed: set[str], poison: dict[str, str]
     ) -> None:
-        """Handle a group's events.
+        """Handle a group's events, until one fails.
 
         Add processed ids to ``processed`` and poison ones to ``poison``.
         """
@@ -102,7 +99,17 @@ class BatchConsumer(Generic[E]):
                 events[id_] = event
         calls = [list(events)] if self._by_group else [[id_] for id_ in events]
         for call in filter(None, calls):
-            self._handle([events[id_] for id_ in call])
+            batch = [events[id_] for id_ in call]
+            try:
+                self._handle(batch)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, the other groups go on
+                log_error(
+                    "group_failed",
+                    group=self._group(group[0]),
+                    correlation_ids=sorted({event.metadata.correlation_id for event in batch}),
+                    error=f"{type(error).__name__}: {error}",
+                )
+                return
             processed.update(call)
 
     def _try_dead_letter(self, record: Record, reason: str) -> bool:
@@ -110,7 +117,11 @@ class BatchConsumer(Generic[E]):
         try:
             self._dead_letter(record, reason)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the message comes again
-            log("dead_letter_failed", id=self._id(record), error=f"{type(error).__name__}: {error}")
+            log_error(
+                "dead_letter_failed",
+                id=self._id(record),
+                error=f"{type(error).__name__}: {error}",
+            )
             return False
         return True
 

@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-from lambdas.runtime.log import log
+from lambdas.runtime.log import log, log_error
 
 _TIMEOUT = 10
 # The whole response may have 4,096 bytes, and a character may take six bytes in JSON.
@@ -41,7 +41,8 @@ def respond(request: dict[str, Any], work: Callable[[], None]) -> None:
         response["Status"] = "FAILED"
         response["Reason"] = f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
     _put(request["ResponseURL"], json.dumps(response).encode())
-    log(
+    write = log_error if trace else log
+    write(
         "custom_resource_handled",
         resource=request["LogicalResourceId"],
         request=request["RequestType"],

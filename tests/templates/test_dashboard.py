@@ -1,6 +1,7 @@
-"""The dashboard shows what is counted, and finds what belongs to its environment."""
+"""The dashboard and the saved queries show what is counted and logged, in their environment."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from lambdas.orders.events import OUTCOMES
 from stacks.dashboard import OUTCOMES as SHOWN
 from stacks.environments import ENVIRONMENTS
-from tests.templates.synthesis import platform
+from tests.templates.synthesis import ROOT, platform
 
 
 def searches(environment: str) -> list[str]:
@@ -35,3 +36,15 @@ def test_every_outcome_that_is_counted_is_shown():
     found = searches("dev")
     for metric in SHOWN:
         assert [each for each in found if f'MetricName="{metric}"' in each]
+
+
+def test_saved_queries_ask_for_messages_that_are_logged():
+    queries = platform("dev").all("AWS::Logs::QueryDefinition")
+    asked = re.findall(
+        r'message = "(\w+)"', " ".join(query.properties["QueryString"] for query in queries)
+    )
+
+    assert len(asked) == 2
+    sources = [path.read_text() for path in (ROOT / "lambdas").rglob("*.py")]
+    for message in asked:
+        assert any(f'log("{message}"' in source for source in sources)

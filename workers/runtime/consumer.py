@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.contracts.codec import ContractError
-from lambdas.runtime.log import log
+from lambdas.runtime.log import log, log_error
 from workers.runtime.queue import MAX_BATCH, Message, Queue
 from workers.runtime.shutdown import Shutdown
 
@@ -61,7 +61,7 @@ class Consumer:
             self._process(messages)
         except (ClientError, BotoCoreError) as error:
             # Messages in progress are delivered again when their lease expires.
-            log("queue_unreachable", queue=self.name, error=str(error))
+            log_error("queue_unreachable", queue=self.name, error=str(error))
             self._shutdown.wait(RETRY_DELAY)
 
     def _process(self, messages: Sequence[Message]) -> None:
@@ -95,7 +95,12 @@ class Consumer:
             try:
                 self._handle_or_dead_letter(message)
             except Exception as error:  # noqa: BLE001 -- SQS delivers it again, or dead-letters it
-                log("message_failed", queue=self.name, id=message.id, error=repr(error))
+                log_error(
+                    "message_failed",
+                    queue=self.name,
+                    id=message.id,
+                    error=repr(error),
+                )
                 return _Outcome(handled=group[:i], unhandled=group[i:], retry_delay=RETRY_DELAY)
         return _Outcome(handled=group, unhandled=())
 
@@ -104,7 +109,12 @@ class Consumer:
             self._handle(message)
         except ContractError as poison:
             self._queue.dead_letter(message, reason=str(poison))
-            log("message_dead_lettered", queue=self.name, id=message.id, reason=str(poison))
+            log_error(
+                "message_dead_lettered",
+                queue=self.name,
+                id=message.id,
+                reason=str(poison),
+            )
 
     def _log(self, what: str, messages: Sequence[Message]) -> None:
         for message in messages:

@@ -53,9 +53,14 @@ def test_stock_is_received_reserved_and_released(
     assert inventory.stock() == {"A": (5, 0)}
 
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
-        {"message": "stock_received", "delivery_id": "d1", "skus": 1},
-        {"message": "stock_reservation_decided", "order_id": "o1", "state": "RESERVED"},
-        {"message": "stock_released", "order_id": "o1", "state": "RELEASED"},
+        {"message": "stock_received", "level": "INFO", "delivery_id": "d1", "skus": 1},
+        {
+            "message": "stock_reservation_decided",
+            "level": "INFO",
+            "order_id": "o1",
+            "state": "RESERVED",
+        },
+        {"message": "stock_released", "level": "INFO", "order_id": "o1", "state": "RELEASED"},
     ]
 
 
@@ -155,6 +160,7 @@ class TestMoveUnits:
         assert move(*inventory.reservations().values()) == {"batchItemFailures": []}
         assert json.loads(capsys.readouterr().out) == {
             "message": "reservations_moved",
+            "level": "INFO",
             "processed": 2,
             "dead_lettered": 0,
             "failed": 0,

@@ -212,6 +212,7 @@ class TestRun:
         assert len(events.taken) == 2
         assert json.loads(capsys.readouterr().out) == {
             "message": "stale_reservations_queried",
+            "level": "INFO",
             "queried": 2,
             "rejected": 0,
         }

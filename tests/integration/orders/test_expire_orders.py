@@ -118,8 +118,18 @@ def test_ids_of_deleted_orders_are_logged(
 
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert logged == [
-        {"message": "expired_orders_found", "dry_run": False, "order_ids": [order.order_id]},
-        {"message": "orders_expired", "dry_run": False, **report(checked=1, expired=1)},
+        {
+            "message": "expired_orders_found",
+            "level": "INFO",
+            "dry_run": False,
+            "order_ids": [order.order_id],
+        },
+        {
+            "message": "orders_expired",
+            "level": "INFO",
+            "dry_run": False,
+            **report(checked=1, expired=1),
+        },
     ]
 
 

@@ -273,7 +273,12 @@ def test_publish_outbox_returns_and_logs_its_outcome(admin, load, outbox, provid
     capsys.readouterr()
     assert publish_outbox.handler({}, None) == {"published": 2, "rejected": 0}
     (line,) = capsys.readouterr().out.splitlines()
-    assert json.loads(line) == {"message": "outbox_swept", "published": 2, "rejected": 0}
+    assert json.loads(line) == {
+        "message": "outbox_swept",
+        "level": "INFO",
+        "published": 2,
+        "rejected": 0,
+    }
 
 
 def test_refund_of_a_declined_charge_publishes_nothing(admin, store, events):

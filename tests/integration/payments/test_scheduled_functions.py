@@ -61,6 +61,7 @@ class TestFunctions:
         assert query_stale_charges.handler(event, None) == {"queried": 2, "rejected": 0}
         assert json.loads(capsys.readouterr().out) == {
             "message": "stale_charges_queried",
+            "level": "INFO",
             "queried": 2,
             "rejected": 0,
         }

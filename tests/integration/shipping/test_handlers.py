@@ -27,8 +27,18 @@ def test_booked_then_cancelled(load: Load, capsys: pytest.CaptureFixture[str]):
     assert load("book_shipment")(booking(), None) == {**same, "state": "BOOKED"}
     assert load("cancel_shipment")({"order_id": "o1"}, None) == {**same, "state": "CANCELLED"}
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
-        {"message": "shipment_booking_decided", "order_id": "o1", "state": "BOOKED"},
-        {"message": "shipment_cancellation_decided", "order_id": "o1", "state": "CANCELLED"},
+        {
+            "message": "shipment_booking_decided",
+            "level": "INFO",
+            "order_id": "o1",
+            "state": "BOOKED",
+        },
+        {
+            "message": "shipment_cancellation_decided",
+            "level": "INFO",
+            "order_id": "o1",
+            "state": "CANCELLED",
+        },
     ]
 
 

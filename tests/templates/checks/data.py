@@ -45,6 +45,7 @@ NO_PHYSICAL_NAME = {
     ("AWS::SNS::Topic", "TopicName"),
     ("AWS::Scheduler::Schedule", "GroupName"),
     ("AWS::Scheduler::ScheduleGroup", "Name"),
+    ("AWS::Logs::QueryDefinition", "Name"),
 }
 """Properties ``…Name`` that are labels, refer to another resource, or are required."""
 

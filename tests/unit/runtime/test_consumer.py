@@ -54,12 +54,14 @@ def test_after_a_failure_the_rest_of_its_group_fails_and_the_others_go_on():
     assert handler.handled == [[("A", 1)], [("B", 1)], [("B", 2)]]
 
 
-def test_failed_group_is_logged_with_its_error(capsys: Any):
+def test_failed_group_is_logged_with_its_error_and_correlation_ids(capsys: Any):
     process(Handler(fails_on={("A", 1)}), ("A", message("A", 1)))
 
     assert json.loads(capsys.readouterr().out) == {
         "message": "group_failed",
+        "level": "ERROR",
         "group": "A",
+        "correlation_ids": ["c"],
         "error": "ConnectionError: no database",
     }
 

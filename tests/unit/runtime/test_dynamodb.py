@@ -1,5 +1,6 @@
 """DynamoDB items, log entries and settings."""
 
+import importlib
 import json
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.runtime import log as log_module
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import SettingMissing, setting
@@ -38,9 +40,25 @@ class TestLog:
         (line,) = capsys.readouterr().out.splitlines()
         assert json.loads(line) == {
             "message": "said",
+            "level": "INFO",
             "n": 1,
             "text": "two\nlines",
             "kind": "<class 'int'>",
+        }
+
+    def test_entry_of_a_function_names_its_service_and_level(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setenv("_HANDLER", "lambdas.orders.place_order.handler")
+        importlib.reload(log_module)
+        log_module.log_error("failed")
+        monkeypatch.delenv("_HANDLER")
+        importlib.reload(log_module)
+
+        assert json.loads(capsys.readouterr().out) == {
+            "message": "failed",
+            "level": "ERROR",
+            "service": "orders",
         }
 
 

@@ -127,6 +127,7 @@ class TestAnswerProblems:
         }
         assert json.loads(capsys.readouterr().out) == {
             "message": "request_refused",
+            "level": "INFO",
             "problem": "invalid-request",
             "fields": ["lines[0].sku"],
         }

@@ -90,6 +90,7 @@ class TestCancelOrder:
         (logged,) = capsys.readouterr().out.splitlines()
         assert json.loads(logged) == {
             "message": "cancellation_requested",
+            "level": "INFO",
             "order_id": order.order_id,
             "state": OrderState.CANCELLED,
         }

@@ -168,7 +168,11 @@ class TestPlaceOrder:
         place_order(request(), None)
 
         (logged,) = capsys.readouterr().out.splitlines()
-        assert json.loads(logged) == {"message": "order_placed", "order_id": placed().order_id}
+        assert json.loads(logged) == {
+            "message": "order_placed",
+            "level": "INFO",
+            "order_id": placed().order_id,
+        }
 
     def test_import_without_its_table_setting_fails(
         self, load_handler: Callable[..., Handler], monkeypatch: pytest.MonkeyPatch

@@ -60,6 +60,7 @@ def test_rejected_event_is_reported_and_published_by_the_next_run(
     _, logged = capsys.readouterr().out.splitlines()
     assert json.loads(logged) == {
         "message": "stalled_orders_republished",
+        "level": "INFO",
         "dry_run": False,
         **report(checked=3, published=2, rejected=1),
         **{"open": 3, "deferred": 0},
