@@ -4,12 +4,14 @@
 Express workflows, and plays each scenario. Orders go through the API, the outbox, the saga with its
 functions and the ledger. Delays between attempts are AWS's. A throughput is of the time until nine
 tenths of the accepted orders have ended; the rest of a backlog ends when the last deferred order is
-looked at again. `docs/figures/busy.json` keeps the figures; `--table` prints those it has.
+looked at again. `docs/figures/busy.json` keeps the figures; `--write` writes the table of
+`docs/reliability.md` with them, and measures nothing.
 """
 
 import argparse
 import json
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -27,6 +29,7 @@ from bench.busy_figures import figures_of, render
 from bench.figures import FOLDER, machine, read_figures, write_figures
 from bench.order_load import MAX_THREADS, Sender, SentOrder, prepare, send_all
 from bench.order_watch import OrderWatch, await_orders, unsaturated_throughput
+from bench.page_tables import DOCS, show
 from emulator.cloud import Cloud, RootSession, running
 from emulator.deploy import deploy
 from ops.deployed import Deployed
@@ -78,16 +81,16 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=4, help="orders a second in an outage")
     parser.add_argument("--times", type=float, default=10, help="multiple of the sustained rate")
     parser.add_argument("--seconds", type=float, default=60, help="how long that is offered")
-    parser.add_argument("--table", action="store_true", help="print the kept figures, and end")
+    parser.add_argument("--write", action="store_true", help="write the table, and end")
     given = parser.parse_args()
-    if not given.table:
+    if not given.write:
         settings = Settings(
             outage=given.outage, rate=given.rate, times=given.times, seconds=given.seconds
         )
         for saga in [given.saga] if given.saga else ["STANDARD", "EXPRESS"]:
             _measure(saga, given.scenario or scenarios, settings)
     figures = read_figures("busy")["runs"]
-    print(render(figures))
+    show(DOCS / "reliability.md", [render(figures)], ["--write"] if given.write else [])
     return int(any(run["rejected"] or run["lost"] for run in figures.values()))
 
 
@@ -101,7 +104,10 @@ def _measure(saga: str, scenarios: Any, settings: Settings) -> None:
             unsaturated = unsaturated_throughput(platform.send, platform.watch)
             for scenario in wanted:
                 figures = _play(platform, scenario, settings, unsaturated)
-                _keep(f"{scenario} {saga}", {"command": " ".join(sys.argv[1:]), **figures})
+                _keep(
+                    f"{scenario} {saga}",
+                    {"command": shlex.join(["bench.busy", *sys.argv[1:]]), **figures},
+                )
 
 
 def _keep(name: str, figures: Mapping[str, Any]) -> None:

@@ -44,11 +44,11 @@ def figures_of(
 
 
 def render(runs: Mapping[str, Any]) -> str:
-    """Return the figures as a table."""
+    """Return the figures as a table; the load is the machine's before and after."""
     lines = [
         "| scenario, saga | offered | sent | accepted | refused | unanswered | rejected | lost |"
-        " most open | drained after | ended a second | unsaturated |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        " most open | drained after | ended a second | unsaturated | load |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, run in runs.items():
         refused = {status: count for status, count in run["refused"].items() if status != "0"}
@@ -63,6 +63,7 @@ def render(runs: Mapping[str, Any]) -> str:
             f"{run['drained_seconds']:,.0f} s",
             f"{run['ended_per_second']}",
             f"{run['unsaturated_per_second']}",
+            " to ".join(map(str, run["load"])),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

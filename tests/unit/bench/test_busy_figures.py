@@ -59,7 +59,7 @@ def test_table_has_refused_and_unanswered_orders_apart():
         began=BEGAN,
         last=LAST,
     )
-    run = figures | {"offered": 3, "most_open": 1, "unsaturated_per_second": 2.0}
+    run = figures | {"offered": 3, "most_open": 1, "unsaturated_per_second": 2.0, "load": [1, 2]}
 
     assert "| burst EXPRESS | 3 | 3 | 1 | 1 with 429 | 1 | 0 | 0 |" in render(
         {"burst EXPRESS": run}
