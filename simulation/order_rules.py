@@ -7,7 +7,14 @@ from typing import Any
 
 from lambdas.contracts.codec import encode
 from lambdas.contracts.commands import TECHNICAL_FAILURE
-from lambdas.contracts.orders import UNDONE_STATES, OrderState
+from lambdas.contracts.orders import (
+    FULFILLED_STATES,
+    OPEN_STATES,
+    SOURCE,
+    TERMINAL_STATES,
+    UNDONE_STATES,
+    OrderState,
+)
 from lambdas.contracts.times import format_time
 from lambdas.contracts.values import PricedLine
 from lambdas.inventory.domain import StockLevel
@@ -75,6 +82,8 @@ def problem_of(world: World) -> str:
         return f"the ledger has {entries}"
     if any(e.wished and e.at.task in ACTIONS for e in world.executions):
         return "a wish to cancel was on record at the claim, and an action is taken"
+    if _numbers(world.events) != list(range(1, order_in(world.rows.order).sequence + 1)):
+        return f"the order's events have the numbers {_numbers(world.events)}"
     if world.known_hold[1] and _states(world.rows)[1] == "DISPATCHED":
         return "dispatched, although shipping knew of the hold"
     return _problem_of_rows(world.rows)
@@ -119,11 +128,38 @@ def _problem_of_rows(rows: Rows) -> str:
         return "confirmed over a wish to cancel"
     if order.state == OrderState.REJECTED and order.reason == TECHNICAL_FAILURE:
         return "rejected because of a fault"
+    if problem := _problem_of_order(order):
+        return problem
     stock = json.loads(rows.stock)
     available, held = (int(stock[column]["N"]) for column in ("available", "reserved"))
     if available < 0 or held != UNITS * (reserved == "RESERVED"):
         return f"the reservation is {reserved}, {available} are available and {held} reserved"
     return ""
+
+
+def _problem_of_order(order: Order) -> str:
+    """Return what contradicts the order's state in its row: the jobs find orders by these."""
+    ended, waits = order.state in TERMINAL_STATES, order.deferred_since is not None
+    checked = order.check_after is not None
+    if (
+        checked is ended
+        or (order.open_shard is None) is checked
+        or ((order.closed_shard is None) is ended)
+    ):
+        return f"it is {order.state}, and is checked at {order.check_after}"
+    if (order.deferred_shard is None) is waits or (waits and order.state not in OPEN_STATES):
+        return f"it is {order.state}, and deferred since {order.deferred_since}"
+    if order.reason and order.state in FULFILLED_STATES:
+        return f"it is {order.state}, because of {order.reason}"
+    return ""
+
+
+@cache
+def _numbers(events: frozenset[str]) -> list[int]:
+    """Return the sequence numbers of the order's own events."""
+    parsed = [json.loads(event) for event in events]
+    own = [event["detail"] for event in parsed if event["source"] == SOURCE]
+    return sorted(detail["metadata"]["sequence"] for detail in own)
 
 
 @cache
